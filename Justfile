@@ -1,0 +1,67 @@
+# Every command a person types. Only names stand here; the work is done by `infra` and `local`.
+# Without `just` on the machine: ./justw <recipe>
+
+export PATH := justfile_directory() / ".tools/bin" + ":" + env("PATH")
+
+infra := "cargo run --quiet --package git2s3-infra --bin infra --"
+local := "cargo run --quiet --package git2s3-tests --bin local --"
+
+# List the commands
+_default:
+    @{{ just_executable() }} --justfile '{{ justfile() }}' --list --unsorted
+
+# Show the whole way on this machine: push, zip in a bucket, second push, stack deleted
+demo *args: _tools
+    @{{ local }} demo {{ args }}
+
+# Run every test: documentation examples, units, properties, rules, end to end
+test *args: _tools
+    cargo test --quiet --workspace --doc
+    cargo nextest run --workspace {{ args }}
+
+# Write the template to dist/, as JSON and as YAML
+synth *args:
+    @{{ infra }} synth {{ args }}
+
+# Judge the template by the rules in policy/ (or another one: --template FILE)
+check *args:
+    @{{ infra }} check {{ args }}
+
+# Build the functions and zip them for Lambda
+package *args:
+    @{{ infra }} package {{ args }}
+
+# Deploy the stack to the AWS account of the environment
+deploy *args:
+    @{{ infra }} deploy {{ args }}
+
+# Delete a deployed stack and everything it holds
+destroy *args:
+    @{{ infra }} destroy {{ args }}
+
+# Start the local cloud with the stack in it; dist/local.json says where everything is
+local-up *args: _tools
+    @{{ local }} up {{ args }}
+
+# Stop the local cloud and forget its state
+local-down *args:
+    @{{ local }} down {{ args }}
+
+# Formatting and lints, as CI judges them
+lint:
+    cargo fmt --all --check
+    cargo clippy --quiet --workspace --all-targets -- -D warnings
+
+# Licences, sources, banned crates; known vulnerabilities where the advisory database can be reached
+deny: _tools
+    cargo deny --all-features --log-level error check bans licenses sources
+    @if timeout 20 git ls-remote --quiet --exit-code https://github.com/rustsec/advisory-db HEAD >/dev/null 2>&1; \
+    then cargo deny --all-features --log-level error check advisories; \
+    else echo "deny: the advisory database cannot be reached from here: advisories not checked" >&2; fi
+
+# cfn-lint's opinion of the template
+lint-template: _tools synth
+    cfn-lint dist/git2s3.template.json
+
+_tools:
+    @sh .ci/tools
