@@ -1,1 +1,40 @@
-//! x
+//! What the template and the functions agree on, so that each of it is written once: the variables of
+//! a function's environment, the job on a queue, the properties of a custom resource, and the names of
+//! Git's things in them.
+//!
+//! The structs that cross the border between the template and a function are generic over a [`Side`]: on
+//! the [`Runtime`] side a field holds its value, on the template's side an expression that
+//! CloudFormation resolves to that value. A variable that one side forgets or misspells doesn't compile.
+//!
+//! ```
+//! use contract::{job::{DeliveryId, Job}, repository::Repository};
+//!
+//! let job = Job {
+//!     delivery: "72d3162e-cc78-11e3-81ab-4c9367dc0958".parse::<DeliveryId>()?,
+//!     repository: Repository::new("github.com".parse()?, "octo-org/hello".parse()?),
+//!     reference: "refs/heads/main".parse()?,
+//!     commit: None,
+//!     default_branch: Some("main".into()),
+//! };
+//! assert_eq!(job.artifact_key("main"), "octo-org/hello/octo-org_hello.zip");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+pub mod allowed_hosts;
+pub mod custom;
+pub mod environment;
+pub mod git;
+pub mod job;
+pub mod repository;
+pub mod retry;
+pub mod secret;
+pub mod side;
+mod text;
+
+pub use allowed_hosts::{AllowedHost, AllowedHosts};
+pub use git::{CommitId, RefName};
+pub use job::{DeliveryId, Job};
+pub use repository::{Host, Repository, RepositoryPath};
+pub use retry::Retry;
+pub use secret::ApiSecrets;
+pub use side::{Runtime, Side};

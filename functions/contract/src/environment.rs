@@ -1,0 +1,127 @@
+//! The environment of each function, as one struct that the template fills and the function reads.
+//!
+//! A field's variable is its name in capitals: `output_bucket` is `OUTPUT_BUCKET`.
+
+use aws_names::{BucketName, KeyId, QueueUrl, SecretId};
+use serde::{
+    Deserialize, Serialize,
+    de::{DeserializeOwned, value::MapDeserializer},
+};
+
+use crate::side::{Runtime, Side};
+
+/// The environment of the webhook function.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(
+    rename_all = "SCREAMING_SNAKE_CASE",
+    bound(
+        serialize = "S::Of<SecretId>: Serialize, S::Of<QueueUrl>: Serialize, S::Of<String>: Serialize",
+        deserialize = "S::Of<SecretId>: Deserialize<'de>, S::Of<QueueUrl>: Deserialize<'de>, S::Of<String>: Deserialize<'de>"
+    )
+)]
+pub struct WebhookEnvironment<S: Side> {
+    /// The secret that holds the webhook secrets, separated by commas. The template generates one that
+    /// nobody knows when the `ApiSecret` parameter is empty, so there always is one.
+    pub api_secret: S::Of<SecretId>,
+    /// The queue that gitpull works on.
+    pub gitpull_queue: S::Of<QueueUrl>,
+    /// The `AllowedIps` parameter: CIDR blocks, separated by commas.
+    pub allowed_ips: S::Of<String>,
+    /// The `Repositories` parameter: globs of `host/owner/name`, separated by commas.
+    pub repositories: S::Of<String>,
+    /// The `AllowedGitHosts` parameter, see [`crate::AllowedHosts`].
+    pub allowed_hosts: S::Of<String>,
+}
+
+/// The environment of the gitpull function.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(
+    rename_all = "SCREAMING_SNAKE_CASE",
+    bound(
+        serialize = "S::Of<BucketName>: Serialize, S::Of<KeyId>: Serialize, S::Of<QueueUrl>: Serialize, S::Of<String>: Serialize",
+        deserialize = "S::Of<BucketName>: Deserialize<'de>, S::Of<KeyId>: Deserialize<'de>, S::Of<QueueUrl>: Deserialize<'de>, S::Of<String>: Deserialize<'de>"
+    )
+)]
+pub struct GitPullEnvironment<S: Side> {
+    /// The bucket that holds the encrypted SSH key.
+    pub key_bucket: S::Of<BucketName>,
+    /// The object in it: [`crate::custom::SshKeyData::object_key`], which a new key changes, so that no
+    /// warm function goes on with the old one.
+    pub key_object: S::Of<String>,
+    /// The KMS key that the SSH key is encrypted with.
+    pub kms_key: S::Of<KeyId>,
+    /// The stack's name, part of the encryption context.
+    pub stack_name: S::Of<String>,
+    /// The bucket that the artifacts go to.
+    pub output_bucket: S::Of<BucketName>,
+    /// The queue that the jobs come from, to say when a failed one should be tried again.
+    pub queue: S::Of<QueueUrl>,
+    /// The `AllowedGitHosts` parameter, see [`crate::AllowedHosts`].
+    pub allowed_hosts: S::Of<String>,
+    /// The `KnownHosts` parameter: lines of an OpenSSH `known_hosts` file.
+    pub known_hosts: S::Of<String>,
+}
+
+/// Why a function's environment can't be read.
+#[derive(Debug, thiserror::Error)]
+#[error("the environment of the function doesn't fit its contract")]
+pub struct EnvironmentError(#[source] serde::de::value::Error);
+
+impl WebhookEnvironment<Runtime> {
+    /// Reads the process's environment.
+    pub fn from_env() -> Result<Self, EnvironmentError> {
+        from_variables(process_variables())
+    }
+}
+
+impl GitPullEnvironment<Runtime> {
+    /// Reads the process's environment.
+    pub fn from_env() -> Result<Self, EnvironmentError> {
+        from_variables(process_variables())
+    }
+}
+
+fn process_variables() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+}
+
+fn from_variables<T: DeserializeOwned>(
+    variables: impl Iterator<Item = (String, String)>,
+) -> Result<T, EnvironmentError> {
+    T::deserialize(MapDeserializer::new(variables)).map_err(EnvironmentError)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error;
+
+    use super::*;
+
+    const WEBHOOK: [(&str, &str); 6] = [
+        ("API_SECRET", "arn:aws:secretsmanager:eu-west-1:111122223333:secret:git2s3-AbCdEf"),
+        ("GITPULL_QUEUE", "https://sqs.eu-west-1.amazonaws.com/111122223333/gitpull.fifo"),
+        ("ALLOWED_IPS", "18.205.93.0/25"),
+        ("REPOSITORIES", ""),
+        ("ALLOWED_HOSTS", "github.com"),
+        ("PATH", "/usr/bin"),
+    ];
+
+    fn read(variables: &[(&str, &str)]) -> Result<WebhookEnvironment<Runtime>, EnvironmentError> {
+        from_variables(variables.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())))
+    }
+
+    #[test]
+    fn what_one_side_writes_the_other_reads() {
+        let read_back = read(&WEBHOOK).unwrap();
+        let written = serde_json::to_value(&read_back).unwrap();
+        for (name, value) in &WEBHOOK[..5] {
+            assert_eq!(written[name], *value);
+        }
+    }
+
+    #[test]
+    fn a_missing_variable_is_named() {
+        let error = read(&WEBHOOK[1..]).unwrap_err();
+        assert_eq!(error.source().unwrap().to_string(), "missing field `API_SECRET`");
+    }
+}

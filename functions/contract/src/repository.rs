@@ -1,0 +1,167 @@
+//! Which repository: a payload may say the host and the path, and both are checked here; where the host
+//! is reached, and as whom, only the configuration says ([`crate::AllowedHost`]).
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::text::checked_text;
+
+/// A Git host's name in lower case, without a port: a DNS name or an IPv4 address.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Host(String);
+
+/// Why a text is not a [`Host`].
+#[derive(Debug, thiserror::Error)]
+#[error("{0:?} is not a host name in lower case, without a port")]
+pub struct HostError(String);
+
+checked_text!(Host, HostError, check_host);
+
+fn check_host(host: &str) -> Result<(), HostError> {
+    let label = |label: &str| {
+        !label.is_empty()
+            && !label.starts_with('-')
+            && label.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+    };
+    if host.len() <= 253 && host.split('.').all(label) { Ok(()) } else { Err(HostError(host.to_owned())) }
+}
+
+/// A repository's path on its host, such as `owner/name` or `group/subgroup/name`: no leading slash, no
+/// `.git` at the end.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct RepositoryPath(String);
+
+/// Why a text is not a [`RepositoryPath`].
+#[derive(Debug, thiserror::Error)]
+pub enum RepositoryPathError {
+    /// A part between slashes is empty, begins with a dot followed by nothing else or another dot, or with a dash.
+    #[error("{0:?} is not a repository's path: a part is empty, `.`, `..`, or begins with `-`")]
+    Part(String),
+    /// A character that no provider allows in a repository's path.
+    #[error("{path:?} is not a repository's path: it has the character {character:?}")]
+    Character {
+        /// The text.
+        path: String,
+        /// The first such character.
+        character: char,
+    },
+    /// The path ends in `.git`, which is part of a URL and not of the name.
+    #[error("{0:?} is not a repository's path: it ends in `.git`")]
+    Suffix(String),
+    /// The path is longer than an S3 key can hold twice.
+    #[error("the repository's path has {0} bytes, at most {max} are supported", max = RepositoryPath::MAX_BYTES)]
+    TooLong(usize),
+}
+
+checked_text!(RepositoryPath, RepositoryPathError, check_path);
+
+fn check_path(path: &str) -> Result<(), RepositoryPathError> {
+    if path.len() > RepositoryPath::MAX_BYTES {
+        return Err(RepositoryPathError::TooLong(path.len()));
+    }
+    let unsupported = |c: &char| c.is_control() || "\\'\"`*?[]{}<>|:".contains(*c);
+    if let Some(character) = path.chars().find(unsupported) {
+        return Err(RepositoryPathError::Character { path: path.to_owned(), character });
+    }
+    let harmful = |part: &str| matches!(part, "" | "." | "..") || part.starts_with('-');
+    if path.split('/').any(harmful) {
+        return Err(RepositoryPathError::Part(path.to_owned()));
+    }
+    if path.to_ascii_lowercase().ends_with(".git") {
+        return Err(RepositoryPathError::Suffix(path.to_owned()));
+    }
+    Ok(())
+}
+
+impl RepositoryPath {
+    /// The longest supported path: the artifact's key holds it twice, beside the reference, in the
+    /// 1,024 bytes of an S3 key.
+    pub const MAX_BYTES: usize = 300;
+
+    /// All but the last part: `group/subgroup` of `group/subgroup/name`.
+    pub fn owner(&self) -> Option<&str> {
+        self.0.rsplit_once('/').map(|(owner, _)| owner)
+    }
+
+    /// The last part.
+    pub fn name(&self) -> &str {
+        self.0.rsplit_once('/').map_or(&self.0, |(_, name)| name)
+    }
+}
+
+/// A repository on a Git host. Its `Display` is `host/owner/name`, the form that the patterns of the
+/// `Repositories` parameter are matched against.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Repository {
+    /// The host that serves it.
+    pub host: Host,
+    /// Its path there.
+    pub path: RepositoryPath,
+}
+
+impl Repository {
+    /// The repository at `path` on `host`.
+    pub fn new(host: Host, path: RepositoryPath) -> Self {
+        Self { host, path }
+    }
+}
+
+impl fmt::Display for Repository {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.host, self.path)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn owner_and_name() {
+        let check = |path: &str, owner, name| {
+            let path: RepositoryPath = path.parse().unwrap();
+            assert_eq!((path.owner(), path.name()), (owner, name));
+        };
+        check("octo-org/hello", Some("octo-org"), "hello");
+        check("group/sub/name", Some("group/sub"), "name");
+        check("alone", None, "alone");
+        check("~user/my repo", Some("~user"), "my repo");
+        check("owner/.github", Some("owner"), ".github");
+    }
+
+    #[test]
+    fn paths_that_escape_or_quote_are_refused() {
+        for path in [
+            "",
+            "/",
+            "/owner/name",
+            "owner/",
+            "owner//name",
+            "../name",
+            "owner/..",
+            "owner/.",
+            "-x/name",
+            "a/-x",
+            "owner/name.git",
+            "owner/name'; id '",
+            "owner/na\nme",
+            "owner/na\0me",
+            "owner\\name",
+        ] {
+            assert!(path.parse::<RepositoryPath>().is_err(), "{path:?}");
+        }
+    }
+
+    #[test]
+    fn a_host_is_a_bare_lower_case_name() {
+        for host in ["github.com", "127.0.0.1", "git", "xn--bcher-kva.example"] {
+            assert!(host.parse::<Host>().is_ok(), "{host}");
+        }
+        for host in ["", "GitHub.com", "git@github.com", "github.com:22", "a..b", "-oProxyCommand=x", "a/b", "a b"] {
+            assert!(host.parse::<Host>().is_err(), "{host:?}");
+        }
+    }
+}
