@@ -1,2 +1,52 @@
-//! x
-fn main() {}
+//! The `infra` command: its arguments, its exit codes and how an error looks. What the commands do is in the library.
+//!
+//! stdout is data, stderr is talk. Exit codes: 0 fine, 1 findings, 2 usage, 3 failure.
+
+mod command;
+mod report;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use command::{Outcome, package};
+
+/// Builds, judges and deploys git2s3: a push to a Git repository becomes a zip in an S3 bucket
+#[derive(Debug, Parser)]
+#[command(
+    name = "infra",
+    version,
+    arg_required_else_help = true,
+    after_help = "Exit codes: 0 fine, 1 findings, 2 usage, 3 failure."
+)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Build the functions and zip them for Lambda
+    Package(package::Arguments),
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let result = match Arguments::parse().command {
+        Command::Package(arguments) => package::run(&arguments),
+    };
+    if let Err(error) = &result {
+        anstream::eprint!("{}", report::render(error));
+    }
+    exit_code(&result)
+}
+
+/// The one place that decides how the process ends; clap ends it with 2 by itself.
+fn exit_code(result: &anyhow::Result<Outcome>) -> ExitCode {
+    ExitCode::from(match result {
+        Ok(Outcome::Fine) => 0,
+        Ok(Outcome::Findings) => 1,
+        Err(error) if report::is_usage(error) => 2,
+        Err(_) => 3,
+    })
+}

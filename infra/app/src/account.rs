@@ -1,0 +1,137 @@
+//! Whose AWS account, in which region, and how to talk to it: asked once, before anything is done there.
+
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::provider::ProvideCredentials;
+use aws_credential_types::provider::error::CredentialsError;
+use aws_smithy_http_client::Builder;
+use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+
+use crate::call_error::CallError;
+
+/// An AWS account, one region of it, and the clients for it.
+#[derive(Debug, Clone)]
+pub struct Account {
+    /// The account's number, 12 digits.
+    pub id: String,
+    /// The region, `eu-central-1` for example.
+    pub region: String,
+    /// Where AWS is played by something else; none on AWS.
+    pub(crate) endpoint: Option<String>,
+    pub(crate) cloudformation: aws_sdk_cloudformation::Client,
+    pub(crate) s3: aws_sdk_s3::Client,
+}
+
+/// Why it is not known whose account this is.
+#[derive(Debug, thiserror::Error)]
+pub enum AccountError {
+    /// No region is configured.
+    #[error("no region is configured")]
+    NoRegion,
+    /// There are no credentials.
+    #[error("no credentials are configured")]
+    NoCredentials,
+    /// There are credentials, but not to be had.
+    #[error("cannot get the configured credentials")]
+    Credentials(#[source] CredentialsError),
+    /// AWS was asked whose the credentials are and did not say.
+    #[error("cannot find out whose the credentials are")]
+    Identity(#[source] CallError),
+    /// AWS answered without an account.
+    #[error("the credentials belong to no account")]
+    NoAccount,
+}
+
+impl AccountError {
+    /// What to do about it, where that is known.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::NoRegion => Some("name one: `--region eu-central-1`, or AWS_REGION".to_owned()),
+            Self::NoCredentials | Self::Credentials(_) => Some(
+                "sign in (`aws sso login`), or set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+                    .to_owned(),
+            ),
+            Self::Identity(error) => error.hint(),
+            Self::NoAccount => None,
+        }
+    }
+}
+
+/// The configuration that environment and AWS's files give (`AWS_ENDPOINT_URL` included), but for a region or profile
+/// given here.
+pub async fn configuration(region: Option<String>, profile: Option<&str>) -> SdkConfig {
+    let https = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
+    let mut loader = aws_config::defaults(BehaviorVersion::latest()).http_client(https);
+    if let Some(region) = region {
+        loader = loader.region(Region::new(region));
+    }
+    if let Some(profile) = profile {
+        loader = loader.profile_name(profile);
+    }
+    loader.load().await
+}
+
+impl Account {
+    /// The account of the configuration's credentials.
+    ///
+    /// # Errors
+    /// Region or credentials are missing, or AWS does not accept them.
+    pub async fn open(config: &SdkConfig) -> Result<Self, AccountError> {
+        let region = config.region().ok_or(AccountError::NoRegion)?.to_string();
+        let provider = config.credentials_provider().ok_or(AccountError::NoCredentials)?;
+        if let Err(error) = provider.provide_credentials().await {
+            return Err(match error {
+                CredentialsError::CredentialsNotLoaded(_) => AccountError::NoCredentials,
+                error => AccountError::Credentials(error),
+            });
+        }
+        let identity = aws_sdk_sts::Client::new(config).get_caller_identity().send().await;
+        let identity =
+            identity.map_err(|error| AccountError::Identity(CallError::new("ask AWS for the account", error)))?;
+        let id = identity.account.ok_or(AccountError::NoAccount)?;
+
+        let endpoint = config.endpoint_url().map(|url| url.trim_end_matches('/').to_owned());
+        // Buckets as host names need a domain of their own, which an emulator lacks.
+        let s3 = aws_sdk_s3::config::Builder::from(config).force_path_style(endpoint.is_some()).build();
+        Ok(Self {
+            id,
+            region,
+            endpoint,
+            cloudformation: aws_sdk_cloudformation::Client::new(config),
+            s3: aws_sdk_s3::Client::from_conf(s3),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_credential_types::Credentials;
+    use aws_credential_types::provider::SharedCredentialsProvider;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_missing_is_found_before_aws_is_asked() {
+        let bare = || SdkConfig::builder().behavior_version(BehaviorVersion::latest());
+        let error = Account::open(&bare().build()).await.unwrap_err();
+        assert!(matches!(error, AccountError::NoRegion) && error.hint().unwrap().contains("AWS_REGION"));
+
+        let error = Account::open(&bare().region(Region::new("eu-central-1")).build()).await.unwrap_err();
+        assert!(matches!(error, AccountError::NoCredentials) && error.hint().unwrap().contains("AWS_PROFILE"));
+    }
+
+    #[tokio::test]
+    async fn an_endpoint_that_is_not_there_is_told_with_its_cause() {
+        let https = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
+        let config = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new("eu-central-1"))
+            .credentials_provider(SharedCredentialsProvider::new(Credentials::new("a", "b", None, None, "test")))
+            .retry_config(aws_config::retry::RetryConfig::disabled())
+            .http_client(https)
+            .endpoint_url("http://127.0.0.1:1")
+            .build();
+        let error = anyhow::Error::from(Account::open(&config).await.unwrap_err());
+        let chain: Vec<_> = error.chain().map(ToString::to_string).collect();
+        assert!(chain.len() > 2 && chain.iter().any(|cause| cause.contains("onnect")), "{chain:?}");
+    }
+}

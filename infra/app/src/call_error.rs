@@ -1,0 +1,96 @@
+//! A call to AWS that failed, in words: what was tried, on what, and what the service answered. The SDK's own `Display`
+//! says "service error" and leaves the rest to who knows where to look.
+
+use std::error::Error;
+
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+
+/// A failed call to AWS.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot {action}{}", answer(code.as_deref(), message.as_deref()))]
+pub struct CallError {
+    action: String,
+    code: Option<String>,
+    message: Option<String>,
+    #[source]
+    source: Option<Box<dyn Error + Send + Sync>>,
+}
+
+fn answer(code: Option<&str>, message: Option<&str>) -> String {
+    [code, message].into_iter().flatten().map(|part| format!(": {part}")).collect()
+}
+
+impl CallError {
+    /// The failure of `action` ("create the change set of stack x"), which `error` tells.
+    pub(crate) fn new<E, R>(action: impl Into<String>, error: SdkError<E, R>) -> Self
+    where
+        E: ProvideErrorMetadata + Error + Send + Sync + 'static,
+        R: std::fmt::Debug + Send + Sync + 'static,
+    {
+        let code = error.code().map(str::to_owned);
+        let message = error.message().map(str::to_owned);
+        // What the service answered has been said; what kept it from answering has not.
+        let answered = code.is_some() || message.is_some();
+        let source = if answered { None } else { Some(error.into_source().unwrap_or_else(|error| Box::new(error))) };
+        Self { action: action.into(), code, message, source }
+    }
+
+    /// The service's code of the error, `AccessDenied` for example; none if it did not answer.
+    pub fn code(&self) -> Option<&str> {
+        self.code.as_deref()
+    }
+
+    /// The service's message.
+    pub fn message(&self) -> Option<&str> {
+        self.message.as_deref()
+    }
+
+    /// What to do about it, where that is known.
+    pub fn hint(&self) -> Option<String> {
+        let hint = match self.code()? {
+            "ExpiredToken" | "ExpiredTokenException" | "RequestExpired" => {
+                "the credentials have expired: sign in again (`aws sso login`)"
+            }
+            "InvalidClientTokenId" | "UnrecognizedClientException" | "InvalidAccessKeyId" | "SignatureDoesNotMatch" => {
+                "AWS does not know these credentials: see AWS_PROFILE, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY"
+            }
+            "RequestTimeTooSkewed" => "the clock of this machine is wrong",
+            "AccessDenied" | "AccessDeniedException" | "UnauthorizedOperation" | "403" => {
+                "the credentials are valid but lack the right to do this: see AWS_PROFILE"
+            }
+            _ => return None,
+        };
+        Some(hint.to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_s3::error::ErrorMetadata;
+    use aws_sdk_s3::operation::head_bucket::HeadBucketError;
+
+    use super::*;
+
+    fn answered(code: &str) -> CallError {
+        let metadata = ErrorMetadata::builder().code(code).message("no").build();
+        CallError::new("look at bucket b", SdkError::service_error(HeadBucketError::generic(metadata), ()))
+    }
+
+    #[test]
+    fn the_answer_of_the_service_is_told_once() {
+        let error = answered("AccessDenied");
+        assert_eq!(error.to_string(), "cannot look at bucket b: AccessDenied: no");
+        assert!(error.source().is_none());
+        assert!(error.hint().unwrap().contains("right"), "{error:?}");
+        assert!(answered("ExpiredToken").hint().unwrap().contains("expired"));
+        assert_eq!(answered("ValidationError").hint(), None);
+    }
+
+    #[test]
+    fn without_an_answer_the_cause_is_the_source() {
+        let error: SdkError<HeadBucketError, ()> = SdkError::timeout_error("took 30 s");
+        let error = CallError::new("look at bucket b", error);
+        assert_eq!(error.to_string(), "cannot look at bucket b");
+        assert_eq!(error.source().unwrap().to_string(), "took 30 s");
+    }
+}

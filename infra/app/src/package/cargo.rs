@@ -1,0 +1,210 @@
+//! The build of the functions by Cargo, and what it takes to build for another processor than this machine's.
+
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
+use std::process::{Command, ExitStatus, Stdio};
+
+use serde::Deserialize;
+
+use super::{Architecture, FUNCTIONS, Function, Profile, Target};
+
+/// Why there are no binaries.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// A program that the build needs did not start.
+    #[error("cannot run {program}")]
+    Start {
+        /// The program.
+        program: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// Rust's standard library for the target is missing.
+    #[error("rust cannot build for {target}: its standard library is not installed")]
+    StandardLibrary {
+        /// The Rust target.
+        target: &'static str,
+    },
+    /// No linker for the target.
+    #[error("cannot link for {target}: there is no {linker}")]
+    Linker {
+        /// The Rust target.
+        target: &'static str,
+        /// The program that was looked for.
+        linker: &'static str,
+        /// The Debian package that has it.
+        package: &'static str,
+    },
+    /// What Cargo says while building could not be read.
+    #[error("cannot read what cargo says")]
+    Read(#[source] std::io::Error),
+    /// Cargo gave up; it has said why.
+    #[error("cargo build ended with {status}")]
+    Cargo {
+        /// How it ended.
+        status: ExitStatus,
+    },
+    /// Cargo was content and yet named no binary.
+    #[error("cargo built no binary {binary}")]
+    Missing {
+        /// The binary's name.
+        binary: &'static str,
+    },
+}
+
+impl BuildError {
+    /// What to do about it, where that is known.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::StandardLibrary { target } => Some(format!("rustup target add {target}")),
+            Self::Linker { package, target, .. } => Some(format!(
+                "apt-get install {package}, or name another linker in {variable}; `--architecture x86_64` and \
+                 `--architecture arm64` choose the processor",
+                variable = linker_variable(target)
+            )),
+            _ => None,
+        }
+    }
+}
+
+/// Builds every function and says where the binaries lie.
+pub(super) fn build(target: Target, profile: Profile) -> Result<Vec<(Function, PathBuf)>, BuildError> {
+    let mut command = cargo();
+    command.args(["build", "--message-format", "json-render-diagnostics", "--profile"]);
+    command.arg(match profile {
+        Profile::Release => "release",
+        Profile::Dev => "dev",
+    });
+    for function in FUNCTIONS {
+        command.args(["--package", function.package, "--bin", function.binary]);
+    }
+    if let Target::Lambda(architecture) = target {
+        cross(&mut command, architecture)?;
+    }
+    let binaries = run(command)?;
+    FUNCTIONS
+        .into_iter()
+        .map(|function| match binaries.get(function.binary) {
+            Some(path) => Ok((function, path.clone())),
+            None => Err(BuildError::Missing { binary: function.binary }),
+        })
+        .collect()
+}
+
+/// Cargo as a person would start it. Where this program runs under `cargo run` or a test runner, Cargo has set variables
+/// that some build scripts watch: passed on, they would make Cargo build half the dependencies again.
+fn cargo() -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")));
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_"].iter().any(|prefix| text.starts_with(prefix))
+            || ["CARGO_CRATE_NAME", "CARGO_PRIMARY_PACKAGE", "OUT_DIR"].contains(&&*text)
+        {
+            command.env_remove(&name);
+        }
+    }
+    command
+}
+
+fn run(mut command: Command) -> Result<HashMap<String, PathBuf>, BuildError> {
+    let start = |source| BuildError::Start { program: "cargo".to_owned(), source };
+    let mut cargo = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().map_err(start)?;
+    let mut binaries = HashMap::new();
+    if let Some(stdout) = cargo.stdout.take() {
+        for line in BufReader::new(stdout).lines() {
+            if let Some((name, path)) = binary(&line.map_err(BuildError::Read)?) {
+                binaries.insert(name, path);
+            }
+        }
+    }
+    let status = cargo.wait().map_err(start)?;
+    if status.success() { Ok(binaries) } else { Err(BuildError::Cargo { status }) }
+}
+
+/// The binary that a line of [Cargo's messages][messages] announces.
+///
+/// [messages]: https://doc.rust-lang.org/cargo/reference/external-tools.html#artifact-messages
+fn binary(message: &str) -> Option<(String, PathBuf)> {
+    #[derive(Deserialize)]
+    struct Message {
+        executable: Option<PathBuf>,
+        target: BuildTarget,
+    }
+    #[derive(Deserialize)]
+    struct BuildTarget {
+        name: String,
+    }
+    let message: Message = serde_json::from_str(message).ok()?;
+    Some((message.target.name, message.executable?))
+}
+
+fn cross(command: &mut Command, architecture: Architecture) -> Result<(), BuildError> {
+    let target = architecture.rust_target();
+    command.args(["--target", target]);
+    if !has_standard_library(target)? {
+        return Err(BuildError::StandardLibrary { target });
+    }
+    let variable = linker_variable(target);
+    if Architecture::of_this_machine() == Some(architecture) || std::env::var_os(&variable).is_some() {
+        return Ok(());
+    }
+    let (linker, package) = match architecture {
+        Architecture::Arm64 => ("aarch64-linux-gnu-gcc", "gcc-aarch64-linux-gnu"),
+        Architecture::X86_64 => ("x86_64-linux-gnu-gcc", "gcc-x86-64-linux-gnu"),
+    };
+    let found = Command::new(linker).arg("--version").stdin(Stdio::null()).output();
+    if !found.is_ok_and(|output| output.status.success()) {
+        return Err(BuildError::Linker { target, linker, package });
+    }
+    command.env(variable, linker);
+    Ok(())
+}
+
+fn has_standard_library(target: &str) -> Result<bool, BuildError> {
+    let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| OsString::from("rustc"));
+    let output = Command::new(rustc)
+        .args(["--print", "target-libdir", "--target", target])
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|source| BuildError::Start { program: "rustc".to_owned(), source })?;
+    let directory = String::from_utf8_lossy(&output.stdout);
+    Ok(output.status.success() && PathBuf::from(directory.trim()).is_dir())
+}
+
+/// The variable by which [Cargo][config] is told of a target's linker.
+///
+/// [config]: https://doc.rust-lang.org/cargo/reference/config.html#targettriplelinker
+fn linker_variable(target: &str) -> String {
+    format!("CARGO_TARGET_{}_LINKER", target.to_uppercase().replace('-', "_"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn binaries_are_found_among_cargos_messages() {
+        let artifact = |executable: &str| {
+            format!(
+                r#"{{"reason":"compiler-artifact","target":{{"kind":["bin"],"name":"webhook"}},"executable":{executable}}}"#
+            )
+        };
+        assert_eq!(binary(&artifact(r#""/t/webhook""#)), Some(("webhook".to_owned(), PathBuf::from("/t/webhook"))));
+        assert_eq!(binary(&artifact("null")), None);
+        assert_eq!(binary(r#"{"reason":"build-finished","success":true}"#), None);
+        assert_eq!(binary("no json"), None);
+    }
+
+    #[test]
+    fn what_is_missing_for_another_processor_is_told_as_a_command() {
+        let target = Architecture::Arm64.rust_target();
+        let hint = BuildError::StandardLibrary { target }.hint();
+        assert_eq!(hint.as_deref(), Some("rustup target add aarch64-unknown-linux-gnu"));
+        let linker = BuildError::Linker { target, linker: "aarch64-linux-gnu-gcc", package: "gcc-aarch64-linux-gnu" };
+        let hint = linker.hint().unwrap();
+        assert!(hint.starts_with("apt-get install gcc-aarch64-linux-gnu,"), "{hint}");
+        assert!(hint.contains("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER"), "{hint}");
+    }
+}
