@@ -1,1 +1,13 @@
-//! x
+//! Everything that a stack of git2s3 meets in the world, on one machine and for real where it can
+//! be: an AWS account (MiniStack, IAM enforced), a Git host (OpenSSH and bare repositories with a
+//! webhook), a developer who pushes. The demo, `just local-up` and the end-to-end tests are built
+//! from it.
+
+pub mod aws;
+pub mod cloud;
+pub mod host;
+pub mod process;
+pub mod serve;
+pub mod sshd;
+pub mod tree;
+pub mod webhook;

@@ -1,0 +1,96 @@
+//! An AWS account on this machine: MiniStack with IAM enforcement, on a port of its own.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use tokio::time::{Instant, sleep};
+
+use crate::aws::Account;
+use crate::process::{Lifetime, Recorded, Service, free_port};
+
+/// A running emulator.
+#[derive(Debug)]
+pub struct Cloud {
+    service: Service,
+    program: PathBuf,
+    /// The account as its owner sees it.
+    pub account: Account,
+}
+
+impl Cloud {
+    /// Starts an empty account; files and logs go to `dir`, which has to exist.
+    ///
+    /// # Errors
+    /// When the emulator isn't installed, or doesn't get ready within half a minute.
+    pub async fn start(dir: &Path, lifetime: Lifetime) -> Result<Self> {
+        let program = installed()?;
+        for _ in 0..3 {
+            let port = free_port()?;
+            let service = spawn(&program, dir, port, lifetime)?;
+            let account = Account::new(&format!("http://127.0.0.1:{port}")).await?;
+            let mut cloud = Self { service, program: program.clone(), account };
+            // It ends at once when somebody took the port meanwhile: then try another.
+            if cloud.wait_until_ready(&dir.join("ministack.log")).await? {
+                return Ok(cloud);
+            }
+        }
+        bail!("MiniStack ended three times at its start: see {}", dir.join("ministack.log").display())
+    }
+
+    /// What `local down` needs to find it again.
+    pub fn record(&self) -> Recorded {
+        self.service.record(&self.program.to_string_lossy())
+    }
+
+    async fn wait_until_ready(&mut self, log: &Path) -> Result<bool> {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while self.service.is_running()? {
+            if self.account.is_ready().await {
+                return self.service.is_running();
+            }
+            if Instant::now() > deadline {
+                self.service.stop();
+                bail!("MiniStack isn't ready after 30 s: see {}", log.display());
+            }
+            sleep(Duration::from_millis(20)).await;
+        }
+        Ok(false)
+    }
+}
+
+fn spawn(program: &Path, dir: &Path, port: u16, lifetime: Lifetime) -> Result<Service> {
+    let temporary = dir.join("tmp");
+    std::fs::create_dir_all(&temporary)?;
+    let temporary = temporary.to_string_lossy();
+    let port = port.to_string();
+    let endpoint = format!("http://127.0.0.1:{port}");
+    let path = std::env::var("PATH").context("read PATH")?;
+    // Functions inherit all of this, so it is all that they get: no HOME of the user, no proxy.
+    let environment = [
+        ("PATH", path.as_str()),
+        ("HOME", &*temporary),
+        ("TMPDIR", &*temporary),
+        ("BIND_HOST", "127.0.0.1"),
+        ("GATEWAY_PORT", &port),
+        ("AWS_ENDPOINT_URL", &endpoint),
+        ("AWS_ACCESS_KEY_ID", crate::aws::ACCESS_KEY),
+        ("AWS_SECRET_ACCESS_KEY", crate::aws::SECRET_KEY),
+        ("MINISTACK_REGION", crate::aws::REGION),
+        ("IOT_MTLS_ENABLED", "0"),
+        ("SFTP_ENABLED", "0"),
+        ("AUTH", "true"),
+        ("PYTHONUNBUFFERED", "1"),
+    ];
+    Service::start(program, &[], &environment, &dir.join("ministack.log"), lifetime)
+}
+
+fn installed() -> Result<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("find the project's folder")?;
+    let program = root.join(".tools/ministack/bin/ministack");
+    ensure!(
+        program.exists(),
+        "MiniStack isn't installed: run `just _tools`, which `just test` and `just demo` do by themselves"
+    );
+    Ok(program)
+}

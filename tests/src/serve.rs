@@ -1,0 +1,86 @@
+//! What sshd runs for every connection: the one place that decides which program a client of the
+//! local Git host may start, and on which folder.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail, ensure};
+
+use crate::sshd::Access;
+
+/// A command that was judged: a Git service and the repository that it is for.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Service {
+    /// `git-upload-pack` or `git-receive-pack`.
+    pub program: &'static str,
+    /// The bare repository's folder.
+    pub repository: PathBuf,
+}
+
+impl Service {
+    /// Reads what the client asked for: `git-upload-pack '/owner/name.git'`, nothing looser.
+    ///
+    /// # Errors
+    /// When it asks for anything else, writes with a reader's key, or names no repository under `root`.
+    pub fn parse(command: &str, access: Access, root: &Path) -> Result<Self> {
+        let (program, argument) = command.split_once(' ').with_context(|| format!("not a Git service: {command}"))?;
+        let program = match (program, access) {
+            ("git-upload-pack", _) => "git-upload-pack",
+            ("git-receive-pack", Access::Write) => "git-receive-pack",
+            ("git-receive-pack", Access::Read) => bail!("this key may only fetch"),
+            _ => bail!("not a Git service: {program}"),
+        };
+        let path = argument.strip_prefix("'/").and_then(|rest| rest.strip_suffix(".git'"));
+        let path = path.with_context(|| format!("not a repository's path: {argument}"))?;
+        let plain = |part: &str| {
+            part.starts_with(|first: char| first.is_ascii_alphanumeric())
+                && part.chars().all(|char| char.is_ascii_alphanumeric() || "._-".contains(char))
+        };
+        ensure!(path.split('/').all(plain), "not a repository's path: {argument}");
+        let repository = root.join(format!("{path}.git"));
+        ensure!(repository.join("HEAD").is_file(), "no such repository: {path}");
+        Ok(Self { program, repository })
+    }
+
+    /// Becomes the service.
+    ///
+    /// # Errors
+    /// When it can't be started; otherwise this doesn't return.
+    pub fn run(&self) -> Result<()> {
+        use std::os::unix::process::CommandExt as _;
+        let mut git = std::process::Command::new("git");
+        git.arg(self.program.trim_start_matches("git-")).arg(&self.repository);
+        git.env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_SYSTEM", "/dev/null");
+        Err(git.exec()).with_context(|| format!("start {}", self.program))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_git_s_own_services_on_repositories_under_the_root() {
+        let root = tempfile::tempdir().unwrap();
+        let repository = root.path().join("acme/rocket.git");
+        std::fs::create_dir_all(&repository).unwrap();
+        std::fs::write(repository.join("HEAD"), "ref: refs/heads/main\n").unwrap();
+        let parse = |command, access| Service::parse(command, access, root.path()).map(|service| service.program);
+
+        assert_eq!(parse("git-upload-pack '/acme/rocket.git'", Access::Read).unwrap(), "git-upload-pack");
+        assert_eq!(parse("git-receive-pack '/acme/rocket.git'", Access::Write).unwrap(), "git-receive-pack");
+        for refused in [
+            "git-receive-pack '/acme/rocket.git'",
+            "git-upload-archive '/acme/rocket.git'",
+            "git-upload-pack '/acme/../acme/rocket.git'",
+            "git-upload-pack '//acme/rocket.git'",
+            "git-upload-pack 'acme/rocket.git'",
+            "git-upload-pack '/acme/rocket.git' '/x.git'",
+            "git-upload-pack '/acme/other.git'",
+            "git-upload-pack --strict '/acme/rocket.git'",
+            "sh",
+            "",
+        ] {
+            assert!(parse(refused, Access::Read).is_err(), "{refused}");
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! A real OpenSSH server on a loopback port, run by whoever runs the tests. It lets each key do
+//! one thing: read repositories or write them, through `local serve`.
+
+use std::fs::{self, OpenOptions};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use clap::ValueEnum;
+use tokio::io::AsyncReadExt as _;
+use tokio::net::TcpStream;
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::process::{Lifetime, Recorded, Service, free_port};
+
+/// What a key may do with repositories.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Access {
+    /// Fetch: a deploy key.
+    Read,
+    /// Fetch and push: a developer.
+    Write,
+}
+
+/// A running server.
+#[derive(Debug)]
+pub struct Sshd {
+    service: Service,
+    dir: PathBuf,
+    lifetime: Lifetime,
+    /// The account that clients log in to: the one that runs the server.
+    pub user: String,
+    /// Port on 127.0.0.1.
+    pub port: u16,
+}
+
+impl Sshd {
+    /// Starts a server with a new host key; files and logs go to `dir`, which has to exist.
+    ///
+    /// # Errors
+    /// When OpenSSH isn't installed, or the server doesn't get ready within ten seconds.
+    pub async fn start(dir: &Path, lifetime: Lifetime) -> Result<Self> {
+        let user = current_user()?;
+        generate_key(&dir.join("host_key"), "host")?;
+        write_private(&dir.join("authorized_keys"), "")?;
+        for _ in 0..3 {
+            let port = free_port()?;
+            let service = spawn(dir, &user, port, lifetime)?;
+            let mut sshd = Self { service, dir: dir.to_owned(), lifetime, user: user.clone(), port };
+            // It ends at once when somebody took the port meanwhile: then try another.
+            if sshd.wait_until_ready().await? {
+                return Ok(sshd);
+            }
+        }
+        bail!("sshd ended three times at its start: see {}", dir.join("sshd.log").display())
+    }
+
+    /// Lets the owner of a public key (one line, as in a `.pub` file) in, for one purpose.
+    ///
+    /// # Errors
+    /// When the list of keys can't be written.
+    pub fn authorize(&self, public_key: &str, access: Access, serve: &Serve) -> Result<()> {
+        let access = access.to_possible_value().context("name the access")?;
+        let command = format!(
+            "{} serve --root {} --access {}",
+            shell_quoted(&serve.program),
+            shell_quoted(&serve.root),
+            access.get_name()
+        );
+        let command = command.replace('\\', r"\\").replace('"', "\\\"");
+        let path = self.dir.join("authorized_keys");
+        let mut keys =
+            OpenOptions::new().append(true).open(&path).with_context(|| format!("open {}", path.display()))?;
+        writeln!(keys, "restrict,command=\"{command}\" {}", public_key.trim()).context("authorize a key")
+    }
+
+    /// The server's key as a line of `known_hosts`.
+    ///
+    /// # Errors
+    /// When the key can't be read.
+    pub fn known_hosts_line(&self) -> Result<String> {
+        let key = fs::read_to_string(self.dir.join("host_key.pub")).context("read the host key")?;
+        let mut words = key.split_whitespace();
+        let (kind, key) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+        Ok(format!("[127.0.0.1]:{} {kind} {key}", self.port))
+    }
+
+    /// The fingerprint of the server's key, as `ssh-keygen -l` writes it: `SHA256:...`.
+    ///
+    /// # Errors
+    /// When `ssh-keygen` fails.
+    pub fn fingerprint(&self) -> Result<String> {
+        let out = Command::new("ssh-keygen").arg("-lf").arg(self.dir.join("host_key.pub")).output()?;
+        let text = String::from_utf8_lossy(&out.stdout).into_owned();
+        text.split_whitespace().nth(1).map(str::to_owned).context("read the host key's fingerprint")
+    }
+
+    /// Comes back on the same port as somebody else: with another host key.
+    ///
+    /// # Errors
+    /// As [`Sshd::start`].
+    pub async fn replace_host_key(&mut self) -> Result<()> {
+        self.service.stop();
+        generate_key(&self.dir.join("host_key"), "host")?;
+        self.service = spawn(&self.dir, &self.user, self.port, self.lifetime)?;
+        ensure!(self.wait_until_ready().await?, "sshd didn't come back on port {}", self.port);
+        Ok(())
+    }
+
+    /// What `local down` needs to find it again.
+    pub fn record(&self) -> Recorded {
+        self.service.record(&self.dir.join("sshd_config").to_string_lossy())
+    }
+
+    async fn wait_until_ready(&mut self) -> Result<bool> {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while self.service.is_running()? {
+            if greets(self.port).await {
+                return self.service.is_running();
+            }
+            ensure!(
+                Instant::now() < deadline,
+                "sshd isn't ready after 10 s: see {}",
+                self.dir.join("sshd.log").display()
+            );
+            sleep(Duration::from_millis(10)).await;
+        }
+        Ok(false)
+    }
+}
+
+/// How the server reaches the repositories.
+#[derive(Clone, Debug)]
+pub struct Serve {
+    /// The `local` program.
+    pub program: PathBuf,
+    /// The folder that holds the repositories.
+    pub root: PathBuf,
+}
+
+/// A new Ed25519 key pair at `path` and `path.pub`, without a passphrase.
+///
+/// # Errors
+/// When `ssh-keygen` is missing or fails.
+pub fn generate_key(path: &Path, comment: &str) -> Result<()> {
+    for stale in [path.to_owned(), path.with_extension("pub")] {
+        fs::remove_file(stale)
+            .or_else(|error| if error.kind() == std::io::ErrorKind::NotFound { Ok(()) } else { Err(error) })?;
+    }
+    let out = Command::new("ssh-keygen")
+        .args(["-q", "-t", "ed25519", "-N", "", "-C", comment, "-f"])
+        .arg(path)
+        .output()
+        .context("run ssh-keygen")?;
+    ensure!(out.status.success(), "ssh-keygen failed: {}", String::from_utf8_lossy(&out.stderr).trim());
+    Ok(())
+}
+
+/// Writes a file that only its owner may read.
+///
+/// # Errors
+/// When it can't be written.
+pub fn write_private(path: &Path, text: &str) -> Result<()> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path);
+    file.and_then(|mut file| file.write_all(text.as_bytes())).with_context(|| format!("write {}", path.display()))
+}
+
+fn spawn(dir: &Path, user: &str, port: u16, lifetime: Lifetime) -> Result<Service> {
+    let is_root = rustix::process::geteuid().is_root();
+    if is_root {
+        // Where sshd confines what faces the network; a service manager would have made it.
+        fs::create_dir_all("/run/sshd").context("create /run/sshd")?;
+    }
+    // StrictModes looks at the modes of all folders above, which are the machine's affair. Without
+    // PAM the server asks nothing of the machine's accounts.
+    let configuration = format!(
+        "Port {port}\nListenAddress 127.0.0.1\nHostKey {0}/host_key\nPidFile none\n\
+         AuthorizedKeysFile {0}/authorized_keys\nStrictModes no\nUsePAM no\nAllowUsers {user}\n\
+         PermitRootLogin prohibit-password\nPubkeyAuthentication yes\nPasswordAuthentication no\n\
+         KbdInteractiveAuthentication no\nAcceptEnv GIT_PROTOCOL\nPermitUserEnvironment no\n\
+         MaxStartups 100\nLogLevel VERBOSE\n",
+        dir.display()
+    );
+    let path = dir.join("sshd_config");
+    fs::write(&path, configuration).with_context(|| format!("write {}", path.display()))?;
+    let path = path.to_string_lossy();
+    let search = std::env::var("PATH").unwrap_or_default();
+    Service::start(&installed()?, &["-D", "-e", "-f", &path], &[("PATH", &search)], &dir.join("sshd.log"), lifetime)
+}
+
+async fn greets(port: u16) -> bool {
+    let greeting = async {
+        let mut start = [0; 4];
+        TcpStream::connect(("127.0.0.1", port)).await?.read_exact(&mut start).await?;
+        std::io::Result::Ok(start == *b"SSH-")
+    };
+    timeout(Duration::from_secs(2), greeting).await.is_ok_and(|greeted| greeted.unwrap_or(false))
+}
+
+fn installed() -> Result<PathBuf> {
+    let places = ["/usr/sbin/sshd", "/usr/local/sbin/sshd", "/usr/bin/sshd", "/sbin/sshd"].map(PathBuf::from);
+    places.into_iter().find(|place| place.exists()).context("sshd isn't installed: the package is openssh-server")
+}
+
+fn current_user() -> Result<String> {
+    let out = Command::new("id").arg("-un").output().context("run id")?;
+    let user = String::from_utf8(out.stdout).context("read the user's name")?.trim().to_owned();
+    ensure!(!user.is_empty(), "the user who runs this has no name");
+    Ok(user)
+}
+
+fn shell_quoted(path: &Path) -> String {
+    format!("'{}'", path.to_string_lossy().replace('\'', r"'\''"))
+}
