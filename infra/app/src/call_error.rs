@@ -17,7 +17,7 @@ pub struct CallError {
 }
 
 fn answer(code: Option<&str>, message: Option<&str>) -> String {
-    [code, message].into_iter().flatten().map(|part| format!(": {part}")).collect()
+    [Some(""), code, message].into_iter().flatten().collect::<Vec<_>>().join(": ")
 }
 
 impl CallError {

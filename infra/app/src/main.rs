@@ -9,7 +9,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use command::{Outcome, package};
+use command::{Outcome, deploy, destroy, package};
 
 /// Builds, judges and deploys git2s3: a push to a Git repository becomes a zip in an S3 bucket
 #[derive(Debug, Parser)]
@@ -28,12 +28,18 @@ struct Arguments {
 enum Command {
     /// Build the functions and zip them for Lambda
     Package(package::Arguments),
+    /// Deploy the stack: show what would change, ask, do it and tell how it goes
+    Deploy(deploy::Arguments),
+    /// Delete the stack and everything that it holds
+    Destroy(destroy::Arguments),
 }
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Package(arguments) => package::run(&arguments),
+        Command::Deploy(arguments) => deploy::run(&arguments).await,
+        Command::Destroy(arguments) => destroy::run(&arguments).await,
     };
     if let Err(error) = &result {
         anstream::eprint!("{}", report::render(error));

@@ -1,10 +1,12 @@
 //! How an error looks: what failed, the chain of causes, and what to do about it.
 
+use std::error::Error;
 use std::fmt::Write;
 
 use anstyle::{AnsiColor, Style};
 use git2s3_infra::account::AccountError;
 use git2s3_infra::call_error::CallError;
+use git2s3_infra::deploy::{AssetsError, DeployError, ParameterError};
 use git2s3_infra::package::{ManifestError, PackageError};
 
 /// The command was called in a way that can't work; nothing was done.
@@ -17,7 +19,7 @@ pub(crate) struct Usage {
 
 /// Whether the caller, not the world, has to change something.
 pub(crate) fn is_usage(error: &anyhow::Error) -> bool {
-    error.chain().any(|cause| cause.is::<Usage>())
+    error.chain().any(|cause| cause.is::<Usage>() || cause.is::<ParameterError>())
 }
 
 /// The error in lines, styled.
@@ -42,20 +44,19 @@ pub(crate) fn render(error: &anyhow::Error) -> String {
     text
 }
 
-fn hint(cause: &(dyn std::error::Error + 'static)) -> Option<String> {
-    if let Some(error) = cause.downcast_ref::<Usage>() {
-        return error.hint.clone();
+/// What one cause knows to do about itself.
+fn hint(cause: &(dyn Error + 'static)) -> Option<String> {
+    fn of<E: Error + 'static>(cause: &(dyn Error + 'static), hint: impl Fn(&E) -> Option<String>) -> Option<String> {
+        cause.downcast_ref::<E>().and_then(hint)
     }
-    if let Some(error) = cause.downcast_ref::<PackageError>() {
-        return error.hint();
-    }
-    if let Some(error) = cause.downcast_ref::<ManifestError>() {
-        return error.hint();
-    }
-    if let Some(error) = cause.downcast_ref::<AccountError>() {
-        return error.hint();
-    }
-    cause.downcast_ref::<CallError>()?.hint()
+    of(cause, |usage: &Usage| usage.hint.clone())
+        .or_else(|| of(cause, PackageError::hint))
+        .or_else(|| of(cause, ManifestError::hint))
+        .or_else(|| of(cause, AccountError::hint))
+        .or_else(|| of(cause, ParameterError::hint))
+        .or_else(|| of(cause, AssetsError::hint))
+        .or_else(|| of(cause, DeployError::hint))
+        .or_else(|| of(cause, CallError::hint))
 }
 
 #[cfg(test)]

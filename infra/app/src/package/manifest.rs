@@ -74,7 +74,7 @@ impl Asset {
     /// The asset that `zip` is, for `function`.
     pub(super) fn of(function: &str, zip: &[u8]) -> Self {
         let sha256 = hex::encode(Sha256::digest(zip));
-        let file = format!("{function}-{digest:.16}.zip", digest = sha256);
+        let file = format!("{function}-{sha256:.16}.zip");
         Self { function: function.to_owned(), file, size: zip.len() as u64, sha256 }
     }
 }

@@ -11,6 +11,9 @@ pub trait Progress: Send {
 
     /// What is being waited for, until the next step.
     fn waiting(&mut self, what: &str);
+
+    /// A question comes: nothing may move until the next step or wait.
+    fn pause(&mut self);
 }
 
 /// Tells the person at the terminal, on stderr.
@@ -22,12 +25,16 @@ pub struct Terminal {
 impl Terminal {
     /// Nothing is told yet.
     pub fn new() -> Self {
-        let spinner = ProgressBar::new_spinner();
-        if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} ({elapsed})") {
-            spinner.set_style(style);
-        }
-        Self { spinner }
+        Self { spinner: spinner() }
     }
+}
+
+fn spinner() -> ProgressBar {
+    let spinner = ProgressBar::new_spinner();
+    if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} ({elapsed})") {
+        spinner.set_style(style);
+    }
+    spinner
 }
 
 impl Default for Terminal {
@@ -48,6 +55,12 @@ impl Progress for Terminal {
             self.spinner.enable_steady_tick(Duration::from_millis(120));
         }
     }
+
+    fn pause(&mut self) {
+        self.spinner.disable_steady_tick();
+        self.spinner.finish_and_clear();
+        self.spinner = spinner();
+    }
 }
 
 impl Drop for Terminal {
@@ -64,4 +77,6 @@ impl Progress for Silent {
     fn step(&mut self, _: &str) {}
 
     fn waiting(&mut self, _: &str) {}
+
+    fn pause(&mut self) {}
 }

@@ -31,7 +31,7 @@ impl Table {
 
     /// Adds a row in a style, which says nothing that the cells don't say.
     pub fn styled<const N: usize>(&mut self, style: Style, cells: [String; N]) {
-        self.rows.push((style, cells.to_vec()));
+        self.rows.push((style, cells.into()));
     }
 
     /// The lines of the table, each ending in a line feed, styles as ANSI sequences.
@@ -42,7 +42,8 @@ impl Table {
         let widths: Vec<usize> = (0..self.columns.len())
             .map(|column| lines.clone().map(|(_, cells)| width(cells, column)).max().unwrap_or(0))
             .collect();
-        lines.map(|(style, cells)| format!("{style}{}{style:#}\n", self.line(cells, &widths))).collect()
+        let styled = lines.map(|(style, cells)| format!("{style}{}{style:#}\n", self.line(cells, &widths)));
+        styled.collect::<Vec<_>>().concat()
     }
 
     fn line(&self, cells: &[String], widths: &[usize]) -> String {

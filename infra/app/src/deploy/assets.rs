@@ -1,0 +1,237 @@
+//! The account's own bucket for code and large templates, one per region, since Lambda takes code from its own region
+//! only. Everything in it is named by its content: what is there already is not uploaded again.
+
+use std::path::{Path, PathBuf};
+
+use aws_sdk_s3::config::http::HttpResponse;
+use aws_sdk_s3::error::SdkError;
+use aws_sdk_s3::operation::create_bucket::CreateBucketError;
+use aws_sdk_s3::operation::put_bucket_encryption::PutBucketEncryptionError;
+use aws_sdk_s3::primitives::{ByteStream, ByteStreamError};
+use aws_sdk_s3::types::{
+    BucketLocationConstraint, CreateBucketConfiguration, PublicAccessBlockConfiguration, ServerSideEncryption,
+    ServerSideEncryptionByDefault, ServerSideEncryptionConfiguration, ServerSideEncryptionRule,
+};
+use futures_util::{StreamExt, TryStreamExt};
+use sha2::{Digest, Sha256};
+
+use super::template::Template;
+use crate::account::Account;
+use crate::call_error::CallError;
+use crate::package::{Asset, Manifest, ManifestError};
+use crate::render::progress::Progress;
+
+/// The prefix of every key; the bucket may serve other things one day.
+pub(super) const PREFIX: &str = "git2s3/";
+const AT_ONCE: usize = 4;
+
+/// Why code or template are not in the bucket.
+#[derive(Debug, thiserror::Error)]
+pub enum AssetsError {
+    /// The list of assets is not to be had.
+    #[error("cannot tell what to upload")]
+    Manifest(#[source] ManifestError),
+    /// The template was made for other code than what lies in `dist`.
+    #[error("the template does not name {file}: it was made before the functions were packaged")]
+    Stale {
+        /// The zip.
+        file: String,
+    },
+    /// A bucket of that name exists and can't be used.
+    #[error("bucket {bucket} exists, and is not account {account}'s or not open to these credentials")]
+    Foreign {
+        /// The bucket.
+        bucket: String,
+        /// The account that it should belong to.
+        account: String,
+    },
+    /// A zip can't be read.
+    #[error("cannot read {}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the file system said.
+        source: ByteStreamError,
+    },
+    /// AWS could not be asked, or refused.
+    #[error("cannot use bucket {bucket}")]
+    Call {
+        /// The bucket.
+        bucket: String,
+        /// What was tried, and what AWS answered.
+        source: CallError,
+    },
+}
+
+impl AssetsError {
+    /// What to do about it, where that is known and not known to the error's source.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Stale { .. } => Some("`infra synth` makes it anew".to_owned()),
+            _ => None,
+        }
+    }
+}
+
+/// Refuses a template that was made for other zips.
+pub(super) fn agree(manifest: &Manifest, template: &Template) -> Result<(), AssetsError> {
+    let unnamed = manifest.assets.iter().find(|asset| !template.text().contains(&asset.file));
+    unnamed.map_or(Ok(()), |asset| Err(AssetsError::Stale { file: asset.file.clone() }))
+}
+
+/// The bucket, known to be ours.
+#[derive(Debug)]
+pub(super) struct Bucket<'a> {
+    account: &'a Account,
+    name: String,
+}
+
+impl<'a> Bucket<'a> {
+    /// The account's bucket in its region, made when missing.
+    pub(super) async fn open(account: &'a Account, progress: &mut dyn Progress) -> Result<Self, AssetsError> {
+        let bucket = Self { account, name: format!("git2s3-assets-{}-{}", account.id, account.region) };
+        if !bucket.is_there().await? {
+            progress.step(&format!("creating bucket {} for code", bucket.name));
+            bucket.create().await?;
+        }
+        Ok(bucket)
+    }
+
+    /// The bucket's name.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn failed(&self, source: CallError) -> AssetsError {
+        AssetsError::Call { bucket: self.name.clone(), source }
+    }
+
+    async fn is_there(&self) -> Result<bool, AssetsError> {
+        let request = self.account.s3.head_bucket().bucket(&self.name).expected_bucket_owner(&self.account.id);
+        match request.send().await {
+            Ok(_) => Ok(true),
+            Err(error) => match status(&error) {
+                Some(404) => Ok(false),
+                Some(301 | 403) => {
+                    Err(AssetsError::Foreign { bucket: self.name.clone(), account: self.account.id.clone() })
+                }
+                _ => Err(self.failed(CallError::new("look at it", error))),
+            },
+        }
+    }
+
+    /// Said once more what AWS does by itself with a new bucket: public access blocked, objects encrypted.
+    async fn create(&self) -> Result<(), AssetsError> {
+        // The first region has no name as a location.
+        let location = (self.account.region != "us-east-1").then(|| {
+            let region = BucketLocationConstraint::from(self.account.region.as_str());
+            CreateBucketConfiguration::builder().location_constraint(region).build()
+        });
+        let request = self.account.s3.create_bucket().bucket(&self.name);
+        match request.set_create_bucket_configuration(location).send().await {
+            Err(error) if error.as_service_error().is_some_and(CreateBucketError::is_bucket_already_owned_by_you) => {}
+            created => {
+                created.map_err(|error| self.failed(CallError::new("create it", error)))?;
+            }
+        }
+        self.block_public_access().await?;
+        self.encrypt().await
+    }
+
+    async fn block_public_access(&self) -> Result<(), AssetsError> {
+        let block = PublicAccessBlockConfiguration::builder()
+            .block_public_acls(true)
+            .ignore_public_acls(true)
+            .block_public_policy(true)
+            .restrict_public_buckets(true)
+            .build();
+        let request = self.account.s3.put_public_access_block().bucket(&self.name);
+        let blocked = request.expected_bucket_owner(&self.account.id).public_access_block_configuration(block).send();
+        blocked.await.map_err(|error| self.failed(CallError::new("block public access to it", error)))?;
+        Ok(())
+    }
+
+    async fn encrypt(&self) -> Result<(), AssetsError> {
+        let built = |error| self.failed(CallError::new("encrypt it", EncryptError::construction_failure(error)));
+        let aes = ServerSideEncryptionByDefault::builder().sse_algorithm(ServerSideEncryption::Aes256);
+        let aes = aes.build().map_err(built)?;
+        let rule = ServerSideEncryptionRule::builder().apply_server_side_encryption_by_default(aes).build();
+        let rules = ServerSideEncryptionConfiguration::builder().rules(rule).build().map_err(built)?;
+        let request = self.account.s3.put_bucket_encryption().bucket(&self.name);
+        let request = request.expected_bucket_owner(&self.account.id).server_side_encryption_configuration(rules);
+        let encrypted = request.send().await;
+        encrypted.map_err(|error| self.failed(CallError::new("encrypt it", error)))?;
+        Ok(())
+    }
+
+    /// Uploads the zips that are not there yet.
+    pub(super) async fn upload(
+        &self,
+        manifest: &Manifest,
+        dist: &Path,
+        progress: &mut dyn Progress,
+    ) -> Result<(), AssetsError> {
+        let mut missing = Vec::new();
+        for asset in &manifest.assets {
+            if !self.has(&format!("{PREFIX}{}", asset.file)).await? {
+                progress.step(&format!("uploading {} ({} bytes)", asset.file, asset.size));
+                missing.push(asset);
+            }
+        }
+        let uploads = missing.iter().map(|asset| self.upload_one(asset, dist));
+        progress.waiting("uploading");
+        futures_util::stream::iter(uploads).buffer_unordered(AT_ONCE).try_collect::<()>().await?;
+        let there = manifest.assets.len() - missing.len();
+        if there > 0 {
+            progress.step(&format!("{there} of {} zips were there already", manifest.assets.len()));
+        }
+        Ok(())
+    }
+
+    async fn upload_one(&self, asset: &Asset, dist: &Path) -> Result<(), AssetsError> {
+        let path = dist.join("assets").join(&asset.file);
+        let body = ByteStream::from_path(&path).await.map_err(|source| AssetsError::Read { path, source })?;
+        self.put(&format!("{PREFIX}{}", asset.file), "application/zip", body).await
+    }
+
+    /// Uploads a template and says where CloudFormation finds it.
+    pub(super) async fn upload_template(&self, template: &Template) -> Result<String, AssetsError> {
+        let digest = hex::encode(Sha256::digest(template.text()));
+        let key = format!("{PREFIX}{digest:.16}.template.json");
+        if !self.has(&key).await? {
+            self.put(&key, "application/json", template.text().as_bytes().to_vec().into()).await?;
+        }
+        Ok(url(self.account, &self.name, &key))
+    }
+
+    async fn has(&self, key: &str) -> Result<bool, AssetsError> {
+        let request = self.account.s3.head_object().bucket(&self.name).key(key);
+        match request.expected_bucket_owner(&self.account.id).send().await {
+            Ok(_) => Ok(true),
+            Err(error) if status(&error) == Some(404) => Ok(false),
+            Err(error) => Err(self.failed(CallError::new(format!("look for {key}"), error))),
+        }
+    }
+
+    async fn put(&self, key: &str, content_type: &str, body: ByteStream) -> Result<(), AssetsError> {
+        let request = self.account.s3.put_object().bucket(&self.name).key(key).content_type(content_type);
+        let put = request.expected_bucket_owner(&self.account.id).body(body).send().await;
+        put.map_err(|error| self.failed(CallError::new(format!("upload {key}"), error)))?;
+        Ok(())
+    }
+}
+
+type EncryptError = SdkError<PutBucketEncryptionError, HttpResponse>;
+
+/// The HTTP status of an answer to HEAD, which has no body that could say more.
+fn status<E>(error: &SdkError<E, HttpResponse>) -> Option<u16> {
+    error.raw_response().map(|response| response.status().as_u16())
+}
+
+fn url(account: &Account, bucket: &str, key: &str) -> String {
+    if let Some(endpoint) = &account.endpoint {
+        return format!("{endpoint}/{bucket}/{key}");
+    }
+    let suffix = if account.region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
+    format!("https://{bucket}.s3.{}.{suffix}/{key}", account.region)
+}

@@ -1,0 +1,276 @@
+//! The change set: what CloudFormation would do, shown before it does it, executed or dropped afterwards.
+
+use anstyle::{AnsiColor, Style};
+use aws_sdk_cloudformation::operation::describe_change_set::DescribeChangeSetOutput;
+use aws_sdk_cloudformation::types::{self, ChangeAction, ChangeSetStatus, ChangeSetType, Parameter, Replacement};
+
+use super::events::Story;
+use super::pace::Pace;
+use super::stack;
+use super::template::Template;
+use super::{DeployError, Deployed};
+use crate::account::Account;
+use crate::call_error::CallError;
+use crate::render::progress::Progress;
+use crate::render::table::{Align, Table};
+
+/// How CloudFormation gets the template.
+#[derive(Debug)]
+pub(super) enum Body {
+    /// In the request.
+    Inline(String),
+    /// From S3, at this URL.
+    Uploaded(String),
+}
+
+/// One change to one resource.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// What is done: `Remove`, `Modify`, `Add` and rarer ones, as CloudFormation calls them.
+    pub action: String,
+    /// The resource's logical id in the template.
+    pub logical_id: String,
+    /// The resource's type.
+    pub resource_type: String,
+    /// For a modification: whether the resource is made anew, and with it all that it holds lost: `True`, `False`,
+    /// `Conditional`.
+    pub replacement: Option<String>,
+}
+
+/// A change set that waits for a decision.
+#[derive(Debug)]
+pub struct Planned {
+    account: Account,
+    stack_name: String,
+    stack_id: String,
+    change_set_id: String,
+    kind: ChangeSetType,
+    changes: Vec<Change>,
+}
+
+impl Planned {
+    /// The changes: what is lost first, then what is changed, then what is new.
+    pub fn changes(&self) -> &[Change] {
+        &self.changes
+    }
+
+    /// Whether the stack does not exist yet.
+    pub fn creates_stack(&self) -> bool {
+        self.kind == ChangeSetType::Create
+    }
+
+    /// Makes the changes and tells the stack's events while it does.
+    ///
+    /// # Errors
+    /// See [`DeployError`]: a resource that failed, foremost.
+    pub async fn execute(self, progress: &mut dyn Progress) -> Result<Deployed, DeployError> {
+        let token = unique_name();
+        let call = |source| DeployError::Call { stack: self.stack_name.clone(), source };
+        let cloudformation = &self.account.cloudformation;
+        let request = cloudformation.execute_change_set().change_set_name(&self.change_set_id);
+        let executed = request.client_request_token(&token).send().await;
+        executed.map_err(|error| call(CallError::new("execute the change set", error)))?;
+
+        let story = Story::new(&self.stack_id, &token);
+        let end = story.follow(&self.account, progress).await.map_err(call)?;
+        if end.status != "CREATE_COMPLETE" && end.status != "UPDATE_COMPLETE" {
+            return Err(DeployError::Failed { stack: self.stack_name, status: end.status, failure: end.failure });
+        }
+        stack::deployed(&self.account, &self.stack_id).await.map_err(call)
+    }
+
+    /// Drops the change set, and with it the empty stack that it made if there was none.
+    ///
+    /// # Errors
+    /// AWS could not be asked, or refused.
+    pub async fn abandon(self, progress: &mut dyn Progress) -> Result<(), DeployError> {
+        let stack = || self.stack_name.clone();
+        drop_change_set(&self.account, &self.change_set_id, &self.stack_id, &self.kind, progress)
+            .await
+            .map_err(|source| DeployError::Call { stack: stack(), source })
+    }
+}
+
+/// Makes a change set; none if nothing would change.
+pub(super) async fn create(
+    account: &Account,
+    stack_name: &str,
+    kind: ChangeSetType,
+    body: Body,
+    template: &Template,
+    parameters: Vec<Parameter>,
+    progress: &mut dyn Progress,
+) -> Result<Option<Planned>, DeployError> {
+    let call = |source| DeployError::Call { stack: stack_name.to_owned(), source };
+    let request = account.cloudformation.create_change_set().stack_name(stack_name).change_set_name(unique_name());
+    let request = match body {
+        Body::Inline(text) => request.template_body(text),
+        Body::Uploaded(url) => request.template_url(url),
+    };
+    let request = request.change_set_type(kind.clone()).set_parameters(Some(parameters));
+    let request = request.set_capabilities(template.capability().map(|capability| vec![capability]));
+    let created = request.send().await;
+    let created = created.map_err(|error| call(CallError::new("create a change set", error)))?;
+    let change_set_id = created.id.unwrap_or_default();
+    let stack_id = created.stack_id.unwrap_or_default();
+
+    let (described, changes) = settled(account, &change_set_id, progress).await.map_err(call)?;
+    if described.status != Some(ChangeSetStatus::Failed) {
+        let stack_name = stack_name.to_owned();
+        return Ok(Some(Planned { account: account.clone(), stack_name, stack_id, change_set_id, kind, changes }));
+    }
+    drop_change_set(account, &change_set_id, &stack_id, &kind, progress).await.map_err(call)?;
+    let reason = described.status_reason.unwrap_or_else(|| "no reason given".to_owned());
+    if is_empty(&reason) { Ok(None) } else { Err(DeployError::Refused { stack: stack_name.to_owned(), reason }) }
+}
+
+/// Waits until the change set can be read or has failed, and reads all of it.
+async fn settled(
+    account: &Account,
+    change_set_id: &str,
+    progress: &mut dyn Progress,
+) -> Result<(DescribeChangeSetOutput, Vec<Change>), CallError> {
+    let mut pace = Pace::new();
+    loop {
+        let mut pages =
+            account.cloudformation.describe_change_set().change_set_name(change_set_id).into_paginator().send();
+        let mut first = None;
+        let mut changes = Vec::new();
+        while let Some(page) = pages.next().await {
+            let described = page.map_err(|error| CallError::new("read the change set", error))?;
+            changes.extend(described.changes().iter().filter_map(change));
+            first.get_or_insert(described);
+        }
+        if let Some(described) = first
+            && matches!(described.status, Some(ChangeSetStatus::CreateComplete | ChangeSetStatus::Failed))
+        {
+            changes.sort_by_key(|change| (urgency(&change.action), change.logical_id.clone()));
+            return Ok((described, changes));
+        }
+        progress.waiting("waiting for the change set");
+        pace.pause().await;
+    }
+}
+
+async fn drop_change_set(
+    account: &Account,
+    change_set_id: &str,
+    stack_id: &str,
+    kind: &ChangeSetType,
+    progress: &mut dyn Progress,
+) -> Result<(), CallError> {
+    let dropped = account.cloudformation.delete_change_set().change_set_name(change_set_id).send().await;
+    dropped.map_err(|error| CallError::new("delete the change set", error))?;
+    if *kind == ChangeSetType::Create {
+        stack::delete_remains(account, stack_id, progress).await?;
+    }
+    Ok(())
+}
+
+/// CloudFormation tells an empty change set by its failure's text alone.
+fn is_empty(reason: &str) -> bool {
+    reason.contains("didn't contain changes") || reason.contains("No updates are to be performed")
+}
+
+/// A name for a change set or an operation: a letter, then letters, digits and hyphens.
+pub(super) fn unique_name() -> String {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    format!("git2s3-{}-{}", now.as_nanos(), std::process::id())
+}
+
+fn change(change: &types::Change) -> Option<Change> {
+    let change = change.resource_change()?;
+    let action = change.action()?;
+    let replacement = change.replacement().filter(|_| *action == ChangeAction::Modify);
+    Some(Change {
+        action: action.as_str().to_owned(),
+        logical_id: change.logical_resource_id()?.to_owned(),
+        resource_type: change.resource_type()?.to_owned(),
+        replacement: replacement.map(|replacement| replacement.as_str().to_owned()),
+    })
+}
+
+fn urgency(action: &str) -> usize {
+    ["Remove", "Modify"].iter().position(|known| *known == action).unwrap_or(2)
+}
+
+/// The changes as a person reads them.
+pub fn table(changes: &[Change]) -> Table {
+    let mut table = Table::new([
+        ("Action", Align::Left),
+        ("Logical id", Align::Left),
+        ("Type", Align::Left),
+        ("Replacement", Align::Left),
+    ]);
+    for change in changes {
+        let replaced = change.replacement.as_deref();
+        let color = match (change.action.as_str(), replaced) {
+            ("Remove", _) => Some(AnsiColor::Red),
+            ("Modify", Some(replacement)) if replacement != Replacement::False.as_str() => Some(AnsiColor::Red),
+            ("Modify", _) => Some(AnsiColor::Yellow),
+            _ => Some(AnsiColor::Green),
+        };
+        let replaced = match replaced {
+            Some("True") => "yes",
+            Some("Conditional") => "perhaps",
+            _ => "",
+        };
+        table.styled(
+            Style::new().fg_color(color.map(Into::into)),
+            [change.action.clone(), change.logical_id.clone(), change.resource_type.clone(), replaced.to_owned()],
+        );
+    }
+    table
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_cloudformation::types::ResourceChange;
+
+    use super::*;
+
+    fn told(action: ChangeAction, id: &str, replacement: Option<Replacement>) -> types::Change {
+        let change = ResourceChange::builder()
+            .action(action)
+            .logical_resource_id(id)
+            .resource_type("AWS::SQS::Queue")
+            .set_replacement(replacement);
+        types::Change::builder().resource_change(change.build()).build()
+    }
+
+    #[test]
+    fn what_is_lost_stands_first() {
+        let mut changes: Vec<_> = [
+            told(ChangeAction::Add, "New", None),
+            told(ChangeAction::Modify, "Touched", Some(Replacement::False)),
+            told(ChangeAction::Modify, "MadeAnew", Some(Replacement::True)),
+            told(ChangeAction::Modify, "Unclear", Some(Replacement::Conditional)),
+            told(ChangeAction::Remove, "Gone", Some(Replacement::False)),
+            types::Change::builder().build(),
+        ]
+        .iter()
+        .filter_map(change)
+        .collect();
+        changes.sort_by_key(|change| (urgency(&change.action), change.logical_id.clone()));
+        insta::assert_snapshot!(anstream::adapter::strip_str(&table(&changes).render()), @"");
+    }
+
+    #[test]
+    fn an_empty_change_set_is_known_by_its_reason() {
+        for reason in [
+            "The submitted information didn't contain changes. Submit different information to create a change set.",
+            "No updates are to be performed.",
+        ] {
+            assert!(is_empty(reason), "{reason}");
+        }
+        assert!(!is_empty("Parameters: [Needed] must have values"));
+    }
+
+    #[test]
+    fn names_are_what_cloudformation_takes_and_differ() {
+        let names = [unique_name(), unique_name()];
+        assert_ne!(names[0], names[1]);
+        let fits = |name: &String| name.len() < 128 && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+        assert!(names.iter().all(fits), "{names:?}");
+    }
+}

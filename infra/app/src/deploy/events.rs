@@ -1,0 +1,254 @@
+//! A stack's events as a story: told in order, ended by the stack itself, and with the failure that began the others
+//! kept. CloudFormation tells a failure once and the cancelled neighbours after it, newest first.
+
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+
+use anstyle::{AnsiColor, Style};
+use aws_sdk_cloudformation::primitives::DateTime;
+use aws_sdk_cloudformation::types::StackEvent;
+
+use super::pace::Pace;
+use crate::account::Account;
+use crate::call_error::CallError;
+use crate::render::progress::Progress;
+
+/// A resource that could not be made, changed or deleted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// The resource's logical id in the template, or the stack's name.
+    pub logical_id: String,
+    /// The resource's type.
+    pub resource_type: String,
+    /// What CloudFormation said about it.
+    pub reason: String,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({}) failed: {}", self.logical_id, self.resource_type, self.reason)
+    }
+}
+
+/// How an operation on a stack ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct End {
+    /// The stack's status.
+    pub(super) status: String,
+    /// What failed first, or else what the stack says of itself.
+    pub(super) failure: Failure,
+}
+
+/// The events of one operation on one stack.
+#[derive(Debug)]
+pub(super) struct Story {
+    stack_id: String,
+    token: String,
+    seen: HashSet<String>,
+    last_status: HashMap<String, String>,
+    begun: Option<DateTime>,
+    failure: Option<Failure>,
+    end: Option<End>,
+}
+
+impl Story {
+    /// The story of the operation that was begun with the client request token `token`.
+    pub(super) fn new(stack_id: &str, token: &str) -> Self {
+        Self {
+            stack_id: stack_id.to_owned(),
+            token: token.to_owned(),
+            seen: HashSet::new(),
+            last_status: HashMap::new(),
+            begun: None,
+            failure: None,
+            end: None,
+        }
+    }
+
+    /// Tells the events until the stack's own last one.
+    pub(super) async fn follow(mut self, account: &Account, progress: &mut dyn Progress) -> Result<End, CallError> {
+        let mut pace = Pace::new();
+        loop {
+            let lines = self.fold(self.news(account).await?);
+            if !lines.is_empty() {
+                pace.hasten();
+            }
+            for line in lines {
+                progress.step(&line);
+            }
+            if let Some(end) = self.end {
+                return Ok(end);
+            }
+            progress.waiting("waiting for CloudFormation");
+            pace.pause().await;
+        }
+    }
+
+    /// The events not yet seen, newest first.
+    async fn news(&self, account: &Account) -> Result<Vec<StackEvent>, CallError> {
+        let mut pages =
+            account.cloudformation.describe_stack_events().stack_name(&self.stack_id).into_paginator().send();
+        let mut news = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| CallError::new(format!("read the events of {}", self.stack_id), error))?;
+            for event in page.stack_events.unwrap_or_default() {
+                if event.client_request_token() != Some(&self.token) || self.knows(&event) {
+                    return Ok(news);
+                }
+                news.push(event);
+            }
+        }
+        Ok(news)
+    }
+
+    fn knows(&self, event: &StackEvent) -> bool {
+        event.event_id().is_some_and(|id| self.seen.contains(id))
+    }
+
+    /// Takes events, newest first, and gives the lines that they are worth, oldest first.
+    fn fold(&mut self, news: Vec<StackEvent>) -> Vec<String> {
+        news.into_iter().rev().filter_map(|event| self.take(&event)).collect()
+    }
+
+    fn take(&mut self, event: &StackEvent) -> Option<String> {
+        if !self.seen.insert(event.event_id().unwrap_or_default().to_owned()) {
+            return None;
+        }
+        let status = event.resource_status().map(|status| status.as_str().to_owned()).unwrap_or_default();
+        let logical_id = event.logical_resource_id().unwrap_or_default().to_owned();
+        let failure = Failure {
+            logical_id: logical_id.clone(),
+            resource_type: event.resource_type().unwrap_or_default().to_owned(),
+            reason: event.resource_status_reason().unwrap_or("no reason given").to_owned(),
+        };
+        let line = self.line(event, &status);
+        if event.physical_resource_id() == Some(&self.stack_id) {
+            if !status.ends_with("_IN_PROGRESS") {
+                self.end = Some(End { status: status.clone(), failure: self.failure.clone().unwrap_or(failure) });
+            }
+        } else if status.ends_with("_FAILED") && self.failure.is_none() && !is_cancelled(&failure.reason) {
+            self.failure = Some(failure);
+        }
+        // A resource says twice that it is in progress: before it has an id, and after.
+        let before = self.last_status.insert(logical_id, status.clone());
+        (before.as_ref() != Some(&status)).then_some(line)
+    }
+
+    fn line(&mut self, event: &StackEvent, status: &str) -> String {
+        let time = event.timestamp().copied();
+        let begun = *self.begun.get_or_insert(time.unwrap_or(DateTime::from_secs(0)));
+        let seconds = time.map_or(0.0, |time| time.as_secs_f64() - begun.as_secs_f64());
+        let style = if status.ends_with("_FAILED") {
+            Style::new().fg_color(Some(AnsiColor::Red.into()))
+        } else if status.ends_with("_COMPLETE") {
+            Style::new().fg_color(Some(AnsiColor::Green.into()))
+        } else {
+            Style::new()
+        };
+        let what = [event.logical_resource_id(), event.resource_type()].map(Option::unwrap_or_default).join("  ");
+        let reason = match event.resource_status_reason() {
+            Some(reason) if status.ends_with("_FAILED") || status.contains("ROLLBACK") => format!("  {reason}"),
+            _ => String::new(),
+        };
+        format!("{seconds:>7.1} s  {style}{status:<19}{style:#}  {what}{reason}")
+    }
+}
+
+/// Whether a resource failed only because another one did.
+fn is_cancelled(reason: &str) -> bool {
+    reason.starts_with("Resource ") && reason.ends_with(" cancelled")
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_cloudformation::types::ResourceStatus;
+
+    use super::*;
+
+    const STACK: &str = "arn:aws:cloudformation:eu-central-1:123456789012:stack/git2s3/1";
+
+    struct Events(Vec<StackEvent>);
+
+    impl Events {
+        fn add(mut self, logical_id: &str, status: &str, reason: Option<&str>) -> Self {
+            let (physical_id, kind) = match logical_id {
+                "git2s3" => (STACK, "AWS::CloudFormation::Stack"),
+                _ => ("physical", "AWS::SQS::Queue"),
+            };
+            let number = i64::try_from(self.0.len()).unwrap();
+            let event = StackEvent::builder()
+                .event_id(number.to_string())
+                .logical_resource_id(logical_id)
+                .physical_resource_id(physical_id)
+                .resource_type(kind)
+                .resource_status(ResourceStatus::from(status))
+                .set_resource_status_reason(reason.map(str::to_owned))
+                .timestamp(DateTime::from_millis(1_700_000_000_000 + number * 700))
+                .build();
+            self.0.push(event);
+            self
+        }
+
+        /// As CloudFormation tells them.
+        fn newest_first(&self) -> Vec<StackEvent> {
+            self.0.iter().rev().cloned().collect()
+        }
+    }
+
+    fn rollback() -> Events {
+        Events(Vec::new())
+            .add("git2s3", "CREATE_IN_PROGRESS", Some("User Initiated"))
+            .add("Jobs", "CREATE_IN_PROGRESS", None)
+            .add("Jobs", "CREATE_IN_PROGRESS", Some("Resource creation Initiated"))
+            .add("Dead", "CREATE_IN_PROGRESS", None)
+            .add("Other", "CREATE_FAILED", Some("Resource creation cancelled"))
+            .add("Jobs", "CREATE_FAILED", Some("Queue name is taken"))
+            .add("Dead", "CREATE_FAILED", Some("later and less interesting"))
+            .add("git2s3", "ROLLBACK_IN_PROGRESS", Some("The following resource(s) failed to create: [Jobs, Dead]."))
+            .add("Jobs", "DELETE_COMPLETE", None)
+            .add("git2s3", "ROLLBACK_COMPLETE", None)
+    }
+
+    #[test]
+    fn the_first_failure_that_is_no_consequence_is_kept() {
+        let mut story = Story::new(STACK, "token");
+        let lines = story.fold(rollback().newest_first());
+        let end = story.end.unwrap();
+        assert_eq!(end.status, "ROLLBACK_COMPLETE");
+        assert_eq!(end.failure.to_string(), "Jobs (AWS::SQS::Queue) failed: Queue name is taken");
+        insta::assert_snapshot!(anstream::adapter::strip_str(&lines.join("\n")), @"");
+    }
+
+    #[test]
+    fn pages_that_overlap_tell_nothing_twice() {
+        let events = rollback();
+        let mut at_once = Story::new(STACK, "token");
+        let whole = at_once.fold(events.newest_first());
+        let mut piecewise = Story::new(STACK, "token");
+        let mut pieces = Vec::new();
+        for seen in 1..=events.0.len() {
+            pieces.extend(piecewise.fold(events.newest_first().split_off(events.0.len() - seen)));
+        }
+        assert_eq!(pieces, whole);
+        assert_eq!(piecewise.end, at_once.end);
+    }
+
+    #[test]
+    fn without_a_failing_resource_the_stack_gives_the_reason() {
+        let events = Events(Vec::new()).add("git2s3", "CREATE_IN_PROGRESS", None).add(
+            "git2s3",
+            "ROLLBACK_COMPLETE",
+            Some("Quota exceeded"),
+        );
+        let mut story = Story::new(STACK, "token");
+        story.fold(events.newest_first());
+        assert_eq!(story.end.unwrap().failure.reason, "Quota exceeded");
+    }
+
+    #[test]
+    fn a_story_without_the_stacks_last_event_has_no_end() {
+        let mut story = Story::new(STACK, "token");
+        story.fold(Events(Vec::new()).add("git2s3", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", None).newest_first());
+        assert_eq!(story.end, None);
+    }
+}

@@ -1,0 +1,267 @@
+//! From a template to a running stack: assets into the account's own bucket, a change set that a person can read before
+//! it is executed, and the stack's events while it is.
+//!
+//! [`plan`] changes nothing that runs; what it gives is shown, and then executed or abandoned. [`deploy`] and
+//! [`destroy`] are for callers that ask nobody: tests and the local cloud.
+
+mod assets;
+mod change_set;
+mod destroy;
+mod events;
+mod pace;
+mod parameters;
+mod stack;
+mod template;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use aws_config::SdkConfig;
+use aws_sdk_cloudformation::types::{ChangeSetType, StackStatus};
+
+pub use assets::AssetsError;
+pub use change_set::{Change, Planned, table};
+pub use destroy::{DestroyError, Losses, losses};
+pub use events::Failure;
+pub use parameters::{ParameterError, Parameters};
+pub use template::{Template, TemplateError};
+
+use crate::account::{Account, AccountError};
+use crate::call_error::CallError;
+use crate::package::Manifest;
+use crate::render::progress::Progress;
+
+/// The parameters by which a template is told where its code lies; filled here, never by a person.
+const ASSET_BUCKET: &str = "QSS3BucketName";
+const ASSET_PREFIX: &str = "QSS3KeyPrefix";
+
+/// What to deploy.
+#[derive(Debug)]
+pub struct Deployment {
+    /// The stack's name: a letter, then letters, digits and hyphens, at most 128.
+    pub stack_name: String,
+    /// The template.
+    pub template: Template,
+    /// The directory with `assets.json` and `assets/`. Not looked at when the template has no parameter
+    /// `QSS3BucketName`, for then it has no code.
+    pub dist: PathBuf,
+    /// Values for the template's parameters. Those of an existing stack that are not given keep their value.
+    pub parameters: Parameters,
+}
+
+/// A stack that is as the template wants it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Deployed {
+    /// The stack's ARN.
+    pub stack_id: String,
+    /// The stack's outputs.
+    pub outputs: BTreeMap<String, String>,
+}
+
+/// What a deployment would do.
+#[derive(Debug)]
+pub enum Plan {
+    /// Nothing: the stack is as the template wants it.
+    Unchanged(Deployed),
+    /// It would make these changes.
+    Changes(Planned),
+}
+
+/// Why a stack is not as the template wants it.
+#[derive(Debug, thiserror::Error)]
+pub enum DeployError {
+    /// It is not known where to deploy to.
+    #[error("cannot deploy stack {stack}")]
+    Account {
+        /// The stack's name.
+        stack: String,
+        /// What is missing.
+        source: AccountError,
+    },
+    /// The parameters don't fit the template.
+    #[error("the parameters of stack {stack} don't fit the template")]
+    Parameters {
+        /// The stack's name.
+        stack: String,
+        /// Which one, and why.
+        source: ParameterError,
+    },
+    /// The code or the template could not be uploaded.
+    #[error("cannot upload what stack {stack} needs")]
+    Assets {
+        /// The stack's name.
+        stack: String,
+        /// What failed.
+        source: AssetsError,
+    },
+    /// AWS could not be asked, or refused.
+    #[error("cannot deploy stack {stack}")]
+    Call {
+        /// The stack's name.
+        stack: String,
+        /// What was tried, and what AWS answered.
+        source: CallError,
+    },
+    /// Somebody else is changing the stack.
+    #[error("stack {stack} is being changed: {status}")]
+    Busy {
+        /// The stack's name.
+        stack: String,
+        /// Its status.
+        status: String,
+    },
+    /// The stack is in a state that no change set gets it out of.
+    #[error("stack {stack} cannot be updated: {status}")]
+    Stuck {
+        /// The stack's name.
+        stack: String,
+        /// Its status.
+        status: String,
+    },
+    /// `CloudFormation` does not accept the template or its parameters.
+    #[error("CloudFormation refuses the template of stack {stack}: {reason}")]
+    Refused {
+        /// The stack's name.
+        stack: String,
+        /// Why.
+        reason: String,
+    },
+    /// A resource could not be made, and `CloudFormation` has undone what it had done.
+    #[error("{failure}; stack {stack} is now {status}")]
+    Failed {
+        /// The stack's name.
+        stack: String,
+        /// Its status.
+        status: String,
+        /// What failed first.
+        failure: Failure,
+    },
+}
+
+impl DeployError {
+    /// What to do about it, where that is known and not known to the error's source.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Busy { .. } => Some("wait until it is done, then deploy again".to_owned()),
+            Self::Stuck { stack, status } if status == "UPDATE_ROLLBACK_FAILED" => {
+                Some(format!("aws cloudformation continue-update-rollback --stack-name {stack}"))
+            }
+            Self::Stuck { stack, .. } => Some(format!("`infra destroy --stack-name {stack}` deletes it")),
+            _ => None,
+        }
+    }
+}
+
+/// Uploads the assets and makes a change set. Nothing that runs is changed; a stack that was never created wholly
+/// (`ROLLBACK_COMPLETE`, `REVIEW_IN_PROGRESS`) is deleted, since nothing else can be done with it.
+///
+/// # Errors
+/// See [`DeployError`].
+pub async fn plan(
+    account: &Account,
+    deployment: &Deployment,
+    progress: &mut dyn Progress,
+) -> Result<Plan, DeployError> {
+    let stack = || deployment.stack_name.clone();
+    let call = |source| DeployError::Call { stack: stack(), source };
+    let template = &deployment.template;
+    let wrong = |source| DeployError::Parameters { stack: stack(), source };
+    deployment.parameters.check(template).map_err(wrong)?;
+
+    let existing = replaceable(account, &deployment.stack_name, progress).await?;
+    let kept = existing.as_ref().map(|stack| stack.parameters.clone()).unwrap_or_default();
+    let kind = if existing.is_some() { ChangeSetType::Update } else { ChangeSetType::Create };
+
+    let failed = |source| DeployError::Assets { stack: stack(), source };
+    let (filled, body) = upload(account, deployment, progress).await.map_err(failed)?;
+    let parameters = deployment.parameters.resolve(template, &kept, &filled).map_err(wrong)?;
+
+    let created =
+        change_set::create(account, &deployment.stack_name, kind, body, template, parameters, progress).await?;
+    match created {
+        Some(planned) => Ok(Plan::Changes(planned)),
+        None => Ok(Plan::Unchanged(stack::deployed(account, &deployment.stack_name).await.map_err(call)?)),
+    }
+}
+
+/// Plans and executes.
+///
+/// # Errors
+/// See [`DeployError`].
+pub async fn deploy(
+    config: &SdkConfig,
+    deployment: &Deployment,
+    progress: &mut dyn Progress,
+) -> Result<Deployed, DeployError> {
+    let account = Account::open(config)
+        .await
+        .map_err(|source| DeployError::Account { stack: deployment.stack_name.clone(), source })?;
+    match plan(&account, deployment, progress).await? {
+        Plan::Unchanged(deployed) => Ok(deployed),
+        Plan::Changes(planned) => planned.execute(progress).await,
+    }
+}
+
+/// Deletes a stack with all that it holds. No such stack is fine.
+///
+/// # Errors
+/// See [`DestroyError`].
+pub async fn destroy(config: &SdkConfig, stack_name: &str, progress: &mut dyn Progress) -> Result<(), DestroyError> {
+    let account =
+        Account::open(config).await.map_err(|source| DestroyError::Account { stack: stack_name.to_owned(), source })?;
+    match losses(&account, stack_name).await? {
+        Some(losses) => losses.execute(progress).await,
+        None => Ok(()),
+    }
+}
+
+/// The stack that is to be updated, if there is one.
+async fn replaceable(
+    account: &Account,
+    name: &str,
+    progress: &mut dyn Progress,
+) -> Result<Option<stack::Stack>, DeployError> {
+    let call = |source| DeployError::Call { stack: name.to_owned(), source };
+    let Some(found) = stack::describe(account, name).await.map_err(call)? else { return Ok(None) };
+    let status = found.status.as_str().to_owned();
+    match found.status {
+        StackStatus::ReviewInProgress | StackStatus::RollbackComplete => {
+            progress.step(&format!("stack {name} was never created ({status}): deleting the remains first"));
+            stack::delete_remains(account, &found.id, progress).await.map_err(call)?;
+            Ok(None)
+        }
+        _ if status.ends_with("_IN_PROGRESS") => Err(DeployError::Busy { stack: name.to_owned(), status }),
+        StackStatus::CreateFailed
+        | StackStatus::RollbackFailed
+        | StackStatus::DeleteFailed
+        | StackStatus::UpdateRollbackFailed => Err(DeployError::Stuck { stack: name.to_owned(), status }),
+        _ => Ok(Some(found)),
+    }
+}
+
+async fn upload(
+    account: &Account,
+    deployment: &Deployment,
+    progress: &mut dyn Progress,
+) -> Result<(BTreeMap<&'static str, String>, change_set::Body), AssetsError> {
+    let template = &deployment.template;
+    let has_code = template.declares(ASSET_BUCKET);
+    if !has_code && !template.is_large() {
+        return Ok((BTreeMap::new(), change_set::Body::Inline(template.text().to_owned())));
+    }
+    let bucket = assets::Bucket::open(account, progress).await?;
+    let mut filled = BTreeMap::new();
+    if has_code {
+        let manifest = Manifest::read(&deployment.dist).map_err(AssetsError::Manifest)?;
+        assets::agree(&manifest, template)?;
+        bucket.upload(&manifest, &deployment.dist, progress).await?;
+        filled.insert(ASSET_BUCKET, bucket.name().to_owned());
+        filled.insert(ASSET_PREFIX, assets::PREFIX.to_owned());
+    }
+    let body = if template.is_large() {
+        change_set::Body::Uploaded(bucket.upload_template(template).await?)
+    } else {
+        change_set::Body::Inline(template.text().to_owned())
+    };
+    Ok((filled, body))
+}

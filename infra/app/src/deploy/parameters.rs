@@ -1,0 +1,305 @@
+//! Values for a template's parameters, from where they may come: secrets never from the command line, where every
+//! process of the machine and the shell's history can read them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use aws_sdk_cloudformation::types::Parameter;
+use secrecy::{ExposeSecret, SecretString};
+
+use super::template::Template;
+
+/// Values for parameters, none of which is ever shown: which ones are secret, only the template says.
+#[derive(Debug, Default)]
+pub struct Parameters {
+    given: BTreeMap<String, Given>,
+}
+
+#[derive(Debug)]
+struct Given {
+    value: SecretString,
+    source: Source,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Source {
+    CommandLine,
+    Private,
+}
+
+/// What is wrong with a parameter.
+#[derive(Debug, thiserror::Error)]
+pub enum ParameterError {
+    /// Not `Name=Value`. The text may hold a secret, and is not repeated.
+    #[error("a parameter is given as Name=Value")]
+    Syntax,
+    /// The file of parameters can't be read.
+    #[error("cannot read {}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the file system said.
+        source: std::io::Error,
+    },
+    /// The file of parameters is not a JSON object of texts. What is in it may be secret, and is not repeated.
+    #[error("{} is not a JSON object of texts (line {line}, column {column})", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// The line of the fault, from 1.
+        line: usize,
+        /// The column of the fault, from 1.
+        column: usize,
+    },
+    /// The template has no such parameter.
+    #[error("there is no parameter {name}")]
+    Unknown {
+        /// The parameter.
+        name: String,
+        /// The parameters that there are.
+        known: Vec<String>,
+    },
+    /// A secret stood on the command line.
+    #[error("{name} is a secret and must not stand on the command line")]
+    SecretOnCommandLine {
+        /// The parameter.
+        name: String,
+    },
+    /// A parameter that deployment fills in was given.
+    #[error("{name} is filled in by the deployment")]
+    Filled {
+        /// The parameter.
+        name: String,
+    },
+    /// A parameter without default has no value.
+    #[error("{name} has no value")]
+    Missing {
+        /// The parameter.
+        name: String,
+    },
+}
+
+impl ParameterError {
+    /// What to do about it, where that is known.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Unknown { known, .. } => Some(format!("there are {}", known.join(", "))),
+            Self::SecretOnCommandLine { name } => Some(format!(
+                "set {}, or use `--parameter-file`; what was typed may be in the shell's history",
+                variable(name)
+            )),
+            Self::Missing { name } => Some(format!("give it with `--parameter {name}=...`")),
+            Self::File { .. } => Some(r#"it looks like {"AllowedIps": "192.0.2.0/24", "ApiSecret": "..."}"#.to_owned()),
+            _ => None,
+        }
+    }
+}
+
+impl Parameters {
+    /// Takes `Name=Value` from the command line.
+    ///
+    /// # Errors
+    /// There is no `=`, or nothing before it.
+    pub fn command_line(&mut self, pair: &str) -> Result<(), ParameterError> {
+        let (name, value) = pair.split_once('=').ok_or(ParameterError::Syntax)?;
+        if name.is_empty() {
+            return Err(ParameterError::Syntax);
+        }
+        self.insert(name, value.into(), Source::CommandLine);
+        Ok(())
+    }
+
+    /// Takes the parameters of a file, a JSON object of texts; those of the command line stay.
+    ///
+    /// # Errors
+    /// The file can't be read or is something else.
+    pub fn file(&mut self, path: &Path) -> Result<(), ParameterError> {
+        let text =
+            std::fs::read_to_string(path).map_err(|source| ParameterError::Read { path: path.to_owned(), source })?;
+        let values: BTreeMap<String, SecretString> = serde_json::from_str(&text).map_err(|error| {
+            ParameterError::File { path: path.to_owned(), line: error.line(), column: error.column() }
+        })?;
+        for (name, value) in values {
+            self.fill(&name, value);
+        }
+        Ok(())
+    }
+
+    /// Takes what the environment has of the template's secrets, which `lookup` reads: `GIT2S3_API_SECRET` for
+    /// `ApiSecret`. What is given already stays; an empty variable is none.
+    pub fn environment(&mut self, template: &Template, lookup: impl Fn(&str) -> Option<String>) {
+        for name in template.secret_parameters() {
+            if let Some(value) = lookup(&variable(name)).filter(|value| !value.is_empty()) {
+                self.fill(name, value.into());
+            }
+        }
+    }
+
+    /// Sets a parameter, from within a program.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl Into<SecretString>) -> Self {
+        self.insert(name, value.into(), Source::Private);
+        self
+    }
+
+    fn insert(&mut self, name: &str, value: SecretString, source: Source) {
+        self.given.insert(name.to_owned(), Given { value, source });
+    }
+
+    fn fill(&mut self, name: &str, value: SecretString) {
+        if !self.given.contains_key(name) {
+            self.insert(name, value, Source::Private);
+        }
+    }
+
+    /// Refuses what does not fit the template, before anything is done.
+    pub(super) fn check(&self, template: &Template) -> Result<(), ParameterError> {
+        for (name, given) in &self.given {
+            if [super::ASSET_BUCKET, super::ASSET_PREFIX].contains(&name.as_str()) {
+                return Err(ParameterError::Filled { name: name.clone() });
+            }
+            let Some((_, declared)) = template.parameters().find(|(known, _)| known == name) else {
+                let known = template.parameters().map(|(known, _)| known.to_owned()).collect();
+                return Err(ParameterError::Unknown { name: name.clone(), known });
+            };
+            if declared.is_secret() && given.source == Source::CommandLine {
+                return Err(ParameterError::SecretOnCommandLine { name: name.clone() });
+            }
+        }
+        Ok(())
+    }
+
+    /// What `CloudFormation` is told: what is `filled` in, else what was given, else what an existing stack has
+    /// `kept`, else nothing, for the template's default.
+    pub(super) fn resolve(
+        &self,
+        template: &Template,
+        kept: &BTreeSet<String>,
+        filled: &BTreeMap<&'static str, String>,
+    ) -> Result<Vec<Parameter>, ParameterError> {
+        let mut resolved = Vec::new();
+        for (name, declared) in template.parameters() {
+            let parameter = Parameter::builder().parameter_key(name);
+            if let Some(value) = filled.get(name) {
+                resolved.push(parameter.parameter_value(value).build());
+            } else if let Some(given) = self.given.get(name) {
+                resolved.push(parameter.parameter_value(given.value.expose_secret()).build());
+            } else if kept.contains(name) {
+                resolved.push(parameter.use_previous_value(true).build());
+            } else if !declared.has_default() {
+                return Err(ParameterError::Missing { name: name.to_owned() });
+            }
+        }
+        Ok(resolved)
+    }
+}
+
+/// The environment variable of a secret parameter: `GIT2S3_API_SECRET` of `ApiSecret`, `GIT2S3_OAUTH_SECRET` of
+/// `OAuthSecret`.
+fn variable(parameter: &str) -> String {
+    let mut words = String::from("GIT2S3_");
+    let mut lower_before = false;
+    for letter in parameter.chars() {
+        if letter.is_uppercase() && lower_before {
+            words.push('_');
+        }
+        lower_before = letter.is_lowercase() || letter.is_ascii_digit();
+        words.extend(letter.to_uppercase());
+    }
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn template() -> Template {
+        let text = r#"{"Parameters": {
+            "AllowedIps": {"Type": "String", "Default": ""}, "ApiSecret": {"Type": "String", "NoEcho": true, "Default": ""},
+            "Needed": {"Type": "String"}, "QSS3BucketName": {"Type": "String", "Default": ""}}, "Resources": {}}"#;
+        Template::parse(text.to_owned()).unwrap()
+    }
+
+    fn told(parameters: &Parameters, kept: &[&str]) -> Vec<String> {
+        let kept = kept.iter().map(|&name| name.to_owned()).collect();
+        let filled = BTreeMap::from([("QSS3BucketName", "assets".to_owned())]);
+        let resolved = parameters.resolve(&template(), &kept, &filled).unwrap();
+        let told = |parameter: &Parameter| {
+            let value = parameter.parameter_value().unwrap_or("(previous)");
+            format!("{}={value}", parameter.parameter_key().unwrap())
+        };
+        resolved.iter().map(told).collect()
+    }
+
+    #[test]
+    fn given_before_kept_before_default() {
+        let mut parameters = Parameters::default().with("Needed", "x");
+        parameters.command_line("AllowedIps=10.0.0.0/8=").unwrap();
+        assert_eq!(told(&parameters, &[]), ["AllowedIps=10.0.0.0/8=", "Needed=x", "QSS3BucketName=assets"]);
+        let kept = ["AllowedIps", "ApiSecret", "Needed", "QSS3BucketName", "Gone"];
+        let parameters = Parameters::default().with("AllowedIps", "");
+        let expected = ["AllowedIps=", "ApiSecret=(previous)", "Needed=(previous)", "QSS3BucketName=assets"];
+        assert_eq!(told(&parameters, &kept), expected);
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused() {
+        let refusal = |name: &str| Parameters::default().with(name, "x").check(&template()).unwrap_err();
+        assert!(matches!(refusal("AllowedIp"), ParameterError::Unknown { known, .. } if known.len() == 4));
+        assert!(matches!(refusal("QSS3BucketName"), ParameterError::Filled { .. }));
+        let missing = Parameters::default().resolve(&template(), &BTreeSet::new(), &BTreeMap::new()).unwrap_err();
+        assert!(matches!(missing, ParameterError::Missing { name } if name == "Needed"));
+        for pair in ["", "Name", "=value"] {
+            assert!(matches!(Parameters::default().command_line(pair), Err(ParameterError::Syntax)), "{pair}");
+        }
+    }
+
+    #[test]
+    fn a_secret_comes_from_the_environment_or_a_file_and_not_from_the_command_line() {
+        let mut parameters = Parameters::default();
+        parameters.command_line("ApiSecret=hunter2").unwrap();
+        let error = parameters.check(&template()).unwrap_err();
+        assert!(matches!(error, ParameterError::SecretOnCommandLine { .. }));
+        assert!(error.hint().unwrap().contains("GIT2S3_API_SECRET"));
+        assert!(!format!("{error:?} {error} {parameters:?}").contains("hunter2"));
+
+        let environment = |name: &str| (name == "GIT2S3_API_SECRET").then(|| "from the environment".to_owned());
+        let mut parameters = Parameters::default().with("Needed", "x");
+        parameters.environment(&template(), environment);
+        parameters.check(&template()).unwrap();
+        assert_eq!(told(&parameters, &[])[0], "ApiSecret=from the environment");
+
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), r#"{"ApiSecret": "from the file", "Needed": "y"}"#).unwrap();
+        let mut parameters = Parameters::default();
+        parameters.file(file.path()).unwrap();
+        parameters.environment(&template(), environment);
+        parameters.check(&template()).unwrap();
+        assert_eq!(told(&parameters, &[])[..2], ["ApiSecret=from the file", "Needed=y"]);
+
+        let mut parameters = Parameters::default();
+        parameters.environment(&template(), |_| Some(String::new()));
+        assert_eq!(told(&parameters.with("Needed", "x"), &["ApiSecret"])[0], "ApiSecret=(previous)");
+    }
+
+    #[test]
+    fn a_broken_file_is_told_without_its_content() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), r#"{"ApiSecret": 12345}"#).unwrap();
+        let error = Parameters::default().file(file.path()).unwrap_err();
+        assert!(matches!(error, ParameterError::File { line: 1, .. }), "{error:?}");
+        assert!(!format!("{error:?} {error}").contains("12345"));
+    }
+
+    #[test]
+    fn variables_are_named_after_parameters() {
+        for (parameter, expected) in [
+            ("ApiSecret", "GIT2S3_API_SECRET"),
+            ("GitToken", "GIT2S3_GIT_TOKEN"),
+            ("OAuthSecret", "GIT2S3_OAUTH_SECRET"),
+            ("QSS3KeyPrefix", "GIT2S3_QSS3_KEY_PREFIX"),
+        ] {
+            assert_eq!(variable(parameter), expected);
+        }
+    }
+}

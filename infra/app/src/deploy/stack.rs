@@ -1,0 +1,66 @@
+//! A stack as `CloudFormation` describes it, and the removal of one that never came to be.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use aws_sdk_cloudformation::error::ProvideErrorMetadata;
+use aws_sdk_cloudformation::types::StackStatus;
+
+use super::Deployed;
+use super::pace::Pace;
+use crate::account::Account;
+use crate::call_error::CallError;
+use crate::render::progress::Progress;
+
+/// What is known of a stack.
+#[derive(Debug)]
+pub(super) struct Stack {
+    pub(super) id: String,
+    pub(super) status: StackStatus,
+    /// The names of its parameters.
+    pub(super) parameters: BTreeSet<String>,
+    pub(super) outputs: BTreeMap<String, String>,
+}
+
+/// The stack of that name or ARN; none if there is none. A deleted one is found by its ARN only.
+pub(super) async fn describe(account: &Account, stack: &str) -> Result<Option<Stack>, CallError> {
+    let described = account.cloudformation.describe_stacks().stack_name(stack).send().await;
+    let described = match described {
+        // CloudFormation has no error of its own for this.
+        Err(error) if error.message().is_some_and(|message| message.contains("does not exist")) => return Ok(None),
+        described => described.map_err(|error| CallError::new(format!("look at stack {stack}"), error))?,
+    };
+    Ok(described.stacks.unwrap_or_default().into_iter().next().map(|found| Stack {
+        id: found.stack_id.unwrap_or_else(|| stack.to_owned()),
+        status: found.stack_status.unwrap_or_else(|| StackStatus::from("UNKNOWN")),
+        parameters: found.parameters.unwrap_or_default().into_iter().filter_map(|one| one.parameter_key).collect(),
+        outputs: found
+            .outputs
+            .unwrap_or_default()
+            .into_iter()
+            .filter_map(|output| Some((output.output_key?, output.output_value?)))
+            .collect(),
+    }))
+}
+
+/// The outputs of a stack that exists.
+pub(super) async fn deployed(account: &Account, stack: &str) -> Result<Deployed, CallError> {
+    let found = describe(account, stack).await?;
+    let (stack_id, outputs) = found.map(|found| (found.id, found.outputs)).unwrap_or_default();
+    Ok(Deployed { stack_id, outputs })
+}
+
+/// Deletes a stack that has no resources, and waits until it is gone.
+pub(super) async fn delete_remains(account: &Account, id: &str, progress: &mut dyn Progress) -> Result<(), CallError> {
+    let deleted = account.cloudformation.delete_stack().stack_name(id).send().await;
+    deleted.map_err(|error| CallError::new(format!("delete stack {id}"), error))?;
+    let mut pace = Pace::new();
+    loop {
+        match describe(account, id).await? {
+            Some(stack)
+                if stack.status == StackStatus::DeleteInProgress || stack.status == StackStatus::ReviewInProgress => {}
+            _ => return Ok(()),
+        }
+        progress.waiting("waiting for the remains to be deleted");
+        pace.pause().await;
+    }
+}
