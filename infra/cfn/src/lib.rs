@@ -1,1 +1,75 @@
-//! x
+//! CloudFormation as Rust types: a stack is built by adding resources, each addition gives a typed [`Handle`], and
+//! references are methods on handles. So a reference can't dangle, name an attribute that the type lacks, or put a
+//! queue's ARN where a bucket's belongs: what other tools find at deploy time doesn't compile here.
+//!
+//! ```
+//! use cfn::{Stack, iam::{Action, Role}, s3::Bucket};
+//!
+//! let mut stack = Stack::new("A bucket and who may write to it");
+//! let bucket = stack.add("Output", Bucket::encrypted());
+//! let mut role = Role::for_function();
+//! bucket.grant(&mut role, &[Action::S3PutObject], "artifacts/*");
+//! let role = stack.add("WriterRole", role);
+//! stack.output("WriterRoleArn", "Who writes", role.arn());
+//! let template = stack.template()?;
+//! assert!(template.to_json().contains(r#""Fn::Sub": "${Output.Arn}/artifacts/*""#));
+//! # Ok::<(), cfn::TemplateError>(())
+//! ```
+//!
+//! An added role is sealed; a grant after that doesn't compile:
+//!
+//! ```compile_fail,E0308
+//! # use cfn::{Stack, iam::{Action, Role}, s3::Bucket};
+//! # let mut stack = Stack::new("");
+//! # let bucket = stack.add("Output", Bucket::encrypted());
+//! let mut role = stack.add("Role", Role::for_function());
+//! bucket.grant(&mut role, &[Action::S3PutObject], "*"); // expected `&mut Role`, found `&mut Handle<Role>`
+//! ```
+//!
+//! Nor does the ARN of another kind of thing:
+//!
+//! ```compile_fail,E0308
+//! # use cfn::{Stack, Value, s3::Bucket, sqs::Queue};
+//! # use aws_names::Arn;
+//! # let mut stack = Stack::new("");
+//! let queue = stack.add("Queue", Queue::fifo());
+//! let bucket: Value<Arn<Bucket>> = queue.arn(); // expected `Value<Arn<Bucket>>`, found `Value<Arn<Queue>>`
+//! ```
+//!
+//! Nor an attribute that the type lacks:
+//!
+//! ```compile_fail,E0599
+//! # use cfn::{Stack, s3::Bucket};
+//! # let mut stack = Stack::new("");
+//! stack.add("Output", Bucket::encrypted()).url();
+//! ```
+
+pub mod apigateway;
+pub mod certificatemanager;
+pub mod cloudformation;
+mod condition;
+pub mod ec2;
+mod evaluate;
+pub mod iam;
+mod interface;
+pub mod kms;
+pub mod lambda;
+pub mod logs;
+mod parameter;
+pub mod pseudo;
+pub mod s3;
+pub mod secretsmanager;
+pub mod sqs;
+mod stack;
+mod sub;
+mod template;
+mod value;
+
+pub use condition::Condition;
+pub use evaluate::{EvaluateError, evaluate};
+pub use interface::Group;
+pub use parameter::{Parameter, ParameterHandle, ParameterType};
+pub use stack::{Attributes, Handle, Optional, Resource, Stack};
+pub use sub::{Part, sub};
+pub use template::{Template, TemplateError};
+pub use value::Value;

@@ -1,0 +1,79 @@
+//! [`AWS::ApiGateway::Stage`](https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-apigateway-stage.html).
+
+use serde::Serialize;
+use serde_json::{Value as Json, json};
+
+use super::{Deployment, RestApi};
+use crate::{Handle, Resource, Value, logs::LogGroup, pseudo, sub};
+
+/// A stage that is throttled and writes an access log.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Stage {
+    rest_api_id: Value<String>,
+    deployment_id: Value<String>,
+    stage_name: String,
+    access_log_setting: Json,
+    method_settings: Json,
+}
+
+impl Stage {
+    /// Serves `deployment` under `/{name}`; over all callers `rate` requests a second, `burst` at once.
+    pub fn new(
+        name: &str,
+        api: &Handle<RestApi>,
+        deployment: &Handle<Deployment>,
+        access_log: &Handle<LogGroup>,
+        (rate, burst): (u32, u32),
+    ) -> Self {
+        // The ARN without the `:*` that the log group's own attribute ends in, as the access log demands.
+        let destination: Value<String> = sub([
+            "arn:".into(),
+            pseudo::partition().into(),
+            ":logs:".into(),
+            pseudo::region().into(),
+            ":".into(),
+            pseudo::account_id().into(),
+            ":log-group:".into(),
+            access_log.name().into(),
+        ]);
+        let format = json!({
+            "requestId": "$context.requestId",
+            "time": "$context.requestTime",
+            "ip": "$context.identity.sourceIp",
+            "method": "$context.httpMethod",
+            "path": "$context.path",
+            "status": "$context.status",
+            "responseLength": "$context.responseLength",
+            "integrationStatus": "$context.integration.status",
+            "integrationLatency": "$context.integration.latency",
+            "error": "$context.error.message",
+        });
+        Self {
+            rest_api_id: api.api_id(),
+            deployment_id: deployment.deployment_id(),
+            stage_name: name.to_owned(),
+            access_log_setting: json!({ "DestinationArn": destination, "Format": format.to_string() }),
+            method_settings: json!([{
+                "ResourcePath": "/*",
+                "HttpMethod": "*",
+                "ThrottlingRateLimit": rate,
+                "ThrottlingBurstLimit": burst,
+                "MetricsEnabled": true,
+                "LoggingLevel": "ERROR",
+                "DataTraceEnabled": false,
+            }]),
+        }
+    }
+}
+
+impl Resource for Stage {
+    const TYPE: &'static str = "AWS::ApiGateway::Stage";
+}
+
+impl Handle<Stage> {
+    /// The stage's name.
+    pub fn stage_name(&self) -> Value<String> {
+        self.reference()
+    }
+}

@@ -1,0 +1,5 @@
+//! Certificate Manager.
+
+mod certificate;
+
+pub use certificate::Certificate;

@@ -1,0 +1,222 @@
+//! What a template comes to for given parameters: an oracle for tests, and for readers who want to see one deployment
+//! instead of all.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value as Json};
+
+/// Why a template can't be evaluated.
+#[derive(Debug, PartialEq, thiserror::Error)]
+pub enum EvaluateError {
+    /// A parameter without a default was not given.
+    #[error("the parameter {0} has no default and was not given")]
+    Parameter(String),
+    /// An intrinsic function with arguments that CloudFormation doesn't take.
+    #[error("{function} has arguments that it doesn't take: {arguments}")]
+    Arguments {
+        /// The function.
+        function: String,
+        /// Its arguments.
+        arguments: Json,
+    },
+}
+
+/// Resolves parameters, conditions, `Fn::If`, `Fn::Join`, `Fn::Select` and `Fn::Split` of a template, and leaves out
+/// what a condition leaves out. What only a deployment knows stays: a `Ref` or `Fn::GetAtt` of a resource, a pseudo parameter,
+/// and `Fn::Sub`, in which parameters are put in place.
+pub fn evaluate(template: &Json, parameters: &BTreeMap<String, String>) -> Result<Json, EvaluateError> {
+    let evaluation = Evaluation { template, parameters };
+    let mut result = template.as_object().cloned().unwrap_or_default();
+    for section in ["Resources", "Outputs"] {
+        let Some(entries) = template.get(section).and_then(Json::as_object) else { continue };
+        let mut kept = Map::new();
+        for (id, entry) in entries {
+            let condition = entry.get("Condition").and_then(Json::as_str);
+            if condition.map_or(Ok(true), |name| evaluation.condition(name))? {
+                kept.insert(id.clone(), evaluation.value(entry)?.unwrap_or_default());
+            }
+        }
+        result.insert(section.to_owned(), kept.into());
+    }
+    Ok(result.into())
+}
+
+struct Evaluation<'a> {
+    template: &'a Json,
+    parameters: &'a BTreeMap<String, String>,
+}
+
+impl Evaluation<'_> {
+    /// The value, or nothing where it is `AWS::NoValue`.
+    fn value(&self, value: &Json) -> Result<Option<Json>, EvaluateError> {
+        Ok(Some(match value {
+            Json::Object(map) => match map.iter().next() {
+                Some((function, arguments)) if map.len() == 1 => match self.intrinsic(function, arguments)? {
+                    Resolved::Value(value) => return Ok(value),
+                    Resolved::NoIntrinsic => self.object(map)?,
+                },
+                _ => self.object(map)?,
+            },
+            Json::Array(list) => self.list(list)?.into(),
+            scalar => scalar.clone(),
+        }))
+    }
+
+    fn object(&self, map: &Map<String, Json>) -> Result<Json, EvaluateError> {
+        let mut result = Map::new();
+        for (key, child) in map {
+            if let Some(child) = self.value(child)? {
+                result.insert(key.clone(), child);
+            }
+        }
+        Ok(result.into())
+    }
+
+    fn list(&self, list: &[Json]) -> Result<Vec<Json>, EvaluateError> {
+        list.iter().filter_map(|child| self.value(child).transpose()).collect()
+    }
+
+    fn intrinsic(&self, function: &str, arguments: &Json) -> Result<Resolved, EvaluateError> {
+        let wrong = || EvaluateError::Arguments { function: function.to_owned(), arguments: arguments.clone() };
+        let list = arguments.as_array().map(Vec::as_slice);
+        Ok(Resolved::Value(match (function, list) {
+            ("Ref", _) => match arguments.as_str().ok_or_else(wrong)? {
+                "AWS::NoValue" => None,
+                name => Some(self.parameter(name)?.unwrap_or_else(|| serde_json::json!({ "Ref": name }))),
+            },
+            ("Fn::If", Some([condition, then, otherwise])) => {
+                let holds = self.condition(condition.as_str().ok_or_else(wrong)?)?;
+                return Ok(Resolved::Value(self.value(if holds { then } else { otherwise })?));
+            }
+            ("Fn::Join", Some([Json::String(separator), items])) => {
+                let items = self.value(items)?;
+                let texts = items.as_ref().and_then(Json::as_array).ok_or_else(wrong)?;
+                let texts: Option<Vec<_>> = texts.iter().map(Json::as_str).collect();
+                Some(
+                    texts.map_or_else(
+                        || serde_json::json!({ function: arguments }),
+                        |texts| texts.join(separator).into(),
+                    ),
+                )
+            }
+            ("Fn::Split", Some([Json::String(separator), text])) => {
+                let text = self.value(text)?.unwrap_or_default();
+                let parts = text.as_str().map(|text| text.split(separator.as_str()).collect::<Vec<_>>().into());
+                Some(parts.unwrap_or_else(|| serde_json::json!({ function: [separator, text] })))
+            }
+            ("Fn::Select", Some([index, items])) => {
+                let items = self.value(items)?.unwrap_or_default();
+                let index = index.as_u64().and_then(|index| usize::try_from(index).ok()).ok_or_else(wrong)?;
+                Some(items.get(index).cloned().unwrap_or_else(|| serde_json::json!({ function: [index, items] })))
+            }
+            ("Fn::Sub", None) => {
+                Some(serde_json::json!({ function: self.substitute(arguments.as_str().ok_or_else(wrong)?)? }))
+            }
+            _ => return Ok(Resolved::NoIntrinsic),
+        }))
+    }
+
+    fn substitute(&self, text: &str) -> Result<String, EvaluateError> {
+        let mut result = text.to_owned();
+        for name in crate::template::placeholders(text) {
+            if let Some(Json::String(value)) = self.parameter(name)? {
+                result = result.replace(&format!("${{{name}}}"), &value);
+            }
+        }
+        Ok(result)
+    }
+
+    /// What was chosen for a parameter, or nothing where `name` is none.
+    fn parameter(&self, name: &str) -> Result<Option<Json>, EvaluateError> {
+        let Some(parameter) = self.template.pointer(&format!("/Parameters/{name}")) else { return Ok(None) };
+        let default = || parameter.get("Default").and_then(Json::as_str).map(str::to_owned);
+        let text = self.parameters.get(name).cloned().or_else(default);
+        let text = text.ok_or_else(|| EvaluateError::Parameter(name.to_owned()))?;
+        Ok(Some(if parameter["Type"] == "CommaDelimitedList" {
+            text.split(',').map(str::trim).collect::<Vec<_>>().into()
+        } else {
+            text.into()
+        }))
+    }
+
+    fn condition(&self, name: &str) -> Result<bool, EvaluateError> {
+        let expression = self.template.pointer(&format!("/Conditions/{name}")).unwrap_or(&Json::Null);
+        self.holds(expression)
+    }
+
+    fn holds(&self, expression: &Json) -> Result<bool, EvaluateError> {
+        let wrong = || EvaluateError::Arguments { function: "a condition".to_owned(), arguments: expression.clone() };
+        let (function, arguments) = expression.as_object().and_then(|map| map.iter().next()).ok_or_else(wrong)?;
+        let arguments = arguments.as_array().map(Vec::as_slice);
+        match (function.as_str(), arguments) {
+            ("Fn::Equals", Some([left, right])) => Ok(self.value(left)? == self.value(right)?),
+            ("Fn::Not", Some([inner])) => Ok(!self.holds(inner)?),
+            ("Fn::And", Some(all)) => all.iter().try_fold(true, |holds, inner| Ok(holds && self.holds(inner)?)),
+            ("Fn::Or", Some(any)) => any.iter().try_fold(false, |holds, inner| Ok(holds || self.holds(inner)?)),
+            _ => Err(wrong()),
+        }
+    }
+}
+
+/// What became of a map with one entry.
+enum Resolved {
+    /// It was an intrinsic function; nothing is `AWS::NoValue`.
+    Value(Option<Json>),
+    /// It was no intrinsic function that can be resolved here.
+    NoIntrinsic,
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+    use crate::{Parameter, Stack, Value};
+
+    fn output(chosen: &str, value: impl FnOnce(&mut Stack) -> Value<String>) -> Json {
+        let mut stack = Stack::new("");
+        let value = value(&mut stack);
+        stack.output("Result", "", value);
+        let parameters = BTreeMap::from([("Chosen".to_owned(), chosen.to_owned())]);
+        let template = stack.template().unwrap().as_value();
+        evaluate(&template, &parameters).unwrap()["Outputs"]["Result"].get("Value").cloned().unwrap_or_default()
+    }
+
+    #[test]
+    fn no_value_leaves_the_property_out() {
+        let result = output("", |stack| {
+            let chosen = stack.parameter("Chosen", &Parameter::text("", ""));
+            stack.given("IsChosen", &chosen).either("yes".into(), Value::none())
+        });
+        assert_eq!(result, Json::Null);
+    }
+
+    #[test]
+    fn what_a_deployment_knows_stays() {
+        assert_eq!(output("", |_| crate::pseudo::region()), json!({ "Ref": "AWS::Region" }));
+    }
+
+    proptest! {
+        #[test]
+        fn evaluating_keeps_the_meaning_of_what_was_written(chosen in "[a-z,]{0,12}", index in 0usize..3) {
+            let parts: Vec<&str> = chosen.split(',').collect();
+            let result = output(&chosen, |stack| {
+                let parameter = stack.parameter::<String>("Chosen", &Parameter::text("", ""));
+                let condition = stack.given("IsChosen", &parameter);
+                condition.either(parameter.value().split(",").select(index), "nothing".into())
+            });
+            match (chosen.is_empty(), parts.get(index)) {
+                (true, _) => prop_assert_eq!(result, "nothing"),
+                (false, Some(part)) => prop_assert_eq!(result, *part),
+                (false, None) => prop_assert!(result.get("Fn::Select").is_some()),
+            }
+        }
+
+        #[test]
+        fn text_survives_substitution(text in "[ -~]{0,20}") {
+            let value = crate::sub([text.as_str().into(), (&Value::<String>::from("!")).into()]);
+            prop_assert_eq!(output("", |_| value), format!("{text}!"));
+        }
+    }
+}

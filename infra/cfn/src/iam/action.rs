@@ -1,0 +1,84 @@
+//! The actions that can be granted: each by its full name, so that none can have a wildcard.
+
+use serde::Serialize;
+
+/// An action of AWS, as the [service authorization reference](https://docs.aws.amazon.com/service-authorization/latest/reference/reference.html)
+/// names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub enum Action {
+    /// Create a function's network interface in a VPC.
+    #[serde(rename = "ec2:CreateNetworkInterface")]
+    Ec2CreateNetworkInterface,
+    /// Delete a function's network interface.
+    #[serde(rename = "ec2:DeleteNetworkInterface")]
+    Ec2DeleteNetworkInterface,
+    /// Look at network interfaces.
+    #[serde(rename = "ec2:DescribeNetworkInterfaces")]
+    Ec2DescribeNetworkInterfaces,
+    /// Look at the subnets of a function.
+    #[serde(rename = "ec2:DescribeSubnets")]
+    Ec2DescribeSubnets,
+    /// Give a network interface another address.
+    #[serde(rename = "ec2:AssignPrivateIpAddresses")]
+    Ec2AssignPrivateIpAddresses,
+    /// Take an address from a network interface.
+    #[serde(rename = "ec2:UnassignPrivateIpAddresses")]
+    Ec2UnassignPrivateIpAddresses,
+    /// Decrypt a ciphertext.
+    #[serde(rename = "kms:Decrypt")]
+    KmsDecrypt,
+    /// Encrypt up to 4,096 bytes.
+    #[serde(rename = "kms:Encrypt")]
+    KmsEncrypt,
+    /// Make a data key.
+    #[serde(rename = "kms:GenerateDataKey")]
+    KmsGenerateDataKey,
+    /// Make a log stream.
+    #[serde(rename = "logs:CreateLogStream")]
+    LogsCreateLogStream,
+    /// Write log events.
+    #[serde(rename = "logs:PutLogEvents")]
+    LogsPutLogEvents,
+    /// Abort a multipart upload.
+    #[serde(rename = "s3:AbortMultipartUpload")]
+    S3AbortMultipartUpload,
+    /// Delete a version of an object, or a delete marker.
+    #[serde(rename = "s3:DeleteObjectVersion")]
+    S3DeleteObjectVersion,
+    /// Read an object, or its metadata.
+    #[serde(rename = "s3:GetObject")]
+    S3GetObject,
+    /// List objects; with it, asking for an object that isn't there is answered 404 and not 403.
+    #[serde(rename = "s3:ListBucket")]
+    S3ListBucket,
+    /// List unfinished multipart uploads.
+    #[serde(rename = "s3:ListBucketMultipartUploads")]
+    S3ListBucketMultipartUploads,
+    /// List the versions of objects.
+    #[serde(rename = "s3:ListBucketVersions")]
+    S3ListBucketVersions,
+    /// Write an object, in one piece or in parts.
+    #[serde(rename = "s3:PutObject")]
+    S3PutObject,
+    /// Read a secret.
+    #[serde(rename = "secretsmanager:GetSecretValue")]
+    SecretsManagerGetSecretValue,
+    /// Say when a received message becomes visible again.
+    #[serde(rename = "sqs:ChangeMessageVisibility")]
+    SqsChangeMessageVisibility,
+    /// Delete a received message.
+    #[serde(rename = "sqs:DeleteMessage")]
+    SqsDeleteMessage,
+    /// Ask for a queue's attributes.
+    #[serde(rename = "sqs:GetQueueAttributes")]
+    SqsGetQueueAttributes,
+    /// Receive messages.
+    #[serde(rename = "sqs:ReceiveMessage")]
+    SqsReceiveMessage,
+    /// Send a message.
+    #[serde(rename = "sqs:SendMessage")]
+    SqsSendMessage,
+    /// Take on a role.
+    #[serde(rename = "sts:AssumeRole")]
+    StsAssumeRole,
+}

@@ -1,0 +1,102 @@
+//! [`AWS::IAM::Role`](https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-iam-role.html):
+//! a draft takes grants, an added role is sealed.
+
+use aws_names::Arn;
+use serde::Serialize;
+use serde_json::{Map, Value as Json};
+
+use super::{Action, PolicyDocument, Principal, Statement};
+use crate::{Condition, Handle, Resource, Value};
+
+/// A role whose rights are all inline: one place to audit, and nothing outside of the stack can widen them.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Role {
+    description: String,
+    assume_role_policy_document: PolicyDocument,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    managed_policy_arns: Vec<Value<String>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    policies: Vec<Value<Policy>>,
+    #[serde(skip)]
+    reasons: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Policy {
+    policy_name: String,
+    policy_document: PolicyDocument,
+}
+
+impl Policy {
+    fn new(name: &str, statement: Statement) -> Self {
+        Self { policy_name: name.to_owned(), policy_document: PolicyDocument::new([statement]) }
+    }
+}
+
+impl Role {
+    /// A role that a service takes on, without a right.
+    pub fn for_service(service: &'static str, description: &str) -> Self {
+        let trust = Statement::allow("Trust", &[Action::StsAssumeRole], Vec::new()).by(Principal::Service(service));
+        Self {
+            description: description.to_owned(),
+            assume_role_policy_document: PolicyDocument::new([trust]),
+            managed_policy_arns: Vec::new(),
+            policies: Vec::new(),
+            reasons: Vec::new(),
+        }
+    }
+
+    /// A role for a Lambda function, without a right.
+    pub fn for_function() -> Self {
+        Self::for_service("lambda.amazonaws.com", "Rights of a function")
+    }
+
+    /// What the role is for, where a person lists roles.
+    #[must_use]
+    pub fn described(mut self, description: &str) -> Self {
+        description.clone_into(&mut self.description);
+        self
+    }
+
+    /// Adds a right. Prefer the grants on resources, which know their actions and ARNs.
+    pub fn grant(&mut self, name: &str, statement: Statement) {
+        self.policies.push(Policy::new(name, statement).into());
+    }
+
+    /// Adds a right on every resource, for actions that know no resource; `reason` stands in the template's metadata.
+    pub fn grant_on_all(&mut self, name: &str, actions: &[Action], reason: &str) {
+        self.grant(name, Statement::allow(name, actions, vec!["*".into()]));
+        self.reasons.push(format!("{name}: {reason}"));
+    }
+
+    /// Adds a right on every resource where a condition of the stack holds, such as the network interfaces of a
+    /// function in a VPC.
+    pub fn grant_on_all_when(&mut self, condition: &Condition, name: &str, actions: &[Action], reason: &str) {
+        let policy = Policy::new(name, Statement::allow(name, actions, vec!["*".into()]));
+        self.policies.push(condition.either(policy.into(), Value::none()));
+        self.reasons.push(format!("{name}: {reason}"));
+    }
+
+    /// Attaches a policy of AWS: only where a service demands that very one.
+    pub fn attach_aws_managed(&mut self, arn: Value<String>) {
+        self.managed_policy_arns.push(arn);
+    }
+}
+
+impl Resource for Role {
+    const TYPE: &'static str = "AWS::IAM::Role";
+
+    fn metadata(&self) -> Map<String, Json> {
+        let reason = self.reasons.join("; ");
+        Map::from_iter((!reason.is_empty()).then(|| ("WildcardResource".to_owned(), reason.into())))
+    }
+}
+
+impl Handle<Role> {
+    /// The role's ARN.
+    pub fn arn(&self) -> Value<Arn<Role>> {
+        self.attribute("Arn")
+    }
+}

@@ -1,0 +1,26 @@
+//! [`AWS::KMS::Alias`](https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-kms-alias.html).
+
+use aws_names::KeyId;
+use serde::Serialize;
+
+use super::Key;
+use crate::{Handle, Resource, Value};
+
+/// A name by which people find a key.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Alias {
+    alias_name: Value<String>,
+    target_key_id: Value<KeyId>,
+}
+
+impl Alias {
+    /// `name` for `key`; it begins with `alias/`.
+    pub fn new(name: Value<String>, key: &Handle<Key>) -> Self {
+        Self { alias_name: name, target_key_id: key.id_of_key() }
+    }
+}
+
+impl Resource for Alias {
+    const TYPE: &'static str = "AWS::KMS::Alias";
+}

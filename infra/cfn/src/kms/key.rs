@@ -1,0 +1,66 @@
+//! [`AWS::KMS::Key`](https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-kms-key.html).
+
+use aws_names::{Arn, KeyId};
+use serde::Serialize;
+
+use crate::{
+    Handle, Resource, Value,
+    iam::{Action, PolicyDocument, Role, Statement},
+    pseudo, sub,
+};
+
+/// A symmetric key that rotates every year. Its policy leaves rights to IAM: a policy that named the roles would make
+/// key and roles refer to each other in a circle.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Key {
+    description: String,
+    enable_key_rotation: bool,
+    pending_window_in_days: u8,
+    key_policy: PolicyDocument,
+}
+
+impl Key {
+    /// A key whose deletion can be taken back for `pending_days` (7 to 30).
+    pub fn rotating(description: &str, pending_days: u8) -> Self {
+        let root = sub([
+            "arn:".into(),
+            pseudo::partition().into(),
+            ":iam::".into(),
+            pseudo::account_id().into(),
+            ":root".into(),
+        ]);
+        Self {
+            description: description.to_owned(),
+            enable_key_rotation: true,
+            pending_window_in_days: pending_days,
+            key_policy: PolicyDocument::new([Statement::delegate_key_to_account(root)]),
+        }
+    }
+}
+
+impl Resource for Key {
+    const TYPE: &'static str = "AWS::KMS::Key";
+}
+
+impl Handle<Key> {
+    /// The key's id.
+    pub fn id_of_key(&self) -> Value<KeyId> {
+        self.reference()
+    }
+
+    /// The key's ARN.
+    pub fn arn(&self) -> Value<Arn<Key>> {
+        self.attribute("Arn")
+    }
+
+    /// Lets `role` use the key, only under this
+    /// [encryption context](https://docs.aws.amazon.com/kms/latest/developerguide/encrypt_context.html).
+    pub fn grant_under(&self, role: &mut Role, actions: &[Action], context: &[(&str, Value<String>)]) {
+        let statement = Statement::allow(self.id(), actions, vec![self.arn().meaning()]);
+        let statement = context.iter().fold(statement, |statement, (key, value)| {
+            statement.when("StringEquals", &format!("kms:EncryptionContext:{key}"), value)
+        });
+        role.grant(self.id(), statement);
+    }
+}

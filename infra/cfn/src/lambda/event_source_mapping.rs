@@ -1,0 +1,33 @@
+//! [`AWS::Lambda::EventSourceMapping`](https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-lambda-eventsourcemapping.html).
+
+use aws_names::Arn;
+use serde::Serialize;
+
+use super::Function;
+use crate::{Handle, Resource, Value, sqs::Queue};
+
+/// Feeds a function from a queue, one message at a time; the function says which message failed.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct EventSourceMapping {
+    event_source_arn: Value<Arn<Queue>>,
+    function_name: Value<Arn<Function>>,
+    batch_size: u16,
+    function_response_types: [&'static str; 1],
+}
+
+impl EventSourceMapping {
+    /// `queue` feeds `function`.
+    pub fn new(queue: &Handle<Queue>, function: &Handle<Function>) -> Self {
+        Self {
+            event_source_arn: queue.arn(),
+            function_name: function.arn(),
+            batch_size: 1,
+            function_response_types: ["ReportBatchItemFailures"],
+        }
+    }
+}
+
+impl Resource for EventSourceMapping {
+    const TYPE: &'static str = "AWS::Lambda::EventSourceMapping";
+}

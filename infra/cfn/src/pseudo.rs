@@ -1,0 +1,33 @@
+//! What CloudFormation knows of the deployment: the
+//! [pseudo parameters](https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/pseudo-parameter-reference.html).
+
+use crate::value::{Expression, Value};
+
+fn pseudo(name: &str) -> Value<String> {
+    Value::new(Expression::Ref(format!("AWS::{name}")))
+}
+
+/// The account's id: 12 digits.
+pub fn account_id() -> Value<String> {
+    pseudo("AccountId")
+}
+
+/// `aws`, `aws-cn` or `aws-us-gov`: the second part of every ARN.
+pub fn partition() -> Value<String> {
+    pseudo("Partition")
+}
+
+/// The region, such as `eu-west-1`.
+pub fn region() -> Value<String> {
+    pseudo("Region")
+}
+
+/// The stack's name.
+pub fn stack_name() -> Value<String> {
+    pseudo("StackName")
+}
+
+/// The domain of AWS's endpoints here, such as `amazonaws.com`.
+pub fn url_suffix() -> Value<String> {
+    pseudo("URLSuffix")
+}

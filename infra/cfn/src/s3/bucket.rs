@@ -1,0 +1,99 @@
+//! [`AWS::S3::Bucket`](https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-s3-bucket.html):
+//! versioned, encrypted and closed to the public, since there is no constructor for any other.
+
+use aws_names::{Arn, BucketName, KeyId};
+use serde::Serialize;
+use serde_json::{Value as Json, json};
+
+use crate::{
+    Handle, Resource, Value,
+    iam::{Action, Role, Statement},
+    sub,
+};
+
+/// A private, versioned, encrypted bucket that tidies up after uploads that nobody finished.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Bucket {
+    /// Its name; without one, CloudFormation makes it from the stack's name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bucket_name: Option<Value<BucketName>>,
+    bucket_encryption: Json,
+    versioning_configuration: Json,
+    public_access_block_configuration: Json,
+    ownership_controls: Json,
+    lifecycle_configuration: Json,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    notification_configuration: Option<Json>,
+}
+
+impl Bucket {
+    /// Encrypted with S3's own keys (SSE-S3).
+    pub fn encrypted() -> Self {
+        Self::with_encryption(&json!({ "ServerSideEncryptionByDefault": { "SSEAlgorithm": "AES256" } }))
+    }
+
+    /// Encrypted with a key of KMS (SSE-KMS), by one data key for the bucket instead of one for each object.
+    pub fn encrypted_with(key: &Value<KeyId>) -> Self {
+        Self::with_encryption(&json!({
+            "ServerSideEncryptionByDefault": { "SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key },
+            "BucketKeyEnabled": true,
+        }))
+    }
+
+    fn with_encryption(rule: &Json) -> Self {
+        Self {
+            bucket_name: None,
+            bucket_encryption: json!({ "ServerSideEncryptionConfiguration": [rule] }),
+            versioning_configuration: json!({ "Status": "Enabled" }),
+            public_access_block_configuration: json!({
+                "BlockPublicAcls": true,
+                "BlockPublicPolicy": true,
+                "IgnorePublicAcls": true,
+                "RestrictPublicBuckets": true,
+            }),
+            ownership_controls: json!({ "Rules": [{ "ObjectOwnership": "BucketOwnerEnforced" }] }),
+            lifecycle_configuration: json!({ "Rules": [{
+                "Id": "AbortUnfinishedUploads",
+                "Status": "Enabled",
+                "AbortIncompleteMultipartUpload": { "DaysAfterInitiation": 1 },
+            }] }),
+            notification_configuration: None,
+        }
+    }
+
+    /// Tells EventBridge of every new object, so that a pipeline can start on it without polling.
+    #[must_use]
+    pub fn notifying_event_bridge(mut self) -> Self {
+        self.notification_configuration = Some(json!({ "EventBridgeConfiguration": { "EventBridgeEnabled": true } }));
+        self
+    }
+}
+
+impl Resource for Bucket {
+    const TYPE: &'static str = "AWS::S3::Bucket";
+}
+
+impl Handle<Bucket> {
+    /// The bucket's name.
+    pub fn name(&self) -> Value<BucketName> {
+        self.reference()
+    }
+
+    /// The bucket's ARN.
+    pub fn arn(&self) -> Value<Arn<Bucket>> {
+        self.attribute("Arn")
+    }
+
+    /// Lets `role` do these actions on the objects whose key begins as `objects` says, such as `ssh-key/*`.
+    pub fn grant(&self, role: &mut Role, actions: &[Action], objects: &str) {
+        let arn = sub([self.arn().into(), "/".into(), objects.into()]);
+        let name = format!("{}Objects", self.id());
+        role.grant(&name, Statement::allow(&name, actions, vec![arn]));
+    }
+
+    /// Lets `role` do these actions on the bucket itself.
+    pub fn grant_on_bucket(&self, role: &mut Role, actions: &[Action]) {
+        role.grant(self.id(), Statement::allow(self.id(), actions, vec![self.arn().meaning()]));
+    }
+}

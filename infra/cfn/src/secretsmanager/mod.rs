@@ -1,0 +1,5 @@
+//! Secrets Manager.
+
+mod secret;
+
+pub use secret::Secret;

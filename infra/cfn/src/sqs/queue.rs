@@ -1,0 +1,75 @@
+//! [`AWS::SQS::Queue`](https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-sqs-queue.html).
+
+use aws_names::{Arn, QueueUrl};
+use serde::Serialize;
+use serde_json::{Value as Json, json};
+
+use crate::{
+    Handle, Resource, Value,
+    iam::{Action, Role, Statement},
+};
+
+/// A FIFO queue, encrypted with SQS's own keys.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Queue {
+    fifo_queue: bool,
+    deduplication_scope: &'static str,
+    fifo_throughput_limit: &'static str,
+    sqs_managed_sse_enabled: bool,
+    /// How long a message that nobody deletes is kept, in seconds (60 to 1,209,600).
+    pub message_retention_period: u32,
+    /// How long a received message is hidden from others, in seconds (0 to 43,200).
+    pub visibility_timeout: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    redrive_policy: Option<Json>,
+}
+
+impl Queue {
+    /// A queue in which only messages of one group wait for one another
+    /// ([high throughput](https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/high-throughput-fifo.html)).
+    pub fn fifo() -> Self {
+        Self {
+            fifo_queue: true,
+            deduplication_scope: "messageGroup",
+            fifo_throughput_limit: "perMessageGroupId",
+            sqs_managed_sse_enabled: true,
+            message_retention_period: 1_209_600,
+            visibility_timeout: 30,
+            redrive_policy: None,
+        }
+    }
+
+    /// After `receives` (1 to 1,000) failed tries a message goes to `dead_letters`.
+    #[must_use]
+    pub fn dead_letters_to(mut self, dead_letters: &Handle<Queue>, receives: u16) -> Self {
+        self.redrive_policy = Some(json!({ "deadLetterTargetArn": dead_letters.arn(), "maxReceiveCount": receives }));
+        self
+    }
+}
+
+impl Resource for Queue {
+    const TYPE: &'static str = "AWS::SQS::Queue";
+}
+
+impl Handle<Queue> {
+    /// The queue's URL.
+    pub fn url(&self) -> Value<QueueUrl> {
+        self.reference()
+    }
+
+    /// The queue's ARN.
+    pub fn arn(&self) -> Value<Arn<Queue>> {
+        self.attribute("Arn")
+    }
+
+    /// The queue's name.
+    pub fn queue_name(&self) -> Value<String> {
+        self.attribute("QueueName")
+    }
+
+    /// Lets `role` do these actions on the queue.
+    pub fn grant(&self, role: &mut Role, actions: &[Action]) {
+        role.grant(self.id(), Statement::allow(self.id(), actions, vec![self.arn().meaning()]));
+    }
+}

@@ -1,0 +1,308 @@
+//! A stack is built by adding to it, and each addition gives a handle: the only way to refer to what was added.
+
+use std::{fmt, marker::PhantomData};
+
+use serde::Serialize;
+use serde_json::{Value as Json, json};
+
+use crate::{
+    condition::{self, Condition},
+    interface::{self, Group},
+    parameter::{Parameter, ParameterHandle},
+    template::{Section, Template, TemplateError},
+    value::{Expression, Value},
+};
+
+/// A type of resource: the struct is its `Properties`.
+pub trait Resource: Serialize {
+    /// Its type, such as `AWS::S3::Bucket`.
+    const TYPE: &'static str;
+
+    /// What the resource itself has to tell a reviewer, as entries of its `Metadata`.
+    fn metadata(&self) -> serde_json::Map<String, Json> {
+        serde_json::Map::new()
+    }
+}
+
+/// A resource of a stack. Only [`Stack::add`] makes one; its methods are the attributes that the type really has.
+pub struct Handle<R> {
+    id: String,
+    of: PhantomData<fn() -> R>,
+}
+
+impl<R> Handle<R> {
+    /// The resource's logical id.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    pub(crate) fn reference<T>(&self) -> Value<T> {
+        Value::new(Expression::Ref(self.id.clone()))
+    }
+
+    pub(crate) fn attribute<T>(&self, name: &str) -> Value<T> {
+        Value::new(Expression::GetAtt(self.id.clone(), name.to_owned()))
+    }
+}
+
+impl<R> Clone for Handle<R> {
+    fn clone(&self) -> Self {
+        Self { id: self.id.clone(), of: PhantomData }
+    }
+}
+
+impl<R> fmt::Debug for Handle<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Handle").field(&self.id).finish()
+    }
+}
+
+/// What exists only where a condition holds.
+#[derive(Debug, Clone)]
+pub struct Optional<T> {
+    condition: Condition,
+    inner: T,
+}
+
+impl<T> Optional<T> {
+    /// A value of it where it exists, else `otherwise`: there is no way to read it without saying what else.
+    pub fn either<V>(&self, read: impl FnOnce(&T) -> Value<V>, otherwise: Value<V>) -> Value<V> {
+        self.condition.either(read(&self.inner), otherwise)
+    }
+}
+
+/// What CloudFormation does beside creating a resource:
+/// [resource attributes](https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-product-attribute-reference.html).
+#[derive(Debug, Clone, Default)]
+pub struct Attributes {
+    depends_on: Vec<String>,
+    deletion: Option<&'static str>,
+    replacement: Option<&'static str>,
+    metadata: serde_json::Map<String, Json>,
+}
+
+impl Attributes {
+    /// Created after `other`, and deleted before it, although no property refers to it.
+    #[must_use]
+    pub fn after<R>(mut self, other: &Handle<R>) -> Self {
+        self.depends_on.push(other.id.clone());
+        self
+    }
+
+    /// Deleted with the stack, contents and all, and kept when an update replaces it.
+    #[must_use]
+    pub fn deleted_with_stack(mut self) -> Self {
+        self.deletion = Some("Delete");
+        self.replacement = Some("Retain");
+        self
+    }
+
+    /// An entry of the resource's `Metadata`.
+    #[must_use]
+    pub fn metadata(mut self, key: &str, value: impl Into<Json>) -> Self {
+        self.metadata.insert(key.to_owned(), value.into());
+        self
+    }
+}
+
+/// A stack that is being written.
+#[derive(Debug)]
+pub struct Stack {
+    description: String,
+    groups: Vec<Group>,
+    parameters: Section,
+    conditions: Section,
+    resources: Section,
+    outputs: Section,
+    within: Option<Condition>,
+    mistake: Option<TemplateError>,
+}
+
+impl Stack {
+    /// An empty stack.
+    pub fn new(description: &str) -> Self {
+        Self {
+            description: description.to_owned(),
+            groups: Vec::new(),
+            parameters: Section::new(),
+            conditions: Section::new(),
+            resources: Section::new(),
+            outputs: Section::new(),
+            within: None,
+            mistake: None,
+        }
+    }
+
+    /// How the console groups and labels the parameters.
+    pub fn interface(&mut self, groups: &[Group]) {
+        self.groups = groups.to_vec();
+    }
+
+    /// Adds a parameter that yields a `T`.
+    pub fn parameter<T>(&mut self, name: &str, parameter: &Parameter) -> ParameterHandle<T> {
+        let parameter = serialized(parameter);
+        self.insert(|stack| &mut stack.parameters, name, parameter);
+        ParameterHandle::new(name)
+    }
+
+    /// Adds the condition that the parameter was given, that is: isn't empty.
+    pub fn given(&mut self, name: &str, parameter: &ParameterHandle<String>) -> Condition {
+        self.condition(name, condition::given(parameter, false))
+    }
+
+    /// Adds the condition that the list has an element.
+    pub fn given_list(&mut self, name: &str, parameter: &ParameterHandle<Vec<String>>) -> Condition {
+        self.condition(name, condition::given(parameter, true))
+    }
+
+    fn condition(&mut self, name: &str, condition: Json) -> Condition {
+        self.insert(|stack| &mut stack.conditions, name, condition);
+        Condition { name: name.to_owned() }
+    }
+
+    /// Adds what exists only where `condition` holds: every resource and output that `add` adds.
+    pub fn when<T>(&mut self, condition: &Condition, add: impl FnOnce(&mut Self) -> T) -> Optional<T> {
+        if let Some(outer) = self.within.replace(condition.clone()) {
+            self.mistaken(TemplateError::NestedCondition { outer: outer.name, inner: condition.name.clone() });
+        }
+        let inner = add(self);
+        self.within = None;
+        Optional { condition: condition.clone(), inner }
+    }
+
+    /// Adds a resource under a logical id.
+    pub fn add<R: Resource>(&mut self, id: &str, resource: R) -> Handle<R> {
+        self.add_with(id, resource, Attributes::default())
+    }
+
+    /// Adds a resource with attributes of its own.
+    #[expect(clippy::needless_pass_by_value, reason = "an added resource is sealed")]
+    pub fn add_with<R: Resource>(&mut self, id: &str, resource: R, attributes: Attributes) -> Handle<R> {
+        let mut entry = serde_json::Map::new();
+        entry.insert("Type".into(), R::TYPE.into());
+        let set = |entry: &mut serde_json::Map<_, _>, key: &str, value: Option<Json>| {
+            if let Some(value) = value {
+                entry.insert(key.to_owned(), value);
+            }
+        };
+        let mut metadata = resource.metadata();
+        metadata.extend(attributes.metadata);
+        set(&mut entry, "Metadata", (!metadata.is_empty()).then(|| metadata.into()));
+        set(&mut entry, "Condition", self.within.as_ref().map(|condition| condition.name.clone().into()));
+        set(&mut entry, "DependsOn", (!attributes.depends_on.is_empty()).then(|| attributes.depends_on.into()));
+        set(&mut entry, "DeletionPolicy", attributes.deletion.map(Json::from));
+        set(&mut entry, "UpdateReplacePolicy", attributes.replacement.map(Json::from));
+        let properties = serialized(&resource);
+        let empty = properties.as_object().is_some_and(serde_json::Map::is_empty);
+        set(&mut entry, "Properties", (!empty).then_some(properties));
+        self.insert(|stack| &mut stack.resources, id, entry.into());
+        Handle { id: id.to_owned(), of: PhantomData }
+    }
+
+    /// The resources so far whose type begins with `kind`, as text: to tell whether any of them changed.
+    pub(crate) fn resources_as_text(&self, kind: &str) -> String {
+        let of_kind = |entry: &Json| entry["Type"].as_str().is_some_and(|name| name.starts_with(kind));
+        let resources: Section = self.resources.clone().into_iter().filter(|(_, entry)| of_kind(entry)).collect();
+        Json::from(resources).to_string()
+    }
+
+    /// Adds an output.
+    #[expect(clippy::needless_pass_by_value, reason = "handles make values on the spot")]
+    pub fn output<T>(&mut self, name: &str, description: &str, value: Value<T>) {
+        let mut output = json!({ "Description": description, "Value": value });
+        if let Some(condition) = &self.within {
+            output["Condition"] = condition.name.clone().into();
+        }
+        self.insert(|stack| &mut stack.outputs, name, output);
+    }
+
+    /// The finished template, checked for what the compiler can't see.
+    pub fn template(self) -> Result<Template, TemplateError> {
+        if let Some(mistake) = self.mistake {
+            return Err(mistake);
+        }
+        let mut sections = Section::new();
+        sections.insert("AWSTemplateFormatVersion".into(), "2010-09-09".into());
+        sections.insert("Description".into(), self.description.into());
+        if !self.groups.is_empty() {
+            let interface = interface::interface(&self.groups);
+            sections.insert("Metadata".into(), json!({ "AWS::CloudFormation::Interface": interface }));
+        }
+        let rest = [
+            ("Parameters", self.parameters),
+            ("Conditions", self.conditions),
+            ("Resources", self.resources),
+            ("Outputs", self.outputs),
+        ];
+        let filled = rest.into_iter().filter(|(_, section)| !section.is_empty());
+        sections.extend(filled.map(|(name, section)| (name.to_owned(), section.into())));
+        Template::new(sections)
+    }
+
+    fn insert(&mut self, section: impl FnOnce(&mut Self) -> &mut Section, name: &str, entry: Json) {
+        let taken = self.parameters.contains_key(name) || self.resources.contains_key(name);
+        let section = section(self);
+        if taken || section.contains_key(name) {
+            self.mistaken(TemplateError::Duplicate { name: name.to_owned() });
+        } else {
+            section.insert(name.to_owned(), entry);
+        }
+    }
+
+    /// Remembers the first mistake, which the finished template reports: so that adding stays infallible.
+    fn mistaken(&mut self, mistake: TemplateError) {
+        self.mistake.get_or_insert(mistake);
+    }
+}
+
+/// Properties are structs of strings, numbers, lists and maps with text for keys, which always can be JSON; were it
+/// otherwise, the null would be refused by the check of the template.
+fn serialized(value: &impl Serialize) -> Json {
+    serde_json::to_value(value).unwrap_or(Json::Null)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::s3::Bucket;
+
+    #[test]
+    fn a_logical_id_stands_once() {
+        let mut stack = Stack::new("");
+        stack.add("Output", Bucket::encrypted());
+        stack.add("Output", Bucket::encrypted());
+        assert_eq!(stack.template().unwrap_err().to_string(), "the name Output is given twice");
+    }
+
+    #[test]
+    fn conditions_do_not_nest() {
+        let mut stack = Stack::new("");
+        let parameter = stack.parameter("Domain", &Parameter::text("", ""));
+        let outer = stack.given("HasDomain", &parameter);
+        stack.when(&outer, |stack| stack.when(&outer, |stack| stack.add("Output", Bucket::encrypted())));
+        assert!(matches!(stack.template(), Err(TemplateError::NestedCondition { .. })));
+    }
+
+    #[test]
+    fn a_handle_of_another_stack_is_noticed() {
+        let elsewhere = Stack::new("").add("Elsewhere", Bucket::encrypted());
+        let mut stack = Stack::new("");
+        stack.add("Here", Bucket::encrypted());
+        stack.output("Bucket", "", elsewhere.name());
+        let error = stack.template().unwrap_err();
+        assert_eq!(error.to_string(), "Outputs.Bucket.Value refers to Elsewhere, which the template doesn't have");
+    }
+
+    #[test]
+    fn what_is_conditional_is_read_with_its_alternative() {
+        let mut stack = Stack::new("");
+        let parameter = stack.parameter("Domain", &Parameter::text("", ""));
+        let condition = stack.given("HasDomain", &parameter);
+        let bucket = stack.when(&condition, |stack| stack.add("Output", Bucket::encrypted()));
+        let name: Value<String> = bucket.either(|bucket| bucket.name().meaning(), "none".into());
+        assert_eq!(
+            serde_json::to_value(name).unwrap(),
+            json!({ "Fn::If": ["HasDomain", { "Ref": "Output" }, "none"] })
+        );
+    }
+}

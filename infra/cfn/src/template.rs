@@ -1,0 +1,196 @@
+//! The finished template: rendered the same way every time, after a check of what the compiler can't see.
+
+use serde_json::Value as Json;
+
+/// A section of a template: entries in the order in which they were added.
+pub(crate) type Section = serde_json::Map<String, Json>;
+
+/// A template that can be deployed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Template {
+    sections: Section,
+}
+
+/// What makes a stack unfit to become a template.
+#[derive(Debug, PartialEq, thiserror::Error)]
+pub enum TemplateError {
+    /// Two things have one name.
+    #[error("the name {name} is given twice")]
+    Duplicate {
+        /// The logical id.
+        name: String,
+    },
+    /// CloudFormation gives a resource one condition.
+    #[error("the condition {inner} stands inside of {outer}; a resource has one condition")]
+    NestedCondition {
+        /// The condition outside.
+        outer: String,
+        /// The condition inside.
+        inner: String,
+    },
+    /// A reference to what isn't there: a handle of another stack.
+    #[error("{path} refers to {name}, which the template doesn't have")]
+    Dangling {
+        /// Where the reference stands.
+        path: String,
+        /// The name.
+        name: String,
+    },
+    /// A property that is null, which CloudFormation refuses.
+    #[error("{path} is null")]
+    Null {
+        /// Where it stands.
+        path: String,
+    },
+    /// A [quota of CloudFormation](https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html)
+    /// or of the resource's service is exceeded.
+    #[error("{what} has {size} {unit}, at most {limit} are allowed")]
+    TooLarge {
+        /// What is too large.
+        what: String,
+        /// How large it is.
+        size: usize,
+        /// In which unit.
+        unit: &'static str,
+        /// The quota.
+        limit: usize,
+    },
+}
+
+/// The largest template that a request to CloudFormation can hold; a larger one has to lie in S3. In bytes.
+const MAX_TEMPLATE_BYTES: usize = 1_000_000;
+/// Inline policies of one role together, in characters without white space.
+const MAX_INLINE_POLICY: usize = 10_240;
+/// A function's environment, in bytes.
+const MAX_ENVIRONMENT: usize = 4_096;
+
+impl Template {
+    pub(crate) fn new(sections: Section) -> Result<Self, TemplateError> {
+        let template = Self { sections };
+        template.check_references()?;
+        template.check_quotas()?;
+        Ok(template)
+    }
+
+    /// The template as JSON, two spaces deep, with a line end at its end.
+    pub fn to_json(&self) -> String {
+        format!("{:#}\n", Json::from(self.sections.clone()))
+    }
+
+    /// The template as YAML, for readers: the same content, intrinsics in their long form.
+    pub fn to_yaml(&self) -> String {
+        // A map of JSON has nothing that YAML can't say.
+        serde_yaml_ng::to_string(&self.sections).unwrap_or_default()
+    }
+
+    /// The template as a value.
+    pub fn as_value(&self) -> Json {
+        self.sections.clone().into()
+    }
+
+    fn section(&self, name: &str) -> impl Iterator<Item = (&String, &Json)> {
+        self.sections.get(name).and_then(Json::as_object).into_iter().flatten()
+    }
+
+    fn check_references(&self) -> Result<(), TemplateError> {
+        let has = |section, name: &str| self.section(section).any(|(id, _)| id == name);
+        let known = |reference: &Reference| match reference {
+            Reference::Resource(name) => has("Resources", name),
+            Reference::Any(name) => name.starts_with("AWS::") || has("Resources", name) || has("Parameters", name),
+            Reference::Condition(name) => has("Conditions", name),
+        };
+        for section in ["Conditions", "Resources", "Outputs"] {
+            for (id, entry) in self.section(section) {
+                visit(&format!("{section}.{id}"), entry, &mut |path, value| {
+                    if value.is_null() {
+                        return Err(TemplateError::Null { path: path.to_owned() });
+                    }
+                    match references(value).into_iter().find(|reference| !known(reference)) {
+                        Some(reference) => {
+                            Err(TemplateError::Dangling { path: path.to_owned(), name: reference.name() })
+                        }
+                        None => Ok(()),
+                    }
+                })?;
+            }
+        }
+        Ok(())
+    }
+
+    fn check_quotas(&self) -> Result<(), TemplateError> {
+        for (section, limit) in [("Resources", 500), ("Parameters", 200), ("Outputs", 200)] {
+            quota(section, self.section(section).count(), "entries", limit)?;
+        }
+        quota("the template", self.to_json().len(), "bytes", MAX_TEMPLATE_BYTES)?;
+        let description = self.sections.get("Description").and_then(Json::as_str).map_or(0, str::len);
+        quota("Description", description, "bytes", 1024)?;
+        for (id, resource) in self.section("Resources") {
+            let size = |pointer| resource.pointer(pointer).map_or(0, |part: &Json| part.to_string().len());
+            quota(&format!("{id}'s inline policies"), size("/Properties/Policies"), "characters", MAX_INLINE_POLICY)?;
+            quota(&format!("{id}'s environment"), size("/Properties/Environment/Variables"), "bytes", MAX_ENVIRONMENT)?;
+        }
+        Ok(())
+    }
+}
+
+fn quota(what: &str, size: usize, unit: &'static str, limit: usize) -> Result<(), TemplateError> {
+    if size <= limit { Ok(()) } else { Err(TemplateError::TooLarge { what: what.to_owned(), size, unit, limit }) }
+}
+
+/// A name that a part of a template mentions.
+enum Reference {
+    Resource(String),
+    Any(String),
+    Condition(String),
+}
+
+impl Reference {
+    fn name(self) -> String {
+        match self {
+            Self::Resource(name) | Self::Any(name) | Self::Condition(name) => name,
+        }
+    }
+}
+
+/// The names that `value` itself mentions, its children left out.
+fn references(value: &Json) -> Vec<Reference> {
+    let Some((key, argument)) = value.as_object().and_then(|map| map.iter().next()) else { return Vec::new() };
+    let first = || argument.get(0).and_then(Json::as_str).map(str::to_owned);
+    match key.as_str() {
+        "Ref" => argument.as_str().map(|name| Reference::Any(name.to_owned())).into_iter().collect(),
+        "Fn::GetAtt" => first().map(Reference::Resource).into_iter().collect(),
+        "Fn::If" => first().map(Reference::Condition).into_iter().collect(),
+        "Fn::Sub" => {
+            let text = argument.as_str().map(str::to_owned).or_else(first).unwrap_or_default();
+            let own = |name: &str| argument.get(1).is_some_and(|variables| variables.get(name).is_some());
+            let names = placeholders(&text).filter(|name| !own(name));
+            names
+                .map(|name| match name.split_once('.') {
+                    Some((id, _)) => Reference::Resource(id.to_owned()),
+                    None => Reference::Any(name.to_owned()),
+                })
+                .collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// The names between `${` and `}`, without the escaped ones (`${!`).
+pub(crate) fn placeholders(text: &str) -> impl Iterator<Item = &str> {
+    let pieces = text.split("${").skip(1);
+    pieces.filter_map(|piece| piece.split_once('}')).map(|(name, _)| name).filter(|name| !name.starts_with('!'))
+}
+
+type Visitor<'a> = dyn FnMut(&str, &Json) -> Result<(), TemplateError> + 'a;
+
+fn visit(path: &str, value: &Json, visitor: &mut Visitor<'_>) -> Result<(), TemplateError> {
+    visitor(path, value)?;
+    match value {
+        Json::Object(map) => map.iter().try_for_each(|(key, child)| visit(&format!("{path}.{key}"), child, visitor)),
+        Json::Array(list) => {
+            let mut children = list.iter().enumerate();
+            children.try_for_each(|(index, child)| visit(&format!("{path}[{index}]"), child, visitor))
+        }
+        _ => Ok(()),
+    }
+}
