@@ -70,7 +70,11 @@ mod tests {
         let usage = Usage { message: "no stack name".to_owned(), hint: Some("give one".to_owned()) };
         let error = anyhow::Error::from(usage).context("cannot deploy");
         assert!(is_usage(&error));
-        insta::assert_snapshot!(anstream::adapter::strip_str(&render(&error)), @"");
+        insta::assert_snapshot!(anstream::adapter::strip_str(&render(&error)), @"
+        error: cannot deploy
+          cause: no stack name
+        hint: give one
+        ");
     }
 
     #[test]

@@ -252,7 +252,14 @@ mod tests {
         .filter_map(change)
         .collect();
         changes.sort_by_key(|change| (urgency(&change.action), change.logical_id.clone()));
-        insta::assert_snapshot!(anstream::adapter::strip_str(&table(&changes).render()), @"");
+        insta::assert_snapshot!(anstream::adapter::strip_str(&table(&changes).render()), @"
+        Action  Logical id  Type             Replacement
+        Remove  Gone        AWS::SQS::Queue
+        Modify  MadeAnew    AWS::SQS::Queue  yes
+        Modify  Touched     AWS::SQS::Queue
+        Modify  Unclear     AWS::SQS::Queue  perhaps
+        Add     New         AWS::SQS::Queue
+        ");
     }
 
     #[test]

@@ -145,12 +145,13 @@ impl Story {
         } else {
             Style::new()
         };
-        let what = [event.logical_resource_id(), event.resource_type()].map(Option::unwrap_or_default).join("  ");
+        let logical_id = event.logical_resource_id().unwrap_or_default();
+        let kind = event.resource_type().unwrap_or_default();
         let reason = match event.resource_status_reason() {
             Some(reason) if status.ends_with("_FAILED") || status.contains("ROLLBACK") => format!("  {reason}"),
             _ => String::new(),
         };
-        format!("{seconds:>7.1} s  {style}{status:<19}{style:#}  {what}{reason}")
+        format!("{seconds:>7.1} s  {style}{status:<20}{style:#} {logical_id:<28}  {kind}{reason}")
     }
 }
 
@@ -216,7 +217,17 @@ mod tests {
         let end = story.end.unwrap();
         assert_eq!(end.status, "ROLLBACK_COMPLETE");
         assert_eq!(end.failure.to_string(), "Jobs (AWS::SQS::Queue) failed: Queue name is taken");
-        insta::assert_snapshot!(anstream::adapter::strip_str(&lines.join("\n")), @"");
+        insta::assert_snapshot!(anstream::adapter::strip_str(&lines.join("\n")), @"
+        0.0 s  CREATE_IN_PROGRESS   git2s3                        AWS::CloudFormation::Stack
+        0.7 s  CREATE_IN_PROGRESS   Jobs                          AWS::SQS::Queue
+        2.1 s  CREATE_IN_PROGRESS   Dead                          AWS::SQS::Queue
+        2.8 s  CREATE_FAILED        Other                         AWS::SQS::Queue  Resource creation cancelled
+        3.5 s  CREATE_FAILED        Jobs                          AWS::SQS::Queue  Queue name is taken
+        4.2 s  CREATE_FAILED        Dead                          AWS::SQS::Queue  later and less interesting
+        4.9 s  ROLLBACK_IN_PROGRESS git2s3                        AWS::CloudFormation::Stack  The following resource(s) failed to create: [Jobs, Dead].
+        5.6 s  DELETE_COMPLETE      Jobs                          AWS::SQS::Queue
+        6.3 s  ROLLBACK_COMPLETE    git2s3                        AWS::CloudFormation::Stack
+        ");
     }
 
     #[test]

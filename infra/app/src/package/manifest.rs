@@ -179,7 +179,19 @@ mod tests {
         let manifest = Manifest { architecture: Architecture::X86_64, assets: vec![Asset::of("webhook", b"zip")] };
         manifest.write(dist.path()).unwrap();
         assert_eq!(Manifest::read(dist.path()).unwrap(), manifest);
-        insta::assert_snapshot!(fs::read_to_string(dist.path().join("assets.json")).unwrap(), @"");
+        insta::assert_snapshot!(fs::read_to_string(dist.path().join("assets.json")).unwrap(), @r#"
+        {
+          "architecture": "x86_64",
+          "assets": [
+            {
+              "function": "webhook",
+              "file": "webhook-4a70fe9aa6436e02.zip",
+              "size": 3,
+              "sha256": "4a70fe9aa6436e02c2dea340fbd1e352e4ef2d8ce6ca52ad25d4b95471fc8bf2"
+            }
+          ]
+        }
+        "#);
     }
 
     #[test]

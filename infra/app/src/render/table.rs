@@ -72,7 +72,11 @@ mod tests {
         table.row(["webhook".to_owned(), "9".to_owned(), String::new()]);
         table.row(["bucket-cleaner".to_owned(), "1024".to_owned(), "größer".to_owned()]);
         let plain = anstream::adapter::strip_str(&table.render()).to_string();
-        insta::assert_snapshot!(plain, @"");
+        insta::assert_snapshot!(plain, @"
+        Function        Size  Note
+        webhook            9
+        bucket-cleaner  1024  größer
+        ");
         assert!(plain.lines().all(|line| line == line.trim_end()));
     }
 }
