@@ -3,8 +3,10 @@
 
 export PATH := justfile_directory() / ".tools/bin" + ":" + env("PATH")
 
-infra := "cargo run --quiet --package git2s3-infra --bin infra --"
-local := "cargo run --quiet --package git2s3-tests --bin local --"
+# Always the whole workspace: which features a dependency has depends on what is built with it, and
+# this way synth, demo, clippy and tests share one build of each.
+infra := "cargo build --workspace --bin infra && target/debug/infra"
+local := "cargo build --workspace --bin local && target/debug/local"
 
 # List the commands
 _default:
@@ -16,7 +18,7 @@ demo *args: _tools
 
 # Run every test: documentation examples, units, properties, rules, end to end
 test *args: _tools
-    cargo test --quiet --workspace --doc
+    cargo test --workspace --doc --quiet
     cargo nextest run --workspace {{ args }}
 
 # Write the template to dist/, as JSON and as YAML

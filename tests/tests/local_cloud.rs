@@ -8,32 +8,10 @@ use git2s3_tests::host::Host;
 use git2s3_tests::process::Lifetime;
 use git2s3_tests::sshd::{Access, Sshd, generate_key};
 use git2s3_tests::webhook;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpListener;
+use wiremock::matchers::{method, path};
+use wiremock::{Mock, MockServer, ResponseTemplate};
 
 const LOCAL: &str = env!("CARGO_BIN_EXE_local");
-
-/// Takes one HTTP request and accepts it; its head and body.
-async fn receive(endpoint: TcpListener) -> (String, Vec<u8>) {
-    let (mut stream, _) = endpoint.accept().await.unwrap();
-    let mut request = Vec::new();
-    loop {
-        let mut part = [0; 4096];
-        let read = stream.read(&mut part).await.unwrap();
-        request.extend_from_slice(&part[..read]);
-        let Some(end) = request.windows(4).position(|window| window == b"\r\n\r\n") else { continue };
-        let head = String::from_utf8(request[..end].to_vec()).unwrap().to_lowercase();
-        let length =
-            head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap().parse::<usize>().unwrap();
-        if request.len() == end + 4 + length {
-            stream
-                .write_all(b"HTTP/1.1 202 Accepted\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}")
-                .await
-                .unwrap();
-            return (head, request[end + 4..].to_vec());
-        }
-    }
-}
 
 #[tokio::test]
 async fn a_push_over_ssh_sends_a_signed_webhook_and_a_deploy_key_only_fetches() {
@@ -42,18 +20,21 @@ async fn a_push_over_ssh_sends_a_signed_webhook_and_a_deploy_key_only_fetches() 
     let host = Host::start(dir.path(), Path::new(LOCAL), &sshd).unwrap();
     let clone = host.create("acme/rocket").await.unwrap();
 
-    let endpoint = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-    host.report_to(&format!("http://{}/gitpull", endpoint.local_addr().unwrap()), "secret").unwrap();
-    let received = tokio::spawn(receive(endpoint));
+    let endpoint = MockServer::start().await;
+    Mock::given(method("POST")).and(path("/gitpull")).respond_with(ResponseTemplate::new(202)).mount(&endpoint).await;
+    host.report_to(&format!("{}/gitpull", endpoint.uri()), "secret").unwrap();
 
     std::fs::write(clone.dir().join("a"), "x").unwrap();
     let commit = clone.commit("First").await.unwrap();
     clone.push(&["main"]).await.unwrap();
 
-    let (head, body) = received.await.unwrap();
-    assert!(head.contains(&format!("x-hub-signature-256: {}", webhook::signature("secret", &body))), "{head}");
-    assert!(head.contains("x-github-event: push") && head.contains("x-github-delivery: "), "{head}");
-    let event: serde_json::Value = serde_json::from_slice(&body).unwrap();
+    let requests = endpoint.received_requests().await.unwrap();
+    let [request] = requests.as_slice() else { panic!("{} webhooks instead of one", requests.len()) };
+    let header = |name: &str| request.headers.get(name).unwrap().to_str().unwrap();
+    assert_eq!(header("x-hub-signature-256"), webhook::signature("secret", &request.body));
+    assert_eq!(header("x-github-event"), "push");
+    assert_eq!(header("x-github-delivery").len(), 36);
+    let event: serde_json::Value = serde_json::from_slice(&request.body).unwrap();
     assert_eq!(event["ref"], "refs/heads/main");
     assert_eq!(event["after"], commit);
     assert_eq!(event["repository"]["full_name"], "acme/rocket");

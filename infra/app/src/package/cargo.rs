@@ -78,10 +78,18 @@ pub(super) fn build(target: Target, profile: Profile) -> Result<Vec<(Function, P
         Profile::Dev => "dev",
     });
     for function in FUNCTIONS {
-        command.args(["--package", function.package, "--bin", function.binary]);
+        command.args(["--bin", function.binary]);
     }
-    if let Target::Lambda(architecture) = target {
-        cross(&mut command, architecture)?;
+    match target {
+        Target::Lambda(architecture) => {
+            command.args(FUNCTIONS.iter().flat_map(|function| ["--package", function.package]));
+            cross(&mut command, architecture)?;
+        }
+        // Which features a dependency has depends on what is built with it: with the whole workspace these are the ones
+        // that the tests have, and nothing is built twice.
+        Target::Host => {
+            command.arg("--workspace");
+        }
     }
     let binaries = run(command)?;
     FUNCTIONS

@@ -1,0 +1,100 @@
+//! Rules of the house that no compiler and no lint looks after.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
+}
+
+/// Every file that belongs to the project, whether committed yet or not.
+fn files() -> Vec<PathBuf> {
+    let mut git = Command::new("git");
+    git.args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"]).current_dir(root());
+    let out = git.output().unwrap();
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    let files: Vec<_> = String::from_utf8(out.stdout).unwrap().split_terminator('\0').map(PathBuf::from).collect();
+    assert!(files.len() > 50, "only {} files", files.len());
+    files.into_iter().filter(|file| root().join(file).is_file()).collect()
+}
+
+fn sources() -> Vec<(PathBuf, String)> {
+    let rust = files().into_iter().filter(|file| file.extension().is_some_and(|extension| extension == "rs"));
+    rust.map(|file| (file.clone(), std::fs::read_to_string(root().join(file)).unwrap())).collect()
+}
+
+/// What each crate may import of ours. A new arrow is a decision: it is made here, with its reason in the commit.
+const ARROWS: [(&str, &[&str]); 14] = [
+    ("aws-names", &[]),
+    ("cfn", &["aws-names"]),
+    ("contract", &["aws-names"]),
+    ("forge", &["contract"]),
+    ("fetch", &["contract"]),
+    ("archive", &["contract"]),
+    ("store", &["aws-names", "contract"]),
+    ("custom-resource", &["aws-names", "contract"]),
+    ("webhook", &["aws-names", "contract", "forge"]),
+    ("gitpull", &["archive", "aws-names", "contract", "fetch", "forge", "store"]),
+    ("ssh-key-function", &["aws-names", "contract", "custom-resource"]),
+    ("bucket-cleaner", &["aws-names", "contract", "custom-resource"]),
+    ("git2s3-infra", &["aws-names", "cfn", "contract"]),
+    ("git2s3-tests", &["aws-names", "contract", "git2s3-infra"]),
+];
+
+#[test]
+fn imports_go_one_way() {
+    let out = Command::new(env!("CARGO"))
+        .args(["metadata", "--format-version", "1", "--no-deps", "--offline"])
+        .current_dir(root())
+        .output()
+        .unwrap();
+    let metadata: Value = serde_json::from_slice(&out.stdout).unwrap();
+    let members: BTreeMap<&str, &Value> = metadata["packages"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|package| (package["name"].as_str().unwrap(), package))
+        .collect();
+
+    let known: BTreeSet<&str> = ARROWS.iter().map(|(name, _)| *name).collect();
+    assert_eq!(known, members.keys().copied().collect(), "the list of crates");
+    for (name, allowed) in ARROWS {
+        for dependency in members[name]["dependencies"].as_array().unwrap() {
+            let to = dependency["name"].as_str().unwrap();
+            assert!(!members.contains_key(to) || allowed.contains(&to), "{name} imports {to}");
+        }
+    }
+}
+
+#[test]
+fn every_file_says_why_it_exists() {
+    let silent: Vec<_> =
+        sources().into_iter().filter(|(_, text)| !text.starts_with("//! ")).map(|(file, _)| file).collect();
+    assert!(silent.is_empty(), "{silent:?}");
+}
+
+#[test]
+fn no_test_is_switched_off_and_nothing_is_left_to_do() {
+    let banned =
+        [concat!("#[ign", "ore"), concat!("#[should_", "panic"), concat!("to", "do!("), concat!("unimpl", "emented!(")];
+    for (file, text) in sources() {
+        for word in banned {
+            assert!(!text.contains(word), "{} has {word}", file.display());
+        }
+    }
+}
+
+#[test]
+fn nothing_knows_the_machine_it_was_written_on() {
+    let places = [concat!("/wo", "rk/"), concat!("/ro", "ot/"), concat!("/ho", "me/"), concat!("/Us", "ers/")];
+    let here = root().to_str().unwrap();
+    for file in files() {
+        let text = String::from_utf8_lossy(&std::fs::read(root().join(&file)).unwrap()).into_owned();
+        for place in places.into_iter().chain([here]) {
+            assert!(!text.contains(place), "{} mentions {place}", file.display());
+        }
+    }
+}
