@@ -88,6 +88,9 @@ fn print(deployed: &Deployed, json: bool) -> anyhow::Result<()> {
         anstream::println!("{}", serde_json::to_string_pretty(&data)?);
         return Ok(());
     }
+    if deployed.outputs.is_empty() {
+        return Ok(());
+    }
     let mut table = Table::new([("Output", Align::Left), ("Value", Align::Left)]);
     for (name, value) in &deployed.outputs {
         table.row([name.clone(), value.clone()]);

@@ -8,6 +8,7 @@ use super::events::Story;
 use super::pace::Pace;
 use super::stack;
 use super::template::Template;
+use super::validation::{self, Subject};
 use super::{DeployError, Deployed};
 use crate::account::Account;
 use crate::call_error::CallError;
@@ -119,9 +120,13 @@ pub(super) async fn create(
         let stack_name = stack_name.to_owned();
         return Ok(Some(Planned { account: account.clone(), stack_name, stack_id, change_set_id, kind, changes }));
     }
+    let mut reason = described.status_reason.unwrap_or_else(|| "no reason given".to_owned());
+    let empty = is_empty(&reason);
+    if !empty && let Some(error) = validation::first_error(account, Subject::ChangeSet(&change_set_id)).await {
+        reason = error.to_string();
+    }
     drop_change_set(account, &change_set_id, &stack_id, &kind, progress).await.map_err(call)?;
-    let reason = described.status_reason.unwrap_or_else(|| "no reason given".to_owned());
-    if is_empty(&reason) { Ok(None) } else { Err(DeployError::Refused { stack: stack_name.to_owned(), reason }) }
+    if empty { Ok(None) } else { Err(DeployError::Refused { stack: stack_name.to_owned(), reason }) }
 }
 
 /// Waits until the change set can be read or has failed, and reads all of it.

@@ -9,6 +9,7 @@ use aws_sdk_cloudformation::primitives::DateTime;
 use aws_sdk_cloudformation::types::StackEvent;
 
 use super::pace::Pace;
+use super::validation::{self, Subject};
 use crate::account::Account;
 use crate::call_error::CallError;
 use crate::render::progress::Progress;
@@ -48,6 +49,7 @@ pub(super) struct Story {
     last_status: HashMap<String, String>,
     begun: Option<DateTime>,
     failure: Option<Failure>,
+    own_failure: Option<Failure>,
     end: Option<End>,
 }
 
@@ -61,6 +63,7 @@ impl Story {
             last_status: HashMap::new(),
             begun: None,
             failure: None,
+            own_failure: None,
             end: None,
         }
     }
@@ -76,12 +79,21 @@ impl Story {
             for line in lines {
                 progress.step(&line);
             }
-            if let Some(end) = self.end {
-                return Ok(end);
+            if let Some(end) = self.end.take() {
+                return Ok(self.explain(account, end).await);
             }
             progress.waiting("waiting for CloudFormation");
             pace.pause().await;
         }
+    }
+
+    /// A resource's failure says more than the stack's.
+    async fn explain(self, account: &Account, end: End) -> End {
+        let failure = match self.failure {
+            None if is_trouble(&end.status) => validation::first_error(account, Subject::Stack(&self.stack_id)).await,
+            failure => failure,
+        };
+        End { failure: failure.unwrap_or(end.failure), ..end }
     }
 
     /// The events not yet seen, newest first.
@@ -119,12 +131,14 @@ impl Story {
         let failure = Failure {
             logical_id: logical_id.clone(),
             resource_type: event.resource_type().unwrap_or_default().to_owned(),
-            reason: event.resource_status_reason().unwrap_or("no reason given").to_owned(),
+            reason: reason(event).unwrap_or("no reason given").to_owned(),
         };
         let line = self.line(event, &status);
         if event.physical_resource_id() == Some(&self.stack_id) {
-            if !status.ends_with("_IN_PROGRESS") {
-                self.end = Some(End { status: status.clone(), failure: self.failure.clone().unwrap_or(failure) });
+            if is_last(&status) {
+                self.end = Some(End { status: status.clone(), failure: self.own_failure.take().unwrap_or(failure) });
+            } else if is_trouble(&status) && self.own_failure.is_none() {
+                self.own_failure = Some(failure);
             }
         } else if status.ends_with("_FAILED") && self.failure.is_none() && !is_cancelled(&failure.reason) {
             self.failure = Some(failure);
@@ -147,12 +161,24 @@ impl Story {
         };
         let logical_id = event.logical_resource_id().unwrap_or_default();
         let kind = event.resource_type().unwrap_or_default();
-        let reason = match event.resource_status_reason() {
-            Some(reason) if status.ends_with("_FAILED") || status.contains("ROLLBACK") => format!("  {reason}"),
-            _ => String::new(),
-        };
+        let reason =
+            reason(event).filter(|_| is_trouble(status)).map(|reason| format!("  {reason}")).unwrap_or_default();
         format!("{seconds:>7.1} s  {style}{status:<20}{style:#} {logical_id:<28}  {kind}{reason}")
     }
+}
+
+/// Whether a stack's status is its last of an operation. `CREATE_FAILED` and `UPDATE_FAILED` are not: since rollback is
+/// never disabled here, it follows them.
+fn is_last(status: &str) -> bool {
+    status.ends_with("_COMPLETE") || ["ROLLBACK_FAILED", "UPDATE_ROLLBACK_FAILED", "DELETE_FAILED"].contains(&status)
+}
+
+fn is_trouble(status: &str) -> bool {
+    status.ends_with("_FAILED") || status.contains("ROLLBACK")
+}
+
+fn reason(event: &StackEvent) -> Option<&str> {
+    event.resource_status_reason().filter(|reason| !reason.is_empty())
 }
 
 /// Whether a resource failed only because another one did.
@@ -214,9 +240,8 @@ mod tests {
     fn the_first_failure_that_is_no_consequence_is_kept() {
         let mut story = Story::new(STACK, "token");
         let lines = story.fold(rollback().newest_first());
-        let end = story.end.unwrap();
-        assert_eq!(end.status, "ROLLBACK_COMPLETE");
-        assert_eq!(end.failure.to_string(), "Jobs (AWS::SQS::Queue) failed: Queue name is taken");
+        assert_eq!(story.end.unwrap().status, "ROLLBACK_COMPLETE");
+        assert_eq!(story.failure.unwrap().to_string(), "Jobs (AWS::SQS::Queue) failed: Queue name is taken");
         insta::assert_snapshot!(anstream::adapter::strip_str(&lines.join("\n")), @"
         0.0 s  CREATE_IN_PROGRESS   git2s3                        AWS::CloudFormation::Stack
         0.7 s  CREATE_IN_PROGRESS   Jobs                          AWS::SQS::Queue
@@ -241,19 +266,23 @@ mod tests {
             pieces.extend(piecewise.fold(events.newest_first().split_off(events.0.len() - seen)));
         }
         assert_eq!(pieces, whole);
-        assert_eq!(piecewise.end, at_once.end);
+        assert_eq!((piecewise.end, piecewise.failure), (at_once.end, at_once.failure));
     }
 
     #[test]
     fn without_a_failing_resource_the_stack_gives_the_reason() {
-        let events = Events(Vec::new()).add("git2s3", "CREATE_IN_PROGRESS", None).add(
-            "git2s3",
-            "ROLLBACK_COMPLETE",
-            Some("Quota exceeded"),
-        );
+        let events = Events(Vec::new())
+            .add("git2s3", "CREATE_IN_PROGRESS", None)
+            .add("git2s3", "CREATE_FAILED", Some("Quota exceeded"))
+            .add("git2s3", "ROLLBACK_IN_PROGRESS", Some("Something failed"))
+            .add("git2s3", "ROLLBACK_COMPLETE", Some(""));
         let mut story = Story::new(STACK, "token");
+        story.fold(events.newest_first().split_off(2));
+        assert_eq!(story.end, None);
         story.fold(events.newest_first());
-        assert_eq!(story.end.unwrap().failure.reason, "Quota exceeded");
+        let end = story.end.unwrap();
+        assert_eq!((end.status.as_str(), end.failure.reason.as_str()), ("ROLLBACK_COMPLETE", "Quota exceeded"));
+        assert_eq!(story.failure, None);
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod pace;
 mod parameters;
 mod stack;
 mod template;
+mod validation;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

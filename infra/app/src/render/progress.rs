@@ -17,15 +17,45 @@ pub trait Progress: Send {
 }
 
 /// Tells the person at the terminal, on stderr.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Terminal {
-    spinner: ProgressBar,
+    spinner: Option<ProgressBar>,
 }
 
 impl Terminal {
     /// Nothing is told yet.
     pub fn new() -> Self {
-        Self { spinner: spinner() }
+        Self::default()
+    }
+}
+
+impl Progress for Terminal {
+    fn step(&mut self, line: &str) {
+        let print = || anstream::eprintln!("{line}");
+        match &self.spinner {
+            Some(spinner) => spinner.suspend(print),
+            None => print(),
+        }
+    }
+
+    fn waiting(&mut self, what: &str) {
+        let spinner = self.spinner.get_or_insert_with(spinner);
+        if spinner.message() != what {
+            spinner.reset_elapsed();
+            spinner.set_message(what.to_owned());
+        }
+    }
+
+    fn pause(&mut self) {
+        if let Some(spinner) = self.spinner.take() {
+            spinner.finish_and_clear();
+        }
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        self.pause();
     }
 }
 
@@ -34,39 +64,8 @@ fn spinner() -> ProgressBar {
     if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} ({elapsed})") {
         spinner.set_style(style);
     }
+    spinner.enable_steady_tick(Duration::from_millis(120));
     spinner
-}
-
-impl Default for Terminal {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl Progress for Terminal {
-    fn step(&mut self, line: &str) {
-        self.spinner.suspend(|| anstream::eprintln!("{line}"));
-    }
-
-    fn waiting(&mut self, what: &str) {
-        if self.spinner.message() != what {
-            self.spinner.reset_elapsed();
-            self.spinner.set_message(what.to_owned());
-            self.spinner.enable_steady_tick(Duration::from_millis(120));
-        }
-    }
-
-    fn pause(&mut self) {
-        self.spinner.disable_steady_tick();
-        self.spinner.finish_and_clear();
-        self.spinner = spinner();
-    }
-}
-
-impl Drop for Terminal {
-    fn drop(&mut self) {
-        self.spinner.finish_and_clear();
-    }
 }
 
 /// Tells nobody.
