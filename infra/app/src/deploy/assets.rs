@@ -67,16 +67,19 @@ impl AssetsError {
     /// What to do about it, where that is known and not known to the error's source.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Stale { .. } => Some("`infra synth` makes it anew".to_owned()),
+            Self::Stale { .. } => Some("`just synth` makes it anew".to_owned()),
             _ => None,
         }
     }
 }
 
-/// Refuses a template that was made for other zips.
-pub(super) fn agree(manifest: &Manifest, template: &Template) -> Result<(), AssetsError> {
-    let unnamed = manifest.assets.iter().find(|asset| !template.text().contains(&asset.file));
-    unnamed.map_or(Ok(()), |asset| Err(AssetsError::Stale { file: asset.file.clone() }))
+/// The zips in `dist`, which have to be those that the template was made for.
+pub(super) fn listed(dist: &Path, template: &Template) -> Result<Manifest, AssetsError> {
+    let manifest = Manifest::read(dist).map_err(AssetsError::Manifest)?;
+    match manifest.assets.iter().find(|asset| !template.text().contains(&asset.file)) {
+        Some(asset) => Err(AssetsError::Stale { file: asset.file.clone() }),
+        None => Ok(manifest),
+    }
 }
 
 /// The bucket, known to be ours.
@@ -234,4 +237,24 @@ fn url(account: &Account, bucket: &str, key: &str) -> String {
     }
     let suffix = if account.region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
     format!("https://{bucket}.s3.{}.{suffix}/{key}", account.region)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_template_for_other_zips_is_refused() {
+        let dist = tempfile::tempdir().unwrap();
+        let list = r#"{"architecture": "arm64", "assets": [
+            {"function": "webhook", "file": "webhook-0123456789abcdef.zip", "size": 1, "sha256": "00"}]}"#;
+        std::fs::write(dist.path().join("assets.json"), list).unwrap();
+        let naming = |file: &str| {
+            let text = format!(r#"{{"Resources": {{"F": {{"Type": "T", "Properties": {{"Key": "{file}"}}}}}}}}"#);
+            listed(dist.path(), &Template::parse(text).unwrap())
+        };
+        assert_eq!(naming("webhook-0123456789abcdef.zip").unwrap().assets.len(), 1);
+        let error = naming("webhook-fedcba9876543210.zip").unwrap_err();
+        assert!(matches!(error, AssetsError::Stale { .. }) && error.hint().unwrap().contains("synth"), "{error}");
+    }
 }

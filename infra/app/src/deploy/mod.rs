@@ -29,7 +29,6 @@ pub use template::{Template, TemplateError};
 
 use crate::account::{Account, AccountError};
 use crate::call_error::CallError;
-use crate::package::Manifest;
 use crate::render::progress::Progress;
 
 /// The parameters by which a template is told where its code lies; filled here, never by a person.
@@ -147,7 +146,7 @@ impl DeployError {
             Self::Stuck { stack, status } if status == "UPDATE_ROLLBACK_FAILED" => {
                 Some(format!("aws cloudformation continue-update-rollback --stack-name {stack}"))
             }
-            Self::Stuck { stack, .. } => Some(format!("`infra destroy --stack-name {stack}` deletes it")),
+            Self::Stuck { stack, .. } => Some(format!("`just destroy --stack-name {stack}` deletes it")),
             _ => None,
         }
     }
@@ -250,11 +249,10 @@ async fn upload(
     if !has_code && !template.is_large() {
         return Ok((BTreeMap::new(), change_set::Body::Inline(template.text().to_owned())));
     }
+    let manifest = if has_code { Some(assets::listed(&deployment.dist, template)?) } else { None };
     let bucket = assets::Bucket::open(account, progress).await?;
     let mut filled = BTreeMap::new();
-    if has_code {
-        let manifest = Manifest::read(&deployment.dist).map_err(AssetsError::Manifest)?;
-        assets::agree(&manifest, template)?;
+    if let Some(manifest) = manifest {
         bucket.upload(&manifest, &deployment.dist, progress).await?;
         filled.insert(ASSET_BUCKET, bucket.name().to_owned());
         filled.insert(ASSET_PREFIX, assets::PREFIX.to_owned());

@@ -122,9 +122,9 @@ impl ManifestError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Read { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
-                Some("`infra package` builds the functions and writes it".to_owned())
+                Some("`just package` builds the functions and writes it".to_owned())
             }
-            Self::Parse { .. } => Some("`infra package` writes it anew".to_owned()),
+            Self::Parse { .. } => Some("`just package` writes it anew".to_owned()),
             _ => None,
         }
     }
@@ -198,7 +198,7 @@ mod tests {
     fn a_missing_list_says_how_to_get_one() {
         let dist = tempfile::tempdir().unwrap();
         let error = Manifest::read(dist.path()).unwrap_err();
-        assert!(error.hint().unwrap().contains("infra package"), "{error}");
+        assert!(error.hint().unwrap().contains("just package"), "{error}");
         fs::write(dist.path().join("assets.json"), "{").unwrap();
         assert!(matches!(Manifest::read(dist.path()), Err(ManifestError::Parse { .. })));
     }
