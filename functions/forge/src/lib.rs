@@ -1,1 +1,46 @@
-//! x
+//! What a Git host says: its webhooks' deliveries, whether to believe them, and which references of which
+//! repository changed. No AWS, no network, no clock, no environment.
+//!
+//! Everything goes through one door, [`Endpoint::receive`]: raw bytes, then proof of where they come from,
+//! then their meaning. An [`Event`] can't be had in any other way, so nothing that is built on one has to
+//! ask again whether it is genuine.
+//!
+//! ```
+//! use contract::ApiSecrets;
+//! use forge::{Delivery, Endpoint, Refusal};
+//!
+//! let endpoint = Endpoint::new("".parse()?, "".parse()?, "github.com".parse()?);
+//! let mut delivery = Delivery::new("c6af6ac1".parse()?, br#"{"ref":"refs/heads/main"}"#.to_vec());
+//! delivery.headers.insert("X-Hub-Signature-256", "sha256=00".parse()?);
+//!
+//! let refusal = endpoint.receive(&delivery, &ApiSecrets::parse("s3cret".into())).unwrap_err();
+//! assert_eq!(refusal.status(), 401);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+#![warn(clippy::indexing_slicing)]
+
+mod allowed;
+#[cfg(test)]
+mod attacks;
+mod authenticate;
+mod clone_url;
+mod content;
+mod delivery;
+mod endpoint;
+mod event;
+pub mod host;
+mod refusal;
+#[cfg(test)]
+mod sender;
+mod signature;
+
+pub use allowed::{AllowedIps, AllowedIpsError, Repositories, RepositoriesError};
+pub use authenticate::AuthenticationError;
+pub use clone_url::CloneUrlError;
+pub use content::ContentError;
+pub use delivery::Delivery;
+pub use endpoint::Endpoint;
+pub use event::{Event, EventError, Push, RefUpdate};
+pub use refusal::Refusal;
+pub use signature::SignatureError;

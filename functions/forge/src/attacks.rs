@@ -1,0 +1,235 @@
+//! The ways in which the product that this one succeeds could be attacked. Each test here fails when its
+//! hole is open again, and each begins with the same request in its harmless form, which passes.
+
+use contract::RefName;
+use proptest::prelude::*;
+use serde_json::json;
+
+use crate::{
+    delivery::Delivery,
+    sender::{self, Request, SECRET, github_push, ordinary_push},
+};
+
+fn main_branch() -> Vec<RefName> {
+    vec!["refs/heads/main".parse().unwrap()]
+}
+
+/// With the empty key, which anybody has.
+fn signed_with_nothing() -> Request {
+    let request = Request::new(&ordinary_push());
+    let signature = sender::signature("", &request.delivery.body);
+    request.header("X-Hub-Signature-256", &signature)
+}
+
+#[test]
+fn an_empty_secret_lets_nobody_in() {
+    assert_eq!(Request::signed(&ordinary_push()).outcome(), Ok(main_branch()));
+    for secrets in ["", ",", " , ", "\n", "s3cret,", ",s3cret"] {
+        for (request, name) in [
+            (signed_with_nothing(), "HMAC with the empty key"),
+            (Request::new(&ordinary_push()).header("X-Git-Token", ""), "empty X-Git-Token"),
+            (Request::new(&ordinary_push()).header("X-Git-Token", ","), "comma as X-Git-Token"),
+            (Request::new(&ordinary_push()).header("X-Gitlab-Token", ""), "empty X-Gitlab-Token"),
+            (Request::new(&ordinary_push()).header("X-Hub-Signature-256", ""), "empty signature"),
+            (Request::new(&ordinary_push()).header("X-Hub-Signature-256", "sha256="), "signature of no digits"),
+            (Request::new(&ordinary_push()).header("X-Hub-Signature", "sha1="), "SHA-1 of no digits"),
+            (Request::new(&ordinary_push()), "nothing"),
+        ] {
+            assert_eq!(Request { secrets, ..request }.outcome(), Err(401), "{name} against {secrets:?}");
+        }
+    }
+}
+
+#[test]
+fn without_secret_and_address_everything_is_refused() {
+    for (allowed_ips, repositories) in [("", ""), ("", "**"), ("0.0.0.0/0,::/0", "")] {
+        for request in [Request::new(&ordinary_push()), Request::signed(&ordinary_push())] {
+            let request = Request { secrets: "", allowed_ips, repositories, ..request };
+            assert_eq!(request.from("18.205.93.1").outcome(), Err(401), "{allowed_ips:?} {repositories:?}");
+        }
+    }
+}
+
+#[test]
+fn an_archive_is_never_stored_in_another_repositorys_name() {
+    assert_eq!(Request::signed(&ordinary_push()).outcome(), Ok(main_branch()));
+    for (full_name, ssh_url) in [
+        ("victim/repo", "git@github.com:octo-org/hello.git"),
+        ("octo-org/hello", "git@github.com:attacker/hello.git"),
+        ("octo-org/hello", "git@github.com:attacker/octo-org/hello.git"),
+        ("octo-org/hello", "git@github.com:octo-org/hello.git.git"),
+        ("octo-org/hello", "git@github.com:Octo-Org/hello.git"),
+        ("octo-org/hello", "https://github.com/octo-org/hello.git?x=/y"),
+        ("../hello", "git@github.com:../hello.git"),
+    ] {
+        let mut payload = ordinary_push();
+        payload["repository"]["full_name"] = json!(full_name);
+        payload["repository"]["ssh_url"] = json!(ssh_url);
+        assert_eq!(Request::signed(&payload).outcome(), Err(400), "{full_name} from {ssh_url}");
+    }
+}
+
+#[test]
+fn only_configured_hosts_are_fetched_from() {
+    for ssh_url in [
+        "git@evil.example:octo-org/hello.git",
+        "ssh://git@github.com.evil.example/octo-org/hello.git",
+        "ssh://github.com@evil.example/octo-org/hello.git",
+        "https://127.0.0.1/octo-org/hello.git",
+        "http://169.254.169.254/octo-org/hello",
+    ] {
+        let mut payload = ordinary_push();
+        payload["repository"]["ssh_url"] = json!(ssh_url);
+        assert_eq!(Request::signed(&payload).outcome(), Err(403), "{ssh_url}");
+    }
+}
+
+/// The default of `AllowedIps`: addresses that every user of a public provider shares.
+fn from_a_public_provider(repositories: &'static str) -> Request {
+    let request = Request { allowed_ips: "18.205.93.0/25", repositories, ..Request::new(&ordinary_push()) };
+    request.from("18.205.93.1")
+}
+
+#[test]
+fn an_address_alone_suffices_only_for_named_repositories() {
+    assert_eq!(from_a_public_provider("github.com/octo-org/hello").outcome(), Ok(main_branch()));
+    assert_eq!(from_a_public_provider("").outcome(), Err(401));
+    assert_eq!(from_a_public_provider("github.com/octo-org/other").outcome(), Err(401));
+    assert_eq!(from_a_public_provider("**").from("18.205.93.128").outcome(), Err(401));
+    let mut nowhere = from_a_public_provider("**");
+    nowhere.delivery.source = None;
+    assert_eq!(nowhere.outcome(), Err(401));
+}
+
+#[test]
+fn an_address_is_never_taken_from_a_header() {
+    for header in ["X-Forwarded-For", "Forwarded", "X-Real-IP", "CF-Connecting-IP", "True-Client-IP"] {
+        let request = from_a_public_provider("**").from("203.0.113.9").header(header, "18.205.93.1");
+        assert_eq!(request.outcome(), Err(401), "{header}");
+    }
+}
+
+#[test]
+fn a_wrong_signature_is_refused_whatever_the_address() {
+    for (header, value) in [
+        ("X-Hub-Signature-256", "sha256=00"),
+        ("X-Hub-Signature", "sha1=00"),
+        ("X-Hub-Signature-256", ""),
+        ("X-Gitlab-Token", "guess"),
+        ("X-Git-Token", ""),
+        ("webhook-signature", "v1,AAAA"),
+    ] {
+        let request = from_a_public_provider("github.com/octo-org/*").header(header, value);
+        assert_eq!(request.outcome(), Err(401), "{header}: {value}");
+    }
+}
+
+#[test]
+fn a_secret_makes_the_address_irrelevant_but_not_the_repository() {
+    let elsewhere = |repositories| {
+        let request = Request { allowed_ips: "192.0.2.0/24", repositories, ..Request::signed(&ordinary_push()) };
+        request.from("203.0.113.9").outcome()
+    };
+    assert_eq!(elsewhere(""), Ok(main_branch()));
+    assert_eq!(elsewhere("github.com/octo-org/*"), Ok(main_branch()));
+    assert_eq!(elsewhere("github.com/other/*"), Err(403));
+}
+
+#[test]
+fn a_body_changed_by_one_bit_is_refused() {
+    let request = Request::signed(&ordinary_push());
+    for index in 0..request.delivery.body.len() {
+        let mut changed = Request::signed(&ordinary_push());
+        changed.delivery.body[index] ^= 1;
+        assert_eq!(changed.outcome(), Err(401), "byte {index}");
+    }
+}
+
+#[test]
+fn sha_256_is_checked_and_not_only_its_beginning() {
+    let body = ordinary_push().to_string();
+    let right = sender::signature(SECRET, body.as_bytes());
+    for value in [right[..right.len() - 2].to_owned(), format!("{right}00"), right.replace("sha256=", "sha1=")] {
+        for header in ["X-Hub-Signature-256", "X-Hub-Signature"] {
+            let request = Request::new(&ordinary_push()).header(header, &value);
+            assert_eq!(request.outcome(), Err(401), "{header}: {value}");
+        }
+    }
+}
+
+#[test]
+fn a_ping_and_a_deletion_fetch_nothing() {
+    let ping = Request::signed(&ordinary_push()).header("X-GitHub-Event", "ping");
+    assert_eq!(ping.outcome(), Ok(Vec::new()));
+    let deletion = Request::signed(&github_push("refs/heads/master", &"0".repeat(40)));
+    assert_eq!(deletion.outcome(), Ok(Vec::new()));
+    let tag = Request::signed(&github_push("refs/tags/v1", &"a".repeat(40)));
+    assert_eq!(tag.outcome(), Ok(vec!["refs/tags/v1".parse().unwrap()]));
+}
+
+#[test]
+fn a_reference_never_escapes() {
+    for reference in [
+        "refs/heads/../../x",
+        "refs/heads/..",
+        "refs/tags/../heads/main",
+        "refs/heads/a/../../../../victim/repo/victim_repo",
+        "/refs/heads/main",
+        "refs/heads/main\n",
+        "refs/heads/main --config=core.sshCommand=id",
+        "refs/heads/\u{0}",
+        "",
+    ] {
+        assert_eq!(Request::signed(&github_push(reference, &"a".repeat(40))).outcome(), Err(400), "{reference:?}");
+    }
+    let odd = "refs/heads/-$(id)`;|&'\"{}%ü";
+    assert_eq!(Request::signed(&github_push(odd, &"a".repeat(40))).outcome(), Ok(vec![odd.parse().unwrap()]));
+}
+
+#[test]
+fn a_body_that_is_too_large_is_said_to_be() {
+    let mut request = Request::signed(&ordinary_push());
+    request.delivery.body.resize(Delivery::MAX_BODY_BYTES, b' ');
+    let signature = sender::signature(SECRET, &request.delivery.body);
+    let mut request = request.header("X-Hub-Signature-256", &signature);
+    assert_eq!(request.outcome(), Ok(main_branch()));
+    request.delivery.body.push(b' ');
+    assert_eq!(request.outcome(), Err(413));
+}
+
+#[test]
+fn another_media_type_is_refused_and_a_form_is_not() {
+    for media_type in ["text/plain", "application/xml", ""] {
+        let request = Request::signed(&ordinary_push()).header("Content-Type", media_type);
+        assert_eq!(request.outcome(), Err(415), "{media_type:?}");
+    }
+    let form = form_urlencoded::Serializer::new(String::new());
+    let form = { form }.append_pair("payload", &ordinary_push().to_string()).finish();
+    let signature = sender::signature(SECRET, form.as_bytes());
+    let mut request = Request::new(&ordinary_push());
+    request.delivery.body = form.into_bytes();
+    let request = request.header("Content-Type", "application/x-www-form-urlencoded");
+    assert_eq!(request.header("X-Hub-Signature-256", &signature).outcome(), Ok(main_branch()));
+}
+
+proptest! {
+    #[test]
+    fn nothing_unsigned_gets_in_and_nothing_panics(body: Vec<u8>, event in "[a-zA-Z _-]{0,16}") {
+        for header in ["X-GitHub-Event", "X-Gitlab-Event", "X-Other"] {
+            let mut request = Request::new(&json!({})).header(header, &event);
+            request.delivery.body.clone_from(&body);
+            prop_assert_eq!(request.outcome(), Err(401));
+        }
+    }
+
+    #[test]
+    fn whatever_is_signed_has_an_answer(body: Vec<u8>, form: bool, gitlab: bool) {
+        let mut request = Request::new(&json!({}));
+        request.delivery.body.clone_from(&body);
+        let media_type = if form { "application/x-www-form-urlencoded" } else { "application/json" };
+        let (header, event) = if gitlab { ("X-Gitlab-Event", "Push Hook") } else { ("X-GitHub-Event", "push") };
+        let request = request.header("Content-Type", media_type).header(header, event);
+        let request = request.header("X-Hub-Signature-256", &sender::signature(SECRET, &body));
+        prop_assert_eq!(request.outcome(), Err(400));
+    }
+}

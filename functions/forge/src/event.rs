@@ -1,0 +1,315 @@
+//! What an authenticated delivery means, in names that have been checked. The only way to an [`Event`] is
+//! through [`crate::Endpoint::receive`].
+
+use contract::{
+    AllowedHosts, CommitId, DeliveryId, Host, Job, RefName, Repository,
+    git::{CommitIdError, RefNameError},
+};
+
+use crate::{
+    allowed::Repositories,
+    authenticate::{Authenticated, AuthenticationError, Sender},
+    clone_url::{self, CloneUrlError},
+    content::{self, ContentError},
+    host::{self, After, Change, Message, PayloadError, Pushed},
+};
+
+/// What a delivery means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// There is something to fetch.
+    #[non_exhaustive]
+    Push(Push),
+    /// The sender tries out whether it is heard.
+    #[non_exhaustive]
+    Ping,
+    /// There is nothing to fetch.
+    #[non_exhaustive]
+    Ignored {
+        /// Why, for the sender.
+        reason: String,
+    },
+}
+
+/// References of a repository that may be fetched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Push {
+    delivery: DeliveryId,
+    repository: Repository,
+    default_branch: Option<String>,
+    updates: Vec<RefUpdate>,
+}
+
+/// A reference that was created or moved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefUpdate {
+    /// The reference.
+    pub reference: RefName,
+    /// What it names now, where the sender told.
+    pub commit: Option<CommitId>,
+}
+
+/// Why an authenticated delivery has no meaning that could be acted upon.
+#[derive(Debug, thiserror::Error)]
+pub enum EventError {
+    /// The body isn't JSON in one of the two ways in which it is sent.
+    #[error("the body can't be read")]
+    Content(#[source] ContentError),
+    /// The payload lacks what a payload of its kind has.
+    #[error("the payload can't be read")]
+    Payload(#[source] PayloadError),
+    /// There is no clone URL that could tell the host.
+    #[error("the payload has no clone URL")]
+    NoCloneUrl,
+    /// A clone URL names no repository.
+    #[error("the payload has an unusable clone URL")]
+    CloneUrl(#[source] CloneUrlError),
+    /// The clone URL names another repository than the payload does: an archive would be stored in another
+    /// repository's name.
+    #[error("the payload is about {full_name:?} and its clone URL about {path:?}")]
+    OtherRepository {
+        /// The repository's own name.
+        full_name: String,
+        /// The path of the URL.
+        path: String,
+    },
+    /// A reference's name isn't legal.
+    #[error("the payload has an unusable reference")]
+    Reference(#[source] RefNameError),
+    /// What a reference names isn't an object id.
+    #[error("the object id of {reference} is unusable")]
+    Commit {
+        /// The reference.
+        reference: RefName,
+        /// What is wrong with the id.
+        source: CommitIdError,
+    },
+    /// The default branch can't be a branch's name.
+    #[error("the payload has an unusable default branch")]
+    DefaultBranch(#[source] RefNameError),
+    /// More references than one delivery may have.
+    #[error("the push has {count} references, at most {max} are supported", max = Push::MAX_REFERENCES)]
+    TooManyReferences {
+        /// How many.
+        count: usize,
+    },
+    /// The host isn't one to fetch from.
+    #[error("{host} is not in AllowedGitHosts")]
+    Host {
+        /// The host.
+        host: Host,
+    },
+    /// The repository isn't one to fetch.
+    #[error("{repository} is not in Repositories")]
+    Repository {
+        /// The repository.
+        repository: Repository,
+    },
+    /// The repository isn't one that a sender without a secret may ask for.
+    #[error("the request is not authenticated")]
+    Unauthenticated(#[source] AuthenticationError),
+}
+
+impl Push {
+    /// How many references one push may change. Providers cut off earlier; this bounds what one delivery
+    /// can put on the queue.
+    pub const MAX_REFERENCES: usize = 100;
+
+    /// The repository.
+    pub fn repository(&self) -> &Repository {
+        &self.repository
+    }
+
+    /// The references to fetch, at least one.
+    pub fn updates(&self) -> &[RefUpdate] {
+        &self.updates
+    }
+
+    /// One job for each reference.
+    pub fn jobs(&self) -> impl Iterator<Item = Job> {
+        self.updates.iter().map(|update| Job {
+            delivery: self.delivery.clone(),
+            repository: self.repository.clone(),
+            reference: update.reference.clone(),
+            commit: update.commit.clone(),
+            default_branch: self.default_branch.clone(),
+        })
+    }
+}
+
+/// Reads the meaning of an authenticated delivery.
+pub(crate) fn read(
+    authenticated: &Authenticated<'_>,
+    allowed_hosts: &AllowedHosts,
+    repositories: &Repositories,
+) -> Result<Event, EventError> {
+    let delivery = authenticated.delivery();
+    let payload = content::payload(delivery).map_err(EventError::Content)?;
+    let host = host::detect(&delivery.headers);
+    let pushed = match host.read(&delivery.headers, &payload).map_err(EventError::Payload)? {
+        Message::Push(pushed) => pushed,
+        Message::Ping => return Ok(Event::Ping),
+        Message::Ignored(reason) => return Ok(Event::Ignored { reason }),
+    };
+    let repository = repository(&pushed, allowed_hosts)?;
+    permit(&repository, authenticated.sender(), repositories)?;
+    let (updates, ignored) = updates(pushed.changes)?;
+    if updates.is_empty() {
+        return Ok(Event::Ignored { reason: reason(&ignored) });
+    }
+    let default_branch = pushed.default_branch.map(branch).transpose()?;
+    Ok(Event::Push(Push { delivery: delivery.id(), repository, default_branch, updates }))
+}
+
+/// The repository that the payload and every clone URL in it agree on.
+fn repository(pushed: &Pushed, allowed_hosts: &AllowedHosts) -> Result<Repository, EventError> {
+    let mut first = None;
+    for url in &pushed.clone_urls {
+        let repository = clone_url::repository(url).map_err(EventError::CloneUrl)?;
+        if allowed_hosts.find(repository.host.as_str()).is_none() {
+            return Err(EventError::Host { host: repository.host });
+        }
+        if repository.path.as_str() != pushed.full_name {
+            let path = repository.path.into();
+            return Err(EventError::OtherRepository { full_name: pushed.full_name.clone(), path });
+        }
+        first.get_or_insert(repository);
+    }
+    first.ok_or(EventError::NoCloneUrl)
+}
+
+fn permit(repository: &Repository, sender: Sender, repositories: &Repositories) -> Result<(), EventError> {
+    match sender {
+        _ if repositories.names(repository) => Ok(()),
+        Sender::Secret if repositories.is_empty() => Ok(()),
+        Sender::Secret => Err(EventError::Repository { repository: repository.clone() }),
+        Sender::Address => {
+            let repository = repository.to_string();
+            Err(EventError::Unauthenticated(AuthenticationError::Repository { repository }))
+        }
+    }
+}
+
+/// The references to fetch, and for the others why not.
+fn updates(changes: Vec<Change>) -> Result<(Vec<RefUpdate>, Vec<String>), EventError> {
+    if changes.len() > Push::MAX_REFERENCES {
+        return Err(EventError::TooManyReferences { count: changes.len() });
+    }
+    let (mut updates, mut ignored) = (Vec::new(), Vec::new());
+    for change in changes {
+        let reference = match RefName::try_from(change.reference) {
+            Ok(reference) => reference,
+            Err(RefNameError::NeitherBranchNorTag(name)) if name.starts_with("refs/") => {
+                ignored.push(format!("{name} is neither a branch nor a tag"));
+                continue;
+            }
+            Err(error) => return Err(EventError::Reference(error)),
+        };
+        let commit = match change.after {
+            After::Deleted => {
+                ignored.push(format!("{reference} was deleted"));
+                continue;
+            }
+            After::Unknown => None,
+            After::Object(id) => match CommitId::try_from(id) {
+                Ok(commit) => Some(commit),
+                Err(source) => return Err(EventError::Commit { reference, source }),
+            },
+        };
+        updates.push(RefUpdate { reference, commit });
+    }
+    Ok((updates, ignored))
+}
+
+fn reason(ignored: &[String]) -> String {
+    if ignored.is_empty() { "no reference changed".to_owned() } else { ignored.join("; ") }
+}
+
+/// The short name of a branch, if it can be one.
+fn branch(name: String) -> Result<String, EventError> {
+    format!("refs/heads/{name}").parse::<RefName>().map_err(EventError::DefaultBranch)?;
+    Ok(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::sender::{Request, github_push, ordinary_push};
+
+    #[test]
+    fn a_push_becomes_a_job() {
+        let request = Request::signed(&ordinary_push()).header("X-GitHub-Delivery", "72d3162e");
+        let Event::Push(push) = request.receive().unwrap() else { panic!("not a push") };
+        let jobs: Vec<_> = push.jobs().collect();
+        assert_eq!(
+            serde_json::to_value(&jobs).unwrap(),
+            json!([{
+                "delivery": "72d3162e",
+                "repository": { "host": "github.com", "path": "octo-org/hello" },
+                "reference": "refs/heads/main",
+                "commit": "a".repeat(40),
+                "default_branch": "main",
+            }])
+        );
+    }
+
+    #[test]
+    fn a_tag_is_fetched_like_a_branch() {
+        let request = Request::signed(&github_push("refs/tags/v1.0", &"b".repeat(64)));
+        assert_eq!(request.outcome().unwrap(), ["refs/tags/v1.0".parse().unwrap()]);
+    }
+
+    #[test]
+    fn what_fetches_nothing_says_why() {
+        let check = |request: Request, expected: &str| match request.receive().unwrap() {
+            Event::Ignored { reason } => assert_eq!(reason, expected),
+            other => panic!("{other:?}"),
+        };
+        let deletion = github_push("refs/heads/old", &"0".repeat(40));
+        check(Request::signed(&deletion), "refs/heads/old was deleted");
+        let notes = github_push("refs/notes/commits", &"a".repeat(40));
+        check(Request::signed(&notes), "refs/notes/commits is neither a branch nor a tag");
+        let create = Request::signed(&ordinary_push()).header("X-GitHub-Event", "create");
+        check(create, "create comes with a push, which is heeded");
+        assert_eq!(Request::signed(&json!({})).header("X-GitHub-Event", "ping").receive().unwrap(), Event::Ping);
+    }
+
+    #[test]
+    fn malformed_names_are_refused() {
+        let check = |change: &dyn Fn(&mut serde_json::Value), status: u16| {
+            let mut payload = ordinary_push();
+            change(&mut payload);
+            assert_eq!(Request::signed(&payload).outcome(), Err(status), "{payload}");
+        };
+        check(&|payload| payload["ref"] = json!("main"), 400);
+        check(&|payload| payload["ref"] = json!("refs/heads/a b"), 400);
+        check(&|payload| payload["after"] = json!("abc"), 400);
+        check(&|payload| payload["after"] = json!(""), 400);
+        check(&|payload| payload["repository"]["default_branch"] = json!("../x"), 400);
+        check(&|payload| payload["repository"]["ssh_url"] = json!("file:///srv/octo-org/hello"), 400);
+        check(&|payload| payload["repository"]["clone_url"] = json!("https://github.com/octo-org/other"), 400);
+        check(&|payload| payload["repository"]["clone_url"] = json!("https://evil.example/octo-org/hello"), 403);
+        check(&|payload| drop(payload["repository"].take()), 400);
+    }
+
+    #[test]
+    fn as_many_references_as_allowed_and_no_more() {
+        let changes = |count: usize| {
+            let change = |n| Change { reference: format!("refs/heads/{n}"), after: After::Unknown };
+            (0..count).map(change).collect::<Vec<_>>()
+        };
+        assert_eq!(updates(changes(100)).unwrap().0.len(), 100);
+        assert!(matches!(updates(changes(101)), Err(EventError::TooManyReferences { count: 101 })));
+    }
+
+    #[test]
+    fn a_deletion_among_updates_is_left_out() {
+        let change = |reference: &str, after| Change { reference: reference.to_owned(), after };
+        let (updates, ignored) =
+            updates(vec![change("refs/heads/a", After::Deleted), change("refs/heads/b", After::Unknown)]).unwrap();
+        assert_eq!(updates, [RefUpdate { reference: "refs/heads/b".parse().unwrap(), commit: None }]);
+        assert_eq!(ignored, ["refs/heads/a was deleted"]);
+    }
+}

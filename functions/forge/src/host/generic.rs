@@ -1,0 +1,107 @@
+//! Any other sender: a `post-receive` hook of one's own, or a host that nobody wrote a file for. It sends
+//! GitHub's push in brief: `ref`, `after`, `repository.full_name` (or `name`) and `repository.ssh_url`.
+
+use http::HeaderMap;
+use serde::Deserialize;
+
+use super::{After, Change, Host, Message, PayloadError, Pushed, parse};
+
+/// A sender without a header of its own.
+#[derive(Debug)]
+pub(super) struct Generic;
+
+impl Host for Generic {
+    fn name(&self) -> &'static str {
+        "generic"
+    }
+
+    fn recognizes(&self, _: &HeaderMap) -> bool {
+        true
+    }
+
+    fn delivery_id_headers(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    fn read(&self, _: &HeaderMap, payload: &[u8]) -> Result<Message, PayloadError> {
+        parse::<Push>(self, payload).map(Message::from)
+    }
+}
+
+#[derive(Debug, Deserialize)]
+struct Push {
+    #[serde(rename = "ref")]
+    reference: String,
+    after: Option<String>,
+    #[serde(default)]
+    deleted: bool,
+    repository: Repository,
+}
+
+/// `name` is needed only where there is no `full_name`, so that is tried first.
+#[derive(Debug, Deserialize)]
+struct Repository {
+    full_name: Option<String>,
+    #[serde(default)]
+    name: String,
+    ssh_url: String,
+    default_branch: Option<String>,
+}
+
+impl From<Push> for Message {
+    fn from(push: Push) -> Self {
+        let after = match push.after {
+            _ if push.deleted => After::Deleted,
+            Some(id) => After::from(id),
+            None => After::Unknown,
+        };
+        let repository = push.repository;
+        Self::Push(Pushed {
+            full_name: repository.full_name.unwrap_or(repository.name),
+            clone_urls: vec![repository.ssh_url],
+            default_branch: repository.default_branch,
+            changes: vec![Change { reference: push.reference, after }],
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn read(payload: &Value) -> Pushed {
+        match Generic.read(&HeaderMap::new(), payload.to_string().as_bytes()).unwrap() {
+            Message::Push(pushed) => pushed,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_least_that_is_needed_is_enough() {
+        let pushed = read(&json!({
+            "ref": "refs/heads/main",
+            "repository": { "name": "hello", "ssh_url": "ssh://git@git.example/hello.git" },
+        }));
+        assert_eq!(pushed.full_name, "hello");
+        assert_eq!(pushed.changes, [Change { reference: "refs/heads/main".to_owned(), after: After::Unknown }]);
+    }
+
+    #[test]
+    fn the_full_name_goes_before_the_name() {
+        let pushed = read(&json!({
+            "ref": "refs/heads/main", "after": "0".repeat(40),
+            "repository": { "name": "hello", "full_name": "octo/hello", "ssh_url": "git@git.example:octo/hello.git" },
+        }));
+        assert_eq!(pushed.full_name, "octo/hello");
+        assert_eq!(pushed.changes[0].after, After::Deleted);
+    }
+
+    #[test]
+    fn a_missing_field_is_named() {
+        let payload = json!({ "ref": "refs/heads/main", "repository": { "name": "hello" } }).to_string();
+        let error = Generic.read(&HeaderMap::new(), payload.as_bytes()).unwrap_err().to_string();
+        assert!(error.starts_with("generic's payload doesn't fit at `repository`: missing field `ssh_url`"), "{error}");
+    }
+}

@@ -1,0 +1,153 @@
+//! GitLab: [webhook events](https://docs.gitlab.com/user/project/integrations/webhook_events/) of projects and
+//! groups, and [system hooks](https://docs.gitlab.com/administration/system_hooks/) of an instance.
+
+use http::HeaderMap;
+use serde::Deserialize;
+
+use super::{After, Change, Host, Message, PayloadError, Pushed, kind, parse};
+
+const EVENT: &str = "x-gitlab-event";
+
+/// GitLab, gitlab.com or an instance of one's own.
+#[derive(Debug)]
+pub(super) struct GitLab;
+
+impl Host for GitLab {
+    fn name(&self) -> &'static str {
+        "GitLab"
+    }
+
+    fn recognizes(&self, headers: &HeaderMap) -> bool {
+        headers.contains_key(EVENT)
+    }
+
+    /// The event's own id comes last: hooks that one hook's work sets off share it.
+    fn delivery_id_headers(&self) -> &'static [&'static str] {
+        &["webhook-id", "idempotency-key", "x-gitlab-event-uuid"]
+    }
+
+    fn read(&self, headers: &HeaderMap, payload: &[u8]) -> Result<Message, PayloadError> {
+        match kind(headers, EVENT) {
+            "Push Hook" | "Tag Push Hook" => parse::<Push>(self, payload).map(Message::from),
+            "System Hook" => self.read_system_hook(payload),
+            kind => Ok(Message::Ignored(format!("nothing is archived for the event {kind:?}"))),
+        }
+    }
+}
+
+impl GitLab {
+    /// A system hook has one header for all its kinds; which one it is stands in the payload.
+    fn read_system_hook(&self, payload: &[u8]) -> Result<Message, PayloadError> {
+        match parse::<SystemHook>(self, payload)?.kind().as_str() {
+            "push" | "tag_push" => parse::<Push>(self, payload).map(Message::from),
+            kind => Ok(Message::Ignored(format!("nothing is archived for the system hook {kind:?}"))),
+        }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+struct SystemHook {
+    event_name: Option<String>,
+    object_kind: Option<String>,
+}
+
+impl SystemHook {
+    fn kind(self) -> String {
+        self.event_name.or(self.object_kind).unwrap_or_default()
+    }
+}
+
+#[derive(Debug, Deserialize)]
+struct Push {
+    #[serde(rename = "ref")]
+    reference: String,
+    after: String,
+    project: Project,
+}
+
+#[derive(Debug, Deserialize)]
+struct Project {
+    path_with_namespace: String,
+    git_ssh_url: String,
+    git_http_url: Option<String>,
+    default_branch: Option<String>,
+}
+
+impl From<Push> for Message {
+    fn from(push: Push) -> Self {
+        let project = push.project;
+        Self::Push(Pushed {
+            full_name: project.path_with_namespace,
+            clone_urls: [Some(project.git_ssh_url), project.git_http_url].into_iter().flatten().collect(),
+            default_branch: project.default_branch,
+            changes: vec![Change { reference: push.reference, after: After::from(push.after) }],
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::sender;
+
+    fn read(kind: &str, payload: &Value) -> Result<Message, PayloadError> {
+        GitLab.read(&sender::headers(&[(EVENT, kind)]), payload.to_string().as_bytes())
+    }
+
+    fn push(after: &str) -> Value {
+        json!({
+            "object_kind": "push", "event_name": "push", "ref": "refs/heads/main",
+            "before": "1".repeat(40), "after": after, "checkout_sha": after,
+            "project": {
+                "path_with_namespace": "group/sub/hello", "default_branch": "main",
+                "git_ssh_url": "git@gitlab.com:group/sub/hello.git",
+                "git_http_url": "https://gitlab.com/group/sub/hello.git",
+            },
+            "repository": { "name": "hello" },
+        })
+    }
+
+    #[test]
+    fn a_push_and_a_tag_are_read() {
+        for kind in ["Push Hook", "Tag Push Hook", "System Hook"] {
+            let Message::Push(pushed) = read(kind, &push(&"b".repeat(40))).unwrap() else { panic!("{kind}") };
+            assert_eq!(pushed.full_name, "group/sub/hello");
+            assert_eq!(pushed.clone_urls[0], "git@gitlab.com:group/sub/hello.git");
+            assert_eq!(pushed.default_branch.as_deref(), Some("main"));
+            assert_eq!(pushed.changes[0].after, After::Object("b".repeat(40)));
+        }
+    }
+
+    #[test]
+    fn a_deletion_is_told_by_the_null_id() {
+        let mut payload = push(&"0".repeat(40));
+        payload["checkout_sha"] = Value::Null;
+        let Message::Push(pushed) = read("Push Hook", &payload).unwrap() else { panic!("not a push") };
+        assert_eq!(pushed.changes[0].after, After::Deleted);
+    }
+
+    #[test]
+    fn other_events_are_ignored() {
+        for (kind, payload) in [
+            ("Issue Hook", json!({})),
+            ("System Hook", json!({ "event_name": "project_create" })),
+            ("System Hook", json!({ "object_kind": "merge_request" })),
+            ("System Hook", json!({ "event_name": "repository_update" })),
+        ] {
+            assert!(matches!(read(kind, &payload).unwrap(), Message::Ignored(_)), "{kind} {payload}");
+        }
+    }
+
+    #[test]
+    fn a_missing_field_is_named() {
+        let mut payload = push(&"b".repeat(40));
+        payload["project"].as_object_mut().unwrap().remove("path_with_namespace");
+        let error = read("Push Hook", &payload).unwrap_err().to_string();
+        assert!(
+            error.starts_with("GitLab's payload doesn't fit at `project`: missing field `path_with_namespace`"),
+            "{error}"
+        );
+    }
+}

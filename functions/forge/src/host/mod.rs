@@ -1,0 +1,174 @@
+//! What differs from one Git host to another: how its deliveries are recognised, and where in a payload
+//! the facts stand. One file a host; a new one needs an entry in [`HOSTS`] and nothing else.
+
+mod generic;
+mod github;
+mod gitlab;
+
+use std::fmt;
+
+use http::HeaderMap;
+use serde::de::DeserializeOwned;
+
+/// A kind of Git host.
+pub trait Host: fmt::Debug + Sync {
+    /// Its name, as people write it.
+    fn name(&self) -> &'static str;
+
+    /// Whether a delivery with these headers is of this kind. Others may have been asked before, see [`HOSTS`].
+    fn recognizes(&self, headers: &HeaderMap) -> bool;
+
+    /// The headers that may hold the delivery's id, the best first.
+    fn delivery_id_headers(&self) -> &'static [&'static str];
+
+    /// What a delivery says, as it says it. `payload` is the JSON text, from an authenticated body.
+    fn read(&self, headers: &HeaderMap, payload: &[u8]) -> Result<Message, PayloadError>;
+}
+
+/// All kinds of hosts in the order in which they are asked, so that one that also sends another's headers
+/// (as Gitea does GitHub's) comes before that other. The last one recognises everything.
+pub const HOSTS: &[&dyn Host] = &[&gitlab::GitLab, &github::GitHub, GENERIC];
+
+const GENERIC: &dyn Host = &generic::Generic;
+
+/// The kind of host that sent these headers.
+pub(crate) fn detect(headers: &HeaderMap) -> &'static dyn Host {
+    HOSTS.iter().copied().find(|host| host.recognizes(headers)).unwrap_or(GENERIC)
+}
+
+/// What a delivery says, in the sender's words: nothing in it has been checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Message {
+    /// References of a repository changed.
+    Push(Pushed),
+    /// The sender tries out whether it is heard.
+    Ping,
+    /// Something that concerns no archive, and what it is.
+    Ignored(String),
+}
+
+/// References of a repository changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pushed {
+    /// The repository's own name, `owner/name`.
+    pub full_name: String,
+    /// The URLs by which the payload says that it can be cloned. The first one tells the host to fetch from.
+    pub clone_urls: Vec<String>,
+    /// The short name of its default branch.
+    pub default_branch: Option<String>,
+    /// What changed.
+    pub changes: Vec<Change>,
+}
+
+/// A reference changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// Its full name.
+    pub reference: String,
+    /// What it names now.
+    pub after: After,
+}
+
+/// What a reference names after a push.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum After {
+    /// The object with this id.
+    Object(String),
+    /// The sender doesn't tell.
+    Unknown,
+    /// Nothing: it was deleted.
+    Deleted,
+}
+
+impl From<String> for After {
+    /// The null id means that the reference was deleted.
+    fn from(id: String) -> Self {
+        if !id.is_empty() && id.bytes().all(|digit| digit == b'0') { Self::Deleted } else { Self::Object(id) }
+    }
+}
+
+/// A payload doesn't say what a payload of its kind says.
+#[derive(Debug, thiserror::Error)]
+#[error("{host}'s payload doesn't fit at `{path}`: {reason}")]
+pub struct PayloadError {
+    /// The kind of host that the headers announced.
+    host: &'static str,
+    /// Where in the payload, such as `repository.full_name`; `.` is the payload itself.
+    path: String,
+    /// What is wrong there, such as a missing field and its name.
+    reason: String,
+}
+
+/// Reads the part of a payload that `T` describes.
+fn parse<T: DeserializeOwned>(host: &dyn Host, payload: &[u8]) -> Result<T, PayloadError> {
+    let error =
+        |path: String, error: serde_json::Error| PayloadError { host: host.name(), path, reason: error.to_string() };
+    let mut json = serde_json::Deserializer::from_slice(payload);
+    let value = serde_path_to_error::deserialize(&mut json)
+        .map_err(|failure| error(failure.path().to_string(), failure.into_inner()))?;
+    json.end().map_err(|failure| error(".".to_owned(), failure))?;
+    Ok(value)
+}
+
+/// The header of a host that says what kind of event a delivery is.
+fn kind<'h>(headers: &'h HeaderMap, header: &str) -> &'h str {
+    headers.get(header).and_then(|value| value.to_str().ok()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::sender::headers;
+
+    #[test]
+    fn a_host_is_recognised_by_its_headers() {
+        for (sent, name) in [
+            (&[("X-GitHub-Event", "push")][..], "GitHub"),
+            (&[("X-Gitlab-Event", "Push Hook")], "GitLab"),
+            (&[("X-Gitlab-Event", "Push Hook"), ("X-GitHub-Event", "push")], "GitLab"),
+            (&[("X-Git-Token", "x")], "generic"),
+            (&[], "generic"),
+        ] {
+            assert_eq!(detect(&headers(sent)).name(), name, "{sent:?}");
+        }
+    }
+
+    #[test]
+    fn names_are_unique_and_only_the_last_host_takes_everything() {
+        let (last, others) = HOSTS.split_last().unwrap();
+        assert!(last.recognizes(&HeaderMap::new()));
+        for (index, host) in others.iter().enumerate() {
+            assert!(!host.recognizes(&HeaderMap::new()), "{}", host.name());
+            assert!(HOSTS[index + 1..].iter().all(|other| other.name() != host.name()), "{}", host.name());
+        }
+    }
+
+    #[test]
+    fn the_null_id_of_either_length_means_deleted() {
+        assert_eq!(After::from("0".repeat(40)), After::Deleted);
+        assert_eq!(After::from("0".repeat(64)), After::Deleted);
+        assert_eq!(After::from("0a".to_owned()), After::Object("0a".to_owned()));
+        assert_eq!(After::from(String::new()), After::Object(String::new()));
+    }
+
+    /// JSON that looks a little like a payload.
+    fn json() -> impl Strategy<Value = String> {
+        let text = "(ref|after|deleted|repository|project|full_name|ssh_url|object_kind|[{}\\[\\]:,\"0-9 a-z]){0,40}";
+        prop_oneof![text, any::<String>()]
+    }
+
+    proptest! {
+        #[test]
+        fn no_payload_panics(payload in json(), bytes: Vec<u8>) {
+            for host in HOSTS {
+                for kind in ["push", "Push Hook", "System Hook"] {
+                    let headers = headers(&[("X-GitHub-Event", kind), ("X-Gitlab-Event", kind)]);
+                    drop(host.read(&headers, payload.as_bytes()));
+                    drop(host.read(&headers, &bytes));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! No, and how to say it: a status and a text for the sender, the cause for the log.
+
+use std::{error::Error, iter};
+
+use crate::{authenticate::AuthenticationError, content::ContentError, delivery::Delivery, event::EventError};
+
+/// Why a delivery is refused.
+#[derive(Debug, thiserror::Error)]
+pub enum Refusal {
+    /// The body is larger than [`Delivery::MAX_BODY_BYTES`].
+    #[error("the body has {bytes} bytes, at most {max} are accepted", max = Delivery::MAX_BODY_BYTES)]
+    TooLarge {
+        /// How large.
+        bytes: usize,
+    },
+    /// Nobody knows who sent it.
+    #[error("the request is not authenticated")]
+    Unauthenticated(#[source] AuthenticationError),
+    /// It is authentic, and can't or must not be acted upon.
+    #[error(transparent)]
+    Event(EventError),
+}
+
+impl From<EventError> for Refusal {
+    fn from(error: EventError) -> Self {
+        match error {
+            EventError::Unauthenticated(error) => Self::Unauthenticated(error),
+            error => Self::Event(error),
+        }
+    }
+}
+
+/// The most that is said of a cause, in characters: it may quote the payload.
+const MAX_CHARACTERS: usize = 400;
+
+impl Refusal {
+    /// The HTTP status: 400 for what is malformed, 401 for what isn't authenticated, 403 for what is and yet
+    /// isn't allowed, 413, 415 and 422 for too large a body, another media type and too many references.
+    pub fn status(&self) -> u16 {
+        match self {
+            Self::TooLarge { .. } => 413,
+            Self::Unauthenticated(_) | Self::Event(EventError::Unauthenticated(_)) => 401,
+            Self::Event(EventError::Host { .. } | EventError::Repository { .. }) => 403,
+            Self::Event(EventError::Content(ContentError::MediaType(_))) => 415,
+            Self::Event(EventError::TooManyReferences { .. }) => 422,
+            Self::Event(_) => 400,
+        }
+    }
+
+    /// What the sender may know. Someone who isn't authenticated learns nothing else.
+    pub fn public_text(&self) -> String {
+        match self {
+            Self::Unauthenticated(_) => self.to_string(),
+            _ => self.cause(),
+        }
+    }
+
+    /// The whole chain of causes, for the log.
+    pub fn cause(&self) -> String {
+        let chain = iter::successors(Some(self as &(dyn Error + 'static)), |error| (*error).source());
+        let text = chain.map(ToString::to_string).collect::<Vec<_>>().join(": ");
+        text.chars().take(MAX_CHARACTERS).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use crate::sender::{Request, ordinary_push};
+
+    #[test]
+    fn a_stranger_learns_nothing() {
+        let wrong = Request::new(&ordinary_push()).header("X-Hub-Signature-256", "sha256=00").receive().unwrap_err();
+        let none = Request::new(&ordinary_push()).receive().unwrap_err();
+        assert_eq!(wrong.public_text(), "the request is not authenticated");
+        assert_eq!(none.public_text(), wrong.public_text());
+        assert_eq!(
+            wrong.cause(),
+            "the request is not authenticated: the signature doesn't verify: \
+             the header x-hub-signature-256 matches none of the secrets"
+        );
+    }
+
+    #[test]
+    fn a_known_sender_learns_what_is_wrong() {
+        let mut payload = ordinary_push();
+        payload["repository"].as_object_mut().unwrap().remove("full_name");
+        let text = Request::signed(&payload).receive().unwrap_err().public_text();
+        let expected =
+            "the payload can't be read: GitHub's payload doesn't fit at `repository`: missing field `full_name`";
+        assert!(text.starts_with(expected), "{text}");
+    }
+
+    #[test]
+    fn a_long_value_is_not_repeated() {
+        let mut payload = ordinary_push();
+        payload["after"] = json!("x".repeat(100_000));
+        assert_eq!(Request::signed(&payload).receive().unwrap_err().cause().len(), super::MAX_CHARACTERS);
+    }
+}

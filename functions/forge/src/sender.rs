@@ -1,0 +1,93 @@
+//! The sending side, for tests: deliveries as a Git host, or an attacker, makes them.
+
+use contract::{ApiSecrets, RefName};
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use http::HeaderMap;
+use serde_json::{Value, json};
+use sha2::Sha256;
+
+use crate::{delivery::Delivery, endpoint::Endpoint, event::Event, refusal::Refusal};
+
+/// The secret that [`Request::signed`] signs with.
+pub(crate) const SECRET: &str = "s3cret";
+
+pub(crate) fn headers(pairs: &[(&str, &str)]) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    for (name, value) in pairs {
+        headers.append(http::HeaderName::from_bytes(name.as_bytes()).unwrap(), value.parse().unwrap());
+    }
+    headers
+}
+
+/// The `X-Hub-Signature-256` of a body.
+pub(crate) fn signature(secret: &str, body: &[u8]) -> String {
+    let mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap().chain_update(body).finalize();
+    format!("sha256={}", hex::encode(mac.into_bytes()))
+}
+
+/// The part of GitHub's push that anybody reads, and a little more.
+pub(crate) fn github_push(reference: &str, after: &str) -> Value {
+    json!({
+        "ref": reference, "before": "1".repeat(40), "after": after, "deleted": false, "head_commit": { "id": after },
+        "repository": {
+            "name": "hello", "full_name": "octo-org/hello", "default_branch": "main",
+            "ssh_url": "git@github.com:octo-org/hello.git", "clone_url": "https://github.com/octo-org/hello.git",
+        },
+        "pusher": { "name": "octocat" },
+    })
+}
+
+/// A push of `refs/heads/main` at an ordinary commit.
+pub(crate) fn ordinary_push() -> Value {
+    github_push("refs/heads/main", &"a".repeat(40))
+}
+
+/// A delivery of GitHub's in the making, and the configuration that it meets.
+pub(crate) struct Request {
+    pub(crate) delivery: Delivery,
+    pub(crate) secrets: &'static str,
+    pub(crate) allowed_ips: &'static str,
+    pub(crate) repositories: &'static str,
+}
+
+impl Request {
+    /// An unsigned push, met by a secret and no other configuration.
+    pub(crate) fn new(payload: &Value) -> Self {
+        let mut delivery = Delivery::new("request-1".parse().unwrap(), payload.to_string().into_bytes());
+        delivery.headers = headers(&[("Content-Type", "application/json"), ("X-GitHub-Event", "push")]);
+        Self { delivery, secrets: SECRET, allowed_ips: "", repositories: "" }
+    }
+
+    /// A push as GitHub signs it.
+    pub(crate) fn signed(payload: &Value) -> Self {
+        let request = Self::new(payload);
+        let signature = signature(SECRET, &request.delivery.body);
+        request.header("X-Hub-Signature-256", &signature)
+    }
+
+    /// With this header, and no other of its name.
+    pub(crate) fn header(mut self, name: &'static str, value: &str) -> Self {
+        self.delivery.headers.insert(name, value.parse().unwrap());
+        self
+    }
+
+    pub(crate) fn from(mut self, source: &str) -> Self {
+        self.delivery.source = Some(source.parse().unwrap());
+        self
+    }
+
+    pub(crate) fn receive(&self) -> Result<Event, Refusal> {
+        let hosts = "github.com,gitlab.com".parse().unwrap();
+        let endpoint = Endpoint::new(self.allowed_ips.parse().unwrap(), self.repositories.parse().unwrap(), hosts);
+        endpoint.receive(&self.delivery, &ApiSecrets::parse(self.secrets.into()))
+    }
+
+    /// The references that are to be fetched, or the status of the refusal.
+    pub(crate) fn outcome(&self) -> Result<Vec<RefName>, u16> {
+        match self.receive() {
+            Ok(Event::Push(push)) => Ok(push.updates().iter().map(|update| update.reference.clone()).collect()),
+            Ok(_) => Ok(Vec::new()),
+            Err(refusal) => Err(refusal.status()),
+        }
+    }
+}
