@@ -34,8 +34,6 @@ pub enum BuildError {
         target: &'static str,
         /// The program that was looked for.
         linker: &'static str,
-        /// The Debian package that has it.
-        package: &'static str,
     },
     /// What Cargo says while building could not be read.
     #[error("cannot read what cargo says")]
@@ -58,12 +56,14 @@ impl BuildError {
     /// What to do about it, where that is known.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::StandardLibrary { target } => Some(format!("rustup target add {target}")),
-            Self::Linker { package, target, .. } => Some(format!(
-                "apt-get install {package}, or name another linker in {variable}; `--architecture x86_64` and \
-                 `--architecture arm64` choose the processor",
-                variable = linker_variable(target)
-            )),
+            Self::StandardLibrary { target } | Self::Linker { target, .. } => Some(match linker(target) {
+                Some((_, package)) => format!(
+                    "rustup target add {target} && apt-get install {package} (or name a linker in {}); or choose this \
+                     machine's processor with --architecture",
+                    linker_variable(target)
+                ),
+                None => format!("rustup target add {target}"),
+            }),
             _ => None,
         }
     }
@@ -155,19 +155,25 @@ fn cross(command: &mut Command, architecture: Architecture) -> Result<(), BuildE
         return Err(BuildError::StandardLibrary { target });
     }
     let variable = linker_variable(target);
-    if Architecture::of_this_machine() == Some(architecture) || std::env::var_os(&variable).is_some() {
-        return Ok(());
-    }
-    let (linker, package) = match architecture {
-        Architecture::Arm64 => ("aarch64-linux-gnu-gcc", "gcc-aarch64-linux-gnu"),
-        Architecture::X86_64 => ("x86_64-linux-gnu-gcc", "gcc-x86-64-linux-gnu"),
-    };
+    let Some((linker, _)) = linker(target).filter(|_| std::env::var_os(&variable).is_none()) else { return Ok(()) };
     let found = Command::new(linker).arg("--version").stdin(Stdio::null()).output();
     if !found.is_ok_and(|output| output.status.success()) {
-        return Err(BuildError::Linker { target, linker, package });
+        return Err(BuildError::Linker { target, linker });
     }
     command.env(variable, linker);
     Ok(())
+}
+
+/// The linker for another processor than this machine's, and the Debian package that has it.
+fn linker(target: &str) -> Option<(&'static str, &'static str)> {
+    if Architecture::of_this_machine().map(Architecture::rust_target) == Some(target) {
+        return None;
+    }
+    if target == Architecture::Arm64.rust_target() {
+        Some(("aarch64-linux-gnu-gcc", "gcc-aarch64-linux-gnu"))
+    } else {
+        Some(("x86_64-linux-gnu-gcc", "gcc-x86-64-linux-gnu"))
+    }
 }
 
 fn has_standard_library(target: &str) -> Result<bool, BuildError> {
@@ -207,12 +213,23 @@ mod tests {
 
     #[test]
     fn what_is_missing_for_another_processor_is_told_as_a_command() {
-        let target = Architecture::Arm64.rust_target();
-        let hint = BuildError::StandardLibrary { target }.hint();
-        assert_eq!(hint.as_deref(), Some("rustup target add aarch64-unknown-linux-gnu"));
-        let linker = BuildError::Linker { target, linker: "aarch64-linux-gnu-gcc", package: "gcc-aarch64-linux-gnu" };
-        let hint = linker.hint().unwrap();
-        assert!(hint.starts_with("apt-get install gcc-aarch64-linux-gnu,"), "{hint}");
-        assert!(hint.contains("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER"), "{hint}");
+        let (other, package) = match Architecture::of_this_machine() {
+            Some(Architecture::Arm64) => (Architecture::X86_64, "apt-get install gcc-x86-64-linux-gnu"),
+            _ => (Architecture::Arm64, "apt-get install gcc-aarch64-linux-gnu"),
+        };
+        let target = other.rust_target();
+        let missing = [BuildError::StandardLibrary { target }, BuildError::Linker { target, linker: "gcc" }];
+        for hint in missing.map(|error| error.hint().unwrap()) {
+            assert!(hint.starts_with(&format!("rustup target add {target} && {package} (")), "{hint}");
+            assert!(hint.contains(&linker_variable(target)) && !hint.contains('\n'), "{hint}");
+        }
+        assert_eq!(linker_variable("aarch64-unknown-linux-gnu"), "CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER");
+    }
+
+    #[test]
+    fn this_machines_processor_needs_no_other_linker() {
+        let this = Architecture::of_this_machine().unwrap().rust_target();
+        assert_eq!(linker(this), None);
+        assert_eq!(BuildError::StandardLibrary { target: this }.hint(), Some(format!("rustup target add {this}")));
     }
 }
