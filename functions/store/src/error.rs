@@ -1,0 +1,90 @@
+//! Why an artifact isn't there, and whether it is worth another try.
+
+use aws_sdk_s3::error::ProvideErrorMetadata;
+use contract::Retry;
+
+use crate::Object;
+
+/// Why an artifact could not be read or stored.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The existing object could not be looked at.
+    #[error("could not read the metadata of {object}")]
+    Head {
+        /// The object.
+        object: Object,
+        /// S3's answer.
+        source: Box<aws_sdk_s3::Error>,
+    },
+    /// An artifact of less than one part was refused.
+    #[error("could not put {object}")]
+    Put {
+        /// The object.
+        object: Object,
+        /// S3's answer.
+        source: Box<aws_sdk_s3::Error>,
+    },
+    /// The multipart upload was refused.
+    #[error("could not begin the multipart upload of {object}")]
+    Begin {
+        /// The object.
+        object: Object,
+        /// S3's answer.
+        source: Box<aws_sdk_s3::Error>,
+    },
+    /// A part was refused.
+    #[error("could not upload part {number} of {object}")]
+    Part {
+        /// The object.
+        object: Object,
+        /// The part, from 1.
+        number: i32,
+        /// S3's answer.
+        source: Box<aws_sdk_s3::Error>,
+    },
+    /// All parts are there, but S3 refused to join them.
+    #[error("could not complete the multipart upload of {object}")]
+    Complete {
+        /// The object.
+        object: Object,
+        /// S3's answer.
+        source: Box<aws_sdk_s3::Error>,
+    },
+    /// The producer went away without [`finish`](crate::PartWriter::finish): it failed, and knows why.
+    #[error("the producer of {object} stopped before its end")]
+    Unfinished {
+        /// The object.
+        object: Object,
+    },
+    /// The task that uploads was cancelled, or it panicked.
+    #[error("the upload of {object} stopped")]
+    Stopped {
+        /// The object.
+        object: Object,
+        /// How it stopped.
+        source: tokio::task::JoinError,
+    },
+}
+
+/// What S3 says about a request that can't succeed, however often it is made.
+/// <https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html>
+const HOPELESS: [&str; 6] =
+    ["EntityTooLarge", "InvalidArgument", "InvalidRequest", "KeyTooLongError", "MetadataTooLarge", "NoSuchBucket"];
+
+impl StoreError {
+    /// Whether the same upload may succeed later.
+    pub fn retry(&self) -> Retry {
+        match self {
+            Self::Head { source, .. }
+            | Self::Put { source, .. }
+            | Self::Begin { source, .. }
+            | Self::Part { source, .. }
+            | Self::Complete { source, .. }
+                if source.code().is_some_and(|code| HOPELESS.contains(&code)) =>
+            {
+                Retry::Never
+            }
+            _ => Retry::Again,
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! The blocking half: bytes in, parts out. A bounded channel holds the producer back when S3 is slower.
+
+use std::io::{self, Write};
+
+use bytes::Bytes;
+use tokio::sync::mpsc::{Receiver, Sender, channel};
+
+/// What the writer hands over.
+#[derive(Debug)]
+pub(crate) enum Piece {
+    /// A full part; more follows.
+    Part(Bytes),
+    /// The rest, up to a full part; with it the object is whole.
+    Last(Bytes),
+}
+
+/// The sizes of the parts.
+/// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html>
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PartSizes {
+    /// The size of the first parts, in bytes. S3 wants 5 MiB at least.
+    pub(crate) first: usize,
+    /// How many parts have one size before it doubles.
+    pub(crate) step: usize,
+}
+
+impl PartSizes {
+    /// 8 MiB, doubled every 1,000 parts: S3's 10,000 parts then hold 7.8 TiB, while an artifact of up to
+    /// 8 GB never needs more memory than a small one.
+    pub(crate) const S3: Self = Self { first: 8 << 20, step: 1000 };
+
+    /// The size of part `index` (from 0), in bytes.
+    fn size(self, index: usize) -> usize {
+        self.first << (index / self.step).min(9)
+    }
+}
+
+/// Takes the bytes of an object in order and hands them over in parts.
+///
+/// It blocks while S3 is behind, so it belongs on a thread that may block, such as one of
+/// [`tokio::task::spawn_blocking`]; on a thread of the runtime it panics, as
+/// [`Sender::blocking_send`] does. A writer that is dropped without [`finish`](Self::finish) makes the
+/// upload fail: an artifact is whole or absent.
+#[derive(Debug)]
+pub struct PartWriter {
+    part: Vec<u8>,
+    index: usize,
+    sizes: PartSizes,
+    pieces: Sender<Piece>,
+}
+
+impl PartWriter {
+    pub(crate) fn new(sizes: PartSizes) -> (Self, Receiver<Piece>) {
+        let (pieces, receiver) = channel(1);
+        (Self { part: Vec::with_capacity(sizes.size(0)), index: 0, sizes, pieces }, receiver)
+    }
+
+    /// Says that the object is whole.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::BrokenPipe`] when the upload failed meanwhile; its own error tells why.
+    pub fn finish(self) -> io::Result<()> {
+        self.pieces.blocking_send(Piece::Last(self.part.into())).map_err(|_| stopped())
+    }
+}
+
+impl Write for PartWriter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut size = self.sizes.size(self.index);
+        // A full part waits for the next byte, so that the last piece is never empty unless the object is.
+        if self.part.len() == size && !bytes.is_empty() {
+            self.index += 1;
+            size = self.sizes.size(self.index);
+            let full = std::mem::replace(&mut self.part, Vec::with_capacity(size));
+            self.pieces.blocking_send(Piece::Part(full.into())).map_err(|_| stopped())?;
+        }
+        let taken = bytes.len().min(size - self.part.len());
+        self.part.extend_from_slice(bytes.get(..taken).unwrap_or_default());
+        Ok(taken)
+    }
+
+    /// Does nothing: a part goes when it is full.
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn stopped() -> io::Error {
+    io::Error::new(io::ErrorKind::BrokenPipe, "the upload to S3 stopped")
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Writes `bytes` in chunks and returns the pieces' lengths and what they hold together.
+    fn pieces(bytes: &[u8], chunk: usize, sizes: PartSizes) -> (Vec<usize>, Vec<u8>) {
+        let (mut writer, mut receiver) = PartWriter::new(sizes);
+        std::thread::scope(|scope| {
+            scope.spawn(move || {
+                for chunk in bytes.chunks(chunk) {
+                    writer.write_all(chunk).unwrap();
+                }
+                writer.finish().unwrap();
+            });
+            let (mut lengths, mut whole, mut last) = (Vec::new(), Vec::new(), false);
+            while let Some(piece) = receiver.blocking_recv() {
+                assert!(!last, "nothing follows the last piece");
+                last = matches!(piece, Piece::Last(_));
+                let (Piece::Part(bytes) | Piece::Last(bytes)) = piece;
+                lengths.push(bytes.len());
+                whole.extend_from_slice(&bytes);
+            }
+            assert!(last, "there is a last piece");
+            (lengths, whole)
+        })
+    }
+
+    #[test]
+    fn ten_thousand_parts_hold_five_terabytes_and_none_is_past_five_gigabytes() {
+        let total: u64 = (0..10_000).map(|index| PartSizes::S3.size(index) as u64).sum();
+        assert!(total > 5 << 40, "{total}");
+        assert!(PartSizes::S3.size(0) >= 5 << 20);
+        assert!((PartSizes::S3.size(9_999) as u64) <= 5 << 30);
+    }
+
+    #[test]
+    fn an_exact_part_is_the_last_one() {
+        let sizes = PartSizes { first: 4, step: 100 };
+        assert_eq!(pieces(&[1; 4], 3, sizes).0, [4]);
+        assert_eq!(pieces(&[1; 8], 8, sizes).0, [4, 4]);
+        assert_eq!(pieces(&[1; 9], 1, sizes).0, [4, 4, 1]);
+        assert_eq!(pieces(&[], 1, sizes).0, [0]);
+    }
+
+    #[test]
+    fn a_writer_whose_upload_failed_says_so() {
+        let (mut writer, receiver) = PartWriter::new(PartSizes { first: 1, step: 1 });
+        drop(receiver);
+        assert_eq!(writer.write_all(b"ab").unwrap_err().kind(), io::ErrorKind::BrokenPipe);
+        assert_eq!(writer.finish().unwrap_err().kind(), io::ErrorKind::BrokenPipe);
+    }
+
+    proptest! {
+        #[test]
+        fn parts_joined_are_what_was_written(
+            bytes in proptest::collection::vec(any::<u8>(), 0..2000), chunk in 1_usize..300, first in 1_usize..64, step in 1_usize..5,
+        ) {
+            let sizes = PartSizes { first, step };
+            let (lengths, whole) = pieces(&bytes, chunk, sizes);
+            prop_assert_eq!(whole, bytes);
+            let (last, full) = lengths.split_last().unwrap();
+            for (index, length) in full.iter().enumerate() {
+                prop_assert_eq!(*length, sizes.size(index));
+            }
+            prop_assert!(*last <= sizes.size(full.len()) && (*last > 0 || full.is_empty()));
+        }
+    }
+}

@@ -1,0 +1,238 @@
+//! The asynchronous half: parts in, an object out, or nothing at all.
+//!
+//! S3 keeps (and bills) the parts of an upload that was neither completed nor aborted, so every way out
+//! but success aborts it.
+
+use aws_sdk_s3::{
+    Client,
+    error::DisplayErrorContext,
+    operation::complete_multipart_upload::CompleteMultipartUploadOutput,
+    types::{ChecksumAlgorithm, CompletedMultipartUpload, CompletedPart},
+};
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt, TryStreamExt, stream};
+use tokio::{runtime::Handle, sync::mpsc::Receiver, task::JoinHandle};
+
+use crate::{
+    ArtifactMetadata, Object, StoreError,
+    parts::{PartSizes, PartWriter, Piece},
+};
+
+/// How many parts are on their way at once. With the one in the channel and the one that is being
+/// written, an upload holds four parts: 32 MiB up to 8 GB of artifact.
+const PARTS_AT_ONCE: usize = 2;
+
+const CONTENT_TYPE: &str = "application/zip";
+
+/// An artifact that is in the bucket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stored {
+    /// The object.
+    pub object: Object,
+    /// Its version, in a versioned bucket.
+    pub version_id: Option<String>,
+    /// Its entity tag, in quotation marks as S3 gives it.
+    pub etag: Option<String>,
+    /// Its size in bytes.
+    pub bytes: u64,
+}
+
+/// An upload that runs by itself from [`start`](Self::start) on. Dropping it aborts it.
+#[derive(Debug)]
+pub struct Upload {
+    object: Object,
+    task: JoinHandle<Result<Stored, StoreError>>,
+}
+
+impl Upload {
+    /// Starts to upload what will be written to the returned writer.
+    ///
+    /// What fits into one part (8 MiB) becomes a single `PutObject`. Parts carry CRC-32 checksums that S3
+    /// verifies.
+    ///
+    /// # Panics
+    /// Outside a Tokio runtime.
+    pub fn start(client: &Client, object: Object, metadata: &ArtifactMetadata) -> (PartWriter, Self) {
+        Self::start_with(client, object, metadata, PartSizes::S3)
+    }
+
+    fn start_with(
+        client: &Client,
+        object: Object,
+        metadata: &ArtifactMetadata,
+        sizes: PartSizes,
+    ) -> (PartWriter, Self) {
+        let (writer, pieces) = PartWriter::new(sizes);
+        let target = Target { client: client.clone(), object: object.clone(), metadata: metadata.clone() };
+        (writer, Self { object, task: tokio::spawn(target.upload(pieces)) })
+    }
+
+    /// Waits until the object is there.
+    ///
+    /// # Errors
+    /// Whatever kept it from being there; the multipart upload is aborted by then.
+    pub async fn finish(mut self) -> Result<Stored, StoreError> {
+        match (&mut self.task).await {
+            Ok(result) => result,
+            Err(source) => Err(StoreError::Stopped { object: self.object.clone(), source }),
+        }
+    }
+}
+
+impl Drop for Upload {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// What is uploaded to where.
+struct Target {
+    client: Client,
+    object: Object,
+    metadata: ArtifactMetadata,
+}
+
+impl Target {
+    async fn upload(self, mut pieces: Receiver<Piece>) -> Result<Stored, StoreError> {
+        match pieces.recv().await {
+            None => Err(self.unfinished()),
+            Some(Piece::Last(whole)) => self.put(whole).await,
+            Some(Piece::Part(first)) => self.multipart(first, pieces).await,
+        }
+    }
+
+    async fn put(self, whole: Bytes) -> Result<Stored, StoreError> {
+        let bytes = whole.len() as u64;
+        let request = self.client.put_object().bucket(self.object.bucket.as_str()).key(&self.object.key);
+        let request = request.set_metadata(Some(self.metadata.to_user_metadata())).content_type(CONTENT_TYPE);
+        match request.checksum_algorithm(ChecksumAlgorithm::Crc32).body(whole.into()).send().await {
+            Ok(put) => Ok(Stored { object: self.object, version_id: put.version_id, etag: put.e_tag, bytes }),
+            Err(error) => Err(StoreError::Put { object: self.object, source: Box::new(error.into()) }),
+        }
+    }
+
+    async fn multipart(self, first: Bytes, pieces: Receiver<Piece>) -> Result<Stored, StoreError> {
+        let begun = self.begin().await?;
+        let result = match begun.upload_parts(&self, first, pieces).await {
+            Ok(parts) => begun.complete(&self, parts).await,
+            Err(error) => Err(error),
+        };
+        match result {
+            Ok(stored) => {
+                begun.completed();
+                Ok(stored)
+            }
+            Err(error) => {
+                begun.abort().await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn begin(&self) -> Result<Begun, StoreError> {
+        let request = self.client.create_multipart_upload().bucket(self.object.bucket.as_str()).key(&self.object.key);
+        let request = request.set_metadata(Some(self.metadata.to_user_metadata())).content_type(CONTENT_TYPE);
+        let answer = request
+            .checksum_algorithm(ChecksumAlgorithm::Crc32)
+            .send()
+            .await
+            .map_err(|error| StoreError::Begin { object: self.object.clone(), source: Box::new(error.into()) })?;
+        Ok(Begun { client: self.client.clone(), object: self.object.clone(), upload_id: answer.upload_id })
+    }
+
+    fn unfinished(&self) -> StoreError {
+        StoreError::Unfinished { object: self.object.clone() }
+    }
+
+    /// The parts with their numbers, and an error where the producer went away.
+    fn numbered(&self, first: Bytes, pieces: Receiver<Piece>) -> impl Stream<Item = Result<(i32, Bytes), StoreError>> {
+        let rest = stream::unfold(Some(pieces), async |pieces| {
+            let mut pieces = pieces?;
+            match pieces.recv().await {
+                Some(Piece::Part(part)) => Some((Ok(part), Some(pieces))),
+                Some(Piece::Last(part)) => Some((Ok(part), None)),
+                None => Some((Err(self.unfinished()), None)),
+            }
+        });
+        let numbers = stream::iter(1..);
+        numbers.zip(stream::once(async { Ok(first) }).chain(rest)).map(|(number, part)| Ok((number, part?)))
+    }
+}
+
+/// A multipart upload that S3 knows. Dropped, it aborts itself as well as it can: what is left then is
+/// for the bucket's lifecycle rule.
+struct Begun {
+    client: Client,
+    object: Object,
+    upload_id: Option<String>,
+}
+
+impl Begun {
+    async fn upload_parts(
+        &self,
+        target: &Target,
+        first: Bytes,
+        pieces: Receiver<Piece>,
+    ) -> Result<Vec<(CompletedPart, u64)>, StoreError> {
+        let uploads = target.numbered(first, pieces).map_ok(|(number, part)| self.upload_part(number, part));
+        let mut parts: Vec<_> = uploads.try_buffer_unordered(PARTS_AT_ONCE).try_collect().await?;
+        parts.sort_unstable_by_key(|(part, _)| part.part_number);
+        Ok(parts)
+    }
+
+    async fn upload_part(&self, number: i32, part: Bytes) -> Result<(CompletedPart, u64), StoreError> {
+        let bytes = part.len() as u64;
+        let request = self.client.upload_part().bucket(self.object.bucket.as_str()).key(&self.object.key);
+        let request = request.set_upload_id(self.upload_id.clone()).part_number(number);
+        let answer =
+            request.checksum_algorithm(ChecksumAlgorithm::Crc32).body(part.into()).send().await.map_err(|error| {
+                StoreError::Part { object: self.object.clone(), number, source: Box::new(error.into()) }
+            })?;
+        let part = CompletedPart::builder()
+            .part_number(number)
+            .set_e_tag(answer.e_tag)
+            .set_checksum_crc32(answer.checksum_crc32)
+            .build();
+        Ok((part, bytes))
+    }
+
+    async fn complete(&self, target: &Target, parts: Vec<(CompletedPart, u64)>) -> Result<Stored, StoreError> {
+        let bytes = parts.iter().map(|(_, bytes)| bytes).sum();
+        let parts = CompletedMultipartUpload::builder()
+            .set_parts(Some(parts.into_iter().map(|(part, _)| part).collect()))
+            .build();
+        let request = self.client.complete_multipart_upload().bucket(self.object.bucket.as_str());
+        let request = request.key(&self.object.key).set_upload_id(self.upload_id.clone()).multipart_upload(parts);
+        let object = target.object.clone();
+        match request.send().await {
+            Ok(CompleteMultipartUploadOutput { version_id, e_tag: etag, .. }) => {
+                Ok(Stored { object, version_id, etag, bytes })
+            }
+            Err(error) => Err(StoreError::Complete { object, source: Box::new(error.into()) }),
+        }
+    }
+
+    fn completed(mut self) {
+        self.upload_id = None;
+    }
+
+    async fn abort(mut self) {
+        abort(self.client.clone(), self.object.clone(), self.upload_id.take()).await;
+    }
+}
+
+impl Drop for Begun {
+    fn drop(&mut self) {
+        if let (Some(upload_id), Ok(runtime)) = (self.upload_id.take(), Handle::try_current()) {
+            runtime.spawn(abort(self.client.clone(), self.object.clone(), Some(upload_id)));
+        }
+    }
+}
+
+/// Aborts a multipart upload. A failure is only logged: the caller has a better error to tell.
+async fn abort(client: Client, object: Object, upload_id: Option<String>) {
+    let request = client.abort_multipart_upload().bucket(object.bucket.as_str()).key(&object.key);
+    if let Err(error) = request.set_upload_id(upload_id).send().await {
+        tracing::warn!(%object, error = %DisplayErrorContext(&error), "could not abort the multipart upload");
+    }
+}
