@@ -6,6 +6,9 @@
 
 pub mod account;
 pub mod call_error;
+pub mod check;
 pub mod deploy;
 pub mod package;
 pub mod render;
+pub mod stack;
+pub mod synth;

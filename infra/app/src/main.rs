@@ -9,7 +9,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use command::{Outcome, deploy, destroy, package};
+use command::{Outcome, check, deploy, destroy, package, synth};
 
 /// Builds, judges and deploys git2s3: a push to a Git repository becomes a zip in an S3 bucket
 #[derive(Debug, Parser)]
@@ -28,6 +28,10 @@ struct Arguments {
 enum Command {
     /// Build the functions and zip them for Lambda
     Package(package::Arguments),
+    /// Write the template
+    Synth(synth::Arguments),
+    /// Judge a template by the rules of `policy/`
+    Check(check::Arguments),
     /// Deploy the stack: show what would change, ask, do it and tell how it goes
     Deploy(deploy::Arguments),
     /// Delete the stack and everything that it holds
@@ -38,6 +42,8 @@ enum Command {
 async fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Package(arguments) => package::run(&arguments),
+        Command::Synth(arguments) => synth::run(&arguments),
+        Command::Check(arguments) => check::run(&arguments),
         Command::Deploy(arguments) => deploy::run(&arguments).await,
         Command::Destroy(arguments) => destroy::run(&arguments).await,
     };

@@ -15,13 +15,14 @@ pub enum ParameterType {
     CommaDelimitedList,
 }
 
-/// A parameter of the template. It has a default, so that a stack can be made with what is known.
+/// A parameter of the template.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Parameter {
     #[serde(rename = "Type")]
     kind: ParameterType,
-    default: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    default: Option<String>,
     description: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     no_echo: Option<bool>,
@@ -40,7 +41,7 @@ impl Parameter {
     pub fn text(default: &str, description: &str) -> Self {
         Self {
             kind: ParameterType::String,
-            default: default.to_owned(),
+            default: Some(default.to_owned()),
             description: description.to_owned(),
             no_echo: None,
             allowed_pattern: None,
@@ -53,6 +54,11 @@ impl Parameter {
     /// A list of texts, empty by default.
     pub fn list(description: &str) -> Self {
         Self { kind: ParameterType::CommaDelimitedList, ..Self::text("", description) }
+    }
+
+    /// A text that has to be given.
+    pub fn required(description: &str) -> Self {
+        Self { default: None, ..Self::text("", description) }
     }
 
     /// A secret: empty by default, and never shown by CloudFormation.

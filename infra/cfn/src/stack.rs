@@ -69,6 +69,11 @@ impl<T> Optional<T> {
     pub fn either<V>(&self, read: impl FnOnce(&T) -> Value<V>, otherwise: Value<V>) -> Value<V> {
         self.condition.either(read(&self.inner), otherwise)
     }
+
+    /// Adds what exists only together with it.
+    pub fn add<U>(&self, stack: &mut Stack, add: impl FnOnce(&mut Stack, &T) -> U) -> Optional<U> {
+        stack.when(&self.condition, |stack| add(stack, &self.inner))
+    }
 }
 
 /// What CloudFormation does beside creating a resource:
@@ -97,6 +102,14 @@ impl Attributes {
         self
     }
 
+    /// Kept when the stack is deleted, and when an update replaces it.
+    #[must_use]
+    pub fn kept(mut self) -> Self {
+        self.deletion = Some("Retain");
+        self.replacement = Some("Retain");
+        self
+    }
+
     /// An entry of the resource's `Metadata`.
     #[must_use]
     pub fn metadata(mut self, key: &str, value: impl Into<Json>) -> Self {
@@ -109,7 +122,7 @@ impl Attributes {
 #[derive(Debug)]
 pub struct Stack {
     description: String,
-    groups: Vec<Group>,
+    metadata: Section,
     parameters: Section,
     conditions: Section,
     resources: Section,
@@ -123,7 +136,7 @@ impl Stack {
     pub fn new(description: &str) -> Self {
         Self {
             description: description.to_owned(),
-            groups: Vec::new(),
+            metadata: Section::new(),
             parameters: Section::new(),
             conditions: Section::new(),
             resources: Section::new(),
@@ -135,7 +148,12 @@ impl Stack {
 
     /// How the console groups and labels the parameters.
     pub fn interface(&mut self, groups: &[Group]) {
-        self.groups = groups.to_vec();
+        self.metadata("AWS::CloudFormation::Interface", interface::interface(groups));
+    }
+
+    /// An entry of the template's own `Metadata`, such as a finding of a linter that doesn't apply, and why.
+    pub fn metadata(&mut self, key: &str, value: Json) {
+        self.metadata.insert(key.to_owned(), value);
     }
 
     /// Adds a parameter that yields a `T`.
@@ -221,14 +239,15 @@ impl Stack {
         if let Some(mistake) = self.mistake {
             return Err(mistake);
         }
+        // `Ref` has one space of names for both.
+        if let Some(name) = self.resources.keys().find(|id| self.parameters.contains_key(*id)) {
+            return Err(TemplateError::Duplicate { name: name.clone() });
+        }
         let mut sections = Section::new();
         sections.insert("AWSTemplateFormatVersion".into(), "2010-09-09".into());
         sections.insert("Description".into(), self.description.into());
-        if !self.groups.is_empty() {
-            let interface = interface::interface(&self.groups);
-            sections.insert("Metadata".into(), json!({ "AWS::CloudFormation::Interface": interface }));
-        }
         let rest = [
+            ("Metadata", self.metadata),
             ("Parameters", self.parameters),
             ("Conditions", self.conditions),
             ("Resources", self.resources),
@@ -240,9 +259,8 @@ impl Stack {
     }
 
     fn insert(&mut self, section: impl FnOnce(&mut Self) -> &mut Section, name: &str, entry: Json) {
-        let taken = self.parameters.contains_key(name) || self.resources.contains_key(name);
         let section = section(self);
-        if taken || section.contains_key(name) {
+        if section.contains_key(name) {
             self.mistaken(TemplateError::Duplicate { name: name.to_owned() });
         } else {
             section.insert(name.to_owned(), entry);

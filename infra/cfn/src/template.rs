@@ -36,6 +36,14 @@ pub enum TemplateError {
         /// The name.
         name: String,
     },
+    /// The attributes of a custom resource were read as something that isn't made of values.
+    #[error("the attributes of {id} can't be read: {reason}")]
+    Attributes {
+        /// The custom resource.
+        id: String,
+        /// What is wrong with the struct.
+        reason: String,
+    },
     /// A property that is null, which CloudFormation refuses.
     #[error("{path} is null")]
     Null {

@@ -7,6 +7,7 @@ use git2s3_infra::account::{self, Account};
 use git2s3_infra::deploy::{self, Deployed, Deployment, Parameters, Plan, Planned, Template};
 use git2s3_infra::render::progress::{Progress, Terminal};
 use git2s3_infra::render::table::{Align, Table};
+use git2s3_infra::synth;
 
 use super::{Outcome, Target, confirm};
 
@@ -14,9 +15,9 @@ use super::{Outcome, Target, confirm};
 pub(crate) struct Arguments {
     #[command(flatten)]
     target: Target,
-    /// Template in JSON
-    #[arg(long, value_name = "FILE", default_value = "dist/git2s3.template.json")]
-    template: PathBuf,
+    /// Template in JSON, instead of the one that `synth` makes
+    #[arg(long, value_name = "FILE")]
+    template: Option<PathBuf>,
     /// Directory with `assets.json` and `assets/`
     #[arg(long, value_name = "DIR", default_value = "dist")]
     dist: PathBuf,
@@ -61,9 +62,7 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
 }
 
 fn deployment(arguments: &Arguments) -> anyhow::Result<Deployment> {
-    let path = &arguments.template;
-    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let template = Template::parse(text).with_context(|| format!("cannot deploy {}", path.display()))?;
+    let template = template(arguments)?;
     let mut parameters = Parameters::default();
     for pair in &arguments.parameter {
         parameters.command_line(pair)?;
@@ -74,6 +73,14 @@ fn deployment(arguments: &Arguments) -> anyhow::Result<Deployment> {
     parameters.environment(&template, |name| std::env::var(name).ok());
     let stack_name = arguments.target.stack_name.clone();
     Ok(Deployment { stack_name, template, dist: arguments.dist.clone(), parameters })
+}
+
+fn template(arguments: &Arguments) -> anyhow::Result<Template> {
+    let Some(path) = &arguments.template else {
+        return Ok(Template::parse(synth::synthesize(&arguments.dist)?.to_json())?);
+    };
+    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    Template::parse(text).with_context(|| format!("cannot deploy {}", path.display()))
 }
 
 fn text(planned: &Planned, stack: &str) -> String {

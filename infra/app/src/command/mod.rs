@@ -1,8 +1,10 @@
 //! One file per command: its arguments, and what of the result is printed.
 
+pub(crate) mod check;
 pub(crate) mod deploy;
 pub(crate) mod destroy;
 pub(crate) mod package;
+pub(crate) mod synth;
 
 use std::io::{BufRead, IsTerminal, Write, stderr, stdin};
 

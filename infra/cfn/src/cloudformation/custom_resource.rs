@@ -7,7 +7,7 @@ use serde::{
     de::{DeserializeOwned, Deserializer, Visitor, value::MapDeserializer},
 };
 
-use crate::{Handle, Resource, Value, lambda::Function, value::Expression};
+use crate::{Handle, Resource, TemplateError, Value, lambda::Function, value::Expression};
 
 /// A resource with properties `P` that a function makes.
 #[derive(Debug, Serialize)]
@@ -36,8 +36,9 @@ impl<P> Handle<CustomResource<P>> {
     ///
     /// # Errors
     /// `D` has something other than [`Value`]s for fields.
-    pub fn attributes<D: DeserializeOwned>(&self) -> Result<D, serde::de::value::Error> {
+    pub fn attributes<D: DeserializeOwned>(&self) -> Result<D, TemplateError> {
         D::deserialize(Attributes(self.id()))
+            .map_err(|error| TemplateError::Attributes { id: self.id().to_owned(), reason: error.to_string() })
     }
 }
 

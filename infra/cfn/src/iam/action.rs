@@ -30,9 +30,21 @@ pub enum Action {
     /// Encrypt up to 4,096 bytes.
     #[serde(rename = "kms:Encrypt")]
     KmsEncrypt,
-    /// Make a data key.
-    #[serde(rename = "kms:GenerateDataKey")]
-    KmsGenerateDataKey,
+    /// Make a log group.
+    #[serde(rename = "logs:CreateLogGroup")]
+    LogsCreateLogGroup,
+    /// Look at log groups.
+    #[serde(rename = "logs:DescribeLogGroups")]
+    LogsDescribeLogGroups,
+    /// Look at log streams.
+    #[serde(rename = "logs:DescribeLogStreams")]
+    LogsDescribeLogStreams,
+    /// Read log events by a pattern.
+    #[serde(rename = "logs:FilterLogEvents")]
+    LogsFilterLogEvents,
+    /// Read log events.
+    #[serde(rename = "logs:GetLogEvents")]
+    LogsGetLogEvents,
     /// Make a log stream.
     #[serde(rename = "logs:CreateLogStream")]
     LogsCreateLogStream,

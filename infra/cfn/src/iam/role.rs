@@ -15,8 +15,6 @@ pub struct Role {
     description: String,
     assume_role_policy_document: PolicyDocument,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    managed_policy_arns: Vec<Value<String>>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     policies: Vec<Value<Policy>>,
     #[serde(skip)]
     reasons: Vec<String>,
@@ -42,7 +40,6 @@ impl Role {
         Self {
             description: description.to_owned(),
             assume_role_policy_document: PolicyDocument::new([trust]),
-            managed_policy_arns: Vec::new(),
             policies: Vec::new(),
             reasons: Vec::new(),
         }
@@ -77,11 +74,6 @@ impl Role {
         let policy = Policy::new(name, Statement::allow(name, actions, vec!["*".into()]));
         self.policies.push(condition.either(policy.into(), Value::none()));
         self.reasons.push(format!("{name}: {reason}"));
-    }
-
-    /// Attaches a policy of AWS: only where a service demands that very one.
-    pub fn attach_aws_managed(&mut self, arn: Value<String>) {
-        self.managed_policy_arns.push(arn);
     }
 }
 

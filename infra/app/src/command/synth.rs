@@ -1,0 +1,22 @@
+//! `infra synth`: arguments, and where the template was written to.
+
+use std::path::PathBuf;
+
+use git2s3_infra::synth;
+
+use super::Outcome;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// Directory for the template, which also tells what was packaged
+    #[arg(long, value_name = "DIR", default_value = "dist")]
+    dist: PathBuf,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
+    let template = synth::synthesize(&arguments.dist)?;
+    for path in synth::write(&template, &arguments.dist)? {
+        anstream::println!("{}", path.display());
+    }
+    Ok(Outcome::Fine)
+}

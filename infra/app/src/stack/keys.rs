@@ -1,0 +1,80 @@
+//! The SSH key: made once, encrypted by a KMS key of the stack's own.
+
+use cfn::{
+    Attributes, Handle, Stack, TemplateError,
+    cloudformation::CustomResource,
+    iam::{Action, Role},
+    kms::{Alias, Key},
+    pseudo, sub,
+};
+use contract::custom::{CONTEXT_PURPOSE, CONTEXT_STACK, SSH_KEY_PREFIX, SSH_KEY_PURPOSE, SshKeyData, SshKeyProperties};
+
+use super::{
+    function::{Functions, Settings},
+    lifecycle::Cleaner,
+    parameters::Parameters,
+    side::Deployment,
+    storage::Storage,
+};
+
+/// The stack's keys.
+pub(super) struct Keys {
+    /// The KMS key.
+    pub(super) key: Handle<Key>,
+    /// The attributes of the SSH key.
+    pub(super) ssh_key: SshKeyData<Deployment>,
+}
+
+impl Keys {
+    /// Lets `role` use the KMS key for this stack's SSH key and for nothing else.
+    pub(super) fn grant(key: &Handle<Key>, role: &mut Role, action: Action) {
+        let context = [(CONTEXT_STACK, pseudo::stack_name()), (CONTEXT_PURPOSE, SSH_KEY_PURPOSE.into())];
+        key.grant_under(role, &[action], &context);
+    }
+}
+
+/// The days in which a deleted KMS key can be brought back: as short as KMS allows, since a new stack makes a new one.
+const PENDING_DAYS: u8 = 7;
+/// How long making a key may take, RSA with 4,096 bits included. In seconds.
+const TIMEOUT: u16 = 60;
+
+/// Adds the KMS key and, after the cleaner that will delete it again, the SSH key.
+pub(super) fn add(
+    stack: &mut Stack,
+    functions: &Functions<'_>,
+    parameters: &Parameters,
+    storage: &Storage,
+    cleaner: &Cleaner,
+) -> Result<Keys, TemplateError> {
+    let key = Key::rotating("Encrypts the SSH key that git2s3 fetches with", PENDING_DAYS);
+    let key = stack.add_with("KeyEncryptionKey", key, Attributes::default().deleted_with_stack());
+    let name = sub(["alias/".into(), pseudo::stack_name().into(), "-ssh-key".into()]);
+    stack.add("KeyEncryptionKeyAlias", Alias::new(name, &key));
+
+    let settings = Settings {
+        id: "SshKey",
+        binary: "ssh-key",
+        description: "Makes the SSH key when the stack is created",
+        memory: 1769,
+        timeout: TIMEOUT,
+    };
+    let function = functions.add(
+        stack,
+        &settings,
+        |role| {
+            Keys::grant(&key, role, Action::KmsEncrypt);
+            let actions = [Action::S3PutObject, Action::S3GetObject];
+            storage.keys.grant(role, &actions, &format!("{SSH_KEY_PREFIX}*"));
+        },
+        |function| function,
+    );
+    let properties: SshKeyProperties<Deployment> = SshKeyProperties {
+        key_bucket: storage.keys.name(),
+        kms_key: key.id_of_key(),
+        key_type: parameters.key_type.value(),
+        stack_name: pseudo::stack_name(),
+    };
+    let resource = CustomResource::new(&function, TIMEOUT, properties);
+    let resource = stack.add_with("SshKey", resource, Attributes::default().after(cleaner));
+    Ok(Keys { key, ssh_key: resource.attributes()? })
+}

@@ -1,0 +1,41 @@
+//! What empties the buckets when the stack is deleted: CloudFormation deletes only empty ones.
+
+use cfn::{Handle, Stack, cloudformation::CustomResource, iam::Action, s3::Bucket};
+use contract::custom::BucketCleanerProperties;
+
+use super::{
+    function::{Functions, Settings},
+    side::Deployment,
+    storage::Storage,
+};
+
+/// The custom resource whose deletion empties the buckets.
+pub(super) type Cleaner = Handle<CustomResource<BucketCleanerProperties<Deployment>>>;
+
+/// How long the cleaner may run: Lambda's limit, since a bucket may hold years of versions. In seconds.
+const TIMEOUT: u16 = 900;
+
+/// Adds the cleaner. What writes into the buckets comes after it, so that it is gone when the cleaner runs.
+pub(super) fn add(stack: &mut Stack, functions: &Functions<'_>, storage: &Storage) -> Cleaner {
+    let settings = Settings {
+        id: "BucketCleaner",
+        binary: "bucket-cleaner",
+        description: "Empties the buckets when the stack is deleted",
+        memory: 256,
+        timeout: TIMEOUT,
+    };
+    let buckets: [&Handle<Bucket>; 2] = [&storage.output, &storage.keys];
+    let function = functions.add(
+        stack,
+        &settings,
+        |role| {
+            for bucket in buckets {
+                bucket.grant_on_bucket(role, &[Action::S3ListBucketVersions, Action::S3ListBucketMultipartUploads]);
+                bucket.grant(role, &[Action::S3DeleteObjectVersion, Action::S3AbortMultipartUpload], "*");
+            }
+        },
+        |function| function,
+    );
+    let properties = BucketCleanerProperties { buckets: buckets.map(Handle::<Bucket>::name).to_vec() };
+    stack.add("BucketCleaner", CustomResource::new(&function, TIMEOUT, properties))
+}

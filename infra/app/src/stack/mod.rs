@@ -1,0 +1,94 @@
+//! The stack, in the way of a push: endpoint, queue, worker, storage; beside it the keys, and what happens at the
+//! stack's creation and deletion.
+
+mod endpoint;
+mod function;
+mod keys;
+mod lifecycle;
+mod network;
+mod outputs;
+mod parameters;
+mod queues;
+mod side;
+mod storage;
+mod workers;
+
+use cfn::{Stack, Template, TemplateError};
+
+use crate::package::Manifest;
+use function::Functions;
+use parameters::Parameters;
+use workers::Surroundings;
+
+/// What the `Description` of the template says.
+const DESCRIPTION: &str = "git2s3: a push to a Git repository becomes a zip of it in an S3 bucket";
+
+/// The template, for the functions that `assets` lists; without any, for zips named after the functions.
+///
+/// # Errors
+/// The stack breaks a rule of CloudFormation, which is a mistake in this module.
+pub fn template(assets: Option<&Manifest>) -> Result<Template, TemplateError> {
+    let mut stack = Stack::new(DESCRIPTION);
+    let parameters = Parameters::add(&mut stack);
+    let functions = Functions::new(&parameters, assets);
+
+    let storage = storage::add(&mut stack, &parameters);
+    let cleaner = lifecycle::add(&mut stack, &functions, &storage);
+    let keys = keys::add(&mut stack, &functions, &parameters, &storage, &cleaner)?;
+    let queues = queues::add(&mut stack);
+    let network = network::add(&mut stack, &parameters);
+    let surroundings = Surroundings {
+        parameters: &parameters,
+        queues: &queues,
+        keys: &keys,
+        storage: &storage,
+        network: &network,
+        cleaner: &cleaner,
+    };
+    workers::add(&mut stack, &functions, &surroundings);
+    let endpoint = endpoint::add(&mut stack, &functions, &parameters, &queues);
+    outputs::add(&mut stack, &endpoint, &keys, &storage);
+    stack.template()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[test]
+    fn the_whole_template() {
+        insta::assert_snapshot!(template(None).unwrap().to_yaml());
+    }
+
+    #[test]
+    fn the_same_input_gives_the_same_bytes() {
+        assert_eq!(template(None).unwrap().to_json(), template(None).unwrap().to_json());
+    }
+
+    #[test]
+    fn both_forms_say_the_same() {
+        let template = template(None).unwrap();
+        let yaml: serde_json::Value = serde_yaml_ng::from_str(&template.to_yaml()).unwrap();
+        assert_eq!(yaml, template.as_value());
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&template.to_json()).unwrap(), yaml);
+    }
+
+    /// The logical ids that exist for these parameters.
+    fn resources(parameters: &[(&str, &str)]) -> Vec<String> {
+        let chosen: BTreeMap<_, _> = parameters.iter().map(|&(name, value)| (name.into(), value.into())).collect();
+        let template = cfn::evaluate(&template(None).unwrap().as_value(), &chosen).unwrap();
+        template["Resources"].as_object().unwrap().keys().cloned().collect()
+    }
+
+    #[test]
+    fn domain_and_network_exist_only_when_asked_for() {
+        let plain = resources(&[]);
+        let more = |parameters| -> Vec<String> {
+            resources(parameters).into_iter().filter(|id| !plain.contains(id)).collect()
+        };
+        assert_eq!(more(&[("CustomDomainName", "git.example.com")]), ["Certificate", "DomainName", "BasePathMapping"]);
+        assert_eq!(more(&[("VPCId", "vpc-1"), ("SubnetIds", "subnet-1,subnet-2")]), ["WorkerSecurityGroup"]);
+    }
+}

@@ -1,0 +1,150 @@
+//! What the person who deploys may choose, under the names that users know.
+
+use aws_names::BucketName;
+use cfn::{Condition, Group, Parameter, ParameterHandle, Stack};
+use contract::custom::KeyType;
+
+/// Bitbucket Cloud's published ranges, as an example of addresses that a provider sends from.
+const BITBUCKET_CLOUD: &str = "18.205.93.0/25,18.234.32.128/25,13.52.5.0/25";
+
+const GROUPS: [Group; 4] = [
+    Group {
+        title: "General",
+        parameters: &[
+            ("OutputBucketName", "Output bucket name"),
+            ("CustomDomainName", "Custom domain name"),
+            ("ApiSecret", "Webhook secrets"),
+            ("AllowedIps", "Allowed addresses"),
+            ("Repositories", "Repositories"),
+        ],
+    },
+    Group {
+        title: "Git pull",
+        parameters: &[
+            ("AllowedGitHosts", "Allowed Git hosts"),
+            ("KnownHosts", "Additional host keys"),
+            ("KeyType", "SSH key type"),
+        ],
+    },
+    Group { title: "Network", parameters: &[("VPCId", "VPC"), ("SubnetIds", "Subnets")] },
+    Group { title: "Assets", parameters: &[("QSS3BucketName", "Asset bucket"), ("QSS3KeyPrefix", "Asset key prefix")] },
+];
+
+/// The parameters of the stack, and the conditions that they make.
+pub(super) struct Parameters {
+    pub(super) output_bucket_name: ParameterHandle<String>,
+    pub(super) custom_domain_name: ParameterHandle<String>,
+    pub(super) api_secret: ParameterHandle<String>,
+    pub(super) allowed_ips: ParameterHandle<String>,
+    pub(super) repositories: ParameterHandle<String>,
+    pub(super) allowed_git_hosts: ParameterHandle<String>,
+    pub(super) known_hosts: ParameterHandle<String>,
+    pub(super) key_type: ParameterHandle<KeyType>,
+    pub(super) vpc_id: ParameterHandle<String>,
+    pub(super) subnet_ids: ParameterHandle<String>,
+    pub(super) asset_bucket: ParameterHandle<BucketName>,
+    pub(super) asset_prefix: ParameterHandle<String>,
+    pub(super) has_output_bucket_name: Condition,
+    pub(super) has_custom_domain: Condition,
+    pub(super) has_api_secret: Condition,
+    pub(super) has_vpc: Condition,
+}
+
+impl Parameters {
+    /// Adds all parameters and their conditions to the stack.
+    pub(super) fn add(stack: &mut Stack) -> Self {
+        stack.interface(&GROUPS);
+        let output_bucket_name = stack.parameter("OutputBucketName", &output_bucket_name());
+        let custom_domain_name = stack.parameter("CustomDomainName", &custom_domain_name());
+        let api_secret = stack.parameter("ApiSecret", &api_secret());
+        let vpc_id = stack.parameter("VPCId", &vpc_id());
+        Self {
+            has_output_bucket_name: stack.given("HasOutputBucketName", &output_bucket_name),
+            has_custom_domain: stack.given("HasCustomDomain", &custom_domain_name),
+            has_api_secret: stack.given("HasApiSecret", &api_secret),
+            has_vpc: stack.given("HasVpc", &vpc_id),
+            output_bucket_name,
+            custom_domain_name,
+            api_secret,
+            allowed_ips: stack.parameter("AllowedIps", &allowed_ips()),
+            repositories: stack.parameter("Repositories", &repositories()),
+            allowed_git_hosts: stack.parameter("AllowedGitHosts", &allowed_git_hosts()),
+            known_hosts: stack.parameter("KnownHosts", &known_hosts()),
+            key_type: stack.parameter("KeyType", &key_type()),
+            vpc_id,
+            subnet_ids: stack.parameter("SubnetIds", &subnet_ids()),
+            asset_bucket: stack.parameter("QSS3BucketName", &asset_bucket()),
+            asset_prefix: stack.parameter("QSS3KeyPrefix", &asset_prefix()),
+        }
+    }
+}
+
+fn output_bucket_name() -> Parameter {
+    Parameter::text("", "Name of the bucket that the zips go to. Generated when empty.")
+        .matching("^$|^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", "empty, or a bucket name of 3 to 63 lower-case characters")
+}
+
+fn custom_domain_name() -> Parameter {
+    Parameter::text("", "Domain of the endpoint, for which a certificate is made. The API's own domain when empty.")
+        .matching("^$|^([a-z0-9]([a-z0-9-]*[a-z0-9])?\\.)+[a-z]{2,}$", "empty, or a domain name in lower case")
+}
+
+fn api_secret() -> Parameter {
+    Parameter::secret(
+        "Webhook secrets, separated by commas, so that one can be rotated. Without any, only AllowedIps lets requests in.",
+    )
+    .matching("^[^\"\\\\]*$", "no quotation mark and no backslash")
+    .at_most(2048)
+}
+
+fn allowed_ips() -> Parameter {
+    Parameter::text(
+        BITBUCKET_CLOUD,
+        "CIDR blocks, separated by commas, whose requests need no secret for repositories that Repositories names.",
+    )
+    .matching("^$|^[0-9a-fA-F.:]+/[0-9]{1,3}(, *[0-9a-fA-F.:]+/[0-9]{1,3})*$", "CIDR blocks, separated by commas")
+}
+
+fn repositories() -> Parameter {
+    Parameter::text(
+        "",
+        "Globs of host/owner/name that may be fetched, separated by commas. Empty: any on an allowed host, with a secret.",
+    )
+}
+
+fn allowed_git_hosts() -> Parameter {
+    Parameter::text(
+        "github.com,gitlab.com,bitbucket.org",
+        "Hosts that may be fetched from, separated by commas: [user@]host[:port].",
+    )
+}
+
+fn known_hosts() -> Parameter {
+    Parameter::text("", "Lines of a known_hosts file for self-hosted servers. The big providers' keys are built in.")
+}
+
+fn key_type() -> Parameter {
+    Parameter::text("ed25519", "Kind of SSH key. Azure DevOps takes rsa only. Another kind makes another key.")
+        .one_of(&["ed25519", "rsa"])
+}
+
+fn vpc_id() -> Parameter {
+    Parameter::text("", "VPC to run the worker in, for a private Git host. None when empty.")
+        .matching("^$|^vpc-[0-9a-f]+$", "empty, or the id of a VPC")
+}
+
+fn subnet_ids() -> Parameter {
+    Parameter::text("", "Subnets of that VPC, separated by commas, with a way out to S3, KMS and SQS.")
+        .matching("^$|^subnet-[0-9a-f]+(,subnet-[0-9a-f]+)*$", "ids of subnets, separated by commas")
+}
+
+fn asset_bucket() -> Parameter {
+    Parameter::required(
+        "Bucket, in the region of the stack, that holds the packaged functions. `infra deploy` fills it in.",
+    )
+}
+
+fn asset_prefix() -> Parameter {
+    Parameter::text("", "What the keys of the packaged functions begin with. `infra deploy` fills it in.")
+        .matching("^$|^[0-9a-zA-Z-/]*/$", "empty, or letters, digits, hyphens and slashes with a slash at the end")
+}

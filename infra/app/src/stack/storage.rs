@@ -1,0 +1,27 @@
+//! The two buckets: one for the zips, one for the encrypted SSH key.
+
+use cfn::{
+    Attributes, Handle, Stack, Value,
+    s3::{Bucket, BucketPolicy},
+};
+
+use super::parameters::Parameters;
+
+/// The buckets of the stack.
+pub(super) struct Storage {
+    pub(super) output: Handle<Bucket>,
+    pub(super) keys: Handle<Bucket>,
+}
+
+/// Adds both buckets. They are encrypted with S3's own keys: whoever may read the zips needs no right on a key, and the
+/// SSH key is a ciphertext of KMS before it gets there.
+pub(super) fn add(stack: &mut Stack, parameters: &Parameters) -> Storage {
+    let mut output = Bucket::encrypted().notifying_event_bridge();
+    let name = parameters.has_output_bucket_name.either(parameters.output_bucket_name.value(), Value::none());
+    output.bucket_name = Some(name.meaning());
+    let output = stack.add_with("OutputBucket", output, Attributes::default().deleted_with_stack());
+    stack.add("OutputBucketPolicy", BucketPolicy::tls_only(&output));
+    let keys = stack.add_with("KeyBucket", Bucket::encrypted(), Attributes::default().deleted_with_stack());
+    stack.add("KeyBucketPolicy", BucketPolicy::tls_only(&keys));
+    Storage { output, keys }
+}
