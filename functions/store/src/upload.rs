@@ -236,3 +236,6 @@ async fn abort(client: Client, object: Object, upload_id: Option<String>) {
         tracing::warn!(%object, error = %DisplayErrorContext(&error), "could not abort the multipart upload");
     }
 }
+
+#[cfg(test)]
+mod tests;
