@@ -7,6 +7,8 @@ use std::time::{Duration, SystemTime};
 use anyhow::{Context, Result, ensure};
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
+use aws_sdk_cloudformation::types::StackResource;
+use aws_sdk_sqs::types::QueueAttributeName;
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
 use aws_sigv4::sign::v4;
 use serde_json::{Value, json};
@@ -64,6 +66,61 @@ impl Account {
         answer.is_ok_and(|answer| answer.status().is_success())
     }
 
+    /// What a stack consists of.
+    ///
+    /// # Errors
+    /// When there is no such stack.
+    pub async fn resources(&self, stack: &str) -> Result<Resources> {
+        let found = self.cloudformation.describe_stack_resources().stack_name(stack).send().await;
+        let found = found.with_context(|| format!("ask for the resources of stack {stack}"))?;
+        let of = |resource: &StackResource| {
+            [resource.logical_resource_id(), resource.resource_type(), resource.physical_resource_id()]
+                .map(|text| text.unwrap_or_default().to_owned())
+        };
+        Ok(Resources(found.stack_resources().iter().map(of).collect()))
+    }
+
+    /// How many messages wait in a queue or are being worked on.
+    ///
+    /// # Errors
+    /// When there is no such queue.
+    pub async fn messages(&self, queue_url: &str) -> Result<u64> {
+        let all = self.sqs.get_queue_attributes().queue_url(queue_url).attribute_names(QueueAttributeName::All);
+        let all = all
+            .send()
+            .await
+            .with_context(|| format!("ask for the length of {queue_url}"))?
+            .attributes
+            .unwrap_or_default();
+        let counts = [
+            QueueAttributeName::ApproximateNumberOfMessages,
+            QueueAttributeName::ApproximateNumberOfMessagesNotVisible,
+            QueueAttributeName::ApproximateNumberOfMessagesDelayed,
+        ];
+        Ok(counts.iter().filter_map(|name| all.get(name)).filter_map(|count| count.parse::<u64>().ok()).sum())
+    }
+
+    /// Every version and delete marker in a bucket: key and version.
+    ///
+    /// # Errors
+    /// When there is no such bucket.
+    pub async fn versions(&self, bucket: &str) -> Result<Vec<(String, String)>> {
+        let mut all = Vec::new();
+        let (mut key, mut version) = (None, None);
+        loop {
+            let page = self.s3.list_object_versions().bucket(bucket).set_key_marker(key).set_version_id_marker(version);
+            let page = page.send().await.with_context(|| format!("list the versions in {bucket}"))?;
+            let versions = page.versions().iter().map(|object| (object.key(), object.version_id()));
+            let markers = page.delete_markers().iter().map(|marker| (marker.key(), marker.version_id()));
+            let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
+            all.extend(versions.chain(markers).map(|(key, version)| (text(key), text(version))));
+            if page.is_truncated() != Some(true) {
+                return Ok(all);
+            }
+            (key, version) = (page.next_key_marker, page.next_version_id_marker);
+        }
+    }
+
     /// Every line that functions wrote as JSON to their logs, oldest first within a function.
     ///
     /// # Errors
@@ -113,7 +170,7 @@ impl Account {
         let (instructions, _) = sign(signable, &parameters)?.into_parts();
         let (signed, _) = instructions.into_parts();
 
-        let mut request = self.http.post(&url).timeout(Duration::from_secs(120));
+        let mut request = self.http.post(&url).timeout(Duration::from_mins(2));
         for (name, value) in headers {
             request = request.header(name, value);
         }
@@ -129,6 +186,36 @@ impl Account {
         } else {
             serde_json::from_str(&text).with_context(|| format!("read the answer of {service}"))
         }
+    }
+}
+
+/// What a stack consists of: logical id, type, physical id of each resource.
+#[derive(Clone, Debug)]
+pub struct Resources(Vec<[String; 3]>);
+
+impl Resources {
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Physical ids of all resources of a type.
+    pub fn of_type(&self, kind: &str) -> Vec<String> {
+        self.0.iter().filter(|[_, of, _]| of == kind).map(|[_, _, id]| id.clone()).collect()
+    }
+
+    /// Physical id of the resource with a logical id.
+    ///
+    /// # Errors
+    /// When the stack has no such resource.
+    pub fn id(&self, logical: &str) -> Result<&str> {
+        let found = self.0.iter().find(|[id, ..]| id == logical);
+        found.map(|[_, _, id]| id.as_str()).with_context(|| format!("the stack has no resource {logical}"))
     }
 }
 

@@ -1,5 +1,6 @@
 //! An AWS account on this machine: MiniStack with IAM enforcement, on a port of its own.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use crate::process::{Lifetime, Recorded, Service, free_port};
 #[derive(Debug)]
 pub struct Cloud {
     service: Service,
-    program: PathBuf,
+    launcher: PathBuf,
     /// The account as its owner sees it.
     pub account: Account,
 }
@@ -24,12 +25,14 @@ impl Cloud {
     /// # Errors
     /// When the emulator isn't installed, or doesn't get ready within half a minute.
     pub async fn start(dir: &Path, lifetime: Lifetime) -> Result<Self> {
-        let program = installed()?;
+        let python = installed()?;
+        let launcher = dir.join("ministack.py");
+        fs::write(&launcher, include_str!("ministack.py")).with_context(|| format!("write {}", launcher.display()))?;
         for _ in 0..3 {
             let port = free_port()?;
-            let service = spawn(&program, dir, port, lifetime)?;
+            let service = spawn(&python, &launcher, dir, port, lifetime)?;
             let account = Account::new(&format!("http://127.0.0.1:{port}")).await?;
-            let mut cloud = Self { service, program: program.clone(), account };
+            let mut cloud = Self { service, launcher: launcher.clone(), account };
             // It ends at once when somebody took the port meanwhile: then try another.
             if cloud.wait_until_ready(&dir.join("ministack.log")).await? {
                 return Ok(cloud);
@@ -40,7 +43,7 @@ impl Cloud {
 
     /// What `local down` needs to find it again.
     pub fn record(&self) -> Recorded {
-        self.service.record(&self.program.to_string_lossy())
+        self.service.record(&self.launcher.to_string_lossy())
     }
 
     async fn wait_until_ready(&mut self, log: &Path) -> Result<bool> {
@@ -59,9 +62,9 @@ impl Cloud {
     }
 }
 
-fn spawn(program: &Path, dir: &Path, port: u16, lifetime: Lifetime) -> Result<Service> {
+fn spawn(python: &Path, launcher: &Path, dir: &Path, port: u16, lifetime: Lifetime) -> Result<Service> {
     let temporary = dir.join("tmp");
-    std::fs::create_dir_all(&temporary)?;
+    fs::create_dir_all(&temporary)?;
     let temporary = temporary.to_string_lossy();
     let port = port.to_string();
     let endpoint = format!("http://127.0.0.1:{port}");
@@ -82,15 +85,16 @@ fn spawn(program: &Path, dir: &Path, port: u16, lifetime: Lifetime) -> Result<Se
         ("AUTH", "true"),
         ("PYTHONUNBUFFERED", "1"),
     ];
-    Service::start(program, &[], &environment, &dir.join("ministack.log"), lifetime)
+    let launcher = launcher.to_string_lossy();
+    Service::start(python, &[&launcher], &environment, &dir.join("ministack.log"), lifetime)
 }
 
 fn installed() -> Result<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("find the project's folder")?;
-    let program = root.join(".tools/ministack/bin/ministack");
+    let installed = root.join(".tools/ministack/bin");
     ensure!(
-        program.exists(),
+        installed.join("ministack").exists(),
         "MiniStack isn't installed: run `just _tools`, which `just test` and `just demo` do by themselves"
     );
-    Ok(program)
+    Ok(installed.join("python3"))
 }

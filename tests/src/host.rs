@@ -4,7 +4,7 @@
 use std::fs;
 use std::io::BufRead;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Output, Stdio};
 
 use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
@@ -142,12 +142,13 @@ impl Clone {
         self.git.text(&["rev-parse", "HEAD"]).await
     }
 
-    /// Pushes the refspecs given.
+    /// Pushes the refspecs given; what the host says to the developer, the hook's report included.
     ///
     /// # Errors
     /// When the push is refused.
-    pub async fn push(&self, refspecs: &[&str]) -> Result<()> {
-        self.git.run(&[&["push", "--quiet", "origin"], refspecs].concat()).await.map(drop)
+    pub async fn push(&self, refspecs: &[&str]) -> Result<String> {
+        let out = self.git.output(&[&["push", "--quiet", "origin"], refspecs].concat()).await?;
+        Ok(String::from_utf8_lossy(&out.stderr).into_owned())
     }
 
     /// What Git prints, without white space around it.
@@ -180,6 +181,10 @@ impl Git {
     }
 
     async fn run(&self, arguments: &[&str]) -> Result<Vec<u8>> {
+        Ok(self.output(arguments).await?.stdout)
+    }
+
+    async fn output(&self, arguments: &[&str]) -> Result<Output> {
         let mut git = tokio::process::Command::new("git");
         git.args(arguments).current_dir(&self.dir).stdin(Stdio::null()).kill_on_drop(true);
         // A test may itself run inside a hook.
@@ -201,7 +206,7 @@ impl Git {
             self.dir.display(),
             String::from_utf8_lossy(&out.stderr).trim()
         );
-        Ok(out.stdout)
+        Ok(out)
     }
 }
 

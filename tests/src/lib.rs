@@ -3,11 +3,15 @@
 //! webhook), a developer who pushes. The demo, `just local-up` and the end-to-end tests are built
 //! from it.
 
+pub mod artifact;
 pub mod aws;
 pub mod cloud;
+pub mod demo;
 pub mod host;
+pub mod local;
 pub mod process;
 pub mod serve;
 pub mod sshd;
+pub mod standing;
 pub mod tree;
 pub mod webhook;

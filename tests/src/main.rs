@@ -4,10 +4,13 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::{Parser, Subcommand};
+use git2s3_infra::render::progress::Terminal;
+use git2s3_tests::demo;
 use git2s3_tests::serve::Service;
 use git2s3_tests::sshd::Access;
+use git2s3_tests::standing::{Description, Place};
 
 /// git2s3 on this machine: an AWS account, a Git host, the stack.
 #[derive(Parser)]
@@ -19,6 +22,12 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Verb {
+    /// Start the account and the Git host, deploy the stack, and leave it all running.
+    Up,
+    /// Stop what `up` has started, and forget it.
+    Down,
+    /// Go the whole way of a push once, with everything that belongs to it.
+    Demo,
     /// What sshd runs for a connection.
     #[command(hide = true)]
     Serve {
@@ -40,7 +49,7 @@ async fn main() -> ExitCode {
     match run(Arguments::parse().verb).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            anstream::eprintln!("{error:#}");
+            anstream::eprintln!("error: {error:#}");
             ExitCode::FAILURE
         }
     }
@@ -48,6 +57,13 @@ async fn main() -> ExitCode {
 
 async fn run(verb: Verb) -> Result<()> {
     match verb {
+        Verb::Up => up().await,
+        Verb::Down => {
+            let stood = Place::of_checkout().down().await?;
+            anstream::eprintln!("{}", if stood { "the local cloud is gone" } else { "there was no local cloud" });
+            Ok(())
+        }
+        Verb::Demo => show().await,
         Verb::Serve { root, access } => {
             let command = std::env::var("SSH_ORIGINAL_COMMAND").context("there is no shell here")?;
             Service::parse(&command, access, &root)?.run()
@@ -59,4 +75,53 @@ async fn run(verb: Verb) -> Result<()> {
             Ok(())
         }
     }
+}
+
+async fn up() -> Result<()> {
+    let place = Place::of_checkout();
+    if let Some(standing) = place.standing() {
+        anstream::eprintln!("the local cloud is up already; `just local-down` ends it");
+        print(&place, &standing);
+        return Ok(());
+    }
+    let program = std::env::current_exe().context("find this program")?;
+    match or_interrupted(Box::pin(place.up(&program, "acme/rocket", &mut Terminal::new()))).await {
+        Ok(description) => {
+            print(&place, &description);
+            Ok(())
+        }
+        Err(error) => {
+            place.down().await?;
+            Err(error)
+        }
+    }
+}
+
+/// Lets a person end what is under way; dropping it ends the processes that it has started.
+async fn or_interrupted<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    tokio::select! {
+        outcome = work => outcome,
+        interrupted = tokio::signal::ctrl_c() => interrupted.context("listen for Ctrl-C").and_then(|()| bail!("interrupted")),
+    }
+}
+
+fn print(place: &Place, description: &Description) {
+    anstream::println!("endpoint    {}", description.endpoint);
+    anstream::println!("webhook     {}", description.webhook_url);
+    anstream::println!("repository  {}", description.ssh_url);
+    anstream::println!("clone       {}", description.clone.display());
+    anstream::println!("details     {}", place.description.display());
+}
+
+async fn show() -> Result<()> {
+    let program = std::env::current_exe().context("find this program")?;
+    let dir = Place::of_checkout().state.with_file_name("demo");
+    let shown = or_interrupted(Box::pin(demo::run(&dir, &program))).await;
+    let shown = shown.with_context(|| format!("the demo failed; logs are in {}", dir.display()))?;
+    anstream::println!();
+    anstream::println!("artifact        {}", shown.address);
+    anstream::println!("commit          {}", shown.commit);
+    anstream::println!("size            {} bytes", shown.size);
+    anstream::println!("push to object  {:.2} s", shown.push_to_object.as_secs_f64());
+    Ok(())
 }

@@ -1,0 +1,172 @@
+//! What happens when something goes wrong: it is said, it is tried again where that may help, and
+//! nothing is left behind.
+#![allow(clippy::expect_used, reason = "what fails here fails a test")]
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use aws_sdk_sqs::types::QueueAttributeName;
+use git2s3_infra::deploy::{self, DeployError, Deployment, Template};
+use git2s3_infra::render::progress::Silent;
+use git2s3_tests::aws::Account;
+use git2s3_tests::local::{Local, STACK};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::time::sleep;
+use wiremock::matchers::method;
+use wiremock::{Mock, MockServer, ResponseTemplate};
+
+const LOCAL: &str = env!("CARGO_BIN_EXE_local");
+
+fn scratch() -> TempDir {
+    tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder for the test")
+}
+
+/// Puts `count` small objects under a handful of keys, so that nearly all are old versions.
+async fn put_versions(account: &Account, bucket: &str, count: usize) {
+    let mut writers = tokio::task::JoinSet::new();
+    for writer in 0..8 {
+        let (s3, bucket) = (account.s3.clone(), bucket.to_owned());
+        let share = count / 8 + usize::from(writer < count % 8);
+        writers.spawn(async move {
+            for _ in 0..share {
+                let key = format!("acme/rocket/{writer}.zip");
+                s3.put_object()
+                    .bucket(&bucket)
+                    .key(key)
+                    .body(b"x".to_vec().into())
+                    .send()
+                    .await
+                    .expect("put an object");
+            }
+        });
+    }
+    writers.join_all().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_wrong_host_key_fails_the_job_which_ends_among_the_dead_letters() {
+    let dir = scratch();
+    let (mut local, stack) = Local::with_stack(dir.path(), Path::new(LOCAL)).await.unwrap();
+    let account = local.cloud.account.clone();
+    let resources = account.resources(STACK).await.unwrap();
+    let (queue, dead) = (resources.id("GitPullQueue").unwrap(), resources.id("GitPullDeadLetterQueue").unwrap());
+    // Only the patience is shortened: a job is hidden for minutes while it may still be worked on.
+    let patience =
+        account.sqs.set_queue_attributes().queue_url(queue).attributes(QueueAttributeName::VisibilityTimeout, "1");
+    patience.send().await.unwrap();
+
+    let clone = local.host.create("acme/rocket").await.unwrap();
+    clone.commit("First").await.unwrap();
+    local.sshd.replace_host_key().await.unwrap();
+    local.host.trust(&local.sshd).unwrap();
+    let said = clone.push(&["main"]).await.unwrap();
+    assert!(said.contains(": 202"), "{said}");
+
+    let deadline = Instant::now() + Duration::from_mins(1);
+    while account.messages(dead).await.unwrap() == 0 {
+        assert!(Instant::now() < deadline, "no dead letter; the log: {:?}", account.log_lines().await.unwrap());
+        sleep(Duration::from_millis(100)).await;
+    }
+    assert_eq!(account.messages(queue).await.unwrap(), 0);
+    assert!(account.versions(stack.output("OutputBucketName").unwrap()).await.unwrap().is_empty());
+
+    let fingerprint = local.sshd.fingerprint().unwrap();
+    let lines = account.log_lines().await.unwrap();
+    let failures: Vec<String> = lines.iter().map(Value::to_string).filter(|line| line.contains(&fingerprint)).collect();
+    assert!(failures.len() >= 2, "it has to be tried again: {failures:?}");
+    assert!(failures.iter().all(|failure| failure.contains("127.0.0.1")), "{failures:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_custom_resource_that_fails_says_why_and_the_stack_rolls_back_clean() {
+    let dir = scratch();
+    let local = Local::tied(dir.path(), Path::new(LOCAL)).await.unwrap();
+    local.package(&mut Silent).unwrap();
+    let account = &local.cloud.account;
+    let (parameters, _) = local.parameters().unwrap();
+    // KMS refuses: the role may use the key for something else only.
+    let text = local.template().unwrap().text().replace("\"git-ssh-key\"", "\"something-else\"");
+    let template = Template::parse(text).unwrap();
+    let deployment = Deployment { stack_name: STACK.to_owned(), template, dist: local.dist(), parameters };
+
+    let begun = Instant::now();
+    let error = deploy::deploy(&account.config, &deployment, &mut Silent).await.unwrap_err();
+    assert!(begun.elapsed() < Duration::from_mins(1), "{:?}", begun.elapsed());
+    let DeployError::Failed { status, failure, .. } = error else { panic!("{error:?}") };
+    assert_eq!(failure.logical_id, "SshKey", "{failure:?}");
+    assert!(failure.reason.contains("KMS") || failure.reason.contains("kms:"), "{}", failure.reason);
+    assert_eq!(status, "ROLLBACK_COMPLETE");
+
+    let buckets = account.s3.list_buckets().send().await.unwrap();
+    let names: Vec<_> = buckets.buckets().iter().filter_map(|bucket| bucket.name()).collect();
+    assert!(names.iter().all(|name| !name.starts_with(STACK) || name.contains("assets")), "{names:?}");
+    local.destroy(STACK, &mut Silent).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stack_with_thousands_of_versions_is_emptied_and_deleted() {
+    let dir = scratch();
+    let (local, stack) = Local::with_stack(dir.path(), Path::new(LOCAL)).await.unwrap();
+    let account = &local.cloud.account;
+    let bucket = stack.output("OutputBucketName").unwrap();
+    let resources = account.resources(STACK).await.unwrap();
+    let buckets = resources.of_type("AWS::S3::Bucket");
+    assert_eq!(buckets.len(), 2);
+
+    // The cleaner by itself, as CloudFormation calls it: here a stack's deletion proves nothing about it, since
+    // MiniStack deletes buckets that aren't empty.
+    put_versions(account, bucket, 2_500).await;
+    account.s3.delete_object().bucket(bucket).key("acme/rocket/0.zip").send().await.unwrap();
+    let upload = account.s3.create_multipart_upload().bucket(bucket).key("half").send().await.unwrap();
+    assert!(upload.upload_id().is_some());
+    assert_eq!(account.versions(bucket).await.unwrap().len(), 2_501, "versions and a delete marker");
+    let cleaner = resources.of_type("AWS::Lambda::Function").into_iter().find(|name| name.contains("Cleaner")).unwrap();
+    let answer = delete_as_cloudformation(account, &cleaner, &buckets).await;
+    assert_eq!(answer["Status"], "SUCCESS", "{answer}");
+    for bucket in &buckets {
+        assert!(account.versions(bucket).await.unwrap().is_empty(), "{bucket}");
+        let uploads = account.s3.list_multipart_uploads().bucket(bucket).send().await.unwrap();
+        assert!(uploads.uploads().is_empty(), "{bucket}");
+    }
+
+    // The same within the deletion of the stack, before the buckets' turn.
+    put_versions(account, bucket, 2_500).await;
+    let id = account.cloudformation.describe_stacks().stack_name(STACK).send().await.unwrap();
+    let id = id.stacks()[0].stack_id().unwrap().to_owned();
+    local.destroy(STACK, &mut Silent).await.unwrap();
+    let left = account.s3.list_buckets().send().await.unwrap();
+    assert!(left.buckets().iter().all(|left| !buckets.contains(&left.name().unwrap().to_owned())));
+    let events = account.cloudformation.describe_stack_events().stack_name(&id).send().await.unwrap();
+    let deleted: Vec<_> = events.stack_events().iter().rev().collect();
+    let position = |logical: &str, status: &str| {
+        let is = |event: &&aws_sdk_cloudformation::types::StackEvent| {
+            event.logical_resource_id() == Some(logical)
+                && event.resource_status().is_some_and(|is| is.as_str() == status)
+        };
+        deleted.iter().position(is).unwrap_or_else(|| panic!("{logical} was never {status}"))
+    };
+    for bucket in ["OutputBucket", "KeyBucket"] {
+        assert!(position("BucketCleaner", "DELETE_COMPLETE") < position(bucket, "DELETE_COMPLETE"), "{bucket}");
+    }
+}
+
+/// Sends a custom resource's Delete to a function; what it answers to CloudFormation.
+async fn delete_as_cloudformation(account: &Account, function: &str, buckets: &[String]) -> Value {
+    let cloudformation = MockServer::start().await;
+    Mock::given(method("PUT")).respond_with(ResponseTemplate::new(200)).mount(&cloudformation).await;
+    let request = json!({
+        "RequestType": "Delete",
+        "RequestId": "4b3c6b0e-0000-4000-8000-000000000000",
+        "ResponseURL": format!("{}/response", cloudformation.uri()),
+        "StackId": "arn:aws:cloudformation:us-east-1:000000000000:stack/git2s3/4b3c6b0e-0000-4000-8000-000000000000",
+        "LogicalResourceId": "BucketCleaner",
+        "PhysicalResourceId": "bucket-cleaner",
+        "ResourceType": "Custom::BucketCleaner",
+        "ResourceProperties": { "ServiceToken": function, "Buckets": buckets },
+    });
+    account.invoke(function, &request).await.expect("invoke the cleaner");
+    let answers = cloudformation.received_requests().await.expect("requests are recorded");
+    let [answer] = answers.as_slice() else { panic!("{} answers instead of one", answers.len()) };
+    serde_json::from_slice(&answer.body).expect("a JSON answer")
+}

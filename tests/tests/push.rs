@@ -1,0 +1,99 @@
+//! What the product is for: pushes become zips. Real Git, real SSH, the deployed template, functions
+//! with the rights of their own roles.
+
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::Path;
+use std::time::Duration;
+
+use git2s3_tests::artifact::{Artifact, bytes_received};
+use git2s3_tests::local::Local;
+
+const MAIN: &str = "acme/rocket/acme_rocket.zip";
+const PATIENCE: Duration = Duration::from_mins(1);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pushes_become_zips() {
+    let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let (local, stack) = Local::with_stack(dir.path(), Path::new(env!("CARGO_BIN_EXE_local"))).await.unwrap();
+    let account = &local.cloud.account;
+    let bucket = stack.output("OutputBucketName").unwrap();
+    let clone = local.host.create("acme/rocket").await.unwrap();
+    let write = |path: &str, content: &[u8]| {
+        let path = clone.dir().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, content).unwrap();
+    };
+
+    // The default branch: the key that the guide promises, and all that Git can say about a file.
+    write("README.md", b"# Rocket\n");
+    write("src/engine/main.c", b"int main(void) { return 0; }\n");
+    write(".github/workflows/build.yml", b"on: push\n");
+    write("with space/\u{fc}ml\u{e4}ut.txt", b"x\n");
+    write("empty", b"");
+    write("notes/internal.txt", b"not for the archive\n");
+    write("dos.txt", b"one\ntwo\n");
+    write("version.txt", b"$Format:%H$\n");
+    write(".gitattributes", b"notes export-ignore\ndos.txt eol=crlf\nversion.txt export-subst\n");
+    write("thrust.bin", &(0..200_000).map(|_| rand::random::<u8>()).collect::<Vec<_>>());
+    write("launch.sh", b"#!/bin/sh\n");
+    std::fs::set_permissions(clone.dir().join("launch.sh"), std::fs::Permissions::from_mode(0o755)).unwrap();
+    symlink("src/engine", clone.dir().join("engine")).unwrap();
+    symlink("/etc/passwd", clone.dir().join("outside")).unwrap();
+    let first = clone.commit("Build a rocket\n\nWith an engine.").await.unwrap();
+    let said = clone.push(&["main"]).await.unwrap();
+    assert!(said.contains("refs/heads/main: 202"), "{said}");
+
+    let zip = Artifact::wait(account, bucket, MAIN, &first, PATIENCE).await.unwrap();
+    let tree = zip.same_tree(&clone.archive(&first).await.unwrap()).unwrap();
+    assert_eq!(tree.links_and_executables(), (2, 1));
+    let tree_id = clone.git(&["rev-parse", "HEAD^{tree}"]).await.unwrap();
+    assert_eq!(zip.metadata["tree"], tree_id);
+    assert_eq!(zip.metadata["ref"], "refs/heads/main");
+    assert_eq!(zip.metadata["delivery-id"].len(), 36);
+    assert_eq!(zip.metadata["codepipeline-artifact-revision-summary"], "Build a rocket");
+
+    // A commit without a change of the tree is no reason for a new object, a change is: and only the change is fetched.
+    let same = clone.commit("Think").await.unwrap();
+    clone.push(&["main"]).await.unwrap();
+    write("README.md", b"# Rocket\n\nIt flies.\n");
+    let second = clone.commit("Let it fly").await.unwrap();
+    clone.push(&["main"]).await.unwrap();
+    let zip = Artifact::wait(account, bucket, MAIN, &second, PATIENCE).await.unwrap();
+    zip.same_tree(&clone.archive(&second).await.unwrap()).unwrap();
+    let versions = account.versions(bucket).await.unwrap();
+    assert_eq!(versions.len(), 2, "one for each tree, none for {same}: {versions:?}");
+    let (all, change) =
+        (bytes_received(account, &first).await.unwrap(), bytes_received(account, &second).await.unwrap());
+    assert!(all > 200_000 && change < 10_000, "{all} bytes for the first push, {change} for the second");
+
+    // Other branches and tags have keys of their own; of an annotated tag it is the commit that counts.
+    clone.git(&["switch", "--quiet", "--create", "feature/orbit"]).await.unwrap();
+    write("orbit.txt", b"round\n");
+    let branch = clone.commit("Orbit").await.unwrap();
+    clone.git(&["tag", "--annotate", "--message", "One", "v1.0"]).await.unwrap();
+    clone.push(&["feature/orbit", "v1.0"]).await.unwrap();
+    for key in ["acme/rocket/branch/feature/orbit/acme_rocket.zip", "acme/rocket/tag/v1.0/acme_rocket.zip"] {
+        let zip = Artifact::wait(account, bucket, key, &branch, PATIENCE).await.unwrap();
+        zip.same_tree(&clone.archive(&branch).await.unwrap()).unwrap();
+    }
+
+    // A deletion fetches nothing, and takes nothing away.
+    let said = clone.push(&["--delete", "feature/orbit"]).await.unwrap();
+    assert!(said.contains("refs/heads/feature/orbit: 200"), "{said}");
+
+    // History may be rewritten.
+    clone.git(&["checkout", "--quiet", "-B", "main", &first]).await.unwrap();
+    write("README.md", b"# Another rocket\n");
+    let rewritten = clone.commit("Start again").await.unwrap();
+    clone.push(&["--force", "main"]).await.unwrap();
+    let zip = Artifact::wait(account, bucket, MAIN, &rewritten, PATIENCE).await.unwrap();
+    zip.same_tree(&clone.archive(&rewritten).await.unwrap()).unwrap();
+
+    let versions = account.versions(bucket).await.unwrap();
+    assert_eq!(versions.len(), 5, "three of main, one of the branch, one of the tag: {versions:?}");
+    for queue in account.resources(&stack.name).await.unwrap().of_type("AWS::SQS::Queue") {
+        assert_eq!(account.messages(&queue).await.unwrap(), 0, "{queue}");
+    }
+    let log = format!("{:?}", account.log_lines().await.unwrap());
+    assert!(!log.contains(&stack.api_secret) && !log.contains("PRIVATE KEY"), "a secret is in the log");
+}
