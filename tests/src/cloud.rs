@@ -26,8 +26,9 @@ impl Cloud {
     /// When the emulator isn't installed, or doesn't get ready within half a minute.
     pub async fn start(dir: &Path, lifetime: Lifetime) -> Result<Self> {
         let python = installed()?;
-        let launcher = dir.join("ministack.py");
-        fs::write(&launcher, include_str!("ministack.py")).with_context(|| format!("write {}", launcher.display()))?;
+        let launcher = dir.join("launch_ministack.py");
+        fs::write(&launcher, include_str!("launch_ministack.py"))
+            .with_context(|| format!("write {}", launcher.display()))?;
         for _ in 0..3 {
             let port = free_port()?;
             let service = spawn(&python, &launcher, dir, port, lifetime)?;

@@ -1,6 +1,6 @@
 //! What happens when something goes wrong: it is said, it is tried again where that may help, and
 //! nothing is left behind.
-#![allow(clippy::expect_used, reason = "what fails here fails a test")]
+#![allow(clippy::expect_used, clippy::panic, reason = "what fails here fails a test")]
 
 use std::path::Path;
 use std::time::{Duration, Instant};
