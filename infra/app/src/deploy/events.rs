@@ -1,7 +1,7 @@
 //! A stack's events as a story: told in order, ended by the stack itself, and with the failure that began the others
 //! kept. CloudFormation tells a failure once and the cancelled neighbours after it, newest first.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt;
 
 use anstyle::{AnsiColor, Style};
@@ -47,6 +47,8 @@ pub(super) struct Story {
     token: String,
     seen: HashSet<String>,
     last_status: HashMap<String, String>,
+    /// The resources in progress.
+    busy: BTreeSet<String>,
     begun: Option<DateTime>,
     failure: Option<Failure>,
     own_failure: Option<Failure>,
@@ -61,6 +63,7 @@ impl Story {
             token: token.to_owned(),
             seen: HashSet::new(),
             last_status: HashMap::new(),
+            busy: BTreeSet::new(),
             begun: None,
             failure: None,
             own_failure: None,
@@ -82,9 +85,19 @@ impl Story {
             if let Some(end) = self.end.take() {
                 return Ok(self.explain(account, end).await);
             }
-            progress.waiting("waiting for CloudFormation");
+            progress.waiting(&self.waiting_for());
             pace.pause().await;
         }
+    }
+
+    fn waiting_for(&self) -> String {
+        let mut names: Vec<&str> = self.busy.iter().map(String::as_str).take(3).collect();
+        let more = self.busy.len() - names.len();
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        if names.is_empty() {
+            names.push("CloudFormation");
+        }
+        format!("waiting for {}{more}", names.join(", "))
     }
 
     /// A resource's failure says more than the stack's.
@@ -140,8 +153,15 @@ impl Story {
             } else if is_trouble(&status) && self.own_failure.is_none() {
                 self.own_failure = Some(failure);
             }
-        } else if status.ends_with("_FAILED") && self.failure.is_none() && !is_cancelled(&failure.reason) {
-            self.failure = Some(failure);
+        } else {
+            if status.ends_with("_IN_PROGRESS") {
+                self.busy.insert(logical_id.clone());
+            } else {
+                self.busy.remove(&logical_id);
+            }
+            if status.ends_with("_FAILED") && self.failure.is_none() && !is_cancelled(&failure.reason) {
+                self.failure = Some(failure);
+            }
         }
         // A resource says twice that it is in progress: before it has an id, and after.
         let before = self.last_status.insert(logical_id, status.clone());
@@ -267,6 +287,20 @@ mod tests {
         }
         assert_eq!(pieces, whole);
         assert_eq!((piecewise.end, piecewise.failure), (at_once.end, at_once.failure));
+    }
+
+    #[test]
+    fn what_is_in_progress_is_named() {
+        let started = ["git2s3", "E", "D", "C", "B", "A"];
+        let events =
+            started.into_iter().fold(Events(Vec::new()), |events, id| events.add(id, "CREATE_IN_PROGRESS", None));
+        let mut story = Story::new(STACK, "token");
+        assert_eq!(story.waiting_for(), "waiting for CloudFormation");
+        story.fold(events.newest_first());
+        assert_eq!(story.waiting_for(), "waiting for A, B, C and 2 more");
+        let done = events.add("B", "CREATE_COMPLETE", None).add("A", "CREATE_COMPLETE", None);
+        story.fold(done.newest_first());
+        assert_eq!(story.waiting_for(), "waiting for C, D, E");
     }
 
     #[test]

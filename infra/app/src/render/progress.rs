@@ -1,8 +1,11 @@
 //! What is going on, told while it goes on: a line per step, and on a terminal a moving line while nothing happens.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
+
+/// How long nothing is said where nothing can move.
+const SILENCE: Duration = Duration::from_secs(15);
 
 /// Who is told of the steps. Texts may hold ANSI styles; print them through `anstream`.
 pub trait Progress: Send {
@@ -17,20 +20,28 @@ pub trait Progress: Send {
 }
 
 /// Tells the person at the terminal, on stderr.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Terminal {
     spinner: Option<ProgressBar>,
+    told: Instant,
 }
 
 impl Terminal {
     /// Nothing is told yet.
     pub fn new() -> Self {
-        Self::default()
+        Self { spinner: None, told: Instant::now() }
+    }
+}
+
+impl Default for Terminal {
+    fn default() -> Self {
+        Self::new()
     }
 }
 
 impl Progress for Terminal {
     fn step(&mut self, line: &str) {
+        self.told = Instant::now();
         let print = || anstream::eprintln!("{line}");
         match &self.spinner {
             Some(spinner) => spinner.suspend(print),
@@ -43,6 +54,10 @@ impl Progress for Terminal {
         if spinner.message() != what {
             spinner.reset_elapsed();
             spinner.set_message(what.to_owned());
+        }
+        // A log shows nothing that moves.
+        if spinner.is_hidden() && self.told.elapsed() > SILENCE {
+            self.step(what);
         }
     }
 
