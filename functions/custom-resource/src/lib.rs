@@ -1,1 +1,46 @@
-//! x
+//! CloudFormation asks a custom resource by an event and waits an hour for the answer. This crate sees
+//! to it that there is one: on success, error, panic, nonsense in the event, and before the function's
+//! time runs out.
+//!
+//! The protocol:
+//! <https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/crpg-ref.html>.
+//!
+//! ```
+//! use custom_resource::{Answer, CustomResource, Request};
+//!
+//! struct Greeting;
+//!
+//! impl CustomResource for Greeting {
+//!     type Properties = std::collections::BTreeMap<String, String>;
+//!     type Data = String;
+//!     type Error = std::io::Error;
+//!
+//!     fn owns(&self, physical_resource_id: &str) -> bool {
+//!         physical_resource_id.starts_with("greeting/")
+//!     }
+//!
+//!     async fn create(&self, request: Request<Self::Properties>) -> Result<Answer<String>, Self::Error> {
+//!         let name = request.properties.get("Name").cloned().unwrap_or_default();
+//!         Ok(Answer { physical_resource_id: format!("greeting/{name}"), data: format!("Hello, {name}") })
+//!     }
+//!
+//!     async fn update(&self, request: Request<Self::Properties>) -> Result<Answer<String>, Self::Error> {
+//!         self.create(request).await
+//!     }
+//!
+//!     async fn delete(&self, _request: Request<Self::Properties>) -> Result<(), Self::Error> {
+//!         Ok(())
+//!     }
+//! }
+//! # let _ = Greeting;
+//! ```
+
+mod deadline;
+mod request;
+mod resource;
+mod response;
+
+pub use deadline::{RunError, run};
+pub use request::Request;
+pub use resource::{Answer, CustomResource};
+pub use response::RespondError;

@@ -1,0 +1,136 @@
+//! No way out without an answer: the work runs as a task of its own, whose panic is an error here, and
+//! it is given up while there is still time to say so.
+
+use std::{
+    error::Error,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use serde_json::Value;
+use tokio::{task::JoinError, time::Instant};
+
+use crate::{
+    Answer, CustomResource, Request,
+    request::{RequestType, Sender},
+    response::{Outcome, RespondError, respond},
+};
+
+/// What is kept for answering, as long as there is that much: a few attempts with their waits.
+const TIME_TO_ANSWER: Duration = Duration::from_secs(15);
+
+/// Why CloudFormation wasn't answered. Lambda then repeats the event.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The event isn't one of CloudFormation: there is nowhere to answer.
+    #[error("the event has no ResponseURL to answer to")]
+    NoSender(#[source] serde_json::Error),
+    /// The answer didn't get through.
+    #[error("could not answer for {logical_resource_id}")]
+    Respond {
+        /// The resource's name in the template.
+        logical_resource_id: String,
+        /// Why not.
+        source: RespondError,
+    },
+}
+
+/// Does what the event asks of the resource, and answers CloudFormation before `deadline`, when Lambda
+/// ends the function.
+///
+/// # Errors
+/// Only when there is no answer. A resource that failed and said so is a success here: Lambda must not
+/// repeat it.
+pub async fn run<R: CustomResource>(event: Value, deadline: SystemTime, resource: R) -> Result<(), RunError> {
+    let left = deadline.duration_since(SystemTime::now()).unwrap_or_default();
+    let end = Instant::now() + left;
+    let sender = Sender::read(&event).map_err(RunError::NoSender)?;
+    let outcome = work(event, &sender, end - TIME_TO_ANSWER.min(left / 2), resource).await;
+    match &outcome {
+        Outcome::Success { physical_resource_id, .. } => tracing::info!(physical_resource_id, "succeeded"),
+        Outcome::Failed { reason } => tracing::error!(reason, "failed"),
+    }
+    let logical_resource_id = sender.logical_resource_id.clone();
+    respond(&sender, &outcome, end).await.map_err(|source| RunError::Respond { logical_resource_id, source })
+}
+
+async fn work<R: CustomResource>(event: Value, sender: &Sender, deadline: Instant, resource: R) -> Outcome {
+    let kind = match RequestType::read(&event) {
+        Ok(kind) => kind,
+        Err(error) => return Outcome::failed("could not understand the RequestType", &error),
+    };
+    let id = sender.physical_resource_id.clone().unwrap_or_default();
+    tracing::info!(?kind, logical_resource_id = sender.logical_resource_id, physical_resource_id = id, "asked");
+    if kind == RequestType::Delete && !resource.owns(&id) {
+        return Outcome::Success { physical_resource_id: id, data: None };
+    }
+    let request = match Request::read(&event, sender, deadline) {
+        Ok(request) => request,
+        Err(error) => return Outcome::failed("could not understand the ResourceProperties", &error),
+    };
+    let started = Instant::now();
+    let mut task = tokio::spawn(perform(Arc::new(resource), kind, id, request));
+    match tokio::time::timeout_at(deadline, &mut task).await {
+        Ok(Ok(outcome)) => outcome,
+        Ok(Err(error)) => Outcome::Failed { reason: panicked(error) },
+        Err(_) => {
+            task.abort();
+            Outcome::Failed { reason: format!("not done after {} s, the function's time", started.elapsed().as_secs()) }
+        }
+    }
+}
+
+async fn perform<R: CustomResource>(
+    resource: Arc<R>,
+    kind: RequestType,
+    id: String,
+    request: Request<R::Properties>,
+) -> Outcome {
+    let result = match kind {
+        RequestType::Create => resource.create(request).await,
+        RequestType::Update => resource.update(request).await,
+        RequestType::Delete => {
+            return match resource.delete(request).await {
+                Ok(()) => Outcome::Success { physical_resource_id: id, data: None },
+                Err(error) => Outcome::Failed { reason: chain(&error) },
+            };
+        }
+    };
+    match result {
+        Ok(Answer { physical_resource_id, data }) => match serde_json::to_value(data) {
+            Ok(data) => {
+                let data = Some(data).filter(|data| !data.is_null());
+                Outcome::Success { physical_resource_id, data }
+            }
+            Err(error) => Outcome::failed("could not write the attributes", &error),
+        },
+        Err(error) => Outcome::Failed { reason: chain(&error) },
+    }
+}
+
+impl Outcome {
+    fn failed(what: &str, error: &(dyn Error + 'static)) -> Self {
+        Self::Failed { reason: format!("{what}: {}", chain(error)) }
+    }
+}
+
+/// The error and what it came from, as a person reads it.
+fn chain(error: &(dyn Error + 'static)) -> String {
+    let causes = std::iter::successors(Some(error), |&error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
+fn panicked(error: JoinError) -> String {
+    let cause = match error.try_into_panic() {
+        Ok(panic) => panic
+            .downcast_ref::<&str>()
+            .map(ToString::to_string)
+            .or_else(|| panic.downcast_ref::<String>().cloned())
+            .unwrap_or_default(),
+        Err(error) => error.to_string(),
+    };
+    format!("the function panicked: {cause}")
+}
+
+#[cfg(test)]
+mod tests;

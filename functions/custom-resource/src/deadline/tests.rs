@@ -1,0 +1,178 @@
+//! Each way a resource can end, against an HTTP server in CloudFormation's place.
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use wiremock::{Mock, MockServer, Request as HttpRequest, ResponseTemplate, matchers::method};
+
+use super::*;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Properties {
+    behaviour: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Data {
+    greeting: &'static str,
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("could not encrypt the key")]
+struct Denied(#[source] std::io::Error);
+
+struct Thing;
+
+impl CustomResource for Thing {
+    type Properties = Properties;
+    type Data = Data;
+    type Error = Denied;
+
+    fn owns(&self, physical_resource_id: &str) -> bool {
+        physical_resource_id == "thing"
+    }
+
+    async fn create(&self, request: Request<Properties>) -> Result<Answer<Data>, Denied> {
+        match request.properties.behaviour.as_str() {
+            "panic" => panic!("index out of bounds"),
+            "hang" => std::future::pending().await,
+            "fail" => Err(Denied(std::io::Error::other("AccessDeniedException"))),
+            _ => Ok(Answer { physical_resource_id: "thing".into(), data: Data { greeting: "hello" } }),
+        }
+    }
+
+    async fn update(&self, request: Request<Properties>) -> Result<Answer<Data>, Denied> {
+        self.create(request).await
+    }
+
+    async fn delete(&self, request: Request<Properties>) -> Result<(), Denied> {
+        self.create(request).await.map(drop)
+    }
+}
+
+/// The bodies that CloudFormation got.
+async fn bodies(server: &MockServer) -> Vec<Value> {
+    let requests = server.received_requests().await.unwrap();
+    requests.iter().map(|request: &HttpRequest| request.body_json().unwrap()).collect()
+}
+
+async fn cloudformation(status: u16) -> MockServer {
+    let server = MockServer::start().await;
+    Mock::given(method("PUT")).respond_with(ResponseTemplate::new(status)).mount(&server).await;
+    server
+}
+
+fn event(server: &MockServer, kind: &str, behaviour: &str) -> Value {
+    json!({
+        "RequestType": kind, "ResponseURL": format!("{}/answer?X-Amz-Signature=s", server.uri()),
+        "StackId": "arn:stack", "RequestId": "r1", "LogicalResourceId": "Thing", "ResourceType": "Custom::Thing",
+        "ResourceProperties": { "ServiceToken": "arn:lambda", "Behaviour": behaviour },
+    })
+}
+
+fn soon() -> SystemTime {
+    SystemTime::now() + Duration::from_mins(1)
+}
+
+/// The one answer to `event`.
+async fn answer(server: &MockServer, event: Value, deadline: SystemTime) -> Value {
+    run(event, deadline, Thing).await.unwrap();
+    let mut bodies = bodies(server).await;
+    assert_eq!(bodies.len(), 1);
+    bodies.remove(0)
+}
+
+/// The reason for which `event` failed.
+async fn reason(edit: impl FnOnce(&mut Value), deadline: SystemTime) -> String {
+    let server = cloudformation(200).await;
+    let mut event = event(&server, "Create", "");
+    edit(&mut event);
+    let answer = answer(&server, event, deadline).await;
+    assert_eq!(answer["Status"], "FAILED");
+    answer["Reason"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn success_is_answered_with_attributes_and_an_empty_content_type() {
+    let server = cloudformation(200).await;
+    let answer = answer(&server, event(&server, "Create", ""), soon()).await;
+    assert_eq!(answer["Data"], json!({ "Greeting": "hello" }));
+    assert_eq!((&answer["Status"], &answer["PhysicalResourceId"]), (&json!("SUCCESS"), &json!("thing")));
+    assert_eq!(server.received_requests().await.unwrap()[0].headers["content-type"], "");
+}
+
+#[tokio::test]
+async fn an_error_is_answered_with_its_causes() {
+    let reason = reason(|event| event["ResourceProperties"]["Behaviour"] = json!("fail"), soon()).await;
+    assert_eq!(reason, "could not encrypt the key: AccessDeniedException");
+}
+
+#[tokio::test]
+async fn a_panic_is_answered() {
+    let reason = reason(|event| event["ResourceProperties"]["Behaviour"] = json!("panic"), soon()).await;
+    assert_eq!(reason, "the function panicked: index out of bounds");
+}
+
+#[tokio::test]
+async fn what_hangs_is_answered_before_the_deadline() {
+    let deadline = SystemTime::now() + Duration::from_secs(1);
+    let reason = reason(|event| event["ResourceProperties"]["Behaviour"] = json!("hang"), deadline).await;
+    assert_eq!(reason, "not done after 0 s, the function's time");
+    assert!(SystemTime::now() < deadline);
+}
+
+#[tokio::test]
+async fn what_is_not_understood_is_answered() {
+    let properties = reason(|event| event["ResourceProperties"] = json!({}), soon()).await;
+    assert_eq!(properties, "could not understand the ResourceProperties: missing field `Behaviour`");
+    let kind = reason(|event| event["RequestType"] = json!("Explode"), soon()).await;
+    assert!(kind.starts_with("could not understand the RequestType: unknown variant `Explode`"), "{kind}");
+}
+
+#[tokio::test]
+async fn a_resource_that_never_was_is_deleted_without_asking() {
+    let server = cloudformation(200).await;
+    let mut event = event(&server, "Delete", "fail");
+    event["PhysicalResourceId"] = json!("never-made/r0");
+    let answer = answer(&server, event, soon()).await;
+    assert_eq!((&answer["Status"], &answer["PhysicalResourceId"]), (&json!("SUCCESS"), &json!("never-made/r0")));
+}
+
+#[tokio::test]
+async fn a_resource_that_was_is_asked_and_keeps_its_id() {
+    for (behaviour, status) in [("", "SUCCESS"), ("fail", "FAILED")] {
+        let server = cloudformation(200).await;
+        let mut event = event(&server, "Delete", behaviour);
+        event["PhysicalResourceId"] = json!("thing");
+        let answer = answer(&server, event, soon()).await;
+        assert_eq!((&answer["Status"], &answer["PhysicalResourceId"]), (&json!(status), &json!("thing")));
+    }
+}
+
+#[tokio::test]
+async fn an_answer_is_repeated_after_a_servers_error_only() {
+    for (status, attempts) in [(503, 2), (403, 1)] {
+        let server = MockServer::start().await;
+        Mock::given(method("PUT")).respond_with(ResponseTemplate::new(status)).up_to_n_times(1).mount(&server).await;
+        Mock::given(method("PUT")).respond_with(ResponseTemplate::new(200)).mount(&server).await;
+        let result = run(event(&server, "Create", ""), soon(), Thing).await;
+        assert_eq!(bodies(&server).await.len(), attempts);
+        assert_eq!(result.is_ok(), status == 503);
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_is_refused_is_an_error_without_the_url() {
+    let server = cloudformation(403).await;
+    let error = run(event(&server, "Create", ""), soon(), Thing).await.unwrap_err();
+    assert_eq!(
+        chain(&error),
+        "could not answer for Thing: the answer to CloudFormation was refused with status 403 Forbidden"
+    );
+}
+
+#[tokio::test]
+async fn an_event_without_a_url_is_an_error() {
+    assert!(matches!(run(json!({ "RequestType": "Create" }), soon(), Thing).await, Err(RunError::NoSender(_))));
+}
