@@ -1,0 +1,214 @@
+//! The zip format, written front to back without ever looking behind: by
+//! [APPNOTE 6.3.10](https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT), with Unix modes and times as Info-ZIP
+//! writes them. Ours, since no library takes a deflate stream that is compressed already.
+
+use std::io::{self, Write};
+
+use gix::bstr::{BStr, ByteSlice};
+
+/// How the content is held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Method {
+    /// As it is.
+    Stored = 0,
+    /// As a deflate stream.
+    Deflated = 8,
+}
+
+/// What an entry holds, ready to be copied.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Content<'a> {
+    /// What is copied into the zip.
+    pub(crate) data: &'a [u8],
+    pub(crate) method: Method,
+    /// Of what it inflates to.
+    pub(crate) crc: u32,
+    /// The length of what it inflates to.
+    pub(crate) size: u64,
+}
+
+impl<'a> Content<'a> {
+    /// The data as it is.
+    pub(crate) fn stored(data: &'a [u8]) -> Self {
+        Self { data, method: Method::Stored, crc: crc32fast::hash(data), size: data.len() as u64 }
+    }
+}
+
+/// The largest number that a field of four bytes holds; itself it means "see the zip64 field".
+const MAX_U32: u64 = u32::MAX as u64;
+/// The same for two bytes.
+const MAX_U16: u64 = u16::MAX as u64;
+/// Made by version 4.5 on Unix.
+const MADE_BY: u16 = 0x032d;
+/// The name is UTF-8.
+const UTF8: u16 = 0x0800;
+
+/// Writes a zip.
+pub(crate) struct Writer<W> {
+    out: W,
+    written: u64,
+    entries: u64,
+    directory: Vec<u8>,
+    dos_time: u32,
+    /// The extended timestamp, which is UTC where the DOS time has no zone.
+    timestamp: [u8; 9],
+}
+
+impl<W: Write> Writer<W> {
+    /// A zip on `out`, with entries of this time in seconds since 1970.
+    pub(crate) fn new(out: W, time: i64) -> Self {
+        let mut timestamp = *b"UT\x05\x00\x01\0\0\0\0";
+        if let Some(field) = timestamp.last_chunk_mut() {
+            // The field has 32 bits, signed: times outside of 1901 to 2038 are cut to its ends.
+            let seconds = i32::try_from(time).unwrap_or(if time < 0 { i32::MIN } else { i32::MAX });
+            *field = seconds.to_le_bytes();
+        }
+        Self { out, written: 0, entries: 0, directory: Vec::new(), dos_time: dos_time(time), timestamp }
+    }
+
+    /// Adds a folder.
+    pub(crate) fn folder(&mut self, path: &BStr) -> io::Result<()> {
+        let mut name = path.to_owned();
+        name.push(b'/');
+        // The lowest byte is DOS's own attribute for a folder.
+        self.entry(name.as_bstr(), 0o040_755 << 16 | 0x10, &Content::stored(b""))
+    }
+
+    /// Adds a file or a link with its Unix mode.
+    pub(crate) fn file(&mut self, path: &BStr, mode: u32, content: &Content<'_>) -> io::Result<()> {
+        self.entry(path, mode << 16, content)
+    }
+
+    fn entry(&mut self, name: &BStr, external: u32, content: &Content<'_>) -> io::Result<()> {
+        let offset = self.written;
+        let packed = content.data.len() as u64;
+        let name_length = u16::try_from(name.len())
+            .map_err(|_| io::Error::new(io::ErrorKind::InvalidInput, format!("a path of {} bytes", name.len())))?;
+        let flags = if name.is_ascii() || name.to_str().is_err() { 0 } else { UTF8 };
+        let large = content.size >= MAX_U32 || packed >= MAX_U32;
+
+        let mut local = Vec::with_capacity(64 + name.len());
+        local.extend(b"PK\x03\x04");
+        let sizes = if large { [MAX_U32; 2] } else { [packed, content.size] };
+        let mut fields: Vec<u64> = if large { vec![content.size, packed] } else { Vec::new() };
+        let zip64 = zip64_field(&fields);
+        self.common(&mut local, flags, content, sizes, large);
+        put16(&mut local, name_length);
+        put16(&mut local, length(&zip64) + length(&self.timestamp));
+        local.extend_from_slice(name);
+        local.extend(&zip64);
+        local.extend(self.timestamp);
+        self.write(&local)?;
+        self.write(content.data)?;
+
+        fields.extend((offset >= MAX_U32).then_some(offset));
+        let zip64 = zip64_field(&fields);
+        let mut directory = std::mem::take(&mut self.directory);
+        directory.extend(b"PK\x01\x02");
+        put16(&mut directory, MADE_BY);
+        self.common(&mut directory, flags, content, sizes, !fields.is_empty());
+        put16(&mut directory, name_length);
+        put16(&mut directory, length(&zip64) + length(&self.timestamp));
+        // Comment, disk, internal attributes.
+        directory.extend([0; 6]);
+        directory.extend(external.to_le_bytes());
+        put32(&mut directory, offset);
+        directory.extend_from_slice(name);
+        directory.extend(&zip64);
+        directory.extend(self.timestamp);
+        self.directory = directory;
+        self.entries += 1;
+        Ok(())
+    }
+
+    /// The fields that the header in front of an entry shares with the one in the directory.
+    fn common(&self, header: &mut Vec<u8>, flags: u16, content: &Content<'_>, sizes: [u64; 2], zip64: bool) {
+        put16(header, if zip64 { 45 } else { 20 });
+        put16(header, flags);
+        put16(header, content.method as u16);
+        header.extend(self.dos_time.to_le_bytes());
+        header.extend(content.crc.to_le_bytes());
+        for size in sizes {
+            put32(header, size);
+        }
+    }
+
+    /// Writes the directory and what comes behind it. The result is the number of entries and of bytes.
+    pub(crate) fn finish(mut self, comment: &[u8]) -> io::Result<(u64, u64)> {
+        let start = self.written;
+        let directory = std::mem::take(&mut self.directory);
+        self.write(&directory)?;
+        let size = directory.len() as u64;
+        if self.entries >= MAX_U16 || start >= MAX_U32 || size >= MAX_U32 {
+            self.zip64_end(start, size)?;
+        }
+        let mut end = b"PK\x05\x06\0\0\0\0".to_vec();
+        for _ in 0..2 {
+            put16(&mut end, u16::try_from(self.entries).unwrap_or(u16::MAX));
+        }
+        put32(&mut end, size);
+        put32(&mut end, start);
+        put16(&mut end, length(comment));
+        end.extend(comment);
+        self.write(&end)?;
+        self.out.flush()?;
+        Ok((self.entries, self.written))
+    }
+
+    fn zip64_end(&mut self, start: u64, size: u64) -> io::Result<()> {
+        let here = self.written;
+        let mut end = b"PK\x06\x06".to_vec();
+        // The length of what follows: 56 bytes without these first twelve.
+        end.extend(44u64.to_le_bytes());
+        put16(&mut end, MADE_BY);
+        put16(&mut end, 45);
+        end.extend([0; 8]);
+        for number in [self.entries, self.entries, size, start] {
+            end.extend(number.to_le_bytes());
+        }
+        end.extend(b"PK\x06\x07\0\0\0\0");
+        end.extend(here.to_le_bytes());
+        end.extend(1u32.to_le_bytes());
+        self.write(&end)
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.out.write_all(bytes)?;
+        self.written += bytes.len() as u64;
+        Ok(())
+    }
+}
+
+/// The extra field for numbers that don't fit: nothing where all do.
+fn zip64_field(numbers: &[u64]) -> Vec<u8> {
+    let mut field = Vec::new();
+    if !numbers.is_empty() {
+        put16(&mut field, 1);
+        put16(&mut field, u16::try_from(numbers.len() * 8).unwrap_or(u16::MAX));
+        field.extend(numbers.iter().flat_map(|number| number.to_le_bytes()));
+    }
+    field
+}
+
+fn length(field: &[u8]) -> u16 {
+    u16::try_from(field.len()).unwrap_or(u16::MAX)
+}
+
+fn put16(out: &mut Vec<u8>, number: u16) {
+    out.extend(number.to_le_bytes());
+}
+
+fn put32(out: &mut Vec<u8>, number: u64) {
+    out.extend(u32::try_from(number).unwrap_or(u32::MAX).to_le_bytes());
+}
+
+/// The time as DOS has it, in UTC: two seconds' precision, from 1980 to 2107.
+fn dos_time(seconds: i64) -> u32 {
+    const FIRST: u32 = (1 << 5 | 1) << 16;
+    let Ok(time) = jiff::Timestamp::from_second(seconds) else { return FIRST };
+    let time = jiff::tz::Offset::UTC.to_datetime(time);
+    let Some(year) = u32::try_from(i32::from(time.year()) - 1980).ok().filter(|year| *year < 128) else { return FIRST };
+    let part = |value: i8| u32::try_from(value).unwrap_or_default();
+    let date = year << 9 | part(time.month()) << 5 | part(time.day());
+    date << 16 | part(time.hour()) << 11 | part(time.minute()) << 5 | part(time.second()) >> 1
+}
