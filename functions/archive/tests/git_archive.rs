@@ -161,14 +161,14 @@ fn attributes_are_applied() {
     repository.write(
         ".gitattributes",
         "*.bat text eol=crlf\n*.sh text eol=lf\n*.id ident\nsecret export-ignore\ndocs export-ignore\n\
-         *.utf16 text working-tree-encoding=UTF-16LE\n*.auto text=auto\n*.filtered filter=evil\nsub/*.keep -export-ignore\n",
+         *.latin text working-tree-encoding=ISO-8859-1\n*.auto text=auto\n*.filtered filter=evil\nsub/*.keep -export-ignore\n",
     );
     repository.write("run.bat", "one\ntwo\n");
     repository.write("run.sh", "one\ntwo\n");
     repository.write("version.id", "$Id$\n");
     repository.write("secret", "left out");
     repository.write("docs/guide.md", "left out");
-    repository.write("wide.utf16", "w\0\n\0");
+    repository.write("green.latin", b"gr\xfcn\n");
     repository.write("x.auto", "a\nb\n");
     repository.write("x.filtered", "unchanged\n");
     repository.write("sub/.gitattributes", "*.txt export-ignore\n");
