@@ -18,7 +18,6 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
     /// There is something to fetch.
-    #[non_exhaustive]
     Push(Push),
     /// The sender tries out whether it is heard.
     #[non_exhaustive]

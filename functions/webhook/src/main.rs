@@ -1,2 +1,47 @@
-//! x
-fn main() {}
+//! The function behind the endpoint: it believes a webhook or doesn't, and queues what to fetch. It faces
+//! the internet, so it holds no key, no token and no bucket: it may read the webhook secret and send to a
+//! queue, and nothing else.
+
+mod answer;
+mod aws;
+mod handler;
+mod log;
+mod request;
+mod secrets;
+
+use std::time::Instant;
+
+use anyhow::{Context as _, Result};
+use aws_lambda_events::apigw::ApiGatewayProxyRequest;
+use contract::{Runtime, environment::WebhookEnvironment};
+use forge::Endpoint;
+use lambda_runtime::{LambdaEvent, service_fn};
+
+use crate::{
+    aws::{GitPullQueue, StoredSecret},
+    handler::Webhook,
+    secrets::CachedSecrets,
+};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<()> {
+    tracing::subscriber::set_global_default(log::subscriber(std::io::stdout)).context("start the log")?;
+    let webhook = &webhook().await?;
+    let serve = service_fn(|event: LambdaEvent<ApiGatewayProxyRequest>| async move {
+        let answer = webhook.handle(event.payload, &event.context.request_id, Instant::now()).await;
+        answer.map_err(lambda_runtime::Error::from)
+    });
+    lambda_runtime::run(serve).await.map_err(anyhow::Error::from_boxed)
+}
+
+async fn webhook() -> Result<Webhook<StoredSecret, GitPullQueue>> {
+    let environment = WebhookEnvironment::<Runtime>::from_env()?;
+    let endpoint = Endpoint::new(
+        environment.allowed_ips.parse()?,
+        environment.repositories.parse()?,
+        environment.allowed_hosts.parse()?,
+    );
+    let config = aws::configuration().await;
+    let secrets = CachedSecrets::new(StoredSecret::new(&config, environment.api_secret));
+    Ok(Webhook::new(endpoint, secrets, GitPullQueue::new(&config, environment.gitpull_queue)))
+}

@@ -1,0 +1,67 @@
+//! The two things of AWS that the function may touch: one secret to read, one queue to send to.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use aws_config::{BehaviorVersion, SdkConfig, timeout::TimeoutConfig};
+use aws_names::{QueueUrl, SecretId};
+use aws_smithy_http_client::{
+    Builder,
+    tls::{Provider, rustls_provider::CryptoMode},
+};
+use contract::Job;
+use secrecy::SecretString;
+
+use crate::{handler::Queue, secrets::SecretSource};
+
+/// How long one call may take with all its attempts: senders wait ten seconds for the whole answer.
+const CALL_TIMEOUT: Duration = Duration::from_secs(4);
+
+/// The configuration that Lambda's environment gives, `AWS_ENDPOINT_URL` included.
+pub(crate) async fn configuration() -> SdkConfig {
+    let https = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
+    let timeout = TimeoutConfig::builder().operation_timeout(CALL_TIMEOUT).build();
+    aws_config::defaults(BehaviorVersion::latest()).http_client(https).timeout_config(timeout).load().await
+}
+
+/// The webhook secrets in Secrets Manager.
+pub(crate) struct StoredSecret {
+    client: aws_sdk_secretsmanager::Client,
+    id: SecretId,
+}
+
+impl StoredSecret {
+    pub(crate) fn new(config: &SdkConfig, id: SecretId) -> Self {
+        Self { client: aws_sdk_secretsmanager::Client::new(config), id }
+    }
+}
+
+impl SecretSource for StoredSecret {
+    async fn read(&self) -> Result<SecretString> {
+        let answer = self.client.get_secret_value().secret_id(self.id.as_str()).send().await;
+        let secret = answer.with_context(|| format!("read the secret {}", self.id))?.secret_string;
+        secret.map(SecretString::from).with_context(|| format!("the secret {} isn't text", self.id))
+    }
+}
+
+/// The queue that gitpull works on.
+pub(crate) struct GitPullQueue {
+    client: aws_sdk_sqs::Client,
+    url: QueueUrl,
+}
+
+impl GitPullQueue {
+    pub(crate) fn new(config: &SdkConfig, url: QueueUrl) -> Self {
+        Self { client: aws_sdk_sqs::Client::new(config), url }
+    }
+}
+
+impl Queue for GitPullQueue {
+    async fn send(&self, job: &Job) -> Result<()> {
+        let body = serde_json::to_string(job).context("write the job")?;
+        let message = self.client.send_message().queue_url(self.url.as_str()).message_body(body);
+        let message = message.message_group_id(job.group_id()).message_deduplication_id(job.id());
+        message.send().await.with_context(|| format!("send a job to {}", self.url))?;
+        Ok(())
+    }
+}

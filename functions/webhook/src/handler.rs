@@ -1,0 +1,322 @@
+//! One request: believed or not, understood or not, queued or not. Knows AWS only as a source of secrets and
+//! as a queue.
+
+use std::time::Instant;
+
+use anyhow::Result;
+use aws_lambda_events::apigw::{ApiGatewayProxyRequest, ApiGatewayProxyResponse};
+use contract::Job;
+use forge::{AuthenticationError, Delivery, Endpoint, Event, Refusal};
+use tracing::{error, info, warn};
+
+use crate::{
+    answer::Answer,
+    request,
+    secrets::{CachedSecrets, MAX_AGE, ROTATION_AGE, SecretSource},
+};
+
+/// Where jobs go.
+pub(crate) trait Queue {
+    /// Queues a job. One that was queued in the last five minutes isn't queued again.
+    async fn send(&self, job: &Job) -> Result<()>;
+}
+
+/// The function.
+pub(crate) struct Webhook<S, Q> {
+    endpoint: Endpoint,
+    secrets: CachedSecrets<S>,
+    queue: Q,
+}
+
+impl<S: SecretSource, Q: Queue> Webhook<S, Q> {
+    pub(crate) fn new(endpoint: Endpoint, secrets: CachedSecrets<S>, queue: Q) -> Self {
+        Self { endpoint, secrets, queue }
+    }
+
+    /// Answers a request that Lambda gave the id `request_id`.
+    pub(crate) async fn handle(
+        &self,
+        request: ApiGatewayProxyRequest,
+        request_id: &str,
+        now: Instant,
+    ) -> Result<ApiGatewayProxyResponse> {
+        let delivery = request::delivery(request, request_id)?;
+        let answer = match self.receive(&delivery, now).await {
+            Ok(Ok(event)) => self.act(&delivery, event).await,
+            Ok(Err(refusal)) => Ok(refuse(&delivery, &refusal)),
+            Err(error) => Err(error),
+        };
+        let answer = answer.unwrap_or_else(|error| {
+            error!(delivery = %delivery.id(), cause = format!("{error:#}"), "failed");
+            Answer::Unavailable
+        });
+        Ok(answer.into())
+    }
+
+    /// Reads the delivery with the secrets as they are remembered and, where those don't fit, as they are.
+    async fn receive(&self, delivery: &Delivery, now: Instant) -> Result<Result<Event, Refusal>> {
+        let received = self.endpoint.receive(delivery, &self.secrets.get(now, MAX_AGE).await?);
+        if !matches!(received, Err(Refusal::Unauthenticated(AuthenticationError::Signature(_)))) {
+            return Ok(received);
+        }
+        Ok(self.endpoint.receive(delivery, &self.secrets.get(now, ROTATION_AGE).await?))
+    }
+
+    async fn act(&self, delivery: &Delivery, event: Event) -> Result<Answer> {
+        let reason = match event {
+            Event::Push(push) => return self.queue(push.jobs()).await,
+            Event::Ignored { reason, .. } => reason,
+            Event::Ping { .. } => "ping".to_owned(),
+        };
+        info!(delivery = %delivery.id(), reason, "ignored");
+        Ok(Answer::Ignored(reason))
+    }
+
+    /// Queues all jobs or fails; those that were queued by then aren't queued again by another delivery of
+    /// the same.
+    async fn queue(&self, jobs: impl Iterator<Item = Job>) -> Result<Answer> {
+        let mut ids = Vec::new();
+        for job in jobs {
+            self.queue.send(&job).await?;
+            let (id, repository, reference) = (job.id(), &job.repository, &job.reference);
+            info!(delivery = %job.delivery, job = id, %repository, %reference, "queued");
+            ids.push(id);
+        }
+        Ok(Answer::Queued(ids))
+    }
+}
+
+fn refuse(delivery: &Delivery, refusal: &Refusal) -> Answer {
+    let status = refusal.status();
+    warn!(delivery = %delivery.id(), status, cause = refusal.cause(), source = ?delivery.source, "refused");
+    Answer::Refused { status, error: refusal.public_text() }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        cell::RefCell,
+        io,
+        sync::{Arc, Mutex},
+        time::Duration,
+    };
+
+    use anyhow::bail;
+    use base64::{Engine as _, engine::general_purpose::STANDARD};
+    use hmac::{Hmac, KeyInit as _, Mac as _};
+    use secrecy::SecretString;
+    use serde_json::{Value, json};
+    use sha2::Sha256;
+
+    use super::*;
+
+    /// Secrets Manager with one secret, which counts how often it is read; without one, it fails.
+    #[derive(Default)]
+    struct Secrets {
+        value: RefCell<Option<&'static str>>,
+        reads: RefCell<usize>,
+    }
+
+    impl SecretSource for Secrets {
+        async fn read(&self) -> Result<SecretString> {
+            *self.reads.borrow_mut() += 1;
+            match *self.value.borrow() {
+                Some(secret) => Ok(secret.into()),
+                None => bail!("secrets manager is down"),
+            }
+        }
+    }
+
+    /// A queue that takes so many jobs and then fails.
+    struct Jobs {
+        capacity: usize,
+        sent: RefCell<Vec<Job>>,
+    }
+
+    impl Queue for Jobs {
+        async fn send(&self, job: &Job) -> Result<()> {
+            if self.sent.borrow().len() == self.capacity {
+                bail!("the queue is down");
+            }
+            self.sent.borrow_mut().push(job.clone());
+            Ok(())
+        }
+    }
+
+    fn webhook() -> Webhook<Secrets, Jobs> {
+        let endpoint = Endpoint::new("".parse().unwrap(), "".parse().unwrap(), "github.com".parse().unwrap());
+        let secrets = Secrets { value: RefCell::new(Some("s3cret")), ..Secrets::default() };
+        let queue = Jobs { capacity: 10, sent: RefCell::default() };
+        Webhook::new(endpoint, CachedSecrets::new(secrets), queue)
+    }
+
+    fn push(reference: &str, after: &str) -> Value {
+        json!({
+            "ref": reference, "after": after,
+            "repository": {
+                "full_name": "octo-org/hello", "ssh_url": "git@github.com:octo-org/hello.git", "default_branch": "main",
+            },
+        })
+    }
+
+    /// A push as it comes through API Gateway.
+    fn event(kind: &str, payload: &Value, secret: &str) -> ApiGatewayProxyRequest {
+        let body = payload.to_string();
+        let mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap().chain_update(&body).finalize();
+        let event = json!({
+            "httpMethod": "POST", "path": "/gitpull",
+            "multiValueHeaders": {
+                "content-type": ["application/json"],
+                "X-GITHUB-EVENT": [kind],
+                "X-GitHub-Delivery": ["72d3162e"],
+                "x-hub-signature-256": [format!("sha256={}", hex::encode(mac.into_bytes()))],
+            },
+            "requestContext": { "httpMethod": "POST", "identity": { "sourceIp": "203.0.113.9" } },
+            "body": STANDARD.encode(body), "isBase64Encoded": true,
+        });
+        serde_json::from_value(event).unwrap()
+    }
+
+    async fn answer(webhook: &Webhook<Secrets, Jobs>, request: ApiGatewayProxyRequest, now: Instant) -> (i64, Value) {
+        let response = webhook.handle(request, "request-1", now).await.unwrap();
+        let body: &[u8] = response.body.as_deref().unwrap();
+        (response.status_code, serde_json::from_slice(body).unwrap())
+    }
+
+    fn main_branch(secret: &str) -> ApiGatewayProxyRequest {
+        event("push", &push("refs/heads/main", &"a".repeat(40)), secret)
+    }
+
+    #[tokio::test]
+    async fn a_push_is_queued_under_its_own_id() {
+        let webhook = webhook();
+        let (status, body) = answer(&webhook, main_branch("s3cret"), Instant::now()).await;
+        let sent = webhook.queue.sent.borrow();
+        assert_eq!(sent.len(), 1);
+        assert_eq!((status, body), (202, json!({ "job": sent[0].id() })));
+        assert_eq!(sent[0].delivery.as_str(), "72d3162e");
+        assert_eq!(sent[0].artifact_key("x"), "octo-org/hello/octo-org_hello.zip");
+    }
+
+    #[tokio::test]
+    async fn what_is_refused_or_ignored_is_not_queued() {
+        let commit = "a".repeat(40);
+        let branch = push("refs/heads/main", &commit);
+        let mut elsewhere = branch.clone();
+        elsewhere["repository"]["ssh_url"] = json!("git@evil.example:octo-org/hello.git");
+        let mut form = main_branch("s3cret");
+        form.multi_value_headers.insert("content-type", "text/plain".parse().unwrap());
+        let webhook = webhook();
+        for (request, expected) in [
+            (event("ping", &json!({}), "s3cret"), 200),
+            (event("create", &json!({}), "s3cret"), 200),
+            (event("push", &push("refs/heads/main", &"0".repeat(40)), "s3cret"), 200),
+            (event("push", &push("refs/heads/../../x", &commit), "s3cret"), 400),
+            (event("push", &json!({}), "s3cret"), 400),
+            (event("push", &branch, "guess"), 401),
+            (event("push", &branch, ""), 401),
+            (event("push", &elsewhere, "s3cret"), 403),
+            (form, 415),
+        ] {
+            let (status, body) = answer(&webhook, request, Instant::now()).await;
+            assert_eq!(status, expected, "{body}");
+            assert!(body[if expected == 200 { "ignored" } else { "error" }].is_string(), "{body}");
+        }
+        assert!(webhook.queue.sent.borrow().is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_large_body_is_refused() {
+        let mut request = main_branch("s3cret");
+        request.is_base64_encoded = false;
+        request.body = Some(" ".repeat(Delivery::MAX_BODY_BYTES + 1));
+        assert_eq!(answer(&webhook(), request, Instant::now()).await.0, 413);
+    }
+
+    #[tokio::test]
+    async fn the_sender_may_deliver_again_what_could_not_be_queued() {
+        let mut webhook = webhook();
+        webhook.queue.capacity = 0;
+        let (status, body) = answer(&webhook, main_branch("s3cret"), Instant::now()).await;
+        assert_eq!(status, 503);
+        assert!(!body.to_string().contains("queue is down"), "{body}");
+        webhook.queue.capacity = 1;
+        assert_eq!(answer(&webhook, main_branch("s3cret"), Instant::now()).await.0, 202);
+    }
+
+    #[tokio::test]
+    async fn without_the_secrets_nothing_is_believed() {
+        let webhook = webhook();
+        webhook.secrets.source().value.replace(None);
+        assert_eq!(answer(&webhook, main_branch("s3cret"), Instant::now()).await.0, 503);
+        webhook.secrets.source().value.replace(Some(""));
+        assert_eq!(answer(&webhook, main_branch(""), Instant::now()).await.0, 401);
+        assert!(webhook.queue.sent.borrow().is_empty());
+    }
+
+    #[tokio::test]
+    async fn secrets_are_read_again_after_five_minutes_or_when_one_may_have_been_rotated() {
+        let webhook = webhook();
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let reads = || *webhook.secrets.source().reads.borrow();
+        assert_eq!(answer(&webhook, main_branch("s3cret"), at(0)).await.0, 202);
+        assert_eq!(answer(&webhook, main_branch("s3cret"), at(300)).await.0, 202);
+        assert_eq!(reads(), 1);
+        assert_eq!(answer(&webhook, main_branch("s3cret"), at(301)).await.0, 202);
+        assert_eq!(reads(), 2);
+        webhook.secrets.source().value.replace(Some("n3w"));
+        assert_eq!(answer(&webhook, main_branch("n3w"), at(331)).await.0, 401);
+        assert_eq!(reads(), 2);
+        assert_eq!(answer(&webhook, main_branch("n3w"), at(332)).await.0, 202);
+        assert_eq!(reads(), 3);
+        for _ in 0..20 {
+            assert_eq!(answer(&webhook, main_branch("guess"), at(333)).await.0, 401);
+        }
+        assert_eq!(reads(), 3);
+        assert_eq!(answer(&webhook, main_branch("s3cret"), at(340)).await.0, 401);
+    }
+
+    #[derive(Clone, Default)]
+    struct Log(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Log {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn the_log_has_the_delivery_in_every_line_and_neither_secret_nor_payload() {
+        let log = Log::default();
+        let writer = log.clone();
+        let guard = tracing::subscriber::set_default(crate::log::subscriber(move || writer.clone()));
+        let mut payload = push("refs/heads/main", &"a".repeat(40));
+        payload["head_commit"] = json!({ "message": "launch-codes" });
+        let mut webhook = webhook();
+        for (kind, secret) in [("push", "s3cret"), ("ping", "s3cret"), ("push", "gu3ss")] {
+            answer(&webhook, event(kind, &payload, secret), Instant::now()).await;
+        }
+        let mut token = event("push", &payload, "s3cret");
+        token.multi_value_headers.insert("x-git-token", "t0ken".parse().unwrap());
+        answer(&webhook, token, Instant::now()).await;
+        webhook.queue.capacity = 0;
+        webhook.queue.sent.borrow_mut().clear();
+        answer(&webhook, event("push", &payload, "s3cret"), Instant::now()).await;
+        drop(guard);
+
+        let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+        let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let messages: Vec<_> = lines.iter().map(|line| line["message"].as_str().unwrap()).collect();
+        assert_eq!(messages, ["queued", "ignored", "refused", "refused", "failed"]);
+        assert!(lines.iter().all(|line| line["delivery"] == "72d3162e"), "{text}");
+        for secret in ["s3cret", "gu3ss", "t0ken", "launch-codes", "sha256="] {
+            assert!(!text.contains(secret), "{secret}: {text}");
+        }
+    }
+}
