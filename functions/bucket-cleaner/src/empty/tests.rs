@@ -1,0 +1,238 @@
+//! The emptying against an S3 of HTTP answers that pages, refuses and forgets like the real one.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region, retry::RetryConfig};
+use contract::custom::BucketCleanerProperties;
+use custom_resource::{CustomResource, Request};
+use wiremock::{Mock, MockServer, Request as HttpRequest, Respond, ResponseTemplate, matchers::any};
+
+use super::*;
+use crate::handler::BucketCleaner;
+
+#[derive(Debug, Default)]
+struct Bucket {
+    /// Key and version id, and whether it is a delete marker.
+    versions: BTreeMap<(String, String), bool>,
+    /// Key and upload id.
+    uploads: BTreeSet<(String, String)>,
+    /// How often each key still refuses to be deleted.
+    refusals: BTreeMap<String, usize>,
+    /// The sizes of the delete requests.
+    batches: Vec<usize>,
+}
+
+#[derive(Clone, Default)]
+struct S3(Arc<Mutex<BTreeMap<String, Bucket>>>);
+
+fn between<'a>(text: &'a str, start: &str, end: &str) -> Vec<&'a str> {
+    text.split(start).skip(1).map(|rest| rest.split_once(end).unwrap().0).collect()
+}
+
+impl Respond for S3 {
+    fn respond(&self, request: &HttpRequest) -> ResponseTemplate {
+        let path = request.url.path().trim_start_matches('/');
+        let (bucket, key) = path.split_once('/').unwrap_or((path, ""));
+        let query: BTreeMap<_, _> = request.url.query_pairs().into_owned().collect();
+        let mut buckets = self.0.lock().unwrap();
+        let Some(bucket) = buckets.get_mut(bucket) else {
+            return ResponseTemplate::new(404).set_body_string("<Error><Code>NoSuchBucket</Code></Error>");
+        };
+        let marker = |name: &str| query.get(name).cloned().unwrap_or_default();
+        match request.method.as_str() {
+            "GET" if query.contains_key("versions") => {
+                bucket.list_versions(&(marker("key-marker"), marker("version-id-marker")))
+            }
+            "GET" if query.contains_key("uploads") => {
+                bucket.list_uploads(&(marker("key-marker"), marker("upload-id-marker")))
+            }
+            "POST" if query.contains_key("delete") => bucket.delete(std::str::from_utf8(&request.body).unwrap()),
+            "DELETE" => {
+                let was_there = bucket.uploads.remove(&(key.to_owned(), marker("uploadId")));
+                ResponseTemplate::new(if was_there { 204 } else { 404 })
+            }
+            other => panic!("unexpected {other} {}", request.url),
+        }
+    }
+}
+
+impl Bucket {
+    fn list_versions(&self, after: &(String, String)) -> ResponseTemplate {
+        let mut body = String::from("<ListVersionsResult>");
+        let mut rest = self.versions.iter().filter(|(id, _)| *id > after);
+        let page: Vec<_> = rest.by_ref().take(1000).collect();
+        for ((key, version), is_marker) in &page {
+            let element = if **is_marker { "DeleteMarker" } else { "Version" };
+            write!(body, "<{element}><Key>{key}</Key><VersionId>{version}</VersionId></{element}>").unwrap();
+        }
+        if let (Some(((key, version), _)), true) = (page.last(), rest.next().is_some()) {
+            write!(body, "<IsTruncated>true</IsTruncated><NextKeyMarker>{key}</NextKeyMarker>").unwrap();
+            write!(body, "<NextVersionIdMarker>{version}</NextVersionIdMarker>").unwrap();
+        }
+        ResponseTemplate::new(200).set_body_string(body + "</ListVersionsResult>")
+    }
+
+    /// Pages of two.
+    fn list_uploads(&self, after: &(String, String)) -> ResponseTemplate {
+        let mut body = String::from("<ListMultipartUploadsResult>");
+        let mut rest = self.uploads.iter().filter(|id| *id > after);
+        let page: Vec<_> = rest.by_ref().take(2).collect();
+        for (key, upload) in &page {
+            write!(body, "<Upload><Key>{key}</Key><UploadId>{upload}</UploadId></Upload>").unwrap();
+        }
+        if let (Some((key, upload)), true) = (page.last(), rest.next().is_some()) {
+            write!(body, "<IsTruncated>true</IsTruncated><NextKeyMarker>{key}</NextKeyMarker>").unwrap();
+            write!(body, "<NextUploadIdMarker>{upload}</NextUploadIdMarker>").unwrap();
+        }
+        ResponseTemplate::new(200).set_body_string(body + "</ListMultipartUploadsResult>")
+    }
+
+    fn delete(&mut self, request: &str) -> ResponseTemplate {
+        assert!(request.contains("<Quiet>true</Quiet>"));
+        let keys = between(request, "<Key>", "</Key>");
+        let versions = between(request, "<VersionId>", "</VersionId>");
+        assert_eq!(keys.len(), versions.len(), "every deletion names a version");
+        assert!(keys.len() <= 1000);
+        self.batches.push(keys.len());
+        let mut body = String::from("<DeleteResult>");
+        for (key, version) in keys.into_iter().zip(versions) {
+            match self.refusals.get_mut(key) {
+                Some(left) if *left > 0 => {
+                    *left -= 1;
+                    write!(body, "<Error><Key>{key}</Key><Code>InternalError</Code>").unwrap();
+                    write!(body, "<Message>We encountered an internal error.</Message></Error>").unwrap();
+                }
+                _ => drop(self.versions.remove(&(key.to_owned(), version.to_owned()))),
+            }
+        }
+        ResponseTemplate::new(200).set_body_string(body + "</DeleteResult>")
+    }
+
+    /// `count` versions, every third of them a delete marker, ten to a key.
+    fn with(count: usize) -> Self {
+        let version =
+            |number: usize| ((format!("a/{:05}.zip", number / 10), format!("v{number:06}")), number.is_multiple_of(3));
+        Self { versions: (0..count).map(version).collect(), ..Self::default() }
+    }
+}
+
+impl S3 {
+    fn of(buckets: impl IntoIterator<Item = (&'static str, Bucket)>) -> Self {
+        Self(Arc::new(Mutex::new(buckets.into_iter().map(|(name, bucket)| (name.to_owned(), bucket)).collect())))
+    }
+
+    async fn serve(&self) -> (MockServer, Client) {
+        let server = MockServer::start().await;
+        Mock::given(any()).respond_with(self.clone()).mount(&server).await;
+        let client = client(&server);
+        (server, client)
+    }
+}
+
+fn client(server: &MockServer) -> Client {
+    let config = aws_sdk_s3::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .endpoint_url(server.uri())
+        .force_path_style(true)
+        .region(Region::new("eu-west-1"))
+        .credentials_provider(Credentials::new("test", "test", None, None, "test"))
+        .retry_config(RetryConfig::disabled())
+        .http_client(aws_smithy_http_client::Builder::new().build_http());
+    Client::from_conf(config.build())
+}
+
+fn later() -> Instant {
+    Instant::now() + Duration::from_mins(1)
+}
+
+fn output() -> BucketName {
+    "output".parse().unwrap()
+}
+
+/// Empties the bucket `output` of `s3`.
+async fn emptied(s3: &S3, deadline: Instant) -> Result<u64, EmptyError> {
+    let (_server, client) = s3.serve().await;
+    empty(&client, &output(), deadline).await
+}
+
+#[tokio::test]
+async fn every_version_marker_and_upload_goes() {
+    let uploads = (0..5).map(|number| ("a/0.zip".to_owned(), format!("u{number}"))).collect();
+    let s3 = S3::of([("output", Bucket { uploads, ..Bucket::with(10_500) })]);
+    assert_eq!(emptied(&s3, later()).await.unwrap(), 10_500);
+    let bucket = &s3.0.lock().unwrap()["output"];
+    assert!(bucket.versions.is_empty() && bucket.uploads.is_empty());
+    assert_eq!(bucket.batches.len(), 11);
+}
+
+#[tokio::test]
+async fn what_was_refused_in_passing_is_tried_again() {
+    let refusals = BTreeMap::from([("a/00000.zip".to_owned(), 10)]);
+    let s3 = S3::of([("output", Bucket { refusals, ..Bucket::with(1_200) })]);
+    assert_eq!(emptied(&s3, later()).await.unwrap(), 1_200);
+    assert!(s3.0.lock().unwrap()["output"].versions.is_empty());
+}
+
+#[tokio::test]
+async fn a_refusal_inside_an_answer_is_an_error_after_the_rest_is_gone() {
+    let refusals = BTreeMap::from([("a/00007.zip".to_owned(), usize::MAX)]);
+    let s3 = S3::of([("output", Bucket { refusals, ..Bucket::with(1_200) })]);
+    assert_eq!(
+        emptied(&s3, later()).await.unwrap_err().to_string(),
+        "could not delete 10 versions in output, such as a/00007.zip: InternalError We encountered an internal error."
+    );
+    assert_eq!(s3.0.lock().unwrap()["output"].versions.len(), 10);
+}
+
+#[tokio::test]
+async fn a_bucket_that_is_gone_is_empty() {
+    assert_eq!(emptied(&S3::default(), later()).await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn what_time_did_not_allow_is_done_the_next_time() {
+    let s3 = S3::of([("output", Bucket::with(50))]);
+    let error = emptied(&s3, Instant::now()).await.unwrap_err();
+    assert!(matches!(error, EmptyError::OutOfTime { deleted: 0, .. }), "{error}");
+    assert!(error.to_string().ends_with("delete the stack again: it goes on from there"));
+    assert_eq!(emptied(&s3, later()).await.unwrap(), 50);
+}
+
+#[tokio::test]
+async fn a_refused_listing_is_an_error() {
+    let server = MockServer::start().await;
+    let denied = "<Error><Code>AccessDenied</Code><Message>no</Message></Error>";
+    Mock::given(any()).respond_with(ResponseTemplate::new(403).set_body_string(denied)).mount(&server).await;
+    let error = empty(&client(&server), &output(), later()).await.unwrap_err();
+    assert!(matches!(error, EmptyError::ListVersions { .. }), "{error}");
+}
+
+fn request() -> Request<BucketCleanerProperties<contract::Runtime>> {
+    Request {
+        stack_id: "arn:stack".into(),
+        request_id: "r1".into(),
+        logical_resource_id: "BucketCleaner".into(),
+        physical_resource_id: Some("bucket-cleaner".into()),
+        properties: BucketCleanerProperties { buckets: vec![output(), "keys".parse().unwrap()] },
+        deadline: later(),
+    }
+}
+
+#[tokio::test]
+async fn only_its_deletion_empties_and_then_all_buckets() {
+    let s3 = S3::of([("output", Bucket::with(3)), ("keys", Bucket::with(2))]);
+    let (server, client) = s3.serve().await;
+    let resource = BucketCleaner { s3: client };
+    let created = resource.create(request()).await.unwrap();
+    assert_eq!(resource.update(request()).await.unwrap(), created);
+    assert!(server.received_requests().await.unwrap().is_empty());
+    assert!(resource.owns(&created.physical_resource_id) && !resource.owns("never-made/r1"));
+
+    resource.delete(request()).await.unwrap();
+    assert!(s3.0.lock().unwrap().values().all(|bucket| bucket.versions.is_empty()));
+}

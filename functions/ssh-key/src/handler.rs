@@ -1,0 +1,160 @@
+//! One key pair for each kind and KMS key, made once and then kept: whatever CloudFormation repeats or
+//! rolls back, the public key that somebody registered with a Git host stays the right one.
+//!
+//! The function can encrypt and not decrypt, put and not replace, and delete nothing. The public key
+//! stands in the object's metadata, where it is found again without the private one.
+
+use aws_sdk_kms::primitives::Blob;
+use aws_sdk_s3::{
+    error::{ProvideErrorMetadata, SdkError},
+    operation::head_object::HeadObjectError,
+};
+use contract::{
+    Runtime,
+    custom::{KeyType, SSH_KEY_PREFIX, SshKeyData, SshKeyProperties, encryption_context},
+};
+use custom_resource::{Answer, CustomResource, Request};
+use russh::keys::ssh_key;
+use secrecy::ExposeSecret;
+
+use crate::key_pair::KeyPair;
+
+/// Why there is no key.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SshKeyError {
+    #[error("could not make the key pair")]
+    Generate(#[source] ssh_key::Error),
+    #[error("making the key pair was interrupted")]
+    Interrupted(#[source] tokio::task::JoinError),
+    #[error("could not encrypt the private key with {kms_key}")]
+    Encrypt { kms_key: String, source: Box<aws_sdk_kms::Error> },
+    #[error("{kms_key} gave no ciphertext for the private key")]
+    NoCiphertext { kms_key: String },
+    #[error("could not store the encrypted key as s3://{bucket}/{key}")]
+    Store { bucket: String, key: String, source: Box<aws_sdk_s3::Error> },
+    #[error("could not look for the key s3://{bucket}/{key}")]
+    Look { bucket: String, key: String, source: Box<aws_sdk_s3::Error> },
+    #[error("s3://{bucket}/{key} is there, but can't be read or has no public key")]
+    Unreadable { bucket: String, key: String },
+}
+
+/// The metadata that holds the public key.
+const PUBLIC_KEY: &str = "public-key";
+
+/// Makes the stack's SSH key.
+#[derive(Debug, Clone)]
+pub(crate) struct SshKey {
+    pub(crate) s3: aws_sdk_s3::Client,
+    pub(crate) kms: aws_sdk_kms::Client,
+}
+
+type Properties = SshKeyProperties<Runtime>;
+
+impl CustomResource for SshKey {
+    type Properties = Properties;
+    type Data = SshKeyData<Runtime>;
+    type Error = SshKeyError;
+
+    fn owns(&self, physical_resource_id: &str) -> bool {
+        physical_resource_id.starts_with(SSH_KEY_PREFIX)
+    }
+
+    async fn create(&self, request: Request<Properties>) -> Result<Answer<Self::Data>, SshKeyError> {
+        let properties = request.properties;
+        let object_key = object_key(&properties);
+        let public_key = match self.public_key(&properties, &object_key).await? {
+            Some(public_key) => public_key,
+            None => self.make(&properties, &object_key).await?,
+        };
+        let data = SshKeyData { public_key, object_key: object_key.clone() };
+        Ok(Answer { physical_resource_id: object_key, data })
+    }
+
+    async fn update(&self, request: Request<Properties>) -> Result<Answer<Self::Data>, SshKeyError> {
+        self.create(request).await
+    }
+
+    /// Leaves the key: the bucket goes with the stack, and an update that is rolled back needs it.
+    async fn delete(&self, _request: Request<Properties>) -> Result<(), SshKeyError> {
+        Ok(())
+    }
+}
+
+/// Where the encrypted key lies: another kind or another KMS key is another object, and with it another
+/// resource.
+fn object_key(properties: &Properties) -> String {
+    let kind = match properties.key_type {
+        KeyType::Ed25519 => "ed25519",
+        KeyType::Rsa => "rsa",
+    };
+    let kms_key = properties.kms_key.as_str();
+    format!("{SSH_KEY_PREFIX}{kind}/{}", kms_key.rsplit('/').next().unwrap_or(kms_key))
+}
+
+impl SshKey {
+    /// The public key of the pair that is there already.
+    async fn public_key(&self, properties: &Properties, object_key: &str) -> Result<Option<String>, SshKeyError> {
+        let bucket = properties.key_bucket.as_str();
+        match self.s3.head_object().bucket(bucket).key(object_key).send().await {
+            Ok(head) => {
+                let public_key = head.metadata.unwrap_or_default().remove(PUBLIC_KEY);
+                public_key.map(Some).ok_or_else(|| unreadable(bucket, object_key))
+            }
+            Err(error) if may_be_absent(&error) => Ok(None),
+            Err(error) => Err(SshKeyError::Look {
+                bucket: bucket.to_owned(),
+                key: object_key.to_owned(),
+                source: Box::new(error.into()),
+            }),
+        }
+    }
+
+    /// Makes a pair, unless another invocation was faster: then that one counts.
+    async fn make(&self, properties: &Properties, object_key: &str) -> Result<String, SshKeyError> {
+        let (key_type, comment) = (properties.key_type, format!("git2s3-{}", properties.stack_name));
+        let pair = tokio::task::spawn_blocking(move || KeyPair::generate(key_type, &comment)).await;
+        let pair = pair.map_err(SshKeyError::Interrupted)?.map_err(SshKeyError::Generate)?;
+        let ciphertext = self.encrypt(&pair, properties).await?;
+        let bucket = properties.key_bucket.as_str();
+        let request = self.s3.put_object().bucket(bucket).key(object_key).if_none_match("*");
+        let request = request.metadata(PUBLIC_KEY, &pair.public).body(ciphertext.into_inner().into());
+        match request.send().await {
+            Ok(_) => Ok(pair.public),
+            Err(error) if error.code() == Some("PreconditionFailed") => {
+                let there = self.public_key(properties, object_key).await?;
+                there.ok_or_else(|| unreadable(bucket, object_key))
+            }
+            Err(error) => Err(SshKeyError::Store {
+                bucket: bucket.to_owned(),
+                key: object_key.to_owned(),
+                source: Box::new(error.into()),
+            }),
+        }
+    }
+
+    async fn encrypt(&self, pair: &KeyPair, properties: &Properties) -> Result<Blob, SshKeyError> {
+        let mut request = self.kms.encrypt().key_id(properties.kms_key.as_str());
+        for (key, value) in encryption_context(&properties.stack_name) {
+            request = request.encryption_context(key, value);
+        }
+        let answer = request.plaintext(Blob::new(pair.private.expose_secret())).send().await;
+        let answer = answer.map_err(|error| SshKeyError::Encrypt {
+            kms_key: properties.kms_key.to_string(),
+            source: Box::new(error.into()),
+        })?;
+        answer.ciphertext_blob.ok_or_else(|| SshKeyError::NoCiphertext { kms_key: properties.kms_key.to_string() })
+    }
+}
+
+fn unreadable(bucket: &str, key: &str) -> SshKeyError {
+    SshKeyError::Unreadable { bucket: bucket.to_owned(), key: key.to_owned() }
+}
+
+/// To who may not list a bucket, S3 says of an absent object that it is forbidden. A real prohibition
+/// shows when the key is put.
+fn may_be_absent(error: &SdkError<HeadObjectError>) -> bool {
+    error.raw_response().is_some_and(|response| matches!(response.status().as_u16(), 403 | 404))
+}
+
+#[cfg(test)]
+mod tests;
