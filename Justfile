@@ -18,6 +18,8 @@ demo *args: _tools
 
 # Run every test: documentation examples, units, properties, rules, end to end
 test *args: _tools
+    # The end-to-end tests deploy these; built here, so that no test waits for a compiler.
+    cargo build --workspace --bins
     cargo test --workspace --doc --quiet
     cargo nextest run --workspace {{ args }}
 
