@@ -43,7 +43,8 @@ fn an_empty_secret_lets_nobody_in() {
 #[test]
 fn without_secret_and_address_everything_is_refused() {
     for (allowed_ips, repositories) in [("", ""), ("", "**"), ("0.0.0.0/0,::/0", "")] {
-        for request in [Request::new(&ordinary_push()), Request::signed(&ordinary_push())] {
+        let ping = Request::new(&ordinary_push()).header("X-GitHub-Event", "ping");
+        for request in [Request::new(&ordinary_push()), Request::signed(&ordinary_push()), ping] {
             let request = Request { secrets: "", allowed_ips, repositories, ..request };
             assert_eq!(request.from("18.205.93.1").outcome(), Err(401), "{allowed_ips:?} {repositories:?}");
         }

@@ -7,7 +7,7 @@ use anyhow::Result;
 use aws_lambda_events::apigw::{ApiGatewayProxyRequest, ApiGatewayProxyResponse};
 use contract::Job;
 use forge::{AuthenticationError, Delivery, Endpoint, Event, Refusal};
-use tracing::{error, info, warn};
+use tracing::{error, field::display, info, warn};
 
 use crate::{
     answer::Answer,
@@ -88,7 +88,8 @@ impl<S: SecretSource, Q: Queue> Webhook<S, Q> {
 
 fn refuse(delivery: &Delivery, refusal: &Refusal) -> Answer {
     let status = refusal.status();
-    warn!(delivery = %delivery.id(), status, cause = refusal.cause(), source = ?delivery.source, "refused");
+    let source = delivery.source.map(display);
+    warn!(delivery = %delivery.id(), status, cause = refusal.cause(), source, "refused");
     Answer::Refused { status, error: refusal.public_text() }
 }
 
