@@ -1,0 +1,57 @@
+//! Why a job failed, and whether it is worth another try.
+
+use archive::ArchiveError;
+use contract::{Host, Retry};
+use fetch::{FetchError, PrivateKeyError};
+use store::StoreError;
+
+/// Why there is no zip.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum GitPullError {
+    #[error("{0} is not among the AllowedGitHosts any more")]
+    HostNotAllowed(Host),
+    #[error("could not read the encrypted SSH key s3://{bucket}/{object}")]
+    ReadKey { bucket: String, object: String, source: Box<aws_sdk_s3::Error> },
+    #[error("the transfer of s3://{bucket}/{object} broke off")]
+    KeyBrokeOff { bucket: String, object: String, source: Box<dyn std::error::Error + Send + Sync> },
+    #[error("could not decrypt the SSH key with {kms_key}")]
+    DecryptKey { kms_key: String, source: Box<aws_sdk_kms::Error> },
+    #[error("what {kms_key} decrypted is no SSH key")]
+    NoKey { kms_key: String },
+    #[error("the SSH key can't be used")]
+    Key(#[source] PrivateKeyError),
+    #[error("could not fetch")]
+    Fetch(#[source] FetchError),
+    #[error("could not zip {commit}")]
+    Archive { commit: String, source: ArchiveError },
+    #[error("could not store the zip")]
+    Store(#[source] StoreError),
+    #[error("the commit {0} has an id that is none")]
+    Commit(String, #[source] contract::git::CommitIdError),
+    #[error("the time of the function ran out")]
+    Deadline,
+    #[error("zipping was interrupted")]
+    Interrupted(#[source] tokio::task::JoinError),
+}
+
+impl GitPullError {
+    /// Whether doing the same again can help.
+    pub(crate) fn retry(&self) -> Retry {
+        match self {
+            Self::Fetch(error) => error.retry(),
+            Self::Store(error) => error.retry(),
+            // A tree with such a name stays one.
+            Self::Archive { source: ArchiveError::Path { .. }, .. } | Self::Commit(..) => Retry::Never,
+            _ => Retry::Again,
+        }
+    }
+
+    /// What a person can do about it, where that is known.
+    pub(crate) fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Fetch(error) => error.hint(),
+            Self::HostNotAllowed(_) => Some("add it to the parameter AllowedGitHosts, or remove the webhook"),
+            _ => None,
+        }
+    }
+}

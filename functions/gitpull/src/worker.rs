@@ -1,0 +1,136 @@
+//! One job, from the fetch to the stored zip.
+
+use std::{
+    path::PathBuf,
+    time::{Duration, Instant},
+};
+
+use archive::{ArchiveError, Summary};
+use aws_names::BucketName;
+use contract::{AllowedHosts, Job};
+use fetch::{FetchRequest, Fetched, KnownHosts, Limits};
+use store::{ArtifactMetadata, Object, PartWriter, Upload};
+use tokio::time::timeout_at;
+
+use crate::{error::GitPullError, private_key::StoredKey};
+
+/// Everything that a job doesn't say.
+#[derive(Debug)]
+pub(crate) struct Worker {
+    pub(crate) allowed_hosts: AllowedHosts,
+    pub(crate) known_hosts: KnownHosts,
+    pub(crate) key: StoredKey,
+    pub(crate) s3: aws_sdk_s3::Client,
+    pub(crate) output_bucket: BucketName,
+    /// Where the clones stay between jobs.
+    pub(crate) clones: PathBuf,
+}
+
+impl Worker {
+    /// Does a job, or fails before the deadline.
+    pub(crate) async fn deliver(&self, job: &Job, deadline: Instant) -> Result<(), GitPullError> {
+        let work = self.fetch_and_store(job, deadline);
+        timeout_at(deadline.into(), work).await.unwrap_or(Err(GitPullError::Deadline))
+    }
+
+    async fn fetch_and_store(&self, job: &Job, deadline: Instant) -> Result<(), GitPullError> {
+        let started = Instant::now();
+        let fetched = self.fetch(job, deadline).await?;
+        let fetch_time = started.elapsed();
+        let commit = fetched.commit.to_string();
+        let object = Object {
+            bucket: self.output_bucket.clone(),
+            key: job.artifact_key(fetched.default_branch.as_deref().unwrap_or_default()),
+        };
+        let metadata = ArtifactMetadata {
+            commit: commit.parse().map_err(|source| GitPullError::Commit(commit.clone(), source))?,
+            tree: fetched.tree.to_string(),
+            reference: job.reference.clone(),
+            delivery_id: job.delivery.clone(),
+            summary: fetched.summary.clone(),
+        };
+        let (received, superseded) = (fetched.received, fetched.superseded.as_ref().map(ToString::to_string));
+        let there = store::head(&self.s3, &object).await.map_err(GitPullError::Store)?;
+        let written = if there.is_some_and(|there| there.tree == metadata.tree) {
+            None
+        } else {
+            Some(self.store(fetched, object.clone(), &metadata).await?)
+        };
+        let summary = written.unwrap_or_default();
+        tracing::info!(
+            job = job.id(),
+            delivery = %job.delivery,
+            repository = %job.repository,
+            reference = %job.reference,
+            commit,
+            superseded,
+            artifact = %object,
+            bytes_received = received,
+            entries = summary.entries,
+            copied = summary.copied,
+            compressed = summary.compressed,
+            zip_bytes = summary.bytes,
+            fetch_ms = milliseconds(fetch_time),
+            total_ms = milliseconds(started.elapsed()),
+            "{}",
+            if written.is_some() { "stored" } else { "unchanged: the bucket has a zip of this tree" }
+        );
+        Ok(())
+    }
+
+    async fn fetch(&self, job: &Job, deadline: Instant) -> Result<Fetched, GitPullError> {
+        let host = self.allowed_hosts.find(job.repository.host.as_str());
+        let host = host.ok_or_else(|| GitPullError::HostNotAllowed(job.repository.host.clone()))?;
+        let request = FetchRequest {
+            host: host.clone(),
+            repository: job.repository.clone(),
+            reference: job.reference.clone(),
+            commit: job.commit.clone(),
+            key: self.key.get().await?.clone(),
+            known_hosts: self.known_hosts.clone(),
+            limits: Limits::until(deadline),
+        };
+        // One clone for a repository, whatever the reference. No repository's path ends in `.git`.
+        let clone = self.clones.join(format!("{}.git", job.repository));
+        fetch::fetch(&request, &clone).await.map_err(GitPullError::Fetch)
+    }
+
+    async fn store(
+        &self,
+        fetched: Fetched,
+        object: Object,
+        metadata: &ArtifactMetadata,
+    ) -> Result<Summary, GitPullError> {
+        let (writer, upload) = Upload::start(&self.s3, object, metadata);
+        let zipping = tokio::task::spawn_blocking(move || zip(fetched, writer));
+        let stored = upload.finish().await;
+        match zipping.await.map_err(GitPullError::Interrupted)? {
+            Ok(summary) => stored.map(|_| summary).map_err(GitPullError::Store),
+            // That the zip can't be written on is the upload's failure, and it knows why.
+            Err(ArchiveError::Write(_)) if stored.is_err() => {
+                stored.map(|_| Summary::default()).map_err(GitPullError::Store)
+            }
+            Err(source) => Err(GitPullError::Archive { commit: metadata.commit.to_string(), source }),
+        }
+    }
+}
+
+/// Zips a fetched commit. A clone in which an object is missing or damaged is thrown away, so that the next try fetches it
+/// anew.
+fn zip(fetched: Fetched, mut writer: PartWriter) -> Result<Summary, ArchiveError> {
+    match archive::write_zip(&fetched.clone, fetched.commit, &mut writer) {
+        Ok(summary) => writer.finish().map(|()| summary).map_err(ArchiveError::Write),
+        Err(error) => {
+            let damaged =
+                matches!(error, ArchiveError::Object { .. } | ArchiveError::Pack { .. } | ArchiveError::Damaged { .. });
+            if damaged && let Err(kept) = fetched.discard() {
+                tracing::warn!(error = %kept, "could not throw the damaged clone away");
+            }
+            Err(error)
+        }
+    }
+}
+
+fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
