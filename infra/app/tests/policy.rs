@@ -328,11 +328,75 @@ const PLANTS: &[Plant] = &[
         rule: "lambda/permission_source",
         id: "WebhookPermission",
     },
+    Plant {
+        what: "a queue without encryption",
+        spoil: |template| remove(properties(template, "GitPullQueue"), "SqsManagedSseEnabled"),
+        rule: "sqs/queue_encryption",
+        id: "GitPullQueue",
+    },
+    Plant {
+        what: "a key that is given away",
+        spoil: |template| {
+            let statement = &mut properties(template, "KeyEncryptionKey")["KeyPolicy"]["Statement"][0];
+            statement["Principal"] = json!({"AWS": "111122223333"});
+        },
+        rule: "kms/key_policy_account_root",
+        id: "KeyEncryptionKey",
+    },
+    Plant {
+        what: "a function with a log group of its own making",
+        spoil: |template| remove(properties(template, "WebhookFunction"), "LoggingConfig"),
+        rule: "lambda/function_log_group",
+        id: "WebhookFunction",
+    },
+    Plant {
+        what: "a managed policy",
+        spoil: |template| {
+            properties(template, "GitPullRole")
+                .insert("ManagedPolicyArns".into(), json!(["arn:aws:iam::aws:policy/AdministratorAccess"]));
+        },
+        rule: "iam/no_managed_policy",
+        id: "GitPullRole",
+    },
+    Plant {
+        what: "a domain that speaks TLS 1.0, there only on a condition",
+        spoil: |template| {
+            properties(template, "DomainName").insert("SecurityPolicy".into(), json!("TLS_1_0"));
+        },
+        rule: "apigateway/domain_tls",
+        id: "DomainName",
+    },
+    Plant {
+        what: "a default for a secret",
+        spoil: |template| template["Parameters"]["ApiSecret"]["Default"] = json!("hunter2"),
+        rule: "cloudformation/secret_parameter_default",
+        id: "ApiSecret",
+    },
+    Plant {
+        what: "a secret in clear",
+        spoil: |template| {
+            properties(template, "ApiSecretValue").insert("SecretString".into(), json!("hunter2"));
+        },
+        rule: "secretsmanager/secret_not_in_template",
+        id: "ApiSecretValue",
+    },
+    Plant {
+        what: "a way in to the workers, there only on a condition",
+        spoil: |template| {
+            properties(template, "WorkerSecurityGroup")
+                .insert("SecurityGroupIngress".into(), json!([{"IpProtocol": "-1", "CidrIp": "0.0.0.0/0"}]));
+        },
+        rule: "ec2/security_group_no_ingress",
+        id: "WorkerSecurityGroup",
+    },
 ];
 
 #[test]
 fn whatever_is_planted_in_the_stack_is_found() {
     let rules = Rules::embedded().unwrap();
+    let planted: BTreeSet<&str> = PLANTS.iter().map(|plant| plant.rule).collect();
+    let known: Vec<String> = rules.iter().map(|rule| format!("{}/{}", rule.service, rule.name)).collect();
+    assert_eq!(planted, known.iter().map(String::as_str).collect(), "each rule has to notice something");
     for Plant { what, spoil, rule, id } in PLANTS {
         let mut template = synthesized();
         spoil(&mut template);

@@ -26,6 +26,9 @@ pub enum TemplateError {
     /// A YAML value that JSON has no place for.
     #[error("{0} is nothing that a template can hold")]
     Value(String),
+    /// A macro would change it after the check.
+    #[error("it has a Transform, so what is deployed isn't what was judged")]
+    Transform,
     /// No `Resources`, or none in it: there is nothing to judge.
     #[error("it has no resources")]
     NoResources,
@@ -45,8 +48,11 @@ pub(super) fn parse(text: &str) -> Result<Value, TemplateError> {
     long_form(serde_yaml_ng::from_str(text).map_err(TemplateError::Parse)?)
 }
 
-/// How many resources the template has; an error when there is none.
+/// How many resources the template has; an error when there is none, or when a macro could make more.
 pub(super) fn resource_count(template: &Value) -> Result<usize, TemplateError> {
+    if template.get("Transform").is_some() {
+        return Err(TemplateError::Transform);
+    }
     match template.get("Resources").and_then(Value::as_object) {
         Some(resources) if !resources.is_empty() => Ok(resources.len()),
         _ => Err(TemplateError::NoResources),
@@ -124,6 +130,8 @@ mod tests {
             let parsed = parse(text).unwrap();
             assert!(matches!(resource_count(&parsed), Err(TemplateError::NoResources)), "{text:?}");
         }
+        let macros = parse("Transform: AWS::LanguageExtensions\nResources: {A: {Type: T}}").unwrap();
+        assert!(matches!(resource_count(&macros), Err(TemplateError::Transform)));
         assert!(matches!(parse("a: [b"), Err(TemplateError::Parse(_))));
     }
 }
