@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use git2s3_infra::account::{self, Account};
+use git2s3_infra::check::{self, Rules};
 use git2s3_infra::deploy::{self, Deployed, Deployment, Parameters, Plan, Planned, Template};
 use git2s3_infra::render::progress::{Progress, Terminal};
 use git2s3_infra::render::table::{Align, Table};
@@ -36,6 +37,11 @@ pub(crate) struct Arguments {
 pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
     let question = arguments.target.question()?;
     let deployment = deployment(arguments)?;
+    let report = check::check(&check::parse_template(deployment.template.text())?, &Rules::embedded()?)?;
+    if !report.passes() {
+        anstream::eprint!("{report}");
+        return Ok(Outcome::Findings);
+    }
     let config = account::configuration(arguments.target.region.clone(), arguments.target.profile.as_deref()).await;
     let account = Account::open(&config).await?;
     let mut progress = Terminal::new();
