@@ -69,7 +69,8 @@ async fn show(steps: &mut Steps, dir: &Path, program: &Path) -> Result<Outcome> 
     fill(clone.dir())?;
     let commit = clone.commit("Build a rocket").await?;
     let pushed = Instant::now();
-    clone.push(&["main"]).await?;
+    let said = clone.push(&["main"]).await?;
+    ensure!(said.contains(": 202 "), "the webhook wasn't accepted: {}", said.trim());
     steps.done(&format!("{REPOSITORY} main at {}", short(&commit)));
 
     steps.begin("wait for the zip");

@@ -1,4 +1,4 @@
-"""Starts MiniStack, and adds to its IAM the two facts of a request that it lacks (1.5.33).
+"""Starts MiniStack, and puts right three things of it (1.5.33) that differ from AWS.
 
 Without them policies that are right on AWS deny everything here, and would have to be left out.
 """
@@ -7,6 +7,7 @@ import json
 
 from ministack import app
 from ministack.core import iam_actions
+from ministack.services.cloudformation import provisioners
 
 # Nothing leaves this machine, so TLS would protect nothing: loopback counts as aws:SecureTransport.
 pin_request_origin = app.pin_request_origin
@@ -29,4 +30,23 @@ def request_context(service, action, body, parameters):
 
 
 iam_actions.request_tag_context = request_context
+
+# Ref of a secret is its ARN.
+secret = provisioners._RESOURCE_HANDLERS["AWS::SecretsManager::Secret"]
+create, update, delete = secret["create"], secret["update"], secret["delete"]
+
+
+def name_of(arn):
+    return provisioners._sm._resolve(arn)[0] or arn
+
+
+def identified_by_arn(outcome):
+    attributes = outcome[1]
+    return attributes["Arn"], attributes
+
+
+secret["create"] = lambda *arguments: identified_by_arn(create(*arguments))
+secret["update"] = lambda arn, *arguments, **options: identified_by_arn(update(name_of(arn), *arguments, **options))
+secret["delete"] = lambda arn, properties: delete(name_of(arn), properties)
+
 app.main()
