@@ -69,7 +69,7 @@ fn of_insiders(stack: &Stack, honest: &Push) -> Vec<Attack<'static>> {
             403,
             with(&|push| "ssh://git@evil.example/acme/rocket.git".clone_into(&mut push.ssh_url)),
         ),
-        ("another repository's URL", 403, with(&|push| push.ssh_url = push.ssh_url.replace("rocket", "mallory"))),
+        ("another repository's URL", 400, with(&|push| push.ssh_url = push.ssh_url.replace("rocket", "mallory"))),
         ("a path that leaves the host's folder", 400, with(&|push| "acme/../rocket".clone_into(&mut push.repository))),
         ("a commit that is an option", 400, with(&|push| "--all".clone_into(&mut push.after))),
         ("something that isn't JSON", 400, b"ref=refs/heads/main".to_vec()),

@@ -32,8 +32,7 @@ async fn pushes_become_zips() {
     write("empty", b"");
     write("notes/internal.txt", b"not for the archive\n");
     write("dos.txt", b"one\ntwo\n");
-    write("version.txt", b"$Format:%H$\n");
-    write(".gitattributes", b"notes export-ignore\ndos.txt eol=crlf\nversion.txt export-subst\n");
+    write(".gitattributes", b"notes export-ignore\ndos.txt eol=crlf\n");
     write("thrust.bin", &(0..200_000).map(|_| rand::random::<u8>()).collect::<Vec<_>>());
     write("launch.sh", b"#!/bin/sh\n");
     std::fs::set_permissions(clone.dir().join("launch.sh"), std::fs::Permissions::from_mode(0o755)).unwrap();
