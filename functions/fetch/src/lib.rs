@@ -1,1 +1,43 @@
-//! x
+//! One reference of a Git repository, fetched over SSH into a directory that is kept: the first time the
+//! commit and its tree (a clone of depth 1), later only what has changed since.
+//!
+//! The work is done by [russh](https://docs.rs/russh) and [gix](https://docs.rs/gix); neither a `git` nor
+//! an `ssh` program runs, and no configuration of the machine is read. Hosts prove who they are by
+//! [`KnownHosts`], we by a [`PrivateKey`].
+//!
+//! ```no_run
+//! use std::time::{Duration, Instant};
+//! # async fn example(key: &secrecy::SecretString) -> Result<(), Box<dyn std::error::Error>> {
+//! let request = fetch::FetchRequest {
+//!     host: "github.com".parse()?,
+//!     repository: contract::Repository::new("github.com".parse()?, "octo-org/hello".parse()?),
+//!     reference: "refs/heads/main".parse()?,
+//!     commit: None,
+//!     key: fetch::PrivateKey::from_openssh(key)?,
+//!     known_hosts: fetch::KnownHosts::built_in_and("")?,
+//!     limits: fetch::Limits::until(Instant::now() + Duration::from_secs(300)),
+//! };
+//! let fetched = fetch::fetch(&request, "/tmp/clones/hello".as_ref()).await?;
+//! println!("{} after {} bytes", fetched.commit, fetched.received);
+//! # Ok(())
+//! # }
+//! ```
+
+#![warn(clippy::indexing_slicing)]
+
+mod advertisement;
+mod clone_dir;
+mod conversation;
+mod error;
+mod known_hosts;
+mod limits;
+mod private_key;
+mod repository;
+mod ssh;
+mod transport;
+
+pub use error::FetchError;
+pub use known_hosts::{KnownHosts, KnownHostsError};
+pub use limits::Limits;
+pub use private_key::{PrivateKey, PrivateKeyError};
+pub use repository::{FetchRequest, Fetched, fetch};

@@ -31,7 +31,11 @@ pub(super) fn add(stack: &mut Stack, functions: &Functions<'_>, storage: &Storag
         |role| {
             for bucket in buckets {
                 bucket.grant_on_bucket(role, &[Action::S3ListBucketVersions, Action::S3ListBucketMultipartUploads]);
-                bucket.grant(role, &[Action::S3DeleteObjectVersion, Action::S3AbortMultipartUpload], "*");
+                bucket.grant(
+                    role,
+                    &[Action::S3DeleteObject, Action::S3DeleteObjectVersion, Action::S3AbortMultipartUpload],
+                    "*",
+                );
             }
         },
         |function| function,

@@ -77,7 +77,9 @@ mod tests {
 
     /// The logical ids that exist for these parameters.
     fn resources(parameters: &[(&str, &str)]) -> Vec<String> {
-        let chosen: BTreeMap<_, _> = parameters.iter().map(|&(name, value)| (name.into(), value.into())).collect();
+        let required = ("QSS3BucketName", "assets");
+        let chosen = parameters.iter().chain([&required]);
+        let chosen: BTreeMap<_, _> = chosen.map(|&(name, value)| (name.into(), value.into())).collect();
         let template = cfn::evaluate(&template(None).unwrap().as_value(), &chosen).unwrap();
         template["Resources"].as_object().unwrap().keys().cloned().collect()
     }

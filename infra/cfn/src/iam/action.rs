@@ -54,6 +54,9 @@ pub enum Action {
     /// Abort a multipart upload.
     #[serde(rename = "s3:AbortMultipartUpload")]
     S3AbortMultipartUpload,
+    /// Delete an object. `DeleteObjects` wants it even where every key names a version.
+    #[serde(rename = "s3:DeleteObject")]
+    S3DeleteObject,
     /// Delete a version of an object, or a delete marker.
     #[serde(rename = "s3:DeleteObjectVersion")]
     S3DeleteObjectVersion,

@@ -1,0 +1,88 @@
+//! What the host says about its references: which object the wanted one names, and which branch is the
+//! default one. By version 2 of Git's protocol only these two are asked for, however many there are.
+
+use contract::{RefName, Repository};
+use gix::{
+    ObjectId,
+    bstr::ByteSlice,
+    progress::Discard,
+    protocol::{
+        Handshake, LsRefsCommand,
+        handshake::Ref,
+        ls_refs::RefPrefixes,
+        transport::{Service, client::capabilities::Capability},
+    },
+};
+
+use crate::{FetchError, transport::Transport};
+
+/// The name that we go by, as `git fetch` has its own.
+pub(crate) fn agent() -> (&'static str, Option<String>) {
+    ("agent", Some(concat!("git2s3/", env!("CARGO_PKG_VERSION")).to_owned()))
+}
+
+/// What the host said.
+#[derive(Debug)]
+pub(crate) struct Advertisement {
+    /// What the wanted reference names: a commit, or an annotated tag.
+    pub(crate) target: ObjectId,
+    /// The branch that `HEAD` stands for, by its short name.
+    pub(crate) default_branch: Option<String>,
+    /// How the conversation began, which is needed to go on with it.
+    pub(crate) handshake: Handshake,
+}
+
+/// Begins the conversation and asks for `wanted`.
+pub(crate) fn ask(
+    transport: &mut Transport,
+    repository: &Repository,
+    wanted: &RefName,
+) -> Result<Advertisement, FetchError> {
+    let failed = |source| FetchError::Conversation { repository: repository.clone(), source };
+    // SSH has authenticated us already; if Git asks for more, there is none.
+    let no_credentials = |_| Ok(None);
+    let mut handshake =
+        gix::protocol::handshake(&mut *transport, Service::UploadPack, no_credentials, Vec::new(), &mut Discard)
+            .map_err(failed)?;
+    check_format(&handshake, repository)?;
+    let references = if let Some(all) = handshake.refs.take() {
+        all
+    } else {
+        let mut prefixes = RefPrefixes::new();
+        prefixes.extend(["HEAD", wanted.as_str()].map(Into::into));
+        LsRefsCommand::new(Some(prefixes), &handshake.capabilities, agent())
+            .invoke_blocking(&mut *transport, &mut Discard, false)
+            .map_err(failed)?
+    };
+    let head = references.iter().find(|reference| reference.unpack().0 == "HEAD");
+    let target = match (target(&references, wanted), head) {
+        (Some(target), _) => target,
+        (None, None | Some(Ref::Unborn { .. })) => return Err(FetchError::Empty { repository: repository.clone() }),
+        (None, Some(_)) => {
+            return Err(FetchError::NoSuchReference { repository: repository.clone(), reference: wanted.clone() });
+        }
+    };
+    Ok(Advertisement { target, default_branch: head.and_then(branch), handshake })
+}
+
+fn check_format(handshake: &Handshake, repository: &Repository) -> Result<(), FetchError> {
+    let format = handshake.capabilities.capability("object-format");
+    match format.as_ref().and_then(Capability::value) {
+        Some(format) if format != "sha1" => {
+            Err(FetchError::ObjectFormat { repository: repository.clone(), format: format.to_string() })
+        }
+        _ => Ok(()),
+    }
+}
+
+fn target(references: &[Ref], wanted: &RefName) -> Option<ObjectId> {
+    references.iter().find_map(|reference| match reference.unpack() {
+        (name, Some(target), _) if name == wanted.as_str() => Some(target.to_owned()),
+        _ => None,
+    })
+}
+
+fn branch(head: &Ref) -> Option<String> {
+    let (Ref::Symbolic { target, .. } | Ref::Unborn { target, .. }) = head else { return None };
+    Some(target.to_str().ok()?.strip_prefix("refs/heads/")?.to_owned())
+}

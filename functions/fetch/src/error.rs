@@ -1,0 +1,228 @@
+//! Why a reference could not be fetched, whether it is worth another try, and what a person can do.
+
+use std::{io, path::PathBuf, time::Duration};
+
+use contract::{RefName, Repository, Retry};
+
+/// Why a reference could not be fetched.
+#[derive(Debug, thiserror::Error)]
+pub enum FetchError {
+    /// No TCP connection.
+    #[error("could not connect to {host}")]
+    Connect {
+        /// Host and port.
+        host: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The connection was there, but no SSH session came of it.
+    #[error("could not open an SSH session with {host}")]
+    Session {
+        /// The host, as `known_hosts` names it.
+        host: String,
+        /// What went wrong.
+        source: russh::Error,
+    },
+    /// Connection, host key and authentication together took too long.
+    #[error("{host} let {after:?} pass without opening an SSH session")]
+    Slow {
+        /// The host, as `known_hosts` names it.
+        host: String,
+        /// How long it was given.
+        after: Duration,
+    },
+    /// No line of the known hosts names the host.
+    #[error("the host key of {host} is unknown: it offered {kind} {fingerprint}")]
+    HostKeyUnknown {
+        /// The host, as `known_hosts` names it.
+        host: String,
+        /// The key's type.
+        kind: String,
+        /// The key's fingerprint, `SHA256:...`.
+        fingerprint: String,
+    },
+    /// The known hosts have other keys of the host: perhaps somebody pretends to be it.
+    #[error("the host key of {host} is wrong: it offered {kind} {fingerprint}, which is none of its known keys")]
+    HostKeyWrong {
+        /// The host, as `known_hosts` names it.
+        host: String,
+        /// The key's type.
+        kind: String,
+        /// The key's fingerprint, `SHA256:...`.
+        fingerprint: String,
+    },
+    /// The known hosts say that this key must not be trusted any more.
+    #[error("the host key of {host} is revoked: it offered {kind} {fingerprint}")]
+    HostKeyRevoked {
+        /// The host, as `known_hosts` names it.
+        host: String,
+        /// The key's type.
+        kind: String,
+        /// The key's fingerprint, `SHA256:...`.
+        fingerprint: String,
+    },
+    /// The host doesn't take our key.
+    #[error("{host} refused the SSH key {fingerprint} of user {user}")]
+    KeyRefused {
+        /// The host, as `known_hosts` names it.
+        host: String,
+        /// The user that was logged in as.
+        user: String,
+        /// Our key's fingerprint, `SHA256:...`.
+        fingerprint: String,
+    },
+    /// The host took our key, but doesn't serve the repository to it.
+    #[error("the host does not serve {repository} to this key: {said:?}")]
+    Refused {
+        /// The repository.
+        repository: Repository,
+        /// What it said, shortened.
+        said: String,
+    },
+    /// The session ended amid the transfer.
+    #[error("the connection was lost while {repository} was fetched")]
+    Lost {
+        /// The repository.
+        repository: Repository,
+    },
+    /// The server fell silent amid the transfer.
+    #[error("the host fell silent for {after:?} while {repository} was fetched")]
+    Silent {
+        /// The repository.
+        repository: Repository,
+        /// How long it was waited for.
+        after: Duration,
+    },
+    /// There was not enough time.
+    #[error("the time was over before {repository} was fetched")]
+    Deadline {
+        /// The repository.
+        repository: Repository,
+    },
+    /// The host didn't speak Git's protocol as expected.
+    #[error("the conversation with the host about {repository} failed")]
+    Conversation {
+        /// The repository.
+        repository: Repository,
+        /// What went wrong.
+        source: gix::Error,
+    },
+    /// The reference was deleted meanwhile.
+    #[error("{repository} has no {reference}")]
+    NoSuchReference {
+        /// The repository.
+        repository: Repository,
+        /// The reference.
+        reference: RefName,
+    },
+    /// There is no commit yet.
+    #[error("{repository} is empty")]
+    Empty {
+        /// The repository.
+        repository: Repository,
+    },
+    /// A tag names a tree or a blob.
+    #[error("{reference} of {repository} names a {kind}, expected a commit")]
+    NotACommit {
+        /// The repository.
+        repository: Repository,
+        /// The reference.
+        reference: RefName,
+        /// What it names.
+        kind: String,
+    },
+    /// Its objects are named by SHA-256.
+    #[error("{repository} has the object format {format}, only sha1 is supported")]
+    ObjectFormat {
+        /// The repository.
+        repository: Repository,
+        /// What the host said.
+        format: String,
+    },
+    /// The pack could not be received or written.
+    #[error("could not receive the pack of {repository}")]
+    Receive {
+        /// The repository.
+        repository: Repository,
+        /// What went wrong.
+        source: gix::Error,
+    },
+    /// The clone lacks an object of the commit or can't read it, even when fetched anew.
+    #[error("the clone of {repository} is not whole")]
+    NotWhole {
+        /// The repository.
+        repository: Repository,
+        /// What is missing.
+        source: gix::Error,
+    },
+    /// The directory of the clone can't be opened as a repository, even when made anew.
+    #[error("could not open the clone in {path}")]
+    OpenClone {
+        /// The directory.
+        path: PathBuf,
+        /// What went wrong.
+        source: gix::Error,
+    },
+    /// The directory of the clone can't be made or removed.
+    #[error("could not prepare the clone in {path}")]
+    PrepareClone {
+        /// The directory.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Another fetch uses the same directory.
+    #[error("the clone in {path} is in use")]
+    Busy {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// The thread that worked on it panicked.
+    #[error("the fetch of {repository} stopped")]
+    Stopped {
+        /// The repository.
+        repository: Repository,
+        /// How it stopped.
+        source: tokio::task::JoinError,
+    },
+}
+
+impl FetchError {
+    /// Whether the same fetch may succeed later.
+    pub fn retry(&self) -> Retry {
+        match self {
+            Self::NoSuchReference { .. } | Self::Empty { .. } | Self::NotACommit { .. } | Self::ObjectFormat { .. } => {
+                Retry::Never
+            }
+            _ => Retry::Again,
+        }
+    }
+
+    /// What a person can do about it.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Connect { .. } | Self::Slow { .. } => {
+                Some("check host and port in AllowedGitHosts; a host in a private network needs VPCId and SubnetIds")
+            }
+            Self::HostKeyUnknown { .. } => Some(
+                "ask the host's operator for the fingerprint; if it is this one, add the host's line (ssh-keyscan) to the KnownHosts parameter",
+            ),
+            Self::HostKeyWrong { .. } => Some(
+                "do not go on before the host's operator has confirmed this fingerprint; then add the new line to the KnownHosts parameter",
+            ),
+            Self::HostKeyRevoked { .. } => Some("somebody may pretend to be the host: ask its operator"),
+            Self::KeyRefused { .. } => Some(
+                "add the stack's PublicSSHKey output to the repository as a deploy key, or to an account that may read it",
+            ),
+            Self::Refused { .. } => {
+                Some("check that the repository exists and that the stack's PublicSSHKey may read it")
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether the clone may be to blame, so that a new one may help.
+    pub(crate) fn spoils_clone(&self) -> bool {
+        matches!(self, Self::Receive { .. } | Self::NotWhole { .. } | Self::OpenClone { .. })
+    }
+}

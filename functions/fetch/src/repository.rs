@@ -1,0 +1,259 @@
+//! The fetch as a whole: session, conversation, clone; and the second try with a new clone when the kept
+//! one turns out to be broken.
+
+use std::{
+    collections::HashSet,
+    error::Error,
+    fmt, io,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use contract::{AllowedHost, CommitId, RefName, Repository};
+use gix::{ObjectId, objs::Kind};
+
+use crate::{
+    FetchError, KnownHosts, Limits, PrivateKey,
+    advertisement::{self, Advertisement},
+    clone_dir::{Age, CloneDir},
+    conversation,
+    ssh::Session,
+    transport::{self, Transport, Wire},
+};
+
+/// What to fetch, from where, and how.
+#[derive(Debug, Clone)]
+pub struct FetchRequest {
+    /// Where the host is reached and as whom, from the configuration.
+    pub host: AllowedHost,
+    /// The repository on it.
+    pub repository: Repository,
+    /// The branch or the tag.
+    pub reference: RefName,
+    /// What the reference is expected to name, if anything is.
+    pub commit: Option<CommitId>,
+    /// What we prove ourselves with.
+    pub key: PrivateKey,
+    /// What the host has to prove itself with.
+    pub known_hosts: KnownHosts,
+    /// How long it may take.
+    pub limits: Limits,
+}
+
+/// A commit that is in the clone with its whole tree. The clone stays locked until this is dropped.
+pub struct Fetched {
+    /// The clone. It has no history and no references.
+    pub clone: gix::Repository,
+    /// The commit that the reference names, by way of an annotated tag or directly.
+    pub commit: ObjectId,
+    /// The commit's tree.
+    pub tree: ObjectId,
+    /// The first line of the commit's message.
+    pub summary: String,
+    /// The repository's default branch by its short name; none when its `HEAD` stands for no branch.
+    pub default_branch: Option<String>,
+    /// The expected commit, if the reference names another one by now.
+    pub superseded: Option<CommitId>,
+    /// Bytes of Git's protocol received, without what SSH and TCP add.
+    pub received: u64,
+    dir: CloneDir,
+}
+
+impl fmt::Debug for Fetched {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Fetched")
+            .field("commit", &self.commit)
+            .field("received", &self.received)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Fetched {
+    /// Throws the clone away: for who finds that an object in it can't be read.
+    ///
+    /// # Errors
+    /// When its directory can't be removed.
+    pub fn discard(self) -> io::Result<()> {
+        self.dir.discard()
+    }
+}
+
+/// Fetches a reference into `clone_dir`, a directory that belongs to this repository alone. Beside it a
+/// file of the same name with `.lock` appended is made.
+///
+/// Dropping the future ends the fetch. The clone is busy until its thread has noticed.
+///
+/// # Errors
+/// See [`FetchError`]; its `retry` tells whether to try again.
+pub async fn fetch(request: &FetchRequest, clone_dir: &Path) -> Result<Fetched, FetchError> {
+    let mut dir = CloneDir::lock(clone_dir)?;
+    loop {
+        let session = Session::open(request).await?;
+        let attempt = attempt(&session, request, dir).await;
+        session.close().await;
+        match attempt? {
+            Attempt::Fetched(fetched) => return Ok(*fetched),
+            Attempt::Spoiled(error, emptied) => {
+                let error: &dyn Error = &error;
+                tracing::warn!(error, repository = %request.repository, "a kept clone was broken and is made anew");
+                dir = emptied;
+            }
+        }
+    }
+}
+
+/// What came of an attempt that didn't fail for good.
+enum Attempt {
+    Fetched(Box<Fetched>),
+    /// The kept clone was broken. It is gone, so this can happen only once.
+    Spoiled(FetchError, CloneDir),
+}
+
+async fn attempt(session: &Session, request: &FetchRequest, dir: CloneDir) -> Result<Attempt, FetchError> {
+    let channel = session.upload_pack(request).await?;
+    let (transport, wire) = transport::over(channel, request.limits, &request.repository);
+    let interrupt = InterruptOnDrop::default();
+    let flag = Arc::clone(&interrupt.0);
+    let own = request.clone();
+    let work = tokio::task::spawn_blocking(move || receive(transport, &wire, &own, dir, &flag));
+    let repository = || request.repository.clone();
+    match tokio::time::timeout_at(request.limits.deadline.into(), work).await {
+        Ok(Ok(result)) => result,
+        Ok(Err(source)) => Err(FetchError::Stopped { repository: repository(), source }),
+        Err(_) => Err(FetchError::Deadline { repository: repository() }),
+    }
+}
+
+/// Tells the thread to stop when nobody waits for it any more.
+#[derive(Default)]
+struct InterruptOnDrop(Arc<AtomicBool>);
+
+impl Drop for InterruptOnDrop {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// The part that blocks.
+fn receive(
+    mut transport: Transport,
+    wire: &Wire,
+    request: &FetchRequest,
+    dir: CloneDir,
+    interrupt: &AtomicBool,
+) -> Result<Attempt, FetchError> {
+    let (clone, age) = dir.open()?;
+    match receive_into(&clone, &mut transport, wire, request, interrupt) {
+        Ok((advertisement, commit)) => {
+            Ok(Attempt::Fetched(Box::new(finish(clone, dir, wire, request, advertisement, commit))))
+        }
+        Err(error) if age == Age::Kept && error.spoils_clone() && dir.discard().is_ok() => {
+            Ok(Attempt::Spoiled(error, dir))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn receive_into(
+    clone: &gix::Repository,
+    transport: &mut Transport,
+    wire: &Wire,
+    request: &FetchRequest,
+    interrupt: &AtomicBool,
+) -> Result<(Advertisement, WholeCommit), FetchError> {
+    let repository = &request.repository;
+    let asked = advertisement::ask(transport, repository, &request.reference);
+    let mut advertisement = asked.map_err(|error| explain(error, wire, repository))?;
+    if !clone.has_object(advertisement.target) {
+        conversation::receive(transport, &mut advertisement, clone, interrupt).map_err(|source| {
+            wire.blame(repository).unwrap_or(FetchError::Receive { repository: repository.clone(), source })
+        })?;
+    }
+    let commit = whole_commit(clone, advertisement.target, request)?;
+    Ok((advertisement, commit))
+}
+
+/// A conversation that failed: because the connection broke, because the host refused, or for what it is.
+fn explain(error: FetchError, wire: &Wire, repository: &Repository) -> FetchError {
+    if !matches!(error, FetchError::Conversation { .. }) {
+        return error;
+    }
+    if let Some(broken) = wire.blame(repository) {
+        return broken;
+    }
+    let said = wire.said();
+    if said.is_empty() { error } else { FetchError::Refused { repository: repository.clone(), said } }
+}
+
+struct WholeCommit {
+    id: ObjectId,
+    tree: ObjectId,
+    summary: String,
+}
+
+/// The commit that `target` names, if nothing of its tree is missing.
+fn whole_commit(clone: &gix::Repository, target: ObjectId, request: &FetchRequest) -> Result<WholeCommit, FetchError> {
+    let not_whole = |source| FetchError::NotWhole { repository: request.repository.clone(), source };
+    let object = clone.find_object(target).map_err(not_whole)?;
+    let object = object.peel_tags_to_end().map_err(not_whole)?;
+    if object.kind != Kind::Commit {
+        return Err(FetchError::NotACommit {
+            repository: request.repository.clone(),
+            reference: request.reference.clone(),
+            kind: object.kind.to_string(),
+        });
+    }
+    let commit = object.try_into_commit().map_err(not_whole)?;
+    let tree = commit.tree_id().map_err(not_whole)?.detach();
+    check_whole(clone, tree).map_err(not_whole)?;
+    let summary = commit.message().map_err(not_whole)?.summary().to_string();
+    Ok(WholeCommit { id: commit.id, tree, summary })
+}
+
+/// Reads every tree and looks every blob up. A kept clone vouches to the host for what it has, so what it
+/// has lost would never come again.
+fn check_whole(clone: &gix::Repository, tree: ObjectId) -> gix::Result<()> {
+    let (mut seen, mut open) = (HashSet::from([tree]), vec![tree]);
+    while let Some(id) = open.pop() {
+        let tree = clone.find_tree(id)?;
+        for entry in tree.iter() {
+            let entry = entry?;
+            let (mode, id) = (entry.mode(), entry.object_id());
+            if mode.is_commit() || !seen.insert(id) {
+                continue;
+            }
+            if mode.is_tree() {
+                open.push(id);
+            } else {
+                clone.find_header(id)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn finish(
+    clone: gix::Repository,
+    dir: CloneDir,
+    wire: &Wire,
+    request: &FetchRequest,
+    advertisement: Advertisement,
+    commit: WholeCommit,
+) -> Fetched {
+    // A sender names a tag by the tag or by its commit.
+    let now = [advertisement.target.to_string(), commit.id.to_string()];
+    let superseded = request.commit.clone().filter(|expected| !now.iter().any(|id| id == expected.as_str()));
+    Fetched {
+        clone,
+        commit: commit.id,
+        tree: commit.tree,
+        summary: commit.summary,
+        default_branch: advertisement.default_branch,
+        superseded,
+        received: wire.received(),
+        dir,
+    }
+}

@@ -1,0 +1,174 @@
+//! An SSH session with a Git host: it has proved its host key, it took our key, and it runs one program.
+
+use std::{sync::Arc, time::Duration};
+
+use contract::{AllowedHost, Repository};
+use russh::{
+    Channel, ChannelMsg, Disconnect, Preferred,
+    client::{Config, Handle, Handler, Msg, connect_stream},
+    keys::{HashAlg, PublicKeyOrCertificate},
+};
+use tokio::net::TcpStream;
+
+use crate::{
+    FetchError, FetchRequest,
+    known_hosts::{self, KnownHosts, Verdict},
+    limits::Late,
+};
+
+/// An open session.
+pub(crate) struct Session {
+    handle: Handle<HostKeyCheck>,
+}
+
+impl Session {
+    /// Connects, checks the host key and logs in.
+    pub(crate) async fn open(request: &FetchRequest) -> Result<Self, FetchError> {
+        let limit = request.limits.connect;
+        match request.limits.keep(limit, Self::open_unlimited(request)).await {
+            Ok(result) => result,
+            Err(Late::Step) => Err(FetchError::Slow { host: known_hosts::name(&request.host), after: limit }),
+            Err(Late::Deadline) => Err(FetchError::Deadline { repository: request.repository.clone() }),
+        }
+    }
+
+    async fn open_unlimited(request: &FetchRequest) -> Result<Self, FetchError> {
+        let host = &request.host;
+        let no_connection = |source| FetchError::Connect { host: format!("{}:{}", host.host, host.port), source };
+        let stream = TcpStream::connect((host.host.as_str(), host.port)).await.map_err(no_connection)?;
+        stream.set_nodelay(true).map_err(no_connection)?;
+        let config = Config {
+            preferred: Preferred { key: request.known_hosts.algorithms(host).into(), ..Preferred::DEFAULT },
+            keepalive_interval: Some(Duration::from_secs(15)),
+            ..Config::default()
+        };
+        let check = HostKeyCheck { host: host.clone(), known_hosts: request.known_hosts.clone() };
+        let mut handle =
+            connect_stream(Arc::new(config), stream, check).await.map_err(|error| error.into_fetch_error(host))?;
+        authenticate(&mut handle, request).await?;
+        Ok(Self { handle })
+    }
+
+    /// Runs `git-upload-pack` for the repository, by version 2 of Git's protocol where the host takes it.
+    pub(crate) async fn upload_pack(&self, request: &FetchRequest) -> Result<Channel<Msg>, FetchError> {
+        let limit = request.limits.connect;
+        match request.limits.keep(limit, self.upload_pack_unlimited(request)).await {
+            Ok(result) => result,
+            Err(Late::Step) => Err(FetchError::Silent { repository: request.repository.clone(), after: limit }),
+            Err(Late::Deadline) => Err(FetchError::Deadline { repository: request.repository.clone() }),
+        }
+    }
+
+    async fn upload_pack_unlimited(&self, request: &FetchRequest) -> Result<Channel<Msg>, FetchError> {
+        let failed = session_error(&request.host);
+        let mut channel = self.handle.channel_open_session().await.map_err(&failed)?;
+        // <https://git-scm.com/docs/protocol-v2>: servers that don't take it answer by version 0.
+        channel.set_env(false, "GIT_PROTOCOL", "version=2").await.map_err(&failed)?;
+        channel.exec(true, command(&request.repository)).await.map_err(&failed)?;
+        loop {
+            match channel.wait().await {
+                Some(ChannelMsg::Success) => return Ok(channel),
+                Some(ChannelMsg::Failure) => return Err(failed(russh::Error::RequestDenied)),
+                None | Some(ChannelMsg::Close) => return Err(failed(russh::Error::Disconnect)),
+                Some(_) => {}
+            }
+        }
+    }
+
+    /// Says goodbye, without waiting for an answer.
+    pub(crate) async fn close(self) {
+        let goodbye = self.handle.disconnect(Disconnect::ByApplication, "", "");
+        if tokio::time::timeout(Duration::from_secs(1), goodbye).await.is_err() {
+            tracing::debug!("the SSH session took no goodbye");
+        }
+    }
+}
+
+/// The path needs no escaping: a `RepositoryPath` holds no quotation mark.
+fn command(repository: &Repository) -> String {
+    format!("git-upload-pack '/{}.git'", repository.path)
+}
+
+fn session_error(host: &AllowedHost) -> impl Fn(russh::Error) -> FetchError {
+    let host = known_hosts::name(host);
+    move |source| FetchError::Session { host: host.clone(), source }
+}
+
+async fn authenticate(handle: &mut Handle<HostKeyCheck>, request: &FetchRequest) -> Result<(), FetchError> {
+    let failed = session_error(&request.host);
+    // RSA is signed with SHA-2 only (RFC 8332). What a server says that it takes and what it is configured
+    // to take may differ, so both are tried.
+    let hashes: &[_] = if request.key.is_rsa() { &[Some(HashAlg::Sha512), Some(HashAlg::Sha256)] } else { &[None] };
+    for &hash in hashes {
+        let key = request.key.signing_with(hash);
+        if handle.authenticate_publickey(&request.host.user, key).await.map_err(&failed)?.success() {
+            return Ok(());
+        }
+    }
+    Err(FetchError::KeyRefused {
+        host: known_hosts::name(&request.host),
+        user: request.host.user.clone(),
+        fingerprint: request.key.fingerprint(),
+    })
+}
+
+/// Judges the key that the host proves to hold.
+struct HostKeyCheck {
+    host: AllowedHost,
+    known_hosts: KnownHosts,
+}
+
+/// Why no session came of a connection.
+#[derive(Debug)]
+enum NoSession {
+    HostKey(Box<FetchError>),
+    Ssh(russh::Error),
+}
+
+impl From<russh::Error> for NoSession {
+    fn from(error: russh::Error) -> Self {
+        Self::Ssh(error)
+    }
+}
+
+impl NoSession {
+    fn into_fetch_error(self, host: &AllowedHost) -> FetchError {
+        match self {
+            Self::HostKey(error) => *error,
+            Self::Ssh(source) => session_error(host)(source),
+        }
+    }
+}
+
+impl Handler for HostKeyCheck {
+    type Error = NoSession;
+
+    async fn check_server_key(&mut self, offered: &PublicKeyOrCertificate) -> Result<bool, NoSession> {
+        // Certificates aren't asked for, so none can come; if one does, it is refused.
+        let PublicKeyOrCertificate::PublicKey { key, .. } = offered else { return Ok(false) };
+        let host = known_hosts::name(&self.host);
+        let (kind, fingerprint) = (key.algorithm().to_string(), known_hosts::fingerprint(key));
+        Err(NoSession::HostKey(Box::new(match self.known_hosts.judge(&self.host, key) {
+            Verdict::Known => return Ok(true),
+            Verdict::Different => FetchError::HostKeyWrong { host, kind, fingerprint },
+            Verdict::Unknown => FetchError::HostKeyUnknown { host, kind, fingerprint },
+            Verdict::Revoked => FetchError::HostKeyRevoked { host, kind, fingerprint },
+        })))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_path_is_quoted() {
+        let check = |path: &str, expected| {
+            let repository = Repository::new("github.com".parse().unwrap(), path.parse().unwrap());
+            assert_eq!(command(&repository), expected);
+        };
+        check("octo-org/hello", "git-upload-pack '/octo-org/hello.git'");
+        check("~user/my $(id) repo", "git-upload-pack '/~user/my $(id) repo.git'");
+        assert!("a/it's".parse::<contract::RepositoryPath>().is_err());
+    }
+}

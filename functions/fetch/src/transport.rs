@@ -1,0 +1,170 @@
+//! The bridge between gix, which reads and writes on a thread that may block, and russh, which works on
+//! the runtime. It limits every wait, counts what arrives, and keeps what the host says on its standard
+//! error, which is where a refusal stands.
+
+use std::{
+    future::Future,
+    io::{self, Read, Write},
+    sync::{
+        Arc, Mutex, OnceLock, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use bytes::Bytes;
+use contract::Repository;
+use gix::protocol::transport::{
+    Protocol,
+    client::git::{ConnectMode, blocking_io::Connection},
+};
+use russh::{Channel, ChannelMsg, ChannelReadHalf, ChannelWriteHalf, client::Msg};
+use tokio::runtime::Handle;
+
+use crate::{FetchError, Limits, limits::Late};
+
+/// How much of the host's complaint is kept, in bytes.
+const SAID_LIMIT: usize = 500;
+
+/// What gix talks to.
+pub(crate) type Transport = Connection<Incoming, Outgoing>;
+
+/// Connects gix to a channel on which `git-upload-pack` runs.
+pub(crate) fn over(channel: Channel<Msg>, limits: Limits, repository: &Repository) -> (Transport, Arc<Wire>) {
+    let (reader, writer) = channel.split();
+    let wire = Arc::new(Wire {
+        limits,
+        runtime: Handle::current(),
+        received: AtomicU64::new(0),
+        broken: OnceLock::new(),
+        said: Mutex::new(Vec::new()),
+    });
+    let incoming = Incoming { channel: reader, pending: Bytes::new(), wire: Arc::clone(&wire) };
+    let outgoing = Outgoing { channel: writer, wire: Arc::clone(&wire) };
+    let path = repository.path.as_str();
+    let host: Option<(String, Option<u16>)> = None;
+    (Connection::new(incoming, outgoing, Protocol::V2, path, host, ConnectMode::Process, false), wire)
+}
+
+/// What is known of the connection, while it lives and after.
+#[derive(Debug)]
+pub(crate) struct Wire {
+    limits: Limits,
+    runtime: Handle,
+    received: AtomicU64,
+    broken: OnceLock<Broken>,
+    said: Mutex<Vec<u8>>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Broken {
+    Lost,
+    Late(Late),
+}
+
+impl Wire {
+    /// Bytes of Git's protocol received so far, without what SSH adds.
+    pub(crate) fn received(&self) -> u64 {
+        self.received.load(Ordering::Relaxed)
+    }
+
+    /// What the connection itself has to say about a failure, if it is to blame.
+    pub(crate) fn blame(&self, repository: &Repository) -> Option<FetchError> {
+        let repository = repository.clone();
+        match self.broken.get() {
+            Some(Broken::Lost) => Some(FetchError::Lost { repository }),
+            Some(Broken::Late(Late::Step)) => Some(FetchError::Silent { repository, after: self.limits.idle }),
+            Some(Broken::Late(Late::Deadline)) => Some(FetchError::Deadline { repository }),
+            None => None,
+        }
+    }
+
+    /// What the host said on its standard error, made printable.
+    pub(crate) fn said(&self) -> String {
+        let said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        String::from_utf8_lossy(&said).split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+
+    fn wait<T>(&self, work: impl Future<Output = Option<T>>) -> io::Result<T> {
+        if let Some(broken) = self.broken.get() {
+            return Err(error(*broken));
+        }
+        match self.runtime.block_on(self.limits.keep(self.limits.idle, work)) {
+            Ok(Some(result)) => Ok(result),
+            Ok(None) => Err(self.break_off(Broken::Lost)),
+            Err(late) => Err(self.break_off(Broken::Late(late))),
+        }
+    }
+
+    fn break_off(&self, broken: Broken) -> io::Error {
+        error(*self.broken.get_or_init(|| broken))
+    }
+
+    fn hear(&self, bytes: &[u8]) {
+        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        let room = SAID_LIMIT.saturating_sub(said.len()).min(bytes.len());
+        said.extend_from_slice(bytes.get(..room).unwrap_or_default());
+    }
+}
+
+fn error(broken: Broken) -> io::Error {
+    match broken {
+        Broken::Lost => io::Error::new(io::ErrorKind::ConnectionAborted, "the SSH session ended"),
+        Broken::Late(Late::Step) => io::Error::new(io::ErrorKind::TimedOut, "the host fell silent"),
+        Broken::Late(Late::Deadline) => io::Error::new(io::ErrorKind::TimedOut, "the time is over"),
+    }
+}
+
+/// The host's standard output.
+pub(crate) struct Incoming {
+    channel: ChannelReadHalf,
+    pending: Bytes,
+    wire: Arc<Wire>,
+}
+
+impl Incoming {
+    /// The next bytes; none when the program has ended.
+    fn next(&mut self) -> io::Result<Bytes> {
+        loop {
+            match self.wire.wait(self.channel.wait())? {
+                ChannelMsg::Data { data } => {
+                    self.wire.received.fetch_add(data.len() as u64, Ordering::Relaxed);
+                    return Ok(data);
+                }
+                ChannelMsg::ExtendedData { data, .. } => self.wire.hear(&data),
+                // After the end of the output its standard error may still come, so this goes on to the close.
+                ChannelMsg::Close => return Ok(Bytes::new()),
+                _ => {}
+            }
+        }
+    }
+}
+
+impl Read for Incoming {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.pending.is_empty() {
+            self.pending = self.next()?;
+        }
+        let bytes = self.pending.split_to(self.pending.len().min(buffer.len()));
+        let (filled, _) = buffer.split_at_mut(bytes.len());
+        filled.copy_from_slice(&bytes);
+        Ok(bytes.len())
+    }
+}
+
+/// The host's standard input.
+pub(crate) struct Outgoing {
+    channel: ChannelWriteHalf<Msg>,
+    wire: Arc<Wire>,
+}
+
+impl Write for Outgoing {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let data = Bytes::copy_from_slice(bytes);
+        self.wire.wait(async { self.channel.data_bytes(data).await.ok() })?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

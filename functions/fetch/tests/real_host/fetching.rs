@@ -1,0 +1,452 @@
+//! Fetches from a real OpenSSH server and real repositories; git is the oracle of what should arrive.
+
+use std::{
+    fs,
+    net::TcpListener,
+    time::{Duration, Instant},
+};
+
+use contract::Retry;
+use fetch::{FetchError, Fetched, KnownHosts, Limits};
+
+use crate::host::{self, Host, Repo, Setup};
+
+/// What is done to the bytes of a file.
+type Harm = fn(&[u8]) -> Vec<u8>;
+
+const MAIN: &str = "refs/heads/main";
+
+/// Files that don't compress, so that bytes on the wire tell what was sent.
+fn noise(seed: u32, count: u32) -> Vec<(String, Vec<u8>)> {
+    let mut state = u64::from(seed) << 32 | 0x9E37_79B9;
+    let mut byte = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state.to_le_bytes()[3]
+    };
+    (0..count).map(|n| (format!("dir{}/file{n}", n % 7), (0..4096).map(|_| byte()).collect())).collect()
+}
+
+fn files(owned: &[(String, Vec<u8>)]) -> Vec<(&str, Vec<u8>)> {
+    owned.iter().map(|(path, content)| (path.as_str(), content.clone())).collect()
+}
+
+fn check_is(fetched: &Fetched, repo: &Repo, revision: &str) {
+    assert_eq!(fetched.commit.to_string(), repo.git(&["rev-parse", &format!("{revision}^{{commit}}")]));
+    assert_eq!(fetched.tree.to_string(), repo.git(&["rev-parse", &format!("{revision}^{{tree}}")]));
+}
+
+fn check_never(error: &FetchError, message: &str) {
+    assert_eq!(error.to_string(), message);
+    assert_eq!(error.retry(), Retry::Never);
+}
+
+#[tokio::test]
+async fn the_first_fetch_brings_the_commit_and_nothing_before_it() {
+    let host = Host::start();
+    let repo = host.repository();
+    let before = repo.commit("main", &files(&noise(1, 50)));
+    repo.commit("main", &[("README", b"hello\n".to_vec())]);
+    let fetched = host.fetch(MAIN).await;
+    check_is(&fetched, &repo, "main");
+    assert_eq!(fetched.summary, "A summary.");
+    assert_eq!(fetched.default_branch.as_deref(), Some("main"));
+    assert_eq!(fetched.superseded, None);
+    assert!(!fetched.clone.has_object(before.parse::<gix::ObjectId>().unwrap()));
+    assert!(fetched.received < 2_000, "{}", fetched.received);
+}
+
+#[tokio::test]
+async fn later_fetches_bring_only_what_changed() {
+    let host = Host::start();
+    let repo = host.repository();
+    let mut tree = noise(1, 200);
+    repo.commit("main", &files(&tree));
+    let first = host.fetch(MAIN).await.received;
+    assert!(first > 800_000, "{first}");
+
+    tree[0].1[0] ^= 1;
+    tree.push(noise(2, 1).remove(0));
+    repo.commit("main", &files(&tree));
+    let changed = host.fetch(MAIN).await;
+    check_is(&changed, &repo, "main");
+    assert!(changed.received < 12_000, "{} of {first}", changed.received);
+    drop(changed);
+
+    let unchanged = host.fetch(MAIN).await;
+    check_is(&unchanged, &repo, "main");
+    assert!(unchanged.received < 1_000, "{}", unchanged.received);
+    drop(unchanged);
+
+    // Many commits later the difference is still that of two trees.
+    for number in 0..20_u8 {
+        tree[1].1[7] = number;
+        repo.commit("main", &files(&[noise(u32::from(number) + 10, 20), tree.clone()].concat()));
+    }
+    repo.commit("main", &files(&tree));
+    let skipping = host.fetch(MAIN).await;
+    check_is(&skipping, &repo, "main");
+    assert!(skipping.received < 12_000, "{} of {first}", skipping.received);
+}
+
+#[tokio::test]
+async fn another_branch_shares_what_is_there() {
+    let host = Host::start();
+    let repo = host.repository();
+    let mut tree = noise(1, 100);
+    repo.commit("main", &files(&tree));
+    host.fetch(MAIN).await;
+    repo.git(&["branch", "topic/one", "main"]);
+    tree.push(("more".to_owned(), b"x".to_vec()));
+    repo.commit("topic/one", &files(&tree));
+    let fetched = host.fetch("refs/heads/topic/one").await;
+    check_is(&fetched, &repo, "topic/one");
+    assert_eq!(fetched.default_branch.as_deref(), Some("main"));
+    assert!(fetched.received < 8_000, "{}", fetched.received);
+}
+
+#[tokio::test]
+async fn thousands_of_references_cost_nothing() {
+    let host = Host::start();
+    let repo = host.repository();
+    repo.commit("main", &[("README", b"hello\n".to_vec())]);
+    repo.branches(3000);
+    let fetched = host.fetch(MAIN).await;
+    assert!(fetched.received < 2_000, "{}", fetched.received);
+}
+
+#[tokio::test]
+async fn a_forced_push_is_followed() {
+    let host = Host::start();
+    let repo = host.repository();
+    let mut tree = noise(1, 50);
+    repo.commit("main", &files(&tree));
+    host.fetch(MAIN).await;
+    tree[3].1[0] ^= 1;
+    repo.recommit("main", &files(&tree));
+    // The host has forgotten what we have.
+    repo.git(&["-c", "gc.pruneExpire=now", "gc", "--quiet", "--prune=now"]);
+    let fetched = host.fetch(MAIN).await;
+    check_is(&fetched, &repo, "main");
+}
+
+#[tokio::test]
+async fn a_reference_that_moved_on_gives_the_newest_and_says_so() {
+    let host = Host::start();
+    let repo = host.repository();
+    let told = repo.commit("main", &[("a", b"1".to_vec())]);
+    let newest = repo.commit("main", &[("a", b"2".to_vec())]);
+    let mut request = host.request(MAIN);
+    request.commit = Some(told.parse().unwrap());
+    let fetched = fetch::fetch(&request, &host.clone_dir()).await.unwrap();
+    check_is(&fetched, &repo, "main");
+    assert_eq!(fetched.superseded, Some(told.parse().unwrap()));
+    drop(fetched);
+    request.commit = Some(newest.parse().unwrap());
+    assert_eq!(fetch::fetch(&request, &host.clone_dir()).await.unwrap().superseded, None);
+}
+
+#[tokio::test]
+async fn tags_are_peeled() {
+    let host = Host::start();
+    let repo = host.repository();
+    let commit = repo.commit("main", &[("a", b"1".to_vec())]);
+    repo.git(&["tag", "light"]);
+    repo.git(&["tag", "--annotate", "--message=x", "v1", "main"]);
+    repo.git(&["tag", "--annotate", "--message=x", "v1-again", "v1"]);
+    let tag = repo.git(&["rev-parse", "v1"]);
+    for name in ["light", "v1", "v1-again"] {
+        check_is(&host.fetch(&format!("refs/tags/{name}")).await, &repo, name);
+    }
+    // Senders name either.
+    for told in [commit, tag] {
+        let mut request = host.request("refs/tags/v1");
+        request.commit = Some(told.parse().unwrap());
+        assert_eq!(fetch::fetch(&request, &host.clone_dir()).await.unwrap().superseded, None);
+    }
+}
+
+#[tokio::test]
+async fn what_does_not_exist_is_not_tried_again() {
+    let host = Host::start();
+    let repo = host.repository();
+    let error = host.try_fetch(MAIN).await.unwrap_err();
+    check_never(&error, "127.0.0.1/owner/name is empty");
+
+    repo.commit("main", &[("a", b"1".to_vec())]);
+    repo.git(&["branch", "main2", "main"]);
+    let error = host.try_fetch("refs/heads/mai").await.unwrap_err();
+    check_never(&error, "127.0.0.1/owner/name has no refs/heads/mai");
+
+    repo.git(&["tag", "tree", "main^{tree}"]);
+    let error = host.try_fetch("refs/tags/tree").await.unwrap_err();
+    check_never(&error, "refs/tags/tree of 127.0.0.1/owner/name names a tree, expected a commit");
+}
+
+#[tokio::test]
+async fn a_repository_of_sha_256_is_refused_in_words() {
+    let host = Host::start();
+    let dir = host.temp.path().join("owner/name.git");
+    let repo = host.repository();
+    fs::remove_dir_all(&dir).unwrap();
+    fs::create_dir(&dir).unwrap();
+    repo.git(&["init", "--quiet", "--bare", "--object-format=sha256", "--initial-branch=main", "."]);
+    repo.commit("main", &[("a", b"1".to_vec())]);
+    let error = host.try_fetch(MAIN).await.unwrap_err();
+    check_never(&error, "127.0.0.1/owner/name has the object format sha256, only sha1 is supported");
+}
+
+#[tokio::test]
+async fn what_the_host_says_against_it_is_passed_on() {
+    let host = Host::start();
+    let error = host.try_fetch(MAIN).await.unwrap_err();
+    let expected = "the host does not serve 127.0.0.1/owner/name to this key: \"ERROR: Repository not found.\"";
+    assert_eq!(error.to_string(), expected);
+    assert_eq!(error.retry(), Retry::Again);
+    assert!(error.hint().unwrap().contains("PublicSSHKey"));
+}
+
+#[tokio::test]
+async fn a_host_that_speaks_version_0_is_understood() {
+    let host = Host::start_as(&Setup { settings: "", ..Setup::default() });
+    let repo = host.repository();
+    assert!(matches!(host.try_fetch(MAIN).await.unwrap_err(), FetchError::Empty { .. }));
+    let mut tree = noise(1, 100);
+    repo.commit("main", &files(&tree));
+    repo.git(&["tag", "--annotate", "--message=x", "v1", "main"]);
+    let first = host.fetch(MAIN).await;
+    check_is(&first, &repo, "main");
+    assert_eq!(first.default_branch.as_deref(), Some("main"));
+    drop(first);
+    check_is(&host.fetch("refs/tags/v1").await, &repo, "v1");
+    tree[0].1[0] ^= 1;
+    repo.commit("main", &files(&tree));
+    let second = host.fetch(MAIN).await;
+    check_is(&second, &repo, "main");
+    assert!(second.received < 12_000, "{}", second.received);
+}
+
+#[tokio::test]
+async fn rsa_keys_on_both_sides() {
+    let host = Host::start_as(&Setup { host_key: "rsa", client_key: "rsa", ..Setup::default() });
+    let repo = host.repository();
+    repo.commit("main", &[("a", b"1".to_vec())]);
+    check_is(&host.fetch(MAIN).await, &repo, "main");
+}
+
+#[tokio::test]
+async fn a_host_that_takes_only_one_hash_of_rsa() {
+    for settings in ["PubkeyAcceptedAlgorithms rsa-sha2-256", "PubkeyAcceptedAlgorithms rsa-sha2-512"] {
+        let host = Host::start_as(&Setup { client_key: "rsa", settings, ..Setup::default() });
+        let repo = host.repository();
+        repo.commit("main", &[("a", b"1".to_vec())]);
+        check_is(&host.fetch(MAIN).await, &repo, "main");
+    }
+    let host =
+        Host::start_as(&Setup { client_key: "rsa", settings: "PubkeyAcceptedAlgorithms ssh-rsa", ..Setup::default() });
+    host.repository();
+    assert!(matches!(host.try_fetch(MAIN).await.unwrap_err(), FetchError::KeyRefused { .. }), "SHA-1 is never used");
+}
+
+#[tokio::test]
+async fn a_key_that_is_not_authorized() {
+    let host = Host::start();
+    host.repository();
+    let other = host.temp.path().join("other");
+    host::generate_key(&other, "ed25519");
+    let mut request = host.request(MAIN);
+    request.key = host::private_key(&other);
+    let error = fetch::fetch(&request, &host.clone_dir()).await.unwrap_err();
+    let fingerprint = host::fingerprint(&other.with_extension("pub"));
+    let expected = format!("[127.0.0.1]:{} refused the SSH key {fingerprint} of user {}", host.port, request.host.user);
+    assert_eq!(error.to_string(), expected);
+    assert_eq!(error.retry(), Retry::Again);
+    assert_eq!(request.key.fingerprint(), fingerprint);
+}
+
+#[tokio::test]
+async fn a_host_key_that_is_wrong_unknown_or_revoked_is_named() {
+    let host = Host::start();
+    let repo = host.repository();
+    repo.commit("main", &[("a", b"1".to_vec())]);
+    let other = host.temp.path().join("other");
+    let (address, fingerprint) = (format!("[127.0.0.1]:{}", host.port), host.host_fingerprint());
+    let offered = format!("{address} {{}}: it offered ssh-ed25519 {fingerprint}");
+    let offered = |what: &str| format!("the host key of {}", offered.replace("{}", what));
+    for kind in ["ed25519", "rsa"] {
+        host::generate_key(&other.with_extension(kind), kind);
+        let line = fs::read_to_string(other.with_extension(format!("{kind}.pub"))).unwrap();
+        let wrong = offered("is wrong") + ", which is none of its known keys";
+        check_host_key(&host, &format!("{address} {line}"), &wrong).await;
+    }
+    check_host_key(&host, "", &offered("is unknown")).await;
+    let revoked = format!("{0}@revoked {0}", host.known_hosts_line());
+    check_host_key(&host, &revoked, &offered("is revoked")).await;
+    assert!(!host.clone_dir().join("HEAD").exists(), "nothing was fetched");
+}
+
+async fn check_host_key(host: &Host, lines: &str, message: &str) {
+    let mut request = host.request(MAIN);
+    request.known_hosts = KnownHosts::built_in_and(lines).unwrap();
+    let error = fetch::fetch(&request, &host.clone_dir()).await.unwrap_err();
+    assert_eq!(error.to_string(), message);
+    assert_eq!(error.retry(), Retry::Again);
+    assert!(error.hint().is_some());
+}
+
+#[tokio::test]
+async fn a_hashed_line_of_ssh_keygen_is_understood() {
+    let host = Host::start();
+    let repo = host.repository();
+    repo.commit("main", &[("a", b"1".to_vec())]);
+    let file = host.temp.path().join("hashed");
+    fs::write(&file, host.known_hosts_line()).unwrap();
+    let hash = std::process::Command::new("ssh-keygen").arg("-Hf").arg(&file).output().unwrap();
+    assert!(hash.status.success());
+    let hashed = fs::read_to_string(&file).unwrap();
+    assert!(hashed.starts_with("|1|"), "{hashed}");
+    let mut request = host.request(MAIN);
+    request.known_hosts = KnownHosts::built_in_and(&hashed).unwrap();
+    check_is(&fetch::fetch(&request, &host.clone_dir()).await.unwrap(), &repo, "main");
+}
+
+#[tokio::test]
+async fn a_broken_clone_is_thrown_away_and_fetched_anew() {
+    let host = Host::start();
+    let repo = host.repository();
+    let mut tree = noise(1, 30);
+    repo.commit("main", &files(&tree));
+    let whole = host.fetch(MAIN).await.received;
+    let packs = host.clone_dir().join("objects/pack");
+    let harms: [(&str, Harm); 4] = [
+        ("idx", |_| Vec::new()),
+        ("pack", |_| Vec::new()),
+        ("pack", |bytes| bytes[..bytes.len() / 2].to_vec()),
+        ("idx", |bytes| bytes.iter().map(|byte| !byte).collect()),
+    ];
+    for (number, (extension, harm)) in (0_u8..).zip(harms) {
+        for entry in fs::read_dir(&packs).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_some_and(|found| found == extension) {
+                let harmed = harm(&fs::read(&path).unwrap());
+                fs::remove_file(&path).unwrap();
+                fs::write(&path, harmed).unwrap();
+            }
+        }
+        tree[0].1[0] = number;
+        repo.commit("main", &files(&tree));
+        let fetched = host.fetch(MAIN).await;
+        check_is(&fetched, &repo, "main");
+        assert!(fetched.received > whole / 2, "all of it came again");
+    }
+    // Objects that were there and are gone, although the list of what we have says otherwise.
+    for entry in fs::read_dir(&packs).unwrap() {
+        fs::remove_file(entry.unwrap().path()).unwrap();
+    }
+    check_is(&host.fetch(MAIN).await, &repo, "main");
+}
+
+#[tokio::test]
+async fn a_discarded_clone_starts_anew() {
+    let host = Host::start();
+    let repo = host.repository();
+    repo.commit("main", &files(&noise(1, 10)));
+    let first = host.fetch(MAIN).await;
+    assert!(first.received > 40_000);
+    first.discard().unwrap();
+    assert!(host.fetch(MAIN).await.received > 40_000);
+}
+
+#[tokio::test]
+async fn a_transfer_that_is_cut_off_leaves_a_clone_that_works() {
+    let host = Host::start();
+    let repo = host.repository();
+    let mut tree = noise(1, 100);
+    repo.commit("main", &files(&tree));
+    // The host ends in the middle of the pack.
+    host.serves_by(r#"git upload-pack "$repository" | head -c 100000"#);
+    let error = host.try_fetch(MAIN).await.unwrap_err();
+    assert!(matches!(error, FetchError::Receive { .. }), "{error:?}");
+    assert_eq!(error.retry(), Retry::Again);
+    host.serves_again();
+    check_is(&host.fetch(MAIN).await, &repo, "main");
+
+    tree.extend(noise(2, 100));
+    repo.commit("main", &files(&tree));
+    host.serves_by(r#"git upload-pack "$repository" | head -c 100000"#);
+    host.try_fetch(MAIN).await.unwrap_err();
+    host.serves_again();
+    check_is(&host.fetch(MAIN).await, &repo, "main");
+}
+
+#[tokio::test]
+async fn a_session_that_is_lost_keeps_the_clone() {
+    let host = Host::start();
+    let repo = host.repository();
+    let mut tree = noise(1, 100);
+    repo.commit("main", &files(&tree));
+    let whole = host.fetch(MAIN).await.received;
+    tree.extend(noise(2, 10));
+    repo.commit("main", &files(&tree));
+    let mut request = host.request(MAIN);
+    request.host.port = host.behind_a_line_that_breaks_after(20_000);
+    request.known_hosts = host.known_hosts_at(request.host.port);
+    let error = fetch::fetch(&request, &host.clone_dir()).await.unwrap_err();
+    assert!(matches!(error, FetchError::Lost { .. }), "{error:?}");
+    let fetched = host.fetch(MAIN).await;
+    check_is(&fetched, &repo, "main");
+    assert!(fetched.received < whole / 2, "{}", fetched.received);
+}
+
+#[tokio::test]
+async fn nothing_waits_forever() {
+    let short = Duration::from_millis(300);
+    let host = Host::start();
+    let repo = host.repository();
+    repo.commit("main", &[("a", b"1".to_vec())]);
+    host.serves_by("exec sleep 60");
+
+    let mut silent = host.request(MAIN);
+    silent.limits.idle = short;
+    check_slow(&host, &silent, "the host fell silent for 300ms while 127.0.0.1/owner/name was fetched").await;
+
+    let mut late = host.request(MAIN);
+    late.limits = Limits::until(Instant::now() + short);
+    check_slow(&host, &late, "the time was over before 127.0.0.1/owner/name was fetched").await;
+
+    // A server that accepts and never speaks.
+    let mute = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let port = mute.local_addr().unwrap().port();
+    let mut slow = host.request(MAIN);
+    slow.host.port = port;
+    slow.limits.connect = short;
+    let expected = format!("[127.0.0.1]:{port} let 300ms pass without opening an SSH session");
+    check_slow(&host, &slow, &expected).await;
+
+    drop(mute);
+    let error = fetch::fetch(&slow, &host.clone_dir()).await.unwrap_err();
+    assert_eq!(error.to_string(), format!("could not connect to 127.0.0.1:{port}"));
+    assert_eq!(error.retry(), Retry::Again);
+}
+
+async fn check_slow(host: &Host, request: &fetch::FetchRequest, message: &str) {
+    let start = Instant::now();
+    let error = fetch::fetch(request, &host.temp.path().join(message.len().to_string())).await.unwrap_err();
+    assert_eq!(error.to_string(), message);
+    assert_eq!(error.retry(), Retry::Again);
+    assert!(start.elapsed() < Duration::from_secs(5));
+}
+
+#[tokio::test]
+async fn a_clone_has_one_user_at_a_time() {
+    let host = Host::start();
+    let repo = host.repository();
+    repo.commit("main", &[("a", b"1".to_vec())]);
+    let first = host.fetch(MAIN).await;
+    let error = host.try_fetch(MAIN).await.unwrap_err();
+    assert!(matches!(error, FetchError::Busy { .. }));
+    assert_eq!(error.retry(), Retry::Again);
+    drop(first);
+    host.fetch(MAIN).await;
+}
