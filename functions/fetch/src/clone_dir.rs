@@ -51,6 +51,7 @@ impl CloneDir {
         let isolated = || open::Options::isolated().open_path_as_is(true);
         if self.is_tidy()
             && let Ok(kept) = gix::open_opts(&self.path, isolated())
+            && kept.head().is_ok()
         {
             return Ok((kept, Age::Kept));
         }
