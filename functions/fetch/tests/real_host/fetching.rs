@@ -357,27 +357,6 @@ async fn a_discarded_clone_starts_anew() {
 }
 
 #[tokio::test]
-async fn a_transfer_that_is_cut_off_leaves_a_clone_that_works() {
-    let host = Host::start();
-    let repo = host.repository();
-    let mut tree = noise(1, 100);
-    repo.commit("main", &files(&tree));
-    // The host ends in the middle of the pack.
-    host.serves_by(r#"git upload-pack "$repository" | head -c 100000"#);
-    let error = host.try_fetch(MAIN).await.unwrap_err();
-    assert_eq!(error.retry(), Retry::Again, "{error:?}");
-    host.serves_again();
-    check_is(&host.fetch(MAIN).await, &repo, "main");
-
-    tree.extend(noise(2, 100));
-    repo.commit("main", &files(&tree));
-    host.serves_by(r#"git upload-pack "$repository" | head -c 100000"#);
-    host.try_fetch(MAIN).await.unwrap_err();
-    host.serves_again();
-    check_is(&host.fetch(MAIN).await, &repo, "main");
-}
-
-#[tokio::test]
 async fn a_session_that_is_lost_keeps_the_clone() {
     let host = Host::start();
     let repo = host.repository();
