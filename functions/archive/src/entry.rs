@@ -2,146 +2,95 @@
 
 use std::io::Write;
 
-use flate2::{Compression, Decompress, FlushDecompress, Status, write::DeflateEncoder};
-use gix::{ObjectId, bstr::BStr, objs::tree::EntryKind};
+use flate2::{Compression, write::DeflateEncoder};
+use gix::{
+    bstr::ByteSlice,
+    objs::{Kind, tree::EntryKind},
+};
 
 use crate::{
     ArchiveError, Summary,
-    attributes::{Attributes, Treatment},
-    packs::{Compressed, Packs},
-    tree::{Entry, Visit},
+    convert::Conversion,
+    inflate::Inflate,
+    objects::Objects,
+    packs::Packs,
+    subst::Commit,
+    tree::Entry,
     zip::{Content, Method, Writer},
 };
 
-/// Puts blobs into a zip.
-pub(crate) struct Blobs<'repo> {
-    repository: &'repo gix::Repository,
+/// Puts files into a zip.
+pub(crate) struct Files<'a> {
+    objects: &'a Objects,
+    commit: &'a Commit<'a>,
     packs: Packs,
-    attributes: Attributes<'repo>,
     inflate: Inflate,
     summary: Summary,
 }
 
-impl<'repo> Blobs<'repo> {
-    pub(crate) fn new(repository: &'repo gix::Repository, tree: ObjectId) -> Result<Self, ArchiveError> {
-        Ok(Self {
-            repository,
-            packs: Packs::open(repository)?,
-            attributes: Attributes::of(repository, tree)?,
-            inflate: Inflate::new(),
-            summary: Summary::default(),
-        })
+impl<'a> Files<'a> {
+    pub(crate) fn new(objects: &'a Objects, commit: &'a Commit<'a>) -> Result<Self, ArchiveError> {
+        let packs = Packs::open(objects.repository())?;
+        Ok(Self { objects, commit, packs, inflate: Inflate::new(), summary: Summary::default() })
     }
 
+    /// How many there were of which sort.
     pub(crate) fn summary(&self) -> Summary {
         self.summary
     }
 
-    /// Puts an entry into the zip, unless an attribute leaves it out.
-    pub(crate) fn add<W: Write>(&mut self, zip: &mut Writer<W>, entry: &Entry<'_>) -> Result<Visit, ArchiveError> {
-        let treatment = self.attributes.treatment(entry.path, entry.kind)?;
-        if treatment == Treatment::LeftOut {
-            return Ok(Visit::LeftOut);
-        }
+    /// Puts an entry into the zip. A submodule is an empty folder, as in `git archive`.
+    pub(crate) fn add<W: Write>(
+        &mut self,
+        zip: &mut Writer<W>,
+        entry: &Entry,
+        conversion: &Conversion,
+    ) -> Result<(), ArchiveError> {
         match entry.kind {
-            EntryKind::Tree | EntryKind::Commit => zip.folder(entry.path)?,
+            EntryKind::Tree | EntryKind::Commit => Ok(zip.folder(entry.path.as_bstr())?),
             EntryKind::Link => {
-                let target = self.read(entry.id)?;
-                zip.file(entry.path, 0o120_000, &Content::stored(&target))?;
+                let target = self.objects.read(entry.id, Kind::Blob)?;
+                self.summary.stored += 1;
+                Ok(zip.file(entry.path.as_bstr(), 0o120_777, &Content::stored(&target))?)
             }
-            EntryKind::Blob => self.file(zip, entry, 0o100_644, treatment)?,
-            EntryKind::BlobExecutable => self.file(zip, entry, 0o100_755, treatment)?,
+            EntryKind::Blob => self.file(zip, entry, 0o100_644, conversion),
+            EntryKind::BlobExecutable => self.file(zip, entry, 0o100_755, conversion),
         }
-        Ok(Visit::Kept)
     }
 
     fn file<W: Write>(
         &mut self,
         zip: &mut Writer<W>,
-        entry: &Entry<'_>,
+        entry: &Entry,
         mode: u32,
-        treatment: Treatment,
+        conversion: &Conversion,
     ) -> Result<(), ArchiveError> {
-        let compressed = match treatment {
-            Treatment::Converted | Treatment::LeftOut => None,
-            Treatment::AsIs => self.packs.compressed(entry.id),
-        };
-        if let Some(compressed) = compressed {
-            let content = self.inflate.check(&compressed, entry)?;
-            if content.size > 0 {
-                self.summary.copied += 1;
-                return Ok(zip.file(entry.path, mode, &content)?);
-            }
+        let compressed = if conversion.is_none() { self.packs.compressed(entry.id) } else { None };
+        if let Some(compressed) = compressed.filter(|compressed| compressed.size > 0) {
+            let content = self.inflate.check(&compressed);
+            let content =
+                content.map_err(|reason| ArchiveError::Damaged { id: entry.id, path: entry.path.clone(), reason })?;
+            self.summary.copied += 1;
+            return Ok(zip.file(entry.path.as_bstr(), mode, &content)?);
         }
-        let blob = self.read(entry.id)?;
-        let blob = if treatment == Treatment::Converted {
-            self.attributes.convert(entry.path, entry.id, &blob)?
+        let mut blob = self.objects.read(entry.id, Kind::Blob)?;
+        if !conversion.is_none() {
+            blob = conversion.apply(&entry.path, entry.id, blob, self.commit)?;
+        }
+        let deflated = deflate(&blob)?;
+        let content = if deflated.len() < blob.len() {
+            self.summary.compressed += 1;
+            Content { data: &deflated, method: Method::Deflated, ..Content::stored(&blob) }
         } else {
-            blob
+            self.summary.stored += 1;
+            Content::stored(&blob)
         };
-        self.summary.compressed += 1;
-        Ok(compress(&blob, |content| zip.file(entry.path, mode, content))?)
-    }
-
-    fn read(&self, id: ObjectId) -> Result<Vec<u8>, ArchiveError> {
-        let blob = self.repository.find_blob(id);
-        blob.map(|mut blob| blob.take_data()).map_err(|error| ArchiveError::Object { id, source: error.into() })
+        Ok(zip.file(entry.path.as_bstr(), mode, &content)?)
     }
 }
 
-/// Compresses `blob`, or leaves it as it is where that is shorter.
-fn compress(blob: &[u8], write: impl FnOnce(&Content<'_>) -> std::io::Result<()>) -> std::io::Result<()> {
+fn deflate(blob: &[u8]) -> std::io::Result<Vec<u8>> {
     let mut encoder = DeflateEncoder::new(Vec::new(), Compression::default());
     encoder.write_all(blob)?;
-    let deflated = encoder.finish()?;
-    if deflated.len() < blob.len() {
-        let content = Content { data: &deflated, method: Method::Deflated, ..Content::stored(blob) };
-        write(&content)
-    } else {
-        write(&Content::stored(blob))
-    }
-}
-
-/// Inflates what is copied: for the CRC-32 that Git doesn't have, and to be sure that it is whole.
-struct Inflate {
-    zlib: Decompress,
-    buffer: Box<[u8]>,
-}
-
-impl Inflate {
-    fn new() -> Self {
-        Self { zlib: Decompress::new(true), buffer: vec![0; 64 * 1024].into_boxed_slice() }
-    }
-
-    /// The deflate stream inside of the zlib stream. The zlib stream's own checksum is compared on the way.
-    fn check<'a>(&mut self, blob: &Compressed<'a>, entry: &Entry<'_>) -> Result<Content<'a>, ArchiveError> {
-        let damaged = |reason| damaged(entry.id, entry.path, reason);
-        let mut crc = crc32fast::Hasher::new();
-        self.zlib.reset(true);
-        loop {
-            let (read, written) = (self.zlib.total_in(), self.zlib.total_out());
-            let input = usize::try_from(read).ok().and_then(|read| blob.zlib.get(read..)).unwrap_or_default();
-            let status = self.zlib.decompress(input, &mut self.buffer, FlushDecompress::None);
-            let status = status.map_err(|_| damaged("it is no zlib stream"))?;
-            let inflated = usize::try_from(self.zlib.total_out() - written).unwrap_or_default();
-            crc.update(self.buffer.get(..inflated).unwrap_or_default());
-            if status == Status::StreamEnd {
-                break;
-            }
-            if self.zlib.total_in() == read && inflated == 0 {
-                return Err(damaged("it ends too early"));
-            }
-        }
-        if self.zlib.total_out() != blob.size {
-            return Err(damaged("its length is not the one that the pack tells"));
-        }
-        let end = usize::try_from(self.zlib.total_in()).unwrap_or_default();
-        let data =
-            end.checked_sub(4).and_then(|end| blob.zlib.get(2..end)).ok_or_else(|| damaged("it is too short"))?;
-        Ok(Content { data, method: Method::Deflated, crc: crc.finalize(), size: blob.size })
-    }
-}
-
-fn damaged(id: ObjectId, path: &BStr, reason: &'static str) -> ArchiveError {
-    ArchiveError::Damaged { id, path: path.to_owned(), reason }
+    encoder.finish()
 }

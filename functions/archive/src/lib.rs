@@ -5,18 +5,34 @@
 //! deflate stream between two bytes in front and four behind; a zip entry wants just that deflate stream. So it is
 //! inflated once, for the CRC-32 that a zip demands, and copied.
 //!
-//! The crate knows no network and no AWS, runs no program, and reads no configuration but that of the repository it
-//! is given; a filter that a repository's `.gitattributes` names has no command here and changes nothing.
+//! The crate knows no network and no AWS, runs no program, and lets nothing decide but the commit: neither configuration nor
+//! the machine. A filter that a `.gitattributes` names changes nothing, as where it isn't configured.
+
+#![warn(clippy::indexing_slicing)]
 
 mod attributes;
+mod convert;
+mod describe;
+mod encoding;
 mod entry;
+mod inflate;
+mod objects;
 mod packs;
+mod path;
+mod refs;
+mod subst;
 mod tree;
 mod zip;
 
 use std::io::Write;
 
-use gix::{ObjectId, bstr::BString};
+use gix::{
+    ObjectId,
+    bstr::{BString, ByteSlice},
+    objs::tree::EntryKind,
+};
+
+use crate::{attributes::Treatment, tree::Folders};
 
 /// What was written.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +43,8 @@ pub struct Summary {
     pub copied: u64,
     /// Files that were compressed here: deltas, loose objects, and what an attribute converts.
     pub compressed: u64,
+    /// Files that nothing makes shorter, among them empty ones, and symbolic links.
+    pub stored: u64,
     /// The zip's length in bytes.
     pub bytes: u64,
 }
@@ -79,23 +97,39 @@ pub enum ArchiveError {
     Write(#[from] std::io::Error),
 }
 
-/// Writes the tree of `commit` to `out` as a zip, whose comment is the commit's id, as `git archive` does.
+/// Writes the tree of `commit` to `out` as a zip, whose comment is the commit's id and whose entries have the commit's time,
+/// as those of `git archive` do.
 ///
-/// Memory doesn't grow with the repository, but for one line a file in the zip's directory, and for each blob that isn't
-/// copied, which is held while it is compressed.
+/// Memory doesn't grow with the repository, but for one line a file in the zip's directory, and for each file that isn't
+/// copied, which is held while it is compressed. What is copied goes from the mapped pack to `out` in one piece.
 ///
 /// # Errors
-/// See [`ArchiveError`].
+/// See [`ArchiveError`]. A name that can't be in a zip is refused before the first byte is written.
 pub fn write_zip<W: Write>(repository: &gix::Repository, commit: ObjectId, out: W) -> Result<Summary, ArchiveError> {
-    let object = |source| ArchiveError::Object { id: commit, source };
-    let found = repository.find_commit(commit).map_err(|error| object(error.into()))?;
-    let tree = found.tree_id().map_err(|error| object(error.into()))?.detach();
-    let time = found.time().map_err(|error| object(error.into()))?.seconds;
-
-    let mut blobs = entry::Blobs::new(repository, tree)?;
-    let mut zip = zip::Writer::new(out, time);
-    tree::walk(repository, tree, &mut |entry| blobs.add(&mut zip, entry))?;
-    let mut summary = blobs.summary();
+    let objects = objects::Objects::of(repository);
+    let read = subst::Commit::read(&objects, commit)?;
+    let mut attributes = attributes::Attributes::of(&objects, read.tree())?;
+    let mut files = entry::Files::new(&objects, &read)?;
+    let mut folders = Folders::default();
+    let mut zip = zip::Writer::new(out, read.time());
+    let mut walk = tree::Walk::new(&objects, read.tree())?;
+    while let Some(entry) = walk.next() {
+        let treatment = attributes.treatment(&objects, &entry)?;
+        if entry.kind == EntryKind::Tree {
+            if treatment != Treatment::LeftOut {
+                walk.enter(&entry)?;
+                folders.enter(entry.path);
+            }
+            continue;
+        }
+        for folder in folders.before(&entry.path) {
+            zip.folder(folder.as_bstr())?;
+        }
+        if let Treatment::Kept(conversion) = treatment {
+            files.add(&mut zip, &entry, &conversion)?;
+        }
+    }
+    let mut summary = files.summary();
     (summary.entries, summary.bytes) = zip.finish(commit.to_string().as_bytes())?;
     Ok(summary)
 }

@@ -14,10 +14,14 @@ pub(crate) struct Packs(Vec<Bundle>);
 
 /// A blob that lies in a pack whole, not as a delta.
 pub(crate) struct Compressed<'a> {
+    /// What stands before the zlib stream: the kind and the length.
+    pub(crate) header: &'a [u8],
     /// The zlib stream, and what lies behind it in the pack.
     pub(crate) zlib: &'a [u8],
     /// The blob's length.
     pub(crate) size: u64,
+    /// Of header and zlib stream, as the pack's index has it from when the pack was made. Indices of version 1 have none.
+    pub(crate) crc: Option<u32>,
 }
 
 impl Packs {
@@ -37,11 +41,15 @@ impl Packs {
     /// The blob as it lies in a pack, unless it is a delta there or in none.
     pub(crate) fn compressed(&self, id: ObjectId) -> Option<Compressed<'_>> {
         self.0.iter().find_map(|bundle| {
-            let offset = bundle.index.pack_offset_at_index(bundle.index.lookup(id)?);
+            let index = bundle.index.lookup(id)?;
+            let offset = bundle.index.pack_offset_at_index(index);
             let entry = bundle.pack.entry(offset).ok()?;
             let end = u64::try_from(bundle.pack.pack_end()).ok()?;
+            let header = bundle.pack.entry_slice(offset..entry.data_offset)?;
             let zlib = bundle.pack.entry_slice(entry.data_offset..end)?;
-            matches!(entry.header, Header::Blob).then_some(Compressed { zlib, size: entry.decompressed_size })
+            let crc = bundle.index.crc32_at_index(index);
+            let whole = matches!(entry.header, Header::Blob);
+            whole.then_some(Compressed { header, zlib, size: entry.decompressed_size, crc })
         })
     }
 }

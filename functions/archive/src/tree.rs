@@ -1,81 +1,80 @@
-//! The order of the entries: the tree's own, a folder before what is in it, as `git archive` gives them.
+//! The entries of a tree as a stream, in the tree's own order, a folder before what is in it: as `git archive` gives them.
 
 use gix::{
     ObjectId,
     bstr::{BStr, BString, ByteSlice},
-    objs::tree::EntryKind,
+    objs::{Kind, TreeRefIter, tree::EntryKind},
 };
 
-use crate::ArchiveError;
+use crate::{ArchiveError, objects::Objects, path};
 
-/// An entry of the tree, by its whole path.
+/// An entry of the tree.
 #[derive(Debug)]
-pub(crate) struct Entry<'a> {
-    /// Parts between slashes; no slash at either end.
-    pub(crate) path: &'a BStr,
+pub(crate) struct Entry {
+    /// The whole path: parts between slashes, and no slash at either end.
+    pub(crate) path: BString,
     pub(crate) kind: EntryKind,
     pub(crate) id: ObjectId,
 }
 
-/// What becomes of an entry.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Visit {
-    /// It is in the zip; what is in a folder comes next.
-    Kept,
-    /// It is left out, with all that is in it.
-    LeftOut,
+/// A walk through a tree. Whoever walks says which folders to go into.
+pub(crate) struct Walk<'a> {
+    objects: &'a Objects,
+    /// What is still to come, the next one last.
+    pending: Vec<Entry>,
 }
 
-/// Trees inside of trees: Git itself stops there (`core.maxTreeDepth`).
-const MAX_DEPTH: usize = 2048;
-
-/// Calls `visit` for each entry below `tree`.
-pub(crate) fn walk(
-    repository: &gix::Repository,
-    tree: ObjectId,
-    visit: &mut dyn FnMut(&Entry<'_>) -> Result<Visit, ArchiveError>,
-) -> Result<(), ArchiveError> {
-    // What is still to be visited, the next one last.
-    let mut pending = children(repository, tree, b"".as_bstr())?;
-    while let Some((path, kind, id)) = pending.pop() {
-        let visited = visit(&Entry { path: path.as_bstr(), kind, id })?;
-        if kind == EntryKind::Tree && visited == Visit::Kept {
-            if path.find_iter("/").count() >= MAX_DEPTH {
-                return Err(ArchiveError::Path { path });
-            }
-            pending.extend(children(repository, id, path.as_bstr())?);
-        }
+impl<'a> Walk<'a> {
+    /// A walk that begins at the root `tree`.
+    pub(crate) fn new(objects: &'a Objects, tree: ObjectId) -> Result<Self, ArchiveError> {
+        let mut walk = Self { objects, pending: Vec::new() };
+        walk.push(tree, b"".as_bstr())?;
+        Ok(walk)
     }
-    Ok(())
-}
 
-/// The entries of a tree, the first one last.
-fn children(
-    repository: &gix::Repository,
-    tree: ObjectId,
-    parent: &BStr,
-) -> Result<Vec<(BString, EntryKind, ObjectId)>, ArchiveError> {
-    let unreadable = |source: Box<dyn std::error::Error + Send + Sync>| ArchiveError::Object { id: tree, source };
-    let object = repository.find_tree(tree).map_err(|error| unreadable(error.into()))?;
-    let mut entries = Vec::new();
-    for entry in object.iter() {
-        let entry = entry.map_err(|error| unreadable(error.into()))?;
-        let mut path = parent.to_owned();
-        if !path.is_empty() {
-            path.push(b'/');
-        }
-        path.extend_from_slice(entry.filename());
-        check(entry.filename(), &path)?;
-        entries.push((path, entry.mode().kind(), entry.object_id()));
+    /// The next entry; none at the end.
+    pub(crate) fn next(&mut self) -> Option<Entry> {
+        self.pending.pop()
     }
-    entries.reverse();
-    Ok(entries)
+
+    /// Goes into a folder: what is in it comes next.
+    pub(crate) fn enter(&mut self, folder: &Entry) -> Result<(), ArchiveError> {
+        self.push(folder.id, folder.path.as_bstr())
+    }
+
+    fn push(&mut self, tree: ObjectId, parent: &BStr) -> Result<(), ArchiveError> {
+        let content = self.objects.read(tree, Kind::Tree)?;
+        let start = self.pending.len();
+        for entry in TreeRefIter::from_bytes(&content, tree.kind()) {
+            let entry = entry.map_err(|error| ArchiveError::Object { id: tree, source: error.into() })?;
+            let path = path::join(parent, entry.filename)?;
+            self.pending.push(Entry { path, kind: entry.mode.kind(), id: entry.oid.to_owned() });
+        }
+        self.pending.get_mut(start..).unwrap_or_default().reverse();
+        Ok(())
+    }
 }
 
-/// A name that Git itself wouldn't check out is none for a zip either: `..`, `.git` in all its spellings, a slash.
-fn check(name: &BStr, path: &BString) -> Result<(), ArchiveError> {
-    // Names that only Windows can't have are for who unpacks there to refuse.
-    let options = gix_validate::path::component::Options { protect_windows: false, ..Default::default() };
-    let legal = gix_validate::path::component(name, None, options).is_ok();
-    if legal && !name.contains(&0) { Ok(()) } else { Err(ArchiveError::Path { path: path.clone() }) }
+/// Folders that are walked through and not written yet. Git has no empty folders, so `git archive` writes one not before
+/// a file in it comes by: one in which everything is left out as a folder is not written at all.
+#[derive(Debug, Default)]
+pub(crate) struct Folders(Vec<BString>);
+
+impl Folders {
+    /// Walks into a folder.
+    pub(crate) fn enter(&mut self, folder: BString) {
+        self.leave(&folder);
+        self.0.push(folder);
+    }
+
+    /// The folders to write before the file at `path`, outermost first.
+    pub(crate) fn before(&mut self, path: &BString) -> Vec<BString> {
+        self.leave(path);
+        std::mem::take(&mut self.0)
+    }
+
+    /// Forgets the folders that `path` isn't in.
+    fn leave(&mut self, path: &BString) {
+        self.0.retain(|folder| path.strip_prefix(folder.as_slice()).is_some_and(|rest| rest.starts_with(b"/")));
+    }
 }

@@ -212,3 +212,192 @@ fn dos_time(seconds: i64) -> u32 {
     let date = year << 9 | part(time.month()) << 5 | part(time.day());
     date << 16 | part(time.hour()) << 11 | part(time.minute()) << 5 | part(time.second()) >> 1
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Cursor, Read, Seek, SeekFrom};
+
+    use ::zip::{CompressionMethod, ZipArchive, read::ZipFile};
+    use flate2::{Compression, write::DeflateEncoder};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// 2023-11-14 22:13:20 UTC.
+    const TIME: i64 = 1_700_000_000;
+
+    fn deflated(content: &[u8]) -> Vec<u8> {
+        let mut encoder = DeflateEncoder::new(Vec::new(), Compression::default());
+        encoder.write_all(content).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn read(mut entry: ZipFile<'_, impl Read>) -> Vec<u8> {
+        let mut content = Vec::new();
+        entry.read_to_end(&mut content).unwrap();
+        content
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+        #[test]
+        fn what_is_written_is_read(
+            entries in prop::collection::btree_map(r#"[a-zä/ \\"]{1,30}"#, (
+                prop::sample::select(vec![0o100_644u32, 0o100_755, 0o120_777]),
+                prop::collection::vec(any::<u8>(), 0..300),
+                any::<bool>(),
+            ), 0..20),
+            time in 315_532_800..4_102_444_800i64,
+            comment in "[0-9a-f]{0,64}",
+        ) {
+            let mut bytes = Vec::new();
+            let mut zip = Writer::new(&mut bytes, time);
+            for (name, (mode, content, compressed)) in &entries {
+                let packed = deflated(content);
+                let stored = Content::stored(content);
+                let deflate = Content { data: &packed, method: Method::Deflated, ..stored };
+                zip.file(name.as_bytes().as_bstr(), *mode, if *compressed { &deflate } else { &stored }).unwrap();
+            }
+            let counted = zip.finish(comment.as_bytes()).unwrap();
+            prop_assert_eq!(counted, (entries.len() as u64, bytes.len() as u64));
+
+            let mut zip = ZipArchive::new(Cursor::new(&bytes)).unwrap();
+            prop_assert_eq!(zip.comment(), comment.as_bytes());
+            prop_assert_eq!(zip.len(), entries.len());
+            for (n, (name, (mode, content, compressed))) in entries.iter().enumerate() {
+                let entry = zip.by_index(n).unwrap();
+                prop_assert_eq!(entry.name_raw(), name.as_bytes());
+                prop_assert_eq!(entry.unix_mode(), Some(*mode));
+                prop_assert_eq!(entry.compression() == CompressionMethod::Deflated, *compressed);
+                let seen = entry.last_modified().unwrap();
+                let written = jiff::Timestamp::from_second(time - time % 2).unwrap().to_string();
+                prop_assert_eq!(seen.to_string() + "Z", written.replace('T', " "));
+                prop_assert_eq!(&read(entry), content);
+            }
+        }
+    }
+
+    #[test]
+    fn times_that_dos_does_not_know_are_its_first() {
+        let first = (1 << 5 | 1) << 16;
+        for time in [i64::MIN, -1, 0, 315_532_799, 315_532_800, 4_354_819_200, i64::MAX] {
+            assert_eq!(dos_time(time), first, "{time}");
+        }
+        assert_eq!(dos_time(TIME), 0x576e_b1aa);
+    }
+
+    /// A file with holes: what is large is zeros and takes no memory.
+    #[derive(Default)]
+    struct Sparse {
+        pieces: Vec<(u64, Vec<u8>)>,
+        length: u64,
+        position: u64,
+    }
+
+    impl Write for Sparse {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            if bytes.len() < 1 << 20 {
+                self.pieces.push((self.length, bytes.to_vec()));
+            }
+            self.length += bytes.len() as u64;
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Read for Sparse {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            let length = buffer.len().min(usize::try_from(self.length.saturating_sub(self.position)).unwrap());
+            for (at, byte) in buffer.iter_mut().take(length).enumerate() {
+                let position = self.position + at as u64;
+                let piece = self.pieces.partition_point(|(start, _)| *start <= position).checked_sub(1);
+                let piece = piece.map(|piece| &self.pieces[piece]);
+                *byte = piece
+                    .and_then(|(start, piece)| piece.get(usize::try_from(position - start).unwrap()))
+                    .copied()
+                    .unwrap_or(0);
+            }
+            self.position += length as u64;
+            Ok(length)
+        }
+    }
+
+    impl Seek for Sparse {
+        fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+            self.position = match to {
+                SeekFrom::Start(position) => position,
+                SeekFrom::Current(by) => self.position.checked_add_signed(by).unwrap(),
+                SeekFrom::End(by) => self.length.checked_add_signed(by).unwrap(),
+            };
+            Ok(self.position)
+        }
+    }
+
+    #[test]
+    fn entries_beyond_four_gigabytes_are_found() {
+        let zeros = vec![0; 64 << 20];
+        let zeros = Content::stored(&zeros);
+        let mut sparse = Sparse::default();
+        let mut zip = Writer::new(&mut sparse, TIME);
+        for n in 0..66 {
+            zip.file(format!("zeros{n}").as_str().into(), 0o100_644, &zeros).unwrap();
+        }
+        zip.file("behind".into(), 0o100_755, &Content::stored(b"behind")).unwrap();
+        let (entries, bytes) = zip.finish(b"comment").unwrap();
+        assert!(entries == 67 && bytes == sparse.length && bytes > 66 << 26);
+
+        let mut zip = ZipArchive::new(sparse).unwrap();
+        assert_eq!((zip.len(), zip.comment()), (67, b"comment".as_slice()));
+        let behind = zip.by_name("behind").unwrap();
+        assert!(behind.header_start() > MAX_U32 && behind.unix_mode() == Some(0o100_755));
+        assert_eq!(read(behind), b"behind");
+        assert!(zip.by_name("zeros0").unwrap().header_start() == 0);
+    }
+
+    /// What stands in a header: little-endian, `N` bytes at `at`.
+    fn number<const N: usize>(bytes: &[u8], at: usize) -> u64 {
+        bytes[at..at + N].iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte))
+    }
+
+    #[test]
+    fn a_file_of_more_than_four_gigabytes_has_both_its_lengths_in_zip64() {
+        for (size, large) in [(MAX_U32 - 1, false), (MAX_U32, true), (5 << 30, true)] {
+            let mut bytes = Vec::new();
+            let content = Content { data: b"12345678", method: Method::Deflated, crc: 1, size };
+            let mut zip = Writer::new(&mut bytes, TIME);
+            zip.file("a".into(), 0o100_644, &content).unwrap();
+            zip.finish(b"").unwrap();
+
+            let mut zip = ZipArchive::new(Cursor::new(&bytes)).unwrap();
+            let entry = zip.by_index_raw(0).unwrap();
+            assert_eq!((entry.size(), entry.compressed_size()), (size, 8));
+            // The same in front of the entry, where readers of streams look: APPNOTE 4.3.7 and 4.5.3.
+            assert_eq!(number::<2>(&bytes, 4), if large { 45 } else { 20 });
+            assert_eq!(number::<4>(&bytes, 18), if large { MAX_U32 } else { 8 });
+            assert_eq!(number::<4>(&bytes, 22), size.min(MAX_U32));
+            if large {
+                let field = [2, 2, 8, 8].iter().scan(31, |at, length| Some(std::mem::replace(at, *at + length)));
+                let field: Vec<_> = field.collect();
+                assert_eq!((number::<2>(&bytes, field[0]), number::<2>(&bytes, field[1])), (1, 16));
+                assert_eq!((number::<8>(&bytes, field[2]), number::<8>(&bytes, field[3])), (size, 8));
+            }
+        }
+    }
+
+    #[test]
+    fn so_many_entries_need_the_directorys_zip64_and_one_less_does_not() {
+        for (count, zip64) in [(65_534, false), (65_535, true)] {
+            let mut bytes = Vec::new();
+            let mut zip = Writer::new(&mut bytes, TIME);
+            for n in 0..count {
+                zip.file(format!("{n}").as_str().into(), 0o100_644, &Content::stored(b"")).unwrap();
+            }
+            zip.finish(b"").unwrap();
+            assert_eq!(bytes.windows(4).any(|window| window == b"PK\x06\x06"), zip64);
+            assert_eq!(ZipArchive::new(Cursor::new(&bytes)).unwrap().len(), count);
+        }
+    }
+}

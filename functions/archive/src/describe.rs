@@ -1,0 +1,95 @@
+//! `%(describe)`: the commit's name by the nearest tag, as `git describe` gives it.
+
+use std::borrow::Cow;
+
+use gix::{
+    ObjectId, Repository,
+    bstr::{BStr, BString, ByteSlice},
+    glob::wildmatch,
+    hashtable::HashMap,
+    revision::plumbing,
+};
+
+/// What tags count, and how the name looks: `%(describe:tags=true,match=v*,exclude=*-rc*,abbrev=10)`.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Options {
+    /// Not only annotated ones.
+    tags: bool,
+    matching: Vec<BString>,
+    excluding: Vec<BString>,
+    /// Hexadecimal digits of the commit's id; 0 leaves it out.
+    abbrev: Option<usize>,
+}
+
+impl Options {
+    /// Reads what stands between `(describe` and `)`. Nothing where Git wouldn't understand it either.
+    pub(crate) fn parse(text: &[u8]) -> Option<Self> {
+        let mut options = Self::default();
+        let text = if text.is_empty() { text } else { text.strip_prefix(b":")? };
+        for option in text.split_str(",").filter(|option| !option.is_empty()) {
+            match option.split_once_str("=").unwrap_or((option, b"true")) {
+                (b"tags", b"true" | b"yes" | b"on" | b"1") => options.tags = true,
+                (b"tags", b"false" | b"no" | b"off" | b"0" | b"") => options.tags = false,
+                (b"match", pattern) => options.matching.push(pattern.into()),
+                (b"exclude", pattern) => options.excluding.push(pattern.into()),
+                (b"abbrev", digits) => options.abbrev = Some(digits.to_str().ok()?.parse().ok()?),
+                _ => return None,
+            }
+        }
+        Some(options)
+    }
+
+    fn wants(&self, name: &BStr) -> bool {
+        let any = |patterns: &[BString]| {
+            patterns.iter().any(|pattern| wildmatch(pattern.as_bstr(), name, wildmatch::Mode::empty()))
+        };
+        (self.matching.is_empty() || any(&self.matching)) && !any(&self.excluding)
+    }
+}
+
+/// The commit's name, if a tag is near.
+pub(crate) fn describe(repository: &Repository, id: ObjectId, options: &Options) -> Option<String> {
+    let name_by_oid = tags(repository, options)?;
+    let mut graph = repository.revision_graph(None);
+    let wanted = plumbing::describe::Options { name_by_oid, ..Default::default() };
+    let found = plumbing::describe(&id, &mut graph, wanted).ok()??;
+    if options.abbrev == Some(0) {
+        return found.name.map(|name| name.to_string());
+    }
+    let digits = options.abbrev.map_or_else(
+        || {
+            use gix::prelude::ObjectIdExt;
+            id.attach(repository).shorten_or_id().hex_len()
+        },
+        |digits| unique(repository, id, digits),
+    );
+    Some(found.into_format(digits).to_string())
+}
+
+/// The name of each tagged commit. Of several, the annotated one counts, and of those the latest.
+fn tags<'a>(repository: &Repository, options: &Options) -> Option<HashMap<ObjectId, Cow<'a, BStr>>> {
+    let mut named = HashMap::default();
+    for mut reference in repository.references().ok()?.tags().ok()?.filter_map(Result::ok) {
+        let name = reference.name().shorten().to_owned();
+        let tag = reference.try_id().and_then(|id| id.object().ok()?.try_into_tag().ok());
+        if !options.wants(name.as_bstr()) || tag.is_none() && !options.tags {
+            continue;
+        }
+        let Ok(commit) = reference.peel_to_id() else { continue };
+        // A lightweight tag is older than any annotated one; Git keeps the first of those that are equal.
+        let time = tag.map(|tag| tag.tagger().ok().flatten().map_or(0, |tagger| tagger.seconds()));
+        let known = named.entry(commit.detach()).or_insert_with(|| (time, name.clone()));
+        if time > known.0 {
+            *known = (time, name);
+        }
+    }
+    Some(named.into_iter().map(|(id, (_, name))| (id, Cow::Owned(name))).collect())
+}
+
+/// The digits that name the object and no other, at least so many.
+fn unique(repository: &Repository, id: ObjectId, digits: usize) -> usize {
+    let longest = id.kind().len_in_hex();
+    let candidate = gix::odb::store::prefix::disambiguate::Candidate::new(id, digits.clamp(4, longest));
+    let prefix = candidate.ok().and_then(|candidate| repository.objects.disambiguate_prefix(candidate).ok()?);
+    prefix.map_or(longest, |prefix| prefix.hex_len())
+}

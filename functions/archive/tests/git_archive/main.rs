@@ -1,0 +1,13 @@
+//! The zip against the real thing: its tree has to equal what `git archive` gives of the same commit, as independent
+//! readers see it.
+
+#[cfg(test)]
+mod attributes;
+#[cfg(test)]
+mod damage;
+#[cfg(test)]
+mod repository;
+#[cfg(test)]
+mod substitution;
+#[cfg(test)]
+mod trees;

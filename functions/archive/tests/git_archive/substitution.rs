@@ -1,0 +1,177 @@
+//! `$Format:...$` becomes what git makes of it.
+
+use crate::repository::{Repository, tree};
+
+/// A file for each format, so that a difference names it.
+fn check(repository: &Repository, formats: &[&str]) {
+    repository.write(".gitattributes", "format-* export-subst\n");
+    for (n, format) in formats.iter().enumerate() {
+        repository.write(&format!("format-{n}"), format!("<$Format:{format}$>\n"));
+    }
+    repository.git(&["add", "-A"]);
+    repository.git(&["commit", "-q", "--amend", "--no-edit"]);
+    repository.check();
+}
+
+const FORMATS: [&str; 62] = [
+    "%H",
+    "%h",
+    "%T",
+    "%t",
+    "%P",
+    "%p",
+    "%an",
+    "%aN",
+    "%ae",
+    "%aE",
+    "%al",
+    "%aL",
+    "%ad",
+    "%aD",
+    "%at",
+    "%ai",
+    "%aI",
+    "%as",
+    "%cn",
+    "%cN",
+    "%ce",
+    "%cE",
+    "%cl",
+    "%cL",
+    "%cd",
+    "%cD",
+    "%ct",
+    "%ci",
+    "%cI",
+    "%cs",
+    "%s",
+    "%f",
+    "%b",
+    "%B",
+    "%e",
+    "%d",
+    "%D",
+    "%n",
+    "%%",
+    "%x41",
+    "%x4",
+    "%x+1",
+    "%",
+    "%q",
+    "a%Hb%hc",
+    "%+s",
+    "%-e",
+    "% e",
+    "%n%-e",
+    "x%n%n%-ey",
+    "%+e",
+    "% s",
+    "%+d",
+    "%H %",
+    "",
+    "a\nb %s\n",
+    "%(describe",
+    "%a",
+    "%c",
+    "%ax",
+    "%%H",
+    "100% %s",
+];
+
+#[test]
+fn every_placeholder_is_expanded() {
+    let repository = Repository::new();
+    repository.write("file", "x");
+    repository.write(".mailmap", "Proper Name <proper@example.org> <author@example.com>\n");
+    repository.commit();
+    repository.git(&["checkout", "-q", "-b", "other"]);
+    repository.git(&["commit", "-q", "--allow-empty", "-m", "other"]);
+    repository.git(&["checkout", "-q", "main"]);
+    repository.git(&[
+        "merge",
+        "-q",
+        "--no-ff",
+        "-m",
+        "  Merge: two -- things..\nsecond line  \n\n\nbody one\n\nbody two",
+        "other",
+    ]);
+    check(&repository, &FORMATS);
+}
+
+#[test]
+fn names_are_in_gits_order() {
+    let repository = Repository::new();
+    repository.write(".gitattributes", "format export-subst\n");
+    repository.write("format", "$Format:%d|%D$ and $Format:unfinished");
+    repository.commit();
+    repository.git(&["tag", "v1"]);
+    repository.git(&["tag", "-a", "-m", "x", "v2"]);
+    for name in ["refs/remotes/origin/main", "refs/heads/zz", "refs/heads/aa/b", "refs/pull/1/head"] {
+        repository.git(&["update-ref", name, "HEAD"]);
+    }
+    repository.git(&["symbolic-ref", "refs/remotes/origin/HEAD", "refs/remotes/origin/main"]);
+    repository.check();
+    repository.git(&["pack-refs", "--all"]);
+    repository.git(&["checkout", "-q", "--detach"]);
+    repository.check();
+}
+
+#[test]
+fn a_commit_is_described_by_its_tags() {
+    let repository = Repository::new();
+    for tag in ["v0.1", "nightly/1", "v0.2-rc1"] {
+        repository.git(&["commit", "-q", "--allow-empty", "-m", tag]);
+        repository.git(&["tag", "-a", "-m", tag, tag]);
+        repository.git(&["tag", &format!("light-{}", tag.replace('/', "-"))]);
+    }
+    repository.git(&["commit", "-q", "--allow-empty", "-m", "later"]);
+    for format in [
+        "%(describe)",
+        "%(describe:tags)",
+        "%(describe:tags=true,match=light-v*)",
+        "%(describe:match=v*,exclude=*-rc*)",
+        "%(describe:match=nightly*)",
+        "%(describe:abbrev=0)",
+        "%(describe:abbrev=12)",
+        "%(describe:tags=no)",
+        "%(describe:match=none)",
+        "%(describe:nonsense)",
+        "%(describe:abbrev=x)",
+        "%(describe%H",
+        "%(describe:match=v0.1,match=nightly/*)",
+        "%(describe:exclude=v*,exclude=n*)",
+    ] {
+        check(&repository, &[format]);
+    }
+    // Two of them: only the first one is described.
+    check(&repository, &["%(describe)", "%(describe) %(describe)"]);
+    repository.git(&["tag", "-a", "-m", "x", "exact"]);
+    repository.git(&["tag", "light-exact"]);
+    repository.check();
+}
+
+#[test]
+fn a_shallow_clone_gives_what_its_origin_gives() {
+    let origin = Repository::new();
+    origin.write("file", "x");
+    origin.commit();
+    origin.write(".gitattributes", "format export-subst\n");
+    origin.write("format", "$Format:%H|%P|%p|%h|%D$ $Format:%(describe:tags)$\n");
+    origin.commit();
+    origin.git(&["tag", "v1"]);
+    let clone = Repository::new();
+    clone.git(&["fetch", "-q", "--depth=1", &format!("file://{}", origin.path().display()), "main", "tag", "v1"]);
+    clone.git(&["reset", "-q", "--hard", "FETCH_HEAD"]);
+    let expected = tree(&origin.git(&["archive", "--format=zip", "HEAD"]));
+    assert_eq!(tree(&clone.zip().unwrap().0), expected);
+}
+
+#[test]
+fn the_same_commit_gives_the_same_zip_whatever_the_time() {
+    let repository = Repository::new();
+    repository.write(".gitattributes", "format export-subst\n");
+    repository.write("format", "$Format:%ar %cr %ah %N$\n");
+    repository.commit();
+    let (zip, _) = repository.zip().unwrap();
+    assert_eq!(tree(&zip)[b"format".as_slice()].1, b"%ar %cr %ah %N\n");
+}
