@@ -130,6 +130,13 @@ fn a_blob_is_found_in_each_of_many_packs() {
 }
 
 #[test]
+fn a_tree_of_five_hundred_folders_one_in_another() {
+    let repository = Repository::new();
+    repository.import(&[(format!("{}file", "d/".repeat(500)), "100644", b"x".to_vec())]);
+    assert_eq!(repository.check().entries, 501);
+}
+
+#[test]
 fn a_submodule_is_an_empty_folder() {
     let repository = Repository::new();
     repository.write("file", "x");
