@@ -9,7 +9,6 @@ use std::{
         Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
-    time::Duration,
 };
 
 use bytes::Bytes;
@@ -26,9 +25,6 @@ use crate::{FetchError, Limits, limits::Late};
 /// How much of the host's complaint is kept, in bytes.
 const SAID_LIMIT: usize = 500;
 
-/// How long a host may go on complaining after the end of its output.
-const LAST_WORDS: Duration = Duration::from_secs(1);
-
 /// What gix talks to.
 pub(crate) type Transport = Connection<Incoming, Outgoing>;
 
@@ -42,7 +38,7 @@ pub(crate) fn over(channel: Channel<Msg>, limits: Limits, repository: &Repositor
         broken: OnceLock::new(),
         said: Mutex::new(Vec::new()),
     });
-    let incoming = Incoming { channel: reader, pending: Bytes::new(), ended: false, wire: Arc::clone(&wire) };
+    let incoming = Incoming { channel: reader, pending: Bytes::new(), wire: Arc::clone(&wire) };
     let outgoing = Outgoing { channel: writer, wire: Arc::clone(&wire) };
     let path = repository.path.as_str();
     let host: Option<(String, Option<u16>)> = None;
@@ -122,46 +118,24 @@ fn error(broken: Broken) -> io::Error {
 pub(crate) struct Incoming {
     channel: ChannelReadHalf,
     pending: Bytes,
-    ended: bool,
     wire: Arc<Wire>,
 }
 
 impl Incoming {
-    /// The next bytes; none when the output has ended, however often that is asked.
+    /// The next bytes; none when the program has ended.
     fn next(&mut self) -> io::Result<Bytes> {
-        while !self.ended {
+        loop {
             match self.wire.wait(self.channel.wait())? {
                 ChannelMsg::Data { data } => {
                     self.wire.received.fetch_add(data.len() as u64, Ordering::Relaxed);
                     return Ok(data);
                 }
                 ChannelMsg::ExtendedData { data, .. } => self.wire.hear(&data),
-                ChannelMsg::Eof => {
-                    self.ended = true;
-                    self.hear_last_words();
-                }
-                ChannelMsg::Close => self.ended = true,
+                // After the end of the output its standard error may still come, so this goes on to the close.
+                ChannelMsg::Close => return Ok(Bytes::new()),
                 _ => {}
             }
         }
-        Ok(Bytes::new())
-    }
-
-    /// After the end of the output its standard error may still come. A program that was cut off may wait for us as we
-    /// for it, so this doesn't go on until the close.
-    fn hear_last_words(&mut self) {
-        let (channel, wire) = (&mut self.channel, &self.wire);
-        let rest = async {
-            while let Some(message) = channel.wait().await {
-                match message {
-                    ChannelMsg::ExtendedData { data, .. } => wire.hear(&data),
-                    ChannelMsg::Close => break,
-                    _ => {}
-                }
-            }
-        };
-        // Whether it closed in time makes no difference.
-        let _closed = wire.runtime.block_on(async { tokio::time::timeout(LAST_WORDS, rest).await });
     }
 }
 

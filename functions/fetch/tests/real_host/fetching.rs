@@ -222,7 +222,9 @@ async fn a_host_that_speaks_version_0_is_understood() {
     check_is(&host.fetch("refs/tags/v1").await, &repo, "v1");
     tree[0].1[0] ^= 1;
     repo.commit("main", &files(&tree));
-    check_is(&host.fetch(MAIN).await, &repo, "main");
+    let second = host.fetch(MAIN).await;
+    check_is(&second, &repo, "main");
+    assert!(second.received < 12_000, "{}", second.received);
 }
 
 #[tokio::test]
@@ -354,6 +356,28 @@ async fn a_discarded_clone_starts_anew() {
     assert!(first.received > 40_000);
     first.discard().unwrap();
     assert!(host.fetch(MAIN).await.received > 40_000);
+}
+
+#[tokio::test]
+async fn a_transfer_that_is_cut_off_leaves_a_clone_that_works() {
+    let host = Host::start();
+    let repo = host.repository();
+    let mut tree = noise(1, 100);
+    repo.commit("main", &files(&tree));
+    // The host ends in the middle of the pack.
+    host.serves_by(r#"git upload-pack "$repository" | stdbuf -o0 head -c 100000"#);
+    let error = host.try_fetch(MAIN).await.unwrap_err();
+    assert!(matches!(error, FetchError::Receive { .. }), "{error:?}");
+    assert_eq!(error.retry(), Retry::Again);
+    host.serves_again();
+    check_is(&host.fetch(MAIN).await, &repo, "main");
+
+    tree.extend(noise(2, 100));
+    repo.commit("main", &files(&tree));
+    host.serves_by(r#"git upload-pack "$repository" | stdbuf -o0 head -c 100000"#);
+    host.try_fetch(MAIN).await.unwrap_err();
+    host.serves_again();
+    check_is(&host.fetch(MAIN).await, &repo, "main");
 }
 
 #[tokio::test]

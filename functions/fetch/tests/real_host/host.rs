@@ -95,6 +95,10 @@ if [ ! -d "$repository" ]; then echo "ERROR: Repository not found." >&2; exit 1;
         fs::rename(written, path).unwrap();
     }
 
+    pub(crate) fn serves_again(&self) {
+        self.serves_by(SERVE);
+    }
+
     /// A new repository `owner/name` with `main` as its default branch and no commit.
     pub(crate) fn repository(&self) -> Repo {
         let dir = self.temp.path().join("owner/name.git");
