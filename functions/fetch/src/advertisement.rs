@@ -10,7 +10,10 @@ use gix::{
         Handshake, LsRefsCommand,
         handshake::Ref,
         ls_refs::RefPrefixes,
-        transport::{Service, client::capabilities::Capability},
+        transport::{
+            Service,
+            client::{Capabilities, capabilities::Capability},
+        },
     },
 };
 
@@ -46,6 +49,7 @@ pub(crate) fn ask(
             .map_err(failed)?;
     check_format(&handshake, repository)?;
     let references = if let Some(all) = handshake.refs.take() {
+        handshake.capabilities = with_absolute_depth(&handshake.capabilities).map_err(failed)?;
         all
     } else {
         let mut prefixes = RefPrefixes::new();
@@ -63,6 +67,18 @@ pub(crate) fn ask(
         }
     };
     Ok(Advertisement { target, default_branch: head.and_then(branch), handshake })
+}
+
+/// By version 0 gix claims whatever the host offers. With `deepen-relative` among it, the host would count our depth of 1
+/// from what we have instead of from the tip: it sends the history, and tells of no end that we could name as ours.
+fn with_absolute_depth(offered: &Capabilities) -> gix::Result<Capabilities> {
+    let mut kept = vec![0];
+    for capability in offered.iter().filter(|capability| capability.name() != "deepen-relative") {
+        kept.extend_from_slice(capability.name());
+        kept.extend(capability.value().into_iter().flat_map(|value| [b"=", value.as_bytes()].concat()));
+        kept.push(b' ');
+    }
+    Capabilities::from_bytes(kept.trim_ascii_end()).map(|(capabilities, _)| capabilities)
 }
 
 fn check_format(handshake: &Handshake, repository: &Repository) -> Result<(), FetchError> {
