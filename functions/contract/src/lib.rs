@@ -23,6 +23,7 @@
 pub mod allowed_hosts;
 pub mod custom;
 pub mod environment;
+mod error_chain;
 pub mod git;
 pub mod job;
 pub mod repository;
@@ -32,6 +33,7 @@ pub mod side;
 mod text;
 
 pub use allowed_hosts::{AllowedHost, AllowedHosts};
+pub use error_chain::error_chain;
 pub use git::{CommitId, RefName};
 pub use job::{DeliveryId, Job};
 pub use repository::{Host, Repository, RepositoryPath};

@@ -7,6 +7,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use contract::error_chain;
 use serde_json::Value;
 use tokio::{task::JoinError, time::Instant};
 
@@ -92,7 +93,7 @@ async fn perform<R: CustomResource>(
         RequestType::Delete => {
             return match resource.delete(request).await {
                 Ok(()) => Outcome::Success { physical_resource_id: id, data: None },
-                Err(error) => Outcome::Failed { reason: chain(&error) },
+                Err(error) => Outcome::Failed { reason: error_chain(&error) },
             };
         }
     };
@@ -104,20 +105,14 @@ async fn perform<R: CustomResource>(
             }
             Err(error) => Outcome::failed("could not write the attributes", &error),
         },
-        Err(error) => Outcome::Failed { reason: chain(&error) },
+        Err(error) => Outcome::Failed { reason: error_chain(&error) },
     }
 }
 
 impl Outcome {
     fn failed(what: &str, error: &(dyn Error + 'static)) -> Self {
-        Self::Failed { reason: format!("{what}: {}", chain(error)) }
+        Self::Failed { reason: format!("{what}: {}", error_chain(error)) }
     }
-}
-
-/// The error and what it came from, as a person reads it.
-fn chain(error: &(dyn Error + 'static)) -> String {
-    let causes = std::iter::successors(Some(error), |&error| error.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 fn panicked(error: JoinError) -> String {

@@ -1,6 +1,6 @@
 //! No, and how to say it: a status and a text for the sender, the cause for the log.
 
-use std::{error::Error, iter};
+use contract::error_chain;
 
 use crate::{authenticate::AuthenticationError, content::ContentError, delivery::Delivery, event::EventError};
 
@@ -57,9 +57,7 @@ impl Refusal {
 
     /// The whole chain of causes, for the log.
     pub fn cause(&self) -> String {
-        let chain = iter::successors(Some(self as &(dyn Error + 'static)), |error| (*error).source());
-        let text = chain.map(ToString::to_string).collect::<Vec<_>>().join(": ");
-        text.chars().take(MAX_CHARACTERS).collect()
+        error_chain(self).chars().take(MAX_CHARACTERS).collect()
     }
 }
 

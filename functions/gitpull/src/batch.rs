@@ -1,10 +1,10 @@
 //! From messages to jobs and back: what is done is deleted from the queue, what failed comes again, and what can't
 //! succeed is told in the log and not tried again.
 
-use std::{error::Error, time::Duration};
+use std::time::Duration;
 
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsMessage};
-use contract::{Job, Retry};
+use contract::{Job, Retry, error_chain};
 
 use crate::{error::GitPullError, queue::Redeliver};
 
@@ -48,7 +48,7 @@ async fn one(
     let receives: u32 =
         message.attributes.get("ApproximateReceiveCount").and_then(|count| count.parse().ok()).unwrap_or(1);
     let (id, delivery, repository, reference) = (job.id(), &job.delivery, &job.repository, &job.reference);
-    let (chain, hint) = (chain(&error), error.hint());
+    let (chain, hint) = (error_chain(&error), error.hint());
     let delay = match error.retry() {
         Retry::Never => {
             tracing::error!(job = id, %delivery, %repository, %reference, error = chain, hint, "gave up: trying again can't help");
@@ -62,12 +62,6 @@ async fn one(
     );
     queue.redeliver(message.receipt_handle.as_deref().unwrap_or_default(), delay).await;
     false
-}
-
-/// The error with all that led to it.
-fn chain(error: &(dyn Error + 'static)) -> String {
-    let causes = std::iter::successors(error.source(), |cause| (*cause).source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 #[cfg(test)]
@@ -143,6 +137,6 @@ mod tests {
     fn the_whole_chain_is_told() {
         let source = archive::ArchiveError::Path { path: "..".into() };
         let error = GitPullError::Archive { commit: "c".into(), source };
-        assert_eq!(chain(&error), "could not zip c: the tree has an entry that no zip may have: \"..\"");
+        assert_eq!(error_chain(&error), "could not zip c: the tree has an entry that no zip may have: \"..\"");
     }
 }

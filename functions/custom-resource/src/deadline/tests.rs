@@ -167,7 +167,7 @@ async fn an_answer_that_is_refused_is_an_error_without_the_url() {
     let server = cloudformation(403).await;
     let error = run(event(&server, "Create", ""), soon(), Thing).await.unwrap_err();
     assert_eq!(
-        chain(&error),
+        error_chain(&error),
         "could not answer for Thing: the answer to CloudFormation was refused with status 403 Forbidden"
     );
 }

@@ -1,0 +1,14 @@
+//! An error is told with all that led to it: in logs, in a stack's events, in answers.
+
+use std::{error::Error, iter};
+
+/// The error and its causes, the nearest first, with colons between them.
+///
+/// ```
+/// let error = "refs/heads/..".parse::<contract::RefName>().unwrap_err();
+/// assert_eq!(contract::error_chain(&error), error.to_string());
+/// ```
+pub fn error_chain(error: &(dyn Error + 'static)) -> String {
+    let causes = iter::successors(Some(error), |&cause| cause.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
