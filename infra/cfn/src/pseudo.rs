@@ -1,7 +1,10 @@
 //! What CloudFormation knows of the deployment: the
 //! [pseudo parameters](https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/pseudo-parameter-reference.html).
 
-use crate::value::{Expression, Value};
+use crate::{
+    sub::{Part, sub},
+    value::{Expression, Value},
+};
 
 fn pseudo(name: &str) -> Value<String> {
     Value::new(Expression::Ref(format!("AWS::{name}")))
@@ -30,4 +33,18 @@ pub fn stack_name() -> Value<String> {
 /// The domain of AWS's endpoints here, such as `amazonaws.com`.
 pub fn url_suffix() -> Value<String> {
     pseudo("URLSuffix")
+}
+
+/// The ARN of a service's resource in this account and region.
+pub fn arn<T>(service: &str, resource: impl IntoIterator<Item = Part>) -> Value<T> {
+    let front: [Part; 7] = [
+        "arn:".into(),
+        partition().into(),
+        format!(":{service}:").as_str().into(),
+        region().into(),
+        ":".into(),
+        account_id().into(),
+        ":".into(),
+    ];
+    sub(front.into_iter().chain(resource))
 }

@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::{Value as Json, json};
 
 use super::{Deployment, RestApi};
-use crate::{Handle, Resource, Value, logs::LogGroup, pseudo, sub};
+use crate::{Handle, Resource, Value, logs::LogGroup, pseudo};
 
 /// A stage that is throttled and writes an access log.
 #[derive(Debug, Serialize)]
@@ -27,16 +27,7 @@ impl Stage {
         (rate, burst): (u32, u32),
     ) -> Self {
         // The ARN without the `:*` that the log group's own attribute ends in, as the access log demands.
-        let destination: Value<String> = sub([
-            "arn:".into(),
-            pseudo::partition().into(),
-            ":logs:".into(),
-            pseudo::region().into(),
-            ":".into(),
-            pseudo::account_id().into(),
-            ":log-group:".into(),
-            access_log.name().into(),
-        ]);
+        let destination: Value<String> = pseudo::arn("logs", ["log-group:".into(), access_log.name().into()]);
         let format = json!({
             "requestId": "$context.requestId",
             "time": "$context.requestTime",
