@@ -39,8 +39,10 @@ mod deadline;
 mod request;
 mod resource;
 mod response;
+mod serve;
 
 pub use deadline::{RunError, run};
 pub use request::Request;
 pub use resource::{Answer, CustomResource};
 pub use response::RespondError;
+pub use serve::serve;
