@@ -18,9 +18,7 @@ impl Condition {
     }
 }
 
-/// "This parameter isn't empty", as CloudFormation writes it. A list is compared by its elements, joined.
-pub(crate) fn given<T>(parameter: &ParameterHandle<T>, list: bool) -> serde_json::Value {
-    let value = serde_json::json!({ "Ref": parameter.name });
-    let text = if list { serde_json::json!({ "Fn::Join": ["", value] }) } else { value };
-    serde_json::json!({ "Fn::Not": [{ "Fn::Equals": [text, ""] }] })
+/// "This parameter isn't empty", as CloudFormation writes it.
+pub(crate) fn given<T>(parameter: &ParameterHandle<T>) -> serde_json::Value {
+    serde_json::json!({ "Fn::Not": [{ "Fn::Equals": [{ "Ref": parameter.name }, ""] }] })
 }

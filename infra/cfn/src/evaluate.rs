@@ -21,7 +21,7 @@ pub enum EvaluateError {
     },
 }
 
-/// Resolves parameters, conditions, `Fn::If`, `Fn::Join`, `Fn::Select` and `Fn::Split` of a template, and leaves out
+/// Resolves parameters, conditions, `Fn::If`, `Fn::Select` and `Fn::Split` of a template, and leaves out
 /// what a condition leaves out. What only a deployment knows stays: a `Ref` or `Fn::GetAtt` of a resource, a pseudo parameter,
 /// and `Fn::Sub`, in which parameters are put in place.
 pub fn evaluate(template: &Json, parameters: &BTreeMap<String, String>) -> Result<Json, EvaluateError> {
@@ -88,17 +88,6 @@ impl Evaluation<'_> {
                 let holds = self.condition(condition.as_str().ok_or_else(wrong)?)?;
                 return Ok(Resolved::Value(self.value(if holds { then } else { otherwise })?));
             }
-            ("Fn::Join", Some([Json::String(separator), items])) => {
-                let items = self.value(items)?;
-                let texts = items.as_ref().and_then(Json::as_array).ok_or_else(wrong)?;
-                let texts: Option<Vec<_>> = texts.iter().map(Json::as_str).collect();
-                Some(
-                    texts.map_or_else(
-                        || serde_json::json!({ function: arguments }),
-                        |texts| texts.join(separator).into(),
-                    ),
-                )
-            }
             ("Fn::Split", Some([Json::String(separator), text])) => {
                 let text = self.value(text)?.unwrap_or_default();
                 let parts = text.as_str().map(|text| text.split(separator.as_str()).collect::<Vec<_>>().into());
@@ -132,11 +121,7 @@ impl Evaluation<'_> {
         let default = || parameter.get("Default").and_then(Json::as_str).map(str::to_owned);
         let text = self.parameters.get(name).cloned().or_else(default);
         let text = text.ok_or_else(|| EvaluateError::Parameter(name.to_owned()))?;
-        Ok(Some(if parameter["Type"] == "CommaDelimitedList" {
-            text.split(',').map(str::trim).collect::<Vec<_>>().into()
-        } else {
-            text.into()
-        }))
+        Ok(Some(text.into()))
     }
 
     fn condition(&self, name: &str) -> Result<bool, EvaluateError> {

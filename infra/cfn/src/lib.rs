@@ -68,7 +68,7 @@ mod value;
 pub use condition::Condition;
 pub use evaluate::{EvaluateError, evaluate};
 pub use interface::Group;
-pub use parameter::{Parameter, ParameterHandle, ParameterType};
+pub use parameter::{Parameter, ParameterHandle};
 pub use stack::{Attributes, Handle, Optional, Resource, Stack};
 pub use sub::{Part, sub};
 pub use template::{Template, TemplateError};

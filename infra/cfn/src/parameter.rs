@@ -6,21 +6,13 @@ use serde::Serialize;
 
 use crate::value::{Expression, Value};
 
-/// A parameter's [type](https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/parameters-section-structure.html).
-#[derive(Debug, Clone, Copy, Serialize)]
-pub enum ParameterType {
-    /// Text.
-    String,
-    /// Texts, separated by commas.
-    CommaDelimitedList,
-}
-
-/// A parameter of the template.
+/// A text that a person chooses: a [parameter](https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/parameters-section-structure.html)
+/// of type `String`.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Parameter {
     #[serde(rename = "Type")]
-    kind: ParameterType,
+    kind: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     default: Option<String>,
     description: String,
@@ -40,7 +32,7 @@ impl Parameter {
     /// A text with a default.
     pub fn text(default: &str, description: &str) -> Self {
         Self {
-            kind: ParameterType::String,
+            kind: "String",
             default: Some(default.to_owned()),
             description: description.to_owned(),
             no_echo: None,
@@ -49,11 +41,6 @@ impl Parameter {
             constraint_description: None,
             max_length: None,
         }
-    }
-
-    /// A list of texts, empty by default.
-    pub fn list(description: &str) -> Self {
-        Self { kind: ParameterType::CommaDelimitedList, ..Self::text("", description) }
     }
 
     /// A text that has to be given.

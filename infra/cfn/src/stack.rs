@@ -83,7 +83,6 @@ pub struct Attributes {
     depends_on: Vec<String>,
     deletion: Option<&'static str>,
     replacement: Option<&'static str>,
-    metadata: serde_json::Map<String, Json>,
 }
 
 impl Attributes {
@@ -107,13 +106,6 @@ impl Attributes {
     pub fn kept(mut self) -> Self {
         self.deletion = Some("Retain");
         self.replacement = Some("Retain");
-        self
-    }
-
-    /// An entry of the resource's `Metadata`.
-    #[must_use]
-    pub fn metadata(mut self, key: &str, value: impl Into<Json>) -> Self {
-        self.metadata.insert(key.to_owned(), value.into());
         self
     }
 }
@@ -165,12 +157,7 @@ impl Stack {
 
     /// Adds the condition that the parameter was given, that is: isn't empty.
     pub fn given(&mut self, name: &str, parameter: &ParameterHandle<String>) -> Condition {
-        self.condition(name, condition::given(parameter, false))
-    }
-
-    /// Adds the condition that the list has an element.
-    pub fn given_list(&mut self, name: &str, parameter: &ParameterHandle<Vec<String>>) -> Condition {
-        self.condition(name, condition::given(parameter, true))
+        self.condition(name, condition::given(parameter))
     }
 
     fn condition(&mut self, name: &str, condition: Json) -> Condition {
@@ -203,8 +190,7 @@ impl Stack {
                 entry.insert(key.to_owned(), value);
             }
         };
-        let mut metadata = resource.metadata();
-        metadata.extend(attributes.metadata);
+        let metadata = resource.metadata();
         set(&mut entry, "Metadata", (!metadata.is_empty()).then(|| metadata.into()));
         set(&mut entry, "Condition", self.within.as_ref().map(|condition| condition.name.clone().into()));
         set(&mut entry, "DependsOn", (!attributes.depends_on.is_empty()).then(|| attributes.depends_on.into()));

@@ -19,7 +19,6 @@ pub(crate) enum Expression {
     Ref(String),
     GetAtt(String, String),
     Sub(String, Vec<(String, Expression)>),
-    Join(&'static str, Box<Expression>),
     Select(usize, Box<Expression>),
     Split(&'static str, Box<Expression>),
     If(String, Box<Expression>, Box<Expression>),
@@ -40,11 +39,6 @@ impl<T> Value<T> {
     /// resource's ARN into another's.
     pub fn meaning<U>(self) -> Value<U> {
         Value::new(self.expression)
-    }
-
-    /// The values joined by a separator, from an expression that yields a list.
-    pub fn join(separator: &'static str, list: Value<Vec<T>>) -> Value<String> {
-        Value::new(Expression::Join(separator, Box::new(list.expression)))
     }
 }
 
@@ -118,7 +112,6 @@ impl Serialize for Expression {
                     .map_err(serde::ser::Error::custom)?;
                 map.serialize_entry("Fn::Sub", &(text, variables))?;
             }
-            Self::Join(separator, list) => map.serialize_entry("Fn::Join", &(separator, list))?,
             Self::Select(index, list) => map.serialize_entry("Fn::Select", &(index, list))?,
             Self::Split(separator, text) => map.serialize_entry("Fn::Split", &(separator, text))?,
             Self::If(condition, then, otherwise) => map.serialize_entry("Fn::If", &(condition, then, otherwise))?,

@@ -1,7 +1,7 @@
 //! [`AWS::S3::Bucket`](https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-s3-bucket.html):
 //! versioned, encrypted and closed to the public, since there is no constructor for any other.
 
-use aws_names::{Arn, BucketName, KeyId};
+use aws_names::{Arn, BucketName};
 use serde::Serialize;
 use serde_json::{Value as Json, json};
 
@@ -30,18 +30,7 @@ pub struct Bucket {
 impl Bucket {
     /// Encrypted with S3's own keys (SSE-S3).
     pub fn encrypted() -> Self {
-        Self::with_encryption(&json!({ "ServerSideEncryptionByDefault": { "SSEAlgorithm": "AES256" } }))
-    }
-
-    /// Encrypted with a key of KMS (SSE-KMS), by one data key for the bucket instead of one for each object.
-    pub fn encrypted_with(key: &Value<KeyId>) -> Self {
-        Self::with_encryption(&json!({
-            "ServerSideEncryptionByDefault": { "SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key },
-            "BucketKeyEnabled": true,
-        }))
-    }
-
-    fn with_encryption(rule: &Json) -> Self {
+        let rule = json!({ "ServerSideEncryptionByDefault": { "SSEAlgorithm": "AES256" } });
         Self {
             bucket_name: None,
             bucket_encryption: json!({ "ServerSideEncryptionConfiguration": [rule] }),
