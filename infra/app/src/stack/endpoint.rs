@@ -46,7 +46,7 @@ pub(super) fn add(stack: &mut Stack, functions: &Functions<'_>, parameters: &Par
     let method = stack.add("GitPullMethod", Method::post(&api, &path, &validator, "Content-Type", &webhook));
     let snapshot = Snapshot::add(stack, "ApiDeployment", &api, &[method]);
     let stage = stage(stack, &api, &snapshot);
-    let source = pseudo::arn("execute-api", [api.api_id().into(), "/*/POST/gitpull".into()]);
+    let source = pseudo::arn("execute-api", [api.api_id().into(), format!("/{STAGE}/POST/gitpull").as_str().into()]);
     stack.add("WebhookPermission", Permission::invoke(&webhook, "apigateway.amazonaws.com", source));
     let domain = domain(stack, parameters, &api, &stage);
     Endpoint { gitpull_url: gitpull_url(parameters, &api, &stage), domain }

@@ -84,6 +84,35 @@ mod tests {
         template["Resources"].as_object().unwrap().keys().cloned().collect()
     }
 
+    /// What Lambda takes of an environment, in bytes of names and values.
+    const ENVIRONMENT_BYTES: usize = 4096;
+
+    #[test]
+    fn an_environment_fits_even_when_every_parameter_is_as_long_as_it_may_be() {
+        let template = template(None).unwrap().as_value();
+        let longest = |parameter: &serde_json::Value| {
+            let allowed = parameter["AllowedValues"].as_array();
+            let allowed =
+                allowed.and_then(|values| values.iter().filter_map(serde_json::Value::as_str).max_by_key(|v| v.len()));
+            let length = parameter["MaxLength"].as_u64().unwrap_or(128);
+            allowed.map_or_else(|| "x".repeat(usize::try_from(length).unwrap()), str::to_owned)
+        };
+        let parameters = template["Parameters"].as_object().unwrap();
+        let chosen: BTreeMap<_, _> =
+            parameters.iter().map(|(name, parameter)| (name.clone(), longest(parameter))).collect();
+        let template = cfn::evaluate(&template, &chosen).unwrap();
+        let mut seen = 0;
+        for (id, resource) in template["Resources"].as_object().unwrap() {
+            let Some(variables) = resource["Properties"]["Environment"]["Variables"].as_object() else { continue };
+            // A reference stands for a name, an ARN or a URL of AWS, none of which is longer.
+            let length = |value: &serde_json::Value| value.as_str().map_or(200, str::len);
+            let bytes: usize = variables.iter().map(|(name, value)| name.len() + length(value)).sum();
+            assert!(bytes <= ENVIRONMENT_BYTES, "{id}: {bytes}");
+            seen += 1;
+        }
+        assert_eq!(seen, 2);
+    }
+
     #[test]
     fn domain_and_network_exist_only_when_asked_for() {
         let plain = resources(&[]);

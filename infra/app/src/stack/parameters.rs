@@ -103,6 +103,7 @@ fn allowed_ips() -> Parameter {
         "CIDR blocks, separated by commas, whose requests need no secret for repositories that Repositories names.",
     )
     .matching("^$|^[0-9a-fA-F.:]+/[0-9]{1,3}(, *[0-9a-fA-F.:]+/[0-9]{1,3})*$", "CIDR blocks, separated by commas")
+    .at_most(512)
 }
 
 fn repositories() -> Parameter {
@@ -110,6 +111,7 @@ fn repositories() -> Parameter {
         "",
         "Globs of host/owner/name that may be fetched, separated by commas. Empty: any on an allowed host, with a secret.",
     )
+    .at_most(1024)
 }
 
 fn allowed_git_hosts() -> Parameter {
@@ -117,10 +119,12 @@ fn allowed_git_hosts() -> Parameter {
         "github.com,gitlab.com,bitbucket.org",
         "Hosts that may be fetched from, separated by commas: [user@]host[:port].",
     )
+    .at_most(512)
 }
 
 fn known_hosts() -> Parameter {
     Parameter::text("", "Lines of a known_hosts file for self-hosted servers. The big providers' keys are built in.")
+        .at_most(2048)
 }
 
 fn key_type() -> Parameter {
@@ -142,6 +146,7 @@ fn asset_bucket() -> Parameter {
     Parameter::required(
         "Bucket, in the region of the stack, that holds the packaged functions. `infra deploy` fills it in.",
     )
+    .matching("^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", "a bucket name of 3 to 63 lower-case characters")
 }
 
 fn asset_prefix() -> Parameter {

@@ -20,9 +20,10 @@ pub struct CustomResource<P> {
 }
 
 impl<P: Serialize> CustomResource<P> {
-    /// Made by `function`, which has `timeout` seconds (1 to 3,600) to answer.
+    /// Made by `function`, which runs for at most `timeout` seconds (1 to 900). CloudFormation waits a minute longer: the
+    /// call has to begin, and an answer at the last moment has to arrive.
     pub fn new(function: &Handle<Function>, timeout: u16, properties: P) -> Self {
-        Self { service_token: function.arn(), service_timeout: timeout, properties }
+        Self { service_token: function.arn(), service_timeout: timeout + 60, properties }
     }
 }
 
