@@ -21,9 +21,9 @@ pub enum EvaluateError {
     },
 }
 
-/// Resolves parameters, conditions, `Fn::If`, `Fn::Select` and `Fn::Split` of a template, and leaves out
-/// what a condition leaves out. What only a deployment knows stays: a `Ref` or `Fn::GetAtt` of a resource, a pseudo parameter,
-/// and `Fn::Sub`, in which parameters are put in place.
+/// Resolves parameters, conditions, `Fn::If`, `Fn::Select`, `Fn::Split` and `Fn::Sub` of a template, and leaves out
+/// what a condition leaves out. What only a deployment knows stays: a `Ref` or `Fn::GetAtt` of a resource, a pseudo
+/// parameter, and a `Fn::Sub` of one. Such a rest is for reading: what was put in its place there is not escaped.
 pub fn evaluate(template: &Json, parameters: &BTreeMap<String, String>) -> Result<Json, EvaluateError> {
     let evaluation = Evaluation { template, parameters };
     let mut result = template.as_object().cloned().unwrap_or_default();
@@ -98,21 +98,43 @@ impl Evaluation<'_> {
                 let index = index.as_u64().and_then(|index| usize::try_from(index).ok()).ok_or_else(wrong)?;
                 Some(items.get(index).cloned().unwrap_or_else(|| serde_json::json!({ function: [index, items] })))
             }
-            ("Fn::Sub", None) => {
-                Some(serde_json::json!({ function: self.substitute(arguments.as_str().ok_or_else(wrong)?)? }))
-            }
+            ("Fn::Sub", None) => Some(self.substitute(arguments.as_str().ok_or_else(wrong)?, &Map::new())?),
+            ("Fn::Sub", Some([Json::String(text), Json::Object(variables)])) => Some(self.substitute(text, variables)?),
             _ => return Ok(Resolved::NoIntrinsic),
         }))
     }
 
-    fn substitute(&self, text: &str) -> Result<String, EvaluateError> {
-        let mut result = text.to_owned();
-        for name in crate::template::placeholders(text) {
-            if let Some(Json::String(value)) = self.parameter(name)? {
-                result = result.replace(&format!("${{{name}}}"), &value);
+    /// The text with everything in its place that is known: a plain one if all is.
+    fn substitute(&self, text: &str, variables: &Map<String, Json>) -> Result<Json, EvaluateError> {
+        let (mut whole, mut open) = (String::new(), Map::new());
+        let mut pieces = text.split("${");
+        whole.push_str(pieces.next().unwrap_or_default());
+        let mut is_plain = true;
+        for piece in pieces {
+            let Some((name, after)) = piece.split_once('}') else {
+                whole.extend(["${", piece]);
+                continue;
+            };
+            let known = match variables.get(name) {
+                Some(variable) => self.value(variable)?,
+                None => self.parameter(name)?,
+            };
+            match (name.strip_prefix('!'), known) {
+                (Some(literal), _) => whole.extend(["${", literal, "}"]),
+                (None, Some(Json::String(value))) => whole.push_str(&value),
+                (None, known) => {
+                    is_plain = false;
+                    whole.extend(["${", name, "}"]);
+                    open.extend(known.map(|value| (name.to_owned(), value)));
+                }
             }
+            whole.push_str(after);
         }
-        Ok(result)
+        Ok(match (is_plain, open.is_empty()) {
+            (true, _) => whole.into(),
+            (false, true) => serde_json::json!({ "Fn::Sub": whole }),
+            (false, false) => serde_json::json!({ "Fn::Sub": [whole, open] }),
+        })
     }
 
     /// What was chosen for a parameter, or nothing where `name` is none.
@@ -199,9 +221,13 @@ mod tests {
         }
 
         #[test]
-        fn text_survives_substitution(text in "[ -~]{0,20}") {
-            let value = crate::sub([text.as_str().into(), (&Value::<String>::from("!")).into()]);
-            prop_assert_eq!(output("", |_| value), format!("{text}!"));
+        fn text_survives_substitution(chosen in "[ -~]{0,20}", texts in prop::collection::vec("[${}!A-z]{0,6}", 0..4)) {
+            let written = output(&chosen, |stack| {
+                let parameter = stack.parameter::<String>("Chosen", &Parameter::text("", ""));
+                crate::sub(texts.iter().flat_map(|text| [text.as_str().into(), parameter.value().into()]))
+            });
+            let expected: String = texts.iter().flat_map(|text| [text.as_str(), &chosen]).collect();
+            prop_assert_eq!(written, expected);
         }
     }
 }

@@ -36,26 +36,90 @@ impl<T> From<Value<T>> for Part {
 /// # Ok::<(), serde_json::Error>(())
 /// ```
 pub fn sub<T>(parts: impl IntoIterator<Item = Part>) -> Value<T> {
-    let (mut text, mut plain) = (String::new(), String::new());
-    let mut variables = Vec::new();
-    let mut refers = false;
+    let mut substitution = Substitution::default();
+    let mut literal = String::new();
     for Part(part) in parts {
-        match part {
-            Expression::Literal(serde_json::Value::String(literal)) => {
-                text.push_str(&literal.replace("${", "${!"));
-                plain.push_str(&literal);
-                continue;
-            }
-            Expression::Ref(id) => text.extend(["${", &id, "}"]),
-            Expression::GetAtt(id, attribute) => text.extend(["${", &id, ".", &attribute, "}"]),
-            Expression::Sub(inner, more) if more.is_empty() => text.push_str(&inner),
-            other => {
-                let name = format!("Part{}", variables.len() + 1);
-                text.extend(["${", &name, "}"]);
-                variables.push((name, other));
-            }
+        if let Expression::Literal(serde_json::Value::String(text)) = part {
+            literal.push_str(&text);
+        } else {
+            substitution.literal(std::mem::take(&mut literal));
+            substitution.reference(part);
         }
-        refers = true;
     }
-    if refers { Value::new(Expression::Sub(text, variables)) } else { Value::new(Expression::Literal(plain.into())) }
+    if substitution.text.is_empty() {
+        return Value::new(Expression::Literal(literal.into()));
+    }
+    substitution.literal(literal);
+    Value::new(Expression::Sub(substitution.text, substitution.variables))
+}
+
+#[derive(Default)]
+struct Substitution {
+    text: String,
+    variables: Vec<(String, Expression)>,
+}
+
+impl Substitution {
+    fn literal(&mut self, text: String) {
+        if text.contains("${") || self.would_open(&text) {
+            self.variable(Expression::Literal(text.into()));
+        } else {
+            self.text.push_str(&text);
+        }
+    }
+
+    fn reference(&mut self, part: Expression) {
+        match part {
+            Expression::Ref(id) => self.text.extend(["${", &id, "}"]),
+            Expression::GetAtt(id, attribute) => self.text.extend(["${", &id, ".", &attribute, "}"]),
+            Expression::Sub(text, variables) if variables.is_empty() && !self.would_open(&text) => {
+                self.text.push_str(&text);
+            }
+            other => self.variable(other),
+        }
+    }
+
+    /// Whether a placeholder would come of the end of the text and the beginning of this one.
+    fn would_open(&self, next: &str) -> bool {
+        self.text.ends_with('$') && next.starts_with('{')
+    }
+
+    fn variable(&mut self, value: Expression) {
+        let name = format!("Part{}", self.variables.len() + 1);
+        self.text.extend(["${", &name, "}"]);
+        self.variables.push((name, value));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn check(parts: impl IntoIterator<Item = Part>, expected: &serde_json::Value) {
+        assert_eq!(serde_json::to_value(sub::<String>(parts)).unwrap(), *expected);
+    }
+
+    fn region() -> Part {
+        crate::pseudo::region().into()
+    }
+
+    #[test]
+    fn plain_text_stays_plain() {
+        check(["a".into(), "${b}".into()], &json!("a${b}"));
+    }
+
+    #[test]
+    fn text_that_looks_like_a_reference_is_none() {
+        check(
+            ["$".into(), "{x}".into(), region()],
+            &json!({ "Fn::Sub": ["${Part1}${AWS::Region}", { "Part1": "${x}" }] }),
+        );
+        let inner: Value<String> = sub(["{".into(), region()]);
+        check(
+            [region(), "$".into(), inner.into()],
+            &json!({ "Fn::Sub": ["${AWS::Region}$${Part1}", { "Part1": { "Fn::Sub": "{${AWS::Region}" } }] }),
+        );
+    }
 }
