@@ -25,6 +25,8 @@ pub struct WebhookEnvironment<S: Side> {
     pub api_secret: S::Of<SecretId>,
     /// The queue that gitpull works on.
     pub gitpull_queue: S::Of<QueueUrl>,
+    /// The queue that zipdl works on.
+    pub zipdl_queue: S::Of<QueueUrl>,
     /// The `AllowedIps` parameter: CIDR blocks, separated by commas.
     pub allowed_ips: S::Of<String>,
     /// The `Repositories` parameter: globs of `host/owner/name`, separated by commas.
@@ -62,6 +64,30 @@ pub struct GitPullEnvironment<S: Side> {
     pub known_hosts: S::Of<String>,
 }
 
+/// The environment of the zipdl function.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(
+    rename_all = "SCREAMING_SNAKE_CASE",
+    bound(
+        serialize = "S::Of<BucketName>: Serialize, S::Of<SecretId>: Serialize, S::Of<QueueUrl>: Serialize, S::Of<String>: Serialize",
+        deserialize = "S::Of<BucketName>: Deserialize<'de>, S::Of<SecretId>: Deserialize<'de>, S::Of<QueueUrl>: Deserialize<'de>, S::Of<String>: Deserialize<'de>"
+    )
+)]
+pub struct ZipDlEnvironment<S: Side> {
+    /// The secret that holds [`crate::ProviderCredentials`].
+    pub credentials: S::Of<SecretId>,
+    /// The bucket that the artifacts go to.
+    pub output_bucket: S::Of<BucketName>,
+    /// The queue that the jobs come from, to say when a failed one should be tried again.
+    pub queue: S::Of<QueueUrl>,
+    /// The `AllowedGitHosts` parameter, see [`crate::AllowedHosts`].
+    pub allowed_hosts: S::Of<String>,
+    /// The `CaBundle` parameter: certificates in PEM of authorities to trust beside the public ones.
+    pub ca_bundle: S::Of<String>,
+    /// The `MaxArchiveBytes` parameter: how large an archive may be, a number.
+    pub max_archive_bytes: S::Of<String>,
+}
+
 /// Why a function's environment can't be read.
 #[derive(Debug, thiserror::Error)]
 #[error("the environment of the function doesn't fit its contract")]
@@ -75,6 +101,13 @@ impl WebhookEnvironment<Runtime> {
 }
 
 impl GitPullEnvironment<Runtime> {
+    /// Reads the process's environment.
+    pub fn from_env() -> Result<Self, EnvironmentError> {
+        from_variables(process_variables())
+    }
+}
+
+impl ZipDlEnvironment<Runtime> {
     /// Reads the process's environment.
     pub fn from_env() -> Result<Self, EnvironmentError> {
         from_variables(process_variables())
@@ -97,9 +130,10 @@ mod tests {
 
     use super::*;
 
-    const WEBHOOK: [(&str, &str); 6] = [
+    const WEBHOOK: [(&str, &str); 7] = [
         ("API_SECRET", "arn:aws:secretsmanager:eu-west-1:111122223333:secret:git2s3-AbCdEf"),
         ("GITPULL_QUEUE", "https://sqs.eu-west-1.amazonaws.com/111122223333/gitpull.fifo"),
+        ("ZIPDL_QUEUE", "https://sqs.eu-west-1.amazonaws.com/111122223333/zipdl.fifo"),
         ("ALLOWED_IPS", "18.205.93.0/25"),
         ("REPOSITORIES", ""),
         ("ALLOWED_HOSTS", "github.com"),
@@ -114,7 +148,7 @@ mod tests {
     fn what_one_side_writes_the_other_reads() {
         let read_back = read(&WEBHOOK).unwrap();
         let written = serde_json::to_value(&read_back).unwrap();
-        for (name, value) in &WEBHOOK[..5] {
+        for (name, value) in &WEBHOOK[..6] {
             assert_eq!(written[name], *value);
         }
     }

@@ -21,6 +21,7 @@
 //! ```
 
 pub mod allowed_hosts;
+pub mod credentials;
 pub mod custom;
 pub mod environment;
 mod error_chain;
@@ -31,8 +32,10 @@ pub mod retry;
 pub mod secret;
 pub mod side;
 mod text;
+pub mod worker;
 
 pub use allowed_hosts::{AllowedHost, AllowedHosts};
+pub use credentials::ProviderCredentials;
 pub use error_chain::error_chain;
 pub use git::{CommitId, RefName};
 pub use job::{DeliveryId, Job};
@@ -40,3 +43,4 @@ pub use repository::{Host, Repository, RepositoryPath};
 pub use retry::Retry;
 pub use secret::ApiSecrets;
 pub use side::{Runtime, Side};
+pub use worker::Worker;

@@ -1,4 +1,4 @@
-//! The two things of AWS that the function may touch: one secret to read, one queue to send to.
+//! The two things of AWS that the function may touch: one secret to read, two queues to send to.
 
 use std::time::Duration;
 
@@ -9,10 +9,10 @@ use aws_smithy_http_client::{
     Builder,
     tls::{Provider, rustls_provider::CryptoMode},
 };
-use contract::Job;
+use contract::{Job, Worker};
 use secrecy::SecretString;
 
-use crate::{handler::Queue, secrets::SecretSource};
+use crate::{handler::JobSink, secrets::SecretSource};
 
 /// How long one call may take with all its attempts: senders wait ten seconds for the whole answer.
 const CALL_TIMEOUT: Duration = Duration::from_secs(4);
@@ -44,24 +44,29 @@ impl SecretSource for StoredSecret {
     }
 }
 
-/// The queue that gitpull works on.
-pub(crate) struct GitPullQueue {
+/// The queues of both workers.
+pub(crate) struct Queues {
     client: aws_sdk_sqs::Client,
-    url: QueueUrl,
+    gitpull: QueueUrl,
+    zipdl: QueueUrl,
 }
 
-impl GitPullQueue {
-    pub(crate) fn new(config: &SdkConfig, url: QueueUrl) -> Self {
-        Self { client: aws_sdk_sqs::Client::new(config), url }
+impl Queues {
+    pub(crate) fn new(config: &SdkConfig, gitpull: QueueUrl, zipdl: QueueUrl) -> Self {
+        Self { client: aws_sdk_sqs::Client::new(config), gitpull, zipdl }
     }
 }
 
-impl Queue for GitPullQueue {
-    async fn send(&self, job: &Job) -> Result<()> {
+impl JobSink for Queues {
+    async fn send(&self, worker: Worker, job: &Job) -> Result<()> {
+        let url = match worker {
+            Worker::GitPull => &self.gitpull,
+            Worker::ZipDl => &self.zipdl,
+        };
         let body = serde_json::to_string(job).context("write the job")?;
-        let message = self.client.send_message().queue_url(self.url.as_str()).message_body(body);
+        let message = self.client.send_message().queue_url(url.as_str()).message_body(body);
         let message = message.message_group_id(job.group_id()).message_deduplication_id(job.id());
-        message.send().await.with_context(|| format!("send a job to {}", self.url))?;
+        message.send().await.with_context(|| format!("send a job to {url}"))?;
         Ok(())
     }
 }

@@ -1,11 +1,11 @@
 //! One request: believed or not, understood or not, queued or not. Knows AWS only as a source of secrets and
-//! as a queue.
+//! as queues.
 
 use std::time::Instant;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use aws_lambda_events::apigw::{ApiGatewayProxyRequest, ApiGatewayProxyResponse};
-use contract::Job;
+use contract::{Job, Worker};
 use forge::{AuthenticationError, Delivery, Endpoint, Event, Refusal};
 use tracing::{error, field::display, info, warn};
 
@@ -16,21 +16,21 @@ use crate::{
 };
 
 /// Where jobs go.
-pub(crate) trait Queue {
-    /// Queues a job. One that was queued in the last five minutes isn't queued again.
-    async fn send(&self, job: &Job) -> Result<()>;
+pub(crate) trait JobSink {
+    /// Queues a job for a worker. One that was queued in the last five minutes isn't queued again.
+    async fn send(&self, worker: Worker, job: &Job) -> Result<()>;
 }
 
 /// The function.
 pub(crate) struct Webhook<S, Q> {
     endpoint: Endpoint,
     secrets: CachedSecrets<S>,
-    queue: Q,
+    queues: Q,
 }
 
-impl<S: SecretSource, Q: Queue> Webhook<S, Q> {
-    pub(crate) fn new(endpoint: Endpoint, secrets: CachedSecrets<S>, queue: Q) -> Self {
-        Self { endpoint, secrets, queue }
+impl<S: SecretSource, Q: JobSink> Webhook<S, Q> {
+    pub(crate) fn new(endpoint: Endpoint, secrets: CachedSecrets<S>, queues: Q) -> Self {
+        Self { endpoint, secrets, queues }
     }
 
     /// Answers a request that Lambda gave the id `request_id`.
@@ -40,9 +40,11 @@ impl<S: SecretSource, Q: Queue> Webhook<S, Q> {
         request_id: &str,
         now: Instant,
     ) -> Result<ApiGatewayProxyResponse> {
+        let resource = request.resource.as_deref().unwrap_or_default();
+        let worker = Worker::of_resource(resource).with_context(|| format!("{resource:?} has no worker"))?;
         let delivery = request::delivery(request, request_id)?;
         let answer = match self.receive(&delivery, now).await {
-            Ok(Ok(event)) => self.act(&delivery, event).await,
+            Ok(Ok(event)) => self.act(&delivery, worker, event).await,
             Ok(Err(refusal)) => Ok(refuse(&delivery, &refusal)),
             Err(error) => Err(error),
         };
@@ -62,9 +64,9 @@ impl<S: SecretSource, Q: Queue> Webhook<S, Q> {
         Ok(self.endpoint.receive(delivery, &self.secrets.get(now, ROTATION_AGE).await?))
     }
 
-    async fn act(&self, delivery: &Delivery, event: Event) -> Result<Answer> {
+    async fn act(&self, delivery: &Delivery, worker: Worker, event: Event) -> Result<Answer> {
         let reason = match event {
-            Event::Push(push) => return self.queue(push.jobs()).await,
+            Event::Push(push) => return self.queue(worker, push.jobs()).await,
             Event::Ignored { reason, .. } => reason,
             Event::Ping { .. } => "ping".to_owned(),
         };
@@ -74,12 +76,12 @@ impl<S: SecretSource, Q: Queue> Webhook<S, Q> {
 
     /// Queues all jobs or fails; those that were queued by then aren't queued again by another delivery of
     /// the same.
-    async fn queue(&self, jobs: impl Iterator<Item = Job>) -> Result<Answer> {
+    async fn queue(&self, worker: Worker, jobs: impl Iterator<Item = Job>) -> Result<Answer> {
         let mut ids = Vec::new();
         for job in jobs {
-            self.queue.send(&job).await?;
+            self.queues.send(worker, &job).await?;
             let (id, repository, reference) = (job.id(), &job.repository, &job.reference);
-            info!(delivery = %job.delivery, job = id, %repository, %reference, "queued");
+            info!(delivery = %job.delivery, job = id, %repository, %reference, worker = worker.path_part(), "queued");
             ids.push(id);
         }
         Ok(Answer::Queued(ids))
@@ -128,18 +130,18 @@ mod tests {
         }
     }
 
-    /// A queue that takes so many jobs and then fails.
+    /// Queues that take so many jobs and then fail.
     struct Jobs {
         capacity: usize,
-        sent: RefCell<Vec<Job>>,
+        sent: RefCell<Vec<(Worker, Job)>>,
     }
 
-    impl Queue for Jobs {
-        async fn send(&self, job: &Job) -> Result<()> {
+    impl JobSink for Jobs {
+        async fn send(&self, worker: Worker, job: &Job) -> Result<()> {
             if self.sent.borrow().len() == self.capacity {
                 bail!("the queue is down");
             }
-            self.sent.borrow_mut().push(job.clone());
+            self.sent.borrow_mut().push((worker, job.clone()));
             Ok(())
         }
     }
@@ -147,8 +149,8 @@ mod tests {
     fn webhook() -> Webhook<Secrets, Jobs> {
         let endpoint = Endpoint::new("".parse().unwrap(), "".parse().unwrap(), "github.com".parse().unwrap());
         let secrets = Secrets { value: RefCell::new(Some("s3cret")), ..Secrets::default() };
-        let queue = Jobs { capacity: 10, sent: RefCell::default() };
-        Webhook::new(endpoint, CachedSecrets::new(secrets), queue)
+        let queues = Jobs { capacity: 10, sent: RefCell::default() };
+        Webhook::new(endpoint, CachedSecrets::new(secrets), queues)
     }
 
     fn push(reference: &str, after: &str) -> Value {
@@ -165,7 +167,7 @@ mod tests {
         let body = payload.to_string();
         let mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap().chain_update(&body).finalize();
         let event = json!({
-            "httpMethod": "POST", "path": "/gitpull",
+            "httpMethod": "POST", "resource": "/gitpull", "path": "/git/gitpull",
             "multiValueHeaders": {
                 "content-type": ["application/json"],
                 "X-GITHUB-EVENT": [kind],
@@ -192,11 +194,27 @@ mod tests {
     async fn a_push_is_queued_under_its_own_id() {
         let webhook = webhook();
         let (status, body) = answer(&webhook, main_branch("s3cret"), Instant::now()).await;
-        let sent = webhook.queue.sent.borrow();
-        assert_eq!(sent.len(), 1);
-        assert_eq!((status, body), (202, json!({ "job": sent[0].id() })));
-        assert_eq!(sent[0].delivery.as_str(), "72d3162e");
-        assert_eq!(sent[0].artifact_key("x"), "octo-org/hello/octo-org_hello.zip");
+        let sent = webhook.queues.sent.borrow();
+        let [(Worker::GitPull, job)] = &sent[..] else { panic!("{sent:?}") };
+        assert_eq!((status, body), (202, json!({ "job": job.id() })));
+        assert_eq!(job.delivery.as_str(), "72d3162e");
+        assert_eq!(job.artifact_key("x"), "octo-org/hello/octo-org_hello.zip");
+    }
+
+    #[tokio::test]
+    async fn the_path_chooses_the_worker_and_nothing_else_does() {
+        let webhook = webhook();
+        let mut request = main_branch("s3cret");
+        request.resource = Some("/zipdl".to_owned());
+        request.path = Some("/gitpull".to_owned());
+        assert_eq!(answer(&webhook, request, Instant::now()).await.0, 202);
+        assert_eq!(webhook.queues.sent.borrow()[0].0, Worker::ZipDl);
+        for resource in [None, Some("/{proxy+}".to_owned())] {
+            let mut request = main_branch("s3cret");
+            request.resource = resource;
+            assert!(webhook.handle(request, "request-1", Instant::now()).await.is_err());
+        }
+        assert_eq!(webhook.queues.sent.borrow().len(), 1);
     }
 
     #[tokio::test]
@@ -223,7 +241,7 @@ mod tests {
             assert_eq!(status, expected, "{body}");
             assert!(body[if expected == 200 { "ignored" } else { "error" }].is_string(), "{body}");
         }
-        assert!(webhook.queue.sent.borrow().is_empty());
+        assert!(webhook.queues.sent.borrow().is_empty());
     }
 
     #[tokio::test]
@@ -237,11 +255,11 @@ mod tests {
     #[tokio::test]
     async fn the_sender_may_deliver_again_what_could_not_be_queued() {
         let mut webhook = webhook();
-        webhook.queue.capacity = 0;
+        webhook.queues.capacity = 0;
         let (status, body) = answer(&webhook, main_branch("s3cret"), Instant::now()).await;
         assert_eq!(status, 503);
         assert!(!body.to_string().contains("queue is down"), "{body}");
-        webhook.queue.capacity = 1;
+        webhook.queues.capacity = 1;
         assert_eq!(answer(&webhook, main_branch("s3cret"), Instant::now()).await.0, 202);
     }
 
@@ -252,7 +270,7 @@ mod tests {
         assert_eq!(answer(&webhook, main_branch("s3cret"), Instant::now()).await.0, 503);
         webhook.secrets.source().value.replace(Some(""));
         assert_eq!(answer(&webhook, main_branch(""), Instant::now()).await.0, 401);
-        assert!(webhook.queue.sent.borrow().is_empty());
+        assert!(webhook.queues.sent.borrow().is_empty());
     }
 
     #[tokio::test]
@@ -306,8 +324,8 @@ mod tests {
         let mut token = event("push", &payload, "s3cret");
         token.multi_value_headers.insert("x-git-token", "t0ken".parse().unwrap());
         answer(&webhook, token, Instant::now()).await;
-        webhook.queue.capacity = 0;
-        webhook.queue.sent.borrow_mut().clear();
+        webhook.queues.capacity = 0;
+        webhook.queues.sent.borrow_mut().clear();
         answer(&webhook, event("push", &payload, "s3cret"), Instant::now()).await;
         drop(guard);
 

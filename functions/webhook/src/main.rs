@@ -1,6 +1,6 @@
 //! The function behind the endpoint: it believes a webhook or doesn't, and queues what to fetch. It faces
-//! the internet, so it holds no key, no token and no bucket: it may read the webhook secret and send to a
-//! queue, and nothing else.
+//! the internet, so it holds no key, no token and no bucket: it may read the webhook secret and send to two
+//! queues, and nothing else.
 
 mod answer;
 mod aws;
@@ -18,7 +18,7 @@ use forge::Endpoint;
 use lambda_runtime::{LambdaEvent, service_fn};
 
 use crate::{
-    aws::{GitPullQueue, StoredSecret},
+    aws::{Queues, StoredSecret},
     handler::Webhook,
     secrets::CachedSecrets,
 };
@@ -34,7 +34,7 @@ async fn main() -> Result<()> {
     lambda_runtime::run(serve).await.map_err(anyhow::Error::from_boxed)
 }
 
-async fn webhook() -> Result<Webhook<StoredSecret, GitPullQueue>> {
+async fn webhook() -> Result<Webhook<StoredSecret, Queues>> {
     let environment = WebhookEnvironment::<Runtime>::from_env()?;
     let endpoint = Endpoint::new(
         environment.allowed_ips.parse()?,
@@ -43,5 +43,6 @@ async fn webhook() -> Result<Webhook<StoredSecret, GitPullQueue>> {
     );
     let config = aws::configuration().await;
     let secrets = CachedSecrets::new(StoredSecret::new(&config, environment.api_secret));
-    Ok(Webhook::new(endpoint, secrets, GitPullQueue::new(&config, environment.gitpull_queue)))
+    let queues = Queues::new(&config, environment.gitpull_queue, environment.zipdl_queue);
+    Ok(Webhook::new(endpoint, secrets, queues))
 }

@@ -14,7 +14,7 @@ use cfn::{
     secretsmanager::Secret,
     sub,
 };
-use contract::environment::WebhookEnvironment;
+use contract::{Worker, environment::WebhookEnvironment};
 
 use super::{
     function::{Functions, Settings, add_log_group},
@@ -25,8 +25,10 @@ use super::{
 
 /// The endpoint of the stack.
 pub(super) struct Endpoint {
-    /// The URL of `/gitpull`.
+    /// The URL that reaches gitpull.
     pub(super) gitpull_url: Value<String>,
+    /// The URL that reaches zipdl.
+    pub(super) zipdl_url: Value<String>,
     /// The domain, where one was given.
     pub(super) domain: Optional<Handle<DomainName>>,
 }
@@ -42,14 +44,29 @@ pub(super) fn add(stack: &mut Stack, functions: &Functions<'_>, parameters: &Par
     let api = RestApi::regional(pseudo::stack_name(), "Receives webhooks of Git hosts");
     let api = stack.add("Api", api);
     let validator = stack.add("ApiRequestValidator", RequestValidator::of_parameters(&api));
-    let path = stack.add("GitPullPath", ApiResource::new(&api, "gitpull"));
-    let method = stack.add("GitPullMethod", Method::post(&api, &path, &validator, "Content-Type", &webhook));
-    let snapshot = Snapshot::add(stack, "ApiDeployment", &api, &[method]);
+    let methods = Worker::ALL.map(|worker| {
+        let (id, part) = (logical_id(worker), worker.path_part());
+        let path = stack.add(&format!("{id}Path"), ApiResource::new(&api, part));
+        stack.add(&format!("{id}Method"), Method::post(&api, &path, &validator, "Content-Type", &webhook))
+    });
+    let snapshot = Snapshot::add(stack, "ApiDeployment", &api, &methods);
     let stage = stage(stack, &api, &snapshot);
-    let source = pseudo::arn("execute-api", [api.api_id().into(), format!("/{STAGE}/POST/gitpull").as_str().into()]);
-    stack.add("WebhookPermission", Permission::invoke(&webhook, "apigateway.amazonaws.com", source));
+    for worker in Worker::ALL {
+        let path = format!("/{STAGE}/POST/{}", worker.path_part());
+        let source = pseudo::arn("execute-api", [api.api_id().into(), path.as_str().into()]);
+        let permission = Permission::invoke(&webhook, "apigateway.amazonaws.com", source);
+        stack.add(&format!("{}Permission", logical_id(worker)), permission);
+    }
     let domain = domain(stack, parameters, &api, &stage);
-    Endpoint { gitpull_url: gitpull_url(parameters, &api, &stage), domain }
+    let url = |worker| url(parameters, &api, &stage, worker);
+    Endpoint { gitpull_url: url(Worker::GitPull), zipdl_url: url(Worker::ZipDl), domain }
+}
+
+fn logical_id(worker: Worker) -> &'static str {
+    match worker {
+        Worker::GitPull => "GitPull",
+        Worker::ZipDl => "ZipDl",
+    }
 }
 
 fn webhook(stack: &mut Stack, functions: &Functions<'_>, parameters: &Parameters, queues: &Queues) -> Handle<Function> {
@@ -66,6 +83,7 @@ fn webhook(stack: &mut Stack, functions: &Functions<'_>, parameters: &Parameters
     let environment: WebhookEnvironment<Deployment> = WebhookEnvironment {
         api_secret: secret.secret_id(),
         gitpull_queue: queues.gitpull.url(),
+        zipdl_queue: queues.zipdl.url(),
         allowed_ips: parameters.allowed_ips.value(),
         repositories: parameters.repositories.value(),
         allowed_hosts: parameters.allowed_git_hosts.value(),
@@ -76,6 +94,7 @@ fn webhook(stack: &mut Stack, functions: &Functions<'_>, parameters: &Parameters
         |role| {
             secret.grant_read(role);
             queues.gitpull.grant(role, &[Action::SqsSendMessage]);
+            queues.zipdl.grant(role, &[Action::SqsSendMessage]);
         },
         |function| function.environment(&environment),
     )
@@ -119,8 +138,9 @@ fn domain(
     })
 }
 
-fn gitpull_url(parameters: &Parameters, api: &Handle<RestApi>, stage: &Handle<Stage>) -> Value<String> {
-    let own = sub(["https://".into(), parameters.custom_domain_name.value().into(), "/gitpull".into()]);
+fn url(parameters: &Parameters, api: &Handle<RestApi>, stage: &Handle<Stage>, worker: Worker) -> Value<String> {
+    let path = format!("/{}", worker.path_part());
+    let own = sub(["https://".into(), parameters.custom_domain_name.value().into(), path.as_str().into()]);
     let generated = sub([
         "https://".into(),
         api.api_id().into(),
@@ -130,7 +150,7 @@ fn gitpull_url(parameters: &Parameters, api: &Handle<RestApi>, stage: &Handle<St
         pseudo::url_suffix().into(),
         "/".into(),
         stage.stage_name().into(),
-        "/gitpull".into(),
+        path.as_str().into(),
     ]);
     parameters.has_custom_domain.either(own, generated)
 }

@@ -110,7 +110,7 @@ mod tests {
             assert!(bytes <= ENVIRONMENT_BYTES, "{id}: {bytes}");
             seen += 1;
         }
-        assert_eq!(seen, 2);
+        assert_eq!(seen, 3);
     }
 
     #[test]

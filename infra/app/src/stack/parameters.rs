@@ -7,7 +7,7 @@ use contract::custom::KeyType;
 /// Bitbucket Cloud's published ranges, as an example of addresses that a provider sends from.
 const BITBUCKET_CLOUD: &str = "18.205.93.0/25,18.234.32.128/25,13.52.5.0/25";
 
-const GROUPS: [Group; 4] = [
+const GROUPS: [Group; 5] = [
     Group {
         title: "General",
         parameters: &[
@@ -15,15 +15,19 @@ const GROUPS: [Group; 4] = [
             ("CustomDomainName", "Custom domain name"),
             ("ApiSecret", "Webhook secrets"),
             ("AllowedIps", "Allowed addresses"),
+            ("AllowedGitHosts", "Allowed Git hosts"),
             ("Repositories", "Repositories"),
         ],
     },
+    Group { title: "Git pull", parameters: &[("KnownHosts", "Additional host keys"), ("KeyType", "SSH key type")] },
     Group {
-        title: "Git pull",
+        title: "Zip download",
         parameters: &[
-            ("AllowedGitHosts", "Allowed Git hosts"),
-            ("KnownHosts", "Additional host keys"),
-            ("KeyType", "SSH key type"),
+            ("GitToken", "Access token"),
+            ("OAuthKey", "OAuth consumer's key (Bitbucket Cloud)"),
+            ("OAuthSecret", "OAuth consumer's secret (Bitbucket Cloud)"),
+            ("CaBundle", "Private certificate authorities"),
+            ("MaxArchiveBytes", "Largest archive in bytes"),
         ],
     },
     Group { title: "Network", parameters: &[("VPCId", "VPC"), ("SubnetIds", "Subnets")] },
@@ -40,6 +44,11 @@ pub(super) struct Parameters {
     pub(super) allowed_git_hosts: ParameterHandle<String>,
     pub(super) known_hosts: ParameterHandle<String>,
     pub(super) key_type: ParameterHandle<KeyType>,
+    pub(super) git_token: ParameterHandle<String>,
+    pub(super) oauth_key: ParameterHandle<String>,
+    pub(super) oauth_secret: ParameterHandle<String>,
+    pub(super) ca_bundle: ParameterHandle<String>,
+    pub(super) max_archive_bytes: ParameterHandle<String>,
     pub(super) vpc_id: ParameterHandle<String>,
     pub(super) subnet_ids: ParameterHandle<String>,
     pub(super) asset_bucket: ParameterHandle<BucketName>,
@@ -71,6 +80,11 @@ impl Parameters {
             allowed_git_hosts: stack.parameter("AllowedGitHosts", &allowed_git_hosts()),
             known_hosts: stack.parameter("KnownHosts", &known_hosts()),
             key_type: stack.parameter("KeyType", &key_type()),
+            git_token: stack.parameter("GitToken", &git_token()),
+            oauth_key: stack.parameter("OAuthKey", &oauth_key()),
+            oauth_secret: stack.parameter("OAuthSecret", &oauth_secret()),
+            ca_bundle: stack.parameter("CaBundle", &ca_bundle()),
+            max_archive_bytes: stack.parameter("MaxArchiveBytes", &max_archive_bytes()),
             vpc_id,
             subnet_ids: stack.parameter("SubnetIds", &subnet_ids()),
             asset_bucket: stack.parameter("QSS3BucketName", &asset_bucket()),
@@ -130,6 +144,43 @@ fn known_hosts() -> Parameter {
 fn key_type() -> Parameter {
     Parameter::text("ed25519", "Kind of SSH key. Azure DevOps takes rsa only. Another kind makes another key.")
         .one_of(&["ed25519", "rsa"])
+}
+
+/// What can stand in a JSON string as it is, see [`cfn::secretsmanager::Secret::of_fields`].
+const JSON_TEXT: &str = r"^[ !#-\[\]-~]*$";
+const JSON_TEXT_MEANS: &str = "printable ASCII without quotation mark and backslash";
+
+fn git_token() -> Parameter {
+    Parameter::secret(
+        "Access tokens that may read the repositories to download: host=token, separated by commas. A token alone is for \
+         the first of AllowedGitHosts.",
+    )
+    .matching(JSON_TEXT, JSON_TEXT_MEANS)
+    .at_most(2048)
+}
+
+fn oauth_key() -> Parameter {
+    Parameter::text("", "Key of the OAuth consumer whose archives of Bitbucket Cloud are downloaded.")
+        .matching(JSON_TEXT, JSON_TEXT_MEANS)
+        .at_most(256)
+}
+
+fn oauth_secret() -> Parameter {
+    Parameter::secret("Secret of that OAuth consumer.").matching(JSON_TEXT, JSON_TEXT_MEANS).at_most(256)
+}
+
+fn ca_bundle() -> Parameter {
+    Parameter::text(
+        "",
+        "Certificates, in PEM, of authorities to trust beside the public ones when archives are downloaded.",
+    )
+    .at_most(2560)
+}
+
+fn max_archive_bytes() -> Parameter {
+    Parameter::text("10737418240", "How large a downloaded archive may be, in bytes.")
+        .matching("^[1-9][0-9]{0,12}$", "a number of bytes")
+        .at_most(13)
 }
 
 fn vpc_id() -> Parameter {

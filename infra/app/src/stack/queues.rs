@@ -1,33 +1,42 @@
-//! The queue between the endpoint and the worker, and where the jobs go that fail.
+//! The queues between the endpoint and the workers, and where the jobs go that fail.
 
 use cfn::{
     Attributes, Handle, Stack,
     sqs::{Queue, QueuePolicy},
 };
 
+use super::workers::{GITPULL_TIMEOUT, ZIPDL_TIMEOUT};
+
 /// The queues of the stack.
 pub(super) struct Queues {
     /// What gitpull works on.
     pub(super) gitpull: Handle<Queue>,
+    /// What zipdl works on.
+    pub(super) zipdl: Handle<Queue>,
 }
 
 /// How often a job is tried before it goes to the dead letters.
 const TRIES: u16 = 3;
-/// How long a job that is being worked on is hidden, in seconds: the worker's longest run and a minute more. A worker that
-/// was killed holds its reference up for so long and no longer, which is why this isn't six times the run, as for batches.
-const VISIBILITY: u32 = super::workers::GITPULL_TIMEOUT as u32 + 60;
+/// For how much longer than its worker may run a job is hidden, in seconds. A worker that was killed holds its reference
+/// up for so long and no longer, which is why this isn't six times the run, as for batches.
+const GRACE: u16 = 60;
 /// How long a job waits for a worker, in seconds: four days.
 const RETENTION: u32 = 4 * 86_400;
 
 /// Adds the queues.
 pub(super) fn add(stack: &mut Stack) -> Queues {
+    Queues { gitpull: pair(stack, "GitPull", GITPULL_TIMEOUT), zipdl: pair(stack, "ZipDl", ZIPDL_TIMEOUT) }
+}
+
+/// A queue for a worker that runs for at most `timeout` seconds, with its dead letters behind it.
+fn pair(stack: &mut Stack, worker: &str, timeout: u16) -> Handle<Queue> {
     let attributes = Attributes::default().deleted_with_stack();
-    let dead_letters = stack.add_with("GitPullDeadLetterQueue", Queue::fifo(), attributes.clone());
-    stack.add("GitPullDeadLetterQueuePolicy", QueuePolicy::tls_only(&dead_letters));
+    let dead_letters = stack.add_with(&format!("{worker}DeadLetterQueue"), Queue::fifo(), attributes.clone());
+    stack.add(&format!("{worker}DeadLetterQueuePolicy"), QueuePolicy::tls_only(&dead_letters));
     let mut queue = Queue::fifo().dead_letters_to(&dead_letters, TRIES);
-    queue.visibility_timeout = VISIBILITY;
+    queue.visibility_timeout = u32::from(timeout + GRACE);
     queue.message_retention_period = RETENTION;
-    let gitpull = stack.add_with("GitPullQueue", queue, attributes);
-    stack.add("GitPullQueuePolicy", QueuePolicy::tls_only(&gitpull));
-    Queues { gitpull }
+    let queue = stack.add_with(&format!("{worker}Queue"), queue, attributes);
+    stack.add(&format!("{worker}QueuePolicy"), QueuePolicy::tls_only(&queue));
+    queue
 }

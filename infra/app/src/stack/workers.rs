@@ -1,7 +1,17 @@
 //! The workers: what fetches, zips and stores.
 
-use cfn::{Attributes, Stack, iam::Action, lambda::EventSourceMapping, pseudo};
-use contract::{custom::SSH_KEY_PREFIX, environment::GitPullEnvironment};
+use cfn::{
+    Attributes, Handle, Stack,
+    iam::{Action, Role},
+    lambda::{EventSourceMapping, Function},
+    pseudo,
+    secretsmanager::Secret,
+    sqs::Queue,
+};
+use contract::{
+    custom::SSH_KEY_PREFIX,
+    environment::{GitPullEnvironment, ZipDlEnvironment},
+};
 
 use super::{
     function::{Functions, Settings},
@@ -16,6 +26,8 @@ use super::{
 
 /// The longest run of gitpull, in seconds.
 pub(super) const GITPULL_TIMEOUT: u16 = 300;
+/// The longest run of zipdl, in seconds: Lambda's limit, since an archive may have gigabytes.
+pub(super) const ZIPDL_TIMEOUT: u16 = 900;
 /// `/tmp` of gitpull, where the clones stay between pushes. In MiB.
 const GITPULL_STORAGE: u16 = 4096;
 
@@ -29,9 +41,14 @@ pub(super) struct Surroundings<'a> {
     pub(super) cleaner: &'a Cleaner,
 }
 
-/// Adds gitpull and what feeds it.
+/// Adds both workers and what feeds them.
 pub(super) fn add(stack: &mut Stack, functions: &Functions<'_>, around: &Surroundings<'_>) {
-    let Surroundings { parameters, queues, keys, storage, network, cleaner } = around;
+    add_gitpull(stack, functions, around);
+    add_zipdl(stack, functions, around);
+}
+
+fn add_gitpull(stack: &mut Stack, functions: &Functions<'_>, around: &Surroundings<'_>) {
+    let Surroundings { parameters, queues, keys, storage, network, .. } = around;
     let settings = Settings {
         id: "GitPull",
         binary: "gitpull",
@@ -53,23 +70,68 @@ pub(super) fn add(stack: &mut Stack, functions: &Functions<'_>, around: &Surroun
         stack,
         &settings,
         |role| {
-            let consume = [
-                Action::SqsReceiveMessage,
-                Action::SqsDeleteMessage,
-                Action::SqsGetQueueAttributes,
-                Action::SqsChangeMessageVisibility,
-            ];
-            queues.gitpull.grant(role, &consume);
+            grant_work(role, &queues.gitpull, around);
             Keys::grant(&keys.key, role, Action::KmsDecrypt);
             storage.keys.grant(role, &[Action::S3GetObject], &format!("{SSH_KEY_PREFIX}*"));
-            let store = [Action::S3PutObject, Action::S3AbortMultipartUpload, Action::S3GetObject];
-            storage.output.grant(role, &store, "*");
-            storage.output.grant_on_bucket(role, &[Action::S3ListBucket]);
-            network::grant(role, parameters);
         },
         |function| function.environment(&environment).storage(GITPULL_STORAGE).vpc(network.config.clone()),
     );
-    // Gone before the cleaner runs, so that no worker writes into an emptied bucket.
-    let mapping = EventSourceMapping::new(&queues.gitpull, &function);
-    stack.add_with("GitPullEventSource", mapping, Attributes::default().after(cleaner));
+    feed(stack, "GitPullEventSource", &queues.gitpull, &function, around);
+}
+
+fn add_zipdl(stack: &mut Stack, functions: &Functions<'_>, around: &Surroundings<'_>) {
+    let Surroundings { parameters, queues, storage, network, .. } = around;
+    let fields = [
+        ("GitToken", &parameters.git_token),
+        ("OAuthKey", &parameters.oauth_key),
+        ("OAuthSecret", &parameters.oauth_secret),
+    ];
+    let credentials = Secret::of_fields("Credentials for the archives of Git hosts", fields);
+    let credentials = stack.add_with("ProviderCredentials", credentials, Attributes::default().deleted_with_stack());
+    let settings = Settings {
+        id: "ZipDl",
+        binary: "zipdl",
+        description: "Downloads the archive that a Git host makes and stores it as a zip",
+        memory: 1769,
+        timeout: ZIPDL_TIMEOUT,
+    };
+    let environment: ZipDlEnvironment<Deployment> = ZipDlEnvironment {
+        credentials: credentials.secret_id(),
+        output_bucket: storage.output.name(),
+        queue: queues.zipdl.url(),
+        allowed_hosts: parameters.allowed_git_hosts.value(),
+        ca_bundle: parameters.ca_bundle.value(),
+        max_archive_bytes: parameters.max_archive_bytes.value(),
+    };
+    let function = functions.add(
+        stack,
+        &settings,
+        |role| {
+            grant_work(role, &queues.zipdl, around);
+            credentials.grant_read(role);
+        },
+        |function| function.environment(&environment).vpc(network.config.clone()),
+    );
+    feed(stack, "ZipDlEventSource", &queues.zipdl, &function, around);
+}
+
+/// What every worker does: take jobs from its queue, see what is stored, store zips.
+fn grant_work(role: &mut Role, queue: &Handle<Queue>, around: &Surroundings<'_>) {
+    let consume = [
+        Action::SqsReceiveMessage,
+        Action::SqsDeleteMessage,
+        Action::SqsGetQueueAttributes,
+        Action::SqsChangeMessageVisibility,
+    ];
+    queue.grant(role, &consume);
+    let store = [Action::S3PutObject, Action::S3AbortMultipartUpload, Action::S3GetObject];
+    around.storage.output.grant(role, &store, "*");
+    around.storage.output.grant_on_bucket(role, &[Action::S3ListBucket]);
+    network::grant(role, around.parameters);
+}
+
+/// Lets a queue invoke a worker. It is gone before the cleaner runs, so that no worker writes into an emptied bucket.
+fn feed(stack: &mut Stack, id: &str, queue: &Handle<Queue>, function: &Handle<Function>, around: &Surroundings<'_>) {
+    let mapping = EventSourceMapping::new(queue, function);
+    stack.add_with(id, mapping, Attributes::default().after(around.cleaner));
 }

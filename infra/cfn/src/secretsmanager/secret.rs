@@ -7,6 +7,7 @@ use serde_json::{Value as Json, json};
 use crate::{
     Condition, Handle, ParameterHandle, Resource, Value,
     iam::{Action, Role, Statement},
+    sub,
 };
 
 /// A secret.
@@ -15,7 +16,8 @@ use crate::{
 pub struct Secret {
     description: String,
     secret_string: Value<String>,
-    generate_secret_string: Value<Json>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    generate_secret_string: Option<Value<Json>>,
 }
 
 impl Secret {
@@ -25,8 +27,20 @@ impl Secret {
         Self {
             description: description.to_owned(),
             secret_string: given.either(parameter.value(), Value::none()),
-            generate_secret_string: given.either(Value::none(), random),
+            generate_secret_string: Some(given.either(Value::none(), random)),
         }
+    }
+
+    /// A JSON object of parameters, as the console shows it with its keys: one secret to pay for, and to edit. The
+    /// parameters' patterns have to exclude quotation marks, backslashes and control characters.
+    pub fn of_fields<const N: usize>(description: &str, fields: [(&str, &ParameterHandle<String>); N]) -> Self {
+        let mut parts = vec!["{".into()];
+        for (index, (name, parameter)) in fields.into_iter().enumerate() {
+            let comma = if index == 0 { "" } else { "," };
+            parts.extend([format!("{comma}\"{name}\":\"").as_str().into(), parameter.value().into(), "\"".into()]);
+        }
+        parts.push("}".into());
+        Self { description: description.to_owned(), secret_string: sub(parts), generate_secret_string: None }
     }
 }
 

@@ -1,0 +1,104 @@
+//! What zipdl shows to a Git host to get an archive: the secret that the template makes of the parameters `GitToken`,
+//! `OAuthKey` and `OAuthSecret`, and which of it belongs to which host. A credential goes to one host and never to another.
+
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+
+use crate::repository::Host;
+
+/// The credentials of all hosts.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ProviderCredentials {
+    git_token: SecretString,
+    #[serde(rename = "OAuthKey")]
+    oauth_key: String,
+    #[serde(rename = "OAuthSecret")]
+    oauth_secret: SecretString,
+}
+
+/// The secret isn't what the template makes. It doesn't say what it is instead.
+#[derive(Debug, thiserror::Error)]
+#[error("the secret with the credentials isn't a JSON object of the texts GitToken, OAuthKey and OAuthSecret")]
+pub struct CredentialsError;
+
+impl ProviderCredentials {
+    /// Reads the secret's text.
+    ///
+    /// # Errors
+    /// It isn't a JSON object with these fields.
+    pub fn parse(secret: &SecretString) -> Result<Self, CredentialsError> {
+        serde_json::from_str(secret.expose_secret()).map_err(|_| CredentialsError)
+    }
+
+    /// The access token for `host`: that of the entry `host=token`, or the one entry that names no host, which is for
+    /// `first`, the first of the allowed hosts.
+    pub fn token(&self, host: &Host, first: Option<&Host>) -> Option<SecretString> {
+        let entries = || self.git_token.expose_secret().split(',').map(str::trim).filter(|entry| !entry.is_empty());
+        let named = |entry: &'_ str| {
+            let (name, token) = entry.split_once('=')?;
+            (name.eq_ignore_ascii_case(host.as_str()) && !token.is_empty()).then(|| SecretString::from(token))
+        };
+        let alone = |entry: &str| (!names_a_host(entry) && first == Some(host)).then(|| SecretString::from(entry));
+        entries().find_map(named).or_else(|| entries().find_map(alone))
+    }
+
+    /// The key and the secret of the OAuth consumer, where both are given.
+    pub fn oauth_consumer(&self) -> Option<(&str, &SecretString)> {
+        let given = !self.oauth_key.is_empty() && !self.oauth_secret.expose_secret().is_empty();
+        given.then_some((&self.oauth_key, &self.oauth_secret))
+    }
+}
+
+/// Whether an entry begins with a host. A token may end in the equals signs of Base64 and has none before them.
+fn names_a_host(entry: &str) -> bool {
+    entry.trim_end_matches('=').contains('=')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn credentials(token: &str) -> ProviderCredentials {
+        let text = serde_json::json!({ "GitToken": token, "OAuthKey": "key", "OAuthSecret": "" }).to_string();
+        ProviderCredentials::parse(&text.into()).unwrap()
+    }
+
+    #[test]
+    fn a_token_goes_to_its_host_and_to_no_other() {
+        let check = |tokens: &str, host: &str, expected: Option<&str>| {
+            let first = "github.com".parse().unwrap();
+            let token = credentials(tokens).token(&host.parse().unwrap(), Some(&first));
+            assert_eq!(token.as_ref().map(ExposeSecret::expose_secret), expected, "{tokens} {host}");
+        };
+        check("ghp_1", "github.com", Some("ghp_1"));
+        check("ghp_1", "gitlab.com", None);
+        check("QUJD==", "github.com", Some("QUJD=="));
+        check("gitlab.com=glpat-1, ghp_1", "gitlab.com", Some("glpat-1"));
+        check("gitlab.com=glpat-1, ghp_1", "github.com", Some("ghp_1"));
+        check("GitLab.com=QUJD==", "gitlab.com", Some("QUJD=="));
+        check("gitlab.com=glpat-1", "github.com", None);
+        check("gitlab.com.evil.example=x", "gitlab.com", None);
+        check("", "github.com", None);
+        check(" ,", "github.com", None);
+    }
+
+    #[test]
+    fn without_an_allowed_host_there_is_none_for_a_token_alone() {
+        assert!(credentials("ghp_1").token(&"github.com".parse().unwrap(), None).is_none());
+    }
+
+    #[test]
+    fn half_a_consumer_is_none() {
+        assert!(credentials("").oauth_consumer().is_none());
+        let whole = r#"{"GitToken":"","OAuthKey":"key","OAuthSecret":"s3cret"}"#;
+        let whole = ProviderCredentials::parse(&whole.into()).unwrap();
+        assert_eq!(whole.oauth_consumer().map(|(key, secret)| (key, secret.expose_secret())), Some(("key", "s3cret")));
+    }
+
+    #[test]
+    fn no_error_and_no_debug_text_has_a_secret_in_it() {
+        let error = ProviderCredentials::parse(&r#"{"GitToken":"s3cret""#.into()).unwrap_err();
+        assert!(!format!("{error:?} {error} {:?}", credentials("s3cret")).contains("s3cret"));
+    }
+}
