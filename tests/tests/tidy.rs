@@ -28,7 +28,7 @@ fn sources() -> Vec<(PathBuf, String)> {
 }
 
 /// What each crate may import of ours. A new arrow is a decision: it is made here, with its reason in the commit.
-const ARROWS: [(&str, &[&str]); 14] = [
+const ARROWS: [(&str, &[&str]); 15] = [
     ("aws-names", &[]),
     ("cfn", &["aws-names"]),
     ("contract", &["aws-names"]),
@@ -36,9 +36,10 @@ const ARROWS: [(&str, &[&str]); 14] = [
     ("fetch", &["contract"]),
     ("archive", &["contract"]),
     ("store", &["aws-names", "contract"]),
-    ("custom-resource", &["aws-names", "contract"]),
-    ("webhook", &["aws-names", "contract", "forge"]),
-    ("gitpull", &["archive", "aws-names", "contract", "fetch", "forge", "store"]),
+    ("init", &[]),
+    ("custom-resource", &["aws-names", "contract", "init"]),
+    ("webhook", &["aws-names", "contract", "forge", "init"]),
+    ("gitpull", &["archive", "aws-names", "contract", "fetch", "forge", "init", "store"]),
     ("ssh-key-function", &["aws-names", "contract", "custom-resource"]),
     ("bucket-cleaner", &["aws-names", "contract", "custom-resource"]),
     ("git2s3-infra", &["aws-names", "cfn", "contract"]),

@@ -10,12 +10,7 @@ mod worker;
 use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context as _, Result};
-use aws_config::BehaviorVersion;
 use aws_lambda_events::sqs::SqsEvent;
-use aws_smithy_http_client::{
-    Builder,
-    tls::{Provider, rustls_provider::CryptoMode},
-};
 use contract::{Runtime, environment::GitPullEnvironment};
 use fetch::KnownHosts;
 use lambda_runtime::{LambdaEvent, service_fn};
@@ -27,7 +22,7 @@ const RESERVE: Duration = Duration::from_secs(5);
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    tracing_subscriber::fmt().json().flatten_event(true).with_max_level(tracing::Level::INFO).init();
+    init::log::start().context("start the log")?;
     let (worker, queue) = &wire().await?;
     let serve = service_fn(|event: LambdaEvent<SqsEvent>| async move {
         let deadline = deadline(event.context.deadline());
@@ -39,8 +34,7 @@ async fn main() -> Result<()> {
 
 async fn wire() -> Result<(Worker, Queue)> {
     let environment = GitPullEnvironment::<Runtime>::from_env()?;
-    let http = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
-    let config = aws_config::defaults(BehaviorVersion::latest()).http_client(http).load().await;
+    let config = init::aws().load().await;
     let s3 = aws_sdk_s3::Client::new(&config);
     let worker = Worker {
         allowed_hosts: environment.allowed_hosts.parse()?,

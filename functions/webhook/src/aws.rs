@@ -3,12 +3,8 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use aws_config::{BehaviorVersion, SdkConfig, timeout::TimeoutConfig};
+use aws_config::{SdkConfig, timeout::TimeoutConfig};
 use aws_names::{QueueUrl, SecretId};
-use aws_smithy_http_client::{
-    Builder,
-    tls::{Provider, rustls_provider::CryptoMode},
-};
 use contract::{Job, Worker};
 use secrecy::SecretString;
 
@@ -17,11 +13,9 @@ use crate::{handler::JobSink, secrets::SecretSource};
 /// How long one call may take with all its attempts: senders wait ten seconds for the whole answer.
 const CALL_TIMEOUT: Duration = Duration::from_secs(4);
 
-/// The configuration that Lambda's environment gives, `AWS_ENDPOINT_URL` included.
+/// How AWS is reached, with little patience.
 pub(crate) async fn configuration() -> SdkConfig {
-    let https = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
-    let timeout = TimeoutConfig::builder().operation_timeout(CALL_TIMEOUT).build();
-    aws_config::defaults(BehaviorVersion::latest()).http_client(https).timeout_config(timeout).load().await
+    init::aws().timeout_config(TimeoutConfig::builder().operation_timeout(CALL_TIMEOUT).build()).load().await
 }
 
 /// The webhook secrets in Secrets Manager.

@@ -314,7 +314,7 @@ mod tests {
     async fn the_log_has_the_delivery_in_every_line_and_neither_secret_nor_payload() {
         let log = Log::default();
         let writer = log.clone();
-        let guard = tracing::subscriber::set_default(crate::log::subscriber(move || writer.clone()));
+        let guard = tracing::subscriber::set_default(init::log::subscriber(move || writer.clone()));
         let mut payload = push("refs/heads/main", &"a".repeat(40));
         payload["head_commit"] = json!({ "message": "launch-codes" });
         let mut webhook = webhook();

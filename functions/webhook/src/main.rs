@@ -5,7 +5,6 @@
 mod answer;
 mod aws;
 mod handler;
-mod log;
 mod request;
 mod secrets;
 
@@ -25,7 +24,7 @@ use crate::{
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<()> {
-    tracing::subscriber::set_global_default(log::subscriber(std::io::stdout)).context("start the log")?;
+    init::log::start().context("start the log")?;
     let webhook = &webhook().await?;
     let serve = service_fn(|event: LambdaEvent<ApiGatewayProxyRequest>| async move {
         let answer = webhook.handle(event.payload, &event.context.request_id, Instant::now()).await;

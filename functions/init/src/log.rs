@@ -1,13 +1,21 @@
 //! The log: one JSON object a line on standard output, where Lambda takes it from.
 
-use tracing::{Level, Subscriber};
+use tracing::{Level, Subscriber, subscriber::SetGlobalDefaultError};
 use tracing_subscriber::fmt::MakeWriter;
+
+/// Starts the log of this process.
+///
+/// # Errors
+/// It was started before.
+pub fn start() -> Result<(), SetGlobalDefaultError> {
+    tracing::subscriber::set_global_default(subscriber(std::io::stdout))
+}
 
 /// What writes the log to `writer`.
 ///
 /// The level isn't configurable: below INFO, the runtime and AWS's clients write whole requests and answers,
 /// payload and secret in them.
-pub(crate) fn subscriber<W>(writer: W) -> impl Subscriber + Send + Sync
+pub fn subscriber<W>(writer: W) -> impl Subscriber + Send + Sync
 where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {

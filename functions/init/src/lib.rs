@@ -1,0 +1,17 @@
+//! What every function does in Lambda's
+//! [init phase](https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html#runtimes-lifecycle-ib): start
+//! its log, and set out how it reaches AWS. One shape of log for all, so that one query finds a delivery in each of them.
+
+pub mod log;
+
+use aws_config::{BehaviorVersion, ConfigLoader};
+use aws_smithy_http_client::{
+    Builder,
+    tls::{Provider, rustls_provider::CryptoMode},
+};
+
+/// The configuration that Lambda's environment gives, `AWS_ENDPOINT_URL` included, over TLS by *ring*.
+pub fn aws() -> ConfigLoader {
+    let https = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
+    aws_config::defaults(BehaviorVersion::latest()).http_client(https)
+}
