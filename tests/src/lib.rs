@@ -3,6 +3,7 @@
 //! webhook), a developer who pushes. The demo, `just local-up` and the end-to-end tests are built
 //! from it.
 
+pub mod archives;
 pub mod artifact;
 pub mod aws;
 pub mod cloud;

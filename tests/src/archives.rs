@@ -1,0 +1,332 @@
+//! The HTTPS side of the Git hosts: what their archive APIs demand and how they answer, over the same bare repositories that
+//! sshd serves. Each kind of server listens on a loopback address of its own, so that one stack can know them all.
+
+use std::convert::Infallible;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::{Arc, Mutex};
+
+use anyhow::{Context, Result, ensure};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use bytes::Bytes;
+use http::{Method, Request, Response, StatusCode, header};
+use http_body_util::{Full, StreamBody, combinators::BoxBody};
+use hyper::body::{Frame, Incoming};
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, KeyUsagePurpose};
+use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
+
+use crate::process::free_port;
+
+/// A kind of server with an archive API.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// GitHub Enterprise Server, which redirects to another host as GitHub does.
+    GitHub,
+    /// GitLab.
+    GitLab,
+    /// Bitbucket Cloud.
+    Bitbucket,
+    /// Bitbucket Data Center.
+    BitbucketDataCenter,
+    /// Gitea and Forgejo.
+    Gitea,
+    /// Azure DevOps.
+    Azure,
+}
+
+impl Kind {
+    /// All of them.
+    pub const ALL: [Self; 6] =
+        [Self::GitHub, Self::GitLab, Self::Bitbucket, Self::BitbucketDataCenter, Self::Gitea, Self::Azure];
+
+    /// The address that only this kind has.
+    pub fn address(self) -> IpAddr {
+        let last = match self {
+            Self::GitHub => 11,
+            Self::GitLab => 12,
+            Self::Bitbucket => 13,
+            Self::BitbucketDataCenter => 14,
+            Self::Gitea => 15,
+            Self::Azure => 16,
+        };
+        Ipv4Addr::new(127, 0, 0, last).into()
+    }
+}
+
+/// Where GitHub's redirects lead: to a host that may not see a credential.
+const CODELOAD: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 21);
+
+/// What all the servers take for an access token, and Bitbucket Cloud for its consumer's secret.
+pub const TOKEN: &str = "stand-in-token";
+/// The key of Bitbucket Cloud's consumer.
+pub const CONSUMER: &str = "stand-in-consumer";
+/// What Bitbucket Cloud gives for both.
+const ACCESS: &str = "stand-in-access";
+
+/// A request as it came.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    /// The address that it came to.
+    pub address: IpAddr,
+    /// Path and query.
+    pub target: String,
+    /// Whether any header had a credential in it.
+    pub has_credential: bool,
+}
+
+/// The servers, for as long as this is kept.
+#[derive(Debug)]
+pub struct Archives {
+    /// Their common port.
+    pub port: u16,
+    /// The authority that their certificate is of, in PEM.
+    pub ca: String,
+    seen: Arc<Mutex<Vec<Seen>>>,
+    tasks: Vec<tokio::task::JoinHandle<()>>,
+}
+
+impl Drop for Archives {
+    fn drop(&mut self) {
+        for task in &self.tasks {
+            task.abort();
+        }
+    }
+}
+
+impl Archives {
+    /// Starts a server of each kind over the bare repositories in `root`.
+    ///
+    /// # Errors
+    /// When an address isn't there, or no port is free on all of them.
+    pub async fn start(root: PathBuf) -> Result<Self> {
+        let addresses = || Kind::ALL.into_iter().map(Kind::address).chain([CODELOAD.into()]);
+        let (ca, tls) = tls(addresses())?;
+        let port = free_port()?;
+        let mut archives = Self { port, ca, seen: Arc::default(), tasks: Vec::new() };
+        for address in addresses() {
+            let listener = TcpListener::bind(SocketAddr::new(address, port)).await.context("listen for archives")?;
+            let host = Host { address, port, root: root.clone(), seen: Arc::clone(&archives.seen) };
+            archives.tasks.push(tokio::spawn(serve(listener, tls.clone(), host)));
+        }
+        Ok(archives)
+    }
+
+    /// The requests so far.
+    pub fn seen(&self) -> Vec<Seen> {
+        self.seen.lock().map(|seen| seen.clone()).unwrap_or_default()
+    }
+}
+
+/// An authority and a server configuration with a certificate of it for all addresses.
+fn tls(addresses: impl Iterator<Item = IpAddr>) -> Result<(String, TlsAcceptor)> {
+    let mut authority = CertificateParams::default();
+    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    authority.key_usages = vec![KeyUsagePurpose::KeyCertSign];
+    let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate()?)?;
+    let key = KeyPair::generate()?;
+    let names: Vec<String> = addresses.map(|address| address.to_string()).collect();
+    let certificate = CertificateParams::new(names)?.signed_by(&key, &authority)?;
+    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let configuration = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.der().clone()], key)?;
+    Ok((authority.pem(), TlsAcceptor::from(Arc::new(configuration))))
+}
+
+async fn serve(listener: TcpListener, tls: TlsAcceptor, host: Host) {
+    while let Ok((connection, _)) = listener.accept().await {
+        tokio::spawn(talk(connection, tls.clone(), host.clone()));
+    }
+}
+
+async fn talk(connection: TcpStream, tls: TlsAcceptor, host: Host) {
+    // A client that doesn't trust the certificate, or goes away, is the client's affair.
+    let Ok(stream) = tls.accept(connection).await else { return };
+    let service = service_fn(|request| {
+        let host = host.clone();
+        async move { Ok::<_, Infallible>(host.answer(&request)) }
+    });
+    drop(hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await);
+}
+
+type Body = BoxBody<Bytes, Infallible>;
+
+/// One server.
+#[derive(Clone)]
+struct Host {
+    address: IpAddr,
+    port: u16,
+    root: PathBuf,
+    seen: Arc<Mutex<Vec<Seen>>>,
+}
+
+impl Host {
+    fn answer(&self, request: &Request<Incoming>) -> Response<Body> {
+        let target = request.uri().path_and_query().map(ToString::to_string).unwrap_or_default();
+        let has_credential =
+            [header::AUTHORIZATION.as_str(), "private-token"].iter().any(|name| request.headers().contains_key(*name));
+        if let Ok(mut seen) = self.seen.lock() {
+            seen.push(Seen { address: self.address, target: target.clone(), has_credential });
+        }
+        self.route(request, &target).unwrap_or_else(|status| text(status, String::new()))
+    }
+
+    fn route(&self, request: &Request<Incoming>, target: &str) -> Result<Response<Body>, StatusCode> {
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        let parts: Vec<&str> = path.split('/').skip(1).collect();
+        let parameter = |name: &str| {
+            let value = query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
+            value.ok_or(StatusCode::BAD_REQUEST)
+        };
+        let authorization = |expected: String| demand(request, "authorization", &expected);
+        let basic = |user: &str| format!("Basic {}", STANDARD.encode(format!("{user}:{TOKEN}")));
+        let kind = Kind::ALL.into_iter().find(|kind| kind.address() == self.address);
+        match (kind, &parts[..]) {
+            (None, ["codeload", owner, name, commit]) => {
+                self.archive(&format!("{owner}/{name}"), commit, &format!("{owner}-{name}-{}/", short(commit)))
+            }
+            (Some(Kind::GitHub), ["api", "v3", "repos", owner, name, "zipball", commit]) => {
+                authorization(format!("Bearer {TOKEN}"))?;
+                let location = format!("https://{CODELOAD}:{}/codeload/{owner}/{name}/{commit}", self.port);
+                redirect(&location)
+            }
+            (Some(Kind::GitLab), ["api", "v4", "projects", project, "repository", "archive.zip"]) => {
+                demand(request, "private-token", TOKEN)?;
+                let (project, commit) = (project.replace("%2F", "/"), parameter("sha")?);
+                let name = project.rsplit('/').next().unwrap_or_default();
+                self.archive(&project, commit, &format!("{name}-{commit}-{commit}/"))
+            }
+            (Some(Kind::Bitbucket), ["site", "oauth2", "access_token"]) if request.method() == Method::POST => {
+                authorization(basic(CONSUMER))?;
+                Ok(text(StatusCode::OK, format!(r#"{{"access_token":"{ACCESS}","expires_in":7200}}"#)))
+            }
+            (Some(Kind::Bitbucket), [workspace, name, "get", file]) => {
+                authorization(format!("Bearer {ACCESS}"))?;
+                let commit = file.strip_suffix(".zip").ok_or(StatusCode::NOT_FOUND)?;
+                let folder = format!("{workspace}-{name}-{}/", short(commit));
+                self.archive(&format!("{workspace}/{name}"), commit, &folder)
+            }
+            (
+                Some(Kind::BitbucketDataCenter),
+                ["rest", "api", "latest", "projects", project, "repos", name, "archive"],
+            ) => {
+                authorization(format!("Bearer {TOKEN}"))?;
+                (parameter("format")? == "zip").then_some(()).ok_or(StatusCode::BAD_REQUEST)?;
+                self.archive(&format!("{project}/{name}"), parameter("at")?, "")
+            }
+            (Some(Kind::Gitea), ["api", "v1", "repos", owner, name, "archive", file]) => {
+                authorization(format!("token {TOKEN}"))?;
+                let commit = file.strip_suffix(".zip").ok_or(StatusCode::NOT_FOUND)?;
+                self.archive(&format!("{owner}/{name}"), commit, &format!("{name}/"))
+            }
+            (Some(Kind::Azure), [organisation, project, "_apis", "git", "repositories", name, "items"]) => {
+                authorization(basic(""))?;
+                let commit = parameter("versionDescriptor.version")?;
+                self.archive(&format!("{organisation}/{project}/{name}"), commit, "")
+            }
+            _ => Err(StatusCode::NOT_FOUND),
+        }
+    }
+
+    /// `git archive` of a commit, sent in pieces and without a length, as the hosts do.
+    fn archive(&self, repository: &str, commit: &str, folder: &str) -> Result<Response<Body>, StatusCode> {
+        let zip = git_archive(&self.root.join(format!("{repository}.git")), commit, folder);
+        let zip = zip.map_err(|_| StatusCode::NOT_FOUND)?;
+        let pieces: Vec<_> = zip.chunks(16_384).map(|piece| Ok(Frame::data(Bytes::copy_from_slice(piece)))).collect();
+        let body = BoxBody::new(StreamBody::new(futures_util::stream::iter(pieces)));
+        let answer = Response::builder().header(header::CONTENT_TYPE, "application/zip").body(body);
+        answer.map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)
+    }
+}
+
+fn git_archive(repository: &Path, commit: &str, folder: &str) -> Result<Vec<u8>> {
+    ensure!(commit.bytes().all(|digit| digit.is_ascii_hexdigit()), "no commit: {commit}");
+    let mut git = Command::new("git");
+    git.arg("--git-dir").arg(repository).args(["archive", "--format=zip", &format!("--prefix={folder}"), commit]);
+    git.env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_SYSTEM", "/dev/null");
+    let Output { status, stdout, stderr } = git.output().context("run git archive")?;
+    ensure!(status.success(), "git archive failed: {}", String::from_utf8_lossy(&stderr));
+    Ok(stdout)
+}
+
+/// 401 unless a header has exactly this value.
+fn demand(request: &Request<Incoming>, name: &str, expected: &str) -> Result<(), StatusCode> {
+    let value = request.headers().get(name).and_then(|value| value.to_str().ok());
+    (value == Some(expected)).then_some(()).ok_or(StatusCode::UNAUTHORIZED)
+}
+
+fn short(commit: &str) -> &str {
+    commit.get(..7).unwrap_or(commit)
+}
+
+fn redirect(location: &str) -> Result<Response<Body>, StatusCode> {
+    let answer = Response::builder().status(StatusCode::FOUND).header(header::LOCATION, location);
+    answer.body(BoxBody::new(Full::default())).map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)
+}
+
+fn text(status: StatusCode, text: String) -> Response<Body> {
+    let mut answer = Response::new(BoxBody::new(Full::new(Bytes::from(text))));
+    *answer.status_mut() = status;
+    answer
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A bare repository `o/r` in `root`, and its one commit.
+    fn repository(root: &Path) -> String {
+        let git = |arguments: &[&str]| {
+            let mut git = Command::new("git");
+            git.args(arguments).current_dir(root);
+            for who in ["AUTHOR", "COMMITTER"] {
+                git.env(format!("GIT_{who}_NAME"), "A").env(format!("GIT_{who}_EMAIL"), "a@example.org");
+            }
+            let out = git.env("GIT_CONFIG_GLOBAL", "/dev/null").output().unwrap();
+            assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+            String::from_utf8(out.stdout).unwrap().trim().to_owned()
+        };
+        git(&["init", "--quiet", "--bare", "o/r.git"]);
+        git(&["init", "--quiet", "work"]);
+        std::fs::write(root.join("work/a"), "x").unwrap();
+        git(&["-C", "work", "add", "a"]);
+        git(&["-C", "work", "commit", "--quiet", "--message", "One"]);
+        git(&["-C", "work", "push", "--quiet", "../o/r.git", "HEAD:refs/heads/main"]);
+        git(&["-C", "work", "rev-parse", "HEAD"])
+    }
+
+    #[tokio::test]
+    async fn an_archive_is_given_for_a_credential_and_not_without() {
+        let root = tempfile::tempdir().unwrap();
+        let commit = repository(root.path());
+        let archives = Archives::start(root.path().to_owned()).await.unwrap();
+        drop(rustls::crypto::ring::default_provider().install_default());
+        let authority = reqwest::Certificate::from_pem(archives.ca.as_bytes()).unwrap();
+        let client = reqwest::Client::builder().no_proxy().tls_certs_only([authority]).build().unwrap();
+        let url = |kind: Kind, path: &str| format!("https://{}:{}/{path}", kind.address(), archives.port);
+
+        let github = url(Kind::GitHub, &format!("api/v3/repos/o/r/zipball/{commit}"));
+        assert_eq!(client.get(&github).send().await.unwrap().status(), 401);
+        let answer = client.get(&github).bearer_auth(TOKEN).send().await.unwrap();
+        assert_eq!((answer.status().as_u16(), answer.content_length()), (200, None));
+        let zip = answer.bytes().await.unwrap();
+        let mut zip = zip::ZipArchive::new(std::io::Cursor::new(zip)).unwrap();
+        assert_eq!(zip.comment(), commit.as_bytes());
+        assert!(zip.by_name(&format!("o-r-{}/a", &commit[..7])).is_ok());
+        let last = archives.seen().pop().unwrap();
+        assert_eq!((last.address, last.has_credential), (CODELOAD.into(), false));
+
+        let token = client.post(url(Kind::Bitbucket, "site/oauth2/access_token"));
+        let token = token.basic_auth(CONSUMER, Some(TOKEN)).send().await.unwrap().text().await.unwrap();
+        assert!(token.contains(ACCESS), "{token}");
+        let bitbucket = client.get(url(Kind::Bitbucket, &format!("o/r/get/{commit}.zip")));
+        assert_eq!(bitbucket.bearer_auth(ACCESS).send().await.unwrap().status(), 200);
+    }
+}
