@@ -31,6 +31,10 @@ pub struct WebhookEnvironment<S: Side> {
     pub allowed_ips: S::Of<String>,
     /// The `Repositories` parameter: globs of `host/owner/name`, separated by commas.
     pub repositories: S::Of<String>,
+    /// The `Refs` parameter: globs of references, separated by commas.
+    pub refs: S::Of<String>,
+    /// The `MinimumSignature` parameter: `sha1` or `sha256`.
+    pub minimum_signature: S::Of<String>,
     /// The `AllowedGitHosts` parameter, see [`crate::AllowedHosts`].
     pub allowed_hosts: S::Of<String>,
 }
@@ -130,12 +134,14 @@ mod tests {
 
     use super::*;
 
-    const WEBHOOK: [(&str, &str); 7] = [
+    const WEBHOOK: [(&str, &str); 9] = [
         ("API_SECRET", "arn:aws:secretsmanager:eu-west-1:111122223333:secret:git2s3-AbCdEf"),
         ("GITPULL_QUEUE", "https://sqs.eu-west-1.amazonaws.com/111122223333/gitpull.fifo"),
         ("ZIPDL_QUEUE", "https://sqs.eu-west-1.amazonaws.com/111122223333/zipdl.fifo"),
         ("ALLOWED_IPS", "18.205.93.0/25"),
         ("REPOSITORIES", ""),
+        ("REFS", "main"),
+        ("MINIMUM_SIGNATURE", "sha256"),
         ("ALLOWED_HOSTS", "github.com"),
         ("PATH", "/usr/bin"),
     ];
@@ -148,7 +154,7 @@ mod tests {
     fn what_one_side_writes_the_other_reads() {
         let read_back = read(&WEBHOOK).unwrap();
         let written = serde_json::to_value(&read_back).unwrap();
-        for (name, value) in &WEBHOOK[..6] {
+        for (name, value) in &WEBHOOK[..8] {
             assert_eq!(written[name], *value);
         }
     }

@@ -27,6 +27,24 @@ fn check_delivery_id(id: &str) -> Result<(), DeliveryIdError> {
     if printable && (1..=128).contains(&id.len()) { Ok(()) } else { Err(DeliveryIdError) }
 }
 
+/// What happened to a reference.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Trigger {
+    /// It was pushed.
+    #[default]
+    Push,
+    /// A release of the tag was published.
+    Release,
+}
+
+impl Trigger {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+    fn is_push(&self) -> bool {
+        *self == Self::Push
+    }
+}
+
 /// One reference of one repository that has to become a zip.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -43,6 +61,13 @@ pub struct Job {
     /// The repository's default branch by its short name, where the sender told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub default_branch: Option<String>,
+    /// What happened to the reference.
+    #[serde(default, skip_serializing_if = "Trigger::is_push")]
+    pub trigger: Trigger,
+    /// The first line of the commit's message, where the sender told: for a worker that sees the commit's tree and not
+    /// the commit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub summary: Option<String>,
 }
 
 impl Job {
@@ -60,7 +85,7 @@ impl Job {
     }
 
     /// The key of the artifact: `{owner}/{repo}/{owner}_{repo}.zip` for the default branch, with
-    /// `branch/{branch}/` or `tag/{tag}/` before the file's name for anything else.
+    /// `branch/{branch}/`, `tag/{tag}/` or `release/{tag}/` before the file's name for anything else.
     ///
     /// `default_branch` is what the repository says, for jobs whose sender didn't.
     pub fn artifact_key(&self, default_branch: &str) -> String {
@@ -70,7 +95,10 @@ impl Job {
         match (self.reference.branch(), self.reference.tag()) {
             (Some(branch), _) if branch == default_branch => format!("{path}/{file}.zip"),
             (Some(branch), _) => format!("{path}/branch/{branch}/{file}.zip"),
-            (None, tag) => format!("{path}/tag/{}/{file}.zip", tag.unwrap_or_default()),
+            (None, tag) => {
+                let folder = if self.trigger == Trigger::Release { "release" } else { "tag" };
+                format!("{path}/{folder}/{}/{file}.zip", tag.unwrap_or_default())
+            }
         }
     }
 }
@@ -96,6 +124,8 @@ mod tests {
             reference: reference.parse().unwrap(),
             commit: Some("1".repeat(40).parse().unwrap()),
             default_branch: Some("main".to_owned()),
+            trigger: Trigger::Push,
+            summary: None,
         }
     }
 
@@ -107,6 +137,8 @@ mod tests {
         check("o/r", "refs/tags/v1", "o/r/tag/v1/o_r.zip");
         check("g/s/r", "refs/heads/main", "g/s/r/g_s_r.zip");
         check("r", "refs/heads/main", "r/r.zip");
+        let release = Job { trigger: Trigger::Release, ..job("o/r", "refs/tags/v1") };
+        assert_eq!(release.artifact_key("main"), "o/r/release/v1/o_r.zip");
     }
 
     #[test]
@@ -133,6 +165,9 @@ mod tests {
         let json = serde_json::to_string(&job).unwrap();
         assert!(json.len() < 400, "{json}");
         assert_eq!(serde_json::from_str::<Job>(&json).unwrap(), job);
+        let release = Job { trigger: Trigger::Release, summary: Some("Fix".to_owned()), ..job };
+        let json = serde_json::to_string(&release).unwrap();
+        assert_eq!(serde_json::from_str::<Job>(&json).unwrap(), release);
     }
 
     #[test]

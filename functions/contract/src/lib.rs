@@ -7,7 +7,7 @@
 //! CloudFormation resolves to that value. A variable that one side forgets or misspells doesn't compile.
 //!
 //! ```
-//! use contract::{job::{DeliveryId, Job}, repository::Repository};
+//! use contract::{job::{DeliveryId, Job, Trigger}, repository::Repository};
 //!
 //! let job = Job {
 //!     delivery: "72d3162e-cc78-11e3-81ab-4c9367dc0958".parse::<DeliveryId>()?,
@@ -15,6 +15,8 @@
 //!     reference: "refs/heads/main".parse()?,
 //!     commit: None,
 //!     default_branch: Some("main".into()),
+//!     trigger: Trigger::Push,
+//!     summary: None,
 //! };
 //! assert_eq!(job.artifact_key("main"), "octo-org/hello/octo-org_hello.zip");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -34,13 +36,13 @@ pub mod side;
 mod text;
 pub mod worker;
 
-pub use allowed_hosts::{AllowedHost, AllowedHosts};
+pub use allowed_hosts::{AllowedHost, AllowedHosts, HostKind};
 pub use credentials::ProviderCredentials;
 pub use error_chain::error_chain;
 pub use git::{CommitId, RefName};
-pub use job::{DeliveryId, Job};
+pub use job::{DeliveryId, Job, Trigger};
 pub use repository::{Host, Repository, RepositoryPath};
 pub use retry::Retry;
-pub use secret::ApiSecrets;
+pub use secret::{ApiSecret, ApiSecrets};
 pub use side::{Runtime, Side};
 pub use worker::Worker;

@@ -1,12 +1,12 @@
-//! Who may send without a secret, and what may be fetched: the `AllowedIps` and `Repositories` parameters.
+//! Who may send without a secret: the `AllowedIps` parameter.
 
 use std::{net::IpAddr, str::FromStr};
 
-use contract::Repository;
-use globset::{GlobBuilder, GlobSet};
 use ipnet::IpNet;
 
-/// The addresses from which a delivery needs no secret, for repositories that [`Repositories`] names:
+use crate::patterns::entries;
+
+/// The addresses from which a delivery needs no secret, for repositories that [`Repositories`](crate::Repositories) names:
 /// everybody at a public provider shares that provider's addresses.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct AllowedIps(Vec<IpNet>);
@@ -41,56 +41,6 @@ impl AllowedIps {
     }
 }
 
-/// The repositories that may be fetched, as globs of `host/owner/name` in which `*` stays within one part
-/// and `**` doesn't. None at all: any repository on an allowed host, for senders who know a secret.
-#[derive(Debug, Clone, Default)]
-pub struct Repositories(GlobSet);
-
-/// Why a text isn't a list of [`Repositories`].
-#[derive(Debug, thiserror::Error)]
-pub enum RepositoriesError {
-    /// An entry is not a glob.
-    #[error("Repositories has the entry {entry:?}, expected a glob of host/owner/name")]
-    Glob {
-        /// The entry.
-        entry: String,
-        /// What is wrong with it.
-        source: globset::Error,
-    },
-    /// All of them together are too large for one automaton.
-    #[error("Repositories is too large")]
-    Set(#[source] globset::Error),
-}
-
-impl FromStr for Repositories {
-    type Err = RepositoriesError;
-
-    fn from_str(list: &str) -> Result<Self, Self::Err> {
-        let glob = |entry: &str| {
-            let glob = GlobBuilder::new(entry).literal_separator(true).build();
-            glob.map_err(|source| RepositoriesError::Glob { entry: entry.to_owned(), source })
-        };
-        let globs = entries(list).map(glob).collect::<Result<Vec<_>, _>>()?;
-        GlobSet::new(globs).map(Self).map_err(RepositoriesError::Set)
-    }
-}
-
-impl Repositories {
-    /// Whether the list names no repository.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// Whether one of the globs is the repository's.
-    pub fn names(&self, repository: &Repository) -> bool {
-        self.0.is_match(repository.to_string())
-    }
-}
-
-fn entries(list: &str) -> impl Iterator<Item = &str> {
-    list.split(',').map(str::trim).filter(|entry| !entry.is_empty())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -123,35 +73,5 @@ mod tests {
             let error = format!("10.0.0.0/8,{entry}").parse::<AllowedIps>().unwrap_err().to_string();
             assert!(error.contains(&format!("{entry:?}")), "{error}");
         }
-    }
-
-    fn repository(name: &str) -> Repository {
-        let (host, path) = name.split_once('/').unwrap();
-        Repository::new(host.parse().unwrap(), path.parse().unwrap())
-    }
-
-    #[test]
-    fn a_star_stays_within_one_part() {
-        let check = |globs: &str, name: &str, expected: bool| {
-            let named = globs.parse::<Repositories>().unwrap().names(&repository(name));
-            assert_eq!(named, expected, "{globs} {name}");
-        };
-        check("github.com/octo/*", "github.com/octo/hello", true);
-        check("github.com/octo/*", "github.com/octo/sub/hello", false);
-        check("github.com/octo/**", "github.com/octo/sub/hello", true);
-        check("github.com/octo/*", "github.com/octopus/hello", false);
-        check("github.com/octo/*", "github.com.evil.example/octo/hello", false);
-        check("*/octo/hello", "git.example/octo/hello", true);
-        check("gitlab.com/x/y, github.com/octo/hel?o", "github.com/octo/hello", true);
-        check("", "github.com/octo/hello", false);
-    }
-
-    #[test]
-    fn a_bad_glob_is_named() {
-        let error = "github.com/[".parse::<Repositories>().unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "Repositories has the entry \"github.com/[\", expected a glob of host/owner/name"
-        );
     }
 }

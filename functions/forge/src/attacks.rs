@@ -22,7 +22,7 @@ fn signed_with_nothing() -> Request {
 }
 
 #[test]
-fn an_empty_secret_lets_nobody_in() {
+fn attack_01_an_empty_secret_lets_nobody_in() {
     assert_eq!(Request::signed(&ordinary_push()).outcome(), Ok(main_branch()));
     for secrets in ["", ",", " , ", "\n", "s3cret,", ",s3cret"] {
         for (request, name) in [
@@ -52,7 +52,7 @@ fn without_secret_and_address_everything_is_refused() {
 }
 
 #[test]
-fn an_archive_is_never_stored_in_another_repositorys_name() {
+fn attack_04_an_archive_is_never_stored_in_another_repositorys_name() {
     assert_eq!(Request::signed(&ordinary_push()).outcome(), Ok(main_branch()));
     for (full_name, ssh_url) in [
         ("victim/repo", "git@github.com:octo-org/hello.git"),
@@ -71,7 +71,7 @@ fn an_archive_is_never_stored_in_another_repositorys_name() {
 }
 
 #[test]
-fn only_configured_hosts_are_fetched_from() {
+fn attack_10_only_configured_hosts_are_fetched_from() {
     for ssh_url in [
         "git@evil.example:octo-org/hello.git",
         "ssh://git@github.com.evil.example/octo-org/hello.git",
@@ -92,7 +92,7 @@ fn from_a_public_provider(repositories: &'static str) -> Request {
 }
 
 #[test]
-fn an_address_alone_suffices_only_for_named_repositories() {
+fn attack_05_an_address_alone_suffices_only_for_named_repositories() {
     assert_eq!(from_a_public_provider("github.com/octo-org/hello").outcome(), Ok(main_branch()));
     assert_eq!(from_a_public_provider("").outcome(), Err(401));
     assert_eq!(from_a_public_provider("github.com/octo-org/other").outcome(), Err(401));
@@ -137,6 +137,34 @@ fn a_secret_makes_the_address_irrelevant_but_not_the_repository() {
 }
 
 #[test]
+fn a_secret_for_some_repositories_is_good_for_no_other() {
+    let with = |secrets| Request { secrets, ..Request::signed(&ordinary_push()) }.outcome();
+    assert_eq!(with("[github.com/octo-org/*]s3cret"), Ok(main_branch()));
+    assert_eq!(with("[github.com/other/*]s3cret"), Err(401));
+    assert_eq!(with("[github.com/octo-org/*]other,[github.com/other/*]s3cret"), Err(401));
+    assert_eq!(with("[github.com/other/*]s3cret,[**]s3cret"), Ok(main_branch()));
+    assert_eq!(with("[[]s3cret"), Err(401));
+    // Two proofs by secrets for different repositories don't add up.
+    let two =
+        Request { secrets: "[github.com/octo-org/*]s3cret,[github.com/x/*]t0ken", ..Request::signed(&ordinary_push()) };
+    assert_eq!(two.header("X-Git-Token", "t0ken").outcome(), Err(401));
+}
+
+#[test]
+fn attack_09_of_several_references_none_is_lost() {
+    let reference = |name: &str| json!({ "new": { "type": "branch", "name": name, "target": { "hash": "a".repeat(40) } }, "old": null });
+    let payload = json!({
+        "push": { "changes": [reference("a"), reference("b"), { "new": null, "old": null }] },
+        "repository": {
+            "full_name": "octo-org/hello", "links": { "html": { "href": "https://bitbucket.org/octo-org/hello" } },
+        },
+    });
+    let mut request = Request::signed(&payload).header("X-Event-Key", "repo:push");
+    request.delivery.headers.remove("X-GitHub-Event");
+    assert_eq!(request.outcome(), Ok(vec!["refs/heads/a".parse().unwrap(), "refs/heads/b".parse().unwrap()]));
+}
+
+#[test]
 fn a_body_changed_by_one_bit_is_refused() {
     let request = Request::signed(&ordinary_push());
     for index in 0..request.delivery.body.len() {
@@ -147,7 +175,7 @@ fn a_body_changed_by_one_bit_is_refused() {
 }
 
 #[test]
-fn sha_256_is_checked_and_not_only_its_beginning() {
+fn attack_08_sha_256_is_checked_and_not_only_its_beginning() {
     let body = ordinary_push().to_string();
     let right = sender::signature(SECRET, body.as_bytes());
     for value in [right[..right.len() - 2].to_owned(), format!("{right}00"), right.replace("sha256=", "sha1=")] {
@@ -159,7 +187,7 @@ fn sha_256_is_checked_and_not_only_its_beginning() {
 }
 
 #[test]
-fn a_ping_and_a_deletion_fetch_nothing() {
+fn attack_09_a_ping_and_a_deletion_fetch_nothing() {
     let ping = Request::signed(&ordinary_push()).header("X-GitHub-Event", "ping");
     assert_eq!(ping.outcome(), Ok(Vec::new()));
     let deletion = Request::signed(&github_push("refs/heads/master", &"0".repeat(40)));
@@ -169,7 +197,7 @@ fn a_ping_and_a_deletion_fetch_nothing() {
 }
 
 #[test]
-fn a_reference_never_escapes() {
+fn attack_11_a_reference_never_escapes() {
     for reference in [
         "refs/heads/../../x",
         "refs/heads/..",

@@ -1,11 +1,13 @@
 //! Who sent this? Answered from the raw bytes, before anything in them is parsed.
 
-use contract::ApiSecrets;
+use contract::{ApiSecrets, Repository};
 
 use crate::{
-    allowed::{AllowedIps, Repositories},
     delivery::Delivery,
-    signature::{self, Proof, SignatureError},
+    endpoint::Endpoint,
+    host,
+    patterns::Scope,
+    signature::{self, Claim, Proof, SignatureError},
 };
 
 /// Why a delivery isn't believed.
@@ -26,13 +28,19 @@ pub enum AuthenticationError {
         /// The repository.
         repository: String,
     },
+    /// It knows a secret, and one that isn't good for this repository.
+    #[error("the secret isn't one for {repository}")]
+    Scope {
+        /// The repository.
+        repository: String,
+    },
 }
 
 /// How a sender was recognised.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(crate) enum Sender {
-    /// It knows a secret.
-    Secret,
+    /// It knows secrets, which are good for some repositories or for all.
+    Secret(Vec<Scope>),
     /// It has an allowed address, so only what `Repositories` names is its to ask for.
     Address,
 }
@@ -51,8 +59,20 @@ impl<'d> Authenticated<'d> {
     }
 
     /// How its sender was recognised.
-    pub(crate) fn sender(&self) -> Sender {
-        self.sender
+    pub(crate) fn sender(&self) -> &Sender {
+        &self.sender
+    }
+}
+
+impl Sender {
+    /// Whether what the sender has shown is good for a repository that [`crate::Repositories`] includes or doesn't.
+    pub(crate) fn may_ask_for(&self, repository: &Repository, included: bool) -> Result<(), AuthenticationError> {
+        match self {
+            Self::Secret(scopes) if scopes.iter().all(|scope| scope.covers(repository)) => Ok(()),
+            Self::Secret(_) => Err(AuthenticationError::Scope { repository: repository.to_string() }),
+            Self::Address if included => Ok(()),
+            Self::Address => Err(AuthenticationError::Repository { repository: repository.to_string() }),
+        }
     }
 }
 
@@ -60,17 +80,20 @@ impl<'d> Authenticated<'d> {
 pub(crate) fn authenticate<'d>(
     delivery: &'d Delivery,
     secrets: &ApiSecrets,
-    allowed_ips: &AllowedIps,
-    repositories: &Repositories,
+    endpoint: &Endpoint,
 ) -> Result<Authenticated<'d>, AuthenticationError> {
-    let proof = signature::verify(&delivery.headers, &delivery.body, secrets, delivery.received_at)
-        .map_err(AuthenticationError::Signature)?;
-    let sender = match proof {
-        Proof::Secret => Sender::Secret,
-        Proof::Absent if !delivery.source.is_some_and(|source| allowed_ips.contains(source)) => {
+    let claim = Claim {
+        headers: &delivery.headers,
+        signed: &host::detect(&delivery.headers).signed(delivery),
+        received_at: delivery.received_at,
+        minimum: endpoint.minimum_signature,
+    };
+    let sender = match signature::verify(&claim, secrets).map_err(AuthenticationError::Signature)? {
+        Proof::Secret(scopes) => Sender::Secret(scopes),
+        Proof::Absent if !delivery.source.is_some_and(|source| endpoint.allowed_ips.contains(source)) => {
             return Err(AuthenticationError::Address);
         }
-        Proof::Absent if repositories.is_empty() => return Err(AuthenticationError::NoRepositories),
+        Proof::Absent if endpoint.repositories.is_empty() => return Err(AuthenticationError::NoRepositories),
         Proof::Absent => Sender::Address,
     };
     Ok(Authenticated { delivery, sender })

@@ -3,27 +3,32 @@
 use contract::{AllowedHosts, ApiSecrets};
 
 use crate::{
-    allowed::{AllowedIps, Repositories},
+    allowed::AllowedIps,
     authenticate::authenticate,
     delivery::Delivery,
     event::{self, Event},
+    patterns::{Refs, Repositories},
     refusal::Refusal,
+    signature::MinimumSignature,
 };
 
-/// What the configuration allows, apart from the secrets, which may change while it stays.
-#[derive(Debug, Clone)]
+/// What the configuration allows, apart from the secrets, which may change while it stays. The default allows no host, and
+/// so nothing.
+#[derive(Debug, Clone, Default)]
 pub struct Endpoint {
-    allowed_ips: AllowedIps,
-    repositories: Repositories,
-    allowed_hosts: AllowedHosts,
+    /// Who needs no secret.
+    pub allowed_ips: AllowedIps,
+    /// What may be fetched from: the `AllowedGitHosts` parameter.
+    pub allowed_hosts: AllowedHosts,
+    /// Which repositories may be fetched.
+    pub repositories: Repositories,
+    /// Which references are fetched.
+    pub refs: Refs,
+    /// How good a signature has to be.
+    pub minimum_signature: MinimumSignature,
 }
 
 impl Endpoint {
-    /// An endpoint that goes by these parameters.
-    pub fn new(allowed_ips: AllowedIps, repositories: Repositories, allowed_hosts: AllowedHosts) -> Self {
-        Self { allowed_ips, repositories, allowed_hosts }
-    }
-
     /// Authenticates a delivery and reads its meaning.
     ///
     /// A secret makes the address irrelevant. A wrong signature is refused whatever the address. An address
@@ -34,8 +39,7 @@ impl Endpoint {
         if bytes > Delivery::MAX_BODY_BYTES {
             return Err(Refusal::TooLarge { bytes });
         }
-        let authenticated =
-            authenticate(delivery, secrets, &self.allowed_ips, &self.repositories).map_err(Refusal::Unauthenticated)?;
-        Ok(event::read(&authenticated, &self.allowed_hosts, &self.repositories)?)
+        let authenticated = authenticate(delivery, secrets, self).map_err(Refusal::Unauthenticated)?;
+        Ok(event::read(&authenticated, self)?)
     }
 }

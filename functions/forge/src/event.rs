@@ -2,16 +2,18 @@
 //! through [`crate::Endpoint::receive`].
 
 use contract::{
-    AllowedHosts, CommitId, DeliveryId, Host, Job, RefName, Repository,
+    AllowedHosts, CommitId, DeliveryId, Host, HostKind, Job, RefName, Repository, Trigger,
     git::{CommitIdError, RefNameError},
+    repository::{HostError, RepositoryPathError},
 };
 
 use crate::{
-    allowed::Repositories,
-    authenticate::{Authenticated, AuthenticationError, Sender},
+    authenticate::{Authenticated, AuthenticationError},
     clone_url::{self, CloneUrlError},
     content::{self, ContentError},
-    host::{self, After, Change, Message, PayloadError, Pushed},
+    endpoint::Endpoint,
+    host::{self, After, Change, Message, Origin, PayloadError, Pushed},
+    patterns::Refs,
 };
 
 /// What a delivery means.
@@ -36,6 +38,7 @@ pub struct Push {
     delivery: DeliveryId,
     repository: Repository,
     default_branch: Option<String>,
+    trigger: Trigger,
     updates: Vec<RefUpdate>,
 }
 
@@ -46,6 +49,8 @@ pub struct RefUpdate {
     pub reference: RefName,
     /// What it names now, where the sender told.
     pub commit: Option<CommitId>,
+    /// The first line of the commit's message, where the sender told.
+    pub summary: Option<String>,
 }
 
 /// Why an authenticated delivery has no meaning that could be acted upon.
@@ -57,9 +62,15 @@ pub enum EventError {
     /// The payload lacks what a payload of its kind has.
     #[error("the payload can't be read")]
     Payload(#[source] PayloadError),
-    /// There is no clone URL that could tell the host.
-    #[error("the payload has no clone URL")]
-    NoCloneUrl,
+    /// Nothing tells the host, and there isn't one allowed host that it could only be.
+    #[error("the payload doesn't say which host it is from, and AllowedGitHosts has not just one of its kind")]
+    NoHost,
+    /// What tells the host can't be one's name.
+    #[error("the payload has an unusable host")]
+    HostName(#[source] HostError),
+    /// The repository's name can't be one.
+    #[error("the payload has an unusable repository")]
+    Path(#[source] RepositoryPathError),
     /// A clone URL names no repository.
     #[error("the payload has an unusable clone URL")]
     CloneUrl(#[source] CloneUrlError),
@@ -132,65 +143,81 @@ impl Push {
             reference: update.reference.clone(),
             commit: update.commit.clone(),
             default_branch: self.default_branch.clone(),
+            trigger: self.trigger,
+            summary: update.summary.clone(),
         })
     }
 }
 
 /// Reads the meaning of an authenticated delivery.
-pub(crate) fn read(
-    authenticated: &Authenticated<'_>,
-    allowed_hosts: &AllowedHosts,
-    repositories: &Repositories,
-) -> Result<Event, EventError> {
+pub(crate) fn read(authenticated: &Authenticated<'_>, endpoint: &Endpoint) -> Result<Event, EventError> {
     let delivery = authenticated.delivery();
     let payload = content::payload(delivery).map_err(EventError::Content)?;
-    let host = host::detect(&delivery.headers);
+    let host = host::detect_with_payload(&delivery.headers, &payload);
     let pushed = match host.read(&delivery.headers, &payload).map_err(EventError::Payload)? {
         Message::Push(pushed) => pushed,
         Message::Ping => return Ok(Event::Ping),
         Message::Ignored(reason) => return Ok(Event::Ignored { reason }),
     };
-    let repository = repository(&pushed, allowed_hosts)?;
-    permit(&repository, authenticated.sender(), repositories)?;
-    let (updates, ignored) = updates(pushed.changes)?;
+    let repository = repository(&pushed, &endpoint.allowed_hosts, host.kind())?;
+    let included = endpoint.repositories.includes(&repository);
+    authenticated.sender().may_ask_for(&repository, included).map_err(EventError::Unauthenticated)?;
+    if !included && !endpoint.repositories.is_empty() {
+        return Err(EventError::Repository { repository });
+    }
+    if endpoint.repositories.excludes(&repository) {
+        return Ok(Event::Ignored { reason: format!("Repositories excludes {repository}") });
+    }
+    let (updates, ignored) = updates(pushed.changes, &endpoint.refs)?;
     if updates.is_empty() {
         return Ok(Event::Ignored { reason: reason(&ignored) });
     }
+    let id = pushed.delivery_id.and_then(|id| id.parse().ok()).unwrap_or_else(|| delivery.id());
     let default_branch = pushed.default_branch.map(branch).transpose()?;
-    Ok(Event::Push(Push { delivery: delivery.id(), repository, default_branch, updates }))
+    Ok(Event::Push(Push { delivery: id, repository, default_branch, trigger: pushed.trigger, updates }))
 }
 
-/// The repository that the payload and every clone URL in it agree on.
-fn repository(pushed: &Pushed, allowed_hosts: &AllowedHosts) -> Result<Repository, EventError> {
-    let mut first = None;
-    for url in &pushed.clone_urls {
-        let repository = clone_url::repository(url).map_err(EventError::CloneUrl)?;
-        if allowed_hosts.find(repository.host.as_str()).is_none() {
-            return Err(EventError::Host { host: repository.host });
+/// The repository that the payload is about, on an allowed host.
+fn repository(pushed: &Pushed, allowed_hosts: &AllowedHosts, kind: Option<HostKind>) -> Result<Repository, EventError> {
+    let host = match &pushed.origin {
+        Origin::Urls(urls) => return repository_of_urls(&pushed.full_name, urls, allowed_hosts),
+        Origin::Host(host) => host.parse().map_err(EventError::HostName)?,
+        Origin::Unsaid => {
+            let only = kind.and_then(|kind| allowed_hosts.only(kind));
+            only.ok_or(EventError::NoHost)?.host.clone()
         }
-        if repository.path.as_str() != pushed.full_name {
+    };
+    let path = pushed.full_name.parse().map_err(EventError::Path)?;
+    allowed(Repository::new(host, path), allowed_hosts)
+}
+
+/// The repository that the full name and every URL agree on.
+fn repository_of_urls(
+    full_name: &str,
+    urls: &[String],
+    allowed_hosts: &AllowedHosts,
+) -> Result<Repository, EventError> {
+    let mut first = None;
+    for url in urls {
+        let repository = allowed(clone_url::repository(url).map_err(EventError::CloneUrl)?, allowed_hosts)?;
+        if repository.path.as_str() != full_name {
             let path = repository.path.into();
-            return Err(EventError::OtherRepository { full_name: pushed.full_name.clone(), path });
+            return Err(EventError::OtherRepository { full_name: full_name.to_owned(), path });
         }
         first.get_or_insert(repository);
     }
-    first.ok_or(EventError::NoCloneUrl)
+    first.ok_or(EventError::NoHost)
 }
 
-fn permit(repository: &Repository, sender: Sender, repositories: &Repositories) -> Result<(), EventError> {
-    match sender {
-        _ if repositories.names(repository) => Ok(()),
-        Sender::Secret if repositories.is_empty() => Ok(()),
-        Sender::Secret => Err(EventError::Repository { repository: repository.clone() }),
-        Sender::Address => {
-            let repository = repository.to_string();
-            Err(EventError::Unauthenticated(AuthenticationError::Repository { repository }))
-        }
+fn allowed(repository: Repository, allowed_hosts: &AllowedHosts) -> Result<Repository, EventError> {
+    match allowed_hosts.find(repository.host.as_str()) {
+        Some(_) => Ok(repository),
+        None => Err(EventError::Host { host: repository.host }),
     }
 }
 
 /// The references to fetch, and for the others why not.
-fn updates(changes: Vec<Change>) -> Result<(Vec<RefUpdate>, Vec<String>), EventError> {
+fn updates(changes: Vec<Change>, refs: &Refs) -> Result<(Vec<RefUpdate>, Vec<String>), EventError> {
     if changes.len() > Push::MAX_REFERENCES {
         return Err(EventError::TooManyReferences { count: changes.len() });
     }
@@ -204,6 +231,10 @@ fn updates(changes: Vec<Change>) -> Result<(Vec<RefUpdate>, Vec<String>), EventE
             }
             Err(error) => return Err(EventError::Reference(error)),
         };
+        if !refs.include(&reference) {
+            ignored.push(format!("{reference} is not among the Refs"));
+            continue;
+        }
         let commit = match change.after {
             After::Deleted => {
                 ignored.push(format!("{reference} was deleted"));
@@ -215,13 +246,22 @@ fn updates(changes: Vec<Change>) -> Result<(Vec<RefUpdate>, Vec<String>), EventE
                 Err(source) => return Err(EventError::Commit { reference, source }),
             },
         };
-        updates.push(RefUpdate { reference, commit });
+        updates.push(RefUpdate { reference, commit, summary: change.summary.as_deref().and_then(first_line) });
     }
     Ok((updates, ignored))
 }
 
 fn reason(ignored: &[String]) -> String {
     if ignored.is_empty() { "no reference changed".to_owned() } else { ignored.join("; ") }
+}
+
+/// The most of a commit's message that is passed on, in characters: a job is small.
+const SUMMARY_CHARACTERS: usize = 200;
+
+/// The first line of a message, if there is something on it.
+fn first_line(message: &str) -> Option<String> {
+    let line = message.lines().next()?.trim();
+    (!line.is_empty()).then(|| line.chars().take(SUMMARY_CHARACTERS).collect())
 }
 
 /// The short name of a branch, if it can be one.
@@ -250,6 +290,7 @@ mod tests {
                 "reference": "refs/heads/main",
                 "commit": "a".repeat(40),
                 "default_branch": "main",
+                "summary": "Say hello",
             }])
         );
     }
@@ -296,19 +337,86 @@ mod tests {
     #[test]
     fn as_many_references_as_allowed_and_no_more() {
         let changes = |count: usize| {
-            let change = |n| Change { reference: format!("refs/heads/{n}"), after: After::Unknown };
+            let change = |n| Change { reference: format!("refs/heads/{n}"), after: After::Unknown, summary: None };
             (0..count).map(change).collect::<Vec<_>>()
         };
-        assert_eq!(updates(changes(100)).unwrap().0.len(), 100);
-        assert!(matches!(updates(changes(101)), Err(EventError::TooManyReferences { count: 101 })));
+        assert_eq!(updates(changes(100), &Refs::default()).unwrap().0.len(), 100);
+        assert!(matches!(updates(changes(101), &Refs::default()), Err(EventError::TooManyReferences { count: 101 })));
     }
 
     #[test]
     fn a_deletion_among_updates_is_left_out() {
-        let change = |reference: &str, after| Change { reference: reference.to_owned(), after };
-        let (updates, ignored) =
-            updates(vec![change("refs/heads/a", After::Deleted), change("refs/heads/b", After::Unknown)]).unwrap();
-        assert_eq!(updates, [RefUpdate { reference: "refs/heads/b".parse().unwrap(), commit: None }]);
+        let change = |reference: &str, after| Change { reference: reference.to_owned(), after, summary: None };
+        let changes = vec![change("refs/heads/a", After::Deleted), change("refs/heads/b", After::Unknown)];
+        let (updates, ignored) = updates(changes, &Refs::default()).unwrap();
+        assert_eq!(updates, [RefUpdate { reference: "refs/heads/b".parse().unwrap(), commit: None, summary: None }]);
         assert_eq!(ignored, ["refs/heads/a was deleted"]);
+    }
+
+    fn data_center_push(links: &serde_json::Value) -> Request {
+        let payload = json!({
+            "repository": { "slug": "hello", "project": { "key": "PROJ" }, "links": links },
+            "changes": [{ "ref": { "id": "refs/heads/main" }, "toHash": "a".repeat(40), "type": "ADD" }],
+        });
+        let mut request = Request::signed(&payload).header("X-Event-Key", "repo:refs_changed");
+        request.delivery.headers.remove("X-GitHub-Event");
+        request
+    }
+
+    #[test]
+    fn a_payload_without_a_host_is_from_the_only_one_of_its_kind() {
+        let repository = |links| match data_center_push(&links).receive() {
+            Ok(Event::Push(push)) => Ok(push.repository().to_string()),
+            Ok(other) => panic!("{other:?}"),
+            Err(refusal) => Err(refusal.status()),
+        };
+        assert_eq!(repository(json!({})), Ok("git.example/PROJ/hello".to_owned()));
+        let clone = |url: &str| json!({ "clone": [{ "href": url, "name": "ssh" }] });
+        let of_context = clone("https://git.example/context/scm/proj/hello.git");
+        assert_eq!(repository(of_context), Ok("git.example/PROJ/hello".to_owned()));
+        assert_eq!(repository(clone("ssh://git@evil.example/PROJ/hello.git")), Err(403));
+    }
+
+    #[test]
+    fn an_azure_push_is_known_by_its_body() {
+        let payload = json!({
+            "id": "03c164c2", "eventType": "git.push", "publisherId": "tfs",
+            "resource": {
+                "refUpdates": [{ "name": "refs/heads/main", "newObjectId": "a".repeat(40) }],
+                "repository": {
+                    "name": "hello", "project": { "name": "web" }, "remoteUrl": "https://dev.azure.com/acme/web/_git/hello",
+                },
+            },
+        });
+        let mut request = Request::new(&payload).header("Authorization", "Basic YXp1cmU6czNjcmV0");
+        request.delivery.headers.remove("X-GitHub-Event");
+        let Event::Push(push) = request.receive().unwrap() else { panic!("not a push") };
+        assert_eq!(push.repository().to_string(), "dev.azure.com/acme/web/hello");
+        assert_eq!(push.jobs().next().unwrap().delivery.as_str(), "03c164c2");
+    }
+
+    #[test]
+    fn an_excluded_repository_is_ignored() {
+        let request = Request { repositories: "!github.com/octo-org/*", ..Request::signed(&ordinary_push()) };
+        let Event::Ignored { reason } = request.receive().unwrap() else { panic!("not ignored") };
+        assert_eq!(reason, "Repositories excludes github.com/octo-org/hello");
+    }
+
+    #[test]
+    fn only_wanted_references_are_fetched() {
+        let refs = "main,release/*".parse().unwrap();
+        let change = |name: &str| Change { reference: name.to_owned(), after: After::Unknown, summary: None };
+        let changes = ["refs/heads/main", "refs/heads/wip", "refs/heads/release/1"].map(change);
+        let (updates, ignored) = updates(changes.into(), &refs).unwrap();
+        assert_eq!(updates.len(), 2);
+        assert_eq!(ignored, ["refs/heads/wip is not among the Refs"]);
+    }
+
+    #[test]
+    fn a_summary_is_one_short_line() {
+        assert_eq!(first_line("Fix\n\nAnd more"), Some("Fix".to_owned()));
+        assert_eq!(first_line(&"é".repeat(300)).unwrap().chars().count(), SUMMARY_CHARACTERS);
+        assert_eq!(first_line("\nFix"), None);
+        assert_eq!(first_line(""), None);
     }
 }

@@ -9,7 +9,7 @@
 //! use contract::ApiSecrets;
 //! use forge::{Delivery, Endpoint, Refusal};
 //!
-//! let endpoint = Endpoint::new("".parse()?, "".parse()?, "github.com".parse()?);
+//! let endpoint = Endpoint { allowed_hosts: "github.com".parse()?, ..Endpoint::default() };
 //! let mut delivery = Delivery::new("c6af6ac1".parse()?, br#"{"ref":"refs/heads/main"}"#.to_vec());
 //! delivery.headers.insert("X-Hub-Signature-256", "sha256=00".parse()?);
 //!
@@ -30,17 +30,19 @@ mod delivery;
 mod endpoint;
 mod event;
 pub mod host;
+mod patterns;
 mod refusal;
 #[cfg(test)]
 mod sender;
 mod signature;
 
-pub use allowed::{AllowedIps, AllowedIpsError, Repositories, RepositoriesError};
+pub use allowed::{AllowedIps, AllowedIpsError};
 pub use authenticate::AuthenticationError;
 pub use clone_url::CloneUrlError;
 pub use content::ContentError;
 pub use delivery::Delivery;
 pub use endpoint::Endpoint;
 pub use event::{Event, EventError, Push, RefUpdate};
+pub use patterns::{PatternsError, Refs, Repositories};
 pub use refusal::Refusal;
-pub use signature::SignatureError;
+pub use signature::{MinimumSignature, MinimumSignatureError, SignatureError};

@@ -6,7 +6,7 @@ use http::HeaderMap;
 use serde_json::{Value, json};
 use sha2::Sha256;
 
-use crate::{delivery::Delivery, endpoint::Endpoint, event::Event, refusal::Refusal};
+use crate::{delivery::Delivery, endpoint::Endpoint, event::Event, refusal::Refusal, signature::MinimumSignature};
 
 /// The secret that [`Request::signed`] signs with.
 pub(crate) const SECRET: &str = "s3cret";
@@ -28,7 +28,7 @@ pub(crate) fn signature(secret: &str, body: &[u8]) -> String {
 /// The part of GitHub's push that anybody reads, and a little more.
 pub(crate) fn github_push(reference: &str, after: &str) -> Value {
     json!({
-        "ref": reference, "before": "1".repeat(40), "after": after, "deleted": false, "head_commit": { "id": after },
+        "ref": reference, "before": "1".repeat(40), "after": after, "deleted": false, "head_commit": { "id": after, "message": "Say hello" },
         "repository": {
             "name": "hello", "full_name": "octo-org/hello", "default_branch": "main",
             "ssh_url": "git@github.com:octo-org/hello.git", "clone_url": "https://github.com/octo-org/hello.git",
@@ -48,6 +48,7 @@ pub(crate) struct Request {
     pub(crate) secrets: &'static str,
     pub(crate) allowed_ips: &'static str,
     pub(crate) repositories: &'static str,
+    pub(crate) refs: &'static str,
 }
 
 impl Request {
@@ -55,7 +56,7 @@ impl Request {
     pub(crate) fn new(payload: &Value) -> Self {
         let mut delivery = Delivery::new("request-1".parse().unwrap(), payload.to_string().into_bytes());
         delivery.headers = headers(&[("Content-Type", "application/json"), ("X-GitHub-Event", "push")]);
-        Self { delivery, secrets: SECRET, allowed_ips: "", repositories: "" }
+        Self { delivery, secrets: SECRET, allowed_ips: "", repositories: "", refs: "" }
     }
 
     /// A push as GitHub signs it.
@@ -77,8 +78,15 @@ impl Request {
     }
 
     pub(crate) fn receive(&self) -> Result<Event, Refusal> {
-        let hosts = "github.com,gitlab.com".parse().unwrap();
-        let endpoint = Endpoint::new(self.allowed_ips.parse().unwrap(), self.repositories.parse().unwrap(), hosts);
+        let endpoint = Endpoint {
+            allowed_ips: self.allowed_ips.parse().unwrap(),
+            allowed_hosts: "github.com,gitlab.com,bitbucket.org,git.example=bitbucket-dc,dev.azure.com"
+                .parse()
+                .unwrap(),
+            repositories: self.repositories.parse().unwrap(),
+            refs: self.refs.parse().unwrap(),
+            minimum_signature: MinimumSignature::Sha1,
+        };
         endpoint.receive(&self.delivery, &ApiSecrets::parse(self.secrets.into()))
     }
 

@@ -6,15 +6,21 @@
 //!   own prefix says which hash it holds, not the sender.
 //! - [GitLab](https://docs.gitlab.com/user/project/integrations/webhooks/): `X-Gitlab-Token`, and
 //!   `webhook-signature` after [Standard Webhooks](https://www.standardwebhooks.com/).
+//! - [Gitea](https://docs.gitea.com/usage/webhooks), Forgejo and Gogs: a header of their own with nothing but digits.
+//! - Azure DevOps and Bitbucket Data Center: Basic authentication, whose password is the secret.
 //! - Anything else: `X-Git-Token`.
 
+use std::str::FromStr;
+
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use contract::ApiSecrets;
+use contract::{ApiSecret, ApiSecrets};
 use hmac::{Hmac, KeyInit, Mac};
 use http::HeaderMap;
 use sha1::Sha1;
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
+
+use crate::patterns::Scope;
 
 /// How a header proves that its sender knows a secret.
 #[derive(Debug, Clone, Copy)]
@@ -23,8 +29,12 @@ enum Scheme {
     HubSha256,
     /// As before, or `sha1=` and the HMAC-SHA-1.
     Hub,
+    /// The HMAC-SHA-256 of the body in hexadecimal.
+    Sha256,
     /// The secret itself.
     Token,
+    /// `Basic` and, in Base64, any user's name, a colon and the secret.
+    Basic,
     /// Standard Webhooks: `v1,` and the HMAC-SHA-256 of id, time and body in Base64; several may stand there.
     Standard,
 }
@@ -33,10 +43,42 @@ enum Scheme {
 const SCHEMES: &[(&str, Scheme)] = &[
     ("x-hub-signature-256", Scheme::HubSha256),
     ("x-hub-signature", Scheme::Hub),
+    ("x-gitea-signature", Scheme::Sha256),
+    ("x-forgejo-signature", Scheme::Sha256),
+    ("x-gogs-signature", Scheme::Sha256),
+    ("authorization", Scheme::Basic),
     ("x-gitlab-token", Scheme::Token),
     ("x-git-token", Scheme::Token),
     ("webhook-signature", Scheme::Standard),
 ];
+
+/// The weakest hash that a signature may be made with: the `MinimumSignature` parameter. It says nothing of senders that
+/// show the secret itself, as GitLab and Azure DevOps do: they sign with no hash at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum MinimumSignature {
+    /// SHA-1, which senders had before 2020. As an HMAC it isn't broken.
+    #[default]
+    Sha1,
+    /// SHA-256.
+    Sha256,
+}
+
+/// `MinimumSignature` is neither `sha1` nor `sha256`.
+#[derive(Debug, thiserror::Error)]
+#[error("MinimumSignature is {0:?}, expected sha1 or sha256")]
+pub struct MinimumSignatureError(String);
+
+impl FromStr for MinimumSignature {
+    type Err = MinimumSignatureError;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        match name {
+            "sha1" => Ok(Self::Sha1),
+            "sha256" => Ok(Self::Sha256),
+            other => Err(MinimumSignatureError(other.to_owned())),
+        }
+    }
+}
 
 /// How far the time in a signature may lie from ours, in seconds, either way.
 const TOLERANCE_SECONDS: u64 = 300;
@@ -62,39 +104,56 @@ pub enum SignatureError {
         /// The header.
         header: &'static str,
     },
+    /// There is no signature but one of a weaker hash than `MinimumSignature` says.
+    #[error("the only signature is one of SHA-1, and MinimumSignature is sha256")]
+    Weak,
 }
 
 /// What the headers prove.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(crate) enum Proof {
-    /// The sender knows a secret.
-    Secret,
+    /// The sender knows secrets: for each header, what those that fit it are good for.
+    Secret(Vec<Scope>),
     /// There is no such header.
     Absent,
 }
 
-/// Checks every proof in `headers` against the bytes that the sender `signed`; `received_at` is in seconds
-/// since 1970.
-pub(crate) fn verify(
-    headers: &HeaderMap,
-    signed: &[u8],
-    secrets: &ApiSecrets,
-    received_at: i64,
-) -> Result<Proof, SignatureError> {
-    let mut proof = Proof::Absent;
+/// Where the bytes that are signed come from, and what is expected of the signature.
+pub(crate) struct Claim<'a> {
+    pub(crate) headers: &'a HeaderMap,
+    /// The bytes that the sender signed.
+    pub(crate) signed: &'a [u8],
+    /// In seconds since 1970.
+    pub(crate) received_at: i64,
+    pub(crate) minimum: MinimumSignature,
+}
+
+/// Checks every proof in the headers.
+pub(crate) fn verify(claim: &Claim<'_>, secrets: &ApiSecrets) -> Result<Proof, SignatureError> {
+    let mut scopes = Vec::new();
+    let mut strong = claim.minimum == MinimumSignature::Sha1;
     for &(header, scheme) in SCHEMES {
-        for value in headers.get_all(header) {
+        for value in claim.headers.get_all(header) {
             let value = value.as_bytes();
-            match scheme {
-                Scheme::HubSha256 | Scheme::Hub => hub(header, scheme, value, signed, secrets)?,
-                Scheme::Token => token(header, value, secrets)?,
-                Scheme::Standard => standard(header, value, &Signed::read(headers, signed), secrets, received_at)?,
-            }
-            proof = Proof::Secret;
+            let scope = match scheme {
+                Scheme::HubSha256 | Scheme::Hub => hub(header, scheme, value, claim.signed, secrets),
+                Scheme::Sha256 => sha256(header, value, claim.signed, secrets),
+                Scheme::Token => token(header, value, secrets),
+                Scheme::Basic => basic(header, value, secrets),
+                Scheme::Standard => standard(header, value, claim, secrets),
+            };
+            scopes.push(scope?);
+            strong |= !value.starts_with(SHA1);
         }
     }
-    Ok(proof)
+    match scopes.is_empty() {
+        true => Ok(Proof::Absent),
+        false if strong => Ok(Proof::Secret(scopes)),
+        false => Err(SignatureError::Weak),
+    }
 }
+
+const SHA1: &[u8] = b"sha1=";
 
 fn hub(
     header: &'static str,
@@ -102,28 +161,41 @@ fn hub(
     value: &[u8],
     body: &[u8],
     secrets: &ApiSecrets,
-) -> Result<(), SignatureError> {
-    let tag = |digits: &[u8]| hex::decode(digits).map_err(|_| SignatureError::Malformed { header });
-    let matches = if let Some(digits) = value.strip_prefix(b"sha256=") {
-        let tag = tag(digits)?;
-        any(secrets, |secret| authentic::<Hmac<Sha256>>(secret, &[body], &tag))
-    } else if let (Scheme::Hub, Some(digits)) = (scheme, value.strip_prefix(b"sha1=")) {
-        let tag = tag(digits)?;
-        any(secrets, |secret| authentic::<Hmac<Sha1>>(secret, &[body], &tag))
+) -> Result<Scope, SignatureError> {
+    if let Some(digits) = value.strip_prefix(b"sha256=") {
+        sha256(header, digits, body, secrets)
+    } else if let (Scheme::Hub, Some(digits)) = (scheme, value.strip_prefix(SHA1)) {
+        let tag = hex::decode(digits).map_err(|_| SignatureError::Malformed { header })?;
+        fitting(header, secrets, |secret| authentic::<Hmac<Sha1>>(secret, &[body], &tag))
     } else {
-        return Err(SignatureError::Malformed { header });
-    };
-    if matches { Ok(()) } else { Err(SignatureError::Mismatch { header }) }
+        Err(SignatureError::Malformed { header })
+    }
 }
 
-fn token(header: &'static str, value: &[u8], secrets: &ApiSecrets) -> Result<(), SignatureError> {
+fn sha256(header: &'static str, digits: &[u8], body: &[u8], secrets: &ApiSecrets) -> Result<Scope, SignatureError> {
+    let tag = hex::decode(digits).ok().filter(|tag| !tag.is_empty()).ok_or(SignatureError::Malformed { header })?;
+    fitting(header, secrets, |secret| authentic::<Hmac<Sha256>>(secret, &[body], &tag))
+}
+
+fn token(header: &'static str, value: &[u8], secrets: &ApiSecrets) -> Result<Scope, SignatureError> {
     if value.is_empty() {
         return Err(SignatureError::Malformed { header });
     }
     // Of digests, so that the time it takes doesn't tell the secret's length either.
     let digest = Sha256::digest(value);
-    let matches = any(secrets, |secret| Sha256::digest(secret).ct_eq(&digest).into());
-    if matches { Ok(()) } else { Err(SignatureError::Mismatch { header }) }
+    fitting(header, secrets, |secret| Sha256::digest(secret).ct_eq(&digest).into())
+}
+
+/// [RFC 7617](https://www.rfc-editor.org/rfc/rfc7617): a user's name has no colon, a password may.
+fn basic(header: &'static str, value: &[u8], secrets: &ApiSecrets) -> Result<Scope, SignatureError> {
+    let malformed = SignatureError::Malformed { header };
+    let (scheme, credentials) = value.split_at_checked(6).ok_or(malformed)?;
+    if !scheme.eq_ignore_ascii_case(b"basic ") {
+        return Err(malformed);
+    }
+    let credentials = STANDARD.decode(credentials.trim_ascii()).map_err(|_| malformed)?;
+    let mut parts = credentials.splitn(2, |byte| *byte == b':').skip(1);
+    token(header, parts.next().ok_or(malformed)?, secrets)
 }
 
 /// What a Standard Webhooks signature covers: `{id}.{timestamp}.{body}`.
@@ -147,15 +219,15 @@ impl<'a> Signed<'a> {
 fn standard(
     header: &'static str,
     value: &[u8],
-    signed: &Signed<'_>,
+    claim: &Claim<'_>,
     secrets: &ApiSecrets,
-    received_at: i64,
-) -> Result<(), SignatureError> {
+) -> Result<Scope, SignatureError> {
+    let signed = Signed::read(claim.headers, claim.signed);
     let malformed = SignatureError::Malformed { header };
     let (false, Some(seconds)) = (signed.id.is_empty(), signed.seconds()) else {
         return Err(malformed);
     };
-    if seconds.abs_diff(received_at) > TOLERANCE_SECONDS {
+    if seconds.abs_diff(claim.received_at) > TOLERANCE_SECONDS {
         return Err(SignatureError::Stale { header });
     }
     let entries = value.split(|byte| *byte == b' ').filter_map(|entry| entry.strip_prefix(b"v1,"));
@@ -164,17 +236,27 @@ fn standard(
         return Err(malformed);
     }
     let parts: [&[u8]; 5] = [signed.id, b".", signed.timestamp, b".", signed.body];
-    let matches = any(secrets, |secret| {
+    fitting(header, secrets, |secret| {
         let key = secret.strip_prefix(b"whsec_").and_then(|key| STANDARD.decode(key).ok());
         let key = key.filter(|key| !key.is_empty());
         key.is_some_and(|key| tags.iter().any(|tag| authentic::<Hmac<Sha256>>(&key, &parts, tag)))
-    });
-    if matches { Ok(()) } else { Err(SignatureError::Mismatch { header }) }
+    })
 }
 
-/// Whether a secret passes. All are tried, so that the time it takes doesn't tell which one did.
-fn any(secrets: &ApiSecrets, passes: impl Fn(&[u8]) -> bool) -> bool {
-    secrets.iter().fold(false, |passed, secret| passes(secret) | passed)
+/// What the secrets that pass are good for. All are tried, so that the time it takes doesn't tell which one did.
+fn fitting(
+    header: &'static str,
+    secrets: &ApiSecrets,
+    passes: impl Fn(&[u8]) -> bool,
+) -> Result<Scope, SignatureError> {
+    let (mut scope, mut fits) = (Scope::default(), false);
+    for ApiSecret { value, repositories } in secrets.iter() {
+        if passes(value) {
+            scope.add(repositories);
+            fits = true;
+        }
+    }
+    if fits { Ok(scope) } else { Err(SignatureError::Mismatch { header }) }
 }
 
 /// Whether `tag` is the whole authentication code of the parts, compared in constant time.
@@ -195,17 +277,27 @@ mod tests {
 
     const NOW: i64 = 1_700_000_000;
 
-    fn check(headers: &[(&str, &str)], body: &str, secrets: &str, expected: Result<Proof, SignatureError>) {
-        let map = sender::headers(headers);
-        let proof = verify(&map, body.as_bytes(), &ApiSecrets::parse(secrets.into()), NOW);
+    fn prove(
+        headers: &HeaderMap,
+        signed: &[u8],
+        secrets: &str,
+        received_at: i64,
+        minimum: MinimumSignature,
+    ) -> Result<bool, SignatureError> {
+        let claim = Claim { headers, signed, received_at, minimum };
+        verify(&claim, &ApiSecrets::parse(secrets.into())).map(|proof| matches!(proof, Proof::Secret(_)))
+    }
+
+    fn check(headers: &[(&str, &str)], body: &str, secrets: &str, expected: Result<bool, SignatureError>) {
+        let proof = prove(&sender::headers(headers), body.as_bytes(), secrets, NOW, MinimumSignature::Sha1);
         assert_eq!(proof, expected, "{headers:?} {secrets:?}");
     }
 
-    fn malformed(header: &'static str) -> Result<Proof, SignatureError> {
+    fn malformed(header: &'static str) -> Result<bool, SignatureError> {
         Err(SignatureError::Malformed { header })
     }
 
-    fn mismatch(header: &'static str) -> Result<Proof, SignatureError> {
+    fn mismatch(header: &'static str) -> Result<bool, SignatureError> {
         Err(SignatureError::Mismatch { header })
     }
 
@@ -214,16 +306,16 @@ mod tests {
 
     #[test]
     fn githubs_published_example_verifies() {
-        check(&[("X-Hub-Signature-256", GITHUB)], "Hello, World!", GITHUB_SECRET, Ok(Proof::Secret));
-        check(&[("x-hub-signature", GITHUB)], "Hello, World!", GITHUB_SECRET, Ok(Proof::Secret));
+        check(&[("X-Hub-Signature-256", GITHUB)], "Hello, World!", GITHUB_SECRET, Ok(true));
+        check(&[("x-hub-signature", GITHUB)], "Hello, World!", GITHUB_SECRET, Ok(true));
         check(&[("X-Hub-Signature-256", GITHUB)], "Hello, World?", GITHUB_SECRET, mismatch("x-hub-signature-256"));
     }
 
     #[test]
     fn any_of_several_secrets_will_do() {
         let rotated = format!("older,{GITHUB_SECRET}, newer");
-        check(&[("x-hub-signature-256", GITHUB)], "Hello, World!", &rotated, Ok(Proof::Secret));
-        check(&[("x-git-token", "newer")], "", &rotated, Ok(Proof::Secret));
+        check(&[("x-hub-signature-256", GITHUB)], "Hello, World!", &rotated, Ok(true));
+        check(&[("x-git-token", "newer")], "", &rotated, Ok(true));
         check(&[("x-git-token", "older,")], "", &rotated, mismatch("x-git-token"));
         check(&[("x-git-token", "new")], "", &rotated, mismatch("x-git-token"));
     }
@@ -232,14 +324,63 @@ mod tests {
     fn the_prefix_says_which_hash() {
         // RFC 2202, test case 2, and RFC 4231, test case 2: the same key and data.
         let data = "what do ya want for nothing?";
-        let sha1 = "sha1=effcdf6ae5eb2fa2d27416d5f184df9c259a7c79";
-        let sha256 = "sha256=5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843";
-        check(&[("x-hub-signature", sha1)], data, "Jefe", Ok(Proof::Secret));
-        check(&[("x-hub-signature", sha256)], data, "Jefe", Ok(Proof::Secret));
-        check(&[("x-hub-signature-256", sha256)], data, "Jefe", Ok(Proof::Secret));
+        let (sha1, sha256) = (SHA1_OF_JEFE, &*format!("sha256={SHA256_OF_JEFE}"));
+        check(&[("x-hub-signature", sha1)], data, "Jefe", Ok(true));
+        check(&[("x-hub-signature", sha256)], data, "Jefe", Ok(true));
+        check(&[("x-hub-signature-256", sha256)], data, "Jefe", Ok(true));
         check(&[("x-hub-signature-256", sha1)], data, "Jefe", malformed("x-hub-signature-256"));
         let disguised = sha1.replace("sha1", "sha256");
         check(&[("x-hub-signature", &disguised)], data, "Jefe", mismatch("x-hub-signature"));
+    }
+
+    const SHA1_OF_JEFE: &str = "sha1=effcdf6ae5eb2fa2d27416d5f184df9c259a7c79";
+    const SHA256_OF_JEFE: &str = "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843";
+
+    #[test]
+    fn giteas_and_its_relatives_signatures_are_bare_digits() {
+        let data = "what do ya want for nothing?";
+        for header in ["X-Gitea-Signature", "X-Forgejo-Signature", "X-Gogs-Signature"] {
+            let name = SCHEMES.iter().find(|(name, _)| name.eq_ignore_ascii_case(header)).unwrap().0;
+            check(&[(header, SHA256_OF_JEFE)], data, "Jefe", Ok(true));
+            check(&[(header, SHA256_OF_JEFE)], data, "", mismatch(name));
+            check(&[(header, "")], data, "Jefe", malformed(name));
+            check(&[(header, &format!("sha256={SHA256_OF_JEFE}"))], data, "Jefe", malformed(name));
+        }
+    }
+
+    #[test]
+    fn the_password_of_basic_authentication_is_the_secret() {
+        let name = "authorization";
+        let shown = |credentials: &str, secrets: &str, expected| {
+            let value = format!("Basic {}", STANDARD.encode(credentials));
+            check(&[("Authorization", &value)], "", secrets, expected);
+        };
+        shown("azure:s3cret", "s3cret", Ok(true));
+        shown(":s3cret", "other,s3cret", Ok(true));
+        shown("azure:s3:cret", "s3:cret", Ok(true));
+        shown("s3cret:", "s3cret", malformed(name));
+        shown("s3cret", "s3cret", malformed(name));
+        shown("azure:guess", "s3cret", mismatch(name));
+        shown("azure:", "", malformed(name));
+        check(&[(name, "Bearer s3cret")], "", "s3cret", malformed(name));
+        check(&[(name, "basic OnMzY3JldA==")], "", "s3cret", Ok(true));
+        check(&[(name, "Basic !")], "", "s3cret", malformed(name));
+    }
+
+    #[test]
+    fn sha_1_alone_is_too_weak_where_that_is_said() {
+        let data = b"what do ya want for nothing?";
+        let check = |headers: &[(&str, &str)], minimum, expected| {
+            assert_eq!(prove(&sender::headers(headers), data, "Jefe", NOW, minimum), expected, "{headers:?}");
+        };
+        let (sha1, sha256) = (("x-hub-signature", SHA1_OF_JEFE), ("x-gitea-signature", SHA256_OF_JEFE));
+        check(&[sha1], MinimumSignature::Sha1, Ok(true));
+        check(&[sha1], MinimumSignature::Sha256, Err(SignatureError::Weak));
+        check(&[sha1, sha256], MinimumSignature::Sha256, Ok(true));
+        check(&[sha256], MinimumSignature::Sha256, Ok(true));
+        check(&[("x-gitlab-token", "Jefe")], MinimumSignature::Sha256, Ok(true));
+        check(&[], MinimumSignature::Sha256, Ok(false));
+        assert!("md5".parse::<MinimumSignature>().is_err());
     }
 
     #[test]
@@ -247,8 +388,8 @@ mod tests {
         for value in ["sha256=", "sha256=75", "sha1=", "sha512=00"] {
             for header in ["x-hub-signature", "x-hub-signature-256"] {
                 let map = sender::headers(&[(header, value)]);
-                let secrets = ApiSecrets::parse(GITHUB_SECRET.into());
-                assert!(verify(&map, b"Hello, World!", &secrets, NOW).is_err(), "{header} {value}");
+                let proof = prove(&map, b"Hello, World!", GITHUB_SECRET, NOW, MinimumSignature::Sha1);
+                assert!(proof.is_err(), "{header} {value}");
             }
         }
         let upper = GITHUB.replace("sha256=7571", "SHA256=7571");
@@ -258,11 +399,11 @@ mod tests {
     #[test]
     fn one_wrong_proof_is_not_made_up_for_by_a_right_one() {
         let good = ("x-hub-signature-256", GITHUB);
-        for bad in ["x-hub-signature", "x-gitlab-token", "x-git-token", "webhook-signature", "x-hub-signature-256"] {
-            for value in ["", "sha1=00", "wrong"] {
+        for (bad, _) in SCHEMES {
+            for value in ["", "sha1=00", "wrong", "Basic eDp3cm9uZw=="] {
                 let map = sender::headers(&[good, (bad, value)]);
-                let secrets = ApiSecrets::parse(GITHUB_SECRET.into());
-                assert!(verify(&map, b"Hello, World!", &secrets, NOW).is_err(), "{bad}: {value}");
+                let proof = prove(&map, b"Hello, World!", GITHUB_SECRET, NOW, MinimumSignature::Sha1);
+                assert!(proof.is_err(), "{bad}: {value}");
             }
         }
     }
@@ -271,21 +412,21 @@ mod tests {
     const STANDARD_SIGNATURE: &str = "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=";
 
     /// The example of the Standard Webhooks libraries.
-    fn standard_example(signature: &str, secrets: &str, seconds_late: i64) -> Result<Proof, SignatureError> {
+    fn standard_example(signature: &str, secrets: &str, seconds_late: i64) -> Result<bool, SignatureError> {
         let headers = sender::headers(&[
             ("webhook-id", "msg_p5jXN8AQM9LWM0D4loKWxJek"),
             ("webhook-timestamp", "1614265330"),
             ("webhook-signature", signature),
         ]);
-        let secrets = ApiSecrets::parse(secrets.into());
-        verify(&headers, br#"{"test": 2432232314}"#, &secrets, 1_614_265_330 + seconds_late)
+        let received_at = 1_614_265_330 + seconds_late;
+        prove(&headers, br#"{"test": 2432232314}"#, secrets, received_at, MinimumSignature::Sha256)
     }
 
     #[test]
     fn the_standard_webhooks_example_verifies() {
         let several = format!("v1a,x v1,AAAA {STANDARD_SIGNATURE}");
-        assert_eq!(standard_example(STANDARD_SIGNATURE, KEY, 300), Ok(Proof::Secret));
-        assert_eq!(standard_example(&several, &format!("plain,{KEY}"), -300), Ok(Proof::Secret));
+        assert_eq!(standard_example(STANDARD_SIGNATURE, KEY, 300), Ok(true));
+        assert_eq!(standard_example(&several, &format!("plain,{KEY}"), -300), Ok(true));
     }
 
     #[test]
@@ -304,10 +445,9 @@ mod tests {
     proptest! {
         #[test]
         fn only_the_one_value_passes(body: Vec<u8>, value in "(sha1=|sha256=|v1,)?[ -~]{0,70}") {
-            let secrets = ApiSecrets::parse("s3cret".into());
             for (header, _) in SCHEMES {
                 let headers = sender::headers(&[(header, &value)]);
-                let proven = verify(&headers, &body, &secrets, NOW).is_ok();
+                let proven = prove(&headers, &body, "s3cret", NOW, MinimumSignature::Sha1).is_ok();
                 prop_assert_eq!(proven, header.ends_with("-token") && value == "s3cret");
             }
         }

@@ -147,7 +147,7 @@ mod tests {
     }
 
     fn webhook() -> Webhook<Secrets, Jobs> {
-        let endpoint = Endpoint::new("".parse().unwrap(), "".parse().unwrap(), "github.com".parse().unwrap());
+        let endpoint = Endpoint { allowed_hosts: "github.com".parse().unwrap(), ..Endpoint::default() };
         let secrets = Secrets { value: RefCell::new(Some("s3cret")), ..Secrets::default() };
         let queues = Jobs { capacity: 10, sent: RefCell::default() };
         Webhook::new(endpoint, CachedSecrets::new(secrets), queues)

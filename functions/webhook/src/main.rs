@@ -35,11 +35,13 @@ async fn main() -> Result<()> {
 
 async fn webhook() -> Result<Webhook<StoredSecret, Queues>> {
     let environment = WebhookEnvironment::<Runtime>::from_env()?;
-    let endpoint = Endpoint::new(
-        environment.allowed_ips.parse()?,
-        environment.repositories.parse()?,
-        environment.allowed_hosts.parse()?,
-    );
+    let endpoint = Endpoint {
+        allowed_ips: environment.allowed_ips.parse()?,
+        allowed_hosts: environment.allowed_hosts.parse()?,
+        repositories: environment.repositories.parse()?,
+        refs: environment.refs.parse()?,
+        minimum_signature: environment.minimum_signature.parse()?,
+    };
     let config = aws::configuration().await;
     let secrets = CachedSecrets::new(StoredSecret::new(&config, environment.api_secret));
     let queues = Queues::new(&config, environment.gitpull_queue, environment.zipdl_queue);

@@ -1,10 +1,11 @@
 //! Any other sender: a `post-receive` hook of one's own, or a host that nobody wrote a file for. It sends
 //! GitHub's push in brief: `ref`, `after`, `repository.full_name` (or `name`) and `repository.ssh_url`.
 
+use contract::Trigger;
 use http::HeaderMap;
 use serde::Deserialize;
 
-use super::{After, Change, Host, Message, PayloadError, Pushed, parse};
+use super::{After, Change, Host, Message, Origin, PayloadError, Pushed, parse};
 
 /// A sender without a header of its own.
 #[derive(Debug)]
@@ -58,9 +59,11 @@ impl From<Push> for Message {
         let repository = push.repository;
         Self::Push(Pushed {
             full_name: repository.full_name.unwrap_or(repository.name),
-            clone_urls: vec![repository.ssh_url],
+            origin: Origin::Urls(vec![repository.ssh_url]),
             default_branch: repository.default_branch,
-            changes: vec![Change { reference: push.reference, after }],
+            changes: vec![Change { reference: push.reference, after, summary: None }],
+            trigger: Trigger::Push,
+            delivery_id: None,
         })
     }
 }
@@ -85,7 +88,8 @@ mod tests {
             "repository": { "name": "hello", "ssh_url": "ssh://git@git.example/hello.git" },
         }));
         assert_eq!(pushed.full_name, "hello");
-        assert_eq!(pushed.changes, [Change { reference: "refs/heads/main".to_owned(), after: After::Unknown }]);
+        let change = Change { reference: "refs/heads/main".to_owned(), after: After::Unknown, summary: None };
+        assert_eq!(pushed.changes, [change]);
     }
 
     #[test]

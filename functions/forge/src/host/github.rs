@@ -1,10 +1,11 @@
 //! GitHub and GitHub Enterprise Server:
 //! [events and payloads](https://docs.github.com/en/webhooks/webhook-events-and-payloads).
 
+use contract::{HostKind, Trigger};
 use http::HeaderMap;
 use serde::Deserialize;
 
-use super::{After, Change, Host, Message, PayloadError, Pushed, kind, parse};
+use super::{After, Change, Host, Message, Origin, PayloadError, Pushed, kind, parse};
 
 const EVENT: &str = "x-github-event";
 
@@ -17,6 +18,10 @@ impl Host for GitHub {
         "GitHub"
     }
 
+    fn kind(&self) -> Option<HostKind> {
+        Some(HostKind::GitHub)
+    }
+
     fn recognizes(&self, headers: &HeaderMap) -> bool {
         headers.contains_key(EVENT)
     }
@@ -26,44 +31,90 @@ impl Host for GitHub {
     }
 
     fn read(&self, headers: &HeaderMap, payload: &[u8]) -> Result<Message, PayloadError> {
-        match kind(headers, EVENT) {
-            "push" => parse::<Push>(self, payload).map(Message::from),
-            "ping" => Ok(Message::Ping),
-            kind @ ("create" | "delete") => Ok(Message::Ignored(format!("{kind} comes with a push, which is heeded"))),
-            kind => Ok(Message::Ignored(format!("nothing is archived for the event {kind:?}"))),
-        }
+        read(self, kind(headers, EVENT), payload)
     }
 }
 
-/// What a push says. Gitea and Gogs took the shape over.
+/// Reads an event of this kind, as GitHub and those who took its payloads over send it.
+pub(super) fn read(host: &dyn Host, kind: &str, payload: &[u8]) -> Result<Message, PayloadError> {
+    match kind {
+        "push" => parse::<Push>(host, payload).map(Message::from),
+        "release" => parse::<Release>(host, payload).map(Message::from),
+        "ping" => Ok(Message::Ping),
+        "create" | "delete" => Ok(Message::Ignored(format!("{kind} comes with a push, which is heeded"))),
+        kind => Ok(Message::Ignored(format!("nothing is archived for the event {kind:?}"))),
+    }
+}
+
 #[derive(Debug, Deserialize)]
-pub(super) struct Push {
+struct Push {
     #[serde(rename = "ref")]
     reference: String,
     after: String,
     #[serde(default)]
     deleted: bool,
+    head_commit: Option<Commit>,
     repository: Repository,
 }
 
 #[derive(Debug, Deserialize)]
-struct Repository {
+struct Commit {
+    message: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Release {
+    action: String,
+    release: Tag,
+    repository: Repository,
+}
+
+#[derive(Debug, Deserialize)]
+struct Tag {
+    tag_name: String,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Repository {
     full_name: String,
     ssh_url: String,
     clone_url: Option<String>,
     default_branch: Option<String>,
 }
 
+impl Repository {
+    /// What happened to one reference of it.
+    pub(super) fn pushed(self, change: Change, trigger: Trigger) -> Message {
+        Message::Push(Pushed {
+            full_name: self.full_name,
+            origin: Origin::Urls([Some(self.ssh_url), self.clone_url].into_iter().flatten().collect()),
+            default_branch: self.default_branch,
+            changes: vec![change],
+            trigger,
+            delivery_id: None,
+        })
+    }
+}
+
 impl From<Push> for Message {
     fn from(push: Push) -> Self {
         let after = if push.deleted { After::Deleted } else { After::from(push.after) };
-        let repository = push.repository;
-        Self::Push(Pushed {
-            full_name: repository.full_name,
-            clone_urls: [Some(repository.ssh_url), repository.clone_url].into_iter().flatten().collect(),
-            default_branch: repository.default_branch,
-            changes: vec![Change { reference: push.reference, after }],
-        })
+        let summary = push.head_commit.and_then(|commit| commit.message);
+        push.repository.pushed(Change { reference: push.reference, after, summary }, Trigger::Push)
+    }
+}
+
+impl From<Release> for Message {
+    fn from(release: Release) -> Self {
+        if release.action != "published" {
+            return Self::Ignored(format!(
+                "a release is archived when it is published, not when it is {}",
+                release.action
+            ));
+        }
+        let reference = format!("refs/tags/{}", release.release.tag_name);
+        let change = Change { reference, after: After::Unknown, summary: None };
+        release.repository.pushed(change, Trigger::Release)
     }
 }
 
@@ -83,12 +134,18 @@ mod tests {
         let message = read("push", &sender::github_push("refs/tags/v1", &"a".repeat(40))).unwrap();
         let expected = Pushed {
             full_name: "octo-org/hello".to_owned(),
-            clone_urls: vec![
+            origin: Origin::Urls(vec![
                 "git@github.com:octo-org/hello.git".to_owned(),
                 "https://github.com/octo-org/hello.git".to_owned(),
-            ],
+            ]),
             default_branch: Some("main".to_owned()),
-            changes: vec![Change { reference: "refs/tags/v1".to_owned(), after: After::Object("a".repeat(40)) }],
+            changes: vec![Change {
+                reference: "refs/tags/v1".to_owned(),
+                after: After::Object("a".repeat(40)),
+                summary: Some("Say hello".to_owned()),
+            }],
+            trigger: Trigger::Push,
+            delivery_id: None,
         };
         assert_eq!(message, Message::Push(expected));
     }
@@ -106,8 +163,22 @@ mod tests {
     #[test]
     fn other_events_are_not_even_parsed() {
         assert_eq!(read("ping", &json!({ "zen": "Design for failure." })).unwrap(), Message::Ping);
-        for kind in ["create", "delete", "release", "issues", ""] {
+        for kind in ["create", "delete", "issues", ""] {
             assert!(matches!(read(kind, &json!([])).unwrap(), Message::Ignored(_)), "{kind}");
+        }
+    }
+
+    #[test]
+    fn a_release_is_its_tag_when_it_is_published() {
+        let mut payload = sender::github_push("", "");
+        payload["release"] = json!({ "tag_name": "v1" });
+        payload["action"] = json!("published");
+        let Message::Push(pushed) = read("release", &payload).unwrap() else { panic!("{payload}") };
+        let change = Change { reference: "refs/tags/v1".to_owned(), after: After::Unknown, summary: None };
+        assert_eq!((pushed.trigger, pushed.changes), (Trigger::Release, vec![change]));
+        for action in ["created", "edited", "deleted", "unpublished", "released", "prereleased"] {
+            payload["action"] = json!(action);
+            assert!(matches!(read("release", &payload).unwrap(), Message::Ignored(_)), "{action}");
         }
     }
 

@@ -1,10 +1,11 @@
 //! GitLab: [webhook events](https://docs.gitlab.com/user/project/integrations/webhook_events/) of projects and
 //! groups, and [system hooks](https://docs.gitlab.com/administration/system_hooks/) of an instance.
 
+use contract::{HostKind, Trigger};
 use http::HeaderMap;
 use serde::Deserialize;
 
-use super::{After, Change, Host, Message, PayloadError, Pushed, kind, parse};
+use super::{After, Change, Host, Message, Origin, PayloadError, Pushed, kind, parse};
 
 const EVENT: &str = "x-gitlab-event";
 
@@ -15,6 +16,10 @@ pub(super) struct GitLab;
 impl Host for GitLab {
     fn name(&self) -> &'static str {
         "GitLab"
+    }
+
+    fn kind(&self) -> Option<HostKind> {
+        Some(HostKind::GitLab)
     }
 
     fn recognizes(&self, headers: &HeaderMap) -> bool {
@@ -29,6 +34,7 @@ impl Host for GitLab {
     fn read(&self, headers: &HeaderMap, payload: &[u8]) -> Result<Message, PayloadError> {
         match kind(headers, EVENT) {
             "Push Hook" | "Tag Push Hook" => parse::<Push>(self, payload).map(Message::from),
+            "Release Hook" => parse::<Release>(self, payload).map(Message::from),
             "System Hook" => self.read_system_hook(payload),
             kind => Ok(Message::Ignored(format!("nothing is archived for the event {kind:?}"))),
         }
@@ -62,7 +68,24 @@ struct Push {
     #[serde(rename = "ref")]
     reference: String,
     after: String,
+    checkout_sha: Option<String>,
+    #[serde(default)]
+    commits: Vec<Commit>,
     project: Project,
+}
+
+#[derive(Debug, Deserialize)]
+struct Release {
+    action: String,
+    tag: String,
+    commit: Option<Commit>,
+    project: Project,
+}
+
+#[derive(Debug, Deserialize)]
+struct Commit {
+    id: String,
+    message: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -73,15 +96,44 @@ struct Project {
     default_branch: Option<String>,
 }
 
-impl From<Push> for Message {
-    fn from(push: Push) -> Self {
-        let project = push.project;
-        Self::Push(Pushed {
-            full_name: project.path_with_namespace,
-            clone_urls: [Some(project.git_ssh_url), project.git_http_url].into_iter().flatten().collect(),
-            default_branch: project.default_branch,
-            changes: vec![Change { reference: push.reference, after: After::from(push.after) }],
+impl Project {
+    fn pushed(self, change: Change, trigger: Trigger) -> Message {
+        Message::Push(Pushed {
+            full_name: self.path_with_namespace,
+            origin: Origin::Urls([Some(self.git_ssh_url), self.git_http_url].into_iter().flatten().collect()),
+            default_branch: self.default_branch,
+            changes: vec![change],
+            trigger,
+            delivery_id: None,
         })
+    }
+}
+
+impl From<Push> for Message {
+    /// For an annotated tag `after` is the tag's own id, and `checkout_sha` the commit's.
+    fn from(push: Push) -> Self {
+        let head = push.checkout_sha.as_ref().unwrap_or(&push.after);
+        let head = push.commits.into_iter().find(|commit| commit.id == *head);
+        let summary = head.and_then(|commit| commit.message);
+        push.project
+            .pushed(Change { reference: push.reference, after: After::from(push.after), summary }, Trigger::Push)
+    }
+}
+
+impl From<Release> for Message {
+    fn from(release: Release) -> Self {
+        if release.action != "create" {
+            return Self::Ignored(format!(
+                "a release is archived when it is created, not for the action {}",
+                release.action
+            ));
+        }
+        let reference = format!("refs/tags/{}", release.tag);
+        let (after, summary) = match release.commit {
+            Some(commit) => (After::from(commit.id), commit.message),
+            None => (After::Unknown, None),
+        };
+        release.project.pushed(Change { reference, after, summary }, Trigger::Release)
     }
 }
 
@@ -100,6 +152,7 @@ mod tests {
         json!({
             "object_kind": "push", "event_name": "push", "ref": "refs/heads/main",
             "before": "1".repeat(40), "after": after, "checkout_sha": after,
+            "commits": [{ "id": "1", "message": "Older" }, { "id": after, "message": "Say hello" }],
             "project": {
                 "path_with_namespace": "group/sub/hello", "default_branch": "main",
                 "git_ssh_url": "git@gitlab.com:group/sub/hello.git",
@@ -114,10 +167,25 @@ mod tests {
         for kind in ["Push Hook", "Tag Push Hook", "System Hook"] {
             let Message::Push(pushed) = read(kind, &push(&"b".repeat(40))).unwrap() else { panic!("{kind}") };
             assert_eq!(pushed.full_name, "group/sub/hello");
-            assert_eq!(pushed.clone_urls[0], "git@gitlab.com:group/sub/hello.git");
+            let Origin::Urls(urls) = pushed.origin else { panic!("{kind}") };
+            assert_eq!(urls, ["git@gitlab.com:group/sub/hello.git", "https://gitlab.com/group/sub/hello.git"]);
             assert_eq!(pushed.default_branch.as_deref(), Some("main"));
             assert_eq!(pushed.changes[0].after, After::Object("b".repeat(40)));
+            assert_eq!(pushed.changes[0].summary.as_deref(), Some("Say hello"));
         }
+    }
+
+    #[test]
+    fn a_release_is_its_tag_when_it_is_created() {
+        let mut payload = push("");
+        payload["tag"] = json!("v1");
+        payload["action"] = json!("create");
+        payload["commit"] = json!({ "id": "c".repeat(40), "message": "Release" });
+        let Message::Push(pushed) = read("Release Hook", &payload).unwrap() else { panic!("{payload}") };
+        assert_eq!((pushed.trigger, pushed.changes[0].reference.as_str()), (Trigger::Release, "refs/tags/v1"));
+        assert_eq!(pushed.changes[0].after, After::Object("c".repeat(40)));
+        payload["action"] = json!("update");
+        assert!(matches!(read("Release Hook", &payload).unwrap(), Message::Ignored(_)));
     }
 
     #[test]

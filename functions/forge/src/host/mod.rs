@@ -1,22 +1,46 @@
 //! What differs from one Git host to another: how its deliveries are recognised, and where in a payload
 //! the facts stand. One file a host; a new one needs an entry in [`HOSTS`] and nothing else.
 
+mod azure;
+mod bitbucket_cloud;
+mod bitbucket_dc;
 mod generic;
+mod gitea;
 mod github;
 mod gitlab;
+mod gogs;
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
+use contract::{HostKind, Trigger};
 use http::HeaderMap;
 use serde::de::DeserializeOwned;
+
+use crate::delivery::Delivery;
 
 /// A kind of Git host.
 pub trait Host: fmt::Debug + Sync {
     /// Its name, as people write it.
     fn name(&self) -> &'static str;
 
+    /// What a host of this kind is called in `AllowedGitHosts`, where archives can be downloaded from it.
+    fn kind(&self) -> Option<HostKind> {
+        None
+    }
+
     /// Whether a delivery with these headers is of this kind. Others may have been asked before, see [`HOSTS`].
     fn recognizes(&self, headers: &HeaderMap) -> bool;
+
+    /// Whether a payload is of this kind, for a host without a header of its own. Only asked when no host recognises the
+    /// headers, and of an authenticated payload.
+    fn recognizes_payload(&self, _payload: &[u8]) -> bool {
+        false
+    }
+
+    /// The bytes of a delivery that its signature is of: the body as it came, unless the host does otherwise.
+    fn signed<'d>(&self, delivery: &'d Delivery) -> Cow<'d, [u8]> {
+        Cow::Borrowed(&delivery.body)
+    }
 
     /// The headers that may hold the delivery's id, the best first.
     fn delivery_id_headers(&self) -> &'static [&'static str];
@@ -27,13 +51,30 @@ pub trait Host: fmt::Debug + Sync {
 
 /// All kinds of hosts in the order in which they are asked, so that one that also sends another's headers
 /// (as Gitea does GitHub's) comes before that other. The last one recognises everything.
-pub const HOSTS: &[&dyn Host] = &[&gitlab::GitLab, &github::GitHub, GENERIC];
+pub const HOSTS: &[&dyn Host] = &[
+    &gitlab::GitLab,
+    &bitbucket_cloud::BitbucketCloud,
+    &bitbucket_dc::BitbucketDataCenter,
+    &gitea::Forgejo,
+    &gitea::Gitea,
+    &gogs::Gogs,
+    &github::GitHub,
+    &azure::AzureDevOps,
+    GENERIC,
+];
 
 const GENERIC: &dyn Host = &generic::Generic;
 
 /// The kind of host that sent these headers.
 pub(crate) fn detect(headers: &HeaderMap) -> &'static dyn Host {
     HOSTS.iter().copied().find(|host| host.recognizes(headers)).unwrap_or(GENERIC)
+}
+
+/// The kind of host that sent these headers and this authenticated payload.
+pub(crate) fn detect_with_payload(headers: &HeaderMap, payload: &[u8]) -> &'static dyn Host {
+    let named = HOSTS.iter().copied().find(|host| host.recognizes(headers));
+    let unnamed = || HOSTS.iter().copied().find(|host| host.recognizes_payload(payload));
+    named.filter(|host| host.name() != GENERIC.name()).or_else(unnamed).unwrap_or(GENERIC)
 }
 
 /// What a delivery says, in the sender's words: nothing in it has been checked.
@@ -52,12 +93,28 @@ pub enum Message {
 pub struct Pushed {
     /// The repository's own name, `owner/name`.
     pub full_name: String,
-    /// The URLs by which the payload says that it can be cloned. The first one tells the host to fetch from.
-    pub clone_urls: Vec<String>,
+    /// What the payload says of where it is.
+    pub origin: Origin,
     /// The short name of its default branch.
     pub default_branch: Option<String>,
     /// What changed.
     pub changes: Vec<Change>,
+    /// What happened to it.
+    pub trigger: Trigger,
+    /// The delivery's id, where it stands in the payload and in no header.
+    pub delivery_id: Option<String>,
+}
+
+/// What a payload says of where a repository is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// The URLs by which it can be cloned or looked at: each has the repository's full name for a path. The first one
+    /// tells the host to fetch from.
+    Urls(Vec<String>),
+    /// The host; the paths of this host's URLs aren't the repositories' names.
+    Host(String),
+    /// Nothing: it can only be the one allowed host of that kind.
+    Unsaid,
 }
 
 /// A reference changed.
@@ -67,6 +124,8 @@ pub struct Change {
     pub reference: String,
     /// What it names now.
     pub after: After,
+    /// The message of the commit that it names now, where the payload has it.
+    pub summary: Option<String>,
 }
 
 /// What a reference names after a push.
@@ -128,6 +187,12 @@ mod tests {
             (&[("X-GitHub-Event", "push")][..], "GitHub"),
             (&[("X-Gitlab-Event", "Push Hook")], "GitLab"),
             (&[("X-Gitlab-Event", "Push Hook"), ("X-GitHub-Event", "push")], "GitLab"),
+            (&[("X-Event-Key", "repo:push")], "Bitbucket Cloud"),
+            (&[("X-Event-Key", "repo:refs_changed")], "Bitbucket Data Center"),
+            (&[("X-Event-Key", "diagnostics:ping")], "Bitbucket Data Center"),
+            (&[("X-Gogs-Event", "push"), ("X-Gitea-Event", "push"), ("X-GitHub-Event", "push")], "Gitea"),
+            (&[("X-Forgejo-Event", "push"), ("X-Gitea-Event", "push"), ("X-Gogs-Event", "push")], "Forgejo"),
+            (&[("X-Gogs-Event", "push")], "Gogs"),
             (&[("X-Git-Token", "x")], "generic"),
             (&[], "generic"),
         ] {
@@ -153,6 +218,9 @@ mod tests {
         assert_eq!(After::from(String::new()), After::Object(String::new()));
     }
 
+    const KINDS: [&str; 8] =
+        ["push", "create", "release", "Push Hook", "System Hook", "Release Hook", "repo:push", "repo:refs_changed"];
+
     /// JSON that looks a little like a payload.
     fn json() -> impl Strategy<Value = String> {
         let text = "(ref|after|deleted|repository|project|full_name|ssh_url|object_kind|[{}\\[\\]:,\"0-9 a-z]){0,40}";
@@ -163,8 +231,12 @@ mod tests {
         #[test]
         fn no_payload_panics(payload in json(), bytes: Vec<u8>) {
             for host in HOSTS {
-                for kind in ["push", "Push Hook", "System Hook"] {
-                    let headers = headers(&[("X-GitHub-Event", kind), ("X-Gitlab-Event", kind)]);
+                for kind in KINDS {
+                    let headers = headers(&[
+                        ("X-GitHub-Event", kind), ("X-Gitlab-Event", kind), ("X-Event-Key", kind),
+                        ("X-Gitea-Event", kind), ("X-Forgejo-Event", kind), ("X-Gogs-Event", kind),
+                    ]);
+                    host.recognizes_payload(&bytes);
                     drop(host.read(&headers, payload.as_bytes()));
                     drop(host.read(&headers, &bytes));
                 }

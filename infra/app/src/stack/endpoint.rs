@@ -86,6 +86,8 @@ fn webhook(stack: &mut Stack, functions: &Functions<'_>, parameters: &Parameters
         zipdl_queue: queues.zipdl.url(),
         allowed_ips: parameters.allowed_ips.value(),
         repositories: parameters.repositories.value(),
+        refs: parameters.refs.value(),
+        minimum_signature: parameters.minimum_signature.value(),
         allowed_hosts: parameters.allowed_git_hosts.value(),
     };
     functions.add(

@@ -17,6 +17,8 @@ const GROUPS: [Group; 5] = [
             ("AllowedIps", "Allowed addresses"),
             ("AllowedGitHosts", "Allowed Git hosts"),
             ("Repositories", "Repositories"),
+            ("Refs", "Branches and tags"),
+            ("MinimumSignature", "Weakest signature"),
         ],
     },
     Group { title: "Git pull", parameters: &[("KnownHosts", "Additional host keys"), ("KeyType", "SSH key type")] },
@@ -41,6 +43,8 @@ pub(super) struct Parameters {
     pub(super) api_secret: ParameterHandle<String>,
     pub(super) allowed_ips: ParameterHandle<String>,
     pub(super) repositories: ParameterHandle<String>,
+    pub(super) refs: ParameterHandle<String>,
+    pub(super) minimum_signature: ParameterHandle<String>,
     pub(super) allowed_git_hosts: ParameterHandle<String>,
     pub(super) known_hosts: ParameterHandle<String>,
     pub(super) key_type: ParameterHandle<KeyType>,
@@ -77,6 +81,8 @@ impl Parameters {
             api_secret,
             allowed_ips: stack.parameter("AllowedIps", &allowed_ips()),
             repositories: stack.parameter("Repositories", &repositories()),
+            refs: stack.parameter("Refs", &refs()),
+            minimum_signature: stack.parameter("MinimumSignature", &minimum_signature()),
             allowed_git_hosts: stack.parameter("AllowedGitHosts", &allowed_git_hosts()),
             known_hosts: stack.parameter("KnownHosts", &known_hosts()),
             key_type: stack.parameter("KeyType", &key_type()),
@@ -105,7 +111,8 @@ fn custom_domain_name() -> Parameter {
 
 fn api_secret() -> Parameter {
     Parameter::secret(
-        "Webhook secrets, separated by commas, so that one can be rotated. Without any, only AllowedIps lets requests in.",
+        "Webhook secrets, separated by commas, so that one can be rotated. [glob]secret is good for repositories \
+         (host/owner/name) that the glob names. Without any, only AllowedIps lets requests in.",
     )
     .matching("^[^\"\\\\]*$", "no quotation mark and no backslash")
     .at_most(2048)
@@ -123,15 +130,31 @@ fn allowed_ips() -> Parameter {
 fn repositories() -> Parameter {
     Parameter::text(
         "",
-        "Globs of host/owner/name that may be fetched, separated by commas. Empty: any on an allowed host, with a secret.",
+        "Globs of host/owner/name that may be fetched, separated by commas; !glob excludes. Empty: any on an allowed host, \
+         with a secret.",
     )
     .at_most(1024)
+}
+
+fn refs() -> Parameter {
+    Parameter::text(
+        "",
+        "Globs of branches and tags (main, release/*, refs/tags/v*) that are fetched, separated by commas; !glob excludes. \
+         Empty: all.",
+    )
+    .at_most(512)
+}
+
+fn minimum_signature() -> Parameter {
+    Parameter::text("sha1", "Weakest hash that a webhook may be signed with. Says nothing of tokens and passwords.")
+        .one_of(&["sha1", "sha256"])
 }
 
 fn allowed_git_hosts() -> Parameter {
     Parameter::text(
         "github.com,gitlab.com,bitbucket.org",
-        "Hosts that may be fetched from, separated by commas: [user@]host[:port].",
+        "Hosts that may be fetched from, separated by commas: [user@]host[:port][=kind[:https-port]][+private]. Kinds are \
+         github, gitlab, bitbucket, bitbucket-dc, gitea and azure; the public hosts' are known.",
     )
     .at_most(512)
 }

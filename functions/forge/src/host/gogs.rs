@@ -1,0 +1,95 @@
+//! [Gogs](https://gogs.io/docs/features/webhook): GitHub's payloads, except that a tag is told by `create` alone.
+
+use std::borrow::Cow;
+
+use contract::Trigger;
+use http::HeaderMap;
+use serde::Deserialize;
+
+use super::{After, Change, Host, Message, PayloadError, gitea, github, kind, parse};
+use crate::delivery::Delivery;
+
+const EVENT: &str = "x-gogs-event";
+
+/// Gogs. It has no archive API.
+#[derive(Debug)]
+pub(super) struct Gogs;
+
+impl Host for Gogs {
+    fn name(&self) -> &'static str {
+        "Gogs"
+    }
+
+    fn recognizes(&self, headers: &HeaderMap) -> bool {
+        headers.contains_key(EVENT)
+    }
+
+    fn delivery_id_headers(&self) -> &'static [&'static str] {
+        &["x-gogs-delivery"]
+    }
+
+    fn signed<'d>(&self, delivery: &'d Delivery) -> Cow<'d, [u8]> {
+        gitea::signed_json(delivery)
+    }
+
+    fn read(&self, headers: &HeaderMap, payload: &[u8]) -> Result<Message, PayloadError> {
+        match kind(headers, EVENT) {
+            "create" => parse::<Create>(self, payload).map(Message::from),
+            kind => github::read(self, kind, payload),
+        }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+struct Create {
+    #[serde(rename = "ref")]
+    name: String,
+    ref_type: String,
+    #[serde(rename = "sha")]
+    commit: Option<String>,
+    repository: github::Repository,
+}
+
+impl From<Create> for Message {
+    fn from(create: Create) -> Self {
+        if create.ref_type != "tag" {
+            return Self::Ignored(format!("a {} comes with a push, which is heeded", create.ref_type));
+        }
+        let after = create.commit.map_or(After::Unknown, After::from);
+        let change = Change { reference: format!("refs/tags/{}", create.name), after, summary: None };
+        create.repository.pushed(change, Trigger::Push)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::sender;
+
+    fn read(kind: &str, payload: &Value) -> Message {
+        Gogs.read(&sender::headers(&[(EVENT, kind)]), payload.to_string().as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn a_tag_is_told_by_its_creation() {
+        let mut payload = sender::github_push("v1.0", &"a".repeat(40));
+        payload["ref_type"] = json!("tag");
+        let Message::Push(pushed) = read("create", &payload) else { panic!("{payload}") };
+        let change = Change { reference: "refs/tags/v1.0".to_owned(), after: After::Unknown, summary: None };
+        assert_eq!(pushed.changes, [change]);
+        payload["sha"] = json!("b".repeat(40));
+        let Message::Push(pushed) = read("create", &payload) else { panic!("{payload}") };
+        assert_eq!(pushed.changes[0].after, After::Object("b".repeat(40)));
+    }
+
+    #[test]
+    fn a_branch_is_told_by_a_push() {
+        let mut payload = sender::github_push("main", &"a".repeat(40));
+        payload["ref_type"] = json!("branch");
+        assert!(matches!(read("create", &payload), Message::Ignored(_)));
+        assert!(matches!(read("push", &sender::ordinary_push()), Message::Push(_)));
+        assert!(matches!(read("delete", &json!({})), Message::Ignored(_)));
+    }
+}
