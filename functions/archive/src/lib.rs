@@ -19,6 +19,7 @@ mod inflate;
 mod objects;
 mod packs;
 mod path;
+pub mod provider;
 mod refs;
 mod subst;
 mod tree;

@@ -35,13 +35,13 @@ impl<'a> Content<'a> {
 }
 
 /// The largest number that a field of four bytes holds; itself it means "see the zip64 field".
-const MAX_U32: u64 = u32::MAX as u64;
+pub(crate) const MAX_U32: u64 = u32::MAX as u64;
 /// The same for two bytes.
 const MAX_U16: u64 = u16::MAX as u64;
 /// Made by version 4.5 on Unix.
-const MADE_BY: u16 = 0x032d;
+pub(crate) const MADE_BY: u16 = 0x032d;
 /// The name is UTF-8.
-const UTF8: u16 = 0x0800;
+pub(crate) const UTF8: u16 = 0x0800;
 
 /// Writes a zip.
 pub(crate) struct Writer<W> {
@@ -138,38 +138,10 @@ impl<W: Write> Writer<W> {
         let start = self.written;
         let directory = std::mem::take(&mut self.directory);
         self.write(&directory)?;
-        let size = directory.len() as u64;
-        if self.entries >= MAX_U16 || start >= MAX_U32 || size >= MAX_U32 {
-            self.zip64_end(start, size)?;
-        }
-        let mut end = b"PK\x05\x06\0\0\0\0".to_vec();
-        for _ in 0..2 {
-            put16(&mut end, u16::try_from(self.entries).unwrap_or(u16::MAX));
-        }
-        put32(&mut end, size);
-        put32(&mut end, start);
-        put16(&mut end, length(comment));
-        end.extend(comment);
+        let end = end(self.entries, start, directory.len() as u64, comment);
         self.write(&end)?;
         self.out.flush()?;
         Ok((self.entries, self.written))
-    }
-
-    fn zip64_end(&mut self, start: u64, size: u64) -> io::Result<()> {
-        let here = self.written;
-        let mut end = b"PK\x06\x06".to_vec();
-        // The length of what follows: 56 bytes without these first twelve.
-        end.extend(44u64.to_le_bytes());
-        put16(&mut end, MADE_BY);
-        put16(&mut end, 45);
-        end.extend([0; 8]);
-        for number in [self.entries, self.entries, size, start] {
-            end.extend(number.to_le_bytes());
-        }
-        end.extend(b"PK\x06\x07\0\0\0\0");
-        end.extend(here.to_le_bytes());
-        end.extend(1u32.to_le_bytes());
-        self.write(&end)
     }
 
     fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
@@ -179,8 +151,36 @@ impl<W: Write> Writer<W> {
     }
 }
 
+/// What comes behind a directory of `size` bytes that starts at `start`.
+pub(crate) fn end(entries: u64, start: u64, size: u64, comment: &[u8]) -> Vec<u8> {
+    let mut end = Vec::new();
+    if entries >= MAX_U16 || start >= MAX_U32 || size >= MAX_U32 {
+        end.extend(b"PK\x06\x06");
+        // The length of what follows: 56 bytes without these first twelve.
+        end.extend(44u64.to_le_bytes());
+        put16(&mut end, MADE_BY);
+        put16(&mut end, 45);
+        end.extend([0; 8]);
+        for number in [entries, entries, size, start] {
+            end.extend(number.to_le_bytes());
+        }
+        end.extend(b"PK\x06\x07\0\0\0\0");
+        end.extend((start + size).to_le_bytes());
+        end.extend(1u32.to_le_bytes());
+    }
+    end.extend(b"PK\x05\x06\0\0\0\0");
+    for _ in 0..2 {
+        put16(&mut end, u16::try_from(entries).unwrap_or(u16::MAX));
+    }
+    put32(&mut end, size);
+    put32(&mut end, start);
+    put16(&mut end, length(comment));
+    end.extend(comment);
+    end
+}
+
 /// The extra field for numbers that don't fit: nothing where all do.
-fn zip64_field(numbers: &[u64]) -> Vec<u8> {
+pub(crate) fn zip64_field(numbers: &[u64]) -> Vec<u8> {
     let mut field = Vec::new();
     if !numbers.is_empty() {
         put16(&mut field, 1);
@@ -190,15 +190,15 @@ fn zip64_field(numbers: &[u64]) -> Vec<u8> {
     field
 }
 
-fn length(field: &[u8]) -> u16 {
+pub(crate) fn length(field: &[u8]) -> u16 {
     u16::try_from(field.len()).unwrap_or(u16::MAX)
 }
 
-fn put16(out: &mut Vec<u8>, number: u16) {
+pub(crate) fn put16(out: &mut Vec<u8>, number: u16) {
     out.extend(number.to_le_bytes());
 }
 
-fn put32(out: &mut Vec<u8>, number: u64) {
+pub(crate) fn put32(out: &mut Vec<u8>, number: u64) {
     out.extend(u32::try_from(number).unwrap_or(u32::MAX).to_le_bytes());
 }
 

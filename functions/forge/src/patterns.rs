@@ -201,7 +201,9 @@ mod tests {
     fn a_scope_covers_what_any_of_its_secrets_is_for() {
         let covers = |globs: &[Option<&str>], name: &str| {
             let mut scope = Scope::default();
-            globs.iter().for_each(|glob| scope.add(*glob));
+            for glob in globs {
+                scope.add(*glob);
+            }
             scope.covers(&repository(name))
         };
         assert!(!covers(&[], "github.com/octo/hello"));

@@ -7,7 +7,11 @@ use std::{
     process::{Command, Stdio},
 };
 
-use archive::{ArchiveError, Summary, write_zip};
+use archive::{
+    ArchiveError, Summary,
+    provider::{Expected, TopFolder, copy_zip},
+    write_zip,
+};
 use tempfile::TempDir;
 
 /// A path's mode (kind and executable bit) and content.
@@ -111,7 +115,19 @@ impl Repository {
         let folders = git_tree.values().filter(|(mode, _)| *mode == 0o040_000).count() as u64;
         assert_eq!(summary.entries, git_tree.len() as u64);
         assert_eq!(summary.entries, folders + summary.copied + summary.compressed + summary.stored);
+        assert_eq!(tree(&self.provided()), git_tree);
         summary
+    }
+
+    /// What becomes of the zip that a provider would make.
+    fn provided(&self) -> Vec<u8> {
+        let zip = self.git(&["archive", "--format=zip", "--prefix=owner-name-1a2b3c4/", "HEAD"]);
+        let head = String::from_utf8(self.git(&["rev-parse", "HEAD"])).unwrap();
+        let expected = Expected { top_folder: TopFolder::Always, commit: Some(head.trim()), max_bytes: u64::MAX };
+        let mut ours = Vec::new();
+        let copied = copy_zip(&zip[..], &expected, &mut ours).unwrap();
+        assert_eq!((copied.commit.as_deref(), copied.received), (Some(head.trim()), zip.len() as u64));
+        ours
     }
 }
 
