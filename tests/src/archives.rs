@@ -44,6 +44,18 @@ impl Kind {
     pub const ALL: [Self; 6] =
         [Self::GitHub, Self::GitLab, Self::Bitbucket, Self::BitbucketDataCenter, Self::Gitea, Self::Azure];
 
+    /// Its name in `AllowedGitHosts`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::GitHub => "github",
+            Self::GitLab => "gitlab",
+            Self::Bitbucket => "bitbucket",
+            Self::BitbucketDataCenter => "bitbucket-dc",
+            Self::Gitea => "gitea",
+            Self::Azure => "azure",
+        }
+    }
+
     /// The address that only this kind has.
     pub fn address(self) -> IpAddr {
         let last = match self {
@@ -230,6 +242,21 @@ impl Host {
                 authorization(basic(""))?;
                 let commit = parameter("versionDescriptor.version")?;
                 self.archive(&format!("{organisation}/{project}/{name}"), commit, "")
+            }
+            (Some(Kind::Bitbucket), ["2.0", "repositories", _, _]) => {
+                authorization(format!("Bearer {ACCESS}"))?;
+                Ok(text(StatusCode::OK, r#"{"mainbranch":{"name":"main"}}"#.to_owned()))
+            }
+            (
+                Some(Kind::BitbucketDataCenter),
+                ["rest", "api", "latest", "projects", _, "repos", _, "default-branch"],
+            ) => {
+                authorization(format!("Bearer {TOKEN}"))?;
+                Ok(text(StatusCode::OK, r#"{"displayId":"main"}"#.to_owned()))
+            }
+            (Some(Kind::Azure), [_, _, "_apis", "git", "repositories", _]) => {
+                authorization(basic(""))?;
+                Ok(text(StatusCode::OK, r#"{"defaultBranch":"refs/heads/main"}"#.to_owned()))
             }
             _ => Err(StatusCode::NOT_FOUND),
         }

@@ -111,7 +111,8 @@ impl Host {
         Ok(Clone { git, url, path: path.to_owned() })
     }
 
-    fn root(&self) -> PathBuf {
+    /// The folder of the bare repositories.
+    pub fn root(&self) -> PathBuf {
         self.dir.join("repositories")
     }
 }

@@ -44,6 +44,8 @@ pub struct Stack {
     pub api_secret: String,
     /// Where webhooks go to, on this machine.
     pub webhook_url: String,
+    /// Where webhooks go to whose archives are downloaded.
+    pub zip_download_url: String,
 }
 
 impl Stack {
@@ -131,15 +133,29 @@ impl Local {
     /// # Errors
     /// When the stack can't be made, or lacks an output.
     pub async fn deploy(&self, progress: &mut dyn Progress) -> Result<Stack> {
+        self.deploy_with(progress, |parameters| parameters).await
+    }
+
+    /// The same with other parameters.
+    ///
+    /// # Errors
+    /// As [`Local::deploy`].
+    pub async fn deploy_with(
+        &self,
+        progress: &mut dyn Progress,
+        adapt: impl FnOnce(Parameters) -> Parameters,
+    ) -> Result<Stack> {
         let (parameters, api_secret) = self.parameters()?;
+        let parameters = adapt(parameters);
         let deployment =
             Deployment { stack_name: STACK.to_owned(), template: self.template()?, dist: self.dist(), parameters };
         let deployed = deploy::deploy(&self.cloud.account.config, &deployment, progress).await?;
         let output = |name: &str| deployed.outputs.get(name).with_context(|| format!("the stack has no output {name}"));
         self.sshd.authorize(output("PublicSSHKey")?, Access::Read, &self.host.serve())?;
         let webhook_url = self.reachable(output("GitPullWebHookApi")?)?;
+        let zip_download_url = self.reachable(output("ZipDownloadWebHookApi")?)?;
         self.host.report_to(&webhook_url, &api_secret)?;
-        Ok(Stack { name: STACK.to_owned(), outputs: deployed.outputs, api_secret, webhook_url })
+        Ok(Stack { name: STACK.to_owned(), outputs: deployed.outputs, api_secret, webhook_url, zip_download_url })
     }
 
     /// Deletes a stack and all that it holds.

@@ -17,7 +17,8 @@ pub struct Service {
 }
 
 impl Service {
-    /// Reads what the client asked for: `git-upload-pack '/owner/name.git'`, nothing looser.
+    /// Reads what the client asked for: `git-upload-pack '/owner/name.git'` or, as Azure DevOps has it,
+    /// `'/v3/owner/name'`; nothing looser.
     ///
     /// # Errors
     /// When it asks for anything else, writes with a reader's key, or names no repository under `root`.
@@ -29,7 +30,8 @@ impl Service {
             ("git-receive-pack", Access::Read) => bail!("this key may only fetch"),
             _ => bail!("not a Git service: {program}"),
         };
-        let path = argument.strip_prefix("'/").and_then(|rest| rest.strip_suffix(".git'"));
+        let path = argument.strip_prefix("'/").and_then(|rest| rest.strip_suffix("'"));
+        let path = path.and_then(|path| path.strip_suffix(".git").or_else(|| path.strip_prefix("v3/")));
         let path = path.with_context(|| format!("not a repository's path: {argument}"))?;
         let plain = |part: &str| {
             part.starts_with(|first: char| first.is_ascii_alphanumeric())

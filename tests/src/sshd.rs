@@ -15,6 +15,10 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::process::{Lifetime, Recorded, Service, free_port};
 
+/// Where the server listens: under several addresses it plays several hosts.
+const LOOPBACK: [&str; 7] =
+    ["127.0.0.1", "127.0.0.11", "127.0.0.12", "127.0.0.13", "127.0.0.14", "127.0.0.15", "127.0.0.16"];
+
 /// What a key may do with repositories.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Access {
@@ -85,6 +89,15 @@ impl Sshd {
         let mut words = key.split_whitespace();
         let (kind, key) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
         Ok(format!("[127.0.0.1]:{} {kind} {key}", self.port))
+    }
+
+    /// The same for every address that the server listens on.
+    ///
+    /// # Errors
+    /// When the key can't be read.
+    pub fn known_hosts_lines(&self) -> Result<String> {
+        let line = self.known_hosts_line()?;
+        Ok(LOOPBACK.map(|address| line.replace("127.0.0.1", address)).join("\n"))
     }
 
     /// The fingerprint of the server's key, as `ssh-keygen -l` writes it: `SHA256:...`.
@@ -174,10 +187,12 @@ fn spawn(dir: &Path, user: &str, port: u16, lifetime: Lifetime) -> Result<Servic
         // Where sshd confines what faces the network; a service manager would have made it.
         fs::create_dir_all("/run/sshd").context("create /run/sshd")?;
     }
+    let addresses = LOOPBACK.iter().map(|address| format!("ListenAddress {address}\n"));
+    let listen = addresses.collect::<String>();
     // StrictModes looks at the modes of all folders above, which are the machine's affair. Without
     // PAM the server asks nothing of the machine's accounts.
     let configuration = format!(
-        "Port {port}\nListenAddress 127.0.0.1\nHostKey {0}/host_key\nPidFile none\n\
+        "Port {port}\n{listen}HostKey {0}/host_key\nPidFile none\n\
          AuthorizedKeysFile {0}/authorized_keys\nStrictModes no\nUsePAM no\nAllowUsers {user}\n\
          PermitRootLogin prohibit-password\nPubkeyAuthentication yes\nPasswordAuthentication no\n\
          KbdInteractiveAuthentication no\nAcceptEnv GIT_PROTOCOL\nPermitUserEnvironment no\n\

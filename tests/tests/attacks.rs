@@ -104,7 +104,7 @@ async fn attacks_are_refused_and_leave_no_trace() {
         refused(&stack, attack).await;
     }
     let queues = account.resources(&stack.name).await.unwrap().of_type("AWS::SQS::Queue");
-    assert_eq!(queues.len(), 2, "{queues:?}");
+    assert_eq!(queues.len(), 4, "{queues:?}");
     for queue in &queues {
         assert_eq!(account.messages(queue).await.unwrap(), 0, "{queue}");
     }

@@ -37,7 +37,7 @@ mod text;
 pub mod worker;
 
 pub use allowed_hosts::{AllowedHost, AllowedHosts, HostKind};
-pub use credentials::ProviderCredentials;
+pub use credentials::{CredentialsError, ProviderCredentials};
 pub use error_chain::error_chain;
 pub use git::{CommitId, RefName};
 pub use job::{DeliveryId, Job, Trigger};

@@ -100,7 +100,8 @@ impl KnownHosts {
 
 /// The host as `known_hosts` names it.
 pub(crate) fn name(host: &AllowedHost) -> String {
-    if host.port == 22 { host.host.to_string() } else { format!("[{}]:{}", host.host, host.port) }
+    let name = host.ssh_name();
+    if host.port == 22 { name.to_owned() } else { format!("[{name}]:{}", host.port) }
 }
 
 /// A key's fingerprint as `ssh-keygen -l` shows it.

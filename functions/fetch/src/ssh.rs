@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use contract::{AllowedHost, Repository};
+use contract::AllowedHost;
 use russh::{
     Channel, ChannelMsg, Disconnect, Preferred,
     client::{Config, Handle, Handler, Msg, connect_stream},
@@ -34,8 +34,8 @@ impl Session {
 
     async fn open_unlimited(request: &FetchRequest) -> Result<Self, FetchError> {
         let host = &request.host;
-        let no_connection = |source| FetchError::Connect { host: format!("{}:{}", host.host, host.port), source };
-        let stream = TcpStream::connect((host.host.as_str(), host.port)).await.map_err(no_connection)?;
+        let no_connection = |source| FetchError::Connect { host: format!("{}:{}", host.ssh_name(), host.port), source };
+        let stream = TcpStream::connect((host.ssh_name(), host.port)).await.map_err(no_connection)?;
         stream.set_nodelay(true).map_err(no_connection)?;
         let config = Config {
             preferred: Preferred { key: request.known_hosts.algorithms(host).into(), ..Preferred::DEFAULT },
@@ -64,7 +64,7 @@ impl Session {
         let mut channel = self.handle.channel_open_session().await.map_err(&failed)?;
         // <https://git-scm.com/docs/protocol-v2>: servers that don't take it answer by version 0.
         channel.set_env(false, "GIT_PROTOCOL", "version=2").await.map_err(&failed)?;
-        channel.exec(true, command(&request.repository)).await.map_err(&failed)?;
+        channel.exec(true, command(request)).await.map_err(&failed)?;
         loop {
             match channel.wait().await {
                 Some(ChannelMsg::Success) => return Ok(channel),
@@ -84,9 +84,8 @@ impl Session {
     }
 }
 
-/// The path needs no escaping: a `RepositoryPath` holds no quotation mark.
-fn command(repository: &Repository) -> String {
-    format!("git-upload-pack '/{}.git'", repository.path)
+fn command(request: &FetchRequest) -> String {
+    format!("git-upload-pack '{}'", request.host.ssh_path(&request.repository.path))
 }
 
 fn session_error(host: &AllowedHost) -> impl Fn(russh::Error) -> FetchError {
@@ -154,21 +153,5 @@ impl Handler for HostKeyCheck {
             Verdict::Unknown => FetchError::HostKeyUnknown { host, kind, fingerprint },
             Verdict::Revoked => FetchError::HostKeyRevoked { host, kind, fingerprint },
         })))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_path_is_quoted() {
-        let check = |path: &str, expected| {
-            let repository = Repository::new("github.com".parse().unwrap(), path.parse().unwrap());
-            assert_eq!(command(&repository), expected);
-        };
-        check("octo-org/hello", "git-upload-pack '/octo-org/hello.git'");
-        check("~user/my $(id) repo", "git-upload-pack '/~user/my $(id) repo.git'");
-        assert!("a/it's".parse::<contract::RepositoryPath>().is_err());
     }
 }

@@ -21,6 +21,7 @@
 #![warn(clippy::indexing_slicing)]
 
 mod allowed;
+mod archive_url;
 #[cfg(test)]
 mod attacks;
 mod authenticate;
@@ -37,6 +38,7 @@ mod sender;
 mod signature;
 
 pub use allowed::{AllowedIps, AllowedIpsError};
+pub use archive_url::{ArchiveApi, Revision};
 pub use authenticate::AuthenticationError;
 pub use clone_url::CloneUrlError;
 pub use content::ContentError;

@@ -3,6 +3,7 @@
 use archive::ArchiveError;
 use contract::{Host, Retry};
 use fetch::{FetchError, PrivateKeyError};
+use jobs::JobError;
 use store::StoreError;
 
 /// Why there is no zip.
@@ -34,9 +35,8 @@ pub(crate) enum GitPullError {
     Interrupted(#[source] tokio::task::JoinError),
 }
 
-impl GitPullError {
-    /// Whether doing the same again can help.
-    pub(crate) fn retry(&self) -> Retry {
+impl JobError for GitPullError {
+    fn retry(&self) -> Retry {
         match self {
             Self::Fetch(error) => error.retry(),
             Self::Store(error) => error.retry(),
@@ -46,8 +46,7 @@ impl GitPullError {
         }
     }
 
-    /// What a person can do about it, where that is known.
-    pub(crate) fn hint(&self) -> Option<&'static str> {
+    fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Fetch(error) => error.hint(),
             Self::HostNotAllowed(_) => Some("add it to the parameter AllowedGitHosts, or remove the webhook"),

@@ -1,35 +1,23 @@
 //! The worker behind the queue: fetches what a job names over SSH, zips it and stores the zip. Where from and as whom, it
 //! takes from its configuration, never from the job.
 
-mod batch;
 mod error;
 mod private_key;
-mod queue;
 mod worker;
 
-use std::time::{Duration, Instant, SystemTime};
-
 use anyhow::{Context as _, Result};
-use aws_lambda_events::sqs::SqsEvent;
 use contract::{Runtime, environment::GitPullEnvironment};
 use fetch::KnownHosts;
-use lambda_runtime::{LambdaEvent, service_fn};
+use jobs::Queue;
 
-use crate::{private_key::StoredKey, queue::Queue, worker::Worker};
-
-/// What is left of a run for saying that it failed.
-const RESERVE: Duration = Duration::from_secs(5);
+use crate::{private_key::StoredKey, worker::Worker};
 
 #[tokio::main]
 async fn main() -> Result<()> {
     init::log::start().context("start the log")?;
-    let (worker, queue) = &wire().await?;
-    let serve = service_fn(|event: LambdaEvent<SqsEvent>| async move {
-        let deadline = deadline(event.context.deadline());
-        let work = async |job: &contract::Job| worker.deliver(job, deadline).await;
-        Ok::<_, lambda_runtime::Error>(batch::run(event.payload.records, queue, work).await)
-    });
-    lambda_runtime::run(serve).await.map_err(anyhow::Error::from_boxed)
+    let (worker, queue) = wire().await?;
+    let served = jobs::serve(&queue, async |job, deadline| worker.deliver(job, deadline).await).await;
+    served.map_err(anyhow::Error::from_boxed)
 }
 
 async fn wire() -> Result<(Worker, Queue)> {
@@ -52,11 +40,5 @@ async fn wire() -> Result<(Worker, Queue)> {
         output_bucket: environment.output_bucket,
         clones: std::env::temp_dir().join("clones"),
     };
-    Ok((worker, Queue { client: aws_sdk_sqs::Client::new(&config), url: environment.queue }))
-}
-
-/// When a run has to be done, so that there is time left to say that it isn't.
-fn deadline(of_lambda: SystemTime) -> Instant {
-    let left = of_lambda.duration_since(SystemTime::now()).unwrap_or_default();
-    Instant::now() + left.saturating_sub(RESERVE)
+    Ok((worker, Queue::new(aws_sdk_sqs::Client::new(&config), environment.queue)))
 }

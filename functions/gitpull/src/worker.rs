@@ -43,8 +43,8 @@ impl Worker {
             key: job.artifact_key(fetched.default_branch.as_deref().unwrap_or_default()),
         };
         let metadata = ArtifactMetadata {
-            commit: commit.parse().map_err(|source| GitPullError::Commit(commit.clone(), source))?,
-            tree: fetched.tree.to_string(),
+            commit: Some(commit.parse().map_err(|source| GitPullError::Commit(commit.clone(), source))?),
+            tree: Some(fetched.tree.to_string()),
             reference: job.reference.clone(),
             delivery_id: job.delivery.clone(),
             summary: fetched.summary.clone(),
@@ -101,6 +101,7 @@ impl Worker {
         object: Object,
         metadata: &ArtifactMetadata,
     ) -> Result<Summary, GitPullError> {
+        let commit = fetched.commit.to_string();
         let (writer, upload) = Upload::start(&self.s3, object, metadata);
         let zipping = tokio::task::spawn_blocking(move || zip(fetched, writer));
         let stored = upload.finish().await;
@@ -110,7 +111,7 @@ impl Worker {
             Err(ArchiveError::Write(_)) if stored.is_err() => {
                 stored.map(|_| Summary::default()).map_err(GitPullError::Store)
             }
-            Err(source) => Err(GitPullError::Archive { commit: metadata.commit.to_string(), source }),
+            Err(source) => Err(GitPullError::Archive { commit, source }),
         }
     }
 }

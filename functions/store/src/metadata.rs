@@ -12,10 +12,10 @@ use crate::{Object, StoreError, rfc2047};
 /// `codepipeline-artifact-revision-summary`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ArtifactMetadata {
-    /// The commit.
-    pub commit: CommitId,
-    /// The id of its tree in hexadecimal: an artifact with the same one has the same content.
-    pub tree: String,
+    /// The commit, where it was known when the upload began.
+    pub commit: Option<CommitId>,
+    /// The id of its tree in hexadecimal, where it is known: an artifact with the same one has the same content.
+    pub tree: Option<String>,
     /// The branch or tag that named the commit.
     pub reference: RefName,
     /// The delivery that asked for it.
@@ -41,15 +41,15 @@ const HEADER_PREFIX: &str = "x-amz-meta-";
 impl ArtifactMetadata {
     /// As S3 takes it: printable ASCII, at most 2,048 bytes.
     pub(crate) fn to_user_metadata(&self) -> HashMap<String, String> {
-        let mut metadata: HashMap<_, _> = [
-            (COMMIT, self.commit.as_str()),
-            (TREE, &self.tree),
-            (REFERENCE, self.reference.as_str()),
-            (DELIVERY_ID, self.delivery_id.as_str()),
-            (SUMMARY, ""),
-        ]
-        .map(|(key, value)| (key.to_owned(), rfc2047::encode(value)))
-        .into();
+        let known = [
+            (COMMIT, self.commit.as_ref().map(CommitId::as_str)),
+            (TREE, self.tree.as_deref()),
+            (REFERENCE, Some(self.reference.as_str())),
+            (DELIVERY_ID, Some(self.delivery_id.as_str())),
+            (SUMMARY, Some("")),
+        ];
+        let known = known.into_iter().filter_map(|(key, value)| Some((key.to_owned(), rfc2047::encode(value?))));
+        let mut metadata: HashMap<_, _> = known.collect();
         let summary = fitting(&self.summary, MAX_BYTES.saturating_sub(size(&metadata)));
         metadata.insert(SUMMARY.to_owned(), summary);
         metadata
@@ -59,8 +59,8 @@ impl ArtifactMetadata {
     fn from_user_metadata(metadata: &HashMap<String, String>) -> Option<Self> {
         let value = |key| metadata.get(key).map(|value| rfc2047::decode(value));
         Some(Self {
-            commit: value(COMMIT)?.parse().ok()?,
-            tree: value(TREE)?,
+            commit: value(COMMIT).and_then(|commit| commit.parse().ok()),
+            tree: value(TREE),
             reference: value(REFERENCE)?.parse().ok()?,
             delivery_id: value(DELIVERY_ID)?.parse().ok()?,
             // An empty header may come back as none.
@@ -115,8 +115,8 @@ mod tests {
 
     fn metadata(reference: &str, summary: &str) -> ArtifactMetadata {
         ArtifactMetadata {
-            commit: "a".repeat(40).parse().unwrap(),
-            tree: "b".repeat(40),
+            commit: Some("a".repeat(40).parse().unwrap()),
+            tree: Some("b".repeat(40)),
             reference: reference.parse().unwrap(),
             delivery_id: "72d3162e-cc78-11e3-81ab-4c9367dc0958".parse().unwrap(),
             summary: summary.to_owned(),
@@ -149,9 +149,17 @@ mod tests {
     #[test]
     fn an_object_of_somebody_else_has_none() {
         let mut user = metadata("refs/heads/main", "").to_user_metadata();
-        user.remove(TREE);
+        user.remove(DELIVERY_ID);
         assert_eq!(ArtifactMetadata::from_user_metadata(&user), None);
         assert_eq!(ArtifactMetadata::from_user_metadata(&HashMap::new()), None);
+    }
+
+    #[test]
+    fn what_is_not_known_is_left_out() {
+        let unknown = ArtifactMetadata { commit: None, tree: None, ..metadata("refs/tags/v1", "") };
+        let user = unknown.to_user_metadata();
+        assert!(!user.contains_key(COMMIT) && !user.contains_key(TREE));
+        assert_eq!(stored(&unknown), unknown);
     }
 
     proptest! {

@@ -1,14 +1,13 @@
-//! The two things of AWS that the function may touch: one secret to read, two queues to send to.
+//! What the function may touch of AWS beside its secret: two queues to send to.
 
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use aws_config::{SdkConfig, timeout::TimeoutConfig};
-use aws_names::{QueueUrl, SecretId};
+use aws_names::QueueUrl;
 use contract::{Job, Worker};
-use secrecy::SecretString;
 
-use crate::{handler::JobSink, secrets::SecretSource};
+use crate::handler::JobSink;
 
 /// How long one call may take with all its attempts: senders wait ten seconds for the whole answer.
 const CALL_TIMEOUT: Duration = Duration::from_secs(4);
@@ -16,26 +15,6 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(4);
 /// How AWS is reached, with little patience.
 pub(crate) async fn configuration() -> SdkConfig {
     init::aws().timeout_config(TimeoutConfig::builder().operation_timeout(CALL_TIMEOUT).build()).load().await
-}
-
-/// The webhook secrets in Secrets Manager.
-pub(crate) struct StoredSecret {
-    client: aws_sdk_secretsmanager::Client,
-    id: SecretId,
-}
-
-impl StoredSecret {
-    pub(crate) fn new(config: &SdkConfig, id: SecretId) -> Self {
-        Self { client: aws_sdk_secretsmanager::Client::new(config), id }
-    }
-}
-
-impl SecretSource for StoredSecret {
-    async fn read(&self) -> Result<SecretString> {
-        let answer = self.client.get_secret_value().secret_id(self.id.as_str()).send().await;
-        let secret = answer.with_context(|| format!("read the secret {}", self.id))?.secret_string;
-        secret.map(SecretString::from).with_context(|| format!("the secret {} isn't text", self.id))
-    }
 }
 
 /// The queues of both workers.

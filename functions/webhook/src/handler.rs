@@ -1,19 +1,16 @@
 //! One request: believed or not, understood or not, queued or not. Knows AWS only as a source of secrets and
 //! as queues.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use aws_lambda_events::apigw::{ApiGatewayProxyRequest, ApiGatewayProxyResponse};
-use contract::{Job, Worker};
+use contract::{ApiSecrets, Job, Worker};
 use forge::{AuthenticationError, Delivery, Endpoint, Event, Refusal};
+use secret::{CachedSecret, MAX_AGE, ROTATION_AGE, SecretSource};
 use tracing::{error, field::display, info, warn};
 
-use crate::{
-    answer::Answer,
-    request,
-    secrets::{CachedSecrets, MAX_AGE, ROTATION_AGE, SecretSource},
-};
+use crate::{answer::Answer, request};
 
 /// Where jobs go.
 pub(crate) trait JobSink {
@@ -24,12 +21,12 @@ pub(crate) trait JobSink {
 /// The function.
 pub(crate) struct Webhook<S, Q> {
     endpoint: Endpoint,
-    secrets: CachedSecrets<S>,
+    secrets: CachedSecret<S>,
     queues: Q,
 }
 
 impl<S: SecretSource, Q: JobSink> Webhook<S, Q> {
-    pub(crate) fn new(endpoint: Endpoint, secrets: CachedSecrets<S>, queues: Q) -> Self {
+    pub(crate) fn new(endpoint: Endpoint, secrets: CachedSecret<S>, queues: Q) -> Self {
         Self { endpoint, secrets, queues }
     }
 
@@ -57,11 +54,15 @@ impl<S: SecretSource, Q: JobSink> Webhook<S, Q> {
 
     /// Reads the delivery with the secrets as they are remembered and, where those don't fit, as they are.
     async fn receive(&self, delivery: &Delivery, now: Instant) -> Result<Result<Event, Refusal>> {
-        let received = self.endpoint.receive(delivery, &self.secrets.get(now, MAX_AGE).await?);
+        let received = self.endpoint.receive(delivery, &self.secrets(now, MAX_AGE).await?);
         if !matches!(received, Err(Refusal::Unauthenticated(AuthenticationError::Signature(_)))) {
             return Ok(received);
         }
-        Ok(self.endpoint.receive(delivery, &self.secrets.get(now, ROTATION_AGE).await?))
+        Ok(self.endpoint.receive(delivery, &self.secrets(now, ROTATION_AGE).await?))
+    }
+
+    async fn secrets(&self, now: Instant, max_age: Duration) -> Result<ApiSecrets> {
+        Ok(ApiSecrets::parse(self.secrets.get(now, max_age).await?))
     }
 
     async fn act(&self, delivery: &Delivery, worker: Worker, event: Event) -> Result<Answer> {
@@ -101,7 +102,6 @@ mod tests {
         cell::RefCell,
         io,
         sync::{Arc, Mutex},
-        time::Duration,
     };
 
     use anyhow::bail;
@@ -150,7 +150,7 @@ mod tests {
         let endpoint = Endpoint { allowed_hosts: "github.com".parse().unwrap(), ..Endpoint::default() };
         let secrets = Secrets { value: RefCell::new(Some("s3cret")), ..Secrets::default() };
         let queues = Jobs { capacity: 10, sent: RefCell::default() };
-        Webhook::new(endpoint, CachedSecrets::new(secrets), queues)
+        Webhook::new(endpoint, CachedSecret::new(secrets), queues)
     }
 
     fn push(reference: &str, after: &str) -> Value {

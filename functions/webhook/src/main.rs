@@ -6,7 +6,6 @@ mod answer;
 mod aws;
 mod handler;
 mod request;
-mod secrets;
 
 use std::time::Instant;
 
@@ -15,12 +14,9 @@ use aws_lambda_events::apigw::ApiGatewayProxyRequest;
 use contract::{Runtime, environment::WebhookEnvironment};
 use forge::Endpoint;
 use lambda_runtime::{LambdaEvent, service_fn};
+use secret::{CachedSecret, StoredSecret};
 
-use crate::{
-    aws::{Queues, StoredSecret},
-    handler::Webhook,
-    secrets::CachedSecrets,
-};
+use crate::{aws::Queues, handler::Webhook};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<()> {
@@ -43,7 +39,7 @@ async fn webhook() -> Result<Webhook<StoredSecret, Queues>> {
         minimum_signature: environment.minimum_signature.parse()?,
     };
     let config = aws::configuration().await;
-    let secrets = CachedSecrets::new(StoredSecret::new(&config, environment.api_secret));
+    let secrets = CachedSecret::new(StoredSecret::new(&config, environment.api_secret));
     let queues = Queues::new(&config, environment.gitpull_queue, environment.zipdl_queue);
     Ok(Webhook::new(endpoint, secrets, queues))
 }

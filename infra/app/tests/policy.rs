@@ -324,9 +324,9 @@ const PLANTS: &[Plant] = &[
     },
     Plant {
         what: "a permission for every API",
-        spoil: |template| remove(properties(template, "WebhookPermission"), "SourceArn"),
+        spoil: |template| remove(properties(template, "GitPullPermission"), "SourceArn"),
         rule: "lambda/permission_source",
-        id: "WebhookPermission",
+        id: "GitPullPermission",
     },
     Plant {
         what: "a queue without encryption",

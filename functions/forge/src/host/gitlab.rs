@@ -112,11 +112,9 @@ impl Project {
 impl From<Push> for Message {
     /// For an annotated tag `after` is the tag's own id, and `checkout_sha` the commit's.
     fn from(push: Push) -> Self {
-        let head = push.checkout_sha.as_ref().unwrap_or(&push.after);
-        let head = push.commits.into_iter().find(|commit| commit.id == *head);
-        let summary = head.and_then(|commit| commit.message);
-        push.project
-            .pushed(Change { reference: push.reference, after: After::from(push.after), summary }, Trigger::Push)
+        let head = push.checkout_sha.unwrap_or(push.after);
+        let summary = push.commits.into_iter().find(|commit| commit.id == head).and_then(|commit| commit.message);
+        push.project.pushed(Change { reference: push.reference, after: After::from(head), summary }, Trigger::Push)
     }
 }
 

@@ -123,8 +123,8 @@ fn object() -> Object {
 
 fn start(client: &Client) -> (PartWriter, Upload) {
     let metadata = ArtifactMetadata {
-        commit: "a".repeat(40).parse().unwrap(),
-        tree: "b".repeat(40),
+        commit: Some("a".repeat(40).parse().unwrap()),
+        tree: Some("b".repeat(40)),
         reference: "refs/heads/main".parse().unwrap(),
         delivery_id: "d1".parse().unwrap(),
         summary: "Fix".into(),

@@ -26,9 +26,10 @@ pub struct Function {
 }
 
 /// Every function of the stack.
-pub const FUNCTIONS: [Function; 4] = [
+pub const FUNCTIONS: [Function; 5] = [
     Function { binary: "webhook", package: "webhook" },
     Function { binary: "gitpull", package: "gitpull" },
+    Function { binary: "zipdl", package: "zipdl" },
     Function { binary: "ssh-key", package: "ssh-key-function" },
     Function { binary: "bucket-cleaner", package: "bucket-cleaner" },
 ];

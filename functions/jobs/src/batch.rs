@@ -6,17 +6,17 @@ use std::time::Duration;
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsMessage};
 use contract::{Job, Retry, error_chain};
 
-use crate::{error::GitPullError, queue::Redeliver};
+use crate::{JobError, queue::Redeliver};
 
 /// How long a job waits after its first failure; after its second twice as long, and so on.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Does the jobs of a batch in their order. After a failure the rest isn't touched, since it may be newer pushes of the
 /// same reference ([partial batch responses](https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html#services-sqs-batchfailurereporting)).
-pub(crate) async fn run(
+pub(crate) async fn run<E: JobError>(
     messages: Vec<SqsMessage>,
     queue: &impl Redeliver,
-    work: impl AsyncFn(&Job) -> Result<(), GitPullError>,
+    work: impl AsyncFn(&Job) -> Result<(), E>,
 ) -> SqsBatchResponse {
     let mut response = SqsBatchResponse::default();
     for message in messages {
@@ -31,10 +31,10 @@ pub(crate) async fn run(
 }
 
 /// Whether the message is done with.
-async fn one(
+async fn one<E: JobError>(
     message: &SqsMessage,
     queue: &impl Redeliver,
-    work: &impl AsyncFn(&Job) -> Result<(), GitPullError>,
+    work: &impl AsyncFn(&Job) -> Result<(), E>,
 ) -> bool {
     let body = message.body.as_deref().unwrap_or_default();
     let job: Job = match serde_json::from_str(body) {
@@ -70,6 +70,20 @@ mod tests {
 
     use super::*;
 
+    #[derive(Debug, thiserror::Error)]
+    #[error("it failed")]
+    struct Failure(Retry);
+
+    impl JobError for Failure {
+        fn retry(&self) -> Retry {
+            self.0
+        }
+
+        fn hint(&self) -> Option<&'static str> {
+            None
+        }
+    }
+
     #[derive(Default)]
     struct Redeliveries(RefCell<Vec<(String, u64)>>);
 
@@ -94,9 +108,9 @@ mod tests {
     }
 
     /// Which messages failed, and which come again after how many seconds, when the work on `bad` fails.
-    async fn check(messages: Vec<SqsMessage>, error: fn() -> GitPullError) -> (Vec<String>, Vec<(String, u64)>) {
+    async fn check(messages: Vec<SqsMessage>, retry: Retry) -> (Vec<String>, Vec<(String, u64)>) {
         let queue = Redeliveries::default();
-        let work = async |job: &Job| if job.reference.branch() == Some("bad") { Err(error()) } else { Ok(()) };
+        let work = async |job: &Job| if job.reference.branch() == Some("bad") { Err(Failure(retry)) } else { Ok(()) };
         let response = run(messages, &queue, work).await;
         let failures = response.batch_item_failures.into_iter().map(|failure| failure.item_identifier).collect();
         (failures, queue.0.into_inner())
@@ -104,25 +118,21 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_done_is_done() {
-        let (failed, again) = check(vec![message("1", "main", 1)], || GitPullError::Deadline).await;
+        let (failed, again) = check(vec![message("1", "main", 1)], Retry::Again).await;
         assert_eq!((failed.len(), again.len()), (0, 0));
     }
 
     #[tokio::test]
     async fn after_a_failure_the_rest_waits_its_turn() {
         let messages = vec![message("1", "main", 1), message("2", "bad", 2), message("3", "main", 1)];
-        let (failed, again) = check(messages, || GitPullError::Deadline).await;
+        let (failed, again) = check(messages, Retry::Again).await;
         assert_eq!(failed, ["2", "3"]);
         assert_eq!(again, [("receipt-2".to_owned(), 10)]);
     }
 
     #[tokio::test]
     async fn what_can_not_succeed_is_not_tried_again() {
-        let error = || GitPullError::Archive {
-            commit: String::new(),
-            source: archive::ArchiveError::Path { path: "..".into() },
-        };
-        let (failed, again) = check(vec![message("1", "bad", 1), message("2", "main", 1)], error).await;
+        let (failed, again) = check(vec![message("1", "bad", 1), message("2", "main", 1)], Retry::Never).await;
         assert_eq!((failed.len(), again.len()), (0, 0));
     }
 
@@ -130,13 +140,12 @@ mod tests {
     async fn what_is_no_job_ends_with_the_dead_letters() {
         let mut message = message("1", "main", 1);
         message.body = Some("{".to_owned());
-        assert_eq!(check(vec![message], || GitPullError::Deadline).await.0, ["1"]);
+        assert_eq!(check(vec![message], Retry::Again).await.0, ["1"]);
     }
 
-    #[test]
-    fn the_whole_chain_is_told() {
-        let source = archive::ArchiveError::Path { path: "..".into() };
-        let error = GitPullError::Archive { commit: "c".into(), source };
-        assert_eq!(error_chain(&error), "could not zip c: the tree has an entry that no zip may have: \"..\"");
+    #[tokio::test]
+    async fn a_server_that_says_when_is_taken_at_its_word() {
+        let (failed, again) = check(vec![message("1", "bad", 2)], Retry::After(Duration::from_secs(77))).await;
+        assert_eq!((failed.len(), again), (1, vec![("receipt-1".to_owned(), 77)]));
     }
 }

@@ -6,9 +6,16 @@ use aws_names::QueueUrl;
 
 /// The queue.
 #[derive(Debug)]
-pub(crate) struct Queue {
-    pub(crate) client: aws_sdk_sqs::Client,
-    pub(crate) url: QueueUrl,
+pub struct Queue {
+    client: aws_sdk_sqs::Client,
+    url: QueueUrl,
+}
+
+impl Queue {
+    /// The queue at this URL.
+    pub fn new(client: aws_sdk_sqs::Client, url: QueueUrl) -> Self {
+        Self { client, url }
+    }
 }
 
 /// Says when a message comes again.

@@ -1,0 +1,219 @@
+//! How a host is asked for an archive of a repository, and what it is shown for it. Everything but the repository's own
+//! name and the revision comes from the configuration.
+//!
+//! - [GitHub](https://docs.github.com/en/rest/repos/contents#download-a-repository-archive-zip): `zipball`, redirected to
+//!   another host
+//! - [GitLab](https://docs.gitlab.com/api/repositories/#get-file-archive)
+//! - [Bitbucket Cloud](https://support.atlassian.com/bitbucket-cloud/kb/how-to-download-repositories-using-the-api/): `get`
+//! - [Bitbucket Data Center](https://developer.atlassian.com/server/bitbucket/rest/): `archive`
+//! - [Gitea](https://docs.gitea.com/api/) and Forgejo
+//! - [Azure DevOps](https://learn.microsoft.com/en-us/rest/api/azure/devops/git/items/get): `items`
+
+use contract::{AllowedHost, CommitId, HostKind, RefName, RepositoryPath};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+/// Which revision.
+#[derive(Debug, Clone, Copy)]
+pub enum Revision<'a> {
+    /// A commit, or the object that a tag names.
+    Commit(&'a CommitId),
+    /// What a branch or a tag names.
+    Reference(&'a RefName),
+}
+
+/// The archive API of a host.
+#[derive(Debug, Clone, Copy)]
+pub struct ArchiveApi<'a> {
+    /// The host, as the configuration has it.
+    pub host: &'a AllowedHost,
+    /// What it runs.
+    pub kind: HostKind,
+}
+
+/// Everything but what [RFC 3986](https://www.rfc-editor.org/rfc/rfc3986#section-2.3) calls unreserved.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+fn encoded(text: &str) -> String {
+    utf8_percent_encode(text, RESERVED).to_string()
+}
+
+/// A path whose slashes stay.
+fn path(text: &str) -> String {
+    text.split('/').map(encoded).collect::<Vec<_>>().join("/")
+}
+
+impl ArchiveApi<'_> {
+    /// The URL of a revision's zip.
+    pub fn archive(&self, repository: &RepositoryPath, revision: Revision<'_>) -> String {
+        let base = self.base();
+        let whole = match revision {
+            Revision::Commit(commit) => commit.as_str(),
+            Revision::Reference(reference) => reference.as_str(),
+        };
+        let short = match revision {
+            Revision::Commit(commit) => commit.as_str(),
+            Revision::Reference(reference) => reference.branch().or_else(|| reference.tag()).unwrap_or_default(),
+        };
+        let repository = self.repository(repository);
+        match self.kind {
+            HostKind::GitHub => format!("{base}/repos/{repository}/zipball/{}", path(whole)),
+            HostKind::GitLab => {
+                format!("{base}/projects/{repository}/repository/archive.zip?sha={}", encoded(whole))
+            }
+            HostKind::Bitbucket => format!("{base}/{repository}/get/{}.zip", encoded(short)),
+            HostKind::BitbucketDataCenter => format!("{base}/{repository}/archive?at={}&format=zip", encoded(whole)),
+            HostKind::Gitea => format!("{base}/repos/{repository}/archive/{}.zip", path(short)),
+            HostKind::Azure => {
+                let kind = match revision {
+                    Revision::Commit(_) => "commit",
+                    Revision::Reference(reference) if reference.tag().is_some() => "tag",
+                    Revision::Reference(_) => "branch",
+                };
+                format!(
+                    "{base}/{repository}/items?scopePath=/&recursionLevel=full&$format=zip&versionDescriptor.version={}\
+                     &versionDescriptor.versionType={kind}&zipForUnix=true&resolveLfs=true&api-version=7.1",
+                    encoded(short)
+                )
+            }
+        }
+    }
+
+    /// The URL of a JSON document that tells the default branch, and where in it.
+    pub fn default_branch(&self, repository: &RepositoryPath) -> (String, &'static str) {
+        let base = self.base();
+        let repository = self.repository(repository);
+        match self.kind {
+            HostKind::GitHub | HostKind::Gitea => (format!("{base}/repos/{repository}"), "/default_branch"),
+            HostKind::GitLab => (format!("{base}/projects/{repository}"), "/default_branch"),
+            HostKind::Bitbucket => {
+                let api = if self.host.host.as_str() == "bitbucket.org" { "https://api.bitbucket.org" } else { &base };
+                (format!("{api}/2.0/repositories/{repository}"), "/mainbranch/name")
+            }
+            HostKind::BitbucketDataCenter => (format!("{base}/{repository}/default-branch"), "/displayId"),
+            HostKind::Azure => (format!("{base}/{repository}?api-version=7.1"), "/defaultBranch"),
+        }
+    }
+
+    /// Where Bitbucket Cloud gives an access token for an OAuth consumer's key and secret.
+    pub fn oauth_token(&self) -> String {
+        format!("{}/site/oauth2/access_token", self.base())
+    }
+
+    /// The header that shows an access token, and its value.
+    pub fn credential(&self, token: &str) -> (&'static str, String) {
+        match self.kind {
+            HostKind::GitHub | HostKind::Bitbucket | HostKind::BitbucketDataCenter => {
+                ("authorization", format!("Bearer {token}"))
+            }
+            HostKind::GitLab => ("private-token", token.to_owned()),
+            HostKind::Gitea => ("authorization", format!("token {token}")),
+            HostKind::Azure => {
+                use base64::{Engine as _, engine::general_purpose::STANDARD};
+                ("authorization", format!("Basic {}", STANDARD.encode(format!(":{token}"))))
+            }
+        }
+    }
+
+    /// What all URLs of the API begin with.
+    fn base(&self) -> String {
+        let AllowedHost { host, https_port, .. } = self.host;
+        let origin =
+            if *https_port == 443 { format!("https://{host}") } else { format!("https://{host}:{https_port}") };
+        match self.kind {
+            HostKind::GitHub if host.as_str() == "github.com" => "https://api.github.com".to_owned(),
+            HostKind::GitHub => origin + "/api/v3",
+            HostKind::GitLab => origin + "/api/v4",
+            HostKind::Bitbucket | HostKind::Azure => origin,
+            HostKind::BitbucketDataCenter => origin + "/rest/api/latest",
+            HostKind::Gitea => origin + "/api/v1",
+        }
+    }
+
+    /// How the API names a repository.
+    fn repository(&self, repository: &RepositoryPath) -> String {
+        let (owner, name) = (repository.owner().unwrap_or_default(), repository.name());
+        match self.kind {
+            HostKind::GitHub | HostKind::Bitbucket | HostKind::Gitea => path(repository.as_str()),
+            HostKind::GitLab => encoded(repository.as_str()),
+            HostKind::BitbucketDataCenter => format!("projects/{}/repos/{}", encoded(owner), encoded(name)),
+            HostKind::Azure => format!("{}/_apis/git/repositories/{}", path(owner), encoded(name)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn api(entry: &str) -> AllowedHost {
+        entry.parse().unwrap()
+    }
+
+    fn check(entry: &str, repository: &str, expected: &str) {
+        let host = api(entry);
+        let api = ArchiveApi { host: &host, kind: host.kind.unwrap() };
+        let commit = "a".repeat(40).parse().unwrap();
+        let url = api.archive(&repository.parse().unwrap(), Revision::Commit(&commit));
+        assert_eq!(url.replace(&"a".repeat(40), "{sha}"), expected);
+    }
+
+    #[test]
+    fn every_hosts_url_of_a_commit() {
+        check("github.com", "o/r", "https://api.github.com/repos/o/r/zipball/{sha}");
+        check("git.example=github:8443", "o/r", "https://git.example:8443/api/v3/repos/o/r/zipball/{sha}");
+        check("gitlab.com", "g/s/r", "https://gitlab.com/api/v4/projects/g%2Fs%2Fr/repository/archive.zip?sha={sha}");
+        check("bitbucket.org", "w/r", "https://bitbucket.org/w/r/get/{sha}.zip");
+        check(
+            "git.example=bitbucket-dc",
+            "~alice/r",
+            "https://git.example/rest/api/latest/projects/~alice/repos/r/archive?at={sha}&format=zip",
+        );
+        check("codeberg.org", "o/r", "https://codeberg.org/api/v1/repos/o/r/archive/{sha}.zip");
+        check(
+            "dev.azure.com",
+            "acme/Our Project/r",
+            "https://dev.azure.com/acme/Our%20Project/_apis/git/repositories/r/items?scopePath=/&recursionLevel=full\
+             &$format=zip&versionDescriptor.version={sha}&versionDescriptor.versionType=commit&zipForUnix=true\
+             &resolveLfs=true&api-version=7.1",
+        );
+    }
+
+    #[test]
+    fn a_reference_stays_within_its_place() {
+        let reference: RefName = "refs/heads/a/b&e#f%2F%00".parse().unwrap();
+        for (entry, parameters) in [
+            ("github.com", 0),
+            ("gitlab.com", 1),
+            ("bitbucket.org", 0),
+            ("x.example=bitbucket-dc", 2),
+            ("codeberg.org", 0),
+            ("dev.azure.com", 8),
+        ] {
+            let host = api(entry);
+            let api = ArchiveApi { host: &host, kind: host.kind.unwrap() };
+            let url = api.archive(&"o/p/r".parse().unwrap(), Revision::Reference(&reference));
+            assert!(url.contains("b%26e%23f%252F%2500"), "{url}");
+            assert_eq!(url.split_once('?').map_or(0, |(_, query)| query.split('&').count()), parameters, "{url}");
+        }
+    }
+
+    #[test]
+    fn a_repository_can_not_lead_elsewhere() {
+        let host = api("github.com");
+        let api = ArchiveApi { host: &host, kind: HostKind::GitHub };
+        let url = api.default_branch(&"o/r#y@evil.example".parse().unwrap()).0;
+        assert_eq!(url, "https://api.github.com/repos/o/r%23y%40evil.example");
+    }
+
+    #[test]
+    fn tokens_are_shown_as_each_host_wants_it() {
+        let credential = |kind| {
+            let host = api("git.example");
+            ArchiveApi { host: &host, kind }.credential("t")
+        };
+        assert_eq!(credential(HostKind::GitHub), ("authorization", "Bearer t".to_owned()));
+        assert_eq!(credential(HostKind::GitLab), ("private-token", "t".to_owned()));
+        assert_eq!(credential(HostKind::Gitea), ("authorization", "token t".to_owned()));
+        assert_eq!(credential(HostKind::Azure), ("authorization", "Basic OnQ=".to_owned()));
+    }
+}

@@ -1,0 +1,38 @@
+//! The worker behind the queue of `/zipdl`: downloads the archive of what a job names from the host's API, makes it a zip
+//! of ours while it streams by, and stores it. Where from and as whom, it takes from its configuration, never from the job.
+
+mod address;
+mod credentials;
+mod download;
+mod error;
+mod http;
+
+use anyhow::{Context as _, Result};
+use contract::{Runtime, environment::ZipDlEnvironment};
+use jobs::Queue;
+use secret::{CachedSecret, StoredSecret};
+
+use crate::{credentials::Credentials, download::Downloader, http::Http};
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    init::log::start().context("start the log")?;
+    let (downloader, queue) = wire().await?;
+    let served = jobs::serve(&queue, async |job, deadline| downloader.deliver(job, deadline).await).await;
+    served.map_err(anyhow::Error::from_boxed)
+}
+
+async fn wire() -> Result<(Downloader<StoredSecret>, Queue)> {
+    let environment = ZipDlEnvironment::<Runtime>::from_env()?;
+    let config = init::aws().load().await;
+    let allowed_hosts = environment.allowed_hosts.parse()?;
+    let downloader = Downloader {
+        http: Http::new(&allowed_hosts, &environment.ca_bundle)?,
+        allowed_hosts,
+        credentials: Credentials::new(CachedSecret::new(StoredSecret::new(&config, environment.credentials))),
+        s3: aws_sdk_s3::Client::new(&config),
+        output_bucket: environment.output_bucket,
+        max_bytes: environment.max_archive_bytes.parse().context("read the MaxArchiveBytes parameter")?,
+    };
+    Ok((downloader, Queue::new(aws_sdk_sqs::Client::new(&config), environment.queue)))
+}

@@ -1,0 +1,236 @@
+//! Both endpoints with every kind of Git host: a push as this host tells of it, fetched over SSH and downloaded from its
+//! archive API, has to become the same zip. The payloads and the demands of the APIs are the hosts'; the repositories and
+//! the SSH server are real.
+
+#![allow(clippy::unwrap_used, reason = "what fails here fails a test")]
+
+use std::path::Path;
+use std::time::Duration;
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use git2s3_infra::{deploy::Parameters, render::progress::Silent};
+use git2s3_tests::archives::{Archives, CONSUMER, Kind, Seen, TOKEN};
+use git2s3_tests::artifact::{Artifact, field};
+use git2s3_tests::host::Clone;
+use git2s3_tests::local::{Local, Stack};
+use git2s3_tests::webhook::{delivery_id, post, signature};
+use serde_json::{Value, json};
+
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// A repository on a host of some kind.
+struct Repository {
+    kind: Kind,
+    path: &'static str,
+    clone: Clone,
+    commit: String,
+}
+
+fn path(kind: Kind) -> &'static str {
+    match kind {
+        Kind::GitHub => "octo/rocket",
+        Kind::GitLab => "group/sub/rocket",
+        Kind::Bitbucket => "team/rocket",
+        Kind::BitbucketDataCenter => "PROJ/rocket",
+        Kind::Gitea => "tea/rocket",
+        Kind::Azure => "acme/web/rocket",
+    }
+}
+
+impl Repository {
+    async fn create(local: &Local, kind: Kind) -> Self {
+        let path = path(kind);
+        let clone = local.host.create(path).await.unwrap();
+        let write = |name: &str, content: &[u8]| {
+            let file = clone.dir().join(name);
+            std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+            std::fs::write(file, content).unwrap();
+        };
+        write("README.md", b"# Rocket\n");
+        write("src/with space/\u{fc}ml\u{e4}ut 'quoted'.txt", "text, ".repeat(500).as_bytes());
+        write("empty", b"");
+        write("internal", b"no");
+        write("dos.txt", b"one\ntwo\n");
+        write(".gitattributes", b"internal export-ignore\ndos.txt eol=crlf\n");
+        write("noise", &(0..100_000).map(|_| rand::random::<u8>()).collect::<Vec<_>>());
+        std::os::unix::fs::symlink("src", clone.dir().join("link")).unwrap();
+        let commit = clone.commit("Build a rocket").await.unwrap();
+        clone.push(&["main"]).await.unwrap();
+        Self { kind, path, clone, commit }
+    }
+
+    fn key(&self) -> String {
+        format!("{}/{}.zip", self.path, self.path.replace('/', "_"))
+    }
+
+    /// A push of `main` as the host tells of it: headers and body.
+    fn push(&self, secret: &str) -> (Vec<(&'static str, String)>, Vec<u8>) {
+        let (address, path, commit) = (self.kind.address(), self.path, &self.commit);
+        let ssh = format!("ssh://git@{address}/{path}.git");
+        let github = json!({
+            "ref": "refs/heads/main", "after": commit, "head_commit": { "id": commit, "message": "Build a rocket" },
+            "repository": { "full_name": path, "ssh_url": ssh, "default_branch": "main" },
+        });
+        let body = match self.kind {
+            Kind::GitHub | Kind::Gitea => github,
+            Kind::GitLab => json!({
+                "object_kind": "push", "ref": "refs/heads/main", "after": commit, "checkout_sha": commit,
+                "commits": [{ "id": commit, "message": "Build a rocket" }],
+                "project": { "path_with_namespace": path, "git_ssh_url": ssh, "default_branch": "main" },
+            }),
+            Kind::Bitbucket => json!({
+                "push": { "changes": [{ "old": null, "new": {
+                    "type": "branch", "name": "main", "target": { "hash": commit, "message": "Build a rocket\n" },
+                } }] },
+                "repository": {
+                    "full_name": path, "links": { "html": { "href": format!("https://{address}/{path}") } },
+                },
+            }),
+            Kind::BitbucketDataCenter => json!({
+                "repository": {
+                    "slug": "rocket", "project": { "key": "PROJ" },
+                    "links": { "clone": [{ "name": "ssh", "href": format!("ssh://git@{address}:7999/proj/rocket.git") }] },
+                },
+                "changes": [{ "ref": { "id": "refs/heads/main" }, "toHash": commit, "type": "UPDATE" }],
+                "toCommit": { "id": commit, "message": "Build a rocket" },
+            }),
+            Kind::Azure => json!({
+                "id": delivery_id(), "eventType": "git.push", "publisherId": "tfs",
+                "resource": {
+                    "commits": [{ "commitId": commit, "comment": "Build a rocket" }],
+                    "refUpdates": [{ "name": "refs/heads/main", "newObjectId": commit }],
+                    "repository": {
+                        "name": "rocket", "project": { "name": "web" },
+                        "remoteUrl": format!("https://{address}/acme/web/_git/rocket"),
+                    },
+                },
+            }),
+        };
+        let body = body.to_string().into_bytes();
+        (self.headers(secret, &body), body)
+    }
+
+    fn headers(&self, secret: &str, body: &[u8]) -> Vec<(&'static str, String)> {
+        let signed = signature(secret, body);
+        let digits = signed.trim_start_matches("sha256=").to_owned();
+        let (event, kind, proof, value) = match self.kind {
+            Kind::GitHub => ("x-github-event", "push", "x-hub-signature-256", signed),
+            Kind::GitLab => ("x-gitlab-event", "Push Hook", "x-gitlab-token", secret.to_owned()),
+            Kind::Bitbucket => ("x-event-key", "repo:push", "x-hub-signature", signed),
+            Kind::BitbucketDataCenter => ("x-event-key", "repo:refs_changed", "x-hub-signature", signed),
+            Kind::Gitea => ("x-gitea-event", "push", "x-gitea-signature", digits),
+            Kind::Azure => {
+                let basic = format!("Basic {}", STANDARD.encode(format!("azure:{secret}")));
+                ("x-vss-activityid", "1", "authorization", basic)
+            }
+        };
+        vec![(event, kind.to_owned()), (proof, value)]
+    }
+}
+
+/// Starts everything, with a repository for each kind of host and a stack that knows all hosts.
+async fn start(dir: &Path) -> (Local, Archives, Vec<Repository>, Stack) {
+    let local = Local::tied(dir, Path::new(env!("CARGO_BIN_EXE_local"))).await.unwrap();
+    let archives = Archives::start(local.host.root()).await.unwrap();
+    let mut repositories = Vec::new();
+    for kind in Kind::ALL {
+        repositories.push(Repository::create(&local, kind).await);
+    }
+    local.package(&mut Silent).unwrap();
+    let hosts = Kind::ALL.map(|kind| {
+        let (user, ssh, https) = (&local.sshd.user, local.sshd.port, archives.port);
+        format!("{user}@{}:{ssh}={}:{https}+private", kind.address(), kind.name())
+    });
+    let tokens = Kind::ALL.map(|kind| format!("{}={TOKEN}", kind.address()));
+    let known_hosts = local.sshd.known_hosts_lines().unwrap();
+    let adapt = |parameters: Parameters| {
+        parameters
+            .with("AllowedGitHosts", format!("{},127.0.0.21+private", hosts.join(",")))
+            .with("KnownHosts", known_hosts)
+            .with("Repositories", "127.0.0.*/**,!*/forbidden/**")
+            .with("Refs", "main,release/*")
+            .with("MinimumSignature", "sha256")
+            .with("GitToken", tokens.join(","))
+            .with("OAuthKey", CONSUMER)
+            .with("OAuthSecret", TOKEN)
+            .with("CaBundle", archives.ca.clone())
+    };
+    let stack = local.deploy_with(&mut Silent, adapt).await.unwrap();
+    (local, archives, repositories, stack)
+}
+
+async fn send(url: &str, stack: &Stack, repository: &Repository) -> Value {
+    let (headers, body) = repository.push(&stack.api_secret);
+    let delivery = delivery_id();
+    let mut headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let id = match repository.kind {
+        Kind::GitHub => "x-github-delivery",
+        Kind::GitLab => "webhook-id",
+        Kind::Bitbucket => "x-request-uuid",
+        Kind::BitbucketDataCenter => "x-request-id",
+        Kind::Gitea => "x-gitea-delivery",
+        Kind::Azure => "x-unused",
+    };
+    headers.push((id, &delivery));
+    let answer = post(url, &headers, body).await.unwrap();
+    assert_eq!(answer.status, 202, "{:?}: {}", repository.kind, answer.body);
+    serde_json::from_str(&answer.body).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_host_on_both_endpoints() {
+    let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let (local, archives, repositories, stack) = start(dir.path()).await;
+    let account = &local.cloud.account;
+    let bucket = stack.output("OutputBucketName").unwrap();
+
+    for repository in &repositories {
+        let expected = repository.clone.archive(&repository.commit).await.unwrap();
+        send(&stack.zip_download_url, &stack, repository).await;
+        let key = repository.key();
+        let zip = Artifact::wait(account, bucket, &key, &repository.commit, PATIENCE).await.unwrap();
+        zip.same_tree(&expected).unwrap();
+        assert_eq!(zip.metadata["codepipeline-artifact-revision-summary"], "Build a rocket", "{:?}", repository.kind);
+        assert!(!zip.metadata.contains_key("tree"), "{:?} wasn't downloaded", repository.kind);
+
+        // The same over SSH: another worker, which knows the tree, and stores it anew since this zip doesn't tell it.
+        send(&stack.webhook_url, &stack, repository).await;
+        let deadline = std::time::Instant::now() + PATIENCE;
+        let zip = loop {
+            let zip = Artifact::get(account, bucket, &key).await.unwrap();
+            if zip.metadata.contains_key("tree") {
+                break zip;
+            }
+            assert!(
+                std::time::Instant::now() < deadline,
+                "{:?} wasn't fetched: {:?}",
+                repository.kind,
+                account.log_lines().await
+            );
+            tokio::time::sleep(Duration::from_millis(25)).await;
+        };
+        zip.same_tree(&expected).unwrap();
+    }
+
+    // Every API was asked with its credential, and the host that GitHub redirects to without one.
+    let seen = archives.seen();
+    for kind in Kind::ALL {
+        assert!(seen.iter().any(|seen| seen.address == kind.address() && seen.has_credential), "{kind:?}");
+        assert!(seen.iter().all(|seen| seen.address != kind.address() || seen.has_credential), "{kind:?}");
+    }
+    let redirected: Vec<&Seen> = seen.iter().filter(|seen| seen.target.starts_with("/codeload/")).collect();
+    assert_eq!(redirected.len(), 1);
+    assert!(!redirected[0].has_credential, "the credential went to another host");
+    assert!(seen.iter().all(|seen| !seen.target.contains(TOKEN)), "a token in a URL");
+
+    let lines = account.log_lines().await.unwrap();
+    let stored = lines.iter().filter(|line| field(line, "message").is_some_and(|message| message == "stored")).count();
+    assert_eq!(stored, 2 * Kind::ALL.len());
+    let log = format!("{lines:?}");
+    for secret in [&*stack.api_secret, TOKEN, "PRIVATE KEY", "stand-in-access"] {
+        assert!(!log.contains(secret), "a secret is in the log");
+    }
+    for queue in account.resources(&stack.name).await.unwrap().of_type("AWS::SQS::Queue") {
+        assert_eq!(account.messages(&queue).await.unwrap(), 0, "{queue}");
+    }
+}
