@@ -29,6 +29,8 @@ pub(crate) struct Downloader<S> {
     pub(crate) output_bucket: BucketName,
     /// How long an archive may be.
     pub(crate) max_bytes: u64,
+    /// How long to wait after a first failure; after a second twice as long, and so on.
+    pub(crate) patience: Duration,
 }
 
 /// How often a job is tried within one run.
@@ -52,7 +54,7 @@ impl<S: SecretSource> Downloader<S> {
                 max_age = ROTATION_AGE;
                 continue;
             }
-            let wait = error.wait(tries).filter(|wait| Instant::now() + *wait < deadline);
+            let wait = error.wait(self.patience * 2u32.pow(tries)).filter(|wait| Instant::now() + *wait < deadline);
             tries += 1;
             let Some(wait) = wait.filter(|_| tries < TRIES) else { return Err(error) };
             let chain = contract::error_chain(&error);

@@ -60,16 +60,15 @@ pub(crate) enum ZipDlError {
 const LONGEST_WAIT: Duration = Duration::from_mins(1);
 
 impl ZipDlError {
-    /// How long to wait before another try within the same run, after so many; nothing where that is no use.
-    pub(crate) fn wait(&self, tries: u32) -> Option<Duration> {
+    /// How long to wait before another try within the same run: as the host says, or else for `patience`; nothing where
+    /// another try is no use.
+    pub(crate) fn wait(&self, patience: Duration) -> Option<Duration> {
         match self {
             Self::Busy { after, .. } => (*after <= LONGEST_WAIT).then_some(*after),
             Self::Ask { .. }
             | Self::Token { .. }
             | Self::Server { .. }
-            | Self::Archive { source: ProviderError::Read(_) | ProviderError::CutOff { .. }, .. } => {
-                Some(Duration::from_secs(1 << tries.min(5)))
-            }
+            | Self::Archive { source: ProviderError::Read(_) | ProviderError::CutOff { .. }, .. } => Some(patience),
             _ => None,
         }
     }

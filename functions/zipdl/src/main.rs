@@ -6,6 +6,10 @@ mod credentials;
 mod download;
 mod error;
 mod http;
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use contract::{Runtime, environment::ZipDlEnvironment};
@@ -32,6 +36,7 @@ async fn wire() -> Result<(Downloader<StoredSecret>, Queue)> {
         credentials: Credentials::new(CachedSecret::new(StoredSecret::new(&config, environment.credentials))),
         s3: aws_sdk_s3::Client::new(&config),
         output_bucket: environment.output_bucket,
+        patience: Duration::from_secs(1),
         max_bytes: environment.max_archive_bytes.parse().context("read the MaxArchiveBytes parameter")?,
     };
     Ok((downloader, Queue::new(aws_sdk_sqs::Client::new(&config), environment.queue)))

@@ -1,0 +1,385 @@
+//! Jobs against hosts that misbehave in every way that hosts do, and some that only attackers do. S3 is a stand-in that
+//! counts what is put.
+
+mod server;
+
+use std::{
+    io::{Cursor, Write as _},
+    time::{Duration, Instant},
+};
+
+use anyhow::Result;
+use aws_sdk_s3::config::{BehaviorVersion, Credentials as AwsCredentials, Region};
+use contract::{Job, Retry, Trigger, error_chain};
+use jobs::JobError as _;
+use secrecy::SecretString;
+use secret::{CachedSecret, SecretSource};
+use wiremock::{Mock, MockServer, Request, ResponseTemplate, matchers::method};
+
+use self::server::{Answer, Authority, Server};
+use crate::{credentials::Credentials, download::Downloader, error::ZipDlError, http::Http};
+
+const TOKEN: &str = "t0ken";
+
+struct Secrets;
+
+impl SecretSource for Secrets {
+    async fn read(&self) -> Result<SecretString> {
+        Ok(r#"{"GitToken":"127.0.0.1=t0ken","OAuthKey":"key","OAuthSecret":"s3cret"}"#.into())
+    }
+}
+
+/// A zip as a host sends it, everything in one folder.
+fn zip(folder: &str) -> Vec<u8> {
+    let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    zip.start_file(format!("{folder}a.txt"), zip::write::SimpleFileOptions::default()).unwrap();
+    zip.write_all("text, ".repeat(1000).as_bytes()).unwrap();
+    zip.start_file(format!("{folder}b/c.txt"), zip::write::SimpleFileOptions::default()).unwrap();
+    zip.write_all(b"more").unwrap();
+    zip.finish().unwrap().into_inner()
+}
+
+/// S3, empty.
+async fn s3() -> (MockServer, aws_sdk_s3::Client) {
+    let server = MockServer::start().await;
+    Mock::given(method("HEAD")).respond_with(ResponseTemplate::new(404)).mount(&server).await;
+    Mock::given(method("PUT")).respond_with(ResponseTemplate::new(200)).mount(&server).await;
+    let config = aws_sdk_s3::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new("eu-central-1"))
+        .credentials_provider(AwsCredentials::for_tests())
+        .endpoint_url(server.uri())
+        .force_path_style(true)
+        .http_client(aws_smithy_http_client::Builder::new().build_http())
+        .build();
+    (server, aws_sdk_s3::Client::from_conf(config))
+}
+
+/// A stack that knows one host, on this machine.
+struct World {
+    authority: Authority,
+    s3: MockServer,
+    client: aws_sdk_s3::Client,
+    max_bytes: u64,
+    trusts: bool,
+}
+
+impl World {
+    async fn new() -> Self {
+        let (s3, client) = s3().await;
+        Self { authority: Authority::new(), s3, client, max_bytes: 1 << 20, trusts: true }
+    }
+
+    async fn host(&self, answer: impl Fn(&str, usize) -> Answer + Send + Sync + 'static) -> Server {
+        Server::start(&self.authority, "127.0.0.1", answer).await
+    }
+
+    fn downloader(&self, hosts: &str) -> Downloader<Secrets> {
+        let allowed_hosts = hosts.parse().unwrap();
+        let bundle = if self.trusts { self.authority.pem() } else { String::new() };
+        Downloader {
+            http: Http::new(&allowed_hosts, &bundle).unwrap(),
+            allowed_hosts,
+            credentials: Credentials::new(CachedSecret::new(Secrets)),
+            s3: self.client.clone(),
+            output_bucket: "zips".parse().unwrap(),
+            max_bytes: self.max_bytes,
+            patience: Duration::from_millis(1),
+        }
+    }
+
+    /// Does a job for a host of this kind.
+    async fn deliver(&self, kind: &str, host: &Server) -> Result<(), ZipDlError> {
+        let entry = format!("127.0.0.1={kind}:{}+private", host.address.port());
+        self.downloader(&entry).deliver(&job(), soon()).await
+    }
+
+    /// The objects that were put.
+    async fn stored(&self) -> Vec<Request> {
+        let requests = self.s3.received_requests().await.unwrap();
+        requests.into_iter().filter(|request| request.method.as_str() != "HEAD").collect()
+    }
+}
+
+fn soon() -> Instant {
+    Instant::now() + Duration::from_secs(20)
+}
+
+fn job() -> Job {
+    Job {
+        delivery: "d-1".parse().unwrap(),
+        repository: contract::Repository::new("127.0.0.1".parse().unwrap(), "octo/hello".parse().unwrap()),
+        reference: "refs/heads/main".parse().unwrap(),
+        commit: Some("a".repeat(40).parse().unwrap()),
+        default_branch: Some("main".to_owned()),
+        trigger: Trigger::Push,
+        summary: Some("Say hello".to_owned()),
+    }
+}
+
+#[tokio::test]
+async fn an_archive_becomes_an_object() {
+    let world = World::new().await;
+    let host = world.host(|_, _| Answer::of("200 OK", &[], &zip("octo-hello-1/"))).await;
+    world.deliver("github", &host).await.unwrap();
+    let [put] = &world.stored().await[..] else { panic!("not one object") };
+    assert_eq!(put.url.path(), "/zips/octo/hello/octo_hello.zip");
+    assert_eq!(put.headers["x-amz-meta-commit"], "a".repeat(40));
+    assert_eq!(put.headers["x-amz-meta-codepipeline-artifact-revision-summary"], "Say hello");
+    let request = &host.requests()[0];
+    assert!(
+        request.starts_with(&format!("GET /api/v3/repos/octo/hello/zipball/{} HTTP/1.1", "a".repeat(40))),
+        "{request}"
+    );
+    assert!(request.contains("authorization: Bearer t0ken\r\n"), "{request}");
+}
+
+#[tokio::test]
+async fn attack_10_a_credential_never_crosses_hosts_nor_stands_in_a_url() {
+    let world = World::new().await;
+    let other = Server::start(&world.authority, "127.0.0.2", |_, _| Answer::zip(&zip("x/"))).await;
+    let there = format!("https://{}/elsewhere?token=of-the-host", other.address);
+    let host = world.host(move |_, _| Answer::redirect(&there)).await;
+    let entry = format!("127.0.0.1=gitlab:{}+private,127.0.0.2+private", host.address.port());
+    world.downloader(&entry).deliver(&job(), soon()).await.unwrap();
+    assert!(host.requests()[0].contains("private-token: t0ken"), "{:?}", host.requests());
+    assert!(!other.requests()[0].contains(TOKEN), "{:?}", other.requests());
+    assert!(host.requests().iter().all(|request| !request.lines().next().unwrap().contains(TOKEN)));
+}
+
+#[tokio::test]
+async fn attack_07_certificates_are_verified() {
+    let mut world = World::new().await;
+    let host = world.host(|_, _| Answer::zip(&zip("x/"))).await;
+    world.deliver("github", &host).await.unwrap();
+    world.trusts = false;
+    let error = world.deliver("github", &host).await.unwrap_err();
+    assert!(matches!(error, ZipDlError::Ask { .. }), "{error}");
+    assert!(error_chain(&error).contains("certificate"), "{}", error_chain(&error));
+    assert_eq!(host.requests().len(), 1);
+}
+
+#[tokio::test]
+async fn redirects_lead_neither_out_of_tls_nor_inside() {
+    let world = World::new().await;
+    for (location, expected) in [
+        ("http://127.0.0.1/x", "127.0.0.1 would be asked without TLS"),
+        ("https://169.254.169.254/latest/meta-data/", "the download would lead to a private address: 169.254.169.254"),
+        ("https://127.0.0.9/x", "the download would lead to a private address: 127.0.0.9"),
+        ("https://[::ffff:127.0.0.1]/x", "the download would lead to a private address: [::ffff:7f00:1]"),
+        ("https://localhost/x", "the download would lead to a private address: localhost"),
+        ("ftp://127.0.0.1/x", "127.0.0.1 would be asked without TLS"),
+        ("https://", "127.0.0.1 sends to an address that is no URL"),
+        ("/again", "127.0.0.1 redirects in circles"),
+    ] {
+        let host = world.host(move |_, _| Answer::redirect(location)).await;
+        let error = world.deliver("github", &host).await.unwrap_err();
+        assert!(error_chain(&error).starts_with(expected), "{location}: {}", error_chain(&error));
+        assert!(host.requests().len() <= 6, "{}", host.requests().len());
+    }
+    assert!(world.stored().await.is_empty());
+}
+
+#[tokio::test]
+async fn a_host_without_the_mark_has_a_public_address() {
+    let world = World::new().await;
+    let host = world.host(|_, _| Answer::zip(&zip("x/"))).await;
+    let entry = format!("127.0.0.1=github:{}", host.address.port());
+    let error = world.downloader(&entry).deliver(&job(), soon()).await.unwrap_err();
+    assert!(matches!(error, ZipDlError::Private(_)), "{error}");
+    assert!(host.requests().is_empty());
+}
+
+#[tokio::test]
+async fn a_slow_host_is_waited_for() {
+    let world = World::new().await;
+    let host = world.host(|_, _| Answer { piece: 7, ..Answer::of("200 OK", &[], &zip("x/")) }).await;
+    world.deliver("github", &host).await.unwrap();
+    assert_eq!(world.stored().await.len(), 1);
+}
+
+#[tokio::test]
+async fn what_is_cut_off_is_asked_for_again_and_never_stored() {
+    let world = World::new().await;
+    let whole = zip("x/");
+    let half = |whole: &[u8], told: bool| {
+        let part = &whole[..whole.len() / 2];
+        let length = whole.len().to_string();
+        let headers: &[(&str, &str)] = if told { &[("Content-Length", &length)] } else { &[] };
+        Answer::of("200 OK", headers, part)
+    };
+    for told in [true, false] {
+        let whole = whole.clone();
+        let host = world.host(move |_, count| if count == 3 { Answer::zip(&whole) } else { half(&whole, told) }).await;
+        world.deliver("github", &host).await.unwrap();
+        assert_eq!(host.requests().len(), 3);
+    }
+    assert_eq!(world.stored().await.len(), 2);
+
+    let host = world.host(move |_, _| half(&whole, true)).await;
+    let error = world.deliver("github", &host).await.unwrap_err();
+    assert_eq!((error.retry(), host.requests().len()), (Retry::Again, 4));
+    assert_eq!(world.stored().await.len(), 2);
+}
+
+#[tokio::test]
+async fn a_busy_host_says_when_and_is_taken_at_its_word() {
+    let world = World::new().await;
+    for (status, headers) in [
+        ("429 Too Many Requests", vec![("Retry-After", "0")]),
+        ("503 Service Unavailable", vec![("Retry-After", "0")]),
+        ("403 Forbidden", vec![("X-RateLimit-Remaining", "0"), ("X-RateLimit-Reset", "1")]),
+        ("429 Too Many Requests", vec![("Retry-After", "Wed, 21 Oct 2015 07:28:00 GMT")]),
+        ("500 Internal Server Error", vec![]),
+        ("502 Bad Gateway", vec![]),
+    ] {
+        let refusal = Answer::of(status, &headers, b"");
+        let bytes = refusal.bytes;
+        let host = world.host(move |_, count| match count {
+            1 => Answer { bytes: bytes.clone(), piece: usize::MAX },
+            _ => Answer::zip(&zip("x/")),
+        });
+        let host = host.await;
+        world.deliver("github", &host).await.unwrap();
+        assert_eq!(host.requests().len(), 2, "{status}");
+    }
+    let host = world.host(|_, _| Answer::of("429 Too Many Requests", &[("Retry-After", "600")], b"")).await;
+    let error = world.deliver("github", &host).await.unwrap_err();
+    assert_eq!((error.retry(), host.requests().len()), (Retry::After(Duration::from_mins(10)), 1));
+}
+
+/// All that the log tells of an error.
+fn said(error: &ZipDlError) -> String {
+    format!("{}\n  {:?}, hint: {}", error_chain(error), error.retry(), error.hint().unwrap_or("none"))
+}
+
+#[tokio::test]
+async fn a_refusal_says_what_to_check() {
+    let world = World::new().await;
+    let mut told = Vec::new();
+    for status in ["401 Unauthorized", "403 Forbidden", "404 Not Found", "410 Gone", "418 I'm a teapot", "500 Oops"] {
+        let host = world.host(move |_, _| Answer::of(status, &[], b"{}")).await;
+        let error = world.deliver("gitlab", &host).await.unwrap_err();
+        told.push(said(&error));
+    }
+    let login = world.host(|_, _| Answer::zip(b"<!DOCTYPE html><title>Sign in</title>")).await;
+    let error = world.deliver("gitlab", &login).await.unwrap_err();
+    told.push(said(&error));
+    insta::assert_snapshot!(told.join("\n"));
+    assert!(world.stored().await.is_empty());
+}
+
+#[tokio::test]
+async fn what_is_no_archive_of_the_commit_is_not_stored() {
+    let mut world = World::new().await;
+    let two_folders = {
+        let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
+        for name in ["x/a", "y/b"] {
+            zip.start_file(name, zip::write::SimpleFileOptions::default()).unwrap();
+        }
+        zip.finish().unwrap().into_inner()
+    };
+    let of_another = {
+        let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
+        zip.set_raw_comment("b".repeat(40).into_bytes().into_boxed_slice()).unwrap();
+        zip.finish().unwrap().into_inner()
+    };
+    for (body, expected) in [(two_folders, "isn't in the folder"), (of_another, "is of the commit bbbb")] {
+        let host = world.host(move |_, _| Answer::zip(&body)).await;
+        let error = world.deliver("github", &host).await.unwrap_err();
+        assert!(error_chain(&error).contains(expected), "{}", error_chain(&error));
+        assert_eq!((error.retry(), host.requests().len()), (Retry::Never, 1));
+    }
+    world.max_bytes = 100;
+    let host = world.host(|_, _| Answer::zip(&zip("x/"))).await;
+    let error = world.deliver("github", &host).await.unwrap_err();
+    assert!(error_chain(&error).contains("the 100 bytes that MaxArchiveBytes allows"), "{}", error_chain(&error));
+    assert!(world.stored().await.is_empty());
+}
+
+#[tokio::test]
+async fn a_folder_that_may_be_missing_is_told_from_one_of_the_repository() {
+    let world = World::new().await;
+    for (folder, asked) in [("hello/", 1), ("", 1), ("src/", 1)] {
+        let host = world.host(move |_, _| Answer::zip(&zip(folder))).await;
+        world.deliver("gitea", &host).await.unwrap();
+        assert_eq!(host.requests().len(), asked, "{folder}");
+    }
+    // The repository has a folder of its own name, and the server adds none.
+    let own = {
+        let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
+        for name in ["hello/a", "b"] {
+            zip.start_file(name, zip::write::SimpleFileOptions::default()).unwrap();
+        }
+        zip.finish().unwrap().into_inner()
+    };
+    let host = world.host(move |_, _| Answer::zip(&own)).await;
+    world.deliver("gitea", &host).await.unwrap();
+    assert_eq!(host.requests().len(), 2);
+    let put = world.stored().await.pop().unwrap();
+    assert!(put.body.windows(7).any(|window| window == b"hello/a"));
+}
+
+#[tokio::test]
+async fn an_oauth_token_is_kept_until_it_is_refused() {
+    let world = World::new().await;
+    let host = world
+        .host(|request, count| {
+            let token = format!(r#"{{"access_token":"access-{count}","expires_in":7200}}"#);
+            match request {
+                post if post.starts_with("POST /site/oauth2/access_token ") => Answer::zip(token.as_bytes()),
+                // The first token is revoked after one use.
+                get if get.contains("Bearer access-1\r\n") && count > 2 => Answer::of("401 Unauthorized", &[], b""),
+                _ => Answer::zip(&zip("x/")),
+            }
+        })
+        .await;
+    let entry = format!("127.0.0.1=bitbucket:{}+private", host.address.port());
+    let downloader = world.downloader(&entry);
+    for _ in 0..2 {
+        downloader.deliver(&job(), soon()).await.unwrap();
+    }
+    let requests: Vec<String> =
+        host.requests().iter().map(|request| request.split(' ').next().unwrap().to_owned()).collect();
+    assert_eq!(requests, ["POST", "GET", "GET", "POST", "GET"]);
+    // key:s3cret
+    assert!(host.requests()[0].contains("authorization: Basic a2V5OnMzY3JldA==\r\n"), "{:?}", host.requests());
+}
+
+#[tokio::test]
+async fn the_default_branch_is_asked_for_where_the_sender_did_not_tell() {
+    let world = World::new().await;
+    let host = world
+        .host(|request, _| match request {
+            api if api.starts_with("GET /2.0/repositories/octo/hello ") => {
+                Answer::zip(br#"{"mainbranch":{"name":"trunk"}}"#)
+            }
+            post if post.starts_with("POST ") => Answer::zip(br#"{"access_token":"a","expires_in":7200}"#),
+            _ => Answer::zip(&zip("x/")),
+        })
+        .await;
+    let entry = format!("127.0.0.1=bitbucket:{}+private", host.address.port());
+    let job = Job { default_branch: None, ..job() };
+    world.downloader(&entry).deliver(&job, soon()).await.unwrap();
+    assert_eq!(world.stored().await[0].url.path(), "/zips/octo/hello/branch/main/octo_hello.zip");
+}
+
+#[tokio::test]
+async fn the_deadline_ends_a_download() {
+    let world = World::new().await;
+    let host = world.host(|_, _| Answer::of("200 OK", &[("Content-Length", "1000000")], b"PK")).await;
+    let entry = format!("127.0.0.1=github:{}+private", host.address.port());
+    let error = world.downloader(&entry).deliver(&job(), Instant::now()).await.unwrap_err();
+    assert!(matches!(error, ZipDlError::Deadline), "{error}");
+}
+
+#[tokio::test]
+async fn a_host_of_no_known_kind_or_none_at_all_is_not_asked() {
+    let world = World::new().await;
+    let host = world.host(|_, _| Answer::zip(&zip("x/"))).await;
+    let error = world.downloader("127.0.0.1+private").deliver(&job(), soon()).await.unwrap_err();
+    assert_eq!(error.to_string(), "AllowedGitHosts doesn't say what 127.0.0.1 runs");
+    let error = world.downloader("github.com").deliver(&job(), soon()).await.unwrap_err();
+    assert!(matches!(error, ZipDlError::HostNotAllowed(_)), "{error}");
+    assert!(host.requests().is_empty());
+}

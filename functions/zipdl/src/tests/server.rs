@@ -1,0 +1,146 @@
+//! A host that answers as a test says, byte for byte, over TLS by an authority of its own.
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::{Arc, Mutex},
+};
+
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, KeyUsagePurpose};
+use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{TcpListener, TcpStream},
+    task::JoinHandle,
+};
+use tokio_rustls::{TlsAcceptor, server::TlsStream};
+
+/// An authority that nobody trusts who wasn't told to.
+pub(crate) struct Authority {
+    issuer: CertifiedIssuer<'static, KeyPair>,
+}
+
+impl Authority {
+    pub(crate) fn new() -> Self {
+        let mut parameters = CertificateParams::default();
+        parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        parameters.key_usages = vec![KeyUsagePurpose::KeyCertSign];
+        let issuer = CertifiedIssuer::self_signed(parameters, KeyPair::generate().unwrap()).unwrap();
+        Self { issuer }
+    }
+
+    pub(crate) fn pem(&self) -> String {
+        self.issuer.pem()
+    }
+
+    fn acceptor(&self, names: Vec<String>) -> TlsAcceptor {
+        let key = KeyPair::generate().unwrap();
+        let certificate = CertificateParams::new(names).unwrap().signed_by(&key, &self.issuer).unwrap();
+        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
+        let configuration =
+            rustls::ServerConfig::builder_with_provider(rustls::crypto::ring::default_provider().into())
+                .with_safe_default_protocol_versions()
+                .unwrap()
+                .with_no_client_auth()
+                .with_single_cert(vec![certificate.der().clone()], key)
+                .unwrap();
+        TlsAcceptor::from(Arc::new(configuration))
+    }
+}
+
+/// What a host sends.
+pub(crate) struct Answer {
+    pub(crate) bytes: Vec<u8>,
+    /// How much at once.
+    pub(crate) piece: usize,
+}
+
+impl Answer {
+    /// An answer with these headers and this body, whose end is the connection's.
+    pub(crate) fn of(status: &str, headers: &[(&str, &str)], body: &[u8]) -> Self {
+        let mut bytes = format!("HTTP/1.1 {status}\r\nConnection: close\r\n").into_bytes();
+        for (name, value) in headers {
+            bytes.extend(format!("{name}: {value}\r\n").bytes());
+        }
+        bytes.extend(b"\r\n");
+        bytes.extend(body);
+        Self { bytes, piece: usize::MAX }
+    }
+
+    pub(crate) fn redirect(location: &str) -> Self {
+        Self::of("302 Found", &[("Location", location)], b"")
+    }
+
+    /// A body whose length is told, so that it is known when a part of it is missing.
+    pub(crate) fn zip(body: &[u8]) -> Self {
+        Self::of("200 OK", &[("Content-Length", &body.len().to_string())], body)
+    }
+}
+
+/// A host, for as long as this is kept.
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
+    requests: Arc<Mutex<Vec<String>>>,
+    task: JoinHandle<()>,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Server {
+    /// A host at this address, which answers a request, and the how manieth it is, as `answer` says.
+    pub(crate) async fn start(
+        authority: &Authority,
+        address: &str,
+        answer: impl Fn(&str, usize) -> Answer + Send + Sync + 'static,
+    ) -> Self {
+        let address: IpAddr = address.parse().unwrap();
+        let listener = TcpListener::bind((address, 0)).await.unwrap();
+        let tls = authority.acceptor(vec![address.to_string()]);
+        let requests: Arc<Mutex<Vec<String>>> = Arc::default();
+        let (seen, answer) = (Arc::clone(&requests), Arc::new(answer));
+        let address = listener.local_addr().unwrap();
+        let task = tokio::spawn(async move {
+            while let Ok((connection, _)) = listener.accept().await {
+                let (tls, seen, answer) = (tls.clone(), Arc::clone(&seen), Arc::clone(&answer));
+                tokio::spawn(async move {
+                    let Some((mut stream, request)) = hear(connection, &tls).await else { return };
+                    let count = {
+                        let mut seen = seen.lock().unwrap();
+                        seen.push(request.clone());
+                        seen.len()
+                    };
+                    let Answer { bytes, piece } = answer(&request, count);
+                    for piece in bytes.chunks(piece.min(bytes.len()).max(1)) {
+                        if stream.write_all(piece).await.is_err() || stream.flush().await.is_err() {
+                            return;
+                        }
+                    }
+                    drop(stream.shutdown().await);
+                });
+            }
+        });
+        Self { address, requests, task }
+    }
+
+    /// The heads of all requests so far.
+    pub(crate) fn requests(&self) -> Vec<String> {
+        self.requests.lock().unwrap().clone()
+    }
+}
+
+/// A request's head; nothing of a client that doesn't trust the certificate.
+async fn hear(connection: TcpStream, tls: &TlsAcceptor) -> Option<(TlsStream<TcpStream>, String)> {
+    let mut stream = tls.accept(connection).await.ok()?;
+    let mut head = Vec::new();
+    while !head.windows(4).any(|window| window == b"\r\n\r\n") {
+        let mut byte = [0; 1];
+        if stream.read(&mut byte).await.ok()? == 0 {
+            return None;
+        }
+        head.extend(byte);
+    }
+    Some((stream, String::from_utf8(head).ok()?))
+}
