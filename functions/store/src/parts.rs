@@ -25,9 +25,9 @@ pub(crate) struct PartSizes {
 }
 
 impl PartSizes {
-    /// 8 MiB, doubled every 1,000 parts: S3's 10,000 parts then hold 7.8 TiB, while an artifact of up to
-    /// 8 GB never needs more memory than a small one.
-    pub(crate) const S3: Self = Self { first: 8 << 20, step: 1000 };
+    /// 6 MiB, doubled every 1,000 parts: S3's 10,000 parts then hold 5.8 TiB, while an artifact of up to
+    /// 6 GB never needs more memory than a small one.
+    pub(crate) const S3: Self = Self { first: 6 << 20, step: 1000 };
 
     /// The size of part `index` (from 0), in bytes.
     fn size(self, index: usize) -> usize {

@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// How many parts are on their way at once. With the one in the channel and the one that is being
-/// written, an upload holds four parts: 32 MiB up to 8 GB of artifact.
+/// written, an upload holds four parts: 24 MiB up to 6 GB of artifact.
 const PARTS_AT_ONCE: usize = 2;
 
 const CONTENT_TYPE: &str = "application/zip";
@@ -47,7 +47,7 @@ pub struct Upload {
 impl Upload {
     /// Starts to upload what will be written to the returned writer.
     ///
-    /// What fits into one part (8 MiB) becomes a single `PutObject`. Parts carry CRC-32 checksums that S3
+    /// What fits into one part (6 MiB) becomes a single `PutObject`. Parts carry CRC-32 checksums that S3
     /// verifies.
     ///
     /// # Panics
