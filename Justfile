@@ -51,6 +51,11 @@ local-up *args: _tools
 local-down *args:
     @{{ local }} down {{ args }}
 
+# Show what works with which Git host, from the tests that pass
+providers: _tools
+    cargo build --workspace --bins
+    target/debug/local providers
+
 # Formatting and lints, as CI judges them
 lint:
     cargo fmt --all --check

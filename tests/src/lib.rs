@@ -11,6 +11,7 @@ pub mod demo;
 pub mod host;
 pub mod local;
 pub mod process;
+pub mod providers;
 pub mod serve;
 pub mod sshd;
 pub mod standing;

@@ -28,6 +28,8 @@ enum Verb {
     Down,
     /// Go the whole way of a push once, with everything that belongs to it.
     Demo,
+    /// Run the tests that show what works with which Git host, and print it as a table.
+    Providers,
     /// What sshd runs for a connection.
     #[command(hide = true)]
     Serve {
@@ -64,6 +66,12 @@ async fn run(verb: Verb) -> Result<()> {
             Ok(())
         }
         Verb::Demo => show().await,
+        Verb::Providers => {
+            let passed = git2s3_tests::providers::run()?;
+            anstream::print!("{}", git2s3_tests::providers::table(&|test| passed.contains(test)));
+            let all = git2s3_tests::providers::claims().all(|claim| passed.contains(claim.test));
+            if all { Ok(()) } else { bail!("not every test has passed") }
+        }
         Verb::Serve { root, access } => {
             let command = std::env::var("SSH_ORIGINAL_COMMAND").context("there is no shell here")?;
             Service::parse(&command, access, &root)?.run()

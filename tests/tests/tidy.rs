@@ -46,7 +46,7 @@ const ARROWS: [(&str, &[&str]); 18] = [
     ("ssh-key-function", &["aws-names", "contract", "custom-resource"]),
     ("bucket-cleaner", &["aws-names", "contract", "custom-resource"]),
     ("git2s3-infra", &["aws-names", "cfn", "contract"]),
-    ("git2s3-tests", &["aws-names", "contract", "git2s3-infra"]),
+    ("git2s3-tests", &["aws-names", "contract", "forge", "git2s3-infra"]),
 ];
 
 #[test]
@@ -101,4 +101,16 @@ fn nothing_knows_the_machine_it_was_written_on() {
             assert!(!text.contains(place), "{} mentions {place}", file.display());
         }
     }
+}
+
+#[test]
+fn every_attack_on_the_old_product_has_its_test() {
+    let table = std::fs::read_to_string(root().join("docs/security.md")).unwrap();
+    let sources: String = sources().into_iter().map(|(_, text)| text).collect();
+    let mut numbers = BTreeSet::new();
+    for name in table.split('`').filter(|word| word.starts_with("attack_")) {
+        numbers.insert(name.split('_').nth(1).unwrap().parse::<u8>().unwrap());
+        assert!(sources.contains(&format!("fn {name}(")), "there is no test {name}");
+    }
+    assert_eq!(numbers, (1..=13).collect());
 }

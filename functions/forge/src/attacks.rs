@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use crate::{
+    Event,
     delivery::Delivery,
     sender::{self, Request, SECRET, github_push, ordinary_push},
 };
@@ -224,6 +225,18 @@ fn a_body_that_is_too_large_is_said_to_be() {
     assert_eq!(request.outcome(), Ok(main_branch()));
     request.delivery.body.push(b' ');
     assert_eq!(request.outcome(), Err(413));
+}
+
+#[test]
+fn attack_12_a_large_push_is_a_small_job() {
+    let mut payload = ordinary_push();
+    payload["commits"] = (0..20_000).map(|n| json!({ "id": format!("{n:040}"), "message": "x".repeat(200) })).collect();
+    let request = Request::signed(&payload);
+    assert!(request.delivery.body.len() > 5_000_000 && request.delivery.body.len() < Delivery::MAX_BODY_BYTES);
+    let Ok(Event::Push(push)) = request.receive() else { panic!("not a push") };
+    let jobs: Vec<_> = push.jobs().collect();
+    let [job] = &jobs[..] else { panic!("not one job") };
+    assert!(serde_json::to_string(job).unwrap().len() < 500);
 }
 
 #[test]

@@ -311,7 +311,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_log_has_the_delivery_in_every_line_and_neither_secret_nor_payload() {
+    async fn attack_06_the_log_has_the_delivery_in_every_line_and_neither_secret_nor_payload() {
         let log = Log::default();
         let writer = log.clone();
         let guard = tracing::subscriber::set_default(init::log::subscriber(move || writer.clone()));

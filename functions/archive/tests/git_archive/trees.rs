@@ -13,7 +13,7 @@ use proptest::prelude::*;
 use crate::repository::{Repository, text, tree};
 
 #[test]
-fn modes_links_names_and_empty_files() {
+fn attack_03_links_stay_links_beside_modes_names_and_empty_files() {
     let repository = Repository::new();
     repository.write("plain.txt", "plain\n");
     repository.write("empty", "");

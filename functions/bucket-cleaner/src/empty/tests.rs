@@ -161,7 +161,7 @@ async fn emptied(s3: &S3, deadline: Instant) -> Result<u64, EmptyError> {
 }
 
 #[tokio::test]
-async fn every_version_marker_and_upload_goes() {
+async fn attack_13_every_version_marker_and_upload_goes() {
     let uploads = (0..5).map(|number| ("a/0.zip".to_owned(), format!("u{number}"))).collect();
     let s3 = S3::of([("output", Bucket { uploads, ..Bucket::with(10_500) })]);
     assert_eq!(emptied(&s3, later()).await.unwrap(), 10_500);

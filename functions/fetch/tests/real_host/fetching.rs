@@ -107,6 +107,37 @@ async fn another_branch_shares_what_is_there() {
 }
 
 #[tokio::test]
+async fn attack_02_a_reference_is_a_name_and_never_a_command() {
+    let host = Host::start();
+    let repo = host.repository();
+    repo.commit("main", &[("a", b"1".to_vec())]);
+    let trap = std::env::temp_dir().join(format!("pwned-{}", std::process::id()));
+    let touch = format!("touch${{IFS}}{}", trap.display());
+    let names = [format!("$({touch})"), format!("main;{touch}"), format!("x|{touch}&"), format!("`{touch}`")];
+    for (number, name) in names.into_iter().chain(["-cfoo=bar".to_owned(), "a'b\"c".to_owned()]).enumerate() {
+        let commit = repo.commit("main", &[("a", number.to_string().into_bytes())]);
+        repo.git(&["update-ref", &format!("refs/heads/{name}"), &commit]);
+        let fetched = host.fetch(&format!("refs/heads/{name}")).await;
+        assert_eq!(fetched.commit.to_string(), commit, "{name}");
+    }
+    assert!(!trap.exists());
+}
+
+#[tokio::test]
+async fn a_tag_that_moved_is_followed() {
+    let host = Host::start();
+    let repo = host.repository();
+    repo.commit("main", &[("a", b"1".to_vec())]);
+    repo.git(&["tag", "v1", "main"]);
+    check_is(&host.fetch("refs/tags/v1").await, &repo, "v1");
+    repo.commit("main", &[("a", b"2".to_vec())]);
+    for options in [&["--force"][..], &["--force", "--annotate", "--message=x"]] {
+        repo.git(&[&["tag"], options, &["v1", "main"]].concat());
+        check_is(&host.fetch("refs/tags/v1").await, &repo, "v1");
+    }
+}
+
+#[tokio::test]
 async fn thousands_of_references_cost_nothing() {
     let host = Host::start();
     let repo = host.repository();
@@ -266,7 +297,7 @@ async fn a_key_that_is_not_authorized() {
 }
 
 #[tokio::test]
-async fn a_host_key_that_is_wrong_unknown_or_revoked_is_named() {
+async fn attack_07_a_host_key_that_is_wrong_unknown_or_revoked_is_named() {
     let host = Host::start();
     let repo = host.repository();
     repo.commit("main", &[("a", b"1".to_vec())]);

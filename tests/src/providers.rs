@@ -1,0 +1,202 @@
+//! What works with which Git host, and the test that shows it: nothing stands in the table of the README without one, and
+//! `just providers` prints what the tests that pass today let it say.
+
+use std::collections::BTreeSet;
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+use serde::Deserialize;
+
+/// Something that works, and the name of the test that shows it.
+#[derive(Clone, Copy, Debug)]
+pub struct Claim {
+    /// What works, in a word or two.
+    pub what: &'static str,
+    /// The test, as its runner names it.
+    pub test: &'static str,
+}
+
+/// All that works with one kind of sender.
+#[derive(Clone, Copy, Debug)]
+pub struct Provider {
+    /// As in `forge::host::HOSTS`.
+    pub name: &'static str,
+    /// What it may tell.
+    pub events: &'static [Claim],
+    /// How it may prove who it is.
+    pub proofs: &'static [Claim],
+    /// The endpoints that make a zip of what it tells.
+    pub endpoints: &'static [Claim],
+}
+
+const fn claim(what: &'static str, test: &'static str) -> Claim {
+    Claim { what, test }
+}
+
+const BOTH: [Claim; 2] =
+    [claim("gitpull", "every_host_on_both_endpoints"), claim("zipdl", "every_host_on_both_endpoints")];
+const GITPULL: [Claim; 1] = [claim("gitpull", "every_host_on_both_endpoints")];
+const HUB: [Claim; 2] = [
+    claim("X-Hub-Signature-256", "signature::tests::githubs_published_example_verifies"),
+    claim("X-Hub-Signature (SHA-1)", "signature::tests::the_prefix_says_which_hash"),
+];
+const BARE: [Claim; 1] =
+    [claim("HMAC-SHA-256 in its own header", "signature::tests::giteas_and_its_relatives_signatures_are_bare_digits")];
+const PREFIXED: Claim = claim("X-Hub-Signature (SHA-256)", "signature::tests::the_prefix_says_which_hash");
+const BASIC: Claim = claim("Basic", "signature::tests::the_password_of_basic_authentication_is_the_secret");
+
+/// Every kind of sender.
+pub const PROVIDERS: &[Provider] = &[
+    Provider {
+        name: "GitHub",
+        events: &[
+            claim("push", "host::github::tests::a_push_is_read"),
+            claim("deletion", "host::github::tests::a_deletion_is_told_by_the_flag_or_the_null_id"),
+            claim("release", "host::github::tests::a_release_is_its_tag_when_it_is_published"),
+            claim("ping", "host::github::tests::other_events_are_not_even_parsed"),
+        ],
+        proofs: &HUB,
+        endpoints: &BOTH,
+    },
+    Provider {
+        name: "GitLab",
+        events: &[
+            claim("push, tag", "host::gitlab::tests::a_push_and_a_tag_are_read"),
+            claim("deletion", "host::gitlab::tests::a_deletion_is_told_by_the_null_id"),
+            claim("release", "host::gitlab::tests::a_release_is_its_tag_when_it_is_created"),
+        ],
+        proofs: &[
+            claim("X-Gitlab-Token", "signature::tests::only_the_one_value_passes"),
+            claim("webhook-signature", "signature::tests::the_standard_webhooks_example_verifies"),
+        ],
+        endpoints: &BOTH,
+    },
+    Provider {
+        name: "Bitbucket Cloud",
+        events: &[claim(
+            "push, tag, deletion, several",
+            "host::bitbucket_cloud::tests::every_reference_of_a_push_is_read",
+        )],
+        proofs: &[PREFIXED],
+        endpoints: &BOTH,
+    },
+    Provider {
+        name: "Bitbucket Data Center",
+        events: &[
+            claim("push, deletion, several", "host::bitbucket_dc::tests::every_reference_of_a_push_is_read"),
+            claim("ping", "host::bitbucket_dc::tests::a_ping_is_a_ping_and_other_events_are_ignored"),
+        ],
+        proofs: &[PREFIXED, BASIC],
+        endpoints: &BOTH,
+    },
+    Provider {
+        name: "Forgejo",
+        events: &[claim("push, release", "host::gitea::tests::pushes_and_releases_are_githubs")],
+        proofs: &BARE,
+        endpoints: &BOTH,
+    },
+    Provider {
+        name: "Gitea",
+        events: &[claim("push, release", "host::gitea::tests::pushes_and_releases_are_githubs")],
+        proofs: &BARE,
+        endpoints: &BOTH,
+    },
+    Provider {
+        name: "Gogs",
+        events: &[
+            claim("push", "host::gogs::tests::a_branch_is_told_by_a_push"),
+            claim("tag", "host::gogs::tests::a_tag_is_told_by_its_creation"),
+        ],
+        proofs: &BARE,
+        endpoints: &GITPULL,
+    },
+    Provider {
+        name: "Azure DevOps",
+        events: &[claim("push, deletion, several", "host::azure::tests::a_push_is_read_from_either_form_of_url")],
+        proofs: &[BASIC],
+        endpoints: &BOTH,
+    },
+    Provider {
+        name: "generic",
+        events: &[claim("push", "host::generic::tests::the_least_that_is_needed_is_enough")],
+        proofs: &[claim("X-Git-Token", "signature::tests::any_of_several_secrets_will_do"), HUB[0], HUB[1]],
+        endpoints: &GITPULL,
+    },
+];
+
+/// The table, in Markdown, of what the tests that `passed` show.
+pub fn table(passed: &dyn Fn(&str) -> bool) -> String {
+    let cell = |claims: &[Claim]| {
+        let shown: Vec<_> = claims.iter().filter(|claim| passed(claim.test)).map(|claim| claim.what).collect();
+        if shown.is_empty() { "–".to_owned() } else { shown.join(", ") }
+    };
+    let row = |provider: &Provider| {
+        let [events, proofs, endpoints] = [provider.events, provider.proofs, provider.endpoints].map(cell);
+        format!("| {} | {events} | {proofs} | {endpoints} |\n", provider.name)
+    };
+    let head = "| Git host | events | proof | endpoints |\n|---|---|---|---|\n";
+    head.to_owned() + &PROVIDERS.iter().map(row).collect::<String>()
+}
+
+/// A line of the test runner's report.
+#[derive(Deserialize)]
+struct Reported {
+    #[serde(rename = "type")]
+    kind: String,
+    event: String,
+    name: Option<String>,
+}
+
+/// Runs every test that a claim names; the names of those that passed.
+///
+/// # Errors
+/// When the runner can't be started, or says nothing of a test that a claim names.
+pub fn run() -> Result<BTreeSet<String>> {
+    let tests: BTreeSet<&str> = claims().map(|claim| claim.test).collect();
+    let filter: Vec<String> = tests.iter().map(|test| format!("test(={test})")).collect();
+    let out = Command::new("cargo")
+        .args(["nextest", "run", "--workspace", "--no-fail-fast", "--message-format", "libtest-json", "-E"])
+        .arg(filter.join(" | "))
+        .env("NEXTEST_EXPERIMENTAL_LIBTEST_JSON", "1")
+        .stderr(std::process::Stdio::inherit())
+        .output()
+        .context("run cargo nextest: `just _tools` installs it")?;
+    let text = String::from_utf8_lossy(&out.stdout);
+    let lines = text.lines().filter_map(|line| serde_json::from_str::<Reported>(line).ok());
+    let ended: Vec<_> = lines.filter(|line| line.kind == "test" && line.event != "started").collect();
+    let short = |line: &Reported| line.name.as_deref().and_then(|name| Some(name.split_once('$')?.1.to_owned()));
+    let seen: BTreeSet<String> = ended.iter().filter_map(short).collect();
+    let missing: Vec<_> = tests.iter().filter(|test| !seen.contains(**test)).collect();
+    ensure!(missing.is_empty(), "the runner knows nothing of {missing:?}");
+    Ok(ended.iter().filter(|line| line.event == "ok").filter_map(short).collect())
+}
+
+/// Every claim of every provider.
+pub fn claims() -> impl Iterator<Item = &'static Claim> {
+    PROVIDERS.iter().flat_map(|provider| [provider.events, provider.proofs, provider.endpoints]).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_of_sender_has_its_row() {
+        let rows: BTreeSet<_> = PROVIDERS.iter().map(|provider| provider.name).collect();
+        let hosts: BTreeSet<_> = forge::host::HOSTS.iter().map(|host| host.name()).collect();
+        assert_eq!(rows, hosts);
+    }
+
+    #[test]
+    fn the_readme_has_the_table() {
+        let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md")).unwrap();
+        let table = table(&|_| true);
+        assert!(readme.contains(&table), "the README lacks this table:\n{table}");
+    }
+
+    #[test]
+    fn what_no_test_shows_is_not_claimed() {
+        let table = table(&|test| test != "every_host_on_both_endpoints");
+        assert!(!table.contains("gitpull") && !table.contains("zipdl"), "{table}");
+    }
+}
