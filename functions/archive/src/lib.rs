@@ -22,6 +22,7 @@ mod path;
 pub mod provider;
 mod refs;
 mod subst;
+mod time;
 mod tree;
 mod zip;
 
@@ -112,7 +113,7 @@ pub fn write_zip<W: Write>(repository: &gix::Repository, commit: ObjectId, out: 
     let mut attributes = attributes::Attributes::of(&objects, read.tree())?;
     let mut files = entry::Files::new(&objects, &read)?;
     let mut folders = Folders::default();
-    let mut zip = zip::Writer::new(out, read.time());
+    let mut zip = zip::Writer::new(out, time::Time::from_seconds(read.time()));
     let mut walk = tree::Walk::new(&objects, read.tree())?;
     while let Some(entry) = walk.next() {
         let treatment = attributes.treatment(&objects, &entry)?;

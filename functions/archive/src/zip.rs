@@ -4,7 +4,9 @@
 
 use std::io::{self, Write};
 
-use gix::bstr::{BStr, ByteSlice};
+use gix::bstr::{BStr, BString, ByteSlice};
+
+use crate::time::Time;
 
 /// How the content is held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,6 +15,28 @@ pub(crate) enum Method {
     Stored = 0,
     /// As a deflate stream.
     Deflated = 8,
+}
+
+/// The CRC-32 and the lengths of an entry.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Sums {
+    /// Of what the data inflates to.
+    pub(crate) crc: u32,
+    /// The length of the data as the zip holds it.
+    pub(crate) packed: u64,
+    /// The length of what it inflates to.
+    pub(crate) size: u64,
+}
+
+/// Where the sums of an entry stand for who reads front to back. All stand in the directory too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Announced {
+    /// In front of the data.
+    Before(Sums),
+    /// Behind the data, in a descriptor whose lengths have eight bytes only if they need them.
+    Behind,
+    /// Behind the data, in a descriptor whose lengths have eight bytes, as the header says.
+    BehindWide,
 }
 
 /// What an entry holds, ready to be copied.
@@ -34,12 +58,24 @@ impl<'a> Content<'a> {
     }
 }
 
+/// What the directory tells of an entry, but for its name and its mode.
+#[derive(Debug)]
+pub(crate) struct Record {
+    offset: u64,
+    flags: u16,
+    method: Method,
+    time: Time,
+    sums: Sums,
+}
+
 /// The largest number that a field of four bytes holds; itself it means "see the zip64 field".
 pub(crate) const MAX_U32: u64 = u32::MAX as u64;
 /// The same for two bytes.
-const MAX_U16: u64 = u16::MAX as u64;
+pub(crate) const MAX_U16: u64 = u16::MAX as u64;
 /// Made by version 4.5 on Unix.
-pub(crate) const MADE_BY: u16 = 0x032d;
+const MADE_BY: u16 = 0x032d;
+/// The sums are in a descriptor behind the data.
+pub(crate) const DESCRIBED: u16 = 0x0008;
 /// The name is UTF-8.
 pub(crate) const UTF8: u16 = 0x0800;
 
@@ -49,88 +85,105 @@ pub(crate) struct Writer<W> {
     written: u64,
     entries: u64,
     directory: Vec<u8>,
-    dos_time: u32,
-    /// The extended timestamp, which is UTC where the DOS time has no zone.
-    timestamp: [u8; 9],
+    time: Time,
 }
 
 impl<W: Write> Writer<W> {
-    /// A zip on `out`, with entries of this time in seconds since 1970.
-    pub(crate) fn new(out: W, time: i64) -> Self {
-        let mut timestamp = *b"UT\x05\x00\x01\0\0\0\0";
-        if let Some(field) = timestamp.last_chunk_mut() {
-            // The field has 32 bits, signed: times outside of 1901 to 2038 are cut to its ends.
-            let seconds = i32::try_from(time).unwrap_or(if time < 0 { i32::MIN } else { i32::MAX });
-            *field = seconds.to_le_bytes();
-        }
-        Self { out, written: 0, entries: 0, directory: Vec::new(), dos_time: dos_time(time), timestamp }
+    /// A zip on `out`, with entries of this time.
+    pub(crate) fn new(out: W, time: Time) -> Self {
+        Self { out, written: 0, entries: 0, directory: Vec::new(), time }
+    }
+
+    /// The entries that begin from here on have this time.
+    pub(crate) fn set_time(&mut self, time: Time) {
+        self.time = time;
     }
 
     /// Adds a folder.
     pub(crate) fn folder(&mut self, path: &BStr) -> io::Result<()> {
-        let mut name = path.to_owned();
-        name.push(b'/');
-        // The lowest byte is DOS's own attribute for a folder.
-        self.entry(name.as_bstr(), 0o040_755 << 16 | 0x10, &Content::stored(b""))
+        let record = self.begin_folder(path)?;
+        self.list_folder(path, &record)
     }
 
     /// Adds a file or a link with its Unix mode.
     pub(crate) fn file(&mut self, path: &BStr, mode: u32, content: &Content<'_>) -> io::Result<()> {
-        self.entry(path, mode << 16, content)
+        let sums = Sums { crc: content.crc, packed: content.data.len() as u64, size: content.size };
+        let record = self.begin(path, content.method, Announced::Before(sums))?;
+        self.data(content.data)?;
+        self.list(path, mode, &record)
     }
 
-    fn entry(&mut self, name: &BStr, external: u32, content: &Content<'_>) -> io::Result<()> {
-        let offset = self.written;
-        let packed = content.data.len() as u64;
-        let name_length = u16::try_from(name.len())
-            .map_err(|_| io::Error::new(io::ErrorKind::InvalidInput, format!("a path of {} bytes", name.len())))?;
-        let flags = if name.is_ascii() || name.to_str().is_err() { 0 } else { UTF8 };
-        let large = content.size >= MAX_U32 || packed >= MAX_U32;
+    /// Writes a folder, which isn't in the zip until [`Writer::list_folder`] gets the record.
+    pub(crate) fn begin_folder(&mut self, path: &BStr) -> io::Result<Record> {
+        self.begin(with_slash(path).as_bstr(), Method::Stored, Announced::Before(Sums::default()))
+    }
 
-        let mut local = Vec::with_capacity(64 + name.len());
-        local.extend(b"PK\x03\x04");
-        let sizes = if large { [MAX_U32; 2] } else { [packed, content.size] };
-        let mut fields: Vec<u64> = if large { vec![content.size, packed] } else { Vec::new() };
-        let zip64 = zip64_field(&fields);
-        self.common(&mut local, flags, content, sizes, large);
-        put16(&mut local, name_length);
-        put16(&mut local, length(&zip64) + length(&self.timestamp));
-        local.extend_from_slice(name);
-        local.extend(&zip64);
-        local.extend(self.timestamp);
-        self.write(&local)?;
-        self.write(content.data)?;
+    /// Writes what stands in front of an entry's data. Until [`Writer::list`] gets the record, it isn't in the zip.
+    pub(crate) fn begin(&mut self, name: &BStr, method: Method, announced: Announced) -> io::Result<Record> {
+        let (described, sums) = match announced {
+            Announced::Before(sums) => (0, sums),
+            Announced::Behind | Announced::BehindWide => (DESCRIBED, Sums::default()),
+        };
+        let utf8 = if name.is_ascii() || name.to_str().is_err() { 0 } else { UTF8 };
+        let record = Record { offset: self.written, flags: utf8 | described, method, time: self.time, sums };
+        let wide = needs_zip64(&sums) || announced == Announced::BehindWide;
+        let zip64 = if wide { zip64_field(&[sums.size, sums.packed]) } else { Vec::new() };
+        let mut header = Vec::with_capacity(64 + name.len());
+        header.extend(b"PK\x03\x04");
+        record.put(&mut header, wide, wide);
+        put_lengths(&mut header, name, &zip64)?;
+        record.put_name(&mut header, name, &zip64);
+        self.write(&header)?;
+        Ok(record)
+    }
 
-        fields.extend((offset >= MAX_U32).then_some(offset));
-        let zip64 = zip64_field(&fields);
-        let mut directory = std::mem::take(&mut self.directory);
-        directory.extend(b"PK\x01\x02");
-        put16(&mut directory, MADE_BY);
-        self.common(&mut directory, flags, content, sizes, !fields.is_empty());
-        put16(&mut directory, name_length);
-        put16(&mut directory, length(&zip64) + length(&self.timestamp));
+    /// Writes a piece of an entry's data.
+    pub(crate) fn data(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.write(bytes)
+    }
+
+    /// Writes the descriptor behind the data of an entry that was announced without its sums.
+    pub(crate) fn describe(&mut self, record: &mut Record, announced: Announced, sums: Sums) -> io::Result<()> {
+        record.sums = sums;
+        let mut descriptor = b"PK\x07\x08".to_vec();
+        descriptor.extend(sums.crc.to_le_bytes());
+        for length in [sums.packed, sums.size] {
+            if announced == Announced::BehindWide || needs_zip64(&sums) {
+                descriptor.extend(length.to_le_bytes());
+            } else {
+                put32(&mut descriptor, length);
+            }
+        }
+        self.write(&descriptor)
+    }
+
+    /// Lists a folder that is written.
+    pub(crate) fn list_folder(&mut self, path: &BStr, record: &Record) -> io::Result<()> {
+        // The lowest byte is DOS's own attribute for a folder.
+        self.list_entry(with_slash(path).as_bstr(), 0o040_755 << 16 | 0x10, record)
+    }
+
+    /// Lists a file or a link that is written, with its Unix mode.
+    pub(crate) fn list(&mut self, path: &BStr, mode: u32, record: &Record) -> io::Result<()> {
+        self.list_entry(path, mode << 16, record)
+    }
+
+    fn list_entry(&mut self, name: &BStr, external: u32, record: &Record) -> io::Result<()> {
+        let large = needs_zip64(&record.sums);
+        let mut numbers = if large { vec![record.sums.size, record.sums.packed] } else { Vec::new() };
+        numbers.extend((record.offset >= MAX_U32).then_some(record.offset));
+        let zip64 = zip64_field(&numbers);
+        self.directory.extend(b"PK\x01\x02");
+        put16(&mut self.directory, MADE_BY);
+        record.put(&mut self.directory, !numbers.is_empty(), large);
+        put_lengths(&mut self.directory, name, &zip64)?;
         // Comment, disk, internal attributes.
-        directory.extend([0; 6]);
-        directory.extend(external.to_le_bytes());
-        put32(&mut directory, offset);
-        directory.extend_from_slice(name);
-        directory.extend(&zip64);
-        directory.extend(self.timestamp);
-        self.directory = directory;
+        self.directory.extend([0; 6]);
+        self.directory.extend(external.to_le_bytes());
+        put32(&mut self.directory, record.offset);
+        record.put_name(&mut self.directory, name, &zip64);
         self.entries += 1;
         Ok(())
-    }
-
-    /// The fields that the header in front of an entry shares with the one in the directory.
-    fn common(&self, header: &mut Vec<u8>, flags: u16, content: &Content<'_>, sizes: [u64; 2], zip64: bool) {
-        put16(header, if zip64 { 45 } else { 20 });
-        put16(header, flags);
-        put16(header, content.method as u16);
-        header.extend(self.dos_time.to_le_bytes());
-        header.extend(content.crc.to_le_bytes());
-        for size in sizes {
-            put32(header, size);
-        }
     }
 
     /// Writes the directory and what comes behind it. The result is the number of entries and of bytes.
@@ -138,10 +191,38 @@ impl<W: Write> Writer<W> {
         let start = self.written;
         let directory = std::mem::take(&mut self.directory);
         self.write(&directory)?;
-        let end = end(self.entries, start, directory.len() as u64, comment);
+        let size = directory.len() as u64;
+        if self.entries >= MAX_U16 || start >= MAX_U32 || size >= MAX_U32 {
+            self.zip64_end(start, size)?;
+        }
+        let mut end = b"PK\x05\x06\0\0\0\0".to_vec();
+        for _ in 0..2 {
+            put16(&mut end, u16::try_from(self.entries).unwrap_or(u16::MAX));
+        }
+        put32(&mut end, size);
+        put32(&mut end, start);
+        put16(&mut end, length(comment));
+        end.extend(comment);
         self.write(&end)?;
         self.out.flush()?;
         Ok((self.entries, self.written))
+    }
+
+    fn zip64_end(&mut self, start: u64, size: u64) -> io::Result<()> {
+        let here = self.written;
+        let mut end = b"PK\x06\x06".to_vec();
+        // The length of what follows: 56 bytes without these first twelve.
+        end.extend(44u64.to_le_bytes());
+        put16(&mut end, MADE_BY);
+        put16(&mut end, 45);
+        end.extend([0; 8]);
+        for number in [self.entries, self.entries, size, start] {
+            end.extend(number.to_le_bytes());
+        }
+        end.extend(b"PK\x06\x07\0\0\0\0");
+        end.extend(here.to_le_bytes());
+        end.extend(1u32.to_le_bytes());
+        self.write(&end)
     }
 
     fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
@@ -151,36 +232,48 @@ impl<W: Write> Writer<W> {
     }
 }
 
-/// What comes behind a directory of `size` bytes that starts at `start`.
-pub(crate) fn end(entries: u64, start: u64, size: u64, comment: &[u8]) -> Vec<u8> {
-    let mut end = Vec::new();
-    if entries >= MAX_U16 || start >= MAX_U32 || size >= MAX_U32 {
-        end.extend(b"PK\x06\x06");
-        // The length of what follows: 56 bytes without these first twelve.
-        end.extend(44u64.to_le_bytes());
-        put16(&mut end, MADE_BY);
-        put16(&mut end, 45);
-        end.extend([0; 8]);
-        for number in [entries, entries, size, start] {
-            end.extend(number.to_le_bytes());
+impl Record {
+    /// The fields that the header in front of an entry shares with the one in the directory. Lengths that are `elsewhere`
+    /// are in the zip64 field.
+    fn put(&self, header: &mut Vec<u8>, zip64: bool, elsewhere: bool) {
+        put16(header, if zip64 { 45 } else { 20 });
+        put16(header, self.flags);
+        put16(header, self.method as u16);
+        header.extend(self.time.dos.to_le_bytes());
+        header.extend(self.sums.crc.to_le_bytes());
+        for length in [self.sums.packed, self.sums.size] {
+            put32(header, if elsewhere { MAX_U32 } else { length });
         }
-        end.extend(b"PK\x06\x07\0\0\0\0");
-        end.extend((start + size).to_le_bytes());
-        end.extend(1u32.to_le_bytes());
     }
-    end.extend(b"PK\x05\x06\0\0\0\0");
-    for _ in 0..2 {
-        put16(&mut end, u16::try_from(entries).unwrap_or(u16::MAX));
+
+    fn put_name(&self, header: &mut Vec<u8>, name: &BStr, zip64: &[u8]) {
+        header.extend_from_slice(name);
+        header.extend(zip64);
+        header.extend(self.time.field());
     }
-    put32(&mut end, size);
-    put32(&mut end, start);
-    put16(&mut end, length(comment));
-    end.extend(comment);
-    end
+}
+
+/// How long the name and the extra fields are that [`Record::put_name`] puts behind a header.
+fn put_lengths(header: &mut Vec<u8>, name: &BStr, zip64: &[u8]) -> io::Result<()> {
+    let length = u16::try_from(name.len())
+        .map_err(|_| io::Error::new(io::ErrorKind::InvalidInput, format!("a path of {} bytes", name.len())))?;
+    put16(header, length);
+    put16(header, u16::try_from(zip64.len() + Time::FIELD).unwrap_or(u16::MAX));
+    Ok(())
+}
+
+fn needs_zip64(sums: &Sums) -> bool {
+    sums.size >= MAX_U32 || sums.packed >= MAX_U32
+}
+
+fn with_slash(path: &BStr) -> BString {
+    let mut name = path.to_owned();
+    name.push(b'/');
+    name
 }
 
 /// The extra field for numbers that don't fit: nothing where all do.
-pub(crate) fn zip64_field(numbers: &[u64]) -> Vec<u8> {
+fn zip64_field(numbers: &[u64]) -> Vec<u8> {
     let mut field = Vec::new();
     if !numbers.is_empty() {
         put16(&mut field, 1);
@@ -190,27 +283,16 @@ pub(crate) fn zip64_field(numbers: &[u64]) -> Vec<u8> {
     field
 }
 
-pub(crate) fn length(field: &[u8]) -> u16 {
+fn length(field: &[u8]) -> u16 {
     u16::try_from(field.len()).unwrap_or(u16::MAX)
 }
 
-pub(crate) fn put16(out: &mut Vec<u8>, number: u16) {
+fn put16(out: &mut Vec<u8>, number: u16) {
     out.extend(number.to_le_bytes());
 }
 
-pub(crate) fn put32(out: &mut Vec<u8>, number: u64) {
+fn put32(out: &mut Vec<u8>, number: u64) {
     out.extend(u32::try_from(number).unwrap_or(u32::MAX).to_le_bytes());
-}
-
-/// The time as DOS has it, in UTC: two seconds' precision, from 1980 to 2107.
-fn dos_time(seconds: i64) -> u32 {
-    const FIRST: u32 = (1 << 5 | 1) << 16;
-    let Ok(time) = jiff::Timestamp::from_second(seconds) else { return FIRST };
-    let time = jiff::tz::Offset::UTC.to_datetime(time);
-    let Some(year) = u32::try_from(i32::from(time.year()) - 1980).ok().filter(|year| *year < 128) else { return FIRST };
-    let part = |value: i8| u32::try_from(value).unwrap_or_default();
-    let date = year << 9 | part(time.month()) << 5 | part(time.day());
-    date << 16 | part(time.hour()) << 11 | part(time.minute()) << 5 | part(time.second()) >> 1
 }
 
 #[cfg(test)]
@@ -251,7 +333,7 @@ mod tests {
             comment in "[0-9a-f]{0,64}",
         ) {
             let mut bytes = Vec::new();
-            let mut zip = Writer::new(&mut bytes, time);
+            let mut zip = Writer::new(&mut bytes, Time::from_seconds(time));
             for (name, (mode, content, compressed)) in &entries {
                 let packed = deflated(content);
                 let stored = Content::stored(content);
@@ -275,15 +357,6 @@ mod tests {
                 prop_assert_eq!(&read(entry), content);
             }
         }
-    }
-
-    #[test]
-    fn times_that_dos_does_not_know_are_its_first() {
-        let first = (1 << 5 | 1) << 16;
-        for time in [i64::MIN, -1, 0, 315_532_799, 315_532_800, 4_354_819_200, i64::MAX] {
-            assert_eq!(dos_time(time), first, "{time}");
-        }
-        assert_eq!(dos_time(TIME), 0x576e_b1aa);
     }
 
     /// A file with holes: what is large is zeros and takes no memory.
@@ -341,7 +414,7 @@ mod tests {
         let zeros = vec![0; 64 << 20];
         let zeros = Content::stored(&zeros);
         let mut sparse = Sparse::default();
-        let mut zip = Writer::new(&mut sparse, TIME);
+        let mut zip = Writer::new(&mut sparse, Time::from_seconds(TIME));
         for n in 0..66 {
             zip.file(format!("zeros{n}").as_str().into(), 0o100_644, &zeros).unwrap();
         }
@@ -367,7 +440,7 @@ mod tests {
         for (size, large) in [(MAX_U32 - 1, false), (MAX_U32, true), (5 << 30, true)] {
             let mut bytes = Vec::new();
             let content = Content { data: b"12345678", method: Method::Deflated, crc: 1, size };
-            let mut zip = Writer::new(&mut bytes, TIME);
+            let mut zip = Writer::new(&mut bytes, Time::from_seconds(TIME));
             zip.file("a".into(), 0o100_644, &content).unwrap();
             zip.finish(b"").unwrap();
 
@@ -391,7 +464,7 @@ mod tests {
     fn so_many_entries_need_the_directorys_zip64_and_one_less_does_not() {
         for (count, zip64) in [(65_534, false), (65_535, true)] {
             let mut bytes = Vec::new();
-            let mut zip = Writer::new(&mut bytes, TIME);
+            let mut zip = Writer::new(&mut bytes, Time::from_seconds(TIME));
             for n in 0..count {
                 zip.file(format!("{n}").as_str().into(), 0o100_644, &Content::stored(b"")).unwrap();
             }

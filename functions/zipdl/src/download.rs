@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use archive::provider::{Copied, Expected, ProviderError, TopFolder, copy_zip};
+use archive::provider::{ProviderError, ProviderSummary, ProviderZip, TopFolder, copy_zip};
 use aws_names::BucketName;
 use contract::{AllowedHosts, HostKind, Job};
 use forge::{ArchiveApi, Revision};
@@ -87,17 +87,16 @@ impl<S: SecretSource> Downloader<S> {
         let is_there = metadata.commit.is_some() && there.is_some_and(|there| there.commit == metadata.commit);
         let copied = if is_there { None } else { Some(self.download(&request, &object, &metadata).await?) };
         let said = if is_there { "unchanged: the bucket has a zip of this commit" } else { "stored" };
-        let copied = copied.unwrap_or_default();
         tracing::info!(
             job = job.id(),
             delivery = %job.delivery,
             repository = %job.repository,
             reference = %job.reference,
-            commit = copied.commit.as_deref().or(commit.map(contract::CommitId::as_str)),
+            commit = copied.as_ref().and_then(|copied| copied.commit.as_ref()).or(commit).map(contract::CommitId::as_str),
             artifact = %object,
-            bytes_received = copied.received,
-            entries = copied.entries,
-            zip_bytes = copied.bytes,
+            bytes_received = copied.as_ref().map(|copied| copied.received),
+            entries = copied.as_ref().map(|copied| copied.entries),
+            zip_bytes = copied.as_ref().map(|copied| copied.bytes),
             total_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
             "{said}"
         );
@@ -124,12 +123,12 @@ impl<S: SecretSource> Downloader<S> {
         request: &Request<'_>,
         object: &Object,
         metadata: &ArtifactMetadata,
-    ) -> Result<Copied, ZipDlError> {
+    ) -> Result<ProviderSummary, ZipDlError> {
         let top_folder = request.top_folder();
         let is_optional = matches!(top_folder, TopFolder::Named(_));
         match self.copy(request, top_folder, object, metadata).await {
             // It isn't the folder that everything lies in, but one of the repository's own.
-            Err(ZipDlError::Archive { source: ProviderError::TopFolder { .. }, .. }) if is_optional => {
+            Err(ZipDlError::Archive { source: ProviderError::TopFolderNotShared { .. }, .. }) if is_optional => {
                 self.copy(request, TopFolder::Never, object, metadata).await
             }
             result => result,
@@ -142,7 +141,7 @@ impl<S: SecretSource> Downloader<S> {
         top_folder: TopFolder,
         object: &Object,
         metadata: &ArtifactMetadata,
-    ) -> Result<Copied, ZipDlError> {
+    ) -> Result<ProviderSummary, ZipDlError> {
         let answer = self.http.get(&request.url(), request.credential.as_ref()).await?;
         let (writer, upload) = Upload::start(&self.s3, object.clone(), metadata);
         let (commit, max_bytes) = (metadata.commit.clone(), self.max_bytes);
@@ -150,8 +149,7 @@ impl<S: SecretSource> Downloader<S> {
             answer.bytes_stream().map_err(|error| std::io::Error::other(error.without_url())),
         ));
         let copying = tokio::task::spawn_blocking(move || {
-            let commit = commit.as_ref().map(contract::CommitId::as_str);
-            write(input, &Expected { top_folder, commit, max_bytes }, writer)
+            write(input, &ProviderZip { top_folder, commit: commit.as_ref(), max_bytes }, writer)
         });
         let stored = upload.finish().await;
         match (copying.await.map_err(ZipDlError::Interrupted)?, stored) {
@@ -164,7 +162,11 @@ impl<S: SecretSource> Downloader<S> {
 }
 
 /// Copies the zip and says that it is whole.
-fn write(input: impl std::io::Read, expected: &Expected<'_>, mut writer: PartWriter) -> Result<Copied, ProviderError> {
+fn write(
+    input: impl std::io::Read,
+    expected: &ProviderZip<'_>,
+    mut writer: PartWriter,
+) -> Result<ProviderSummary, ProviderError> {
     let copied = copy_zip(input, expected, &mut writer)?;
     writer.finish().map_err(ProviderError::Write)?;
     Ok(copied)

@@ -79,14 +79,8 @@ impl JobError for ZipDlError {
         match self {
             Self::Busy { after, .. } => Retry::After(*after),
             Self::Store(error) => error.retry(),
-            Self::Archive {
-                source: ProviderError::Read(_) | ProviderError::CutOff { .. } | ProviderError::Write(_),
-                ..
-            } => Retry::Again,
-            // Such an archive comes as it is.
-            Self::Archive { .. } | Self::Location { .. } | Self::Insecure { .. } | Self::Redirects { .. } => {
-                Retry::Never
-            }
+            Self::Archive { source, .. } => source.retry(),
+            Self::Location { .. } | Self::Insecure { .. } | Self::Redirects { .. } => Retry::Never,
             _ => Retry::Again,
         }
     }
@@ -112,7 +106,7 @@ impl JobError for ZipDlError {
             Self::Ask { .. } => {
                 "check the host, its port, and its certificate: a private authority belongs into CaBundle"
             }
-            Self::Archive { source: ProviderError::TooLarge { .. }, .. } => {
+            Self::Archive { source: ProviderError::TooLong { .. } | ProviderError::Bomb { .. }, .. } => {
                 "raise MaxArchiveBytes, or leave large files out of archives by export-ignore"
             }
             Self::Archive { source: ProviderError::Malformed { .. }, .. } => {

@@ -1,84 +1,117 @@
-//! Why a provider's zip isn't taken.
+//! Why a provider's archive can't become an artifact, and whether another download can help.
 
+use contract::{CommitId, Retry};
 use gix::bstr::BString;
 
-/// Why a provider's zip can't become ours.
+/// Why a provider's archive can't become a zip of ours. What was written until then is no zip.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ProviderError {
-    /// The input can't be read on: the transfer broke off.
-    #[error("the transfer of the archive broke off")]
+    /// The provider's bytes can't be read on.
+    #[error("cannot read the archive")]
     Read(#[source] std::io::Error),
-    /// The input ended in the middle of the zip.
-    #[error("the archive ends after {received} bytes, before it is whole")]
+    /// The provider's bytes end before the zip does.
+    #[error("the archive is cut off after {received} bytes")]
     CutOff {
-        /// How much of it came.
+        /// How many came.
         received: u64,
     },
-    /// The zip is longer than allowed.
-    #[error("the archive has more than the {max} bytes that MaxArchiveBytes allows")]
-    TooLarge {
-        /// How long it may be.
+    /// More bytes came than are allowed.
+    #[error("the archive is longer than {max} bytes")]
+    TooLong {
+        /// How many are allowed.
         max: u64,
     },
-    /// The input is no zip, or breaks the format's rules.
-    #[error("the archive is no proper zip at byte {at}: {reason}")]
+    /// The files are longer than an archive of the allowed length can reasonably hold: a bomb.
+    #[error("the archive's files are longer than {max} bytes together")]
+    Bomb {
+        /// How many are allowed.
+        max: u64,
+    },
+    /// So many files and folders, or such long names, that remembering them takes too much memory.
+    #[error("the archive has too many entries, or too long names")]
+    TooMany,
+    /// The bytes are no zip, or one whose parts contradict each other.
+    #[error("the archive is malformed before byte {at}: {reason}")]
     Malformed {
-        /// Where.
+        /// How far it was read.
         at: u64,
-        /// What is wrong there.
+        /// What is wrong.
         reason: &'static str,
     },
-    /// The zip has an entry of a kind that an archive of a repository never has.
-    #[error("the archive's entry {name:?} is {what}, which isn't supported")]
+    /// A zip, but of a sort that can't be taken over.
+    #[error("the archive's entry {path:?} {reason}")]
     Unsupported {
-        /// The entry's name.
-        name: BString,
-        /// What it is.
-        what: &'static str,
-    },
-    /// An entry's data isn't what the zip says of it.
-    #[error("the data of the archive's entry {name:?} is damaged: {reason}")]
-    Damaged {
-        /// The entry's name.
-        name: BString,
-        /// What is wrong with it.
+        /// The entry.
+        path: BString,
+        /// What it needs.
         reason: &'static str,
     },
-    /// The directory and the entries of the zip don't say the same: readers would see different files.
-    #[error("the archive says two things of the entry {name:?}: its {field} differs between entry and directory")]
-    Disagreement {
-        /// The entry's name.
-        name: BString,
+    /// An entry's data isn't what its sums say.
+    #[error("the archive's entry {path:?} is damaged: {reason}")]
+    Damaged {
+        /// The entry.
+        path: BString,
+        /// What is wrong.
+        reason: &'static str,
+    },
+    /// The entry and its line in the archive's directory say different things.
+    #[error("the archive's directory contradicts the entry {path:?}: its {field} is another")]
+    Contradiction {
+        /// The entry.
+        path: BString,
         /// What differs.
         field: &'static str,
     },
     /// A name that would lead out of the folder that the zip is unpacked into, or into a `.git`.
-    #[error("the archive has an entry that no zip may have: {name:?}")]
-    Name {
-        /// The name.
-        name: BString,
+    #[error("the archive has an entry that no zip may have: {path:?}")]
+    Path {
+        /// The entry.
+        path: BString,
     },
-    /// Two entries of one name, or one below another that isn't a folder.
-    #[error("the archive has more than one entry for {name:?}")]
-    Conflict {
-        /// The name.
-        name: BString,
+    /// Two entries of one name, or an entry inside of a file or of a link.
+    #[error("the archive's entry {path:?} collides with one before it")]
+    Collision {
+        /// The later one.
+        path: BString,
     },
-    /// Not everything lies in the folder that everything should lie in.
-    #[error("the archive's entry {name:?} isn't in the folder that the others are in")]
-    TopFolder {
-        /// The entry's name.
-        name: BString,
+    /// What would be dropped as the top folder isn't shared by all entries, and may be content.
+    #[error("the archive's entry {path:?} is not in the folder {folder:?}")]
+    TopFolderNotShared {
+        /// The entry.
+        path: BString,
+        /// The folder that was expected around everything; empty where the archive begins with a file.
+        folder: BString,
     },
-    /// The zip is of another commit than the one that was asked for.
-    #[error("the archive is of the commit {found}, asked for was {expected}")]
-    OtherCommit {
-        /// The commit that was asked for.
-        expected: String,
-        /// The commit that came.
-        found: String,
+    /// The archive says that it is of another commit.
+    #[error("the archive is of the commit {actual}, expected {expected}")]
+    Commit {
+        /// What was asked for.
+        expected: CommitId,
+        /// What came.
+        actual: String,
     },
-    /// Our zip can't be written on.
+    /// The zip can't be written on.
     #[error("cannot write the zip")]
     Write(#[source] std::io::Error),
+}
+
+impl ProviderError {
+    /// Whether doing the same again can help: only where the bytes stopped, not where they are wrong.
+    pub fn retry(&self) -> Retry {
+        match self {
+            Self::Read(_) | Self::CutOff { .. } | Self::Write(_) => Retry::Again,
+            Self::TooLong { .. }
+            | Self::Bomb { .. }
+            | Self::TooMany
+            | Self::Malformed { .. }
+            | Self::Unsupported { .. }
+            | Self::Damaged { .. }
+            | Self::Contradiction { .. }
+            | Self::Path { .. }
+            | Self::Collision { .. }
+            | Self::TopFolderNotShared { .. }
+            | Self::Commit { .. } => Retry::Never,
+        }
+    }
 }

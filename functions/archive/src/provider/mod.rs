@@ -1,116 +1,131 @@
-//! A zip as a provider's archive API sends it, made into ours while it streams by: the folder that everything lies in is
-//! dropped, the compressed data is copied as it is, and nothing is believed that the zip says of itself in one place and
-//! not in another.
+//! A provider's zip of a commit becomes ours, as a stream: the folder that the provider puts around everything is dropped,
+//! compressed data is copied as it is, and nothing is believed that isn't checked.
 //!
-//! The input can't be looked at twice. What an entry is called stands in front of its data, but whether it is a program or a
-//! link only in the directory at the zip's end: our own directory is written from that one, record for record.
+//! ```text
+//! header  data [descriptor]  header  data [descriptor]  ...  directory  [zip64's end]  end, comment
+//! └ begin └ copy, inflate    └ name legal and free           └ compare, list modes     └ compare, nothing behind
+//! ```
 //!
-//! Refused, so that nobody's unpacker is led astray: names that leave their folder, two entries of one name, an entry below
-//! what isn't a folder, encrypted or exotic entries, and every zip whose directory tells another story than its entries.
-//! Memory doesn't grow with the data, but by a name and a line for each entry.
+//! The bytes come once, from a network, and only forward; there is no temporary file. So an entry is written before the
+//! archive's directory tells its mode: ours comes last too. Memory doesn't grow with the length of files, only with names.
+//!
+//! An archive that is cut off or contradicts itself gives an error and no finished zip. What readers of zips could
+//! understand in two ways is refused.
+//!
+//! ```
+//! use archive::provider::{ProviderError, ProviderZip, TopFolder, copy_zip};
+//!
+//! let expected = ProviderZip { top_folder: TopFolder::Always, commit: None, max_bytes: 5 << 30 };
+//! let nothing = copy_zip(&b""[..], &expected, std::io::sink());
+//! assert!(matches!(nothing, Err(ProviderError::CutOff { received: 0 })));
+//! ```
 
-mod entries;
+mod content;
+mod descriptor;
+mod directory;
+mod end;
+mod entry;
 mod error;
+mod extra;
+mod header;
 mod input;
-mod records;
-mod source;
-mod top_folder;
+mod names;
+mod top;
 
 use std::io::{Read, Write};
 
-use gix::bstr::ByteSlice;
+use contract::CommitId;
+use gix::bstr::{BString, ByteSlice};
 
-pub use error::ProviderError;
-pub use top_folder::TopFolder;
+pub use self::error::ProviderError;
+use self::{entry::Entries, input::Input};
+use crate::{time::Time, zip::Writer};
 
-use crate::zip;
-use entries::Entries;
-use source::Source;
+/// Which folder a provider puts around everything.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TopFolder {
+    /// One of some name: GitHub, GitLab, Bitbucket Cloud.
+    Always,
+    /// None: Bitbucket Data Center, Azure DevOps.
+    Never,
+    /// One of this name, or none, as an administrator decided: Gitea, Forgejo. The first entry tells which; where a later
+    /// one contradicts it, there is none, and [`ProviderError::TopFolderNotShared`] says so.
+    Named(String),
+}
 
-/// What is known of a zip before it comes.
+/// What is known of an archive before it comes.
 #[derive(Debug, Clone)]
-pub struct Expected<'a> {
-    /// Which folder everything lies in.
+pub struct ProviderZip<'a> {
+    /// The folder around everything, which is dropped.
     pub top_folder: TopFolder,
-    /// The id of the commit that was asked for, in hexadecimal. Git puts it into the zip's comment, where another one is an
-    /// error; a provider that doesn't use Git leaves it out.
-    pub commit: Option<&'a str>,
-    /// How long the zip may be, in bytes.
+    /// The commit that was asked for. An archive made by git tells its commit, which has to be this one.
+    pub commit: Option<&'a CommitId>,
+    /// How many bytes may come. The files may have [`INFLATED`] times as many.
     pub max_bytes: u64,
 }
 
-/// What was copied.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Copied {
-    /// The entries of our zip, folders included.
+/// How much longer than [`ProviderZip::max_bytes`] all files together may be. Sources shrink to a quarter or so; a bomb is a
+/// thousand times longer than its zip, and costs the time to find that out.
+pub const INFLATED: u64 = 16;
+
+/// What was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProviderSummary {
+    /// All entries of our zip, folders included.
     pub entries: u64,
-    /// The length of the zip that came.
+    /// The length of the provider's zip in bytes.
     pub received: u64,
     /// The length of ours.
     pub bytes: u64,
-    /// The commit that the zip says it is of, in hexadecimal.
-    pub commit: Option<String>,
+    /// The commit that the provider's zip says it is of.
+    pub commit: Option<CommitId>,
 }
 
-/// Copies a provider's zip from `input` to `out`.
+/// What an entry begins with.
+const ENTRY: [u8; 4] = *b"PK\x03\x04";
+
+/// Copies the provider's zip `input` to `out`. What comes out has the tree that [`crate::write_zip`] gives of the same
+/// commit, with the commit as its comment.
 ///
 /// # Errors
-/// See [`ProviderError`]. What was written until then is no zip.
-pub fn copy_zip<R: Read, W: Write>(input: R, expected: &Expected<'_>, out: W) -> Result<Copied, ProviderError> {
-    let mut source = Source::new(input, expected.max_bytes);
-    let mut out = Counted { out, written: 0 };
-    let mut top_folder = top_folder::Dropper::new(&expected.top_folder);
-    let mut entries = Entries::default();
-    while let Some(local) = source.next_entry()? {
-        let name = top_folder.rename(&local.name)?;
-        let kept = (!name.is_empty()).then_some(name);
-        entries.push(source.copy_entry(local, kept, &mut out)?)?;
-    }
-    entries.check_names()?;
-    let start = out.written;
-    let mut copied = Copied::default();
-    for entry in entries.iter() {
-        let mode = source.directory_record(&entry)?;
-        if entry.kept.is_some() {
-            out.write(&entry.directory_record(mode))?;
-            copied.entries += 1;
-        }
-    }
-    let comment = source.end(entries.len())?;
-    let commit = comment_commit(&comment, expected.commit)?;
-    let size = out.written - start;
-    let comment = commit.as_deref().or(expected.commit).unwrap_or_default();
-    out.write(&zip::end(copied.entries, start, size, comment.as_bytes()))?;
-    out.out.flush().map_err(ProviderError::Write)?;
-    copied.received = source.received();
-    copied.bytes = out.written;
-    copied.commit = commit;
-    Ok(copied)
-}
-
-/// The commit that a zip's comment names. A comment of another kind says nothing.
-fn comment_commit(comment: &[u8], expected: Option<&str>) -> Result<Option<String>, ProviderError> {
-    let is_id = [40, 64].contains(&comment.len()) && comment.iter().all(u8::is_ascii_hexdigit);
-    let Some(found) = is_id.then(|| comment.to_str_lossy().to_ascii_lowercase()) else { return Ok(None) };
-    match expected {
-        Some(expected) if expected != found => Err(ProviderError::OtherCommit { expected: expected.to_owned(), found }),
-        _ => Ok(Some(found)),
-    }
-}
-
-/// The output and how much went there.
-struct Counted<W> {
+/// See [`ProviderError`]. What `out` has got until then must not be kept: it has no end of ours, but whatever the provider's
+/// entries hold.
+pub fn copy_zip<R: Read, W: Write>(
+    input: R,
+    expected: &ProviderZip<'_>,
     out: W,
-    written: u64,
+) -> Result<ProviderSummary, ProviderError> {
+    let mut input = Input::new(input, expected.max_bytes);
+    let mut zip = Writer::new(out, Time::from_seconds(0));
+    let mut entries = Entries::new(expected.top_folder.clone(), expected.max_bytes.saturating_mul(INFLATED));
+    let mut signature;
+    loop {
+        let offset = input.position();
+        signature = input.array()?;
+        if signature != ENTRY {
+            break;
+        }
+        entries.copy(&mut input, offset, &mut zip)?;
+    }
+    let directory = directory::list(&mut input, &mut signature, entries.finish(), &mut zip)?;
+    let comment = end::read(&mut input, signature, directory)?;
+    let commit = said_commit(&comment, expected.commit)?;
+    let comment = expected.commit.or(commit.as_ref()).map(ToString::to_string).unwrap_or_default();
+    let (entries, bytes) = zip.finish(comment.as_bytes()).map_err(ProviderError::Write)?;
+    Ok(ProviderSummary { entries, received: input.position(), bytes, commit })
 }
 
-impl<W: Write> Counted<W> {
-    fn write(&mut self, bytes: &[u8]) -> Result<(), ProviderError> {
-        self.out.write_all(bytes).map_err(ProviderError::Write)?;
-        self.written += bytes.len() as u64;
-        Ok(())
+/// The commit that an archive's comment names, if it names one as git does.
+fn said_commit(comment: &[u8], expected: Option<&CommitId>) -> Result<Option<CommitId>, ProviderError> {
+    let hexadecimal = matches!(comment.len(), 40 | 64) && comment.iter().all(u8::is_ascii_hexdigit);
+    if !hexadecimal {
+        return Ok(None);
+    }
+    let actual = BString::from(comment.to_ascii_lowercase()).to_str_lossy().into_owned();
+    match expected {
+        Some(expected) if expected.to_string() != actual => {
+            Err(ProviderError::Commit { expected: expected.clone(), actual })
+        }
+        _ => Ok(actual.parse().ok()),
     }
 }
-
-#[cfg(test)]
-mod tests;

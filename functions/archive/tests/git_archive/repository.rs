@@ -9,7 +9,7 @@ use std::{
 
 use archive::{
     ArchiveError, Summary,
-    provider::{Expected, TopFolder, copy_zip},
+    provider::{ProviderZip, TopFolder, copy_zip},
     write_zip,
 };
 use tempfile::TempDir;
@@ -122,11 +122,11 @@ impl Repository {
     /// What becomes of the zip that a provider would make.
     fn provided(&self) -> Vec<u8> {
         let zip = self.git(&["archive", "--format=zip", "--prefix=owner-name-1a2b3c4/", "HEAD"]);
-        let head = String::from_utf8(self.git(&["rev-parse", "HEAD"])).unwrap();
-        let expected = Expected { top_folder: TopFolder::Always, commit: Some(head.trim()), max_bytes: u64::MAX };
+        let head = String::from_utf8(self.git(&["rev-parse", "HEAD"])).unwrap().trim().parse().unwrap();
+        let expected = ProviderZip { top_folder: TopFolder::Always, commit: Some(&head), max_bytes: 1 << 40 };
         let mut ours = Vec::new();
-        let copied = copy_zip(&zip[..], &expected, &mut ours).unwrap();
-        assert_eq!((copied.commit.as_deref(), copied.received), (Some(head.trim()), zip.len() as u64));
+        let summary = copy_zip(&zip[..], &expected, &mut ours).unwrap();
+        assert_eq!((summary.commit.as_ref(), summary.received), (Some(&head), zip.len() as u64));
         ours
     }
 }

@@ -284,7 +284,7 @@ async fn what_is_no_archive_of_the_commit_is_not_stored() {
         zip.set_raw_comment("b".repeat(40).into_bytes().into_boxed_slice()).unwrap();
         zip.finish().unwrap().into_inner()
     };
-    for (body, expected) in [(two_folders, "isn't in the folder"), (of_another, "is of the commit bbbb")] {
+    for (body, expected) in [(two_folders, "is not in the folder"), (of_another, "is of the commit bbbb")] {
         let host = world.host(move |_, _| Answer::zip(&body)).await;
         let error = world.deliver("github", &host).await.unwrap_err();
         assert!(error_chain(&error).contains(expected), "{}", error_chain(&error));
@@ -293,7 +293,7 @@ async fn what_is_no_archive_of_the_commit_is_not_stored() {
     world.max_bytes = 100;
     let host = world.host(|_, _| Answer::zip(&zip("x/"))).await;
     let error = world.deliver("github", &host).await.unwrap_err();
-    assert!(error_chain(&error).contains("the 100 bytes that MaxArchiveBytes allows"), "{}", error_chain(&error));
+    assert!(error_chain(&error).contains("the archive is longer than 100 bytes"), "{}", error_chain(&error));
     assert!(world.stored().await.is_empty());
 }
 

@@ -1,0 +1,20 @@
+//! A provider's zip, made by real tools and by hostile hands, against what comes out of it.
+
+#[cfg(test)]
+mod bounds;
+#[cfg(test)]
+mod damage;
+#[cfg(test)]
+mod hand;
+#[cfg(test)]
+mod hostile;
+#[cfg(test)]
+mod made_by;
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+#[path = "../git_archive/repository.rs"]
+#[allow(dead_code, reason = "the tests of the tree's zip use the rest of it")]
+mod repository;
+#[cfg(test)]
+mod takeover;
