@@ -5,6 +5,7 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
 use std::time::Duration;
 
+use git2s3_infra::{deploy::Parameters, render::progress::Silent};
 use git2s3_tests::artifact::{Artifact, bytes_received};
 use git2s3_tests::local::Local;
 
@@ -95,4 +96,41 @@ async fn pushes_become_zips() {
     }
     let log = format!("{:?}", account.log_lines().await.unwrap());
     assert!(!log.contains(&stack.api_secret) && !log.contains("PRIVATE KEY"), "a secret is in the log");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_zip_may_hold_a_clone_and_a_part_of_the_files() {
+    let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let local = Local::tied(dir.path(), Path::new(env!("CARGO_BIN_EXE_local"))).await.unwrap();
+    local.package(&mut Silent).unwrap();
+    let adapt = |parameters: Parameters| parameters.with("ExcludeGit", "False").with("Paths", "src,!src/big");
+    let stack = local.deploy_with(&mut Silent, adapt).await.unwrap();
+    let clone = local.host.create("acme/rocket").await.unwrap();
+    for file in ["src/a", "src/big/b", "docs/c"] {
+        let file = clone.dir().join(file);
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(file, "x\n").unwrap();
+    }
+    let commit = clone.commit("Build a rocket").await.unwrap();
+    clone.push(&["main"]).await.unwrap();
+    let bucket = stack.output("OutputBucketName").unwrap();
+    let zip = Artifact::wait(&local.cloud.account, bucket, MAIN, &commit, PATIENCE).await.unwrap();
+
+    let (file, folder) = (dir.path().join("artifact.zip"), dir.path().join("unpacked"));
+    std::fs::write(&file, &zip.zip).unwrap();
+    let run = |program: &str, arguments: &[&str]| {
+        let out =
+            std::process::Command::new(program).args(arguments).env("GIT_CONFIG_GLOBAL", "/dev/null").output().unwrap();
+        assert!(out.status.success(), "{program} {arguments:?}: {}", String::from_utf8_lossy(&out.stderr));
+        String::from_utf8(out.stdout).unwrap().trim().to_owned()
+    };
+    let (file, folder) = (file.to_str().unwrap(), folder.to_str().unwrap());
+    run("unzip", &["-qq", file, "-d", folder]);
+    assert_eq!(run("git", &["-C", folder, "status", "--porcelain"]), "");
+    assert_eq!(run("git", &["-C", folder, "log", "--format=%H %s"]), format!("{commit} Build a rocket"));
+    assert_eq!(run("git", &["-C", folder, "remote", "get-url", "origin"]), clone.url);
+    assert_eq!(
+        run("find", &[folder, "-path", "*/.git", "-prune", "-o", "-type", "f", "-print"]),
+        format!("{folder}/src/a")
+    );
 }

@@ -12,7 +12,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     let repository = gix::open_opts(path, gix::open::Options::isolated())?;
     let commit = repository.rev_parse_single(commit.to_string_lossy().as_ref())?.detach();
     let start = Instant::now();
-    let summary = archive::write_zip(&repository, commit, BufWriter::new(std::io::stdout().lock()))?;
+    let summary = archive::write_zip(
+        &repository,
+        commit,
+        &archive::Options::default(),
+        BufWriter::new(std::io::stdout().lock()),
+    )?;
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let memory = status.lines().filter(|line| line.starts_with("VmHWM") || line.starts_with("RssAnon"));
     eprintln!("{summary:?} in {:.2?}; {}", start.elapsed(), memory.collect::<Vec<_>>().join(", "));

@@ -42,12 +42,22 @@ pub(crate) enum Treatment {
 pub(crate) struct Attributes {
     stack: Stack,
     outcome: Outcome,
+    purpose: Purpose,
+}
+
+/// What the files are for, which decides on the attributes that count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// An archive, as `git archive` makes it.
+    Archive,
+    /// A work tree, as `git checkout` makes it: nothing is left out or expanded.
+    WorkTree,
 }
 
 impl Attributes {
     /// Finds the `.gitattributes` of `tree`. Going through the whole tree, it also refuses a bad name before the first byte
     /// of a zip is written. Of a link Git takes the text, and doesn't follow it; so does this.
-    pub(crate) fn of(objects: &Objects, tree: ObjectId) -> Result<Self, ArchiveError> {
+    pub(crate) fn of(objects: &Objects, tree: ObjectId, purpose: Purpose) -> Result<Self, ArchiveError> {
         let mut files = Vec::new();
         let mut walk = Walk::new(objects, tree)?;
         while let Some(entry) = walk.next() {
@@ -73,7 +83,7 @@ impl Attributes {
         let root = objects.repository().git_dir();
         let stack = Stack::new(root, attributes, Case::Sensitive, Vec::new(), files);
         let outcome = stack.selected_attribute_matches(NAMES);
-        Ok(Self { stack, outcome })
+        Ok(Self { stack, outcome, purpose })
     }
 
     /// What is to be done with an entry.
@@ -91,6 +101,7 @@ impl Attributes {
         for found in self.outcome.iter_selected() {
             let state = found.assignment.state;
             match found.assignment.name.as_str() {
+                "export-ignore" | "export-subst" if self.purpose == Purpose::WorkTree => {}
                 "export-ignore" if state == StateRef::Set => return Ok(Treatment::LeftOut),
                 "export-subst" => conversion.substitute = state == StateRef::Set,
                 "ident" => conversion.ident = state == StateRef::Set,

@@ -13,12 +13,14 @@
 mod attributes;
 mod convert;
 mod describe;
+mod dot_git;
 mod encoding;
 mod entry;
 mod inflate;
 mod objects;
 mod packs;
 mod path;
+mod paths;
 pub mod provider;
 mod refs;
 mod subst;
@@ -34,7 +36,13 @@ use gix::{
     objs::tree::EntryKind,
 };
 
-use crate::{attributes::Treatment, tree::Folders};
+pub use dot_git::DotGit;
+pub use paths::Paths;
+
+use crate::{
+    attributes::{Purpose, Treatment},
+    tree::Folders,
+};
 
 /// What was written.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -49,6 +57,16 @@ pub struct Summary {
     pub stored: u64,
     /// The zip's length in bytes.
     pub bytes: u64,
+}
+
+/// What goes into a zip beside what `git archive` would put there, or less.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Which files.
+    pub paths: Paths,
+    /// The `.git` folder that makes a work tree of them; none by default. A work tree has all files: `export-ignore` and
+    /// `export-subst` don't count.
+    pub dot_git: Option<DotGit>,
 }
 
 /// Why a tree can't become a zip. What was written until then is no zip.
@@ -94,6 +112,14 @@ pub enum ArchiveError {
         /// What is wrong with them.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// The `.git` folder can't be made.
+    #[error("cannot make the .git folder: {what}")]
+    DotGit {
+        /// Which part of it.
+        what: &'static str,
+        /// What went wrong.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// The zip can't be written on.
     #[error("cannot write the zip")]
     Write(#[from] std::io::Error),
@@ -107,10 +133,16 @@ pub enum ArchiveError {
 ///
 /// # Errors
 /// See [`ArchiveError`]. A name that can't be in a zip is refused before the first byte is written.
-pub fn write_zip<W: Write>(repository: &gix::Repository, commit: ObjectId, out: W) -> Result<Summary, ArchiveError> {
+pub fn write_zip<W: Write>(
+    repository: &gix::Repository,
+    commit: ObjectId,
+    options: &Options,
+    out: W,
+) -> Result<Summary, ArchiveError> {
     let objects = objects::Objects::of(repository);
     let read = subst::Commit::read(&objects, commit)?;
-    let mut attributes = attributes::Attributes::of(&objects, read.tree())?;
+    let purpose = if options.dot_git.is_some() { Purpose::WorkTree } else { Purpose::Archive };
+    let mut attributes = attributes::Attributes::of(&objects, read.tree(), purpose)?;
     let mut files = entry::Files::new(&objects, &read)?;
     let mut folders = Folders::default();
     let mut zip = zip::Writer::new(out, time::Time::from_seconds(read.time()));
@@ -124,6 +156,9 @@ pub fn write_zip<W: Write>(repository: &gix::Repository, commit: ObjectId, out: 
             }
             continue;
         }
+        if !options.paths.include(entry.path.as_bstr()) {
+            continue;
+        }
         for folder in folders.before(&entry.path) {
             zip.folder(folder.as_bstr())?;
         }
@@ -132,6 +167,9 @@ pub fn write_zip<W: Write>(repository: &gix::Repository, commit: ObjectId, out: 
         }
     }
     let mut summary = files.summary();
+    if let Some(dot_git) = &options.dot_git {
+        dot_git.write(&objects, commit, read.tree(), &options.paths, &mut zip)?;
+    }
     (summary.entries, summary.bytes) = zip.finish(commit.to_string().as_bytes())?;
     Ok(summary)
 }

@@ -92,6 +92,12 @@ impl AllowedHost {
             _ => format!("/{repository}.git"),
         }
     }
+
+    /// The URL by which Git fetches a repository over SSH.
+    pub fn ssh_url(&self, repository: &RepositoryPath) -> String {
+        let port = if self.port == 22 { String::new() } else { format!(":{}", self.port) };
+        format!("ssh://{}@{}{port}{}", self.user, self.ssh_name(), self.ssh_path(repository))
+    }
 }
 
 /// Why a text is not a list of [`AllowedHosts`].
@@ -239,6 +245,7 @@ mod tests {
             let host: AllowedHost = entry.parse().unwrap();
             let path = host.ssh_path(&repository.parse().unwrap());
             assert_eq!((host.ssh_name(), path.as_str()), expected);
+            assert!(host.ssh_url(&repository.parse().unwrap()).ends_with(&path));
         };
         check("github.com", "o/r", ("github.com", "/o/r.git"));
         check("git.example:7999=bitbucket-dc", "~alice/r", ("git.example", "/~alice/r.git"));

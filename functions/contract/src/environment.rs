@@ -66,6 +66,10 @@ pub struct GitPullEnvironment<S: Side> {
     pub allowed_hosts: S::Of<String>,
     /// The `KnownHosts` parameter: lines of an OpenSSH `known_hosts` file.
     pub known_hosts: S::Of<String>,
+    /// The `ExcludeGit` parameter: `True` or `False`.
+    pub exclude_git: S::Of<String>,
+    /// The `Paths` parameter: globs of the files that go into the zip, separated by commas.
+    pub paths: S::Of<String>,
 }
 
 /// The environment of the zipdl function.

@@ -4,8 +4,6 @@ use std::{net::IpAddr, str::FromStr};
 
 use ipnet::IpNet;
 
-use crate::patterns::entries;
-
 /// The addresses from which a delivery needs no secret, for repositories that [`Repositories`](crate::Repositories) names:
 /// everybody at a public provider shares that provider's addresses.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -29,7 +27,7 @@ impl FromStr for AllowedIps {
             let alone = entry.parse::<IpAddr>().map(IpNet::from);
             alone.or_else(|_| entry.parse()).map_err(|source| AllowedIpsError { entry: entry.to_owned(), source })
         };
-        entries(list).map(block).collect::<Result<_, _>>().map(Self)
+        list.split(',').map(str::trim).filter(|entry| !entry.is_empty()).map(block).collect::<Result<_, _>>().map(Self)
     }
 }
 

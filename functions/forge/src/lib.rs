@@ -45,6 +45,6 @@ pub use content::ContentError;
 pub use delivery::Delivery;
 pub use endpoint::Endpoint;
 pub use event::{Event, EventError, Push, RefUpdate};
-pub use patterns::{PatternsError, Refs, Repositories};
+pub use patterns::{Refs, Repositories};
 pub use refusal::Refusal;
 pub use signature::{MinimumSignature, MinimumSignatureError, SignatureError};

@@ -3,61 +3,7 @@
 
 use std::str::FromStr;
 
-use contract::{RefName, Repository};
-use globset::{Glob, GlobBuilder, GlobSet, GlobSetBuilder};
-
-/// Why a text isn't a list of globs.
-#[derive(Debug, thiserror::Error)]
-pub enum PatternsError {
-    /// An entry is not a glob.
-    #[error("{parameter} has the entry {entry:?}, expected a glob")]
-    Glob {
-        /// The parameter.
-        parameter: &'static str,
-        /// The entry.
-        entry: String,
-        /// What is wrong with it.
-        source: globset::Error,
-    },
-    /// All of them together are too large for one automaton.
-    #[error("{parameter} is too large")]
-    Set {
-        /// The parameter.
-        parameter: &'static str,
-        /// What is too large.
-        source: globset::Error,
-    },
-}
-
-/// Globs separated by commas, in which `*` stays within one part and `**` doesn't. One that begins with `!` excludes.
-#[derive(Debug, Clone, Default)]
-struct Patterns {
-    included: GlobSet,
-    excluded: GlobSet,
-}
-
-impl Patterns {
-    fn parse(parameter: &'static str, list: &str) -> Result<Self, PatternsError> {
-        let (mut included, mut excluded) = (GlobSetBuilder::new(), GlobSetBuilder::new());
-        for entry in entries(list) {
-            let (set, pattern) =
-                entry.strip_prefix('!').map_or((&mut included, entry), |pattern| (&mut excluded, pattern));
-            let glob = glob(pattern);
-            set.add(glob.map_err(|source| PatternsError::Glob { parameter, entry: entry.to_owned(), source })?);
-        }
-        let build = |set: GlobSetBuilder| set.build().map_err(|source| PatternsError::Set { parameter, source });
-        Ok(Self { included: build(included)?, excluded: build(excluded)? })
-    }
-}
-
-fn glob(pattern: &str) -> Result<Glob, globset::Error> {
-    GlobBuilder::new(pattern).literal_separator(true).build()
-}
-
-/// The entries of a list, none of them empty.
-pub(crate) fn entries(list: &str) -> impl Iterator<Item = &str> {
-    list.split(',').map(str::trim).filter(|entry| !entry.is_empty())
-}
+use contract::{Patterns, PatternsError, RefName, Repository};
 
 /// The repositories that may be fetched, as globs of `host/owner/name`. None at all: any repository on an allowed host that
 /// isn't excluded, for senders who know a secret.
@@ -75,17 +21,17 @@ impl FromStr for Repositories {
 impl Repositories {
     /// Whether the list includes no repository.
     pub fn is_empty(&self) -> bool {
-        self.0.included.is_empty()
+        self.0.includes_nothing()
     }
 
     /// Whether one of the globs includes the repository.
     pub fn includes(&self, repository: &Repository) -> bool {
-        self.0.included.is_match(repository.to_string())
+        self.0.includes(&repository.to_string())
     }
 
     /// Whether one of the globs excludes the repository.
     pub fn excludes(&self, repository: &Repository) -> bool {
-        self.0.excluded.is_match(repository.to_string())
+        self.0.excludes(&repository.to_string())
     }
 }
 
@@ -106,8 +52,9 @@ impl Refs {
     /// Whether the reference is one to fetch.
     pub fn include(&self, reference: &RefName) -> bool {
         let short = reference.branch().or_else(|| reference.tag()).unwrap_or_default();
-        let matches = |set: &GlobSet| set.is_match(reference.as_str()) || set.is_match(short);
-        (self.0.included.is_empty() || matches(&self.0.included)) && !matches(&self.0.excluded)
+        let names = [reference.as_str(), short];
+        let included = self.0.includes_nothing() || names.iter().any(|name| self.0.includes(name));
+        included && !names.iter().any(|name| self.0.excludes(name))
     }
 }
 
@@ -130,7 +77,8 @@ impl Scope {
     /// Whether one of the secrets is good for the repository. One with a malformed glob is good for none.
     pub(crate) fn covers(&self, repository: &Repository) -> bool {
         let repository = repository.to_string();
-        let covers = |pattern: &String| glob(pattern).is_ok_and(|glob| glob.compile_matcher().is_match(&repository));
+        let covers =
+            |glob: &String| Patterns::parse("ApiSecret", glob).is_ok_and(|patterns| patterns.includes(&repository));
         self.everything || self.repositories.iter().any(covers)
     }
 }
@@ -145,28 +93,14 @@ mod tests {
     }
 
     #[test]
-    fn a_star_stays_within_one_part() {
-        let check = |globs: &str, name: &str, expected: bool| {
-            let included = globs.parse::<Repositories>().unwrap().includes(&repository(name));
-            assert_eq!(included, expected, "{globs} {name}");
-        };
-        check("github.com/octo/*", "github.com/octo/hello", true);
-        check("github.com/octo/*", "github.com/octo/sub/hello", false);
-        check("github.com/octo/**", "github.com/octo/sub/hello", true);
-        check("github.com/octo/*", "github.com/octopus/hello", false);
-        check("github.com/octo/*", "github.com.evil.example/octo/hello", false);
-        check("*/octo/hello", "git.example/octo/hello", true);
-        check("gitlab.com/x/y, github.com/octo/hel?o", "github.com/octo/hello", true);
-        check("", "github.com/octo/hello", false);
-        check("!github.com/octo/*", "github.com/octo/hello", false);
-    }
-
-    #[test]
     fn an_exclusion_includes_nothing() {
         let only_exclusion: Repositories = "!github.com/octo/secret".parse().unwrap();
         assert!(only_exclusion.is_empty());
         assert!(only_exclusion.excludes(&repository("github.com/octo/secret")));
         assert!(!only_exclusion.excludes(&repository("github.com/octo/hello")));
+        let some: Repositories = "github.com/octo/*".parse().unwrap();
+        assert!(!some.is_empty() && some.includes(&repository("github.com/octo/hello")));
+        assert!(!some.includes(&repository("github.com.evil.example/octo/hello")));
     }
 
     #[test]
@@ -188,13 +122,6 @@ mod tests {
         check("!wip/**", "refs/heads/main", true);
         check("**, !refs/tags/**", "refs/tags/v1", false);
         check("**, !refs/tags/**", "refs/heads/a/b", true);
-    }
-
-    #[test]
-    fn a_bad_glob_is_named() {
-        let error = "github.com/[".parse::<Repositories>().unwrap_err();
-        assert_eq!(error.to_string(), "Repositories has the entry \"github.com/[\", expected a glob");
-        assert_eq!("![".parse::<Refs>().unwrap_err().to_string(), "Refs has the entry \"![\", expected a glob");
     }
 
     #[test]

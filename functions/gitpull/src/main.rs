@@ -10,7 +10,10 @@ use contract::{Runtime, environment::GitPullEnvironment};
 use fetch::KnownHosts;
 use jobs::Queue;
 
-use crate::{private_key::StoredKey, worker::Worker};
+use crate::{
+    private_key::StoredKey,
+    worker::{History, Worker},
+};
 
 #[tokio::main]
 async fn main() -> Result<()> {
@@ -38,6 +41,8 @@ async fn wire() -> Result<(Worker, Queue)> {
         },
         s3,
         output_bucket: environment.output_bucket,
+        paths: environment.paths.parse()?,
+        history: if environment.exclude_git == "False" { History::Included } else { History::Excluded },
         clones: std::env::temp_dir().join("clones"),
     };
     Ok((worker, Queue::new(aws_sdk_sqs::Client::new(&config), environment.queue)))

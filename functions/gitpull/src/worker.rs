@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use archive::{ArchiveError, Summary};
+use archive::{ArchiveError, DotGit, Options, Paths, Summary};
 use aws_names::BucketName;
 use contract::{AllowedHosts, Job};
 use fetch::{FetchRequest, Fetched, KnownHosts, Limits};
@@ -24,6 +24,19 @@ pub(crate) struct Worker {
     pub(crate) output_bucket: BucketName,
     /// Where the clones stay between jobs.
     pub(crate) clones: PathBuf,
+    /// Which files go into the zip.
+    pub(crate) paths: Paths,
+    /// Whether the zip has a `.git` folder.
+    pub(crate) history: History,
+}
+
+/// What of Git a zip holds: the `ExcludeGit` parameter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum History {
+    /// The files alone.
+    Excluded,
+    /// A `.git` folder beside them.
+    Included,
 }
 
 impl Worker {
@@ -51,10 +64,15 @@ impl Worker {
         };
         let (received, superseded) = (fetched.received, fetched.superseded.as_ref().map(ToString::to_string));
         let there = store::head(&self.s3, &object).await.map_err(GitPullError::Store)?;
-        let written = if there.is_some_and(|there| there.tree == metadata.tree) {
+        // With a `.git` folder, the same tree in another commit is another zip.
+        let same = |there: ArtifactMetadata| match self.history {
+            History::Excluded => there.tree == metadata.tree,
+            History::Included => there.tree == metadata.tree && there.commit == metadata.commit,
+        };
+        let written = if there.is_some_and(same) {
             None
         } else {
-            Some(self.store(fetched, object.clone(), &metadata).await?)
+            Some(self.store(fetched, object.clone(), &metadata, self.options(job)).await?)
         };
         let summary = written.unwrap_or_default();
         tracing::info!(
@@ -95,15 +113,26 @@ impl Worker {
         fetch::fetch(&request, &clone).await.map_err(GitPullError::Fetch)
     }
 
+    /// What of the fetched commit goes into the zip of a job.
+    fn options(&self, job: &Job) -> Options {
+        let host = self.allowed_hosts.find(job.repository.host.as_str());
+        let dot_git = host.filter(|_| self.history == History::Included).map(|host| DotGit {
+            branch: job.reference.branch().map(|_| job.reference.to_string()),
+            url: host.ssh_url(&job.repository.path),
+        });
+        Options { paths: self.paths.clone(), dot_git }
+    }
+
     async fn store(
         &self,
         fetched: Fetched,
         object: Object,
         metadata: &ArtifactMetadata,
+        options: Options,
     ) -> Result<Summary, GitPullError> {
         let commit = fetched.commit.to_string();
         let (writer, upload) = Upload::start(&self.s3, object, metadata);
-        let zipping = tokio::task::spawn_blocking(move || zip(fetched, writer));
+        let zipping = tokio::task::spawn_blocking(move || zip(fetched, &options, writer));
         let stored = upload.finish().await;
         match zipping.await.map_err(GitPullError::Interrupted)? {
             Ok(summary) => stored.map(|_| summary).map_err(GitPullError::Store),
@@ -118,8 +147,8 @@ impl Worker {
 
 /// Zips a fetched commit. A clone in which an object is missing or damaged is thrown away, so that the next try fetches it
 /// anew.
-fn zip(fetched: Fetched, mut writer: PartWriter) -> Result<Summary, ArchiveError> {
-    match archive::write_zip(&fetched.clone, fetched.commit, &mut writer) {
+fn zip(fetched: Fetched, options: &Options, mut writer: PartWriter) -> Result<Summary, ArchiveError> {
+    match archive::write_zip(&fetched.clone, fetched.commit, options, &mut writer) {
         Ok(summary) => writer.finish().map(|()| summary).map_err(ArchiveError::Write),
         Err(error) => {
             let damaged =

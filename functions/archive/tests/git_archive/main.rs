@@ -11,3 +11,5 @@ mod repository;
 mod substitution;
 #[cfg(test)]
 mod trees;
+#[cfg(test)]
+mod work_tree;

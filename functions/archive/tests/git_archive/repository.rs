@@ -8,7 +8,7 @@ use std::{
 };
 
 use archive::{
-    ArchiveError, Summary,
+    ArchiveError, Options, Summary,
     provider::{ProviderZip, TopFolder, copy_zip},
     write_zip,
 };
@@ -84,11 +84,15 @@ impl Repository {
     }
 
     pub(crate) fn zip(&self) -> Result<(Vec<u8>, Summary), ArchiveError> {
+        self.zip_with(&Options::default())
+    }
+
+    pub(crate) fn zip_with(&self, options: &Options) -> Result<(Vec<u8>, Summary), ArchiveError> {
         let repository = gix::open_opts(self.path(), gix::open::Options::isolated()).unwrap();
         // The ref as it is: the commit may be what is broken.
         let head = repository.head().unwrap().id().unwrap().detach();
         let mut zip = Vec::new();
-        let summary = write_zip(&repository, head, &mut zip)?;
+        let summary = write_zip(&repository, head, options, &mut zip)?;
         Ok((zip, summary))
     }
 

@@ -1,6 +1,6 @@
 //! Archives as providers make them: git's own (GitHub, GitLab, Bitbucket, Gitea), Java's, .NET's, Python's, Info-ZIP's.
 
-use archive::provider::{ProviderError, ProviderZip, TopFolder};
+use archive::provider::{ProviderError, ProviderZip, TopFolder, copy_zip};
 use contract::{CommitId, Retry};
 
 use crate::{
@@ -74,6 +74,19 @@ fn git_that_streams_has_descriptors() {
     let archive = repository.git(&["-c", "core.bigFileThreshold=10", "archive", "--format=zip", "HEAD"]);
     assert!(archive.windows(4).any(|window| window == b"PK\x07\x08"));
     check_git(&repository, &["-c", "core.bigFileThreshold=10"], TopFolder::Always);
+}
+
+#[test]
+fn git_of_seventy_thousand_files() {
+    let repository = Repository::new();
+    let file = |n: usize| (format!("{}/{n}", n / 1000), "100644", n.to_string().into_bytes());
+    repository.import(&(0..70_000).map(file).collect::<Vec<_>>());
+    let archive = repository.git(&["archive", "--format=zip", "--prefix=top/", "HEAD"]);
+    assert!(archive.windows(4).any(|window| window == b"PK\x06\x06"));
+    let mut zip = Vec::new();
+    let summary = copy_zip(archive.as_slice(), &TOP, &mut zip).unwrap();
+    assert_eq!(summary.entries, 70_000 + 70);
+    assert!(tree(&zip) == tree(&repository.zip().unwrap().0));
 }
 
 /// `git archive` of one branch unpacked, to be zipped by others.

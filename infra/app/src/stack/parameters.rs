@@ -21,7 +21,15 @@ const GROUPS: [Group; 5] = [
             ("MinimumSignature", "Weakest signature"),
         ],
     },
-    Group { title: "Git pull", parameters: &[("KnownHosts", "Additional host keys"), ("KeyType", "SSH key type")] },
+    Group {
+        title: "Git pull",
+        parameters: &[
+            ("KnownHosts", "Additional host keys"),
+            ("KeyType", "SSH key type"),
+            ("ExcludeGit", "Leave .git out of the zip"),
+            ("Paths", "Files and folders"),
+        ],
+    },
     Group {
         title: "Zip download",
         parameters: &[
@@ -48,6 +56,8 @@ pub(super) struct Parameters {
     pub(super) allowed_git_hosts: ParameterHandle<String>,
     pub(super) known_hosts: ParameterHandle<String>,
     pub(super) key_type: ParameterHandle<KeyType>,
+    pub(super) exclude_git: ParameterHandle<String>,
+    pub(super) paths: ParameterHandle<String>,
     pub(super) git_token: ParameterHandle<String>,
     pub(super) oauth_key: ParameterHandle<String>,
     pub(super) oauth_secret: ParameterHandle<String>,
@@ -86,6 +96,8 @@ impl Parameters {
             allowed_git_hosts: stack.parameter("AllowedGitHosts", &allowed_git_hosts()),
             known_hosts: stack.parameter("KnownHosts", &known_hosts()),
             key_type: stack.parameter("KeyType", &key_type()),
+            exclude_git: stack.parameter("ExcludeGit", &exclude_git()),
+            paths: stack.parameter("Paths", &paths()),
             git_token: stack.parameter("GitToken", &git_token()),
             oauth_key: stack.parameter("OAuthKey", &oauth_key()),
             oauth_secret: stack.parameter("OAuthSecret", &oauth_secret()),
@@ -161,12 +173,26 @@ fn allowed_git_hosts() -> Parameter {
 
 fn known_hosts() -> Parameter {
     Parameter::text("", "Lines of a known_hosts file for self-hosted servers. The big providers' keys are built in.")
-        .at_most(2048)
+        .at_most(1792)
 }
 
 fn key_type() -> Parameter {
     Parameter::text("ed25519", "Kind of SSH key. Azure DevOps takes rsa only. Another kind makes another key.")
         .one_of(&["ed25519", "rsa"])
+}
+
+fn exclude_git() -> Parameter {
+    Parameter::text("True", "False puts a usable .git folder into the zip, with the one commit as its history.")
+        .one_of(&["True", "False"])
+}
+
+fn paths() -> Parameter {
+    Parameter::text(
+        "",
+        "Globs of the files and folders (src, docs/**/*.md) that go into the zip, separated by commas; !glob excludes. \
+         Empty: all.",
+    )
+    .at_most(384)
 }
 
 /// What can stand in a JSON string as it is, see [`cfn::secretsmanager::Secret::of_fields`].

@@ -65,6 +65,8 @@ fn add_gitpull(stack: &mut Stack, functions: &Functions<'_>, around: &Surroundin
         queue: queues.gitpull.url(),
         allowed_hosts: parameters.allowed_git_hosts.value(),
         known_hosts: parameters.known_hosts.value(),
+        exclude_git: parameters.exclude_git.value(),
+        paths: parameters.paths.value(),
     };
     let function = functions.add(
         stack,

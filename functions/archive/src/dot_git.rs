@@ -1,0 +1,188 @@
+//! The `.git` folder of a zip, with which it unpacks to a shallow clone: a pack of the commit's own objects and nothing
+//! else that the repository has, an index, one reference, the remote. No hooks, no logs, nothing of the machine.
+
+use std::{
+    collections::HashSet,
+    fs::File,
+    io::{BufReader, BufWriter, Write},
+    path::Path,
+    sync::atomic::AtomicBool,
+};
+
+use flate2::{Compression, write::ZlibEncoder};
+use gix::{
+    ObjectId,
+    bstr::{BString, ByteSlice},
+    index::entry::Flags,
+    objs::{Kind, find::Never, tree::EntryKind},
+    odb::pack::{self, data},
+    progress::Discard,
+};
+
+use crate::{
+    ArchiveError, Paths,
+    objects::Objects,
+    tree::Walk,
+    zip::{Content, Writer},
+};
+
+/// Where the work tree comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DotGit {
+    /// The full name of the branch that is checked out; none for a tag, whose commit is checked out by itself.
+    pub branch: Option<String>,
+    /// The URL of `origin`.
+    pub url: String,
+}
+
+/// For [`ArchiveError::DotGit`].
+fn failed<E: Into<Box<dyn std::error::Error + Send + Sync>>>(what: &'static str) -> impl Fn(E) -> ArchiveError {
+    move |source| ArchiveError::DotGit { what, source: source.into() }
+}
+
+impl DotGit {
+    /// Writes the folder.
+    pub(crate) fn write<W: Write>(
+        &self,
+        objects: &Objects,
+        commit: ObjectId,
+        tree: ObjectId,
+        paths: &Paths,
+        zip: &mut Writer<W>,
+    ) -> Result<(), ArchiveError> {
+        let mut folder = Folder { zip, written: HashSet::new() };
+        let line = |text: &str| format!("{text}\n").into_bytes();
+        let id = line(&commit.to_string());
+        folder.enter("refs/heads")?;
+        if let Some(branch) = &self.branch {
+            folder.file("HEAD", &line(&format!("ref: {branch}")))?;
+            folder.file(branch, &id)?;
+        } else {
+            folder.file("HEAD", &id)?;
+        }
+        folder.file("config", self.config(objects).as_bytes())?;
+        folder.file("shallow", &id)?;
+        folder.file("index", &index(objects, tree, paths)?)?;
+        // Beside the clone, on the disk that has room for a repository.
+        let scratch = tempfile::tempdir_in(objects.repository().git_dir()).map_err(failed("the pack"))?;
+        let indexed = write_pack(objects, commit, tree, scratch.path())?;
+        let kept = [indexed.data_path.as_deref(), indexed.index_path.as_deref()];
+        for path in kept.into_iter().flatten() {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            let content = std::fs::read(path).map_err(failed("the pack"))?;
+            folder.file(&format!("objects/pack/{name}"), &content)?;
+        }
+        Ok(())
+    }
+
+    fn config(&self, objects: &Objects) -> String {
+        let hash = objects.repository().object_hash();
+        let format = if hash == gix::hash::Kind::Sha1 { "0" } else { "1" };
+        let extension = if hash == gix::hash::Kind::Sha1 { "" } else { "[extensions]\n\tobjectFormat = sha256\n" };
+        format!(
+            "[core]\n\trepositoryformatversion = {format}\n\tfilemode = true\n\tbare = false\n{extension}[remote \"origin\"]\n\t\
+             url = \"{}\"\n\tfetch = +refs/heads/*:refs/remotes/origin/*\n",
+            self.url.replace('\\', "\\\\").replace('"', "\\\"")
+        )
+    }
+}
+
+/// The folder while it is written: every folder in it once.
+struct Folder<'a, W> {
+    zip: &'a mut Writer<W>,
+    written: HashSet<String>,
+}
+
+impl<W: Write> Folder<'_, W> {
+    fn file(&mut self, name: &str, content: &[u8]) -> Result<(), ArchiveError> {
+        self.enter(name.rsplit_once('/').map_or("", |(above, _)| above))?;
+        let path = BString::from(format!(".git/{name}"));
+        Ok(self.zip.file(path.as_bstr(), 0o100_644, &Content::stored(content))?)
+    }
+
+    /// Writes a folder and those above it, where they aren't there yet.
+    fn enter(&mut self, name: &str) -> Result<(), ArchiveError> {
+        let path = if name.is_empty() { ".git".to_owned() } else { format!(".git/{name}") };
+        let ends = path.match_indices('/').map(|(end, _)| end).chain([path.len()]);
+        for above in ends.filter_map(|end| path.get(..end)) {
+            if self.written.insert(above.to_owned()) {
+                self.zip.folder(above.into())?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The index of the tree. What the zip lacks is marked as left out on purpose, so that Git doesn't take it for deleted.
+fn index(objects: &Objects, tree: ObjectId, paths: &Paths) -> Result<Vec<u8>, ArchiveError> {
+    let mut index = objects.repository().index_from_tree(&tree).map_err(failed("the index"))?;
+    for (entry, path) in index.entries_mut_with_paths() {
+        if !paths.include(path) {
+            entry.flags |= Flags::EXTENDED | Flags::SKIP_WORKTREE;
+        }
+    }
+    let mut content = Vec::new();
+    index.write_to(&mut content, gix::index::write::Options::default()).map_err(failed("the index"))?;
+    Ok(content)
+}
+
+/// Every object of the commit's tree, each once.
+fn needed(objects: &Objects, commit: ObjectId, tree: ObjectId) -> Result<Vec<(ObjectId, Kind)>, ArchiveError> {
+    let mut seen = HashSet::new();
+    let mut needed = vec![(commit, Kind::Commit), (tree, Kind::Tree)];
+    let mut walk = Walk::new(objects, tree)?;
+    while let Some(entry) = walk.next() {
+        let kind = match entry.kind {
+            EntryKind::Tree => Kind::Tree,
+            EntryKind::Commit => continue,
+            EntryKind::Blob | EntryKind::BlobExecutable | EntryKind::Link => Kind::Blob,
+        };
+        if kind == Kind::Tree {
+            walk.enter(&entry)?;
+        }
+        if entry.id != tree && seen.insert(entry.id) {
+            needed.push((entry.id, kind));
+        }
+    }
+    Ok(needed)
+}
+
+/// Writes a pack of the commit and its tree, and the index of the pack, which is made of the pack itself.
+fn write_pack(
+    objects: &Objects,
+    commit: ObjectId,
+    tree: ObjectId,
+    folder: &Path,
+) -> Result<pack::bundle::write::Outcome, ArchiveError> {
+    let hash = objects.repository().object_hash();
+    let path = folder.join("new");
+    let needed = needed(objects, commit, tree)?;
+    let file = File::create(&path).map_err(failed("the pack"))?;
+    let mut out = gix::hash::io::Write::new(BufWriter::new(file), hash);
+    let count = u32::try_from(needed.len()).map_err(failed("the pack"))?;
+    out.write_all(&data::header::encode(data::Version::V2, count)).map_err(failed("the pack"))?;
+    for (id, kind) in needed {
+        let content = objects.read(id, kind)?;
+        write_entry(&mut out, kind, &content).map_err(failed("the pack"))?;
+    }
+    let trailer = out.hash.try_finalize().map_err(failed("the pack"))?;
+    out.inner.write_all(trailer.as_slice()).and_then(|()| out.inner.flush()).map_err(failed("the pack"))?;
+    let mut new = BufReader::new(File::open(&path).map_err(failed("the pack"))?);
+    let options = pack::bundle::write::Options::default();
+    let never = AtomicBool::new(false);
+    pack::Bundle::write_to_directory(&mut new, Some(folder), &mut Discard, &never, None::<Never>, hash, options)
+        .map_err(failed("the pack's index"))
+}
+
+fn write_entry(out: &mut dyn Write, kind: Kind, content: &[u8]) -> std::io::Result<()> {
+    let header = match kind {
+        Kind::Commit => data::entry::Header::Commit,
+        Kind::Tree => data::entry::Header::Tree,
+        Kind::Blob => data::entry::Header::Blob,
+        Kind::Tag => data::entry::Header::Tag,
+    };
+    header.write_to(content.len() as u64, out)?;
+    let mut zlib = ZlibEncoder::new(out, Compression::default());
+    zlib.write_all(content)?;
+    zlib.finish().map(drop)
+}

@@ -1,0 +1,121 @@
+//! A zip with a `.git` folder, unpacked by unzip and judged by git; and one that holds a part of the files only.
+
+use std::{path::Path, process::Command};
+
+use archive::{DotGit, Options};
+use tempfile::TempDir;
+
+use crate::repository::{Repository, text, tree};
+
+fn git(dir: &Path, arguments: &[&str]) -> String {
+    let mut git = Command::new("git");
+    git.current_dir(dir).args(arguments).env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_SYSTEM", "/dev/null");
+    let out = git.output().unwrap();
+    let said = String::from_utf8_lossy(&[out.stdout, out.stderr].concat()).trim().to_owned();
+    assert!(out.status.success(), "git {arguments:?}: {said}");
+    said
+}
+
+fn options(branch: Option<&str>, paths: &str) -> Options {
+    let url = "ssh://git@git.example:7999/octo/hel\"lo.git".to_owned();
+    Options { paths: paths.parse().unwrap(), dot_git: Some(DotGit { branch: branch.map(str::to_owned), url }) }
+}
+
+/// Unpacks the zip of `HEAD`, and checks that git takes it for a clean work tree of that commit.
+fn unpacked(repository: &Repository, options: &Options) -> TempDir {
+    let (zip, summary) = repository.zip_with(options).unwrap();
+    assert_eq!(summary.entries, tree(&zip).len() as u64);
+    assert_eq!(zip, repository.zip_with(options).unwrap().0, "another time, another zip");
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().with_extension("zip");
+    std::fs::write(&file, zip).unwrap();
+    let out = Command::new("unzip").arg("-qq").arg(&file).arg("-d").arg(folder.path()).output().unwrap();
+    std::fs::remove_file(&file).unwrap();
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    let head = String::from_utf8(repository.git(&["rev-parse", "HEAD"])).unwrap();
+    assert_eq!(git(folder.path(), &["status", "--porcelain", "--ignored"]), "");
+    assert_eq!(git(folder.path(), &["log", "--format=%H", "-1"]), head.trim());
+    assert_eq!(git(folder.path(), &["rev-list", "--count", "HEAD"]), "1");
+    assert_eq!(git(folder.path(), &["fsck", "--full", "--strict"]), "");
+    assert_eq!(git(folder.path(), &["remote", "get-url", "origin"]), "ssh://git@git.example:7999/octo/hel\"lo.git");
+    folder
+}
+
+/// Two commits of all that a tree may have; the older one has something that the newer one must not give away.
+fn repository() -> Repository {
+    let repository = Repository::new();
+    repository.write("secret", "of an older commit");
+    repository.commit();
+    std::fs::remove_file(repository.path().join("secret")).unwrap();
+    repository.write("a.txt", text(1, 5000));
+    repository.write("src/deep/b.rs", text(2, 3000));
+    repository.write("src/c.md", "c\n");
+    repository.write("empty", "");
+    repository.write("notes/internal", "left out of archives\n");
+    repository.write("dos.txt", "one\ntwo\n");
+    repository.write("version", "$Format:%H$\n");
+    repository.write(".gitattributes", "notes export-ignore\ndos.txt eol=crlf\nversion export-subst\n");
+    repository.write("run.sh", "#!/bin/sh\n");
+    std::os::unix::fs::symlink("src/c.md", repository.path().join("link")).unwrap();
+    repository.git(&["add", "-A"]);
+    repository.git(&["update-index", "--chmod=+x", "run.sh"]);
+    repository.git(&["commit", "-q", "-m", "x"]);
+    repository
+}
+
+#[test]
+fn git_takes_it_for_a_clean_clone() {
+    let repository = repository();
+    for packed in [false, true] {
+        if packed {
+            repository.git(&["gc", "-q"]);
+        }
+        let folder = unpacked(&repository, &options(Some("refs/heads/release/1"), ""));
+        assert_eq!(git(folder.path(), &["symbolic-ref", "HEAD"]), "refs/heads/release/1");
+        assert_eq!(std::fs::read(folder.path().join("dos.txt")).unwrap(), b"one\r\ntwo\r\n");
+        assert_eq!(std::fs::read(folder.path().join("version")).unwrap(), b"$Format:%H$\n");
+        assert!(folder.path().join("notes/internal").exists());
+    }
+}
+
+#[test]
+fn a_tag_is_checked_out_by_its_commit() {
+    let folder = unpacked(&repository(), &options(None, ""));
+    assert_eq!(git(folder.path(), &["rev-parse", "--abbrev-ref", "HEAD"]), "HEAD");
+}
+
+#[test]
+fn nothing_of_other_commits_and_of_the_machine_is_in_it() {
+    let repository = repository();
+    let folder = unpacked(&repository, &options(Some("refs/heads/main"), ""));
+    let objects = git(folder.path(), &["cat-file", "--batch-check", "--batch-all-objects"]);
+    let older = String::from_utf8(repository.git(&["rev-parse", "HEAD~1:secret"])).unwrap();
+    assert!(!objects.contains(older.trim()));
+    let mut files: Vec<_> =
+        std::fs::read_dir(folder.path().join(".git")).unwrap().map(|file| file.unwrap().file_name()).collect();
+    files.sort();
+    assert_eq!(files, ["HEAD", "config", "index", "objects", "refs", "shallow"]);
+}
+
+#[test]
+fn what_is_left_out_by_path_is_not_taken_for_deleted() {
+    let folder = unpacked(&repository(), &options(Some("refs/heads/main"), "src, *.txt, !src/deep"));
+    let mut files: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|file| file.unwrap().file_name()).collect();
+    files.sort();
+    assert_eq!(files, [".git", "a.txt", "dos.txt", "src"]);
+    assert!(folder.path().join("src/c.md").exists() && !folder.path().join("src/deep").exists());
+}
+
+#[test]
+fn paths_limit_what_an_archive_holds() {
+    let repository = repository();
+    let names = |paths: &str| {
+        let options = Options { paths: paths.parse().unwrap(), dot_git: None };
+        let (zip, _) = repository.zip_with(&options).unwrap();
+        tree(&zip).into_keys().map(|name| String::from_utf8(name).unwrap()).collect::<Vec<_>>()
+    };
+    assert_eq!(names("src/deep"), ["src/", "src/deep/", "src/deep/b.rs"]);
+    assert_eq!(names("**/*.md"), ["src/", "src/c.md"]);
+    assert_eq!(names("notes"), Vec::<String>::new());
+    assert!(names("").contains(&"a.txt".to_owned()));
+}

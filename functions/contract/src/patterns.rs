@@ -1,0 +1,100 @@
+//! Globs that say what is meant and what isn't: repositories, references, paths.
+
+use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
+
+/// Why a text isn't a list of globs.
+#[derive(Debug, thiserror::Error)]
+pub enum PatternsError {
+    /// An entry is not a glob.
+    #[error("{parameter} has the entry {entry:?}, expected a glob")]
+    Glob {
+        /// The parameter.
+        parameter: &'static str,
+        /// The entry.
+        entry: String,
+        /// What is wrong with it.
+        source: globset::Error,
+    },
+    /// All of them together are too large for one automaton.
+    #[error("{parameter} is too large")]
+    Set {
+        /// The parameter.
+        parameter: &'static str,
+        /// What is too large.
+        source: globset::Error,
+    },
+}
+
+/// Globs separated by commas, in which `*` stays within one part of a path and `**` doesn't. One that begins with `!`
+/// excludes. The default has none.
+#[derive(Debug, Clone, Default)]
+pub struct Patterns {
+    included: GlobSet,
+    excluded: GlobSet,
+}
+
+impl Patterns {
+    /// Reads what a parameter says.
+    ///
+    /// # Errors
+    /// An entry isn't a glob, or they are too many.
+    pub fn parse(parameter: &'static str, list: &str) -> Result<Self, PatternsError> {
+        let (mut included, mut excluded) = (GlobSetBuilder::new(), GlobSetBuilder::new());
+        for entry in list.split(',').map(str::trim).filter(|entry| !entry.is_empty()) {
+            let (set, pattern) =
+                entry.strip_prefix('!').map_or((&mut included, entry), |pattern| (&mut excluded, pattern));
+            let glob = GlobBuilder::new(pattern).literal_separator(true).build();
+            set.add(glob.map_err(|source| PatternsError::Glob { parameter, entry: entry.to_owned(), source })?);
+        }
+        let build = |set: GlobSetBuilder| set.build().map_err(|source| PatternsError::Set { parameter, source });
+        Ok(Self { included: build(included)?, excluded: build(excluded)? })
+    }
+
+    /// Whether no glob includes anything.
+    pub fn includes_nothing(&self) -> bool {
+        self.included.is_empty()
+    }
+
+    /// Whether a glob includes the text.
+    pub fn includes(&self, text: &str) -> bool {
+        self.included.is_match(text)
+    }
+
+    /// Whether a glob excludes the text.
+    pub fn excludes(&self, text: &str) -> bool {
+        self.excluded.is_match(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_star_stays_within_one_part() {
+        let check = |globs: &str, text: &str, expected: bool| {
+            assert_eq!(Patterns::parse("X", globs).unwrap().includes(text), expected, "{globs} {text}");
+        };
+        check("a/*", "a/b", true);
+        check("a/*", "a/b/c", false);
+        check("a/**", "a/b/c", true);
+        check("a/*", "ab/c", false);
+        check("x/y, a/?", "a/b", true);
+        check("", "a", false);
+        check("!a/*", "a/b", false);
+    }
+
+    #[test]
+    fn an_exclusion_includes_nothing() {
+        let patterns = Patterns::parse("X", "!a").unwrap();
+        assert!(patterns.includes_nothing() && patterns.excludes("a") && !patterns.excludes("b"));
+    }
+
+    #[test]
+    fn a_bad_glob_is_named() {
+        for (list, entry) in [("a,[", "["), ("![", "![")] {
+            let error = Patterns::parse("Refs", list).unwrap_err().to_string();
+            assert_eq!(error, format!("Refs has the entry {entry:?}, expected a glob"));
+        }
+    }
+}
