@@ -17,7 +17,7 @@ demo *args: _tools
     @{{ local }} demo {{ args }}
 
 # Run every test: documentation examples, units, properties, rules, end to end
-test *args: _tools
+test *args: _tools _payloads
     # The end-to-end tests deploy these; built here, so that no test waits for a compiler.
     cargo build --workspace --bins
     cargo test --workspace --doc --quiet
@@ -74,3 +74,6 @@ lint-template: _tools synth
 
 _tools:
     @sh .ci/tools
+
+_payloads: _tools
+    @sh .ci/payloads
