@@ -13,10 +13,7 @@ use super::{
     names::{Kind, Name, Names, Path},
     top::Top,
 };
-use crate::{
-    time::Time,
-    zip::{Announced, Method, Record, Sums, Writer},
-};
+use crate::zip::{Announced, Method, Record, Sums, Writer};
 
 /// What is remembered of an entry.
 pub(super) struct Entry {
@@ -63,12 +60,7 @@ impl Entries {
         let header = header::local(input)?;
         let name = self.names.take(header.name.as_bstr())?;
         self.top.check(header.name.as_bstr())?;
-        zip.set_time(
-            header
-                .extra
-                .modified
-                .map_or_else(|| Time::from_dos(header.dos_time), |time| Time::from_seconds(time.into())),
-        );
+        zip.set_time(header.time());
         for path in &name.implied {
             let ours = self.folder(path, zip)?;
             self.entries.push(Entry { path: path.clone(), kind: Kind::Folder, theirs: None, ours });

@@ -5,7 +5,10 @@ use std::io::Read;
 use gix::bstr::{BStr, BString, ByteSlice};
 
 use super::{ProviderError, extra::Extra, input::Input};
-use crate::zip::{DESCRIBED, MAX_U32, Method, Sums, UTF8};
+use crate::{
+    time::Time,
+    zip::{DESCRIBED, MAX_U32, Method, Sums, UTF8},
+};
 
 /// Bits that say how hard the compressor tried.
 const EFFORT: u16 = 0x0006;
@@ -22,10 +25,17 @@ pub(super) struct Header {
     pub(super) utf8: bool,
     pub(super) sums: Sums,
     /// Time and date of DOS.
-    pub(super) dos_time: u32,
-    pub(super) extra: Extra,
+    dos_time: u32,
+    extra: Extra,
     /// The lengths stand in the zip64 field.
     pub(super) wide: bool,
+}
+
+impl Header {
+    /// The time that has a zone, where there is one.
+    pub(super) fn time(&self) -> Time {
+        self.extra.modified.map_or_else(|| Time::from_dos(self.dos_time), |seconds| Time::from_seconds(seconds.into()))
+    }
 }
 
 /// The fields before the name.

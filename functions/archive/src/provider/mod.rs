@@ -35,7 +35,6 @@ mod top;
 use std::io::{Read, Write};
 
 use contract::CommitId;
-use gix::bstr::{BString, ByteSlice};
 
 pub use self::error::ProviderError;
 use self::{entry::Entries, input::Input};
@@ -121,7 +120,7 @@ fn said_commit(comment: &[u8], expected: Option<&CommitId>) -> Result<Option<Com
     if !hexadecimal {
         return Ok(None);
     }
-    let actual = BString::from(comment.to_ascii_lowercase()).to_str_lossy().into_owned();
+    let actual = String::from_utf8_lossy(comment).to_ascii_lowercase();
     match expected {
         Some(expected) if expected.to_string() != actual => {
             Err(ProviderError::Commit { expected: expected.clone(), actual })
