@@ -83,6 +83,20 @@ fn a_directory_of_another_length_or_place() {
             malformed(&format!("lie {n}"), &zip_with(&[a()], &end), END);
         }
     }
+    // "See zip64's end", and there is none.
+    for (from, to) in [(14, 10), (10, 6), (6, 2)] {
+        for zip64 in [None, Some(Zip64End::default())] {
+            let is_there = zip64.is_some();
+            let mut archive = zip_with(&[a()], &End { zip64, ..End::default() });
+            let field = archive.len() - from..archive.len() - to;
+            archive[field].fill(0xff);
+            if is_there {
+                assert_eq!(taken(&archive, &TOP).len(), 1);
+            } else {
+                malformed("no zip64", &archive, END);
+            }
+        }
+    }
     let [one, two] = [a(), Entry::new("b", b"")];
     let mut both = zip(&[one.clone(), two.clone()]);
     let line = both.windows(4).rposition(|window| window == b"PK\x01\x02").unwrap();
