@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex};
 use anyhow::{Context, Result, ensure};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
+use contract::HostKind;
 use http::{Method, Request, Response, StatusCode, header};
 use http_body_util::{Full, StreamBody, combinators::BoxBody};
 use hyper::body::{Frame, Incoming};
@@ -22,52 +23,17 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::process::free_port;
 
-/// A kind of server with an archive API.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// GitHub Enterprise Server, which redirects to another host as GitHub does.
-    GitHub,
-    /// GitLab.
-    GitLab,
-    /// Bitbucket Cloud.
-    Bitbucket,
-    /// Bitbucket Data Center.
-    BitbucketDataCenter,
-    /// Gitea and Forgejo.
-    Gitea,
-    /// Azure DevOps.
-    Azure,
-}
-
-impl Kind {
-    /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::GitHub, Self::GitLab, Self::Bitbucket, Self::BitbucketDataCenter, Self::Gitea, Self::Azure];
-
-    /// Its name in `AllowedGitHosts`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::GitHub => "github",
-            Self::GitLab => "gitlab",
-            Self::Bitbucket => "bitbucket",
-            Self::BitbucketDataCenter => "bitbucket-dc",
-            Self::Gitea => "gitea",
-            Self::Azure => "azure",
-        }
-    }
-
-    /// The address that only this kind has.
-    pub fn address(self) -> IpAddr {
-        let last = match self {
-            Self::GitHub => 11,
-            Self::GitLab => 12,
-            Self::Bitbucket => 13,
-            Self::BitbucketDataCenter => 14,
-            Self::Gitea => 15,
-            Self::Azure => 16,
-        };
-        Ipv4Addr::new(127, 0, 0, last).into()
-    }
+/// The address that only this kind of server has.
+pub fn address(kind: HostKind) -> IpAddr {
+    let last = match kind {
+        HostKind::GitHub => 11,
+        HostKind::GitLab => 12,
+        HostKind::Bitbucket => 13,
+        HostKind::BitbucketDataCenter => 14,
+        HostKind::Gitea => 15,
+        HostKind::Azure => 16,
+    };
+    Ipv4Addr::new(127, 0, 0, last).into()
 }
 
 /// Where GitHub's redirects lead: to a host that may not see a credential.
@@ -116,7 +82,7 @@ impl Archives {
     /// # Errors
     /// When an address isn't there, or no port is free on all of them.
     pub async fn start(root: PathBuf) -> Result<Self> {
-        let addresses = || Kind::ALL.into_iter().map(Kind::address).chain([CODELOAD.into()]);
+        let addresses = || HostKind::ALL.into_iter().map(address).chain([CODELOAD.into()]);
         let (ca, tls) = tls(addresses())?;
         let port = free_port()?;
         let mut archives = Self { port, ca, seen: Arc::default(), tasks: Vec::new() };
@@ -199,62 +165,62 @@ impl Host {
         };
         let authorization = |expected: String| demand(request, "authorization", &expected);
         let basic = |user: &str| format!("Basic {}", STANDARD.encode(format!("{user}:{TOKEN}")));
-        let kind = Kind::ALL.into_iter().find(|kind| kind.address() == self.address);
+        let kind = HostKind::ALL.into_iter().find(|kind| address(*kind) == self.address);
         match (kind, &parts[..]) {
             (None, ["codeload", owner, name, commit]) => {
                 self.archive(&format!("{owner}/{name}"), commit, &format!("{owner}-{name}-{}/", short(commit)))
             }
-            (Some(Kind::GitHub), ["api", "v3", "repos", owner, name, "zipball", commit]) => {
+            (Some(HostKind::GitHub), ["api", "v3", "repos", owner, name, "zipball", commit]) => {
                 authorization(format!("Bearer {TOKEN}"))?;
                 let location = format!("https://{CODELOAD}:{}/codeload/{owner}/{name}/{commit}", self.port);
                 redirect(&location)
             }
-            (Some(Kind::GitLab), ["api", "v4", "projects", project, "repository", "archive.zip"]) => {
+            (Some(HostKind::GitLab), ["api", "v4", "projects", project, "repository", "archive.zip"]) => {
                 demand(request, "private-token", TOKEN)?;
                 let (project, commit) = (project.replace("%2F", "/"), parameter("sha")?);
                 let name = project.rsplit('/').next().unwrap_or_default();
                 self.archive(&project, commit, &format!("{name}-{commit}-{commit}/"))
             }
-            (Some(Kind::Bitbucket), ["site", "oauth2", "access_token"]) if request.method() == Method::POST => {
+            (Some(HostKind::Bitbucket), ["site", "oauth2", "access_token"]) if request.method() == Method::POST => {
                 authorization(basic(CONSUMER))?;
                 Ok(text(StatusCode::OK, format!(r#"{{"access_token":"{ACCESS}","expires_in":7200}}"#)))
             }
-            (Some(Kind::Bitbucket), [workspace, name, "get", file]) => {
+            (Some(HostKind::Bitbucket), [workspace, name, "get", file]) => {
                 authorization(format!("Bearer {ACCESS}"))?;
                 let commit = file.strip_suffix(".zip").ok_or(StatusCode::NOT_FOUND)?;
                 let folder = format!("{workspace}-{name}-{}/", short(commit));
                 self.archive(&format!("{workspace}/{name}"), commit, &folder)
             }
             (
-                Some(Kind::BitbucketDataCenter),
+                Some(HostKind::BitbucketDataCenter),
                 ["rest", "api", "latest", "projects", project, "repos", name, "archive"],
             ) => {
                 authorization(format!("Bearer {TOKEN}"))?;
                 (parameter("format")? == "zip").then_some(()).ok_or(StatusCode::BAD_REQUEST)?;
                 self.archive(&format!("{project}/{name}"), parameter("at")?, "")
             }
-            (Some(Kind::Gitea), ["api", "v1", "repos", owner, name, "archive", file]) => {
+            (Some(HostKind::Gitea), ["api", "v1", "repos", owner, name, "archive", file]) => {
                 authorization(format!("token {TOKEN}"))?;
                 let commit = file.strip_suffix(".zip").ok_or(StatusCode::NOT_FOUND)?;
                 self.archive(&format!("{owner}/{name}"), commit, &format!("{name}/"))
             }
-            (Some(Kind::Azure), [organisation, project, "_apis", "git", "repositories", name, "items"]) => {
+            (Some(HostKind::Azure), [organisation, project, "_apis", "git", "repositories", name, "items"]) => {
                 authorization(basic(""))?;
                 let commit = parameter("versionDescriptor.version")?;
                 self.archive(&format!("{organisation}/{project}/{name}"), commit, "")
             }
-            (Some(Kind::Bitbucket), ["2.0", "repositories", _, _]) => {
+            (Some(HostKind::Bitbucket), ["2.0", "repositories", _, _]) => {
                 authorization(format!("Bearer {ACCESS}"))?;
                 Ok(text(StatusCode::OK, r#"{"mainbranch":{"name":"main"}}"#.to_owned()))
             }
             (
-                Some(Kind::BitbucketDataCenter),
+                Some(HostKind::BitbucketDataCenter),
                 ["rest", "api", "latest", "projects", _, "repos", _, "default-branch"],
             ) => {
                 authorization(format!("Bearer {TOKEN}"))?;
                 Ok(text(StatusCode::OK, r#"{"displayId":"main"}"#.to_owned()))
             }
-            (Some(Kind::Azure), [_, _, "_apis", "git", "repositories", _]) => {
+            (Some(HostKind::Azure), [_, _, "_apis", "git", "repositories", _]) => {
                 authorization(basic(""))?;
                 Ok(text(StatusCode::OK, r#"{"defaultBranch":"refs/heads/main"}"#.to_owned()))
             }
@@ -337,9 +303,9 @@ mod tests {
         drop(rustls::crypto::ring::default_provider().install_default());
         let authority = reqwest::Certificate::from_pem(archives.ca.as_bytes()).unwrap();
         let client = reqwest::Client::builder().no_proxy().tls_certs_only([authority]).build().unwrap();
-        let url = |kind: Kind, path: &str| format!("https://{}:{}/{path}", kind.address(), archives.port);
+        let url = |kind: HostKind, path: &str| format!("https://{}:{}/{path}", address(kind), archives.port);
 
-        let github = url(Kind::GitHub, &format!("api/v3/repos/o/r/zipball/{commit}"));
+        let github = url(HostKind::GitHub, &format!("api/v3/repos/o/r/zipball/{commit}"));
         assert_eq!(client.get(&github).send().await.unwrap().status(), 401);
         let answer = client.get(&github).bearer_auth(TOKEN).send().await.unwrap();
         assert_eq!((answer.status().as_u16(), answer.content_length()), (200, None));
@@ -350,10 +316,10 @@ mod tests {
         let last = archives.seen().pop().unwrap();
         assert_eq!((last.address, last.has_credential), (CODELOAD.into(), false));
 
-        let token = client.post(url(Kind::Bitbucket, "site/oauth2/access_token"));
+        let token = client.post(url(HostKind::Bitbucket, "site/oauth2/access_token"));
         let token = token.basic_auth(CONSUMER, Some(TOKEN)).send().await.unwrap().text().await.unwrap();
         assert!(token.contains(ACCESS), "{token}");
-        let bitbucket = client.get(url(Kind::Bitbucket, &format!("o/r/get/{commit}.zip")));
+        let bitbucket = client.get(url(HostKind::Bitbucket, &format!("o/r/get/{commit}.zip")));
         assert_eq!(bitbucket.bearer_auth(ACCESS).send().await.unwrap().status(), 200);
     }
 }

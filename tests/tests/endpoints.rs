@@ -8,8 +8,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use contract::HostKind;
 use git2s3_infra::{deploy::Parameters, render::progress::Silent};
-use git2s3_tests::archives::{Archives, CONSUMER, Kind, Seen, TOKEN};
+use git2s3_tests::archives::{Archives, CONSUMER, Seen, TOKEN, address};
 use git2s3_tests::artifact::{Artifact, field};
 use git2s3_tests::host::Clone;
 use git2s3_tests::local::{Local, Stack};
@@ -46,14 +47,14 @@ impl Sender {
     ];
 
     /// The kind of server that it tells of. Gogs, and a sender of one's own, has no archive API: there it is somebody else's.
-    fn kind(self) -> Kind {
+    fn kind(self) -> HostKind {
         match self {
-            Self::GitHub => Kind::GitHub,
-            Self::GitLab => Kind::GitLab,
-            Self::BitbucketCloud => Kind::Bitbucket,
-            Self::BitbucketDataCenter => Kind::BitbucketDataCenter,
-            Self::Gitea | Self::Forgejo | Self::Gogs | Self::Generic => Kind::Gitea,
-            Self::AzureDevOps => Kind::Azure,
+            Self::GitHub => HostKind::GitHub,
+            Self::GitLab => HostKind::GitLab,
+            Self::BitbucketCloud => HostKind::Bitbucket,
+            Self::BitbucketDataCenter => HostKind::BitbucketDataCenter,
+            Self::Gitea | Self::Forgejo | Self::Gogs | Self::Generic => HostKind::Gitea,
+            Self::AzureDevOps => HostKind::Azure,
         }
     }
 
@@ -112,8 +113,8 @@ impl Repository {
 
     /// A push of `main` as the host tells of it: headers and body.
     fn push(&self, secret: &str) -> (Vec<(&'static str, String)>, Vec<u8>) {
-        let (address, path, commit) = (self.sender.kind().address(), self.path, &self.commit);
-        let ssh = format!("ssh://git@{address}/{path}.git");
+        let (host, path, commit) = (address(self.sender.kind()), self.path, &self.commit);
+        let ssh = format!("ssh://git@{host}/{path}.git");
         let github = json!({
             "ref": "refs/heads/main", "after": commit, "head_commit": { "id": commit, "message": "Build a rocket" },
             "repository": { "full_name": path, "ssh_url": ssh, "default_branch": "main" },
@@ -130,13 +131,13 @@ impl Repository {
                     "type": "branch", "name": "main", "target": { "hash": commit, "message": "Build a rocket\n" },
                 } }] },
                 "repository": {
-                    "full_name": path, "links": { "html": { "href": format!("https://{address}/{path}") } },
+                    "full_name": path, "links": { "html": { "href": format!("https://{host}/{path}") } },
                 },
             }),
             Sender::BitbucketDataCenter => json!({
                 "repository": {
                     "slug": "rocket", "project": { "key": "PROJ" },
-                    "links": { "clone": [{ "name": "ssh", "href": format!("ssh://git@{address}:7999/proj/rocket.git") }] },
+                    "links": { "clone": [{ "name": "ssh", "href": format!("ssh://git@{host}:7999/proj/rocket.git") }] },
                 },
                 "changes": [{ "ref": { "id": "refs/heads/main" }, "toHash": commit, "type": "UPDATE" }],
                 "toCommit": { "id": commit, "message": "Build a rocket" },
@@ -148,7 +149,7 @@ impl Repository {
                     "refUpdates": [{ "name": "refs/heads/main", "newObjectId": commit }],
                     "repository": {
                         "name": "rocket", "project": { "name": "web" },
-                        "remoteUrl": format!("https://{address}/acme/web/_git/rocket"),
+                        "remoteUrl": format!("https://{host}/acme/web/_git/rocket"),
                     },
                 },
             }),
@@ -187,11 +188,11 @@ async fn start(dir: &Path) -> (Local, Archives, Vec<Repository>, Stack) {
         repositories.push(Repository::create(&local, sender).await);
     }
     local.package(&mut Silent).unwrap();
-    let hosts = Kind::ALL.map(|kind| {
+    let hosts = HostKind::ALL.map(|kind| {
         let (user, ssh, https) = (&local.sshd.user, local.sshd.port, archives.port);
-        format!("{user}@{}:{ssh}={}:{https}+private", kind.address(), kind.name())
+        format!("{user}@{}:{ssh}={}:{https}+private", address(kind), kind.name())
     });
-    let tokens = Kind::ALL.map(|kind| format!("{}={TOKEN}", kind.address()));
+    let tokens = HostKind::ALL.map(|kind| format!("{}={TOKEN}", address(kind)));
     let known_hosts = local.sshd.known_hosts_lines().unwrap();
     let adapt = |parameters: Parameters| {
         parameters
@@ -264,9 +265,9 @@ async fn every_host_on_both_endpoints() {
 
     // Every API was asked with its credential, and the host that GitHub redirects to without one.
     let seen = archives.seen();
-    for kind in Kind::ALL {
-        assert!(seen.iter().any(|seen| seen.address == kind.address() && seen.has_credential), "{kind:?}");
-        assert!(seen.iter().all(|seen| seen.address != kind.address() || seen.has_credential), "{kind:?}");
+    for kind in HostKind::ALL {
+        assert!(seen.iter().any(|seen| seen.address == address(kind) && seen.has_credential), "{kind:?}");
+        assert!(seen.iter().all(|seen| seen.address != address(kind) || seen.has_credential), "{kind:?}");
     }
     let redirected: Vec<&Seen> = seen.iter().filter(|seen| seen.target.starts_with("/codeload/")).collect();
     assert_eq!(redirected.len(), 1);

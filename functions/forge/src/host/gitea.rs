@@ -9,20 +9,24 @@ use http::HeaderMap;
 use super::{Host, Message, PayloadError, github, kind};
 use crate::{content, delivery::Delivery};
 
-const GITEA_EVENT: &str = "x-gitea-event";
-const FORGEJO_EVENT: &str = "x-forgejo-event";
-
-/// Gitea.
+/// Gitea, or what grew out of it: only the names of the headers differ.
 #[derive(Debug)]
-pub(super) struct Gitea;
+pub(super) struct Gitea {
+    name: &'static str,
+    event: &'static str,
+    delivery: &'static [&'static str],
+}
 
-/// Forgejo, codeberg.org or an instance of one's own.
-#[derive(Debug)]
-pub(super) struct Forgejo;
+/// Gitea itself.
+pub(super) const GITEA: Gitea = Gitea { name: "Gitea", event: "x-gitea-event", delivery: &["x-gitea-delivery"] };
+
+/// Forgejo: codeberg.org, or an instance of one's own.
+pub(super) const FORGEJO: Gitea =
+    Gitea { name: "Forgejo", event: "x-forgejo-event", delivery: &["x-forgejo-delivery"] };
 
 impl Host for Gitea {
     fn name(&self) -> &'static str {
-        "Gitea"
+        self.name
     }
 
     fn kind(&self) -> Option<HostKind> {
@@ -30,11 +34,11 @@ impl Host for Gitea {
     }
 
     fn recognizes(&self, headers: &HeaderMap) -> bool {
-        headers.contains_key(GITEA_EVENT)
+        headers.contains_key(self.event)
     }
 
     fn delivery_id_headers(&self) -> &'static [&'static str] {
-        &["x-gitea-delivery"]
+        self.delivery
     }
 
     fn signed<'d>(&self, delivery: &'d Delivery) -> Cow<'d, [u8]> {
@@ -42,33 +46,7 @@ impl Host for Gitea {
     }
 
     fn read(&self, headers: &HeaderMap, payload: &[u8]) -> Result<Message, PayloadError> {
-        github::read(self, kind(headers, GITEA_EVENT), payload)
-    }
-}
-
-impl Host for Forgejo {
-    fn name(&self) -> &'static str {
-        "Forgejo"
-    }
-
-    fn kind(&self) -> Option<HostKind> {
-        Some(HostKind::Gitea)
-    }
-
-    fn recognizes(&self, headers: &HeaderMap) -> bool {
-        headers.contains_key(FORGEJO_EVENT)
-    }
-
-    fn delivery_id_headers(&self) -> &'static [&'static str] {
-        &["x-forgejo-delivery"]
-    }
-
-    fn signed<'d>(&self, delivery: &'d Delivery) -> Cow<'d, [u8]> {
-        signed_json(delivery)
-    }
-
-    fn read(&self, headers: &HeaderMap, payload: &[u8]) -> Result<Message, PayloadError> {
-        github::read(self, kind(headers, FORGEJO_EVENT), payload)
+        github::read(self, kind(headers, self.event), payload)
     }
 }
 
@@ -87,9 +65,9 @@ mod tests {
 
     #[test]
     fn pushes_and_releases_are_githubs() {
-        for (host, event) in [(&Gitea as &dyn Host, GITEA_EVENT), (&Forgejo, FORGEJO_EVENT)] {
+        for host in [GITEA, FORGEJO] {
             let read = |kind: &str, payload: &serde_json::Value| {
-                host.read(&sender::headers(&[(event, kind)]), payload.to_string().as_bytes()).unwrap()
+                host.read(&sender::headers(&[(host.event, kind)]), payload.to_string().as_bytes()).unwrap()
             };
             assert!(matches!(read("push", &sender::ordinary_push()), Message::Push(_)));
             let mut release = sender::ordinary_push();
@@ -104,7 +82,7 @@ mod tests {
 
     #[test]
     fn a_missing_field_is_told_in_the_hosts_own_name() {
-        let error = Forgejo.read(&sender::headers(&[(FORGEJO_EVENT, "push")]), b"{}").unwrap_err().to_string();
+        let error = FORGEJO.read(&sender::headers(&[(FORGEJO.event, "push")]), b"{}").unwrap_err().to_string();
         assert!(error.starts_with("Forgejo's payload doesn't fit at `.`: missing field `ref`"), "{error}");
     }
 
@@ -112,8 +90,8 @@ mod tests {
     fn the_json_of_a_form_is_what_is_signed() {
         let mut delivery = Delivery::new("d".parse().unwrap(), b"payload=%7B%7D&secret=".to_vec());
         delivery.headers = sender::headers(&[("content-type", "application/x-www-form-urlencoded")]);
-        assert_eq!(*Gitea.signed(&delivery), *b"{}");
+        assert_eq!(*GITEA.signed(&delivery), *b"{}");
         delivery.headers = sender::headers(&[("content-type", "application/json")]);
-        assert_eq!(*Gitea.signed(&delivery), *delivery.body);
+        assert_eq!(*GITEA.signed(&delivery), *delivery.body);
     }
 }
