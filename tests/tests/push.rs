@@ -134,3 +134,88 @@ async fn a_zip_may_hold_a_clone_and_a_part_of_the_files() {
         format!("{folder}/src/a")
     );
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn submodules_go_along() {
+    let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let local = Local::tied(dir.path(), Path::new(env!("CARGO_BIN_EXE_local"))).await.unwrap();
+    local.package(&mut Silent).unwrap();
+    let adapt = |parameters: Parameters| parameters.with("Submodules", "on");
+    let stack = local.deploy_with(&mut Silent, adapt).await.unwrap();
+    let bucket = stack.output("OutputBucketName").unwrap();
+    let account = &local.cloud.account;
+    let mut pinned: Vec<(&str, String)> = Vec::new();
+    // Each is a submodule of the next; the first ones are pinned to a commit that no reference names any more.
+    for (path, name) in [("acme/deep", "deep"), ("libs/middle", "middle"), ("acme/rocket", "rocket")] {
+        let clone = local.host.create(path).await.unwrap();
+        std::fs::write(clone.dir().join(format!("{name}.txt")), format!("{name}\n")).unwrap();
+        std::fs::write(clone.dir().join(".gitattributes"), "left-out export-ignore\n").unwrap();
+        std::fs::write(clone.dir().join("left-out"), "x").unwrap();
+        clone.git(&["add", "--all", "."]).await.unwrap();
+        if let Some((module, commit)) = pinned.last() {
+            let url = if *module == "deep" {
+                "../../acme/deep.git".to_owned()
+            } else {
+                format!("{}/libs/middle.git", local.host.base_url)
+            };
+            let modules = format!("[submodule \"{module}\"]\n\tpath = lib/{module}\n\turl = {url}\n");
+            std::fs::write(clone.dir().join(".gitmodules"), modules).unwrap();
+            clone.git(&["add", ".gitmodules"]).await.unwrap();
+            clone
+                .git(&["update-index", "--add", "--cacheinfo", &format!("160000,{commit},lib/{module}")])
+                .await
+                .unwrap();
+        }
+        clone.git(&["commit", "--quiet", "--message", name]).await.unwrap();
+        let commit = clone.git(&["rev-parse", "HEAD"]).await.unwrap();
+        clone.push(&["main"]).await.unwrap();
+        if name == "rocket" {
+            let zip = Artifact::wait(account, bucket, MAIN, &commit, PATIENCE).await.unwrap();
+            let mut zip = zip::ZipArchive::new(std::io::Cursor::new(zip.zip)).unwrap();
+            let mut names: Vec<_> = zip.file_names().map(|name| name.unwrap().into_owned()).collect();
+            names.sort();
+            let expected = [
+                ".gitattributes",
+                ".gitmodules",
+                "lib/",
+                "lib/middle/",
+                "lib/middle/.gitattributes",
+                "lib/middle/.gitmodules",
+                "lib/middle/lib/",
+                "lib/middle/lib/deep/",
+                "lib/middle/lib/deep/.gitattributes",
+                "lib/middle/lib/deep/deep.txt",
+                "lib/middle/middle.txt",
+                "rocket.txt",
+            ];
+            assert_eq!(names, expected);
+            let mut deep = zip.by_name("lib/middle/lib/deep/deep.txt").unwrap();
+            assert_eq!(std::io::read_to_string(&mut deep).unwrap(), "deep\n");
+        } else {
+            clone.git(&["commit", "--quiet", "--amend", "--message", "another"]).await.unwrap();
+            clone.push(&["--force", "main"]).await.unwrap();
+            pinned.push((name, commit));
+        }
+    }
+
+    // One that is in itself has no end, and is given up instead of tried again.
+    let clone = local.host.create("acme/loop").await.unwrap();
+    let first = clone.commit("One").await.unwrap();
+    let modules = "[submodule \"loop\"]\n\tpath = loop\n\turl = ../loop.git\n";
+    std::fs::write(clone.dir().join(".gitmodules"), modules).unwrap();
+    clone.git(&["add", ".gitmodules"]).await.unwrap();
+    clone.git(&["update-index", "--add", "--cacheinfo", &format!("160000,{first},loop")]).await.unwrap();
+    clone.git(&["commit", "--quiet", "--message", "Two"]).await.unwrap();
+    clone.push(&["main"]).await.unwrap();
+    let deadline = std::time::Instant::now() + PATIENCE;
+    loop {
+        let log = format!("{:?}", account.log_lines().await.unwrap());
+        if log.contains("127.0.0.1/acme/loop is a submodule of itself, by way of loop") {
+            assert!(log.contains("gave up: trying again can't help"), "{log}");
+            break;
+        }
+        assert!(std::time::Instant::now() < deadline, "{log}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(account.versions(bucket).await.unwrap().len(), 3, "one of each tree, none of the loop");
+}

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use flate2::{Compression, write::DeflateEncoder};
 use gix::{
-    bstr::ByteSlice,
+    bstr::BStr,
     objs::{Kind, tree::EntryKind},
 };
 
@@ -39,28 +39,30 @@ impl<'a> Files<'a> {
         self.summary
     }
 
-    /// Puts an entry into the zip. A submodule is an empty folder, as in `git archive`.
+    /// Puts an entry into the zip, under the name `at`. A submodule is an empty folder, as in `git archive`.
     pub(crate) fn add<W: Write>(
         &mut self,
         zip: &mut Writer<W>,
+        at: &BStr,
         entry: &Entry,
         conversion: &Conversion,
     ) -> Result<(), ArchiveError> {
         match entry.kind {
-            EntryKind::Tree | EntryKind::Commit => Ok(zip.folder(entry.path.as_bstr())?),
+            EntryKind::Tree | EntryKind::Commit => Ok(zip.folder(at)?),
             EntryKind::Link => {
                 let target = self.objects.read(entry.id, Kind::Blob)?;
                 self.summary.stored += 1;
-                Ok(zip.file(entry.path.as_bstr(), 0o120_777, &Content::stored(&target))?)
+                Ok(zip.file(at, 0o120_777, &Content::stored(&target))?)
             }
-            EntryKind::Blob => self.file(zip, entry, 0o100_644, conversion),
-            EntryKind::BlobExecutable => self.file(zip, entry, 0o100_755, conversion),
+            EntryKind::Blob => self.file(zip, at, entry, 0o100_644, conversion),
+            EntryKind::BlobExecutable => self.file(zip, at, entry, 0o100_755, conversion),
         }
     }
 
     fn file<W: Write>(
         &mut self,
         zip: &mut Writer<W>,
+        at: &BStr,
         entry: &Entry,
         mode: u32,
         conversion: &Conversion,
@@ -71,7 +73,7 @@ impl<'a> Files<'a> {
             let content =
                 content.map_err(|reason| ArchiveError::Damaged { id: entry.id, path: entry.path.clone(), reason })?;
             self.summary.copied += 1;
-            return Ok(zip.file(entry.path.as_bstr(), mode, &content)?);
+            return Ok(zip.file(at, mode, &content)?);
         }
         let mut blob = self.objects.read(entry.id, Kind::Blob)?;
         if !conversion.is_none() {
@@ -85,7 +87,7 @@ impl<'a> Files<'a> {
             self.summary.stored += 1;
             Content::stored(&blob)
         };
-        Ok(zip.file(entry.path.as_bstr(), mode, &content)?)
+        Ok(zip.file(at, mode, &content)?)
     }
 }
 

@@ -67,6 +67,19 @@ pub struct Options {
     /// The `.git` folder that makes a work tree of them; none by default. A work tree has all files: `export-ignore` and
     /// `export-subst` don't count.
     pub dot_git: Option<DotGit>,
+    /// The submodules whose files go along; any other one is an empty folder, as in `git archive`.
+    pub submodules: Vec<Submodule>,
+}
+
+/// A submodule, at the commit that the tree around it pins.
+#[derive(Debug, Clone)]
+pub struct Submodule {
+    /// Its path in the zip, that of a submodule in a submodule included.
+    pub path: BString,
+    /// A clone that has the commit with its whole tree.
+    pub clone: gix::Repository,
+    /// The commit.
+    pub commit: ObjectId,
 }
 
 /// Why a tree can't become a zip. What was written until then is no zip.
@@ -141,12 +154,38 @@ pub fn write_zip<W: Write>(
 ) -> Result<Summary, ArchiveError> {
     let objects = objects::Objects::of(repository);
     let read = subst::Commit::read(&objects, commit)?;
+    let mut zip = zip::Writer::new(out, time::Time::from_seconds(read.time()));
+    let mut summary = Summary::default();
+    let root = Root { repository, commit, prefix: BString::default() };
+    write_tree(&root, options, &mut zip, &mut summary)?;
+    if let Some(dot_git) = &options.dot_git {
+        dot_git.write(&objects, commit, read.tree(), &options.paths, &mut zip)?;
+    }
+    (summary.entries, summary.bytes) = zip.finish(commit.to_string().as_bytes())?;
+    Ok(summary)
+}
+
+/// A tree that goes into the zip, under a prefix that is empty or ends in a slash.
+struct Root<'a> {
+    repository: &'a gix::Repository,
+    commit: ObjectId,
+    prefix: BString,
+}
+
+fn write_tree<W: Write>(
+    root: &Root<'_>,
+    options: &Options,
+    zip: &mut zip::Writer<W>,
+    summary: &mut Summary,
+) -> Result<(), ArchiveError> {
+    let objects = objects::Objects::of(root.repository);
+    let read = subst::Commit::read(&objects, root.commit)?;
     let purpose = if options.dot_git.is_some() { Purpose::WorkTree } else { Purpose::Archive };
     let mut attributes = attributes::Attributes::of(&objects, read.tree(), purpose)?;
     let mut files = entry::Files::new(&objects, &read)?;
     let mut folders = Folders::default();
-    let mut zip = zip::Writer::new(out, time::Time::from_seconds(read.time()));
     let mut walk = tree::Walk::new(&objects, read.tree())?;
+    let at = |path: &BString| [root.prefix.as_slice(), path].concat().into();
     while let Some(entry) = walk.next() {
         let treatment = attributes.treatment(&objects, &entry)?;
         if entry.kind == EntryKind::Tree {
@@ -156,20 +195,27 @@ pub fn write_zip<W: Write>(
             }
             continue;
         }
-        if !options.paths.include(entry.path.as_bstr()) {
+        let path: BString = at(&entry.path);
+        let submodule = options.submodules.iter().find(|submodule| submodule.path == path);
+        if submodule.is_none() && !options.paths.include(path.as_bstr()) {
             continue;
         }
         for folder in folders.before(&entry.path) {
+            let folder: BString = at(&folder);
             zip.folder(folder.as_bstr())?;
         }
-        if let Treatment::Kept(conversion) = treatment {
-            files.add(&mut zip, &entry, &conversion)?;
+        let Treatment::Kept(conversion) = treatment else { continue };
+        if options.paths.include(path.as_bstr()) {
+            files.add(zip, path.as_bstr(), &entry, &conversion)?;
+        }
+        if let Some(Submodule { clone, commit, path }) = submodule {
+            let prefix = [path.as_slice(), b"/"].concat().into();
+            write_tree(&Root { repository: clone, commit: *commit, prefix }, options, zip, summary)?;
         }
     }
-    let mut summary = files.summary();
-    if let Some(dot_git) = &options.dot_git {
-        dot_git.write(&objects, commit, read.tree(), &options.paths, &mut zip)?;
-    }
-    (summary.entries, summary.bytes) = zip.finish(commit.to_string().as_bytes())?;
-    Ok(summary)
+    let written = files.summary();
+    summary.copied += written.copied;
+    summary.compressed += written.compressed;
+    summary.stored += written.stored;
+    Ok(())
 }

@@ -68,6 +68,8 @@ pub struct GitPullEnvironment<S: Side> {
     pub known_hosts: S::Of<String>,
     /// The `ExcludeGit` parameter: `True` or `False`.
     pub exclude_git: S::Of<String>,
+    /// The `Submodules` parameter: `on` or `off`.
+    pub submodules: S::Of<String>,
     /// The `Paths` parameter: globs of the files that go into the zip, separated by commas.
     pub paths: S::Of<String>,
 }

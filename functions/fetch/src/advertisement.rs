@@ -1,7 +1,7 @@
 //! What the host says about its references: which object the wanted one names, and which branch is the
 //! default one. By version 2 of Git's protocol only these two are asked for, however many there are.
 
-use contract::{RefName, Repository};
+use contract::Repository;
 use gix::{
     ObjectId,
     bstr::ByteSlice,
@@ -17,7 +17,7 @@ use gix::{
     },
 };
 
-use crate::{FetchError, transport::Transport};
+use crate::{FetchError, Wanted, transport::Transport};
 
 /// The name that we go by, as `git fetch` has its own.
 pub(crate) fn agent() -> (&'static str, Option<String>) {
@@ -39,7 +39,7 @@ pub(crate) struct Advertisement {
 pub(crate) fn ask(
     transport: &mut Transport,
     repository: &Repository,
-    wanted: &RefName,
+    wanted: &Wanted,
 ) -> Result<Advertisement, FetchError> {
     let failed = |source| FetchError::Conversation { repository: repository.clone(), source };
     // SSH has authenticated us already; if Git asks for more, there is none.
@@ -53,18 +53,26 @@ pub(crate) fn ask(
         all
     } else {
         let mut prefixes = RefPrefixes::new();
-        prefixes.extend(["HEAD", wanted.as_str()].map(Into::into));
+        let name = match wanted {
+            Wanted::Reference { name, .. } => Some(name.as_str()),
+            Wanted::Commit(_) => None,
+        };
+        prefixes.extend(name.into_iter().chain(["HEAD"]).map(Into::into));
         LsRefsCommand::new(Some(prefixes), &handshake.capabilities, agent())
             .invoke_blocking(&mut *transport, &mut Discard, false)
             .map_err(failed)?
     };
     let head = references.iter().find(|reference| reference.unpack().0 == "HEAD");
-    let target = match (target(&references, wanted), head) {
-        (Some(target), _) => target,
-        (None, None | Some(Ref::Unborn { .. })) => return Err(FetchError::Empty { repository: repository.clone() }),
-        (None, Some(_)) => {
-            return Err(FetchError::NoSuchReference { repository: repository.clone(), reference: wanted.clone() });
+    let target = match (target(&references, wanted), wanted, head) {
+        (Some(target), _, _) => target,
+        (
+            None,
+            Wanted::Reference { name, .. },
+            Some(Ref::Direct { .. } | Ref::Symbolic { .. } | Ref::Peeled { .. }),
+        ) => {
+            return Err(FetchError::NoSuchReference { repository: repository.clone(), reference: name.clone() });
         }
+        (None, _, _) => return Err(FetchError::Empty { repository: repository.clone() }),
     };
     Ok(Advertisement { target, default_branch: head.and_then(branch), handshake })
 }
@@ -91,7 +99,11 @@ fn check_format(handshake: &Handshake, repository: &Repository) -> Result<(), Fe
     }
 }
 
-fn target(references: &[Ref], wanted: &RefName) -> Option<ObjectId> {
+fn target(references: &[Ref], wanted: &Wanted) -> Option<ObjectId> {
+    let wanted = match wanted {
+        Wanted::Reference { name, .. } => name,
+        Wanted::Commit(id) => return ObjectId::from_hex(id.as_str().as_bytes()).ok(),
+    };
     references.iter().find_map(|reference| match reference.unpack() {
         (name, Some(target), _) if name == wanted.as_str() => Some(target.to_owned()),
         _ => None,

@@ -4,6 +4,8 @@ use std::{io, path::PathBuf, time::Duration};
 
 use contract::{RefName, Repository, Retry};
 
+use crate::Wanted;
+
 /// Why a reference could not be fetched.
 #[derive(Debug, thiserror::Error)]
 pub enum FetchError {
@@ -122,12 +124,12 @@ pub enum FetchError {
         repository: Repository,
     },
     /// A tag names a tree or a blob.
-    #[error("{reference} of {repository} names a {kind}, expected a commit")]
+    #[error("{wanted} of {repository} names a {kind}, expected a commit")]
     NotACommit {
         /// The repository.
         repository: Repository,
-        /// The reference.
-        reference: RefName,
+        /// What names it.
+        wanted: Wanted,
         /// What it names.
         kind: String,
     },

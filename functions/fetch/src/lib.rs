@@ -11,8 +11,7 @@
 //! let request = fetch::FetchRequest {
 //!     host: "github.com".parse()?,
 //!     repository: contract::Repository::new("github.com".parse()?, "octo-org/hello".parse()?),
-//!     reference: "refs/heads/main".parse()?,
-//!     commit: None,
+//!     wanted: fetch::Wanted::Reference { name: "refs/heads/main".parse()?, expected: None },
 //!     key: fetch::PrivateKey::from_openssh(key)?,
 //!     known_hosts: fetch::KnownHosts::built_in_and("")?,
 //!     limits: fetch::Limits::until(Instant::now() + Duration::from_secs(300)),
@@ -40,4 +39,4 @@ pub use error::FetchError;
 pub use known_hosts::{KnownHosts, KnownHostsError};
 pub use limits::Limits;
 pub use private_key::{PrivateKey, PrivateKeyError};
-pub use repository::{FetchRequest, Fetched, fetch};
+pub use repository::{FetchRequest, Fetched, Wanted, fetch};

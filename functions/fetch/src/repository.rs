@@ -24,6 +24,30 @@ use crate::{
     transport::{self, Transport, Wire},
 };
 
+/// What of a repository is fetched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wanted {
+    /// What a branch or a tag names now.
+    Reference {
+        /// Its name.
+        name: RefName,
+        /// What it is expected to name, if anything is.
+        expected: Option<CommitId>,
+    },
+    /// A commit that no reference needs to name, such as the one that a submodule is at. A host that speaks only version 0 of
+    /// Git's protocol may refuse it.
+    Commit(CommitId),
+}
+
+impl fmt::Display for Wanted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Reference { name, .. } => name.fmt(f),
+            Self::Commit(id) => id.fmt(f),
+        }
+    }
+}
+
 /// What to fetch, from where, and how.
 #[derive(Debug, Clone)]
 pub struct FetchRequest {
@@ -31,10 +55,8 @@ pub struct FetchRequest {
     pub host: AllowedHost,
     /// The repository on it.
     pub repository: Repository,
-    /// The branch or the tag.
-    pub reference: RefName,
-    /// What the reference is expected to name, if anything is.
-    pub commit: Option<CommitId>,
+    /// What of it.
+    pub wanted: Wanted,
     /// What we prove ourselves with.
     pub key: PrivateKey,
     /// What the host has to prove itself with.
@@ -165,7 +187,7 @@ fn receive_into(
     interrupt: &AtomicBool,
 ) -> Result<(Advertisement, WholeCommit), FetchError> {
     let repository = &request.repository;
-    let asked = advertisement::ask(transport, repository, &request.reference);
+    let asked = advertisement::ask(transport, repository, &request.wanted);
     let mut advertisement = asked.map_err(|error| explain(error, wire, repository))?;
     if !clone.has_object(advertisement.target) {
         conversation::receive(transport, &mut advertisement, clone, interrupt).map_err(|source| {
@@ -202,7 +224,7 @@ fn whole_commit(clone: &gix::Repository, target: ObjectId, request: &FetchReques
     if object.kind != Kind::Commit {
         return Err(FetchError::NotACommit {
             repository: request.repository.clone(),
-            reference: request.reference.clone(),
+            wanted: request.wanted.clone(),
             kind: object.kind.to_string(),
         });
     }
@@ -245,7 +267,11 @@ fn finish(
 ) -> Fetched {
     // A sender names a tag by the tag or by its commit.
     let now = [advertisement.target.to_string(), commit.id.to_string()];
-    let superseded = request.commit.clone().filter(|expected| !now.iter().any(|id| id == expected.as_str()));
+    let expected = match &request.wanted {
+        Wanted::Reference { expected, .. } => expected.clone(),
+        Wanted::Commit(_) => None,
+    };
+    let superseded = expected.filter(|expected| !now.iter().any(|id| id == expected.as_str()));
     Fetched {
         clone,
         commit: commit.id,

@@ -25,7 +25,10 @@ pub enum CloneUrlError {
 }
 
 /// Reads `ssh://git@host:22/owner/name.git`, `git@host:owner/name.git` or `https://host/owner/name.git`.
-pub(crate) fn repository(url: &str) -> Result<Repository, CloneUrlError> {
+///
+/// # Errors
+/// It isn't one of these, or names something that can't be a repository.
+pub fn repository(url: &str) -> Result<Repository, CloneUrlError> {
     let url = gix_url::parse(url).map_err(|_| CloneUrlError::Malformed)?;
     if !matches!(url.scheme, Scheme::Ssh | Scheme::Http | Scheme::Https) {
         return Err(CloneUrlError::Scheme);

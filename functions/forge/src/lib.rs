@@ -40,7 +40,7 @@ mod signature;
 pub use allowed::{AllowedIps, AllowedIpsError};
 pub use archive_url::{ArchiveApi, Revision};
 pub use authenticate::AuthenticationError;
-pub use clone_url::CloneUrlError;
+pub use clone_url::{CloneUrlError, repository as repository_of_url};
 pub use content::ContentError;
 pub use delivery::Delivery;
 pub use endpoint::Endpoint;

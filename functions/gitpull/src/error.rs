@@ -6,6 +6,8 @@ use fetch::{FetchError, PrivateKeyError};
 use jobs::JobError;
 use store::StoreError;
 
+use crate::submodules::SubmoduleError;
+
 /// Why there is no zip.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum GitPullError {
@@ -23,6 +25,8 @@ pub(crate) enum GitPullError {
     Key(#[source] PrivateKeyError),
     #[error("could not fetch")]
     Fetch(#[source] FetchError),
+    #[error("could not fetch the submodules")]
+    Submodules(#[from] SubmoduleError),
     #[error("could not zip {commit}")]
     Archive { commit: String, source: ArchiveError },
     #[error("could not store the zip")]
@@ -40,8 +44,11 @@ impl JobError for GitPullError {
         match self {
             Self::Fetch(error) => error.retry(),
             Self::Store(error) => error.retry(),
-            // A tree with such a name stays one.
-            Self::Archive { source: ArchiveError::Path { .. }, .. } | Self::Commit(..) => Retry::Never,
+            Self::Submodules(SubmoduleError::Tree { .. }) => Retry::Again,
+            // A tree with such a name, or with such submodules, stays one.
+            Self::Submodules(_) | Self::Archive { source: ArchiveError::Path { .. }, .. } | Self::Commit(..) => {
+                Retry::Never
+            }
             _ => Retry::Again,
         }
     }

@@ -3,6 +3,7 @@
 
 mod error;
 mod private_key;
+mod submodules;
 mod worker;
 
 use anyhow::{Context as _, Result};
@@ -12,7 +13,7 @@ use jobs::Queue;
 
 use crate::{
     private_key::StoredKey,
-    worker::{History, Worker},
+    worker::{History, Submodules, Worker},
 };
 
 #[tokio::main]
@@ -42,6 +43,7 @@ async fn wire() -> Result<(Worker, Queue)> {
         s3,
         output_bucket: environment.output_bucket,
         paths: environment.paths.parse()?,
+        submodules: if environment.submodules == "on" { Submodules::Included } else { Submodules::Excluded },
         history: if environment.exclude_git == "False" { History::Included } else { History::Excluded },
         clones: std::env::temp_dir().join("clones"),
     };

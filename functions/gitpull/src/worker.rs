@@ -7,12 +7,12 @@ use std::{
 
 use archive::{ArchiveError, DotGit, Options, Paths, Summary};
 use aws_names::BucketName;
-use contract::{AllowedHosts, Job};
-use fetch::{FetchRequest, Fetched, KnownHosts, Limits};
+use contract::{AllowedHosts, Job, Repository};
+use fetch::{FetchRequest, Fetched, KnownHosts, Limits, Wanted};
 use store::{ArtifactMetadata, Object, PartWriter, Upload};
 use tokio::time::timeout_at;
 
-use crate::{error::GitPullError, private_key::StoredKey};
+use crate::{error::GitPullError, private_key::StoredKey, submodules};
 
 /// Everything that a job doesn't say.
 #[derive(Debug)]
@@ -28,6 +28,8 @@ pub(crate) struct Worker {
     pub(crate) paths: Paths,
     /// Whether the zip has a `.git` folder.
     pub(crate) history: History,
+    /// Whether the files of submodules go into the zip.
+    pub(crate) submodules: Submodules,
 }
 
 /// What of Git a zip holds: the `ExcludeGit` parameter.
@@ -39,16 +41,27 @@ pub(crate) enum History {
     Included,
 }
 
+/// What becomes of submodules: the `Submodules` parameter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Submodules {
+    /// They are empty folders, as in `git archive`.
+    Excluded,
+    /// Their files are in them.
+    Included,
+}
+
 impl Worker {
     /// Does a job, or fails before the deadline.
     pub(crate) async fn deliver(&self, job: &Job, deadline: Instant) -> Result<(), GitPullError> {
-        let work = self.fetch_and_store(job, deadline);
+        // On the heap: with the submodules in it, it is large.
+        let work = Box::pin(self.fetch_and_store(job, deadline));
         timeout_at(deadline.into(), work).await.unwrap_or(Err(GitPullError::Deadline))
     }
 
     async fn fetch_and_store(&self, job: &Job, deadline: Instant) -> Result<(), GitPullError> {
         let started = Instant::now();
-        let fetched = self.fetch(job, deadline).await?;
+        let wanted = Wanted::Reference { name: job.reference.clone(), expected: job.commit.clone() };
+        let fetched = self.fetch(&job.repository, wanted, deadline).await?;
         let fetch_time = started.elapsed();
         let commit = fetched.commit.to_string();
         let object = Object {
@@ -72,7 +85,10 @@ impl Worker {
         let written = if there.is_some_and(same) {
             None
         } else {
-            Some(self.store(fetched, object.clone(), &metadata, self.options(job)).await?)
+            Some({
+                let options = self.options(job, &fetched, deadline).await?;
+                self.store(fetched, object.clone(), &metadata, options).await?
+            })
         };
         let summary = written.unwrap_or_default();
         tracing::info!(
@@ -96,31 +112,37 @@ impl Worker {
         Ok(())
     }
 
-    async fn fetch(&self, job: &Job, deadline: Instant) -> Result<Fetched, GitPullError> {
-        let host = self.allowed_hosts.find(job.repository.host.as_str());
-        let host = host.ok_or_else(|| GitPullError::HostNotAllowed(job.repository.host.clone()))?;
+    async fn fetch(&self, repository: &Repository, wanted: Wanted, deadline: Instant) -> Result<Fetched, GitPullError> {
+        let host = self.allowed_hosts.find(repository.host.as_str());
+        let host = host.ok_or_else(|| GitPullError::HostNotAllowed(repository.host.clone()))?;
         let request = FetchRequest {
             host: host.clone(),
-            repository: job.repository.clone(),
-            reference: job.reference.clone(),
-            commit: job.commit.clone(),
+            repository: repository.clone(),
+            wanted,
             key: self.key.get().await?.clone(),
             known_hosts: self.known_hosts.clone(),
             limits: Limits::until(deadline),
         };
         // One clone for a repository, whatever the reference. No repository's path ends in `.git`.
-        let clone = self.clones.join(format!("{}.git", job.repository));
+        let clone = self.clones.join(format!("{repository}.git"));
         fetch::fetch(&request, &clone).await.map_err(GitPullError::Fetch)
     }
 
     /// What of the fetched commit goes into the zip of a job.
-    fn options(&self, job: &Job) -> Options {
+    async fn options(&self, job: &Job, fetched: &Fetched, deadline: Instant) -> Result<Options, GitPullError> {
         let host = self.allowed_hosts.find(job.repository.host.as_str());
         let dot_git = host.filter(|_| self.history == History::Included).map(|host| DotGit {
             branch: job.reference.branch().map(|_| job.reference.to_string()),
             url: host.ssh_url(&job.repository.path),
         });
-        Options { paths: self.paths.clone(), dot_git }
+        let submodules = match self.submodules {
+            Submodules::Excluded => Vec::new(),
+            Submodules::Included => {
+                let fetch = async |repository: &Repository, wanted| self.fetch(repository, wanted, deadline).await;
+                submodules::fetch_all(&job.repository, fetched, fetch).await?
+            }
+        };
+        Ok(Options { paths: self.paths.clone(), dot_git, submodules })
     }
 
     async fn store(

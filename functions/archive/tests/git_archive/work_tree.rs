@@ -18,7 +18,11 @@ fn git(dir: &Path, arguments: &[&str]) -> String {
 
 fn options(branch: Option<&str>, paths: &str) -> Options {
     let url = "ssh://git@git.example:7999/octo/hel\"lo.git".to_owned();
-    Options { paths: paths.parse().unwrap(), dot_git: Some(DotGit { branch: branch.map(str::to_owned), url }) }
+    Options {
+        paths: paths.parse().unwrap(),
+        dot_git: Some(DotGit { branch: branch.map(str::to_owned), url }),
+        ..Options::default()
+    }
 }
 
 /// Unpacks the zip of `HEAD`, and checks that git takes it for a clean work tree of that commit.
@@ -110,7 +114,7 @@ fn what_is_left_out_by_path_is_not_taken_for_deleted() {
 fn paths_limit_what_an_archive_holds() {
     let repository = repository();
     let names = |paths: &str| {
-        let options = Options { paths: paths.parse().unwrap(), dot_git: None };
+        let options = Options { paths: paths.parse().unwrap(), ..Options::default() };
         let (zip, _) = repository.zip_with(&options).unwrap();
         tree(&zip).into_keys().map(|name| String::from_utf8(name).unwrap()).collect::<Vec<_>>()
     };

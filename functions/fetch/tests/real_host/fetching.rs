@@ -7,7 +7,7 @@ use std::{
 };
 
 use contract::Retry;
-use fetch::{FetchError, Fetched, KnownHosts, Limits};
+use fetch::{FetchError, Fetched, KnownHosts, Limits, Wanted};
 
 use crate::host::{self, Host, Repo, Setup};
 
@@ -35,6 +35,12 @@ fn files(owned: &[(String, Vec<u8>)]) -> Vec<(&str, Vec<u8>)> {
 fn check_is(fetched: &Fetched, repo: &Repo, revision: &str) {
     assert_eq!(fetched.commit.to_string(), repo.git(&["rev-parse", &format!("{revision}^{{commit}}")]));
     assert_eq!(fetched.tree.to_string(), repo.git(&["rev-parse", &format!("{revision}^{{tree}}")]));
+}
+
+/// The same reference, which is expected to name this commit.
+fn expecting(wanted: &Wanted, commit: contract::CommitId) -> Wanted {
+    let Wanted::Reference { name, .. } = wanted else { panic!("{wanted}") };
+    Wanted::Reference { name: name.clone(), expected: Some(commit) }
 }
 
 fn check_never(error: &FetchError, message: &str) {
@@ -124,6 +130,23 @@ async fn attack_02_a_reference_is_a_name_and_never_a_command() {
 }
 
 #[tokio::test]
+async fn a_commit_needs_no_reference() {
+    let host = Host::start();
+    let repo = host.repository();
+    let older = repo.commit("main", &[("a", b"1".to_vec())]);
+    let newer = repo.commit("main", &[("a", b"2".to_vec())]);
+    for commit in [older, newer] {
+        let mut request = host.request(MAIN);
+        request.wanted = Wanted::Commit(commit.parse().unwrap());
+        check_is(&fetch::fetch(&request, &host.clone_dir()).await.unwrap(), &repo, &commit);
+    }
+    let mut request = host.request(MAIN);
+    request.wanted = Wanted::Commit("1".repeat(40).parse().unwrap());
+    let error = fetch::fetch(&request, &host.clone_dir()).await.unwrap_err();
+    assert!(error.to_string().starts_with("could not receive"), "{error}");
+}
+
+#[tokio::test]
 async fn a_tag_that_moved_is_followed() {
     let host = Host::start();
     let repo = host.repository();
@@ -169,12 +192,12 @@ async fn a_reference_that_moved_on_gives_the_newest_and_says_so() {
     let told = repo.commit("main", &[("a", b"1".to_vec())]);
     let newest = repo.commit("main", &[("a", b"2".to_vec())]);
     let mut request = host.request(MAIN);
-    request.commit = Some(told.parse().unwrap());
+    request.wanted = expecting(&request.wanted, told.parse().unwrap());
     let fetched = fetch::fetch(&request, &host.clone_dir()).await.unwrap();
     check_is(&fetched, &repo, "main");
     assert_eq!(fetched.superseded, Some(told.parse().unwrap()));
     drop(fetched);
-    request.commit = Some(newest.parse().unwrap());
+    request.wanted = expecting(&request.wanted, newest.parse().unwrap());
     assert_eq!(fetch::fetch(&request, &host.clone_dir()).await.unwrap().superseded, None);
 }
 
@@ -193,7 +216,7 @@ async fn tags_are_peeled() {
     // Senders name either.
     for told in [commit, tag] {
         let mut request = host.request("refs/tags/v1");
-        request.commit = Some(told.parse().unwrap());
+        request.wanted = expecting(&request.wanted, told.parse().unwrap());
         assert_eq!(fetch::fetch(&request, &host.clone_dir()).await.unwrap().superseded, None);
     }
 }

@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use fetch::{FetchError, FetchRequest, Fetched, KnownHosts, Limits, PrivateKey};
+use fetch::{FetchError, FetchRequest, Fetched, KnownHosts, Limits, PrivateKey, Wanted};
 use tempfile::TempDir;
 
 /// What the host runs for a client.
@@ -146,8 +146,7 @@ if [ ! -d "$repository" ]; then echo "ERROR: Repository not found." >&2; exit 1;
         FetchRequest {
             host: format!("{}@127.0.0.1:{}", self.user, self.port).parse().unwrap(),
             repository: contract::Repository::new("127.0.0.1".parse().unwrap(), "owner/name".parse().unwrap()),
-            reference: reference.parse().unwrap(),
-            commit: None,
+            wanted: Wanted::Reference { name: reference.parse().unwrap(), expected: None },
             key: private_key(&self.temp.path().join("client_key")),
             known_hosts: self.known_hosts_at(self.port),
             limits: Limits::until(Instant::now() + Duration::from_secs(20)),

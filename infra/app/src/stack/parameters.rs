@@ -28,6 +28,7 @@ const GROUPS: [Group; 5] = [
             ("KeyType", "SSH key type"),
             ("ExcludeGit", "Leave .git out of the zip"),
             ("Paths", "Files and folders"),
+            ("Submodules", "Submodules"),
         ],
     },
     Group {
@@ -57,6 +58,7 @@ pub(super) struct Parameters {
     pub(super) known_hosts: ParameterHandle<String>,
     pub(super) key_type: ParameterHandle<KeyType>,
     pub(super) exclude_git: ParameterHandle<String>,
+    pub(super) submodules: ParameterHandle<String>,
     pub(super) paths: ParameterHandle<String>,
     pub(super) git_token: ParameterHandle<String>,
     pub(super) oauth_key: ParameterHandle<String>,
@@ -98,6 +100,7 @@ impl Parameters {
             key_type: stack.parameter("KeyType", &key_type()),
             exclude_git: stack.parameter("ExcludeGit", &exclude_git()),
             paths: stack.parameter("Paths", &paths()),
+            submodules: stack.parameter("Submodules", &submodules()),
             git_token: stack.parameter("GitToken", &git_token()),
             oauth_key: stack.parameter("OAuthKey", &oauth_key()),
             oauth_secret: stack.parameter("OAuthSecret", &oauth_secret()),
@@ -184,6 +187,10 @@ fn key_type() -> Parameter {
 fn exclude_git() -> Parameter {
     Parameter::text("True", "False puts a usable .git folder into the zip, with the one commit as its history.")
         .one_of(&["True", "False"])
+}
+
+fn submodules() -> Parameter {
+    Parameter::text("off", "Whether the files of submodules on allowed hosts go into the zip.").one_of(&["off", "on"])
 }
 
 fn paths() -> Parameter {

@@ -66,6 +66,7 @@ fn add_gitpull(stack: &mut Stack, functions: &Functions<'_>, around: &Surroundin
         allowed_hosts: parameters.allowed_git_hosts.value(),
         known_hosts: parameters.known_hosts.value(),
         exclude_git: parameters.exclude_git.value(),
+        submodules: parameters.submodules.value(),
         paths: parameters.paths.value(),
     };
     let function = functions.add(
