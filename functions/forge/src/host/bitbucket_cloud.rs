@@ -76,18 +76,7 @@ struct Target {
 #[derive(Debug, Deserialize)]
 struct Repository {
     full_name: String,
-    links: Links,
     mainbranch: Option<Branch>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Links {
-    html: Link,
-}
-
-#[derive(Debug, Deserialize)]
-struct Link {
-    href: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -123,7 +112,8 @@ impl From<Payload> for Message {
         let repository = payload.repository;
         Self::Push(Pushed {
             full_name: repository.full_name,
-            origin: Origin::Urls(vec![repository.links.html.href]),
+            // There is one Cloud, and no clone URL among the payload's links.
+            origin: Origin::Unsaid,
             default_branch: repository.mainbranch.map(|branch| branch.name),
             changes: payload.push.changes.into_iter().filter_map(RefChange::change).collect(),
             trigger: Trigger::Push,
@@ -165,7 +155,7 @@ mod tests {
             { "new": reference("named_branch", "hg"), "old": null },
         ]);
         let Message::Push(pushed) = read(&push(&changes)).unwrap() else { panic!("not a push") };
-        assert_eq!(pushed.origin, Origin::Urls(vec!["https://bitbucket.org/octo/hello".to_owned()]));
+        assert_eq!((pushed.origin, pushed.full_name.as_str()), (Origin::Unsaid, "octo/hello"));
         let change = |reference: &str, after: &After, summary: Option<&str>| Change {
             reference: reference.to_owned(),
             after: after.clone(),
@@ -189,10 +179,10 @@ mod tests {
         let error = read(&payload).unwrap_err().to_string();
         let expected = "Bitbucket Cloud's payload doesn't fit at `push.changes[0].new`: missing field `target`";
         assert!(error.starts_with(expected), "{error}");
-        payload["repository"].as_object_mut().unwrap().remove("links");
+        payload["repository"].as_object_mut().unwrap().remove("full_name");
         payload["push"]["changes"] = json!([]);
         let error = read(&payload).unwrap_err().to_string();
-        assert!(error.contains("at `repository`: missing field `links`"), "{error}");
+        assert!(error.contains("at `repository`: missing field `full_name`"), "{error}");
     }
 
     #[test]
