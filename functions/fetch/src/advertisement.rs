@@ -1,7 +1,7 @@
 //! What the host says about its references: which object the wanted one names, and which branch is the
 //! default one. By version 2 of Git's protocol only these two are asked for, however many there are.
 
-use contract::Repository;
+use contract::{RefName, Repository};
 use gix::{
     ObjectId,
     bstr::ByteSlice,
@@ -48,33 +48,52 @@ pub(crate) fn ask(
         gix::protocol::handshake(&mut *transport, Service::UploadPack, no_credentials, Vec::new(), &mut Discard)
             .map_err(failed)?;
     check_format(&handshake, repository)?;
-    let references = if let Some(all) = handshake.refs.take() {
+    let all = handshake.refs.take();
+    let references = if let Some(all) = &all {
         handshake.capabilities = with_absolute_depth(&handshake.capabilities).map_err(failed)?;
-        all
+        all.clone()
     } else {
-        let mut prefixes = RefPrefixes::new();
         let name = match wanted {
             Wanted::Reference { name, .. } => Some(name.as_str()),
             Wanted::Commit(_) => None,
         };
-        prefixes.extend(name.into_iter().chain(["HEAD"]).map(Into::into));
-        LsRefsCommand::new(Some(prefixes), &handshake.capabilities, agent())
-            .invoke_blocking(&mut *transport, &mut Discard, false)
-            .map_err(failed)?
+        list(transport, &handshake, name.into_iter().chain(["HEAD"])).map_err(failed)?
+    };
+    let target = match wanted {
+        Wanted::Reference { name, .. } => match target(&references, name) {
+            Some(target) => target,
+            None => {
+                // Whether anything else is there is worth another question only now.
+                let all = all.map_or_else(|| list(transport, &handshake, ["refs/heads/", "refs/tags/"]), Ok);
+                return Err(absent(repository, name, &all.map_err(failed)?));
+            }
+        },
+        Wanted::Commit(id) => ObjectId::from_hex(id.as_str().as_bytes())
+            .map_err(|_| FetchError::ObjectFormat { repository: repository.clone(), format: "sha256".to_owned() })?,
     };
     let head = references.iter().find(|reference| reference.unpack().0 == "HEAD");
-    let target = match (target(&references, wanted), wanted, head) {
-        (Some(target), _, _) => target,
-        (
-            None,
-            Wanted::Reference { name, .. },
-            Some(Ref::Direct { .. } | Ref::Symbolic { .. } | Ref::Peeled { .. }),
-        ) => {
-            return Err(FetchError::NoSuchReference { repository: repository.clone(), reference: name.clone() });
-        }
-        (None, _, _) => return Err(FetchError::Empty { repository: repository.clone() }),
-    };
     Ok(Advertisement { target, default_branch: head.and_then(branch), handshake })
+}
+
+/// Why a reference isn't there, where all of the host's references are these.
+fn absent(repository: &Repository, reference: &RefName, all: &[Ref]) -> FetchError {
+    let repository = repository.clone();
+    if all.iter().any(|reference| reference.unpack().1.is_some()) {
+        FetchError::NoSuchReference { repository, reference: reference.clone() }
+    } else {
+        FetchError::Empty { repository }
+    }
+}
+
+/// The references whose names begin so, by version 2 of Git's protocol.
+fn list<'a>(
+    transport: &mut Transport,
+    handshake: &Handshake,
+    prefixes: impl IntoIterator<Item = &'a str>,
+) -> gix::Result<Vec<Ref>> {
+    let mut wanted = RefPrefixes::new();
+    wanted.extend(prefixes.into_iter().map(Into::into));
+    LsRefsCommand::new(Some(wanted), &handshake.capabilities, agent()).invoke_blocking(transport, &mut Discard, false)
 }
 
 /// By version 0 gix claims whatever the host offers. With `deepen-relative` among it, the host would count our depth of 1
@@ -99,11 +118,7 @@ fn check_format(handshake: &Handshake, repository: &Repository) -> Result<(), Fe
     }
 }
 
-fn target(references: &[Ref], wanted: &Wanted) -> Option<ObjectId> {
-    let wanted = match wanted {
-        Wanted::Reference { name, .. } => name,
-        Wanted::Commit(id) => return ObjectId::from_hex(id.as_str().as_bytes()).ok(),
-    };
+fn target(references: &[Ref], wanted: &RefName) -> Option<ObjectId> {
     references.iter().find_map(|reference| match reference.unpack() {
         (name, Some(target), _) if name == wanted.as_str() => Some(target.to_owned()),
         _ => None,

@@ -73,7 +73,8 @@ pub enum FetchError {
         /// Our key's fingerprint, `SHA256:...`.
         fingerprint: String,
     },
-    /// The host took our key, but doesn't serve the repository to it.
+    /// The host took our key, but doesn't serve the repository to it. Hosts don't tell a repository that is absent, renamed or
+    /// gone from one that the key may not read, so an operator may be about to mend it.
     #[error("the host does not serve {repository} to this key: {said:?}")]
     Refused {
         /// The repository.
@@ -109,7 +110,7 @@ pub enum FetchError {
         /// What went wrong.
         source: gix::Error,
     },
-    /// The reference was deleted meanwhile.
+    /// The reference was deleted meanwhile. What was stored of it stays.
     #[error("{repository} has no {reference}")]
     NoSuchReference {
         /// The repository.
@@ -216,9 +217,13 @@ impl FetchError {
             Self::KeyRefused { .. } => Some(
                 "add the stack's PublicSSHKey output to the repository as a deploy key, or to an account that may read it",
             ),
-            Self::Refused { .. } => {
-                Some("check that the repository exists and that the stack's PublicSSHKey may read it")
+            Self::Refused { .. } => Some(
+                "check that the repository wasn't renamed or deleted and that the stack's PublicSSHKey may read it",
+            ),
+            Self::NoSuchReference { .. } => {
+                Some("it was deleted or renamed before it was fetched; the zip of an earlier push stays in the bucket")
             }
+            Self::Empty { .. } => Some("push a commit; the zip of an earlier push stays in the bucket"),
             _ => None,
         }
     }

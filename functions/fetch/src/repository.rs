@@ -13,7 +13,7 @@ use std::{
 };
 
 use contract::{AllowedHost, CommitId, RefName, Repository};
-use gix::{ObjectId, objs::Kind};
+use gix::{ObjectId, objs::Kind, protocol::transport::packetline};
 
 use crate::{
     FetchError, KnownHosts, Limits, PrivateKey,
@@ -81,6 +81,8 @@ pub struct Fetched {
     pub superseded: Option<CommitId>,
     /// Bytes of Git's protocol received, without what SSH and TCP add.
     pub received: u64,
+    /// What the host said beside Git's protocol, shortened: a repository that was renamed, a key that expires.
+    pub said: Option<String>,
     dir: CloneDir,
 }
 
@@ -206,8 +208,17 @@ fn explain(error: FetchError, wire: &Wire, repository: &Repository) -> FetchErro
     if let Some(broken) = wire.blame(repository) {
         return broken;
     }
-    let said = wire.said();
-    if said.is_empty() { error } else { FetchError::Refused { repository: repository.clone(), said } }
+    match wire.said().or_else(|| refusal(&error)) {
+        Some(said) => FetchError::Refused { repository: repository.clone(), said },
+        None => error,
+    }
+}
+
+/// What a host said in an error packet of Git's protocol.
+fn refusal(error: &FetchError) -> Option<String> {
+    let FetchError::Conversation { source, .. } = error else { return None };
+    let packet = source.downcast_any_ref::<io::Error>()?.get_ref()?.downcast_ref::<packetline::read::Error>()?;
+    Some(packet.message.to_string())
 }
 
 struct WholeCommit {
@@ -280,6 +291,7 @@ fn finish(
         default_branch: advertisement.default_branch,
         superseded,
         received: wire.received(),
+        said: wire.said(),
         dir,
     }
 }

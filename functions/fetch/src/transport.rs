@@ -78,10 +78,11 @@ impl Wire {
         }
     }
 
-    /// What the host said on its standard error, made printable.
-    pub(crate) fn said(&self) -> String {
+    /// What the host said on its standard error, if anything, in one line.
+    pub(crate) fn said(&self) -> Option<String> {
         let said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
-        String::from_utf8_lossy(&said).split_whitespace().collect::<Vec<_>>().join(" ")
+        let said = String::from_utf8_lossy(&said).split_whitespace().collect::<Vec<_>>().join(" ");
+        Some(said).filter(|said| !said.is_empty())
     }
 
     fn wait<T>(&self, work: impl Future<Output = Option<T>>) -> io::Result<T> {

@@ -76,6 +76,7 @@ impl Worker {
             summary: fetched.summary.clone(),
         };
         let (received, superseded) = (fetched.received, fetched.superseded.as_ref().map(ToString::to_string));
+        let host_said = fetched.said.clone();
         let there = store::head(&self.s3, &object).await.map_err(GitPullError::Store)?;
         // With a `.git` folder, the same tree in another commit is another zip.
         let same = |there: ArtifactMetadata| match self.history {
@@ -98,6 +99,7 @@ impl Worker {
             reference = %job.reference,
             commit,
             superseded,
+            host_said,
             artifact = %object,
             bytes_received = received,
             entries = summary.entries,

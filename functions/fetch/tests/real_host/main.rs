@@ -6,3 +6,5 @@ mod fetching;
 mod host;
 #[cfg(test)]
 mod keys;
+#[cfg(test)]
+mod outcomes;

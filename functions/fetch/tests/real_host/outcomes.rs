@@ -1,0 +1,197 @@
+//! What may have become of a reference or a repository between the push and the fetch: each has an outcome of its own, and
+//! none is tried for ever.
+
+use contract::{Retry, git::CommitId};
+use fetch::{FetchError, Fetched, Wanted};
+
+use crate::host::{Host, Repo, Setup};
+
+const MAIN: &str = "refs/heads/main";
+
+/// A host that takes version 2 of Git's protocol, and one that doesn't.
+fn hosts() -> [Host; 2] {
+    [Host::start(), Host::start_as(&Setup { settings: "", ..Setup::default() })]
+}
+
+fn file(content: &str) -> Vec<(&'static str, Vec<u8>)> {
+    vec![("a", content.as_bytes().to_vec())]
+}
+
+fn tip(repo: &Repo, revision: &str) -> String {
+    repo.git(&["rev-parse", &format!("{revision}^{{commit}}")])
+}
+
+async fn check_gone(host: &Host, reference: &str) {
+    let error = host.try_fetch(reference).await.unwrap_err();
+    assert_eq!(error.to_string(), format!("127.0.0.1/owner/name has no {reference}"));
+    assert_eq!(error.retry(), Retry::Never);
+    assert!(error.hint().unwrap().contains("the zip of an earlier push stays"));
+}
+
+#[tokio::test]
+async fn a_reference_that_was_deleted_is_gone_and_the_clone_stays() {
+    for host in hosts() {
+        let repo = host.repository();
+        repo.commit("main", &[("a", vec![7; 100_000]), ("b", b"1".to_vec())]);
+        repo.git(&["branch", "topic", "main"]);
+        repo.git(&["tag", "--annotate", "--message=x", "v1", "main"]);
+        for (reference, name) in [("refs/heads/topic", "topic"), ("refs/tags/v1", "v1")] {
+            assert_eq!(host.fetch(reference).await.commit.to_string(), tip(&repo, name));
+            repo.git(&["update-ref", "-d", reference]);
+            check_gone(&host, reference).await;
+        }
+        assert!(host.fetch(MAIN).await.received < 1_000, "nothing came again");
+    }
+}
+
+#[tokio::test]
+async fn without_its_default_branch_a_repository_is_not_empty() {
+    for host in hosts() {
+        let repo = host.repository();
+        assert!(matches!(host.try_fetch(MAIN).await.unwrap_err(), FetchError::Empty { .. }));
+        repo.commit("topic", &file("1"));
+        check_gone(&host, MAIN).await;
+        check_gone(&host, "refs/tags/v1").await;
+        // A note is no branch: the repository has a reference, and nothing to archive.
+        repo.git(&["update-ref", "refs/notes/commits", "refs/heads/topic"]);
+        repo.git(&["update-ref", "-d", "refs/heads/topic"]);
+        assert_eq!(host.try_fetch(MAIN).await.unwrap_err().retry(), Retry::Never);
+    }
+}
+
+#[tokio::test]
+async fn what_head_stands_for_is_the_default_branch_or_none() {
+    for (host, speaks_version_2) in hosts().iter().zip([true, false]) {
+        let repo = host.repository();
+        let first = repo.commit("main", &file("1"));
+        let default_branch = async || host.fetch(MAIN).await.default_branch;
+        assert_eq!(default_branch().await.as_deref(), Some("main"));
+        // As a server leaves it whose `init.defaultBranch` is another one than what was pushed.
+        repo.git(&["symbolic-ref", "HEAD", "refs/heads/master"]);
+        assert_eq!(default_branch().await.as_deref(), speaks_version_2.then_some("master"));
+        repo.git(&["update-ref", "--no-deref", "HEAD", &first]);
+        repo.commit("main", &file("2"));
+        assert_eq!(default_branch().await, None, "HEAD is detached");
+    }
+}
+
+async fn fetch_told(host: &Host, reference: &str, told: &str) -> Fetched {
+    let mut request = host.request(reference);
+    request.wanted = Wanted::Reference { name: reference.parse().unwrap(), expected: Some(told.parse().unwrap()) };
+    fetch::fetch(&request, &host.clone_dir()).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_tag_that_moved_on_gives_the_newest_and_says_so() {
+    for host in hosts() {
+        let repo = host.repository();
+        for options in [&["--force"][..], &["--force", "--annotate", "--message=x"]] {
+            let tag = || repo.git(&[&["tag"], options, &["v1", "main"]].concat());
+            repo.commit("main", &file("1"));
+            tag();
+            let told = [repo.git(&["rev-parse", "v1"]), tip(&repo, "v1")];
+            repo.commit("main", &file("2"));
+            tag();
+            for told in told {
+                let fetched = fetch_told(&host, "refs/tags/v1", &told).await;
+                assert_eq!(fetched.commit.to_string(), tip(&repo, "v1"));
+                assert_eq!(fetched.superseded.as_ref().map(CommitId::as_str), Some(told.as_str()));
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_commit_that_a_forced_push_made_unreachable_is_not_asked_for() {
+    for host in hosts() {
+        let repo = host.repository();
+        let told = repo.commit("main", &file("1"));
+        host.fetch(MAIN).await;
+        let newest = repo.recommit("main", &file("2"));
+        repo.git(&["-c", "gc.pruneExpire=now", "gc", "--quiet", "--prune=now"]);
+        let fetched = fetch_told(&host, MAIN, &told).await;
+        assert_eq!(fetched.commit.to_string(), newest);
+        assert_eq!(fetched.superseded.as_ref().map(CommitId::as_str), Some(told.as_str()));
+    }
+}
+
+#[tokio::test]
+async fn a_reference_that_moves_amid_the_conversation_is_tried_again() {
+    for host in hosts() {
+        let repo = host.repository();
+        let commit = repo.commit("main", &file("1"));
+        let gone = "1".repeat(40);
+        // What the host names has been pruned by the time that it is asked for it.
+        host.serves_by(&format!(r#"git upload-pack "$repository" | LC_ALL=C sed -u 's/{commit}/{gone}/g'"#));
+        let error = host.try_fetch(MAIN).await.unwrap_err();
+        assert!(matches!(error, FetchError::Receive { .. }), "{error:?}");
+        assert!(contract::error_chain(&error).contains("not our ref"), "{}", contract::error_chain(&error));
+        assert_eq!(error.retry(), Retry::Again);
+        host.serves_again();
+        assert_eq!(host.fetch(MAIN).await.commit.to_string(), commit);
+    }
+}
+
+/// How hosts say that there is no such repository, or none that the key may read, and what is passed on of it.
+const REFUSALS: [(&str, &str, &str); 9] = [
+    ("GitHub", r#"echo 'ERROR: Repository not found.' >&2"#, "ERROR: Repository not found."),
+    (
+        "GitLab",
+        r#"printf 'remote: \nremote: ====\nremote: \nremote: ERROR: The project you were looking for could not be found or you don'"'"'t have permission to view it.\n\nremote: ====\n' >&2"#,
+        "remote: ERROR: The project you were looking for could not be found or you don't have permission to view it.",
+    ),
+    ("Bitbucket Cloud", "echo 'conq: repository does not exist.' >&2", "conq: repository does not exist."),
+    (
+        "Bitbucket Data Center",
+        r"printf 'Repository not found\r\nThe requested repository does not exist, or you do not have permission to\r\naccess it.\r\n' >&2",
+        "Repository not found The requested repository does not exist, or you do not have permission to access it.",
+    ),
+    // It writes an empty line to its standard output first.
+    (
+        "Gitea",
+        "echo; echo 'Gitea: Cannot find repository: owner/name' >&2",
+        "Gitea: Cannot find repository: owner/name",
+    ),
+    ("Gogs", "echo 'Gogs: Repository does not exist' >&2", "Gogs: Repository does not exist"),
+    (
+        "Azure DevOps",
+        "echo 'remote: TF401019: The Git repository with name or identifier name does not exist or you do not have permissions for the operation you are attempting.' >&2",
+        "TF401019: The Git repository with name or identifier name does not exist or you do not have permissions",
+    ),
+    ("git", r#"exec git upload-pack "$repository/moved""#, "does not appear to be a git repository"),
+    // In a packet, as Git's own daemon does.
+    (
+        "a packet",
+        "printf '0030ERR access denied or repository not exported'",
+        "access denied or repository not exported",
+    ),
+];
+
+#[tokio::test]
+async fn a_repository_that_is_absent_or_renamed_is_told_in_the_hosts_own_words() {
+    for host in hosts() {
+        host.repository().commit("main", &file("1"));
+        for (name, script, expected) in REFUSALS {
+            host.serves_by(&format!("{script}\nexit 1"));
+            let error = host.try_fetch(MAIN).await.unwrap_err();
+            let FetchError::Refused { said, .. } = &error else { panic!("{name}: {error:?}") };
+            assert!(said.contains(expected), "{name}: {said}");
+            assert_eq!(error.retry(), Retry::Again, "{name}: an operator may let the key in");
+            assert!(error.hint().unwrap().contains("renamed"), "{name}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_repository_that_is_served_under_its_former_name_is_told() {
+    for host in hosts() {
+        let commit = host.repository().commit("main", &file("1"));
+        assert_eq!(host.fetch(MAIN).await.said, None);
+        host.serves_by(
+            "echo \"remote: Project 'owner/name' was moved to 'owner/new'.\" >&2\nexec git upload-pack \"$repository\"",
+        );
+        let fetched = host.fetch(MAIN).await;
+        assert_eq!(fetched.commit.to_string(), commit);
+        assert_eq!(fetched.said.as_deref(), Some("remote: Project 'owner/name' was moved to 'owner/new'."));
+    }
+}
