@@ -3,7 +3,7 @@
 
 use std::{fmt, str::FromStr};
 
-use crate::repository::{Host, HostError, RepositoryPath};
+use crate::repository::{Host, HostError};
 
 /// What a host runs, which says how its archives are asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -73,31 +73,6 @@ pub struct AllowedHost {
     pub https_port: u16,
     /// Whether archives may be downloaded from it although its address is a private one.
     pub is_private: bool,
-}
-
-impl AllowedHost {
-    /// The name under which it is reached over SSH, which Azure DevOps has another one for.
-    pub fn ssh_name(&self) -> &str {
-        match self.host.as_str() {
-            "dev.azure.com" => "ssh.dev.azure.com",
-            name => name,
-        }
-    }
-
-    /// What `git-upload-pack` is given for a repository: its path as in an `ssh://` URL. It needs no escaping within single
-    /// quotation marks, since a [`RepositoryPath`] holds none.
-    pub fn ssh_path(&self, repository: &RepositoryPath) -> String {
-        match self.kind {
-            Some(HostKind::Azure) => format!("/v3/{repository}"),
-            _ => format!("/{repository}.git"),
-        }
-    }
-
-    /// The URL by which Git fetches a repository over SSH.
-    pub fn ssh_url(&self, repository: &RepositoryPath) -> String {
-        let port = if self.port == 22 { String::new() } else { format!(":{}", self.port) };
-        format!("ssh://{}@{}{port}{}", self.user, self.ssh_name(), self.ssh_path(repository))
-    }
 }
 
 /// Why a text is not a list of [`AllowedHosts`].
@@ -237,19 +212,6 @@ mod tests {
         for expected in HostKind::ALL {
             assert_eq!(kind(&format!("git.example={expected}")), Some(expected));
         }
-    }
-
-    #[test]
-    fn every_repository_has_a_path_for_ssh() {
-        let check = |entry: &str, repository: &str, expected: (&str, &str)| {
-            let host: AllowedHost = entry.parse().unwrap();
-            let path = host.ssh_path(&repository.parse().unwrap());
-            assert_eq!((host.ssh_name(), path.as_str()), expected);
-            assert!(host.ssh_url(&repository.parse().unwrap()).ends_with(&path));
-        };
-        check("github.com", "o/r", ("github.com", "/o/r.git"));
-        check("git.example:7999=bitbucket-dc", "~alice/r", ("git.example", "/~alice/r.git"));
-        check("dev.azure.com", "acme/Our Project/r", ("ssh.dev.azure.com", "/v3/acme/Our Project/r"));
     }
 
     #[test]

@@ -34,6 +34,7 @@ pub mod repository;
 pub mod retry;
 pub mod secret;
 pub mod side;
+mod ssh_address;
 mod text;
 pub mod worker;
 

@@ -77,10 +77,12 @@ impl Host {
         let script = format!(
             r#"#!/bin/sh
 export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_SYSTEM=/dev/null
-path=${{SSH_ORIGINAL_COMMAND#"git-upload-pack '/"}}
+printf '%s\n' "$SSH_ORIGINAL_COMMAND" >> "{root}/commands"
+path=${{SSH_ORIGINAL_COMMAND#"git-upload-pack '"}}
+path=${{path%"'"}}
 case "$SSH_ORIGINAL_COMMAND" in
     *..*|*"'"*"'"*"'"*) exit 128 ;;
-    "git-upload-pack '/"*".git'") repository="{root}/${{path%"'"}}" ;;
+    "git-upload-pack '"*"'") repository="{root}/${{path#/}}" ;;
     *) exit 128 ;;
 esac
 if [ ! -d "$repository" ]; then echo "ERROR: Repository not found." >&2; exit 1; fi
@@ -101,11 +103,22 @@ if [ ! -d "$repository" ]; then echo "ERROR: Repository not found." >&2; exit 1;
 
     /// A new repository `owner/name` with `main` as its default branch and no commit.
     pub(crate) fn repository(&self) -> Repo {
-        let dir = self.temp.path().join("owner/name.git");
+        self.repository_at("owner/name.git")
+    }
+
+    /// The same in another folder.
+    pub(crate) fn repository_at(&self, path: &str) -> Repo {
+        let dir = self.temp.path().join(path);
         fs::create_dir_all(&dir).unwrap();
         let repo = Repo { dir };
         repo.git(&["init", "--quiet", "--bare", "--initial-branch=main", "."]);
         repo
+    }
+
+    /// The last program that a client asked for, with its argument.
+    pub(crate) fn last_command(&self) -> String {
+        let commands = fs::read_to_string(self.temp.path().join("commands")).unwrap();
+        commands.lines().last().unwrap().to_owned()
     }
 
     pub(crate) fn known_hosts_line(&self) -> String {
@@ -142,9 +155,14 @@ if [ ! -d "$repository" ]; then echo "ERROR: Repository not found." >&2; exit 1;
         fingerprint(&self.temp.path().join("host_key.pub"))
     }
 
+    /// The host as `AllowedGitHosts` names it.
+    pub(crate) fn address(&self) -> String {
+        format!("{}@127.0.0.1:{}", self.user, self.port)
+    }
+
     pub(crate) fn request(&self, reference: &str) -> FetchRequest {
         FetchRequest {
-            host: format!("{}@127.0.0.1:{}", self.user, self.port).parse().unwrap(),
+            host: self.address().parse().unwrap(),
             repository: contract::Repository::new("127.0.0.1".parse().unwrap(), "owner/name".parse().unwrap()),
             wanted: Wanted::Reference { name: reference.parse().unwrap(), expected: None },
             key: private_key(&self.temp.path().join("client_key")),

@@ -1,6 +1,8 @@
 //! Tests against the real things: OpenSSH's server and key generator, and git.
 
 #[cfg(test)]
+mod addresses;
+#[cfg(test)]
 mod fetching;
 #[cfg(test)]
 mod host;

@@ -1,0 +1,50 @@
+//! What each kind of host is asked for, beside what git and ssh ask it for when they are given the URL that we write.
+
+use std::process::Command;
+
+use contract::{AllowedHost, HostKind, Repository};
+
+use crate::host::Host;
+
+/// Clones by the URL with git and ssh themselves; the host is reached on `port` where the URL names none.
+fn clone_with_git(host: &Host, url: &str, port: Option<u16>) {
+    let port = port.map(|port| format!("-p {port}")).unwrap_or_default();
+    let key = host.temp.path().join("client_key");
+    let ssh = format!(
+        "ssh -F none {port} -i '{}' -o IdentitiesOnly=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null",
+        key.display()
+    );
+    let mut git = Command::new("git");
+    git.args(["ls-remote", "--exit-code", url, "refs/heads/main"]).env("GIT_SSH_COMMAND", ssh);
+    let out = git.env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_SYSTEM", "/dev/null").output().unwrap();
+    assert!(out.status.success(), "{url}: {}", String::from_utf8_lossy(&out.stderr));
+}
+
+#[tokio::test]
+async fn every_host_is_asked_in_the_words_of_git() {
+    let host = Host::start();
+    for (kind, repository, folder) in [
+        ("", "hello", "hello.git"),
+        ("", "octo/hello", "octo/hello.git"),
+        ("=gitlab", "group/sub/hello", "group/sub/hello.git"),
+        ("=bitbucket-dc", "~alice/hello", "~alice/hello.git"),
+        ("", "gr\u{fc}n & blau/50% $HOME", "gr\u{fc}n & blau/50% $HOME.git"),
+        ("=azure", "acme/Our Project/hello", "v3/acme/Our%20Project/hello"),
+    ] {
+        let commit = host.repository_at(folder).commit("main", &[("a", b"1".to_vec())]);
+        let mut request = host.request("refs/heads/main");
+        request.host = format!("{}{kind}", host.address()).parse().unwrap();
+        request.repository = Repository::new("127.0.0.1".parse().unwrap(), repository.parse().unwrap());
+        let fetched = fetch::fetch(&request, &host.clone_dir()).await.unwrap();
+        assert_eq!(fetched.commit.to_string(), commit);
+        let ours = host.last_command();
+
+        let without_port = AllowedHost { port: 22, ..request.host.clone() };
+        clone_with_git(&host, &without_port.ssh_url(&request.repository.path), Some(host.port));
+        assert_eq!(host.last_command(), ours, "{kind} {repository}");
+        if request.host.kind != Some(HostKind::Azure) {
+            clone_with_git(&host, &request.host.ssh_url(&request.repository.path), None);
+            assert_eq!(host.last_command(), ours, "{kind} {repository}");
+        }
+    }
+}
