@@ -18,7 +18,7 @@ pub struct Service {
 
 impl Service {
     /// Reads what the client asked for: `git-upload-pack '/owner/name.git'` or, as Azure DevOps has it,
-    /// `'/v3/owner/name'`; nothing looser.
+    /// `'v3/owner/name'`; nothing looser.
     ///
     /// # Errors
     /// When it asks for anything else, writes with a reader's key, or names no repository under `root`.
@@ -30,8 +30,9 @@ impl Service {
             ("git-receive-pack", Access::Read) => bail!("this key may only fetch"),
             _ => bail!("not a Git service: {program}"),
         };
-        let path = argument.strip_prefix("'/").and_then(|rest| rest.strip_suffix("'"));
-        let path = path.and_then(|path| path.strip_suffix(".git").or_else(|| path.strip_prefix("v3/")));
+        let quoted = argument.strip_prefix('\'').and_then(|rest| rest.strip_suffix('\''));
+        let usual = |path: &'_ str| Some(path.strip_prefix('/')?.strip_suffix(".git")?.to_owned());
+        let path = quoted.and_then(|path| usual(path).or_else(|| path.strip_prefix("v3/").map(str::to_owned)));
         let path = path.with_context(|| format!("not a repository's path: {argument}"))?;
         let plain = |part: &str| {
             part.starts_with(|first: char| first.is_ascii_alphanumeric())

@@ -60,14 +60,15 @@ pub(crate) fn ask(
         list(transport, &handshake, name.into_iter().chain(["HEAD"])).map_err(failed)?
     };
     let target = match wanted {
-        Wanted::Reference { name, .. } => match target(&references, name) {
-            Some(target) => target,
-            None => {
+        Wanted::Reference { name, .. } => {
+            if let Some(target) = target(&references, name) {
+                target
+            } else {
                 // Whether anything else is there is worth another question only now.
                 let all = all.map_or_else(|| list(transport, &handshake, ["refs/heads/", "refs/tags/"]), Ok);
                 return Err(absent(repository, name, &all.map_err(failed)?));
             }
-        },
+        }
         Wanted::Commit(id) => ObjectId::from_hex(id.as_str().as_bytes())
             .map_err(|_| FetchError::ObjectFormat { repository: repository.clone(), format: "sha256".to_owned() })?,
     };

@@ -137,7 +137,7 @@ async fn a_reference_that_moves_amid_the_conversation_is_tried_again() {
 
 /// How hosts say that there is no such repository, or none that the key may read, and what is passed on of it.
 const REFUSALS: [(&str, &str, &str); 9] = [
-    ("GitHub", r#"echo 'ERROR: Repository not found.' >&2"#, "ERROR: Repository not found."),
+    ("GitHub", r"echo 'ERROR: Repository not found.' >&2", "ERROR: Repository not found."),
     (
         "GitLab",
         r#"printf 'remote: \nremote: ====\nremote: \nremote: ERROR: The project you were looking for could not be found or you don'"'"'t have permission to view it.\n\nremote: ====\n' >&2"#,
