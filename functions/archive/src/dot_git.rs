@@ -21,7 +21,9 @@ use gix::{
 
 use crate::{
     ArchiveError, Paths,
+    inflate::Inflate,
     objects::Objects,
+    packs::Packs,
     tree::Walk,
     zip::{Content, Writer},
 };
@@ -69,8 +71,9 @@ impl DotGit {
         let kept = [indexed.data_path.as_deref(), indexed.index_path.as_deref()];
         for path in kept.into_iter().flatten() {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
-            let content = std::fs::read(path).map_err(failed("the pack"))?;
-            folder.file(&format!("objects/pack/{name}"), &content)?;
+            let file = File::open(path).map_err(failed("the pack"))?;
+            folder.enter("objects/pack")?;
+            folder.zip.file_on_disk(format!(".git/objects/pack/{name}").as_str().into(), 0o100_644, file)?;
         }
         Ok(())
     }
@@ -161,9 +164,15 @@ fn write_pack(
     let mut out = gix::hash::io::Write::new(BufWriter::new(file), hash);
     let count = u32::try_from(needed.len()).map_err(failed("the pack"))?;
     out.write_all(&data::header::encode(data::Version::V2, count)).map_err(failed("the pack"))?;
+    let (packs, mut inflate) = (Packs::open(objects.repository())?, Inflate::new());
     for (id, kind) in needed {
-        let content = objects.read(id, kind)?;
-        write_entry(&mut out, kind, &content).map_err(failed("the pack"))?;
+        if let Some(blob) = packs.compressed(id) {
+            let checked = inflate.check_stream(&blob);
+            let (stream, _) = checked.map_err(|reason| ArchiveError::Object { id, source: reason.into() })?;
+            out.write_all(blob.header).and_then(|()| out.write_all(stream)).map_err(failed("the pack"))?;
+        } else {
+            write_entry(&mut out, kind, &objects.read(id, kind)?).map_err(failed("the pack"))?;
+        }
     }
     let trailer = out.hash.try_finalize().map_err(failed("the pack"))?;
     out.inner.write_all(trailer.as_slice()).and_then(|()| out.inner.flush()).map_err(failed("the pack"))?;

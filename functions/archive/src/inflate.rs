@@ -18,9 +18,17 @@ impl Inflate {
         Self { zlib: Decompress::new(true), buffer: vec![0; 64 * 1024].into_boxed_slice() }
     }
 
-    /// The deflate stream inside of the blob's zlib stream, or what is wrong with it. Three witnesses must agree that it is
-    /// the one that was stored: the length in the pack, the zlib stream's checksum, and the CRC-32 in the pack's index.
+    /// The deflate stream inside of the blob's zlib stream, or what is wrong with it.
     pub(crate) fn check<'a>(&mut self, blob: &Compressed<'a>) -> Result<Content<'a>, &'static str> {
+        let (stream, crc) = self.check_stream(blob)?;
+        // A zlib stream (RFC 1950) is two bytes, a deflate stream, and an Adler-32.
+        let data = stream.get(2..stream.len().saturating_sub(4)).ok_or("it is too short")?;
+        Ok(Content { data, method: Method::Deflated, crc, size: blob.size })
+    }
+
+    /// The blob's zlib stream and the CRC-32 of what is in it. Three witnesses must agree that it is the one that was stored:
+    /// the length in the pack, the zlib stream's checksum, and the CRC-32 in the pack's index.
+    pub(crate) fn check_stream<'a>(&mut self, blob: &Compressed<'a>) -> Result<(&'a [u8], u32), &'static str> {
         let mut crc = crc32fast::Hasher::new();
         self.zlib.reset(true);
         loop {
@@ -48,9 +56,7 @@ impl Inflate {
         if blob.crc.is_some_and(|expected| packed_crc(blob.header, stream) != expected) {
             return Err("its CRC-32 is not the one in the pack's index");
         }
-        // A zlib stream (RFC 1950) is two bytes, a deflate stream, and an Adler-32.
-        let data = stream.get(2..stream.len().saturating_sub(4)).ok_or("it is too short")?;
-        Ok(Content { data, method: Method::Deflated, crc: crc.finalize(), size: blob.size })
+        Ok((stream, crc.finalize()))
     }
 }
 

@@ -2,7 +2,10 @@
 //! [APPNOTE 6.3.10](https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT), with Unix modes and times as Info-ZIP
 //! writes them. Ours, since no library takes a deflate stream that is compressed already.
 
-use std::io::{self, Write};
+use std::{
+    fs::File,
+    io::{self, Read, Seek, Write},
+};
 
 use gix::bstr::{BStr, BString, ByteSlice};
 
@@ -110,6 +113,22 @@ impl<W: Write> Writer<W> {
         let sums = Sums { crc: content.crc, packed: content.data.len() as u64, size: content.size };
         let record = self.begin(path, content.method, Announced::Before(sums))?;
         self.data(content.data)?;
+        self.list(path, mode, &record)
+    }
+
+    /// Adds a file as it is on disk, in pieces: it is read twice, since its CRC-32 stands in front of it.
+    pub(crate) fn file_on_disk(&mut self, path: &BStr, mode: u32, mut file: File) -> io::Result<()> {
+        let mut piece = vec![0; 64 * 1024].into_boxed_slice();
+        let (mut crc, mut size) = (crc32fast::Hasher::new(), 0);
+        each_piece(&mut file, &mut piece, |piece| {
+            crc.update(piece);
+            size += piece.len() as u64;
+            Ok(())
+        })?;
+        let record =
+            self.begin(path, Method::Stored, Announced::Before(Sums { crc: crc.finalize(), packed: size, size }))?;
+        file.rewind()?;
+        each_piece(&mut file, &mut piece, |piece| self.data(piece))?;
         self.list(path, mode, &record)
     }
 
@@ -262,6 +281,15 @@ fn put_lengths(header: &mut Vec<u8>, name: &BStr, zip64: &[u8]) -> io::Result<()
     Ok(())
 }
 
+fn each_piece(file: &mut File, piece: &mut [u8], mut work: impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
+    loop {
+        match file.read(piece)? {
+            0 => return Ok(()),
+            read => work(piece.get(..read).unwrap_or_default())?,
+        }
+    }
+}
+
 fn needs_zip64(sums: &Sums) -> bool {
     sums.size >= MAX_U32 || sums.packed >= MAX_U32
 }
@@ -297,7 +325,7 @@ fn put32(out: &mut Vec<u8>, number: u64) {
 
 #[cfg(test)]
 mod tests {
-    use std::io::{Cursor, Read, Seek, SeekFrom};
+    use std::io::{Cursor, SeekFrom};
 
     use ::zip::{CompressionMethod, ZipArchive, read::ZipFile};
     use flate2::{Compression, write::DeflateEncoder};

@@ -123,3 +123,82 @@ fn paths_limit_what_an_archive_holds() {
     assert_eq!(names("notes"), Vec::<String>::new());
     assert!(names("").contains(&"a.txt".to_owned()));
 }
+
+#[test]
+fn what_a_checkout_converts_is_clean() {
+    let repository = Repository::new();
+    repository.write("auto.txt", "one\ntwo\n");
+    repository.write("utf16.txt", b"\xff\xfea\0\n\0".as_slice());
+    repository.write("version.c", "/* $Id$ */\n");
+    repository.write("pointer", "version https://git-lfs.github.com/spec/v1\n");
+    repository.write("sub/empty", "");
+    repository.write(
+        ".gitattributes",
+        "*.txt text=auto eol=crlf\nutf16.txt text working-tree-encoding=UTF-16LE-BOM\n*.c ident\npointer filter=lfs -text\n",
+    );
+    repository.git(&["add", "-A"]);
+    repository.git(&["update-index", "--add", "--cacheinfo", &format!("160000,{},module", "1".repeat(40))]);
+    repository.git(&["commit", "-q", "-m", "x"]);
+    let folder = unpacked(&repository, &options(Some("refs/heads/main"), ""));
+    let read = |name: &str| std::fs::read(folder.path().join(name)).unwrap();
+    assert_eq!(read("auto.txt"), b"one\r\ntwo\r\n");
+    assert_eq!(read("utf16.txt"), b"\xff\xfea\0\r\0\n\0");
+    let blob = String::from_utf8(repository.git(&["rev-parse", "HEAD:version.c"])).unwrap();
+    assert_eq!(read("version.c"), format!("/* $Id: {} $ */\n", blob.trim()).as_bytes());
+    assert!(std::fs::read_dir(folder.path().join("module")).unwrap().next().is_none());
+}
+
+/// A file of which a pack has one version whole and the other as a delta, and their ids.
+fn versions() -> (Repository, [String; 2]) {
+    let repository = Repository::new();
+    let ids = [text(1, 60_000), [text(1, 60_000), text(2, 100)].concat()].map(|version| {
+        repository.write("large.txt", version);
+        repository.commit();
+        String::from_utf8(repository.git(&["rev-parse", "HEAD:large.txt"])).unwrap().trim().to_owned()
+    });
+    repository.git(&["repack", "-q", "-a", "-d", "-f"]);
+    (repository, ids)
+}
+
+#[test]
+fn what_is_whole_in_a_pack_is_copied_and_a_delta_is_resolved() {
+    let (repository, ids) = versions();
+    let mut packed_as = Vec::new();
+    for (back, id) in [1, 0].into_iter().zip(ids) {
+        let commit = format!("HEAD~{back}");
+        repository.git(&["checkout", "-q", &commit]);
+        let folder = unpacked(&repository, &options(None, ""));
+        let shape = |dir: &Path| {
+            let format = "--batch-check=%(objectname) %(objectsize:disk) %(deltabase)";
+            let all = git(dir, &["cat-file", format, "--batch-all-objects"]);
+            all.lines().find(|line| line.starts_with(&id)).unwrap().to_owned()
+        };
+        let (here, there) = (shape(repository.path()), shape(folder.path()));
+        assert!(there.ends_with(&"0".repeat(40)), "{there}");
+        let is_whole = here.ends_with(&"0".repeat(40));
+        assert!(!is_whole || here == there, "{here} became {there}");
+        packed_as.push(is_whole);
+        repository.git(&["checkout", "-q", "main"]);
+    }
+    packed_as.sort_unstable();
+    assert_eq!(packed_as, [false, true]);
+}
+
+#[test]
+fn a_damaged_pack_gives_no_clone() {
+    let (repository, _) = versions();
+    let packs = repository.path().join(".git/objects/pack");
+    let pack = std::fs::read_dir(packs).unwrap().map(|file| file.unwrap().path());
+    let pack = pack.into_iter().find(|file| file.extension().is_some_and(|extension| extension == "pack")).unwrap();
+    let whole = std::fs::read(&pack).unwrap();
+    std::fs::remove_file(&pack).unwrap();
+    let mut refused = 0;
+    for at in (whole.len() / 4..whole.len() - 20).step_by(whole.len() / 16) {
+        let mut damaged = whole.clone();
+        damaged[at] ^= 0x10;
+        std::fs::write(&pack, damaged).unwrap();
+        // Outside of the tree's files there is but what no archive reads.
+        refused += usize::from(repository.zip_with(&options(Some("refs/heads/main"), "nothing")).is_err());
+    }
+    assert!(refused >= 8, "{refused}");
+}
