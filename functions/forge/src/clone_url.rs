@@ -6,6 +6,7 @@ use contract::{
     repository::{HostError, RepositoryPathError},
 };
 use gix_url::Scheme;
+use percent_encoding::percent_decode_str;
 
 /// Why a text isn't a clone URL. It doesn't hold the URL, which may have a password in it.
 #[derive(Debug, thiserror::Error)]
@@ -39,8 +40,23 @@ pub fn repository(url: &str) -> Result<Repository, CloneUrlError> {
     let path = path.strip_prefix('/').unwrap_or(&path);
     let path = path.strip_suffix('/').unwrap_or(path);
     let path = path.strip_suffix(".git").unwrap_or(path);
+    let (host, path) = of_azure(&host, path).unwrap_or_else(|| (host, path.to_owned()));
     let path: RepositoryPath = path.parse().map_err(CloneUrlError::Path)?;
     Ok(Repository::new(host, path))
+}
+
+/// Azure DevOps names a repository `organisation/project/name` by each of its URLs, but never just so.
+fn of_azure(host: &Host, path: &str) -> Option<(Host, String)> {
+    let path = match host.as_str() {
+        "ssh.dev.azure.com" => percent_decode_str(path.strip_prefix("v3/")?).decode_utf8().ok()?.into_owned(),
+        "dev.azure.com" => match path.split_once("/_git/")? {
+            // The first repository of a project bears its name.
+            (organisation, name) if !organisation.contains('/') => format!("{organisation}/{name}/{name}"),
+            (project, name) => format!("{project}/{name}"),
+        },
+        _ => return None,
+    };
+    Some(("dev.azure.com".parse().ok()?, path))
 }
 
 #[cfg(test)]
@@ -64,6 +80,16 @@ mod tests {
     }
 
     #[test]
+    fn all_urls_of_azure_devops_name_the_same_repository() {
+        let check = |url: &str, name: &str| assert_eq!(repository(url).unwrap().to_string(), name, "{url}");
+        let hello = "dev.azure.com/acme/Our Project/hello";
+        check("git@ssh.dev.azure.com:v3/acme/Our%20Project/hello", hello);
+        check("ssh://git@ssh.dev.azure.com/v3/acme/Our%20Project/hello", hello);
+        check("https://acme@dev.azure.com/acme/Our%20Project/_git/hello", hello);
+        check("https://dev.azure.com/acme/_git/hello", "dev.azure.com/acme/hello/hello");
+    }
+
+    #[test]
     fn anything_else_is_refused() {
         for url in [
             "",
@@ -84,6 +110,8 @@ mod tests {
             "git@github.com:octo/he'llo",
             "https://[::1]/octo/hello",
             "https://github.com/octo/hello?x=1",
+            "git@ssh.dev.azure.com:v3/acme/%2e%2e/hello",
+            "git@ssh.dev.azure.com:v3/acme/x%27/hello",
         ] {
             assert!(repository(url).is_err(), "{url}: {:?}", repository(url));
         }
