@@ -72,8 +72,7 @@ impl DotGit {
         for path in kept.into_iter().flatten() {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
             let file = File::open(path).map_err(failed("the pack"))?;
-            folder.enter("objects/pack")?;
-            folder.zip.file_on_disk(format!(".git/objects/pack/{name}").as_str().into(), 0o100_644, file)?;
+            folder.file_on_disk(&format!("objects/pack/{name}"), file)?;
         }
         Ok(())
     }
@@ -98,9 +97,19 @@ struct Folder<'a, W> {
 
 impl<W: Write> Folder<'_, W> {
     fn file(&mut self, name: &str, content: &[u8]) -> Result<(), ArchiveError> {
-        self.enter(name.rsplit_once('/').map_or("", |(above, _)| above))?;
-        let path = BString::from(format!(".git/{name}"));
+        let path = self.place(name)?;
         Ok(self.zip.file(path.as_bstr(), 0o100_644, &Content::stored(content))?)
+    }
+
+    fn file_on_disk(&mut self, name: &str, file: File) -> Result<(), ArchiveError> {
+        let path = self.place(name)?;
+        Ok(self.zip.file_on_disk(path.as_bstr(), 0o100_644, file)?)
+    }
+
+    /// The path of a file in the zip, which has its folders then.
+    fn place(&mut self, name: &str) -> Result<BString, ArchiveError> {
+        self.enter(name.rsplit_once('/').map_or("", |(above, _)| above))?;
+        Ok(format!(".git/{name}").into())
     }
 
     /// Writes a folder and those above it, where they aren't there yet.

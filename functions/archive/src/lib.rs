@@ -156,7 +156,7 @@ pub fn write_zip<W: Write>(
     let read = subst::Commit::read(&objects, commit)?;
     let mut zip = zip::Writer::new(out, time::Time::from_seconds(read.time()));
     let mut summary = Summary::default();
-    let root = Root { repository, commit, prefix: BString::default() };
+    let root = Root { objects: &objects, commit: &read, prefix: BString::default() };
     write_tree(&root, options, &mut zip, &mut summary)?;
     if let Some(dot_git) = &options.dot_git {
         dot_git.write(&objects, commit, read.tree(), &options.paths, &mut zip)?;
@@ -167,8 +167,8 @@ pub fn write_zip<W: Write>(
 
 /// A tree that goes into the zip, under a prefix that is empty or ends in a slash.
 struct Root<'a> {
-    repository: &'a gix::Repository,
-    commit: ObjectId,
+    objects: &'a objects::Objects,
+    commit: &'a subst::Commit<'a>,
     prefix: BString,
 }
 
@@ -178,16 +178,15 @@ fn write_tree<W: Write>(
     zip: &mut zip::Writer<W>,
     summary: &mut Summary,
 ) -> Result<(), ArchiveError> {
-    let objects = objects::Objects::of(root.repository);
-    let read = subst::Commit::read(&objects, root.commit)?;
+    let Root { objects, commit, prefix } = root;
     let purpose = if options.dot_git.is_some() { Purpose::WorkTree } else { Purpose::Archive };
-    let mut attributes = attributes::Attributes::of(&objects, read.tree(), purpose)?;
-    let mut files = entry::Files::new(&objects, &read)?;
+    let mut attributes = attributes::Attributes::of(objects, commit.tree(), purpose)?;
+    let mut files = entry::Files::new(objects, commit)?;
     let mut folders = Folders::default();
-    let mut walk = tree::Walk::new(&objects, read.tree())?;
-    let at = |path: &BString| [root.prefix.as_slice(), path].concat().into();
+    let mut walk = tree::Walk::new(objects, commit.tree())?;
+    let at = |path: &BString| [prefix.as_slice(), path].concat().into();
     while let Some(entry) = walk.next() {
-        let treatment = attributes.treatment(&objects, &entry)?;
+        let treatment = attributes.treatment(objects, &entry)?;
         if entry.kind == EntryKind::Tree {
             if treatment != Treatment::LeftOut {
                 walk.enter(&entry)?;
@@ -196,8 +195,10 @@ fn write_tree<W: Write>(
             continue;
         }
         let path: BString = at(&entry.path);
-        let submodule = options.submodules.iter().find(|submodule| submodule.path == path);
-        if submodule.is_none() && !options.paths.include(path.as_bstr()) {
+        let mut submodules = options.submodules.iter().filter(|_| entry.kind == EntryKind::Commit);
+        let submodule = submodules.find(|submodule| submodule.path == path);
+        let included = options.paths.include(path.as_bstr());
+        if submodule.is_none() && !included {
             continue;
         }
         for folder in folders.before(&entry.path) {
@@ -205,12 +206,14 @@ fn write_tree<W: Write>(
             zip.folder(folder.as_bstr())?;
         }
         let Treatment::Kept(conversion) = treatment else { continue };
-        if options.paths.include(path.as_bstr()) {
+        if included {
             files.add(zip, path.as_bstr(), &entry, &conversion)?;
         }
         if let Some(Submodule { clone, commit, path }) = submodule {
             let prefix = [path.as_slice(), b"/"].concat().into();
-            write_tree(&Root { repository: clone, commit: *commit, prefix }, options, zip, summary)?;
+            let objects = objects::Objects::of(clone);
+            let commit = &subst::Commit::read(&objects, *commit)?;
+            write_tree(&Root { objects: &objects, commit, prefix }, options, zip, summary)?;
         }
     }
     let written = files.summary();

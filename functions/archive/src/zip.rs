@@ -4,9 +4,10 @@
 
 use std::{
     fs::File,
-    io::{self, Read, Seek, Write},
+    io::{self, Seek, Write},
 };
 
+use flate2::CrcReader;
 use gix::bstr::{BStr, BString, ByteSlice};
 
 use crate::time::Time;
@@ -118,17 +119,12 @@ impl<W: Write> Writer<W> {
 
     /// Adds a file as it is on disk, in pieces: it is read twice, since its CRC-32 stands in front of it.
     pub(crate) fn file_on_disk(&mut self, path: &BStr, mode: u32, mut file: File) -> io::Result<()> {
-        let mut piece = vec![0; 64 * 1024].into_boxed_slice();
-        let (mut crc, mut size) = (crc32fast::Hasher::new(), 0);
-        each_piece(&mut file, &mut piece, |piece| {
-            crc.update(piece);
-            size += piece.len() as u64;
-            Ok(())
-        })?;
-        let record =
-            self.begin(path, Method::Stored, Announced::Before(Sums { crc: crc.finalize(), packed: size, size }))?;
+        let mut summed = CrcReader::new(&mut file);
+        let size = io::copy(&mut summed, &mut io::sink())?;
+        let sums = Sums { crc: summed.crc().sum(), packed: size, size };
+        let record = self.begin(path, Method::Stored, Announced::Before(sums))?;
         file.rewind()?;
-        each_piece(&mut file, &mut piece, |piece| self.data(piece))?;
+        self.written += io::copy(&mut file, &mut self.out)?;
         self.list(path, mode, &record)
     }
 
@@ -281,15 +277,6 @@ fn put_lengths(header: &mut Vec<u8>, name: &BStr, zip64: &[u8]) -> io::Result<()
     Ok(())
 }
 
-fn each_piece(file: &mut File, piece: &mut [u8], mut work: impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
-    loop {
-        match file.read(piece)? {
-            0 => return Ok(()),
-            read => work(piece.get(..read).unwrap_or_default())?,
-        }
-    }
-}
-
 fn needs_zip64(sums: &Sums) -> bool {
     sums.size >= MAX_U32 || sums.packed >= MAX_U32
 }
@@ -325,7 +312,7 @@ fn put32(out: &mut Vec<u8>, number: u64) {
 
 #[cfg(test)]
 mod tests {
-    use std::io::{Cursor, SeekFrom};
+    use std::io::{Cursor, Read, SeekFrom};
 
     use ::zip::{CompressionMethod, ZipArchive, read::ZipFile};
     use flate2::{Compression, write::DeflateEncoder};

@@ -51,22 +51,26 @@ pub(crate) fn ask(
     let all = handshake.refs.take();
     let references = if let Some(all) = &all {
         handshake.capabilities = with_absolute_depth(&handshake.capabilities).map_err(failed)?;
-        all.clone()
+        all
     } else {
         let name = match wanted {
             Wanted::Reference { name, .. } => Some(name.as_str()),
             Wanted::Commit(_) => None,
         };
-        list(transport, &handshake, name.into_iter().chain(["HEAD"])).map_err(failed)?
+        &list(transport, &handshake, name.into_iter().chain(["HEAD"])).map_err(failed)?
     };
     let target = match wanted {
         Wanted::Reference { name, .. } => {
-            if let Some(target) = target(&references, name) {
+            if let Some(target) = target(references, name) {
                 target
             } else {
                 // Whether anything else is there is worth another question only now.
-                let all = all.map_or_else(|| list(transport, &handshake, ["refs/heads/", "refs/tags/"]), Ok);
-                return Err(absent(repository, name, &all.map_err(failed)?));
+                let all = if let Some(all) = &all {
+                    all
+                } else {
+                    &list(transport, &handshake, ["refs/heads/", "refs/tags/"]).map_err(failed)?
+                };
+                return Err(absent(repository, name, all));
             }
         }
         Wanted::Commit(id) => ObjectId::from_hex(id.as_str().as_bytes())
