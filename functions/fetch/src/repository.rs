@@ -172,6 +172,7 @@ fn receive(
     let (clone, age) = dir.open()?;
     match receive_into(&clone, &mut transport, wire, request, interrupt) {
         Ok((advertisement, commit)) => {
+            transport::end(transport);
             Ok(Attempt::Fetched(Box::new(finish(clone, dir, wire, request, advertisement, commit))))
         }
         Err(error) if age == Age::Kept && error.spoils_clone() && dir.discard().is_ok() => {

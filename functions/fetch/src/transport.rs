@@ -9,6 +9,7 @@ use std::{
         Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -21,6 +22,12 @@ use russh::{Channel, ChannelMsg, ChannelReadHalf, ChannelWriteHalf, client::Msg}
 use tokio::runtime::Handle;
 
 use crate::{FetchError, Limits, limits::Late};
+
+/// The packet by which a client says that it wants nothing more.
+const FLUSH: Bytes = Bytes::from_static(b"0000");
+
+/// How long the host may take to end the conversation once we have.
+const GOODBYE: Duration = Duration::from_secs(1);
 
 /// How much of the host's complaint is kept, in bytes.
 const SAID_LIMIT: usize = 500;
@@ -43,6 +50,26 @@ pub(crate) fn over(channel: Channel<Msg>, limits: Limits, repository: &Repositor
     let path = repository.path.as_str();
     let host: Option<(String, Option<u16>)> = None;
     (Connection::new(incoming, outgoing, Protocol::V2, path, host, ConnectMode::Process, false), wire)
+}
+
+/// Ends the conversation as Git does, so that the host has said all that it has to say beside it.
+pub(crate) fn end(transport: Transport) {
+    let (Incoming { mut channel, wire, .. }, outgoing) = transport.into_inner();
+    let farewell = async {
+        // It may have gone already.
+        outgoing.channel.data_bytes(FLUSH).await.ok();
+        outgoing.channel.eof().await.ok();
+        while let Some(message) = channel.wait().await {
+            match message {
+                ChannelMsg::ExtendedData { data, .. } => wire.hear(&data),
+                ChannelMsg::Close => break,
+                _ => {}
+            }
+        }
+    };
+    if wire.runtime.block_on(wire.limits.keep(GOODBYE, farewell)).is_err() {
+        tracing::debug!("the host took no goodbye");
+    }
 }
 
 /// What is known of the connection, while it lives and after.
