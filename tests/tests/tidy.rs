@@ -28,7 +28,7 @@ fn sources() -> Vec<(PathBuf, String)> {
 }
 
 /// What each crate may import of ours. A new arrow is a decision: it is made here, with its reason in the commit.
-const ARROWS: [(&str, &[&str]); 18] = [
+const ARROWS: [(&str, &[&str]); 19] = [
     ("aws-names", &[]),
     ("cfn", &["aws-names"]),
     ("contract", &["aws-names"]),
@@ -37,12 +37,13 @@ const ARROWS: [(&str, &[&str]); 18] = [
     ("archive", &["contract"]),
     ("store", &["aws-names", "contract"]),
     ("init", &[]),
+    ("https", &["contract"]),
     ("secret", &["aws-names"]),
     ("jobs", &["aws-names", "contract"]),
     ("custom-resource", &["aws-names", "contract", "init"]),
     ("webhook", &["aws-names", "contract", "forge", "init", "secret"]),
-    ("gitpull", &["archive", "aws-names", "contract", "fetch", "forge", "init", "jobs", "store"]),
-    ("zipdl", &["archive", "aws-names", "contract", "forge", "init", "jobs", "secret", "store"]),
+    ("gitpull", &["archive", "aws-names", "contract", "fetch", "forge", "https", "init", "jobs", "store"]),
+    ("zipdl", &["archive", "aws-names", "contract", "forge", "https", "init", "jobs", "secret", "store"]),
     ("ssh-key-function", &["aws-names", "contract", "custom-resource"]),
     ("bucket-cleaner", &["aws-names", "contract", "custom-resource"]),
     ("git2s3-infra", &["aws-names", "cfn", "contract"]),

@@ -3,17 +3,20 @@
 
 use std::time::{Duration, Instant};
 
-use contract::{AllowedHost, AllowedHosts, HostKind, ProviderCredentials};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use contract::{AllowedHosts, Host, HostKind, ProviderCredentials};
 use forge::ArchiveApi;
+use https::{Client, Credential, HttpsError, MediaTypes, read_json};
 use secrecy::{ExposeSecret as _, SecretString};
 use secret::{CachedSecret, SecretSource};
 use serde::Deserialize;
 use tokio::sync::Mutex;
 
-use crate::{
-    error::ZipDlError,
-    http::{Credential, Http, read_json},
-};
+use crate::error::ZipDlError;
+
+/// An access token is asked for by [RFC 6749](https://www.rfc-editor.org/rfc/rfc6749#section-4.4).
+const TOKEN_REQUEST: MediaTypes =
+    MediaTypes { sent: "application/x-www-form-urlencoded", accepted: "application/json" };
 
 /// How long before its end an access token isn't used any more: a download begins with it.
 const MARGIN: Duration = Duration::from_mins(1);
@@ -53,9 +56,9 @@ impl<S: SecretSource> Credentials<S> {
         &self,
         api: &ArchiveApi<'_>,
         hosts: &AllowedHosts,
-        http: &Http,
+        http: &Client,
         max_age: Duration,
-    ) -> Result<Option<Credential>, ZipDlError> {
+    ) -> Result<Credential, ZipDlError> {
         let text = self.stored.get(Instant::now(), max_age).await;
         let text = text.map_err(|error| ZipDlError::ReadCredentials(format!("{error:#}")))?;
         let stored = ProviderCredentials::parse(&text).map_err(ZipDlError::Credentials)?;
@@ -64,16 +67,15 @@ impl<S: SecretSource> Credentials<S> {
             (HostKind::Bitbucket, Some((key, secret))) => Some(self.access(api, http, key, secret, max_age).await?),
             _ => stored.token(&api.host.host, first),
         };
-        Ok(token.map(|token| {
-            let (header, value) = api.credential(token.expose_secret());
-            Credential { header, value: value.into() }
-        }))
+        let Some(token) = token else { return Ok(Credential::default()) };
+        let (header, value) = api.credential(token.expose_secret());
+        Ok(credential(&api.host.host, header, value)?)
     }
 
     async fn access(
         &self,
         api: &ArchiveApi<'_>,
-        http: &Http,
+        http: &Client,
         key: &str,
         secret: &SecretString,
         max_age: Duration,
@@ -84,14 +86,20 @@ impl<S: SecretSource> Credentials<S> {
         if let Some(access) = access.as_ref().filter(is_good) {
             return Ok(access.token.clone());
         }
-        let AllowedHost { host, .. } = api.host;
-        let answer = http.post_for_token(&api.oauth_token(), key, secret).await?;
-        let answer = read_json(answer).await.map_err(|source| ZipDlError::Ask { host: host.to_string(), source })?;
-        let granted = answer.and_then(|answer| serde_json::from_value::<Granted>(answer).ok());
-        let granted = granted.ok_or_else(|| ZipDlError::Token { host: host.to_string() })?;
+        let host = &api.host.host;
+        let consumer = format!("{key}:{}", secret.expose_secret());
+        let consumer = credential(host, "authorization", format!("Basic {}", STANDARD.encode(consumer)))?;
+        let body = "grant_type=client_credentials";
+        let answer = http.post(&api.oauth_token(), host.as_str(), &consumer, &TOKEN_REQUEST, body).await?;
+        let granted: Granted = read_json(answer, "the request for an access token").await?;
         let until = Instant::now() + Duration::from_secs(granted.expires_in).saturating_sub(MARGIN);
         let token = granted.access_token;
         *access = Some(Access { token: token.clone(), key: key.to_owned(), until });
         Ok(token)
     }
+}
+
+fn credential(host: &Host, header: &str, value: String) -> Result<Credential, HttpsError> {
+    let credential = Credential::new([(header, &value.into())]);
+    credential.ok_or_else(|| HttpsError::Credential { host: host.to_string() })
 }

@@ -8,22 +8,19 @@ use aws_names::BucketName;
 use contract::{AllowedHosts, HostKind, Job};
 use forge::{ArchiveApi, Revision};
 use futures_util::TryStreamExt as _;
+use https::{Client, Credential, HttpsError, read_json};
 use secret::{MAX_AGE, ROTATION_AGE, SecretSource};
 use store::{ArtifactMetadata, Object, PartWriter, Upload};
 use tokio::time::{sleep, timeout_at};
 use tokio_util::io::{StreamReader, SyncIoBridge};
 
-use crate::{
-    credentials::Credentials,
-    error::ZipDlError,
-    http::{Credential, Http, read_json},
-};
+use crate::{credentials::Credentials, error::ZipDlError};
 
 /// Everything that a job doesn't say.
 #[derive(Debug)]
 pub(crate) struct Downloader<S> {
     pub(crate) allowed_hosts: AllowedHosts,
-    pub(crate) http: Http,
+    pub(crate) http: Client,
     pub(crate) credentials: Credentials<S>,
     pub(crate) s3: aws_sdk_s3::Client,
     pub(crate) output_bucket: BucketName,
@@ -50,7 +47,7 @@ impl<S: SecretSource> Downloader<S> {
         loop {
             let Err(error) = self.once(job, max_age).await else { return Ok(()) };
             // The credential may have been rotated since it was read: once it is read again.
-            if matches!(error, ZipDlError::Unauthorized { .. }) && max_age == MAX_AGE {
+            if matches!(error, ZipDlError::Https(HttpsError::Unauthorized { .. })) && max_age == MAX_AGE {
                 max_age = ROTATION_AGE;
                 continue;
             }
@@ -110,11 +107,12 @@ impl<S: SecretSource> Downloader<S> {
             return Ok(String::new());
         }
         let (url, pointer) = api.default_branch(&job.repository.path);
-        let answer = self.http.get(&url, credential.as_ref()).await?;
-        let host = || api.host.host.to_string();
-        let json = read_json(answer).await.map_err(|source| ZipDlError::Ask { host: host(), source })?;
-        let name = json.as_ref().and_then(|json| json.pointer(pointer)?.as_str());
-        let name = name.ok_or_else(|| ZipDlError::DefaultBranch { host: host() })?;
+        let host = api.host.host.as_str();
+        let answer = self.http.get(&url, host, credential).await?;
+        let what = "the question for its default branch";
+        let json: serde_json::Value = read_json(answer, what).await?;
+        let name = json.pointer(pointer).and_then(serde_json::Value::as_str);
+        let name = name.ok_or_else(|| HttpsError::Answer { host: host.to_owned(), what })?;
         Ok(name.strip_prefix("refs/heads/").unwrap_or(name).to_owned())
     }
 
@@ -142,7 +140,7 @@ impl<S: SecretSource> Downloader<S> {
         object: &Object,
         metadata: &ArtifactMetadata,
     ) -> Result<ProviderSummary, ZipDlError> {
-        let answer = self.http.get(&request.url(), request.credential.as_ref()).await?;
+        let answer = self.http.get(&request.url(), request.api.host.host.as_str(), &request.credential).await?;
         let (writer, upload) = Upload::start(&self.s3, object.clone(), metadata);
         let (commit, max_bytes) = (metadata.commit.clone(), self.max_bytes);
         let input = SyncIoBridge::new(StreamReader::new(
@@ -176,7 +174,7 @@ fn write(
 struct Request<'a> {
     job: &'a Job,
     api: ArchiveApi<'a>,
-    credential: Option<Credential>,
+    credential: Credential,
 }
 
 impl Request<'_> {

@@ -1,11 +1,9 @@
 //! The worker behind the queue of `/zipdl`: downloads the archive of what a job names from the host's API, makes it a zip
 //! of ours while it streams by, and stores it. Where from and as whom, it takes from its configuration, never from the job.
 
-mod address;
 mod credentials;
 mod download;
 mod error;
-mod http;
 #[cfg(test)]
 mod tests;
 
@@ -13,10 +11,11 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use contract::{Runtime, environment::ZipDlEnvironment};
+use https::Client;
 use jobs::Queue;
 use secret::{CachedSecret, StoredSecret};
 
-use crate::{credentials::Credentials, download::Downloader, http::Http};
+use crate::{credentials::Credentials, download::Downloader};
 
 #[tokio::main]
 async fn main() -> Result<()> {
@@ -31,7 +30,7 @@ async fn wire() -> Result<(Downloader<StoredSecret>, Queue)> {
     let config = init::aws().load().await;
     let allowed_hosts = environment.allowed_hosts.parse()?;
     let downloader = Downloader {
-        http: Http::new(&allowed_hosts, &environment.ca_bundle)?,
+        http: Client::new(&allowed_hosts, &environment.ca_bundle)?,
         allowed_hosts,
         credentials: Credentials::new(CachedSecret::new(StoredSecret::new(&config, environment.credentials))),
         s3: aws_sdk_s3::Client::new(&config),

@@ -11,13 +11,14 @@ use std::{
 use anyhow::Result;
 use aws_sdk_s3::config::{BehaviorVersion, Credentials as AwsCredentials, Region};
 use contract::{Job, Retry, Trigger, error_chain};
+use https::{Client, HttpsError};
 use jobs::JobError as _;
 use secrecy::SecretString;
 use secret::{CachedSecret, SecretSource};
 use wiremock::{Mock, MockServer, Request, ResponseTemplate, matchers::method};
 
 use self::server::{Answer, Authority, Server};
-use crate::{credentials::Credentials, download::Downloader, error::ZipDlError, http::Http};
+use crate::{credentials::Credentials, download::Downloader, error::ZipDlError};
 
 const TOKEN: &str = "t0ken";
 
@@ -78,7 +79,7 @@ impl World {
         let allowed_hosts = hosts.parse().unwrap();
         let bundle = if self.trusts { self.authority.pem() } else { String::new() };
         Downloader {
-            http: Http::new(&allowed_hosts, &bundle).unwrap(),
+            http: Client::new(&allowed_hosts, &bundle).unwrap(),
             allowed_hosts,
             credentials: Credentials::new(CachedSecret::new(Secrets)),
             s3: self.client.clone(),
@@ -154,7 +155,7 @@ async fn attack_07_certificates_are_verified() {
     world.deliver("github", &host).await.unwrap();
     world.trusts = false;
     let error = world.deliver("github", &host).await.unwrap_err();
-    assert!(matches!(error, ZipDlError::Ask { .. }), "{error}");
+    assert!(matches!(error, ZipDlError::Https(HttpsError::Ask { .. })), "{error}");
     assert!(error_chain(&error).contains("certificate"), "{}", error_chain(&error));
     assert_eq!(host.requests().len(), 1);
 }
@@ -186,7 +187,7 @@ async fn a_host_without_the_mark_has_a_public_address() {
     let host = world.host(|_, _| Answer::zip(&zip("x/"))).await;
     let entry = format!("127.0.0.1=github:{}", host.address.port());
     let error = world.downloader(&entry).deliver(&job(), soon()).await.unwrap_err();
-    assert!(matches!(error, ZipDlError::Private(_)), "{error}");
+    assert!(matches!(error, ZipDlError::Https(HttpsError::Private(_))), "{error}");
     assert!(host.requests().is_empty());
 }
 

@@ -14,7 +14,7 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 /// A host has no address that may be connected to.
 #[derive(Debug, thiserror::Error)]
 #[error("{host} has no public address: add +private to its entry in AllowedGitHosts if it shall have none")]
-pub(crate) struct NoPublicAddress {
+pub struct NoPublicAddress {
     host: String,
 }
 

@@ -1,19 +1,17 @@
-//! Asking over HTTPS, and nothing else: certificates are always verified, redirects are followed one by one, and a
-//! credential is shown to the host that it is for and to no other.
+//! The client: one way to ask, with every rule on it.
 
 use std::{
     error::Error as _,
     time::{Duration, SystemTime},
 };
 
-use anyhow::{Context as _, Result};
 use contract::AllowedHosts;
-use reqwest::{Certificate, Client, Response, StatusCode, Url, header, redirect::Policy};
-use secrecy::{ExposeSecret as _, SecretString};
+use reqwest::{Body, Certificate, Response, StatusCode, Url, header, redirect::Policy};
+use serde::de::DeserializeOwned;
 
 use crate::{
+    ClientError, Credential, HttpsError,
     address::{Guard, NoPublicAddress},
-    error::ZipDlError,
 };
 
 /// How long a connection may take.
@@ -27,28 +25,30 @@ const MAX_JSON: usize = 1 << 20;
 /// How long a host that is busy and doesn't say for how long is left alone.
 const BUSY: Duration = Duration::from_secs(30);
 
-/// A header that proves who asks.
-#[derive(Debug, Clone)]
-pub(crate) struct Credential {
-    pub(crate) header: &'static str,
-    pub(crate) value: SecretString,
+/// What is sent, and what is wanted for it.
+#[derive(Debug, Clone, Copy)]
+pub struct MediaTypes {
+    /// The type of the body.
+    pub sent: &'static str,
+    /// The type of the answer.
+    pub accepted: &'static str,
 }
 
 /// The way to the hosts.
 #[derive(Debug, Clone)]
-pub(crate) struct Http {
-    client: Client,
+pub struct Client {
+    client: reqwest::Client,
     guard: Guard,
 }
 
-impl Http {
+impl Client {
     /// Trusts the machine's authorities and those in `ca_bundle`, certificates in PEM.
-    pub(crate) fn new(hosts: &AllowedHosts, ca_bundle: &str) -> Result<Self> {
+    pub fn new(hosts: &AllowedHosts, ca_bundle: &str) -> Result<Self, ClientError> {
         // The client demands a provider for all of TLS; a second call finds it there.
         drop(rustls::crypto::ring::default_provider().install_default());
         let guard = Guard::new(hosts);
-        let authorities = Certificate::from_pem_bundle(ca_bundle.as_bytes()).context("read the CaBundle parameter")?;
-        let client = Client::builder()
+        let authorities = Certificate::from_pem_bundle(ca_bundle.as_bytes()).map_err(ClientError::CaBundle)?;
+        let client = reqwest::Client::builder()
             .https_only(true)
             .no_proxy()
             .redirect(Policy::none())
@@ -58,98 +58,100 @@ impl Http {
             .read_timeout(READ_TIMEOUT)
             .user_agent("git2s3")
             .build();
-        Ok(Self { client: client.context("make an HTTPS client")?, guard })
+        Ok(Self { client: client.map_err(ClientError::Client)?, guard })
     }
 
-    /// Asks for `url` and follows redirects to an answer of status 200.
-    pub(crate) async fn get(&self, url: &str, credential: Option<&Credential>) -> Result<Response, ZipDlError> {
-        let mut url = parse(url, "the configuration")?;
-        let mut credential = credential;
+    /// Asks for `url`, which `from` gave, and follows redirects to an answer of status 200.
+    pub async fn get(&self, url: &str, from: &str, credential: &Credential) -> Result<Response, HttpsError> {
+        let mut url = parse(url, from)?;
+        let mut headers = credential.headers();
         for _ in 0..=REDIRECTS {
             let host = self.permit(&url)?;
-            let mut request = self.client.get(url.clone());
-            if let Some(Credential { header, value }) = credential {
-                request = request.header(*header, value.expose_secret());
-            }
-            let answer = request.send().await.map_err(|error| asked(&host, error))?;
+            let answer = self.client.get(url.clone()).headers(headers.clone()).send().await;
+            let answer = answer.map_err(|error| asked(&host, error))?;
             if !answer.status().is_redirection() {
                 return judge(answer, host);
             }
             let location = answer.headers().get(header::LOCATION).and_then(|location| location.to_str().ok());
             let next = location.and_then(|location| url.join(location).ok());
-            let next = next.ok_or(ZipDlError::Location { from: host })?;
+            let next = next.ok_or(HttpsError::Location { from: host })?;
             // Once the credential's host was left, it isn't shown again, wherever the way leads.
-            credential = credential.filter(|_| next.origin() == url.origin());
+            if next.origin() != url.origin() {
+                headers.clear();
+            }
             url = next;
         }
-        Err(ZipDlError::Redirects { host: url.host_str().unwrap_or_default().to_owned() })
+        Err(HttpsError::Redirects { host: url.host_str().unwrap_or_default().to_owned() })
     }
 
-    /// Gets an access token from Bitbucket Cloud for an OAuth consumer's key and secret.
-    pub(crate) async fn post_for_token(
+    /// Sends `body` to `url`, which `from` gave. It isn't followed anywhere else.
+    pub async fn post(
         &self,
         url: &str,
-        key: &str,
-        secret: &SecretString,
-    ) -> Result<Response, ZipDlError> {
-        let url = parse(url, "the configuration")?;
+        from: &str,
+        credential: &Credential,
+        media: &MediaTypes,
+        body: impl Into<Body>,
+    ) -> Result<Response, HttpsError> {
+        let url = parse(url, from)?;
         let host = self.permit(&url)?;
-        let request = self.client.post(url).basic_auth(key, Some(secret.expose_secret()));
-        let request = request.header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
-        let answer = request.body("grant_type=client_credentials").send().await;
+        let request = self.client.post(url).headers(credential.headers());
+        let request = request.header(header::CONTENT_TYPE, media.sent).header(header::ACCEPT, media.accepted);
+        let answer = request.body(body).send().await;
         judge(answer.map_err(|error| asked(&host, error))?, host)
     }
 
     /// The host of a URL that may be asked.
-    fn permit(&self, url: &Url) -> Result<String, ZipDlError> {
+    fn permit(&self, url: &Url) -> Result<String, HttpsError> {
         let host = url.host_str().unwrap_or_default().to_owned();
         if url.scheme() != "https" {
-            return Err(ZipDlError::Insecure { host });
+            return Err(HttpsError::Insecure { host });
         }
-        self.guard.permit(&host).map_err(ZipDlError::Private)?;
+        self.guard.permit(&host).map_err(HttpsError::Private)?;
         Ok(host)
     }
 }
 
-/// A JSON document, or nothing where the answer is none, or a very long one.
-pub(crate) async fn read_json(mut answer: Response) -> Result<Option<serde_json::Value>, reqwest::Error> {
+/// What of a JSON document is asked for; of another answer, or a very long one, that it isn't `what` it should be.
+pub async fn read_json<T: DeserializeOwned>(mut answer: Response, what: &'static str) -> Result<T, HttpsError> {
+    let host = answer.url().host_str().unwrap_or_default().to_owned();
     let mut text = Vec::new();
-    while let Some(piece) = answer.chunk().await.map_err(reqwest::Error::without_url)? {
+    while let Some(piece) = answer.chunk().await.map_err(|error| asked(&host, error))? {
         text.extend(piece);
         if text.len() > MAX_JSON {
-            return Ok(None);
+            return Err(HttpsError::Answer { host, what });
         }
     }
-    Ok(serde_json::from_slice(&text).ok())
+    serde_json::from_slice(&text).map_err(|_| HttpsError::Answer { host, what })
 }
 
-fn parse(url: &str, from: &str) -> Result<Url, ZipDlError> {
-    url.parse().map_err(|_| ZipDlError::Location { from: from.to_owned() })
+fn parse(url: &str, from: &str) -> Result<Url, HttpsError> {
+    url.parse().map_err(|_| HttpsError::Location { from: from.to_owned() })
 }
 
 /// Errors of the client hold the URL, which after a redirect may have a token in it.
-fn asked(host: &str, error: reqwest::Error) -> ZipDlError {
+fn asked(host: &str, error: reqwest::Error) -> HttpsError {
     let mut cause = error.source();
     while let Some(error) = cause {
         if let Some(NoPublicAddress { .. }) = error.downcast_ref() {
-            return ZipDlError::Private(NoPublicAddress::of(host));
+            return HttpsError::Private(NoPublicAddress::of(host));
         }
         cause = error.source();
     }
-    ZipDlError::Ask { host: host.to_owned(), source: error.without_url() }
+    HttpsError::Ask { host: host.to_owned(), source: error.without_url() }
 }
 
-fn judge(answer: Response, host: String) -> Result<Response, ZipDlError> {
+fn judge(answer: Response, host: String) -> Result<Response, HttpsError> {
     let status = answer.status();
     let number = status.as_u16();
     Err(match status {
         StatusCode::OK => return Ok(answer),
-        StatusCode::UNAUTHORIZED => ZipDlError::Unauthorized { host },
-        _ if is_busy(&answer) => ZipDlError::Busy { host, status: number, after: retry_after(&answer) },
-        StatusCode::FORBIDDEN => ZipDlError::Forbidden { host },
-        StatusCode::NOT_FOUND | StatusCode::GONE => ZipDlError::NotFound { host, status: number },
-        _ if status.is_server_error() => ZipDlError::Server { host, status: number },
-        _ => ZipDlError::Status { host, status: number },
+        StatusCode::UNAUTHORIZED => HttpsError::Unauthorized { host },
+        _ if is_busy(&answer) => HttpsError::Busy { host, status: number, after: retry_after(&answer) },
+        StatusCode::FORBIDDEN => HttpsError::Forbidden { host },
+        StatusCode::NOT_FOUND | StatusCode::GONE => HttpsError::NotFound { host, status: number },
+        _ if status.is_server_error() => HttpsError::Server { host, status: number },
+        _ => HttpsError::Status { host, status: number },
     })
 }
 

@@ -1,0 +1,52 @@
+//! What a request proves its right with.
+
+use reqwest::header::{CONNECTION, CONTENT_LENGTH, HOST, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING};
+use secrecy::{ExposeSecret as _, SecretString};
+
+/// Headers that prove who asks, or what may be asked for. Their values are never shown.
+#[derive(Debug, Clone, Default)]
+pub struct Credential(HeaderMap);
+
+impl Credential {
+    /// These headers, but for those that say where a request goes and where it ends: a host may ask for any header, and
+    /// not for another request. Nothing where one isn't a header.
+    pub fn new<'a>(headers: impl IntoIterator<Item = (&'a str, &'a SecretString)>) -> Option<Self> {
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            let name: HeaderName = name.parse().ok()?;
+            let mut value: HeaderValue = value.expose_secret().parse().ok()?;
+            value.set_sensitive(true);
+            if ![HOST, CONTENT_LENGTH, TRANSFER_ENCODING, CONNECTION].contains(&name) {
+                map.insert(name, value);
+            }
+        }
+        Some(Self(map))
+    }
+
+    pub(crate) fn headers(&self) -> HeaderMap {
+        self.0.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(headers: &[(&str, &str)]) -> Option<Vec<String>> {
+        let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, SecretString::from(*value))).collect();
+        let credential = Credential::new(headers.iter().map(|(name, value)| (*name, value)))?;
+        assert!(!format!("{credential:?}").contains("s3cret"), "{credential:?}");
+        Some(credential.headers().keys().map(ToString::to_string).collect())
+    }
+
+    #[test]
+    fn a_header_may_say_who_asks_and_not_what_is_asked() {
+        assert_eq!(
+            names(&[("Authorization", "s3cret"), ("Host", "other"), ("content-length", "5"), ("X-Amz-Date", "s3cret")]),
+            Some(vec!["authorization".to_owned(), "x-amz-date".to_owned()])
+        );
+        for none in [("A B", "x"), ("A\r\nB", "x"), ("A", "x\r\nB: y"), ("", "x")] {
+            assert_eq!(names(&[none]), None, "{none:?}");
+        }
+    }
+}
