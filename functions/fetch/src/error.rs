@@ -82,6 +82,14 @@ pub enum FetchError {
         /// What it said, shortened.
         said: String,
     },
+    /// The host gives no access to large files: it has no Git LFS, or not over SSH, or not for this key.
+    #[error("the host gives no access to the large files (Git LFS) of {repository}: {said:?}")]
+    Lfs {
+        /// The repository.
+        repository: Repository,
+        /// What it said, shortened.
+        said: String,
+    },
     /// The session ended amid the transfer.
     #[error("the connection was lost while {repository} was fetched")]
     Lost {
@@ -219,6 +227,9 @@ impl FetchError {
             ),
             Self::Refused { .. } => Some(
                 "check that the repository wasn't renamed or deleted and that the stack's PublicSSHKey may read it",
+            ),
+            Self::Lfs { .. } => Some(
+                "check that the host serves Git LFS over SSH (git-lfs-authenticate) and that the stack's PublicSSHKey may read the repository; Azure DevOps has no LFS over SSH: set Lfs to off there",
             ),
             Self::NoSuchReference { .. } => {
                 Some("it was deleted or renamed before it was fetched; the zip of an earlier push stays in the bucket")

@@ -8,14 +8,15 @@
 //! ```no_run
 //! use std::time::{Duration, Instant};
 //! # async fn example(key: &secrecy::SecretString) -> Result<(), Box<dyn std::error::Error>> {
-//! let request = fetch::FetchRequest {
+//! let remote = fetch::Remote {
 //!     host: "github.com".parse()?,
 //!     repository: contract::Repository::new("github.com".parse()?, "octo-org/hello".parse()?),
-//!     wanted: fetch::Wanted::Reference { name: "refs/heads/main".parse()?, expected: None },
 //!     key: fetch::PrivateKey::from_openssh(key)?,
 //!     known_hosts: fetch::KnownHosts::built_in_and("")?,
 //!     limits: fetch::Limits::until(Instant::now() + Duration::from_secs(300)),
 //! };
+//! let wanted = fetch::Wanted::Reference { name: "refs/heads/main".parse()?, expected: None };
+//! let request = fetch::FetchRequest { remote, wanted };
 //! let fetched = fetch::fetch(&request, "/tmp/clones/hello".as_ref()).await?;
 //! println!("{} after {} bytes", fetched.commit, fetched.received);
 //! # Ok(())
@@ -29,6 +30,7 @@ mod clone_dir;
 mod conversation;
 mod error;
 mod known_hosts;
+mod lfs;
 mod limits;
 mod private_key;
 mod repository;
@@ -37,6 +39,7 @@ mod transport;
 
 pub use error::FetchError;
 pub use known_hosts::{KnownHosts, KnownHostsError};
+pub use lfs::{LfsAccess, lfs_access};
 pub use limits::Limits;
 pub use private_key::{PrivateKey, PrivateKeyError};
-pub use repository::{FetchRequest, Fetched, Wanted, fetch};
+pub use repository::{FetchRequest, Fetched, Remote, Wanted, fetch};

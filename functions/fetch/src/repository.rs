@@ -48,21 +48,28 @@ impl fmt::Display for Wanted {
     }
 }
 
-/// What to fetch, from where, and how.
+/// A repository, and how to reach it.
 #[derive(Debug, Clone)]
-pub struct FetchRequest {
+pub struct Remote {
     /// Where the host is reached and as whom, from the configuration.
     pub host: AllowedHost,
     /// The repository on it.
     pub repository: Repository,
-    /// What of it.
-    pub wanted: Wanted,
     /// What we prove ourselves with.
     pub key: PrivateKey,
     /// What the host has to prove itself with.
     pub known_hosts: KnownHosts,
     /// How long it may take.
     pub limits: Limits,
+}
+
+/// What to fetch, and from where.
+#[derive(Debug, Clone)]
+pub struct FetchRequest {
+    /// The repository.
+    pub remote: Remote,
+    /// What of it.
+    pub wanted: Wanted,
 }
 
 /// A commit that is in the clone with its whole tree. The clone stays locked until this is dropped.
@@ -115,14 +122,14 @@ impl Fetched {
 pub async fn fetch(request: &FetchRequest, clone_dir: &Path) -> Result<Fetched, FetchError> {
     let mut dir = CloneDir::lock(clone_dir)?;
     loop {
-        let session = Session::open(request).await?;
+        let session = Session::open(&request.remote).await?;
         let attempt = attempt(&session, request, dir).await;
         session.close().await;
         match attempt? {
             Attempt::Fetched(fetched) => return Ok(*fetched),
             Attempt::Spoiled(error, emptied) => {
                 let error: &dyn Error = &error;
-                tracing::warn!(error, repository = %request.repository, "a kept clone was broken and is made anew");
+                tracing::warn!(error, repository = %request.remote.repository, "a kept clone was broken and is made anew");
                 dir = emptied;
             }
         }
@@ -137,14 +144,15 @@ enum Attempt {
 }
 
 async fn attempt(session: &Session, request: &FetchRequest, dir: CloneDir) -> Result<Attempt, FetchError> {
-    let channel = session.upload_pack(request).await?;
-    let (transport, wire) = transport::over(channel, request.limits, &request.repository);
+    let path = request.remote.host.ssh_path(&request.remote.repository.path);
+    let channel = session.run(&request.remote, &format!("git-upload-pack '{path}'")).await?;
+    let (transport, wire) = transport::over(channel, request.remote.limits, &request.remote.repository);
     let interrupt = InterruptOnDrop::default();
     let flag = Arc::clone(&interrupt.0);
     let own = request.clone();
     let work = tokio::task::spawn_blocking(move || receive(transport, &wire, &own, dir, &flag));
-    let repository = || request.repository.clone();
-    match tokio::time::timeout_at(request.limits.deadline.into(), work).await {
+    let repository = || request.remote.repository.clone();
+    match tokio::time::timeout_at(request.remote.limits.deadline.into(), work).await {
         Ok(Ok(result)) => result,
         Ok(Err(source)) => Err(FetchError::Stopped { repository: repository(), source }),
         Err(_) => Err(FetchError::Deadline { repository: repository() }),
@@ -189,7 +197,7 @@ fn receive_into(
     request: &FetchRequest,
     interrupt: &AtomicBool,
 ) -> Result<(Advertisement, WholeCommit), FetchError> {
-    let repository = &request.repository;
+    let repository = &request.remote.repository;
     let asked = advertisement::ask(transport, repository, &request.wanted);
     let mut advertisement = asked.map_err(|error| explain(error, wire, repository))?;
     if !clone.has_object(advertisement.target) {
@@ -230,12 +238,12 @@ struct WholeCommit {
 
 /// The commit that `target` names, if nothing of its tree is missing.
 fn whole_commit(clone: &gix::Repository, target: ObjectId, request: &FetchRequest) -> Result<WholeCommit, FetchError> {
-    let not_whole = |source| FetchError::NotWhole { repository: request.repository.clone(), source };
+    let not_whole = |source| FetchError::NotWhole { repository: request.remote.repository.clone(), source };
     let object = clone.find_object(target).map_err(not_whole)?;
     let object = object.peel_tags_to_end().map_err(not_whole)?;
     if object.kind != Kind::Commit {
         return Err(FetchError::NotACommit {
-            repository: request.repository.clone(),
+            repository: request.remote.repository.clone(),
             wanted: request.wanted.clone(),
             kind: object.kind.to_string(),
         });

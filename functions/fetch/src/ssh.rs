@@ -11,7 +11,7 @@ use russh::{
 use tokio::net::TcpStream;
 
 use crate::{
-    FetchError, FetchRequest,
+    FetchError, Remote,
     known_hosts::{self, KnownHosts, Verdict},
     limits::Late,
 };
@@ -23,48 +23,48 @@ pub(crate) struct Session {
 
 impl Session {
     /// Connects, checks the host key and logs in.
-    pub(crate) async fn open(request: &FetchRequest) -> Result<Self, FetchError> {
-        let limit = request.limits.connect;
-        match request.limits.keep(limit, Self::open_unlimited(request)).await {
+    pub(crate) async fn open(remote: &Remote) -> Result<Self, FetchError> {
+        let limit = remote.limits.connect;
+        match remote.limits.keep(limit, Self::open_unlimited(remote)).await {
             Ok(result) => result,
-            Err(Late::Step) => Err(FetchError::Slow { host: known_hosts::name(&request.host), after: limit }),
-            Err(Late::Deadline) => Err(FetchError::Deadline { repository: request.repository.clone() }),
+            Err(Late::Step) => Err(FetchError::Slow { host: known_hosts::name(&remote.host), after: limit }),
+            Err(Late::Deadline) => Err(FetchError::Deadline { repository: remote.repository.clone() }),
         }
     }
 
-    async fn open_unlimited(request: &FetchRequest) -> Result<Self, FetchError> {
-        let host = &request.host;
+    async fn open_unlimited(remote: &Remote) -> Result<Self, FetchError> {
+        let host = &remote.host;
         let no_connection = |source| FetchError::Connect { host: format!("{}:{}", host.ssh_name(), host.port), source };
         let stream = TcpStream::connect((host.ssh_name(), host.port)).await.map_err(no_connection)?;
         stream.set_nodelay(true).map_err(no_connection)?;
         let config = Config {
-            preferred: Preferred { key: request.known_hosts.algorithms(host).into(), ..Preferred::DEFAULT },
+            preferred: Preferred { key: remote.known_hosts.algorithms(host).into(), ..Preferred::DEFAULT },
             keepalive_interval: Some(Duration::from_secs(15)),
             ..Config::default()
         };
-        let check = HostKeyCheck { host: host.clone(), known_hosts: request.known_hosts.clone() };
+        let check = HostKeyCheck { host: host.clone(), known_hosts: remote.known_hosts.clone() };
         let mut handle =
             connect_stream(Arc::new(config), stream, check).await.map_err(|error| error.into_fetch_error(host))?;
-        authenticate(&mut handle, request).await?;
+        authenticate(&mut handle, remote).await?;
         Ok(Self { handle })
     }
 
-    /// Runs `git-upload-pack` for the repository, by version 2 of Git's protocol where the host takes it.
-    pub(crate) async fn upload_pack(&self, request: &FetchRequest) -> Result<Channel<Msg>, FetchError> {
-        let limit = request.limits.connect;
-        match request.limits.keep(limit, self.upload_pack_unlimited(request)).await {
+    /// Runs a program, which is to speak Git's protocol by version 2 if it is one that knows it and the host lets it.
+    pub(crate) async fn run(&self, remote: &Remote, command: &str) -> Result<Channel<Msg>, FetchError> {
+        let limit = remote.limits.connect;
+        match remote.limits.keep(limit, self.run_unlimited(remote, command)).await {
             Ok(result) => result,
-            Err(Late::Step) => Err(FetchError::Silent { repository: request.repository.clone(), after: limit }),
-            Err(Late::Deadline) => Err(FetchError::Deadline { repository: request.repository.clone() }),
+            Err(Late::Step) => Err(FetchError::Silent { repository: remote.repository.clone(), after: limit }),
+            Err(Late::Deadline) => Err(FetchError::Deadline { repository: remote.repository.clone() }),
         }
     }
 
-    async fn upload_pack_unlimited(&self, request: &FetchRequest) -> Result<Channel<Msg>, FetchError> {
-        let failed = session_error(&request.host);
+    async fn run_unlimited(&self, remote: &Remote, command: &str) -> Result<Channel<Msg>, FetchError> {
+        let failed = session_error(&remote.host);
         let mut channel = self.handle.channel_open_session().await.map_err(&failed)?;
         // <https://git-scm.com/docs/protocol-v2>: servers that don't take it answer by version 0.
         channel.set_env(false, "GIT_PROTOCOL", "version=2").await.map_err(&failed)?;
-        channel.exec(true, command(request)).await.map_err(&failed)?;
+        channel.exec(true, command).await.map_err(&failed)?;
         loop {
             match channel.wait().await {
                 Some(ChannelMsg::Success) => return Ok(channel),
@@ -84,30 +84,26 @@ impl Session {
     }
 }
 
-fn command(request: &FetchRequest) -> String {
-    format!("git-upload-pack '{}'", request.host.ssh_path(&request.repository.path))
-}
-
 fn session_error(host: &AllowedHost) -> impl Fn(russh::Error) -> FetchError {
     let host = known_hosts::name(host);
     move |source| FetchError::Session { host: host.clone(), source }
 }
 
-async fn authenticate(handle: &mut Handle<HostKeyCheck>, request: &FetchRequest) -> Result<(), FetchError> {
-    let failed = session_error(&request.host);
+async fn authenticate(handle: &mut Handle<HostKeyCheck>, remote: &Remote) -> Result<(), FetchError> {
+    let failed = session_error(&remote.host);
     // RSA is signed with SHA-2 only (RFC 8332). What a server says that it takes and what it is configured
     // to take may differ, so both are tried.
-    let hashes: &[_] = if request.key.is_rsa() { &[Some(HashAlg::Sha512), Some(HashAlg::Sha256)] } else { &[None] };
+    let hashes: &[_] = if remote.key.is_rsa() { &[Some(HashAlg::Sha512), Some(HashAlg::Sha256)] } else { &[None] };
     for &hash in hashes {
-        let key = request.key.signing_with(hash);
-        if handle.authenticate_publickey(&request.host.user, key).await.map_err(&failed)?.success() {
+        let key = remote.key.signing_with(hash);
+        if handle.authenticate_publickey(&remote.host.user, key).await.map_err(&failed)?.success() {
             return Ok(());
         }
     }
     Err(FetchError::KeyRefused {
-        host: known_hosts::name(&request.host),
-        user: request.host.user.clone(),
-        fingerprint: request.key.fingerprint(),
+        host: known_hosts::name(&remote.host),
+        user: remote.host.user.clone(),
+        fingerprint: remote.key.fingerprint(),
     })
 }
 

@@ -108,8 +108,7 @@ impl Wire {
     /// What the host said on its standard error, if anything, in one line.
     pub(crate) fn said(&self) -> Option<String> {
         let said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
-        let said = String::from_utf8_lossy(&said).split_whitespace().collect::<Vec<_>>().join(" ");
-        Some(said).filter(|said| !said.is_empty())
+        Some(in_one_line(&said)).filter(|said| !said.is_empty())
     }
 
     fn wait<T>(&self, work: impl Future<Output = Option<T>>) -> io::Result<T> {
@@ -132,6 +131,12 @@ impl Wire {
         let room = SAID_LIMIT.saturating_sub(said.len()).min(bytes.len());
         said.extend_from_slice(bytes.get(..room).unwrap_or_default());
     }
+}
+
+/// What was said, as a log takes it: shortened.
+pub(crate) fn in_one_line(said: &[u8]) -> String {
+    let said = said.get(..SAID_LIMIT).unwrap_or(said);
+    String::from_utf8_lossy(said).split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 fn error(broken: Broken) -> io::Error {

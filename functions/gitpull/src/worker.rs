@@ -8,7 +8,7 @@ use std::{
 use archive::{ArchiveError, DotGit, Options, Paths, Summary};
 use aws_names::BucketName;
 use contract::{AllowedHosts, Job, Repository};
-use fetch::{FetchRequest, Fetched, KnownHosts, Limits, Wanted};
+use fetch::{FetchRequest, Fetched, KnownHosts, Limits, Remote, Wanted};
 use store::{ArtifactMetadata, Object, PartWriter, Upload};
 use tokio::time::timeout_at;
 
@@ -115,19 +115,22 @@ impl Worker {
     }
 
     async fn fetch(&self, repository: &Repository, wanted: Wanted, deadline: Instant) -> Result<Fetched, GitPullError> {
-        let host = self.allowed_hosts.find(repository.host.as_str());
-        let host = host.ok_or_else(|| GitPullError::HostNotAllowed(repository.host.clone()))?;
-        let request = FetchRequest {
-            host: host.clone(),
-            repository: repository.clone(),
-            wanted,
-            key: self.key.get().await?.clone(),
-            known_hosts: self.known_hosts.clone(),
-            limits: Limits::until(deadline),
-        };
+        let request = FetchRequest { remote: self.remote(repository, deadline).await?, wanted };
         // One clone for a repository, whatever the reference. No repository's path ends in `.git`.
         let clone = self.clones.join(format!("{repository}.git"));
         fetch::fetch(&request, &clone).await.map_err(GitPullError::Fetch)
+    }
+
+    async fn remote(&self, repository: &Repository, deadline: Instant) -> Result<Remote, GitPullError> {
+        let host = self.allowed_hosts.find(repository.host.as_str());
+        let host = host.ok_or_else(|| GitPullError::HostNotAllowed(repository.host.clone()))?;
+        Ok(Remote {
+            host: host.clone(),
+            repository: repository.clone(),
+            key: self.key.get().await?.clone(),
+            known_hosts: self.known_hosts.clone(),
+            limits: Limits::until(deadline),
+        })
     }
 
     /// What of the fetched commit goes into the zip of a job.

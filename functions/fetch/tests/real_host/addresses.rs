@@ -33,17 +33,17 @@ async fn every_host_is_asked_in_the_words_of_git() {
     ] {
         let commit = host.repository_at(folder).commit("main", &[("a", b"1".to_vec())]);
         let mut request = host.request("refs/heads/main");
-        request.host = format!("{}{kind}", host.address()).parse().unwrap();
-        request.repository = Repository::new("127.0.0.1".parse().unwrap(), repository.parse().unwrap());
+        request.remote.host = format!("{}{kind}", host.address()).parse().unwrap();
+        request.remote.repository = Repository::new("127.0.0.1".parse().unwrap(), repository.parse().unwrap());
         let fetched = fetch::fetch(&request, &host.clone_dir()).await.unwrap();
         assert_eq!(fetched.commit.to_string(), commit);
         let ours = host.last_command();
 
-        let without_port = AllowedHost { port: 22, ..request.host.clone() };
-        clone_with_git(&host, &without_port.ssh_url(&request.repository.path), Some(host.port));
+        let without_port = AllowedHost { port: 22, ..request.remote.host.clone() };
+        clone_with_git(&host, &without_port.ssh_url(&request.remote.repository.path), Some(host.port));
         assert_eq!(host.last_command(), ours, "{kind} {repository}");
-        if request.host.kind != Some(HostKind::Azure) {
-            clone_with_git(&host, &request.host.ssh_url(&request.repository.path), None);
+        if request.remote.host.kind != Some(HostKind::Azure) {
+            clone_with_git(&host, &request.remote.host.ssh_url(&request.remote.repository.path), None);
             assert_eq!(host.last_command(), ours, "{kind} {repository}");
         }
     }

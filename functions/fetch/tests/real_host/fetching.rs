@@ -310,13 +310,14 @@ async fn a_key_that_is_not_authorized() {
     let other = host.temp.path().join("other");
     host::generate_key(&other, "ed25519");
     let mut request = host.request(MAIN);
-    request.key = host::private_key(&other);
+    request.remote.key = host::private_key(&other);
     let error = fetch::fetch(&request, &host.clone_dir()).await.unwrap_err();
     let fingerprint = host::fingerprint(&other.with_extension("pub"));
-    let expected = format!("[127.0.0.1]:{} refused the SSH key {fingerprint} of user {}", host.port, request.host.user);
+    let expected =
+        format!("[127.0.0.1]:{} refused the SSH key {fingerprint} of user {}", host.port, request.remote.host.user);
     assert_eq!(error.to_string(), expected);
     assert_eq!(error.retry(), Retry::Again);
-    assert_eq!(request.key.fingerprint(), fingerprint);
+    assert_eq!(request.remote.key.fingerprint(), fingerprint);
 }
 
 #[tokio::test]
@@ -342,7 +343,7 @@ async fn attack_07_a_host_key_that_is_wrong_unknown_or_revoked_is_named() {
 
 async fn check_host_key(host: &Host, lines: &str, message: &str) {
     let mut request = host.request(MAIN);
-    request.known_hosts = KnownHosts::built_in_and(lines).unwrap();
+    request.remote.known_hosts = KnownHosts::built_in_and(lines).unwrap();
     let error = fetch::fetch(&request, &host.clone_dir()).await.unwrap_err();
     assert_eq!(error.to_string(), message);
     assert_eq!(error.retry(), Retry::Again);
@@ -361,7 +362,7 @@ async fn a_hashed_line_of_ssh_keygen_is_understood() {
     let hashed = fs::read_to_string(&file).unwrap();
     assert!(hashed.starts_with("|1|"), "{hashed}");
     let mut request = host.request(MAIN);
-    request.known_hosts = KnownHosts::built_in_and(&hashed).unwrap();
+    request.remote.known_hosts = KnownHosts::built_in_and(&hashed).unwrap();
     check_is(&fetch::fetch(&request, &host.clone_dir()).await.unwrap(), &repo, "main");
 }
 
@@ -444,8 +445,8 @@ async fn a_session_that_is_lost_keeps_the_clone() {
     tree.extend(noise(2, 10));
     repo.commit("main", &files(&tree));
     let mut request = host.request(MAIN);
-    request.host.port = host.behind_a_line_that_breaks_after(20_000);
-    request.known_hosts = host.known_hosts_at(request.host.port);
+    request.remote.host.port = host.behind_a_line_that_breaks_after(20_000);
+    request.remote.known_hosts = host.known_hosts_at(request.remote.host.port);
     let error = fetch::fetch(&request, &host.clone_dir()).await.unwrap_err();
     assert!(matches!(error, FetchError::Lost { .. }), "{error:?}");
     let fetched = host.fetch(MAIN).await;
@@ -462,19 +463,19 @@ async fn nothing_waits_forever() {
     host.serves_by("exec sleep 60");
 
     let mut silent = host.request(MAIN);
-    silent.limits.idle = short;
+    silent.remote.limits.idle = short;
     check_slow(&host, &silent, "the host fell silent for 300ms while 127.0.0.1/owner/name was fetched").await;
 
     let mut late = host.request(MAIN);
-    late.limits = Limits::until(Instant::now() + short);
+    late.remote.limits = Limits::until(Instant::now() + short);
     check_slow(&host, &late, "the time was over before 127.0.0.1/owner/name was fetched").await;
 
     // A server that accepts and never speaks.
     let mute = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let port = mute.local_addr().unwrap().port();
     let mut slow = host.request(MAIN);
-    slow.host.port = port;
-    slow.limits.connect = short;
+    slow.remote.host.port = port;
+    slow.remote.limits.connect = short;
     let expected = format!("[127.0.0.1]:{port} let 300ms pass without opening an SSH session");
     check_slow(&host, &slow, &expected).await;
 

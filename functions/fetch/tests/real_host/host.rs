@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use fetch::{FetchError, FetchRequest, Fetched, KnownHosts, Limits, PrivateKey, Wanted};
+use fetch::{FetchError, FetchRequest, Fetched, KnownHosts, Limits, PrivateKey, Remote, Wanted};
 use tempfile::TempDir;
 
 /// What the host runs for a client.
@@ -82,6 +82,7 @@ path=${{SSH_ORIGINAL_COMMAND#"git-upload-pack '"}}
 path=${{path%"'"}}
 case "$SSH_ORIGINAL_COMMAND" in
     *..*|*"'"*"'"*"'"*) exit 128 ;;
+    "git-lfs-authenticate '/owner/name.git' download") . "{root}/authenticate"; exit ;;
     "git-upload-pack '"*"'") repository="{root}/${{path#/}}" ;;
     *) exit 128 ;;
 esac
@@ -95,6 +96,11 @@ if [ ! -d "$repository" ]; then echo "ERROR: Repository not found." >&2; exit 1;
         fs::write(&written, script).unwrap();
         fs::set_permissions(&written, fs::Permissions::from_mode(0o755)).unwrap();
         fs::rename(written, path).unwrap();
+    }
+
+    /// What the host does for a client that asks for access to large files.
+    pub(crate) fn authenticates_by(&self, script: &str) {
+        fs::write(self.temp.path().join("authenticate"), script).unwrap();
     }
 
     pub(crate) fn serves_again(&self) {
@@ -161,10 +167,14 @@ if [ ! -d "$repository" ]; then echo "ERROR: Repository not found." >&2; exit 1;
     }
 
     pub(crate) fn request(&self, reference: &str) -> FetchRequest {
-        FetchRequest {
+        let wanted = Wanted::Reference { name: reference.parse().unwrap(), expected: None };
+        FetchRequest { remote: self.remote(), wanted }
+    }
+
+    pub(crate) fn remote(&self) -> Remote {
+        Remote {
             host: self.address().parse().unwrap(),
             repository: contract::Repository::new("127.0.0.1".parse().unwrap(), "owner/name".parse().unwrap()),
-            wanted: Wanted::Reference { name: reference.parse().unwrap(), expected: None },
             key: private_key(&self.temp.path().join("client_key")),
             known_hosts: self.known_hosts_at(self.port),
             limits: Limits::until(Instant::now() + Duration::from_secs(20)),

@@ -9,4 +9,6 @@ mod host;
 #[cfg(test)]
 mod keys;
 #[cfg(test)]
+mod lfs;
+#[cfg(test)]
 mod outcomes;
