@@ -16,6 +16,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         &repository,
         commit,
         &archive::Options::default(),
+        None,
         BufWriter::new(std::io::stdout().lock()),
     )?;
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();

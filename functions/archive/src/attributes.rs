@@ -1,7 +1,7 @@
 //! What the `.gitattributes` of the archived tree say: which entries are left out, and how files are converted.
 //!
 //! Only the tree's own files count: neither the configuration nor `info/attributes` nor anything of the machine, so that a
-//! tree gives the same zip everywhere. `filter` isn't even read: a driver is a program, and this crate runs none.
+//! tree gives the same zip everywhere. Of `filter` only Git LFS is known: a driver is a program, and this crate runs none.
 
 use gix::{
     ObjectId,
@@ -27,7 +27,8 @@ use crate::{
 };
 
 /// The attributes that count.
-const NAMES: [&str; 7] = ["export-ignore", "export-subst", "text", "crlf", "eol", "ident", "working-tree-encoding"];
+const NAMES: [&str; 8] =
+    ["export-ignore", "export-subst", "filter", "text", "crlf", "eol", "ident", "working-tree-encoding"];
 
 /// What is to be done with an entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -104,6 +105,7 @@ impl Attributes {
                 "export-ignore" | "export-subst" if self.purpose == Purpose::WorkTree => {}
                 "export-ignore" if state == StateRef::Set => return Ok(Treatment::LeftOut),
                 "export-subst" => conversion.substitute = state == StateRef::Set,
+                "filter" => conversion.lfs = value(state) == Some(b"lfs"),
                 "ident" => conversion.ident = state == StateRef::Set,
                 "text" => text = line_ends(state),
                 "crlf" => crlf = line_ends(state),

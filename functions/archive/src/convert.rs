@@ -20,12 +20,14 @@ pub(crate) struct Conversion {
     pub(crate) encoding: Option<BString>,
     /// `$Format:...$` becomes what it says of the commit.
     pub(crate) substitute: bool,
+    /// It may stand for a file that Git LFS keeps. That isn't converted.
+    pub(crate) lfs: bool,
 }
 
 impl Conversion {
     /// Whether files stay as they are.
     pub(crate) fn is_none(&self) -> bool {
-        *self == Self::default()
+        *self == Self { lfs: self.lfs, ..Self::default() }
     }
 
     /// The file that the blob `id` becomes.

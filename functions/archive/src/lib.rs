@@ -6,7 +6,8 @@
 //! inflated once, for the CRC-32 that a zip demands, and copied.
 //!
 //! The crate knows no network and no AWS, runs no program, and lets nothing decide but the commit: neither configuration nor
-//! the machine. A filter that a `.gitattributes` names changes nothing, as where it isn't configured.
+//! the machine. A filter that a `.gitattributes` names changes nothing, as where it isn't configured; but for Git LFS, whose
+//! files whoever calls may bring.
 
 #![warn(clippy::indexing_slicing)]
 
@@ -17,12 +18,15 @@ mod dot_git;
 mod encoding;
 mod entry;
 mod inflate;
+mod lfs;
 mod objects;
 mod packs;
 mod path;
 mod paths;
 pub mod provider;
 mod refs;
+mod selection;
+mod stream;
 mod subst;
 mod time;
 mod tree;
@@ -33,15 +37,15 @@ use std::io::Write;
 use gix::{
     ObjectId,
     bstr::{BString, ByteSlice},
-    objs::tree::EntryKind,
 };
 
 pub use dot_git::DotGit;
+pub use lfs::{LargeFile, LargeFiles, Pointer};
 pub use paths::Paths;
 
 use crate::{
-    attributes::{Purpose, Treatment},
-    tree::Folders,
+    lfs::Filtered,
+    selection::{Root, Selected, Selection},
 };
 
 /// What was written.
@@ -53,6 +57,8 @@ pub struct Summary {
     pub copied: u64,
     /// Files that were compressed here: deltas, loose objects, and what an attribute converts.
     pub compressed: u64,
+    /// Files that Git LFS keeps, compressed here as well.
+    pub large: u64,
     /// Files that nothing makes shorter, among them empty ones, and symbolic links.
     pub stored: u64,
     /// The zip's length in bytes.
@@ -125,6 +131,22 @@ pub enum ArchiveError {
         /// What is wrong with them.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// A file that Git LFS keeps can't be had, or isn't the one that was meant.
+    #[error("cannot get the large file {path} (Git LFS object {oid})")]
+    LargeFile {
+        /// Its path in the zip.
+        path: BString,
+        /// Its SHA-256.
+        oid: String,
+        /// What went wrong.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A pointer of Git LFS with extensions, which only the programs that made it understand.
+    #[error("the Git LFS pointer {path} has extensions")]
+    PointerExtension {
+        /// Its path in the zip.
+        path: BString,
+    },
     /// The `.git` folder can't be made.
     #[error("cannot make the .git folder: {what}")]
     DotGit {
@@ -139,10 +161,12 @@ pub enum ArchiveError {
 }
 
 /// Writes the tree of `commit` to `out` as a zip, whose comment is the commit's id and whose entries have the commit's time,
-/// as those of `git archive` do.
+/// as those of `git archive` do. Without `large`, what stands in the tree for a file that Git LFS keeps goes into the zip,
+/// and not the file.
 ///
 /// Memory doesn't grow with the repository, but for one line a file in the zip's directory, and for each file that isn't
-/// copied, which is held while it is compressed. What is copied goes from the mapped pack to `out` in one piece.
+/// copied, which is held while it is compressed. What is copied goes from the mapped pack to `out` in one piece, and what
+/// Git LFS keeps passes through in small ones.
 ///
 /// # Errors
 /// See [`ArchiveError`]. A name that can't be in a zip is refused before the first byte is written.
@@ -150,14 +174,16 @@ pub fn write_zip<W: Write>(
     repository: &gix::Repository,
     commit: ObjectId,
     options: &Options,
+    large: Option<&mut dyn LargeFiles>,
     out: W,
 ) -> Result<Summary, ArchiveError> {
     let objects = objects::Objects::of(repository);
     let read = subst::Commit::read(&objects, commit)?;
-    let mut zip = zip::Writer::new(out, time::Time::from_seconds(read.time()));
-    let mut summary = Summary::default();
+    let zip = zip::Writer::new(out, time::Time::from_seconds(read.time()));
+    let mut output = entry::Output { zip, large, summary: Summary::default() };
     let root = Root { objects: &objects, commit: &read, prefix: BString::default() };
-    write_tree(&root, options, &mut zip, &mut summary)?;
+    write_tree(&root, options, &mut output)?;
+    let entry::Output { mut zip, mut summary, .. } = output;
     if let Some(dot_git) = &options.dot_git {
         dot_git.write(&objects, commit, read.tree(), &options.paths, &mut zip)?;
     }
@@ -165,60 +191,52 @@ pub fn write_zip<W: Write>(
     Ok(summary)
 }
 
-/// A tree that goes into the zip, under a prefix that is empty or ends in a slash.
-struct Root<'a> {
-    objects: &'a objects::Objects,
-    commit: &'a subst::Commit<'a>,
-    prefix: BString,
-}
-
 fn write_tree<W: Write>(
     root: &Root<'_>,
     options: &Options,
-    zip: &mut zip::Writer<W>,
-    summary: &mut Summary,
+    output: &mut entry::Output<'_, W>,
 ) -> Result<(), ArchiveError> {
-    let Root { objects, commit, prefix } = root;
-    let purpose = if options.dot_git.is_some() { Purpose::WorkTree } else { Purpose::Archive };
-    let mut attributes = attributes::Attributes::of(objects, commit.tree(), purpose)?;
-    let mut files = entry::Files::new(objects, commit)?;
-    let mut folders = Folders::default();
-    let mut walk = tree::Walk::new(objects, commit.tree())?;
-    let at = |path: &BString| [prefix.as_slice(), path].concat().into();
-    while let Some(entry) = walk.next() {
-        let treatment = attributes.treatment(objects, &entry)?;
-        if entry.kind == EntryKind::Tree {
-            if treatment != Treatment::LeftOut {
-                walk.enter(&entry)?;
-                folders.enter(entry.path);
-            }
-            continue;
+    let mut files = entry::Files::new(root)?;
+    let mut selection = Selection::of(root, options, output.large.is_some())?;
+    while let Some(Selected { folders, path, file, submodule }) = selection.next()? {
+        for folder in folders {
+            output.zip.folder(folder.as_bstr())?;
         }
-        let path: BString = at(&entry.path);
-        let mut submodules = options.submodules.iter().filter(|_| entry.kind == EntryKind::Commit);
-        let submodule = submodules.find(|submodule| submodule.path == path);
-        let included = options.paths.include(path.as_bstr());
-        if submodule.is_none() && !included {
-            continue;
+        if let Some(file) = file {
+            files.add(output, path, &file)?;
         }
-        for folder in folders.before(&entry.path) {
-            let folder: BString = at(&folder);
-            zip.folder(folder.as_bstr())?;
-        }
-        let Treatment::Kept(conversion) = treatment else { continue };
-        if included {
-            files.add(zip, path.as_bstr(), &entry, &conversion)?;
-        }
-        if let Some(Submodule { clone, commit, path }) = submodule {
-            let prefix = [path.as_slice(), b"/"].concat().into();
-            let objects = objects::Objects::of(clone);
-            let commit = &subst::Commit::read(&objects, *commit)?;
-            write_tree(&Root { objects: &objects, commit, prefix }, options, zip, summary)?;
+        if let Some(submodule) = submodule {
+            submodule.enter(|root| write_tree(root, options, output))?;
         }
     }
-    let written = files.summary();
-    summary.copied += written.copied;
-    summary.compressed += written.compressed;
-    summary.stored += written.stored;
+    Ok(())
+}
+
+/// The files of a commit that Git LFS keeps, in the order in which [`write_zip`] asks for them.
+///
+/// # Errors
+/// Those of [`write_zip`].
+pub fn large_files(
+    repository: &gix::Repository,
+    commit: ObjectId,
+    options: &Options,
+) -> Result<Vec<LargeFile>, ArchiveError> {
+    let objects = objects::Objects::of(repository);
+    let commit = subst::Commit::read(&objects, commit)?;
+    let mut found = Vec::new();
+    list(&Root { objects: &objects, commit: &commit, prefix: BString::default() }, options, &mut found)?;
+    Ok(found)
+}
+
+fn list(root: &Root<'_>, options: &Options, found: &mut Vec<LargeFile>) -> Result<(), ArchiveError> {
+    let mut selection = Selection::of(root, options, true)?;
+    while let Some(Selected { path, file, submodule, .. }) = selection.next()? {
+        if let Some(Filtered::Pointer(pointer)) = file.map(|file| file.filtered) {
+            found.push(LargeFile { submodule: root.submodule(), path, pointer });
+        }
+        if let Some(submodule) = submodule {
+            submodule.enter(|root| list(root, options, found))?;
+        }
+    }
     Ok(())
 }

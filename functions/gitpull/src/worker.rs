@@ -175,7 +175,7 @@ impl Worker {
 /// Zips a fetched commit. A clone in which an object is missing or damaged is thrown away, so that the next try fetches it
 /// anew.
 fn zip(fetched: Fetched, options: &Options, mut writer: PartWriter) -> Result<Summary, ArchiveError> {
-    match archive::write_zip(&fetched.clone, fetched.commit, options, &mut writer) {
+    match archive::write_zip(&fetched.clone, fetched.commit, options, None, &mut writer) {
         Ok(summary) => writer.finish().map(|()| summary).map_err(ArchiveError::Write),
         Err(error) => {
             let damaged =

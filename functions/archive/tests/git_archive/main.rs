@@ -6,6 +6,8 @@ mod attributes;
 #[cfg(test)]
 mod damage;
 #[cfg(test)]
+mod large_files;
+#[cfg(test)]
 mod repository;
 #[cfg(test)]
 mod substitution;

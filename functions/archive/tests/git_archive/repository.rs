@@ -8,7 +8,7 @@ use std::{
 };
 
 use archive::{
-    ArchiveError, Options, Summary,
+    ArchiveError, LargeFiles, Options, Summary,
     provider::{ProviderZip, TopFolder, copy_zip},
     write_zip,
 };
@@ -88,12 +88,26 @@ impl Repository {
     }
 
     pub(crate) fn zip_with(&self, options: &Options) -> Result<(Vec<u8>, Summary), ArchiveError> {
+        self.zip_with_large(options, None)
+    }
+
+    pub(crate) fn zip_with_large(
+        &self,
+        options: &Options,
+        large: Option<&mut dyn LargeFiles>,
+    ) -> Result<(Vec<u8>, Summary), ArchiveError> {
+        let (repository, head) = self.open();
+        let mut zip = Vec::new();
+        let summary = write_zip(&repository, head, options, large, &mut zip)?;
+        Ok((zip, summary))
+    }
+
+    /// The repository and its `HEAD`.
+    pub(crate) fn open(&self) -> (gix::Repository, gix::ObjectId) {
         let repository = gix::open_opts(self.path(), gix::open::Options::isolated()).unwrap();
         // The ref as it is: the commit may be what is broken.
         let head = repository.head().unwrap().id().unwrap().detach();
-        let mut zip = Vec::new();
-        let summary = write_zip(&repository, head, options, &mut zip)?;
-        Ok((zip, summary))
+        (repository, head)
     }
 
     /// The pack that `git repack` with these options makes of everything.
@@ -136,7 +150,7 @@ impl Repository {
 }
 
 /// The paths in a zip, in its own order.
-fn names(zip: &[u8]) -> Vec<String> {
+pub(crate) fn names(zip: &[u8]) -> Vec<String> {
     let mut zip = zip::ZipArchive::new(std::io::Cursor::new(zip)).unwrap();
     let count = zip.len();
     let name = |index| String::from_utf8_lossy(zip.by_index_raw(index).unwrap().name_raw()).into_owned();

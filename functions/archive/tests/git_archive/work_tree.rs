@@ -7,7 +7,7 @@ use tempfile::TempDir;
 
 use crate::repository::{Repository, text, tree};
 
-fn git(dir: &Path, arguments: &[&str]) -> String {
+pub(crate) fn git(dir: &Path, arguments: &[&str]) -> String {
     let mut git = Command::new("git");
     git.current_dir(dir).args(arguments).env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_SYSTEM", "/dev/null");
     let out = git.output().unwrap();

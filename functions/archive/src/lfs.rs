@@ -1,0 +1,191 @@
+//! Files that [Git LFS](https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md) keeps elsewhere: what stands for them in
+//! the tree, and the proof that what comes from elsewhere is what was meant.
+
+use std::{error::Error, io::Read};
+
+use gix::{
+    ObjectId,
+    bstr::{BString, ByteSlice},
+    objs::Kind,
+};
+use sha2::{Digest as _, Sha256};
+
+use crate::{ArchiveError, objects::Objects};
+
+/// A longer blob is no pointer.
+const LONGEST: u64 = 1023;
+/// What the specification is called, and was.
+const VERSIONS: [&str; 3] =
+    ["https://git-lfs.github.com/spec/v1", "https://hawser.github.com/spec/v1", "http://git-media.io/v/2"];
+
+/// What stands in a tree for a file that is elsewhere.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Pointer {
+    /// The file's SHA-256, in 64 lower-case hexadecimal digits.
+    pub oid: String,
+    /// The file's length in bytes, never 0.
+    pub size: u64,
+}
+
+/// A file of a commit that is elsewhere.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LargeFile {
+    /// The path of the submodule that it is of; empty for the repository itself.
+    pub submodule: BString,
+    /// Its path in the zip.
+    pub path: BString,
+    /// What stands for it.
+    pub pointer: Pointer,
+}
+
+/// Where the files come from that are elsewhere.
+pub trait LargeFiles {
+    /// The file's content. Files are asked for in the order of [`crate::large_files`], each once.
+    ///
+    /// # Errors
+    /// When it can't be had.
+    fn open(&mut self, file: &LargeFile) -> Result<Box<dyn Read + '_>, Box<dyn Error + Send + Sync>>;
+}
+
+/// A blob that the attribute `filter=lfs` is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Filtered {
+    /// It is the file.
+    Itself,
+    /// It stands for an empty file, which nobody has to be asked for.
+    Empty,
+    /// It stands for this file.
+    Pointer(Pointer),
+}
+
+/// What the blob `id` stands for.
+pub(crate) fn filtered(objects: &Objects, id: ObjectId, path: &BString) -> Result<Filtered, ArchiveError> {
+    let header = objects.repository().find_header(id);
+    let header = header.map_err(|error| ArchiveError::Object { id, source: error.into() })?;
+    if header.size() > LONGEST {
+        return Ok(Filtered::Itself);
+    }
+    parse(&objects.read(id, Kind::Blob)?).ok_or_else(|| ArchiveError::PointerExtension { path: path.clone() })
+}
+
+/// Reads a pointer as `DecodePointer` of git-lfs does. Nothing when it has extensions: programs that have changed the file
+/// on its way, and would have to be run to get it back.
+fn parse(blob: &[u8]) -> Option<Filtered> {
+    let fields = fields(blob);
+    let [("version", version), between @ .., ("oid", oid), ("size", size)] = &fields[..] else {
+        return Some(Filtered::Itself);
+    };
+    let digits =
+        oid.strip_prefix("sha256:").filter(|oid| oid.len() == 64 && oid.bytes().all(|b| b.is_ascii_hexdigit()));
+    let (Some(digits), Ok(size), true) = (digits, size.parse(), VERSIONS.contains(version)) else {
+        return Some(Filtered::Itself);
+    };
+    if !between.is_empty() {
+        let extended = between.iter().all(|(key, _)| key.starts_with("ext-"));
+        return (!extended).then_some(Filtered::Itself);
+    }
+    Some(if size == 0 { Filtered::Empty } else { Filtered::Pointer(Pointer { oid: digits.to_lowercase(), size }) })
+}
+
+/// The keys and values of a pointer; nothing of what isn't one.
+fn fields(blob: &[u8]) -> Vec<(&str, &str)> {
+    let text = blob.trim().to_str().unwrap_or_default();
+    let lines = text.lines().filter(|line| !line.is_empty());
+    lines.map(|line| line.split_once(' ')).collect::<Option<_>>().unwrap_or_default()
+}
+
+/// Gives the content of a file in pieces, and finds out at its end whether it is the file.
+pub(crate) fn copy<E: From<std::io::Error>>(
+    pointer: &Pointer,
+    content: &mut dyn Read,
+    mut give: impl FnMut(&[u8]) -> Result<(), E>,
+    failed: impl Fn(Box<dyn Error + Send + Sync>) -> E,
+) -> Result<(), E> {
+    let (mut hash, mut size, mut buffer) = (Sha256::new(), 0, vec![0; 64 << 10]);
+    loop {
+        let read = content.read(&mut buffer).map_err(|error| failed(error.into()))?;
+        let piece = buffer.get(..read).unwrap_or_default();
+        size += piece.len() as u64;
+        if size > pointer.size {
+            return Err(failed(format!("it is longer than {} bytes", pointer.size).into()));
+        }
+        if piece.is_empty() {
+            break;
+        }
+        hash.update(piece);
+        give(piece)?;
+    }
+    if size < pointer.size {
+        return Err(failed(format!("it ended after {size} of {} bytes", pointer.size).into()));
+    }
+    let oid = hex::encode(hash.finalize());
+    if oid == pointer.oid { Ok(()) } else { Err(failed(format!("its SHA-256 is {oid}").into())) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OID: &str = "4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393";
+
+    fn check(blob: &str, expected: Option<&Filtered>) {
+        assert_eq!(parse(blob.as_bytes()).as_ref(), expected, "{blob:?}");
+    }
+
+    #[test]
+    fn a_pointer_is_read_as_git_lfs_reads_it() {
+        let pointer = |size| Filtered::Pointer(Pointer { oid: OID.to_owned(), size });
+        for version in VERSIONS {
+            check(&format!("version {version}\noid sha256:{OID}\nsize 12345\n"), Some(&pointer(12345)));
+        }
+        let version = VERSIONS[0];
+        check(&format!("version {version}\r\noid sha256:{}\r\nsize 1", OID.to_uppercase()), Some(&pointer(1)));
+        check(&format!("\n version {version}\n\noid sha256:{OID}\nsize 7\n\n"), Some(&pointer(7)));
+        check(&format!("version {version}\noid sha256:{OID}\nsize 0\n"), Some(&Filtered::Empty));
+        check(&format!("version {version}\next-0-foo sha256:{OID}\noid sha256:{OID}\nsize 1\n"), None);
+    }
+
+    #[test]
+    fn what_is_no_pointer_is_the_file() {
+        let version = VERSIONS[0];
+        for blob in [
+            String::new(),
+            "version 1\n".to_owned(),
+            format!("version {version}\noid sha256:{OID}\n"),
+            format!("version {version}\nsize 1\noid sha256:{OID}\n"),
+            format!("version {version}\noid sha256:{OID}\nsize 1\nmore 1\n"),
+            format!("version {version}\nmore 1\noid sha256:{OID}\nsize 1\n"),
+            format!("version {version}\noid sha1:{OID}\nsize 1\n"),
+            format!("version {version}\noid sha256:{}\nsize 1\n", &OID[1..]),
+            format!("version {version}\noid sha256:{}x\nsize 1\n", &OID[1..]),
+            format!("version {version}\noid sha256:{OID}\nsize -1\n"),
+            format!("version {version}\noid sha256:{OID}\nsize 99999999999999999999\n"),
+            format!("version {version}/\noid sha256:{OID}\nsize 1\n"),
+            format!("oid sha256:{OID}\nsize 1\n"),
+        ] {
+            check(&blob, Some(&Filtered::Itself));
+        }
+        assert_eq!(parse(b"\xff\xfe"), Some(Filtered::Itself));
+    }
+
+    #[test]
+    fn a_file_that_is_not_the_one_that_was_meant_is_found_out() {
+        let pointer = |content: &[u8], size| Pointer { oid: hex::encode(Sha256::digest(content)), size };
+        let copied = |pointer: &Pointer, content: &str| {
+            let mut copied = Vec::new();
+            let give = |piece: &[u8]| {
+                copied.extend_from_slice(piece);
+                Ok(())
+            };
+            copy(pointer, &mut content.as_bytes(), give, std::io::Error::other).map(|()| copied)
+        };
+        assert_eq!(copied(&pointer(b"content", 7), "content").unwrap(), b"content");
+        for (content, size, reason) in [
+            ("content", 7, "its SHA-256 is ed7002b439e9ac845f22357d822bac1444730fbdb6016d3ec9432297b9ec9f73"),
+            ("con", 7, "it ended after 3 of 7 bytes"),
+            ("content and more", 7, "it is longer than 7 bytes"),
+        ] {
+            assert_eq!(copied(&pointer(b"another", size), content).unwrap_err().to_string(), reason);
+        }
+    }
+}

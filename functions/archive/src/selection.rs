@@ -1,0 +1,123 @@
+//! What of a tree goes into the zip: its entries in their order, after attributes, `Paths` and submodules have had their say.
+
+use gix::{
+    bstr::{BString, ByteSlice},
+    objs::tree::EntryKind,
+};
+
+use crate::{
+    ArchiveError, Options, Submodule,
+    attributes::{Attributes, Purpose, Treatment},
+    convert::Conversion,
+    lfs::{self, Filtered},
+    objects::Objects,
+    subst::Commit,
+    tree::{Entry, Folders, Walk},
+};
+
+/// A tree that goes into the zip, under a prefix that is empty or ends in a slash.
+pub(crate) struct Root<'a> {
+    pub(crate) objects: &'a Objects,
+    pub(crate) commit: &'a Commit<'a>,
+    pub(crate) prefix: BString,
+}
+
+impl Root<'_> {
+    /// The path of the submodule that it is; empty for the repository itself.
+    pub(crate) fn submodule(&self) -> BString {
+        self.prefix.strip_suffix(b"/").unwrap_or_default().into()
+    }
+
+    fn at(&self, path: &BString) -> BString {
+        [self.prefix.as_slice(), path].concat().into()
+    }
+}
+
+/// The entries of a tree that go into the zip.
+pub(crate) struct Selection<'a> {
+    root: &'a Root<'a>,
+    options: &'a Options,
+    lfs: bool,
+    attributes: Attributes,
+    walk: Walk<'a>,
+    folders: Folders,
+}
+
+/// Something of a tree that goes into the zip.
+pub(crate) struct Selected<'a> {
+    /// The folders to write before it, outermost first.
+    pub(crate) folders: Vec<BString>,
+    /// Its path in the zip.
+    pub(crate) path: BString,
+    /// The entry, unless only the folders around it go into the zip, or what is in the submodule.
+    pub(crate) file: Option<File>,
+    /// The submodule whose files come next.
+    pub(crate) submodule: Option<&'a Submodule>,
+}
+
+/// An entry of a tree, and how it becomes one of the zip.
+pub(crate) struct File {
+    pub(crate) entry: Entry,
+    pub(crate) conversion: Conversion,
+    pub(crate) filtered: Filtered,
+}
+
+impl<'a> Selection<'a> {
+    /// The entries of `root`, with or without looking for files that Git LFS keeps.
+    pub(crate) fn of(root: &'a Root<'a>, options: &'a Options, lfs: bool) -> Result<Self, ArchiveError> {
+        let Root { objects, commit, .. } = root;
+        let purpose = if options.dot_git.is_some() { Purpose::WorkTree } else { Purpose::Archive };
+        let attributes = Attributes::of(objects, commit.tree(), purpose)?;
+        let walk = Walk::new(objects, commit.tree())?;
+        Ok(Self { root, options, lfs, attributes, walk, folders: Folders::default() })
+    }
+
+    /// The next one; none at the end.
+    pub(crate) fn next(&mut self) -> Result<Option<Selected<'a>>, ArchiveError> {
+        while let Some(entry) = self.walk.next() {
+            let treatment = self.attributes.treatment(self.root.objects, &entry)?;
+            if entry.kind == EntryKind::Tree {
+                if treatment != Treatment::LeftOut {
+                    self.walk.enter(&entry)?;
+                    self.folders.enter(entry.path);
+                }
+                continue;
+            }
+            let path = self.root.at(&entry.path);
+            let mut submodules = self.options.submodules.iter().filter(|_| entry.kind == EntryKind::Commit);
+            let submodule = submodules.find(|submodule| submodule.path == path);
+            let included = self.options.paths.include(path.as_bstr());
+            if submodule.is_none() && !included {
+                continue;
+            }
+            let folders = self.folders.before(&entry.path);
+            let folders = folders.iter().map(|folder| self.root.at(folder)).collect();
+            let Treatment::Kept(conversion) = treatment else {
+                return Ok(Some(Selected { folders, path, file: None, submodule: None }));
+            };
+            let file = if included { Some(self.file(entry, conversion, &path)?) } else { None };
+            return Ok(Some(Selected { folders, path, file, submodule }));
+        }
+        Ok(None)
+    }
+
+    fn file(&self, entry: Entry, conversion: Conversion, path: &BString) -> Result<File, ArchiveError> {
+        let is_blob = matches!(entry.kind, EntryKind::Blob | EntryKind::BlobExecutable);
+        let filtered = if self.lfs && conversion.lfs && is_blob {
+            lfs::filtered(self.root.objects, entry.id, path)?
+        } else {
+            Filtered::Itself
+        };
+        Ok(File { entry, conversion, filtered })
+    }
+}
+
+impl Submodule {
+    /// Goes into the submodule.
+    pub(crate) fn enter<T>(&self, go: impl FnOnce(&Root<'_>) -> Result<T, ArchiveError>) -> Result<T, ArchiveError> {
+        let objects = Objects::of(&self.clone);
+        let commit = Commit::read(&objects, self.commit)?;
+        let prefix = [self.path.as_slice(), b"/"].concat().into();
+        go(&Root { objects: &objects, commit: &commit, prefix })
+    }
+}
