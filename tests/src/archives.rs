@@ -12,12 +12,13 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use contract::HostKind;
 use http::{Method, Request, Response, StatusCode, header};
-use http_body_util::{Full, StreamBody, combinators::BoxBody};
+use http_body_util::{BodyExt as _, Collected, Full, StreamBody, combinators::BoxBody};
 use hyper::body::{Frame, Incoming};
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, KeyUsagePurpose};
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
@@ -43,6 +44,9 @@ const CODELOAD: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 21);
 pub const TOKEN: &str = "stand-in-token";
 /// The key of Bitbucket Cloud's consumer.
 pub const CONSUMER: &str = "stand-in-consumer";
+/// What opens a large file, and no other host may see.
+const OBJECT: &str = "stand-in-object";
+const OBJECT_HEADER: &str = "x-object";
 /// What Bitbucket Cloud gives for both.
 const ACCESS: &str = "stand-in-access";
 
@@ -94,6 +98,18 @@ impl Archives {
         Ok(archives)
     }
 
+    /// Gives a bare repository the large files of a clone, and its readers access to them.
+    ///
+    /// # Errors
+    /// When they can't be copied.
+    pub fn keep_large_files(&self, bare: &Path, clone: &Path, path: &str) -> Result<()> {
+        let href = format!("https://{}:{}/{path}.git/info/lfs", address(HostKind::Gitea), self.port);
+        let access = json!({ "href": href, "header": { "Authorization": format!("Bearer {TOKEN}") } });
+        let copied = Command::new("cp").arg("-r").arg(clone.join(".git/lfs")).arg(bare).output();
+        ensure!(copied.context("run cp")?.status.success(), "copy the large files of {path}");
+        std::fs::write(bare.join("lfs/access.json"), access.to_string()).context("give access to large files")
+    }
+
     /// The requests so far.
     pub fn seen(&self) -> Vec<Seen> {
         self.seen.lock().map(|seen| seen.clone()).unwrap_or_default()
@@ -129,7 +145,7 @@ async fn talk(connection: TcpStream, tls: TlsAcceptor, host: Host) {
     let Ok(stream) = tls.accept(connection).await else { return };
     let service = service_fn(|request| {
         let host = host.clone();
-        async move { Ok::<_, Infallible>(host.answer(&request)) }
+        async move { Ok::<_, Infallible>(host.answer(request).await) }
     });
     drop(hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await);
 }
@@ -146,7 +162,10 @@ struct Host {
 }
 
 impl Host {
-    fn answer(&self, request: &Request<Incoming>) -> Response<Body> {
+    async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
+        let (head, body) = request.into_parts();
+        let body = body.collect().await.map(Collected::to_bytes).unwrap_or_default();
+        let request = &Request::from_parts(head, body);
         let target = request.uri().path_and_query().map(ToString::to_string).unwrap_or_default();
         let has_credential =
             [header::AUTHORIZATION.as_str(), "private-token"].iter().any(|name| request.headers().contains_key(*name));
@@ -156,7 +175,7 @@ impl Host {
         self.route(request, &target).unwrap_or_else(|status| text(status, String::new()))
     }
 
-    fn route(&self, request: &Request<Incoming>, target: &str) -> Result<Response<Body>, StatusCode> {
+    fn route(&self, request: &Request<Bytes>, target: &str) -> Result<Response<Body>, StatusCode> {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         let parts: Vec<&str> = path.split('/').skip(1).collect();
         let parameter = |name: &str| {
@@ -169,6 +188,16 @@ impl Host {
         match (kind, &parts[..]) {
             (None, ["codeload", owner, name, commit]) => {
                 self.archive(&format!("{owner}/{name}"), commit, &format!("{owner}-{name}-{}/", short(commit)))
+            }
+            (None, ["lfs", owner, name, oid]) => {
+                demand(request, OBJECT_HEADER, OBJECT)?;
+                self.large_file(&format!("{owner}/{name}"), oid)
+            }
+            (_, [owner, name, "info", "lfs", "objects", "batch"]) if request.method() == Method::POST => {
+                authorization(format!("Bearer {TOKEN}"))?;
+                demand(request, "content-type", "application/vnd.git-lfs+json")?;
+                demand(request, "accept", "application/vnd.git-lfs+json")?;
+                self.batch(&format!("{owner}/{}", name.trim_end_matches(".git")), request.body())
             }
             (Some(HostKind::GitHub), ["api", "v3", "repos", owner, name, "zipball", commit]) => {
                 authorization(format!("Bearer {TOKEN}"))?;
@@ -228,6 +257,37 @@ impl Host {
         }
     }
 
+    /// Where the large files are that are asked for: on another host, which wants to see another header.
+    fn batch(&self, repository: &str, request: &[u8]) -> Result<Response<Body>, StatusCode> {
+        let request: Value = serde_json::from_slice(request).map_err(|_| StatusCode::BAD_REQUEST)?;
+        let asked = request["objects"].as_array().ok_or(StatusCode::UNPROCESSABLE_ENTITY)?;
+        let objects = asked.iter().map(|object| {
+            let oid = object["oid"].as_str().unwrap_or_default();
+            let mut answer = json!({ "oid": oid, "size": object["size"] });
+            if self.large_file_path(repository, oid).is_some() {
+                let href = format!("https://{CODELOAD}:{}/lfs/{repository}/{oid}", self.port);
+                answer["actions"] = json!({ "download": { "href": href, "header": { OBJECT_HEADER: OBJECT } } });
+            } else {
+                answer["error"] = json!({ "code": 404, "message": "Object does not exist" });
+            }
+            answer
+        });
+        // In another order than asked for.
+        let objects: Vec<_> = objects.rev().collect();
+        Ok(text(StatusCode::OK, json!({ "transfer": "basic", "objects": objects }).to_string()))
+    }
+
+    fn large_file_path(&self, repository: &str, oid: &str) -> Option<PathBuf> {
+        let path = format!("{repository}.git/lfs/objects/{}/{}/{oid}", oid.get(..2)?, oid.get(2..4)?);
+        Some(self.root.join(path)).filter(|path| path.is_file())
+    }
+
+    fn large_file(&self, repository: &str, oid: &str) -> Result<Response<Body>, StatusCode> {
+        let path = self.large_file_path(repository, oid).ok_or(StatusCode::NOT_FOUND)?;
+        let content = std::fs::read(path).map_err(|_| StatusCode::NOT_FOUND)?;
+        Ok(Response::new(BoxBody::new(Full::new(content.into()))))
+    }
+
     /// `git archive` of a commit, sent in pieces and without a length, as the hosts do.
     fn archive(&self, repository: &str, commit: &str, folder: &str) -> Result<Response<Body>, StatusCode> {
         let zip = git_archive(&self.root.join(format!("{repository}.git")), commit, folder);
@@ -250,7 +310,7 @@ fn git_archive(repository: &Path, commit: &str, folder: &str) -> Result<Vec<u8>>
 }
 
 /// 401 unless a header has exactly this value.
-fn demand(request: &Request<Incoming>, name: &str, expected: &str) -> Result<(), StatusCode> {
+fn demand(request: &Request<Bytes>, name: &str, expected: &str) -> Result<(), StatusCode> {
     let value = request.headers().get(name).and_then(|value| value.to_str().ok());
     (value == Some(expected)).then_some(()).ok_or(StatusCode::UNAUTHORIZED)
 }

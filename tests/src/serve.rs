@@ -1,6 +1,7 @@
 //! What sshd runs for every connection: the one place that decides which program a client of the
 //! local Git host may start, and on which folder.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -10,7 +11,7 @@ use crate::sshd::Access;
 /// A command that was judged: a Git service and the repository that it is for.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Service {
-    /// `git-upload-pack` or `git-receive-pack`.
+    /// `git-upload-pack`, `git-receive-pack` or `git-lfs-authenticate`.
     pub program: &'static str,
     /// The bare repository's folder.
     pub repository: PathBuf,
@@ -18,15 +19,18 @@ pub struct Service {
 
 impl Service {
     /// Reads what the client asked for: `git-upload-pack '/owner/name.git'` or, as Azure DevOps has it,
-    /// `'v3/owner/name'`; nothing looser.
+    /// `'v3/owner/name'`; or `git-lfs-authenticate '/owner/name.git' download`; nothing looser.
     ///
     /// # Errors
     /// When it asks for anything else, writes with a reader's key, or names no repository under `root`.
     pub fn parse(command: &str, access: Access, root: &Path) -> Result<Self> {
         let (program, argument) = command.split_once(' ').with_context(|| format!("not a Git service: {command}"))?;
-        let program = match (program, access) {
-            ("git-upload-pack", _) => "git-upload-pack",
-            ("git-receive-pack", Access::Write) => "git-receive-pack",
+        let (program, argument) = match (program, access) {
+            ("git-upload-pack", _) => ("git-upload-pack", argument),
+            ("git-lfs-authenticate", _) => {
+                ("git-lfs-authenticate", argument.strip_suffix(" download").context("only downloads")?)
+            }
+            ("git-receive-pack", Access::Write) => ("git-receive-pack", argument),
             ("git-receive-pack", Access::Read) => bail!("this key may only fetch"),
             _ => bail!("not a Git service: {program}"),
         };
@@ -44,12 +48,21 @@ impl Service {
         Ok(Self { program, repository })
     }
 
+    /// What is answered to who asks for access to large files, if there is this file.
+    fn lfs_access(&self) -> PathBuf {
+        self.repository.join("lfs/access.json")
+    }
+
     /// Becomes the service.
     ///
     /// # Errors
-    /// When it can't be started; otherwise this doesn't return.
+    /// When it can't be started. If it is Git's, this doesn't return otherwise.
     pub fn run(&self) -> Result<()> {
         use std::os::unix::process::CommandExt as _;
+        if self.program == "git-lfs-authenticate" {
+            let access = std::fs::read(self.lfs_access()).context("this repository has no Git LFS")?;
+            return std::io::stdout().write_all(&access).context("tell of Git LFS");
+        }
         let mut git = std::process::Command::new("git");
         git.arg(self.program.trim_start_matches("git-")).arg(&self.repository);
         git.env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_SYSTEM", "/dev/null");
@@ -71,7 +84,11 @@ mod tests {
 
         assert_eq!(parse("git-upload-pack '/acme/rocket.git'", Access::Read).unwrap(), "git-upload-pack");
         assert_eq!(parse("git-receive-pack '/acme/rocket.git'", Access::Write).unwrap(), "git-receive-pack");
+        let authenticate = "git-lfs-authenticate '/acme/rocket.git' download";
+        assert_eq!(parse(authenticate, Access::Read).unwrap(), "git-lfs-authenticate");
         for refused in [
+            "git-lfs-authenticate '/acme/rocket.git' upload",
+            "git-lfs-authenticate '/acme/other.git' download",
             "git-receive-pack '/acme/rocket.git'",
             "git-upload-archive '/acme/rocket.git'",
             "git-upload-pack '/acme/../acme/rocket.git'",

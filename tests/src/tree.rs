@@ -93,6 +93,13 @@ impl Tree {
         (count(|entry| matches!(entry, Entry::Link(_))), count(|entry| matches!(entry, Entry::Executable(_))))
     }
 
+    /// This tree with another one in it, below a prefix that ends in a slash.
+    #[must_use]
+    pub fn with(mut self, prefix: &str, other: Self) -> Self {
+        self.0.extend(other.0.into_iter().map(|(path, entry)| (format!("{prefix}{path}"), entry)));
+        self
+    }
+
     /// A line for every path at which two trees differ; empty when they are the same.
     pub fn differences(&self, other: &Self) -> Vec<String> {
         let paths = self.0.keys().chain(other.0.keys().filter(|path| !self.0.contains_key(*path)));

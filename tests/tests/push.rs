@@ -1,13 +1,20 @@
 //! What the product is for: pushes become zips. Real Git, real SSH, the deployed template, functions
 //! with the rights of their own roles.
 
+#![allow(clippy::unwrap_used, reason = "what fails here fails a test")]
+
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
 use std::time::Duration;
 
+use contract::HostKind;
 use git2s3_infra::{deploy::Parameters, render::progress::Silent};
+use git2s3_tests::archives::{Archives, TOKEN, address};
 use git2s3_tests::artifact::{Artifact, bytes_received};
+use git2s3_tests::aws::Account;
+use git2s3_tests::host::Clone;
 use git2s3_tests::local::Local;
+use git2s3_tests::tree::Tree;
 
 const MAIN: &str = "acme/rocket/acme_rocket.zip";
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -207,15 +214,97 @@ async fn submodules_go_along() {
     clone.git(&["update-index", "--add", "--cacheinfo", &format!("160000,{first},loop")]).await.unwrap();
     clone.git(&["commit", "--quiet", "--message", "Two"]).await.unwrap();
     clone.push(&["main"]).await.unwrap();
+    let log = wait_for_log(account, "127.0.0.1/acme/loop is a submodule of itself, by way of loop").await;
+    assert!(log.contains("gave up: trying again can't help"), "{log}");
+    assert_eq!(account.versions(bucket).await.unwrap().len(), 3, "one of each tree, none of the loop");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn large_files_of_git_lfs_go_along() {
+    let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let local = Local::tied(dir.path(), Path::new(env!("CARGO_BIN_EXE_local"))).await.unwrap();
+    local.package(&mut Silent).unwrap();
+    let archives = Archives::start(local.host.root()).await.unwrap();
+    let hosts = format!(
+        "{}@127.0.0.1:{},{}=gitea:{port}+private,127.0.0.21=github:{port}+private",
+        local.sshd.user,
+        local.sshd.port,
+        address(HostKind::Gitea),
+        port = archives.port
+    );
+    let ca = archives.ca.clone();
+    let adapt = |parameters: Parameters| {
+        parameters.with("Lfs", "on").with("CaBundle", ca).with("AllowedGitHosts", hosts).with("Submodules", "on")
+    };
+    let stack = local.deploy_with(&mut Silent, adapt).await.unwrap();
+    let (bucket, account) = (stack.output("OutputBucketName").unwrap(), &local.cloud.account);
+    let noise = |bytes: usize| (0..bytes).map(|_| rand::random::<u8>()).collect::<Vec<_>>();
+
+    let mut last: Option<(Clone, String, Vec<u8>)> = None;
+    for path in ["acme/module", "acme/rocket"] {
+        let clone = local.host.create(path).await.unwrap();
+        // The hook that git-lfs makes would upload; here that is done by hand.
+        clone.git(&["config", "core.hooksPath", "/dev/null"]).await.unwrap();
+        clone.git(&["config", "filter.lfs.process", "git-lfs filter-process"]).await.unwrap();
+        clone.git(&["config", "filter.lfs.required", "true"]).await.unwrap();
+        std::fs::write(clone.dir().join(".gitattributes"), "*.bin filter=lfs -text\n").unwrap();
+        // More than are asked for at once, some of them twice; one that is too large to be fetched ahead.
+        for n in 0..130 {
+            std::fs::write(clone.dir().join(format!("{n}.bin")), format!("{path} {}\n", n % 100)).unwrap();
+        }
+        std::fs::write(clone.dir().join("large.bin"), noise(3 << 20)).unwrap();
+        std::fs::write(clone.dir().join("plain.txt"), "plain\n").unwrap();
+        clone.git(&["add", "--all", "."]).await.unwrap();
+        if let Some((_, commit, _)) = &last {
+            let modules = "[submodule \"m\"]\n\tpath = m\n\turl = ../module.git\n";
+            std::fs::write(clone.dir().join(".gitmodules"), modules).unwrap();
+            clone.git(&["add", ".gitmodules"]).await.unwrap();
+            clone.git(&["update-index", "--add", "--cacheinfo", &format!("160000,{commit},m")]).await.unwrap();
+        }
+        clone.git(&["commit", "--quiet", "--message", "Large"]).await.unwrap();
+        let commit = clone.git(&["rev-parse", "HEAD"]).await.unwrap();
+        let bare = local.host.root().join(format!("{path}.git"));
+        archives.keep_large_files(&bare, clone.dir(), path).unwrap();
+        clone.push(&["main"]).await.unwrap();
+        let key = format!("{path}/{}.zip", path.replace('/', "_"));
+        let zip = Artifact::wait(account, bucket, &key, &commit, PATIENCE).await.unwrap();
+        let archive = clone.archive(&commit).await.unwrap();
+        if let Some((.., module)) = &last {
+            let (zip, archive) = (Tree::of_zip(&zip.zip).unwrap(), Tree::of_tar(&archive).unwrap());
+            assert_eq!(zip.differences(&archive.with("m/", Tree::of_tar(module).unwrap())), [""; 0]);
+        } else {
+            zip.same_tree(&archive).unwrap();
+        }
+        last = Some((clone, commit, archive));
+    }
+
+    // A large file that was never uploaded: no zip, and a reason.
+    let (clone, ..) = last.unwrap();
+    let pointer = format!("version https://git-lfs.github.com/spec/v1\noid sha256:{}\nsize 9\n", "ab".repeat(32));
+    std::fs::write(clone.dir().join("absent.bin"), pointer).unwrap();
+    let commit = clone.commit("Forget to upload").await.unwrap();
+    clone.push(&["main"]).await.unwrap();
+    let said = "cannot get the large file absent.bin";
+    let log = wait_for_log(account, said).await;
+    for expected in [said, "the store of 127.0.0.1/acme/rocket doesn't have it", "git lfs push --all origin"] {
+        assert!(log.contains(expected), "{expected}: {log}");
+    }
+    assert!(!log.contains(TOKEN) && !log.contains("stand-in-object"), "a secret is in the log");
+    assert_ne!(Artifact::get(account, bucket, MAIN).await.unwrap().metadata["commit"], commit);
+    // What is shown to whom: the access to the store, the file's own header to the host that has the file.
+    let seen = archives.seen();
+    assert!(seen.iter().all(|seen| seen.has_credential == (seen.address == address(HostKind::Gitea))), "{seen:?}");
+}
+
+/// The log, once it says this.
+async fn wait_for_log(account: &Account, expected: &str) -> String {
     let deadline = std::time::Instant::now() + PATIENCE;
     loop {
         let log = format!("{:?}", account.log_lines().await.unwrap());
-        if log.contains("127.0.0.1/acme/loop is a submodule of itself, by way of loop") {
-            assert!(log.contains("gave up: trying again can't help"), "{log}");
-            break;
+        if log.contains(expected) {
+            return log;
         }
         assert!(std::time::Instant::now() < deadline, "{log}");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    assert_eq!(account.versions(bucket).await.unwrap().len(), 3, "one of each tree, none of the loop");
 }

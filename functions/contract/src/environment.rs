@@ -70,6 +70,10 @@ pub struct GitPullEnvironment<S: Side> {
     pub exclude_git: S::Of<String>,
     /// The `Submodules` parameter: `on` or `off`.
     pub submodules: S::Of<String>,
+    /// The `Lfs` parameter: `on` or `off`.
+    pub lfs: S::Of<String>,
+    /// The `CaBundle` parameter: certificates in PEM of authorities to trust beside the public ones.
+    pub ca_bundle: S::Of<String>,
     /// The `Paths` parameter: globs of the files that go into the zip, separated by commas.
     pub paths: S::Of<String>,
 }

@@ -6,7 +6,7 @@ use fetch::{FetchError, PrivateKeyError};
 use jobs::JobError;
 use store::StoreError;
 
-use crate::submodules::SubmoduleError;
+use crate::{lfs::LfsError, submodules::SubmoduleError};
 
 /// Why there is no zip.
 #[derive(Debug, thiserror::Error)]
@@ -46,10 +46,10 @@ impl JobError for GitPullError {
             Self::Store(error) => error.retry(),
             Self::Submodules(SubmoduleError::Tree { .. }) => Retry::Again,
             // A tree with such a name, or with such submodules, stays one.
-            Self::Submodules(_) | Self::Archive { source: ArchiveError::Path { .. }, .. } | Self::Commit(..) => {
-                Retry::Never
-            }
-            _ => Retry::Again,
+            Self::Submodules(_)
+            | Self::Archive { source: ArchiveError::Path { .. } | ArchiveError::PointerExtension { .. }, .. }
+            | Self::Commit(..) => Retry::Never,
+            _ => self.large_file().map_or(Retry::Again, LfsError::retry),
         }
     }
 
@@ -57,7 +57,18 @@ impl JobError for GitPullError {
         match self {
             Self::Fetch(error) => error.hint(),
             Self::HostNotAllowed(_) => Some("add it to the parameter AllowedGitHosts, or remove the webhook"),
-            _ => None,
+            Self::Archive { source: ArchiveError::PointerExtension { .. }, .. } => {
+                Some("set Lfs to off: only the program that made the extension can undo it")
+            }
+            _ => self.large_file()?.hint(),
         }
+    }
+}
+
+impl GitPullError {
+    /// Why a large file can't be had, if that is what failed.
+    fn large_file(&self) -> Option<&LfsError> {
+        let Self::Archive { source: ArchiveError::LargeFile { source, .. }, .. } = self else { return None };
+        source.downcast_ref()
     }
 }

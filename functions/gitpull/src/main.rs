@@ -2,6 +2,7 @@
 //! takes from its configuration, never from the job.
 
 mod error;
+mod lfs;
 mod private_key;
 mod submodules;
 mod worker;
@@ -9,6 +10,7 @@ mod worker;
 use anyhow::{Context as _, Result};
 use contract::{Runtime, environment::GitPullEnvironment};
 use fetch::KnownHosts;
+use https::Client;
 use jobs::Queue;
 
 use crate::{
@@ -28,8 +30,11 @@ async fn wire() -> Result<(Worker, Queue)> {
     let environment = GitPullEnvironment::<Runtime>::from_env()?;
     let config = init::aws().load().await;
     let s3 = aws_sdk_s3::Client::new(&config);
+    let allowed_hosts = environment.allowed_hosts.parse()?;
+    let lfs = (environment.lfs == "on").then(|| Client::new(&allowed_hosts, &environment.ca_bundle)).transpose()?;
     let worker = Worker {
-        allowed_hosts: environment.allowed_hosts.parse()?,
+        allowed_hosts,
+        lfs,
         known_hosts: KnownHosts::built_in_and(&environment.known_hosts).context("read the KnownHosts parameter")?,
         key: StoredKey {
             s3: s3.clone(),

@@ -49,12 +49,12 @@ struct Parent {
     around: Vec<Repository>,
 }
 
-/// Fetches all submodules of `root`, each by `fetch`.
+/// Fetches all submodules of `root`, each by `fetch`: what they are of, and what is there.
 pub(crate) async fn fetch_all<E: From<SubmoduleError>>(
     repository: &Repository,
     root: &Fetched,
     fetch: impl AsyncFn(&Repository, Wanted) -> Result<Fetched, E>,
-) -> Result<Vec<Submodule>, E> {
+) -> Result<Vec<(Repository, Submodule)>, E> {
     let mut found = Vec::new();
     let mut parents = VecDeque::from([Parent {
         repository: repository.clone(),
@@ -82,7 +82,7 @@ pub(crate) async fn fetch_all<E: From<SubmoduleError>>(
             // Its directory is free again when the next submodule may be of the same repository.
             let Fetched { clone, commit, tree, .. } = fetch(&repository, Wanted::Commit(id)).await?;
             let prefix = [whole.as_slice(), b"/"].concat().into();
-            found.push(Submodule { path: whole, clone: clone.clone(), commit });
+            found.push((repository.clone(), Submodule { path: whole, clone: clone.clone(), commit }));
             parents.push_back(Parent { repository, clone, tree, prefix, around });
         }
     }

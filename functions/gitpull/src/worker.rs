@@ -1,6 +1,7 @@
 //! One job, from the fetch to the stored zip.
 
 use std::{
+    collections::HashMap,
     path::PathBuf,
     time::{Duration, Instant},
 };
@@ -9,10 +10,12 @@ use archive::{ArchiveError, DotGit, Options, Paths, Summary};
 use aws_names::BucketName;
 use contract::{AllowedHosts, Job, Repository};
 use fetch::{FetchRequest, Fetched, KnownHosts, Limits, Remote, Wanted};
+use gix::bstr::BString;
+use https::Client;
 use store::{ArtifactMetadata, Object, PartWriter, Upload};
-use tokio::time::timeout_at;
+use tokio::{runtime::Handle, time::timeout_at};
 
-use crate::{error::GitPullError, private_key::StoredKey, submodules};
+use crate::{error::GitPullError, lfs::Downloads, private_key::StoredKey, submodules};
 
 /// Everything that a job doesn't say.
 #[derive(Debug)]
@@ -30,6 +33,8 @@ pub(crate) struct Worker {
     pub(crate) history: History,
     /// Whether the files of submodules go into the zip.
     pub(crate) submodules: Submodules,
+    /// What downloads the files that Git LFS keeps; nothing where what stands for them goes into the zip: the `Lfs` parameter.
+    pub(crate) lfs: Option<Client>,
 }
 
 /// What of Git a zip holds: the `ExcludeGit` parameter.
@@ -87,8 +92,8 @@ impl Worker {
             None
         } else {
             Some({
-                let options = self.options(job, &fetched, deadline).await?;
-                self.store(fetched, object.clone(), &metadata, options).await?
+                let contents = self.contents(job, &fetched, deadline).await?;
+                self.store(fetched, object.clone(), &metadata, contents).await?
             })
         };
         let summary = written.unwrap_or_default();
@@ -105,6 +110,7 @@ impl Worker {
             entries = summary.entries,
             copied = summary.copied,
             compressed = summary.compressed,
+            large = summary.large,
             zip_bytes = summary.bytes,
             fetch_ms = milliseconds(fetch_time),
             total_ms = milliseconds(started.elapsed()),
@@ -133,8 +139,8 @@ impl Worker {
         })
     }
 
-    /// What of the fetched commit goes into the zip of a job.
-    async fn options(&self, job: &Job, fetched: &Fetched, deadline: Instant) -> Result<Options, GitPullError> {
+    /// What goes into the zip of a job.
+    async fn contents(&self, job: &Job, fetched: &Fetched, deadline: Instant) -> Result<Contents, GitPullError> {
         let host = self.allowed_hosts.find(job.repository.host.as_str());
         let dot_git = host.filter(|_| self.history == History::Included).map(|host| DotGit {
             branch: job.reference.branch().map(|_| job.reference.to_string()),
@@ -147,7 +153,16 @@ impl Worker {
                 submodules::fetch_all(&job.repository, fetched, fetch).await?
             }
         };
-        Ok(Options { paths: self.paths.clone(), dot_git, submodules })
+        let mut remotes = HashMap::new();
+        if self.lfs.is_some() {
+            remotes.insert(BString::default(), self.remote(&job.repository, deadline).await?);
+            for (repository, submodule) in &submodules {
+                remotes.insert(submodule.path.clone(), self.remote(repository, deadline).await?);
+            }
+        }
+        let submodules = submodules.into_iter().map(|(_, submodule)| submodule).collect();
+        let options = Options { paths: self.paths.clone(), dot_git, submodules };
+        Ok(Contents { options, lfs: self.lfs.clone(), remotes })
     }
 
     async fn store(
@@ -155,11 +170,12 @@ impl Worker {
         fetched: Fetched,
         object: Object,
         metadata: &ArtifactMetadata,
-        options: Options,
+        contents: Contents,
     ) -> Result<Summary, GitPullError> {
         let commit = fetched.commit.to_string();
         let (writer, upload) = Upload::start(&self.s3, object, metadata);
-        let zipping = tokio::task::spawn_blocking(move || zip(fetched, &options, writer));
+        let runtime = Handle::current();
+        let zipping = tokio::task::spawn_blocking(move || zip(fetched, contents, runtime, writer));
         let stored = upload.finish().await;
         match zipping.await.map_err(GitPullError::Interrupted)? {
             Ok(summary) => stored.map(|_| summary).map_err(GitPullError::Store),
@@ -172,10 +188,18 @@ impl Worker {
     }
 }
 
+/// What goes into a zip, and where what Git LFS keeps of it comes from.
+struct Contents {
+    options: Options,
+    lfs: Option<Client>,
+    /// The repositories that are in it, by the path of the submodule.
+    remotes: HashMap<BString, Remote>,
+}
+
 /// Zips a fetched commit. A clone in which an object is missing or damaged is thrown away, so that the next try fetches it
 /// anew.
-fn zip(fetched: Fetched, options: &Options, mut writer: PartWriter) -> Result<Summary, ArchiveError> {
-    match archive::write_zip(&fetched.clone, fetched.commit, options, None, &mut writer) {
+fn zip(fetched: Fetched, contents: Contents, runtime: Handle, mut writer: PartWriter) -> Result<Summary, ArchiveError> {
+    match write(&fetched, contents, runtime, &mut writer) {
         Ok(summary) => writer.finish().map(|()| summary).map_err(ArchiveError::Write),
         Err(error) => {
             let damaged =
@@ -186,6 +210,18 @@ fn zip(fetched: Fetched, options: &Options, mut writer: PartWriter) -> Result<Su
             Err(error)
         }
     }
+}
+
+fn write(
+    Fetched { clone, commit, .. }: &Fetched,
+    Contents { options, lfs, remotes }: Contents,
+    runtime: Handle,
+    writer: &mut PartWriter,
+) -> Result<Summary, ArchiveError> {
+    let Some(client) = lfs else { return archive::write_zip(clone, *commit, &options, None, writer) };
+    let files = archive::large_files(clone, *commit, &options)?;
+    let mut downloads = Downloads::of(client, remotes, files, runtime);
+    archive::write_zip(clone, *commit, &options, Some(&mut downloads), writer)
 }
 
 fn milliseconds(time: Duration) -> u64 {

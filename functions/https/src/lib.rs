@@ -15,3 +15,4 @@ pub use address::NoPublicAddress;
 pub use client::{Client, MediaTypes, read_json};
 pub use credential::Credential;
 pub use error::{ClientError, HttpsError};
+pub use reqwest::Response;

@@ -20,5 +20,10 @@ impl Condition {
 
 /// "This parameter isn't empty", as CloudFormation writes it.
 pub(crate) fn given<T>(parameter: &ParameterHandle<T>) -> serde_json::Value {
-    serde_json::json!({ "Fn::Not": [{ "Fn::Equals": [{ "Ref": parameter.name }, ""] }] })
+    serde_json::json!({ "Fn::Not": [chosen(parameter, "")] })
+}
+
+/// "This parameter has this value".
+pub(crate) fn chosen<T>(parameter: &ParameterHandle<T>, value: &str) -> serde_json::Value {
+    serde_json::json!({ "Fn::Equals": [{ "Ref": parameter.name }, value] })
 }

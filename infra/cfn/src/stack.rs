@@ -160,6 +160,11 @@ impl Stack {
         self.condition(name, condition::given(parameter))
     }
 
+    /// Adds the condition that the parameter has this value.
+    pub fn chosen(&mut self, name: &str, parameter: &ParameterHandle<String>, value: &str) -> Condition {
+        self.condition(name, condition::chosen(parameter, value))
+    }
+
     fn condition(&mut self, name: &str, condition: Json) -> Condition {
         self.insert(|stack| &mut stack.conditions, name, condition);
         Condition { name: name.to_owned() }

@@ -29,6 +29,8 @@ const GROUPS: [Group; 5] = [
             ("ExcludeGit", "Leave .git out of the zip"),
             ("Paths", "Files and folders"),
             ("Submodules", "Submodules"),
+            ("Lfs", "Git LFS"),
+            ("CaBundle", "Private certificate authorities"),
         ],
     },
     Group {
@@ -37,7 +39,6 @@ const GROUPS: [Group; 5] = [
             ("GitToken", "Access token"),
             ("OAuthKey", "OAuth consumer's key (Bitbucket Cloud)"),
             ("OAuthSecret", "OAuth consumer's secret (Bitbucket Cloud)"),
-            ("CaBundle", "Private certificate authorities"),
             ("MaxArchiveBytes", "Largest archive in bytes"),
         ],
     },
@@ -59,6 +60,7 @@ pub(super) struct Parameters {
     pub(super) key_type: ParameterHandle<KeyType>,
     pub(super) exclude_git: ParameterHandle<String>,
     pub(super) submodules: ParameterHandle<String>,
+    pub(super) lfs: ParameterHandle<String>,
     pub(super) paths: ParameterHandle<String>,
     pub(super) git_token: ParameterHandle<String>,
     pub(super) oauth_key: ParameterHandle<String>,
@@ -73,6 +75,7 @@ pub(super) struct Parameters {
     pub(super) has_custom_domain: Condition,
     pub(super) has_api_secret: Condition,
     pub(super) has_vpc: Condition,
+    pub(super) has_lfs: Condition,
 }
 
 impl Parameters {
@@ -83,11 +86,14 @@ impl Parameters {
         let custom_domain_name = stack.parameter("CustomDomainName", &custom_domain_name());
         let api_secret = stack.parameter("ApiSecret", &api_secret());
         let vpc_id = stack.parameter("VPCId", &vpc_id());
+        let lfs = stack.parameter("Lfs", &lfs());
         Self {
             has_output_bucket_name: stack.given("HasOutputBucketName", &output_bucket_name),
             has_custom_domain: stack.given("HasCustomDomain", &custom_domain_name),
             has_api_secret: stack.given("HasApiSecret", &api_secret),
             has_vpc: stack.given("HasVpc", &vpc_id),
+            has_lfs: stack.chosen("HasLfs", &lfs, "on"),
+            lfs,
             output_bucket_name,
             custom_domain_name,
             api_secret,
@@ -193,6 +199,11 @@ fn submodules() -> Parameter {
     Parameter::text("off", "Whether the files of submodules on allowed hosts go into the zip.").one_of(&["off", "on"])
 }
 
+fn lfs() -> Parameter {
+    Parameter::text("off", "Whether the files that Git LFS keeps go into the zip, and not what stands for them.")
+        .one_of(&["off", "on"])
+}
+
 fn paths() -> Parameter {
     Parameter::text(
         "",
@@ -228,7 +239,8 @@ fn oauth_secret() -> Parameter {
 fn ca_bundle() -> Parameter {
     Parameter::text(
         "",
-        "Certificates, in PEM, of authorities to trust beside the public ones when archives are downloaded.",
+        "Certificates, in PEM, of authorities to trust beside the public ones when archives and large files are downloaded. \
+         Where Lfs is on, this and KnownHosts have 1,800 characters together.",
     )
     .at_most(2560)
 }

@@ -1,7 +1,7 @@
 //! The workers: what fetches, zips and stores.
 
 use cfn::{
-    Attributes, Handle, Stack,
+    Attributes, Handle, Stack, Value,
     iam::{Action, Role},
     lambda::{EventSourceMapping, Function},
     pseudo,
@@ -67,6 +67,9 @@ fn add_gitpull(stack: &mut Stack, functions: &Functions<'_>, around: &Surroundin
         known_hosts: parameters.known_hosts.value(),
         exclude_git: parameters.exclude_git.value(),
         submodules: parameters.submodules.value(),
+        lfs: parameters.lfs.value(),
+        // Beside the known hosts there is room for it only where somebody needs it.
+        ca_bundle: parameters.has_lfs.either(parameters.ca_bundle.value(), Value::from("")),
         paths: parameters.paths.value(),
     };
     let function = functions.add(
