@@ -6,6 +6,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use contract::{ApiSecrets, Trigger};
 use forge::{Delivery, Endpoint, Event, Push};
 use serde_json::{Value, json};
@@ -77,7 +78,8 @@ fn receive(example: &Example, event: &'static str, proof: (&'static str, &str), 
     for (name, value) in headers {
         delivery.headers.insert(name, value.parse().unwrap());
     }
-    let hosts = "github.com,octocoders.github.io,gitlab.com,example.com".parse().unwrap();
+    let hosts =
+        "github.com,octocoders.github.io,gitlab.com,example.com,bitbucket.org,dev.azure.com,localhost".parse().unwrap();
     let endpoint = Endpoint { allowed_hosts: hosts, ..Endpoint::default() };
     endpoint.receive(&delivery, &ApiSecrets::parse(secret.into())).map_err(|refusal| {
         let status = refusal.status();
@@ -207,6 +209,100 @@ fn gitlabs_examples_are_understood_by_token_and_by_signature() {
         assert_eq!(job.commit.unwrap().as_str(), commit);
     }
     assert!(examples.len() > 35, "{}", examples.len());
+}
+
+/// What servers of other kinds sent, and what is told by it.
+struct Received {
+    file: &'static str,
+    kind: &'static str,
+    /// The repository, the reference and the commit; nothing of what is no push.
+    told: Option<(&'static str, &'static str, &'static str)>,
+}
+
+const fn received(
+    file: &'static str,
+    kind: &'static str,
+    told: Option<(&'static str, &'static str, &'static str)>,
+) -> Received {
+    Received { file, kind, told }
+}
+
+/// Checks what becomes of payloads under a signature, or under the password of Basic authentication.
+fn check_received(event: &'static str, scheme: Option<Scheme>, payloads: &[Received]) {
+    let example = |Received { file, kind, .. }: &Received| {
+        let body = read(&tools().join(format!("payloads/received/{file}.json"))).to_string();
+        Example { name: (*file).to_owned(), kind: (*kind).to_owned(), body }
+    };
+    let examples: Vec<_> = payloads.iter().map(example).collect();
+    let events = if let Some(scheme) = scheme {
+        receive_all(&examples, event, &[scheme])
+    } else {
+        let basic = format!("Basic {}", STANDARD.encode(format!("hook:{SECRET}")));
+        let proof = ("authorization", basic.as_str());
+        let receive = |example| {
+            assert_eq!(receive(example, event, proof, "another"), Err(401));
+            receive(example, event, proof, SECRET).unwrap()
+        };
+        examples.iter().map(receive).collect()
+    };
+    for (Received { file, told, .. }, event) in payloads.iter().zip(&events) {
+        let job = push(event).and_then(|push| push.jobs().next());
+        let found = job.map(|job| {
+            let commit = job.commit.map(|commit| commit.to_string()).unwrap_or_default();
+            (job.repository.to_string(), job.reference.to_string(), commit)
+        });
+        let expected = told
+            .map(|(repository, reference, commit)| (repository.to_owned(), reference.to_owned(), commit.to_owned()));
+        assert_eq!(found, expected, "{file}: {event:?}");
+    }
+}
+
+#[test]
+fn what_bitbucket_azure_and_gitea_sent_is_understood() {
+    let hub = Scheme { name: "github-sha256", header: "x-hub-signature" };
+    let branch = "709d658dc5b6d6afcd46049c2f332ee3f515a67d";
+    check_received(
+        "x-event-key",
+        Some(hub),
+        &[
+            received(
+                "bitbucket-webhook",
+                "repo:push",
+                Some(("bitbucket.org/team_name/repo_name", "refs/heads/name-of-branch", branch)),
+            ),
+            received("bitbucket-webhook-closed", "repo:push", None),
+            received("bitbucket-merged", "pullrequest:fulfilled", None),
+            received(
+                "bitbucket-server",
+                "repo:refs_changed",
+                Some(("example.com/SANDPIT/my-repo", "refs/heads/main", "7cb42185f7d8eab95f5fac3de2648a16361ecf34")),
+            ),
+            received("bitbucket-server-merged", "pr:merged", None),
+        ],
+    );
+    check_received(
+        "x-gitea-event",
+        Some(Scheme { name: "gitea", header: "x-gitea-signature" }),
+        &[received(
+            "gitea",
+            "push",
+            Some(("localhost/gitea/webhooks", "refs/heads/main", "bffeb74224043ba2feb48d137756c8a9331c449a")),
+        )],
+    );
+    // It sends no header of its own.
+    let localization = "7d85491a4f0289f2ffcf70939b7c7160e8ce2865";
+    check_received(
+        "x-vss-subscriptionid",
+        None,
+        &[
+            received("azure-new", "1", Some(("dev.azure.com/f/p/ATEST", "refs/heads/feat/localization", localization))),
+            received(
+                "azure-old",
+                "1",
+                Some(("dev.azure.com/f/c/ATEST", "refs/heads/main", "33b55f7cb7e7e245323987634f960cf4a6e6bc74")),
+            ),
+        ],
+    );
 }
 
 #[test]
