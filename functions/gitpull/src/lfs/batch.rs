@@ -92,11 +92,20 @@ pub(super) async fn ask(
     let answer = client.post(&url, host, &access.credential, &JSON, body).await?;
     let store = answer.url().host_str().unwrap_or(host).to_owned();
     let answer: Answer = read_json(answer, "the request for large files").await?;
+    links(access, &store, answer, pointers)
+}
+
+fn links(
+    access: &Access,
+    store: &str,
+    answer: Answer,
+    pointers: &[Pointer],
+) -> Result<Vec<Result<Link, LfsError>>, LfsError> {
     if let Some(transfer) = answer.transfer.filter(|transfer| transfer != "basic") {
         return Err(LfsError::Transfer { repository: access.repository.clone(), transfer });
     }
     let found: HashMap<_, _> = answer.objects.iter().map(|object| (object.oid.as_str(), object)).collect();
-    let link = |pointer: &Pointer| link(access, &store, found.get(pointer.oid.as_str()).copied(), pointer);
+    let link = |pointer: &Pointer| link(access, store, found.get(pointer.oid.as_str()).copied(), pointer);
     Ok(pointers.iter().map(link).collect())
 }
 
@@ -116,4 +125,47 @@ fn link(access: &Access, store: &str, object: Option<&Object>, pointer: &Pointer
 pub(super) fn credential(headers: &BTreeMap<String, SecretString>, host: &str) -> Result<Credential, HttpsError> {
     let credential = Credential::new(headers.iter().map(|(name, value)| (name.as_str(), value)));
     credential.ok_or_else(|| HttpsError::Credential { host: host.to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use contract::{Repository, Retry};
+
+    use super::*;
+
+    fn read(answer: &str, oids: &[&str]) -> Result<Vec<Result<Link, LfsError>>, LfsError> {
+        let access = Access {
+            repository: Repository::new("git.example.com".parse().unwrap(), "octo/hello".parse().unwrap()),
+            href: "https://git.example.com/octo/hello.git/info/lfs".to_owned(),
+            credential: Credential::default(),
+            until: Instant::now(),
+        };
+        let pointers: Vec<_> = oids.iter().map(|oid| Pointer { oid: (*oid).to_owned(), size: 7 }).collect();
+        links(&access, "lfs.example.com", serde_json::from_str(answer).unwrap(), &pointers)
+    }
+
+    #[test]
+    fn links_come_in_the_order_asked_for_and_one_that_is_missing_leaves_the_others() {
+        let answer = r#"{"objects":[
+            {"oid":"b","size":7,"actions":{"download":{"href":"https://b","header":{"Authorization":"s3cret"},"expires_in":60}}},
+            {"oid":"a","size":7,"authenticated":true,"actions":{"download":{"href":"https://a"}}},
+            {"oid":"c","size":7,"error":{"code":404,"message":"Object does not exist"}},
+            {"oid":"d","size":7,"actions":{}},
+            {"oid":"e","size":7,"actions":{"download":{"href":"https://e","header":{"A":"x\r\nHost: y"}}}}
+        ]}"#;
+        let links = read(answer, &["a", "b", "a", "c", "d", "e", "f"]).unwrap();
+        assert!(!format!("{links:?}").contains("s3cret"), "{links:?}");
+        let told: Vec<_> =
+            links.iter().map(|link| link.as_ref().map_or_else(ToString::to_string, |link| link.href.clone())).collect();
+        insta::assert_snapshot!(told.join("\n"));
+    }
+
+    #[test]
+    fn a_store_that_does_not_let_download_is_not_asked_again() {
+        let error = read(r#"{"transfer":"tus","objects":[]}"#, &["a"]).unwrap_err();
+        assert!(error.retry() == Retry::Never && error.hint().is_some(), "{error}");
+        assert!(read(r#"{"transfer":"basic","objects":[]}"#, &["a"]).unwrap()[0].is_err());
+    }
 }
