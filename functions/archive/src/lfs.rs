@@ -19,7 +19,7 @@ const VERSIONS: [&str; 3] =
     ["https://git-lfs.github.com/spec/v1", "https://hawser.github.com/spec/v1", "http://git-media.io/v/2"];
 
 /// What stands in a tree for a file that is elsewhere.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pointer {
     /// The file's SHA-256, in 64 lower-case hexadecimal digits.
     pub oid: String,

@@ -8,7 +8,7 @@ use russh::ChannelMsg;
 use secrecy::SecretString;
 use serde::Deserialize;
 
-use crate::{FetchError, Remote, limits::Late, ssh::Session, transport::in_one_line};
+use crate::{FetchError, Remote, ssh::Session, transport::in_one_line};
 
 /// The longest answer that is read, in bytes.
 const LONGEST: usize = 64 << 10;
@@ -65,17 +65,14 @@ async fn ask(session: &Session, remote: &Remote) -> Result<Heard, FetchError> {
     let mut channel = session.run(remote, &format!("git-lfs-authenticate '{path}' download")).await?;
     let mut heard = Heard::default();
     loop {
-        let repository = || remote.repository.clone();
-        let message = remote.limits.keep(remote.limits.idle, channel.wait()).await;
-        match message.map_err(|late| match late {
-            Late::Step => FetchError::Silent { repository: repository(), after: remote.limits.idle },
-            Late::Deadline => FetchError::Deadline { repository: repository() },
-        })? {
+        let idle = remote.limits.idle;
+        let message = remote.limits.keep(idle, channel.wait()).await;
+        match message.map_err(|late| late.into_error(&remote.repository, idle))? {
             Some(ChannelMsg::Data { data }) => keep(&mut heard.out, &data),
             Some(ChannelMsg::ExtendedData { data, .. }) => keep(&mut heard.said, &data),
             Some(ChannelMsg::Close) => return Ok(heard),
             Some(_) => {}
-            None => return Err(FetchError::Lost { repository: repository() }),
+            None => return Err(FetchError::Lost { repository: remote.repository.clone() }),
         }
     }
 }

@@ -5,6 +5,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+use contract::Repository;
+
+use crate::FetchError;
+
 /// How long a fetch may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
@@ -23,6 +27,17 @@ pub(crate) enum Late {
     Step,
     /// That of the whole.
     Deadline,
+}
+
+impl Late {
+    /// Of a conversation about a repository, whose host was given `step` to answer.
+    pub(crate) fn into_error(self, repository: &Repository, step: Duration) -> FetchError {
+        let repository = repository.clone();
+        match self {
+            Self::Step => FetchError::Silent { repository, after: step },
+            Self::Deadline => FetchError::Deadline { repository },
+        }
+    }
 }
 
 impl Limits {

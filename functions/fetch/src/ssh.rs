@@ -52,11 +52,8 @@ impl Session {
     /// Runs a program, which is to speak Git's protocol by version 2 if it is one that knows it and the host lets it.
     pub(crate) async fn run(&self, remote: &Remote, command: &str) -> Result<Channel<Msg>, FetchError> {
         let limit = remote.limits.connect;
-        match remote.limits.keep(limit, self.run_unlimited(remote, command)).await {
-            Ok(result) => result,
-            Err(Late::Step) => Err(FetchError::Silent { repository: remote.repository.clone(), after: limit }),
-            Err(Late::Deadline) => Err(FetchError::Deadline { repository: remote.repository.clone() }),
-        }
+        let channel = remote.limits.keep(limit, self.run_unlimited(remote, command)).await;
+        channel.map_err(|late| late.into_error(&remote.repository, limit))?
     }
 
     async fn run_unlimited(&self, remote: &Remote, command: &str) -> Result<Channel<Msg>, FetchError> {

@@ -96,12 +96,9 @@ impl Wire {
 
     /// What the connection itself has to say about a failure, if it is to blame.
     pub(crate) fn blame(&self, repository: &Repository) -> Option<FetchError> {
-        let repository = repository.clone();
-        match self.broken.get() {
-            Some(Broken::Lost) => Some(FetchError::Lost { repository }),
-            Some(Broken::Late(Late::Step)) => Some(FetchError::Silent { repository, after: self.limits.idle }),
-            Some(Broken::Late(Late::Deadline)) => Some(FetchError::Deadline { repository }),
-            None => None,
+        match self.broken.get()? {
+            Broken::Lost => Some(FetchError::Lost { repository: repository.clone() }),
+            Broken::Late(late) => Some(late.into_error(repository, self.limits.idle)),
         }
     }
 

@@ -15,7 +15,7 @@ use https::Client;
 use store::{ArtifactMetadata, Object, PartWriter, Upload};
 use tokio::{runtime::Handle, time::timeout_at};
 
-use crate::{error::GitPullError, lfs::Downloads, private_key::StoredKey, submodules};
+use crate::{error::GitPullError, lfs::Stores, private_key::StoredKey, submodules};
 
 /// Everything that a job doesn't say.
 #[derive(Debug)]
@@ -153,16 +153,20 @@ impl Worker {
                 submodules::fetch_all(&job.repository, fetched, fetch).await?
             }
         };
-        let mut remotes = HashMap::new();
-        if self.lfs.is_some() {
-            remotes.insert(BString::default(), self.remote(&job.repository, deadline).await?);
-            for (repository, submodule) in &submodules {
-                remotes.insert(submodule.path.clone(), self.remote(repository, deadline).await?);
+        let large = match &self.lfs {
+            None => None,
+            Some(client) => {
+                let own = self.remote(&job.repository, deadline).await?;
+                let mut remotes = HashMap::from([(BString::default(), own)]);
+                for (repository, submodule) in &submodules {
+                    remotes.insert(submodule.path.clone(), self.remote(repository, deadline).await?);
+                }
+                Some(Stores { client: client.clone(), remotes })
             }
-        }
+        };
         let submodules = submodules.into_iter().map(|(_, submodule)| submodule).collect();
         let options = Options { paths: self.paths.clone(), dot_git, submodules };
-        Ok(Contents { options, lfs: self.lfs.clone(), remotes })
+        Ok(Contents { options, large })
     }
 
     async fn store(
@@ -188,12 +192,10 @@ impl Worker {
     }
 }
 
-/// What goes into a zip, and where what Git LFS keeps of it comes from.
+/// What goes into a zip, and where what Git LFS keeps of it comes from if it does.
 struct Contents {
     options: Options,
-    lfs: Option<Client>,
-    /// The repositories that are in it, by the path of the submodule.
-    remotes: HashMap<BString, Remote>,
+    large: Option<Stores>,
 }
 
 /// Zips a fetched commit. A clone in which an object is missing or damaged is thrown away, so that the next try fetches it
@@ -214,13 +216,13 @@ fn zip(fetched: Fetched, contents: Contents, runtime: Handle, mut writer: PartWr
 
 fn write(
     Fetched { clone, commit, .. }: &Fetched,
-    Contents { options, lfs, remotes }: Contents,
+    Contents { options, large }: Contents,
     runtime: Handle,
     writer: &mut PartWriter,
 ) -> Result<Summary, ArchiveError> {
-    let Some(client) = lfs else { return archive::write_zip(clone, *commit, &options, None, writer) };
+    let Some(stores) = large else { return archive::write_zip(clone, *commit, &options, None, writer) };
     let files = archive::large_files(clone, *commit, &options)?;
-    let mut downloads = Downloads::of(client, remotes, files, runtime);
+    let mut downloads = stores.download(files, runtime);
     archive::write_zip(clone, *commit, &options, Some(&mut downloads), writer)
 }
 

@@ -2,12 +2,16 @@
 
 use std::{
     error::Error as _,
+    io::{self, Read},
     time::{Duration, SystemTime},
 };
 
 use contract::AllowedHosts;
+use futures_util::TryStreamExt as _;
 use reqwest::{Body, Certificate, Response, StatusCode, Url, header, redirect::Policy};
 use serde::de::DeserializeOwned;
+use tokio::runtime::Handle;
+use tokio_util::io::{StreamReader, SyncIoBridge};
 
 use crate::{
     ClientError, Credential, HttpsError,
@@ -113,16 +117,28 @@ impl Client {
 }
 
 /// What of a JSON document is asked for; of another answer, or a very long one, that it isn't `what` it should be.
-pub async fn read_json<T: DeserializeOwned>(mut answer: Response, what: &'static str) -> Result<T, HttpsError> {
+pub async fn read_json<T: DeserializeOwned>(answer: Response, what: &'static str) -> Result<T, HttpsError> {
     let host = answer.url().host_str().unwrap_or_default().to_owned();
-    let mut text = Vec::new();
-    while let Some(piece) = answer.chunk().await.map_err(|error| asked(&host, error))? {
-        text.extend(piece);
-        if text.len() > MAX_JSON {
-            return Err(HttpsError::Answer { host, what });
-        }
+    let text = read_bytes(answer, MAX_JSON).await?;
+    let read = Some(text).filter(|text| text.len() <= MAX_JSON).and_then(|text| serde_json::from_slice(&text).ok());
+    read.ok_or(HttpsError::Answer { host, what })
+}
+
+/// The bytes of an answer; of one that is longer than `most`, only so many that one sees it.
+pub async fn read_bytes(mut answer: Response, most: usize) -> Result<Vec<u8>, HttpsError> {
+    let host = answer.url().host_str().unwrap_or_default().to_owned();
+    let mut bytes = Vec::new();
+    while bytes.len() <= most {
+        let Some(piece) = answer.chunk().await.map_err(|error| asked(&host, error))? else { break };
+        bytes.extend_from_slice(&piece);
     }
-    serde_json::from_slice(&text).map_err(|_| HttpsError::Answer { host, what })
+    Ok(bytes)
+}
+
+/// The bytes of an answer for a thread that may block, as they come.
+pub fn reader(answer: Response, runtime: Handle) -> impl Read {
+    let bytes = answer.bytes_stream().map_err(|error| io::Error::other(error.without_url()));
+    SyncIoBridge::new_with_handle(StreamReader::new(bytes), runtime)
 }
 
 fn parse(url: &str, from: &str) -> Result<Url, HttpsError> {

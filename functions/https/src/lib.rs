@@ -12,7 +12,7 @@ mod credential;
 mod error;
 
 pub use address::NoPublicAddress;
-pub use client::{Client, MediaTypes, read_json};
+pub use client::{Client, MediaTypes, read_bytes, read_json, reader};
 pub use credential::Credential;
 pub use error::{ClientError, HttpsError};
 pub use reqwest::Response;

@@ -7,12 +7,13 @@ use archive::provider::{ProviderError, ProviderSummary, ProviderZip, TopFolder, 
 use aws_names::BucketName;
 use contract::{AllowedHosts, HostKind, Job};
 use forge::{ArchiveApi, Revision};
-use futures_util::TryStreamExt as _;
 use https::{Client, Credential, HttpsError, read_json};
 use secret::{MAX_AGE, ROTATION_AGE, SecretSource};
 use store::{ArtifactMetadata, Object, PartWriter, Upload};
-use tokio::time::{sleep, timeout_at};
-use tokio_util::io::{StreamReader, SyncIoBridge};
+use tokio::{
+    runtime::Handle,
+    time::{sleep, timeout_at},
+};
 
 use crate::{credentials::Credentials, error::ZipDlError};
 
@@ -143,9 +144,7 @@ impl<S: SecretSource> Downloader<S> {
         let answer = self.http.get(&request.url(), request.api.host.host.as_str(), &request.credential).await?;
         let (writer, upload) = Upload::start(&self.s3, object.clone(), metadata);
         let (commit, max_bytes) = (metadata.commit.clone(), self.max_bytes);
-        let input = SyncIoBridge::new(StreamReader::new(
-            answer.bytes_stream().map_err(|error| std::io::Error::other(error.without_url())),
-        ));
+        let input = https::reader(answer, Handle::current());
         let copying = tokio::task::spawn_blocking(move || {
             write(input, &ProviderZip { top_folder, commit: commit.as_ref(), max_bytes }, writer)
         });

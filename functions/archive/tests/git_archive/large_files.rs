@@ -11,7 +11,7 @@ use std::{
 use archive::{ArchiveError, DotGit, LargeFile, LargeFiles, Options, Submodule};
 
 use crate::{
-    repository::{Repository, Tree, names, text, tree},
+    repository::{Repository, check_same, names, text, tree},
     work_tree::git,
 };
 
@@ -44,15 +44,6 @@ fn zip(repository: &Repository, options: &Options, roots: Vec<PathBuf>) -> Resul
     let (zip, summary) = repository.zip_with_large(options, Some(&mut kept))?;
     assert_eq!((kept.expected.len(), summary.large), (0, count));
     Ok(zip)
-}
-
-fn check_same(ours: &Tree, expected: &Tree) {
-    assert!(ours.keys().eq(expected.keys()));
-    for (path, (mode, content)) in expected {
-        let (path, ours) = (String::from_utf8_lossy(path), &ours[path]);
-        let shown = |content: &[u8]| String::from_utf8_lossy(&content[..content.len().min(300)]).into_owned();
-        assert!(ours == &(*mode, content.clone()), "{path}: {:?}, expected {:?}", shown(&ours.1), shown(content));
-    }
 }
 
 /// A repository in which git-lfs looks after `*.bin`, with all that comes by.

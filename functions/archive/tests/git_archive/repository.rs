@@ -127,9 +127,7 @@ impl Repository {
         assert_eq!(ours.len() as u64, summary.bytes);
         let (our_tree, git_tree) = (tree(&ours), tree(&gits));
         assert_eq!(names(&ours), names(&gits));
-        for (path, entry) in &git_tree {
-            assert_eq!(our_tree[path], *entry, "{}", String::from_utf8_lossy(path));
-        }
+        check_same(&our_tree, &git_tree);
         let folders = git_tree.values().filter(|(mode, _)| *mode == 0o040_000).count() as u64;
         assert_eq!(summary.entries, git_tree.len() as u64);
         assert_eq!(summary.entries, folders + summary.copied + summary.compressed + summary.stored);
@@ -146,6 +144,16 @@ impl Repository {
         let summary = copy_zip(&zip[..], &expected, &mut ours).unwrap();
         assert_eq!((summary.commit.as_ref(), summary.received), (Some(&head), zip.len() as u64));
         ours
+    }
+}
+
+/// Compares two trees. Of a path at which they differ, only the beginning is shown.
+pub(crate) fn check_same(ours: &Tree, expected: &Tree) {
+    assert!(ours.keys().eq(expected.keys()));
+    for (path, (mode, content)) in expected {
+        let (path, ours) = (String::from_utf8_lossy(path), &ours[path]);
+        let shown = |content: &[u8]| String::from_utf8_lossy(&content[..content.len().min(300)]).into_owned();
+        assert!(ours == &(*mode, content.clone()), "{path}: {:?}, expected {:?}", shown(&ours.1), shown(content));
     }
 }
 

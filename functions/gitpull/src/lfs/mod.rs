@@ -7,7 +7,7 @@ mod batch;
 use std::{
     collections::{HashMap, VecDeque},
     error::Error,
-    io::{self, Cursor, Read},
+    io::{Cursor, Read},
     time::{Duration, Instant},
 };
 
@@ -18,10 +18,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream, stream::BoxStream}
 use gix::bstr::BString;
 use https::{Client, Credential, HttpsError};
 use tokio::{runtime::Handle, time::sleep};
-use tokio_util::{
-    io::{StreamReader, SyncIoBridge},
-    task::AbortOnDropHandle,
-};
+use tokio_util::task::AbortOnDropHandle;
 
 use self::batch::Link;
 
@@ -47,8 +44,6 @@ pub(crate) enum LfsError {
     Absent { repository: Repository, code: u16, message: String },
     #[error("the store of {repository} only gives large files by {transfer:?}, and not by plain downloads")]
     Transfer { repository: Repository, transfer: String },
-    #[error("the transfer broke off")]
-    BrokeOff(#[source] io::Error),
     #[error("the download was interrupted")]
     Interrupted(#[from] tokio::task::JoinError),
     #[error("nobody said that it would be needed")]
@@ -61,7 +56,7 @@ impl LfsError {
             Self::Access(error) => error.retry(),
             Self::Https(error) => error.retry(),
             Self::Transfer { .. } | Self::Unexpected => Retry::Never,
-            Self::Absent { .. } | Self::BrokeOff(_) | Self::Interrupted(_) => Retry::Again,
+            Self::Absent { .. } | Self::Interrupted(_) => Retry::Again,
         }
     }
 
@@ -71,7 +66,7 @@ impl LfsError {
             Self::Https(error) => error.hint(),
             Self::Absent { .. } => Some("who pushed has to push the large files as well: git lfs push --all origin"),
             Self::Transfer { .. } => Some("switch the transfer \"basic\" on at the store, or set Lfs to off"),
-            Self::BrokeOff(_) | Self::Interrupted(_) | Self::Unexpected => None,
+            Self::Interrupted(_) | Self::Unexpected => None,
         }
     }
 
@@ -79,13 +74,19 @@ impl LfsError {
     fn wait(&self) -> Option<Duration> {
         match self {
             Self::Https(error) => error.wait(Duration::from_secs(1)),
-            Self::BrokeOff(_) => Some(Duration::from_secs(1)),
             _ => None,
         }
     }
 }
 
-/// The large files of a commit and its submodules.
+/// Where the large files of a commit and its submodules are.
+pub(crate) struct Stores {
+    pub(crate) client: Client,
+    /// The repositories that they are of, by the path of the submodule.
+    pub(crate) remotes: HashMap<BString, Remote>,
+}
+
+/// Large files on their way.
 pub(crate) struct Downloads {
     client: Client,
     runtime: Handle,
@@ -98,16 +99,11 @@ enum Download {
     Large(Link),
 }
 
-impl Downloads {
-    /// Downloads `files` in their order, as they are opened. `remotes` are the repositories that they are of, by the path
-    /// of the submodule.
-    pub(crate) fn of(
-        client: Client,
-        remotes: HashMap<BString, Remote>,
-        files: Vec<LargeFile>,
-        runtime: Handle,
-    ) -> Self {
-        let source = Source { client: client.clone(), remotes, accesses: HashMap::new(), files: files.into() };
+impl Stores {
+    /// Downloads `files` in their order, as they are opened.
+    pub(crate) fn download(self, files: Vec<LargeFile>, runtime: Handle) -> Downloads {
+        let client = self.client.clone();
+        let source = Source { stores: self, accesses: HashMap::new(), files: files.into() };
         let links = stream::try_unfold(source, async |mut source| {
             // One that isn't there is told at its turn, when it is known which file it would be.
             Ok::<_, LfsError>(source.batch().await?.map(|links| (stream::iter(links.into_iter().map(Ok)), source)))
@@ -118,7 +114,7 @@ impl Downloads {
             let fetched = AbortOnDropHandle::new(tokio::spawn(fetch_ahead(ahead.clone(), link)));
             async { fetched.await? }
         });
-        Self { client, runtime, files: files.try_buffered(AHEAD).boxed() }
+        Downloads { client, runtime, files: files.try_buffered(AHEAD).boxed() }
     }
 }
 
@@ -129,8 +125,7 @@ impl LargeFiles for Downloads {
             Download::Small(content) => Box::new(Cursor::new(content)),
             Download::Large(link) => {
                 let answer = self.runtime.block_on(persist(|| link.open(&self.client)))?;
-                let content = answer.bytes_stream().map_err(|error| io::Error::other(error.without_url()));
-                Box::new(SyncIoBridge::new_with_handle(StreamReader::new(content), self.runtime.clone()))
+                Box::new(https::reader(answer, self.runtime.clone()))
             }
         })
     }
@@ -141,19 +136,9 @@ async fn fetch_ahead(client: Client, link: Result<Link, LfsError>) -> Result<Dow
     if link.size > SMALL {
         return Ok(Download::Large(link));
     }
-    let content = persist(|| async {
-        let mut answer = link.open(&client).await?;
-        let mut content = Vec::new();
-        // One that is too long is found out by who opens it.
-        while content.len() as u64 <= link.size {
-            let piece = answer.chunk().await;
-            match piece.map_err(|error| LfsError::BrokeOff(io::Error::other(error.without_url())))? {
-                Some(piece) => content.extend_from_slice(&piece),
-                None => break,
-            }
-        }
-        Ok(content)
-    });
+    // One that is too long is found out by who opens it.
+    let most = usize::try_from(link.size).unwrap_or(usize::MAX);
+    let content = persist(|| async { Ok(https::read_bytes(link.open(&client).await?, most).await?) });
     content.await.map(Download::Small)
 }
 
@@ -178,8 +163,7 @@ async fn persist<T, F: Future<Output = Result<T, LfsError>>>(work: impl Fn() -> 
 
 /// Where the links come from.
 struct Source {
-    client: Client,
-    remotes: HashMap<BString, Remote>,
+    stores: Stores,
     accesses: HashMap<BString, Access>,
     files: VecDeque<LargeFile>,
 }
@@ -201,14 +185,14 @@ impl Source {
         let count = self.files.iter().take(BATCH).take_while(|file| file.submodule == submodule).count();
         let pointers: Vec<_> = self.files.drain(..count).map(|file| file.pointer).collect();
         let access = self.access(&submodule).await?;
-        persist(|| batch::ask(&self.client, &access, &pointers)).await.map(Some)
+        persist(|| batch::ask(&self.stores.client, &access, &pointers)).await.map(Some)
     }
 
     async fn access(&mut self, submodule: &BString) -> Result<Access, LfsError> {
         if let Some(access) = self.accesses.get(submodule).filter(|access| access.until > Instant::now()) {
             return Ok(access.clone());
         }
-        let remote = self.remotes.get(submodule).ok_or(LfsError::Unexpected)?;
+        let remote = self.stores.remotes.get(submodule).ok_or(LfsError::Unexpected)?;
         let LfsAccess { href, headers, valid_for } =
             fetch::lfs_access(remote).await.map_err(|error| LfsError::Access(Box::new(error)))?;
         let access = Access {
