@@ -1,6 +1,15 @@
 //! The environment of each function, as one struct that the template fills and the function reads.
 //!
-//! A field's variable is its name in capitals: `output_bucket` is `OUTPUT_BUCKET`.
+//! A field's variable is its name in capitals: `output_bucket` is `OUTPUT_BUCKET`. A forgotten variable doesn't compile:
+//!
+//! ```compile_fail,E0063
+//! use aws_names::SecretId;
+//! use contract::{environment::ZipDlEnvironment, side::Side};
+//!
+//! fn environment<S: Side>(credentials: S::Of<SecretId>) -> ZipDlEnvironment<S> {
+//!     ZipDlEnvironment { credentials } // missing fields `allowed_hosts`, `ca_bundle`, `max_archive_bytes` and 2 other fields
+//! }
+//! ```
 
 use aws_names::{BucketName, KeyId, QueueUrl, SecretId};
 use serde::{

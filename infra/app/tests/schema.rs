@@ -143,6 +143,70 @@ fn attributes(value: &Value, found: &mut BTreeSet<(String, String)>) {
     }
 }
 
+/// A schema with the definition in its place that it refers to.
+fn resolved<'s>(schema: &'s Value, whole: &'s Value) -> &'s Value {
+    match schema["$ref"].as_str() {
+        Some(reference) => whole.pointer(reference.trim_start_matches('#')).unwrap(),
+        None => schema,
+    }
+}
+
+fn texts(list: &Value) -> BTreeSet<&str> {
+    list.as_array().into_iter().flatten().filter_map(Value::as_str).collect()
+}
+
+/// What of a modelled type the registry doesn't have: names, obligations and choices of its properties.
+fn disagreements(kind: &str, model: &Value, registry: &Value) -> Vec<String> {
+    let properties = registry["properties"].as_object().unwrap();
+    let read_only: BTreeSet<String> =
+        texts(&registry["readOnlyProperties"]).iter().map(|path| path.replace("/properties/", "")).collect();
+    let mut found = Vec::new();
+    for (name, ours) in model["properties"].as_object().unwrap() {
+        let Some(theirs) = properties.get(name) else {
+            found.push(format!("{kind} has no {name}"));
+            continue;
+        };
+        if read_only.contains(name) {
+            found.push(format!("{kind}'s {name} is read-only"));
+        }
+        let choice = resolved(ours.get("items").unwrap_or(ours), model);
+        let theirs = resolved(theirs.get("items").unwrap_or(theirs), registry);
+        let unknown: Vec<_> = texts(&choice["enum"]).difference(&texts(&theirs["enum"])).copied().collect();
+        if !unknown.is_empty() {
+            found.push(format!("{kind}'s {name} can't be {unknown:?}"));
+        }
+    }
+    let ours = texts(&model["required"]);
+    found.extend(texts(&registry["required"]).difference(&ours).map(|name| format!("{kind} needs {name}")));
+    found
+}
+
+#[test]
+fn every_modelled_property_is_the_registrys() {
+    let registry = Registry::of("us-east-1");
+    let types = cfn::registry::types();
+    let modelled: BTreeSet<&str> = types.iter().map(|modelled| modelled.name).collect();
+    let resources = evaluated(&EVERYTHING);
+    let used: BTreeSet<&str> = resources.values().map(|resource| resource["Type"].as_str().unwrap()).collect();
+    let missing: Vec<_> = used.difference(&modelled).copied().collect();
+    assert_eq!(missing, ["AWS::CloudFormation::CustomResource"], "types that the list lacks");
+
+    let mut count = 0;
+    for modelled in &types {
+        let model = modelled.schema.as_value();
+        let schema = registry.schema(modelled.name);
+        assert_eq!(disagreements(modelled.name, model, &schema), Vec::<String>::new());
+        count += model["properties"].as_object().unwrap().len();
+
+        let mut misspelt = model.clone();
+        misspelt["properties"]["Misspelt"] = json!(true);
+        misspelt["required"] = json!([]);
+        let expected = 1 + schema["required"].as_array().map_or(0, Vec::len);
+        assert_eq!(disagreements(modelled.name, &misspelt, &schema).len(), expected, "{}", modelled.name);
+    }
+    assert!(count > 80, "only {count} properties");
+}
+
 #[test]
 fn every_resource_fits_its_schema() {
     for region in ["us-east-1", "eu-central-1", "ap-southeast-2"] {

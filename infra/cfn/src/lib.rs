@@ -43,6 +43,24 @@
 //! # let mut stack = Stack::new("");
 //! stack.add("Output", Bucket::encrypted()).url();
 //! ```
+//!
+//! Nor a reference to what was never added, since only adding makes a handle:
+//!
+//! ```compile_fail,E0451
+//! # use cfn::{Handle, s3::Bucket};
+//! # use std::marker::PhantomData;
+//! let bucket: Handle<Bucket> = Handle { id: "Typo".to_owned(), of: PhantomData }; // the fields are private
+//! ```
+//!
+//! Nor an action that isn't one, or a wildcard of them:
+//!
+//! ```compile_fail,E0308
+//! # use cfn::{Stack, iam::Role, s3::Bucket};
+//! # let mut stack = Stack::new("");
+//! # let bucket = stack.add("Output", Bucket::encrypted());
+//! # let mut role = Role::for_function();
+//! bucket.grant(&mut role, &["s3:*"], "artifacts/*"); // expected `Action`, found `&str`
+//! ```
 
 pub mod apigateway;
 pub mod certificatemanager;
@@ -57,6 +75,8 @@ pub mod lambda;
 pub mod logs;
 mod parameter;
 pub mod pseudo;
+pub mod quota;
+pub mod registry;
 pub mod s3;
 pub mod secretsmanager;
 pub mod sqs;

@@ -2,6 +2,8 @@
 
 use serde_json::Value as Json;
 
+use crate::quota::{self, Excess};
+
 /// A section of a template: entries in the order in which they were added.
 pub(crate) type Section = serde_json::Map<String, Json>;
 
@@ -50,34 +52,19 @@ pub enum TemplateError {
         /// Where it stands.
         path: String,
     },
-    /// A [quota of CloudFormation](https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html)
-    /// or of the resource's service is exceeded.
-    #[error("{what} has {size} {unit}, at most {limit} are allowed")]
-    TooLarge {
-        /// What is too large.
-        what: String,
-        /// How large it is.
-        size: usize,
-        /// In which unit.
-        unit: &'static str,
-        /// The quota.
-        limit: usize,
-    },
+    /// A quota is exceeded.
+    #[error(transparent)]
+    Quota(#[from] Excess),
 }
-
-/// The largest template that a request to CloudFormation can hold; a larger one has to lie in S3. In bytes.
-const MAX_TEMPLATE_BYTES: usize = 1_000_000;
-/// Inline policies of one role together, in characters without white space.
-const MAX_INLINE_POLICY: usize = 10_240;
-/// A function's environment, in bytes.
-const MAX_ENVIRONMENT: usize = 4_096;
 
 impl Template {
     pub(crate) fn new(sections: Section) -> Result<Self, TemplateError> {
         let template = Self { sections };
         template.check_references()?;
-        template.check_quotas()?;
-        Ok(template)
+        match quota::exceeded(&template.as_value(), template.to_json().len()).into_iter().next() {
+            Some(excess) => Err(excess.into()),
+            None => Ok(template),
+        }
     }
 
     /// The template as JSON, two spaces deep, with a line end at its end.
@@ -124,25 +111,6 @@ impl Template {
         }
         Ok(())
     }
-
-    fn check_quotas(&self) -> Result<(), TemplateError> {
-        for (section, limit) in [("Resources", 500), ("Parameters", 200), ("Outputs", 200)] {
-            quota(section, self.section(section).count(), "entries", limit)?;
-        }
-        quota("the template", self.to_json().len(), "bytes", MAX_TEMPLATE_BYTES)?;
-        let description = self.sections.get("Description").and_then(Json::as_str).map_or(0, str::len);
-        quota("Description", description, "bytes", 1024)?;
-        for (id, resource) in self.section("Resources") {
-            let size = |pointer| resource.pointer(pointer).map_or(0, |part: &Json| part.to_string().len());
-            quota(&format!("{id}'s inline policies"), size("/Properties/Policies"), "characters", MAX_INLINE_POLICY)?;
-            quota(&format!("{id}'s environment"), size("/Properties/Environment/Variables"), "bytes", MAX_ENVIRONMENT)?;
-        }
-        Ok(())
-    }
-}
-
-fn quota(what: &str, size: usize, unit: &'static str, limit: usize) -> Result<(), TemplateError> {
-    if size <= limit { Ok(()) } else { Err(TemplateError::TooLarge { what: what.to_owned(), size, unit, limit }) }
 }
 
 /// A name that a part of a template mentions.

@@ -1,7 +1,8 @@
 //! A property's value: what it is now, or an expression that CloudFormation resolves to it.
 
-use std::{fmt, marker::PhantomData};
+use std::{borrow::Cow, fmt, marker::PhantomData};
 
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::Value as Json;
 
@@ -90,6 +91,22 @@ impl From<&str> for Value<String> {
 impl<T> Serialize for Value<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.expression.serialize(serializer)
+    }
+}
+
+/// Anything: where a literal may stand, so may an expression, and which literals a property takes is said by the
+/// registry's schema of its type.
+impl<T> JsonSchema for Value<T> {
+    fn schema_name() -> Cow<'static, str> {
+        "Value".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        Schema::default()
     }
 }
 

@@ -1,12 +1,13 @@
 //! [`AWS::ApiGateway::Account`](https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-apigateway-account.html).
 
 use aws_names::Arn;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::{Handle, Resource, Value, iam::Role};
 
 /// The role by which API Gateway writes logs: one setting for an account and a region, shared by all its APIs.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 pub struct Account {
     cloud_watch_role_arn: Value<Arn<Role>>,

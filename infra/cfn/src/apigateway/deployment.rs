@@ -2,6 +2,7 @@
 //! a snapshot of an API. A stage goes on serving its old snapshot until there is a new one, so a changed API needs a
 //! deployment of another logical id.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
@@ -9,7 +10,7 @@ use super::{Method, RestApi};
 use crate::{Attributes, Handle, Resource, Stack, Value};
 
 /// A snapshot of an API.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 pub struct Deployment {
     rest_api_id: Value<String>,

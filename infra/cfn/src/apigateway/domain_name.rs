@@ -2,6 +2,7 @@
 //! and what maps it to a stage.
 
 use aws_names::Arn;
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value as Json, json};
 
@@ -9,7 +10,7 @@ use super::{RestApi, Stage};
 use crate::{Handle, Resource, Value, certificatemanager::Certificate};
 
 /// A domain of the user's own, for TLS 1.2 and newer.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 pub struct DomainName {
     domain_name: Value<String>,
@@ -46,7 +47,7 @@ impl Handle<DomainName> {
 }
 
 /// Serves a stage at the root of a domain.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 pub struct BasePathMapping {
     domain_name: Value<String>,

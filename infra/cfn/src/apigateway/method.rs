@@ -1,5 +1,6 @@
 //! [`AWS::ApiGateway::Method`](https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-apigateway-method.html).
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value as Json, json};
 
@@ -8,7 +9,7 @@ use crate::{Handle, Resource, Value, lambda::Function, pseudo, sub};
 
 /// A method that hands the request to a function as it is (`AWS_PROXY`). Who may call is the function's matter: a
 /// webhook is signed in its own way.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 pub struct Method {
     rest_api_id: Value<String>,

@@ -1,12 +1,13 @@
 //! [`AWS::ApiGateway::RequestValidator`](https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-apigateway-requestvalidator.html).
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::RestApi;
 use crate::{Handle, Resource, Value};
 
 /// Refuses a request without the parameters that its method requires, before a function runs.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 pub struct RequestValidator {
     rest_api_id: Value<String>,

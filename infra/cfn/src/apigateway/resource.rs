@@ -1,12 +1,13 @@
 //! [`AWS::ApiGateway::Resource`](https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-apigateway-resource.html).
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::RestApi;
 use crate::{Handle, Resource, Value};
 
 /// A path of an API, directly below its root.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 pub struct ApiResource {
     rest_api_id: Value<String>,

@@ -1,5 +1,6 @@
 //! [`AWS::ApiGateway::Stage`](https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-apigateway-stage.html).
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value as Json, json};
 
@@ -7,7 +8,7 @@ use super::{Deployment, RestApi};
 use crate::{Handle, Resource, Value, logs::LogGroup, pseudo};
 
 /// A stage that is throttled and writes an access log.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 pub struct Stage {
     rest_api_id: Value<String>,

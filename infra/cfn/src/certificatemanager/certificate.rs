@@ -1,12 +1,13 @@
 //! [`AWS::CertificateManager::Certificate`](https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-certificatemanager-certificate.html).
 
 use aws_names::Arn;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::{Handle, Resource, Value};
 
 /// A public certificate, which waits until its record stands in the domain's DNS.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 pub struct Certificate {
     domain_name: Value<String>,

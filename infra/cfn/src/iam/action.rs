@@ -1,10 +1,11 @@
 //! The actions that can be granted: each by its full name, so that none can have a wildcard.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// An action of AWS, as the [service authorization reference](https://docs.aws.amazon.com/service-authorization/latest/reference/reference.html)
 /// names it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 pub enum Action {
     /// Create a function's network interface in a VPC.
     #[serde(rename = "ec2:CreateNetworkInterface")]

@@ -1,6 +1,7 @@
 //! [Policy documents](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements.html): statements of
 //! roles and of resources.
 
+use schemars::JsonSchema;
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::{Map, Value as Json};
 
@@ -8,7 +9,7 @@ use super::Action;
 use crate::Value;
 
 /// A list of statements.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 pub struct PolicyDocument {
     version: &'static str,
@@ -49,12 +50,13 @@ impl Serialize for Principal {
 }
 
 /// One statement.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 pub struct Statement {
     sid: String,
     effect: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Json>")]
     principal: Option<Principal>,
     action: Json,
     #[serde(skip_serializing_if = "Vec::is_empty")]

@@ -2,6 +2,7 @@
 //! a draft takes grants, an added role is sealed.
 
 use aws_names::Arn;
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value as Json};
 
@@ -9,7 +10,7 @@ use super::{Action, PolicyDocument, Principal, Statement};
 use crate::{Condition, Handle, Resource, Value};
 
 /// A role whose rights are all inline: one place to audit, and nothing outside of the stack can widen them.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 pub struct Role {
     description: String,
@@ -20,7 +21,7 @@ pub struct Role {
     reasons: Vec<String>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 struct Policy {
     policy_name: String,

@@ -1,13 +1,14 @@
 //! [`AWS::KMS::Alias`](https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-kms-alias.html).
 
 use aws_names::KeyId;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Key;
 use crate::{Handle, Resource, Value};
 
 /// A name by which people find a key.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 pub struct Alias {
     alias_name: Value<String>,

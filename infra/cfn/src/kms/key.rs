@@ -1,6 +1,7 @@
 //! [`AWS::KMS::Key`](https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-kms-key.html).
 
 use aws_names::{Arn, KeyId};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::{
@@ -11,7 +12,7 @@ use crate::{
 
 /// A symmetric key that rotates every year. Its policy leaves rights to IAM: a policy that named the roles would make
 /// key and roles refer to each other in a circle.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 pub struct Key {
     description: String,

@@ -1,13 +1,14 @@
 //! [`AWS::Lambda::EventSourceMapping`](https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-lambda-eventsourcemapping.html).
 
 use aws_names::Arn;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Function;
 use crate::{Handle, Resource, Value, sqs::Queue};
 
 /// Feeds a function from a queue, one message at a time; the function says which message failed.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 pub struct EventSourceMapping {
     event_source_arn: Value<Arn<Queue>>,

@@ -2,13 +2,14 @@
 //! on the one runtime that a compiled binary needs.
 
 use aws_names::{Arn, BucketName};
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value as Json, json};
 
 use crate::{Handle, Resource, Value, iam::Role, logs::LogGroup};
 
 /// The processor that a function runs on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 pub enum Architecture {
     /// Graviton.
     #[serde(rename = "arm64")]
@@ -19,7 +20,7 @@ pub enum Architecture {
 }
 
 /// Where a function's zip lies.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Code {
     /// The bucket, in the function's region.
     #[serde(rename = "S3Bucket")]
@@ -30,7 +31,7 @@ pub struct Code {
 }
 
 /// The subnets and security groups that a function's network interfaces are in.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 pub struct VpcConfig {
     /// Ids of security groups.
@@ -40,7 +41,7 @@ pub struct VpcConfig {
 }
 
 /// A function on `provided.al2023`: a binary named `bootstrap`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 pub struct Function {
     /// What the function does, for who lists functions.

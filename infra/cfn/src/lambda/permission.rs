@@ -1,13 +1,14 @@
 //! [`AWS::Lambda::Permission`](https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-lambda-permission.html).
 
 use aws_names::Arn;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Function;
 use crate::{Handle, Resource, Value};
 
 /// Lets a service invoke a function, on behalf of one source only.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 pub struct Permission {
     action: &'static str,

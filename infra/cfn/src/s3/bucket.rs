@@ -2,6 +2,7 @@
 //! versioned, encrypted and closed to the public, since there is no constructor for any other.
 
 use aws_names::{Arn, BucketName};
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value as Json, json};
 
@@ -12,7 +13,7 @@ use crate::{
 };
 
 /// A private, versioned, encrypted bucket that tidies up after uploads that nobody finished.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 pub struct Bucket {
     /// Its name; without one, CloudFormation makes it from the stack's name.

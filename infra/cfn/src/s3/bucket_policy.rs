@@ -1,6 +1,7 @@
 //! [`AWS::S3::BucketPolicy`](https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-s3-bucketpolicy.html).
 
 use aws_names::BucketName;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Bucket;
@@ -11,7 +12,7 @@ use crate::{
 };
 
 /// The policy on a bucket.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 pub struct BucketPolicy {
     bucket: Value<BucketName>,

@@ -1,6 +1,7 @@
 //! [`AWS::SQS::Queue`](https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-sqs-queue.html).
 
 use aws_names::{Arn, QueueUrl};
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value as Json, json};
 
@@ -10,7 +11,7 @@ use crate::{
 };
 
 /// A FIFO queue, encrypted with SQS's own keys.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 pub struct Queue {
     fifo_queue: bool,

@@ -1,6 +1,7 @@
 //! [`AWS::SQS::QueuePolicy`](https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-sqs-queuepolicy.html).
 
 use aws_names::QueueUrl;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Queue;
@@ -10,7 +11,7 @@ use crate::{
 };
 
 /// The policy on a queue.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 pub struct QueuePolicy {
     queues: Vec<Value<QueueUrl>>,

@@ -1,0 +1,219 @@
+//! How much of a thing CloudFormation and the services behind it take. They tell only when a stack is already being made, hence
+//! this: quotas that can't be raised, held against a template before anybody deploys it.
+//!
+//! Sources: [CloudFormation](https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html),
+//! [IAM](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html),
+//! [Lambda](https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html), and the registry's schemas for descriptions.
+
+use serde_json::Value as Json;
+
+/// The largest template that a request can hold, in bytes; a larger one has to lie in S3.
+pub const TEMPLATE_BYTES_INLINE: usize = 51_200;
+/// The largest template, in bytes.
+pub const TEMPLATE_BYTES: usize = 1_000_000;
+
+/// Entries of a section, at most.
+const ENTRIES: [(&str, usize); 4] = [("Resources", 500), ("Parameters", 200), ("Outputs", 200), ("Mappings", 200)];
+/// The name of an entry of any section, in characters.
+const NAME: usize = 255;
+/// The template's own description, in bytes.
+const DESCRIPTION: usize = 1_024;
+/// Descriptions of a section's entries, in bytes.
+const DESCRIPTIONS: [(&str, usize); 2] = [("Parameters", 4_000), ("Outputs", 1_024)];
+/// A parameter's value, in bytes, and therefore its default.
+const PARAMETER_VALUE: usize = 4_096;
+/// Code that stands in the template, in bytes.
+const INLINE_CODE: usize = 4_096;
+/// All inline policies of one role, in characters; IAM doesn't count white space.
+const INLINE_POLICIES: usize = 10_240;
+/// One managed policy, in characters.
+const MANAGED_POLICY: usize = 6_144;
+/// One trust policy, in characters.
+const TRUST_POLICY: usize = 2_048;
+/// All variables of a function, names and values, in bytes.
+const ENVIRONMENT: usize = 4_096;
+/// Descriptions of resources, in characters.
+const RESOURCE_DESCRIPTIONS: [(&str, &str, usize); 5] = [
+    ("AWS::IAM::Role", "Description", 1_000),
+    ("AWS::Lambda::Function", "Description", 256),
+    ("AWS::EC2::SecurityGroup", "GroupDescription", 255),
+    ("AWS::KMS::Key", "Description", 8_192),
+    ("AWS::SecretsManager::Secret", "Description", 2_048),
+];
+
+/// A quota that is exceeded.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{} has {size} {unit}, at most {limit} are allowed", subject(name, what))]
+pub struct Excess {
+    /// The section, resource, parameter or output; empty for the template itself.
+    pub name: String,
+    /// What of it.
+    pub what: &'static str,
+    /// How large it is.
+    pub size: usize,
+    /// In which unit.
+    pub unit: &'static str,
+    /// The quota.
+    pub limit: usize,
+}
+
+fn subject(name: &str, what: &str) -> String {
+    if name.is_empty() { format!("the template's {what}") } else { format!("{name}'s {what}") }
+}
+
+/// Every quota that `template`, which takes `bytes` as a file, exceeds. What only a deployment knows (a reference) counts as
+/// nothing, so whatever is told here certainly is too much.
+pub fn exceeded(template: &Json, bytes: usize) -> Vec<Excess> {
+    let mut found = Found::default();
+    found.check("", "text", bytes, "bytes", TEMPLATE_BYTES);
+    found.check("", "description", text(&template["Description"]), "bytes", DESCRIPTION);
+    for (section, limit) in ENTRIES {
+        let entries = template[section].as_object();
+        found.check(section, "list", entries.map_or(0, serde_json::Map::len), "entries", limit);
+        for (name, entry) in entries.into_iter().flatten() {
+            found.check(name, "name", name.len(), "characters", NAME);
+            match section {
+                "Resources" => found.resource(name, entry),
+                _ => found.entry(section, name, entry),
+            }
+        }
+    }
+    found.0
+}
+
+#[derive(Default)]
+struct Found(Vec<Excess>);
+
+impl Found {
+    fn check(&mut self, name: &str, what: &'static str, size: usize, unit: &'static str, limit: usize) {
+        if size > limit {
+            self.0.push(Excess { name: name.to_owned(), what, size, unit, limit });
+        }
+    }
+
+    fn entry(&mut self, section: &str, name: &str, entry: &Json) {
+        for (_, limit) in DESCRIPTIONS.iter().filter(|(of, _)| *of == section) {
+            self.check(name, "description", text(&entry["Description"]), "bytes", *limit);
+        }
+        self.check(name, "default", text(&entry["Default"]), "bytes", PARAMETER_VALUE);
+    }
+
+    fn resource(&mut self, name: &str, resource: &Json) {
+        let properties = &resource["Properties"];
+        let kind = resource["Type"].as_str().unwrap_or_default();
+        for (_, property, limit) in RESOURCE_DESCRIPTIONS.iter().filter(|(of, ..)| *of == kind) {
+            self.check(name, "description", text(&properties[*property]), "characters", *limit);
+        }
+        match kind {
+            "AWS::IAM::Role" => {
+                let policies = properties["Policies"].as_array().into_iter().flatten();
+                let size = policies.map(|policy| document(&policy["PolicyDocument"])).sum();
+                self.check(name, "inline policies", size, "characters", INLINE_POLICIES);
+                let size = document(&properties["AssumeRolePolicyDocument"]);
+                self.check(name, "trust policy", size, "characters", TRUST_POLICY);
+            }
+            "AWS::IAM::ManagedPolicy" => {
+                self.check(name, "policy", document(&properties["PolicyDocument"]), "characters", MANAGED_POLICY);
+            }
+            "AWS::Lambda::Function" => {
+                self.check(name, "inline code", text(&properties["Code"]["ZipFile"]), "bytes", INLINE_CODE);
+                let variables = properties["Environment"]["Variables"].as_object().into_iter().flatten();
+                let size = variables.map(|(variable, value)| variable.len() + text(value)).sum();
+                self.check(name, "environment", size, "bytes", ENVIRONMENT);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The length of a plain text, in bytes.
+fn text(value: &Json) -> usize {
+    value.as_str().map_or(0, str::len)
+}
+
+/// The length of a policy document, without white space outside of texts.
+fn document(value: &Json) -> usize {
+    if value.is_null() { 0 } else { value.to_string().len() }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn many(count: usize) -> Json {
+        (0..count).map(|number| (format!("Entry{number}"), json!({}))).collect::<serde_json::Map<_, _>>().into()
+    }
+
+    fn resource(kind: &str, properties: &Json) -> Json {
+        json!({ "Resources": { "It": { "Type": kind, "Properties": properties } } })
+    }
+
+    /// A template by the size of one part of it, and the quota of that part.
+    type Case = (fn(usize) -> Json, usize, &'static str);
+
+    #[test]
+    fn each_quota_holds_to_the_last_byte() {
+        let cases: [Case; 18] = [
+            (|size| json!({ "Resources": many(size) }), 500, "Resources's list"),
+            (|size| json!({ "Parameters": many(size) }), 200, "Parameters's list"),
+            (|size| json!({ "Outputs": many(size) }), 200, "Outputs's list"),
+            (|size| json!({ "Mappings": many(size) }), 200, "Mappings's list"),
+            (|size| json!({ "Description": "x".repeat(size) }), 1_024, "the template's description"),
+            (|size| json!({ "Parameters": { "x".repeat(size): {} } }), 255, "name"),
+            (|size| json!({ "Parameters": { "It": { "Description": "x".repeat(size) } } }), 4_000, "It's description"),
+            (|size| json!({ "Parameters": { "It": { "Default": "x".repeat(size) } } }), 4_096, "It's default"),
+            (|size| json!({ "Outputs": { "It": { "Description": "x".repeat(size) } } }), 1_024, "It's description"),
+            (|size| resource("AWS::Lambda::Function", &json!({ "Description": "x".repeat(size) })), 256, "description"),
+            (|size| resource("AWS::IAM::Role", &json!({ "Description": "x".repeat(size) })), 1_000, "description"),
+            (|size| resource("AWS::KMS::Key", &json!({ "Description": "x".repeat(size) })), 8_192, "description"),
+            (
+                |size| resource("AWS::EC2::SecurityGroup", &json!({ "GroupDescription": "x".repeat(size) })),
+                255,
+                "description",
+            ),
+            (
+                |size| resource("AWS::Lambda::Function", &json!({ "Code": { "ZipFile": "x".repeat(size) } })),
+                4_096,
+                "It's inline code",
+            ),
+            (
+                |size| {
+                    let variables =
+                        json!({ "A": "x".repeat(100), "B": "x".repeat(size - 102), "C": { "Ref": "Long" } });
+                    let variables = json!({ "Environment": { "Variables": variables } });
+                    resource("AWS::Lambda::Function", &variables)
+                },
+                4_095,
+                "It's environment",
+            ),
+            (
+                |size| {
+                    let half = |size: usize| json!({ "PolicyDocument": "x".repeat(size - 2) });
+                    resource("AWS::IAM::Role", &json!({ "Policies": [half(5_000), half(size - 5_000)] }))
+                },
+                10_240,
+                "It's inline policies",
+            ),
+            (
+                |size| resource("AWS::IAM::Role", &json!({ "AssumeRolePolicyDocument": "x".repeat(size - 2) })),
+                2_048,
+                "It's trust policy",
+            ),
+            (
+                |size| resource("AWS::IAM::ManagedPolicy", &json!({ "PolicyDocument": "x".repeat(size - 2) })),
+                6_144,
+                "It's policy",
+            ),
+        ];
+        for (of, limit, subject) in cases {
+            assert_eq!(exceeded(&of(limit), 0), [], "{subject}");
+            let [excess] = &exceeded(&of(limit + 1), 0)[..] else { panic!("{subject}: not one") };
+            assert!(excess.to_string().contains(subject), "{excess}");
+        }
+        assert_eq!(exceeded(&json!({}), TEMPLATE_BYTES), []);
+        let told = exceeded(&json!({}), TEMPLATE_BYTES + 1)[0].to_string();
+        assert_eq!(told, "the template's text has 1000001 bytes, at most 1000000 are allowed");
+    }
+}
