@@ -389,6 +389,46 @@ const PLANTS: &[Plant] = &[
         rule: "ec2/security_group_no_ingress",
         id: "WorkerSecurityGroup",
     },
+    Plant {
+        what: "a way out for everything",
+        spoil: |template| remove(properties(template, "WorkerSecurityGroup"), "SecurityGroupEgress"),
+        rule: "ec2/security_group_egress",
+        id: "WorkerSecurityGroup",
+    },
+    Plant {
+        what: "requests in the log",
+        spoil: |template| properties(template, "ApiStage")["MethodSettings"][0]["DataTraceEnabled"] = json!(true),
+        rule: "apigateway/stage_no_data_trace",
+        id: "ApiStage",
+    },
+    Plant {
+        what: "a key that opens every stack's ciphertexts",
+        spoil: |template| {
+            let role = &mut template["Resources"]["GitPullRole"];
+            *role =
+                serde_json::from_str(&role.to_string().replace("kms:EncryptionContext:stack", "kms:Other")).unwrap();
+        },
+        rule: "iam/kms_encryption_context",
+        id: "GitPullRole",
+    },
+    Plant {
+        what: "objects that belong to who wrote them",
+        spoil: |template| remove(properties(template, "OutputBucket"), "OwnershipControls"),
+        rule: "s3/bucket_owner_enforced",
+        id: "OutputBucket",
+    },
+    Plant {
+        what: "parts that nobody deletes",
+        spoil: |template| remove(properties(template, "OutputBucket"), "LifecycleConfiguration"),
+        rule: "s3/bucket_aborts_uploads",
+        id: "OutputBucket",
+    },
+    Plant {
+        what: "a bucket that an update would delete",
+        spoil: |template| template["Resources"]["OutputBucket"]["UpdateReplacePolicy"] = json!("Delete"),
+        rule: "cloudformation/stateful_deletion_policy",
+        id: "OutputBucket",
+    },
 ];
 
 #[test]
@@ -445,8 +485,32 @@ fn the_command_names_rule_resource_and_remedy() {
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     let report: Value = serde_json::from_str(stdout(&output)).unwrap();
     assert_eq!(report["rules"], Rules::embedded().unwrap().len());
-    assert_eq!(report["findings"][0]["rule"], "s3/bucket_encryption");
-    assert_eq!(report["findings"][0]["resource"], "Plain");
+    let findings = report["findings"].as_array().unwrap();
+    let of = |rule| findings.iter().find(|finding| finding["rule"] == rule).unwrap();
+    assert_eq!(of("s3/bucket_encryption")["resource"], "Plain");
+
+    let output = infra_check(&[&template[..], &["--format", "sarif"]].concat());
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let sarif: Value = serde_json::from_str(stdout(&output)).unwrap();
+    assert_eq!(sarif["runs"][0]["results"].as_array().unwrap().len(), findings.len());
+
+    let output = infra_check(&[&template[..], &["--format", "junit"]].concat());
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let cases = stdout(&output).matches("<testcase").count();
+    assert_eq!(cases, Rules::embedded().unwrap().len());
+}
+
+#[test]
+fn further_rules_judge_beside_the_built_in_ones() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir_all(folder.path().join("s3")).unwrap();
+    let rule = "rule bucket_tagged { Resources.*[ Type == 'AWS::S3::Bucket' ].Properties.Tags exists <<tag it>> }";
+    fs::write(folder.path().join("s3/bucket_tagged.guard"), rule).unwrap();
+    let output = infra_check(&["--rules", folder.path().to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let all = Rules::embedded().unwrap().len() + 1;
+    assert!(stdout(&output).starts_with("s3/bucket_tagged  KeyBucket     Properties/Tags  tag it\n"), "{output:?}");
+    assert!(stdout(&output).contains(&format!("{all} rules, ")), "{output:?}");
 }
 
 #[test]

@@ -40,6 +40,11 @@ pub(super) fn variants(template: &Value) -> Result<Vec<Value>, ConditionsError> 
     outcomes(template)?.iter().map(|outcome| deployed(template, outcome)).collect()
 }
 
+/// Whether every outcome can be gone through.
+pub(super) fn verify(template: &Value) -> Result<(), ConditionsError> {
+    outcomes(template).map(|_| ())
+}
+
 fn outcomes(template: &Value) -> Result<BTreeSet<Outcome>, ConditionsError> {
     let mut used = BTreeSet::new();
     for section in ["Resources", "Outputs"] {

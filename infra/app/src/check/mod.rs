@@ -4,21 +4,27 @@
 //! A rule sees the template as `CloudFormation` will deploy it: `Fn::If` is resolved and
 //! `AWS::NoValue` dropped, once for every way in which the conditions can fall out
 //! ([`conditions`]). So nothing hides in a branch, and `exists` means that the property is there.
+//! A rule may say that it reads less than everything, and is then shown less ([`scope`]).
 
 mod conditions;
 mod guard;
+mod junit;
 mod report;
 mod rules;
+mod sarif;
+mod scope;
 mod template;
 
 pub use conditions::ConditionsError;
 pub use guard::GuardError;
+pub use junit::junit;
 pub use report::{Finding, Report};
 pub use rules::{Rule, Rules, RulesError};
+pub use sarif::sarif;
 pub use template::TemplateError;
 
 use serde_json::Value;
-use std::path::Path;
+use std::collections::BTreeSet;
 
 /// Why there is no verdict. None of these means that the template is well.
 #[derive(Debug, thiserror::Error)]
@@ -38,14 +44,25 @@ pub enum CheckError {
 /// template's conditions.
 pub fn check(template: &Value, rules: &Rules) -> Result<Report, CheckError> {
     let resources = template::resource_count(template).map_err(CheckError::Template)?;
-    let variants = conditions::variants(template).map_err(CheckError::Conditions)?;
-    let findings = guard::evaluate(rules, &variants).map_err(CheckError::Guard)?;
-    Ok(Report { rules: rules.len(), resources, findings })
+    conditions::verify(template).map_err(CheckError::Conditions)?;
+    let mut findings = quotas(template);
+    for (scope, rules) in rules.by_scope() {
+        let views = scope.views(template).map_err(CheckError::Conditions)?;
+        findings.extend(guard::evaluate(&rules, &views).map_err(CheckError::Guard)?);
+    }
+    Ok(Report { rules: rules.len(), resources, findings: findings.into_iter().collect() })
 }
 
-/// Reads a file that holds a template, as [`parse_template`] does.
-pub fn read_template(path: &Path) -> Result<Value, CheckError> {
-    template::read(path).map_err(CheckError::Template)
+/// What is more than CloudFormation takes, without counting the white space that a template's file may have.
+fn quotas(template: &Value) -> BTreeSet<Finding> {
+    let exceeded = cfn::quota::exceeded(template, template.to_string().len()).into_iter();
+    let finding = |excess: cfn::quota::Excess| Finding {
+        rule: "cloudformation/quotas".to_owned(),
+        message: excess.to_string(),
+        resource: excess.name,
+        path: String::new(),
+    };
+    exceeded.map(finding).collect()
 }
 
 /// Parses a template in JSON or YAML, short-form intrinsics included, into its long form.

@@ -7,6 +7,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use super::scope::Scope;
+
 /// Name (`<service>/<rule>`) and text of every rule in `policy/` when this was built.
 const EMBEDDED: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/rules.rs"));
 
@@ -19,6 +21,19 @@ pub struct Rule {
     pub name: String,
     /// The file's content, in the language of cfn-guard 3.
     pub text: String,
+}
+
+impl Rule {
+    /// What findings call the rule: `<service>/<rule>`.
+    pub fn id(&self) -> String {
+        format!("{}/{}", self.service, self.name)
+    }
+
+    /// Why there is the rule: the comment that its file begins with.
+    pub fn description(&self) -> String {
+        let head = self.text.lines().map_while(|line| line.strip_prefix('#')).map(str::trim);
+        head.filter(|line| !line.starts_with("Scope:")).collect::<Vec<_>>().join(" ")
+    }
 }
 
 /// Rules, at least one, no two of the same name.
@@ -87,6 +102,14 @@ impl Rules {
         Ok(Self(by_name))
     }
 
+    /// These and those.
+    ///
+    /// # Errors
+    /// Both have a rule of the same name.
+    pub fn and(self, others: Self) -> Result<Self, RulesError> {
+        Self::new(self.0.into_values().chain(others.0.into_values()))
+    }
+
     /// How many; never zero.
     #[expect(clippy::len_without_is_empty, reason = "the constructors refuse an empty set")]
     pub fn len(&self) -> usize {
@@ -96,6 +119,16 @@ impl Rules {
     /// All rules, by name.
     pub fn iter(&self) -> impl Iterator<Item = &Rule> {
         self.0.values()
+    }
+
+    /// The rules in groups that see the same of a template.
+    pub(super) fn by_scope(&self) -> BTreeMap<Scope, Self> {
+        let mut groups: BTreeMap<Scope, Self> = BTreeMap::new();
+        for (name, rule) in &self.0 {
+            let group = groups.entry(Scope::of(&rule.text)).or_insert_with(|| Self(BTreeMap::new()));
+            group.0.insert(name.clone(), rule.clone());
+        }
+        groups
     }
 
     /// The rule of that name.

@@ -3,23 +3,9 @@
 
 use serde_json::{Map, Value, json};
 use serde_yaml_ng::Value as Yaml;
-use std::{
-    fs, io,
-    path::{Path, PathBuf},
-};
-
 /// Why a text is no template.
 #[derive(Debug, thiserror::Error)]
 pub enum TemplateError {
-    /// The file can't be read.
-    #[error("can't read {}", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// What the operating system said.
-        #[source]
-        source: io::Error,
-    },
     /// Neither JSON nor YAML.
     #[error("it is neither JSON nor YAML")]
     Parse(#[source] serde_yaml_ng::Error),
@@ -32,12 +18,6 @@ pub enum TemplateError {
     /// No `Resources`, or none in it: there is nothing to judge.
     #[error("it has no resources")]
     NoResources,
-}
-
-/// Reads and parses a file.
-pub(super) fn read(path: &Path) -> Result<Value, TemplateError> {
-    let text = fs::read_to_string(path).map_err(|source| TemplateError::Read { path: path.to_owned(), source })?;
-    parse(&text)
 }
 
 /// Parses JSON or YAML; short-form intrinsics become long ones.

@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 
 use anyhow::Context;
+use clap::ValueEnum;
 use git2s3_infra::{
-    check::{self, Rules},
+    check::{self, Report, Rules},
     synth,
 };
 
@@ -15,32 +16,59 @@ pub(crate) struct Arguments {
     /// Template to judge, in JSON or YAML, instead of the one that `synth` writes
     #[arg(long, value_name = "FILE")]
     template: Option<PathBuf>,
-    /// Directory of rules, <service>/<rule>.guard, instead of the built-in ones
+    /// Directory of further rules, <service>/<rule>.guard
     #[arg(long, value_name = "DIR")]
-    rules: Option<PathBuf>,
-    /// Print the report as JSON
-    #[arg(long)]
+    rules: Vec<PathBuf>,
+    /// How the report is printed
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+    /// The same as --format json
+    #[arg(long, conflicts_with = "format")]
     json: bool,
     /// Directory that tells what was packaged
     #[arg(long, value_name = "DIR", default_value = "dist")]
     dist: PathBuf,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// Columns, for people
+    Text,
+    /// The findings as they are, for programs
+    Json,
+    /// SARIF 2.1.0, for code scanning
+    Sarif,
+    /// JUnit's XML, for test reports
+    Junit,
+}
+
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
-    let rules = match &arguments.rules {
-        Some(directory) => Rules::from_directory(directory),
-        None => Rules::embedded(),
-    }
-    .context("cannot load the rules")?;
-    let template = match &arguments.template {
-        Some(file) => check::read_template(file).with_context(|| format!("cannot judge {}", file.display()))?,
-        None => synth::synthesize(&arguments.dist)?.as_value(),
+    let rules = rules(&arguments.rules).context("cannot load the rules")?;
+    let (file, text) = match &arguments.template {
+        Some(file) => {
+            let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+            (file.clone(), text)
+        }
+        None => (arguments.dist.join("git2s3.template.json"), synth::synthesize(&arguments.dist)?.to_json()),
     };
-    let report = check::check(&template, &rules)?;
-    if arguments.json {
-        anstream::println!("{}", serde_json::to_string_pretty(&report)?);
-    } else {
-        anstream::print!("{report}");
+    let judge = || check::check(&check::parse_template(&text)?, &rules);
+    let report = judge().with_context(|| format!("cannot judge {}", file.display()))?;
+    match if arguments.json { Format::Json } else { arguments.format } {
+        Format::Text => anstream::print!("{report}"),
+        Format::Json => anstream::println!("{}", serde_json::to_string_pretty(&report)?),
+        Format::Sarif => {
+            let sarif = check::sarif(&report, &rules, &file.display().to_string(), &text);
+            anstream::println!("{}", serde_json::to_string_pretty(&sarif)?);
+        }
+        Format::Junit => anstream::println!("{}", check::junit(&report, &rules)?),
     }
-    Ok(if report.passes() { Outcome::Fine } else { Outcome::Findings })
+    Ok(outcome(&report))
+}
+
+fn rules(directories: &[PathBuf]) -> Result<Rules, check::RulesError> {
+    directories.iter().try_fold(Rules::embedded()?, |rules, directory| rules.and(Rules::from_directory(directory)?))
+}
+
+fn outcome(report: &Report) -> Outcome {
+    if report.passes() { Outcome::Fine } else { Outcome::Findings }
 }
