@@ -68,9 +68,9 @@ deny: _tools
     then cargo deny --all-features --log-level error check advisories; \
     else echo "deny: the advisory database cannot be reached from here: advisories not checked" >&2; fi
 
-# cfn-lint's opinion of the template
-lint-template: _tools synth
-    cfn-lint dist/git2s3.template.json
+# What cfn-lint, checkov and cdk-nag find in the template; all of them, or these
+judges *names: _tools synth
+    @.ci/judges {{ names }}
 
 _tools:
     @sh .ci/tools

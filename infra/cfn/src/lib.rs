@@ -62,6 +62,7 @@
 //! bucket.grant(&mut role, &["s3:*"], "artifacts/*"); // expected `Action`, found `&str`
 //! ```
 
+mod accepted;
 pub mod apigateway;
 pub mod certificatemanager;
 pub mod cloudformation;
@@ -85,6 +86,7 @@ mod sub;
 mod template;
 mod value;
 
+pub use accepted::Accepted;
 pub use condition::Condition;
 pub use evaluate::{EvaluateError, evaluate};
 pub use interface::Group;

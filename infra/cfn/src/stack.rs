@@ -6,6 +6,7 @@ use serde::Serialize;
 use serde_json::{Value as Json, json};
 
 use crate::{
+    Accepted,
     condition::{self, Condition},
     interface::{self, Group},
     parameter::{Parameter, ParameterHandle},
@@ -206,6 +207,29 @@ impl Stack {
         set(&mut entry, "Properties", (!empty).then_some(properties));
         self.insert(|stack| &mut stack.resources, id, entry.into());
         Handle { id: id.to_owned(), of: PhantomData }
+    }
+
+    /// Writes into the metadata of the resources so far that `concerns`, asked with logical id and type, picks, that these
+    /// findings of other judges are accepted. Without such a resource it is a mistake: nobody suppresses what isn't there.
+    pub fn accept(&mut self, accepted: &Accepted, concerns: impl Fn(&str, &str) -> bool) {
+        let mut count = 0;
+        for (id, resource) in &mut self.resources {
+            let Some(resource) = resource.as_object_mut() else { continue };
+            if !resource.get("Type").and_then(Json::as_str).is_some_and(|kind| concerns(id, kind)) {
+                continue;
+            }
+            count += 1;
+            if !resource.contains_key("Metadata") {
+                // After the type, where a reader expects it.
+                resource.shift_insert(1, "Metadata".to_owned(), json!({}));
+            }
+            if let Some(metadata) = resource.get_mut("Metadata").and_then(Json::as_object_mut) {
+                accepted.write(metadata);
+            }
+        }
+        if count == 0 {
+            self.mistaken(TemplateError::NothingToAccept { reason: accepted.reason.to_owned() });
+        }
     }
 
     /// The resources so far whose type begins with `kind`, as text: to tell whether any of them changed.

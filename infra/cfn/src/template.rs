@@ -52,6 +52,12 @@ pub enum TemplateError {
         /// Where it stands.
         path: String,
     },
+    /// A finding is accepted of resources that the stack doesn't have.
+    #[error("no resource has the finding that is accepted because: {reason}")]
+    NothingToAccept {
+        /// Why it is accepted.
+        reason: String,
+    },
     /// A quota is exceeded.
     #[error(transparent)]
     Quota(#[from] Excess),

@@ -38,7 +38,7 @@ enum Format {
     Json,
     /// SARIF 2.1.0, for code scanning
     Sarif,
-    /// JUnit's XML, for test reports
+    /// `JUnit`'s XML, for test reports
     Junit,
 }
 

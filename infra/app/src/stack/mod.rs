@@ -1,6 +1,7 @@
 //! The stack, in the way of a push: endpoint, queue, worker, storage; beside it the keys, and what happens at the
 //! stack's creation and deletion.
 
+mod accepted;
 mod endpoint;
 mod function;
 mod keys;
@@ -48,6 +49,7 @@ pub fn template(assets: Option<&Manifest>) -> Result<Template, TemplateError> {
     workers::add(&mut stack, &functions, &surroundings);
     let endpoint = endpoint::add(&mut stack, &functions, &parameters, &queues);
     outputs::add(&mut stack, &endpoint, &keys, &storage);
+    accepted::add(&mut stack);
     stack.template()
 }
 

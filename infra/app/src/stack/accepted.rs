@@ -1,0 +1,202 @@
+//! What other judges of templates find here and why it stays: every finding that is suppressed stands in this table, with the
+//! reason that the template's metadata carries. `just judges` shows that nothing else is found.
+
+use cfn::{Accepted, Stack};
+
+/// Where a finding is accepted.
+enum At {
+    /// At every resource of this type.
+    Type(&'static str),
+    /// At these resources.
+    Ids(&'static [&'static str]),
+}
+
+const FUNCTION: At = At::Type("AWS::Lambda::Function");
+const SECRET: At = At::Type("AWS::SecretsManager::Secret");
+const BUCKET: At = At::Type("AWS::S3::Bucket");
+const METHOD: At = At::Type("AWS::ApiGateway::Method");
+const STAGE: At = At::Ids(&["ApiStage"]);
+const WORKERS: At = At::Ids(&["GitPullFunction", "ZipDlFunction"]);
+const WORKER_ROLES: At = At::Ids(&["GitPullRole", "ZipDlRole"]);
+
+const fn accepted(
+    checkov: &'static [&'static str],
+    cdk_nag: &'static [&'static str],
+    reason: &'static str,
+) -> Accepted {
+    Accepted { checkov, cdk_nag, reason }
+}
+
+const TABLE: &[(At, Accepted)] = &[
+    (
+        FUNCTION,
+        accepted(
+            &["CKV_AWS_116"],
+            &["Serverless-LambdaDLQ"],
+            "No call of it can be lost: SQS, whose queue has dead letters, API Gateway or CloudFormation waits for the outcome",
+        ),
+    ),
+    (
+        FUNCTION,
+        accepted(
+            &["CKV_AWS_115"],
+            &[],
+            "Reserved concurrency takes from the account's pool, which may be 10; the stage's throttle and the queues bound the load",
+        ),
+    ),
+    (
+        FUNCTION,
+        accepted(
+            &[],
+            &["Serverless-LambdaTracing"],
+            "The structured log carries the delivery id through every function; X-Ray would need rights on all resources",
+        ),
+    ),
+    (
+        At::Ids(&["WebhookFunction", "SshKeyFunction", "BucketCleanerFunction"]),
+        accepted(
+            &["CKV_AWS_117"],
+            &[],
+            "Talks to AWS's services only: a VPC would add a way out to pay for and protect nothing",
+        ),
+    ),
+    (
+        At::Ids(&["WebhookFunction", "GitPullFunction", "ZipDlFunction"]),
+        accepted(
+            &["CKV_AWS_173"],
+            &[],
+            "Holds no secret (rule lambda/environment_no_secret), and Lambda encrypts it with a key of its own",
+        ),
+    ),
+    (
+        WORKERS,
+        accepted(&[], &["CloudFormation-Validate::F3031"], "SubnetIds is empty by default, and read only with a VPCId"),
+    ),
+    (
+        SECRET,
+        accepted(
+            &["CKV_AWS_149"],
+            &[],
+            "Encrypted with Secrets Manager's key: a key of the stack's own would let the same roles read, at a dollar a month",
+        ),
+    ),
+    (
+        SECRET,
+        accepted(
+            &[],
+            &["AwsSolutions-SMG4"],
+            "The Git host has the other half: its owner rotates it, with several valid at once",
+        ),
+    ),
+    (
+        At::Ids(&["ApiSecretValue"]),
+        accepted(
+            &[],
+            &["CloudFormation-Validate::W1030"],
+            "The empty default is never used: the condition generates a secret then",
+        ),
+    ),
+    (
+        At::Type("AWS::Logs::LogGroup"),
+        accepted(&["CKV_AWS_158"], &[], "Logs hold no secret, and CloudWatch encrypts them with a key of its own"),
+    ),
+    (
+        BUCKET,
+        accepted(
+            &["CKV_AWS_18"],
+            &["AwsSolutions-S1"],
+            "Who reads objects is CloudTrail's to tell, where the account wants it: a third bucket for logs would need as much care",
+        ),
+    ),
+    (
+        At::Type("AWS::SQS::Queue"),
+        accepted(&["CKV_AWS_27"], &[], "Encrypted: SqsManagedSseEnabled. Jobs hold names, no code and no secret"),
+    ),
+    (
+        At::Ids(&["GitPullDeadLetterQueue", "ZipDlDeadLetterQueue"]),
+        accepted(&[], &["Serverless-SQSRedrivePolicy"], "These are the dead letters"),
+    ),
+    (
+        At::Type("AWS::Lambda::EventSourceMapping"),
+        accepted(
+            &[],
+            &["Serverless-LambdaEventSourceMappingDestination"],
+            "Destinations are for streams: what fails here goes to the queue's dead letters",
+        ),
+    ),
+    (
+        METHOD,
+        accepted(
+            &["CKV_AWS_59"],
+            &["AwsSolutions-APIG4", "AwsSolutions-COG4"],
+            "Git hosts can't sign for IAM or Cognito: the function authenticates the raw bytes before it reads them",
+        ),
+    ),
+    (
+        At::Ids(&["Api"]),
+        accepted(
+            &[],
+            &["AwsSolutions-APIG2"],
+            "The validator demands the headers. A body is authenticated as bytes before anybody parses it",
+        ),
+    ),
+    (STAGE, accepted(&["CKV_AWS_120"], &[], "Answers to POST can't be cached")),
+    (
+        STAGE,
+        accepted(
+            &["CKV_AWS_73"],
+            &["Serverless-APIGWXrayEnabled"],
+            "The access log has every request; X-Ray would add a second store of who called",
+        ),
+    ),
+    (
+        STAGE,
+        accepted(
+            &[],
+            &["AwsSolutions-APIG3"],
+            "Throttled, and every request needs a secret or an address; who has a web ACL associates it with the stage",
+        ),
+    ),
+    (
+        At::Ids(&["ApiLogRole"]),
+        accepted(
+            &["CKV_AWS_111"],
+            &["AwsSolutions-IAM5[Resource::*]"],
+            "API Gateway refuses a role without these on every log group, see WildcardResource",
+        ),
+    ),
+    (
+        At::Ids(&["BucketCleanerRole"]),
+        accepted(
+            &[],
+            &["AwsSolutions-IAM5[Resource::<OutputBucket.Arn>/*]", "AwsSolutions-IAM5[Resource::<KeyBucket.Arn>/*]"],
+            "Empties these two buckets when the stack is deleted, whatever is in them",
+        ),
+    ),
+    (
+        At::Ids(&["SshKeyRole"]),
+        accepted(
+            &[],
+            &["AwsSolutions-IAM5[Resource::<KeyBucket.Arn>/ssh-key/*]"],
+            "Each key pair has an object of its own, whose name is made with it",
+        ),
+    ),
+    (
+        WORKER_ROLES,
+        accepted(
+            &[],
+            &["AwsSolutions-IAM5", "Serverless-LambdaStarPermissions"],
+            "Objects of one bucket; the judge fails at the Fn::If for the VPC, which rule iam/no_wildcard_resource judges both ways",
+        ),
+    ),
+];
+
+/// Writes the accepted findings into the metadata of the stack's resources.
+pub(super) fn add(stack: &mut Stack) {
+    for (at, accepted) in TABLE {
+        stack.accept(accepted, |id, kind| match at {
+            At::Type(name) => *name == kind,
+            At::Ids(ids) => ids.contains(&id),
+        });
+    }
+}
