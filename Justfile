@@ -31,6 +31,10 @@ synth *args:
 check *args:
     @{{ infra }} check {{ args }}
 
+# Show how the template differs from the deployed one (or another: --against FILE, --against main)
+diff *args:
+    @{{ infra }} diff {{ args }}
+
 # Build the functions and zip them for Lambda
 package *args:
     @{{ infra }} package {{ args }}

@@ -8,6 +8,7 @@ pub mod account;
 pub mod call_error;
 pub mod check;
 pub mod deploy;
+pub mod diff;
 pub mod package;
 pub mod render;
 pub mod stack;

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use command::{Outcome, check, deploy, destroy, package, synth};
+use command::{Outcome, check, deploy, destroy, diff, package, synth};
 
 /// Builds, judges and deploys git2s3: a push to a Git repository becomes a zip in an S3 bucket
 #[derive(Debug, Parser)]
@@ -32,6 +32,8 @@ enum Command {
     Synth(synth::Arguments),
     /// Judge a template by the rules of `policy/`
     Check(check::Arguments),
+    /// Compare the template with a deployed, an older or another one
+    Diff(diff::Arguments),
     /// Deploy the stack: show what would change, ask, do it and tell how it goes
     Deploy(deploy::Arguments),
     /// Delete the stack and everything that it holds
@@ -44,6 +46,7 @@ async fn main() -> ExitCode {
         Command::Package(arguments) => package::run(&arguments),
         Command::Synth(arguments) => synth::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
+        Command::Diff(arguments) => diff::run(&arguments).await,
         Command::Deploy(arguments) => deploy::run(&arguments).await,
         Command::Destroy(arguments) => destroy::run(&arguments).await,
     };

@@ -184,7 +184,7 @@ fn disagreements(kind: &str, model: &Value, registry: &Value) -> Vec<String> {
 #[test]
 fn every_modelled_property_is_the_registrys() {
     let registry = Registry::of("us-east-1");
-    let types = cfn::registry::types();
+    let types = cfn::registry::TYPES;
     let modelled: BTreeSet<&str> = types.iter().map(|modelled| modelled.name).collect();
     let resources = evaluated(&EVERYTHING);
     let used: BTreeSet<&str> = resources.values().map(|resource| resource["Type"].as_str().unwrap()).collect();
@@ -192,10 +192,14 @@ fn every_modelled_property_is_the_registrys() {
     assert_eq!(missing, ["AWS::CloudFormation::CustomResource"], "types that the list lacks");
 
     let mut count = 0;
-    for modelled in &types {
-        let model = modelled.schema.as_value();
+    for modelled in types {
+        let schema = (modelled.schema)();
+        let model = schema.as_value();
         let schema = registry.schema(modelled.name);
         assert_eq!(disagreements(modelled.name, model, &schema), Vec::<String>::new());
+        let create_only: Vec<_> =
+            texts(&schema["createOnlyProperties"]).iter().map(|path| path.replace("/properties/", "")).collect();
+        assert_eq!(modelled.create_only, create_only, "{}", modelled.name);
         count += model["properties"].as_object().unwrap().len();
 
         let mut misspelt = model.clone();

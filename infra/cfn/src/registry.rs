@@ -1,6 +1,7 @@
 //! The list of modelled resource types, each with the JSON Schema of its properties: what a test holds against
 //! [CloudFormation's registry](https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/resource-type-schemas.html),
-//! so that a misspelt property fails the build and not a deployment. A new type is one more line here.
+//! so that a misspelt property fails the build and not a deployment, and with what of it can't be changed. A new type is one more
+//! line here.
 
 use schemars::{JsonSchema, Schema, schema_for};
 
@@ -12,38 +13,66 @@ pub struct Type {
     /// Its name, such as `AWS::S3::Bucket`.
     pub name: &'static str,
     /// The properties that the model can write.
-    pub schema: Schema,
+    pub schema: fn() -> Schema,
+    /// The properties, modelled or not, that can be set at creation only, in the registry's notation: another value makes the
+    /// resource anew.
+    pub create_only: &'static [&'static str],
 }
 
-fn of<R: Resource + JsonSchema>() -> Type {
-    Type { name: R::TYPE, schema: schema_for!(R) }
+const fn of<R: Resource + JsonSchema>(create_only: &'static [&'static str]) -> Type {
+    Type { name: R::TYPE, schema: || schema_for!(R), create_only }
+}
+
+/// The create-only properties of a type; none of a type that isn't modelled.
+pub fn create_only(kind: &str) -> &'static [&'static str] {
+    TYPES.iter().find(|known| known.name == kind).map_or(&[], |known| known.create_only)
 }
 
 /// Every modelled type but custom resources, whose properties are their function's affair.
-pub fn types() -> Vec<Type> {
-    vec![
-        of::<apigateway::Account>(),
-        of::<apigateway::ApiResource>(),
-        of::<apigateway::BasePathMapping>(),
-        of::<apigateway::Deployment>(),
-        of::<apigateway::DomainName>(),
-        of::<apigateway::Method>(),
-        of::<apigateway::RequestValidator>(),
-        of::<apigateway::RestApi>(),
-        of::<apigateway::Stage>(),
-        of::<certificatemanager::Certificate>(),
-        of::<ec2::SecurityGroup>(),
-        of::<iam::Role>(),
-        of::<kms::Alias>(),
-        of::<kms::Key>(),
-        of::<lambda::EventSourceMapping>(),
-        of::<lambda::Function>(),
-        of::<lambda::Permission>(),
-        of::<logs::LogGroup>(),
-        of::<s3::Bucket>(),
-        of::<s3::BucketPolicy>(),
-        of::<secretsmanager::Secret>(),
-        of::<sqs::Queue>(),
-        of::<sqs::QueuePolicy>(),
-    ]
-}
+pub const TYPES: &[Type] = &[
+    of::<apigateway::Account>(&[]),
+    of::<apigateway::ApiResource>(&["ParentId", "PathPart", "RestApiId"]),
+    of::<apigateway::BasePathMapping>(&["BasePath", "DomainName"]),
+    of::<apigateway::Deployment>(&["DeploymentCanarySettings", "RestApiId"]),
+    of::<apigateway::DomainName>(&["DomainName"]),
+    of::<apigateway::Method>(&["HttpMethod", "ResourceId", "RestApiId"]),
+    of::<apigateway::RequestValidator>(&["Name", "RestApiId"]),
+    of::<apigateway::RestApi>(&[]),
+    of::<apigateway::Stage>(&["RestApiId", "StageName"]),
+    of::<certificatemanager::Certificate>(&[
+        "CertificateAuthorityArn",
+        "CertificateExport",
+        "DomainName",
+        "DomainValidationOptions",
+        "KeyAlgorithm",
+        "SubjectAlternativeNames",
+    ]),
+    of::<ec2::SecurityGroup>(&["GroupDescription", "GroupName", "VpcId"]),
+    of::<iam::Role>(&["Path", "RoleName"]),
+    of::<kms::Alias>(&["AliasName"]),
+    of::<kms::Key>(&[]),
+    of::<lambda::EventSourceMapping>(&[
+        "EventSourceArn",
+        "SelfManagedEventSource",
+        "StartingPosition",
+        "StartingPositionTimestamp",
+    ]),
+    of::<lambda::Function>(&["FunctionName", "PackageType", "TenancyConfig"]),
+    of::<lambda::Permission>(&[
+        "Action",
+        "EventSourceToken",
+        "FunctionName",
+        "FunctionUrlAuthType",
+        "InvokedViaFunctionUrl",
+        "Principal",
+        "PrincipalOrgID",
+        "SourceAccount",
+        "SourceArn",
+    ]),
+    of::<logs::LogGroup>(&["LogGroupName"]),
+    of::<s3::Bucket>(&["BucketName", "BucketNamePrefix", "BucketNamespace"]),
+    of::<s3::BucketPolicy>(&["Bucket"]),
+    of::<secretsmanager::Secret>(&["Name"]),
+    of::<sqs::Queue>(&["FifoQueue", "QueueName"]),
+    of::<sqs::QueuePolicy>(&[]),
+];

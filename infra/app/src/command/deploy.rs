@@ -42,7 +42,8 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
         anstream::eprint!("{report}");
         return Ok(Outcome::Findings);
     }
-    let config = account::configuration(arguments.target.region.clone(), arguments.target.profile.as_deref()).await;
+    let config =
+        account::configuration(arguments.target.place.region.clone(), arguments.target.place.profile.as_deref()).await;
     let account = Account::open(&config).await?;
     let mut progress = Terminal::new();
     progress.step(&format!("stack {} in account {}, {}", deployment.stack_name, account.id, account.region));
@@ -77,7 +78,7 @@ fn deployment(arguments: &Arguments) -> anyhow::Result<Deployment> {
         parameters.file(file)?;
     }
     parameters.environment(&template, |name| std::env::var(name).ok());
-    let stack_name = arguments.target.stack_name.clone();
+    let stack_name = arguments.target.place.stack_name.clone();
     Ok(Deployment { stack_name, template, dist: arguments.dist.clone(), parameters })
 }
 

@@ -14,10 +14,11 @@ pub(crate) struct Arguments {
 
 pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
     let question = arguments.target.question()?;
-    let config = account::configuration(arguments.target.region.clone(), arguments.target.profile.as_deref()).await;
+    let config =
+        account::configuration(arguments.target.place.region.clone(), arguments.target.place.profile.as_deref()).await;
     let account = Account::open(&config).await?;
     let mut progress = Terminal::new();
-    let stack = &arguments.target.stack_name;
+    let stack = &arguments.target.place.stack_name;
     let Some(losses) = deploy::losses(&account, stack).await? else {
         progress.step(&format!("there is no stack {stack} in account {}, {}", account.id, account.region));
         return Ok(Outcome::Fine);

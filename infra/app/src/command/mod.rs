@@ -3,6 +3,7 @@
 pub(crate) mod check;
 pub(crate) mod deploy;
 pub(crate) mod destroy;
+pub(crate) mod diff;
 pub(crate) mod package;
 pub(crate) mod synth;
 
@@ -23,7 +24,7 @@ pub(crate) enum Outcome {
 
 /// The stack that a command is about.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Target {
+pub(crate) struct Place {
     /// Name of the stack
     #[arg(long, value_name = "NAME", default_value = "git2s3")]
     pub(crate) stack_name: String,
@@ -33,6 +34,13 @@ pub(crate) struct Target {
     /// Profile of AWS's configuration files, instead of `AWS_PROFILE`
     #[arg(long, value_name = "PROFILE")]
     pub(crate) profile: Option<String>,
+}
+
+/// The stack that a command changes.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Target {
+    #[command(flatten)]
+    pub(crate) place: Place,
     /// Go ahead without asking
     #[arg(long, short)]
     pub(crate) yes: bool,

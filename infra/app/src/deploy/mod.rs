@@ -25,6 +25,7 @@ pub use change_set::{Change, Planned, table};
 pub use destroy::{DestroyError, Losses, losses};
 pub use events::Failure;
 pub use parameters::{ParameterError, Parameters};
+pub use stack::template as deployed_template;
 pub use template::{Template, TemplateError};
 
 use crate::account::{Account, AccountError};

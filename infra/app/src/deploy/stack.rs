@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_cloudformation::error::ProvideErrorMetadata;
-use aws_sdk_cloudformation::types::StackStatus;
+use aws_sdk_cloudformation::types::{StackStatus, TemplateStage};
 
 use super::Deployed;
 use super::pace::Pace;
@@ -47,6 +47,19 @@ pub(super) async fn deployed(account: &Account, stack: &str) -> Result<Deployed,
     let found = describe(account, stack).await?;
     let (stack_id, outputs) = found.map(|found| (found.id, found.outputs)).unwrap_or_default();
     Ok(Deployed { stack_id, outputs })
+}
+
+/// The template of the stack of that name as it was given, in JSON or YAML; none if there is no stack.
+///
+/// # Errors
+/// AWS could not be asked, or refused.
+pub async fn template(account: &Account, stack: &str) -> Result<Option<String>, CallError> {
+    if describe(account, stack).await?.is_none() {
+        return Ok(None);
+    }
+    let request = account.cloudformation.get_template().stack_name(stack).template_stage(TemplateStage::Original);
+    let told = request.send().await;
+    Ok(told.map_err(|error| CallError::new(format!("get the template of stack {stack}"), error))?.template_body)
 }
 
 /// Deletes a stack that has no resources, and waits until it is gone.

@@ -1,0 +1,131 @@
+//! `infra diff`: arguments, where the other template comes from, and when a difference is a finding.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::Context;
+use clap::ValueEnum;
+use git2s3_infra::account::{self, Account};
+use git2s3_infra::diff::{self, Action, Diff};
+use git2s3_infra::{check, deploy, stack, synth};
+use serde_json::Value;
+
+use super::{Outcome, Place};
+use crate::report::Usage;
+
+/// Where the tests keep the template that they hold the synthesized one against: so every commit knows its own.
+const SNAPSHOT: &str = "infra/app/src/stack/snapshots/git2s3_infra__stack__tests__the_whole_template.snap";
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// What to compare with: `deployed` for the stack in the account, a template's file, or a commit of this repository
+    #[arg(long, value_name = "deployed|FILE|REF", default_value = "deployed")]
+    against: String,
+    /// Template in JSON or YAML, instead of the one that `synth` writes
+    #[arg(long, value_name = "FILE")]
+    template: Option<PathBuf>,
+    /// Which differences end with exit code 1
+    #[arg(long, value_enum, default_value = "any")]
+    fail_on: FailOn,
+    /// Print the differences as JSON
+    #[arg(long)]
+    json: bool,
+    /// Directory that tells what was packaged
+    #[arg(long, value_name = "DIR", default_value = "dist")]
+    dist: PathBuf,
+    #[command(flatten)]
+    place: Place,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum FailOn {
+    /// Every difference
+    Any,
+    /// A resource that is lost or made anew
+    Replaced,
+    /// A right that was not there before
+    Broadened,
+    /// None
+    Never,
+}
+
+/// The other template.
+enum Against {
+    Deployed,
+    File(PathBuf),
+    Commit(String),
+}
+
+pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
+    let against = match arguments.against.as_str() {
+        "deployed" => Against::Deployed,
+        name if Path::new(name).is_file() => Against::File(name.into()),
+        name => Against::Commit(name.to_owned()),
+    };
+    let old = match &against {
+        Against::Deployed => deployed(&arguments.place).await?,
+        Against::File(path) => read(path)?,
+        Against::Commit(name) => committed(name)?,
+    };
+    let new = match (&arguments.template, against) {
+        (Some(path), _) => read(path)?,
+        // A commit knows nothing of what was packaged.
+        (None, Against::Commit(_)) => stack::template(None)?.as_value(),
+        (None, _) => synth::synthesize(&arguments.dist)?.as_value(),
+    };
+    let diff = Diff::between(&old, &new);
+    if arguments.json {
+        anstream::println!("{}", serde_json::to_string_pretty(&diff)?);
+    } else {
+        anstream::print!("{}", diff::text(&diff));
+    }
+    Ok(if is_finding(arguments.fail_on, &diff) { Outcome::Findings } else { Outcome::Fine })
+}
+
+fn is_finding(fail_on: FailOn, diff: &Diff) -> bool {
+    match fail_on {
+        FailOn::Any => !diff.is_empty(),
+        FailOn::Broadened => diff.broadens(),
+        FailOn::Replaced => diff.entries.iter().any(|entry| {
+            entry.section == "Resources"
+                && matches!(entry.action, Action::Removed | Action::Replaced | Action::PerhapsReplaced)
+        }),
+        FailOn::Never => false,
+    }
+}
+
+/// The template of the stack; an empty one where there is no stack.
+async fn deployed(place: &Place) -> anyhow::Result<Value> {
+    let config = account::configuration(place.region.clone(), place.profile.as_deref()).await;
+    let account = Account::open(&config).await?;
+    let Some(text) = deploy::deployed_template(&account, &place.stack_name).await? else {
+        anstream::eprintln!("there is no stack {} in account {}, {}", place.stack_name, account.id, account.region);
+        return Ok(serde_json::json!({}));
+    };
+    check::parse_template(&text).context("cannot read the deployed template")
+}
+
+fn read(path: &Path) -> anyhow::Result<Value> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    check::parse_template(&text).with_context(|| format!("cannot read {}", path.display()))
+}
+
+/// The template as it was at a commit.
+fn committed(name: &str) -> anyhow::Result<Value> {
+    let unknown = || Usage {
+        message: format!("{name} is neither `deployed` nor a file nor a commit of this repository that has a template"),
+        hint: Some("run it in the repository, for example with `--against main`".to_owned()),
+    };
+    // A name that looks like an option must not become one.
+    if name.starts_with('-') {
+        return Err(unknown().into());
+    }
+    let shown = Command::new("git").args(["show", &format!("{name}:{SNAPSHOT}")]).output().context("cannot run git")?;
+    if !shown.status.success() {
+        return Err(unknown().into());
+    }
+    let text = String::from_utf8(shown.stdout).context("the template at that commit is not UTF-8")?;
+    // A snapshot begins with a head of its own between two lines of hyphens.
+    let template = text.strip_prefix("---\n").and_then(|text| text.split_once("\n---\n")).map(|(_, template)| template);
+    check::parse_template(template.ok_or_else(unknown)?).with_context(|| format!("cannot read the template at {name}"))
+}

@@ -1,0 +1,46 @@
+//! What an update would change, for who has to agree to it: resources and properties, who may do what, and what crosses the network.
+
+mod network;
+mod permissions;
+mod report;
+mod template;
+
+use serde::Serialize;
+use serde_json::Value;
+
+pub use network::NetworkChange;
+pub use permissions::{Condition, Effect, Grant, PermissionChange, grants};
+pub use report::text;
+pub use template::{Action, EntryChange, PropertyChange};
+
+/// How two templates differ.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Diff {
+    /// Entries of all sections: resources first, and among them what is lost.
+    pub entries: Vec<EntryChange>,
+    /// Rights that came or went, by principal.
+    pub permissions: Vec<PermissionChange>,
+    /// Ways over the network that came or went.
+    pub network: Vec<NetworkChange>,
+}
+
+impl Diff {
+    /// What turns `old` into `new`, both in long form.
+    pub fn between(old: &Value, new: &Value) -> Self {
+        Self {
+            entries: template::changes(old, new),
+            permissions: permissions::changes(old, new),
+            network: network::changes(old, new),
+        }
+    }
+
+    /// Whether nothing differs.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Whether somebody may do more than before.
+    pub fn broadens(&self) -> bool {
+        self.permissions.iter().any(|change| change.broadens)
+    }
+}

@@ -1,0 +1,133 @@
+//! The differences as a person reads them: three tables, of which empty ones are left out.
+
+use std::fmt::Write;
+
+use anstyle::{AnsiColor, Style};
+use serde_json::Value;
+
+use super::{Action, Diff, Effect, EntryChange, permissions};
+use crate::render::table::{Align, Table};
+
+/// Longer values are cut, in characters.
+const WIDEST: usize = 60;
+
+/// The tables, and a last line that counts.
+pub fn text(diff: &Diff) -> String {
+    let mut text = String::new();
+    for entry in &diff.entries {
+        let (sign, style) = sign(entry.action);
+        let kind = if entry.kind.is_empty() { &entry.section } else { &entry.kind };
+        let _ = writeln!(text, "{style}{sign} {}{style:#}  {kind}{}", entry.name, note(entry));
+        for property in &entry.properties {
+            let show = |value: &Option<Value>| value.as_ref().map_or_else(|| "(none)".to_owned(), shown);
+            let replaces = if property.create_only { "  (replaces)" } else { "" };
+            let _ =
+                writeln!(text, "    {}: {} → {}{replaces}", property.path, show(&property.old), show(&property.new));
+        }
+    }
+    for (title, table) in [("Rights", rights(diff)), ("Network", network(diff))] {
+        if let Some(table) = table {
+            let _ = write!(text, "\n{title}\n{}", table.render());
+        }
+    }
+    let separator = if text.is_empty() { "" } else { "\n" };
+    let broader = diff.permissions.iter().filter(|change| change.broadens).count();
+    let _ = writeln!(
+        text,
+        "{separator}{} changed entries, {} changed rights, {broader} of them broader, {} network changes",
+        diff.entries.len(),
+        diff.permissions.len(),
+        diff.network.len()
+    );
+    text
+}
+
+fn sign(action: Action) -> (char, Style) {
+    let (sign, color) = match action {
+        Action::Removed => ('-', AnsiColor::Red),
+        Action::Replaced | Action::PerhapsReplaced => ('±', AnsiColor::Red),
+        Action::Changed => ('~', AnsiColor::Yellow),
+        Action::Added => ('+', AnsiColor::Green),
+    };
+    (sign, Style::new().fg_color(Some(color.into())))
+}
+
+fn note(entry: &EntryChange) -> &'static str {
+    match entry.action {
+        Action::Replaced => "  made anew",
+        Action::PerhapsReplaced => "  perhaps made anew",
+        _ => "",
+    }
+}
+
+fn shown(value: &Value) -> String {
+    let text = permissions::text(value).replace('\n', " ");
+    if text.chars().count() <= WIDEST { text } else { format!("{}…", text.chars().take(WIDEST).collect::<String>()) }
+}
+
+fn rights(diff: &Diff) -> Option<Table> {
+    let columns = [" ", "Who", "Effect", "Action", "Resource", "Where", "Broader"].map(|name| (name, Align::Left));
+    let mut table = Table::new(columns);
+    for change in &diff.permissions {
+        let grant = &change.grant;
+        let effect = if grant.effect == Effect::Allow { "Allow" } else { "Deny" };
+        let conditions: Vec<_> = grant.conditions.iter().map(ToString::to_string).collect();
+        let style = Style::new().fg_color(change.broadens.then_some(AnsiColor::Red.into()));
+        table.styled(
+            style,
+            [
+                added(change.added).to_owned(),
+                grant.who.clone(),
+                effect.to_owned(),
+                grant.action.clone(),
+                grant.resource.clone(),
+                conditions.join(", "),
+                if change.broadens { "yes".to_owned() } else { String::new() },
+            ],
+        );
+    }
+    (!diff.permissions.is_empty()).then_some(table)
+}
+
+fn network(diff: &Diff) -> Option<Table> {
+    let mut table = Table::new([" ", "Resource", "Way"].map(|name| (name, Align::Left)));
+    for change in &diff.network {
+        table.row([added(change.added).to_owned(), change.resource.clone(), change.what.clone()]);
+    }
+    (!diff.network.is_empty()).then_some(table)
+}
+
+fn added(added: bool) -> &'static str {
+    if added { "+" } else { "-" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stack;
+
+    #[test]
+    fn the_same_template_differs_in_nothing() {
+        let template = stack::template(None).unwrap().as_value();
+        let diff = Diff::between(&template, &template);
+        assert!(diff.is_empty() && !diff.broadens());
+        insta::assert_snapshot!(text(&diff), @"0 changed entries, 0 changed rights, 0 of them broader, 0 network changes");
+    }
+
+    #[test]
+    fn an_update_is_told_in_three_tables() {
+        let old = stack::template(None).unwrap().as_value();
+        let mut new = old.clone();
+        let resources = &mut new["Resources"];
+        resources["WebhookFunction"]["Properties"]["MemorySize"] = 512.into();
+        resources["GitPullQueue"]["Properties"]["FifoQueue"] = false.into();
+        resources["ZipDlRole"]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"][0]["Action"][0] =
+            "logs:*".into();
+        resources["WorkerSecurityGroup"]["Properties"]["SecurityGroupEgress"][0]["ToPort"] = 443.into();
+        resources.as_object_mut().unwrap().shift_remove("KeyEncryptionKeyAlias");
+        let diff = Diff::between(&old, &new);
+        assert!(diff.broadens());
+        insta::assert_snapshot!(anstream::adapter::strip_str(&text(&diff)));
+        insta::assert_json_snapshot!(diff);
+    }
+}
