@@ -35,6 +35,14 @@ check *args:
 diff *args:
     @{{ infra }} diff {{ args }}
 
+# Write dist/review.html for who has to agree to the stack, and open it
+review *args:
+    @{{ infra }} review --open {{ args }}
+
+# Write the picture that README shows
+picture:
+    @{{ infra }} review --svg docs/architecture.svg
+
 # Build the functions and zip them for Lambda
 package *args:
     @{{ infra }} package {{ args }}

@@ -11,5 +11,6 @@ pub mod deploy;
 pub mod diff;
 pub mod package;
 pub mod render;
+pub mod review;
 pub mod stack;
 pub mod synth;

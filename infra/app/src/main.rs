@@ -9,7 +9,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use command::{Outcome, check, deploy, destroy, diff, package, synth};
+use command::{Outcome, check, deploy, destroy, diff, package, review, synth};
 
 /// Builds, judges and deploys git2s3: a push to a Git repository becomes a zip in an S3 bucket
 #[derive(Debug, Parser)]
@@ -34,6 +34,8 @@ enum Command {
     Check(check::Arguments),
     /// Compare the template with a deployed, an older or another one
     Diff(diff::Arguments),
+    /// Write a page for who has to agree: picture, rights, data, rules, changes, costs
+    Review(review::Arguments),
     /// Deploy the stack: show what would change, ask, do it and tell how it goes
     Deploy(deploy::Arguments),
     /// Delete the stack and everything that it holds
@@ -47,6 +49,7 @@ async fn main() -> ExitCode {
         Command::Synth(arguments) => synth::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Diff(arguments) => diff::run(&arguments).await,
+        Command::Review(arguments) => review::run(&arguments).await,
         Command::Deploy(arguments) => deploy::run(&arguments).await,
         Command::Destroy(arguments) => destroy::run(&arguments).await,
     };

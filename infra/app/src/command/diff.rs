@@ -49,29 +49,20 @@ enum FailOn {
     Never,
 }
 
-/// The other template.
-enum Against {
+/// What a template is compared with.
+#[derive(Debug)]
+pub(crate) enum Other {
     Deployed,
     File(PathBuf),
     Commit(String),
 }
 
 pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
-    let against = match arguments.against.as_str() {
-        "deployed" => Against::Deployed,
-        name if Path::new(name).is_file() => Against::File(name.into()),
-        name => Against::Commit(name.to_owned()),
-    };
-    let old = match &against {
-        Against::Deployed => deployed(&arguments.place).await?,
-        Against::File(path) => read(path)?,
-        Against::Commit(name) => committed(name)?,
-    };
-    let new = match (&arguments.template, against) {
-        (Some(path), _) => read(path)?,
-        // A commit knows nothing of what was packaged.
-        (None, Against::Commit(_)) => stack::template(None)?.as_value(),
-        (None, _) => synth::synthesize(&arguments.dist)?.as_value(),
+    let other = Other::named(&arguments.against);
+    let old = other.read(&arguments.place).await?;
+    let new = match &arguments.template {
+        Some(path) => read(path)?,
+        None => other.counterpart(&arguments.dist)?,
     };
     let diff = Diff::between(&old, &new);
     if arguments.json {
@@ -80,6 +71,35 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
         anstream::print!("{}", diff::text(&diff));
     }
     Ok(if is_finding(arguments.fail_on, &diff) { Outcome::Findings } else { Outcome::Fine })
+}
+
+impl Other {
+    /// What a person means by `name`.
+    pub(crate) fn named(name: &str) -> Self {
+        match name {
+            "deployed" => Self::Deployed,
+            name if Path::new(name).is_file() => Self::File(name.into()),
+            name => Self::Commit(name.to_owned()),
+        }
+    }
+
+    /// Its template.
+    pub(crate) async fn read(&self, place: &Place) -> anyhow::Result<Value> {
+        match self {
+            Self::Deployed => deployed(place).await,
+            Self::File(path) => read(path),
+            Self::Commit(name) => committed(name),
+        }
+    }
+
+    /// The template of today that it is compared with.
+    pub(crate) fn counterpart(&self, dist: &Path) -> anyhow::Result<Value> {
+        Ok(match self {
+            // A commit knows nothing of what was packaged.
+            Self::Commit(_) => stack::template(None)?.as_value(),
+            Self::Deployed | Self::File(_) => synth::synthesize(dist)?.as_value(),
+        })
+    }
 }
 
 fn is_finding(fail_on: FailOn, diff: &Diff) -> bool {

@@ -5,6 +5,7 @@ pub(crate) mod deploy;
 pub(crate) mod destroy;
 pub(crate) mod diff;
 pub(crate) mod package;
+pub(crate) mod review;
 pub(crate) mod synth;
 
 use std::io::{BufRead, IsTerminal, Write, stderr, stdin};

@@ -1,0 +1,77 @@
+//! `infra review`: arguments, where the page and the picture go, and how a person gets to see them.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::Context;
+use git2s3_infra::check::{self, Rules};
+use git2s3_infra::diff::Diff;
+use git2s3_infra::review::{self, Review, diagram};
+use git2s3_infra::{stack, synth};
+
+use super::diff::Other;
+use super::{Outcome, Place};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// Also show what would change: against `deployed`, a template's file, or a commit of this repository
+    #[arg(long, value_name = "deployed|FILE|REF")]
+    against: Option<String>,
+    /// Where the page is written
+    #[arg(long, value_name = "FILE", default_value = "dist/review.html")]
+    output: PathBuf,
+    /// Write the picture alone, as it stands in the documentation, and no page
+    #[arg(long, value_name = "FILE")]
+    svg: Option<PathBuf>,
+    /// Show the page in the browser
+    #[arg(long)]
+    open: bool,
+    /// Directory that tells what was packaged
+    #[arg(long, value_name = "DIR", default_value = "dist")]
+    dist: PathBuf,
+    #[command(flatten)]
+    place: Place,
+}
+
+pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
+    if let Some(path) = &arguments.svg {
+        let picture = diagram::svg(&stack::template(None)?.as_value()).into_string();
+        write(path, &format!("{picture}\n"))?;
+        return Ok(Outcome::Fine);
+    }
+    let template = synth::synthesize(&arguments.dist)?.as_value();
+    let rules = Rules::embedded()?;
+    let report = check::check(&template, &rules)?;
+    let diff = match &arguments.against {
+        Some(name) => {
+            let other = Other::named(name);
+            let old = other.read(&arguments.place).await?;
+            Some((name.clone(), Diff::between(&old, &other.counterpart(&arguments.dist)?)))
+        }
+        None => None,
+    };
+    let page = review::html(&Review { template: &template, rules: &rules, report: &report, diff });
+    write(&arguments.output, &page)?;
+    if arguments.open {
+        open(&arguments.output);
+    }
+    Ok(if report.passes() { Outcome::Fine } else { Outcome::Findings })
+}
+
+fn write(path: &Path, text: &str) -> anyhow::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new(""));
+    std::fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
+    std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))?;
+    anstream::println!("{}", path.display());
+    Ok(())
+}
+
+/// Where there is no browser, the path that was printed has to do.
+fn open(path: &Path) {
+    let browser = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
+    let opened =
+        Command::new(browser).arg(path).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+    if opened.is_err() {
+        anstream::eprintln!("there is no {browser} here: open {} in a browser", path.display());
+    }
+}

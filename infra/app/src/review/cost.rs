@@ -1,0 +1,134 @@
+//! What the stack costs a month, from what is measured of a push and what AWS lists. Free tiers are left out.
+
+/// What a push takes of AWS. Measured where it can be: the zip and the durations vary with the repository.
+#[derive(Debug, Clone, Copy)]
+pub struct Push {
+    /// Of the webhook function, in seconds of 256 MB.
+    pub webhook: f64,
+    /// Of gitpull, in seconds of 1,769 MB.
+    pub gitpull: f64,
+    /// The zip, in megabytes.
+    pub zip: f64,
+    /// Lines of all logs, in kilobytes.
+    pub logs: f64,
+}
+
+/// A push of one changed file to a repository of a few thousand files, into a warm function.
+pub const USUAL: Push = Push { webhook: 0.02, gitpull: 1.5, zip: 10.0, logs: 4.0 };
+
+/// When these prices were noted.
+pub const NOTED: &str = "2026-11";
+
+/// An item of the bill.
+#[derive(Debug)]
+pub struct Item {
+    /// What is paid for.
+    pub what: &'static str,
+    /// How much of it there is, in words that can be calculated again.
+    pub formula: String,
+    /// The list price in us-east-1, in dollars.
+    pub price: &'static str,
+    /// Where it is listed.
+    pub source: &'static str,
+    /// In dollars a month.
+    pub dollars: f64,
+}
+
+/// A queue's long polls in a month: Lambda keeps five, of 20 s each.
+const POLLS: f64 = 5.0 * 3.0 * 60.0 * 24.0 * 30.0;
+
+/// The bill of a month with so many pushes.
+pub fn bill(pushes: f64, push: Push) -> Vec<Item> {
+    let Push { webhook, gitpull, zip, logs } = push;
+    let item = |what, formula, price, source, dollars| Item { what, formula, price, source, dollars };
+    let compute = webhook * 0.25 + gitpull * 1769.0 / 1024.0;
+    let stored = pushes * zip / 1000.0;
+    vec![
+        item(
+            "API Gateway requests",
+            format!("{pushes} pushes"),
+            "$3.50 a million",
+            "https://aws.amazon.com/api-gateway/pricing/",
+            pushes * 3.50 / 1e6,
+        ),
+        item(
+            "Lambda requests",
+            format!("2 × {pushes} pushes"),
+            "$0.20 a million",
+            "https://aws.amazon.com/lambda/pricing/",
+            2.0 * pushes * 0.20 / 1e6,
+        ),
+        item(
+            "Lambda duration, arm64",
+            format!("{pushes} × ({webhook} s × 0.25 GB + {gitpull} s × 1.73 GB)"),
+            "$0.0000133334 a GB-second",
+            "https://aws.amazon.com/lambda/pricing/",
+            pushes * compute * 0.000_013_333_4,
+        ),
+        item(
+            "Lambda storage",
+            format!("{pushes} × {gitpull} s × 3.5 GB above the free 512 MB"),
+            "$0.0000000309 a GB-second",
+            "https://aws.amazon.com/lambda/pricing/",
+            pushes * gitpull * 3.5 * 0.000_000_030_9,
+        ),
+        item(
+            "SQS FIFO requests",
+            format!("4 × {pushes} pushes + 2 queues × {POLLS} polls"),
+            "$0.50 a million",
+            "https://aws.amazon.com/sqs/pricing/",
+            (4.0 * pushes + 2.0 * POLLS) * 0.50 / 1e6,
+        ),
+        item(
+            "S3 requests",
+            format!("{pushes} × (3 writes + 1 read)"),
+            "$0.005 and $0.0004 a thousand",
+            "https://aws.amazon.com/s3/pricing/",
+            pushes * (3.0 * 0.005 + 0.0004) / 1000.0,
+        ),
+        item(
+            "S3 storage",
+            format!("{pushes} × {zip} MB, all versions of one month for a month"),
+            "$0.023 a GB",
+            "https://aws.amazon.com/s3/pricing/",
+            stored * 0.023,
+        ),
+        item("KMS", "1 key".to_owned(), "$1 a key", "https://aws.amazon.com/kms/pricing/", 1.0),
+        item(
+            "Secrets Manager",
+            "2 secrets".to_owned(),
+            "$0.40 a secret",
+            "https://aws.amazon.com/secrets-manager/pricing/",
+            0.80,
+        ),
+        item(
+            "CloudWatch Logs",
+            format!("{pushes} × {logs} kB"),
+            "$0.50 a GB",
+            "https://aws.amazon.com/cloudwatch/pricing/",
+            pushes * logs / 1e6 * 0.50,
+        ),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn total(pushes: f64) -> f64 {
+        bill(pushes, USUAL).iter().map(|item| item.dollars).sum()
+    }
+
+    #[test]
+    fn most_of_a_small_bill_is_there_without_a_push() {
+        let idle = total(0.0);
+        assert!((idle - (1.0 + 0.8 + 0.648)).abs() < 1e-9, "{idle}");
+        assert!(total(1_000.0) < idle + 1.0);
+    }
+
+    #[test]
+    fn the_rest_grows_with_the_pushes() {
+        let per_push = |pushes: f64| (total(pushes) - total(0.0)) / pushes;
+        assert!((per_push(1_000.0) - per_push(100_000.0)).abs() < 1e-9);
+    }
+}

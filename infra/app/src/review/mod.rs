@@ -1,0 +1,28 @@
+//! The page that a reviewer reads before the stack is deployed: the picture, every right with its reason, the parameters, what holds
+//! data, the verdict of the rules, what would change, what it costs. One file, without script and without a request to anywhere.
+
+pub mod cost;
+pub mod diagram;
+mod page;
+pub mod rights;
+pub mod storage;
+
+use serde_json::Value;
+
+pub use page::html;
+
+use crate::check::{Report, Rules};
+use crate::diff::Diff;
+
+/// What a review is about.
+#[derive(Debug)]
+pub struct Review<'a> {
+    /// The template, in long form.
+    pub template: &'a Value,
+    /// The rules that judged it.
+    pub rules: &'a Rules,
+    /// What they found.
+    pub report: &'a Report,
+    /// How it differs from another one, and what that one is called.
+    pub diff: Option<(String, Diff)>,
+}

@@ -1,0 +1,106 @@
+//! What holds data, how it is encrypted, for how long it is kept, and what becomes of it when the stack goes.
+
+use serde_json::Value;
+
+/// A holder of data.
+#[derive(Debug)]
+pub struct Holder {
+    /// Its logical id.
+    pub id: String,
+    /// Its type.
+    pub kind: String,
+    /// By whose key it is encrypted.
+    pub encryption: String,
+    /// For how long it keeps what it holds.
+    pub retention: String,
+    /// What becomes of it when the stack is deleted.
+    pub at_deletion: String,
+    /// What becomes of it when an update replaces it.
+    pub at_replacement: String,
+}
+
+/// Everything in the template that holds data.
+pub fn holders(template: &Value) -> Vec<Holder> {
+    let resources = template.get("Resources").and_then(Value::as_object).into_iter().flatten();
+    let holder = |(id, resource): (&String, &Value)| {
+        let properties = &resource["Properties"];
+        let kind = resource["Type"].as_str().unwrap_or_default();
+        let (encryption, retention) = kept(kind, properties)?;
+        let is_tmp = kind == "AWS::Lambda::Function";
+        let policy = |name: &str| match resource[name].as_str() {
+            _ if is_tmp => "gone with the function's environment".to_owned(),
+            Some("Delete") => at_deletion(kind).to_owned(),
+            Some("Retain") => "kept".to_owned(),
+            other => other.unwrap_or("not said").to_owned(),
+        };
+        Some(Holder {
+            id: id.clone(),
+            kind: kind.to_owned(),
+            encryption,
+            retention,
+            at_deletion: policy("DeletionPolicy"),
+            at_replacement: policy("UpdateReplacePolicy"),
+        })
+    };
+    resources.filter_map(holder).collect()
+}
+
+fn at_deletion(kind: &str) -> &'static str {
+    match kind {
+        "AWS::S3::Bucket" => "emptied by bucket-cleaner, then deleted",
+        "AWS::KMS::Key" => "deleted after its waiting period",
+        _ => "deleted",
+    }
+}
+
+/// How it is encrypted and for how long it is kept; nothing of what holds no data.
+fn kept(kind: &str, properties: &Value) -> Option<(String, String)> {
+    let days = |value: &Value, unit: u64| {
+        value.as_u64().map_or_else(|| "not said".to_owned(), |n| format!("{} days", n / unit))
+    };
+    let (encryption, retention) = match kind {
+        "AWS::S3::Bucket" => {
+            let rule = &properties["BucketEncryption"]["ServerSideEncryptionConfiguration"][0]["ServerSideEncryptionByDefault"];
+            let algorithm = rule["SSEAlgorithm"].as_str().unwrap_or("not said");
+            let algorithm = if algorithm == "AES256" { "S3's own key (AES-256)" } else { algorithm };
+            let abort = &properties["LifecycleConfiguration"]["Rules"][0]["AbortIncompleteMultipartUpload"]["DaysAfterInitiation"];
+            let versions = format!("every version, until somebody deletes it; unfinished uploads {}", days(abort, 1));
+            (algorithm.to_owned(), versions)
+        }
+        "AWS::SQS::Queue" => {
+            let managed = properties["SqsManagedSseEnabled"] == true;
+            let key = if managed { "SQS's own key" } else { "not said" };
+            (key.to_owned(), days(&properties["MessageRetentionPeriod"], 86_400))
+        }
+        "AWS::Logs::LogGroup" => ("CloudWatch's own key".to_owned(), days(&properties["RetentionInDays"], 1)),
+        "AWS::SecretsManager::Secret" => {
+            ("Secrets Manager's key of the account".to_owned(), "until it is changed".to_owned())
+        }
+        "AWS::KMS::Key" => {
+            let waiting = days(&properties["PendingWindowInDays"], 1);
+            ("never leaves KMS".to_owned(), format!("rotates yearly; can be brought back for {waiting}"))
+        }
+        "AWS::Lambda::Function" if !properties["EphemeralStorage"].is_null() => {
+            let size = properties["EphemeralStorage"]["Size"].as_u64().unwrap_or_default();
+            ("Lambda's own key".to_owned(), format!("{size} MB of clones, while the environment is warm"))
+        }
+        _ => return None,
+    };
+    Some((encryption, retention))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stack;
+
+    #[test]
+    fn nothing_that_holds_data_is_left_unsaid() {
+        let holders = holders(&stack::template(None).unwrap().as_value());
+        assert!(holders.len() > 12, "{}", holders.len());
+        for holder in holders {
+            let said = [&holder.encryption, &holder.retention, &holder.at_deletion, &holder.at_replacement];
+            assert!(said.iter().all(|text| !text.contains("not said")), "{holder:?}");
+        }
+    }
+}
