@@ -51,6 +51,14 @@ package *args:
 deploy *args:
     @{{ infra }} deploy {{ args }}
 
+# Show how a deployed stack is doing
+status *args:
+    @{{ infra }} status {{ args }}
+
+# Move the dead letters of a deployed stack back to their queues
+redrive *args:
+    @{{ infra }} redrive {{ args }}
+
 # Delete a deployed stack and everything it holds
 destroy *args:
     @{{ infra }} destroy {{ args }}

@@ -147,8 +147,13 @@ impl Local {
     ) -> Result<Stack> {
         let (parameters, api_secret) = self.parameters()?;
         let parameters = adapt(parameters);
-        let deployment =
-            Deployment { stack_name: STACK.to_owned(), template: self.template()?, dist: self.dist(), parameters };
+        let deployment = Deployment {
+            stack_name: STACK.to_owned(),
+            template: self.template()?,
+            dist: self.dist(),
+            parameters,
+            tags: BTreeMap::new(),
+        };
         let deployed = deploy::deploy(&self.cloud.account.config, &deployment, progress).await?;
         let output = |name: &str| deployed.outputs.get(name).with_context(|| format!("the stack has no output {name}"));
         self.sshd.authorize(output("PublicSSHKey")?, Access::Read, &self.host.serve())?;

@@ -2,6 +2,7 @@
 //! nothing is left behind.
 #![allow(clippy::expect_used, clippy::panic, reason = "what fails here fails a test")]
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -88,7 +89,8 @@ async fn a_custom_resource_that_fails_says_why_and_the_stack_rolls_back_clean() 
     // KMS refuses: the role may use the key for something else only.
     let text = local.template().unwrap().text().replace("\"git-ssh-key\"", "\"something-else\"");
     let template = Template::parse(text).unwrap();
-    let deployment = Deployment { stack_name: STACK.to_owned(), template, dist: local.dist(), parameters };
+    let deployment =
+        Deployment { stack_name: STACK.to_owned(), template, dist: local.dist(), parameters, tags: BTreeMap::new() };
 
     let begun = Instant::now();
     let error = deploy::deploy(&account.config, &deployment, &mut Silent).await.unwrap_err();

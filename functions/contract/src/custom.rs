@@ -7,6 +7,7 @@ use crate::side::Side;
 
 /// The kind of SSH key that is made: the `KeyType` parameter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum KeyType {
     /// Ed25519: short and fast, and every provider but one takes it.
@@ -17,6 +18,7 @@ pub enum KeyType {
 
 /// The properties of the custom resource that makes the SSH key.
 #[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(bound = ""))]
 #[serde(
     rename_all = "PascalCase",
     bound(
@@ -26,12 +28,16 @@ pub enum KeyType {
 )]
 pub struct SshKeyProperties<S: Side> {
     /// The bucket that the encrypted private key goes to.
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub key_bucket: S::Of<BucketName>,
     /// The KMS key that it is encrypted with.
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub kms_key: S::Of<KeyId>,
     /// The kind of key.
+    #[cfg_attr(feature = "schema", schemars(with = "KeyType"))]
     pub key_type: S::Of<KeyType>,
     /// The stack's name, part of the encryption context.
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub stack_name: S::Of<String>,
 }
 
@@ -54,12 +60,14 @@ pub const SSH_KEY_PREFIX: &str = "ssh-key/";
 
 /// The properties of the custom resource that empties the buckets when the stack is deleted.
 #[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(bound = ""))]
 #[serde(
     rename_all = "PascalCase",
     bound(serialize = "S::Of<BucketName>: Serialize", deserialize = "S::Of<BucketName>: Deserialize<'de>")
 )]
 pub struct BucketCleanerProperties<S: Side> {
     /// The buckets to empty.
+    #[cfg_attr(feature = "schema", schemars(with = "Vec<String>"))]
     pub buckets: Vec<S::Of<BucketName>>,
 }
 

@@ -18,7 +18,10 @@ pub struct Account {
     /// Where AWS is played by something else; none on AWS.
     pub(crate) endpoint: Option<String>,
     pub(crate) cloudformation: aws_sdk_cloudformation::Client,
+    pub(crate) cloudwatch: aws_sdk_cloudwatch::Client,
+    pub(crate) logs: aws_sdk_cloudwatchlogs::Client,
     pub(crate) s3: aws_sdk_s3::Client,
+    pub(crate) sqs: aws_sdk_sqs::Client,
 }
 
 /// Why it is not known whose account this is.
@@ -97,7 +100,10 @@ impl Account {
             region,
             endpoint,
             cloudformation: aws_sdk_cloudformation::Client::new(config),
+            cloudwatch: aws_sdk_cloudwatch::Client::new(config),
+            logs: aws_sdk_cloudwatchlogs::Client::new(config),
             s3: aws_sdk_s3::Client::from_conf(s3),
+            sqs: aws_sdk_sqs::Client::new(config),
         })
     }
 }

@@ -35,6 +35,18 @@ impl CallError {
         Self { action: action.into(), code, message, source }
     }
 
+    fn is_about_the_network(&self) -> bool {
+        let mut cause = self.source.as_deref().map(|source| source as &(dyn Error + 'static));
+        while let Some(error) = cause {
+            let text = error.to_string();
+            if ["dns error", "dispatch failure", "error trying to connect"].iter().any(|words| text.contains(words)) {
+                return true;
+            }
+            cause = error.source();
+        }
+        false
+    }
+
     /// The service's code of the error, `AccessDenied` for example; none if it did not answer.
     pub fn code(&self) -> Option<&str> {
         self.code.as_deref()
@@ -47,12 +59,28 @@ impl CallError {
 
     /// What to do about it, where that is known.
     pub fn hint(&self) -> Option<String> {
+        if self.code().is_none() && self.is_about_the_network() {
+            return Some("AWS can't be reached: see the region's name, the network, AWS_ENDPOINT_URL".to_owned());
+        }
+        if let Some(action) = self.message().and_then(missing_right) {
+            return Some(format!("the credentials lack the right {action}: grant it, or use others (AWS_PROFILE)"));
+        }
         let hint = match self.code()? {
             "ExpiredToken" | "ExpiredTokenException" | "RequestExpired" => {
                 "the credentials have expired: sign in again (`aws sso login`)"
             }
             "InvalidClientTokenId" | "UnrecognizedClientException" | "InvalidAccessKeyId" | "SignatureDoesNotMatch" => {
                 "AWS does not know these credentials: see AWS_PROFILE, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY"
+            }
+            "PermanentRedirect" | "AuthorizationHeaderMalformed" | "IllegalLocationConstraintException" => {
+                "that is in another region: see --region, AWS_REGION"
+            }
+            "BucketAlreadyExists" => "bucket names are shared by all accounts: choose another",
+            "OptInRequired" | "InvalidToken" => {
+                "the account may not have enabled this region: see --region, or enable it in the console"
+            }
+            "ThrottlingException" | "Throttling" | "TooManyRequestsException" => {
+                "AWS asks to slow down: try again in a minute"
             }
             "RequestTimeTooSkewed" => "the clock of this machine is wrong",
             "AccessDenied" | "AccessDeniedException" | "UnauthorizedOperation" | "403" => {
@@ -62,6 +90,12 @@ impl CallError {
         };
         Some(hint.to_owned())
     }
+}
+
+/// The action that a refusal says is missing.
+pub(crate) fn missing_right(refusal: &str) -> Option<&str> {
+    let (_, rest) = refusal.split_once("not authorized to perform: ")?;
+    rest.split([' ', ',']).next().filter(|action| action.contains(':'))
 }
 
 #[cfg(test)]
@@ -84,6 +118,24 @@ mod tests {
         assert!(error.hint().unwrap().contains("right"), "{error:?}");
         assert!(answered("ExpiredToken").hint().unwrap().contains("expired"));
         assert_eq!(answered("ValidationError").hint(), None);
+    }
+
+    #[test]
+    fn a_refusal_names_the_right_that_is_missing() {
+        let message =
+            "User: arn:aws:iam::1:user/dev is not authorized to perform: cloudformation:CreateChangeSet on resource: *";
+        let metadata = ErrorMetadata::builder().code("AccessDenied").message(message).build();
+        let error = CallError::new("x", SdkError::service_error(HeadBucketError::generic(metadata), ()));
+        assert!(error.hint().unwrap().contains("the right cloudformation:CreateChangeSet:"), "{:?}", error.hint());
+        assert!(answered("PermanentRedirect").hint().unwrap().contains("another region"));
+    }
+
+    #[test]
+    fn an_endpoint_that_is_not_there_is_told_so() {
+        let lost = std::io::Error::other("dns error: no such host");
+        let error: SdkError<HeadBucketError, ()> =
+            SdkError::dispatch_failure(aws_sdk_s3::error::ConnectorError::io(lost.into()));
+        assert!(CallError::new("x", error).hint().unwrap().contains("can't be reached"));
     }
 
     #[test]

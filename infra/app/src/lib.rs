@@ -7,10 +7,13 @@
 pub mod account;
 pub mod call_error;
 pub mod check;
+pub mod configuration;
 pub mod deploy;
 pub mod diff;
 pub mod package;
+pub mod redrive;
 pub mod render;
 pub mod review;
 pub mod stack;
+pub mod status;
 pub mod synth;

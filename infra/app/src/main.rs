@@ -1,6 +1,6 @@
 //! The `infra` command: its arguments, its exit codes and how an error looks. What the commands do is in the library.
 //!
-//! stdout is data, stderr is talk. Exit codes: 0 fine, 1 findings, 2 usage, 3 failure.
+//! stdout is data, stderr is talk. Exit codes: 0 fine, 1 findings, 2 usage, 3 failure, 130 interrupted.
 
 mod command;
 mod report;
@@ -9,7 +9,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use command::{Outcome, check, deploy, destroy, diff, package, review, synth};
+use command::{Outcome, check, deploy, destroy, diff, package, redrive, review, schema, status, synth};
 
 /// Builds, judges and deploys git2s3: a push to a Git repository becomes a zip in an S3 bucket
 #[derive(Debug, Parser)]
@@ -17,7 +17,7 @@ use command::{Outcome, check, deploy, destroy, diff, package, review, synth};
     name = "infra",
     version,
     arg_required_else_help = true,
-    after_help = "Exit codes: 0 fine, 1 findings, 2 usage, 3 failure."
+    after_help = "Exit codes: 0 fine, 1 findings, 2 usage, 3 failure, 130 interrupted."
 )]
 struct Arguments {
     #[command(subcommand)]
@@ -36,8 +36,14 @@ enum Command {
     Diff(diff::Arguments),
     /// Write a page for who has to agree: picture, rights, data, rules, changes, costs
     Review(review::Arguments),
+    /// Print a JSON Schema: of `git2s3.toml`, or of a custom resource's properties
+    Schema(schema::Arguments),
     /// Deploy the stack: show what would change, ask, do it and tell how it goes
     Deploy(deploy::Arguments),
+    /// Show how the stack is doing: endpoints, last objects, queues, errors
+    Status(status::Arguments),
+    /// Move dead letters back to their queues
+    Redrive(redrive::Arguments),
     /// Delete the stack and everything that it holds
     Destroy(destroy::Arguments),
 }
@@ -50,7 +56,10 @@ async fn main() -> ExitCode {
         Command::Check(arguments) => check::run(&arguments),
         Command::Diff(arguments) => diff::run(&arguments).await,
         Command::Review(arguments) => review::run(&arguments).await,
+        Command::Schema(arguments) => schema::run(&arguments),
         Command::Deploy(arguments) => deploy::run(&arguments).await,
+        Command::Status(arguments) => status::run(&arguments).await,
+        Command::Redrive(arguments) => redrive::run(&arguments).await,
         Command::Destroy(arguments) => destroy::run(&arguments).await,
     };
     if let Err(error) = &result {
@@ -65,6 +74,7 @@ fn exit_code(result: &anyhow::Result<Outcome>) -> ExitCode {
         Ok(Outcome::Fine) => 0,
         Ok(Outcome::Findings) => 1,
         Err(error) if report::is_usage(error) => 2,
+        Err(error) if error.is::<deploy::Interrupted>() => 130,
         Err(_) => 3,
     })
 }

@@ -6,8 +6,11 @@ use std::fmt::Write;
 use anstyle::{AnsiColor, Style};
 use git2s3_infra::account::AccountError;
 use git2s3_infra::call_error::CallError;
+use git2s3_infra::configuration::ConfigurationError;
 use git2s3_infra::deploy::{AssetsError, DeployError, ParameterError};
 use git2s3_infra::package::{ManifestError, PackageError};
+
+use crate::command::deploy::Interrupted;
 
 /// The command was called in a way that can't work; nothing was done.
 #[derive(Debug, thiserror::Error)]
@@ -19,7 +22,7 @@ pub(crate) struct Usage {
 
 /// Whether the caller, not the world, has to change something.
 pub(crate) fn is_usage(error: &anyhow::Error) -> bool {
-    error.chain().any(|cause| cause.is::<Usage>() || cause.is::<ParameterError>())
+    error.chain().any(|cause| cause.is::<Usage>() || cause.is::<ParameterError>() || cause.is::<ConfigurationError>())
 }
 
 /// The error in lines, styled.
@@ -50,9 +53,11 @@ fn hint(cause: &(dyn Error + 'static)) -> Option<String> {
         cause.downcast_ref::<E>().and_then(hint)
     }
     of(cause, |usage: &Usage| usage.hint.clone())
+        .or_else(|| of(cause, |interrupted: &Interrupted| Some(interrupted.hint())))
         .or_else(|| of(cause, PackageError::hint))
         .or_else(|| of(cause, ManifestError::hint))
         .or_else(|| of(cause, AccountError::hint))
+        .or_else(|| of(cause, ConfigurationError::hint))
         .or_else(|| of(cause, ParameterError::hint))
         .or_else(|| of(cause, AssetsError::hint))
         .or_else(|| of(cause, DeployError::hint))

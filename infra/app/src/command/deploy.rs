@@ -1,18 +1,22 @@
-//! `infra deploy`: arguments, the question before anything changes, and what of the stack is printed.
+//! `infra deploy`: arguments, the questions before anything changes, and what of the stack is printed.
 
 use std::path::PathBuf;
 
 use anyhow::Context;
-use git2s3_infra::account::{self, Account};
+use git2s3_infra::account::Account;
 use git2s3_infra::check::{self, Rules};
+use git2s3_infra::configuration::{Configuration, SecretSource};
 use git2s3_infra::deploy::{self, Deployed, Deployment, Parameters, Plan, Planned, Template};
+use git2s3_infra::diff::{self, Diff};
 use git2s3_infra::render::progress::{Progress, Terminal};
 use git2s3_infra::render::table::{Align, Table};
 use git2s3_infra::synth;
 
-use super::{Outcome, Target, confirm};
+use super::{Located, Outcome, Question, Target, confirm, password};
+use crate::report::Usage;
 
 #[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag that a person types or doesn't")]
 pub(crate) struct Arguments {
     #[command(flatten)]
     target: Target,
@@ -22,64 +26,195 @@ pub(crate) struct Arguments {
     /// Directory with `assets.json` and `assets/`
     #[arg(long, value_name = "DIR", default_value = "dist")]
     dist: PathBuf,
-    /// Value of a parameter; an existing stack keeps those that are not given. Secrets go another way: `ApiSecret` by
-    /// the environment variable `GIT2S3_API_SECRET`, or any by --parameter-file
+    /// Value of a parameter; an existing stack keeps those that are not given. Also by environment (`GIT2S3_ALLOWED_IPS` for
+    /// `AllowedIps`) and by git2s3.toml. Secrets never stand here
     #[arg(long, value_name = "NAME=VALUE")]
     parameter: Vec<String>,
     /// JSON object of parameters
     #[arg(long, value_name = "FILE")]
     parameter_file: Option<PathBuf>,
+    /// Secret parameter that a file holds
+    #[arg(long, value_name = "NAME=FILE")]
+    secret_file: Vec<String>,
+    /// Secret parameter to ask for at the terminal
+    #[arg(long, value_name = "NAME")]
+    ask: Vec<String>,
+    /// Show what would change, and change nothing
+    #[arg(long, conflicts_with = "no_execute")]
+    dry_run: bool,
+    /// Make the change set and leave it for somebody else to approve and execute
+    #[arg(long)]
+    no_execute: bool,
+    /// With --yes: go ahead even if somebody may do more afterwards
+    #[arg(long)]
+    allow_broader: bool,
+    /// Don't look for what was changed by hand
+    #[arg(long)]
+    no_drift: bool,
     /// Print the stack's outputs as JSON
     #[arg(long)]
     json: bool,
 }
 
 pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
-    let question = arguments.target.question()?;
-    let deployment = deployment(arguments)?;
-    let report = check::check(&check::parse_template(deployment.template.text())?, &Rules::embedded()?)?;
+    let changes_nothing = arguments.dry_run || arguments.no_execute;
+    let question = if changes_nothing { Question::Answered } else { arguments.target.question()? };
+    let configuration = arguments.target.place.configuration()?;
+    let deployment = deployment(arguments, &configuration)?;
+    let new = check::parse_template(deployment.template.text())?;
+    let report = check::check(&new, &Rules::embedded()?)?;
     if !report.passes() {
         anstream::eprint!("{report}");
         return Ok(Outcome::Findings);
     }
-    let config =
-        account::configuration(arguments.target.place.region.clone(), arguments.target.place.profile.as_deref()).await;
-    let account = Account::open(&config).await?;
+    let Located { account, .. } = arguments.target.place.locate(&configuration).await?;
     let mut progress = Terminal::new();
-    progress.step(&format!("stack {} in account {}, {}", deployment.stack_name, account.id, account.region));
-
-    let deployed = match deploy::plan(&account, &deployment, &mut progress).await? {
+    let stack = &deployment.stack_name;
+    progress.step(&format!("stack {stack} in account {}, {}", account.id, account.region));
+    let rights = rights(&account, stack, &new).await?;
+    if rights.is_some() && !arguments.no_drift {
+        warn_of_drift(&account, stack, &mut progress).await;
+    }
+    let planned = match deploy::plan(&account, &deployment, &mut progress).await? {
         Plan::Unchanged(deployed) => {
-            progress.step(&format!("no change: stack {} is as the template wants it", deployment.stack_name));
-            deployed
+            progress.step(&format!("no change: stack {stack} is as the template wants it"));
+            drop(progress);
+            print(&deployed, arguments.json)?;
+            return Ok(Outcome::Fine);
         }
-        Plan::Changes(planned) => {
-            progress.step(&deploy::table(planned.changes()).render());
-            if !confirm(question, &text(&planned, &deployment.stack_name), "y", &mut progress)? {
-                planned.abandon(&mut progress).await?;
-                progress.step("nothing was changed");
-                return Ok(Outcome::Fine);
-            }
-            planned.execute(&mut progress).await?
-        }
+        Plan::Changes(planned) => planned,
     };
+    progress.step(&deploy::table(planned.changes()).render());
+    let broader = rights.filter(Diff::broadens);
+    if let Some(broader) = &broader {
+        progress.step(&format!("somebody may do more than before:\n{}", diff::text(broader)));
+    }
+    if arguments.dry_run {
+        planned.abandon(&mut progress).await?;
+        progress.step("dry run: nothing was changed");
+        return Ok(Outcome::Fine);
+    }
+    if arguments.no_execute {
+        let id = planned.leave();
+        progress.step("the change set waits for who may execute it:");
+        progress.step(&format!("  aws cloudformation execute-change-set --change-set-name {id}"));
+        return Ok(Outcome::Fine);
+    }
+    if !agreed(arguments, question, &planned, stack, broader.is_some(), &mut progress)? {
+        planned.abandon(&mut progress).await?;
+        progress.step("nothing was changed");
+        return Ok(Outcome::Fine);
+    }
+    let deployed = execute(planned, stack, &mut progress).await?;
     drop(progress);
     print(&deployed, arguments.json)?;
     Ok(Outcome::Fine)
 }
 
-fn deployment(arguments: &Arguments) -> anyhow::Result<Deployment> {
+/// How the rights of an existing stack would differ; nothing where there is none.
+async fn rights(account: &Account, stack: &str, new: &serde_json::Value) -> anyhow::Result<Option<Diff>> {
+    let Some(old) = deploy::deployed_template(account, stack).await?.filter(|text| !text.is_empty()) else {
+        return Ok(None);
+    };
+    let old = check::parse_template(&old).context("cannot read the deployed template")?;
+    let mut diff = Diff::between(&old, new);
+    // The change set shows the rest.
+    diff.entries.clear();
+    diff.network.clear();
+    Ok(Some(diff))
+}
+
+async fn warn_of_drift(account: &Account, stack: &str, progress: &mut Terminal) {
+    match deploy::drift(account, stack, progress).await {
+        Ok(found) => {
+            for drift in found {
+                let what = if drift.properties.is_empty() { "is gone".to_owned() } else { drift.properties.join(", ") };
+                let deploy::Drift { logical_id, resource_type, .. } = drift;
+                progress.step(&format!("changed by hand: {logical_id} ({resource_type}): {what}"));
+            }
+        }
+        // Not everybody who may deploy may look at everything.
+        Err(error) => progress.step(&format!("not looked for what was changed by hand: {error}")),
+    }
+}
+
+fn agreed(
+    arguments: &Arguments,
+    question: Question,
+    planned: &Planned,
+    stack: &str,
+    is_broader: bool,
+    progress: &mut Terminal,
+) -> anyhow::Result<bool> {
+    if is_broader && question == Question::Answered && !arguments.allow_broader {
+        return Err(Usage {
+            message: "somebody may do more after this update, which `--yes` does not agree to".to_owned(),
+            hint: Some("`--allow-broader` agrees to it, too".to_owned()),
+        }
+        .into());
+    }
+    Ok(confirm(question, &text(planned, stack), "y", progress)?
+        && (!is_broader || confirm(question, "and give the rights above? type broader:", "broader", progress)?))
+}
+
+/// Executes, and on Ctrl-C says in which state that leaves the stack: CloudFormation goes on without us.
+async fn execute(planned: Planned, stack: &str, progress: &mut Terminal) -> anyhow::Result<Deployed> {
+    let creates = planned.creates_stack();
+    let deployed = tokio::select! {
+        deployed = planned.execute(progress) => Some(deployed?),
+        _ = tokio::signal::ctrl_c() => None,
+    };
+    deployed.ok_or_else(|| {
+        let undo = if creates {
+            format!("`just destroy --stack-name {stack}` deletes what was made")
+        } else {
+            format!("`aws cloudformation cancel-update-stack --stack-name {stack}` takes it back")
+        };
+        Interrupted { stack: stack.to_owned(), undo }.into()
+    })
+}
+
+/// The person went away while CloudFormation was at work.
+#[derive(Debug, thiserror::Error)]
+#[error("interrupted: CloudFormation goes on with stack {stack} by itself")]
+pub(crate) struct Interrupted {
+    stack: String,
+    undo: String,
+}
+
+impl Interrupted {
+    /// How to look on, and how to take it back.
+    pub(crate) fn hint(&self) -> String {
+        format!("`just status --stack-name {}` shows how it goes; {}", self.stack, self.undo)
+    }
+}
+
+fn deployment(arguments: &Arguments, configuration: &Configuration) -> anyhow::Result<Deployment> {
     let template = template(arguments)?;
     let mut parameters = Parameters::default();
     for pair in &arguments.parameter {
         parameters.command_line(pair)?;
     }
+    for pair in &arguments.secret_file {
+        let (name, path) = pair
+            .split_once('=')
+            .ok_or_else(|| Usage { message: "a secret's file is given as Name=File".to_owned(), hint: None })?;
+        parameters.secret(name, &SecretSource::File(path.into()), password)?;
+    }
+    for name in &arguments.ask {
+        parameters.secret(name, &SecretSource::Prompt, password)?;
+    }
     if let Some(file) = &arguments.parameter_file {
         parameters.file(file)?;
     }
     parameters.environment(&template, |name| std::env::var(name).ok());
-    let stack_name = arguments.target.place.stack_name.clone();
-    Ok(Deployment { stack_name, template, dist: arguments.dist.clone(), parameters })
+    for (name, source) in &configuration.secrets {
+        parameters.secret(name, source, password)?;
+    }
+    parameters.configuration(&configuration.parameters);
+    let stack_name = arguments.target.place.stack_name(configuration);
+    let tags = configuration.tags.clone();
+    Ok(Deployment { stack_name, template, dist: arguments.dist.clone(), parameters, tags })
 }
 
 fn template(arguments: &Arguments) -> anyhow::Result<Template> {

@@ -1,37 +1,46 @@
 //! `infra destroy`: arguments, and what will be lost before it is.
 
-use git2s3_infra::account::{self, Account};
 use git2s3_infra::deploy;
 use git2s3_infra::render::progress::{Progress, Terminal};
 
-use super::{Outcome, Target, confirm};
+use super::{Located, Outcome, Target, confirm};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
     #[command(flatten)]
     target: Target,
+    /// Keep the output bucket and everything in it: it stays in the account when the stack is gone
+    #[arg(long)]
+    keep_output: bool,
 }
 
 pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
     let question = arguments.target.question()?;
-    let config =
-        account::configuration(arguments.target.place.region.clone(), arguments.target.place.profile.as_deref()).await;
-    let account = Account::open(&config).await?;
+    let place = &arguments.target.place;
+    let Located { stack_name: stack, account } = place.locate(&place.configuration()?).await?;
     let mut progress = Terminal::new();
-    let stack = &arguments.target.place.stack_name;
-    let Some(losses) = deploy::losses(&account, stack).await? else {
+    let Some(mut losses) = deploy::losses(&account, &stack).await? else {
         progress.step(&format!("there is no stack {stack} in account {}, {}", account.id, account.region));
         return Ok(Outcome::Fine);
     };
     progress
         .step(&format!("stack {stack} in account {}, {}: {} resources", account.id, account.region, losses.resources));
     for bucket in &losses.buckets {
-        progress.step(&format!("  bucket {bucket} with every version of every object"));
+        let kept = arguments.keep_output && Some(bucket) == losses.output.as_ref();
+        let fate = if kept { "stays, and all that is in it" } else { "with every version of every object" };
+        progress.step(&format!("  bucket {bucket} {fate}"));
+    }
+    for (kind, count) in &losses.others {
+        progress.step(&format!("  {count} {kind}"));
     }
     let text = format!("delete all of this? type the stack's name, {stack}:");
-    if !confirm(question, &text, stack, &mut progress)? {
+    if !confirm(question, &text, &stack, &mut progress)? {
         progress.step("nothing was deleted");
         return Ok(Outcome::Fine);
+    }
+    if arguments.keep_output {
+        let bucket = losses.keep_output(&mut progress).await?;
+        progress.step(&format!("bucket {bucket} has left the stack's care"));
     }
     losses.execute(&mut progress).await?;
     progress.step(&format!("stack {stack} is gone"));

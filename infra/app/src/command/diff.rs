@@ -5,12 +5,11 @@ use std::process::Command;
 
 use anyhow::Context;
 use clap::ValueEnum;
-use git2s3_infra::account::{self, Account};
 use git2s3_infra::diff::{self, Action, Diff};
 use git2s3_infra::{check, deploy, stack, synth};
 use serde_json::Value;
 
-use super::{Outcome, Place};
+use super::{Located, Outcome, Place};
 use crate::report::Usage;
 
 /// Where the tests keep the template that they hold the synthesized one against: so every commit knows its own.
@@ -116,10 +115,9 @@ fn is_finding(fail_on: FailOn, diff: &Diff) -> bool {
 
 /// The template of the stack; an empty one where there is no stack.
 async fn deployed(place: &Place) -> anyhow::Result<Value> {
-    let config = account::configuration(place.region.clone(), place.profile.as_deref()).await;
-    let account = Account::open(&config).await?;
-    let Some(text) = deploy::deployed_template(&account, &place.stack_name).await? else {
-        anstream::eprintln!("there is no stack {} in account {}, {}", place.stack_name, account.id, account.region);
+    let Located { stack_name, account } = place.locate(&place.configuration()?).await?;
+    let Some(text) = deploy::deployed_template(&account, &stack_name).await? else {
+        anstream::eprintln!("there is no stack {stack_name} in account {}, {}", account.id, account.region);
         return Ok(serde_json::json!({}));
     };
     check::parse_template(&text).context("cannot read the deployed template")

@@ -5,12 +5,20 @@ pub(crate) mod deploy;
 pub(crate) mod destroy;
 pub(crate) mod diff;
 pub(crate) mod package;
+pub(crate) mod redrive;
 pub(crate) mod review;
+pub(crate) mod schema;
+pub(crate) mod status;
 pub(crate) mod synth;
 
 use std::io::{BufRead, IsTerminal, Write, stderr, stdin};
+use std::path::PathBuf;
 
+use git2s3_infra::account::{self, Account};
+use git2s3_infra::configuration::{Configuration, ConfigurationError};
 use git2s3_infra::render::progress::Progress;
+
+use secrecy::SecretString;
 
 use crate::report::Usage;
 
@@ -26,15 +34,46 @@ pub(crate) enum Outcome {
 /// The stack that a command is about.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Place {
-    /// Name of the stack
-    #[arg(long, value_name = "NAME", default_value = "git2s3")]
-    pub(crate) stack_name: String,
+    /// Configuration file, instead of git2s3.toml
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Name of the stack [default: git2s3]
+    #[arg(long, value_name = "NAME", env = "GIT2S3_STACK_NAME")]
+    stack_name: Option<String>,
     /// AWS region, instead of the configured one
     #[arg(long, value_name = "REGION")]
-    pub(crate) region: Option<String>,
+    region: Option<String>,
     /// Profile of AWS's configuration files, instead of `AWS_PROFILE`
     #[arg(long, value_name = "PROFILE")]
-    pub(crate) profile: Option<String>,
+    profile: Option<String>,
+}
+
+/// A stack, found.
+#[derive(Debug)]
+pub(crate) struct Located {
+    pub(crate) stack_name: String,
+    pub(crate) account: Account,
+}
+
+impl Place {
+    /// What the configuration file says.
+    pub(crate) fn configuration(&self) -> Result<Configuration, ConfigurationError> {
+        Configuration::read(self.config.as_deref())
+    }
+
+    /// The stack's name.
+    pub(crate) fn stack_name(&self, configuration: &Configuration) -> String {
+        let name = self.stack_name.clone().or_else(|| configuration.stack_name.clone());
+        name.unwrap_or_else(|| "git2s3".to_owned())
+    }
+
+    /// Flags come before the configuration file, and that before AWS's own configuration.
+    pub(crate) async fn locate(&self, configuration: &Configuration) -> anyhow::Result<Located> {
+        let region = self.region.clone().or_else(|| configuration.region.clone());
+        let profile = self.profile.as_deref().or(configuration.profile.as_deref());
+        let config = account::configuration(region, profile).await;
+        Ok(Located { stack_name: self.stack_name(configuration), account: Account::open(&config).await? })
+    }
 }
 
 /// The stack that a command changes.
@@ -90,6 +129,14 @@ pub(crate) fn confirm(
     let mut answer = String::new();
     stdin().lock().read_line(&mut answer)?;
     Ok(agrees(&answer, expected))
+}
+
+/// What the person types for a secret, unseen.
+pub(crate) fn password(name: &str) -> std::io::Result<SecretString> {
+    if !stdin().is_terminal() {
+        return Err(std::io::Error::other("there is no terminal to ask at"));
+    }
+    rpassword::prompt_password(format!("{name} (empty keeps the one of an existing stack): ")).map(Into::into)
 }
 
 fn agrees(answer: &str, expected: &str) -> bool {

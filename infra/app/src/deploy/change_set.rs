@@ -2,14 +2,13 @@
 
 use anstyle::{AnsiColor, Style};
 use aws_sdk_cloudformation::operation::describe_change_set::DescribeChangeSetOutput;
-use aws_sdk_cloudformation::types::{self, ChangeAction, ChangeSetStatus, ChangeSetType, Parameter, Replacement};
+use aws_sdk_cloudformation::types::{self, ChangeAction, ChangeSetStatus, ChangeSetType, Parameter, Replacement, Tag};
 
 use super::events::Story;
 use super::pace::Pace;
 use super::stack;
-use super::template::Template;
 use super::validation::{self, Subject};
-use super::{DeployError, Deployed};
+use super::{DeployError, Deployed, Deployment};
 use crate::account::Account;
 use crate::call_error::CallError;
 use crate::render::progress::Progress;
@@ -80,6 +79,11 @@ impl Planned {
         stack::deployed(&self.account, &self.stack_id).await.map_err(call)
     }
 
+    /// Leaves the change set to who may execute it, and says which one it is: its ARN.
+    pub fn leave(self) -> String {
+        self.change_set_id
+    }
+
     /// Drops the change set, and with it the empty stack that it made if there was none.
     ///
     /// # Errors
@@ -95,13 +99,13 @@ impl Planned {
 /// Makes a change set; none if nothing would change.
 pub(super) async fn create(
     account: &Account,
-    stack_name: &str,
+    deployment: &Deployment,
     kind: ChangeSetType,
     body: Body,
-    template: &Template,
     parameters: Vec<Parameter>,
     progress: &mut dyn Progress,
 ) -> Result<Option<Planned>, DeployError> {
+    let Deployment { stack_name, template, tags, .. } = deployment;
     let call = |source| DeployError::Call { stack: stack_name.to_owned(), source };
     let request = account.cloudformation.create_change_set().stack_name(stack_name).change_set_name(unique_name());
     let request = match body {
@@ -109,6 +113,8 @@ pub(super) async fn create(
         Body::Uploaded(url) => request.template_url(url),
     };
     let request = request.change_set_type(kind.clone()).set_parameters(Some(parameters));
+    let tags: Vec<Tag> = tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect();
+    let request = request.set_tags((!tags.is_empty()).then_some(tags));
     let request = request.set_capabilities(template.capability().map(|capability| vec![capability]));
     let created = request.send().await;
     let created = created.map_err(|error| call(CallError::new("create a change set", error)))?;

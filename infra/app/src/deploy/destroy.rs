@@ -1,8 +1,10 @@
 //! The end of a stack: what will be lost, said before it is, and the events while it goes.
 
+use std::collections::BTreeMap;
+
 use super::change_set::unique_name;
 use super::events::{Failure, Story};
-use super::stack;
+use super::{DeployError, KeepError, keep, stack};
 use crate::account::{Account, AccountError};
 use crate::call_error::CallError;
 use crate::render::progress::Progress;
@@ -26,6 +28,22 @@ pub enum DestroyError {
         /// What was tried, and what AWS answered.
         source: CallError,
     },
+    /// The output bucket can't be kept.
+    #[error("cannot keep the output bucket of stack {stack}")]
+    Keep {
+        /// The stack's name.
+        stack: String,
+        /// Why.
+        source: KeepError,
+    },
+    /// The update after which the output bucket would survive failed.
+    #[error("cannot keep the output bucket of stack {stack}; nothing was deleted")]
+    Update {
+        /// The stack's name.
+        stack: String,
+        /// What failed.
+        source: Box<DeployError>,
+    },
     /// A resource could not be deleted.
     #[error("{failure}; stack {stack} is now {status}")]
     Failed {
@@ -46,9 +64,16 @@ pub struct Losses {
     stack_id: String,
     /// The stack's buckets, with every version of every object in them; sorted.
     pub buckets: Vec<String>,
+    /// The bucket that the zips are in.
+    pub output: Option<String>,
+    /// What else holds something that can't be had back: the type, and how many.
+    pub others: BTreeMap<String, usize>,
     /// The number of the stack's resources, buckets included.
     pub resources: usize,
 }
+
+/// Besides buckets, the types that hold something: jobs, secrets, the key without which the SSH key is lost, logs.
+const HOLDERS: [&str; 4] = ["AWS::KMS::Key", "AWS::Logs::LogGroup", "AWS::SQS::Queue", "AWS::SecretsManager::Secret"];
 
 /// What would go with the stack of that name; none if there is no such stack.
 ///
@@ -57,23 +82,45 @@ pub struct Losses {
 pub async fn losses(account: &Account, stack_name: &str) -> Result<Option<Losses>, DestroyError> {
     let call = |source| DestroyError::Call { stack: stack_name.to_owned(), source };
     let Some(stack) = stack::describe(account, stack_name).await.map_err(call)? else { return Ok(None) };
-    let (mut buckets, mut resources) = (Vec::new(), 0);
-    let mut pages = account.cloudformation.list_stack_resources().stack_name(&stack.id).into_paginator().send();
-    while let Some(page) = pages.next().await {
-        let page = page.map_err(|error| call(CallError::new("list its resources", error)))?;
-        for resource in page.stack_resource_summaries.unwrap_or_default() {
-            resources += 1;
-            if resource.resource_type() == Some("AWS::S3::Bucket") {
-                buckets.extend(resource.physical_resource_id);
-            }
+    let (mut buckets, mut others) = (Vec::new(), BTreeMap::new());
+    let all = stack::resources(account, &stack.id).await.map_err(call)?;
+    let resources = all.len();
+    for resource in all {
+        match resource.kind.as_str() {
+            "AWS::S3::Bucket" => buckets.push(resource.physical_id),
+            kind if HOLDERS.contains(&kind) => *others.entry(kind.to_owned()).or_default() += 1,
+            _ => {}
         }
     }
     buckets.sort();
     let stack_name = stack_name.to_owned();
-    Ok(Some(Losses { account: account.clone(), stack_name, stack_id: stack.id, buckets, resources }))
+    let output = stack.outputs.get("OutputBucketName").cloned();
+    Ok(Some(Losses { account: account.clone(), stack_name, stack_id: stack.id, buckets, output, others, resources }))
 }
 
 impl Losses {
+    /// Takes the output bucket out of what will be lost, by an update of the stack.
+    ///
+    /// # Errors
+    /// See [`DestroyError`].
+    pub async fn keep_output(&mut self, progress: &mut dyn Progress) -> Result<String, DestroyError> {
+        let stack = || self.stack_name.clone();
+        let call = |source| DestroyError::Call { stack: stack(), source };
+        let update = |source| DestroyError::Update { stack: stack(), source: Box::new(source) };
+        let keep = |source| DestroyError::Keep { stack: stack(), source };
+        let deployed = stack::template(&self.account, &self.stack_id).await.map_err(call)?.unwrap_or_default();
+        let template = keep::keeping_output(&deployed).map_err(keep)?;
+        let missing = || keep(KeepError::Missing { id: "OutputBucketName" });
+        let bucket = self.output.clone().ok_or_else(missing)?;
+        if let Some(planned) =
+            super::replan(&self.account, &self.stack_name, template, progress).await.map_err(update)?
+        {
+            planned.execute(progress).await.map_err(update)?;
+        }
+        self.buckets.retain(|lost| *lost != bucket);
+        Ok(bucket)
+    }
+
     /// Deletes the stack and tells its events while it goes.
     ///
     /// # Errors

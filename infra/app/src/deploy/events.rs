@@ -11,7 +11,7 @@ use aws_sdk_cloudformation::types::StackEvent;
 use super::pace::Pace;
 use super::validation::{self, Subject};
 use crate::account::Account;
-use crate::call_error::CallError;
+use crate::call_error::{self, CallError};
 use crate::render::progress::Progress;
 
 /// A resource that could not be made, changed or deleted.
@@ -28,6 +28,24 @@ pub struct Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ({}) failed: {}", self.logical_id, self.resource_type, self.reason)
+    }
+}
+
+impl Failure {
+    /// What to do about it, where that is known.
+    pub(crate) fn hint(&self) -> Option<String> {
+        let reason = self.reason.as_str();
+        if let Some(action) = call_error::missing_right(reason) {
+            return Some(format!("grant {action} to the credentials that deploy, or deploy with others (AWS_PROFILE)"));
+        }
+        if self.resource_type == "AWS::S3::Bucket" && reason.contains("already") {
+            return Some(
+                "bucket names are shared by all accounts: choose another OutputBucketName, or none, and one is generated"
+                    .to_owned(),
+            );
+        }
+        let limit = ["LimitExceeded", "limit exceeded", "quota"].iter().any(|word| reason.contains(word));
+        limit.then(|| "the account has a quota for this: see Service Quotas in the console".to_owned())
     }
 }
 
@@ -273,6 +291,21 @@ mod tests {
         5.6 s  DELETE_COMPLETE      Jobs                          AWS::SQS::Queue
         6.3 s  ROLLBACK_COMPLETE    git2s3                        AWS::CloudFormation::Stack
         ");
+    }
+
+    #[test]
+    fn a_failure_says_what_to_do() {
+        let hint = |kind: &str, reason: &str| {
+            let failure =
+                Failure { logical_id: "X".to_owned(), resource_type: kind.to_owned(), reason: reason.to_owned() };
+            failure.hint().unwrap_or_default()
+        };
+        let denied =
+            "User: arn:aws:iam::1:user/x is not authorized to perform: sqs:CreateQueue on resource: arn:aws:sqs:x";
+        assert!(hint("AWS::SQS::Queue", denied).starts_with("grant sqs:CreateQueue"));
+        assert!(hint("AWS::S3::Bucket", "zips already exists").contains("OutputBucketName"));
+        assert!(hint("AWS::IAM::Role", "Cannot exceed quota for RolesPerAccount: 1000").contains("Service Quotas"));
+        assert_eq!(hint("AWS::SQS::Queue", "queue already exists"), "");
     }
 
     #[test]

@@ -7,7 +7,9 @@
 mod assets;
 mod change_set;
 mod destroy;
+mod drift;
 mod events;
+mod keep;
 mod pace;
 mod parameters;
 mod stack;
@@ -23,9 +25,11 @@ use aws_sdk_cloudformation::types::{ChangeSetType, StackStatus};
 pub use assets::AssetsError;
 pub use change_set::{Change, Planned, table};
 pub use destroy::{DestroyError, Losses, losses};
+pub use drift::{Drift, drift};
 pub use events::Failure;
+pub use keep::KeepError;
 pub use parameters::{ParameterError, Parameters};
-pub use stack::template as deployed_template;
+pub use stack::{Resource, described, resources, template as deployed_template};
 pub use template::{Template, TemplateError};
 
 use crate::account::{Account, AccountError};
@@ -35,6 +39,8 @@ use crate::render::progress::Progress;
 /// The parameters by which a template is told where its code lies; filled here, never by a person.
 const ASSET_BUCKET: &str = "QSS3BucketName";
 const ASSET_PREFIX: &str = "QSS3KeyPrefix";
+/// Both of them.
+pub(crate) const FILLED: [&str; 2] = [ASSET_BUCKET, ASSET_PREFIX];
 
 /// What to deploy.
 #[derive(Debug)]
@@ -48,6 +54,8 @@ pub struct Deployment {
     pub dist: PathBuf,
     /// Values for the template's parameters. Those of an existing stack that are not given keep their value.
     pub parameters: Parameters,
+    /// Tags of the stack; without any, an existing stack keeps its own.
+    pub tags: BTreeMap<String, String>,
 }
 
 /// A stack that is as the template wants it.
@@ -147,6 +155,7 @@ impl DeployError {
             Self::Stuck { stack, status } if status == "UPDATE_ROLLBACK_FAILED" => {
                 Some(format!("aws cloudformation continue-update-rollback --stack-name {stack}"))
             }
+            Self::Failed { failure, .. } => failure.hint(),
             Self::Stuck { stack, .. } => Some(format!("`just destroy --stack-name {stack}` deletes it")),
             _ => None,
         }
@@ -177,12 +186,36 @@ pub async fn plan(
     let (filled, body) = upload(account, deployment, progress).await.map_err(failed)?;
     let parameters = deployment.parameters.resolve(template, &kept, &filled).map_err(wrong)?;
 
-    let created =
-        change_set::create(account, &deployment.stack_name, kind, body, template, parameters, progress).await?;
+    let created = change_set::create(account, deployment, kind, body, parameters, progress).await?;
     match created {
         Some(planned) => Ok(Plan::Changes(planned)),
         None => Ok(Plan::Unchanged(stack::deployed(account, &deployment.stack_name).await.map_err(call)?)),
     }
+}
+
+/// A change set of an existing stack for another template that has the same parameters, all of which keep their values; none if
+/// nothing would change.
+async fn replan(
+    account: &Account,
+    stack_name: &str,
+    template: Template,
+    progress: &mut dyn Progress,
+) -> Result<Option<Planned>, DeployError> {
+    let call = |source| DeployError::Call { stack: stack_name.to_owned(), source };
+    let kept =
+        stack::describe(account, stack_name).await.map_err(call)?.map(|stack| stack.parameters).unwrap_or_default();
+    let deployment = Deployment {
+        stack_name: stack_name.to_owned(),
+        template,
+        dist: PathBuf::new(),
+        parameters: Parameters::default(),
+        tags: BTreeMap::new(),
+    };
+    let failed = |source| DeployError::Assets { stack: stack_name.to_owned(), source };
+    let wrong = |source| DeployError::Parameters { stack: stack_name.to_owned(), source };
+    let body = body(account, &deployment.template, progress).await.map_err(failed)?;
+    let parameters = deployment.parameters.resolve(&deployment.template, &kept, &BTreeMap::new()).map_err(wrong)?;
+    change_set::create(account, &deployment, ChangeSetType::Update, body, parameters, progress).await
 }
 
 /// Plans and executes.
@@ -246,22 +279,26 @@ async fn upload(
     progress: &mut dyn Progress,
 ) -> Result<(BTreeMap<&'static str, String>, change_set::Body), AssetsError> {
     let template = &deployment.template;
-    let has_code = template.declares(ASSET_BUCKET);
-    if !has_code && !template.is_large() {
-        return Ok((BTreeMap::new(), change_set::Body::Inline(template.text().to_owned())));
-    }
-    let manifest = if has_code { Some(assets::listed(&deployment.dist, template)?) } else { None };
-    let bucket = assets::Bucket::open(account, progress).await?;
     let mut filled = BTreeMap::new();
-    if let Some(manifest) = manifest {
+    if template.declares(ASSET_BUCKET) {
+        let manifest = assets::listed(&deployment.dist, template)?;
+        let bucket = assets::Bucket::open(account, progress).await?;
         bucket.upload(&manifest, &deployment.dist, progress).await?;
         filled.insert(ASSET_BUCKET, bucket.name().to_owned());
         filled.insert(ASSET_PREFIX, assets::PREFIX.to_owned());
     }
-    let body = if template.is_large() {
-        change_set::Body::Uploaded(bucket.upload_template(template).await?)
-    } else {
-        change_set::Body::Inline(template.text().to_owned())
-    };
-    Ok((filled, body))
+    Ok((filled, body(account, template, progress).await?))
+}
+
+/// The template as CloudFormation gets it.
+async fn body(
+    account: &Account,
+    template: &Template,
+    progress: &mut dyn Progress,
+) -> Result<change_set::Body, AssetsError> {
+    if !template.is_large() {
+        return Ok(change_set::Body::Inline(template.text().to_owned()));
+    }
+    let bucket = assets::Bucket::open(account, progress).await?;
+    Ok(change_set::Body::Uploaded(bucket.upload_template(template).await?))
 }

@@ -8,6 +8,7 @@ use aws_sdk_cloudformation::types::Parameter;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::template::Template;
+use crate::configuration::SecretSource;
 
 /// Values for parameters, none of which is ever shown: which ones are secret, only the template says.
 #[derive(Debug, Default)]
@@ -24,6 +25,7 @@ struct Given {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Source {
     CommandLine,
+    Configuration,
     Private,
 }
 
@@ -65,6 +67,22 @@ pub enum ParameterError {
         /// The parameter.
         name: String,
     },
+    /// A secret stood in the configuration file.
+    #[error("{name} is a secret and must not stand in the configuration")]
+    SecretInConfiguration {
+        /// The parameter.
+        name: String,
+    },
+    /// A secret can't be had from where it should come from.
+    #[error("cannot get {name} from {origin}")]
+    Secret {
+        /// The parameter.
+        name: String,
+        /// The file or the variable.
+        origin: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
     /// A parameter that deployment fills in was given.
     #[error("{name} is filled in by the deployment")]
     Filled {
@@ -88,6 +106,9 @@ impl ParameterError {
                 "set {}, or use `--parameter-file`; what was typed may be in the shell's history",
                 variable(name)
             )),
+            Self::SecretInConfiguration { name } => {
+                Some(format!("say under [secrets] where it comes from: {name} = {{ file = \"...\" }}, or \"prompt\""))
+            }
             Self::Missing { name } => Some(format!("give it with `--parameter {name}=...`")),
             Self::File { .. } => Some(r#"it looks like {"AllowedIps": "192.0.2.0/24", "ApiSecret": "..."}"#.to_owned()),
             _ => None,
@@ -125,14 +146,55 @@ impl Parameters {
         Ok(())
     }
 
-    /// Takes what the environment has of the template's secrets, which `lookup` reads: `GIT2S3_API_SECRET` for
+    /// Takes what the environment has of the template's parameters, which `lookup` reads: `GIT2S3_API_SECRET` for
     /// `ApiSecret`. What is given already stays; an empty variable is none.
     pub fn environment(&mut self, template: &Template, lookup: impl Fn(&str) -> Option<String>) {
-        for name in template.secret_parameters() {
+        for (name, _) in template.parameters().filter(|(name, _)| !super::FILLED.contains(name)) {
             if let Some(value) = lookup(&variable(name)).filter(|value| !value.is_empty()) {
                 self.fill(name, value.into());
             }
         }
+    }
+
+    /// Takes the parameters of the configuration file; what is given already stays.
+    pub fn configuration(&mut self, parameters: &BTreeMap<String, String>) {
+        for (name, value) in parameters {
+            if !self.given.contains_key(name) {
+                self.insert(name, value.clone().into(), Source::Configuration);
+            }
+        }
+    }
+
+    /// Takes a secret from where it comes from, unless it is given already. `ask` asks the person at the terminal; no answer
+    /// leaves an existing stack its secret.
+    ///
+    /// # Errors
+    /// It can't be had from there.
+    pub fn secret(
+        &mut self,
+        name: &str,
+        source: &SecretSource,
+        ask: impl FnOnce(&str) -> std::io::Result<SecretString>,
+    ) -> Result<(), ParameterError> {
+        if self.given.contains_key(name) {
+            return Ok(());
+        }
+        let (origin, value) = match source {
+            SecretSource::File(path) => {
+                let text = std::fs::read_to_string(path);
+                (path.display().to_string(), text.map(|text| text.trim_end_matches(['\r', '\n']).into()))
+            }
+            SecretSource::Environment(variable) => {
+                let unset = || std::io::Error::new(std::io::ErrorKind::NotFound, "the variable is not set");
+                (variable.clone(), std::env::var(variable).map(Into::into).map_err(|_| unset()))
+            }
+            SecretSource::Prompt => ("the terminal".to_owned(), ask(name)),
+        };
+        let value = value.map_err(|source| ParameterError::Secret { name: name.to_owned(), origin, source })?;
+        if !value.expose_secret().is_empty() {
+            self.insert(name, value, Source::Private);
+        }
+        Ok(())
     }
 
     /// Sets a parameter, from within a program.
@@ -155,7 +217,7 @@ impl Parameters {
     /// Refuses what does not fit the template, before anything is done.
     pub(super) fn check(&self, template: &Template) -> Result<(), ParameterError> {
         for (name, given) in &self.given {
-            if [super::ASSET_BUCKET, super::ASSET_PREFIX].contains(&name.as_str()) {
+            if super::FILLED.contains(&name.as_str()) {
                 return Err(ParameterError::Filled { name: name.clone() });
             }
             let Some((_, declared)) = template.parameters().find(|(known, _)| known == name) else {
@@ -164,6 +226,9 @@ impl Parameters {
             };
             if declared.is_secret() && given.source == Source::CommandLine {
                 return Err(ParameterError::SecretOnCommandLine { name: name.clone() });
+            }
+            if declared.is_secret() && given.source == Source::Configuration {
+                return Err(ParameterError::SecretInConfiguration { name: name.clone() });
             }
         }
         Ok(())
@@ -194,7 +259,7 @@ impl Parameters {
     }
 }
 
-/// The environment variable of a secret parameter: `GIT2S3_API_SECRET` of `ApiSecret`, `GIT2S3_OAUTH_SECRET` of
+/// The environment variable of a parameter: `GIT2S3_API_SECRET` of `ApiSecret`, `GIT2S3_OAUTH_SECRET` of
 /// `OAuthSecret`.
 fn variable(parameter: &str) -> String {
     let mut words = String::from("GIT2S3_");
@@ -280,6 +345,29 @@ mod tests {
         let mut parameters = Parameters::default();
         parameters.environment(&template(), |_| Some(String::new()));
         assert_eq!(told(&parameters.with("Needed", "x"), &["ApiSecret"])[0], "ApiSecret=(previous)");
+    }
+
+    #[test]
+    fn a_secret_comes_from_where_the_configuration_says_and_not_from_itself() {
+        let mut parameters = Parameters::default();
+        parameters.configuration(&BTreeMap::from([("ApiSecret".to_owned(), "hunter2".to_owned())]));
+        let error = parameters.check(&template()).unwrap_err();
+        assert!(matches!(error, ParameterError::SecretInConfiguration { .. }), "{error:?}");
+        assert!(!format!("{error:?} {error} {:?}", error.hint()).contains("hunter2"));
+
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "from the file\r\n").unwrap();
+        let of = |source: &SecretSource, answer: &str| {
+            let mut parameters = Parameters::default().with("Needed", "x");
+            parameters.secret("ApiSecret", source, |_| Ok(answer.into())).unwrap();
+            told(&parameters, &["ApiSecret"])[0].clone()
+        };
+        assert_eq!(of(&SecretSource::File(file.path().to_owned()), ""), "ApiSecret=from the file");
+        assert_eq!(of(&SecretSource::Prompt, "typed"), "ApiSecret=typed");
+        assert_eq!(of(&SecretSource::Prompt, ""), "ApiSecret=(previous)");
+        let unset = SecretSource::Environment("GIT2S3_TEST_THAT_NOBODY_SETS".to_owned());
+        let error = Parameters::default().secret("ApiSecret", &unset, |_| Ok("".into())).unwrap_err();
+        assert_eq!(error.to_string(), "cannot get ApiSecret from GIT2S3_TEST_THAT_NOBODY_SETS");
     }
 
     #[test]

@@ -42,6 +42,46 @@ pub(super) async fn describe(account: &Account, stack: &str) -> Result<Option<St
     }))
 }
 
+/// The status of the stack of that name, and its outputs; none if there is none.
+///
+/// # Errors
+/// AWS could not be asked, or refused.
+pub async fn described(
+    account: &Account,
+    stack: &str,
+) -> Result<Option<(String, BTreeMap<String, String>)>, CallError> {
+    Ok(describe(account, stack).await?.map(|found| (found.status.as_str().to_owned(), found.outputs)))
+}
+
+/// A resource of a stack.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resource {
+    /// Its logical id.
+    pub logical_id: String,
+    /// Its type.
+    pub kind: String,
+    /// What its service calls it: a bucket's name, a queue's URL.
+    pub physical_id: String,
+}
+
+/// The resources of a stack that exists.
+///
+/// # Errors
+/// AWS could not be asked, or refused.
+pub async fn resources(account: &Account, stack: &str) -> Result<Vec<Resource>, CallError> {
+    let mut pages = account.cloudformation.list_stack_resources().stack_name(stack).into_paginator().send();
+    let mut found = Vec::new();
+    while let Some(page) = pages.next().await {
+        let page = page.map_err(|error| CallError::new(format!("list the resources of stack {stack}"), error))?;
+        found.extend(page.stack_resource_summaries.unwrap_or_default().into_iter().map(|resource| Resource {
+            logical_id: resource.logical_resource_id.unwrap_or_default(),
+            kind: resource.resource_type.unwrap_or_default(),
+            physical_id: resource.physical_resource_id.unwrap_or_default(),
+        }));
+    }
+    Ok(found)
+}
+
 /// The outputs of a stack that exists.
 pub(super) async fn deployed(account: &Account, stack: &str) -> Result<Deployed, CallError> {
     let found = describe(account, stack).await?;

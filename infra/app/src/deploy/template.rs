@@ -6,9 +6,6 @@ use aws_sdk_cloudformation::types::Capability;
 use serde::Deserialize;
 use serde_json::Value;
 
-/// `CloudFormation` takes larger templates from S3 only; bytes.
-const LARGEST_INLINE: usize = 51_200;
-
 /// A template in JSON.
 #[derive(Debug, Clone)]
 pub struct Template {
@@ -77,7 +74,7 @@ impl Template {
 
     /// Whether it has to go through S3.
     pub(super) fn is_large(&self) -> bool {
-        self.text.len() > LARGEST_INLINE
+        self.text.len() > cfn::quota::TEMPLATE_BYTES_INLINE
     }
 
     /// What `CloudFormation` wants to be [acknowledged][aws]: nothing, that IAM changes, or that IAM changes under

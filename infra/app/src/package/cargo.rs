@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 
 use serde::Deserialize;
@@ -151,6 +151,7 @@ fn binary(message: &str) -> Option<(String, PathBuf)> {
 fn cross(command: &mut Command, architecture: Architecture) -> Result<(), BuildError> {
     let target = architecture.rust_target();
     command.args(["--target", target]);
+    command.env("CARGO_ENCODED_RUSTFLAGS", remapped(&std::env::current_dir().map_err(BuildError::Read)?));
     if !has_standard_library(target)? {
         return Err(BuildError::StandardLibrary { target });
     }
@@ -162,6 +163,28 @@ fn cross(command: &mut Command, architecture: Architecture) -> Result<(), BuildE
     }
     command.env(variable, linker);
     Ok(())
+}
+
+/// Flags by which a binary doesn't tell in which folders it was built, and so comes out the same in any: messages of panics hold
+/// the paths of sources. Flags that a person has set stay.
+fn remapped(workspace: &Path) -> OsString {
+    const SEPARATOR: &str = "\x1f";
+    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = home.or_else(|| Some(std::env::home_dir()?.join(".cargo")));
+    let target =
+        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace.join("target"), |dir| workspace.join(dir));
+    // The last one that fits counts.
+    let folders = [(Some(workspace.to_owned()), "git2s3"), (Some(target), "target"), (home, "cargo")];
+    let mut flags = std::env::var_os("CARGO_ENCODED_RUSTFLAGS").unwrap_or_default();
+    for (folder, name) in folders.into_iter().filter_map(|(folder, name)| Some((folder?, name))) {
+        if !flags.is_empty() {
+            flags.push(SEPARATOR);
+        }
+        flags.push("--remap-path-prefix=");
+        flags.push(folder);
+        flags.push(format!("=/{name}"));
+    }
+    flags
 }
 
 /// The linker for another processor than this machine's, and the Debian package that has it.

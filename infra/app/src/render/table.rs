@@ -24,6 +24,11 @@ impl Table {
         Self { columns: columns.map(|(heading, align)| (heading.to_owned(), align)).to_vec(), rows: Vec::new() }
     }
 
+    /// Whether it has no row.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
     /// Adds a row, one cell a column.
     pub fn row<const N: usize>(&mut self, cells: [String; N]) {
         self.styled(Style::new(), cells);

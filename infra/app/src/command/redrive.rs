@@ -1,0 +1,30 @@
+//! `infra redrive`: arguments, and what was moved.
+
+use git2s3_infra::redrive::{self, WORKERS};
+use git2s3_infra::render::progress::{Progress, Terminal};
+
+use super::{Located, Outcome, Place};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    place: Place,
+    /// Only the dead letters of this worker
+    #[arg(long, value_parser = WORKERS)]
+    worker: Option<String>,
+}
+
+pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
+    let Located { stack_name, account } = arguments.place.locate(&arguments.place.configuration()?).await?;
+    let mut progress = Terminal::new();
+    let workers = arguments.worker.as_deref().map_or(WORKERS.to_vec(), |worker| vec![worker]);
+    let Some(moved) = redrive::redrive(&account, &stack_name, &workers, &mut progress).await? else {
+        progress.step(&format!("there is no stack {stack_name} in account {}, {}", account.id, account.region));
+        return Ok(Outcome::Findings);
+    };
+    drop(progress);
+    for one in moved {
+        anstream::println!("{}: {} dead letters went back", one.queue, one.count);
+    }
+    Ok(Outcome::Fine)
+}

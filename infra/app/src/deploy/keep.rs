@@ -1,0 +1,73 @@
+//! Deleting a stack without what it made: the output bucket leaves the stack first, by an update that retains it and takes it off
+//! the cleaner's list.
+
+use serde_json::{Map, Value};
+
+use super::template::{Template, TemplateError};
+
+/// What is kept: the bucket, and the policy by which it speaks TLS only.
+const KEPT: [&str; 2] = ["OutputBucket", "OutputBucketPolicy"];
+/// What would empty it.
+const CLEANER: &str = "BucketCleaner";
+
+/// Why the output bucket can't be kept.
+#[derive(Debug, thiserror::Error)]
+pub enum KeepError {
+    /// The deployed template isn't one that can be changed here.
+    #[error("the deployed template can't be read")]
+    Template(#[source] TemplateError),
+    /// The deployed template isn't ours.
+    #[error("the deployed template has no {id} whose content could be kept")]
+    Missing {
+        /// What it lacks.
+        id: &'static str,
+    },
+}
+
+/// The deployed template, but with an output bucket that survives the stack.
+pub(super) fn keeping_output(deployed: &str) -> Result<Template, KeepError> {
+    let parsed = crate::check::parse_template(deployed);
+    let mut template = parsed.map_err(|_| KeepError::Missing { id: "Resources" })?;
+    for id in KEPT {
+        let resource = entry(&mut template, id)?;
+        for policy in ["DeletionPolicy", "UpdateReplacePolicy"] {
+            resource.insert(policy.to_owned(), "Retain".into());
+        }
+    }
+    let cleaner = entry(&mut template, CLEANER)?;
+    let buckets = cleaner.get_mut("Properties").and_then(|properties| properties["Buckets"].as_array_mut());
+    let buckets = buckets.ok_or(KeepError::Missing { id: CLEANER })?;
+    buckets.retain(|bucket| bucket["Ref"] != KEPT[0]);
+    Template::parse(template.to_string()).map_err(KeepError::Template)
+}
+
+fn entry<'t>(template: &'t mut Value, id: &'static str) -> Result<&'t mut Map<String, Value>, KeepError> {
+    let resource = template.get_mut("Resources").and_then(|resources| resources.get_mut(id));
+    resource.and_then(Value::as_object_mut).ok_or(KeepError::Missing { id })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_output_bucket_leaves_the_stack() {
+        let before = crate::stack::template(None).unwrap();
+        let after = keeping_output(&before.to_json()).unwrap();
+        let after: Value = serde_json::from_str(after.text()).unwrap();
+        let diff = crate::diff::Diff::between(&before.as_value(), &after);
+        let changed: Vec<_> = diff.entries.iter().map(|entry| entry.name.as_str()).collect();
+        assert_eq!(changed, ["BucketCleaner", "OutputBucket", "OutputBucketPolicy"]);
+        assert_eq!(after["Resources"]["OutputBucket"]["DeletionPolicy"], "Retain");
+        let left = serde_json::json!([{ "Ref": "KeyBucket" }]);
+        assert_eq!(after["Resources"]["BucketCleaner"]["Properties"]["Buckets"], left);
+        assert!(diff.permissions.is_empty());
+    }
+
+    #[test]
+    fn another_stack_is_left_alone() {
+        for template in ["{\"Resources\": {\"A\": {\"Type\": \"T\"}}}", "[]", "a: [b"] {
+            assert!(matches!(keeping_output(template), Err(KeepError::Missing { .. })), "{template}");
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! Dead letters go back to the queue that they came from, after what made them fail was mended. Message by message: a copy is queued
+//! before the letter is deleted, and the copy's deduplication id is made of the letter's, so that an interrupted redrive can be
+//! repeated and nothing is lost or done twice.
+
+use aws_sdk_sqs::types::{Message, MessageSystemAttributeName, QueueAttributeName};
+
+use crate::account::Account;
+use crate::call_error::CallError;
+use crate::deploy;
+use crate::render::progress::Progress;
+
+/// The workers, as the queues' logical ids begin.
+pub const WORKERS: [&str; 2] = ["GitPull", "ZipDl"];
+
+/// What was moved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Redriven {
+    /// The queue's logical id.
+    pub queue: String,
+    /// How many letters went back to it.
+    pub count: usize,
+}
+
+/// Moves the dead letters of each of these workers back; nothing if there is no such stack.
+///
+/// # Errors
+/// AWS could not be asked, or refused. What was moved before stays moved.
+pub async fn redrive(
+    account: &Account,
+    stack: &str,
+    workers: &[&str],
+    progress: &mut dyn Progress,
+) -> Result<Option<Vec<Redriven>>, CallError> {
+    if deploy::described(account, stack).await?.is_none() {
+        return Ok(None);
+    }
+    let resources = deploy::resources(account, stack).await?;
+    let url = |id: String| resources.iter().find(|resource| resource.logical_id == id).map(|found| &found.physical_id);
+    let mut moved = Vec::new();
+    for worker in workers {
+        let queue = format!("{worker}Queue");
+        if let (Some(from), Some(to)) = (url(format!("{worker}DeadLetterQueue")), url(queue.clone())) {
+            moved.push(Redriven { count: move_all(account, &queue, from, to, progress).await?, queue });
+        }
+    }
+    Ok(Some(moved))
+}
+
+async fn move_all(
+    account: &Account,
+    queue: &str,
+    from: &str,
+    to: &str,
+    progress: &mut dyn Progress,
+) -> Result<usize, CallError> {
+    // Letters that arrive while these are moved have failed again, and wait for the next time.
+    let limit = length(account, queue, from).await?;
+    let mut count = 0;
+    while count < limit {
+        progress.waiting(&format!("{count} of {limit} letters are back in {queue}"));
+        let request = account.sqs.receive_message().queue_url(from).max_number_of_messages(10).wait_time_seconds(2);
+        let request = request.message_system_attribute_names(MessageSystemAttributeName::All);
+        let received = request.send().await;
+        let received = received.map_err(|error| CallError::new(format!("read the dead letters of {queue}"), error))?;
+        let letters = received.messages.unwrap_or_default();
+        if letters.is_empty() {
+            break;
+        }
+        for letter in letters {
+            move_one(account, queue, from, to, letter).await?;
+            count += 1;
+        }
+    }
+    Ok(count)
+}
+
+async fn length(account: &Account, queue: &str, url: &str) -> Result<usize, CallError> {
+    let name = QueueAttributeName::ApproximateNumberOfMessages;
+    let told = account.sqs.get_queue_attributes().queue_url(url).attribute_names(name.clone()).send().await;
+    let told = told.map_err(|error| CallError::new(format!("count the dead letters of {queue}"), error))?;
+    Ok(told.attributes().and_then(|all| all.get(&name)?.parse().ok()).unwrap_or(0))
+}
+
+async fn move_one(account: &Account, queue: &str, from: &str, to: &str, letter: Message) -> Result<(), CallError> {
+    let group = letter.attributes().and_then(|all| all.get(&MessageSystemAttributeName::MessageGroupId)).cloned();
+    let id = letter.message_id.unwrap_or_default();
+    let request = account.sqs.send_message().queue_url(to).message_body(letter.body.unwrap_or_default());
+    let request = request.set_message_group_id(group).message_deduplication_id(format!("redrive-{id}"));
+    let sent = request.set_message_attributes(letter.message_attributes).send().await;
+    sent.map_err(|error| CallError::new(format!("send letter {id} back to {queue}"), error))?;
+    let request = account.sqs.delete_message().queue_url(from).set_receipt_handle(letter.receipt_handle);
+    request.send().await.map_err(|error| CallError::new(format!("delete the dead letter {id} of {queue}"), error))?;
+    Ok(())
+}

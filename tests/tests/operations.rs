@@ -1,0 +1,157 @@
+//! The life of a stack by the `infra` command alone, as a person types it, in the local cloud.
+#![allow(clippy::unwrap_used, reason = "what fails here fails a test")]
+
+use std::fs;
+use std::path::Path;
+use std::process::Output;
+
+use git2s3_infra::render::progress::Silent;
+use git2s3_tests::aws::{ACCESS_KEY, Account, REGION, SECRET_KEY};
+use git2s3_tests::local::Local;
+use serde_json::Value;
+use tokio::process::Command;
+
+const LOCAL: &str = env!("CARGO_BIN_EXE_local");
+
+/// A working directory with packaged functions, a configuration and an account.
+struct Desk<'a> {
+    account: &'a Account,
+    dir: &'a Path,
+}
+
+impl Desk<'_> {
+    async fn infra(&self, arguments: &[&str]) -> Output {
+        let program = Path::new(LOCAL).with_file_name("infra");
+        let mut command = Command::new(program);
+        command.args(arguments).current_dir(self.dir).env_clear().env("PATH", std::env::var_os("PATH").unwrap());
+        command.env("AWS_ENDPOINT_URL", &self.account.endpoint).env("AWS_EC2_METADATA_DISABLED", "true");
+        command.env("AWS_ACCESS_KEY_ID", ACCESS_KEY).env("AWS_SECRET_ACCESS_KEY", SECRET_KEY);
+        command.env("GIT2S3_REFS", "main");
+        command.output().await.unwrap()
+    }
+
+    /// The exit code, and what was said on both channels.
+    async fn told(&self, arguments: &[&str]) -> (Option<i32>, String) {
+        let output = self.infra(arguments).await;
+        let text = [output.stdout, output.stderr].concat();
+        (output.status.code(), String::from_utf8(text).unwrap())
+    }
+
+    async fn check(&self, arguments: &[&str], code: i32, expected: &[&str]) -> String {
+        let (got, text) = self.told(arguments).await;
+        assert_eq!(got, Some(code), "{arguments:?}: {text}");
+        for words in expected {
+            assert!(text.contains(words), "{arguments:?} does not say {words:?}: {text}");
+        }
+        assert!(!text.contains("hunter2"), "{arguments:?} tells the secret: {text}");
+        text
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        fs::write(self.dir.join(name), text).unwrap();
+    }
+
+    async fn parameter(&self, name: &str) -> Option<String> {
+        let stacks = self.account.cloudformation.describe_stacks().stack_name("zips").send().await.unwrap();
+        let found = stacks.stacks()[0].parameters().iter().find(|one| one.parameter_key() == Some(name));
+        found.and_then(|one| one.parameter_value()).map(str::to_owned)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stack_lives_and_ends_by_the_command() {
+    let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let local = Local::tied(&dir.path().join("cloud"), Path::new(LOCAL)).await.unwrap();
+    local.package(&mut Silent).unwrap();
+    let account = &local.cloud.account;
+    let work = dir.path().join("work");
+    fs::create_dir(&work).unwrap();
+    std::os::unix::fs::symlink(local.dist(), work.join("dist")).unwrap();
+    let desk = Desk { account, dir: &work };
+
+    desk.write("secret", "hunter2\n");
+    let configuration = format!(
+        "stack-name = 'zips'\nregion = '{REGION}'\n[parameters]\nRepositories = 'github.com/acme/**'\n\
+         [secrets]\nApiSecret = {{ file = 'secret' }}\n[tags]\nteam = 'platform'\n"
+    );
+    desk.write("git2s3.toml", &configuration);
+
+    // Nothing is there, and looking at it makes nothing.
+    desk.check(&["status"], 1, &["there is no stack zips"]).await;
+    desk.check(&["diff"], 1, &["there is no stack zips", "+ OutputBucket"]).await;
+    desk.check(&["deploy", "--dry-run"], 0, &["Add     OutputBucket", "dry run: nothing was changed"]).await;
+    desk.check(&["status"], 1, &["there is no stack zips"]).await;
+    desk.check(&["deploy"], 2, &["there is no terminal", "--yes"]).await;
+
+    desk.check(&["deploy", "--yes"], 0, &["CREATE_COMPLETE", "GitPullWebHookApi"]).await;
+    assert_eq!(desk.parameter("Repositories").await.unwrap(), "github.com/acme/**");
+    assert_eq!(desk.parameter("Refs").await.unwrap(), "main", "by the environment");
+    let stacks = account.cloudformation.describe_stacks().stack_name("zips").send().await.unwrap();
+    assert_eq!(stacks.stacks()[0].tags()[0].value(), Some("platform"));
+    desk.check(&["diff"], 0, &["0 changed entries"]).await;
+    desk.check(&["deploy", "--yes"], 0, &["no change"]).await;
+
+    // A flag comes before the file; somebody else may execute.
+    let waiting = desk.check(&["deploy", "--no-execute", "--parameter", "Refs=dev"], 0, &["execute-change-set"]).await;
+    assert_eq!(desk.parameter("Refs").await.unwrap(), "main");
+    let id = waiting.split("--change-set-name ").nth(1).unwrap().split_whitespace().next().unwrap();
+    account.cloudformation.execute_change_set().change_set_name(id).send().await.unwrap();
+    while desk.told(&["status"]).await.0 != Some(0) {}
+    assert_eq!(desk.parameter("Refs").await.unwrap(), "dev");
+
+    // More rights need more than a yes.
+    let mut template: Value = serde_json::from_str(local.template().unwrap().text()).unwrap();
+    template["Resources"]["WebhookRole"]["Properties"]["Policies"][1]["PolicyDocument"]["Statement"][0]["Action"] =
+        serde_json::json!(["secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue"]);
+    desk.write("broader.json", &template.to_string());
+    let broader = ["deploy", "--yes", "--template", "broader.json"];
+    desk.check(&broader, 2, &["somebody may do more", "--allow-broader", "PutSecretValue"]).await;
+    desk.check(&["diff"], 0, &["0 changed entries"]).await;
+    desk.check(&[&broader[..], &["--allow-broader"]].concat(), 0, &["UPDATE_COMPLETE"]).await;
+    desk.check(&["diff", "--fail-on", "broadened"], 0, &["~ WebhookRole", "PutSecretValue", "0 of them broader"]).await;
+
+    // A letter that failed goes back, once.
+    let resources = account.resources("zips").await.unwrap();
+    let dead = resources.id("ZipDlDeadLetterQueue").unwrap();
+    let sent = account.sqs.send_message().queue_url(dead).message_body("{}").message_group_id("g");
+    sent.message_deduplication_id("d").send().await.unwrap();
+    desk.check(&["status"], 1, &["ZipDlDeadLetterQueue", "UPDATE_COMPLETE"]).await;
+    let moved = desk.check(&["redrive", "--worker", "ZipDl"], 0, &["ZipDlQueue: 1 dead letters went back"]).await;
+    assert!(!moved.contains("GitPull"), "{moved}");
+    assert_eq!(account.messages(dead).await.unwrap(), 0);
+    desk.check(&["redrive"], 0, &["GitPullQueue: 0 dead letters", "ZipDlQueue: 0 dead letters"]).await;
+
+    // The zips survive the stack.
+    let bucket = resources.id("OutputBucket").unwrap().to_owned();
+    account.s3.put_object().bucket(&bucket).key("acme/a.zip").body(b"zip".to_vec().into()).send().await.unwrap();
+    let status: Value = serde_json::from_slice(&desk.infra(&["status", "--json"]).await.stdout).unwrap();
+    assert_eq!(status["objects"][0]["key"], "acme/a.zip");
+    let said = [bucket.as_str(), "stays, and all that is in it", "AWS::KMS::Key", "stack zips is gone"];
+    desk.check(&["destroy", "--yes", "--keep-output"], 0, &said).await;
+    let kept = account.s3.get_object().bucket(&bucket).key("acme/a.zip").send().await.unwrap();
+    assert_eq!(kept.body.collect().await.unwrap().to_vec(), b"zip");
+    let buckets = account.s3.list_buckets().send().await.unwrap();
+    let left: Vec<_> = buckets.buckets().iter().filter_map(|bucket| bucket.name()).collect();
+    assert!(left.iter().all(|name| *name == bucket || name.contains("assets")), "{left:?}");
+    desk.check(&["destroy", "--yes"], 0, &["there is no stack zips"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_wrong_is_said_before_anything_is_asked_of_aws() {
+    let dir = tempfile::tempdir().unwrap();
+    let local = Local::tied(&dir.path().join("cloud"), Path::new(LOCAL)).await.unwrap();
+    let work = dir.path().join("work");
+    fs::create_dir(&work).unwrap();
+    let desk = Desk { account: &local.cloud.account, dir: &work };
+    desk.write("git2s3.toml", "region = 'us-east-1'\n[parameters]\nApiSecret = 'hunter2'\n");
+    desk.check(&["deploy", "--yes", "--no-drift"], 2, &["ApiSecret is a secret", "[secrets]"]).await;
+    desk.write("git2s3.toml", "regoin = 'hunter2'\n");
+    desk.check(&["status"], 2, &["git2s3.toml is wrong at line 1", "infra schema"]).await;
+    desk.write("git2s3.toml", "[secrets]\nApiSecret = 'prompt'\n");
+    desk.check(&["deploy", "--yes"], 2, &["cannot get ApiSecret from the terminal"]).await;
+    desk.write("git2s3.toml", "");
+    desk.check(&["status"], 3, &["no region is configured", "--region"]).await;
+    let schema = desk.infra(&["schema", "ssh-key"]).await;
+    let schema: Value = serde_json::from_slice(&schema.stdout).unwrap();
+    assert_eq!(schema["required"], serde_json::json!(["KeyBucket", "KmsKey", "KeyType", "StackName"]));
+}
