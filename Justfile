@@ -59,6 +59,10 @@ status *args:
 redrive *args:
     @{{ infra }} redrive {{ args }}
 
+# Print the JSON Schema of git2s3.toml, or of a custom resource's properties (ssh-key, bucket-cleaner)
+schema *args:
+    @{{ infra }} schema {{ args }}
+
 # Delete a deployed stack and everything it holds
 destroy *args:
     @{{ infra }} destroy {{ args }}

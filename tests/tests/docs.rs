@@ -1,0 +1,121 @@
+//! The documentation is held to what it says: commands exist with the options that it names, configurations and rules are read,
+//! the templates that it gives away deploy.
+#![allow(clippy::unwrap_used, reason = "what fails here fails a test")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use git2s3_infra::check::{Rule, Rules, check, parse_template};
+use git2s3_infra::configuration::Configuration;
+use git2s3_infra::stack;
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
+}
+
+/// Every page, by name.
+fn pages() -> BTreeMap<String, String> {
+    let docs = std::fs::read_dir(root().join("docs")).unwrap().map(|entry| entry.unwrap().path());
+    let others = ["README.md", "CONTRIBUTING.md", ".github/workflows/policy.yml", ".github/workflows/ci.yml"];
+    let files = docs.chain(others.iter().map(|name| root().join(name)));
+    let is_text = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "md" || extension == "yml");
+    let pages: BTreeMap<_, _> = files
+        .filter(is_text)
+        .map(|path| (path.display().to_string(), std::fs::read_to_string(path).unwrap()))
+        .collect();
+    assert!(pages.len() > 8, "{:?}", pages.keys());
+    pages
+}
+
+/// The fenced blocks of a language.
+fn blocks(text: &str, language: &str) -> Vec<String> {
+    let fenced = text.split("```").skip(1).step_by(2);
+    fenced.filter_map(|block| block.strip_prefix(&format!("{language}\n"))).map(str::to_owned).collect()
+}
+
+/// The calls of `./justw` in a text: recipe and arguments.
+fn calls(text: &str) -> Vec<Vec<String>> {
+    let rest = text.split("./justw ").skip(1);
+    let ends = ['`', '\n', '>', '|', ';', ',', '.', ':'];
+    // A dot or a comma may stand in an argument; behind one it ends the sentence.
+    let command = |rest: &str| {
+        let line = rest.split(&ends[..5]).next().unwrap_or_default().to_owned();
+        line.split_whitespace().map(|word| word.trim_end_matches(&ends[5..]).to_owned()).collect::<Vec<_>>()
+    };
+    rest.map(command).filter(|words| words.first().is_some_and(|word| word.starts_with(char::is_lowercase))).collect()
+}
+
+fn output(program: &Path, arguments: &[&str]) -> String {
+    let output = Command::new(program).args(arguments).current_dir(root()).output().unwrap();
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn commands_exist_with_the_options_that_are_named() {
+    let recipes = output(&root().join(".tools/bin/just"), &["--summary"]);
+    let recipes: BTreeSet<&str> = recipes.split_whitespace().collect();
+    let infra = Path::new(env!("CARGO_BIN_EXE_local")).with_file_name("infra");
+    let commands = output(&infra, &["--help"]);
+    let mut options = 0;
+    for (page, text) in pages() {
+        for call in calls(&text) {
+            let recipe = call[0].as_str();
+            assert!(recipes.contains(recipe), "{page}: there is no ./justw {recipe}");
+            if !commands.contains(&format!("\n  {recipe} ")) {
+                continue;
+            }
+            let help = output(&infra, &[recipe, "--help"]);
+            for option in call.iter().filter(|word| word.starts_with("--")) {
+                assert!(help.contains(option.split('=').next().unwrap()), "{page}: {recipe} has no {option}");
+                options += 1;
+            }
+        }
+    }
+    assert!(options >= 10, "only {options} options were looked at");
+}
+
+#[test]
+fn configurations_snippets_and_rules_are_read() {
+    let mut count = 0;
+    let parameters = stack::template(None).unwrap().as_value()["Parameters"].clone();
+    for (page, text) in pages() {
+        for block in blocks(&text, "toml") {
+            let configuration = Configuration::parse(&block).unwrap_or_else(|error| panic!("{page}: {error}"));
+            for name in configuration.parameters.keys().chain(configuration.secrets.keys()) {
+                assert!(parameters.get(name).is_some(), "{page}: there is no parameter {name}");
+            }
+            count += 1;
+        }
+        for block in blocks(&text, "yaml").into_iter().chain(blocks(&text, "json")) {
+            parse_template(&block).unwrap_or_else(|error| panic!("{page}: {error}"));
+            count += 1;
+        }
+        for block in blocks(&text, "").into_iter().filter(|block| block.contains("\nrule ")) {
+            let name = block.split("\nrule ").nth(1).unwrap().split_whitespace().next().unwrap().to_owned();
+            let rules = Rules::new([Rule { service: "docs".to_owned(), name, text: block }]).unwrap();
+            let report = check(&stack::template(None).unwrap().as_value(), &rules).unwrap();
+            assert_eq!(report.findings.len(), 2, "{page}: one for each bucket: {report}");
+            count += 1;
+        }
+    }
+    assert!(count >= 5, "only {count} blocks were read");
+}
+
+#[test]
+fn the_templates_that_are_given_away_are_sound() {
+    let examples: Vec<PathBuf> =
+        std::fs::read_dir(root().join("docs/examples")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert_eq!(examples.len(), 2);
+    for example in examples {
+        let path = example.to_str().unwrap();
+        output(&root().join(".tools/bin/cfn-lint"), &["-c", "I", "-r", "us-east-1", "eu-central-1", "-t", path]);
+        let template = parse_template(&std::fs::read_to_string(&example).unwrap()).unwrap();
+        let wanted = ["no_wildcard_action", "no_managed_policy", "bucket_encryption", "bucket_public_access_block"];
+        let all = Rules::embedded().unwrap();
+        let rules = Rules::new(wanted.iter().map(|name| all.get(name).unwrap().clone())).unwrap();
+        let report = check(&template, &rules).unwrap();
+        assert!(report.passes(), "{path}: {report}");
+    }
+}
