@@ -4,13 +4,19 @@
 use std::fs;
 use std::path::Path;
 use std::process::Output;
+use std::time::Duration;
 
 use git2s3_infra::render::progress::Silent;
+use git2s3_tests::artifact::Artifact;
 use git2s3_tests::aws::{ACCESS_KEY, Account, REGION, SECRET_KEY};
-use git2s3_tests::local::Local;
+use git2s3_tests::local::{Local, STACK};
+use git2s3_tests::webhook;
 use serde_json::Value;
 use tokio::process::Command;
 
+/// The network that the account has from the beginning.
+const VPC: &str = "vpc-00000001";
+const SUBNET: &str = "subnet-00000001";
 const LOCAL: &str = env!("CARGO_BIN_EXE_local");
 
 /// A working directory with packaged functions, a configuration and an account.
@@ -154,4 +160,52 @@ async fn what_is_wrong_is_said_before_anything_is_asked_of_aws() {
     let schema = desk.infra(&["schema", "ssh-key"]).await;
     let schema: Value = serde_json::from_slice(&schema.stdout).unwrap();
     assert_eq!(schema["required"], serde_json::json!(["KeyBucket", "KmsKey", "KeyType", "StackName"]));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stack_has_a_domain_of_its_own_and_works_in_a_network() {
+    let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let local = Local::tied(&dir.path().join("cloud"), Path::new(LOCAL)).await.unwrap();
+    local.package(&mut Silent).unwrap();
+    let account = &local.cloud.account;
+    let stack = local
+        .deploy_with(&mut Silent, |parameters| {
+            let parameters = parameters.with("CustomDomainName", "git.example.com");
+            parameters.with("VPCId", VPC).with("SubnetIds", SUBNET)
+        })
+        .await
+        .unwrap();
+    assert_eq!(stack.output("GitPullWebHookApi").unwrap(), "https://git.example.com/gitpull");
+    assert!(!stack.output("CustomDomainNameTarget").unwrap().is_empty());
+
+    let resources = account.resources(STACK).await.unwrap();
+    // The emulator makes the group and forgets which functions are in it: that is the snapshot's to show.
+    assert!(resources.id("WorkerSecurityGroup").unwrap().starts_with("sg-"));
+
+    // The endpoint answers under its own name, with the path that the output says.
+    let url = format!("{}/gitpull", account.endpoint);
+    let ping = |secret: &str| {
+        let body = b"{}".to_vec();
+        let signature = webhook::signature(secret, &body);
+        let url = url.clone();
+        async move {
+            let headers =
+                [("host", "git.example.com"), ("x-github-event", "ping"), ("x-hub-signature-256", &*signature)];
+            webhook::post(&url, &headers, body).await.unwrap().status
+        }
+    };
+    assert_eq!(ping(&stack.api_secret).await, 200);
+    assert_eq!(ping("guess").await, 401);
+
+    // A push goes its whole way to the worker in the network.
+    let api = resources.id("Api").unwrap();
+    let direct = format!("{}/_aws/execute-api/{api}/Prod/gitpull", account.endpoint);
+    local.host.report_to(&direct, &stack.api_secret).unwrap();
+    let clone = local.host.create("acme/rocket").await.unwrap();
+    fs::write(clone.dir().join("a"), "x").unwrap();
+    let commit = clone.commit("First").await.unwrap();
+    clone.push(&["main"]).await.unwrap();
+    let bucket = stack.output("OutputBucketName").unwrap();
+    Artifact::wait(account, bucket, "acme/rocket/acme_rocket.zip", &commit, Duration::from_secs(30)).await.unwrap();
+    local.destroy(STACK, &mut Silent).await.unwrap();
 }

@@ -125,6 +125,29 @@ mod tests {
         }
     }
 
+    /// The stack as these parameters make it, compared with the plain one.
+    fn difference(parameters: &[(&str, &str)]) -> String {
+        let evaluated = |parameters: &[(&str, &str)]| {
+            let chosen = parameters.iter().chain([&("QSS3BucketName", "assets")]);
+            let chosen: BTreeMap<_, _> = chosen.map(|&(name, value)| (name.into(), value.into())).collect();
+            let mut template = cfn::evaluate(&template(None).unwrap().as_value(), &chosen).unwrap();
+            template.as_object_mut().unwrap().retain(|section, _| section == "Resources" || section == "Outputs");
+            template
+        };
+        let diff = crate::diff::Diff::between(&evaluated(&[]), &evaluated(parameters));
+        anstream::adapter::strip_str(&crate::diff::text(&diff)).to_string()
+    }
+
+    #[test]
+    fn with_a_domain() {
+        insta::assert_snapshot!(difference(&[("CustomDomainName", "git.example.com")]));
+    }
+
+    #[test]
+    fn with_a_network() {
+        insta::assert_snapshot!(difference(&[("VPCId", "vpc-1"), ("SubnetIds", "subnet-1,subnet-2")]));
+    }
+
     #[test]
     fn domain_and_network_exist_only_when_asked_for() {
         let plain = resources(&[]);
