@@ -96,6 +96,14 @@ deny: _tools
 judges *names: _tools synth
     @.ci/judges {{ names }}
 
+# Time our commands and their rivals, in one run
+bench *args: _tools
+    @.ci/bench {{ args }}
+
+# Start a function that was built for arm64, under qemu
+arm64: _tools
+    @.ci/arm64
+
 _tools:
     @sh .ci/tools
 
