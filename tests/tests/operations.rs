@@ -1,9 +1,11 @@
 //! The life of a stack by the `infra` command alone, as a person types it, in the local cloud.
 #![allow(clippy::unwrap_used, reason = "what fails here fails a test")]
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::process::Output;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use git2s3_infra::render::progress::Silent;
@@ -13,6 +15,8 @@ use git2s3_tests::local::{Local, STACK};
 use git2s3_tests::webhook;
 use serde_json::Value;
 use tokio::process::Command;
+use wiremock::matchers::method;
+use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate};
 
 /// The network that the account has from the beginning.
 const VPC: &str = "vpc-00000001";
@@ -140,6 +144,59 @@ async fn a_stack_lives_and_ends_by_the_command() {
     let left: Vec<_> = buckets.buckets().iter().filter_map(|bucket| bucket.name()).collect();
     assert!(left.iter().all(|name| *name == bucket || name.contains("assets")), "{left:?}");
     desk.check(&["destroy", "--yes"], 0, &["there is no stack zips"]).await;
+}
+
+/// CloudFormation with a stack whose rollback got stuck, and gets through when it is continued.
+struct Stuck {
+    /// The client request token of the continuation, by which its events are known.
+    token: Mutex<Option<String>>,
+}
+
+impl Respond for Stuck {
+    fn respond(&self, request: &Request) -> ResponseTemplate {
+        const STACK: &str = "arn:aws:cloudformation:us-east-1:1:stack/zips/1";
+        let fields: BTreeMap<String, String> = form_urlencoded::parse(&request.body).into_owned().collect();
+        let mut token = self.token.lock().unwrap();
+        let result = match fields["Action"].as_str() {
+            "GetCallerIdentity" => "<Account>111122223333</Account>".to_owned(),
+            "ContinueUpdateRollback" => {
+                *token = fields.get("ClientRequestToken").cloned();
+                String::new()
+            }
+            "DescribeStacks" => {
+                let status = if token.is_some() { "UPDATE_ROLLBACK_COMPLETE" } else { "UPDATE_ROLLBACK_FAILED" };
+                format!("<Stacks><member><StackName>zips</StackName><StackId>{STACK}</StackId><CreationTime>2026-11-24T00:00:00Z\
+                         </CreationTime><StackStatus>{status}</StackStatus></member></Stacks>")
+            }
+            "DescribeStackEvents" => format!(
+                "<StackEvents><member><StackId>{STACK}</StackId><StackName>zips</StackName><EventId>1</EventId><Timestamp>\
+                 2026-11-24T00:00:00Z</Timestamp><LogicalResourceId>zips</LogicalResourceId><PhysicalResourceId>{STACK}\
+                 </PhysicalResourceId><ResourceType>AWS::CloudFormation::Stack</ResourceType><ResourceStatus>\
+                 UPDATE_ROLLBACK_COMPLETE</ResourceStatus><ClientRequestToken>{}</ClientRequestToken></member></StackEvents>",
+                token.as_deref().unwrap_or_default()
+            ),
+            // What comes after is another test's.
+            action => return ResponseTemplate::new(400).set_body_string(format!(
+                "<ErrorResponse><Error><Type>Sender</Type><Code>AccessDenied</Code><Message>User: arn:aws:iam::1:user/dev is \
+                 not authorized to perform: cloudformation:{action} on resource: *</Message></Error></ErrorResponse>"
+            )),
+        };
+        let action = &fields["Action"];
+        ResponseTemplate::new(200)
+            .set_body_string(format!("<{action}Response><{action}Result>{result}</{action}Result></{action}Response>"))
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rollback_that_got_stuck_is_continued_and_a_missing_right_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = MockServer::start().await;
+    Mock::given(method("POST")).respond_with(Stuck { token: Mutex::new(None) }).mount(&server).await;
+    let account = Account::new(&server.uri()).await.unwrap();
+    let desk = Desk { account: &account, dir: dir.path() };
+    desk.write("git2s3.toml", "stack-name = 'zips'\nregion = 'us-east-1'\n");
+    let said = ["stuck in a rollback", "UPDATE_ROLLBACK_COMPLETE", "the right cloudformation:GetTemplate"];
+    desk.check(&["deploy", "--yes", "--continue-rollback"], 3, &said).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -48,6 +48,9 @@ pub(crate) struct Arguments {
     /// With --yes: go ahead even if somebody may do more afterwards
     #[arg(long)]
     allow_broader: bool,
+    /// Finish the rollback of an update that got stuck (`UPDATE_ROLLBACK_FAILED`), before anything else
+    #[arg(long, conflicts_with_all = ["dry_run", "no_execute"])]
+    continue_rollback: bool,
     /// Don't look for what was changed by hand
     #[arg(long)]
     no_drift: bool,
@@ -71,6 +74,11 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
     let mut progress = Terminal::new();
     let stack = &deployment.stack_name;
     progress.step(&format!("stack {stack} in account {}, {}", account.id, account.region));
+    if arguments.continue_rollback
+        && confirm(question, "continue the rollback of the last update?", "y", &mut progress)?
+    {
+        deploy::continue_rollback(&account, stack, &mut progress).await?;
+    }
     let rights = rights(&account, stack, &new).await?;
     if rights.is_some() && !arguments.no_drift {
         warn_of_drift(&account, stack, &mut progress).await;

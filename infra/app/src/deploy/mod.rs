@@ -152,9 +152,9 @@ impl DeployError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Busy { .. } => Some("wait until it is done, then deploy again".to_owned()),
-            Self::Stuck { stack, status } if status == "UPDATE_ROLLBACK_FAILED" => {
-                Some(format!("aws cloudformation continue-update-rollback --stack-name {stack}"))
-            }
+            Self::Stuck { stack, status } if status == "UPDATE_ROLLBACK_FAILED" => Some(format!(
+                "mend what made the rollback fail (`just status --stack-name {stack}`), then add `--continue-rollback`"
+            )),
             Self::Failed { failure, .. } => failure.hint(),
             Self::Stuck { stack, .. } => Some(format!("`just destroy --stack-name {stack}` deletes it")),
             _ => None,
@@ -191,6 +191,30 @@ pub async fn plan(
         Some(planned) => Ok(Plan::Changes(planned)),
         None => Ok(Plan::Unchanged(stack::deployed(account, &deployment.stack_name).await.map_err(call)?)),
     }
+}
+
+/// Finishes the rollback of an update that got stuck, so that the stack can be updated again. Any other stack is left alone.
+///
+/// # Errors
+/// See [`DeployError`]: the resource that still fails, foremost.
+pub async fn continue_rollback(
+    account: &Account,
+    stack_name: &str,
+    progress: &mut dyn Progress,
+) -> Result<(), DeployError> {
+    let call = |source| DeployError::Call { stack: stack_name.to_owned(), source };
+    let found = stack::describe(account, stack_name).await.map_err(call)?;
+    let Some(found) = found.filter(|stack| stack.status == StackStatus::UpdateRollbackFailed) else { return Ok(()) };
+    progress.step(&format!("stack {stack_name} is stuck in a rollback: continuing it"));
+    let token = change_set::unique_name();
+    let request = account.cloudformation.continue_update_rollback().stack_name(&found.id).client_request_token(&token);
+    let continued = request.send().await;
+    continued.map_err(|error| call(CallError::new("continue the rollback", error)))?;
+    let end = events::Story::new(&found.id, &token).follow(account, progress).await.map_err(call)?;
+    if end.status == "UPDATE_ROLLBACK_COMPLETE" {
+        return Ok(());
+    }
+    Err(DeployError::Failed { stack: stack_name.to_owned(), status: end.status, failure: end.failure })
 }
 
 /// A change set of an existing stack for another template that has the same parameters, all of which keep their values; none if

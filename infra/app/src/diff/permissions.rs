@@ -306,7 +306,8 @@ fn if_condition(name: &str, holds: bool) -> Condition {
     Condition { operator: "Fn::If".to_owned(), key: name.to_owned(), values: BTreeSet::from([holds.to_string()]) }
 }
 
-fn is_intrinsic(map: &Map<String, Value>) -> bool {
+/// Whether a map is a call of an intrinsic function.
+pub(super) fn is_intrinsic(map: &Map<String, Value>) -> bool {
     map.len() == 1 && map.keys().all(|key| key == "Ref" || key.starts_with("Fn::"))
 }
 

@@ -3,6 +3,8 @@
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
+use super::permissions::is_intrinsic;
+
 /// What becomes of an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -168,10 +170,6 @@ fn difference(path: &str, old: &Value, new: &Value, found: &mut Vec<PropertyChan
         }
         (old, new) => tell(path.to_owned(), Some(old), Some(new)),
     }
-}
-
-fn is_intrinsic(map: &Map<String, Value>) -> bool {
-    map.len() == 1 && map.keys().all(|key| key == "Ref" || key.starts_with("Fn::"))
 }
 
 #[cfg(test)]
