@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
-use std::process::Output;
+use std::process::{Output, Stdio};
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -14,6 +14,7 @@ use git2s3_tests::aws::{ACCESS_KEY, Account, REGION, SECRET_KEY};
 use git2s3_tests::local::{Local, STACK};
 use git2s3_tests::webhook;
 use serde_json::Value;
+use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
 use wiremock::matchers::method;
 use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate};
@@ -30,14 +31,18 @@ struct Desk<'a> {
 }
 
 impl Desk<'_> {
-    async fn infra(&self, arguments: &[&str]) -> Output {
+    fn command(&self, arguments: &[&str]) -> Command {
         let program = Path::new(LOCAL).with_file_name("infra");
         let mut command = Command::new(program);
         command.args(arguments).current_dir(self.dir).env_clear().env("PATH", std::env::var_os("PATH").unwrap());
         command.env("AWS_ENDPOINT_URL", &self.account.endpoint).env("AWS_EC2_METADATA_DISABLED", "true");
         command.env("AWS_ACCESS_KEY_ID", ACCESS_KEY).env("AWS_SECRET_ACCESS_KEY", SECRET_KEY);
-        command.env("GIT2S3_REFS", "main");
-        command.output().await.unwrap()
+        command.env("GIT2S3_REFS", "main").kill_on_drop(true);
+        command
+    }
+
+    async fn infra(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().await.unwrap()
     }
 
     /// The exit code, and what was said on both channels.
@@ -146,23 +151,34 @@ async fn a_stack_lives_and_ends_by_the_command() {
     desk.check(&["destroy", "--yes"], 0, &["there is no stack zips"]).await;
 }
 
-/// CloudFormation with a stack whose rollback got stuck, and gets through when it is continued.
-struct Stuck {
-    /// The client request token of the continuation, by which its events are known.
+/// CloudFormation in a state that the local cloud doesn't come to by itself.
+#[derive(Default)]
+struct Told {
+    /// There is a stack whose rollback got stuck, and gets through when it is continued; else none, and one that is created never
+    /// gets ready.
+    is_stuck: bool,
+    /// The client request token of what was begun, by which its events are known.
     token: Mutex<Option<String>>,
 }
 
-impl Respond for Stuck {
+impl Respond for Told {
     fn respond(&self, request: &Request) -> ResponseTemplate {
         const STACK: &str = "arn:aws:cloudformation:us-east-1:1:stack/zips/1";
         let fields: BTreeMap<String, String> = form_urlencoded::parse(&request.body).into_owned().collect();
         let mut token = self.token.lock().unwrap();
         let result = match fields["Action"].as_str() {
             "GetCallerIdentity" => "<Account>111122223333</Account>".to_owned(),
-            "ContinueUpdateRollback" => {
+            "ContinueUpdateRollback" | "ExecuteChangeSet" => {
                 *token = fields.get("ClientRequestToken").cloned();
                 String::new()
             }
+            "DescribeStacks" if !self.is_stuck => {
+                let error = "<Code>ValidationError</Code><Message>Stack with id zips does not exist</Message>";
+                return ResponseTemplate::new(400)
+                    .set_body_string(format!("<ErrorResponse><Error>{error}</Error></ErrorResponse>"));
+            }
+            "CreateChangeSet" => format!("<Id>{STACK}/changes</Id><StackId>{STACK}</StackId>"),
+            "DescribeChangeSet" => "<Status>CREATE_COMPLETE</Status><Changes/>".to_owned(),
             "DescribeStacks" => {
                 let status = if token.is_some() { "UPDATE_ROLLBACK_COMPLETE" } else { "UPDATE_ROLLBACK_FAILED" };
                 format!("<Stacks><member><StackName>zips</StackName><StackId>{STACK}</StackId><CreationTime>2026-11-24T00:00:00Z\
@@ -172,7 +188,8 @@ impl Respond for Stuck {
                 "<StackEvents><member><StackId>{STACK}</StackId><StackName>zips</StackName><EventId>1</EventId><Timestamp>\
                  2026-11-24T00:00:00Z</Timestamp><LogicalResourceId>zips</LogicalResourceId><PhysicalResourceId>{STACK}\
                  </PhysicalResourceId><ResourceType>AWS::CloudFormation::Stack</ResourceType><ResourceStatus>\
-                 UPDATE_ROLLBACK_COMPLETE</ResourceStatus><ClientRequestToken>{}</ClientRequestToken></member></StackEvents>",
+                 {}</ResourceStatus><ClientRequestToken>{}</ClientRequestToken></member></StackEvents>",
+                if self.is_stuck { "UPDATE_ROLLBACK_COMPLETE" } else { "CREATE_IN_PROGRESS" },
                 token.as_deref().unwrap_or_default()
             ),
             // What comes after is another test's.
@@ -191,12 +208,41 @@ impl Respond for Stuck {
 async fn a_rollback_that_got_stuck_is_continued_and_a_missing_right_is_named() {
     let dir = tempfile::tempdir().unwrap();
     let server = MockServer::start().await;
-    Mock::given(method("POST")).respond_with(Stuck { token: Mutex::new(None) }).mount(&server).await;
+    Mock::given(method("POST")).respond_with(Told { is_stuck: true, ..Told::default() }).mount(&server).await;
     let account = Account::new(&server.uri()).await.unwrap();
     let desk = Desk { account: &account, dir: dir.path() };
     desk.write("git2s3.toml", "stack-name = 'zips'\nregion = 'us-east-1'\n");
     let said = ["stuck in a rollback", "UPDATE_ROLLBACK_COMPLETE", "the right cloudformation:GetTemplate"];
     desk.check(&["deploy", "--yes", "--continue-rollback"], 3, &said).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_interrupts_is_told_what_goes_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = MockServer::start().await;
+    Mock::given(method("POST")).respond_with(Told::default()).mount(&server).await;
+    let account = Account::new(&server.uri()).await.unwrap();
+    let desk = Desk { account: &account, dir: dir.path() };
+    desk.write("git2s3.toml", "stack-name = 'zips'\nregion = 'us-east-1'\n");
+    desk.write("topic.json", r#"{"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}}"#);
+    let mut deploy = desk.command(&["deploy", "--yes", "--template", "topic.json"]);
+    let mut deploy = deploy.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+    let mut lines = BufReader::new(deploy.stderr.take().unwrap()).lines();
+    let mut said = Vec::new();
+    while let Some(line) = lines.next_line().await.unwrap() {
+        if line.contains("CREATE_IN_PROGRESS") {
+            let id = rustix::process::Pid::from_raw(deploy.id().unwrap().try_into().unwrap()).unwrap();
+            rustix::process::kill_process(id, rustix::process::Signal::INT).unwrap();
+        }
+        said.push(line);
+    }
+    let said = said.join("\n");
+    assert_eq!(deploy.wait().await.unwrap().code(), Some(130), "{said}");
+    for words in
+        ["interrupted: CloudFormation goes on with stack zips", "just status", "just destroy --stack-name zips"]
+    {
+        assert!(said.contains(words), "{said}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
