@@ -8,6 +8,7 @@ use std::process::{Output, Stdio};
 use std::sync::Mutex;
 use std::time::Duration;
 
+use aws_sdk_sqs::types::QueueAttributeName;
 use git2s3_infra::render::progress::Silent;
 use git2s3_tests::artifact::Artifact;
 use git2s3_tests::aws::{ACCESS_KEY, Account, REGION, SECRET_KEY};
@@ -105,6 +106,15 @@ async fn a_stack_lives_and_ends_by_the_command() {
     assert_eq!(stacks.stacks()[0].tags()[0].value(), Some("platform"));
     desk.check(&["diff"], 0, &["0 changed entries"]).await;
     desk.check(&["deploy", "--yes"], 0, &["no change"]).await;
+
+    // What was done by hand is told before anything is planned.
+    let queue = account.resources("zips").await.unwrap().id("GitPullQueue").unwrap().to_owned();
+    let by_hand = account.sqs.set_queue_attributes().queue_url(&queue);
+    by_hand.attributes(QueueAttributeName::VisibilityTimeout, "77").send().await.unwrap();
+    desk.check(&["deploy", "--dry-run"], 0, &["changed by hand: GitPullQueue (AWS::SQS::Queue): /VisibilityTimeout"])
+        .await;
+    let quiet = desk.check(&["deploy", "--dry-run", "--no-drift"], 0, &[]).await;
+    assert!(!quiet.contains("by hand"), "{quiet}");
 
     // A flag comes before the file; somebody else may execute.
     let waiting = desk.check(&["deploy", "--no-execute", "--parameter", "Refs=dev"], 0, &["execute-change-set"]).await;

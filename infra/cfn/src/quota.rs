@@ -47,7 +47,7 @@ const RESOURCE_DESCRIPTIONS: [(&str, &str, usize); 5] = [
 pub struct Excess {
     /// The section, resource, parameter or output; empty for the template itself.
     pub name: String,
-    /// What of it.
+    /// What of it; empty for all of a section.
     pub what: &'static str,
     /// How large it is.
     pub size: usize,
@@ -58,7 +58,11 @@ pub struct Excess {
 }
 
 fn subject(name: &str, what: &str) -> String {
-    if name.is_empty() { format!("the template's {what}") } else { format!("{name}'s {what}") }
+    match (name, what) {
+        ("", what) => format!("the template's {what}"),
+        (section, "") => section.to_owned(),
+        (name, what) => format!("{name}'s {what}"),
+    }
 }
 
 /// Every quota that `template`, which takes `bytes` as a file, exceeds. What only a deployment knows (a reference) counts as
@@ -69,7 +73,7 @@ pub fn exceeded(template: &Json, bytes: usize) -> Vec<Excess> {
     found.check("", "description", text(&template["Description"]), "bytes", DESCRIPTION);
     for (section, limit) in ENTRIES {
         let entries = template[section].as_object();
-        found.check(section, "list", entries.map_or(0, serde_json::Map::len), "entries", limit);
+        found.check(section, "", entries.map_or(0, serde_json::Map::len), "entries", limit);
         for (name, entry) in entries.into_iter().flatten() {
             found.check(name, "name", name.len(), "characters", NAME);
             match section {
@@ -156,10 +160,10 @@ mod tests {
     #[test]
     fn each_quota_holds_to_the_last_byte() {
         let cases: [Case; 18] = [
-            (|size| json!({ "Resources": many(size) }), 500, "Resources's list"),
-            (|size| json!({ "Parameters": many(size) }), 200, "Parameters's list"),
-            (|size| json!({ "Outputs": many(size) }), 200, "Outputs's list"),
-            (|size| json!({ "Mappings": many(size) }), 200, "Mappings's list"),
+            (|size| json!({ "Resources": many(size) }), 500, "Resources has 501 entries"),
+            (|size| json!({ "Parameters": many(size) }), 200, "Parameters has 201 entries"),
+            (|size| json!({ "Outputs": many(size) }), 200, "Outputs has 201 entries"),
+            (|size| json!({ "Mappings": many(size) }), 200, "Mappings has 201 entries"),
             (|size| json!({ "Description": "x".repeat(size) }), 1_024, "the template's description"),
             (|size| json!({ "Parameters": { "x".repeat(size): {} } }), 255, "name"),
             (|size| json!({ "Parameters": { "It": { "Description": "x".repeat(size) } } }), 4_000, "It's description"),

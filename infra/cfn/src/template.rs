@@ -60,7 +60,7 @@ pub enum TemplateError {
     },
     /// A quota is exceeded.
     #[error(transparent)]
-    Quota(#[from] Excess),
+    Quota(Excess),
 }
 
 impl Template {
@@ -68,7 +68,7 @@ impl Template {
         let template = Self { sections };
         template.check_references()?;
         match quota::exceeded(&template.as_value(), template.to_json().len()).into_iter().next() {
-            Some(excess) => Err(excess.into()),
+            Some(excess) => Err(TemplateError::Quota(excess)),
             None => Ok(template),
         }
     }

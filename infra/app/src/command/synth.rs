@@ -15,6 +15,12 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
     let template = synth::synthesize(&arguments.dist)?;
+    let bytes = template.to_json().len();
+    if bytes > cfn::quota::TEMPLATE_BYTES_INLINE {
+        anstream::eprintln!(
+            "{bytes} bytes: CloudFormation takes so much from S3 only, where `deploy` and the console put it"
+        );
+    }
     for path in synth::write(&template, &arguments.dist)? {
         anstream::println!("{}", path.display());
     }
