@@ -327,6 +327,22 @@ mod tests {
     }
 
     #[test]
+    fn neither_order_nor_condition_of_another_stack_gets_by() {
+        let mut other = Stack::new("");
+        let elsewhere = other.add("Elsewhere", Bucket::encrypted());
+        let parameter = other.parameter("Domain", &Parameter::text("", ""));
+        let condition = other.given("HasDomain", &parameter);
+        let mut stack = Stack::new("");
+        stack.add_with("Here", Bucket::encrypted(), Attributes::default().after(&elsewhere));
+        let error = stack.template().unwrap_err().to_string();
+        assert_eq!(error, "Resources.Here.DependsOn refers to Elsewhere, which the template doesn't have");
+        let mut stack = Stack::new("");
+        stack.when(&condition, |stack| stack.add("Here", Bucket::encrypted()));
+        let error = stack.template().unwrap_err().to_string();
+        assert_eq!(error, "Resources.Here.Condition refers to HasDomain, which the template doesn't have");
+    }
+
+    #[test]
     fn what_is_conditional_is_read_with_its_alternative() {
         let mut stack = Stack::new("");
         let parameter = stack.parameter("Domain", &Parameter::text("", ""));

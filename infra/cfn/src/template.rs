@@ -102,6 +102,13 @@ impl Template {
         };
         for section in ["Conditions", "Resources", "Outputs"] {
             for (id, entry) in self.section(section) {
+                if let Some((path, reference)) = attributes(entry).into_iter().find(|(_, reference)| !known(reference))
+                {
+                    return Err(TemplateError::Dangling {
+                        path: format!("{section}.{id}.{path}"),
+                        name: reference.name(),
+                    });
+                }
                 visit(&format!("{section}.{id}"), entry, &mut |path, value| {
                     if value.is_null() {
                         return Err(TemplateError::Null { path: path.to_owned() });
@@ -132,6 +139,15 @@ impl Reference {
             Self::Resource(name) | Self::Any(name) | Self::Condition(name) => name,
         }
     }
+}
+
+/// The names that an entry mentions beside its properties.
+fn attributes(entry: &Json) -> Vec<(&'static str, Reference)> {
+    let after = entry["DependsOn"].as_array().into_iter().flatten().filter_map(Json::as_str);
+    let mut found: Vec<_> = after.map(|id| ("DependsOn", Reference::Resource(id.to_owned()))).collect();
+    let condition = entry["Condition"].as_str().map(|name| ("Condition", Reference::Condition(name.to_owned())));
+    found.extend(condition);
+    found
 }
 
 /// The names that `value` itself mentions, its children left out.
