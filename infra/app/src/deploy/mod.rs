@@ -20,7 +20,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use aws_config::SdkConfig;
-use aws_sdk_cloudformation::types::{ChangeSetType, StackStatus};
+use aws_sdk_cloudformation::types::{ChangeSetType, Parameter, StackStatus};
+use cfn::quota::Excess;
 
 pub use assets::AssetsError;
 pub use change_set::{Change, Planned, table};
@@ -127,8 +128,8 @@ pub enum DeployError {
         /// Its status.
         status: String,
     },
-    /// `CloudFormation` does not accept the template or its parameters.
-    #[error("CloudFormation refuses the template of stack {stack}: {reason}")]
+    /// `CloudFormation`, or a service behind it, does not accept the template with these parameters.
+    #[error("the template of stack {stack} is refused: {reason}")]
     Refused {
         /// The stack's name.
         stack: String,
@@ -186,11 +187,27 @@ pub async fn plan(
     let (filled, body) = upload(account, deployment, progress).await.map_err(failed)?;
     let parameters = deployment.parameters.resolve(template, &kept, &filled).map_err(wrong)?;
 
+    if let Some(excess) = excess(template, &parameters) {
+        return Err(DeployError::Refused { stack: stack(), reason: excess.to_string() });
+    }
+
     let created = change_set::create(account, deployment, kind, body, parameters, progress).await?;
     match created {
         Some(planned) => Ok(Plan::Changes(planned)),
         None => Ok(Plan::Unchanged(stack::deployed(account, &deployment.stack_name).await.map_err(call)?)),
     }
+}
+
+/// What the template comes to with these values and is too much for a service, which would say so in the middle of the deployment: the
+/// variables of a function. Values that an existing stack keeps count as nothing.
+fn excess(template: &Template, parameters: &[Parameter]) -> Option<Excess> {
+    let told =
+        |parameter: &Parameter| Some((parameter.parameter_key()?.to_owned(), parameter.parameter_value()?.to_owned()));
+    let mut values: BTreeMap<_, _> = template.parameters().map(|(name, _)| (name.to_owned(), String::new())).collect();
+    values.extend(parameters.iter().filter_map(told));
+    let parsed = serde_json::from_str(template.text()).ok()?;
+    let evaluated = cfn::evaluate(&parsed, &values).ok()?;
+    cfn::quota::exceeded(&evaluated, 0).into_iter().next()
 }
 
 /// Finishes the rollback of an update that got stuck, so that the stack can be updated again. Any other stack is left alone.
@@ -325,4 +342,22 @@ async fn body(
     }
     let bucket = assets::Bucket::open(account, progress).await?;
     Ok(change_set::Body::Uploaded(bucket.upload_template(template).await?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_would_not_fit_into_a_function_is_refused_before_anything_is_made() {
+        let template = Template::parse(crate::stack::template(None).unwrap().to_json()).unwrap();
+        let with = |lfs: &str| {
+            let values = [("CaBundle", "x".repeat(2_300)), ("KnownHosts", "x".repeat(1_700)), ("Lfs", lfs.to_owned())];
+            let parameters =
+                values.map(|(name, value)| Parameter::builder().parameter_key(name).parameter_value(value).build());
+            excess(&template, &parameters)
+        };
+        assert_eq!(with("off"), None);
+        assert_eq!(with("on").unwrap().to_string().split(" has ").next(), Some("GitPullFunction's environment"));
+    }
 }
