@@ -12,6 +12,9 @@ pub const TEMPLATE_BYTES_INLINE: usize = 51_200;
 /// The largest template, in bytes.
 pub const TEMPLATE_BYTES: usize = 1_000_000;
 
+/// All variables of a function, names and values, in bytes.
+pub const ENVIRONMENT_BYTES: usize = 4_096;
+
 /// Entries of a section, at most.
 const ENTRIES: [(&str, usize); 4] = [("Resources", 500), ("Parameters", 200), ("Outputs", 200), ("Mappings", 200)];
 /// The name of an entry of any section, in characters.
@@ -30,8 +33,6 @@ const INLINE_POLICIES: usize = 10_240;
 const MANAGED_POLICY: usize = 6_144;
 /// One trust policy, in characters.
 const TRUST_POLICY: usize = 2_048;
-/// All variables of a function, names and values, in bytes.
-const ENVIRONMENT: usize = 4_096;
 /// Descriptions of resources, in characters.
 const RESOURCE_DESCRIPTIONS: [(&str, &str, usize); 5] = [
     ("AWS::IAM::Role", "Description", 1_000),
@@ -123,7 +124,7 @@ impl Found {
                 self.check(name, "inline code", text(&properties["Code"]["ZipFile"]), "bytes", INLINE_CODE);
                 let variables = properties["Environment"]["Variables"].as_object().into_iter().flatten();
                 let size = variables.map(|(variable, value)| variable.len() + text(value)).sum();
-                self.check(name, "environment", size, "bytes", ENVIRONMENT);
+                self.check(name, "environment", size, "bytes", ENVIRONMENT_BYTES);
             }
             _ => {}
         }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::Context;
 use clap::ValueEnum;
 use git2s3_infra::{
-    check::{self, Report, Rules},
+    check::{self, Rules},
     synth,
 };
 
@@ -62,13 +62,9 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
         }
         Format::Junit => anstream::println!("{}", check::junit(&report, &rules)?),
     }
-    Ok(outcome(&report))
+    Ok(if report.passes() { Outcome::Fine } else { Outcome::Findings })
 }
 
 fn rules(directories: &[PathBuf]) -> Result<Rules, check::RulesError> {
     directories.iter().try_fold(Rules::embedded()?, |rules, directory| rules.and(Rules::from_directory(directory)?))
-}
-
-fn outcome(report: &Report) -> Outcome {
-    if report.passes() { Outcome::Fine } else { Outcome::Findings }
 }

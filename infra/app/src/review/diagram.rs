@@ -35,18 +35,6 @@ const SPOTS: &[Spot] = &[
     Spot("SshKeyFunction", "ssh-key", "Lambda: at creation", 6, 4),
 ];
 
-/// The types that belong into the picture: every resource of one has its spot.
-const DRAWN: [&str; 8] = [
-    "AWS::ApiGateway::DomainName",
-    "AWS::ApiGateway::RestApi",
-    "AWS::EC2::SecurityGroup",
-    "AWS::KMS::Key",
-    "AWS::Lambda::Function",
-    "AWS::S3::Bucket",
-    "AWS::SQS::Queue",
-    "AWS::SecretsManager::Secret",
-];
-
 const BOX: (f32, f32) = (158.0, 54.0);
 const PITCH: (f32, f32) = (272.0, 138.0);
 const MARGIN: (f32, f32) = (90.0, 92.0);
@@ -75,19 +63,12 @@ impl Line {
 }
 
 /// What a box is called; its logical id if it has none.
-pub fn name(id: &str) -> &str {
+fn name(id: &str) -> &str {
     spot(id).map_or(id, |spot| spot.1)
 }
 
 fn spot(id: &str) -> Option<&'static Spot> {
     SPOTS.iter().find(|spot| spot.0 == id)
-}
-
-/// The resources of drawn types that have no spot: the picture would be silent about them.
-pub fn unplaced(template: &Value) -> Vec<String> {
-    let drawn = |resource: &Value| resource["Type"].as_str().is_some_and(|kind| DRAWN.contains(&kind));
-    let resources = resources(template).filter(|(id, resource)| drawn(resource) && spot(id).is_none());
-    resources.map(|(id, _)| id.clone()).collect()
 }
 
 fn resources(template: &Value) -> impl Iterator<Item = (&String, &Value)> {
@@ -346,6 +327,25 @@ mod tests {
 
     fn template() -> Value {
         stack::template(None).unwrap().as_value()
+    }
+
+    /// The types that belong into the picture: every resource of one has its spot.
+    const DRAWN: [&str; 8] = [
+        "AWS::ApiGateway::DomainName",
+        "AWS::ApiGateway::RestApi",
+        "AWS::EC2::SecurityGroup",
+        "AWS::KMS::Key",
+        "AWS::Lambda::Function",
+        "AWS::S3::Bucket",
+        "AWS::SQS::Queue",
+        "AWS::SecretsManager::Secret",
+    ];
+
+    /// The resources of drawn types that have no spot: the picture would be silent about them.
+    fn unplaced(template: &Value) -> Vec<String> {
+        let drawn = |resource: &Value| resource["Type"].as_str().is_some_and(|kind| DRAWN.contains(&kind));
+        let resources = resources(template).filter(|(id, resource)| drawn(resource) && spot(id).is_none());
+        resources.map(|(id, _)| id.clone()).collect()
     }
 
     #[test]

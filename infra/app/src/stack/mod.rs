@@ -86,9 +86,6 @@ mod tests {
         template["Resources"].as_object().unwrap().keys().cloned().collect()
     }
 
-    /// What Lambda takes of an environment, in bytes of names and values.
-    const ENVIRONMENT_BYTES: usize = 4096;
-
     /// The length of each environment when every parameter is as long as it may be, or as these say.
     fn environments(parameters: &[(&str, String)]) -> BTreeMap<String, usize> {
         let template = template(None).unwrap().as_value();
@@ -121,7 +118,7 @@ mod tests {
         for parameters in [&[][..], &with_lfs] {
             let environments = environments(parameters);
             assert_eq!(environments.len(), 3);
-            assert!(environments.values().all(|bytes| *bytes <= ENVIRONMENT_BYTES), "{environments:?}");
+            assert!(environments.values().all(|bytes| *bytes <= cfn::quota::ENVIRONMENT_BYTES), "{environments:?}");
         }
     }
 
