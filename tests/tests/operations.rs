@@ -8,6 +8,7 @@ use std::process::{Output, Stdio};
 use std::sync::Mutex;
 use std::time::Duration;
 
+use aws_sdk_cloudformation::types::ExecutionStatus;
 use aws_sdk_sqs::types::QueueAttributeName;
 use git2s3_infra::render::progress::Silent;
 use git2s3_tests::artifact::Artifact;
@@ -31,7 +32,13 @@ struct Desk<'a> {
     dir: &'a Path,
 }
 
-impl Desk<'_> {
+impl<'a> Desk<'a> {
+    /// An empty one in the folder `dir`, which is made.
+    fn new(account: &'a Account, dir: &'a Path) -> Self {
+        fs::create_dir_all(dir).unwrap();
+        Self { account, dir }
+    }
+
     fn command(&self, arguments: &[&str]) -> Command {
         let program = Path::new(LOCAL).with_file_name("infra");
         let mut command = Command::new(program);
@@ -81,9 +88,8 @@ async fn a_stack_lives_and_ends_by_the_command() {
     local.package(&mut Silent).unwrap();
     let account = &local.cloud.account;
     let work = dir.path().join("work");
-    fs::create_dir(&work).unwrap();
+    let desk = Desk::new(account, &work);
     std::os::unix::fs::symlink(local.dist(), work.join("dist")).unwrap();
-    let desk = Desk { account, dir: &work };
 
     desk.write("secret", "hunter2\n");
     let configuration = format!(
@@ -131,6 +137,9 @@ async fn a_stack_lives_and_ends_by_the_command() {
     desk.write("broader.json", &template.to_string());
     let broader = ["deploy", "--yes", "--template", "broader.json"];
     desk.check(&broader, 2, &["somebody may do more", "--allow-broader", "PutSecretValue"]).await;
+    let left = account.cloudformation.list_change_sets().stack_name("zips").send().await.unwrap();
+    let waiting = left.summaries().iter().filter(|one| one.execution_status() == Some(&ExecutionStatus::Available));
+    assert_eq!(waiting.count(), 0, "{left:?}");
     desk.check(&["diff"], 0, &["0 changed entries"]).await;
     desk.check(&[&broader[..], &["--allow-broader"]].concat(), 0, &["UPDATE_COMPLETE"]).await;
     desk.check(&["diff", "--fail-on", "broadened"], 0, &["~ WebhookRole", "PutSecretValue", "0 of them broader"]).await;
@@ -220,7 +229,7 @@ async fn a_rollback_that_got_stuck_is_continued_and_a_missing_right_is_named() {
     let server = MockServer::start().await;
     Mock::given(method("POST")).respond_with(Told { is_stuck: true, ..Told::default() }).mount(&server).await;
     let account = Account::new(&server.uri()).await.unwrap();
-    let desk = Desk { account: &account, dir: dir.path() };
+    let desk = Desk::new(&account, dir.path());
     desk.write("git2s3.toml", "stack-name = 'zips'\nregion = 'us-east-1'\n");
     let said = ["stuck in a rollback", "UPDATE_ROLLBACK_COMPLETE", "the right cloudformation:GetTemplate"];
     desk.check(&["deploy", "--yes", "--continue-rollback"], 3, &said).await;
@@ -232,7 +241,7 @@ async fn who_interrupts_is_told_what_goes_on() {
     let server = MockServer::start().await;
     Mock::given(method("POST")).respond_with(Told::default()).mount(&server).await;
     let account = Account::new(&server.uri()).await.unwrap();
-    let desk = Desk { account: &account, dir: dir.path() };
+    let desk = Desk::new(&account, dir.path());
     desk.write("git2s3.toml", "stack-name = 'zips'\nregion = 'us-east-1'\n");
     desk.write("topic.json", r#"{"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}}"#);
     let mut deploy = desk.command(&["deploy", "--yes", "--template", "topic.json"]);
@@ -260,8 +269,7 @@ async fn what_is_wrong_is_said_before_anything_is_asked_of_aws() {
     let dir = tempfile::tempdir().unwrap();
     let local = Local::tied(&dir.path().join("cloud"), Path::new(LOCAL)).await.unwrap();
     let work = dir.path().join("work");
-    fs::create_dir(&work).unwrap();
-    let desk = Desk { account: &local.cloud.account, dir: &work };
+    let desk = Desk::new(&local.cloud.account, &work);
     desk.write("git2s3.toml", "region = 'us-east-1'\n[parameters]\nApiSecret = 'hunter2'\n");
     desk.check(&["deploy", "--yes", "--no-drift"], 2, &["ApiSecret is a secret", "[secrets]"]).await;
     desk.write("git2s3.toml", "regoin = 'hunter2'\n");

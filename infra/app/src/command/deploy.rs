@@ -83,6 +83,18 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
     if rights.is_some() && !arguments.no_drift {
         warn_of_drift(&account, stack, &mut progress).await;
     }
+    let broader = rights.filter(Diff::broadens);
+    if let Some(broader) = &broader {
+        progress.step(&format!("somebody may do more than before:\n{}", diff::text(broader)));
+        // Said before there is a change set that would have to be taken back.
+        if arguments.target.yes && !changes_nothing && !arguments.allow_broader {
+            return Err(Usage {
+                message: "somebody may do more after this update, which `--yes` does not agree to".to_owned(),
+                hint: Some("`--allow-broader` agrees to it, too".to_owned()),
+            }
+            .into());
+        }
+    }
     let planned = match deploy::plan(&account, &deployment, &mut progress).await? {
         Plan::Unchanged(deployed) => {
             progress.step(&format!("no change: stack {stack} is as the template wants it"));
@@ -93,10 +105,6 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
         Plan::Changes(planned) => planned,
     };
     progress.step(&deploy::table(planned.changes()).render());
-    let broader = rights.filter(Diff::broadens);
-    if let Some(broader) = &broader {
-        progress.step(&format!("somebody may do more than before:\n{}", diff::text(broader)));
-    }
     if arguments.dry_run {
         planned.abandon(&mut progress).await?;
         progress.step("dry run: nothing was changed");
@@ -108,7 +116,10 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
         progress.step(&format!("  aws cloudformation execute-change-set --change-set-name {id}"));
         return Ok(Outcome::Fine);
     }
-    if !agreed(arguments, question, &planned, stack, broader.is_some(), &mut progress)? {
+    let agrees = confirm(question, &text(&planned, stack), "y", &mut progress)?
+        && (broader.is_none()
+            || confirm(question, "and give the rights above? type broader:", "broader", &mut progress)?);
+    if !agrees {
         planned.abandon(&mut progress).await?;
         progress.step("nothing was changed");
         return Ok(Outcome::Fine);
@@ -125,11 +136,8 @@ async fn rights(account: &Account, stack: &str, new: &serde_json::Value) -> anyh
         return Ok(None);
     };
     let old = check::parse_template(&old).context("cannot read the deployed template")?;
-    let mut diff = Diff::between(&old, new);
     // The change set shows the rest.
-    diff.entries.clear();
-    diff.network.clear();
-    Ok(Some(diff))
+    Ok(Some(Diff::of_rights(&old, new)))
 }
 
 async fn warn_of_drift(account: &Account, stack: &str, progress: &mut Terminal) {
@@ -144,25 +152,6 @@ async fn warn_of_drift(account: &Account, stack: &str, progress: &mut Terminal) 
         // Not everybody who may deploy may look at everything.
         Err(error) => progress.step(&format!("not looked for what was changed by hand: {error}")),
     }
-}
-
-fn agreed(
-    arguments: &Arguments,
-    question: Question,
-    planned: &Planned,
-    stack: &str,
-    is_broader: bool,
-    progress: &mut Terminal,
-) -> anyhow::Result<bool> {
-    if is_broader && question == Question::Answered && !arguments.allow_broader {
-        return Err(Usage {
-            message: "somebody may do more after this update, which `--yes` does not agree to".to_owned(),
-            hint: Some("`--allow-broader` agrees to it, too".to_owned()),
-        }
-        .into());
-    }
-    Ok(confirm(question, &text(planned, stack), "y", progress)?
-        && (!is_broader || confirm(question, "and give the rights above? type broader:", "broader", progress)?))
 }
 
 /// Executes, and on Ctrl-C says in which state that leaves the stack: CloudFormation goes on without us.

@@ -25,13 +25,14 @@ pub struct Diff {
 }
 
 impl Diff {
+    /// Only the rights that turn from `old` into `new`, both in long form.
+    pub fn of_rights(old: &Value, new: &Value) -> Self {
+        Self { entries: Vec::new(), permissions: permissions::changes(old, new), network: Vec::new() }
+    }
+
     /// What turns `old` into `new`, both in long form.
     pub fn between(old: &Value, new: &Value) -> Self {
-        Self {
-            entries: template::changes(old, new),
-            permissions: permissions::changes(old, new),
-            network: network::changes(old, new),
-        }
+        Self { entries: template::changes(old, new), network: network::changes(old, new), ..Self::of_rights(old, new) }
     }
 
     /// Whether nothing differs.
