@@ -21,10 +21,10 @@ use gix::{
 
 use crate::{
     ArchiveError, Paths,
-    inflate::Inflate,
     objects::Objects,
-    packs::Packs,
+    packs_of,
     tree::Walk,
+    workers::Tools,
     zip::{Content, Writer},
 };
 
@@ -173,12 +173,15 @@ fn write_pack(
     let mut out = gix::hash::io::Write::new(BufWriter::new(file), hash);
     let count = u32::try_from(needed.len()).map_err(failed("the pack"))?;
     out.write_all(&data::header::encode(data::Version::V2, count)).map_err(failed("the pack"))?;
-    let (packs, mut inflate) = (Packs::open(objects.repository())?, Inflate::new());
+    let (packs, mut tools) = (packs_of(objects)?, Tools::default());
     for (id, kind) in needed {
-        if let Some(blob) = packs.compressed(id) {
-            let checked = inflate.check_stream(&blob);
-            let (stream, _) = checked.map_err(|reason| ArchiveError::Object { id, source: reason.into() })?;
-            out.write_all(blob.header).and_then(|()| out.write_all(stream)).map_err(failed("the pack"))?;
+        if let Some(blob) = packs.blob(id) {
+            let damaged = |reason: &str| ArchiveError::Object { id, source: reason.into() };
+            if blob.content_crc.is_none() {
+                tools.inflate.crc(&blob, &mut tools.copier, damaged)?;
+            }
+            out.write_all(&blob.header).map_err(failed("the pack"))?;
+            tools.copier.zlib(&blob, |_, piece| out.write_all(piece).map_err(failed("the pack")), damaged)?;
         } else {
             write_entry(&mut out, kind, &objects.read(id, kind)?).map_err(failed("the pack"))?;
         }

@@ -13,6 +13,7 @@
 
 mod attributes;
 mod convert;
+mod copy;
 mod describe;
 mod dot_git;
 mod encoding;
@@ -20,7 +21,6 @@ mod entry;
 mod inflate;
 mod lfs;
 mod objects;
-mod packs;
 mod path;
 mod paths;
 pub mod provider;
@@ -30,14 +30,13 @@ mod stream;
 mod subst;
 mod time;
 mod tree;
+mod workers;
 mod zip;
 
-use std::io::Write;
+use std::{io::Write, thread};
 
-use gix::{
-    ObjectId,
-    bstr::{BString, ByteSlice},
-};
+use gix::{ObjectId, bstr::BString};
+use pack::{PackError, Packs};
 
 pub use dot_git::DotGit;
 pub use lfs::{LargeFile, LargeFiles, Pointer};
@@ -196,20 +195,32 @@ fn write_tree<W: Write>(
     options: &Options,
     output: &mut entry::Output<'_, W>,
 ) -> Result<(), ArchiveError> {
-    let mut files = entry::Files::new(root)?;
+    let packs = packs_of(root.objects)?;
     let mut selection = Selection::of(root, options, output.large.is_some())?;
-    while let Some(Selected { folders, path, file, submodule }) = selection.next()? {
-        for folder in folders {
-            output.zip.folder(folder.as_bstr())?;
+    thread::scope(|scope| {
+        let mut files = entry::Files::new(root, &packs, scope);
+        while let Some(Selected { folders, path, file, submodule }) = selection.next()? {
+            for folder in folders {
+                files.folder(output, folder)?;
+            }
+            if let Some(file) = file {
+                files.add(output, path, &file)?;
+            }
+            if let Some(submodule) = submodule {
+                files.write_all(output)?;
+                submodule.enter(|root| write_tree(root, options, output))?;
+            }
         }
-        if let Some(file) = file {
-            files.add(output, path, &file)?;
-        }
-        if let Some(submodule) = submodule {
-            submodule.enter(|root| write_tree(root, options, output))?;
-        }
-    }
-    Ok(())
+        files.write_all(output)
+    })
+}
+
+fn packs_of(objects: &objects::Objects) -> Result<Packs, ArchiveError> {
+    Packs::open(objects.repository()).map_err(|error| match error {
+        PackError::Index { path, source } => ArchiveError::Pack { path, source: source.into() },
+        PackError::File { path, source } => ArchiveError::Pack { path, source: source.into() },
+        error => ArchiveError::Pack { path: objects.repository().git_dir().to_owned(), source: error.into() },
+    })
 }
 
 /// The files of a commit that Git LFS keeps, in the order in which [`write_zip`] asks for them.

@@ -28,6 +28,12 @@ impl Objects {
         &self.0
     }
 
+    /// How long the object `id` is, without reading it.
+    pub(crate) fn size(&self, id: ObjectId) -> Result<u64, ArchiveError> {
+        let header = self.0.find_header(id);
+        header.map(|header| header.size()).map_err(|error| ArchiveError::Object { id, source: error.into() })
+    }
+
     /// The content of the object `id`, which is of this kind and has this id.
     pub(crate) fn read(&self, id: ObjectId, kind: Kind) -> Result<Vec<u8>, ArchiveError> {
         let unreadable = |source: Box<dyn std::error::Error + Send + Sync>| ArchiveError::Object { id, source };

@@ -8,7 +8,6 @@ use std::{num::NonZeroU32, sync::atomic::AtomicBool};
 
 use gix::{
     ObjectId, Repository,
-    odb::pack::Bundle,
     progress::Discard,
     protocol::fetch::{
         Arguments, Context, Negotiate, Options, Response, Shallow, Tags,
@@ -33,19 +32,9 @@ pub(crate) fn receive(
     let packs = clone.objects.store_ref().path().join("pack");
     gix::protocol::fetch(
         &mut OneRound { want: advertisement.target, haves },
-        |pack, progress, interrupt| {
-            let bases = clone.objects.clone();
-            let options = gix::odb::pack::bundle::write::Options::default();
-            Bundle::write_to_directory(
-                pack,
-                Some(&packs),
-                progress,
-                interrupt,
-                Some(bases),
-                clone.object_hash(),
-                options,
-            )
-            .map(|_| true)
+        |pack, _progress, interrupt| {
+            let received = pack::receive(pack, &packs, &clone.objects, interrupt);
+            received.map(|_| true).map_err(gix::Error::from_error)
         },
         Discard,
         interrupt,

@@ -255,6 +255,11 @@ fn whole_commit(clone: &gix::Repository, target: ObjectId, request: &FetchReques
     Ok(WholeCommit { id: commit.id, tree, summary })
 }
 
+/// A blob that isn't there.
+#[derive(Debug, thiserror::Error)]
+#[error("the object {0} isn't there")]
+struct Missing(ObjectId);
+
 /// Reads every tree and looks every blob up. A kept clone vouches to the host for what it has, so what it
 /// has lost would never come again.
 fn check_whole(clone: &gix::Repository, tree: ObjectId) -> gix::Result<()> {
@@ -269,8 +274,8 @@ fn check_whole(clone: &gix::Repository, tree: ObjectId) -> gix::Result<()> {
             }
             if mode.is_tree() {
                 open.push(id);
-            } else {
-                clone.find_header(id)?;
+            } else if !clone.has_object(id) {
+                return Err(gix::Error::from_error(Missing(id.to_owned())));
             }
         }
     }

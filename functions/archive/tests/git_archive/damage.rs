@@ -1,6 +1,9 @@
 //! Whatever is broken in a repository: there comes an error or the right tree, and never a zip that only looks whole.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::atomic::AtomicBool,
+};
 
 use archive::ArchiveError;
 
@@ -79,6 +82,39 @@ fn a_byte_of_a_pack_with_deltas() {
     assert_eq!(repository.zip().unwrap().1.compressed, 1);
     let found = check(&repository, &pack, flipped(&pack, 1));
     assert!(found.refused > 600 && found.unharmed < 40, "{found:?}");
+}
+
+/// The pack that a fetch would have left, in place of the one that git made.
+fn received(repository: &Repository) -> PathBuf {
+    let gits = repository.repack(&["--depth=50"]);
+    let aside = tempfile::tempdir().unwrap();
+    let opened = gix::open_opts(repository.path(), gix::open::Options::isolated()).unwrap();
+    let mut input = std::io::BufReader::new(std::fs::File::open(&gits).unwrap());
+    let received = pack::receive(&mut input, aside.path(), &opened.objects, &AtomicBool::new(false)).unwrap().unwrap();
+    let kept = gits.with_file_name(received.file_name().unwrap());
+    for extension in ["pack", "idx", "rev"] {
+        std::fs::remove_file(gits.with_extension(extension)).ok();
+    }
+    for extension in ["crc32", "pack", "idx"] {
+        std::fs::copy(received.with_extension(extension), kept.with_extension(extension)).unwrap();
+    }
+    kept
+}
+
+#[test]
+fn a_byte_of_a_pack_that_was_received() {
+    let repository = repository();
+    let pack = received(&repository);
+    // What was a delta is copied, since it was resolved when it came.
+    assert_eq!((repository.check().compressed, repository.check().copied), (0, 3));
+    let found = check(&repository, &pack, flipped(&pack, 1));
+    assert!(found.refused > 600 && found.unharmed < 60, "{found:?}");
+    let index = pack.with_extension("idx");
+    let found = check(&repository, &index, flipped(&index, 1));
+    assert!(found.refused > 100, "{found:?}");
+    let sums = pack.with_extension("crc32");
+    let found = check(&repository, &sums, flipped(&sums, 1).chain(cut(&sums, 1)));
+    assert!(found.refused == 0 && found.unharmed > 40, "{found:?}");
 }
 
 #[test]

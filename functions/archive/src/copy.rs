@@ -1,0 +1,75 @@
+//! What Git has compressed goes on as it is: from the pack on disk by pieces, each compared with the CRC-32 in the pack's
+//! index, so that what has changed on the disk is noticed although nothing is inflated.
+
+use pack::Packed;
+
+use crate::ArchiveError;
+
+/// What is copied at once.
+const PIECE: usize = 64 * 1024;
+
+/// What stands around the deflate stream in a zlib stream (RFC 1950): two bytes in front, and an Adler-32 behind.
+const IN_FRONT: u64 = 2;
+const BEHIND: u64 = 4;
+
+/// Copies with one buffer.
+pub(crate) struct Copier(Box<[u8]>);
+
+impl Default for Copier {
+    fn default() -> Self {
+        Self(vec![0; PIECE].into_boxed_slice())
+    }
+}
+
+/// How long the deflate stream of a blob is.
+pub(crate) fn deflate_length(blob: &Packed<'_>) -> Result<u64, &'static str> {
+    blob.length.checked_sub(IN_FRONT + BEHIND).ok_or("it is too short")
+}
+
+impl Copier {
+    /// Hands over the deflate stream of a blob.
+    pub(crate) fn deflate(
+        &mut self,
+        blob: &Packed<'_>,
+        mut out: impl FnMut(&[u8]) -> Result<(), ArchiveError>,
+        damaged: impl Fn(&'static str) -> ArchiveError,
+    ) -> Result<(), ArchiveError> {
+        let end = blob.length.saturating_sub(BEHIND);
+        self.zlib(
+            blob,
+            |at, piece| {
+                let [start, end] = [IN_FRONT, end]
+                    .map(|edge| usize::try_from(edge.saturating_sub(at)).unwrap_or(usize::MAX).min(piece.len()));
+                out(piece.get(start..end).unwrap_or_default())
+            },
+            damaged,
+        )
+    }
+
+    /// Hands over the zlib stream of a blob, in pieces with their places in it.
+    pub(crate) fn zlib(
+        &mut self,
+        blob: &Packed<'_>,
+        mut out: impl FnMut(u64, &[u8]) -> Result<(), ArchiveError>,
+        damaged: impl Fn(&'static str) -> ArchiveError,
+    ) -> Result<(), ArchiveError> {
+        let mut crc = crc32fast::Hasher::new();
+        crc.update(&blob.header);
+        let mut at = 0;
+        while at < blob.length {
+            let read = blob.read_at(at, &mut self.0).map_err(|source| unreadable(blob, source))?;
+            let piece = self.0.get(..read).unwrap_or_default();
+            crc.update(piece);
+            out(at, piece)?;
+            at += read as u64;
+        }
+        if blob.packed_crc.is_some_and(|expected| expected != crc.finalize()) {
+            return Err(damaged("its CRC-32 is not the one in the pack's index"));
+        }
+        Ok(())
+    }
+}
+
+pub(crate) fn unreadable(blob: &Packed<'_>, source: std::io::Error) -> ArchiveError {
+    ArchiveError::Pack { path: blob.path().to_owned(), source: source.into() }
+}

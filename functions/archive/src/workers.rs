@@ -1,0 +1,142 @@
+//! Inflating and compressing on all processors. The zip's order doesn't change by it: jobs go round the workers in turn, and
+//! their results are taken in the same turn.
+
+use std::{
+    num::NonZero,
+    sync::mpsc::{Receiver, Sender, channel},
+    thread::{self, Scope},
+};
+
+use gix::{ObjectId, bstr::BString, objs::Kind};
+use pack::{Compressor, Packed};
+
+use crate::{
+    ArchiveError,
+    copy::{Copier, deflate_length},
+    inflate::Inflate,
+    objects::Objects,
+    zip::{Content, Method},
+};
+
+/// A blob that becomes a file as it is.
+#[derive(Debug)]
+pub(crate) struct Job<'a> {
+    pub(crate) id: ObjectId,
+    pub(crate) path: BString,
+    /// Where it lies compressed, if it does.
+    pub(crate) packed: Option<Packed<'a>>,
+}
+
+/// The content of a file, in memory.
+#[derive(Debug)]
+pub(crate) struct Ready {
+    pub(crate) data: Vec<u8>,
+    pub(crate) method: Method,
+    pub(crate) crc: u32,
+    pub(crate) size: u64,
+    /// Whether Git had compressed it.
+    pub(crate) copied: bool,
+}
+
+impl Ready {
+    pub(crate) fn stored(data: Vec<u8>) -> Self {
+        let Content { method, crc, size, .. } = Content::stored(&data);
+        Self { method, crc, size, data, copied: false }
+    }
+
+    pub(crate) fn content(&self) -> Content<'_> {
+        Content { data: &self.data, method: self.method, crc: self.crc, size: self.size }
+    }
+}
+
+/// What one worker works with.
+#[derive(Default)]
+pub(crate) struct Tools {
+    pub(crate) inflate: Inflate,
+    pub(crate) copier: Copier,
+    compressor: Compressor,
+}
+
+impl Tools {
+    fn ready(&mut self, objects: &Objects, job: &Job<'_>) -> Result<Ready, ArchiveError> {
+        let Some(packed) = &job.packed else { return Ok(self.compressed(objects.read(job.id, Kind::Blob)?)) };
+        let damaged = |reason| ArchiveError::Damaged { id: job.id, path: job.path.clone(), reason };
+        let crc = self.inflate.crc(packed, &mut self.copier, damaged)?;
+        let length = usize::try_from(deflate_length(packed).map_err(damaged)?).unwrap_or_default();
+        let mut data = Vec::with_capacity(length);
+        let keep = |piece: &[u8]| {
+            data.extend_from_slice(piece);
+            Ok(())
+        };
+        self.copier.deflate(packed, keep, damaged)?;
+        Ok(Ready { data, method: Method::Deflated, crc, size: packed.size, copied: true })
+    }
+
+    /// A file as it is best stored.
+    pub(crate) fn compressed(&mut self, content: Vec<u8>) -> Ready {
+        let deflated = self.compressor.deflate(&content);
+        let stored = Ready::stored(content);
+        if deflated.len() < stored.data.len() {
+            Ready { data: deflated, method: Method::Deflated, ..stored }
+        } else {
+            stored
+        }
+    }
+}
+
+/// The workers, started when there is something for them to do.
+pub(crate) struct Workers<'scope, 'env> {
+    scope: &'scope Scope<'scope, 'env>,
+    objects: &'env Objects,
+    all: Vec<Worker<'env>>,
+    given: usize,
+    taken: usize,
+}
+
+struct Worker<'env> {
+    jobs: Sender<Job<'env>>,
+    results: Receiver<Result<Ready, ArchiveError>>,
+}
+
+impl<'scope, 'env> Workers<'scope, 'env> {
+    pub(crate) fn new(scope: &'scope Scope<'scope, 'env>, objects: &'env Objects) -> Self {
+        Self { scope, objects, all: Vec::new(), given: 0, taken: 0 }
+    }
+
+    /// Has a job done; [`Workers::take`] gives its result, after those of all that were given before.
+    pub(crate) fn give(&mut self, job: Job<'env>) -> Result<(), ArchiveError> {
+        let count = thread::available_parallelism().map_or(1, NonZero::get);
+        while self.all.len() < count {
+            self.all.push(self.start());
+        }
+        let worker = self.all.get(self.given % count).ok_or_else(stopped)?;
+        self.given += 1;
+        worker.jobs.send(job).map_err(|_| stopped())
+    }
+
+    pub(crate) fn take(&mut self) -> Result<Ready, ArchiveError> {
+        let worker = self.all.get(self.taken % self.all.len().max(1)).ok_or_else(stopped)?;
+        self.taken += 1;
+        worker.results.recv().map_err(|_| stopped())?
+    }
+
+    fn start(&self) -> Worker<'env> {
+        let (jobs, given) = channel::<Job<'env>>();
+        let (done, results) = channel();
+        let objects = Objects::of(self.objects.repository());
+        self.scope.spawn(move || {
+            let mut tools = Tools::default();
+            for job in given {
+                if done.send(tools.ready(&objects, &job)).is_err() {
+                    break;
+                }
+            }
+        });
+        Worker { jobs, results }
+    }
+}
+
+/// A worker that is gone has panicked, and that is told when all are waited for.
+fn stopped() -> ArchiveError {
+    std::io::Error::other("a thread that compresses stopped").into()
+}

@@ -1,0 +1,81 @@
+//! Why a pack can't be received or read.
+
+use std::{io, path::PathBuf};
+
+use gix::ObjectId;
+
+/// Why a pack can't be received or read.
+#[derive(Debug, thiserror::Error)]
+pub enum PackError {
+    /// Whoever sends the pack can't be read from any more, or ended too early.
+    #[error("the pack broke off after {received} bytes")]
+    Read {
+        /// How much of it came.
+        received: u64,
+        /// What the reader said.
+        source: io::Error,
+    },
+    /// It doesn't begin as a pack of version 2 or 3 does.
+    #[error("what was received is no pack")]
+    Header(#[source] gix::Error),
+    /// An entry is damaged.
+    #[error("the entry at offset {offset} of the pack is damaged: {reason}")]
+    Entry {
+        /// Where it begins in the pack as it was sent.
+        offset: u64,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// What came isn't what was sent.
+    #[error("the pack's checksum is not the one at its end")]
+    Checksum,
+    /// An object is made to have the id of another one.
+    #[error("an object of the pack is part of a SHA-1 collision")]
+    Collision(#[source] gix::Error),
+    /// A delta rests on an object that is neither in the pack nor in the clone.
+    #[error("the pack has a delta of {id}, which isn't there")]
+    NoBase {
+        /// The object's id.
+        id: ObjectId,
+    },
+    /// A delta rests on nothing that comes before it.
+    #[error("the pack has {count} deltas that rest on nothing")]
+    Unresolved {
+        /// How many.
+        count: usize,
+    },
+    /// A base can't be read from the clone.
+    #[error("cannot read {id}, which a delta of the pack rests on")]
+    Base {
+        /// The base's id.
+        id: ObjectId,
+        /// What Git's object database said.
+        source: gix::Error,
+    },
+    /// The work was stopped.
+    #[error("receiving the pack was interrupted")]
+    Interrupted,
+    /// A file of the clone can't be made, written or read.
+    #[error("cannot use {}", path.display())]
+    File {
+        /// The file, or the folder it lies in.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// A pack's index can't be used.
+    #[error("cannot use the index {}", path.display())]
+    Index {
+        /// The index.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: gix::Error,
+    },
+}
+
+impl PackError {
+    /// For what happens to the files in a folder.
+    pub(crate) fn file(path: &std::path::Path) -> impl Fn(io::Error) -> Self + '_ {
+        |source| Self::File { path: path.to_owned(), source }
+    }
+}

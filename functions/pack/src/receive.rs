@@ -1,0 +1,268 @@
+//! A pack while it comes in: every object is inflated once, which tells its id, its CRC-32 and whether it is whole. What isn't
+//! a delta goes to the new pack as it is; deltas are put aside until their bases are there.
+
+use std::{
+    io::{self, BufRead, BufWriter, Read, Write},
+    path::{Path, PathBuf},
+    sync::atomic::{AtomicBool, Ordering},
+};
+
+use flate2::{Decompress, FlushDecompress, Status};
+use gix::{
+    ObjectId,
+    hash::Kind as Hash,
+    objs::{Find, encode::loose_header},
+    odb::pack::data::{self, entry::Header},
+};
+use sha1::{Digest, Sha1};
+use tempfile::NamedTempFile;
+
+use crate::{
+    Checksums, PackError, SHA1_LENGTH, index,
+    resolve::{self, Base, Delta, Deltas},
+    write::{Entry, Writer},
+};
+
+/// What is inflated at once.
+const PIECE: usize = 64 * 1024;
+/// What stands in front of an entry at most: a length of ten bytes, and an id or a distance.
+const LONGEST_HEADER: usize = 10 + SHA1_LENGTH;
+
+/// Receives a pack into `directory`: the path of the pack, or nothing where it has no objects. Deltas may rest on what is in
+/// `clone`, as those of a thin pack do. Objects and packs are those of SHA-1.
+///
+/// Memory doesn't grow with the pack, but for some 50 bytes an object, and for deltas, of which one chain for each processor
+/// is resolved at a time.
+///
+/// # Errors
+/// See [`PackError`]. Nothing of the pack is left then.
+pub fn receive(
+    input: &mut dyn BufRead,
+    directory: &Path,
+    clone: &(impl Find + Clone + Send),
+    interrupt: &AtomicBool,
+) -> Result<Option<PathBuf>, PackError> {
+    let failed = PackError::file(directory);
+    let new = || NamedTempFile::new_in(directory).map_err(&failed);
+    let (pack, deltas) = (new()?, new()?);
+    let received = Receiver::new(input, interrupt).receive(pack, deltas, &failed)?;
+    let Received { mut pack, whole, deltas } = received;
+    if whole.is_empty() && deltas.is_empty() {
+        return Ok(None);
+    }
+    resolve::resolve(&mut pack, &whole, deltas, clone, interrupt, &failed)?;
+    drop(whole);
+    let (pack, checksum, mut entries) = pack.finish().map_err(&failed)?;
+    let pack = pack.into_inner().map_err(|error| failed(error.into_error()))?;
+    entries.sort_unstable_by_key(|entry| entry.id);
+    keep(pack, checksum, &entries, directory).map_err(&failed).map(Some)
+}
+
+/// Gives the pack its name, and what belongs to it before: a pack is there only with its index.
+fn keep(pack: NamedTempFile, checksum: [u8; 20], entries: &[Entry], directory: &Path) -> io::Result<PathBuf> {
+    let id = ObjectId::Sha1(checksum);
+    let path = directory.join(format!("pack-{id}.pack"));
+    let beside = |write: &dyn Fn(&mut BufWriter<&mut NamedTempFile>) -> io::Result<()>, extension| {
+        let mut file = NamedTempFile::new_in(directory)?;
+        let mut out = BufWriter::new(&mut file);
+        write(&mut out)?;
+        out.flush()?;
+        drop(out);
+        file.persist(path.with_extension(extension)).map_err(io::Error::from)
+    };
+    let contents = Checksums::encode(entries.iter().map(|entry| entry.content), &checksum);
+    beside(&|out| out.write_all(&contents), Checksums::EXTENSION)?;
+    pack.persist(&path)?;
+    beside(&|out| index::write(out, entries, checksum), "idx")?;
+    Ok(path)
+}
+
+/// A pack whose deltas aren't resolved yet.
+struct Received {
+    pack: Writer<BufWriter<NamedTempFile>>,
+    whole: Vec<Whole>,
+    deltas: Deltas,
+}
+
+/// An object that came whole: what it is, and where a delta finds it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Whole {
+    /// Where it began in the pack that came.
+    pub(crate) came: u64,
+    /// Its number among what was written.
+    pub(crate) entry: usize,
+    pub(crate) kind: gix::objs::Kind,
+    /// Where its zlib stream begins in the pack that was written.
+    pub(crate) zlib: u64,
+    /// The length of its zlib stream.
+    pub(crate) packed: u64,
+    pub(crate) size: u64,
+}
+
+/// Reads a pack, and knows how much of it was read.
+struct Receiver<'a> {
+    input: &'a mut dyn BufRead,
+    interrupt: &'a AtomicBool,
+    hash: Sha1,
+    offset: u64,
+    zlib: Decompress,
+    buffer: Box<[u8]>,
+}
+
+impl<'a> Receiver<'a> {
+    fn new(input: &'a mut dyn BufRead, interrupt: &'a AtomicBool) -> Self {
+        let buffer = vec![0; PIECE].into_boxed_slice();
+        Self { input, interrupt, hash: Sha1::new(), offset: 0, zlib: Decompress::new(true), buffer }
+    }
+
+    fn receive(
+        mut self,
+        pack: NamedTempFile,
+        deltas: NamedTempFile,
+        failed: &dyn Fn(io::Error) -> PackError,
+    ) -> Result<Received, PackError> {
+        let mut header = [0; data::header::SIZE];
+        self.exact(&mut header)?;
+        self.hash.update(header);
+        let (_, count) = data::header::decode(&header).map_err(PackError::Header)?;
+        let mut pack = Writer::new(BufWriter::with_capacity(PIECE, pack), count).map_err(failed)?;
+        let (mut whole, mut deltas) = (Vec::new(), Deltas::new(deltas));
+        for _ in 0..count {
+            let came = self.offset;
+            let (header, entry) = self.header()?;
+            if self.interrupt.load(Ordering::Relaxed) {
+                return Err(PackError::Interrupted);
+            }
+            let size = entry.decompressed_size;
+            if let Some(kind) = entry.header.as_kind() {
+                let received = self.whole(kind, size, &header, &mut pack, failed)?;
+                whole.push(Whole { came, entry: pack.entries.len() - 1, kind, size, ..received });
+            } else {
+                let base = base(came, entry.header)?;
+                let at = deltas.length;
+                self.inflate(came, size, |piece| deltas.write(piece).map_err(failed), |_| ())?;
+                deltas.add(Delta { came, base, at, packed: deltas.length - at, size });
+            }
+        }
+        let (expected, mut trailer) = (self.hash.clone().finalize(), [0; SHA1_LENGTH]);
+        self.exact(&mut trailer)?;
+        if *expected != trailer {
+            return Err(PackError::Checksum);
+        }
+        Ok(Received { pack, whole, deltas })
+    }
+
+    /// Copies an object into the pack.
+    fn whole(
+        &mut self,
+        kind: gix::objs::Kind,
+        size: u64,
+        header: &[u8],
+        pack: &mut Writer<impl Write>,
+        failed: &dyn Fn(io::Error) -> PackError,
+    ) -> Result<Whole, PackError> {
+        let came = self.offset - header.len() as u64;
+        let mut begun = pack.begin(header).map_err(failed)?;
+        let zlib = begun.offset + header.len() as u64;
+        let (mut id, mut content) = (gix::hash::hasher(Hash::Sha1), crc32fast::Hasher::new());
+        id.update(&loose_header(kind, size));
+        let start = self.offset;
+        self.inflate(
+            came,
+            size,
+            |piece| pack.piece(&mut begun, piece).map_err(failed),
+            |piece| {
+                id.update(piece);
+                content.update(piece);
+            },
+        )?;
+        pack.end(begun, id.try_finalize().map_err(PackError::Collision)?, content.finalize());
+        Ok(Whole { came, entry: 0, kind, zlib, packed: self.offset - start, size })
+    }
+
+    /// What stands in front of an entry's zlib stream, as bytes and understood.
+    fn header(&mut self) -> Result<(Vec<u8>, data::Entry), PackError> {
+        let mut bytes = Vec::with_capacity(LONGEST_HEADER);
+        let mut tee = Tee { input: &mut *self.input, bytes: &mut bytes };
+        let entry = data::Entry::from_read(&mut tee, self.offset, SHA1_LENGTH);
+        let entry = entry.map_err(|source| PackError::Read { received: self.offset, source })?;
+        self.hash.update(&bytes);
+        self.offset += bytes.len() as u64;
+        Ok((bytes, entry))
+    }
+
+    /// Reads the zlib stream of the entry that begins at `entry`, and hands over both what comes and what it inflates to.
+    fn inflate(
+        &mut self,
+        entry: u64,
+        size: u64,
+        mut packed: impl FnMut(&[u8]) -> Result<(), PackError>,
+        mut content: impl FnMut(&[u8]),
+    ) -> Result<(), PackError> {
+        let damaged = |reason| PackError::Entry { offset: entry, reason };
+        self.zlib.reset(true);
+        loop {
+            let input = self.input.fill_buf().map_err(|source| PackError::Read { received: self.offset, source })?;
+            let (read, inflated) = (self.zlib.total_in(), self.zlib.total_out());
+            let status = self.zlib.decompress(input, &mut self.buffer, FlushDecompress::None);
+            let status = status.map_err(|_| damaged("it is no zlib stream"))?;
+            let read = usize::try_from(self.zlib.total_in() - read).unwrap_or_default();
+            let inflated = usize::try_from(self.zlib.total_out() - inflated).unwrap_or_default();
+            let bytes = input.get(..read).unwrap_or_default();
+            self.hash.update(bytes);
+            packed(bytes)?;
+            content(self.buffer.get(..inflated).unwrap_or_default());
+            let ended = input.is_empty();
+            self.input.consume(read);
+            self.offset += read as u64;
+            if self.zlib.total_out() > size {
+                return Err(damaged("it is longer than it says"));
+            }
+            if status == Status::StreamEnd {
+                break;
+            }
+            if read == 0 && inflated == 0 {
+                if !ended {
+                    return Err(damaged("its zlib stream doesn't go on"));
+                }
+                let source = io::ErrorKind::UnexpectedEof.into();
+                return Err(PackError::Read { received: self.offset, source });
+            }
+            if self.interrupt.load(Ordering::Relaxed) {
+                return Err(PackError::Interrupted);
+            }
+        }
+        if self.zlib.total_out() == size { Ok(()) } else { Err(damaged("it is shorter than it says")) }
+    }
+
+    fn exact(&mut self, buffer: &mut [u8]) -> Result<(), PackError> {
+        self.input.read_exact(buffer).map_err(|source| PackError::Read { received: self.offset, source })?;
+        self.offset += buffer.len() as u64;
+        Ok(())
+    }
+}
+
+/// What a delta rests on.
+fn base(came: u64, header: Header) -> Result<Base, PackError> {
+    match header {
+        Header::RefDelta { base_id } => Ok(Base::Id(base_id)),
+        Header::OfsDelta { base_distance } => Header::verified_base_pack_offset(came, base_distance)
+            .map(Base::Offset)
+            .ok_or(PackError::Entry { offset: came, reason: "it rests on what is before the pack" }),
+        _ => Err(PackError::Entry { offset: came, reason: "it is no delta" }),
+    }
+}
+
+/// Reads, and keeps what was read.
+struct Tee<'a> {
+    input: &'a mut dyn BufRead,
+    bytes: &'a mut Vec<u8>,
+}
+
+impl Read for Tee<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.input.read(buffer)?;
+        self.bytes.extend_from_slice(buffer.get(..read).unwrap_or_default());
+        Ok(read)
+    }
+}

@@ -1,0 +1,286 @@
+//! Deltas become objects: each once, right after its base, so that of a chain only what is still needed is in memory. Chains
+//! that have nothing to do with one another are resolved at once, on all processors.
+
+use std::{
+    collections::HashMap,
+    fs::File,
+    io::{self, BufWriter, Write},
+    os::unix::fs::FileExt,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    thread,
+};
+
+use gix::{
+    ObjectId,
+    hash::Kind as Hash,
+    objs::{Find, Kind, encode::loose_header},
+};
+use tempfile::NamedTempFile;
+
+use crate::{Compressor, PackError, delta, receive::Whole, write::Writer};
+
+/// The largest base and the largest delta, in bytes: what [`delta::apply`] makes at most, and then some.
+const LARGEST: u64 = 1 << 30;
+
+/// What a delta rests on.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Base {
+    /// What began there in the pack that came.
+    Offset(u64),
+    /// The object of this id, in the pack or in the clone.
+    Id(ObjectId),
+}
+
+/// A delta that came.
+#[derive(Debug)]
+pub(crate) struct Delta {
+    /// Where it began in the pack that came.
+    pub(crate) came: u64,
+    pub(crate) base: Base,
+    /// Where its zlib stream begins among the deltas.
+    pub(crate) at: u64,
+    /// The length of its zlib stream.
+    pub(crate) packed: u64,
+    pub(crate) size: u64,
+}
+
+/// The deltas of a pack, put aside.
+pub(crate) struct Deltas {
+    file: BufWriter<NamedTempFile>,
+    /// How much was put aside, in bytes.
+    pub(crate) length: u64,
+    all: Vec<Delta>,
+}
+
+impl Deltas {
+    pub(crate) fn new(file: NamedTempFile) -> Self {
+        Self { file: BufWriter::new(file), length: 0, all: Vec::new() }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
+    pub(crate) fn write(&mut self, piece: &[u8]) -> io::Result<()> {
+        self.length += piece.len() as u64;
+        self.file.write_all(piece)
+    }
+
+    pub(crate) fn add(&mut self, delta: Delta) {
+        self.all.push(delta);
+    }
+}
+
+type Pack = Writer<BufWriter<NamedTempFile>>;
+
+/// Puts what the deltas make into the pack.
+pub(crate) fn resolve(
+    pack: &mut Pack,
+    whole: &[Whole],
+    mut deltas: Deltas,
+    clone: &(impl Find + Clone + Send),
+    interrupt: &AtomicBool,
+    failed: &(dyn Fn(io::Error) -> PackError + Sync),
+) -> Result<(), PackError> {
+    if deltas.is_empty() {
+        return Ok(());
+    }
+    deltas.file.flush().map_err(failed)?;
+    pack.out().flush().map_err(failed)?;
+    let read = pack.out().get_ref().reopen().map_err(failed)?;
+    let (mut by_offset, mut by_id) = (HashMap::<_, Vec<_>>::new(), HashMap::<_, Vec<_>>::new());
+    for (number, delta) in deltas.all.iter().enumerate() {
+        match delta.base {
+            Base::Offset(offset) => by_offset.entry(offset).or_default().push(number),
+            Base::Id(id) => by_id.entry(id).or_default().push(number),
+        }
+    }
+    let mut roots = Vec::new();
+    for object in whole {
+        let id = pack.entries.get(object.entry).map(|entry| entry.id);
+        let by_id = id.and_then(|id| by_id.remove(&id));
+        let children = [by_offset.remove(&object.came).unwrap_or_default(), by_id.unwrap_or_default()].concat();
+        if !children.is_empty() {
+            roots.push((*object, children));
+        }
+    }
+    let work = Work {
+        read,
+        deltas: &deltas,
+        failed,
+        interrupt,
+        pack: Mutex::new(pack),
+        waiting: Mutex::new(Waiting { by_offset, by_id }),
+    };
+    work.in_parallel(&roots, |(object, children), tools| {
+        let content = work.content(object, tools)?;
+        work.chain(object.kind, content, children.clone(), tools)
+    })?;
+    work.outside(clone)?;
+    let waiting = work.waiting.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let count = waiting.by_offset.values().chain(waiting.by_id.values()).map(Vec::len).sum();
+    if count == 0 { Ok(()) } else { Err(PackError::Unresolved { count }) }
+}
+
+/// The deltas whose base isn't there yet.
+struct Waiting {
+    by_offset: HashMap<u64, Vec<usize>>,
+    by_id: HashMap<ObjectId, Vec<usize>>,
+}
+
+struct Work<'a> {
+    /// The pack, of which what came whole is read.
+    read: File,
+    deltas: &'a Deltas,
+    failed: &'a (dyn Fn(io::Error) -> PackError + Sync),
+    interrupt: &'a AtomicBool,
+    pack: Mutex<&'a mut Pack>,
+    waiting: Mutex<Waiting>,
+}
+
+/// What each thread has for itself.
+#[derive(Default)]
+struct Tools {
+    compressor: Compressor,
+    decompressor: libdeflater::Decompressor,
+}
+
+/// An object on which deltas rest that aren't resolved yet.
+struct Open {
+    content: Vec<u8>,
+    children: Vec<usize>,
+}
+
+impl Work<'_> {
+    /// Does `one` for all of them, on all processors; the first error ends it.
+    fn in_parallel<T: Sync>(
+        &self,
+        all: &[T],
+        one: impl Fn(&T, &mut Tools) -> Result<(), PackError> + Sync,
+    ) -> Result<(), PackError> {
+        let next = AtomicUsize::new(0);
+        let work = || {
+            let mut tools = Tools::default();
+            while let Some(item) = all.get(next.fetch_add(1, Ordering::Relaxed)) {
+                if self.interrupt.load(Ordering::Relaxed) {
+                    return Err(PackError::Interrupted);
+                }
+                one(item, &mut tools).inspect_err(|_| next.store(all.len(), Ordering::Relaxed))?;
+            }
+            Ok(())
+        };
+        let threads = thread::available_parallelism().map_or(1, usize::from).min(all.len());
+        thread::scope(|scope| {
+            let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
+            let own = work();
+            let all = others.into_iter().map(|other| other.join().unwrap_or(Err(PackError::Interrupted)));
+            all.fold(own, Result::and)
+        })
+    }
+
+    /// The deltas that rest on what is only in the clone.
+    fn outside(&self, clone: &impl Find) -> Result<(), PackError> {
+        let ids: Vec<_> = self.waiting().by_id.keys().copied().collect();
+        let mut tools = Tools::default();
+        let mut missing = None;
+        for id in ids {
+            // Another chain may have made it meanwhile.
+            if !self.waiting().by_id.contains_key(&id) {
+                continue;
+            }
+            let mut content = Vec::new();
+            let found = clone.try_find(&id, &mut content).map_err(|source| PackError::Base { id, source })?;
+            let Some(kind) = found.map(|found| found.kind) else {
+                missing = missing.or(Some(id));
+                continue;
+            };
+            let children = self.waiting().by_id.remove(&id).unwrap_or_default();
+            self.chain(kind, content, children, &mut tools)?;
+        }
+        match missing.filter(|id| self.waiting().by_id.contains_key(id)) {
+            Some(id) => Err(PackError::NoBase { id }),
+            None => Ok(()),
+        }
+    }
+
+    /// Resolves all that rests on an object, directly or not.
+    fn chain(&self, kind: Kind, content: Vec<u8>, children: Vec<usize>, tools: &mut Tools) -> Result<(), PackError> {
+        let mut open = vec![Open { content, children }];
+        while let Some(mut base) = open.pop() {
+            let Some(delta) = base.children.pop().and_then(|child| self.deltas.all.get(child)) else { continue };
+            if self.interrupt.load(Ordering::Relaxed) {
+                return Err(PackError::Interrupted);
+            }
+            let content = self.apply(&base.content, delta, tools)?;
+            if !base.children.is_empty() {
+                open.push(base);
+            }
+            let children = self.add(kind, &content, delta.came, tools)?;
+            if !children.is_empty() {
+                open.push(Open { content, children });
+            }
+        }
+        Ok(())
+    }
+
+    fn apply(&self, base: &[u8], delta: &Delta, tools: &mut Tools) -> Result<Vec<u8>, PackError> {
+        let damaged = |reason| PackError::Entry { offset: delta.came, reason };
+        let file = self.deltas.file.get_ref().as_file();
+        let stream = Stream { file, at: delta.at, packed: delta.packed, size: delta.size };
+        let bytes = self.inflate(&stream, delta.came, tools)?;
+        delta::apply(base, &bytes).map_err(damaged)
+    }
+
+    /// The content of an object that came whole.
+    fn content(&self, object: &Whole, tools: &mut Tools) -> Result<Vec<u8>, PackError> {
+        let stream = Stream { file: &self.read, at: object.zlib, packed: object.packed, size: object.size };
+        self.inflate(&stream, object.came, tools)
+    }
+
+    /// Inflates what belongs to the entry that began at `came`.
+    fn inflate(&self, stream: &Stream<'_>, came: u64, tools: &mut Tools) -> Result<Vec<u8>, PackError> {
+        let damaged = |reason| PackError::Entry { offset: came, reason };
+        if stream.size.max(stream.packed) > LARGEST {
+            return Err(damaged("it is a delta, or a base of one, of more than 1 GiB"));
+        }
+        let lengths = [stream.packed, stream.size].map(|length| usize::try_from(length).unwrap_or_default());
+        let [mut zlib, mut content] = lengths.map(|length| vec![0; length]);
+        stream.file.read_exact_at(&mut zlib, stream.at).map_err(self.failed)?;
+        match tools.decompressor.zlib_decompress(&zlib, &mut content) {
+            Ok(length) if length == content.len() => Ok(content),
+            _ => Err(damaged("it can't be inflated again")),
+        }
+    }
+
+    /// Puts an object into the pack; the result is what rests on it.
+    fn add(&self, kind: Kind, content: &[u8], came: u64, tools: &mut Tools) -> Result<Vec<usize>, PackError> {
+        let size = content.len() as u64;
+        let mut id = gix::hash::hasher(Hash::Sha1);
+        id.update(&loose_header(kind, size));
+        id.update(content);
+        let id = id.try_finalize().map_err(PackError::Collision)?;
+        let zlib = tools.compressor.zlib(content);
+        let sum = crc32fast::hash(content);
+        let mut pack = self.pack.lock().unwrap_or_else(PoisonError::into_inner);
+        pack.object(kind, size, &zlib, id, sum).map_err(self.failed)?;
+        drop(pack);
+        let mut waiting = self.waiting();
+        let by_offset = waiting.by_offset.remove(&came).unwrap_or_default();
+        Ok([by_offset, waiting.by_id.remove(&id).unwrap_or_default()].concat())
+    }
+
+    fn waiting(&self) -> std::sync::MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A zlib stream in a file.
+struct Stream<'a> {
+    file: &'a File,
+    at: u64,
+    packed: u64,
+    size: u64,
+}

@@ -1,0 +1,102 @@
+//! A pack that is being written, entry by entry, with what its index will say of each.
+
+use std::io::{self, Write};
+
+use gix::{
+    ObjectId,
+    objs::Kind,
+    odb::pack::data::{self, entry::Header},
+};
+use sha1::{Digest, Sha1};
+
+/// An object of a pack that was written.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Entry {
+    pub(crate) id: ObjectId,
+    /// Where it begins in the pack.
+    pub(crate) offset: u64,
+    /// The CRC-32 of the entry as it lies in the pack.
+    pub(crate) packed: u32,
+    /// The CRC-32 of the object's content.
+    pub(crate) content: u32,
+}
+
+/// Writes a pack.
+pub(crate) struct Writer<W> {
+    out: W,
+    hash: Sha1,
+    offset: u64,
+    pub(crate) entries: Vec<Entry>,
+}
+
+/// An entry that is being written.
+pub(crate) struct Begun {
+    pub(crate) offset: u64,
+    packed: crc32fast::Hasher,
+}
+
+impl<W: Write> Writer<W> {
+    /// A pack of `count` objects.
+    pub(crate) fn new(out: W, count: u32) -> io::Result<Self> {
+        let mut writer = Self { out, hash: Sha1::new(), offset: 0, entries: Vec::new() };
+        writer.write(&data::header::encode(data::Version::V2, count))?;
+        Ok(writer)
+    }
+
+    /// Begins an entry with what stands in front of its zlib stream.
+    pub(crate) fn begin(&mut self, header: &[u8]) -> io::Result<Begun> {
+        let mut begun = Begun { offset: self.offset, packed: crc32fast::Hasher::new() };
+        self.piece(&mut begun, header)?;
+        Ok(begun)
+    }
+
+    /// Writes a piece of the entry's zlib stream.
+    pub(crate) fn piece(&mut self, begun: &mut Begun, bytes: &[u8]) -> io::Result<()> {
+        begun.packed.update(bytes);
+        self.write(bytes)
+    }
+
+    /// Ends an entry, once it is known what it is.
+    pub(crate) fn end(&mut self, begun: Begun, id: ObjectId, content: u32) {
+        self.entries.push(Entry { id, offset: begun.offset, packed: begun.packed.finalize(), content });
+    }
+
+    /// Writes an object that is compressed already.
+    pub(crate) fn object(&mut self, kind: Kind, size: u64, zlib: &[u8], id: ObjectId, content: u32) -> io::Result<()> {
+        let mut header = Vec::with_capacity(12);
+        header_of(kind).write_to(size, &mut header)?;
+        let mut begun = self.begin(&header)?;
+        self.piece(&mut begun, zlib)?;
+        self.end(begun, id, content);
+        Ok(())
+    }
+
+    /// Writes the checksum at the end; the result is the checksum and what was written.
+    pub(crate) fn finish(mut self) -> io::Result<(W, [u8; 20], Vec<Entry>)> {
+        let hash: [u8; 20] = self.hash.finalize().into();
+        self.out.write_all(&hash)?;
+        self.out.flush()?;
+        Ok((self.out, hash, self.entries))
+    }
+
+    /// Where the entries are written to.
+    pub(crate) fn out(&mut self) -> &mut W {
+        &mut self.out
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.hash.update(bytes);
+        self.out.write_all(bytes)?;
+        self.offset += bytes.len() as u64;
+        Ok(())
+    }
+}
+
+fn header_of(kind: Kind) -> Header {
+    match kind {
+        Kind::Commit => Header::Commit,
+        Kind::Tree => Header::Tree,
+        Kind::Blob => Header::Blob,
+        Kind::Tag => Header::Tag,
+    }
+}
