@@ -26,6 +26,11 @@ pub(crate) fn deflate_length(blob: &Packed<'_>) -> Result<u64, &'static str> {
     blob.length.checked_sub(IN_FRONT + BEHIND).ok_or("it is too short")
 }
 
+/// The deflate stream in a zlib stream.
+pub(crate) fn deflate_of(zlib: &[u8]) -> Option<&[u8]> {
+    zlib.get(2..zlib.len().checked_sub(4)?)
+}
+
 impl Copier {
     /// Hands over the deflate stream of a blob.
     pub(crate) fn deflate(

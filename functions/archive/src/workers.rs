@@ -12,7 +12,7 @@ use pack::{Compressor, Packed};
 
 use crate::{
     ArchiveError,
-    copy::{Copier, deflate_length},
+    copy::{Copier, deflate_of},
     inflate::Inflate,
     objects::Objects,
     zip::{Content, Method},
@@ -61,14 +61,14 @@ impl Tools {
     fn ready(&mut self, objects: &Objects, job: &Job<'_>) -> Result<Ready, ArchiveError> {
         let Some(packed) = &job.packed else { return Ok(self.compressed(objects.read(job.id, Kind::Blob)?)) };
         let damaged = |reason| ArchiveError::Damaged { id: job.id, path: job.path.clone(), reason };
-        let crc = self.inflate.crc(packed, &mut self.copier, damaged)?;
-        let length = usize::try_from(deflate_length(packed).map_err(damaged)?).unwrap_or_default();
-        let mut data = Vec::with_capacity(length);
-        let keep = |piece: &[u8]| {
-            data.extend_from_slice(piece);
+        let mut zlib = Vec::new();
+        let keep = |_, piece: &[u8]| {
+            zlib.extend_from_slice(piece);
             Ok(())
         };
-        self.copier.deflate(packed, keep, damaged)?;
+        self.copier.zlib(packed, keep, damaged)?;
+        let crc = self.inflate.whole_crc(&zlib, packed.size).map_err(damaged)?;
+        let data = deflate_of(&zlib).ok_or("it is too short").map_err(damaged)?.to_vec();
         Ok(Ready { data, method: Method::Deflated, crc, size: packed.size, copied: true })
     }
 
@@ -105,11 +105,11 @@ impl<'scope, 'env> Workers<'scope, 'env> {
 
     /// Has a job done; [`Workers::take`] gives its result, after those of all that were given before.
     pub(crate) fn give(&mut self, job: Job<'env>) -> Result<(), ArchiveError> {
-        let count = thread::available_parallelism().map_or(1, NonZero::get);
-        while self.all.len() < count {
-            self.all.push(self.start());
+        if self.all.is_empty() {
+            let count = thread::available_parallelism().map_or(1, NonZero::get);
+            self.all = (0..count).map(|_| self.start()).collect();
         }
-        let worker = self.all.get(self.given % count).ok_or_else(stopped)?;
+        let worker = self.all.get(self.given % self.all.len()).ok_or_else(stopped)?;
         self.given += 1;
         worker.jobs.send(job).map_err(|_| stopped())
     }

@@ -275,7 +275,7 @@ fn check_whole(clone: &gix::Repository, tree: ObjectId) -> gix::Result<()> {
             if mode.is_tree() {
                 open.push(id);
             } else if !clone.has_object(id) {
-                return Err(gix::Error::from_error(Missing(id.to_owned())));
+                return Err(gix::Error::from_error(Missing(id)));
             }
         }
     }
