@@ -74,17 +74,18 @@ const HOPELESS: [&str; 6] =
 impl StoreError {
     /// Whether the same upload may succeed later.
     pub fn retry(&self) -> Retry {
+        if self.code().is_some_and(|code| HOPELESS.contains(&code)) { Retry::Never } else { Retry::Again }
+    }
+
+    /// What S3 calls the error, where it is S3's.
+    pub(crate) fn code(&self) -> Option<&str> {
         match self {
             Self::Head { source, .. }
             | Self::Put { source, .. }
             | Self::Begin { source, .. }
             | Self::Part { source, .. }
-            | Self::Complete { source, .. }
-                if source.code().is_some_and(|code| HOPELESS.contains(&code)) =>
-            {
-                Retry::Never
-            }
-            _ => Retry::Again,
+            | Self::Complete { source, .. } => source.code(),
+            Self::Unfinished { .. } | Self::Stopped { .. } => None,
         }
     }
 }

@@ -21,6 +21,8 @@
 //! # }
 //! ```
 
+mod cached_pack;
+mod description;
 mod error;
 mod metadata;
 mod object;
@@ -28,6 +30,7 @@ mod parts;
 mod rfc2047;
 mod upload;
 
+pub use cached_pack::{CachedPack, PackVersion};
 pub use error::StoreError;
 pub use metadata::{ArtifactMetadata, head};
 pub use object::Object;

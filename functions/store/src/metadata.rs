@@ -6,7 +6,11 @@ use std::collections::HashMap;
 use aws_sdk_s3::{Client, error::SdkError, operation::head_object::HeadObjectError};
 use contract::{CommitId, DeliveryId, RefName};
 
-use crate::{Object, StoreError, rfc2047};
+use crate::{
+    Object, StoreError,
+    description::{Condition, Description},
+    rfc2047,
+};
 
 /// The user metadata of an artifact. Its keys are `commit`, `tree`, `ref`, `delivery-id` and
 /// `codepipeline-artifact-revision-summary`.
@@ -39,6 +43,12 @@ const MAX_BYTES: usize = 2048;
 const HEADER_PREFIX: &str = "x-amz-meta-";
 
 impl ArtifactMetadata {
+    /// A zip with this metadata, whatever it replaces.
+    pub(crate) fn describe(&self) -> Description {
+        let metadata = self.to_user_metadata();
+        Description { content_type: "application/zip", metadata, condition: Condition::Always }
+    }
+
     /// As S3 takes it: printable ASCII, at most 2,048 bytes.
     pub(crate) fn to_user_metadata(&self) -> HashMap<String, String> {
         let known = [

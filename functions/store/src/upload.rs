@@ -15,14 +15,13 @@ use tokio::{runtime::Handle, sync::mpsc::Receiver, task::JoinHandle};
 
 use crate::{
     ArtifactMetadata, Object, StoreError,
+    description::Description,
     parts::{PartSizes, PartWriter, Piece},
 };
 
 /// How many parts are on their way at once. With the one in the channel and the one that is being
 /// written, an upload holds four parts: 24 MiB up to 6 GB of artifact.
 const PARTS_AT_ONCE: usize = 2;
-
-const CONTENT_TYPE: &str = "application/zip";
 
 /// An artifact that is in the bucket.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,17 +52,16 @@ impl Upload {
     /// # Panics
     /// Outside a Tokio runtime.
     pub fn start(client: &Client, object: Object, metadata: &ArtifactMetadata) -> (PartWriter, Self) {
-        Self::start_with(client, object, metadata, PartSizes::S3)
+        Self::start_described(client, object, metadata.describe())
     }
 
-    fn start_with(
-        client: &Client,
-        object: Object,
-        metadata: &ArtifactMetadata,
-        sizes: PartSizes,
-    ) -> (PartWriter, Self) {
+    pub(crate) fn start_described(client: &Client, object: Object, description: Description) -> (PartWriter, Self) {
+        Self::start_with(client, object, description, PartSizes::S3)
+    }
+
+    fn start_with(client: &Client, object: Object, description: Description, sizes: PartSizes) -> (PartWriter, Self) {
         let (writer, pieces) = PartWriter::new(sizes);
-        let target = Target { client: client.clone(), object: object.clone(), metadata: metadata.clone() };
+        let target = Target { client: client.clone(), object: object.clone(), description };
         (writer, Self { object, task: tokio::spawn(target.upload(pieces)) })
     }
 
@@ -89,7 +87,7 @@ impl Drop for Upload {
 struct Target {
     client: Client,
     object: Object,
-    metadata: ArtifactMetadata,
+    description: Description,
 }
 
 impl Target {
@@ -104,7 +102,9 @@ impl Target {
     async fn put(self, whole: Bytes) -> Result<Stored, StoreError> {
         let bytes = whole.len() as u64;
         let request = self.client.put_object().bucket(self.object.bucket.as_str()).key(&self.object.key);
-        let request = request.set_metadata(Some(self.metadata.to_user_metadata())).content_type(CONTENT_TYPE);
+        let Description { content_type, metadata, condition } = self.description;
+        let request = request.set_metadata(Some(metadata)).content_type(content_type);
+        let request = request.set_if_none_match(condition.if_none_match()).set_if_match(condition.if_match());
         match request.checksum_algorithm(ChecksumAlgorithm::Crc32).body(whole.into()).send().await {
             Ok(put) => Ok(Stored { object: self.object, version_id: put.version_id, etag: put.e_tag, bytes }),
             Err(error) => Err(StoreError::Put { object: self.object, source: Box::new(error.into()) }),
@@ -131,7 +131,8 @@ impl Target {
 
     async fn begin(&self) -> Result<Begun, StoreError> {
         let request = self.client.create_multipart_upload().bucket(self.object.bucket.as_str()).key(&self.object.key);
-        let request = request.set_metadata(Some(self.metadata.to_user_metadata())).content_type(CONTENT_TYPE);
+        let Description { content_type, metadata, .. } = &self.description;
+        let request = request.set_metadata(Some(metadata.clone())).content_type(*content_type);
         let answer = request
             .checksum_algorithm(ChecksumAlgorithm::Crc32)
             .send()
@@ -203,6 +204,8 @@ impl Begun {
             .build();
         let request = self.client.complete_multipart_upload().bucket(self.object.bucket.as_str());
         let request = request.key(&self.object.key).set_upload_id(self.upload_id.clone()).multipart_upload(parts);
+        let condition = &target.description.condition;
+        let request = request.set_if_none_match(condition.if_none_match()).set_if_match(condition.if_match());
         let object = target.object.clone();
         match request.send().await {
             Ok(CompleteMultipartUploadOutput { version_id, e_tag: etag, .. }) => {
@@ -238,4 +241,4 @@ async fn abort(client: Client, object: Object, upload_id: Option<String>) {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -101,20 +101,26 @@ impl S3 {
     async fn serve(&self) -> (MockServer, Client) {
         let server = MockServer::start().await;
         Mock::given(any()).respond_with(self.clone()).mount(&server).await;
-        let config = aws_sdk_s3::Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .endpoint_url(server.uri())
-            .force_path_style(true)
-            .region(Region::new("eu-west-1"))
-            .credentials_provider(Credentials::new("test", "test", None, None, "test"))
-            .retry_config(RetryConfig::disabled())
-            .http_client(aws_smithy_http_client::Builder::new().build_http());
-        (server, Client::from_conf(config.build()))
+        let client = client(&server);
+        (server, client)
     }
 
     fn seen(&self) -> Seen {
         self.seen.lock().unwrap().clone()
     }
+}
+
+/// A client that asks `server` once.
+pub(crate) fn client(server: &MockServer) -> Client {
+    let config = aws_sdk_s3::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .endpoint_url(server.uri())
+        .force_path_style(true)
+        .region(Region::new("eu-west-1"))
+        .credentials_provider(Credentials::new("test", "test", None, None, "test"))
+        .retry_config(RetryConfig::disabled())
+        .http_client(aws_smithy_http_client::Builder::new().build_http());
+    Client::from_conf(config.build())
 }
 
 fn object() -> Object {
@@ -129,7 +135,7 @@ fn start(client: &Client) -> (PartWriter, Upload) {
         delivery_id: "d1".parse().unwrap(),
         summary: "Fix".into(),
     };
-    Upload::start_with(client, object(), &metadata, SIZES)
+    Upload::start_with(client, object(), metadata.describe(), SIZES)
 }
 
 /// Uploads `length` bytes whose producer ends well.
