@@ -9,22 +9,18 @@ use std::{
     sync::atomic::AtomicBool,
 };
 
-use flate2::{Compression, write::ZlibEncoder};
 use gix::{
     ObjectId,
     bstr::{BString, ByteSlice},
     index::entry::Flags,
-    objs::{Kind, find::Never, tree::EntryKind},
-    odb::pack::{self, data},
+    objs::find::Never,
+    odb::pack::{Bundle, bundle::write},
     progress::Discard,
 };
 
 use crate::{
-    ArchiveError, Paths,
+    ArchiveError, Paths, commit_pack,
     objects::Objects,
-    packs_of,
-    tree::Walk,
-    workers::Tools,
     zip::{Content, Writer},
 };
 
@@ -67,7 +63,7 @@ impl DotGit {
         folder.file("index", &index(objects, tree, paths)?)?;
         // Beside the clone, on the disk that has room for a repository.
         let scratch = tempfile::tempdir_in(objects.repository().git_dir()).map_err(failed("the pack"))?;
-        let indexed = write_pack(objects, commit, tree, scratch.path())?;
+        let indexed = write_indexed(objects, commit, scratch.path())?;
         let kept = [indexed.data_path.as_deref(), indexed.index_path.as_deref()];
         for path in kept.into_iter().flatten() {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
@@ -138,72 +134,19 @@ fn index(objects: &Objects, tree: ObjectId, paths: &Paths) -> Result<Vec<u8>, Ar
     Ok(content)
 }
 
-/// Every object of the commit's tree, each once.
-fn needed(objects: &Objects, commit: ObjectId, tree: ObjectId) -> Result<Vec<(ObjectId, Kind)>, ArchiveError> {
-    let mut seen = HashSet::new();
-    let mut needed = vec![(commit, Kind::Commit), (tree, Kind::Tree)];
-    let mut walk = Walk::new(objects, tree)?;
-    while let Some(entry) = walk.next() {
-        let kind = match entry.kind {
-            EntryKind::Tree => Kind::Tree,
-            EntryKind::Commit => continue,
-            EntryKind::Blob | EntryKind::BlobExecutable | EntryKind::Link => Kind::Blob,
-        };
-        if kind == Kind::Tree {
-            walk.enter(&entry)?;
-        }
-        if entry.id != tree && seen.insert(entry.id) {
-            needed.push((entry.id, kind));
-        }
-    }
-    Ok(needed)
-}
-
-/// Writes a pack of the commit and its tree, and the index of the pack, which is made of the pack itself.
-fn write_pack(
-    objects: &Objects,
-    commit: ObjectId,
-    tree: ObjectId,
-    folder: &Path,
-) -> Result<pack::bundle::write::Outcome, ArchiveError> {
-    let hash = objects.repository().object_hash();
+/// Writes a pack of the commit, and the index of the pack, which is made of the pack itself.
+fn write_indexed(objects: &Objects, commit: ObjectId, folder: &Path) -> Result<write::Outcome, ArchiveError> {
     let path = folder.join("new");
-    let needed = needed(objects, commit, tree)?;
-    let file = File::create(&path).map_err(failed("the pack"))?;
-    let mut out = gix::hash::io::Write::new(BufWriter::new(file), hash);
-    let count = u32::try_from(needed.len()).map_err(failed("the pack"))?;
-    out.write_all(&data::header::encode(data::Version::V2, count)).map_err(failed("the pack"))?;
-    let (packs, mut tools) = (packs_of(objects)?, Tools::default());
-    for (id, kind) in needed {
-        if let Some(blob) = packs.blob(id) {
-            let damaged = |reason: &str| ArchiveError::Object { id, source: reason.into() };
-            if blob.content_crc.is_none() {
-                tools.inflate.crc(&blob, &mut tools.copier, damaged)?;
-            }
-            out.write_all(&blob.header).map_err(failed("the pack"))?;
-            tools.copier.zlib(&blob, |_, piece| out.write_all(piece).map_err(failed("the pack")), damaged)?;
-        } else {
-            write_entry(&mut out, kind, &objects.read(id, kind)?).map_err(failed("the pack"))?;
-        }
-    }
-    let trailer = out.hash.try_finalize().map_err(failed("the pack"))?;
-    out.inner.write_all(trailer.as_slice()).and_then(|()| out.inner.flush()).map_err(failed("the pack"))?;
+    let mut out = BufWriter::new(File::create(&path).map_err(failed("the pack"))?);
+    commit_pack::write(objects, commit, &mut out).map_err(|error| match error {
+        ArchiveError::Write(source) => failed("the pack")(source),
+        error => error,
+    })?;
+    out.flush().map_err(failed("the pack"))?;
     let mut new = BufReader::new(File::open(&path).map_err(failed("the pack"))?);
-    let options = pack::bundle::write::Options::default();
+    let hash = objects.repository().object_hash();
+    let options = write::Options::default();
     let never = AtomicBool::new(false);
-    pack::Bundle::write_to_directory(&mut new, Some(folder), &mut Discard, &never, None::<Never>, hash, options)
+    Bundle::write_to_directory(&mut new, Some(folder), &mut Discard, &never, None::<Never>, hash, options)
         .map_err(failed("the pack's index"))
-}
-
-fn write_entry(out: &mut dyn Write, kind: Kind, content: &[u8]) -> std::io::Result<()> {
-    let header = match kind {
-        Kind::Commit => data::entry::Header::Commit,
-        Kind::Tree => data::entry::Header::Tree,
-        Kind::Blob => data::entry::Header::Blob,
-        Kind::Tag => data::entry::Header::Tag,
-    };
-    header.write_to(content.len() as u64, out)?;
-    let mut zlib = ZlibEncoder::new(out, Compression::default());
-    zlib.write_all(content)?;
-    zlib.finish().map(drop)
 }

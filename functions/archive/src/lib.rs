@@ -12,6 +12,7 @@
 #![warn(clippy::indexing_slicing)]
 
 mod attributes;
+mod commit_pack;
 mod convert;
 mod copy;
 mod describe;
@@ -221,6 +222,14 @@ fn packs_of(objects: &objects::Objects) -> Result<Packs, ArchiveError> {
         PackError::File { path, source } => ArchiveError::Pack { path, source: source.into() },
         error => ArchiveError::Pack { path: objects.repository().git_dir().to_owned(), source: error.into() },
     })
+}
+
+/// Writes a pack of `commit`: its trees and blobs, and nothing else that the repository has. Another clone can begin with it.
+///
+/// # Errors
+/// Those of [`write_zip`].
+pub fn write_pack(repository: &gix::Repository, commit: ObjectId, out: impl Write) -> Result<(), ArchiveError> {
+    commit_pack::write(&objects::Objects::of(repository), commit, out)
 }
 
 /// The files of a commit that Git LFS keeps, in the order in which [`write_zip`] asks for them.

@@ -46,6 +46,11 @@ impl CloneDir {
         }
     }
 
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// The clone in it, made anew where there is none that can be used.
     pub(crate) fn open(&self) -> Result<(Repository, Age), FetchError> {
         let isolated = || open::Options::isolated().open_path_as_is(true);

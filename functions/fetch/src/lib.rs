@@ -34,6 +34,7 @@ mod lfs;
 mod limits;
 mod private_key;
 mod repository;
+mod seed;
 mod ssh;
 mod transport;
 
@@ -42,4 +43,5 @@ pub use known_hosts::{KnownHosts, KnownHostsError};
 pub use lfs::{LfsAccess, lfs_access};
 pub use limits::Limits;
 pub use private_key::{PrivateKey, PrivateKeyError};
-pub use repository::{FetchRequest, Fetched, Remote, Wanted, fetch};
+pub use repository::{FetchRequest, Fetched, Origin, Remote, Wanted, fetch, fetch_seeded};
+pub use seed::Seed;

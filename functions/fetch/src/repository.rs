@@ -20,6 +20,7 @@ use crate::{
     advertisement::{self, Advertisement},
     clone_dir::{Age, CloneDir},
     conversation,
+    seed::{self, Seed},
     ssh::Session,
     transport::{self, Transport, Wire},
 };
@@ -72,6 +73,17 @@ pub struct FetchRequest {
     pub wanted: Wanted,
 }
 
+/// What a fetch found in its directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// Nothing: all came from the host.
+    New,
+    /// Nothing, and began with a [`Seed`].
+    Seeded,
+    /// The clone of an earlier fetch.
+    Kept,
+}
+
 /// A commit that is in the clone with its whole tree. The clone stays locked until this is dropped.
 pub struct Fetched {
     /// The clone. It has no history and no references.
@@ -88,6 +100,8 @@ pub struct Fetched {
     pub superseded: Option<CommitId>,
     /// Bytes of Git's protocol received, without what SSH and TCP add.
     pub received: u64,
+    /// What was in the directory before.
+    pub origin: Origin,
     /// What the host said beside Git's protocol, shortened: a repository that was renamed, a key that expires.
     pub said: Option<String>,
     dir: CloneDir,
@@ -120,17 +134,40 @@ impl Fetched {
 /// # Errors
 /// See [`FetchError`]; its `retry` tells whether to try again.
 pub async fn fetch(request: &FetchRequest, clone_dir: &Path) -> Result<Fetched, FetchError> {
+    fetch_seeded(request, clone_dir, async || None).await
+}
+
+/// The same, where a clone that isn't there yet begins with what `seed` brings. A seed that is of no use is left aside.
+///
+/// # Errors
+/// Those of [`fetch`].
+pub async fn fetch_seeded(
+    request: &FetchRequest,
+    clone_dir: &Path,
+    seed: impl AsyncFnOnce() -> Option<Seed>,
+) -> Result<Fetched, FetchError> {
     let mut dir = CloneDir::lock(clone_dir)?;
+    let mut origin = match dir.open()? {
+        (_, Age::Kept) => Origin::Kept,
+        (_, Age::New) => Origin::New,
+    };
+    if origin == Origin::New
+        && let Some(seed) = seed().await
+    {
+        let planted;
+        (dir, planted) = seed::plant(dir, seed).await?;
+        origin = if planted { Origin::Seeded } else { Origin::New };
+    }
     loop {
         let session = Session::open(&request.remote).await?;
         let attempt = attempt(&session, request, dir).await;
         session.close().await;
         match attempt? {
-            Attempt::Fetched(fetched) => return Ok(*fetched),
+            Attempt::Fetched(fetched) => return Ok(Fetched { origin, ..*fetched }),
             Attempt::Spoiled(error, emptied) => {
                 let error: &dyn Error = &error;
                 tracing::warn!(error, repository = %request.remote.repository, "a kept clone was broken and is made anew");
-                dir = emptied;
+                (dir, origin) = (emptied, Origin::New);
             }
         }
     }
@@ -161,7 +198,7 @@ async fn attempt(session: &Session, request: &FetchRequest, dir: CloneDir) -> Re
 
 /// Tells the thread to stop when nobody waits for it any more.
 #[derive(Default)]
-struct InterruptOnDrop(Arc<AtomicBool>);
+pub(crate) struct InterruptOnDrop(pub(crate) Arc<AtomicBool>);
 
 impl Drop for InterruptOnDrop {
     fn drop(&mut self) {
@@ -262,7 +299,7 @@ struct Missing(ObjectId);
 
 /// Reads every tree and looks every blob up. A kept clone vouches to the host for what it has, so what it
 /// has lost would never come again.
-fn check_whole(clone: &gix::Repository, tree: ObjectId) -> gix::Result<()> {
+pub(crate) fn check_whole(clone: &gix::Repository, tree: ObjectId) -> gix::Result<()> {
     let (mut seen, mut open) = (HashSet::from([tree]), vec![tree]);
     while let Some(id) = open.pop() {
         let tree = clone.find_tree(id)?;
@@ -305,6 +342,7 @@ fn finish(
         default_branch: advertisement.default_branch,
         superseded,
         received: wire.received(),
+        origin: Origin::New,
         said: wire.said(),
         dir,
     }

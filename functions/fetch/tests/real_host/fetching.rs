@@ -7,7 +7,7 @@ use std::{
 };
 
 use contract::Retry;
-use fetch::{FetchError, Fetched, KnownHosts, Limits, Wanted};
+use fetch::{FetchError, Fetched, KnownHosts, Limits, Origin, Seed, Wanted, fetch_seeded};
 
 use crate::host::{self, Host, Repo, Setup};
 
@@ -504,4 +504,60 @@ async fn a_clone_has_one_user_at_a_time() {
     assert_eq!(error.retry(), Retry::Again);
     drop(first);
     host.fetch(MAIN).await;
+}
+
+/// A pack of what `reference` names, as another function has kept it.
+fn seed_of(repo: &Repo, reference: &str) -> Seed {
+    let commit = repo.git(&["rev-parse", reference]);
+    let objects = repo.git(&["rev-list", "--objects", "--no-object-names", "-1", reference]);
+    let pack = repo.git_bytes(&["pack-objects", "--stdout", "-q"], &format!("{objects}\n"));
+    Seed { commit: commit.parse().unwrap(), pack: Box::new(std::io::Cursor::new(pack)) }
+}
+
+#[tokio::test]
+async fn a_seed_spares_what_it_holds() {
+    let host = Host::start();
+    let repo = host.repository();
+    let mut tree = noise(1, 200);
+    repo.commit("main", &files(&tree));
+    let seed = seed_of(&repo, "main");
+    tree[0].1[0] ^= 1;
+    repo.commit("main", &files(&tree));
+    let fetched = fetch_seeded(&host.request(MAIN), &host.clone_dir(), async || Some(seed)).await.unwrap();
+    check_is(&fetched, &repo, "main");
+    assert_eq!(fetched.origin, Origin::Seeded);
+    assert!(fetched.received < 12_000, "{}", fetched.received);
+    drop(fetched);
+
+    // What is kept on the disk needs no seed.
+    let kept = fetch_seeded(&host.request(MAIN), &host.clone_dir(), async || unreachable!()).await.unwrap();
+    assert_eq!(kept.origin, Origin::Kept);
+}
+
+#[tokio::test]
+async fn a_seed_that_is_not_what_it_says_is_left_aside() {
+    let host = Host::start();
+    let repo = host.repository();
+    let tree = noise(1, 200);
+    let before = repo.commit("main", &files(&tree));
+    let whole = seed_of(&repo, "main");
+    let mut pack = Vec::new();
+    tokio::io::AsyncReadExt::read_to_end(&mut { whole.pack }, &mut pack).await.unwrap();
+    let other = repo.commit("other", &[("a", b"1".to_vec())]);
+    let mut damaged = pack.clone();
+    damaged[5_000] ^= 1;
+    let cases = [
+        ("damaged", &before, damaged),
+        ("cut off", &before, pack[..pack.len() / 2].to_vec()),
+        ("empty", &before, Vec::new()),
+        ("of another commit", &other, pack.clone()),
+    ];
+    for (what, commit, pack) in cases {
+        let seed = Seed { commit: commit.trim().parse().unwrap(), pack: Box::new(std::io::Cursor::new(pack)) };
+        let dir = host.clone_dir().with_extension(what.replace(' ', "-"));
+        let fetched = fetch_seeded(&host.request(MAIN), &dir, async || Some(seed)).await.unwrap();
+        check_is(&fetched, &repo, "main");
+        assert_eq!(fetched.origin, Origin::New, "{what}");
+        assert!(fetched.received > 800_000, "{what}: {}", fetched.received);
+    }
 }

@@ -247,6 +247,10 @@ impl Repo {
     }
 
     fn git_reading(&self, arguments: &[&str], input: &str) -> String {
+        String::from_utf8(self.git_bytes(arguments, input)).unwrap().trim().to_owned()
+    }
+
+    pub(crate) fn git_bytes(&self, arguments: &[&str], input: &str) -> Vec<u8> {
         let mut child = self
             .command(arguments)
             .stdin(Stdio::piped())
@@ -257,7 +261,7 @@ impl Repo {
         std::io::Write::write_all(&mut child.stdin.take().unwrap(), input.as_bytes()).unwrap();
         let output = child.wait_with_output().unwrap();
         assert!(output.status.success(), "git {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+        output.stdout
     }
 
     fn try_git(&self, arguments: &[&str]) -> bool {

@@ -1,0 +1,71 @@
+//! A pack of one commit: the commit, its trees and its blobs, and nothing else that the repository has. What lies whole in the
+//! repository's packs is copied as it is.
+
+use std::{
+    collections::HashSet,
+    io::{self, Write},
+};
+
+use gix::{
+    ObjectId,
+    objs::{Kind, tree::EntryKind},
+    odb::pack::data,
+};
+use pack::Compressor;
+
+use crate::{ArchiveError, objects::Objects, packs_of, subst::Commit, tree::Walk, workers::Tools};
+
+/// Writes the pack of a commit.
+pub(crate) fn write(objects: &Objects, commit: ObjectId, out: impl Write) -> Result<(), ArchiveError> {
+    let needed = needed(objects, commit, Commit::read(objects, commit)?.tree())?;
+    let mut out = gix::hash::io::Write::new(out, objects.repository().object_hash());
+    let count = u32::try_from(needed.len()).map_err(io::Error::other)?;
+    out.write_all(&data::header::encode(data::Version::V2, count))?;
+    let (packs, mut tools, mut compressor) = (packs_of(objects)?, Tools::default(), Compressor::default());
+    for (id, kind) in needed {
+        if let Some(blob) = packs.blob(id) {
+            let damaged = |reason: &str| ArchiveError::Object { id, source: reason.into() };
+            if blob.content_crc.is_none() {
+                tools.inflate.crc(&blob, &mut tools.copier, damaged)?;
+            }
+            out.write_all(&blob.header)?;
+            tools.copier.zlib(&blob, |_, piece| Ok(out.write_all(piece)?), damaged)?;
+        } else {
+            let content = objects.read(id, kind)?;
+            header_of(kind).write_to(content.len() as u64, &mut out)?;
+            out.write_all(&compressor.zlib(&content))?;
+        }
+    }
+    let trailer = out.hash.try_finalize().map_err(io::Error::other)?;
+    Ok(out.inner.write_all(trailer.as_slice())?)
+}
+
+/// Every object of the commit's tree, each once.
+fn needed(objects: &Objects, commit: ObjectId, tree: ObjectId) -> Result<Vec<(ObjectId, Kind)>, ArchiveError> {
+    let mut seen = HashSet::new();
+    let mut needed = vec![(commit, Kind::Commit), (tree, Kind::Tree)];
+    let mut walk = Walk::new(objects, tree)?;
+    while let Some(entry) = walk.next() {
+        let kind = match entry.kind {
+            EntryKind::Tree => Kind::Tree,
+            EntryKind::Commit => continue,
+            EntryKind::Blob | EntryKind::BlobExecutable | EntryKind::Link => Kind::Blob,
+        };
+        if kind == Kind::Tree {
+            walk.enter(&entry)?;
+        }
+        if entry.id != tree && seen.insert(entry.id) {
+            needed.push((entry.id, kind));
+        }
+    }
+    Ok(needed)
+}
+
+fn header_of(kind: Kind) -> data::entry::Header {
+    match kind {
+        Kind::Commit => data::entry::Header::Commit,
+        Kind::Tree => data::entry::Header::Tree,
+        Kind::Blob => data::entry::Header::Blob,
+        Kind::Tag => data::entry::Header::Tag,
+    }
+}

@@ -1,0 +1,77 @@
+//! What a new clone begins with, where somebody has kept it: the pack of a commit. Then the host is asked only for what has
+//! changed since. Nothing of it is believed: every object gets its id from its content, and unless the commit is there with
+//! all that belongs to it, the clone is a new one.
+
+use std::{
+    fmt,
+    sync::{Arc, atomic::AtomicBool},
+};
+
+use contract::CommitId;
+use gix::ObjectId;
+use tokio::{io::AsyncBufRead, runtime::Handle};
+use tokio_util::io::SyncIoBridge;
+
+use crate::{
+    FetchError,
+    clone_dir::CloneDir,
+    repository::{InterruptOnDrop, check_whole},
+};
+
+/// A pack, and the commit that is said to be in it whole.
+pub struct Seed {
+    /// The commit.
+    pub commit: CommitId,
+    /// The pack.
+    pub pack: Box<dyn AsyncBufRead + Send + Unpin>,
+}
+
+impl fmt::Debug for Seed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Seed").field("commit", &self.commit).finish_non_exhaustive()
+    }
+}
+
+/// Why a clone doesn't begin with a seed.
+#[derive(Debug, thiserror::Error)]
+enum SeedError {
+    #[error("the pack can't be received")]
+    Receive(#[source] pack::PackError),
+    #[error("the commit isn't there with all that belongs to it")]
+    NotWhole(#[source] gix::Error),
+    #[error("the clone can't note that it has the commit")]
+    Shallow(#[source] std::io::Error),
+}
+
+/// Puts a seed into a directory without a clone; whether that worked. If it didn't, there is no clone as before.
+pub(crate) async fn plant(dir: CloneDir, seed: Seed) -> Result<(CloneDir, bool), FetchError> {
+    let path = dir.path().to_owned();
+    let interrupt = InterruptOnDrop::default();
+    let (flag, runtime) = (Arc::clone(&interrupt.0), Handle::current());
+    let work = tokio::task::spawn_blocking(move || {
+        let (clone, _) = dir.open()?;
+        let commit = seed.commit.clone();
+        match receive(&clone, seed, runtime, &flag) {
+            Ok(()) => Ok((dir, true)),
+            Err(error) => {
+                let error: &dyn std::error::Error = &error;
+                tracing::warn!(error, %commit, "a kept pack can't be used, and all is fetched");
+                dir.discard().map_err(|source| FetchError::PrepareClone { path: dir.path().to_owned(), source })?;
+                Ok((dir, false))
+            }
+        }
+    });
+    work.await.unwrap_or_else(|error| Err(FetchError::PrepareClone { path, source: error.into() }))
+}
+
+fn receive(clone: &gix::Repository, seed: Seed, runtime: Handle, interrupt: &AtomicBool) -> Result<(), SeedError> {
+    let mut input = SyncIoBridge::new_with_handle(seed.pack, runtime);
+    let packs = clone.objects.store_ref().path().join("pack");
+    pack::receive(&mut input, &packs, &clone.objects, interrupt).map_err(SeedError::Receive)?;
+    let tree = |id: ObjectId| gix::Result::Ok(clone.find_commit(id)?.tree_id()?.detach());
+    let id = ObjectId::from_hex(seed.commit.as_str().as_bytes());
+    let whole = id.and_then(tree).and_then(|tree| check_whole(clone, tree));
+    whole.map_err(SeedError::NotWhole)?;
+    // It is what the clone has to offer the host, and its parents aren't there.
+    std::fs::write(clone.git_dir().join("shallow"), format!("{}\n", seed.commit)).map_err(SeedError::Shallow)
+}
