@@ -66,9 +66,9 @@ async fn main() -> Result<()> {
     rows.retain(|row| wanted(&row.case));
     ensure!(!rows.is_empty(), "no case is called {}", arguments.names.join(" or "));
     let below = sizes::table(&bench)?;
-    report::print(&rows, &below);
+    report::print(&rows, bench.runs, &below);
     if arguments.write {
-        report::write(&rows, &below, &bench.file("docs/benchmarks.md"))?;
+        report::write(&rows, bench.runs, &below, &bench.file("docs/benchmarks.md"))?;
     }
     if arguments.json {
         report::print_json(&rows)?;

@@ -92,7 +92,8 @@ impl Program {
             Some(file) => File::create(file).with_context(|| format!("create {}", file.display()))?.into(),
             None => Stdio::null(),
         });
-        let out = command.stderr(Stdio::piped()).output().await.context("run Python")?;
+        let child = command.stderr(Stdio::piped()).spawn().context("run Python")?;
+        let out = child.wait_with_output().await.context("wait for Python")?;
         let said = String::from_utf8_lossy(&out.stderr).trim().to_owned();
         ensure!(out.status.success(), "measure.py failed: {said}");
         let Report { mut sample, code } = serde_json::from_slice(&std::fs::read(&report)?)?;

@@ -20,14 +20,14 @@ pub(crate) fn progress(what: &str) {
 }
 
 /// Prints the table, and what stands below it.
-pub(crate) fn print(rows: &[Row], below: &str) {
-    let cells: Vec<[String; 7]> = rows.iter().map(cells).collect();
+pub(crate) fn print(rows: &[Row], runs: usize, below: &str) {
+    let cells: Vec<[String; 7]> = rows.iter().map(|row| cells(row, runs)).collect();
     let width = |column: usize| {
         let cells = cells.iter().map(|cells| cells[column].chars().count());
         cells.chain([TITLES[column].len()]).max().unwrap_or_default()
     };
     let widths: [usize; 7] = std::array::from_fn(width);
-    println!("{}\n", heading(rows));
+    println!("{}\n", heading(runs));
     for row in [TITLES.map(str::to_owned)].iter().chain(&cells) {
         let line = row.iter().zip(widths).enumerate().map(|(column, (cell, width))| match column {
             0 => format!("{cell:width$}"),
@@ -45,36 +45,31 @@ pub(crate) fn print_json(rows: &[Row]) -> Result<()> {
 }
 
 /// Puts the table between the markers of a Markdown file.
-pub(crate) fn write(rows: &[Row], below: &str, file: &Path) -> Result<()> {
+pub(crate) fn write(rows: &[Row], runs: usize, below: &str, file: &Path) -> Result<()> {
     let text = fs::read_to_string(file).with_context(|| format!("read {}", file.display()))?;
     let (before, rest) = text.split_once(BEGIN).with_context(|| format!("{} lacks a marker", file.display()))?;
     let (_, after) = rest.split_once(END).with_context(|| format!("{} lacks a marker", file.display()))?;
     let line = |cells: &[String]| format!("| {} |\n", cells.join(" | "));
-    let mut table = format!("{}.\n\n{}", heading(rows), line(&TITLES.map(str::to_owned)));
+    let mut table = format!("{}.\n\n{}", heading(runs), line(&TITLES.map(str::to_owned)));
     table += "|---|---:|---:|---:|---:|---:|---:|\n";
-    table.extend(rows.iter().map(|row| line(&cells(row))));
+    table.extend(rows.iter().map(|row| line(&cells(row, runs))));
     let below = below.trim();
     fs::write(file, format!("{before}{BEGIN}{table}\n```\n{below}\n```\n{END}{after}"))
         .with_context(|| format!("write {}", file.display()))
 }
 
-fn heading(rows: &[Row]) -> String {
-    let runs = usual_runs(rows);
+fn heading(runs: usize) -> String {
     format!("{}; medians of {runs} runs, where the row says nothing else", machine::describe())
 }
 
-fn usual_runs(rows: &[Row]) -> usize {
-    rows.iter().map(|row| row.runs).filter(|runs| *runs <= 100).max().unwrap_or(1)
-}
-
-fn cells(row: &Row) -> [String; 7] {
+fn cells(row: &Row, usual: usize) -> [String; 7] {
     let goal = |goal: f64| match row.judged {
         Judged::Ratio => format!("{goal:.2}"),
         Judged::Ours => number(goal, row.unit),
     };
     let bytes = |bytes: Option<u64>| bytes.map(|bytes| number(count(bytes), Unit::Bytes)).unwrap_or_default();
     [
-        row.case.clone(),
+        if row.runs == usual { row.case.clone() } else { format!("{}{}", row.case, runs(row.runs)) },
         number(row.ours, row.unit),
         row.rival.map(|rival| number(rival, row.unit)).unwrap_or_default(),
         row.ratio.map(|ratio| format!("{ratio:.3}")).unwrap_or_default(),
@@ -82,6 +77,15 @@ fn cells(row: &Row) -> [String; 7] {
         bytes(row.bytes),
         bytes(row.memory),
     ]
+}
+
+/// How many runs a row is of, where it isn't what the heading says.
+fn runs(runs: usize) -> String {
+    match runs {
+        0 => String::new(),
+        1 => ", one run".to_owned(),
+        runs => format!(", {runs} runs"),
+    }
 }
 
 /// A number with its unit, in three or four digits.

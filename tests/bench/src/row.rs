@@ -49,7 +49,7 @@ pub(crate) struct Row {
     pub(crate) bytes: Option<u64>,
     /// The most memory that ours had at once, in bytes.
     pub(crate) memory: Option<u64>,
-    /// How many runs the medians are of.
+    /// How many runs the medians are of; none where it is calculated.
     pub(crate) runs: usize,
 }
 
@@ -58,7 +58,7 @@ impl Row {
     pub(crate) fn new(case: &str, unit: Unit, ours: f64, rival: Option<f64>) -> Self {
         let ratio = rival.filter(|rival| *rival > 0.0).map(|rival| ours / rival);
         let (goal, judged) = (None, Judged::Ratio);
-        Self { case: case.to_owned(), ours, rival, unit, ratio, goal, judged, bytes: None, memory: None, runs: 1 }
+        Self { case: case.to_owned(), ours, rival, unit, ratio, goal, judged, bytes: None, memory: None, runs: 0 }
     }
 
     /// The medians of what all runs took by one number of each.

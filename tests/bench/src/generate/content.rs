@@ -7,7 +7,8 @@ use super::random::Random;
 
 /// Files consist of blocks of so many bytes, each of which can change by itself.
 pub(crate) const BLOCK: u64 = 1024;
-const BLOCK_LENGTH: usize = 1024;
+/// The same as a length.
+pub(crate) const BLOCK_LENGTH: usize = 1024;
 
 /// The vocabulary has two to the power of this many words.
 const WORD_BITS: u64 = 12;
@@ -76,7 +77,15 @@ fn text(random: &mut Random) -> Vec<u8> {
     const ENDS: [&str; 4] = [";\n", ");\n", " {\n", ",\n"];
     let mut bytes = Vec::with_capacity(BLOCK_LENGTH + 64);
     let mut indent = 1;
+    let mut lines = vec![0];
     while bytes.len() < BLOCK_LENGTH {
+        // Every fourth line was there before, as it is in code.
+        if lines.len() > 1 && random.below(4) == 0 {
+            let line = usize::try_from(random.below(lines.len() as u64 - 1)).unwrap_or_default();
+            bytes.extend_from_within(lines[line]..lines[line + 1]);
+            lines.push(bytes.len());
+            continue;
+        }
         // Neighbouring lines are indented alike.
         indent = (indent + random.below(3)).saturating_sub(1).min(5);
         bytes.resize(bytes.len() + usize::try_from(indent * 4).unwrap_or_default(), b' ');
@@ -87,6 +96,7 @@ fn text(random: &mut Random) -> Vec<u8> {
             bytes.extend(frequent(random).bytes());
         }
         bytes.extend(pick(&ENDS, random).bytes());
+        lines.push(bytes.len());
     }
     bytes.truncate(BLOCK_LENGTH - 1);
     bytes.push(b'\n');
