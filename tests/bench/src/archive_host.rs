@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio::fs::File;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
@@ -49,6 +49,8 @@ impl ArchiveHost {
 /// An authority, and a server with a certificate of it.
 fn tls() -> Result<(String, TlsAcceptor)> {
     let mut authority = CertificateParams::default();
+    // With the name that all certificates get otherwise, a server's looks to OpenSSL as if it had signed itself.
+    authority.distinguished_name.push(DnType::CommonName, "bench authority");
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate()?)?;
     let key = KeyPair::generate()?;

@@ -2,6 +2,7 @@
 //! and thrown away, one secret and one private key are given out, messages are accepted. No signature is looked at.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::{Context, Result};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -29,6 +30,7 @@ pub(crate) struct Secrets {
 pub(crate) struct StandIn {
     /// Its URL.
     pub(crate) endpoint: String,
+    received: Arc<AtomicU64>,
     task: JoinHandle<()>,
 }
 
@@ -43,15 +45,28 @@ impl StandIn {
     pub(crate) async fn start(secrets: Secrets) -> Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.context("listen as AWS")?;
         let endpoint = format!("http://{}", listener.local_addr()?);
-        let secrets = Arc::new(secrets);
-        let task = http_server::serve(listener, move |request| answer(Arc::clone(&secrets), request));
-        Ok(Self { endpoint, task })
+        let (secrets, received) = (Arc::new(secrets), Arc::new(AtomicU64::new(0)));
+        let count = Arc::clone(&received);
+        let task =
+            http_server::serve(listener, move |request| answer(Arc::clone(&secrets), Arc::clone(&count), request));
+        Ok(Self { endpoint, received, task })
+    }
+
+    /// Bytes of all requests' bodies so far.
+    pub(crate) fn received(&self) -> u64 {
+        self.received.load(Ordering::SeqCst)
     }
 }
 
-async fn answer(secrets: Arc<Secrets>, mut request: Request<Incoming>) -> Response<Full<Bytes>> {
+async fn answer(
+    secrets: Arc<Secrets>,
+    received: Arc<AtomicU64>,
+    mut request: Request<Incoming>,
+) -> Response<Full<Bytes>> {
     // Frame by frame: what is thrown away needs no memory.
-    while let Some(Ok(_)) = request.body_mut().frame().await {}
+    while let Some(Ok(frame)) = request.body_mut().frame().await {
+        received.fetch_add(frame.data_ref().map_or(0, Bytes::len) as u64, Ordering::SeqCst);
+    }
     let target = request.headers().get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
     match target.rsplit('.').next().unwrap_or_default() {
         "" => object(&request),

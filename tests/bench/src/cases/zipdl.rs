@@ -1,7 +1,7 @@
 //! The archive of a gigabyte that a Git host sends, taken over while it streams by. The rival is `curl` piped into boto3,
 //! which takes the bytes as they are: it neither drops the folder around everything nor looks at what it stores.
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use contract::{Job, Repository, Trigger};
 
 use crate::account::OUTPUT;
@@ -24,15 +24,16 @@ const SECRET: &str = r#"{"GitToken":"bench","OAuthKey":"","OAuthSecret":""}"#;
 /// Measures both at once.
 pub(crate) async fn run(bench: &Bench) -> Result<Vec<Row>> {
     let repository = bench.inputs.repository("download", Shape::DOWNLOAD)?;
-    let host = ArchiveHost::start(&bench.inputs.archive("download", &repository)?).await?;
+    let archive = bench.inputs.archive("download", &repository)?;
+    let host = ArchiveHost::start(&archive).await?;
     let aws = StandIn::start(Secrets { secret: SECRET.to_owned(), ..Secrets::default() }).await?;
     let allowed = format!("127.0.0.1=github:{}+private", host.port);
     let environment = environment(&aws.endpoint, &allowed, host.ca.clone());
     let ca = bench.scratch().join("ca.pem");
     std::fs::write(&ca, &host.ca)?;
     let pipe = "curl --silent --show-error --fail --location --cacert \"$CA\" \"$URL\" | \"$PYTHON\" \"$UPLOAD\" \"$ENDPOINT\" \"$BUCKET\" rival.zip";
-    let rival = Program::new("sh", bench.scratch())
-        .args(&["-c", pipe])
+    let rival = Program::new("bash", bench.scratch())
+        .args(&["-o", "pipefail", "-c", pipe])
         .env("CA", &ca)
         .env("URL", format!("https://127.0.0.1:{}/archive.zip", host.port))
         .env("PYTHON", bench.python())
@@ -42,6 +43,8 @@ pub(crate) async fn run(bench: &Bench) -> Result<Vec<Row>> {
     let ours =
         async || -> Result<Sample> { Function::start(bench, "zipdl", &environment).await?.first_work(&job()?).await };
     let pair = Pair::cold(WALL, bench.runs, ours, async || rival.run(bench).await).await?;
+    let both = 2 * std::fs::metadata(&archive)?.len() * bench.runs as u64;
+    ensure!(aws.received() > both / 10 * 9, "of {both} bytes only {} were stored", aws.received());
     Ok(vec![
         Row::wall(WALL, &pair).goal(1.10),
         Row::of(MEMORY, Unit::Bytes, &pair, |sample| count(sample.memory)).at_most(count(64 << 20)),
