@@ -105,4 +105,16 @@ mod tests {
         check(&[0.2, 30.0], (0.1, 100.0));
         check(&[5.0], (1.0, 10.0));
     }
+
+    #[test]
+    fn a_picture_says_what_it_shows() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("chart.svg");
+        let point = |at| Point { at, seconds: at / 1e4, memory: 50.0 };
+        Chart { axis: "files", points: [1e3, 1e4, 1e5].map(point).to_vec() }.draw(&file).unwrap();
+        let svg = std::fs::read_to_string(&file).unwrap();
+        for word in ["files", "seconds", "MB", "peak memory", "polyline"] {
+            assert!(svg.contains(word), "{word} is missing in {svg}");
+        }
+    }
 }

@@ -67,6 +67,9 @@ impl Function {
         ensure!(failures == 0, "the job failed: {}", self.said());
         let said = self.last_line()?;
         ensure!(said["message"] == "stored", "the job stored nothing: {said}");
+        if let Some(fetched) = said["fetch_ms"].as_u64() {
+            crate::report::progress(&format!("  fetched after {fetched} ms, stored after {} ms", said["total_ms"]));
+        }
         let bytes = said["zip_bytes"].as_u64().unwrap_or_default();
         Ok(Sample {
             wall: time.as_secs_f64(),
