@@ -96,7 +96,7 @@ deny: _tools
 judges *names: _tools synth
     @.ci/judges {{ names }}
 
-# Time our commands and their rivals, in one run
+# Measure the product beside its rivals, in one run; only the cases with one of these words (growth draws the pictures)
 bench *args: _tools
     @.ci/bench {{ args }}
 

@@ -1,0 +1,6 @@
+// The rival's app: our template in a stack of the CDK.
+const { App, Stack } = require('aws-cdk-lib');
+const { CfnInclude } = require('aws-cdk-lib/cloudformation-include');
+const app = new App({ analyticsReporting: false });
+new CfnInclude(new Stack(app, 'git2s3'), 'Template', { templateFile: process.env.TEMPLATE });
+app.synth();

@@ -1,0 +1,7 @@
+"""What a Python function does before it asks for work: it imports boto3."""
+import os
+import urllib.request
+
+import boto3  # noqa: F401
+
+urllib.request.urlopen(f"http://{os.environ['AWS_LAMBDA_RUNTIME_API']}/2018-06-01/runtime/invocation/next").read()

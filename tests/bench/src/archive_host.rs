@@ -1,0 +1,81 @@
+//! The HTTPS side of a Git host that has one archive: a file of any size, sent from the disk.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use tokio::fs::File;
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
+use tokio_rustls::TlsAcceptor;
+
+/// The running host, on 127.0.0.1.
+#[derive(Debug)]
+pub(crate) struct ArchiveHost {
+    /// Its port.
+    pub(crate) port: u16,
+    /// The authority that its certificate is of, in PEM.
+    pub(crate) ca: String,
+    task: JoinHandle<()>,
+}
+
+impl Drop for ArchiveHost {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl ArchiveHost {
+    /// Starts to listen.
+    pub(crate) async fn start(archive: &Path) -> Result<Self> {
+        let (ca, tls) = tls()?;
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.context("listen as a Git host")?;
+        let port = listener.local_addr()?.port();
+        let archive = archive.to_owned();
+        let task = tokio::spawn(async move {
+            while let Ok((connection, _)) = listener.accept().await {
+                // A client that doesn't trust the certificate, or goes away, is the client's affair.
+                let sending = send(connection, tls.clone(), archive.clone());
+                tokio::spawn(async move { sending.await.ok() });
+            }
+        });
+        Ok(Self { port, ca, task })
+    }
+}
+
+/// An authority, and a server with a certificate of it.
+fn tls() -> Result<(String, TlsAcceptor)> {
+    let mut authority = CertificateParams::default();
+    // With the name that all certificates get otherwise, a server's looks to OpenSSL as if it had signed itself.
+    authority.distinguished_name.push(DnType::CommonName, "bench authority");
+    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate()?)?;
+    let key = KeyPair::generate()?;
+    let certificate = CertificateParams::new(vec!["127.0.0.1".to_owned()])?.signed_by(&key, &authority)?;
+    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
+    let configuration = rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()?
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.der().clone()], key)?;
+    Ok((authority.pem(), TlsAcceptor::from(Arc::new(configuration))))
+}
+
+/// Answers one request, whatever it asks for, with the archive.
+async fn send(connection: TcpStream, tls: TlsAcceptor, archive: PathBuf) -> Result<()> {
+    let mut stream = BufReader::new(tls.accept(connection).await?);
+    let mut line = String::new();
+    while stream.read_line(&mut line).await? > 2 {
+        line.clear();
+    }
+    let mut file = BufReader::with_capacity(1 << 20, File::open(&archive).await?);
+    let length = tokio::fs::metadata(&archive).await?.len();
+    let head = format!(
+        "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Type: application/zip\r\nContent-Length: {length}\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).await?;
+    tokio::io::copy_buf(&mut file, &mut stream).await?;
+    stream.shutdown().await.context("end the answer")
+}

@@ -1,0 +1,64 @@
+//! From a tree to its zip: ours beside `git archive`, from a pack that a fetch of one commit leaves and from one that is
+//! full of deltas.
+
+use std::path::Path;
+
+use anyhow::Result;
+
+use crate::bench::Bench;
+use crate::generate::Shape;
+use crate::git;
+use crate::program::Program;
+use crate::row::{Row, Unit};
+use crate::sample::Pair;
+
+/// The cases' names.
+pub(crate) const NAMES: [&str; 6] = [WARM, ONE_CORE, SIZE, DELTAS, OWN, FOUR];
+const WARM: &str = "zip, warm pack";
+const ONE_CORE: &str = "zip, warm pack, one core";
+const SIZE: &str = "zip, size";
+const DELTAS: &str = "zip, pack full of deltas";
+const OWN: &str = "zip, this repository";
+const FOUR: &str = "zip, warm pack, 100,000 files";
+
+/// Measures those that are wanted.
+pub(crate) async fn run(bench: &Bench, wanted: impl Fn(&str) -> bool) -> Result<Vec<Row>> {
+    let mut rows = Vec::new();
+    let full = bench.inputs.repository("git-sized", Shape::GIT)?;
+    let shallow = bench.inputs.shallow("git-sized", &full)?;
+    if wanted(WARM) || wanted(SIZE) {
+        let pair = both(bench, WARM, &shallow, |program| program).await?;
+        rows.push(Row::wall(WARM, &pair).goal(0.10));
+        rows.push(Row::of(SIZE, Unit::Bytes, &pair, |sample| crate::report::count(sample.bytes)).goal(1.02));
+    }
+    if wanted(ONE_CORE) {
+        rows.push(Row::wall(ONE_CORE, &both(bench, ONE_CORE, &shallow, Program::on_one_core).await?).goal(0.15));
+    }
+    if wanted(DELTAS) {
+        rows.push(Row::wall(DELTAS, &both(bench, DELTAS, &full, |program| program).await?).goal(0.35));
+    }
+    if wanted(OWN) {
+        let own = bench.scratch().join("own.git");
+        let root = bench.file("");
+        git::run(
+            &root,
+            &["clone", "--quiet", "--bare", "--no-local", &root.to_string_lossy(), &own.to_string_lossy()],
+        )?;
+        rows.push(Row::wall(OWN, &both(bench, OWN, &own, |program| program).await?));
+    }
+    if wanted(FOUR) && bench.long {
+        let large = bench.inputs.repository("large", Shape::LARGE)?;
+        let large = bench.inputs.shallow("large", &large)?;
+        rows.push(Row::wall(FOUR, &both(bench, FOUR, &large, |program| program).await?));
+    }
+    Ok(rows)
+}
+
+async fn both(bench: &Bench, case: &str, repository: &Path, adapt: impl Fn(Program) -> Program) -> Result<Pair> {
+    let zip = bench.scratch().join("bench.zip");
+    let ours = Program::new(bench.program("examples/zip"), bench.scratch()).arg(repository).arg("HEAD").to(&zip);
+    let rival = Program::new("git", repository).args(&["archive", "--format=zip", "HEAD"]).to(&zip);
+    let rival = git::ISOLATED.iter().fold(rival, |program, (name, value)| program.env(name, value));
+    let (ours, rival) = (adapt(ours), adapt(rival));
+    Pair::warm(case, bench.runs, async || ours.run(bench).await, async || rival.run(bench).await).await
+}

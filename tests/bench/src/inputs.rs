@@ -1,0 +1,63 @@
+//! The repositories that are measured with, made once and kept under `target/bench`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+use crate::generate::{Shape, VERSION};
+use crate::git;
+
+/// The folder of all inputs.
+#[derive(Debug)]
+pub(crate) struct Inputs {
+    dir: PathBuf,
+}
+
+impl Inputs {
+    /// Inputs below the build's folder.
+    pub(crate) fn new(target: &Path) -> Result<Self> {
+        let dir = target.join(format!("bench/v{VERSION}"));
+        fs::create_dir_all(&dir).with_context(|| format!("create {}", dir.display()))?;
+        Ok(Self { dir })
+    }
+
+    /// A bare repository of this shape.
+    pub(crate) fn repository(&self, name: &str, shape: Shape) -> Result<PathBuf> {
+        self.once(&format!("{name}.git"), |new| {
+            fs::create_dir_all(new)?;
+            git::generate(new, shape)
+        })
+    }
+
+    /// The bare clone of a repository that a fetch of one commit makes.
+    pub(crate) fn shallow(&self, name: &str, of: &Path) -> Result<PathBuf> {
+        self.once(&format!("{name}-shallow.git"), |new| {
+            let url = format!("file://{}", of.display());
+            git::run(&self.dir, &["clone", "--quiet", "--bare", "--depth=1", &url, &new.to_string_lossy()]).map(drop)
+        })
+    }
+
+    /// The zip that a Git host would send of a repository's commit.
+    pub(crate) fn archive(&self, name: &str, of: &Path) -> Result<PathBuf> {
+        self.once(&format!("{name}.zip"), |new| {
+            let out = format!("--output={}", new.display());
+            git::run(of, &["archive", "--format=zip", "--prefix=acme-rocket-0123abc/", &out, "HEAD"]).map(drop)
+        })
+    }
+
+    /// What was made before, or is made now: under another name until it is whole.
+    fn once(&self, name: &str, make: impl FnOnce(&Path) -> Result<()>) -> Result<PathBuf> {
+        let whole = self.dir.join(name);
+        if !whole.exists() {
+            crate::report::progress(&format!("making {name}"));
+            let new = self.dir.join(format!("new-{name}"));
+            if new.is_dir() {
+                fs::remove_dir_all(&new)?;
+            }
+            make(&new).with_context(|| format!("make {name}"))?;
+            fs::rename(&new, &whole).with_context(|| format!("keep {name}"))?;
+        }
+        Ok(whole)
+    }
+}

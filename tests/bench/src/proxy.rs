@@ -1,0 +1,148 @@
+//! A way through which bytes are counted, and on which they can be slowed down: what tells how much a fetch receives,
+//! whoever fetches, and what plays a network between a Git host and AWS.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Mutex;
+use tokio::task::JoinHandle;
+
+/// What may pass at once although nothing was saved up.
+const BURST: u64 = 128 << 10;
+
+/// A TCP proxy before a server on this machine.
+#[derive(Debug)]
+pub(crate) struct Proxy {
+    /// Where it listens.
+    pub(crate) port: u16,
+    received: Arc<AtomicU64>,
+    task: JoinHandle<()>,
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Proxy {
+    /// A proxy before `port`; what comes from there comes at `rate` bytes a second at most, over all connections.
+    pub(crate) async fn start(port: u16, rate: Option<u64>) -> Result<Self> {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.context("listen as a proxy")?;
+        let own = listener.local_addr()?.port();
+        let received = Arc::new(AtomicU64::new(0));
+        let way = Way {
+            received: Arc::clone(&received),
+            bucket: rate.map(|rate| Arc::new(Mutex::new(TokenBucket::new(rate, Instant::now())))),
+        };
+        let task = tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                tokio::spawn(connect(client, port, way.clone()));
+            }
+        });
+        Ok(Self { port: own, received, task })
+    }
+
+    /// Bytes that came from the server so far.
+    pub(crate) fn received(&self) -> u64 {
+        self.received.load(Ordering::SeqCst)
+    }
+}
+
+/// From the server to the client.
+#[derive(Debug, Clone)]
+struct Way {
+    received: Arc<AtomicU64>,
+    bucket: Option<Arc<Mutex<TokenBucket>>>,
+}
+
+async fn connect(client: TcpStream, port: u16, way: Way) {
+    let Ok(server) = TcpStream::connect(("127.0.0.1", port)).await else { return };
+    client.set_nodelay(true).and_then(|()| server.set_nodelay(true)).ok();
+    let (mut from_client, to_client) = client.into_split();
+    let (from_server, mut to_server) = server.into_split();
+    let asking = async {
+        tokio::io::copy(&mut from_client, &mut to_server).await?;
+        to_server.shutdown().await
+    };
+    // An error means that one of them went away; then so does the other.
+    tokio::try_join!(asking, way.pass(from_server, to_client)).ok();
+}
+
+impl Way {
+    async fn pass(&self, mut from: OwnedReadHalf, mut to: OwnedWriteHalf) -> std::io::Result<()> {
+        let mut piece = vec![0; 64 << 10];
+        loop {
+            let length = from.read(&mut piece).await?;
+            if length == 0 {
+                return to.shutdown().await;
+            }
+            self.received.fetch_add(length as u64, Ordering::SeqCst);
+            if let Some(bucket) = &self.bucket {
+                let wait = bucket.lock().await.take(length as u64, Instant::now());
+                tokio::time::sleep(wait).await;
+            }
+            to.write_all(&piece[..length]).await?;
+        }
+    }
+}
+
+/// So many bytes a second, and a few more at once.
+#[derive(Debug)]
+struct TokenBucket {
+    rate: u64,
+    /// When all that was taken has been paid for.
+    paid: Instant,
+}
+
+impl TokenBucket {
+    fn new(rate: u64, now: Instant) -> Self {
+        Self { rate, paid: now }
+    }
+
+    /// Takes so many bytes; how long to wait before they may pass.
+    fn take(&mut self, bytes: u64, now: Instant) -> Duration {
+        let time = |bytes: u64| Duration::from_nanos(bytes.saturating_mul(1_000_000_000) / self.rate);
+        self.paid = self.paid.max(now) + time(bytes);
+        self.paid.saturating_duration_since(now).saturating_sub(time(BURST))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn more_than_a_burst_waits_until_it_is_paid_for() {
+        let now = Instant::now();
+        let mut bucket = TokenBucket::new(1 << 20, now);
+        assert_eq!(bucket.take(BURST, now), Duration::ZERO);
+        assert_eq!(bucket.take(1 << 20, now), Duration::from_secs(1));
+        let later = now + Duration::from_mins(1);
+        assert_eq!(bucket.take(BURST, later), Duration::ZERO);
+    }
+
+    #[tokio::test]
+    async fn what_the_server_sends_is_counted_and_what_the_client_sends_is_not() {
+        let server = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let proxy = Proxy::start(server.local_addr().unwrap().port(), None).await.unwrap();
+        let answering = tokio::spawn(async move {
+            let (mut connection, _) = server.accept().await.unwrap();
+            let mut question = String::new();
+            connection.read_to_string(&mut question).await.unwrap();
+            connection.write_all(question.repeat(3).as_bytes()).await.unwrap();
+        });
+        let mut client = TcpStream::connect(("127.0.0.1", proxy.port)).await.unwrap();
+        client.write_all(b"question").await.unwrap();
+        client.shutdown().await.unwrap();
+        let mut answer = Vec::new();
+        client.read_to_end(&mut answer).await.unwrap();
+        answering.await.unwrap();
+        assert_eq!((answer.len(), proxy.received()), (24, 24));
+    }
+}

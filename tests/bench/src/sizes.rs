@@ -1,0 +1,22 @@
+//! How large the functions are: what Lambda loads before a cold start begins.
+
+use std::fmt::Write as _;
+
+use anyhow::{Context, Result};
+
+use crate::bench::Bench;
+use crate::report::{count, number};
+use crate::row::Unit;
+
+const FUNCTIONS: [&str; 5] = ["webhook", "gitpull", "zipdl", "ssh-key", "bucket-cleaner"];
+
+/// The sizes of the stripped release binaries, a line each.
+pub(crate) fn table(bench: &Bench) -> Result<String> {
+    let mut table = String::from("\nfunction        stripped release binary\n");
+    for name in FUNCTIONS {
+        let file = bench.program(name);
+        let size = std::fs::metadata(&file).with_context(|| format!("measure {}", file.display()))?.len();
+        writeln!(table, "{name:14}  {:>23}", number(count(size), Unit::Bytes))?;
+    }
+    Ok(table)
+}
