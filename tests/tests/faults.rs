@@ -148,7 +148,7 @@ async fn a_stack_with_thousands_of_versions_is_emptied_and_deleted() {
         };
         deleted.iter().position(is).unwrap_or_else(|| panic!("{logical} was never {status}"))
     };
-    for bucket in ["OutputBucket", "KeyBucket"] {
+    for bucket in ["OutputBucket", "KeyBucket", "CacheBucket"] {
         assert!(position("BucketCleaner", "DELETE_COMPLETE") < position(bucket, "DELETE_COMPLETE"), "{bucket}");
     }
 }

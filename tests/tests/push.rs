@@ -106,6 +106,68 @@ async fn pushes_become_zips() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cold_function_begins_with_the_pack_that_was_kept() {
+    let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let (local, stack) = Local::with_stack(dir.path(), Path::new(env!("CARGO_BIN_EXE_local"))).await.unwrap();
+    let account = &local.cloud.account;
+    let bucket = stack.output("OutputBucketName").unwrap();
+    let resources = account.resources(&stack.name).await.unwrap();
+    let cache = resources.id("CacheBucket").unwrap();
+    let clone = local.host.create("acme/rocket").await.unwrap();
+    let push = async |name: &str, bytes: usize| {
+        let content: Vec<_> = (0..bytes).map(|_| rand::random::<u8>()).collect();
+        std::fs::write(clone.dir().join(name), content).unwrap();
+        let commit = clone.commit(name).await.unwrap();
+        clone.push(&["main"]).await.unwrap();
+        let zip = Artifact::wait(account, bucket, MAIN, &commit, PATIENCE).await.unwrap();
+        zip.same_tree(&clone.archive(&commit).await.unwrap()).unwrap();
+        bytes_received(account, &commit).await.unwrap()
+    };
+    // A function keeps the pack after it has stored the zip.
+    let kept = async |than: &[(String, String)]| {
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        loop {
+            let versions = account.versions(cache).await.unwrap();
+            if versions.len() > than.len() {
+                return versions;
+            }
+            assert!(tokio::time::Instant::now() < deadline, "no new pack was kept");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let becomes_cold = || std::fs::remove_dir_all(dir.path().join("tmp/clones")).unwrap();
+
+    assert!(push("all", 2 << 20).await > 2 << 20);
+    let first = kept(&[]).await;
+    assert_eq!(first.len(), 1);
+    becomes_cold();
+    let received = push("little", 1000).await;
+    assert!(received < 5000, "{received} bytes");
+
+    // Most of it is new: the next cold function should begin with that.
+    becomes_cold();
+    assert!(push("much", 2 << 20).await > 2 << 20);
+    let second = kept(&first).await;
+    becomes_cold();
+    let received = push("little", 1000).await;
+    assert!(received < 5000, "{received} bytes");
+
+    // What somebody did to a pack harms nobody, and goes away.
+    let (key, _) = &second[0];
+    let commit =
+        account.s3.head_object().bucket(cache).key(key).send().await.unwrap().metadata.unwrap()["commit"].clone();
+    let spoil = account.s3.put_object().bucket(cache).key(key).metadata("commit", commit);
+    spoil.body(b"PACK\0\0\0\x02\0\0\0\x01no object".to_vec().into()).send().await.unwrap();
+    let spoilt = account.versions(cache).await.unwrap();
+    becomes_cold();
+    assert!(push("little", 1000).await > 4 << 20);
+    kept(&spoilt).await;
+    becomes_cold();
+    let received = push("little", 1000).await;
+    assert!(received < 5000, "{received} bytes");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_zip_may_hold_a_clone_and_a_part_of_the_files() {
     let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let local = Local::tied(dir.path(), Path::new(env!("CARGO_BIN_EXE_local"))).await.unwrap();

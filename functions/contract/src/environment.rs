@@ -48,6 +48,9 @@ pub struct WebhookEnvironment<S: Side> {
     pub allowed_hosts: S::Of<String>,
 }
 
+/// Where in the cache's bucket the packs are: what comes behind it is `{host}/{repository}.pack`.
+pub const PACK_PREFIX: &str = "packs/";
+
 /// The environment of the gitpull function.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(
@@ -69,6 +72,8 @@ pub struct GitPullEnvironment<S: Side> {
     pub stack_name: S::Of<String>,
     /// The bucket that the artifacts go to.
     pub output_bucket: S::Of<BucketName>,
+    /// The bucket that packs are kept in for functions that start with an empty disk, see [`PACK_PREFIX`].
+    pub cache_bucket: S::Of<BucketName>,
     /// The queue that the jobs come from, to say when a failed one should be tried again.
     pub queue: S::Of<QueueUrl>,
     /// The `AllowedGitHosts` parameter, see [`crate::AllowedHosts`].

@@ -1,6 +1,7 @@
 //! The worker behind the queue: fetches what a job names over SSH, zips it and stores the zip. Where from and as whom, it
 //! takes from its configuration, never from the job.
 
+mod cache;
 mod error;
 mod lfs;
 mod private_key;
@@ -14,6 +15,7 @@ use https::Client;
 use jobs::Queue;
 
 use crate::{
+    cache::PackCache,
     private_key::StoredKey,
     worker::{History, Submodules, Worker},
 };
@@ -45,6 +47,7 @@ async fn wire() -> Result<(Worker, Queue)> {
             stack_name: environment.stack_name,
             read: tokio::sync::OnceCell::new(),
         },
+        cache: PackCache { s3: s3.clone(), bucket: environment.cache_bucket },
         s3,
         output_bucket: environment.output_bucket,
         paths: environment.paths.parse()?,

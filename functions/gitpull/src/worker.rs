@@ -15,7 +15,13 @@ use https::Client;
 use store::{ArtifactMetadata, Object, PartWriter, Upload};
 use tokio::{runtime::Handle, time::timeout_at};
 
-use crate::{error::GitPullError, lfs::Stores, private_key::StoredKey, submodules};
+use crate::{
+    cache::{Found, PackCache},
+    error::GitPullError,
+    lfs::Stores,
+    private_key::StoredKey,
+    submodules,
+};
 
 /// Everything that a job doesn't say.
 #[derive(Debug)]
@@ -25,6 +31,8 @@ pub(crate) struct Worker {
     pub(crate) key: StoredKey,
     pub(crate) s3: aws_sdk_s3::Client,
     pub(crate) output_bucket: BucketName,
+    /// What a clone begins with where there is none.
+    pub(crate) cache: PackCache,
     /// Where the clones stay between jobs.
     pub(crate) clones: PathBuf,
     /// Which files go into the zip.
@@ -66,7 +74,7 @@ impl Worker {
     async fn fetch_and_store(&self, job: &Job, deadline: Instant) -> Result<(), GitPullError> {
         let started = Instant::now();
         let wanted = Wanted::Reference { name: job.reference.clone(), expected: job.commit.clone() };
-        let fetched = self.fetch(&job.repository, wanted, deadline).await?;
+        let (fetched, found) = self.fetch(&job.repository, wanted, deadline).await?;
         let fetch_time = started.elapsed();
         let commit = fetched.commit.to_string();
         let object = Object {
@@ -88,13 +96,13 @@ impl Worker {
             History::Excluded => there.tree == metadata.tree,
             History::Included => there.tree == metadata.tree && there.commit == metadata.commit,
         };
-        let written = if there.is_some_and(same) {
-            None
+        let (origin, stale) = (fetched.origin, found.stale(fetched.origin, received));
+        let (written, fetched) = if there.is_some_and(same) {
+            (None, fetched)
         } else {
-            Some({
-                let contents = self.contents(job, &fetched, deadline).await?;
-                self.store(fetched, object.clone(), &metadata, contents).await?
-            })
+            let contents = self.contents(job, &fetched, deadline).await?;
+            let (summary, fetched) = self.store(fetched, object.clone(), &metadata, contents).await?;
+            (Some(summary), fetched)
         };
         let summary = written.unwrap_or_default();
         tracing::info!(
@@ -106,6 +114,7 @@ impl Worker {
             superseded,
             host_said,
             artifact = %object,
+            clone = ?origin,
             bytes_received = received,
             entries = summary.entries,
             copied = summary.copied,
@@ -117,14 +126,29 @@ impl Worker {
             "{}",
             if written.is_some() { "stored" } else { "unchanged: the bucket has a zip of this tree" }
         );
+        if let Some(stale) = stale {
+            // The zip is there: what there is no time left for is left to the next function.
+            let kept = self.cache.keep(&job.repository, fetched, stale);
+            timeout_at(deadline.into(), kept)
+                .await
+                .unwrap_or_else(|_| tracing::warn!("no time was left to keep the pack"));
+        }
         Ok(())
     }
 
-    async fn fetch(&self, repository: &Repository, wanted: Wanted, deadline: Instant) -> Result<Fetched, GitPullError> {
+    async fn fetch(
+        &self,
+        repository: &Repository,
+        wanted: Wanted,
+        deadline: Instant,
+    ) -> Result<(Fetched, Found), GitPullError> {
         let request = FetchRequest { remote: self.remote(repository, deadline).await?, wanted };
         // One clone for a repository, whatever the reference. No repository's path ends in `.git`.
         let clone = self.clones.join(format!("{repository}.git"));
-        fetch::fetch(&request, &clone).await.map_err(GitPullError::Fetch)
+        let mut found = Found::default();
+        let seed = async || self.cache.open(repository, &mut found).await;
+        let fetched = fetch::fetch_seeded(&request, &clone, seed).await.map_err(GitPullError::Fetch)?;
+        Ok((fetched, found))
     }
 
     async fn remote(&self, repository: &Repository, deadline: Instant) -> Result<Remote, GitPullError> {
@@ -149,7 +173,9 @@ impl Worker {
         let submodules = match self.submodules {
             Submodules::Excluded => Vec::new(),
             Submodules::Included => {
-                let fetch = async |repository: &Repository, wanted| self.fetch(repository, wanted, deadline).await;
+                let fetch = async |repository: &Repository, wanted| {
+                    self.fetch(repository, wanted, deadline).await.map(|(fetched, _)| fetched)
+                };
                 submodules::fetch_all(&job.repository, fetched, fetch).await?
             }
         };
@@ -175,17 +201,18 @@ impl Worker {
         object: Object,
         metadata: &ArtifactMetadata,
         contents: Contents,
-    ) -> Result<Summary, GitPullError> {
+    ) -> Result<(Summary, Fetched), GitPullError> {
         let commit = fetched.commit.to_string();
         let (writer, upload) = Upload::start(&self.s3, object, metadata);
         let runtime = Handle::current();
         let zipping = tokio::task::spawn_blocking(move || zip(fetched, contents, runtime, writer));
         let stored = upload.finish().await;
         match zipping.await.map_err(GitPullError::Interrupted)? {
-            Ok(summary) => stored.map(|_| summary).map_err(GitPullError::Store),
+            Ok(zipped) => stored.map(|_| zipped).map_err(GitPullError::Store),
             // That the zip can't be written on is the upload's failure, and it knows why.
-            Err(ArchiveError::Write(_)) if stored.is_err() => {
-                stored.map(|_| Summary::default()).map_err(GitPullError::Store)
+            Err(ArchiveError::Write(source)) => {
+                stored.map_err(GitPullError::Store)?;
+                Err(GitPullError::Archive { commit, source: ArchiveError::Write(source) })
             }
             Err(source) => Err(GitPullError::Archive { commit, source }),
         }
@@ -200,9 +227,14 @@ struct Contents {
 
 /// Zips a fetched commit. A clone in which an object is missing or damaged is thrown away, so that the next try fetches it
 /// anew.
-fn zip(fetched: Fetched, contents: Contents, runtime: Handle, mut writer: PartWriter) -> Result<Summary, ArchiveError> {
+fn zip(
+    fetched: Fetched,
+    contents: Contents,
+    runtime: Handle,
+    mut writer: PartWriter,
+) -> Result<(Summary, Fetched), ArchiveError> {
     match write(&fetched, contents, runtime, &mut writer) {
-        Ok(summary) => writer.finish().map(|()| summary).map_err(ArchiveError::Write),
+        Ok(summary) => writer.finish().map(|()| (summary, fetched)).map_err(ArchiveError::Write),
         Err(error) => {
             let damaged =
                 matches!(error, ArchiveError::Object { .. } | ArchiveError::Pack { .. } | ArchiveError::Damaged { .. });

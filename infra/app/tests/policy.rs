@@ -509,7 +509,7 @@ fn further_rules_judge_beside_the_built_in_ones() {
     let output = infra_check(&["--rules", folder.path().to_str().unwrap()]);
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     let all = Rules::embedded().unwrap().len() + 1;
-    assert!(stdout(&output).starts_with("s3/bucket_tagged  KeyBucket     Properties/Tags  tag it\n"), "{output:?}");
+    assert!(stdout(&output).starts_with("s3/bucket_tagged  CacheBucket   Properties/Tags  tag it\n"), "{output:?}");
     assert!(stdout(&output).contains(&format!("{all} rules, ")), "{output:?}");
 }
 

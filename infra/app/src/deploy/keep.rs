@@ -59,7 +59,7 @@ mod tests {
         let changed: Vec<_> = diff.entries.iter().map(|entry| entry.name.as_str()).collect();
         assert_eq!(changed, ["BucketCleaner", "OutputBucket", "OutputBucketPolicy"]);
         assert_eq!(after["Resources"]["OutputBucket"]["DeletionPolicy"], "Retain");
-        let left = serde_json::json!([{ "Ref": "KeyBucket" }]);
+        let left = serde_json::json!([{ "Ref": "KeyBucket" }, { "Ref": "CacheBucket" }]);
         assert_eq!(after["Resources"]["BucketCleaner"]["Properties"]["Buckets"], left);
         assert!(diff.permissions.is_empty());
     }

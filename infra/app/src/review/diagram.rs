@@ -29,6 +29,7 @@ const SPOTS: &[Spot] = &[
     Spot("GitPullFunction", "gitpull", "Lambda: fetches, zips", 4, 3),
     Spot("ProviderCredentials", "host credentials", "Secrets Manager", 5, 1),
     Spot("OutputBucket", "output bucket", "S3: the zips", 5, 2),
+    Spot("CacheBucket", "pack cache", "S3: packs, 30 days", 4, 4),
     Spot("KeyBucket", "key bucket", "S3: encrypted SSH key", 5, 3),
     Spot("KeyEncryptionKey", "key", "KMS, rotating", 5, 4),
     Spot("BucketCleanerFunction", "bucket-cleaner", "Lambda: at deletion", 6, 2),

@@ -11,11 +11,20 @@ use crate::diff::{Effect, Grant, grants};
 const REASONS: &[(&str, &str, &str, &str)] = &[
     ("ApiLogRole", "*", "API Gateway writes the access log of every stage of the account by this role", ""),
     ("BucketCleanerRole", "${BucketCleanerLogGroup.Arn}", "its own log", ""),
+    ("BucketCleanerRole", "${CacheBucket.Arn}", CLEAN_LIST, CLEANED),
+    ("BucketCleanerRole", "${CacheBucket.Arn}/*", CLEAN, CLEANED),
     ("BucketCleanerRole", "${KeyBucket.Arn}", CLEAN_LIST, CLEANED),
     ("BucketCleanerRole", "${KeyBucket.Arn}/*", CLEAN, CLEANED),
     ("BucketCleanerRole", "${OutputBucket.Arn}", CLEAN_LIST, CLEANED),
     ("BucketCleanerRole", "${OutputBucket.Arn}/*", CLEAN, CLEANED),
     ("GitPullRole", "*", VPC, ""),
+    ("GitPullRole", "${CacheBucket.Arn}", SEE, COLD),
+    (
+        "GitPullRole",
+        "${CacheBucket.Arn}/packs/*",
+        "begins with the pack that an earlier function kept, and keeps one; aborts a failed upload",
+        COLD,
+    ),
     ("GitPullRole", "${GitPullLogGroup.Arn}", "its own log", ""),
     ("GitPullRole", "${GitPullQueue.Arn}", JOBS, PUSHED),
     ("GitPullRole", "${KeyBucket.Arn}/ssh-key/*", "reads the encrypted SSH key", PUSHED),
@@ -50,6 +59,7 @@ const SEE: &str = "learns that an object isn't there, instead of that it may not
 const STORE: &str = "stores the zip, after a look at the one that is there; aborts a failed upload";
 const CLEANED: &str = "a_stack_with_thousands_of_versions_is_emptied_and_deleted";
 const PUSHED: &str = "pushes_become_zips";
+const COLD: &str = "a_cold_function_begins_with_the_pack_that_was_kept";
 const DOWNLOADED: &str = "every_host_on_both_endpoints";
 const ATTACKED: &str = "attacks_are_refused_and_leave_no_trace";
 

@@ -64,8 +64,13 @@ fn kept(kind: &str, properties: &Value) -> Option<(String, String)> {
             let algorithm = rule["SSEAlgorithm"].as_str().unwrap_or("not said");
             let algorithm = if algorithm == "AES256" { "S3's own key (AES-256)" } else { algorithm };
             let abort = &properties["LifecycleConfiguration"]["Rules"][0]["AbortIncompleteMultipartUpload"]["DaysAfterInitiation"];
-            let versions = format!("every version, until somebody deletes it; unfinished uploads {}", days(abort, 1));
-            (algorithm.to_owned(), versions)
+            let expire = &properties["LifecycleConfiguration"]["Rules"][0]["ExpirationInDays"];
+            let objects = if expire.is_null() {
+                "every version, until somebody deletes it".to_owned()
+            } else {
+                format!("objects {}, what they replaced 1 day", days(expire, 1))
+            };
+            (algorithm.to_owned(), format!("{objects}; unfinished uploads {}", days(abort, 1)))
         }
         "AWS::SQS::Queue" => {
             let managed = properties["SqsManagedSseEnabled"] == true;

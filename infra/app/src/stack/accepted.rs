@@ -105,7 +105,7 @@ const TABLE: &[(At, Accepted)] = &[
         accepted(
             &["CKV_AWS_18"],
             &["AwsSolutions-S1"],
-            "Who reads objects is CloudTrail's to tell, where the account wants it: a third bucket for logs would need as much care",
+            "Who reads objects is CloudTrail's to tell, where the account wants it: another bucket for logs would need as much care",
         ),
     ),
     (
@@ -169,8 +169,12 @@ const TABLE: &[(At, Accepted)] = &[
         At::Ids(&["BucketCleanerRole"]),
         accepted(
             &[],
-            &["AwsSolutions-IAM5[Resource::<OutputBucket.Arn>/*]", "AwsSolutions-IAM5[Resource::<KeyBucket.Arn>/*]"],
-            "Empties these two buckets when the stack is deleted, whatever is in them",
+            &[
+                "AwsSolutions-IAM5[Resource::<OutputBucket.Arn>/*]",
+                "AwsSolutions-IAM5[Resource::<KeyBucket.Arn>/*]",
+                "AwsSolutions-IAM5[Resource::<CacheBucket.Arn>/*]",
+            ],
+            "Empties these buckets when the stack is deleted, whatever is in them",
         ),
     ),
     (

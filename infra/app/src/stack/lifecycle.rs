@@ -24,7 +24,7 @@ pub(super) fn add(stack: &mut Stack, functions: &Functions<'_>, storage: &Storag
         memory: 256,
         timeout: TIMEOUT,
     };
-    let buckets: [&Handle<Bucket>; 2] = [&storage.output, &storage.keys];
+    let buckets: [&Handle<Bucket>; 3] = [&storage.output, &storage.keys, &storage.cache];
     let function = functions.add(
         stack,
         &settings,

@@ -104,8 +104,12 @@ mod tests {
         let resources = template["Resources"].as_object().unwrap().iter();
         let lengths = resources.filter_map(|(id, resource)| {
             let variables = resource["Properties"]["Environment"]["Variables"].as_object()?;
-            // A reference stands for a name, an ARN or a URL of AWS, none of which is longer.
-            let length = |value: &serde_json::Value| value.as_str().map_or(200, str::len);
+            // A reference stands for a bucket's name, or for another name, an ARN or a URL of AWS, none of which is longer.
+            let referred = |value: &serde_json::Value| {
+                let id = value["Ref"].as_str().unwrap_or_default();
+                if template["Resources"][id]["Type"] == "AWS::S3::Bucket" { 63 } else { 200 }
+            };
+            let length = |value: &serde_json::Value| value.as_str().map_or_else(|| referred(value), str::len);
             Some((id.clone(), variables.iter().map(|(name, value)| name.len() + length(value)).sum()))
         });
         lengths.collect()

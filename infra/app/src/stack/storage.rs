@@ -1,4 +1,4 @@
-//! The two buckets: one for the zips, one for the encrypted SSH key.
+//! The buckets: one for the zips, one for the encrypted SSH key, and one for the packs that functions begin with.
 
 use cfn::{
     Attributes, Handle, Stack, Value,
@@ -11,9 +11,13 @@ use super::parameters::Parameters;
 pub(super) struct Storage {
     pub(super) output: Handle<Bucket>,
     pub(super) keys: Handle<Bucket>,
+    pub(super) cache: Handle<Bucket>,
 }
 
-/// Adds both buckets. They are encrypted with S3's own keys: whoever may read the zips needs no right on a key, and the
+/// For how long a pack is kept after it was written, in days. A repository that nobody pushes to is fetched anew then.
+const PACK_DAYS: u16 = 30;
+
+/// Adds the buckets. They are encrypted with S3's own keys: whoever may read the zips needs no right on a key, and the
 /// SSH key is a ciphertext of KMS before it gets there.
 pub(super) fn add(stack: &mut Stack, parameters: &Parameters) -> Storage {
     let mut output = Bucket::encrypted().notifying_event_bridge();
@@ -23,5 +27,8 @@ pub(super) fn add(stack: &mut Stack, parameters: &Parameters) -> Storage {
     stack.add("OutputBucketPolicy", BucketPolicy::tls_only(&output));
     let keys = stack.add_with("KeyBucket", Bucket::encrypted(), Attributes::default().deleted_with_stack());
     stack.add("KeyBucketPolicy", BucketPolicy::tls_only(&keys));
-    Storage { output, keys }
+    let cache = Bucket::encrypted().expiring_after(PACK_DAYS);
+    let cache = stack.add_with("CacheBucket", cache, Attributes::default().deleted_with_stack());
+    stack.add("CacheBucketPolicy", BucketPolicy::tls_only(&cache));
+    Storage { output, keys, cache }
 }

@@ -10,7 +10,7 @@ use cfn::{
 };
 use contract::{
     custom::SSH_KEY_PREFIX,
-    environment::{GitPullEnvironment, ZipDlEnvironment},
+    environment::{GitPullEnvironment, PACK_PREFIX, ZipDlEnvironment},
 };
 
 use super::{
@@ -30,6 +30,9 @@ pub(super) const GITPULL_TIMEOUT: u16 = 300;
 pub(super) const ZIPDL_TIMEOUT: u16 = 900;
 /// `/tmp` of gitpull, where the clones stay between pushes. In MiB.
 const GITPULL_STORAGE: u16 = 4096;
+
+/// What it takes to store an object, and to see which one is there.
+const STORE: [Action; 3] = [Action::S3PutObject, Action::S3AbortMultipartUpload, Action::S3GetObject];
 
 /// Everything that the workers refer to.
 pub(super) struct Surroundings<'a> {
@@ -62,6 +65,7 @@ fn add_gitpull(stack: &mut Stack, functions: &Functions<'_>, around: &Surroundin
         kms_key: keys.key.id_of_key(),
         stack_name: pseudo::stack_name(),
         output_bucket: storage.output.name(),
+        cache_bucket: storage.cache.name(),
         queue: queues.gitpull.url(),
         allowed_hosts: parameters.allowed_git_hosts.value(),
         known_hosts: parameters.known_hosts.value(),
@@ -79,6 +83,8 @@ fn add_gitpull(stack: &mut Stack, functions: &Functions<'_>, around: &Surroundin
             grant_work(role, &queues.gitpull, around);
             Keys::grant(&keys.key, role, Action::KmsDecrypt);
             storage.keys.grant(role, &[Action::S3GetObject], &format!("{SSH_KEY_PREFIX}*"));
+            storage.cache.grant(role, &STORE, &format!("{PACK_PREFIX}*"));
+            storage.cache.grant_on_bucket(role, &[Action::S3ListBucket]);
         },
         |function| function.environment(&environment).storage(GITPULL_STORAGE).vpc(network.config.clone()),
     );
@@ -130,8 +136,7 @@ fn grant_work(role: &mut Role, queue: &Handle<Queue>, around: &Surroundings<'_>)
         Action::SqsChangeMessageVisibility,
     ];
     queue.grant(role, &consume);
-    let store = [Action::S3PutObject, Action::S3AbortMultipartUpload, Action::S3GetObject];
-    around.storage.output.grant(role, &store, "*");
+    around.storage.output.grant(role, &STORE, "*");
     around.storage.output.grant_on_bucket(role, &[Action::S3ListBucket]);
     network::grant(role, around.parameters);
 }

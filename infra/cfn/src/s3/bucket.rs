@@ -52,6 +52,16 @@ impl Bucket {
         }
     }
 
+    /// Deletes objects so many days after they were written, and what they replaced after one.
+    #[must_use]
+    pub fn expiring_after(mut self, days: u16) -> Self {
+        let rule = &mut self.lifecycle_configuration["Rules"][0];
+        rule["Id"] = "ExpireObjectsAndAbortUnfinishedUploads".into();
+        rule["ExpirationInDays"] = days.into();
+        rule["NoncurrentVersionExpiration"] = json!({ "NoncurrentDays": 1 });
+        self
+    }
+
     /// Tells EventBridge of every new object, so that a pipeline can start on it without polling.
     #[must_use]
     pub fn notifying_event_bridge(mut self) -> Self {

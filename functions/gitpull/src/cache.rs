@@ -1,0 +1,72 @@
+//! The packs of repositories in S3, for functions that start with an empty disk. Nothing here fails: without the cache, all is
+//! fetched from the Git host.
+
+use aws_names::BucketName;
+use contract::{CommitId, Repository, environment::PACK_PREFIX, error_chain};
+use fetch::{Fetched, Origin, Seed};
+use store::{CachedPack, Object, PackVersion, Upload};
+
+/// From how much on a fetch is worth keeping, in bytes. Below, S3 is no faster than the host.
+const WORTH_KEEPING: u64 = 1 << 20;
+
+/// The cache.
+#[derive(Debug)]
+pub(crate) struct PackCache {
+    pub(crate) s3: aws_sdk_s3::Client,
+    pub(crate) bucket: BucketName,
+}
+
+/// What was found in the cache for a repository.
+#[derive(Debug, Default)]
+pub(crate) struct Found(Option<(PackVersion, u64)>);
+
+/// That the cache should get a new pack of a repository, in place of this one.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Stale(Option<PackVersion>);
+
+impl PackCache {
+    /// The pack of a repository, if there is one.
+    pub(crate) async fn open(&self, repository: &Repository, found: &mut Found) -> Option<Seed> {
+        let CachedPack { commit, length, version, body } = CachedPack::open(&self.s3, &self.object(repository)).await?;
+        found.0 = Some((version, length));
+        Some(Seed { commit, pack: body })
+    }
+
+    /// Keeps the pack of a fetched commit.
+    pub(crate) async fn keep(&self, repository: &Repository, fetched: Fetched, Stale(read): Stale) {
+        let object = self.object(repository);
+        let Ok(commit) = fetched.commit.to_string().parse::<CommitId>() else { return };
+        let (mut writer, upload) = Upload::start_pack(&self.s3, object.clone(), &commit, read);
+        let packing = tokio::task::spawn_blocking(move || {
+            let written = archive::write_pack(&fetched.clone, fetched.commit, &mut writer);
+            written.and_then(|()| writer.finish().map_err(archive::ArchiveError::Write))
+        });
+        let stored = upload.finish().await;
+        match (stored, packing.await) {
+            (Ok(stored), _) => tracing::info!(%object, %commit, bytes = stored.bytes, "kept the pack"),
+            (Err(error), _) if error.is_taken() => tracing::info!(%object, "another function has kept a pack"),
+            (Err(error), Ok(Err(cause))) if !matches!(cause, archive::ArchiveError::Write(_)) => {
+                tracing::warn!(%object, error = error_chain(&error), cause = error_chain(&cause), "could not keep the pack");
+            }
+            (Err(error), _) => tracing::warn!(%object, error = error_chain(&error), "could not keep the pack"),
+        }
+    }
+
+    fn object(&self, repository: &Repository) -> Object {
+        Object { bucket: self.bucket.clone(), key: format!("{PACK_PREFIX}{repository}.pack") }
+    }
+}
+
+impl Found {
+    /// Whether the next function should find something else. A kept clone says nothing about the cache: it was filled when
+    /// the clone was made.
+    pub(crate) fn stale(self, origin: Origin, received: u64) -> Option<Stale> {
+        let stale = match (origin, &self.0) {
+            (Origin::New, _) => received >= WORTH_KEEPING,
+            // A quarter of it has changed since.
+            (Origin::Seeded, Some((_, length))) => received > length / 4,
+            (Origin::Seeded, None) | (Origin::Kept, _) => false,
+        };
+        stale.then(|| Stale(self.0.map(|(version, _)| version)))
+    }
+}
