@@ -21,6 +21,7 @@ mod row;
 mod sample;
 mod sizes;
 mod stand_in;
+mod watched;
 
 use anyhow::{Result, ensure};
 use clap::Parser;
