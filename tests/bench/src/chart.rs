@@ -62,6 +62,7 @@ impl Chart {
         let (lowest, highest) = bounds(line.iter().map(|(_, value)| *value));
         let mut chart = ChartBuilder::on(area)
             .margin(14)
+            .margin_right(40)
             .caption(title, TITLE)
             .x_label_area_size(48)
             .y_label_area_size(70)
@@ -73,11 +74,20 @@ impl Chart {
             .label_style(FONT)
             .axis_desc_style(FONT)
             .light_line_style(WHITE)
-            .x_label_formatter(&|value| format!("{value}"))
-            .y_label_formatter(&|value| format!("{value}"))
+            .x_label_formatter(&|value| label(*value))
+            .y_label_formatter(&|value| label(*value))
             .draw()?;
         chart.draw_series(LineSeries::new(line.iter().copied(), BLUE.stroke_width(2)).point_size(4))?;
         Ok(())
+    }
+}
+
+/// A number as short as it can be read: 0.1, 20, 3k, 1M.
+fn label(value: f64) -> String {
+    match value {
+        _ if value >= 1e6 => format!("{}M", value / 1e6),
+        _ if value >= 1e3 => format!("{}k", value / 1e3),
+        _ => format!("{value}"),
     }
 }
 

@@ -15,9 +15,7 @@ use tokio::process::{Child, Command};
 use crate::bench::Bench;
 use crate::lambda::Runtime;
 use crate::sample::Sample;
-
-/// Ticks of the processor time in `/proc`, the same in every Linux.
-const TICKS_PER_SECOND: f64 = 100.0;
+use crate::watched::Watched;
 
 /// Variables of a function's environment.
 pub(crate) type Environment = Vec<(&'static str, String)>;
@@ -25,7 +23,9 @@ pub(crate) type Environment = Vec<(&'static str, String)>;
 /// A running function.
 #[derive(Debug)]
 pub(crate) struct Function {
-    child: Child,
+    _child: Child,
+    /// What the kernel says of it.
+    pub(crate) process: Watched,
     runtime: Runtime,
     /// From its start until it asked for its first invocation.
     pub(crate) init: Duration,
@@ -46,9 +46,10 @@ impl Function {
         command.stdin(Stdio::null()).stdout(File::create(&log)?).stderr(Stdio::inherit());
         let started = Instant::now();
         let child = command.spawn().with_context(|| format!("start {name}"))?;
+        let process = Watched::new(child.id().context("the function has ended")?);
         let asked = tokio::time::timeout(Duration::from_secs(30), runtime.asked()).await;
         let asked = asked.with_context(|| format!("{name} doesn't ask for work"))??;
-        Ok(Self { child, runtime, init: asked - started, log, _temporary: temporary })
+        Ok(Self { _child: child, process, runtime, init: asked - started, log, _temporary: temporary })
     }
 
     /// Gives it an event; how long it took, and the answer.
@@ -61,7 +62,7 @@ impl Function {
 
     /// Gives a worker a job, which has to succeed.
     pub(crate) async fn work(&mut self, job: &contract::Job) -> Result<Sample> {
-        let before = self.processor()?;
+        let before = self.process.processor()?;
         let (time, answer) = self.invoke(&batch(job)?).await?;
         let failures = answer["batchItemFailures"].as_array().map_or(1, Vec::len);
         ensure!(failures == 0, "the job failed: {}", self.said());
@@ -73,8 +74,9 @@ impl Function {
         let bytes = said["zip_bytes"].as_u64().unwrap_or_default();
         Ok(Sample {
             wall: time.as_secs_f64(),
-            processor: self.processor()? - before,
-            memory: self.peak_memory()?,
+            processor: self.process.processor()? - before,
+            memory: self.process.peak_memory()?,
+            own_memory: self.process.own_memory(),
             bytes,
         })
     }
@@ -82,24 +84,7 @@ impl Function {
     /// The same, with everything that the process took since its start.
     pub(crate) async fn first_work(&mut self, job: &contract::Job) -> Result<Sample> {
         let sample = self.work(job).await?;
-        Ok(Sample { wall: sample.wall + self.init.as_secs_f64(), processor: self.processor()?, ..sample })
-    }
-
-    /// Processor time of all its threads so far, in seconds.
-    pub(crate) fn processor(&self) -> Result<f64> {
-        let stat = self.proc("stat")?;
-        // After the name, which stands in parentheses and may hold anything, the fields have fixed places.
-        let fields = stat.rsplit(')').next().unwrap_or_default();
-        let ticks = fields.split_whitespace().skip(11).take(2).filter_map(|field| field.parse::<f64>().ok());
-        Ok(ticks.sum::<f64>() / TICKS_PER_SECOND)
-    }
-
-    /// The most memory that it had at once, in bytes.
-    pub(crate) fn peak_memory(&self) -> Result<u64> {
-        let status = self.proc("status")?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("read the peak memory")?;
-        let kilobytes: u64 = line.trim().trim_end_matches("kB").trim().parse()?;
-        Ok(kilobytes * 1024)
+        Ok(Sample { wall: sample.wall + self.init.as_secs_f64(), processor: self.process.processor()?, ..sample })
     }
 
     /// The last line of its log.
@@ -110,11 +95,6 @@ impl Function {
 
     fn said(&self) -> String {
         fs::read_to_string(&self.log).unwrap_or_default()
-    }
-
-    fn proc(&self, file: &str) -> Result<String> {
-        let id = self.child.id().context("the function has ended")?;
-        fs::read_to_string(format!("/proc/{id}/{file}")).context("ask the kernel about the function")
     }
 }
 

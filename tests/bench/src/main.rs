@@ -21,6 +21,7 @@ mod row;
 mod sample;
 mod sizes;
 mod stand_in;
+mod watched;
 
 use anyhow::{Result, ensure};
 use clap::Parser;
@@ -64,7 +65,7 @@ async fn main() -> Result<()> {
         }
     }
     rows.retain(|row| wanted(&row.case));
-    ensure!(!rows.is_empty(), "no case is called {}", arguments.names.join(" or "));
+    ensure!(!rows.is_empty(), "no case is called {}, or it needs --long", arguments.names.join(" or "));
     let below = sizes::table(&bench)?;
     report::print(&rows, bench.runs, &below);
     if arguments.write {

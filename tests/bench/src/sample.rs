@@ -12,6 +12,9 @@ pub(crate) struct Sample {
     pub(crate) processor: f64,
     /// The most memory at once, in bytes.
     pub(crate) memory: u64,
+    /// The most memory without mapped files, in bytes, where that was looked at.
+    #[serde(default)]
+    pub(crate) own_memory: u64,
     /// Bytes that it made or received.
     #[serde(default)]
     pub(crate) bytes: u64,

@@ -35,8 +35,8 @@ pub(crate) async fn run(bench: &Bench, wanted: impl Fn(&str) -> bool) -> Result<
         let environment = environment(name, &aws.endpoint);
         let ours = async || {
             let function = Function::start(bench, name, &environment).await?;
-            let (wall, processor) = (function.init.as_secs_f64(), function.processor()?);
-            Ok(Sample { wall, processor, memory: function.peak_memory()?, bytes: 0 })
+            let (wall, processor) = (function.init.as_secs_f64(), function.process.processor()?);
+            Ok(Sample { wall, processor, memory: function.process.peak_memory()?, ..Sample::default() })
         };
         // So short that more runs cost nothing.
         let pair = Pair::warm(case, bench.runs.max(20), ours, async || rival(bench).await).await?;

@@ -1,5 +1,6 @@
 //! How much memory gitpull needs for repositories that are larger than it: a gigabyte, four of them, and one file of two.
-//! It has no rival but itself.
+//! It has no rival but itself. Mapped files count, although the kernel can take them back; how much it is
+//! without them stands beside it.
 
 use anyhow::Result;
 
@@ -14,10 +15,12 @@ use crate::sample::{Pair, Sample};
 use crate::stand_in::{Secrets, StandIn};
 
 /// The cases' names.
-pub(crate) const NAMES: [&str; 3] = [LARGE, HUGE, SINGLE];
+pub(crate) const NAMES: [&str; 5] = [LARGE, LARGE_OWN, HUGE, SINGLE, SINGLE_OWN];
 const LARGE: &str = "gitpull of 1 GB tree, peak memory";
+const LARGE_OWN: &str = "gitpull of 1 GB tree, memory without mapped files";
 const HUGE: &str = "gitpull of 4 GB tree, peak memory";
 const SINGLE: &str = "gitpull of one 2 GB file, peak memory";
+const SINGLE_OWN: &str = "gitpull of one 2 GB file, memory without mapped files";
 const MOST: u64 = 160 << 20;
 
 /// Measures those that are wanted, if long runs are. Memory hardly varies: once each.
@@ -30,17 +33,26 @@ pub(crate) async fn run(bench: &Bench, wanted: impl Fn(&str) -> bool) -> Result<
         let pair = Pair { ours: vec![ours], rival: rival.into_iter().collect() };
         Row::of(case, Unit::Bytes, &pair, |sample| count(sample.memory))
     };
-    if wanted(LARGE) || wanted(HUGE) {
+    if [LARGE, LARGE_OWN, HUGE].into_iter().any(&wanted) {
         let large = pull(bench, "large", Shape::LARGE).await?;
         rows.push(row(LARGE, large, None).at_most(count(MOST)));
+        rows.push(own(LARGE_OWN, large));
         if wanted(HUGE) {
             rows.push(row(HUGE, pull(bench, "huge", Shape::HUGE).await?, Some(large)).goal(1.10));
         }
     }
-    if wanted(SINGLE) {
-        rows.push(row(SINGLE, pull(bench, "single", Shape::SINGLE).await?, None).at_most(count(MOST)));
+    if wanted(SINGLE) || wanted(SINGLE_OWN) {
+        let single = pull(bench, "single", Shape::SINGLE).await?;
+        rows.push(row(SINGLE, single, None).at_most(count(MOST)));
+        rows.push(own(SINGLE_OWN, single));
     }
     Ok(rows)
+}
+
+/// What is left without mapped files.
+fn own(case: &str, sample: Sample) -> Row {
+    let row = Row::new(case, Unit::Bytes, count(sample.own_memory), None);
+    Row { runs: 1, ..row.at_most(count(MOST)) }
 }
 
 /// A first push of such a repository.

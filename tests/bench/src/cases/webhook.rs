@@ -31,13 +31,13 @@ pub(crate) async fn run(bench: &Bench) -> Result<Vec<Row>> {
     let mut pair = Pair::default();
     // A few to open connections and read the secret, which a warm function has behind it.
     for number in 0..EVENTS + 10 {
-        let processor = function.processor()?;
+        let processor = function.process.processor()?;
         let (time, answer) = function.invoke(&event(&body, number)).await?;
         ensure!(answer["statusCode"] == 202, "the webhook was refused: {answer}");
-        let processor = function.processor()? - processor;
-        let memory = function.peak_memory()?;
+        let processor = function.process.processor()? - processor;
+        let memory = function.process.peak_memory()?;
         if number >= 10 {
-            pair.ours.push(Sample { wall: time.as_secs_f64(), processor, memory, bytes: 0 });
+            pair.ours.push(Sample { wall: time.as_secs_f64(), processor, memory, ..Sample::default() });
         }
     }
     pair.rival = rival(bench, &body).await?;

@@ -1,0 +1,92 @@
+//! What the kernel says of a running process: its processor time, and its memory with and without the files that it maps,
+//! which the kernel can take back at any time.
+
+use std::fs;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use tokio::task::JoinHandle;
+
+/// Ticks of the processor time in `/proc`, the same in every Linux.
+const TICKS_PER_SECOND: f64 = 100.0;
+/// How often memory is looked at of which the kernel doesn't remember the most.
+const INTERVAL: Duration = Duration::from_millis(20);
+
+/// A process, watched for as long as this is kept.
+#[derive(Debug)]
+pub(crate) struct Watched {
+    id: u32,
+    own: Arc<AtomicU64>,
+    task: JoinHandle<()>,
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Watched {
+    /// Begins to watch.
+    pub(crate) fn new(id: u32) -> Self {
+        let own = Arc::new(AtomicU64::new(0));
+        let most = Arc::clone(&own);
+        let task = tokio::spawn(async move {
+            while let Ok(now) = memory(id, "RssAnon:") {
+                most.fetch_max(now, Ordering::SeqCst);
+                tokio::time::sleep(INTERVAL).await;
+            }
+        });
+        Self { id, own, task }
+    }
+
+    /// Processor time of all its threads so far, in seconds.
+    pub(crate) fn processor(&self) -> Result<f64> {
+        let stat = read(self.id, "stat")?;
+        // After the name, which stands in parentheses and may hold anything, the fields have fixed places.
+        let fields = stat.rsplit(')').next().unwrap_or_default();
+        let ticks = fields.split_whitespace().skip(11).take(2).filter_map(|field| field.parse::<f64>().ok());
+        Ok(ticks.sum::<f64>() / TICKS_PER_SECOND)
+    }
+
+    /// The most memory that it had at once, in bytes, mapped files included.
+    pub(crate) fn peak_memory(&self) -> Result<u64> {
+        memory(self.id, "VmHWM:")
+    }
+
+    /// The most memory of its own that was seen, in bytes: without mapped files.
+    pub(crate) fn own_memory(&self) -> u64 {
+        self.own.load(Ordering::SeqCst)
+    }
+}
+
+/// A line of the process's status.
+fn memory(id: u32, field: &str) -> Result<u64> {
+    let status = read(id, "status")?;
+    let line = status.lines().find_map(|line| line.strip_prefix(field)).context("read the memory of a process")?;
+    let kilobytes: u64 = line.trim().trim_end_matches("kB").trim().parse()?;
+    Ok(kilobytes * 1024)
+}
+
+fn read(id: u32, file: &str) -> Result<String> {
+    fs::read_to_string(format!("/proc/{id}/{file}")).context("ask the kernel about a process")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn memory_of_its_own_is_part_of_the_peak() {
+        let watched = Watched::new(std::process::id());
+        let begun = std::time::Instant::now();
+        while watched.own_memory() == 0 {
+            assert!(begun.elapsed() < Duration::from_secs(10), "nothing was seen");
+            tokio::task::yield_now().await;
+        }
+        assert!(watched.own_memory() <= watched.peak_memory().unwrap());
+        assert!(watched.processor().unwrap() >= 0.0);
+    }
+}
