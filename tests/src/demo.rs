@@ -103,7 +103,7 @@ async fn show(steps: &mut Steps, dir: &Path, program: &Path) -> Result<Outcome> 
     steps.begin("delete the stack");
     local.destroy(&stack.name, steps).await?;
     gone(account, &buckets).await?;
-    steps.done(&format!("gone, and both its buckets: {}", buckets.join(", ")));
+    steps.done(&format!("gone, and its buckets: {}", buckets.join(", ")));
 
     steps.begin("stop everything");
     drop(local);
