@@ -49,7 +49,7 @@ const ARROWS: [(&str, &[&str]); 21] = [
     ("bucket-cleaner", &["aws-names", "contract", "custom-resource"]),
     ("git2s3-infra", &["aws-names", "cfn", "contract"]),
     ("git2s3-tests", &["aws-names", "contract", "forge", "git2s3-infra"]),
-    ("git2s3-bench", &["contract", "git2s3-infra", "git2s3-tests"]),
+    ("git2s3-bench", &["contract", "git2s3-infra", "git2s3-tests", "pack"]),
 ];
 
 #[test]

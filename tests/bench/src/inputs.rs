@@ -1,9 +1,12 @@
 //! The repositories that are measured with, made once and kept under `target/bench`.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::BufReader;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context, Result};
+use gix::objs::find::Never;
 
 use crate::generate::{Shape, VERSION};
 use crate::git;
@@ -38,6 +41,19 @@ impl Inputs {
         })
     }
 
+    /// The same with the pack as a function keeps it.
+    pub(crate) fn kept(&self, name: &str, of: &Path) -> Result<PathBuf> {
+        let shallow = self.shallow(name, of)?;
+        self.once(&format!("{name}-kept.git"), |new| {
+            git::run(
+                &self.dir,
+                &["clone", "--quiet", "--bare", "--local", &shallow.to_string_lossy(), &new.to_string_lossy()],
+            )?;
+            fs::copy(shallow.join("shallow"), new.join("shallow"))?;
+            receive_again(&new.join("objects/pack"))
+        })
+    }
+
     /// The zip that a Git host would send of a repository's commit.
     pub(crate) fn archive(&self, name: &str, of: &Path) -> Result<PathBuf> {
         self.once(&format!("{name}.zip"), |new| {
@@ -60,4 +76,21 @@ impl Inputs {
         }
         Ok(whole)
     }
+}
+
+/// Makes git's pack in a folder one that was received.
+fn receive_again(packs: &Path) -> Result<()> {
+    let gits: Vec<_> = fs::read_dir(packs)?.map(|file| Ok(file?.path())).collect::<Result<_>>()?;
+    let pack = gits.iter().find(|file| file.extension().is_some_and(|extension| extension == "pack"));
+    let pack = pack.with_context(|| format!("there is no pack in {}", packs.display()))?;
+    let apart = tempfile::tempdir_in(packs)?;
+    pack::receive(&mut BufReader::new(File::open(pack)?), apart.path(), &Never, &AtomicBool::new(false))?;
+    for file in &gits {
+        fs::remove_file(file)?;
+    }
+    for file in fs::read_dir(apart.path())? {
+        let file = file?;
+        fs::rename(file.path(), packs.join(file.file_name()))?;
+    }
+    Ok(())
 }
