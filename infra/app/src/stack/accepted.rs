@@ -190,7 +190,7 @@ const TABLE: &[(At, Accepted)] = &[
         accepted(
             &[],
             &["AwsSolutions-IAM5", "Serverless-LambdaStarPermissions"],
-            "Objects of one bucket; the judge fails at the Fn::If for the VPC, which rule iam/no_wildcard_resource judges both ways",
+            "Objects of the stack's own buckets; the judge fails at the Fn::If for the VPC, which rule iam/no_wildcard_resource judges both ways",
         ),
     ),
 ];
