@@ -109,6 +109,14 @@ const TABLE: &[(At, Accepted)] = &[
         ),
     ),
     (
+        At::Ids(&["CacheBucket"]),
+        accepted(
+            &["CKV_AWS_21"],
+            &[],
+            "A cache has no history: packs expire, and one that is damaged or gone is fetched from the Git host again",
+        ),
+    ),
+    (
         At::Type("AWS::SQS::Queue"),
         accepted(&["CKV_AWS_27"], &[], "Encrypted: SqsManagedSseEnabled. Jobs hold names, no code and no secret"),
     ),
