@@ -103,7 +103,7 @@ async fn show(steps: &mut Steps, dir: &Path, program: &Path) -> Result<Outcome> 
     steps.begin("delete the stack");
     local.destroy(&stack.name, steps).await?;
     gone(account, &buckets).await?;
-    steps.done(&format!("gone, and its buckets: {}", buckets.join(", ")));
+    steps.done(&format!("gone, and all its buckets: {}", buckets.join(", ")));
 
     steps.begin("stop everything");
     drop(local);
@@ -134,7 +134,7 @@ fn fill(dir: &Path) -> Result<()> {
 }
 
 async fn gone(account: &Account, buckets: &[String]) -> Result<()> {
-    ensure!(buckets.len() == 2, "the stack had {} buckets", buckets.len());
+    ensure!(buckets.len() == 3, "the stack had {} buckets", buckets.len());
     let left = account.s3.list_buckets().send().await?;
     let names: Vec<_> = left.buckets().iter().filter_map(|bucket| bucket.name()).collect();
     if let Some(bucket) = buckets.iter().find(|bucket| names.contains(&bucket.as_str())) {

@@ -96,7 +96,7 @@ fn configurations_snippets_and_rules_are_read() {
             let name = block.split("\nrule ").nth(1).unwrap().split_whitespace().next().unwrap().to_owned();
             let rules = Rules::new([Rule { service: "docs".to_owned(), name, text: block }]).unwrap();
             let report = check(&stack::template(None).unwrap().as_value(), &rules).unwrap();
-            assert_eq!(report.findings.len(), 2, "{page}: one for each bucket: {report}");
+            assert_eq!(report.findings.len(), 3, "{page}: one for each bucket: {report}");
             count += 1;
         }
     }

@@ -114,7 +114,7 @@ async fn a_stack_with_thousands_of_versions_is_emptied_and_deleted() {
     let bucket = stack.output("OutputBucketName").unwrap();
     let resources = account.resources(STACK).await.unwrap();
     let buckets = resources.of_type("AWS::S3::Bucket");
-    assert_eq!(buckets.len(), 2);
+    assert_eq!(buckets.len(), 3);
 
     // The cleaner by itself, as CloudFormation calls it: here a stack's deletion proves nothing about it, since
     // MiniStack deletes buckets that aren't empty.
@@ -123,6 +123,9 @@ async fn a_stack_with_thousands_of_versions_is_emptied_and_deleted() {
     let upload = account.s3.create_multipart_upload().bucket(bucket).key("half").send().await.unwrap();
     assert!(upload.upload_id().is_some());
     assert_eq!(account.versions(bucket).await.unwrap().len(), 2_501, "versions and a delete marker");
+    let cache = resources.id("CacheBucket").unwrap();
+    put_versions(account, cache, 16).await;
+    assert_eq!(account.versions(cache).await.unwrap().len(), 16);
     let cleaner = resources.of_type("AWS::Lambda::Function").into_iter().find(|name| name.contains("Cleaner")).unwrap();
     let answer = delete_as_cloudformation(account, &cleaner, &buckets).await;
     assert_eq!(answer["Status"], "SUCCESS", "{answer}");

@@ -1,7 +1,7 @@
 //! Emptying a bucket: every version, every delete marker, every open multipart upload.
 //!
 //! What is deleted stays deleted, so an emptying that was cut short goes on where it stopped when it is
-//! started again.
+//! started again. In a bucket without versions S3 lists each object as the version `null`, and deletes it by that name.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

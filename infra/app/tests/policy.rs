@@ -291,6 +291,15 @@ const PLANTS: &[Plant] = &[
         id: "OutputBucket",
     },
     Plant {
+        what: "a cache that keeps what nobody asks for",
+        spoil: |template| {
+            let rule = &mut properties(template, "CacheBucket")["LifecycleConfiguration"]["Rules"][0];
+            remove(rule.as_object_mut().unwrap(), "ExpirationInDays");
+        },
+        rule: "s3/bucket_versioning",
+        id: "CacheBucket",
+    },
+    Plant {
         what: "the public access block gone",
         spoil: |template| remove(properties(template, "OutputBucket"), "PublicAccessBlockConfiguration"),
         rule: "s3/bucket_public_access_block",

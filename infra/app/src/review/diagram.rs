@@ -27,19 +27,19 @@ const SPOTS: &[Spot] = &[
     Spot("ZipDlFunction", "zipdl", "Lambda: downloads", 4, 1),
     Spot("WorkerSecurityGroup", "security group", "with a VPCId", 4, 2),
     Spot("GitPullFunction", "gitpull", "Lambda: fetches, zips", 4, 3),
-    Spot("ProviderCredentials", "host credentials", "Secrets Manager", 5, 1),
-    Spot("OutputBucket", "output bucket", "S3: the zips", 5, 2),
-    Spot("CacheBucket", "pack cache", "S3: packs, for 30 days", 5, 3),
-    Spot("KeyBucket", "key bucket", "S3: encrypted SSH key", 5, 4),
-    Spot("KeyEncryptionKey", "key", "KMS, rotating", 5, 5),
-    Spot("BucketCleanerFunction", "bucket-cleaner", "Lambda: at deletion", 6, 3),
-    Spot("SshKeyFunction", "ssh-key", "Lambda: at creation", 6, 5),
+    Spot("ProviderCredentials", "host credentials", "Secrets Manager", 5, 0),
+    Spot("OutputBucket", "output bucket", "S3: the zips", 5, 1),
+    Spot("CacheBucket", "cache bucket", "S3: packs, 30 days", 5, 2),
+    Spot("KeyBucket", "key bucket", "S3: encrypted SSH key", 5, 3),
+    Spot("KeyEncryptionKey", "key", "KMS, rotating", 5, 4),
+    Spot("BucketCleanerFunction", "bucket-cleaner", "Lambda: at deletion", 6, 2),
+    Spot("SshKeyFunction", "ssh-key", "Lambda: at creation", 6, 4),
 ];
 
 const BOX: (f32, f32) = (158.0, 54.0);
 const PITCH: (f32, f32) = (272.0, 138.0);
 const MARGIN: (f32, f32) = (90.0, 92.0);
-const SIZE: (f32, f32) = (2.0 * MARGIN.0 + 6.0 * PITCH.0, 2.0 * MARGIN.1 + 5.0 * PITCH.1);
+const SIZE: (f32, f32) = (2.0 * MARGIN.0 + 6.0 * PITCH.0, 2.0 * MARGIN.1 + 4.0 * PITCH.1);
 /// The longest word of a label, in characters; longer ones break where a capital letter begins.
 const WIDEST: usize = 17;
 

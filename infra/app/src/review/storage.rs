@@ -56,21 +56,28 @@ fn at_deletion(kind: &str) -> &'static str {
 /// How it is encrypted and for how long it is kept; nothing of what holds no data.
 fn kept(kind: &str, properties: &Value) -> Option<(String, String)> {
     let days = |value: &Value, unit: u64| {
-        value.as_u64().map_or_else(|| "not said".to_owned(), |n| format!("{} days", n / unit))
+        value.as_u64().map_or_else(
+            || "not said".to_owned(),
+            |n| match n / unit {
+                1 => "1 day".to_owned(),
+                n => format!("{n} days"),
+            },
+        )
     };
     let (encryption, retention) = match kind {
         "AWS::S3::Bucket" => {
             let rule = &properties["BucketEncryption"]["ServerSideEncryptionConfiguration"][0]["ServerSideEncryptionByDefault"];
             let algorithm = rule["SSEAlgorithm"].as_str().unwrap_or("not said");
             let algorithm = if algorithm == "AES256" { "S3's own key (AES-256)" } else { algorithm };
-            let abort = &properties["LifecycleConfiguration"]["Rules"][0]["AbortIncompleteMultipartUpload"]["DaysAfterInitiation"];
-            let expire = &properties["LifecycleConfiguration"]["Rules"][0]["ExpirationInDays"];
-            let objects = if expire.is_null() {
-                "every version, until somebody deletes it".to_owned()
-            } else {
-                format!("objects {}, what they replaced 1 day", days(expire, 1))
+            let rule = &properties["LifecycleConfiguration"]["Rules"][0];
+            let expiration = &rule["ExpirationInDays"];
+            let objects = match properties["VersioningConfiguration"]["Status"].as_str() {
+                Some("Enabled") if expiration.is_null() => "every version, until somebody deletes it".to_owned(),
+                None => format!("objects {}, and none that was replaced", days(expiration, 1)),
+                _ => "not said".to_owned(),
             };
-            (algorithm.to_owned(), format!("{objects}; unfinished uploads {}", days(abort, 1)))
+            let uploads = days(&rule["AbortIncompleteMultipartUpload"]["DaysAfterInitiation"], 1);
+            (algorithm.to_owned(), format!("{objects}; unfinished uploads {uploads}"))
         }
         "AWS::SQS::Queue" => {
             let managed = properties["SqsManagedSseEnabled"] == true;
@@ -98,6 +105,14 @@ fn kept(kind: &str, properties: &Value) -> Option<(String, String)> {
 mod tests {
     use super::*;
     use crate::stack;
+
+    #[test]
+    fn a_bucket_keeps_its_versions_or_forgets() {
+        let holders = holders(&stack::template(None).unwrap().as_value());
+        let kept = |id: &str| holders.iter().find(|holder| holder.id == id).unwrap().retention.as_str();
+        assert_eq!(kept("KeyBucket"), "every version, until somebody deletes it; unfinished uploads 1 day");
+        assert_eq!(kept("CacheBucket"), "objects 30 days, and none that was replaced; unfinished uploads 1 day");
+    }
 
     #[test]
     fn nothing_that_holds_data_is_left_unsaid() {

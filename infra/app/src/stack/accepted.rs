@@ -109,6 +109,14 @@ const TABLE: &[(At, Accepted)] = &[
         ),
     ),
     (
+        At::Ids(&["CacheBucket"]),
+        accepted(
+            &["CKV_AWS_21"],
+            &[],
+            "A cache has no history: packs expire, and one that is damaged or gone is fetched from the Git host again",
+        ),
+    ),
+    (
         At::Type("AWS::SQS::Queue"),
         accepted(&["CKV_AWS_27"], &[], "Encrypted: SqsManagedSseEnabled. Jobs hold names, no code and no secret"),
     ),
@@ -190,7 +198,7 @@ const TABLE: &[(At, Accepted)] = &[
         accepted(
             &[],
             &["AwsSolutions-IAM5", "Serverless-LambdaStarPermissions"],
-            "Objects of one bucket; the judge fails at the Fn::If for the VPC, which rule iam/no_wildcard_resource judges both ways",
+            "Objects of the stack's own buckets; the judge fails at the Fn::If for the VPC, which rule iam/no_wildcard_resource judges both ways",
         ),
     ),
 ];

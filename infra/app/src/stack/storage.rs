@@ -18,7 +18,7 @@ pub(super) struct Storage {
 const PACK_DAYS: u16 = 30;
 
 /// Adds the buckets. They are encrypted with S3's own keys: whoever may read the zips needs no right on a key, and the
-/// SSH key is a ciphertext of KMS before it gets there.
+/// SSH key is a ciphertext of KMS before it gets there. The cache has no versions: nobody asks for a pack that was replaced.
 pub(super) fn add(stack: &mut Stack, parameters: &Parameters) -> Storage {
     let mut output = Bucket::encrypted().notifying_event_bridge();
     let name = parameters.has_output_bucket_name.either(parameters.output_bucket_name.value(), Value::none());
@@ -27,7 +27,7 @@ pub(super) fn add(stack: &mut Stack, parameters: &Parameters) -> Storage {
     stack.add("OutputBucketPolicy", BucketPolicy::tls_only(&output));
     let keys = stack.add_with("KeyBucket", Bucket::encrypted(), Attributes::default().deleted_with_stack());
     stack.add("KeyBucketPolicy", BucketPolicy::tls_only(&keys));
-    let cache = Bucket::encrypted().expiring_after(PACK_DAYS);
+    let cache = Bucket::expiring_after(PACK_DAYS);
     let cache = stack.add_with("CacheBucket", cache, Attributes::default().deleted_with_stack());
     stack.add("CacheBucketPolicy", BucketPolicy::tls_only(&cache));
     Storage { output, keys, cache }

@@ -1,5 +1,5 @@
 //! [`AWS::S3::Bucket`](https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-s3-bucket.html):
-//! versioned, encrypted and closed to the public, since there is no constructor for any other.
+//! versioned or expiring, and always encrypted and closed to the public, since there is no constructor for any other.
 
 use aws_names::{Arn, BucketName};
 use schemars::JsonSchema;
@@ -12,7 +12,7 @@ use crate::{
     sub,
 };
 
-/// A private, versioned, encrypted bucket that tidies up after uploads that nobody finished.
+/// A private, encrypted bucket that tidies up after uploads that nobody finished.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 pub struct Bucket {
@@ -20,7 +20,8 @@ pub struct Bucket {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bucket_name: Option<Value<BucketName>>,
     bucket_encryption: Json,
-    versioning_configuration: Json,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    versioning_configuration: Option<Json>,
     public_access_block_configuration: Json,
     ownership_controls: Json,
     lifecycle_configuration: Json,
@@ -29,13 +30,13 @@ pub struct Bucket {
 }
 
 impl Bucket {
-    /// Encrypted with S3's own keys (SSE-S3).
+    /// Encrypted with S3's own keys (SSE-S3), and versioned: what was written stays until somebody deletes it.
     pub fn encrypted() -> Self {
         let rule = json!({ "ServerSideEncryptionByDefault": { "SSEAlgorithm": "AES256" } });
         Self {
             bucket_name: None,
             bucket_encryption: json!({ "ServerSideEncryptionConfiguration": [rule] }),
-            versioning_configuration: json!({ "Status": "Enabled" }),
+            versioning_configuration: Some(json!({ "Status": "Enabled" })),
             public_access_block_configuration: json!({
                 "BlockPublicAcls": true,
                 "BlockPublicPolicy": true,
@@ -52,14 +53,15 @@ impl Bucket {
         }
     }
 
-    /// Deletes objects so many days after they were written, and what they replaced after one.
-    #[must_use]
-    pub fn expiring_after(mut self, days: u16) -> Self {
-        let rule = &mut self.lifecycle_configuration["Rules"][0];
+    /// Encrypted likewise, and without versions, for what can be had again: an object goes when another one takes its place, or so
+    /// many days after it was written.
+    pub fn expiring_after(days: u16) -> Self {
+        let mut bucket = Self::encrypted();
+        bucket.versioning_configuration = None;
+        let rule = &mut bucket.lifecycle_configuration["Rules"][0];
         rule["Id"] = "ExpireObjectsAndAbortUnfinishedUploads".into();
         rule["ExpirationInDays"] = days.into();
-        rule["NoncurrentVersionExpiration"] = json!({ "NoncurrentDays": 1 });
-        self
+        bucket
     }
 
     /// Tells EventBridge of every new object, so that a pipeline can start on it without polling.
