@@ -189,6 +189,7 @@ fn spawn(dir: &Path, user: &str, port: u16, lifetime: Lifetime) -> Result<Servic
     }
     let addresses = LOOPBACK.iter().map(|address| format!("ListenAddress {address}\n"));
     let listen = addresses.collect::<String>();
+    // Bash reads the user's .bashrc even for a command that sshd runs, unless it is told that it isn't the first shell.
     // StrictModes looks at the modes of all folders above, which are the machine's affair. Without
     // PAM the server asks nothing of the machine's accounts.
     let configuration = format!(
@@ -196,7 +197,7 @@ fn spawn(dir: &Path, user: &str, port: u16, lifetime: Lifetime) -> Result<Servic
          AuthorizedKeysFile {0}/authorized_keys\nStrictModes no\nUsePAM no\nAllowUsers {user}\n\
          PermitRootLogin prohibit-password\nPubkeyAuthentication yes\nPasswordAuthentication no\n\
          KbdInteractiveAuthentication no\nAcceptEnv GIT_PROTOCOL\nPermitUserEnvironment no\n\
-         MaxStartups 100\nLogLevel VERBOSE\n",
+         MaxStartups 100\nLogLevel VERBOSE\nSetEnv SHLVL=1\n",
         dir.display()
     );
     let path = dir.join("sshd_config");

@@ -303,7 +303,7 @@ fn spawn(dir: &Path, setup: &Setup) -> Option<(Child, u16)> {
     let configuration = format!(
         "Port {port}\nListenAddress 127.0.0.1\nHostKey {0}/host_key\nPidFile none\n\
          AuthorizedKeysFile {0}/authorized_keys\nStrictModes no\nUsePAM no\nPermitRootLogin prohibit-password\n\
-         PasswordAuthentication no\nKbdInteractiveAuthentication no\n{1}\n",
+         PasswordAuthentication no\nKbdInteractiveAuthentication no\nSetEnv SHLVL=1\n{1}\n",
         dir.display(),
         setup.settings
     );
