@@ -37,6 +37,10 @@ pub struct Item {
 /// A queue's long polls in a month: Lambda keeps five, of 20 s each.
 const POLLS: f64 = 5.0 * 3.0 * 60.0 * 24.0 * 30.0;
 
+/// Of so many pushes one meets a function with an empty disk, which keeps a new pack. Assumed: for how long Lambda keeps a function
+/// is its own affair, and most such pushes leave the pack that is there.
+const TO_A_COLD_START: f64 = 10.0;
+
 /// The bill of a month with so many pushes.
 pub fn bill(pushes: f64, push: Push) -> Vec<Item> {
     let Push { webhook, gitpull, zip, logs } = push;
@@ -93,6 +97,13 @@ pub fn bill(pushes: f64, push: Push) -> Vec<Item> {
             "https://aws.amazon.com/s3/pricing/",
             stored * 0.023,
         ),
+        item(
+            "S3 pack cache",
+            format!("{pushes} / {TO_A_COLD_START} cold starts × (3 writes + 1 read) + a pack of {zip} MB"),
+            "$0.005 and $0.0004 a thousand, $0.023 a GB",
+            "https://aws.amazon.com/s3/pricing/",
+            pushes / TO_A_COLD_START * (3.0 * 0.005 + 0.0004) / 1000.0 + zip / 1000.0 * 0.023,
+        ),
         item("KMS", "1 key".to_owned(), "$1 a key", "https://aws.amazon.com/kms/pricing/", 1.0),
         item(
             "Secrets Manager",
@@ -122,7 +133,7 @@ mod tests {
     #[test]
     fn most_of_a_small_bill_is_there_without_a_push() {
         let idle = total(0.0);
-        assert!((idle - (1.0 + 0.8 + 0.648)).abs() < 1e-9, "{idle}");
+        assert!((idle - (1.0 + 0.8 + 0.648 + 0.000_23)).abs() < 1e-9, "{idle}");
         assert!(total(1_000.0) < idle + 1.0);
     }
 
