@@ -53,11 +53,7 @@ impl CloneDir {
 
     /// The clone in it, made anew where there is none that can be used.
     pub(crate) fn open(&self) -> Result<(Repository, Age), FetchError> {
-        let isolated = || open::Options::isolated().open_path_as_is(true);
-        if self.is_tidy()
-            && let Ok(kept) = gix::open_opts(&self.path, isolated())
-            && kept.head().is_ok()
-        {
+        if let Some(kept) = self.kept() {
             return Ok((kept, Age::Kept));
         }
         self.discard().map_err(|source| FetchError::PrepareClone { path: self.path.clone(), source })?;
@@ -67,6 +63,12 @@ impl CloneDir {
             Ok(repository) => Ok((repository.into(), Age::New)),
             Err(source) => Err(FetchError::OpenClone { path: self.path.clone(), source }),
         }
+    }
+
+    /// The clone of an earlier fetch, if it can be used. Nothing is made.
+    pub(crate) fn kept(&self) -> Option<Repository> {
+        let kept = self.is_tidy().then(|| gix::open_opts(&self.path, isolated()))?.ok()?;
+        kept.head().is_ok().then_some(kept)
     }
 
     /// Empties the directory.
@@ -85,6 +87,11 @@ impl CloneDir {
         let packs = files.iter().filter(|file| file.extension().is_some_and(|extension| extension == "pack")).count();
         whole && packs < PACKS_LIMIT && !self.path.join("shallow.lock").exists()
     }
+}
+
+/// Nothing of the machine's configuration counts.
+fn isolated() -> open::Options {
+    open::Options::isolated().open_path_as_is(true)
 }
 
 #[cfg(test)]

@@ -147,10 +147,7 @@ pub async fn fetch_seeded(
     seed: impl AsyncFnOnce() -> Option<Seed>,
 ) -> Result<Fetched, FetchError> {
     let mut dir = CloneDir::lock(clone_dir)?;
-    let mut origin = match dir.open()? {
-        (_, Age::Kept) => Origin::Kept,
-        (_, Age::New) => Origin::New,
-    };
+    let mut origin = if dir.kept().is_some() { Origin::Kept } else { Origin::New };
     if origin == Origin::New
         && let Some(seed) = seed().await
     {

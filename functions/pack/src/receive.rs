@@ -1,5 +1,5 @@
 //! A pack while it comes in: every object is inflated once, which tells its id, its CRC-32 and whether it is whole. What isn't
-//! a delta goes to the new pack as it is; deltas are put aside until their bases are there.
+//! a delta goes to the new pack as it is, the blobs first; deltas are put aside until their bases are there.
 
 use std::{
     io::{self, BufRead, BufWriter, Read, Write},
@@ -11,7 +11,7 @@ use flate2::{Decompress, FlushDecompress, Status};
 use gix::{
     ObjectId,
     hash::Kind as Hash,
-    objs::{Find, encode::loose_header},
+    objs::{Find, Kind, encode::loose_header},
     odb::pack::data::{self, entry::Header},
 };
 use sha1::{Digest, Sha1};
@@ -20,7 +20,7 @@ use tempfile::NamedTempFile;
 use crate::{
     Checksums, PackError, SHA1_LENGTH, index,
     resolve::{self, Base, Delta, Deltas},
-    write::{Entry, Writer},
+    write::{Entry, Sums, Writer, Written},
 };
 
 /// What is inflated at once.
@@ -50,7 +50,7 @@ pub fn receive(
     if whole.is_empty() && deltas.is_empty() {
         return Ok(None);
     }
-    resolve::resolve(&mut pack, &whole, deltas, clone, interrupt, &failed)?;
+    resolve::resolve(&mut pack, &whole, &deltas, clone, interrupt, &failed)?;
     drop(whole);
     let (pack, checksum, mut entries) = pack.finish().map_err(&failed)?;
     let pack = pack.into_inner().map_err(|error| failed(error.into_error()))?;
@@ -91,12 +91,19 @@ pub(crate) struct Whole {
     pub(crate) came: u64,
     /// Its number among what was written.
     pub(crate) entry: usize,
-    pub(crate) kind: gix::objs::Kind,
+    pub(crate) kind: Kind,
     /// Where its zlib stream begins in the pack that was written.
     pub(crate) zlib: u64,
     /// The length of its zlib stream.
     pub(crate) packed: u64,
     pub(crate) size: u64,
+}
+
+impl Written {
+    /// As a delta finds it.
+    fn found(self, came: u64, kind: Kind, size: u64) -> Whole {
+        Whole { came, entry: self.entry, kind, zlib: self.zlib, packed: self.packed, size }
+    }
 }
 
 /// Reads a pack, and knows how much of it was read.
@@ -126,22 +133,30 @@ impl<'a> Receiver<'a> {
         self.hash.update(header);
         let (_, count) = data::header::decode(&header).map_err(PackError::Header)?;
         let mut pack = Writer::new(BufWriter::with_capacity(PIECE, pack), count).map_err(failed)?;
-        let (mut whole, mut deltas) = (Vec::new(), Deltas::new(deltas));
+        let (mut whole, mut others, mut deltas) = (Vec::new(), Vec::new(), Deltas::new(deltas));
         for _ in 0..count {
             let came = self.offset;
             let (header, entry) = self.header()?;
             if self.interrupt.load(Ordering::Relaxed) {
                 return Err(PackError::Interrupted);
             }
-            let size = entry.decompressed_size;
-            if let Some(kind) = entry.header.as_kind() {
-                let received = self.whole(kind, size, &header, &mut pack, failed)?;
-                whole.push(Whole { came, entry: pack.entries.len() - 1, kind, size, ..received });
-            } else {
-                let base = base(came, entry.header)?;
-                let at = deltas.length;
-                self.inflate(came, size, |piece| deltas.write(piece).map_err(failed), |_| ())?;
-                deltas.add(Delta { came, base, at, packed: deltas.length - at, size });
+            let (size, at) = (entry.decompressed_size, deltas.length);
+            match entry.header.as_kind() {
+                Some(Kind::Blob) => {
+                    let mut begun = pack.begin(&header).map_err(failed)?;
+                    let piece = |piece: &[u8]| pack.piece(&mut begun, piece).map_err(failed);
+                    let sums = self.whole(Kind::Blob, came, size, piece)?;
+                    whole.push(pack.end(begun, sums).found(came, Kind::Blob, size));
+                }
+                Some(kind) => {
+                    let sums = self.whole(kind, came, size, |piece| deltas.write(piece).map_err(failed))?;
+                    others.push((came, kind, size, at, sums));
+                }
+                None => {
+                    let base = base(came, entry.header)?;
+                    self.inflate(came, size, |piece| deltas.write(piece).map_err(failed), |_| ())?;
+                    deltas.add(Delta { came, base, at, packed: deltas.length - at, size });
+                }
             }
         }
         let (expected, mut trailer) = (self.hash.clone().finalize(), [0; SHA1_LENGTH]);
@@ -149,35 +164,32 @@ impl<'a> Receiver<'a> {
         if *expected != trailer {
             return Err(PackError::Checksum);
         }
+        // A host sends trees among the blobs. Side by side they are read without all of the pack being touched.
+        deltas.flush().map_err(failed)?;
+        for (came, kind, size, at, sums) in others {
+            let zlib = deltas.read(at, sums.packed).map_err(failed)?;
+            whole.push(pack.object(kind, size, &zlib, sums).map_err(failed)?.found(came, kind, size));
+        }
         Ok(Received { pack, whole, deltas })
     }
 
-    /// Copies an object into the pack.
+    /// Reads an object that came whole, and hands on its zlib stream.
     fn whole(
         &mut self,
-        kind: gix::objs::Kind,
+        kind: Kind,
+        came: u64,
         size: u64,
-        header: &[u8],
-        pack: &mut Writer<impl Write>,
-        failed: &dyn Fn(io::Error) -> PackError,
-    ) -> Result<Whole, PackError> {
-        let came = self.offset - header.len() as u64;
-        let mut begun = pack.begin(header).map_err(failed)?;
-        let zlib = begun.offset + header.len() as u64;
+        packed: impl FnMut(&[u8]) -> Result<(), PackError>,
+    ) -> Result<Sums, PackError> {
         let (mut id, mut content) = (gix::hash::hasher(Hash::Sha1), crc32fast::Hasher::new());
         id.update(&loose_header(kind, size));
         let start = self.offset;
-        self.inflate(
-            came,
-            size,
-            |piece| pack.piece(&mut begun, piece).map_err(failed),
-            |piece| {
-                id.update(piece);
-                content.update(piece);
-            },
-        )?;
-        pack.end(begun, id.try_finalize().map_err(PackError::Collision)?, content.finalize());
-        Ok(Whole { came, entry: 0, kind, zlib, packed: self.offset - start, size })
+        self.inflate(came, size, packed, |piece| {
+            id.update(piece);
+            content.update(piece);
+        })?;
+        let id = id.try_finalize().map_err(PackError::Collision)?;
+        Ok(Sums { id, content: content.finalize(), packed: self.offset - start })
     }
 
     /// What stands in front of an entry's zlib stream, as bytes and understood.

@@ -20,7 +20,11 @@ use gix::{
 };
 use tempfile::NamedTempFile;
 
-use crate::{Compressor, PackError, delta, receive::Whole, write::Writer};
+use crate::{
+    Compressor, PackError, delta,
+    receive::Whole,
+    write::{Sums, Writer},
+};
 
 /// The largest base and the largest delta, in bytes: what [`delta::apply`] makes at most, and then some.
 const LARGEST: u64 = 1 << 30;
@@ -47,7 +51,7 @@ pub(crate) struct Delta {
     pub(crate) size: u64,
 }
 
-/// The deltas of a pack, put aside.
+/// The deltas of a pack, put aside, and what else waits for its place in the new pack.
 pub(crate) struct Deltas {
     file: BufWriter<NamedTempFile>,
     /// How much was put aside, in bytes.
@@ -69,6 +73,15 @@ impl Deltas {
         self.file.write_all(piece)
     }
 
+    pub(crate) fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+
+    /// What was put aside, once it is flushed.
+    pub(crate) fn read(&self, at: u64, length: u64) -> io::Result<Vec<u8>> {
+        read(self.file.get_ref().as_file(), at, length)
+    }
+
     pub(crate) fn add(&mut self, delta: Delta) {
         self.all.push(delta);
     }
@@ -80,7 +93,7 @@ type Pack = Writer<BufWriter<NamedTempFile>>;
 pub(crate) fn resolve(
     pack: &mut Pack,
     whole: &[Whole],
-    mut deltas: Deltas,
+    deltas: &Deltas,
     clone: &(impl Find + Clone + Send),
     interrupt: &AtomicBool,
     failed: &(dyn Fn(io::Error) -> PackError + Sync),
@@ -88,7 +101,6 @@ pub(crate) fn resolve(
     if deltas.is_empty() {
         return Ok(());
     }
-    deltas.file.flush().map_err(failed)?;
     pack.out().flush().map_err(failed)?;
     let read = pack.out().get_ref().reopen().map_err(failed)?;
     let (mut by_offset, mut by_id) = (HashMap::<_, Vec<_>>::new(), HashMap::<_, Vec<_>>::new());
@@ -109,7 +121,7 @@ pub(crate) fn resolve(
     }
     let work = Work {
         read,
-        deltas: &deltas,
+        deltas,
         failed,
         interrupt,
         pack: Mutex::new(pack),
@@ -246,9 +258,8 @@ impl Work<'_> {
         if stream.size.max(stream.packed) > LARGEST {
             return Err(damaged("it is a delta, or a base of one, of more than 1 GiB"));
         }
-        let lengths = [stream.packed, stream.size].map(|length| usize::try_from(length).unwrap_or_default());
-        let [mut zlib, mut content] = lengths.map(|length| vec![0; length]);
-        stream.file.read_exact_at(&mut zlib, stream.at).map_err(self.failed)?;
+        let zlib = read(stream.file, stream.at, stream.packed).map_err(self.failed)?;
+        let mut content = vec![0; usize::try_from(stream.size).unwrap_or_default()];
         match tools.decompressor.zlib_decompress(&zlib, &mut content) {
             Ok(length) if length == content.len() => Ok(content),
             _ => Err(damaged("it can't be inflated again")),
@@ -263,9 +274,9 @@ impl Work<'_> {
         id.update(content);
         let id = id.try_finalize().map_err(PackError::Collision)?;
         let zlib = tools.compressor.zlib(content);
-        let sum = crc32fast::hash(content);
+        let sums = Sums { id, content: crc32fast::hash(content), packed: zlib.len() as u64 };
         let mut pack = self.pack.lock().unwrap_or_else(PoisonError::into_inner);
-        pack.object(kind, size, &zlib, id, sum).map_err(self.failed)?;
+        pack.object(kind, size, &zlib, sums).map_err(self.failed)?;
         drop(pack);
         let mut waiting = self.waiting();
         let by_offset = waiting.by_offset.remove(&came).unwrap_or_default();
@@ -275,6 +286,11 @@ impl Work<'_> {
     fn waiting(&self) -> std::sync::MutexGuard<'_, Waiting> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn read(file: &File, at: u64, length: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = vec![0; usize::try_from(length).map_err(io::Error::other)?];
+    file.read_exact_at(&mut bytes, at).map(|()| bytes)
 }
 
 /// A zlib stream in a file.

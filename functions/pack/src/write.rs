@@ -31,8 +31,31 @@ pub(crate) struct Writer<W> {
 
 /// An entry that is being written.
 pub(crate) struct Begun {
-    pub(crate) offset: u64,
+    offset: u64,
+    /// Where its zlib stream begins.
+    zlib: u64,
     packed: crc32fast::Hasher,
+}
+
+/// What is known of an object once all of it was read.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sums {
+    pub(crate) id: ObjectId,
+    /// The CRC-32 of its content.
+    pub(crate) content: u32,
+    /// The length of its zlib stream.
+    pub(crate) packed: u64,
+}
+
+/// Where an object was written.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Written {
+    /// Its number among what was written.
+    pub(crate) entry: usize,
+    /// Where its zlib stream begins.
+    pub(crate) zlib: u64,
+    /// The length of its zlib stream.
+    pub(crate) packed: u64,
 }
 
 impl<W: Write> Writer<W> {
@@ -45,7 +68,8 @@ impl<W: Write> Writer<W> {
 
     /// Begins an entry with what stands in front of its zlib stream.
     pub(crate) fn begin(&mut self, header: &[u8]) -> io::Result<Begun> {
-        let mut begun = Begun { offset: self.offset, packed: crc32fast::Hasher::new() };
+        let zlib = self.offset + header.len() as u64;
+        let mut begun = Begun { offset: self.offset, zlib, packed: crc32fast::Hasher::new() };
         self.piece(&mut begun, header)?;
         Ok(begun)
     }
@@ -57,18 +81,18 @@ impl<W: Write> Writer<W> {
     }
 
     /// Ends an entry, once it is known what it is.
-    pub(crate) fn end(&mut self, begun: Begun, id: ObjectId, content: u32) {
+    pub(crate) fn end(&mut self, begun: Begun, Sums { id, content, packed }: Sums) -> Written {
         self.entries.push(Entry { id, offset: begun.offset, packed: begun.packed.finalize(), content });
+        Written { entry: self.entries.len() - 1, zlib: begun.zlib, packed }
     }
 
     /// Writes an object that is compressed already.
-    pub(crate) fn object(&mut self, kind: Kind, size: u64, zlib: &[u8], id: ObjectId, content: u32) -> io::Result<()> {
+    pub(crate) fn object(&mut self, kind: Kind, size: u64, zlib: &[u8], sums: Sums) -> io::Result<Written> {
         let mut header = Vec::with_capacity(12);
         header_of(kind).write_to(size, &mut header)?;
         let mut begun = self.begin(&header)?;
         self.piece(&mut begun, zlib)?;
-        self.end(begun, id, content);
-        Ok(())
+        Ok(self.end(begun, sums))
     }
 
     /// Writes the checksum at the end; the result is the checksum and what was written.
