@@ -11,7 +11,7 @@ use gix::{
     objs::{Kind, tree::EntryKind},
     odb::pack::data,
 };
-use pack::Compressor;
+use pack::{Compressor, header_of};
 
 use crate::{ArchiveError, objects::Objects, packs_of, subst::Commit, tree::Walk, workers::Tools};
 
@@ -59,13 +59,4 @@ fn needed(objects: &Objects, commit: ObjectId, tree: ObjectId) -> Result<Vec<(Ob
         }
     }
     Ok(needed)
-}
-
-fn header_of(kind: Kind) -> data::entry::Header {
-    match kind {
-        Kind::Commit => data::entry::Header::Commit,
-        Kind::Tree => data::entry::Header::Tree,
-        Kind::Blob => data::entry::Header::Blob,
-        Kind::Tag => data::entry::Header::Tag,
-    }
 }

@@ -9,8 +9,8 @@ use crate::ArchiveError;
 const PIECE: usize = 64 * 1024;
 
 /// What stands around the deflate stream in a zlib stream (RFC 1950): two bytes in front, and an Adler-32 behind.
-const IN_FRONT: u64 = 2;
-const BEHIND: u64 = 4;
+const IN_FRONT: usize = 2;
+const BEHIND: usize = 4;
 
 /// Copies with one buffer.
 pub(crate) struct Copier(Box<[u8]>);
@@ -23,12 +23,12 @@ impl Default for Copier {
 
 /// How long the deflate stream of a blob is.
 pub(crate) fn deflate_length(blob: &Packed<'_>) -> Result<u64, &'static str> {
-    blob.length.checked_sub(IN_FRONT + BEHIND).ok_or("it is too short")
+    blob.length.checked_sub((IN_FRONT + BEHIND) as u64).ok_or("it is too short")
 }
 
 /// The deflate stream in a zlib stream.
 pub(crate) fn deflate_of(zlib: &[u8]) -> Option<&[u8]> {
-    zlib.get(2..zlib.len().checked_sub(4)?)
+    zlib.get(IN_FRONT..zlib.len().checked_sub(BEHIND)?)
 }
 
 impl Copier {
@@ -39,11 +39,11 @@ impl Copier {
         mut out: impl FnMut(&[u8]) -> Result<(), ArchiveError>,
         damaged: impl Fn(&'static str) -> ArchiveError,
     ) -> Result<(), ArchiveError> {
-        let end = blob.length.saturating_sub(BEHIND);
+        let end = blob.length.saturating_sub(BEHIND as u64);
         self.zlib(
             blob,
             |at, piece| {
-                let [start, end] = [IN_FRONT, end]
+                let [start, end] = [IN_FRONT as u64, end]
                     .map(|edge| usize::try_from(edge.saturating_sub(at)).unwrap_or(usize::MAX).min(piece.len()));
                 out(piece.get(start..end).unwrap_or_default())
             },

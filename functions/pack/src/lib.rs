@@ -29,6 +29,7 @@ pub use deflate::Compressor;
 pub use error::PackError;
 pub use read::{Packed, Packs};
 pub use receive::receive;
+pub use write::header_of;
 
 /// The bytes of a SHA-1.
 const SHA1_LENGTH: usize = 20;

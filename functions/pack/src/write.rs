@@ -116,7 +116,8 @@ impl<W: Write> Writer<W> {
     }
 }
 
-fn header_of(kind: Kind) -> Header {
+/// The header of an entry that is an object whole.
+pub fn header_of(kind: Kind) -> Header {
     match kind {
         Kind::Commit => Header::Commit,
         Kind::Tree => Header::Tree,
