@@ -60,9 +60,10 @@ fn mutations(value: &Value, pointer: &str, found: &mut Vec<Mutation>) {
 
 /// What of the template the rules about resources of this type look at, and those rules; none if there is none.
 fn about(kind: &str, all: &Rules, template: &Value) -> Option<(Rules, Value)> {
-    let scope =
-        |text: &str| text.lines().find_map(|line| line.strip_prefix("# Scope:").map(str::trim).map(str::to_owned));
-    let concerns = |scope: &str| scope.split(", ").any(|name| name == kind) || scope == "each resource";
+    let scope = |text: &str| {
+        text.lines().find_map(|line| Some(line.strip_prefix("# Scope: ")?.trim_start_matches("each ").to_owned()))
+    };
+    let concerns = |scope: &str| scope.split(", ").any(|name| name == kind) || scope == "resource";
     let rules = Rules::new(all.iter().filter(|rule| concerns(&scope(&rule.text).unwrap())).cloned()).ok()?;
     let types: BTreeSet<String> = rules
         .iter()

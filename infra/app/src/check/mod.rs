@@ -23,6 +23,8 @@ pub use rules::{Rule, Rules, RulesError};
 pub use sarif::sarif;
 pub use template::TemplateError;
 
+use scope::Scope;
+
 use serde_json::Value;
 use std::{
     collections::BTreeSet,
@@ -52,8 +54,10 @@ pub fn check(template: &Value, rules: &Rules) -> Result<Report, CheckError> {
     let resources = template::resource_count(template).map_err(CheckError::Template)?;
     conditions::verify(template).map_err(CheckError::Conditions)?;
     let mut findings = quotas(template);
+    let bare = scope::without_metadata(template);
     for found in in_parallel(&rules.by_scope().into_iter().collect::<Vec<_>>(), |(scope, rules)| {
-        let views = scope.views(template).map_err(CheckError::Conditions)?;
+        let needs_all = *scope == Scope::Whole || rules.iter().any(|rule| rule.text.contains("Metadata"));
+        let views = scope.views(if needs_all { template } else { &bare }).map_err(CheckError::Conditions)?;
         guard::evaluate(rules, &views).map_err(CheckError::Guard)
     }) {
         findings.extend(found?);

@@ -2,8 +2,9 @@
 //! takes seconds; a rule that says in its head what it reads is shown just that, and judged in milliseconds.
 //!
 //! A line `# Scope: AWS::S3::Bucket, AWS::S3::BucketPolicy` names the types of resources, or the sections `Parameters` and
-//! `Outputs`, that the rule relates to one another. `# Scope: each resource` is for a rule that judges every resource by itself:
-//! it sees each in all the forms that the conditions can give it, side by side. Without such a line a rule sees everything.
+//! `Outputs`, that the rule relates to one another. With `each` before it, `# Scope: each AWS::S3::Bucket` or `# Scope: each resource`,
+//! the rule judges every resource by itself: it sees each in all the forms that the conditions can give it, side by side.
+//! The resources' `Metadata` is shown to rules that name it. Without such a line a rule sees everything.
 
 use std::collections::BTreeSet;
 
@@ -19,20 +20,26 @@ const FORM: char = '~';
 pub(super) enum Scope {
     /// Everything, under each outcome of the conditions.
     Whole,
-    /// Every resource by itself.
-    Each,
+    /// Every resource by itself, or every one of these types.
+    Each(Option<Names>),
     /// These sections and resources of these types.
-    Only(BTreeSet<String>),
+    Only(Names),
 }
+
+type Names = BTreeSet<String>;
 
 impl Scope {
     /// What the head of a rule's text says.
     pub(super) fn of(rule: &str) -> Self {
         let mut head = rule.lines().take_while(|line| line.starts_with('#'));
-        match head.find_map(|line| line.strip_prefix("# Scope:")).map(str::trim) {
-            None => Self::Whole,
-            Some("each resource") => Self::Each,
-            Some(names) => Self::Only(names.split(',').map(|name| name.trim().to_owned()).collect()),
+        let Some(scope) = head.find_map(|line| line.strip_prefix("# Scope:")).map(str::trim) else {
+            return Self::Whole;
+        };
+        let names = |list: &str| list.split(',').map(|name| name.trim().to_owned()).collect();
+        match scope.strip_prefix("each ") {
+            Some("resource") => Self::Each(None),
+            Some(list) => Self::Each(Some(names(list))),
+            None => Self::Only(names(scope)),
         }
     }
 
@@ -41,7 +48,8 @@ impl Scope {
         match self {
             Self::Whole => conditions::variants(template),
             Self::Only(names) => conditions::variants(&selected(template, names)),
-            Self::Each => Ok(vec![side_by_side(template)?]),
+            Self::Each(None) => Ok(vec![side_by_side(template)?]),
+            Self::Each(Some(names)) => Ok(vec![side_by_side(&selected(template, names))?]),
         }
     }
 }
@@ -51,14 +59,31 @@ pub(super) fn logical_id(shown: &str) -> &str {
     shown.split(FORM).next().unwrap_or_default()
 }
 
-fn selected(template: &Value, names: &BTreeSet<String>) -> Value {
-    let has = |name: Option<&str>| name.is_some_and(|name| names.contains(name));
-    let mut sections = template.as_object().cloned().unwrap_or_default();
-    sections.retain(|section, _| ["Conditions", "Resources"].contains(&section.as_str()) || has(Some(section)));
-    if let Some(Value::Object(resources)) = sections.get_mut("Resources") {
-        resources.retain(|_, resource| has(resource.get("Type").and_then(Value::as_str)));
+/// The template without what its resources say for readers and tools.
+pub(super) fn without_metadata(template: &Value) -> Value {
+    let mut template = template.clone();
+    for resource in template.get_mut("Resources").and_then(Value::as_object_mut).into_iter().flat_map(Map::values_mut) {
+        resource.as_object_mut().map(|resource| resource.shift_remove("Metadata"));
     }
-    sections.into()
+    template
+}
+
+fn selected(template: &Value, names: &Names) -> Value {
+    let of_a_type = |resource: &Value| resource["Type"].as_str().is_some_and(|name| names.contains(name));
+    let kept = template.as_object().into_iter().flatten().filter_map(|(section, value)| {
+        let value = match value {
+            Value::Object(resources) if section == "Resources" => entries(resources, |_, resource| of_a_type(resource)),
+            _ if section == "Conditions" || names.contains(section) => value.clone(),
+            _ => return None,
+        };
+        Some((section.clone(), value))
+    });
+    kept.collect::<Map<_, _>>().into()
+}
+
+fn entries(map: &Map<String, Value>, is_wanted: impl Fn(&str, &Value) -> bool) -> Value {
+    let wanted = map.iter().filter(|(key, value)| is_wanted(key, value));
+    wanted.map(|(key, value)| (key.clone(), value.clone())).collect::<Map<_, _>>().into()
 }
 
 fn side_by_side(template: &Value) -> Result<Value, ConditionsError> {
@@ -96,20 +121,30 @@ mod tests {
     #[test]
     fn the_head_of_a_rule_names_its_scope() {
         assert_eq!(Scope::of("rule x { }\n# Scope: each resource"), Scope::Whole);
-        assert_eq!(Scope::of("# Why\n# Scope: each resource\nrule x { }"), Scope::Each);
+        assert_eq!(Scope::of("# Why\n# Scope: each resource\nrule x { }"), Scope::Each(None));
+        let role = Scope::Each(Some(BTreeSet::from(["AWS::IAM::Role".to_owned()])));
+        assert_eq!(Scope::of("# Scope: each AWS::IAM::Role\nrule x { }"), role);
         let both = BTreeSet::from(["Parameters".to_owned(), "T".to_owned()]);
         assert_eq!(Scope::of("# Scope: T, Parameters\n"), Scope::Only(both));
     }
 
     #[test]
     fn each_resource_stands_in_all_its_forms() {
-        let views = Scope::Each.views(&template()).unwrap();
+        let views = Scope::Each(None).views(&template()).unwrap();
         let [view] = views.as_slice() else { panic!("{views:#?}") };
         let resources = view["Resources"].as_object().unwrap();
         let ids: Vec<_> = resources.keys().map(|shown| logical_id(shown)).collect();
         assert_eq!(ids, ["Plain", "Sometimes", "Twofold", "Twofold"]);
         let values: BTreeSet<_> = resources.values().filter_map(|form| form["Properties"]["P"].as_u64()).collect();
         assert_eq!(values, BTreeSet::from([1, 2]));
+        let [view] = &Scope::of("# Scope: each U").views(&template()).unwrap()[..] else { panic!("one view") };
+        assert_eq!(view["Resources"].as_object().unwrap().len(), 2);
+    }
+
+    #[test]
+    fn metadata_can_be_left_out() {
+        let template = json!({ "Metadata": 1, "Resources": { "A": { "Type": "T", "Metadata": { "B": "C" } } } });
+        assert_eq!(without_metadata(&template), json!({ "Metadata": 1, "Resources": { "A": { "Type": "T" } } }));
     }
 
     #[test]
