@@ -84,6 +84,11 @@ impl Job {
         digest(&[&self.repository.to_string(), self.reference.as_str()])
     }
 
+    /// Whether [`artifact_key`](Self::artifact_key) depends on what the repository says.
+    pub fn leaves_default_branch_open(&self) -> bool {
+        self.default_branch.is_none() && self.reference.branch().is_some()
+    }
+
     /// The key of the artifact: `{owner}/{repo}/{owner}_{repo}.zip` for the default branch, with
     /// `branch/{branch}/`, `tag/{tag}/` or `release/{tag}/` before the file's name for anything else.
     ///
@@ -146,6 +151,10 @@ mod tests {
         let job = Job { default_branch: None, ..job("o/r", "refs/heads/trunk") };
         assert_eq!(job.artifact_key("trunk"), "o/r/o_r.zip");
         assert_eq!(job.artifact_key("main"), "o/r/branch/trunk/o_r.zip");
+        assert!(job.leaves_default_branch_open());
+        let tag = Job { default_branch: None, ..self::job("o/r", "refs/tags/v1") };
+        assert!(!tag.leaves_default_branch_open());
+        assert!(!self::job("o/r", "refs/heads/trunk").leaves_default_branch_open());
     }
 
     #[test]

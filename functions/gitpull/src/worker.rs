@@ -74,13 +74,19 @@ impl Worker {
     async fn fetch_and_store(&self, job: &Job, deadline: Instant) -> Result<(), GitPullError> {
         let started = Instant::now();
         let wanted = Wanted::Reference { name: job.reference.clone(), expected: job.commit.clone() };
-        let (fetched, found) = self.fetch(&job.repository, wanted, deadline).await?;
-        let fetch_time = started.elapsed();
-        let commit = fetched.commit.to_string();
-        let object = Object {
-            bucket: self.output_bucket.clone(),
-            key: job.artifact_key(fetched.default_branch.as_deref().unwrap_or_default()),
+        let fetch = async {
+            let fetched = self.fetch(&job.repository, wanted, deadline).await;
+            (fetched, started.elapsed())
         };
+        // To be told of the zip that is there takes a while, too.
+        let early = async {
+            let object = (!job.leaves_default_branch_open()).then(|| self.artifact(job, ""))?;
+            Some(store::head(&self.s3, &object).await)
+        };
+        let ((fetched, fetch_time), early) = tokio::join!(fetch, early);
+        let (fetched, found) = fetched?;
+        let commit = fetched.commit.to_string();
+        let object = self.artifact(job, fetched.default_branch.as_deref().unwrap_or_default());
         let metadata = ArtifactMetadata {
             commit: Some(commit.parse().map_err(|source| GitPullError::Commit(commit.clone(), source))?),
             tree: Some(fetched.tree.to_string()),
@@ -90,7 +96,11 @@ impl Worker {
         };
         let (received, superseded) = (fetched.received, fetched.superseded.as_ref().map(ToString::to_string));
         let host_said = fetched.said.clone();
-        let there = store::head(&self.s3, &object).await.map_err(GitPullError::Store)?;
+        let there = match early {
+            Some(there) => there,
+            None => store::head(&self.s3, &object).await,
+        };
+        let there = there.map_err(GitPullError::Store)?;
         // With a `.git` folder, the same tree in another commit is another zip.
         let same = |there: ArtifactMetadata| match self.history {
             History::Excluded => there.tree == metadata.tree,
@@ -134,6 +144,10 @@ impl Worker {
                 .unwrap_or_else(|_| tracing::warn!("no time was left to keep the pack"));
         }
         Ok(())
+    }
+
+    fn artifact(&self, job: &Job, default_branch: &str) -> Object {
+        Object { bucket: self.output_bucket.clone(), key: job.artifact_key(default_branch) }
     }
 
     async fn fetch(

@@ -3,6 +3,7 @@
 use std::{
     error::Error as _,
     io::{self, Read},
+    sync::{Arc, OnceLock},
     time::{Duration, SystemTime},
 };
 
@@ -14,7 +15,7 @@ use tokio::runtime::Handle;
 use tokio_util::io::{StreamReader, SyncIoBridge};
 
 use crate::{
-    ClientError, Credential, HttpsError,
+    CaBundleError, Credential, HttpsError,
     address::{Guard, NoPublicAddress},
 };
 
@@ -41,28 +42,40 @@ pub struct MediaTypes {
 /// The way to the hosts.
 #[derive(Debug, Clone)]
 pub struct Client {
-    client: reqwest::Client,
+    /// Made when it is first needed: to read the machine's authorities takes longer than all else that a function does at its start.
+    client: Arc<OnceLock<reqwest::Client>>,
+    authorities: Vec<Certificate>,
     guard: Guard,
 }
 
 impl Client {
     /// Trusts the machine's authorities and those in `ca_bundle`, certificates in PEM.
-    pub fn new(hosts: &AllowedHosts, ca_bundle: &str) -> Result<Self, ClientError> {
+    ///
+    /// # Errors
+    /// `ca_bundle` can't be read.
+    pub fn new(hosts: &AllowedHosts, ca_bundle: &str) -> Result<Self, CaBundleError> {
+        let authorities = Certificate::from_pem_bundle(ca_bundle.as_bytes()).map_err(CaBundleError)?;
+        Ok(Self { client: Arc::default(), authorities, guard: Guard::new(hosts) })
+    }
+
+    fn client(&self) -> Result<&reqwest::Client, HttpsError> {
+        if let Some(client) = self.client.get() {
+            return Ok(client);
+        }
         // The client demands a provider for all of TLS; a second call finds it there.
         drop(rustls::crypto::ring::default_provider().install_default());
-        let guard = Guard::new(hosts);
-        let authorities = Certificate::from_pem_bundle(ca_bundle.as_bytes()).map_err(ClientError::CaBundle)?;
         let client = reqwest::Client::builder()
             .https_only(true)
             .no_proxy()
             .redirect(Policy::none())
-            .dns_resolver(guard.clone())
-            .tls_certs_merge(authorities)
+            .dns_resolver(self.guard.clone())
+            .tls_certs_merge(self.authorities.clone())
             .connect_timeout(CONNECT_TIMEOUT)
             .read_timeout(READ_TIMEOUT)
             .user_agent("git2s3")
-            .build();
-        Ok(Self { client: client.map_err(ClientError::Client)?, guard })
+            .build()
+            .map_err(HttpsError::Client)?;
+        Ok(self.client.get_or_init(|| client))
     }
 
     /// Asks for `url`, which `from` gave, and follows redirects to an answer of status 200.
@@ -71,7 +84,7 @@ impl Client {
         let mut headers = credential.headers();
         for _ in 0..=REDIRECTS {
             let host = self.permit(&url)?;
-            let answer = self.client.get(url.clone()).headers(headers.clone()).send().await;
+            let answer = self.client()?.get(url.clone()).headers(headers.clone()).send().await;
             let answer = answer.map_err(|error| asked(&host, error))?;
             if !answer.status().is_redirection() {
                 return judge(answer, host);
@@ -99,7 +112,7 @@ impl Client {
     ) -> Result<Response, HttpsError> {
         let url = parse(url, from)?;
         let host = self.permit(&url)?;
-        let request = self.client.post(url).headers(credential.headers());
+        let request = self.client()?.post(url).headers(credential.headers());
         let request = request.header(header::CONTENT_TYPE, media.sent).header(header::ACCEPT, media.accepted);
         let answer = request.body(body).send().await;
         judge(answer.map_err(|error| asked(&host, error))?, host)

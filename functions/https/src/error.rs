@@ -6,20 +6,17 @@ use contract::Retry;
 
 use crate::NoPublicAddress;
 
-/// Why a client can't be made.
+/// The `CaBundle` parameter holds no certificates.
 #[derive(Debug, thiserror::Error)]
-pub enum ClientError {
-    /// The `CaBundle` parameter holds no certificates.
-    #[error("the CaBundle parameter is no list of certificates in PEM")]
-    CaBundle(#[source] reqwest::Error),
-    /// The machine's authorities can't be read, or the like.
-    #[error("could not make an HTTPS client")]
-    Client(#[source] reqwest::Error),
-}
+#[error("the CaBundle parameter is no list of certificates in PEM")]
+pub struct CaBundleError(#[source] pub(crate) reqwest::Error);
 
 /// Why there is no answer of status 200. No message holds a URL, which may have a credential in it.
 #[derive(Debug, thiserror::Error)]
 pub enum HttpsError {
+    /// The machine's authorities can't be read, or the like.
+    #[error("could not make an HTTPS client")]
+    Client(#[source] reqwest::Error),
     /// What should be asked isn't a URL.
     #[error("{from} sends to an address that is no URL")]
     Location {

@@ -14,5 +14,5 @@ mod error;
 pub use address::NoPublicAddress;
 pub use client::{Client, MediaTypes, read_bytes, read_json, reader};
 pub use credential::Credential;
-pub use error::{ClientError, HttpsError};
+pub use error::{CaBundleError, HttpsError};
 pub use reqwest::Response;

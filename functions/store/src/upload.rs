@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// How many parts are on their way at once. With the one in the channel and the one that is being
-/// written, an upload holds four parts: 24 MiB up to 6 GB of artifact.
+/// written, an upload holds four parts: 34 MiB at most up to 6 GB of artifact.
 const PARTS_AT_ONCE: usize = 2;
 
 /// An artifact that is in the bucket.
@@ -46,7 +46,7 @@ pub struct Upload {
 impl Upload {
     /// Starts to upload what will be written to the returned writer.
     ///
-    /// What fits into one part (6 MiB) becomes a single `PutObject`. Parts carry CRC-32 checksums that S3
+    /// Up to 16 MiB becomes a single `PutObject`. Parts carry CRC-32 checksums that S3
     /// verifies.
     ///
     /// # Panics

@@ -14,7 +14,7 @@ use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate, matchers::a
 
 use super::*;
 
-const SIZES: PartSizes = PartSizes { first: 10, step: 1000 };
+const SIZES: PartSizes = PartSizes { alone: 10, first: 10, step: 1000 };
 
 /// What reached the bucket.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
