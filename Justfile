@@ -75,6 +75,11 @@ local-up *args: _tools
 local-down *args:
     @{{ local }} down {{ args }}
 
+# Show what is promised, how much of it was tried, and that nothing failed (--long: with load, and millions of hostile inputs)
+prove *args: _tools _payloads
+    cargo build --workspace --bins
+    target/debug/local prove {{ args }}
+
 # Show what works with which Git host, from the tests that pass
 providers: _tools
     cargo build --workspace --bins

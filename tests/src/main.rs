@@ -8,6 +8,7 @@ use anyhow::{Context, Result, bail};
 use clap::{Parser, Subcommand};
 use git2s3_infra::render::progress::Terminal;
 use git2s3_tests::demo;
+use git2s3_tests::promises;
 use git2s3_tests::serve::Service;
 use git2s3_tests::sshd::Access;
 use git2s3_tests::standing::{Description, Place};
@@ -30,6 +31,15 @@ enum Verb {
     Demo,
     /// Run the tests that show what works with which Git host, and print it as a table.
     Providers,
+    /// Run the tests that show what is promised, and print how much was tried and how much failed.
+    Prove {
+        /// Take the hours that it takes: a load of half an hour, ten million hostile inputs
+        #[arg(long)]
+        long: bool,
+        /// Print a JSON array
+        #[arg(long)]
+        json: bool,
+    },
     /// What sshd runs for a connection.
     #[command(hide = true)]
     Serve {
@@ -72,6 +82,7 @@ async fn run(verb: Verb) -> Result<()> {
             let all = git2s3_tests::providers::claims().all(|claim| passed.contains(claim.test));
             if all { Ok(()) } else { bail!("not every test has passed") }
         }
+        Verb::Prove { long, json } => prove(long, json),
         Verb::Serve { root, access } => {
             let command = std::env::var("SSH_ORIGINAL_COMMAND").context("there is no shell here")?;
             Service::parse(&command, access, &root)?.run()
@@ -83,6 +94,18 @@ async fn run(verb: Verb) -> Result<()> {
             Ok(())
         }
     }
+}
+
+fn prove(long: bool, json: bool) -> Result<()> {
+    let tallies = tempfile::tempdir().context("make a folder for what is tried")?;
+    let shown = promises::prove(long, tallies.path())?;
+    if json {
+        anstream::println!("{}", serde_json::to_string(&shown)?);
+    } else {
+        anstream::print!("{}", promises::table(&shown));
+    }
+    let failed: Vec<_> = shown.iter().flat_map(|shown| &shown.failed).copied().collect();
+    if failed.is_empty() { Ok(()) } else { bail!("not shown: {}", failed.join(", ")) }
 }
 
 async fn up() -> Result<()> {

@@ -2,10 +2,10 @@
 //! `just providers` prints what the tests that pass today let it say.
 
 use std::collections::BTreeSet;
-use std::process::Command;
 
-use anyhow::{Context, Result, ensure};
-use serde::Deserialize;
+use anyhow::Result;
+
+use crate::test_runner;
 
 /// Something that works, and the name of the test that shows it.
 #[derive(Clone, Copy, Debug)]
@@ -138,37 +138,13 @@ pub fn table(passed: &dyn Fn(&str) -> bool) -> String {
     head.to_owned() + &PROVIDERS.iter().map(row).collect::<String>()
 }
 
-/// A line of the test runner's report.
-#[derive(Deserialize)]
-struct Reported {
-    #[serde(rename = "type")]
-    kind: String,
-    event: String,
-    name: Option<String>,
-}
-
 /// Runs every test that a claim names; the names of those that passed.
 ///
 /// # Errors
 /// When the runner can't be started, or says nothing of a test that a claim names.
 pub fn run() -> Result<BTreeSet<String>> {
-    let tests: BTreeSet<&str> = claims().map(|claim| claim.test).collect();
-    let filter: Vec<String> = tests.iter().map(|test| format!("test(={test})")).collect();
-    let out = Command::new("cargo")
-        .args(["nextest", "run", "--workspace", "--no-fail-fast", "--message-format", "libtest-json", "-E"])
-        .arg(filter.join(" | "))
-        .env("NEXTEST_EXPERIMENTAL_LIBTEST_JSON", "1")
-        .stderr(std::process::Stdio::inherit())
-        .output()
-        .context("run cargo nextest: `just _tools` installs it")?;
-    let text = String::from_utf8_lossy(&out.stdout);
-    let lines = text.lines().filter_map(|line| serde_json::from_str::<Reported>(line).ok());
-    let ended: Vec<_> = lines.filter(|line| line.kind == "test" && line.event != "started").collect();
-    let short = |line: &Reported| line.name.as_deref().and_then(|name| Some(name.split_once('$')?.1.to_owned()));
-    let seen: BTreeSet<String> = ended.iter().filter_map(short).collect();
-    let missing: Vec<_> = tests.iter().filter(|test| !seen.contains(**test)).collect();
-    ensure!(missing.is_empty(), "the runner knows nothing of {missing:?}");
-    Ok(ended.iter().filter(|line| line.event == "ok").filter_map(short).collect())
+    let passed = test_runner::run(&claims().map(|claim| claim.test).collect(), &[])?;
+    Ok(passed.into_iter().filter_map(|(test, passed)| passed.then_some(test)).collect())
 }
 
 /// Every claim of every provider.

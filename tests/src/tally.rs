@@ -1,0 +1,36 @@
+//! How much a test has tried, for the table of `just prove`: what is shown once and what is shown ten million times look the
+//! same when both have passed.
+
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+
+/// Names the folder that tallies go to.
+pub(crate) const FOLDER: &str = "GIT2S3_TALLIES";
+/// Set for the long proofs.
+pub(crate) const LONG: &str = "GIT2S3_LONG";
+
+/// Notes that this test has tried so many cases. The last note counts.
+///
+/// # Panics
+/// When the folder that `just prove` names can't be written to.
+pub fn tried(cases: usize) {
+    // One process is one test, and nextest tells it its name.
+    if let (Some(folder), Ok(test)) = (env::var_os(FOLDER), env::var("NEXTEST_TEST_NAME")) {
+        let path = file(Path::new(&folder), &test);
+        assert!(fs::write(&path, cases.to_string()).is_ok(), "can't write {}", path.display());
+    }
+}
+
+/// Whether there is time for hours of it: `just prove --long`.
+pub fn is_long() -> bool {
+    env::var_os(LONG).is_some()
+}
+
+/// What a test has noted; one, where it noted nothing.
+pub(crate) fn of(folder: &Path, test: &str) -> usize {
+    fs::read_to_string(file(folder, test)).ok().and_then(|noted| noted.parse().ok()).unwrap_or(1)
+}
+
+fn file(folder: &Path, test: &str) -> PathBuf {
+    folder.join(test.replace("::", "."))
+}
