@@ -11,6 +11,7 @@ use aws_sdk_cloudformation::types::StackResource;
 use aws_sdk_sqs::types::QueueAttributeName;
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
 use aws_sigv4::sign::v4;
+use contract::dead_letter::REASON;
 use serde_json::{Value, json};
 
 /// The account owner's key, as MiniStack knows it.
@@ -98,6 +99,34 @@ impl Account {
             QueueAttributeName::ApproximateNumberOfMessagesDelayed,
         ];
         Ok(counts.iter().filter_map(|name| all.get(name)).filter_map(|count| count.parse::<u64>().ok()).sum())
+    }
+
+    /// The messages of a queue that nobody works on: body and reason. They stay.
+    ///
+    /// # Errors
+    /// When there is no such queue.
+    pub async fn dead_letters(&self, queue_url: &str) -> Result<Vec<(Value, Option<String>)>> {
+        let mut letters = Vec::new();
+        loop {
+            // One group's messages come only when those before them are gone, or visible again.
+            let request =
+                self.sqs.receive_message().queue_url(queue_url).max_number_of_messages(10).visibility_timeout(60);
+            let received = request.message_attribute_names("All").send().await.context("read the dead letters")?;
+            let messages = received.messages.unwrap_or_default();
+            if messages.is_empty() {
+                break;
+            }
+            letters.extend(messages);
+        }
+        let mut read = Vec::new();
+        for letter in letters {
+            let attributes = letter.message_attributes.unwrap_or_default();
+            let reason = attributes.get(REASON).and_then(|value| value.string_value.clone());
+            read.push((serde_json::from_str(letter.body.as_deref().unwrap_or_default())?, reason));
+            let shown = self.sqs.change_message_visibility().queue_url(queue_url).visibility_timeout(0);
+            shown.set_receipt_handle(letter.receipt_handle).send().await.context("leave a dead letter")?;
+        }
+        Ok(read)
     }
 
     /// Every version and delete marker in a bucket: key and version.

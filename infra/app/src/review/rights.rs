@@ -25,6 +25,7 @@ const REASONS: &[(&str, &str, &str, &str)] = &[
         "begins with the pack that an earlier function kept, and keeps one; aborts a failed upload",
         COLD,
     ),
+    ("GitPullRole", "${GitPullDeadLetterQueue.Arn}", BURY, BURIED),
     ("GitPullRole", "${GitPullLogGroup.Arn}", "its own log", ""),
     ("GitPullRole", "${GitPullQueue.Arn}", JOBS, PUSHED),
     ("GitPullRole", "${KeyBucket.Arn}/ssh-key/*", "reads the encrypted SSH key", PUSHED),
@@ -47,6 +48,7 @@ const REASONS: &[(&str, &str, &str, &str)] = &[
     ("ZipDlRole", "${OutputBucket.Arn}", SEE, DOWNLOADED),
     ("ZipDlRole", "${OutputBucket.Arn}/*", STORE, DOWNLOADED),
     ("ZipDlRole", "${ProviderCredentials}", "shows the host a token for the archive", DOWNLOADED),
+    ("ZipDlRole", "${ZipDlDeadLetterQueue.Arn}", BURY, BURIED),
     ("ZipDlRole", "${ZipDlLogGroup.Arn}", "its own log", ""),
     ("ZipDlRole", "${ZipDlQueue.Arn}", JOBS, DOWNLOADED),
 ];
@@ -55,11 +57,13 @@ const CLEAN: &str = "deletes every version and unfinished upload when the stack 
 const CLEAN_LIST: &str = "finds what there is to delete";
 const VPC: &str = "Lambda demands these of who runs in a VPC; only with a VPCId";
 const JOBS: &str = "takes jobs, and says when a failed one is tried again";
+const BURY: &str = "puts a job that has failed for good there, with the reason";
 const SEE: &str = "learns that an object isn't there, instead of that it may not know";
 const STORE: &str = "stores the zip, after a look at the one that is there; aborts a failed upload";
 const CLEANED: &str = "a_stack_with_thousands_of_versions_is_emptied_and_deleted";
 const PUSHED: &str = "pushes_become_zips";
 const COLD: &str = "a_cold_function_begins_with_the_pack_that_was_kept";
+const BURIED: &str = "a_job_that_fails_for_good_is_buried_with_its_reason";
 const DOWNLOADED: &str = "every_host_on_both_endpoints";
 const ATTACKED: &str = "attacks_are_refused_and_leave_no_trace";
 

@@ -82,8 +82,8 @@ fn webhook(stack: &mut Stack, functions: &Functions<'_>, parameters: &Parameters
     };
     let environment: WebhookEnvironment<Deployment> = WebhookEnvironment {
         api_secret: secret.secret_id(),
-        gitpull_queue: queues.gitpull.url(),
-        zipdl_queue: queues.zipdl.url(),
+        gitpull_queue: queues.gitpull.queue.url(),
+        zipdl_queue: queues.zipdl.queue.url(),
         allowed_ips: parameters.allowed_ips.value(),
         repositories: parameters.repositories.value(),
         refs: parameters.refs.value(),
@@ -95,8 +95,8 @@ fn webhook(stack: &mut Stack, functions: &Functions<'_>, parameters: &Parameters
         &settings,
         |role| {
             secret.grant_read(role);
-            queues.gitpull.grant(role, &[Action::SqsSendMessage]);
-            queues.zipdl.grant(role, &[Action::SqsSendMessage]);
+            queues.gitpull.queue.grant(role, &[Action::SqsSendMessage]);
+            queues.zipdl.queue.grant(role, &[Action::SqsSendMessage]);
         },
         |function| function.environment(&environment),
     )
