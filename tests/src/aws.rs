@@ -12,6 +12,7 @@ use aws_sdk_sqs::types::QueueAttributeName;
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
 use aws_sigv4::sign::v4;
 use contract::dead_letter::REASON;
+use http::Method;
 use serde_json::{Value, json};
 
 /// The account owner's key, as MiniStack knows it.
@@ -173,16 +174,47 @@ impl Account {
     /// # Errors
     /// When the function service refuses.
     pub async fn invoke(&self, function: &str, event: &Value) -> Result<Value> {
-        self.request("lambda", &format!("/2015-03-31/functions/{function}/invocations"), None, event).await
+        let path = format!("/2015-03-31/functions/{function}/invocations");
+        self.request("lambda", Method::POST, &path, None, event).await
+    }
+
+    /// Stops to feed functions from queues; who does it from now on is the caller's affair.
+    ///
+    /// # Errors
+    /// When the function service refuses.
+    pub async fn stop_event_sources(&self) -> Result<()> {
+        const PATH: &str = "/2015-03-31/event-source-mappings/";
+        let all = self.request("lambda", Method::GET, PATH, None, &Value::Null).await?;
+        for mapping in all["EventSourceMappings"].as_array().context("list the event sources")? {
+            let path = format!("{PATH}{}", mapping["UUID"].as_str().unwrap_or_default());
+            self.request("lambda", Method::PUT, &path, None, &json!({ "Enabled": false })).await?;
+        }
+        Ok(())
+    }
+
+    /// Changes a function's time limit, in seconds.
+    ///
+    /// # Errors
+    /// When the function service refuses.
+    pub async fn limit(&self, function: &str, seconds: u16) -> Result<()> {
+        let path = format!("/2015-03-31/functions/{function}/configuration");
+        self.request("lambda", Method::PUT, &path, None, &json!({ "Timeout": seconds })).await.map(drop)
     }
 
     async fn logs(&self, action: &str, body: Value) -> Result<Value> {
-        self.request("logs", "/", Some(&format!("Logs_20140328.{action}")), &body).await
+        self.request("logs", Method::POST, "/", Some(&format!("Logs_20140328.{action}")), &body).await
     }
 
-    async fn request(&self, service: &str, path: &str, target: Option<&str>, body: &Value) -> Result<Value> {
+    async fn request(
+        &self,
+        service: &str,
+        method: Method,
+        path: &str,
+        target: Option<&str>,
+        body: &Value,
+    ) -> Result<Value> {
         let url = format!("{}{path}", self.endpoint);
-        let body = serde_json::to_vec(body)?;
+        let body = if body.is_null() { Vec::new() } else { serde_json::to_vec(body)? };
         let mut headers = vec![("content-type", "application/x-amz-json-1.1")];
         headers.extend(target.map(|target| ("x-amz-target", target)));
 
@@ -195,11 +227,12 @@ impl Account {
             .settings(SigningSettings::default())
             .build()?
             .into();
-        let signable = SignableRequest::new("POST", &url, headers.iter().copied(), SignableBody::Bytes(&body))?;
+        let signable =
+            SignableRequest::new(method.as_str(), &url, headers.iter().copied(), SignableBody::Bytes(&body))?;
         let (instructions, _) = sign(signable, &parameters)?.into_parts();
         let (signed, _) = instructions.into_parts();
 
-        let mut request = self.http.post(&url).timeout(Duration::from_mins(2));
+        let mut request = self.http.request(method.clone(), &url).timeout(Duration::from_mins(2));
         for (name, value) in headers {
             request = request.header(name, value);
         }

@@ -3,6 +3,8 @@
 
 mod batch;
 mod queue;
+#[cfg(test)]
+mod simulation;
 
 use std::time::{Duration, Instant, SystemTime};
 

@@ -1,6 +1,11 @@
 //! What happens when something goes wrong: it is said, it is tried again where that may help, and
 //! nothing is left behind.
-#![allow(clippy::expect_used, clippy::panic, reason = "what fails here fails a test")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "what fails here fails a test")]
+
+mod aws;
+mod deliveries;
+mod host;
+mod world;
 
 use std::collections::BTreeMap;
 use std::path::Path;
