@@ -147,6 +147,14 @@ impl Account {
         self.request("lambda", &format!("/2015-03-31/functions/{function}/invocations"), None, event).await
     }
 
+    /// Calls CloudWatch, in JSON: the SDK's own way, CBOR, is beyond the emulator as it is installed.
+    ///
+    /// # Errors
+    /// When CloudWatch refuses.
+    pub async fn cloudwatch(&self, action: &str, body: &Value) -> Result<Value> {
+        self.request("monitoring", "/", Some(&format!("GraniteServiceVersion20100801.{action}")), body).await
+    }
+
     async fn logs(&self, action: &str, body: Value) -> Result<Value> {
         self.request("logs", "/", Some(&format!("Logs_20140328.{action}")), &body).await
     }

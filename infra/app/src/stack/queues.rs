@@ -11,8 +11,12 @@ use super::workers::{GITPULL_TIMEOUT, ZIPDL_TIMEOUT};
 pub(super) struct Queues {
     /// What gitpull works on.
     pub(super) gitpull: Handle<Queue>,
+    /// Where the jobs go that gitpull failed at.
+    pub(super) gitpull_dead_letters: Handle<Queue>,
     /// What zipdl works on.
     pub(super) zipdl: Handle<Queue>,
+    /// Where the jobs go that zipdl failed at.
+    pub(super) zipdl_dead_letters: Handle<Queue>,
 }
 
 /// How often a job is tried before it goes to the dead letters.
@@ -25,11 +29,18 @@ const RETENTION: u32 = 4 * 86_400;
 
 /// Adds the queues.
 pub(super) fn add(stack: &mut Stack) -> Queues {
-    Queues { gitpull: pair(stack, "GitPull", GITPULL_TIMEOUT), zipdl: pair(stack, "ZipDl", ZIPDL_TIMEOUT) }
+    let (gitpull, gitpull_dead_letters) = pair(stack, "GitPull", GITPULL_TIMEOUT);
+    let (zipdl, zipdl_dead_letters) = pair(stack, "ZipDl", ZIPDL_TIMEOUT);
+    Queues { gitpull, gitpull_dead_letters, zipdl, zipdl_dead_letters }
 }
 
-/// A queue for a worker that runs for at most `timeout` seconds, with its dead letters behind it.
-fn pair(stack: &mut Stack, worker: &str, timeout: u16) -> Handle<Queue> {
+/// For how long a worker that runs for at most `timeout` seconds can be busy with one job, in seconds: all tries, each killed.
+pub(super) fn longest_tries(timeout: u16) -> u32 {
+    u32::from(TRIES) * u32::from(timeout + GRACE)
+}
+
+/// A queue for a worker that runs for at most `timeout` seconds, and its dead letters.
+fn pair(stack: &mut Stack, worker: &str, timeout: u16) -> (Handle<Queue>, Handle<Queue>) {
     let attributes = Attributes::default().deleted_with_stack();
     let dead_letters = stack.add_with(&format!("{worker}DeadLetterQueue"), Queue::fifo(), attributes.clone());
     stack.add(&format!("{worker}DeadLetterQueuePolicy"), QueuePolicy::tls_only(&dead_letters));
@@ -38,5 +49,5 @@ fn pair(stack: &mut Stack, worker: &str, timeout: u16) -> Handle<Queue> {
     queue.message_retention_period = RETENTION;
     let queue = stack.add_with(&format!("{worker}Queue"), queue, attributes);
     stack.add(&format!("{worker}QueuePolicy"), QueuePolicy::tls_only(&queue));
-    queue
+    (queue, dead_letters)
 }
