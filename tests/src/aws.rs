@@ -201,6 +201,15 @@ impl Account {
         self.request("lambda", Method::PUT, &path, None, &json!({ "Timeout": seconds })).await.map(drop)
     }
 
+    /// Calls CloudWatch, in JSON: the SDK's own way, CBOR, is beyond the emulator as it is installed.
+    ///
+    /// # Errors
+    /// When CloudWatch refuses.
+    pub async fn cloudwatch(&self, action: &str, body: &Value) -> Result<Value> {
+        self.request("monitoring", Method::POST, "/", Some(&format!("GraniteServiceVersion20100801.{action}")), body)
+            .await
+    }
+
     async fn logs(&self, action: &str, body: Value) -> Result<Value> {
         self.request("logs", Method::POST, "/", Some(&format!("Logs_20140328.{action}")), &body).await
     }

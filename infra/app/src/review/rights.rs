@@ -127,9 +127,10 @@ mod tests {
     #[test]
     fn every_test_that_is_named_exists() {
         let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/tests");
-        let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-        let text: String =
-            files.filter(|path| path.is_file()).map(|path| std::fs::read_to_string(path).unwrap()).collect();
+        let inside = |folder| std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        let (files, folders): (Vec<_>, Vec<_>) = inside(folder).partition(|path| path.is_file());
+        let files = files.into_iter().chain(folders.into_iter().flat_map(inside));
+        let text: String = files.map(|path| std::fs::read_to_string(path).unwrap()).collect();
         for test in REASONS.iter().map(|(.., test)| test).filter(|test| !test.is_empty()) {
             assert!(text.contains(&format!("fn {test}(")), "there is no test {test}");
         }

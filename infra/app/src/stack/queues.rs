@@ -35,6 +35,11 @@ pub(super) fn add(stack: &mut Stack) -> Queues {
     Queues { gitpull: pair(stack, "GitPull", GITPULL_TIMEOUT), zipdl: pair(stack, "ZipDl", ZIPDL_TIMEOUT) }
 }
 
+/// For how long a worker that runs for at most `timeout` seconds can be busy with one job, in seconds: all tries, each killed.
+pub(super) fn longest_tries(timeout: u16) -> u32 {
+    u32::from(TRIES) * u32::from(timeout + GRACE)
+}
+
 /// A queue for a worker that runs for at most `timeout` seconds, with its dead letters behind it.
 fn pair(stack: &mut Stack, worker: &str, timeout: u16) -> Jobs {
     let attributes = Attributes::default().deleted_with_stack();

@@ -44,13 +44,18 @@ pub(super) struct Surroundings<'a> {
     pub(super) cleaner: &'a Cleaner,
 }
 
-/// Adds both workers and what feeds them.
-pub(super) fn add(stack: &mut Stack, functions: &Functions<'_>, around: &Surroundings<'_>) {
-    add_gitpull(stack, functions, around);
-    add_zipdl(stack, functions, around);
+/// The workers.
+pub(super) struct Workers {
+    pub(super) gitpull: Handle<Function>,
+    pub(super) zipdl: Handle<Function>,
 }
 
-fn add_gitpull(stack: &mut Stack, functions: &Functions<'_>, around: &Surroundings<'_>) {
+/// Adds both workers and what feeds them.
+pub(super) fn add(stack: &mut Stack, functions: &Functions<'_>, around: &Surroundings<'_>) -> Workers {
+    Workers { gitpull: add_gitpull(stack, functions, around), zipdl: add_zipdl(stack, functions, around) }
+}
+
+fn add_gitpull(stack: &mut Stack, functions: &Functions<'_>, around: &Surroundings<'_>) -> Handle<Function> {
     let Surroundings { parameters, queues, keys, storage, network, .. } = around;
     let settings = Settings {
         id: "GitPull",
@@ -90,9 +95,10 @@ fn add_gitpull(stack: &mut Stack, functions: &Functions<'_>, around: &Surroundin
         |function| function.environment(&environment).storage(GITPULL_STORAGE).vpc(network.config.clone()),
     );
     feed(stack, "GitPullEventSource", &queues.gitpull.queue, &function, around);
+    function
 }
 
-fn add_zipdl(stack: &mut Stack, functions: &Functions<'_>, around: &Surroundings<'_>) {
+fn add_zipdl(stack: &mut Stack, functions: &Functions<'_>, around: &Surroundings<'_>) -> Handle<Function> {
     let Surroundings { parameters, queues, storage, network, .. } = around;
     let fields = [
         ("GitToken", &parameters.git_token),
@@ -127,6 +133,7 @@ fn add_zipdl(stack: &mut Stack, functions: &Functions<'_>, around: &Surroundings
         |function| function.environment(&environment).vpc(network.config.clone()),
     );
     feed(stack, "ZipDlEventSource", &queues.zipdl.queue, &function, around);
+    function
 }
 
 /// What every worker does: take jobs from its queue, bury those that failed, see what is stored, store zips.
@@ -146,6 +153,6 @@ fn grant_work(role: &mut Role, jobs: &Jobs, around: &Surroundings<'_>) {
 
 /// Lets a queue invoke a worker. It is gone before the cleaner runs, so that no worker writes into an emptied bucket.
 fn feed(stack: &mut Stack, id: &str, queue: &Handle<Queue>, function: &Handle<Function>, around: &Surroundings<'_>) {
-    let mapping = EventSourceMapping::new(queue, function);
+    let mapping = EventSourceMapping::new(queue, function, around.parameters.worker_concurrency.value());
     stack.add_with(id, mapping, Attributes::default().after(around.cleaner));
 }
