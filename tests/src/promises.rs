@@ -21,17 +21,44 @@ pub struct Promise {
 }
 
 const ATTACKS: &str = "Attacks on the old product";
+const OPERATION: &str = "Operation";
+const SUPPLY_CHAIN: &str = "Supply chain";
 
 /// Every promise.
-pub const PROMISES: &[Promise] = &[Promise {
-    chapter: ATTACKS,
-    promise: "nobody is let in without a proof, and a proof is checked whole",
-    tests: &[
-        "attack_01_an_empty_secret_lets_nobody_in",
-        "attack_05_an_address_alone_suffices_only_for_named_repositories",
-        "attack_08_sha_256_is_checked_and_not_only_its_beginning",
-    ],
-}];
+pub const PROMISES: &[Promise] = &[
+    Promise {
+        chapter: ATTACKS,
+        promise: "nobody is let in without a proof, and a proof is checked whole",
+        tests: &[
+            "attack_01_an_empty_secret_lets_nobody_in",
+            "attack_05_an_address_alone_suffices_only_for_named_repositories",
+            "attack_08_sha_256_is_checked_and_not_only_its_beginning",
+        ],
+    },
+    Promise {
+        chapter: OPERATION,
+        promise: "whatever goes wrong for good wakes somebody, and says what to do",
+        tests: &[
+            "a_stack_has_a_domain_of_its_own_works_in_a_network_and_raises_alarms",
+            "each_alarm_has_its_section",
+            "each_error_that_ends_a_job_has_its_row",
+        ],
+    },
+    Promise {
+        chapter: OPERATION,
+        promise: "a push is zipped or refused at once, under the loads that the limits name",
+        tests: &["the_page_tells_what_the_simulation_does", "the_page_is_right_in_its_arithmetic"],
+    },
+    Promise {
+        chapter: SUPPLY_CHAIN,
+        promise: "of each function it is known what is linked into it, and nothing unsafe is ours",
+        tests: &[
+            "a_bill_names_what_is_linked_and_nothing_else",
+            "a_bill_is_what_cyclonedx_takes",
+            "no_crate_of_ours_has_an_unsafe_line",
+        ],
+    },
+];
 
 /// What became of a promise.
 #[derive(Clone, Debug, Serialize)]
