@@ -23,6 +23,8 @@ pub struct Promise {
 const ATTACKS: &str = "attacks on the old product";
 const FAULTS: &str = "faults";
 const LOAD: &str = "load";
+const OPERATION: &str = "operation";
+const SUPPLY_CHAIN: &str = "supply chain";
 
 /// Every promise.
 pub const PROMISES: &[Promise] = &[
@@ -187,6 +189,29 @@ pub const PROMISES: &[Promise] = &[
         chapter: LOAD,
         promise: "under a steady load no worker grows",
         tests: &["under_a_steady_load_no_worker_grows"],
+    },
+    Promise {
+        chapter: OPERATION,
+        promise: "whatever goes wrong for good wakes somebody, and says what to do",
+        tests: &[
+            "a_stack_has_a_domain_of_its_own_works_in_a_network_and_raises_alarms",
+            "each_alarm_has_its_section",
+            "each_error_that_ends_a_job_has_its_row",
+        ],
+    },
+    Promise {
+        chapter: OPERATION,
+        promise: "a push is zipped or refused at once, under the loads that the limits name",
+        tests: &["the_page_tells_what_the_simulation_does", "the_page_is_right_in_its_arithmetic"],
+    },
+    Promise {
+        chapter: SUPPLY_CHAIN,
+        promise: "of each function it is known what is linked into it, and nothing unsafe is ours",
+        tests: &[
+            "a_bill_names_what_is_linked_and_nothing_else",
+            "a_bill_is_what_cyclonedx_takes",
+            "no_crate_of_ours_has_an_unsafe_line",
+        ],
     },
 ];
 

@@ -17,7 +17,7 @@ pub(crate) struct Arguments {
     /// Cargo profile
     #[arg(long, value_enum, default_value = "release")]
     profile: Profile,
-    /// Directory for `assets.json` and `assets/`
+    /// Directory for `assets.json`, `assets/` and the bills of materials
     #[arg(long, value_name = "DIR", default_value = "dist")]
     dist: PathBuf,
     /// Print what was packaged as JSON

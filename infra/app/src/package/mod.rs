@@ -1,6 +1,7 @@
 //! From source to what Lambda runs: one zip per function, named by its content, so that an unchanged function is
 //! uploaded once and never again, and the template changes exactly when the code does.
 
+mod bill;
 mod bundle;
 mod cargo;
 mod glibc;
@@ -11,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Instant;
 
+pub use bill::{BillError, bills};
 pub use cargo::BuildError;
 pub use manifest::{Architecture, Asset, Manifest, ManifestError};
 
@@ -74,7 +76,7 @@ pub struct Packaging {
     pub target: Target,
     /// The Cargo profile.
     pub profile: Profile,
-    /// The directory that receives `assets.json` and `assets/*.zip`; made when missing.
+    /// The directory that receives `assets.json`, `assets/*.zip` and, of what is for AWS, `*.cdx.json`; made when missing.
     pub dist: PathBuf,
 }
 
@@ -114,6 +116,9 @@ pub enum PackageError {
         /// What the file system said.
         source: std::io::Error,
     },
+    /// There are no bills of materials.
+    #[error("cannot say what the functions are made of")]
+    Bill(#[source] BillError),
     /// The list of assets could not be written.
     #[error("cannot list the assets")]
     Manifest(#[source] ManifestError),
@@ -130,8 +135,8 @@ impl PackageError {
     }
 }
 
-/// Builds every function, writes the zips to `dist/assets/` and then `dist/assets.json`. Zips of earlier builds are
-/// removed. The same binaries give the same bytes.
+/// Builds every function, writes the zips to `dist/assets/`, what is in them to `dist/{function}.cdx.json`, and then
+/// `dist/assets.json`. Zips of earlier builds are removed. The same binaries give the same bytes.
 ///
 /// # Errors
 /// See [`PackageError`].
@@ -157,6 +162,10 @@ pub fn package(packaging: &Packaging, progress: &mut dyn Progress) -> Result<Man
     progress.step(&format!("zipped in {:.1} s", begun.elapsed().as_secs_f64()));
 
     let manifest = Manifest { architecture, assets };
+    // The local cloud's functions share the features of the tests, and nobody asks what they are made of.
+    if let Target::Lambda(_) = packaging.target {
+        write_bills(&manifest, &packaging.dist)?;
+    }
     manifest.write(&packaging.dist).map_err(PackageError::Manifest)?;
     remove_others(&directory, &manifest).map_err(|source| PackageError::Write { path: directory, source })?;
     Ok(manifest)
@@ -176,6 +185,14 @@ fn zip(function: Function, binary: &Path, packaging: &Packaging, directory: &Pat
     let path = directory.join(&asset.file);
     manifest::replace(&path, &zip).map_err(|source| PackageError::Write { path, source })?;
     Ok(asset)
+}
+
+fn write_bills(manifest: &Manifest, dist: &Path) -> Result<(), PackageError> {
+    for (function, bill) in bills(manifest).map_err(PackageError::Bill)? {
+        let path = dist.join(format!("{function}.cdx.json"));
+        manifest::replace(&path, &bill).map_err(|source| PackageError::Write { path, source })?;
+    }
+    Ok(())
 }
 
 fn remove_others(directory: &Path, manifest: &Manifest) -> std::io::Result<()> {

@@ -1,0 +1,133 @@
+//! What the functions are made of: the bills of materials name what is linked into each, and nothing else, in a form that
+//! scanners take; and what of it is ours has no unsafe line.
+#![allow(clippy::unwrap_used, reason = "what fails here fails a test")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::process::Command;
+
+use git2s3_infra::package::{Architecture, Asset, FUNCTIONS, Manifest, bills};
+use git2s3_tests::tally;
+use serde_json::Value;
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
+}
+
+/// As if every function was packaged.
+fn manifest(architecture: Architecture) -> Manifest {
+    let asset =
+        |name: &str| Asset { function: name.into(), file: format!("{name}.zip"), size: 3, sha256: "ab".repeat(32) };
+    Manifest { architecture, assets: FUNCTIONS.iter().map(|function| asset(function.binary)).collect() }
+}
+
+/// The bills of all functions, by name.
+fn read(architecture: Architecture) -> BTreeMap<String, Value> {
+    let bills = bills(&manifest(architecture)).unwrap();
+    bills.into_iter().map(|(function, bill)| (function, serde_json::from_slice(&bill).unwrap())).collect()
+}
+
+fn names(bill: &Value) -> BTreeSet<&str> {
+    bill["components"].as_array().unwrap().iter().map(|component| component["name"].as_str().unwrap()).collect()
+}
+
+#[test]
+fn a_bill_names_what_is_linked_and_nothing_else() {
+    let lock = std::fs::read_to_string(root().join("Cargo.lock")).unwrap();
+    let mut count = 0;
+    for architecture in [Architecture::Arm64, Architecture::X86_64] {
+        let bills = read(architecture);
+        let has = |function: &str, name: &str| names(&bills[function]).contains(name);
+        assert_eq!(bills.len(), FUNCTIONS.len());
+        // What each is there for, and what must not have got into the one that the internet reaches.
+        assert!(["gix", "russh", "archive"].iter().all(|name| has("gitpull", name)));
+        assert!(["gix-pack", "russh", "aws-sdk-kms", "aws-sdk-s3"].iter().all(|name| !has("webhook", name)));
+        assert!(has("zipdl", "reqwest") && !has("zipdl", "russh") && has("ssh-key", "ssh-key"));
+        for (function, bill) in &bills {
+            assert_eq!(
+                (&bill["metadata"]["component"]["name"], &bill["serialNumber"]),
+                (&function.as_str().into(), &Value::Null)
+            );
+            // What only runs while others compile isn't linked, nor is what tests, plans and checks.
+            assert!(
+                ["serde_derive", "syn", "cc", "insta", "cfn", "git2s3-infra"].iter().all(|name| !has(function, name))
+            );
+            let components = bill["components"].as_array().unwrap();
+            for component in components {
+                let [name, version] = ["name", "version"].map(|key| component[key].as_str().unwrap());
+                let entry = lock
+                    .split("\n[[package]]\n")
+                    .find(|entry| entry.starts_with(&format!("name = \"{name}\"\nversion = \"{version}\"\n")));
+                let checksum = entry.unwrap().split("checksum = \"").nth(1).and_then(|rest| rest.split('"').next());
+                assert_eq!(component["hashes"][0]["content"].as_str(), checksum, "{name}");
+                assert_eq!(component["purl"].is_string(), checksum.is_some(), "{name}");
+                assert!(component["licenses"].is_array(), "{name}");
+            }
+            count += components.len();
+        }
+    }
+    assert!(count > 500, "only {count} components");
+    tally::tried(count);
+}
+
+#[test]
+fn the_same_sources_give_the_same_bill() {
+    let manifest = manifest(Architecture::Arm64);
+    assert_eq!(bills(&manifest).unwrap(), bills(&manifest).unwrap());
+}
+
+/// The own library of `CycloneDX`, with the format's JSON Schema.
+const VALIDATE: &str = "
+import sys, pathlib
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
+validator = JsonStrictValidator(SchemaVersion.V1_5)
+for file in sys.argv[1:]:
+    error = validator.validate_str(pathlib.Path(file).read_text())
+    print(file, 'is sound' if error is None else error)
+";
+
+#[test]
+fn a_bill_is_what_cyclonedx_takes() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut files = Vec::new();
+    for (function, bill) in bills(&manifest(Architecture::Arm64)).unwrap() {
+        files.push(folder.path().join(format!("{function}.cdx.json")));
+        std::fs::write(files.last().unwrap(), bill).unwrap();
+    }
+    files.push(folder.path().join("wrong.cdx.json"));
+    std::fs::write(
+        files.last().unwrap(),
+        r#"{"bomFormat":"CycloneDX","specVersion":"1.5","components":[{"name":"x"}]}"#,
+    )
+    .unwrap();
+    let python = root().join(".tools/py/bin/python3");
+    let output = Command::new(python).args(["-c", VALIDATE]).args(&files).output().unwrap();
+    let told = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let sound = told.lines().filter(|line| line.ends_with("is sound")).count();
+    assert!(sound == FUNCTIONS.len() && told.contains("wrong.cdx.json"), "{told}");
+    tally::tried(files.len());
+}
+
+/// `forbid` can't be allowed again further down, so nothing has to be searched.
+#[test]
+fn no_crate_of_ours_has_an_unsafe_line() {
+    let forbids = |text: &str| text.lines().any(|line| line.trim() == "unsafe_code = \"forbid\"");
+    assert!(forbids(&std::fs::read_to_string(root().join("Cargo.toml")).unwrap()));
+    let metadata = Command::new(env!("CARGO"))
+        .args(["metadata", "--format-version", "1", "--no-deps", "--offline"])
+        .current_dir(root())
+        .output()
+        .unwrap();
+    let metadata: Value = serde_json::from_slice(&metadata.stdout).unwrap();
+    let crates = metadata["packages"].as_array().unwrap();
+    for one in crates {
+        let manifest = std::fs::read_to_string(one["manifest_path"].as_str().unwrap()).unwrap();
+        assert!(manifest.contains("\n[lints]\nworkspace = true\n"), "{} has lints of its own", one["name"]);
+    }
+    let told = std::fs::read_to_string(root().join("docs/security.md")).unwrap();
+    let expected = format!("All {} crates of this repository forbid unsafe code", crates.len());
+    assert!(told.contains(&expected), "docs/security.md doesn't say: {expected}");
+    tally::tried(crates.len());
+}
