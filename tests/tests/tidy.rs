@@ -117,3 +117,19 @@ fn every_attack_on_the_old_product_has_its_test() {
     }
     assert_eq!(numbers, (1..=13).collect());
 }
+
+#[test]
+fn every_threat_has_its_tests() {
+    let page = std::fs::read_to_string(root().join("docs/security.md")).unwrap();
+    let table = page.split("\n## Threats\n").nth(1).unwrap().split("\n## ").next().unwrap();
+    let sources: String = sources().into_iter().map(|(_, text)| text).collect();
+    let rows: Vec<_> = table.lines().filter(|line| line.starts_with("| ")).skip(1).collect();
+    assert!(rows.len() > 10, "{table}");
+    for row in rows {
+        let tests: Vec<_> = row.rsplit(" | ").next().unwrap().split('`').skip(1).step_by(2).collect();
+        assert!(!tests.is_empty(), "{row}");
+        for test in tests {
+            assert!(sources.contains(&format!("fn {test}(")), "there is no test {test}");
+        }
+    }
+}
