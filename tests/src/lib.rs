@@ -6,13 +6,17 @@
 pub mod archives;
 pub mod artifact;
 pub mod aws;
+pub mod call;
 pub mod cloud;
+pub mod custom_resource;
+pub mod decisions;
 pub mod demo;
 pub mod host;
 pub mod local;
 pub mod process;
 pub mod promises;
 pub mod providers;
+pub mod roles;
 pub mod serve;
 pub mod sshd;
 pub mod standing;
