@@ -2,7 +2,10 @@
 //! takes. Each right is taken away once; what a user needs has to fail then, because of that right.
 #![allow(clippy::unwrap_used, reason = "what fails here fails a test")]
 
+mod denials;
 mod granted;
+mod judges;
+mod probes;
 mod scenarios;
 mod stage;
 
@@ -13,8 +16,9 @@ use anyhow::{Context as _, Result, ensure};
 use futures_util::future::try_join_all;
 use git2s3_infra::review::evidence::{self, Evidence, NEEDED};
 use git2s3_tests::artifact::Artifact;
+use git2s3_tests::decisions::Decision;
 use git2s3_tests::roles::InlinePolicy;
-use git2s3_tests::tally;
+use git2s3_tests::{roles, tally};
 use granted::Granted;
 use scenarios::{Props, SCENARIOS, Scenario};
 use serde_json::json;
@@ -36,6 +40,8 @@ async fn every_right_is_used_and_missed_when_it_is_gone() {
         try_join_all(functions.iter().map(|function| play_all(&stage, &props, function))).await.unwrap();
     }
     what_is_used_is_what_is_granted(&stage, &rights).unwrap();
+    let decisions = stage.local.cloud.decisions().since(0).unwrap();
+    judges::agree(&judges::judge(&stage, &rights, &decisions).unwrap(), &[]).unwrap();
 
     // Were this not noticed, nothing that comes after would be.
     let needless = needless(&stage, &rights).await.unwrap();
@@ -54,6 +60,24 @@ async fn every_right_is_used_and_missed_when_it_is_gone() {
     tally::tried(tried);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn three_engines_agree_on_who_may_do_what() {
+    let stage = Stage::set().await.unwrap();
+    stage.stop_event_sources().await.unwrap();
+    stage.account().s3.create_bucket().bucket(probes::FOREIGN_BUCKET).send().await.unwrap();
+    let rights = Granted::all(&stage).await.unwrap();
+    let decisions = probe_all(&stage, &rights).await.unwrap();
+    let verdicts = judges::judge(&stage, &rights, &decisions).unwrap();
+
+    judges::agree(&verdicts, &judges::MOTO_ALLOWS).unwrap();
+    for right in &rights {
+        let allowed = decisions.iter().any(|decision| right.decided(decision) && decision.allowed);
+        assert!(allowed, "nobody tried {right}");
+    }
+    denials::hold(&stage, &verdicts).unwrap();
+    tally::tried(verdicts.len());
+}
+
 #[test]
 fn scenarios_are_those_that_the_review_names() {
     let named = NEEDED.iter().filter_map(|row| match row.evidence {
@@ -64,6 +88,27 @@ fn scenarios_are_those_that_the_review_names() {
     assert_eq!(named, SCENARIOS.iter().map(|scenario| (scenario.name, scenario.function.to_owned())).collect());
     let played: BTreeSet<_> = TURNS.concat().into_iter().collect();
     assert_eq!(played, SCENARIOS.iter().map(|scenario| scenario.function).collect());
+}
+
+/// Tries everything as each role; what the account decided.
+async fn probe_all(stage: &Stage, rights: &[Granted]) -> Result<Vec<Decision>> {
+    let roles: BTreeSet<_> = rights.iter().map(|right| right.policy.role.as_str()).collect();
+    let probes = probes::all(stage)?;
+    let mut all = Vec::new();
+    for role in roles {
+        let account = roles::assume(stage.account(), role).await?;
+        let before = stage.local.cloud.decisions().count()?;
+        for probe in &probes {
+            account.send(&probe.call).await?;
+        }
+        let mut decisions = stage.local.cloud.decisions().since(before)?;
+        decisions.retain(|decision| decision.role == role && decision.asked);
+        let actions: Vec<_> = decisions.iter().map(|decision| &decision.action).collect();
+        let expected: Vec<_> = probes.iter().map(|probe| &probe.action).collect();
+        ensure!(actions == expected, "{role} was taken for asking something else");
+        all.extend(decisions);
+    }
+    Ok(all)
 }
 
 /// Real Git, the queue, the worker that Lambda starts: here everything is asked for by whoever asks for it in earnest.
