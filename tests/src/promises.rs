@@ -21,17 +21,38 @@ pub struct Promise {
 }
 
 const ATTACKS: &str = "Attacks on the old product";
+const LEAST_PRIVILEGE: &str = "Least privilege";
 
 /// Every promise.
-pub const PROMISES: &[Promise] = &[Promise {
-    chapter: ATTACKS,
-    promise: "nobody is let in without a proof, and a proof is checked whole",
-    tests: &[
-        "attack_01_an_empty_secret_lets_nobody_in",
-        "attack_05_an_address_alone_suffices_only_for_named_repositories",
-        "attack_08_sha_256_is_checked_and_not_only_its_beginning",
-    ],
-}];
+pub const PROMISES: &[Promise] = &[
+    Promise {
+        chapter: ATTACKS,
+        promise: "nobody is let in without a proof, and a proof is checked whole",
+        tests: &[
+            "attack_01_an_empty_secret_lets_nobody_in",
+            "attack_05_an_address_alone_suffices_only_for_named_repositories",
+            "attack_08_sha_256_is_checked_and_not_only_its_beginning",
+        ],
+    },
+    Promise {
+        chapter: LEAST_PRIVILEGE,
+        promise: "each right of a role is used, and something that users need fails when it is gone",
+        tests: &["every_right_is_used_and_missed_when_it_is_gone"],
+    },
+    Promise {
+        chapter: LEAST_PRIVILEGE,
+        promise: "a right that nothing misses and AWS doesn't demand fails the build",
+        tests: &[
+            "review::evidence::tests::every_right_is_missed_or_documented_and_nothing_else_is",
+            "scenarios_are_those_that_the_review_names",
+        ],
+    },
+    Promise {
+        chapter: LEAST_PRIVILEGE,
+        promise: "whoever gets hold of a role may do no more: three engines say so of each request",
+        tests: &["three_engines_agree_on_who_may_do_what"],
+    },
+];
 
 /// What became of a promise.
 #[derive(Clone, Debug, Serialize)]
