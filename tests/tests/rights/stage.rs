@@ -23,7 +23,7 @@ const VPC: &str = "vpc-00000001";
 const SUBNET: &str = "subnet-00000001";
 
 /// From how much on an upload has parts, in bytes; and a little more.
-pub(crate) const SEVERAL_PARTS: usize = 20 << 20;
+pub(crate) const SEVERAL_PARTS: usize = 18 << 20;
 /// What a pack has to have to be kept, in bytes; and a little more.
 pub(crate) const WORTH_KEEPING: usize = 5 << 18;
 
@@ -36,7 +36,7 @@ pub(crate) struct Stage {
     dir: TempDir,
 }
 
-/// A repository that gitpull or zipdl works on, and the commit of a reference.
+/// A repository that a worker works on, and the commit of its `main`.
 pub(crate) struct Repo {
     pub(crate) clone: Clone,
     pub(crate) commit: String,
@@ -91,6 +91,7 @@ impl Stage {
     /// A new repository whose one file of so many bytes nothing makes shorter.
     pub(crate) async fn repository(&self, path: &str, bytes: usize) -> Result<Repo> {
         let clone = self.local.host.create(path).await?;
+        clone.git(&["config", "core.compression", "0"]).await?;
         let mut content = vec![0; bytes];
         rand::fill(&mut content[..]);
         std::fs::write(clone.dir().join("a"), content)?;

@@ -17,14 +17,12 @@ use crate::stage::{Repo, Stage};
 pub(crate) struct Props {
     /// Of one part, and worth a pack.
     pub(crate) rocket: Repo,
-    /// Of several parts. Its branch `lfs` names a file that Git LFS doesn't have.
+    /// Of several parts, and more than may be downloaded. Its branch `lfs` names a file that Git LFS doesn't have.
     pub(crate) large: Repo,
     /// The commit of that branch.
     pub(crate) lfs: String,
     /// Of one part, downloaded.
     pub(crate) probe: Repo,
-    /// Of several parts, and of more than may be downloaded.
-    pub(crate) long: Repo,
 }
 
 /// The end of a scenario.
@@ -69,7 +67,6 @@ impl Props {
         use crate::stage::{SEVERAL_PARTS, WORTH_KEEPING};
         let rocket = stage.repository("acme/rocket", WORTH_KEEPING).await?;
         let probe = stage.repository("acme/probe", WORTH_KEEPING).await?;
-        let long = stage.repository("acme/long", SEVERAL_PARTS).await?;
         let large = stage.repository("acme/large", SEVERAL_PARTS).await?;
         let (clone, oid) = (&large.clone, "ab".repeat(32));
         clone.git(&["switch", "--quiet", "--create", "lfs"]).await?;
@@ -78,6 +75,6 @@ impl Props {
         std::fs::write(clone.dir().join(".gitattributes"), "*.bin filter=lfs\n")?;
         let lfs = clone.commit("Keep a file elsewhere").await?;
         large.push(stage, "lfs").await?;
-        Ok(Self { rocket, large, lfs, probe, long })
+        Ok(Self { rocket, large, lfs, probe })
     }
 }

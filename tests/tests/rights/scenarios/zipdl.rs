@@ -3,6 +3,7 @@
 use anyhow::{Context as _, Result, ensure};
 use contract::HostKind;
 use git2s3_tests::archives::address;
+use git2s3_tests::artifact::Artifact;
 
 use super::Props;
 use crate::stage::{Repo, Run, SECONDS, Stage};
@@ -34,9 +35,13 @@ pub(super) async fn zipdl_downloads_no_commit_twice(stage: &Stage, props: &Props
 
 /// The archive is longer than it may be: by then the first part is stored.
 pub(super) async fn zipdl_leaves_no_half_a_zip(stage: &Stage, props: &Props) -> Result<()> {
-    first_download(stage, &props.long).await?;
-    ensure!(stage.artifact(&props.long).await.is_err(), "the archive isn't too long");
-    stage.has_no_upload("OutputBucket", &props.long.artifact()).await
+    stage.make_cold("ZipDlFunction").await?;
+    let job = props.large.job("download", &props.large.commit)?;
+    stage.deliver(WORKER, &job, "receipt").await?;
+    let key = job.artifact_key("main");
+    let stored = Artifact::get(stage.account(), stage.id("OutputBucket")?, &key).await;
+    ensure!(stored.is_err(), "the archive isn't too long");
+    stage.has_no_upload("OutputBucket", &key).await
 }
 
 pub(super) async fn zipdl_tries_a_failed_job_again_within_seconds(stage: &Stage, props: &Props) -> Result<()> {
