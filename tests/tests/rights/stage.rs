@@ -229,4 +229,4 @@ impl Repo {
 }
 
 /// How long a scenario waits for what comes within seconds, and otherwise after minutes.
-pub(crate) const SECONDS: Duration = Duration::from_secs(7);
+pub(crate) const SECONDS: Duration = Duration::from_secs(8);

@@ -114,4 +114,28 @@ mod tests {
         assert_eq!(rights, REASONS.iter().map(|(who, what, _)| (*who, *what)).collect());
         assert!(matrix.iter().all(|right| !right.reason.is_empty()));
     }
+
+    #[test]
+    fn a_role_is_taken_on_by_one_service_alone() {
+        let trusted = trusted();
+        assert_eq!(trusted.len(), 6, "{trusted:?}");
+        for (role, services) in trusted {
+            let expected = if role == "ApiLogRole" { "apigateway.amazonaws.com" } else { "lambda.amazonaws.com" };
+            assert_eq!(services, [expected], "{role}");
+        }
+    }
+
+    /// Who may take on which role.
+    fn trusted() -> BTreeMap<String, Vec<String>> {
+        let template = stack::template(None).unwrap().as_value();
+        let mut trusted: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for Grant { who, action, resource, .. } in grants(&template) {
+            let role = resource.trim_start_matches("${").trim_end_matches('}');
+            if template["Resources"][role]["Type"] == "AWS::IAM::Role" {
+                assert_eq!(action, "sts:AssumeRole", "{who} on {role}");
+                trusted.entry(role.to_owned()).or_default().push(who);
+            }
+        }
+        trusted
+    }
 }
