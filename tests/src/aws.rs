@@ -9,6 +9,7 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_sdk_cloudformation::types::StackResource;
 use aws_sdk_sqs::types::QueueAttributeName;
+use contract::dead_letter::REASON;
 use serde_json::{Value, json};
 
 use crate::call::{Answer, Call};
@@ -110,6 +111,34 @@ impl Account {
         Ok(counts.iter().filter_map(|name| all.get(name)).filter_map(|count| count.parse::<u64>().ok()).sum())
     }
 
+    /// The messages of a queue that nobody works on: body and reason. They stay.
+    ///
+    /// # Errors
+    /// When there is no such queue.
+    pub async fn dead_letters(&self, queue_url: &str) -> Result<Vec<(Value, Option<String>)>> {
+        let mut letters = Vec::new();
+        loop {
+            // One group's messages come only when those before them are gone, or visible again.
+            let request =
+                self.sqs.receive_message().queue_url(queue_url).max_number_of_messages(10).visibility_timeout(60);
+            let received = request.message_attribute_names("All").send().await.context("read the dead letters")?;
+            let messages = received.messages.unwrap_or_default();
+            if messages.is_empty() {
+                break;
+            }
+            letters.extend(messages);
+        }
+        let mut read = Vec::new();
+        for letter in letters {
+            let attributes = letter.message_attributes.unwrap_or_default();
+            let reason = attributes.get(REASON).and_then(|value| value.string_value.clone());
+            read.push((serde_json::from_str(letter.body.as_deref().unwrap_or_default())?, reason));
+            let shown = self.sqs.change_message_visibility().queue_url(queue_url).visibility_timeout(0);
+            shown.set_receipt_handle(letter.receipt_handle).send().await.context("leave a dead letter")?;
+        }
+        Ok(read)
+    }
+
     /// Every version and delete marker in a bucket: key and version.
     ///
     /// # Errors
@@ -156,6 +185,37 @@ impl Account {
     pub async fn invoke(&self, function: &str, event: &Value) -> Result<Value> {
         let path = format!("/2015-03-31/functions/{function}/invocations");
         self.send(&Call::rest("lambda", "POST", &path, event)).await?.json()
+    }
+
+    /// Stops to feed functions from queues; who does it from now on is the caller's affair.
+    ///
+    /// # Errors
+    /// When the function service refuses.
+    pub async fn stop_event_sources(&self) -> Result<()> {
+        const PATH: &str = "/2015-03-31/event-source-mappings/";
+        let all = self.send(&Call::rest("lambda", "GET", PATH, &Value::Null)).await?.json()?;
+        for mapping in all["EventSourceMappings"].as_array().context("list the event sources")? {
+            let path = format!("{PATH}{}", mapping["UUID"].as_str().unwrap_or_default());
+            self.send(&Call::rest("lambda", "PUT", &path, &json!({ "Enabled": false }))).await?.text()?;
+        }
+        Ok(())
+    }
+
+    /// Changes a function's time limit, in seconds.
+    ///
+    /// # Errors
+    /// When the function service refuses.
+    pub async fn limit(&self, function: &str, seconds: u16) -> Result<()> {
+        let path = format!("/2015-03-31/functions/{function}/configuration");
+        self.send(&Call::rest("lambda", "PUT", &path, &json!({ "Timeout": seconds }))).await?.text().map(drop)
+    }
+
+    /// Calls CloudWatch, in JSON: the SDK's own way, CBOR, is beyond the emulator as it is installed.
+    ///
+    /// # Errors
+    /// When CloudWatch refuses.
+    pub async fn cloudwatch(&self, action: &str, body: &Value) -> Result<Value> {
+        self.send(&Call::json("monitoring", &format!("GraniteServiceVersion20100801.{action}"), body)).await?.json()
     }
 
     /// Makes a call, whatever is answered to it.

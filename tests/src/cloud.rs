@@ -9,6 +9,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::aws::Account;
 use crate::decisions::Decisions;
+use crate::fault_proxy::FaultProxy;
 use crate::process::{Lifetime, Recorded, Service, free_port};
 
 /// A running emulator.
@@ -26,17 +27,30 @@ impl Cloud {
     /// # Errors
     /// When the emulator isn't installed, or doesn't get ready within half a minute.
     pub async fn start(dir: &Path, lifetime: Lifetime) -> Result<Self> {
+        Self::start_behind(dir, lifetime, None).await
+    }
+
+    /// The same, where the functions reach the account by way of `proxy`.
+    ///
+    /// # Errors
+    /// As [`Cloud::start`].
+    pub async fn start_behind(dir: &Path, lifetime: Lifetime, proxy: Option<&FaultProxy>) -> Result<Self> {
         let python = installed()?;
         let launcher = dir.join("launch_ministack.py");
         fs::write(&launcher, include_str!("launch_ministack.py"))
             .with_context(|| format!("write {}", launcher.display()))?;
         for _ in 0..3 {
             let port = free_port()?;
-            let service = spawn(&python, &launcher, dir, port, lifetime)?;
-            let account = Account::new(&format!("http://127.0.0.1:{port}")).await?;
+            let endpoint = format!("http://127.0.0.1:{port}");
+            let of_functions = proxy.map_or_else(|| endpoint.clone(), FaultProxy::endpoint);
+            let service = spawn(&python, &launcher, dir, port, &of_functions, lifetime)?;
+            let account = Account::new(&endpoint).await?;
             let mut cloud = Self { service, launcher: launcher.clone(), account };
             // It ends at once when somebody took the port meanwhile: then try another.
             if cloud.wait_until_ready(&dir.join("ministack.log")).await? {
+                if let Some(proxy) = proxy {
+                    proxy.forward_to(&endpoint);
+                }
                 return Ok(cloud);
             }
         }
@@ -69,12 +83,11 @@ impl Cloud {
     }
 }
 
-fn spawn(python: &Path, launcher: &Path, dir: &Path, port: u16, lifetime: Lifetime) -> Result<Service> {
+fn spawn(python: &Path, launcher: &Path, dir: &Path, port: u16, endpoint: &str, lifetime: Lifetime) -> Result<Service> {
     let temporary = dir.join("tmp");
     fs::create_dir_all(&temporary)?;
     let temporary = temporary.to_string_lossy();
     let port = port.to_string();
-    let endpoint = format!("http://127.0.0.1:{port}");
     let path = std::env::var("PATH").context("read PATH")?;
     // Functions inherit all of this, so it is all that they get: no HOME of the user, no proxy.
     let environment = [
@@ -83,7 +96,7 @@ fn spawn(python: &Path, launcher: &Path, dir: &Path, port: u16, lifetime: Lifeti
         ("TMPDIR", &*temporary),
         ("BIND_HOST", "127.0.0.1"),
         ("GATEWAY_PORT", &port),
-        ("AWS_ENDPOINT_URL", &endpoint),
+        ("AWS_ENDPOINT_URL", endpoint),
         ("AWS_ACCESS_KEY_ID", crate::aws::ACCESS_KEY),
         ("AWS_SECRET_ACCESS_KEY", crate::aws::SECRET_KEY),
         ("MINISTACK_REGION", crate::aws::REGION),

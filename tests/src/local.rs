@@ -11,6 +11,7 @@ use git2s3_infra::package::{self, Manifest, Packaging, Profile, Target};
 use git2s3_infra::render::progress::{Progress, Silent};
 
 use crate::cloud::Cloud;
+use crate::fault_proxy::FaultProxy;
 use crate::host::Host;
 use crate::process::{Lifetime, Recorded};
 use crate::sshd::{Access, Sshd};
@@ -68,6 +69,14 @@ impl Local {
         Self::start(dir, program, Lifetime::Tied, &|_| Ok(())).await
     }
 
+    /// The same, where the functions reach the account by way of `proxy`.
+    ///
+    /// # Errors
+    /// When one of them doesn't get ready.
+    pub async fn behind(dir: &Path, program: &Path, proxy: &FaultProxy) -> Result<Self> {
+        Self::start_behind(dir, program, Lifetime::Tied, &|_| Ok(()), Some(proxy)).await
+    }
+
     /// Starts both and deploys the stack: where most tests begin.
     ///
     /// # Errors
@@ -84,11 +93,21 @@ impl Local {
     /// # Errors
     /// As [`Local::tied`].
     pub async fn start(dir: &Path, program: &Path, lifetime: Lifetime, note: &Note<'_>) -> Result<Self> {
+        Self::start_behind(dir, program, lifetime, note, None).await
+    }
+
+    async fn start_behind(
+        dir: &Path,
+        program: &Path,
+        lifetime: Lifetime,
+        note: &Note<'_>,
+        proxy: Option<&FaultProxy>,
+    ) -> Result<Self> {
         if dir.exists() {
             fs::remove_dir_all(dir).with_context(|| format!("empty {}", dir.display()))?;
         }
         fs::create_dir_all(dir).with_context(|| format!("create {}", dir.display()))?;
-        let cloud = Cloud::start(dir, lifetime).await?;
+        let cloud = Cloud::start_behind(dir, lifetime, proxy).await?;
         note(&[cloud.record()])?;
         let sshd = Sshd::start(dir, lifetime).await?;
         note(&[cloud.record(), sshd.record()])?;

@@ -20,8 +20,10 @@ pub struct Promise {
     pub tests: &'static [&'static str],
 }
 
-const ATTACKS: &str = "Attacks on the old product";
-const LEAST_PRIVILEGE: &str = "Least privilege";
+const ATTACKS: &str = "attacks on the old product";
+const FAULTS: &str = "faults";
+const LOAD: &str = "load";
+const LEAST_PRIVILEGE: &str = "least privilege";
 
 /// Every promise.
 pub const PROMISES: &[Promise] = &[
@@ -29,10 +31,163 @@ pub const PROMISES: &[Promise] = &[
         chapter: ATTACKS,
         promise: "nobody is let in without a proof, and a proof is checked whole",
         tests: &[
-            "attack_01_an_empty_secret_lets_nobody_in",
-            "attack_05_an_address_alone_suffices_only_for_named_repositories",
-            "attack_08_sha_256_is_checked_and_not_only_its_beginning",
+            "attacks::attack_01_an_empty_secret_lets_nobody_in",
+            "attacks::attack_05_an_address_alone_suffices_only_for_named_repositories",
+            "attacks::attack_08_sha_256_is_checked_and_not_only_its_beginning",
+            "attacks_are_refused_and_leave_no_trace",
         ],
+    },
+    Promise {
+        chapter: ATTACKS,
+        promise: "nothing of a payload is a command, a path, a host or a credential",
+        tests: &[
+            "fetching::attack_02_a_reference_is_a_name_and_never_a_command",
+            "trees::attack_03_links_stay_links_beside_modes_names_and_empty_files",
+            "attacks::attack_04_an_archive_is_never_stored_in_another_repositorys_name",
+            "attacks::attack_10_only_configured_hosts_are_fetched_from",
+            "tests::attack_10_a_credential_never_crosses_hosts_nor_stands_in_a_url",
+            "attacks::attack_11_a_reference_never_escapes",
+        ],
+    },
+    Promise {
+        chapter: ATTACKS,
+        promise: "hosts prove who they are",
+        tests: &[
+            "fetching::attack_07_a_host_key_that_is_wrong_unknown_or_revoked_is_named",
+            "tests::attack_07_certificates_are_verified",
+        ],
+    },
+    Promise {
+        chapter: ATTACKS,
+        promise: "no push is lost, none is done for nothing, and a stack can be deleted",
+        tests: &[
+            "attacks::attack_09_a_ping_and_a_deletion_fetch_nothing",
+            "attacks::attack_09_of_several_references_none_is_lost",
+            "attacks::attack_12_a_large_push_is_a_small_job",
+            "empty::tests::attack_13_every_version_marker_and_upload_goes",
+        ],
+    },
+    Promise {
+        chapter: FAULTS,
+        promise: "whatever fails at S3, KMS or SQS, and whenever the worker is killed, every push arrives",
+        tests: &[
+            "aws::whatever_fails_at_s3_or_kills_the_worker_every_push_arrives",
+            "aws::whatever_fails_at_kms_or_sqs_every_push_arrives",
+        ],
+    },
+    Promise {
+        chapter: FAULTS,
+        promise: "what lasts is buried with its reason, and arrives once it is mended",
+        tests: &[
+            "aws::what_lasts_is_buried_and_arrives_once_it_is_mended",
+            "host::what_the_host_refuses_is_buried_and_arrives_once_it_lets_us_in",
+            "a_job_that_fails_for_good_is_buried_with_its_reason",
+        ],
+    },
+    Promise {
+        chapter: FAULTS,
+        promise: "whatever the Git host does amid a fetch, the push arrives, and nothing half is stored",
+        tests: &[
+            "host::whatever_the_host_does_amid_a_fetch_every_push_arrives",
+            "fetching::a_transfer_that_is_cut_off_leaves_a_clone_that_works",
+            "fetching::a_session_that_is_lost_keeps_the_clone",
+            "fetching::a_broken_clone_is_thrown_away_and_fetched_anew",
+            "fetching::nothing_waits_forever",
+            "fetching::a_key_that_is_not_authorized",
+            "whatever_is_broken_on_the_way_is_refused_and_leaves_nothing",
+            "fetching::a_seed_that_is_not_what_it_says_is_left_aside",
+        ],
+    },
+    Promise {
+        chapter: FAULTS,
+        promise: "whatever an archive server does, nothing but the whole archive is stored",
+        tests: &[
+            "tests::a_busy_host_says_when_and_is_taken_at_its_word",
+            "tests::a_refusal_says_what_to_check",
+            "tests::a_slow_host_is_waited_for",
+            "tests::redirects_lead_neither_out_of_tls_nor_inside",
+            "tests::the_deadline_ends_a_download",
+            "tests::what_is_cut_off_is_asked_for_again_and_never_stored",
+            "tests::what_is_no_archive_of_the_commit_is_not_stored",
+            "bounds::more_than_is_allowed",
+        ],
+    },
+    Promise {
+        chapter: FAULTS,
+        promise: "a job twice, at once or later or out of order, and a reference that moves: the newest commit stays",
+        tests: &[
+            "deliveries::a_job_that_comes_twice_is_done_once_and_the_newest_commit_stays",
+            "outcomes::a_reference_that_moves_amid_the_conversation_is_tried_again",
+            "fetching::a_reference_that_moved_on_gives_the_newest_and_says_so",
+            "fetching::a_clone_has_one_user_at_a_time",
+        ],
+    },
+    Promise {
+        chapter: FAULTS,
+        promise: "in every order of events the newest commit arrives or is buried (a simulation)",
+        tests: &[
+            "simulation::in_every_order_of_events_the_newest_commit_arrives_or_is_buried",
+            "simulation::a_message_that_came_again_while_its_worker_runs_would_bring_an_old_commit_back",
+        ],
+    },
+    Promise {
+        chapter: FAULTS,
+        promise: "a worker at the limit of its time, its disk or its memory loses nothing",
+        tests: &["deliveries::a_worker_at_its_limits_loses_nothing"],
+    },
+    Promise {
+        chapter: FAULTS,
+        promise: "no upload leaves a part, and no object is half",
+        tests: &[
+            "upload::tests::a_dropped_upload_aborts",
+            "upload::tests::a_producer_that_fails_leaves_no_object",
+            "upload::tests::a_refused_completion_aborts",
+            "upload::tests::a_refused_part_aborts",
+            "upload::tests::an_error_that_follows_success_is_an_error",
+        ],
+    },
+    Promise {
+        chapter: FAULTS,
+        promise: "CloudFormation is answered in time, whatever happens to a custom resource",
+        tests: &[
+            "deadline::tests::a_panic_is_answered",
+            "deadline::tests::an_answer_is_repeated_after_a_servers_error_only",
+            "deadline::tests::an_answer_that_is_refused_is_an_error_without_the_url",
+            "deadline::tests::an_answer_that_nobody_takes_ends_with_the_functions_time",
+            "deadline::tests::what_hangs_is_answered_before_the_deadline",
+            "deadline::tests::a_resource_that_never_was_is_deleted_without_asking",
+            "a_custom_resource_that_fails_says_why_and_the_stack_rolls_back_clean",
+        ],
+    },
+    Promise {
+        chapter: FAULTS,
+        promise: "a key is made once, whatever is repeated, and another kind is another key",
+        tests: &[
+            "handler::tests::what_is_repeated_or_updated_keeps_its_key",
+            "handler::tests::a_key_that_is_there_is_never_replaced",
+            "handler::tests::another_kind_is_another_resource",
+            "handler::tests::another_kms_key_is_another_key_and_a_rollback_finds_the_first_again",
+        ],
+    },
+    Promise {
+        chapter: FAULTS,
+        promise: "a bucket of any size is emptied, and what time did not allow is done the next time",
+        tests: &[
+            "empty::tests::attack_13_every_version_marker_and_upload_goes",
+            "empty::tests::what_time_did_not_allow_is_done_the_next_time",
+            "empty::tests::what_was_refused_in_passing_is_tried_again",
+            "a_stack_with_thousands_of_versions_is_emptied_and_deleted",
+        ],
+    },
+    Promise {
+        chapter: LOAD,
+        promise: "of a burst every webhook is answered, and every accepted one arrives",
+        tests: &["of_a_burst_every_webhook_is_answered_and_every_accepted_one_arrives"],
+    },
+    Promise {
+        chapter: LOAD,
+        promise: "under a steady load no worker grows",
+        tests: &["under_a_steady_load_no_worker_grows"],
     },
     Promise {
         chapter: LEAST_PRIVILEGE,
@@ -65,6 +220,8 @@ pub struct Shown {
     pub tried: usize,
     /// The tests that failed.
     pub failed: Vec<&'static str>,
+    /// What was measured on the way.
+    pub measured: Vec<String>,
 }
 
 /// Runs every test that a promise names, the long ones to their end if `long`. Tallies go to `folder`, which has to exist.
@@ -89,6 +246,7 @@ fn shown(promise: &Promise, passed: &BTreeMap<String, bool>, folder: &Path) -> S
         promise: promise.promise,
         tried: promise.tests.iter().map(|test| tally::of(folder, test)).sum(),
         failed: failed.collect(),
+        measured: promise.tests.iter().filter_map(|test| tally::note_of(folder, test)).collect(),
     }
 }
 
@@ -100,10 +258,11 @@ pub fn table(all: &[Shown]) -> String {
         ("tried", Align::Right),
         ("failed", Align::Right),
     ]);
-    for Shown { chapter, promise, tried, failed } in all {
+    for Shown { chapter, promise, tried, failed, .. } in all {
         table.row([(*chapter).to_owned(), (*promise).to_owned(), tried.to_string(), failed.len().to_string()]);
     }
-    table.render()
+    let measured = all.iter().flat_map(|shown| &shown.measured);
+    measured.fold(table.render(), |text, measured| text + measured + "\n")
 }
 
 #[cfg(test)]
@@ -113,7 +272,7 @@ mod tests {
     #[test]
     fn a_promise_is_kept_by_all_of_its_tests() {
         let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("b.c"), "40").unwrap();
+        std::fs::write(folder.path().join("b-c"), "40").unwrap();
         let promise = Promise { chapter: "x", promise: "y", tests: &["a", "b::c"] };
         let passed = BTreeMap::from([("a".to_owned(), true), ("b::c".to_owned(), false)]);
         let shown = shown(&promise, &passed, folder.path());

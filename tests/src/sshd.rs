@@ -74,10 +74,15 @@ impl Sshd {
             access.get_name()
         );
         let command = command.replace('\\', r"\\").replace('"', "\\\"");
-        let path = self.dir.join("authorized_keys");
+        let path = self.authorized_keys();
         let mut keys =
             OpenOptions::new().append(true).open(&path).with_context(|| format!("open {}", path.display()))?;
         writeln!(keys, "restrict,command=\"{command}\" {}", public_key.trim()).context("authorize a key")
+    }
+
+    /// The list of who is let in.
+    pub fn authorized_keys(&self) -> PathBuf {
+        self.dir.join("authorized_keys")
     }
 
     /// The server's key as a line of `known_hosts`.

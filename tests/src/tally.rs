@@ -21,6 +21,17 @@ pub fn tried(cases: usize) {
     }
 }
 
+/// Notes what this test has measured, for a line below the table.
+///
+/// # Panics
+/// When the folder that `just prove` names can't be written to.
+pub fn note(measured: &str) {
+    if let (Some(folder), Ok(test)) = (env::var_os(FOLDER), env::var("NEXTEST_TEST_NAME")) {
+        let path = file(Path::new(&folder), &test).with_extension("note");
+        assert!(fs::write(&path, measured).is_ok(), "can't write {}", path.display());
+    }
+}
+
 /// Whether there is time for hours of it: `just prove --long`.
 pub fn is_long() -> bool {
     env::var_os(LONG).is_some()
@@ -31,6 +42,11 @@ pub(crate) fn of(folder: &Path, test: &str) -> usize {
     fs::read_to_string(file(folder, test)).ok().and_then(|noted| noted.parse().ok()).unwrap_or(1)
 }
 
+/// What a test has measured.
+pub(crate) fn note_of(folder: &Path, test: &str) -> Option<String> {
+    fs::read_to_string(file(folder, test).with_extension("note")).ok()
+}
+
 fn file(folder: &Path, test: &str) -> PathBuf {
-    folder.join(test.replace("::", "."))
+    folder.join(test.replace("::", "-"))
 }

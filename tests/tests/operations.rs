@@ -12,10 +12,10 @@ use aws_sdk_cloudformation::types::ExecutionStatus;
 use aws_sdk_sqs::types::QueueAttributeName;
 use git2s3_infra::render::progress::Silent;
 use git2s3_tests::artifact::Artifact;
-use git2s3_tests::aws::{ACCESS_KEY, Account, REGION, SECRET_KEY};
+use git2s3_tests::aws::{ACCESS_KEY, Account, REGION, Resources, SECRET_KEY};
 use git2s3_tests::local::{Local, STACK};
 use git2s3_tests::webhook;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
 use wiremock::matchers::method;
@@ -133,7 +133,7 @@ async fn a_stack_lives_and_ends_by_the_command() {
     // More rights need more than a yes.
     let mut template: Value = serde_json::from_str(local.template().unwrap().text()).unwrap();
     template["Resources"]["WebhookRole"]["Properties"]["Policies"][1]["PolicyDocument"]["Statement"][0]["Action"] =
-        serde_json::json!(["secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue"]);
+        json!(["secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue"]);
     desk.write("broader.json", &template.to_string());
     let broader = ["deploy", "--yes", "--template", "broader.json"];
     desk.check(&broader, 2, &["somebody may do more", "--allow-broader", "PutSecretValue"]).await;
@@ -280,11 +280,11 @@ async fn what_is_wrong_is_said_before_anything_is_asked_of_aws() {
     desk.check(&["status"], 3, &["no region is configured", "--region"]).await;
     let schema = desk.infra(&["schema", "ssh-key"]).await;
     let schema: Value = serde_json::from_slice(&schema.stdout).unwrap();
-    assert_eq!(schema["required"], serde_json::json!(["KeyBucket", "KmsKey", "KeyType", "StackName"]));
+    assert_eq!(schema["required"], json!(["KeyBucket", "KmsKey", "KeyType", "StackName"]));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_stack_has_a_domain_of_its_own_and_works_in_a_network() {
+async fn a_stack_has_a_domain_of_its_own_works_in_a_network_and_raises_alarms() {
     let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let local = Local::tied(&dir.path().join("cloud"), Path::new(LOCAL)).await.unwrap();
     local.package(&mut Silent).unwrap();
@@ -292,7 +292,7 @@ async fn a_stack_has_a_domain_of_its_own_and_works_in_a_network() {
     let stack = local
         .deploy_with(&mut Silent, |parameters| {
             let parameters = parameters.with("CustomDomainName", "git.example.com");
-            parameters.with("VPCId", VPC).with("SubnetIds", SUBNET)
+            parameters.with("VPCId", VPC).with("SubnetIds", SUBNET).with("AlarmEmail", "platform@example.com")
         })
         .await
         .unwrap();
@@ -328,5 +328,24 @@ async fn a_stack_has_a_domain_of_its_own_and_works_in_a_network() {
     clone.push(&["main"]).await.unwrap();
     let bucket = stack.output("OutputBucketName").unwrap();
     Artifact::wait(account, bucket, "acme/rocket/acme_rocket.zip", &commit, Duration::from_secs(30)).await.unwrap();
+
+    a_dead_letter_raises_its_alarm(account, &resources).await;
     local.destroy(STACK, &mut Silent).await.unwrap();
+}
+
+/// The emulator's queues measure nothing, so what SQS would measure is said for it.
+async fn a_dead_letter_raises_its_alarm(account: &Account, resources: &Resources) {
+    assert_eq!(resources.of_type("AWS::CloudWatch::Alarm").len(), 7);
+    let queue = resources.id("GitPullDeadLetterQueue").unwrap().rsplit('/').next().unwrap();
+    let letter = json!({
+        "MetricName": "ApproximateNumberOfMessagesVisible", "Dimensions": [{ "Name": "QueueName", "Value": queue }], "Value": 1,
+    });
+    let letter = json!({ "Namespace": "AWS/SQS", "MetricData": [letter] });
+    account.cloudwatch("PutMetricData", &letter).await.unwrap();
+    let alarms = account.cloudwatch("DescribeAlarms", &json!({ "StateValue": "ALARM" })).await.unwrap();
+    let name = json!(format!("{STACK}-GitPullDeadLetters"));
+    let raised = alarms["MetricAlarms"].as_array().unwrap().iter().find(|alarm| alarm["AlarmName"] == name);
+    let alarm = raised.unwrap();
+    assert_eq!(alarm["Dimensions"][0]["Value"], queue);
+    assert_eq!(alarm["AlarmActions"], json!([resources.id("AlarmTopic").unwrap()]));
 }

@@ -282,7 +282,7 @@ async fn submodules_go_along() {
     clone.git(&["commit", "--quiet", "--message", "Two"]).await.unwrap();
     clone.push(&["main"]).await.unwrap();
     let log = wait_for_log(account, "127.0.0.1/acme/loop is a submodule of itself, by way of loop").await;
-    assert!(log.contains("gave up: trying again can't help"), "{log}");
+    assert!(log.contains("gave up"), "{log}");
     assert_eq!(account.versions(bucket).await.unwrap().len(), 3, "one of each tree, none of the loop");
 }
 

@@ -7,7 +7,7 @@
 //! use contract::{environment::ZipDlEnvironment, side::Side};
 //!
 //! fn environment<S: Side>(credentials: S::Of<SecretId>) -> ZipDlEnvironment<S> {
-//!     ZipDlEnvironment { credentials } // missing fields `allowed_hosts`, `ca_bundle`, `max_archive_bytes` and 2 other fields
+//!     ZipDlEnvironment { credentials } // missing fields `allowed_hosts`, `ca_bundle`, `dead_letter_queue` and 3 other fields
 //! }
 //! ```
 
@@ -76,6 +76,8 @@ pub struct GitPullEnvironment<S: Side> {
     pub cache_bucket: S::Of<BucketName>,
     /// The queue that the jobs come from, to say when a failed one should be tried again.
     pub queue: S::Of<QueueUrl>,
+    /// The queue that a job goes to when it has failed for good.
+    pub dead_letter_queue: S::Of<QueueUrl>,
     /// The `AllowedGitHosts` parameter, see [`crate::AllowedHosts`].
     pub allowed_hosts: S::Of<String>,
     /// The `KnownHosts` parameter: lines of an OpenSSH `known_hosts` file.
@@ -108,6 +110,8 @@ pub struct ZipDlEnvironment<S: Side> {
     pub output_bucket: S::Of<BucketName>,
     /// The queue that the jobs come from, to say when a failed one should be tried again.
     pub queue: S::Of<QueueUrl>,
+    /// The queue that a job goes to when it has failed for good.
+    pub dead_letter_queue: S::Of<QueueUrl>,
     /// The `AllowedGitHosts` parameter, see [`crate::AllowedHosts`].
     pub allowed_hosts: S::Of<String>,
     /// The `CaBundle` parameter: certificates in PEM of authorities to trust beside the public ones.

@@ -25,6 +25,7 @@
 pub mod allowed_hosts;
 pub mod credentials;
 pub mod custom;
+pub mod dead_letter;
 pub mod environment;
 mod error_chain;
 pub mod git;

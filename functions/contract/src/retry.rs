@@ -7,8 +7,10 @@ use std::time::Duration;
 pub enum Retry {
     /// It may: the network, a server that is down, a configuration that an operator is about to mend.
     Again,
-    /// It can't: the thing that was asked for doesn't exist, or never will.
+    /// It can't: what was asked for stays what it is.
     Never,
+    /// There is nothing left to do: what was asked for is gone.
+    Obsolete,
     /// It may, but not before this time has passed: a server said so.
     After(Duration),
 }

@@ -202,9 +202,8 @@ impl FetchError {
     /// Whether the same fetch may succeed later.
     pub fn retry(&self) -> Retry {
         match self {
-            Self::NoSuchReference { .. } | Self::Empty { .. } | Self::NotACommit { .. } | Self::ObjectFormat { .. } => {
-                Retry::Never
-            }
+            Self::NoSuchReference { .. } | Self::Empty { .. } => Retry::Obsolete,
+            Self::NotACommit { .. } | Self::ObjectFormat { .. } => Retry::Never,
             _ => Retry::Again,
         }
     }

@@ -55,5 +55,5 @@ async fn wire() -> Result<(Worker, Queue)> {
         history: if environment.exclude_git == "False" { History::Included } else { History::Excluded },
         clones: std::env::temp_dir().join("clones"),
     };
-    Ok((worker, Queue::new(aws_sdk_sqs::Client::new(&config), environment.queue)))
+    Ok((worker, Queue::new(aws_sdk_sqs::Client::new(&config), environment.queue, environment.dead_letter_queue)))
 }

@@ -1,12 +1,12 @@
-//! From messages to jobs and back: what is done is deleted from the queue, what failed comes again, and what can't
-//! succeed is told in the log and not tried again.
+//! From messages to jobs and back: what is done is deleted from the queue, what failed comes again, and what has failed for
+//! good goes to the dead letters with its reason.
 
 use std::time::Duration;
 
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsMessage};
-use contract::{Job, Retry, error_chain};
+use contract::{Job, Retry, dead_letter::TRIES, error_chain};
 
-use crate::{JobError, queue::Redeliver};
+use crate::{JobError, queue::Failed};
 
 /// How long a job waits after its first failure; after its second twice as long, and so on.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -15,7 +15,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// same reference ([partial batch responses](https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html#services-sqs-batchfailurereporting)).
 pub(crate) async fn run<E: JobError>(
     messages: Vec<SqsMessage>,
-    queue: &impl Redeliver,
+    queue: &impl Failed,
     work: impl AsyncFn(&Job) -> Result<(), E>,
 ) -> SqsBatchResponse {
     let mut response = SqsBatchResponse::default();
@@ -33,7 +33,7 @@ pub(crate) async fn run<E: JobError>(
 /// Whether the message is done with.
 async fn one<E: JobError>(
     message: &SqsMessage,
-    queue: &impl Redeliver,
+    queue: &impl Failed,
     work: &impl AsyncFn(&Job) -> Result<(), E>,
 ) -> bool {
     let body = message.body.as_deref().unwrap_or_default();
@@ -45,21 +45,30 @@ async fn one<E: JobError>(
         }
     };
     let Err(error) = work(&job).await else { return true };
-    let receives: u32 =
+    let receives: u16 =
         message.attributes.get("ApproximateReceiveCount").and_then(|count| count.parse().ok()).unwrap_or(1);
     let (id, delivery, repository, reference) = (job.id(), &job.delivery, &job.repository, &job.reference);
     let (chain, hint) = (error_chain(&error), error.hint());
     let delay = match error.retry() {
-        Retry::Never => {
-            tracing::error!(job = id, %delivery, %repository, %reference, error = chain, hint, "gave up: trying again can't help");
+        Retry::Obsolete => {
+            tracing::warn!(job = id, %delivery, %repository, %reference, error = chain, hint, "nothing left to do");
             return true;
         }
-        Retry::Again => PATIENCE * receives,
-        Retry::After(delay) => delay,
+        Retry::Never => None,
+        _ if receives >= TRIES => None,
+        Retry::Again => Some(PATIENCE * receives.into()),
+        Retry::After(delay) => Some(delay),
     };
     tracing::error!(
-        job = id, %delivery, %repository, %reference, error = chain, hint, receives, retry_in_seconds = delay.as_secs(), "failed"
+        job = id, %delivery, %repository, %reference, error = chain, hint, receives,
+        retry_in_seconds = delay.map(|delay| delay.as_secs()),
+        "{}",
+        if delay.is_some() { "failed" } else { "gave up" }
     );
+    let Some(delay) = delay else {
+        let reason = hint.map_or_else(|| chain.clone(), |hint| format!("{chain} ({hint})"));
+        return queue.bury(message.message_id.as_deref().unwrap_or_default(), body, &job, &reason).await;
+    };
     queue.redeliver(message.receipt_handle.as_deref().unwrap_or_default(), delay).await;
     false
 }
@@ -80,20 +89,30 @@ mod tests {
         }
 
         fn hint(&self) -> Option<&'static str> {
-            None
+            Some("mend it")
         }
     }
 
+    /// What became of the messages that failed.
     #[derive(Default)]
-    struct Redeliveries(RefCell<Vec<(String, u64)>>);
+    struct Fates {
+        redelivered: RefCell<Vec<(String, u64)>>,
+        buried: RefCell<Vec<(String, String)>>,
+        is_sealed: bool,
+    }
 
-    impl Redeliver for Redeliveries {
+    impl Failed for Fates {
         async fn redeliver(&self, receipt: &str, delay: Duration) {
-            self.0.borrow_mut().push((receipt.to_owned(), delay.as_secs()));
+            self.redelivered.borrow_mut().push((receipt.to_owned(), delay.as_secs()));
+        }
+
+        async fn bury(&self, message: &str, _: &str, _: &Job, reason: &str) -> bool {
+            self.buried.borrow_mut().push((message.to_owned(), reason.to_owned()));
+            !self.is_sealed
         }
     }
 
-    fn message(id: &str, branch: &str, receives: u32) -> SqsMessage {
+    fn message(id: &str, branch: &str, receives: u16) -> SqsMessage {
         let job = serde_json::json!({
             "delivery": "d-1",
             "repository": { "host": "github.com", "path": "o/r" },
@@ -107,45 +126,63 @@ mod tests {
         message
     }
 
-    /// Which messages failed, and which come again after how many seconds, when the work on `bad` fails.
-    async fn check(messages: Vec<SqsMessage>, retry: Retry) -> (Vec<String>, Vec<(String, u64)>) {
-        let queue = Redeliveries::default();
+    /// The messages that failed, when the work on `bad` does.
+    async fn check(messages: Vec<SqsMessage>, retry: Retry, fates: &Fates) -> Vec<String> {
         let work = async |job: &Job| if job.reference.branch() == Some("bad") { Err(Failure(retry)) } else { Ok(()) };
-        let response = run(messages, &queue, work).await;
-        let failures = response.batch_item_failures.into_iter().map(|failure| failure.item_identifier).collect();
-        (failures, queue.0.into_inner())
+        let response = run(messages, fates, work).await;
+        response.batch_item_failures.into_iter().map(|failure| failure.item_identifier).collect()
     }
 
     #[tokio::test]
     async fn what_is_done_is_done() {
-        let (failed, again) = check(vec![message("1", "main", 1)], Retry::Again).await;
-        assert_eq!((failed.len(), again.len()), (0, 0));
+        let fates = Fates::default();
+        assert!(check(vec![message("1", "main", 1)], Retry::Again, &fates).await.is_empty());
+        assert!(fates.redelivered.into_inner().is_empty() && fates.buried.into_inner().is_empty());
     }
 
     #[tokio::test]
     async fn after_a_failure_the_rest_waits_its_turn() {
+        let fates = Fates::default();
         let messages = vec![message("1", "main", 1), message("2", "bad", 2), message("3", "main", 1)];
-        let (failed, again) = check(messages, Retry::Again).await;
-        assert_eq!(failed, ["2", "3"]);
-        assert_eq!(again, [("receipt-2".to_owned(), 10)]);
+        assert_eq!(check(messages, Retry::Again, &fates).await, ["2", "3"]);
+        assert_eq!(fates.redelivered.into_inner(), [("receipt-2".to_owned(), 10)]);
     }
 
     #[tokio::test]
-    async fn what_can_not_succeed_is_not_tried_again() {
-        let (failed, again) = check(vec![message("1", "bad", 1), message("2", "main", 1)], Retry::Never).await;
-        assert_eq!((failed.len(), again.len()), (0, 0));
+    async fn what_can_not_succeed_is_buried_at_once_and_what_may_after_the_last_try() {
+        let fates = Fates::default();
+        let messages = vec![message("1", "bad", 1), message("2", "main", 1)];
+        assert!(check(messages, Retry::Never, &fates).await.is_empty());
+        assert!(check(vec![message("3", "bad", TRIES)], Retry::Again, &fates).await.is_empty());
+        assert!(fates.redelivered.into_inner().is_empty());
+        let buried = ["1", "3"].map(|id| (id.to_owned(), "it failed (mend it)".to_owned()));
+        assert_eq!(fates.buried.into_inner(), buried);
+    }
+
+    #[tokio::test]
+    async fn what_can_not_be_buried_is_left_to_sqs() {
+        let fates = Fates { is_sealed: true, ..Fates::default() };
+        assert_eq!(check(vec![message("1", "bad", 1)], Retry::Never, &fates).await, ["1"]);
+    }
+
+    #[tokio::test]
+    async fn what_is_gone_is_done_with() {
+        let fates = Fates::default();
+        assert!(check(vec![message("1", "bad", 1)], Retry::Obsolete, &fates).await.is_empty());
+        assert!(fates.buried.into_inner().is_empty());
     }
 
     #[tokio::test]
     async fn what_is_no_job_ends_with_the_dead_letters() {
         let mut message = message("1", "main", 1);
         message.body = Some("{".to_owned());
-        assert_eq!(check(vec![message], Retry::Again).await.0, ["1"]);
+        assert_eq!(check(vec![message], Retry::Again, &Fates::default()).await, ["1"]);
     }
 
     #[tokio::test]
     async fn a_server_that_says_when_is_taken_at_its_word() {
-        let (failed, again) = check(vec![message("1", "bad", 2)], Retry::After(Duration::from_secs(77))).await;
-        assert_eq!((failed.len(), again), (1, vec![("receipt-1".to_owned(), 77)]));
+        let fates = Fates::default();
+        let failed = check(vec![message("1", "bad", 2)], Retry::After(Duration::from_secs(77)), &fates).await;
+        assert_eq!((failed.len(), fates.redelivered.into_inner()), (1, vec![("receipt-1".to_owned(), 77)]));
     }
 }

@@ -1,8 +1,10 @@
 //! What both workers do: take the jobs of a batch in their order, end before Lambda ends them, and say of each that failed
-//! whether and when it comes again. What a job needs, gitpull and zipdl know each for itself.
+//! whether and when it comes again, or why it doesn't. What a job needs, gitpull and zipdl know each for itself.
 
 mod batch;
 mod queue;
+#[cfg(test)]
+mod simulation;
 
 use std::time::{Duration, Instant, SystemTime};
 

@@ -1,37 +1,78 @@
-//! The queue that the jobs come from: when a failed one comes again.
+//! The queue that the jobs come from, when a failed one comes again, and the queue that it goes to when it doesn't.
 
 use std::time::Duration;
 
 use aws_names::QueueUrl;
+use aws_sdk_sqs::{error::DisplayErrorContext, types::MessageAttributeValue};
+use contract::{Job, dead_letter::REASON};
+
+/// The longest reason, in characters.
+const LONGEST_REASON: usize = 1_000;
 
 /// The queue.
 #[derive(Debug)]
 pub struct Queue {
     client: aws_sdk_sqs::Client,
     url: QueueUrl,
+    dead_letters: QueueUrl,
 }
 
 impl Queue {
-    /// The queue at this URL.
-    pub fn new(client: aws_sdk_sqs::Client, url: QueueUrl) -> Self {
-        Self { client, url }
+    /// The queue at this URL, with its dead letters at the other.
+    pub fn new(client: aws_sdk_sqs::Client, url: QueueUrl, dead_letters: QueueUrl) -> Self {
+        Self { client, url, dead_letters }
     }
 }
 
-/// Says when a message comes again.
-pub(crate) trait Redeliver {
+/// What becomes of a message that failed.
+pub(crate) trait Failed {
     /// The message that this receipt is for becomes visible after `delay`.
     async fn redeliver(&self, receipt: &str, delay: Duration);
+
+    /// Puts a job among the dead letters, with the reason; whether it is there. `message` names the message, so that it is
+    /// there once even when the worker is killed before the message is deleted.
+    async fn bury(&self, message: &str, body: &str, job: &Job, reason: &str) -> bool;
 }
 
-impl Redeliver for Queue {
+impl Failed for Queue {
     /// Where this fails, the message comes again when its visibility timeout is over: later, but it does.
     async fn redeliver(&self, receipt: &str, delay: Duration) {
         let request = self.client.change_message_visibility().queue_url(self.url.as_str()).receipt_handle(receipt);
         let seconds = i32::try_from(delay.as_secs()).unwrap_or(i32::MAX);
         if let Err(error) = request.visibility_timeout(seconds).send().await {
-            let error = aws_sdk_sqs::error::DisplayErrorContext(&error);
+            let error = DisplayErrorContext(&error);
             tracing::warn!(%error, "could not say when the job comes again");
         }
+    }
+
+    async fn bury(&self, message: &str, body: &str, job: &Job, reason: &str) -> bool {
+        let request = self.client.send_message().queue_url(self.dead_letters.as_str()).message_body(body);
+        let request = request.message_group_id(job.group_id()).message_deduplication_id(message);
+        let reason = MessageAttributeValue::builder().data_type("String").string_value(in_text(reason)).build();
+        let sent = match reason {
+            Ok(reason) => request.message_attributes(REASON, reason).send().await.map_err(aws_sdk_sqs::Error::from),
+            Err(error) => Err(aws_sdk_sqs::Error::from(error)),
+        };
+        if let Err(error) = &sent {
+            let error = DisplayErrorContext(error);
+            tracing::warn!(%error, job = job.id(), "could not put the job among the dead letters: SQS will");
+        }
+        sent.is_ok()
+    }
+}
+
+/// As SQS takes a text: no control characters, and not too long.
+fn in_text(reason: &str) -> String {
+    reason.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).take(LONGEST_REASON).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_is_a_text_that_sqs_takes() {
+        assert_eq!(in_text("a\nb\0c \u{e9}"), "a b c \u{e9}");
+        assert_eq!(in_text(&"\u{e9}".repeat(2_000)).chars().count(), LONGEST_REASON);
     }
 }

@@ -2,6 +2,9 @@
 //!
 //! S3 keeps (and bills) the parts of an upload that was neither completed nor aborted, so every way out
 //! but success aborts it.
+//!
+//! What is sent isn't hashed for the signature: its CRC-32 is signed, S3 verifies it, and TLS keeps the rest. AWS's own
+//! command line [does the same](https://docs.aws.amazon.com/cli/latest/topic/s3-config.html#payload-signing-enabled).
 
 use aws_sdk_s3::{
     Client,
@@ -105,7 +108,8 @@ impl Target {
         let Description { content_type, metadata, condition } = self.description;
         let request = request.set_metadata(Some(metadata)).content_type(content_type);
         let request = request.set_if_none_match(condition.if_none_match()).set_if_match(condition.if_match());
-        match request.checksum_algorithm(ChecksumAlgorithm::Crc32).body(whole.into()).send().await {
+        let request = request.checksum_algorithm(ChecksumAlgorithm::Crc32).body(whole.into());
+        match request.customize().disable_payload_signing().send().await {
             Ok(put) => Ok(Stored { object: self.object, version_id: put.version_id, etag: put.e_tag, bytes }),
             Err(error) => Err(StoreError::Put { object: self.object, source: Box::new(error.into()) }),
         }
@@ -185,10 +189,12 @@ impl Begun {
         let bytes = part.len() as u64;
         let request = self.client.upload_part().bucket(self.object.bucket.as_str()).key(&self.object.key);
         let request = request.set_upload_id(self.upload_id.clone()).part_number(number);
-        let answer =
-            request.checksum_algorithm(ChecksumAlgorithm::Crc32).body(part.into()).send().await.map_err(|error| {
-                StoreError::Part { object: self.object.clone(), number, source: Box::new(error.into()) }
-            })?;
+        let request = request.checksum_algorithm(ChecksumAlgorithm::Crc32).body(part.into());
+        let answer = request.customize().disable_payload_signing().send().await.map_err(|error| StoreError::Part {
+            object: self.object.clone(),
+            number,
+            source: Box::new(error.into()),
+        })?;
         let part = CompletedPart::builder()
             .part_number(number)
             .set_e_tag(answer.e_tag)

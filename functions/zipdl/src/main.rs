@@ -38,5 +38,5 @@ async fn wire() -> Result<(Downloader<StoredSecret>, Queue)> {
         patience: Duration::from_secs(1),
         max_bytes: environment.max_archive_bytes.parse().context("read the MaxArchiveBytes parameter")?,
     };
-    Ok((downloader, Queue::new(aws_sdk_sqs::Client::new(&config), environment.queue)))
+    Ok((downloader, Queue::new(aws_sdk_sqs::Client::new(&config), environment.queue, environment.dead_letter_queue)))
 }

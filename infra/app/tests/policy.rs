@@ -438,6 +438,35 @@ const PLANTS: &[Plant] = &[
         rule: "cloudformation/stateful_deletion_policy",
         id: "OutputBucket",
     },
+    Plant {
+        what: "dead letters that nobody is told of",
+        spoil: |template| template["Resources"]["GitPullDeadLettersAlarm"]["Condition"] = json!("HasAlarmEmail"),
+        rule: "sqs/dead_letters_watched",
+        id: "GitPullDeadLetterQueue",
+    },
+    Plant {
+        what: "a topic under the key that no service may use",
+        spoil: |template| {
+            properties(template, "AlarmTopic").insert("KmsMasterKeyId".into(), json!("alias/aws/sns"));
+        },
+        rule: "sns/topic_encryption",
+        id: "AlarmTopic",
+    },
+    Plant {
+        what: "a topic whose TLS policy is gone",
+        spoil: |template| remove(template["Resources"].as_object_mut().unwrap(), "AlarmTopicPolicy"),
+        rule: "sns/topic_tls_only",
+        id: "AlarmTopic",
+    },
+    Plant {
+        what: "a key that CloudWatch uses for anybody's alarms",
+        spoil: |template| {
+            let statement = &mut properties(template, "AlarmTopicKey")["KeyPolicy"]["Statement"][1];
+            remove(statement.as_object_mut().unwrap(), "Condition");
+        },
+        rule: "iam/service_names_its_source",
+        id: "AlarmTopicKey",
+    },
 ];
 
 #[test]

@@ -50,13 +50,14 @@ fn evaluated(parameters: &[(&str, &str)]) -> Map<String, Value> {
     cfn::evaluate(&template, &chosen).unwrap()["Resources"].as_object().unwrap().clone()
 }
 
-const EVERYTHING: [(&str, &str); 6] = [
+const EVERYTHING: [(&str, &str); 7] = [
     ("OutputBucketName", "zips-of-acme"),
     ("CustomDomainName", "git.example.com"),
     ("ApiSecret", "s3cret"),
     ("VPCId", "vpc-0123456789abcdef0"),
     ("SubnetIds", "subnet-0123456789abcdef0,subnet-0123456789abcdef1"),
     ("KeyType", "rsa"),
+    ("AlarmEmail", "platform@example.com"),
 ];
 
 /// Lets an intrinsic function stand wherever the schema wants a value.
@@ -70,7 +71,7 @@ fn with_intrinsics(schema: &mut Value) {
                     *child = pattern.replace("\\Z", "$").into();
                 }
                 let several = match key.as_str() {
-                    "properties" | "patternProperties" => child.as_object_mut(),
+                    "properties" | "patternProperties" | "definitions" => child.as_object_mut(),
                     _ => None,
                 };
                 several.into_iter().flat_map(Map::values_mut).for_each(or_intrinsic);
@@ -86,7 +87,11 @@ fn with_intrinsics(schema: &mut Value) {
 
 fn or_intrinsic(schema: &mut Value) {
     if schema.is_object() {
-        *schema = json!({ "anyOf": [{ "$ref": "#/definitions/Intrinsic" }, schema.take()] });
+        // A parameter's text stands for a number, too.
+        let number = (schema["type"] == "integer").then(|| json!({ "type": "string", "pattern": "^[0-9]+$" }));
+        let allowed: Vec<_> =
+            [json!({ "$ref": "#/definitions/Intrinsic" }), schema.take()].into_iter().chain(number).collect();
+        *schema = json!({ "anyOf": allowed });
     }
 }
 

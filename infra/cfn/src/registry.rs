@@ -5,7 +5,9 @@
 
 use schemars::{JsonSchema, Schema, schema_for};
 
-use crate::{Resource, apigateway, certificatemanager, ec2, iam, kms, lambda, logs, s3, secretsmanager, sqs};
+use crate::{
+    Resource, apigateway, certificatemanager, cloudwatch, ec2, iam, kms, lambda, logs, s3, secretsmanager, sns, sqs,
+};
 
 /// A modelled type.
 #[derive(Debug, Clone)]
@@ -47,6 +49,7 @@ pub const TYPES: &[Type] = &[
         "KeyAlgorithm",
         "SubjectAlternativeNames",
     ]),
+    of::<cloudwatch::Alarm>(&["AlarmName"]),
     of::<ec2::SecurityGroup>(&["GroupDescription", "GroupName", "VpcId"]),
     of::<iam::Role>(&["Path", "RoleName"]),
     of::<kms::Alias>(&["AliasName"]),
@@ -73,6 +76,9 @@ pub const TYPES: &[Type] = &[
     of::<s3::Bucket>(&["BucketName", "BucketNamePrefix", "BucketNamespace"]),
     of::<s3::BucketPolicy>(&["Bucket"]),
     of::<secretsmanager::Secret>(&["Name"]),
+    of::<sns::Subscription>(&["Endpoint", "Protocol", "TopicArn"]),
+    of::<sns::Topic>(&["FifoTopic", "TopicName"]),
+    of::<sns::TopicPolicy>(&[]),
     of::<sqs::Queue>(&["FifoQueue", "QueueName"]),
     of::<sqs::QueuePolicy>(&[]),
 ];

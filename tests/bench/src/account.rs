@@ -80,6 +80,7 @@ pub(crate) fn gitpull(endpoint: &str, user: &str, port: u16, known_hosts: String
         ("OUTPUT_BUCKET", OUTPUT.to_owned()),
         ("CACHE_BUCKET", CACHE.to_owned()),
         ("QUEUE", "https://sqs.us-east-1.amazonaws.com/000000000000/gitpull.fifo".to_owned()),
+        ("DEAD_LETTER_QUEUE", "https://sqs.us-east-1.amazonaws.com/000000000000/dead.fifo".to_owned()),
         ("ALLOWED_HOSTS", format!("{user}@127.0.0.1:{port}")),
         ("KNOWN_HOSTS", known_hosts),
         ("EXCLUDE_GIT", "True".to_owned()),

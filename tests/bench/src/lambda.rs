@@ -7,14 +7,13 @@ use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context, Result, bail};
 use bytes::Bytes;
+use git2s3_tests::http_server;
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use tokio::net::TcpListener;
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinHandle;
-
-use crate::http_server;
 
 /// How long an invocation may take: what Lambda allows.
 const TIMEOUT: Duration = Duration::from_mins(15);

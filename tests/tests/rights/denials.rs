@@ -97,9 +97,15 @@ const DENIALS: &[Denial] = &[
     denial("nobody but the cleaner deletes", AllBut(&["BucketCleanerRole"]), &["s3:Delete"], &[]),
     denial("nobody reaches a bucket that isn't the stack's", Everybody, &["s3:"], &[FOREIGN_BUCKET]),
     denial(
-        "nobody reaches the dead letters",
+        "nobody takes dead letters away",
         Everybody,
-        &["sqs:"],
+        &["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility", "sqs:PurgeQueue"],
+        &["GitPullDeadLetterQueue", "ZipDlDeadLetterQueue"],
+    ),
+    denial(
+        "nobody but its worker adds to the dead letters",
+        AllBut(&["GitPullRole", "ZipDlRole"]),
+        &["sqs:SendMessage"],
         &["GitPullDeadLetterQueue", "ZipDlDeadLetterQueue"],
     ),
     denial(

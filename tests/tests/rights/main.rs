@@ -33,7 +33,7 @@ async fn every_right_is_used_and_missed_when_it_is_gone() {
     let stage = Stage::set().await.unwrap();
     let props = Props::make(&stage).await.unwrap();
     a_push_goes_the_whole_way(&stage).await.unwrap();
-    stage.stop_event_sources().await.unwrap();
+    stage.account().stop_event_sources().await.unwrap();
     let rights = Granted::all(&stage).await.unwrap();
 
     for functions in TURNS {
@@ -63,7 +63,7 @@ async fn every_right_is_used_and_missed_when_it_is_gone() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn three_engines_agree_on_who_may_do_what() {
     let stage = Stage::set().await.unwrap();
-    stage.stop_event_sources().await.unwrap();
+    stage.account().stop_event_sources().await.unwrap();
     stage.account().s3.create_bucket().bucket(probes::FOREIGN_BUCKET).send().await.unwrap();
     let rights = Granted::all(&stage).await.unwrap();
     let decisions = probe_all(&stage, &rights).await.unwrap();

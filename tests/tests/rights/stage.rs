@@ -101,16 +101,6 @@ impl Stage {
         Ok(repo)
     }
 
-    /// From now on jobs stay in the queues: the scenarios take them, and not the workers.
-    pub(crate) async fn stop_event_sources(&self) -> Result<()> {
-        for worker in ["GitPull", "ZipDl"] {
-            let id = self.id(&format!("{worker}EventSource"))?;
-            let path = format!("/2015-03-31/event-source-mappings/{id}");
-            self.account().send(&Call::rest("lambda", "PUT", &path, &json!({ "Enabled": false }))).await?.text()?;
-        }
-        Ok(())
-    }
-
     /// Ends the processes of a function: the next one has nothing in its memory, only its disk.
     pub(crate) async fn make_cold(&self, function: &str) -> Result<()> {
         let path = format!("/2015-03-31/functions/{}/configuration", self.id(function)?);
@@ -144,11 +134,16 @@ impl Stage {
 
     /// The same with a job of another reference.
     pub(crate) async fn deliver(&self, worker: &str, job: &Job, receipt: &str) -> Result<Run> {
+        self.deliver_again(worker, job, receipt, 1).await
+    }
+
+    /// The same with a job that was received so often.
+    pub(crate) async fn deliver_again(&self, worker: &str, job: &Job, receipt: &str, receives: u16) -> Result<Run> {
         let event = json!({ "Records": [{
-            "messageId": "message",
+            "messageId": job.delivery,
             "receiptHandle": receipt,
             "body": serde_json::to_string(job)?,
-            "attributes": { "ApproximateReceiveCount": "1" },
+            "attributes": { "ApproximateReceiveCount": receives.to_string() },
             "messageAttributes": {},
             "eventSource": "aws:sqs",
             "awsRegion": git2s3_tests::aws::REGION,

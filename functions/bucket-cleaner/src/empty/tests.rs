@@ -163,11 +163,11 @@ async fn emptied(s3: &S3, deadline: Instant) -> Result<u64, EmptyError> {
 #[tokio::test]
 async fn attack_13_every_version_marker_and_upload_goes() {
     let uploads = (0..5).map(|number| ("a/0.zip".to_owned(), format!("u{number}"))).collect();
-    let s3 = S3::of([("output", Bucket { uploads, ..Bucket::with(10_500) })]);
-    assert_eq!(emptied(&s3, later()).await.unwrap(), 10_500);
+    let s3 = S3::of([("output", Bucket { uploads, ..Bucket::with(50_500) })]);
+    assert_eq!(emptied(&s3, later()).await.unwrap(), 50_500);
     let bucket = &s3.0.lock().unwrap()["output"];
     assert!(bucket.versions.is_empty() && bucket.uploads.is_empty());
-    assert_eq!(bucket.batches.len(), 11);
+    assert_eq!(bucket.batches.len(), 51);
 }
 
 #[tokio::test]

@@ -173,6 +173,16 @@ async fn an_answer_that_is_refused_is_an_error_without_the_url() {
 }
 
 #[tokio::test]
+async fn an_answer_that_nobody_takes_ends_with_the_functions_time() {
+    let server = MockServer::start().await;
+    let slow = ResponseTemplate::new(200).set_delay(Duration::from_mins(1));
+    Mock::given(method("PUT")).respond_with(slow).mount(&server).await;
+    let deadline = SystemTime::now() + Duration::from_secs(1);
+    let error = run(event(&server, "Create", ""), deadline, Thing).await.unwrap_err();
+    assert!(matches!(error, RunError::Respond { source: RespondError::OutOfTime, .. }), "{error:?}");
+}
+
+#[tokio::test]
 async fn an_event_without_a_url_is_an_error() {
     assert!(matches!(run(json!({ "RequestType": "Create" }), soon(), Thing).await, Err(RunError::NoSender(_))));
 }

@@ -43,9 +43,8 @@ fn expecting(wanted: &Wanted, commit: contract::CommitId) -> Wanted {
     Wanted::Reference { name: name.clone(), expected: Some(commit) }
 }
 
-fn check_never(error: &FetchError, message: &str) {
-    assert_eq!(error.to_string(), message);
-    assert_eq!(error.retry(), Retry::Never);
+fn check(error: &FetchError, message: &str, retry: Retry) {
+    assert_eq!((error.to_string().as_str(), error.retry()), (message, retry));
 }
 
 #[tokio::test]
@@ -226,16 +225,16 @@ async fn what_does_not_exist_is_not_tried_again() {
     let host = Host::start();
     let repo = host.repository();
     let error = host.try_fetch(MAIN).await.unwrap_err();
-    check_never(&error, "127.0.0.1/owner/name is empty");
+    check(&error, "127.0.0.1/owner/name is empty", Retry::Obsolete);
 
     repo.commit("main", &[("a", b"1".to_vec())]);
     repo.git(&["branch", "main2", "main"]);
     let error = host.try_fetch("refs/heads/mai").await.unwrap_err();
-    check_never(&error, "127.0.0.1/owner/name has no refs/heads/mai");
+    check(&error, "127.0.0.1/owner/name has no refs/heads/mai", Retry::Obsolete);
 
     repo.git(&["tag", "tree", "main^{tree}"]);
     let error = host.try_fetch("refs/tags/tree").await.unwrap_err();
-    check_never(&error, "refs/tags/tree of 127.0.0.1/owner/name names a tree, expected a commit");
+    check(&error, "refs/tags/tree of 127.0.0.1/owner/name names a tree, expected a commit", Retry::Never);
 }
 
 #[tokio::test]
@@ -248,7 +247,7 @@ async fn a_repository_of_sha_256_is_refused_in_words() {
     repo.git(&["init", "--quiet", "--bare", "--object-format=sha256", "--initial-branch=main", "."]);
     repo.commit("main", &[("a", b"1".to_vec())]);
     let error = host.try_fetch(MAIN).await.unwrap_err();
-    check_never(&error, "127.0.0.1/owner/name has the object format sha256, only sha1 is supported");
+    check(&error, "127.0.0.1/owner/name has the object format sha256, only sha1 is supported", Retry::Never);
 }
 
 #[tokio::test]

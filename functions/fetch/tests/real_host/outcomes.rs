@@ -24,7 +24,7 @@ fn tip(repo: &Repo, revision: &str) -> String {
 async fn check_gone(host: &Host, reference: &str) {
     let error = host.try_fetch(reference).await.unwrap_err();
     assert_eq!(error.to_string(), format!("127.0.0.1/owner/name has no {reference}"));
-    assert_eq!(error.retry(), Retry::Never);
+    assert_eq!(error.retry(), Retry::Obsolete);
     assert!(error.hint().unwrap().contains("the zip of an earlier push stays"));
 }
 
@@ -55,7 +55,7 @@ async fn without_its_default_branch_a_repository_is_not_empty() {
         // A note is no branch: the repository has a reference, and nothing to archive.
         repo.git(&["update-ref", "refs/notes/commits", "refs/heads/topic"]);
         repo.git(&["update-ref", "-d", "refs/heads/topic"]);
-        assert_eq!(host.try_fetch(MAIN).await.unwrap_err().retry(), Retry::Never);
+        assert_eq!(host.try_fetch(MAIN).await.unwrap_err().retry(), Retry::Obsolete);
     }
 }
 

@@ -27,6 +27,7 @@ use scope::Scope;
 
 use serde_json::Value;
 use std::{
+    cmp::Reverse,
     collections::BTreeSet,
     num::NonZero,
     panic::resume_unwind,
@@ -55,7 +56,10 @@ pub fn check(template: &Value, rules: &Rules) -> Result<Report, CheckError> {
     conditions::verify(template).map_err(CheckError::Conditions)?;
     let mut findings = quotas(template);
     let bare = scope::without_metadata(template);
-    for found in in_parallel(&rules.by_scope().into_iter().collect::<Vec<_>>(), |(scope, rules)| {
+    let mut groups: Vec<_> = rules.by_scope().into_iter().collect();
+    // The longest first, so that no processor waits for a last one.
+    groups.sort_by_key(|(scope, rules)| Reverse(rules.len() * scope.breadth(template)));
+    for found in in_parallel(&groups, |(scope, rules)| {
         let needs_all = *scope == Scope::Whole || rules.iter().any(|rule| rule.text.contains("Metadata"));
         let views = scope.views(if needs_all { template } else { &bare }).map_err(CheckError::Conditions)?;
         guard::evaluate(rules, &views).map_err(CheckError::Guard)

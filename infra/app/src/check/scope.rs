@@ -43,6 +43,21 @@ impl Scope {
         }
     }
 
+    /// How many resources, parameters and outputs it shows.
+    pub(super) fn breadth(&self, template: &Value) -> usize {
+        let entries = |section: &str| template.get(section).and_then(Value::as_object).into_iter().flatten();
+        let all = ["Resources", "Parameters", "Outputs"]
+            .into_iter()
+            .flat_map(|section| entries(section).map(move |(_, entry)| (section, entry)));
+        all.filter(|(section, entry)| match self {
+            Self::Whole | Self::Each(None) => true,
+            Self::Each(Some(names)) | Self::Only(names) => {
+                names.contains(*section) || entry["Type"].as_str().is_some_and(|name| names.contains(name))
+            }
+        })
+        .count()
+    }
+
     /// The templates that a rule of this scope has to be held against.
     pub(super) fn views(&self, template: &Value) -> Result<Vec<Value>, ConditionsError> {
         match self {
@@ -154,5 +169,7 @@ mod tests {
         assert!(views.iter().all(|view| view["Resources"]["Twofold"].is_null() && view["Parameters"].is_null()));
         assert_eq!(Scope::of("# Scope: U, Parameters").views(&template()).unwrap()[0]["Parameters"]["X"], json!({}));
         assert_eq!(Scope::Whole.views(&template()).unwrap().len(), 4);
+        let breadths = ["# Scope: U, Parameters", "# Scope: each T", "# Scope: each resource"].map(Scope::of);
+        assert_eq!(breadths.map(|scope| scope.breadth(&template())), [3, 2, 5]);
     }
 }

@@ -41,6 +41,9 @@ const POLLS: f64 = 5.0 * 3.0 * 60.0 * 24.0 * 30.0;
 /// is its own affair, and most such pushes leave the pack that is there.
 const TO_A_COLD_START: f64 = 10.0;
 
+/// The stack's alarms.
+const ALARMS: f64 = 7.0;
+
 /// The bill of a month with so many pushes.
 pub fn bill(pushes: f64, push: Push) -> Vec<Item> {
     let Push { webhook, gitpull, zip, logs } = push;
@@ -104,13 +107,26 @@ pub fn bill(pushes: f64, push: Push) -> Vec<Item> {
             "https://aws.amazon.com/s3/pricing/",
             pushes / TO_A_COLD_START * (3.0 * 0.005 + 0.0004) / 1000.0 + zip / 1000.0 * 0.023,
         ),
-        item("KMS", "1 key".to_owned(), "$1 a key", "https://aws.amazon.com/kms/pricing/", 1.0),
+        item(
+            "KMS",
+            "1 key, and with AlarmEmail a second one".to_owned(),
+            "$1 a key",
+            "https://aws.amazon.com/kms/pricing/",
+            1.0,
+        ),
         item(
             "Secrets Manager",
             "2 secrets".to_owned(),
             "$0.40 a secret",
             "https://aws.amazon.com/secrets-manager/pricing/",
             0.80,
+        ),
+        item(
+            "CloudWatch alarms",
+            format!("{ALARMS} alarms"),
+            "$0.10 an alarm",
+            "https://aws.amazon.com/cloudwatch/pricing/",
+            ALARMS * 0.10,
         ),
         item(
             "CloudWatch Logs",
@@ -133,8 +149,16 @@ mod tests {
     #[test]
     fn most_of_a_small_bill_is_there_without_a_push() {
         let idle = total(0.0);
-        assert!((idle - (1.0 + 0.8 + 0.648 + 0.000_23)).abs() < 1e-9, "{idle}");
+        assert!((idle - (1.0 + 0.8 + 0.7 + 0.648 + 0.000_23)).abs() < 1e-9, "{idle}");
         assert!(total(1_000.0) < idle + 1.0);
+    }
+
+    #[test]
+    fn every_alarm_is_paid_for() {
+        let template = crate::stack::template(None).unwrap().as_value();
+        let resources = template["Resources"].as_object().unwrap().values();
+        let alarms = resources.filter(|resource| resource["Type"] == "AWS::CloudWatch::Alarm").count();
+        assert_eq!(format!("{ALARMS}"), alarms.to_string());
     }
 
     #[test]

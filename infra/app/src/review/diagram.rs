@@ -8,11 +8,14 @@ use serde_json::Value;
 
 use crate::diff::{Effect, grants};
 
-/// A box: the logical id (or [`HOST`]), what it is called, what it is, and where it stands.
+/// A box: the logical id (or [`HOST`], or [`ALARMS`]), what it is called, what it is, and where it stands.
 struct Spot(&'static str, &'static str, &'static str, u16, u16);
 
 /// The Git host, which no template has.
 const HOST: &str = "(host)";
+
+/// All alarms, which share a box.
+const ALARMS: &str = "(alarms)";
 
 const SPOTS: &[Spot] = &[
     Spot(HOST, "Git host", "yours, or a provider's", 0, 2),
@@ -34,6 +37,9 @@ const SPOTS: &[Spot] = &[
     Spot("KeyEncryptionKey", "key", "KMS, rotating", 5, 4),
     Spot("BucketCleanerFunction", "bucket-cleaner", "Lambda: at deletion", 6, 2),
     Spot("SshKeyFunction", "ssh-key", "Lambda: at creation", 6, 4),
+    Spot(ALARMS, "alarms", "CloudWatch", 1, 4),
+    Spot("AlarmTopic", "alarm topic", "SNS, by AlarmEmail", 2, 4),
+    Spot("AlarmTopicKey", "alarm key", "KMS, with AlarmEmail", 2, 3),
 ];
 
 const BOX: (f32, f32) = (158.0, 54.0);
@@ -86,6 +92,7 @@ pub fn lines(template: &Value) -> Vec<Line> {
     lines.extend(calls(template));
     lines.extend(rights(template));
     lines.extend(dead_letters(template));
+    lines.extend(alarms(template));
     let mut networks = Vec::new();
     for (id, resource) in resources(template) {
         networks.extend(
@@ -146,6 +153,19 @@ fn dead_letters(template: &Value) -> Vec<Line> {
         Some(Line::new(id, &to, &[&format!("after {} tries", policy["maxReceiveCount"])]))
     });
     with_letters.collect()
+}
+
+/// Whoever alarms tell, and the key that it needs.
+fn alarms(template: &Value) -> Vec<Line> {
+    let conditional = |from: &str, to: &str, label: &[&str]| Line { conditional: true, ..Line::new(from, to, label) };
+    let told = resources(template).filter(|(_, resource)| resource["Type"] == "AWS::CloudWatch::Alarm");
+    let told: BTreeSet<String> = told.flat_map(|(_, alarm)| mentioned(&alarm["Properties"]["AlarmActions"])).collect();
+    let lines = told.iter().flat_map(|topic| {
+        let keys = mentioned(&template["Resources"][topic]["Properties"]["KmsMasterKeyId"]);
+        let keys = keys.iter().map(|key| conditional(topic, key, &["encrypted by"])).collect::<Vec<_>>();
+        std::iter::once(conditional(ALARMS, topic, &["Publish"])).chain(keys)
+    });
+    lines.collect()
 }
 
 /// The logical id that a resource in a right begins with.
@@ -331,13 +351,14 @@ mod tests {
     }
 
     /// The types that belong into the picture: every resource of one has its spot.
-    const DRAWN: [&str; 8] = [
+    const DRAWN: [&str; 9] = [
         "AWS::ApiGateway::DomainName",
         "AWS::ApiGateway::RestApi",
         "AWS::EC2::SecurityGroup",
         "AWS::KMS::Key",
         "AWS::Lambda::Function",
         "AWS::S3::Bucket",
+        "AWS::SNS::Topic",
         "AWS::SQS::Queue",
         "AWS::SecretsManager::Secret",
     ];
@@ -353,7 +374,9 @@ mod tests {
     fn everything_that_matters_has_its_place_and_no_place_is_empty() {
         let template = template();
         assert_eq!(unplaced(&template), Vec::<String>::new());
-        let missing = SPOTS.iter().filter(|spot| spot.0 != HOST && template["Resources"].get(spot.0).is_none());
+        let missing = SPOTS
+            .iter()
+            .filter(|spot| ![HOST, ALARMS].contains(&spot.0) && template["Resources"].get(spot.0).is_none());
         assert_eq!(missing.map(|spot| spot.0).collect::<Vec<_>>(), Vec::<&str>::new());
         let places: BTreeSet<_> = SPOTS.iter().map(|spot| (spot.3, spot.4)).collect();
         assert_eq!(places.len(), SPOTS.len());

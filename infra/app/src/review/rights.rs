@@ -25,6 +25,7 @@ const REASONS: &[(&str, &str, &str)] = &[
         "${CacheBucket.Arn}/packs/*",
         "begins with the pack that an earlier function kept, and keeps one; aborts a failed upload",
     ),
+    ("GitPullRole", "${GitPullDeadLetterQueue.Arn}", BURY),
     ("GitPullRole", "${GitPullLogGroup.Arn}", "its own log"),
     ("GitPullRole", "${GitPullQueue.Arn}", JOBS),
     ("GitPullRole", "${KeyBucket.Arn}/ssh-key/*", "reads the encrypted SSH key"),
@@ -42,6 +43,7 @@ const REASONS: &[(&str, &str, &str)] = &[
     ("ZipDlRole", "${OutputBucket.Arn}", SEE),
     ("ZipDlRole", "${OutputBucket.Arn}/*", STORE),
     ("ZipDlRole", "${ProviderCredentials}", "shows the host a token for the archive"),
+    ("ZipDlRole", "${ZipDlDeadLetterQueue.Arn}", BURY),
     ("ZipDlRole", "${ZipDlLogGroup.Arn}", "its own log"),
     ("ZipDlRole", "${ZipDlQueue.Arn}", JOBS),
 ];
@@ -50,6 +52,7 @@ const CLEAN: &str = "deletes every version and unfinished upload when the stack 
 const CLEAN_LIST: &str = "finds what there is to delete";
 const VPC: &str = "Lambda demands these of who runs in a VPC; only with a VPCId";
 const JOBS: &str = "takes jobs, and says when a failed one is tried again";
+const BURY: &str = "puts a job that has failed for good there, with the reason";
 const SEE: &str = "learns that an object isn't there, instead of that it may not know";
 const STORE: &str = "stores the zip, after a look at the one that is there; aborts a failed upload";
 

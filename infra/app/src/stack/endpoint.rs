@@ -29,19 +29,22 @@ pub(super) struct Endpoint {
     pub(super) gitpull_url: Value<String>,
     /// The URL that reaches zipdl.
     pub(super) zipdl_url: Value<String>,
+    /// The API's name, by which CloudWatch knows it.
+    pub(super) api_name: Value<String>,
     /// The domain, where one was given.
     pub(super) domain: Optional<Handle<DomainName>>,
 }
 
 /// The stage, as in the URLs that users know.
-const STAGE: &str = "Prod";
+pub(super) const STAGE: &str = "Prod";
 /// Requests a second, and at once: many times what pushes come to, and little enough that a flood costs little.
 const THROTTLE: (u32, u32) = (50, 100);
 
 /// Adds the endpoint.
 pub(super) fn add(stack: &mut Stack, functions: &Functions<'_>, parameters: &Parameters, queues: &Queues) -> Endpoint {
     let webhook = webhook(stack, functions, parameters, queues);
-    let api = RestApi::regional(pseudo::stack_name(), "Receives webhooks of Git hosts");
+    let api_name = pseudo::stack_name();
+    let api = RestApi::regional(api_name.clone(), "Receives webhooks of Git hosts");
     let api = stack.add("Api", api);
     let validator = stack.add("ApiRequestValidator", RequestValidator::of_parameters(&api));
     let methods = Worker::ALL.map(|worker| {
@@ -59,7 +62,7 @@ pub(super) fn add(stack: &mut Stack, functions: &Functions<'_>, parameters: &Par
     }
     let domain = domain(stack, parameters, &api, &stage);
     let url = |worker| url(parameters, &api, &stage, worker);
-    Endpoint { gitpull_url: url(Worker::GitPull), zipdl_url: url(Worker::ZipDl), domain }
+    Endpoint { gitpull_url: url(Worker::GitPull), zipdl_url: url(Worker::ZipDl), api_name, domain }
 }
 
 fn logical_id(worker: Worker) -> &'static str {
@@ -82,8 +85,8 @@ fn webhook(stack: &mut Stack, functions: &Functions<'_>, parameters: &Parameters
     };
     let environment: WebhookEnvironment<Deployment> = WebhookEnvironment {
         api_secret: secret.secret_id(),
-        gitpull_queue: queues.gitpull.url(),
-        zipdl_queue: queues.zipdl.url(),
+        gitpull_queue: queues.gitpull.queue.url(),
+        zipdl_queue: queues.zipdl.queue.url(),
         allowed_ips: parameters.allowed_ips.value(),
         repositories: parameters.repositories.value(),
         refs: parameters.refs.value(),
@@ -95,8 +98,8 @@ fn webhook(stack: &mut Stack, functions: &Functions<'_>, parameters: &Parameters
         &settings,
         |role| {
             secret.grant_read(role);
-            queues.gitpull.grant(role, &[Action::SqsSendMessage]);
-            queues.zipdl.grant(role, &[Action::SqsSendMessage]);
+            queues.gitpull.queue.grant(role, &[Action::SqsSendMessage]);
+            queues.zipdl.queue.grant(role, &[Action::SqsSendMessage]);
         },
         |function| function.environment(&environment),
     )

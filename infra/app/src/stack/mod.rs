@@ -2,6 +2,7 @@
 //! stack's creation and deletion.
 
 mod accepted;
+mod alarms;
 mod endpoint;
 mod function;
 mod keys;
@@ -46,8 +47,9 @@ pub fn template(assets: Option<&Manifest>) -> Result<Template, TemplateError> {
         network: &network,
         cleaner: &cleaner,
     };
-    workers::add(&mut stack, &functions, &surroundings);
+    let workers = workers::add(&mut stack, &functions, &surroundings);
     let endpoint = endpoint::add(&mut stack, &functions, &parameters, &queues);
+    alarms::add(&mut stack, &parameters, &endpoint, &queues, &workers);
     outputs::add(&mut stack, &endpoint, &keys, &storage);
     accepted::add(&mut stack);
     stack.template()
@@ -150,12 +152,19 @@ mod tests {
     }
 
     #[test]
-    fn domain_and_network_exist_only_when_asked_for() {
+    fn with_an_address_for_alarms() {
+        insta::assert_snapshot!(difference(&[("AlarmEmail", "platform@example.com")]));
+    }
+
+    #[test]
+    fn domain_network_and_topic_exist_only_when_asked_for() {
         let plain = resources(&[]);
         let more = |parameters| -> Vec<String> {
             resources(parameters).into_iter().filter(|id| !plain.contains(id)).collect()
         };
         assert_eq!(more(&[("CustomDomainName", "git.example.com")]), ["Certificate", "DomainName", "BasePathMapping"]);
         assert_eq!(more(&[("VPCId", "vpc-1"), ("SubnetIds", "subnet-1,subnet-2")]), ["WorkerSecurityGroup"]);
+        let topic = ["AlarmTopicKey", "AlarmTopic", "AlarmTopicPolicy", "AlarmSubscription"];
+        assert_eq!(more(&[("AlarmEmail", "platform@example.com")]), topic);
     }
 }

@@ -7,7 +7,7 @@ use contract::custom::KeyType;
 /// Bitbucket Cloud's published ranges, as an example of addresses that a provider sends from.
 const BITBUCKET_CLOUD: &str = "18.205.93.0/25,18.234.32.128/25,13.52.5.0/25";
 
-const GROUPS: [Group; 5] = [
+const GROUPS: [Group; 6] = [
     Group {
         title: "General",
         parameters: &[
@@ -42,6 +42,10 @@ const GROUPS: [Group; 5] = [
             ("MaxArchiveBytes", "Largest archive in bytes"),
         ],
     },
+    Group {
+        title: "Operation",
+        parameters: &[("AlarmEmail", "Address that alarms are sent to"), ("WorkerConcurrency", "Workers at once")],
+    },
     Group { title: "Network", parameters: &[("VPCId", "VPC"), ("SubnetIds", "Subnets")] },
     Group { title: "Assets", parameters: &[("QSS3BucketName", "Asset bucket"), ("QSS3KeyPrefix", "Asset key prefix")] },
 ];
@@ -67,6 +71,8 @@ pub(super) struct Parameters {
     pub(super) oauth_secret: ParameterHandle<String>,
     pub(super) ca_bundle: ParameterHandle<String>,
     pub(super) max_archive_bytes: ParameterHandle<String>,
+    pub(super) alarm_email: ParameterHandle<String>,
+    pub(super) worker_concurrency: ParameterHandle<String>,
     pub(super) vpc_id: ParameterHandle<String>,
     pub(super) subnet_ids: ParameterHandle<String>,
     pub(super) asset_bucket: ParameterHandle<BucketName>,
@@ -74,6 +80,7 @@ pub(super) struct Parameters {
     pub(super) has_output_bucket_name: Condition,
     pub(super) has_custom_domain: Condition,
     pub(super) has_api_secret: Condition,
+    pub(super) has_alarm_email: Condition,
     pub(super) has_vpc: Condition,
     pub(super) has_lfs: Condition,
 }
@@ -85,12 +92,14 @@ impl Parameters {
         let output_bucket_name = stack.parameter("OutputBucketName", &output_bucket_name());
         let custom_domain_name = stack.parameter("CustomDomainName", &custom_domain_name());
         let api_secret = stack.parameter("ApiSecret", &api_secret());
+        let alarm_email = stack.parameter("AlarmEmail", &alarm_email());
         let vpc_id = stack.parameter("VPCId", &vpc_id());
         let lfs = stack.parameter("Lfs", &lfs());
         Self {
             has_output_bucket_name: stack.given("HasOutputBucketName", &output_bucket_name),
             has_custom_domain: stack.given("HasCustomDomain", &custom_domain_name),
             has_api_secret: stack.given("HasApiSecret", &api_secret),
+            has_alarm_email: stack.given("HasAlarmEmail", &alarm_email),
             has_vpc: stack.given("HasVpc", &vpc_id),
             has_lfs: stack.chosen("HasLfs", &lfs, "on"),
             lfs,
@@ -112,6 +121,8 @@ impl Parameters {
             oauth_secret: stack.parameter("OAuthSecret", &oauth_secret()),
             ca_bundle: stack.parameter("CaBundle", &ca_bundle()),
             max_archive_bytes: stack.parameter("MaxArchiveBytes", &max_archive_bytes()),
+            alarm_email,
+            worker_concurrency: stack.parameter("WorkerConcurrency", &worker_concurrency()),
             vpc_id,
             subnet_ids: stack.parameter("SubnetIds", &subnet_ids()),
             asset_bucket: stack.parameter("QSS3BucketName", &asset_bucket()),
@@ -249,6 +260,24 @@ fn max_archive_bytes() -> Parameter {
     Parameter::text("10737418240", "How large a downloaded archive may be, in bytes.")
         .matching("^[1-9][0-9]{0,12}$", "a number of bytes")
         .at_most(13)
+}
+
+fn alarm_email() -> Parameter {
+    Parameter::text(
+        "",
+        "Address that alarms are sent to, after its owner has agreed. When empty there are alarms, but nobody is told.",
+    )
+    .matching(r"^$|^[^@\s]+@[^@\s]+$", "empty, or a mail address")
+    .at_most(254)
+}
+
+fn worker_concurrency() -> Parameter {
+    Parameter::text(
+        "50",
+        "How many workers of each kind run at once, at most. Both together have to fit into the account's limit.",
+    )
+    .matching("^([2-9]|[1-9][0-9]{1,2}|1000)$", "a number from 2 to 1000")
+    .at_most(4)
 }
 
 fn vpc_id() -> Parameter {

@@ -4,19 +4,26 @@ use cfn::{
     Attributes, Handle, Stack,
     sqs::{Queue, QueuePolicy},
 };
+use contract::dead_letter::TRIES;
 
 use super::workers::{GITPULL_TIMEOUT, ZIPDL_TIMEOUT};
 
 /// The queues of the stack.
 pub(super) struct Queues {
     /// What gitpull works on.
-    pub(super) gitpull: Handle<Queue>,
+    pub(super) gitpull: Jobs,
     /// What zipdl works on.
-    pub(super) zipdl: Handle<Queue>,
+    pub(super) zipdl: Jobs,
 }
 
-/// How often a job is tried before it goes to the dead letters.
-const TRIES: u16 = 3;
+/// The queues of a worker.
+pub(super) struct Jobs {
+    /// The jobs to do.
+    pub(super) queue: Handle<Queue>,
+    /// Those that failed for good.
+    pub(super) dead_letters: Handle<Queue>,
+}
+
 /// For how much longer than its worker may run a job is hidden, in seconds. A worker that was killed holds its reference
 /// up for so long and no longer, which is why this isn't six times the run, as for batches.
 const GRACE: u16 = 60;
@@ -28,8 +35,13 @@ pub(super) fn add(stack: &mut Stack) -> Queues {
     Queues { gitpull: pair(stack, "GitPull", GITPULL_TIMEOUT), zipdl: pair(stack, "ZipDl", ZIPDL_TIMEOUT) }
 }
 
+/// For how long a worker that runs for at most `timeout` seconds can be busy with one job, in seconds: all tries, each killed.
+pub(super) fn longest_tries(timeout: u16) -> u32 {
+    u32::from(TRIES) * u32::from(timeout + GRACE)
+}
+
 /// A queue for a worker that runs for at most `timeout` seconds, with its dead letters behind it.
-fn pair(stack: &mut Stack, worker: &str, timeout: u16) -> Handle<Queue> {
+fn pair(stack: &mut Stack, worker: &str, timeout: u16) -> Jobs {
     let attributes = Attributes::default().deleted_with_stack();
     let dead_letters = stack.add_with(&format!("{worker}DeadLetterQueue"), Queue::fifo(), attributes.clone());
     stack.add(&format!("{worker}DeadLetterQueuePolicy"), QueuePolicy::tls_only(&dead_letters));
@@ -38,5 +50,5 @@ fn pair(stack: &mut Stack, worker: &str, timeout: u16) -> Handle<Queue> {
     queue.message_retention_period = RETENTION;
     let queue = stack.add_with(&format!("{worker}Queue"), queue, attributes);
     stack.add(&format!("{worker}QueuePolicy"), QueuePolicy::tls_only(&queue));
-    queue
+    Jobs { queue, dead_letters }
 }

@@ -19,7 +19,7 @@ use super::{
     lifecycle::Cleaner,
     network::{self, Network},
     parameters::Parameters,
-    queues::Queues,
+    queues::{Jobs, Queues},
     side::Deployment,
     storage::Storage,
 };
@@ -44,13 +44,18 @@ pub(super) struct Surroundings<'a> {
     pub(super) cleaner: &'a Cleaner,
 }
 
-/// Adds both workers and what feeds them.
-pub(super) fn add(stack: &mut Stack, functions: &Functions<'_>, around: &Surroundings<'_>) {
-    add_gitpull(stack, functions, around);
-    add_zipdl(stack, functions, around);
+/// The workers.
+pub(super) struct Workers {
+    pub(super) gitpull: Handle<Function>,
+    pub(super) zipdl: Handle<Function>,
 }
 
-fn add_gitpull(stack: &mut Stack, functions: &Functions<'_>, around: &Surroundings<'_>) {
+/// Adds both workers and what feeds them.
+pub(super) fn add(stack: &mut Stack, functions: &Functions<'_>, around: &Surroundings<'_>) -> Workers {
+    Workers { gitpull: add_gitpull(stack, functions, around), zipdl: add_zipdl(stack, functions, around) }
+}
+
+fn add_gitpull(stack: &mut Stack, functions: &Functions<'_>, around: &Surroundings<'_>) -> Handle<Function> {
     let Surroundings { parameters, queues, keys, storage, network, .. } = around;
     let settings = Settings {
         id: "GitPull",
@@ -66,7 +71,8 @@ fn add_gitpull(stack: &mut Stack, functions: &Functions<'_>, around: &Surroundin
         stack_name: pseudo::stack_name(),
         output_bucket: storage.output.name(),
         cache_bucket: storage.cache.name(),
-        queue: queues.gitpull.url(),
+        queue: queues.gitpull.queue.url(),
+        dead_letter_queue: queues.gitpull.dead_letters.url(),
         allowed_hosts: parameters.allowed_git_hosts.value(),
         known_hosts: parameters.known_hosts.value(),
         exclude_git: parameters.exclude_git.value(),
@@ -88,10 +94,11 @@ fn add_gitpull(stack: &mut Stack, functions: &Functions<'_>, around: &Surroundin
         },
         |function| function.environment(&environment).storage(GITPULL_STORAGE).vpc(network.config.clone()),
     );
-    feed(stack, "GitPullEventSource", &queues.gitpull, &function, around);
+    feed(stack, "GitPullEventSource", &queues.gitpull.queue, &function, around);
+    function
 }
 
-fn add_zipdl(stack: &mut Stack, functions: &Functions<'_>, around: &Surroundings<'_>) {
+fn add_zipdl(stack: &mut Stack, functions: &Functions<'_>, around: &Surroundings<'_>) -> Handle<Function> {
     let Surroundings { parameters, queues, storage, network, .. } = around;
     let fields = [
         ("GitToken", &parameters.git_token),
@@ -110,7 +117,8 @@ fn add_zipdl(stack: &mut Stack, functions: &Functions<'_>, around: &Surroundings
     let environment: ZipDlEnvironment<Deployment> = ZipDlEnvironment {
         credentials: credentials.secret_id(),
         output_bucket: storage.output.name(),
-        queue: queues.zipdl.url(),
+        queue: queues.zipdl.queue.url(),
+        dead_letter_queue: queues.zipdl.dead_letters.url(),
         allowed_hosts: parameters.allowed_git_hosts.value(),
         ca_bundle: parameters.ca_bundle.value(),
         max_archive_bytes: parameters.max_archive_bytes.value(),
@@ -124,18 +132,20 @@ fn add_zipdl(stack: &mut Stack, functions: &Functions<'_>, around: &Surroundings
         },
         |function| function.environment(&environment).vpc(network.config.clone()),
     );
-    feed(stack, "ZipDlEventSource", &queues.zipdl, &function, around);
+    feed(stack, "ZipDlEventSource", &queues.zipdl.queue, &function, around);
+    function
 }
 
-/// What every worker does: take jobs from its queue, see what is stored, store zips.
-fn grant_work(role: &mut Role, queue: &Handle<Queue>, around: &Surroundings<'_>) {
+/// What every worker does: take jobs from its queue, bury those that failed, see what is stored, store zips.
+fn grant_work(role: &mut Role, jobs: &Jobs, around: &Surroundings<'_>) {
     let consume = [
         Action::SqsReceiveMessage,
         Action::SqsDeleteMessage,
         Action::SqsGetQueueAttributes,
         Action::SqsChangeMessageVisibility,
     ];
-    queue.grant(role, &consume);
+    jobs.queue.grant(role, &consume);
+    jobs.dead_letters.grant(role, &[Action::SqsSendMessage]);
     around.storage.output.grant(role, &STORE, "*");
     around.storage.output.grant_on_bucket(role, &[Action::S3ListBucket]);
     network::grant(role, around.parameters);
@@ -143,6 +153,6 @@ fn grant_work(role: &mut Role, queue: &Handle<Queue>, around: &Surroundings<'_>)
 
 /// Lets a queue invoke a worker. It is gone before the cleaner runs, so that no worker writes into an emptied bucket.
 fn feed(stack: &mut Stack, id: &str, queue: &Handle<Queue>, function: &Handle<Function>, around: &Surroundings<'_>) {
-    let mapping = EventSourceMapping::new(queue, function);
+    let mapping = EventSourceMapping::new(queue, function, around.parameters.worker_concurrency.value());
     stack.add_with(id, mapping, Attributes::default().after(around.cleaner));
 }

@@ -28,6 +28,9 @@ pub enum Action {
     /// Decrypt a ciphertext.
     #[serde(rename = "kms:Decrypt")]
     KmsDecrypt,
+    /// Make a key for data, in plain and encrypted.
+    #[serde(rename = "kms:GenerateDataKey")]
+    KmsGenerateDataKey,
     /// Encrypt up to 4,096 bytes.
     #[serde(rename = "kms:Encrypt")]
     KmsEncrypt,
@@ -79,6 +82,9 @@ pub enum Action {
     /// Read a secret.
     #[serde(rename = "secretsmanager:GetSecretValue")]
     SecretsManagerGetSecretValue,
+    /// Publish to a topic.
+    #[serde(rename = "sns:Publish")]
+    SnsPublish,
     /// Say when a received message becomes visible again.
     #[serde(rename = "sqs:ChangeMessageVisibility")]
     SqsChangeMessageVisibility,

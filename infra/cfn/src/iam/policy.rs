@@ -6,7 +6,7 @@ use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::{Map, Value as Json};
 
 use super::Action;
-use crate::Value;
+use crate::{Value, pseudo};
 
 /// A list of statements.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
@@ -17,6 +17,11 @@ pub struct PolicyDocument {
 }
 
 impl PolicyDocument {
+    /// Adds a statement.
+    pub(crate) fn push(&mut self, statement: Statement) {
+        self.statement.push(statement);
+    }
+
     /// The document of these statements.
     pub fn new(statement: impl IntoIterator<Item = Statement>) -> Self {
         Self { version: "2012-10-17", statement: statement.into_iter().collect() }
@@ -72,12 +77,12 @@ impl Statement {
         Self { sid: sid.to_owned(), effect: "Allow", principal: None, action, resource, condition: Map::new() }
     }
 
-    /// Denies everything on the resources to everyone who doesn't come over TLS.
-    pub(crate) fn deny_without_tls(service: &str, resource: Vec<Value<String>>) -> Self {
+    /// Denies an action, or all of a service, on the resources to everyone who doesn't come over TLS.
+    pub(crate) fn deny_without_tls(action: &str, resource: Vec<Value<String>>) -> Self {
         Self {
             effect: "Deny",
             principal: Some(Principal::Everyone),
-            action: format!("{service}:*").into(),
+            action: action.into(),
             ..Self::allow("DenyWithoutTls", &[], resource)
         }
         .when("Bool", "aws:SecureTransport", &"false".into())
@@ -91,6 +96,22 @@ impl Statement {
             action: "kms:*".into(),
             ..Self::allow("DelegateToIam", &[], vec!["*".into()])
         }
+    }
+
+    /// Allows the actions, in a policy of a resource, to a service that acts for a thing of this account whose ARN is like
+    /// `source`: and not for somebody else's, who asks the same service
+    /// ([the confused deputy](https://docs.aws.amazon.com/IAM/latest/UserGuide/confused-deputy.html)).
+    pub fn allow_service(
+        sid: &str,
+        service: &'static str,
+        actions: &[Action],
+        resource: Vec<Value<String>>,
+        source: &Value<String>,
+    ) -> Self {
+        Self::allow(sid, actions, resource)
+            .by(Principal::Service(service))
+            .when("StringEquals", "aws:SourceAccount", &pseudo::account_id())
+            .when("ArnLike", "aws:SourceArn", source)
     }
 
     /// About whom the statement is, in a policy of a resource.

@@ -38,6 +38,14 @@ impl Key {
             key_policy: PolicyDocument::new([Statement::delegate_key_to_account(root)]),
         }
     }
+
+    /// A service of AWS may use it, for things of this account whose ARN is like `source`. A service has no role that IAM could
+    /// give the right to, so it stands here.
+    #[must_use]
+    pub fn usable_by(mut self, service: &'static str, actions: &[Action], source: &Value<String>) -> Self {
+        self.key_policy.push(Statement::allow_service("Service", service, actions, vec!["*".into()], source));
+        self
+    }
 }
 
 impl Resource for Key {

@@ -15,16 +15,26 @@ pub struct EventSourceMapping {
     function_name: Value<Arn<Function>>,
     batch_size: u16,
     function_response_types: [&'static str; 1],
+    scaling_config: ScalingConfig,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "PascalCase")]
+struct ScalingConfig {
+    maximum_concurrency: Value<String>,
 }
 
 impl EventSourceMapping {
-    /// `queue` feeds `function`.
-    pub fn new(queue: &Handle<Queue>, function: &Handle<Function>) -> Self {
+    /// `queue` feeds `function`, of which at most `concurrency` (2 to 1,000) run at once. Without the bound the pollers take more
+    /// messages than the account may run functions, and what was only throttled counts as a try
+    /// ([maximum concurrency](https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html#events-sqs-max-concurrency)).
+    pub fn new(queue: &Handle<Queue>, function: &Handle<Function>, concurrency: Value<String>) -> Self {
         Self {
             event_source_arn: queue.arn(),
             function_name: function.arn(),
             batch_size: 1,
             function_response_types: ["ReportBatchItemFailures"],
+            scaling_config: ScalingConfig { maximum_concurrency: concurrency },
         }
     }
 }

@@ -110,6 +110,11 @@ impl Resource for Function {
 }
 
 impl Handle<Function> {
+    /// The function's name.
+    pub fn name(&self) -> Value<String> {
+        self.reference()
+    }
+
     /// The function's ARN.
     pub fn arn(&self) -> Value<Arn<Function>> {
         self.attribute("Arn")

@@ -23,7 +23,7 @@ impl BucketPolicy {
     /// Whoever doesn't come over TLS is denied, whatever his rights.
     pub fn tls_only(bucket: &Handle<Bucket>) -> Self {
         let objects = sub([bucket.arn().into(), "/*".into()]);
-        let deny = Statement::deny_without_tls("s3", vec![bucket.arn().meaning(), objects]);
+        let deny = Statement::deny_without_tls("s3:*", vec![bucket.arn().meaning(), objects]);
         Self { bucket: bucket.name(), policy_document: PolicyDocument::new([deny]) }
     }
 }

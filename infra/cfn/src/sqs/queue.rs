@@ -64,6 +64,11 @@ impl Handle<Queue> {
         self.attribute("Arn")
     }
 
+    /// The queue's name.
+    pub fn name(&self) -> Value<String> {
+        self.attribute("QueueName")
+    }
+
     /// Lets `role` do these actions on the queue.
     pub fn grant(&self, role: &mut Role, actions: &[Action]) {
         role.grant(self.id(), Statement::allow(self.id(), actions, vec![self.arn().meaning()]));

@@ -2,12 +2,12 @@
 //! clone kept beyond the process is worth, where the Git host is 20 MB a second away. The rival is our own first push.
 
 use anyhow::Result;
+use git2s3_tests::proxy::Proxy;
 
 use crate::bench::Bench;
 use crate::function::Function;
 use crate::generate::Shape;
 use crate::hosted::Hosted;
-use crate::proxy::Proxy;
 use crate::row::Row;
 use crate::sample::Pair;
 

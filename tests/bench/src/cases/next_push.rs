@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::Stdio;
 
 use anyhow::{Context, Result};
+use git2s3_tests::proxy::Proxy;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout};
 
@@ -13,7 +14,6 @@ use crate::bench::Bench;
 use crate::function::Function;
 use crate::generate::Shape;
 use crate::hosted::Hosted;
-use crate::proxy::Proxy;
 use crate::report::count;
 use crate::row::{Row, Unit};
 use crate::sample::{Pair, Sample};

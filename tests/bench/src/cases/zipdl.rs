@@ -58,6 +58,7 @@ pub(crate) fn environment(endpoint: &str, allowed_hosts: &str, ca_bundle: String
         ("CREDENTIALS", "arn:aws:secretsmanager:us-east-1:000000000000:secret:bench-AbCdEf".to_owned()),
         ("OUTPUT_BUCKET", OUTPUT.to_owned()),
         ("QUEUE", "https://sqs.us-east-1.amazonaws.com/000000000000/zipdl.fifo".to_owned()),
+        ("DEAD_LETTER_QUEUE", "https://sqs.us-east-1.amazonaws.com/000000000000/dead.fifo".to_owned()),
         ("ALLOWED_HOSTS", allowed_hosts.to_owned()),
         ("CA_BUNDLE", ca_bundle),
         ("MAX_ARCHIVE_BYTES", (8_u64 << 30).to_string()),

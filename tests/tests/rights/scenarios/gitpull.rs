@@ -86,3 +86,7 @@ pub(super) async fn gitpull_leaves_no_half_a_pack(stage: &Stage, props: &Props) 
 pub(super) async fn gitpull_tries_a_failed_job_again_within_seconds(stage: &Stage, props: &Props) -> Result<()> {
     zipdl::is_tried_again(stage, props, WORKER).await
 }
+
+pub(super) async fn gitpull_buries_what_failed_for_good(stage: &Stage, props: &Props) -> Result<()> {
+    zipdl::is_buried(stage, props, WORKER).await
+}

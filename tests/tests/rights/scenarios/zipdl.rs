@@ -1,7 +1,7 @@
 //! What who has an archive downloaded needs of zipdl.
 
 use anyhow::{Context as _, Result, ensure};
-use contract::HostKind;
+use contract::{HostKind, Job, Repository, dead_letter::TRIES};
 use git2s3_tests::archives::address;
 use git2s3_tests::artifact::Artifact;
 
@@ -52,8 +52,7 @@ pub(super) async fn zipdl_tries_a_failed_job_again_within_seconds(stage: &Stage,
 /// waits for minutes.
 pub(super) async fn is_tried_again(stage: &Stage, props: &Props, worker: &str) -> Result<()> {
     stage.make_cold(&format!("{worker}Function")).await?;
-    let mut job = props.rocket.job("main", &props.rocket.commit)?;
-    job.repository = contract::Repository::new(address(HostKind::GitHub).to_string().parse()?, "acme/gone".parse()?);
+    let job = job_that_fails(props)?;
     let (sqs, queue) = (&stage.account().sqs, stage.id(&format!("{worker}Queue"))?);
     let id = job.id();
     let send = sqs.send_message().queue_url(queue).message_body(serde_json::to_string(&job)?);
@@ -70,4 +69,26 @@ pub(super) async fn is_tried_again(stage: &Stage, props: &Props, worker: &str) -
     sqs.delete_message().queue_url(queue).receipt_handle(last.unwrap_or(receipt)).send().await?;
     ensure!(last.is_some(), "the job didn't come again within {wait} s");
     Ok(())
+}
+
+pub(super) async fn zipdl_buries_what_failed_for_good(stage: &Stage, props: &Props) -> Result<()> {
+    is_buried(stage, props, WORKER).await
+}
+
+/// At the last of its tries the job goes to the dead letters, where a person finds it.
+pub(super) async fn is_buried(stage: &Stage, props: &Props, worker: &str) -> Result<()> {
+    stage.make_cold(&format!("{worker}Function")).await?;
+    let job = job_that_fails(props)?;
+    let run = stage.deliver_again(worker, &job, "receipt", TRIES).await?;
+    let letters = stage.account().dead_letters(stage.id(&format!("{worker}DeadLetterQueue"))?).await?;
+    let is_there = letters.iter().any(|(letter, _)| letter["delivery"] == job.delivery.as_str());
+    ensure!(run.done && is_there, "the job isn't among the dead letters: {run:?}");
+    Ok(())
+}
+
+/// A job for a repository that isn't there.
+fn job_that_fails(props: &Props) -> Result<Job> {
+    let mut job = props.rocket.job("main", &props.rocket.commit)?;
+    job.repository = Repository::new(address(HostKind::GitHub).to_string().parse()?, "acme/gone".parse()?);
+    Ok(job)
 }

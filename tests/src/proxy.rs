@@ -1,6 +1,8 @@
-//! A way through which bytes are counted, and on which they can be slowed down: what tells how much a fetch receives,
+//! A way through which bytes are counted, and on which they can be slowed down or lost: what tells how much a fetch receives,
 //! whoever fetches, and what plays a network between a Git host and AWS.
 
+use std::collections::VecDeque;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -12,15 +14,38 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 
+use crate::peer;
+
 /// What may pass at once although nothing was saved up.
 const BURST: u64 = 128 << 10;
 
+/// What becomes of a connection once so many bytes have come from the server.
+#[derive(Clone, Copy, Debug)]
+pub struct Break {
+    /// How many bytes still pass.
+    pub after: u64,
+    /// What happens then.
+    pub by: Breakage,
+}
+
+/// How a connection breaks.
+#[derive(Clone, Copy, Debug)]
+pub enum Breakage {
+    /// It is closed.
+    Close,
+    /// Nothing comes any more, and it stays open.
+    Silence,
+    /// The client's process is killed.
+    Kill,
+}
+
 /// A TCP proxy before a server on this machine.
 #[derive(Debug)]
-pub(crate) struct Proxy {
+pub struct Proxy {
     /// Where it listens.
-    pub(crate) port: u16,
+    pub port: u16,
     received: Arc<AtomicU64>,
+    breaks: Arc<Mutex<VecDeque<Break>>>,
     task: JoinHandle<()>,
 }
 
@@ -32,24 +57,33 @@ impl Drop for Proxy {
 
 impl Proxy {
     /// A proxy before `port`; what comes from there comes at `rate` bytes a second at most, over all connections.
-    pub(crate) async fn start(port: u16, rate: Option<u64>) -> Result<Self> {
+    pub async fn start(port: u16, rate: Option<u64>) -> Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.context("listen as a proxy")?;
         let own = listener.local_addr()?.port();
         let received = Arc::new(AtomicU64::new(0));
+        let breaks = Arc::<Mutex<VecDeque<Break>>>::default();
+        let waiting = Arc::clone(&breaks);
         let way = Way {
+            to_break: None,
             received: Arc::clone(&received),
             bucket: rate.map(|rate| Arc::new(Mutex::new(TokenBucket::new(rate, Instant::now())))),
         };
         let task = tokio::spawn(async move {
-            while let Ok((client, _)) = listener.accept().await {
-                tokio::spawn(connect(client, port, way.clone()));
+            while let Ok((client, address)) = listener.accept().await {
+                let to_break = waiting.lock().await.pop_front().map(|to_break| (to_break, address));
+                tokio::spawn(connect(client, port, Way { to_break, ..way.clone() }));
             }
         });
-        Ok(Self { port: own, received, task })
+        Ok(Self { port: own, received, breaks, task })
+    }
+
+    /// The next connection that isn't to break yet will.
+    pub async fn break_next(&self, to_break: Break) {
+        self.breaks.lock().await.push_back(to_break);
     }
 
     /// Bytes that came from the server so far.
-    pub(crate) fn received(&self) -> u64 {
+    pub fn received(&self) -> u64 {
         self.received.load(Ordering::SeqCst)
     }
 }
@@ -58,6 +92,7 @@ impl Proxy {
 #[derive(Debug, Clone)]
 struct Way {
     received: Arc<AtomicU64>,
+    to_break: Option<(Break, SocketAddr)>,
     bucket: Option<Arc<Mutex<TokenBucket>>>,
 }
 
@@ -77,12 +112,24 @@ async fn connect(client: TcpStream, port: u16, way: Way) {
 impl Way {
     async fn pass(&self, mut from: OwnedReadHalf, mut to: OwnedWriteHalf) -> std::io::Result<()> {
         let mut piece = vec![0; 64 << 10];
+        let mut passed = 0;
         loop {
             let length = from.read(&mut piece).await?;
             if length == 0 {
                 return to.shutdown().await;
             }
             self.received.fetch_add(length as u64, Ordering::SeqCst);
+            passed += length as u64;
+            if let Some((Break { after, by }, client)) = self.to_break
+                && passed > after
+            {
+                match by {
+                    Breakage::Close => {}
+                    Breakage::Silence => std::future::pending().await,
+                    Breakage::Kill => peer::kill(client).map_err(std::io::Error::other)?,
+                }
+                return Err(std::io::ErrorKind::ConnectionReset.into());
+            }
             if let Some(bucket) = &self.bucket {
                 let wait = bucket.lock().await.take(length as u64, Instant::now());
                 tokio::time::sleep(wait).await;

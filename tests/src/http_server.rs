@@ -12,7 +12,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 /// Answers every request on a listener, until the task is aborted.
-pub(crate) fn serve<F>(
+pub fn serve<F>(
     listener: TcpListener,
     answer: impl Fn(Request<Incoming>) -> F + Clone + Send + Sync + 'static,
 ) -> JoinHandle<()>

@@ -1,6 +1,11 @@
 //! What happens when something goes wrong: it is said, it is tried again where that may help, and
 //! nothing is left behind.
-#![allow(clippy::expect_used, clippy::panic, reason = "what fails here fails a test")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "what fails here fails a test")]
+
+mod aws;
+mod deliveries;
+mod host;
+mod world;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -45,7 +50,7 @@ async fn put_versions(account: &Account, bucket: &str, count: usize) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_wrong_host_key_fails_the_job_which_ends_among_the_dead_letters() {
+async fn a_job_that_fails_for_good_is_buried_with_its_reason() {
     let dir = scratch();
     let (mut local, stack) = Local::with_stack(dir.path(), Path::new(LOCAL)).await.unwrap();
     let account = local.cloud.account.clone();
@@ -74,8 +79,11 @@ async fn a_wrong_host_key_fails_the_job_which_ends_among_the_dead_letters() {
     let fingerprint = local.sshd.fingerprint().unwrap();
     let lines = account.log_lines().await.unwrap();
     let failures: Vec<String> = lines.iter().map(Value::to_string).filter(|line| line.contains(&fingerprint)).collect();
-    assert!(failures.len() >= 2, "it has to be tried again: {failures:?}");
+    assert_eq!(failures.len(), 3, "it has to be tried three times: {failures:?}");
     assert!(failures.iter().all(|failure| failure.contains("127.0.0.1")), "{failures:?}");
+    let [(job, Some(reason))] = &account.dead_letters(dead).await.unwrap()[..] else { panic!("not one with a reason") };
+    assert_eq!(job["repository"]["path"], "acme/rocket");
+    assert!(reason.contains(&fingerprint) && reason.contains("KnownHosts parameter"), "{reason}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,0 +1,121 @@
+//! What wakes somebody: few alarms, each of them certain that something is wrong, and each with its section in `docs/runbook.md`.
+//! They are there without an address, too, for whoever watches them in CloudWatch or by EventBridge; with one, a topic sends mail.
+
+use aws_names::Arn;
+use cfn::{
+    Attributes, Handle, Optional, Stack, Value,
+    cloudwatch::{Alarm, Dimension, Metric, MissingData, Statistic},
+    iam::{Action, Statement},
+    kms::Key,
+    lambda::Function,
+    pseudo,
+    sns::{Subscription, Topic, TopicPolicy},
+    sqs::Queue,
+    sub,
+};
+
+use super::{
+    endpoint::{Endpoint, STAGE},
+    parameters::Parameters,
+    queues::{Queues, longest_tries},
+    workers::{GITPULL_TIMEOUT, Workers, ZIPDL_TIMEOUT},
+};
+
+/// How long alarms look before they judge, in seconds.
+const PERIOD: u32 = 300;
+/// The days in which a deleted key can be brought back: as few as KMS allows, since no message is kept that it would open.
+const PENDING_DAYS: u8 = 7;
+/// Who publishes.
+const CLOUDWATCH: &str = "cloudwatch.amazonaws.com";
+
+/// Adds the alarms, and where there is an address, the topic that they tell.
+pub(super) fn add(stack: &mut Stack, parameters: &Parameters, endpoint: &Endpoint, queues: &Queues, workers: &Workers) {
+    let topic = topic(stack, parameters);
+    let mut alarms = Alarms { stack, topic: topic.either(Handle::<Topic>::arn, Value::none()) };
+    alarms.add(
+        "EndpointFailure",
+        "A webhook was answered with a 5xx: few Git hosts deliver it again, so that push may have no zip.",
+        failures(endpoint),
+        MissingData::NotBreaching,
+        0,
+    );
+    let each = [
+        ("GitPull", &queues.gitpull, &workers.gitpull, GITPULL_TIMEOUT),
+        ("ZipDl", &queues.zipdl, &workers.zipdl, ZIPDL_TIMEOUT),
+    ];
+    for (worker, jobs, function, timeout) in each {
+        alarms.add(
+            &format!("{worker}DeadLetters"),
+            "A job failed for good and waits among the dead letters: its push has no zip.",
+            of_queue("ApproximateNumberOfMessagesVisible", &jobs.dead_letters),
+            MissingData::Ignore,
+            0,
+        );
+        alarms.add(
+            &format!("{worker}Delay"),
+            "A job is older than all of its tries can take: zips come late, or not at all.",
+            of_queue("ApproximateAgeOfOldestMessage", &jobs.queue),
+            MissingData::Ignore,
+            longest_tries(timeout),
+        );
+        alarms.add(
+            &format!("{worker}Crash"),
+            "The worker ended without a word: out of time or memory, a panic, or it did not start. Jobs that merely fail don't count.",
+            crashes(function),
+            MissingData::NotBreaching,
+            0,
+        );
+    }
+}
+
+struct Alarms<'a> {
+    stack: &'a mut Stack,
+    topic: Value<Arn<Topic>>,
+}
+
+impl Alarms<'_> {
+    fn add(&mut self, name: &str, meaning: &str, metric: Metric, missing: MissingData, threshold: u32) {
+        let description = format!("{meaning} What to do: docs/runbook.md, section {name}.");
+        let full = sub([pseudo::stack_name().into(), format!("-{name}").as_str().into()]);
+        let alarm = Alarm::above(threshold, metric, missing).named(full, &description).telling(self.topic.clone());
+        self.stack.add(&format!("{name}Alarm"), alarm);
+    }
+}
+
+/// What SQS measures of a queue. It stops measuring after six hours without a call, also of a queue in which letters lie: what
+/// was so still is, then.
+fn of_queue(name: &'static str, queue: &Handle<Queue>) -> Metric {
+    let dimensions = vec![Dimension::new("QueueName", queue.name())];
+    Metric { namespace: "AWS/SQS", name, dimensions, statistic: Statistic::Maximum, period: PERIOD }
+}
+
+/// Whatever kept the endpoint from answering: the function's error or throttling, a queue that can't be reached.
+fn failures(endpoint: &Endpoint) -> Metric {
+    let api = Dimension::new("ApiName", endpoint.api_name.clone());
+    let dimensions = vec![api, Dimension::new("Stage", STAGE.into())];
+    Metric { namespace: "AWS/ApiGateway", name: "5XXError", dimensions, statistic: Statistic::Sum, period: PERIOD }
+}
+
+/// A worker reports a job that failed to the queue, and succeeds itself: what Lambda counts as an error is something else.
+fn crashes(function: &Handle<Function>) -> Metric {
+    let dimensions = vec![Dimension::new("FunctionName", function.name())];
+    Metric { namespace: "AWS/Lambda", name: "Errors", dimensions, statistic: Statistic::Sum, period: PERIOD }
+}
+
+/// The topic and its key. SNS's own key of the account lets no service publish, and its policy can't be changed; so the topic has a
+/// key that says CloudWatch may, for alarms of this stack only.
+fn topic(stack: &mut Stack, parameters: &Parameters) -> Optional<Handle<Topic>> {
+    stack.when(&parameters.has_alarm_email, |stack| {
+        let alarms = pseudo::arn("cloudwatch", ["alarm:".into(), pseudo::stack_name().into(), "-*".into()]);
+        let key = Key::rotating("Encrypts the messages of git2s3's alarms", PENDING_DAYS);
+        let key = key.usable_by(CLOUDWATCH, &[Action::KmsDecrypt, Action::KmsGenerateDataKey], &alarms);
+        let key = stack.add_with("AlarmTopicKey", key, Attributes::default().deleted_with_stack());
+        let name = sub([pseudo::stack_name().into(), "-alarms".into()]);
+        let topic = stack.add("AlarmTopic", Topic::encrypted(name, &key));
+        let arn = vec![topic.arn().meaning()];
+        let publish = Statement::allow_service("Alarms", CLOUDWATCH, &[Action::SnsPublish], arn, &alarms);
+        stack.add("AlarmTopicPolicy", TopicPolicy::tls_only_and(&topic, publish));
+        stack.add("AlarmSubscription", Subscription::by_email(&topic, parameters.alarm_email.value()));
+        topic
+    })
+}

@@ -1,0 +1,141 @@
+//! Whatever happens at AWS or to the worker, at whatever moment: a push that was accepted arrives.
+
+use git2s3_tests::event_source::Outcome;
+use git2s3_tests::fault_proxy::{Fault, How};
+use git2s3_tests::tally;
+
+use super::world::World;
+
+/// A zip that S3 gets by one request, and one that it gets in parts.
+const SMALL: usize = 40_000;
+const IN_PARTS: usize = 17 << 20;
+
+/// Repository, size of what is pushed, the call that goes wrong, how many are well before, how many go wrong, and how.
+const CASES: &[(&str, usize, &str, usize, usize, How)] = &[
+    ("killed-while-fetching", SMALL, "HeadObject", 0, 1, How::Kill),
+    ("killed-before-put", SMALL, "PutObject", 0, 1, How::Kill),
+    ("killed-after-put", SMALL, "PutObject", 0, 1, How::KillAfter),
+    ("killed-twice", SMALL, "PutObject", 0, 2, How::Kill),
+    ("killed-before-parts", IN_PARTS, "CreateMultipartUpload", 0, 1, How::Kill),
+    ("killed-between-parts", IN_PARTS, "UploadPart", 1, 1, How::Kill),
+    ("killed-before-completion", IN_PARTS, "CompleteMultipartUpload", 0, 1, How::Kill),
+    ("killed-after-completion", IN_PARTS, "CompleteMultipartUpload", 0, 1, How::KillAfter),
+    ("put-503-once", SMALL, "PutObject", 0, 1, How::Answer(503, "SlowDown")),
+    ("put-503-long", SMALL, "PutObject", 0, 4, How::Answer(503, "SlowDown")),
+    ("put-500-long", SMALL, "PutObject", 0, 4, How::Answer(500, "InternalError")),
+    ("put-reset-once", SMALL, "PutObject", 0, 1, How::Reset),
+    ("put-reset-long", SMALL, "PutObject", 0, 4, How::Reset),
+    ("put-answer-lost", SMALL, "PutObject", 0, 3, How::Lost),
+    ("put-unanswered", SMALL, "PutObject", 0, 1, How::Silence),
+    ("head-503-long", SMALL, "HeadObject", 0, 4, How::Answer(503, "SlowDown")),
+    ("head-unanswered", SMALL, "HeadObject", 0, 1, How::Silence),
+    ("part-503-long", IN_PARTS, "UploadPart", 1, 6, How::Answer(503, "SlowDown")),
+    ("part-reset-long", IN_PARTS, "UploadPart", 0, 6, How::Reset),
+    ("completion-503-long", IN_PARTS, "CompleteMultipartUpload", 0, 4, How::Answer(503, "SlowDown")),
+    ("completion-answer-lost", IN_PARTS, "CompleteMultipartUpload", 0, 1, How::Lost),
+    ("throttled", SMALL, "PutObject", 0, 2, How::Answer(429, "TooManyRequestsException")),
+];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whatever_fails_at_s3_or_kills_the_worker_every_push_arrives() {
+    let mut world = World::new().await;
+    let mut pushed = Vec::new();
+    for &(name, bytes, action, skip, times, how) in CASES {
+        let about = format!("/acme/{name}/");
+        world.aws.add(Fault { action, about, skip, times, how });
+        pushed.push(world.push(&format!("acme/{name}"), bytes).await);
+    }
+    let forgotten = "acme/killed-before-deletion";
+    world.source.forgets.insert(forgotten.to_owned());
+    pushed.push(world.push(forgotten, SMALL).await);
+    pushed.push(world.push("acme/undisturbed", SMALL).await);
+
+    let outcomes = world.drain().await;
+    let position = |path: &str| outcomes.iter().rposition(|(repository, _)| repository == path).unwrap();
+    assert!(position("acme/undisturbed") < outcomes.len() - 1, "nobody waits for another's failure: {outcomes:?}");
+    assert!(world.aws.left().is_empty(), "every fault has happened: {:?}", world.aws.left());
+    for accepted in &pushed {
+        world.is_stored(accepted).await;
+        assert_eq!(outcomes[position(&accepted.clone.path)].1, Outcome::Done);
+    }
+    let killed = outcomes.iter().filter(|(_, outcome)| *outcome == Outcome::Died).count();
+    assert_eq!(killed, 8 + 1, "{outcomes:?}");
+    let versions = world.is_clean(2).await;
+    for path in ["acme/killed-after-put", "acme/killed-after-completion", forgotten] {
+        let of_path = versions.iter().filter(|key| key.starts_with(path)).count();
+        assert_eq!(of_path, 1, "{path}: the zip that is there is found, and not written again");
+    }
+    assert_eq!(world.reason("acme/undisturbed").await, None);
+    tally::tried(pushed.len());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_lasts_is_buried_and_arrives_once_it_is_mended() {
+    let world = World::new().await;
+    let cases: &[(&str, &str, How, &str)] = &[
+        ("put-denied", "PutObject", How::Answer(403, "AccessDenied"), "could not store the zip"),
+        ("put-down", "PutObject", How::Answer(503, "SlowDown"), "could not store the zip"),
+        ("bucket-gone", "HeadObject", How::Answer(403, "AccessDenied"), "could not store the zip"),
+    ];
+    let mut pushed = Vec::new();
+    for &(name, action, how, _) in cases {
+        // Three attempts of the client in each of three tries of the job.
+        let times = if matches!(how, How::Answer(503, _)) { 9 } else { 3 };
+        world.aws.add(Fault { action, about: format!("/acme/{name}/"), skip: 0, times, how });
+        pushed.push(world.push(&format!("acme/{name}"), SMALL).await);
+    }
+    world.drain().await;
+    assert!(world.aws.left().is_empty(), "{:?}", world.aws.left());
+    for (accepted, (.., said)) in pushed.iter().zip(cases) {
+        let reason = world.reason(&accepted.clone.path).await.expect("it is among the dead letters");
+        assert!(reason.contains(said), "{reason}");
+    }
+    assert!(world.is_clean(0).await.is_empty());
+
+    assert_eq!(world.redrive().await, cases.len());
+    world.drain().await;
+    for accepted in &pushed {
+        world.is_stored(accepted).await;
+    }
+    assert_eq!(world.is_clean(0).await.len(), cases.len());
+    tally::tried(cases.len());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whatever_fails_at_kms_or_sqs_every_push_arrives() {
+    let world = World::new().await;
+    let of_a_cold_worker: &[(&str, &str, usize, How)] = &[
+        ("Decrypt", "CiphertextBlob", 1, How::Answer(500, "KMSInternalException")),
+        ("Decrypt", "CiphertextBlob", 4, How::Answer(400, "ThrottlingException")),
+        ("Decrypt", "CiphertextBlob", 4, How::Reset),
+        ("Decrypt", "CiphertextBlob", 1, How::Kill),
+        ("GetObject", "/ssh-key/", 4, How::Answer(503, "SlowDown")),
+        ("GetObject", "/ssh-key/", 1, How::Kill),
+        ("GetObject", "/packs/", 3, How::Answer(503, "SlowDown")),
+        ("GetObject", "/packs/", 1, How::Kill),
+    ];
+    for (number, &(action, about, times, how)) in of_a_cold_worker.iter().enumerate() {
+        world.aws.add(Fault { action, about: about.to_owned(), skip: 0, times, how });
+        world.renew_workers(number).await;
+        let accepted = world.push(&format!("acme/cold-{number}"), SMALL).await;
+        world.drain().await;
+        assert!(world.aws.left().is_empty(), "{action} {how:?}: {:?}", world.aws.left());
+        world.is_stored(&accepted).await;
+    }
+
+    // The queue that a failed job is to come again from, and the one that it is buried in.
+    for (number, action) in ["ChangeMessageVisibility", "SendMessage"].into_iter().enumerate() {
+        let path = format!("acme/queue-{number}");
+        world.push(&path, SMALL).await;
+        let denied = How::Answer(403, "AccessDenied");
+        world.aws.add(Fault { action: "PutObject", about: format!("/{path}/"), skip: 0, times: 3, how: denied });
+        let unavailable = How::Answer(500, "InternalError");
+        world.aws.add(Fault { action, about: "GitPull".to_owned(), skip: 0, times: 3, how: unavailable });
+        world.drain().await;
+        assert!(world.aws.left().is_empty(), "{action}: {:?}", world.aws.left());
+        let reason = world.reason(&path).await.expect("it is among the dead letters");
+        // What couldn't be buried was moved by SQS, which knows no reason.
+        assert_eq!(reason.is_empty(), action == "SendMessage", "{reason}");
+    }
+    tally::tried(of_a_cold_worker.len() + 2);
+}

@@ -1,0 +1,118 @@
+//! Whatever the queue does: a job twice, at once and later, in another order; a reference that moves meanwhile.
+
+use git2s3_tests::event_source::EventSource;
+use git2s3_tests::{peer, tally};
+use rustix::process::{Resource, Rlimit, prlimit};
+
+use super::world::{Accepted, PATIENCE, World};
+
+const BYTES: usize = 100_000;
+
+impl World {
+    /// Queues a job once more, as nobody but SQS would: under an id of its own, and in a group of its own, so that nothing keeps it
+    /// from running beside the first.
+    async fn queue_again(&self, accepted: &Accepted, id: &str) {
+        let job = serde_json::json!({
+            "delivery": id,
+            "repository": { "host": "127.0.0.1", "path": accepted.clone.path },
+            "reference": "refs/heads/main",
+            "commit": accepted.commit,
+            "default_branch": "main",
+        });
+        let request =
+            self.source.account.sqs.send_message().queue_url(&self.source.queue).message_body(job.to_string());
+        request.message_group_id(id).message_deduplication_id(id).send().await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_job_that_comes_twice_is_done_once_and_the_newest_commit_stays() {
+    let world = World::new().await;
+    // Later: there is nothing left to do.
+    let first = world.push("acme/rocket", BYTES).await;
+    world.drain().await;
+    world.queue_again(&first, "later").await;
+    world.drain().await;
+    world.is_stored(&first).await;
+    assert_eq!(world.is_clean(0).await.len(), 1);
+
+    // An old job behind a new one: it finds the newest commit.
+    let old = first.commit.clone();
+    let second = world.push_again(first.clone, BYTES).await;
+    world.drain().await;
+    let stale = Accepted { commit: old, ..second };
+    world.queue_again(&stale, "stale").await;
+    world.drain().await;
+    let newest = Accepted { commit: stale.clone.git(&["rev-parse", "HEAD"]).await.unwrap(), ..stale };
+    world.is_stored(&newest).await;
+    assert_eq!(world.is_clean(0).await.len(), 2);
+
+    // At once, by several workers with one clone directory and with directories of their own.
+    let third = world.push_again(newest.clone, BYTES).await;
+    for number in 0..4 {
+        world.queue_again(&third, &format!("at-once-{number}")).await;
+    }
+    world.drain().await;
+    world.is_stored(&third).await;
+    world.is_clean(0).await;
+    // On this machine all workers have one disk, and who finds the clone in use three times at once gives up.
+    let reason = world.reason("acme/rocket").await.unwrap_or_default();
+    assert!(reason.is_empty() || reason.contains("in use"), "{reason}");
+
+    // A reference that moves while it is fetched: what is stored is one of both, and in the end the newest.
+    let mut moving = third;
+    for _ in 0..5 {
+        let pushed = world.push_again(moving.clone, BYTES).await;
+        let source = world.source.clone();
+        let working = tokio::spawn(async move { EventSource::drain(&source, PATIENCE).await });
+        moving = world.push_again(pushed.clone, BYTES).await;
+        working.await.unwrap().unwrap();
+        world.drain().await;
+        world.is_stored(&moving).await;
+    }
+    world.is_clean(0).await;
+    tally::tried(3 + 4 + 5);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_at_its_limits_loses_nothing() {
+    let world = World::new().await;
+    // Its own deadline: no time is left to fetch, and it says so.
+    let account = &world.source.account;
+    account.limit(&world.source.function, 5).await.unwrap();
+    let accepted = world.push("acme/no-time", BYTES).await;
+    world.drain().await;
+    let reason = world.reason("acme/no-time").await.unwrap();
+    assert!(reason.contains("the time"), "{reason}");
+    account.limit(&world.source.function, 60).await.unwrap();
+    world.redrive().await;
+    world.drain().await;
+    world.is_stored(&accepted).await;
+
+    // No room on its disk, and none in its memory: the kernel refuses what is beyond.
+    let limits = [(Resource::Fsize, 50_000), (Resource::As, 150 << 20)];
+    for (number, (resource, most)) in limits.into_iter().enumerate() {
+        world.renew_workers(number).await;
+        let warm = world.push(&format!("acme/warm-{number}"), 1_000).await;
+        world.drain().await;
+        world.is_stored(&warm).await;
+        let workers = peer::of_function(&world.source.function).unwrap();
+        assert!(!workers.is_empty());
+        for worker in workers {
+            let limit = Rlimit { current: Some(most), maximum: Some(most) };
+            prlimit(Some(worker), resource, limit).unwrap();
+        }
+        let path = format!("acme/limited-{number}");
+        let accepted = world.push(&path, 20 << 20).await;
+        let outcomes = world.drain().await;
+        assert!(outcomes.len() > 1, "{resource:?}: {outcomes:?}");
+        if world.reason(&path).await.is_some() {
+            world.renew_workers(number + 1).await;
+            world.redrive().await;
+            world.drain().await;
+        }
+        world.is_stored(&accepted).await;
+    }
+    world.is_clean(0).await;
+    tally::tried(1 + limits.len());
+}

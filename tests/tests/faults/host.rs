@@ -1,0 +1,80 @@
+//! Whatever the Git host does: nothing half is stored, and the push arrives once the host is itself again.
+
+use git2s3_tests::event_source::Outcome;
+use git2s3_tests::proxy::{Break, Breakage};
+use git2s3_tests::tally;
+
+use super::world::World;
+
+const BYTES: usize = 400_000;
+/// Amid the handshake, in the conversation before the pack, in the pack, and shortly before its end.
+const MOMENTS: [u64; 4] = [1, 6_000, 200_000, 400_000];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whatever_the_host_does_amid_a_fetch_every_push_arrives() {
+    let world = World::new().await;
+    let mut tried = 0;
+    for by in [Breakage::Close, Breakage::Kill, Breakage::Silence] {
+        // A host that falls silent takes all the time that the function has.
+        let moments = if matches!(by, Breakage::Silence) { &MOMENTS[2..3] } else { &MOMENTS[..] };
+        for &after in moments {
+            world.ssh.break_next(Break { after, by }).await;
+            let accepted = world.push(&format!("acme/{by:?}-{after}").to_lowercase(), BYTES).await;
+            let outcomes: Vec<_> = world.drain().await.into_iter().map(|(_, outcome)| outcome).collect();
+            let first = if matches!(by, Breakage::Kill) { Outcome::Died } else { Outcome::Failed };
+            assert_eq!(outcomes, [first, Outcome::Done], "{by:?} after {after} bytes");
+            world.is_stored(&accepted).await;
+            tried += 1;
+        }
+    }
+    // The same amid a later fetch, which has a clone to lose.
+    let mut clone = world.push("acme/rocket", BYTES).await.clone;
+    world.drain().await;
+    for by in [Breakage::Close, Breakage::Kill] {
+        for &after in &MOMENTS {
+            world.ssh.break_next(Break { after, by }).await;
+            let accepted = world.push_again(clone, BYTES).await;
+            let outcomes = world.drain().await;
+            assert_eq!(outcomes.len(), 2, "{by:?} after {after} bytes: {outcomes:?}");
+            world.is_stored(&accepted).await;
+            clone = accepted.clone;
+            tried += 1;
+        }
+    }
+    assert_eq!(world.is_clean(0).await.len(), tried + 1);
+    tally::tried(tried);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_host_refuses_is_buried_and_arrives_once_it_lets_us_in() {
+    let world = World::new().await;
+    let host = &world.local.host;
+    let authorized = world.local.sshd.authorized_keys();
+    let keys = std::fs::read_to_string(&authorized).unwrap();
+    let accepted = world.push("acme/rocket", 1_000).await;
+    // Only the developer is still known.
+    let developer = keys.lines().next().unwrap();
+    std::fs::write(&authorized, format!("{developer}\n")).unwrap();
+    let outcomes = world.drain().await;
+    assert_eq!(outcomes.len(), 3, "{outcomes:?}");
+    let reason = world.reason("acme/rocket").await.unwrap();
+    assert!(reason.contains("PublicSSHKey"), "{reason}");
+
+    std::fs::write(&authorized, keys).unwrap();
+    world.redrive().await;
+    world.drain().await;
+    world.is_stored(&accepted).await;
+
+    // A repository that is gone is one that the host doesn't serve, and may come back.
+    let accepted = world.push("acme/moved", 1_000).await;
+    let (here, elsewhere) = (host.root().join("acme/moved.git"), host.root().join("acme/elsewhere.git"));
+    std::fs::rename(&here, &elsewhere).unwrap();
+    world.drain().await;
+    assert!(world.reason("acme/moved").await.is_some());
+    std::fs::rename(&elsewhere, &here).unwrap();
+    world.redrive().await;
+    world.drain().await;
+    world.is_stored(&accepted).await;
+    assert_eq!(world.is_clean(0).await.len(), 2);
+    tally::tried(2);
+}

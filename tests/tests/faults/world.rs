@@ -1,0 +1,138 @@
+//! A stack whose functions reach AWS and the Git host by ways on which anything can go wrong, and what has to hold afterwards.
+
+use std::collections::BTreeSet;
+use std::io::ErrorKind;
+use std::time::Duration;
+
+use git2s3_infra::account::Account;
+use git2s3_infra::deploy::Parameters;
+use git2s3_infra::redrive;
+use git2s3_infra::render::progress::Silent;
+use git2s3_tests::artifact::Artifact;
+use git2s3_tests::event_source::{EventSource, Outcome};
+use git2s3_tests::fault_proxy::FaultProxy;
+use git2s3_tests::host::Clone;
+use git2s3_tests::local::{Local, STACK};
+use git2s3_tests::proxy::Proxy;
+use git2s3_tests::tree::Tree;
+use tempfile::TempDir;
+
+use super::{LOCAL, scratch};
+
+/// The longest run of a function here, in seconds: half of it is left after what the function keeps for its answer.
+const TIMEOUT: u16 = 12;
+pub(super) const PATIENCE: Duration = Duration::from_mins(3);
+
+pub(super) struct World {
+    pub(super) local: Local,
+    /// Between the functions and AWS.
+    pub(super) aws: FaultProxy,
+    /// Between gitpull and the Git host.
+    pub(super) ssh: Proxy,
+    pub(super) source: EventSource,
+    pub(super) dead_letters: String,
+    pub(super) bucket: String,
+    dir: TempDir,
+}
+
+/// A push that was answered 202.
+pub(super) struct Accepted {
+    pub(super) clone: Clone,
+    pub(super) commit: String,
+}
+
+impl World {
+    pub(super) async fn new() -> Self {
+        let dir = scratch();
+        let aws = FaultProxy::start().await.unwrap();
+        let local = Local::behind(dir.path(), LOCAL.as_ref(), &aws).await.unwrap();
+        let ssh = Proxy::start(local.sshd.port, None).await.unwrap();
+        local.package(&mut Silent).unwrap();
+        let through = |parameters: Parameters| {
+            let line = local.sshd.known_hosts_line().unwrap();
+            let line = line.replace(&format!("]:{}", local.sshd.port), &format!("]:{}", ssh.port));
+            let host = format!("{}@127.0.0.1:{}", local.sshd.user, ssh.port);
+            parameters.with("AllowedGitHosts", host).with("KnownHosts", line)
+        };
+        let stack = local.deploy_with(&mut Silent, through).await.unwrap();
+        let account = local.cloud.account.clone();
+        account.stop_event_sources().await.unwrap();
+        let resources = account.resources(STACK).await.unwrap();
+        let function = resources.id("GitPullFunction").unwrap().to_owned();
+        account.limit(&function, TIMEOUT).await.unwrap();
+        let queue = resources.id("GitPullQueue").unwrap().to_owned();
+        let source = EventSource { account, queue, function, forgets: BTreeSet::new() };
+        let dead_letters = resources.id("GitPullDeadLetterQueue").unwrap().to_owned();
+        let bucket = stack.output("OutputBucketName").unwrap().to_owned();
+        Self { local, aws, ssh, source, dead_letters, bucket, dir }
+    }
+
+    /// Pushes a file of so many bytes to a new repository.
+    pub(super) async fn push(&self, path: &str, bytes: usize) -> Accepted {
+        let clone = self.local.host.create(path).await.unwrap();
+        self.push_again(clone, bytes).await
+    }
+
+    /// Pushes another file to it.
+    pub(super) async fn push_again(&self, clone: Clone, bytes: usize) -> Accepted {
+        let content: Vec<u8> = (0..bytes).map(|_| rand::random()).collect();
+        std::fs::write(clone.dir().join("content.bin"), content).unwrap();
+        let commit = clone.commit("Change").await.unwrap();
+        let said = clone.push(&["main"]).await.unwrap();
+        assert!(said.contains(": 202"), "{said}");
+        Accepted { clone, commit }
+    }
+
+    /// Moves the dead letters back; how many there were.
+    pub(super) async fn redrive(&self) -> usize {
+        let account = Account::open(&self.source.account.config).await.unwrap();
+        let moved = redrive::redrive(&account, STACK, &["GitPull"], &mut Silent).await.unwrap().unwrap();
+        moved[0].count
+    }
+
+    /// The next worker starts with an empty memory and an empty disk.
+    pub(super) async fn renew_workers(&self, number: usize) {
+        self.source.account.limit(&self.source.function, TIMEOUT + u16::try_from(number % 2).unwrap()).await.unwrap();
+        let clones = self.dir.path().join("tmp/clones");
+        std::fs::remove_dir_all(clones)
+            .or_else(|error| if error.kind() == ErrorKind::NotFound { Ok(()) } else { Err(error) })
+            .unwrap();
+    }
+
+    pub(super) async fn drain(&self) -> Vec<(String, Outcome)> {
+        self.source.drain(PATIENCE).await.unwrap()
+    }
+
+    /// The object is the zip of the commit.
+    pub(super) async fn is_stored(&self, accepted: &Accepted) {
+        let path = &accepted.clone.path;
+        let key = format!("{path}/{}.zip", path.replace('/', "_"));
+        let zip = Artifact::get(&self.source.account, &self.bucket, &key).await.unwrap();
+        assert_eq!(zip.metadata["commit"], accepted.commit, "{path}");
+        zip.same_tree(&accepted.clone.archive(&accepted.commit).await.unwrap()).unwrap();
+    }
+
+    /// Why the job of a repository was buried, if it was.
+    pub(super) async fn reason(&self, path: &str) -> Option<String> {
+        let letters = self.source.account.dead_letters(&self.dead_letters).await.unwrap();
+        let mut own = letters.into_iter().filter(|(job, _)| job["repository"]["path"] == path);
+        own.next().map(|(_, reason)| reason.unwrap_or_default())
+    }
+
+    /// What holds whatever has happened: every version of every object is a whole zip of a commit, and the parts of uploads
+    /// whose worker was killed are left to the bucket, which removes them after a day (`policy/s3/bucket_aborts_uploads.guard`). The
+    /// key of each version.
+    pub(super) async fn is_clean(&self, killed_amid_parts: usize) -> Vec<String> {
+        let account = &self.source.account;
+        let versions = account.versions(&self.bucket).await.unwrap();
+        for (key, version) in &versions {
+            let object =
+                account.s3.get_object().bucket(&self.bucket).key(key).version_id(version).send().await.unwrap();
+            assert!(object.metadata().unwrap().contains_key("commit"), "{key}");
+            Tree::of_zip(&object.body.collect().await.unwrap().into_bytes()).unwrap();
+        }
+        let uploads = account.s3.list_multipart_uploads().bucket(&self.bucket).send().await.unwrap();
+        assert_eq!(uploads.uploads().len(), killed_amid_parts, "{uploads:?}");
+        versions.into_iter().map(|(key, _)| key).collect()
+    }
+}
