@@ -1,19 +1,18 @@
 //! The local account's services as tests and the demo use them. CloudFormation, S3 and SQS come
-//! from the SDK; of the log and function services a single call each is needed, and their SDKs
-//! would cost every clean build more than the request that is signed here.
+//! from the SDK; of the other services a few calls each are needed, and their SDKs would cost
+//! every clean build more than the [`Call`] that is signed here.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_sdk_cloudformation::types::StackResource;
 use aws_sdk_sqs::types::QueueAttributeName;
-use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
-use aws_sigv4::sign::v4;
 use contract::dead_letter::REASON;
-use http::Method;
 use serde_json::{Value, json};
+
+use crate::call::{Answer, Call};
 
 /// The account owner's key, as MiniStack knows it.
 pub const ACCESS_KEY: &str = "test";
@@ -22,11 +21,12 @@ pub const SECRET_KEY: &str = "test";
 /// The region that the account lives in.
 pub const REGION: &str = "us-east-1";
 
-/// The owner's view of a local account.
+/// A local account as its owner sees it, or somebody whom the owner gave a role.
 #[derive(Clone, Debug)]
 pub struct Account {
     /// Base URL of every service.
     pub endpoint: String,
+    credentials: Credentials,
     /// For what builds its own clients: the code of `infra deploy`.
     pub config: SdkConfig,
     /// Stacks.
@@ -44,15 +44,24 @@ impl Account {
     /// # Errors
     /// When no HTTP client can be made.
     pub async fn new(endpoint: &str) -> Result<Self> {
+        Self::seen_by(endpoint, Credentials::new(ACCESS_KEY, SECRET_KEY, None, None, "local cloud")).await
+    }
+
+    /// The account behind `endpoint` as whoever has these credentials sees it; nothing is sent yet.
+    ///
+    /// # Errors
+    /// When no HTTP client can be made.
+    pub async fn seen_by(endpoint: &str, credentials: Credentials) -> Result<Self> {
         let config = aws_config::defaults(BehaviorVersion::latest())
             .endpoint_url(endpoint)
             .region(Region::from_static(REGION))
-            .credentials_provider(credentials())
+            .credentials_provider(credentials.clone())
             .http_client(aws_smithy_http_client::Builder::new().build_http())
             .load()
             .await;
         Ok(Self {
             endpoint: endpoint.to_owned(),
+            credentials,
             cloudformation: aws_sdk_cloudformation::Client::new(&config),
             s3: aws_sdk_s3::Client::new(&config),
             sqs: aws_sdk_sqs::Client::new(&config),
@@ -175,7 +184,7 @@ impl Account {
     /// When the function service refuses.
     pub async fn invoke(&self, function: &str, event: &Value) -> Result<Value> {
         let path = format!("/2015-03-31/functions/{function}/invocations");
-        self.request("lambda", Method::POST, &path, None, event).await
+        self.send(&Call::rest("lambda", "POST", &path, event)).await?.json()
     }
 
     /// Stops to feed functions from queues; who does it from now on is the caller's affair.
@@ -184,10 +193,10 @@ impl Account {
     /// When the function service refuses.
     pub async fn stop_event_sources(&self) -> Result<()> {
         const PATH: &str = "/2015-03-31/event-source-mappings/";
-        let all = self.request("lambda", Method::GET, PATH, None, &Value::Null).await?;
+        let all = self.send(&Call::rest("lambda", "GET", PATH, &Value::Null)).await?.json()?;
         for mapping in all["EventSourceMappings"].as_array().context("list the event sources")? {
             let path = format!("{PATH}{}", mapping["UUID"].as_str().unwrap_or_default());
-            self.request("lambda", Method::PUT, &path, None, &json!({ "Enabled": false })).await?;
+            self.send(&Call::rest("lambda", "PUT", &path, &json!({ "Enabled": false }))).await?.text()?;
         }
         Ok(())
     }
@@ -198,7 +207,7 @@ impl Account {
     /// When the function service refuses.
     pub async fn limit(&self, function: &str, seconds: u16) -> Result<()> {
         let path = format!("/2015-03-31/functions/{function}/configuration");
-        self.request("lambda", Method::PUT, &path, None, &json!({ "Timeout": seconds })).await.map(drop)
+        self.send(&Call::rest("lambda", "PUT", &path, &json!({ "Timeout": seconds }))).await?.text().map(drop)
     }
 
     /// Calls CloudWatch, in JSON: the SDK's own way, CBOR, is beyond the emulator as it is installed.
@@ -206,57 +215,19 @@ impl Account {
     /// # Errors
     /// When CloudWatch refuses.
     pub async fn cloudwatch(&self, action: &str, body: &Value) -> Result<Value> {
-        self.request("monitoring", Method::POST, "/", Some(&format!("GraniteServiceVersion20100801.{action}")), body)
-            .await
+        self.send(&Call::json("monitoring", &format!("GraniteServiceVersion20100801.{action}"), body)).await?.json()
+    }
+
+    /// Makes a call, whatever is answered to it.
+    ///
+    /// # Errors
+    /// When nothing is answered.
+    pub async fn send(&self, call: &Call) -> Result<Answer> {
+        call.send(&self.http, &self.endpoint, &self.credentials).await
     }
 
     async fn logs(&self, action: &str, body: Value) -> Result<Value> {
-        self.request("logs", Method::POST, "/", Some(&format!("Logs_20140328.{action}")), &body).await
-    }
-
-    async fn request(
-        &self,
-        service: &str,
-        method: Method,
-        path: &str,
-        target: Option<&str>,
-        body: &Value,
-    ) -> Result<Value> {
-        let url = format!("{}{path}", self.endpoint);
-        let body = if body.is_null() { Vec::new() } else { serde_json::to_vec(body)? };
-        let mut headers = vec![("content-type", "application/x-amz-json-1.1")];
-        headers.extend(target.map(|target| ("x-amz-target", target)));
-
-        let identity = credentials().into();
-        let parameters = v4::SigningParams::builder()
-            .identity(&identity)
-            .region(REGION)
-            .name(service)
-            .time(SystemTime::now())
-            .settings(SigningSettings::default())
-            .build()?
-            .into();
-        let signable =
-            SignableRequest::new(method.as_str(), &url, headers.iter().copied(), SignableBody::Bytes(&body))?;
-        let (instructions, _) = sign(signable, &parameters)?.into_parts();
-        let (signed, _) = instructions.into_parts();
-
-        let mut request = self.http.request(method.clone(), &url).timeout(Duration::from_mins(2));
-        for (name, value) in headers {
-            request = request.header(name, value);
-        }
-        for header in &signed {
-            request = request.header(header.name(), header.value());
-        }
-        let answer = request.body(body).send().await.with_context(|| format!("call {service}"))?;
-        let status = answer.status();
-        let text = answer.text().await?;
-        ensure!(status.is_success(), "{service} answered {status}: {text}");
-        if text.is_empty() {
-            Ok(Value::Null)
-        } else {
-            serde_json::from_str(&text).with_context(|| format!("read the answer of {service}"))
-        }
+        self.send(&Call::json("logs", &format!("Logs_20140328.{action}"), &body)).await?.json()
     }
 }
 
@@ -288,8 +259,4 @@ impl Resources {
         let found = self.0.iter().find(|[id, ..]| id == logical);
         found.map(|[_, _, id]| id.as_str()).with_context(|| format!("the stack has no resource {logical}"))
     }
-}
-
-fn credentials() -> Credentials {
-    Credentials::new(ACCESS_KEY, SECRET_KEY, None, None, "local cloud")
 }

@@ -8,6 +8,7 @@ use anyhow::{Context, Result, bail, ensure};
 use tokio::time::{Instant, sleep};
 
 use crate::aws::Account;
+use crate::decisions::Decisions;
 use crate::fault_proxy::FaultProxy;
 use crate::process::{Lifetime, Recorded, Service, free_port};
 
@@ -59,6 +60,11 @@ impl Cloud {
     /// What `local down` needs to find it again.
     pub fn record(&self) -> Recorded {
         self.service.record(&self.launcher.to_string_lossy())
+    }
+
+    /// What the account decides about the requests of roles.
+    pub fn decisions(&self) -> Decisions {
+        Decisions { file: self.launcher.with_file_name("decisions.jsonl") }
     }
 
     async fn wait_until_ready(&mut self, log: &Path) -> Result<bool> {

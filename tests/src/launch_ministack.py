@@ -1,12 +1,16 @@
-"""Starts MiniStack, and puts right three things of it (1.5.33) that differ from AWS.
+"""Starts MiniStack, puts right five things of it (1.5.33) that differ from AWS, and writes down what it decides about roles.
 
-Without them policies that are right on AWS deny everything here, and would have to be left out.
+Without the first four, policies that are right on AWS deny everything here, and would have to be left out; without the
+fifth, a right would look needless that AWS asks for.
 """
 
 import json
+import pathlib
 
 from ministack import app
-from ministack.core import iam_actions
+from ministack.core import iam_actions, iam_evaluator
+from ministack.core.responses import get_region
+from ministack.services import s3, sts
 from ministack.services.cloudformation import provisioners
 
 # Nothing leaves this machine, so TLS would protect nothing: loopback counts as aws:SecureTransport.
@@ -31,6 +35,19 @@ def request_context(service, action, body, parameters):
 
 iam_actions.request_tag_context = request_context
 
+# What is asked of a log stream is asked of the stream, and not of its group.
+resource_arn = iam_actions.extract_resource_arn
+
+
+def resource_of_request(service, method, path, headers, body, *arguments):
+    arn = resource_arn(service, method, path, headers, body, *arguments)
+    if service == "logs" and (stream := json.loads(body or b"{}").get("logStreamName")):
+        return f"{arn}:log-stream:{stream}"
+    return arn
+
+
+iam_actions.extract_resource_arn = resource_of_request
+
 # Ref of a secret is its ARN.
 secret = provisioners._RESOURCE_HANDLERS["AWS::SecretsManager::Secret"]
 create, update, delete = secret["create"], secret["update"], secret["delete"]
@@ -48,5 +65,44 @@ def identified_by_arn(outcome):
 secret["create"] = lambda *arguments: identified_by_arn(create(*arguments))
 secret["update"] = lambda arn, *arguments, **options: identified_by_arn(update(name_of(arn), *arguments, **options))
 secret["delete"] = lambda arn, properties: delete(name_of(arn), properties)
+
+# What was decided about each request of a role, one a line, for the tests of rights.
+decide = iam_evaluator.enforce
+decisions = pathlib.Path(__file__).with_name("decisions.jsonl").open("w", buffering=1)
+
+
+def role_of(access_key):
+    arn = (sts._sessions.get(access_key) or {}).get("Arn", "")
+    return arn.split("/")[1] if ":assumed-role/" in arn else None
+
+
+def enforce(access_key, action, service, region, resource_arn="*", service_context=None, asked=True):
+    denied = decide(access_key, action, service, region, resource_arn, service_context)
+    role = role_of(access_key)
+    if role and not isinstance(denied, iam_evaluator.AuthError):
+        context = {key: value for key, value in (service_context or {}).items() if isinstance(value, str)}
+        decision = {"role": role, "action": action, "resource": resource_arn, "context": context}
+        print(json.dumps({**decision, "allowed": denied is None, "asked": asked}), file=decisions)
+    return denied
+
+
+iam_evaluator.enforce = enforce
+
+# Who may not list a bucket isn't told that an object is absent, but that it is forbidden.
+s3_request = s3.handle_request
+
+
+async def s3_request_of(method, path, headers, body, query_params, *arguments, **options):
+    answer = await s3_request(method, path, headers, body, query_params, *arguments, **options)
+    bucket, _, key = path.lstrip("/").partition("/")
+    access_key = app.extract_access_key_id(headers, query_params)
+    if method in ("GET", "HEAD") and key and answer[0] == 404 and role_of(access_key):
+        # S3 looks at this right by itself: nobody asked for a list.
+        if enforce(access_key, "s3:ListBucket", "s3", get_region(), f"arn:aws:s3:::{bucket}", asked=False):
+            return s3._error("AccessDenied", "Access Denied", 403, path)
+    return answer
+
+
+s3.handle_request = s3_request_of
 
 app.main()

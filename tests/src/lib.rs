@@ -6,7 +6,10 @@
 pub mod archives;
 pub mod artifact;
 pub mod aws;
+pub mod call;
 pub mod cloud;
+pub mod custom_resource;
+pub mod decisions;
 pub mod demo;
 pub mod event_source;
 pub mod fault_proxy;
@@ -18,6 +21,7 @@ pub mod process;
 pub mod promises;
 pub mod providers;
 pub mod proxy;
+pub mod roles;
 pub mod serve;
 pub mod sshd;
 pub mod standing;

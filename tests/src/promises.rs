@@ -25,6 +25,7 @@ const FAULTS: &str = "faults";
 const LOAD: &str = "load";
 const OPERATION: &str = "operation";
 const SUPPLY_CHAIN: &str = "supply chain";
+const LEAST_PRIVILEGE: &str = "least privilege";
 
 /// Every promise.
 pub const PROMISES: &[Promise] = &[
@@ -212,6 +213,24 @@ pub const PROMISES: &[Promise] = &[
             "a_bill_is_what_cyclonedx_takes",
             "no_crate_of_ours_has_an_unsafe_line",
         ],
+    },
+    Promise {
+        chapter: LEAST_PRIVILEGE,
+        promise: "each right of a role is used, and something that users need fails when it is gone",
+        tests: &["every_right_is_used_and_missed_when_it_is_gone"],
+    },
+    Promise {
+        chapter: LEAST_PRIVILEGE,
+        promise: "a right that nothing misses and AWS doesn't demand fails the build",
+        tests: &[
+            "review::evidence::tests::every_right_is_missed_or_documented_and_nothing_else_is",
+            "scenarios_are_those_that_the_review_names",
+        ],
+    },
+    Promise {
+        chapter: LEAST_PRIVILEGE,
+        promise: "whoever gets hold of a role may do no more: three engines say so of each request",
+        tests: &["three_engines_agree_on_who_may_do_what"],
     },
 ];
 

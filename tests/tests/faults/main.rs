@@ -15,12 +15,11 @@ use aws_sdk_sqs::types::QueueAttributeName;
 use git2s3_infra::deploy::{self, DeployError, Deployment, Template};
 use git2s3_infra::render::progress::Silent;
 use git2s3_tests::aws::Account;
+use git2s3_tests::custom_resource::{self, RequestType};
 use git2s3_tests::local::{Local, STACK};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::time::sleep;
-use wiremock::matchers::method;
-use wiremock::{Mock, MockServer, ResponseTemplate};
 
 const LOCAL: &str = env!("CARGO_BIN_EXE_local");
 
@@ -137,7 +136,15 @@ async fn a_stack_with_thousands_of_versions_is_emptied_and_deleted() {
     assert_eq!(packs.len(), 8, "no versions");
     assert!(packs.iter().all(|(_, version)| version == "null"), "{packs:?}");
     let cleaner = resources.of_type("AWS::Lambda::Function").into_iter().find(|name| name.contains("Cleaner")).unwrap();
-    let answer = delete_as_cloudformation(account, &cleaner, &buckets).await;
+    let answer = custom_resource::request(
+        account,
+        &cleaner,
+        RequestType::Delete,
+        "bucket-cleaner",
+        json!({ "Buckets": buckets }),
+    )
+    .await
+    .unwrap();
     assert_eq!(answer["Status"], "SUCCESS", "{answer}");
     for bucket in &buckets {
         assert!(account.versions(bucket).await.unwrap().is_empty(), "{bucket}");
@@ -164,24 +171,4 @@ async fn a_stack_with_thousands_of_versions_is_emptied_and_deleted() {
     for bucket in ["OutputBucket", "KeyBucket", "CacheBucket"] {
         assert!(position("BucketCleaner", "DELETE_COMPLETE") < position(bucket, "DELETE_COMPLETE"), "{bucket}");
     }
-}
-
-/// Sends a custom resource's Delete to a function; what it answers to CloudFormation.
-async fn delete_as_cloudformation(account: &Account, function: &str, buckets: &[String]) -> Value {
-    let cloudformation = MockServer::start().await;
-    Mock::given(method("PUT")).respond_with(ResponseTemplate::new(200)).mount(&cloudformation).await;
-    let request = json!({
-        "RequestType": "Delete",
-        "RequestId": "4b3c6b0e-0000-4000-8000-000000000000",
-        "ResponseURL": format!("{}/response", cloudformation.uri()),
-        "StackId": "arn:aws:cloudformation:us-east-1:000000000000:stack/git2s3/4b3c6b0e-0000-4000-8000-000000000000",
-        "LogicalResourceId": "BucketCleaner",
-        "PhysicalResourceId": "bucket-cleaner",
-        "ResourceType": "Custom::BucketCleaner",
-        "ResourceProperties": { "ServiceToken": function, "Buckets": buckets },
-    });
-    account.invoke(function, &request).await.expect("invoke the cleaner");
-    let answers = cloudformation.received_requests().await.expect("requests are recorded");
-    let [answer] = answers.as_slice() else { panic!("{} answers instead of one", answers.len()) };
-    serde_json::from_slice(&answer.body).expect("a JSON answer")
 }

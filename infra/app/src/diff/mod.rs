@@ -2,6 +2,7 @@
 
 mod network;
 mod permissions;
+mod permits;
 mod report;
 mod template;
 
@@ -10,6 +11,7 @@ use serde_json::Value;
 
 pub use network::NetworkChange;
 pub use permissions::{Condition, Effect, Grant, PermissionChange, grants};
+pub use permits::{Request, permits};
 pub use report::text;
 pub use template::{Action, EntryChange, PropertyChange};
 

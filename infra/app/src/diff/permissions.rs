@@ -120,7 +120,7 @@ fn demands(strict: &Condition, loose: &Condition) -> bool {
 }
 
 /// IAM's wildcards: `*` is any text, `?` any character. A wildcard in `text` is matched by `*` only.
-fn matches(pattern: &str, text: &str) -> bool {
+pub(super) fn matches(pattern: &str, text: &str) -> bool {
     let (pattern, text): (Vec<char>, Vec<char>) = (pattern.chars().collect(), text.chars().collect());
     let (mut at, mut read, mut star) = (0, 0, None);
     while read < text.len() {

@@ -3,6 +3,7 @@
 
 pub mod cost;
 pub mod diagram;
+pub mod evidence;
 mod page;
 pub mod rights;
 pub mod storage;

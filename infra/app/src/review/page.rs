@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use serde_json::Value;
 
-use super::{Review, cost, diagram, rights, storage};
+use super::{Review, cost, diagram, evidence::Evidence, rights, storage};
 use crate::diff::{self, Diff, Effect};
 
 /// How many pushes a month the costs are told for.
@@ -112,10 +112,10 @@ fn matrix(template: &Value) -> Markup {
         } else {
             plain(right.reason)
         };
-        let test = if right.test.is_empty() {
-            html! { span class="soft" { "read from AWS's documentation" } }
-        } else {
-            in_pieces(right.test)
+        let evidence = match right.evidence {
+            Some(Evidence::Scenario(name)) => in_pieces(name),
+            Some(Evidence::Documented(page)) => html! { span class="soft" { a href=(page) { "AWS's documentation" } } },
+            None => html! { span class="bad" { "nobody showed that it is needed" } },
         };
         let conditions: Vec<_> = right.conditions.iter().map(String::as_str).collect();
         vec![
@@ -124,7 +124,7 @@ fn matrix(template: &Value) -> Markup {
             code(&right.resource),
             plain(&conditions.join(", ")),
             reason,
-            test,
+            evidence,
         ]
     });
     let others = rights::others(template).into_iter().map(|grant| {
@@ -133,7 +133,7 @@ fn matrix(template: &Value) -> Markup {
         vec![code(&grant.who), plain(effect), code(&grant.action), code(&grant.resource), plain(&conditions.join(", "))]
     });
     html! {
-        (table("Rights of the stack's roles", &["Role", "Actions", "Resource", "Only where", "Why", "Test that needs it"], rows))
+        (table("Rights of the stack's roles", &["Role", "Actions", "Resource", "Only where", "Why", "Fails without it"], rows))
         (table("What policies of resources and the trust of roles say", &["Principal", "Effect", "Action", "Resource", "Only where"], others))
     }
 }

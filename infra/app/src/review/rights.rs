@@ -1,56 +1,51 @@
-//! Why each right is there, and which test would fail without it. Written down here, and held against the template by a test: a
+//! Why each right is there, beside what shows that it is needed. Written down here, and held against the template by a test: a
 //! right without a reason can't be added, and a reason without its right can't stay.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::diff::{Effect, Grant, grants};
+use super::evidence::{self, Evidence};
+use crate::diff::{Grant, grants};
 
-/// Who, on what, why, and the end-to-end test that misses the right.
-const REASONS: &[(&str, &str, &str, &str)] = &[
-    ("ApiLogRole", "*", "API Gateway writes the access log of every stage of the account by this role", ""),
-    ("BucketCleanerRole", "${BucketCleanerLogGroup.Arn}", "its own log", ""),
-    ("BucketCleanerRole", "${CacheBucket.Arn}", CLEAN_LIST, CLEANED),
-    ("BucketCleanerRole", "${CacheBucket.Arn}/*", CLEAN, CLEANED),
-    ("BucketCleanerRole", "${KeyBucket.Arn}", CLEAN_LIST, CLEANED),
-    ("BucketCleanerRole", "${KeyBucket.Arn}/*", CLEAN, CLEANED),
-    ("BucketCleanerRole", "${OutputBucket.Arn}", CLEAN_LIST, CLEANED),
-    ("BucketCleanerRole", "${OutputBucket.Arn}/*", CLEAN, CLEANED),
-    ("GitPullRole", "*", VPC, ""),
-    ("GitPullRole", "${CacheBucket.Arn}", SEE, COLD),
+/// Who, on what, and why.
+const REASONS: &[(&str, &str, &str)] = &[
+    ("ApiLogRole", "*", "API Gateway writes the access log of every stage of the account by this role"),
+    ("BucketCleanerRole", "${BucketCleanerLogGroup.Arn}", "its own log"),
+    ("BucketCleanerRole", "${CacheBucket.Arn}", CLEAN_LIST),
+    ("BucketCleanerRole", "${CacheBucket.Arn}/*", CLEAN),
+    ("BucketCleanerRole", "${KeyBucket.Arn}", CLEAN_LIST),
+    ("BucketCleanerRole", "${KeyBucket.Arn}/*", CLEAN),
+    ("BucketCleanerRole", "${OutputBucket.Arn}", CLEAN_LIST),
+    ("BucketCleanerRole", "${OutputBucket.Arn}/*", CLEAN),
+    ("GitPullRole", "*", VPC),
+    ("GitPullRole", "${CacheBucket.Arn}", SEE),
     (
         "GitPullRole",
         "${CacheBucket.Arn}/packs/*",
         "begins with the pack that an earlier function kept, and keeps one; aborts a failed upload",
-        COLD,
     ),
-    ("GitPullRole", "${GitPullDeadLetterQueue.Arn}", BURY, BURIED),
-    ("GitPullRole", "${GitPullLogGroup.Arn}", "its own log", ""),
-    ("GitPullRole", "${GitPullQueue.Arn}", JOBS, PUSHED),
-    ("GitPullRole", "${KeyBucket.Arn}/ssh-key/*", "reads the encrypted SSH key", PUSHED),
-    ("GitPullRole", "${KeyEncryptionKey.Arn}", "decrypts the SSH key of this stack and nothing else", PUSHED),
-    ("GitPullRole", "${OutputBucket.Arn}", SEE, PUSHED),
-    ("GitPullRole", "${OutputBucket.Arn}/*", STORE, PUSHED),
-    (
-        "SshKeyRole",
-        "${KeyBucket.Arn}/ssh-key/*",
-        "stores the encrypted SSH key, and finds the one of an earlier try",
-        PUSHED,
-    ),
-    ("SshKeyRole", "${KeyEncryptionKey.Arn}", "encrypts the SSH key for this stack and this purpose", PUSHED),
-    ("SshKeyRole", "${SshKeyLogGroup.Arn}", "its own log", ""),
-    ("WebhookRole", "${ApiSecretValue}", "knows the secrets that requests are signed with", ATTACKED),
-    ("WebhookRole", "${GitPullQueue.Arn}", "queues what to fetch", PUSHED),
-    ("WebhookRole", "${WebhookLogGroup.Arn}", "its own log", ""),
-    ("WebhookRole", "${ZipDlQueue.Arn}", "queues what to download", DOWNLOADED),
-    ("ZipDlRole", "*", VPC, ""),
-    ("ZipDlRole", "${OutputBucket.Arn}", SEE, DOWNLOADED),
-    ("ZipDlRole", "${OutputBucket.Arn}/*", STORE, DOWNLOADED),
-    ("ZipDlRole", "${ProviderCredentials}", "shows the host a token for the archive", DOWNLOADED),
-    ("ZipDlRole", "${ZipDlDeadLetterQueue.Arn}", BURY, BURIED),
-    ("ZipDlRole", "${ZipDlLogGroup.Arn}", "its own log", ""),
-    ("ZipDlRole", "${ZipDlQueue.Arn}", JOBS, DOWNLOADED),
+    ("GitPullRole", "${GitPullDeadLetterQueue.Arn}", BURY),
+    ("GitPullRole", "${GitPullLogGroup.Arn}", "its own log"),
+    ("GitPullRole", "${GitPullQueue.Arn}", JOBS),
+    ("GitPullRole", "${KeyBucket.Arn}/ssh-key/*", "reads the encrypted SSH key"),
+    ("GitPullRole", "${KeyEncryptionKey.Arn}", "decrypts the SSH key of this stack and nothing else"),
+    ("GitPullRole", "${OutputBucket.Arn}", SEE),
+    ("GitPullRole", "${OutputBucket.Arn}/*", STORE),
+    ("SshKeyRole", "${KeyBucket.Arn}/ssh-key/*", "stores the encrypted SSH key, and finds the one of an earlier try"),
+    ("SshKeyRole", "${KeyEncryptionKey.Arn}", "encrypts the SSH key for this stack and this purpose"),
+    ("SshKeyRole", "${SshKeyLogGroup.Arn}", "its own log"),
+    ("WebhookRole", "${ApiSecretValue}", "knows the secrets that requests are signed with"),
+    ("WebhookRole", "${GitPullQueue.Arn}", "queues what to fetch"),
+    ("WebhookRole", "${WebhookLogGroup.Arn}", "its own log"),
+    ("WebhookRole", "${ZipDlQueue.Arn}", "queues what to download"),
+    ("ZipDlRole", "*", VPC),
+    ("ZipDlRole", "${OutputBucket.Arn}", SEE),
+    ("ZipDlRole", "${OutputBucket.Arn}/*", STORE),
+    ("ZipDlRole", "${ProviderCredentials}", "shows the host a token for the archive"),
+    ("ZipDlRole", "${ZipDlDeadLetterQueue.Arn}", BURY),
+    ("ZipDlRole", "${ZipDlLogGroup.Arn}", "its own log"),
+    ("ZipDlRole", "${ZipDlQueue.Arn}", JOBS),
 ];
 
 const CLEAN: &str = "deletes every version and unfinished upload when the stack goes";
@@ -60,12 +55,6 @@ const JOBS: &str = "takes jobs, and says when a failed one is tried again";
 const BURY: &str = "puts a job that has failed for good there, with the reason";
 const SEE: &str = "learns that an object isn't there, instead of that it may not know";
 const STORE: &str = "stores the zip, after a look at the one that is there; aborts a failed upload";
-const CLEANED: &str = "a_stack_with_thousands_of_versions_is_emptied_and_deleted";
-const PUSHED: &str = "pushes_become_zips";
-const COLD: &str = "a_cold_function_begins_with_the_pack_that_was_kept";
-const BURIED: &str = "a_job_that_fails_for_good_is_buried_with_its_reason";
-const DOWNLOADED: &str = "every_host_on_both_endpoints";
-const ATTACKED: &str = "attacks_are_refused_and_leave_no_trace";
 
 /// The rights of one role on one resource.
 #[derive(Debug)]
@@ -80,24 +69,29 @@ pub struct Right {
     pub conditions: Vec<String>,
     /// Why; empty if nobody wrote it down.
     pub reason: &'static str,
-    /// The end-to-end test that needs it; empty where the local cloud doesn't enforce the right.
-    pub test: &'static str,
+    /// What shows that it is needed; none if nobody wrote it down.
+    pub evidence: Option<Evidence>,
 }
 
-/// The matrix: what the template's roles may do.
+/// Every right of the stack's roles, one for each action and resource.
+pub fn of_roles(template: &Value) -> Vec<Grant> {
+    let is_role = |who: &str| template["Resources"][who]["Type"] == "AWS::IAM::Role";
+    grants(template).into_iter().filter(|grant| is_role(&grant.who)).collect()
+}
+
+/// The matrix: what the template's roles may do. Actions that are needed for the same reason are one right.
 pub fn matrix(template: &Value) -> Vec<Right> {
-    let mut rows: BTreeMap<(String, String, Vec<String>), Vec<String>> = BTreeMap::new();
-    for Grant { who, effect, action, resource, conditions } in grants(template) {
-        let is_role = template["Resources"][&who]["Type"] == "AWS::IAM::Role";
-        if is_role && effect == Effect::Allow {
-            let conditions = conditions.iter().map(ToString::to_string).collect();
-            rows.entry((who, resource, conditions)).or_default().push(action);
-        }
+    type Row = (String, String, Vec<String>, Option<Evidence>);
+    let mut rows: BTreeMap<Row, Vec<String>> = BTreeMap::new();
+    for Grant { who, action, resource, conditions, .. } in of_roles(template) {
+        let conditions = conditions.iter().map(ToString::to_string).collect();
+        let evidence = evidence::of(&who, &resource, &action);
+        rows.entry((who, resource, conditions, evidence)).or_default().push(action);
     }
-    let row = |((role, resource, conditions), actions): ((String, String, Vec<String>), Vec<String>)| {
-        let known = REASONS.iter().find(|(who, what, ..)| *who == role && *what == resource);
-        let (reason, test) = known.map_or(("", ""), |(_, _, reason, test)| (*reason, *test));
-        Right { role, resource, actions, conditions, reason, test }
+    let row = |((role, resource, conditions, evidence), actions): (Row, Vec<String>)| {
+        let known = REASONS.iter().find(|(who, what, _)| *who == role && *what == resource);
+        let reason = known.map_or("", |(_, _, reason)| *reason);
+        Right { role, resource, actions, conditions, reason, evidence }
     };
     rows.into_iter().map(row).collect()
 }
@@ -120,19 +114,31 @@ mod tests {
         let matrix = matrix(&stack::template(None).unwrap().as_value());
         let rights: BTreeSet<(&str, &str)> =
             matrix.iter().map(|right| (right.role.as_str(), right.resource.as_str())).collect();
-        assert_eq!(rights, REASONS.iter().map(|(who, what, ..)| (*who, *what)).collect());
+        assert_eq!(rights, REASONS.iter().map(|(who, what, _)| (*who, *what)).collect());
         assert!(matrix.iter().all(|right| !right.reason.is_empty()));
     }
 
     #[test]
-    fn every_test_that_is_named_exists() {
-        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/tests");
-        let inside = |folder| std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-        let (files, folders): (Vec<_>, Vec<_>) = inside(folder).partition(|path| path.is_file());
-        let files = files.into_iter().chain(folders.into_iter().flat_map(inside));
-        let text: String = files.map(|path| std::fs::read_to_string(path).unwrap()).collect();
-        for test in REASONS.iter().map(|(.., test)| test).filter(|test| !test.is_empty()) {
-            assert!(text.contains(&format!("fn {test}(")), "there is no test {test}");
+    fn a_role_is_taken_on_by_one_service_alone() {
+        let trusted = trusted();
+        assert_eq!(trusted.len(), 6, "{trusted:?}");
+        for (role, services) in trusted {
+            let expected = if role == "ApiLogRole" { "apigateway.amazonaws.com" } else { "lambda.amazonaws.com" };
+            assert_eq!(services, [expected], "{role}");
         }
+    }
+
+    /// Who may take on which role.
+    fn trusted() -> BTreeMap<String, Vec<String>> {
+        let template = stack::template(None).unwrap().as_value();
+        let mut trusted: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for Grant { who, action, resource, .. } in grants(&template) {
+            let role = resource.trim_start_matches("${").trim_end_matches('}');
+            if template["Resources"][role]["Type"] == "AWS::IAM::Role" {
+                assert_eq!(action, "sts:AssumeRole", "{who} on {role}");
+                trusted.entry(role.to_owned()).or_default().push(who);
+            }
+        }
+        trusted
     }
 }

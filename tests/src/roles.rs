@@ -1,0 +1,127 @@
+//! The roles of a stack in the local account: their inline policies, with a right less for a while, and the roles themselves
+//! in the hands of a test.
+
+use anyhow::{Context, Result};
+use aws_credential_types::Credentials;
+use serde_json::{Value, json};
+
+use crate::aws::Account;
+use crate::call::Call;
+
+/// A role's inline policy.
+#[derive(Clone, Debug)]
+pub struct InlinePolicy {
+    /// The role's name.
+    pub role: String,
+    /// The policy's name.
+    pub name: String,
+    /// The policy.
+    pub document: Value,
+}
+
+impl InlinePolicy {
+    /// The policy as the account has it.
+    ///
+    /// # Errors
+    /// When it isn't there.
+    pub async fn get(account: &Account, role: &str, name: &str) -> Result<Self> {
+        let parameters = [("RoleName", role), ("PolicyName", name)];
+        let answer = account.send(&Call::query("iam", "GetRolePolicy", &parameters)).await?.text()?;
+        let document = element(&answer, "PolicyDocument")?;
+        let document: String = form_urlencoded::parse(format!("d={}", document.replace('+', "%2B")).as_bytes())
+            .map(|(_, value)| value.into_owned())
+            .collect();
+        let document = serde_json::from_str(&document).with_context(|| format!("read the policy {name} of {role}"))?;
+        Ok(Self { role: role.to_owned(), name: name.to_owned(), document })
+    }
+
+    /// The same without an action; nothing where none is left.
+    pub fn without(&self, action: &str) -> Option<Self> {
+        let mut document = self.document.clone();
+        for statement in document["Statement"].as_array_mut()? {
+            let left = actions(statement).into_iter().filter(|other| other != action).collect::<Vec<_>>();
+            statement["Action"] = json!(left);
+        }
+        let is_empty = document["Statement"].as_array()?.iter().all(|statement| statement["Action"] == json!([]));
+        (!is_empty).then(|| Self { document, ..self.clone() })
+    }
+
+    /// Makes it the role's.
+    ///
+    /// # Errors
+    /// When IAM refuses.
+    pub async fn put(&self, account: &Account) -> Result<()> {
+        let document = self.document.to_string();
+        let parameters = [("RoleName", &*self.role), ("PolicyName", &*self.name), ("PolicyDocument", &*document)];
+        account.send(&Call::query("iam", "PutRolePolicy", &parameters)).await?.text().map(drop)
+    }
+
+    /// Takes it from the role.
+    ///
+    /// # Errors
+    /// When IAM refuses.
+    pub async fn delete(&self, account: &Account) -> Result<()> {
+        let parameters = [("RoleName", &*self.role), ("PolicyName", &*self.name)];
+        account.send(&Call::query("iam", "DeleteRolePolicy", &parameters)).await?.text().map(drop)
+    }
+}
+
+/// The actions of a statement.
+pub fn actions(statement: &Value) -> Vec<String> {
+    texts(&statement["Action"])
+}
+
+/// The resources of a statement.
+pub fn resources(statement: &Value) -> Vec<String> {
+    texts(&statement["Resource"])
+}
+
+fn texts(value: &Value) -> Vec<String> {
+    let one = value.as_str().map(str::to_owned);
+    let list = value.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned);
+    one.into_iter().chain(list).collect()
+}
+
+/// The account as whoever has the role sees it. The local account gives its owner any role, whomever the role trusts.
+///
+/// # Errors
+/// When there is no such role.
+pub async fn assume(account: &Account, role: &str) -> Result<Account> {
+    let arn = format!("arn:aws:iam::000000000000:role/{role}");
+    let assume = Call::query("sts", "AssumeRole", &[("RoleArn", &arn), ("RoleSessionName", "test")]);
+    let answer = account.send(&assume).await?.text()?;
+    let [key, secret, token] = ["AccessKeyId", "SecretAccessKey", "SessionToken"].map(|name| element(&answer, name));
+    let credentials = Credentials::new(key?, secret?, Some(token?.to_owned()), None, "a role of the stack");
+    Account::seen_by(&account.endpoint, credentials).await
+}
+
+/// The text of an element of XML that has no markup in it.
+fn element<'a>(xml: &'a str, name: &str) -> Result<&'a str> {
+    let rest = xml.split_once(&format!("<{name}>")).map(|(_, rest)| rest);
+    let text = rest.and_then(|rest| rest.split_once(&format!("</{name}>"))).map(|(text, _)| text);
+    text.with_context(|| format!("no {name} in {xml}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn policy(statements: &Value) -> InlinePolicy {
+        InlinePolicy { role: "r".to_owned(), name: "p".to_owned(), document: json!({ "Statement": statements }) }
+    }
+
+    #[test]
+    fn an_action_less_leaves_the_others_or_nothing() {
+        let both = policy(&json!([{ "Action": ["s3:GetObject", "s3:PutObject"], "Resource": "x" }]));
+        let left = both.without("s3:GetObject").unwrap();
+        assert_eq!(actions(&left.document["Statement"][0]), ["s3:PutObject"]);
+        assert!(left.without("s3:PutObject").is_none());
+        assert!(policy(&json!([{ "Action": "s3:PutObject", "Resource": "x" }])).without("s3:PutObject").is_none());
+    }
+
+    #[test]
+    fn an_element_is_what_stands_between_its_tags() {
+        assert_eq!(element("<A><B>x</B></A>", "B").unwrap(), "x");
+        assert!(element("<A></A>", "B").is_err());
+    }
+}

@@ -1,0 +1,91 @@
+//! The rights of the deployed roles: what the template says, beside what it came to in the account.
+
+use std::collections::BTreeSet;
+
+use anyhow::{Context as _, Result};
+use git2s3_infra::review::rights;
+use git2s3_tests::decisions::Decision;
+use git2s3_tests::roles::{self, InlinePolicy};
+use serde_json::Value;
+
+use crate::stage::Stage;
+
+/// A right: one action on one resource.
+pub(crate) struct Granted {
+    /// The role's logical id.
+    pub(crate) role: String,
+    /// The action.
+    pub(crate) action: String,
+    /// The resource, as in `Fn::Sub`.
+    pub(crate) resource: String,
+    /// The resource in the account, which may be a pattern.
+    pub(crate) arn: String,
+    /// The policy that it stands in.
+    pub(crate) policy: InlinePolicy,
+}
+
+impl Granted {
+    /// Every right of every role.
+    pub(crate) async fn all(stage: &Stage) -> Result<Vec<Self>> {
+        let template: Value = serde_json::from_str(stage.local.template()?.text())?;
+        let mut all = Vec::new();
+        for role in roles_of(&template) {
+            for policy in policies(&template, role) {
+                let name = policy["PolicyName"].as_str().context("a policy has no name")?;
+                let live = InlinePolicy::get(stage.account(), stage.id(role)?, name).await?;
+                let statement = &live.document["Statement"][0];
+                let (actions, arns) = (roles::actions(statement), roles::resources(statement));
+                let written = sub(&policy["PolicyDocument"]["Statement"][0]["Resource"][0]);
+                let [arn] = arns.as_slice() else { anyhow::bail!("{name} of {role} is on several resources") };
+                all.extend(actions.into_iter().map(|action| Self {
+                    role: role.to_owned(),
+                    action,
+                    resource: written.clone(),
+                    arn: arn.clone(),
+                    policy: live.clone(),
+                }));
+            }
+        }
+        let known = rights::of_roles(&template);
+        let known: BTreeSet<_> = known.iter().map(|right| (&*right.who, &*right.action, &*right.resource)).collect();
+        let read = all.iter().map(|right| (&*right.role, &*right.action, &*right.resource)).collect();
+        anyhow::ensure!(known == read, "the account has other rights than the template: {known:#?} {read:#?}");
+        Ok(all)
+    }
+
+    /// Whether a decision was about this right.
+    pub(crate) fn decided(&self, decision: &Decision) -> bool {
+        let is_on = |pattern: &str, arn: &str| match pattern.strip_suffix('*') {
+            Some(beginning) => arn.starts_with(beginning),
+            None => arn == pattern,
+        };
+        decision.role == self.policy.role && decision.action == self.action && is_on(&self.arn, &decision.resource)
+    }
+}
+
+impl std::fmt::Display for Granted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {} on {}", self.role, self.action, self.resource)
+    }
+}
+
+fn roles_of(template: &Value) -> impl Iterator<Item = &str> {
+    let resources = template["Resources"].as_object().into_iter().flatten();
+    resources.filter(|(_, resource)| resource["Type"] == "AWS::IAM::Role").map(|(id, _)| id.as_str())
+}
+
+/// The policies of a role, those of a VPC included.
+fn policies<'t>(template: &'t Value, role: &str) -> Vec<&'t Value> {
+    let list = template["Resources"][role]["Properties"]["Policies"].as_array().into_iter().flatten();
+    list.map(|policy| policy.get("Fn::If").map_or(policy, |branches| &branches[1])).collect()
+}
+
+/// A reference as `Fn::Sub` writes it.
+fn sub(value: &Value) -> String {
+    let reference = value["Ref"].as_str().map(|id| format!("${{{id}}}"));
+    let attribute = value["Fn::GetAtt"].as_array();
+    let attribute = attribute.map(|path| path.iter().filter_map(Value::as_str).collect::<Vec<_>>().join("."));
+    let attribute = attribute.map(|path| format!("${{{path}}}"));
+    let text = value["Fn::Sub"].as_str().or(value.as_str()).map(str::to_owned);
+    reference.or(attribute).or(text).unwrap_or_default()
+}

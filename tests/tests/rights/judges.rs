@@ -1,0 +1,116 @@
+//! Three engines that decide who may do what: the local account's, which decides about real requests; ours, by which `diff`
+//! and `review` read a template; and moto's, which knows nothing of either.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context as _, Result, ensure};
+use git2s3_infra::diff::{Condition, Grant, Request, grants, permits};
+use git2s3_tests::decisions::Decision;
+use serde_json::{Value, json};
+
+use crate::granted::Granted;
+use crate::stage::Stage;
+
+/// How the engines judge a request.
+#[derive(Debug)]
+pub(crate) struct Verdict {
+    /// The role by its logical id, the action, the resource and the context.
+    pub(crate) request: Request,
+    /// The local account's judgement.
+    pub(crate) account: bool,
+    /// Ours.
+    pub(crate) ours: bool,
+    /// Moto's.
+    pub(crate) moto: bool,
+}
+
+/// Where moto is known to judge otherwise: where a request lacks a key that a condition names, moto takes the condition for
+/// fulfilled (`_check_conditions` in `moto/iam/access_control.py`). IAM takes it for broken.
+pub(crate) const MOTO_ALLOWS: [(&str, &str); 2] = [("GitPullRole", "kms:Decrypt"), ("SshKeyRole", "kms:Encrypt")];
+
+/// Fails where the engines don't agree, but for what `moto_allows`; and where one of that is judged alike.
+pub(crate) fn agree(verdicts: &[Verdict], moto_allows: &[(&str, &str)]) -> Result<()> {
+    let ours: Vec<_> = verdicts.iter().filter(|verdict| verdict.ours != verdict.account).collect();
+    ensure!(ours.is_empty(), "the account decides otherwise than we do: {ours:#?}");
+    let moto: Vec<_> = verdicts.iter().filter(|verdict| verdict.moto != verdict.account).collect();
+    let of_moto = moto.iter().map(|verdict| (verdict.request.who.as_str(), verdict.request.action.as_str()));
+    let known = of_moto.eq(moto_allows.iter().copied())
+        && moto.iter().all(|verdict| verdict.moto && verdict.request.context.is_empty());
+    ensure!(known, "moto decides otherwise, and not only where it is known to: {moto:#?}");
+    Ok(())
+}
+
+/// The judgement of all three on what the account was asked, each once.
+pub(crate) fn judge(stage: &Stage, rights: &[Granted], decisions: &[Decision]) -> Result<Vec<Verdict>> {
+    let roles: BTreeMap<_, _> = rights.iter().map(|right| (right.policy.role.as_str(), right.role.as_str())).collect();
+    let mut asked = BTreeMap::new();
+    for decision in decisions {
+        let who = roles.get(decision.role.as_str()).with_context(|| format!("{} has no right", decision.role))?;
+        let Decision { action, resource, context, .. } = decision.clone();
+        let request = Request { who: (*who).to_owned(), action, resource, context };
+        let before = asked.insert(request.clone(), decision.allowed);
+        ensure!(before.is_none_or(|before| before == decision.allowed), "decided both ways: {request:?}");
+    }
+    let template: Value = serde_json::from_str(stage.local.template()?.text())?;
+    let resolved = resolved(&template, rights, &stage.stack.name);
+    let moto = moto(rights, asked.keys())?;
+    let judged = asked.into_iter().zip(moto).map(|((request, account), moto)| {
+        // Loopback counts as TLS.
+        let mut over_tls = request.clone();
+        over_tls.context.insert("aws:SecureTransport".to_owned(), "true".to_owned());
+        Verdict { ours: permits(&resolved, &over_tls), account, moto, request }
+    });
+    Ok(judged.collect())
+}
+
+/// The template's rights, with what its references came to.
+fn resolved(template: &Value, rights: &[Granted], stack: &str) -> BTreeSet<Grant> {
+    let mut names = BTreeMap::from([("${AWS::StackName}".to_owned(), stack.to_owned())]);
+    for right in rights {
+        if let Some((name, rest)) = right.resource.strip_prefix("${").and_then(|text| text.split_once('}')) {
+            let arn = right.arn.strip_suffix(rest).unwrap_or(&right.arn);
+            names.insert(format!("${{{name}}}"), arn.to_owned());
+        }
+    }
+    let resolve = |text: &str| names.iter().fold(text.to_owned(), |text, (name, value)| text.replace(name, value));
+    let grants = grants(template).into_iter();
+    let grants = grants.map(|grant| Grant {
+        resource: resolve(&grant.resource),
+        conditions: grant
+            .conditions
+            .into_iter()
+            .map(|condition| Condition {
+                values: condition.values.iter().map(|value| resolve(value)).collect(),
+                ..condition
+            })
+            .collect(),
+        ..grant
+    });
+    grants.collect()
+}
+
+/// What moto says about the requests.
+fn moto<'r>(rights: &[Granted], requests: impl Iterator<Item = &'r Request>) -> Result<Vec<bool>> {
+    let mut policies: BTreeMap<&str, BTreeMap<&str, &Value>> = BTreeMap::new();
+    for right in rights {
+        policies.entry(&right.role).or_default().insert(&right.policy.name, &right.policy.document);
+    }
+    let requests = requests.map(|request| {
+        json!({ "role": request.who, "action": request.action, "resource": request.resource, "context": request.context })
+    });
+    let question = json!({ "policies": policies, "requests": requests.collect::<Vec<_>>() });
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("find the project's folder")?;
+    let mut python = Command::new(root.join(".tools/moto/bin/python3"))
+        .args(["-c", include_str!("moto_judge.py")])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .context("start moto, which .ci/tools installs")?;
+    python.stdin.take().context("ask moto")?.write_all(question.to_string().as_bytes())?;
+    let answer = python.wait_with_output()?;
+    ensure!(answer.status.success(), "moto gave up");
+    serde_json::from_slice(&answer.stdout).context("read moto's answer")
+}

@@ -1,0 +1,202 @@
+//! Least privilege, both ways: the roles of the deployed stack can do what the scenarios take and nothing that no scenario
+//! takes. Each right is taken away once; what a user needs has to fail then, because of that right.
+#![allow(clippy::unwrap_used, reason = "what fails here fails a test")]
+
+mod denials;
+mod granted;
+mod judges;
+mod probes;
+mod scenarios;
+mod stage;
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use futures_util::future::try_join_all;
+use git2s3_infra::review::evidence::{self, Evidence, NEEDED};
+use git2s3_tests::artifact::Artifact;
+use git2s3_tests::decisions::Decision;
+use git2s3_tests::roles::InlinePolicy;
+use git2s3_tests::{roles, tally};
+use granted::Granted;
+use scenarios::{Props, SCENARIOS, Scenario};
+use serde_json::json;
+use stage::Stage;
+
+/// Functions whose scenarios don't get into one another's way, in the order in which they can be played.
+const TURNS: [&[&str]; 3] =
+    [&["SshKeyFunction"], &["WebhookFunction", "GitPullFunction", "ZipDlFunction"], &["BucketCleanerFunction"]];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_right_is_used_and_missed_when_it_is_gone() {
+    let stage = Stage::set().await.unwrap();
+    let props = Props::make(&stage).await.unwrap();
+    a_push_goes_the_whole_way(&stage).await.unwrap();
+    stage.account().stop_event_sources().await.unwrap();
+    let rights = Granted::all(&stage).await.unwrap();
+
+    for functions in TURNS {
+        try_join_all(functions.iter().map(|function| play_all(&stage, &props, function))).await.unwrap();
+    }
+    what_is_used_is_what_is_granted(&stage, &rights).unwrap();
+    let decisions = stage.local.cloud.decisions().since(0).unwrap();
+    judges::agree(&judges::judge(&stage, &rights, &decisions).unwrap(), &[]).unwrap();
+
+    // Were this not noticed, nothing that comes after would be.
+    let needless = needless(&stage, &rights).await.unwrap();
+    let push = SCENARIOS.iter().find(|scenario| scenario.function == "WebhookFunction").unwrap();
+    let noticed = is_missed(&stage, &props, &needless, push).await.unwrap_err();
+    assert!(noticed.to_string().starts_with("nobody misses WebhookRole s3:GetObject"), "{noticed:?}");
+    needless.policy.delete(stage.account()).await.unwrap();
+
+    let mut tried = 0;
+    for functions in TURNS {
+        let played = functions.iter().map(|function| take_away_each(&stage, &props, &rights, function));
+        tried += try_join_all(played).await.unwrap().into_iter().sum::<usize>();
+    }
+    let in_scenarios = NEEDED.iter().filter(|row| matches!(row.evidence, Evidence::Scenario(_)));
+    assert_eq!(tried, in_scenarios.map(|row| row.actions.len()).sum::<usize>());
+    tally::tried(tried);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn three_engines_agree_on_who_may_do_what() {
+    let stage = Stage::set().await.unwrap();
+    stage.account().stop_event_sources().await.unwrap();
+    stage.account().s3.create_bucket().bucket(probes::FOREIGN_BUCKET).send().await.unwrap();
+    let rights = Granted::all(&stage).await.unwrap();
+    let decisions = probe_all(&stage, &rights).await.unwrap();
+    let verdicts = judges::judge(&stage, &rights, &decisions).unwrap();
+
+    judges::agree(&verdicts, &judges::MOTO_ALLOWS).unwrap();
+    for right in &rights {
+        let allowed = decisions.iter().any(|decision| right.decided(decision) && decision.allowed);
+        assert!(allowed, "nobody tried {right}");
+    }
+    denials::hold(&stage, &verdicts).unwrap();
+    tally::tried(verdicts.len());
+}
+
+#[test]
+fn scenarios_are_those_that_the_review_names() {
+    let named = NEEDED.iter().filter_map(|row| match row.evidence {
+        Evidence::Scenario(name) => Some((name, row.role.replace("Role", "Function"))),
+        Evidence::Documented(_) => None,
+    });
+    let named: BTreeSet<_> = named.collect();
+    assert_eq!(named, SCENARIOS.iter().map(|scenario| (scenario.name, scenario.function.to_owned())).collect());
+    let played: BTreeSet<_> = TURNS.concat().into_iter().collect();
+    assert_eq!(played, SCENARIOS.iter().map(|scenario| scenario.function).collect());
+}
+
+/// Tries everything as each role; what the account decided.
+async fn probe_all(stage: &Stage, rights: &[Granted]) -> Result<Vec<Decision>> {
+    let roles: BTreeSet<_> = rights.iter().map(|right| right.policy.role.as_str()).collect();
+    let probes = probes::all(stage)?;
+    let mut all = Vec::new();
+    for role in roles {
+        let account = roles::assume(stage.account(), role).await?;
+        let before = stage.local.cloud.decisions().count()?;
+        for probe in &probes {
+            account.send(&probe.call).await?;
+        }
+        let mut decisions = stage.local.cloud.decisions().since(before)?;
+        decisions.retain(|decision| decision.role == role && decision.asked);
+        let actions: Vec<_> = decisions.iter().map(|decision| &decision.action).collect();
+        let expected: Vec<_> = probes.iter().map(|probe| &probe.action).collect();
+        ensure!(actions == expected, "{role} was taken for asking something else");
+        all.extend(decisions);
+    }
+    Ok(all)
+}
+
+/// Real Git, the queue, the worker that Lambda starts: here everything is asked for by whoever asks for it in earnest.
+async fn a_push_goes_the_whole_way(stage: &Stage) -> Result<()> {
+    let clone = stage.local.host.create("acme/whole").await?;
+    std::fs::write(clone.dir().join("a"), "x\n")?;
+    let commit = clone.commit("Build a rocket").await?;
+    clone.push(&["main"]).await?;
+    let (bucket, key) = (stage.id("OutputBucket")?, "acme/whole/acme_whole.zip");
+    let zip = Artifact::wait(stage.account(), bucket, key, &commit, Duration::from_mins(1)).await?;
+    zip.same_tree(&clone.archive(&commit).await?).map(drop)
+}
+
+/// With all rights, everything goes well.
+async fn play_all(stage: &Stage, props: &Props, function: &str) -> Result<()> {
+    for scenario in SCENARIOS.iter().filter(|scenario| scenario.function == function) {
+        (scenario.play)(stage, props).await.map_err(|error| error.context(scenario.name))?;
+    }
+    Ok(())
+}
+
+/// What was asked for, was granted; what is granted, was used or is demanded by AWS in ways that the account doesn't know.
+fn what_is_used_is_what_is_granted(stage: &Stage, rights: &[Granted]) -> Result<()> {
+    let decisions = stage.local.cloud.decisions().since(0)?;
+    let refused: Vec<_> = decisions.iter().filter(|decision| decision.asked && !decision.allowed).collect();
+    ensure!(refused.is_empty(), "rights are missing: {refused:#?}");
+    let without: Vec<_> = decisions
+        .iter()
+        .filter(|decision| decision.allowed && !rights.iter().any(|right| right.decided(decision)))
+        .collect();
+    ensure!(without.is_empty(), "used without a right: {without:#?}");
+    let unused = rights.iter().filter(|right| !decisions.iter().any(|decision| right.decided(decision)));
+    let documented = NEEDED.iter().filter(|row| matches!(row.evidence, Evidence::Documented(_)));
+    let documented: BTreeSet<_> = documented
+        .flat_map(|row| row.actions.iter().map(move |action| format!("{} {action} on {}", row.role, row.resource)))
+        .collect();
+    let unused: BTreeSet<_> = unused.map(ToString::to_string).collect();
+    ensure!(
+        unused == documented,
+        "unused, though nobody documented that: {:#?}; documented, though used: {:#?}",
+        unused.difference(&documented).collect::<Vec<_>>(),
+        documented.difference(&unused).collect::<Vec<_>>()
+    );
+    Ok(())
+}
+
+/// A right that the webhook function has no use for, in the account and not in the template.
+async fn needless(stage: &Stage, rights: &[Granted]) -> Result<Granted> {
+    let role = rights.iter().find(|right| right.role == "WebhookRole").context("the webhook function has no role")?;
+    let arn = format!("arn:aws:s3:::{}/*", stage.id("OutputBucket")?);
+    let statement = json!({ "Effect": "Allow", "Action": ["s3:GetObject"], "Resource": [arn] });
+    let document = json!({ "Version": "2012-10-17", "Statement": [statement] });
+    let policy = InlinePolicy { role: role.policy.role.clone(), name: "Needless".to_owned(), document };
+    policy.put(stage.account()).await?;
+    let [resource, action] = ["${OutputBucket.Arn}/*", "s3:GetObject"].map(str::to_owned);
+    Ok(Granted { role: role.role.clone(), action, resource, arn, policy })
+}
+
+/// Takes away each right of a function's role in turn. How many there were.
+async fn take_away_each(stage: &Stage, props: &Props, rights: &[Granted], function: &str) -> Result<usize> {
+    let mut tried = 0;
+    for right in rights.iter().filter(|right| right.role.replace("Role", "Function") == function) {
+        if let Some(Evidence::Scenario(name)) = evidence::of(&right.role, &right.resource, &right.action) {
+            let scenario = SCENARIOS.iter().find(|scenario| scenario.name == name && scenario.function == function);
+            let scenario = scenario.with_context(|| format!("there is no scenario {name}"))?;
+            is_missed(stage, props, right, scenario).await?;
+            tried += 1;
+        }
+    }
+    if function == "SshKeyFunction" {
+        // What comes after takes a key.
+        play_all(stage, props, function).await?;
+    }
+    Ok(tried)
+}
+
+/// Without the right the scenario fails, and the account has refused that action.
+async fn is_missed(stage: &Stage, props: &Props, right: &Granted, scenario: &Scenario) -> Result<()> {
+    let decisions = stage.local.cloud.decisions();
+    let (account, before) = (stage.account(), decisions.count()?);
+    match right.policy.without(&right.action) {
+        Some(less) => less.put(account).await?,
+        None => right.policy.delete(account).await?,
+    }
+    let played = (scenario.play)(stage, props).await;
+    right.policy.put(account).await?;
+    ensure!(played.is_err(), "nobody misses {right}: {} goes well without it", scenario.name);
+    let refused = decisions.since(before)?.iter().any(|decision| right.decided(decision) && !decision.allowed);
+    ensure!(refused, "{} fails without {right}, but not because of it: {played:?}", scenario.name);
+    Ok(())
+}

@@ -1,0 +1,92 @@
+//! What who pushes needs of gitpull.
+
+use std::collections::BTreeSet;
+
+use anyhow::{Context as _, Result, ensure};
+use git2s3_tests::artifact::field;
+use serde_json::Value;
+
+use super::{Props, zipdl};
+use crate::stage::{Repo, Run, Stage};
+
+const WORKER: &str = "GitPull";
+
+/// A push to a repository of which nothing is known, in a function that knows nothing.
+async fn first_push(stage: &Stage, repo: &Repo) -> Result<Run> {
+    stage.forget(repo).await?;
+    stage.make_cold("GitPullFunction").await?;
+    stage.work(WORKER, repo, "receipt").await
+}
+
+pub(super) async fn gitpull_makes_a_zip_of_a_first_push(stage: &Stage, props: &Props) -> Result<()> {
+    let run = first_push(stage, &props.rocket).await?;
+    ensure!(run.done, "the job failed");
+    let expected = props.rocket.clone.archive(&props.rocket.commit).await?;
+    stage.artifact(&props.rocket).await?.same_tree(&expected).map(drop)
+}
+
+/// A warning is for what a person has to look at.
+pub(super) async fn gitpull_warns_of_nothing_at_a_first_push(stage: &Stage, props: &Props) -> Result<()> {
+    let before: BTreeSet<_> = stage.account().log_lines().await?.iter().map(Value::to_string).collect();
+    let run = first_push(stage, &props.rocket).await?;
+    ensure!(run.done, "the job failed");
+    let (delivery, pack) = (run.delivery, props.rocket.pack());
+    let mut lines = stage.account().log_lines().await?;
+    lines.retain(|line| !before.contains(&line.to_string()));
+    ensure!(lines.iter().any(|line| line.to_string().contains(&delivery)), "nothing was logged");
+    // What concerns the pack isn't told with the delivery.
+    lines.retain(|line| [&delivery, &pack].iter().any(|word| line.to_string().contains(*word)));
+    lines.retain(|line| field(line, "level").is_some_and(|level| level == "WARN"));
+    ensure!(lines.is_empty(), "{lines:?}");
+    Ok(())
+}
+
+pub(super) async fn gitpull_stores_no_tree_twice(stage: &Stage, props: &Props) -> Result<()> {
+    first_push(stage, &props.rocket).await?;
+    let stored = stage.artifact(&props.rocket).await?;
+    let again = stage.work(WORKER, &props.rocket, "receipt").await?;
+    ensure!(again.done, "the job failed");
+    ensure!(stage.artifact(&props.rocket).await?.version == stored.version, "the same tree was stored again");
+    Ok(())
+}
+
+pub(super) async fn gitpull_begins_with_the_pack_that_was_kept(stage: &Stage, props: &Props) -> Result<()> {
+    let repo = &props.rocket;
+    first_push(stage, repo).await?;
+    stage.forget_clone(repo)?;
+    stage.make_cold("GitPullFunction").await?;
+    let run = stage.work(WORKER, repo, "receipt").await?;
+    let log = stage.log_of(&run).await?;
+    let received = log.iter().find_map(|line| field(line, "bytes_received")).and_then(Value::as_u64);
+    let received = received.context("the log doesn't say how much was fetched")?;
+    ensure!(received < 5000, "{received} bytes were fetched");
+    Ok(())
+}
+
+/// The last file is one of Git LFS, and the host has none: by then the first part is stored.
+pub(super) async fn gitpull_leaves_no_half_a_zip(stage: &Stage, props: &Props) -> Result<()> {
+    stage.make_cold("GitPullFunction").await?;
+    let job = props.large.job("lfs", &props.lfs)?;
+    let run = stage.deliver(WORKER, &job, "receipt").await?;
+    ensure!(!run.done, "the zip lacks a file");
+    stage.has_no_upload("OutputBucket", &job.artifact_key("main")).await
+}
+
+/// Somebody else's object is where the pack would go: S3 says so when all parts are there.
+pub(super) async fn gitpull_leaves_no_half_a_pack(stage: &Stage, props: &Props) -> Result<()> {
+    stage.forget(&props.large).await?;
+    let put = stage.account().s3.put_object().bucket(stage.id("CacheBucket")?).key(props.large.pack());
+    put.body(b"no pack".to_vec().into()).send().await?;
+    stage.make_cold("GitPullFunction").await?;
+    let run = stage.work(WORKER, &props.large, "receipt").await?;
+    ensure!(run.done, "the job failed");
+    stage.has_no_upload("CacheBucket", &props.large.pack()).await
+}
+
+pub(super) async fn gitpull_tries_a_failed_job_again_within_seconds(stage: &Stage, props: &Props) -> Result<()> {
+    zipdl::is_tried_again(stage, props, WORKER).await
+}
+
+pub(super) async fn gitpull_buries_what_failed_for_good(stage: &Stage, props: &Props) -> Result<()> {
+    zipdl::is_buried(stage, props, WORKER).await
+}

@@ -1,0 +1,67 @@
+//! What who deploys needs: a key at the beginning, empty buckets at the end.
+
+use anyhow::{Context as _, Result, ensure};
+use contract::custom::SSH_KEY_PREFIX;
+use git2s3_tests::custom_resource::{self, RequestType};
+use git2s3_tests::sshd::Access;
+use serde_json::{Value, json};
+
+use super::Props;
+use crate::stage::Stage;
+
+const BUCKETS: [&str; 3] = ["OutputBucket", "KeyBucket", "CacheBucket"];
+
+pub(super) async fn a_stack_gets_its_ssh_key_and_keeps_it(stage: &Stage, _: &Props) -> Result<()> {
+    let (account, bucket) = (stage.account(), stage.id("KeyBucket")?);
+    let listed = account.s3.list_objects_v2().bucket(bucket).prefix(SSH_KEY_PREFIX).send().await?;
+    for object in listed.contents() {
+        account.s3.delete_object().bucket(bucket).key(object.key().unwrap_or_default()).send().await?;
+    }
+    stage.make_cold("SshKeyFunction").await?;
+    let public = created(stage, bucket).await?;
+    stage.local.sshd.authorize(&public, Access::Read, &stage.local.host.serve())?;
+    ensure!(created(stage, bucket).await? == public, "CloudFormation asked again, and the key is another one");
+    Ok(())
+}
+
+/// The public key that the function answers with.
+async fn created(stage: &Stage, bucket: &str) -> Result<String> {
+    let properties = json!({
+        "KeyBucket": bucket,
+        "KmsKey": stage.id("KeyEncryptionKey")?,
+        "KeyType": "ed25519",
+        "StackName": stage.stack.name,
+    });
+    let answer = ask(stage, "SshKeyFunction", RequestType::Create, properties).await?;
+    answer["Data"]["PublicKey"].as_str().map(str::to_owned).context("the answer has no public key")
+}
+
+pub(super) async fn a_deleted_stack_leaves_its_buckets_empty(stage: &Stage, _: &Props) -> Result<()> {
+    let s3 = &stage.account().s3;
+    let mut buckets = Vec::new();
+    for bucket in BUCKETS {
+        let bucket = stage.id(bucket)?;
+        for version in ["1", "2"] {
+            for key in ["a", "b"] {
+                s3.put_object().bucket(bucket).key(key).body(version.as_bytes().to_vec().into()).send().await?;
+            }
+        }
+        s3.create_multipart_upload().bucket(bucket).key("half").send().await?;
+        buckets.push(bucket);
+    }
+    ask(stage, "BucketCleanerFunction", RequestType::Delete, json!({ "Buckets": buckets })).await?;
+    for bucket in buckets {
+        ensure!(stage.account().versions(bucket).await?.is_empty(), "{bucket} isn't empty");
+        let uploads = s3.list_multipart_uploads().bucket(bucket).send().await?;
+        ensure!(uploads.uploads().is_empty(), "{bucket} has unfinished uploads");
+    }
+    Ok(())
+}
+
+/// A custom resource's answer to a request that went well.
+async fn ask(stage: &Stage, function: &str, request: RequestType, properties: Value) -> Result<Value> {
+    let id = if request == RequestType::Delete { "bucket-cleaner" } else { "" };
+    let answer = custom_resource::request(stage.account(), stage.id(function)?, request, id, properties).await?;
+    ensure!(answer["Status"] == "SUCCESS", "{answer}");
+    Ok(answer)
+}

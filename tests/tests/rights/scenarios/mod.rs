@@ -1,0 +1,80 @@
+//! What users need of the stack. Each scenario begins with a cold function and nothing of an earlier one, and fails where the
+//! function's role lacks a right that it takes.
+
+mod endpoint;
+mod gitpull;
+mod lifecycle;
+mod zipdl;
+
+use std::future::Future;
+use std::pin::Pin;
+
+use anyhow::Result;
+
+use crate::stage::{Repo, Stage};
+
+/// What the scenarios play with: made once, for each has its own.
+pub(crate) struct Props {
+    /// Of one part, and worth a pack.
+    pub(crate) rocket: Repo,
+    /// Of several parts, and more than may be downloaded. Its branch `lfs` names a file that Git LFS doesn't have.
+    pub(crate) large: Repo,
+    /// The commit of that branch.
+    pub(crate) lfs: String,
+    /// Of one part, downloaded.
+    pub(crate) probe: Repo,
+}
+
+/// The end of a scenario.
+pub(crate) type Played<'a> = Pin<Box<dyn Future<Output = Result<()>> + Send + 'a>>;
+
+/// A scenario.
+pub(crate) struct Scenario {
+    /// The name of its function, which is what `review/evidence.rs` calls it.
+    pub(crate) name: &'static str,
+    /// The logical id of the function whose rights it takes.
+    pub(crate) function: &'static str,
+    /// Plays it.
+    pub(crate) play: for<'a> fn(&'a Stage, &'a Props) -> Played<'a>,
+}
+
+macro_rules! scenarios {
+    ($($function:literal: $($module:ident::$name:ident),+;)+) => {
+        &[$($(Scenario {
+            name: stringify!($name),
+            function: $function,
+            play: |stage, props| Box::pin($module::$name(stage, props)),
+        }),+),+]
+    };
+}
+
+/// Every scenario, in an order in which they can be played: the last one takes away what the others work with.
+pub(crate) const SCENARIOS: &[Scenario] = scenarios! {
+    "SshKeyFunction": lifecycle::a_stack_gets_its_ssh_key_and_keeps_it;
+    "WebhookFunction": endpoint::a_signed_push_is_queued, endpoint::a_signed_request_for_a_download_is_queued;
+    "GitPullFunction": gitpull::gitpull_makes_a_zip_of_a_first_push, gitpull::gitpull_warns_of_nothing_at_a_first_push,
+        gitpull::gitpull_stores_no_tree_twice, gitpull::gitpull_begins_with_the_pack_that_was_kept,
+        gitpull::gitpull_leaves_no_half_a_zip, gitpull::gitpull_leaves_no_half_a_pack,
+        gitpull::gitpull_tries_a_failed_job_again_within_seconds, gitpull::gitpull_buries_what_failed_for_good;
+    "ZipDlFunction": zipdl::zipdl_makes_a_zip_of_a_download, zipdl::zipdl_downloads_no_commit_twice,
+        zipdl::zipdl_leaves_no_half_a_zip, zipdl::zipdl_tries_a_failed_job_again_within_seconds, zipdl::zipdl_buries_what_failed_for_good;
+    "BucketCleanerFunction": lifecycle::a_deleted_stack_leaves_its_buckets_empty;
+};
+
+impl Props {
+    /// Fills the repositories.
+    pub(crate) async fn make(stage: &Stage) -> Result<Self> {
+        use crate::stage::{SEVERAL_PARTS, WORTH_KEEPING};
+        let rocket = stage.repository("acme/rocket", WORTH_KEEPING).await?;
+        let probe = stage.repository("acme/probe", WORTH_KEEPING).await?;
+        let large = stage.repository("acme/large", SEVERAL_PARTS).await?;
+        let (clone, oid) = (&large.clone, "ab".repeat(32));
+        clone.git(&["switch", "--quiet", "--create", "lfs"]).await?;
+        let pointer = format!("version https://git-lfs.github.com/spec/v1\noid sha256:{oid}\nsize 12\n");
+        std::fs::write(clone.dir().join("z.bin"), pointer)?;
+        std::fs::write(clone.dir().join(".gitattributes"), "*.bin filter=lfs\n")?;
+        let lfs = clone.commit("Keep a file elsewhere").await?;
+        large.push(stage, "lfs").await?;
+        Ok(Self { rocket, large, lfs, probe })
+    }
+}

@@ -1,0 +1,94 @@
+//! What who has an archive downloaded needs of zipdl.
+
+use anyhow::{Context as _, Result, ensure};
+use contract::{HostKind, Job, Repository, dead_letter::TRIES};
+use git2s3_tests::archives::address;
+use git2s3_tests::artifact::Artifact;
+
+use super::Props;
+use crate::stage::{Repo, Run, SECONDS, Stage};
+
+const WORKER: &str = "ZipDl";
+
+/// A download for which nothing is there, by a function that knows nothing.
+async fn first_download(stage: &Stage, repo: &Repo) -> Result<Run> {
+    stage.forget(repo).await?;
+    stage.make_cold("ZipDlFunction").await?;
+    stage.work(WORKER, repo, "receipt").await
+}
+
+pub(super) async fn zipdl_makes_a_zip_of_a_download(stage: &Stage, props: &Props) -> Result<()> {
+    let run = first_download(stage, &props.probe).await?;
+    ensure!(run.done, "the job failed");
+    let expected = props.probe.clone.archive(&props.probe.commit).await?;
+    stage.artifact(&props.probe).await?.same_tree(&expected).map(drop)
+}
+
+pub(super) async fn zipdl_downloads_no_commit_twice(stage: &Stage, props: &Props) -> Result<()> {
+    first_download(stage, &props.probe).await?;
+    stage.artifact(&props.probe).await?;
+    let before = stage.downloads();
+    let again = stage.work(WORKER, &props.probe, "receipt").await?;
+    ensure!(again.done && stage.downloads() == before, "the same commit was downloaded again: {again:?}");
+    Ok(())
+}
+
+/// The archive is longer than it may be: by then the first part is stored.
+pub(super) async fn zipdl_leaves_no_half_a_zip(stage: &Stage, props: &Props) -> Result<()> {
+    stage.make_cold("ZipDlFunction").await?;
+    let job = props.large.job("download", &props.large.commit)?;
+    stage.deliver(WORKER, &job, "receipt").await?;
+    let key = job.artifact_key("main");
+    let stored = Artifact::get(stage.account(), stage.id("OutputBucket")?, &key).await;
+    ensure!(stored.is_err(), "the archive isn't too long");
+    stage.has_no_upload("OutputBucket", &key).await
+}
+
+pub(super) async fn zipdl_tries_a_failed_job_again_within_seconds(stage: &Stage, props: &Props) -> Result<()> {
+    is_tried_again(stage, props, WORKER).await
+}
+
+/// A job for a repository that isn't there fails; a worker that can't say when it comes again leaves that to the queue, which
+/// waits for minutes.
+pub(super) async fn is_tried_again(stage: &Stage, props: &Props, worker: &str) -> Result<()> {
+    stage.make_cold(&format!("{worker}Function")).await?;
+    let job = job_that_fails(props)?;
+    let (sqs, queue) = (&stage.account().sqs, stage.id(&format!("{worker}Queue"))?);
+    let id = job.id();
+    let send = sqs.send_message().queue_url(queue).message_body(serde_json::to_string(&job)?);
+    send.message_group_id(&id).message_deduplication_id(&id).send().await?;
+    let receive = || sqs.receive_message().queue_url(queue);
+    let first = receive().send().await?;
+    let receipt =
+        first.messages().first().and_then(|message| message.receipt_handle()).context("the queue is empty")?;
+    let run = stage.deliver(worker, &job, receipt).await?;
+    ensure!(!run.done, "the job didn't fail");
+    let wait = i32::try_from(SECONDS.as_secs())?;
+    let again = receive().wait_time_seconds(wait).send().await?;
+    let last = again.messages().first().and_then(|message| message.receipt_handle());
+    sqs.delete_message().queue_url(queue).receipt_handle(last.unwrap_or(receipt)).send().await?;
+    ensure!(last.is_some(), "the job didn't come again within {wait} s");
+    Ok(())
+}
+
+pub(super) async fn zipdl_buries_what_failed_for_good(stage: &Stage, props: &Props) -> Result<()> {
+    is_buried(stage, props, WORKER).await
+}
+
+/// At the last of its tries the job goes to the dead letters, where a person finds it.
+pub(super) async fn is_buried(stage: &Stage, props: &Props, worker: &str) -> Result<()> {
+    stage.make_cold(&format!("{worker}Function")).await?;
+    let job = job_that_fails(props)?;
+    let run = stage.deliver_again(worker, &job, "receipt", TRIES).await?;
+    let letters = stage.account().dead_letters(stage.id(&format!("{worker}DeadLetterQueue"))?).await?;
+    let is_there = letters.iter().any(|(letter, _)| letter["delivery"] == job.delivery.as_str());
+    ensure!(run.done && is_there, "the job isn't among the dead letters: {run:?}");
+    Ok(())
+}
+
+/// A job for a repository that isn't there.
+fn job_that_fails(props: &Props) -> Result<Job> {
+    let mut job = props.rocket.job("main", &props.rocket.commit)?;
+    job.repository = Repository::new(address(HostKind::GitHub).to_string().parse()?, "acme/gone".parse()?);
+    Ok(job)
+}

@@ -1,0 +1,227 @@
+//! Where the scenarios play: the deployed stack, and what they need of it. A function is asked by itself, as the queue or
+//! CloudFormation asks it, so that a scenario knows when it is over, whether it went well or not.
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use contract::{HostKind, Job, Repository};
+use git2s3_infra::deploy::Parameters;
+use git2s3_infra::render::progress::Silent;
+use git2s3_tests::archives::{Archives, TOKEN, address};
+use git2s3_tests::artifact::Artifact;
+use git2s3_tests::aws::{Account, Resources};
+use git2s3_tests::call::Call;
+use git2s3_tests::host::Clone;
+use git2s3_tests::local::{Local, STACK, Stack};
+use git2s3_tests::webhook::delivery_id;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// The network that the account has from the beginning.
+const VPC: &str = "vpc-00000001";
+const SUBNET: &str = "subnet-00000001";
+
+/// From how much on an upload has parts, in bytes; and a little more.
+pub(crate) const SEVERAL_PARTS: usize = 18 << 20;
+/// What a pack has to have to be kept, in bytes; and a little more.
+pub(crate) const WORTH_KEEPING: usize = 5 << 18;
+
+/// The stack, and its Git host.
+pub(crate) struct Stage {
+    pub(crate) local: Local,
+    pub(crate) stack: Stack,
+    pub(crate) resources: Resources,
+    archives: Archives,
+    dir: TempDir,
+}
+
+/// A repository that a worker works on, and the commit of its `main`.
+pub(crate) struct Repo {
+    pub(crate) clone: Clone,
+    pub(crate) commit: String,
+}
+
+/// How a worker did a job.
+#[derive(Debug)]
+pub(crate) struct Run {
+    /// The delivery, by which it is known in the log.
+    pub(crate) delivery: String,
+    /// Whether the job is done with.
+    pub(crate) done: bool,
+}
+
+impl Stage {
+    /// Deploys the stack with every right that it can have: in a network, with tokens, with Git LFS.
+    pub(crate) async fn set() -> Result<Self> {
+        let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
+        let local = Local::tied(dir.path(), Path::new(env!("CARGO_BIN_EXE_local"))).await?;
+        let archives = Archives::start(local.host.root()).await?;
+        local.package(&mut Silent)?;
+        let (user, ssh, https) = (&local.sshd.user, local.sshd.port, archives.port);
+        let github = address(HostKind::GitHub);
+        let hosts = format!("{user}@127.0.0.1:{ssh},{user}@{github}:{ssh}=github:{https}+private,127.0.0.21+private");
+        let known_hosts = local.sshd.known_hosts_lines()?;
+        let adapt = |parameters: Parameters| {
+            parameters
+                .with("AllowedGitHosts", hosts)
+                .with("KnownHosts", known_hosts)
+                .with("Repositories", "127.0.0.*/**")
+                .with("GitToken", format!("{github}={TOKEN}"))
+                .with("CaBundle", archives.ca.clone())
+                .with("MaxArchiveBytes", (SEVERAL_PARTS - (1 << 20)).to_string())
+                .with("Lfs", "on")
+                .with("VPCId", VPC)
+                .with("SubnetIds", SUBNET)
+        };
+        let stack = local.deploy_with(&mut Silent, adapt).await?;
+        let resources = local.cloud.account.resources(STACK).await?;
+        Ok(Self { local, stack, resources, archives, dir })
+    }
+
+    pub(crate) fn account(&self) -> &Account {
+        &self.local.cloud.account
+    }
+
+    /// The physical id of a resource.
+    pub(crate) fn id(&self, logical: &str) -> Result<&str> {
+        self.resources.id(logical)
+    }
+
+    /// A new repository whose one file of so many bytes nothing makes shorter.
+    pub(crate) async fn repository(&self, path: &str, bytes: usize) -> Result<Repo> {
+        let clone = self.local.host.create(path).await?;
+        clone.git(&["config", "core.compression", "0"]).await?;
+        let mut content = vec![0; bytes];
+        rand::fill(&mut content[..]);
+        std::fs::write(clone.dir().join("a"), content)?;
+        let commit = clone.commit("Build a rocket").await?;
+        let repo = Repo { clone, commit };
+        repo.push(self, "main").await?;
+        Ok(repo)
+    }
+
+    /// Ends the processes of a function: the next one has nothing in its memory, only its disk.
+    pub(crate) async fn make_cold(&self, function: &str) -> Result<()> {
+        let path = format!("/2015-03-31/functions/{}/configuration", self.id(function)?);
+        let same = json!({ "Handler": "bootstrap" });
+        self.account().send(&Call::rest("lambda", "PUT", &path, &same)).await?.text().map(drop)
+    }
+
+    /// Forgets what was made of a repository: zip, pack and clone.
+    pub(crate) async fn forget(&self, repo: &Repo) -> Result<()> {
+        self.forget_clone(repo)?;
+        let s3 = &self.account().s3;
+        s3.delete_object().bucket(self.id("OutputBucket")?).key(repo.artifact()).send().await?;
+        s3.delete_object().bucket(self.id("CacheBucket")?).key(repo.pack()).send().await?;
+        Ok(())
+    }
+
+    /// Removes the clone from the disk of gitpull.
+    pub(crate) fn forget_clone(&self, repo: &Repo) -> Result<()> {
+        let clone = self.dir.path().join(format!("tmp/clones/{}/{}.git", address(HostKind::GitHub), repo.clone.path));
+        if clone.exists() {
+            std::fs::remove_dir_all(&clone).with_context(|| format!("remove {}", clone.display()))?;
+        }
+        Ok(())
+    }
+
+    /// Has a worker do a job, as Lambda does it with the messages of a queue.
+    pub(crate) async fn work(&self, worker: &str, repo: &Repo, receipt: &str) -> Result<Run> {
+        let job = repo.job("main", &repo.commit)?;
+        self.deliver(worker, &job, receipt).await
+    }
+
+    /// The same with a job of another reference.
+    pub(crate) async fn deliver(&self, worker: &str, job: &Job, receipt: &str) -> Result<Run> {
+        self.deliver_again(worker, job, receipt, 1).await
+    }
+
+    /// The same with a job that was received so often.
+    pub(crate) async fn deliver_again(&self, worker: &str, job: &Job, receipt: &str, receives: u16) -> Result<Run> {
+        let event = json!({ "Records": [{
+            "messageId": job.delivery,
+            "receiptHandle": receipt,
+            "body": serde_json::to_string(job)?,
+            "attributes": { "ApproximateReceiveCount": receives.to_string() },
+            "messageAttributes": {},
+            "eventSource": "aws:sqs",
+            "awsRegion": git2s3_tests::aws::REGION,
+        }] });
+        let answer = self.account().invoke(self.id(&format!("{worker}Function"))?, &event).await?;
+        let failures = answer["batchItemFailures"].as_array().with_context(|| format!("{worker} answered {answer}"))?;
+        Ok(Run { delivery: job.delivery.to_string(), done: failures.is_empty() })
+    }
+
+    /// What functions logged of a run.
+    pub(crate) async fn log_of(&self, run: &Run) -> Result<Vec<Value>> {
+        let lines = self.account().log_lines().await?;
+        Ok(lines.into_iter().filter(|line| line.to_string().contains(&run.delivery)).collect())
+    }
+
+    /// The unfinished uploads of a key.
+    async fn uploads(&self, bucket: &str, key: &str) -> Result<Vec<String>> {
+        let uploads = self.account().s3.list_multipart_uploads().bucket(self.id(bucket)?).send().await?;
+        let of_key = uploads.uploads().iter().filter(|upload| upload.key() == Some(key));
+        Ok(of_key.filter_map(|upload| upload.upload_id()).map(str::to_owned).collect())
+    }
+
+    /// Fails where an upload of a key was left unfinished, which it is not any more then.
+    pub(crate) async fn has_no_upload(&self, bucket: &str, key: &str) -> Result<()> {
+        let left = self.uploads(bucket, key).await?;
+        for id in &left {
+            let abort = self.account().s3.abort_multipart_upload().bucket(self.id(bucket)?).key(key);
+            abort.upload_id(id).send().await?;
+        }
+        ensure!(left.is_empty(), "{} unfinished uploads of {key} were left in {bucket}", left.len());
+        Ok(())
+    }
+
+    /// The zip of a repository.
+    pub(crate) async fn artifact(&self, repo: &Repo) -> Result<Artifact> {
+        let zip = Artifact::get(self.account(), self.id("OutputBucket")?, &repo.artifact()).await?;
+        ensure!(zip.metadata["commit"] == repo.commit, "the zip is of {}", zip.metadata["commit"]);
+        Ok(zip)
+    }
+
+    /// How often the archives were asked for.
+    pub(crate) fn downloads(&self) -> usize {
+        self.archives.seen().iter().filter(|seen| seen.target.starts_with("/codeload/")).count()
+    }
+}
+
+impl Repo {
+    /// Pushes a branch to the host. Until something is told where to report it to, only the host knows.
+    pub(crate) async fn push(&self, stage: &Stage, branch: &str) -> Result<()> {
+        let url = format!("{}/_ministack/health", stage.account().endpoint);
+        stage.local.host.report_to(&url, "nobody")?;
+        self.clone.push(&[branch]).await?;
+        stage.local.host.report_to(&stage.stack.webhook_url, &stage.stack.api_secret)
+    }
+
+    /// A job for a commit of a branch, as the webhook function queues it.
+    pub(crate) fn job(&self, branch: &str, commit: &str) -> Result<Job> {
+        Ok(Job {
+            delivery: delivery_id().parse()?,
+            repository: Repository::new(address(HostKind::GitHub).to_string().parse()?, self.clone.path.parse()?),
+            reference: format!("refs/heads/{branch}").parse()?,
+            commit: Some(commit.parse()?),
+            default_branch: Some("main".to_owned()),
+            trigger: contract::Trigger::Push,
+            summary: None,
+        })
+    }
+
+    /// The key of its zip.
+    pub(crate) fn artifact(&self) -> String {
+        format!("{}/{}.zip", self.clone.path, self.clone.path.replace('/', "_"))
+    }
+
+    /// The key of its pack.
+    pub(crate) fn pack(&self) -> String {
+        format!("packs/{}/{}.pack", address(HostKind::GitHub), self.clone.path)
+    }
+}
+
+/// How long a scenario waits for what comes within seconds, and otherwise after minutes.
+pub(crate) const SECONDS: Duration = Duration::from_secs(8);
