@@ -34,7 +34,8 @@ const MANAGED_POLICY: usize = 6_144;
 /// One trust policy, in characters.
 const TRUST_POLICY: usize = 2_048;
 /// Descriptions of resources, in characters.
-const RESOURCE_DESCRIPTIONS: [(&str, &str, usize); 5] = [
+const RESOURCE_DESCRIPTIONS: [(&str, &str, usize); 6] = [
+    ("AWS::CloudWatch::Alarm", "AlarmDescription", 1_024),
     ("AWS::IAM::Role", "Description", 1_000),
     ("AWS::Lambda::Function", "Description", 256),
     ("AWS::EC2::SecurityGroup", "GroupDescription", 255),
@@ -160,7 +161,7 @@ mod tests {
 
     #[test]
     fn each_quota_holds_to_the_last_byte() {
-        let cases: [Case; 18] = [
+        let cases: [Case; 19] = [
             (|size| json!({ "Resources": many(size) }), 500, "Resources has 501 entries"),
             (|size| json!({ "Parameters": many(size) }), 200, "Parameters has 201 entries"),
             (|size| json!({ "Outputs": many(size) }), 200, "Outputs has 201 entries"),
@@ -172,6 +173,11 @@ mod tests {
             (|size| json!({ "Outputs": { "It": { "Description": "x".repeat(size) } } }), 1_024, "It's description"),
             (|size| resource("AWS::Lambda::Function", &json!({ "Description": "x".repeat(size) })), 256, "description"),
             (|size| resource("AWS::IAM::Role", &json!({ "Description": "x".repeat(size) })), 1_000, "description"),
+            (
+                |size| resource("AWS::CloudWatch::Alarm", &json!({ "AlarmDescription": "x".repeat(size) })),
+                1_024,
+                "description",
+            ),
             (|size| resource("AWS::KMS::Key", &json!({ "Description": "x".repeat(size) })), 8_192, "description"),
             (
                 |size| resource("AWS::EC2::SecurityGroup", &json!({ "GroupDescription": "x".repeat(size) })),

@@ -125,6 +125,14 @@ const TABLE: &[(At, Accepted)] = &[
         accepted(&[], &["Serverless-SQSRedrivePolicy"], "These are the dead letters"),
     ),
     (
+        At::Ids(&["AlarmSubscription"]),
+        accepted(
+            &[],
+            &["Serverless-SNSRedrivePolicy"],
+            "A mail that can't be delivered would be a letter that nobody reads either: the alarm stays raised in CloudWatch",
+        ),
+    ),
+    (
         At::Type("AWS::Lambda::EventSourceMapping"),
         accepted(
             &[],
