@@ -19,9 +19,9 @@ impl Queue {
 }
 
 /// Says when a message comes again.
-pub(crate) trait Redeliver {
+pub trait Redeliver {
     /// The message that this receipt is for becomes visible after `delay`.
-    async fn redeliver(&self, receipt: &str, delay: Duration);
+    fn redeliver(&self, receipt: &str, delay: Duration) -> impl Future<Output = ()>;
 }
 
 impl Redeliver for Queue {
