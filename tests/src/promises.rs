@@ -21,17 +21,39 @@ pub struct Promise {
 }
 
 const ATTACKS: &str = "Attacks on the old product";
+const HOSTILE: &str = "Hostile input";
 
 /// Every promise.
-pub const PROMISES: &[Promise] = &[Promise {
-    chapter: ATTACKS,
-    promise: "nobody is let in without a proof, and a proof is checked whole",
-    tests: &[
-        "attack_01_an_empty_secret_lets_nobody_in",
-        "attack_05_an_address_alone_suffices_only_for_named_repositories",
-        "attack_08_sha_256_is_checked_and_not_only_its_beginning",
-    ],
-}];
+pub const PROMISES: &[Promise] = &[
+    Promise {
+        chapter: ATTACKS,
+        promise: "nobody is let in without a proof, and a proof is checked whole",
+        tests: &[
+            "attack_01_an_empty_secret_lets_nobody_in",
+            "attack_05_an_address_alone_suffices_only_for_named_repositories",
+            "attack_08_sha_256_is_checked_and_not_only_its_beginning",
+        ],
+    },
+    Promise {
+        chapter: HOSTILE,
+        promise: "nothing that a stranger sends ends a function, or is taken for what it isn't",
+        tests: &[
+            "hostile_events",
+            "hostile_signatures",
+            "hostile_known_hosts",
+            "hostile_names",
+            "hostile_custom_resource_events",
+            "hostile_requests",
+            "hostile_jobs",
+            "ten_million_hostile_inputs",
+        ],
+    },
+    Promise {
+        chapter: HOSTILE,
+        promise: "a pack or a zip is taken whole and as it is, or not at all",
+        tests: &["hostile_packs", "hostile_pack_entries", "hostile_provider_zips", "hostile_provider_zip_entries"],
+    },
+];
 
 /// What became of a promise.
 #[derive(Clone, Debug, Serialize)]
