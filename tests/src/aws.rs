@@ -11,12 +11,14 @@ use aws_sdk_cloudformation::types::StackResource;
 use aws_sdk_sqs::types::QueueAttributeName;
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
 use aws_sigv4::sign::v4;
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 
 /// The account owner's key, as MiniStack knows it.
 pub const ACCESS_KEY: &str = "test";
-/// The secret to [`ACCESS_KEY`]: the account holds nothing.
-pub const SECRET_KEY: &str = "test";
+/// The secret to [`ACCESS_KEY`], of AWS's length and alphabet: the account holds nothing, but where a secret key turns up this
+/// one can be told from other words.
+pub const SECRET_KEY: &str = "local/cloud+owner/secret+key/0123456789A";
 /// The region that the account lives in.
 pub const REGION: &str = "us-east-1";
 
@@ -126,17 +128,25 @@ impl Account {
     /// # Errors
     /// When the log service refuses.
     pub async fn log_lines(&self) -> Result<Vec<Value>> {
+        let messages = self.log_messages().await?;
+        let lines = messages.iter().flat_map(|message| message.lines());
+        Ok(lines.filter_map(|line| serde_json::from_str::<Value>(line.trim()).ok()).collect())
+    }
+
+    /// Everything that is in the logs, as it was written.
+    ///
+    /// # Errors
+    /// When the log service refuses.
+    pub async fn log_messages(&self) -> Result<Vec<String>> {
         let groups = self.logs("DescribeLogGroups", json!({})).await?;
-        let mut lines = Vec::new();
+        let mut messages = Vec::new();
         for group in groups["logGroups"].as_array().into_iter().flatten() {
             let events =
                 self.logs("FilterLogEvents", json!({ "logGroupName": group["logGroupName"], "limit": 10_000 })).await?;
-            for event in events["events"].as_array().into_iter().flatten() {
-                let message = event["message"].as_str().unwrap_or_default();
-                lines.extend(message.lines().filter_map(|line| serde_json::from_str::<Value>(line.trim()).ok()));
-            }
+            let events = events["events"].as_array().into_iter().flatten();
+            messages.extend(events.filter_map(|event| event["message"].as_str().map(str::to_owned)));
         }
-        Ok(lines)
+        Ok(messages)
     }
 
     /// Calls a function and waits for its answer, which is an error of its own when it failed.
@@ -144,16 +154,46 @@ impl Account {
     /// # Errors
     /// When the function service refuses.
     pub async fn invoke(&self, function: &str, event: &Value) -> Result<Value> {
-        self.request("lambda", &format!("/2015-03-31/functions/{function}/invocations"), None, event).await
+        self.request("lambda", &format!("/2015-03-31/functions/{function}/invocations"), None, Some(event)).await
+    }
+
+    /// How a function is configured, its environment included.
+    ///
+    /// # Errors
+    /// When there is no such function.
+    pub async fn function(&self, function: &str) -> Result<Value> {
+        self.request("lambda", &format!("/2015-03-31/functions/{function}/configuration"), None, None).await
+    }
+
+    /// What is in a secret.
+    ///
+    /// # Errors
+    /// When there is no such secret.
+    pub async fn secret(&self, id: &str) -> Result<String> {
+        let target = Some("secretsmanager.GetSecretValue");
+        let answer = self.request("secretsmanager", "/", target, Some(&json!({ "SecretId": id }))).await?;
+        answer["SecretString"].as_str().map(str::to_owned).context("the secret isn't text")
+    }
+
+    /// What KMS makes of a ciphertext under an encryption context.
+    ///
+    /// # Errors
+    /// When KMS refuses, as it does under another context.
+    pub async fn decrypt(&self, ciphertext: &[u8], context: &Value) -> Result<Vec<u8>> {
+        let body = json!({ "CiphertextBlob": STANDARD.encode(ciphertext), "EncryptionContext": context });
+        let answer = self.request("kms", "/", Some("TrentService.Decrypt"), Some(&body)).await?;
+        STANDARD.decode(answer["Plaintext"].as_str().unwrap_or_default()).context("read what KMS decrypted")
     }
 
     async fn logs(&self, action: &str, body: Value) -> Result<Value> {
-        self.request("logs", "/", Some(&format!("Logs_20140328.{action}")), &body).await
+        self.request("logs", "/", Some(&format!("Logs_20140328.{action}")), Some(&body)).await
     }
 
-    async fn request(&self, service: &str, path: &str, target: Option<&str>, body: &Value) -> Result<Value> {
+    /// A signed call: a POST of `body`, or a GET without one.
+    async fn request(&self, service: &str, path: &str, target: Option<&str>, body: Option<&Value>) -> Result<Value> {
         let url = format!("{}{path}", self.endpoint);
-        let body = serde_json::to_vec(body)?;
+        let method = if body.is_some() { http::Method::POST } else { http::Method::GET };
+        let body = body.map(serde_json::to_vec).transpose()?.unwrap_or_default();
         let mut headers = vec![("content-type", "application/x-amz-json-1.1")];
         headers.extend(target.map(|target| ("x-amz-target", target)));
 
@@ -166,11 +206,12 @@ impl Account {
             .settings(SigningSettings::default())
             .build()?
             .into();
-        let signable = SignableRequest::new("POST", &url, headers.iter().copied(), SignableBody::Bytes(&body))?;
+        let signable =
+            SignableRequest::new(method.as_str(), &url, headers.iter().copied(), SignableBody::Bytes(&body))?;
         let (instructions, _) = sign(signable, &parameters)?.into_parts();
         let (signed, _) = instructions.into_parts();
 
-        let mut request = self.http.post(&url).timeout(Duration::from_mins(2));
+        let mut request = self.http.request(method, &url).timeout(Duration::from_mins(2));
         for (name, value) in headers {
             request = request.header(name, value);
         }
