@@ -133,3 +133,24 @@ fn every_attack_on_the_old_product_has_its_test() {
     }
     assert_eq!(numbers, (1..=13).collect());
 }
+
+#[test]
+fn every_hostile_input_has_its_outcome_and_its_test() {
+    let page = std::fs::read_to_string(root().join("docs/security.md")).unwrap();
+    let chapter = page.split("\n## ").find(|chapter| chapter.starts_with("Hostile input")).unwrap();
+    let sources: String = sources().into_iter().map(|(_, text)| text).collect();
+    let rows: Vec<Vec<&str>> = chapter
+        .lines()
+        .filter(|line| line.starts_with("| ") && !line.starts_with("| input "))
+        .map(|line| line.trim_matches('|').split(" | ").map(str::trim).collect())
+        .collect();
+    assert!(rows.len() > 20, "{} rows", rows.len());
+    for row in rows {
+        let [input, outcome, tests] = row[..] else { panic!("not three columns: {row:?}") };
+        assert!(!input.is_empty() && !outcome.is_empty() && tests.contains('`'), "{row:?}");
+        for name in tests.split('`').skip(1).step_by(2) {
+            let is_there = sources.contains(&format!("fn {name}(")) || sources.contains(&format!("    {name} \""));
+            assert!(is_there, "there is no test {name}");
+        }
+    }
+}
