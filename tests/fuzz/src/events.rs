@@ -90,7 +90,8 @@ pub(crate) fn check(push: &Push, narrow: bool) {
     }
 }
 
-/// Whether a path has a part that isn't a name.
+/// Whether a path has a part that isn't a name. Git's names have no control characters of ASCII, but those above it, which are letters
+/// like others to whatever reads UTF-8.
 pub(crate) fn leads_astray(path: &str) -> bool {
-    path.split('/').any(|part| matches!(part, "" | "." | "..")) || path.chars().any(char::is_control)
+    path.split('/').any(|part| matches!(part, "" | "." | "..")) || path.bytes().any(|byte| byte.is_ascii_control())
 }
