@@ -105,6 +105,10 @@ judges *names: _tools synth
 bench *args: _tools
     @.ci/bench {{ args }}
 
+# Try hostile input on every parser, RUNS times each, under libFuzzer
+fuzz *args: _tools _payloads
+    @.ci/fuzz {{ args }}
+
 # Start a function that was built for arm64, under qemu
 arm64: _tools
     @.ci/arm64

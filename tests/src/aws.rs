@@ -9,6 +9,7 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_sdk_cloudformation::types::StackResource;
 use aws_sdk_sqs::types::QueueAttributeName;
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use contract::dead_letter::REASON;
 use serde_json::{Value, json};
 
@@ -16,8 +17,9 @@ use crate::call::{Answer, Call};
 
 /// The account owner's key, as MiniStack knows it.
 pub const ACCESS_KEY: &str = "test";
-/// The secret to [`ACCESS_KEY`]: the account holds nothing.
-pub const SECRET_KEY: &str = "test";
+/// The secret to [`ACCESS_KEY`], of AWS's length and alphabet: the account holds nothing, but where a secret key turns up this
+/// one can be told from other words.
+pub const SECRET_KEY: &str = "local/cloud+owner/secret+key/0123456789A";
 /// The region that the account lives in.
 pub const REGION: &str = "us-east-1";
 
@@ -165,17 +167,25 @@ impl Account {
     /// # Errors
     /// When the log service refuses.
     pub async fn log_lines(&self) -> Result<Vec<Value>> {
+        let messages = self.log_messages().await?;
+        let lines = messages.iter().flat_map(|message| message.lines());
+        Ok(lines.filter_map(|line| serde_json::from_str::<Value>(line.trim()).ok()).collect())
+    }
+
+    /// Everything that is in the logs, as it was written.
+    ///
+    /// # Errors
+    /// When the log service refuses.
+    pub async fn log_messages(&self) -> Result<Vec<String>> {
         let groups = self.logs("DescribeLogGroups", json!({})).await?;
-        let mut lines = Vec::new();
+        let mut messages = Vec::new();
         for group in groups["logGroups"].as_array().into_iter().flatten() {
             let events =
                 self.logs("FilterLogEvents", json!({ "logGroupName": group["logGroupName"], "limit": 10_000 })).await?;
-            for event in events["events"].as_array().into_iter().flatten() {
-                let message = event["message"].as_str().unwrap_or_default();
-                lines.extend(message.lines().filter_map(|line| serde_json::from_str::<Value>(line.trim()).ok()));
-            }
+            let events = events["events"].as_array().into_iter().flatten();
+            messages.extend(events.filter_map(|event| event["message"].as_str().map(str::to_owned)));
         }
-        Ok(lines)
+        Ok(messages)
     }
 
     /// Calls a function and waits for its answer, which is an error of its own when it failed.
@@ -216,6 +226,35 @@ impl Account {
     /// When CloudWatch refuses.
     pub async fn cloudwatch(&self, action: &str, body: &Value) -> Result<Value> {
         self.send(&Call::json("monitoring", &format!("GraniteServiceVersion20100801.{action}"), body)).await?.json()
+    }
+
+    /// How a function is configured, its environment included.
+    ///
+    /// # Errors
+    /// When there is no such function.
+    pub async fn function(&self, function: &str) -> Result<Value> {
+        let path = format!("/2015-03-31/functions/{function}/configuration");
+        self.send(&Call::rest("lambda", "GET", &path, &Value::Null)).await?.json()
+    }
+
+    /// What is in a secret.
+    ///
+    /// # Errors
+    /// When there is no such secret.
+    pub async fn secret(&self, id: &str) -> Result<String> {
+        let call = Call::json("secretsmanager", "secretsmanager.GetSecretValue", &json!({ "SecretId": id }));
+        let answer = self.send(&call).await?.json()?;
+        answer["SecretString"].as_str().map(str::to_owned).context("the secret isn't text")
+    }
+
+    /// What KMS makes of a ciphertext under an encryption context.
+    ///
+    /// # Errors
+    /// When KMS refuses, as it does under another context.
+    pub async fn decrypt(&self, ciphertext: &[u8], context: &Value) -> Result<Vec<u8>> {
+        let body = json!({ "CiphertextBlob": STANDARD.encode(ciphertext), "EncryptionContext": context });
+        let answer = self.send(&Call::json("kms", "TrentService.Decrypt", &body)).await?.json()?;
+        STANDARD.decode(answer["Plaintext"].as_str().unwrap_or_default()).context("read what KMS decrypted")
     }
 
     /// Makes a call, whatever is answered to it.

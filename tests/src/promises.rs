@@ -26,6 +26,8 @@ const LOAD: &str = "load";
 const OPERATION: &str = "operation";
 const SUPPLY_CHAIN: &str = "supply chain";
 const LEAST_PRIVILEGE: &str = "least privilege";
+const HOSTILE: &str = "hostile input";
+const SECRETS: &str = "secrets";
 
 /// Every promise.
 pub const PROMISES: &[Promise] = &[
@@ -231,6 +233,67 @@ pub const PROMISES: &[Promise] = &[
         chapter: LEAST_PRIVILEGE,
         promise: "whoever gets hold of a role may do no more: three engines say so of each request",
         tests: &["three_engines_agree_on_who_may_do_what"],
+    },
+    Promise {
+        chapter: HOSTILE,
+        promise: "nothing that a stranger sends ends a function, or is taken for what it isn't",
+        tests: &[
+            "hostile_events",
+            "hostile_signatures",
+            "hostile_known_hosts",
+            "hostile_names",
+            "hostile_custom_resource_events",
+            "hostile_requests",
+            "hostile_jobs",
+            "ten_million_hostile_inputs",
+        ],
+    },
+    Promise {
+        chapter: HOSTILE,
+        promise: "a pack or a zip is taken whole and as it is, or not at all",
+        tests: &["hostile_packs", "hostile_pack_entries", "hostile_provider_zips", "hostile_provider_zip_entries"],
+    },
+    Promise {
+        chapter: HOSTILE,
+        promise: "what is small on the way and endless when it is unpacked is refused before it takes all memory or time",
+        tests: &[
+            "bounds::a_bomb_is_stopped_while_it_goes_off",
+            "bounds::names_take_so_much_memory_and_no_more",
+            "a_chain_of_deltas_that_takes_all_memory_is_refused_before",
+            "a_chain_of_ten_thousand_deltas_is_resolved",
+            "a_size_that_is_not_so_takes_no_memory",
+            "a_tree_that_is_a_bomb_is_refused_whole_or_as_a_delta",
+            "a_file_that_is_a_bomb_is_kept_compressed",
+            "bombs::ten_billion_files_out_of_eleven_trees_are_given_up",
+            "bombs::a_tree_ten_thousand_deep_is_refused",
+            "bombs::a_file_without_end_is_copied_and_not_converted",
+            "submodules_go_along",
+        ],
+    },
+    Promise {
+        chapter: HOSTILE,
+        promise: "a host can take neither memory nor time without end",
+        tests: &[
+            "fetching::a_hundred_thousand_references_take_little_memory_where_all_are_told",
+            "fetching::a_host_that_tells_of_references_without_end_is_not_listened_to",
+            "fetching::nothing_waits_forever",
+        ],
+    },
+    Promise {
+        chapter: HOSTILE,
+        promise: "no name in a tree or a zip leads out of the folder that it is unpacked into",
+        tests: &[
+            "trees::names_that_escape_are_refused",
+            "trees::names_that_other_systems_have_not_are_kept",
+            "hostile::a_name_that_leads_out",
+            "hostile::a_name_that_two_readers_read_differently",
+            "hostile::names_that_collide",
+        ],
+    },
+    Promise {
+        chapter: SECRETS,
+        promise: "no secret is in a log, an answer, a page, a letter or an object",
+        tests: &["no_secret_is_to_be_found_anywhere", "a_canary_is_found_in_every_form"],
     },
 ];
 

@@ -283,7 +283,24 @@ async fn submodules_go_along() {
     clone.push(&["main"]).await.unwrap();
     let log = wait_for_log(account, "127.0.0.1/acme/loop is a submodule of itself, by way of loop").await;
     assert!(log.contains("gave up"), "{log}");
-    assert_eq!(account.versions(bucket).await.unwrap().len(), 3, "one of each tree, none of the loop");
+
+    // Neither have two that are in each other.
+    let (ping, back) = (local.host.create("acme/ping").await.unwrap(), local.host.create("acme/pong").await.unwrap());
+    let mut inner = ping.commit("One").await.unwrap();
+    for (outer, of) in [(&back, "ping"), (&ping, "pong")] {
+        let modules = format!("[submodule \"{of}\"]\n\tpath = {of}\n\turl = ../{of}.git\n");
+        std::fs::write(outer.dir().join(".gitmodules"), modules).unwrap();
+        outer.git(&["add", ".gitmodules"]).await.unwrap();
+        outer.git(&["update-index", "--add", "--cacheinfo", &format!("160000,{inner},{of}")]).await.unwrap();
+        outer.git(&["commit", "--quiet", "--message", "Two"]).await.unwrap();
+        inner = outer.git(&["rev-parse", "HEAD"]).await.unwrap();
+    }
+    local.host.report_to("http://127.0.0.1:9/nobody", "").unwrap();
+    back.push(&["main"]).await.unwrap();
+    local.host.report_to(&stack.webhook_url, &stack.api_secret).unwrap();
+    ping.push(&["main"]).await.unwrap();
+    wait_for_log(account, "127.0.0.1/acme/ping is a submodule of itself, by way of pong/ping").await;
+    assert_eq!(account.versions(bucket).await.unwrap().len(), 3, "one of each tree, none of a loop");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

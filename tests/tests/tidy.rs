@@ -28,7 +28,7 @@ fn sources() -> Vec<(PathBuf, String)> {
 }
 
 /// What each crate may import of ours. A new arrow is a decision: it is made here, with its reason in the commit.
-const ARROWS: [(&str, &[&str]); 21] = [
+const ARROWS: [(&str, &[&str]); 22] = [
     ("aws-names", &[]),
     ("cfn", &["aws-names"]),
     ("contract", &["aws-names"]),
@@ -50,6 +50,22 @@ const ARROWS: [(&str, &[&str]); 21] = [
     ("git2s3-infra", &["aws-names", "cfn", "contract"]),
     ("git2s3-tests", &["aws-names", "contract", "forge", "git2s3-infra"]),
     ("git2s3-bench", &["contract", "git2s3-infra", "git2s3-tests", "pack"]),
+    // Whatever meets bytes of others, and what counts how many were tried.
+    (
+        "git2s3-fuzz",
+        &[
+            "archive",
+            "contract",
+            "custom-resource",
+            "fetch",
+            "forge",
+            "git2s3-tests",
+            "jobs",
+            "pack",
+            "secret",
+            "webhook",
+        ],
+    ),
 ];
 
 #[test]
@@ -130,6 +146,27 @@ fn every_threat_has_its_tests() {
         assert!(!tests.is_empty(), "{row}");
         for test in tests {
             assert!(sources.contains(&format!("fn {test}(")), "there is no test {test}");
+        }
+    }
+}
+
+#[test]
+fn every_hostile_input_has_its_outcome_and_its_test() {
+    let page = std::fs::read_to_string(root().join("docs/security.md")).unwrap();
+    let chapter = page.split("\n## ").find(|chapter| chapter.starts_with("Hostile input")).unwrap();
+    let sources: String = sources().into_iter().map(|(_, text)| text).collect();
+    let rows: Vec<Vec<&str>> = chapter
+        .lines()
+        .filter(|line| line.starts_with("| ") && !line.starts_with("| input "))
+        .map(|line| line.trim_matches('|').split(" | ").map(str::trim).collect())
+        .collect();
+    assert!(rows.len() > 20, "{} rows", rows.len());
+    for row in rows {
+        let [input, outcome, tests] = row[..] else { panic!("not three columns: {row:?}") };
+        assert!(!input.is_empty() && !outcome.is_empty() && tests.contains('`'), "{row:?}");
+        for name in tests.split('`').skip(1).step_by(2) {
+            let is_there = sources.contains(&format!("fn {name}(")) || sources.contains(&format!("    {name} \""));
+            assert!(is_there, "there is no test {name}");
         }
     }
 }

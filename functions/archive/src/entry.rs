@@ -24,6 +24,9 @@ use crate::{
 const IN_MEMORY: u64 = 8 << 20;
 /// And how many files.
 const FILES: usize = 256;
+/// The largest file that attributes convert: it is in memory whole, and so is what becomes of it. Zeros shrink to a thousandth, so
+/// that a small push could have any length here.
+const LARGEST_CONVERTED: u64 = 256 << 20;
 
 /// A zip that is being written, and what it gets that isn't in a tree.
 pub(crate) struct Output<'a, W> {
@@ -127,6 +130,10 @@ impl<'scope, 'env> Files<'scope, 'env> {
         mode: u32,
     ) -> Result<(), ArchiveError> {
         if !conversion.is_none() {
+            let size = self.root.objects.size(entry.id)?;
+            if size > LARGEST_CONVERTED {
+                return Err(ArchiveError::TooLarge { path: at, size });
+            }
             let blob = self.root.objects.read(entry.id, Kind::Blob)?;
             let blob = conversion.apply(&entry.path, entry.id, blob, self.root.commit)?;
             let ready = self.tools.compressed(blob);

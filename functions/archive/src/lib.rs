@@ -123,6 +123,20 @@ pub enum ArchiveError {
         /// The path.
         path: BString,
     },
+    /// The tree has more entries than memory for their names, as one does in which trees are repeated in trees.
+    #[error("the tree {tree} has more entries than a zip is made of here")]
+    TooMany {
+        /// The tree's id.
+        tree: ObjectId,
+    },
+    /// A file that attributes convert, which isn't done to one so large.
+    #[error("{path} has {size} bytes, too many for a file that attributes convert")]
+    TooLarge {
+        /// Its path in the zip.
+        path: BString,
+        /// Its length in bytes.
+        size: u64,
+    },
     /// The tree's attributes can't be read or applied.
     #[error("cannot apply the attributes of {path}")]
     Attributes {

@@ -17,17 +17,26 @@ pub(crate) struct Entry {
     pub(crate) id: ObjectId,
 }
 
+/// What the entries of a tree may take of memory, as lines of the zip's directory: four million files. A few trees, each of
+/// which holds the next one ten times, have more entries than there is time for.
+const ROOM: u64 = 384 << 20;
+/// About what an entry takes, but for its path.
+const ENTRY: u64 = 96;
+
 /// A walk through a tree. Whoever walks says which folders to go into.
 pub(crate) struct Walk<'a> {
     objects: &'a Objects,
     /// What is still to come, the next one last.
     pending: Vec<Entry>,
+    /// What is left of [`ROOM`].
+    room: u64,
+    root: ObjectId,
 }
 
 impl<'a> Walk<'a> {
     /// A walk that begins at the root `tree`.
     pub(crate) fn new(objects: &'a Objects, tree: ObjectId) -> Result<Self, ArchiveError> {
-        let mut walk = Self { objects, pending: Vec::new() };
+        let mut walk = Self { objects, pending: Vec::new(), room: ROOM, root: tree };
         walk.push(tree, b"".as_bstr())?;
         Ok(walk)
     }
@@ -48,6 +57,8 @@ impl<'a> Walk<'a> {
         for entry in TreeRefIter::from_bytes(&content, tree.kind()) {
             let entry = entry.map_err(|error| ArchiveError::Object { id: tree, source: error.into() })?;
             let path = path::join(parent, entry.filename)?;
+            let taken = ENTRY + path.len() as u64;
+            self.room = self.room.checked_sub(taken).ok_or(ArchiveError::TooMany { tree: self.root })?;
             self.pending.push(Entry { path, kind: entry.mode.kind(), id: entry.oid.to_owned() });
         }
         self.pending.get_mut(start..).unwrap_or_default().reverse();

@@ -104,6 +104,14 @@ pub enum FetchError {
         /// How long it was waited for.
         after: Duration,
     },
+    /// The host said more of its references than is listened to.
+    #[error("the host said more than {megabytes} MiB of the references of {repository}")]
+    Talkative {
+        /// The repository.
+        repository: Repository,
+        /// What is listened to.
+        megabytes: u64,
+    },
     /// There was not enough time.
     #[error("the time was over before {repository} was fetched")]
     Deadline {
@@ -203,7 +211,7 @@ impl FetchError {
     pub fn retry(&self) -> Retry {
         match self {
             Self::NoSuchReference { .. } | Self::Empty { .. } => Retry::Obsolete,
-            Self::NotACommit { .. } | Self::ObjectFormat { .. } => Retry::Never,
+            Self::NotACommit { .. } | Self::Talkative { .. } | Self::ObjectFormat { .. } => Retry::Never,
             _ => Retry::Again,
         }
     }

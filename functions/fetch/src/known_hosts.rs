@@ -43,7 +43,7 @@ pub enum KnownHostsError {
 
 /// What is known of the key that a host offered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Verdict {
+pub enum Verdict {
     /// It is the host's.
     Known,
     /// The host has other keys.
@@ -63,7 +63,8 @@ impl KnownHosts {
         Ok(Self(entries.into()))
     }
 
-    pub(crate) fn judge(&self, host: &AllowedHost, key: &PublicKey) -> Verdict {
+    /// What is known of a key that a host offered.
+    pub fn judge(&self, host: &AllowedHost, key: &PublicKey) -> Verdict {
         let name = name(host);
         let revoked = |entry: &&Entry| entry.marker() == Some(&Marker::Revoked);
         let same = |entry: &Entry| entry.public_key().key_data() == key.key_data();

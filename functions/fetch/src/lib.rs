@@ -39,7 +39,7 @@ mod ssh;
 mod transport;
 
 pub use error::FetchError;
-pub use known_hosts::{KnownHosts, KnownHostsError};
+pub use known_hosts::{KnownHosts, KnownHostsError, Verdict};
 pub use lfs::{LfsAccess, lfs_access};
 pub use limits::Limits;
 pub use private_key::{PrivateKey, PrivateKeyError};

@@ -29,6 +29,10 @@ const FLUSH: Bytes = Bytes::from_static(b"0000");
 /// How long the host may take to end the conversation once we have.
 const GOODBYE: Duration = Duration::from_secs(1);
 
+/// How much the host may send before the pack, in bytes: what it says of its references is held in memory. A hundred thousand
+/// references take some eight million.
+const BEFORE_PACK: u64 = 64 << 20;
+
 /// How much of the host's complaint is kept, in bytes.
 const SAID_LIMIT: usize = 500;
 
@@ -42,6 +46,7 @@ pub(crate) fn over(channel: Channel<Msg>, limits: Limits, repository: &Repositor
         limits,
         runtime: Handle::current(),
         received: AtomicU64::new(0),
+        most: AtomicU64::new(BEFORE_PACK),
         broken: OnceLock::new(),
         said: Mutex::new(Vec::new()),
     });
@@ -78,6 +83,8 @@ pub(crate) struct Wire {
     limits: Limits,
     runtime: Handle,
     received: AtomicU64,
+    /// What may be received.
+    most: AtomicU64,
     broken: OnceLock<Broken>,
     said: Mutex<Vec<u8>>,
 }
@@ -86,9 +93,15 @@ pub(crate) struct Wire {
 enum Broken {
     Lost,
     Late(Late),
+    Talkative,
 }
 
 impl Wire {
+    /// From here on there is no end of what may be received: a pack is written to disk.
+    pub(crate) fn expect_pack(&self) {
+        self.most.store(u64::MAX, Ordering::Relaxed);
+    }
+
     /// Bytes of Git's protocol received so far, without what SSH adds.
     pub(crate) fn received(&self) -> u64 {
         self.received.load(Ordering::Relaxed)
@@ -99,6 +112,9 @@ impl Wire {
         match self.broken.get()? {
             Broken::Lost => Some(FetchError::Lost { repository: repository.clone() }),
             Broken::Late(late) => Some(late.into_error(repository, self.limits.idle)),
+            Broken::Talkative => {
+                Some(FetchError::Talkative { repository: repository.clone(), megabytes: BEFORE_PACK >> 20 })
+            }
         }
     }
 
@@ -140,6 +156,7 @@ fn error(broken: Broken) -> io::Error {
     match broken {
         Broken::Lost => io::Error::new(io::ErrorKind::ConnectionAborted, "the SSH session ended"),
         Broken::Late(Late::Step) => io::Error::new(io::ErrorKind::TimedOut, "the host fell silent"),
+        Broken::Talkative => io::Error::new(io::ErrorKind::QuotaExceeded, "the host says too much"),
         Broken::Late(Late::Deadline) => io::Error::new(io::ErrorKind::TimedOut, "the time is over"),
     }
 }
@@ -157,7 +174,10 @@ impl Incoming {
         loop {
             match self.wire.wait(self.channel.wait())? {
                 ChannelMsg::Data { data } => {
-                    self.wire.received.fetch_add(data.len() as u64, Ordering::Relaxed);
+                    let before = self.wire.received.fetch_add(data.len() as u64, Ordering::Relaxed);
+                    if before.saturating_add(data.len() as u64) > self.wire.most.load(Ordering::Relaxed) {
+                        return Err(self.wire.break_off(Broken::Talkative));
+                    }
                     return Ok(data);
                 }
                 ChannelMsg::ExtendedData { data, .. } => self.wire.hear(&data),

@@ -47,7 +47,14 @@ impl JobError for GitPullError {
             Self::Submodules(SubmoduleError::Tree { .. }) => Retry::Again,
             // A tree with such a name, or with such submodules, stays one.
             Self::Submodules(_)
-            | Self::Archive { source: ArchiveError::Path { .. } | ArchiveError::PointerExtension { .. }, .. }
+            | Self::Archive {
+                source:
+                    ArchiveError::Path { .. }
+                    | ArchiveError::TooMany { .. }
+                    | ArchiveError::TooLarge { .. }
+                    | ArchiveError::PointerExtension { .. },
+                ..
+            }
             | Self::Commit(..) => Retry::Never,
             _ => self.large_file().map_or(Retry::Again, LfsError::retry),
         }

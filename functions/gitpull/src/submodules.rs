@@ -15,6 +15,8 @@ use gix::{
 const DEEPEST: usize = 8;
 /// How many there may be in all.
 const MOST: usize = 200;
+/// How many folders are looked through for them. Trees that are repeated in trees have more than there is time for.
+const FOLDERS: usize = 1_000_000;
 
 /// Why the submodules of a repository can't go along.
 #[derive(Debug, thiserror::Error)]
@@ -23,6 +25,8 @@ pub(crate) enum SubmoduleError {
     Modules { repository: Repository, source: gix::Error },
     #[error("a tree of {repository} can't be read")]
     Tree { repository: Repository, source: gix::Error },
+    #[error("the tree of {repository} has more than {FOLDERS} folders to look for submodules in")]
+    Folders { repository: Repository },
     #[error("the submodule {path} of {repository} has no URL in .gitmodules")]
     NoUrl { repository: Repository, path: BString },
     #[error("the submodule {path} of {repository} has an unusable URL")]
@@ -99,8 +103,9 @@ struct Pinned {
 /// The submodules of a commit. What the tree has and `.gitmodules` doesn't stays an empty folder, as with Git.
 fn pinned(parent: &Parent) -> Result<Vec<Pinned>, SubmoduleError> {
     let repository = || parent.repository.clone();
-    let links = links(&parent.clone, parent.tree)
-        .map_err(|source| SubmoduleError::Tree { repository: repository(), source })?;
+    let links = links(&parent.clone, parent.tree, FOLDERS)
+        .map_err(|source| SubmoduleError::Tree { repository: repository(), source })?
+        .ok_or_else(|| SubmoduleError::Folders { repository: repository() })?;
     if links.is_empty() {
         return Ok(Vec::new());
     }
@@ -117,10 +122,15 @@ fn pinned(parent: &Parent) -> Result<Vec<Pinned>, SubmoduleError> {
     Ok(pinned)
 }
 
-/// The commits that stand in a tree, with their paths.
-fn links(clone: &gix::Repository, tree: ObjectId) -> gix::Result<Vec<(BString, ObjectId)>> {
+/// The commits that stand in a tree, with their paths; none where it has too many folders.
+fn links(clone: &gix::Repository, tree: ObjectId, most: usize) -> gix::Result<Option<Vec<(BString, ObjectId)>>> {
     let (mut links, mut open) = (Vec::new(), vec![(BString::default(), tree)]);
+    let mut folders = 0;
     while let Some((prefix, id)) = open.pop() {
+        folders += 1;
+        if folders > most {
+            return Ok(None);
+        }
         for entry in clone.find_tree(id)?.iter() {
             let entry = entry?;
             let path: BString = [prefix.as_slice(), entry.filename()].concat().into();
@@ -132,7 +142,7 @@ fn links(clone: &gix::Repository, tree: ObjectId) -> gix::Result<Vec<(BString, O
         }
     }
     links.sort();
-    Ok(links)
+    Ok(Some(links))
 }
 
 /// The `.gitmodules` of a tree: a file, and not what a link of that name leads to.
@@ -188,6 +198,29 @@ mod tests {
         check("../../../other", None);
         check("../../..", None);
         check("..", None);
+    }
+
+    #[test]
+    fn trees_that_are_repeated_in_trees_are_not_walked_for_ever() {
+        let folder = tempfile::tempdir().unwrap();
+        let clone = gix::init_bare(folder.path()).unwrap();
+        let link = gix::objs::tree::Entry {
+            mode: gix::objs::tree::EntryKind::Commit.into(),
+            filename: "link".into(),
+            oid: clone.write_blob("x").unwrap().detach(),
+        };
+        let mut tree = clone.write_object(gix::objs::Tree { entries: vec![link] }).unwrap().detach();
+        let entry = |name: u8, oid| gix::objs::tree::Entry {
+            mode: gix::objs::tree::EntryKind::Tree.into(),
+            filename: BString::from(vec![b'a' + name]),
+            oid,
+        };
+        for _ in 0..3 {
+            let entries = (0..10).map(|name| entry(name, tree)).collect();
+            tree = clone.write_object(gix::objs::Tree { entries }).unwrap().detach();
+        }
+        assert_eq!(links(&clone, tree, 2_000).unwrap().unwrap().len(), 1_000);
+        assert!(links(&clone, tree, 1_000).unwrap().is_none());
     }
 
     #[test]

@@ -13,7 +13,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Does the jobs of a batch in their order. After a failure the rest isn't touched, since it may be newer pushes of the
 /// same reference ([partial batch responses](https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html#services-sqs-batchfailurereporting)).
-pub(crate) async fn run<E: JobError>(
+pub async fn run<E: JobError>(
     messages: Vec<SqsMessage>,
     queue: &impl Failed,
     work: impl AsyncFn(&Job) -> Result<(), E>,

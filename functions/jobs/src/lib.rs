@@ -12,7 +12,8 @@ use aws_lambda_events::sqs::SqsEvent;
 use contract::{Job, Retry};
 use lambda_runtime::{LambdaEvent, service_fn};
 
-pub use queue::Queue;
+pub use batch::run;
+pub use queue::{Failed, Queue};
 
 /// Why a job failed.
 pub trait JobError: std::error::Error + 'static {
@@ -38,7 +39,7 @@ pub async fn serve<E: JobError>(
     lambda_runtime::run(service_fn(async |event: LambdaEvent<SqsEvent>| {
         let deadline = deadline(event.context.deadline());
         let work = async |job: &Job| work(job, deadline).await;
-        Ok::<_, lambda_runtime::Error>(batch::run(event.payload.records, queue, work).await)
+        Ok::<_, lambda_runtime::Error>(run(event.payload.records, queue, work).await)
     }))
     .await
 }

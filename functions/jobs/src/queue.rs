@@ -25,13 +25,13 @@ impl Queue {
 }
 
 /// What becomes of a message that failed.
-pub(crate) trait Failed {
+pub trait Failed {
     /// The message that this receipt is for becomes visible after `delay`.
-    async fn redeliver(&self, receipt: &str, delay: Duration);
+    fn redeliver(&self, receipt: &str, delay: Duration) -> impl Future<Output = ()>;
 
     /// Puts a job among the dead letters, with the reason; whether it is there. `message` names the message, so that it is
     /// there once even when the worker is killed before the message is deleted.
-    async fn bury(&self, message: &str, body: &str, job: &Job, reason: &str) -> bool;
+    fn bury(&self, message: &str, body: &str, job: &Job, reason: &str) -> impl Future<Output = bool>;
 }
 
 impl Failed for Queue {

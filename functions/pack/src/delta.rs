@@ -4,6 +4,16 @@
 /// says so, and such an object is held in memory.
 const LARGEST: usize = 512 << 20;
 
+/// How long the object is that a delta says it makes.
+pub(crate) fn result_length(delta: &[u8]) -> Result<usize, &'static str> {
+    let mut rest = delta;
+    size(&mut rest)?;
+    match size(&mut rest)? {
+        length if length > LARGEST => Err("it makes an object of more than 512 MiB"),
+        length => Ok(length),
+    }
+}
+
 /// What `delta` makes of `base`, or what is wrong with it.
 pub(crate) fn apply(base: &[u8], delta: &[u8]) -> Result<Vec<u8>, &'static str> {
     let mut rest = delta;

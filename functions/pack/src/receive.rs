@@ -25,6 +25,10 @@ use crate::{
 
 /// What is inflated at once.
 const PIECE: usize = 64 * 1024;
+/// The largest tree, commit or tag, in bytes: a tree of three million files. Whoever reads one needs it whole, and zeros shrink
+/// to a thousandth.
+pub(crate) const LARGEST_BUT_BLOBS: u64 = 128 << 20;
+pub(crate) const TOO_LARGE_BUT_BLOBS: &str = "it is a tree, a commit or a tag of more than 128 MiB";
 /// What stands in front of an entry at most: a length of ten bytes, and an id or a distance.
 const LONGEST_HEADER: usize = 10 + SHA1_LENGTH;
 
@@ -147,6 +151,9 @@ impl<'a> Receiver<'a> {
                     let piece = |piece: &[u8]| pack.piece(&mut begun, piece).map_err(failed);
                     let sums = self.whole(Kind::Blob, came, size, piece)?;
                     whole.push(pack.end(begun, sums).found(came, Kind::Blob, size));
+                }
+                Some(_) if size > LARGEST_BUT_BLOBS => {
+                    return Err(PackError::Entry { offset: came, reason: TOO_LARGE_BUT_BLOBS });
                 }
                 Some(kind) => {
                     let sums = self.whole(kind, came, size, |piece| deltas.write(piece).map_err(failed))?;

@@ -7,7 +7,7 @@ use std::{
     io::{self, BufWriter, Write},
     os::unix::fs::FileExt,
     sync::{
-        Mutex, PoisonError,
+        Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     thread,
@@ -22,12 +22,18 @@ use tempfile::NamedTempFile;
 
 use crate::{
     Compressor, PackError, delta,
-    receive::Whole,
+    receive::{LARGEST_BUT_BLOBS, TOO_LARGE_BUT_BLOBS, Whole},
     write::{Sums, Writer},
 };
 
 /// The largest base and the largest delta, in bytes: what [`delta::apply`] makes at most, and then some.
 const LARGEST: u64 = 1 << 30;
+
+/// How much memory a chain may take together with what it is made of: two versions of a file of 500 MiB, the result being
+/// compressed. A few bytes can make a chain of any length whose objects are all needed at once.
+const MOST: u64 = 1536 << 20;
+/// From so much on only one chain at a time goes on.
+const LIGHT: u64 = 128 << 20;
 
 /// What a delta rests on.
 #[derive(Debug, Clone, Copy)]
@@ -126,10 +132,13 @@ pub(crate) fn resolve(
         interrupt,
         pack: Mutex::new(pack),
         waiting: Mutex::new(Waiting { by_offset, by_id }),
+        heavy: Mutex::new(()),
     };
     work.in_parallel(&roots, |(object, children), tools| {
+        let mut memory = work.memory();
+        memory.room_for(object.size, object.came)?;
         let content = work.content(object, tools)?;
-        work.chain(object.kind, content, children.clone(), tools)
+        work.chain(object.kind, content, children.clone(), memory, tools)
     })?;
     work.outside(clone)?;
     let waiting = work.waiting.into_inner().unwrap_or_else(PoisonError::into_inner);
@@ -151,6 +160,31 @@ struct Work<'a> {
     interrupt: &'a AtomicBool,
     pack: Mutex<&'a mut Pack>,
     waiting: Mutex<Waiting>,
+    /// Held by the chain that takes much memory.
+    heavy: Mutex<()>,
+}
+
+/// The memory that a chain takes.
+struct Memory<'a> {
+    /// What of its objects is needed later on.
+    held: u64,
+    heavy: &'a Mutex<()>,
+    alone: Option<MutexGuard<'a, ()>>,
+}
+
+impl Memory<'_> {
+    /// Waits until there is so much more, for the entry that began at `came`.
+    fn room_for(&mut self, more: u64, came: u64) -> Result<(), PackError> {
+        let all = self.held.saturating_add(more);
+        if all > MOST {
+            let reason = "it is in a chain of deltas that takes more than 1.5 GiB of memory";
+            return Err(PackError::Entry { offset: came, reason });
+        }
+        if all > LIGHT && self.alone.is_none() {
+            self.alone = Some(self.heavy.lock().unwrap_or_else(PoisonError::into_inner));
+        }
+        Ok(())
+    }
 }
 
 /// What each thread has for itself.
@@ -210,7 +244,7 @@ impl Work<'_> {
                 continue;
             };
             let children = self.waiting().by_id.remove(&id).unwrap_or_default();
-            self.chain(kind, content, children, &mut tools)?;
+            self.chain(kind, content, children, self.memory(), &mut tools)?;
         }
         match missing.filter(|id| self.waiting().by_id.contains_key(id)) {
             Some(id) => Err(PackError::NoBase { id }),
@@ -219,30 +253,58 @@ impl Work<'_> {
     }
 
     /// Resolves all that rests on an object, directly or not.
-    fn chain(&self, kind: Kind, content: Vec<u8>, children: Vec<usize>, tools: &mut Tools) -> Result<(), PackError> {
+    fn chain(
+        &self,
+        kind: Kind,
+        content: Vec<u8>,
+        children: Vec<usize>,
+        mut memory: Memory<'_>,
+        tools: &mut Tools,
+    ) -> Result<(), PackError> {
+        memory.held = content.len() as u64;
         let mut open = vec![Open { content, children }];
         while let Some(mut base) = open.pop() {
             let Some(delta) = base.children.pop().and_then(|child| self.deltas.all.get(child)) else { continue };
             if self.interrupt.load(Ordering::Relaxed) {
                 return Err(PackError::Interrupted);
             }
-            let content = self.apply(&base.content, delta, tools)?;
-            if !base.children.is_empty() {
+            let content = self.apply(&base.content, delta, &mut memory, tools)?;
+            if kind != Kind::Blob && content.len() as u64 > LARGEST_BUT_BLOBS {
+                return Err(PackError::Entry { offset: delta.came, reason: TOO_LARGE_BUT_BLOBS });
+            }
+            if base.children.is_empty() {
+                memory.held -= base.content.len() as u64;
+            } else {
                 open.push(base);
             }
             let children = self.add(kind, &content, delta.came, tools)?;
             if !children.is_empty() {
+                memory.held += content.len() as u64;
                 open.push(Open { content, children });
             }
         }
         Ok(())
     }
 
-    fn apply(&self, base: &[u8], delta: &Delta, tools: &mut Tools) -> Result<Vec<u8>, PackError> {
+    fn memory(&self) -> Memory<'_> {
+        Memory { held: 0, heavy: &self.heavy, alone: None }
+    }
+
+    fn apply(
+        &self,
+        base: &[u8],
+        delta: &Delta,
+        memory: &mut Memory<'_>,
+        tools: &mut Tools,
+    ) -> Result<Vec<u8>, PackError> {
         let damaged = |reason| PackError::Entry { offset: delta.came, reason };
         let file = self.deltas.file.get_ref().as_file();
         let stream = Stream { file, at: delta.at, packed: delta.packed, size: delta.size };
+        memory.room_for(delta.size.saturating_add(delta.packed), delta.came)?;
         let bytes = self.inflate(&stream, delta.came, tools)?;
+        let result = delta::result_length(&bytes).map_err(damaged)? as u64;
+        // The result, and as much again where it is compressed.
+        memory.room_for(delta.size.saturating_add(result.saturating_mul(2)), delta.came)?;
         delta::apply(base, &bytes).map_err(damaged)
     }
 
@@ -283,7 +345,7 @@ impl Work<'_> {
         Ok([by_offset, waiting.by_id.remove(&id).unwrap_or_default()].concat())
     }
 
-    fn waiting(&self) -> std::sync::MutexGuard<'_, Waiting> {
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

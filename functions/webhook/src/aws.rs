@@ -7,7 +7,7 @@ use aws_config::{SdkConfig, timeout::TimeoutConfig};
 use aws_names::QueueUrl;
 use contract::{Job, Worker};
 
-use crate::handler::JobSink;
+use webhook::JobSink;
 
 /// How long one call may take with all its attempts: senders wait ten seconds for the whole answer.
 const CALL_TIMEOUT: Duration = Duration::from_secs(4);

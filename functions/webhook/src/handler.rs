@@ -13,25 +13,30 @@ use tracing::{error, field::display, info, warn};
 use crate::{answer::Answer, request};
 
 /// Where jobs go.
-pub(crate) trait JobSink {
+pub trait JobSink {
     /// Queues a job for a worker. One that was queued in the last five minutes isn't queued again.
-    async fn send(&self, worker: Worker, job: &Job) -> Result<()>;
+    fn send(&self, worker: Worker, job: &Job) -> impl Future<Output = Result<()>>;
 }
 
 /// The function.
-pub(crate) struct Webhook<S, Q> {
+#[derive(Debug)]
+pub struct Webhook<S, Q> {
     endpoint: Endpoint,
     secrets: CachedSecret<S>,
     queues: Q,
 }
 
 impl<S: SecretSource, Q: JobSink> Webhook<S, Q> {
-    pub(crate) fn new(endpoint: Endpoint, secrets: CachedSecret<S>, queues: Q) -> Self {
+    /// The function for an endpoint, with its secrets and its queues.
+    pub fn new(endpoint: Endpoint, secrets: CachedSecret<S>, queues: Q) -> Self {
         Self { endpoint, secrets, queues }
     }
 
     /// Answers a request that Lambda gave the id `request_id`.
-    pub(crate) async fn handle(
+    ///
+    /// # Errors
+    /// When the event isn't one that API Gateway sends for this function. Whatever a sender can do has an answer.
+    pub async fn handle(
         &self,
         request: ApiGatewayProxyRequest,
         request_id: &str,

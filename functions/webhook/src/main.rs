@@ -2,10 +2,7 @@
 //! the internet, so it holds no key, no token and no bucket: it may read the webhook secret and send to two
 //! queues, and nothing else.
 
-mod answer;
 mod aws;
-mod handler;
-mod request;
 
 use std::time::Instant;
 
@@ -16,7 +13,9 @@ use forge::Endpoint;
 use lambda_runtime::{LambdaEvent, service_fn};
 use secret::{CachedSecret, StoredSecret};
 
-use crate::{aws::Queues, handler::Webhook};
+use webhook::Webhook;
+
+use crate::aws::Queues;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<()> {

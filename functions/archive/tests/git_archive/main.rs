@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod attributes;
 #[cfg(test)]
+mod bombs;
+#[cfg(test)]
 mod damage;
 #[cfg(test)]
 mod large_files;

@@ -115,6 +115,42 @@ fn a_name_that_is_no_utf_8_is_kept_and_git_archives_own() {
     assert!(tree(&zip).contains_key(b"a\xffb".as_slice()));
 }
 
+/// What only some file systems refuse is for who unpacks there: the zip has it, as git archive's has.
+#[test]
+fn names_that_other_systems_have_not_are_kept() {
+    let repository = Repository::new();
+    let long = "n".repeat(4096);
+    let names = [
+        "a",
+        "A",
+        "\u{e4}",
+        "a\u{308}",
+        "NUL",
+        "con.txt",
+        "C:",
+        "C:\u{2215}x",
+        "a?*|<>b",
+        "dot.",
+        "space ",
+        " ",
+        "-rf",
+        "~",
+        "$(id)",
+        "unit\\x2dname",
+        "tab\there",
+        "bell\u{7}",
+        "escape\u{1b}[31m",
+        "delete\u{7f}",
+        "line\nfeed",
+        "right\u{202e}left",
+        &long,
+    ];
+    let escaped = |name: &str| quoted(name).replace('\n', "\\n").replace('\t', "\\t");
+    let files: Vec<_> = names.iter().map(|name| (escaped(name), "100644", name.as_bytes().to_vec())).collect();
+    repository.import(&files);
+    assert_eq!(repository.check().entries, names.len() as u64);
+}
+
 #[test]
 fn a_blob_is_found_in_each_of_many_packs() {
     let repository = Repository::new();
@@ -206,7 +242,22 @@ fn unzip_agrees_and_the_comment_is_the_commit() {
 
 #[test]
 fn names_that_escape_are_refused() {
-    for name in ["..", ".", ".git", ".GIT", "git~1"] {
+    let long = "x".repeat(70_000);
+    for name in [
+        "..",
+        ".",
+        ".git",
+        ".GIT",
+        "git~1",
+        ".git ",
+        ".git.",
+        ".git::$INDEX_ALLOCATION",
+        ".g\u{200c}it",
+        "\\x",
+        "a\\..\\x",
+        "a\\.git",
+        &long,
+    ] {
         let repository = Repository::new();
         let blob = repository.git_with(&["hash-object", "-w", "--stdin"], b"x");
         let blob = String::from_utf8(blob).unwrap();

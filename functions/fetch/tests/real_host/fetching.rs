@@ -169,6 +169,44 @@ async fn thousands_of_references_cost_nothing() {
     assert!(fetched.received < 2_000, "{}", fetched.received);
 }
 
+/// The most memory that this process ever had, in bytes.
+fn most_memory() -> usize {
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse::<usize>().unwrap() * 1024
+}
+
+#[tokio::test]
+async fn a_hundred_thousand_references_take_little_memory_where_all_are_told() {
+    for (settings, told) in [("AcceptEnv GIT_PROTOCOL", 0..2_000), ("", 6_000_000..10_000_000)] {
+        let host = Host::start_as(&Setup { settings, ..Setup::default() });
+        let repo = host.repository();
+        let commit = repo.commit("main", &[("README", b"hello\n".to_vec())]);
+        repo.packed_branches(100_000);
+        let fetched = host.fetch(MAIN).await;
+        assert_eq!(fetched.commit.to_string(), commit);
+        assert!(told.contains(&fetched.received), "{}", fetched.received);
+    }
+    assert!(most_memory() < 256 << 20, "{}", most_memory());
+}
+
+#[tokio::test]
+async fn a_host_that_tells_of_references_without_end_is_not_listened_to() {
+    let host = Host::start();
+    host.repository().commit("main", &[("README", b"hello\n".to_vec())]);
+    let id = "1".repeat(40);
+    let first = format!("{id} HEAD\\0 side-band-64k ofs-delta shallow\\n");
+    let length = 4 + first.len() - 2;
+    let other = format!("{:04x}{id} refs/heads/topic", 4 + 40 + 1 + 16 + 1);
+    host.serves_by(&format!("printf '{length:04x}{first}'\nexec yes '{other}'"));
+    let error = host.try_fetch(MAIN).await.unwrap_err();
+    assert!(matches!(error, FetchError::Talkative { .. }), "{error:?}");
+    check(&error, "the host said more than 64 MiB of the references of 127.0.0.1/owner/name", Retry::Never);
+    assert!(most_memory() < 768 << 20, "{}", most_memory());
+    host.serves_again();
+    host.fetch(MAIN).await;
+}
+
 #[tokio::test]
 async fn a_forced_push_is_followed() {
     let host = Host::start();

@@ -239,6 +239,16 @@ impl Repo {
         self.git_reading(&["update-ref", "--stdin"], &updates);
     }
 
+    /// The same many at once, as `git pack-refs` leaves them.
+    pub(crate) fn packed_branches(&self, count: usize) {
+        let tip = self.git(&["rev-parse", "refs/heads/main"]);
+        let mut all = format!("# pack-refs with: peeled fully-peeled sorted\n{tip} refs/heads/main\n");
+        for number in 0..count {
+            writeln!(all, "{tip} refs/heads/topic/{number:09}").unwrap();
+        }
+        fs::write(self.dir.join("packed-refs"), all).unwrap();
+    }
+
     fn import(&self, stream: &[u8]) {
         let mut command = self.command(&["fast-import", "--quiet", "--force"]);
         let mut child = command.stdin(Stdio::piped()).spawn().unwrap();

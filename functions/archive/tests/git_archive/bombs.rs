@@ -1,0 +1,76 @@
+//! Trees and files that are small in a pack and have no end, or too far an end, when they are unpacked.
+
+use archive::{ArchiveError, Options, write_zip};
+use gix::{
+    ObjectId,
+    objs::{
+        Tree,
+        tree::{Entry, EntryKind},
+    },
+};
+
+use crate::repository::Repository;
+
+/// Makes a tree of these the one that `main` names.
+fn commit(repository: &Repository, tree: ObjectId) {
+    let commit = repository.git(&["commit-tree", "-m", "x", &tree.to_string()]);
+    repository.git(&["update-ref", "refs/heads/main", String::from_utf8(commit).unwrap().trim()]);
+}
+
+fn folder(name: String, oid: ObjectId) -> Entry {
+    Entry { mode: EntryKind::Tree.into(), filename: name.into(), oid }
+}
+
+/// So many trees, each of which holds the one before it under all these names.
+fn nested(repository: &Repository, depth: usize, names: &[String]) {
+    let opened = gix::open_opts(repository.path(), gix::open::Options::isolated()).unwrap();
+    let file =
+        Entry { mode: EntryKind::Blob.into(), filename: "file".into(), oid: opened.write_blob("x").unwrap().detach() };
+    let mut tree = opened.write_object(Tree { entries: vec![file] }).unwrap().detach();
+    for _ in 0..depth {
+        let entries = names.iter().map(|name| folder(name.clone(), tree)).collect();
+        tree = opened.write_object(Tree { entries }).unwrap().detach();
+    }
+    commit(repository, tree);
+}
+
+fn refused(repository: &Repository) -> ArchiveError {
+    let (opened, head) = repository.open();
+    write_zip(&opened, head, &Options::default(), None, std::io::sink()).unwrap_err()
+}
+
+#[test]
+fn ten_billion_files_out_of_eleven_trees_are_given_up() {
+    let repository = Repository::new();
+    let names: Vec<_> = (0..10).map(|number| number.to_string().repeat(6_000)).collect();
+    nested(&repository, 10, &names);
+    assert!(matches!(refused(&repository), ArchiveError::TooMany { .. }));
+}
+
+#[test]
+fn a_tree_ten_thousand_deep_is_refused() {
+    let repository = Repository::new();
+    nested(&repository, 10_000, &["d".to_owned()]);
+    assert!(matches!(refused(&repository), ArchiveError::Path { .. }));
+}
+
+#[test]
+fn a_file_without_end_is_copied_and_not_converted() {
+    let repository = Repository::new();
+    // 257 MiB of zeros, which shrink to a quarter of one.
+    let file = std::fs::File::create(repository.path().join("zeros.bin")).unwrap();
+    file.set_len(257 << 20).unwrap();
+    repository.git(&["-c", "core.compression=1", "add", "zeros.bin"]);
+    repository.git(&["commit", "-q", "-m", "x"]);
+    repository.repack(&["--depth=0"]);
+    let (opened, head) = repository.open();
+    let summary = write_zip(&opened, head, &Options::default(), None, std::io::sink()).unwrap();
+    assert_eq!((summary.copied, summary.compressed), (1, 0));
+    assert!(summary.bytes < 3 << 20, "{}", summary.bytes);
+
+    repository.write(".gitattributes", "*.bin text eol=crlf\n");
+    repository.git(&["add", ".gitattributes"]);
+    repository.git(&["commit", "-q", "-m", "x"]);
+    let error = refused(&repository);
+    assert!(matches!(&error, ArchiveError::TooLarge { path, .. } if path == "zeros.bin"), "{error:?}");
+}

@@ -1,0 +1,97 @@
+//! Payloads of every host under a valid proof: whatever the sender writes, what becomes of it names an allowed host, a
+//! repository and references that lead nowhere else, and a small job.
+
+use contract::{AllowedHosts, Job};
+use forge::{ArchiveApi, Endpoint, Event, Push, Revision};
+
+use crate::sender::{self, HOSTS, SECRET};
+
+/// What hosts say of an event, by their headers.
+pub(crate) const KINDS: [(&str, &str); 20] = [
+    ("x-github-event", "push"),
+    ("x-github-event", "release"),
+    ("x-github-event", "create"),
+    ("x-github-event", "ping"),
+    ("x-gitlab-event", "Push Hook"),
+    ("x-gitlab-event", "Tag Push Hook"),
+    ("x-gitlab-event", "Release Hook"),
+    ("x-gitlab-event", "System Hook"),
+    ("x-event-key", "repo:push"),
+    ("x-event-key", "repo:refs_changed"),
+    ("x-event-key", "diagnostics:ping"),
+    ("x-gitea-event", "push"),
+    ("x-gitea-event", "release"),
+    ("x-forgejo-event", "push"),
+    ("x-gogs-event", "push"),
+    ("x-gogs-event", "create"),
+    ("x-gogs-event", "release"),
+    ("x-vss-subscriptionid", "1"),
+    ("x-other-event", "push"),
+    ("x-github-event", "deployment"),
+];
+
+/// Above the kind's number: the payload is a form's field.
+pub(crate) const FORM: u8 = 0x40;
+/// Above the kind's number: the endpoint is for some repositories and references only.
+const NARROW: u8 = 0x80;
+
+/// The first byte says who sends it and how, the others are the body.
+pub fn events(data: &[u8]) {
+    let Some((choice, body)) = data.split_first() else { return };
+    let (header, kind) = KINDS[usize::from(choice & 0x3f) % KINDS.len()];
+    let media_type = if choice & FORM == 0 { "application/json" } else { "application/x-www-form-urlencoded" };
+    let headers = [("content-type", media_type), (header, kind), ("x-git-token", SECRET)];
+    let delivery = sender::delivery(body, &headers.map(|(name, value)| (name, value.as_bytes())));
+    let narrow = choice & NARROW != 0;
+    let endpoint = if narrow {
+        Endpoint {
+            repositories: "github.com/octo*/**,gitlab.com/**,!**/secret".parse().unwrap(),
+            refs: "main,v*,!vile".parse().unwrap(),
+            ..sender::endpoint()
+        }
+    } else {
+        sender::endpoint()
+    };
+    match endpoint.receive(&delivery, &sender::secrets()) {
+        Ok(Event::Push(push)) => check(&push, narrow),
+        Ok(_) => {}
+        Err(refusal) => {
+            assert!(matches!(refusal.status(), 400 | 403 | 413 | 415 | 422), "{refusal:?}");
+            assert!(refusal.public_text().chars().count() <= 400);
+        }
+    }
+}
+
+/// What holds of every push, whoever sent it.
+pub(crate) fn check(push: &Push, narrow: bool) {
+    let hosts: AllowedHosts = HOSTS.parse().unwrap();
+    let host = hosts.find(push.repository().host.as_str()).unwrap();
+    assert!((1..=Push::MAX_REFERENCES).contains(&push.updates().len()));
+    let path = &push.repository().path;
+    assert!(!leads_astray(path.as_str()) && !path.as_str().contains('\''), "{path}");
+    if narrow {
+        let name = push.repository().to_string();
+        assert!(name.starts_with("github.com/octo") || name.starts_with("gitlab.com/"), "{name}");
+    }
+    for job in push.jobs() {
+        let json = serde_json::to_string(&job).unwrap();
+        assert!(json.len() < 16 * 1024, "{} bytes", json.len());
+        assert_eq!(serde_json::from_str::<Job>(&json).unwrap(), job);
+        let key = job.artifact_key("main");
+        assert!(key.len() <= 1024 && key.starts_with(&format!("{path}/")) && !leads_astray(&key), "{key}");
+        if let Some(kind) = host.kind {
+            let api = ArchiveApi { host, kind };
+            let of_commit = job.commit.as_ref().map(|commit| api.archive(path, Revision::Commit(commit)));
+            for url in of_commit.into_iter().chain([api.archive(path, Revision::Reference(&job.reference))]) {
+                let visible = url.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'#' | b'\\'));
+                assert!(url.starts_with("https://") && visible && !url.contains("/../"), "{url}");
+            }
+        }
+    }
+}
+
+/// Whether a path has a part that isn't a name. Git's names have no control characters of ASCII, but those above it, which are letters
+/// like others to whatever reads UTF-8.
+pub(crate) fn leads_astray(path: &str) -> bool {
+    path.split('/').any(|part| matches!(part, "" | "." | "..")) || path.bytes().any(|byte| byte.is_ascii_control())
+}

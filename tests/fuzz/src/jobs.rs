@@ -1,0 +1,69 @@
+//! Messages of a queue: a job is what its text says, checked like a payload; after one that failed none is touched.
+
+use std::{cell::RefCell, time::Duration};
+
+use aws_lambda_events::sqs::SqsEvent;
+use contract::{Job, Retry};
+use jobs::{Failed, JobError};
+use tokio::runtime::{Builder, Runtime};
+
+use crate::events::leads_astray;
+
+thread_local! {
+    static TOKIO: Runtime = Builder::new_current_thread().build().unwrap();
+}
+
+/// Why the work on some jobs fails here.
+#[derive(Debug, thiserror::Error)]
+#[error("it failed")]
+struct Failure(Retry);
+
+impl JobError for Failure {
+    fn retry(&self) -> Retry {
+        self.0
+    }
+
+    fn hint(&self) -> Option<&'static str> {
+        None
+    }
+}
+
+/// How often a message was to come again, and how many jobs were buried.
+#[derive(Default)]
+struct Fates {
+    redelivered: RefCell<usize>,
+    buried: RefCell<usize>,
+}
+
+impl Failed for Fates {
+    async fn redeliver(&self, _receipt: &str, _delay: Duration) {
+        *self.redelivered.borrow_mut() += 1;
+    }
+
+    async fn bury(&self, _message: &str, _body: &str, _job: &Job, reason: &str) -> bool {
+        assert!(!reason.is_empty());
+        *self.buried.borrow_mut() += 1;
+        reason.len().is_multiple_of(2)
+    }
+}
+
+/// The input is the event.
+pub fn jobs(data: &[u8]) {
+    let Ok(event) = serde_json::from_slice::<SqsEvent>(data) else { return };
+    let (messages, fates) = (event.records.len(), Fates::default());
+    let done = RefCell::new(0);
+    let work = async |job: &Job| {
+        assert!(!leads_astray(job.repository.path.as_str()) && !leads_astray(job.reference.as_str()));
+        *done.borrow_mut() += 1;
+        match job.reference.as_str().len() % 4 {
+            0 => Err(Failure(Retry::Again)),
+            1 => Err(Failure(Retry::Never)),
+            2 => Err(Failure(Retry::After(Duration::from_secs(7)))),
+            _ => Ok(()),
+        }
+    };
+    let response = TOKIO.with(|tokio| tokio.block_on(jobs::run(event.records, &fates, work)));
+    let failed = response.batch_item_failures.len();
+    assert!(failed <= messages && *fates.redelivered.borrow() <= 1 && *fates.buried.borrow() <= *done.borrow());
+    assert!(*done.borrow() + failed >= messages && *done.borrow() <= messages);
+}

@@ -1,0 +1,470 @@
+//! Canary secrets: every secret of a stack has a value that can be found again. A push, a download and their failures later,
+//! everything that anybody may read is searched for each of them, as it is and in the forms that secrets leak in.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "what fails here fails a test")]
+
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use aws_credential_types::Credentials;
+use aws_sdk_sqs::types::QueueAttributeName;
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use contract::HostKind;
+use git2s3_infra::deploy::{self, Deployment, Parameters, Template};
+use git2s3_infra::render::progress::{Progress, Silent};
+use git2s3_tests::archives::{Archives, CONSUMER, TOKEN, address};
+use git2s3_tests::artifact::Artifact;
+use git2s3_tests::aws::{ACCESS_KEY, Account, REGION, SECRET_KEY};
+use git2s3_tests::local::{Local, STACK, Stack};
+use git2s3_tests::tally;
+use git2s3_tests::webhook::{delivery_id, post, signature};
+use serde_json::json;
+use sha2::{Digest as _, Sha256};
+
+const LOCAL: &str = env!("CARGO_BIN_EXE_local");
+const PATIENCE: Duration = Duration::from_mins(1);
+
+const API_SECRET: &str = "canary-api/9Qx+7w=k3 Vt%";
+/// Shown to a host that doesn't take it.
+const REFUSED_TOKEN: &str = "canary-git/token+refused=zR4";
+const OAUTH_SECRET: &str = "canary-oauth/secret+refused=Lm8";
+
+/// Where a canary may be, and isn't searched for:
+/// - Secrets Manager, which is where they belong (and where each is found, so the search can find them);
+/// - `DescribeChangeSet` of the emulator, which shows what AWS masks as `****`;
+/// - the key bucket's object, decrypted: that is where the private key comes from.
+///
+/// `OAuthKey` is a name and no secret: a parameter that anybody with the right to look at the stack may read.
+struct Canary {
+    name: &'static str,
+    value: Vec<u8>,
+}
+
+impl Canary {
+    fn new(name: &'static str, value: impl Into<Vec<u8>>) -> Self {
+        Self { name, value: value.into() }
+    }
+
+    /// The forms that it is searched for in, each as text in which a character is a byte.
+    fn forms(&self) -> Vec<(&'static str, String)> {
+        let percent = |keep: &dyn Fn(u8) -> bool| -> String {
+            let one = |byte: &u8| if keep(*byte) { char::from(*byte).to_string() } else { format!("%{byte:02X}") };
+            self.value.iter().map(one).collect()
+        };
+        let unreserved = percent(&|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte));
+        let mut forms = vec![
+            ("plain", latin(&self.value)),
+            ("hex", hex::encode(&self.value)),
+            ("hex", hex::encode_upper(&self.value)),
+            ("URL", unreserved.replace("%20", "+")),
+            ("URL", unreserved.to_lowercase().replace(&latin(&self.value).to_lowercase(), "")),
+            ("URL", unreserved),
+            ("path", percent(&|byte| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte))),
+            ("JSON", serde_json::to_string(&latin(&self.value)).unwrap().trim_matches('"').to_owned()),
+        ];
+        // In Base64 it depends on how much stands before; what is mixed with neighbours is left off.
+        for before in 0..3 {
+            let padded = [vec![0; before], self.value.clone()].concat();
+            let whole = STANDARD.encode(&padded);
+            let (start, end) = ((before * 8).div_ceil(6), padded.len() * 8 / 6);
+            let certain = whole[start..end].to_owned();
+            forms.push(("Base64", certain.replace('+', "-").replace('/', "_")));
+            forms.push(("Base64", certain));
+        }
+        forms.retain(|(_, form)| form.len() >= 8);
+        forms
+    }
+}
+
+/// Bytes as text, so that any of them can be searched.
+fn latin(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| char::from(*byte)).collect()
+}
+
+/// What somebody could read, and where.
+#[derive(Default)]
+struct Seen(Vec<(String, String)>);
+
+impl Seen {
+    fn add(&mut self, place: impl Into<String>, bytes: impl AsRef<[u8]>) {
+        self.0.push((place.into(), latin(bytes.as_ref())));
+    }
+
+    /// Which canary is where; how many searches that took.
+    fn search(&self, canaries: &[Canary]) -> (Vec<String>, usize) {
+        let (mut found, mut searches) = (Vec::new(), 0);
+        let forms: Vec<_> = canaries.iter().map(|canary| (canary.name, canary.forms())).collect();
+        for (place, text) in &self.0 {
+            // A key breaks its lines, and JSON writes that as two characters.
+            let joined: String = text.replace("\\n", "").split_ascii_whitespace().collect();
+            for (name, forms) in &forms {
+                for (form, needle) in forms {
+                    searches += 2;
+                    if text.contains(needle) || joined.contains(needle) {
+                        found.push(format!("{name} as {form} in {place}"));
+                    }
+                }
+            }
+        }
+        (found, searches)
+    }
+}
+
+impl Progress for Seen {
+    fn step(&mut self, line: &str) {
+        self.add("progress of a deployment", line);
+    }
+
+    fn waiting(&mut self, what: &str) {
+        self.add("progress of a deployment", what);
+    }
+
+    fn pause(&mut self) {}
+}
+
+#[test]
+fn a_canary_is_found_in_every_form() {
+    let canary = Canary::new("secret", b"s\xfc/cret + \"more\" %".to_vec());
+    let url = "s%FC%2Fcret%20%2B%20%22more%22%20%25";
+    let pem = STANDARD.encode([b"xx".as_slice(), &canary.value, b"yyyyyyyyy"].concat());
+    for text in [
+        latin(&canary.value),
+        hex::encode(&canary.value),
+        url.to_owned(),
+        url.replace("%20", "+"),
+        url.to_lowercase(),
+        format!("{}\\n{}\n{}", &pem[..9], &pem[9..14], &pem[14..]),
+        STANDARD.encode([b"x".as_slice(), &canary.value].concat()).replace('+', "-").replace('/', "_"),
+        json!({ "a": latin(&canary.value) }).to_string(),
+    ] {
+        let seen = Seen(vec![("here".to_owned(), format!("before {text} after"))]);
+        assert!(!seen.search(std::slice::from_ref(&canary)).0.is_empty(), "{text}");
+    }
+    let seen = Seen(vec![("here".to_owned(), "s/cret".repeat(9))]);
+    assert!(seen.search(&[canary]).0.is_empty());
+}
+
+/// The parameters of a stack whose secrets are canaries.
+fn parameters(local: &Local, archives: &Archives) -> Parameters {
+    let hosts = HostKind::ALL.map(|kind| {
+        let (user, ssh, https) = (&local.sshd.user, local.sshd.port, archives.port);
+        format!("{user}@{}:{ssh}={}:{https}+private", address(kind), kind.name())
+    });
+    let tokens = format!("{}={TOKEN},{}={REFUSED_TOKEN}", address(HostKind::GitHub), address(HostKind::GitLab));
+    local
+        .parameters()
+        .unwrap()
+        .0
+        .with("ApiSecret", API_SECRET)
+        .with(
+            "AllowedGitHosts",
+            format!("{},{}@127.0.0.1:{},127.0.0.21+private", hosts.join(","), local.sshd.user, local.sshd.port),
+        )
+        .with("KnownHosts", local.sshd.known_hosts_lines().unwrap())
+        .with("Repositories", "127.0.0.*/**")
+        .with("GitToken", tokens)
+        .with("OAuthKey", CONSUMER)
+        .with("OAuthSecret", OAUTH_SECRET)
+        .with("CaBundle", archives.ca.clone())
+}
+
+/// A push as one of the hosts tells of it.
+fn told(kind: HostKind, commit: &str) -> (&'static str, &'static str, Vec<u8>) {
+    let (host, path) = (address(kind), "acme/rocket");
+    let ssh = format!("ssh://git@{host}/{path}.git");
+    let (header, event, body) = match kind {
+        HostKind::GitLab => (
+            "x-gitlab-event",
+            "Push Hook",
+            json!({
+                "object_kind": "push", "ref": "refs/heads/main", "after": commit, "checkout_sha": commit,
+                "project": { "path_with_namespace": path, "git_ssh_url": ssh, "default_branch": "main" },
+            }),
+        ),
+        HostKind::Bitbucket => (
+            "x-event-key",
+            "repo:push",
+            json!({
+                "push": { "changes": [{ "old": null, "new": {
+                    "type": "branch", "name": "main", "target": { "hash": commit, "message": "x" },
+                } }] },
+                "repository": { "full_name": path, "links": { "html": { "href": format!("https://{host}/{path}") } } },
+            }),
+        ),
+        _ => (
+            "x-github-event",
+            "push",
+            json!({
+                "ref": "refs/heads/main", "after": commit,
+                "repository": { "full_name": path, "ssh_url": ssh, "default_branch": "main" },
+            }),
+        ),
+    };
+    (header, event, body.to_string().into_bytes())
+}
+
+/// What the endpoint says to a push that is signed, or shows a token, by `secret`.
+async fn send(url: &str, secret: &str, (header, event, body): (&str, &str, Vec<u8>), seen: &mut Seen) -> u16 {
+    let (signature, delivery) = (signature(secret, &body), delivery_id());
+    let proof =
+        if header == "x-gitlab-event" { ("x-gitlab-token", secret) } else { ("x-hub-signature-256", &*signature) };
+    let answer = post(url, &[(header, event), ("x-github-delivery", &delivery), proof], body).await.unwrap();
+    seen.add(format!("answer {} of the endpoint", answer.status), &answer.body);
+    answer.status
+}
+
+/// Waits until the log holds all these words.
+async fn logged(account: &Account, words: &[&str]) {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let log = account.log_messages().await.unwrap().concat();
+        let Some(missing) = words.iter().find(|word| !log.contains(**word)) else { return };
+        assert!(Instant::now() < deadline, "nobody logged {missing}: {log}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// Every way that a push can go: fetched, downloaded, refused at the door, refused by the host, and in the end a host that
+/// nobody knows any more.
+async fn push(local: &mut Local, stack: &Stack, seen: &mut Seen) {
+    let account = local.cloud.account.clone();
+    let bucket = stack.output("OutputBucketName").unwrap();
+    let clone = local.host.create("acme/rocket").await.unwrap();
+    fs::write(clone.dir().join("a"), "x").unwrap();
+    let commit = clone.commit("First").await.unwrap();
+    local.host.report_to(&stack.webhook_url, API_SECRET).unwrap();
+    seen.add("git push", clone.push(&["main"]).await.unwrap());
+    Artifact::wait(&account, bucket, "acme/rocket/acme_rocket.zip", &commit, PATIENCE).await.unwrap();
+
+    let second = clone.commit("Second").await.unwrap();
+    local.host.report_to(&stack.zip_download_url, API_SECRET).unwrap();
+    clone.push(&["main"]).await.unwrap();
+    let github = || told(HostKind::GitHub, &second);
+    assert_eq!(send(&stack.zip_download_url, API_SECRET, github(), seen).await, 202);
+    Artifact::wait(&account, bucket, "acme/rocket/acme_rocket.zip", &second, PATIENCE).await.unwrap();
+
+    for url in [&stack.webhook_url, &stack.zip_download_url] {
+        assert_eq!(send(url, "another secret", github(), seen).await, 401);
+        assert_eq!(send(url, &format!("{API_SECRET}x"), told(HostKind::GitLab, &second), seen).await, 401);
+        let broken = ("x-github-event", "push", b"{\"ref\":".to_vec());
+        assert_eq!(send(url, API_SECRET, broken, seen).await, 400);
+    }
+    for kind in [HostKind::GitLab, HostKind::Bitbucket] {
+        assert_eq!(send(&stack.zip_download_url, API_SECRET, told(kind, &second), seen).await, 202);
+    }
+    logged(&account, &["127.0.0.12", "127.0.0.13", "401"]).await;
+
+    let resources = account.resources(STACK).await.unwrap();
+    for queue in ["GitPullQueue", "ZipDlQueue"] {
+        let queue = account.sqs.set_queue_attributes().queue_url(resources.id(queue).unwrap());
+        queue.attributes(QueueAttributeName::VisibilityTimeout, "1").send().await.unwrap();
+    }
+    local.sshd.replace_host_key().await.unwrap();
+    local.host.trust(&local.sshd).unwrap();
+    clone.commit("Third").await.unwrap();
+    local.host.report_to(&stack.webhook_url, API_SECRET).unwrap();
+    seen.add("git push", clone.push(&["main"]).await.unwrap());
+    let dead = resources.id("GitPullDeadLetterQueue").unwrap();
+    let deadline = Instant::now() + PATIENCE;
+    while account.messages(dead).await.unwrap() == 0 {
+        assert!(Instant::now() < deadline, "no dead letter");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+/// A stack whose custom resource fails, since KMS refuses.
+async fn fail(local: &Local, archives: &Archives, seen: &mut Seen) {
+    let text = local.template().unwrap().text().replace("\"git-ssh-key\"", "\"something-else\"");
+    let deployment = Deployment {
+        stack_name: "broken".to_owned(),
+        template: Template::parse(text).unwrap(),
+        dist: local.dist(),
+        parameters: parameters(local, archives),
+        tags: [].into(),
+    };
+    let error = deploy::deploy(&local.cloud.account.config, &deployment, seen).await.unwrap_err();
+    seen.add("why a stack failed", format!("{error:?} {error}"));
+    stack(&local.cloud.account, "broken", seen).await;
+    local.destroy("broken", seen).await.unwrap();
+}
+
+/// What CloudFormation tells of a stack to who may look at it.
+async fn stack(account: &Account, name: &str, seen: &mut Seen) {
+    let cloudformation = &account.cloudformation;
+    let stacks = cloudformation.describe_stacks().stack_name(name).send().await.unwrap();
+    seen.add(format!("DescribeStacks {name}"), format!("{stacks:?}"));
+    let events = cloudformation.describe_stack_events().stack_name(name).send().await.unwrap();
+    assert!(events.stack_events().len() > 20);
+    seen.add(format!("DescribeStackEvents {name}"), format!("{events:?}"));
+    let resources = cloudformation.describe_stack_resources().stack_name(name).send().await.unwrap();
+    seen.add(format!("DescribeStackResources {name}"), format!("{resources:?}"));
+    let template = cloudformation.get_template().stack_name(name).send().await.unwrap();
+    seen.add(format!("GetTemplate {name}"), template.template_body().unwrap());
+}
+
+/// What the command prints and writes for a stack that runs.
+async fn commands(local: &Local, dir: &Path, seen: &mut Seen) {
+    fs::create_dir_all(dir).unwrap();
+    std::os::unix::fs::symlink(local.dist(), dir.join("dist")).unwrap();
+    for (name, secret) in [("api", API_SECRET), ("oauth", OAUTH_SECRET)] {
+        fs::write(dir.join(name), secret).unwrap();
+    }
+    let configuration = format!(
+        "stack-name = '{STACK}'\nregion = '{REGION}'\n[parameters]\nRefs = 'main'\n\
+         [secrets]\nApiSecret = {{ file = 'api' }}\nOAuthSecret = {{ file = 'oauth' }}\n"
+    );
+    fs::write(dir.join("git2s3.toml"), configuration).unwrap();
+    for arguments in [
+        &["status"][..],
+        &["status", "--json"],
+        &["diff"],
+        &["review", "--against", "deployed"],
+        &["check"],
+        &["check", "--format", "json"],
+        &["synth"],
+        &["deploy", "--dry-run"],
+        &["deploy", "--yes"],
+        &["deploy", "--yes", "--json"],
+    ] {
+        let mut infra = tokio::process::Command::new(Path::new(LOCAL).with_file_name("infra"));
+        infra.args(arguments).current_dir(dir).env_clear().env("PATH", std::env::var_os("PATH").unwrap());
+        infra.env("AWS_ENDPOINT_URL", &local.cloud.account.endpoint).env("AWS_EC2_METADATA_DISABLED", "true");
+        infra.env("AWS_ACCESS_KEY_ID", ACCESS_KEY).env("AWS_SECRET_ACCESS_KEY", SECRET_KEY);
+        let out = infra.kill_on_drop(true).output().await.unwrap();
+        let told = [out.stdout, out.stderr].concat();
+        assert!(matches!(out.status.code(), Some(0 | 1)) && !told.is_empty(), "{arguments:?}: {}", latin(&told));
+        seen.add(format!("infra {arguments:?}"), told);
+    }
+    for file in ["review.html", "git2s3.template.json"] {
+        seen.add(file, fs::read(dir.join("dist").join(file)).unwrap());
+    }
+}
+
+/// What functions left where they keep their files.
+fn files(folder: &Path, seen: &mut Seen) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files(&path, seen);
+        } else if path.metadata().is_ok_and(|file| file.len() < 1 << 20) {
+            seen.add(path.to_string_lossy(), fs::read(&path).unwrap());
+        }
+    }
+}
+
+/// What lies in the account: functions, logs, dead letters, objects.
+async fn account(account: &Account, seen: &mut Seen) {
+    let resources = account.resources(STACK).await.unwrap();
+    let functions = resources.of_type("AWS::Lambda::Function");
+    assert_eq!(functions.len(), 5);
+    for function in &functions {
+        let configuration = account.function(function).await.unwrap();
+        assert!(configuration["Environment"]["Variables"].is_object());
+        seen.add(format!("configuration of {function}"), configuration.to_string());
+    }
+    let messages = account.log_messages().await.unwrap();
+    assert!(messages.len() > 20, "{messages:?}");
+    seen.add("the logs", messages.join("\n"));
+    let mut letters = 0;
+    for queue in resources.of_type("AWS::SQS::Queue") {
+        let received = account.sqs.receive_message().queue_url(&queue).max_number_of_messages(10);
+        let received = received.message_system_attribute_names("All".into()).message_attribute_names("All");
+        let received = received.send().await.unwrap();
+        letters += received.messages().len();
+        seen.add(queue, format!("{received:?}"));
+    }
+    assert!(letters > 0, "no dead letter");
+    for bucket in account.s3.list_buckets().send().await.unwrap().buckets() {
+        let bucket = bucket.name().unwrap();
+        for (key, _) in account.versions(bucket).await.unwrap() {
+            let Ok(object) = account.s3.get_object().bucket(bucket).key(&key).send().await else { continue };
+            let place = format!("s3://{bucket}/{key}");
+            seen.add(place.clone(), format!("{key} {object:?}"));
+            // Of the packaged functions, which are large, the files that they were made of are told by the build.
+            let body = object.body.collect().await.unwrap().to_vec();
+            seen.add(place, if body.len() < 1 << 20 { &body[..] } else { b"" });
+        }
+    }
+}
+
+/// Secrets that the stack made or was lent.
+async fn made(account: &Account) -> Vec<Canary> {
+    let resources = account.resources(STACK).await.unwrap();
+    let bucket = resources.id("KeyBucket").unwrap();
+    let objects = account.s3.list_objects_v2().bucket(bucket).send().await.unwrap();
+    let object = account.s3.get_object().bucket(bucket).key(objects.contents()[0].key().unwrap()).send().await.unwrap();
+    let ciphertext = object.body.collect().await.unwrap().to_vec();
+    let context: serde_json::Map<_, _> = contract::custom::encryption_context(STACK)
+        .into_iter()
+        .map(|(key, value)| (key.to_owned(), value.into()))
+        .collect();
+    let pem = String::from_utf8(account.decrypt(&ciphertext, &context.into()).await.unwrap()).unwrap();
+    let body: String = pem.lines().filter(|line| !line.starts_with("-----")).collect();
+    let body = STANDARD.decode(body).unwrap();
+    // Behind the length of both halves of an Ed25519 key comes the one that nobody may know.
+    let start = body.windows(4).rposition(|window| window == [0, 0, 0, 64]).unwrap() + 4;
+    let mut canaries = vec![Canary::new("the SSH private key", &body[start..start + 32])];
+    for function in resources.of_type("AWS::Lambda::Function") {
+        let configuration = account.function(&function).await.unwrap();
+        let text = |name: &str| configuration[name].as_str().unwrap().to_owned();
+        // As the emulator makes them.
+        let digest = hex::encode(Sha256::digest(format!("{}:{}", text("FunctionArn"), text("Role"))));
+        let derived = |what: &str| hex::encode(Sha256::digest(format!("{what}:{digest}")));
+        let (secret, token) = (derived("secret"), derived("token"));
+        let key = format!("ASIA{}", digest[..16].to_uppercase());
+        let credentials = Credentials::new(key, &secret, Some(token.clone()), None, "a function's");
+        let config = account.config.to_builder();
+        let config =
+            config.credentials_provider(aws_credential_types::provider::SharedCredentialsProvider::new(credentials));
+        let refused = aws_sdk_s3::Client::new(&config.build()).list_buckets().send().await.unwrap_err();
+        let refused = format!("{refused:?}");
+        assert!(refused.contains("AccessDenied"), "these aren't the credentials of {function}: {refused}");
+        canaries.push(Canary::new("a function's secret key", secret));
+        canaries.push(Canary::new("a function's session token", token));
+    }
+    canaries
+}
+
+/// What Secrets Manager holds has to be found by the search, or it finds nothing elsewhere either.
+async fn kept(account: &Account, canaries: &[Canary]) {
+    let mut seen = Seen::default();
+    for secret in account.resources(STACK).await.unwrap().of_type("AWS::SecretsManager::Secret") {
+        seen.add("Secrets Manager", account.secret(&secret).await.unwrap());
+    }
+    let (found, _) = seen.search(canaries);
+    for canary in canaries {
+        assert!(found.iter().any(|found| found.starts_with(canary.name)), "{} isn't found where it is", canary.name);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_secret_is_to_be_found_anywhere() {
+    let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let cloud = dir.path().join("cloud");
+    let mut local = Local::tied(&cloud, Path::new(LOCAL)).await.unwrap();
+    let archives = Archives::start(local.host.root()).await.unwrap();
+    local.package(&mut Silent).unwrap();
+    let mut seen = Seen::default();
+    let given = parameters(&local, &archives);
+    let running = local.deploy_with(&mut seen, |_| given).await.unwrap();
+    fail(&local, &archives, &mut seen).await;
+    push(&mut local, &running, &mut seen).await;
+    commands(&local, &dir.path().join("desk"), &mut seen).await;
+    stack(&local.cloud.account, STACK, &mut seen).await;
+    account(&local.cloud.account, &mut seen).await;
+    files(&cloud.join("tmp"), &mut seen);
+
+    let given = [
+        Canary::new("ApiSecret", API_SECRET),
+        Canary::new("GitToken", TOKEN),
+        Canary::new("the refused GitToken", REFUSED_TOKEN),
+        Canary::new("OAuthSecret", OAUTH_SECRET),
+    ];
+    kept(&local.cloud.account, &given).await;
+    let owner = Canary::new("the owner's secret key", SECRET_KEY);
+    let canaries: Vec<_> = given.into_iter().chain([owner]).chain(made(&local.cloud.account).await).collect();
+    assert!(canaries.len() > 15, "{}", canaries.len());
+    let (found, searches) = seen.search(&canaries);
+    assert!(found.is_empty(), "{found:#?}");
+    tally::tried(searches);
+}
