@@ -243,8 +243,8 @@ async fn who_interrupts_is_told_what_goes_on() {
     let account = Account::new(&server.uri()).await.unwrap();
     let desk = Desk::new(&account, dir.path());
     desk.write("git2s3.toml", "stack-name = 'zips'\nregion = 'us-east-1'\n");
-    desk.write("topic.json", r#"{"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}}"#);
-    let mut deploy = desk.command(&["deploy", "--yes", "--template", "topic.json"]);
+    desk.write("handle.json", r#"{"Resources": {"Handle": {"Type": "AWS::CloudFormation::WaitConditionHandle"}}}"#);
+    let mut deploy = desk.command(&["deploy", "--yes", "--template", "handle.json"]);
     let mut deploy = deploy.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
     let mut lines = BufReader::new(deploy.stderr.take().unwrap()).lines();
     let mut said = Vec::new();
