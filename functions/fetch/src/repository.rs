@@ -212,9 +212,15 @@ fn receive(
     interrupt: &AtomicBool,
 ) -> Result<Attempt, FetchError> {
     let (clone, age) = dir.open()?;
-    match receive_into(&clone, &mut transport, wire, request, interrupt) {
+    let received = receive_into(&clone, &mut transport, wire, request, interrupt).and_then(|advertisement| {
+        // While the host takes its leave, what came is looked through.
+        let ended = transport::end(transport);
+        let commit = whole_commit(&clone, advertisement.target, request)?;
+        transport::hear_out(ended);
+        Ok((advertisement, commit))
+    });
+    match received {
         Ok((advertisement, commit)) => {
-            transport::end(transport);
             Ok(Attempt::Fetched(Box::new(finish(clone, dir, wire, request, advertisement, commit))))
         }
         Err(error) if age == Age::Kept && error.spoils_clone() && dir.discard().is_ok() => {
@@ -230,7 +236,7 @@ fn receive_into(
     wire: &Wire,
     request: &FetchRequest,
     interrupt: &AtomicBool,
-) -> Result<(Advertisement, WholeCommit), FetchError> {
+) -> Result<Advertisement, FetchError> {
     let repository = &request.remote.repository;
     let asked = advertisement::ask(transport, repository, &request.wanted);
     let mut advertisement = asked.map_err(|error| explain(error, wire, repository))?;
@@ -240,8 +246,7 @@ fn receive_into(
             wire.blame(repository).unwrap_or(FetchError::Receive { repository: repository.clone(), source })
         })?;
     }
-    let commit = whole_commit(clone, advertisement.target, request)?;
-    Ok((advertisement, commit))
+    Ok(advertisement)
 }
 
 /// A conversation that failed: because the connection broke, because the host refused, or for what it is.

@@ -57,13 +57,29 @@ pub(crate) fn over(channel: Channel<Msg>, limits: Limits, repository: &Repositor
     (Connection::new(incoming, outgoing, Protocol::V2, path, host, ConnectMode::Process, false), wire)
 }
 
-/// Ends the conversation as Git does, so that the host has said all that it has to say beside it.
-pub(crate) fn end(transport: Transport) {
-    let (Incoming { mut channel, wire, .. }, outgoing) = transport.into_inner();
+/// A conversation that the host has been told is over.
+pub(crate) struct Ended {
+    channel: ChannelReadHalf,
+    wire: Arc<Wire>,
+    /// It is closed when this is dropped.
+    _outgoing: Outgoing,
+}
+
+/// Says as Git does that the conversation is over.
+pub(crate) fn end(transport: Transport) -> Ended {
+    let (Incoming { channel, wire, .. }, outgoing) = transport.into_inner();
     let farewell = async {
         // It may have gone already.
         outgoing.channel.data_bytes(FLUSH).await.ok();
         outgoing.channel.eof().await.ok();
+    };
+    wire.runtime.block_on(wire.limits.keep(GOODBYE, farewell)).ok();
+    Ended { channel, wire, _outgoing: outgoing }
+}
+
+/// Waits until the host has said all that it has to say beside the conversation.
+pub(crate) fn hear_out(Ended { mut channel, wire, _outgoing }: Ended) {
+    let farewell = async {
         while let Some(message) = channel.wait().await {
             match message {
                 ChannelMsg::ExtendedData { data, .. } => wire.hear(&data),
