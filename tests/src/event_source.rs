@@ -27,6 +27,8 @@ pub struct EventSource {
     pub function: String,
     /// Repositories of which one success is forgotten: its message isn't deleted, as if Lambda had failed before it was.
     pub forgets: BTreeSet<String>,
+    /// Whether a job that failed comes again at once, instead of when its worker wants it to.
+    pub hurries: bool,
 }
 
 /// What became of a message that was handed to the function.
@@ -41,6 +43,18 @@ pub enum Outcome {
 }
 
 impl EventSource {
+    /// That of a stack's gitpull, in place of Lambda's own, which are stopped.
+    ///
+    /// # Errors
+    /// When the stack has no such function, or Lambda refuses.
+    pub async fn of_gitpull(account: &Account, stack: &str) -> Result<Self> {
+        account.stop_event_sources().await?;
+        let resources = account.resources(stack).await?;
+        let id = |logical: &str| resources.id(logical).map(str::to_owned);
+        let (queue, function) = (id("GitPullQueue")?, id("GitPullFunction")?);
+        Ok(Self { account: account.clone(), queue, function, forgets: BTreeSet::new(), hurries: false })
+    }
+
     /// Hands out messages until the queue is empty; what became of each, by `owner/name`, in the order in which it did.
     ///
     /// # Errors
@@ -89,7 +103,7 @@ impl EventSource {
         if outcome == Outcome::Done && !is_forgotten {
             let deletion = self.account.sqs.delete_message().queue_url(&self.queue).receipt_handle(receipt);
             deletion.send().await.context("delete a message")?;
-        } else {
+        } else if self.hurries || outcome != Outcome::Failed {
             // The time that it would be hidden for is over.
             let again = self.account.sqs.change_message_visibility().queue_url(&self.queue).receipt_handle(receipt);
             again.visibility_timeout(0).send().await.context("let a message come again")?;

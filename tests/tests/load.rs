@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use git2s3_infra::render::progress::Silent;
 use git2s3_tests::event_source::EventSource;
 use git2s3_tests::local::{Local, Stack};
 use git2s3_tests::webhook::{self, Push};
@@ -82,15 +81,8 @@ impl Repository {
 
 async fn start() -> (TempDir, Local, Stack, EventSource) {
     let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-    let local = Local::tied(dir.path(), Path::new(env!("CARGO_BIN_EXE_local"))).await.unwrap();
-    local.package(&mut Silent).unwrap();
-    let stack = local.deploy(&mut Silent).await.unwrap();
-    let account = local.cloud.account.clone();
-    account.stop_event_sources().await.unwrap();
-    let resources = account.resources(&stack.name).await.unwrap();
-    let function = resources.id("GitPullFunction").unwrap().to_owned();
-    let queue = resources.id("GitPullQueue").unwrap().to_owned();
-    let source = EventSource { account, queue, function, forgets: BTreeSet::new() };
+    let (local, stack) = Local::with_stack(dir.path(), Path::new(env!("CARGO_BIN_EXE_local"))).await.unwrap();
+    let source = EventSource::of_gitpull(&local.cloud.account, &stack.name).await.unwrap();
     (dir, local, stack, source)
 }
 

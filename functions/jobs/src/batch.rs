@@ -74,14 +74,14 @@ async fn one<E: JobError>(
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::{cell::RefCell, collections::HashMap};
 
     use super::*;
 
     #[derive(Debug, thiserror::Error)]
     #[error("it failed")]
-    struct Failure(Retry);
+    pub(crate) struct Failure(pub(crate) Retry);
 
     impl JobError for Failure {
         fn retry(&self) -> Retry {

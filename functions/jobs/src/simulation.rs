@@ -13,7 +13,10 @@ use aws_lambda_events::sqs::{SqsBatchResponse, SqsMessage};
 use contract::{Job, Retry, dead_letter::TRIES};
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 
-use crate::{JobError, batch, queue::Failed};
+use crate::{
+    batch::{self, tests::Failure},
+    queue::Failed,
+};
 
 /// The longest run of a function, in seconds.
 const TIMEOUT: u64 = 300;
@@ -23,20 +26,6 @@ const VISIBILITY: u64 = 360;
 const WORKERS: usize = 3;
 /// How many pushes a simulation sees.
 const PUSHES: u32 = 6;
-
-#[derive(Debug, thiserror::Error)]
-#[error("fate")]
-struct Failure(Retry);
-
-impl JobError for Failure {
-    fn retry(&self) -> Retry {
-        self.0
-    }
-
-    fn hint(&self) -> Option<&'static str> {
-        None
-    }
-}
 
 /// A message of the one group there is: a push of the one reference there is.
 #[derive(Debug, Clone)]

@@ -1,6 +1,5 @@
 //! A stack whose functions reach AWS and the Git host by ways on which anything can go wrong, and what has to hold afterwards.
 
-use std::collections::BTreeSet;
 use std::io::ErrorKind;
 use std::time::Duration;
 
@@ -55,13 +54,10 @@ impl World {
             parameters.with("AllowedGitHosts", host).with("KnownHosts", line)
         };
         let stack = local.deploy_with(&mut Silent, through).await.unwrap();
-        let account = local.cloud.account.clone();
-        account.stop_event_sources().await.unwrap();
+        let account = &local.cloud.account;
+        let source = EventSource { hurries: true, ..EventSource::of_gitpull(account, STACK).await.unwrap() };
+        account.limit(&source.function, TIMEOUT).await.unwrap();
         let resources = account.resources(STACK).await.unwrap();
-        let function = resources.id("GitPullFunction").unwrap().to_owned();
-        account.limit(&function, TIMEOUT).await.unwrap();
-        let queue = resources.id("GitPullQueue").unwrap().to_owned();
-        let source = EventSource { account, queue, function, forgets: BTreeSet::new() };
         let dead_letters = resources.id("GitPullDeadLetterQueue").unwrap().to_owned();
         let bucket = stack.output("OutputBucketName").unwrap().to_owned();
         Self { local, aws, ssh, source, dead_letters, bucket, dir }
