@@ -63,7 +63,8 @@ fn about(kind: &str, all: &Rules, template: &Value) -> Option<(Rules, Value)> {
     let scope = |text: &str| {
         text.lines().find_map(|line| Some(line.strip_prefix("# Scope: ")?.trim_start_matches("each ").to_owned()))
     };
-    let concerns = |scope: &str| scope.split(", ").any(|name| name == kind) || scope == "resource";
+    let concerns_all = |scope: &str| scope == "resource" || scope.starts_with("with ");
+    let concerns = |scope: &str| scope.split(", ").any(|name| name == kind) || concerns_all(scope);
     let rules = Rules::new(all.iter().filter(|rule| concerns(&scope(&rule.text).unwrap())).cloned()).ok()?;
     let types: BTreeSet<String> = rules
         .iter()

@@ -2,8 +2,9 @@
 //! takes seconds; a rule that says in its head what it reads is shown just that, and judged in milliseconds.
 //!
 //! A line `# Scope: AWS::S3::Bucket, AWS::S3::BucketPolicy` names the types of resources, or the sections `Parameters` and
-//! `Outputs`, that the rule relates to one another. With `each` before it, `# Scope: each AWS::S3::Bucket` or `# Scope: each resource`,
-//! the rule judges every resource by itself: it sees each in all the forms that the conditions can give it, side by side.
+//! `Outputs`, that the rule relates to one another. With `each` before it, the rule judges every resource by itself, and sees
+//! each in all the forms that the conditions can give it, side by side: `# Scope: each AWS::S3::Bucket` those of a type,
+//! `# Scope: each with Statement` those that have such a key at any depth, `# Scope: each resource` all.
 //! The resources' `Metadata` is shown to rules that name it. Without such a line a rule sees everything.
 
 use std::collections::BTreeSet;
@@ -20,8 +21,12 @@ const FORM: char = '~';
 pub(super) enum Scope {
     /// Everything, under each outcome of the conditions.
     Whole,
-    /// Every resource by itself, or every one of these types.
-    Each(Option<Names>),
+    /// Every resource by itself.
+    Each,
+    /// Every resource of these types by itself.
+    EachOf(Names),
+    /// Every resource by itself that has this key at any depth.
+    EachWith(String),
     /// These sections and resources of these types.
     Only(Names),
 }
@@ -36,9 +41,10 @@ impl Scope {
             return Self::Whole;
         };
         let names = |list: &str| list.split(',').map(|name| name.trim().to_owned()).collect();
-        match scope.strip_prefix("each ") {
-            Some("resource") => Self::Each(None),
-            Some(list) => Self::Each(Some(names(list))),
+        match scope.strip_prefix("each ").map(|each| (each, each.strip_prefix("with "))) {
+            Some((_, Some(key))) => Self::EachWith(key.trim().to_owned()),
+            Some(("resource", None)) => Self::Each,
+            Some((list, None)) => Self::EachOf(names(list)),
             None => Self::Only(names(scope)),
         }
     }
@@ -46,26 +52,48 @@ impl Scope {
     /// How many resources, parameters and outputs it shows.
     pub(super) fn breadth(&self, template: &Value) -> usize {
         let entries = |section: &str| template.get(section).and_then(Value::as_object).into_iter().flatten();
-        let all = ["Resources", "Parameters", "Outputs"]
-            .into_iter()
-            .flat_map(|section| entries(section).map(move |(_, entry)| (section, entry)));
-        all.filter(|(section, entry)| match self {
-            Self::Whole | Self::Each(None) => true,
-            Self::Each(Some(names)) | Self::Only(names) => {
-                names.contains(*section) || entry["Type"].as_str().is_some_and(|name| names.contains(name))
-            }
-        })
-        .count()
+        let shown = |section| entries(section).filter(move |(_, entry)| self.shows(section, entry)).count();
+        ["Resources", "Parameters", "Outputs"].map(shown).iter().sum()
     }
 
     /// The templates that a rule of this scope has to be held against.
     pub(super) fn views(&self, template: &Value) -> Result<Vec<Value>, ConditionsError> {
         match self {
             Self::Whole => conditions::variants(template),
-            Self::Only(names) => conditions::variants(&selected(template, names)),
-            Self::Each(None) => Ok(vec![side_by_side(template)?]),
-            Self::Each(Some(names)) => Ok(vec![side_by_side(&selected(template, names))?]),
+            Self::Only(_) => conditions::variants(&self.selected(template)),
+            Self::Each | Self::EachOf(_) | Self::EachWith(_) => Ok(vec![side_by_side(&self.selected(template))?]),
         }
+    }
+
+    fn shows(&self, section: &str, entry: &Value) -> bool {
+        let of_a_type = |names: &Names| entry["Type"].as_str().is_some_and(|name| names.contains(name));
+        match self {
+            Self::Whole => true,
+            Self::Each => section == "Resources",
+            Self::EachOf(names) => section == "Resources" && of_a_type(names),
+            Self::EachWith(key) => section == "Resources" && has_key(entry, key),
+            Self::Only(names) => names.contains(section) || section == "Resources" && of_a_type(names),
+        }
+    }
+
+    fn selected(&self, template: &Value) -> Value {
+        let kept = template.as_object().into_iter().flatten().filter_map(|(section, value)| {
+            if section == "Conditions" {
+                return Some((section.clone(), value.clone()));
+            }
+            let shown = value.as_object()?.iter().filter(|(_, entry)| self.shows(section, entry));
+            let shown: Map<_, _> = shown.map(|(key, entry)| (key.clone(), entry.clone())).collect();
+            (section == "Resources" || !shown.is_empty()).then(|| (section.clone(), shown.into()))
+        });
+        kept.collect::<Map<_, _>>().into()
+    }
+}
+
+fn has_key(value: &Value, key: &str) -> bool {
+    match value {
+        Value::Object(map) => map.contains_key(key) || map.values().any(|value| has_key(value, key)),
+        Value::Array(values) => values.iter().any(|value| has_key(value, key)),
+        _ => false,
     }
 }
 
@@ -81,24 +109,6 @@ pub(super) fn without_metadata(template: &Value) -> Value {
         resource.as_object_mut().map(|resource| resource.shift_remove("Metadata"));
     }
     template
-}
-
-fn selected(template: &Value, names: &Names) -> Value {
-    let of_a_type = |resource: &Value| resource["Type"].as_str().is_some_and(|name| names.contains(name));
-    let kept = template.as_object().into_iter().flatten().filter_map(|(section, value)| {
-        let value = match value {
-            Value::Object(resources) if section == "Resources" => entries(resources, |_, resource| of_a_type(resource)),
-            _ if section == "Conditions" || names.contains(section) => value.clone(),
-            _ => return None,
-        };
-        Some((section.clone(), value))
-    });
-    kept.collect::<Map<_, _>>().into()
-}
-
-fn entries(map: &Map<String, Value>, is_wanted: impl Fn(&str, &Value) -> bool) -> Value {
-    let wanted = map.iter().filter(|(key, value)| is_wanted(key, value));
-    wanted.map(|(key, value)| (key.clone(), value.clone())).collect::<Map<_, _>>().into()
 }
 
 fn side_by_side(template: &Value) -> Result<Value, ConditionsError> {
@@ -136,8 +146,9 @@ mod tests {
     #[test]
     fn the_head_of_a_rule_names_its_scope() {
         assert_eq!(Scope::of("rule x { }\n# Scope: each resource"), Scope::Whole);
-        assert_eq!(Scope::of("# Why\n# Scope: each resource\nrule x { }"), Scope::Each(None));
-        let role = Scope::Each(Some(BTreeSet::from(["AWS::IAM::Role".to_owned()])));
+        assert_eq!(Scope::of("# Why\n# Scope: each resource\nrule x { }"), Scope::Each);
+        assert_eq!(Scope::of("# Scope: each with Statement\n"), Scope::EachWith("Statement".to_owned()));
+        let role = Scope::EachOf(BTreeSet::from(["AWS::IAM::Role".to_owned()]));
         assert_eq!(Scope::of("# Scope: each AWS::IAM::Role\nrule x { }"), role);
         let both = BTreeSet::from(["Parameters".to_owned(), "T".to_owned()]);
         assert_eq!(Scope::of("# Scope: T, Parameters\n"), Scope::Only(both));
@@ -145,7 +156,7 @@ mod tests {
 
     #[test]
     fn each_resource_stands_in_all_its_forms() {
-        let views = Scope::Each(None).views(&template()).unwrap();
+        let views = Scope::Each.views(&template()).unwrap();
         let [view] = views.as_slice() else { panic!("{views:#?}") };
         let resources = view["Resources"].as_object().unwrap();
         let ids: Vec<_> = resources.keys().map(|shown| logical_id(shown)).collect();
@@ -154,6 +165,20 @@ mod tests {
         assert_eq!(values, BTreeSet::from([1, 2]));
         let [view] = &Scope::of("# Scope: each U").views(&template()).unwrap()[..] else { panic!("one view") };
         assert_eq!(view["Resources"].as_object().unwrap().len(), 2);
+    }
+
+    #[test]
+    fn a_key_is_found_at_any_depth_and_in_any_form() {
+        let mut template = template();
+        template["Resources"]["Deep"] = json!({
+            "Type": "V",
+            "Properties": { "P": { "Fn::If": ["A", [{ "Statement": [] }], { "Ref": "AWS::NoValue" }] } },
+        });
+        let views = Scope::of("# Scope: each with Statement").views(&template).unwrap();
+        let [view] = views.as_slice() else { panic!("{views:#?}") };
+        let ids: Vec<_> = view["Resources"].as_object().unwrap().keys().map(|shown| logical_id(shown)).collect();
+        assert_eq!(ids, ["Deep", "Deep"]);
+        assert!(view.get("Parameters").is_none());
     }
 
     #[test]
@@ -170,6 +195,6 @@ mod tests {
         assert_eq!(Scope::of("# Scope: U, Parameters").views(&template()).unwrap()[0]["Parameters"]["X"], json!({}));
         assert_eq!(Scope::Whole.views(&template()).unwrap().len(), 4);
         let breadths = ["# Scope: U, Parameters", "# Scope: each T", "# Scope: each resource"].map(Scope::of);
-        assert_eq!(breadths.map(|scope| scope.breadth(&template())), [3, 2, 5]);
+        assert_eq!(breadths.map(|scope| scope.breadth(&template())), [3, 2, 3]);
     }
 }
