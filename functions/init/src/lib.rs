@@ -9,9 +9,12 @@ use aws_smithy_http_client::{
     Builder,
     tls::{Provider, rustls_provider::CryptoMode},
 };
+use aws_smithy_runtime_api::client::http::{HttpClient as _, http_client_fn};
 
 /// The configuration that Lambda's environment gives, `AWS_ENDPOINT_URL` included, over TLS by *ring*.
 pub fn aws() -> ConfigLoader {
     let https = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
-    aws_config::defaults(BehaviorVersion::latest()).http_client(https)
+    // The SDK has its own client read all of the machine's certificates before anything is asked, which is half of a start.
+    let when_asked = http_client_fn(move |settings, components| https.http_connector(settings, components));
+    aws_config::defaults(BehaviorVersion::latest()).http_client(when_asked)
 }
