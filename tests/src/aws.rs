@@ -216,8 +216,21 @@ impl Account {
     /// # Errors
     /// When the function service refuses.
     pub async fn limit(&self, function: &str, seconds: u16) -> Result<()> {
+        self.configure(function, &json!({ "Timeout": seconds })).await
+    }
+
+    /// Ends a function's processes: the next one has nothing in its memory, only its disk.
+    ///
+    /// # Errors
+    /// When the function service refuses.
+    pub async fn make_cold(&self, function: &str) -> Result<()> {
+        // Any change does it, also one to the same.
+        self.configure(function, &json!({ "Handler": "bootstrap" })).await
+    }
+
+    async fn configure(&self, function: &str, change: &Value) -> Result<()> {
         let path = format!("/2015-03-31/functions/{function}/configuration");
-        self.send(&Call::rest("lambda", "PUT", &path, &json!({ "Timeout": seconds }))).await?.text().map(drop)
+        self.send(&Call::rest("lambda", "PUT", &path, change)).await?.text().map(drop)
     }
 
     /// Calls CloudWatch, in JSON: the SDK's own way, CBOR, is beyond the emulator as it is installed.

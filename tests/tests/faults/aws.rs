@@ -116,7 +116,7 @@ async fn whatever_fails_at_kms_or_sqs_every_push_arrives() {
     ];
     for (number, &(action, about, times, how)) in of_a_cold_worker.iter().enumerate() {
         world.aws.add(Fault { action, about: about.to_owned(), skip: 0, times, how });
-        world.renew_workers(number).await;
+        world.renew_workers().await;
         let accepted = world.push(&format!("acme/cold-{number}"), SMALL).await;
         world.drain().await;
         assert!(world.aws.left().is_empty(), "{action} {how:?}: {:?}", world.aws.left());

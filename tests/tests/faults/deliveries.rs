@@ -92,7 +92,7 @@ async fn a_worker_at_its_limits_loses_nothing() {
     // No room on its disk, and none in its memory: the kernel refuses what is beyond.
     let limits = [(Resource::Fsize, 50_000), (Resource::As, 150 << 20)];
     for (number, (resource, most)) in limits.into_iter().enumerate() {
-        world.renew_workers(number).await;
+        world.renew_workers().await;
         let warm = world.push(&format!("acme/warm-{number}"), 1_000).await;
         world.drain().await;
         world.is_stored(&warm).await;
@@ -107,7 +107,7 @@ async fn a_worker_at_its_limits_loses_nothing() {
         let outcomes = world.drain().await;
         assert!(outcomes.len() > 1, "{resource:?}: {outcomes:?}");
         if world.reason(&path).await.is_some() {
-            world.renew_workers(number + 1).await;
+            world.renew_workers().await;
             world.redrive().await;
             world.drain().await;
         }

@@ -87,8 +87,8 @@ impl World {
     }
 
     /// The next worker starts with an empty memory and an empty disk.
-    pub(super) async fn renew_workers(&self, number: usize) {
-        self.source.account.limit(&self.source.function, TIMEOUT + u16::try_from(number % 2).unwrap()).await.unwrap();
+    pub(super) async fn renew_workers(&self) {
+        self.source.account.make_cold(&self.source.function).await.unwrap();
         let clones = self.dir.path().join("tmp/clones");
         std::fs::remove_dir_all(clones)
             .or_else(|error| if error.kind() == ErrorKind::NotFound { Ok(()) } else { Err(error) })

@@ -11,7 +11,6 @@ use git2s3_infra::render::progress::Silent;
 use git2s3_tests::archives::{Archives, TOKEN, address};
 use git2s3_tests::artifact::Artifact;
 use git2s3_tests::aws::{Account, Resources};
-use git2s3_tests::call::Call;
 use git2s3_tests::host::Clone;
 use git2s3_tests::local::{Local, STACK, Stack};
 use git2s3_tests::webhook::delivery_id;
@@ -101,11 +100,9 @@ impl Stage {
         Ok(repo)
     }
 
-    /// Ends the processes of a function: the next one has nothing in its memory, only its disk.
+    /// Ends the processes of a function.
     pub(crate) async fn make_cold(&self, function: &str) -> Result<()> {
-        let path = format!("/2015-03-31/functions/{}/configuration", self.id(function)?);
-        let same = json!({ "Handler": "bootstrap" });
-        self.account().send(&Call::rest("lambda", "PUT", &path, &same)).await?.text().map(drop)
+        self.account().make_cold(self.id(function)?).await
     }
 
     /// Forgets what was made of a repository: zip, pack and clone.
