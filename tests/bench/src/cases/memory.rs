@@ -23,36 +23,33 @@ const SINGLE: &str = "gitpull of one 2 GB file, peak memory";
 const SINGLE_OWN: &str = "gitpull of one 2 GB file, memory without mapped files";
 const MOST: u64 = 160 << 20;
 
-/// Measures those that are wanted, if long runs are. Memory hardly varies: once each.
+/// Measures those that are wanted, if long runs are.
 pub(crate) async fn run(bench: &Bench, wanted: impl Fn(&str) -> bool) -> Result<Vec<Row>> {
     let mut rows = Vec::new();
     if !bench.long {
         return Ok(rows);
     }
-    let row = |case: &str, ours: Sample, rival: Option<Sample>| {
-        let pair = Pair { ours: vec![ours], rival: rival.into_iter().collect() };
-        Row::of(case, Unit::Bytes, &pair, |sample| count(sample.memory))
-    };
-    if [LARGE, LARGE_OWN, HUGE].into_iter().any(&wanted) {
-        let large = pull(bench, "large", Shape::LARGE).await?;
-        rows.push(row(LARGE, large, None).at_most(count(MOST)));
-        rows.push(own(LARGE_OWN, large));
-        if wanted(HUGE) {
-            rows.push(row(HUGE, pull(bench, "huge", Shape::HUGE).await?, Some(large)).goal(1.10));
-        }
+    let nothing = async || Ok(Sample::default());
+    let large = async || pull(bench, "large", Shape::LARGE).await;
+    if wanted(HUGE) {
+        let pair = Pair::cold(HUGE, bench.runs, async || pull(bench, "huge", Shape::HUGE).await, large).await?;
+        rows.extend(most(LARGE, LARGE_OWN, pair.rival.clone()));
+        rows.push(Row::of(HUGE, Unit::Bytes, &pair, |sample| count(sample.memory)).goal(1.10));
+    } else if wanted(LARGE) || wanted(LARGE_OWN) {
+        rows.extend(most(LARGE, LARGE_OWN, Pair::cold(LARGE, bench.runs, large, nothing).await?.ours));
     }
     if wanted(SINGLE) || wanted(SINGLE_OWN) {
-        let single = pull(bench, "single", Shape::SINGLE).await?;
-        rows.push(row(SINGLE, single, None).at_most(count(MOST)));
-        rows.push(own(SINGLE_OWN, single));
+        let single = async || pull(bench, "single", Shape::SINGLE).await;
+        rows.extend(most(SINGLE, SINGLE_OWN, Pair::cold(SINGLE, bench.runs, single, nothing).await?.ours));
     }
     Ok(rows)
 }
 
-/// What is left without mapped files.
-fn own(case: &str, sample: Sample) -> Row {
-    let row = Row::new(case, Unit::Bytes, count(sample.own_memory), None);
-    Row { runs: 1, ..row.at_most(count(MOST)) }
+/// With and without mapped files.
+fn most(with: &str, without: &str, ours: Vec<Sample>) -> [Row; 2] {
+    let pair = Pair { ours, rival: Vec::new() };
+    let row = |case, memory: fn(&Sample) -> u64| Row::of(case, Unit::Bytes, &pair, |sample| count(memory(sample)));
+    [row(with, |sample| sample.memory), row(without, |sample| sample.own_memory)].map(|row| row.at_most(count(MOST)))
 }
 
 /// A first push of such a repository.
