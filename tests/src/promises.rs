@@ -77,6 +77,7 @@ pub const PROMISES: &[Promise] = &[
         tests: &[
             "aws::whatever_fails_at_s3_or_kills_the_worker_every_push_arrives",
             "aws::whatever_fails_at_kms_or_sqs_every_push_arrives",
+            "aws::a_call_that_is_never_answered_holds_up_its_own_push_alone",
         ],
     },
     Promise {

@@ -26,9 +26,7 @@ const CASES: &[(&str, usize, &str, usize, usize, How)] = &[
     ("put-reset-once", SMALL, "PutObject", 0, 1, How::Reset),
     ("put-reset-long", SMALL, "PutObject", 0, 4, How::Reset),
     ("put-answer-lost", SMALL, "PutObject", 0, 3, How::Lost),
-    ("put-unanswered", SMALL, "PutObject", 0, 1, How::Silence),
     ("head-503-long", SMALL, "HeadObject", 0, 4, How::Answer(503, "SlowDown")),
-    ("head-unanswered", SMALL, "HeadObject", 0, 1, How::Silence),
     ("part-503-long", IN_PARTS, "UploadPart", 1, 6, How::Answer(503, "SlowDown")),
     ("part-reset-long", IN_PARTS, "UploadPart", 0, 6, How::Reset),
     ("completion-503-long", IN_PARTS, "CompleteMultipartUpload", 0, 4, How::Answer(503, "SlowDown")),
@@ -48,24 +46,45 @@ async fn whatever_fails_at_s3_or_kills_the_worker_every_push_arrives() {
     let forgotten = "acme/killed-before-deletion";
     world.source.forgets.insert(forgotten.to_owned());
     pushed.push(world.push(forgotten, SMALL).await);
-    pushed.push(world.push("acme/undisturbed", SMALL).await);
 
     let outcomes = world.drain().await;
-    let position = |path: &str| outcomes.iter().rposition(|(repository, _)| repository == path).unwrap();
-    assert!(position("acme/undisturbed") < outcomes.len() - 1, "nobody waits for another's failure: {outcomes:?}");
     assert!(world.aws.left().is_empty(), "every fault has happened: {:?}", world.aws.left());
     for accepted in &pushed {
         world.is_stored(accepted).await;
-        assert_eq!(outcomes[position(&accepted.clone.path)].1, Outcome::Done);
+        let last = outcomes.iter().rfind(|(path, _)| *path == accepted.clone.path).unwrap();
+        assert_eq!(last.1, Outcome::Done, "{last:?}");
     }
     let killed = outcomes.iter().filter(|(_, outcome)| *outcome == Outcome::Died).count();
-    assert_eq!(killed, 8 + 1, "{outcomes:?}");
+    assert_eq!(killed, 8 + 1, "{outcomes:?}; the log: {:?}", world.source.account.log_lines().await);
     let versions = world.is_clean(2).await;
     for path in ["acme/killed-after-put", "acme/killed-after-completion", forgotten] {
         let of_path = versions.iter().filter(|key| key.starts_with(path)).count();
         assert_eq!(of_path, 1, "{path}: the zip that is there is found, and not written again");
     }
-    assert_eq!(world.reason("acme/undisturbed").await, None);
+    tally::tried(pushed.len());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_that_is_never_answered_holds_up_its_own_push_alone() {
+    let world = World::new().await;
+    world.hurry().await;
+    for (name, action) in [("put-unanswered", "PutObject"), ("head-unanswered", "HeadObject")] {
+        world.aws.add(Fault { action, about: format!("/acme/{name}/"), skip: 0, times: 1, how: How::Silence });
+    }
+    let mut pushed = Vec::new();
+    for name in ["put-unanswered", "head-unanswered", "undisturbed"] {
+        pushed.push(world.push(&format!("acme/{name}"), SMALL).await);
+    }
+
+    let outcomes = world.drain().await;
+    assert!(world.aws.left().is_empty(), "{:?}", world.aws.left());
+    let first = outcomes.iter().find(|(_, outcome)| *outcome == Outcome::Done);
+    assert_eq!(first.unwrap().0, "acme/undisturbed", "nobody waits for another's failure: {outcomes:?}");
+    for accepted in &pushed {
+        world.is_stored(accepted).await;
+        assert_eq!(world.reason(&accepted.clone.path).await, None);
+    }
+    world.is_clean(0).await;
     tally::tried(pushed.len());
 }
 
