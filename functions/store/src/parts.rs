@@ -173,11 +173,11 @@ mod tests {
     }
 
     #[test]
-    fn a_thousand_parts_share_the_memory_of_a_few() {
-        let (mut writer, mut receiver) = PartWriter::new(PartSizes { alone: 64, first: 32, step: 2000 });
+    fn a_hundred_parts_share_the_memory_of_a_few() {
+        let (mut writer, mut receiver) = PartWriter::new(PartSizes { alone: 64, first: 32, step: 1000 });
         std::thread::scope(|scope| {
             scope.spawn(move || {
-                writer.write_all(&[0; 32_000]).unwrap();
+                writer.write_all(&[0; 3_200]).unwrap();
                 writer.finish().unwrap();
             });
             let mut places = std::collections::BTreeSet::new();
