@@ -15,7 +15,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-use crate::peer;
+use crate::peer::Connection;
 
 /// Calls that go wrong.
 #[derive(Clone, Debug)]
@@ -115,11 +115,12 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 }
 
 async fn serve(listener: TcpListener, state: Arc<State>) {
-    while let Ok((connection, client)) = listener.accept().await {
+    while let Ok((connection, _)) = listener.accept().await {
         connection.set_nodelay(true).ok();
+        let Ok(caller) = Connection::of(&connection) else { continue };
         let state = Arc::clone(&state);
         tokio::spawn(async move {
-            let service = service_fn(|request| answer(Arc::clone(&state), client, request));
+            let service = service_fn(|request| answer(Arc::clone(&state), caller, request));
             // A function that goes away is what the tests are about.
             drop(hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(connection), service).await);
         });
@@ -127,7 +128,7 @@ async fn serve(listener: TcpListener, state: Arc<State>) {
 }
 
 /// An error closes the connection without an answer.
-async fn answer(state: Arc<State>, client: SocketAddr, request: Request<Incoming>) -> Result<Response<Full<Bytes>>> {
+async fn answer(state: Arc<State>, caller: Connection, request: Request<Incoming>) -> Result<Response<Full<Bytes>>> {
     let (head, body) = request.into_parts();
     let body = body.collect().await.context("read a call")?.to_bytes();
     let action = action(&head.method, &head.uri, &head.headers);
@@ -139,13 +140,13 @@ async fn answer(state: Arc<State>, client: SocketAddr, request: Request<Incoming
         Some(How::Reset) => anyhow::bail!("reset"),
         Some(How::Silence) => std::future::pending().await,
         Some(How::Kill) => {
-            peer::kill(client)?;
+            caller.kill_client()?;
             anyhow::bail!("killed");
         }
     }
     let answer = state.forward(head, body).await?;
     match how {
-        Some(How::KillAfter) => peer::kill(client)?,
+        Some(How::KillAfter) => caller.kill_client()?,
         Some(How::Lost) => {}
         _ => return Ok(answer),
     }

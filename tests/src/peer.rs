@@ -1,47 +1,75 @@
 //! Which process of this machine is at the other end of a connection, or runs a function: what a test kills in the middle of a
 //! request.
 
-use std::fs;
-use std::net::SocketAddr;
+use std::{fs, io};
 
 use anyhow::{Context, Result};
 use rustix::process::{Pid, Signal, kill_process};
+use tokio::net::TcpStream;
 
-/// Kills the process whose own end of a connection over loopback is `address`, as a machine that fails would.
-///
-/// # Errors
-/// When there is none, or it isn't ours to kill.
-pub fn kill(address: SocketAddr) -> Result<()> {
-    kill_process(process(address)?, Signal::KILL).context("kill a process")
+/// A connection over loopback that was accepted here: its ports. Neither alone is its own, since a client's port serves
+/// connections to other servers as well.
+#[derive(Clone, Copy, Debug)]
+pub struct Connection {
+    client: u16,
+    server: u16,
 }
 
-/// The process that has a socket at `address`.
-///
-/// # Errors
-/// When there is none.
-pub fn process(address: SocketAddr) -> Result<Pid> {
-    let inode = inode(address)?;
-    let socket = format!("socket:[{inode}]");
-    let has_it = |pid: &i32| {
-        let Ok(files) = fs::read_dir(format!("/proc/{pid}/fd")) else { return false };
-        let mut links = files.filter_map(|file| fs::read_link(file.ok()?.path()).ok());
-        links.any(|link| link.to_str() == Some(&socket))
-    };
-    let found = numbers()?.filter(|pid| *pid != std::process::id().cast_signed()).find(has_it);
-    found.and_then(Pid::from_raw).with_context(|| format!("no process has the socket {address}"))
+impl Connection {
+    /// That of an accepted socket.
+    ///
+    /// # Errors
+    /// When its ends can't be had.
+    pub fn of(accepted: &TcpStream) -> io::Result<Self> {
+        Ok(Self { client: accepted.peer_addr()?.port(), server: accepted.local_addr()?.port() })
+    }
+
+    /// Kills the client, as a machine that fails would.
+    ///
+    /// # Errors
+    /// When there is none, or it isn't ours to kill.
+    pub fn kill_client(self) -> Result<()> {
+        kill_process(self.client()?, Signal::KILL).context("kill a process")
+    }
+
+    fn client(self) -> Result<Pid> {
+        let socket = format!("socket:[{}]", self.inode()?);
+        let has_it = |pid: &i32| {
+            let Ok(files) = fs::read_dir(format!("/proc/{pid}/fd")) else { return false };
+            let mut links = files.filter_map(|file| fs::read_link(file.ok()?.path()).ok());
+            links.any(|link| link.to_str() == Some(&socket))
+        };
+        let found = numbers()?.find(has_it);
+        found.and_then(Pid::from_raw).with_context(|| format!("no process has the client's end of {self:?}"))
+    }
+
+    /// The kernel's number for the client's socket, out of
+    /// [`/proc/net/tcp`](https://docs.kernel.org/networking/proc_net_tcp.html).
+    fn inode(self) -> Result<u64> {
+        let table = fs::read_to_string("/proc/net/tcp").context("list the connections")?;
+        let ends = [self.client, self.server].map(|port| format!(":{port:04X}"));
+        let is_it = |fields: &Vec<&str>| {
+            (1..).zip(&ends).all(|(field, end)| fields.get(field).is_some_and(|it| it.ends_with(end)))
+        };
+        let rows = table.lines().skip(1).map(|line| line.split_whitespace().collect::<Vec<_>>());
+        let mut numbers = rows.filter(is_it).filter_map(|fields| fields.get(9)?.parse().ok());
+        numbers.find(|inode| *inode != 0).with_context(|| format!("nobody has the client's end of {self:?}"))
+    }
 }
 
-/// The processes that run a function.
+/// The processes that run a function which reaches its account at `endpoint`. Its name isn't enough: the emulator makes it of the
+/// names in the template alone, so that the functions of a test that runs beside this one are called alike.
 ///
 /// # Errors
 /// When the processes can't be listed.
-pub fn of_function(name: &str) -> Result<Vec<Pid>> {
-    let variable = format!("AWS_LAMBDA_FUNCTION_NAME={name}");
-    let has_it = |pid: &i32| {
+pub fn of_function(name: &str, endpoint: &str) -> Result<Vec<Pid>> {
+    let variables = [format!("AWS_LAMBDA_FUNCTION_NAME={name}"), format!("AWS_ENDPOINT_URL={endpoint}")];
+    let has_them = |pid: &i32| {
         let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-        environment.split(|byte| *byte == 0).any(|each| each == variable.as_bytes())
+        let environment: Vec<_> = environment.split(|byte| *byte == 0).collect();
+        variables.iter().all(|variable| environment.contains(&variable.as_bytes()))
     };
-    Ok(numbers()?.filter(has_it).filter_map(Pid::from_raw).collect())
+    Ok(numbers()?.filter(has_them).filter_map(Pid::from_raw).collect())
 }
 
 fn numbers() -> Result<impl Iterator<Item = i32>> {
@@ -49,12 +77,54 @@ fn numbers() -> Result<impl Iterator<Item = i32>> {
     Ok(entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()))
 }
 
-/// The kernel's number for the socket, out of [`/proc/net/tcp`](https://docs.kernel.org/networking/proc_net_tcp.html).
-fn inode(address: SocketAddr) -> Result<u64> {
-    let table = fs::read_to_string("/proc/net/tcp").context("list the connections")?;
-    let port = format!(":{:04X}", address.port());
-    let own = table.lines().skip(1).map(|line| line.split_whitespace().collect::<Vec<_>>());
-    let found = own.filter(|fields| fields.get(1).is_some_and(|local| local.ends_with(&port)));
-    let mut numbers = found.filter_map(|fields| fields.get(9)?.parse().ok());
-    numbers.find(|inode| *inode != 0).with_context(|| format!("no connection has the port {}", address.port()))
+#[cfg(test)]
+mod tests {
+    use std::io::{Read as _, Write as _};
+    use std::process::{Child, Command, Stdio};
+
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// A program that runs: it has answered.
+    fn start(endpoint: &str) -> Child {
+        let mut command = Command::new("cat");
+        command.env("AWS_LAMBDA_FUNCTION_NAME", "peer-test").env("AWS_ENDPOINT_URL", endpoint);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        child.stdin.as_mut().unwrap().write_all(b"?").unwrap();
+        child.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();
+        child
+    }
+
+    #[test]
+    fn functions_of_the_same_name_in_two_accounts_are_told_apart() {
+        let all = ["http://127.0.0.1:1", "http://127.0.0.1:11"].map(|endpoint| (endpoint, start(endpoint)));
+        let found = all.each_ref().map(|(endpoint, _)| of_function("peer-test", endpoint));
+        for ((_, mut child), found) in all.into_iter().zip(found) {
+            let expected = Pid::from_child(&child);
+            drop(child.stdin.take());
+            child.wait().unwrap();
+            assert_eq!(found.unwrap(), [expected]);
+        }
+    }
+
+    #[tokio::test]
+    async fn the_client_of_one_connection_is_found_although_its_port_has_another() {
+        let listeners =
+            [TcpListener::bind("127.0.0.1:0").await.unwrap(), TcpListener::bind("127.0.0.1:0").await.unwrap()];
+        let mut clients = Vec::new();
+        let mut port = 0;
+        for listener in &listeners {
+            let socket = tokio::net::TcpSocket::new_v4().unwrap();
+            socket.set_reuseaddr(true).unwrap();
+            socket.bind(([127, 0, 0, 1], port).into()).unwrap();
+            let client = socket.connect(listener.local_addr().unwrap()).await.unwrap();
+            port = client.local_addr().unwrap().port();
+            let (accepted, _) = listener.accept().await.unwrap();
+            clients.push((client, Connection::of(&accepted).unwrap(), accepted));
+        }
+        let inodes: Vec<_> = clients.iter().map(|(_, connection, _)| connection.inode().unwrap()).collect();
+        assert_ne!(inodes[0], inodes[1], "one port, two sockets: {clients:?}");
+        assert_eq!(clients[0].1.client().unwrap(), rustix::process::getpid());
+    }
 }

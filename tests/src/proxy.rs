@@ -2,7 +2,6 @@
 //! whoever fetches, and what plays a network between a Git host and AWS.
 
 use std::collections::VecDeque;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -14,7 +13,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 
-use crate::peer;
+use crate::peer::Connection;
 
 /// What may pass at once although nothing was saved up.
 const BURST: u64 = 128 << 10;
@@ -69,8 +68,9 @@ impl Proxy {
             bucket: rate.map(|rate| Arc::new(Mutex::new(TokenBucket::new(rate, Instant::now())))),
         };
         let task = tokio::spawn(async move {
-            while let Ok((client, address)) = listener.accept().await {
-                let to_break = waiting.lock().await.pop_front().map(|to_break| (to_break, address));
+            while let Ok((client, _)) = listener.accept().await {
+                let Ok(connection) = Connection::of(&client) else { continue };
+                let to_break = waiting.lock().await.pop_front().map(|to_break| (to_break, connection));
                 tokio::spawn(connect(client, port, Way { to_break, ..way.clone() }));
             }
         });
@@ -92,7 +92,7 @@ impl Proxy {
 #[derive(Debug, Clone)]
 struct Way {
     received: Arc<AtomicU64>,
-    to_break: Option<(Break, SocketAddr)>,
+    to_break: Option<(Break, Connection)>,
     bucket: Option<Arc<Mutex<TokenBucket>>>,
 }
 
@@ -120,13 +120,13 @@ impl Way {
             }
             self.received.fetch_add(length as u64, Ordering::SeqCst);
             passed += length as u64;
-            if let Some((Break { after, by }, client)) = self.to_break
+            if let Some((Break { after, by }, connection)) = self.to_break
                 && passed > after
             {
                 match by {
                     Breakage::Close => {}
                     Breakage::Silence => std::future::pending().await,
-                    Breakage::Kill => peer::kill(client).map_err(std::io::Error::other)?,
+                    Breakage::Kill => connection.kill_client().map_err(std::io::Error::other)?,
                 }
                 return Err(std::io::ErrorKind::ConnectionReset.into());
             }

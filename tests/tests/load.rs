@@ -149,7 +149,8 @@ async fn under_a_steady_load_no_worker_grows() {
         let (repository, index) = (&all[pushes % all.len()], pushes / all.len() % 400);
         assert_eq!(repository.push(index, &stack).await.0, 202);
         source.drain(PATIENCE).await.unwrap();
-        memory.push(peer::of_function(&source.function).unwrap().into_iter().map(resident).max().unwrap_or(0));
+        let workers = peer::of_function(&source.function, &source.account.endpoint).unwrap();
+        memory.push(workers.into_iter().map(resident).max().unwrap());
         pushes += 1;
     }
     // The first third is for what is kept on purpose.

@@ -48,7 +48,7 @@ async fn whatever_fails_at_s3_or_kills_the_worker_every_push_arrives() {
     pushed.push(world.push(forgotten, SMALL).await);
 
     let outcomes = world.drain().await;
-    assert!(world.aws.left().is_empty(), "every fault has happened: {:?}", world.aws.left());
+    assert!(world.aws.left().is_empty(), "every fault has happened: {:?}; {outcomes:?}", world.aws.left());
     for accepted in &pushed {
         world.is_stored(accepted).await;
         let last = outcomes.iter().rfind(|(path, _)| *path == accepted.clone.path).unwrap();

@@ -96,7 +96,7 @@ async fn a_worker_at_its_limits_loses_nothing() {
         let warm = world.push(&format!("acme/warm-{number}"), 1_000).await;
         world.drain().await;
         world.is_stored(&warm).await;
-        let workers = peer::of_function(&world.source.function).unwrap();
+        let workers = peer::of_function(&world.source.function, &world.aws.endpoint()).unwrap();
         assert!(!workers.is_empty());
         for worker in workers {
             let limit = Rlimit { current: Some(most), maximum: Some(most) };
