@@ -3,8 +3,8 @@
 
 use std::{fs, io};
 
-use anyhow::{Context, Result};
-use rustix::process::{Pid, Signal, kill_process};
+use anyhow::{Context, Result, ensure};
+use rustix::process::{Pid, Signal, getpid, kill_process};
 use tokio::net::TcpStream;
 
 /// A connection over loopback that was accepted here: its ports. Neither alone is its own, since a client's port serves
@@ -29,7 +29,9 @@ impl Connection {
     /// # Errors
     /// When there is none, or it isn't ours to kill.
     pub fn kill_client(self) -> Result<()> {
-        kill_process(self.client()?, Signal::KILL).context("kill a process")
+        let client = self.client()?;
+        ensure!(client != getpid(), "the client of {self:?} is this test itself");
+        kill_process(client, Signal::KILL).context("kill a process")
     }
 
     fn client(self) -> Result<Pid> {
@@ -47,9 +49,10 @@ impl Connection {
     /// [`/proc/net/tcp`](https://docs.kernel.org/networking/proc_net_tcp.html).
     fn inode(self) -> Result<u64> {
         let table = fs::read_to_string("/proc/net/tcp").context("list the connections")?;
-        let ends = [self.client, self.server].map(|port| format!(":{port:04X}"));
-        let is_it = |fields: &Vec<&str>| {
-            (1..).zip(&ends).all(|(field, end)| fields.get(field).is_some_and(|it| it.ends_with(end)))
+        let [client, server] = [self.client, self.server].map(|port| format!(":{port:04X}"));
+        let is_it = |fields: &Vec<&str>| match fields[..] {
+            [_, local, remote, ..] => local.ends_with(&client) && remote.ends_with(&server),
+            _ => false,
         };
         let rows = table.lines().skip(1).map(|line| line.split_whitespace().collect::<Vec<_>>());
         let mut numbers = rows.filter(is_it).filter_map(|fields| fields.get(9)?.parse().ok());
@@ -125,6 +128,8 @@ mod tests {
         }
         let inodes: Vec<_> = clients.iter().map(|(_, connection, _)| connection.inode().unwrap()).collect();
         assert_ne!(inodes[0], inodes[1], "one port, two sockets: {clients:?}");
-        assert_eq!(clients[0].1.client().unwrap(), rustix::process::getpid());
+        let (_, connection, _) = &clients[0];
+        assert_eq!(connection.client().unwrap(), getpid());
+        assert!(connection.kill_client().unwrap_err().to_string().contains("this test itself"));
     }
 }
