@@ -265,6 +265,7 @@ pub const PROMISES: &[Promise] = &[
             "a_size_that_is_not_so_takes_no_memory",
             "a_tree_that_is_a_bomb_is_refused_whole_or_as_a_delta",
             "a_file_that_is_a_bomb_is_kept_compressed",
+            "outcomes::what_takes_too_much_memory_is_given_up_at_once_and_the_clone_stays",
             "bombs::ten_billion_files_out_of_eleven_trees_are_given_up",
             "bombs::a_tree_ten_thousand_deep_is_refused",
             "bombs::a_file_without_end_is_copied_and_not_converted",

@@ -166,6 +166,14 @@ pub enum FetchError {
         /// What went wrong.
         source: gix::Error,
     },
+    /// The pack has what takes more memory than there is: a bomb, or what belongs into no repository.
+    #[error("the pack of {repository} has more in it than is taken")]
+    TooLarge {
+        /// The repository.
+        repository: Repository,
+        /// What is too large.
+        source: gix::Error,
+    },
     /// The clone lacks an object of the commit or can't read it, even when fetched anew.
     #[error("the clone of {repository} is not whole")]
     NotWhole {
@@ -211,7 +219,9 @@ impl FetchError {
     pub fn retry(&self) -> Retry {
         match self {
             Self::NoSuchReference { .. } | Self::Empty { .. } => Retry::Obsolete,
-            Self::NotACommit { .. } | Self::Talkative { .. } | Self::ObjectFormat { .. } => Retry::Never,
+            Self::NotACommit { .. } | Self::Talkative { .. } | Self::ObjectFormat { .. } | Self::TooLarge { .. } => {
+                Retry::Never
+            }
             _ => Retry::Again,
         }
     }
@@ -238,6 +248,7 @@ impl FetchError {
             Self::Lfs { .. } => Some(
                 "check that the host serves Git LFS over SSH (git-lfs-authenticate) and that the stack's PublicSSHKey may read the repository; Azure DevOps has no LFS over SSH: set Lfs to off there",
             ),
+            Self::TooLarge { .. } => Some("use the zipdl endpoint, or make the object smaller and push again"),
             Self::NoSuchReference { .. } => {
                 Some("it was deleted or renamed before it was fetched; the zip of an earlier push stays in the bucket")
             }

@@ -242,11 +242,18 @@ fn receive_into(
     let mut advertisement = asked.map_err(|error| explain(error, wire, repository))?;
     wire.expect_pack();
     if !clone.has_object(advertisement.target) {
-        conversation::receive(transport, &mut advertisement, clone, interrupt).map_err(|source| {
-            wire.blame(repository).unwrap_or(FetchError::Receive { repository: repository.clone(), source })
-        })?;
+        conversation::receive(transport, &mut advertisement, clone, interrupt)
+            .map_err(|source| wire.blame(repository).unwrap_or_else(|| unreceived(source, repository.clone())))?;
     }
     Ok(advertisement)
+}
+
+/// A pack that wasn't received: because of what it is, or on the way.
+fn unreceived(source: gix::Error, repository: Repository) -> FetchError {
+    match source.downcast_any_ref() {
+        Some(pack::PackError::TooLarge { .. }) => FetchError::TooLarge { repository, source },
+        _ => FetchError::Receive { repository, source },
+    }
 }
 
 /// A conversation that failed: because the connection broke, because the host refused, or for what it is.

@@ -1,33 +1,60 @@
 //! What a delta makes of its base: by the part "Deltified representation" of Git's pack format.
 
+use crate::PackError;
+
 /// The largest object that a delta may make, in bytes. Git makes none of files over 512 MiB, unless `core.bigFileThreshold`
 /// says so, and such an object is held in memory.
 const LARGEST: usize = 512 << 20;
 
-/// How long the object is that a delta says it makes.
-pub(crate) fn result_length(delta: &[u8]) -> Result<usize, &'static str> {
-    let mut rest = delta;
-    size(&mut rest)?;
-    match size(&mut rest)? {
-        length if length > LARGEST => Err("it makes an object of more than 512 MiB"),
-        length => Ok(length),
+/// Why a delta isn't applied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum DeltaError {
+    /// What is wrong with it.
+    Damaged(&'static str),
+    /// It makes more than [`LARGEST`].
+    TooLarge,
+}
+
+impl From<&'static str> for DeltaError {
+    fn from(reason: &'static str) -> Self {
+        Self::Damaged(reason)
     }
 }
 
-/// What `delta` makes of `base`, or what is wrong with it.
-pub(crate) fn apply(base: &[u8], delta: &[u8]) -> Result<Vec<u8>, &'static str> {
-    let mut rest = delta;
-    if size(&mut rest)? != base.len() {
-        return Err("it is for a base of another length");
+impl DeltaError {
+    /// As the error of the entry that began at `offset`.
+    pub(crate) fn at(self, offset: u64) -> PackError {
+        match self {
+            Self::Damaged(reason) => PackError::Entry { offset, reason },
+            Self::TooLarge => PackError::TooLarge { offset, reason: "it makes an object of more than 512 MiB" },
+        }
     }
-    let length = size(&mut rest)?;
-    if length > LARGEST {
-        return Err("it makes an object of more than 512 MiB");
+}
+
+/// The lengths that a delta begins with: its base's, and that of the object it makes.
+fn lengths(rest: &mut &[u8]) -> Result<(usize, usize), DeltaError> {
+    match (size(rest)?, size(rest)?) {
+        (_, result) if result > LARGEST => Err(DeltaError::TooLarge),
+        lengths => Ok(lengths),
+    }
+}
+
+/// How long the object is that a delta says it makes.
+pub(crate) fn result_length(mut delta: &[u8]) -> Result<usize, DeltaError> {
+    lengths(&mut delta).map(|(_, result)| result)
+}
+
+/// What `delta` makes of `base`.
+pub(crate) fn apply(base: &[u8], delta: &[u8]) -> Result<Vec<u8>, DeltaError> {
+    let mut rest = delta;
+    let (of, length) = lengths(&mut rest)?;
+    if of != base.len() {
+        return Err("it is for a base of another length".into());
     }
     let mut result = Vec::with_capacity(length);
     while let Some(&command) = rest.split_off_first() {
         let piece = match command {
-            0 => return Err("it has a command that Git doesn't know"),
+            0 => return Err("it has a command that Git doesn't know".into()),
             insert if insert & 0x80 == 0 => rest.split_off(..usize::from(insert)),
             copy => {
                 let start = number(&mut rest, copy, 4)?;
@@ -40,10 +67,10 @@ pub(crate) fn apply(base: &[u8], delta: &[u8]) -> Result<Vec<u8>, &'static str> 
         };
         result.extend_from_slice(piece.ok_or("it copies what isn't there")?);
         if result.len() > length {
-            return Err("it makes more than it says");
+            return Err("it makes more than it says".into());
         }
     }
-    if result.len() == length { Ok(result) } else { Err("it makes less than it says") }
+    if result.len() == length { Ok(result) } else { Err("it makes less than it says".into()) }
 }
 
 /// A length: seven bits a byte, the lowest first.
@@ -90,7 +117,7 @@ mod tests {
 
     #[test]
     fn what_makes_no_sense_is_refused() {
-        let check = |delta: &[u8], reason| assert_eq!(apply(b"0123456789", delta), Err(reason));
+        let check = |delta: &[u8], reason| assert_eq!(apply(b"0123456789", delta), Err(DeltaError::Damaged(reason)));
         check(&[9, 1, 1, b'x'], "it is for a base of another length");
         check(&[10, 1, 0], "it has a command that Git doesn't know");
         check(&[10, 3, 0x91, 8, 3], "it copies what isn't there");
@@ -98,9 +125,9 @@ mod tests {
         check(&[10, 3, 0x91, 8], "it ends in a command");
         check(&[10, 1, 2, b'x', b'y'], "it makes more than it says");
         check(&[10, 3, 2, b'x', b'y'], "it makes less than it says");
-        check(&[10, 0xff, 0xff, 0xff, 0xff, 0x7f], "it makes an object of more than 512 MiB");
         check(&[0x8a; 12], "it has a length of too many bytes");
         check(&[10], "it ends in a length");
+        assert_eq!(apply(b"0123456789", &[10, 0xff, 0xff, 0xff, 0xff, 0x7f]), Err(DeltaError::TooLarge));
     }
 
     proptest! {

@@ -26,6 +26,14 @@ pub enum PackError {
         /// What is wrong with it.
         reason: &'static str,
     },
+    /// An entry, or what becomes of it, takes more memory than one may.
+    #[error("the entry at offset {offset} of the pack takes too much memory: {reason}")]
+    TooLarge {
+        /// Where it begins in the pack as it was sent.
+        offset: u64,
+        /// Which limit it exceeds.
+        reason: &'static str,
+    },
     /// What came isn't what was sent.
     #[error("the pack's checksum is not the one at its end")]
     Checksum,

@@ -153,7 +153,7 @@ impl<'a> Receiver<'a> {
                     whole.push(pack.end(begun, sums).found(came, Kind::Blob, size));
                 }
                 Some(_) if size > LARGEST_BUT_BLOBS => {
-                    return Err(PackError::Entry { offset: came, reason: TOO_LARGE_BUT_BLOBS });
+                    return Err(PackError::TooLarge { offset: came, reason: TOO_LARGE_BUT_BLOBS });
                 }
                 Some(kind) => {
                     let sums = self.whole(kind, came, size, |piece| deltas.write(piece).map_err(failed))?;

@@ -21,7 +21,8 @@ use gix::{
 use tempfile::NamedTempFile;
 
 use crate::{
-    Compressor, PackError, delta,
+    Compressor, PackError,
+    delta::{self, DeltaError},
     receive::{LARGEST_BUT_BLOBS, TOO_LARGE_BUT_BLOBS, Whole},
     write::{Sums, Writer},
 };
@@ -178,7 +179,7 @@ impl Memory<'_> {
         let all = self.held.saturating_add(more);
         if all > MOST {
             let reason = "it is in a chain of deltas that takes more than 1.5 GiB of memory";
-            return Err(PackError::Entry { offset: came, reason });
+            return Err(PackError::TooLarge { offset: came, reason });
         }
         if all > LIGHT && self.alone.is_none() {
             self.alone = Some(self.heavy.lock().unwrap_or_else(PoisonError::into_inner));
@@ -270,7 +271,7 @@ impl Work<'_> {
             }
             let content = self.apply(&base.content, delta, &mut memory, tools)?;
             if kind != Kind::Blob && content.len() as u64 > LARGEST_BUT_BLOBS {
-                return Err(PackError::Entry { offset: delta.came, reason: TOO_LARGE_BUT_BLOBS });
+                return Err(PackError::TooLarge { offset: delta.came, reason: TOO_LARGE_BUT_BLOBS });
             }
             if base.children.is_empty() {
                 memory.held -= base.content.len() as u64;
@@ -297,15 +298,15 @@ impl Work<'_> {
         memory: &mut Memory<'_>,
         tools: &mut Tools,
     ) -> Result<Vec<u8>, PackError> {
-        let damaged = |reason| PackError::Entry { offset: delta.came, reason };
+        let refused = |error: DeltaError| error.at(delta.came);
         let file = self.deltas.file.get_ref().as_file();
         let stream = Stream { file, at: delta.at, packed: delta.packed, size: delta.size };
         memory.room_for(delta.size.saturating_add(delta.packed), delta.came)?;
         let bytes = self.inflate(&stream, delta.came, tools)?;
-        let result = delta::result_length(&bytes).map_err(damaged)? as u64;
+        let result = delta::result_length(&bytes).map_err(refused)? as u64;
         // The result, and as much again where it is compressed.
         memory.room_for(delta.size.saturating_add(result.saturating_mul(2)), delta.came)?;
-        delta::apply(base, &bytes).map_err(damaged)
+        delta::apply(base, &bytes).map_err(refused)
     }
 
     /// The content of an object that came whole.
@@ -316,15 +317,15 @@ impl Work<'_> {
 
     /// Inflates what belongs to the entry that began at `came`.
     fn inflate(&self, stream: &Stream<'_>, came: u64, tools: &mut Tools) -> Result<Vec<u8>, PackError> {
-        let damaged = |reason| PackError::Entry { offset: came, reason };
         if stream.size.max(stream.packed) > LARGEST {
-            return Err(damaged("it is a delta, or a base of one, of more than 1 GiB"));
+            let reason = "it is a delta, or a base of one, of more than 1 GiB";
+            return Err(PackError::TooLarge { offset: came, reason });
         }
         let zlib = read(stream.file, stream.at, stream.packed).map_err(self.failed)?;
         let mut content = vec![0; usize::try_from(stream.size).unwrap_or_default()];
         match tools.decompressor.zlib_decompress(&zlib, &mut content) {
             Ok(length) if length == content.len() => Ok(content),
-            _ => Err(damaged("it can't be inflated again")),
+            _ => Err(PackError::Entry { offset: came, reason: "it can't be inflated again" }),
         }
     }
 

@@ -90,9 +90,14 @@ impl Made {
     }
 }
 
-fn check(made: Made, expected: &str) {
+fn check_damaged(made: Made, expected: &str) {
     let error = made.receive().unwrap_err();
     assert!(matches!(&error, PackError::Entry { reason, .. } if reason.contains(expected)), "{error:?}");
+}
+
+fn check_too_large(made: Made, expected: &str) {
+    let error = made.receive().unwrap_err();
+    assert!(matches!(&error, PackError::TooLarge { reason, .. } if reason.contains(expected)), "{error:?}");
 }
 
 /// The most memory that this process ever had, in bytes.
@@ -114,7 +119,7 @@ fn a_chain_of_deltas_that_takes_all_memory_is_refused_before() {
         length = 32 * PIECE;
     }
     assert!(made.bytes.len() < 256 * 1024, "{}", made.bytes.len());
-    check(made, "takes more than 1.5 GiB of memory");
+    check_too_large(made, "takes more than 1.5 GiB of memory");
     assert!(most_memory() < 1536 << 20, "{}", most_memory());
 }
 
@@ -136,15 +141,15 @@ fn a_size_that_is_not_so_takes_no_memory() {
     for size in [1 << 20, 1 << 40, 1 << 60] {
         let mut made = Made::default();
         made.saying(BLOB, size, &[], b"few");
-        check(made, "it is shorter than it says");
+        check_damaged(made, "it is shorter than it says");
     }
     let mut made = Made::default();
     made.saying(BLOB, 3, &[], &vec![0; PIECE]);
-    check(made, "it is longer than it says");
+    check_damaged(made, "it is longer than it says");
     let mut made = Made::default();
     let base = made.whole(BLOB, b"few");
     made.delta(base, 3, 1 << 40, &[0x90, 3]);
-    check(made, "it makes an object of more than 512 MiB");
+    check_too_large(made, "it makes an object of more than 512 MiB");
     assert!(most_memory() < 256 << 20, "{}", most_memory());
 }
 
@@ -152,11 +157,11 @@ fn a_size_that_is_not_so_takes_no_memory() {
 fn a_tree_that_is_a_bomb_is_refused_whole_or_as_a_delta() {
     let mut made = Made::default();
     made.saying(TREE, 129 << 20, &[], b"");
-    check(made, "a tree, a commit or a tag of more than 128 MiB");
+    check_too_large(made, "a tree, a commit or a tag of more than 128 MiB");
     let mut made = Made::default();
     let base = made.whole(TREE, &vec![0; PIECE]);
     made.copies(base, PIECE, 9);
-    check(made, "a tree, a commit or a tag of more than 128 MiB");
+    check_too_large(made, "a tree, a commit or a tag of more than 128 MiB");
 }
 
 #[test]

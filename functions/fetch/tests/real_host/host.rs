@@ -256,7 +256,7 @@ impl Repo {
         assert!(child.wait().unwrap().success());
     }
 
-    fn git_reading(&self, arguments: &[&str], input: &str) -> String {
+    pub(crate) fn git_reading(&self, arguments: &[&str], input: &str) -> String {
         String::from_utf8(self.git_bytes(arguments, input)).unwrap().trim().to_owned()
     }
 

@@ -1,8 +1,8 @@
 //! What may have become of a reference or a repository between the push and the fetch: each has an outcome of its own, and
 //! none is tried for ever.
 
-use contract::{Retry, git::CommitId};
-use fetch::{FetchError, Fetched, Wanted};
+use contract::{Retry, error_chain, git::CommitId};
+use fetch::{FetchError, Fetched, Origin, Wanted};
 
 use crate::host::{Host, Repo, Setup};
 
@@ -128,7 +128,7 @@ async fn a_reference_that_moves_amid_the_conversation_is_tried_again() {
         host.serves_by(&format!(r#"git upload-pack "$repository" | python3 -c "{rename}""#));
         let error = host.try_fetch(MAIN).await.unwrap_err();
         assert!(matches!(error, FetchError::Receive { .. }), "{error:?}");
-        assert!(contract::error_chain(&error).contains("not our ref"), "{}", contract::error_chain(&error));
+        assert!(error_chain(&error).contains("not our ref"), "{}", error_chain(&error));
         assert_eq!(error.retry(), Retry::Again);
         host.serves_again();
         assert_eq!(host.fetch(MAIN).await.commit.to_string(), commit);
@@ -197,4 +197,27 @@ async fn a_repository_that_is_served_under_its_former_name_is_told() {
         assert_eq!(fetched.commit.to_string(), commit);
         assert_eq!(fetched.said.as_deref(), Some("remote: Project 'owner/name' was moved to 'owner/new'."));
     }
+}
+
+#[tokio::test]
+async fn what_takes_too_much_memory_is_given_up_at_once_and_the_clone_stays() {
+    let host = Host::start();
+    let repo = host.repository();
+    repo.commit("main", &[("a", vec![7; 100_000]), ("b", b"1".to_vec())]);
+    host.fetch(MAIN).await;
+
+    let who = "T <t@example.com> 1700000000 +0000";
+    let (tree, message) = (repo.git(&["rev-parse", "main^{tree}"]), "x".repeat(129 << 20));
+    let commit = format!("tree {tree}\nauthor {who}\ncommitter {who}\n\n{message}");
+    let commit = repo.git_reading(&["hash-object", "-t", "commit", "-w", "--stdin"], &commit);
+    repo.git(&["update-ref", "refs/heads/large", &commit]);
+    let error = host.try_fetch("refs/heads/large").await.unwrap_err();
+    assert_eq!(error.to_string(), "the pack of 127.0.0.1/owner/name has more in it than is taken");
+    let cause = error_chain(&error);
+    assert!(cause.contains("it is a tree, a commit or a tag of more than 128 MiB"), "{cause}");
+    assert_eq!(error.retry(), Retry::Never);
+
+    let fetched = host.fetch(MAIN).await;
+    assert_eq!(fetched.origin, Origin::Kept);
+    assert!(fetched.received < 1_000, "nothing came again");
 }
