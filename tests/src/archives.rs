@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
-use crate::process::free_port;
+use crate::{process::free_port, references};
 
 /// The address that only this kind of server has.
 pub fn address(kind: HostKind) -> IpAddr {
@@ -238,22 +238,18 @@ impl Host {
                 let commit = parameter("versionDescriptor.version")?;
                 self.archive(&format!("{organisation}/{project}/{name}"), commit, "")
             }
-            (Some(HostKind::Bitbucket), ["2.0", "repositories", _, _]) => {
-                authorization(format!("Bearer {ACCESS}"))?;
-                Ok(text(StatusCode::OK, r#"{"mainbranch":{"name":"main"}}"#.to_owned()))
+            (Some(kind), parts) => {
+                match kind {
+                    HostKind::GitLab => demand(request, "private-token", TOKEN)?,
+                    HostKind::GitHub | HostKind::BitbucketDataCenter => authorization(format!("Bearer {TOKEN}"))?,
+                    HostKind::Bitbucket => authorization(format!("Bearer {ACCESS}"))?,
+                    HostKind::Gitea => authorization(format!("token {TOKEN}"))?,
+                    HostKind::Azure => authorization(basic(""))?,
+                }
+                let said = references::answer(kind, &self.root, parts, query).ok_or(StatusCode::NOT_FOUND)?;
+                Ok(text(StatusCode::OK, said.to_string()))
             }
-            (
-                Some(HostKind::BitbucketDataCenter),
-                ["rest", "api", "latest", "projects", _, "repos", _, "default-branch"],
-            ) => {
-                authorization(format!("Bearer {TOKEN}"))?;
-                Ok(text(StatusCode::OK, r#"{"displayId":"main"}"#.to_owned()))
-            }
-            (Some(HostKind::Azure), [_, _, "_apis", "git", "repositories", _]) => {
-                authorization(basic(""))?;
-                Ok(text(StatusCode::OK, r#"{"defaultBranch":"refs/heads/main"}"#.to_owned()))
-            }
-            _ => Err(StatusCode::NOT_FOUND),
+            (None, _) => Err(StatusCode::NOT_FOUND),
         }
     }
 

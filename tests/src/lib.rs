@@ -21,6 +21,7 @@ pub mod process;
 pub mod promises;
 pub mod providers;
 pub mod proxy;
+mod references;
 pub mod roles;
 pub mod serve;
 pub mod sshd;

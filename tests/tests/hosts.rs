@@ -81,7 +81,7 @@ fn receive(example: &Example, event: &'static str, proof: (&'static str, &str), 
     let hosts =
         "github.com,octocoders.github.io,gitlab.com,example.com,bitbucket.org,dev.azure.com,localhost".parse().unwrap();
     let endpoint = Endpoint { allowed_hosts: hosts, ..Endpoint::default() };
-    endpoint.receive(&delivery, &ApiSecrets::parse(secret.into())).map_err(|refusal| {
+    endpoint.receive(&delivery, &ApiSecrets::parse(&secret.into())).map_err(|refusal| {
         let status = refusal.status();
         assert!(status == 401, "{}: {}", example.name, refusal.cause());
         status
@@ -143,7 +143,6 @@ fn githubs_examples_are_understood_under_either_signature() {
                 assert_eq!(job.reference.as_str(), payload["ref"]);
                 assert_eq!(job.commit.as_ref().map(contract::CommitId::as_str), payload["after"].as_str());
                 assert_eq!(job.repository.path.as_str(), payload["repository"]["full_name"]);
-                assert_eq!(job.default_branch.as_deref(), payload["repository"]["default_branch"].as_str());
                 pushes += 1;
             }
             ("release", Some("published")) => {

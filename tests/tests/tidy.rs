@@ -28,8 +28,9 @@ fn sources() -> Vec<(PathBuf, String)> {
 }
 
 /// What each crate may import of ours. A new arrow is a decision: it is made here, with its reason in the commit.
-const ARROWS: [(&str, &[&str]); 22] = [
+const ARROWS: [(&str, &[&str]); 23] = [
     ("aws-names", &[]),
+    ("blocking", &[]),
     ("cfn", &["aws-names"]),
     ("contract", &["aws-names"]),
     ("forge", &["contract"]),
@@ -40,11 +41,11 @@ const ARROWS: [(&str, &[&str]); 22] = [
     ("init", &[]),
     ("https", &["contract"]),
     ("secret", &["aws-names"]),
-    ("jobs", &["aws-names", "contract"]),
+    ("jobs", &["aws-names", "blocking", "contract"]),
     ("custom-resource", &["aws-names", "contract", "init"]),
     ("webhook", &["aws-names", "contract", "forge", "init", "secret"]),
     ("gitpull", &["archive", "aws-names", "contract", "fetch", "forge", "https", "init", "jobs", "store"]),
-    ("zipdl", &["archive", "aws-names", "contract", "forge", "https", "init", "jobs", "secret", "store"]),
+    ("zipdl", &["archive", "aws-names", "blocking", "contract", "forge", "https", "init", "jobs", "secret", "store"]),
     ("ssh-key-function", &["aws-names", "contract", "custom-resource"]),
     ("bucket-cleaner", &["aws-names", "contract", "custom-resource"]),
     ("git2s3-infra", &["aws-names", "cfn", "contract"]),

@@ -75,6 +75,14 @@ pub struct AllowedHost {
     pub is_private: bool,
 }
 
+impl AllowedHost {
+    /// Whether the host takes `Acme/App` and `acme/app` for one repository. All kinds that are known do; of an unknown one
+    /// nobody knows.
+    pub fn ignores_case(&self) -> bool {
+        self.kind.is_some()
+    }
+}
+
 /// Why a text is not a list of [`AllowedHosts`].
 #[derive(Debug, thiserror::Error)]
 pub enum AllowedHostsError {

@@ -7,7 +7,7 @@
 //! use contract::{environment::ZipDlEnvironment, side::Side};
 //!
 //! fn environment<S: Side>(credentials: S::Of<SecretId>) -> ZipDlEnvironment<S> {
-//!     ZipDlEnvironment { credentials } // missing fields `allowed_hosts`, `ca_bundle`, `dead_letter_queue` and 3 other fields
+//!     ZipDlEnvironment { credentials } // missing fields `allowed_hosts`, `ca_bundle`, `dead_letter_queue` and 4 other fields
 //! }
 //! ```
 
@@ -36,11 +36,11 @@ pub struct WebhookEnvironment<S: Side> {
     pub gitpull_queue: S::Of<QueueUrl>,
     /// The queue that zipdl works on.
     pub zipdl_queue: S::Of<QueueUrl>,
-    /// The `AllowedIps` parameter: CIDR blocks, separated by commas.
+    /// The `AllowedIps` parameter, see [`crate::AllowedIps`].
     pub allowed_ips: S::Of<String>,
-    /// The `Repositories` parameter: globs of `host/owner/name`, separated by commas.
+    /// The `Repositories` parameter, see [`crate::Repositories`].
     pub repositories: S::Of<String>,
-    /// The `Refs` parameter: globs of references, separated by commas.
+    /// The `Refs` parameter, see [`crate::Refs`].
     pub refs: S::Of<String>,
     /// The `MinimumSignature` parameter: `sha1` or `sha256`.
     pub minimum_signature: S::Of<String>,
@@ -80,6 +80,8 @@ pub struct GitPullEnvironment<S: Side> {
     pub dead_letter_queue: S::Of<QueueUrl>,
     /// The `AllowedGitHosts` parameter, see [`crate::AllowedHosts`].
     pub allowed_hosts: S::Of<String>,
+    /// The `KeyLayout` parameter, see [`crate::KeyLayout`].
+    pub key_layout: S::Of<String>,
     /// The `KnownHosts` parameter: lines of an OpenSSH `known_hosts` file.
     pub known_hosts: S::Of<String>,
     /// The `ExcludeGit` parameter: `True` or `False`.
@@ -114,6 +116,8 @@ pub struct ZipDlEnvironment<S: Side> {
     pub dead_letter_queue: S::Of<QueueUrl>,
     /// The `AllowedGitHosts` parameter, see [`crate::AllowedHosts`].
     pub allowed_hosts: S::Of<String>,
+    /// The `KeyLayout` parameter, see [`crate::KeyLayout`].
+    pub key_layout: S::Of<String>,
     /// The `CaBundle` parameter: certificates in PEM of authorities to trust beside the public ones.
     pub ca_bundle: S::Of<String>,
     /// The `MaxArchiveBytes` parameter: how large an archive may be, a number.
@@ -166,7 +170,7 @@ mod tests {
         ("API_SECRET", "arn:aws:secretsmanager:eu-west-1:111122223333:secret:git2s3-AbCdEf"),
         ("GITPULL_QUEUE", "https://sqs.eu-west-1.amazonaws.com/111122223333/gitpull.fifo"),
         ("ZIPDL_QUEUE", "https://sqs.eu-west-1.amazonaws.com/111122223333/zipdl.fifo"),
-        ("ALLOWED_IPS", "18.205.93.0/25"),
+        ("ALLOWED_IPS", "bitbucket.org=18.205.93.0/25"),
         ("REPOSITORIES", ""),
         ("REFS", "main"),
         ("MINIMUM_SIGNATURE", "sha256"),

@@ -61,6 +61,11 @@ impl RefName {
     pub fn tag(&self) -> Option<&str> {
         self.0.strip_prefix("refs/tags/")
     }
+
+    /// The short name, of a branch or a tag.
+    pub fn short(&self) -> &str {
+        self.branch().or_else(|| self.tag()).unwrap_or_default()
+    }
 }
 
 /// The id of a commit (or of an annotated tag that names one) in lower-case hexadecimal: 40 digits for

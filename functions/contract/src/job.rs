@@ -5,6 +5,7 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     git::{CommitId, RefName},
+    key_layout::KeyLayout,
     repository::Repository,
     text::checked_text,
 };
@@ -46,8 +47,9 @@ impl Trigger {
 }
 
 /// One reference of one repository that has to become a zip.
+///
+/// Fields that it doesn't know it leaves aside: a dead-letter message may be older than the function that it comes back to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Job {
     /// The delivery that asked for it.
     pub delivery: DeliveryId,
@@ -55,19 +57,20 @@ pub struct Job {
     pub repository: Repository,
     /// The branch or the tag.
     pub reference: RefName,
-    /// What the reference named when the delivery was sent, where the sender told.
+    /// What the reference named when the delivery was sent, where the sender told. A hint: what it names now, the host says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub commit: Option<CommitId>,
-    /// The repository's default branch by its short name, where the sender told.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub default_branch: Option<String>,
     /// What happened to the reference.
     #[serde(default, skip_serializing_if = "Trigger::is_push")]
     pub trigger: Trigger,
-    /// The first line of the commit's message, where the sender told: for a worker that sees the commit's tree and not
-    /// the commit.
+    /// The first line of that commit's message, where the sender told: for a worker that doesn't see the commit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub summary: Option<String>,
+    /// What the sender may have fetched: the `Repositories` parameter, and what the sender's proof is good for. Whatever else
+    /// the repository leads on to, such as a submodule, has to fit [each list](Self::permit). Where nothing is said, as in a job
+    /// of an older version, that is nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope: Option<Vec<String>>,
 }
 
 impl Job {
@@ -84,25 +87,19 @@ impl Job {
         digest(&[&self.repository.to_string(), self.reference.as_str()])
     }
 
-    /// Whether [`artifact_key`](Self::artifact_key) depends on what the repository says.
-    pub fn leaves_default_branch_open(&self) -> bool {
-        self.default_branch.is_none() && self.reference.branch().is_some()
-    }
-
-    /// The key of the artifact: `{owner}/{repo}/{owner}_{repo}.zip` for the default branch, with
-    /// `branch/{branch}/`, `tag/{tag}/` or `release/{tag}/` before the file's name for anything else.
+    /// The key of the artifact: `{prefix}/{owner}_{repo}.zip` for the default branch, with `branch/{branch}/`, `tag/{tag}/` or
+    /// `release/{tag}/` before the file's name for anything else. The prefix is the [layout](KeyLayout)'s.
     ///
-    /// `default_branch` is what the repository says, for jobs whose sender didn't.
-    pub fn artifact_key(&self, default_branch: &str) -> String {
-        let path = self.repository.path.as_str();
-        let file = path.replace('/', "_");
-        let default_branch = self.default_branch.as_deref().unwrap_or(default_branch);
+    /// `default_branch` is what the repository's host says, and nothing where it has none.
+    pub fn artifact_key(&self, layout: KeyLayout, default_branch: Option<&str>) -> String {
+        let prefix = layout.prefix(&self.repository);
+        let file = self.repository.path.as_str().replace('/', "_");
         match (self.reference.branch(), self.reference.tag()) {
-            (Some(branch), _) if branch == default_branch => format!("{path}/{file}.zip"),
-            (Some(branch), _) => format!("{path}/branch/{branch}/{file}.zip"),
+            (Some(branch), _) if Some(branch) == default_branch => format!("{prefix}/{file}.zip"),
+            (Some(branch), _) => format!("{prefix}/branch/{branch}/{file}.zip"),
             (None, tag) => {
                 let folder = if self.trigger == Trigger::Release { "release" } else { "tag" };
-                format!("{path}/{folder}/{}/{file}.zip", tag.unwrap_or_default())
+                format!("{prefix}/{folder}/{}/{file}.zip", tag.unwrap_or_default())
             }
         }
     }
@@ -120,6 +117,8 @@ fn digest(parts: &[&str]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn job(path: &str, reference: &str) -> Job {
@@ -128,33 +127,80 @@ mod tests {
             repository: Repository::new("github.com".parse().unwrap(), path.parse().unwrap()),
             reference: reference.parse().unwrap(),
             commit: Some("1".repeat(40).parse().unwrap()),
-            default_branch: Some("main".to_owned()),
             trigger: Trigger::Push,
             summary: None,
+            scope: None,
         }
     }
 
     #[test]
     fn artifact_keys() {
-        let check = |path, reference, key| assert_eq!(job(path, reference).artifact_key("other"), key);
+        let check = |path, reference, key| {
+            assert_eq!(job(path, reference).artifact_key(KeyLayout::Path, Some("main")), key);
+            let with_host = job(path, reference).artifact_key(KeyLayout::HostPath, Some("main"));
+            assert_eq!(with_host, format!("github.com/{key}"));
+        };
         check("o/r", "refs/heads/main", "o/r/o_r.zip");
         check("o/r", "refs/heads/release/1", "o/r/branch/release/1/o_r.zip");
         check("o/r", "refs/tags/v1", "o/r/tag/v1/o_r.zip");
         check("g/s/r", "refs/heads/main", "g/s/r/g_s_r.zip");
         check("r", "refs/heads/main", "r/r.zip");
         let release = Job { trigger: Trigger::Release, ..job("o/r", "refs/tags/v1") };
-        assert_eq!(release.artifact_key("main"), "o/r/release/v1/o_r.zip");
+        assert_eq!(release.artifact_key(KeyLayout::Path, Some("main")), "o/r/release/v1/o_r.zip");
     }
 
     #[test]
-    fn the_repository_tells_the_default_branch_when_the_sender_did_not() {
-        let job = Job { default_branch: None, ..job("o/r", "refs/heads/trunk") };
-        assert_eq!(job.artifact_key("trunk"), "o/r/o_r.zip");
-        assert_eq!(job.artifact_key("main"), "o/r/branch/trunk/o_r.zip");
-        assert!(job.leaves_default_branch_open());
-        let tag = Job { default_branch: None, ..self::job("o/r", "refs/tags/v1") };
-        assert!(!tag.leaves_default_branch_open());
-        assert!(!self::job("o/r", "refs/heads/trunk").leaves_default_branch_open());
+    fn without_a_default_branch_every_branch_has_its_folder() {
+        let trunk = job("o/r", "refs/heads/trunk");
+        assert_eq!(trunk.artifact_key(KeyLayout::Path, Some("trunk")), "o/r/o_r.zip");
+        assert_eq!(trunk.artifact_key(KeyLayout::Path, None), "o/r/branch/trunk/o_r.zip");
+    }
+
+    #[test]
+    fn a_job_of_an_older_version_is_understood() {
+        let job = job("o/r", "refs/heads/main");
+        let mut json = serde_json::to_value(&job).unwrap();
+        json["default_branch"] = "evil".into();
+        assert_eq!(serde_json::from_value::<Job>(json).unwrap(), job);
+    }
+
+    fn any_job() -> impl Strategy<Value = Job> {
+        let host = prop::sample::select(vec!["github.com", "gitlab.com"]);
+        let part = prop::sample::select(vec![
+            "a",
+            "b",
+            "a_b",
+            "branch",
+            "tag",
+            "release",
+            "main",
+            "github.com",
+            "a_b.zip",
+            "b.zip",
+        ]);
+        let parts = |count| prop::collection::vec(part.clone(), 1..count);
+        (host, parts(5), parts(4), any::<bool>(), any::<bool>()).prop_map(|(host, path, name, is_tag, is_release)| {
+            let folder = if is_tag { "tags" } else { "heads" };
+            let trigger = if is_tag && is_release { Trigger::Release } else { Trigger::Push };
+            let job = job(&path.join("/"), &format!("refs/{folder}/{}", name.join("/")));
+            Job { repository: Repository { host: host.parse().unwrap(), ..job.repository.clone() }, trigger, ..job }
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 20_000, ..ProptestConfig::default() })]
+        #[test]
+        fn different_artifacts_never_share_a_key(one in any_job(), other in any_job()) {
+            let identity = |job: &Job| (job.repository.clone(), job.reference.clone(), job.trigger);
+            let key = |job: &Job, layout| job.artifact_key(layout, Some("main"));
+            if identity(&one) != identity(&other) {
+                prop_assert_ne!(key(&one, KeyLayout::HostPath), key(&other, KeyLayout::HostPath));
+            }
+            // Within one host, paths suffice; between hosts, what an artifact says of itself tells them apart.
+            if identity(&one) != identity(&other) && one.repository.host == other.repository.host {
+                prop_assert_ne!(key(&one, KeyLayout::Path), key(&other, KeyLayout::Path));
+            }
+        }
     }
 
     #[test]

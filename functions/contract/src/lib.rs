@@ -7,22 +7,23 @@
 //! CloudFormation resolves to that value. A variable that one side forgets or misspells doesn't compile.
 //!
 //! ```
-//! use contract::{job::{DeliveryId, Job, Trigger}, repository::Repository};
+//! use contract::{KeyLayout, job::{DeliveryId, Job, Trigger}, repository::Repository};
 //!
 //! let job = Job {
 //!     delivery: "72d3162e-cc78-11e3-81ab-4c9367dc0958".parse::<DeliveryId>()?,
 //!     repository: Repository::new("github.com".parse()?, "octo-org/hello".parse()?),
 //!     reference: "refs/heads/main".parse()?,
 //!     commit: None,
-//!     default_branch: Some("main".into()),
 //!     trigger: Trigger::Push,
 //!     summary: None,
+//!     scope: None,
 //! };
-//! assert_eq!(job.artifact_key("main"), "octo-org/hello/octo-org_hello.zip");
+//! assert_eq!(job.artifact_key(KeyLayout::Path, Some("main")), "octo-org/hello/octo-org_hello.zip");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
 pub mod allowed_hosts;
+pub mod allowed_ips;
 pub mod credentials;
 pub mod custom;
 pub mod dead_letter;
@@ -30,7 +31,11 @@ pub mod environment;
 mod error_chain;
 pub mod git;
 pub mod job;
+pub mod key_layout;
 pub mod patterns;
+mod permit;
+pub mod refs;
+pub mod repositories;
 pub mod repository;
 pub mod retry;
 pub mod secret;
@@ -40,13 +45,18 @@ mod text;
 pub mod worker;
 
 pub use allowed_hosts::{AllowedHost, AllowedHosts, HostKind};
+pub use allowed_ips::{AllowedIps, AllowedIpsError};
 pub use credentials::{CredentialsError, ProviderCredentials};
 pub use error_chain::error_chain;
 pub use git::{CommitId, RefName};
 pub use job::{DeliveryId, Job, Trigger};
+pub use key_layout::{KeyLayout, KeyLayoutError};
 pub use patterns::{Patterns, PatternsError};
+pub use permit::PermitError;
+pub use refs::Refs;
+pub use repositories::{NotPermitted, Repositories};
 pub use repository::{Host, Repository, RepositoryPath};
 pub use retry::Retry;
-pub use secret::{ApiSecret, ApiSecrets};
+pub use secret::{ApiSecret, ApiSecretError, ApiSecrets};
 pub use side::{Runtime, Side};
 pub use worker::Worker;

@@ -3,7 +3,7 @@
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
 /// Why a text isn't a list of globs.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum PatternsError {
     /// An entry is not a glob.
     #[error("{parameter} has the entry {entry:?}, expected a glob")]
@@ -25,8 +25,10 @@ pub enum PatternsError {
     },
 }
 
-/// Globs separated by commas, in which `*` stays within one part of a path and `**` doesn't. One that begins with `!`
-/// excludes. The default has none.
+/// Globs separated by commas, in which `*` stays within one part of a path and `**` doesn't, and `{a,b}` is one or the other.
+/// One that begins with `!` excludes. The default has none.
+///
+/// They are matched by [automata](https://docs.rs/globset): in time that grows with the text, whatever the globs are.
 #[derive(Debug, Clone, Default)]
 pub struct Patterns {
     included: GlobSet,
@@ -40,7 +42,7 @@ impl Patterns {
     /// An entry isn't a glob, or they are too many.
     pub fn parse(parameter: &'static str, list: &str) -> Result<Self, PatternsError> {
         let (mut included, mut excluded) = (GlobSetBuilder::new(), GlobSetBuilder::new());
-        for entry in list.split(',').map(str::trim).filter(|entry| !entry.is_empty()) {
+        for entry in entries(list) {
             let (set, pattern) =
                 entry.strip_prefix('!').map_or((&mut included, entry), |pattern| (&mut excluded, pattern));
             let glob = GlobBuilder::new(pattern).literal_separator(true).build();
@@ -66,6 +68,20 @@ impl Patterns {
     }
 }
 
+/// The entries of a list. A comma within braces belongs to its entry.
+pub(crate) fn entries(list: &str) -> impl Iterator<Item = &str> {
+    let mut depth = 0_usize;
+    let parts = list.split(move |letter| {
+        match letter {
+            '{' => depth += 1,
+            '}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        letter == ',' && depth == 0
+    });
+    parts.map(str::trim).filter(|entry| !entry.is_empty())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -80,6 +96,9 @@ mod tests {
         check("a/**", "a/b/c", true);
         check("a/*", "ab/c", false);
         check("x/y, a/?", "a/b", true);
+        check("a/{x,b}, c", "a/b", true);
+        check("a/{x,b}, c", "c", true);
+        check("a/{x,b}, c", "b}", false);
         check("", "a", false);
         check("!a/*", "a/b", false);
     }
@@ -92,7 +111,7 @@ mod tests {
 
     #[test]
     fn a_bad_glob_is_named() {
-        for (list, entry) in [("a,[", "["), ("![", "![")] {
+        for (list, entry) in [("a,[", "["), ("![", "!["), ("a, b{c,d", "b{c,d")] {
             let error = Patterns::parse("Refs", list).unwrap_err().to_string();
             assert_eq!(error, format!("Refs has the entry {entry:?}, expected a glob"));
         }

@@ -1,7 +1,7 @@
 //! Which repository: a payload may say the host and the path, and both are checked here; where the host
 //! is reached, and as whom, only the configuration says ([`crate::AllowedHost`]).
 
-use std::fmt;
+use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
@@ -109,6 +109,29 @@ impl Repository {
     }
 }
 
+/// Why a text is not a [`Repository`].
+#[derive(Debug, thiserror::Error)]
+pub enum RepositoryError {
+    /// There is no slash between the host and the path.
+    #[error("{0:?} is not host/owner/name")]
+    NoPath(String),
+    /// What stands before the first slash.
+    #[error(transparent)]
+    Host(#[from] HostError),
+    /// What stands behind it.
+    #[error(transparent)]
+    Path(#[from] RepositoryPathError),
+}
+
+impl FromStr for Repository {
+    type Err = RepositoryError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (host, path) = text.split_once('/').ok_or_else(|| RepositoryError::NoPath(text.to_owned()))?;
+        Ok(Self::new(host.parse()?, path.parse()?))
+    }
+}
+
 impl fmt::Display for Repository {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.host, self.path)
@@ -152,6 +175,16 @@ mod tests {
             "owner\\name",
         ] {
             assert!(path.parse::<RepositoryPath>().is_err(), "{path:?}");
+        }
+    }
+
+    #[test]
+    fn a_repository_is_read_as_it_is_written() {
+        let repository: Repository = "gitlab.com/group/sub/name".parse().unwrap();
+        assert_eq!((repository.host.as_str(), repository.path.as_str()), ("gitlab.com", "group/sub/name"));
+        assert_eq!(repository.to_string(), "gitlab.com/group/sub/name");
+        for text in ["gitlab.com", "", "GitLab.com/a", "gitlab.com/../a"] {
+            assert!(text.parse::<Repository>().is_err(), "{text}");
         }
     }
 

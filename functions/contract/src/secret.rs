@@ -5,63 +5,165 @@ use std::fmt;
 
 use secrecy::{ExposeSecret, SecretString};
 
-/// The entries of the `ApiSecret` parameter, separated by commas: a secret, or `[glob]secret`, which is good only for the
-/// repositories (`host/owner/name`) that the glob names. An empty secret is none: it never gets into the list, so nothing
-/// can match it.
-#[derive(Clone)]
-pub struct ApiSecrets(SecretString);
+use crate::Repositories;
+
+/// The entries of the `ApiSecret` parameter, separated by commas: a secret, or `[globs]secret`, which is good only for the
+/// repositories (`host/owner/name`) that the globs name. An empty secret is none: it never gets into the list, so nothing can
+/// match it. What begins with a bracket and can't be understood is no secret at all, and never one for all repositories.
+#[derive(Debug, Clone, Default)]
+pub struct ApiSecrets {
+    secrets: Vec<ApiSecret>,
+    refused: Vec<ApiSecretError>,
+}
 
 /// One of the secrets.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct ApiSecret<'a> {
-    /// What the sender has to know; never empty.
-    pub value: &'a [u8],
-    /// The glob of the repositories that it is for, where it isn't for all.
-    pub repositories: Option<&'a str>,
+#[derive(Clone)]
+pub struct ApiSecret {
+    value: SecretString,
+    /// Which repositories it is for, where it isn't for all.
+    pub repositories: Option<Repositories>,
+}
+
+/// An entry that is no secret. No message repeats it.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum ApiSecretError {
+    /// A bracket is opened and not closed.
+    #[error("entry {entry} of ApiSecret begins with [ and has no ] after its globs")]
+    Open {
+        /// Which one, from 1.
+        entry: usize,
+    },
+    /// The end of an entry before it that isn't closed: as a secret, it would be one for all repositories.
+    #[error("entry {entry} of ApiSecret looks like the end of globs that an entry before it doesn't close")]
+    Tail {
+        /// Which one, from 1.
+        entry: usize,
+    },
+    /// What is in brackets isn't a list of globs.
+    #[error("entry {entry} of ApiSecret has no globs of host/owner/name in its brackets")]
+    Globs {
+        /// Which one, from 1.
+        entry: usize,
+    },
+    /// There is nothing behind the brackets.
+    #[error("entry {entry} of ApiSecret has no secret behind its brackets")]
+    Empty {
+        /// Which one, from 1.
+        entry: usize,
+    },
 }
 
 impl ApiSecrets {
     /// The secrets in `list`; white space around each is dropped.
-    pub fn parse(list: SecretString) -> Self {
-        Self(list)
+    pub fn parse(list: &SecretString) -> Self {
+        let mut read = Self::default();
+        let mut rest = list.expose_secret();
+        let mut after_open = false;
+        for entry in 1.. {
+            let (text, after, is_open) = first(rest);
+            if !text.is_empty() {
+                match secret(text, entry, is_open, after_open) {
+                    Ok(secret) => read.secrets.push(secret),
+                    Err(error) => read.refused.push(error),
+                }
+            }
+            after_open |= is_open;
+            let Some(after) = after else { break };
+            rest = after;
+        }
+        read
     }
 
     /// The secrets, none of them empty.
-    pub fn iter(&self) -> impl Iterator<Item = ApiSecret<'_>> {
-        let secrets = self.0.expose_secret().split(',').map(|entry| secret(entry.trim()));
-        secrets.filter(|secret| !secret.value.is_empty())
+    pub fn iter(&self) -> impl Iterator<Item = &ApiSecret> {
+        self.secrets.iter()
+    }
+
+    /// The entries that are no secrets. Nothing that they hold is good for anything.
+    pub fn refused(&self) -> &[ApiSecretError] {
+        &self.refused
     }
 
     /// Whether there is no secret, so that none can match.
     pub fn is_empty(&self) -> bool {
-        self.iter().next().is_none()
+        self.secrets.is_empty()
     }
 }
 
-fn secret(entry: &str) -> ApiSecret<'_> {
-    let bound = entry.strip_prefix('[').and_then(|rest| rest.rsplit_once(']'));
-    let (repositories, value) = bound.map_or((None, entry), |(glob, value)| (Some(glob), value));
-    ApiSecret { value: value.as_bytes(), repositories }
-}
-
-impl fmt::Debug for ApiSecrets {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ApiSecrets([REDACTED; {}])", self.iter().count())
+impl ApiSecret {
+    /// What the sender has to know; never empty.
+    pub fn value(&self) -> &[u8] {
+        self.value.expose_secret().as_bytes()
     }
 }
 
-impl fmt::Debug for ApiSecret<'_> {
+/// The first entry of a list, what follows the comma behind it, and whether it opens a bracket that nothing closes. A comma
+/// within brackets belongs to the globs in them.
+fn first(list: &str) -> (&str, Option<&str>, bool) {
+    let closed = if list.trim_start().starts_with('[') { closing(list) } else { Some(0) };
+    let from = closed.unwrap_or_default();
+    let comma = list.get(from..).and_then(|rest| rest.find(',')).map(|comma| from + comma);
+    let (entry, after) = comma.map_or((list, None), |comma| (&list[..comma], list.get(comma + 1..)));
+    (entry.trim(), after, closed.is_none())
+}
+
+/// Where the bracket closes that is opened first: brackets within it are those of globs.
+fn closing(list: &str) -> Option<usize> {
+    let mut depth = 0_usize;
+    list.char_indices().find_map(|(index, letter)| {
+        match letter {
+            '[' => depth += 1,
+            ']' => depth = depth.checked_sub(1)?,
+            _ => {}
+        }
+        (letter == ']' && depth == 0).then_some(index)
+    })
+}
+
+fn secret(text: &str, entry: usize, is_open: bool, after_open: bool) -> Result<ApiSecret, ApiSecretError> {
+    if is_open {
+        return Err(ApiSecretError::Open { entry });
+    }
+    let Some((globs, value)) =
+        closing(text).filter(|_| text.starts_with('[')).map(|end| (&text[1..end], &text[end + 1..]))
+    else {
+        if after_open && text.contains([']', '}']) {
+            return Err(ApiSecretError::Tail { entry });
+        }
+        return Ok(ApiSecret { value: text.into(), repositories: None });
+    };
+    let globs = globs.trim();
+    let repositories = Repositories::parse("ApiSecret", globs).ok().filter(|globs| !globs.is_empty());
+    let repositories = repositories.ok_or(ApiSecretError::Globs { entry })?;
+    if value.trim().is_empty() {
+        return Err(ApiSecretError::Empty { entry });
+    }
+    Ok(ApiSecret { value: value.trim().into(), repositories: Some(repositories) })
+}
+
+impl fmt::Debug for ApiSecret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ApiSecret").field("repositories", &self.repositories).finish_non_exhaustive()
+        let globs = self.repositories.as_ref().map(Repositories::globs);
+        f.debug_struct("ApiSecret").field("repositories", &globs).finish_non_exhaustive()
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn parse(list: &str) -> ApiSecrets {
-        ApiSecrets::parse(list.into())
+        ApiSecrets::parse(&list.into())
+    }
+
+    fn read(list: &str) -> Vec<(Option<String>, String)> {
+        let told = |secret: &ApiSecret| {
+            let globs = secret.repositories.as_ref().map(|scope| scope.globs().to_owned());
+            (globs, String::from_utf8(secret.value().to_vec()).unwrap())
+        };
+        parse(list).iter().map(told).collect()
     }
 
     #[test]
@@ -69,25 +171,60 @@ mod tests {
         for list in ["", ",", " , ,", "\n", "[github.com/**]", "[]"] {
             assert!(parse(list).is_empty(), "{list:?}");
         }
-        assert_eq!(parse("old,, new ").iter().map(|secret| secret.value).collect::<Vec<_>>(), [b"old", b"new"]);
+        assert_eq!(read("old,, new "), [(None, "old".to_owned()), (None, "new".to_owned())]);
     }
 
     #[test]
     fn a_secret_may_be_for_some_repositories() {
-        let check = |entry: &str, repositories, value: &str| {
-            let secret = ApiSecret { value: value.as_bytes(), repositories };
-            assert_eq!(parse(entry).iter().collect::<Vec<_>>(), [secret], "{entry}");
+        let check = |entry: &str, globs: Option<&str>, value: &str| {
+            assert_eq!(read(entry), [(globs.map(str::to_owned), value.to_owned())], "{entry}");
+            assert!(parse(entry).refused().is_empty(), "{entry}");
         };
         check("[github.com/octo/*]s3cret", Some("github.com/octo/*"), "s3cret");
         check("[github.com/[a-f]*/**]QUJD==", Some("github.com/[a-f]*/**"), "QUJD==");
+        check("[github.com/{acme,beta}/*]s3cret", Some("github.com/{acme,beta}/*"), "s3cret");
+        check(" [github.com/a/*, github.com/b/*] s3cret ", Some("github.com/a/*, github.com/b/*"), "s3cret");
         check("whsec_ab/cd==", None, "whsec_ab/cd==");
-        check("[open", None, "[open");
         check("a]b", None, "a]b");
+        check("a[b", None, "a[b");
     }
 
     #[test]
-    fn debug_tells_how_many_and_no_more() {
-        assert_eq!(format!("{:?}", parse("old,new")), "ApiSecrets([REDACTED; 2])");
-        assert!(!format!("{:?}", parse("s3cret").iter().next()).contains("s3cret"));
+    fn what_begins_like_globs_is_never_a_secret_for_everything() {
+        let check = |list: &str, secrets: &[&str], refused: &[&str]| {
+            assert_eq!(
+                read(list),
+                secrets.iter().map(|secret| (None, (*secret).to_owned())).collect::<Vec<_>>(),
+                "{list}"
+            );
+            let told: Vec<_> = parse(list).refused().iter().map(ToString::to_string).collect();
+            assert_eq!(told, refused, "{list}");
+        };
+        let open = "entry 1 of ApiSecret begins with [ and has no ] after its globs";
+        check("[open", &[], &[open]);
+        check("[open,good", &["good"], &[open]);
+        let tail = "entry 2 of ApiSecret looks like the end of globs that an entry before it doesn't close";
+        check("[github.com/{acme,beta}/*s3cret, good", &["good"], &[open, tail]);
+        check("[[]s3cret", &[], &[open]);
+        let globs = "entry 2 of ApiSecret has no globs of host/owner/name in its brackets";
+        check("good,[]s3cret", &["good"], &[globs]);
+        check("good,[!github.com/a/*]s3cret,better", &["good", "better"], &[globs]);
+        check("good,[github.com/{a]s3cret", &["good"], &[globs]);
+        check("[github.com/**]", &[], &["entry 1 of ApiSecret has no secret behind its brackets"]);
+    }
+
+    #[test]
+    fn debug_tells_no_secret() {
+        let text = format!("{:?}", parse("hunter2,[github.com/a/*]hunter3,[hunter4"));
+        assert!(text.contains("github.com/a/*") && !text.contains("hunter"), "{text}");
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_in_brackets_is_for_everything(list in "[\\[\\]{},!*a/ ]{0,24}") {
+            for entry in list.split(',').map(str::trim).filter(|entry| entry.starts_with('[')) {
+                prop_assert!(parse(&list).iter().all(|one| one.repositories.is_some() || one.value() != entry.as_bytes()));
+            }
+        }
     }
 }

@@ -43,7 +43,7 @@ fn attack_01_an_empty_secret_lets_nobody_in() {
 
 #[test]
 fn without_secret_and_address_everything_is_refused() {
-    for (allowed_ips, repositories) in [("", ""), ("", "**"), ("0.0.0.0/0,::/0", "")] {
+    for (allowed_ips, repositories) in [("", ""), ("", "**"), ("github.com=0.0.0.0/0,github.com=::/0", "")] {
         let ping = Request::new(&ordinary_push()).header("X-GitHub-Event", "ping");
         for request in [Request::new(&ordinary_push()), Request::signed(&ordinary_push()), ping] {
             let request = Request { secrets: "", allowed_ips, repositories, ..request };
@@ -86,9 +86,9 @@ fn attack_10_only_configured_hosts_are_fetched_from() {
     }
 }
 
-/// The default of `AllowedIps`: addresses that every user of a public provider shares.
+/// From an address that speaks for GitHub, which every user of a public provider shares.
 fn from_a_public_provider(repositories: &'static str) -> Request {
-    let request = Request { allowed_ips: "18.205.93.0/25", repositories, ..Request::new(&ordinary_push()) };
+    let request = Request { allowed_ips: "github.com=18.205.93.0/25", repositories, ..Request::new(&ordinary_push()) };
     request.from("18.205.93.1")
 }
 
@@ -101,6 +101,56 @@ fn attack_05_an_address_alone_suffices_only_for_named_repositories() {
     let mut nowhere = from_a_public_provider("**");
     nowhere.delivery.source = None;
     assert_eq!(nowhere.outcome(), Err(401));
+}
+
+/// A push as Bitbucket Cloud sends it, of a repository of this name.
+fn bitbucket_push(full_name: &str) -> Request {
+    let payload = json!({
+        "push": { "changes": [{ "new": { "type": "branch", "name": "main", "target": { "hash": "a".repeat(40) } } }] },
+        "repository": { "full_name": full_name, "links": { "html": { "href": format!("https://bitbucket.org/{full_name}") } } },
+    });
+    let mut request = Request::new(&payload).header("X-Event-Key", "repo:push");
+    request.delivery.headers.remove("X-GitHub-Event");
+    request
+}
+
+#[test]
+fn an_address_speaks_for_its_own_host_only() {
+    let from_bitbucket = |request: Request, repositories| {
+        let request = Request { allowed_ips: "bitbucket.org=18.205.93.0/25", repositories, ..request };
+        request.from("18.205.93.1").outcome()
+    };
+    let all = "github.com/octo-org/*,bitbucket.org/octo-org/*";
+    assert_eq!(from_bitbucket(bitbucket_push("octo-org/hello"), all), Ok(main_branch()));
+    // The finding: what GitHub would send, from an address of Bitbucket's, with a secret that nobody had to know.
+    assert_eq!(from_bitbucket(Request::new(&ordinary_push()), all), Err(401));
+    // GitHub's payload, of a repository of Bitbucket's.
+    let mut claimed = ordinary_push();
+    claimed["repository"]["ssh_url"] = json!("git@bitbucket.org:octo-org/hello.git");
+    claimed["repository"]["clone_url"] = json!("https://bitbucket.org/octo-org/hello.git");
+    assert_eq!(from_bitbucket(Request::new(&claimed), all), Err(401));
+    // The same, as a sender of no known kind.
+    let mut generic = Request::new(&claimed);
+    generic.delivery.headers.remove("X-GitHub-Event");
+    assert_eq!(from_bitbucket(generic, all), Err(401));
+    assert_eq!(from_bitbucket(bitbucket_push("octo-org/hello"), "github.com/octo-org/hello"), Err(401));
+    // Not even a ping of another kind has an answer.
+    let ping = Request::new(&json!({})).header("X-GitHub-Event", "ping");
+    assert_eq!(from_bitbucket(ping, all), Err(401));
+}
+
+#[test]
+fn without_an_entry_nothing_unsigned_is_believed() {
+    for address in ["18.205.93.1", "18.234.32.129", "13.52.5.1", "140.82.112.1", "127.0.0.1"] {
+        for request in [Request::new(&ordinary_push()), bitbucket_push("octo-org/hello")] {
+            let request = Request { repositories: "**", ..request };
+            assert_eq!(request.from(address).outcome(), Err(401), "{address}");
+        }
+    }
+    // An entry for a host that isn't fetched from is none.
+    let request =
+        Request { allowed_ips: "evil.example=0.0.0.0/0", repositories: "**", ..Request::new(&ordinary_push()) };
+    assert_eq!(request.from("192.0.2.1").outcome(), Err(401));
 }
 
 #[test]
@@ -129,7 +179,8 @@ fn a_wrong_signature_is_refused_whatever_the_address() {
 #[test]
 fn a_secret_makes_the_address_irrelevant_but_not_the_repository() {
     let elsewhere = |repositories| {
-        let request = Request { allowed_ips: "192.0.2.0/24", repositories, ..Request::signed(&ordinary_push()) };
+        let request =
+            Request { allowed_ips: "github.com=192.0.2.0/24", repositories, ..Request::signed(&ordinary_push()) };
         request.from("203.0.113.9").outcome()
     };
     assert_eq!(elsewhere(""), Ok(main_branch()));
@@ -149,6 +200,48 @@ fn a_secret_for_some_repositories_is_good_for_no_other() {
     let two =
         Request { secrets: "[github.com/octo-org/*]s3cret,[github.com/x/*]t0ken", ..Request::signed(&ordinary_push()) };
     assert_eq!(two.header("X-Git-Token", "t0ken").outcome(), Err(401));
+}
+
+#[test]
+fn a_comma_makes_no_secret_for_everything() {
+    let with = |secrets| Request { secrets, ..Request::signed(&ordinary_push()) }.outcome();
+    assert_eq!(with("[github.com/{octo-org,beta}/*]s3cret"), Ok(main_branch()));
+    assert_eq!(with("[github.com/{acme,beta}/*]s3cret"), Err(401));
+    for (secrets, forged) in [
+        ("[github.com/{acme,beta}/*]s3cret", "[github.com/{acme"),
+        ("[github.com/{acme,beta}/*]s3cret", "beta}/*]s3cret"),
+        ("[github.com/{acme,beta}/*s3cret", "beta}/*s3cret"),
+        ("[github.com/acme/*s3cret", "[github.com/acme/*s3cret"),
+    ] {
+        let request = Request { secrets, ..Request::new(&ordinary_push()) }.header("X-Git-Token", forged);
+        assert_eq!(request.outcome(), Err(401), "{forged} against {secrets}");
+    }
+    // The rest of the list works on.
+    assert_eq!(with("[github.com/acme/*,s3cret"), Ok(main_branch()));
+}
+
+#[test]
+fn names_differ_by_case_only_where_the_host_tells_them() {
+    let push = |repositories, secrets| Request { repositories, secrets, ..Request::signed(&ordinary_push()) };
+    assert_eq!(push("github.com/Octo-Org/Hello", SECRET).outcome(), Ok(main_branch()));
+    assert_eq!(push("GitHub.com/**", SECRET).outcome(), Ok(main_branch()));
+    assert_eq!(push("", "[github.com/OCTO-ORG/*]s3cret").outcome(), Ok(main_branch()));
+    for repositories in ["!github.com/Octo-Org/*", "**,!GITHUB.COM/octo-org/HELLO"] {
+        assert_eq!(push(repositories, SECRET).outcome(), Ok(Vec::new()), "{repositories}");
+    }
+}
+
+#[test]
+fn a_push_carries_what_its_sender_may_have_fetched() {
+    let scope = |request: Request| {
+        let Ok(Event::Push(push)) = request.receive() else { panic!("not a push") };
+        push.jobs().next().unwrap().scope.unwrap()
+    };
+    let signed = |repositories, secrets| Request { repositories, secrets, ..Request::signed(&ordinary_push()) };
+    assert!(scope(signed("", SECRET)).is_empty());
+    assert_eq!(scope(signed("github.com/octo-org/*,!**/x", SECRET)), ["github.com/octo-org/*,!**/x"]);
+    assert_eq!(scope(signed("**", "[github.com/octo-org/*]s3cret")), ["github.com/octo-org/*", "**"]);
+    assert_eq!(scope(from_a_public_provider("**")), ["github.com/**", "**"]);
 }
 
 #[test]

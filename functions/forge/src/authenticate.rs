@@ -1,12 +1,12 @@
 //! Who sent this? Answered from the raw bytes, before anything in them is parsed.
 
-use contract::{ApiSecrets, Repository};
+use contract::{AllowedHost, ApiSecrets, HostKind, Repository};
 
 use crate::{
     delivery::Delivery,
     endpoint::Endpoint,
     host,
-    patterns::Scope,
+    scope::Scope,
     signature::{self, Claim, Proof, SignatureError},
 };
 
@@ -16,13 +16,19 @@ pub enum AuthenticationError {
     /// It claims to know a secret and doesn't. Its address makes no difference.
     #[error("the signature doesn't verify")]
     Signature(#[source] SignatureError),
-    /// It claims nothing, and comes from an address that isn't allowed, or from none that is known.
-    #[error("there is no signature, and the address is not in AllowedIps")]
+    /// It claims nothing, and comes from an address that speaks for no host, or from none that is known.
+    #[error("there is no signature, and AllowedIps has no entry for the address and an allowed host")]
     Address,
     /// It comes from an allowed address, which proves little, and no repository is named for such senders.
     #[error("there is no signature, and the address counts only for repositories that Repositories names")]
     NoRepositories,
-    /// As before, and this repository isn't among those named.
+    /// It comes from an address that speaks for hosts of another kind than what it sends.
+    #[error("there is no signature, and the address speaks for no host that sends {kind}'s payloads")]
+    Kind {
+        /// Whose payload it is.
+        kind: &'static str,
+    },
+    /// It comes from an address that doesn't speak for the repository's host, or isn't for this repository.
     #[error("there is no signature, and the address doesn't suffice for {repository}")]
     Repository {
         /// The repository.
@@ -41,8 +47,8 @@ pub enum AuthenticationError {
 pub(crate) enum Sender {
     /// It knows secrets, which are good for some repositories or for all.
     Secret(Vec<Scope>),
-    /// It has an allowed address, so only what `Repositories` names is its to ask for.
-    Address,
+    /// It has an address that speaks for these hosts, so only what `Repositories` names of theirs is its to ask for.
+    Address(Vec<AllowedHost>),
 }
 
 /// A delivery whose sender is known; only [`authenticate`] makes one.
@@ -65,13 +71,40 @@ impl<'d> Authenticated<'d> {
 }
 
 impl Sender {
-    /// Whether what the sender has shown is good for a repository that [`crate::Repositories`] includes or doesn't.
-    pub(crate) fn may_ask_for(&self, repository: &Repository, included: bool) -> Result<(), AuthenticationError> {
+    /// Whether the sender may send what a host of this kind sends.
+    pub(crate) fn may_send_as(&self, host: &dyn host::Host) -> Result<(), AuthenticationError> {
         match self {
-            Self::Secret(scopes) if scopes.iter().all(|scope| scope.covers(repository)) => Ok(()),
+            Self::Address(hosts) if !hosts.iter().any(|own| own.kind == host.kind()) => {
+                Err(AuthenticationError::Kind { kind: host.name() })
+            }
+            Self::Address(_) | Self::Secret(_) => Ok(()),
+        }
+    }
+
+    /// Whether what the sender has shown is good for a repository on `host`, in a payload of this kind, that
+    /// [`contract::Repositories`] includes or doesn't.
+    pub(crate) fn may_ask_for(
+        &self,
+        repository: &Repository,
+        host: &AllowedHost,
+        kind: Option<HostKind>,
+        included: bool,
+    ) -> Result<(), AuthenticationError> {
+        match self {
+            Self::Secret(scopes) if scopes.iter().all(|scope| scope.covers(repository, host)) => Ok(()),
             Self::Secret(_) => Err(AuthenticationError::Scope { repository: repository.to_string() }),
-            Self::Address if included => Ok(()),
-            Self::Address => Err(AuthenticationError::Repository { repository: repository.to_string() }),
+            Self::Address(hosts) if included && host.kind == kind && hosts.contains(host) => Ok(()),
+            Self::Address(_) => Err(AuthenticationError::Repository { repository: repository.to_string() }),
+        }
+    }
+
+    /// The lists of globs that every repository has to fit which is fetched for the sender.
+    pub(crate) fn scope(&self) -> Vec<String> {
+        match self {
+            Self::Secret(scopes) => scopes.iter().filter_map(Scope::globs).collect(),
+            Self::Address(hosts) => {
+                vec![hosts.iter().map(|own| format!("{}/**", own.host)).collect::<Vec<_>>().join(",")]
+            }
         }
     }
 }
@@ -90,11 +123,19 @@ pub(crate) fn authenticate<'d>(
     };
     let sender = match signature::verify(&claim, secrets).map_err(AuthenticationError::Signature)? {
         Proof::Secret(scopes) => Sender::Secret(scopes),
-        Proof::Absent if !delivery.source.is_some_and(|source| endpoint.allowed_ips.contains(source)) => {
-            return Err(AuthenticationError::Address);
-        }
-        Proof::Absent if endpoint.repositories.is_empty() => return Err(AuthenticationError::NoRepositories),
-        Proof::Absent => Sender::Address,
+        Proof::Absent => by_address(delivery, endpoint)?,
     };
     Ok(Authenticated { delivery, sender })
+}
+
+fn by_address(delivery: &Delivery, endpoint: &Endpoint) -> Result<Sender, AuthenticationError> {
+    let named = delivery.source.into_iter().flat_map(|source| endpoint.allowed_ips.hosts(source));
+    let hosts: Vec<_> = named.filter_map(|host| endpoint.allowed_hosts.find(host.as_str())).cloned().collect();
+    if hosts.is_empty() {
+        return Err(AuthenticationError::Address);
+    }
+    if endpoint.repositories.is_empty() {
+        return Err(AuthenticationError::NoRepositories);
+    }
+    Ok(Sender::Address(hosts))
 }

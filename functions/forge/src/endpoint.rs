@@ -1,13 +1,11 @@
 //! The door: what comes in is refused, or is an [`Event`].
 
-use contract::{AllowedHosts, ApiSecrets};
+use contract::{AllowedHosts, AllowedIps, ApiSecrets, Refs, Repositories};
 
 use crate::{
-    allowed::AllowedIps,
     authenticate::authenticate,
     delivery::Delivery,
     event::{self, Event},
-    patterns::{Refs, Repositories},
     refusal::Refusal,
     signature::MinimumSignature,
 };
@@ -16,7 +14,7 @@ use crate::{
 /// so nothing.
 #[derive(Debug, Clone, Default)]
 pub struct Endpoint {
-    /// Who needs no secret.
+    /// Which addresses need no secret, each for one host.
     pub allowed_ips: AllowedIps,
     /// What may be fetched from: the `AllowedGitHosts` parameter.
     pub allowed_hosts: AllowedHosts,
@@ -31,9 +29,9 @@ pub struct Endpoint {
 impl Endpoint {
     /// Authenticates a delivery and reads its meaning.
     ///
-    /// A secret makes the address irrelevant. A wrong signature is refused whatever the address. An address
-    /// alone suffices only for repositories that are named. Where there is neither a secret nor such an
-    /// address, everything is refused.
+    /// A secret makes the address irrelevant. A wrong signature is refused whatever the address. An address alone suffices
+    /// only for what its own host sends of its own repositories, and of those only for the ones that are named. Where there is
+    /// neither a secret nor such an address, everything is refused.
     pub fn receive(&self, delivery: &Delivery, secrets: &ApiSecrets) -> Result<Event, Refusal> {
         let bytes = delivery.body.len();
         if bytes > Delivery::MAX_BODY_BYTES {

@@ -2,7 +2,7 @@
 //! through [`crate::Endpoint::receive`].
 
 use contract::{
-    AllowedHosts, CommitId, DeliveryId, Host, HostKind, Job, RefName, Repository, Trigger,
+    AllowedHost, AllowedHosts, CommitId, DeliveryId, Host, HostKind, Job, RefName, Refs, Repository, Trigger,
     git::{CommitIdError, RefNameError},
     repository::{HostError, RepositoryPathError},
 };
@@ -13,7 +13,6 @@ use crate::{
     content::{self, ContentError},
     endpoint::Endpoint,
     host::{self, After, Change, Message, Origin, PayloadError, Pushed},
-    patterns::Refs,
 };
 
 /// What a delivery means.
@@ -37,9 +36,9 @@ pub enum Event {
 pub struct Push {
     delivery: DeliveryId,
     repository: Repository,
-    default_branch: Option<String>,
     trigger: Trigger,
     updates: Vec<RefUpdate>,
+    scope: Vec<String>,
 }
 
 /// A reference that was created or moved.
@@ -94,9 +93,6 @@ pub enum EventError {
         /// What is wrong with the id.
         source: CommitIdError,
     },
-    /// The default branch can't be a branch's name.
-    #[error("the payload has an unusable default branch")]
-    DefaultBranch(#[source] RefNameError),
     /// More references than one delivery may have.
     #[error("the push has {count} references, at most {max} are supported", max = Push::MAX_REFERENCES)]
     TooManyReferences {
@@ -142,9 +138,9 @@ impl Push {
             repository: self.repository.clone(),
             reference: update.reference.clone(),
             commit: update.commit.clone(),
-            default_branch: self.default_branch.clone(),
             trigger: self.trigger,
             summary: update.summary.clone(),
+            scope: Some(self.scope.clone()),
         })
     }
 }
@@ -154,14 +150,16 @@ pub(crate) fn read(authenticated: &Authenticated<'_>, endpoint: &Endpoint) -> Re
     let delivery = authenticated.delivery();
     let payload = content::payload(delivery).map_err(EventError::Content)?;
     let host = host::detect_with_payload(&delivery.headers, &payload);
+    authenticated.sender().may_send_as(host).map_err(EventError::Unauthenticated)?;
     let pushed = match host.read(&delivery.headers, &payload).map_err(EventError::Payload)? {
         Message::Push(pushed) => pushed,
         Message::Ping => return Ok(Event::Ping),
         Message::Ignored(reason) => return Ok(Event::Ignored { reason }),
     };
-    let repository = repository(&pushed, &endpoint.allowed_hosts, host.kind())?;
-    let included = endpoint.repositories.includes(&repository);
-    authenticated.sender().may_ask_for(&repository, included).map_err(EventError::Unauthenticated)?;
+    let (repository, on) = repository(&pushed, &endpoint.allowed_hosts, host.kind())?;
+    let included = endpoint.repositories.includes(&repository, on);
+    let may = authenticated.sender().may_ask_for(&repository, on, host.kind(), included);
+    may.map_err(EventError::Unauthenticated)?;
     if !included && !endpoint.repositories.is_empty() {
         return Err(EventError::Repository { repository });
     }
@@ -173,12 +171,17 @@ pub(crate) fn read(authenticated: &Authenticated<'_>, endpoint: &Endpoint) -> Re
         return Ok(Event::Ignored { reason: reason(&ignored) });
     }
     let id = pushed.delivery_id.and_then(|id| id.parse().ok()).unwrap_or_else(|| delivery.id());
-    let default_branch = pushed.default_branch.map(branch).transpose()?;
-    Ok(Event::Push(Push { delivery: id, repository, default_branch, trigger: pushed.trigger, updates }))
+    let mut scope = authenticated.sender().scope();
+    scope.extend(Some(endpoint.repositories.globs().to_owned()).filter(|globs| !globs.is_empty()));
+    Ok(Event::Push(Push { delivery: id, repository, trigger: pushed.trigger, updates, scope }))
 }
 
-/// The repository that the payload is about, on an allowed host.
-fn repository(pushed: &Pushed, allowed_hosts: &AllowedHosts, kind: Option<HostKind>) -> Result<Repository, EventError> {
+/// The repository that the payload is about, and the allowed host that it lies on.
+fn repository<'h>(
+    pushed: &Pushed,
+    allowed_hosts: &'h AllowedHosts,
+    kind: Option<HostKind>,
+) -> Result<(Repository, &'h AllowedHost), EventError> {
     let host = match &pushed.origin {
         Origin::Urls(urls) => return repository_of_urls(&pushed.full_name, urls, allowed_hosts),
         Origin::Host(host) => host.parse().map_err(EventError::HostName)?,
@@ -192,26 +195,26 @@ fn repository(pushed: &Pushed, allowed_hosts: &AllowedHosts, kind: Option<HostKi
 }
 
 /// The repository that the full name and every URL agree on.
-fn repository_of_urls(
+fn repository_of_urls<'h>(
     full_name: &str,
     urls: &[String],
-    allowed_hosts: &AllowedHosts,
-) -> Result<Repository, EventError> {
+    allowed_hosts: &'h AllowedHosts,
+) -> Result<(Repository, &'h AllowedHost), EventError> {
     let mut first = None;
     for url in urls {
-        let repository = allowed(clone_url::repository(url).map_err(EventError::CloneUrl)?, allowed_hosts)?;
+        let (repository, host) = allowed(clone_url::repository(url).map_err(EventError::CloneUrl)?, allowed_hosts)?;
         if repository.path.as_str() != full_name {
             let path = repository.path.into();
             return Err(EventError::OtherRepository { full_name: full_name.to_owned(), path });
         }
-        first.get_or_insert(repository);
+        first.get_or_insert((repository, host));
     }
     first.ok_or(EventError::NoHost)
 }
 
-fn allowed(repository: Repository, allowed_hosts: &AllowedHosts) -> Result<Repository, EventError> {
+fn allowed(repository: Repository, allowed_hosts: &AllowedHosts) -> Result<(Repository, &AllowedHost), EventError> {
     match allowed_hosts.find(repository.host.as_str()) {
-        Some(_) => Ok(repository),
+        Some(host) => Ok((repository, host)),
         None => Err(EventError::Host { host: repository.host }),
     }
 }
@@ -264,12 +267,6 @@ fn first_line(message: &str) -> Option<String> {
     (!line.is_empty()).then(|| line.chars().take(SUMMARY_CHARACTERS).collect())
 }
 
-/// The short name of a branch, if it can be one.
-fn branch(name: String) -> Result<String, EventError> {
-    format!("refs/heads/{name}").parse::<RefName>().map_err(EventError::DefaultBranch)?;
-    Ok(name)
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -289,8 +286,8 @@ mod tests {
                 "repository": { "host": "github.com", "path": "octo-org/hello" },
                 "reference": "refs/heads/main",
                 "commit": "a".repeat(40),
-                "default_branch": "main",
                 "summary": "Say hello",
+                "scope": [],
             }])
         );
     }
@@ -327,7 +324,6 @@ mod tests {
         check(&|payload| payload["ref"] = json!("refs/heads/a b"), 400);
         check(&|payload| payload["after"] = json!("abc"), 400);
         check(&|payload| payload["after"] = json!(""), 400);
-        check(&|payload| payload["repository"]["default_branch"] = json!("../x"), 400);
         check(&|payload| payload["repository"]["ssh_url"] = json!("file:///srv/octo-org/hello"), 400);
         check(&|payload| payload["repository"]["clone_url"] = json!("https://github.com/octo-org/other"), 400);
         check(&|payload| payload["repository"]["clone_url"] = json!("https://evil.example/octo-org/hello"), 403);

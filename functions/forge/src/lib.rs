@@ -13,14 +13,13 @@
 //! let mut delivery = Delivery::new("c6af6ac1".parse()?, br#"{"ref":"refs/heads/main"}"#.to_vec());
 //! delivery.headers.insert("X-Hub-Signature-256", "sha256=00".parse()?);
 //!
-//! let refusal = endpoint.receive(&delivery, &ApiSecrets::parse("s3cret".into())).unwrap_err();
+//! let refusal = endpoint.receive(&delivery, &ApiSecrets::parse(&"s3cret".into())).unwrap_err();
 //! assert_eq!(refusal.status(), 401);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
 #![warn(clippy::indexing_slicing)]
 
-mod allowed;
 mod archive_url;
 #[cfg(test)]
 mod attacks;
@@ -31,20 +30,20 @@ mod delivery;
 mod endpoint;
 mod event;
 pub mod host;
-mod patterns;
 mod refusal;
+mod scope;
 #[cfg(test)]
 mod sender;
 mod signature;
+mod tip;
 
-pub use allowed::{AllowedIps, AllowedIpsError};
-pub use archive_url::{ArchiveApi, Revision};
+pub use archive_url::ArchiveApi;
 pub use authenticate::AuthenticationError;
 pub use clone_url::{CloneUrlError, repository as repository_of_url};
 pub use content::ContentError;
 pub use delivery::Delivery;
 pub use endpoint::Endpoint;
 pub use event::{Event, EventError, Push, RefUpdate};
-pub use patterns::{Refs, Repositories};
 pub use refusal::Refusal;
 pub use signature::{MinimumSignature, MinimumSignatureError, SignatureError};
+pub use tip::Tip;

@@ -87,7 +87,7 @@ impl Request {
             refs: self.refs.parse().unwrap(),
             minimum_signature: MinimumSignature::Sha1,
         };
-        endpoint.receive(&self.delivery, &ApiSecrets::parse(self.secrets.into()))
+        endpoint.receive(&self.delivery, &ApiSecrets::parse(&self.secrets.into()))
     }
 
     /// The references that are to be fetched, or the status of the refusal.

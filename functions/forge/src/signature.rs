@@ -13,14 +13,14 @@
 use std::str::FromStr;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use contract::{ApiSecret, ApiSecrets};
+use contract::ApiSecrets;
 use hmac::{Hmac, KeyInit, Mac};
 use http::HeaderMap;
 use sha1::Sha1;
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
-use crate::patterns::Scope;
+use crate::scope::Scope;
 
 /// How a header proves that its sender knows a secret.
 #[derive(Debug, Clone, Copy)]
@@ -250,9 +250,9 @@ fn fitting(
     passes: impl Fn(&[u8]) -> bool,
 ) -> Result<Scope, SignatureError> {
     let (mut scope, mut fits) = (Scope::default(), false);
-    for ApiSecret { value, repositories } in secrets.iter() {
-        if passes(value) {
-            scope.add(repositories);
+    for secret in secrets.iter() {
+        if passes(secret.value()) {
+            scope.add(secret.repositories.as_ref());
             fits = true;
         }
     }
@@ -285,7 +285,7 @@ mod tests {
         minimum: MinimumSignature,
     ) -> Result<bool, SignatureError> {
         let claim = Claim { headers, signed, received_at, minimum };
-        verify(&claim, &ApiSecrets::parse(secrets.into())).map(|proof| matches!(proof, Proof::Secret(_)))
+        verify(&claim, &ApiSecrets::parse(&secrets.into())).map(|proof| matches!(proof, Proof::Secret(_)))
     }
 
     fn check(headers: &[(&str, &str)], body: &str, secrets: &str, expected: Result<bool, SignatureError>) {

@@ -1,7 +1,7 @@
 //! Why a job failed, and whether it is worth another try.
 
 use archive::ArchiveError;
-use contract::{Host, Retry};
+use contract::{PermitError, Retry};
 use fetch::{FetchError, PrivateKeyError};
 use jobs::JobError;
 use store::StoreError;
@@ -11,8 +11,8 @@ use crate::{lfs::LfsError, submodules::SubmoduleError};
 /// Why there is no zip.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum GitPullError {
-    #[error("{0} is not among the AllowedGitHosts any more")]
-    HostNotAllowed(Host),
+    #[error(transparent)]
+    Permit(PermitError),
     #[error("could not read the encrypted SSH key s3://{bucket}/{object}")]
     ReadKey { bucket: String, object: String, source: Box<aws_sdk_s3::Error> },
     #[error("the transfer of s3://{bucket}/{object} broke off")]
@@ -55,6 +55,7 @@ impl JobError for GitPullError {
                     | ArchiveError::PointerExtension { .. },
                 ..
             }
+            | Self::Permit(PermitError::Scope { .. } | PermitError::Globs(_))
             | Self::Commit(..) => Retry::Never,
             _ => self.large_file().map_or(Retry::Again, LfsError::retry),
         }
@@ -63,7 +64,13 @@ impl JobError for GitPullError {
     fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Fetch(error) => error.hint(),
-            Self::HostNotAllowed(_) => Some("add it to the parameter AllowedGitHosts, or remove the webhook"),
+            Self::Store(error) => error.hint(),
+            Self::Permit(PermitError::Host(_)) => {
+                Some("add it to the parameter AllowedGitHosts, or remove the webhook")
+            }
+            Self::Permit(_) => Some(
+                "add it to the parameter Repositories and to the globs of the push's secret, or set Submodules to off",
+            ),
             Self::Archive { source: ArchiveError::PointerExtension { .. }, .. } => {
                 Some("set Lfs to off: only the program that made the extension can undo it")
             }

@@ -50,6 +50,7 @@ async fn wire() -> Result<(Worker, Queue)> {
         cache: PackCache { s3: s3.clone(), bucket: environment.cache_bucket },
         s3,
         output_bucket: environment.output_bucket,
+        key_layout: environment.key_layout.parse()?,
         paths: environment.paths.parse()?,
         submodules: if environment.submodules == "on" { Submodules::Included } else { Submodules::Excluded },
         history: if environment.exclude_git == "False" { History::Included } else { History::Excluded },

@@ -8,7 +8,7 @@ use std::{
 
 use archive::{ArchiveError, DotGit, Options, Paths, Summary};
 use aws_names::BucketName;
-use contract::{AllowedHosts, Job, Repository};
+use contract::{AllowedHosts, Job, KeyLayout, Repository};
 use fetch::{FetchRequest, Fetched, KnownHosts, Limits, Remote, Wanted};
 use gix::bstr::BString;
 use https::Client;
@@ -31,6 +31,7 @@ pub(crate) struct Worker {
     pub(crate) key: StoredKey,
     pub(crate) s3: aws_sdk_s3::Client,
     pub(crate) output_bucket: BucketName,
+    pub(crate) key_layout: KeyLayout,
     /// What a clone begins with where there is none.
     pub(crate) cache: PackCache,
     /// Where the clones stay between jobs.
@@ -75,20 +76,23 @@ impl Worker {
         let started = Instant::now();
         let wanted = Wanted::Reference { name: job.reference.clone(), expected: job.commit.clone() };
         let fetch = async {
-            let fetched = self.fetch(&job.repository, wanted, deadline).await;
+            let fetched = self.fetch(job, &job.repository, wanted, deadline).await;
             (fetched, started.elapsed())
         };
-        // To be told of the zip that is there takes a while, too.
-        let early = async {
-            let object = (!job.leaves_default_branch_open()).then(|| self.artifact(job, ""))?;
-            Some(store::head(&self.s3, &object).await)
-        };
-        let ((fetched, fetch_time), early) = tokio::join!(fetch, early);
-        let (fetched, found) = fetched?;
+        // To be told of the zip that is there takes a while, too. Meanwhile the host says which of two keys it has.
+        let branch = job.reference.branch();
+        let look =
+            async |default_branch| store::find(&self.s3, &self.artifact(job, default_branch), &job.repository).await;
+        let as_default = async { if branch.is_some() { Some(look(branch).await) } else { None } };
+        let ((fetched, fetch_time), as_default, as_other) = tokio::join!(fetch, as_default, look(None));
+        let (fetched, seed) = fetched?;
         let commit = fetched.commit.to_string();
-        let object = self.artifact(job, fetched.default_branch.as_deref().unwrap_or_default());
+        let default_branch = fetched.default_branch.as_deref();
+        let object = self.artifact(job, default_branch);
+        let found = as_default.filter(|_| default_branch == branch).unwrap_or(as_other).map_err(GitPullError::Store)?;
         let metadata = ArtifactMetadata {
-            commit: Some(commit.parse().map_err(|source| GitPullError::Commit(commit.clone(), source))?),
+            repository: job.repository.clone(),
+            commit: commit.parse().map_err(|source| GitPullError::Commit(commit.clone(), source))?,
             tree: Some(fetched.tree.to_string()),
             reference: job.reference.clone(),
             delivery_id: job.delivery.clone(),
@@ -96,22 +100,18 @@ impl Worker {
         };
         let (received, superseded) = (fetched.received, fetched.superseded.as_ref().map(ToString::to_string));
         let host_said = fetched.said.clone();
-        let there = match early {
-            Some(there) => there,
-            None => store::head(&self.s3, &object).await,
-        };
-        let there = there.map_err(GitPullError::Store)?;
         // With a `.git` folder, the same tree in another commit is another zip.
-        let same = |there: ArtifactMetadata| match self.history {
+        let same = |there: &ArtifactMetadata| match self.history {
             History::Excluded => there.tree == metadata.tree,
             History::Included => there.tree == metadata.tree && there.commit == metadata.commit,
         };
-        let (origin, stale) = (fetched.origin, found.stale(fetched.origin, received));
-        let (written, fetched) = if there.is_some_and(same) {
+        let (origin, stale) = (fetched.origin, seed.stale(fetched.origin, received));
+        let (written, fetched) = if found.metadata.as_ref().is_some_and(same) {
             (None, fetched)
         } else {
             let contents = self.contents(job, &fetched, deadline).await?;
-            let (summary, fetched) = self.store(fetched, object.clone(), &metadata, contents).await?;
+            let artifact = Artifact { object: object.clone(), metadata, found };
+            let (summary, fetched) = self.store(fetched, artifact, contents).await?;
             (Some(summary), fetched)
         };
         let summary = written.unwrap_or_default();
@@ -146,17 +146,18 @@ impl Worker {
         Ok(())
     }
 
-    fn artifact(&self, job: &Job, default_branch: &str) -> Object {
-        Object { bucket: self.output_bucket.clone(), key: job.artifact_key(default_branch) }
+    fn artifact(&self, job: &Job, default_branch: Option<&str>) -> Object {
+        Object { bucket: self.output_bucket.clone(), key: job.artifact_key(self.key_layout, default_branch) }
     }
 
     async fn fetch(
         &self,
+        job: &Job,
         repository: &Repository,
         wanted: Wanted,
         deadline: Instant,
     ) -> Result<(Fetched, Found), GitPullError> {
-        let request = FetchRequest { remote: self.remote(repository, deadline).await?, wanted };
+        let request = FetchRequest { remote: self.remote(job, repository, deadline).await?, wanted };
         // One clone for a repository, whatever the reference. No repository's path ends in `.git`.
         let clone = self.clones.join(format!("{repository}.git"));
         let mut found = Found::default();
@@ -165,9 +166,9 @@ impl Worker {
         Ok((fetched, found))
     }
 
-    async fn remote(&self, repository: &Repository, deadline: Instant) -> Result<Remote, GitPullError> {
-        let host = self.allowed_hosts.find(repository.host.as_str());
-        let host = host.ok_or_else(|| GitPullError::HostNotAllowed(repository.host.clone()))?;
+    /// How a repository is reached that a job may have fetched, its own or another one. Nothing is fetched without.
+    async fn remote(&self, job: &Job, repository: &Repository, deadline: Instant) -> Result<Remote, GitPullError> {
+        let host = job.permit(repository, &self.allowed_hosts).map_err(GitPullError::Permit)?;
         Ok(Remote {
             host: host.clone(),
             repository: repository.clone(),
@@ -188,7 +189,7 @@ impl Worker {
             Submodules::Excluded => Vec::new(),
             Submodules::Included => {
                 let fetch = async |repository: &Repository, wanted| {
-                    self.fetch(repository, wanted, deadline).await.map(|(fetched, _)| fetched)
+                    self.fetch(job, repository, wanted, deadline).await.map(|(fetched, _)| fetched)
                 };
                 submodules::fetch_all(&job.repository, fetched, fetch).await?
             }
@@ -196,10 +197,10 @@ impl Worker {
         let large = match &self.lfs {
             None => None,
             Some(client) => {
-                let own = self.remote(&job.repository, deadline).await?;
+                let own = self.remote(job, &job.repository, deadline).await?;
                 let mut remotes = HashMap::from([(BString::default(), own)]);
                 for (repository, submodule) in &submodules {
-                    remotes.insert(submodule.path.clone(), self.remote(repository, deadline).await?);
+                    remotes.insert(submodule.path.clone(), self.remote(job, repository, deadline).await?);
                 }
                 Some(Stores { client: client.clone(), remotes })
             }
@@ -212,12 +213,11 @@ impl Worker {
     async fn store(
         &self,
         fetched: Fetched,
-        object: Object,
-        metadata: &ArtifactMetadata,
+        Artifact { object, metadata, found }: Artifact,
         contents: Contents,
     ) -> Result<(Summary, Fetched), GitPullError> {
         let commit = fetched.commit.to_string();
-        let (writer, upload) = Upload::start(&self.s3, object, metadata);
+        let (writer, upload) = Upload::start(&self.s3, object, &metadata, &found);
         let runtime = Handle::current();
         let zipping = tokio::task::spawn_blocking(move || zip(fetched, contents, runtime, writer));
         let stored = upload.finish().await;
@@ -231,6 +231,13 @@ impl Worker {
             Err(source) => Err(GitPullError::Archive { commit, source }),
         }
     }
+}
+
+/// What is stored, and in place of what.
+struct Artifact {
+    object: Object,
+    metadata: ArtifactMetadata,
+    found: store::Found,
 }
 
 /// What goes into a zip, and where what Git LFS keeps of it comes from if it does.

@@ -10,7 +10,12 @@ use std::time::{Duration, Instant, SystemTime};
 
 use aws_lambda_events::sqs::SqsEvent;
 use contract::{Job, Retry};
-use lambda_runtime::{LambdaEvent, service_fn};
+use lambda_runtime::{
+    LambdaEvent, LambdaInvocation, Runtime,
+    layers::TracingLayer,
+    service_fn,
+    tower::{ServiceExt, layer::layer_fn},
+};
 
 pub use batch::run;
 pub use queue::{Failed, Queue};
@@ -36,13 +41,32 @@ pub async fn serve<E: JobError>(
     work: impl AsyncFn(&Job, Instant) -> Result<(), E>,
 ) -> Result<(), lambda_runtime::Error> {
     let work = &work;
-    lambda_runtime::run(service_fn(async |event: LambdaEvent<SqsEvent>| {
+    let runtime = Runtime::new(service_fn(async |event: LambdaEvent<SqsEvent>| {
         let deadline = deadline(event.context.deadline());
         let work = async |job: &Job| work(job, deadline).await;
         Ok::<_, lambda_runtime::Error>(run(event.payload.records, queue, work).await)
-    }))
-    .await
+    }));
+    let runtime = runtime.layer(TracingLayer::new());
+    // Around all others: what comes last here comes after the answer has been sent.
+    runtime.layer(layer_fn(|service| ServiceExt::<LambdaInvocation>::then(service, leave_no_thread))).run().await
 }
+
+/// How long a thread is given to see that nobody waits for it any more.
+const LAST_CHANCE: Duration = Duration::from_secs(1);
+
+/// Ends the process if a thread goes on that nobody waits for: it would hold its clone's lock and slow down whatever comes next.
+/// Lambda starts another one.
+async fn leave_no_thread(answered: Result<(), lambda_runtime::Error>) -> Result<(), lambda_runtime::Error> {
+    if !blocking::ended(LAST_CHANCE).await {
+        tracing::error!("a thread goes on that nobody waits for: the process ends");
+        #[expect(clippy::exit, reason = "no other way leads out past the thread")]
+        std::process::exit(EXIT_CODE);
+    }
+    answered
+}
+
+/// What a process that a thread kept from going on ends with: EX_SOFTWARE of sysexits.h.
+const EXIT_CODE: i32 = 70;
 
 /// When a run has to be done, so that there is time left to say that it isn't.
 fn deadline(of_lambda: SystemTime) -> Instant {

@@ -1,7 +1,11 @@
 //! A secret of Secrets Manager, remembered between calls of a function: no call should wait for Secrets Manager, nor should
 //! a stranger's requests be able to run up its bill, and yet a rotation needs no deployment.
 
-use std::time::{Duration, Instant};
+use std::{
+    fmt,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context as _, Result};
 use aws_config::SdkConfig;
@@ -44,33 +48,39 @@ impl SecretSource for StoredSecret {
     }
 }
 
-/// A secret and when it was read.
-#[derive(Debug)]
-pub struct CachedSecret<S> {
+/// A secret, what it means, and when it was read.
+pub struct CachedSecret<S, T> {
     source: S,
-    cached: Mutex<Option<(SecretString, Instant)>>,
+    understand: fn(&SecretString) -> Result<T>,
+    cached: Mutex<Option<(Arc<T>, Instant)>>,
 }
 
-impl<S: SecretSource> CachedSecret<S> {
-    /// The secret of `source`, which isn't read yet.
-    pub fn new(source: S) -> Self {
-        Self { source, cached: Mutex::new(None) }
+impl<S: fmt::Debug, T> fmt::Debug for CachedSecret<S, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CachedSecret").field("source", &self.source).finish_non_exhaustive()
+    }
+}
+
+impl<S: SecretSource, T> CachedSecret<S, T> {
+    /// The secret of `source`, which isn't read yet. Whenever it is, `understand` tells once what it means.
+    pub fn new(source: S, understand: fn(&SecretString) -> Result<T>) -> Self {
+        Self { source, understand, cached: Mutex::new(None) }
     }
 
     /// The secret, read no longer than `max_age` before `now`. What can't be read again in time isn't used: it may have been
     /// revoked.
     ///
     /// # Errors
-    /// It can't be read.
-    pub async fn get(&self, now: Instant, max_age: Duration) -> Result<SecretString> {
+    /// It can't be read, or not be understood.
+    pub async fn get(&self, now: Instant, max_age: Duration) -> Result<Arc<T>> {
         let mut cached = self.cached.lock().await;
         if let Some((secret, read_at)) = cached.as_ref()
             && now.duration_since(*read_at) <= max_age
         {
-            return Ok(secret.clone());
+            return Ok(Arc::clone(secret));
         }
-        let secret = self.source.read().await?;
-        *cached = Some((secret.clone(), now));
+        let secret = Arc::new((self.understand)(&self.source.read().await?)?);
+        *cached = Some((Arc::clone(&secret), now));
         Ok(secret)
     }
 

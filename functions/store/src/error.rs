@@ -1,7 +1,7 @@
 //! Why an artifact isn't there, and whether it is worth another try.
 
 use aws_sdk_s3::error::ProvideErrorMetadata;
-use contract::Retry;
+use contract::{Repository, Retry};
 
 use crate::Object;
 
@@ -15,6 +15,16 @@ pub enum StoreError {
         object: Object,
         /// S3's answer.
         source: Box<aws_sdk_s3::Error>,
+    },
+    /// The key belongs to another repository's artifact, which is never replaced.
+    #[error("{object} is an artifact of {named:?}, and not of {repository}")]
+    OtherRepository {
+        /// The object.
+        object: Object,
+        /// The repository whose artifact should have been stored.
+        repository: Repository,
+        /// The repository that the artifact says it is of.
+        named: String,
     },
     /// An artifact of less than one part was refused.
     #[error("could not put {object}")]
@@ -74,7 +84,15 @@ const HOPELESS: [&str; 6] =
 impl StoreError {
     /// Whether the same upload may succeed later.
     pub fn retry(&self) -> Retry {
-        if self.code().is_some_and(|code| HOPELESS.contains(&code)) { Retry::Never } else { Retry::Again }
+        let is_hopeless = || self.code().is_some_and(|code| HOPELESS.contains(&code));
+        if matches!(self, Self::OtherRepository { .. }) || is_hopeless() { Retry::Never } else { Retry::Again }
+    }
+
+    /// What a person can do about it, where that is known.
+    pub fn hint(&self) -> Option<&'static str> {
+        matches!(self, Self::OtherRepository { .. }).then_some(
+            "set KeyLayout to host/path, so that hosts don't share keys; or delete the object, if its repository is gone",
+        )
     }
 
     /// What S3 calls the error, where it is S3's.
@@ -85,7 +103,7 @@ impl StoreError {
             | Self::Begin { source, .. }
             | Self::Part { source, .. }
             | Self::Complete { source, .. } => source.code(),
-            Self::Unfinished { .. } | Self::Stopped { .. } => None,
+            Self::OtherRepository { .. } | Self::Unfinished { .. } | Self::Stopped { .. } => None,
         }
     }
 }

@@ -9,7 +9,8 @@
 //! # async fn example(
 //! #     client: &aws_sdk_s3::Client, object: store::Object, metadata: &store::ArtifactMetadata,
 //! # ) -> Result<(), Box<dyn std::error::Error>> {
-//! let (mut writer, upload) = store::Upload::start(client, object, metadata);
+//! let found = store::find(client, &object, &metadata.repository).await?;
+//! let (mut writer, upload) = store::Upload::start(client, object, metadata, &found);
 //! let producer = tokio::task::spawn_blocking(move || {
 //!     writer.write_all(b"PK\x05\x06")?;
 //!     writer.finish()
@@ -32,7 +33,7 @@ mod upload;
 
 pub use cached_pack::{CachedPack, PackVersion};
 pub use error::StoreError;
-pub use metadata::{ArtifactMetadata, head};
+pub use metadata::{ArtifactMetadata, Found, find};
 pub use object::Object;
 pub use parts::PartWriter;
 pub use upload::{Stored, Upload};

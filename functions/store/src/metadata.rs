@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use aws_sdk_s3::{Client, error::SdkError, operation::head_object::HeadObjectError};
-use contract::{CommitId, DeliveryId, RefName};
+use contract::{CommitId, DeliveryId, RefName, Repository};
 
 use crate::{
     Object, StoreError,
@@ -12,12 +12,14 @@ use crate::{
     rfc2047,
 };
 
-/// The user metadata of an artifact. Its keys are `commit`, `tree`, `ref`, `delivery-id` and
+/// The user metadata of an artifact. Its keys are `repository`, `commit`, `tree`, `ref`, `delivery-id` and
 /// `codepipeline-artifact-revision-summary`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ArtifactMetadata {
-    /// The commit, where it was known when the upload began.
-    pub commit: Option<CommitId>,
+    /// The repository that it is of. Artifacts of older versions don't say.
+    pub repository: Repository,
+    /// The commit.
+    pub commit: CommitId,
     /// The id of its tree in hexadecimal, where it is known: an artifact with the same one has the same content.
     pub tree: Option<String>,
     /// The branch or tag that named the commit.
@@ -29,6 +31,7 @@ pub struct ArtifactMetadata {
     pub summary: String,
 }
 
+const REPOSITORY: &str = "repository";
 const COMMIT: &str = "commit";
 const TREE: &str = "tree";
 const REFERENCE: &str = "ref";
@@ -43,16 +46,18 @@ const MAX_BYTES: usize = 2048;
 const HEADER_PREFIX: &str = "x-amz-meta-";
 
 impl ArtifactMetadata {
-    /// A zip with this metadata, whatever it replaces.
-    pub(crate) fn describe(&self) -> Description {
-        let metadata = self.to_user_metadata();
-        Description { content_type: "application/zip", metadata, condition: Condition::Always }
+    /// A zip with this metadata, in place of what was found.
+    pub(crate) fn describe(&self, found: &Found) -> Description {
+        let (metadata, condition) = (self.to_user_metadata(), found.condition.clone());
+        Description { content_type: "application/zip", metadata, condition }
     }
 
     /// As S3 takes it: printable ASCII, at most 2,048 bytes.
     pub(crate) fn to_user_metadata(&self) -> HashMap<String, String> {
+        let repository = self.repository.to_string();
         let known = [
-            (COMMIT, self.commit.as_ref().map(CommitId::as_str)),
+            (REPOSITORY, Some(repository.as_str())),
+            (COMMIT, Some(self.commit.as_str())),
             (TREE, self.tree.as_deref()),
             (REFERENCE, Some(self.reference.as_str())),
             (DELIVERY_ID, Some(self.delivery_id.as_str())),
@@ -65,11 +70,12 @@ impl ArtifactMetadata {
         metadata
     }
 
-    /// From what S3 gives; nothing when the object isn't one of ours.
-    fn from_user_metadata(metadata: &HashMap<String, String>) -> Option<Self> {
+    /// From what S3 gives, of an object that is `repository`'s; nothing when the object isn't one of ours.
+    fn from_user_metadata(metadata: &HashMap<String, String>, repository: &Repository) -> Option<Self> {
         let value = |key| metadata.get(key).map(|value| rfc2047::decode(value));
         Some(Self {
-            commit: value(COMMIT).and_then(|commit| commit.parse().ok()),
+            repository: repository.clone(),
+            commit: value(COMMIT)?.parse().ok()?,
             tree: value(TREE),
             reference: value(REFERENCE)?.parse().ok()?,
             delivery_id: value(DELIVERY_ID)?.parse().ok()?,
@@ -98,19 +104,36 @@ fn fitting(summary: &str, max: usize) -> String {
     }
 }
 
-/// Reads the metadata of the artifact that is there: nothing when there is none, or when somebody else
-/// put the object there.
+/// What is at an artifact's key, and so what an upload replaces: nothing else, if somebody else is faster. Only [`find`] makes
+/// one, and an [`Upload`](crate::Upload) takes one, so no artifact is stored where another repository's is.
+#[derive(Debug, Clone)]
+pub struct Found {
+    /// The metadata of the artifact; nothing when there is none, or when somebody else put the object there.
+    pub metadata: Option<ArtifactMetadata>,
+    pub(crate) condition: Condition,
+}
+
+/// Looks for an artifact of `repository`.
 ///
 /// It takes `s3:GetObject`, and `s3:ListBucket` for S3 to say that there is none.
 ///
 /// # Errors
-/// [`StoreError::Head`] when S3 doesn't answer, or refuses to.
-pub async fn head(client: &Client, object: &Object) -> Result<Option<ArtifactMetadata>, StoreError> {
-    match client.head_object().bucket(object.bucket.as_str()).key(&object.key).send().await {
-        Ok(head) => Ok(ArtifactMetadata::from_user_metadata(&head.metadata.unwrap_or_default())),
-        Err(error) if is_not_found(&error) => Ok(None),
-        Err(error) => Err(StoreError::Head { object: object.clone(), source: Box::new(error.into()) }),
+/// [`StoreError::Head`] when S3 doesn't answer, or refuses to; [`StoreError::OtherRepository`] when an artifact of another
+/// repository is there.
+pub async fn find(client: &Client, object: &Object, repository: &Repository) -> Result<Found, StoreError> {
+    let head = match client.head_object().bucket(object.bucket.as_str()).key(&object.key).send().await {
+        Ok(head) => head,
+        Err(error) if is_not_found(&error) => return Ok(Found { metadata: None, condition: Condition::Absent }),
+        Err(error) => return Err(StoreError::Head { object: object.clone(), source: Box::new(error.into()) }),
+    };
+    let user = head.metadata.unwrap_or_default();
+    if let Some(named) =
+        user.get(REPOSITORY).map(|named| rfc2047::decode(named)).filter(|named| *named != repository.to_string())
+    {
+        return Err(StoreError::OtherRepository { object: object.clone(), repository: repository.clone(), named });
     }
+    let metadata = ArtifactMetadata::from_user_metadata(&user, repository);
+    Ok(Found { metadata, condition: head.e_tag.map_or(Condition::Always, Condition::Unchanged) })
 }
 
 fn is_not_found(error: &SdkError<HeadObjectError>) -> bool {
@@ -120,12 +143,15 @@ fn is_not_found(error: &SdkError<HeadObjectError>) -> bool {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use wiremock::{Mock, MockServer, ResponseTemplate, matchers::method};
 
     use super::*;
+    use crate::upload::tests::client;
 
     fn metadata(reference: &str, summary: &str) -> ArtifactMetadata {
         ArtifactMetadata {
-            commit: Some("a".repeat(40).parse().unwrap()),
+            repository: "github.com/octo/hello".parse().unwrap(),
+            commit: "a".repeat(40).parse().unwrap(),
             tree: Some("b".repeat(40)),
             reference: reference.parse().unwrap(),
             delivery_id: "72d3162e-cc78-11e3-81ab-4c9367dc0958".parse().unwrap(),
@@ -134,7 +160,7 @@ mod tests {
     }
 
     fn stored(metadata: &ArtifactMetadata) -> ArtifactMetadata {
-        ArtifactMetadata::from_user_metadata(&metadata.to_user_metadata()).unwrap()
+        ArtifactMetadata::from_user_metadata(&metadata.to_user_metadata(), &metadata.repository).unwrap()
     }
 
     #[test]
@@ -143,7 +169,8 @@ mod tests {
         assert_eq!(user[SUMMARY], "Fix the build");
         let mut keys: Vec<_> = user.into_keys().collect();
         keys.sort();
-        assert_eq!(keys, ["codepipeline-artifact-revision-summary", "commit", "delivery-id", "ref", "tree"]);
+        let expected = ["codepipeline-artifact-revision-summary", "commit", "delivery-id", "ref", "repository", "tree"];
+        assert_eq!(keys, expected);
     }
 
     #[test]
@@ -158,18 +185,54 @@ mod tests {
 
     #[test]
     fn an_object_of_somebody_else_has_none() {
-        let mut user = metadata("refs/heads/main", "").to_user_metadata();
+        let metadata = metadata("refs/heads/main", "");
+        let mut user = metadata.to_user_metadata();
         user.remove(DELIVERY_ID);
-        assert_eq!(ArtifactMetadata::from_user_metadata(&user), None);
-        assert_eq!(ArtifactMetadata::from_user_metadata(&HashMap::new()), None);
+        assert_eq!(ArtifactMetadata::from_user_metadata(&user, &metadata.repository), None);
+        assert_eq!(ArtifactMetadata::from_user_metadata(&HashMap::new(), &metadata.repository), None);
     }
 
     #[test]
     fn what_is_not_known_is_left_out() {
-        let unknown = ArtifactMetadata { commit: None, tree: None, ..metadata("refs/tags/v1", "") };
+        let unknown = ArtifactMetadata { tree: None, ..metadata("refs/tags/v1", "") };
         let user = unknown.to_user_metadata();
-        assert!(!user.contains_key(COMMIT) && !user.contains_key(TREE));
+        assert!(!user.contains_key(TREE));
         assert_eq!(stored(&unknown), unknown);
+    }
+
+    /// What is found where S3 answers so, for a repository on github.com.
+    async fn found(answer: ResponseTemplate) -> Result<Found, StoreError> {
+        let server = MockServer::start().await;
+        Mock::given(method("HEAD")).respond_with(answer).mount(&server).await;
+        let object = Object { bucket: "zips".parse().unwrap(), key: "octo/hello/octo_hello.zip".to_owned() };
+        find(&client(&server), &object, &"github.com/octo/hello".parse().unwrap()).await
+    }
+
+    #[tokio::test]
+    async fn an_upload_replaces_what_was_found_and_nothing_else() {
+        assert_eq!(found(ResponseTemplate::new(404)).await.unwrap().condition, Condition::Absent);
+        let there = ResponseTemplate::new(200).insert_header("etag", "\"e\"");
+        let somebody_elses = found(there.clone()).await.unwrap();
+        assert_eq!(somebody_elses.condition, Condition::Unchanged("\"e\"".to_owned()));
+        assert_eq!(somebody_elses.metadata, None);
+        let metadata = metadata("refs/heads/main", "Fix");
+        for missing in [None, Some(REPOSITORY)] {
+            let user = metadata.to_user_metadata().into_iter().filter(|(key, _)| Some(key.as_str()) != missing);
+            let ours = user.fold(there.clone(), |answer, (key, value)| {
+                answer.insert_header(format!("{HEADER_PREFIX}{key}").as_str(), value.as_str())
+            });
+            assert_eq!(found(ours).await.unwrap().metadata.as_ref(), Some(&metadata), "without {missing:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_artifact_of_another_repository_stays() {
+        for named in ["gitlab.com/octo/hello", "github.com/Octo/hello", "x", ""] {
+            let other = ResponseTemplate::new(200).insert_header("etag", "\"e\"");
+            let error = found(other.insert_header("x-amz-meta-repository", named)).await.unwrap_err();
+            assert!(matches!(&error, StoreError::OtherRepository { named: told, .. } if told == named), "{error}");
+            assert_eq!(error.retry(), contract::Retry::Never);
+        }
     }
 
     proptest! {

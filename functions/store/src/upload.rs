@@ -17,7 +17,7 @@ use futures_util::{Stream, StreamExt, TryStreamExt, stream};
 use tokio::{runtime::Handle, sync::mpsc::Receiver, task::JoinHandle};
 
 use crate::{
-    ArtifactMetadata, Object, StoreError,
+    ArtifactMetadata, Found, Object, StoreError,
     description::Description,
     parts::{PartSizes, PartWriter, Piece},
 };
@@ -47,15 +47,16 @@ pub struct Upload {
 }
 
 impl Upload {
-    /// Starts to upload what will be written to the returned writer.
+    /// Starts to upload what will be written to the returned writer, in place of what was [found](crate::find). If something
+    /// else is there meanwhile, that stays, and the upload ends with [`StoreError::is_taken`].
     ///
     /// Up to 16 MiB becomes a single `PutObject`. Parts carry CRC-32 checksums that S3
     /// verifies.
     ///
     /// # Panics
     /// Outside a Tokio runtime.
-    pub fn start(client: &Client, object: Object, metadata: &ArtifactMetadata) -> (PartWriter, Self) {
-        Self::start_described(client, object, metadata.describe())
+    pub fn start(client: &Client, object: Object, metadata: &ArtifactMetadata, found: &Found) -> (PartWriter, Self) {
+        Self::start_described(client, object, metadata.describe(found))
     }
 
     pub(crate) fn start_described(client: &Client, object: Object, description: Description) -> (PartWriter, Self) {

@@ -1,12 +1,13 @@
 //! One request: believed or not, understood or not, queued or not. Knows AWS only as a source of secrets and
 //! as queues.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Context as _, Result};
 use aws_lambda_events::apigw::{ApiGatewayProxyRequest, ApiGatewayProxyResponse};
 use contract::{ApiSecrets, Job, Worker};
 use forge::{AuthenticationError, Delivery, Endpoint, Event, Refusal};
+use secrecy::SecretString;
 use secret::{CachedSecret, MAX_AGE, ROTATION_AGE, SecretSource};
 use tracing::{error, field::display, info, warn};
 
@@ -22,14 +23,14 @@ pub trait JobSink {
 #[derive(Debug)]
 pub struct Webhook<S, Q> {
     endpoint: Endpoint,
-    secrets: CachedSecret<S>,
+    secrets: CachedSecret<S, ApiSecrets>,
     queues: Q,
 }
 
 impl<S: SecretSource, Q: JobSink> Webhook<S, Q> {
-    /// The function for an endpoint, with its secrets and its queues.
-    pub fn new(endpoint: Endpoint, secrets: CachedSecret<S>, queues: Q) -> Self {
-        Self { endpoint, secrets, queues }
+    /// The function for an endpoint, with the source of its secrets and its queues.
+    pub fn new(endpoint: Endpoint, secrets: S, queues: Q) -> Self {
+        Self { endpoint, secrets: CachedSecret::new(secrets, understand), queues }
     }
 
     /// Answers a request that Lambda gave the id `request_id`.
@@ -59,15 +60,11 @@ impl<S: SecretSource, Q: JobSink> Webhook<S, Q> {
 
     /// Reads the delivery with the secrets as they are remembered and, where those don't fit, as they are.
     async fn receive(&self, delivery: &Delivery, now: Instant) -> Result<Result<Event, Refusal>> {
-        let received = self.endpoint.receive(delivery, &self.secrets(now, MAX_AGE).await?);
+        let received = self.endpoint.receive(delivery, &*self.secrets.get(now, MAX_AGE).await?);
         if !matches!(received, Err(Refusal::Unauthenticated(AuthenticationError::Signature(_)))) {
             return Ok(received);
         }
-        Ok(self.endpoint.receive(delivery, &self.secrets(now, ROTATION_AGE).await?))
-    }
-
-    async fn secrets(&self, now: Instant, max_age: Duration) -> Result<ApiSecrets> {
-        Ok(ApiSecrets::parse(self.secrets.get(now, max_age).await?))
+        Ok(self.endpoint.receive(delivery, &*self.secrets.get(now, ROTATION_AGE).await?))
     }
 
     async fn act(&self, delivery: &Delivery, worker: Worker, event: Event) -> Result<Answer> {
@@ -94,6 +91,16 @@ impl<S: SecretSource, Q: JobSink> Webhook<S, Q> {
     }
 }
 
+/// What the secrets are. Of an entry that is none, the log tells which one it is, and the others are good all the same.
+#[expect(clippy::unnecessary_wraps, reason = "other secrets can't be understood at all")]
+fn understand(list: &SecretString) -> Result<ApiSecrets> {
+    let secrets = ApiSecrets::parse(list);
+    for refused in secrets.refused() {
+        error!(cause = %refused, "an entry of ApiSecret is refused");
+    }
+    Ok(secrets)
+}
+
 fn refuse(delivery: &Delivery, refusal: &Refusal) -> Answer {
     let status = refusal.status();
     let source = delivery.source.map(display);
@@ -107,12 +114,13 @@ mod tests {
         cell::RefCell,
         io,
         sync::{Arc, Mutex},
+        time::Duration,
     };
 
     use anyhow::bail;
     use base64::{Engine as _, engine::general_purpose::STANDARD};
+    use contract::KeyLayout;
     use hmac::{Hmac, KeyInit as _, Mac as _};
-    use secrecy::SecretString;
     use serde_json::{Value, json};
     use sha2::Sha256;
 
@@ -155,7 +163,7 @@ mod tests {
         let endpoint = Endpoint { allowed_hosts: "github.com".parse().unwrap(), ..Endpoint::default() };
         let secrets = Secrets { value: RefCell::new(Some("s3cret")), ..Secrets::default() };
         let queues = Jobs { capacity: 10, sent: RefCell::default() };
-        Webhook::new(endpoint, CachedSecret::new(secrets), queues)
+        Webhook::new(endpoint, secrets, queues)
     }
 
     fn push(reference: &str, after: &str) -> Value {
@@ -203,7 +211,8 @@ mod tests {
         let [(Worker::GitPull, job)] = &sent[..] else { panic!("{sent:?}") };
         assert_eq!((status, body), (202, json!({ "job": job.id() })));
         assert_eq!(job.delivery.as_str(), "72d3162e");
-        assert_eq!(job.artifact_key("x"), "octo-org/hello/octo-org_hello.zip");
+        let key = job.artifact_key(KeyLayout::Path, Some("main"));
+        assert_eq!(key, "octo-org/hello/octo-org_hello.zip");
     }
 
     #[tokio::test]
@@ -276,6 +285,26 @@ mod tests {
         webhook.secrets.source().value.replace(Some(""));
         assert_eq!(answer(&webhook, main_branch(""), Instant::now()).await.0, 401);
         assert!(webhook.queues.sent.borrow().is_empty());
+    }
+
+    #[tokio::test]
+    async fn an_entry_that_is_no_secret_is_named_and_the_rest_works() {
+        let log = Log::default();
+        let writer = log.clone();
+        let guard = tracing::subscriber::set_default(init::log::subscriber(move || writer.clone()));
+        let webhook = webhook();
+        webhook.secrets.source().value.replace(Some("s3cret,[github.com/{acme,beta}/*hunter2"));
+        for _ in 0..2 {
+            assert_eq!(answer(&webhook, main_branch("s3cret"), Instant::now()).await.0, 202);
+        }
+        drop(guard);
+        let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+        assert_eq!(
+            text.matches("entry 2 of ApiSecret begins with [ and has no ] after its globs").count(),
+            1,
+            "{text}"
+        );
+        assert!(!text.contains("hunter2") && !text.contains("s3cret"), "{text}");
     }
 
     #[tokio::test]

@@ -11,7 +11,7 @@ use aws_lambda_events::apigw::ApiGatewayProxyRequest;
 use contract::{Runtime, environment::WebhookEnvironment};
 use forge::Endpoint;
 use lambda_runtime::{LambdaEvent, service_fn};
-use secret::{CachedSecret, StoredSecret};
+use secret::StoredSecret;
 
 use webhook::Webhook;
 
@@ -42,7 +42,7 @@ async fn webhook() -> Result<Webhook<StoredSecret, Queues>> {
         minimum_signature: environment.minimum_signature.parse()?,
     };
     let config = aws::configuration().await;
-    let secrets = CachedSecret::new(StoredSecret::new(&config, environment.api_secret));
+    let secrets = StoredSecret::new(&config, environment.api_secret);
     let queues = Queues::new(&config, environment.gitpull_queue, environment.zipdl_queue);
     Ok(Webhook::new(endpoint, secrets, queues))
 }

@@ -1,7 +1,10 @@
 //! Who asks: which credential a host is shown, and the access token that Bitbucket Cloud gives for one, kept until it
 //! expires.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant},
+};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use contract::{AllowedHosts, Host, HostKind, ProviderCredentials};
@@ -24,8 +27,9 @@ const MARGIN: Duration = Duration::from_mins(1);
 /// The credentials of all hosts.
 #[derive(Debug)]
 pub(crate) struct Credentials<S> {
-    stored: CachedSecret<S>,
-    access: Mutex<Option<Access>>,
+    stored: CachedSecret<S, ProviderCredentials>,
+    /// What each host has given, and it is shown to no other one.
+    access: Mutex<HashMap<Host, Access>>,
 }
 
 /// An access token of Bitbucket Cloud.
@@ -46,8 +50,9 @@ struct Granted {
 }
 
 impl<S: SecretSource> Credentials<S> {
-    pub(crate) fn new(stored: CachedSecret<S>) -> Self {
-        Self { stored, access: Mutex::new(None) }
+    pub(crate) fn new(stored: S) -> Self {
+        let stored = CachedSecret::new(stored, |text| Ok(ProviderCredentials::parse(text)?));
+        Self { stored, access: Mutex::default() }
     }
 
     /// What `api`'s host is shown; nothing where there is nothing for it, and public repositories can be had without.
@@ -59,9 +64,8 @@ impl<S: SecretSource> Credentials<S> {
         http: &Client,
         max_age: Duration,
     ) -> Result<Credential, ZipDlError> {
-        let text = self.stored.get(Instant::now(), max_age).await;
-        let text = text.map_err(|error| ZipDlError::ReadCredentials(format!("{error:#}")))?;
-        let stored = ProviderCredentials::parse(&text).map_err(ZipDlError::Credentials)?;
+        let stored = self.stored.get(Instant::now(), max_age).await;
+        let stored = stored.map_err(|error| ZipDlError::ReadCredentials(format!("{error:#}")))?;
         let first = hosts.first().map(|first| &first.host);
         let token = match (api.kind, stored.oauth_consumer()) {
             (HostKind::Bitbucket, Some((key, secret))) => Some(self.access(api, http, key, secret, max_age).await?),
@@ -83,10 +87,10 @@ impl<S: SecretSource> Credentials<S> {
         let mut access = self.access.lock().await;
         let is_good =
             |access: &&Access| access.key == key && access.until > Instant::now() && max_age == secret::MAX_AGE;
-        if let Some(access) = access.as_ref().filter(is_good) {
+        let host = &api.host.host;
+        if let Some(access) = access.get(host).filter(is_good) {
             return Ok(access.token.clone());
         }
-        let host = &api.host.host;
         let consumer = format!("{key}:{}", secret.expose_secret());
         let consumer = credential(host, "authorization", format!("Basic {}", STANDARD.encode(consumer)))?;
         let body = "grant_type=client_credentials";
@@ -94,7 +98,7 @@ impl<S: SecretSource> Credentials<S> {
         let granted: Granted = read_json(answer, "the request for an access token").await?;
         let until = Instant::now() + Duration::from_secs(granted.expires_in).saturating_sub(MARGIN);
         let token = granted.access_token;
-        *access = Some(Access { token: token.clone(), key: key.to_owned(), until });
+        access.insert(host.clone(), Access { token: token.clone(), key: key.to_owned(), until });
         Ok(token)
     }
 }

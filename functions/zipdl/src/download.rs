@@ -1,15 +1,19 @@
 //! One job, from the request to the stored zip. Nothing is kept on disk: what comes from the host goes through the copy
 //! into the parts of the upload.
 
-use std::time::{Duration, Instant};
+use std::{
+    io::{self, Read},
+    sync::atomic::{AtomicBool, Ordering},
+    time::{Duration, Instant},
+};
 
 use archive::provider::{ProviderError, ProviderSummary, ProviderZip, TopFolder, copy_zip};
 use aws_names::BucketName;
-use contract::{AllowedHosts, HostKind, Job};
-use forge::{ArchiveApi, Revision};
+use contract::{AllowedHosts, CommitId, HostKind, Job, KeyLayout};
+use forge::{ArchiveApi, Tip};
 use https::{Client, Credential, HttpsError, read_json};
 use secret::{MAX_AGE, ROTATION_AGE, SecretSource};
-use store::{ArtifactMetadata, Object, PartWriter, Upload};
+use store::{ArtifactMetadata, Found, Object, PartWriter, Upload};
 use tokio::{
     runtime::Handle,
     time::{sleep, timeout_at},
@@ -25,6 +29,7 @@ pub(crate) struct Downloader<S> {
     pub(crate) credentials: Credentials<S>,
     pub(crate) s3: aws_sdk_s3::Client,
     pub(crate) output_bucket: BucketName,
+    pub(crate) key_layout: KeyLayout,
     /// How long an archive may be.
     pub(crate) max_bytes: u64,
     /// How long to wait after a first failure; after a second twice as long, and so on.
@@ -54,8 +59,14 @@ impl<S: SecretSource> Downloader<S> {
             }
             let wait = error.wait(self.patience * 2u32.pow(tries)).filter(|wait| Instant::now() + *wait < deadline);
             tries += 1;
-            let Some(wait) = wait.filter(|_| tries < TRIES) else { return Err(error) };
             let chain = contract::error_chain(&error);
+            let Some(wait) = wait.filter(|_| tries < TRIES) else {
+                if matches!(error, ZipDlError::Behind { .. }) {
+                    tracing::info!(job = job.id(), delivery = %job.delivery, reason = chain, "unchanged");
+                    return Ok(());
+                }
+                return Err(error);
+            };
             tracing::warn!(job = job.id(), delivery = %job.delivery, error = chain, wait_seconds = wait.as_secs(), "trying again");
             sleep(wait).await;
         }
@@ -63,72 +74,92 @@ impl<S: SecretSource> Downloader<S> {
 
     async fn once(&self, job: &Job, max_age: Duration) -> Result<(), ZipDlError> {
         let started = Instant::now();
-        let host = self.allowed_hosts.find(job.repository.host.as_str());
-        let host = host.ok_or_else(|| ZipDlError::HostNotAllowed(job.repository.host.clone()))?;
+        let host = job.permit(&job.repository, &self.allowed_hosts).map_err(ZipDlError::Permit)?;
         let kind = host.kind.ok_or_else(|| ZipDlError::NoKind(host.host.clone()))?;
         let api = ArchiveApi { host, kind };
         let credential = self.credentials.of(&api, &self.allowed_hosts, &self.http, max_age).await?;
         let request = Request { job, api, credential };
 
-        let default_branch = self.default_branch(&request).await?;
-        let object = Object { bucket: self.output_bucket.clone(), key: job.artifact_key(&default_branch) };
-        // What a sender says of a tag may be the tag's own id, and not its commit's.
-        let commit = job.commit.as_ref().filter(|_| job.reference.branch().is_some());
-        let metadata = ArtifactMetadata {
-            commit: commit.cloned(),
-            tree: None,
-            reference: job.reference.clone(),
-            delivery_id: job.delivery.clone(),
-            summary: job.summary.clone().unwrap_or_default(),
-        };
-        let there = store::head(&self.s3, &object).await.map_err(ZipDlError::Store)?;
-        let is_there = metadata.commit.is_some() && there.is_some_and(|there| there.commit == metadata.commit);
-        let copied = if is_there { None } else { Some(self.download(&request, &object, &metadata).await?) };
-        let said = if is_there { "unchanged: the bucket has a zip of this commit" } else { "stored" };
+        let (tip, default_branch) = self.named(&request).await?;
+        let key = job.artifact_key(self.key_layout, default_branch.as_deref());
+        let object = Object { bucket: self.output_bucket.clone(), key };
+        let found = store::find(&self.s3, &object, &job.repository).await.map_err(ZipDlError::Store)?;
+        let metadata = request.metadata(tip);
+        let commit = metadata.commit.clone();
+        let superseded = job.commit.as_ref().filter(|told| **told != commit);
+        let is_there = found.metadata.as_ref().is_some_and(|there| is_same(there, &metadata));
+        if let Some(told) = superseded.filter(|_| is_there) {
+            return Err(ZipDlError::Behind { reference: job.reference.clone(), told: told.clone(), commit });
+        }
+        let artifact = Artifact { object, metadata, found };
+        let copied = if is_there { None } else { Some(self.download(&request, &artifact).await?) };
         tracing::info!(
             job = job.id(),
             delivery = %job.delivery,
             repository = %job.repository,
             reference = %job.reference,
-            commit = copied.as_ref().and_then(|copied| copied.commit.as_ref()).or(commit).map(contract::CommitId::as_str),
-            artifact = %object,
+            %commit,
+            superseded = superseded.map(CommitId::as_str),
+            artifact = %artifact.object,
             bytes_received = copied.as_ref().map(|copied| copied.received),
             entries = copied.as_ref().map(|copied| copied.entries),
             zip_bytes = copied.as_ref().map(|copied| copied.bytes),
             total_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
-            "{said}"
+            "{}",
+            if is_there { "unchanged: the bucket has a zip of this commit or of its tree" } else { "stored" }
         );
         Ok(())
     }
 
-    /// The repository's default branch, asked for only where the artifact's key depends on it and the sender didn't tell.
-    async fn default_branch(&self, request: &Request<'_>) -> Result<String, ZipDlError> {
+    /// What the job's reference names, and the repository's default branch where the artifact's key depends on it. That one is
+    /// also asked for where the host knows nothing of the reference: the answer tells whether it knows the repository.
+    async fn named(&self, request: &Request<'_>) -> Result<(Tip, Option<String>), ZipDlError> {
+        let is_branch = request.job.reference.branch().is_some();
+        let early = async { if is_branch { Some(self.default_branch(request).await) } else { None } };
+        let (tip, early) = tokio::join!(self.tip(request), early);
+        let (tip, early) = (tip?, early.transpose()?);
+        let Some(tip) = tip else {
+            if early.is_none() {
+                self.default_branch(request).await?;
+            }
+            let (repository, reference) = (request.job.repository.clone(), request.job.reference.clone());
+            return Err(ZipDlError::NoSuchReference { repository, reference });
+        };
+        Ok((tip, early.flatten()))
+    }
+
+    /// What the reference names; nothing where the host knows nothing of it.
+    async fn tip(&self, request: &Request<'_>) -> Result<Option<Tip>, ZipDlError> {
         let Request { job, api, credential } = request;
-        if job.reference.branch().is_none() || job.default_branch.is_some() {
-            return Ok(String::new());
-        }
+        let (url, host) = (api.tip(&job.repository.path, &job.reference), api.host.host.as_str());
+        let answer = match self.http.get(&url, host, credential).await {
+            Ok(answer) => answer,
+            // 422 is how GitHub says it.
+            Err(HttpsError::NotFound { .. } | HttpsError::Status { status: 422, .. }) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        let json = read_json(answer, "the question for its reference").await?;
+        Ok(api.read_tip(&job.reference, &json))
+    }
+
+    /// The repository's default branch; nothing where it has none yet.
+    async fn default_branch(&self, request: &Request<'_>) -> Result<Option<String>, ZipDlError> {
+        let Request { job, api, credential } = request;
         let (url, pointer) = api.default_branch(&job.repository.path);
         let host = api.host.host.as_str();
         let answer = self.http.get(&url, host, credential).await?;
-        let what = "the question for its default branch";
-        let json: serde_json::Value = read_json(answer, what).await?;
+        let json: serde_json::Value = read_json(answer, "the question for its default branch").await?;
         let name = json.pointer(pointer).and_then(serde_json::Value::as_str);
-        let name = name.ok_or_else(|| HttpsError::Answer { host: host.to_owned(), what })?;
-        Ok(name.strip_prefix("refs/heads/").unwrap_or(name).to_owned())
+        Ok(name.map(|name| name.strip_prefix("refs/heads/").unwrap_or(name).to_owned()))
     }
 
-    async fn download(
-        &self,
-        request: &Request<'_>,
-        object: &Object,
-        metadata: &ArtifactMetadata,
-    ) -> Result<ProviderSummary, ZipDlError> {
+    async fn download(&self, request: &Request<'_>, artifact: &Artifact) -> Result<ProviderSummary, ZipDlError> {
         let top_folder = request.top_folder();
         let is_optional = matches!(top_folder, TopFolder::Named(_));
-        match self.copy(request, top_folder, object, metadata).await {
+        match self.copy(request, top_folder, artifact).await {
             // It isn't the folder that everything lies in, but one of the repository's own.
             Err(ZipDlError::Archive { source: ProviderError::TopFolderNotShared { .. }, .. }) if is_optional => {
-                self.copy(request, TopFolder::Never, object, metadata).await
+                self.copy(request, TopFolder::Never, artifact).await
             }
             result => result,
         }
@@ -136,37 +167,65 @@ impl<S: SecretSource> Downloader<S> {
 
     async fn copy(
         &self,
-        request: &Request<'_>,
+        Request { job, api, credential }: &Request<'_>,
         top_folder: TopFolder,
-        object: &Object,
-        metadata: &ArtifactMetadata,
+        Artifact { object, metadata, found }: &Artifact,
     ) -> Result<ProviderSummary, ZipDlError> {
-        let answer = self.http.get(&request.url(), request.api.host.host.as_str(), &request.credential).await?;
-        let (writer, upload) = Upload::start(&self.s3, object.clone(), metadata);
+        let url = api.archive(&job.repository.path, &metadata.commit);
+        let answer = self.http.get(&url, api.host.host.as_str(), credential).await?;
+        let (writer, upload) = Upload::start(&self.s3, object.clone(), metadata, found);
         let (commit, max_bytes) = (metadata.commit.clone(), self.max_bytes);
         let input = https::reader(answer, Handle::current());
-        let copying = tokio::task::spawn_blocking(move || {
-            write(input, &ProviderZip { top_folder, commit: commit.as_ref(), max_bytes }, writer)
+        let copying = blocking::spawn(move |interrupt| {
+            let input = Interruptible { input, interrupt };
+            write(input, &ProviderZip { top_folder, commit: Some(&commit), max_bytes }, writer)
         });
         let stored = upload.finish().await;
         match (copying.await.map_err(ZipDlError::Interrupted)?, stored) {
             (Ok(copied), Ok(_)) => Ok(copied),
             // That the zip can't be written on is the upload's failure, and it knows why.
             (Ok(_) | Err(ProviderError::Write(_)), Err(error)) => Err(ZipDlError::Store(error)),
-            (Err(source), _) => Err(ZipDlError::Archive { host: request.api.host.host.to_string(), source }),
+            (Err(source), _) => Err(ZipDlError::Archive { host: api.host.host.to_string(), source }),
         }
+    }
+}
+
+/// What is read until nobody waits for it any more.
+struct Interruptible<'a, R> {
+    input: R,
+    interrupt: &'a AtomicBool,
+}
+
+impl<R: Read> Read for Interruptible<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.interrupt.load(Ordering::Relaxed) {
+            return Err(io::Error::other("nobody waits for it any more"));
+        }
+        self.input.read(buffer)
     }
 }
 
 /// Copies the zip and says that it is whole.
 fn write(
-    input: impl std::io::Read,
+    input: impl Read,
     expected: &ProviderZip<'_>,
     mut writer: PartWriter,
 ) -> Result<ProviderSummary, ProviderError> {
     let copied = copy_zip(input, expected, &mut writer)?;
     writer.finish().map_err(ProviderError::Write)?;
     Ok(copied)
+}
+
+/// Whether what is there needn't be replaced.
+fn is_same(there: &ArtifactMetadata, metadata: &ArtifactMetadata) -> bool {
+    there.commit == metadata.commit || there.tree.is_some() && there.tree == metadata.tree
+}
+
+/// What is stored, and in place of what.
+struct Artifact {
+    object: Object,
+    metadata: ArtifactMetadata,
+    found: Found,
 }
 
 /// What is asked for, of whom, as whom.
@@ -177,12 +236,19 @@ struct Request<'a> {
 }
 
 impl Request<'_> {
-    fn url(&self) -> String {
-        let revision = match &self.job.commit {
-            Some(commit) => Revision::Commit(commit),
-            None => Revision::Reference(&self.job.reference),
-        };
-        self.api.archive(&self.job.repository.path, revision)
+    /// What the artifact says of itself, of what the host says that the reference names.
+    fn metadata(&self, Tip { commit, tree, message }: Tip) -> ArtifactMetadata {
+        let Job { repository, reference, delivery, .. } = self.job;
+        let told = || self.job.summary.clone().filter(|_| self.job.commit.as_ref() == Some(&commit));
+        let summary = message.and_then(|message| message.lines().next().map(str::to_owned)).or_else(told);
+        ArtifactMetadata {
+            repository: repository.clone(),
+            tree,
+            reference: reference.clone(),
+            delivery_id: delivery.clone(),
+            summary: summary.unwrap_or_default(),
+            commit,
+        }
     }
 
     /// What the host's zips look like on top.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use archive::provider::ProviderError;
-use contract::{CredentialsError, Host, Retry};
+use contract::{CommitId, Host, PermitError, RefName, Repository, Retry};
 use https::HttpsError;
 use jobs::JobError;
 use store::StoreError;
@@ -11,16 +11,19 @@ use store::StoreError;
 /// Why there is no zip.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ZipDlError {
-    #[error("{0} is not among the AllowedGitHosts any more")]
-    HostNotAllowed(Host),
+    #[error(transparent)]
+    Permit(PermitError),
     #[error("AllowedGitHosts doesn't say what {0} runs")]
     NoKind(Host),
     #[error("could not read the credentials: {0}")]
     ReadCredentials(String),
-    #[error("could not understand the credentials")]
-    Credentials(#[source] CredentialsError),
     #[error(transparent)]
     Https(#[from] HttpsError),
+    #[error("{repository} has no {reference} any more")]
+    NoSuchReference { repository: Repository, reference: RefName },
+    /// Either it was told late, or the host knows it late.
+    #[error("the host says that {reference} names {commit}, which is in the bucket, and the sender said {told}")]
+    Behind { reference: RefName, told: CommitId, commit: CommitId },
     #[error("could not make the archive of {host} a zip")]
     Archive { host: String, source: ProviderError },
     #[error("could not store the zip")]
@@ -37,6 +40,7 @@ impl ZipDlError {
     pub(crate) fn wait(&self, patience: Duration) -> Option<Duration> {
         match self {
             Self::Https(error) => error.wait(patience),
+            Self::Behind { .. } => Some(patience),
             Self::Archive { source: ProviderError::Read(_) | ProviderError::CutOff { .. }, .. } => Some(patience),
             _ => None,
         }
@@ -49,13 +53,16 @@ impl JobError for ZipDlError {
             Self::Https(error) => error.retry(),
             Self::Store(error) => error.retry(),
             Self::Archive { source, .. } => source.retry(),
+            Self::NoSuchReference { .. } => Retry::Obsolete,
+            Self::Permit(PermitError::Scope { .. } | PermitError::Globs(_)) => Retry::Never,
             _ => Retry::Again,
         }
     }
 
     fn hint(&self) -> Option<&'static str> {
         Some(match self {
-            Self::HostNotAllowed(_) => "add it to the parameter AllowedGitHosts, or remove the webhook",
+            Self::Store(error) => return error.hint(),
+            Self::Permit(PermitError::Host(_)) => "add it to the parameter AllowedGitHosts, or remove the webhook",
             Self::NoKind(_) => {
                 "add =github, =gitlab, =bitbucket, =bitbucket-dc, =gitea or =azure to its entry in AllowedGitHosts"
             }
@@ -66,7 +73,7 @@ impl JobError for ZipDlError {
                 "check that the token may read the repository's contents, and that no address rule keeps AWS out"
             }
             Self::Https(HttpsError::NotFound { .. }) => {
-                "check that the repository and the commit exist; a private repository looks absent to who has no token for it"
+                "check that the repository exists; a private repository looks absent to who has no token for it"
             }
             Self::Https(error) => return error.hint(),
             Self::Archive { source: ProviderError::TooLong { .. } | ProviderError::Bomb { .. }, .. } => {

@@ -13,7 +13,7 @@ use anyhow::{Context as _, Result};
 use contract::{Runtime, environment::ZipDlEnvironment};
 use https::Client;
 use jobs::Queue;
-use secret::{CachedSecret, StoredSecret};
+use secret::StoredSecret;
 
 use crate::{credentials::Credentials, download::Downloader};
 
@@ -32,9 +32,10 @@ async fn wire() -> Result<(Downloader<StoredSecret>, Queue)> {
     let downloader = Downloader {
         http: Client::new(&allowed_hosts, &environment.ca_bundle)?,
         allowed_hosts,
-        credentials: Credentials::new(CachedSecret::new(StoredSecret::new(&config, environment.credentials))),
+        credentials: Credentials::new(StoredSecret::new(&config, environment.credentials)),
         s3: aws_sdk_s3::Client::new(&config),
         output_bucket: environment.output_bucket,
+        key_layout: environment.key_layout.parse()?,
         patience: Duration::from_secs(1),
         max_bytes: environment.max_archive_bytes.parse().context("read the MaxArchiveBytes parameter")?,
     };

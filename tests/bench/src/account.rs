@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use aws_sdk_kms::primitives::Blob;
 use aws_sdk_s3::primitives::ByteStream;
-use contract::custom::encryption_context;
+use contract::{KeyLayout, custom::encryption_context};
 use git2s3_tests::cloud::Cloud;
 use git2s3_tests::local::Local;
 use git2s3_tests::sshd::{Access, generate_key};
@@ -82,6 +82,7 @@ pub(crate) fn gitpull(endpoint: &str, user: &str, port: u16, known_hosts: String
         ("QUEUE", "https://sqs.us-east-1.amazonaws.com/000000000000/gitpull.fifo".to_owned()),
         ("DEAD_LETTER_QUEUE", "https://sqs.us-east-1.amazonaws.com/000000000000/dead.fifo".to_owned()),
         ("ALLOWED_HOSTS", format!("{user}@127.0.0.1:{port}")),
+        ("KEY_LAYOUT", KeyLayout::default().name().to_owned()),
         ("KNOWN_HOSTS", known_hosts),
         ("EXCLUDE_GIT", "True".to_owned()),
         ("SUBMODULES", "off".to_owned()),

@@ -29,16 +29,16 @@ impl Drop for ArchiveHost {
 }
 
 impl ArchiveHost {
-    /// Starts to listen.
-    pub(crate) async fn start(archive: &Path) -> Result<Self> {
+    /// Starts to listen: a GitHub whose one repository has the archive of this commit on `main`.
+    pub(crate) async fn start(archive: &Path, commit: &str) -> Result<Self> {
         let (ca, tls) = tls()?;
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.context("listen as a Git host")?;
         let port = listener.local_addr()?.port();
-        let archive = archive.to_owned();
+        let (archive, commit) = (archive.to_owned(), commit.to_owned());
         let task = tokio::spawn(async move {
             while let Ok((connection, _)) = listener.accept().await {
                 // A client that doesn't trust the certificate, or goes away, is the client's affair.
-                let sending = send(connection, tls.clone(), archive.clone());
+                let sending = send(connection, tls.clone(), archive.clone(), commit.clone());
                 tokio::spawn(async move { sending.await.ok() });
             }
         });
@@ -63,12 +63,20 @@ fn tls() -> Result<(String, TlsAcceptor)> {
     Ok((authority.pem(), TlsAcceptor::from(Arc::new(configuration))))
 }
 
-/// Answers one request, whatever it asks for, with the archive.
-async fn send(connection: TcpStream, tls: TlsAcceptor, archive: PathBuf) -> Result<()> {
+/// Answers one request: with what the repository's reference names, with its default branch, or with the archive.
+async fn send(connection: TcpStream, tls: TlsAcceptor, archive: PathBuf, commit: String) -> Result<()> {
     let mut stream = BufReader::new(tls.accept(connection).await?);
     let mut line = String::new();
+    stream.read_line(&mut line).await?;
+    let target = line.split(' ').nth(1).unwrap_or_default().to_owned();
     while stream.read_line(&mut line).await? > 2 {
         line.clear();
+    }
+    if target.starts_with("/api/") && !target.contains("/zipball/") {
+        let answer = serde_json::json!({ "sha": commit, "default_branch": "main" }).to_string();
+        let head = format!("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {}\r\n\r\n", answer.len());
+        stream.write_all((head + &answer).as_bytes()).await?;
+        return stream.shutdown().await.context("end the answer");
     }
     let mut file = BufReader::with_capacity(1 << 20, File::open(&archive).await?);
     let length = tokio::fs::metadata(&archive).await?.len();

@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use contract::{Job, Repository, Trigger};
+use contract::{Job, KeyLayout, Repository, Trigger};
 
 use crate::account::{Account, OUTPUT};
 use crate::bench::Bench;
@@ -57,15 +57,15 @@ impl Hosted {
             repository: Repository { host: "127.0.0.1".parse()?, path: self.path.parse()? },
             reference: "refs/heads/main".parse()?,
             commit: Some(git::run(&self.dir, &["rev-parse", "refs/heads/main"])?.parse()?),
-            default_branch: Some("main".to_owned()),
             trigger: Trigger::Push,
             summary: None,
+            scope: None,
         })
     }
 
     /// The key of its zip.
     pub(crate) fn key(&self) -> Result<String> {
-        Ok(self.job()?.artifact_key("main"))
+        Ok(self.job()?.artifact_key(KeyLayout::default(), Some("main")))
     }
 
     /// The key of the rival's zip.

@@ -1,8 +1,8 @@
 //! Payloads of every host under a valid proof: whatever the sender writes, what becomes of it names an allowed host, a
 //! repository and references that lead nowhere else, and a small job.
 
-use contract::{AllowedHosts, Job};
-use forge::{ArchiveApi, Endpoint, Event, Push, Revision};
+use contract::{AllowedHosts, Job, KeyLayout};
+use forge::{ArchiveApi, Endpoint, Event, Push};
 
 use crate::sender::{self, HOSTS, SECRET};
 
@@ -77,12 +77,15 @@ pub(crate) fn check(push: &Push, narrow: bool) {
         let json = serde_json::to_string(&job).unwrap();
         assert!(json.len() < 16 * 1024, "{} bytes", json.len());
         assert_eq!(serde_json::from_str::<Job>(&json).unwrap(), job);
-        let key = job.artifact_key("main");
-        assert!(key.len() <= 1024 && key.starts_with(&format!("{path}/")) && !leads_astray(&key), "{key}");
+        for layout in KeyLayout::ALL {
+            let key = job.artifact_key(layout, Some("main"));
+            let prefix = layout.prefix(push.repository());
+            assert!(key.len() <= 1024 && key.starts_with(&format!("{prefix}/")) && !leads_astray(&key), "{key}");
+        }
         if let Some(kind) = host.kind {
             let api = ArchiveApi { host, kind };
-            let of_commit = job.commit.as_ref().map(|commit| api.archive(path, Revision::Commit(commit)));
-            for url in of_commit.into_iter().chain([api.archive(path, Revision::Reference(&job.reference))]) {
+            let of_commit = job.commit.as_ref().map(|commit| api.archive(path, commit));
+            for url in of_commit.into_iter().chain([api.tip(path, &job.reference), api.default_branch(path).0]) {
                 let visible = url.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'#' | b'\\'));
                 assert!(url.starts_with("https://") && visible && !url.contains("/../"), "{url}");
             }

@@ -10,7 +10,7 @@ use aws_lambda_events::apigw::ApiGatewayProxyRequest;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use contract::{Job, Worker};
 use secrecy::SecretString;
-use secret::{CachedSecret, SecretSource};
+use secret::SecretSource;
 use tokio::runtime::{Builder, Runtime};
 use webhook::{JobSink, Webhook};
 
@@ -49,7 +49,7 @@ pub fn requests(data: &[u8]) {
     request.multi_value_headers.remove("webhook-signature");
     let proven = proven(&request);
     let queued = Queued::default();
-    let webhook = Webhook::new(sender::endpoint(), CachedSecret::new(Known), &queued);
+    let webhook = Webhook::new(sender::endpoint(), Known, &queued);
     let answer = TOKIO
         .with(|tokio| tokio.block_on(webhook.handle(request, "request-1", Instant::now() + Duration::from_mins(1))));
     let jobs = queued.0.borrow();

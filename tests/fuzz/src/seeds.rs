@@ -313,7 +313,7 @@ pub(crate) fn jobs() -> Vec<Vec<u8>> {
     let job = |branch: &str| {
         json!({
             "delivery": "d-1", "repository": { "host": "github.com", "path": "o/r" },
-            "reference": format!("refs/heads/{branch}"), "commit": "1".repeat(40), "default_branch": "main",
+            "reference": format!("refs/heads/{branch}"), "commit": "1".repeat(40), "scope": ["github.com/**"],
         })
     };
     let record = |id: &str, body: &str| {

@@ -23,7 +23,7 @@ pub(crate) fn endpoint() -> Endpoint {
 }
 
 pub(crate) fn secrets() -> ApiSecrets {
-    ApiSecrets::parse(SECRET.into())
+    ApiSecrets::parse(&SECRET.into())
 }
 
 /// A delivery with these headers, of which those are left out that HTTP has none like.

@@ -203,9 +203,9 @@ impl Repo {
             repository: Repository::new(address(HostKind::GitHub).to_string().parse()?, self.clone.path.parse()?),
             reference: format!("refs/heads/{branch}").parse()?,
             commit: Some(commit.parse()?),
-            default_branch: Some("main".to_owned()),
             trigger: contract::Trigger::Push,
             summary: None,
+            scope: None,
         })
     }
 

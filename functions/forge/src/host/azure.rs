@@ -58,9 +58,6 @@ impl Host for AzureDevOps {
         Ok(Message::Push(Pushed {
             full_name: format!("{organisation}/{}/{}", repository.project.name, repository.name),
             origin: Origin::Host(host),
-            default_branch: repository
-                .default_branch
-                .and_then(|name| Some(name.strip_prefix("refs/heads/")?.to_owned())),
             changes: push.resource.ref_updates.into_iter().map(change).collect(),
             trigger: Trigger::Push,
             delivery_id: Some(event.id),
@@ -121,7 +118,6 @@ struct RefUpdate {
 struct Repository {
     name: String,
     project: Project,
-    default_branch: Option<String>,
     remote_url: String,
 }
 
@@ -167,7 +163,6 @@ mod tests {
             let Message::Push(pushed) = read(&push(url)).unwrap() else { panic!("{url}") };
             assert_eq!(pushed.full_name, "acme/Our Project/Hello World", "{url}");
             assert_eq!(pushed.origin, Origin::Host("dev.azure.com".to_owned()));
-            assert_eq!(pushed.default_branch.as_deref(), Some("main"));
             assert_eq!(pushed.delivery_id.as_deref(), Some("03c164c2-8912-4d5e-8009-3707d5f83734"));
             assert_eq!(pushed.changes[0].summary.as_deref(), Some("Say hello"));
             assert_eq!(pushed.changes[1].after, After::Deleted);

@@ -76,12 +76,6 @@ struct Target {
 #[derive(Debug, Deserialize)]
 struct Repository {
     full_name: String,
-    mainbranch: Option<Branch>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Branch {
-    name: String,
 }
 
 impl Ref {
@@ -114,7 +108,6 @@ impl From<Payload> for Message {
             full_name: repository.full_name,
             // There is one Cloud, and no clone URL among the payload's links.
             origin: Origin::Unsaid,
-            default_branch: repository.mainbranch.map(|branch| branch.name),
             changes: payload.push.changes.into_iter().filter_map(RefChange::change).collect(),
             trigger: Trigger::Push,
             delivery_id: None,

@@ -115,7 +115,6 @@ impl From<RefsChanged> for Message {
         Self::Push(Pushed {
             full_name: format!("{}/{}", event.repository.project.key, event.repository.slug),
             origin: event.repository.links.origin(),
-            default_branch: None,
             changes: event.changes.into_iter().map(change).collect(),
             trigger: Trigger::Push,
             delivery_id: None,

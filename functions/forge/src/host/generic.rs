@@ -46,7 +46,6 @@ struct Repository {
     #[serde(default)]
     name: String,
     ssh_url: String,
-    default_branch: Option<String>,
 }
 
 impl From<Push> for Message {
@@ -60,7 +59,6 @@ impl From<Push> for Message {
         Self::Push(Pushed {
             full_name: repository.full_name.unwrap_or(repository.name),
             origin: Origin::Urls(vec![repository.ssh_url]),
-            default_branch: repository.default_branch,
             changes: vec![Change { reference: push.reference, after, summary: None }],
             trigger: Trigger::Push,
             delivery_id: None,

@@ -79,7 +79,6 @@ pub(super) struct Repository {
     full_name: String,
     ssh_url: String,
     clone_url: Option<String>,
-    default_branch: Option<String>,
 }
 
 impl Repository {
@@ -88,7 +87,6 @@ impl Repository {
         Message::Push(Pushed {
             full_name: self.full_name,
             origin: Origin::Urls([Some(self.ssh_url), self.clone_url].into_iter().flatten().collect()),
-            default_branch: self.default_branch,
             changes: vec![change],
             trigger,
             delivery_id: None,
@@ -138,7 +136,6 @@ mod tests {
                 "git@github.com:octo-org/hello.git".to_owned(),
                 "https://github.com/octo-org/hello.git".to_owned(),
             ]),
-            default_branch: Some("main".to_owned()),
             changes: vec![Change {
                 reference: "refs/tags/v1".to_owned(),
                 after: After::Object("a".repeat(40)),

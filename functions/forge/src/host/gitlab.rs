@@ -93,7 +93,6 @@ struct Project {
     path_with_namespace: String,
     git_ssh_url: String,
     git_http_url: Option<String>,
-    default_branch: Option<String>,
 }
 
 impl Project {
@@ -101,7 +100,6 @@ impl Project {
         Message::Push(Pushed {
             full_name: self.path_with_namespace,
             origin: Origin::Urls([Some(self.git_ssh_url), self.git_http_url].into_iter().flatten().collect()),
-            default_branch: self.default_branch,
             changes: vec![change],
             trigger,
             delivery_id: None,
@@ -167,7 +165,6 @@ mod tests {
             assert_eq!(pushed.full_name, "group/sub/hello");
             let Origin::Urls(urls) = pushed.origin else { panic!("{kind}") };
             assert_eq!(urls, ["git@gitlab.com:group/sub/hello.git", "https://gitlab.com/group/sub/hello.git"]);
-            assert_eq!(pushed.default_branch.as_deref(), Some("main"));
             assert_eq!(pushed.changes[0].after, After::Object("b".repeat(40)));
             assert_eq!(pushed.changes[0].summary.as_deref(), Some("Say hello"));
         }

@@ -95,8 +95,6 @@ pub struct Pushed {
     pub full_name: String,
     /// What the payload says of where it is.
     pub origin: Origin,
-    /// The short name of its default branch.
-    pub default_branch: Option<String>,
     /// What changed.
     pub changes: Vec<Change>,
     /// What happened to it.

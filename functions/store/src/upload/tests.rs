@@ -13,6 +13,7 @@ use tokio::sync::Notify;
 use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate, matchers::any};
 
 use super::*;
+use crate::description::Condition;
 
 const SIZES: PartSizes = PartSizes { alone: 10, first: 10, step: 1000 };
 
@@ -129,13 +130,19 @@ fn object() -> Object {
 
 fn start(client: &Client) -> (PartWriter, Upload) {
     let metadata = ArtifactMetadata {
-        commit: Some("a".repeat(40).parse().unwrap()),
+        repository: "github.com/octo/hello".parse().unwrap(),
+        commit: "a".repeat(40).parse().unwrap(),
         tree: Some("b".repeat(40)),
         reference: "refs/heads/main".parse().unwrap(),
         delivery_id: "d1".parse().unwrap(),
         summary: "Fix".into(),
     };
-    Upload::start_with(client, object(), metadata.describe(), SIZES)
+    Upload::start_with(
+        client,
+        object(),
+        metadata.describe(&Found { metadata: None, condition: Condition::Always }),
+        SIZES,
+    )
 }
 
 /// Uploads `length` bytes whose producer ends well.
@@ -263,7 +270,8 @@ async fn a_dropped_upload_aborts() {
 #[tokio::test]
 async fn an_absent_object_has_no_metadata_and_a_refusal_is_an_error() {
     let (_server, client) = S3::default().serve().await;
-    assert_eq!(crate::head(&client, &object()).await.unwrap(), None);
+    let repository = "github.com/octo/hello".parse().unwrap();
+    assert!(crate::find(&client, &object(), &repository).await.unwrap().metadata.is_none());
     let (_server, client) = S3::denying(|request| request.method == "HEAD").serve().await;
-    assert!(matches!(crate::head(&client, &object()).await.unwrap_err(), StoreError::Head { .. }));
+    assert!(matches!(crate::find(&client, &object(), &repository).await.unwrap_err(), StoreError::Head { .. }));
 }

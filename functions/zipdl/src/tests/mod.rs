@@ -10,14 +10,14 @@ use std::{
 
 use anyhow::Result;
 use aws_sdk_s3::config::{BehaviorVersion, Credentials as AwsCredentials, Region};
-use contract::{Job, Retry, Trigger, error_chain};
+use contract::{Job, KeyLayout, PermitError, Retry, Trigger, error_chain};
 use https::{Client, HttpsError};
 use jobs::JobError as _;
 use secrecy::SecretString;
-use secret::{CachedSecret, SecretSource};
+use secret::SecretSource;
 use wiremock::{Mock, MockServer, Request, ResponseTemplate, matchers::method};
 
-use self::server::{Answer, Authority, Server};
+use self::server::{Answer, Authority, Server, facts};
 use crate::{credentials::Credentials, download::Downloader, error::ZipDlError};
 
 const TOKEN: &str = "t0ken";
@@ -40,10 +40,10 @@ fn zip(folder: &str) -> Vec<u8> {
     zip.finish().unwrap().into_inner()
 }
 
-/// S3, empty.
-async fn s3() -> (MockServer, aws_sdk_s3::Client) {
+/// S3, which answers so when it is asked what is there.
+async fn s3(there: ResponseTemplate) -> (MockServer, aws_sdk_s3::Client) {
     let server = MockServer::start().await;
-    Mock::given(method("HEAD")).respond_with(ResponseTemplate::new(404)).mount(&server).await;
+    Mock::given(method("HEAD")).respond_with(there).mount(&server).await;
     Mock::given(method("PUT")).respond_with(ResponseTemplate::new(200)).mount(&server).await;
     let config = aws_sdk_s3::Config::builder()
         .behavior_version(BehaviorVersion::latest())
@@ -67,12 +67,33 @@ struct World {
 
 impl World {
     async fn new() -> Self {
-        let (s3, client) = s3().await;
+        Self::with(ResponseTemplate::new(404)).await
+    }
+
+    /// With an artifact in the bucket, of this repository, commit and tree.
+    async fn with_artifact(repository: &str, commit: &str, tree: &str) -> Self {
+        let there = ResponseTemplate::new(200).insert_header("etag", "\"e\"");
+        let there = there.insert_header("x-amz-meta-repository", repository).insert_header("x-amz-meta-commit", commit);
+        let there = there.insert_header("x-amz-meta-tree", tree).insert_header("x-amz-meta-ref", "refs/heads/main");
+        Self::with(there.insert_header("x-amz-meta-delivery-id", "d-0")).await
+    }
+
+    async fn with(there: ResponseTemplate) -> Self {
+        let (s3, client) = s3(there).await;
         Self { authority: Authority::new(), s3, client, max_bytes: 1 << 20, trusts: true }
     }
 
     async fn host(&self, answer: impl Fn(&str, usize) -> Answer + Send + Sync + 'static) -> Server {
-        Server::start(&self.authority, "127.0.0.1", answer).await
+        self.host_that_says(|_, _| says(&commit('a'), "main"), answer).await
+    }
+
+    /// A host that answers questions for facts as `facts` says.
+    async fn host_that_says(
+        &self,
+        facts: impl Fn(&str, usize) -> Answer + Send + Sync + 'static,
+        answer: impl Fn(&str, usize) -> Answer + Send + Sync + 'static,
+    ) -> Server {
+        Server::start(&self.authority, "127.0.0.1", facts, answer).await
     }
 
     fn downloader(&self, hosts: &str) -> Downloader<Secrets> {
@@ -81,9 +102,10 @@ impl World {
         Downloader {
             http: Client::new(&allowed_hosts, &bundle).unwrap(),
             allowed_hosts,
-            credentials: Credentials::new(CachedSecret::new(Secrets)),
+            credentials: Credentials::new(Secrets),
             s3: self.client.clone(),
             output_bucket: "zips".parse().unwrap(),
+            key_layout: KeyLayout::Path,
             max_bytes: self.max_bytes,
             patience: Duration::from_millis(1),
         }
@@ -91,8 +113,12 @@ impl World {
 
     /// Does a job for a host of this kind.
     async fn deliver(&self, kind: &str, host: &Server) -> Result<(), ZipDlError> {
+        self.deliver_job(kind, host, &job()).await
+    }
+
+    async fn deliver_job(&self, kind: &str, host: &Server, job: &Job) -> Result<(), ZipDlError> {
         let entry = format!("127.0.0.1={kind}:{}+private", host.address.port());
-        self.downloader(&entry).deliver(&job(), soon()).await
+        self.downloader(&entry).deliver(job, soon()).await
     }
 
     /// The objects that were put.
@@ -100,6 +126,15 @@ impl World {
         let requests = self.s3.received_requests().await.unwrap();
         requests.into_iter().filter(|request| request.method.as_str() != "HEAD").collect()
     }
+}
+
+fn commit(digit: char) -> String {
+    digit.to_string().repeat(40)
+}
+
+/// That the reference names this commit, with the tree of nines, and that this is the default branch.
+fn says(commit: &str, default_branch: &str) -> Answer {
+    Answer::zip(facts(commit, &self::commit('9'), default_branch).to_string().as_bytes())
 }
 
 fn soon() -> Instant {
@@ -112,9 +147,9 @@ fn job() -> Job {
         repository: contract::Repository::new("127.0.0.1".parse().unwrap(), "octo/hello".parse().unwrap()),
         reference: "refs/heads/main".parse().unwrap(),
         commit: Some("a".repeat(40).parse().unwrap()),
-        default_branch: Some("main".to_owned()),
         trigger: Trigger::Push,
         summary: Some("Say hello".to_owned()),
+        scope: None,
     }
 }
 
@@ -138,7 +173,8 @@ async fn an_archive_becomes_an_object() {
 #[tokio::test]
 async fn attack_10_a_credential_never_crosses_hosts_nor_stands_in_a_url() {
     let world = World::new().await;
-    let other = Server::start(&world.authority, "127.0.0.2", |_, _| Answer::zip(&zip("x/"))).await;
+    let other =
+        Server::start(&world.authority, "127.0.0.2", |_, _| Answer::zip(b""), |_, _| Answer::zip(&zip("x/"))).await;
     let there = format!("https://{}/elsewhere?token=of-the-host", other.address);
     let host = world.host(move |_, _| Answer::redirect(&there)).await;
     let entry = format!("127.0.0.1=gitlab:{}+private,127.0.0.2+private", host.address.port());
@@ -348,21 +384,139 @@ async fn an_oauth_token_is_kept_until_it_is_refused() {
 }
 
 #[tokio::test]
-async fn the_default_branch_is_asked_for_where_the_sender_did_not_tell() {
+async fn an_access_token_is_shown_to_its_own_host() {
     let world = World::new().await;
-    let host = world
-        .host(|request, _| match request {
-            api if api.starts_with("GET /2.0/repositories/octo/hello ") => {
-                Answer::zip(br#"{"mainbranch":{"name":"trunk"}}"#)
-            }
-            post if post.starts_with("POST ") => Answer::zip(br#"{"access_token":"a","expires_in":7200}"#),
-            _ => Answer::zip(&zip("x/")),
-        })
-        .await;
-    let entry = format!("127.0.0.1=bitbucket:{}+private", host.address.port());
-    let job = Job { default_branch: None, ..job() };
-    world.downloader(&entry).deliver(&job, soon()).await.unwrap();
-    assert_eq!(world.stored().await[0].url.path(), "/zips/octo/hello/branch/main/octo_hello.zip");
+    let start = |address| {
+        Server::start(
+            &world.authority,
+            address,
+            |_, _| says(&commit('a'), "main"),
+            move |request, _| {
+                let token = format!(r#"{{"access_token":"of-{address}","expires_in":7200}}"#);
+                if request.starts_with("POST ") { Answer::zip(token.as_bytes()) } else { Answer::zip(&zip("x/")) }
+            },
+        )
+    };
+    let (one, other) = (start("127.0.0.1").await, start("127.0.0.2").await);
+    let entry = |host: &Server| format!("{}=bitbucket:{}+private", host.address.ip(), host.address.port());
+    let downloader = world.downloader(&format!("{},{}", entry(&one), entry(&other)));
+    for (host, stranger) in [(&one, &other), (&other, &one), (&one, &other)] {
+        let repository = format!("{}/octo/hello", host.address.ip()).parse().unwrap();
+        downloader.deliver(&Job { repository, ..job() }, soon()).await.unwrap();
+        let shown = [host.requests(), host.questions()].concat().join("");
+        assert!(shown.contains(&format!("Bearer of-{}", host.address.ip())), "{shown}");
+        assert!(!shown.contains(&format!("of-{}", stranger.address.ip())), "{shown}");
+    }
+}
+
+/// The key of what was stored, where the host says that this is the default branch, and the layout is this one.
+async fn stored_at(default_branch: &'static str, layout: KeyLayout) -> String {
+    let world = World::new().await;
+    let host =
+        world.host_that_says(move |_, _| says(&commit('a'), default_branch), |_, _| Answer::zip(&zip("x/"))).await;
+    let entry = format!("127.0.0.1=gitlab:{}+private", host.address.port());
+    let downloader = Downloader { key_layout: layout, ..world.downloader(&entry) };
+    downloader.deliver(&job(), soon()).await.unwrap();
+    world.stored().await[0].url.path().to_owned()
+}
+
+#[tokio::test]
+async fn the_host_says_which_branch_is_the_default_one() {
+    let path = "/zips/octo/hello/octo_hello.zip";
+    assert_eq!(stored_at("main", KeyLayout::Path).await, path);
+    assert_eq!(stored_at("trunk", KeyLayout::Path).await, "/zips/octo/hello/branch/main/octo_hello.zip");
+    assert_eq!(stored_at("main", KeyLayout::HostPath).await, "/zips/127.0.0.1/octo/hello/octo_hello.zip");
+}
+
+#[tokio::test]
+async fn the_commit_of_a_payload_is_never_downloaded() {
+    for kind in ["github", "gitlab", "bitbucket", "gitea"] {
+        let world = World::new().await;
+        let host = world
+            .host(|request, _| match request {
+                post if post.starts_with("POST ") => Answer::zip(br#"{"access_token":"a","expires_in":7200}"#),
+                _ => Answer::zip(&zip(if request.contains("/api/v1/") { "hello/" } else { "x/" })),
+            })
+            .await;
+        let of_a_fork = Job { commit: Some(commit('f').parse().unwrap()), ..job() };
+        world.deliver_job(kind, &host, &of_a_fork).await.unwrap();
+        let put = world.stored().await.pop().unwrap();
+        assert_eq!(put.headers["x-amz-meta-commit"], commit('a').as_str(), "{kind}");
+        assert_eq!(put.headers.contains_key("x-amz-meta-tree"), kind == "github", "{kind}");
+        let asked = [host.requests(), host.questions()].concat().join("");
+        assert!(asked.contains(&commit('a')) && !asked.contains(&commit('f')), "{kind}: {asked}");
+    }
+}
+
+#[tokio::test]
+async fn an_old_delivery_brings_no_old_commit_back() {
+    let world = World::with_artifact("127.0.0.1/octo/hello", &commit('a'), &commit('9')).await;
+    let host = world.host(|_, _| Answer::zip(&zip("x/"))).await;
+    let old = Job { commit: Some(commit('0').replace("00", "10").parse().unwrap()), ..job() };
+    world.deliver_job("github", &host, &old).await.unwrap();
+    assert!(world.stored().await.is_empty() && host.requests().is_empty());
+}
+
+#[tokio::test]
+async fn a_host_that_knows_late_is_asked_again() {
+    let world = World::with_artifact("127.0.0.1/octo/hello", &commit('a'), &commit('8')).await;
+    let late = |_: &str, count| says(&commit(if count > 2 { 'b' } else { 'a' }), "main");
+    let host = world.host_that_says(late, |_, _| Answer::zip(&zip("x/"))).await;
+    let new = Job { commit: Some(commit('b').parse().unwrap()), ..job() };
+    world.deliver_job("github", &host, &new).await.unwrap();
+    assert_eq!(world.stored().await[0].headers["x-amz-meta-commit"], commit('b').as_str());
+}
+
+#[tokio::test]
+async fn the_same_tree_is_not_stored_again() {
+    let world = World::with_artifact("127.0.0.1/octo/hello", &commit('e'), &commit('9')).await;
+    let host = world.host(|_, _| Answer::zip(&zip("x/"))).await;
+    world.deliver("github", &host).await.unwrap();
+    assert!(world.stored().await.is_empty());
+    // GitLab doesn't tell the tree.
+    world.deliver("gitlab", &host).await.unwrap();
+    assert_eq!(world.stored().await.len(), 1);
+}
+
+#[tokio::test]
+async fn another_repositorys_artifact_is_never_overwritten() {
+    let world = World::with_artifact("gitlab.com/octo/hello", &commit('e'), &commit('8')).await;
+    let host = world.host(|_, _| Answer::zip(&zip("x/"))).await;
+    let error = world.deliver("github", &host).await.unwrap_err();
+    assert_eq!(
+        said(&error),
+        "could not store the zip: s3://zips/octo/hello/octo_hello.zip is an artifact of \"gitlab.com/octo/hello\", and not of \
+         127.0.0.1/octo/hello\n  Never, hint: set KeyLayout to host/path, so that hosts don't share keys; or delete the object, if \
+         its repository is gone"
+    );
+    assert!(world.stored().await.is_empty());
+}
+
+#[tokio::test]
+async fn a_reference_that_is_gone_is_told_from_a_hidden_repository() {
+    let world = World::new().await;
+    let gone = |request: &str, _| {
+        if request.contains("/commits/") {
+            Answer::of("422 Unprocessable Entity", &[], b"{}")
+        } else {
+            says(&commit('a'), "main")
+        }
+    };
+    let host = world.host_that_says(gone, |_, _| Answer::zip(&zip("x/"))).await;
+    for reference in ["refs/heads/main", "refs/tags/v1"] {
+        let job = Job { reference: reference.parse().unwrap(), ..job() };
+        let error = world.deliver_job("github", &host, &job).await.unwrap_err();
+        assert_eq!(
+            (error.to_string(), error.retry()),
+            (format!("127.0.0.1/octo/hello has no {reference} any more"), Retry::Obsolete)
+        );
+    }
+    let hidden =
+        world.host_that_says(|_, _| Answer::of("404 Not Found", &[], b"{}"), |_, _| Answer::zip(&zip("x/"))).await;
+    let error = world.deliver("github", &hidden).await.unwrap_err();
+    assert!(matches!(error, ZipDlError::Https(HttpsError::NotFound { .. })), "{error}");
+    assert_eq!(error.retry(), Retry::Again);
+    assert!(world.stored().await.is_empty());
 }
 
 #[tokio::test]
@@ -381,6 +535,6 @@ async fn a_host_of_no_known_kind_or_none_at_all_is_not_asked() {
     let error = world.downloader("127.0.0.1+private").deliver(&job(), soon()).await.unwrap_err();
     assert_eq!(error.to_string(), "AllowedGitHosts doesn't say what 127.0.0.1 runs");
     let error = world.downloader("github.com").deliver(&job(), soon()).await.unwrap_err();
-    assert!(matches!(error, ZipDlError::HostNotAllowed(_)), "{error}");
+    assert!(matches!(error, ZipDlError::Permit(PermitError::Host(_))), "{error}");
     assert!(host.requests().is_empty());
 }

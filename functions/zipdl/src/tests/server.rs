@@ -7,6 +7,7 @@ use std::{
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, KeyUsagePurpose};
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
@@ -76,10 +77,28 @@ impl Answer {
     }
 }
 
+/// What a host says of its repository `octo/hello` whenever it is asked for a reference or the default branch, in the words of all
+/// kinds of hosts at once.
+pub(crate) fn facts(commit: &str, tree: &str, default_branch: &str) -> Value {
+    json!({
+        "sha": commit, "default_branch": default_branch, "mainbranch": { "name": default_branch },
+        "commit": { "id": commit, "message": "Say hello", "tree": { "sha": tree } },
+        "target": { "hash": commit, "message": "Say hello" },
+    })
+}
+
+/// Whether a request asks for facts.
+fn is_question(request: &str) -> bool {
+    let path = request.split([' ', '?']).nth(1).unwrap_or_default();
+    let about = ["/commits/", "/branches/", "/tags/"].iter().any(|part| path.contains(part));
+    about || path.ends_with("/octo/hello") || path.ends_with("octo%2Fhello")
+}
+
 /// A host, for as long as this is kept.
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     requests: Arc<Mutex<Vec<String>>>,
+    questions: Arc<Mutex<Vec<String>>>,
     task: JoinHandle<()>,
 }
 
@@ -90,29 +109,36 @@ impl Drop for Server {
 }
 
 impl Server {
-    /// A host at this address, which answers a request, and the how manieth it is, as `answer` says.
+    /// A host at this address, which answers a question for facts, and any other request, as these say: they get the request,
+    /// and the how manieth of its sort it is.
     pub(crate) async fn start(
         authority: &Authority,
         address: &str,
+        facts: impl Fn(&str, usize) -> Answer + Send + Sync + 'static,
         answer: impl Fn(&str, usize) -> Answer + Send + Sync + 'static,
     ) -> Self {
         let address: IpAddr = address.parse().unwrap();
         let listener = TcpListener::bind((address, 0)).await.unwrap();
         let tls = authority.acceptor(vec![address.to_string()]);
-        let requests: Arc<Mutex<Vec<String>>> = Arc::default();
-        let (seen, answer) = (Arc::clone(&requests), Arc::new(answer));
+        let (requests, questions): (Arc<Mutex<Vec<String>>>, Arc<Mutex<Vec<String>>>) = Default::default();
+        let (seen, asked) = (Arc::clone(&requests), Arc::clone(&questions));
+        let (answer, facts) = (Arc::new(answer), Arc::new(facts));
         let address = listener.local_addr().unwrap();
         let task = tokio::spawn(async move {
             while let Ok((connection, _)) = listener.accept().await {
                 let (tls, seen, answer) = (tls.clone(), Arc::clone(&seen), Arc::clone(&answer));
+                let (asked, facts) = (Arc::clone(&asked), Arc::clone(&facts));
                 tokio::spawn(async move {
                     let Some((mut stream, request)) = hear(connection, &tls).await else { return };
-                    let count = {
-                        let mut seen = seen.lock().unwrap();
-                        seen.push(request.clone());
-                        seen.len()
+                    let count = |heard: &Mutex<Vec<String>>| {
+                        let mut heard = heard.lock().unwrap();
+                        heard.push(request.clone());
+                        heard.len()
                     };
-                    let Answer { bytes, piece } = answer(&request, count);
+                    let Answer { bytes, piece } = match is_question(&request) {
+                        true => facts(&request, count(&asked)),
+                        false => answer(&request, count(&seen)),
+                    };
                     for piece in bytes.chunks(piece.min(bytes.len()).max(1)) {
                         if stream.write_all(piece).await.is_err() || stream.flush().await.is_err() {
                             return;
@@ -122,10 +148,15 @@ impl Server {
                 });
             }
         });
-        Self { address, requests, task }
+        Self { address, requests, questions, task }
     }
 
-    /// The heads of all requests so far.
+    /// The heads of all questions for facts so far.
+    pub(crate) fn questions(&self) -> Vec<String> {
+        self.questions.lock().unwrap().clone()
+    }
+
+    /// The heads of all other requests so far.
     pub(crate) fn requests(&self) -> Vec<String> {
         self.requests.lock().unwrap().clone()
     }

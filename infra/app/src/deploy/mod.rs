@@ -15,6 +15,7 @@ mod parameters;
 mod stack;
 mod template;
 mod validation;
+mod values;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -181,6 +182,7 @@ pub async fn plan(
 
     let existing = replaceable(account, &deployment.stack_name, progress).await?;
     let kept = existing.as_ref().map(|stack| stack.parameters.clone()).unwrap_or_default();
+    deployment.parameters.check_kept(template, &kept).map_err(wrong)?;
     let kind = if existing.is_some() { ChangeSetType::Update } else { ChangeSetType::Create };
 
     let failed = |source| DeployError::Assets { stack: stack(), source };

@@ -1,13 +1,14 @@
 //! Values for a template's parameters, from where they may come: secrets never from the command line, where every
 //! process of the machine and the shell's history can read them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use aws_sdk_cloudformation::types::Parameter;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::template::Template;
+use super::values::{Complaint, judge};
 use crate::configuration::SecretSource;
 
 /// Values for parameters, none of which is ever shown: which ones are secret, only the template says.
@@ -89,6 +90,22 @@ pub enum ParameterError {
         /// The parameter.
         name: String,
     },
+    /// The functions couldn't read the value.
+    #[error("{name} has a value that the functions can't read")]
+    Value {
+        /// The parameter.
+        name: String,
+        /// What they say of it.
+        source: Complaint,
+    },
+    /// The functions couldn't read the value that the stack has and would keep.
+    #[error("{name} has a value in the stack that the functions can't read any more")]
+    Kept {
+        /// The parameter.
+        name: String,
+        /// What they say of it.
+        source: Complaint,
+    },
     /// A parameter without default has no value.
     #[error("{name} has no value")]
     Missing {
@@ -109,8 +126,11 @@ impl ParameterError {
             Self::SecretInConfiguration { name } => {
                 Some(format!("say under [secrets] where it comes from: {name} = {{ file = \"...\" }}, or \"prompt\""))
             }
+            Self::Kept { name, .. } => Some(format!("give another one with `--parameter {name}=...`; it may be empty")),
             Self::Missing { name } => Some(format!("give it with `--parameter {name}=...`")),
-            Self::File { .. } => Some(r#"it looks like {"AllowedIps": "192.0.2.0/24", "ApiSecret": "..."}"#.to_owned()),
+            Self::File { .. } => {
+                Some(r#"it looks like {"AllowedIps": "bitbucket.org=192.0.2.0/24", "ApiSecret": "..."}"#.to_owned())
+            }
             _ => None,
         }
     }
@@ -230,6 +250,21 @@ impl Parameters {
             if declared.is_secret() && given.source == Source::Configuration {
                 return Err(ParameterError::SecretInConfiguration { name: name.clone() });
             }
+            judge(name, &given.value).map_err(|source| ParameterError::Value { name: name.clone(), source })?;
+        }
+        Ok(())
+    }
+
+    /// Refuses what an existing stack would keep of its values and the functions can't read, before anything is done.
+    pub(super) fn check_kept(
+        &self,
+        template: &Template,
+        kept: &BTreeMap<String, String>,
+    ) -> Result<(), ParameterError> {
+        for (name, declared) in template.parameters().filter(|(name, _)| !self.given.contains_key(*name)) {
+            let value = kept.get(name).filter(|_| !declared.is_secret()).map(|value| value.as_str().into());
+            let judged = value.map_or(Ok(()), |value| judge(name, &value));
+            judged.map_err(|source| ParameterError::Kept { name: name.to_owned(), source })?;
         }
         Ok(())
     }
@@ -239,7 +274,7 @@ impl Parameters {
     pub(super) fn resolve(
         &self,
         template: &Template,
-        kept: &BTreeSet<String>,
+        kept: &BTreeMap<String, String>,
         filled: &BTreeMap<&'static str, String>,
     ) -> Result<Vec<Parameter>, ParameterError> {
         let mut resolved = Vec::new();
@@ -249,7 +284,7 @@ impl Parameters {
                 resolved.push(parameter.parameter_value(value).build());
             } else if let Some(given) = self.given.get(name) {
                 resolved.push(parameter.parameter_value(given.value.expose_secret()).build());
-            } else if kept.contains(name) {
+            } else if kept.contains_key(name) {
                 resolved.push(parameter.use_previous_value(true).build());
             } else if !declared.has_default() {
                 return Err(ParameterError::Missing { name: name.to_owned() });
@@ -286,7 +321,7 @@ mod tests {
     }
 
     fn told(parameters: &Parameters, kept: &[&str]) -> Vec<String> {
-        let kept = kept.iter().map(|&name| name.to_owned()).collect();
+        let kept = kept.iter().map(|&name| (name.to_owned(), String::new())).collect();
         let filled = BTreeMap::from([("QSS3BucketName", "assets".to_owned())]);
         let resolved = parameters.resolve(&template(), &kept, &filled).unwrap();
         let told = |parameter: &Parameter| {
@@ -299,8 +334,9 @@ mod tests {
     #[test]
     fn given_before_kept_before_default() {
         let mut parameters = Parameters::default().with("Needed", "x");
-        parameters.command_line("AllowedIps=10.0.0.0/8=").unwrap();
-        assert_eq!(told(&parameters, &[]), ["AllowedIps=10.0.0.0/8=", "Needed=x", "QSS3BucketName=assets"]);
+        parameters.command_line("AllowedIps=a.example=10.0.0.0/8").unwrap();
+        let expected = ["AllowedIps=a.example=10.0.0.0/8", "Needed=x", "QSS3BucketName=assets"];
+        assert_eq!(told(&parameters, &[]), expected);
         let kept = ["AllowedIps", "ApiSecret", "Needed", "QSS3BucketName", "Gone"];
         let parameters = Parameters::default().with("AllowedIps", "");
         let expected = ["AllowedIps=", "ApiSecret=(previous)", "Needed=(previous)", "QSS3BucketName=assets"];
@@ -312,11 +348,25 @@ mod tests {
         let refusal = |name: &str| Parameters::default().with(name, "x").check(&template()).unwrap_err();
         assert!(matches!(refusal("AllowedIp"), ParameterError::Unknown { known, .. } if known.len() == 4));
         assert!(matches!(refusal("QSS3BucketName"), ParameterError::Filled { .. }));
-        let missing = Parameters::default().resolve(&template(), &BTreeSet::new(), &BTreeMap::new()).unwrap_err();
+        let missing = Parameters::default().resolve(&template(), &BTreeMap::new(), &BTreeMap::new()).unwrap_err();
         assert!(matches!(missing, ParameterError::Missing { name } if name == "Needed"));
         for pair in ["", "Name", "=value"] {
             assert!(matches!(Parameters::default().command_line(pair), Err(ParameterError::Syntax)), "{pair}");
         }
+    }
+
+    #[test]
+    fn an_address_without_a_host_is_refused() {
+        let mut parameters = Parameters::default();
+        parameters.command_line("AllowedIps=203.0.113.0/24").unwrap();
+        let error = contract::error_chain(&parameters.check(&template()).unwrap_err());
+        assert!(error.contains("write HOST=203.0.113.0/24, for example bitbucket.org=203.0.113.0/24"), "{error}");
+
+        let kept = BTreeMap::from([("AllowedIps".to_owned(), "18.205.93.0/25".to_owned())]);
+        let error = Parameters::default().check_kept(&template(), &kept).unwrap_err();
+        assert!(matches!(&error, ParameterError::Kept { name, .. } if name == "AllowedIps"), "{error}");
+        assert!(error.hint().unwrap().contains("`--parameter AllowedIps=...`"));
+        Parameters::default().with("AllowedIps", "").check_kept(&template(), &kept).unwrap();
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! A stack as `CloudFormation` describes it, and the removal of one that never came to be.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use aws_sdk_cloudformation::error::ProvideErrorMetadata;
 use aws_sdk_cloudformation::types::{StackStatus, TemplateStage};
@@ -16,8 +16,8 @@ use crate::render::progress::Progress;
 pub(super) struct Stack {
     pub(super) id: String,
     pub(super) status: StackStatus,
-    /// The names of its parameters.
-    pub(super) parameters: BTreeSet<String>,
+    /// The values of its parameters; those of secrets are asterisks.
+    pub(super) parameters: BTreeMap<String, String>,
     pub(super) outputs: BTreeMap<String, String>,
 }
 
@@ -32,7 +32,12 @@ pub(super) async fn describe(account: &Account, stack: &str) -> Result<Option<St
     Ok(described.stacks.unwrap_or_default().into_iter().next().map(|found| Stack {
         id: found.stack_id.unwrap_or_else(|| stack.to_owned()),
         status: found.stack_status.unwrap_or_else(|| StackStatus::from("UNKNOWN")),
-        parameters: found.parameters.unwrap_or_default().into_iter().filter_map(|one| one.parameter_key).collect(),
+        parameters: found
+            .parameters
+            .unwrap_or_default()
+            .into_iter()
+            .filter_map(|one| Some((one.parameter_key?, one.parameter_value.unwrap_or_default())))
+            .collect(),
         outputs: found
             .outputs
             .unwrap_or_default()

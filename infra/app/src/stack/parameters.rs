@@ -2,10 +2,7 @@
 
 use aws_names::BucketName;
 use cfn::{Condition, Group, Parameter, ParameterHandle, Stack};
-use contract::custom::KeyType;
-
-/// Bitbucket Cloud's published ranges, as an example of addresses that a provider sends from.
-const BITBUCKET_CLOUD: &str = "18.205.93.0/25,18.234.32.128/25,13.52.5.0/25";
+use contract::{KeyLayout, custom::KeyType};
 
 const GROUPS: [Group; 6] = [
     Group {
@@ -19,6 +16,7 @@ const GROUPS: [Group; 6] = [
             ("Repositories", "Repositories"),
             ("Refs", "Branches and tags"),
             ("MinimumSignature", "Weakest signature"),
+            ("KeyLayout", "Layout of keys"),
         ],
     },
     Group {
@@ -59,6 +57,7 @@ pub(super) struct Parameters {
     pub(super) repositories: ParameterHandle<String>,
     pub(super) refs: ParameterHandle<String>,
     pub(super) minimum_signature: ParameterHandle<String>,
+    pub(super) key_layout: ParameterHandle<String>,
     pub(super) allowed_git_hosts: ParameterHandle<String>,
     pub(super) known_hosts: ParameterHandle<String>,
     pub(super) key_type: ParameterHandle<KeyType>,
@@ -110,6 +109,7 @@ impl Parameters {
             repositories: stack.parameter("Repositories", &repositories()),
             refs: stack.parameter("Refs", &refs()),
             minimum_signature: stack.parameter("MinimumSignature", &minimum_signature()),
+            key_layout: stack.parameter("KeyLayout", &key_layout()),
             allowed_git_hosts: stack.parameter("AllowedGitHosts", &allowed_git_hosts()),
             known_hosts: stack.parameter("KnownHosts", &known_hosts()),
             key_type: stack.parameter("KeyType", &key_type()),
@@ -143,19 +143,24 @@ fn custom_domain_name() -> Parameter {
 
 fn api_secret() -> Parameter {
     Parameter::secret(
-        "Webhook secrets, separated by commas, so that one can be rotated. [glob]secret is good for repositories \
-         (host/owner/name) that the glob names. Without any, only AllowedIps lets requests in.",
+        "Webhook secrets, separated by commas, so that one can be rotated. [globs]secret is good for repositories \
+         (host/owner/name) that the globs name. Without any, only AllowedIps lets requests in.",
     )
     .matching("^[^\"\\\\]*$", "no quotation mark and no backslash")
     .at_most(2048)
 }
 
+/// Entries `host=CIDR`, which `contract::AllowedIps` reads.
+const ALLOWED_IPS: &str =
+    "^$|^[0-9a-zA-Z.-]+=[0-9a-fA-F.:]+(/[0-9]{1,3})?(, *[0-9a-zA-Z.-]+=[0-9a-fA-F.:]+(/[0-9]{1,3})?)*$";
+
 fn allowed_ips() -> Parameter {
     Parameter::text(
-        BITBUCKET_CLOUD,
-        "CIDR blocks, separated by commas, whose requests need no secret for repositories that Repositories names.",
+        "",
+        "Addresses that need no secret, each for one host: host=CIDR, separated by commas. Good for what that host sends of its \
+         own repositories, and of those only for the ones that Repositories names.",
     )
-    .matching("^$|^[0-9a-fA-F.:]+/[0-9]{1,3}(, *[0-9a-fA-F.:]+/[0-9]{1,3})*$", "CIDR blocks, separated by commas")
+    .matching(ALLOWED_IPS, "host=CIDR such as bitbucket.org=192.0.2.0/24, separated by commas")
     .at_most(512)
 }
 
@@ -172,7 +177,7 @@ fn refs() -> Parameter {
     Parameter::text(
         "",
         "Globs of branches and tags (main, release/*, refs/tags/v*) that are fetched, separated by commas; !glob excludes. \
-         Empty: all.",
+         One of full names begins with refs/. Empty: all.",
     )
     .at_most(512)
 }
@@ -180,6 +185,15 @@ fn refs() -> Parameter {
 fn minimum_signature() -> Parameter {
     Parameter::text("sha1", "Weakest hash that a webhook may be signed with. Says nothing of tokens and passwords.")
         .one_of(&["sha1", "sha256"])
+}
+
+fn key_layout() -> Parameter {
+    Parameter::text(
+        KeyLayout::Path.name(),
+        "What the keys of zips begin with: the path of the repository, or its host and path, for stacks that fetch from several \
+         hosts.",
+    )
+    .one_of(&KeyLayout::ALL.map(KeyLayout::name))
 }
 
 fn allowed_git_hosts() -> Parameter {

@@ -74,6 +74,7 @@ fn add_gitpull(stack: &mut Stack, functions: &Functions<'_>, around: &Surroundin
         queue: queues.gitpull.queue.url(),
         dead_letter_queue: queues.gitpull.dead_letters.url(),
         allowed_hosts: parameters.allowed_git_hosts.value(),
+        key_layout: parameters.key_layout.value(),
         known_hosts: parameters.known_hosts.value(),
         exclude_git: parameters.exclude_git.value(),
         submodules: parameters.submodules.value(),
@@ -120,6 +121,7 @@ fn add_zipdl(stack: &mut Stack, functions: &Functions<'_>, around: &Surroundings
         queue: queues.zipdl.queue.url(),
         dead_letter_queue: queues.zipdl.dead_letters.url(),
         allowed_hosts: parameters.allowed_git_hosts.value(),
+        key_layout: parameters.key_layout.value(),
         ca_bundle: parameters.ca_bundle.value(),
         max_archive_bytes: parameters.max_archive_bytes.value(),
     };

@@ -2,13 +2,14 @@
 //! which takes the bytes as they are: it neither drops the folder around everything nor looks at what it stores.
 
 use anyhow::{Result, ensure};
-use contract::{Job, Repository, Trigger};
+use contract::{Job, KeyLayout, Repository, Trigger};
 
 use crate::account::OUTPUT;
 use crate::archive_host::ArchiveHost;
 use crate::bench::Bench;
 use crate::function::{Environment, Function};
 use crate::generate::Shape;
+use crate::git;
 use crate::program::Program;
 use crate::report::count;
 use crate::row::{Row, Unit};
@@ -25,7 +26,8 @@ const SECRET: &str = r#"{"GitToken":"bench","OAuthKey":"","OAuthSecret":""}"#;
 pub(crate) async fn run(bench: &Bench) -> Result<Vec<Row>> {
     let repository = bench.inputs.repository("download", Shape::DOWNLOAD)?;
     let archive = bench.inputs.archive("download", &repository)?;
-    let host = ArchiveHost::start(&archive).await?;
+    let commit = git::run(&repository, &["rev-parse", "HEAD"])?;
+    let host = ArchiveHost::start(&archive, &commit).await?;
     let aws = StandIn::start(Secrets { secret: SECRET.to_owned(), ..Secrets::default() }).await?;
     let allowed = format!("127.0.0.1=github:{}+private", host.port);
     let environment = environment(&aws.endpoint, &allowed, host.ca.clone());
@@ -60,6 +62,7 @@ pub(crate) fn environment(endpoint: &str, allowed_hosts: &str, ca_bundle: String
         ("QUEUE", "https://sqs.us-east-1.amazonaws.com/000000000000/zipdl.fifo".to_owned()),
         ("DEAD_LETTER_QUEUE", "https://sqs.us-east-1.amazonaws.com/000000000000/dead.fifo".to_owned()),
         ("ALLOWED_HOSTS", allowed_hosts.to_owned()),
+        ("KEY_LAYOUT", KeyLayout::default().name().to_owned()),
         ("CA_BUNDLE", ca_bundle),
         ("MAX_ARCHIVE_BYTES", (8_u64 << 30).to_string()),
     ]
@@ -71,8 +74,8 @@ fn job() -> Result<Job> {
         repository: Repository { host: "127.0.0.1".parse()?, path: "acme/rocket".parse()? },
         reference: "refs/heads/main".parse()?,
         commit: None,
-        default_branch: Some("main".to_owned()),
         trigger: Trigger::Push,
         summary: Some("Build a rocket".to_owned()),
+        scope: None,
     })
 }

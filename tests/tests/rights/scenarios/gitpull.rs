@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use anyhow::{Context as _, Result, ensure};
+use contract::KeyLayout;
 use git2s3_tests::artifact::field;
 use serde_json::Value;
 
@@ -69,7 +70,7 @@ pub(super) async fn gitpull_leaves_no_half_a_zip(stage: &Stage, props: &Props) -
     let job = props.large.job("lfs", &props.lfs)?;
     let run = stage.deliver(WORKER, &job, "receipt").await?;
     ensure!(!run.done, "the zip lacks a file");
-    stage.has_no_upload("OutputBucket", &job.artifact_key("main")).await
+    stage.has_no_upload("OutputBucket", &job.artifact_key(KeyLayout::default(), Some("main"))).await
 }
 
 /// Somebody else's object is where the pack would go: S3 says so when all parts are there.

@@ -1,7 +1,7 @@
 //! What who has an archive downloaded needs of zipdl.
 
 use anyhow::{Context as _, Result, ensure};
-use contract::{HostKind, Job, Repository, dead_letter::TRIES};
+use contract::{HostKind, Job, KeyLayout, Repository, dead_letter::TRIES};
 use git2s3_tests::archives::address;
 use git2s3_tests::artifact::Artifact;
 
@@ -38,7 +38,7 @@ pub(super) async fn zipdl_leaves_no_half_a_zip(stage: &Stage, props: &Props) -> 
     stage.make_cold("ZipDlFunction").await?;
     let job = props.large.job("download", &props.large.commit)?;
     stage.deliver(WORKER, &job, "receipt").await?;
-    let key = job.artifact_key("main");
+    let key = job.artifact_key(KeyLayout::default(), Some("main"));
     let stored = Artifact::get(stage.account(), stage.id("OutputBucket")?, &key).await;
     ensure!(stored.is_err(), "the archive isn't too long");
     stage.has_no_upload("OutputBucket", &key).await

@@ -1,0 +1,77 @@
+//! Which repositories a job may have fetched: its own, and of what that one leads on to, such as submodules, what the job's
+//! sender could have asked for as well. A `.gitmodules` is whoever pushes' to write.
+
+use crate::{AllowedHost, AllowedHosts, Job, PatternsError, Repositories, Repository, repository::Host};
+
+/// Why a repository isn't fetched for a job.
+#[derive(Debug, thiserror::Error)]
+pub enum PermitError {
+    /// Its host isn't one to fetch from.
+    #[error("{0} is not among the AllowedGitHosts any more")]
+    Host(Host),
+    /// It is another one than the job's own, and the job's sender couldn't ask for it.
+    #[error("{repository} is not one that a push to {own} may have fetched")]
+    Scope {
+        /// The repository.
+        repository: Repository,
+        /// The job's own.
+        own: Repository,
+    },
+    /// What the job says of its sender isn't a list of globs.
+    #[error("the job says by no list of globs what may be fetched for it")]
+    Globs(#[source] PatternsError),
+}
+
+impl Job {
+    /// The host of a repository that may be fetched for this job.
+    ///
+    /// # Errors
+    /// It mustn't be fetched.
+    pub fn permit<'h>(&self, repository: &Repository, hosts: &'h AllowedHosts) -> Result<&'h AllowedHost, PermitError> {
+        let host = hosts.find(repository.host.as_str()).ok_or_else(|| PermitError::Host(repository.host.clone()))?;
+        if *repository == self.repository {
+            return Ok(host);
+        }
+        let refused = || PermitError::Scope { repository: repository.clone(), own: self.repository.clone() };
+        for list in self.scope.as_ref().ok_or_else(refused)? {
+            let list = Repositories::parse("Repositories", list).map_err(PermitError::Globs)?;
+            list.permit(repository, host).map_err(|_| refused())?;
+        }
+        Ok(host)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whether a push to github.com/acme/app may have a repository fetched.
+    fn check(scope: Option<&[&str]>, repository: &str, expected: bool) {
+        let job = serde_json::json!({
+            "delivery": "d-1", "repository": { "host": "github.com", "path": "acme/app" }, "reference": "refs/heads/main",
+            "scope": scope,
+        });
+        let job: Job = serde_json::from_value(job).unwrap();
+        let hosts = "github.com,gitlab.com".parse().unwrap();
+        assert_eq!(job.permit(&repository.parse().unwrap(), &hosts).is_ok(), expected, "{scope:?} {repository}");
+    }
+
+    #[test]
+    fn a_push_leads_only_where_its_sender_may_go() {
+        check(Some(&[]), "gitlab.com/private/secret", true);
+        check(Some(&["github.com/acme/*"]), "github.com/acme/library", true);
+        check(Some(&["github.com/acme/*"]), "github.com/ACME/library", true);
+        check(Some(&["github.com/acme/*"]), "github.com/private/secret", false);
+        check(Some(&["**,!github.com/private/*"]), "github.com/private/secret", false);
+        check(Some(&["!github.com/private/*"]), "github.com/Private/secret", false);
+        check(Some(&["**", "github.com/acme/*"]), "github.com/private/secret", false);
+        check(Some(&["["]), "github.com/acme/library", false);
+        check(Some(&[]), "evil.example/acme/app", false);
+    }
+
+    #[test]
+    fn a_job_without_scope_leads_nowhere() {
+        check(None, "github.com/acme/app", true);
+        check(None, "github.com/acme/library", false);
+    }
+}

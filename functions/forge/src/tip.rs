@@ -1,0 +1,233 @@
+//! What a branch or a tag names now, as its host says it. What a payload says of that is old when the delivery is, and a
+//! commit that only a payload names may be one of a fork.
+//!
+//! - [GitHub](https://docs.github.com/en/rest/commits/commits#get-a-commit), one changed file at most
+//! - GitLab's [branches](https://docs.gitlab.com/api/branches/) and [tags](https://docs.gitlab.com/api/tags/)
+//! - [Bitbucket Cloud](https://developer.atlassian.com/cloud/bitbucket/rest/api-group-refs/)
+//! - [Bitbucket Data Center](https://developer.atlassian.com/server/bitbucket/rest/), the last commit until the reference
+//! - [Gitea](https://docs.gitea.com/api/)'s and Forgejo's branches and tags
+//! - [Azure DevOps](https://learn.microsoft.com/en-us/rest/api/azure/devops/git/refs/list), annotated tags peeled
+
+use contract::{CommitId, HostKind, RefName, RepositoryPath};
+use serde_json::Value;
+
+use crate::archive_url::{ArchiveApi, encoded, path};
+
+/// What a reference names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tip {
+    /// The commit, that of an annotated tag included.
+    pub commit: CommitId,
+    /// The id of the commit's tree in hexadecimal, where the host tells it: GitHub does.
+    pub tree: Option<String>,
+    /// The commit's message, where the host tells it: all but Azure DevOps do.
+    pub message: Option<String>,
+}
+
+/// Where in an answer the facts stand.
+struct Pointers {
+    commit: &'static str,
+    tree: &'static str,
+    message: &'static str,
+}
+
+/// Where there is nothing.
+const NOWHERE: &str = "/-";
+
+impl ArchiveApi<'_> {
+    /// The URL of a JSON document that tells what a reference names.
+    pub fn tip(&self, repository: &RepositoryPath, reference: &RefName) -> String {
+        let base = self.base();
+        let repository = self.repository(repository);
+        let short = reference.short();
+        let (kind, kinds) = if reference.tag().is_some() { ("tags", "tags") } else { ("heads", "branches") };
+        match self.kind {
+            HostKind::GitHub => format!("{base}/repos/{repository}/commits/{kind}/{}?per_page=1", path(short)),
+            HostKind::GitLab => format!("{base}/projects/{repository}/repository/{kinds}/{}", encoded(short)),
+            HostKind::Bitbucket => format!("{}/refs/{kinds}/{}", self.bitbucket(&repository), path(short)),
+            HostKind::BitbucketDataCenter => {
+                format!("{base}/{repository}/commits?until={}&limit=1", encoded(reference.as_str()))
+            }
+            HostKind::Gitea => format!("{base}/repos/{repository}/{kinds}/{}", path(short)),
+            HostKind::Azure => {
+                let filter = encoded(&format!("{kind}/{short}"));
+                format!("{base}/{repository}/refs?filter={filter}&peelTags=true&api-version=7.1")
+            }
+        }
+    }
+
+    /// What `answer` to the request for [`tip`](Self::tip) tells; nothing where it isn't such an answer, or knows nothing of the
+    /// reference.
+    pub fn read_tip(&self, reference: &RefName, answer: &Value) -> Option<Tip> {
+        let text = |at: &Value, pointer: &str| at.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
+        let is_tag = reference.tag().is_some();
+        let (at, pointers) = match self.kind {
+            HostKind::GitHub => {
+                (answer, Pointers { commit: "/sha", tree: "/commit/tree/sha", message: "/commit/message" })
+            }
+            HostKind::GitLab => (answer, Pointers { commit: "/commit/id", tree: NOWHERE, message: "/commit/message" }),
+            HostKind::Bitbucket => {
+                (answer, Pointers { commit: "/target/hash", tree: NOWHERE, message: "/target/message" })
+            }
+            HostKind::BitbucketDataCenter => {
+                (answer.pointer("/values/0")?, Pointers { commit: "/id", tree: NOWHERE, message: "/message" })
+            }
+            HostKind::Gitea if is_tag => (answer, Pointers { commit: "/commit/sha", tree: NOWHERE, message: NOWHERE }),
+            HostKind::Gitea => (answer, Pointers { commit: "/commit/id", tree: NOWHERE, message: "/commit/message" }),
+            HostKind::Azure => {
+                // The filter is of beginnings: the answer may hold references with longer names.
+                let all = answer.pointer("/value")?.as_array()?;
+                let own = all.iter().find(|one| one.get("name").and_then(Value::as_str) == Some(reference.as_str()))?;
+                let commit = if own.get("peeledObjectId").is_some() { "/peeledObjectId" } else { "/objectId" };
+                (own, Pointers { commit, tree: NOWHERE, message: NOWHERE })
+            }
+        };
+        let id = |pointer| text(at, pointer).and_then(|id| CommitId::try_from(id).ok());
+        Some(Tip {
+            commit: id(pointers.commit)?,
+            tree: id(pointers.tree).map(String::from),
+            message: text(at, pointers.message),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use contract::AllowedHost;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    const HOSTS: [&str; 6] =
+        ["github.com", "gitlab.com", "bitbucket.org", "git.example=bitbucket-dc", "codeberg.org", "dev.azure.com"];
+
+    fn with<T>(entry: &str, act: impl FnOnce(ArchiveApi<'_>) -> T) -> T {
+        let host: AllowedHost = entry.parse().unwrap();
+        act(ArchiveApi { host: &host, kind: host.kind.unwrap() })
+    }
+
+    fn url(entry: &str, repository: &str, reference: &str) -> String {
+        with(entry, |api| api.tip(&repository.parse().unwrap(), &reference.parse().unwrap()))
+    }
+
+    #[test]
+    fn every_hosts_url_of_a_reference() {
+        let check = |entry, repository, branch: &str, tag: &str| {
+            assert_eq!(url(entry, repository, "refs/heads/a/b"), branch);
+            assert_eq!(url(entry, repository, "refs/tags/v1"), tag);
+        };
+        check(
+            "github.com",
+            "o/r",
+            "https://api.github.com/repos/o/r/commits/heads/a/b?per_page=1",
+            "https://api.github.com/repos/o/r/commits/tags/v1?per_page=1",
+        );
+        check(
+            "gitlab.com",
+            "g/s/r",
+            "https://gitlab.com/api/v4/projects/g%2Fs%2Fr/repository/branches/a%2Fb",
+            "https://gitlab.com/api/v4/projects/g%2Fs%2Fr/repository/tags/v1",
+        );
+        check(
+            "bitbucket.org",
+            "w/r",
+            "https://api.bitbucket.org/2.0/repositories/w/r/refs/branches/a/b",
+            "https://api.bitbucket.org/2.0/repositories/w/r/refs/tags/v1",
+        );
+        check(
+            "git.example=bitbucket-dc",
+            "PROJ/r",
+            "https://git.example/rest/api/latest/projects/PROJ/repos/r/commits?until=refs%2Fheads%2Fa%2Fb&limit=1",
+            "https://git.example/rest/api/latest/projects/PROJ/repos/r/commits?until=refs%2Ftags%2Fv1&limit=1",
+        );
+        check(
+            "codeberg.org",
+            "o/r",
+            "https://codeberg.org/api/v1/repos/o/r/branches/a/b",
+            "https://codeberg.org/api/v1/repos/o/r/tags/v1",
+        );
+        check(
+            "dev.azure.com",
+            "acme/Web/r",
+            "https://dev.azure.com/acme/Web/_apis/git/repositories/r/refs?filter=heads%2Fa%2Fb&peelTags=true&api-version=7.1",
+            "https://dev.azure.com/acme/Web/_apis/git/repositories/r/refs?filter=tags%2Fv1&peelTags=true&api-version=7.1",
+        );
+    }
+
+    #[test]
+    fn a_reference_stays_within_its_place() {
+        for (entry, parameters) in HOSTS.into_iter().zip([1, 0, 0, 2, 0, 3]) {
+            let url = url(entry, "o/p/r", "refs/heads/a/b&e#f%2F%00");
+            assert!(url.contains("b%26e%23f%252F%2500"), "{url}");
+            assert_eq!(url.split_once('?').map_or(0, |(_, query)| query.split('&').count()), parameters, "{url}");
+        }
+    }
+
+    #[test]
+    fn answers_are_read_as_each_host_gives_them() {
+        let (id, tree) = ("a".repeat(40), "b".repeat(40));
+        let check = |entry: &str, reference: &str, answer: Value, has_tree: bool, message: Option<&str>| {
+            let tip = with(entry, |api| api.read_tip(&reference.parse().unwrap(), &answer));
+            let expected = Tip {
+                commit: id.parse().unwrap(),
+                tree: has_tree.then(|| tree.clone()),
+                message: message.map(str::to_owned),
+            };
+            assert_eq!(tip, Some(expected), "{entry} {reference}");
+        };
+        let (branch, tag) = ("refs/heads/main", "refs/tags/v1");
+        for reference in [branch, tag] {
+            let commit = json!({ "sha": id, "commit": { "message": "Fix", "tree": { "sha": tree } }, "files": [] });
+            check("github.com", reference, commit, true, Some("Fix"));
+            let commit = json!({ "name": "x", "commit": { "id": id, "message": "Fix" }, "target": "c".repeat(40) });
+            check("gitlab.com", reference, commit, false, Some("Fix"));
+            let commit = json!({ "name": "x", "target": { "hash": id, "message": "Fix" } });
+            check("bitbucket.org", reference, commit, false, Some("Fix"));
+            let commits = json!({ "values": [{ "id": id, "message": "Fix" }], "isLastPage": false });
+            check("git.example=bitbucket-dc", reference, commits, false, Some("Fix"));
+        }
+        check("codeberg.org", branch, json!({ "commit": { "id": id, "message": "Fix" } }), false, Some("Fix"));
+        check(
+            "codeberg.org",
+            tag,
+            json!({ "id": "c".repeat(40), "message": "v1", "commit": { "sha": id } }),
+            false,
+            None,
+        );
+        let refs =
+            json!({ "value": [{ "name": "refs/heads/main2", "objectId": tree }, { "name": branch, "objectId": id }] });
+        check("dev.azure.com", branch, refs, false, None);
+        let refs = json!({ "value": [{ "name": tag, "objectId": tree, "peeledObjectId": id }] });
+        check("dev.azure.com", tag, refs, false, None);
+    }
+
+    #[test]
+    fn an_answer_without_the_reference_tells_nothing() {
+        let longer = json!({ "value": [{ "name": "refs/heads/main2", "objectId": "a".repeat(40) }], "values": [] });
+        for entry in HOSTS {
+            for answer in
+                [json!({}), json!([]), json!(null), json!({ "sha": "HEAD", "commit": { "id": 1 } }), longer.clone()]
+            {
+                let tip = with(entry, |api| api.read_tip(&"refs/heads/main".parse().unwrap(), &answer));
+                assert_eq!(tip, None, "{entry} {answer}");
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_reference_leads_to_another_place(name in "[a-z./?&#%~^: @\\\\-]{1,24}") {
+            if let Ok(reference) = format!("refs/heads/{name}").parse() {
+                for entry in HOSTS {
+                    let of = |reference: &RefName| with(entry, |api| api.tip(&"o/p/r".parse().unwrap(), reference));
+                    let (plain, url) = (of(&"refs/heads/x".parse().unwrap()), of(&reference));
+                    let count = |url: &str, sign: char| url.matches(sign).count();
+                    prop_assert!(!url.contains("/../") && !url.contains("/./"), "{url}");
+                    prop_assert_eq!(["?", "&", "#", "@", ":"].map(|sign| url.matches(sign).count()), ["?", "&", "#", "@", ":"].map(|sign| plain.matches(sign).count()));
+                    prop_assert!(count(&url, '/') >= count(&plain, '/'));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! A worker for tests: its thread heeds the interrupt, or goes on for ever, as the job's branch says.
+
+use std::{sync::atomic::Ordering, thread, time::Duration};
+
+use aws_sdk_sqs::config::{BehaviorVersion, Credentials, Region};
+use contract::{Job, Retry};
+use jobs::{JobError, Queue};
+
+/// What every job comes to.
+#[derive(Debug, thiserror::Error)]
+#[error("the time of the function ran out")]
+struct Deadline;
+
+impl JobError for Deadline {
+    fn retry(&self) -> Retry {
+        Retry::Again
+    }
+
+    fn hint(&self) -> Option<&'static str> {
+        None
+    }
+}
+
+async fn work(job: &Job) -> Result<(), Deadline> {
+    let is_stubborn = job.reference.branch() == Some("stubborn");
+    let (begun, begins) = tokio::sync::oneshot::channel();
+    let work = blocking::spawn(move |interrupt| {
+        begun.send(()).ok();
+        while is_stubborn || !interrupt.load(Ordering::Relaxed) {
+            thread::sleep(Duration::from_millis(1));
+        }
+    });
+    drop(begins.await);
+    // Nobody waits for it any more, as after a deadline.
+    drop(work);
+    Err(Deadline)
+}
+
+#[tokio::main]
+async fn main() -> Result<(), lambda_runtime::Error> {
+    let config = aws_sdk_sqs::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new("eu-west-1"))
+        .credentials_provider(Credentials::new("test", "test", None, None, "test"))
+        .endpoint_url("http://127.0.0.1:9")
+        .retry_config(aws_sdk_sqs::config::retry::RetryConfig::disabled())
+        .http_client(aws_smithy_http_client::Builder::new().build_http())
+        .build();
+    let url = "https://sqs.eu-west-1.amazonaws.com/111122223333/q.fifo";
+    let queue = Queue::new(aws_sdk_sqs::Client::from_conf(config), url.parse()?, url.parse()?);
+    jobs::serve(&queue, async |job, _| work(job).await).await
+}

@@ -1,0 +1,67 @@
+//! What the functions make of a parameter's value. Their own parsers judge it before anything is done: a value that they can't
+//! read would end them at their start, and every push with them.
+
+use contract::{AllowedHosts, AllowedIps, ApiSecrets, KeyLayout, Patterns, Refs, Repositories};
+use secrecy::{ExposeSecret, SecretString};
+
+/// What the parser says, in whose message no secret stands.
+pub(super) type Complaint = Box<dyn std::error::Error + Send + Sync>;
+
+/// Judges a value. One of a parameter that no function parses is always good.
+pub(super) fn judge(parameter: &str, value: &SecretString) -> Result<(), Complaint> {
+    let text = value.expose_secret();
+    match parameter {
+        "AllowedGitHosts" => drop(text.parse::<AllowedHosts>()?),
+        "AllowedIps" => drop(text.parse::<AllowedIps>()?),
+        "ApiSecret" => ApiSecrets::parse(value).refused().first().cloned().map_or(Ok(()), Err)?,
+        "KeyLayout" => drop(text.parse::<KeyLayout>()?),
+        "Paths" => drop(Patterns::parse("Paths", text)?),
+        "Refs" => drop(text.parse::<Refs>()?),
+        "Repositories" => drop(text.parse::<Repositories>()?),
+        _ => {}
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_function_can_not_read_is_refused() {
+        let check = |parameter: &str, value: &str, expected: &str| {
+            assert_eq!(judge(parameter, &value.into()).unwrap_err().to_string(), expected);
+        };
+        check(
+            "AllowedIps",
+            "18.205.93.0/25",
+            "AllowedIps has the entry \"18.205.93.0/25\", which names no host: write HOST=18.205.93.0/25, for example \
+             bitbucket.org=18.205.93.0/25",
+        );
+        check(
+            "ApiSecret",
+            "good,[github.com/acme/*hunter2",
+            "entry 2 of ApiSecret begins with [ and has no ] after its globs",
+        );
+        check("Repositories", "[", "Repositories has the entry \"[\", expected a glob");
+        check("Refs", "refs/heads/{main", "Refs has the entry \"refs/heads/{main\", expected a glob");
+        check("Paths", "[", "Paths has the entry \"[\", expected a glob");
+        check("KeyLayout", "host", "KeyLayout is \"host\", expected path or host/path");
+        let hosts = judge("AllowedGitHosts", &"github.com=gitlub".into()).unwrap_err().to_string();
+        assert!(hosts.contains("whose kind is none of github, gitlab"), "{hosts}");
+    }
+
+    #[test]
+    fn what_a_function_can_read_is_good() {
+        for (parameter, value) in [
+            ("AllowedIps", ""),
+            ("AllowedIps", "bitbucket.org=18.205.93.0/25"),
+            ("ApiSecret", "hunter2,[github.com/{acme,beta}/*]hunter3"),
+            ("Repositories", "github.com/{acme,beta}/*,!github.com/acme/secret"),
+            ("KeyLayout", "host/path"),
+            ("OutputBucketName", "anything"),
+        ] {
+            assert!(judge(parameter, &value.into()).is_ok(), "{parameter}={value}");
+        }
+    }
+}
