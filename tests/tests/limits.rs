@@ -196,7 +196,7 @@ fn the_page_is_right_in_its_arithmetic() {
     let an_hour = |each_second: f64| told(each_second * 3600.0);
     let limits = [
         ("One branch", "1 job at a time", an_hour(1.0 / worker)),
-        ("GitHub's API, zipdl only", "5,000 requests an hour and token", told(5_000.0)),
+        ("GitHub's API, zipdl only", "5,000 requests an hour and token, 3 a push", told((5_000.0_f64 / 3.0).floor())),
         ("`WorkerConcurrency`", "50 workers at once", an_hour(settings.workers as f64 / worker)),
         ("The stage's throttle", "50 requests a second, 100 at once", an_hour(settings.rate)),
         ("Lambda's concurrency", "1,000 at once in the account", an_hour(1_000.0 / (worker + cost::USUAL.webhook))),

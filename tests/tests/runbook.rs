@@ -93,7 +93,7 @@ fn errors(sources: &[String]) -> BTreeSet<String> {
     open.extend(["LfsError", "PackError"].map(str::to_owned));
     let mut found = BTreeSet::new();
     while let Some(name) = open.pop() {
-        let is_of_text = ["CommitIdError", "CloneUrlError"].contains(&name.as_str());
+        let is_of_text = ["CommitIdError", "CloneUrlError", "PatternsError"].contains(&name.as_str());
         if let Some(body) = body(sources, &name).filter(|_| !is_of_text)
             && found.insert(name)
         {

@@ -44,7 +44,7 @@ impl Patterns {
         let (mut included, mut excluded) = (GlobSetBuilder::new(), GlobSetBuilder::new());
         for entry in entries(list) {
             let (set, pattern) =
-                entry.strip_prefix('!').map_or((&mut included, entry), |pattern| (&mut excluded, pattern));
+                entry.strip_prefix('!').map_or((&mut included, entry), |pattern| (&mut excluded, pattern.trim_start()));
             let glob = GlobBuilder::new(pattern).literal_separator(true).build();
             set.add(glob.map_err(|source| PatternsError::Glob { parameter, entry: entry.to_owned(), source })?);
         }
@@ -107,6 +107,7 @@ mod tests {
     fn an_exclusion_includes_nothing() {
         let patterns = Patterns::parse("X", "!a").unwrap();
         assert!(patterns.includes_nothing() && patterns.excludes("a") && !patterns.excludes("b"));
+        assert!(Patterns::parse("X", "b, ! a").unwrap().excludes("a"));
     }
 
     #[test]

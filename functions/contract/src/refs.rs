@@ -16,8 +16,8 @@ impl FromStr for Refs {
     type Err = PatternsError;
 
     fn from_str(list: &str) -> Result<Self, Self::Err> {
-        let (full, short): (Vec<&str>, Vec<&str>) =
-            crate::patterns::entries(list).partition(|entry| entry.trim_start_matches('!').starts_with("refs/"));
+        let is_full = |entry: &&str| entry.trim_start_matches('!').trim_start().starts_with("refs/");
+        let (full, short): (Vec<&str>, Vec<&str>) = crate::patterns::entries(list).partition(is_full);
         let parse = |entries: Vec<&str>| Patterns::parse("Refs", &entries.join(","));
         Ok(Self { full: parse(full)?, short: parse(short)? })
     }
@@ -70,6 +70,7 @@ mod tests {
         check("refs/heads/main", "refs/heads/refs/heads/main", false);
         check("refs/heads/**", "refs/tags/refs/heads/x", false);
         check("**, !refs/heads/main", "refs/tags/refs/heads/main", true);
+        check("**, ! refs/heads/main", "refs/heads/main", false);
         check("refs/tags/refs/heads/main", "refs/tags/refs/heads/main", true);
     }
 }

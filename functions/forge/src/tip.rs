@@ -4,7 +4,8 @@
 //! - [GitHub](https://docs.github.com/en/rest/commits/commits#get-a-commit), one changed file at most
 //! - GitLab's [branches](https://docs.gitlab.com/api/branches/) and [tags](https://docs.gitlab.com/api/tags/)
 //! - [Bitbucket Cloud](https://developer.atlassian.com/cloud/bitbucket/rest/api-group-refs/)
-//! - [Bitbucket Data Center](https://developer.atlassian.com/server/bitbucket/rest/), the last commit until the reference
+//! - [Bitbucket Data Center](https://developer.atlassian.com/server/bitbucket/rest/), the last commit until the reference: since
+//!   version 2.11 a single commit can't be asked for by a reference
 //! - [Gitea](https://docs.gitea.com/api/)'s and Forgejo's branches and tags
 //! - [Azure DevOps](https://learn.microsoft.com/en-us/rest/api/azure/devops/git/refs/list), annotated tags peeled
 
@@ -200,6 +201,40 @@ mod tests {
         check("dev.azure.com", branch, refs, false, None);
         let refs = json!({ "value": [{ "name": tag, "objectId": tree, "peeledObjectId": id }] });
         check("dev.azure.com", tag, refs, false, None);
+    }
+
+    #[test]
+    fn the_hosts_own_examples_are_read() {
+        let check = |entry: &str, answer: Value, commit: &str, tree: Option<&str>, message: &str| {
+            let tip = with(entry, |api| api.read_tip(&"refs/heads/master".parse().unwrap(), &answer)).unwrap();
+            assert_eq!((tip.commit.as_str(), tip.tree.as_deref(), tip.message.as_deref()), (commit, tree, Some(message)));
+        };
+        // `components.examples.commit` of GitHub's OpenAPI description (npm @octokit/openapi 23.0.2).
+        let octocat = "6dcb09b5b57875f334f61aebed695e2e4193db5e";
+        let github = json!({
+            "url": "https://api.github.com/repos/octocat/Hello-World/commits/6dcb09b5b57875f334f61aebed695e2e4193db5e",
+            "sha": octocat,
+            "commit": {
+                "author": { "name": "Monalisa Octocat", "email": "mona@github.com", "date": "2011-04-14T16:00:49Z" },
+                "message": "Fix all the bugs",
+                "tree": {
+                    "url": "https://api.github.com/repos/octocat/Hello-World/tree/6dcb09b5b57875f334f61aebed695e2e4193db5e",
+                    "sha": octocat,
+                },
+                "comment_count": 0,
+            },
+            "files": [{ "filename": "file1.txt", "additions": 10, "patch": "@@ -29,7 +29,7 @@\n....." }],
+        });
+        check("github.com", github, octocat, Some(octocat), "Fix all the bugs");
+        // GitLab's documentation of "Get single repository branch" (testdata/get_branch.json of go-gitlab).
+        let gitlab = json!({
+            "name": "master", "merged": false, "protected": true, "default": true,
+            "commit": {
+                "id": "7b5c3cc8be40ee161ae89a06bba6229da1032a0c", "short_id": "7b5c3cc", "title": "add projects API",
+                "message": "add projects API", "parent_ids": ["4ad91d3c1144c406e50c7b33bae684bd6837faf8"],
+            },
+        });
+        check("gitlab.com", gitlab, "7b5c3cc8be40ee161ae89a06bba6229da1032a0c", None, "add projects API");
     }
 
     #[test]
