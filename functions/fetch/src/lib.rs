@@ -34,6 +34,7 @@ mod lfs;
 mod limits;
 mod private_key;
 mod repository;
+mod rsa;
 mod seed;
 mod ssh;
 mod transport;

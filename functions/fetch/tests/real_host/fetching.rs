@@ -327,6 +327,20 @@ async fn rsa_keys_on_both_sides() {
 }
 
 #[tokio::test]
+async fn rsa_keys_of_every_length_log_in() {
+    let host = Host::start();
+    host.repository().commit("main", &[("a", b"1".to_vec())]);
+    for bits in ["2048", "4096"] {
+        let key = host.temp.path().join(bits);
+        host::generate_rsa_key(&key, bits);
+        host.lets_in(&key);
+        let mut request = host.request(MAIN);
+        request.remote.key = host::private_key(&key);
+        fetch::fetch(&request, &host.clone_dir()).await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn a_host_that_takes_only_one_hash_of_rsa() {
     for settings in ["PubkeyAcceptedAlgorithms rsa-sha2-256", "PubkeyAcceptedAlgorithms rsa-sha2-512"] {
         let host = Host::start_as(&Setup { client_key: "rsa", settings, ..Setup::default() });

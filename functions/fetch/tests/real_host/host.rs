@@ -61,14 +61,16 @@ impl Host {
         }
         generate_key(&temp.path().join("host_key"), setup.host_key);
         generate_key(&temp.path().join("client_key"), setup.client_key);
-        let public = fs::read_to_string(temp.path().join("client_key.pub")).unwrap();
-        let serve = temp.path().join("serve");
-        fs::write(temp.path().join("authorized_keys"), format!("restrict,command=\"{}\" {public}", serve.display()))
-            .unwrap();
+        let_in(temp.path(), &temp.path().join("client_key"));
         let (sshd, port) = (0..5).find_map(|_| spawn(temp.path(), setup)).expect("sshd starts on a free port");
         let host = Self { sshd, temp, port, user };
         host.serves_by(SERVE);
         host
+    }
+
+    /// From now on the host takes this key instead of the client's.
+    pub(crate) fn lets_in(&self, key: &Path) {
+        let_in(self.temp.path(), key);
     }
 
     /// Replaces what the host does once it knows the repository; `$repository` is its directory.
@@ -297,6 +299,10 @@ pub(crate) fn generate_key(path: &Path, kind: &str) {
     output(Command::new("ssh-keygen").args(["-q", "-t", kind, "-N", "", "-C", "test", "-f"]).arg(path));
 }
 
+pub(crate) fn generate_rsa_key(path: &Path, bits: &str) {
+    output(Command::new("ssh-keygen").args(["-q", "-t", "rsa", "-b", bits, "-N", "", "-f"]).arg(path));
+}
+
 pub(crate) fn fingerprint(public_key: &Path) -> String {
     let line = output(Command::new("ssh-keygen").arg("-lf").arg(public_key));
     line.split(' ').nth(1).unwrap().to_owned()
@@ -306,6 +312,12 @@ fn output(command: &mut Command) -> String {
     let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
     assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+fn let_in(dir: &Path, key: &Path) {
+    let public = fs::read_to_string(key.with_extension("pub")).unwrap();
+    let line = format!("restrict,command=\"{}\" {public}", dir.join("serve").display());
+    fs::write(dir.join("authorized_keys"), line).unwrap();
 }
 
 fn spawn(dir: &Path, setup: &Setup) -> Option<(Child, u16)> {
