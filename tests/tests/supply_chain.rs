@@ -195,3 +195,35 @@ fn no_function_signs_with_the_crate_rsa() {
     );
     tally::tried(files.lines().count());
 }
+
+/// Runs `.ci/advisories` where `git` reaches nothing and `cargo` says how it was called; with a kept database or without.
+fn advisories(on_github: bool, is_kept: bool) -> (bool, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let program = |name: &str, script: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
+        std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    };
+    program("git", "exit 128");
+    program("cargo", "echo \"cargo $*\"");
+    if is_kept {
+        std::fs::create_dir_all(folder.path().join("advisory-dbs/db")).unwrap();
+    }
+    let path = format!("{}:{}", folder.path().display(), std::env::var("PATH").unwrap());
+    let mut script = Command::new(root().join(".ci/advisories"));
+    script.env("PATH", path).env("CARGO_HOME", folder.path()).env("GITHUB_ACTIONS", on_github.to_string());
+    let output = script.output().unwrap();
+    (output.status.success(), [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap()).concat())
+}
+
+#[test]
+fn unreachable_advisories_are_never_passed_in_silence() {
+    for is_kept in [false, true] {
+        let (passed, told) = advisories(true, is_kept);
+        assert!(!passed && told.contains("NOT CHECKED"), "{told}");
+    }
+    let (passed, told) = advisories(false, false);
+    assert!(passed && told.contains("NOT CHECKED") && !told.contains("cargo"), "{told}");
+    let (passed, told) = advisories(false, true);
+    assert!(passed && told.contains("OLD") && told.contains("check --disable-fetch advisories"), "{told}");
+}
