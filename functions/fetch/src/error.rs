@@ -104,13 +104,13 @@ pub enum FetchError {
         /// How long it was waited for.
         after: Duration,
     },
-    /// The host said more of its references than is listened to.
-    #[error("the host said more than {megabytes} MiB of the references of {repository}")]
+    /// The host said more, of its references or of where its history ends, than is listened to.
+    #[error("the host said more than {limit} about {repository} before the pack")]
     Talkative {
         /// The repository.
         repository: Repository,
         /// What is listened to.
-        megabytes: u64,
+        limit: &'static str,
     },
     /// There was not enough time.
     #[error("the time was over before {repository} was fetched")]

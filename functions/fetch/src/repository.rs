@@ -240,9 +240,9 @@ fn receive_into(
     let repository = &request.remote.repository;
     let asked = advertisement::ask(transport, repository, &request.wanted);
     let mut advertisement = asked.map_err(|error| explain(error, wire, repository))?;
-    wire.expect_pack();
     if !clone.has_object(advertisement.target) {
-        conversation::receive(transport, &mut advertisement, clone, interrupt)
+        wire.expect_answer();
+        conversation::receive(transport, &mut advertisement, clone, wire, interrupt)
             .map_err(|source| wire.blame(repository).unwrap_or_else(|| unreceived(source, repository.clone())))?;
     }
     Ok(advertisement)

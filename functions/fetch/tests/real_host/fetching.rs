@@ -201,7 +201,22 @@ async fn a_host_that_tells_of_references_without_end_is_not_listened_to() {
     host.serves_by(&format!("printf '{length:04x}{first}'\nexec yes '{other}'"));
     let error = host.try_fetch(MAIN).await.unwrap_err();
     assert!(matches!(error, FetchError::Talkative { .. }), "{error:?}");
-    check(&error, "the host said more than 64 MiB of the references of 127.0.0.1/owner/name", Retry::Never);
+    check(&error, "the host said more than 64 MiB about 127.0.0.1/owner/name before the pack", Retry::Never);
+    assert!(most_memory() < 768 << 20, "{}", most_memory());
+    host.serves_again();
+    host.fetch(MAIN).await;
+}
+
+#[tokio::test]
+async fn a_host_that_tells_of_its_historys_ends_without_end_is_not_listened_to() {
+    let host = Host::start();
+    host.repository().commit("main", &[("README", b"hello\n".to_vec())]);
+    let id = "1".repeat(40);
+    let first = format!("{id} {MAIN}\\0 side-band-64k ofs-delta shallow multi_ack_detailed\\n");
+    let length = 4 + first.len() - 2;
+    host.serves_by(&format!("printf '{length:04x}{first}0000'\nexec yes '0035shallow {id}'"));
+    let error = host.try_fetch(MAIN).await.unwrap_err();
+    check(&error, "the host said more than 256 KiB about 127.0.0.1/owner/name before the pack", Retry::Never);
     assert!(most_memory() < 768 << 20, "{}", most_memory());
     host.serves_again();
     host.fetch(MAIN).await;
