@@ -38,6 +38,7 @@ mod rsa;
 mod seed;
 mod ssh;
 mod transport;
+mod whole;
 
 pub use error::FetchError;
 pub use known_hosts::{KnownHosts, KnownHostsError, Verdict};

@@ -2,7 +2,6 @@
 //! one turns out to be broken.
 
 use std::{
-    collections::HashSet,
     error::Error,
     fmt, io,
     path::Path,
@@ -13,7 +12,7 @@ use std::{
 };
 
 use contract::{AllowedHost, CommitId, RefName, Repository};
-use gix::{ObjectId, objs::Kind, protocol::transport::packetline};
+use gix::{ObjectId, protocol::transport::packetline};
 
 use crate::{
     FetchError, KnownHosts, Limits, PrivateKey,
@@ -23,6 +22,7 @@ use crate::{
     seed::{self, Seed},
     ssh::Session,
     transport::{self, Transport, Wire},
+    whole::{WholeCommit, WholeError, whole_commit},
 };
 
 /// What of a repository is fetched.
@@ -215,13 +215,18 @@ fn receive(
     let received = receive_into(&clone, &mut transport, wire, request, interrupt).and_then(|advertisement| {
         // While the host takes its leave, what came is looked through.
         let ended = transport::end(transport);
-        let commit = whole_commit(&clone, advertisement.target, request)?;
+        let commit =
+            whole_commit(&clone, advertisement.target, interrupt).map_err(|error| not_whole(error, request))?;
         transport::hear_out(ended);
         Ok((advertisement, commit))
     });
     match received {
         Ok((advertisement, commit)) => {
             Ok(Attempt::Fetched(Box::new(finish(clone, dir, wire, request, advertisement, commit))))
+        }
+        // What nobody waited for says nothing of the clone.
+        Err(_) if interrupt.load(Ordering::Relaxed) => {
+            Err(FetchError::Deadline { repository: request.remote.repository.clone() })
         }
         Err(error) if age == Age::Kept && error.spoils_clone() && dir.discard().is_ok() => {
             Ok(Attempt::Spoiled(error, dir))
@@ -277,56 +282,15 @@ fn refusal(error: &FetchError) -> Option<String> {
     Some(packet.message.to_string())
 }
 
-struct WholeCommit {
-    id: ObjectId,
-    tree: ObjectId,
-    summary: String,
-}
-
-/// The commit that `target` names, if nothing of its tree is missing.
-fn whole_commit(clone: &gix::Repository, target: ObjectId, request: &FetchRequest) -> Result<WholeCommit, FetchError> {
-    let not_whole = |source| FetchError::NotWhole { repository: request.remote.repository.clone(), source };
-    let object = clone.find_object(target).map_err(not_whole)?;
-    let object = object.peel_tags_to_end().map_err(not_whole)?;
-    if object.kind != Kind::Commit {
-        return Err(FetchError::NotACommit {
-            repository: request.remote.repository.clone(),
-            wanted: request.wanted.clone(),
-            kind: object.kind.to_string(),
-        });
-    }
-    let commit = object.try_into_commit().map_err(not_whole)?;
-    let tree = commit.tree_id().map_err(not_whole)?.detach();
-    check_whole(clone, tree).map_err(not_whole)?;
-    let summary = commit.message().map_err(not_whole)?.summary().to_string();
-    Ok(WholeCommit { id: commit.id, tree, summary })
-}
-
-/// A blob that isn't there.
-#[derive(Debug, thiserror::Error)]
-#[error("the object {0} isn't there")]
-struct Missing(ObjectId);
-
-/// Reads every tree and looks every blob up. A kept clone vouches to the host for what it has, so what it
-/// has lost would never come again.
-pub(crate) fn check_whole(clone: &gix::Repository, tree: ObjectId) -> gix::Result<()> {
-    let (mut seen, mut open) = (HashSet::from([tree]), vec![tree]);
-    while let Some(id) = open.pop() {
-        let tree = clone.find_tree(id)?;
-        for entry in tree.iter() {
-            let entry = entry?;
-            let (mode, id) = (entry.mode(), entry.object_id());
-            if mode.is_commit() || !seen.insert(id) {
-                continue;
-            }
-            if mode.is_tree() {
-                open.push(id);
-            } else if !clone.has_object(id) {
-                return Err(gix::Error::from_error(Missing(id)));
-            }
+fn not_whole(error: WholeError, request: &FetchRequest) -> FetchError {
+    let repository = request.remote.repository.clone();
+    match error {
+        WholeError::Missing(source) => FetchError::NotWhole { repository, source },
+        WholeError::NotACommit(kind) => {
+            FetchError::NotACommit { repository, wanted: request.wanted.clone(), kind: kind.to_string() }
         }
+        WholeError::Interrupted => FetchError::Deadline { repository },
     }
-    Ok(())
 }
 
 fn finish(
