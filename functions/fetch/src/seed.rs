@@ -16,6 +16,7 @@ use crate::{
     FetchError,
     clone_dir::CloneDir,
     repository::InterruptOnDrop,
+    room::is_out_of_room,
     whole::{WholeError, whole_commit},
 };
 
@@ -56,6 +57,11 @@ pub(crate) async fn plant(dir: CloneDir, seed: Seed) -> Result<(CloneDir, bool),
         let commit = seed.commit.clone();
         match receive(&clone, seed, runtime, &flag) {
             Ok(()) => Ok((dir, true)),
+            // Without room for it there is none for what it stands for. The clone goes with it.
+            Err(error) if is_out_of_room(&error) => {
+                dir.discard().ok();
+                Err(FetchError::PrepareClone { path: dir.path().to_owned(), source: std::io::Error::other(error) })
+            }
             Err(error) => {
                 let error: &dyn std::error::Error = &error;
                 tracing::warn!(error, %commit, "a kept pack can't be used, and all is fetched");
