@@ -1,5 +1,5 @@
 //! What the functions are made of: the bills of materials name what is linked into each, and nothing else, in a form that
-//! scanners take; and what of it is ours has no unsafe line.
+//! scanners take; what of it is ours has no unsafe line; and a vulnerability that is known is left for a reason only.
 #![allow(clippy::unwrap_used, reason = "what fails here fails a test")]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -130,4 +130,100 @@ fn no_crate_of_ours_has_an_unsafe_line() {
     let expected = format!("All {} crates of this repository forbid unsafe code", crates.len());
     assert!(told.contains(&expected), "docs/security.md doesn't say: {expected}");
     tally::tried(crates.len());
+}
+
+/// The date behind these words, if it is one.
+fn date_behind<'a>(words: &str, text: &'a str) -> Option<&'a str> {
+    let date = text.split_once(words)?.1.get(..10)?;
+    let is_date = date
+        .char_indices()
+        .all(|(at, letter)| if matches!(at, 4 | 7) { letter == '-' } else { letter.is_ascii_digit() });
+    is_date.then_some(date)
+}
+
+#[test]
+fn each_ignored_advisory_has_reason_and_date() {
+    let deny: toml::Value = toml::from_str(&std::fs::read_to_string(root().join("deny.toml")).unwrap()).unwrap();
+    let ignored = deny["advisories"]["ignore"].as_array().unwrap();
+    for one in ignored {
+        let reason = one.get("reason").and_then(toml::Value::as_str).unwrap_or_default();
+        assert!(one["id"].as_str().unwrap().starts_with("RUSTSEC-"), "{one:?}");
+        assert!(date_behind("Look again by ", reason).is_some() && reason.len() > 60, "{one:?}");
+    }
+    tally::tried(ignored.len());
+}
+
+/// What `deny.toml` says of RUSTSEC-2023-0071. `ssh_key` signs by the crate `rsa` whatever RSA key it is given with its private
+/// half; so only what can't be one may get there.
+#[test]
+fn no_function_signs_with_the_crate_rsa() {
+    let metadata = Command::new(env!("CARGO"))
+        .args(["metadata", "--format-version", "1", "--no-deps", "--offline"])
+        .current_dir(root())
+        .output()
+        .unwrap();
+    let metadata: Value = serde_json::from_slice(&metadata.stdout).unwrap();
+    for one in metadata["packages"].as_array().unwrap() {
+        let dependencies = one["dependencies"].as_array().unwrap();
+        assert!(dependencies.iter().all(|dependency| dependency["name"] != "rsa"), "{} imports rsa", one["name"]);
+    }
+    // Each word by which a private key of RSA can be had or used, and the files that have it.
+    let allowed: [(&str, &[&str]); 6] = [
+        ("RsaKeypair", &["functions/fetch/src/rsa.rs", "functions/ssh-key/src/key_pair.rs"]),
+        ("RsaPrivateKey", &["functions/fetch/src/rsa.rs"]),
+        ("PrivateKeyWithHashAlg", &["functions/fetch/src/private_key.rs"]),
+        ("authenticate_publickey(", &["functions/fetch/src/private_key.rs"]),
+        ("try_sign", &[]),
+        ("SigningKey", &[]),
+    ];
+    let out = Command::new("git").args(["ls-files", "functions/*/src/*.rs"]).current_dir(root()).output().unwrap();
+    let files = String::from_utf8(out.stdout).unwrap();
+    assert!(files.lines().count() > 50, "{files}");
+    for file in files.lines() {
+        let text = std::fs::read_to_string(root().join(file)).unwrap();
+        for (word, files) in allowed {
+            assert!(!text.contains(word) || files.contains(&file), "{file} has {word}");
+        }
+    }
+    let key = std::fs::read_to_string(root().join("functions/fetch/src/private_key.rs")).unwrap();
+    let [_, made] = key.split("PrivateKeyWithHashAlg::new(").collect::<Vec<_>>()[..] else {
+        panic!("more than one is made")
+    };
+    assert!(
+        made.starts_with("Arc::new(key), None)")
+            && key.contains("ssh_key::PrivateKey::from(Ed25519Keypair::clone(pair))")
+    );
+    tally::tried(files.lines().count());
+}
+
+/// Runs `.ci/advisories` where `git` reaches nothing and `cargo` says how it was called; with a kept database or without.
+fn advisories(on_github: bool, is_kept: bool) -> (bool, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let program = |name: &str, script: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
+        std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    };
+    program("git", "exit 128");
+    program("cargo", "echo \"cargo $*\"");
+    if is_kept {
+        std::fs::create_dir_all(folder.path().join("advisory-dbs/db")).unwrap();
+    }
+    let path = format!("{}:{}", folder.path().display(), std::env::var("PATH").unwrap());
+    let mut script = Command::new(root().join(".ci/advisories"));
+    script.env("PATH", path).env("CARGO_HOME", folder.path()).env("GITHUB_ACTIONS", on_github.to_string());
+    let output = script.output().unwrap();
+    (output.status.success(), [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap()).concat())
+}
+
+#[test]
+fn unreachable_advisories_are_never_passed_in_silence() {
+    for is_kept in [false, true] {
+        let (passed, told) = advisories(true, is_kept);
+        assert!(!passed && told.contains("NOT CHECKED"), "{told}");
+    }
+    let (passed, told) = advisories(false, false);
+    assert!(passed && told.contains("NOT CHECKED") && !told.contains("cargo"), "{told}");
+    let (passed, told) = advisories(false, true);
+    assert!(passed && told.contains("OLD") && told.contains("check --disable-fetch advisories"), "{told}");
 }

@@ -2,9 +2,11 @@
 //! is thrown away, and the next fetch starts anew.
 
 use std::{
-    fs::{self, File, TryLockError},
+    fs::{self, File, OpenOptions, TryLockError},
     io,
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
+    time::SystemTime,
 };
 
 use gix::{Repository, ThreadSafeRepository, create, open};
@@ -13,6 +15,12 @@ use crate::FetchError;
 
 /// After so many fetches a new clone is smaller and faster than the pile of packs.
 const PACKS_LIMIT: usize = 100;
+
+/// The extension of the file by which a directory is locked. When it was changed is when the clone was used.
+pub(crate) const LOCK: &str = "lock";
+
+/// How the names of files begin that are there only while something is being written.
+const UNFINISHED: &str = ".tmp";
 
 /// The directory of a clone, ours alone until this is dropped.
 #[derive(Debug)]
@@ -31,18 +39,33 @@ pub(crate) enum Age {
     Kept,
 }
 
+/// As long as this is there, what is in a clone stays in it, although others may fetch more into it.
+#[derive(Debug)]
+pub struct Reading {
+    // Who removes the directory locks it for itself alone.
+    _directory: File,
+}
+
 impl CloneDir {
     /// Takes the directory for us. Its parents are made where they are missing.
     pub(crate) fn lock(path: &Path) -> Result<Self, FetchError> {
         let failed = |source| FetchError::PrepareClone { path: path.to_owned(), source };
-        fs::create_dir_all(path).map_err(failed)?;
-        let mut lock = path.as_os_str().to_owned();
-        lock.push(".lock");
-        let lock = File::create(&lock).map_err(failed)?;
-        match lock.try_lock() {
-            Ok(()) => Ok(Self { path: path.to_owned(), _lock: lock }),
-            Err(TryLockError::WouldBlock) => Err(FetchError::Busy { path: path.to_owned() }),
-            Err(TryLockError::Error(source)) => Err(failed(source)),
+        if let Some(parent) = path.parent() {
+            fs::create_dir_all(parent).map_err(failed)?;
+        }
+        let beside = path.with_extension(LOCK);
+        loop {
+            let lock = OpenOptions::new().write(true).create(true).truncate(false).open(&beside).map_err(failed)?;
+            match lock.try_lock() {
+                // Whoever removes a clone removes its lock as well: perhaps this one, after it was opened.
+                Ok(()) if !is_at(&lock, &beside).map_err(failed)? => {}
+                Ok(()) => {
+                    lock.set_modified(SystemTime::now()).map_err(failed)?;
+                    return Ok(Self { path: path.to_owned(), _lock: lock });
+                }
+                Err(TryLockError::WouldBlock) => return Err(FetchError::Busy { path: path.to_owned() }),
+                Err(TryLockError::Error(source)) => return Err(failed(source)),
+            }
         }
     }
 
@@ -65,28 +88,85 @@ impl CloneDir {
         }
     }
 
-    /// The clone of an earlier fetch, if it can be used. Nothing is made.
+    /// The clone of an earlier fetch, if something came of that and it can be used. Nothing is made.
     pub(crate) fn kept(&self) -> Option<Repository> {
-        let kept = self.is_tidy().then(|| gix::open_opts(&self.path, isolated()))?.ok()?;
+        let kept = (self.is_tidy() && self.has_packs()).then(|| gix::open_opts(&self.path, isolated()))?.ok()?;
         kept.head().is_ok().then_some(kept)
     }
 
-    /// Empties the directory.
+    /// Whether there is any object in it.
+    pub(crate) fn has_packs(&self) -> bool {
+        packs(&self.path).is_some_and(|files| files.iter().any(|file| is_pack(file)))
+    }
+
+    /// Keeps the clone from being emptied.
+    pub(crate) fn read(&self) -> io::Result<Reading> {
+        let directory = File::open(&self.path)?;
+        directory.try_lock_shared()?;
+        Ok(Reading { _directory: directory })
+    }
+
+    /// Empties the directory, unless somebody reads what is in it.
     pub(crate) fn discard(&self) -> io::Result<()> {
-        fs::remove_dir_all(&self.path).or_else(|error| match error.kind() {
+        let removed = self.alone().and_then(|_alone| fs::remove_dir_all(&self.path));
+        removed.or_else(|error| match error.kind() {
             io::ErrorKind::NotFound => Ok(()),
             _ => Err(error),
         })
     }
 
+    /// Leaves nothing of the clone, unless somebody reads what is in it.
+    pub(crate) fn remove(self) -> io::Result<()> {
+        self.discard()?;
+        fs::remove_file(self.path.with_extension(LOCK))
+    }
+
+    /// The directory, while nobody reads what is in it.
+    fn alone(&self) -> io::Result<File> {
+        let directory = File::open(&self.path)?;
+        directory.try_lock()?;
+        Ok(directory)
+    }
+
     /// Whether no fetch was killed amid its work, and there haven't been too many.
     fn is_tidy(&self) -> bool {
-        let Ok(packs) = fs::read_dir(self.path.join("objects/pack")) else { return false };
-        let files: Vec<_> = packs.filter_map(|entry| Some(PathBuf::from(entry.ok()?.file_name()))).collect();
+        self.remove_unfinished();
+        let Some(files) = packs(&self.path) else { return false };
         let whole = files.iter().all(|file| file.to_string_lossy().starts_with("pack-"));
-        let packs = files.iter().filter(|file| file.extension().is_some_and(|extension| extension == "pack")).count();
-        whole && packs < PACKS_LIMIT && !self.path.join("shallow.lock").exists()
+        // Who reads them would miss them.
+        let few = files.iter().filter(|file| is_pack(file)).count() < PACKS_LIMIT || self.alone().is_err();
+        whole && few && !self.path.join("shallow.lock").exists()
     }
+
+    /// Removes what was being made beside the clone by somebody who was killed.
+    fn remove_unfinished(&self) {
+        let Ok(entries) = fs::read_dir(&self.path) else { return };
+        for entry in entries.flatten().filter(|entry| entry.file_name().to_string_lossy().starts_with(UNFINISHED)) {
+            if let Err(error) = fs::remove_dir_all(entry.path()) {
+                tracing::warn!(path = %entry.path().display(), %error, "could not remove what was never finished");
+            }
+        }
+    }
+}
+
+/// Whether an open file is the one that is there now.
+fn is_at(file: &File, path: &Path) -> io::Result<bool> {
+    let opened = file.metadata()?;
+    match fs::metadata(path) {
+        Ok(there) => Ok((opened.dev(), opened.ino()) == (there.dev(), there.ino())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// The names of the files in which a clone keeps its objects.
+fn packs(clone: &Path) -> Option<Vec<PathBuf>> {
+    let packs = fs::read_dir(clone.join("objects/pack")).ok()?;
+    Some(packs.filter_map(|entry| Some(PathBuf::from(entry.ok()?.file_name()))).collect())
+}
+
+fn is_pack(file: &Path) -> bool {
+    file.extension().is_some_and(|extension| extension == "pack")
 }
 
 /// Nothing of the machine's configuration counts.
@@ -98,8 +178,11 @@ fn isolated() -> open::Options {
 mod tests {
     use super::*;
 
+    /// Opens it, and fetches something if there is nothing.
     fn open(dir: &CloneDir) -> Age {
-        dir.open().unwrap().1
+        let age = dir.open().unwrap().1;
+        fs::write(dir.path.join("objects/pack/pack-1.pack"), "x").unwrap();
+        age
     }
 
     #[test]
@@ -116,7 +199,8 @@ mod tests {
     fn a_clone_is_kept_unless_something_is_wrong_with_it() {
         let temp = tempfile::tempdir().unwrap();
         let dir = CloneDir::lock(&temp.path().join("clone")).unwrap();
-        assert_eq!(open(&dir), Age::New);
+        assert_eq!(dir.open().unwrap().1, Age::New);
+        assert_eq!(open(&dir), Age::New, "nothing was fetched into it");
         assert_eq!(open(&dir), Age::Kept);
         let spoil = |name: &str| {
             fs::write(dir.path.join(name), "[x").unwrap();
@@ -131,5 +215,50 @@ mod tests {
             fs::write(dir.path.join(format!("objects/pack/pack-{number}.pack")), "x").unwrap();
         }
         assert_eq!(open(&dir), Age::New);
+    }
+    #[test]
+    fn what_is_read_is_neither_emptied_nor_removed() {
+        let temp = tempfile::tempdir().unwrap();
+        let path = temp.path().join("clone");
+        let dir = CloneDir::lock(&path).unwrap();
+        assert_eq!(open(&dir), Age::New);
+        let readers = [dir.read().unwrap(), dir.read().unwrap()];
+        for number in 0..PACKS_LIMIT {
+            fs::write(dir.path.join(format!("objects/pack/pack-{number}.pack")), "x").unwrap();
+        }
+        assert_eq!(open(&dir), Age::Kept, "too many packs are still fewer than none");
+        for reader in readers {
+            assert_eq!(dir.discard().unwrap_err().kind(), io::ErrorKind::WouldBlock);
+            drop(reader);
+        }
+        assert_eq!(open(&dir), Age::New);
+        let reader = dir.read().unwrap();
+        assert!(dir.remove().is_err() && path.join("HEAD").exists());
+        drop(reader);
+        CloneDir::lock(&path).unwrap().remove().unwrap();
+        assert_eq!(fs::read_dir(temp.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_lock_that_was_removed_meanwhile_is_none() {
+        let temp = tempfile::tempdir().unwrap();
+        let path = temp.path().join("clone.lock");
+        let lock = File::create(&path).unwrap();
+        assert!(is_at(&lock, &path).unwrap());
+        fs::remove_file(&path).unwrap();
+        assert!(!is_at(&lock, &path).unwrap());
+        let _other = File::create(&path).unwrap();
+        assert!(!is_at(&lock, &path).unwrap());
+    }
+
+    #[test]
+    fn what_was_never_finished_goes_and_the_clone_stays() {
+        let temp = tempfile::tempdir().unwrap();
+        let dir = CloneDir::lock(&temp.path().join("clone")).unwrap();
+        assert_eq!(open(&dir), Age::New);
+        let unfinished = tempfile::tempdir_in(&dir.path).unwrap().keep();
+        fs::write(unfinished.join("new"), [7; 100]).unwrap();
+        assert_eq!(open(&dir), Age::Kept);
+        assert!(!unfinished.exists());
     }
 }

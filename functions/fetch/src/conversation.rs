@@ -17,14 +17,16 @@ use gix::{
 
 use crate::{
     advertisement::{Advertisement, agent},
-    transport::Transport,
+    transport::{Transport, Wire},
 };
 
-/// Receives the wanted object, its tree and all in it, into `clone`.
+/// Receives the wanted object, its tree and all in it, into `clone`. Up to the pack, what the host says is held in memory, and
+/// `wire` bounds it.
 pub(crate) fn receive(
     transport: &mut Transport,
     advertisement: &mut Advertisement,
     clone: &Repository,
+    wire: &Wire,
     interrupt: &AtomicBool,
 ) -> gix::Result<()> {
     // Whatever was fetched with a depth of 1 stands in this list: it is the list of what we have.
@@ -33,6 +35,7 @@ pub(crate) fn receive(
     gix::protocol::fetch(
         &mut OneRound { want: advertisement.target, haves },
         |pack, _progress, interrupt| {
+            wire.expect_pack();
             let received = pack::receive(pack, &packs, &clone.objects, interrupt);
             received.map(|_| true).map_err(gix::Error::from_error)
         },

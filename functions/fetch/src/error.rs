@@ -104,13 +104,13 @@ pub enum FetchError {
         /// How long it was waited for.
         after: Duration,
     },
-    /// The host said more of its references than is listened to.
-    #[error("the host said more than {megabytes} MiB of the references of {repository}")]
+    /// The host said more, of its references or of where its history ends, than is listened to.
+    #[error("the host said more than {limit} about {repository} before the pack")]
     Talkative {
         /// The repository.
         repository: Repository,
         /// What is listened to.
-        megabytes: u64,
+        limit: &'static str,
     },
     /// There was not enough time.
     #[error("the time was over before {repository} was fetched")]
@@ -198,6 +198,18 @@ pub enum FetchError {
         /// What the system said.
         source: io::Error,
     },
+    /// The disk is full, and nothing is left on it that could go.
+    #[error("the disk has no room for {repository}: {megabytes} MiB of it were free, and that was too little")]
+    NoRoom {
+        /// The repository.
+        repository: Repository,
+        /// What was free when nothing else was left to remove.
+        megabytes: u64,
+        /// How many other clones stayed, since somebody uses them.
+        in_use: usize,
+        /// What there was no room for.
+        source: Box<FetchError>,
+    },
     /// Another fetch uses the same directory.
     #[error("the clone in {path} is in use")]
     Busy {
@@ -219,9 +231,11 @@ impl FetchError {
     pub fn retry(&self) -> Retry {
         match self {
             Self::NoSuchReference { .. } | Self::Empty { .. } => Retry::Obsolete,
-            Self::NotACommit { .. } | Self::Talkative { .. } | Self::ObjectFormat { .. } | Self::TooLarge { .. } => {
-                Retry::Never
-            }
+            Self::NotACommit { .. }
+            | Self::Talkative { .. }
+            | Self::ObjectFormat { .. }
+            | Self::TooLarge { .. }
+            | Self::NoRoom { in_use: 0, .. } => Retry::Never,
             _ => Retry::Again,
         }
     }
@@ -249,6 +263,9 @@ impl FetchError {
                 "check that the host serves Git LFS over SSH (git-lfs-authenticate) and that the stack's PublicSSHKey may read the repository; Azure DevOps has no LFS over SSH: set Lfs to off there",
             ),
             Self::TooLarge { .. } => Some("use the zipdl endpoint, or make the object smaller and push again"),
+            Self::NoRoom { in_use: 0, .. } => Some(
+                "the repository, with the submodules that are fetched along, is larger than gitpull's disk (GITPULL_STORAGE of the template): use the zipdl endpoint, which needs none",
+            ),
             Self::NoSuchReference { .. } => {
                 Some("it was deleted or renamed before it was fetched; the zip of an earlier push stays in the bucket")
             }

@@ -1,4 +1,4 @@
-//! One reference of a Git repository, fetched over SSH into a directory that is kept: the first time the
+//! One reference of a Git repository, fetched over SSH into a clone that is kept: the first time the
 //! commit and its tree (a clone of depth 1), later only what has changed since.
 //!
 //! The work is done by [russh](https://docs.rs/russh) and [gix](https://docs.rs/gix); neither a `git` nor
@@ -17,7 +17,8 @@
 //! };
 //! let wanted = fetch::Wanted::Reference { name: "refs/heads/main".parse()?, expected: None };
 //! let request = fetch::FetchRequest { remote, wanted };
-//! let fetched = fetch::fetch(&request, "/tmp/clones/hello".as_ref()).await?;
+//! let clones = fetch::Clones::in_folder("/tmp/clones");
+//! let fetched = fetch::fetch(&request, &clones).await?;
 //! println!("{} after {} bytes", fetched.commit, fetched.received);
 //! # Ok(())
 //! # }
@@ -27,21 +28,30 @@
 
 mod advertisement;
 mod clone_dir;
+mod clones;
 mod conversation;
 mod error;
 mod known_hosts;
 mod lfs;
 mod limits;
+mod making_room;
 mod private_key;
 mod repository;
+mod room;
+mod rsa;
 mod seed;
 mod ssh;
 mod transport;
+mod whole;
 
+pub use clone_dir::Reading;
+pub use clones::Clones;
 pub use error::FetchError;
 pub use known_hosts::{KnownHosts, KnownHostsError, Verdict};
 pub use lfs::{LfsAccess, lfs_access};
 pub use limits::Limits;
+pub use making_room::{fetch, fetch_seeded};
 pub use private_key::{PrivateKey, PrivateKeyError};
-pub use repository::{FetchRequest, Fetched, Origin, Remote, Wanted, fetch, fetch_seeded};
+pub use repository::{FetchRequest, Fetched, Origin, Remote, Wanted};
+pub use room::is_out_of_room;
 pub use seed::Seed;

@@ -2,14 +2,34 @@
 
 use std::{fmt, sync::Arc};
 
-use russh::keys::{HashAlg, PrivateKeyWithHashAlg, ssh_key};
+use russh::{
+    client::{Handle, Handler},
+    keys::{
+        HashAlg, PrivateKeyWithHashAlg,
+        ssh_key::{
+            self, Fingerprint,
+            private::{Ed25519Keypair, KeypairData},
+        },
+    },
+};
 use secrecy::{ExposeSecret, SecretString};
 
+use crate::rsa::{NotSigned, RsaKey};
+
 /// A private key: Ed25519, or RSA with at least 2,048 bits (signed with SHA-2, never with SHA-1).
-///
-/// Its memory is zeroed when the last copy goes.
 #[derive(Clone)]
-pub struct PrivateKey(Arc<ssh_key::PrivateKey>);
+pub struct PrivateKey {
+    kind: Kind,
+    fingerprint: Fingerprint,
+}
+
+/// What there is to sign with.
+#[derive(Clone)]
+enum Kind {
+    /// Its memory is zeroed when the last copy goes.
+    Ed25519(Arc<Ed25519Keypair>),
+    Rsa(Arc<RsaKey>),
+}
 
 /// Why a text is not a [`PrivateKey`].
 #[derive(Debug, thiserror::Error)]
@@ -23,6 +43,14 @@ pub enum PrivateKeyError {
     /// It is of a kind that isn't made here.
     #[error("the private key is of type {0}, expected ssh-ed25519 or ssh-rsa")]
     Unsupported(String),
+    /// It is an RSA key of another length, or its numbers don't belong together.
+    #[error("the RSA key of {bits} bits can't sign ({reason}), expected one of 2048, 3072 or 4096 bits")]
+    Rsa {
+        /// The length of its modulus.
+        bits: u32,
+        /// What is wrong with it.
+        reason: String,
+    },
 }
 
 impl PrivateKey {
@@ -30,27 +58,44 @@ impl PrivateKey {
     /// [OpenSSH's format](https://cvsweb.openbsd.org/src/usr.bin/ssh/PROTOCOL.key?annotate=HEAD).
     pub fn from_openssh(text: &SecretString) -> Result<Self, PrivateKeyError> {
         let key = ssh_key::PrivateKey::from_openssh(text.expose_secret()).map_err(PrivateKeyError::Malformed)?;
-        if key.is_encrypted() {
-            return Err(PrivateKeyError::Passphrase);
-        }
-        match key.algorithm() {
-            ssh_key::Algorithm::Ed25519 | ssh_key::Algorithm::Rsa { .. } => Ok(Self(Arc::new(key))),
-            other => Err(PrivateKeyError::Unsupported(other.to_string())),
-        }
+        let kind = match key.key_data() {
+            KeypairData::Ed25519(pair) => Kind::Ed25519(Arc::new(pair.clone())),
+            KeypairData::Rsa(pair) => {
+                let key = RsaKey::from_openssh(pair);
+                Kind::Rsa(Arc::new(key.map_err(|reason| PrivateKeyError::Rsa { bits: pair.key_size(), reason })?))
+            }
+            _ if key.is_encrypted() => return Err(PrivateKeyError::Passphrase),
+            _ => return Err(PrivateKeyError::Unsupported(key.algorithm().to_string())),
+        };
+        Ok(Self { kind, fingerprint: key.fingerprint(HashAlg::Sha256) })
     }
 
     /// The fingerprint of its public half, as providers show it: `SHA256:...`.
     pub fn fingerprint(&self) -> String {
-        self.0.fingerprint(HashAlg::Sha256).to_string()
+        self.fingerprint.to_string()
     }
 
-    /// Whether it signs with a hash of its own choice, which the server has to support.
-    pub(crate) fn is_rsa(&self) -> bool {
-        matches!(self.0.algorithm(), ssh_key::Algorithm::Rsa { .. })
-    }
-
-    pub(crate) fn signing_with(&self, hash: Option<HashAlg>) -> PrivateKeyWithHashAlg {
-        PrivateKeyWithHashAlg::new(Arc::clone(&self.0), hash)
+    /// Logs a session in; whether the host takes the key.
+    pub(crate) async fn log_in<H: Handler>(&self, session: &mut Handle<H>, user: &str) -> Result<bool, russh::Error> {
+        match &self.kind {
+            Kind::Ed25519(pair) => {
+                let key = ssh_key::PrivateKey::from(Ed25519Keypair::clone(pair));
+                let key = PrivateKeyWithHashAlg::new(Arc::new(key), None);
+                Ok(session.authenticate_publickey(user, key).await?.success())
+            }
+            Kind::Rsa(key) => {
+                // RSA is signed with SHA-2 only (RFC 8332). What a server says that it takes and what it is configured to
+                // take may differ, so both are tried.
+                for hash in [HashAlg::Sha512, HashAlg::Sha256] {
+                    let public = key.public().clone();
+                    let answer = session.authenticate_publickey_with(user, public, Some(hash), &mut key.as_ref()).await;
+                    if answer.map_err(|NotSigned(error)| error)?.success() {
+                        return Ok(true);
+                    }
+                }
+                Ok(false)
+            }
+        }
     }
 }
 

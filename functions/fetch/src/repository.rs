@@ -1,11 +1,8 @@
-//! The fetch as a whole: session, conversation, clone; and the second try with a new clone when the kept
-//! one turns out to be broken.
+//! A fetch from the session to the clone; and the second try with a new clone when the kept one turns out to be broken.
 
 use std::{
-    collections::HashSet,
     error::Error,
     fmt, io,
-    path::Path,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -13,16 +10,18 @@ use std::{
 };
 
 use contract::{AllowedHost, CommitId, RefName, Repository};
-use gix::{ObjectId, objs::Kind, protocol::transport::packetline};
+use gix::{ObjectId, protocol::transport::packetline};
 
 use crate::{
-    FetchError, KnownHosts, Limits, PrivateKey,
+    Clones, FetchError, KnownHosts, Limits, PrivateKey, Reading,
     advertisement::{self, Advertisement},
     clone_dir::{Age, CloneDir},
     conversation,
+    room::is_out_of_room,
     seed::{self, Seed},
     ssh::Session,
     transport::{self, Transport, Wire},
+    whole::{WholeCommit, WholeError, whole_commit},
 };
 
 /// What of a repository is fetched.
@@ -73,7 +72,7 @@ pub struct FetchRequest {
     pub wanted: Wanted,
 }
 
-/// What a fetch found in its directory.
+/// What a fetch found of the clone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origin {
     /// Nothing: all came from the host.
@@ -84,7 +83,8 @@ pub enum Origin {
     Kept,
 }
 
-/// A commit that is in the clone with its whole tree. The clone stays locked until this is dropped.
+/// A commit that is in the clone with its whole tree. The clone stays locked until this is dropped; who wants to go on reading
+/// when others may fetch into it again keeps `reading`.
 pub struct Fetched {
     /// The clone. It has no history and no references.
     pub clone: gix::Repository,
@@ -100,10 +100,12 @@ pub struct Fetched {
     pub superseded: Option<CommitId>,
     /// Bytes of Git's protocol received, without what SSH and TCP add.
     pub received: u64,
-    /// What was in the directory before.
+    /// What was there of the clone before.
     pub origin: Origin,
     /// What the host said beside Git's protocol, shortened: a repository that was renamed, a key that expires.
     pub said: Option<String>,
+    /// As long as this is there, what is in the clone stays in it.
+    pub reading: Reading,
     dir: CloneDir,
 }
 
@@ -120,33 +122,20 @@ impl Fetched {
     /// Throws the clone away: for who finds that an object in it can't be read.
     ///
     /// # Errors
-    /// When its directory can't be removed.
+    /// When its directory can't be removed, or others read what is in it.
     pub fn discard(self) -> io::Result<()> {
+        drop(self.reading);
         self.dir.discard()
     }
 }
 
-/// Fetches a reference into `clone_dir`, a directory that belongs to this repository alone. Beside it a
-/// file of the same name with `.lock` appended is made.
-///
-/// Dropping the future ends the fetch. The clone is busy until its thread has noticed.
-///
-/// # Errors
-/// See [`FetchError`]; its `retry` tells whether to try again.
-pub async fn fetch(request: &FetchRequest, clone_dir: &Path) -> Result<Fetched, FetchError> {
-    fetch_seeded(request, clone_dir, async || None).await
-}
-
-/// The same, where a clone that isn't there yet begins with what `seed` brings. A seed that is of no use is left aside.
-///
-/// # Errors
-/// Those of [`fetch`].
-pub async fn fetch_seeded(
+/// A fetch that has room, or fails. Dropping the future ends it. The clone is busy until its thread has noticed.
+pub(crate) async fn fetch_once(
     request: &FetchRequest,
-    clone_dir: &Path,
-    seed: impl AsyncFnOnce() -> Option<Seed>,
+    clones: &Clones,
+    mut seed: impl AsyncFnMut() -> Option<Seed>,
 ) -> Result<Fetched, FetchError> {
-    let mut dir = CloneDir::lock(clone_dir)?;
+    let mut dir = clones.lock(&request.remote.repository)?;
     let mut origin = if dir.kept().is_some() { Origin::Kept } else { Origin::New };
     if origin == Origin::New
         && let Some(seed) = seed().await
@@ -215,17 +204,20 @@ fn receive(
     let received = receive_into(&clone, &mut transport, wire, request, interrupt).and_then(|advertisement| {
         // While the host takes its leave, what came is looked through.
         let ended = transport::end(transport);
-        let commit = whole_commit(&clone, advertisement.target, request)?;
+        let commit =
+            whole_commit(&clone, advertisement.target, interrupt).map_err(|error| not_whole(error, request))?;
         transport::hear_out(ended);
         Ok((advertisement, commit))
     });
     match received {
         Ok((advertisement, commit)) => {
-            Ok(Attempt::Fetched(Box::new(finish(clone, dir, wire, request, advertisement, commit))))
+            Ok(Attempt::Fetched(Box::new(finish(clone, dir, wire, request, advertisement, commit)?)))
         }
-        Err(error) if age == Age::Kept && error.spoils_clone() && dir.discard().is_ok() => {
-            Ok(Attempt::Spoiled(error, dir))
+        // What nobody waited for says nothing of the clone.
+        Err(_) if interrupt.load(Ordering::Relaxed) => {
+            Err(FetchError::Deadline { repository: request.remote.repository.clone() })
         }
+        Err(error) if age == Age::Kept && spoils(&error) && dir.discard().is_ok() => Ok(Attempt::Spoiled(error, dir)),
         Err(error) => Err(error),
     }
 }
@@ -240,9 +232,9 @@ fn receive_into(
     let repository = &request.remote.repository;
     let asked = advertisement::ask(transport, repository, &request.wanted);
     let mut advertisement = asked.map_err(|error| explain(error, wire, repository))?;
-    wire.expect_pack();
     if !clone.has_object(advertisement.target) {
-        conversation::receive(transport, &mut advertisement, clone, interrupt)
+        wire.expect_answer();
+        conversation::receive(transport, &mut advertisement, clone, wire, interrupt)
             .map_err(|source| wire.blame(repository).unwrap_or_else(|| unreceived(source, repository.clone())))?;
     }
     Ok(advertisement)
@@ -277,56 +269,20 @@ fn refusal(error: &FetchError) -> Option<String> {
     Some(packet.message.to_string())
 }
 
-struct WholeCommit {
-    id: ObjectId,
-    tree: ObjectId,
-    summary: String,
+/// Whether a new clone may help.
+fn spoils(error: &FetchError) -> bool {
+    error.spoils_clone() && !is_out_of_room(error)
 }
 
-/// The commit that `target` names, if nothing of its tree is missing.
-fn whole_commit(clone: &gix::Repository, target: ObjectId, request: &FetchRequest) -> Result<WholeCommit, FetchError> {
-    let not_whole = |source| FetchError::NotWhole { repository: request.remote.repository.clone(), source };
-    let object = clone.find_object(target).map_err(not_whole)?;
-    let object = object.peel_tags_to_end().map_err(not_whole)?;
-    if object.kind != Kind::Commit {
-        return Err(FetchError::NotACommit {
-            repository: request.remote.repository.clone(),
-            wanted: request.wanted.clone(),
-            kind: object.kind.to_string(),
-        });
-    }
-    let commit = object.try_into_commit().map_err(not_whole)?;
-    let tree = commit.tree_id().map_err(not_whole)?.detach();
-    check_whole(clone, tree).map_err(not_whole)?;
-    let summary = commit.message().map_err(not_whole)?.summary().to_string();
-    Ok(WholeCommit { id: commit.id, tree, summary })
-}
-
-/// A blob that isn't there.
-#[derive(Debug, thiserror::Error)]
-#[error("the object {0} isn't there")]
-struct Missing(ObjectId);
-
-/// Reads every tree and looks every blob up. A kept clone vouches to the host for what it has, so what it
-/// has lost would never come again.
-pub(crate) fn check_whole(clone: &gix::Repository, tree: ObjectId) -> gix::Result<()> {
-    let (mut seen, mut open) = (HashSet::from([tree]), vec![tree]);
-    while let Some(id) = open.pop() {
-        let tree = clone.find_tree(id)?;
-        for entry in tree.iter() {
-            let entry = entry?;
-            let (mode, id) = (entry.mode(), entry.object_id());
-            if mode.is_commit() || !seen.insert(id) {
-                continue;
-            }
-            if mode.is_tree() {
-                open.push(id);
-            } else if !clone.has_object(id) {
-                return Err(gix::Error::from_error(Missing(id)));
-            }
+fn not_whole(error: WholeError, request: &FetchRequest) -> FetchError {
+    let repository = request.remote.repository.clone();
+    match error {
+        WholeError::Missing(source) => FetchError::NotWhole { repository, source },
+        WholeError::NotACommit(kind) => {
+            FetchError::NotACommit { repository, wanted: request.wanted.clone(), kind: kind.to_string() }
         }
+        WholeError::Interrupted => FetchError::Deadline { repository },
     }
-    Ok(())
 }
 
 fn finish(
@@ -336,7 +292,7 @@ fn finish(
     request: &FetchRequest,
     advertisement: Advertisement,
     commit: WholeCommit,
-) -> Fetched {
+) -> Result<Fetched, FetchError> {
     // A sender names a tag by the tag or by its commit.
     let now = [advertisement.target.to_string(), commit.id.to_string()];
     let expected = match &request.wanted {
@@ -344,7 +300,8 @@ fn finish(
         Wanted::Commit(_) => None,
     };
     let superseded = expected.filter(|expected| !now.iter().any(|id| id == expected.as_str()));
-    Fetched {
+    let reading = dir.read().map_err(|source| FetchError::PrepareClone { path: dir.path().to_owned(), source })?;
+    Ok(Fetched {
         clone,
         commit: commit.id,
         tree: commit.tree,
@@ -354,6 +311,7 @@ fn finish(
         received: wire.received(),
         origin: Origin::New,
         said: wire.said(),
+        reading,
         dir,
-    }
+    })
 }

@@ -15,7 +15,9 @@ use tokio_util::io::SyncIoBridge;
 use crate::{
     FetchError,
     clone_dir::CloneDir,
-    repository::{InterruptOnDrop, check_whole},
+    repository::InterruptOnDrop,
+    room::is_out_of_room,
+    whole::{WholeError, whole_commit},
 };
 
 /// A pack, and the commit that is said to be in it whole.
@@ -38,7 +40,9 @@ enum SeedError {
     #[error("the pack can't be received")]
     Receive(#[source] pack::PackError),
     #[error("the commit isn't there with all that belongs to it")]
-    NotWhole(#[source] gix::Error),
+    NotWhole(#[source] WholeError),
+    #[error("its name is no object's")]
+    Name(#[source] gix::Error),
     #[error("the clone can't note that it has the commit")]
     Shallow(#[source] std::io::Error),
 }
@@ -53,6 +57,11 @@ pub(crate) async fn plant(dir: CloneDir, seed: Seed) -> Result<(CloneDir, bool),
         let commit = seed.commit.clone();
         match receive(&clone, seed, runtime, &flag) {
             Ok(()) => Ok((dir, true)),
+            // Without room for it there is none for what it stands for. The clone goes with it.
+            Err(error) if is_out_of_room(&error) => {
+                dir.discard().ok();
+                Err(FetchError::PrepareClone { path: dir.path().to_owned(), source: std::io::Error::other(error) })
+            }
             Err(error) => {
                 let error: &dyn std::error::Error = &error;
                 tracing::warn!(error, %commit, "a kept pack can't be used, and all is fetched");
@@ -68,10 +77,8 @@ fn receive(clone: &gix::Repository, seed: Seed, runtime: Handle, interrupt: &Ato
     let mut input = SyncIoBridge::new_with_handle(seed.pack, runtime);
     let packs = clone.objects.store_ref().path().join("pack");
     pack::receive(&mut input, &packs, &clone.objects, interrupt).map_err(SeedError::Receive)?;
-    let tree = |id: ObjectId| gix::Result::Ok(clone.find_commit(id)?.tree_id()?.detach());
-    let id = ObjectId::from_hex(seed.commit.as_str().as_bytes());
-    let whole = id.and_then(tree).and_then(|tree| check_whole(clone, tree));
-    whole.map_err(SeedError::NotWhole)?;
+    let id = ObjectId::from_hex(seed.commit.as_str().as_bytes()).map_err(SeedError::Name)?;
+    let whole = whole_commit(clone, id, interrupt).map_err(SeedError::NotWhole)?;
     // It is what the clone has to offer the host, and its parents aren't there.
-    std::fs::write(clone.git_dir().join("shallow"), format!("{}\n", seed.commit)).map_err(SeedError::Shallow)
+    std::fs::write(clone.git_dir().join("shallow"), format!("{}\n", whole.id)).map_err(SeedError::Shallow)
 }

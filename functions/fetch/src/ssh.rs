@@ -6,7 +6,7 @@ use contract::AllowedHost;
 use russh::{
     Channel, ChannelMsg, Disconnect, Preferred,
     client::{Config, Handle, Handler, Msg, connect_stream},
-    keys::{HashAlg, PublicKeyOrCertificate},
+    keys::PublicKeyOrCertificate,
 };
 use tokio::net::TcpStream;
 
@@ -88,14 +88,8 @@ fn session_error(host: &AllowedHost) -> impl Fn(russh::Error) -> FetchError {
 
 async fn authenticate(handle: &mut Handle<HostKeyCheck>, remote: &Remote) -> Result<(), FetchError> {
     let failed = session_error(&remote.host);
-    // RSA is signed with SHA-2 only (RFC 8332). What a server says that it takes and what it is configured
-    // to take may differ, so both are tried.
-    let hashes: &[_] = if remote.key.is_rsa() { &[Some(HashAlg::Sha512), Some(HashAlg::Sha256)] } else { &[None] };
-    for &hash in hashes {
-        let key = remote.key.signing_with(hash);
-        if handle.authenticate_publickey(&remote.host.user, key).await.map_err(&failed)?.success() {
-            return Ok(());
-        }
+    if remote.key.log_in(handle, &remote.host.user).await.map_err(&failed)? {
+        return Ok(());
     }
     Err(FetchError::KeyRefused {
         host: known_hosts::name(&remote.host),

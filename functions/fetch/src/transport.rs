@@ -29,9 +29,11 @@ const FLUSH: Bytes = Bytes::from_static(b"0000");
 /// How long the host may take to end the conversation once we have.
 const GOODBYE: Duration = Duration::from_secs(1);
 
-/// How much the host may send before the pack, in bytes: what it says of its references is held in memory. A hundred thousand
-/// references take some eight million.
-const BEFORE_PACK: u64 = 64 << 20;
+/// How much the host may say of its references, in bytes: it is held in memory. A hundred thousand take some eight million.
+const REFERENCES: (u64, &str) = (64 << 20, "64 MiB");
+
+/// How much it may say then before the pack: a line for each commit that it and we end at, of which there are some hundred.
+const ANSWER: (u64, &str) = (256 << 10, "256 KiB");
 
 /// How much of the host's complaint is kept, in bytes.
 const SAID_LIMIT: usize = 500;
@@ -46,7 +48,7 @@ pub(crate) fn over(channel: Channel<Msg>, limits: Limits, repository: &Repositor
         limits,
         runtime: Handle::current(),
         received: AtomicU64::new(0),
-        most: AtomicU64::new(BEFORE_PACK),
+        most: AtomicU64::new(REFERENCES.0),
         broken: OnceLock::new(),
         said: Mutex::new(Vec::new()),
     });
@@ -113,6 +115,11 @@ enum Broken {
 }
 
 impl Wire {
+    /// All that was asked of its references is known.
+    pub(crate) fn expect_answer(&self) {
+        self.most.store(self.received().saturating_add(ANSWER.0), Ordering::Relaxed);
+    }
+
     /// From here on there is no end of what may be received: a pack is written to disk.
     pub(crate) fn expect_pack(&self) {
         self.most.store(u64::MAX, Ordering::Relaxed);
@@ -129,7 +136,8 @@ impl Wire {
             Broken::Lost => Some(FetchError::Lost { repository: repository.clone() }),
             Broken::Late(late) => Some(late.into_error(repository, self.limits.idle)),
             Broken::Talkative => {
-                Some(FetchError::Talkative { repository: repository.clone(), megabytes: BEFORE_PACK >> 20 })
+                let (_, limit) = if self.most.load(Ordering::Relaxed) == REFERENCES.0 { REFERENCES } else { ANSWER };
+                Some(FetchError::Talkative { repository: repository.clone(), limit })
             }
         }
     }
@@ -172,7 +180,7 @@ fn error(broken: Broken) -> io::Error {
     match broken {
         Broken::Lost => io::Error::new(io::ErrorKind::ConnectionAborted, "the SSH session ended"),
         Broken::Late(Late::Step) => io::Error::new(io::ErrorKind::TimedOut, "the host fell silent"),
-        Broken::Talkative => io::Error::new(io::ErrorKind::QuotaExceeded, "the host says too much"),
+        Broken::Talkative => io::Error::new(io::ErrorKind::InvalidData, "the host says too much"),
         Broken::Late(Late::Deadline) => io::Error::new(io::ErrorKind::TimedOut, "the time is over"),
     }
 }

@@ -207,7 +207,10 @@ mod tests {
     fn the_hosts_own_examples_are_read() {
         let check = |entry: &str, answer: Value, commit: &str, tree: Option<&str>, message: &str| {
             let tip = with(entry, |api| api.read_tip(&"refs/heads/master".parse().unwrap(), &answer)).unwrap();
-            assert_eq!((tip.commit.as_str(), tip.tree.as_deref(), tip.message.as_deref()), (commit, tree, Some(message)));
+            assert_eq!(
+                (tip.commit.as_str(), tip.tree.as_deref(), tip.message.as_deref()),
+                (commit, tree, Some(message))
+            );
         };
         // `components.examples.commit` of GitHub's OpenAPI description (npm @octokit/openapi 23.0.2).
         let octocat = "6dcb09b5b57875f334f61aebed695e2e4193db5e";

@@ -10,7 +10,7 @@ mod worker;
 
 use anyhow::{Context as _, Result};
 use contract::{Runtime, environment::GitPullEnvironment};
-use fetch::KnownHosts;
+use fetch::{Clones, KnownHosts};
 use https::Client;
 use jobs::Queue;
 
@@ -54,7 +54,7 @@ async fn wire() -> Result<(Worker, Queue)> {
         paths: environment.paths.parse()?,
         submodules: if environment.submodules == "on" { Submodules::Included } else { Submodules::Excluded },
         history: if environment.exclude_git == "False" { History::Included } else { History::Excluded },
-        clones: std::env::temp_dir().join("clones"),
+        clones: Clones::in_folder(std::env::temp_dir().join("clones")),
     };
     Ok((worker, Queue::new(aws_sdk_sqs::Client::new(&config), environment.queue, environment.dead_letter_queue)))
 }

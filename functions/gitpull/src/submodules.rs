@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 use archive::Submodule;
 use contract::{CommitId, Repository};
-use fetch::{Fetched, Wanted};
+use fetch::{Fetched, Reading, Wanted};
 use gix::{
     ObjectId,
     bstr::{BStr, BString, ByteSlice},
@@ -53,12 +53,12 @@ struct Parent {
     around: Vec<Repository>,
 }
 
-/// Fetches all submodules of `root`, each by `fetch`: what they are of, and what is there.
+/// Fetches all submodules of `root`, each by `fetch`: what they are of, what is there, and what keeps it there.
 pub(crate) async fn fetch_all<E: From<SubmoduleError>>(
     repository: &Repository,
     root: &Fetched,
     fetch: impl AsyncFn(&Repository, Wanted) -> Result<Fetched, E>,
-) -> Result<Vec<(Repository, Submodule)>, E> {
+) -> Result<Vec<(Repository, Submodule, Reading)>, E> {
     let mut found = Vec::new();
     let mut parents = VecDeque::from([Parent {
         repository: repository.clone(),
@@ -83,10 +83,10 @@ pub(crate) async fn fetch_all<E: From<SubmoduleError>>(
             }
             let id: CommitId =
                 commit.to_string().parse().map_err(|source| SubmoduleError::Pinned { path: whole.clone(), source })?;
-            // Its directory is free again when the next submodule may be of the same repository.
-            let Fetched { clone, commit, tree, .. } = fetch(&repository, Wanted::Commit(id)).await?;
+            // Its clone is free again when the next submodule may be of the same repository.
+            let Fetched { clone, commit, tree, reading, .. } = fetch(&repository, Wanted::Commit(id)).await?;
             let prefix = [whole.as_slice(), b"/"].concat().into();
-            found.push((repository.clone(), Submodule { path: whole, clone: clone.clone(), commit }));
+            found.push((repository.clone(), Submodule { path: whole, clone: clone.clone(), commit }, reading));
             parents.push_back(Parent { repository, clone, tree, prefix, around });
         }
     }

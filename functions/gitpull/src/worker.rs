@@ -2,14 +2,13 @@
 
 use std::{
     collections::HashMap,
-    path::PathBuf,
     time::{Duration, Instant},
 };
 
 use archive::{ArchiveError, DotGit, Options, Paths, Summary};
 use aws_names::BucketName;
 use contract::{AllowedHosts, Job, KeyLayout, Repository};
-use fetch::{FetchRequest, Fetched, KnownHosts, Limits, Remote, Wanted};
+use fetch::{Clones, FetchRequest, Fetched, KnownHosts, Limits, Reading, Remote, Wanted};
 use gix::bstr::BString;
 use https::Client;
 use store::{ArtifactMetadata, Object, PartWriter, Upload};
@@ -35,7 +34,7 @@ pub(crate) struct Worker {
     /// What a clone begins with where there is none.
     pub(crate) cache: PackCache,
     /// Where the clones stay between jobs.
-    pub(crate) clones: PathBuf,
+    pub(crate) clones: Clones,
     /// Which files go into the zip.
     pub(crate) paths: Paths,
     /// Whether the zip has a `.git` folder.
@@ -111,7 +110,12 @@ impl Worker {
         } else {
             let contents = self.contents(job, &fetched, deadline).await?;
             let artifact = Artifact { object: object.clone(), metadata, found };
-            let (summary, fetched) = self.store(fetched, artifact, contents).await?;
+            let stored = self.store(fetched, artifact, contents).await;
+            // A `.git` folder is made on the disk. The next try finds room for it.
+            if stored.as_ref().is_err_and(|error| fetch::is_out_of_room(error)) {
+                self.clones.remove_all_but(&job.repository);
+            }
+            let (summary, fetched) = stored?;
             (Some(summary), fetched)
         };
         let summary = written.unwrap_or_default();
@@ -158,11 +162,9 @@ impl Worker {
         deadline: Instant,
     ) -> Result<(Fetched, Found), GitPullError> {
         let request = FetchRequest { remote: self.remote(job, repository, deadline).await?, wanted };
-        // One clone for a repository, whatever the reference. No repository's path ends in `.git`.
-        let clone = self.clones.join(format!("{repository}.git"));
         let mut found = Found::default();
         let seed = async || self.cache.open(repository, &mut found).await;
-        let fetched = fetch::fetch_seeded(&request, &clone, seed).await.map_err(GitPullError::Fetch)?;
+        let fetched = fetch::fetch_seeded(&request, &self.clones, seed).await.map_err(GitPullError::Fetch)?;
         Ok((fetched, found))
     }
 
@@ -199,15 +201,15 @@ impl Worker {
             Some(client) => {
                 let own = self.remote(job, &job.repository, deadline).await?;
                 let mut remotes = HashMap::from([(BString::default(), own)]);
-                for (repository, submodule) in &submodules {
+                for (repository, submodule, _) in &submodules {
                     remotes.insert(submodule.path.clone(), self.remote(job, repository, deadline).await?);
                 }
                 Some(Stores { client: client.clone(), remotes })
             }
         };
-        let submodules = submodules.into_iter().map(|(_, submodule)| submodule).collect();
+        let (submodules, reading) = submodules.into_iter().map(|(_, submodule, reading)| (submodule, reading)).unzip();
         let options = Options { paths: self.paths.clone(), dot_git, submodules };
-        Ok(Contents { options, large })
+        Ok(Contents { options, large, reading })
     }
 
     async fn store(
@@ -244,6 +246,8 @@ struct Artifact {
 struct Contents {
     options: Options,
     large: Option<Stores>,
+    /// Keeps the clones of the submodules as they are.
+    reading: Vec<Reading>,
 }
 
 /// Zips a fetched commit. A clone in which an object is missing or damaged is thrown away, so that the next try fetches it
@@ -269,7 +273,7 @@ fn zip(
 
 fn write(
     Fetched { clone, commit, .. }: &Fetched,
-    Contents { options, large }: Contents,
+    Contents { options, large, reading: _reading }: Contents,
     runtime: Handle,
     writer: &mut PartWriter,
 ) -> Result<Summary, ArchiveError> {

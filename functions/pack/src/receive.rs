@@ -62,22 +62,25 @@ pub fn receive(
     keep(pack, checksum, &entries, directory).map_err(&failed).map(Some)
 }
 
-/// Gives the pack its name, and what belongs to it before: a pack is there only with its index.
+/// Gives the pack its name, and what belongs to it before: a pack is there only with its index. All that has to be written is
+/// written first, so that a full disk leaves nothing.
 fn keep(pack: NamedTempFile, checksum: [u8; 20], entries: &[Entry], directory: &Path) -> io::Result<PathBuf> {
     let id = ObjectId::Sha1(checksum);
     let path = directory.join(format!("pack-{id}.pack"));
-    let beside = |write: &dyn Fn(&mut BufWriter<&mut NamedTempFile>) -> io::Result<()>, extension| {
+    let written = |write: &dyn Fn(&mut BufWriter<&mut NamedTempFile>) -> io::Result<()>| {
         let mut file = NamedTempFile::new_in(directory)?;
         let mut out = BufWriter::new(&mut file);
         write(&mut out)?;
         out.flush()?;
         drop(out);
-        file.persist(path.with_extension(extension)).map_err(io::Error::from)
+        Ok::<_, io::Error>(file)
     };
     let contents = Checksums::encode(entries.iter().map(|entry| entry.content), &checksum);
-    beside(&|out| out.write_all(&contents), Checksums::EXTENSION)?;
+    let contents = written(&|out| out.write_all(&contents))?;
+    let index = written(&|out| index::write(out, entries, checksum))?;
+    contents.persist(path.with_extension(Checksums::EXTENSION))?;
     pack.persist(&path)?;
-    beside(&|out| index::write(out, entries, checksum), "idx")?;
+    index.persist(path.with_extension("idx"))?;
     Ok(path)
 }
 

@@ -15,6 +15,7 @@ use git2s3_tests::host::Clone;
 use git2s3_tests::local::{Local, STACK, Stack};
 use git2s3_tests::webhook::delivery_id;
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 
 /// The network that the account has from the beginning.
@@ -116,7 +117,8 @@ impl Stage {
 
     /// Removes the clone from the disk of gitpull.
     pub(crate) fn forget_clone(&self, repo: &Repo) -> Result<()> {
-        let clone = self.dir.path().join(format!("tmp/clones/{}/{}.git", address(HostKind::GitHub), repo.clone.path));
+        let repository = format!("{}/{}", address(HostKind::GitHub), repo.clone.path);
+        let clone = self.dir.path().join("tmp/clones").join(hex::encode(Sha256::digest(repository)));
         if clone.exists() {
             std::fs::remove_dir_all(&clone).with_context(|| format!("remove {}", clone.display()))?;
         }

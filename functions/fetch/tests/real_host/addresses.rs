@@ -35,7 +35,7 @@ async fn every_host_is_asked_in_the_words_of_git() {
         let mut request = host.request("refs/heads/main");
         request.remote.host = format!("{}{kind}", host.address()).parse().unwrap();
         request.remote.repository = Repository::new("127.0.0.1".parse().unwrap(), repository.parse().unwrap());
-        let fetched = fetch::fetch(&request, &host.clone_dir()).await.unwrap();
+        let fetched = fetch::fetch(&request, &host.clones()).await.unwrap();
         assert_eq!(fetched.commit.to_string(), commit);
         let ours = host.last_command();
 

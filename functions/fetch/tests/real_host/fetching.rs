@@ -7,7 +7,7 @@ use std::{
 };
 
 use contract::Retry;
-use fetch::{FetchError, Fetched, KnownHosts, Limits, Origin, Seed, Wanted, fetch_seeded};
+use fetch::{Clones, FetchError, Fetched, KnownHosts, Limits, Origin, Seed, Wanted, fetch_seeded};
 
 use crate::host::{self, Host, Repo, Setup};
 
@@ -137,11 +137,11 @@ async fn a_commit_needs_no_reference() {
     for commit in [older, newer] {
         let mut request = host.request(MAIN);
         request.wanted = Wanted::Commit(commit.parse().unwrap());
-        check_is(&fetch::fetch(&request, &host.clone_dir()).await.unwrap(), &repo, &commit);
+        check_is(&fetch::fetch(&request, &host.clones()).await.unwrap(), &repo, &commit);
     }
     let mut request = host.request(MAIN);
     request.wanted = Wanted::Commit("1".repeat(40).parse().unwrap());
-    let error = fetch::fetch(&request, &host.clone_dir()).await.unwrap_err();
+    let error = fetch::fetch(&request, &host.clones()).await.unwrap_err();
     assert!(error.to_string().starts_with("could not receive"), "{error}");
 }
 
@@ -201,7 +201,22 @@ async fn a_host_that_tells_of_references_without_end_is_not_listened_to() {
     host.serves_by(&format!("printf '{length:04x}{first}'\nexec yes '{other}'"));
     let error = host.try_fetch(MAIN).await.unwrap_err();
     assert!(matches!(error, FetchError::Talkative { .. }), "{error:?}");
-    check(&error, "the host said more than 64 MiB of the references of 127.0.0.1/owner/name", Retry::Never);
+    check(&error, "the host said more than 64 MiB about 127.0.0.1/owner/name before the pack", Retry::Never);
+    assert!(most_memory() < 768 << 20, "{}", most_memory());
+    host.serves_again();
+    host.fetch(MAIN).await;
+}
+
+#[tokio::test]
+async fn a_host_that_tells_of_its_historys_ends_without_end_is_not_listened_to() {
+    let host = Host::start();
+    host.repository().commit("main", &[("README", b"hello\n".to_vec())]);
+    let id = "1".repeat(40);
+    let first = format!("{id} {MAIN}\\0 side-band-64k ofs-delta shallow multi_ack_detailed\\n");
+    let length = 4 + first.len() - 2;
+    host.serves_by(&format!("printf '{length:04x}{first}0000'\nexec yes '0035shallow {id}'"));
+    let error = host.try_fetch(MAIN).await.unwrap_err();
+    check(&error, "the host said more than 256 KiB about 127.0.0.1/owner/name before the pack", Retry::Never);
     assert!(most_memory() < 768 << 20, "{}", most_memory());
     host.serves_again();
     host.fetch(MAIN).await;
@@ -230,12 +245,12 @@ async fn a_reference_that_moved_on_gives_the_newest_and_says_so() {
     let newest = repo.commit("main", &[("a", b"2".to_vec())]);
     let mut request = host.request(MAIN);
     request.wanted = expecting(&request.wanted, told.parse().unwrap());
-    let fetched = fetch::fetch(&request, &host.clone_dir()).await.unwrap();
+    let fetched = fetch::fetch(&request, &host.clones()).await.unwrap();
     check_is(&fetched, &repo, "main");
     assert_eq!(fetched.superseded, Some(told.parse().unwrap()));
     drop(fetched);
     request.wanted = expecting(&request.wanted, newest.parse().unwrap());
-    assert_eq!(fetch::fetch(&request, &host.clone_dir()).await.unwrap().superseded, None);
+    assert_eq!(fetch::fetch(&request, &host.clones()).await.unwrap().superseded, None);
 }
 
 #[tokio::test]
@@ -254,7 +269,7 @@ async fn tags_are_peeled() {
     for told in [commit, tag] {
         let mut request = host.request("refs/tags/v1");
         request.wanted = expecting(&request.wanted, told.parse().unwrap());
-        assert_eq!(fetch::fetch(&request, &host.clone_dir()).await.unwrap().superseded, None);
+        assert_eq!(fetch::fetch(&request, &host.clones()).await.unwrap().superseded, None);
     }
 }
 
@@ -327,6 +342,20 @@ async fn rsa_keys_on_both_sides() {
 }
 
 #[tokio::test]
+async fn rsa_keys_of_every_length_log_in() {
+    let host = Host::start();
+    host.repository().commit("main", &[("a", b"1".to_vec())]);
+    for bits in ["2048", "4096"] {
+        let key = host.temp.path().join(bits);
+        host::generate_rsa_key(&key, bits);
+        host.lets_in(&key);
+        let mut request = host.request(MAIN);
+        request.remote.key = host::private_key(&key);
+        fetch::fetch(&request, &host.clones()).await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn a_host_that_takes_only_one_hash_of_rsa() {
     for settings in ["PubkeyAcceptedAlgorithms rsa-sha2-256", "PubkeyAcceptedAlgorithms rsa-sha2-512"] {
         let host = Host::start_as(&Setup { client_key: "rsa", settings, ..Setup::default() });
@@ -348,7 +377,7 @@ async fn a_key_that_is_not_authorized() {
     host::generate_key(&other, "ed25519");
     let mut request = host.request(MAIN);
     request.remote.key = host::private_key(&other);
-    let error = fetch::fetch(&request, &host.clone_dir()).await.unwrap_err();
+    let error = fetch::fetch(&request, &host.clones()).await.unwrap_err();
     let fingerprint = host::fingerprint(&other.with_extension("pub"));
     let expected =
         format!("[127.0.0.1]:{} refused the SSH key {fingerprint} of user {}", host.port, request.remote.host.user);
@@ -381,7 +410,7 @@ async fn attack_07_a_host_key_that_is_wrong_unknown_or_revoked_is_named() {
 async fn check_host_key(host: &Host, lines: &str, message: &str) {
     let mut request = host.request(MAIN);
     request.remote.known_hosts = KnownHosts::built_in_and(lines).unwrap();
-    let error = fetch::fetch(&request, &host.clone_dir()).await.unwrap_err();
+    let error = fetch::fetch(&request, &host.clones()).await.unwrap_err();
     assert_eq!(error.to_string(), message);
     assert_eq!(error.retry(), Retry::Again);
     assert!(error.hint().is_some());
@@ -400,7 +429,7 @@ async fn a_hashed_line_of_ssh_keygen_is_understood() {
     assert!(hashed.starts_with("|1|"), "{hashed}");
     let mut request = host.request(MAIN);
     request.remote.known_hosts = KnownHosts::built_in_and(&hashed).unwrap();
-    check_is(&fetch::fetch(&request, &host.clone_dir()).await.unwrap(), &repo, "main");
+    check_is(&fetch::fetch(&request, &host.clones()).await.unwrap(), &repo, "main");
 }
 
 #[tokio::test]
@@ -484,7 +513,7 @@ async fn a_session_that_is_lost_keeps_the_clone() {
     let mut request = host.request(MAIN);
     request.remote.host.port = host.behind_a_line_that_breaks_after(20_000);
     request.remote.known_hosts = host.known_hosts_at(request.remote.host.port);
-    let error = fetch::fetch(&request, &host.clone_dir()).await.unwrap_err();
+    let error = fetch::fetch(&request, &host.clones()).await.unwrap_err();
     assert!(matches!(error, FetchError::Lost { .. }), "{error:?}");
     let fetched = host.fetch(MAIN).await;
     check_is(&fetched, &repo, "main");
@@ -517,14 +546,15 @@ async fn nothing_waits_forever() {
     check_slow(&host, &slow, &expected).await;
 
     drop(mute);
-    let error = fetch::fetch(&slow, &host.clone_dir()).await.unwrap_err();
+    let error = fetch::fetch(&slow, &host.clones()).await.unwrap_err();
     assert_eq!(error.to_string(), format!("could not connect to 127.0.0.1:{port}"));
     assert_eq!(error.retry(), Retry::Again);
 }
 
 async fn check_slow(host: &Host, request: &fetch::FetchRequest, message: &str) {
     let start = Instant::now();
-    let error = fetch::fetch(request, &host.temp.path().join(message.len().to_string())).await.unwrap_err();
+    let error =
+        fetch::fetch(request, &Clones::in_folder(host.temp.path().join(message.len().to_string()))).await.unwrap_err();
     assert_eq!(error.to_string(), message);
     assert_eq!(error.retry(), Retry::Again);
     assert!(start.elapsed() < Duration::from_secs(5));
@@ -560,14 +590,15 @@ async fn a_seed_spares_what_it_holds() {
     let seed = seed_of(&repo, "main");
     tree[0].1[0] ^= 1;
     repo.commit("main", &files(&tree));
-    let fetched = fetch_seeded(&host.request(MAIN), &host.clone_dir(), async || Some(seed)).await.unwrap();
+    let mut seed = Some(seed);
+    let fetched = fetch_seeded(&host.request(MAIN), &host.clones(), async || seed.take()).await.unwrap();
     check_is(&fetched, &repo, "main");
     assert_eq!(fetched.origin, Origin::Seeded);
     assert!(fetched.received < 12_000, "{}", fetched.received);
     drop(fetched);
 
     // What is kept on the disk needs no seed.
-    let kept = fetch_seeded(&host.request(MAIN), &host.clone_dir(), async || unreachable!()).await.unwrap();
+    let kept = fetch_seeded(&host.request(MAIN), &host.clones(), async || unreachable!()).await.unwrap();
     assert_eq!(kept.origin, Origin::Kept);
 }
 
@@ -591,8 +622,8 @@ async fn a_seed_that_is_not_what_it_says_is_left_aside() {
     ];
     for (what, commit, pack) in cases {
         let seed = Seed { commit: commit.trim().parse().unwrap(), pack: Box::new(std::io::Cursor::new(pack)) };
-        let dir = host.clone_dir().with_extension(what.replace(' ', "-"));
-        let fetched = fetch_seeded(&host.request(MAIN), &dir, async || Some(seed)).await.unwrap();
+        let (mut seed, clones) = (Some(seed), Clones::in_folder(host.temp.path().join(what)));
+        let fetched = fetch_seeded(&host.request(MAIN), &clones, async || seed.take()).await.unwrap();
         check_is(&fetched, &repo, "main");
         assert_eq!(fetched.origin, Origin::New, "{what}");
         assert!(fetched.received > 800_000, "{what}: {}", fetched.received);

@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use fetch::{FetchError, FetchRequest, Fetched, KnownHosts, Limits, PrivateKey, Remote, Wanted};
+use fetch::{Clones, FetchError, FetchRequest, Fetched, KnownHosts, Limits, PrivateKey, Remote, Wanted};
 use tempfile::TempDir;
 
 /// What the host runs for a client.
@@ -61,14 +61,16 @@ impl Host {
         }
         generate_key(&temp.path().join("host_key"), setup.host_key);
         generate_key(&temp.path().join("client_key"), setup.client_key);
-        let public = fs::read_to_string(temp.path().join("client_key.pub")).unwrap();
-        let serve = temp.path().join("serve");
-        fs::write(temp.path().join("authorized_keys"), format!("restrict,command=\"{}\" {public}", serve.display()))
-            .unwrap();
+        let_in(temp.path(), &temp.path().join("client_key"));
         let (sshd, port) = (0..5).find_map(|_| spawn(temp.path(), setup)).expect("sshd starts on a free port");
         let host = Self { sshd, temp, port, user };
         host.serves_by(SERVE);
         host
+    }
+
+    /// From now on the host takes this key instead of the client's.
+    pub(crate) fn lets_in(&self, key: &Path) {
+        let_in(self.temp.path(), key);
     }
 
     /// Replaces what the host does once it knows the repository; `$repository` is its directory.
@@ -128,16 +130,11 @@ if [ ! -d "$repository" ]; then echo "ERROR: Repository not found." >&2; exit 1;
     }
 
     pub(crate) fn known_hosts_line(&self) -> String {
-        self.known_hosts_line_at(self.port)
+        known_hosts_line(self.temp.path(), self.port)
     }
 
     pub(crate) fn known_hosts_at(&self, port: u16) -> KnownHosts {
-        KnownHosts::built_in_and(&self.known_hosts_line_at(port)).unwrap()
-    }
-
-    fn known_hosts_line_at(&self, port: u16) -> String {
-        let key = fs::read_to_string(self.temp.path().join("host_key.pub")).unwrap();
-        format!("[127.0.0.1]:{port} {key}")
+        KnownHosts::built_in_and(&known_hosts_line(self.temp.path(), port)).unwrap()
     }
 
     /// A port that leads to the host until it has sent so many bytes.
@@ -172,21 +169,20 @@ if [ ! -d "$repository" ]; then echo "ERROR: Repository not found." >&2; exit 1;
     }
 
     pub(crate) fn remote(&self) -> Remote {
-        Remote {
-            host: self.address().parse().unwrap(),
-            repository: contract::Repository::new("127.0.0.1".parse().unwrap(), "owner/name".parse().unwrap()),
-            key: private_key(&self.temp.path().join("client_key")),
-            known_hosts: self.known_hosts_at(self.port),
-            limits: Limits::until(Instant::now() + Duration::from_secs(20)),
-        }
+        remote(self.temp.path(), &self.address(), "owner/name")
     }
 
+    pub(crate) fn clones(&self) -> Clones {
+        Clones::in_folder(self.temp.path().join("clones"))
+    }
+
+    /// Where the clone of the repository is that requests are about.
     pub(crate) fn clone_dir(&self) -> PathBuf {
-        self.temp.path().join("clones/clone")
+        self.clones().path(&self.remote().repository)
     }
 
     pub(crate) async fn try_fetch(&self, reference: &str) -> Result<Fetched, FetchError> {
-        fetch::fetch(&self.request(reference), &self.clone_dir()).await
+        fetch::fetch(&self.request(reference), &self.clones()).await
     }
 
     pub(crate) async fn fetch(&self, reference: &str) -> Fetched {
@@ -289,12 +285,33 @@ impl Repo {
     }
 }
 
+/// A repository on the host at an address, which has its files in a folder.
+pub(crate) fn remote(folder: &Path, address: &str, path: &str) -> Remote {
+    let host: contract::AllowedHost = address.parse().unwrap();
+    Remote {
+        repository: contract::Repository::new("127.0.0.1".parse().unwrap(), path.parse().unwrap()),
+        key: private_key(&folder.join("client_key")),
+        known_hosts: KnownHosts::built_in_and(&known_hosts_line(folder, host.port)).unwrap(),
+        limits: Limits::until(Instant::now() + Duration::from_secs(20)),
+        host,
+    }
+}
+
+fn known_hosts_line(folder: &Path, port: u16) -> String {
+    let key = fs::read_to_string(folder.join("host_key.pub")).unwrap();
+    format!("[127.0.0.1]:{port} {key}")
+}
+
 pub(crate) fn private_key(path: &Path) -> PrivateKey {
     PrivateKey::from_openssh(&fs::read_to_string(path).unwrap().into()).unwrap()
 }
 
 pub(crate) fn generate_key(path: &Path, kind: &str) {
     output(Command::new("ssh-keygen").args(["-q", "-t", kind, "-N", "", "-C", "test", "-f"]).arg(path));
+}
+
+pub(crate) fn generate_rsa_key(path: &Path, bits: &str) {
+    output(Command::new("ssh-keygen").args(["-q", "-t", "rsa", "-b", bits, "-N", "", "-f"]).arg(path));
 }
 
 pub(crate) fn fingerprint(public_key: &Path) -> String {
@@ -306,6 +323,12 @@ fn output(command: &mut Command) -> String {
     let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
     assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+fn let_in(dir: &Path, key: &Path) {
+    let public = fs::read_to_string(key.with_extension("pub")).unwrap();
+    let line = format!("restrict,command=\"{}\" {public}", dir.join("serve").display());
+    fs::write(dir.join("authorized_keys"), line).unwrap();
 }
 
 fn spawn(dir: &Path, setup: &Setup) -> Option<(Child, u16)> {

@@ -30,3 +30,13 @@ fn keys_of_other_kinds_and_with_a_passphrase_are_refused() {
     let PrivateKeyError::Unsupported(kind) = read("ecdsa", "") else { panic!("ECDSA is taken") };
     assert_eq!(kind, "ecdsa-sha2-nistp256");
 }
+
+#[test]
+fn an_rsa_key_of_an_odd_length_is_refused() {
+    let temp = tempfile::tempdir().unwrap();
+    let path = temp.path().join("key");
+    host::generate_rsa_key(&path, "2560");
+    let error = PrivateKey::from_openssh(&fs::read_to_string(path).unwrap().into()).unwrap_err();
+    let expected = "the RSA key of 2560 bits can't sign (PrivateModulusLenNotMultipleOf512Bits), expected one of 2048, 3072 or 4096 bits";
+    assert_eq!(error.to_string(), expected);
+}

@@ -12,3 +12,5 @@ mod keys;
 mod lfs;
 #[cfg(test)]
 mod outcomes;
+#[cfg(test)]
+mod small_disk;

@@ -78,7 +78,7 @@ async fn what_head_stands_for_is_the_default_branch_or_none() {
 async fn fetch_told(host: &Host, reference: &str, told: &str) -> Fetched {
     let mut request = host.request(reference);
     request.wanted = Wanted::Reference { name: reference.parse().unwrap(), expected: Some(told.parse().unwrap()) };
-    fetch::fetch(&request, &host.clone_dir()).await.unwrap()
+    fetch::fetch(&request, &host.clones()).await.unwrap()
 }
 
 #[tokio::test]

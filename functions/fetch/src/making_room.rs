@@ -1,0 +1,102 @@
+//! The fetch as a whole, on a disk that the clones of other repositories use as well: what is in its way goes, and the fetch is
+//! tried again in the same job.
+
+use std::{error::Error, io};
+
+use contract::Repository;
+
+use crate::{
+    Clones, FetchError, FetchRequest, Fetched, Seed, clones::Eviction, repository::fetch_once, room::is_out_of_room,
+};
+
+/// Fetches a reference into the repository's clone.
+///
+/// Where the disk has no room for it, clones that nobody uses go, those first that were used least recently.
+/// Dropping the future ends the fetch. The clone is busy until its thread has noticed.
+///
+/// # Errors
+/// See [`FetchError`]; its `retry` tells whether to try again.
+pub async fn fetch(request: &FetchRequest, clones: &Clones) -> Result<Fetched, FetchError> {
+    fetch_seeded(request, clones, async || None).await
+}
+
+/// The same, where a clone that isn't there yet begins with what `seed` brings. A seed that is of no use is left aside. It is
+/// asked for again when there was no room.
+///
+/// # Errors
+/// Those of [`fetch`].
+pub async fn fetch_seeded(
+    request: &FetchRequest,
+    clones: &Clones,
+    mut seed: impl AsyncFnMut() -> Option<Seed>,
+) -> Result<Fetched, FetchError> {
+    let mut last = false;
+    loop {
+        let free = blocking(request, clones, prepare).await?;
+        let mut seeded = false;
+        let seed = async || {
+            let seed = if last { None } else { seed().await };
+            seeded = seed.is_some();
+            seed
+        };
+        let error = match fetch_once(request, clones, seed).await {
+            Err(error) if is_out_of_room(&error) => error,
+            fetched => return fetched,
+        };
+        tracing::warn!(error = &error as &dyn Error, repository = %request.remote.repository, "the disk is full");
+        let enough = free.saturating_mul(2);
+        let in_use = match blocking(request, clones, move |clones, own| clones.make_room(enough, own)).await? {
+            Eviction::Made => continue,
+            Eviction::Impossible { in_use } => in_use,
+        };
+        let own = blocking(request, clones, empty).await?;
+        // What the repository had there before may have taken the room, and so may a seed.
+        if last || !(own.had_objects || seeded) {
+            let repository = request.remote.repository.clone();
+            let (megabytes, in_use) = (own.free >> 20, in_use + usize::from(own.in_use));
+            return Err(FetchError::NoRoom { repository, megabytes, in_use, source: Box::new(error) });
+        }
+        last = true;
+    }
+}
+
+/// Works on the clones where it may block.
+async fn blocking<T: Send + 'static>(
+    request: &FetchRequest,
+    clones: &Clones,
+    work: impl FnOnce(&Clones, &Repository) -> T + Send + 'static,
+) -> Result<T, FetchError> {
+    let (clones, repository) = (clones.clone(), request.remote.repository.clone());
+    let done = tokio::task::spawn_blocking(move || work(&clones, &repository)).await;
+    done.map_err(|source| FetchError::Stopped { repository: request.remote.repository.clone(), source })
+}
+
+/// Makes as much room as a fetch should find; what is free then, in bytes.
+fn prepare(clones: &Clones, own: &Repository) -> u64 {
+    clones.tidy();
+    let Some(room) = clones.room() else { return 0 };
+    if room.free < room.wanted() {
+        clones.make_room(room.wanted(), own);
+    }
+    clones.room().unwrap_or(room).free
+}
+
+/// What came of the removal of a repository's own clone.
+struct Emptied {
+    /// What is free now, in bytes.
+    free: u64,
+    /// Whether something went that had been fetched into it.
+    had_objects: bool,
+    /// Whether it stayed, since somebody reads what is in it.
+    in_use: bool,
+}
+
+/// Removes the repository's own clone.
+fn empty(clones: &Clones, own: &Repository) -> Emptied {
+    let removed = clones.lock(own).map_err(io::Error::other).and_then(|dir| {
+        let had_objects = dir.has_packs();
+        dir.remove().map(|()| had_objects)
+    });
+    let free = clones.room().map_or(0, |room| room.free);
+    Emptied { free, in_use: removed.is_err(), had_objects: removed.unwrap_or_default() }
+}

@@ -1,0 +1,193 @@
+//! Whether a clone has a commit with all that belongs to it. What was pushed decides how much there is to look at, so whoever
+//! doesn't wait for the answer any more can stop it.
+
+use std::{
+    collections::HashSet,
+    sync::atomic::{AtomicBool, Ordering},
+};
+
+use gix::{ObjectId, Repository, objs::Kind};
+
+/// A commit of which nothing is missing.
+#[derive(Debug)]
+pub(crate) struct WholeCommit {
+    pub(crate) id: ObjectId,
+    pub(crate) tree: ObjectId,
+    /// The first line of its message.
+    pub(crate) summary: String,
+}
+
+/// Why there is no whole commit.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum WholeError {
+    /// Something isn't there, or can't be read.
+    #[error("something that belongs to the commit isn't there")]
+    Missing(#[source] gix::Error),
+    /// It is something else than a commit.
+    #[error("it is a {0}")]
+    NotACommit(Kind),
+    /// Nobody waits any more.
+    #[error("looking through the commit was interrupted")]
+    Interrupted,
+}
+
+impl From<gix::Error> for WholeError {
+    fn from(error: gix::Error) -> Self {
+        Self::Missing(error)
+    }
+}
+
+/// A blob that isn't there.
+#[derive(Debug, thiserror::Error)]
+#[error("the object {0} isn't there")]
+struct Missing(ObjectId);
+
+/// The commit that `target` names, by way of annotated tags or directly, if nothing of its tree is missing.
+pub(crate) fn whole_commit(
+    clone: &Repository,
+    target: ObjectId,
+    interrupt: &AtomicBool,
+) -> Result<WholeCommit, WholeError> {
+    let mut object = clone.find_object(target)?;
+    // A tag may name a tag, and so on for as long as whoever pushes likes.
+    while object.kind == Kind::Tag {
+        go_on(interrupt)?;
+        let next = object.try_into_tag()?.target_id()?.detach();
+        object = clone.find_object(next)?;
+    }
+    if object.kind != Kind::Commit {
+        return Err(WholeError::NotACommit(object.kind));
+    }
+    let commit = object.try_into_commit()?;
+    let tree = commit.tree_id()?.detach();
+    check_tree(clone, tree, interrupt)?;
+    let summary = commit.message()?.summary().to_string();
+    Ok(WholeCommit { id: commit.id, tree, summary })
+}
+
+/// Reads every tree once and looks every blob up. A kept clone vouches to the host for what it has, so what it
+/// has lost would never come again.
+fn check_tree(clone: &Repository, tree: ObjectId, interrupt: &AtomicBool) -> Result<(), WholeError> {
+    let (mut seen, mut open) = (HashSet::from([tree]), vec![tree]);
+    while let Some(id) = open.pop() {
+        go_on(interrupt)?;
+        let tree = clone.find_tree(id)?;
+        for entry in tree.iter() {
+            go_on(interrupt)?;
+            let entry = entry?;
+            let (mode, id) = (entry.mode(), entry.object_id());
+            if mode.is_commit() || !seen.insert(id) {
+                continue;
+            }
+            if mode.is_tree() {
+                open.push(id);
+            } else if !clone.has_object(id) {
+                return Err(gix::Error::from_error(Missing(id)).into());
+            }
+        }
+    }
+    Ok(())
+}
+
+fn go_on(interrupt: &AtomicBool) -> Result<(), WholeError> {
+    if interrupt.load(Ordering::Relaxed) { Err(WholeError::Interrupted) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use gix::objs::{
+        Commit, Tag, Tree, WriteTo,
+        tree::{Entry, EntryKind},
+    };
+
+    use super::*;
+
+    fn write(clone: &Repository, object: impl WriteTo) -> ObjectId {
+        clone.write_object(object).unwrap().detach()
+    }
+
+    fn entry(name: u8, kind: EntryKind, oid: ObjectId) -> Entry {
+        Entry { mode: kind.into(), filename: vec![name].into(), oid }
+    }
+
+    fn commit(clone: &Repository, tree: ObjectId) -> ObjectId {
+        let who = gix::actor::Signature::default();
+        write(
+            clone,
+            Commit {
+                tree,
+                parents: Vec::new().into(),
+                author: who.clone(),
+                committer: who,
+                encoding: None,
+                message: "A summary.\n\nMore.".into(),
+                extra_headers: Vec::new(),
+            },
+        )
+    }
+
+    /// Eleven trees that are ten billion files.
+    fn repeated(clone: &Repository) -> ObjectId {
+        let blob = clone.write_blob("x").unwrap().detach();
+        let mut below = (EntryKind::Blob, blob);
+        for _ in 0..10 {
+            let entries = (b'a'..=b'j').map(|name| entry(name, below.0, below.1)).collect();
+            below = (EntryKind::Tree, write(clone, Tree { entries }));
+        }
+        below.1
+    }
+
+    fn tag(clone: &Repository, target: ObjectId, target_kind: Kind) -> ObjectId {
+        write(clone, Tag { target, target_kind, name: "v1".into(), tagger: None, message: "x".into(), signature: None })
+    }
+
+    fn clone() -> (tempfile::TempDir, Repository) {
+        let temp = tempfile::tempdir().unwrap();
+        let clone = gix::init_bare(temp.path()).unwrap();
+        (temp, clone)
+    }
+
+    #[test]
+    fn trees_in_trees_are_read_once_each() {
+        let (_temp, clone) = clone();
+        let tree = repeated(&clone);
+        let commit = commit(&clone, tree);
+        let whole = whole_commit(&clone, commit, &AtomicBool::new(false)).unwrap();
+        assert_eq!((whole.id, whole.tree, whole.summary.as_str()), (commit, tree, "A summary."));
+    }
+
+    #[test]
+    fn a_set_interrupt_ends_every_look() {
+        let (_temp, clone) = clone();
+        let small = commit(&clone, write(&clone, Tree { entries: Vec::new() }));
+        let large = commit(&clone, repeated(&clone));
+        let tagged = tag(&clone, small, Kind::Commit);
+        for target in [small, large, tagged, tag(&clone, tagged, Kind::Tag)] {
+            let error = whole_commit(&clone, target, &AtomicBool::new(true)).unwrap_err();
+            assert!(matches!(error, WholeError::Interrupted), "{error:?}");
+        }
+    }
+
+    #[test]
+    fn tags_of_tags_lead_to_the_commit() {
+        let (_temp, clone) = clone();
+        let tree = write(&clone, Tree { entries: Vec::new() });
+        let commit = commit(&clone, tree);
+        let mut target = tag(&clone, commit, Kind::Commit);
+        for _ in 0..1_000 {
+            target = tag(&clone, target, Kind::Tag);
+        }
+        assert_eq!(whole_commit(&clone, target, &AtomicBool::new(false)).unwrap().id, commit);
+        let error = whole_commit(&clone, tag(&clone, tree, Kind::Tree), &AtomicBool::new(false)).unwrap_err();
+        assert!(matches!(error, WholeError::NotACommit(Kind::Tree)), "{error:?}");
+    }
+
+    #[test]
+    fn a_missing_blob_is_named() {
+        let (_temp, clone) = clone();
+        let missing = ObjectId::from_hex(&[b'1'; 40]).unwrap();
+        let commit = commit(&clone, write(&clone, Tree { entries: vec![entry(b'a', EntryKind::Blob, missing)] }));
+        let error = whole_commit(&clone, commit, &AtomicBool::new(false)).unwrap_err();
+        assert!(contract::error_chain(&error).contains(&missing.to_string()), "{error:?}");
+    }
+}
