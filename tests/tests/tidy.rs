@@ -112,6 +112,21 @@ fn no_test_is_switched_off_and_nothing_is_left_to_do() {
 }
 
 #[test]
+fn everything_that_infra_prints_goes_through_one_place() {
+    let ways = ["anstream::", "print!(", "println!(", "stdout()", "stderr().lock", "io::Stdout", "io::Stderr"];
+    let mut files = 0;
+    for (file, text) in sources() {
+        if file.starts_with("infra/app/src") && !file.starts_with("infra/app/src/render") {
+            for way in ways {
+                assert!(!text.contains(way), "{} has {way}: print by render::print", file.display());
+            }
+            files += 1;
+        }
+    }
+    assert!(files > 40, "only {files} files");
+}
+
+#[test]
 fn nothing_knows_the_machine_it_was_written_on() {
     let places = [concat!("/wo", "rk/"), concat!("/ro", "ot/"), concat!("/ho", "me/"), concat!("/Us", "ers/")];
     for file in files() {

@@ -138,7 +138,7 @@ mod tests {
             template
         };
         let diff = crate::diff::Diff::between(&evaluated(&[]), &evaluated(parameters));
-        anstream::adapter::strip_str(&crate::diff::text(&diff)).to_string()
+        crate::diff::text(&diff).plain()
     }
 
     #[test]
