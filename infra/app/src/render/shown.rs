@@ -1,7 +1,7 @@
 //! What a person is shown: our own styles and line breaks around texts in which nothing hides. There is no other way to the terminal
 //! than through this type, so a text of others can't bring a style, a line break or a direction of its own.
 
-use std::fmt;
+use std::fmt::{self, Write};
 
 use anstyle::Style;
 
@@ -31,9 +31,9 @@ impl Shown {
 
     /// Adds text in a style, which says nothing that the text doesn't say.
     pub fn add_styled(&mut self, style: Style, text: &str) {
-        self.0.push_str(&style.to_string());
+        let _ = write!(self.0, "{style}");
         self.add(text);
-        self.0.push_str(&format!("{style:#}"));
+        let _ = write!(self.0, "{style:#}");
     }
 
     /// Ends the line.
