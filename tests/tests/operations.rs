@@ -362,7 +362,7 @@ async fn a_refusal_raises_its_alarm(account: &Account, resources: &Resources) {
     let log = format!("/git2s3/{STACK}/access");
     let call = Call::json("logs", "Logs_20140328.DescribeMetricFilters", &json!({ "logGroupName": log }));
     let filters = account.send(&call).await.unwrap().json().unwrap();
-    let [found] = &filters["metricFilters"].as_array().unwrap()[..] else { panic!("{filters}") };
+    let found = &filters["metricFilters"][0];
     assert_eq!(found["filterName"], filter);
     let metric = &found["metricTransformations"][0];
     let refusal = json!({
