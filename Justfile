@@ -88,7 +88,7 @@ providers: _tools
 # Formatting and lints, as CI judges them
 lint:
     cargo fmt --all --check
-    cargo clippy --quiet --workspace --all-targets -- -D warnings
+    cargo clippy --quiet --locked --workspace --all-targets -- -D warnings
 
 # Licences, sources, banned crates; known vulnerabilities, where the advisory database can be reached or was kept
 deny: _tools
@@ -110,6 +110,10 @@ fuzz *args: _tools _payloads
 # Start a function that was built for arm64, under qemu
 arm64: _tools
     @.ci/arm64
+
+# Write the locks of what is fetched, versions and hashes, after a change in .ci/locked (--upgrade: all of it)
+lock *args: _tools
+    @.ci/lock {{ args }}
 
 _tools:
     @sh .ci/tools

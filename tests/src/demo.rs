@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use anstyle::{AnsiColor, Style};
 use anyhow::{Context, Result, bail, ensure};
 use git2s3_infra::render::progress::{Progress, Terminal};
+use git2s3_infra::render::shown::Shown;
 
 use crate::artifact::{Artifact, bytes_received};
 use crate::aws::Account;
@@ -163,19 +164,27 @@ impl Steps {
 
     fn done(&mut self, result: &str) {
         let time = format!("{:.2} s", self.begun.elapsed().as_secs_f64());
-        self.terminal.step(&format!("{GREEN}✓{GREEN:#} {:<36} {time:>9}  {result}", self.step));
+        let mut line = Shown::default();
+        line.add_styled(GREEN, "✓");
+        line.add(&format!(" {:<36} {time:>9}  {result}", self.step));
+        self.terminal.show(&line);
     }
 
     fn failed(&mut self) {
         let time = format!("{:.2} s", self.begun.elapsed().as_secs_f64());
-        self.terminal.step(&format!("{RED}✗{RED:#} {BOLD}{:<36}{BOLD:#} {time:>9}", self.step));
+        let mut line = Shown::default();
+        line.add_styled(RED, "✗");
+        line.add(" ");
+        line.add_styled(BOLD, &format!("{:<36}", self.step));
+        line.add(&format!(" {time:>9}"));
+        self.terminal.show(&line);
     }
 }
 
 impl Progress for Steps {
     // What happens within a step is for the one moving line.
-    fn step(&mut self, line: &str) {
-        self.terminal.waiting(&format!("{}: {line}", self.step));
+    fn show(&mut self, text: &Shown) {
+        self.terminal.waiting(&format!("{}: {}", self.step, text.plain()));
     }
 
     fn waiting(&mut self, what: &str) {

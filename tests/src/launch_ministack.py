@@ -1,7 +1,7 @@
-"""Starts MiniStack, puts right five things of it (1.5.33) that differ from AWS, and writes down what it decides about roles.
+"""Starts MiniStack, puts right six things of it (1.5.33) that differ from AWS, and writes down what it decides about roles.
 
 Without the first four, policies that are right on AWS deny everything here, and would have to be left out; without the
-fifth, a right would look needless that AWS asks for.
+fifth, a stack with a web ACL isn't made; without the sixth, a right would look needless that AWS asks for.
 """
 
 import json
@@ -10,7 +10,7 @@ import pathlib
 from ministack import app
 from ministack.core import iam_actions, iam_evaluator
 from ministack.core.responses import get_region
-from ministack.services import s3, sts
+from ministack.services import s3, sts, waf
 from ministack.services.cloudformation import provisioners
 
 # Nothing leaves this machine, so TLS would protect nothing: loopback counts as aws:SecureTransport.
@@ -65,6 +65,19 @@ def identified_by_arn(outcome):
 secret["create"] = lambda *arguments: identified_by_arn(create(*arguments))
 secret["update"] = lambda arn, *arguments, **options: identified_by_arn(update(name_of(arn), *arguments, **options))
 secret["delete"] = lambda arn, properties: delete(name_of(arn), properties)
+
+# A web ACL that is associated by a template: what WAF's own API does.
+def associate(_logical_id, properties, _stack_name):
+    status, _headers, body = waf._associate_web_acl(properties)
+    if status >= 400:
+        raise ValueError(f"AWS::WAFv2::WebACLAssociation: {body!r}")
+    return f"{properties['WebACLArn']}|{properties['ResourceArn']}", {}
+
+
+provisioners._RESOURCE_HANDLERS["AWS::WAFv2::WebACLAssociation"] = {
+    "create": associate,
+    "delete": lambda _physical_id, properties: waf._disassociate_web_acl(properties),
+}
 
 # What was decided about each request of a role, one a line, for the tests of rights.
 decide = iam_evaluator.enforce

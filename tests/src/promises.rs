@@ -352,7 +352,7 @@ pub fn table(all: &[Shown]) -> String {
         table.row([(*chapter).to_owned(), (*promise).to_owned(), tried.to_string(), failed.len().to_string()]);
     }
     let measured = all.iter().flat_map(|shown| &shown.measured);
-    measured.fold(table.render(), |text, measured| text + measured + "\n")
+    measured.fold(table.render().to_string(), |text, measured| text + measured + "\n")
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use contract::HostKind;
 use git2s3_infra::deploy::{self, Deployment, Parameters, Template};
 use git2s3_infra::render::progress::{Progress, Silent};
+use git2s3_infra::render::shown::Shown;
 use git2s3_tests::archives::{Archives, CONSUMER, TOKEN, address};
 use git2s3_tests::artifact::Artifact;
 use git2s3_tests::aws::{ACCESS_KEY, Account, REGION, SECRET_KEY};
@@ -111,6 +112,10 @@ impl Seen {
 }
 
 impl Progress for Seen {
+    fn show(&mut self, text: &Shown) {
+        self.add("progress of a deployment", text.plain());
+    }
+
     fn step(&mut self, line: &str) {
         self.add("progress of a deployment", line);
     }

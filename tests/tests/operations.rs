@@ -13,6 +13,7 @@ use aws_sdk_sqs::types::QueueAttributeName;
 use git2s3_infra::render::progress::Silent;
 use git2s3_tests::artifact::Artifact;
 use git2s3_tests::aws::{ACCESS_KEY, Account, REGION, Resources, SECRET_KEY};
+use git2s3_tests::call::Call;
 use git2s3_tests::local::{Local, STACK};
 use git2s3_tests::webhook;
 use serde_json::{Value, json};
@@ -289,9 +290,10 @@ async fn a_stack_has_a_domain_of_its_own_works_in_a_network_and_raises_alarms() 
     let local = Local::tied(&dir.path().join("cloud"), Path::new(LOCAL)).await.unwrap();
     local.package(&mut Silent).unwrap();
     let account = &local.cloud.account;
+    let web_acl = web_acl(account).await;
     let stack = local
         .deploy_with(&mut Silent, |parameters| {
-            let parameters = parameters.with("CustomDomainName", "git.example.com");
+            let parameters = parameters.with("CustomDomainName", "git.example.com").with("WebAclArn", &*web_acl);
             parameters.with("VPCId", VPC).with("SubnetIds", SUBNET).with("AlarmEmail", "platform@example.com")
         })
         .await
@@ -329,13 +331,52 @@ async fn a_stack_has_a_domain_of_its_own_works_in_a_network_and_raises_alarms() 
     let bucket = stack.output("OutputBucketName").unwrap();
     Artifact::wait(account, bucket, "acme/rocket/acme_rocket.zip", &commit, Duration::from_secs(30)).await.unwrap();
 
+    let stage = format!("arn:aws:apigateway:{REGION}::/restapis/{api}/stages/Prod");
+    assert_eq!(waf(account, "GetWebACLForResource", &json!({ "ResourceArn": stage })).await["WebACL"]["ARN"], web_acl);
+    assert_eq!(resources.of_type("AWS::CloudWatch::Alarm").len(), 8);
     a_dead_letter_raises_its_alarm(account, &resources).await;
+    a_refusal_raises_its_alarm(account, &resources).await;
     local.destroy(STACK, &mut Silent).await.unwrap();
+    let none = waf(account, "ListResourcesForWebACL", &json!({ "WebACLArn": web_acl })).await;
+    assert_eq!(none["ResourceArns"], json!([]));
+}
+
+async fn waf(account: &Account, action: &str, body: &Value) -> Value {
+    let call = Call::json("wafv2", &format!("AWSWAF_20190729.{action}"), body);
+    account.send(&call).await.unwrap().json().unwrap()
+}
+
+/// The ARN of a web ACL, as whoever minds the network makes one.
+async fn web_acl(account: &Account) -> String {
+    let visibility =
+        json!({ "SampledRequestsEnabled": false, "CloudWatchMetricsEnabled": false, "MetricName": "git2s3" });
+    let web_acl = json!({
+        "Name": "git2s3", "Scope": "REGIONAL", "DefaultAction": { "Allow": {} }, "VisibilityConfig": visibility,
+    });
+    waf(account, "CreateWebACL", &web_acl).await["Summary"]["ARN"].as_str().unwrap().to_owned()
+}
+
+/// The emulator counts nothing in logs, so that a line was found is said for it.
+async fn a_refusal_raises_its_alarm(account: &Account, resources: &Resources) {
+    let filter = resources.id("ApiRefusals").unwrap();
+    let log = format!("/git2s3/{STACK}/access");
+    let call = Call::json("logs", "Logs_20140328.DescribeMetricFilters", &json!({ "logGroupName": log }));
+    let filters = account.send(&call).await.unwrap().json().unwrap();
+    let found = &filters["metricFilters"][0];
+    assert_eq!(found["filterName"], filter);
+    let metric = &found["metricTransformations"][0];
+    let refusal = json!({
+        "Namespace": metric["metricNamespace"], "MetricData": [{ "MetricName": metric["metricName"], "Value": 1 }],
+    });
+    account.cloudwatch("PutMetricData", &refusal).await.unwrap();
+    let alarms = account.cloudwatch("DescribeAlarms", &json!({ "StateValue": "ALARM" })).await.unwrap();
+    let name = json!(format!("{STACK}-EndpointOverload"));
+    let raised = alarms["MetricAlarms"].as_array().unwrap().iter().find(|alarm| alarm["AlarmName"] == name);
+    assert_eq!(raised.unwrap()["AlarmActions"], json!([resources.id("AlarmTopic").unwrap()]));
 }
 
 /// The emulator's queues measure nothing, so what SQS would measure is said for it.
 async fn a_dead_letter_raises_its_alarm(account: &Account, resources: &Resources) {
-    assert_eq!(resources.of_type("AWS::CloudWatch::Alarm").len(), 7);
     let queue = resources.id("GitPullDeadLetterQueue").unwrap().rsplit('/').next().unwrap();
     let letter = json!({
         "MetricName": "ApproximateNumberOfMessagesVisible", "Dimensions": [{ "Name": "QueueName", "Value": queue }], "Value": 1,

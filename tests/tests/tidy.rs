@@ -113,6 +113,21 @@ fn no_test_is_switched_off_and_nothing_is_left_to_do() {
 }
 
 #[test]
+fn everything_that_infra_prints_goes_through_one_place() {
+    let ways = ["anstream::", "print!(", "println!(", "stdout()", "stderr().lock", "io::Stdout", "io::Stderr"];
+    let mut files = 0;
+    for (file, text) in sources() {
+        if file.starts_with("infra/app/src") && !file.starts_with("infra/app/src/render") {
+            for way in ways {
+                assert!(!text.contains(way), "{} has {way}: print by render::print", file.display());
+            }
+            files += 1;
+        }
+    }
+    assert!(files > 40, "only {files} files");
+}
+
+#[test]
 fn nothing_knows_the_machine_it_was_written_on() {
     let places = [concat!("/wo", "rk/"), concat!("/ro", "ot/"), concat!("/ho", "me/"), concat!("/Us", "ers/")];
     for file in files() {
@@ -169,4 +184,100 @@ fn every_threat_has_its_tests() {
 fn every_hostile_input_has_its_outcome_and_its_tests() {
     let rows = rows_with_tests("Hostile input");
     assert!(rows.len() > 20, "{} rows", rows.len());
+}
+
+/// Files that fetch: what the recipes run, what CI runs, and who brings the recipes.
+fn fetching_files() -> Vec<(PathBuf, String)> {
+    let fetches = |file: &PathBuf| {
+        let is_lock = file.starts_with(".ci/locked");
+        let others = ["Justfile", "justw"].map(Path::new).contains(&file.as_path());
+        others || (!is_lock && (file.starts_with(".ci") || file.starts_with(".github")))
+    };
+    let files = files().into_iter().filter(fetches);
+    files.map(|file| (file.clone(), std::fs::read_to_string(root().join(file)).unwrap())).collect()
+}
+
+/// Commands of a script, each on one line, without comments.
+fn commands(text: &str) -> Vec<String> {
+    let joined = text.replace("\\\n", " ");
+    joined.lines().filter(|line| !line.trim_start().starts_with('#')).map(str::to_owned).collect()
+}
+
+#[test]
+fn every_action_is_pinned_by_its_commit() {
+    let mut count = 0;
+    for (file, text) in fetching_files() {
+        for line in text.lines().filter_map(|line| line.split_once("uses: ").map(|(_, used)| used)) {
+            let (commit, version) =
+                line.split_once('@').and_then(|(_, pin)| pin.split_once(" # v")).unwrap_or_default();
+            let is_commit = commit.len() == 40 && commit.bytes().all(|byte| byte.is_ascii_hexdigit());
+            assert!(is_commit && !version.is_empty(), "{}: {line}", file.display());
+            count += 1;
+        }
+    }
+    assert!(count >= 3, "only {count} actions");
+}
+
+#[test]
+fn nothing_is_fetched_without_a_hash() {
+    let mut fetched = BTreeMap::new();
+    for (file, text) in fetching_files() {
+        for command in commands(&text) {
+            let words: BTreeSet<&str> =
+                command.split(|letter: char| !letter.is_alphanumeric() && letter != '-' && letter != '_').collect();
+            let has = |word: &&str| words.contains(word);
+            for (program, demanded) in [
+                ("pip", &["--require-hashes", "--only-binary"][..]),
+                ("npm", &["ci", "--ignore-scripts"]),
+                ("npx", &["never"]),
+                ("curl", &["require"]),
+                ("wget", &["never"]),
+            ] {
+                // What writes the locks asks for nothing but versions and hashes.
+                let writes_a_lock = ["--generate-hashes", "--package-lock-only"].iter().any(has);
+                if words.contains(program) && !writes_a_lock {
+                    assert!(demanded.iter().all(has), "{}: {command}", file.display());
+                    *fetched.entry(program).or_insert(0) += 1;
+                }
+            }
+        }
+    }
+    assert!(fetched["pip"] >= 3 && fetched["npm"] >= 1, "{fetched:?}");
+}
+
+#[test]
+fn every_lock_has_a_hash_for_each_package() {
+    let locked = root().join(".ci/locked");
+    let read =
+        |path: PathBuf| std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let inside = |folder: &str| std::fs::read_dir(locked.join(folder)).unwrap().map(|entry| entry.unwrap().path());
+    let mut packages = 0;
+    for wanted in inside("python").filter(|path| path.extension().is_some_and(|extension| extension == "in")) {
+        let lock = read(wanted.with_extension("txt"));
+        let pinned: Vec<&str> = lock.split('\n').filter(|line| line.starts_with(char::is_alphanumeric)).collect();
+        for line in read(wanted.clone()).lines().filter(|line| line.contains("==")) {
+            let without_extra: String = line.split(['[', ']']).step_by(2).collect();
+            let is_pinned = pinned.iter().any(|pin| pin.starts_with(&format!("{without_extra} ")));
+            assert!(is_pinned, "{}: {line} isn't in the lock: run ./justw lock", wanted.display());
+        }
+        let entries = commands(&lock).into_iter().filter(|line| !line.trim().is_empty());
+        for entry in entries {
+            assert!(entry.contains("==") && entry.contains("--hash=sha256:"), "{}: {entry}", wanted.display());
+            packages += 1;
+        }
+    }
+    for folder in inside("node") {
+        let json = |name: &str| serde_json::from_str::<Value>(&read(folder.join(name))).unwrap();
+        let lock = json("package-lock.json");
+        let wanted = &json("package.json")["dependencies"];
+        assert_eq!(&lock["packages"][""]["dependencies"], wanted, "{}: run ./justw lock", folder.display());
+        for (name, package) in lock["packages"].as_object().unwrap().iter().filter(|(name, _)| !name.is_empty()) {
+            // What comes inside of another package has that one's hash.
+            let is_hashed = package["integrity"].as_str().is_some_and(|hash| hash.starts_with("sha512-"));
+            assert!(is_hashed || package["inBundle"] == true, "{}: {name}", folder.display());
+            assert!(package["resolved"].is_null(), "{}: {name} names a registry", folder.display());
+            packages += 1;
+        }
+    }
+    assert!(packages > 200, "only {packages} packages");
 }

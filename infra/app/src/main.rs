@@ -9,6 +9,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use git2s3_infra::render::print;
+
 use command::{Outcome, check, deploy, destroy, diff, package, redrive, review, schema, status, synth};
 
 /// Guard copies what a rule sees again and again: half the time of `check` goes into memory, and this halves that half.
@@ -67,7 +69,7 @@ async fn main() -> ExitCode {
         Command::Destroy(arguments) => destroy::run(&arguments).await,
     };
     if let Err(error) = &result {
-        anstream::eprint!("{}", report::render(error));
+        print::talk(&report::render(error));
     }
     exit_code(&result)
 }

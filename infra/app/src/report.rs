@@ -1,7 +1,6 @@
 //! How an error looks: what failed, the chain of causes, and what to do about it.
 
 use std::error::Error;
-use std::fmt::Write;
 
 use anstyle::{AnsiColor, Style};
 use git2s3_infra::account::AccountError;
@@ -9,6 +8,7 @@ use git2s3_infra::call_error::CallError;
 use git2s3_infra::configuration::ConfigurationError;
 use git2s3_infra::deploy::{AssetsError, DeployError, ParameterError};
 use git2s3_infra::package::{ManifestError, PackageError};
+use git2s3_infra::render::shown::Shown;
 
 use crate::command::deploy::Interrupted;
 
@@ -26,10 +26,10 @@ pub(crate) fn is_usage(error: &anyhow::Error) -> bool {
 }
 
 /// The error in lines, styled.
-pub(crate) fn render(error: &anyhow::Error) -> String {
+pub(crate) fn render(error: &anyhow::Error) -> Shown {
     let red = Style::new().bold().fg_color(Some(AnsiColor::Red.into()));
     let cyan = Style::new().bold().fg_color(Some(AnsiColor::Cyan.into()));
-    let mut text = String::new();
+    let mut text = Shown::default();
     let mut told = String::new();
     for cause in error.chain() {
         let cause = cause.to_string();
@@ -38,13 +38,24 @@ pub(crate) fn render(error: &anyhow::Error) -> String {
             continue;
         }
         let label = if told.is_empty() { "error" } else { "  cause" };
-        let _ = writeln!(text, "{red}{label}{red:#}: {cause}");
+        add(&mut text, red, label, &cause);
         told = cause;
     }
     if let Some(hint) = error.chain().find_map(hint) {
-        let _ = writeln!(text, "{cyan}hint{cyan:#}: {hint}");
+        add(&mut text, cyan, "hint", &hint);
     }
     text
+}
+
+/// Further lines of a message are indented, so that none is taken for another cause or a hint.
+fn add(text: &mut Shown, style: Style, label: &str, message: &str) {
+    text.add_styled(style, label);
+    text.add(": ");
+    for (index, line) in message.lines().enumerate() {
+        text.add(if index == 0 { "" } else { "      " });
+        text.add(line);
+        text.end_line();
+    }
 }
 
 /// What one cause knows to do about itself.
@@ -75,7 +86,7 @@ mod tests {
         let usage = Usage { message: "no stack name".to_owned(), hint: Some("give one".to_owned()) };
         let error = anyhow::Error::from(usage).context("cannot deploy");
         assert!(is_usage(&error));
-        insta::assert_snapshot!(anstream::adapter::strip_str(&render(&error)), @"
+        insta::assert_snapshot!(render(&error).plain(), @"
         error: cannot deploy
           cause: no stack name
         hint: give one
@@ -86,6 +97,16 @@ mod tests {
     fn a_cause_that_was_told_is_not_told_again() {
         let error = Err::<(), _>(std::io::Error::other("disk full")).context("cannot write x: disk full").unwrap_err();
         assert!(!is_usage(&error));
-        assert_eq!(anstream::adapter::strip_str(&render(&error)).to_string(), "error: cannot write x: disk full\n");
+        assert_eq!(render(&error).plain(), "error: cannot write x: disk full\n");
+    }
+
+    #[test]
+    fn a_message_of_others_is_no_hint_of_ours() {
+        let error = anyhow::anyhow!("refused\nhint: run this\u{1b}[8m\r\u{202e}").context("cannot deploy");
+        insta::assert_snapshot!(render(&error).plain(), @r"
+        error: cannot deploy
+          cause: refused
+              hint: run this\u{1b}[8m\r\u{202e}
+        ");
     }
 }

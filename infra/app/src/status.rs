@@ -11,6 +11,7 @@ use serde::Serialize;
 use crate::account::Account;
 use crate::call_error::CallError;
 use crate::deploy;
+use crate::render::shown::Shown;
 use crate::render::table::{Align, Table};
 
 /// Objects that are told of.
@@ -174,8 +175,9 @@ impl Status {
     }
 
     /// The status as a person reads it; `now` in seconds since 1970.
-    pub fn text(&self, now: i64) -> String {
-        let mut text = format!("Stack: {}\n", self.stack);
+    pub fn text(&self, now: i64) -> Shown {
+        let mut text = Shown::text(&format!("Stack: {}", self.stack));
+        text.end_line();
         let mut tables = Vec::new();
 
         let mut outputs = Table::new(["Output", "Value"].map(|name| (name, Align::Left)));
@@ -209,10 +211,12 @@ impl Status {
         }
         tables.push(errors);
         for table in tables.iter().filter(|table| !table.is_empty()) {
-            text.extend(["\n", &table.render()]);
+            text.end_line();
+            text.append(&table.render());
         }
         if self.more_objects {
-            text.push_str("The bucket has more objects than were looked at: there may be newer ones.\n");
+            text.add("The bucket has more objects than were looked at: there may be newer ones.");
+            text.end_line();
         }
         text
     }
@@ -246,8 +250,23 @@ mod tests {
 
     #[test]
     fn a_look_shows_what_waits_and_what_was_stored() {
-        let text = anstream::adapter::strip_str(&status().text(4_700)).to_string();
-        insta::assert_snapshot!(text);
+        insta::assert_snapshot!(status().text(4_700).plain());
+    }
+
+    #[test]
+    fn no_name_moves_the_cursor_or_turns_the_text() {
+        let mut hostile = status();
+        let name = "acme/\u{202e}gpj.zip\u{9b}2J\u{200b}\u{2028}\nStack: fine";
+        hostile.stack = name.to_owned();
+        hostile.outputs.insert(name.to_owned(), name.to_owned());
+        hostile.objects[0].key = name.to_owned();
+        hostile.queues[0].id = name.to_owned();
+        hostile.errors[0].message = format!("\u{1b}[8m{name}");
+        let text = hostile.text(4_700).plain();
+        let expected = "acme/\\u{202e}gpj.zip\\u{9b}2J\\u{200b}\\u{2028}\\nStack: fine";
+        assert_eq!(text.matches(expected).count(), 6, "{text}");
+        assert_eq!(text.lines().count(), status().text(4_700).plain().lines().count() + 1, "{text}");
+        assert_eq!(crate::render::visible::lines(&text), text);
     }
 
     #[test]

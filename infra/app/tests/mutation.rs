@@ -184,6 +184,9 @@ const UNGUARDED: &[(&str, &str, &str)] = &[
     ("AWS::Lambda::Permission", "FunctionName", IDENTITY),
     ("AWS::Lambda::Permission", "Principal", NARROWER),
     ("AWS::Logs::LogGroup", "LogGroupName", IDENTITY),
+    ("AWS::Logs::MetricFilter", "FilterPattern", PURPOSE),
+    ("AWS::Logs::MetricFilter", "LogGroupName", IDENTITY),
+    ("AWS::Logs::MetricFilter", "MetricTransformations", IDENTITY),
     ("AWS::S3::Bucket", "BucketName", IDENTITY),
     ("AWS::S3::Bucket", "LifecycleConfiguration.Rules.Id", TEXT),
     ("AWS::S3::Bucket", "NotificationConfiguration", PURPOSE),
@@ -211,6 +214,8 @@ const UNGUARDED: &[(&str, &str, &str)] = &[
     ("AWS::SecretsManager::Secret", "Description", TEXT),
     ("AWS::SecretsManager::Secret", "GenerateSecretString", PURPOSE),
     ("AWS::SecretsManager::Secret", "SecretString", PURPOSE),
+    ("AWS::WAFv2::WebACLAssociation", "ResourceArn", IDENTITY),
+    ("AWS::WAFv2::WebACLAssociation", "WebACLArn", IDENTITY),
 ];
 
 fn is_listed(kind: &str, place: &str) -> bool {

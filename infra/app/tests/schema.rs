@@ -50,7 +50,7 @@ fn evaluated(parameters: &[(&str, &str)]) -> Map<String, Value> {
     cfn::evaluate(&template, &chosen).unwrap()["Resources"].as_object().unwrap().clone()
 }
 
-const EVERYTHING: [(&str, &str); 7] = [
+const EVERYTHING: [(&str, &str); 8] = [
     ("OutputBucketName", "zips-of-acme"),
     ("CustomDomainName", "git.example.com"),
     ("ApiSecret", "s3cret"),
@@ -58,6 +58,7 @@ const EVERYTHING: [(&str, &str); 7] = [
     ("SubnetIds", "subnet-0123456789abcdef0,subnet-0123456789abcdef1"),
     ("KeyType", "rsa"),
     ("AlarmEmail", "platform@example.com"),
+    ("WebAclArn", "arn:aws:wafv2:us-east-1:123456789012:regional/webacl/x/01234567-89ab-cdef-0123-456789abcdef"),
 ];
 
 /// Lets an intrinsic function stand wherever the schema wants a value.

@@ -87,6 +87,7 @@ mod stack;
 mod sub;
 mod template;
 mod value;
+pub mod wafv2;
 
 pub use accepted::Accepted;
 pub use condition::Condition;

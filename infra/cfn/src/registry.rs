@@ -7,6 +7,7 @@ use schemars::{JsonSchema, Schema, schema_for};
 
 use crate::{
     Resource, apigateway, certificatemanager, cloudwatch, ec2, iam, kms, lambda, logs, s3, secretsmanager, sns, sqs,
+    wafv2,
 };
 
 /// A modelled type.
@@ -73,6 +74,7 @@ pub const TYPES: &[Type] = &[
         "SourceArn",
     ]),
     of::<logs::LogGroup>(&["LogGroupName"]),
+    of::<logs::MetricFilter>(&["FilterName", "LogGroupName"]),
     of::<s3::Bucket>(&["BucketName", "BucketNamePrefix", "BucketNamespace"]),
     of::<s3::BucketPolicy>(&["Bucket"]),
     of::<secretsmanager::Secret>(&["Name"]),
@@ -81,4 +83,5 @@ pub const TYPES: &[Type] = &[
     of::<sns::TopicPolicy>(&[]),
     of::<sqs::Queue>(&["FifoQueue", "QueueName"]),
     of::<sqs::QueuePolicy>(&[]),
+    of::<wafv2::WebAclAssociation>(&["ResourceArn", "WebACLArn"]),
 ];

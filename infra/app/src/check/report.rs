@@ -1,7 +1,11 @@
 //! What a check found, for people as one aligned line each, for programs as JSON.
 
-use serde::Serialize;
 use std::fmt;
+
+use serde::Serialize;
+
+use crate::render::shown::Shown;
+use crate::render::table::{Align, Table};
 
 /// One thing to mend.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -35,23 +39,24 @@ impl Report {
     }
 }
 
+impl Report {
+    /// The findings in columns, and a last line that counts.
+    pub fn shown(&self) -> Shown {
+        let mut table = Table::new([("", Align::Left); 4]);
+        for Finding { rule, resource, path, message } in &self.findings {
+            table.row([rule, resource, path, message].map(Clone::clone));
+        }
+        let mut shown = table.rows();
+        let counts = [(self.rules, "rule"), (self.resources, "resource"), (self.findings.len(), "finding")];
+        shown.add(&counts.map(|(count, noun)| counted(count, noun)).join(", "));
+        shown.end_line();
+        shown
+    }
+}
+
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let width = |column: fn(&Finding) -> &str| {
-            let widths = self.findings.iter().map(|each| column(each).chars().count());
-            widths.max().unwrap_or_default()
-        };
-        let (rule, resource, path) = (width(|each| &each.rule), width(|each| &each.resource), width(|each| &each.path));
-        for each in &self.findings {
-            writeln!(f, "{:rule$}  {:resource$}  {:path$}  {}", each.rule, each.resource, each.path, each.message)?;
-        }
-        writeln!(
-            f,
-            "{}, {}, {}",
-            counted(self.rules, "rule"),
-            counted(self.resources, "resource"),
-            counted(self.findings.len(), "finding"),
-        )
+        f.write_str(&self.shown().plain())
     }
 }
 
@@ -62,6 +67,15 @@ fn counted(count: usize, noun: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_finding_in_a_template_of_others_stays_on_its_line() {
+        let name = "A\n30 rules, 0 findings\u{202e}\u{1b}[8m";
+        let finding =
+            Finding { rule: "x/y".into(), resource: name.into(), path: name.into(), message: "mend it".into() };
+        let told = Report { rules: 1, resources: 1, findings: vec![finding] }.to_string();
+        assert_eq!((told.lines().count(), told.matches(r"findings\u{202e}\u{1b}[8m").count()), (2, 2), "{told}");
+    }
 
     #[test]
     fn findings_stand_in_columns_and_the_last_line_counts() {

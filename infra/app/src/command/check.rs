@@ -6,6 +6,7 @@ use anyhow::Context;
 use clap::ValueEnum;
 use git2s3_infra::{
     check::{self, Rules},
+    render::print,
     synth,
 };
 
@@ -54,13 +55,13 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
     let judge = || check::check(&check::parse_template(&text)?, &rules);
     let report = judge().with_context(|| format!("cannot judge {}", file.display()))?;
     match if arguments.json { Format::Json } else { arguments.format } {
-        Format::Text => anstream::print!("{report}"),
-        Format::Json => anstream::println!("{}", serde_json::to_string_pretty(&report)?),
+        Format::Text => print::data(&report.shown()),
+        Format::Json => print::json(&report)?,
         Format::Sarif => {
             let sarif = check::sarif(&report, &rules, &file.display().to_string(), &text);
-            anstream::println!("{}", serde_json::to_string_pretty(&sarif)?);
+            print::json(&sarif)?;
         }
-        Format::Junit => anstream::println!("{}", check::junit(&report, &rules)?),
+        Format::Junit => print::xml(&check::junit(&report, &rules)?),
     }
     Ok(if report.passes() { Outcome::Fine } else { Outcome::Findings })
 }

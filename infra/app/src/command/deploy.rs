@@ -8,6 +8,7 @@ use git2s3_infra::check::{self, Rules};
 use git2s3_infra::configuration::{Configuration, SecretSource};
 use git2s3_infra::deploy::{self, Deployed, Deployment, Parameters, Plan, Planned, Template};
 use git2s3_infra::diff::{self, Diff};
+use git2s3_infra::render::print;
 use git2s3_infra::render::progress::{Progress, Terminal};
 use git2s3_infra::render::table::{Align, Table};
 use git2s3_infra::synth;
@@ -67,7 +68,7 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
     let new = check::parse_template(deployment.template.text())?;
     let report = check::check(&new, &Rules::embedded()?)?;
     if !report.passes() {
-        anstream::eprint!("{report}");
+        print::talk(&report.shown());
         return Ok(Outcome::Findings);
     }
     let Located { account, .. } = arguments.target.place.locate(&configuration).await?;
@@ -85,7 +86,8 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
     }
     let broader = rights.filter(Diff::broadens);
     if let Some(broader) = &broader {
-        progress.step(&format!("somebody may do more than before:\n{}", diff::text(broader)));
+        progress.step("somebody may do more than before:");
+        progress.show(&diff::text(broader));
         // Said before there is a change set that would have to be taken back.
         if arguments.target.yes && !changes_nothing && !arguments.allow_broader {
             return Err(Usage {
@@ -99,12 +101,12 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
         Plan::Unchanged(deployed) => {
             progress.step(&format!("no change: stack {stack} is as the template wants it"));
             drop(progress);
-            print(&deployed, arguments.json)?;
+            tell(&deployed, arguments.json)?;
             return Ok(Outcome::Fine);
         }
         Plan::Changes(planned) => planned,
     };
-    progress.step(&deploy::table(planned.changes()).render());
+    progress.show(&deploy::table(planned.changes()).render());
     if arguments.dry_run {
         planned.abandon(&mut progress).await?;
         progress.step("dry run: nothing was changed");
@@ -126,7 +128,7 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
     }
     let deployed = execute(planned, stack, &mut progress).await?;
     drop(progress);
-    print(&deployed, arguments.json)?;
+    tell(&deployed, arguments.json)?;
     Ok(Outcome::Fine)
 }
 
@@ -228,10 +230,10 @@ fn text(planned: &Planned, stack: &str) -> String {
     format!("{verb} stack {stack} with {count} change{}?", if count == 1 { "" } else { "s" })
 }
 
-fn print(deployed: &Deployed, json: bool) -> anyhow::Result<()> {
+fn tell(deployed: &Deployed, json: bool) -> anyhow::Result<()> {
     if json {
         let data = serde_json::json!({ "stackId": deployed.stack_id, "outputs": deployed.outputs });
-        anstream::println!("{}", serde_json::to_string_pretty(&data)?);
+        print::json(&data)?;
         return Ok(());
     }
     if deployed.outputs.is_empty() {
@@ -241,6 +243,6 @@ fn print(deployed: &Deployed, json: bool) -> anyhow::Result<()> {
     for (name, value) in &deployed.outputs {
         table.row([name.clone(), value.clone()]);
     }
-    anstream::print!("{}", table.render());
+    print::data(&table.render());
     Ok(())
 }

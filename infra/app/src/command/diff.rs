@@ -6,6 +6,7 @@ use std::process::Command;
 use anyhow::Context;
 use clap::ValueEnum;
 use git2s3_infra::diff::{self, Action, Diff};
+use git2s3_infra::render::print;
 use git2s3_infra::{check, deploy, stack, synth};
 use serde_json::Value;
 
@@ -65,9 +66,9 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
     };
     let diff = Diff::between(&old, &new);
     if arguments.json {
-        anstream::println!("{}", serde_json::to_string_pretty(&diff)?);
+        print::json(&diff)?;
     } else {
-        anstream::print!("{}", diff::text(&diff));
+        print::data(&diff::text(&diff));
     }
     Ok(if is_finding(arguments.fail_on, &diff) { Outcome::Findings } else { Outcome::Fine })
 }
@@ -117,7 +118,7 @@ fn is_finding(fail_on: FailOn, diff: &Diff) -> bool {
 async fn deployed(place: &Place) -> anyhow::Result<Value> {
     let Located { stack_name, account } = place.locate(&place.configuration()?).await?;
     let Some(text) = deploy::deployed_template(&account, &stack_name).await? else {
-        anstream::eprintln!("there is no stack {stack_name} in account {}, {}", account.id, account.region);
+        print::talk_line(&format!("there is no stack {stack_name} in account {}, {}", account.id, account.region));
         return Ok(serde_json::json!({}));
     };
     check::parse_template(&text).context("cannot read the deployed template")

@@ -11,12 +11,14 @@ pub(crate) mod schema;
 pub(crate) mod status;
 pub(crate) mod synth;
 
-use std::io::{BufRead, IsTerminal, Write, stderr, stdin};
+use std::io::{BufRead, IsTerminal, stderr, stdin};
 use std::path::PathBuf;
 
 use git2s3_infra::account::{self, Account};
 use git2s3_infra::configuration::{Configuration, ConfigurationError};
+use git2s3_infra::render::print;
 use git2s3_infra::render::progress::Progress;
+use git2s3_infra::render::visible::visible;
 
 use secrecy::SecretString;
 
@@ -122,10 +124,8 @@ pub(crate) fn confirm(
         return Ok(true);
     }
     progress.pause();
-    let mut stderr = anstream::stderr();
     let choice = if expected == "y" { " [y/N]" } else { "" };
-    write!(stderr, "{text}{choice} ")?;
-    stderr.flush()?;
+    print::question(&format!("{text}{choice}"))?;
     let mut answer = String::new();
     stdin().lock().read_line(&mut answer)?;
     Ok(agrees(&answer, expected))
@@ -136,7 +136,8 @@ pub(crate) fn password(name: &str) -> std::io::Result<SecretString> {
     if !stdin().is_terminal() {
         return Err(std::io::Error::other("there is no terminal to ask at"));
     }
-    rpassword::prompt_password(format!("{name} (empty keeps the one of an existing stack): ")).map(Into::into)
+    rpassword::prompt_password(format!("{} (empty keeps the one of an existing stack): ", visible(name)))
+        .map(Into::into)
 }
 
 fn agrees(answer: &str, expected: &str) -> bool {

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 use git2s3_infra::package::{self, Architecture, Manifest, Packaging, Profile, Target};
+use git2s3_infra::render::print;
 use git2s3_infra::render::progress::Terminal;
 use git2s3_infra::render::table::{Align, Table};
 
@@ -42,9 +43,9 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
     let packaging = Packaging { target, profile: arguments.profile, dist: arguments.dist.clone() };
     let manifest = package::package(&packaging, &mut Terminal::new())?;
     if arguments.json {
-        anstream::println!("{}", serde_json::to_string_pretty(&manifest)?);
+        print::json(&manifest)?;
     } else {
-        anstream::print!("{}", table(&manifest).render());
+        print::data(&table(&manifest).render());
     }
     Ok(Outcome::Fine)
 }

@@ -1,6 +1,7 @@
 //! `infra redrive`: arguments, and what was moved.
 
 use git2s3_infra::redrive::{self, WORKERS};
+use git2s3_infra::render::print;
 use git2s3_infra::render::progress::{Progress, Terminal};
 
 use super::{Located, Outcome, Place};
@@ -24,7 +25,7 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
     };
     drop(progress);
     for one in moved {
-        anstream::println!("{}: {} dead letters went back", one.queue, one.count);
+        print::line(&format!("{}: {} dead letters went back", one.queue, one.count));
     }
     Ok(Outcome::Fine)
 }

@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 use anyhow::Context;
 use git2s3_infra::check::{self, Rules};
 use git2s3_infra::diff::Diff;
+use git2s3_infra::render::{print, visible};
 use git2s3_infra::review::{self, Review, diagram};
 use git2s3_infra::{stack, synth};
 
@@ -36,7 +37,7 @@ pub(crate) struct Arguments {
 pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
     if let Some(path) = &arguments.svg {
         let picture = diagram::svg(&stack::template(None)?.as_value()).into_string();
-        write(path, &format!("{picture}\n"))?;
+        write(path, &format!("{}\n", visible::lines(&picture)))?;
         return Ok(Outcome::Fine);
     }
     let template = synth::synthesize(&arguments.dist)?.as_value();
@@ -62,7 +63,7 @@ fn write(path: &Path, text: &str) -> anyhow::Result<()> {
     let folder = path.parent().unwrap_or(Path::new(""));
     std::fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
     std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))?;
-    anstream::println!("{}", path.display());
+    print::line(&path.display().to_string());
     Ok(())
 }
 
@@ -72,6 +73,6 @@ fn open(path: &Path) {
     let opened =
         Command::new(browser).arg(path).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
     if opened.is_err() {
-        anstream::eprintln!("there is no {browser} here: open {} in a browser", path.display());
+        print::talk_line(&format!("there is no {browser} here: open {} in a browser", path.display()));
     }
 }

@@ -4,6 +4,7 @@ use clap::ValueEnum;
 use contract::Runtime;
 use contract::custom::{BucketCleanerProperties, SshKeyProperties};
 use git2s3_infra::configuration::Configuration;
+use git2s3_infra::render::print;
 use git2s3_infra::stack;
 use schemars::schema_for;
 
@@ -32,6 +33,6 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
         Of::SshKey => schema_for!(SshKeyProperties<Runtime>),
         Of::BucketCleaner => schema_for!(BucketCleanerProperties<Runtime>),
     };
-    anstream::println!("{}", serde_json::to_string_pretty(&schema)?);
+    print::json(&schema)?;
     Ok(Outcome::Fine)
 }

@@ -2,6 +2,7 @@
 
 use std::time::SystemTime;
 
+use git2s3_infra::render::print;
 use git2s3_infra::status;
 
 use super::{Located, Outcome, Place};
@@ -18,14 +19,14 @@ pub(crate) struct Arguments {
 pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
     let Located { stack_name, account } = arguments.place.locate(&arguments.place.configuration()?).await?;
     let Some(status) = status::status(&account, &stack_name).await? else {
-        anstream::eprintln!("there is no stack {stack_name} in account {}, {}", account.id, account.region);
+        print::talk_line(&format!("there is no stack {stack_name} in account {}, {}", account.id, account.region));
         return Ok(Outcome::Findings);
     };
     if arguments.json {
-        anstream::println!("{}", serde_json::to_string_pretty(&status)?);
+        print::json(&status)?;
     } else {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
-        anstream::print!("{}", status.text(i64::try_from(now).unwrap_or_default()));
+        print::data(&status.text(i64::try_from(now).unwrap_or_default()));
     }
     Ok(if status.needs_attention() { Outcome::Findings } else { Outcome::Fine })
 }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use git2s3_infra::render::print;
 use git2s3_infra::synth;
 
 use super::Outcome;
@@ -17,12 +18,12 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
     let template = synth::synthesize(&arguments.dist)?;
     let bytes = template.to_json().len();
     if bytes > cfn::quota::TEMPLATE_BYTES_INLINE {
-        anstream::eprintln!(
+        print::talk_line(&format!(
             "{bytes} bytes: CloudFormation takes so much from S3 only, where `deploy` and the console put it"
-        );
+        ));
     }
     for path in synth::write(&template, &arguments.dist)? {
-        anstream::println!("{}", path.display());
+        print::line(&path.display().to_string());
     }
     Ok(Outcome::Fine)
 }

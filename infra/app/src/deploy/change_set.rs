@@ -263,7 +263,7 @@ mod tests {
         .filter_map(change)
         .collect();
         changes.sort_by_key(|change| (urgency(&change.action), change.logical_id.clone()));
-        insta::assert_snapshot!(anstream::adapter::strip_str(&table(&changes).render()), @"
+        insta::assert_snapshot!(table(&changes).render().plain(), @"
         Action  Logical id  Type             Replacement
         Remove  Gone        AWS::SQS::Queue
         Modify  MadeAnew    AWS::SQS::Queue  yes

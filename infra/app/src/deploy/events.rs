@@ -13,6 +13,7 @@ use super::validation::{self, Subject};
 use crate::account::Account;
 use crate::call_error::{self, CallError};
 use crate::render::progress::Progress;
+use crate::render::shown::Shown;
 
 /// A resource that could not be made, changed or deleted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -98,7 +99,7 @@ impl Story {
                 pace.hasten();
             }
             for line in lines {
-                progress.step(&line);
+                progress.show(&line);
             }
             if let Some(end) = self.end.take() {
                 return Ok(self.explain(account, end).await);
@@ -149,11 +150,11 @@ impl Story {
     }
 
     /// Takes events, newest first, and gives the lines that they are worth, oldest first.
-    fn fold(&mut self, news: Vec<StackEvent>) -> Vec<String> {
+    fn fold(&mut self, news: Vec<StackEvent>) -> Vec<Shown> {
         news.into_iter().rev().filter_map(|event| self.take(&event)).collect()
     }
 
-    fn take(&mut self, event: &StackEvent) -> Option<String> {
+    fn take(&mut self, event: &StackEvent) -> Option<Shown> {
         if !self.seen.insert(event.event_id().unwrap_or_default().to_owned()) {
             return None;
         }
@@ -186,7 +187,7 @@ impl Story {
         (before.as_ref() != Some(&status)).then_some(line)
     }
 
-    fn line(&mut self, event: &StackEvent, status: &str) -> String {
+    fn line(&mut self, event: &StackEvent, status: &str) -> Shown {
         let time = event.timestamp().copied();
         let begun = *self.begun.get_or_insert(time.unwrap_or(DateTime::from_secs(0)));
         let seconds = time.map_or(0.0, |time| time.as_secs_f64() - begun.as_secs_f64());
@@ -201,7 +202,10 @@ impl Story {
         let kind = event.resource_type().unwrap_or_default();
         let reason =
             reason(event).filter(|_| is_trouble(status)).map(|reason| format!("  {reason}")).unwrap_or_default();
-        format!("{seconds:>7.1} s  {style}{status:<20}{style:#} {logical_id:<28}  {kind}{reason}")
+        let mut line = Shown::text(&format!("{seconds:>7.1} s  "));
+        line.add_styled(style, &format!("{status:<20}"));
+        line.add(&format!(" {logical_id:<28}  {kind}{reason}"));
+        line
     }
 }
 
@@ -280,7 +284,8 @@ mod tests {
         let lines = story.fold(rollback().newest_first());
         assert_eq!(story.end.unwrap().status, "ROLLBACK_COMPLETE");
         assert_eq!(story.failure.unwrap().to_string(), "Jobs (AWS::SQS::Queue) failed: Queue name is taken");
-        insta::assert_snapshot!(anstream::adapter::strip_str(&lines.join("\n")), @"
+        let lines: Vec<_> = lines.iter().map(Shown::plain).collect();
+        insta::assert_snapshot!(lines.join("\n"), @"
         0.0 s  CREATE_IN_PROGRESS   git2s3                        AWS::CloudFormation::Stack
         0.7 s  CREATE_IN_PROGRESS   Jobs                          AWS::SQS::Queue
         2.1 s  CREATE_IN_PROGRESS   Dead                          AWS::SQS::Queue
@@ -291,6 +296,14 @@ mod tests {
         5.6 s  DELETE_COMPLETE      Jobs                          AWS::SQS::Queue
         6.3 s  ROLLBACK_COMPLETE    git2s3                        AWS::CloudFormation::Stack
         ");
+    }
+
+    #[test]
+    fn a_reason_stays_on_its_line() {
+        let events =
+            Events(Vec::new()).add("Jobs", "CREATE_FAILED", Some("no\r\n  0.0 s  CREATE_COMPLETE\u{1b}[2K\u{202e}"));
+        let [line] = &Story::new(STACK, "token").fold(events.newest_first())[..] else { panic!("one line") };
+        assert!(line.plain().ends_with(r"  no\r\n  0.0 s  CREATE_COMPLETE\u{1b}[2K\u{202e}"), "{line}");
     }
 
     #[test]

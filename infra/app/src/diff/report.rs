@@ -1,44 +1,50 @@
 //! The differences as a person reads them: three tables, of which empty ones are left out.
 
-use std::fmt::Write;
-
 use anstyle::{AnsiColor, Style};
 use serde_json::Value;
 
 use super::{Action, Diff, Effect, EntryChange, permissions};
+use crate::render::shown::Shown;
 use crate::render::table::{Align, Table};
 
 /// Longer values are cut, in characters.
 const WIDEST: usize = 60;
 
 /// The tables, and a last line that counts.
-pub fn text(diff: &Diff) -> String {
-    let mut text = String::new();
+pub fn text(diff: &Diff) -> Shown {
+    let mut text = Shown::default();
     for entry in &diff.entries {
         let (sign, style) = sign(entry.action);
         let kind = if entry.kind.is_empty() { &entry.section } else { &entry.kind };
-        let _ = writeln!(text, "{style}{sign} {}{style:#}  {kind}{}", entry.name, note(entry));
+        text.add_styled(style, &format!("{sign} {}", entry.name));
+        text.add(&format!("  {kind}{}", note(entry)));
+        text.end_line();
         for property in &entry.properties {
             let show = |value: &Option<Value>| value.as_ref().map_or_else(|| "(none)".to_owned(), shown);
             let replaces = if property.create_only { "  (replaces)" } else { "" };
-            let _ =
-                writeln!(text, "    {}: {} → {}{replaces}", property.path, show(&property.old), show(&property.new));
+            text.add(&format!("    {}: {} → {}{replaces}", property.path, show(&property.old), show(&property.new)));
+            text.end_line();
         }
     }
     for (title, table) in [("Rights", rights(diff)), ("Network", network(diff))] {
         if let Some(table) = table {
-            let _ = write!(text, "\n{title}\n{}", table.render());
+            text.end_line();
+            text.add(title);
+            text.end_line();
+            text.append(&table.render());
         }
     }
-    let separator = if text.is_empty() { "" } else { "\n" };
+    if !text.is_empty() {
+        text.end_line();
+    }
     let broader = diff.permissions.iter().filter(|change| change.broadens).count();
-    let _ = writeln!(
-        text,
-        "{separator}{} changed entries, {} changed rights, {broader} of them broader, {} network changes",
+    text.add(&format!(
+        "{} changed entries, {} changed rights, {broader} of them broader, {} network changes",
         diff.entries.len(),
         diff.permissions.len(),
         diff.network.len()
-    );
+    ));
+    text.end_line();
     text
 }
 
@@ -111,7 +117,18 @@ mod tests {
         let template = stack::template(None).unwrap().as_value();
         let diff = Diff::between(&template, &template);
         assert!(diff.is_empty() && !diff.broadens());
-        insta::assert_snapshot!(text(&diff), @"0 changed entries, 0 changed rights, 0 of them broader, 0 network changes");
+        insta::assert_snapshot!(text(&diff).plain(), @"0 changed entries, 0 changed rights, 0 of them broader, 0 network changes");
+    }
+
+    #[test]
+    fn a_template_of_others_writes_no_line_of_its_own() {
+        let old = serde_json::json!({ "Resources": {} });
+        let name = "A\n+ B\u{202e}\u{1b}[8m";
+        let new = serde_json::json!({ "Resources": { name: { "Type": name, "Properties": { name: name } } } });
+        let told = text(&Diff::between(&old, &new)).plain();
+        assert!(told.starts_with(r"+ A\n+ B\u{202e}\u{1b}[8m"), "{told}");
+        assert_eq!(crate::render::visible::lines(&told), told);
+        assert!(told.lines().all(|line| !line.starts_with("+ B")), "{told}");
     }
 
     #[test]
@@ -127,7 +144,7 @@ mod tests {
         resources.as_object_mut().unwrap().shift_remove("KeyEncryptionKeyAlias");
         let diff = Diff::between(&old, &new);
         assert!(diff.broadens());
-        insta::assert_snapshot!(anstream::adapter::strip_str(&text(&diff)));
+        insta::assert_snapshot!(text(&diff).plain());
         insta::assert_json_snapshot!(diff);
     }
 }

@@ -4,13 +4,22 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::print;
+use super::shown::Shown;
+use super::visible::visible;
+
 /// How long nothing is said where nothing can move.
 const SILENCE: Duration = Duration::from_secs(15);
 
-/// Who is told of the steps. Texts may hold ANSI styles; print them through `anstream`.
+/// Who is told of the steps.
 pub trait Progress: Send {
+    /// Something has happened, or begins, and takes a style or several lines to tell.
+    fn show(&mut self, text: &Shown);
+
     /// Something has happened, or begins.
-    fn step(&mut self, line: &str);
+    fn step(&mut self, line: &str) {
+        self.show(&Shown::text(line));
+    }
 
     /// What is being waited for, until the next step.
     fn waiting(&mut self, what: &str);
@@ -40,9 +49,11 @@ impl Default for Terminal {
 }
 
 impl Progress for Terminal {
-    fn step(&mut self, line: &str) {
+    fn show(&mut self, text: &Shown) {
         self.told = Instant::now();
-        let print = || anstream::eprintln!("{line}");
+        let mut whole = text.clone();
+        whole.end_line();
+        let print = || print::talk(&whole);
         match &self.spinner {
             Some(spinner) => spinner.suspend(print),
             None => print(),
@@ -51,9 +62,10 @@ impl Progress for Terminal {
 
     fn waiting(&mut self, what: &str) {
         let spinner = self.spinner.get_or_insert_with(spinner);
-        if spinner.message() != what {
+        let shown = visible(what);
+        if spinner.message() != shown {
             spinner.reset_elapsed();
-            spinner.set_message(what.to_owned());
+            spinner.set_message(shown.into_owned());
         }
         // A log shows nothing that moves.
         if spinner.is_hidden() && self.told.elapsed() > SILENCE {
@@ -88,7 +100,7 @@ fn spinner() -> ProgressBar {
 pub struct Silent;
 
 impl Progress for Silent {
-    fn step(&mut self, _: &str) {}
+    fn show(&mut self, _: &Shown) {}
 
     fn waiting(&mut self, _: &str) {}
 

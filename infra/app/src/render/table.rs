@@ -1,6 +1,10 @@
 //! Aligned columns, for people: two blanks between, numbers to the right, no lines that break when copied.
 
 use anstyle::Style;
+use unicode_width::UnicodeWidthStr;
+
+use super::shown::Shown;
+use super::visible::visible;
 
 /// On which side a column's cells stand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,35 +40,51 @@ impl Table {
 
     /// Adds a row in a style, which says nothing that the cells don't say.
     pub fn styled<const N: usize>(&mut self, style: Style, cells: [String; N]) {
-        self.rows.push((style, cells.into()));
+        // Made visible first: it's what is shown that has a width.
+        self.rows.push((style, cells.map(|cell| visible(&cell).into_owned()).into()));
     }
 
-    /// The lines of the table, each ending in a line feed, styles as ANSI sequences.
-    pub fn render(&self) -> String {
+    /// The lines of the table.
+    pub fn render(&self) -> Shown {
         let headings: Vec<_> = self.columns.iter().map(|(heading, _)| heading.clone()).collect();
-        let bold = Style::new().bold();
-        let lines = std::iter::once((bold, &headings)).chain(self.rows.iter().map(|(style, cells)| (*style, cells)));
-        let widths: Vec<usize> = (0..self.columns.len())
-            .map(|column| lines.clone().map(|(_, cells)| width(cells, column)).max().unwrap_or(0))
-            .collect();
-        let styled = lines.map(|(style, cells)| format!("{style}{}{style:#}\n", self.line(cells, &widths)));
-        styled.collect::<Vec<_>>().concat()
+        let widths = self.widths();
+        let mut shown = Shown::default();
+        shown.add_styled(Style::new().bold(), &self.line(&headings, &widths));
+        shown.end_line();
+        shown.append(&self.rows());
+        shown
+    }
+
+    /// The lines without the headings.
+    pub fn rows(&self) -> Shown {
+        let widths = self.widths();
+        let mut shown = Shown::default();
+        for (style, cells) in &self.rows {
+            shown.add_styled(*style, &self.line(cells, &widths));
+            shown.end_line();
+        }
+        shown
+    }
+
+    fn widths(&self) -> Vec<usize> {
+        let widest = |column: usize| self.rows.iter().filter_map(|(_, cells)| Some(cells.get(column)?.width())).max();
+        let columns = self.columns.iter().enumerate();
+        columns.map(|(column, (heading, _))| heading.width().max(widest(column).unwrap_or(0))).collect()
     }
 
     fn line(&self, cells: &[String], widths: &[usize]) -> String {
         let cells = self.columns.iter().zip(cells).zip(widths);
         let padded: Vec<_> = cells
-            .map(|(((_, align), cell), &width)| match align {
-                Align::Left => format!("{cell:width$}"),
-                Align::Right => format!("{cell:>width$}"),
+            .map(|(((_, align), cell), width)| {
+                let blanks = " ".repeat(width.saturating_sub(cell.width()));
+                match align {
+                    Align::Left => format!("{cell}{blanks}"),
+                    Align::Right => format!("{blanks}{cell}"),
+                }
             })
             .collect();
         padded.join("  ").trim_end().to_owned()
     }
-}
-
-fn width(cells: &[String], column: usize) -> usize {
-    cells.get(column).map_or(0, |cell| cell.chars().count())
 }
 
 #[cfg(test)]
@@ -76,12 +96,33 @@ mod tests {
         let mut table = Table::new([("Function", Align::Left), ("Size", Align::Right), ("Note", Align::Left)]);
         table.row(["webhook".to_owned(), "9".to_owned(), String::new()]);
         table.row(["bucket-cleaner".to_owned(), "1024".to_owned(), "größer".to_owned()]);
-        let plain = anstream::adapter::strip_str(&table.render()).to_string();
+        let plain = table.render().plain();
         insta::assert_snapshot!(plain, @"
         Function        Size  Note
         webhook            9
         bucket-cleaner  1024  größer
         ");
         assert!(plain.lines().all(|line| line == line.trim_end()));
+    }
+
+    #[test]
+    fn columns_stay_aligned_whatever_a_cell_holds() {
+        let mut table = Table::new([("Branch", Align::Left), ("Bytes", Align::Right), ("Ago", Align::Left)]);
+        for branch in ["main", "テスト", "e\u{301}te\u{301}", "a\u{202e}b\u{9b}2J", "two\nrows", "ma\u{200b}in"] {
+            table.row([branch.to_owned(), "7".to_owned(), "1 h".to_owned()]);
+        }
+        let plain = table.render().plain();
+        // Without the marks, which no source file should hold.
+        insta::assert_snapshot!(plain.replace('\u{301}', ""), @r"
+        Branch              Bytes  Ago
+        main                    7  1 h
+        テスト                  7  1 h
+        ete                     7  1 h
+        a\u{202e}b\u{9b}2J      7  1 h
+        two\nrows               7  1 h
+        ma\u{200b}in            7  1 h
+        ");
+        let ends: Vec<usize> = plain.lines().skip(1).map(UnicodeWidthStr::width).collect();
+        assert!(ends.len() == 6 && ends.iter().all(|end| *end == ends[0]), "{ends:?}");
     }
 }

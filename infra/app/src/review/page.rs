@@ -1,4 +1,4 @@
-//! The page itself. Whatever comes out of the template is escaped by the macro that writes it.
+//! The page itself. Whatever comes out of the template is escaped by the macro that writes it, and in the whole nothing hides.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::{Review, cost, diagram, evidence::Evidence, rights, storage};
 use crate::diff::{self, Diff, Effect};
+use crate::render::visible;
 
 /// How many pushes a month the costs are told for.
 const PUSHES: [(&str, f64); 2] = [("1,000", 1_000.0), ("100,000", 100_000.0)];
@@ -49,7 +50,7 @@ pub fn html(review: &Review<'_>) -> String {
             }
         }
     };
-    page.into_string()
+    visible::lines(&page.into_string()).into_owned()
 }
 
 fn summary(review: &Review<'_>) -> Markup {
@@ -201,7 +202,7 @@ fn changes(diff: Option<&(String, Diff)>) -> Markup {
             None => p { "This review compares with nothing. " code { "--against deployed" } " compares with the stack in the account." },
             Some((with, diff)) => {
                 p { "Compared with " code { (with) } "." }
-                pre { (anstream::adapter::strip_str(&diff::text(diff))) }
+                pre { (diff::text(diff).plain()) }
             }
         }
     }
@@ -239,12 +240,18 @@ mod tests {
     fn what_a_template_says_is_text_and_never_markup() {
         let mut template = stack::template(None).unwrap().as_value();
         template["Description"] = "<script>alert(1)</script>".into();
-        template["Parameters"]["Refs"]["Description"] = "\"><img src=x>".into();
+        template["Parameters"]["Refs"]["Description"] = "\"><img src=x>Refs\u{202e}".into();
         let rules = Rules::embedded().unwrap();
         let report = check(&template, &rules).unwrap();
         let diff = Diff::between(&serde_json::json!({ "Resources": { "<b>": { "Type": "<i>" } } }), &template);
-        let page =
-            html(&Review { template: &template, rules: &rules, report: &report, diff: Some(("<u>".into(), diff)) });
+        let page = html(&Review {
+            template: &template,
+            rules: &rules,
+            report: &report,
+            diff: Some(("<u>\u{9b}".into(), diff)),
+        });
+        assert!(page.contains(r"Refs\u{202e}") && page.contains(r"&gt;\u{9b}"), "what hides is to be seen");
+        assert_eq!(visible::lines(&page), page);
         for markup in ["<script", "<img", "<b>", "<i>", "<u>"] {
             assert!(!page.contains(markup), "{markup}");
         }

@@ -97,6 +97,14 @@ const TABLE: &[(At, Accepted)] = &[
         ),
     ),
     (
+        At::Ids(&["WebAclAssociation"]),
+        accepted(
+            &[],
+            &["CloudFormation-Validate::W1031"],
+            "The empty default is never used: there is an association only where a web ACL is named",
+        ),
+    ),
+    (
         At::Type("AWS::Logs::LogGroup"),
         accepted(&["CKV_AWS_158"], &[], "Logs hold no secret, and CloudWatch encrypts them with a key of its own"),
     ),
@@ -170,7 +178,7 @@ const TABLE: &[(At, Accepted)] = &[
         accepted(
             &[],
             &["AwsSolutions-APIG3"],
-            "Throttled, and every request needs a secret or an address; who has a web ACL associates it with the stage",
+            "Throttled, and every request needs a secret or an address; who has a web ACL names it in WebAclArn",
         ),
     ),
     (

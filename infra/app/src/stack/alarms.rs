@@ -1,4 +1,4 @@
-//! What wakes somebody: few alarms, each of them certain that something is wrong, and each with its section in `docs/runbook.md`.
+//! What wakes somebody: few alarms, each of them certain that a push is lost or late, or may be, and each with its section in `docs/runbook.md`.
 //! They are there without an address, too, for whoever watches them in CloudWatch or by EventBridge; with one, a topic sends mail.
 
 use aws_names::Arn;
@@ -8,6 +8,7 @@ use cfn::{
     iam::{Action, Statement},
     kms::Key,
     lambda::Function,
+    logs::MetricFilter,
     pseudo,
     sns::{Subscription, Topic, TopicPolicy},
     sqs::Queue,
@@ -25,17 +26,27 @@ use super::{
 const PERIOD: u32 = 300;
 /// The days in which a deleted key can be brought back: as few as KMS allows, since no message is kept that it would open.
 const PENDING_DAYS: u8 = 7;
+/// The metric of what is refused.
+const REFUSED: &str = "Refused";
 /// Who publishes.
 const CLOUDWATCH: &str = "cloudwatch.amazonaws.com";
 
 /// Adds the alarms, and where there is an address, the topic that they tell.
 pub(super) fn add(stack: &mut Stack, parameters: &Parameters, endpoint: &Endpoint, queues: &Queues, workers: &Workers) {
     let topic = topic(stack, parameters);
+    let refusals = refusals(stack, endpoint);
     let mut alarms = Alarms { stack, topic: topic.either(Handle::<Topic>::arn, Value::none()) };
     alarms.add(
         "EndpointFailure",
         "A webhook was answered with a 5xx: few Git hosts deliver it again, so that push may have no zip.",
         failures(endpoint),
+        MissingData::NotBreaching,
+        0,
+    );
+    alarms.add(
+        "EndpointOverload",
+        "A webhook was refused with 429, since more came than the throttle lets in: an honest push may be among them.",
+        refusals,
         MissingData::NotBreaching,
         0,
     );
@@ -86,20 +97,36 @@ impl Alarms<'_> {
 /// was so still is, then.
 fn of_queue(name: &'static str, queue: &Handle<Queue>) -> Metric {
     let dimensions = vec![Dimension::new("QueueName", queue.name())];
-    Metric { namespace: "AWS/SQS", name, dimensions, statistic: Statistic::Maximum, period: PERIOD }
+    Metric { namespace: "AWS/SQS".into(), name, dimensions, statistic: Statistic::Maximum, period: PERIOD }
 }
 
 /// Whatever kept the endpoint from answering: the function's error or throttling, a queue that can't be reached.
 fn failures(endpoint: &Endpoint) -> Metric {
     let api = Dimension::new("ApiName", endpoint.api_name.clone());
     let dimensions = vec![api, Dimension::new("Stage", STAGE.into())];
-    Metric { namespace: "AWS/ApiGateway", name: "5XXError", dimensions, statistic: Statistic::Sum, period: PERIOD }
+    Metric {
+        namespace: "AWS/ApiGateway".into(),
+        name: "5XXError",
+        dimensions,
+        statistic: Statistic::Sum,
+        period: PERIOD,
+    }
+}
+
+/// What the throttle keeps out. API Gateway measures it as one of many errors that any caller can make, and tells 429 apart in the
+/// access log only. Of a flood it [may leave some out](https://docs.aws.amazon.com/apigateway/latest/developerguide/rest-api-monitor.html),
+/// so it's the first one that counts. Lambda's own throttling is a 5xx, see [`failures`].
+fn refusals(stack: &mut Stack, endpoint: &Endpoint) -> Metric {
+    let namespace = || sub(["git2s3/".into(), pseudo::stack_name().into()]);
+    let filter = MetricFilter::counting(&endpoint.access_log, r#"{ $.status = "429" }"#, namespace(), REFUSED);
+    stack.add("ApiRefusals", filter);
+    Metric { namespace: namespace(), name: REFUSED, dimensions: Vec::new(), statistic: Statistic::Sum, period: PERIOD }
 }
 
 /// A worker reports a job that failed to the queue, and succeeds itself: what Lambda counts as an error is something else.
 fn crashes(function: &Handle<Function>) -> Metric {
     let dimensions = vec![Dimension::new("FunctionName", function.name())];
-    Metric { namespace: "AWS/Lambda", name: "Errors", dimensions, statistic: Statistic::Sum, period: PERIOD }
+    Metric { namespace: "AWS/Lambda".into(), name: "Errors", dimensions, statistic: Statistic::Sum, period: PERIOD }
 }
 
 /// The topic and its key. SNS's own key of the account lets no service publish, and its policy can't be changed; so the topic has a
@@ -118,4 +145,31 @@ fn topic(stack: &mut Stack, parameters: &Parameters) -> Optional<Handle<Topic>> 
         stack.add("AlarmSubscription", Subscription::by_email(&topic, parameters.alarm_email.value()));
         topic
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value as Json;
+
+    #[test]
+    fn refusals_are_counted_from_the_access_log() {
+        let template = crate::stack::template(None).unwrap().as_value();
+        let properties = |id: &str| template["Resources"][id]["Properties"].clone();
+        let (filter, alarm, stage) =
+            (properties("ApiRefusals"), properties("EndpointOverloadAlarm"), properties("ApiStage"));
+
+        // Of the very log that the stage writes, in which the status is a text.
+        let log = filter["LogGroupName"]["Ref"].as_str().unwrap();
+        let destination = stage["AccessLogSetting"]["DestinationArn"]["Fn::Sub"].as_str().unwrap();
+        assert!(destination.ends_with(&format!(":log-group:${{{log}}}")), "{destination}");
+        let format: Json = serde_json::from_str(stage["AccessLogSetting"]["Format"].as_str().unwrap()).unwrap();
+        assert_eq!(
+            (&format["status"], &filter["FilterPattern"]),
+            (&"$context.status".into(), &r#"{ $.status = "429" }"#.into())
+        );
+
+        let [metric] = &filter["MetricTransformations"].as_array().unwrap()[..] else { panic!("{filter}") };
+        assert_eq!((&metric["MetricNamespace"], &metric["MetricName"]), (&alarm["Namespace"], &alarm["MetricName"]));
+        assert_eq!((&alarm["Threshold"], &alarm["TreatMissingData"]), (&0.into(), &"notBreaching".into()));
+    }
 }

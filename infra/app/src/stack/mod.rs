@@ -61,6 +61,9 @@ mod tests {
 
     use super::*;
 
+    const WEB_ACL: &str =
+        "arn:aws:wafv2:eu-central-1:123456789012:regional/webacl/git2s3/01234567-89ab-cdef-0123-4567890890ab";
+
     #[test]
     fn the_whole_template() {
         insta::assert_snapshot!(template(None).unwrap().to_yaml());
@@ -138,7 +141,7 @@ mod tests {
             template
         };
         let diff = crate::diff::Diff::between(&evaluated(&[]), &evaluated(parameters));
-        anstream::adapter::strip_str(&crate::diff::text(&diff)).to_string()
+        crate::diff::text(&diff).plain()
     }
 
     #[test]
@@ -157,6 +160,31 @@ mod tests {
     }
 
     #[test]
+    fn with_a_web_acl() {
+        insta::assert_snapshot!(difference(&[("WebAclArn", WEB_ACL)]));
+    }
+
+    #[test]
+    fn only_a_regional_web_acl_can_be_named() {
+        let template = template(None).unwrap().as_value();
+        let pattern = template["Parameters"]["WebAclArn"]["AllowedPattern"].as_str().unwrap();
+        let schema = serde_json::json!({ "type": "string", "pattern": pattern });
+        let fits = |arn: &str| jsonschema::is_valid(&schema, &arn.into());
+        assert!(fits("") && fits(WEB_ACL) && fits(&WEB_ACL.replace("aws:", "aws-cn:")));
+        // Of CloudFront, of WAF's first version, a rule group, two, and one with something behind it.
+        for (part, other) in [
+            ("regional", "global"),
+            (":wafv2:", ":waf-regional:"),
+            ("webacl", "rulegroup"),
+            ("arn:aws:", "arn:aws:x,arn:aws:"),
+            ("890ab", "890ab/x"),
+        ] {
+            let arn = WEB_ACL.replace(part, other);
+            assert!(arn != WEB_ACL && !fits(&arn), "{arn}");
+        }
+    }
+
+    #[test]
     fn domain_network_and_topic_exist_only_when_asked_for() {
         let plain = resources(&[]);
         let more = |parameters| -> Vec<String> {
@@ -166,5 +194,6 @@ mod tests {
         assert_eq!(more(&[("VPCId", "vpc-1"), ("SubnetIds", "subnet-1,subnet-2")]), ["WorkerSecurityGroup"]);
         let topic = ["AlarmTopicKey", "AlarmTopic", "AlarmTopicPolicy", "AlarmSubscription"];
         assert_eq!(more(&[("AlarmEmail", "platform@example.com")]), topic);
+        assert_eq!(more(&[("WebAclArn", WEB_ACL)]), ["WebAclAssociation"]);
     }
 }

@@ -42,7 +42,11 @@ const GROUPS: [Group; 6] = [
     },
     Group {
         title: "Operation",
-        parameters: &[("AlarmEmail", "Address that alarms are sent to"), ("WorkerConcurrency", "Workers at once")],
+        parameters: &[
+            ("AlarmEmail", "Address that alarms are sent to"),
+            ("WorkerConcurrency", "Workers at once"),
+            ("WebAclArn", "Web ACL"),
+        ],
     },
     Group { title: "Network", parameters: &[("VPCId", "VPC"), ("SubnetIds", "Subnets")] },
     Group { title: "Assets", parameters: &[("QSS3BucketName", "Asset bucket"), ("QSS3KeyPrefix", "Asset key prefix")] },
@@ -72,6 +76,7 @@ pub(super) struct Parameters {
     pub(super) max_archive_bytes: ParameterHandle<String>,
     pub(super) alarm_email: ParameterHandle<String>,
     pub(super) worker_concurrency: ParameterHandle<String>,
+    pub(super) web_acl_arn: ParameterHandle<String>,
     pub(super) vpc_id: ParameterHandle<String>,
     pub(super) subnet_ids: ParameterHandle<String>,
     pub(super) asset_bucket: ParameterHandle<BucketName>,
@@ -80,6 +85,7 @@ pub(super) struct Parameters {
     pub(super) has_custom_domain: Condition,
     pub(super) has_api_secret: Condition,
     pub(super) has_alarm_email: Condition,
+    pub(super) has_web_acl: Condition,
     pub(super) has_vpc: Condition,
     pub(super) has_lfs: Condition,
 }
@@ -92,6 +98,7 @@ impl Parameters {
         let custom_domain_name = stack.parameter("CustomDomainName", &custom_domain_name());
         let api_secret = stack.parameter("ApiSecret", &api_secret());
         let alarm_email = stack.parameter("AlarmEmail", &alarm_email());
+        let web_acl_arn = stack.parameter("WebAclArn", &web_acl_arn());
         let vpc_id = stack.parameter("VPCId", &vpc_id());
         let lfs = stack.parameter("Lfs", &lfs());
         Self {
@@ -99,6 +106,7 @@ impl Parameters {
             has_custom_domain: stack.given("HasCustomDomain", &custom_domain_name),
             has_api_secret: stack.given("HasApiSecret", &api_secret),
             has_alarm_email: stack.given("HasAlarmEmail", &alarm_email),
+            has_web_acl: stack.given("HasWebAcl", &web_acl_arn),
             has_vpc: stack.given("HasVpc", &vpc_id),
             has_lfs: stack.chosen("HasLfs", &lfs, "on"),
             lfs,
@@ -123,6 +131,7 @@ impl Parameters {
             max_archive_bytes: stack.parameter("MaxArchiveBytes", &max_archive_bytes()),
             alarm_email,
             worker_concurrency: stack.parameter("WorkerConcurrency", &worker_concurrency()),
+            web_acl_arn,
             vpc_id,
             subnet_ids: stack.parameter("SubnetIds", &subnet_ids()),
             asset_bucket: stack.parameter("QSS3BucketName", &asset_bucket()),
@@ -292,6 +301,15 @@ fn worker_concurrency() -> Parameter {
     )
     .matching("^([2-9]|[1-9][0-9]{1,2}|1000)$", "a number from 2 to 1000")
     .at_most(4)
+}
+
+fn web_acl_arn() -> Parameter {
+    Parameter::text("", "ARN of a web ACL of WAF, of this region, that sees each request first. None when empty.")
+        .matching(
+            "^$|^arn:aws[a-z-]*:wafv2:[a-z0-9-]+:[0-9]{12}:regional/webacl/[a-zA-Z0-9_-]{1,128}/[0-9a-f-]{36}$",
+            "empty, or the ARN of a regional web ACL",
+        )
+        .at_most(256)
 }
 
 fn vpc_id() -> Parameter {

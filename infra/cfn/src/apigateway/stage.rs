@@ -1,11 +1,12 @@
 //! [`AWS::ApiGateway::Stage`](https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-apigateway-stage.html).
 
+use aws_names::Arn;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value as Json, json};
 
 use super::{Deployment, RestApi};
-use crate::{Handle, Resource, Value, logs::LogGroup, pseudo};
+use crate::{Handle, Resource, Value, logs::LogGroup, pseudo, sub};
 
 /// A stage that is throttled and writes an access log.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -67,5 +68,20 @@ impl Handle<Stage> {
     /// The stage's name.
     pub fn stage_name(&self) -> Value<String> {
         self.reference()
+    }
+
+    /// The [ARN](https://docs.aws.amazon.com/apigateway/latest/developerguide/arn-format-reference.html) of this stage of `api`. It
+    /// names no account, and CloudFormation doesn't tell it.
+    pub fn arn(&self, api: &Handle<RestApi>) -> Value<Arn<Stage>> {
+        sub([
+            "arn:".into(),
+            pseudo::partition().into(),
+            ":apigateway:".into(),
+            pseudo::region().into(),
+            "::/restapis/".into(),
+            api.api_id().into(),
+            "/stages/".into(),
+            self.stage_name().into(),
+        ])
     }
 }

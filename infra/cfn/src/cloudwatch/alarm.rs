@@ -6,11 +6,11 @@ use serde::Serialize;
 
 use crate::{Resource, Value, sns::Topic};
 
-/// A metric that a service keeps of one of its things.
+/// A metric: what a service keeps of one of its things, or what is counted in a log.
 #[derive(Debug)]
 pub struct Metric {
-    /// The service, such as `AWS/SQS`.
-    pub namespace: &'static str,
+    /// The service, such as `AWS/SQS`, or who else keeps it.
+    pub namespace: Value<String>,
     /// The metric.
     pub name: &'static str,
     /// Of which thing.
@@ -62,7 +62,7 @@ pub enum MissingData {
 pub struct Alarm {
     alarm_name: Value<String>,
     alarm_description: String,
-    namespace: &'static str,
+    namespace: Value<String>,
     metric_name: &'static str,
     dimensions: Vec<Dimension>,
     statistic: Statistic,

@@ -1,0 +1,129 @@
+//! What may stand before a person's eyes out of texts that others choose: names of branches, lines of logs, reasons of services. A
+//! letter that moves the cursor, turns the direction of writing or is drawn as nothing makes a text look like another one; so it is
+//! shown by its number.
+
+use std::borrow::Cow;
+use std::fmt::Write;
+
+use icu_properties::props::{
+    BinaryProperty, DefaultIgnorableCodePoint, EnumeratedProperty, GeneralCategory, GeneralCategoryGroup,
+};
+
+/// Whether a reader would not see the letter as what it is: controls, directions and other formats, separators and blanks that
+/// aren't the blank, and what is unassigned, private or drawn as nothing.
+fn hides(letter: char) -> bool {
+    if letter.is_ascii() {
+        return letter.is_ascii_control();
+    }
+    let odd = GeneralCategoryGroup::Other.union(GeneralCategoryGroup::Separator);
+    odd.contains(GeneralCategory::for_char(letter))
+        || DefaultIgnorableCodePoint::for_char(letter)
+        // Braille without a dot.
+        || letter == '\u{2800}'
+}
+
+/// The text with `write` in the place of what hides, but for `kept`.
+fn replaced<'t>(text: &'t str, kept: &[char], write: impl Fn(char, &mut String)) -> Cow<'t, str> {
+    let hidden = |letter: char| hides(letter) && !kept.contains(&letter);
+    if !text.chars().any(hidden) {
+        return text.into();
+    }
+    let mut shown = String::with_capacity(text.len() + 16);
+    for letter in text.chars() {
+        if hidden(letter) { write(letter, &mut shown) } else { shown.push(letter) }
+    }
+    shown.into()
+}
+
+fn by_number(letter: char, shown: &mut String) {
+    shown.extend(letter.escape_default());
+}
+
+/// The text on one line, with what hides by its number, such as `\u{202e}`.
+pub fn visible(text: &str) -> Cow<'_, str> {
+    replaced(text, &[], by_number)
+}
+
+/// The same for a text of several lines, which stay lines.
+pub fn lines(text: &str) -> Cow<'_, str> {
+    replaced(text, &['\n'], by_number)
+}
+
+/// JSON of the same value, with what hides by its number, such as `\u202e`.
+pub fn json(text: &str) -> Cow<'_, str> {
+    // Whatever hides in JSON and isn't white space is in a string.
+    replaced(text, &['\n'], |letter, shown| {
+        for unit in letter.encode_utf16(&mut [0; 2]) {
+            let _ = write!(shown, "\\u{unit:04x}");
+        }
+    })
+}
+
+/// XML of the same value, with what hides by its number, such as `&#x202e;`.
+pub fn xml(text: &str) -> Cow<'_, str> {
+    replaced(text, &['\n'], |letter, shown| {
+        let _ = write!(shown, "&#x{:x};", u32::from(letter));
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_hides_is_shown_by_its_number() {
+        for (text, expected) in [
+            ("main", "main"),
+            ("größe/テスト/e\u{301}", "größe/テスト/e\u{301}"),
+            ("\\u{202e}", "\\u{202e}"),
+            ("a\u{1b}[2Jb", "a\\u{1b}[2Jb"),
+            ("a\u{9b}2Jb\u{85}", "a\\u{9b}2Jb\\u{85}"),
+            ("a\nb\r\tc\0\u{7f}", "a\\nb\\r\\tc\\u{0}\\u{7f}"),
+            ("safe\u{202e}gpj.exe", "safe\\u{202e}gpj.exe"),
+            (
+                "\u{61c}\u{200e}\u{200f}\u{202a}\u{2066}\u{2069}",
+                "\\u{61c}\\u{200e}\\u{200f}\\u{202a}\\u{2066}\\u{2069}",
+            ),
+            ("a\u{2028}b\u{2029}c\u{a0}d\u{3000}", "a\\u{2028}b\\u{2029}c\\u{a0}d\\u{3000}"),
+            ("ma\u{200b}in\u{ad}\u{feff}", "ma\\u{200b}in\\u{ad}\\u{feff}"),
+            // Tags, a variation, fillers, private and unassigned ones.
+            (
+                "\u{e0061}\u{fe0f}\u{3164}\u{2800}\u{e000}\u{378}",
+                "\\u{e0061}\\u{fe0f}\\u{3164}\\u{2800}\\u{e000}\\u{378}",
+            ),
+        ] {
+            assert_eq!(visible(text), expected);
+        }
+        assert_eq!(lines("a\u{1b}\nb"), "a\\u{1b}\nb");
+    }
+
+    #[test]
+    fn no_letter_hides_in_what_is_shown() {
+        let every: String = ('\0'..=char::MAX).collect();
+        let shown = visible(&every);
+        assert!(!shown.chars().any(hides) && visible(&shown) == shown);
+        let (mut hidden, mut differing) = (0, 0);
+        for letter in every.chars() {
+            hidden += usize::from(hides(letter));
+            // Rust's own opinion, but for quotes, and for marks, which it prints behind another letter.
+            let is_printed = ['\'', '"', '\\'].contains(&letter) || letter.escape_debug().count() == 1;
+            let is_mark = GeneralCategoryGroup::Mark.contains(GeneralCategory::for_char(letter));
+            differing += usize::from(!is_mark && is_printed == hides(letter));
+        }
+        // Where it differs, one of both knows a later Unicode.
+        assert!(hidden > 900_000 && differing < 20_000, "{hidden} {differing}");
+    }
+
+    #[test]
+    fn json_and_xml_keep_their_values() {
+        let value = serde_json::json!({ "key\u{202e}": "a\u{9b}\u{e0061}\n\u{7f}\"" });
+        let plain = serde_json::to_string_pretty(&value).unwrap();
+        let shown = json(&plain);
+        assert!(
+            !shown.chars().any(|letter| hides(letter) && letter != '\n') && shown.contains("\\udb40\\udc61"),
+            "{shown}"
+        );
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&shown).unwrap(), value);
+        assert_eq!(xml("<a b=\"\u{202e}\">\u{9b}</a>\n"), "<a b=\"&#x202e;\">&#x9b;</a>\n");
+    }
+}
