@@ -50,6 +50,7 @@ fn of_strangers(stack: &Stack, honest: &Push) -> Vec<Attack<'static>> {
         attack("an empty GitLab token", vec![("x-gitlab-token", String::new())], &body),
         attack("a wrong token", vec![("x-git-token", "not the secret".to_owned())], &body),
         attack("a body changed by one byte", signed(&stack.api_secret, &body), &changed),
+        attack("no signature, from an address of another host", vec![bitbucket.clone()], &body),
         attack("a wrong signature from an allowed address", [signed("no", &body), vec![bitbucket]].concat(), &body),
     ]
 }

@@ -167,6 +167,7 @@ fn parameters(local: &Local, archives: &Archives) -> Parameters {
         )
         .with("KnownHosts", local.sshd.known_hosts_lines().unwrap())
         .with("Repositories", "127.0.0.*/**")
+        .with("KeyLayout", "host/path")
         .with("GitToken", tokens)
         .with("OAuthKey", CONSUMER)
         .with("OAuthSecret", OAUTH_SECRET)
@@ -239,14 +240,15 @@ async fn push(local: &mut Local, stack: &Stack, seen: &mut Seen) {
     let commit = clone.commit("First").await.unwrap();
     local.host.report_to(&stack.webhook_url, API_SECRET).unwrap();
     seen.add("git push", clone.push(&["main"]).await.unwrap());
-    Artifact::wait(&account, bucket, "acme/rocket/acme_rocket.zip", &commit, PATIENCE).await.unwrap();
+    Artifact::wait(&account, bucket, "127.0.0.1/acme/rocket/acme_rocket.zip", &commit, PATIENCE).await.unwrap();
 
     let second = clone.commit("Second").await.unwrap();
     local.host.report_to(&stack.zip_download_url, API_SECRET).unwrap();
     clone.push(&["main"]).await.unwrap();
     let github = || told(HostKind::GitHub, &second);
     assert_eq!(send(&stack.zip_download_url, API_SECRET, github(), seen).await, 202);
-    Artifact::wait(&account, bucket, "acme/rocket/acme_rocket.zip", &second, PATIENCE).await.unwrap();
+    let downloaded = format!("{}/acme/rocket/acme_rocket.zip", address(HostKind::GitHub));
+    Artifact::wait(&account, bucket, &downloaded, &second, PATIENCE).await.unwrap();
 
     for url in [&stack.webhook_url, &stack.zip_download_url] {
         assert_eq!(send(url, "another secret", github(), seen).await, 401);

@@ -214,7 +214,9 @@ async fn submodules_go_along() {
     let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let local = Local::tied(dir.path(), Path::new(env!("CARGO_BIN_EXE_local"))).await.unwrap();
     local.package(&mut Silent).unwrap();
-    let adapt = |parameters: Parameters| parameters.with("Submodules", "on");
+    let adapt = |parameters: Parameters| {
+        parameters.with("Submodules", "on").with("Repositories", "127.0.0.1/acme/*,127.0.0.1/libs/*")
+    };
     let stack = local.deploy_with(&mut Silent, adapt).await.unwrap();
     let bucket = stack.output("OutputBucketName").unwrap();
     let account = &local.cloud.account;
@@ -271,6 +273,21 @@ async fn submodules_go_along() {
             pinned.push((name, commit));
         }
     }
+
+    // Another repository, which nobody may have fetched, can't be read through one.
+    let secret = local.host.create("private/secret").await.unwrap();
+    let hidden = secret.commit("Hide").await.unwrap();
+    secret.push(&["main"]).await.unwrap();
+    let clone = local.host.create("acme/thief").await.unwrap();
+    let modules = "[submodule \"loot\"]\n\tpath = loot\n\turl = ../../private/secret.git\n";
+    std::fs::write(clone.dir().join(".gitmodules"), modules).unwrap();
+    clone.git(&["add", ".gitmodules"]).await.unwrap();
+    clone.git(&["update-index", "--add", "--cacheinfo", &format!("160000,{hidden},loot")]).await.unwrap();
+    clone.git(&["commit", "--quiet", "--message", "Steal"]).await.unwrap();
+    clone.push(&["main"]).await.unwrap();
+    let said = "127.0.0.1/private/secret is not one that a push to 127.0.0.1/acme/thief may have fetched";
+    let log = wait_for_log(account, said).await;
+    assert!(log.contains("gave up"), "{log}");
 
     // One that is in itself has no end, and is given up instead of tried again.
     let clone = local.host.create("acme/loop").await.unwrap();

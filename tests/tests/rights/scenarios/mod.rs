@@ -68,6 +68,8 @@ impl Props {
         let rocket = stage.repository("acme/rocket", WORTH_KEEPING).await?;
         let probe = stage.repository("acme/probe", WORTH_KEEPING).await?;
         let large = stage.repository("acme/large", SEVERAL_PARTS).await?;
+        large.clone.git(&["branch", "download"]).await?;
+        large.push(stage, "download").await?;
         let (clone, oid) = (&large.clone, "ab".repeat(32));
         clone.git(&["switch", "--quiet", "--create", "lfs"]).await?;
         let pointer = format!("version https://git-lfs.github.com/spec/v1\noid sha256:{oid}\nsize 12\n");
