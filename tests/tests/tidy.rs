@@ -35,7 +35,7 @@ const ARROWS: [(&str, &[&str]); 23] = [
     ("contract", &["aws-names"]),
     ("forge", &["contract"]),
     ("pack", &[]),
-    ("fetch", &["contract", "pack"]),
+    ("fetch", &["blocking", "contract", "pack"]),
     ("archive", &["contract", "pack"]),
     ("store", &["aws-names", "contract"]),
     ("init", &[]),

@@ -32,7 +32,7 @@ pub async fn fetch_seeded(
 ) -> Result<Fetched, FetchError> {
     let mut last = false;
     loop {
-        let free = blocking(request, clones, prepare).await?;
+        let free = on_a_thread(request, clones, prepare).await?;
         let mut seeded = false;
         let seed = async || {
             let seed = if last { None } else { seed().await };
@@ -45,11 +45,11 @@ pub async fn fetch_seeded(
         };
         tracing::warn!(error = &error as &dyn Error, repository = %request.remote.repository, "the disk is full");
         let enough = free.saturating_mul(2);
-        let in_use = match blocking(request, clones, move |clones, own| clones.make_room(enough, own)).await? {
+        let in_use = match on_a_thread(request, clones, move |clones, own| clones.make_room(enough, own)).await? {
             Eviction::Made => continue,
             Eviction::Impossible { in_use } => in_use,
         };
-        let own = blocking(request, clones, empty).await?;
+        let own = on_a_thread(request, clones, empty).await?;
         // What the repository had there before may have taken the room, and so may a seed.
         if last || !(own.had_objects || seeded) {
             let repository = request.remote.repository.clone();
@@ -61,13 +61,13 @@ pub async fn fetch_seeded(
 }
 
 /// Works on the clones where it may block.
-async fn blocking<T: Send + 'static>(
+async fn on_a_thread<T: Send + 'static>(
     request: &FetchRequest,
     clones: &Clones,
     work: impl FnOnce(&Clones, &Repository) -> T + Send + 'static,
 ) -> Result<T, FetchError> {
     let (clones, repository) = (clones.clone(), request.remote.repository.clone());
-    let done = tokio::task::spawn_blocking(move || work(&clones, &repository)).await;
+    let done = blocking::spawn(move |_| work(&clones, &repository)).await;
     done.map_err(|source| FetchError::Stopped { repository: request.remote.repository.clone(), source })
 }
 

@@ -3,10 +3,7 @@
 use std::{
     error::Error,
     fmt, io,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::atomic::{AtomicBool, Ordering},
 };
 
 use contract::{AllowedHost, CommitId, RefName, Repository};
@@ -170,25 +167,13 @@ async fn attempt(session: &Session, request: &FetchRequest, dir: CloneDir) -> Re
     let path = request.remote.host.ssh_path(&request.remote.repository.path);
     let channel = session.run(&request.remote, &format!("git-upload-pack '{path}'")).await?;
     let (transport, wire) = transport::over(channel, request.remote.limits, &request.remote.repository);
-    let interrupt = InterruptOnDrop::default();
-    let flag = Arc::clone(&interrupt.0);
     let own = request.clone();
-    let work = tokio::task::spawn_blocking(move || receive(transport, &wire, &own, dir, &flag));
+    let work = blocking::spawn(move |interrupt| receive(transport, &wire, &own, dir, interrupt));
     let repository = || request.remote.repository.clone();
     match tokio::time::timeout_at(request.remote.limits.deadline.into(), work).await {
         Ok(Ok(result)) => result,
         Ok(Err(source)) => Err(FetchError::Stopped { repository: repository(), source }),
         Err(_) => Err(FetchError::Deadline { repository: repository() }),
-    }
-}
-
-/// Tells the thread to stop when nobody waits for it any more.
-#[derive(Default)]
-pub(crate) struct InterruptOnDrop(pub(crate) Arc<AtomicBool>);
-
-impl Drop for InterruptOnDrop {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
     }
 }
 

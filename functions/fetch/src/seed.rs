@@ -2,10 +2,7 @@
 //! changed since. Nothing of it is believed: every object gets its id from its content, and unless the commit is there with
 //! all that belongs to it, the clone is a new one.
 
-use std::{
-    fmt,
-    sync::{Arc, atomic::AtomicBool},
-};
+use std::{fmt, sync::atomic::AtomicBool};
 
 use contract::CommitId;
 use gix::ObjectId;
@@ -15,7 +12,6 @@ use tokio_util::io::SyncIoBridge;
 use crate::{
     FetchError,
     clone_dir::CloneDir,
-    repository::InterruptOnDrop,
     room::is_out_of_room,
     whole::{WholeError, whole_commit},
 };
@@ -50,12 +46,11 @@ enum SeedError {
 /// Puts a seed into a directory without a clone; whether that worked. If it didn't, there is no clone as before.
 pub(crate) async fn plant(dir: CloneDir, seed: Seed) -> Result<(CloneDir, bool), FetchError> {
     let path = dir.path().to_owned();
-    let interrupt = InterruptOnDrop::default();
-    let (flag, runtime) = (Arc::clone(&interrupt.0), Handle::current());
-    let work = tokio::task::spawn_blocking(move || {
+    let runtime = Handle::current();
+    let work = blocking::spawn(move |interrupt| {
         let (clone, _) = dir.open()?;
         let commit = seed.commit.clone();
-        match receive(&clone, seed, runtime, &flag) {
+        match receive(&clone, seed, runtime, interrupt) {
             Ok(()) => Ok((dir, true)),
             // Without room for it there is none for what it stands for. The clone goes with it.
             Err(error) if is_out_of_room(&error) => {

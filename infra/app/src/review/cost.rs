@@ -88,10 +88,10 @@ pub fn bill(pushes: f64, push: Push) -> Vec<Item> {
         ),
         item(
             "S3 requests",
-            format!("{pushes} × (3 writes + 1 read)"),
+            format!("{pushes} × (3 writes + 2 reads)"),
             "$0.005 and $0.0004 a thousand",
             "https://aws.amazon.com/s3/pricing/",
-            pushes * (3.0 * 0.005 + 0.0004) / 1000.0,
+            pushes * (3.0 * 0.005 + 2.0 * 0.0004) / 1000.0,
         ),
         item(
             "S3 storage",

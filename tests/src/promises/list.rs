@@ -1,24 +1,6 @@
-//! What git2s3 promises, and the tests that show it: `just prove` runs them and prints how much was tried and how much failed.
+//! The promises and their tests. Each is made once, and is kept by all of its tests.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
-
-use anyhow::Result;
-use git2s3_infra::render::table::{Align, Table};
-use serde::Serialize;
-
-use crate::{tally, test_runner};
-
-/// Something that people may rely on.
-#[derive(Clone, Copy, Debug)]
-pub struct Promise {
-    /// What it is about.
-    pub chapter: &'static str,
-    /// In a sentence.
-    pub promise: &'static str,
-    /// The tests that show it, as their runner names them.
-    pub tests: &'static [&'static str],
-}
+use super::Promise;
 
 const ATTACKS: &str = "attacks on the old product";
 const FAULTS: &str = "faults";
@@ -28,6 +10,8 @@ const SUPPLY_CHAIN: &str = "supply chain";
 const LEAST_PRIVILEGE: &str = "least privilege";
 const HOSTILE: &str = "hostile input";
 const SECRETS: &str = "secrets";
+const STRANGERS: &str = "strangers";
+const ARTIFACTS: &str = "artifacts";
 
 /// Every promise.
 pub const PROMISES: &[Promise] = &[
@@ -69,6 +53,126 @@ pub const PROMISES: &[Promise] = &[
             "attacks::attack_09_of_several_references_none_is_lost",
             "attacks::attack_12_a_large_push_is_a_small_job",
             "empty::tests::attack_13_every_version_marker_and_upload_goes",
+        ],
+    },
+    Promise {
+        chapter: STRANGERS,
+        promise: "an address speaks for its own host and for nothing else, and where no entry names it for nobody",
+        tests: &[
+            "attacks::an_address_speaks_for_its_own_host_only",
+            "attacks::without_an_entry_nothing_unsigned_is_believed",
+            "allowed_ips::tests::an_address_speaks_for_its_host",
+            "deploy::parameters::tests::an_address_without_a_host_is_refused",
+            "attacks_are_refused_and_leave_no_trace",
+        ],
+    },
+    Promise {
+        chapter: STRANGERS,
+        promise: "a secret for some repositories is never one for all, whatever its globs look like",
+        tests: &[
+            "attacks::a_comma_makes_no_secret_for_everything",
+            "attacks::a_secret_for_some_repositories_is_good_for_no_other",
+            "secret::tests::nothing_in_brackets_is_for_everything",
+            "secret::tests::what_begins_like_globs_is_never_a_secret_for_everything",
+            "handler::tests::an_entry_that_is_no_secret_is_named_and_the_rest_works",
+        ],
+    },
+    Promise {
+        chapter: STRANGERS,
+        promise: "names in other letters, and tags that are called like branches, get around no list",
+        tests: &[
+            "attacks::names_differ_by_case_only_where_the_host_tells_them",
+            "repositories::tests::an_exclusion_knows_no_case",
+            "repositories::tests::case_counts_where_the_host_tells_it",
+            "refs::tests::a_name_is_never_taken_for_a_full_one",
+        ],
+    },
+    Promise {
+        chapter: STRANGERS,
+        promise: "a push leads to no repository that its sender couldn't ask for",
+        tests: &[
+            "permit::tests::a_push_leads_only_where_its_sender_may_go",
+            "permit::tests::a_job_without_scope_leads_nowhere",
+            "attacks::a_push_carries_what_its_sender_may_have_fetched",
+            "submodules_go_along",
+        ],
+    },
+    Promise {
+        chapter: STRANGERS,
+        promise: "a token and its successors are shown to their own host alone",
+        tests: &[
+            "tests::an_access_token_is_shown_to_its_own_host",
+            "tests::attack_10_a_credential_never_crosses_hosts_nor_stands_in_a_url",
+        ],
+    },
+    Promise {
+        chapter: STRANGERS,
+        promise: "a flood is told of, and what a stranger's request may cost doesn't grow with its headers",
+        tests: &[
+            "stack::alarms::tests::refusals_are_counted_from_the_access_log",
+            "a_stack_has_a_domain_of_its_own_works_in_a_network_and_raises_alarms",
+            "signature::tests::many_signatures_in_a_header_cost_one",
+        ],
+    },
+    Promise {
+        chapter: STRANGERS,
+        promise: "no name that others chose moves the cursor, turns the text or hides in it",
+        tests: &[
+            "status::tests::no_name_moves_the_cursor_or_turns_the_text",
+            "render::visible::tests::no_letter_hides_in_what_is_shown",
+            "render::visible::tests::what_hides_is_shown_by_its_number",
+            "everything_that_infra_prints_goes_through_one_place",
+        ],
+    },
+    Promise {
+        chapter: ARTIFACTS,
+        promise: "what is stored is what the host says that the reference names, not what a delivery says, old or new",
+        tests: &[
+            "tests::the_commit_of_a_payload_is_never_downloaded",
+            "tests::an_old_delivery_brings_no_old_commit_back",
+            "tests::a_host_that_knows_late_is_asked_again",
+            "tests::a_reference_that_is_gone_is_told_from_a_hidden_repository",
+            "tip::tests::no_reference_leads_to_another_place",
+            "tip::tests::the_hosts_own_examples_are_read",
+            "simulation::a_worker_that_believed_the_message_would_bring_an_old_commit_back",
+            "every_host_on_both_endpoints",
+        ],
+    },
+    Promise {
+        chapter: ARTIFACTS,
+        promise: "the host says which branch is the default one, and so where a zip is stored",
+        tests: &[
+            "tests::the_host_says_which_branch_is_the_default_one",
+            "job::tests::a_job_of_an_older_version_is_understood",
+        ],
+    },
+    Promise {
+        chapter: ARTIFACTS,
+        promise: "different artifacts have different keys, and one of another repository is never overwritten",
+        tests: &[
+            "job::tests::different_artifacts_never_share_a_key",
+            "metadata::tests::an_artifact_of_another_repository_stays",
+            "metadata::tests::an_upload_replaces_what_was_found_and_nothing_else",
+            "tests::another_repositorys_artifact_is_never_overwritten",
+        ],
+    },
+    Promise {
+        chapter: ARTIFACTS,
+        promise: "no repository's name blocks another one's clone",
+        tests: &[
+            "clones::tests::no_repository_shares_or_enters_anothers_folder",
+            "clones::tests::a_name_like_a_lock_or_a_pack_blocks_nobody",
+        ],
+    },
+    Promise {
+        chapter: ARTIFACTS,
+        promise: "a repository that fills the disk keeps no other one from being fetched",
+        tests: &[
+            "small_disk::the_least_recent_clone_makes_room_for_the_next",
+            "small_disk::a_disk_that_is_nearly_full_is_cleared_before",
+            "small_disk::a_clone_makes_room_for_its_own_next_commit",
+            "small_disk::what_is_still_read_is_never_removed",
+            "clones::tests::the_least_recently_used_clone_goes_first",
         ],
     },
     Promise {
@@ -218,6 +322,26 @@ pub const PROMISES: &[Promise] = &[
         ],
     },
     Promise {
+        chapter: SUPPLY_CHAIN,
+        promise: "no function signs with a crate that has an open advisory, and an exception has a reason and a date",
+        tests: &[
+            "no_function_signs_with_the_crate_rsa",
+            "rsa::tests::what_ring_signs_the_public_key_verifies",
+            "fetching::rsa_keys_of_every_length_log_in",
+            "each_ignored_advisory_has_reason_and_date",
+            "unreachable_advisories_are_never_passed_in_silence",
+        ],
+    },
+    Promise {
+        chapter: SUPPLY_CHAIN,
+        promise: "nothing is fetched for the build or by CI that isn't named by its hash or its commit",
+        tests: &[
+            "nothing_is_fetched_without_a_hash",
+            "every_lock_has_a_hash_for_each_package",
+            "every_action_is_pinned_by_its_commit",
+        ],
+    },
+    Promise {
         chapter: LEAST_PRIVILEGE,
         promise: "each right of a role is used, and something that users need fails when it is gone",
         tests: &["every_right_is_used_and_missed_when_it_is_gone"],
@@ -298,82 +422,3 @@ pub const PROMISES: &[Promise] = &[
         tests: &["no_secret_is_to_be_found_anywhere", "a_canary_is_found_in_every_form"],
     },
 ];
-
-/// What became of a promise.
-#[derive(Clone, Debug, Serialize)]
-pub struct Shown {
-    /// What it is about.
-    pub chapter: &'static str,
-    /// The promise.
-    pub promise: &'static str,
-    /// How many cases were tried.
-    pub tried: usize,
-    /// The tests that failed.
-    pub failed: Vec<&'static str>,
-    /// What was measured on the way.
-    pub measured: Vec<String>,
-}
-
-/// Runs every test that a promise names, the long ones to their end if `long`. Tallies go to `folder`, which has to exist.
-///
-/// # Errors
-/// When the tests can't be run, or one of them doesn't exist.
-pub fn prove(long: bool, folder: &Path) -> Result<Vec<Shown>> {
-    let tests: BTreeSet<&str> = PROMISES.iter().flat_map(|promise| promise.tests).copied().collect();
-    let path = folder.to_string_lossy();
-    let mut environment = vec![(tally::FOLDER, &*path)];
-    if long {
-        environment.extend([(tally::LONG, "1"), ("NEXTEST_PROFILE", "long")]);
-    }
-    let passed = test_runner::run(&tests, &environment)?;
-    Ok(PROMISES.iter().map(|promise| shown(promise, &passed, folder)).collect())
-}
-
-fn shown(promise: &Promise, passed: &BTreeMap<String, bool>, folder: &Path) -> Shown {
-    let failed = promise.tests.iter().copied().filter(|test| passed.get(*test) != Some(&true));
-    Shown {
-        chapter: promise.chapter,
-        promise: promise.promise,
-        tried: promise.tests.iter().map(|test| tally::of(folder, test)).sum(),
-        failed: failed.collect(),
-        measured: promise.tests.iter().filter_map(|test| tally::note_of(folder, test)).collect(),
-    }
-}
-
-/// The table, for people.
-pub fn table(all: &[Shown]) -> String {
-    let mut table = Table::new([
-        ("about", Align::Left),
-        ("promise", Align::Left),
-        ("tried", Align::Right),
-        ("failed", Align::Right),
-    ]);
-    for Shown { chapter, promise, tried, failed, .. } in all {
-        table.row([(*chapter).to_owned(), (*promise).to_owned(), tried.to_string(), failed.len().to_string()]);
-    }
-    let measured = all.iter().flat_map(|shown| &shown.measured);
-    measured.fold(table.render().to_string(), |text, measured| text + measured + "\n")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_promise_is_kept_by_all_of_its_tests() {
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("b-c"), "40").unwrap();
-        let promise = Promise { chapter: "x", promise: "y", tests: &["a", "b::c"] };
-        let passed = BTreeMap::from([("a".to_owned(), true), ("b::c".to_owned(), false)]);
-        let shown = shown(&promise, &passed, folder.path());
-        assert_eq!((shown.tried, shown.failed.as_slice()), (41, ["b::c"].as_slice()));
-        assert!(table(&[shown]).lines().last().unwrap().ends_with("41       1"));
-    }
-
-    #[test]
-    fn promises_are_made_once_and_by_name() {
-        let names: BTreeSet<_> = PROMISES.iter().map(|promise| promise.promise).collect();
-        assert_eq!(names.len(), PROMISES.len());
-        assert!(PROMISES.iter().all(|promise| !promise.tests.is_empty()));
-    }
-}
