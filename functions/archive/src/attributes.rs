@@ -58,7 +58,7 @@ pub(crate) enum Purpose {
 impl Attributes {
     /// Finds the `.gitattributes` of `tree`. Going through the whole tree, it also refuses a bad name before the first byte
     /// of a zip is written. Of a link Git takes the text, and doesn't follow it; so does this.
-    pub(crate) fn of(objects: &Objects, tree: ObjectId, purpose: Purpose) -> Result<Self, ArchiveError> {
+    pub(crate) fn of(objects: &Objects<'_>, tree: ObjectId, purpose: Purpose) -> Result<Self, ArchiveError> {
         let mut files = Vec::new();
         let mut walk = Walk::new(objects, tree)?;
         while let Some(entry) = walk.next() {
@@ -88,7 +88,7 @@ impl Attributes {
     }
 
     /// What is to be done with an entry.
-    pub(crate) fn treatment(&mut self, objects: &Objects, entry: &Entry) -> Result<Treatment, ArchiveError> {
+    pub(crate) fn treatment(&mut self, objects: &Objects<'_>, entry: &Entry) -> Result<Treatment, ArchiveError> {
         let mode = gix::index::entry::Mode::from(gix::objs::tree::EntryMode::from(entry.kind));
         let found = self.stack.at_entry(entry.path.as_bstr(), Some(mode), &objects.repository().objects);
         let found =

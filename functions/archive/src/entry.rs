@@ -40,7 +40,7 @@ pub(crate) struct Files<'scope, 'env> {
     root: &'env Root<'env>,
     packs: &'env Packs,
     workers: Workers<'scope, 'env>,
-    tools: Tools,
+    tools: Tools<'env>,
     /// What comes next in the zip, the first one first.
     next: VecDeque<Next<'env>>,
     /// The sizes of what is in memory, or will be.
@@ -71,7 +71,8 @@ enum Waiting<'a> {
 impl<'scope, 'env> Files<'scope, 'env> {
     pub(crate) fn new(root: &'env Root<'env>, packs: &'env Packs, scope: &'scope Scope<'scope, 'env>) -> Self {
         let workers = Workers::new(scope, root.objects);
-        Self { root, packs, workers, tools: Tools::default(), next: VecDeque::new(), in_memory: 0 }
+        let tools = Tools::new(root.objects.interrupt());
+        Self { root, packs, workers, tools, next: VecDeque::new(), in_memory: 0 }
     }
 
     /// Puts a folder into the zip.
@@ -208,6 +209,7 @@ impl<'scope, 'env> Files<'scope, 'env> {
     fn write<W: Write>(&mut self, output: &mut Output<'_, W>, next: Next<'env>) -> Result<(), ArchiveError> {
         let Next { path, mode, content, size } = next;
         self.in_memory -= size;
+        self.root.objects.go_on()?;
         let Output { zip, summary, .. } = output;
         let ready = match content {
             Waiting::Folder => return Ok(zip.folder(path.as_bstr())?),
@@ -243,7 +245,11 @@ impl<'scope, 'env> Files<'scope, 'env> {
         let large = large.as_deref_mut().ok_or_else(|| failed("nobody brings it".into()))?;
         let mut content = large.open(&file).map_err(failed)?;
         let mut stream = Stream::begin(zip, file.path.as_bstr(), mode, pointer.size)?;
-        lfs::copy(pointer, &mut content, |piece| Ok(stream.write(piece)?), failed)?;
+        let write = |piece: &[u8]| {
+            self.root.objects.go_on()?;
+            Ok(stream.write(piece)?)
+        };
+        lfs::copy(pointer, &mut content, write, failed)?;
         summary.large += 1;
         Ok(stream.end()?)
     }

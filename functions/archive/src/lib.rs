@@ -34,7 +34,7 @@ mod tree;
 mod workers;
 mod zip;
 
-use std::{io::Write, thread};
+use std::{io::Write, sync::atomic::AtomicBool, thread};
 
 use gix::{ObjectId, bstr::BString};
 use pack::{PackError, Packs};
@@ -169,6 +169,9 @@ pub enum ArchiveError {
         /// What went wrong.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// Whoever wanted it has said that it's enough.
+    #[error("it was interrupted before its end")]
+    Interrupted,
     /// The zip can't be written on.
     #[error("cannot write the zip")]
     Write(#[from] std::io::Error),
@@ -182,6 +185,8 @@ pub enum ArchiveError {
 /// copied, which is held while it is compressed. What is copied goes from the mapped pack to `out` in one piece, and what
 /// Git LFS keeps passes through in small ones.
 ///
+/// Setting `interrupt` ends it soon: what isn't interrupted is at most the inflating or compressing of one file in memory.
+///
 /// # Errors
 /// See [`ArchiveError`]. A name that can't be in a zip is refused before the first byte is written.
 pub fn write_zip<W: Write>(
@@ -189,9 +194,10 @@ pub fn write_zip<W: Write>(
     commit: ObjectId,
     options: &Options,
     large: Option<&mut dyn LargeFiles>,
+    interrupt: &AtomicBool,
     out: W,
 ) -> Result<Summary, ArchiveError> {
-    let objects = objects::Objects::of(repository);
+    let objects = objects::Objects::of(repository, interrupt);
     let read = subst::Commit::read(&objects, commit)?;
     let zip = zip::Writer::new(out, time::Time::from_seconds(read.time()));
     let mut output = entry::Output { zip, large, summary: Summary::default() };
@@ -199,7 +205,10 @@ pub fn write_zip<W: Write>(
     write_tree(&root, options, &mut output)?;
     let entry::Output { mut zip, mut summary, .. } = output;
     if let Some(dot_git) = &options.dot_git {
-        dot_git.write(&objects, commit, read.tree(), &options.paths, &mut zip)?;
+        let written = dot_git.write(&objects, commit, read.tree(), &options.paths, &mut zip);
+        // Being interrupted looks like a file that can't be read there.
+        objects.go_on()?;
+        written?;
     }
     (summary.entries, summary.bytes) = zip.finish(commit.to_string().as_bytes())?;
     Ok(summary)
@@ -223,14 +232,14 @@ fn write_tree<W: Write>(
             }
             if let Some(submodule) = submodule {
                 files.write_all(output)?;
-                submodule.enter(|root| write_tree(root, options, output))?;
+                submodule.enter(root, |root| write_tree(root, options, output))?;
             }
         }
         files.write_all(output)
     })
 }
 
-fn packs_of(objects: &objects::Objects) -> Result<Packs, ArchiveError> {
+fn packs_of(objects: &objects::Objects<'_>) -> Result<Packs, ArchiveError> {
     Packs::open(objects.repository()).map_err(|error| match error {
         PackError::Index { path, source } => ArchiveError::Pack { path, source: source.into() },
         PackError::File { path, source } => ArchiveError::Pack { path, source: source.into() },
@@ -242,8 +251,13 @@ fn packs_of(objects: &objects::Objects) -> Result<Packs, ArchiveError> {
 ///
 /// # Errors
 /// Those of [`write_zip`].
-pub fn write_pack(repository: &gix::Repository, commit: ObjectId, out: impl Write) -> Result<(), ArchiveError> {
-    commit_pack::write(&objects::Objects::of(repository), commit, out)
+pub fn write_pack(
+    repository: &gix::Repository,
+    commit: ObjectId,
+    interrupt: &AtomicBool,
+    out: impl Write,
+) -> Result<(), ArchiveError> {
+    commit_pack::write(&objects::Objects::of(repository, interrupt), commit, out)
 }
 
 /// The files of a commit that Git LFS keeps, in the order in which [`write_zip`] asks for them.
@@ -254,8 +268,9 @@ pub fn large_files(
     repository: &gix::Repository,
     commit: ObjectId,
     options: &Options,
+    interrupt: &AtomicBool,
 ) -> Result<Vec<LargeFile>, ArchiveError> {
-    let objects = objects::Objects::of(repository);
+    let objects = objects::Objects::of(repository, interrupt);
     let commit = subst::Commit::read(&objects, commit)?;
     let mut found = Vec::new();
     list(&Root { objects: &objects, commit: &commit, prefix: BString::default() }, options, &mut found)?;
@@ -269,7 +284,7 @@ fn list(root: &Root<'_>, options: &Options, found: &mut Vec<LargeFile>) -> Resul
             found.push(LargeFile { submodule: root.submodule(), path, pointer });
         }
         if let Some(submodule) = submodule {
-            submodule.enter(|root| list(root, options, found))?;
+            submodule.enter(root, |root| list(root, options, found))?;
         }
     }
     Ok(())

@@ -17,7 +17,7 @@ use crate::{
 
 /// A tree that goes into the zip, under a prefix that is empty or ends in a slash.
 pub(crate) struct Root<'a> {
-    pub(crate) objects: &'a Objects,
+    pub(crate) objects: &'a Objects<'a>,
     pub(crate) commit: &'a Commit<'a>,
     pub(crate) prefix: BString,
 }
@@ -75,6 +75,7 @@ impl<'a> Selection<'a> {
     /// The next one; none at the end.
     pub(crate) fn next(&mut self) -> Result<Option<Selected<'a>>, ArchiveError> {
         while let Some(entry) = self.walk.next() {
+            self.root.objects.go_on()?;
             let treatment = self.attributes.treatment(self.root.objects, &entry)?;
             if entry.kind == EntryKind::Tree {
                 if treatment != Treatment::LeftOut {
@@ -114,8 +115,12 @@ impl<'a> Selection<'a> {
 
 impl Submodule {
     /// Goes into the submodule.
-    pub(crate) fn enter<T>(&self, go: impl FnOnce(&Root<'_>) -> Result<T, ArchiveError>) -> Result<T, ArchiveError> {
-        let objects = Objects::of(&self.clone);
+    pub(crate) fn enter<T>(
+        &self,
+        around: &Root<'_>,
+        go: impl FnOnce(&Root<'_>) -> Result<T, ArchiveError>,
+    ) -> Result<T, ArchiveError> {
+        let objects = Objects::of(&self.clone, around.objects.interrupt());
         let commit = Commit::read(&objects, self.commit)?;
         let prefix = [self.path.as_slice(), b"/"].concat().into();
         go(&Root { objects: &objects, commit: &commit, prefix })

@@ -29,7 +29,7 @@ const SHORT: usize = 7;
 
 /// The commit that is archived.
 pub(crate) struct Commit<'a> {
-    objects: &'a Objects,
+    objects: &'a Objects<'a>,
     id: ObjectId,
     tree: ObjectId,
     /// Seconds since 1970.
@@ -41,7 +41,7 @@ pub(crate) struct Commit<'a> {
 
 impl<'a> Commit<'a> {
     /// Reads the commit `id`.
-    pub(crate) fn read(objects: &'a Objects, id: ObjectId) -> Result<Self, ArchiveError> {
+    pub(crate) fn read(objects: &'a Objects<'a>, id: ObjectId) -> Result<Self, ArchiveError> {
         let content = objects.read(id, Kind::Commit)?;
         let parsed = CommitRef::from_bytes(&content, id.kind());
         let parsed = parsed.map_err(|error| ArchiveError::Object { id, source: error.into() })?;

@@ -25,7 +25,7 @@ const ENTRY: u64 = 96;
 
 /// A walk through a tree. Whoever walks says which folders to go into.
 pub(crate) struct Walk<'a> {
-    objects: &'a Objects,
+    objects: &'a Objects<'a>,
     /// What is still to come, the next one last.
     pending: Vec<Entry>,
     /// What is left of [`ROOM`].
@@ -35,7 +35,7 @@ pub(crate) struct Walk<'a> {
 
 impl<'a> Walk<'a> {
     /// A walk that begins at the root `tree`.
-    pub(crate) fn new(objects: &'a Objects, tree: ObjectId) -> Result<Self, ArchiveError> {
+    pub(crate) fn new(objects: &'a Objects<'a>, tree: ObjectId) -> Result<Self, ArchiveError> {
         let mut walk = Self { objects, pending: Vec::new(), room: ROOM, root: tree };
         walk.push(tree, b"".as_bstr())?;
         Ok(walk)

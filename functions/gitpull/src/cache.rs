@@ -6,6 +6,8 @@ use contract::{CommitId, Repository, environment::PACK_PREFIX, error_chain};
 use fetch::{Fetched, Origin, Seed};
 use store::{CachedPack, Object, PackVersion, Upload};
 
+use crate::interrupt::InterruptOnDrop;
+
 /// From how much on a fetch is worth keeping, in bytes. Below, S3 is no faster than the host.
 const WORTH_KEEPING: u64 = 1 << 20;
 
@@ -37,8 +39,10 @@ impl PackCache {
         let object = self.object(repository);
         let Ok(commit) = fetched.commit.to_string().parse::<CommitId>() else { return };
         let (mut writer, upload) = Upload::start_pack(&self.s3, object.clone(), &commit, read);
+        let interrupt = InterruptOnDrop::default();
+        let flag = interrupt.flag();
         let packing = tokio::task::spawn_blocking(move || {
-            let written = archive::write_pack(&fetched.clone, fetched.commit, &mut writer);
+            let written = archive::write_pack(&fetched.clone, fetched.commit, &flag, &mut writer);
             written.and_then(|()| writer.finish().map_err(archive::ArchiveError::Write))
         });
         let stored = upload.finish().await;

@@ -3,6 +3,7 @@
 
 mod cache;
 mod error;
+mod interrupt;
 mod lfs;
 mod private_key;
 mod submodules;

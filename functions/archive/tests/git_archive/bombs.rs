@@ -1,5 +1,7 @@
 //! Trees and files that are small in a pack and have no end, or too far an end, when they are unpacked.
 
+use std::sync::atomic::AtomicBool;
+
 use archive::{ArchiveError, Options, write_zip};
 use gix::{
     ObjectId,
@@ -36,7 +38,7 @@ fn nested(repository: &Repository, depth: usize, names: &[String]) {
 
 fn refused(repository: &Repository) -> ArchiveError {
     let (opened, head) = repository.open();
-    write_zip(&opened, head, &Options::default(), None, std::io::sink()).unwrap_err()
+    write_zip(&opened, head, &Options::default(), None, &AtomicBool::new(false), std::io::sink()).unwrap_err()
 }
 
 #[test]
@@ -64,7 +66,7 @@ fn a_file_without_end_is_copied_and_not_converted() {
     repository.git(&["commit", "-q", "-m", "x"]);
     repository.repack(&["--depth=0"]);
     let (opened, head) = repository.open();
-    let summary = write_zip(&opened, head, &Options::default(), None, std::io::sink()).unwrap();
+    let summary = write_zip(&opened, head, &Options::default(), None, &AtomicBool::new(false), std::io::sink()).unwrap();
     assert_eq!((summary.copied, summary.compressed), (1, 0));
     assert!(summary.bytes < 3 << 20, "{}", summary.bytes);
 

@@ -8,6 +8,8 @@ mod bombs;
 #[cfg(test)]
 mod damage;
 #[cfg(test)]
+mod interrupted;
+#[cfg(test)]
 mod large_files;
 #[cfg(test)]
 mod repository;
