@@ -20,6 +20,7 @@ use gix::{
 use crate::{
     ArchiveError, Paths, commit_pack,
     objects::{Objects, ReadUntil},
+    paths::Inclusion,
     zip::{Content, Writer},
 };
 
@@ -125,8 +126,9 @@ impl<W: Write> Folder<'_, W> {
 /// marked as left out on purpose, so that Git doesn't take it for deleted.
 fn index(objects: &Objects<'_>, tree: ObjectId, paths: &Paths, folder: &Path) -> Result<File, ArchiveError> {
     let mut index = objects.repository().index_from_tree(&tree).map_err(failed("the index"))?;
+    let mut inclusion = Inclusion::of(paths);
     for (entry, path) in index.entries_mut_with_paths() {
-        if !paths.include(path) {
+        if !inclusion.include(path) {
             entry.flags |= Flags::EXTENDED | Flags::SKIP_WORKTREE;
         }
     }

@@ -11,6 +11,7 @@ use crate::{
     convert::Conversion,
     lfs::{self, Filtered},
     objects::Objects,
+    paths::Inclusion,
     subst::Commit,
     tree::{Entry, Folders, Walk},
 };
@@ -41,6 +42,7 @@ pub(crate) struct Selection<'a> {
     attributes: Attributes,
     walk: Walk<'a>,
     folders: Folders,
+    inclusion: Inclusion<'a>,
 }
 
 /// Something of a tree that goes into the zip.
@@ -69,7 +71,8 @@ impl<'a> Selection<'a> {
         let purpose = if options.dot_git.is_some() { Purpose::WorkTree } else { Purpose::Archive };
         let attributes = Attributes::of(objects, commit.tree(), purpose)?;
         let walk = Walk::new(objects, commit.tree())?;
-        Ok(Self { root, options, lfs, attributes, walk, folders: Folders::default() })
+        let inclusion = Inclusion::of(&options.paths);
+        Ok(Self { root, options, lfs, attributes, walk, folders: Folders::default(), inclusion })
     }
 
     /// The next one; none at the end.
@@ -87,7 +90,7 @@ impl<'a> Selection<'a> {
             let path = self.root.at(&entry.path);
             let mut submodules = self.options.submodules.iter().filter(|_| entry.kind == EntryKind::Commit);
             let submodule = submodules.find(|submodule| submodule.path == path);
-            let included = self.options.paths.include(path.as_bstr());
+            let included = self.inclusion.include(path.as_bstr());
             if submodule.is_none() && !included {
                 continue;
             }

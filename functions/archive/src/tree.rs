@@ -86,6 +86,8 @@ impl Folders {
 
     /// Forgets the folders that `path` isn't in.
     fn leave(&mut self, path: &BString) {
-        self.0.retain(|folder| path.strip_prefix(folder.as_slice()).is_some_and(|rest| rest.starts_with(b"/")));
+        let is_in = |folder: &BString| path.strip_prefix(folder.as_slice()).is_some_and(|rest| rest.starts_with(b"/"));
+        // Each is in the one before.
+        while self.0.pop_if(|folder| !is_in(folder)).is_some() {}
     }
 }
