@@ -21,6 +21,7 @@ mod encoding;
 mod entry;
 mod inflate;
 mod lfs;
+mod listing;
 mod objects;
 mod path;
 mod paths;
@@ -31,6 +32,7 @@ mod stream;
 mod subst;
 mod time;
 mod tree;
+mod wildmatch;
 mod workers;
 mod zip;
 
@@ -41,10 +43,11 @@ use pack::{PackError, Packs};
 
 pub use dot_git::DotGit;
 pub use lfs::{LargeFile, LargeFiles, Pointer};
+pub use listing::{large_files, pinned_submodules};
 pub use paths::Paths;
 
 use crate::{
-    lfs::Filtered,
+    attributes::Steps,
     selection::{Root, Selected, Selection},
 };
 
@@ -137,6 +140,32 @@ pub enum ArchiveError {
         /// Its length in bytes.
         size: u64,
     },
+    /// A `.gitattributes` that is larger than such a file is read.
+    #[error("{path} has {size} bytes, more than {most}")]
+    ControlFile {
+        /// Its path in the tree.
+        path: BString,
+        /// Its length in bytes.
+        size: u64,
+        /// The largest that is read.
+        most: u64,
+    },
+    /// The `.gitattributes` in the folders on the way to this one are larger than is held in memory.
+    #[error("the .gitattributes from the root to {path} have {size} bytes, more than {most}")]
+    ControlFiles {
+        /// The innermost one's path in the tree.
+        path: BString,
+        /// Their length in bytes.
+        size: u64,
+        /// The most that is held.
+        most: u64,
+    },
+    /// Matching all patterns with all paths takes longer than a tree may take.
+    #[error("the patterns of {path} take too long to be matched with the paths of the tree")]
+    Costly {
+        /// The path of the file that has the patterns.
+        path: BString,
+    },
     /// The tree's attributes can't be read or applied.
     #[error("cannot apply the attributes of {path}")]
     Attributes {
@@ -201,7 +230,8 @@ pub fn write_zip<W: Write>(
     let read = subst::Commit::read(&objects, commit)?;
     let zip = zip::Writer::new(out, time::Time::from_seconds(read.time()));
     let mut output = entry::Output { zip, large, summary: Summary::default() };
-    let root = Root { objects: &objects, commit: &read, prefix: BString::default() };
+    let steps = Steps::default();
+    let root = Root { objects: &objects, commit: &read, prefix: BString::default(), steps: &steps };
     write_tree(&root, options, &mut output)?;
     let entry::Output { mut zip, mut summary, .. } = output;
     if let Some(dot_git) = &options.dot_git {
@@ -258,34 +288,4 @@ pub fn write_pack(
     out: impl Write,
 ) -> Result<(), ArchiveError> {
     commit_pack::write(&objects::Objects::of(repository, interrupt), commit, out)
-}
-
-/// The files of a commit that Git LFS keeps, in the order in which [`write_zip`] asks for them.
-///
-/// # Errors
-/// Those of [`write_zip`].
-pub fn large_files(
-    repository: &gix::Repository,
-    commit: ObjectId,
-    options: &Options,
-    interrupt: &AtomicBool,
-) -> Result<Vec<LargeFile>, ArchiveError> {
-    let objects = objects::Objects::of(repository, interrupt);
-    let commit = subst::Commit::read(&objects, commit)?;
-    let mut found = Vec::new();
-    list(&Root { objects: &objects, commit: &commit, prefix: BString::default() }, options, &mut found)?;
-    Ok(found)
-}
-
-fn list(root: &Root<'_>, options: &Options, found: &mut Vec<LargeFile>) -> Result<(), ArchiveError> {
-    let mut selection = Selection::of(root, options, true)?;
-    while let Some(Selected { path, file, submodule, .. }) = selection.next()? {
-        if let Some(Filtered::Pointer(pointer)) = file.map(|file| file.filtered) {
-            found.push(LargeFile { submodule: root.submodule(), path, pointer });
-        }
-        if let Some(submodule) = submodule {
-            submodule.enter(root, |root| list(root, options, found))?;
-        }
-    }
-    Ok(())
 }

@@ -7,7 +7,7 @@ use gix::{
 
 use crate::{
     ArchiveError, Options, Submodule,
-    attributes::{Attributes, Purpose, Treatment},
+    attributes::{Attributes, Purpose, Steps, Treatment},
     convert::Conversion,
     lfs::{self, Filtered},
     objects::Objects,
@@ -21,6 +21,7 @@ pub(crate) struct Root<'a> {
     pub(crate) objects: &'a Objects<'a>,
     pub(crate) commit: &'a Commit<'a>,
     pub(crate) prefix: BString,
+    pub(crate) steps: &'a Steps,
 }
 
 impl Root<'_> {
@@ -39,7 +40,7 @@ pub(crate) struct Selection<'a> {
     root: &'a Root<'a>,
     options: &'a Options,
     lfs: bool,
-    attributes: Attributes,
+    attributes: Attributes<'a>,
     walk: Walk<'a>,
     folders: Folders,
     inclusion: Inclusion<'a>,
@@ -67,10 +68,13 @@ pub(crate) struct File {
 impl<'a> Selection<'a> {
     /// The entries of `root`, with or without looking for files that Git LFS keeps.
     pub(crate) fn of(root: &'a Root<'a>, options: &'a Options, lfs: bool) -> Result<Self, ArchiveError> {
-        let Root { objects, commit, .. } = root;
+        let Root { objects, commit, steps, .. } = root;
+        // Before the first byte is written, bad names are refused.
+        Walk::through(objects, commit.tree())?;
         let purpose = if options.dot_git.is_some() { Purpose::WorkTree } else { Purpose::Archive };
-        let attributes = Attributes::of(objects, commit.tree(), purpose)?;
+        let mut attributes = Attributes::new(objects, steps, purpose);
         let walk = Walk::new(objects, commit.tree())?;
+        attributes.enter("".into(), walk.attributes())?;
         let inclusion = Inclusion::of(&options.paths);
         Ok(Self { root, options, lfs, attributes, walk, folders: Folders::default(), inclusion })
     }
@@ -79,10 +83,11 @@ impl<'a> Selection<'a> {
     pub(crate) fn next(&mut self) -> Result<Option<Selected<'a>>, ArchiveError> {
         while let Some(entry) = self.walk.next() {
             self.root.objects.go_on()?;
-            let treatment = self.attributes.treatment(self.root.objects, &entry)?;
+            let treatment = self.attributes.treatment(&entry)?;
             if entry.kind == EntryKind::Tree {
                 if treatment != Treatment::LeftOut {
                     self.walk.enter(&entry)?;
+                    self.attributes.enter(entry.path.as_bstr(), self.walk.attributes())?;
                     self.folders.enter(entry.path);
                 }
                 continue;
@@ -126,6 +131,6 @@ impl Submodule {
         let objects = Objects::of(&self.clone, around.objects.interrupt());
         let commit = Commit::read(&objects, self.commit)?;
         let prefix = [self.path.as_slice(), b"/"].concat().into();
-        go(&Root { objects: &objects, commit: &commit, prefix })
+        go(&Root { objects: &objects, commit: &commit, prefix, steps: around.steps })
     }
 }

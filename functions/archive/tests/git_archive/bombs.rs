@@ -11,7 +11,7 @@ use gix::{
     },
 };
 
-use crate::repository::Repository;
+use crate::repository::{Repository, names};
 
 /// Makes a tree of these the one that `main` names.
 fn commit(repository: &Repository, tree: ObjectId) {
@@ -66,7 +66,8 @@ fn a_file_without_end_is_copied_and_not_converted() {
     repository.git(&["commit", "-q", "-m", "x"]);
     repository.repack(&["--depth=0"]);
     let (opened, head) = repository.open();
-    let summary = write_zip(&opened, head, &Options::default(), None, &AtomicBool::new(false), std::io::sink()).unwrap();
+    let summary =
+        write_zip(&opened, head, &Options::default(), None, &AtomicBool::new(false), std::io::sink()).unwrap();
     assert_eq!((summary.copied, summary.compressed), (1, 0));
     assert!(summary.bytes < 3 << 20, "{}", summary.bytes);
 
@@ -75,4 +76,19 @@ fn a_file_without_end_is_copied_and_not_converted() {
     repository.git(&["commit", "-q", "-m", "x"]);
     let error = refused(&repository);
     assert!(matches!(&error, ArchiveError::TooLarge { path, .. } if path == "zeros.bin"), "{error:?}");
+}
+
+#[test]
+fn a_line_of_many_double_stars_is_matched_at_once() {
+    let repository = Repository::new();
+    let deep = "a/".repeat(100);
+    let file = |path: String, content: &[u8]| (path, "100644", content.to_vec());
+    repository.import(&[
+        file(".gitattributes".into(), ("**/a/".repeat(32) + "b export-ignore\n").as_bytes()),
+        file(format!("{deep}b"), b"left out"),
+        file(format!("{deep}c"), b"kept"),
+    ]);
+    let (zip, _) = repository.zip().unwrap();
+    let names = names(&zip);
+    assert!(names.contains(&format!("{deep}c")) && !names.contains(&format!("{deep}b")), "{names:?}");
 }

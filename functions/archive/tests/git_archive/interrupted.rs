@@ -90,13 +90,15 @@ fn a_pack_ends_where_it_is_interrupted() {
 }
 
 #[test]
-fn large_files_are_not_listed_when_interrupted() {
+fn large_files_and_submodules_are_not_listed_when_interrupted() {
     let repository = repository();
     let (opened, head) = repository.open();
     for enough in [false, true] {
         let flag = AtomicBool::new(enough);
         let listed = archive::large_files(&opened, head, &Options::default(), &flag);
         assert_eq!(matches!(listed, Err(ArchiveError::Interrupted)), enough);
+        let pinned = archive::pinned_submodules(&opened, head, &flag);
+        assert_eq!(matches!(pinned, Err(ArchiveError::Interrupted)), enough);
     }
 }
 

@@ -12,6 +12,8 @@ mod interrupted;
 #[cfg(test)]
 mod large_files;
 #[cfg(test)]
+mod patterns;
+#[cfg(test)]
 mod repository;
 #[cfg(test)]
 mod substitution;
