@@ -23,8 +23,10 @@ mod inflate;
 mod lfs;
 mod listing;
 mod objects;
+mod output;
 mod path;
 mod paths;
+mod placeholders;
 pub mod provider;
 mod refs;
 mod selection;
@@ -140,7 +142,35 @@ pub enum ArchiveError {
         /// Its length in bytes.
         size: u64,
     },
-    /// A `.gitattributes` that is larger than such a file is read.
+    /// A file that would be larger after it was converted than is held in memory.
+    #[error("{path} would have more than {most} bytes once its attributes have converted it")]
+    Grows {
+        /// Its path in the tree.
+        path: BString,
+        /// The most that is made.
+        most: u64,
+    },
+    /// A symbolic link whose target is longer than any system takes.
+    #[error("the symbolic link {path} has a target of {size} bytes, more than {most}")]
+    LongLink {
+        /// Its path in the zip.
+        path: BString,
+        /// Its target's length in bytes.
+        size: u64,
+        /// The longest target that is taken.
+        most: u64,
+    },
+    /// A commit that is too long to be put into files by `export-subst`.
+    #[error("the commit {id} has {size} bytes, more than the {most} of which export-subst takes something")]
+    LongCommit {
+        /// The commit's id.
+        id: ObjectId,
+        /// Its length in bytes.
+        size: u64,
+        /// The longest of which something is taken.
+        most: u64,
+    },
+    /// A `.gitattributes` or a `.mailmap` that is larger than such a file is read.
     #[error("{path} has {size} bytes, more than {most}")]
     ControlFile {
         /// Its path in the tree.
@@ -165,14 +195,6 @@ pub enum ArchiveError {
     Costly {
         /// The path of the file that has the patterns.
         path: BString,
-    },
-    /// The tree's attributes can't be read or applied.
-    #[error("cannot apply the attributes of {path}")]
-    Attributes {
-        /// The path that they are for.
-        path: BString,
-        /// What is wrong with them.
-        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// A file that Git LFS keeps can't be had, or isn't the one that was meant.
     #[error("cannot get the large file {path} (Git LFS object {oid})")]
