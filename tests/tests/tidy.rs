@@ -44,7 +44,7 @@ const ARROWS: [(&str, &[&str]); 23] = [
     ("jobs", &["aws-names", "blocking", "contract"]),
     ("custom-resource", &["aws-names", "contract", "init"]),
     ("webhook", &["aws-names", "contract", "forge", "init", "secret"]),
-    ("gitpull", &["archive", "aws-names", "contract", "fetch", "forge", "https", "init", "jobs", "store"]),
+    ("gitpull", &["archive", "aws-names", "blocking", "contract", "fetch", "forge", "https", "init", "jobs", "store"]),
     ("zipdl", &["archive", "aws-names", "blocking", "contract", "forge", "https", "init", "jobs", "secret", "store"]),
     ("ssh-key-function", &["aws-names", "contract", "custom-resource"]),
     ("bucket-cleaner", &["aws-names", "contract", "custom-resource"]),

@@ -2,7 +2,7 @@
 //! `time git archive --format=zip`: `cargo run --release -p archive --example zip -- REPOSITORY COMMIT > commit.zip`.
 #![allow(clippy::print_stderr, reason = "the zip goes to stdout, talk to stderr")]
 
-use std::{error::Error, io::BufWriter, time::Instant};
+use std::{error::Error, io::BufWriter, sync::atomic::AtomicBool, time::Instant};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args_os().skip(1);
@@ -17,6 +17,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         commit,
         &archive::Options::default(),
         None,
+        &AtomicBool::new(false),
         BufWriter::new(std::io::stdout().lock()),
     )?;
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();

@@ -3,28 +3,22 @@
 //! Only the tree's own files count: neither the configuration nor `info/attributes` nor anything of the machine, so that a
 //! tree gives the same zip everywhere. Of `filter` only Git LFS is known: a driver is a program, and this crate runs none.
 
+mod lines;
+mod macros;
+mod pattern;
+mod search;
+
 use gix::{
     ObjectId,
-    attrs::{
-        Search, StateRef,
-        search::{MetadataCollection, Outcome},
-    },
-    bstr::{BString, ByteSlice},
+    attrs::State,
+    bstr::{BStr, ByteSlice},
     filter::plumbing::eol::AttributesDigest,
-    glob::pattern::Case,
-    objs::{Kind, tree::EntryKind},
-    worktree::{
-        Stack,
-        stack::{State, state},
-    },
+    objs::tree::EntryKind,
 };
 
-use crate::{
-    ArchiveError,
-    convert::Conversion,
-    objects::Objects,
-    tree::{Entry, Walk},
-};
+use self::search::Search;
+pub(crate) use self::search::Steps;
+use crate::{ArchiveError, convert::Conversion, objects::Objects, tree::Entry};
 
 /// The attributes that count.
 const NAMES: [&str; 8] =
@@ -39,10 +33,9 @@ pub(crate) enum Treatment {
     LeftOut,
 }
 
-/// The attributes of a tree.
-pub(crate) struct Attributes {
-    stack: Stack,
-    outcome: Outcome,
+/// The attributes of a tree, of which a walk tells the folders.
+pub(crate) struct Attributes<'a> {
+    search: Search<'a>,
     purpose: Purpose,
 }
 
@@ -55,58 +48,31 @@ pub(crate) enum Purpose {
     WorkTree,
 }
 
-impl Attributes {
-    /// Finds the `.gitattributes` of `tree`. Going through the whole tree, it also refuses a bad name before the first byte
-    /// of a zip is written. Of a link Git takes the text, and doesn't follow it; so does this.
-    pub(crate) fn of(objects: &Objects, tree: ObjectId, purpose: Purpose) -> Result<Self, ArchiveError> {
-        let mut files = Vec::new();
-        let mut walk = Walk::new(objects, tree)?;
-        while let Some(entry) = walk.next() {
-            match entry.kind {
-                EntryKind::Tree => walk.enter(&entry)?,
-                EntryKind::Blob | EntryKind::BlobExecutable | EntryKind::Link if is_attributes(&entry.path) => {
-                    objects.read(entry.id, Kind::Blob)?;
-                    files.push((entry.path, entry.id));
-                }
-                _ => {}
-            }
-        }
-        // The stack searches in halves.
-        files.sort();
-        let mut known = MetadataCollection::default();
-        let none: [std::path::PathBuf; 0] = [];
-        let builtin = Search::new_globals(none, &mut Vec::new(), &mut known);
-        let builtin = builtin
-            .map_err(|error| ArchiveError::Attributes { path: "what Git has built in".into(), source: error.into() })?;
-        let source = state::attributes::Source::IdMapping;
-        let attributes = State::AttributesStack(state::Attributes::new(builtin, None, source, known));
-        // The root is but a name: with these attributes the stack reads no file.
-        let root = objects.repository().git_dir();
-        let stack = Stack::new(root, attributes, Case::Sensitive, Vec::new(), files);
-        let outcome = stack.selected_attribute_matches(NAMES);
-        Ok(Self { stack, outcome, purpose })
+impl<'a> Attributes<'a> {
+    /// Those of a tree before its first folder, the root.
+    pub(crate) fn new(objects: &'a Objects<'a>, steps: &'a Steps, purpose: Purpose) -> Self {
+        Self { search: Search::new(objects, steps), purpose }
     }
 
-    /// What is to be done with an entry.
-    pub(crate) fn treatment(&mut self, objects: &Objects, entry: &Entry) -> Result<Treatment, ArchiveError> {
-        let mode = gix::index::entry::Mode::from(gix::objs::tree::EntryMode::from(entry.kind));
-        let found = self.stack.at_entry(entry.path.as_bstr(), Some(mode), &objects.repository().objects);
-        let found =
-            found.map_err(|error| ArchiveError::Attributes { path: entry.path.clone(), source: error.into() })?;
-        self.outcome.reset();
-        if !found.matching_attributes(&mut self.outcome) {
-            return Ok(Treatment::Kept(Conversion::default()));
-        }
-        let (mut text, mut crlf, mut eol) = (None, None, StateRef::Unspecified);
+    /// Goes into a folder, which may have a `.gitattributes`.
+    pub(crate) fn enter(&mut self, folder: &BStr, file: Option<ObjectId>) -> Result<(), ArchiveError> {
+        file.map_or(Ok(()), |file| self.search.enter(folder, file))
+    }
+
+    /// What is to be done with an entry of a folder that was gone into.
+    pub(crate) fn treatment(&mut self, entry: &Entry) -> Result<Treatment, ArchiveError> {
+        let is_folder = matches!(entry.kind, EntryKind::Tree | EntryKind::Commit);
+        let states = self.search.states(entry.path.as_bstr(), is_folder)?;
+        let (mut text, mut crlf, mut eol) = (None, None, &State::Unspecified);
         let mut conversion = Conversion::default();
-        for found in self.outcome.iter_selected() {
-            let state = found.assignment.state;
-            match found.assignment.name.as_str() {
+        for (name, state) in NAMES.into_iter().zip(states) {
+            let state = state.unwrap_or(&State::Unspecified);
+            match name {
                 "export-ignore" | "export-subst" if self.purpose == Purpose::WorkTree => {}
-                "export-ignore" if state == StateRef::Set => return Ok(Treatment::LeftOut),
-                "export-subst" => conversion.substitute = state == StateRef::Set,
+                "export-ignore" if *state == State::Set => return Ok(Treatment::LeftOut),
+                "export-subst" => conversion.substitute = *state == State::Set,
                 "filter" => conversion.lfs = value(state) == Some(b"lfs"),
-                "ident" => conversion.ident = state == StateRef::Set,
+                "ident" => conversion.ident = *state == State::Set,
                 "text" => text = line_ends(state),
                 "crlf" => crlf = line_ends(state),
                 "eol" => eol = state,
@@ -119,25 +85,21 @@ impl Attributes {
     }
 }
 
-fn is_attributes(path: &BString) -> bool {
-    path.rsplit_str("/").next() == Some(b".gitattributes")
-}
-
-fn value(state: StateRef<'_>) -> Option<&[u8]> {
+fn value(state: &State) -> Option<&[u8]> {
     match state {
-        StateRef::Value(value) => Some(value.as_bstr().as_bytes()),
+        State::Value(value) => Some(value.as_ref().as_bstr().as_bytes()),
         _ => None,
     }
 }
 
 /// What `text`, or `crlf` as it was called before, says (`git_path_check_crlf`).
-fn line_ends(state: StateRef<'_>) -> Option<AttributesDigest> {
-    match state {
-        StateRef::Set => Some(AttributesDigest::Text),
-        StateRef::Unset => Some(AttributesDigest::Binary),
-        StateRef::Value(value) if value.as_bstr() == "input" => Some(AttributesDigest::TextInput),
-        StateRef::Value(value) if value.as_bstr() == "auto" => Some(AttributesDigest::TextAuto),
-        StateRef::Value(_) | StateRef::Unspecified => None,
+fn line_ends(state: &State) -> Option<AttributesDigest> {
+    match (state, value(state)) {
+        (State::Set, _) => Some(AttributesDigest::Text),
+        (State::Unset, _) => Some(AttributesDigest::Binary),
+        (_, Some(b"input")) => Some(AttributesDigest::TextInput),
+        (_, Some(b"auto")) => Some(AttributesDigest::TextAuto),
+        _ => None,
     }
 }
 

@@ -16,12 +16,13 @@ use pack::{Compressor, header_of};
 use crate::{ArchiveError, objects::Objects, packs_of, subst::Commit, tree::Walk, workers::Tools};
 
 /// Writes the pack of a commit.
-pub(crate) fn write(objects: &Objects, commit: ObjectId, out: impl Write) -> Result<(), ArchiveError> {
+pub(crate) fn write(objects: &Objects<'_>, commit: ObjectId, out: impl Write) -> Result<(), ArchiveError> {
     let needed = needed(objects, commit, Commit::read(objects, commit)?.tree())?;
     let mut out = gix::hash::io::Write::new(out, objects.repository().object_hash());
     let count = u32::try_from(needed.len()).map_err(io::Error::other)?;
     out.write_all(&data::header::encode(data::Version::V2, count))?;
-    let (packs, mut tools, mut compressor) = (packs_of(objects)?, Tools::default(), Compressor::default());
+    let (packs, mut tools, mut compressor) =
+        (packs_of(objects)?, Tools::new(objects.interrupt()), Compressor::default());
     for (id, kind) in needed {
         if let Some(blob) = packs.blob(id) {
             let damaged = |reason: &str| ArchiveError::Object { id, source: reason.into() };
@@ -41,7 +42,7 @@ pub(crate) fn write(objects: &Objects, commit: ObjectId, out: impl Write) -> Res
 }
 
 /// Every object of the commit's tree, each once.
-fn needed(objects: &Objects, commit: ObjectId, tree: ObjectId) -> Result<Vec<(ObjectId, Kind)>, ArchiveError> {
+fn needed(objects: &Objects<'_>, commit: ObjectId, tree: ObjectId) -> Result<Vec<(ObjectId, Kind)>, ArchiveError> {
     let mut seen = HashSet::new();
     let mut needed = vec![(commit, Kind::Commit), (tree, Kind::Tree)];
     let mut walk = Walk::new(objects, tree)?;

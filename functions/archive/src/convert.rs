@@ -4,10 +4,10 @@
 use gix::{
     ObjectId,
     bstr::{BString, ByteSlice},
-    filter::plumbing::eol::{self, AttributesDigest},
+    filter::plumbing::eol::{AttributesDigest, Configuration, Stats},
 };
 
-use crate::{ArchiveError, encoding, subst::Commit};
+use crate::{ArchiveError, encoding, output::Output, subst::Commit};
 
 /// What an archived file is converted by.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -38,42 +38,58 @@ impl Conversion {
         mut content: Vec<u8>,
         commit: &Commit<'_>,
     ) -> Result<Vec<u8>, ArchiveError> {
+        let output = || Output::new(path, commit.objects());
         if self.ident {
-            content = expand_ident(&content, id);
+            content = expand_ident(&content, id, output())?;
         }
         if let Some(digest) = self.crlf {
-            let mut converted = Vec::new();
-            let changed = eol::convert_to_worktree(&content, digest, &mut converted, eol::Configuration::default());
-            if changed.map_err(|error| ArchiveError::Attributes { path: path.clone(), source: error.into() })? {
-                content = converted;
+            let stats = Stats::from_bytes(&content);
+            if stats.will_convert_lf_to_crlf(digest, Configuration::default()) {
+                let out = output();
+                out.fits(content.len() + stats.lone_lf)?;
+                content = with_crlf(&content, out)?;
             }
         }
         if let Some(label) = &self.encoding {
             // What can't be encoded stays as it is: `git archive` warns and does the same.
-            content = encoding::encode(&content, label.as_bstr()).unwrap_or(content);
+            content = encoding::encode(&content, label.as_bstr(), output())?.unwrap_or(content);
         }
         if self.substitute {
-            content = commit.substitute(&content);
+            content = commit.substitute(&content, path, output())?;
         }
         Ok(content)
     }
 }
 
+/// Makes the ends of all lines CRLF.
+fn with_crlf(content: &[u8], mut out: Output<'_>) -> Result<Vec<u8>, ArchiveError> {
+    for line in content.split_inclusive(|byte| *byte == b'\n') {
+        match line.strip_suffix(b"\n").filter(|line| !line.ends_with(b"\r")) {
+            Some(bare) => {
+                out.push(bare)?;
+                out.push(b"\r\n")?;
+            }
+            None => out.push(line)?,
+        }
+    }
+    Ok(out.into_bytes())
+}
+
 /// Expands `$Id$`, and `$Id: ... $` of an earlier expansion, as `ident_to_worktree` of Git's convert.c does.
-fn expand_ident(content: &[u8], id: ObjectId) -> Vec<u8> {
-    let mut expanded = Vec::with_capacity(content.len() + 64);
+fn expand_ident(content: &[u8], id: ObjectId, mut out: Output<'_>) -> Result<Vec<u8>, ArchiveError> {
+    let expanded = format!("Id: {id} $");
     let mut rest = content;
     while let Some((before, after)) = rest.split_once_str("$") {
-        expanded.extend_from_slice(before);
-        expanded.push(b'$');
+        out.push(before)?;
+        out.push(b"$")?;
         rest = after;
         if let Some(behind) = behind_ident(after) {
-            expanded.extend(format!("Id: {id} $").bytes());
+            out.push(expanded.as_bytes())?;
             rest = behind;
         }
     }
-    expanded.extend_from_slice(rest);
-    expanded
+    out.push(rest)?;
+    Ok(out.into_bytes())
 }
 
 /// What follows an `Id$` or `Id:...$`, if that is what `text` begins with.
@@ -90,7 +106,17 @@ fn behind_ident(text: &[u8]) -> Option<&[u8]> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::AtomicBool;
+
     use super::*;
+    use crate::{objects::Objects, output};
+
+    /// What `make` makes, or why not.
+    fn made(make: impl FnOnce(Output<'_>) -> Result<Vec<u8>, ArchiveError>) -> Result<Vec<u8>, ArchiveError> {
+        let folder = tempfile::tempdir().unwrap();
+        let (repository, never) = (gix::init_bare(folder.path()).unwrap(), AtomicBool::new(false));
+        make(Output::new(&"file".into(), &Objects::of(&repository, &never)))
+    }
 
     #[test]
     fn ident_is_expanded_once_and_foreign_ones_stay() {
@@ -108,7 +134,24 @@ mod tests {
             ("$ID$ $Ident$ $", "$ID$ $Ident$ $"),
             ("", ""),
         ] {
-            assert_eq!(expand_ident(content.as_bytes(), id).as_bstr(), expected, "{content:?}");
+            let found = made(|out| expand_ident(content.as_bytes(), id, out)).unwrap();
+            assert_eq!(found.as_bstr(), expected, "{content:?}");
         }
+    }
+
+    #[test]
+    fn no_more_is_made_than_the_limit() {
+        let most = usize::try_from(output::LARGEST).unwrap();
+        let piece = vec![b'x'; 1 << 20];
+        let push = |count: usize, end: &'static [u8]| {
+            made(|mut out| {
+                (0..count).try_for_each(|_| out.push(&piece))?;
+                out.push(end)?;
+                Ok(out.into_bytes())
+            })
+        };
+        let whole = push(most >> 20, b"").unwrap();
+        assert_eq!((whole.len(), whole.capacity()), (most, most));
+        assert!(matches!(push(most >> 20, b"x"), Err(ArchiveError::Grows { path, .. }) if path == "file"));
     }
 }

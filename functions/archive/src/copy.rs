@@ -1,9 +1,11 @@
 //! What Git has compressed goes on as it is: from the pack on disk by pieces, each compared with the CRC-32 in the pack's
 //! index, so that what has changed on the disk is noticed although nothing is inflated.
 
+use std::sync::atomic::AtomicBool;
+
 use pack::Packed;
 
-use crate::ArchiveError;
+use crate::{ArchiveError, objects::go_on};
 
 /// What is copied at once.
 const PIECE: usize = 64 * 1024;
@@ -12,13 +14,10 @@ const PIECE: usize = 64 * 1024;
 const IN_FRONT: usize = 2;
 const BEHIND: usize = 4;
 
-/// Copies with one buffer.
-pub(crate) struct Copier(Box<[u8]>);
-
-impl Default for Copier {
-    fn default() -> Self {
-        Self(vec![0; PIECE].into_boxed_slice())
-    }
+/// Copies with one buffer, until it's enough.
+pub(crate) struct Copier<'a> {
+    buffer: Box<[u8]>,
+    interrupt: &'a AtomicBool,
 }
 
 /// How long the deflate stream of a blob is.
@@ -31,7 +30,11 @@ pub(crate) fn deflate_of(zlib: &[u8]) -> Option<&[u8]> {
     zlib.get(IN_FRONT..zlib.len().checked_sub(BEHIND)?)
 }
 
-impl Copier {
+impl<'a> Copier<'a> {
+    pub(crate) fn new(interrupt: &'a AtomicBool) -> Self {
+        Self { buffer: vec![0; PIECE].into_boxed_slice(), interrupt }
+    }
+
     /// Hands over the deflate stream of a blob.
     pub(crate) fn deflate(
         &mut self,
@@ -62,8 +65,9 @@ impl Copier {
         crc.update(&blob.header);
         let mut at = 0;
         while at < blob.length {
-            let read = blob.read_at(at, &mut self.0).map_err(|source| unreadable(blob, source))?;
-            let piece = self.0.get(..read).unwrap_or_default();
+            go_on(self.interrupt)?;
+            let read = blob.read_at(at, &mut self.buffer).map_err(|source| unreadable(blob, source))?;
+            let piece = self.buffer.get(..read).unwrap_or_default();
             crc.update(piece);
             out(at, piece)?;
             at += read as u64;

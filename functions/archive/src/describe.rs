@@ -5,10 +5,18 @@ use std::borrow::Cow;
 use gix::{
     ObjectId, Repository,
     bstr::{BStr, BString, ByteSlice},
-    glob::wildmatch,
     hashtable::HashMap,
     revision::plumbing,
 };
+
+use crate::wildmatch::{self, Slash};
+
+/// What matching all patterns with the names of all tags may take: a tenth of a second, and what it is for is one line of text.
+const STEPS: u64 = 1 << 26;
+
+/// It takes longer than that.
+#[derive(Debug)]
+pub(crate) struct Costly;
 
 /// What tags count, and how the name looks: `%(describe:tags=true,match=v*,exclude=*-rc*,abbrev=10)`.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -39,17 +47,25 @@ impl Options {
         Some(options)
     }
 
-    fn wants(&self, name: &BStr) -> bool {
-        let any = |patterns: &[BString]| {
-            patterns.iter().any(|pattern| wildmatch(pattern.as_bstr(), name, wildmatch::Mode::empty()))
+    fn wants(&self, name: &BStr, steps: &mut u64) -> Result<bool, Costly> {
+        let mut any = |patterns: &[BString]| {
+            for pattern in patterns {
+                if wildmatch::matches(pattern, name, Slash::IsALetter, steps).ok_or(Costly)? {
+                    return Ok(true);
+                }
+            }
+            Ok(false)
         };
-        (self.matching.is_empty() || any(&self.matching)) && !any(&self.excluding)
+        Ok((self.matching.is_empty() || any(&self.matching)?) && !any(&self.excluding)?)
     }
 }
 
 /// The commit's name, if a tag is near.
-pub(crate) fn describe(repository: &Repository, id: ObjectId, options: &Options) -> Option<String> {
-    let name_by_oid = tags(repository, options)?;
+pub(crate) fn describe(repository: &Repository, id: ObjectId, options: &Options) -> Result<Option<String>, Costly> {
+    Ok(tags(repository, options)?.and_then(|names| nearest(repository, id, options, names)))
+}
+
+fn nearest(repository: &Repository, id: ObjectId, options: &Options, name_by_oid: Names<'_>) -> Option<String> {
     let mut graph = repository.revision_graph(None);
     let wanted = plumbing::describe::Options { name_by_oid, ..Default::default() };
     let found = plumbing::describe(&id, &mut graph, wanted).ok()??;
@@ -66,13 +82,17 @@ pub(crate) fn describe(repository: &Repository, id: ObjectId, options: &Options)
     Some(found.into_format(digits).to_string())
 }
 
+type Names<'a> = HashMap<ObjectId, Cow<'a, BStr>>;
+
 /// The name of each tagged commit. Of several, the annotated one counts, and of those the latest.
-fn tags<'a>(repository: &Repository, options: &Options) -> Option<HashMap<ObjectId, Cow<'a, BStr>>> {
-    let mut named = HashMap::default();
-    for mut reference in repository.references().ok()?.tags().ok()?.filter_map(Result::ok) {
+fn tags<'a>(repository: &Repository, options: &Options) -> Result<Option<Names<'a>>, Costly> {
+    let (mut named, mut steps) = (HashMap::default(), STEPS);
+    let Ok(references) = repository.references() else { return Ok(None) };
+    let Ok(tags) = references.tags() else { return Ok(None) };
+    for mut reference in tags.filter_map(Result::ok) {
         let name = reference.name().shorten().to_owned();
         let tag = reference.try_id().and_then(|id| id.object().ok()?.try_into_tag().ok());
-        if !options.wants(name.as_bstr()) || tag.is_none() && !options.tags {
+        if !options.wants(name.as_bstr(), &mut steps)? || tag.is_none() && !options.tags {
             continue;
         }
         let Ok(commit) = reference.peel_to_id() else { continue };
@@ -83,7 +103,7 @@ fn tags<'a>(repository: &Repository, options: &Options) -> Option<HashMap<Object
             *known = (time, name);
         }
     }
-    Some(named.into_iter().map(|(id, (_, name))| (id, Cow::Owned(name))).collect())
+    Ok(Some(named.into_iter().map(|(id, (_, name))| (id, Cow::Owned(name))).collect()))
 }
 
 /// The digits that name the object and no other, at least so many.

@@ -4,9 +4,8 @@
 use std::{
     collections::HashSet,
     fs::File,
-    io::{BufReader, BufWriter, Write},
+    io::{BufReader, BufWriter, Seek, Write},
     path::Path,
-    sync::atomic::AtomicBool,
 };
 
 use gix::{
@@ -20,7 +19,8 @@ use gix::{
 
 use crate::{
     ArchiveError, Paths, commit_pack,
-    objects::Objects,
+    objects::{Objects, ReadUntil},
+    paths::Inclusion,
     zip::{Content, Writer},
 };
 
@@ -42,13 +42,13 @@ impl DotGit {
     /// Writes the folder.
     pub(crate) fn write<W: Write>(
         &self,
-        objects: &Objects,
+        objects: &Objects<'_>,
         commit: ObjectId,
         tree: ObjectId,
         paths: &Paths,
         zip: &mut Writer<W>,
     ) -> Result<(), ArchiveError> {
-        let mut folder = Folder { zip, written: HashSet::new() };
+        let mut folder = Folder { zip, written: HashSet::new(), objects };
         let line = |text: &str| format!("{text}\n").into_bytes();
         let id = line(&commit.to_string());
         folder.enter("refs/heads")?;
@@ -60,9 +60,9 @@ impl DotGit {
         }
         folder.file("config", self.config(objects).as_bytes())?;
         folder.file("shallow", &id)?;
-        folder.file("index", &index(objects, tree, paths)?)?;
         // Beside the clone, on the disk that has room for a repository.
         let scratch = tempfile::tempdir_in(objects.repository().git_dir()).map_err(failed("the pack"))?;
+        folder.file_on_disk("index", index(objects, tree, paths, scratch.path())?)?;
         let indexed = write_indexed(objects, commit, scratch.path())?;
         let kept = [indexed.data_path.as_deref(), indexed.index_path.as_deref()];
         for path in kept.into_iter().flatten() {
@@ -73,7 +73,7 @@ impl DotGit {
         Ok(())
     }
 
-    fn config(&self, objects: &Objects) -> String {
+    fn config(&self, objects: &Objects<'_>) -> String {
         let hash = objects.repository().object_hash();
         let format = if hash == gix::hash::Kind::Sha1 { "0" } else { "1" };
         let extension = if hash == gix::hash::Kind::Sha1 { "" } else { "[extensions]\n\tobjectFormat = sha256\n" };
@@ -89,6 +89,7 @@ impl DotGit {
 struct Folder<'a, W> {
     zip: &'a mut Writer<W>,
     written: HashSet<String>,
+    objects: &'a Objects<'a>,
 }
 
 impl<W: Write> Folder<'_, W> {
@@ -99,7 +100,7 @@ impl<W: Write> Folder<'_, W> {
 
     fn file_on_disk(&mut self, name: &str, file: File) -> Result<(), ArchiveError> {
         let path = self.place(name)?;
-        Ok(self.zip.file_on_disk(path.as_bstr(), 0o100_644, file)?)
+        Ok(self.zip.file_on_disk(path.as_bstr(), 0o100_644, ReadUntil(file, self.objects.interrupt()))?)
     }
 
     /// The path of a file in the zip, which has its folders then.
@@ -121,21 +122,25 @@ impl<W: Write> Folder<'_, W> {
     }
 }
 
-/// The index of the tree. What the zip lacks is marked as left out on purpose, so that Git doesn't take it for deleted.
-fn index(objects: &Objects, tree: ObjectId, paths: &Paths) -> Result<Vec<u8>, ArchiveError> {
+/// The index of the tree, in a file of `folder`: beside what it is made of, it may not be in memory too. What the zip lacks is
+/// marked as left out on purpose, so that Git doesn't take it for deleted.
+fn index(objects: &Objects<'_>, tree: ObjectId, paths: &Paths, folder: &Path) -> Result<File, ArchiveError> {
     let mut index = objects.repository().index_from_tree(&tree).map_err(failed("the index"))?;
+    let mut inclusion = Inclusion::of(paths);
     for (entry, path) in index.entries_mut_with_paths() {
-        if !paths.include(path) {
+        if !inclusion.include(path) {
             entry.flags |= Flags::EXTENDED | Flags::SKIP_WORKTREE;
         }
     }
-    let mut content = Vec::new();
-    index.write_to(&mut content, gix::index::write::Options::default()).map_err(failed("the index"))?;
-    Ok(content)
+    let mut out = BufWriter::new(tempfile::tempfile_in(folder).map_err(failed("the index"))?);
+    index.write_to(&mut out, gix::index::write::Options::default()).map_err(failed("the index"))?;
+    let mut file = out.into_inner().map_err(|error| failed("the index")(error.into_error()))?;
+    file.rewind().map_err(failed("the index"))?;
+    Ok(file)
 }
 
 /// Writes a pack of the commit, and the index of the pack, which is made of the pack itself.
-fn write_indexed(objects: &Objects, commit: ObjectId, folder: &Path) -> Result<write::Outcome, ArchiveError> {
+fn write_indexed(objects: &Objects<'_>, commit: ObjectId, folder: &Path) -> Result<write::Outcome, ArchiveError> {
     let path = folder.join("new");
     let mut out = BufWriter::new(File::create(&path).map_err(failed("the pack"))?);
     commit_pack::write(objects, commit, &mut out).map_err(|error| match error {
@@ -146,7 +151,6 @@ fn write_indexed(objects: &Objects, commit: ObjectId, folder: &Path) -> Result<w
     let mut new = BufReader::new(File::open(&path).map_err(failed("the pack"))?);
     let hash = objects.repository().object_hash();
     let options = write::Options::default();
-    let never = AtomicBool::new(false);
-    Bundle::write_to_directory(&mut new, Some(folder), &mut Discard, &never, None::<Never>, hash, options)
+    Bundle::write_to_directory(&mut new, Some(folder), &mut Discard, objects.interrupt(), None::<Never>, hash, options)
         .map_err(failed("the pack's index"))
 }

@@ -14,6 +14,7 @@ use crate::{
     ArchiveError, LargeFile, LargeFiles, Pointer, Summary,
     copy::deflate_length,
     lfs::{self, Filtered},
+    output,
     selection::{File, Root},
     stream::Stream,
     workers::{Job, Ready, Tools, Workers},
@@ -24,9 +25,9 @@ use crate::{
 const IN_MEMORY: u64 = 8 << 20;
 /// And how many files.
 const FILES: usize = 256;
-/// The largest file that attributes convert: it is in memory whole, and so is what becomes of it. Zeros shrink to a thousandth, so
-/// that a small push could have any length here.
-const LARGEST_CONVERTED: u64 = 256 << 20;
+/// The longest target of a link, in bytes. Linux takes 4,095, Windows 32,767, and no system more than 64 KiB. It goes into the zip
+/// by way of memory.
+const LONGEST_LINK: u64 = 64 << 10;
 
 /// A zip that is being written, and what it gets that isn't in a tree.
 pub(crate) struct Output<'a, W> {
@@ -40,7 +41,7 @@ pub(crate) struct Files<'scope, 'env> {
     root: &'env Root<'env>,
     packs: &'env Packs,
     workers: Workers<'scope, 'env>,
-    tools: Tools,
+    tools: Tools<'env>,
     /// What comes next in the zip, the first one first.
     next: VecDeque<Next<'env>>,
     /// The sizes of what is in memory, or will be.
@@ -71,7 +72,8 @@ enum Waiting<'a> {
 impl<'scope, 'env> Files<'scope, 'env> {
     pub(crate) fn new(root: &'env Root<'env>, packs: &'env Packs, scope: &'scope Scope<'scope, 'env>) -> Self {
         let workers = Workers::new(scope, root.objects);
-        Self { root, packs, workers, tools: Tools::default(), next: VecDeque::new(), in_memory: 0 }
+        let tools = Tools::new(root.objects.interrupt());
+        Self { root, packs, workers, tools, next: VecDeque::new(), in_memory: 0 }
     }
 
     /// Puts a folder into the zip.
@@ -89,6 +91,10 @@ impl<'scope, 'env> Files<'scope, 'env> {
         match file.entry.kind {
             EntryKind::Tree | EntryKind::Commit => self.folder(output, at),
             EntryKind::Link => {
+                let size = self.root.objects.size(file.entry.id)?;
+                if size > LONGEST_LINK {
+                    return Err(ArchiveError::LongLink { path: at, size, most: LONGEST_LINK });
+                }
                 let target = self.root.objects.read(file.entry.id, Kind::Blob)?;
                 self.ready(output, at, 0o120_777, Ready::stored(target))
             }
@@ -131,7 +137,7 @@ impl<'scope, 'env> Files<'scope, 'env> {
     ) -> Result<(), ArchiveError> {
         if !conversion.is_none() {
             let size = self.root.objects.size(entry.id)?;
-            if size > LARGEST_CONVERTED {
+            if size > output::LARGEST {
                 return Err(ArchiveError::TooLarge { path: at, size });
             }
             let blob = self.root.objects.read(entry.id, Kind::Blob)?;
@@ -146,7 +152,7 @@ impl<'scope, 'env> Files<'scope, 'env> {
         };
         let crc = match packed.content_crc {
             Some(crc) => crc,
-            None if packed.size > IN_MEMORY => {
+            None if packed.size.max(packed.length) > IN_MEMORY => {
                 let damaged = |reason| ArchiveError::Damaged { id: entry.id, path: at.clone(), reason };
                 self.tools.inflate.crc(&packed, &mut self.tools.copier, damaged)?
             }
@@ -208,6 +214,7 @@ impl<'scope, 'env> Files<'scope, 'env> {
     fn write<W: Write>(&mut self, output: &mut Output<'_, W>, next: Next<'env>) -> Result<(), ArchiveError> {
         let Next { path, mode, content, size } = next;
         self.in_memory -= size;
+        self.root.objects.go_on()?;
         let Output { zip, summary, .. } = output;
         let ready = match content {
             Waiting::Folder => return Ok(zip.folder(path.as_bstr())?),
@@ -243,7 +250,11 @@ impl<'scope, 'env> Files<'scope, 'env> {
         let large = large.as_deref_mut().ok_or_else(|| failed("nobody brings it".into()))?;
         let mut content = large.open(&file).map_err(failed)?;
         let mut stream = Stream::begin(zip, file.path.as_bstr(), mode, pointer.size)?;
-        lfs::copy(pointer, &mut content, |piece| Ok(stream.write(piece)?), failed)?;
+        let write = |piece: &[u8]| {
+            self.root.objects.go_on()?;
+            Ok(stream.write(piece)?)
+        };
+        lfs::copy(pointer, &mut content, write, failed)?;
         summary.large += 1;
         Ok(stream.end()?)
     }

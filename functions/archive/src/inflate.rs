@@ -29,7 +29,7 @@ impl Inflate {
     pub(crate) fn crc(
         &mut self,
         blob: &Packed<'_>,
-        copier: &mut Copier,
+        copier: &mut Copier<'_>,
         damaged: impl Fn(&'static str) -> ArchiveError,
     ) -> Result<u32, ArchiveError> {
         let mut crc = crc32fast::Hasher::new();

@@ -59,7 +59,7 @@ pub(crate) enum Filtered {
 }
 
 /// What the blob `id` stands for.
-pub(crate) fn filtered(objects: &Objects, id: ObjectId, path: &BString) -> Result<Filtered, ArchiveError> {
+pub(crate) fn filtered(objects: &Objects<'_>, id: ObjectId, path: &BString) -> Result<Filtered, ArchiveError> {
     let header = objects.repository().find_header(id);
     let header = header.map_err(|error| ArchiveError::Object { id, source: error.into() })?;
     if header.size() > LONGEST {

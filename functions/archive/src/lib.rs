@@ -21,9 +21,12 @@ mod encoding;
 mod entry;
 mod inflate;
 mod lfs;
+mod listing;
 mod objects;
+mod output;
 mod path;
 mod paths;
+mod placeholders;
 pub mod provider;
 mod refs;
 mod selection;
@@ -31,20 +34,22 @@ mod stream;
 mod subst;
 mod time;
 mod tree;
+mod wildmatch;
 mod workers;
 mod zip;
 
-use std::{io::Write, thread};
+use std::{io::Write, sync::atomic::AtomicBool, thread};
 
 use gix::{ObjectId, bstr::BString};
 use pack::{PackError, Packs};
 
 pub use dot_git::DotGit;
 pub use lfs::{LargeFile, LargeFiles, Pointer};
+pub use listing::{large_files, pinned_submodules};
 pub use paths::Paths;
 
 use crate::{
-    lfs::Filtered,
+    attributes::Steps,
     selection::{Root, Selected, Selection},
 };
 
@@ -137,13 +142,59 @@ pub enum ArchiveError {
         /// Its length in bytes.
         size: u64,
     },
-    /// The tree's attributes can't be read or applied.
-    #[error("cannot apply the attributes of {path}")]
-    Attributes {
-        /// The path that they are for.
+    /// A file that would be larger after it was converted than is held in memory.
+    #[error("{path} would have more than {most} bytes once its attributes have converted it")]
+    Grows {
+        /// Its path in the tree.
         path: BString,
-        /// What is wrong with them.
-        source: Box<dyn std::error::Error + Send + Sync>,
+        /// The most that is made.
+        most: u64,
+    },
+    /// A symbolic link whose target is longer than any system takes.
+    #[error("the symbolic link {path} has a target of {size} bytes, more than {most}")]
+    LongLink {
+        /// Its path in the zip.
+        path: BString,
+        /// Its target's length in bytes.
+        size: u64,
+        /// The longest target that is taken.
+        most: u64,
+    },
+    /// A commit that is too long to be put into files by `export-subst`.
+    #[error("the commit {id} has {size} bytes, more than the {most} of which export-subst takes something")]
+    LongCommit {
+        /// The commit's id.
+        id: ObjectId,
+        /// Its length in bytes.
+        size: u64,
+        /// The longest of which something is taken.
+        most: u64,
+    },
+    /// A `.gitattributes` or a `.mailmap` that is larger than such a file is read.
+    #[error("{path} has {size} bytes, more than {most}")]
+    ControlFile {
+        /// Its path in the tree.
+        path: BString,
+        /// Its length in bytes.
+        size: u64,
+        /// The largest that is read.
+        most: u64,
+    },
+    /// The `.gitattributes` in the folders on the way to this one are larger than is held in memory.
+    #[error("the .gitattributes from the root to {path} have {size} bytes, more than {most}")]
+    ControlFiles {
+        /// The innermost one's path in the tree.
+        path: BString,
+        /// Their length in bytes.
+        size: u64,
+        /// The most that is held.
+        most: u64,
+    },
+    /// Matching all patterns with all paths takes longer than a tree may take.
+    #[error("the patterns of {path} take too long to be matched with the paths of the tree")]
+    Costly {
+        /// The path of the file that has the patterns.
+        path: BString,
     },
     /// A file that Git LFS keeps can't be had, or isn't the one that was meant.
     #[error("cannot get the large file {path} (Git LFS object {oid})")]
@@ -169,6 +220,9 @@ pub enum ArchiveError {
         /// What went wrong.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// Whoever wanted it has said that it's enough.
+    #[error("it was interrupted before its end")]
+    Interrupted,
     /// The zip can't be written on.
     #[error("cannot write the zip")]
     Write(#[from] std::io::Error),
@@ -182,6 +236,8 @@ pub enum ArchiveError {
 /// copied, which is held while it is compressed. What is copied goes from the mapped pack to `out` in one piece, and what
 /// Git LFS keeps passes through in small ones.
 ///
+/// Setting `interrupt` ends it soon: what isn't interrupted is at most the inflating or compressing of one file in memory.
+///
 /// # Errors
 /// See [`ArchiveError`]. A name that can't be in a zip is refused before the first byte is written.
 pub fn write_zip<W: Write>(
@@ -189,17 +245,22 @@ pub fn write_zip<W: Write>(
     commit: ObjectId,
     options: &Options,
     large: Option<&mut dyn LargeFiles>,
+    interrupt: &AtomicBool,
     out: W,
 ) -> Result<Summary, ArchiveError> {
-    let objects = objects::Objects::of(repository);
+    let objects = objects::Objects::of(repository, interrupt);
     let read = subst::Commit::read(&objects, commit)?;
     let zip = zip::Writer::new(out, time::Time::from_seconds(read.time()));
     let mut output = entry::Output { zip, large, summary: Summary::default() };
-    let root = Root { objects: &objects, commit: &read, prefix: BString::default() };
+    let steps = Steps::default();
+    let root = Root { objects: &objects, commit: &read, prefix: BString::default(), steps: &steps };
     write_tree(&root, options, &mut output)?;
     let entry::Output { mut zip, mut summary, .. } = output;
     if let Some(dot_git) = &options.dot_git {
-        dot_git.write(&objects, commit, read.tree(), &options.paths, &mut zip)?;
+        let written = dot_git.write(&objects, commit, read.tree(), &options.paths, &mut zip);
+        // Being interrupted looks like a file that can't be read there.
+        objects.go_on()?;
+        written?;
     }
     (summary.entries, summary.bytes) = zip.finish(commit.to_string().as_bytes())?;
     Ok(summary)
@@ -223,14 +284,14 @@ fn write_tree<W: Write>(
             }
             if let Some(submodule) = submodule {
                 files.write_all(output)?;
-                submodule.enter(|root| write_tree(root, options, output))?;
+                submodule.enter(root, |root| write_tree(root, options, output))?;
             }
         }
         files.write_all(output)
     })
 }
 
-fn packs_of(objects: &objects::Objects) -> Result<Packs, ArchiveError> {
+fn packs_of(objects: &objects::Objects<'_>) -> Result<Packs, ArchiveError> {
     Packs::open(objects.repository()).map_err(|error| match error {
         PackError::Index { path, source } => ArchiveError::Pack { path, source: source.into() },
         PackError::File { path, source } => ArchiveError::Pack { path, source: source.into() },
@@ -242,35 +303,11 @@ fn packs_of(objects: &objects::Objects) -> Result<Packs, ArchiveError> {
 ///
 /// # Errors
 /// Those of [`write_zip`].
-pub fn write_pack(repository: &gix::Repository, commit: ObjectId, out: impl Write) -> Result<(), ArchiveError> {
-    commit_pack::write(&objects::Objects::of(repository), commit, out)
-}
-
-/// The files of a commit that Git LFS keeps, in the order in which [`write_zip`] asks for them.
-///
-/// # Errors
-/// Those of [`write_zip`].
-pub fn large_files(
+pub fn write_pack(
     repository: &gix::Repository,
     commit: ObjectId,
-    options: &Options,
-) -> Result<Vec<LargeFile>, ArchiveError> {
-    let objects = objects::Objects::of(repository);
-    let commit = subst::Commit::read(&objects, commit)?;
-    let mut found = Vec::new();
-    list(&Root { objects: &objects, commit: &commit, prefix: BString::default() }, options, &mut found)?;
-    Ok(found)
-}
-
-fn list(root: &Root<'_>, options: &Options, found: &mut Vec<LargeFile>) -> Result<(), ArchiveError> {
-    let mut selection = Selection::of(root, options, true)?;
-    while let Some(Selected { path, file, submodule, .. }) = selection.next()? {
-        if let Some(Filtered::Pointer(pointer)) = file.map(|file| file.filtered) {
-            found.push(LargeFile { submodule: root.submodule(), path, pointer });
-        }
-        if let Some(submodule) = submodule {
-            submodule.enter(|root| list(root, options, found))?;
-        }
-    }
-    Ok(())
+    interrupt: &AtomicBool,
+    out: impl Write,
+) -> Result<(), ArchiveError> {
+    commit_pack::write(&objects::Objects::of(repository, interrupt), commit, out)
 }

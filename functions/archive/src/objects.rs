@@ -1,6 +1,12 @@
 //! Objects as Git has them, each compared with its own name: what comes out of a damaged repository must be an error and
 //! never a zip that only looks whole.
 
+use std::{
+    fs::File,
+    io::{self, Read, Seek, SeekFrom},
+    sync::atomic::{AtomicBool, Ordering},
+};
+
 use gix::{
     ObjectId, Repository,
     objs::{Find, Kind},
@@ -11,34 +17,48 @@ use crate::ArchiveError;
 /// What delta bases may hold while others that rest on them are resolved.
 const BASES: usize = 32 << 20;
 
-/// The objects of a repository.
-pub(crate) struct Objects(Repository);
+/// The objects of a repository, for as long as whoever wants them doesn't say that it's enough.
+pub(crate) struct Objects<'a> {
+    repository: Repository,
+    interrupt: &'a AtomicBool,
+}
 
-impl Objects {
+impl<'a> Objects<'a> {
     /// The objects as they are, whatever `refs/replace` says.
-    pub(crate) fn of(repository: &Repository) -> Self {
+    pub(crate) fn of(repository: &Repository, interrupt: &'a AtomicBool) -> Self {
         let mut repository = repository.clone();
         repository.objects.ignore_replacements = true;
         let bases = || Box::new(gix::odb::pack::cache::lru::MemoryCappedHashmap::new(BASES)) as _;
         repository.objects.set_pack_cache(bases);
-        Self(repository)
+        Self { repository, interrupt }
     }
 
     pub(crate) fn repository(&self) -> &Repository {
-        &self.0
+        &self.repository
+    }
+
+    /// What says that it's enough.
+    pub(crate) fn interrupt(&self) -> &'a AtomicBool {
+        self.interrupt
+    }
+
+    /// Fails as soon as it's enough: for every loop whose length the tree decides.
+    pub(crate) fn go_on(&self) -> Result<(), ArchiveError> {
+        go_on(self.interrupt)
     }
 
     /// How long the object `id` is, without reading it.
     pub(crate) fn size(&self, id: ObjectId) -> Result<u64, ArchiveError> {
-        let header = self.0.find_header(id);
+        let header = self.repository.find_header(id);
         header.map(|header| header.size()).map_err(|error| ArchiveError::Object { id, source: error.into() })
     }
 
     /// The content of the object `id`, which is of this kind and has this id.
     pub(crate) fn read(&self, id: ObjectId, kind: Kind) -> Result<Vec<u8>, ArchiveError> {
         let unreadable = |source: Box<dyn std::error::Error + Send + Sync>| ArchiveError::Object { id, source };
+        self.go_on()?;
         let mut content = Vec::new();
-        let found = self.0.objects.try_find(&id, &mut content).map_err(|error| unreadable(error.into()))?;
+        let found = self.repository.objects.try_find(&id, &mut content).map_err(|error| unreadable(error.into()))?;
         let found = found.ok_or_else(|| unreadable("it isn't there".into()))?;
         found.verify_checksum(&id).map_err(|error| unreadable(error.into()))?;
         if found.kind != kind {
@@ -46,4 +66,25 @@ impl Objects {
         }
         Ok(content)
     }
+}
+
+/// A file that is read until it's enough.
+pub(crate) struct ReadUntil<'a>(pub(crate) File, pub(crate) &'a AtomicBool);
+
+impl Read for ReadUntil<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        go_on(self.1).map_err(io::Error::other)?;
+        self.0.read(buffer)
+    }
+}
+
+impl Seek for ReadUntil<'_> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.0.seek(to)
+    }
+}
+
+/// Fails as soon as it's enough.
+pub(crate) fn go_on(interrupt: &AtomicBool) -> Result<(), ArchiveError> {
+    if interrupt.load(Ordering::Relaxed) { Err(ArchiveError::Interrupted) } else { Ok(()) }
 }

@@ -7,19 +7,21 @@ use gix::{
 
 use crate::{
     ArchiveError, Options, Submodule,
-    attributes::{Attributes, Purpose, Treatment},
+    attributes::{Attributes, Purpose, Steps, Treatment},
     convert::Conversion,
     lfs::{self, Filtered},
     objects::Objects,
+    paths::Inclusion,
     subst::Commit,
     tree::{Entry, Folders, Walk},
 };
 
 /// A tree that goes into the zip, under a prefix that is empty or ends in a slash.
 pub(crate) struct Root<'a> {
-    pub(crate) objects: &'a Objects,
+    pub(crate) objects: &'a Objects<'a>,
     pub(crate) commit: &'a Commit<'a>,
     pub(crate) prefix: BString,
+    pub(crate) steps: &'a Steps,
 }
 
 impl Root<'_> {
@@ -38,9 +40,10 @@ pub(crate) struct Selection<'a> {
     root: &'a Root<'a>,
     options: &'a Options,
     lfs: bool,
-    attributes: Attributes,
+    attributes: Attributes<'a>,
     walk: Walk<'a>,
     folders: Folders,
+    inclusion: Inclusion<'a>,
 }
 
 /// Something of a tree that goes into the zip.
@@ -65,20 +68,26 @@ pub(crate) struct File {
 impl<'a> Selection<'a> {
     /// The entries of `root`, with or without looking for files that Git LFS keeps.
     pub(crate) fn of(root: &'a Root<'a>, options: &'a Options, lfs: bool) -> Result<Self, ArchiveError> {
-        let Root { objects, commit, .. } = root;
+        let Root { objects, commit, steps, .. } = root;
+        // Before the first byte is written, bad names are refused.
+        Walk::through(objects, commit.tree())?;
         let purpose = if options.dot_git.is_some() { Purpose::WorkTree } else { Purpose::Archive };
-        let attributes = Attributes::of(objects, commit.tree(), purpose)?;
+        let mut attributes = Attributes::new(objects, steps, purpose);
         let walk = Walk::new(objects, commit.tree())?;
-        Ok(Self { root, options, lfs, attributes, walk, folders: Folders::default() })
+        attributes.enter("".into(), walk.attributes())?;
+        let inclusion = Inclusion::of(&options.paths);
+        Ok(Self { root, options, lfs, attributes, walk, folders: Folders::default(), inclusion })
     }
 
     /// The next one; none at the end.
     pub(crate) fn next(&mut self) -> Result<Option<Selected<'a>>, ArchiveError> {
         while let Some(entry) = self.walk.next() {
-            let treatment = self.attributes.treatment(self.root.objects, &entry)?;
+            self.root.objects.go_on()?;
+            let treatment = self.attributes.treatment(&entry)?;
             if entry.kind == EntryKind::Tree {
                 if treatment != Treatment::LeftOut {
                     self.walk.enter(&entry)?;
+                    self.attributes.enter(entry.path.as_bstr(), self.walk.attributes())?;
                     self.folders.enter(entry.path);
                 }
                 continue;
@@ -86,7 +95,7 @@ impl<'a> Selection<'a> {
             let path = self.root.at(&entry.path);
             let mut submodules = self.options.submodules.iter().filter(|_| entry.kind == EntryKind::Commit);
             let submodule = submodules.find(|submodule| submodule.path == path);
-            let included = self.options.paths.include(path.as_bstr());
+            let included = self.inclusion.include(path.as_bstr());
             if submodule.is_none() && !included {
                 continue;
             }
@@ -114,10 +123,14 @@ impl<'a> Selection<'a> {
 
 impl Submodule {
     /// Goes into the submodule.
-    pub(crate) fn enter<T>(&self, go: impl FnOnce(&Root<'_>) -> Result<T, ArchiveError>) -> Result<T, ArchiveError> {
-        let objects = Objects::of(&self.clone);
+    pub(crate) fn enter<T>(
+        &self,
+        around: &Root<'_>,
+        go: impl FnOnce(&Root<'_>) -> Result<T, ArchiveError>,
+    ) -> Result<T, ArchiveError> {
+        let objects = Objects::of(&self.clone, around.objects.interrupt());
         let commit = Commit::read(&objects, self.commit)?;
         let prefix = [self.path.as_slice(), b"/"].concat().into();
-        go(&Root { objects: &objects, commit: &commit, prefix })
+        go(&Root { objects: &objects, commit: &commit, prefix, steps: around.steps })
     }
 }

@@ -25,18 +25,30 @@ const ENTRY: u64 = 96;
 
 /// A walk through a tree. Whoever walks says which folders to go into.
 pub(crate) struct Walk<'a> {
-    objects: &'a Objects,
+    objects: &'a Objects<'a>,
     /// What is still to come, the next one last.
     pending: Vec<Entry>,
     /// What is left of [`ROOM`].
     room: u64,
     root: ObjectId,
+    attributes: Option<ObjectId>,
 }
 
 impl<'a> Walk<'a> {
+    /// Goes through a whole tree, which refuses a name that no zip may have, or too many.
+    pub(crate) fn through(objects: &'a Objects<'a>, tree: ObjectId) -> Result<(), ArchiveError> {
+        let mut walk = Self::new(objects, tree)?;
+        while let Some(entry) = walk.next() {
+            if entry.kind == EntryKind::Tree {
+                walk.enter(&entry)?;
+            }
+        }
+        Ok(())
+    }
+
     /// A walk that begins at the root `tree`.
-    pub(crate) fn new(objects: &'a Objects, tree: ObjectId) -> Result<Self, ArchiveError> {
-        let mut walk = Self { objects, pending: Vec::new(), room: ROOM, root: tree };
+    pub(crate) fn new(objects: &'a Objects<'a>, tree: ObjectId) -> Result<Self, ArchiveError> {
+        let mut walk = Self { objects, pending: Vec::new(), room: ROOM, root: tree, attributes: None };
         walk.push(tree, b"".as_bstr())?;
         Ok(walk)
     }
@@ -51,14 +63,23 @@ impl<'a> Walk<'a> {
         self.push(folder.id, folder.path.as_bstr())
     }
 
+    /// The `.gitattributes` of the folder that was gone into last. Of a link Git takes the text, and doesn't follow it.
+    pub(crate) fn attributes(&self) -> Option<ObjectId> {
+        self.attributes
+    }
+
     fn push(&mut self, tree: ObjectId, parent: &BStr) -> Result<(), ArchiveError> {
         let content = self.objects.read(tree, Kind::Tree)?;
         let start = self.pending.len();
+        self.attributes = None;
         for entry in TreeRefIter::from_bytes(&content, tree.kind()) {
             let entry = entry.map_err(|error| ArchiveError::Object { id: tree, source: error.into() })?;
             let path = path::join(parent, entry.filename)?;
             let taken = ENTRY + path.len() as u64;
             self.room = self.room.checked_sub(taken).ok_or(ArchiveError::TooMany { tree: self.root })?;
+            if entry.filename == ".gitattributes" && !matches!(entry.mode.kind(), EntryKind::Tree | EntryKind::Commit) {
+                self.attributes = Some(entry.oid.to_owned());
+            }
             self.pending.push(Entry { path, kind: entry.mode.kind(), id: entry.oid.to_owned() });
         }
         self.pending.get_mut(start..).unwrap_or_default().reverse();
@@ -86,6 +107,8 @@ impl Folders {
 
     /// Forgets the folders that `path` isn't in.
     fn leave(&mut self, path: &BString) {
-        self.0.retain(|folder| path.strip_prefix(folder.as_slice()).is_some_and(|rest| rest.starts_with(b"/")));
+        let is_in = |folder: &BString| path.strip_prefix(folder.as_slice()).is_some_and(|rest| rest.starts_with(b"/"));
+        // Each is in the one before.
+        while self.0.pop_if(|folder| !is_in(folder)).is_some() {}
     }
 }

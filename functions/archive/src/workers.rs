@@ -3,7 +3,10 @@
 
 use std::{
     num::NonZero,
-    sync::mpsc::{Receiver, Sender, channel},
+    sync::{
+        atomic::AtomicBool,
+        mpsc::{Receiver, Sender, channel},
+    },
     thread::{self, Scope},
 };
 
@@ -50,15 +53,18 @@ impl Ready {
 }
 
 /// What one worker works with.
-#[derive(Default)]
-pub(crate) struct Tools {
+pub(crate) struct Tools<'a> {
     pub(crate) inflate: Inflate,
-    pub(crate) copier: Copier,
+    pub(crate) copier: Copier<'a>,
     compressor: Compressor,
 }
 
-impl Tools {
-    fn ready(&mut self, objects: &Objects, job: &Job<'_>) -> Result<Ready, ArchiveError> {
+impl<'a> Tools<'a> {
+    pub(crate) fn new(interrupt: &'a AtomicBool) -> Self {
+        Self { inflate: Inflate::default(), copier: Copier::new(interrupt), compressor: Compressor::default() }
+    }
+
+    fn ready(&mut self, objects: &Objects<'_>, job: &Job<'_>) -> Result<Ready, ArchiveError> {
         let Some(packed) = &job.packed else { return Ok(self.compressed(objects.read(job.id, Kind::Blob)?)) };
         let damaged = |reason| ArchiveError::Damaged { id: job.id, path: job.path.clone(), reason };
         let mut zlib = Vec::new();
@@ -87,7 +93,7 @@ impl Tools {
 /// The workers, started when there is something for them to do.
 pub(crate) struct Workers<'scope, 'env> {
     scope: &'scope Scope<'scope, 'env>,
-    objects: &'env Objects,
+    objects: &'env Objects<'env>,
     all: Vec<Worker<'env>>,
     given: usize,
     taken: usize,
@@ -99,7 +105,7 @@ struct Worker<'env> {
 }
 
 impl<'scope, 'env> Workers<'scope, 'env> {
-    pub(crate) fn new(scope: &'scope Scope<'scope, 'env>, objects: &'env Objects) -> Self {
+    pub(crate) fn new(scope: &'scope Scope<'scope, 'env>, objects: &'env Objects<'env>) -> Self {
         Self { scope, objects, all: Vec::new(), given: 0, taken: 0 }
     }
 
@@ -123,9 +129,10 @@ impl<'scope, 'env> Workers<'scope, 'env> {
     fn start(&self) -> Worker<'env> {
         let (jobs, given) = channel::<Job<'env>>();
         let (done, results) = channel();
-        let objects = Objects::of(self.objects.repository());
+        let interrupt = self.objects.interrupt();
+        let objects = Objects::of(self.objects.repository(), interrupt);
         self.scope.spawn(move || {
-            let mut tools = Tools::default();
+            let mut tools = Tools::new(interrupt);
             for job in given {
                 if done.send(tools.ready(&objects, &job)).is_err() {
                     break;

@@ -2,10 +2,7 @@
 //! [APPNOTE 6.3.10](https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT), with Unix modes and times as Info-ZIP
 //! writes them. Ours, since no library takes a deflate stream that is compressed already.
 
-use std::{
-    fs::File,
-    io::{self, Seek, Write},
-};
+use std::io::{self, Read, Seek, Write};
 
 use flate2::CrcReader;
 use gix::bstr::{BStr, BString, ByteSlice};
@@ -118,7 +115,7 @@ impl<W: Write> Writer<W> {
     }
 
     /// Adds a file as it is on disk, in pieces: it is read twice, since its CRC-32 stands in front of it.
-    pub(crate) fn file_on_disk(&mut self, path: &BStr, mode: u32, mut file: File) -> io::Result<()> {
+    pub(crate) fn file_on_disk(&mut self, path: &BStr, mode: u32, mut file: impl Read + Seek) -> io::Result<()> {
         let mut summed = CrcReader::new(&mut file);
         let size = io::copy(&mut summed, &mut io::sink())?;
         let sums = Sums { crc: summed.crc().sum(), packed: size, size };

@@ -117,4 +117,15 @@ mod tests {
             assert_eq!(error, format!("Refs has the entry {entry:?}, expected a glob"));
         }
     }
+
+    #[test]
+    fn hostile_globs_and_long_texts_come_to_an_end() {
+        // As long as a parameter may be, and a path of a zip. Whatever tried again from each star would never end.
+        let text = "a/".repeat(32 << 10);
+        for piece in ["**/a/", "*a*", "[!b]*", "?*/*"] {
+            let glob = piece.repeat(384 / piece.len() - 1) + "b";
+            let patterns = Patterns::parse("Paths", &format!("{glob}, !{glob}")).unwrap();
+            assert!(!patterns.includes(&text) && !patterns.excludes(&text), "{glob}");
+        }
+    }
 }

@@ -37,10 +37,10 @@ impl PackCache {
         let object = self.object(repository);
         let Ok(commit) = fetched.commit.to_string().parse::<CommitId>() else { return };
         let (mut writer, upload) = Upload::start_pack(&self.s3, object.clone(), &commit, read);
-        let packing = tokio::task::spawn_blocking(move || {
+        let packing = blocking::spawn(move |interrupt| {
             // All of it comes along: the clone stays as it is while it is read, even when nobody waits for that any more.
             let fetched = fetched;
-            let written = archive::write_pack(&fetched.clone, fetched.commit, &mut writer);
+            let written = archive::write_pack(&fetched.clone, fetched.commit, interrupt, &mut writer);
             written.and_then(|()| writer.finish().map_err(archive::ArchiveError::Write))
         });
         let stored = upload.finish().await;

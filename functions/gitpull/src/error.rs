@@ -44,20 +44,13 @@ impl JobError for GitPullError {
         match self {
             Self::Fetch(error) => error.retry(),
             Self::Store(error) => error.retry(),
-            Self::Submodules(SubmoduleError::Tree { .. }) => Retry::Again,
-            // A tree with such a name, or with such submodules, stays one.
+            Self::Archive { source, .. } | Self::Submodules(SubmoduleError::Tree { source, .. }) => of_tree(source),
+            Self::Submodules(SubmoduleError::Stopped(_)) => Retry::Again,
+            // With such submodules the tree stays as it is.
             Self::Submodules(_)
-            | Self::Archive {
-                source:
-                    ArchiveError::Path { .. }
-                    | ArchiveError::TooMany { .. }
-                    | ArchiveError::TooLarge { .. }
-                    | ArchiveError::PointerExtension { .. },
-                ..
-            }
             | Self::Permit(PermitError::Scope { .. } | PermitError::Globs(_))
             | Self::Commit(..) => Retry::Never,
-            _ => self.large_file().map_or(Retry::Again, LfsError::retry),
+            _ => Retry::Again,
         }
     }
 
@@ -71,18 +64,94 @@ impl JobError for GitPullError {
             Self::Permit(_) => Some(
                 "add it to the parameter Repositories and to the globs of the push's secret, or set Submodules to off",
             ),
-            Self::Archive { source: ArchiveError::PointerExtension { .. }, .. } => {
-                Some("set Lfs to off: only the program that made the extension can undo it")
+            Self::Archive { source, .. } | Self::Submodules(SubmoduleError::Tree { source, .. }) => {
+                hint_of_tree(source)
             }
-            _ => self.large_file()?.hint(),
+            Self::Submodules(SubmoduleError::Large { .. }) => {
+                Some("make .gitmodules smaller, or set Submodules to off")
+            }
+            _ => None,
         }
     }
 }
 
-impl GitPullError {
-    /// Why a large file can't be had, if that is what failed.
-    fn large_file(&self) -> Option<&LfsError> {
-        let Self::Archive { source: ArchiveError::LargeFile { source, .. }, .. } = self else { return None };
-        source.downcast_ref()
+/// Whether a tree that can't become a zip may do so later: not one that stays what it is.
+fn of_tree(error: &ArchiveError) -> Retry {
+    match error {
+        ArchiveError::Path { .. }
+        | ArchiveError::TooMany { .. }
+        | ArchiveError::TooLarge { .. }
+        | ArchiveError::Grows { .. }
+        | ArchiveError::LongLink { .. }
+        | ArchiveError::LongCommit { .. }
+        | ArchiveError::ControlFile { .. }
+        | ArchiveError::ControlFiles { .. }
+        | ArchiveError::Costly { .. }
+        | ArchiveError::PointerExtension { .. } => Retry::Never,
+        ArchiveError::LargeFile { source, .. } => source.downcast_ref().map_or(Retry::Again, LfsError::retry),
+        _ => Retry::Again,
+    }
+}
+
+/// What to do about a tree that can't become a zip, where that is known.
+fn hint_of_tree(error: &ArchiveError) -> Option<&'static str> {
+    match error {
+        ArchiveError::PointerExtension { .. } => {
+            Some("set Lfs to off: only the program that made the extension can undo it")
+        }
+        ArchiveError::Costly { .. } => Some("make its patterns fewer or simpler: many stars in one line take long"),
+        ArchiveError::ControlFile { .. } | ArchiveError::ControlFiles { .. } => Some("make that file smaller"),
+        ArchiveError::TooLarge { .. } | ArchiveError::Grows { .. } => {
+            Some("take the attribute that converts the file out of .gitattributes")
+        }
+        ArchiveError::LongLink { .. } => Some("remove the link: no system can follow it"),
+        ArchiveError::LongCommit { .. } => {
+            Some("take export-subst out of .gitattributes, or shorten the commit's message")
+        }
+        ArchiveError::LargeFile { source, .. } => source.downcast_ref().and_then(LfsError::hint),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_stays_too_large_is_never_tried_again() {
+        let path = || "a".into();
+        let id = gix::ObjectId::null(gix::hash::Kind::Sha1);
+        let never = [
+            ArchiveError::Path { path: path() },
+            ArchiveError::TooLarge { path: path(), size: 1 },
+            ArchiveError::Grows { path: path(), most: 1 },
+            ArchiveError::LongLink { path: path(), size: 1, most: 1 },
+            ArchiveError::LongCommit { id, size: 1, most: 1 },
+            ArchiveError::ControlFile { path: path(), size: 1, most: 1 },
+            ArchiveError::ControlFiles { path: path(), size: 1, most: 1 },
+            ArchiveError::Costly { path: path() },
+        ];
+        for source in never {
+            let has_hint = !matches!(source, ArchiveError::Path { .. });
+            let error = GitPullError::Archive { commit: String::new(), source };
+            assert_eq!(error.retry(), Retry::Never, "{error:?}");
+            assert_eq!(error.hint().is_some(), has_hint, "{error:?}");
+        }
+    }
+
+    #[test]
+    fn what_was_interrupted_or_damaged_is_tried_again() {
+        let id = gix::ObjectId::null(gix::hash::Kind::Sha1);
+        for source in [ArchiveError::Interrupted, ArchiveError::Object { id, source: "gone".into() }] {
+            let error = GitPullError::Archive { commit: String::new(), source };
+            assert_eq!(error.retry(), Retry::Again, "{error:?}");
+        }
+        let repository = contract::Repository::new("github.com".parse().unwrap(), "octo/hello".parse().unwrap());
+        for (source, expected) in
+            [(ArchiveError::Interrupted, Retry::Again), (ArchiveError::Path { path: "..".into() }, Retry::Never)]
+        {
+            let error = GitPullError::Submodules(SubmoduleError::Tree { repository: repository.clone(), source });
+            assert_eq!(error.retry(), expected, "{error:?}");
+        }
     }
 }

@@ -1,9 +1,12 @@
 //! The submodules of a commit, and theirs: each fetched over SSH like any repository, at the commit that the tree around it
 //! pins. `.gitmodules` is whoever pushes' to write, so a URL in it only chooses among the repositories of allowed hosts.
 
-use std::collections::VecDeque;
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::atomic::AtomicBool,
+};
 
-use archive::Submodule;
+use archive::{ArchiveError, Submodule};
 use contract::{CommitId, Repository};
 use fetch::{Fetched, Reading, Wanted};
 use gix::{
@@ -15,18 +18,20 @@ use gix::{
 const DEEPEST: usize = 8;
 /// How many there may be in all.
 const MOST: usize = 200;
-/// How many folders are looked through for them. Trees that are repeated in trees have more than there is time for.
-const FOLDERS: usize = 1_000_000;
+/// The largest `.gitmodules`, in bytes: of two hundred submodules, each may have five thousand.
+const LARGEST: u64 = 1 << 20;
 
 /// Why the submodules of a repository can't go along.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SubmoduleError {
     #[error("the .gitmodules of {repository} can't be read")]
     Modules { repository: Repository, source: gix::Error },
-    #[error("a tree of {repository} can't be read")]
-    Tree { repository: Repository, source: gix::Error },
-    #[error("the tree of {repository} has more than {FOLDERS} folders to look for submodules in")]
-    Folders { repository: Repository },
+    #[error("the .gitmodules of {repository} has {size} bytes, more than {LARGEST}")]
+    Large { repository: Repository, size: u64 },
+    #[error("could not look for the submodules of {repository}")]
+    Tree { repository: Repository, source: ArchiveError },
+    #[error("looking for submodules stopped")]
+    Stopped(#[source] tokio::task::JoinError),
     #[error("the submodule {path} of {repository} has no URL in .gitmodules")]
     NoUrl { repository: Repository, path: BString },
     #[error("the submodule {path} of {repository} has an unusable URL")]
@@ -47,7 +52,7 @@ pub(crate) enum SubmoduleError {
 struct Parent {
     repository: Repository,
     clone: gix::Repository,
-    tree: ObjectId,
+    commit: ObjectId,
     prefix: BString,
     /// The repositories around it, the outermost first.
     around: Vec<Repository>,
@@ -63,12 +68,14 @@ pub(crate) async fn fetch_all<E: From<SubmoduleError>>(
     let mut parents = VecDeque::from([Parent {
         repository: repository.clone(),
         clone: root.clone.clone(),
-        tree: root.tree,
+        commit: root.commit,
         prefix: BString::default(),
         around: Vec::new(),
     }]);
     while let Some(parent) = parents.pop_front() {
-        for Pinned { path, url, commit } in pinned(&parent)? {
+        let looked = blocking::spawn(move |interrupt| pinned(&parent, interrupt).map(|pinned| (parent, pinned)));
+        let (parent, all) = looked.await.map_err(SubmoduleError::Stopped)??;
+        for Pinned { path, url, commit } in all {
             let repository = resolve(&parent.repository, &path, url.as_bstr())?;
             let around = [&parent.around[..], std::slice::from_ref(&parent.repository)].concat();
             let whole: BString = [parent.prefix.as_slice(), &path].concat().into();
@@ -84,10 +91,10 @@ pub(crate) async fn fetch_all<E: From<SubmoduleError>>(
             let id: CommitId =
                 commit.to_string().parse().map_err(|source| SubmoduleError::Pinned { path: whole.clone(), source })?;
             // Its clone is free again when the next submodule may be of the same repository.
-            let Fetched { clone, commit, tree, reading, .. } = fetch(&repository, Wanted::Commit(id)).await?;
+            let Fetched { clone, commit, reading, .. } = fetch(&repository, Wanted::Commit(id)).await?;
             let prefix = [whole.as_slice(), b"/"].concat().into();
             found.push((repository.clone(), Submodule { path: whole, clone: clone.clone(), commit }, reading));
-            parents.push_back(Parent { repository, clone, tree, prefix, around });
+            parents.push_back(Parent { repository, clone, commit, prefix, around });
         }
     }
     Ok(found)
@@ -101,58 +108,67 @@ struct Pinned {
 }
 
 /// The submodules of a commit. What the tree has and `.gitmodules` doesn't stays an empty folder, as with Git.
-fn pinned(parent: &Parent) -> Result<Vec<Pinned>, SubmoduleError> {
+fn pinned(parent: &Parent, interrupt: &AtomicBool) -> Result<Vec<Pinned>, SubmoduleError> {
     let repository = || parent.repository.clone();
-    let links = links(&parent.clone, parent.tree, FOLDERS)
-        .map_err(|source| SubmoduleError::Tree { repository: repository(), source })?
-        .ok_or_else(|| SubmoduleError::Folders { repository: repository() })?;
-    if links.is_empty() {
-        return Ok(Vec::new());
-    }
-    let modules = modules(&parent.clone, parent.tree);
-    let modules = modules.map_err(|source| SubmoduleError::Modules { repository: repository(), source })?;
-    let Some(modules) = modules else { return Ok(Vec::new()) };
+    let Some(modules) = modules(parent)? else { return Ok(Vec::new()) };
+    let urls = urls(&modules);
+    let links = archive::pinned_submodules(&parent.clone, parent.commit, interrupt);
+    let mut links = links.map_err(|source| SubmoduleError::Tree { repository: repository(), source })?;
+    links.sort();
     let mut pinned = Vec::new();
     for (path, commit) in links {
-        let Some(name) = modules.name_by_path(path.as_bstr()) else { continue };
-        let url = modules.config().string_by("submodule", Some(name), "url");
-        let url = url.ok_or_else(|| SubmoduleError::NoUrl { repository: repository(), path: path.clone() })?;
+        let Some(url) = urls.get(&path) else { continue };
+        if pinned.len() == MOST {
+            return Err(SubmoduleError::Many);
+        }
+        let url = url.clone().ok_or_else(|| SubmoduleError::NoUrl { repository: repository(), path: path.clone() })?;
         pinned.push(Pinned { path, url, commit });
     }
     Ok(pinned)
 }
 
-/// The commits that stand in a tree, with their paths; none where it has too many folders.
-fn links(clone: &gix::Repository, tree: ObjectId, most: usize) -> gix::Result<Option<Vec<(BString, ObjectId)>>> {
-    let (mut links, mut open) = (Vec::new(), vec![(BString::default(), tree)]);
-    let mut folders = 0;
-    while let Some((prefix, id)) = open.pop() {
-        folders += 1;
-        if folders > most {
-            return Ok(None);
-        }
-        for entry in clone.find_tree(id)?.iter() {
-            let entry = entry?;
-            let path: BString = [prefix.as_slice(), entry.filename()].concat().into();
-            if entry.mode().is_commit() {
-                links.push((path, entry.object_id()));
-            } else if entry.mode().is_tree() {
-                open.push(([path.as_slice(), b"/"].concat().into(), entry.object_id()));
-            }
-        }
+/// The `.gitmodules` of a commit: a file, and not what a link of that name leads to.
+fn modules(parent: &Parent) -> Result<Option<gix::submodule::File>, SubmoduleError> {
+    let repository = || parent.repository.clone();
+    let failed = |source| SubmoduleError::Modules { repository: repository(), source };
+    let find = || {
+        let entry = parent.clone.find_commit(parent.commit)?.tree()?.lookup_entry_by_path(".gitmodules")?;
+        let Some(entry) = entry.filter(|entry| entry.mode().is_blob()) else { return Ok(None) };
+        Ok(Some((entry.object_id(), parent.clone.find_header(entry.object_id())?.size())))
+    };
+    let Some((id, size)) = find().map_err(failed)? else { return Ok(None) };
+    if size > LARGEST {
+        return Err(SubmoduleError::Large { repository: repository(), size });
     }
-    links.sort();
-    Ok(Some(links))
+    let blob = parent.clone.find_blob(id).map_err(failed)?;
+    gix::submodule::File::from_bytes(&blob.data, None, &gix::config::File::default()).map(Some).map_err(failed)
 }
 
-/// The `.gitmodules` of a tree: a file, and not what a link of that name leads to.
-fn modules(clone: &gix::Repository, tree: ObjectId) -> gix::Result<Option<gix::submodule::File>> {
-    let Some(entry) = clone.find_tree(tree)?.lookup_entry_by_path(".gitmodules")? else { return Ok(None) };
-    if !entry.mode().is_blob() {
-        return Ok(None);
+/// The URLs by path, where there are any. Of several submodules of one path the first one counts, of several values the last.
+/// gix finds them too, but looks through all of them for each.
+fn urls(modules: &gix::submodule::File) -> HashMap<BString, Option<BString>> {
+    let mut order = Vec::new();
+    let mut by_name: HashMap<&BStr, [Option<BString>; 2]> = HashMap::new();
+    for section in modules.config().sections() {
+        let header = section.header();
+        let Some(name) = header.subsection_name().filter(|_| header.name().eq_ignore_ascii_case(b"submodule")) else {
+            continue;
+        };
+        let values = by_name.entry(name).or_insert_with(|| {
+            order.push(name);
+            [None, None]
+        });
+        for (value, key) in values.iter_mut().zip(["path", "url"]) {
+            *value = section.value(key).or_else(|| value.take());
+        }
     }
-    let blob = clone.find_blob(entry.object_id())?;
-    gix::submodule::File::from_bytes(&blob.data, None, &gix::config::File::default()).map(Some)
+    let mut urls = HashMap::new();
+    for name in order {
+        if let Some([Some(path), url]) = by_name.remove(name) {
+            urls.entry(path).or_insert(url);
+        }
+    }
+    urls
 }
 
 /// The repository that a URL in the `.gitmodules` of `parent` names: relative to the parent's own, as Git takes it, or any
@@ -181,6 +197,8 @@ fn resolve(parent: &Repository, path: &BString, url: &BStr) -> Result<Repository
 
 #[cfg(test)]
 mod tests {
+    use gix::objs::tree::{Entry, EntryKind};
+
     use super::*;
 
     fn check(url: &str, expected: Option<&str>) {
@@ -200,27 +218,86 @@ mod tests {
         check("..", None);
     }
 
+    /// A repository whose commit has this tree, and a `.gitmodules` beside it.
+    fn parent(clone: gix::Repository, modules: &[u8], mut tree: gix::objs::Tree) -> Parent {
+        tree.entries.push(entry(EntryKind::Blob, ".gitmodules", clone.write_blob(modules).unwrap().detach()));
+        tree.entries.sort();
+        let person = gix::actor::SignatureRef { name: "A".into(), email: "a@example.com".into(), time: "1 +0000" };
+        let tree = clone.write_object(tree).unwrap();
+        let none: [ObjectId; 0] = [];
+        let commit = clone.new_commit_as(person, person, "x", tree, none).unwrap().id;
+        let repository = Repository::new("github.com".parse().unwrap(), "octo/hello".parse().unwrap());
+        Parent { repository, clone, commit, prefix: BString::default(), around: Vec::new() }
+    }
+
+    fn entry(kind: EntryKind, name: &str, oid: ObjectId) -> Entry {
+        Entry { mode: kind.into(), filename: name.into(), oid }
+    }
+
+    fn some_id() -> ObjectId {
+        ObjectId::from_hex(b"0123456789012345678901234567890123456789").unwrap()
+    }
+
+    fn pinned_of(modules: &[u8], tree: gix::objs::Tree) -> Result<Vec<Pinned>, SubmoduleError> {
+        let folder = tempfile::tempdir().unwrap();
+        pinned(&parent(gix::init_bare(folder.path()).unwrap(), modules, tree), &AtomicBool::new(false))
+    }
+
     #[test]
     fn trees_that_are_repeated_in_trees_are_not_walked_for_ever() {
         let folder = tempfile::tempdir().unwrap();
         let clone = gix::init_bare(folder.path()).unwrap();
-        let link = gix::objs::tree::Entry {
-            mode: gix::objs::tree::EntryKind::Commit.into(),
-            filename: "link".into(),
-            oid: clone.write_blob("x").unwrap().detach(),
-        };
-        let mut tree = clone.write_object(gix::objs::Tree { entries: vec![link] }).unwrap().detach();
-        let entry = |name: u8, oid| gix::objs::tree::Entry {
-            mode: gix::objs::tree::EntryKind::Tree.into(),
-            filename: BString::from(vec![b'a' + name]),
-            oid,
-        };
-        for _ in 0..3 {
-            let entries = (0..10).map(|name| entry(name, tree)).collect();
-            tree = clone.write_object(gix::objs::Tree { entries }).unwrap().detach();
+        let mut tree = gix::objs::Tree { entries: vec![entry(EntryKind::Commit, "link", some_id())] };
+        for _ in 0..10 {
+            let inner = clone.write_object(&tree).unwrap().detach();
+            let names = (0..10).map(|name| name.to_string().repeat(6_000));
+            tree = gix::objs::Tree { entries: names.map(|name| entry(EntryKind::Tree, &name, inner)).collect() };
         }
-        assert_eq!(links(&clone, tree, 2_000).unwrap().unwrap().len(), 1_000);
-        assert!(links(&clone, tree, 1_000).unwrap().is_none());
+        let parent = parent(clone, b"[submodule \"a\"]\npath = a\n", tree);
+        let error = pinned(&parent, &AtomicBool::new(false)).err().unwrap();
+        assert!(matches!(error, SubmoduleError::Tree { source: ArchiveError::TooMany { .. }, .. }), "{error:?}");
+        let error = pinned(&parent, &AtomicBool::new(true)).err().unwrap();
+        assert!(matches!(error, SubmoduleError::Tree { source: ArchiveError::Interrupted, .. }), "{error:?}");
+    }
+
+    #[test]
+    fn a_large_gitmodules_is_refused_unread() {
+        let modules = |length| b"#".repeat(usize::try_from(length).unwrap());
+        let tree = || gix::objs::Tree { entries: Vec::new() };
+        assert!(pinned_of(&modules(LARGEST), tree()).unwrap().is_empty());
+        let error = pinned_of(&modules(LARGEST + 1), tree()).err().unwrap();
+        assert!(matches!(error, SubmoduleError::Large { size, .. } if size == LARGEST + 1), "{error:?}");
+    }
+
+    #[test]
+    fn more_submodules_than_are_taken_are_refused() {
+        let tree = |count| {
+            let links = (0..count).map(|n| entry(EntryKind::Commit, &format!("m{n}"), some_id()));
+            gix::objs::Tree { entries: links.collect() }
+        };
+        // As many as fit, as short as they can be: each is looked up once.
+        let modules: Vec<_> = (0..28_000).map(|n| format!("[submodule \"{n}\"]path=m{n}\nurl=.\n")).collect();
+        let modules = modules.concat();
+        assert!(modules.len() > 900_000);
+        assert_eq!(pinned_of(modules.as_bytes(), tree(MOST)).unwrap().len(), MOST);
+        let error = pinned_of(modules.as_bytes(), tree(28_000)).err().unwrap();
+        assert!(matches!(error, SubmoduleError::Many), "{error:?}");
+    }
+
+    #[test]
+    fn the_last_url_of_the_first_submodule_counts() {
+        let modules = "[submodule \"b\"]\npath = m\nurl = ../one\n[submodule \"a\"]\npath = m\nurl = ../two\n\
+            [other \"b\"]\nurl = ../no\n[SubModule \"b\"]\nURL = ../three\n[submodule \"b\"]\nurl\n[submodule \"c\"]\npath = n\n";
+        let links = |names: &[&str]| gix::objs::Tree {
+            entries: names.iter().map(|name| entry(EntryKind::Commit, name, some_id())).collect(),
+        };
+        let found = pinned_of(modules.as_bytes(), links(&["m", "other"])).unwrap();
+        let found: Vec<_> = found.iter().map(|pinned| (pinned.path.to_string(), pinned.url.to_string())).collect();
+        assert_eq!(found, [("m".to_owned(), "../three".to_owned())]);
+        assert!(matches!(pinned_of(modules.as_bytes(), links(&["n"])), Err(SubmoduleError::NoUrl { .. })));
+        let gixs = gix::submodule::File::from_bytes(modules.as_bytes(), None, &gix::config::File::default()).unwrap();
+        let name = gixs.name_by_path("m".into()).unwrap();
+        assert_eq!(gixs.config().string_by("submodule", Some(name), "url").unwrap(), "../three");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    sync::atomic::AtomicBool,
     time::{Duration, Instant},
 };
 
@@ -221,7 +222,7 @@ impl Worker {
         let commit = fetched.commit.to_string();
         let (writer, upload) = Upload::start(&self.s3, object, &metadata, &found);
         let runtime = Handle::current();
-        let zipping = tokio::task::spawn_blocking(move || zip(fetched, contents, runtime, writer));
+        let zipping = blocking::spawn(move |interrupt| zip(fetched, contents, runtime, writer, interrupt));
         let stored = upload.finish().await;
         match zipping.await.map_err(GitPullError::Interrupted)? {
             Ok(zipped) => stored.map(|_| zipped).map_err(GitPullError::Store),
@@ -257,8 +258,9 @@ fn zip(
     contents: Contents,
     runtime: Handle,
     mut writer: PartWriter,
+    interrupt: &AtomicBool,
 ) -> Result<(Summary, Fetched), ArchiveError> {
-    match write(&fetched, contents, runtime, &mut writer) {
+    match write(&fetched, contents, runtime, &mut writer, interrupt) {
         Ok(summary) => writer.finish().map(|()| (summary, fetched)).map_err(ArchiveError::Write),
         Err(error) => {
             let damaged =
@@ -276,11 +278,12 @@ fn write(
     Contents { options, large, reading: _reading }: Contents,
     runtime: Handle,
     writer: &mut PartWriter,
+    interrupt: &AtomicBool,
 ) -> Result<Summary, ArchiveError> {
-    let Some(stores) = large else { return archive::write_zip(clone, *commit, &options, None, writer) };
-    let files = archive::large_files(clone, *commit, &options)?;
+    let Some(stores) = large else { return archive::write_zip(clone, *commit, &options, None, interrupt, writer) };
+    let files = archive::large_files(clone, *commit, &options, interrupt)?;
     let mut downloads = stores.download(files, runtime);
-    archive::write_zip(clone, *commit, &options, Some(&mut downloads), writer)
+    archive::write_zip(clone, *commit, &options, Some(&mut downloads), interrupt, writer)
 }
 
 fn milliseconds(time: Duration) -> u64 {

@@ -1,5 +1,7 @@
 //! Trees and files that are small in a pack and have no end, or too far an end, when they are unpacked.
 
+use std::sync::atomic::AtomicBool;
+
 use archive::{ArchiveError, Options, write_zip};
 use gix::{
     ObjectId,
@@ -9,7 +11,7 @@ use gix::{
     },
 };
 
-use crate::repository::Repository;
+use crate::repository::{Repository, names};
 
 /// Makes a tree of these the one that `main` names.
 fn commit(repository: &Repository, tree: ObjectId) {
@@ -36,7 +38,7 @@ fn nested(repository: &Repository, depth: usize, names: &[String]) {
 
 fn refused(repository: &Repository) -> ArchiveError {
     let (opened, head) = repository.open();
-    write_zip(&opened, head, &Options::default(), None, std::io::sink()).unwrap_err()
+    write_zip(&opened, head, &Options::default(), None, &AtomicBool::new(false), std::io::sink()).unwrap_err()
 }
 
 #[test]
@@ -64,7 +66,8 @@ fn a_file_without_end_is_copied_and_not_converted() {
     repository.git(&["commit", "-q", "-m", "x"]);
     repository.repack(&["--depth=0"]);
     let (opened, head) = repository.open();
-    let summary = write_zip(&opened, head, &Options::default(), None, std::io::sink()).unwrap();
+    let summary =
+        write_zip(&opened, head, &Options::default(), None, &AtomicBool::new(false), std::io::sink()).unwrap();
     assert_eq!((summary.copied, summary.compressed), (1, 0));
     assert!(summary.bytes < 3 << 20, "{}", summary.bytes);
 
@@ -73,4 +76,19 @@ fn a_file_without_end_is_copied_and_not_converted() {
     repository.git(&["commit", "-q", "-m", "x"]);
     let error = refused(&repository);
     assert!(matches!(&error, ArchiveError::TooLarge { path, .. } if path == "zeros.bin"), "{error:?}");
+}
+
+#[test]
+fn a_line_of_many_double_stars_is_matched_at_once() {
+    let repository = Repository::new();
+    let deep = "a/".repeat(100);
+    let file = |path: String, content: &[u8]| (path, "100644", content.to_vec());
+    repository.import(&[
+        file(".gitattributes".into(), ("**/a/".repeat(32) + "b export-ignore\n").as_bytes()),
+        file(format!("{deep}b"), b"left out"),
+        file(format!("{deep}c"), b"kept"),
+    ]);
+    let (zip, _) = repository.zip().unwrap();
+    let names = names(&zip);
+    assert!(names.contains(&format!("{deep}c")) && !names.contains(&format!("{deep}b")), "{names:?}");
 }

@@ -190,7 +190,9 @@ fn a_blob_where_a_commit_should_be() {
     let blob = repository.git(&["rev-parse", "HEAD:three"]);
     let blob = gix::ObjectId::from_hex(blob.trim_ascii()).unwrap();
     let opened = gix::open_opts(repository.path(), gix::open::Options::isolated()).unwrap();
-    let error = archive::write_zip(&opened, blob, &archive::Options::default(), None, std::io::sink()).unwrap_err();
+    let error =
+        archive::write_zip(&opened, blob, &archive::Options::default(), None, &AtomicBool::new(false), std::io::sink())
+            .unwrap_err();
     assert!(matches!(error, ArchiveError::Object { id, .. } if id == blob));
 }
 

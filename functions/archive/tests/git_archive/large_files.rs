@@ -6,6 +6,7 @@ use std::{
     fs::File,
     io::Read,
     path::{Path, PathBuf},
+    sync::atomic::AtomicBool,
 };
 
 use archive::{ArchiveError, DotGit, LargeFile, LargeFiles, Options, Submodule};
@@ -38,7 +39,7 @@ fn objects(repository: &Repository) -> PathBuf {
 /// What `large_files` lists is what `write_zip` asks for.
 fn zip(repository: &Repository, options: &Options, roots: Vec<PathBuf>) -> Result<Vec<u8>, ArchiveError> {
     let (opened, head) = repository.open();
-    let expected = archive::large_files(&opened, head, options)?;
+    let expected = archive::large_files(&opened, head, options, &AtomicBool::new(false))?;
     let mut kept = Kept { roots, expected: expected.into() };
     let count = kept.expected.len() as u64;
     let (zip, summary) = repository.zip_with_large(options, Some(&mut kept))?;
@@ -125,7 +126,7 @@ fn a_submodule_has_its_large_files_too() {
 
     let (opened, head) = repository.open();
     let some = Options { paths: "some folder, !**/a.bin".parse().unwrap(), ..options };
-    let listed = archive::large_files(&opened, head, &some).unwrap();
+    let listed = archive::large_files(&opened, head, &some, &AtomicBool::new(false)).unwrap();
     assert!(listed.iter().all(|file| file.submodule == module_at && file.path.starts_with(b"some folder/module/")));
     assert!(listed.len() > 3 && listed.iter().all(|file| !file.path.ends_with(b"/a.bin")));
 }
@@ -154,12 +155,12 @@ fn a_work_tree_has_the_files_and_is_clean_where_git_lfs_is_set_up() {
 fn a_large_file_that_is_damaged_or_gone_makes_no_zip() {
     let repository = repository();
     let (opened, head) = repository.open();
-    let files = archive::large_files(&opened, head, &Options::default()).unwrap();
+    let files = archive::large_files(&opened, head, &Options::default(), &AtomicBool::new(false)).unwrap();
     let oid = &files.iter().find(|file| file.path == "a.bin").unwrap().pointer.oid;
     let path = objects(&repository).join(&oid[..2]).join(&oid[2..4]).join(oid);
     let fails = |expected: &str| {
         let (opened, head) = repository.open();
-        let expected_files = archive::large_files(&opened, head, &Options::default()).unwrap();
+        let expected_files = archive::large_files(&opened, head, &Options::default(), &AtomicBool::new(false)).unwrap();
         let mut kept = Kept { roots: vec![objects(&repository)], expected: expected_files.into() };
         let error = repository.zip_with_large(&Options::default(), Some(&mut kept)).unwrap_err();
         assert!(matches!(error, ArchiveError::LargeFile { .. }), "{error:?}");

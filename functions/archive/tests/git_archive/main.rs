@@ -8,7 +8,11 @@ mod bombs;
 #[cfg(test)]
 mod damage;
 #[cfg(test)]
+mod interrupted;
+#[cfg(test)]
 mod large_files;
+#[cfg(test)]
+mod patterns;
 #[cfg(test)]
 mod repository;
 #[cfg(test)]

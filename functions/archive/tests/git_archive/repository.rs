@@ -5,6 +5,7 @@ use std::{
     io::Read,
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    sync::atomic::AtomicBool,
 };
 
 use archive::{
@@ -98,7 +99,7 @@ impl Repository {
     ) -> Result<(Vec<u8>, Summary), ArchiveError> {
         let (repository, head) = self.open();
         let mut zip = Vec::new();
-        let summary = write_zip(&repository, head, options, large, &mut zip)?;
+        let summary = write_zip(&repository, head, options, large, &AtomicBool::new(false), &mut zip)?;
         Ok((zip, summary))
     }
 

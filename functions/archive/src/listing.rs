@@ -1,0 +1,110 @@
+//! What of a commit has to be fetched from elsewhere before it can become a zip: the files that Git LFS keeps, and submodules.
+
+use std::sync::atomic::AtomicBool;
+
+use gix::{ObjectId, bstr::BString, objs::tree::EntryKind};
+
+use crate::{
+    ArchiveError, LargeFile, Options,
+    attributes::Steps,
+    lfs::Filtered,
+    objects::Objects,
+    selection::{Root, Selected, Selection},
+    subst::Commit,
+    tree::Walk,
+};
+
+/// How many large files are listed. A few trees, repeated in one another, have millions out of one pointer, and there is no time to
+/// download as many.
+const MOST_LARGE: usize = 1 << 19;
+
+/// The files of a commit that Git LFS keeps, in the order in which [`write_zip`](crate::write_zip) asks for them.
+///
+/// # Errors
+/// Those of [`write_zip`](crate::write_zip).
+pub fn large_files(
+    repository: &gix::Repository,
+    commit: ObjectId,
+    options: &Options,
+    interrupt: &AtomicBool,
+) -> Result<Vec<LargeFile>, ArchiveError> {
+    let objects = Objects::of(repository, interrupt);
+    let (commit, steps) = (Commit::read(&objects, commit)?, Steps::default());
+    let root = Root { objects: &objects, commit: &commit, prefix: BString::default(), steps: &steps };
+    let mut found = Vec::new();
+    list(&root, options, MOST_LARGE, &mut found)?;
+    Ok(found)
+}
+
+fn list(root: &Root<'_>, options: &Options, most: usize, found: &mut Vec<LargeFile>) -> Result<(), ArchiveError> {
+    let mut selection = Selection::of(root, options, true)?;
+    while let Some(Selected { path, file, submodule, .. }) = selection.next()? {
+        if let Some(Filtered::Pointer(pointer)) = file.map(|file| file.filtered) {
+            if found.len() == most {
+                return Err(ArchiveError::TooMany { tree: root.commit.tree() });
+            }
+            found.push(LargeFile { submodule: root.submodule(), path, pointer });
+        }
+        if let Some(submodule) = submodule {
+            submodule.enter(root, |root| list(root, options, most, found))?;
+        }
+    }
+    Ok(())
+}
+
+/// The submodules that stand in the tree of `commit`, with the commits that they are pinned to.
+///
+/// # Errors
+/// Those of [`write_zip`](crate::write_zip).
+pub fn pinned_submodules(
+    repository: &gix::Repository,
+    commit: ObjectId,
+    interrupt: &AtomicBool,
+) -> Result<Vec<(BString, ObjectId)>, ArchiveError> {
+    let objects = Objects::of(repository, interrupt);
+    let mut walk = Walk::new(&objects, Commit::read(&objects, commit)?.tree())?;
+    let mut pinned = Vec::new();
+    while let Some(entry) = walk.next() {
+        match entry.kind {
+            EntryKind::Tree => walk.enter(&entry)?,
+            EntryKind::Commit => pinned.push((entry.path, entry.id)),
+            _ => {}
+        }
+    }
+    Ok(pinned)
+}
+
+#[cfg(test)]
+mod tests {
+    use gix::objs::{Tree, tree::Entry};
+
+    use super::*;
+
+    #[test]
+    fn more_large_files_than_are_listed_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let repository = gix::init_bare(folder.path()).unwrap();
+        let pointer = format!("version https://git-lfs.github.com/spec/v1\noid sha256:{}\nsize 7\n", "0".repeat(64));
+        let blob = |content: &str| repository.write_blob(content).unwrap().detach();
+        let entry = |kind: EntryKind, name: &str, oid| Entry { mode: kind.into(), filename: name.into(), oid };
+        let files = ["a", "b", "c"].map(|name| entry(EntryKind::Blob, name, blob(&pointer)));
+        let inner = repository.write_object(Tree { entries: files.to_vec() }).unwrap().detach();
+        let folders = ["x", "y", "z"].map(|name| entry(EntryKind::Tree, name, inner));
+        let attributes = entry(EntryKind::Blob, ".gitattributes", blob("* filter=lfs\n"));
+        let entries = [vec![attributes], folders.to_vec()].concat();
+        let tree = repository.write_object(Tree { entries }).unwrap();
+        let person = gix::actor::SignatureRef { name: "A".into(), email: "a@example.com".into(), time: "1 +0000" };
+        let none: [ObjectId; 0] = [];
+        let commit = repository.new_commit_as(person, person, "x", tree, none).unwrap().id;
+
+        let (never, steps) = (AtomicBool::new(false), Steps::default());
+        let objects = Objects::of(&repository, &never);
+        let commit = Commit::read(&objects, commit).unwrap();
+        let root = Root { objects: &objects, commit: &commit, prefix: BString::default(), steps: &steps };
+        for (most, fits) in [(9, true), (8, false)] {
+            let listed = list(&root, &Options::default(), most, &mut Vec::new());
+            assert_eq!(listed.is_ok(), fits, "{listed:?}");
+            assert!(fits || matches!(listed, Err(ArchiveError::TooMany { .. })));
+        }
+    }
+}

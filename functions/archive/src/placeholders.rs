@@ -1,0 +1,166 @@
+//! What each placeholder of `git log --format` says of a commit.
+
+use gix::{
+    ObjectId,
+    bstr::{BString, ByteSlice},
+    date::time::format,
+    mailmap::Snapshot,
+    objs::{CommitRef, Kind, TreeRefIter},
+    prelude::ObjectIdExt,
+};
+
+use crate::{
+    ArchiveError,
+    objects::Objects,
+    refs::{decorations, joined},
+};
+
+/// What Git shortens ids to, where nothing asks for more.
+const SHORT: usize = 7;
+
+/// The largest `.mailmap` that is read, in bytes: of the largest projects it has a twentieth.
+const LARGEST_MAILMAP: u64 = 1 << 20;
+
+/// How long the placeholder is that `text` begins with, if it is one.
+pub(crate) fn length(text: &[u8]) -> Option<usize> {
+    match *text.first()? {
+        b'n' | b'H' | b'h' | b'T' | b't' | b'P' | b'p' | b'e' | b's' | b'f' | b'b' | b'B' | b'D' | b'd' => Some(1),
+        b'x' => text.get(1..3)?.iter().all(u8::is_ascii_hexdigit).then_some(3),
+        b'a' | b'c' => text.get(1).filter(|what| b"nNeElLtdDiIs".contains(what)).map(|_| 2),
+        _ => None,
+    }
+}
+
+/// What there is to be said of a commit.
+pub(crate) struct Placeholders<'a, 'c> {
+    pub(crate) objects: &'a Objects<'a>,
+    pub(crate) id: ObjectId,
+    pub(crate) tree: ObjectId,
+    pub(crate) commit: &'a CommitRef<'c>,
+}
+
+impl Placeholders<'_, '_> {
+    /// What becomes of a placeholder, without its `%`. Nothing where the commit doesn't say.
+    pub(crate) fn value(&self, placeholder: &[u8]) -> Result<Option<Vec<u8>>, ArchiveError> {
+        let Self { objects, id, tree, commit } = self;
+        Ok(match placeholder {
+            b"n" => Some(b"\n".to_vec()),
+            [b'x', digits @ ..] => {
+                digits.to_str().ok().and_then(|digits| Some(vec![u8::from_str_radix(digits, 16).ok()?]))
+            }
+            b"H" => Some(id.to_string().into()),
+            b"h" => Some(self.short(*id)),
+            b"T" => Some(tree.to_string().into()),
+            b"t" => Some(self.short(*tree)),
+            b"P" => Some(joined(commit.parents().map(|id| id.to_string().into_bytes()), b" ")),
+            b"p" => Some(joined(commit.parents().map(|id| self.short(id)), b" ")),
+            [b'a', what] => commit.author().ok().map(|author| self.person(author, *what)).transpose()?.flatten(),
+            [b'c', what] => {
+                commit.committer().ok().map(|committer| self.person(committer, *what)).transpose()?.flatten()
+            }
+            b"e" => Some(commit.encoding.map(|name| name.to_vec()).unwrap_or_default()),
+            b"s" => Some(subject(commit.message).0),
+            b"f" => Some(sanitized(commit.message)),
+            b"b" => Some(subject(commit.message).1.to_vec()),
+            b"B" => Some(commit.message.to_vec()),
+            b"D" => Some(joined(decorations(objects.repository(), *id), b", ")),
+            b"d" => {
+                let names = joined(decorations(objects.repository(), *id), b", ");
+                Some(if names.is_empty() { names } else { [b" (".as_slice(), &names, b")"].concat() })
+            }
+            _ => None,
+        })
+    }
+
+    fn short(&self, id: ObjectId) -> Vec<u8> {
+        let short = id.attach(self.objects.repository()).shorten();
+        // The parents of a shallow clone's commit aren't there.
+        short.map_or_else(|_| id.to_hex_with_len(SHORT).to_string(), |short| short.to_string()).into()
+    }
+
+    fn person(&self, person: gix::actor::SignatureRef<'_>, what: u8) -> Result<Option<Vec<u8>>, ArchiveError> {
+        let person = person.trim();
+        let mapped = || self.mailmap().map(|mailmap| mailmap.resolve(person));
+        let local = |mail: &[u8]| mail.split(|byte| *byte == b'@').next().unwrap_or_default().to_vec();
+        let time = person.time().unwrap_or_default();
+        let date = |format: gix::date::time::CustomFormat| Some(time.format_or_unix(format).into_bytes());
+        Ok(match what {
+            b'n' => Some(person.name.to_vec()),
+            b'N' => Some(mapped()?.name.into()),
+            b'e' => Some(person.email.to_vec()),
+            b'E' => Some(mapped()?.email.into()),
+            b'l' => Some(local(person.email)),
+            b'L' => Some(local(&mapped()?.email)),
+            b't' => Some(time.seconds.to_string().into()),
+            b'd' => date(format::DEFAULT),
+            b'D' => date(format::GIT_RFC2822),
+            b'i' => date(format::ISO8601),
+            b'I' if time.offset == 0 => Some(time.format_or_unix(format::ISO8601_STRICT).replace("+00:00", "Z").into()),
+            b'I' => date(format::ISO8601_STRICT),
+            b's' => date(format::SHORT),
+            _ => None,
+        })
+    }
+
+    /// The `.mailmap` of the archived tree.
+    fn mailmap(&self) -> Result<Snapshot, ArchiveError> {
+        let root = self.objects.read(self.tree, Kind::Tree)?;
+        let mut entries = TreeRefIter::from_bytes(&root, self.tree.kind()).filter_map(Result::ok);
+        let file = entries.find(|entry| entry.filename == ".mailmap" && entry.mode.is_blob());
+        let Some(id) = file.map(|file| file.oid.to_owned()) else { return Ok(Snapshot::default()) };
+        let size = self.objects.size(id)?;
+        if size > LARGEST_MAILMAP {
+            return Err(ArchiveError::ControlFile { path: ".mailmap".into(), size, most: LARGEST_MAILMAP });
+        }
+        Ok(Snapshot::from_bytes(&self.objects.read(id, Kind::Blob)?))
+    }
+}
+
+/// The first paragraph on one line, and what follows it.
+fn subject(message: &[u8]) -> (Vec<u8>, &[u8]) {
+    let mut rest = skip_blank_lines(message);
+    let mut subject = Vec::new();
+    while !rest.is_empty() {
+        let (line, after) = rest.split_at(rest.find_byte(b'\n').map_or(rest.len(), |end| end + 1));
+        rest = after;
+        if line.trim_ascii_end().is_empty() {
+            break;
+        }
+        if !subject.is_empty() {
+            subject.push(b' ');
+        }
+        subject.extend_from_slice(line.trim_ascii_end());
+    }
+    (subject, skip_blank_lines(rest))
+}
+
+fn skip_blank_lines(mut text: &[u8]) -> &[u8] {
+    while let Some((line, after)) = text.split_once_str("\n") {
+        if !line.trim_ascii().is_empty() {
+            break;
+        }
+        text = after;
+    }
+    text
+}
+
+/// The first line, fit for a file's name.
+fn sanitized(message: &[u8]) -> Vec<u8> {
+    let line = skip_blank_lines(message).lines().next().unwrap_or_default();
+    let mut name: Vec<u8> = Vec::new();
+    let mut gap = false;
+    for &byte in line {
+        if !(byte.is_ascii_alphanumeric() || byte == b'.' || byte == b'_') {
+            gap = !name.is_empty();
+            continue;
+        }
+        if gap {
+            name.push(b'-');
+        }
+        if gap || byte != b'.' || name.last() != Some(&b'.') {
+            name.push(byte);
+        }
+        gap = false;
+    }
+    BString::from(name).trim_end_with(|letter| letter == '.' || letter == '-').to_vec()
+}
