@@ -11,7 +11,8 @@ pub(crate) fn answer(kind: HostKind, root: &Path, parts: &[&str], query: &str) -
     let parameter = |name: &str| query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
     let bare = |path: &str| Bare(root.join(format!("{}.git", path.replace("%2F", "/"))));
     Some(match (kind, parts) {
-        (HostKind::GitHub, ["api", "v3", "repos", owner, name]) => {
+        (HostKind::GitHub, ["api", "v3", "repos", owner, name])
+        | (HostKind::Gitea, ["api", "v1", "repos", owner, name]) => {
             json!({ "default_branch": bare(&format!("{owner}/{name}")).default_branch()? })
         }
         (HostKind::GitHub, ["api", "v3", "repos", owner, name, "commits", reference @ ..]) => {
@@ -42,9 +43,6 @@ pub(crate) fn answer(kind: HostKind, root: &Path, parts: &[&str], query: &str) -
                 }
                 _ => return None,
             }
-        }
-        (HostKind::Gitea, ["api", "v1", "repos", owner, name]) => {
-            json!({ "default_branch": bare(&format!("{owner}/{name}")).default_branch()? })
         }
         (HostKind::Gitea, ["api", "v1", "repos", owner, name, "branches", branch @ ..]) => {
             let tip = bare(&format!("{owner}/{name}")).tip(&format!("refs/heads/{}", branch.join("/")))?;

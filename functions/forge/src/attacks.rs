@@ -222,7 +222,7 @@ fn a_comma_makes_no_secret_for_everything() {
 
 #[test]
 fn names_differ_by_case_only_where_the_host_tells_them() {
-    let push = |repositories, secrets| Request { repositories, secrets, ..Request::signed(&ordinary_push()) };
+    let push = |repositories, secrets| Request { secrets, repositories, ..Request::signed(&ordinary_push()) };
     assert_eq!(push("github.com/Octo-Org/Hello", SECRET).outcome(), Ok(main_branch()));
     assert_eq!(push("GitHub.com/**", SECRET).outcome(), Ok(main_branch()));
     assert_eq!(push("", "[github.com/OCTO-ORG/*]s3cret").outcome(), Ok(main_branch()));
@@ -237,7 +237,7 @@ fn a_push_carries_what_its_sender_may_have_fetched() {
         let Ok(Event::Push(push)) = request.receive() else { panic!("not a push") };
         push.jobs().next().unwrap().scope.unwrap()
     };
-    let signed = |repositories, secrets| Request { repositories, secrets, ..Request::signed(&ordinary_push()) };
+    let signed = |repositories, secrets| Request { secrets, repositories, ..Request::signed(&ordinary_push()) };
     assert!(scope(signed("", SECRET)).is_empty());
     assert_eq!(scope(signed("github.com/octo-org/*,!**/x", SECRET)), ["github.com/octo-org/*,!**/x"]);
     assert_eq!(scope(signed("**", "[github.com/octo-org/*]s3cret")), ["github.com/octo-org/*", "**"]);

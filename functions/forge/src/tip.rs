@@ -66,15 +66,16 @@ impl ArchiveApi<'_> {
             HostKind::GitHub => {
                 (answer, Pointers { commit: "/sha", tree: "/commit/tree/sha", message: "/commit/message" })
             }
-            HostKind::GitLab => (answer, Pointers { commit: "/commit/id", tree: NOWHERE, message: "/commit/message" }),
+            HostKind::Gitea if is_tag => (answer, Pointers { commit: "/commit/sha", tree: NOWHERE, message: NOWHERE }),
+            HostKind::GitLab | HostKind::Gitea => {
+                (answer, Pointers { commit: "/commit/id", tree: NOWHERE, message: "/commit/message" })
+            }
             HostKind::Bitbucket => {
                 (answer, Pointers { commit: "/target/hash", tree: NOWHERE, message: "/target/message" })
             }
             HostKind::BitbucketDataCenter => {
                 (answer.pointer("/values/0")?, Pointers { commit: "/id", tree: NOWHERE, message: "/message" })
             }
-            HostKind::Gitea if is_tag => (answer, Pointers { commit: "/commit/sha", tree: NOWHERE, message: NOWHERE }),
-            HostKind::Gitea => (answer, Pointers { commit: "/commit/id", tree: NOWHERE, message: "/commit/message" }),
             HostKind::Azure => {
                 // The filter is of beginnings: the answer may hold references with longer names.
                 let all = answer.pointer("/value")?.as_array()?;

@@ -65,7 +65,7 @@ async fn leave_no_thread(answered: Result<(), lambda_runtime::Error>) -> Result<
     answered
 }
 
-/// What a process that a thread kept from going on ends with: EX_SOFTWARE of sysexits.h.
+/// What a process that a thread kept from going on ends with: `EX_SOFTWARE` of sysexits.h.
 const EXIT_CODE: i32 = 70;
 
 /// When a run has to be done, so that there is time left to say that it isn't.

@@ -37,7 +37,7 @@ impl Worker {
             "messageId": "m-1", "receiptHandle": "r-1", "body": job.to_string(),
             "attributes": { "ApproximateReceiveCount": "1" }, "messageAttributes": {},
         });
-        let deadline = SystemTime::UNIX_EPOCH.elapsed().unwrap() + Duration::from_secs(60);
+        let deadline = SystemTime::UNIX_EPOCH.elapsed().unwrap() + Duration::from_mins(1);
         let next = ResponseTemplate::new(200)
             .insert_header("lambda-runtime-aws-request-id", "i-1")
             .insert_header("lambda-runtime-deadline-ms", deadline.as_millis().to_string())
@@ -45,7 +45,7 @@ impl Worker {
             .set_body_json(json!({ "Records": [record] }));
         let of_next = || Mock::given(method("GET")).and(path("/2018-06-01/runtime/invocation/next"));
         of_next().respond_with(next.clone()).up_to_n_times(1).mount(&api).await;
-        of_next().respond_with(next.set_delay(Duration::from_secs(600))).mount(&api).await;
+        of_next().respond_with(next.set_delay(Duration::from_mins(10))).mount(&api).await;
         let answered = Mock::given(method("POST")).and(path("/2018-06-01/runtime/invocation/i-1/response"));
         answered.respond_with(ResponseTemplate::new(202)).mount(&api).await;
         let program = std::env::current_exe().unwrap().parent().unwrap().parent().unwrap().join("examples/stubborn");
@@ -83,8 +83,9 @@ impl Worker {
 
     /// That the job failed was told, before anything else.
     async fn assert_answered(&self) {
-        let [answer] = &self.requests("POST").await[..] else { panic!("not one answer") };
-        let answer: Value = serde_json::from_slice(&answer.body).unwrap();
+        let answers = self.requests("POST").await;
+        assert_eq!(answers.len(), 1);
+        let answer: Value = serde_json::from_slice(&answers[0].body).unwrap();
         assert_eq!(answer["batchItemFailures"][0]["itemIdentifier"], "m-1");
     }
 }

@@ -40,8 +40,8 @@ impl ZipDlError {
     pub(crate) fn wait(&self, patience: Duration) -> Option<Duration> {
         match self {
             Self::Https(error) => error.wait(patience),
-            Self::Behind { .. } => Some(patience),
-            Self::Archive { source: ProviderError::Read(_) | ProviderError::CutOff { .. }, .. } => Some(patience),
+            Self::Behind { .. }
+            | Self::Archive { source: ProviderError::Read(_) | ProviderError::CutOff { .. }, .. } => Some(patience),
             _ => None,
         }
     }

@@ -120,7 +120,8 @@ impl Server {
         let address: IpAddr = address.parse().unwrap();
         let listener = TcpListener::bind((address, 0)).await.unwrap();
         let tls = authority.acceptor(vec![address.to_string()]);
-        let (requests, questions): (Arc<Mutex<Vec<String>>>, Arc<Mutex<Vec<String>>>) = Default::default();
+        let requests = Arc::<Mutex<Vec<String>>>::default();
+        let questions = Arc::<Mutex<Vec<String>>>::default();
         let (seen, asked) = (Arc::clone(&requests), Arc::clone(&questions));
         let (answer, facts) = (Arc::new(answer), Arc::new(facts));
         let address = listener.local_addr().unwrap();
@@ -135,9 +136,10 @@ impl Server {
                         heard.push(request.clone());
                         heard.len()
                     };
-                    let Answer { bytes, piece } = match is_question(&request) {
-                        true => facts(&request, count(&asked)),
-                        false => answer(&request, count(&seen)),
+                    let Answer { bytes, piece } = if is_question(&request) {
+                        facts(&request, count(&asked))
+                    } else {
+                        answer(&request, count(&seen))
                     };
                     for piece in bytes.chunks(piece.min(bytes.len()).max(1)) {
                         if stream.write_all(piece).await.is_err() || stream.flush().await.is_err() {
