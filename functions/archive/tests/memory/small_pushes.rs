@@ -41,7 +41,8 @@ const MIB: usize = 1 << 20;
 fn a_long_message_repeated_is_refused() {
     let repository = Repository::new();
     repository.write(".gitattributes", "* export-subst\n");
-    repository.write("a", "$Format:%B$".repeat(370));
+    // Four kilobytes that stand for two gigabytes.
+    repository.write("a", format!("$Format:{}$", "%B".repeat(2_000)));
     repository.git(&["add", "-A"]);
     repository.git_with(&["commit", "-q", "-F", "-"], &b"line\n".repeat(MIB / 5));
     let error = zip(&repository).unwrap_err();
