@@ -228,7 +228,9 @@ fn receive_into(
 /// A pack that wasn't received: because of what it is, or on the way.
 fn unreceived(source: gix::Error, repository: Repository) -> FetchError {
     match source.downcast_any_ref() {
-        Some(pack::PackError::TooLarge { .. }) => FetchError::TooLarge { repository, source },
+        Some(pack::PackError::TooLarge { .. } | pack::PackError::TooMany { .. }) => {
+            FetchError::TooLarge { repository, source }
+        }
         _ => FetchError::Receive { repository, source },
     }
 }

@@ -34,6 +34,12 @@ pub enum PackError {
         /// Which limit it exceeds.
         reason: &'static str,
     },
+    /// It has more objects than there is memory for.
+    #[error("the pack has {count} objects, more than are taken")]
+    TooMany {
+        /// How many it says that it has.
+        count: u32,
+    },
     /// What came isn't what was sent.
     #[error("the pack's checksum is not the one at its end")]
     Checksum,

@@ -32,6 +32,10 @@ pub(crate) const TOO_LARGE_BUT_BLOBS: &str = "it is a tree, a commit or a tag of
 /// What stands in front of an entry at most: a length of ten bytes, and an id or a distance.
 const LONGEST_HEADER: usize = 10 + SHA1_LENGTH;
 
+/// The most objects of a pack. Each takes more than a hundred bytes of memory, while it may take a few of the pack; a zip has
+/// no more files than that.
+const MOST: u32 = 4_000_000;
+
 /// Receives a pack into `directory`: the path of the pack, or nothing where it has no objects. Deltas may rest on what is in
 /// `clone`, as those of a thin pack do. Objects and packs are those of SHA-1.
 ///
@@ -139,6 +143,9 @@ impl<'a> Receiver<'a> {
         self.exact(&mut header)?;
         self.hash.update(header);
         let (_, count) = data::header::decode(&header).map_err(PackError::Header)?;
+        if count > MOST {
+            return Err(PackError::TooMany { count });
+        }
         let mut pack = Writer::new(BufWriter::with_capacity(PIECE, pack), count).map_err(failed)?;
         let (mut whole, mut others, mut deltas) = (Vec::new(), Vec::new(), Deltas::new(deltas));
         for _ in 0..count {

@@ -100,6 +100,12 @@ fn check_too_large(made: Made, expected: &str) {
     assert!(matches!(&error, PackError::TooLarge { reason, .. } if reason.contains(expected)), "{error:?}");
 }
 
+#[test]
+fn more_objects_than_there_is_memory_for() {
+    let error = Made { entries: 4_000_001, ..Made::default() }.receive().unwrap_err();
+    assert!(matches!(error, PackError::TooMany { count: 4_000_001 }), "{error:?}");
+}
+
 /// The most memory that this process ever had, in bytes.
 fn most_memory() -> usize {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();

@@ -86,7 +86,9 @@ impl<S: SecretSource> Downloader<S> {
         let found = store::find(&self.s3, &object, &job.repository).await.map_err(ZipDlError::Store)?;
         let metadata = request.metadata(tip);
         let commit = metadata.commit.clone();
-        let superseded = job.commit.as_ref().filter(|told| **told != commit);
+        // Of a tag the sender may have told the tag's own id.
+        let told = job.commit.as_ref().filter(|_| job.reference.branch().is_some());
+        let superseded = told.filter(|told| **told != commit);
         let is_there = found.metadata.as_ref().is_some_and(|there| is_same(there, &metadata));
         if let Some(told) = superseded.filter(|_| is_there) {
             return Err(ZipDlError::Behind { reference: job.reference.clone(), told: told.clone(), commit });

@@ -455,6 +455,12 @@ async fn an_old_delivery_brings_no_old_commit_back() {
     let old = Job { commit: Some(commit('0').replace("00", "10").parse().unwrap()), ..job() };
     world.deliver_job("github", &host, &old).await.unwrap();
     assert!(world.stored().await.is_empty() && host.requests().is_empty());
+    // It may be the host that knows late; but of a tag the sender may have told the tag's own id.
+    assert!(host.questions().len() > 2);
+    let asked = host.questions().len();
+    let tag = Job { reference: "refs/tags/v1".parse().unwrap(), ..old };
+    world.deliver_job("github", &host, &tag).await.unwrap();
+    assert_eq!(host.questions().len(), asked + 1);
 }
 
 #[tokio::test]
