@@ -38,12 +38,13 @@ impl Refs {
 mod tests {
     use super::*;
 
+    fn check(globs: &str, reference: &str, expected: bool) {
+        let included = globs.parse::<Refs>().unwrap().include(&reference.parse().unwrap());
+        assert_eq!(included, expected, "{globs} {reference}");
+    }
+
     #[test]
     fn references_are_meant_by_short_or_full_name() {
-        let check = |globs: &str, reference: &str, expected: bool| {
-            let included = globs.parse::<Refs>().unwrap().include(&reference.parse().unwrap());
-            assert_eq!(included, expected, "{globs} {reference}");
-        };
         check("", "refs/heads/anything", true);
         check("main, release/*", "refs/heads/main", true);
         check("main, release/*", "refs/heads/release/1", true);
@@ -61,10 +62,6 @@ mod tests {
 
     #[test]
     fn a_name_is_never_taken_for_a_full_one() {
-        let check = |globs: &str, reference: &str, expected: bool| {
-            let included = globs.parse::<Refs>().unwrap().include(&reference.parse().unwrap());
-            assert_eq!(included, expected, "{globs} {reference}");
-        };
         check("refs/heads/main", "refs/heads/main", true);
         check("refs/heads/main", "refs/tags/refs/heads/main", false);
         check("refs/heads/main", "refs/heads/refs/heads/main", false);

@@ -46,4 +46,4 @@ pub use endpoint::Endpoint;
 pub use event::{Event, EventError, Push, RefUpdate};
 pub use refusal::Refusal;
 pub use signature::{MinimumSignature, MinimumSignatureError, SignatureError};
-pub use tip::Tip;
+pub use tip::{Tip, TipError};

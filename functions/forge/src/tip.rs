@@ -25,6 +25,11 @@ pub struct Tip {
     pub message: Option<String>,
 }
 
+/// A host answers with something else than what a reference names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the answer doesn't say what the reference names")]
+pub struct TipError;
+
 /// Where in an answer the facts stand.
 struct Pointers {
     commit: &'static str,
@@ -57,10 +62,11 @@ impl ArchiveApi<'_> {
         }
     }
 
-    /// What `answer` to the request for [`tip`](Self::tip) tells; nothing where it isn't such an answer, or knows nothing of the
-    /// reference.
-    pub fn read_tip(&self, reference: &RefName, answer: &Value) -> Option<Tip> {
-        let text = |at: &Value, pointer: &str| at.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
+    /// What `answer` to the request for [`tip`](Self::tip) tells; nothing where the host has no such reference.
+    ///
+    /// # Errors
+    /// It isn't such an answer.
+    pub fn read_tip(&self, reference: &RefName, answer: &Value) -> Result<Option<Tip>, TipError> {
         let is_tag = reference.tag().is_some();
         let (at, pointers) = match self.kind {
             HostKind::GitHub => {
@@ -74,23 +80,26 @@ impl ArchiveApi<'_> {
                 (answer, Pointers { commit: "/target/hash", tree: NOWHERE, message: "/target/message" })
             }
             HostKind::BitbucketDataCenter => {
-                (answer.pointer("/values/0")?, Pointers { commit: "/id", tree: NOWHERE, message: "/message" })
+                let Some(last) = list(answer, "values")?.first() else { return Ok(None) };
+                (last, Pointers { commit: "/id", tree: NOWHERE, message: "/message" })
             }
             HostKind::Azure => {
                 // The filter is of beginnings: the answer may hold references with longer names.
-                let all = answer.pointer("/value")?.as_array()?;
-                let own = all.iter().find(|one| one.get("name").and_then(Value::as_str) == Some(reference.as_str()))?;
+                let is_own = |one: &&Value| one.get("name").and_then(Value::as_str) == Some(reference.as_str());
+                let Some(own) = list(answer, "value")?.iter().find(is_own) else { return Ok(None) };
                 let commit = if own.get("peeledObjectId").is_some() { "/peeledObjectId" } else { "/objectId" };
                 (own, Pointers { commit, tree: NOWHERE, message: NOWHERE })
             }
         };
-        let id = |pointer| text(at, pointer).and_then(|id| CommitId::try_from(id).ok());
-        Some(Tip {
-            commit: id(pointers.commit)?,
-            tree: id(pointers.tree).map(String::from),
-            message: text(at, pointers.message),
-        })
+        let text = |pointer| at.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
+        let id = |pointer| text(pointer).and_then(|id| CommitId::try_from(id).ok());
+        let commit = id(pointers.commit).ok_or(TipError)?;
+        Ok(Some(Tip { commit, tree: id(pointers.tree).map(String::from), message: text(pointers.message) }))
     }
+}
+
+fn list<'a>(answer: &'a Value, name: &str) -> Result<&'a [Value], TipError> {
+    answer.get(name).and_then(Value::as_array).map(Vec::as_slice).ok_or(TipError)
 }
 
 #[cfg(test)]
@@ -176,7 +185,7 @@ mod tests {
                 tree: has_tree.then(|| tree.clone()),
                 message: message.map(str::to_owned),
             };
-            assert_eq!(tip, Some(expected), "{entry} {reference}");
+            assert_eq!(tip, Ok(Some(expected)), "{entry} {reference}");
         };
         let (branch, tag) = ("refs/heads/main", "refs/tags/v1");
         for reference in [branch, tag] {
@@ -207,7 +216,7 @@ mod tests {
     #[test]
     fn the_hosts_own_examples_are_read() {
         let check = |entry: &str, answer: Value, commit: &str, tree: Option<&str>, message: &str| {
-            let tip = with(entry, |api| api.read_tip(&"refs/heads/master".parse().unwrap(), &answer)).unwrap();
+            let tip = with(entry, |api| api.read_tip(&"refs/heads/master".parse().unwrap(), &answer)).unwrap().unwrap();
             assert_eq!(
                 (tip.commit.as_str(), tip.tree.as_deref(), tip.message.as_deref()),
                 (commit, tree, Some(message))
@@ -242,14 +251,17 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_without_the_reference_tells_nothing() {
-        let longer = json!({ "value": [{ "name": "refs/heads/main2", "objectId": "a".repeat(40) }], "values": [] });
+    fn an_answer_of_another_shape_is_told_from_one_without_the_reference() {
+        let read =
+            |entry: &str, answer: &Value| with(entry, |api| api.read_tip(&"refs/heads/main".parse().unwrap(), answer));
+        let longer = json!({ "value": [{ "name": "refs/heads/main2", "objectId": "a".repeat(40) }] });
+        assert_eq!(read("dev.azure.com", &longer), Ok(None));
+        assert_eq!(read("git.example=bitbucket-dc", &json!({ "values": [] })), Ok(None));
         for entry in HOSTS {
             for answer in
-                [json!({}), json!([]), json!(null), json!({ "sha": "HEAD", "commit": { "id": 1 } }), longer.clone()]
+                [json!({}), json!([]), json!(null), json!({ "sha": "HEAD", "commit": { "id": 1 }, "values": 1 })]
             {
-                let tip = with(entry, |api| api.read_tip(&"refs/heads/main".parse().unwrap(), &answer));
-                assert_eq!(tip, None, "{entry} {answer}");
+                assert_eq!(read(entry, &answer), Err(TipError), "{entry} {answer}");
             }
         }
     }

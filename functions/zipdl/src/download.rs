@@ -119,15 +119,20 @@ impl<S: SecretSource> Downloader<S> {
         let is_branch = request.job.reference.branch().is_some();
         let early = async { if is_branch { Some(self.default_branch(request).await) } else { None } };
         let (tip, early) = tokio::join!(self.tip(request), early);
-        let (tip, early) = (tip?, early.transpose()?);
-        let Some(tip) = tip else {
-            if early.is_none() {
-                self.default_branch(request).await?;
+        match (tip?, early) {
+            (Some(tip), None) => Ok((tip, None)),
+            // The host knows the repository, and of no default branch that is there.
+            (Some(tip), Some(Err(ZipDlError::Https(HttpsError::NotFound { .. })))) => Ok((tip, None)),
+            (Some(tip), Some(default_branch)) => Ok((tip, default_branch?)),
+            (None, early) => {
+                match early {
+                    Some(known) => known?,
+                    None => self.default_branch(request).await?,
+                };
+                let Job { repository, reference, .. } = request.job.clone();
+                Err(ZipDlError::NoSuchReference { repository, reference })
             }
-            let (repository, reference) = (request.job.repository.clone(), request.job.reference.clone());
-            return Err(ZipDlError::NoSuchReference { repository, reference });
-        };
-        Ok((tip, early.flatten()))
+        }
     }
 
     /// What the reference names; nothing where the host knows nothing of it.
@@ -140,8 +145,9 @@ impl<S: SecretSource> Downloader<S> {
             Err(HttpsError::NotFound { .. } | HttpsError::Status { status: 422, .. }) => return Ok(None),
             Err(error) => return Err(error.into()),
         };
-        let json = read_json(answer, "the question for its reference").await?;
-        Ok(api.read_tip(&job.reference, &json))
+        let what = "the question for its reference";
+        let json = read_json(answer, what).await?;
+        Ok(api.read_tip(&job.reference, &json).map_err(|_| HttpsError::Answer { host: host.to_owned(), what })?)
     }
 
     /// The repository's default branch; nothing where it has none yet.

@@ -40,7 +40,9 @@ impl ZipDlError {
     pub(crate) fn wait(&self, patience: Duration) -> Option<Duration> {
         match self {
             Self::Https(error) => error.wait(patience),
+            // A host may know late of what was pushed just now.
             Self::Behind { .. }
+            | Self::NoSuchReference { .. }
             | Self::Archive { source: ProviderError::Read(_) | ProviderError::CutOff { .. }, .. } => Some(patience),
             _ => None,
         }

@@ -131,6 +131,8 @@ pub const PROMISES: &[Promise] = &[
             "tests::the_commit_of_a_payload_is_never_downloaded",
             "tests::an_old_delivery_brings_no_old_commit_back",
             "tests::a_host_that_knows_late_is_asked_again",
+            "tests::a_new_branch_that_a_host_knows_late_is_not_lost",
+            "tests::an_answer_of_another_shape_is_no_deleted_reference",
             "tests::a_reference_that_is_gone_is_told_from_a_hidden_repository",
             "tip::tests::no_reference_leads_to_another_place",
             "tip::tests::the_hosts_own_examples_are_read",

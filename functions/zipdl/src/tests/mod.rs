@@ -474,6 +474,42 @@ async fn a_host_that_knows_late_is_asked_again() {
 }
 
 #[tokio::test]
+async fn a_new_branch_that_a_host_knows_late_is_not_lost() {
+    let world = World::new().await;
+    let late = |request: &str, count| {
+        if request.contains("/commits/") && count < 3 {
+            Answer::of("404 Not Found", &[], b"{}")
+        } else {
+            says(&commit('b'), "main")
+        }
+    };
+    let host = world.host_that_says(late, |_, _| Answer::zip(&zip("x/"))).await;
+    world.deliver("github", &host).await.unwrap();
+    assert_eq!(world.stored().await.len(), 1);
+}
+
+#[tokio::test]
+async fn an_answer_of_another_shape_is_no_deleted_reference() {
+    let world = World::new().await;
+    let host =
+        world.host_that_says(|_, _| Answer::zip(br#"{"default_branch":"main"}"#), |_, _| Answer::zip(&zip("x/"))).await;
+    let error = world.deliver("github", &host).await.unwrap_err();
+    assert_eq!(error.to_string(), "127.0.0.1 answers the question for its reference with something else");
+    assert_eq!(error.retry(), Retry::Again);
+}
+
+#[tokio::test]
+async fn a_repository_may_have_no_default_branch_yet() {
+    let world = World::new().await;
+    let says = |request: &str, _| {
+        if request.contains("/commits/") { says(&commit('a'), "main") } else { Answer::of("404 Not Found", &[], b"{}") }
+    };
+    let host = world.host_that_says(says, |_, _| Answer::zip(&zip("x/"))).await;
+    world.deliver("github", &host).await.unwrap();
+    assert_eq!(world.stored().await[0].url.path(), "/zips/octo/hello/branch/main/octo_hello.zip");
+}
+
+#[tokio::test]
 async fn the_same_tree_is_not_stored_again() {
     let world = World::with_artifact("127.0.0.1/octo/hello", &commit('e'), &commit('9')).await;
     let host = world.host(|_, _| Answer::zip(&zip("x/"))).await;
