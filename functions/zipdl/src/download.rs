@@ -120,9 +120,8 @@ impl<S: SecretSource> Downloader<S> {
         let early = async { if is_branch { Some(self.default_branch(request).await) } else { None } };
         let (tip, early) = tokio::join!(self.tip(request), early);
         match (tip?, early) {
-            (Some(tip), None) => Ok((tip, None)),
-            // The host knows the repository, and of no default branch that is there.
-            (Some(tip), Some(Err(ZipDlError::Https(HttpsError::NotFound { .. })))) => Ok((tip, None)),
+            // It may know the repository, and of no default branch that is there.
+            (Some(tip), None | Some(Err(ZipDlError::Https(HttpsError::NotFound { .. })))) => Ok((tip, None)),
             (Some(tip), Some(default_branch)) => Ok((tip, default_branch?)),
             (None, early) => {
                 match early {
