@@ -65,6 +65,7 @@
 mod accepted;
 pub mod apigateway;
 pub mod certificatemanager;
+pub mod characters;
 pub mod cloudformation;
 pub mod cloudwatch;
 mod condition;

@@ -2,7 +2,10 @@
 
 use serde_json::Value as Json;
 
-use crate::quota::{self, Excess};
+use crate::{
+    characters::{self, Refused},
+    quota::{self, Excess},
+};
 
 /// A section of a template: entries in the order in which they were added.
 pub(crate) type Section = serde_json::Map<String, Json>;
@@ -61,12 +64,18 @@ pub enum TemplateError {
     /// A quota is exceeded.
     #[error(transparent)]
     Quota(Excess),
+    /// A name or a description has a character that its service refuses.
+    #[error(transparent)]
+    Character(Refused),
 }
 
 impl Template {
     pub(crate) fn new(sections: Section) -> Result<Self, TemplateError> {
         let template = Self { sections };
         template.check_references()?;
+        if let Some(refused) = characters::refused(&template.as_value()).into_iter().next() {
+            return Err(TemplateError::Character(refused));
+        }
         match quota::exceeded(&template.as_value(), template.to_json().len()).into_iter().next() {
             Some(excess) => Err(TemplateError::Quota(excess)),
             None => Ok(template),

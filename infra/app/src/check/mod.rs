@@ -55,6 +55,7 @@ pub fn check(template: &Value, rules: &Rules) -> Result<Report, CheckError> {
     let resources = template::resource_count(template).map_err(CheckError::Template)?;
     conditions::verify(template).map_err(CheckError::Conditions)?;
     let mut findings = quotas(template);
+    findings.extend(characters(template));
     let bare = scope::without_metadata(template);
     let mut groups: Vec<_> = rules.by_scope().into_iter().collect();
     // The longest first, so that no processor waits for a last one.
@@ -95,6 +96,16 @@ fn quotas(template: &Value) -> BTreeSet<Finding> {
         path: String::new(),
     };
     exceeded.map(finding).collect()
+}
+
+/// What the services behind CloudFormation would refuse of names and descriptions.
+fn characters(template: &Value) -> impl Iterator<Item = Finding> {
+    cfn::characters::refused(template).into_iter().map(|refused| Finding {
+        rule: "cloudformation/characters".to_owned(),
+        message: refused.to_string(),
+        path: refused.property,
+        resource: refused.name,
+    })
 }
 
 /// Parses a template in JSON or YAML, short-form intrinsics included, into its long form.

@@ -20,7 +20,7 @@ pub(super) struct Network {
 /// Adds the security group, where a VPC was given.
 pub(super) fn add(stack: &mut Stack, parameters: &Parameters) -> Network {
     let group: Optional<_> = stack.when(&parameters.has_vpc, |stack| {
-        let why = "Git hosts listen on ports of their own; AWS's endpoints on 443";
+        let why = "Git hosts listen on ports of their own; endpoints of AWS on 443";
         let group = SecurityGroup::outgoing_tcp("git2s3 worker", parameters.vpc_id.value(), why);
         stack.add("WorkerSecurityGroup", group)
     });
