@@ -41,6 +41,7 @@ pub mod retry;
 pub mod secret;
 pub mod side;
 mod ssh_address;
+pub mod switch;
 mod text;
 pub mod worker;
 
@@ -59,4 +60,5 @@ pub use repository::{Host, Repository, RepositoryPath};
 pub use retry::Retry;
 pub use secret::{ApiSecret, ApiSecretError, ApiSecrets};
 pub use side::{Runtime, Side};
+pub use switch::{Switch, SwitchError, Truth};
 pub use worker::Worker;

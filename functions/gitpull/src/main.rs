@@ -9,7 +9,7 @@ mod submodules;
 mod worker;
 
 use anyhow::{Context as _, Result};
-use contract::{Runtime, environment::GitPullEnvironment};
+use contract::{Runtime, Switch, Truth, environment::GitPullEnvironment};
 use fetch::{Clones, KnownHosts};
 use https::Client;
 use jobs::Queue;
@@ -33,7 +33,10 @@ async fn wire() -> Result<(Worker, Queue)> {
     let config = init::aws().load().await;
     let s3 = aws_sdk_s3::Client::new(&config);
     let allowed_hosts = environment.allowed_hosts.parse()?;
-    let lfs = (environment.lfs == "on").then(|| Client::new(&allowed_hosts, &environment.ca_bundle)).transpose()?;
+    let lfs = match environment.lfs.parse().context("read the Lfs parameter")? {
+        Switch::On => Some(Client::new(&allowed_hosts, &environment.ca_bundle)?),
+        Switch::Off => None,
+    };
     let worker = Worker {
         allowed_hosts,
         lfs,
@@ -52,8 +55,14 @@ async fn wire() -> Result<(Worker, Queue)> {
         output_bucket: environment.output_bucket,
         key_layout: environment.key_layout.parse()?,
         paths: environment.paths.parse()?,
-        submodules: if environment.submodules == "on" { Submodules::Included } else { Submodules::Excluded },
-        history: if environment.exclude_git == "False" { History::Included } else { History::Excluded },
+        submodules: match environment.submodules.parse().context("read the Submodules parameter")? {
+            Switch::On => Submodules::Included,
+            Switch::Off => Submodules::Excluded,
+        },
+        history: match environment.exclude_git.parse().context("read the ExcludeGit parameter")? {
+            Truth(true) => History::Excluded,
+            Truth(false) => History::Included,
+        },
         clones: Clones::in_folder(std::env::temp_dir().join("clones")),
     };
     Ok((worker, Queue::new(aws_sdk_sqs::Client::new(&config), environment.queue, environment.dead_letter_queue)))

@@ -141,6 +141,8 @@ const UNGUARDED: &[(&str, &str, &str)] = &[
     ("AWS::CloudWatch::Alarm", "Threshold", LIMIT),
     ("AWS::CloudWatch::Alarm", "TreatMissingData", PURPOSE),
     ("AWS::EC2::SecurityGroup", "GroupDescription", TEXT),
+    // One of its rules, that is; all of them are missed.
+    ("AWS::EC2::SecurityGroup", "=SecurityGroupEgress", NARROWER),
     ("AWS::EC2::SecurityGroup", "SecurityGroupEgress.CidrIp", NARROWER),
     ("AWS::EC2::SecurityGroup", "SecurityGroupEgress.Description", TEXT),
     ("AWS::EC2::SecurityGroup", "VpcId", IDENTITY),

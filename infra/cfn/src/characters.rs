@@ -156,7 +156,7 @@ mod tests {
 
     use super::*;
 
-    fn told(kind: &str, properties: Json) -> Vec<String> {
+    fn told(kind: &str, properties: &Json) -> Vec<String> {
         let template = json!({ "Resources": { "It": { "Type": kind, "Properties": properties } } });
         refused(&template).iter().map(ToString::to_string).collect()
     }
@@ -167,7 +167,7 @@ mod tests {
             { "Description": "Git hosts: 22; others (443)" }, { "Description": "AWS's endpoints" },
         ] });
         let expected = format!("It's SecurityGroupEgress/Description has the character '\\''; allowed are {EC2}");
-        assert_eq!(told("AWS::EC2::SecurityGroup", rules), [expected]);
+        assert_eq!(told("AWS::EC2::SecurityGroup", &rules), [expected]);
     }
 
     #[test]
@@ -183,7 +183,7 @@ mod tests {
             ("AWS::CloudWatch::Alarm", json!({ "AlarmName": "a\u{7}b" }), 1),
             ("AWS::SNS::Topic", json!({ "TopicName": { "Ref": "x y" } }), 0),
         ] {
-            assert_eq!(told(kind, properties.clone()).len(), expected, "{kind} {properties}");
+            assert_eq!(told(kind, &properties).len(), expected, "{kind} {properties}");
         }
     }
 }

@@ -89,6 +89,7 @@ mod sub;
 mod template;
 mod value;
 pub mod wafv2;
+mod yaml;
 
 pub use accepted::Accepted;
 pub use condition::Condition;

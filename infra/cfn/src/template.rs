@@ -5,6 +5,7 @@ use serde_json::Value as Json;
 use crate::{
     characters::{self, Refused},
     quota::{self, Excess},
+    yaml,
 };
 
 /// A section of a template: entries in the order in which they were added.
@@ -89,8 +90,7 @@ impl Template {
 
     /// The template as YAML, for readers: the same content, intrinsics in their long form.
     pub fn to_yaml(&self) -> String {
-        // A map of JSON has nothing that YAML can't say.
-        serde_yaml_ng::to_string(&self.sections).unwrap_or_default()
+        yaml::of(&self.as_value())
     }
 
     /// The template as a value.

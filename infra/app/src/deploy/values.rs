@@ -1,7 +1,7 @@
 //! What the functions make of a parameter's value. Their own parsers judge it before anything is done: a value that they can't
 //! read would end them at their start, and every push with them.
 
-use contract::{AllowedHosts, AllowedIps, ApiSecrets, KeyLayout, Patterns, Refs, Repositories};
+use contract::{AllowedHosts, AllowedIps, ApiSecrets, KeyLayout, Patterns, Refs, Repositories, Switch, Truth};
 use secrecy::{ExposeSecret, SecretString};
 
 /// What the parser says, in whose message no secret stands.
@@ -14,7 +14,9 @@ pub(super) fn judge(parameter: &str, value: &SecretString) -> Result<(), Complai
         "AllowedGitHosts" => drop(text.parse::<AllowedHosts>()?),
         "AllowedIps" => drop(text.parse::<AllowedIps>()?),
         "ApiSecret" => ApiSecrets::parse(value).refused().first().cloned().map_or(Ok(()), Err)?,
+        "ExcludeGit" => drop(text.parse::<Truth>()?),
         "KeyLayout" => drop(text.parse::<KeyLayout>()?),
+        "Lfs" | "Submodules" => drop(text.parse::<Switch>()?),
         "Paths" => drop(Patterns::parse("Paths", text)?),
         "Refs" => drop(text.parse::<Refs>()?),
         "Repositories" => drop(text.parse::<Repositories>()?),
@@ -46,6 +48,8 @@ mod tests {
         check("Repositories", "[", "Repositories has the entry \"[\", expected a glob");
         check("Refs", "refs/heads/{main", "Refs has the entry \"refs/heads/{main\", expected a glob");
         check("Paths", "[", "Paths has the entry \"[\", expected a glob");
+        check("Lfs", "On", "\"On\" is neither on nor off");
+        check("ExcludeGit", "no", "\"no\" is neither True nor False");
         check("KeyLayout", "host", "KeyLayout is \"host\", expected path or host/path");
         let hosts = judge("AllowedGitHosts", &"github.com=gitlub".into()).unwrap_err().to_string();
         assert!(hosts.contains("whose kind is none of github, gitlab"), "{hosts}");
