@@ -110,19 +110,24 @@ fn a_bill_is_what_cyclonedx_takes() {
     tally::tried(files.len());
 }
 
-/// `forbid` can't be allowed again further down, so nothing has to be searched.
-#[test]
-fn no_crate_of_ours_has_an_unsafe_line() {
-    let forbids = |text: &str| text.lines().any(|line| line.trim() == "unsafe_code = \"forbid\"");
-    assert!(forbids(&std::fs::read_to_string(root().join("Cargo.toml")).unwrap()));
+/// The crates of this repository, as Cargo knows them.
+fn own_crates() -> Vec<Value> {
     let metadata = Command::new(env!("CARGO"))
         .args(["metadata", "--format-version", "1", "--no-deps", "--offline"])
         .current_dir(root())
         .output()
         .unwrap();
-    let metadata: Value = serde_json::from_slice(&metadata.stdout).unwrap();
-    let crates = metadata["packages"].as_array().unwrap();
-    for one in crates {
+    let mut metadata: Value = serde_json::from_slice(&metadata.stdout).unwrap();
+    serde_json::from_value(metadata["packages"].take()).unwrap()
+}
+
+/// `forbid` can't be allowed again further down, so nothing has to be searched.
+#[test]
+fn no_crate_of_ours_has_an_unsafe_line() {
+    let forbids = |text: &str| text.lines().any(|line| line.trim() == "unsafe_code = \"forbid\"");
+    assert!(forbids(&std::fs::read_to_string(root().join("Cargo.toml")).unwrap()));
+    let crates = own_crates();
+    for one in &crates {
         let manifest = std::fs::read_to_string(one["manifest_path"].as_str().unwrap()).unwrap();
         assert!(manifest.contains("\n[lints]\nworkspace = true\n"), "{} has lints of its own", one["name"]);
     }
@@ -157,13 +162,7 @@ fn each_ignored_advisory_has_reason_and_date() {
 /// half; so only what can't be one may get there.
 #[test]
 fn no_function_signs_with_the_crate_rsa() {
-    let metadata = Command::new(env!("CARGO"))
-        .args(["metadata", "--format-version", "1", "--no-deps", "--offline"])
-        .current_dir(root())
-        .output()
-        .unwrap();
-    let metadata: Value = serde_json::from_slice(&metadata.stdout).unwrap();
-    for one in metadata["packages"].as_array().unwrap() {
+    for one in own_crates() {
         let dependencies = one["dependencies"].as_array().unwrap();
         assert!(dependencies.iter().all(|dependency| dependency["name"] != "rsa"), "{} imports rsa", one["name"]);
     }
