@@ -80,7 +80,9 @@ fn findings_name_all_that_is_bad_and_nothing_that_is_good() {
     for rule in Rules::embedded().unwrap().iter() {
         let alone = Rules::new([rule.clone()]).unwrap();
         for (name, template, verdict) in cases(rule) {
-            let findings = check(&template, &alone).unwrap().findings;
+            let mut findings = check(&template, &alone).unwrap().findings;
+            // What the cases leave out, other checks miss.
+            findings.retain(|finding| finding.rule == format!("{}/{}", rule.service, rule.name));
             let named: BTreeSet<String> = findings.iter().map(|finding| finding.resource.clone()).collect();
             assert_eq!(named, ids(&template, "Bad"), "{}, {name}: {findings:#?}", rule.name);
             assert_eq!(verdict == "FAIL", !findings.is_empty(), "{}, {name}", rule.name);
@@ -265,9 +267,9 @@ const PLANTS: &[Plant] = &[
     },
     Plant {
         what: "a wildcard resource without its reason",
-        spoil: |template| remove(template["Resources"]["GitPullRole"].as_object_mut().unwrap(), "Metadata"),
+        spoil: |template| remove(template["Resources"]["NetworkInterfaces"].as_object_mut().unwrap(), "Metadata"),
         rule: "iam/no_wildcard_resource",
-        id: "GitPullRole",
+        id: "NetworkInterfaces",
     },
     Plant {
         what: "everybody as principal",
@@ -336,6 +338,12 @@ const PLANTS: &[Plant] = &[
         spoil: |template| remove(properties(template, "GitPullPermission"), "SourceArn"),
         rule: "lambda/permission_source",
         id: "GitPullPermission",
+    },
+    Plant {
+        what: "a FIFO queue that CloudFormation names",
+        spoil: |template| remove(properties(template, "GitPullQueue"), "QueueName"),
+        rule: "sqs/fifo_queue_named",
+        id: "GitPullQueue",
     },
     Plant {
         what: "a queue without encryption",

@@ -22,7 +22,7 @@ const IAM_NAME: &str = r"[\w+=,.@-] (IAM, CreateRole and PutRolePolicy)";
 const METRIC: &str = "[^:*$] (CloudWatch Logs, MetricTransformation)";
 
 /// Every text whose characters are limited, of the types that are modelled here.
-const TEXTS: [Text; 15] = [
+const TEXTS: [Text; 16] = [
     Text { kind: "AWS::EC2::SecurityGroup", path: &["GroupDescription"], takes: ec2, said: EC2 },
     Text { kind: "AWS::EC2::SecurityGroup", path: &["SecurityGroupEgress", "Description"], takes: ec2, said: EC2 },
     Text { kind: "AWS::EC2::SecurityGroup", path: &["SecurityGroupIngress", "Description"], takes: ec2, said: EC2 },
@@ -34,6 +34,7 @@ const TEXTS: [Text; 15] = [
     },
     Text { kind: "AWS::IAM::Role", path: &["RoleName"], takes: iam_name, said: IAM_NAME },
     Text { kind: "AWS::IAM::Role", path: &["Policies", "PolicyName"], takes: iam_name, said: IAM_NAME },
+    Text { kind: "AWS::IAM::Policy", path: &["PolicyName"], takes: iam_name, said: IAM_NAME },
     Text {
         kind: "AWS::Lambda::Function",
         path: &["FunctionName"],

@@ -23,7 +23,7 @@ pub enum EvaluateError {
 
 /// Resolves parameters, conditions, `Fn::If`, `Fn::Select`, `Fn::Split` and `Fn::Sub` of a template, and leaves out
 /// what a condition leaves out. What only a deployment knows stays: a `Ref` or `Fn::GetAtt` of a resource, a pseudo
-/// parameter, and a `Fn::Sub` of one. Such a rest is for reading: what was put in its place there is not escaped.
+/// parameter that isn't among `parameters`, and a `Fn::Sub` of one. Such a rest is for reading: what was put in its place there is not escaped.
 pub fn evaluate(template: &Json, parameters: &BTreeMap<String, String>) -> Result<Json, EvaluateError> {
     let evaluation = Evaluation { template, parameters };
     let mut result = template.as_object().cloned().unwrap_or_default();
@@ -139,7 +139,13 @@ impl Evaluation<'_> {
 
     /// What was chosen for a parameter, or nothing where `name` is none.
     fn parameter(&self, name: &str) -> Result<Option<Json>, EvaluateError> {
-        let Some(parameter) = self.template.pointer(&format!("/Parameters/{name}")) else { return Ok(None) };
+        let Some(parameter) = self.template.pointer(&format!("/Parameters/{name}")) else {
+            return Ok(self
+                .parameters
+                .get(name)
+                .filter(|_| name.starts_with("AWS::"))
+                .map(|text| text.as_str().into()));
+        };
         let default = || parameter.get("Default").and_then(Json::as_str).map(str::to_owned);
         let text = self.parameters.get(name).cloned().or_else(default);
         let text = text.ok_or_else(|| EvaluateError::Parameter(name.to_owned()))?;

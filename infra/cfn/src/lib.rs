@@ -32,7 +32,7 @@
 //! # use cfn::{Stack, Value, s3::Bucket, sqs::Queue};
 //! # use aws_names::Arn;
 //! # let mut stack = Stack::new("");
-//! let queue = stack.add("Queue", Queue::fifo());
+//! let queue = stack.add("Queue", Queue::fifo("jobs.fifo".into()));
 //! let bucket: Value<Arn<Bucket>> = queue.arn(); // expected `Value<Arn<Bucket>>`, found `Value<Arn<Queue>>`
 //! ```
 //!
@@ -76,6 +76,8 @@ mod interface;
 pub mod kms;
 pub mod lambda;
 pub mod logs;
+mod longest;
+pub mod order;
 mod parameter;
 pub mod pseudo;
 pub mod quota;

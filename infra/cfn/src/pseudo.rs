@@ -30,6 +30,12 @@ pub fn stack_name() -> Value<String> {
     pseudo("StackName")
 }
 
+/// What tells this stack from every other, also from one of the same name that was deleted: a UUID, the last part of the stack's ARN. For
+/// names that have no room for the stack's own, which may have 128 characters.
+pub fn stack_uuid() -> Value<String> {
+    pseudo("StackId").split("/").select(2)
+}
+
 /// The domain of AWS's endpoints here, such as `amazonaws.com`.
 pub fn url_suffix() -> Value<String> {
     pseudo("URLSuffix")

@@ -7,12 +7,16 @@
 
 use serde_json::Value as Json;
 
+use crate::longest::{Longest, QUEUE_NAME};
+
 /// The largest template that a request can hold, in bytes; a larger one has to lie in S3.
 pub const TEMPLATE_BYTES_INLINE: usize = 51_200;
 /// The largest template, in bytes.
 pub const TEMPLATE_BYTES: usize = 1_000_000;
 
-/// All variables of a function, names and values, in bytes.
+/// All variables of a function, in bytes of the JSON object that they make without white space: what Lambda measures, as its error says
+/// ("Lambda was unable to configure your environment variables because the environment variables you have provided exceeded
+/// the 4KB limit. String measured: {...}").
 pub const ENVIRONMENT_BYTES: usize = 4_096;
 
 /// Entries of a section, at most.
@@ -43,6 +47,27 @@ const RESOURCE_DESCRIPTIONS: [(&str, &str, usize); 6] = [
     ("AWS::SecretsManager::Secret", "Description", 2_048),
 ];
 
+/// Names of resources, in characters, as the API references of the services have them.
+const NAMES: [(&str, &str, usize); 13] = [
+    ("AWS::ApiGateway::RestApi", "Name", 1_024),
+    ("AWS::ApiGateway::Stage", "StageName", 128),
+    ("AWS::CloudWatch::Alarm", "AlarmName", 255),
+    ("AWS::EC2::SecurityGroup", "GroupName", 255),
+    ("AWS::IAM::Policy", "PolicyName", 128),
+    ("AWS::IAM::Role", "RoleName", 64),
+    ("AWS::KMS::Alias", "AliasName", 256),
+    ("AWS::Lambda::Function", "FunctionName", 64),
+    ("AWS::Logs::LogGroup", "LogGroupName", 512),
+    ("AWS::Logs::MetricFilter", "FilterName", 512),
+    ("AWS::SNS::Topic", "TopicName", 256),
+    ("AWS::SQS::Queue", "QueueName", QUEUE_NAME),
+    // The first of a certificate's domain names is its common name:
+    // https://docs.aws.amazon.com/acm/latest/APIReference/API_RequestCertificate.html
+    ("AWS::CertificateManager::Certificate", "DomainName", 64),
+];
+/// Descriptions of a security group's rules, in characters.
+const RULE_DESCRIPTION: usize = 255;
+
 /// A quota that is exceeded.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{} has {size} {unit}, at most {limit} are allowed", subject(name, what))]
@@ -67,10 +92,10 @@ fn subject(name: &str, what: &str) -> String {
     }
 }
 
-/// Every quota that `template`, which takes `bytes` as a file, exceeds. What only a deployment knows (a reference) counts as
-/// nothing, so whatever is told here certainly is too much.
+/// Every quota that `template`, which takes `bytes` as a file, exceeds. In names and environments, what only a deployment knows counts as
+/// long as it can become; elsewhere a reference counts as nothing.
 pub fn exceeded(template: &Json, bytes: usize) -> Vec<Excess> {
-    let mut found = Found::default();
+    let mut found = Found { template, excesses: Vec::new() };
     found.check("", "text", bytes, "bytes", TEMPLATE_BYTES);
     found.check("", "description", text(&template["Description"]), "bytes", DESCRIPTION);
     for (section, limit) in ENTRIES {
@@ -84,16 +109,18 @@ pub fn exceeded(template: &Json, bytes: usize) -> Vec<Excess> {
             }
         }
     }
-    found.0
+    found.excesses
 }
 
-#[derive(Default)]
-struct Found(Vec<Excess>);
+struct Found<'a> {
+    template: &'a Json,
+    excesses: Vec<Excess>,
+}
 
-impl Found {
+impl Found<'_> {
     fn check(&mut self, name: &str, what: &'static str, size: usize, unit: &'static str, limit: usize) {
         if size > limit {
-            self.0.push(Excess { name: name.to_owned(), what, size, unit, limit });
+            self.excesses.push(Excess { name: name.to_owned(), what, size, unit, limit });
         }
     }
 
@@ -110,7 +137,28 @@ impl Found {
         for (_, property, limit) in RESOURCE_DESCRIPTIONS.iter().filter(|(of, ..)| *of == kind) {
             self.check(name, "description", text(&properties[*property]), "characters", *limit);
         }
+        for (_, property, limit) in NAMES.iter().filter(|(of, ..)| *of == kind) {
+            let name_of_it = &properties[*property];
+            if !name_of_it.is_null() {
+                let measure = |text: &str| text.chars().count();
+                let size = Longest { template: self.template, measure, counts_parameters: true }.of(name_of_it);
+                self.check(name, "name", size, "characters", *limit);
+            }
+        }
         match kind {
+            "AWS::EC2::SecurityGroup" => {
+                for rules in ["SecurityGroupEgress", "SecurityGroupIngress"] {
+                    for rule in properties[rules].as_array().into_iter().flatten() {
+                        self.check(
+                            name,
+                            "rule's description",
+                            text(&rule["Description"]),
+                            "characters",
+                            RULE_DESCRIPTION,
+                        );
+                    }
+                }
+            }
             "AWS::IAM::Role" => {
                 let policies = properties["Policies"].as_array().into_iter().flatten();
                 let size = policies.map(|policy| document(&policy["PolicyDocument"])).sum();
@@ -123,13 +171,27 @@ impl Found {
             }
             "AWS::Lambda::Function" => {
                 self.check(name, "inline code", text(&properties["Code"]["ZipFile"]), "bytes", INLINE_CODE);
-                let variables = properties["Environment"]["Variables"].as_object().into_iter().flatten();
-                let size = variables.map(|(variable, value)| variable.len() + text(value)).sum();
+                let size = environment(self.template, &properties["Environment"]["Variables"]);
                 self.check(name, "environment", size, "bytes", ENVIRONMENT_BYTES);
             }
             _ => {}
         }
     }
+}
+
+/// The most bytes that variables can take, as [`ENVIRONMENT_BYTES`] counts them. A parameter counts as nothing; [evaluate](crate::evaluate)
+/// the template to count it.
+pub fn environment(template: &Json, variables: &Json) -> usize {
+    let longest = Longest { template, measure: in_json, counts_parameters: false };
+    let of = |(name, value): (&String, &Json)| in_json(name) + longest.of(value) + "\"\":\"\",".len();
+    let variables = variables.as_object().into_iter().flatten();
+    // One comma too many, and two braces.
+    variables.map(of).reduce(|sum, one| sum + one).map_or(0, |sum| sum + 1)
+}
+
+/// The length of a text in JSON, without the quotation marks around it: of a line end, two.
+fn in_json(text: &str) -> usize {
+    Json::from(text).to_string().len() - 2
 }
 
 /// The length of a plain text, in bytes.
@@ -161,7 +223,33 @@ mod tests {
 
     #[test]
     fn each_quota_holds_to_the_last_byte() {
-        let cases: [Case; 19] = [
+        let cases: [Case; 23] = [
+            (
+                |size| resource("AWS::SQS::Queue", &json!({ "QueueName": format!("{}.fifo", "x".repeat(size - 5)) })),
+                80,
+                "It's name",
+            ),
+            (
+                |size| resource("AWS::IAM::Role", &json!({ "RoleName": { "Fn::Sub": "x".repeat(size) } })),
+                64,
+                "It's name",
+            ),
+            (
+                |size| {
+                    let name = format!("{}${{AWS::StackName}}", "x".repeat(size - 128));
+                    resource("AWS::CloudWatch::Alarm", &json!({ "AlarmName": { "Fn::Sub": name } }))
+                },
+                255,
+                "It's name",
+            ),
+            (
+                |size| {
+                    let rule = json!({ "Description": "x".repeat(size) });
+                    resource("AWS::EC2::SecurityGroup", &json!({ "SecurityGroupEgress": [rule] }))
+                },
+                255,
+                "It's rule's description",
+            ),
             (|size| json!({ "Resources": many(size) }), 500, "Resources has 501 entries"),
             (|size| json!({ "Parameters": many(size) }), 200, "Parameters has 201 entries"),
             (|size| json!({ "Outputs": many(size) }), 200, "Outputs has 201 entries"),
@@ -191,12 +279,16 @@ mod tests {
             ),
             (
                 |size| {
-                    let variables =
-                        json!({ "A": "x".repeat(100), "B": "x".repeat(size - 102), "C": { "Ref": "Long" } });
-                    let variables = json!({ "Environment": { "Variables": variables } });
-                    resource("AWS::Lambda::Function", &variables)
+                    // {"A":"...","B":"\n...","C":"..."}, of which the last is a bucket's name of 63.
+                    let rest = size - "{'A':'','B':'\\n','C':''}".len() - 100 - 63;
+                    let line = format!("\n{}", "x".repeat(rest));
+                    let variables = json!({ "A": "x".repeat(100), "B": line, "C": { "Ref": "Kept" } });
+                    let mut template =
+                        resource("AWS::Lambda::Function", &json!({ "Environment": { "Variables": variables } }));
+                    template["Resources"]["Kept"] = json!({ "Type": "AWS::S3::Bucket" });
+                    template
                 },
-                4_095,
+                4_096,
                 "It's environment",
             ),
             (

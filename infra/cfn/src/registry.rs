@@ -52,6 +52,7 @@ pub const TYPES: &[Type] = &[
     ]),
     of::<cloudwatch::Alarm>(&["AlarmName"]),
     of::<ec2::SecurityGroup>(&["GroupDescription", "GroupName", "VpcId"]),
+    of::<iam::Policy>(&[]),
     of::<iam::Role>(&["Path", "RoleName"]),
     of::<kms::Alias>(&["AliasName"]),
     of::<kms::Key>(&[]),

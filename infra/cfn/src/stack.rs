@@ -102,10 +102,10 @@ impl Attributes {
         self
     }
 
-    /// Kept when the stack is deleted, and when an update replaces it.
+    /// Kept when the stack is deleted, and when an update replaces it; but not when the creation that made it is rolled back.
     #[must_use]
     pub fn kept(mut self) -> Self {
-        self.deletion = Some("Retain");
+        self.deletion = Some("RetainExceptOnCreate");
         self.replacement = Some("Retain");
         self
     }
@@ -117,6 +117,7 @@ pub struct Stack {
     description: String,
     metadata: Section,
     parameters: Section,
+    rules: Section,
     conditions: Section,
     resources: Section,
     outputs: Section,
@@ -131,6 +132,7 @@ impl Stack {
             description: description.to_owned(),
             metadata: Section::new(),
             parameters: Section::new(),
+            rules: Section::new(),
             conditions: Section::new(),
             resources: Section::new(),
             outputs: Section::new(),
@@ -154,6 +156,22 @@ impl Stack {
         let parameter = serialized(parameter);
         self.insert(|stack| &mut stack.parameters, name, parameter);
         ParameterHandle::new(name)
+    }
+
+    /// Adds the [rule](https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/rules-section-structure.html) that who gives
+    /// `parameter` gives `other`, too: CloudFormation refuses the deployment otherwise, with `message`, before it makes anything.
+    pub fn requires<A, B>(
+        &mut self,
+        name: &str,
+        parameter: &ParameterHandle<A>,
+        other: &ParameterHandle<B>,
+        message: &str,
+    ) {
+        let rule = json!({
+            "RuleCondition": condition::given(parameter),
+            "Assertions": [{ "Assert": condition::given(other), "AssertDescription": message }],
+        });
+        self.insert(|stack| &mut stack.rules, name, rule);
     }
 
     /// Adds the condition that the parameter was given, that is: isn't empty.
@@ -264,6 +282,7 @@ impl Stack {
         let rest = [
             ("Metadata", self.metadata),
             ("Parameters", self.parameters),
+            ("Rules", self.rules),
             ("Conditions", self.conditions),
             ("Resources", self.resources),
             ("Outputs", self.outputs),

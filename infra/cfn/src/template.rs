@@ -4,6 +4,7 @@ use serde_json::Value as Json;
 
 use crate::{
     characters::{self, Refused},
+    order::{self, Disorder},
     quota::{self, Excess},
     yaml,
 };
@@ -68,6 +69,9 @@ pub enum TemplateError {
     /// A name or a description has a character that its service refuses.
     #[error(transparent)]
     Character(Refused),
+    /// A dependency is missing that no property tells of.
+    #[error(transparent)]
+    Order(Disorder),
 }
 
 impl Template {
@@ -76,6 +80,9 @@ impl Template {
         template.check_references()?;
         if let Some(refused) = characters::refused(&template.as_value()).into_iter().next() {
             return Err(TemplateError::Character(refused));
+        }
+        if let Some(disorder) = order::missing(&template.as_value()).into_iter().next() {
+            return Err(TemplateError::Order(disorder));
         }
         match quota::exceeded(&template.as_value(), template.to_json().len()).into_iter().next() {
             Some(excess) => Err(TemplateError::Quota(excess)),
@@ -136,7 +143,7 @@ impl Template {
 }
 
 /// A name that a part of a template mentions.
-enum Reference {
+pub(crate) enum Reference {
     Resource(String),
     Any(String),
     Condition(String),
@@ -151,7 +158,7 @@ impl Reference {
 }
 
 /// The names that an entry mentions beside its properties.
-fn attributes(entry: &Json) -> Vec<(&'static str, Reference)> {
+pub(crate) fn attributes(entry: &Json) -> Vec<(&'static str, Reference)> {
     let after = entry["DependsOn"].as_array().into_iter().flatten().filter_map(Json::as_str);
     let mut found: Vec<_> = after.map(|id| ("DependsOn", Reference::Resource(id.to_owned()))).collect();
     let condition = entry["Condition"].as_str().map(|name| ("Condition", Reference::Condition(name.to_owned())));
@@ -160,7 +167,7 @@ fn attributes(entry: &Json) -> Vec<(&'static str, Reference)> {
 }
 
 /// The names that `value` itself mentions, its children left out.
-fn references(value: &Json) -> Vec<Reference> {
+pub(crate) fn references(value: &Json) -> Vec<Reference> {
     let Some((key, argument)) = value.as_object().and_then(|map| map.iter().next()) else { return Vec::new() };
     let first = || argument.get(0).and_then(Json::as_str).map(str::to_owned);
     match key.as_str() {

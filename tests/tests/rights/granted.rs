@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result};
 use git2s3_infra::review::rights;
 use git2s3_tests::decisions::Decision;
 use git2s3_tests::roles::{self, InlinePolicy};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::stage::Stage;
 
@@ -74,10 +74,14 @@ fn roles_of(template: &Value) -> impl Iterator<Item = &str> {
     resources.filter(|(_, resource)| resource["Type"] == "AWS::IAM::Role").map(|(id, _)| id.as_str())
 }
 
-/// The policies of a role, those of a VPC included.
+/// The policies of a role: those in it, and those that are resources of their own.
 fn policies<'t>(template: &'t Value, role: &str) -> Vec<&'t Value> {
-    let list = template["Resources"][role]["Properties"]["Policies"].as_array().into_iter().flatten();
-    list.map(|policy| policy.get("Fn::If").map_or(policy, |branches| &branches[1])).collect()
+    let inline = template["Resources"][role]["Properties"]["Policies"].as_array().into_iter().flatten();
+    let resources = template["Resources"].as_object().into_iter().flat_map(serde_json::Map::values);
+    let own = resources.filter(|resource| resource["Type"] == "AWS::IAM::Policy").map(|policy| &policy["Properties"]);
+    let is_of_role =
+        |policy: &&Value| policy["Roles"].as_array().is_some_and(|roles| roles.contains(&json!({ "Ref": role })));
+    inline.chain(own.filter(is_of_role)).collect()
 }
 
 /// A reference as `Fn::Sub` writes it.

@@ -56,6 +56,7 @@ pub fn check(template: &Value, rules: &Rules) -> Result<Report, CheckError> {
     conditions::verify(template).map_err(CheckError::Conditions)?;
     let mut findings = quotas(template);
     findings.extend(characters(template));
+    findings.extend(order(template));
     let bare = scope::without_metadata(template);
     let mut groups: Vec<_> = rules.by_scope().into_iter().collect();
     // The longest first, so that no processor waits for a last one.
@@ -105,6 +106,16 @@ fn characters(template: &Value) -> impl Iterator<Item = Finding> {
         message: refused.to_string(),
         path: refused.property,
         resource: refused.name,
+    })
+}
+
+/// What CloudFormation would make, or delete, in an order that fails.
+fn order(template: &Value) -> impl Iterator<Item = Finding> {
+    cfn::order::missing(template).into_iter().map(|disorder| Finding {
+        rule: "cloudformation/order".to_owned(),
+        message: disorder.to_string(),
+        path: "DependsOn".to_owned(),
+        resource: disorder.name,
     })
 }
 

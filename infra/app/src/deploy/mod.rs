@@ -189,7 +189,9 @@ pub async fn plan(
     let (filled, body) = upload(account, deployment, progress).await.map_err(failed)?;
     let parameters = deployment.parameters.resolve(template, &kept, &filled).map_err(wrong)?;
 
-    if let Some(excess) = excess(template, &parameters) {
+    let known =
+        [("AWS::StackName", &deployment.stack_name), ("AWS::AccountId", &account.id), ("AWS::Region", &account.region)];
+    if let Some(excess) = excess(template, &parameters, &known) {
         return Err(DeployError::Refused { stack: stack(), reason: excess.to_string() });
     }
 
@@ -200,13 +202,14 @@ pub async fn plan(
     }
 }
 
-/// What the template comes to with these values and is too much for a service, which would say so in the middle of the deployment: the
-/// variables of a function. Values that an existing stack keeps count as nothing.
-fn excess(template: &Template, parameters: &[Parameter]) -> Option<Excess> {
+/// What the template comes to with these values, and those of pseudo parameters, and is too much for a service, which would say so in
+/// the middle of the deployment: the variables of a function. Values that an existing stack keeps count as nothing.
+fn excess(template: &Template, parameters: &[Parameter], known: &[(&str, &String)]) -> Option<Excess> {
     let told =
         |parameter: &Parameter| Some((parameter.parameter_key()?.to_owned(), parameter.parameter_value()?.to_owned()));
     let mut values: BTreeMap<_, _> = template.parameters().map(|(name, _)| (name.to_owned(), String::new())).collect();
     values.extend(parameters.iter().filter_map(told));
+    values.extend(known.iter().map(|(name, value)| ((*name).to_owned(), (*value).clone())));
     let parsed = serde_json::from_str(template.text()).ok()?;
     let evaluated = cfn::evaluate(&parsed, &values).ok()?;
     cfn::quota::exceeded(&evaluated, 0).into_iter().next()
@@ -357,7 +360,7 @@ mod tests {
             let values = [("CaBundle", "x".repeat(2_300)), ("KnownHosts", "x".repeat(1_700)), ("Lfs", lfs.to_owned())];
             let parameters =
                 values.map(|(name, value)| Parameter::builder().parameter_key(name).parameter_value(value).build());
-            excess(&template, &parameters)
+            excess(&template, &parameters, &[("AWS::StackName", &"git2s3".to_owned())])
         };
         assert_eq!(with("off"), None);
         assert_eq!(with("on").unwrap().to_string().split(" has ").next(), Some("GitPullFunction's environment"));

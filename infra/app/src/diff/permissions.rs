@@ -194,7 +194,9 @@ impl Grants {
         }
         let holders = ["Roles", "Users", "Groups", "RoleName", "UserName", "GroupName"];
         for (holder, given) in holders.iter().flat_map(|name| each(&properties[*name], given)) {
-            self.document(Some(&text(holder)), &properties["PolicyDocument"], "", &given);
+            // By its logical id, as where a policy stands in the role itself.
+            let holder = holder["Ref"].as_str().map_or_else(|| text(holder), str::to_owned);
+            self.document(Some(&holder), &properties["PolicyDocument"], "", &given);
         }
     }
 

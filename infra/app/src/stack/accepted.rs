@@ -210,11 +210,23 @@ const TABLE: &[(At, Accepted)] = &[
         ),
     ),
     (
+        At::Ids(&["NetworkInterfaces"]),
+        accepted(
+            &["CKV_AWS_111", "CKV_AWS_109"],
+            &["AwsSolutions-IAM5[Resource::*]"],
+            "Lambda demands these on every resource of who runs in a VPC, see WildcardResource",
+        ),
+    ),
+    (
         WORKER_ROLES,
         accepted(
             &[],
-            &["AwsSolutions-IAM5", "Serverless-LambdaStarPermissions"],
-            "Objects of the stack's own buckets; the judge fails at the Fn::If for the VPC, which rule iam/no_wildcard_resource judges both ways",
+            &[
+                "AwsSolutions-IAM5[Resource::<OutputBucket.Arn>/*]",
+                "AwsSolutions-IAM5[Resource::<KeyBucket.Arn>/ssh-key/*]",
+                "AwsSolutions-IAM5[Resource::<CacheBucket.Arn>/packs/*]",
+            ],
+            "Objects of the stack's own buckets, whose names are made at work",
         ),
     ),
 ];

@@ -19,7 +19,7 @@ use cfn::{
 use contract::{Worker, environment::WebhookEnvironment};
 
 use super::{
-    function::{Functions, Settings, add_log_group},
+    function::{Functions, Settings, add_log_group, add_named_log_group},
     parameters::Parameters,
     queues::Queues,
     side::Deployment,
@@ -107,6 +107,7 @@ fn webhook(stack: &mut Stack, functions: &Functions<'_>, parameters: &Parameters
     functions.add(
         stack,
         &settings,
+        Attributes::default(),
         |role| {
             secret.grant_read(role);
             queues.gitpull.queue.grant(role, &[Action::SqsSendMessage]);
@@ -116,8 +117,9 @@ fn webhook(stack: &mut Stack, functions: &Functions<'_>, parameters: &Parameters
     )
 }
 
-/// Adds the stage with its access log. The role by which API Gateway writes logs belongs to the whole account and region:
-/// it stays when the stack goes, for other APIs may have come to rely on it.
+/// Adds the stage with its logs. The role by which API Gateway writes them belongs to the whole account and region: it stays when
+/// the stack goes, for other APIs may have come to rely on it. An account that never had an API
+/// [takes no role before it has one](https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-apigateway-account.html).
 fn stage(
     stack: &mut Stack,
     api: &Handle<RestApi>,
@@ -138,9 +140,12 @@ fn stage(
                   https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-logging.html#set-up-access-logging-permissions";
     role.grant_on_all("ApiLogs", &actions, reason);
     let role = stack.add_with("ApiLogRole", role, Attributes::default().kept());
-    let account = stack.add_with("ApiAccount", Account::logging_by(&role), Attributes::default().kept());
+    let account = stack.add_with("ApiAccount", Account::logging_by(&role), Attributes::default().kept().after(api));
+    // API Gateway would make it at the first error: kept for ever, and left behind by the stack.
+    let execution_log = sub(["API-Gateway-Execution-Logs_".into(), api.api_id().into(), "/".into(), STAGE.into()]);
+    let execution_log = add_named_log_group(stack, "ApiExecutionLog", execution_log);
     let stage = Stage::new(STAGE, api, snapshot, access_log, THROTTLE);
-    stack.add_with("ApiStage", stage, Attributes::default().after(&account))
+    stack.add_with("ApiStage", stage, Attributes::default().after(&account).after(&execution_log))
 }
 
 fn domain(

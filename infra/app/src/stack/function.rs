@@ -1,7 +1,7 @@
 //! What every function of the stack has: code, role, log group.
 
 use cfn::{
-    Attributes, Handle, Stack,
+    Attributes, Handle, Stack, Value,
     iam::Role,
     lambda::{Architecture, Code, Function},
     logs::LogGroup,
@@ -34,31 +34,45 @@ pub(super) struct Settings {
     pub(super) timeout: u16,
 }
 
+/// What a function runs by: its role, and the log group that the role may write into.
+pub(super) struct ExecutionRole {
+    pub(super) role: Handle<Role>,
+    log_group: Handle<LogGroup>,
+}
+
 impl<'a> Functions<'a> {
     pub(super) fn new(parameters: &'a Parameters, assets: Option<&'a Manifest>) -> Self {
         Self { parameters, assets }
     }
 
-    /// Adds a function with a log group and a role of its own; `grants` gives the role what it needs beside writing
-    /// logs, and `complete` the function what not every function has.
+    /// Adds a function with an execution role of its own, see [`add_execution_role`]; `complete` gives the function what not
+    /// every function has.
     pub(super) fn add(
         &self,
         stack: &mut Stack,
         settings: &Settings,
+        attributes: Attributes,
         grants: impl FnOnce(&mut Role),
         complete: impl FnOnce(Function) -> Function,
     ) -> Handle<Function> {
-        let Settings { id, binary, description, memory, timeout } = *settings;
-        let log_group = add_log_group(stack, &format!("{id}LogGroup"), binary);
-        let mut role = Role::for_function().described(description);
-        log_group.grant_write(&mut role);
-        grants(&mut role);
-        let role = stack.add(&format!("{id}Role"), role);
-        let mut function = Function::new(self.code(binary), self.architecture(), &role, &log_group);
-        description.clone_into(&mut function.description);
-        function.memory_size = memory;
-        function.timeout = timeout;
-        stack.add(&format!("{id}Function"), complete(function))
+        let execution_role = add_execution_role(stack, settings, attributes, grants);
+        self.add_running_by(stack, settings, &execution_role, complete)
+    }
+
+    /// Adds a function whose execution role is there already.
+    pub(super) fn add_running_by(
+        &self,
+        stack: &mut Stack,
+        settings: &Settings,
+        execution_role: &ExecutionRole,
+        complete: impl FnOnce(Function) -> Function,
+    ) -> Handle<Function> {
+        let ExecutionRole { role, log_group } = execution_role;
+        let mut function = Function::new(self.code(settings.binary), self.architecture(), role, log_group);
+        settings.description.clone_into(&mut function.description);
+        function.memory_size = settings.memory;
+        function.timeout = settings.timeout;
+        stack.add(&format!("{}Function", settings.id), complete(function))
     }
 
     fn code(&self, binary: &str) -> Code {
@@ -76,8 +90,30 @@ impl<'a> Functions<'a> {
     }
 }
 
+/// Adds a function's log group, and its role, with the attributes that the role has; `grants` gives the role what it needs
+/// beside writing logs.
+pub(super) fn add_execution_role(
+    stack: &mut Stack,
+    settings: &Settings,
+    attributes: Attributes,
+    grants: impl FnOnce(&mut Role),
+) -> ExecutionRole {
+    let Settings { id, binary, description, .. } = *settings;
+    let log_group = add_log_group(stack, &format!("{id}LogGroup"), binary);
+    let mut role = Role::for_function().described(description);
+    log_group.grant_write(&mut role);
+    grants(&mut role);
+    let role = stack.add_with(&format!("{id}Role"), role, attributes);
+    ExecutionRole { role, log_group }
+}
+
 /// Adds the log group of a part of the stack, in one folder for each stack.
 pub(super) fn add_log_group(stack: &mut Stack, id: &str, part: &str) -> Handle<LogGroup> {
     let name = sub(["/git2s3/".into(), pseudo::stack_name().into(), "/".into(), part.into()]);
+    add_named_log_group(stack, id, name)
+}
+
+/// Adds a log group whose name others choose.
+pub(super) fn add_named_log_group(stack: &mut Stack, id: &str, name: Value<String>) -> Handle<LogGroup> {
     stack.add_with(id, LogGroup::new(name, LOG_DAYS), Attributes::default().deleted_with_stack())
 }

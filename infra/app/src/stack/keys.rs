@@ -38,7 +38,7 @@ const PENDING_DAYS: u8 = 7;
 /// How long making a key may take, RSA with 4,096 bits included. In seconds.
 const TIMEOUT: u16 = 60;
 
-/// Adds the KMS key and, after the cleaner that will delete it again, the SSH key.
+/// Adds the KMS key and, by a function that writes, the SSH key, which the cleaner will delete again.
 pub(super) fn add(
     stack: &mut Stack,
     functions: &Functions<'_>,
@@ -61,6 +61,7 @@ pub(super) fn add(
     let function = functions.add(
         stack,
         &settings,
+        Attributes::default().after(cleaner),
         |role| {
             Keys::grant(&key, role, Action::KmsEncrypt);
             let actions = [Action::S3PutObject, Action::S3GetObject];
@@ -75,6 +76,6 @@ pub(super) fn add(
         stack_name: pseudo::stack_name(),
     };
     let resource = CustomResource::new(&function, TIMEOUT, properties);
-    let resource = stack.add_with("SshKey", resource, Attributes::default().after(cleaner));
+    let resource = stack.add("SshKey", resource);
     Ok(Keys { key, ssh_key: resource.attributes()? })
 }

@@ -1,6 +1,6 @@
 //! What empties the buckets when the stack is deleted: CloudFormation deletes only empty ones.
 
-use cfn::{Handle, Stack, cloudformation::CustomResource, iam::Action, s3::Bucket};
+use cfn::{Attributes, Handle, Stack, cloudformation::CustomResource, iam::Action, s3::Bucket};
 use contract::custom::BucketCleanerProperties;
 
 use super::{
@@ -15,7 +15,8 @@ pub(super) type Cleaner = Handle<CustomResource<BucketCleanerProperties<Deployme
 /// How long the cleaner may run: Lambda's limit, since a bucket may hold years of versions. In seconds.
 const TIMEOUT: u16 = 900;
 
-/// Adds the cleaner. What writes into the buckets comes after it, so that it is gone when the cleaner runs.
+/// Adds the cleaner. The roles that may write into the buckets come after it, so that they are gone when it runs: a function that
+/// is deleted while it works goes on, but without its role it can write no more.
 pub(super) fn add(stack: &mut Stack, functions: &Functions<'_>, storage: &Storage) -> Cleaner {
     let settings = Settings {
         id: "BucketCleaner",
@@ -28,6 +29,7 @@ pub(super) fn add(stack: &mut Stack, functions: &Functions<'_>, storage: &Storag
     let function = functions.add(
         stack,
         &settings,
+        Attributes::default(),
         |role| {
             for bucket in buckets {
                 bucket.grant_on_bucket(role, &[Action::S3ListBucketVersions, Action::S3ListBucketMultipartUploads]);

@@ -38,15 +38,8 @@ pub fn template(assets: Option<&Manifest>) -> Result<Template, TemplateError> {
     let cleaner = lifecycle::add(&mut stack, &functions, &storage);
     let keys = keys::add(&mut stack, &functions, &parameters, &storage, &cleaner)?;
     let queues = queues::add(&mut stack);
-    let network = network::add(&mut stack, &parameters);
-    let surroundings = Surroundings {
-        parameters: &parameters,
-        queues: &queues,
-        keys: &keys,
-        storage: &storage,
-        network: &network,
-        cleaner: &cleaner,
-    };
+    let surroundings =
+        Surroundings { parameters: &parameters, queues: &queues, keys: &keys, storage: &storage, cleaner: &cleaner };
     let workers = workers::add(&mut stack, &functions, &surroundings);
     let endpoint = endpoint::add(&mut stack, &functions, &parameters, &queues);
     alarms::add(&mut stack, &parameters, &endpoint, &queues, &workers);
@@ -91,6 +84,11 @@ mod tests {
         template["Resources"].as_object().unwrap().keys().cloned().collect()
     }
 
+    /// A text of lines as short as those of certificates: each line end takes two bytes of an environment.
+    fn text(length: usize) -> String {
+        format!("{}\n", "x".repeat(64)).repeat(length / 65 + 1)[..length].to_owned()
+    }
+
     /// The length of each environment when every parameter is as long as it may be, or as these say.
     fn environments(parameters: &[(&str, String)]) -> BTreeMap<String, usize> {
         let template = template(None).unwrap().as_value();
@@ -99,7 +97,7 @@ mod tests {
             let allowed =
                 allowed.and_then(|values| values.iter().filter_map(serde_json::Value::as_str).max_by_key(|v| v.len()));
             let length = parameter["MaxLength"].as_u64().unwrap_or(128);
-            allowed.map_or_else(|| "x".repeat(usize::try_from(length).unwrap()), str::to_owned)
+            allowed.map_or_else(|| text(usize::try_from(length).unwrap()), str::to_owned)
         };
         let known = template["Parameters"].as_object().unwrap();
         let mut chosen: BTreeMap<_, _> =
@@ -108,26 +106,21 @@ mod tests {
         let template = cfn::evaluate(&template, &chosen).unwrap();
         let resources = template["Resources"].as_object().unwrap().iter();
         let lengths = resources.filter_map(|(id, resource)| {
-            let variables = resource["Properties"]["Environment"]["Variables"].as_object()?;
-            // A reference stands for a bucket's name, or for another name, an ARN or a URL of AWS, none of which is longer.
-            let referred = |value: &serde_json::Value| {
-                let id = value["Ref"].as_str().unwrap_or_default();
-                if template["Resources"][id]["Type"] == "AWS::S3::Bucket" { 63 } else { 200 }
-            };
-            let length = |value: &serde_json::Value| value.as_str().map_or_else(|| referred(value), str::len);
-            Some((id.clone(), variables.iter().map(|(name, value)| name.len() + length(value)).sum()))
+            let variables = &resource["Properties"]["Environment"]["Variables"];
+            (!variables.is_null()).then(|| (id.clone(), cfn::quota::environment(&template, variables)))
         });
         lengths.collect()
     }
 
     #[test]
     fn an_environment_fits_even_when_every_parameter_is_as_long_as_it_may_be() {
-        let both = |bytes: usize| [("KnownHosts", "x".repeat(bytes / 2)), ("CaBundle", "x".repeat(bytes / 2))];
+        let both = |bytes: usize| [("KnownHosts", text(bytes / 2)), ("CaBundle", text(bytes / 2))];
         let with_lfs = [&both(1800)[..], &[("Lfs", "on".to_owned())]].concat();
         for parameters in [&[][..], &with_lfs] {
             let environments = environments(parameters);
             assert_eq!(environments.len(), 3);
-            assert!(environments.values().all(|bytes| *bytes <= cfn::quota::ENVIRONMENT_BYTES), "{environments:?}");
+            let fit = environments.values().all(|bytes| *bytes <= cfn::quota::ENVIRONMENT_BYTES);
+            assert!(fit, "{environments:?}");
         }
     }
 
@@ -191,7 +184,8 @@ mod tests {
             resources(parameters).into_iter().filter(|id| !plain.contains(id)).collect()
         };
         assert_eq!(more(&[("CustomDomainName", "git.example.com")]), ["Certificate", "DomainName", "BasePathMapping"]);
-        assert_eq!(more(&[("VPCId", "vpc-1"), ("SubnetIds", "subnet-1,subnet-2")]), ["WorkerSecurityGroup"]);
+        let network = ["NetworkInterfaces", "WorkerSecurityGroup"];
+        assert_eq!(more(&[("VPCId", "vpc-1"), ("SubnetIds", "subnet-1,subnet-2")]), network);
         let topic = ["AlarmTopicKey", "AlarmTopic", "AlarmTopicPolicy", "AlarmSubscription"];
         assert_eq!(more(&[("AlarmEmail", "platform@example.com")]), topic);
         assert_eq!(more(&[("WebAclArn", WEB_ACL)]), ["WebAclAssociation"]);

@@ -1,9 +1,9 @@
-//! The VPC that the worker runs in, for a Git host that the internet doesn't see.
+//! The VPC that the workers run in, for a Git host that the internet doesn't see.
 
 use cfn::{
-    Optional, Stack, Value,
+    Attributes, Handle, Optional, Stack, Value,
     ec2::SecurityGroup,
-    iam::{Action, Role},
+    iam::{Action, Policy, Role},
     lambda::VpcConfig,
 };
 
@@ -17,12 +17,17 @@ pub(super) struct Network {
     pub(super) config: Value<VpcConfig>,
 }
 
-/// Adds the security group, where a VPC was given.
-pub(super) fn add(stack: &mut Stack, parameters: &Parameters) -> Network {
+/// Adds the security group, where a VPC was given, and lets the roles have network interfaces in it.
+///
+/// Lambda deletes a function's interfaces by the function's own role, up to 45 minutes after the function has left the VPC. So the
+/// rights are no part of the roles, which an update changes first, but a policy that the security group depends on: nobody can
+/// delete the group while it has interfaces, and only when it is gone is the policy's turn.
+pub(super) fn add(stack: &mut Stack, parameters: &Parameters, roles: &[&Handle<Role>]) -> Network {
     let group: Optional<_> = stack.when(&parameters.has_vpc, |stack| {
+        let policy = stack.add("NetworkInterfaces", Policy::on_all("NetworkInterfaces", roles, &INTERFACES, REASON));
         let why = "Git hosts listen on ports of their own; endpoints of AWS on 443";
         let group = SecurityGroup::outgoing_tcp("git2s3 worker", parameters.vpc_id.value(), why);
-        stack.add("WorkerSecurityGroup", group)
+        stack.add_with("WorkerSecurityGroup", group, Attributes::default().after(&policy))
     });
     let ignored = "W1033: SubnetIds is empty by default, and read only with a VPCId";
     stack.metadata("cfn-lint", json!({ "config": { "ignore_checks": ["W1033"] }, "reasons": [ignored] }));
@@ -36,18 +41,14 @@ pub(super) fn add(stack: &mut Stack, parameters: &Parameters) -> Network {
     Network { config }
 }
 
-/// Lets `role` have network interfaces, where a VPC was given.
-pub(super) fn grant(role: &mut Role, parameters: &Parameters) {
-    let actions = [
-        Action::Ec2CreateNetworkInterface,
-        Action::Ec2DescribeNetworkInterfaces,
-        Action::Ec2DescribeSubnets,
-        Action::Ec2DeleteNetworkInterface,
-        Action::Ec2AssignPrivateIpAddresses,
-        Action::Ec2UnassignPrivateIpAddresses,
-    ];
-    let reason = "Lambda demands these on every resource of who runs in a VPC, see \
-                  https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html#configuration-vpc-permissions; \
-                  only with the VPCId parameter";
-    role.grant_on_all_when(&parameters.has_vpc, "NetworkInterfaces", &actions, reason);
-}
+const INTERFACES: [Action; 6] = [
+    Action::Ec2CreateNetworkInterface,
+    Action::Ec2DescribeNetworkInterfaces,
+    Action::Ec2DescribeSubnets,
+    Action::Ec2DeleteNetworkInterface,
+    Action::Ec2AssignPrivateIpAddresses,
+    Action::Ec2UnassignPrivateIpAddresses,
+];
+const REASON: &str = "Lambda demands these on every resource of who runs in a VPC, see \
+                      https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html#configuration-vpc-permissions; \
+                      only with the VPCId parameter";

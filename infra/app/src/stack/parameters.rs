@@ -100,6 +100,9 @@ impl Parameters {
         let alarm_email = stack.parameter("AlarmEmail", &alarm_email());
         let web_acl_arn = stack.parameter("WebAclArn", &web_acl_arn());
         let vpc_id = stack.parameter("VPCId", &vpc_id());
+        let subnet_ids = stack.parameter("SubnetIds", &subnet_ids());
+        stack.requires("SubnetsOfTheVpc", &vpc_id, &subnet_ids, "With VPCId, SubnetIds names subnets of that VPC.");
+        stack.requires("VpcOfTheSubnets", &subnet_ids, &vpc_id, "With SubnetIds, VPCId names their VPC.");
         let lfs = stack.parameter("Lfs", &lfs());
         Self {
             has_output_bucket_name: stack.given("HasOutputBucketName", &output_bucket_name),
@@ -133,7 +136,7 @@ impl Parameters {
             worker_concurrency: stack.parameter("WorkerConcurrency", &worker_concurrency()),
             web_acl_arn,
             vpc_id,
-            subnet_ids: stack.parameter("SubnetIds", &subnet_ids()),
+            subnet_ids,
             asset_bucket: stack.parameter("QSS3BucketName", &asset_bucket()),
             asset_prefix: stack.parameter("QSS3KeyPrefix", &asset_prefix()),
         }
@@ -146,8 +149,14 @@ fn output_bucket_name() -> Parameter {
 }
 
 fn custom_domain_name() -> Parameter {
+    // A certificate's first name is its common name, too, which X.509 gives 64 characters:
+    // https://docs.aws.amazon.com/acm/latest/APIReference/API_RequestCertificate.html
     Parameter::text("", "Domain of the endpoint, for which a certificate is made. The API's own domain when empty.")
-        .matching("^$|^([a-z0-9]([a-z0-9-]*[a-z0-9])?\\.)+[a-z]{2,}$", "empty, or a domain name in lower case")
+        .matching(
+            "^$|^([a-z0-9]([a-z0-9-]*[a-z0-9])?\\.)+[a-z]{2,}$",
+            "empty, or a domain name in lower case of at most 64 characters",
+        )
+        .at_most(64)
 }
 
 fn api_secret() -> Parameter {
@@ -318,7 +327,11 @@ fn vpc_id() -> Parameter {
 }
 
 fn subnet_ids() -> Parameter {
-    Parameter::text("", "Subnets of that VPC, separated by commas, with a way out to S3, KMS and SQS.")
+    Parameter::text(
+        "",
+        "Subnets of that VPC, separated by commas, with a way to the Git hosts and to S3, SQS, KMS and Secrets Manager: a NAT gateway, or \
+         VPC endpoints.",
+    )
         .matching("^$|^subnet-[0-9a-f]+(,subnet-[0-9a-f]+)*$", "ids of subnets, separated by commas")
 }
 

@@ -1,8 +1,9 @@
 //! The queues between the endpoint and the workers, and where the jobs go that fail.
 
 use cfn::{
-    Attributes, Handle, Stack,
+    Attributes, Handle, Stack, Value, pseudo,
     sqs::{Queue, QueuePolicy},
+    sub,
 };
 use contract::dead_letter::TRIES;
 
@@ -43,12 +44,19 @@ pub(super) fn longest_tries(timeout: u16) -> u32 {
 /// A queue for a worker that runs for at most `timeout` seconds, with its dead letters behind it.
 fn pair(stack: &mut Stack, worker: &str, timeout: u16) -> Jobs {
     let attributes = Attributes::default().deleted_with_stack();
-    let dead_letters = stack.add_with(&format!("{worker}DeadLetterQueue"), Queue::fifo(), attributes.clone());
+    let dead_letters = format!("{worker}DeadLetters");
+    let dead_letters =
+        stack.add_with(&format!("{worker}DeadLetterQueue"), Queue::fifo(name(&dead_letters)), attributes.clone());
     stack.add(&format!("{worker}DeadLetterQueuePolicy"), QueuePolicy::tls_only(&dead_letters));
-    let mut queue = Queue::fifo().dead_letters_to(&dead_letters, TRIES);
+    let mut queue = Queue::fifo(name(worker)).dead_letters_to(&dead_letters, TRIES);
     queue.visibility_timeout = u32::from(timeout + GRACE);
     queue.message_retention_period = RETENTION;
     let queue = stack.add_with(&format!("{worker}Queue"), queue, attributes);
     stack.add(&format!("{worker}QueuePolicy"), QueuePolicy::tls_only(&queue));
     Jobs { queue, dead_letters }
+}
+
+/// A queue's name: the stack's own may be longer than a queue's can be.
+fn name(part: &str) -> Value<String> {
+    sub(["git2s3-".into(), part.into(), "-".into(), pseudo::stack_uuid().into(), ".fifo".into()])
 }

@@ -14,7 +14,7 @@ use contract::{
 };
 
 use super::{
-    function::{Functions, Settings},
+    function::{ExecutionRole, Functions, Settings, add_execution_role},
     keys::Keys,
     lifecycle::Cleaner,
     network::{self, Network},
@@ -40,7 +40,6 @@ pub(super) struct Surroundings<'a> {
     pub(super) queues: &'a Queues,
     pub(super) keys: &'a Keys,
     pub(super) storage: &'a Storage,
-    pub(super) network: &'a Network,
     pub(super) cleaner: &'a Cleaner,
 }
 
@@ -50,20 +49,70 @@ pub(super) struct Workers {
     pub(super) zipdl: Handle<Function>,
 }
 
+const GITPULL: Settings = Settings {
+    id: "GitPull",
+    binary: "gitpull",
+    description: "Fetches a repository over SSH and stores its zip",
+    memory: 1769,
+    timeout: GITPULL_TIMEOUT,
+};
+const ZIPDL: Settings = Settings {
+    id: "ZipDl",
+    binary: "zipdl",
+    description: "Downloads the archive that a Git host makes and stores it as a zip",
+    memory: 1769,
+    timeout: ZIPDL_TIMEOUT,
+};
+
 /// Adds both workers and what feeds them.
 pub(super) fn add(stack: &mut Stack, functions: &Functions<'_>, around: &Surroundings<'_>) -> Workers {
-    Workers { gitpull: add_gitpull(stack, functions, around), zipdl: add_zipdl(stack, functions, around) }
+    let credentials = credentials(stack, around.parameters);
+    let gitpull = gitpull_role(stack, around);
+    let zipdl = zipdl_role(stack, around, &credentials);
+    let network = network::add(stack, around.parameters, &[&gitpull.role, &zipdl.role]);
+    Workers {
+        gitpull: add_gitpull(stack, functions, around, &gitpull, &network),
+        zipdl: add_zipdl(stack, functions, around, &zipdl, &network, &credentials),
+    }
 }
 
-fn add_gitpull(stack: &mut Stack, functions: &Functions<'_>, around: &Surroundings<'_>) -> Handle<Function> {
-    let Surroundings { parameters, queues, keys, storage, network, .. } = around;
-    let settings = Settings {
-        id: "GitPull",
-        binary: "gitpull",
-        description: "Fetches a repository over SSH and stores its zip",
-        memory: 1769,
-        timeout: GITPULL_TIMEOUT,
-    };
+fn credentials(stack: &mut Stack, parameters: &Parameters) -> Handle<Secret> {
+    let fields = [
+        ("GitToken", &parameters.git_token),
+        ("OAuthKey", &parameters.oauth_key),
+        ("OAuthSecret", &parameters.oauth_secret),
+    ];
+    let credentials = Secret::of_fields("Credentials for the archives of Git hosts", fields);
+    stack.add_with("ProviderCredentials", credentials, Attributes::default().deleted_with_stack())
+}
+
+fn gitpull_role(stack: &mut Stack, around: &Surroundings<'_>) -> ExecutionRole {
+    let Surroundings { queues, keys, storage, cleaner, .. } = around;
+    add_execution_role(stack, &GITPULL, Attributes::default().after(cleaner), |role| {
+        grant_work(role, &queues.gitpull, storage);
+        Keys::grant(&keys.key, role, Action::KmsDecrypt);
+        storage.keys.grant(role, &[Action::S3GetObject], &format!("{SSH_KEY_PREFIX}*"));
+        storage.cache.grant(role, &STORE, &format!("{PACK_PREFIX}*"));
+        storage.cache.grant_on_bucket(role, &[Action::S3ListBucket]);
+    })
+}
+
+fn zipdl_role(stack: &mut Stack, around: &Surroundings<'_>, credentials: &Handle<Secret>) -> ExecutionRole {
+    let Surroundings { queues, storage, cleaner, .. } = around;
+    add_execution_role(stack, &ZIPDL, Attributes::default().after(cleaner), |role| {
+        grant_work(role, &queues.zipdl, storage);
+        credentials.grant_read(role);
+    })
+}
+
+fn add_gitpull(
+    stack: &mut Stack,
+    functions: &Functions<'_>,
+    around: &Surroundings<'_>,
+    execution_role: &ExecutionRole,
+    network: &Network,
+) -> Handle<Function> {
+    let Surroundings { parameters, queues, keys, storage, .. } = around;
     let environment: GitPullEnvironment<Deployment> = GitPullEnvironment {
         key_bucket: storage.keys.name(),
         key_object: keys.ssh_key.object_key.clone(),
@@ -83,38 +132,22 @@ fn add_gitpull(stack: &mut Stack, functions: &Functions<'_>, around: &Surroundin
         ca_bundle: parameters.has_lfs.either(parameters.ca_bundle.value(), Value::from("")),
         paths: parameters.paths.value(),
     };
-    let function = functions.add(
-        stack,
-        &settings,
-        |role| {
-            grant_work(role, &queues.gitpull, around);
-            Keys::grant(&keys.key, role, Action::KmsDecrypt);
-            storage.keys.grant(role, &[Action::S3GetObject], &format!("{SSH_KEY_PREFIX}*"));
-            storage.cache.grant(role, &STORE, &format!("{PACK_PREFIX}*"));
-            storage.cache.grant_on_bucket(role, &[Action::S3ListBucket]);
-        },
-        |function| function.environment(&environment).storage(GITPULL_STORAGE).vpc(network.config.clone()),
-    );
+    let function = functions.add_running_by(stack, &GITPULL, execution_role, |function| {
+        function.environment(&environment).storage(GITPULL_STORAGE).vpc(network.config.clone())
+    });
     feed(stack, "GitPullEventSource", &queues.gitpull.queue, &function, around);
     function
 }
 
-fn add_zipdl(stack: &mut Stack, functions: &Functions<'_>, around: &Surroundings<'_>) -> Handle<Function> {
-    let Surroundings { parameters, queues, storage, network, .. } = around;
-    let fields = [
-        ("GitToken", &parameters.git_token),
-        ("OAuthKey", &parameters.oauth_key),
-        ("OAuthSecret", &parameters.oauth_secret),
-    ];
-    let credentials = Secret::of_fields("Credentials for the archives of Git hosts", fields);
-    let credentials = stack.add_with("ProviderCredentials", credentials, Attributes::default().deleted_with_stack());
-    let settings = Settings {
-        id: "ZipDl",
-        binary: "zipdl",
-        description: "Downloads the archive that a Git host makes and stores it as a zip",
-        memory: 1769,
-        timeout: ZIPDL_TIMEOUT,
-    };
+fn add_zipdl(
+    stack: &mut Stack,
+    functions: &Functions<'_>,
+    around: &Surroundings<'_>,
+    execution_role: &ExecutionRole,
+    network: &Network,
+    credentials: &Handle<Secret>,
+) -> Handle<Function> {
+    let Surroundings { parameters, queues, storage, .. } = around;
     let environment: ZipDlEnvironment<Deployment> = ZipDlEnvironment {
         credentials: credentials.secret_id(),
         output_bucket: storage.output.name(),
@@ -125,21 +158,15 @@ fn add_zipdl(stack: &mut Stack, functions: &Functions<'_>, around: &Surroundings
         ca_bundle: parameters.ca_bundle.value(),
         max_archive_bytes: parameters.max_archive_bytes.value(),
     };
-    let function = functions.add(
-        stack,
-        &settings,
-        |role| {
-            grant_work(role, &queues.zipdl, around);
-            credentials.grant_read(role);
-        },
-        |function| function.environment(&environment).vpc(network.config.clone()),
-    );
+    let function = functions.add_running_by(stack, &ZIPDL, execution_role, |function| {
+        function.environment(&environment).vpc(network.config.clone())
+    });
     feed(stack, "ZipDlEventSource", &queues.zipdl.queue, &function, around);
     function
 }
 
 /// What every worker does: take jobs from its queue, bury those that failed, see what is stored, store zips.
-fn grant_work(role: &mut Role, jobs: &Jobs, around: &Surroundings<'_>) {
+fn grant_work(role: &mut Role, jobs: &Jobs, storage: &Storage) {
     let consume = [
         Action::SqsReceiveMessage,
         Action::SqsDeleteMessage,
@@ -148,13 +175,12 @@ fn grant_work(role: &mut Role, jobs: &Jobs, around: &Surroundings<'_>) {
     ];
     jobs.queue.grant(role, &consume);
     jobs.dead_letters.grant(role, &[Action::SqsSendMessage]);
-    around.storage.output.grant(role, &STORE, "*");
-    around.storage.output.grant_on_bucket(role, &[Action::S3ListBucket]);
-    network::grant(role, around.parameters);
+    storage.output.grant(role, &STORE, "*");
+    storage.output.grant_on_bucket(role, &[Action::S3ListBucket]);
 }
 
-/// Lets a queue invoke a worker. It is gone before the cleaner runs, so that no worker writes into an emptied bucket.
+/// Lets a queue invoke a worker.
 fn feed(stack: &mut Stack, id: &str, queue: &Handle<Queue>, function: &Handle<Function>, around: &Surroundings<'_>) {
     let mapping = EventSourceMapping::new(queue, function, around.parameters.worker_concurrency.value());
-    stack.add_with(id, mapping, Attributes::default().after(around.cleaner));
+    stack.add(id, mapping);
 }

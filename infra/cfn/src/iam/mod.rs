@@ -2,9 +2,11 @@
 //! [`Action`], so that a wildcard can't be written, and a resource of `*` needs a reason.
 
 mod action;
+mod document;
 mod policy;
 mod role;
 
 pub use action::Action;
-pub use policy::{PolicyDocument, Principal, Statement};
+pub use document::{PolicyDocument, Principal, Statement};
+pub use policy::Policy;
 pub use role::Role;

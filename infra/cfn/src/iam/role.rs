@@ -7,31 +7,26 @@ use serde::Serialize;
 use serde_json::{Map, Value as Json};
 
 use super::{Action, PolicyDocument, Principal, Statement};
-use crate::{Condition, Handle, Resource, Value};
+use crate::{Handle, Resource, Value};
 
-/// A role whose rights are all inline: one place to audit, and nothing outside of the stack can widen them.
+/// A role whose rights are inline: one place to audit, and nothing outside of the stack can widen them. Only what exists under a
+/// condition is a [`Policy`](super::Policy) of its own.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 pub struct Role {
     description: String,
     assume_role_policy_document: PolicyDocument,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    policies: Vec<Value<Policy>>,
+    policies: Vec<InlinePolicy>,
     #[serde(skip)]
     reasons: Vec<String>,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
-struct Policy {
+struct InlinePolicy {
     policy_name: String,
     policy_document: PolicyDocument,
-}
-
-impl Policy {
-    fn new(name: &str, statement: Statement) -> Self {
-        Self { policy_name: name.to_owned(), policy_document: PolicyDocument::new([statement]) }
-    }
 }
 
 impl Role {
@@ -60,20 +55,13 @@ impl Role {
 
     /// Adds a right. Prefer the grants on resources, which know their actions and ARNs.
     pub fn grant(&mut self, name: &str, statement: Statement) {
-        self.policies.push(Policy::new(name, statement).into());
+        let policy_document = PolicyDocument::new([statement]);
+        self.policies.push(InlinePolicy { policy_name: name.to_owned(), policy_document });
     }
 
     /// Adds a right on every resource, for actions that know no resource; `reason` stands in the template's metadata.
     pub fn grant_on_all(&mut self, name: &str, actions: &[Action], reason: &str) {
         self.grant(name, Statement::allow(name, actions, vec!["*".into()]));
-        self.reasons.push(format!("{name}: {reason}"));
-    }
-
-    /// Adds a right on every resource where a condition of the stack holds, such as the network interfaces of a
-    /// function in a VPC.
-    pub fn grant_on_all_when(&mut self, condition: &Condition, name: &str, actions: &[Action], reason: &str) {
-        let policy = Policy::new(name, Statement::allow(name, actions, vec!["*".into()]));
-        self.policies.push(condition.either(policy.into(), Value::none()));
         self.reasons.push(format!("{name}: {reason}"));
     }
 }
@@ -88,6 +76,11 @@ impl Resource for Role {
 }
 
 impl Handle<Role> {
+    /// The role's name.
+    pub fn name(&self) -> Value<String> {
+        self.reference()
+    }
+
     /// The role's ARN.
     pub fn arn(&self) -> Value<Arn<Role>> {
         self.attribute("Arn")

@@ -14,6 +14,7 @@ use crate::{
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 pub struct Queue {
+    queue_name: Value<String>,
     fifo_queue: bool,
     deduplication_scope: &'static str,
     fifo_throughput_limit: &'static str,
@@ -29,8 +30,12 @@ pub struct Queue {
 impl Queue {
     /// A queue in which only messages of one group wait for one another
     /// ([high throughput](https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/high-throughput-fifo.html)).
-    pub fn fifo() -> Self {
+    ///
+    /// `name` ends in `.fifo` and has at most 80 characters. It isn't left to CloudFormation, which shortens the names that it makes to 80
+    /// characters and then adds `.fifo`: of a stack whose name has 40 or more, SQS refuses them.
+    pub fn fifo(name: Value<String>) -> Self {
         Self {
+            queue_name: name,
             fifo_queue: true,
             deduplication_scope: "messageGroup",
             fifo_throughput_limit: "perMessageGroupId",
