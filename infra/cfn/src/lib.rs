@@ -65,7 +65,6 @@
 mod accepted;
 pub mod apigateway;
 pub mod certificatemanager;
-pub mod characters;
 pub mod cloudformation;
 pub mod cloudwatch;
 mod condition;
@@ -89,6 +88,7 @@ pub mod sqs;
 mod stack;
 mod sub;
 mod template;
+pub mod texts;
 mod value;
 pub mod wafv2;
 mod yaml;

@@ -21,7 +21,7 @@ const PSEUDO: [(&str, usize); 6] = [
 /// A UUID.
 const UUID: usize = 36;
 /// A queue's name.
-pub(crate) const QUEUE_NAME: usize = 80;
+const QUEUE_NAME: usize = 80;
 /// What a `Ref` of a resource yields, in characters.
 const REFS: [(&str, usize); 5] = [
     ("AWS::ApiGateway::RestApi", 10),

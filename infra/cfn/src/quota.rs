@@ -7,7 +7,7 @@
 
 use serde_json::Value as Json;
 
-use crate::longest::{Longest, QUEUE_NAME};
+use crate::{longest::Longest, texts};
 
 /// The largest template that a request can hold, in bytes; a larger one has to lie in S3.
 pub const TEMPLATE_BYTES_INLINE: usize = 51_200;
@@ -37,37 +37,6 @@ const INLINE_POLICIES: usize = 10_240;
 const MANAGED_POLICY: usize = 6_144;
 /// One trust policy, in characters.
 const TRUST_POLICY: usize = 2_048;
-/// Descriptions of resources, in characters.
-const RESOURCE_DESCRIPTIONS: [(&str, &str, usize); 6] = [
-    ("AWS::CloudWatch::Alarm", "AlarmDescription", 1_024),
-    ("AWS::IAM::Role", "Description", 1_000),
-    ("AWS::Lambda::Function", "Description", 256),
-    ("AWS::EC2::SecurityGroup", "GroupDescription", 255),
-    ("AWS::KMS::Key", "Description", 8_192),
-    ("AWS::SecretsManager::Secret", "Description", 2_048),
-];
-
-/// Names of resources, in characters, as the API references of the services have them.
-const NAMES: [(&str, &str, usize); 13] = [
-    ("AWS::ApiGateway::RestApi", "Name", 1_024),
-    ("AWS::ApiGateway::Stage", "StageName", 128),
-    ("AWS::CloudWatch::Alarm", "AlarmName", 255),
-    ("AWS::EC2::SecurityGroup", "GroupName", 255),
-    ("AWS::IAM::Policy", "PolicyName", 128),
-    ("AWS::IAM::Role", "RoleName", 64),
-    ("AWS::KMS::Alias", "AliasName", 256),
-    ("AWS::Lambda::Function", "FunctionName", 64),
-    ("AWS::Logs::LogGroup", "LogGroupName", 512),
-    ("AWS::Logs::MetricFilter", "FilterName", 512),
-    ("AWS::SNS::Topic", "TopicName", 256),
-    ("AWS::SQS::Queue", "QueueName", QUEUE_NAME),
-    // The first of a certificate's domain names is its common name:
-    // https://docs.aws.amazon.com/acm/latest/APIReference/API_RequestCertificate.html
-    ("AWS::CertificateManager::Certificate", "DomainName", 64),
-];
-/// Descriptions of a security group's rules, in characters.
-const RULE_DESCRIPTION: usize = 255;
-
 /// A quota that is exceeded.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{} has {size} {unit}, at most {limit} are allowed", subject(name, what))]
@@ -134,31 +103,15 @@ impl Found<'_> {
     fn resource(&mut self, name: &str, resource: &Json) {
         let properties = &resource["Properties"];
         let kind = resource["Type"].as_str().unwrap_or_default();
-        for (_, property, limit) in RESOURCE_DESCRIPTIONS.iter().filter(|(of, ..)| *of == kind) {
-            self.check(name, "description", text(&properties[*property]), "characters", *limit);
-        }
-        for (_, property, limit) in NAMES.iter().filter(|(of, ..)| *of == kind) {
-            let name_of_it = &properties[*property];
-            if !name_of_it.is_null() {
-                let measure = |text: &str| text.chars().count();
-                let size = Longest { template: self.template, measure, counts_parameters: true }.of(name_of_it);
-                self.check(name, "name", size, "characters", *limit);
+        let measure = |text: &str| text.chars().count();
+        let longest = Longest { template: self.template, measure, counts_parameters: true };
+        for text in texts::of(kind) {
+            let what = text.path.last().copied().unwrap_or_default();
+            for value in texts::values(properties, text.path) {
+                self.check(name, what, longest.of(value), "characters", text.longest);
             }
         }
         match kind {
-            "AWS::EC2::SecurityGroup" => {
-                for rules in ["SecurityGroupEgress", "SecurityGroupIngress"] {
-                    for rule in properties[rules].as_array().into_iter().flatten() {
-                        self.check(
-                            name,
-                            "rule's description",
-                            text(&rule["Description"]),
-                            "characters",
-                            RULE_DESCRIPTION,
-                        );
-                    }
-                }
-            }
             "AWS::IAM::Role" => {
                 let policies = properties["Policies"].as_array().into_iter().flatten();
                 let size = policies.map(|policy| document(&policy["PolicyDocument"])).sum();
@@ -227,12 +180,12 @@ mod tests {
             (
                 |size| resource("AWS::SQS::Queue", &json!({ "QueueName": format!("{}.fifo", "x".repeat(size - 5)) })),
                 80,
-                "It's name",
+                "It's QueueName",
             ),
             (
                 |size| resource("AWS::IAM::Role", &json!({ "RoleName": { "Fn::Sub": "x".repeat(size) } })),
                 64,
-                "It's name",
+                "It's RoleName",
             ),
             (
                 |size| {
@@ -240,7 +193,7 @@ mod tests {
                     resource("AWS::CloudWatch::Alarm", &json!({ "AlarmName": { "Fn::Sub": name } }))
                 },
                 255,
-                "It's name",
+                "It's AlarmName",
             ),
             (
                 |size| {
@@ -248,7 +201,7 @@ mod tests {
                     resource("AWS::EC2::SecurityGroup", &json!({ "SecurityGroupEgress": [rule] }))
                 },
                 255,
-                "It's rule's description",
+                "It's Description",
             ),
             (|size| json!({ "Resources": many(size) }), 500, "Resources has 501 entries"),
             (|size| json!({ "Parameters": many(size) }), 200, "Parameters has 201 entries"),
@@ -259,18 +212,22 @@ mod tests {
             (|size| json!({ "Parameters": { "It": { "Description": "x".repeat(size) } } }), 4_000, "It's description"),
             (|size| json!({ "Parameters": { "It": { "Default": "x".repeat(size) } } }), 4_096, "It's default"),
             (|size| json!({ "Outputs": { "It": { "Description": "x".repeat(size) } } }), 1_024, "It's description"),
-            (|size| resource("AWS::Lambda::Function", &json!({ "Description": "x".repeat(size) })), 256, "description"),
-            (|size| resource("AWS::IAM::Role", &json!({ "Description": "x".repeat(size) })), 1_000, "description"),
+            (
+                |size| resource("AWS::Lambda::Function", &json!({ "Description": "x".repeat(size) })),
+                256,
+                "It's Description",
+            ),
+            (|size| resource("AWS::IAM::Role", &json!({ "Description": "x".repeat(size) })), 1_000, "It's Description"),
             (
                 |size| resource("AWS::CloudWatch::Alarm", &json!({ "AlarmDescription": "x".repeat(size) })),
                 1_024,
-                "description",
+                "It's AlarmDescription",
             ),
-            (|size| resource("AWS::KMS::Key", &json!({ "Description": "x".repeat(size) })), 8_192, "description"),
+            (|size| resource("AWS::KMS::Key", &json!({ "Description": "x".repeat(size) })), 8_192, "It's Description"),
             (
                 |size| resource("AWS::EC2::SecurityGroup", &json!({ "GroupDescription": "x".repeat(size) })),
                 255,
-                "description",
+                "It's GroupDescription",
             ),
             (
                 |size| resource("AWS::Lambda::Function", &json!({ "Code": { "ZipFile": "x".repeat(size) } })),

@@ -3,9 +3,9 @@
 use serde_json::Value as Json;
 
 use crate::{
-    characters::{self, Refused},
     order::{self, Disorder},
     quota::{self, Excess},
+    texts::{self, Refused},
     yaml,
 };
 
@@ -78,7 +78,7 @@ impl Template {
     pub(crate) fn new(sections: Section) -> Result<Self, TemplateError> {
         let template = Self { sections };
         template.check_references()?;
-        if let Some(refused) = characters::refused(&template.as_value()).into_iter().next() {
+        if let Some(refused) = texts::refused(&template.as_value()).into_iter().next() {
             return Err(TemplateError::Character(refused));
         }
         if let Some(disorder) = order::missing(&template.as_value()).into_iter().next() {

@@ -101,7 +101,7 @@ fn quotas(template: &Value) -> BTreeSet<Finding> {
 
 /// What the services behind CloudFormation would refuse of names and descriptions.
 fn characters(template: &Value) -> impl Iterator<Item = Finding> {
-    cfn::characters::refused(template).into_iter().map(|refused| Finding {
+    cfn::texts::refused(template).into_iter().map(|refused| Finding {
         rule: "cloudformation/characters".to_owned(),
         message: refused.to_string(),
         path: refused.property,
