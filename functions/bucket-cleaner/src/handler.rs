@@ -5,9 +5,8 @@ use std::time::Duration;
 
 use contract::{Runtime, custom::BucketCleanerProperties};
 use custom_resource::{Answer, CustomResource, Request};
+use empty_bucket::{EmptyError, empty};
 use tokio::time::Instant;
-
-use crate::empty::{EmptyError, empty};
 
 /// Always the same: a changed one would make CloudFormation delete the old one, and with it the buckets'
 /// content.
@@ -44,9 +43,13 @@ impl CustomResource for BucketCleaner {
     async fn delete(&self, request: Request<Properties>) -> Result<(), EmptyError> {
         let deadline = request.deadline.checked_sub(LAST_ANSWERS).unwrap_or_else(Instant::now);
         for bucket in &request.properties.buckets {
-            let deleted = empty(&self.s3, bucket, deadline).await?;
+            let progress = |deleted| tracing::info!(%bucket, deleted, "emptying");
+            let deleted = empty(&self.s3, bucket, deadline, progress).await?;
             tracing::info!(%bucket, deleted, "empty");
         }
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,5 @@
 //! Wires the bucket cleaner's custom resource to S3.
 
-mod empty;
 mod handler;
 
 use crate::handler::BucketCleaner;

@@ -8,12 +8,9 @@ use std::{
 };
 
 use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region, retry::RetryConfig};
-use contract::custom::BucketCleanerProperties;
-use custom_resource::{CustomResource, Request};
 use wiremock::{Mock, MockServer, Request as HttpRequest, Respond, ResponseTemplate, matchers::any};
 
 use super::*;
-use crate::handler::BucketCleaner;
 
 #[derive(Debug, Default)]
 struct Bucket {
@@ -157,7 +154,7 @@ fn output() -> BucketName {
 /// Empties the bucket `output` of `s3`.
 async fn emptied(s3: &S3, deadline: Instant) -> Result<u64, EmptyError> {
     let (_server, client) = s3.serve().await;
-    empty(&client, &output(), deadline).await
+    empty(&client, &output(), deadline, |_| ()).await
 }
 
 #[tokio::test]
@@ -208,31 +205,17 @@ async fn a_refused_listing_is_an_error() {
     let server = MockServer::start().await;
     let denied = "<Error><Code>AccessDenied</Code><Message>no</Message></Error>";
     Mock::given(any()).respond_with(ResponseTemplate::new(403).set_body_string(denied)).mount(&server).await;
-    let error = empty(&client(&server), &output(), later()).await.unwrap_err();
+    let error = empty(&client(&server), &output(), later(), |_| ()).await.unwrap_err();
     assert!(matches!(error, EmptyError::ListVersions { .. }), "{error}");
 }
 
-fn request() -> Request<BucketCleanerProperties<contract::Runtime>> {
-    Request {
-        stack_id: "arn:stack".into(),
-        request_id: "r1".into(),
-        logical_resource_id: "BucketCleaner".into(),
-        physical_resource_id: Some("bucket-cleaner".into()),
-        properties: BucketCleanerProperties { buckets: vec![output(), "keys".parse().unwrap()] },
-        deadline: later(),
-    }
-}
-
 #[tokio::test]
-async fn only_its_deletion_empties_and_then_all_buckets() {
-    let s3 = S3::of([("output", Bucket::with(3)), ("keys", Bucket::with(2))]);
-    let (server, client) = s3.serve().await;
-    let resource = BucketCleaner { s3: client };
-    let created = resource.create(request()).await.unwrap();
-    assert_eq!(resource.update(request()).await.unwrap(), created);
-    assert!(server.received_requests().await.unwrap().is_empty());
-    assert!(resource.owns(&created.physical_resource_id) && !resource.owns("never-made/r1"));
-
-    resource.delete(request()).await.unwrap();
-    assert!(s3.0.lock().unwrap().values().all(|bucket| bucket.versions.is_empty()));
+async fn progress_counts_up_to_the_whole() {
+    let s3 = S3::of([("output", Bucket::with(2_500))]);
+    let (_server, client) = s3.serve().await;
+    let told = Mutex::new(Vec::new());
+    let deleted = empty(&client, &output(), later(), |so_far| told.lock().unwrap().push(so_far)).await.unwrap();
+    let told = told.into_inner().unwrap();
+    assert!(told.is_sorted() && told.len() == 3, "{told:?}");
+    assert_eq!(told.last(), Some(&deleted));
 }
