@@ -24,6 +24,7 @@
 
 pub mod allowed_hosts;
 pub mod allowed_ips;
+pub mod body;
 pub mod credentials;
 pub mod custom;
 pub mod dead_letter;
