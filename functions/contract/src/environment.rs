@@ -74,7 +74,7 @@ pub struct GitPullEnvironment<S: Side> {
     pub output_bucket: S::Of<BucketName>,
     /// The bucket that packs are kept in for functions that start with an empty disk, see [`PACK_PREFIX`].
     pub cache_bucket: S::Of<BucketName>,
-    /// The queue that the jobs come from, to say when a failed one should be tried again.
+    /// The queue that the jobs come from, to say for how long one is worked on and when a failed one should be tried again.
     pub queue: S::Of<QueueUrl>,
     /// The queue that a job goes to when it has failed for good.
     pub dead_letter_queue: S::Of<QueueUrl>,
@@ -110,7 +110,7 @@ pub struct ZipDlEnvironment<S: Side> {
     pub credentials: S::Of<SecretId>,
     /// The bucket that the artifacts go to.
     pub output_bucket: S::Of<BucketName>,
-    /// The queue that the jobs come from, to say when a failed one should be tried again.
+    /// The queue that the jobs come from, to say for how long one is worked on and when a failed one should be tried again.
     pub queue: S::Of<QueueUrl>,
     /// The queue that a job goes to when it has failed for good.
     pub dead_letter_queue: S::Of<QueueUrl>,

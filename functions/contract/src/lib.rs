@@ -44,6 +44,7 @@ pub mod side;
 mod ssh_address;
 pub mod switch;
 mod text;
+pub mod visibility;
 pub mod worker;
 
 pub use allowed_hosts::{AllowedHost, AllowedHosts, HostKind};
