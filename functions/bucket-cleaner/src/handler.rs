@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use contract::{Runtime, custom::BucketCleanerProperties};
 use custom_resource::{Answer, CustomResource, Request};
-use empty_bucket::{EmptyError, empty};
+use empty_bucket::{EmptyError, Progress, empty_until_quiet};
 use tokio::time::Instant;
 
 /// Always the same: a changed one would make CloudFormation delete the old one, and with it the buckets'
@@ -19,6 +19,8 @@ const LAST_ANSWERS: Duration = Duration::from_secs(10);
 #[derive(Debug, Clone)]
 pub(crate) struct BucketCleaner {
     pub(crate) s3: aws_sdk_s3::Client,
+    /// How long nothing may come before the buckets count as empty.
+    pub(crate) quiet: Duration,
 }
 
 type Properties = BucketCleanerProperties<Runtime>;
@@ -42,11 +44,13 @@ impl CustomResource for BucketCleaner {
 
     async fn delete(&self, request: Request<Properties>) -> Result<(), EmptyError> {
         let deadline = request.deadline.checked_sub(LAST_ANSWERS).unwrap_or_else(Instant::now);
-        for bucket in &request.properties.buckets {
-            let progress = |deleted| tracing::info!(%bucket, deleted, "emptying");
-            let deleted = empty(&self.s3, bucket, deadline, progress).await?;
-            tracing::info!(%bucket, deleted, "empty");
-        }
+        let progress = |progress: Progress<'_>| match progress {
+            Progress::Emptying { bucket, deleted } => tracing::info!(%bucket, deleted, "emptying"),
+            Progress::WaitingForQuiet(wait) => tracing::info!(seconds = wait.as_secs_f32(), "waiting for quiet"),
+        };
+        let buckets = &request.properties.buckets;
+        let deleted = empty_until_quiet(&self.s3, buckets, self.quiet, deadline, progress).await?;
+        tracing::info!(deleted, "empty and quiet");
         Ok(())
     }
 }

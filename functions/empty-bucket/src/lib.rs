@@ -5,6 +5,8 @@
 //!
 //! The bucket cleaner does it when the stack is deleted, and `infra destroy` with what came too late for that.
 
+mod quiet;
+
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use aws_names::BucketName;
@@ -79,7 +81,20 @@ pub enum EmptyError {
         /// How much was deleted until then.
         deleted: u64,
     },
+    /// Whenever the buckets were empty, something came to one of them again.
+    #[error(
+        "something was stored in {bucket} again and again, after {deleted} versions had been deleted: end what writes there, and \
+         delete the stack again"
+    )]
+    NeverQuiet {
+        /// The bucket that something came to at last.
+        bucket: BucketName,
+        /// How much was deleted, in all buckets.
+        deleted: u64,
+    },
 }
+
+pub use quiet::{Progress, QUIET, empty_until_quiet};
 
 /// How many requests are on their way at once. Each deletes up to 1,000 versions, and S3 takes about
 /// 3,500 deletions a second below a prefix.
@@ -96,10 +111,30 @@ pub async fn empty(
     deadline: Instant,
     progress: impl Fn(u64),
 ) -> Result<u64, EmptyError> {
-    let emptying = Emptying { client, bucket, deadline, progress, deleted: AtomicU64::new(0) };
-    emptying.delete_versions().await?;
+    Ok(pass(client, bucket, deadline, progress).await?.deleted)
+}
+
+/// What there was in a bucket.
+#[derive(Debug, Clone, Copy)]
+struct Found {
+    /// Versions and delete markers.
+    deleted: u64,
+    /// Open uploads.
+    aborted: u64,
+}
+
+/// Uploads come first: one that is completed before it is aborted is a version then, which is met.
+async fn pass(
+    client: &Client,
+    bucket: &BucketName,
+    deadline: Instant,
+    progress: impl Fn(u64),
+) -> Result<Found, EmptyError> {
+    let (deleted, aborted) = (AtomicU64::new(0), AtomicU64::new(0));
+    let emptying = Emptying { client, bucket, deadline, progress, deleted, aborted };
     emptying.abort_uploads().await?;
-    Ok(emptying.deleted.into_inner())
+    emptying.delete_versions().await?;
+    Ok(Found { deleted: emptying.deleted.into_inner(), aborted: emptying.aborted.into_inner() })
 }
 
 struct Emptying<'a, F> {
@@ -108,6 +143,7 @@ struct Emptying<'a, F> {
     deadline: Instant,
     progress: F,
     deleted: AtomicU64,
+    aborted: AtomicU64,
 }
 
 /// Where a listing goes on: the key, and the version or the upload below it.
@@ -197,7 +233,10 @@ impl<F: Fn(u64)> Emptying<'_, F> {
             Err(error) if error.code() != Some("NoSuchUpload") => {
                 Err(EmptyError::Abort { bucket: self.bucket.clone(), key, source: Box::new(error.into()) })
             }
-            _ => Ok(()),
+            _ => {
+                self.aborted.fetch_add(1, Ordering::Relaxed);
+                Ok(())
+            }
         }
     }
 
@@ -226,6 +265,20 @@ fn identifiers(page: ListObjectVersionsOutput) -> Vec<ObjectIdentifier> {
         .chain(markers)
         .map(|(key, version)| ObjectIdentifier::builder().set_key(key).set_version_id(version).build().ok());
     identifiers.flatten().collect()
+}
+
+impl EmptyError {
+    /// S3's code for the refusal, where it was one.
+    pub fn code(&self) -> Option<&str> {
+        match self {
+            Self::ListVersions { source, .. }
+            | Self::Delete { source, .. }
+            | Self::ListUploads { source, .. }
+            | Self::Abort { source, .. } => source.code(),
+            Self::Refused { code, .. } => Some(code),
+            Self::OutOfTime { .. } | Self::NeverQuiet { .. } => None,
+        }
+    }
 }
 
 #[cfg(test)]

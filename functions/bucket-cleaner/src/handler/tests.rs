@@ -46,7 +46,7 @@ async fn serve(s3: &S3) -> (MockServer, BucketCleaner) {
         .retry_config(RetryConfig::disabled())
         .http_client(aws_smithy_http_client::Builder::new().build_http());
     let s3 = aws_sdk_s3::Client::from_conf(config.build());
-    (server, BucketCleaner { s3 })
+    (server, BucketCleaner { s3, quiet: Duration::from_millis(10) })
 }
 
 fn request() -> Request<Properties> {
