@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use contract::{Runtime, custom::BucketCleanerProperties};
-use custom_resource::{Answer, CustomResource, Request};
+use custom_resource::{Answer, CustomResource, Request, is_lack_of_rights};
 use empty_bucket::{EmptyError, Progress, empty_until_quiet};
 use tokio::time::Instant;
 
@@ -32,6 +32,10 @@ impl CustomResource for BucketCleaner {
 
     fn owns(&self, physical_resource_id: &str) -> bool {
         physical_resource_id == PHYSICAL_ID
+    }
+
+    fn lacks_rights(error: &EmptyError) -> bool {
+        error.code().is_some_and(is_lack_of_rights)
     }
 
     async fn create(&self, _request: Request<Properties>) -> Result<Answer<()>, EmptyError> {
