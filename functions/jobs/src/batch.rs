@@ -12,9 +12,9 @@ use crate::{
     run::{Run, Try},
 };
 
-/// The reason of a job that none of its workers could tell one for.
-const KILLED: &str =
-    "the worker ended without a word at each of its tries: out of time or memory, or a panic (see its log)";
+/// The reason of a job that has had its tries, and came back.
+const UNTOLD: &str = "no try could tell its reason: the worker was killed, out of time or memory, or could not put the job among \
+                      the dead letters (see its log)";
 
 /// How long a job waits after its first failure; after its second twice as long, and so on.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -58,11 +58,16 @@ async fn one<E: JobError>(
     };
     let (this, receipt) = (Try::of(message, run), message.receipt_handle.as_deref().unwrap_or_default());
     let (id, delivery, repository, reference) = (job.id(), &job.delivery, &job.repository, &job.reference);
-    let bury =
-        async |reason: &str| queue.bury(message.message_id.as_deref().unwrap_or_default(), body, &job, reason).await;
+    let bury = async |reason: &str| {
+        let is_there = queue.bury(message.message_id.as_deref().unwrap_or_default(), body, &job, reason).await;
+        if !is_there {
+            queue.redeliver(receipt, PATIENCE).await;
+        }
+        is_there
+    };
     if this.is_too_many() {
-        tracing::error!(job = id, %delivery, %repository, %reference, receives = this.receives, error = KILLED, "gave up");
-        return bury(KILLED).await;
+        tracing::error!(job = id, %delivery, %repository, %reference, receives = this.receives, error = UNTOLD, "gave up");
+        return bury(UNTOLD).await;
     }
     let (mut hide, mut work) = (pin!(queue.hide(receipt, visibility::of_job(run.left))), pin!(work(&job)));
     let done = tokio::select! {
@@ -208,7 +213,7 @@ pub(crate) mod tests {
         let fates = Fates::default();
         assert!(check(vec![message("1", "main", TRIES + 1)], Retry::Again, &fates).await.is_empty());
         assert!(fates.hidden.into_inner().is_empty());
-        assert_eq!(fates.buried.into_inner(), [("1".to_owned(), KILLED.to_owned())]);
+        assert_eq!(fates.buried.into_inner(), [("1".to_owned(), UNTOLD.to_owned())]);
     }
 
     #[tokio::test]
@@ -227,9 +232,12 @@ pub(crate) mod tests {
     }
 
     #[tokio::test]
-    async fn what_can_not_be_buried_is_left_to_sqs() {
+    async fn what_can_not_be_buried_comes_again_for_it() {
         let fates = Fates { is_sealed: true, ..Fates::default() };
         assert_eq!(check(vec![message("1", "bad", 1)], Retry::Never, &fates).await, ["1"]);
+        assert_eq!(check(vec![message("2", "bad", TRIES + 1)], Retry::Never, &fates).await, ["2"]);
+        let soon = ["1", "2"].map(|id| (format!("receipt-{id}"), PATIENCE.as_secs()));
+        assert_eq!(fates.redelivered.into_inner(), soon);
     }
 
     #[tokio::test]

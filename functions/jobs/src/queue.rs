@@ -81,7 +81,7 @@ impl Failed for Queue {
         };
         if let Err(error) = &sent {
             let error = DisplayErrorContext(error);
-            tracing::warn!(%error, job = job.id(), "could not put the job among the dead letters: SQS will");
+            tracing::warn!(%error, job = job.id(), "could not put the job among the dead letters");
         }
         sent.is_ok()
     }
