@@ -64,7 +64,7 @@ pub async fn empty_until_quiet(
         let next = quiet_from + quiet;
         if next >= deadline {
             let never = |bucket: &BucketName| Err(EmptyError::NeverQuiet { bucket: bucket.clone(), deleted: total });
-            return last.map_or(Ok(total), never);
+            return last.filter(|_| !is_first).map_or(Ok(total), never);
         }
         let wait = next.saturating_duration_since(Instant::now());
         if !wait.is_zero() {
