@@ -11,7 +11,10 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap, HashMap, VecDeque};
 use std::path::Path;
+use std::time::Duration;
 
+use contract::dead_letter::{RECEIVES, TRIES};
+use contract::{body, visibility};
 use git2s3_infra::{review::cost, stack};
 use git2s3_tests::tally;
 use serde_json::Value;
@@ -223,5 +226,48 @@ fn the_queues_are_of_the_kind_that_the_page_says() {
     for queue in queues {
         assert_eq!(queue["Properties"]["FifoThroughputLimit"], "perMessageGroupId");
         assert_eq!(queue["Properties"]["DeduplicationScope"], "messageGroup");
+    }
+}
+
+#[test]
+fn the_largest_webhook_is_the_codes() {
+    let page = page();
+    let (body, event, rest) = (body::MAX_BODY_BYTES, body::MAX_EVENT_BYTES, body::REST_OF_EVENT_BYTES);
+    let [body, event, rest] = [body, event, rest].map(|bytes| told(bytes as f64));
+    for sentence in
+        [format!("at most {body} bytes"), format!("({event} − {rest}) × 3/4"), format!("| at most {body} bytes |")]
+    {
+        assert!(page.contains(&sentence), "{sentence}");
+    }
+}
+
+#[test]
+fn the_tries_are_the_codes_and_the_templates() {
+    let page = page();
+    let template = stack::template(None).unwrap().as_value();
+    let row = |begins: &str| page.lines().find(|line| line.starts_with(&format!("| {begins}"))).unwrap();
+    for (column, worker) in ["GitPull", "ZipDl"].into_iter().enumerate() {
+        let of = |resource: &str| &template["Resources"][format!("{worker}{resource}")]["Properties"];
+        let runs = of("Function")["Timeout"].as_u64().unwrap();
+        let hidden = of("Queue")["VisibilityTimeout"].as_u64().unwrap();
+        let receives = of("Queue")["RedrivePolicy"]["maxReceiveCount"].as_u64().unwrap();
+        assert_eq!(receives, u64::from(RECEIVES));
+        let (tries, kept) = (u64::from(TRIES), visibility::of_job(Duration::from_secs(runs)).as_secs());
+        let throttled = receives - tries;
+        let seconds = |number: u64| format!("{} s", told(number as f64));
+        for (begins, number) in [
+            ("the function may run for", seconds(runs)),
+            ("the queue hides a job for six times that", seconds(hidden)),
+            ("a worker that has the job hides it", seconds(kept)),
+            ("three tries", format!("{tries} × {} = {}", seconds(kept), seconds(tries * kept))),
+            (
+                "SQS hands a job out 8 times",
+                format!("{throttled} × {} = {}", seconds(hidden), seconds(throttled * hidden)),
+            ),
+        ] {
+            let cells: Vec<&str> = row(begins).split('|').map(str::trim).collect();
+            assert_eq!(cells[column + 2], number, "{worker}: {begins}");
+        }
+        assert_eq!(hidden, 6 * runs);
     }
 }

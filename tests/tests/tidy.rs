@@ -28,7 +28,7 @@ fn sources() -> Vec<(PathBuf, String)> {
 }
 
 /// What each crate may import of ours. A new arrow is a decision: it is made here, with its reason in the commit.
-const ARROWS: [(&str, &[&str]); 23] = [
+const ARROWS: [(&str, &[&str]); 24] = [
     ("aws-names", &[]),
     ("blocking", &[]),
     ("cfn", &["aws-names"]),
@@ -39,6 +39,7 @@ const ARROWS: [(&str, &[&str]); 23] = [
     ("archive", &["contract", "pack"]),
     ("store", &["aws-names", "contract"]),
     ("init", &[]),
+    ("empty-bucket", &["aws-names"]),
     ("https", &["contract"]),
     ("secret", &["aws-names"]),
     ("jobs", &["aws-names", "blocking", "contract"]),
@@ -47,8 +48,8 @@ const ARROWS: [(&str, &[&str]); 23] = [
     ("gitpull", &["archive", "aws-names", "blocking", "contract", "fetch", "forge", "https", "init", "jobs", "store"]),
     ("zipdl", &["archive", "aws-names", "blocking", "contract", "forge", "https", "init", "jobs", "secret", "store"]),
     ("ssh-key-function", &["aws-names", "contract", "custom-resource"]),
-    ("bucket-cleaner", &["aws-names", "contract", "custom-resource"]),
-    ("git2s3-infra", &["aws-names", "cfn", "contract"]),
+    ("bucket-cleaner", &["aws-names", "contract", "custom-resource", "empty-bucket"]),
+    ("git2s3-infra", &["aws-names", "cfn", "contract", "empty-bucket"]),
     ("git2s3-tests", &["aws-names", "contract", "forge", "git2s3-infra"]),
     ("git2s3-bench", &["contract", "git2s3-infra", "git2s3-tests", "pack"]),
     // Whatever meets bytes of others, and what counts how many were tried.

@@ -4,10 +4,9 @@
 use std::time::Duration;
 
 use contract::{Runtime, custom::BucketCleanerProperties};
-use custom_resource::{Answer, CustomResource, Request};
+use custom_resource::{Answer, CustomResource, Request, is_lack_of_rights};
+use empty_bucket::{EmptyError, Progress, empty_until_quiet};
 use tokio::time::Instant;
-
-use crate::empty::{EmptyError, empty};
 
 /// Always the same: a changed one would make CloudFormation delete the old one, and with it the buckets'
 /// content.
@@ -20,6 +19,8 @@ const LAST_ANSWERS: Duration = Duration::from_secs(10);
 #[derive(Debug, Clone)]
 pub(crate) struct BucketCleaner {
     pub(crate) s3: aws_sdk_s3::Client,
+    /// How long nothing may come before the buckets count as empty.
+    pub(crate) quiet: Duration,
 }
 
 type Properties = BucketCleanerProperties<Runtime>;
@@ -33,6 +34,10 @@ impl CustomResource for BucketCleaner {
         physical_resource_id == PHYSICAL_ID
     }
 
+    fn lacks_rights(error: &EmptyError) -> bool {
+        error.code().is_some_and(is_lack_of_rights)
+    }
+
     async fn create(&self, _request: Request<Properties>) -> Result<Answer<()>, EmptyError> {
         Ok(Answer { physical_resource_id: PHYSICAL_ID.to_owned(), data: () })
     }
@@ -43,10 +48,16 @@ impl CustomResource for BucketCleaner {
 
     async fn delete(&self, request: Request<Properties>) -> Result<(), EmptyError> {
         let deadline = request.deadline.checked_sub(LAST_ANSWERS).unwrap_or_else(Instant::now);
-        for bucket in &request.properties.buckets {
-            let deleted = empty(&self.s3, bucket, deadline).await?;
-            tracing::info!(%bucket, deleted, "empty");
-        }
+        let progress = |progress: Progress<'_>| match progress {
+            Progress::Emptying { bucket, deleted } => tracing::info!(%bucket, deleted, "emptying"),
+            Progress::WaitingForQuiet(wait) => tracing::info!(seconds = wait.as_secs_f32(), "waiting for quiet"),
+        };
+        let buckets = &request.properties.buckets;
+        let deleted = empty_until_quiet(&self.s3, buckets, self.quiet, deadline, progress).await?;
+        tracing::info!(deleted, "empty and quiet");
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -17,7 +17,7 @@ pub enum KeyType {
 }
 
 /// The properties of the custom resource that makes the SSH key.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(bound = ""))]
 #[serde(
     rename_all = "PascalCase",
@@ -59,7 +59,7 @@ pub struct SshKeyData<S: Side> {
 pub const SSH_KEY_PREFIX: &str = "ssh-key/";
 
 /// The properties of the custom resource that empties the buckets when the stack is deleted.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(bound = ""))]
 #[serde(
     rename_all = "PascalCase",

@@ -10,6 +10,12 @@
 //!     ZipDlEnvironment { credentials } // missing fields `allowed_hosts`, `ca_bundle`, `dead_letter_queue` and 4 other fields
 //! }
 //! ```
+//!
+//! While a stack is updated, the new code runs with the old environment for seconds, and the old code with the new one. So a variable that the
+//! last release hasn't gets a value in [`OF_OLDER`], and what the last release reads goes on being written, in its grammar: its
+//! contract lies in `released/environment.json`, and `tests/released.rs` holds this file to it.
+
+use std::collections::BTreeSet;
 
 use aws_names::{BucketName, KeyId, QueueUrl, SecretId};
 use serde::{
@@ -74,7 +80,7 @@ pub struct GitPullEnvironment<S: Side> {
     pub output_bucket: S::Of<BucketName>,
     /// The bucket that packs are kept in for functions that start with an empty disk, see [`PACK_PREFIX`].
     pub cache_bucket: S::Of<BucketName>,
-    /// The queue that the jobs come from, to say when a failed one should be tried again.
+    /// The queue that the jobs come from, to say for how long one is worked on and when a failed one should be tried again.
     pub queue: S::Of<QueueUrl>,
     /// The queue that a job goes to when it has failed for good.
     pub dead_letter_queue: S::Of<QueueUrl>,
@@ -110,7 +116,7 @@ pub struct ZipDlEnvironment<S: Side> {
     pub credentials: S::Of<SecretId>,
     /// The bucket that the artifacts go to.
     pub output_bucket: S::Of<BucketName>,
-    /// The queue that the jobs come from, to say when a failed one should be tried again.
+    /// The queue that the jobs come from, to say for how long one is worked on and when a failed one should be tried again.
     pub queue: S::Of<QueueUrl>,
     /// The queue that a job goes to when it has failed for good.
     pub dead_letter_queue: S::Of<QueueUrl>,
@@ -154,10 +160,18 @@ fn process_variables() -> impl Iterator<Item = (String, String)> {
     std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
 }
 
-fn from_variables<T: DeserializeOwned>(
-    variables: impl Iterator<Item = (String, String)>,
+/// What a variable is in the environment of a stack that is older than it.
+pub const OF_OLDER: [(&str, &str); 1] = [("KEY_LAYOUT", "path")];
+
+/// Reads an environment from its variables.
+pub fn from_variables<T: DeserializeOwned>(
+    variables: impl IntoIterator<Item = (String, String)>,
 ) -> Result<T, EnvironmentError> {
-    T::deserialize(MapDeserializer::new(variables)).map_err(EnvironmentError)
+    let variables: Vec<_> = variables.into_iter().collect();
+    let there: BTreeSet<&str> = variables.iter().map(|(name, _)| name.as_str()).collect();
+    let older = OF_OLDER.into_iter().filter(|(name, _)| !there.contains(name));
+    let older: Vec<_> = older.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    T::deserialize(MapDeserializer::new(variables.into_iter().chain(older))).map_err(EnvironmentError)
 }
 
 #[cfg(test)]
@@ -189,6 +203,25 @@ mod tests {
         for (name, value) in &WEBHOOK[..8] {
             assert_eq!(written[name], *value);
         }
+    }
+
+    #[test]
+    fn what_an_older_stack_lacks_is_as_it_was() {
+        let zipdl = |layout: &[(&str, &str)]| {
+            let variables = [
+                ("CREDENTIALS", WEBHOOK[0].1),
+                ("OUTPUT_BUCKET", "zips"),
+                ("QUEUE", WEBHOOK[2].1),
+                ("DEAD_LETTER_QUEUE", WEBHOOK[2].1),
+                ("ALLOWED_HOSTS", ""),
+                ("CA_BUNDLE", ""),
+                ("MAX_ARCHIVE_BYTES", "1"),
+            ];
+            let variables = variables.iter().chain(layout).map(|&(name, value)| (name.to_owned(), value.to_owned()));
+            from_variables::<ZipDlEnvironment<Runtime>>(variables).unwrap().key_layout
+        };
+        assert_eq!(zipdl(&[]), "path");
+        assert_eq!(zipdl(&[("KEY_LAYOUT", "host/path")]), "host/path");
     }
 
     #[test]

@@ -24,6 +24,7 @@
 
 pub mod allowed_hosts;
 pub mod allowed_ips;
+pub mod body;
 pub mod credentials;
 pub mod custom;
 pub mod dead_letter;
@@ -43,6 +44,7 @@ pub mod side;
 mod ssh_address;
 pub mod switch;
 mod text;
+pub mod visibility;
 pub mod worker;
 
 pub use allowed_hosts::{AllowedHost, AllowedHosts, HostKind};

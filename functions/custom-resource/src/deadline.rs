@@ -15,6 +15,7 @@ use crate::{
     Answer, CustomResource, Request,
     request::{RequestType, Sender},
     response::{Outcome, RespondError, respond},
+    rights::{RealTime, attempted},
 };
 
 /// What is kept for answering, as long as there is that much: a few attempts with their waits.
@@ -87,25 +88,28 @@ async fn perform<R: CustomResource>(
     id: String,
     request: Request<R::Properties>,
 ) -> Outcome {
-    let result = match kind {
-        RequestType::Create => resource.create(request).await,
-        RequestType::Update => resource.update(request).await,
-        RequestType::Delete => {
-            return match resource.delete(request).await {
-                Ok(()) => Outcome::Success { physical_resource_id: id, data: None },
-                Err(error) => Outcome::Failed { reason: error_chain(&error) },
-            };
+    let (resource, request) = (&*resource, &request);
+    let answer = attempted::<R, _, _>(&RealTime, request.deadline, move || async move {
+        match kind {
+            RequestType::Create => resource.create(request.clone()).await.map(Some),
+            RequestType::Update => resource.update(request.clone()).await.map(Some),
+            RequestType::Delete => resource.delete(request.clone()).await.map(|()| None),
         }
-    };
-    match result {
-        Ok(Answer { physical_resource_id, data }) => match serde_json::to_value(data) {
+    });
+    match answer.await {
+        Ok(None) => Outcome::Success { physical_resource_id: id, data: None },
+        Ok(Some(Answer { physical_resource_id, data })) => match serde_json::to_value(data) {
             Ok(data) => {
                 let data = Some(data).filter(|data| !data.is_null());
                 Outcome::Success { physical_resource_id, data }
             }
             Err(error) => Outcome::failed("could not write the attributes", &error),
         },
-        Err(error) => Outcome::Failed { reason: error_chain(&error) },
+        Err((error, None)) => Outcome::Failed { reason: error_chain(&error) },
+        Err((error, Some(missing))) => {
+            let missing = missing.as_secs();
+            Outcome::failed(&format!("the right was missing the whole time, for {missing} s"), &error)
+        }
     }
 }
 

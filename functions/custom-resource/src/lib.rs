@@ -39,10 +39,12 @@ mod deadline;
 mod request;
 mod resource;
 mod response;
+mod rights;
 mod serve;
 
 pub use deadline::{RunError, run};
 pub use request::Request;
 pub use resource::{Answer, CustomResource};
 pub use response::RespondError;
+pub use rights::is_lack_of_rights;
 pub use serve::serve;

@@ -16,11 +16,11 @@ pub struct Answer<D> {
     pub data: D,
 }
 
-/// A custom resource. CloudFormation may ask for the same thing twice, so each of these has to be
-/// idempotent.
+/// A custom resource. CloudFormation may ask for the same thing twice, and what fails for lack of rights is done again, so each of
+/// these has to be idempotent.
 pub trait CustomResource: Send + Sync + 'static {
     /// Its properties. Values come as text, whatever they were in the template.
-    type Properties: DeserializeOwned + Send + 'static;
+    type Properties: DeserializeOwned + Clone + Send + Sync + 'static;
     /// Its attributes.
     type Data: Serialize + Send + 'static;
     /// Why it couldn't. It and its sources, one after the other, are the reason in the stack's events.
@@ -30,6 +30,13 @@ pub trait CustomResource: Send + Sync + 'static {
     /// deletes resources whose creation failed, by an id that they never had: those deletions succeed
     /// without asking the resource.
     fn owns(&self, physical_resource_id: &str) -> bool;
+
+    /// Whether the function's role lacked the right to do it: CloudFormation calls the function seconds after it made the role, and
+    /// rights take seconds to spread. [`is_lack_of_rights`](crate::is_lack_of_rights) knows AWS's codes for that.
+    fn lacks_rights(error: &Self::Error) -> bool {
+        let _ = error;
+        false
+    }
 
     /// Makes the resource.
     fn create(

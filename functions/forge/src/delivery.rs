@@ -24,10 +24,8 @@ pub struct Delivery {
 }
 
 impl Delivery {
-    /// The largest body that is looked at, in bytes:
-    /// [what Lambda takes](https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html) in a
-    /// synchronous call.
-    pub const MAX_BODY_BYTES: usize = 6 * 1024 * 1024;
+    /// The largest body that is looked at, in bytes.
+    pub const MAX_BODY_BYTES: usize = contract::body::MAX_BODY_BYTES;
 
     /// A delivery without headers and address, that arrived in 1970.
     pub fn new(request_id: DeliveryId, body: Vec<u8>) -> Self {

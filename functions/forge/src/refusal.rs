@@ -8,7 +8,11 @@ use crate::{authenticate::AuthenticationError, content::ContentError, delivery::
 #[derive(Debug, thiserror::Error)]
 pub enum Refusal {
     /// The body is larger than [`Delivery::MAX_BODY_BYTES`].
-    #[error("the body has {bytes} bytes, at most {max} are accepted", max = Delivery::MAX_BODY_BYTES)]
+    #[error(
+        "the body has {bytes} bytes, at most {max} are accepted: push fewer commits or references at once, or let the host send \
+         fewer events to this webhook",
+        max = Delivery::MAX_BODY_BYTES
+    )]
     TooLarge {
         /// How large.
         bytes: usize,

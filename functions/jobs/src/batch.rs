@@ -1,12 +1,20 @@
 //! From messages to jobs and back: what is done is deleted from the queue, what failed comes again, and what has failed for
 //! good goes to the dead letters with its reason.
 
-use std::time::Duration;
+use std::{pin::pin, time::Duration};
 
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsMessage};
-use contract::{Job, Retry, dead_letter::TRIES, error_chain};
+use contract::{Job, Retry, error_chain, visibility};
 
-use crate::{JobError, queue::Failed};
+use crate::{
+    JobError,
+    queue::Failed,
+    run::{Run, Try},
+};
+
+/// The reason of a job that has had its tries, and came back.
+const UNTOLD: &str = "no try could tell its reason: the worker was killed, out of time or memory, or could not put the job among \
+                      the dead letters (see its log)";
 
 /// How long a job waits after its first failure; after its second twice as long, and so on.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -16,11 +24,12 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub async fn run<E: JobError>(
     messages: Vec<SqsMessage>,
     queue: &impl Failed,
+    run: Run,
     work: impl AsyncFn(&Job) -> Result<(), E>,
 ) -> SqsBatchResponse {
     let mut response = SqsBatchResponse::default();
     for message in messages {
-        let done = response.batch_item_failures.is_empty() && one(&message, queue, &work).await;
+        let done = response.batch_item_failures.is_empty() && one(&message, queue, run, &work).await;
         if !done {
             let mut failure = BatchItemFailure::default();
             failure.item_identifier = message.message_id.unwrap_or_default();
@@ -34,6 +43,7 @@ pub async fn run<E: JobError>(
 async fn one<E: JobError>(
     message: &SqsMessage,
     queue: &impl Failed,
+    run: Run,
     work: &impl AsyncFn(&Job) -> Result<(), E>,
 ) -> bool {
     let body = message.body.as_deref().unwrap_or_default();
@@ -41,13 +51,37 @@ async fn one<E: JobError>(
         Ok(job) => job,
         Err(error) => {
             tracing::error!(%error, message_id = message.message_id, "the message is no job");
+            // Soon, so that SQS soon makes a dead letter of it.
+            queue.redeliver(message.receipt_handle.as_deref().unwrap_or_default(), PATIENCE).await;
             return false;
         }
     };
-    let Err(error) = work(&job).await else { return true };
-    let receives: u16 =
-        message.attributes.get("ApproximateReceiveCount").and_then(|count| count.parse().ok()).unwrap_or(1);
+    let (this, receipt) = (Try::of(message, run), message.receipt_handle.as_deref().unwrap_or_default());
     let (id, delivery, repository, reference) = (job.id(), &job.delivery, &job.repository, &job.reference);
+    let bury = async |reason: &str| {
+        let is_there = queue.bury(message.message_id.as_deref().unwrap_or_default(), body, &job, reason).await;
+        if !is_there {
+            queue.redeliver(receipt, PATIENCE).await;
+        }
+        is_there
+    };
+    if this.is_too_many() {
+        tracing::error!(job = id, %delivery, %repository, %reference, receives = this.receives, error = UNTOLD, "gave up");
+        return bury(UNTOLD).await;
+    }
+    let (mut hide, mut work) = (pin!(queue.hide(receipt, visibility::of_job(run.left))), pin!(work(&job)));
+    let done = tokio::select! {
+        biased;
+        () = &mut hide => work.await,
+        done = &mut work => {
+            // Before the other word is said of the message: the last one counts.
+            if done.is_err() {
+                hide.await;
+            }
+            done
+        }
+    };
+    let Err(error) = done else { return true };
     let (chain, hint) = (error_chain(&error), error.hint());
     let delay = match error.retry() {
         Retry::Obsolete => {
@@ -55,27 +89,29 @@ async fn one<E: JobError>(
             return true;
         }
         Retry::Never => None,
-        _ if receives >= TRIES => None,
-        Retry::Again => Some(PATIENCE * receives.into()),
+        _ if this.is_last() => None,
+        Retry::Again => Some(PATIENCE * this.number.into()),
         Retry::After(delay) => Some(delay),
     };
     tracing::error!(
-        job = id, %delivery, %repository, %reference, error = chain, hint, receives,
+        job = id, %delivery, %repository, %reference, error = chain, hint, receives = this.receives,
         retry_in_seconds = delay.map(|delay| delay.as_secs()),
         "{}",
         if delay.is_some() { "failed" } else { "gave up" }
     );
     let Some(delay) = delay else {
         let reason = hint.map_or_else(|| chain.clone(), |hint| format!("{chain} ({hint})"));
-        return queue.bury(message.message_id.as_deref().unwrap_or_default(), body, &job, &reason).await;
+        return bury(&reason).await;
     };
-    queue.redeliver(message.receipt_handle.as_deref().unwrap_or_default(), delay).await;
+    queue.redeliver(receipt, delay).await;
     false
 }
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use std::{cell::RefCell, collections::HashMap};
+    use std::{cell::RefCell, collections::HashMap, time::SystemTime};
+
+    use contract::dead_letter::{RECEIVES, TRIES};
 
     use super::*;
 
@@ -96,12 +132,17 @@ pub(crate) mod tests {
     /// What became of the messages that failed.
     #[derive(Default)]
     struct Fates {
+        hidden: RefCell<Vec<(String, u64)>>,
         redelivered: RefCell<Vec<(String, u64)>>,
         buried: RefCell<Vec<(String, String)>>,
         is_sealed: bool,
     }
 
     impl Failed for Fates {
+        async fn hide(&self, receipt: &str, time: Duration) {
+            self.hidden.borrow_mut().push((receipt.to_owned(), time.as_secs()));
+        }
+
         async fn redeliver(&self, receipt: &str, delay: Duration) {
             self.redelivered.borrow_mut().push((receipt.to_owned(), delay.as_secs()));
         }
@@ -129,7 +170,8 @@ pub(crate) mod tests {
     /// The messages that failed, when the work on `bad` does.
     async fn check(messages: Vec<SqsMessage>, retry: Retry, fates: &Fates) -> Vec<String> {
         let work = async |job: &Job| if job.reference.branch() == Some("bad") { Err(Failure(retry)) } else { Ok(()) };
-        let response = run(messages, fates, work).await;
+        let this = Run { began: SystemTime::now(), left: Duration::from_mins(5) };
+        let response = run(messages, fates, this, work).await;
         response.batch_item_failures.into_iter().map(|failure| failure.item_identifier).collect()
     }
 
@@ -160,9 +202,42 @@ pub(crate) mod tests {
     }
 
     #[tokio::test]
-    async fn what_can_not_be_buried_is_left_to_sqs() {
+    async fn a_job_is_hidden_for_as_long_as_its_worker_may_take() {
+        let fates = Fates::default();
+        check(vec![message("1", "main", 1), message("2", "bad", 1)], Retry::Again, &fates).await;
+        assert_eq!(fates.hidden.into_inner(), ["1", "2"].map(|id| (format!("receipt-{id}"), 360)));
+    }
+
+    #[tokio::test]
+    async fn a_job_whose_workers_were_all_killed_is_buried_untouched() {
+        let fates = Fates::default();
+        assert!(check(vec![message("1", "main", TRIES + 1)], Retry::Again, &fates).await.is_empty());
+        assert!(fates.hidden.into_inner().is_empty());
+        assert_eq!(fates.buried.into_inner(), [("1".to_owned(), UNTOLD.to_owned())]);
+    }
+
+    #[tokio::test]
+    async fn what_throttling_took_is_no_try() {
+        let throttled = |receives: u16| {
+            let mut message = message("1", "bad", receives);
+            let first = SystemTime::now() - 7 * Duration::from_mins(30);
+            let first = first.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_millis();
+            message.attributes.insert("ApproximateFirstReceiveTimestamp".to_owned(), first.to_string());
+            message
+        };
+        let fates = Fates::default();
+        assert_eq!(check(vec![throttled(RECEIVES - 1)], Retry::Again, &fates).await, ["1"]);
+        assert!(check(vec![throttled(RECEIVES)], Retry::Again, &fates).await.is_empty());
+        assert_eq!((fates.redelivered.into_inner().len(), fates.buried.into_inner().len()), (1, 1));
+    }
+
+    #[tokio::test]
+    async fn what_can_not_be_buried_comes_again_for_it() {
         let fates = Fates { is_sealed: true, ..Fates::default() };
         assert_eq!(check(vec![message("1", "bad", 1)], Retry::Never, &fates).await, ["1"]);
+        assert_eq!(check(vec![message("2", "bad", TRIES + 1)], Retry::Never, &fates).await, ["2"]);
+        let soon = ["1", "2"].map(|id| (format!("receipt-{id}"), PATIENCE.as_secs()));
+        assert_eq!(fates.redelivered.into_inner(), soon);
     }
 
     #[tokio::test]
@@ -176,7 +251,9 @@ pub(crate) mod tests {
     async fn what_is_no_job_ends_with_the_dead_letters() {
         let mut message = message("1", "main", 1);
         message.body = Some("{".to_owned());
-        assert_eq!(check(vec![message], Retry::Again, &Fates::default()).await, ["1"]);
+        let fates = Fates::default();
+        assert_eq!(check(vec![message], Retry::Again, &fates).await, ["1"]);
+        assert_eq!(fates.redelivered.into_inner().len(), 1);
     }
 
     #[tokio::test]

@@ -3,10 +3,11 @@
 
 mod batch;
 mod queue;
+mod run;
 #[cfg(test)]
 mod simulation;
 
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use aws_lambda_events::sqs::SqsEvent;
 use contract::{Job, Retry};
@@ -19,6 +20,7 @@ use lambda_runtime::{
 
 pub use batch::run;
 pub use queue::{Failed, Queue};
+pub use run::Run;
 
 /// Why a job failed.
 pub trait JobError: std::error::Error + 'static {
@@ -29,7 +31,7 @@ pub trait JobError: std::error::Error + 'static {
     fn hint(&self) -> Option<&'static str>;
 }
 
-/// What is left of a run for saying that it failed.
+/// What is left of a run for saying that it failed: work has to be done by then.
 const RESERVE: Duration = Duration::from_secs(5);
 
 /// Serves the queue with `work`, which gets each job and when it has to be done.
@@ -42,9 +44,10 @@ pub async fn serve<E: JobError>(
 ) -> Result<(), lambda_runtime::Error> {
     let work = &work;
     let runtime = Runtime::new(service_fn(async |event: LambdaEvent<SqsEvent>| {
-        let deadline = deadline(event.context.deadline());
+        let this = Run::until(event.context.deadline());
+        let deadline = Instant::now() + this.left.saturating_sub(RESERVE);
         let work = async |job: &Job| work(job, deadline).await;
-        Ok::<_, lambda_runtime::Error>(run(event.payload.records, queue, work).await)
+        Ok::<_, lambda_runtime::Error>(run(event.payload.records, queue, this, work).await)
     }));
     let runtime = runtime.layer(TracingLayer::new());
     // Around all others: what comes last here comes after the answer has been sent.
@@ -67,9 +70,3 @@ async fn leave_no_thread(answered: Result<(), lambda_runtime::Error>) -> Result<
 
 /// What a process that a thread kept from going on ends with: `EX_SOFTWARE` of sysexits.h.
 const EXIT_CODE: i32 = 70;
-
-/// When a run has to be done, so that there is time left to say that it isn't.
-fn deadline(of_lambda: SystemTime) -> Instant {
-    let left = of_lambda.duration_since(SystemTime::now()).unwrap_or_default();
-    Instant::now() + left.saturating_sub(RESERVE)
-}

@@ -5,6 +5,10 @@ use std::time::Duration;
 use aws_names::QueueUrl;
 use aws_sdk_sqs::{error::DisplayErrorContext, types::MessageAttributeValue};
 use contract::{Job, dead_letter::REASON};
+use tokio::time::timeout;
+
+/// How long a worker waits for SQS to hide its job.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The longest reason, in characters.
 const LONGEST_REASON: usize = 1_000;
@@ -24,8 +28,20 @@ impl Queue {
     }
 }
 
-/// What becomes of a message that failed.
+impl Queue {
+    async fn shown_in(&self, receipt: &str, time: Duration) -> Result<(), aws_sdk_sqs::Error> {
+        let request = self.client.change_message_visibility().queue_url(self.url.as_str()).receipt_handle(receipt);
+        let seconds = i32::try_from(time.as_secs()).unwrap_or(i32::MAX);
+        request.visibility_timeout(seconds).send().await?;
+        Ok(())
+    }
+}
+
+/// What becomes of a message that is worked on, and of one that failed.
 pub trait Failed {
+    /// Nobody else gets the message that this receipt is for during this time.
+    fn hide(&self, receipt: &str, time: Duration) -> impl Future<Output = ()>;
+
     /// The message that this receipt is for becomes visible after `delay`.
     fn redeliver(&self, receipt: &str, delay: Duration) -> impl Future<Output = ()>;
 
@@ -35,11 +51,21 @@ pub trait Failed {
 }
 
 impl Failed for Queue {
+    /// Where this fails, the queue's own time counts: what is lost if the worker is killed is time.
+    async fn hide(&self, receipt: &str, time: Duration) {
+        match timeout(PATIENCE, self.shown_in(receipt, time)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                let error = DisplayErrorContext(&error);
+                tracing::warn!(%error, "could not say for how long the job is hidden");
+            }
+            Err(error) => tracing::warn!(%error, "could not say for how long the job is hidden"),
+        }
+    }
+
     /// Where this fails, the message comes again when its visibility timeout is over: later, but it does.
     async fn redeliver(&self, receipt: &str, delay: Duration) {
-        let request = self.client.change_message_visibility().queue_url(self.url.as_str()).receipt_handle(receipt);
-        let seconds = i32::try_from(delay.as_secs()).unwrap_or(i32::MAX);
-        if let Err(error) = request.visibility_timeout(seconds).send().await {
+        if let Err(error) = self.shown_in(receipt, delay).await {
             let error = DisplayErrorContext(&error);
             tracing::warn!(%error, "could not say when the job comes again");
         }
@@ -55,7 +81,7 @@ impl Failed for Queue {
         };
         if let Err(error) = &sent {
             let error = DisplayErrorContext(error);
-            tracing::warn!(%error, job = job.id(), "could not put the job among the dead letters: SQS will");
+            tracing::warn!(%error, job = job.id(), "could not put the job among the dead letters");
         }
         sent.is_ok()
     }

@@ -1,28 +1,34 @@
 //! The protocol of both workers under every order of events that a queue, a host, a bucket and a failing machine allow: the real
 //! code of a batch, in a world of a few numbers, with a clock and a fate that a seed decides. Deliveries come late, twice and in
-//! any order: somebody presses the host's "Redeliver", or moves dead letters back.
+//! any order: somebody presses the host's "Redeliver", or moves dead letters back. Of some receives no worker learns, since the
+//! function is throttled, and of some it learns late.
 
 use std::{
     cell::{Cell, RefCell},
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     pin::Pin,
     task::{Context, Poll, Waker},
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsMessage};
-use contract::{Job, Retry, dead_letter::TRIES};
+use contract::{
+    Job, Retry,
+    dead_letter::{RECEIVES, TRIES},
+    visibility,
+};
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 
 use crate::{
+    Run as LambdaRun,
     batch::{self, tests::Failure},
     queue::Failed,
 };
 
 /// The longest run of a function, in seconds.
 const TIMEOUT: u64 = 300;
-/// For how long the template hides a message that is being worked on, in seconds.
-const VISIBILITY: u64 = 360;
+/// Longer than anybody hides a message, in seconds.
+const ANY: u64 = u64::MAX;
 /// How many workers there are.
 const WORKERS: usize = 3;
 /// How many pushes a simulation sees.
@@ -47,6 +53,9 @@ struct Message {
     id: u32,
     push: u32,
     receives: u16,
+    first_receive: Option<u64>,
+    /// How many of the receives no worker learned of.
+    throttled: u16,
     visible_at: u64,
 }
 
@@ -56,8 +65,8 @@ struct World {
     fate: RefCell<StdRng>,
     now: Cell<u64>,
     way: Way,
-    /// How long a message is hidden.
-    visibility: u64,
+    /// How long a message that is worked on is hidden at most, in seconds.
+    most_hidden: u64,
     /// The commit that the branch names: pushes are numbered.
     host: Cell<u32>,
     /// The commit in the bucket.
@@ -68,6 +77,10 @@ struct World {
     /// Messages among the dead letters, with the reason if the worker told one.
     dead: RefCell<BTreeMap<u32, Option<String>>>,
     done: RefCell<Vec<u32>>,
+    /// Messages that no other try can help.
+    hopeless: RefCell<BTreeSet<u32>>,
+    /// Messages that were given up too early.
+    untried: RefCell<Vec<u32>>,
 }
 
 /// What has to hold, and doesn't.
@@ -79,6 +92,8 @@ enum Violation {
     WentBack { from: u32, to: u32 },
     /// A message is neither done nor dead.
     Stuck(u32),
+    /// A message was given up before it had its tries.
+    Untried(u32),
     /// Nothing is left to do, and the bucket hasn't what the branch names.
     Stale { host: u32, object: u32 },
 }
@@ -108,26 +123,73 @@ impl World {
         let mut sent = self.sent.borrow_mut();
         let id = u32::try_from(sent.len()).unwrap();
         sent.push(push);
-        self.queue.borrow_mut().push(Message { id, push, receives: 0, visible_at: 0 });
+        self.queue.borrow_mut().push(Message {
+            id,
+            push,
+            receives: 0,
+            first_receive: None,
+            throttled: 0,
+            visible_at: 0,
+        });
     }
 
-    /// What SQS hands out: the first of the group, unless it is being worked on; after the last try it is a dead letter.
+    /// What SQS hands out and Lambda on: the first of the group, unless it is being worked on; after the last receive it is a dead
+    /// letter.
     fn receive(&self) -> Option<Message> {
         let mut queue = self.queue.borrow_mut();
         let now = self.now.get();
         let first = queue.first_mut().filter(|first| first.visible_at <= now)?;
-        if first.receives >= TRIES {
+        if first.receives >= RECEIVES {
             let dead = queue.remove(0);
             self.dead.borrow_mut().entry(dead.id).or_insert(None);
             return None;
         }
         first.receives += 1;
-        first.visible_at = now + self.visibility;
+        first.first_receive.get_or_insert(now);
+        let hidden = self.hidden(visibility::of_queue(Duration::from_secs(TIMEOUT)));
+        first.visible_at = now + hidden;
+        if self.chance(6) {
+            first.throttled += 1;
+            return None;
+        }
+        if self.chance(6) {
+            let late = self.fate.borrow_mut().random_range(0..hidden);
+            self.now.set(now + late);
+        }
         Some(first.clone())
     }
 
+    /// So long, in seconds, unless this world hides nothing for so long.
+    fn hidden(&self, time: Duration) -> u64 {
+        time.as_secs().min(self.most_hidden)
+    }
+
+    /// What is done with a message of a receipt, which is of one reception.
+    fn of_receipt(&self, receipt: &str, change: impl FnOnce(&mut Message)) {
+        let mut queue = self.queue.borrow_mut();
+        let own = queue.iter_mut().find(|message| receipt == format!("{}-{}", message.id, message.receives));
+        if let Some(message) = own.filter(|_| !self.chance(8)) {
+            change(message);
+        }
+    }
+
+    /// A message that another try may help has had all of them, or SQS won't hand it out again.
+    fn had_its_tries(&self, id: u32) -> bool {
+        let queue = self.queue.borrow();
+        let message = queue.iter().find(|message| message.id == id);
+        message.is_none_or(|message| message.receives - message.throttled >= TRIES || message.receives >= RECEIVES)
+    }
+
     /// A worker's way through a job that came with this push, with all that may fail on it.
-    async fn work(&self, push: u32) -> Result<(), Failure> {
+    async fn work(&self, id: u32, push: u32) -> Result<(), Failure> {
+        let done = self.try_to_work(push).await;
+        if matches!(done, Err(Failure(Retry::Never))) {
+            self.hopeless.borrow_mut().insert(id);
+        }
+        done
+    }
+
+    async fn try_to_work(&self, push: u32) -> Result<(), Failure> {
         moment().await;
         self.may_fail()?;
         let mut commit = if self.way == Way::Payload { push } else { self.host.get() };
@@ -178,14 +240,14 @@ impl World {
 }
 
 impl Failed for World {
+    async fn hide(&self, receipt: &str, time: Duration) {
+        moment().await;
+        self.of_receipt(receipt, |message| message.visible_at = self.now.get() + self.hidden(time));
+    }
+
     async fn redeliver(&self, receipt: &str, delay: Duration) {
         moment().await;
-        // A receipt is of one reception.
-        let mut queue = self.queue.borrow_mut();
-        let own = queue.iter_mut().find(|message| receipt == format!("{}-{}", message.id, message.receives));
-        if let Some(message) = own.filter(|_| !self.chance(8)) {
-            message.visible_at = self.now.get() + delay.as_secs();
-        }
+        self.of_receipt(receipt, |message| message.visible_at = self.now.get() + delay.as_secs());
     }
 
     async fn bury(&self, message: &str, _: &str, _: &Job, reason: &str) -> bool {
@@ -194,6 +256,9 @@ impl Failed for World {
             return false;
         }
         let id = message.parse().unwrap();
+        if !self.hopeless.borrow().contains(&id) && !self.had_its_tries(id) {
+            self.untried.borrow_mut().push(id);
+        }
         self.dead.borrow_mut().entry(id).or_insert_with(|| Some(reason.to_owned()));
         moment().await;
         true
@@ -205,6 +270,8 @@ fn event(message: &Message) -> SqsMessage {
     event.message_id = Some(message.id.to_string());
     event.receipt_handle = Some(format!("{}-{}", message.id, message.receives));
     event.attributes.insert("ApproximateReceiveCount".to_owned(), message.receives.to_string());
+    let first = message.first_receive.unwrap() * 1000;
+    event.attributes.insert("ApproximateFirstReceiveTimestamp".to_owned(), first.to_string());
     let job = serde_json::json!({
         "delivery": format!("d-{}", message.push),
         "repository": { "host": "github.com", "path": "o/r" },
@@ -222,18 +289,20 @@ struct Run<'w> {
 }
 
 /// One simulation; how many events it had.
-fn simulate(way: Way, seed: u64, visibility: u64) -> Result<usize, Violation> {
+fn simulate(way: Way, seed: u64, most_hidden: u64) -> Result<usize, Violation> {
     let world = World {
         fate: RefCell::new(StdRng::seed_from_u64(seed)),
         now: Cell::new(0),
         way,
-        visibility,
+        most_hidden,
         host: Cell::new(0),
         object: Cell::new(0),
         sent: RefCell::default(),
         queue: RefCell::default(),
         dead: RefCell::default(),
         done: RefCell::default(),
+        hopeless: RefCell::default(),
+        untried: RefCell::default(),
     };
     let mut workers: [Option<Run<'_>>; WORKERS] = std::array::from_fn(|_| None);
     for events in 0..100_000 {
@@ -267,7 +336,9 @@ fn step<'w>(world: &'w World, worker: &mut Option<Run<'w>>) -> Result<(), Violat
     let Some(run) = worker else {
         *worker = world.receive().map(|message| {
             let Message { id, push, .. } = message;
-            let work = batch::run(vec![event(&message)], world, async move |_: &Job| world.work(push).await);
+            let (now, left) = (Duration::from_secs(world.now.get()), Duration::from_secs(TIMEOUT));
+            let this = LambdaRun { began: SystemTime::UNIX_EPOCH + now, left };
+            let work = batch::run(vec![event(&message)], world, this, async move |_: &Job| world.work(id, push).await);
             Run { id, push, ends_at: world.now.get() + TIMEOUT, work: Box::pin(work) }
         });
         return Ok(());
@@ -294,6 +365,9 @@ fn step<'w>(world: &'w World, worker: &mut Option<Run<'w>>) -> Result<(), Violat
 fn judge(world: &World) -> Result<(), Violation> {
     let (dead, done, sent) = (world.dead.borrow(), world.done.borrow(), world.sent.borrow());
     let ids = || 0..u32::try_from(sent.len()).unwrap();
+    if let Some(id) = world.untried.borrow().first() {
+        return Err(Violation::Untried(*id));
+    }
     if let Some(id) = ids().find(|id| !dead.contains_key(id) && !done.contains(id)) {
         return Err(Violation::Stuck(id));
     }
@@ -309,16 +383,14 @@ fn judge(world: &World) -> Result<(), Violation> {
 fn in_every_order_of_events_the_newest_commit_arrives_or_is_buried() {
     for way in [Way::GitPull, Way::ZipDl] {
         let events: usize = (0..5_000)
-            .map(|seed| {
-                simulate(way, seed, VISIBILITY).unwrap_or_else(|broken| panic!("{way:?}, seed {seed}: {broken:?}"))
-            })
+            .map(|seed| simulate(way, seed, ANY).unwrap_or_else(|broken| panic!("{way:?}, seed {seed}: {broken:?}")))
             .sum();
         assert!(events > 250_000, "{way:?}: {events}");
     }
 }
 
-fn goes_back(way: Way, visibility: u64) -> bool {
-    (0..2_000).any(|seed| matches!(simulate(way, seed, visibility), Err(Violation::WentBack { .. })))
+fn goes_back(way: Way, most_hidden: u64) -> bool {
+    (0..2_000).any(|seed| matches!(simulate(way, seed, most_hidden), Err(Violation::WentBack { .. })))
 }
 
 #[test]
@@ -329,5 +401,5 @@ fn a_message_that_came_again_while_its_worker_runs_would_bring_an_old_commit_bac
 
 #[test]
 fn a_worker_that_believed_the_message_would_bring_an_old_commit_back() {
-    assert!(goes_back(Way::Payload, VISIBILITY));
+    assert!(goes_back(Way::Payload, ANY));
 }

@@ -13,7 +13,7 @@ use contract::{
     Runtime,
     custom::{KeyType, SSH_KEY_PREFIX, SshKeyData, SshKeyProperties, encryption_context},
 };
-use custom_resource::{Answer, CustomResource, Request};
+use custom_resource::{Answer, CustomResource, Request, is_lack_of_rights};
 use russh::keys::ssh_key;
 use secrecy::ExposeSecret;
 
@@ -34,8 +34,10 @@ pub(crate) enum SshKeyError {
     Store { bucket: String, key: String, source: Box<aws_sdk_s3::Error> },
     #[error("could not look for the key s3://{bucket}/{key}")]
     Look { bucket: String, key: String, source: Box<aws_sdk_s3::Error> },
-    #[error("s3://{bucket}/{key} is there, but can't be read or has no public key")]
+    #[error("s3://{bucket}/{key} is there, but has no public key")]
     Unreadable { bucket: String, key: String },
+    #[error("s3://{bucket}/{key} is there, but can't be read")]
+    Hidden { bucket: String, key: String },
 }
 
 /// The metadata that holds the public key.
@@ -57,6 +59,17 @@ impl CustomResource for SshKey {
 
     fn owns(&self, physical_resource_id: &str) -> bool {
         physical_resource_id.starts_with(SSH_KEY_PREFIX)
+    }
+
+    fn lacks_rights(error: &SshKeyError) -> bool {
+        let code = match error {
+            SshKeyError::Encrypt { source, .. } => source.code(),
+            SshKeyError::Store { source, .. } | SshKeyError::Look { source, .. } => source.code(),
+            // It was put: only the right to read it can be missing.
+            SshKeyError::Hidden { .. } => return true,
+            _ => None,
+        };
+        code.is_some_and(is_lack_of_rights)
     }
 
     async fn create(&self, request: Request<Properties>) -> Result<Answer<Self::Data>, SshKeyError> {
@@ -98,7 +111,9 @@ impl SshKey {
         match self.s3.head_object().bucket(bucket).key(object_key).send().await {
             Ok(head) => {
                 let public_key = head.metadata.unwrap_or_default().remove(PUBLIC_KEY);
-                public_key.map(Some).ok_or_else(|| unreadable(bucket, object_key))
+                public_key
+                    .map(Some)
+                    .ok_or_else(|| SshKeyError::Unreadable { bucket: bucket.to_owned(), key: object_key.to_owned() })
             }
             Err(error) if may_be_absent(&error) => Ok(None),
             Err(error) => Err(SshKeyError::Look {
@@ -122,7 +137,7 @@ impl SshKey {
             Ok(_) => Ok(pair.public),
             Err(error) if error.code() == Some("PreconditionFailed") => {
                 let there = self.public_key(properties, object_key).await?;
-                there.ok_or_else(|| unreadable(bucket, object_key))
+                there.ok_or_else(|| SshKeyError::Hidden { bucket: bucket.to_owned(), key: object_key.to_owned() })
             }
             Err(error) => Err(SshKeyError::Store {
                 bucket: bucket.to_owned(),
@@ -144,10 +159,6 @@ impl SshKey {
         })?;
         answer.ciphertext_blob.ok_or_else(|| SshKeyError::NoCiphertext { kms_key: properties.kms_key.to_string() })
     }
-}
-
-fn unreadable(bucket: &str, key: &str) -> SshKeyError {
-    SshKeyError::Unreadable { bucket: bucket.to_owned(), key: key.to_owned() }
 }
 
 /// To who may not list a bucket, S3 says of an absent object that it is forbidden. A real prohibition

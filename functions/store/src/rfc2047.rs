@@ -1,11 +1,21 @@
 //! S3 metadata travels in HTTP headers, which are ASCII; commit messages and branches are not. S3 itself
 //! gives anything else back in [RFC 2047](https://www.rfc-editor.org/rfc/rfc2047) encoded words
-//! (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingMetadata.html>), so that is what it gets.
+//! (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingMetadata.html>), so that is what it gets. It chooses between both
+//! encodings itself, so what comes back may be in either.
 
-use base64::{Engine, engine::general_purpose::STANDARD};
+use base64::{
+    Engine, alphabet,
+    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig, general_purpose::STANDARD},
+};
 
 const PREFIX: &str = "=?UTF-8?B?";
 const SUFFIX: &str = "?=";
+
+/// Reads base64 with or without its padding.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
 
 /// An encoded word has at most 75 characters: 45 bytes in base64 and its frame are 72.
 const WORD_BYTES: usize = 45;
@@ -29,16 +39,149 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// What [`encode`] was given. A value that somebody else wrote in another way stays as it is.
+/// The text that `value` stands for: encoded words in either encoding and in the charsets that S3 and its clients write. White space
+/// between two of them is there for the line's length and belongs to neither. Whatever isn't a whole encoded word stays as it is.
 pub(crate) fn decode(value: &str) -> String {
-    let word = |word: &str| STANDARD.decode(word.strip_prefix(PREFIX)?.strip_suffix(SUFFIX)?).ok();
-    let bytes: Option<Vec<_>> = value.split(' ').map(word).collect();
-    bytes.and_then(|words| String::from_utf8(words.concat()).ok()).unwrap_or_else(|| value.to_owned())
+    let (mut text, mut words, mut space) = (String::new(), None::<Words>, "");
+    for token in tokens(value) {
+        if token.starts_with(is_white) {
+            space = token;
+            continue;
+        }
+        let word = Word::read(token);
+        match (&mut words, word) {
+            (Some(words), Some(word)) if words.charset == word.charset => {
+                words.bytes.extend(word.bytes);
+                words.raw.extend([space, token]);
+            }
+            (before, Some(word)) => {
+                let follows_a_word = before.take().map(|words| words.decode_into(&mut text));
+                if follows_a_word != Some(true) {
+                    text.push_str(space);
+                }
+                words = Some(Words { charset: word.charset, bytes: word.bytes, raw: token.to_owned() });
+            }
+            (before, None) => {
+                if let Some(words) = before.take() {
+                    words.decode_into(&mut text);
+                }
+                text.extend([space, token]);
+            }
+        }
+        space = "";
+    }
+    if let Some(words) = words {
+        words.decode_into(&mut text);
+    }
+    text + space
+}
+
+fn is_white(letter: char) -> bool {
+    matches!(letter, ' ' | '\t' | '\r' | '\n')
+}
+
+/// Runs of white space and of everything else, in turn.
+fn tokens(value: &str) -> impl Iterator<Item = &str> {
+    let mut rest = value;
+    std::iter::from_fn(move || {
+        let white = is_white(rest.chars().next()?);
+        let (token, more) = rest.split_at(rest.find(|letter| is_white(letter) != white).unwrap_or(rest.len()));
+        rest = more;
+        Some(token)
+    })
+}
+
+/// The charsets of encoded words that are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Charset {
+    Utf8,
+    Ascii,
+    Latin1,
+}
+
+impl Charset {
+    fn named(name: &str) -> Option<Self> {
+        // RFC 2231 lets a language follow.
+        let name = name.split('*').next().unwrap_or_default().to_ascii_lowercase();
+        match name.as_str() {
+            "utf-8" | "utf8" => Some(Self::Utf8),
+            "us-ascii" | "ascii" => Some(Self::Ascii),
+            "iso-8859-1" | "latin1" => Some(Self::Latin1),
+            _ => None,
+        }
+    }
+
+    fn decode(self, bytes: Vec<u8>) -> Option<String> {
+        match self {
+            Self::Utf8 => String::from_utf8(bytes).ok(),
+            Self::Ascii => bytes.is_ascii().then(|| bytes.into_iter().map(char::from).collect()),
+            Self::Latin1 => Some(bytes.into_iter().map(char::from).collect()),
+        }
+    }
+}
+
+/// `=?charset?encoding?text?=`.
+struct Word {
+    charset: Charset,
+    bytes: Vec<u8>,
+}
+
+impl Word {
+    fn read(token: &str) -> Option<Self> {
+        let mut parts = token.strip_prefix("=?")?.strip_suffix("?=")?.split('?');
+        let (charset, encoding, text) = (Charset::named(parts.next()?)?, parts.next()?, parts.next()?);
+        if parts.next().is_some() {
+            return None;
+        }
+        let bytes = match encoding {
+            "B" | "b" => BASE64.decode(text).ok()?,
+            "Q" | "q" => quoted(text)?,
+            _ => return None,
+        };
+        Some(Self { charset, bytes })
+    }
+}
+
+/// The bytes of a `Q` encoding.
+fn quoted(text: &str) -> Option<Vec<u8>> {
+    let (mut bytes, mut rest) = (Vec::new(), text.bytes());
+    while let Some(byte) = rest.next() {
+        bytes.push(match byte {
+            b'_' => b' ',
+            b'=' => {
+                let digit =
+                    |byte: Option<u8>| char::from(byte?).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+                digit(rest.next())? * 16 + digit(rest.next())?
+            }
+            b'!'..=b'~' => byte,
+            _ => return None,
+        });
+    }
+    Some(bytes)
+}
+
+/// Encoded words of one charset, one after the other. The RFC wants each to hold whole characters, and not everybody does.
+struct Words {
+    charset: Charset,
+    bytes: Vec<u8>,
+    /// As they stand, for when they aren't what they claim to be.
+    raw: String,
+}
+
+impl Words {
+    /// Whether they are what they claim to be.
+    fn decode_into(self, text: &mut String) -> bool {
+        let decoded = self.charset.decode(self.bytes);
+        text.push_str(decoded.as_deref().unwrap_or(&self.raw));
+        decoded.is_some()
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
+    use std::process::Command;
+
+    use proptest::{prelude::*, strategy::ValueTree as _, test_runner::TestRunner};
 
     use super::*;
 
@@ -47,7 +190,92 @@ mod tests {
         assert_eq!(encode("Fix the build"), "Fix the build");
         assert_eq!(encode("Grüße"), "=?UTF-8?B?R3LDvMOfZQ==?=");
         assert_eq!(decode("=?UTF-8?B?R3LDvMOfZQ==?="), "Grüße");
-        assert_eq!(decode("=?ISO-8859-1?Q?a?="), "=?ISO-8859-1?Q?a?=");
+    }
+
+    #[test]
+    fn both_encodings_and_three_charsets_are_read() {
+        for (value, text) in [
+            ("=?UTF-8?Q?Gr=C3=BC=C3=9Fe_an_alle?=", "Grüße an alle"),
+            ("=?utf-8?q?Gr=c3=bc=C3=9fe?=", "Grüße"),
+            ("=?UTF-8?b?R3LDvMOfZQ?=", "Grüße"),
+            ("=?ISO-8859-1?Q?Gr=FC=DFe?=", "Grüße"),
+            ("=?iso-8859-1*de?Q?Gr=FC=DFe?=", "Grüße"),
+            ("=?US-ASCII?Q?Fix=20it?=", "Fix it"),
+            // White space between words goes, beside other text it stays.
+            ("=?UTF-8?Q?a?= =?UTF-8?Q?b?=", "ab"),
+            ("=?UTF-8?Q?a?=\r\n\t =?ISO-8859-1?Q?=FC?=", "aü"),
+            ("Fix =?UTF-8?Q?=C3=BC?=  now ", "Fix ü  now "),
+            // A character cut in two.
+            ("=?UTF-8?Q?=C3?= =?UTF-8?Q?=BC?=", "ü"),
+            ("=?UTF-8?Q??=", ""),
+        ] {
+            assert_eq!(decode(value), text, "{value}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_encoded_word_stays_as_it_is() {
+        for value in [
+            "",
+            " Fix  the build ",
+            "=?UTF-8?Q?a",
+            "=?UTF-8?X?a?=",
+            "=?KOI8-R?Q?a?=",
+            "=?UTF-8?Q?a?b?=",
+            "=?UTF-8?Q?=C3?=",
+            "=?UTF-8?Q?=C3?= =?UTF-8?Q?a?=",
+            "=?UTF-8?Q?=G0?=",
+            "=?UTF-8?Q?=C?=",
+            "=?UTF-8?B?R3L*?=",
+            "=?US-ASCII?Q?=FC?=",
+            "x=?UTF-8?Q?a?=",
+            "=?UTF-8?Q?ü?=",
+            "=?=",
+            "=??=",
+        ] {
+            assert_eq!(decode(value), value);
+        }
+    }
+
+    /// Words in both encodings and each charset, and texts between them.
+    fn headers() -> impl Strategy<Value = String> {
+        let charset = prop::sample::select(vec!["utf-8", "UTF-8", "iso-8859-1", "us-ascii"]);
+        let word = (charset, any::<bool>(), "[a-z üé=?_]{1,8}").prop_map(|(charset, is_base64, text)| {
+            let bytes: Vec<u8> = match charset {
+                "iso-8859-1" => text.chars().map(|letter| u8::try_from(u32::from(letter)).unwrap()).collect(),
+                "us-ascii" => text.replace(|letter: char| !letter.is_ascii(), "x").into_bytes(),
+                _ => text.into_bytes(),
+            };
+            if is_base64 {
+                return format!("=?{charset}?B?{}?=", STANDARD.encode(bytes));
+            }
+            let quoted: Vec<String> = bytes.iter().map(|byte| format!("={byte:02X}")).collect();
+            format!("=?{charset}?Q?{}?=", quoted.concat())
+        });
+        prop::collection::vec(prop_oneof![3 => word, 1 => "[a-z,.]{1,5}"], 1..6).prop_map(|parts| parts.join(" "))
+    }
+
+    #[test]
+    fn pythons_library_reads_the_same() {
+        let mut runner = TestRunner::deterministic();
+        let values: Vec<String> = (0..500).map(|_| headers().new_tree(&mut runner).unwrap().current()).collect();
+        // What it makes of the parts in turn puts spaces between words of different charsets, so they are joined here.
+        let script = "import sys\nfrom email.header import decode_header\n\
+                      def text(part, charset): return part if isinstance(part, str) else part.decode(charset or 'ascii')\n\
+                      for line in sys.argv[1:]: print(ascii(''.join(text(*part) for part in decode_header(line))))";
+        let python = Command::new("python3").args(["-c", script]).args(&values).output().unwrap();
+        assert!(python.status.success(), "{}", String::from_utf8_lossy(&python.stderr));
+        let read = String::from_utf8(python.stdout).unwrap();
+        assert_eq!(read.lines().count(), values.len());
+        for (value, theirs) in values.iter().zip(read.lines()) {
+            let ours: String = decode(value).chars().map(as_python_shows).collect();
+            assert_eq!(ours, theirs[1..theirs.len() - 1], "{value}");
+        }
+    }
+
+    /// As `ascii` of Python shows a letter that isn't a quotation mark.
+    fn as_python_shows(letter: char) -> String {
+        if letter.is_ascii() { letter.to_string() } else { format!("\\x{:02x}", u32::from(letter)) }
     }
 
     proptest! {
@@ -56,6 +284,12 @@ mod tests {
             let encoded = encode(&text);
             prop_assert!(encoded.bytes().all(|byte| (b' '..=b'~').contains(&byte)));
             prop_assert_eq!(decode(&encoded), text);
+        }
+
+        #[test]
+        fn whatever_is_there_can_be_read(value in "(=\\?|\\?=|\\?|UTF-8|iso-8859-1|Q|b|=C3|=BC|[ \t\n]|\\PC){0,20}") {
+            let text = decode(&value);
+            prop_assert!(value.contains("=?") || text == value);
         }
 
         #[test]

@@ -263,7 +263,30 @@ mod tests {
         let mut request = main_branch("s3cret");
         request.is_base64_encoded = false;
         request.body = Some(" ".repeat(Delivery::MAX_BODY_BYTES + 1));
-        assert_eq!(answer(&webhook(), request, Instant::now()).await.0, 413);
+        let (status, body) = answer(&webhook(), request, Instant::now()).await;
+        assert_eq!(status, 413);
+        assert!(body["error"].as_str().unwrap().contains("push fewer commits"), "{body}");
+    }
+
+    /// The bytes of the event with a body of so many, whose headers take as many as API Gateway lets through and JSON makes two
+    /// of each.
+    fn event_bytes(body: usize) -> usize {
+        let headers = json!({ "user-agent": "\"".repeat(10_240) });
+        let event = json!({
+            "httpMethod": "POST", "resource": "/gitpull", "path": "/git/gitpull",
+            "headers": headers, "multiValueHeaders": { "user-agent": [headers["user-agent"]] },
+            "requestContext": { "identity": { "sourceIp": "203.0.113.9", "userAgent": headers["user-agent"] } },
+            "body": STANDARD.encode(vec![b'x'; body]), "isBase64Encoded": true,
+        });
+        event.to_string().len()
+    }
+
+    #[test]
+    fn the_largest_body_reaches_the_function() {
+        use contract::body::{MAX_BODY_BYTES, MAX_EVENT_BYTES};
+        assert!((4_600_000..4_700_000).contains(&MAX_BODY_BYTES));
+        assert!(event_bytes(MAX_BODY_BYTES) <= MAX_EVENT_BYTES);
+        assert!(STANDARD.encode(vec![b'x'; 4_800_000]).len() > MAX_EVENT_BYTES);
     }
 
     #[tokio::test]

@@ -76,6 +76,10 @@ impl Stage {
         };
         let stack = local.deploy_with(&mut Silent, adapt).await?;
         let resources = local.cloud.account.resources(STACK).await?;
+        // They try again what they may not do for as long as they have time.
+        for (function, seconds) in [("SshKeyFunction", 20), ("BucketCleanerFunction", 30)] {
+            local.cloud.account.limit(resources.id(function)?, seconds).await?;
+        }
         Ok(Self { local, stack, resources, archives, dir })
     }
 

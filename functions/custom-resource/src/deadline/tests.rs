@@ -1,12 +1,14 @@
 //! Each way a resource can end, against an HTTP server in CloudFormation's place.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use wiremock::{Mock, MockServer, Request as HttpRequest, ResponseTemplate, matchers::method};
 
 use super::*;
 
-#[derive(Deserialize)]
+#[derive(Clone, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Properties {
     behaviour: String,
@@ -22,7 +24,9 @@ struct Data {
 #[error("could not encrypt the key")]
 struct Denied(#[source] std::io::Error);
 
-struct Thing;
+/// Whether it was denied once.
+#[derive(Default)]
+struct Thing(AtomicBool);
 
 impl CustomResource for Thing {
     type Properties = Properties;
@@ -33,10 +37,18 @@ impl CustomResource for Thing {
         physical_resource_id == "thing"
     }
 
+    fn lacks_rights(error: &Denied) -> bool {
+        error.0.kind() == std::io::ErrorKind::PermissionDenied
+    }
+
     async fn create(&self, request: Request<Properties>) -> Result<Answer<Data>, Denied> {
         match request.properties.behaviour.as_str() {
             "panic" => panic!("index out of bounds"),
             "hang" => std::future::pending().await,
+            "denied once" if !self.0.swap(true, Ordering::Relaxed) => {
+                Err(Denied(std::io::Error::from(std::io::ErrorKind::PermissionDenied)))
+            }
+            "denied" => Err(Denied(std::io::Error::from(std::io::ErrorKind::PermissionDenied))),
             "fail" => Err(Denied(std::io::Error::other("AccessDeniedException"))),
             _ => Ok(Answer { physical_resource_id: "thing".into(), data: Data { greeting: "hello" } }),
         }
@@ -77,7 +89,7 @@ fn soon() -> SystemTime {
 
 /// The one answer to `event`.
 async fn answer(server: &MockServer, event: Value, deadline: SystemTime) -> Value {
-    run(event, deadline, Thing).await.unwrap();
+    run(event, deadline, Thing::default()).await.unwrap();
     let mut bodies = bodies(server).await;
     assert_eq!(bodies.len(), 1);
     bodies.remove(0)
@@ -106,6 +118,20 @@ async fn success_is_answered_with_attributes_and_an_empty_content_type() {
 async fn an_error_is_answered_with_its_causes() {
     let reason = reason(|event| event["ResourceProperties"]["Behaviour"] = json!("fail"), soon()).await;
     assert_eq!(reason, "could not encrypt the key: AccessDeniedException");
+}
+
+#[tokio::test]
+async fn a_right_that_came_late_is_a_success() {
+    let server = cloudformation(200).await;
+    let answer = answer(&server, event(&server, "Create", "denied once"), soon()).await;
+    assert_eq!(answer["Status"], "SUCCESS");
+}
+
+#[tokio::test]
+async fn a_right_that_was_missing_is_said_to_be() {
+    let deadline = SystemTime::now() + Duration::from_secs(2);
+    let reason = reason(|event| event["ResourceProperties"]["Behaviour"] = json!("denied"), deadline).await;
+    assert_eq!(reason, "the right was missing the whole time, for 0 s: could not encrypt the key: permission denied");
 }
 
 #[tokio::test]
@@ -156,7 +182,7 @@ async fn an_answer_is_repeated_after_a_servers_error_only() {
         let server = MockServer::start().await;
         Mock::given(method("PUT")).respond_with(ResponseTemplate::new(status)).up_to_n_times(1).mount(&server).await;
         Mock::given(method("PUT")).respond_with(ResponseTemplate::new(200)).mount(&server).await;
-        let result = run(event(&server, "Create", ""), soon(), Thing).await;
+        let result = run(event(&server, "Create", ""), soon(), Thing::default()).await;
         assert_eq!(bodies(&server).await.len(), attempts);
         assert_eq!(result.is_ok(), status == 503);
     }
@@ -165,7 +191,7 @@ async fn an_answer_is_repeated_after_a_servers_error_only() {
 #[tokio::test]
 async fn an_answer_that_is_refused_is_an_error_without_the_url() {
     let server = cloudformation(403).await;
-    let error = run(event(&server, "Create", ""), soon(), Thing).await.unwrap_err();
+    let error = run(event(&server, "Create", ""), soon(), Thing::default()).await.unwrap_err();
     assert_eq!(
         error_chain(&error),
         "could not answer for Thing: the answer to CloudFormation was refused with status 403 Forbidden"
@@ -178,11 +204,14 @@ async fn an_answer_that_nobody_takes_ends_with_the_functions_time() {
     let slow = ResponseTemplate::new(200).set_delay(Duration::from_mins(1));
     Mock::given(method("PUT")).respond_with(slow).mount(&server).await;
     let deadline = SystemTime::now() + Duration::from_secs(1);
-    let error = run(event(&server, "Create", ""), deadline, Thing).await.unwrap_err();
+    let error = run(event(&server, "Create", ""), deadline, Thing::default()).await.unwrap_err();
     assert!(matches!(error, RunError::Respond { source: RespondError::OutOfTime, .. }), "{error:?}");
 }
 
 #[tokio::test]
 async fn an_event_without_a_url_is_an_error() {
-    assert!(matches!(run(json!({ "RequestType": "Create" }), soon(), Thing).await, Err(RunError::NoSender(_))));
+    assert!(matches!(
+        run(json!({ "RequestType": "Create" }), soon(), Thing::default()).await,
+        Err(RunError::NoSender(_))
+    ));
 }

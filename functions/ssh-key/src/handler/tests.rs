@@ -166,7 +166,8 @@ async fn a_key_that_is_there_is_never_replaced() {
     aws.objects.lock().unwrap().insert(path.into(), (b"first".into(), "ssh-ed25519 first".into()));
     let (_server, resource) = aws.serve().await;
     let error = resource.create(ed25519()).await.unwrap_err();
-    assert!(matches!(error, SshKeyError::Unreadable { .. }), "{error}");
+    assert!(matches!(error, SshKeyError::Hidden { .. }), "{error}");
+    assert!(SshKey::lacks_rights(&error));
     assert_eq!(aws.objects.lock().unwrap()[path].0, b"first");
 }
 
@@ -176,6 +177,7 @@ async fn a_denied_encryption_names_the_key_and_stores_nothing() {
     let (_server, resource) = aws.serve().await;
     let error = resource.create(ed25519()).await.unwrap_err();
     assert_eq!(error.to_string(), format!("could not encrypt the private key with {KMS_KEY}"));
+    assert!(SshKey::lacks_rights(&error));
     let causes = std::iter::successors(std::error::Error::source(&error), |&cause| cause.source());
     let causes = causes.map(ToString::to_string).collect::<Vec<_>>().join(": ");
     assert!(causes.contains("AccessDeniedException") && causes.contains("kms:Encrypt"), "{causes}");

@@ -150,7 +150,7 @@ fn dead_letters(template: &Value) -> Vec<Line> {
     let with_letters = resources(template).filter_map(|(id, resource)| {
         let policy = &resource["Properties"]["RedrivePolicy"];
         let to = mentioned(&policy["deadLetterTargetArn"]).into_iter().next()?;
-        Some(Line::new(id, &to, &[&format!("after {} tries", policy["maxReceiveCount"])]))
+        Some(Line::new(id, &to, &[&format!("after {} receives", policy["maxReceiveCount"])]))
     });
     with_letters.collect()
 }

@@ -1,11 +1,16 @@
 //! The queues between the endpoint and the workers, and where the jobs go that fail.
 
+use std::time::Duration;
+
 use cfn::{
     Attributes, Handle, Stack, Value, pseudo,
     sqs::{Queue, QueuePolicy},
     sub,
 };
-use contract::dead_letter::TRIES;
+use contract::{
+    dead_letter::{RECEIVES, TRIES},
+    visibility::{self, GRACE},
+};
 
 use super::workers::{GITPULL_TIMEOUT, ZIPDL_TIMEOUT};
 
@@ -25,9 +30,6 @@ pub(super) struct Jobs {
     pub(super) dead_letters: Handle<Queue>,
 }
 
-/// For how much longer than its worker may run a job is hidden, in seconds. A worker that was killed holds its reference
-/// up for so long and no longer, which is why this isn't six times the run, as for batches.
-const GRACE: u16 = 60;
 /// How long a job waits for a worker, in seconds: four days.
 const RETENTION: u32 = 4 * 86_400;
 
@@ -38,7 +40,11 @@ pub(super) fn add(stack: &mut Stack) -> Queues {
 
 /// For how long a worker that runs for at most `timeout` seconds can be busy with one job, in seconds: all tries, each killed.
 pub(super) fn longest_tries(timeout: u16) -> u32 {
-    u32::from(TRIES) * u32::from(timeout + GRACE)
+    u32::from(TRIES) * seconds(Duration::from_secs(timeout.into()) + GRACE)
+}
+
+fn seconds(time: Duration) -> u32 {
+    u32::try_from(time.as_secs()).unwrap_or(u32::MAX)
 }
 
 /// A queue for a worker that runs for at most `timeout` seconds, with its dead letters behind it.
@@ -48,8 +54,8 @@ fn pair(stack: &mut Stack, worker: &str, timeout: u16) -> Jobs {
     let dead_letters =
         stack.add_with(&format!("{worker}DeadLetterQueue"), Queue::fifo(name(&dead_letters)), attributes.clone());
     stack.add(&format!("{worker}DeadLetterQueuePolicy"), QueuePolicy::tls_only(&dead_letters));
-    let mut queue = Queue::fifo(name(worker)).dead_letters_to(&dead_letters, TRIES);
-    queue.visibility_timeout = u32::from(timeout + GRACE);
+    let mut queue = Queue::fifo(name(worker)).dead_letters_to(&dead_letters, RECEIVES);
+    queue.visibility_timeout = seconds(visibility::of_queue(Duration::from_secs(timeout.into())));
     queue.message_retention_period = RETENTION;
     let queue = stack.add_with(&format!("{worker}Queue"), queue, attributes);
     stack.add(&format!("{worker}QueuePolicy"), QueuePolicy::tls_only(&queue));

@@ -2,6 +2,10 @@
 //!
 //! What is deleted stays deleted, so an emptying that was cut short goes on where it stopped when it is
 //! started again. In a bucket without versions S3 lists each object as the version `null`, and deletes it by that name.
+//!
+//! The bucket cleaner does it when the stack is deleted, and `infra destroy` with what came too late for that.
+
+mod quiet;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -17,51 +21,135 @@ use tokio::time::Instant;
 
 /// Why a bucket isn't empty.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum EmptyError {
+pub enum EmptyError {
+    /// S3 refused the listing of versions.
     #[error("could not list the versions in {bucket}")]
-    ListVersions { bucket: BucketName, source: Box<aws_sdk_s3::Error> },
+    ListVersions {
+        /// The bucket.
+        bucket: BucketName,
+        /// What S3 said.
+        source: Box<aws_sdk_s3::Error>,
+    },
+    /// S3 refused a whole request of deletions.
     #[error("could not delete versions in {bucket}")]
-    Delete { bucket: BucketName, source: Box<aws_sdk_s3::Error> },
+    Delete {
+        /// The bucket.
+        bucket: BucketName,
+        /// What S3 said.
+        source: Box<aws_sdk_s3::Error>,
+    },
+    /// S3 refused some of the versions, again and again, and deleted the others.
     #[error("could not delete {refused} versions in {bucket}, such as {key}: {code} {message}")]
-    Refused { bucket: BucketName, refused: usize, key: String, code: String, message: String },
+    Refused {
+        /// The bucket.
+        bucket: BucketName,
+        /// How many versions stay.
+        refused: usize,
+        /// The key of one of them.
+        key: String,
+        /// S3's code for that one.
+        code: String,
+        /// S3's message for that one.
+        message: String,
+    },
+    /// S3 refused the listing of uploads.
     #[error("could not list the multipart uploads in {bucket}")]
-    ListUploads { bucket: BucketName, source: Box<aws_sdk_s3::Error> },
+    ListUploads {
+        /// The bucket.
+        bucket: BucketName,
+        /// What S3 said.
+        source: Box<aws_sdk_s3::Error>,
+    },
+    /// S3 refused to abort an upload.
     #[error("could not abort the multipart upload of s3://{bucket}/{key}")]
-    Abort { bucket: BucketName, key: String, source: Box<aws_sdk_s3::Error> },
+    Abort {
+        /// The bucket.
+        bucket: BucketName,
+        /// What was being uploaded.
+        key: String,
+        /// What S3 said.
+        source: Box<aws_sdk_s3::Error>,
+    },
+    /// The deadline came first. What was deleted stays deleted.
     #[error(
         "time ran out after deleting {deleted} versions in {bucket}, and more are left; delete the stack again: \
          it goes on from there"
     )]
-    OutOfTime { bucket: BucketName, deleted: u64 },
+    OutOfTime {
+        /// The bucket.
+        bucket: BucketName,
+        /// How much was deleted until then.
+        deleted: u64,
+    },
+    /// Whenever the buckets were empty, something came to one of them again.
+    #[error(
+        "something was stored in {bucket} again and again, after {deleted} versions had been deleted: end what writes there, and \
+         delete the stack again"
+    )]
+    NeverQuiet {
+        /// The bucket that something came to at last.
+        bucket: BucketName,
+        /// How much was deleted, in all buckets.
+        deleted: u64,
+    },
 }
+
+pub use quiet::{Progress, QUIET, empty_until_quiet};
 
 /// How many requests are on their way at once. Each deletes up to 1,000 versions, and S3 takes about
 /// 3,500 deletions a second below a prefix.
 const AT_ONCE: usize = 4;
 
 /// Empties a bucket and returns how many versions and delete markers there were. A bucket that doesn't
-/// exist is empty.
+/// exist is empty. `progress` is told after each request how many are deleted so far.
 ///
 /// # Errors
 /// The first thing that S3 refuses for good, or that `deadline` came.
-pub(crate) async fn empty(client: &Client, bucket: &BucketName, deadline: Instant) -> Result<u64, EmptyError> {
-    let emptying = Emptying { client, bucket, deadline, deleted: AtomicU64::new(0) };
-    emptying.delete_versions().await?;
-    emptying.abort_uploads().await?;
-    Ok(emptying.deleted.into_inner())
+pub async fn empty(
+    client: &Client,
+    bucket: &BucketName,
+    deadline: Instant,
+    progress: impl Fn(u64),
+) -> Result<u64, EmptyError> {
+    Ok(pass(client, bucket, deadline, progress).await?.deleted)
 }
 
-struct Emptying<'a> {
+/// What there was in a bucket.
+#[derive(Debug, Clone, Copy)]
+struct Found {
+    /// Versions and delete markers.
+    deleted: u64,
+    /// Open uploads.
+    aborted: u64,
+}
+
+/// Uploads come first: one that is completed before it is aborted is a version then, which is met.
+async fn pass(
+    client: &Client,
+    bucket: &BucketName,
+    deadline: Instant,
+    progress: impl Fn(u64),
+) -> Result<Found, EmptyError> {
+    let (deleted, aborted) = (AtomicU64::new(0), AtomicU64::new(0));
+    let emptying = Emptying { client, bucket, deadline, progress, deleted, aborted };
+    emptying.abort_uploads().await?;
+    emptying.delete_versions().await?;
+    Ok(Found { deleted: emptying.deleted.into_inner(), aborted: emptying.aborted.into_inner() })
+}
+
+struct Emptying<'a, F> {
     client: &'a Client,
     bucket: &'a BucketName,
     deadline: Instant,
+    progress: F,
     deleted: AtomicU64,
+    aborted: AtomicU64,
 }
 
 /// Where a listing goes on: the key, and the version or the upload below it.
 type Marker = (Option<String>, Option<String>);
 
-impl Emptying<'_> {
+impl<F: Fn(u64)> Emptying<'_, F> {
     /// Goes over the bucket until nothing is found: what S3 refused in passing is met again, and so is
     /// what was written meanwhile. A pass that only meets refusals is the end.
     async fn delete_versions(&self) -> Result<(), EmptyError> {
@@ -110,7 +198,7 @@ impl Emptying<'_> {
         let refusals = answer.map_err(|sdk| error(sdk.into()))?.errors.unwrap_or_default();
         let deleted = size.saturating_sub(refusals.len() as u64);
         let total = self.deleted.fetch_add(deleted, Ordering::Relaxed) + deleted;
-        tracing::info!(bucket = %self.bucket, deleted = total, "emptying");
+        (self.progress)(total);
         Ok(refusals)
     }
 
@@ -145,7 +233,10 @@ impl Emptying<'_> {
             Err(error) if error.code() != Some("NoSuchUpload") => {
                 Err(EmptyError::Abort { bucket: self.bucket.clone(), key, source: Box::new(error.into()) })
             }
-            _ => Ok(()),
+            _ => {
+                self.aborted.fetch_add(1, Ordering::Relaxed);
+                Ok(())
+            }
         }
     }
 
@@ -174,6 +265,20 @@ fn identifiers(page: ListObjectVersionsOutput) -> Vec<ObjectIdentifier> {
         .chain(markers)
         .map(|(key, version)| ObjectIdentifier::builder().set_key(key).set_version_id(version).build().ok());
     identifiers.flatten().collect()
+}
+
+impl EmptyError {
+    /// S3's code for the refusal, where it was one.
+    pub fn code(&self) -> Option<&str> {
+        match self {
+            Self::ListVersions { source, .. }
+            | Self::Delete { source, .. }
+            | Self::ListUploads { source, .. }
+            | Self::Abort { source, .. } => source.code(),
+            Self::Refused { code, .. } => Some(code),
+            Self::OutOfTime { .. } | Self::NeverQuiet { .. } => None,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -8,27 +8,28 @@ use std::{
 };
 
 use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region, retry::RetryConfig};
-use contract::custom::BucketCleanerProperties;
-use custom_resource::{CustomResource, Request};
 use wiremock::{Mock, MockServer, Request as HttpRequest, Respond, ResponseTemplate, matchers::any};
 
 use super::*;
-use crate::handler::BucketCleaner;
 
 #[derive(Debug, Default)]
-struct Bucket {
+pub(crate) struct Bucket {
     /// Key and version id, and whether it is a delete marker.
-    versions: BTreeMap<(String, String), bool>,
+    pub(crate) versions: BTreeMap<(String, String), bool>,
     /// Key and upload id.
-    uploads: BTreeSet<(String, String)>,
+    pub(crate) uploads: BTreeSet<(String, String)>,
     /// How often each key still refuses to be deleted.
-    refusals: BTreeMap<String, usize>,
+    pub(crate) refusals: BTreeMap<String, usize>,
     /// The sizes of the delete requests.
-    batches: Vec<usize>,
+    pub(crate) batches: Vec<usize>,
+    /// How often the versions were listed.
+    pub(crate) listings: usize,
+    /// Before which listings somebody stores an object.
+    pub(crate) stores_before: BTreeSet<usize>,
 }
 
 #[derive(Clone, Default)]
-struct S3(Arc<Mutex<BTreeMap<String, Bucket>>>);
+pub(crate) struct S3(pub(crate) Arc<Mutex<BTreeMap<String, Bucket>>>);
 
 fn between<'a>(text: &'a str, start: &str, end: &str) -> Vec<&'a str> {
     text.split(start).skip(1).map(|rest| rest.split_once(end).unwrap().0).collect()
@@ -62,7 +63,11 @@ impl Respond for S3 {
 }
 
 impl Bucket {
-    fn list_versions(&self, after: &(String, String)) -> ResponseTemplate {
+    fn list_versions(&mut self, after: &(String, String)) -> ResponseTemplate {
+        self.listings += 1;
+        if self.stores_before.contains(&self.listings) {
+            self.versions.insert(("late.zip".to_owned(), format!("l{}", self.listings)), false);
+        }
         let mut body = String::from("<ListVersionsResult>");
         let mut rest = self.versions.iter().filter(|(id, _)| *id > after);
         let page: Vec<_> = rest.by_ref().take(1000).collect();
@@ -114,7 +119,7 @@ impl Bucket {
     }
 
     /// `count` versions, every third of them a delete marker, ten to a key.
-    fn with(count: usize) -> Self {
+    pub(crate) fn with(count: usize) -> Self {
         let version =
             |number: usize| ((format!("a/{:05}.zip", number / 10), format!("v{number:06}")), number.is_multiple_of(3));
         Self { versions: (0..count).map(version).collect(), ..Self::default() }
@@ -122,11 +127,11 @@ impl Bucket {
 }
 
 impl S3 {
-    fn of(buckets: impl IntoIterator<Item = (&'static str, Bucket)>) -> Self {
+    pub(crate) fn of(buckets: impl IntoIterator<Item = (&'static str, Bucket)>) -> Self {
         Self(Arc::new(Mutex::new(buckets.into_iter().map(|(name, bucket)| (name.to_owned(), bucket)).collect())))
     }
 
-    async fn serve(&self) -> (MockServer, Client) {
+    pub(crate) async fn serve(&self) -> (MockServer, Client) {
         let server = MockServer::start().await;
         Mock::given(any()).respond_with(self.clone()).mount(&server).await;
         let client = client(&server);
@@ -146,18 +151,18 @@ fn client(server: &MockServer) -> Client {
     Client::from_conf(config.build())
 }
 
-fn later() -> Instant {
+pub(crate) fn later() -> Instant {
     Instant::now() + Duration::from_mins(1)
 }
 
-fn output() -> BucketName {
+pub(crate) fn output() -> BucketName {
     "output".parse().unwrap()
 }
 
 /// Empties the bucket `output` of `s3`.
 async fn emptied(s3: &S3, deadline: Instant) -> Result<u64, EmptyError> {
     let (_server, client) = s3.serve().await;
-    empty(&client, &output(), deadline).await
+    empty(&client, &output(), deadline, |_| ()).await
 }
 
 #[tokio::test]
@@ -208,31 +213,18 @@ async fn a_refused_listing_is_an_error() {
     let server = MockServer::start().await;
     let denied = "<Error><Code>AccessDenied</Code><Message>no</Message></Error>";
     Mock::given(any()).respond_with(ResponseTemplate::new(403).set_body_string(denied)).mount(&server).await;
-    let error = empty(&client(&server), &output(), later()).await.unwrap_err();
-    assert!(matches!(error, EmptyError::ListVersions { .. }), "{error}");
-}
-
-fn request() -> Request<BucketCleanerProperties<contract::Runtime>> {
-    Request {
-        stack_id: "arn:stack".into(),
-        request_id: "r1".into(),
-        logical_resource_id: "BucketCleaner".into(),
-        physical_resource_id: Some("bucket-cleaner".into()),
-        properties: BucketCleanerProperties { buckets: vec![output(), "keys".parse().unwrap()] },
-        deadline: later(),
-    }
+    let error = empty(&client(&server), &output(), later(), |_| ()).await.unwrap_err();
+    assert!(matches!(error, EmptyError::ListUploads { .. }), "{error}");
+    assert_eq!(error.code(), Some("AccessDenied"));
 }
 
 #[tokio::test]
-async fn only_its_deletion_empties_and_then_all_buckets() {
-    let s3 = S3::of([("output", Bucket::with(3)), ("keys", Bucket::with(2))]);
-    let (server, client) = s3.serve().await;
-    let resource = BucketCleaner { s3: client };
-    let created = resource.create(request()).await.unwrap();
-    assert_eq!(resource.update(request()).await.unwrap(), created);
-    assert!(server.received_requests().await.unwrap().is_empty());
-    assert!(resource.owns(&created.physical_resource_id) && !resource.owns("never-made/r1"));
-
-    resource.delete(request()).await.unwrap();
-    assert!(s3.0.lock().unwrap().values().all(|bucket| bucket.versions.is_empty()));
+async fn progress_counts_up_to_the_whole() {
+    let s3 = S3::of([("output", Bucket::with(2_500))]);
+    let (_server, client) = s3.serve().await;
+    let told = Mutex::new(Vec::new());
+    let deleted = empty(&client, &output(), later(), |so_far| told.lock().unwrap().push(so_far)).await.unwrap();
+    let told = told.into_inner().unwrap();
+    assert!(told.is_sorted() && told.len() == 3, "{told:?}");
+    assert_eq!(told.last(), Some(&deleted));
 }

@@ -1,0 +1,71 @@
+//! Buckets that somebody goes on writing to.
+
+use std::{collections::BTreeSet, sync::Mutex};
+
+use super::*;
+use crate::tests::{Bucket, S3, later, output};
+
+const SHORT: Duration = Duration::from_millis(100);
+
+/// Empties the bucket `output`; how it ended, how long it took, and how often quiet was waited for.
+async fn quieted(bucket: Bucket, deadline: Instant) -> (Result<u64, EmptyError>, Duration, usize, S3) {
+    let s3 = S3::of([("output", bucket)]);
+    let (_server, client) = s3.serve().await;
+    let (began, waits) = (Instant::now(), Mutex::new(0));
+    let progress = |progress: Progress<'_>| {
+        if let Progress::WaitingForQuiet(_) = progress {
+            *waits.lock().unwrap() += 1;
+        }
+    };
+    let result = empty_until_quiet(&client, &[output()], SHORT, deadline, progress).await;
+    (result, began.elapsed(), waits.into_inner().unwrap(), s3)
+}
+
+#[tokio::test]
+async fn an_empty_bucket_is_waited_for_once() {
+    let (result, took, waits, s3) = quieted(Bucket::default(), later()).await;
+    assert_eq!((result.unwrap(), waits), (0, 1));
+    assert!(took >= SHORT, "{took:?}");
+    assert_eq!(s3.0.lock().unwrap()["output"].listings, 2);
+}
+
+#[tokio::test]
+async fn what_lay_there_before_makes_no_wait_longer() {
+    let (result, _, waits, _) = quieted(Bucket::with(5), later()).await;
+    assert_eq!((result.unwrap(), waits), (5, 1));
+}
+
+#[tokio::test]
+async fn what_comes_late_is_deleted_and_waited_out() {
+    // The first listing finds nothing, the second one is after the wait.
+    let stores_before = BTreeSet::from([2]);
+    let (result, took, waits, s3) = quieted(Bucket { stores_before, ..Bucket::default() }, later()).await;
+    assert_eq!((result.unwrap(), waits), (1, 2));
+    assert!(took >= 2 * SHORT, "{took:?}");
+    assert!(s3.0.lock().unwrap()["output"].versions.is_empty());
+}
+
+#[tokio::test]
+async fn an_open_upload_begins_the_wait_anew() {
+    let uploads = BTreeSet::from([("a.zip".to_owned(), "u1".to_owned())]);
+    let (result, took, waits, s3) = quieted(Bucket { uploads, ..Bucket::default() }, later()).await;
+    assert_eq!((result.unwrap(), waits), (0, 1));
+    assert!(took >= SHORT, "{took:?}");
+    assert!(s3.0.lock().unwrap()["output"].uploads.is_empty());
+}
+
+#[tokio::test]
+async fn a_writer_that_never_ends_is_an_error() {
+    let bucket = Bucket { stores_before: (2..1_000).collect(), ..Bucket::default() };
+    let (result, ..) = quieted(bucket, Instant::now() + 5 * SHORT).await;
+    let error = result.unwrap_err();
+    assert!(matches!(error, EmptyError::NeverQuiet { .. } | EmptyError::OutOfTime { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn without_time_to_look_again_an_empty_bucket_is_empty() {
+    let uploads = BTreeSet::from([("a.zip".to_owned(), "u1".to_owned())]);
+    let bucket = Bucket { uploads, ..Bucket::with(3) };
+    let (result, _, waits, _) = quieted(bucket, Instant::now() + SHORT).await;
+    assert_eq!((result.unwrap(), waits), (3, 0));
+}

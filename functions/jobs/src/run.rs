@@ -1,0 +1,106 @@
+//! One run of a worker, and how often its message has been tried before: SQS counts how often it handed a message out, and Lambda
+//! hands on only what isn't throttled.
+
+use std::time::{Duration, SystemTime};
+
+use aws_lambda_events::sqs::SqsMessage;
+use contract::{
+    dead_letter::{RECEIVES, TRIES},
+    visibility,
+};
+
+/// A run of the function.
+#[derive(Debug, Clone, Copy)]
+pub struct Run {
+    /// When it began.
+    pub began: SystemTime,
+    /// What it had left then: the function's time.
+    pub left: Duration,
+}
+
+impl Run {
+    /// The run that has just begun and that Lambda ends at `deadline`.
+    pub(crate) fn until(deadline: SystemTime) -> Self {
+        let began = SystemTime::now();
+        Self { began, left: deadline.duration_since(began).unwrap_or_default() }
+    }
+}
+
+/// Which try of a message this is: at most, since of a receive nobody says what came of it. One whose invocation was throttled
+/// takes as long as the queue hides the message, so since the first receive there were at most as many of those as there is time
+/// for; all others are counted as tries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Try {
+    /// How often SQS handed the message out, now included.
+    pub(crate) receives: u16,
+    /// The number of this try, from 1.
+    pub(crate) number: u16,
+}
+
+impl Try {
+    pub(crate) fn of(message: &SqsMessage, run: Run) -> Self {
+        let number = |name: &str| message.attributes.get(name).and_then(|value| value.parse::<u64>().ok());
+        let receives = number("ApproximateReceiveCount").and_then(|count| u16::try_from(count).ok()).unwrap_or(1);
+        let first = number("ApproximateFirstReceiveTimestamp").map(Duration::from_millis);
+        let began = run.began.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let passed = first.map_or(Duration::ZERO, |first| began.saturating_sub(first));
+        let throttled = passed.as_secs().checked_div(visibility::of_queue(run.left).as_secs()).unwrap_or_default();
+        let throttled = u16::try_from(throttled).unwrap_or(u16::MAX);
+        Self { receives, number: receives.saturating_sub(throttled).max(1) }
+    }
+
+    /// Whether no other will come.
+    pub(crate) fn is_last(self) -> bool {
+        self.number >= TRIES || self.receives >= RECEIVES
+    }
+
+    /// Whether all tries are over: those before this one ended without a word.
+    pub(crate) fn is_too_many(self) -> bool {
+        self.number > TRIES || self.receives > RECEIVES
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RUN: Run = Run { began: SystemTime::UNIX_EPOCH, left: Duration::from_mins(5) };
+
+    fn check(receives: u16, seconds_since_first: u64, expected: u16) {
+        let run = Run { began: SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000), ..RUN };
+        let mut message = SqsMessage::default();
+        let first = (1_000_000 - seconds_since_first) * 1000;
+        message.attributes.insert("ApproximateReceiveCount".to_owned(), receives.to_string());
+        message.attributes.insert("ApproximateFirstReceiveTimestamp".to_owned(), first.to_string());
+        assert_eq!(Try::of(&message, run), Try { receives, number: expected });
+    }
+
+    #[test]
+    fn receives_are_tries_unless_throttling_took_them() {
+        check(1, 0, 1);
+        check(3, 15, 3);
+        // Killed each time: 360 s for a try.
+        check(4, 3 * 360, 4);
+        // Hidden for 1,800 s, and never handed to a worker.
+        check(2, 1_799, 2);
+        check(2, 1_800, 1);
+        check(5, 4 * 1_800, 1);
+        check(7, 4 * 1_800 + 700, 3);
+        // A host that wanted to be left alone for a day.
+        check(2, 86_400, 1);
+    }
+
+    #[test]
+    fn a_message_without_attributes_is_tried_for_the_first_time() {
+        assert_eq!(Try::of(&SqsMessage::default(), RUN), Try { receives: 1, number: 1 });
+    }
+
+    #[test]
+    fn what_sqs_will_not_hand_out_again_is_tried_for_the_last_time() {
+        assert!(!Try { receives: RECEIVES - 1, number: 1 }.is_last());
+        assert!(Try { receives: RECEIVES, number: 1 }.is_last());
+        assert!(Try { receives: 3, number: TRIES }.is_last());
+        assert!(!Try { receives: RECEIVES, number: TRIES }.is_too_many());
+        assert!(Try { receives: 4, number: TRIES + 1 }.is_too_many());
+    }
+}
