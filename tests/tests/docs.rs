@@ -9,6 +9,7 @@ use std::process::Command;
 use git2s3_infra::check::{Rule, Rules, check, parse_template};
 use git2s3_infra::configuration::Configuration;
 use git2s3_infra::stack;
+use serde_json::{Value, json};
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
@@ -118,4 +119,45 @@ fn the_templates_that_are_given_away_are_sound() {
         let report = check(&template, &rules).unwrap();
         assert!(report.passes(), "{path}: {report}");
     }
+}
+
+/// What botocore has against a request, which stands in its input; nothing if it has nothing.
+const VALIDATE: &str = r"
+import json, sys
+from botocore.session import get_session
+from botocore.validate import ParamValidator
+shape = get_session().get_service_model('codepipeline').operation_model('StartPipelineExecution').input_shape
+request = json.load(sys.stdin)
+revisions = shape.members['sourceRevisions'].member.members['revisionType'].enum
+assert all(revision['revisionType'] in revisions for revision in request['sourceRevisions']), revisions
+print(ParamValidator().validate(request, shape).generate_report(), end='')
+";
+
+#[test]
+fn the_pipeline_starts_with_the_version_that_was_stored() {
+    let template =
+        parse_template(&std::fs::read_to_string(root().join("docs/examples/pipeline.yaml")).unwrap()).unwrap();
+    let resources = &template["Resources"];
+    let input = &resources["Stored"]["Properties"]["Targets"][0]["InputTransformer"];
+    // An event of S3's documentation: https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html
+    let event = json!({ "detail": { "bucket": { "name": "amzn-s3-demo-bucket1" }, "object": {
+        "key": "example-key", "size": 5, "etag": "b57f9512698f4b09e608f4f2a65852e5",
+        "version-id": "IYV3p45BT0ac8hjHg1houSdS1a.Mro8e", "sequencer": "00617F08299329D189" } } });
+    let mut request = input["InputTemplate"].as_str().unwrap().to_owned();
+    for (name, path) in input["InputPathsMap"].as_object().unwrap() {
+        let value = event.pointer(&path.as_str().unwrap().trim_start_matches('$').replace('.', "/")).unwrap();
+        request = request.replace(&format!("<{name}>"), value.as_str().unwrap());
+    }
+    let mut request: Value = serde_json::from_str(&request).unwrap();
+    assert_eq!(request["sourceRevisions"][0]["revisionValue"], "IYV3p45BT0ac8hjHg1houSdS1a.Mro8e");
+    let action = &resources["Pipeline"]["Properties"]["Stages"][0]["Actions"][0];
+    assert_eq!(request["sourceRevisions"][0]["actionName"], action["Name"]);
+    // EventBridge names the pipeline, which is the target.
+    request["name"] = "rocket".into();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(&file, request.to_string()).unwrap();
+    let mut python = Command::new(root().join(".tools/ministack/bin/python3"));
+    let output = python.args(["-c", VALIDATE]).stdin(std::fs::File::open(file.path()).unwrap()).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "", "{request}");
 }
