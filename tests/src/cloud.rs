@@ -12,6 +12,14 @@ use crate::decisions::Decisions;
 use crate::fault_proxy::FaultProxy;
 use crate::process::{Lifetime, Recorded, Service, free_port};
 
+/// The layer that makes the emulator as strict and as slow as AWS: it lives inside of its process.
+const LAYER: &[(&str, &str)] = &[
+    ("__main__.py", include_str!("local_cloud/__main__.py")),
+    ("decisions.py", include_str!("local_cloud/decisions.py")),
+    ("differences.py", include_str!("local_cloud/differences.py")),
+    ("records.py", include_str!("local_cloud/records.py")),
+];
+
 /// A running emulator.
 #[derive(Debug)]
 pub struct Cloud {
@@ -36,9 +44,12 @@ impl Cloud {
     /// As [`Cloud::start`].
     pub async fn start_behind(dir: &Path, lifetime: Lifetime, proxy: Option<&FaultProxy>) -> Result<Self> {
         let python = installed()?;
-        let launcher = dir.join("launch_ministack.py");
-        fs::write(&launcher, include_str!("launch_ministack.py"))
-            .with_context(|| format!("write {}", launcher.display()))?;
+        let launcher = dir.join("local_cloud");
+        for (name, text) in LAYER {
+            let file = launcher.join(name);
+            fs::create_dir_all(file.parent().unwrap_or(&launcher))?;
+            fs::write(&file, text).with_context(|| format!("write {}", file.display()))?;
+        }
         for _ in 0..3 {
             let port = free_port()?;
             let endpoint = format!("http://127.0.0.1:{port}");
