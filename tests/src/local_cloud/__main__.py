@@ -2,15 +2,18 @@
 
 MiniStack alone takes what AWS refuses, and does at once what takes AWS a while. What stands in this folder lives inside of its
 process, because only there one sees what its CloudFormation makes: those are calls of functions, and nothing that a proxy
-could look at. `differences` puts right what is wrong.
+could look at. `differences` puts right what is wrong, `shapes` holds every request and answer
+to AWS's own models.
 """
 
 from ministack import app
 
+import control
 import decisions
 import differences
+import shapes
 
-for layer in (differences, decisions):
+for layer in (differences, decisions, shapes, control):
     layer.install()
 
 app.main()

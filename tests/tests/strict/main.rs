@@ -1,0 +1,4 @@
+//! The local cloud refuses what AWS refuses, and is slow where AWS is: what holds here says something about AWS.
+#![allow(clippy::unwrap_used, reason = "what fails here fails a test")]
+
+mod shapes;
