@@ -28,6 +28,12 @@ const LAYER: &[(&str, &str)] = &[
     ("shapes/models.py", include_str!("local_cloud/shapes/models.py")),
     ("shapes/requests.py", include_str!("local_cloud/shapes/requests.py")),
     ("shapes/values.py", include_str!("local_cloud/shapes/values.py")),
+    ("strict/__init__.py", include_str!("local_cloud/strict/__init__.py")),
+    ("strict/buckets.py", include_str!("local_cloud/strict/buckets.py")),
+    ("strict/certificates.py", include_str!("local_cloud/strict/certificates.py")),
+    ("strict/custom_resources.py", include_str!("local_cloud/strict/custom_resources.py")),
+    ("strict/deletions.py", include_str!("local_cloud/strict/deletions.py")),
+    ("strict/resources.py", include_str!("local_cloud/strict/resources.py")),
 ];
 
 /// A running emulator.

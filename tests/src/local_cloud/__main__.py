@@ -2,7 +2,7 @@
 
 MiniStack alone takes what AWS refuses, and does at once what takes AWS a while. What stands in this folder lives inside of its
 process, because only there one sees what its CloudFormation makes: those are calls of functions, and nothing that a proxy
-could look at. `differences` puts right what is wrong, `shapes` holds every request and answer
+could look at. `differences` puts right what is wrong, `strict` refuses and delays, `shapes` holds every request and answer
 to AWS's own models.
 """
 
@@ -12,8 +12,9 @@ import control
 import decisions
 import differences
 import shapes
+import strict
 
-for layer in (differences, decisions, shapes, control):
+for layer in (differences, decisions, strict, shapes, control):
     layer.install()
 
 app.main()
