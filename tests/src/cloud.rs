@@ -29,10 +29,14 @@ const LAYER: &[(&str, &str)] = &[
     ("shapes/requests.py", include_str!("local_cloud/shapes/requests.py")),
     ("shapes/values.py", include_str!("local_cloud/shapes/values.py")),
     ("strict/__init__.py", include_str!("local_cloud/strict/__init__.py")),
+    ("strict/api_account.py", include_str!("local_cloud/strict/api_account.py")),
     ("strict/buckets.py", include_str!("local_cloud/strict/buckets.py")),
     ("strict/certificates.py", include_str!("local_cloud/strict/certificates.py")),
     ("strict/custom_resources.py", include_str!("local_cloud/strict/custom_resources.py")),
     ("strict/deletions.py", include_str!("local_cloud/strict/deletions.py")),
+    ("strict/environments.py", include_str!("local_cloud/strict/environments.py")),
+    ("strict/names.py", include_str!("local_cloud/strict/names.py")),
+    ("strict/queues.py", include_str!("local_cloud/strict/queues.py")),
     ("strict/resources.py", include_str!("local_cloud/strict/resources.py")),
 ];
 

@@ -2,5 +2,6 @@
 #![allow(clippy::unwrap_used, reason = "what fails here fails a test")]
 
 mod deletions;
+mod names;
 mod shapes;
 mod world;
