@@ -36,8 +36,11 @@ const LAYER: &[(&str, &str)] = &[
     ("strict/deletions.py", include_str!("local_cloud/strict/deletions.py")),
     ("strict/environments.py", include_str!("local_cloud/strict/environments.py")),
     ("strict/names.py", include_str!("local_cloud/strict/names.py")),
+    ("strict/networks.py", include_str!("local_cloud/strict/networks.py")),
     ("strict/queues.py", include_str!("local_cloud/strict/queues.py")),
     ("strict/resources.py", include_str!("local_cloud/strict/resources.py")),
+    ("strict/rights.py", include_str!("local_cloud/strict/rights.py")),
+    ("strict/service_rights.py", include_str!("local_cloud/strict/service_rights.py")),
 ];
 
 /// A running emulator.

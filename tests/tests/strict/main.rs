@@ -3,5 +3,7 @@
 
 mod deletions;
 mod names;
+mod networks;
+mod rights;
 mod shapes;
 mod world;

@@ -8,10 +8,14 @@ from strict import (
     deletions,
     environments,
     names,
+    networks,
     queues,
+    rights,
+    service_rights,
 )
 
 
 def install():
-    for refusal in (deletions, buckets, certificates, environments, names, queues, api_account, custom_resources):
+    # Rights before networks, which ask for them; deletions before those whose deletion is tried again.
+    for refusal in (rights, deletions, buckets, certificates, networks, environments, names, queues, service_rights, api_account, custom_resources):
         refusal.install()
