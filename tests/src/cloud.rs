@@ -32,15 +32,20 @@ const LAYER: &[(&str, &str)] = &[
     ("strict/api_account.py", include_str!("local_cloud/strict/api_account.py")),
     ("strict/buckets.py", include_str!("local_cloud/strict/buckets.py")),
     ("strict/certificates.py", include_str!("local_cloud/strict/certificates.py")),
+    ("strict/concurrency.py", include_str!("local_cloud/strict/concurrency.py")),
     ("strict/custom_resources.py", include_str!("local_cloud/strict/custom_resources.py")),
     ("strict/deletions.py", include_str!("local_cloud/strict/deletions.py")),
     ("strict/environments.py", include_str!("local_cloud/strict/environments.py")),
+    ("strict/events.py", include_str!("local_cloud/strict/events.py")),
     ("strict/names.py", include_str!("local_cloud/strict/names.py")),
     ("strict/networks.py", include_str!("local_cloud/strict/networks.py")),
     ("strict/queues.py", include_str!("local_cloud/strict/queues.py")),
     ("strict/resources.py", include_str!("local_cloud/strict/resources.py")),
     ("strict/rights.py", include_str!("local_cloud/strict/rights.py")),
+    ("strict/running.py", include_str!("local_cloud/strict/running.py")),
     ("strict/service_rights.py", include_str!("local_cloud/strict/service_rights.py")),
+    ("strict/updates.py", include_str!("local_cloud/strict/updates.py")),
+    ("strict/validators.py", include_str!("local_cloud/strict/validators.py")),
 ];
 
 /// A running emulator.

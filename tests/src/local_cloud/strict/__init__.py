@@ -4,18 +4,23 @@ from strict import (
     api_account,
     buckets,
     certificates,
+    concurrency,
     custom_resources,
     deletions,
     environments,
+    events,
     names,
     networks,
     queues,
     rights,
+    running,
     service_rights,
+    updates,
+    validators,
 )
 
 
 def install():
     # Rights before networks, which ask for them; deletions before those whose deletion is tried again.
-    for refusal in (rights, deletions, buckets, certificates, networks, environments, names, queues, service_rights, api_account, custom_resources):
+    for refusal in (rights, deletions, buckets, certificates, networks, environments, names, queues, events, service_rights, api_account, validators, concurrency, custom_resources, running, updates):
         refusal.install()
