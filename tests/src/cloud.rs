@@ -32,6 +32,7 @@ const LAYER: &[(&str, &str)] = &[
     ("strict/api_account.py", include_str!("local_cloud/strict/api_account.py")),
     ("strict/buckets.py", include_str!("local_cloud/strict/buckets.py")),
     ("strict/certificates.py", include_str!("local_cloud/strict/certificates.py")),
+    ("strict/ciphertexts.py", include_str!("local_cloud/strict/ciphertexts.py")),
     ("strict/concurrency.py", include_str!("local_cloud/strict/concurrency.py")),
     ("strict/custom_resources.py", include_str!("local_cloud/strict/custom_resources.py")),
     ("strict/deletions.py", include_str!("local_cloud/strict/deletions.py")),
@@ -45,6 +46,7 @@ const LAYER: &[(&str, &str)] = &[
     ("strict/running.py", include_str!("local_cloud/strict/running.py")),
     ("strict/service_rights.py", include_str!("local_cloud/strict/service_rights.py")),
     ("strict/updates.py", include_str!("local_cloud/strict/updates.py")),
+    ("strict/uploads.py", include_str!("local_cloud/strict/uploads.py")),
     ("strict/validators.py", include_str!("local_cloud/strict/validators.py")),
 ];
 

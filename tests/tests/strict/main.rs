@@ -5,6 +5,7 @@ mod deletions;
 mod functions;
 mod names;
 mod networks;
+mod requests;
 mod rights;
 mod shapes;
 mod world;

@@ -4,6 +4,7 @@ from strict import (
     api_account,
     buckets,
     certificates,
+    ciphertexts,
     concurrency,
     custom_resources,
     deletions,
@@ -16,11 +17,12 @@ from strict import (
     running,
     service_rights,
     updates,
+    uploads,
     validators,
 )
 
 
 def install():
     # Rights before networks, which ask for them; deletions before those whose deletion is tried again.
-    for refusal in (rights, deletions, buckets, certificates, networks, environments, names, queues, events, service_rights, api_account, validators, concurrency, custom_resources, running, updates):
+    for refusal in (rights, deletions, buckets, certificates, networks, environments, names, queues, events, uploads, ciphertexts, service_rights, api_account, validators, concurrency, custom_resources, running, updates):
         refusal.install()
