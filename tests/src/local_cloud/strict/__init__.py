@@ -24,5 +24,8 @@ from strict import (
 
 def install():
     # Rights before networks, which ask for them; deletions before those whose deletion is tried again.
-    for refusal in (rights, deletions, buckets, certificates, networks, environments, names, queues, events, uploads, ciphertexts, service_rights, api_account, validators, concurrency, custom_resources, running, updates):
+    for refusal in (
+        rights, deletions, buckets, certificates, networks, environments, names, queues, events, uploads, ciphertexts,
+        service_rights, api_account, validators, concurrency, custom_resources, running, updates,
+    ):
         refusal.install()
