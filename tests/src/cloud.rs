@@ -5,17 +5,57 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
+use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
 use crate::aws::Account;
 use crate::decisions::Decisions;
 use crate::fault_proxy::FaultProxy;
+use crate::mismatches::Mismatches;
 use crate::process::{Lifetime, Recorded, Service, free_port};
+
+/// The layer that makes the emulator as strict and as slow as AWS: it lives inside of its process.
+const LAYER: &[(&str, &str)] = &[
+    ("__main__.py", include_str!("local_cloud/__main__.py")),
+    ("control.py", include_str!("local_cloud/control.py")),
+    ("decisions.py", include_str!("local_cloud/decisions.py")),
+    ("differences.py", include_str!("local_cloud/differences.py")),
+    ("records.py", include_str!("local_cloud/records.py")),
+    ("switches.py", include_str!("local_cloud/switches.py")),
+    ("shapes/__init__.py", include_str!("local_cloud/shapes/__init__.py")),
+    ("shapes/accepted.py", include_str!("local_cloud/shapes/accepted.py")),
+    ("shapes/answers.py", include_str!("local_cloud/shapes/answers.py")),
+    ("shapes/models.py", include_str!("local_cloud/shapes/models.py")),
+    ("shapes/requests.py", include_str!("local_cloud/shapes/requests.py")),
+    ("shapes/values.py", include_str!("local_cloud/shapes/values.py")),
+    ("strict/__init__.py", include_str!("local_cloud/strict/__init__.py")),
+    ("strict/api_account.py", include_str!("local_cloud/strict/api_account.py")),
+    ("strict/buckets.py", include_str!("local_cloud/strict/buckets.py")),
+    ("strict/certificates.py", include_str!("local_cloud/strict/certificates.py")),
+    ("strict/ciphertexts.py", include_str!("local_cloud/strict/ciphertexts.py")),
+    ("strict/concurrency.py", include_str!("local_cloud/strict/concurrency.py")),
+    ("strict/custom_resources.py", include_str!("local_cloud/strict/custom_resources.py")),
+    ("strict/deletions.py", include_str!("local_cloud/strict/deletions.py")),
+    ("strict/environments.py", include_str!("local_cloud/strict/environments.py")),
+    ("strict/events.py", include_str!("local_cloud/strict/events.py")),
+    ("strict/names.py", include_str!("local_cloud/strict/names.py")),
+    ("strict/networks.py", include_str!("local_cloud/strict/networks.py")),
+    ("strict/queues.py", include_str!("local_cloud/strict/queues.py")),
+    ("strict/resources.py", include_str!("local_cloud/strict/resources.py")),
+    ("strict/rights.py", include_str!("local_cloud/strict/rights.py")),
+    ("strict/running.py", include_str!("local_cloud/strict/running.py")),
+    ("strict/service_rights.py", include_str!("local_cloud/strict/service_rights.py")),
+    ("strict/updates.py", include_str!("local_cloud/strict/updates.py")),
+    ("strict/uploads.py", include_str!("local_cloud/strict/uploads.py")),
+    ("strict/validators.py", include_str!("local_cloud/strict/validators.py")),
+];
 
 /// A running emulator.
 #[derive(Debug)]
 pub struct Cloud {
+    // The order matters: nothing is written down any more when the mismatches are read.
     service: Service,
+    _mismatches: Mismatches,
     launcher: PathBuf,
     /// The account as its owner sees it.
     pub account: Account,
@@ -36,16 +76,20 @@ impl Cloud {
     /// As [`Cloud::start`].
     pub async fn start_behind(dir: &Path, lifetime: Lifetime, proxy: Option<&FaultProxy>) -> Result<Self> {
         let python = installed()?;
-        let launcher = dir.join("launch_ministack.py");
-        fs::write(&launcher, include_str!("launch_ministack.py"))
-            .with_context(|| format!("write {}", launcher.display()))?;
+        let launcher = dir.join("local_cloud");
+        for (name, text) in LAYER {
+            let file = launcher.join(name);
+            fs::create_dir_all(file.parent().unwrap_or(&launcher))?;
+            fs::write(&file, text).with_context(|| format!("write {}", file.display()))?;
+        }
         for _ in 0..3 {
             let port = free_port()?;
             let endpoint = format!("http://127.0.0.1:{port}");
             let of_functions = proxy.map_or_else(|| endpoint.clone(), FaultProxy::endpoint);
             let service = spawn(&python, &launcher, dir, port, &of_functions, lifetime)?;
             let account = Account::new(&endpoint).await?;
-            let mut cloud = Self { service, launcher: launcher.clone(), account };
+            let mismatches = Mismatches::of(dir.join("mismatches.jsonl"), lifetime);
+            let mut cloud = Self { service, _mismatches: mismatches, launcher: launcher.clone(), account };
             // It ends at once when somebody took the port meanwhile: then try another.
             if cloud.wait_until_ready(&dir.join("ministack.log")).await? {
                 if let Some(proxy) = proxy {
@@ -60,6 +104,26 @@ impl Cloud {
     /// What `local down` needs to find it again.
     pub fn record(&self) -> Recorded {
         self.service.record(&self.launcher.to_string_lossy())
+    }
+
+    /// Turns one of the switches of `local_cloud/switches.py`: how slow the account is at something.
+    ///
+    /// # Errors
+    /// When there is no such switch.
+    pub async fn turn(&self, switch: &str, value: f64) -> Result<()> {
+        let url = format!("{}/_local_cloud/switches?{switch}={value}", self.account.endpoint);
+        let answer = crate::webhook::http_client()?.put(url).send().await.context("turn a switch")?;
+        answer.error_for_status().with_context(|| format!("turn the switch {switch}")).map(drop)
+    }
+
+    /// How many functions run, how often each operation was held to AWS's models so far, and what is accepted there.
+    ///
+    /// # Errors
+    /// When it doesn't say.
+    pub async fn state(&self) -> Result<Value> {
+        let url = format!("{}/_local_cloud/state", self.account.endpoint);
+        let answer = crate::webhook::http_client()?.get(url).send().await.context("ask the cloud how it is")?;
+        serde_json::from_str(&answer.text().await?).context("read how the cloud is")
     }
 
     /// What the account decides about the requests of roles.

@@ -16,6 +16,7 @@ pub mod fault_proxy;
 pub mod host;
 pub mod http_server;
 pub mod local;
+mod mismatches;
 pub mod peer;
 pub mod process;
 pub mod promises;

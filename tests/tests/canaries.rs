@@ -32,7 +32,7 @@ const OAUTH_SECRET: &str = "canary-oauth/secret+refused=Lm8";
 
 /// Where a canary may be, and isn't searched for:
 /// - Secrets Manager, which is where they belong (and where each is found, so the search can find them);
-/// - `DescribeChangeSet` of the emulator, which shows what AWS masks as `****`;
+/// - `DescribeChangeSet`, where it is the local cloud's own layer that masks what AWS masks as `****`;
 /// - the key bucket's object, decrypted: that is where the private key comes from.
 ///
 /// `OAuthKey` is a name and no secret: a parameter that anybody with the right to look at the stack may read.

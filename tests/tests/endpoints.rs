@@ -277,6 +277,22 @@ async fn every_host_on_both_endpoints() {
     assert!(!redirected[0].has_credential, "the credential went to another host");
     assert!(seen.iter().all(|seen| !seen.target.contains(TOKEN)), "a token in a URL");
 
+    // All of it was held to AWS's models: what `infra` asked for, what the functions did.
+    let state = local.cloud.state().await.unwrap();
+    for operation in [
+        "cloudformation.CreateChangeSet",
+        "cloudformation.DescribeStackEvents",
+        "kms.Decrypt",
+        "kms.Encrypt",
+        "s3.GetObject",
+        "s3.HeadObject",
+        "s3.PutObject",
+        "secretsmanager.GetSecretValue",
+        "sqs.SendMessage",
+    ] {
+        assert!(state["validated"][operation].as_u64() > Some(0), "{operation}: {state}");
+    }
+
     let lines = account.log_lines().await.unwrap();
     let stored = lines.iter().filter(|line| field(line, "message").is_some_and(|message| message == "stored")).count();
     let downloaded = Sender::ALL.iter().filter(|sender| sender.has_archives()).count();

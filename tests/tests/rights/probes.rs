@@ -121,10 +121,13 @@ fn of_secret(id: &str) -> Vec<Probe> {
 
 fn of_log_group(name: &str) -> Vec<Probe> {
     let group = json!({ "logGroupName": name });
-    let stream = json!({ "logGroupName": name, "logStreamName": "probe", "logEvents": [] });
-    let of_stream = ["CreateLogStream", "PutLogEvents", "GetLogEvents"].map(|action| (action, stream.clone()));
-    let of_group = ["FilterLogEvents", "DescribeLogStreams", "CreateLogGroup", "DescribeLogGroups", "DeleteLogGroup"];
+    let stream = json!({ "logGroupName": name, "logStreamName": "probe" });
+    let mut events = stream.clone();
+    events["logEvents"] = json!([{ "timestamp": 0, "message": "probe" }]);
+    let of_stream = [("CreateLogStream", stream.clone()), ("PutLogEvents", events), ("GetLogEvents", stream)];
+    let of_group = ["FilterLogEvents", "DescribeLogStreams", "CreateLogGroup", "DeleteLogGroup"];
     let of_group = of_group.map(|action| (action, group.clone()));
+    let of_group = [&of_group[..], &[("DescribeLogGroups", json!({ "logGroupNamePrefix": name }))]].concat();
     json_probes("logs", "Logs_20140328", &[&of_stream[..], &of_group].concat())
 }
 

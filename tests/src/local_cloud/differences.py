@@ -1,0 +1,132 @@
+"""Puts right what MiniStack does otherwise than AWS, so that policies and templates that are right there work here.
+
+Without these, conditions on TLS and on an encryption context, rights on log streams and a secret's ARN would deny everything
+here and would have to be left out; a stack with a web ACL wouldn't be made; and a right would look needless that AWS asks for.
+"""
+
+import json
+import re
+
+from ministack import app
+from ministack.core import iam_actions, iam_evaluator
+from ministack.core.responses import get_region
+from ministack.services import s3, waf
+from ministack.services.cloudformation import changesets, handlers, provisioners
+
+from decisions import role_of
+
+
+def install():
+    loopback_counts_as_tls()
+    encryption_context_is_a_condition_key()
+    a_log_stream_is_asked_for_itself()
+    ref_of_a_secret_is_its_arn()
+    a_template_associates_a_web_acl()
+    who_may_not_list_is_not_told_of_absence()
+    a_change_set_hides_secret_parameters()
+
+
+def loopback_counts_as_tls():
+    """Nothing leaves this machine, so TLS would protect nothing."""
+    pin_request_origin = app.pin_request_origin
+    app.pin_request_origin = lambda address, _secure: pin_request_origin(address, True)
+
+
+def encryption_context_is_a_condition_key():
+    """https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-encryption-context"""
+    request_tag_context = iam_actions.request_tag_context
+
+    def request_context(service, action, body, parameters):
+        context = request_tag_context(service, action, body, parameters)
+        if service == "kms":
+            try:
+                request = json.loads(body)
+            except ValueError:
+                return context
+            for key, value in (request.get("EncryptionContext") or {}).items():
+                context[f"kms:EncryptionContext:{key}"] = value
+        return context
+
+    iam_actions.request_tag_context = request_context
+
+
+def a_log_stream_is_asked_for_itself():
+    """https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudwatchlogs.html"""
+    resource_arn = iam_actions.extract_resource_arn
+
+    def resource_of_request(service, method, path, headers, body, *arguments):
+        arn = resource_arn(service, method, path, headers, body, *arguments)
+        if service == "logs" and (stream := json.loads(body or b"{}").get("logStreamName")):
+            return f"{arn}:log-stream:{stream}"
+        return arn
+
+    iam_actions.extract_resource_arn = resource_of_request
+
+
+def ref_of_a_secret_is_its_arn():
+    """https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-secretsmanager-secret.html"""
+    secret = provisioners._RESOURCE_HANDLERS["AWS::SecretsManager::Secret"]
+    create, update, delete = secret["create"], secret["update"], secret["delete"]
+
+    def name_of(arn):
+        return provisioners._sm._resolve(arn)[0] or arn
+
+    def identified_by_arn(outcome):
+        attributes = outcome[1]
+        return attributes["Arn"], attributes
+
+    secret["create"] = lambda *arguments: identified_by_arn(create(*arguments))
+    secret["update"] = lambda arn, *arguments, **options: identified_by_arn(update(name_of(arn), *arguments, **options))
+    secret["delete"] = lambda arn, properties: delete(name_of(arn), properties)
+
+
+def a_template_associates_a_web_acl():
+    """What WAF's own API does: MiniStack's CloudFormation doesn't know this type."""
+
+    def associate(_logical_id, properties, _stack_name):
+        status, _headers, body = waf._associate_web_acl(properties)
+        if status >= 400:
+            raise ValueError(f"AWS::WAFv2::WebACLAssociation: {body!r}")
+        return f"{properties['WebACLArn']}|{properties['ResourceArn']}", {}
+
+    provisioners._RESOURCE_HANDLERS["AWS::WAFv2::WebACLAssociation"] = {
+        "create": associate,
+        "delete": lambda _physical_id, properties: waf._disassociate_web_acl(properties),
+    }
+
+
+def who_may_not_list_is_not_told_of_absence():
+    """https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html#API_GetObject_RequestSyntax, "Permissions"."""
+    s3_request = s3.handle_request
+
+    async def s3_request_of(method, path, headers, body, query_params, *arguments, **options):
+        answer = await s3_request(method, path, headers, body, query_params, *arguments, **options)
+        bucket, _, key = path.lstrip("/").partition("/")
+        access_key = app.extract_access_key_id(headers, query_params)
+        if method in ("GET", "HEAD") and key and answer[0] == 404 and role_of(access_key):
+            arn = f"arn:aws:s3:::{bucket}"
+            # S3 looks at this right by itself: nobody asked for a list.
+            if iam_evaluator.enforce(access_key, "s3:ListBucket", "s3", get_region(), arn, asked=False):
+                return s3._error("AccessDenied", "Access Denied", 403, path)
+        return answer
+
+    s3.handle_request = s3_request_of
+
+
+def a_change_set_hides_secret_parameters():
+    """https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/parameters-section-structure.html, "NoEcho"."""
+    describe = changesets._describe_change_set
+
+    def described(parameters):
+        status, headers, body = describe(parameters)
+        name, stack = (changesets._p(parameters, key) for key in ("ChangeSetName", "StackName"))
+        _, change_set = changesets._find_change_set(name, stack)
+        declared = ((change_set or {}).get("_template") or {}).get("Parameters") or {}
+        for key, definition in declared.items():
+            if str(definition.get("NoEcho", "")).lower() == "true":
+                value = f"(<ParameterKey>{key}</ParameterKey><ParameterValue>)[^<]*".encode()
+                body = re.sub(value, rb"\g<1>****", body if isinstance(body, bytes) else body.encode())
+        return status, headers, body
+
+    changesets._describe_change_set = described
+    handlers._ACTION_HANDLERS["DescribeChangeSet"] = described

@@ -1,0 +1,31 @@
+"""What AWS refuses or takes its time for, and MiniStack doesn't: one idea a file."""
+
+from strict import (
+    api_account,
+    buckets,
+    certificates,
+    ciphertexts,
+    concurrency,
+    custom_resources,
+    deletions,
+    environments,
+    events,
+    names,
+    networks,
+    queues,
+    rights,
+    running,
+    service_rights,
+    updates,
+    uploads,
+    validators,
+)
+
+
+def install():
+    # Rights before networks, which ask for them; deletions before those whose deletion is tried again.
+    for refusal in (
+        rights, deletions, buckets, certificates, networks, environments, names, queues, events, uploads, ciphertexts,
+        service_rights, api_account, validators, concurrency, custom_resources, running, updates,
+    ):
+        refusal.install()

@@ -1,0 +1,67 @@
+"""What a function does goes on when the function is changed or deleted, until it ends or its time is over; its credentials hold
+as long as its role does.
+
+MiniStack ends what runs when Lambda's API changes a function, and never ends what waits when CloudFormation deletes one.
+https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
+"""
+
+import contextvars
+
+from ministack.core import lambda_runtime
+from ministack.core.responses import get_account_id, get_region
+from ministack.services import lambda_svc
+
+from strict.resources import wrap
+
+_CHANGES = contextvars.ContextVar("a_function_is_changed", default=False)
+# Workers that are out of their pool and end when their invocation does.
+_leaving = set()
+
+
+def install():
+    invalidate, release = lambda_svc.invalidate_worker, lambda_svc.release_worker
+
+    def invalidate_worker(name, qualifier=None, account=None, region=None):
+        if _CHANGES.get():
+            _spare_what_runs(name)
+        return invalidate(name, qualifier=qualifier, account=account, region=region)
+
+    def release_worker(worker):
+        release(worker)
+        if worker in _leaving:
+            _leaving.discard(worker)
+            lambda_runtime.kill_workers([worker])
+
+    lambda_svc.invalidate_worker, lambda_svc.release_worker = invalidate_worker, release_worker
+    for name in ("_delete_function", "_update_code", "_update_config"):
+        setattr(lambda_svc, name, _changing(getattr(lambda_svc, name)))
+    wrap("AWS::Lambda::Function", "delete", _ending_what_waits)
+
+
+def _ending_what_waits(delete):
+    @_changing
+    def delete_function(name, properties):
+        outcome = delete(name, properties)
+        lambda_svc.invalidate_worker(name, account=get_account_id(), region=get_region())
+        return outcome
+
+    return delete_function
+
+
+def _changing(change):
+    def changed(*arguments, **options):
+        token = _CHANGES.set(True)
+        try:
+            return change(*arguments, **options)
+        finally:
+            _CHANGES.reset(token)
+
+    return changed
+
+
+def _spare_what_runs(function):
+    with lambda_runtime._lock:
+        for key, workers in lambda_runtime._workers.items():
+            if key.split(":")[-2] == function:
+                _leaving.update(worker for worker in workers if worker.in_use)
+                workers[:] = [worker for worker in workers if not worker.in_use]

@@ -1,0 +1,11 @@
+//! The local cloud refuses what AWS refuses, and is slow where AWS is: what holds here says something about AWS.
+#![allow(clippy::unwrap_used, reason = "what fails here fails a test")]
+
+mod deletions;
+mod functions;
+mod names;
+mod networks;
+mod requests;
+mod rights;
+mod shapes;
+mod world;

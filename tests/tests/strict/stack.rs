@@ -1,0 +1,174 @@
+//! The whole stack where AWS is at its strictest: the longest name, a VPC that comes and goes, the YAML, an account that may run ten
+//! functions at once.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use aws_sdk_cloudformation::types::{Capability, Parameter};
+use git2s3_infra::render::progress::Silent;
+use git2s3_infra::synth;
+use git2s3_tests::artifact::Artifact;
+use git2s3_tests::aws::Account;
+use git2s3_tests::call::Call;
+use git2s3_tests::host::Clone;
+use git2s3_tests::local::{Local, STACK};
+use serde_json::Value;
+use tempfile::TempDir;
+
+const LOCAL: &str = env!("CARGO_BIN_EXE_local");
+const PATIENCE: Duration = Duration::from_mins(1);
+/// The network that the account has from the beginning.
+const NETWORK: [(&str, &str); 2] = [("VPCId", "vpc-00000001"), ("SubnetIds", "subnet-00000001")];
+/// The bucket that a person has put zips and template into.
+const CODE: &str = "my-code";
+
+async fn start() -> (Local, TempDir) {
+    let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let local = Local::tied(&dir.path().join("cloud"), Path::new(LOCAL)).await.unwrap();
+    local.package(&mut Silent).unwrap();
+    local.cloud.turn("rights_spread", 1.0).await.unwrap();
+    local.cloud.turn("interface_stays", 1.0).await.unwrap();
+    (local, dir)
+}
+
+/// What a person does who has no `infra`: zips and template into a bucket, and the console.
+async fn uploaded(local: &Local) -> String {
+    let s3 = &local.cloud.account.s3;
+    s3.create_bucket().bucket(CODE).send().await.unwrap();
+    for file in std::fs::read_dir(local.dist().join("assets")).unwrap().map(Result::unwrap) {
+        let key = format!("git2s3/{}", file.file_name().to_str().unwrap());
+        let body = std::fs::read(file.path()).unwrap().into();
+        s3.put_object().bucket(CODE).key(key).body(body).send().await.unwrap();
+    }
+    let yaml = synth::synthesize(&local.dist()).unwrap().to_yaml();
+    s3.put_object().bucket(CODE).key("git2s3.yaml").body(yaml.into_bytes().into()).send().await.unwrap();
+    format!("{}/{CODE}/git2s3.yaml", local.cloud.account.endpoint)
+}
+
+fn parameter(name: &str, value: &str) -> Parameter {
+    Parameter::builder().parameter_key(name).parameter_value(value).build()
+}
+
+/// What went wrong with a stack.
+async fn failures(account: &Account, stack: &str) -> Vec<String> {
+    let mut pages = account.cloudformation.describe_stack_events().stack_name(stack).into_paginator().send();
+    let mut reasons = Vec::new();
+    while let Some(page) = pages.next().await {
+        reasons.extend(page.unwrap().stack_events().iter().filter_map(|event| {
+            let has_failed = event.resource_status()?.as_str().ends_with("_FAILED");
+            has_failed.then(|| format!("{:?}: {:?}", event.logical_resource_id(), event.resource_status_reason()))
+        }));
+    }
+    reasons
+}
+
+/// Waits until the stack is no longer in progress, and has the status that it is to have; its outputs.
+async fn ended(account: &Account, stack: &str, expected: &str) -> BTreeMap<String, String> {
+    loop {
+        let described = account.cloudformation.describe_stacks().stack_name(stack).send().await.unwrap();
+        let described = &described.stacks()[0];
+        let status = described.stack_status().unwrap().as_str().to_owned();
+        if !status.ends_with("_IN_PROGRESS") {
+            let outputs = described.outputs().iter().map(|one| {
+                [one.output_key(), one.output_value()].map(|text| text.unwrap_or_default().to_owned()).into()
+            });
+            assert_eq!(status, expected, "{:#?}", failures(account, stack).await);
+            return outputs.collect();
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+async fn push(clone: &Clone, text: &str) -> String {
+    std::fs::write(clone.dir().join("README.md"), text).unwrap();
+    let commit = clone.commit(text).await.unwrap();
+    let said = clone.push(&["main"]).await.unwrap();
+    assert!(said.contains("refs/heads/main: 202"), "{said}");
+    commit
+}
+
+async fn configuration(account: &Account, stack: &str) -> Value {
+    let function = account.resources(stack).await.unwrap().id("GitPullFunction").unwrap().to_owned();
+    let path = format!("/2015-03-31/functions/{function}/configuration");
+    account.send(&Call::rest("lambda", "GET", &path, &Value::Null)).await.unwrap().json().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_longest_name_in_a_network_lives_and_ends() {
+    let (local, _dir) = start().await;
+    let account = &local.cloud.account;
+    let url = uploaded(&local).await;
+    let name = "a-name-of-128-characters-".repeat(6)[..128].trim_end_matches('-').to_owned();
+    let name = format!("{name}{}", "x".repeat(128 - name.len()));
+    let secret = "0123456789abcdef0123456789abcdef";
+    let known_hosts = local.sshd.known_hosts_line().unwrap();
+    let host = format!("{}@127.0.0.1:{}", local.sshd.user, local.sshd.port);
+    let given = [
+        ("QSS3BucketName", CODE),
+        ("QSS3KeyPrefix", "git2s3/"),
+        ("ApiSecret", secret),
+        ("AllowedGitHosts", &host),
+        ("KnownHosts", &known_hosts),
+        ("Repositories", "127.0.0.1/**"),
+        ("Lfs", "on"),
+    ];
+    let request = account.cloudformation.create_stack().stack_name(&name).template_url(&url);
+    let request = request.capabilities(Capability::CapabilityIam);
+    let parameters = given.iter().chain(&NETWORK).map(|(name, value)| parameter(name, value)).collect();
+    request.set_parameters(Some(parameters)).send().await.unwrap();
+    let outputs = ended(account, &name, "CREATE_COMPLETE").await;
+    let stack = local.connect(&name, outputs, secret.to_owned()).unwrap();
+    let bucket = stack.output("OutputBucketName").unwrap();
+
+    // In YAML of version 1.1 `on` would be true.
+    let function = configuration(account, &name).await;
+    assert_eq!(function["Environment"]["Variables"]["LFS"], "on");
+    assert_eq!(function["VpcConfig"]["SubnetIds"][0], NETWORK[1].1);
+    let clone = local.host.create("acme/rocket").await.unwrap();
+    let first = push(&clone, "one").await;
+    Artifact::wait(account, bucket, "acme/rocket/acme_rocket.zip", &first, PATIENCE).await.unwrap();
+
+    // Out of the network: interfaces, group and rights go, in this order.
+    let request = account.cloudformation.update_stack().stack_name(&name).template_url(&url);
+    let kept = given.iter().map(|(name, _)| Parameter::builder().parameter_key(*name).use_previous_value(true).build());
+    let parameters = kept.chain(NETWORK.iter().map(|(name, _)| parameter(name, ""))).collect();
+    let request = request.capabilities(Capability::CapabilityIam).set_parameters(Some(parameters));
+    request.send().await.unwrap();
+    ended(account, &name, "UPDATE_COMPLETE").await;
+    let resources = account.resources(&name).await.unwrap();
+    assert!(
+        resources.of_type("AWS::EC2::SecurityGroup").is_empty() && resources.of_type("AWS::IAM::Policy").is_empty()
+    );
+    let interfaces = Call::query("ec2", "DescribeNetworkInterfaces", &[("Version", "2016-11-15")]);
+    let interfaces = account.send(&interfaces).await.unwrap().text().unwrap();
+    assert!(!interfaces.contains("AWS Lambda VPC ENI-"), "{interfaces}");
+    let second = push(&clone, "two").await;
+    Artifact::wait(account, bucket, "acme/rocket/acme_rocket.zip", &second, PATIENCE).await.unwrap();
+
+    local.destroy(&name, &mut Silent).await.unwrap();
+    let left = account.s3.list_buckets().send().await.unwrap();
+    let left: Vec<_> = left.buckets().iter().filter_map(|bucket| bucket.name()).collect();
+    assert_eq!(left, [CODE]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ten_functions_at_once_lose_no_push() {
+    let (local, _dir) = start().await;
+    local.cloud.turn("concurrency", 10.0).await.unwrap();
+    let stack = local.deploy_with(&mut Silent, |parameters| parameters.with("WorkerConcurrency", "3")).await.unwrap();
+    let account = &local.cloud.account;
+    let clone = local.host.create("acme/rocket").await.unwrap();
+    let commit = push(&clone, "one").await;
+    let branches: Vec<_> = (0..12).map(|number| format!("branch-{number}")).collect();
+    let refspecs: Vec<_> = branches.iter().map(|branch| format!("main:refs/heads/{branch}")).collect();
+    let said = clone.push(&refspecs.iter().map(String::as_str).collect::<Vec<_>>()).await.unwrap();
+    assert_eq!(said.matches(": 202").count(), branches.len(), "{said}");
+    let bucket = stack.output("OutputBucketName").unwrap();
+    for branch in branches {
+        let key = format!("acme/rocket/branch/{branch}/acme_rocket.zip");
+        Artifact::wait(account, bucket, &key, &commit, PATIENCE).await.unwrap();
+    }
+    let dead = account.resources(STACK).await.unwrap().id("GitPullDeadLetterQueue").unwrap().to_owned();
+    assert_eq!(account.messages(&dead).await.unwrap(), 0);
+}

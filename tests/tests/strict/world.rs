@@ -1,0 +1,165 @@
+//! An account in which each test makes its own small stacks.
+
+use std::time::{Duration, Instant};
+
+use aws_sdk_cloudformation::types::{Capability, StackResource};
+use git2s3_tests::aws::Account;
+use git2s3_tests::call::Call;
+use git2s3_tests::cloud::Cloud;
+use git2s3_tests::process::Lifetime;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+pub(crate) struct World {
+    // Dropped before its folder.
+    pub(crate) cloud: Cloud,
+    pub(crate) account: Account,
+    _dir: TempDir,
+}
+
+impl World {
+    pub(crate) async fn start() -> Self {
+        let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        let cloud = Cloud::start(dir.path(), Lifetime::Tied).await.unwrap();
+        Self { account: cloud.account.clone(), cloud, _dir: dir }
+    }
+
+    /// The status that the creation ends with.
+    pub(crate) async fn create(&self, stack: &str, resources: &Value) -> String {
+        let template = json!({ "Resources": resources }).to_string();
+        let request = self.account.cloudformation.create_stack().stack_name(stack).template_body(template);
+        request.capabilities(Capability::CapabilityNamedIam).send().await.unwrap();
+        self.ended(stack).await
+    }
+
+    /// The same for a change.
+    pub(crate) async fn update(&self, stack: &str, resources: &Value) -> String {
+        let template = json!({ "Resources": resources }).to_string();
+        let request = self.account.cloudformation.update_stack().stack_name(stack).template_body(template);
+        request.capabilities(Capability::CapabilityNamedIam).send().await.unwrap();
+        self.ended(stack).await
+    }
+
+    /// The same for a deletion.
+    pub(crate) async fn delete(&self, stack: &str) -> String {
+        let described = self.account.cloudformation.describe_stacks().stack_name(stack).send().await.unwrap();
+        let id = described.stacks()[0].stack_id().unwrap().to_owned();
+        self.account.cloudformation.delete_stack().stack_name(stack).send().await.unwrap();
+        self.ended(&id).await
+    }
+
+    /// Makes a stack that AWS wouldn't, and tells what is said about its resource.
+    pub(crate) async fn refusal(&self, stack: &str, logical_id: &str, resources: &Value) -> String {
+        assert_eq!(self.create(stack, resources).await, "ROLLBACK_COMPLETE", "{resources}");
+        self.reason(stack, logical_id).await
+    }
+
+    /// Why the last failure of a resource happened.
+    pub(crate) async fn reason(&self, stack: &str, logical_id: &str) -> String {
+        let events = self.account.cloudformation.describe_stack_events().stack_name(stack).send().await.unwrap();
+        let mut failed = events.stack_events().iter().filter(|event| {
+            event.logical_resource_id() == Some(logical_id)
+                && event.resource_status().is_some_and(|status| status.as_str().ends_with("_FAILED"))
+        });
+        failed.next().and_then(|event| event.resource_status_reason()).unwrap_or_default().to_owned()
+    }
+
+    /// Logical id and status of what a stack consists of, by logical id.
+    pub(crate) async fn statuses(&self, stack: &str) -> Vec<(String, String)> {
+        let found = self.account.cloudformation.describe_stack_resources().stack_name(stack).send().await.unwrap();
+        let of = |resource: &StackResource| {
+            let status = resource.resource_status().map(|status| status.as_str().to_owned()).unwrap_or_default();
+            (resource.logical_resource_id().unwrap_or_default().to_owned(), status)
+        };
+        let mut statuses: Vec<_> = found.stack_resources().iter().map(of).collect();
+        statuses.sort();
+        statuses
+    }
+
+    /// What a thing is called that a stack has made.
+    pub(crate) async fn id(&self, stack: &str, logical_id: &str) -> String {
+        self.account.resources(stack).await.unwrap().id(logical_id).unwrap().to_owned()
+    }
+
+    /// What a function answers, whatever it is.
+    pub(crate) async fn invoke(&self, function: &str, event: &Value) -> String {
+        let path = format!("/2015-03-31/functions/{function}/invocations");
+        self.account.send(&Call::rest("lambda", "POST", &path, event)).await.unwrap().body
+    }
+
+    /// A function that a test waits for, by the log that it writes.
+    pub(crate) async fn logged(&self, word: &str) {
+        until(word, async || self.account.log_messages().await.unwrap().iter().any(|line| line.contains(word))).await;
+    }
+
+    /// Puts an object that a function may wait for.
+    pub(crate) async fn put(&self, key: &str) {
+        self.account.s3.put_object().bucket("out").key(key).send().await.unwrap();
+    }
+
+    async fn ended(&self, stack: &str) -> String {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        loop {
+            let described = self.account.cloudformation.describe_stacks().stack_name(stack).send().await.unwrap();
+            let status = described.stacks()[0].stack_status().unwrap().as_str();
+            if !status.ends_with("_IN_PROGRESS") {
+                return status.to_owned();
+            }
+            assert!(Instant::now() < deadline, "stack {stack} is still {status}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+}
+
+/// Waits until something holds.
+pub(crate) async fn until(what: &str, holds: impl AsyncFn() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !holds().await {
+        assert!(Instant::now() < deadline, "not within 20 s: {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// A role for functions that may write their log, with these rights on everything besides.
+pub(crate) fn role(actions: &[&str]) -> Value {
+    let logging = ["logs:CreateLogStream", "logs:PutLogEvents"];
+    let actions: Vec<&str> = logging.iter().chain(actions).copied().collect();
+    let policy = json!({ "PolicyName": "rights", "PolicyDocument": document(&actions) });
+    json!({ "Type": "AWS::IAM::Role", "Properties": {
+        "AssumeRolePolicyDocument": { "Version": "2012-10-17", "Statement": [{
+            "Effect": "Allow", "Action": "sts:AssumeRole", "Principal": { "Service": "lambda.amazonaws.com" },
+        }] },
+        "Policies": [policy],
+    } })
+}
+
+/// A policy that allows something on everything.
+pub(crate) fn document(actions: &[&str]) -> Value {
+    json!({ "Version": "2012-10-17", "Statement": [{ "Effect": "Allow", "Action": actions, "Resource": "*" }] })
+}
+
+/// A function with the role `Role` and further properties.
+pub(crate) fn function(code: &str, properties: &Value) -> Value {
+    let mut all = json!({
+        "Runtime": "python3.12", "Handler": "index.handler", "Timeout": 20, "Code": { "ZipFile": code },
+        "Role": { "Fn::GetAtt": ["Role", "Arn"] },
+    });
+    for (name, value) in properties.as_object().unwrap() {
+        all[name] = value.clone();
+    }
+    json!({ "Type": "AWS::Lambda::Function", "Properties": all })
+}
+
+/// A function that waits for an object in the bucket `out` and then puts another one there, or tells why it may not.
+pub(crate) const PUTS: &str = r#"
+import botocore.session, os, time
+def handler(event, context):
+    s3 = botocore.session.get_session().create_client("s3", "us-east-1", endpoint_url=os.environ["AWS_ENDPOINT_URL"])
+    while event.get("after") and not s3.list_objects_v2(Bucket="out", Prefix=event["after"]).get("Contents"):
+        time.sleep(0.05)
+    try:
+        s3.put_object(Bucket="out", Key=event["key"], Body=b"x")
+    except Exception as error:
+        return str(error)
+    return "stored"
+"#;
