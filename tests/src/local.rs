@@ -174,12 +174,20 @@ impl Local {
             tags: BTreeMap::new(),
         };
         let deployed = deploy::deploy(&self.cloud.account.config, &deployment, progress).await?;
-        let output = |name: &str| deployed.outputs.get(name).with_context(|| format!("the stack has no output {name}"));
+        self.connect(STACK, deployed.outputs, api_secret)
+    }
+
+    /// Gives the key of a stack the right to fetch, and has pushes reported to it.
+    ///
+    /// # Errors
+    /// When the stack lacks an output.
+    pub fn connect(&self, name: &str, outputs: BTreeMap<String, String>, api_secret: String) -> Result<Stack> {
+        let output = |name: &str| outputs.get(name).with_context(|| format!("the stack has no output {name}"));
         self.sshd.authorize(output("PublicSSHKey")?, Access::Read, &self.host.serve())?;
         let webhook_url = self.reachable(output("GitPullWebHookApi")?)?;
         let zip_download_url = self.reachable(output("ZipDownloadWebHookApi")?)?;
         self.host.report_to(&webhook_url, &api_secret)?;
-        Ok(Stack { name: STACK.to_owned(), outputs: deployed.outputs, api_secret, webhook_url, zip_download_url })
+        Ok(Stack { name: name.to_owned(), outputs, api_secret, webhook_url, zip_download_url })
     }
 
     /// Deletes a stack and all that it holds.

@@ -5,8 +5,8 @@ has a test that turns it on.
 """
 
 _VALUES = {
-    # Seconds until a changed right counts. None while the custom resources don't ask again when they are denied.
-    "rights_spread": 0.0,
+    # Seconds until a changed right counts.
+    "rights_spread": 0.5,
     # Seconds for which a function runs its old code in its new environment while it is updated.
     "code_follows": 0.1,
     # Seconds for which a certificate is still used by a domain name that was deleted.

@@ -75,6 +75,8 @@ impl Stage {
                 .with("SubnetIds", SUBNET)
         };
         let stack = local.deploy_with(&mut Silent, adapt).await?;
+        // What is taken away is to be missed at once.
+        local.cloud.turn("rights_spread", 0.0).await?;
         let resources = local.cloud.account.resources(STACK).await?;
         // They try again what they may not do for as long as they have time.
         for (function, seconds) in [("SshKeyFunction", 20), ("BucketCleanerFunction", 30)] {

@@ -8,4 +8,5 @@ mod networks;
 mod requests;
 mod rights;
 mod shapes;
+mod stack;
 mod world;

@@ -73,6 +73,7 @@ async fn a_function_needs_rights_to_enter_a_network_and_to_leave_it() {
 
     // Its role changes before the function does, and loses the rights: the interface stays, and the group with it.
     world.cloud.turn("patience", 0.5).await.unwrap();
+    world.cloud.turn("rights_spread", 0.0).await.unwrap();
     assert_eq!(world.create("stuck", &in_the_network(&stack(&RIGHTS), &network)).await, "CREATE_COMPLETE");
     assert_eq!(world.update("stuck", &stack(&[])).await, "UPDATE_COMPLETE");
     assert!(world.reason("stuck", "Group").await.contains("has a dependent object"));

@@ -1,5 +1,6 @@
 //! A changed right counts after a while only; one that a role was made with counts at once.
 
+use git2s3_tests::roles::InlinePolicy;
 use serde_json::{Value, json};
 
 use crate::world::{PUTS, World, document, function, role};
@@ -35,9 +36,20 @@ async fn rights_take_a_while_to_spread() {
     world.cloud.turn("rights_spread", LONG).await.unwrap();
     let mut gets = stack(&[]);
     gets["Policy"] = json!({ "Type": "AWS::IAM::Policy", "Properties": {
-        "PolicyName": "later", "PolicyDocument": document(&["s3:PutObject"]), "Roles": [{ "Ref": "Role" }],
+        "PolicyName": "own", "PolicyDocument": document(&["s3:PutObject"]), "Roles": [{ "Ref": "Role" }],
     } });
     assert_eq!(world.update("new", &gets).await, "UPDATE_COMPLETE");
+    assert_eq!(put(&function).await, "\"stored\"", "CloudFormation waits for a new policy");
+
+    world.cloud.turn("rights_spread", 0.0).await.unwrap();
+    assert_eq!(world.update("new", &stack(&[])).await, "UPDATE_COMPLETE");
+    world.cloud.turn("rights_spread", LONG).await.unwrap();
+    let later = InlinePolicy {
+        role: world.id("new", "Role").await,
+        name: "later".to_owned(),
+        document: document(&["s3:PutObject"]),
+    };
+    later.put(&world.account).await.unwrap();
     assert!(put(&function).await.contains("AccessDenied"), "who has just got a right is denied");
     world.cloud.turn("rights_spread", 0.0).await.unwrap();
     assert_eq!(put(&function).await, "\"stored\"");

@@ -1,9 +1,9 @@
 """A changed right takes seconds until it counts: until then, who has got one is denied, and who lost one still may.
 
 https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency names no time;
-what people measure is mostly below ten seconds. For a new role CloudFormation itself waits (the resource takes a quarter of a
-minute), so a right that a role was made with counts at once; what an update changes, a policy of its own adds or a deletion
-takes away doesn't.
+what people measure is mostly below ten seconds. For a new role and a new policy CloudFormation itself waits (each takes a quarter
+of a minute to be made), so what they allow counts at once; what an update changes, a deletion takes away or somebody changes by
+IAM's own API doesn't.
 """
 
 import time
@@ -31,10 +31,9 @@ def install():
         return [statements for statements in map(iam_evaluator.parse_policy_document, documents) if statements]
 
     iam_evaluator._gather_role_policies = gather_role_policies
-    for operation in ("update", "delete"):
-        wrap("AWS::IAM::Role", operation, _slowly)
-    for operation in ("create", "update", "delete"):
-        wrap("AWS::IAM::Policy", operation, _slowly)
+    for kind in ("AWS::IAM::Role", "AWS::IAM::Policy"):
+        for operation in ("update", "delete"):
+            wrap(kind, operation, _slowly)
 
     request = iam.handle_request
 
