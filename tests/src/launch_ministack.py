@@ -1,7 +1,8 @@
-"""Starts MiniStack, puts right six things of it (1.5.33) that differ from AWS, and writes down what it decides about roles.
+"""Starts MiniStack, puts right seven things of it (1.5.33) that differ from AWS, and writes down what it decides about roles.
 
 Without the first four, policies that are right on AWS deny everything here, and would have to be left out; without the
-fifth, a stack with a web ACL isn't made; without the sixth, a right would look needless that AWS asks for.
+fifth, a stack with a web ACL isn't made; without the sixth, a right would look needless that AWS asks for; without the seventh,
+a function that ends after its stack leaves a log group behind.
 """
 
 import json
@@ -10,7 +11,7 @@ import pathlib
 from ministack import app
 from ministack.core import iam_actions, iam_evaluator
 from ministack.core.responses import get_region
-from ministack.services import s3, sts, waf
+from ministack.services import cloudwatch_logs, lambda_svc, s3, sts, waf
 from ministack.services.cloudformation import provisioners
 
 # Nothing leaves this machine, so TLS would protect nothing: loopback counts as aws:SecureTransport.
@@ -117,5 +118,17 @@ async def s3_request_of(method, path, headers, body, query_params, *arguments, *
 
 
 s3.handle_request = s3_request_of
+
+# A role that may not make its function's log group doesn't: what is written when the group is gone is lost.
+write_log = lambda_svc._emit_lambda_logs
+
+
+def write_log_where_it_is(function, *arguments, **options):
+    group = ((function.get("config") or function).get("LoggingConfig") or {}).get("LogGroup")
+    if not group or group in cloudwatch_logs._log_groups:
+        write_log(function, *arguments, **options)
+
+
+lambda_svc._emit_lambda_logs = write_log_where_it_is
 
 app.main()
