@@ -64,7 +64,7 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
     let changes_nothing = arguments.dry_run || arguments.no_execute;
     let question = if changes_nothing { Question::Answered } else { arguments.target.question()? };
     let configuration = arguments.target.place.configuration()?;
-    let deployment = deployment(arguments, &configuration)?;
+    let mut deployment = deployment(arguments, &configuration)?;
     let new = check::parse_template(deployment.template.text())?;
     let report = check::check(&new, &Rules::embedded()?)?;
     if !report.passes() {
@@ -73,7 +73,7 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
     }
     let Located { account, .. } = arguments.target.place.locate(&configuration).await?;
     let mut progress = Terminal::new();
-    let stack = &deployment.stack_name;
+    let stack = &deployment.stack_name.clone();
     progress.step(&format!("stack {stack} in account {}, {}", account.id, account.region));
     if arguments.continue_rollback
         && confirm(question, "continue the rollback of the last update?", "y", &mut progress)?
@@ -97,6 +97,7 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
             .into());
         }
     }
+    deploy::fit(&account, &mut deployment, &mut progress).await?;
     let planned = match deploy::plan(&account, &deployment, &mut progress).await? {
         Plan::Unchanged(deployed) => {
             progress.step(&format!("no change: stack {stack} is as the template wants it"));
@@ -126,7 +127,7 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
         progress.step("nothing was changed");
         return Ok(Outcome::Fine);
     }
-    let deployed = execute(planned, stack, &mut progress).await?;
+    let deployed = execute(*planned, stack, &mut progress).await?;
     drop(progress);
     tell(&deployed, arguments.json)?;
     Ok(Outcome::Fine)

@@ -6,6 +6,7 @@
 
 mod assets;
 mod change_set;
+mod concurrency;
 mod destroy;
 mod drift;
 mod events;
@@ -26,6 +27,7 @@ use cfn::quota::Excess;
 
 pub use assets::AssetsError;
 pub use change_set::{Change, Planned, table};
+pub use concurrency::{fit, fitting};
 pub use destroy::{DestroyError, Losses, losses};
 pub use drift::{Drift, drift};
 pub use events::Failure;
@@ -75,7 +77,7 @@ pub enum Plan {
     /// Nothing: the stack is as the template wants it.
     Unchanged(Deployed),
     /// It would make these changes.
-    Changes(Planned),
+    Changes(Box<Planned>),
 }
 
 /// Why a stack is not as the template wants it.
@@ -195,7 +197,7 @@ pub async fn plan(
 
     let created = change_set::create(account, deployment, kind, body, parameters, progress).await?;
     match created {
-        Some(planned) => Ok(Plan::Changes(planned)),
+        Some(planned) => Ok(Plan::Changes(Box::new(planned))),
         None => Ok(Plan::Unchanged(stack::deployed(account, &deployment.stack_name).await.map_err(call)?)),
     }
 }
