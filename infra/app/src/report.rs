@@ -6,7 +6,7 @@ use anstyle::{AnsiColor, Style};
 use git2s3_infra::account::AccountError;
 use git2s3_infra::call_error::CallError;
 use git2s3_infra::configuration::ConfigurationError;
-use git2s3_infra::deploy::{AssetsError, DeployError, ParameterError};
+use git2s3_infra::deploy::{AssetsError, DeployError, DestroyError, ParameterError};
 use git2s3_infra::package::{ManifestError, PackageError};
 use git2s3_infra::render::shown::Shown;
 
@@ -64,7 +64,7 @@ fn hint(cause: &(dyn Error + 'static)) -> Option<String> {
         cause.downcast_ref::<E>().and_then(hint)
     }
     of(cause, |usage: &Usage| usage.hint.clone())
-        .or_else(|| of(cause, |interrupted: &Interrupted| Some(interrupted.hint())))
+        .or_else(|| of(cause, Interrupted::hint))
         .or_else(|| of(cause, PackageError::hint))
         .or_else(|| of(cause, ManifestError::hint))
         .or_else(|| of(cause, AccountError::hint))
@@ -72,6 +72,7 @@ fn hint(cause: &(dyn Error + 'static)) -> Option<String> {
         .or_else(|| of(cause, ParameterError::hint))
         .or_else(|| of(cause, AssetsError::hint))
         .or_else(|| of(cause, DeployError::hint))
+        .or_else(|| of(cause, DestroyError::hint))
         .or_else(|| of(cause, CallError::hint))
 }
 

@@ -170,22 +170,25 @@ async fn execute(planned: Planned, stack: &str, progress: &mut Terminal) -> anyh
         } else {
             format!("`aws cloudformation cancel-update-stack --stack-name {stack}` takes it back")
         };
-        Interrupted { stack: stack.to_owned(), undo }.into()
+        Interrupted::leaving(stack, &undo).into()
     })
 }
 
-/// The person went away while CloudFormation was at work.
+/// The person went away before the end.
 #[derive(Debug, thiserror::Error)]
-#[error("interrupted: CloudFormation goes on with stack {stack} by itself")]
-pub(crate) struct Interrupted {
-    stack: String,
-    undo: String,
-}
+#[error("interrupted: {0}")]
+pub(crate) struct Interrupted(pub(crate) String, pub(crate) Option<String>);
 
 impl Interrupted {
+    /// While CloudFormation was at work; `undo` says how to take it back.
+    pub(crate) fn leaving(stack: &str, undo: &str) -> Self {
+        let hint = format!("`just status --stack-name {stack}` shows how it goes; {undo}");
+        Self(format!("CloudFormation goes on with stack {stack} by itself"), Some(hint))
+    }
+
     /// How to look on, and how to take it back.
-    pub(crate) fn hint(&self) -> String {
-        format!("`just status --stack-name {}` shows how it goes; {}", self.stack, self.undo)
+    pub(crate) fn hint(&self) -> Option<String> {
+        self.1.clone()
     }
 }
 

@@ -224,7 +224,7 @@ fn reason(event: &StackEvent) -> Option<&str> {
 }
 
 /// Whether a resource failed only because another one did.
-fn is_cancelled(reason: &str) -> bool {
+pub(super) fn is_cancelled(reason: &str) -> bool {
     reason.starts_with("Resource ") && reason.ends_with(" cancelled")
 }
 

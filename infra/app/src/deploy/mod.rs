@@ -4,6 +4,7 @@
 //! [`plan`] changes nothing that runs; what it gives is shown, and then executed or abandoned. [`deploy`] and
 //! [`destroy`] are for callers that ask nobody: tests and the local cloud.
 
+mod again;
 mod assets;
 mod change_set;
 mod concurrency;

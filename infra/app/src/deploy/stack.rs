@@ -67,6 +67,10 @@ pub struct Resource {
     pub kind: String,
     /// What its service calls it: a bucket's name, a queue's URL.
     pub physical_id: String,
+    /// What became of it last, `CREATE_COMPLETE` for example.
+    pub status: String,
+    /// What CloudFormation says about that, where it says something.
+    pub reason: Option<String>,
 }
 
 /// The resources of a stack that exists.
@@ -82,6 +86,8 @@ pub async fn resources(account: &Account, stack: &str) -> Result<Vec<Resource>, 
             logical_id: resource.logical_resource_id.unwrap_or_default(),
             kind: resource.resource_type.unwrap_or_default(),
             physical_id: resource.physical_resource_id.unwrap_or_default(),
+            status: resource.resource_status.map(|status| status.as_str().to_owned()).unwrap_or_default(),
+            reason: resource.resource_status_reason,
         }));
     }
     Ok(found)
