@@ -200,14 +200,17 @@ impl Story {
         };
         let logical_id = event.logical_resource_id().unwrap_or_default();
         let kind = event.resource_type().unwrap_or_default();
-        let reason =
-            reason(event).filter(|_| is_trouble(status)).map(|reason| format!("  {reason}")).unwrap_or_default();
+        let is_told = |reason: &&str| is_trouble(status) || reason.starts_with(DNS_RECORD);
+        let reason = reason(event).filter(is_told).map(|reason| format!("  {reason}")).unwrap_or_default();
         let mut line = Shown::text(&format!("{seconds:>7.1} s  "));
         line.add_styled(style, &format!("{status:<20}"));
         line.add(&format!(" {logical_id:<28}  {kind}{reason}"));
         line
     }
 }
+
+/// How the event of a certificate begins that says which DNS record ACM waits for.
+const DNS_RECORD: &str = "Content of DNS Record is";
 
 /// Whether a stack's status is its last of an operation. `CREATE_FAILED` and `UPDATE_FAILED` are not: since rollback is
 /// never disabled here, it follows them.
