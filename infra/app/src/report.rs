@@ -3,6 +3,7 @@
 use std::error::Error;
 
 use anstyle::{AnsiColor, Style};
+use git2s3_infra::acceptance::AcceptanceError;
 use git2s3_infra::account::AccountError;
 use git2s3_infra::call_error::CallError;
 use git2s3_infra::configuration::ConfigurationError;
@@ -22,7 +23,13 @@ pub(crate) struct Usage {
 
 /// Whether the caller, not the world, has to change something.
 pub(crate) fn is_usage(error: &anyhow::Error) -> bool {
-    error.chain().any(|cause| cause.is::<Usage>() || cause.is::<ParameterError>() || cause.is::<ConfigurationError>())
+    let is_usage = |cause: &(dyn Error + 'static)| {
+        cause.is::<Usage>()
+            || cause.is::<ParameterError>()
+            || cause.is::<ConfigurationError>()
+            || cause.downcast_ref().is_some_and(AcceptanceError::is_usage)
+    };
+    error.chain().any(is_usage)
 }
 
 /// The error in lines, styled.
@@ -73,6 +80,7 @@ fn hint(cause: &(dyn Error + 'static)) -> Option<String> {
         .or_else(|| of(cause, AssetsError::hint))
         .or_else(|| of(cause, DeployError::hint))
         .or_else(|| of(cause, DestroyError::hint))
+        .or_else(|| of(cause, AcceptanceError::hint))
         .or_else(|| of(cause, CallError::hint))
 }
 

@@ -229,6 +229,29 @@ impl Parameters {
         self.given.get(name)?.value.expose_secret().parse().ok()
     }
 
+    /// Those of them that a template has: for one of another release.
+    #[must_use]
+    pub fn known_to(&self, template: &Template) -> Self {
+        let known = self.given.iter().filter(|(name, _)| template.declares(name));
+        Self { given: known.map(|(name, given)| (name.clone(), given.clone())).collect() }
+    }
+
+    /// Names and values.
+    pub(super) fn values(&self) -> impl Iterator<Item = (String, String)> {
+        self.given.iter().map(|(name, given)| (name.clone(), given.value.expose_secret().to_owned()))
+    }
+
+    /// The values of those that are secret.
+    pub(crate) fn secrets(&self, template: &Template) -> Vec<String> {
+        let values = template.secret_parameters().filter_map(|name| self.given.get(name));
+        values.map(|given| given.value.expose_secret().to_owned()).collect()
+    }
+
+    /// Whether a parameter was given.
+    pub fn gives(&self, name: &str) -> bool {
+        self.given.contains_key(name)
+    }
+
     fn insert(&mut self, name: &str, value: SecretString, source: Source) {
         self.given.insert(name.to_owned(), Given { value, source });
     }

@@ -19,6 +19,7 @@ pub(super) struct Stack {
     /// The values of its parameters; those of secrets are asterisks.
     pub(super) parameters: BTreeMap<String, String>,
     pub(super) outputs: BTreeMap<String, String>,
+    pub(super) tags: BTreeMap<String, String>,
 }
 
 /// The stack of that name or ARN; none if there is none. A deleted one is found by its ARN only.
@@ -44,6 +45,7 @@ pub(super) async fn describe(account: &Account, stack: &str) -> Result<Option<St
             .into_iter()
             .filter_map(|output| Some((output.output_key?, output.output_value?)))
             .collect(),
+        tags: found.tags.unwrap_or_default().into_iter().filter_map(|tag| Some((tag.key?, tag.value?))).collect(),
     }))
 }
 
@@ -56,6 +58,26 @@ pub async fn described(
     stack: &str,
 ) -> Result<Option<(String, BTreeMap<String, String>)>, CallError> {
     Ok(describe(account, stack).await?.map(|found| (found.status.as_str().to_owned(), found.outputs)))
+}
+
+/// Which stack it is, and whose.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// Its ARN, by which it is found when it is deleted, too.
+    pub id: String,
+    /// Its status.
+    pub status: String,
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// Which stack has that name or ARN; none if there is none.
+///
+/// # Errors
+/// AWS could not be asked, or refused.
+pub async fn identity(account: &Account, stack: &str) -> Result<Option<Identity>, CallError> {
+    let found = describe(account, stack).await?;
+    Ok(found.map(|Stack { id, status, tags, .. }| Identity { id, status: status.as_str().to_owned(), tags }))
 }
 
 /// A resource of a stack.
