@@ -138,7 +138,7 @@ async fn measure_dead_letters(account: Account) {
 /// What holds of every record, whenever it was written.
 fn judge(name: &str, text: &str) -> Record {
     let value: Value = serde_json::from_str(text).unwrap();
-    let schema = schemars_of_record();
+    let schema = schema_of_records();
     let errors: Vec<_> = schema.iter_errors(&value).map(|error| error.to_string()).collect();
     assert!(errors.is_empty(), "{name}: {errors:?}");
     let record: Record = serde_json::from_value(value.clone()).unwrap();
@@ -157,7 +157,7 @@ fn judge(name: &str, text: &str) -> Record {
     record
 }
 
-fn schemars_of_record() -> jsonschema::Validator {
+fn schema_of_records() -> jsonschema::Validator {
     let program = Path::new(LOCAL).with_file_name("infra");
     let output = std::process::Command::new(program).args(["schema", "acceptance"]).output().unwrap();
     jsonschema::validator_for(&serde_json::from_slice(&output.stdout).unwrap()).unwrap()
