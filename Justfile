@@ -59,13 +59,17 @@ status *args:
 redrive *args:
     @{{ infra }} redrive {{ args }}
 
-# Print the JSON Schema of git2s3.toml, or of a custom resource's properties (ssh-key, bucket-cleaner)
+# Print the JSON Schema of git2s3.toml, of a custom resource's properties (ssh-key, bucket-cleaner), or of what acceptance writes
 schema *args:
     @{{ infra }} schema {{ args }}
 
 # Delete a deployed stack and everything it holds
 destroy *args:
     @{{ infra }} destroy {{ args }}
+
+# Try in an AWS account what only AWS can show, with a stack of its own that is deleted again; for less than a dollar
+acceptance *args:
+    @{{ infra }} acceptance {{ args }}
 
 # Start the local cloud with the stack in it; dist/local.json says where everything is
 local-up *args: _tools

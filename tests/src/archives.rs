@@ -40,6 +40,8 @@ pub fn address(kind: HostKind) -> IpAddr {
 /// Where GitHub's redirects lead: to a host that may not see a credential.
 const CODELOAD: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 21);
 
+/// The file in a bare repository by which GitHub shows it to everybody.
+pub const PUBLIC: &str = "git-daemon-export-ok";
 /// What all the servers take for an access token, and Bitbucket Cloud for its consumer's secret.
 pub const TOKEN: &str = "stand-in-token";
 /// The key of Bitbucket Cloud's consumer.
@@ -182,7 +184,10 @@ impl Host {
             let value = query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
             value.ok_or(StatusCode::BAD_REQUEST)
         };
-        let authorization = |expected: String| demand(request, "authorization", &expected);
+        let is_public = self.is_public(&parts);
+        let authorization = |expected: String| {
+            if is_public { Ok(()) } else { demand(request, "authorization", &expected) }
+        };
         let basic = |user: &str| format!("Basic {}", STANDARD.encode(format!("{user}:{TOKEN}")));
         let kind = HostKind::ALL.into_iter().find(|kind| address(*kind) == self.address);
         match (kind, &parts[..]) {
@@ -251,6 +256,12 @@ impl Host {
             }
             (None, _) => Err(StatusCode::NOT_FOUND),
         }
+    }
+
+    /// Whether GitHub is asked for a repository that anybody may read. Git's own mark for such a one is this file.
+    fn is_public(&self, parts: &[&str]) -> bool {
+        let ["api", "v3", "repos", owner, name, ..] = parts else { return false };
+        self.root.join(format!("{owner}/{name}.git/{PUBLIC}")).is_file()
     }
 
     /// Where the large files are that are asked for: on another host, which wants to see another header.

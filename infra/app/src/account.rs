@@ -15,10 +15,13 @@ pub struct Account {
     pub id: String,
     /// The region, `eu-central-1` for example.
     pub region: String,
+    /// Whose credentials these are: the ARN of a user or of a role's session.
+    pub principal: String,
     /// Where AWS is played by something else; none on AWS.
     pub(crate) endpoint: Option<String>,
     pub(crate) cloudformation: aws_sdk_cloudformation::Client,
     pub(crate) cloudwatch: aws_sdk_cloudwatch::Client,
+    pub(crate) lambda: aws_sdk_lambda::Client,
     pub(crate) logs: aws_sdk_cloudwatchlogs::Client,
     pub(crate) s3: aws_sdk_s3::Client,
     pub(crate) sqs: aws_sdk_sqs::Client,
@@ -91,6 +94,7 @@ impl Account {
         let identity =
             identity.map_err(|error| AccountError::Identity(CallError::new("ask AWS for the account", error)))?;
         let id = identity.account.ok_or(AccountError::NoAccount)?;
+        let principal = identity.arn.unwrap_or_default();
 
         let endpoint = config.endpoint_url().map(|url| url.trim_end_matches('/').to_owned());
         // Buckets as host names need a domain of their own, which an emulator lacks.
@@ -98,13 +102,36 @@ impl Account {
         Ok(Self {
             id,
             region,
+            principal,
             endpoint,
             cloudformation: aws_sdk_cloudformation::Client::new(config),
             cloudwatch: aws_sdk_cloudwatch::Client::new(config),
+            lambda: aws_sdk_lambda::Client::new(config),
             logs: aws_sdk_cloudwatchlogs::Client::new(config),
             s3: aws_sdk_s3::Client::from_conf(s3),
             sqs: aws_sdk_sqs::Client::new(config),
         })
+    }
+
+    /// An API's public URL as this machine reaches it. On AWS that is the URL itself; whatever plays AWS has no DNS, and serves its APIs
+    /// below a path of its own endpoint.
+    pub fn reachable(&self, url: &str) -> String {
+        reachable(self.endpoint.as_deref(), url)
+    }
+
+    /// Whether this is AWS, and nothing that plays AWS.
+    pub fn is_aws(&self) -> bool {
+        self.endpoint.is_none()
+    }
+}
+
+fn reachable(endpoint: Option<&str>, url: &str) -> String {
+    let Some(endpoint) = endpoint else { return url.to_owned() };
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
+    match host.split_once(".execute-api.") {
+        Some((api, _)) => format!("{endpoint}/_aws/execute-api/{api}/{path}"),
+        None => format!("{endpoint}/{path}"),
     }
 }
 
@@ -123,6 +150,16 @@ mod tests {
 
         let error = Account::open(&bare().region(Region::new("eu-central-1")).build()).await.unwrap_err();
         assert!(matches!(error, AccountError::NoCredentials) && error.hint().unwrap().contains("AWS_PROFILE"));
+    }
+
+    #[test]
+    fn an_api_is_reached_where_it_is_served() {
+        let own = "https://a1.execute-api.eu-central-1.amazonaws.com/Prod/zipdl";
+        let domain = "https://git.example.com/zipdl";
+        assert_eq!([own, domain].map(|url| reachable(None, url)), [own, domain]);
+        let local = "http://127.0.0.1:4566";
+        let expected = [format!("{local}/_aws/execute-api/a1/Prod/zipdl"), format!("{local}/zipdl")];
+        assert_eq!([own, domain].map(|url| reachable(Some(local), url)), expected);
     }
 
     #[tokio::test]

@@ -4,6 +4,7 @@
 //! [`package`] builds the functions and writes `dist/assets.json`; [`deploy`] uploads them, makes a change set of a
 //! template, executes it and deletes the stack again; [`account`] says whose AWS account that is.
 
+pub mod acceptance;
 pub mod account;
 pub mod call_error;
 pub mod check;

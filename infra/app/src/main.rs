@@ -11,7 +11,7 @@ use clap::{Parser, Subcommand};
 
 use git2s3_infra::render::print;
 
-use command::{Outcome, check, deploy, destroy, diff, package, redrive, review, schema, status, synth};
+use command::{Outcome, acceptance, check, deploy, destroy, diff, package, redrive, review, schema, status, synth};
 
 /// Guard copies what a rule sees again and again: half the time of `check` goes into memory, and this halves that half.
 #[global_allocator]
@@ -42,7 +42,7 @@ enum Command {
     Diff(diff::Arguments),
     /// Write a page for who has to agree: picture, rights, data, rules, changes, costs
     Review(review::Arguments),
-    /// Print a JSON Schema: of `git2s3.toml`, or of a custom resource's properties
+    /// Print a JSON Schema: of `git2s3.toml`, of a custom resource's properties, or of what `acceptance` writes
     Schema(schema::Arguments),
     /// Deploy the stack: show what would change, ask, do it and tell how it goes
     Deploy(deploy::Arguments),
@@ -52,6 +52,8 @@ enum Command {
     Redrive(redrive::Arguments),
     /// Delete the stack and everything that it holds
     Destroy(destroy::Arguments),
+    /// Try in an AWS account what only AWS can show: make a stack of its own, use it, change it, delete it
+    Acceptance(Box<acceptance::Arguments>),
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -67,6 +69,7 @@ async fn main() -> ExitCode {
         Command::Status(arguments) => status::run(&arguments).await,
         Command::Redrive(arguments) => redrive::run(&arguments).await,
         Command::Destroy(arguments) => destroy::run(&arguments).await,
+        Command::Acceptance(arguments) => acceptance::run(*arguments).await,
     };
     if let Err(error) = &result {
         print::talk(&report::render(error));

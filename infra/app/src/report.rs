@@ -3,10 +3,11 @@
 use std::error::Error;
 
 use anstyle::{AnsiColor, Style};
+use git2s3_infra::acceptance::AcceptanceError;
 use git2s3_infra::account::AccountError;
 use git2s3_infra::call_error::CallError;
 use git2s3_infra::configuration::ConfigurationError;
-use git2s3_infra::deploy::{AssetsError, DeployError, ParameterError};
+use git2s3_infra::deploy::{AssetsError, DeployError, DestroyError, ParameterError};
 use git2s3_infra::package::{ManifestError, PackageError};
 use git2s3_infra::render::shown::Shown;
 
@@ -22,7 +23,13 @@ pub(crate) struct Usage {
 
 /// Whether the caller, not the world, has to change something.
 pub(crate) fn is_usage(error: &anyhow::Error) -> bool {
-    error.chain().any(|cause| cause.is::<Usage>() || cause.is::<ParameterError>() || cause.is::<ConfigurationError>())
+    let is_usage = |cause: &(dyn Error + 'static)| {
+        cause.is::<Usage>()
+            || cause.is::<ParameterError>()
+            || cause.is::<ConfigurationError>()
+            || cause.downcast_ref().is_some_and(AcceptanceError::is_usage)
+    };
+    error.chain().any(is_usage)
 }
 
 /// The error in lines, styled.
@@ -64,7 +71,7 @@ fn hint(cause: &(dyn Error + 'static)) -> Option<String> {
         cause.downcast_ref::<E>().and_then(hint)
     }
     of(cause, |usage: &Usage| usage.hint.clone())
-        .or_else(|| of(cause, |interrupted: &Interrupted| Some(interrupted.hint())))
+        .or_else(|| of(cause, Interrupted::hint))
         .or_else(|| of(cause, PackageError::hint))
         .or_else(|| of(cause, ManifestError::hint))
         .or_else(|| of(cause, AccountError::hint))
@@ -72,6 +79,8 @@ fn hint(cause: &(dyn Error + 'static)) -> Option<String> {
         .or_else(|| of(cause, ParameterError::hint))
         .or_else(|| of(cause, AssetsError::hint))
         .or_else(|| of(cause, DeployError::hint))
+        .or_else(|| of(cause, DestroyError::hint))
+        .or_else(|| of(cause, AcceptanceError::hint))
         .or_else(|| of(cause, CallError::hint))
 }
 

@@ -79,7 +79,7 @@ impl Stage {
         local.cloud.turn("rights_spread", 0.0).await?;
         let resources = local.cloud.account.resources(STACK).await?;
         // They try again what they may not do for as long as they have time.
-        for (function, seconds) in [("SshKeyFunction", 20), ("BucketCleanerFunction", 30)] {
+        for (function, seconds) in [("SshKeyFunction", 12), ("BucketCleanerFunction", 24)] {
             local.cloud.account.limit(resources.id(function)?, seconds).await?;
         }
         Ok(Self { local, stack, resources, archives, dir })

@@ -122,7 +122,7 @@ pub(crate) async fn until(what: &str, holds: impl AsyncFn() -> bool) {
 
 /// A role for functions that may write their log, with these rights on everything besides.
 pub(crate) fn role(actions: &[&str]) -> Value {
-    let logging = ["logs:CreateLogStream", "logs:PutLogEvents"];
+    let logging = ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"];
     let actions: Vec<&str> = logging.iter().chain(actions).copied().collect();
     let policy = json!({ "PolicyName": "rights", "PolicyDocument": document(&actions) });
     json!({ "Type": "AWS::IAM::Role", "Properties": {

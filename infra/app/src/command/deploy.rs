@@ -64,7 +64,7 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
     let changes_nothing = arguments.dry_run || arguments.no_execute;
     let question = if changes_nothing { Question::Answered } else { arguments.target.question()? };
     let configuration = arguments.target.place.configuration()?;
-    let deployment = deployment(arguments, &configuration)?;
+    let mut deployment = deployment(arguments, &configuration)?;
     let new = check::parse_template(deployment.template.text())?;
     let report = check::check(&new, &Rules::embedded()?)?;
     if !report.passes() {
@@ -73,7 +73,7 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
     }
     let Located { account, .. } = arguments.target.place.locate(&configuration).await?;
     let mut progress = Terminal::new();
-    let stack = &deployment.stack_name;
+    let stack = &deployment.stack_name.clone();
     progress.step(&format!("stack {stack} in account {}, {}", account.id, account.region));
     if arguments.continue_rollback
         && confirm(question, "continue the rollback of the last update?", "y", &mut progress)?
@@ -97,6 +97,7 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
             .into());
         }
     }
+    deploy::fit(&account, &mut deployment, &mut progress).await?;
     let planned = match deploy::plan(&account, &deployment, &mut progress).await? {
         Plan::Unchanged(deployed) => {
             progress.step(&format!("no change: stack {stack} is as the template wants it"));
@@ -126,7 +127,7 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
         progress.step("nothing was changed");
         return Ok(Outcome::Fine);
     }
-    let deployed = execute(planned, stack, &mut progress).await?;
+    let deployed = execute(*planned, stack, &mut progress).await?;
     drop(progress);
     tell(&deployed, arguments.json)?;
     Ok(Outcome::Fine)
@@ -169,22 +170,25 @@ async fn execute(planned: Planned, stack: &str, progress: &mut Terminal) -> anyh
         } else {
             format!("`aws cloudformation cancel-update-stack --stack-name {stack}` takes it back")
         };
-        Interrupted { stack: stack.to_owned(), undo }.into()
+        Interrupted::leaving(stack, &undo).into()
     })
 }
 
-/// The person went away while CloudFormation was at work.
+/// The person went away before the end.
 #[derive(Debug, thiserror::Error)]
-#[error("interrupted: CloudFormation goes on with stack {stack} by itself")]
-pub(crate) struct Interrupted {
-    stack: String,
-    undo: String,
-}
+#[error("interrupted: {0}")]
+pub(crate) struct Interrupted(pub(crate) String, pub(crate) Option<String>);
 
 impl Interrupted {
+    /// While CloudFormation was at work; `undo` says how to take it back.
+    pub(crate) fn leaving(stack: &str, undo: &str) -> Self {
+        let hint = format!("`just status --stack-name {stack}` shows how it goes; {undo}");
+        Self(format!("CloudFormation goes on with stack {stack} by itself"), Some(hint))
+    }
+
     /// How to look on, and how to take it back.
-    pub(crate) fn hint(&self) -> String {
-        format!("`just status --stack-name {}` shows how it goes; {}", self.stack, self.undo)
+    pub(crate) fn hint(&self) -> Option<String> {
+        self.1.clone()
     }
 }
 

@@ -3,6 +3,7 @@
 use git2s3_infra::deploy;
 use git2s3_infra::render::progress::{Progress, Terminal};
 
+use super::deploy::Interrupted;
 use super::{Located, Outcome, Target, confirm};
 
 #[derive(Debug, clap::Args)]
@@ -42,7 +43,14 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
         let bucket = losses.keep_output(&mut progress).await?;
         progress.step(&format!("bucket {bucket} has left the stack's care"));
     }
-    losses.execute(&mut progress).await?;
+    let deleted = tokio::select! {
+        deleted = losses.execute(&mut progress) => Some(deleted?),
+        _ = tokio::signal::ctrl_c() => None,
+    };
+    if deleted.is_none() {
+        let undo = format!("`just destroy --stack-name {stack}` goes on with what is left");
+        return Err(Interrupted::leaving(&stack, &undo).into());
+    }
     progress.step(&format!("stack {stack} is gone"));
     Ok(Outcome::Fine)
 }

@@ -1,5 +1,6 @@
 //! One file per command: its arguments, and what of the result is printed.
 
+pub(crate) mod acceptance;
 pub(crate) mod check;
 pub(crate) mod deploy;
 pub(crate) mod destroy;

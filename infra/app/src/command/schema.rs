@@ -3,6 +3,7 @@
 use clap::ValueEnum;
 use contract::Runtime;
 use contract::custom::{BucketCleanerProperties, SshKeyProperties};
+use git2s3_infra::acceptance::Record;
 use git2s3_infra::configuration::Configuration;
 use git2s3_infra::render::print;
 use git2s3_infra::stack;
@@ -25,6 +26,8 @@ enum Of {
     SshKey,
     /// The properties of the custom resource that empties the buckets
     BucketCleaner,
+    /// The file that `acceptance` writes
+    Acceptance,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
@@ -32,6 +35,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
         Of::Configuration => Configuration::schema(&stack::template(None)?.as_value()),
         Of::SshKey => schema_for!(SshKeyProperties<Runtime>),
         Of::BucketCleaner => schema_for!(BucketCleanerProperties<Runtime>),
+        Of::Acceptance => schema_for!(Record),
     };
     print::json(&schema)?;
     Ok(Outcome::Fine)

@@ -2,7 +2,9 @@
 //! only. Everything in it is named by its content: what is there already is not uploaded again.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use aws_names::BucketName;
 use aws_sdk_s3::config::http::HttpResponse;
 use aws_sdk_s3::error::SdkError;
 use aws_sdk_s3::operation::create_bucket::CreateBucketError;
@@ -24,6 +26,8 @@ use crate::render::progress::Progress;
 /// The prefix of every key; the bucket may serve other things one day.
 pub(super) const PREFIX: &str = "git2s3/";
 const AT_ONCE: usize = 4;
+/// How long emptying the bucket may take: it holds a few zips a release.
+const EMPTYING: Duration = Duration::from_mins(5);
 
 /// Why code or template are not in the bucket.
 #[derive(Debug, thiserror::Error)]
@@ -52,6 +56,14 @@ pub enum AssetsError {
         path: PathBuf,
         /// What the file system said.
         source: ByteStreamError,
+    },
+    /// The bucket can't be emptied.
+    #[error("cannot empty bucket {bucket}")]
+    Empty {
+        /// The bucket.
+        bucket: String,
+        /// What failed.
+        source: Box<empty_bucket::EmptyError>,
     },
     /// AWS could not be asked, or refused.
     #[error("cannot use bucket {bucket}")]
@@ -82,6 +94,32 @@ pub(super) fn listed(dist: &Path, template: &Template) -> Result<Manifest, Asset
     }
 }
 
+/// Whether the account has its bucket for code already.
+///
+/// # Errors
+/// AWS could not be asked, or the bucket is somebody else's.
+pub async fn exists(account: &Account) -> Result<bool, AssetsError> {
+    Bucket::of(account).is_there().await
+}
+
+/// Deletes the account's bucket for code, and all that is in it. No such bucket is fine.
+///
+/// # Errors
+/// AWS could not be asked, or refused.
+pub async fn remove(account: &Account) -> Result<(), AssetsError> {
+    let bucket = Bucket::of(account);
+    let Ok(name) = BucketName::try_from(bucket.name.clone()) else { return Ok(()) };
+    if !bucket.is_there().await? {
+        return Ok(());
+    }
+    let deadline = tokio::time::Instant::now() + EMPTYING;
+    let emptied = empty_bucket::empty(&account.s3, &name, deadline, |_| ()).await;
+    emptied.map_err(|source| AssetsError::Empty { bucket: bucket.name.clone(), source: Box::new(source) })?;
+    let deleted = account.s3.delete_bucket().bucket(&bucket.name).expected_bucket_owner(&account.id).send().await;
+    deleted.map_err(|error| bucket.failed(CallError::new("delete it", error)))?;
+    Ok(())
+}
+
 /// The bucket, known to be ours.
 #[derive(Debug)]
 pub(super) struct Bucket<'a> {
@@ -92,12 +130,16 @@ pub(super) struct Bucket<'a> {
 impl<'a> Bucket<'a> {
     /// The account's bucket in its region, made when missing.
     pub(super) async fn open(account: &'a Account, progress: &mut dyn Progress) -> Result<Self, AssetsError> {
-        let bucket = Self { account, name: format!("git2s3-assets-{}-{}", account.id, account.region) };
+        let bucket = Self::of(account);
         if !bucket.is_there().await? {
             progress.step(&format!("creating bucket {} for code", bucket.name));
             bucket.create().await?;
         }
         Ok(bucket)
+    }
+
+    fn of(account: &'a Account) -> Self {
+        Self { account, name: format!("git2s3-assets-{}-{}", account.id, account.region) }
     }
 
     /// The bucket's name.

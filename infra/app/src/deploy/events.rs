@@ -5,8 +5,10 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt;
 
 use anstyle::{AnsiColor, Style};
-use aws_sdk_cloudformation::primitives::DateTime;
+use aws_sdk_cloudformation::primitives::{DateTime, DateTimeFormat};
 use aws_sdk_cloudformation::types::StackEvent;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::pace::Pace;
 use super::validation::{self, Subject};
@@ -48,6 +50,51 @@ impl Failure {
         let limit = ["LimitExceeded", "limit exceeded", "quota"].iter().any(|word| reason.contains(word));
         limit.then(|| "the account has a quota for this: see Service Quotas in the console".to_owned())
     }
+}
+
+/// An event of a stack, as CloudFormation told it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Event {
+    /// Its id, which no other event has.
+    pub id: String,
+    /// When, in UTC.
+    pub time: String,
+    /// The resource's logical id in the template, or the stack's name.
+    pub logical_id: String,
+    /// The resource's type.
+    pub resource_type: String,
+    /// What became of it.
+    pub status: String,
+    /// More of that, where there is more: `CONFIGURATION_COMPLETE` of a resource that others may build upon already.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+    /// Why, where CloudFormation says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// All events of a stack, oldest first. A stack that is deleted is found by its ARN.
+///
+/// # Errors
+/// AWS could not be asked, or refused.
+pub async fn history(account: &Account, stack_id: &str) -> Result<Vec<Event>, CallError> {
+    let mut pages = account.cloudformation.describe_stack_events().stack_name(stack_id).into_paginator().send();
+    let mut events = Vec::new();
+    while let Some(page) = pages.next().await {
+        let page = page.map_err(|error| CallError::new(format!("read the events of {stack_id}"), error))?;
+        events.extend(page.stack_events.unwrap_or_default().into_iter().map(|event| Event {
+            time: event.timestamp.and_then(|time| time.fmt(DateTimeFormat::DateTime).ok()).unwrap_or_default(),
+            reason: reason(&event).map(str::to_owned),
+            id: event.event_id.unwrap_or_default(),
+            logical_id: event.logical_resource_id.unwrap_or_default(),
+            resource_type: event.resource_type.unwrap_or_default(),
+            status: event.resource_status.map(|status| status.as_str().to_owned()).unwrap_or_default(),
+            detail: event.detailed_status.map(|detail| detail.as_str().to_owned()),
+        }));
+    }
+    events.reverse();
+    Ok(events)
 }
 
 /// How an operation on a stack ended.
@@ -200,14 +247,17 @@ impl Story {
         };
         let logical_id = event.logical_resource_id().unwrap_or_default();
         let kind = event.resource_type().unwrap_or_default();
-        let reason =
-            reason(event).filter(|_| is_trouble(status)).map(|reason| format!("  {reason}")).unwrap_or_default();
+        let is_told = |reason: &&str| is_trouble(status) || reason.starts_with(DNS_RECORD);
+        let reason = reason(event).filter(is_told).map(|reason| format!("  {reason}")).unwrap_or_default();
         let mut line = Shown::text(&format!("{seconds:>7.1} s  "));
         line.add_styled(style, &format!("{status:<20}"));
         line.add(&format!(" {logical_id:<28}  {kind}{reason}"));
         line
     }
 }
+
+/// How the event of a certificate begins that says which DNS record ACM waits for.
+const DNS_RECORD: &str = "Content of DNS Record is";
 
 /// Whether a stack's status is its last of an operation. `CREATE_FAILED` and `UPDATE_FAILED` are not: since rollback is
 /// never disabled here, it follows them.
@@ -224,7 +274,7 @@ fn reason(event: &StackEvent) -> Option<&str> {
 }
 
 /// Whether a resource failed only because another one did.
-fn is_cancelled(reason: &str) -> bool {
+pub(super) fn is_cancelled(reason: &str) -> bool {
     reason.starts_with("Resource ") && reason.ends_with(" cancelled")
 }
 

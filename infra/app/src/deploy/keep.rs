@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use super::template::{Template, TemplateError};
 
 /// What is kept: the bucket, and the policy by which it speaks TLS only.
-const KEPT: [&str; 2] = ["OutputBucket", "OutputBucketPolicy"];
+pub(super) const KEPT: [&str; 2] = ["OutputBucket", "OutputBucketPolicy"];
 /// What would empty it.
 const CLEANER: &str = "BucketCleaner";
 

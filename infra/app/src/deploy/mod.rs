@@ -4,13 +4,15 @@
 //! [`plan`] changes nothing that runs; what it gives is shown, and then executed or abandoned. [`deploy`] and
 //! [`destroy`] are for callers that ask nobody: tests and the local cloud.
 
+mod again;
 mod assets;
 mod change_set;
+mod concurrency;
 mod destroy;
 mod drift;
 mod events;
 mod keep;
-mod pace;
+pub(crate) mod pace;
 mod parameters;
 mod stack;
 mod template;
@@ -24,14 +26,15 @@ use aws_config::SdkConfig;
 use aws_sdk_cloudformation::types::{ChangeSetType, Parameter, StackStatus};
 use cfn::quota::Excess;
 
-pub use assets::AssetsError;
+pub use assets::{AssetsError, exists as assets_bucket_exists, remove as remove_assets_bucket};
 pub use change_set::{Change, Planned, table};
+pub use concurrency::{fit, fitting};
 pub use destroy::{DestroyError, Losses, losses};
 pub use drift::{Drift, drift};
-pub use events::Failure;
+pub use events::{Event, Failure, history};
 pub use keep::KeepError;
 pub use parameters::{ParameterError, Parameters};
-pub use stack::{Resource, described, resources, template as deployed_template};
+pub use stack::{Identity, Resource, described, identity, resources, template as deployed_template};
 pub use template::{Template, TemplateError};
 
 use crate::account::{Account, AccountError};
@@ -75,7 +78,7 @@ pub enum Plan {
     /// Nothing: the stack is as the template wants it.
     Unchanged(Deployed),
     /// It would make these changes.
-    Changes(Planned),
+    Changes(Box<Planned>),
 }
 
 /// Why a stack is not as the template wants it.
@@ -197,7 +200,7 @@ pub async fn plan(
 
     let created = change_set::create(account, deployment, kind, body, parameters, progress).await?;
     match created {
-        Some(planned) => Ok(Plan::Changes(planned)),
+        Some(planned) => Ok(Plan::Changes(Box::new(planned))),
         None => Ok(Plan::Unchanged(stack::deployed(account, &deployment.stack_name).await.map_err(call)?)),
     }
 }
@@ -213,6 +216,19 @@ fn excess(template: &Template, parameters: &[Parameter], known: &[(&str, &String
     let parsed = serde_json::from_str(template.text()).ok()?;
     let evaluated = cfn::evaluate(&parsed, &values).ok()?;
     cfn::quota::exceeded(&evaluated, 0).into_iter().next()
+}
+
+/// The template as it is with these values of its parameters, later ones before earlier ones, and all others by default.
+///
+/// # Errors
+/// The template is none that can be read so.
+pub(crate) fn evaluated(
+    template: &Template,
+    chosen: &[Parameters],
+) -> Result<serde_json::Value, Box<dyn std::error::Error + Send + Sync>> {
+    let mut values: BTreeMap<_, _> = FILLED.iter().map(|name| ((*name).to_owned(), "filled".to_owned())).collect();
+    values.extend(chosen.iter().flat_map(Parameters::values));
+    Ok(cfn::evaluate(&serde_json::from_str(template.text())?, &values)?)
 }
 
 /// Finishes the rollback of an update that got stuck, so that the stack can be updated again. Any other stack is left alone.

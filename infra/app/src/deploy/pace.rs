@@ -8,13 +8,13 @@ const LONGEST: Duration = Duration::from_secs(2);
 
 /// Pauses that grow from 300 ms to 2 s.
 #[derive(Debug)]
-pub(super) struct Pace {
+pub(crate) struct Pace {
     next: Duration,
 }
 
 impl Pace {
     /// The first pause will be the shortest.
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { next: SHORTEST }
     }
 
@@ -24,7 +24,7 @@ impl Pace {
     }
 
     /// Waits.
-    pub(super) async fn pause(&mut self) {
+    pub(crate) async fn pause(&mut self) {
         tokio::time::sleep(self.take()).await;
     }
 

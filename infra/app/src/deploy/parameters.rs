@@ -12,12 +12,12 @@ use super::values::{Complaint, judge};
 use crate::configuration::SecretSource;
 
 /// Values for parameters, none of which is ever shown: which ones are secret, only the template says.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub struct Parameters {
     given: BTreeMap<String, Given>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Given {
     value: SecretString,
     source: Source,
@@ -224,6 +224,34 @@ impl Parameters {
         self
     }
 
+    /// The number that a parameter was given, if it was given one.
+    pub(super) fn number(&self, name: &str) -> Option<u32> {
+        self.given.get(name)?.value.expose_secret().parse().ok()
+    }
+
+    /// Those of them that a template has: for one of another release.
+    #[must_use]
+    pub fn known_to(&self, template: &Template) -> Self {
+        let known = self.given.iter().filter(|(name, _)| template.declares(name));
+        Self { given: known.map(|(name, given)| (name.clone(), given.clone())).collect() }
+    }
+
+    /// Names and values.
+    pub(super) fn values(&self) -> impl Iterator<Item = (String, String)> {
+        self.given.iter().map(|(name, given)| (name.clone(), given.value.expose_secret().to_owned()))
+    }
+
+    /// The values of those that are secret.
+    pub(crate) fn secrets(&self, template: &Template) -> Vec<String> {
+        let values = template.secret_parameters().filter_map(|name| self.given.get(name));
+        values.map(|given| given.value.expose_secret().to_owned()).collect()
+    }
+
+    /// Whether a parameter was given.
+    pub fn gives(&self, name: &str) -> bool {
+        self.given.contains_key(name)
+    }
+
     fn insert(&mut self, name: &str, value: SecretString, source: Source) {
         self.given.insert(name.to_owned(), Given { value, source });
     }
@@ -235,7 +263,10 @@ impl Parameters {
     }
 
     /// Refuses what does not fit the template, before anything is done.
-    pub(super) fn check(&self, template: &Template) -> Result<(), ParameterError> {
+    ///
+    /// # Errors
+    /// A parameter that the template doesn't have, a secret from where none may come, or a value that the functions can't read.
+    pub fn check(&self, template: &Template) -> Result<(), ParameterError> {
         for (name, given) in &self.given {
             if super::FILLED.contains(&name.as_str()) {
                 return Err(ParameterError::Filled { name: name.clone() });

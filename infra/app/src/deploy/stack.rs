@@ -19,6 +19,7 @@ pub(super) struct Stack {
     /// The values of its parameters; those of secrets are asterisks.
     pub(super) parameters: BTreeMap<String, String>,
     pub(super) outputs: BTreeMap<String, String>,
+    pub(super) tags: BTreeMap<String, String>,
 }
 
 /// The stack of that name or ARN; none if there is none. A deleted one is found by its ARN only.
@@ -44,6 +45,7 @@ pub(super) async fn describe(account: &Account, stack: &str) -> Result<Option<St
             .into_iter()
             .filter_map(|output| Some((output.output_key?, output.output_value?)))
             .collect(),
+        tags: found.tags.unwrap_or_default().into_iter().filter_map(|tag| Some((tag.key?, tag.value?))).collect(),
     }))
 }
 
@@ -58,6 +60,26 @@ pub async fn described(
     Ok(describe(account, stack).await?.map(|found| (found.status.as_str().to_owned(), found.outputs)))
 }
 
+/// Which stack it is, and whose.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// Its ARN, by which it is found when it is deleted, too.
+    pub id: String,
+    /// Its status.
+    pub status: String,
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// Which stack has that name or ARN; none if there is none.
+///
+/// # Errors
+/// AWS could not be asked, or refused.
+pub async fn identity(account: &Account, stack: &str) -> Result<Option<Identity>, CallError> {
+    let found = describe(account, stack).await?;
+    Ok(found.map(|Stack { id, status, tags, .. }| Identity { id, status: status.as_str().to_owned(), tags }))
+}
+
 /// A resource of a stack.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Resource {
@@ -67,6 +89,10 @@ pub struct Resource {
     pub kind: String,
     /// What its service calls it: a bucket's name, a queue's URL.
     pub physical_id: String,
+    /// What became of it last, `CREATE_COMPLETE` for example.
+    pub status: String,
+    /// What CloudFormation says about that, where it says something.
+    pub reason: Option<String>,
 }
 
 /// The resources of a stack that exists.
@@ -82,6 +108,8 @@ pub async fn resources(account: &Account, stack: &str) -> Result<Vec<Resource>, 
             logical_id: resource.logical_resource_id.unwrap_or_default(),
             kind: resource.resource_type.unwrap_or_default(),
             physical_id: resource.physical_resource_id.unwrap_or_default(),
+            status: resource.resource_status.map(|status| status.as_str().to_owned()).unwrap_or_default(),
+            reason: resource.resource_status_reason,
         }));
     }
     Ok(found)

@@ -9,7 +9,7 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-control
 from fnmatch import fnmatchcase
 
 from ministack.core.responses import error_response_json, get_account_id, get_region
-from ministack.services import apigateway_v1, lambda_svc
+from ministack.services import apigateway_v1, cloudwatch_logs, lambda_svc
 
 from strict.resources import check, refused
 from strict.rights import may
@@ -58,8 +58,10 @@ def _may_not_read(queue_arn, function):
 
 def _may_write(configuration):
     group = (configuration.get("LoggingConfig") or {}).get("LogGroup") or f"/aws/lambda/{configuration.get('FunctionName')}"
-    stream = f"arn:aws:logs:{get_region()}:{get_account_id()}:log-group:{group}:log-stream:any"
-    return all(may(configuration.get("Role", ""), f"logs:{action}", stream) for action in ("CreateLogStream", "PutLogEvents"))
+    role, arn = configuration.get("Role", ""), f"arn:aws:logs:{get_region()}:{get_account_id()}:log-group:{group}"
+    if group not in cloudwatch_logs._log_groups and not may(role, "logs:CreateLogGroup", arn):
+        return False
+    return all(may(role, f"logs:{action}", f"{arn}:log-stream:any") for action in ("CreateLogStream", "PutLogEvents"))
 
 
 def _may_be_called(function, source):

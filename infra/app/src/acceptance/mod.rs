@@ -1,0 +1,426 @@
+//! What only AWS can show, tried there by whoever has an account: a stack of its own name is made, used, changed and deleted, and a
+//! record of all that happened is kept.
+//!
+//! [`promises`] says what is tried and how it went, `steps` how, [`record`] what is kept of it, [`order`] what can be judged from that
+//! later. The same run goes through against whatever plays AWS.
+
+mod artifact;
+pub mod order;
+pub mod promises;
+pub mod record;
+mod repository;
+mod scrub;
+mod steps;
+mod webhook;
+
+use std::collections::{BTreeMap, HashSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::time::sleep;
+
+use crate::account::Account;
+use crate::call_error::CallError;
+use crate::deploy::pace::Pace;
+use crate::deploy::{self, AssetsError, DestroyError, ParameterError, Parameters, Resource, Template, TemplateError};
+use crate::render::progress::Progress;
+use crate::synth::{self, SynthError};
+
+pub use artifact::ArtifactError;
+pub use promises::{Promise, Row, Verdict, table};
+pub use record::{Record, RecordError};
+pub use repository::{Branch, BranchError, Private, Public};
+pub use scrub::NO_ACCOUNT;
+
+use record::{Kind, Operation, Sighting};
+use scrub::Scrub;
+use steps::now;
+use webhook::Sender;
+
+/// The stack's name if nobody says otherwise.
+pub const STACK: &str = "git2s3-acceptance";
+/// The tag by which a stack is known to be one of ours.
+const TAG: (&str, &str) = ("git2s3:acceptance", "may be deleted at any time");
+/// What the run costs at most, in words.
+pub const COST: &str = "less than a dollar";
+
+/// What to try, and with what.
+#[derive(Debug)]
+pub struct Options {
+    /// The stack's name.
+    pub stack_name: String,
+    /// Where this release's packaged functions lie.
+    pub dist: PathBuf,
+    /// Where those of the last release lie, and its template.
+    pub from: Option<PathBuf>,
+    /// A repository whose archives anybody may download.
+    pub public: Public,
+    /// A repository that will get the stack's key.
+    pub private: Option<Private>,
+    /// A VPC, and its subnets.
+    pub vpc: Option<(String, String)>,
+    /// A domain.
+    pub domain: Option<String>,
+    /// Values for the stack's parameters.
+    pub parameters: Parameters,
+}
+
+/// Why nothing can be tried, or something is left.
+#[derive(Debug, thiserror::Error)]
+pub enum AcceptanceError {
+    /// There is a stack of that name which isn't one of ours.
+    #[error("there is a stack {stack} already, and it isn't one of an acceptance run")]
+    Taken {
+        /// The stack's name.
+        stack: String,
+    },
+    /// AWS could not be asked, or refused.
+    #[error(transparent)]
+    Call(CallError),
+    /// The template can't be made.
+    #[error("there is no template to deploy")]
+    Synth(#[source] SynthError),
+    /// The functions aren't packaged.
+    #[error("the functions in {} are not packaged", dist.display())]
+    NotPackaged {
+        /// The directory.
+        dist: PathBuf,
+    },
+    /// The last release's template can't be read.
+    #[error("cannot read {}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the file system said.
+        source: std::io::Error,
+    },
+    /// It is no template.
+    #[error("cannot deploy {}", path.display())]
+    Template {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: TemplateError,
+    },
+    /// A parameter doesn't fit the template.
+    #[error(transparent)]
+    Parameters(#[from] ParameterError),
+    /// The stack could not be deleted.
+    #[error(transparent)]
+    Destroy(Box<DestroyError>),
+    /// The bucket for code could not be deleted.
+    #[error(transparent)]
+    Assets(Box<AssetsError>),
+}
+
+impl AcceptanceError {
+    /// Whether the caller has to change something.
+    pub fn is_usage(&self) -> bool {
+        matches!(
+            self,
+            Self::Taken { .. }
+                | Self::NotPackaged { .. }
+                | Self::Read { .. }
+                | Self::Template { .. }
+                | Self::Parameters(_)
+        )
+    }
+
+    /// What to do about it, where that is known and not known to the error's source.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Taken { .. } => Some("choose another name: `--stack-name`".to_owned()),
+            Self::NotPackaged { .. } => Some("`just package` packages them".to_owned()),
+            // These speak for themselves, and are no cause of this one.
+            Self::Call(error) => error.hint(),
+            Self::Parameters(error) => error.hint(),
+            Self::Destroy(error) => error.hint(),
+            Self::Assets(error) => error.hint(),
+            _ => None,
+        }
+    }
+}
+
+impl From<DestroyError> for AcceptanceError {
+    fn from(error: DestroyError) -> Self {
+        Self::Destroy(Box::new(error))
+    }
+}
+
+impl From<AssetsError> for AcceptanceError {
+    fn from(error: AssetsError) -> Self {
+        Self::Assets(Box::new(error))
+    }
+}
+
+/// A stack that was made.
+#[derive(Debug)]
+struct Running {
+    bucket: String,
+    /// The API's own addresses, by the name of the output.
+    urls: BTreeMap<String, String>,
+    public_key: String,
+}
+
+/// Something that is being done with the stack.
+#[derive(Debug)]
+struct UnderWay {
+    kind: Kind,
+    what: &'static str,
+    begun: Instant,
+    template: Option<Template>,
+}
+
+/// One run.
+#[derive(Debug)]
+pub struct Acceptance {
+    account: Account,
+    options: Options,
+    template: Template,
+    last_release: Option<Template>,
+    secret: String,
+    sender: Arc<Sender>,
+    /// What the stack was told so far.
+    chosen: Vec<Parameters>,
+    /// The template that the stack has.
+    deployed: Option<Template>,
+    running: Option<Running>,
+    stack_id: Option<String>,
+    /// What the stack had, to be looked for when it is gone.
+    made: Vec<Resource>,
+    /// Whether the account had its bucket for code before.
+    had_assets: bool,
+    under_way: Option<UnderWay>,
+    told: HashSet<String>,
+    record: Record,
+}
+
+impl Acceptance {
+    /// Looks whether everything is there, and changes nothing.
+    ///
+    /// # Errors
+    /// See [`AcceptanceError`].
+    pub async fn prepare(account: Account, options: Options) -> Result<Self, AcceptanceError> {
+        let template = synth::synthesize(&options.dist).map_err(AcceptanceError::Synth)?.to_json();
+        let path = options.dist.join("git2s3.template.json");
+        let template = Template::parse(template).map_err(|source| AcceptanceError::Template { path, source })?;
+        if !options.dist.join("assets.json").is_file() {
+            return Err(AcceptanceError::NotPackaged { dist: options.dist });
+        }
+        let last_release = options.from.as_deref().map(|from| {
+            let path = from.join("git2s3.template.json");
+            let text = std::fs::read_to_string(&path);
+            let text = text.map_err(|source| AcceptanceError::Read { path: path.clone(), source })?;
+            Template::parse(text).map_err(|source| AcceptanceError::Template { path, source })
+        });
+        let last_release = last_release.transpose()?;
+        options.parameters.check(&template)?;
+        let existing = deploy::identity(&account, &options.stack_name).await.map_err(AcceptanceError::Call)?;
+        if existing.is_some_and(|stack| !stack.tags.contains_key(TAG.0)) {
+            return Err(AcceptanceError::Taken { stack: options.stack_name });
+        }
+        let had_assets = deploy::assets_bucket_exists(&account).await?;
+        let secret = hex::encode(rand::random::<[u8; 32]>());
+        let record = Record {
+            version: record::VERSION,
+            product: env!("CARGO_PKG_VERSION").to_owned(),
+            region: account.region.clone(),
+            is_aws: account.is_aws(),
+            begun: now(),
+            ended: String::new(),
+            rows: Vec::new(),
+            operations: Vec::new(),
+            answers: Vec::new(),
+            sightings: Vec::new(),
+        };
+        Ok(Self {
+            account,
+            template,
+            last_release,
+            sender: Arc::new(Sender::new(&secret)),
+            secret,
+            chosen: Vec::new(),
+            deployed: None,
+            running: None,
+            stack_id: None,
+            made: Vec::new(),
+            had_assets,
+            under_way: None,
+            told: HashSet::new(),
+            record,
+            options,
+        })
+    }
+
+    /// What a person has to know before: a sentence a line.
+    pub fn announcement(&self) -> Vec<String> {
+        let Self { account, options, .. } = self;
+        let public = &options.public.0.repository;
+        let mut lines = vec![
+            format!("account {}, {}, as {}", account.id, account.region, account.principal),
+            format!("makes the stack {}, uses it, changes it and deletes it", options.stack_name),
+            format!("pushes are told of {public}, which is not changed"),
+        ];
+        if let Some(Private(branch)) = &options.private {
+            lines.push(format!("shows a public key that has to become a deploy key of {}", branch.repository));
+        }
+        if let Some((vpc, subnets)) = &options.vpc {
+            lines.push(format!("runs the workers in {vpc}, {subnets}; leaving it takes AWS 20 to 45 minutes"));
+        }
+        if let Some(domain) = &options.domain {
+            lines.push(format!("makes a certificate for {domain}, and waits for two records in its DNS"));
+        }
+        lines.push(format!("costs {COST}, and cleans up after itself whatever happens; Ctrl-C ends it early"));
+        lines
+    }
+
+    /// Tries everything. What fails is in the record, and doesn't end the run.
+    pub async fn run(&mut self, progress: &mut dyn Progress) {
+        for promise in Promise::ALL {
+            progress.step(&format!("{promise}:"));
+            let begun = Instant::now();
+            let outcome = Box::pin(self.try_out(promise, progress)).await;
+            let row = Row::new(promise, outcome, begun.elapsed());
+            progress.step(&format!("{}: {}", row.result, row.reason));
+            self.record.rows.push(row);
+        }
+    }
+
+    /// Deletes the stack, if it is still there, and what else the run has made. It can be called at any time, and again.
+    ///
+    /// # Errors
+    /// Something is left.
+    pub async fn clean_up(&mut self, progress: &mut dyn Progress) -> Result<(), AcceptanceError> {
+        // That the stack goes matters more than what is told of it.
+        drop(self.note_operation().await);
+        // What was interrupted goes on by itself, and no stack is deleted while it is updated.
+        self.idle(progress).await.map_err(AcceptanceError::Call)?;
+        self.destroy("what is left", progress).await?;
+        if !self.had_assets {
+            deploy::remove_assets_bucket(&self.account).await?;
+        }
+        Ok(())
+    }
+
+    /// How to do by hand what [`Acceptance::clean_up`] does.
+    pub fn by_hand(&self) -> String {
+        let stack = &self.options.stack_name;
+        let assets = format!("git2s3-assets-{}-{}", self.account.id, self.account.region);
+        let bucket =
+            if self.had_assets { String::new() } else { format!("; then empty and delete the bucket {assets}") };
+        format!("`just destroy --stack-name {stack}` deletes what was made{bucket}")
+    }
+
+    /// The record of what was tried; what wasn't is skipped.
+    ///
+    /// # Errors
+    /// It can't be written as JSON, which is a mistake in this module.
+    pub fn finish(&mut self) -> serde_json::Result<Record> {
+        let rows = &mut self.record.rows;
+        let missing: Vec<_> =
+            Promise::ALL.into_iter().filter(|one| rows.iter().all(|row| row.promise != *one)).collect();
+        rows.extend(missing.into_iter().map(|promise| Row {
+            promise,
+            result: Verdict::Skipped,
+            reason: "interrupted".to_owned(),
+            seconds: 0.0,
+        }));
+        self.record.ended = now();
+        let given = self.options.parameters.secrets(&self.template);
+        let secrets: Vec<_> = given.iter().map(String::as_str).chain([self.secret.as_str()]).collect();
+        self.record.scrubbed(&Scrub::new(&self.account.id, &self.account.principal, &secrets))
+    }
+
+    /// Waits until nobody changes the stack any more. A creation may be deleted at once.
+    async fn idle(&self, progress: &mut dyn Progress) -> Result<(), CallError> {
+        let mut pace = Pace::new();
+        let mut is_cancelled = false;
+        while let Some(stack) = deploy::identity(&self.account, &self.options.stack_name).await? {
+            let waits = ["UPDATE_", "ROLLBACK_"].iter().any(|what| stack.status.starts_with(what));
+            if !waits || !stack.status.ends_with("_IN_PROGRESS") {
+                break;
+            }
+            if stack.status == "UPDATE_IN_PROGRESS" && !is_cancelled {
+                // It may be too late for that, and then the update ends by itself.
+                drop(self.account.cloudformation.cancel_update_stack().stack_name(&stack.id).send().await);
+                is_cancelled = true;
+            }
+            progress.waiting(&format!("waiting until stack {} is done", self.options.stack_name));
+            pace.pause().await;
+        }
+        Ok(())
+    }
+
+    /// Deletes the stack, if it is there; whether it was.
+    async fn destroy(&mut self, what: &'static str, progress: &mut dyn Progress) -> Result<bool, DestroyError> {
+        let Some(losses) = deploy::losses(&self.account, &self.options.stack_name).await? else { return Ok(false) };
+        self.remember().await;
+        self.begin(Kind::Delete, what);
+        let deleted = losses.execute(progress).await;
+        drop(self.note_operation().await);
+        deleted.map(|()| true)
+    }
+
+    /// Keeps in mind what the stack has.
+    async fn remember(&mut self) {
+        if let Ok(Some(stack)) = deploy::identity(&self.account, &self.options.stack_name).await {
+            self.stack_id = Some(stack.id);
+        }
+        if let Ok(resources) = deploy::resources(&self.account, &self.options.stack_name).await {
+            self.made = resources;
+        }
+    }
+
+    fn begin(&mut self, kind: Kind, what: &'static str) {
+        self.under_way = Some(UnderWay { kind, what, begun: Instant::now(), template: self.deployed.clone() });
+    }
+
+    /// Writes down what was under way, with all events that weren't told yet.
+    async fn note_operation(&mut self) -> Result<(), CallError> {
+        let Some(UnderWay { kind, what, begun, template }) = self.under_way.take() else { return Ok(()) };
+        if let Some(stack) = deploy::identity(&self.account, &self.options.stack_name).await? {
+            self.stack_id = Some(stack.id);
+        }
+        let Some(id) = self.stack_id.clone() else { return Ok(()) };
+        let seconds = (begun.elapsed().as_secs_f64() * 10.0).round() / 10.0;
+        let mut events = deploy::history(&self.account, &id).await?;
+        events.retain(|event| self.told.insert(event.id.clone()));
+        let of_stack = events.iter().rev().find(|event| event.resource_type == "AWS::CloudFormation::Stack");
+        let status = of_stack.map(|event| event.status.clone()).unwrap_or_default();
+        let evaluated = template.and_then(|template| deploy::evaluated(&template, &self.chosen).ok());
+        let dependencies = evaluated.map(|template| order::dependencies(&template)).unwrap_or_default();
+        self.record.operations.push(Operation { kind, what: what.to_owned(), status, seconds, dependencies, events });
+        Ok(())
+    }
+
+    fn saw(&mut self, what: String) {
+        self.record.sightings.push(Sighting { time: now(), what });
+    }
+}
+
+/// Looks again and again until there is something, and says what for.
+async fn until<T, E>(
+    what: &str,
+    patience: Duration,
+    progress: &mut dyn Progress,
+    mut look: impl AsyncFnMut() -> Result<Option<T>, E>,
+) -> Result<Option<T>, E> {
+    let deadline = Instant::now() + patience;
+    let mut pace = Pace::new();
+    loop {
+        if let Some(found) = look().await? {
+            return Ok(Some(found));
+        }
+        if Instant::now() > deadline {
+            return Ok(None);
+        }
+        progress.waiting(&format!("waiting for {what}"));
+        pace.pause().await;
+    }
+}
+
+/// How long is waited before something is tried again that a person has to do something for.
+async fn breather() {
+    sleep(Duration::from_secs(5)).await;
+}

@@ -1,0 +1,195 @@
+//! In which order CloudFormation did what it did: nothing before what it depends on, and deletion the other way round. What the
+//! template says of the order is kept with the events, so that a record can be judged when the template has long changed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use super::record::{Kind, Operation};
+use crate::deploy::Event;
+
+/// What each resource of a template refers to, or says that it depends on.
+pub fn dependencies(template: &Value) -> BTreeMap<String, BTreeSet<String>> {
+    let resources = template["Resources"].as_object();
+    let resources = || resources.into_iter().flatten();
+    let ids: BTreeSet<&str> = resources().map(|(id, _)| id.as_str()).collect();
+    let of = |resource: &Value| {
+        let mut found = BTreeSet::new();
+        referred(resource, &mut found);
+        found.extend(texts(&resource["DependsOn"]));
+        found.retain(|id| ids.contains(id.as_str()));
+        found
+    };
+    resources().map(|(id, resource)| (id.clone(), of(resource))).collect()
+}
+
+fn texts(value: &Value) -> Vec<String> {
+    let one = value.as_str().into_iter();
+    one.chain(value.as_array().into_iter().flatten().filter_map(Value::as_str)).map(str::to_owned).collect()
+}
+
+/// Names that a value refers to, resources and others.
+fn referred(value: &Value, found: &mut BTreeSet<String>) {
+    match value {
+        Value::Array(values) => values.iter().for_each(|value| referred(value, found)),
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                match name.as_str() {
+                    "Ref" => found.extend(value.as_str().map(str::to_owned)),
+                    "Fn::GetAtt" => {
+                        let first = texts(value).into_iter().next();
+                        found.extend(first.and_then(|first| Some(first.split('.').next()?.to_owned())));
+                    }
+                    "Fn::Sub" => {
+                        let text = value.as_str().or_else(|| value[0].as_str()).unwrap_or_default();
+                        let names = text.split("${").skip(1).filter_map(|piece| piece.split(['}', '.']).next());
+                        found.extend(names.map(str::to_owned));
+                        referred(value, found);
+                    }
+                    _ => referred(value, found),
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Where an operation that succeeded did not go in the template's order, a sentence each.
+pub fn disorder(operation: &Operation) -> Vec<String> {
+    if !operation.status.ends_with("_COMPLETE") || operation.status.contains("ROLLBACK") {
+        return Vec::new();
+    }
+    let mut found = Vec::new();
+    for (at, event) in operation.events.iter().enumerate() {
+        if !begins(operation, at) {
+            continue;
+        }
+        let before = &operation.events[..at];
+        let needs: Vec<&str> = match operation.kind {
+            Kind::Delete => dependents(operation, event),
+            Kind::Create | Kind::Update if event.status.starts_with("DELETE_") => Vec::new(),
+            Kind::Create | Kind::Update => {
+                operation.dependencies.get(&event.logical_id).into_iter().flatten().map(String::as_str).collect()
+            }
+        };
+        for need in needs {
+            let takes_part = operation.events.iter().any(|other| other.logical_id == need && same_side(other, event));
+            if takes_part && !before.iter().any(|other| other.logical_id == need && is_done(other, event)) {
+                found.push(format!("{}: {} before {need} was done", event.status, event.logical_id));
+            }
+        }
+    }
+    found
+}
+
+/// Whether the event is the first that says that work on its resource begins.
+fn begins(operation: &Operation, at: usize) -> bool {
+    let event = &operation.events[at];
+    let is_same = |other: &Event| other.logical_id == event.logical_id && other.status == event.status;
+    event.resource_type != "AWS::CloudFormation::Stack"
+        && event.status.ends_with("_IN_PROGRESS")
+        && !operation.events[..at].iter().any(is_same)
+}
+
+/// What has to be gone before: what depends on the resource, and before the cleaner whatever feeds writers.
+fn dependents<'o>(operation: &'o Operation, event: &Event) -> Vec<&'o str> {
+    let depend = operation.dependencies.iter().filter(|(_, on)| on.contains(&event.logical_id));
+    let mut found: Vec<&str> = depend.map(|(id, _)| id.as_str()).collect();
+    if event.logical_id == "BucketCleaner" {
+        let feeds = operation.events.iter().filter(|other| other.resource_type == "AWS::Lambda::EventSourceMapping");
+        found.extend(feeds.map(|other| other.logical_id.as_str()).collect::<BTreeSet<_>>());
+    }
+    found
+}
+
+/// Whether both are deletions, or neither is.
+fn same_side(one: &Event, other: &Event) -> bool {
+    one.status.starts_with("DELETE_") == other.status.starts_with("DELETE_")
+}
+
+fn is_done(event: &Event, next: &Event) -> bool {
+    // CloudFormation goes on when a resource is configured, and doesn't wait until it is seen everywhere.
+    let is_configured = event.detail.as_deref() == Some("CONFIGURATION_COMPLETE");
+    let is_over = event.status.ends_with("_COMPLETE") || event.status == "DELETE_SKIPPED";
+    same_side(event, next) && (is_over || (is_configured && !next.status.starts_with("DELETE_")))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn every_way_to_refer_is_a_dependency() {
+        let template = json!({ "Resources": {
+            "A": {}, "B": {}, "C": {}, "D": {}, "E": {},
+            "X": {
+                "DependsOn": "A",
+                "Properties": {
+                    "One": { "Ref": "B" }, "Two": [{ "Fn::GetAtt": ["C", "Arn"] }], "Three": { "Fn::Sub": "arn:${D.Arn}/${AWS::Region}" },
+                    "Four": { "Fn::Sub": ["${Name}", { "Name": { "Ref": "E" } }] }, "Five": { "Ref": "AWS::StackName" },
+                },
+            },
+            "Y": { "DependsOn": ["A", "X"], "Properties": { "One": { "Fn::GetAtt": "B.Arn" } } },
+        } });
+        let found = dependencies(&template);
+        let of = |id: &str| found[id].iter().map(String::as_str).collect::<Vec<_>>();
+        assert_eq!(of("X"), ["A", "B", "C", "D", "E"]);
+        assert_eq!(of("Y"), ["A", "B", "X"]);
+        assert_eq!(of("A"), [""; 0]);
+    }
+
+    fn operation(kind: Kind, events: &[(&str, &str)]) -> Operation {
+        let event = |(at, (id, status)): (usize, &(&str, &str))| {
+            let (status, detail) =
+                status.split_once('/').map_or((*status, None), |(status, detail)| (status, Some(detail)));
+            Event {
+                id: at.to_string(),
+                time: String::new(),
+                logical_id: (*id).to_owned(),
+                resource_type: if *id == "Feed" { "AWS::Lambda::EventSourceMapping" } else { "AWS::SQS::Queue" }
+                    .to_owned(),
+                status: status.to_owned(),
+                detail: detail.map(str::to_owned),
+                reason: None,
+            }
+        };
+        Operation {
+            kind,
+            what: String::new(),
+            status: "X_COMPLETE".to_owned(),
+            seconds: 0.0,
+            dependencies: BTreeMap::from([("B".to_owned(), BTreeSet::from(["A".to_owned()]))]),
+            events: events.iter().enumerate().map(event).collect(),
+        }
+    }
+
+    #[test]
+    fn nothing_begins_before_what_it_needs() {
+        let fine = [("A", "CREATE_IN_PROGRESS"), ("A", "CREATE_COMPLETE"), ("B", "CREATE_IN_PROGRESS")];
+        assert_eq!(disorder(&operation(Kind::Create, &fine)), [""; 0]);
+        let configured = [("A", "CREATE_IN_PROGRESS/CONFIGURATION_COMPLETE"), ("B", "CREATE_IN_PROGRESS")];
+        assert_eq!(disorder(&operation(Kind::Create, &configured)), [""; 0]);
+        let early = [("A", "CREATE_IN_PROGRESS"), ("B", "CREATE_IN_PROGRESS"), ("A", "CREATE_COMPLETE")];
+        assert_eq!(disorder(&operation(Kind::Create, &early)), ["CREATE_IN_PROGRESS: B before A was done"]);
+        // What doesn't change is there already.
+        assert_eq!(disorder(&operation(Kind::Update, &[("B", "UPDATE_IN_PROGRESS")])), [""; 0]);
+    }
+
+    #[test]
+    fn deletion_goes_the_other_way() {
+        let fine = [("B", "DELETE_IN_PROGRESS"), ("B", "DELETE_COMPLETE"), ("A", "DELETE_IN_PROGRESS")];
+        assert_eq!(disorder(&operation(Kind::Delete, &fine)), [""; 0]);
+        let early = [("A", "DELETE_IN_PROGRESS"), ("B", "DELETE_IN_PROGRESS"), ("B", "DELETE_COMPLETE")];
+        assert_eq!(disorder(&operation(Kind::Delete, &early)), ["DELETE_IN_PROGRESS: A before B was done"]);
+    }
+
+    #[test]
+    fn what_feeds_writers_goes_before_the_cleaner() {
+        let early =
+            [("Feed", "DELETE_IN_PROGRESS"), ("BucketCleaner", "DELETE_IN_PROGRESS"), ("Feed", "DELETE_COMPLETE")];
+        let found = disorder(&operation(Kind::Delete, &early));
+        assert_eq!(found, ["DELETE_IN_PROGRESS: BucketCleaner before Feed was done"]);
+    }
+}

@@ -1,0 +1,132 @@
+//! What happened, as a file: every event and status, every answer and how long it took, and nothing that tells whose account it was.
+//! Tests replay such files, so the format has a schema: `infra schema acceptance`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::promises::{Row, Verdict};
+use super::scrub::Scrub;
+use crate::deploy::Event;
+
+/// The number of the format. It changes when an older reader would misunderstand.
+pub const VERSION: u32 = 1;
+
+/// One run of `infra acceptance`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Record {
+    /// The number of the format.
+    pub version: u32,
+    /// The release that was tried.
+    pub product: String,
+    /// The region.
+    pub region: String,
+    /// Whether it was AWS, and nothing that plays AWS.
+    pub is_aws: bool,
+    /// When it began, in UTC.
+    pub begun: String,
+    /// When it ended, in UTC.
+    pub ended: String,
+    /// What was promised, and how it went.
+    pub rows: Vec<Row>,
+    /// What was done with the stack, in order.
+    pub operations: Vec<Operation>,
+    /// What the endpoint answered, in order.
+    pub answers: Vec<Answer>,
+    /// What else was seen, in order: what became of queues, alarms, objects.
+    pub sightings: Vec<Sighting>,
+}
+
+/// What is done with a stack.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// It is made.
+    Create,
+    /// It is changed.
+    Update,
+    /// It is deleted.
+    Delete,
+}
+
+/// Something that was done with the stack, from the first event to the last; a deletion with all of its tries.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Operation {
+    /// What was done.
+    pub kind: Kind,
+    /// For what.
+    pub what: String,
+    /// The stack's status afterwards.
+    pub status: String,
+    /// How long it took.
+    pub seconds: f64,
+    /// What each resource of the template depends on, by the values that its parameters had.
+    pub dependencies: BTreeMap<String, BTreeSet<String>>,
+    /// The stack's events, oldest first.
+    pub events: Vec<Event>,
+}
+
+/// What the endpoint answered to a webhook.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Answer {
+    /// When, in UTC.
+    pub time: String,
+    /// The path that it went to, `/zipdl` for example.
+    pub path: String,
+    /// How many bytes it had.
+    pub bytes: usize,
+    /// The status of the answer; nothing where there was none.
+    pub status: Option<u16>,
+    /// The beginning of the answer, or why there was none.
+    pub body: String,
+    /// How long it took.
+    pub milliseconds: u64,
+}
+
+/// Something that was seen.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Sighting {
+    /// When, in UTC.
+    pub time: String,
+    /// What.
+    pub what: String,
+}
+
+/// Why there is no file.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot write {}", path.display())]
+pub struct RecordError {
+    path: PathBuf,
+    source: io::Error,
+}
+
+impl Record {
+    /// Whether nothing failed.
+    pub fn passes(&self) -> bool {
+        self.rows.iter().all(|row| row.result != Verdict::Fail)
+    }
+
+    /// The same without what must not be told.
+    pub(super) fn scrubbed(&self, scrub: &Scrub) -> serde_json::Result<Self> {
+        let mut value = serde_json::to_value(self)?;
+        scrub.value(&mut value);
+        serde_json::from_value(value)
+    }
+
+    /// Writes it.
+    ///
+    /// # Errors
+    /// The file can't be written.
+    pub fn write(&self, path: &Path) -> Result<(), RecordError> {
+        let text = serde_json::to_string_pretty(self).map_err(io::Error::from);
+        let written = text.and_then(|text| std::fs::write(path, text + "\n"));
+        written.map_err(|source| RecordError { path: path.to_owned(), source })
+    }
+}
