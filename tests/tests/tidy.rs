@@ -139,9 +139,11 @@ fn nothing_knows_the_machine_it_was_written_on() {
     }
 }
 
-/// The rows of the table in a chapter of the threat model. Its last column names tests, and each of them has to be there.
-fn rows_with_tests(chapter: &str) -> Vec<[String; 3]> {
-    let page = std::fs::read_to_string(root().join("docs/security.md")).unwrap();
+const SECURITY: &str = "docs/security.md";
+
+/// The rows of the table in a chapter of a page. Its last column names tests, and each of them has to be there.
+fn rows_with_tests(page: &str, chapter: &str) -> Vec<[String; 3]> {
+    let page = std::fs::read_to_string(root().join(page)).unwrap();
     let chapter = page.split("\n## ").find(|text| text.starts_with(chapter)).unwrap();
     let sources: String = sources().into_iter().map(|(_, text)| text).collect();
     let lines = chapter.lines().filter(|line| line.starts_with("| ")).skip(1);
@@ -167,7 +169,7 @@ fn names(text: &str) -> impl Iterator<Item = &str> {
 #[test]
 fn every_attack_on_the_old_product_has_its_tests() {
     let mut numbers = Vec::new();
-    for row in rows_with_tests("The attacks on the old product") {
+    for row in rows_with_tests(SECURITY, "The attacks on the old product") {
         let attack = format!("attack_{:0>2}_", row[0]);
         assert!(names(&row[2]).all(|name| name.starts_with(&attack)), "{row:?}");
         numbers.push(row[0].parse::<u8>().unwrap());
@@ -177,14 +179,20 @@ fn every_attack_on_the_old_product_has_its_tests() {
 
 #[test]
 fn every_threat_has_its_tests() {
-    let rows = rows_with_tests("Threats");
+    let rows = rows_with_tests(SECURITY, "Threats");
     assert!(rows.len() > 10, "{} rows", rows.len());
 }
 
 #[test]
 fn every_hostile_input_has_its_outcome_and_its_tests() {
-    let rows = rows_with_tests("Hostile input");
+    let rows = rows_with_tests(SECURITY, "Hostile input");
     assert!(rows.len() > 20, "{} rows", rows.len());
+}
+
+#[test]
+fn every_fault_of_aws_has_its_tests() {
+    let rows = rows_with_tests("docs/decisions.md", "2026-11-29 What AWS would have shown");
+    assert_eq!(rows.len(), 17);
 }
 
 /// Files that fetch: what the recipes run, what CI runs, and who brings the recipes.

@@ -68,6 +68,17 @@ pub struct Disorder {
     pub rule: Rule,
 }
 
+/// What each resource of a template depends on: what it refers to, or says that it depends on.
+pub fn dependencies(template: &Json) -> BTreeMap<String, BTreeSet<String>> {
+    let resources = || template["Resources"].as_object().into_iter().flatten();
+    let of = |entry: &Json| {
+        let mut found = of_resource(entry);
+        found.retain(|id| template["Resources"].get(id).is_some());
+        found
+    };
+    resources().map(|(id, entry)| (id.clone(), of(entry))).collect()
+}
+
 /// Every dependency that `template` lacks.
 pub fn missing(template: &Json) -> Vec<Disorder> {
     let graph = Graph::of(template);
@@ -80,15 +91,14 @@ pub fn missing(template: &Json) -> Vec<Disorder> {
 
 struct Graph<'a> {
     resources: BTreeMap<&'a str, &'a Json>,
-    edges: BTreeMap<&'a str, BTreeSet<String>>,
+    edges: BTreeMap<String, BTreeSet<String>>,
 }
 
 impl<'a> Graph<'a> {
     fn of(template: &'a Json) -> Self {
         let resources: BTreeMap<_, _> =
             template["Resources"].as_object().into_iter().flatten().map(|(id, entry)| (id.as_str(), entry)).collect();
-        let edges = resources.iter().map(|(id, entry)| (*id, dependencies(entry))).collect();
-        Self { resources, edges }
+        Self { resources, edges: dependencies(template) }
     }
 
     fn of_type(&self, kind: &str) -> impl Iterator<Item = (&'a str, &'a Json)> {
@@ -118,8 +128,8 @@ impl<'a> Graph<'a> {
     }
 }
 
-/// The resources that an entry mentions; names of parameters among them do no harm.
-fn dependencies(entry: &Json) -> BTreeSet<String> {
+/// What an entry mentions; parameters are among it.
+fn of_resource(entry: &Json) -> BTreeSet<String> {
     let mut found: BTreeSet<_> =
         attributes(entry).into_iter().filter_map(|(_, reference)| name_of(reference)).collect();
     if let Some(after) = entry["DependsOn"].as_str() {

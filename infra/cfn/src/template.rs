@@ -172,7 +172,10 @@ pub(crate) fn references(value: &Json) -> Vec<Reference> {
     let first = || argument.get(0).and_then(Json::as_str).map(str::to_owned);
     match key.as_str() {
         "Ref" => argument.as_str().map(|name| Reference::Any(name.to_owned())).into_iter().collect(),
-        "Fn::GetAtt" => first().map(Reference::Resource).into_iter().collect(),
+        "Fn::GetAtt" => {
+            let short = || argument.as_str().and_then(|path| path.split('.').next()).map(str::to_owned);
+            first().or_else(short).map(Reference::Resource).into_iter().collect()
+        }
         "Fn::If" => first().map(Reference::Condition).into_iter().collect(),
         "Fn::Sub" => {
             let text = argument.as_str().map(str::to_owned).or_else(first).unwrap_or_default();

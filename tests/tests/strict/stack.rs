@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
+use aws_sdk_cloudformation::error::ProvideErrorMetadata as _;
 use aws_sdk_cloudformation::types::{Capability, Parameter};
 use git2s3_infra::render::progress::Silent;
 use git2s3_infra::synth;
@@ -115,7 +116,10 @@ async fn the_longest_name_in_a_network_lives_and_ends() {
     ];
     let request = account.cloudformation.create_stack().stack_name(&name).template_url(&url);
     let request = request.capabilities(Capability::CapabilityIam);
-    let parameters = given.iter().chain(&NETWORK).map(|(name, value)| parameter(name, value)).collect();
+    let parameters: Vec<_> = given.iter().chain(&NETWORK).map(|(name, value)| parameter(name, value)).collect();
+    let without_subnets = parameters[..parameters.len() - 1].to_vec();
+    let refused = request.clone().set_parameters(Some(without_subnets)).send().await.unwrap_err();
+    assert!(refused.message().unwrap().contains("SubnetIds names subnets of that VPC"), "{refused:?}");
     request.set_parameters(Some(parameters)).send().await.unwrap();
     let outputs = ended(account, &name, "CREATE_COMPLETE").await;
     let stack = local.connect(&name, outputs, secret.to_owned()).unwrap();

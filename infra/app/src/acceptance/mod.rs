@@ -389,7 +389,7 @@ impl Acceptance {
         let of_stack = events.iter().rev().find(|event| event.resource_type == "AWS::CloudFormation::Stack");
         let status = of_stack.map(|event| event.status.clone()).unwrap_or_default();
         let evaluated = template.and_then(|template| deploy::evaluated(&template, &self.chosen).ok());
-        let dependencies = evaluated.map(|template| order::dependencies(&template)).unwrap_or_default();
+        let dependencies = evaluated.map(|template| cfn::order::dependencies(&template)).unwrap_or_default();
         self.record.operations.push(Operation { kind, what: what.to_owned(), status, seconds, dependencies, events });
         Ok(())
     }

@@ -1,58 +1,10 @@
 //! In which order CloudFormation did what it did: nothing before what it depends on, and deletion the other way round. What the
 //! template says of the order is kept with the events, so that a record can be judged when the template has long changed.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use serde_json::Value;
+use std::collections::BTreeSet;
 
 use super::record::{Kind, Operation};
 use crate::deploy::Event;
-
-/// What each resource of a template refers to, or says that it depends on.
-pub fn dependencies(template: &Value) -> BTreeMap<String, BTreeSet<String>> {
-    let resources = template["Resources"].as_object();
-    let resources = || resources.into_iter().flatten();
-    let ids: BTreeSet<&str> = resources().map(|(id, _)| id.as_str()).collect();
-    let of = |resource: &Value| {
-        let mut found = BTreeSet::new();
-        referred(resource, &mut found);
-        found.extend(texts(&resource["DependsOn"]));
-        found.retain(|id| ids.contains(id.as_str()));
-        found
-    };
-    resources().map(|(id, resource)| (id.clone(), of(resource))).collect()
-}
-
-fn texts(value: &Value) -> Vec<String> {
-    let one = value.as_str().into_iter();
-    one.chain(value.as_array().into_iter().flatten().filter_map(Value::as_str)).map(str::to_owned).collect()
-}
-
-/// Names that a value refers to, resources and others.
-fn referred(value: &Value, found: &mut BTreeSet<String>) {
-    match value {
-        Value::Array(values) => values.iter().for_each(|value| referred(value, found)),
-        Value::Object(fields) => {
-            for (name, value) in fields {
-                match name.as_str() {
-                    "Ref" => found.extend(value.as_str().map(str::to_owned)),
-                    "Fn::GetAtt" => {
-                        let first = texts(value).into_iter().next();
-                        found.extend(first.and_then(|first| Some(first.split('.').next()?.to_owned())));
-                    }
-                    "Fn::Sub" => {
-                        let text = value.as_str().or_else(|| value[0].as_str()).unwrap_or_default();
-                        let names = text.split("${").skip(1).filter_map(|piece| piece.split(['}', '.']).next());
-                        found.extend(names.map(str::to_owned));
-                        referred(value, found);
-                    }
-                    _ => referred(value, found),
-                }
-            }
-        }
-        _ => {}
-    }
-}
 
 /// Where an operation that succeeded did not go in the template's order, a sentence each.
 pub fn disorder(operation: &Operation) -> Vec<String> {
@@ -116,29 +68,9 @@ fn is_done(event: &Event, next: &Event) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use std::collections::BTreeMap;
 
     use super::*;
-
-    #[test]
-    fn every_way_to_refer_is_a_dependency() {
-        let template = json!({ "Resources": {
-            "A": {}, "B": {}, "C": {}, "D": {}, "E": {},
-            "X": {
-                "DependsOn": "A",
-                "Properties": {
-                    "One": { "Ref": "B" }, "Two": [{ "Fn::GetAtt": ["C", "Arn"] }], "Three": { "Fn::Sub": "arn:${D.Arn}/${AWS::Region}" },
-                    "Four": { "Fn::Sub": ["${Name}", { "Name": { "Ref": "E" } }] }, "Five": { "Ref": "AWS::StackName" },
-                },
-            },
-            "Y": { "DependsOn": ["A", "X"], "Properties": { "One": { "Fn::GetAtt": "B.Arn" } } },
-        } });
-        let found = dependencies(&template);
-        let of = |id: &str| found[id].iter().map(String::as_str).collect::<Vec<_>>();
-        assert_eq!(of("X"), ["A", "B", "C", "D", "E"]);
-        assert_eq!(of("Y"), ["A", "B", "X"]);
-        assert_eq!(of("A"), [""; 0]);
-    }
 
     fn operation(kind: Kind, events: &[(&str, &str)]) -> Operation {
         let event = |(at, (id, status)): (usize, &(&str, &str))| {

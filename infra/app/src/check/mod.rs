@@ -55,7 +55,7 @@ pub fn check(template: &Value, rules: &Rules) -> Result<Report, CheckError> {
     let resources = template::resource_count(template).map_err(CheckError::Template)?;
     conditions::verify(template).map_err(CheckError::Conditions)?;
     let mut findings = quotas(template);
-    findings.extend(characters(template));
+    findings.extend(texts(template));
     findings.extend(order(template));
     let bare = scope::without_metadata(template);
     let mut groups: Vec<_> = rules.by_scope().into_iter().collect();
@@ -100,9 +100,9 @@ fn quotas(template: &Value) -> BTreeSet<Finding> {
 }
 
 /// What the services behind CloudFormation would refuse of names and descriptions.
-fn characters(template: &Value) -> impl Iterator<Item = Finding> {
+fn texts(template: &Value) -> impl Iterator<Item = Finding> {
     cfn::texts::refused(template).into_iter().map(|refused| Finding {
-        rule: "cloudformation/characters".to_owned(),
+        rule: "cloudformation/texts".to_owned(),
         message: refused.to_string(),
         path: refused.property,
         resource: refused.name,

@@ -178,6 +178,22 @@ mod tests {
     }
 
     #[test]
+    fn subnets_are_told_which_services_they_have_to_reach() {
+        let template = template(None).unwrap().as_value();
+        let description = template["Parameters"]["SubnetIds"]["Description"].as_str().unwrap();
+        let names = [("kms", "KMS"), ("s3", "S3"), ("secretsmanager", "Secrets Manager"), ("sqs", "SQS")];
+        // Logs and network interfaces are Lambda's affair, which is outside of the VPC.
+        let of_lambda = ["ec2", "logs"];
+        for right in crate::review::rights::of_roles(&template) {
+            let service = right.action.split(':').next().unwrap();
+            if ["GitPullRole", "ZipDlRole"].contains(&right.who.as_str()) && !of_lambda.contains(&service) {
+                let (_, name) = names.iter().find(|(of, _)| *of == service).unwrap();
+                assert!(description.contains(name), "{service}: {description}");
+            }
+        }
+    }
+
+    #[test]
     fn domain_network_and_topic_exist_only_when_asked_for() {
         let plain = resources(&[]);
         let more = |parameters| -> Vec<String> {

@@ -127,3 +127,23 @@ fn a_right_under_a_condition_is_no_part_of_a_role() {
     };
     check(&in_vpc(), spoil, ("Group", on, Rule::GroupAfterRights));
 }
+
+#[test]
+fn every_way_to_refer_is_a_dependency() {
+    let template = json!({ "Resources": {
+        "A": {}, "B": {}, "C": {}, "D": {}, "E": {},
+        "X": {
+            "DependsOn": "A",
+            "Properties": {
+                "One": { "Ref": "B" }, "Two": [{ "Fn::GetAtt": ["C", "Arn"] }], "Three": { "Fn::Sub": "arn:${D.Arn}/${AWS::Region}" },
+                "Four": { "Fn::Sub": ["${Name}", { "Name": { "Ref": "E" } }] }, "Five": { "Ref": "AWS::StackName" },
+            },
+        },
+        "Y": { "DependsOn": ["A", "X"], "Properties": { "One": { "Fn::GetAtt": "B.Arn" } } },
+    } });
+    let found = dependencies(&template);
+    let of = |id: &str| found[id].iter().map(String::as_str).collect::<Vec<_>>();
+    assert_eq!(of("X"), ["A", "B", "C", "D", "E"]);
+    assert_eq!(of("Y"), ["A", "B", "X"]);
+    assert_eq!(of("A"), [""; 0]);
+}
