@@ -28,7 +28,8 @@ const FAULTS: &[Fault] = &[
     fault(
         "an apostrophe in a description that EC2 takes none in",
         |all| {
-            all["WorkerSecurityGroup"]["Properties"]["SecurityGroupEgress"][0]["Description"] = json!("AWS's endpoints")
+            all["WorkerSecurityGroup"]["Properties"]["SecurityGroupEgress"][0]["Description"] =
+                json!("AWS's endpoints");
         },
         TEXTS,
         "WorkerSecurityGroup",

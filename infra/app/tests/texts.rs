@@ -1,5 +1,5 @@
 //! The table of what services take in names and descriptions, held against botocore's models of these services.
-#![expect(clippy::unwrap_used, reason = "what surprises a test fails it")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "what surprises a test fails it")]
 
 use std::path::Path;
 use std::process::Command;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use aws_sdk_cloudformation::error::ProvideErrorMetadata as _;
 use aws_sdk_cloudformation::types::{Capability, Parameter};
+use git2s3_infra::deploy::{self, Deployment};
 use git2s3_infra::render::progress::Silent;
 use git2s3_infra::synth;
 use git2s3_tests::artifact::Artifact;
@@ -160,8 +161,20 @@ async fn the_longest_name_in_a_network_lives_and_ends() {
 async fn ten_functions_at_once_lose_no_push() {
     let (local, _dir) = start().await;
     local.cloud.turn("concurrency", 10.0).await.unwrap();
-    let stack = local.deploy_with(&mut Silent, |parameters| parameters.with("WorkerConcurrency", "3")).await.unwrap();
     let account = &local.cloud.account;
+    let (parameters, secret) = local.parameters().unwrap();
+    let template = local.template().unwrap();
+    let stack_name = STACK.to_owned();
+    let mut deployment = Deployment { stack_name, template, dist: local.dist(), parameters, tags: BTreeMap::new() };
+    let opened = git2s3_infra::account::Account::open(&account.config).await.unwrap();
+    deploy::fit(&opened, &mut deployment, &mut Silent).await.unwrap();
+    let deployed = deploy::deploy(&account.config, &deployment, &mut Silent).await.unwrap();
+    let stack = local.connect(STACK, deployed.outputs, secret).unwrap();
+    let described = account.cloudformation.describe_stacks().stack_name(STACK).send().await.unwrap();
+    let mut parameters = described.stacks()[0].parameters().iter();
+    let workers = parameters.find(|one| one.parameter_key() == Some("WorkerConcurrency")).unwrap();
+    assert_eq!(workers.parameter_value(), Some("3"));
+
     let clone = local.host.create("acme/rocket").await.unwrap();
     let commit = push(&clone, "one").await;
     let branches: Vec<_> = (0..12).map(|number| format!("branch-{number}")).collect();

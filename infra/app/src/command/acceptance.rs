@@ -3,14 +3,12 @@
 use std::path::PathBuf;
 
 use git2s3_infra::acceptance::{Acceptance, Options, Private, Public, Record, STACK, table};
-use git2s3_infra::configuration::SecretSource;
-use git2s3_infra::deploy::Parameters;
 use git2s3_infra::render::print;
 use git2s3_infra::render::progress::{Progress, Terminal};
 
 use super::deploy::Interrupted;
-use super::{Located, Outcome, Place, Target, confirm, password};
-use crate::report::Usage;
+use super::parameters::Given;
+use super::{Located, Outcome, Place, Target, confirm};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
@@ -47,15 +45,9 @@ pub(crate) struct Arguments {
     /// Domain to give to the endpoint; two records have to be added to its DNS meanwhile
     #[arg(long, value_name = "NAME")]
     domain: Option<String>,
-    /// Value of a parameter of the stack, for Git hosts of your own. Secrets never stand here
-    #[arg(long, value_name = "NAME=VALUE")]
-    parameter: Vec<String>,
-    /// JSON object of parameters
-    #[arg(long, value_name = "FILE")]
-    parameter_file: Option<PathBuf>,
-    /// Secret parameter that a file holds, such as `GitToken`
-    #[arg(long, value_name = "NAME=FILE")]
-    secret_file: Vec<String>,
+    // For Git hosts of one's own.
+    #[command(flatten)]
+    parameters: Given,
     /// File to write every event, status and answer to; nothing in it tells whose account it was
     #[arg(long, value_name = "FILE", default_value = "acceptance.json")]
     output: PathBuf,
@@ -71,7 +63,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<Outcome> {
         Place { config: None, stack_name: Some(stack_name.clone()), region: region.clone(), profile: profile.clone() };
     let target = Target { place, yes: *yes };
     let question = target.question()?;
-    let parameters = parameters(&arguments)?;
+    let parameters = arguments.parameters.read()?;
     let Located { stack_name, account } = target.place.locate(&target.place.configuration()?).await?;
     let (output, json) = (output.clone(), *json);
     let options = Options {
@@ -125,23 +117,6 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<Outcome> {
         return Err(Interrupted(format!("nothing is left of stack {stack_name}"), None).into());
     }
     Ok(if record.passes() { Outcome::Fine } else { Outcome::Findings })
-}
-
-fn parameters(arguments: &Arguments) -> anyhow::Result<Parameters> {
-    let mut parameters = Parameters::default();
-    for pair in &arguments.parameter {
-        parameters.command_line(pair)?;
-    }
-    for pair in &arguments.secret_file {
-        let (name, path) = pair
-            .split_once('=')
-            .ok_or_else(|| Usage { message: "a secret's file is given as Name=File".to_owned(), hint: None })?;
-        parameters.secret(name, &SecretSource::File(path.into()), password)?;
-    }
-    if let Some(file) = &arguments.parameter_file {
-        parameters.file(file)?;
-    }
-    Ok(parameters)
 }
 
 fn tell(record: &Record, json: bool) -> anyhow::Result<()> {

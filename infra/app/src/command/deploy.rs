@@ -5,14 +5,15 @@ use std::path::PathBuf;
 use anyhow::Context;
 use git2s3_infra::account::Account;
 use git2s3_infra::check::{self, Rules};
-use git2s3_infra::configuration::{Configuration, SecretSource};
-use git2s3_infra::deploy::{self, Deployed, Deployment, Parameters, Plan, Planned, Template};
+use git2s3_infra::configuration::Configuration;
+use git2s3_infra::deploy::{self, Deployed, Deployment, Plan, Planned, Template};
 use git2s3_infra::diff::{self, Diff};
 use git2s3_infra::render::print;
 use git2s3_infra::render::progress::{Progress, Terminal};
 use git2s3_infra::render::table::{Align, Table};
 use git2s3_infra::synth;
 
+use super::parameters::Given;
 use super::{Located, Outcome, Question, Target, confirm, password};
 use crate::report::Usage;
 
@@ -27,19 +28,8 @@ pub(crate) struct Arguments {
     /// Directory with `assets.json` and `assets/`
     #[arg(long, value_name = "DIR", default_value = "dist")]
     dist: PathBuf,
-    /// Value of a parameter; an existing stack keeps those that are not given. Also by environment (`GIT2S3_ALLOWED_IPS` for
-    /// `AllowedIps`) and by git2s3.toml. Secrets never stand here
-    #[arg(long, value_name = "NAME=VALUE")]
-    parameter: Vec<String>,
-    /// JSON object of parameters
-    #[arg(long, value_name = "FILE")]
-    parameter_file: Option<PathBuf>,
-    /// Secret parameter that a file holds
-    #[arg(long, value_name = "NAME=FILE")]
-    secret_file: Vec<String>,
-    /// Secret parameter to ask for at the terminal
-    #[arg(long, value_name = "NAME")]
-    ask: Vec<String>,
+    #[command(flatten)]
+    parameters: Given,
     /// Show what would change, and change nothing
     #[arg(long, conflicts_with = "no_execute")]
     dry_run: bool,
@@ -194,22 +184,7 @@ impl Interrupted {
 
 fn deployment(arguments: &Arguments, configuration: &Configuration) -> anyhow::Result<Deployment> {
     let template = template(arguments)?;
-    let mut parameters = Parameters::default();
-    for pair in &arguments.parameter {
-        parameters.command_line(pair)?;
-    }
-    for pair in &arguments.secret_file {
-        let (name, path) = pair
-            .split_once('=')
-            .ok_or_else(|| Usage { message: "a secret's file is given as Name=File".to_owned(), hint: None })?;
-        parameters.secret(name, &SecretSource::File(path.into()), password)?;
-    }
-    for name in &arguments.ask {
-        parameters.secret(name, &SecretSource::Prompt, password)?;
-    }
-    if let Some(file) = &arguments.parameter_file {
-        parameters.file(file)?;
-    }
+    let mut parameters = arguments.parameters.read()?;
     parameters.environment(&template, |name| std::env::var(name).ok());
     for (name, source) in &configuration.secrets {
         parameters.secret(name, source, password)?;

@@ -6,6 +6,7 @@ pub(crate) mod deploy;
 pub(crate) mod destroy;
 pub(crate) mod diff;
 pub(crate) mod package;
+mod parameters;
 pub(crate) mod redrive;
 pub(crate) mod review;
 pub(crate) mod schema;

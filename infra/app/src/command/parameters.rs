@@ -1,0 +1,49 @@
+//! The parameters that a person types, the same for every command that makes a stack.
+
+use std::path::PathBuf;
+
+use git2s3_infra::configuration::SecretSource;
+use git2s3_infra::deploy::Parameters;
+
+use super::password;
+use crate::report::Usage;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Given {
+    /// Value of a parameter. Secrets never stand here. `deploy` takes them also from the environment (`GIT2S3_ALLOWED_IPS` for
+    /// `AllowedIps`) and from git2s3.toml, and an existing stack keeps those that are not given
+    #[arg(long, value_name = "NAME=VALUE")]
+    parameter: Vec<String>,
+    /// JSON object of parameters
+    #[arg(long, value_name = "FILE")]
+    parameter_file: Option<PathBuf>,
+    /// Secret parameter that a file holds, such as `GitToken`
+    #[arg(long, value_name = "NAME=FILE")]
+    secret_file: Vec<String>,
+    /// Secret parameter to ask for at the terminal
+    #[arg(long, value_name = "NAME")]
+    ask: Vec<String>,
+}
+
+impl Given {
+    /// Reads files, and asks.
+    pub(crate) fn read(&self) -> anyhow::Result<Parameters> {
+        let mut parameters = Parameters::default();
+        for pair in &self.parameter {
+            parameters.command_line(pair)?;
+        }
+        for pair in &self.secret_file {
+            let (name, path) = pair
+                .split_once('=')
+                .ok_or_else(|| Usage { message: "a secret's file is given as Name=File".to_owned(), hint: None })?;
+            parameters.secret(name, &SecretSource::File(path.into()), password)?;
+        }
+        for name in &self.ask {
+            parameters.secret(name, &SecretSource::Prompt, password)?;
+        }
+        if let Some(file) = &self.parameter_file {
+            parameters.file(file)?;
+        }
+        Ok(parameters)
+    }
+}
