@@ -8,7 +8,8 @@ use Evidence::{Documented, Scenario};
 pub enum Evidence {
     /// A function in `tests/tests/rights/scenarios` that fails without the right.
     Scenario(&'static str),
-    /// AWS's page that demands it. Choose this only where the local cloud doesn't ask for the right: see `docs/shortcomings.md`.
+    /// AWS's page that demands it: of rights that a service uses in the role's name, and no function of ours. Some of them the local
+    /// cloud asks for when the stack is made (`tests/src/local_cloud/strict/service_rights.py`).
     Documented(&'static str),
 }
 
