@@ -25,6 +25,16 @@ pub enum FetchError {
         /// What went wrong.
         source: russh::Error,
     },
+    /// Neither side knows an algorithm that the other takes.
+    #[error("{host} offers no {kind} that is considered safe and known here, but only {offered}")]
+    NoCommonAlgorithm {
+        /// The host, as `known_hosts` names it.
+        host: String,
+        /// What for, with the name of OpenSSH's setting.
+        kind: &'static str,
+        /// What the host offers.
+        offered: String,
+    },
     /// Connection, host key and authentication together took too long.
     #[error("{host} let {after:?} pass without opening an SSH session")]
     Slow {
@@ -245,6 +255,9 @@ impl FetchError {
         match self {
             Self::Connect { .. } | Self::Slow { .. } => {
                 Some("check host and port in AllowedGitHosts; a host in a private network needs VPCId and SubnetIds")
+            }
+            Self::NoCommonAlgorithm { .. } => {
+                Some("let the SSH server offer one of OpenSSH's defaults too; docs/runbook.md lists what is taken")
             }
             Self::HostKeyUnknown { .. } => Some(
                 "ask the host's operator for the fingerprint; if it is this one, add the host's line (ssh-keyscan) to the KnownHosts parameter",

@@ -27,6 +27,7 @@
 #![warn(clippy::indexing_slicing)]
 
 mod advertisement;
+mod algorithms;
 mod clone_dir;
 mod clones;
 mod conversation;

@@ -4,14 +4,14 @@ use std::{sync::Arc, time::Duration};
 
 use contract::AllowedHost;
 use russh::{
-    Channel, ChannelMsg, Disconnect, Preferred,
+    Channel, ChannelMsg, Disconnect,
     client::{Config, Handle, Handler, Msg, connect_stream},
     keys::PublicKeyOrCertificate,
 };
 use tokio::net::TcpStream;
 
 use crate::{
-    FetchError, Remote,
+    FetchError, Remote, algorithms,
     known_hosts::{self, KnownHosts, Verdict},
     limits::Late,
 };
@@ -38,7 +38,7 @@ impl Session {
         let stream = TcpStream::connect((host.ssh_name(), host.port)).await.map_err(no_connection)?;
         stream.set_nodelay(true).map_err(no_connection)?;
         let config = Config {
-            preferred: Preferred { key: remote.known_hosts.algorithms(host).into(), ..Preferred::DEFAULT },
+            preferred: algorithms::offered(remote.known_hosts.algorithms(host)),
             keepalive_interval: Some(Duration::from_secs(15)),
             ..Config::default()
         };
@@ -83,7 +83,13 @@ impl Session {
 
 fn session_error(host: &AllowedHost) -> impl Fn(russh::Error) -> FetchError {
     let host = known_hosts::name(host);
-    move |source| FetchError::Session { host: host.clone(), source }
+    move |source| match source {
+        russh::Error::NoCommonAlgo { kind, theirs, .. } => {
+            let (kind, offered) = (algorithms::name(&kind), theirs.join(", "));
+            FetchError::NoCommonAlgorithm { host: host.clone(), kind, offered }
+        }
+        source => FetchError::Session { host: host.clone(), source },
+    }
 }
 
 async fn authenticate(handle: &mut Handle<HostKeyCheck>, remote: &Remote) -> Result<(), FetchError> {

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod addresses;
 #[cfg(test)]
+mod algorithms;
+#[cfg(test)]
 mod fetching;
 #[cfg(test)]
 mod host;
