@@ -36,6 +36,14 @@ impl AllowedHost {
         }
     }
 
+    /// What `git-upload-pack` can be given for a repository, the usual first. Kinds that are known take `.git` at the end; of other servers,
+    /// such as a plain `sshd` with a folder for each repository, one may have it and another not.
+    pub fn ssh_paths(&self, repository: &RepositoryPath) -> Vec<String> {
+        let usual = self.ssh_path(repository);
+        let plain = usual.strip_suffix(".git").filter(|_| self.kind.is_none()).map(str::to_owned);
+        [Some(usual), plain].into_iter().flatten().collect()
+    }
+
     /// The URL by which Git fetches a repository over SSH.
     pub fn ssh_url(&self, repository: &RepositoryPath) -> String {
         let (user, name, path) = (&self.user, self.ssh_name(), self.ssh_path(repository));
@@ -71,6 +79,15 @@ mod tests {
         let azure = "git@ssh.dev.azure.com:v3/acme/Our%20Project/hello";
         check("dev.azure.com", "acme/Our Project/hello", "v3/acme/Our%20Project/hello", azure);
         check("alice@git.example", "a b/50%", "/a b/50%.git", "ssh://alice@git.example/a%20b/50%25.git");
+    }
+
+    #[test]
+    fn only_unknown_servers_may_have_it_without_git() {
+        let paths = |entry: &str| entry.parse::<AllowedHost>().unwrap().ssh_paths(&"octo/hello".parse().unwrap());
+        assert_eq!(paths("github.com"), ["/octo/hello.git"]);
+        assert_eq!(paths("git.example=gitea"), ["/octo/hello.git"]);
+        assert_eq!(paths("git.example"), ["/octo/hello.git", "/octo/hello"]);
+        assert_eq!(paths("dev.azure.com"), ["v3/octo/hello"]);
     }
 
     proptest! {

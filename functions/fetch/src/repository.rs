@@ -141,19 +141,30 @@ pub(crate) async fn fetch_once(
         (dir, planted) = seed::plant(dir, seed).await?;
         origin = if planted { Origin::Seeded } else { Origin::New };
     }
-    loop {
+    let mut paths = request.remote.host.ssh_paths(&request.remote.repository.path).into_iter().peekable();
+    let mut refusal = None;
+    while let Some(path) = paths.peek() {
         let session = Session::open(&request.remote).await?;
-        let attempt = attempt(&session, request, dir).await;
+        let attempt = attempt(&session, request, path, dir).await;
         session.close().await;
-        match attempt? {
-            Attempt::Fetched(fetched) => return Ok(Fetched { origin, ..*fetched }),
-            Attempt::Spoiled(error, emptied) => {
+        match attempt {
+            Err(error @ FetchError::Refused { .. }) => {
+                refusal.get_or_insert(error);
+                paths.next();
+                dir = clones.lock(&request.remote.repository)?;
+            }
+            Err(error) => return Err(error),
+            Ok(Attempt::Fetched(fetched)) => return Ok(Fetched { origin, ..*fetched }),
+            Ok(Attempt::Spoiled(error, emptied)) => {
                 let error: &dyn Error = &error;
                 tracing::warn!(error, repository = %request.remote.repository, "a kept clone was broken and is made anew");
                 (dir, origin) = (emptied, Origin::New);
             }
         }
     }
+    // There is one path at least, and each is refused by now.
+    Err(refusal
+        .unwrap_or_else(|| FetchError::Refused { repository: request.remote.repository.clone(), said: String::new() }))
 }
 
 /// What came of an attempt that didn't fail for good.
@@ -163,8 +174,7 @@ enum Attempt {
     Spoiled(FetchError, CloneDir),
 }
 
-async fn attempt(session: &Session, request: &FetchRequest, dir: CloneDir) -> Result<Attempt, FetchError> {
-    let path = request.remote.host.ssh_path(&request.remote.repository.path);
+async fn attempt(session: &Session, request: &FetchRequest, path: &str, dir: CloneDir) -> Result<Attempt, FetchError> {
     let channel = session.run(&request.remote, &format!("git-upload-pack '{path}'")).await?;
     let (transport, wire) = transport::over(channel, request.remote.limits, &request.remote.repository);
     let own = request.clone();

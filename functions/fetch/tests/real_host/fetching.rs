@@ -629,3 +629,16 @@ async fn a_seed_that_is_not_what_it_says_is_left_aside() {
         assert!(fetched.received > 800_000, "{what}: {}", fetched.received);
     }
 }
+
+#[tokio::test]
+async fn a_repository_without_git_in_its_path_is_found() {
+    let host = Host::start();
+    let repo = host.repository_at("owner/name");
+    repo.commit("main", &[("a", b"1".to_vec())]);
+    check_is(&host.fetch(MAIN).await, &repo, "main");
+    assert_eq!(host.last_command(), "git-upload-pack '/owner/name'");
+    // One that isn't there at all is told by its usual path.
+    std::fs::remove_dir_all(host.temp.path().join("owner")).unwrap();
+    let error = host.try_fetch(MAIN).await.unwrap_err();
+    assert!(matches!(&error, FetchError::Refused { said, .. } if said.contains("not found")), "{error:?}");
+}
