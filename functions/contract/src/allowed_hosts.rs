@@ -47,6 +47,8 @@ impl HostKind {
             "bitbucket.org" => Self::Bitbucket,
             "codeberg.org" => Self::Gitea,
             "dev.azure.com" => Self::Azure,
+            // GitHub Enterprise Cloud with data residency: a name for each enterprise.
+            name if name.ends_with(".ghe.com") => Self::GitHub,
             _ => return None,
         })
     }
@@ -209,6 +211,7 @@ mod tests {
         let kind = |entry: &str| entry.parse::<AllowedHost>().unwrap().kind;
         for (host, expected) in [
             ("github.com", HostKind::GitHub),
+            ("acme.ghe.com", HostKind::GitHub),
             ("gitlab.com", HostKind::GitLab),
             ("bitbucket.org", HostKind::Bitbucket),
             ("codeberg.org", HostKind::Gitea),

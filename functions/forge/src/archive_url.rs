@@ -98,6 +98,8 @@ impl ArchiveApi<'_> {
             if *https_port == 443 { format!("https://{host}") } else { format!("https://{host}:{https_port}") };
         match self.kind {
             HostKind::GitHub if host.as_str() == "github.com" => "https://api.github.com".to_owned(),
+            // https://docs.github.com/en/enterprise-cloud@latest/admin/data-residency/network-details-for-ghecom
+            HostKind::GitHub if host.as_str().ends_with(".ghe.com") => format!("https://api.{host}"),
             HostKind::GitHub => origin + "/api/v3",
             HostKind::GitLab => origin + "/api/v4",
             HostKind::Bitbucket | HostKind::Azure => origin,
@@ -137,6 +139,7 @@ mod tests {
     #[test]
     fn every_hosts_url_of_a_commit() {
         check("github.com", "o/r", "https://api.github.com/repos/o/r/zipball/{sha}");
+        check("acme.ghe.com", "o/r", "https://api.acme.ghe.com/repos/o/r/zipball/{sha}");
         check("git.example=github:8443", "o/r", "https://git.example:8443/api/v3/repos/o/r/zipball/{sha}");
         check("gitlab.com", "g/s/r", "https://gitlab.com/api/v4/projects/g%2Fs%2Fr/repository/archive.zip?sha={sha}");
         check("bitbucket.org", "w/r", "https://bitbucket.org/w/r/get/{sha}.zip");

@@ -638,7 +638,7 @@ async fn a_repository_without_git_in_its_path_is_found() {
     check_is(&host.fetch(MAIN).await, &repo, "main");
     assert_eq!(host.last_command(), "git-upload-pack '/owner/name'");
     // One that isn't there at all is told by its usual path.
-    std::fs::remove_dir_all(host.temp.path().join("owner")).unwrap();
+    fs::remove_dir_all(host.temp.path().join("owner")).unwrap();
     let error = host.try_fetch(MAIN).await.unwrap_err();
     assert!(matches!(&error, FetchError::Refused { said, .. } if said.contains("not found")), "{error:?}");
 }
