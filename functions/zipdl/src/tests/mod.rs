@@ -358,6 +358,21 @@ async fn a_folder_that_may_be_missing_is_told_from_one_of_the_repository() {
 }
 
 #[tokio::test]
+async fn a_folder_in_lower_case_is_dropped() {
+    let world = World::new().await;
+    // What Gitea sends of `octo/FindLists`.
+    let archive = include_bytes!("gitea-FindLists.zip");
+    let facts = |_: &str, _| says("351fce0ddcb45b28662b0f4602a55bb04cd48608", "main");
+    let host = world.host_that_says(facts, |_, _| Answer::zip(archive)).await;
+    let repository = "127.0.0.1/octo/FindLists".parse().unwrap();
+    world.deliver_job("gitea", &host, &Job { repository, ..job() }).await.unwrap();
+    let put = world.stored().await.pop().unwrap();
+    let zip = zip::ZipArchive::new(Cursor::new(put.body)).unwrap();
+    assert_eq!(zip.file_names().map(Result::unwrap).collect::<Vec<_>>(), ["a.txt", "b/", "b/c.txt"]);
+    assert_eq!(host.requests().len(), 1);
+}
+
+#[tokio::test]
 async fn an_oauth_token_is_kept_until_it_is_refused() {
     let world = World::new().await;
     let host = world
