@@ -24,8 +24,7 @@ impl AllowedHost {
         }
     }
 
-    /// What `git-upload-pack` is given for a repository. It needs no escaping within single quotation marks, since a
-    /// [`RepositoryPath`] holds none.
+    /// What `git-upload-pack` is given for a repository.
     pub fn ssh_path(&self, repository: &RepositoryPath) -> String {
         match self.kind {
             // Its URLs are of the short form, in which nobody decodes the path before the host does.
@@ -34,6 +33,12 @@ impl AllowedHost {
             _ if repository.as_str().starts_with('~') => format!("{repository}.git"),
             _ => format!("/{repository}.git"),
         }
+    }
+
+    /// The same as a word of a command, as
+    /// [Git quotes it](https://git-scm.com/docs/git-upload-pack): every host understands that, and a shell takes it for one word.
+    pub fn ssh_argument(&self, repository: &RepositoryPath) -> String {
+        format!("'{}'", self.ssh_path(repository).replace('\'', r"'\''"))
     }
 
     /// The URL by which Git fetches a repository over SSH.
@@ -75,11 +80,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_path_ends_its_quotation(path in "[a-z~/'\"$`\\\\ ;|&%\\n-]{1,20}", azure in any::<bool>()) {
+        fn every_path_is_one_word(path in "[a-z~/'\"$`\\\\ ;|&%\\n-]{1,20}", azure in any::<bool>()) {
             let host: AllowedHost = if azure { "dev.azure.com" } else { "git.example" }.parse().unwrap();
             if let Ok(repository) = path.parse() {
-                let path = host.ssh_path(&repository);
-                prop_assert!(!path.contains(['\'', '\\', '\n']) && !path.starts_with('-'), "{path}");
+                let (path, argument) = (host.ssh_path(&repository), host.ssh_argument(&repository));
+                prop_assert!(!path.contains(['\\', '\n']) && !path.starts_with('-'), "{path}");
+                prop_assert_eq!(argument, format!("'{}'", path.split('\'').collect::<Vec<_>>().join(r"'\''")));
             }
         }
     }

@@ -164,8 +164,8 @@ enum Attempt {
 }
 
 async fn attempt(session: &Session, request: &FetchRequest, dir: CloneDir) -> Result<Attempt, FetchError> {
-    let path = request.remote.host.ssh_path(&request.remote.repository.path);
-    let channel = session.run(&request.remote, &format!("git-upload-pack '{path}'")).await?;
+    let path = request.remote.host.ssh_argument(&request.remote.repository.path);
+    let channel = session.run(&request.remote, &format!("git-upload-pack {path}")).await?;
     let (transport, wire) = transport::over(channel, request.remote.limits, &request.remote.repository);
     let own = request.clone();
     let work = blocking::spawn(move |interrupt| receive(transport, &wire, &own, dir, interrupt));
