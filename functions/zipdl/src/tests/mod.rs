@@ -464,6 +464,56 @@ async fn the_commit_of_a_payload_is_never_downloaded() {
 }
 
 #[tokio::test]
+async fn an_annotated_tag_is_asked_for_by_its_commit() {
+    let world = World::new().await;
+    let tag = Job { reference: "refs/tags/v1".parse().unwrap(), commit: Some(commit('f').parse().unwrap()), ..job() };
+    // What each host says of a tag with an object of its own, `f`, and what it is shown as.
+    let answers = [
+        ("gitea", serde_json::json!({ "id": commit('f'), "message": "v1", "commit": { "sha": commit('a') } })),
+        ("gitlab", serde_json::json!({ "target": commit('f'), "commit": { "id": commit('a') } })),
+        (
+            "azure",
+            serde_json::json!({ "value": [{ "name": "refs/tags/v1", "objectId": commit('f'), "peeledObjectId": commit('a') }] }),
+        ),
+    ];
+    for (kind, facts) in answers {
+        let says = move |_: &str, _| Answer::zip(facts.to_string().as_bytes());
+        let archive = zip(if kind == "azure" { "" } else { "hello/" });
+        let host = world.host_that_says(says, move |_, _| Answer::zip(&archive)).await;
+        let job = match kind {
+            "azure" => Job { repository: "127.0.0.1/acme/octo/hello".parse().unwrap(), ..tag.clone() },
+            _ => tag.clone(),
+        };
+        world.deliver_job(kind, &host, &job).await.unwrap();
+        let put = world.stored().await.pop().unwrap();
+        assert_eq!(put.headers["x-amz-meta-commit"], commit('a').as_str(), "{kind}");
+        assert!(!host.requests().concat().contains(&commit('f')), "{kind}");
+    }
+}
+
+#[tokio::test]
+async fn a_tag_of_a_tag_is_asked_for_by_its_commit() {
+    let world = World::new().await;
+    let archive = {
+        let mut zip = zip::ZipWriter::new_append(Cursor::new(zip("hello/"))).unwrap();
+        zip.set_raw_comment(commit('a').into_bytes().into_boxed_slice()).unwrap();
+        zip.finish().unwrap().into_inner()
+    };
+    // Gitea takes what the outer tag names for the commit.
+    let says = |_: &str, _| Answer::zip(serde_json::json!({ "commit": { "sha": commit('f') } }).to_string().as_bytes());
+    let host = world.host_that_says(says, move |_, _| Answer::zip(&archive)).await;
+    let tag = Job { reference: "refs/tags/v1".parse().unwrap(), commit: None, ..job() };
+    world.deliver_job("gitea", &host, &tag).await.unwrap();
+    let requests = host.requests();
+    let asked: Vec<_> = requests.iter().map(|request| request.contains(&commit('a'))).collect();
+    assert_eq!(asked, [false, true], "{requests:?}");
+    assert_eq!(world.stored().await.pop().unwrap().headers["x-amz-meta-commit"], commit('a').as_str());
+    // Of a branch, it would be another one than was asked for.
+    let error = world.deliver_job("gitea", &host, &Job { reference: "refs/heads/v1".parse().unwrap(), ..tag }).await;
+    assert!(error.is_err());
+}
+
+#[tokio::test]
 async fn an_old_delivery_brings_no_old_commit_back() {
     let world = World::with_artifact("127.0.0.1/octo/hello", &commit('a'), &commit('9')).await;
     let host = world.host(|_, _| Answer::zip(&zip("x/"))).await;
