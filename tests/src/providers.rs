@@ -25,6 +25,8 @@ pub struct Provider {
     pub events: &'static [Claim],
     /// How it may prove who it is.
     pub proofs: &'static [Claim],
+    /// What its test button is taken for, where it has one.
+    pub test_button: &'static [Claim],
     /// The endpoints that make a zip of what it tells.
     pub endpoints: &'static [Claim],
 }
@@ -45,6 +47,8 @@ const BARE: [Claim; 1] =
 const PREFIXED: Claim = claim("X-Hub-Signature (SHA-256)", "signature::tests::the_prefix_says_which_hash");
 const BASIC: Claim = claim("Basic", "signature::tests::the_password_of_basic_authentication_is_the_secret");
 
+const FROM_ITSELF: [Claim; 1] = [claim("ping", "host::gitea::tests::the_test_button_is_a_ping")];
+
 /// Every kind of sender.
 pub const PROVIDERS: &[Provider] = &[
     Provider {
@@ -53,9 +57,9 @@ pub const PROVIDERS: &[Provider] = &[
             claim("push", "host::github::tests::a_push_is_read"),
             claim("deletion", "host::github::tests::a_deletion_is_told_by_the_flag_or_the_null_id"),
             claim("release", "host::github::tests::a_release_is_its_tag_when_it_is_published"),
-            claim("ping", "host::github::tests::other_events_are_not_even_parsed"),
         ],
         proofs: &HUB,
+        test_button: &[claim("ping", "host::github::tests::other_events_are_not_even_parsed")],
         endpoints: &BOTH,
     },
     Provider {
@@ -69,6 +73,7 @@ pub const PROVIDERS: &[Provider] = &[
             claim("X-Gitlab-Token", "signature::tests::only_the_one_value_passes"),
             claim("webhook-signature", "signature::tests::the_standard_webhooks_example_verifies"),
         ],
+        test_button: &[claim("ping", "host::gitlab::tests::the_test_button_is_a_ping")],
         endpoints: &BOTH,
     },
     Provider {
@@ -78,27 +83,28 @@ pub const PROVIDERS: &[Provider] = &[
             "host::bitbucket_cloud::tests::every_reference_of_a_push_is_read",
         )],
         proofs: &[PREFIXED],
+        test_button: &[],
         endpoints: &BOTH,
     },
     Provider {
         name: "Bitbucket Data Center",
-        events: &[
-            claim("push, deletion, several", "host::bitbucket_dc::tests::every_reference_of_a_push_is_read"),
-            claim("ping", "host::bitbucket_dc::tests::a_ping_is_a_ping_and_other_events_are_ignored"),
-        ],
+        events: &[claim("push, deletion, several", "host::bitbucket_dc::tests::every_reference_of_a_push_is_read")],
         proofs: &[PREFIXED, BASIC],
+        test_button: &[claim("ping", "host::bitbucket_dc::tests::a_ping_is_a_ping_and_other_events_are_ignored")],
         endpoints: &BOTH,
     },
     Provider {
         name: "Forgejo",
         events: &[claim("push, release", "host::gitea::tests::pushes_and_releases_are_githubs")],
         proofs: &BARE,
+        test_button: &FROM_ITSELF,
         endpoints: &BOTH,
     },
     Provider {
         name: "Gitea",
         events: &[claim("push, release", "host::gitea::tests::pushes_and_releases_are_githubs")],
         proofs: &BARE,
+        test_button: &FROM_ITSELF,
         endpoints: &BOTH,
     },
     Provider {
@@ -108,18 +114,21 @@ pub const PROVIDERS: &[Provider] = &[
             claim("tag", "host::gogs::tests::a_tag_is_told_by_its_creation"),
         ],
         proofs: &BARE,
+        test_button: &FROM_ITSELF,
         endpoints: &GITPULL,
     },
     Provider {
         name: "Azure DevOps",
         events: &[claim("push, deletion, several", "host::azure::tests::a_push_is_read_from_either_form_of_url")],
         proofs: &[BASIC],
+        test_button: &[claim("ping", "host::azure::tests::the_test_button_is_a_ping")],
         endpoints: &BOTH,
     },
     Provider {
         name: "generic",
         events: &[claim("push", "host::generic::tests::the_least_that_is_needed_is_enough")],
         proofs: &[claim("X-Git-Token", "signature::tests::any_of_several_secrets_will_do"), HUB[0], HUB[1]],
+        test_button: &[],
         endpoints: &GITPULL,
     },
 ];
@@ -131,10 +140,11 @@ pub fn table(passed: &dyn Fn(&str) -> bool) -> String {
         if shown.is_empty() { "–".to_owned() } else { shown.join(", ") }
     };
     let row = |provider: &Provider| {
-        let [events, proofs, endpoints] = [provider.events, provider.proofs, provider.endpoints].map(cell);
-        format!("| {} | {events} | {proofs} | {endpoints} |\n", provider.name)
+        let [events, proofs, test_button, endpoints] =
+            [provider.events, provider.proofs, provider.test_button, provider.endpoints].map(cell);
+        format!("| {} | {events} | {proofs} | {test_button} | {endpoints} |\n", provider.name)
     };
-    let head = "| Git host | events | proof | endpoints |\n|---|---|---|---|\n";
+    let head = "| Git host | events | proof | test button | endpoints |\n|---|---|---|---|---|\n";
     head.to_owned() + &PROVIDERS.iter().map(row).collect::<String>()
 }
 
@@ -149,7 +159,10 @@ pub fn run() -> Result<BTreeSet<String>> {
 
 /// Every claim of every provider.
 pub fn claims() -> impl Iterator<Item = &'static Claim> {
-    PROVIDERS.iter().flat_map(|provider| [provider.events, provider.proofs, provider.endpoints]).flatten()
+    PROVIDERS
+        .iter()
+        .flat_map(|provider| [provider.events, provider.proofs, provider.test_button, provider.endpoints])
+        .flatten()
 }
 
 #[cfg(test)]

@@ -28,14 +28,16 @@ fn sources() -> Vec<(PathBuf, String)> {
 }
 
 /// What each crate may import of ours. A new arrow is a decision: it is made here, with its reason in the commit.
-const ARROWS: [(&str, &[&str]); 24] = [
+const ARROWS: [(&str, &[&str]); 25] = [
     ("aws-names", &[]),
     ("blocking", &[]),
     ("cfn", &["aws-names"]),
     ("contract", &["aws-names"]),
     ("forge", &["contract"]),
     ("pack", &[]),
-    ("fetch", &["blocking", "contract", "pack"]),
+    // Read where it is used, and judged before it is deployed.
+    ("known-hosts-file", &[]),
+    ("fetch", &["blocking", "contract", "known-hosts-file", "pack"]),
     ("archive", &["contract", "pack"]),
     ("store", &["aws-names", "contract"]),
     ("init", &[]),
@@ -49,7 +51,7 @@ const ARROWS: [(&str, &[&str]); 24] = [
     ("zipdl", &["archive", "aws-names", "blocking", "contract", "forge", "https", "init", "jobs", "secret", "store"]),
     ("ssh-key-function", &["aws-names", "contract", "custom-resource"]),
     ("bucket-cleaner", &["aws-names", "contract", "custom-resource", "empty-bucket"]),
-    ("git2s3-infra", &["aws-names", "cfn", "contract", "empty-bucket"]),
+    ("git2s3-infra", &["aws-names", "cfn", "contract", "empty-bucket", "known-hosts-file"]),
     ("git2s3-tests", &["aws-names", "contract", "forge", "git2s3-infra"]),
     ("git2s3-bench", &["contract", "git2s3-infra", "git2s3-tests", "pack"]),
     // Whatever meets bytes of others, and what counts how many were tried.

@@ -7,7 +7,7 @@ use crate::{AllowedHost, AllowedHosts, Job, PatternsError, Repositories, Reposit
 #[derive(Debug, thiserror::Error)]
 pub enum PermitError {
     /// Its host isn't one to fetch from.
-    #[error("{0} is not among the AllowedGitHosts any more")]
+    #[error("{0} is not among the AllowedGitHosts")]
     Host(Host),
     /// It is another one than the job's own, and the job's sender couldn't ask for it.
     #[error("{repository} is not one that a push to {own} may have fetched")]

@@ -37,9 +37,12 @@ pub struct RepositoryPath(String);
 /// Why a text is not a [`RepositoryPath`].
 #[derive(Debug, thiserror::Error)]
 pub enum RepositoryPathError {
-    /// A part between slashes is empty, begins with a dot followed by nothing else or another dot, or with a dash.
-    #[error("{0:?} is not a repository's path: a part is empty, `.`, `..`, or begins with `-`")]
+    /// A part between slashes is empty, `.` or `..`.
+    #[error("{0:?} is not a repository's path: a part is empty, `.` or `..`")]
     Part(String),
+    /// It begins with a dash: a host's program would take it for an option.
+    #[error("{0:?} is not a repository's path: it begins with `-`")]
+    Dash(String),
     /// A character that no provider allows in a repository's path.
     #[error("{path:?} is not a repository's path: it has the character {character:?}")]
     Character {
@@ -62,13 +65,15 @@ fn check_path(path: &str) -> Result<(), RepositoryPathError> {
     if path.len() > RepositoryPath::MAX_BYTES {
         return Err(RepositoryPathError::TooLong(path.len()));
     }
-    let unsupported = |c: &char| c.is_control() || "\\'\"`*?[]{}<>|:".contains(*c);
+    let unsupported = |c: &char| c.is_control() || "\\\"`*?[]{}<>|:".contains(*c);
     if let Some(character) = path.chars().find(unsupported) {
         return Err(RepositoryPathError::Character { path: path.to_owned(), character });
     }
-    let harmful = |part: &str| matches!(part, "" | "." | "..") || part.starts_with('-');
-    if path.split('/').any(harmful) {
+    if path.split('/').any(|part| matches!(part, "" | "." | "..")) {
         return Err(RepositoryPathError::Part(path.to_owned()));
+    }
+    if path.starts_with('-') {
+        return Err(RepositoryPathError::Dash(path.to_owned()));
     }
     if path.to_ascii_lowercase().ends_with(".git") {
         return Err(RepositoryPathError::Suffix(path.to_owned()));
@@ -153,6 +158,8 @@ mod tests {
         check("alone", None, "alone");
         check("~user/my repo", Some("~user"), "my repo");
         check("owner/.github", Some("owner"), ".github");
+        check("owner/-", Some("owner"), "-");
+        check("acme/Bob's Project/it's", Some("acme/Bob's Project"), "it's");
     }
 
     #[test]
@@ -167,9 +174,9 @@ mod tests {
             "owner/..",
             "owner/.",
             "-x/name",
-            "a/-x",
             "owner/name.git",
-            "owner/name'; id '",
+            "owner/`id`",
+            "owner/name\"",
             "owner/na\nme",
             "owner/na\0me",
             "owner\\name",

@@ -24,8 +24,7 @@ impl AllowedHost {
         }
     }
 
-    /// What `git-upload-pack` is given for a repository. It needs no escaping within single quotation marks, since a
-    /// [`RepositoryPath`] holds none.
+    /// What `git-upload-pack` is given for a repository.
     pub fn ssh_path(&self, repository: &RepositoryPath) -> String {
         match self.kind {
             // Its URLs are of the short form, in which nobody decodes the path before the host does.
@@ -36,12 +35,18 @@ impl AllowedHost {
         }
     }
 
-    /// What `git-upload-pack` can be given for a repository, the usual first. Kinds that are known take `.git` at the end; of other servers,
-    /// such as a plain `sshd` with a folder for each repository, one may have it and another not.
-    pub fn ssh_paths(&self, repository: &RepositoryPath) -> Vec<String> {
+    /// The same as a word of a command, as
+    /// [Git quotes it](https://git-scm.com/docs/git-upload-pack): every host understands that, and a shell takes it for one word.
+    pub fn ssh_argument(&self, repository: &RepositoryPath) -> String {
+        quoted(&self.ssh_path(repository))
+    }
+
+    /// What `git-upload-pack` can be given for a repository, each as a word of a command, the usual first. Kinds that are known take `.git`
+    /// at the end; of other servers, such as a plain `sshd` with a folder for each repository, one may have it and another not.
+    pub fn ssh_arguments(&self, repository: &RepositoryPath) -> Vec<String> {
         let usual = self.ssh_path(repository);
-        let plain = usual.strip_suffix(".git").filter(|_| self.kind.is_none()).map(str::to_owned);
-        [Some(usual), plain].into_iter().flatten().collect()
+        let plain = usual.strip_suffix(".git").filter(|_| self.kind.is_none());
+        [Some(usual.as_str()), plain].into_iter().flatten().map(quoted).collect()
     }
 
     /// The URL by which Git fetches a repository over SSH.
@@ -53,6 +58,10 @@ impl AllowedHost {
         let port = if self.port == 22 { String::new() } else { format!(":{}", self.port) };
         format!("ssh://{user}@{name}{port}/{}", encoded(path.trim_start_matches('/')))
     }
+}
+
+fn quoted(path: &str) -> String {
+    format!("'{}'", path.replace('\'', r"'\''"))
 }
 
 #[cfg(test)]
@@ -83,20 +92,21 @@ mod tests {
 
     #[test]
     fn only_unknown_servers_may_have_it_without_git() {
-        let paths = |entry: &str| entry.parse::<AllowedHost>().unwrap().ssh_paths(&"octo/hello".parse().unwrap());
-        assert_eq!(paths("github.com"), ["/octo/hello.git"]);
-        assert_eq!(paths("git.example=gitea"), ["/octo/hello.git"]);
-        assert_eq!(paths("git.example"), ["/octo/hello.git", "/octo/hello"]);
-        assert_eq!(paths("dev.azure.com"), ["v3/octo/hello"]);
+        let paths = |entry: &str| entry.parse::<AllowedHost>().unwrap().ssh_arguments(&"octo/hello".parse().unwrap());
+        assert_eq!(paths("github.com"), ["'/octo/hello.git'"]);
+        assert_eq!(paths("git.example=gitea"), ["'/octo/hello.git'"]);
+        assert_eq!(paths("git.example"), ["'/octo/hello.git'", "'/octo/hello'"]);
+        assert_eq!(paths("dev.azure.com"), ["'v3/octo/hello'"]);
     }
 
     proptest! {
         #[test]
-        fn no_path_ends_its_quotation(path in "[a-z~/'\"$`\\\\ ;|&%\\n-]{1,20}", azure in any::<bool>()) {
+        fn every_path_is_one_word(path in "[a-z~/'\"$`\\\\ ;|&%\\n-]{1,20}", azure in any::<bool>()) {
             let host: AllowedHost = if azure { "dev.azure.com" } else { "git.example" }.parse().unwrap();
             if let Ok(repository) = path.parse() {
-                let path = host.ssh_path(&repository);
-                prop_assert!(!path.contains(['\'', '\\', '\n']) && !path.starts_with('-'), "{path}");
+                let (path, argument) = (host.ssh_path(&repository), host.ssh_argument(&repository));
+                prop_assert!(!path.contains(['\\', '\n']) && !path.starts_with('-'), "{path}");
+                prop_assert_eq!(argument, format!("'{}'", path.split('\'').collect::<Vec<_>>().join(r"'\''")));
             }
         }
     }

@@ -9,8 +9,9 @@ use std::sync::Arc;
 
 use contract::AllowedHost;
 use hmac::{Hmac, KeyInit, Mac};
+pub use known_hosts_file::KnownHostsError;
 use russh::keys::ssh_key::{
-    self, Algorithm, HashAlg, PublicKey,
+    Algorithm, HashAlg, PublicKey,
     known_hosts::{Entry, HostPatterns, Marker},
 };
 use sha1::Sha1;
@@ -20,25 +21,10 @@ const BUILT_IN: &str = include_str!("known_hosts");
 
 /// The keys of hosts.
 #[derive(Debug, Clone)]
-pub struct KnownHosts(Arc<[Entry]>);
-
-/// Why a text is not a list of [`KnownHosts`].
-#[derive(Debug, thiserror::Error)]
-pub enum KnownHostsError {
-    /// A line isn't one of a `known_hosts` file.
-    #[error("line {line} of KnownHosts is not `host key-type key`")]
-    Malformed {
-        /// The line, from 1.
-        line: usize,
-        /// What is wrong with it.
-        source: ssh_key::Error,
-    },
-    /// A line names an authority for host certificates, which aren't supported.
-    #[error("line {line} of KnownHosts has @cert-authority, which is not supported")]
-    CertificateAuthority {
-        /// The line, from 1.
-        line: usize,
-    },
+pub struct KnownHosts {
+    entries: Arc<[Entry]>,
+    /// Hosts of which a key is revoked, nobody knows which one: none of theirs is trusted.
+    distrusted: Arc<[HostPatterns]>,
 }
 
 /// What is known of the key that a host offered.
@@ -57,10 +43,37 @@ pub enum Verdict {
 impl KnownHosts {
     /// The keys of github.com, gitlab.com, bitbucket.org, ssh.dev.azure.com and codeberg.org, and the
     /// lines of `extra`. Empty lines and comments are allowed.
+    ///
+    /// # Errors
+    /// A line can't be used.
     pub fn built_in_and(extra: &str) -> Result<Self, KnownHostsError> {
-        let mut entries = parse(BUILT_IN)?;
-        entries.extend(parse(extra)?);
-        Ok(Self(entries.into()))
+        let entries = known_hosts_file::read(BUILT_IN).chain(known_hosts_file::read(extra));
+        Ok(Self { entries: entries.collect::<Result<_, _>>()?, distrusted: Arc::default() })
+    }
+
+    /// The same with those lines of `extra` that can be used, and what is wrong with the others: one host's line isn't to
+    /// stop all other hosts. Where one revokes a key that can't be read, nothing is trusted of its hosts.
+    ///
+    /// # Errors
+    /// A line revokes a key that can't be read, and not even of which hosts.
+    pub fn built_in_and_usable(extra: &str) -> Result<(Self, Vec<KnownHostsError>), KnownHostsError> {
+        let mut entries = known_hosts_file::read(BUILT_IN).collect::<Result<Vec<_>, _>>()?;
+        let (mut distrusted, mut unusable) = (Vec::new(), Vec::new());
+        for line in known_hosts_file::read(extra) {
+            match line {
+                Ok(entry) => entries.push(entry),
+                Err(KnownHostsError::Revocation { hosts: None, line, source }) => {
+                    return Err(KnownHostsError::Revocation { hosts: None, line, source });
+                }
+                Err(error) => {
+                    if let KnownHostsError::Revocation { hosts: Some(hosts), .. } = &error {
+                        distrusted.push(hosts.clone());
+                    }
+                    unusable.push(error);
+                }
+            }
+        }
+        Ok((Self { entries: entries.into(), distrusted: distrusted.into() }, unusable))
     }
 
     /// What is known of a key that a host offered.
@@ -69,8 +82,9 @@ impl KnownHosts {
         let revoked = |entry: &&Entry| entry.marker() == Some(&Marker::Revoked);
         let same = |entry: &Entry| entry.public_key().key_data() == key.key_data();
         let (refused, trusted): (Vec<_>, Vec<_>) =
-            self.0.iter().filter(|entry| matches(entry, &name)).partition(revoked);
-        if refused.into_iter().any(same) {
+            self.entries.iter().filter(|entry| matches(entry.host_patterns(), &name)).partition(revoked);
+        let is_distrusted = self.distrusted.iter().any(|hosts| matches(hosts, &name));
+        if is_distrusted || refused.into_iter().any(same) {
             Verdict::Revoked
         } else if trusted.is_empty() {
             Verdict::Unknown
@@ -87,9 +101,9 @@ impl KnownHosts {
     pub(crate) fn algorithms(&self, host: &AllowedHost) -> Vec<Algorithm> {
         let name = name(host);
         let known: Vec<_> = self
-            .0
+            .entries
             .iter()
-            .filter(|entry| entry.marker().is_none() && matches(entry, &name))
+            .filter(|entry| entry.marker().is_none() && matches(entry.host_patterns(), &name))
             .map(|entry| entry.public_key().algorithm())
             .collect();
         let mut algorithms: Vec<_> = russh::Preferred::DEFAULT.key.iter().cloned().collect();
@@ -110,21 +124,6 @@ pub(crate) fn fingerprint(key: &PublicKey) -> String {
     key.fingerprint(HashAlg::Sha256).to_string()
 }
 
-fn parse(text: &str) -> Result<Vec<Entry>, KnownHostsError> {
-    let lines = text.lines().map(str::trim).zip(1..);
-    lines.filter(|(line, _)| !line.is_empty() && !line.starts_with('#')).map(|(text, line)| entry(text, line)).collect()
-}
-
-fn entry(text: &str, line: usize) -> Result<Entry, KnownHostsError> {
-    // OpenSSH takes any white space between the fields, the parser a single space.
-    let fields: Vec<_> = text.split_whitespace().collect();
-    let entry: Entry = fields.join(" ").parse().map_err(|source| KnownHostsError::Malformed { line, source })?;
-    if entry.marker() == Some(&Marker::CertAuthority) {
-        return Err(KnownHostsError::CertificateAuthority { line });
-    }
-    Ok(entry)
-}
-
 fn without_hash(algorithm: &Algorithm) -> Algorithm {
     match algorithm {
         Algorithm::Rsa { .. } => Algorithm::Rsa { hash: None },
@@ -132,8 +131,8 @@ fn without_hash(algorithm: &Algorithm) -> Algorithm {
     }
 }
 
-fn matches(entry: &Entry, name: &str) -> bool {
-    match entry.host_patterns() {
+fn matches(hosts: &HostPatterns, name: &str) -> bool {
+    match hosts {
         HostPatterns::HashedName { salt, hash } => Hmac::<Sha1>::new_from_slice(salt)
             .is_ok_and(|hmac| hmac.chain_update(name.as_bytes()).verify_slice(hash).is_ok()),
         HostPatterns::Patterns(patterns) => {
@@ -192,7 +191,7 @@ mod tests {
         // https://support.atlassian.com/bitbucket-cloud/docs/configure-ssh-and-two-step-verification/
         // https://learn.microsoft.com/en-us/azure/devops/repos/git/use-ssh-keys-to-authenticate
         // https://docs.codeberg.org/security/ssh-fingerprint/
-        let entries = parse(BUILT_IN).unwrap();
+        let entries: Vec<_> = known_hosts_file::read(BUILT_IN).map(Result::unwrap).collect();
         let fingerprints: Vec<_> = entries.iter().map(|entry| fingerprint(entry.public_key())).collect();
         assert_eq!(
             fingerprints,
@@ -281,6 +280,29 @@ mod tests {
         }
         let error = KnownHosts::built_in_and(&format!("@cert-authority * {ONE}")).unwrap_err();
         assert_eq!(error.to_string(), "line 1 of KnownHosts has @cert-authority, which is not supported");
+    }
+
+    #[test]
+    fn an_unusable_line_stops_no_other_host() {
+        let text = format!("broken.example ssh-ed25519 AAAA\n@cert-authority * {ONE}\ngit.example {ONE}");
+        let (known, unusable) = KnownHosts::built_in_and_usable(&text).unwrap();
+        let lines: Vec<_> = unusable.iter().map(ToString::to_string).collect();
+        assert_eq!(lines.len(), 2, "{lines:?}");
+        assert!(lines[0].starts_with("line 1 ") && lines[1].starts_with("line 2 "), "{lines:?}");
+        let judge = |host: &str| known.judge(&host.parse().unwrap(), &ONE.parse().unwrap());
+        assert_eq!((judge("git.example"), judge("broken.example")), (Verdict::Known, Verdict::Unknown));
+    }
+
+    #[test]
+    fn an_unreadable_revocation_trusts_nothing_of_its_hosts() {
+        let text = format!("git.example,other.example {ONE}\n@revoked git.example ssh-ed25519 AAAA");
+        let (known, unusable) = KnownHosts::built_in_and_usable(&text).unwrap();
+        assert_eq!(unusable.len(), 1);
+        let judge = |host: &str| known.judge(&host.parse().unwrap(), &ONE.parse().unwrap());
+        assert_eq!((judge("git.example"), judge("other.example")), (Verdict::Revoked, Verdict::Known));
+        for of_nobody in ["@revoked", "@revoked |1|x ssh-ed25519 AAAA"] {
+            assert!(KnownHosts::built_in_and_usable(of_nobody).is_err(), "{of_nobody}");
+        }
     }
 
     #[test]

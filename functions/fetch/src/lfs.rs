@@ -61,8 +61,8 @@ struct Heard {
 }
 
 async fn ask(session: &Session, remote: &Remote) -> Result<Heard, FetchError> {
-    let path = remote.host.ssh_path(&remote.repository.path);
-    let mut channel = session.run(remote, &format!("git-lfs-authenticate '{path}' download")).await?;
+    let path = remote.host.ssh_argument(&remote.repository.path);
+    let mut channel = session.run(remote, &format!("git-lfs-authenticate {path} download")).await?;
     let mut heard = Heard::default();
     loop {
         let idle = remote.limits.idle;

@@ -141,7 +141,7 @@ pub(crate) async fn fetch_once(
         (dir, planted) = seed::plant(dir, seed).await?;
         origin = if planted { Origin::Seeded } else { Origin::New };
     }
-    let mut paths = request.remote.host.ssh_paths(&request.remote.repository.path).into_iter().peekable();
+    let mut paths = request.remote.host.ssh_arguments(&request.remote.repository.path).into_iter().peekable();
     let mut refusal = None;
     while let Some(path) = paths.peek() {
         let session = Session::open(&request.remote).await?;
@@ -175,7 +175,7 @@ enum Attempt {
 }
 
 async fn attempt(session: &Session, request: &FetchRequest, path: &str, dir: CloneDir) -> Result<Attempt, FetchError> {
-    let channel = session.run(&request.remote, &format!("git-upload-pack '{path}'")).await?;
+    let channel = session.run(&request.remote, &format!("git-upload-pack {path}")).await?;
     let (transport, wire) = transport::over(channel, request.remote.limits, &request.remote.repository);
     let own = request.clone();
     let work = blocking::spawn(move |interrupt| receive(transport, &wire, &own, dir, interrupt));

@@ -77,6 +77,9 @@ mod tests {
         check("ssh://git@git.example:7999/~alice/hello.git", "git.example/~alice/hello");
         check("ssh://git@git.example/hello.git", "git.example/hello");
         check("github.com:octo/hello.git", "github.com/octo/hello");
+        check("git@github.com:octo/-hello", "github.com/octo/-hello");
+        check("git@git.example:octo/it's.git", "git.example/octo/it's");
+        check("git@ssh.dev.azure.com:v3/acme/Bob%27s/hello", "dev.azure.com/acme/Bob's/hello");
     }
 
     #[test]
@@ -107,11 +110,11 @@ mod tests {
             "https://github.com/octo/..%2f..%2fvictim/hello",
             "ssh://git@-oProxyCommand=id/octo/hello",
             "git@github.com:-octo/hello",
-            "git@github.com:octo/he'llo",
+            "git@github.com:octo/he`llo",
             "https://[::1]/octo/hello",
             "https://github.com/octo/hello?x=1",
             "git@ssh.dev.azure.com:v3/acme/%2e%2e/hello",
-            "git@ssh.dev.azure.com:v3/acme/x%27/hello",
+            "git@ssh.dev.azure.com:v3/acme/x%22/hello",
         ] {
             assert!(repository(url).is_err(), "{url}: {:?}", repository(url));
         }

@@ -3,6 +3,7 @@
 
 use contract::{
     AllowedHost, AllowedHosts, CommitId, DeliveryId, Host, HostKind, Job, RefName, Refs, Repository, Trigger,
+    error_chain,
     git::{CommitIdError, RefNameError},
     repository::{HostError, RepositoryPathError},
 };
@@ -38,6 +39,7 @@ pub struct Push {
     repository: Repository,
     trigger: Trigger,
     updates: Vec<RefUpdate>,
+    unusable: Vec<String>,
     scope: Vec<String>,
 }
 
@@ -93,12 +95,6 @@ pub enum EventError {
         /// What is wrong with the id.
         source: CommitIdError,
     },
-    /// More references than one delivery may have.
-    #[error("the push has {count} references, at most {max} are supported", max = Push::MAX_REFERENCES)]
-    TooManyReferences {
-        /// How many.
-        count: usize,
-    },
     /// The host isn't one to fetch from.
     #[error("{host} is not in AllowedGitHosts")]
     Host {
@@ -117,10 +113,6 @@ pub enum EventError {
 }
 
 impl Push {
-    /// How many references one push may change. Providers cut off earlier; this bounds what one delivery
-    /// can put on the queue.
-    pub const MAX_REFERENCES: usize = 100;
-
     /// The repository.
     pub fn repository(&self) -> &Repository {
         &self.repository
@@ -129,6 +121,11 @@ impl Push {
     /// The references to fetch, at least one.
     pub fn updates(&self) -> &[RefUpdate] {
         &self.updates
+    }
+
+    /// What is wrong with the references that were left out because their names or ids can't be used.
+    pub fn unusable(&self) -> &[String] {
+        &self.unusable
     }
 
     /// One job for each reference.
@@ -166,14 +163,16 @@ pub(crate) fn read(authenticated: &Authenticated<'_>, endpoint: &Endpoint) -> Re
     if endpoint.repositories.excludes(&repository) {
         return Ok(Event::Ignored { reason: format!("Repositories excludes {repository}") });
     }
-    let (updates, ignored) = updates(pushed.changes, &endpoint.refs)?;
+    let Sorted { updates, unusable, ignored } = sort(pushed.changes, &endpoint.refs);
     if updates.is_empty() {
-        return Ok(Event::Ignored { reason: reason(&ignored) });
+        let first = unusable.into_iter().next();
+        return first.map_or_else(|| Ok(Event::Ignored { reason: reason(&ignored) }), Err);
     }
+    let unusable = unusable.iter().map(|error| error_chain(error)).collect();
     let id = pushed.delivery_id.and_then(|id| id.parse().ok()).unwrap_or_else(|| delivery.id());
     let mut scope = authenticated.sender().scope();
     scope.extend(Some(endpoint.repositories.globs().to_owned()).filter(|globs| !globs.is_empty()));
-    Ok(Event::Push(Push { delivery: id, repository, trigger: pushed.trigger, updates, scope }))
+    Ok(Event::Push(Push { delivery: id, repository, trigger: pushed.trigger, updates, unusable, scope }))
 }
 
 /// The repository that the payload is about, and the allowed host that it lies on.
@@ -219,43 +218,65 @@ fn allowed(repository: Repository, allowed_hosts: &AllowedHosts) -> Result<(Repo
     }
 }
 
-/// The references to fetch, and for the others why not.
-fn updates(changes: Vec<Change>, refs: &Refs) -> Result<(Vec<RefUpdate>, Vec<String>), EventError> {
-    if changes.len() > Push::MAX_REFERENCES {
-        return Err(EventError::TooManyReferences { count: changes.len() });
-    }
-    let (mut updates, mut ignored) = (Vec::new(), Vec::new());
+/// The references of a push by what becomes of them: one that can't be used is no reason to lose the others.
+#[derive(Debug, Default)]
+struct Sorted {
+    updates: Vec<RefUpdate>,
+    unusable: Vec<EventError>,
+    /// Why nothing is fetched for a reference that is in order.
+    ignored: Vec<String>,
+}
+
+fn sort(changes: Vec<Change>, refs: &Refs) -> Sorted {
+    let mut sorted = Sorted::default();
     for change in changes {
         let reference = match RefName::try_from(change.reference) {
             Ok(reference) => reference,
             Err(RefNameError::NeitherBranchNorTag(name)) if name.starts_with("refs/") => {
-                ignored.push(format!("{name} is neither a branch nor a tag"));
+                sorted.ignored.push(format!("{name} is neither a branch nor a tag"));
                 continue;
             }
-            Err(error) => return Err(EventError::Reference(error)),
+            Err(error) => {
+                sorted.unusable.push(EventError::Reference(error));
+                continue;
+            }
         };
         if !refs.include(&reference) {
-            ignored.push(format!("{reference} is not among the Refs"));
+            sorted.ignored.push(format!("{reference} is not among the Refs"));
             continue;
         }
         let commit = match change.after {
             After::Deleted => {
-                ignored.push(format!("{reference} was deleted"));
+                sorted.ignored.push(format!("{reference} was deleted"));
                 continue;
             }
             After::Unknown => None,
             After::Object(id) => match CommitId::try_from(id) {
                 Ok(commit) => Some(commit),
-                Err(source) => return Err(EventError::Commit { reference, source }),
+                Err(source) => {
+                    sorted.unusable.push(EventError::Commit { reference, source });
+                    continue;
+                }
             },
         };
-        updates.push(RefUpdate { reference, commit, summary: change.summary.as_deref().and_then(first_line) });
+        let summary = change.summary.as_deref().and_then(first_line);
+        sorted.updates.push(RefUpdate { reference, commit, summary });
     }
-    Ok((updates, ignored))
+    sorted
 }
 
+/// How many references a reason names: the sender is told it, and there may be thousands.
+const NAMED: usize = 5;
+
 fn reason(ignored: &[String]) -> String {
-    if ignored.is_empty() { "no reference changed".to_owned() } else { ignored.join("; ") }
+    if ignored.is_empty() {
+        return "no reference changed".to_owned();
+    }
+    let named = ignored.get(..NAMED).unwrap_or(ignored).join("; ");
+    match ignored.len().saturating_sub(NAMED) {
+        0 => named,
+        more => format!("{named}; and {more} more"),
+    }
 }
 
 /// The most of a commit's message that is passed on, in characters: a job is small.
@@ -331,20 +352,34 @@ mod tests {
     }
 
     #[test]
-    fn as_many_references_as_allowed_and_no_more() {
-        let changes = |count: usize| {
-            let change = |n| Change { reference: format!("refs/heads/{n}"), after: After::Unknown, summary: None };
-            (0..count).map(change).collect::<Vec<_>>()
+    fn an_unusable_reference_loses_no_other() {
+        let change = |reference: &str, id: &str| Change {
+            reference: reference.to_owned(),
+            after: After::from(id.to_owned()),
+            summary: None,
         };
-        assert_eq!(updates(changes(100), &Refs::default()).unwrap().0.len(), 100);
-        assert!(matches!(updates(changes(101), &Refs::default()), Err(EventError::TooManyReferences { count: 101 })));
+        let id = "a".repeat(40);
+        let long = format!("refs/heads/{}", "x".repeat(500));
+        let changes = [change(&long, &id), change("refs/heads/a..b", &id), change("refs/heads/c", "HEAD")];
+        let alone = sort(changes.to_vec(), &Refs::default());
+        assert_eq!((alone.updates.len(), alone.unusable.len()), (0, 3));
+        let beside = sort([&changes[..], &[change("refs/heads/main", &id)]].concat(), &Refs::default());
+        assert_eq!((beside.updates.len(), beside.unusable.len()), (1, 3));
+    }
+
+    #[test]
+    fn a_reason_names_some_references() {
+        let ignored = |count: usize| reason(&(0..count).map(|n| n.to_string()).collect::<Vec<_>>());
+        assert_eq!(ignored(0), "no reference changed");
+        assert_eq!(ignored(5), "0; 1; 2; 3; 4");
+        assert_eq!(ignored(5_000), "0; 1; 2; 3; 4; and 4995 more");
     }
 
     #[test]
     fn a_deletion_among_updates_is_left_out() {
         let change = |reference: &str, after| Change { reference: reference.to_owned(), after, summary: None };
         let changes = vec![change("refs/heads/a", After::Deleted), change("refs/heads/b", After::Unknown)];
-        let (updates, ignored) = updates(changes, &Refs::default()).unwrap();
+        let Sorted { updates, ignored, .. } = sort(changes, &Refs::default());
         assert_eq!(updates, [RefUpdate { reference: "refs/heads/b".parse().unwrap(), commit: None, summary: None }]);
         assert_eq!(ignored, ["refs/heads/a was deleted"]);
     }
@@ -403,7 +438,7 @@ mod tests {
         let refs = "main,release/*".parse().unwrap();
         let change = |name: &str| Change { reference: name.to_owned(), after: After::Unknown, summary: None };
         let changes = ["refs/heads/main", "refs/heads/wip", "refs/heads/release/1"].map(change);
-        let (updates, ignored) = updates(changes.into(), &refs).unwrap();
+        let Sorted { updates, ignored, .. } = sort(changes.into(), &refs);
         assert_eq!(updates.len(), 2);
         assert_eq!(ignored, ["refs/heads/wip is not among the Refs"]);
     }

@@ -39,14 +39,13 @@ const MAX_CHARACTERS: usize = 400;
 
 impl Refusal {
     /// The HTTP status: 400 for what is malformed, 401 for what isn't authenticated, 403 for what is and yet
-    /// isn't allowed, 413, 415 and 422 for too large a body, another media type and too many references.
+    /// isn't allowed, 413 and 415 for too large a body and another media type.
     pub fn status(&self) -> u16 {
         match self {
             Self::TooLarge { .. } => 413,
             Self::Unauthenticated(_) | Self::Event(EventError::Unauthenticated(_)) => 401,
             Self::Event(EventError::Host { .. } | EventError::Repository { .. }) => 403,
             Self::Event(EventError::Content(ContentError::MediaType(_))) => 415,
-            Self::Event(EventError::TooManyReferences { .. }) => 422,
             Self::Event(_) => 400,
         }
     }

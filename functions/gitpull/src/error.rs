@@ -45,7 +45,8 @@ impl JobError for GitPullError {
             Self::Fetch(error) => error.retry(),
             Self::Store(error) => error.retry(),
             Self::Archive { source, .. } | Self::Submodules(SubmoduleError::Tree { source, .. }) => of_tree(source),
-            Self::Submodules(SubmoduleError::Stopped(_)) => Retry::Again,
+            Self::Submodules(SubmoduleError::Stopped(_))
+            | Self::Submodules(SubmoduleError::Refused { source: PermitError::Host(_), .. }) => Retry::Again,
             // With such submodules the tree stays as it is.
             Self::Submodules(_)
             | Self::Permit(PermitError::Scope { .. } | PermitError::Globs(_))
@@ -61,7 +62,10 @@ impl JobError for GitPullError {
             Self::Permit(PermitError::Host(_)) => {
                 Some("add it to the parameter AllowedGitHosts, or remove the webhook")
             }
-            Self::Permit(_) => Some(
+            Self::Submodules(SubmoduleError::Refused { source: PermitError::Host(_), .. }) => {
+                Some("add the host to the parameter AllowedGitHosts, or set Submodules to off")
+            }
+            Self::Permit(_) | Self::Submodules(SubmoduleError::Refused { .. }) => Some(
                 "add it to the parameter Repositories and to the globs of the push's secret, or set Submodules to off",
             ),
             Self::Archive { source, .. } | Self::Submodules(SubmoduleError::Tree { source, .. }) => {
@@ -137,6 +141,29 @@ mod tests {
             assert_eq!(error.retry(), Retry::Never, "{error:?}");
             assert_eq!(error.hint().is_some(), has_hint, "{error:?}");
         }
+    }
+
+    #[test]
+    fn a_refused_submodule_is_named() {
+        let refused = |source| SubmoduleError::Refused {
+            repository: "github.com/octo/hello".parse().unwrap(),
+            path: "vendor/lib".into(),
+            url: "https://git.example/lib.git".to_owned(),
+            source,
+        };
+        let error = GitPullError::Submodules(refused(PermitError::Host("git.example".parse().unwrap())));
+        assert_eq!(
+            contract::error_chain(&error),
+            "could not fetch the submodules: the submodule vendor/lib of github.com/octo/hello must not be fetched from \
+             \"https://git.example/lib.git\": git.example is not among the AllowedGitHosts"
+        );
+        assert_eq!(
+            (error.retry(), error.hint().is_some_and(|hint| hint.contains("Submodules to off"))),
+            (Retry::Again, true)
+        );
+        let [repository, own] = ["github.com/acme/lib", "github.com/octo/hello"].map(|name| name.parse().unwrap());
+        let error = GitPullError::Submodules(refused(PermitError::Scope { repository, own }));
+        assert_eq!((error.retry(), error.hint().is_some()), (Retry::Never, true));
     }
 
     #[test]

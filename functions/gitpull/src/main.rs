@@ -37,10 +37,15 @@ async fn wire() -> Result<(Worker, Queue)> {
         Switch::On => Some(Client::new(&allowed_hosts, &environment.ca_bundle)?),
         Switch::Off => None,
     };
+    let known_hosts = KnownHosts::built_in_and_usable(&environment.known_hosts);
+    let (known_hosts, unusable) = known_hosts.context("read the KnownHosts parameter")?;
+    for error in &unusable {
+        tracing::warn!(cause = contract::error_chain(error), "a line of KnownHosts is left out");
+    }
     let worker = Worker {
         allowed_hosts,
         lfs,
-        known_hosts: KnownHosts::built_in_and(&environment.known_hosts).context("read the KnownHosts parameter")?,
+        known_hosts,
         key: StoredKey {
             s3: s3.clone(),
             kms: aws_sdk_kms::Client::new(&config),

@@ -7,7 +7,7 @@ use std::{
 };
 
 use archive::{ArchiveError, Submodule};
-use contract::{CommitId, Repository};
+use contract::{CommitId, PermitError, Repository};
 use fetch::{Fetched, Reading, Wanted};
 use gix::{
     ObjectId,
@@ -38,6 +38,8 @@ pub(crate) enum SubmoduleError {
     Url { repository: Repository, path: BString, source: forge::CloneUrlError },
     #[error("the submodule {path} of {repository} leads out of its host by {url:?}")]
     Outside { repository: Repository, path: BString, url: String },
+    #[error("the submodule {path} of {repository} must not be fetched from {url:?}")]
+    Refused { repository: Repository, path: BString, url: String, source: PermitError },
     #[error("{repository} is a submodule of itself, by way of {path}")]
     Cycle { repository: Repository, path: BString },
     #[error("the submodules lie more than {DEEPEST} deep, at {path}")]
@@ -58,10 +60,12 @@ struct Parent {
     around: Vec<Repository>,
 }
 
-/// Fetches all submodules of `root`, each by `fetch`: what they are of, what is there, and what keeps it there.
+/// Fetches all submodules of `root`, each by `fetch` where `permit` has nothing against it: what they are of, what is there, and
+/// what keeps it there.
 pub(crate) async fn fetch_all<E: From<SubmoduleError>>(
     repository: &Repository,
     root: &Fetched,
+    permit: impl Fn(&Repository) -> Result<(), PermitError>,
     fetch: impl AsyncFn(&Repository, Wanted) -> Result<Fetched, E>,
 ) -> Result<Vec<(Repository, Submodule, Reading)>, E> {
     let mut found = Vec::new();
@@ -77,6 +81,10 @@ pub(crate) async fn fetch_all<E: From<SubmoduleError>>(
         let (parent, all) = looked.await.map_err(SubmoduleError::Stopped)??;
         for Pinned { path, url, commit } in all {
             let repository = resolve(&parent.repository, &path, url.as_bstr())?;
+            permit(&repository).map_err(|source| {
+                let (repository, path) = (parent.repository.clone(), path.clone());
+                SubmoduleError::Refused { repository, path, url: without_credentials(url.as_bstr()), source }
+            })?;
             let around = [&parent.around[..], std::slice::from_ref(&parent.repository)].concat();
             let whole: BString = [parent.prefix.as_slice(), &path].concat().into();
             if around.contains(&repository) {
@@ -171,6 +179,18 @@ fn urls(modules: &gix::submodule::File) -> HashMap<BString, Option<BString>> {
     urls
 }
 
+/// A URL as it may be told: whoever wrote a password into it didn't mean to publish it.
+fn without_credentials(url: &BStr) -> String {
+    let text = url.to_str_lossy().into_owned();
+    let Ok(mut url) = gix::url::parse(url) else { return text };
+    if url.host.is_none() {
+        return text;
+    }
+    url.password = None;
+    url.user = url.user.filter(|_| url.scheme == gix::url::Scheme::Ssh);
+    url.to_bstring().to_string()
+}
+
 /// The repository that a URL in the `.gitmodules` of `parent` names: relative to the parent's own, as Git takes it, or any
 /// that a payload could name.
 fn resolve(parent: &Repository, path: &BString, url: &BStr) -> Result<Repository, SubmoduleError> {
@@ -205,6 +225,19 @@ mod tests {
         let parent = Repository::new("github.com".parse().unwrap(), "octo/hello".parse().unwrap());
         let found = resolve(&parent, &"lib".into(), url.into()).ok().map(|found| found.to_string());
         assert_eq!(found.as_deref(), expected, "{url}");
+    }
+
+    #[test]
+    fn a_told_url_holds_no_credentials() {
+        for (url, expected) in [
+            ("https://alice:hunter2@git.example/lib.git", "https://git.example/lib.git"),
+            ("https://t0ken@git.example/lib.git", "https://git.example/lib.git"),
+            ("ssh://git:hunter2@git.example:7999/lib.git", "ssh://git@git.example:7999/lib.git"),
+            ("git@git.example:lib.git", "git@git.example:lib.git"),
+            ("../lib.git", "../lib.git"),
+        ] {
+            assert_eq!(without_credentials(url.into()), expected);
+        }
     }
 
     #[test]

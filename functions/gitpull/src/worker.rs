@@ -194,7 +194,8 @@ impl Worker {
                 let fetch = async |repository: &Repository, wanted| {
                     self.fetch(job, repository, wanted, deadline).await.map(|(fetched, _)| fetched)
                 };
-                submodules::fetch_all(&job.repository, fetched, fetch).await?
+                let permit = |repository: &Repository| job.permit(repository, &self.allowed_hosts).map(drop);
+                submodules::fetch_all(&job.repository, fetched, permit, fetch).await?
             }
         };
         let large = match &self.lfs {

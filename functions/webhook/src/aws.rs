@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use aws_config::{SdkConfig, timeout::TimeoutConfig};
 use aws_names::QueueUrl;
+use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
 use contract::{Job, Worker};
+use tokio::time::sleep;
 
 use webhook::JobSink;
 
@@ -30,16 +32,147 @@ impl Queues {
     }
 }
 
+/// How often jobs are sent that SQS doesn't take although it takes others of the same call, and how long it is left alone before
+/// each but the first time.
+const TRIES: u32 = 3;
+const PAUSE: Duration = Duration::from_millis(200);
+
 impl JobSink for Queues {
-    async fn send(&self, worker: Worker, job: &Job) -> Result<()> {
+    async fn send(&self, worker: Worker, jobs: &[Job]) -> Result<()> {
         let url = match worker {
             Worker::GitPull => &self.gitpull,
             Worker::ZipDl => &self.zipdl,
         };
-        let body = serde_json::to_string(job).context("write the job")?;
-        let message = self.client.send_message().queue_url(url.as_str()).message_body(body);
+        match jobs {
+            [job] => self.send_one(url, job).await,
+            jobs => self.send_several(url, jobs).await,
+        }
+    }
+}
+
+impl Queues {
+    async fn send_one(&self, url: &QueueUrl, job: &Job) -> Result<()> {
+        let message = self.client.send_message().queue_url(url.as_str()).message_body(body(job)?);
         let message = message.message_group_id(job.group_id()).message_deduplication_id(job.id());
         message.send().await.with_context(|| format!("send a job to {url}"))?;
         Ok(())
+    }
+
+    async fn send_several(&self, url: &QueueUrl, jobs: &[Job]) -> Result<()> {
+        let mut entries = jobs.iter().map(entry).collect::<Result<Vec<_>>>()?;
+        for tried in 1.. {
+            let call = self.client.send_message_batch().queue_url(url.as_str()).set_entries(Some(entries.clone()));
+            let answer = call.send().await.with_context(|| format!("send {} jobs to {url}", entries.len()))?;
+            entries.retain(|entry| answer.successful.iter().all(|taken| taken.id != entry.id));
+            if entries.is_empty() {
+                break;
+            }
+            if tried == TRIES {
+                let reason = answer.failed.first().map(|failed| (&failed.code, failed.message()));
+                bail!("{url} took all but {} of {} jobs: {reason:?}", entries.len(), jobs.len());
+            }
+            sleep(PAUSE).await;
+        }
+        Ok(())
+    }
+}
+
+fn entry(job: &Job) -> Result<SendMessageBatchRequestEntry> {
+    let entry = SendMessageBatchRequestEntry::builder().id(job.id()).message_body(body(job)?);
+    entry.message_group_id(job.group_id()).message_deduplication_id(job.id()).build().context("make a message of a job")
+}
+
+fn body(job: &Job) -> Result<String> {
+    serde_json::to_string(job).context("write the job")
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_sqs::config::{BehaviorVersion, Credentials, Region};
+    use contract::Trigger;
+    use serde_json::{Value, json};
+    use wiremock::{Mock, MockServer, Request, ResponseTemplate, matchers::method};
+
+    use super::*;
+
+    const QUEUE: &str = "https://sqs.eu-central-1.amazonaws.com/111122223333/jobs.fifo";
+
+    /// SQS, which takes of each call all but so many messages, by the how manieth call it is.
+    async fn sqs(refused: impl Fn(usize) -> usize + Send + Sync + 'static) -> (MockServer, Queues) {
+        let server = MockServer::start().await;
+        let calls = std::sync::atomic::AtomicUsize::new(0);
+        let answer = move |request: &Request| {
+            let call: Value = request.body_json().unwrap();
+            let Some(entries) = call["Entries"].as_array() else {
+                return ResponseTemplate::new(200).set_body_json(json!({ "MessageId": "1", "MD5OfMessageBody": "" }));
+            };
+            let refused = refused(calls.fetch_add(1, std::sync::atomic::Ordering::SeqCst)).min(entries.len());
+            let id = |entry: &Value| entry["Id"].clone();
+            let taken = entries
+                .iter()
+                .skip(refused)
+                .map(|entry| json!({ "Id": id(entry), "MessageId": "1", "MD5OfMessageBody": "" }));
+            let failed = entries.iter().take(refused).map(
+                |entry| json!({ "Id": id(entry), "Code": "InternalError", "Message": "later", "SenderFault": false }),
+            );
+            let (taken, failed): (Vec<_>, Vec<_>) = (taken.collect(), failed.collect());
+            ResponseTemplate::new(200).set_body_json(json!({ "Successful": taken, "Failed": failed }))
+        };
+        Mock::given(method("POST")).respond_with(answer).mount(&server).await;
+        let config = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new("eu-central-1"))
+            .credentials_provider(aws_sdk_sqs::config::SharedCredentialsProvider::new(Credentials::for_tests()))
+            .endpoint_url(server.uri())
+            .http_client(aws_smithy_http_client::Builder::new().build_http())
+            .build();
+        let queues = Queues::new(&config, QUEUE.parse().unwrap(), QUEUE.parse().unwrap());
+        (server, queues)
+    }
+
+    fn jobs(count: usize) -> Vec<Job> {
+        let job = |n| Job {
+            delivery: "d-1".parse().unwrap(),
+            repository: "github.com/octo/hello".parse().unwrap(),
+            reference: format!("refs/tags/v{n}").parse().unwrap(),
+            commit: None,
+            trigger: Trigger::Push,
+            summary: None,
+            scope: None,
+        };
+        (0..count).map(job).collect()
+    }
+
+    /// How many messages each call had.
+    async fn calls(server: &MockServer) -> Vec<usize> {
+        let requests = server.received_requests().await.unwrap();
+        let messages = |request: &Request| {
+            let call: Value = request.body_json().unwrap();
+            call["Entries"].as_array().map_or(1, Vec::len)
+        };
+        requests.iter().map(messages).collect()
+    }
+
+    #[tokio::test]
+    async fn what_sqs_leaves_is_sent_again() {
+        let (server, queues) = sqs(|call| [3, 1, 0][call]).await;
+        queues.send(Worker::GitPull, &jobs(10)).await.unwrap();
+        assert_eq!(calls(&server).await, [10, 3, 1]);
+    }
+
+    #[tokio::test]
+    async fn what_sqs_never_takes_is_an_error() {
+        let (server, queues) = sqs(|_| 2).await;
+        let error = queues.send(Worker::ZipDl, &jobs(10)).await.unwrap_err();
+        assert_eq!(calls(&server).await, [10, 2, 2]);
+        assert!(error.to_string().contains("all but 2 of 10 jobs"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn one_job_is_one_message() {
+        let (server, queues) = sqs(|_| 0).await;
+        queues.send(Worker::GitPull, &jobs(1)).await.unwrap();
+        let [request] = &server.received_requests().await.unwrap()[..] else { panic!("not one call") };
+        assert_eq!(request.headers["x-amz-target"], "AmazonSQS.SendMessage");
     }
 }

@@ -1,23 +1,35 @@
 //! One request: believed or not, understood or not, queued or not. Knows AWS only as a source of secrets and
 //! as queues.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use aws_lambda_events::apigw::{ApiGatewayProxyRequest, ApiGatewayProxyResponse};
 use contract::{ApiSecrets, Job, Worker};
-use forge::{AuthenticationError, Delivery, Endpoint, Event, Refusal};
+use forge::{AuthenticationError, Delivery, Endpoint, Event, Push, Refusal};
+use futures_util::{StreamExt as _, stream};
 use secrecy::SecretString;
 use secret::{CachedSecret, MAX_AGE, ROTATION_AGE, SecretSource};
+use tokio::time::timeout;
 use tracing::{error, field::display, info, warn};
 
 use crate::{answer::Answer, request};
 
 /// Where jobs go.
 pub trait JobSink {
-    /// Queues a job for a worker. One that was queued in the last five minutes isn't queued again.
-    fn send(&self, worker: Worker, job: &Job) -> impl Future<Output = Result<()>>;
+    /// Queues jobs for a worker, at most [`AT_ONCE`] of them. One that was queued in the last five minutes isn't queued again.
+    fn send(&self, worker: Worker, jobs: &[Job]) -> impl Future<Output = Result<()>>;
 }
+
+/// How many jobs [go to a queue together](https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html).
+/// Ten have a tenth of the mebibyte that is allowed.
+pub const AT_ONCE: usize = 10;
+
+/// How many calls run side by side: 5,000 references are 500 calls, which one after the other take as long as senders wait.
+const CALLS: usize = 16;
+
+/// How long all of a push may take to be queued: senders wait ten seconds, of which a cold start and the secrets take some.
+const QUEUEING: Duration = Duration::from_secs(6);
 
 /// The function.
 #[derive(Debug)]
@@ -69,7 +81,7 @@ impl<S: SecretSource, Q: JobSink> Webhook<S, Q> {
 
     async fn act(&self, delivery: &Delivery, worker: Worker, event: Event) -> Result<Answer> {
         let reason = match event {
-            Event::Push(push) => return self.queue(worker, push.jobs()).await,
+            Event::Push(push) => return self.queue(delivery, worker, &push).await,
             Event::Ignored { reason, .. } => reason,
             Event::Ping { .. } => "ping".to_owned(),
         };
@@ -77,17 +89,45 @@ impl<S: SecretSource, Q: JobSink> Webhook<S, Q> {
         Ok(Answer::Ignored(reason))
     }
 
-    /// Queues all jobs or fails; those that were queued by then aren't queued again by another delivery of
-    /// the same.
-    async fn queue(&self, worker: Worker, jobs: impl Iterator<Item = Job>) -> Result<Answer> {
+    /// Queues all jobs or fails, and then too as many as it can. Those that were queued by then aren't queued again by another
+    /// delivery of the same.
+    async fn queue(&self, delivery: &Delivery, worker: Worker, push: &Push) -> Result<Answer> {
+        for reason in push.unusable() {
+            warn!(delivery = %delivery.id(), reason, "left out");
+        }
+        let mut jobs = push.jobs();
+        // Not all jobs in memory at once: each has a copy of its scope.
+        let some = std::iter::from_fn(|| Some(jobs.by_ref().take(AT_ONCE).collect::<Vec<_>>()));
+        let calls = some.take_while(|jobs| !jobs.is_empty()).map(|jobs| self.send(worker, jobs));
+        let mut calls = stream::iter(calls).buffered(CALLS);
+        let (mut ids, mut failure) = (Vec::new(), None);
+        let all = async {
+            while let Some(sent) = calls.next().await {
+                match sent {
+                    Ok(sent) => ids.extend(sent),
+                    Err(error) => failure = Some(error),
+                }
+            }
+        };
+        if timeout(QUEUEING, all).await.is_err() {
+            failure = Some(anyhow::anyhow!("it took too long"));
+        }
+        let (queued, count) = (ids.len(), push.updates().len());
+        match failure {
+            Some(failure) => Err(failure.context(format!("queue {count} jobs, of which {queued} are queued"))),
+            None => Ok(Answer::Queued(ids)),
+        }
+    }
+
+    async fn send(&self, worker: Worker, jobs: Vec<Job>) -> Result<Vec<String>> {
+        self.queues.send(worker, &jobs).await?;
         let mut ids = Vec::new();
         for job in jobs {
-            self.queues.send(worker, &job).await?;
             let (id, repository, reference) = (job.id(), &job.repository, &job.reference);
             info!(delivery = %job.delivery, job = id, %repository, %reference, worker = worker.path_part(), "queued");
             ids.push(id);
         }
-        Ok(Answer::Queued(ids))
+        Ok(ids)
     }
 }
 
@@ -150,11 +190,13 @@ mod tests {
     }
 
     impl JobSink for Jobs {
-        async fn send(&self, worker: Worker, job: &Job) -> Result<()> {
-            if self.sent.borrow().len() == self.capacity {
+        async fn send(&self, worker: Worker, jobs: &[Job]) -> Result<()> {
+            assert!((1..=AT_ONCE).contains(&jobs.len()));
+            tokio::task::yield_now().await;
+            if self.sent.borrow().len() + jobs.len() > self.capacity {
                 bail!("the queue is down");
             }
-            self.sent.borrow_mut().push((worker, job.clone()));
+            self.sent.borrow_mut().extend(jobs.iter().map(|job| (worker, job.clone())));
             Ok(())
         }
     }
@@ -298,6 +340,78 @@ mod tests {
         assert!(!body.to_string().contains("queue is down"), "{body}");
         webhook.queues.capacity = 1;
         assert_eq!(answer(&webhook, main_branch("s3cret"), Instant::now()).await.0, 202);
+    }
+
+    /// A push as Bitbucket Data Center sends it.
+    fn several(payload: &Value) -> ApiGatewayProxyRequest {
+        let mut request = event("push", payload, "s3cret");
+        let headers = &mut request.multi_value_headers;
+        let signature = headers.remove("x-hub-signature-256").unwrap();
+        headers.remove("x-github-event");
+        headers.insert("x-hub-signature", signature);
+        headers.insert("x-event-key", "repo:refs_changed".parse().unwrap());
+        headers.insert("x-request-id", "72d3162e".parse().unwrap());
+        request
+    }
+
+    /// The case of `main` and 100 tags in one push.
+    fn case() -> Value {
+        serde_json::from_str(include_str!("bitbucket-dc-101-references.json")).unwrap()
+    }
+
+    /// The same with so many tags.
+    fn many_tags(tags: usize) -> Value {
+        let mut payload = case();
+        let changes = payload["changes"].as_array_mut().unwrap();
+        let [tag, branch] = ["refs/tags/v0", "refs/heads/main"]
+            .map(|id| changes.iter().find(|change| change["ref"]["id"] == id).unwrap().clone());
+        *changes = vec![branch];
+        changes.extend((0..tags).map(|n| {
+            let mut tag = tag.clone();
+            tag["ref"]["id"] = json!(format!("refs/tags/v{n}"));
+            tag
+        }));
+        payload
+    }
+
+    fn bitbucket(refs: &str, capacity: usize) -> Webhook<Secrets, Jobs> {
+        let mut webhook = webhook();
+        webhook.endpoint.allowed_hosts = "git.example=bitbucket-dc".parse().unwrap();
+        webhook.endpoint.refs = refs.parse().unwrap();
+        webhook.queues.capacity = capacity;
+        webhook
+    }
+
+    #[tokio::test]
+    async fn every_reference_of_a_push_is_queued() {
+        for (payload, count) in [(case(), 101), (many_tags(4_999), 5_000)] {
+            assert!(payload.to_string().len() < Delivery::MAX_BODY_BYTES);
+            let webhook = bitbucket("", count);
+            let (status, body) = answer(&webhook, several(&payload), Instant::now()).await;
+            assert_eq!((status, body["jobs"].as_array().unwrap().len()), (202, count));
+            let sent = webhook.queues.sent.borrow();
+            let references: std::collections::HashSet<_> = sent.iter().map(|(_, job)| &job.reference).collect();
+            assert_eq!((sent.len(), references.len()), (count, count));
+        }
+    }
+
+    #[tokio::test]
+    async fn unwanted_references_do_not_count() {
+        let webhook = bitbucket("main", 1);
+        let (status, body) = answer(&webhook, several(&many_tags(4_999)), Instant::now()).await;
+        assert_eq!((status, body["jobs"].is_null()), (202, true), "{body}");
+        let none = bitbucket("trunk", 0);
+        let (status, body) = answer(&none, several(&many_tags(4_999)), Instant::now()).await;
+        assert_eq!(status, 200);
+        assert!(body.to_string().len() < 1_000, "{body}");
+    }
+
+    #[tokio::test]
+    async fn a_failed_call_loses_no_other() {
+        let webhook = bitbucket("", 45);
+        let (status, _) = answer(&webhook, several(&many_tags(100)), Instant::now()).await;
+        // The last one had a single job, for which there was room.
+        assert_eq!((status, webhook.queues.sent.borrow().len()), (503, 41));
     }
 
     #[tokio::test]

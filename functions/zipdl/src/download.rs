@@ -85,23 +85,24 @@ impl<S: SecretSource> Downloader<S> {
         let object = Object { bucket: self.output_bucket.clone(), key };
         let found = store::find(&self.s3, &object, &job.repository).await.map_err(ZipDlError::Store)?;
         let metadata = request.metadata(tip);
-        let commit = metadata.commit.clone();
+        let mut commit = metadata.commit.clone();
         // Of a tag the sender may have told the tag's own id.
         let told = job.commit.as_ref().filter(|_| job.reference.branch().is_some());
-        let superseded = told.filter(|told| **told != commit);
+        let superseded = told.filter(|told| **told != commit).cloned();
         let is_there = found.metadata.as_ref().is_some_and(|there| is_same(there, &metadata));
-        if let Some(told) = superseded.filter(|_| is_there) {
-            return Err(ZipDlError::Behind { reference: job.reference.clone(), told: told.clone(), commit });
+        if let Some(told) = superseded.clone().filter(|_| is_there) {
+            return Err(ZipDlError::Behind { reference: job.reference.clone(), told, commit });
         }
-        let artifact = Artifact { object, metadata, found };
-        let copied = if is_there { None } else { Some(self.download(&request, &artifact).await?) };
+        let mut artifact = Artifact { object, metadata, found };
+        let copied = if is_there { None } else { Some(self.download(&request, &mut artifact).await?) };
+        commit.clone_from(&artifact.metadata.commit);
         tracing::info!(
             job = job.id(),
             delivery = %job.delivery,
             repository = %job.repository,
             reference = %job.reference,
             %commit,
-            superseded = superseded.map(CommitId::as_str),
+            superseded = superseded.as_ref().map(CommitId::as_str),
             artifact = %artifact.object,
             bytes_received = copied.as_ref().map(|copied| copied.received),
             entries = copied.as_ref().map(|copied| copied.entries),
@@ -160,7 +161,23 @@ impl<S: SecretSource> Downloader<S> {
         Ok(name.map(|name| name.strip_prefix("refs/heads/").unwrap_or(name).to_owned()))
     }
 
-    async fn download(&self, request: &Request<'_>, artifact: &Artifact) -> Result<ProviderSummary, ZipDlError> {
+    /// Of a tag of a tag, a host may have told the inner tag's id. Then the archive says which commit that is, and it is asked
+    /// for by that one.
+    async fn download(&self, request: &Request<'_>, artifact: &mut Artifact) -> Result<ProviderSummary, ZipDlError> {
+        let actual = match self.download_once(request, artifact).await {
+            Err(ZipDlError::Archive { source: ProviderError::Commit { expected, actual }, host })
+                if request.job.reference.tag().is_some() =>
+            {
+                let commit = actual.parse::<CommitId>();
+                commit.map_err(|_| ZipDlError::Archive { source: ProviderError::Commit { expected, actual }, host })?
+            }
+            result => return result,
+        };
+        artifact.metadata.commit = actual;
+        self.download_once(request, artifact).await
+    }
+
+    async fn download_once(&self, request: &Request<'_>, artifact: &Artifact) -> Result<ProviderSummary, ZipDlError> {
         let top_folder = request.top_folder();
         let is_optional = matches!(top_folder, TopFolder::Named(_));
         match self.copy(request, top_folder, artifact).await {

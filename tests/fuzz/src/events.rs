@@ -56,7 +56,7 @@ pub fn events(data: &[u8]) {
         Ok(Event::Push(push)) => check(&push, narrow),
         Ok(_) => {}
         Err(refusal) => {
-            assert!(matches!(refusal.status(), 400 | 403 | 413 | 415 | 422), "{refusal:?}");
+            assert!(matches!(refusal.status(), 400 | 403 | 413 | 415), "{refusal:?}");
             assert!(refusal.public_text().chars().count() <= 400);
         }
     }
@@ -66,9 +66,9 @@ pub fn events(data: &[u8]) {
 pub(crate) fn check(push: &Push, narrow: bool) {
     let hosts: AllowedHosts = HOSTS.parse().unwrap();
     let host = hosts.find(push.repository().host.as_str()).unwrap();
-    assert!((1..=Push::MAX_REFERENCES).contains(&push.updates().len()));
+    assert!(!push.updates().is_empty());
     let path = &push.repository().path;
-    assert!(!leads_astray(path.as_str()) && !path.as_str().contains('\''), "{path}");
+    assert!(!leads_astray(path.as_str()), "{path}");
     if narrow {
         let name = push.repository().to_string();
         assert!(name.starts_with("github.com/octo") || name.starts_with("gitlab.com/"), "{name}");

@@ -17,7 +17,7 @@ use webhook::{JobSink, Webhook};
 use crate::sender::{self, SECRET};
 
 thread_local! {
-    static TOKIO: Runtime = Builder::new_current_thread().build().unwrap();
+    static TOKIO: Runtime = Builder::new_current_thread().enable_time().build().unwrap();
 }
 
 /// The secret, always there.
@@ -35,8 +35,8 @@ impl SecretSource for Known {
 struct Queued(RefCell<Vec<Job>>);
 
 impl JobSink for &Queued {
-    async fn send(&self, _worker: Worker, job: &Job) -> Result<()> {
-        self.0.borrow_mut().push(job.clone());
+    async fn send(&self, _worker: Worker, jobs: &[Job]) -> Result<()> {
+        self.0.borrow_mut().extend_from_slice(jobs);
         Ok(())
     }
 }
@@ -58,7 +58,7 @@ pub fn requests(data: &[u8]) {
         assert!(jobs.is_empty());
         return;
     };
-    assert!(matches!(answer.status_code, 200 | 202 | 400 | 401 | 403 | 413 | 415 | 422), "{answer:?}");
+    assert!(matches!(answer.status_code, 200 | 202 | 400 | 401 | 403 | 413 | 415), "{answer:?}");
     assert_eq!(answer.status_code == 202, !jobs.is_empty(), "{answer:?}");
     assert!(proven || answer.status_code >= 400, "{answer:?}");
     for job in jobs.iter() {

@@ -47,8 +47,9 @@ pub enum TopFolder {
     Always,
     /// None: Bitbucket Data Center, Azure DevOps.
     Never,
-    /// One of this name, or none, as an administrator decided: Gitea, Forgejo. The first entry tells which; where a later
-    /// one contradicts it, there is none, and [`ProviderError::TopFolderNotShared`] says so.
+    /// One of this name, in capitals or not, or none, as an administrator decided: Gitea, Forgejo. The first entry tells which;
+    /// where a later one contradicts it, there is none, and [`ProviderError::TopFolderNotShared`] says so: what was copied until
+    /// then has lost a folder of the repository's own, and the archive has to come once more.
     Named(String),
 }
 

@@ -4,6 +4,11 @@ use gix::bstr::{BStr, BString, ByteSlice};
 
 use super::{ProviderError, TopFolder};
 
+/// Whether a folder has this name in capitals or not: Gitea and Forgejo name it as their disk does, in lower case.
+fn is_spelled_as(name: &str, folder: &BStr) -> bool {
+    folder.to_str().is_ok_and(|folder| folder.to_lowercase() == name.to_lowercase())
+}
+
 /// What is dropped of every name; decided by the first one.
 pub(super) enum Top {
     Undecided(TopFolder),
@@ -20,7 +25,7 @@ impl Top {
             let first = name.split_once_str("/").map(|(first, _)| first.as_bstr());
             *self = match (rule, first) {
                 (TopFolder::Always, first) => Self::Dropped(first.unwrap_or_default().to_owned()),
-                (TopFolder::Named(folder), Some(first)) if folder.as_bytes() == first.as_bytes() => {
+                (TopFolder::Named(folder), Some(first)) if is_spelled_as(folder, first) => {
                     Self::Dropped(first.to_owned())
                 }
                 (TopFolder::Named(_) | TopFolder::Never, _) => Self::Kept,

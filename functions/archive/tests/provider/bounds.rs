@@ -234,6 +234,8 @@ fn a_top_folder_that_not_all_share() {
     // What begins without it has none.
     assert_eq!(taken(&bare, &named).into_keys().collect::<Vec<_>>(), [b"README".as_slice(), b"top/", b"top/a"]);
     assert_eq!(taken(&zip(&[a()]), &named).into_keys().collect::<Vec<_>>(), [b"a"]);
+    let in_capitals = ProviderZip { top_folder: TopFolder::Named("ToP".to_owned()), ..TOP };
+    assert_eq!(taken(&zip(&[a()]), &in_capitals).into_keys().collect::<Vec<_>>(), [b"a"]);
     let elsewhere = ProviderZip { top_folder: TopFolder::Named("to".to_owned()), ..TOP };
     assert!(taken(&zip(&[a()]), &elsewhere).contains_key(b"top/a".as_slice()));
 }

@@ -6,7 +6,7 @@ use contract::{HostKind, Trigger};
 use http::HeaderMap;
 use serde::Deserialize;
 
-use super::{After, Change, Host, Message, Origin, PayloadError, Pushed, parse};
+use super::{After, Change, Host, Message, Origin, PayloadError, Pushed, or_nothing, parse};
 
 /// Azure DevOps Services.
 #[derive(Debug)]
@@ -39,6 +39,9 @@ impl Host for AzureDevOps {
 
     fn read(&self, _: &HeaderMap, payload: &[u8]) -> Result<Message, PayloadError> {
         let event = parse::<Subscription>(self, payload)?;
+        if event.is_test() {
+            return Ok(Message::Ping);
+        }
         if event.event_type != "git.push" {
             return Ok(Message::Ignored(format!("nothing is archived for the event {:?}", event.event_type)));
         }
@@ -83,6 +86,15 @@ struct Subscription {
     id: String,
     event_type: String,
     publisher_id: String,
+    subscription_id: Option<String>,
+}
+
+impl Subscription {
+    /// What the "Test" button sends is an example of some repository of Microsoft's, of no subscription.
+    fn is_test(&self) -> bool {
+        let is_null = |id: &String| !id.is_empty() && id.bytes().all(|digit| matches!(digit, b'0' | b'-'));
+        self.subscription_id.as_ref().is_some_and(is_null)
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -93,8 +105,9 @@ struct GitPush {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Resource {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_nothing")]
     commits: Vec<Commit>,
+    #[serde(deserialize_with = "or_nothing")]
     ref_updates: Vec<RefUpdate>,
     repository: Repository,
 }
@@ -175,6 +188,31 @@ mod tests {
         for other in ["{}", "[]", "", r#"{"id":"1","eventType":"git.push","publisherId":"x"}"#] {
             assert!(!AzureDevOps.recognizes_payload(other.as_bytes()), "{other}");
         }
+    }
+
+    #[test]
+    fn the_test_button_is_a_ping() {
+        let case = include_bytes!("azure-test-button.json");
+        assert!(AzureDevOps.recognizes_payload(case));
+        assert_eq!(AzureDevOps.read(&HeaderMap::new(), case).unwrap(), Message::Ping);
+        let mut other = push("");
+        other["subscriptionId"] = json!("00000000-0000-0000-0000-000000000000");
+        other["eventType"] = json!("build.complete");
+        assert_eq!(read(&other).unwrap(), Message::Ping);
+    }
+
+    #[test]
+    fn quoted_names_and_null_lists_are_read() {
+        let mut payload = push("https://dev.azure.com/acme/Bob's%20Project/_git/-it's");
+        payload["resource"]["repository"]["project"]["name"] = json!("Bob's Project");
+        payload["resource"]["repository"]["name"] = json!("-it's");
+        payload["resource"]["commits"] = Value::Null;
+        payload["subscriptionId"] = json!("b7a3d1f0-8a44-4a5c-9a8f-5f3f7a1d2c3e");
+        let Message::Push(pushed) = read(&payload).unwrap() else { panic!("not a push") };
+        assert_eq!(pushed.full_name.parse::<contract::RepositoryPath>().unwrap().as_str(), "acme/Bob's Project/-it's");
+        payload["resource"]["refUpdates"] = Value::Null;
+        let Message::Push(pushed) = read(&payload).unwrap() else { panic!("not a push") };
+        assert!(pushed.changes.is_empty());
     }
 
     #[test]

@@ -5,7 +5,7 @@ use contract::{HostKind, Trigger};
 use http::HeaderMap;
 use serde::Deserialize;
 
-use super::{After, Change, Host, Message, Origin, PayloadError, Pushed, kind, parse};
+use super::{After, Change, Host, Message, Origin, PayloadError, Pushed, kind, or_nothing, parse};
 
 const EVENT: &str = "x-event-key";
 /// Data Center has the same header and other kinds.
@@ -49,6 +49,7 @@ struct Payload {
 
 #[derive(Debug, Deserialize)]
 struct Push {
+    #[serde(deserialize_with = "or_nothing")]
     changes: Vec<RefChange>,
 }
 
@@ -164,6 +165,12 @@ mod tests {
                 change("refs/named_branch/hg", &commit, Some("Say hello\n")),
             ]
         );
+    }
+
+    #[test]
+    fn a_null_list_has_no_reference() {
+        let Message::Push(pushed) = read(&push(&Value::Null)).unwrap() else { panic!("not a push") };
+        assert!(pushed.changes.is_empty());
     }
 
     #[test]

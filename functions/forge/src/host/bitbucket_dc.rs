@@ -6,7 +6,7 @@ use contract::{HostKind, Trigger};
 use http::HeaderMap;
 use serde::Deserialize;
 
-use super::{After, Change, Host, Message, Origin, PayloadError, Pushed, kind, parse};
+use super::{After, Change, Host, Message, Origin, PayloadError, Pushed, kind, or_nothing, parse};
 
 const EVENT: &str = "x-event-key";
 
@@ -44,6 +44,7 @@ impl Host for BitbucketDataCenter {
 #[serde(rename_all = "camelCase")]
 struct RefsChanged {
     repository: Repository,
+    #[serde(deserialize_with = "or_nothing")]
     changes: Vec<RefChange>,
     to_commit: Option<Commit>,
 }
@@ -72,7 +73,7 @@ struct Commit {
 struct Repository {
     slug: String,
     project: Project,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_nothing")]
     links: Links,
 }
 
@@ -85,8 +86,9 @@ struct Project {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Links {
+    #[serde(deserialize_with = "or_nothing")]
     clone: Vec<Link>,
-    #[serde(rename = "self")]
+    #[serde(rename = "self", deserialize_with = "or_nothing")]
     page: Vec<Link>,
 }
 
@@ -170,6 +172,8 @@ mod tests {
         check(json!({ "clone": link("https://git.example.com/context/scm/proj/hello.git") }), host());
         check(json!({ "self": link("https://git.example.com/projects/PROJ/repos/hello/browse") }), host());
         check(json!({}), Origin::Unsaid);
+        check(json!({ "clone": null, "self": null }), Origin::Unsaid);
+        check(json!(null), Origin::Unsaid);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use contract::Trigger;
 use http::HeaderMap;
 use serde::Deserialize;
 
-use super::{After, Change, Host, Message, Origin, PayloadError, Pushed, parse};
+use super::{After, Change, Host, Message, Origin, PayloadError, Pushed, or_nothing, parse};
 
 /// A sender without a header of its own.
 #[derive(Debug)]
@@ -34,7 +34,7 @@ struct Push {
     #[serde(rename = "ref")]
     reference: String,
     after: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_nothing")]
     deleted: bool,
     repository: Repository,
 }
@@ -43,7 +43,7 @@ struct Push {
 #[derive(Debug, Deserialize)]
 struct Repository {
     full_name: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_nothing")]
     name: String,
     ssh_url: String,
 }
@@ -82,8 +82,8 @@ mod tests {
     #[test]
     fn the_least_that_is_needed_is_enough() {
         let pushed = read(&json!({
-            "ref": "refs/heads/main",
-            "repository": { "name": "hello", "ssh_url": "ssh://git@git.example/hello.git" },
+            "ref": "refs/heads/main", "after": null, "deleted": null,
+            "repository": { "name": "hello", "full_name": null, "ssh_url": "ssh://git@git.example/hello.git" },
         }));
         assert_eq!(pushed.full_name, "hello");
         let change = Change { reference: "refs/heads/main".to_owned(), after: After::Unknown, summary: None };

@@ -64,6 +64,21 @@ mod tests {
     use crate::sender;
 
     #[test]
+    fn the_test_button_is_a_ping() {
+        // Of a repository without a commit, both ids are null.
+        for id in ["a", "0"] {
+            let mut test = sender::github_push("refs/heads/main", &id.repeat(40));
+            test["before"] = test["after"].clone();
+            for host in [GITEA, FORGEJO] {
+                let headers = sender::headers(&[(host.event, "push")]);
+                assert_eq!(host.read(&headers, test.to_string().as_bytes()).unwrap(), Message::Ping);
+            }
+            let headers = sender::headers(&[("X-Gogs-Event", "push")]);
+            assert_eq!(super::super::gogs::Gogs.read(&headers, test.to_string().as_bytes()).unwrap(), Message::Ping);
+        }
+    }
+
+    #[test]
     fn pushes_and_releases_are_githubs() {
         for host in [GITEA, FORGEJO] {
             let read = |kind: &str, payload: &serde_json::Value| {

@@ -5,7 +5,7 @@ use contract::{HostKind, Trigger};
 use http::HeaderMap;
 use serde::Deserialize;
 
-use super::{After, Change, Host, Message, Origin, PayloadError, Pushed, kind, parse};
+use super::{After, Change, Host, Message, Origin, PayloadError, Pushed, kind, or_nothing, parse};
 
 const EVENT: &str = "x-github-event";
 
@@ -38,7 +38,7 @@ impl Host for GitHub {
 /// Reads an event of this kind, as GitHub and those who took its payloads over send it.
 pub(super) fn read(host: &dyn Host, kind: &str, payload: &[u8]) -> Result<Message, PayloadError> {
     match kind {
-        "push" => parse::<Push>(host, payload).map(Message::from),
+        "push" => parse::<Push>(host, payload).map(|push| if push.is_test() { Message::Ping } else { push.into() }),
         "release" => parse::<Release>(host, payload).map(Message::from),
         "ping" => Ok(Message::Ping),
         "create" | "delete" => Ok(Message::Ignored(format!("{kind} comes with a push, which is heeded"))),
@@ -50,8 +50,9 @@ pub(super) fn read(host: &dyn Host, kind: &str, payload: &[u8]) -> Result<Messag
 struct Push {
     #[serde(rename = "ref")]
     reference: String,
+    before: Option<String>,
     after: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_nothing")]
     deleted: bool,
     head_commit: Option<Commit>,
     repository: Repository,
@@ -91,6 +92,13 @@ impl Repository {
             trigger,
             delivery_id: None,
         })
+    }
+}
+
+impl Push {
+    /// Gitea, Forgejo and Gogs have no ping: "Test Delivery" sends a push from a commit to the same one, which no push is.
+    fn is_test(&self) -> bool {
+        self.before.as_ref() == Some(&self.after)
     }
 }
 

@@ -5,7 +5,7 @@ use contract::{HostKind, Trigger};
 use http::HeaderMap;
 use serde::Deserialize;
 
-use super::{After, Change, Host, Message, Origin, PayloadError, Pushed, kind, parse};
+use super::{After, Change, Host, Message, Origin, PayloadError, Pushed, kind, or_nothing, parse};
 
 const EVENT: &str = "x-gitlab-event";
 
@@ -33,7 +33,7 @@ impl Host for GitLab {
 
     fn read(&self, headers: &HeaderMap, payload: &[u8]) -> Result<Message, PayloadError> {
         match kind(headers, EVENT) {
-            "Push Hook" | "Tag Push Hook" => parse::<Push>(self, payload).map(Message::from),
+            "Push Hook" | "Tag Push Hook" => self.read_push(payload),
             "Release Hook" => parse::<Release>(self, payload).map(Message::from),
             "System Hook" => self.read_system_hook(payload),
             kind => Ok(Message::Ignored(format!("nothing is archived for the event {kind:?}"))),
@@ -42,10 +42,14 @@ impl Host for GitLab {
 }
 
 impl GitLab {
+    fn read_push(&self, payload: &[u8]) -> Result<Message, PayloadError> {
+        parse::<Push>(self, payload).map(|push| if push.is_test() { Message::Ping } else { push.into() })
+    }
+
     /// A system hook has one header for all its kinds; which one it is stands in the payload.
     fn read_system_hook(&self, payload: &[u8]) -> Result<Message, PayloadError> {
         match parse::<SystemHook>(self, payload)?.kind().as_str() {
-            "push" | "tag_push" => parse::<Push>(self, payload).map(Message::from),
+            "push" | "tag_push" => self.read_push(payload),
             kind => Ok(Message::Ignored(format!("nothing is archived for the system hook {kind:?}"))),
         }
     }
@@ -67,9 +71,10 @@ impl SystemHook {
 struct Push {
     #[serde(rename = "ref")]
     reference: String,
+    before: Option<String>,
     after: String,
     checkout_sha: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_nothing")]
     commits: Vec<Commit>,
     project: Project,
 }
@@ -104,6 +109,21 @@ impl Project {
             trigger,
             delivery_id: None,
         })
+    }
+}
+
+/// Where the project is of which a system hook's "Test" button tells, and that of a project without commits. The name is
+/// [nobody's](https://www.rfc-editor.org/rfc/rfc2606#section-3).
+const SAMPLE: &str = "http://test.example.com/";
+
+impl Push {
+    /// Whether the "Test" button sent it, which says nowhere that it did. It takes
+    /// [the last three commits](https://gitlab.com/gitlab-org/gitlab/-/blob/master/lib/gitlab/data_builder/push.rb) for those of a push
+    /// from the third to the first, so that the push begins with a commit of its own, which no push does.
+    fn is_test(&self) -> bool {
+        let is_sample = self.project.git_http_url.as_ref().is_some_and(|url| url.starts_with(SAMPLE));
+        let before = |before: &String| *before == self.after || self.commits.iter().any(|commit| commit.id == *before);
+        is_sample || self.before.as_ref().is_some_and(before)
     }
 }
 
@@ -168,6 +188,24 @@ mod tests {
             assert_eq!(pushed.changes[0].after, After::Object("b".repeat(40)));
             assert_eq!(pushed.changes[0].summary.as_deref(), Some("Say hello"));
         }
+    }
+
+    #[test]
+    fn the_test_button_is_a_ping() {
+        let check = |payload: &Value| {
+            for kind in ["Push Hook", "Tag Push Hook", "System Hook"] {
+                assert_eq!(read(kind, payload).unwrap(), Message::Ping, "{kind} {payload}");
+            }
+        };
+        let mut last_three = push(&"b".repeat(40));
+        last_three["commits"][0]["id"] = last_three["before"].clone();
+        check(&last_three);
+        let mut only_one = push(&"b".repeat(40));
+        only_one["before"] = only_one["after"].clone();
+        check(&only_one);
+        let mut sample = push(&"b".repeat(40));
+        sample["project"]["git_http_url"] = json!("http://test.example.com/gitlab/gitlab.git");
+        check(&sample);
     }
 
     #[test]

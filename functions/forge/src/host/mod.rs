@@ -14,7 +14,7 @@ use std::{borrow::Cow, fmt};
 
 use contract::{HostKind, Trigger};
 use http::HeaderMap;
-use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 
 use crate::delivery::Delivery;
 
@@ -165,6 +165,11 @@ fn parse<T: DeserializeOwned>(host: &dyn Host, payload: &[u8]) -> Result<T, Payl
         .map_err(|failure| error(failure.path().to_string(), failure.into_inner()))?;
     json.end().map_err(|failure| error(".".to_owned(), failure))?;
     Ok(value)
+}
+
+/// Reads `null` as nothing: an empty list, an object without members. Some hosts write so what others leave out.
+fn or_nothing<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(value: D) -> Result<T, D::Error> {
+    Option::deserialize(value).map(Option::unwrap_or_default)
 }
 
 /// The header of a host that says what kind of event a delivery is.

@@ -358,6 +358,21 @@ async fn a_folder_that_may_be_missing_is_told_from_one_of_the_repository() {
 }
 
 #[tokio::test]
+async fn a_folder_in_lower_case_is_dropped() {
+    let world = World::new().await;
+    // What Gitea sends of `octo/FindLists`.
+    let archive = include_bytes!("gitea-FindLists.zip");
+    let facts = |_: &str, _| says("351fce0ddcb45b28662b0f4602a55bb04cd48608", "main");
+    let host = world.host_that_says(facts, |_, _| Answer::zip(archive)).await;
+    let repository = "127.0.0.1/octo/FindLists".parse().unwrap();
+    world.deliver_job("gitea", &host, &Job { repository, ..job() }).await.unwrap();
+    let put = world.stored().await.pop().unwrap();
+    let zip = zip::ZipArchive::new(Cursor::new(put.body)).unwrap();
+    assert_eq!(zip.file_names().map(Result::unwrap).collect::<Vec<_>>(), ["a.txt", "b/", "b/c.txt"]);
+    assert_eq!(host.requests().len(), 1);
+}
+
+#[tokio::test]
 async fn an_oauth_token_is_kept_until_it_is_refused() {
     let world = World::new().await;
     let host = world
@@ -446,6 +461,56 @@ async fn the_commit_of_a_payload_is_never_downloaded() {
         let asked = [host.requests(), host.questions()].concat().join("");
         assert!(asked.contains(&commit('a')) && !asked.contains(&commit('f')), "{kind}: {asked}");
     }
+}
+
+#[tokio::test]
+async fn an_annotated_tag_is_asked_for_by_its_commit() {
+    let world = World::new().await;
+    let tag = Job { reference: "refs/tags/v1".parse().unwrap(), commit: Some(commit('f').parse().unwrap()), ..job() };
+    // What each host says of a tag with an object of its own, `f`, and what it is shown as.
+    let answers = [
+        ("gitea", serde_json::json!({ "id": commit('f'), "message": "v1", "commit": { "sha": commit('a') } })),
+        ("gitlab", serde_json::json!({ "target": commit('f'), "commit": { "id": commit('a') } })),
+        (
+            "azure",
+            serde_json::json!({ "value": [{ "name": "refs/tags/v1", "objectId": commit('f'), "peeledObjectId": commit('a') }] }),
+        ),
+    ];
+    for (kind, facts) in answers {
+        let says = move |_: &str, _| Answer::zip(facts.to_string().as_bytes());
+        let archive = zip(if kind == "azure" { "" } else { "hello/" });
+        let host = world.host_that_says(says, move |_, _| Answer::zip(&archive)).await;
+        let job = match kind {
+            "azure" => Job { repository: "127.0.0.1/acme/octo/hello".parse().unwrap(), ..tag.clone() },
+            _ => tag.clone(),
+        };
+        world.deliver_job(kind, &host, &job).await.unwrap();
+        let put = world.stored().await.pop().unwrap();
+        assert_eq!(put.headers["x-amz-meta-commit"], commit('a').as_str(), "{kind}");
+        assert!(!host.requests().concat().contains(&commit('f')), "{kind}");
+    }
+}
+
+#[tokio::test]
+async fn a_tag_of_a_tag_is_asked_for_by_its_commit() {
+    let world = World::new().await;
+    let archive = {
+        let mut zip = zip::ZipWriter::new_append(Cursor::new(zip("hello/"))).unwrap();
+        zip.set_raw_comment(commit('a').into_bytes().into_boxed_slice()).unwrap();
+        zip.finish().unwrap().into_inner()
+    };
+    // Gitea takes what the outer tag names for the commit.
+    let says = |_: &str, _| Answer::zip(serde_json::json!({ "commit": { "sha": commit('f') } }).to_string().as_bytes());
+    let host = world.host_that_says(says, move |_, _| Answer::zip(&archive)).await;
+    let tag = Job { reference: "refs/tags/v1".parse().unwrap(), commit: None, ..job() };
+    world.deliver_job("gitea", &host, &tag).await.unwrap();
+    let requests = host.requests();
+    let asked: Vec<_> = requests.iter().map(|request| request.contains(&commit('a'))).collect();
+    assert_eq!(asked, [false, true], "{requests:?}");
+    assert_eq!(world.stored().await.pop().unwrap().headers["x-amz-meta-commit"], commit('a').as_str());
+    // Of a branch, it would be another one than was asked for.
+    let error = world.deliver_job("gitea", &host, &Job { reference: "refs/heads/v1".parse().unwrap(), ..tag }).await;
+    assert!(error.is_err());
 }
 
 #[tokio::test]

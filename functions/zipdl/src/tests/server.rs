@@ -91,7 +91,10 @@ pub(crate) fn facts(commit: &str, tree: &str, default_branch: &str) -> Value {
 fn is_question(request: &str) -> bool {
     let path = request.split([' ', '?']).nth(1).unwrap_or_default();
     let about = ["/commits/", "/branches/", "/tags/"].iter().any(|part| path.contains(part));
-    about || path.ends_with("/octo/hello") || path.ends_with("octo%2Fhello")
+    about
+        || ["/octo/hello", "octo%2Fhello", "/octo/FindLists", "/repositories/hello/refs"]
+            .iter()
+            .any(|repository| path.ends_with(repository))
 }
 
 /// A host, for as long as this is kept.

@@ -15,6 +15,7 @@ pub(super) fn judge(parameter: &str, value: &SecretString) -> Result<(), Complai
         "AllowedIps" => drop(text.parse::<AllowedIps>()?),
         "ApiSecret" => ApiSecrets::parse(value).refused().first().cloned().map_or(Ok(()), Err)?,
         "ExcludeGit" => drop(text.parse::<Truth>()?),
+        "KnownHosts" => known_hosts_file::read(text).try_for_each(|line| line.map(drop))?,
         "KeyLayout" => drop(text.parse::<KeyLayout>()?),
         "Lfs" | "Submodules" => drop(text.parse::<Switch>()?),
         "Paths" => drop(Patterns::parse("Paths", text)?),
@@ -50,6 +51,7 @@ mod tests {
         check("Paths", "[", "Paths has the entry \"[\", expected a glob");
         check("Lfs", "On", "\"On\" is neither on nor off");
         check("ExcludeGit", "no", "\"no\" is neither True nor False");
+        check("KnownHosts", "git.example", "line 1 of KnownHosts is not `host key-type key`");
         check("KeyLayout", "host", "KeyLayout is \"host\", expected path or host/path");
         let hosts = judge("AllowedGitHosts", &"github.com=gitlub".into()).unwrap_err().to_string();
         assert!(hosts.contains("whose kind is none of github, gitlab"), "{hosts}");
@@ -63,6 +65,7 @@ mod tests {
             ("ApiSecret", "hunter2,[github.com/{acme,beta}/*]hunter3"),
             ("Repositories", "github.com/{acme,beta}/*,!github.com/acme/secret"),
             ("KeyLayout", "host/path"),
+            ("KnownHosts", "# none\n"),
             ("OutputBucketName", "anything"),
         ] {
             assert!(judge(parameter, &value.into()).is_ok(), "{parameter}={value}");

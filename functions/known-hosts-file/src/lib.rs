@@ -1,0 +1,64 @@
+//! The lines of a [`known_hosts`](https://man.openbsd.org/sshd.8#SSH_KNOWN_HOSTS_FILE_FORMAT) file, each read by itself: for who
+//! trusts hosts by them, and for who judges the parameter that holds them before it is deployed.
+//!
+//! ```
+//! let lines = "git.example.com ssh-ed25519 AAAA";
+//! let error = known_hosts_file::read(lines).next().and_then(Result::err);
+//! assert_eq!(error.map(|error| error.to_string()).as_deref(), Some("line 1 of KnownHosts is not `host key-type key`"));
+//! ```
+
+use russh::keys::ssh_key::{
+    self,
+    known_hosts::{Entry, HostPatterns, Marker},
+};
+
+/// Why a line can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum KnownHostsError {
+    /// A line isn't one of a `known_hosts` file.
+    #[error("line {line} of KnownHosts is not `host key-type key`")]
+    Malformed {
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong with it.
+        source: ssh_key::Error,
+    },
+    /// A line names an authority for host certificates, which aren't supported.
+    #[error("line {line} of KnownHosts has @cert-authority, which is not supported")]
+    CertificateAuthority {
+        /// The line, from 1.
+        line: usize,
+    },
+    /// A line revokes a key, and which one can't be read.
+    #[error("line {line} of KnownHosts is not `@revoked host key-type key`")]
+    Revocation {
+        /// The line, from 1.
+        line: usize,
+        /// Whose key it is, where at least that can be read.
+        hosts: Option<HostPatterns>,
+        /// What is wrong with it.
+        source: ssh_key::Error,
+    },
+}
+
+/// Reads the lines but for empty ones and comments.
+pub fn read(text: &str) -> impl Iterator<Item = Result<Entry, KnownHostsError>> {
+    let lines = text.lines().map(str::trim).zip(1..);
+    lines.filter(|(line, _)| !line.is_empty() && !line.starts_with('#')).map(|(text, line)| entry(text, line))
+}
+
+fn entry(text: &str, line: usize) -> Result<Entry, KnownHostsError> {
+    // OpenSSH takes any white space between the fields, the parser a single space.
+    let fields: Vec<_> = text.split_whitespace().collect();
+    let entry: Entry = fields.join(" ").parse().map_err(|source| match fields.as_slice() {
+        ["@revoked", rest @ ..] => {
+            let hosts = rest.first().and_then(|hosts| hosts.parse().ok());
+            KnownHostsError::Revocation { line, hosts, source }
+        }
+        _ => KnownHostsError::Malformed { line, source },
+    })?;
+    if entry.marker() == Some(&Marker::CertAuthority) {
+        return Err(KnownHostsError::CertificateAuthority { line });
+    }
+    Ok(entry)
+}
