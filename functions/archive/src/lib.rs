@@ -15,6 +15,7 @@ mod attributes;
 mod commit_pack;
 mod convert;
 mod copy;
+mod date;
 mod describe;
 mod dot_git;
 mod encoding;
@@ -103,6 +104,14 @@ pub enum ArchiveError {
         id: ObjectId,
         /// What Git's object database said.
         source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// It is called a commit, and even Git takes it for none. The clone has it as it was pushed.
+    #[error("the object {id} is no commit that Git can read")]
+    Malformed {
+        /// The object's id.
+        id: ObjectId,
+        /// What is wrong with it.
+        source: pack::NoCommit,
     },
     /// A pack can't be opened.
     #[error("cannot open the pack {}", path.display())]

@@ -3,14 +3,16 @@
 use gix::{
     ObjectId,
     bstr::{BString, ByteSlice},
-    date::time::format,
     mailmap::Snapshot,
-    objs::{CommitRef, Kind, TreeRefIter},
+    objs::{Kind, TreeRefIter},
     prelude::ObjectIdExt,
 };
 
+use pack::{Person, skip_blank_lines, subject};
+
 use crate::{
     ArchiveError,
+    date::Date,
     objects::Objects,
     refs::{decorations, joined},
 };
@@ -36,7 +38,7 @@ pub(crate) struct Placeholders<'a, 'c> {
     pub(crate) objects: &'a Objects<'a>,
     pub(crate) id: ObjectId,
     pub(crate) tree: ObjectId,
-    pub(crate) commit: &'a CommitRef<'c>,
+    pub(crate) commit: &'a pack::Commit<'c>,
 }
 
 impl Placeholders<'_, '_> {
@@ -52,17 +54,15 @@ impl Placeholders<'_, '_> {
             b"h" => Some(self.short(*id)),
             b"T" => Some(tree.to_string().into()),
             b"t" => Some(self.short(*tree)),
-            b"P" => Some(joined(commit.parents().map(|id| id.to_string().into_bytes()), b" ")),
-            b"p" => Some(joined(commit.parents().map(|id| self.short(id)), b" ")),
-            [b'a', what] => commit.author().ok().map(|author| self.person(author, *what)).transpose()?.flatten(),
-            [b'c', what] => {
-                commit.committer().ok().map(|committer| self.person(committer, *what)).transpose()?.flatten()
-            }
-            b"e" => Some(commit.encoding.map(|name| name.to_vec()).unwrap_or_default()),
-            b"s" => Some(subject(commit.message).0),
-            b"f" => Some(sanitized(commit.message)),
-            b"b" => Some(subject(commit.message).1.to_vec()),
-            b"B" => Some(commit.message.to_vec()),
+            b"P" => Some(joined(commit.parents.iter().map(|id| id.to_string().into_bytes()), b" ")),
+            b"p" => Some(joined(commit.parents.iter().map(|id| self.short(*id)), b" ")),
+            [b'a', what] => self.person(commit.author(), *what)?,
+            [b'c', what] => self.person(commit.committer(), *what)?,
+            b"e" => Some(commit.encoding().map(<[u8]>::to_vec).unwrap_or_default()),
+            b"s" => Some(subject(commit.message()).0),
+            b"f" => Some(sanitized(commit.message())),
+            b"b" => Some(subject(commit.message()).1.to_vec()),
+            b"B" => Some(commit.message().to_vec()),
             b"D" => Some(joined(decorations(objects.repository(), *id), b", ")),
             b"d" => {
                 let names = joined(decorations(objects.repository(), *id), b", ");
@@ -78,27 +78,26 @@ impl Placeholders<'_, '_> {
         short.map_or_else(|_| id.to_hex_with_len(SHORT).to_string(), |short| short.to_string()).into()
     }
 
-    fn person(&self, person: gix::actor::SignatureRef<'_>, what: u8) -> Result<Option<Vec<u8>>, ArchiveError> {
-        let person = person.trim();
-        let mapped = || self.mailmap().map(|mailmap| mailmap.resolve(person));
+    /// What a header says of somebody (`format_person_part` of pretty.c).
+    fn person(&self, person: Option<Person<'_>>, what: u8) -> Result<Option<Vec<u8>>, ArchiveError> {
+        // Where Git finds nothing it writes nothing for the older placeholders, and leaves the younger ones as they are.
+        let nothing = b"netdDi".contains(&what).then(Vec::new);
+        let Some(person) = person else { return Ok(nothing) };
+        let (name, email) = (person.name.as_bstr(), person.email.as_bstr());
+        let mapped = || {
+            let known = gix::actor::SignatureRef { name, email, time: "" };
+            self.mailmap().map(|mailmap| mailmap.resolve(known))
+        };
         let local = |mail: &[u8]| mail.split(|byte| *byte == b'@').next().unwrap_or_default().to_vec();
-        let time = person.time().unwrap_or_default();
-        let date = |format: gix::date::time::CustomFormat| Some(time.format_or_unix(format).into_bytes());
         Ok(match what {
-            b'n' => Some(person.name.to_vec()),
+            b'n' => Some(name.to_vec()),
             b'N' => Some(mapped()?.name.into()),
-            b'e' => Some(person.email.to_vec()),
+            b'e' => Some(email.to_vec()),
             b'E' => Some(mapped()?.email.into()),
-            b'l' => Some(local(person.email)),
+            b'l' => Some(local(email)),
             b'L' => Some(local(&mapped()?.email)),
-            b't' => Some(time.seconds.to_string().into()),
-            b'd' => date(format::DEFAULT),
-            b'D' => date(format::GIT_RFC2822),
-            b'i' => date(format::ISO8601),
-            b'I' if time.offset == 0 => Some(time.format_or_unix(format::ISO8601_STRICT).replace("+00:00", "Z").into()),
-            b'I' => date(format::ISO8601_STRICT),
-            b's' => date(format::SHORT),
-            _ => None,
+            b't' => person.date.map(<[u8]>::to_vec).or(nothing),
+            _ => Date::of(&person).map_or(nothing, |date| date.show(what)),
         })
     }
 
@@ -114,34 +113,6 @@ impl Placeholders<'_, '_> {
         }
         Ok(Snapshot::from_bytes(&self.objects.read(id, Kind::Blob)?))
     }
-}
-
-/// The first paragraph on one line, and what follows it.
-fn subject(message: &[u8]) -> (Vec<u8>, &[u8]) {
-    let mut rest = skip_blank_lines(message);
-    let mut subject = Vec::new();
-    while !rest.is_empty() {
-        let (line, after) = rest.split_at(rest.find_byte(b'\n').map_or(rest.len(), |end| end + 1));
-        rest = after;
-        if line.trim_ascii_end().is_empty() {
-            break;
-        }
-        if !subject.is_empty() {
-            subject.push(b' ');
-        }
-        subject.extend_from_slice(line.trim_ascii_end());
-    }
-    (subject, skip_blank_lines(rest))
-}
-
-fn skip_blank_lines(mut text: &[u8]) -> &[u8] {
-    while let Some((line, after)) = text.split_once_str("\n") {
-        if !line.trim_ascii().is_empty() {
-            break;
-        }
-        text = after;
-    }
-    text
 }
 
 /// The first line, fit for a file's name.

@@ -20,7 +20,7 @@ use std::{
 use gix::{
     ObjectId,
     bstr::{BString, ByteSlice},
-    objs::{CommitRef, Kind},
+    objs::Kind,
 };
 
 use crate::{
@@ -52,11 +52,8 @@ impl<'a> Commit<'a> {
     /// Reads the commit `id`.
     pub(crate) fn read(objects: &'a Objects<'a>, id: ObjectId) -> Result<Self, ArchiveError> {
         let content = objects.read(id, Kind::Commit)?;
-        let parsed = CommitRef::from_bytes(&content, id.kind());
-        let parsed = parsed.map_err(|error| ArchiveError::Object { id, source: error.into() })?;
-        let committer = parsed.committer().map_err(|error| ArchiveError::Object { id, source: error.into() })?;
-        let (tree, time) = (parsed.tree(), committer.seconds());
-        drop(parsed);
+        let parsed = pack::Commit::parse(&content).map_err(|source| ArchiveError::Malformed { id, source })?;
+        let (tree, time) = (parsed.tree, parsed.time());
         Ok(Self { objects, id, tree, time, content, values: RefCell::default(), described: Cell::new(false) })
     }
 
@@ -142,7 +139,7 @@ impl<'a> Commit<'a> {
         if size > LARGEST {
             return Err(ArchiveError::LongCommit { id: self.id, size, most: LARGEST });
         }
-        let Ok(commit) = CommitRef::from_bytes(&self.content, self.id.kind()) else { return Ok(None) };
+        let Ok(commit) = pack::Commit::parse(&self.content) else { return Ok(None) };
         let placeholders = Placeholders { objects: self.objects, id: self.id, tree: self.tree, commit: &commit };
         placeholders.value(placeholder)
     }

@@ -265,6 +265,7 @@ fn not_whole(error: WholeError, request: &FetchRequest) -> FetchError {
     let repository = request.remote.repository.clone();
     match error {
         WholeError::Missing(source) => FetchError::NotWhole { repository, source },
+        WholeError::Malformed(id, source) => FetchError::Malformed { repository, id: id.to_string(), source },
         WholeError::NotACommit(kind) => {
             FetchError::NotACommit { repository, wanted: request.wanted.clone(), kind: kind.to_string() }
         }

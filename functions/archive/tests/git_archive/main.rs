@@ -6,6 +6,8 @@ mod attributes;
 #[cfg(test)]
 mod bombs;
 #[cfg(test)]
+mod commits;
+#[cfg(test)]
 mod damage;
 #[cfg(test)]
 mod interrupted;
