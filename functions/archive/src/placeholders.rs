@@ -11,7 +11,7 @@ use gix::{
 use pack::{Person, skip_blank_lines, subject};
 
 use crate::{
-    ArchiveError,
+    ArchiveError, Pushed,
     date::Date,
     objects::Objects,
     refs::{decorations, joined},
@@ -39,12 +39,13 @@ pub(crate) struct Placeholders<'a, 'c> {
     pub(crate) id: ObjectId,
     pub(crate) tree: ObjectId,
     pub(crate) commit: &'a pack::Commit<'c>,
+    pub(crate) pushed: Option<&'a Pushed>,
 }
 
 impl Placeholders<'_, '_> {
     /// What becomes of a placeholder, without its `%`. Nothing where the commit doesn't say.
     pub(crate) fn value(&self, placeholder: &[u8]) -> Result<Option<Vec<u8>>, ArchiveError> {
-        let Self { objects, id, tree, commit } = self;
+        let Self { objects, id, tree, commit, pushed } = self;
         Ok(match placeholder {
             b"n" => Some(b"\n".to_vec()),
             [b'x', digits @ ..] => {
@@ -63,9 +64,9 @@ impl Placeholders<'_, '_> {
             b"f" => Some(sanitized(commit.message())),
             b"b" => Some(subject(commit.message()).1.to_vec()),
             b"B" => Some(commit.message().to_vec()),
-            b"D" => Some(joined(decorations(objects.repository(), *id), b", ")),
+            b"D" => Some(joined(decorations(objects.repository(), *id, *pushed), b", ")),
             b"d" => {
-                let names = joined(decorations(objects.repository(), *id), b", ");
+                let names = joined(decorations(objects.repository(), *id, *pushed), b", ");
                 Some(if names.is_empty() { names } else { [b" (".as_slice(), &names, b")"].concat() })
             }
             _ => None,

@@ -2,8 +2,15 @@
 
 use gix::{ObjectId, Repository, bstr::ByteSlice};
 
-/// The names of the commit `id`, in Git's order: HEAD, and then the refs from the last to the first.
-pub(crate) fn decorations(repository: &Repository, id: ObjectId) -> Vec<Vec<u8>> {
+use crate::Pushed;
+
+/// The names of the commit `id`, in Git's order: HEAD, and then the refs from the last to the first. A branch that was pushed is
+/// taken for the one that is checked out, and a tag for the one that is asked for where nothing is.
+pub(crate) fn decorations(repository: &Repository, id: ObjectId, pushed: Option<&Pushed>) -> Vec<Vec<u8>> {
+    if let Some(Pushed { reference, .. }) = pushed {
+        let kind = if reference.branch().is_some() { "HEAD -> " } else { "tag: " };
+        return vec![[kind, reference.short()].concat().into_bytes()];
+    }
     let head = repository.head().ok();
     let mut head = head.filter(|_| repository.head_id().is_ok_and(|head| head == id));
     let branch = head.as_mut().and_then(|head| head.referent_name().map(|name| name.as_bstr().to_owned()));

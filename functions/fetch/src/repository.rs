@@ -87,6 +87,8 @@ pub struct Fetched {
     pub clone: gix::Repository,
     /// The commit that the reference names, by way of an annotated tag or directly.
     pub commit: ObjectId,
+    /// What the reference names: the commit, or an annotated tag.
+    pub target: ObjectId,
     /// The commit's tree.
     pub tree: ObjectId,
     /// The first line of the commit's message.
@@ -292,6 +294,7 @@ fn finish(
     Ok(Fetched {
         clone,
         commit: commit.id,
+        target: advertisement.target,
         tree: commit.tree,
         summary: commit.summary,
         default_branch: advertisement.default_branch,

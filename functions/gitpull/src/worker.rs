@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use archive::{ArchiveError, DotGit, Options, Paths, Summary};
+use archive::{ArchiveError, DotGit, Options, Paths, Pushed, Summary};
 use aws_names::BucketName;
 use contract::{AllowedHosts, Job, KeyLayout, Repository};
 use fetch::{Clones, FetchRequest, Fetched, KnownHosts, Limits, Reading, Remote, Wanted};
@@ -209,7 +209,8 @@ impl Worker {
             }
         };
         let (submodules, reading) = submodules.into_iter().map(|(_, submodule, reading)| (submodule, reading)).unzip();
-        let options = Options { paths: self.paths.clone(), dot_git, submodules };
+        let pushed = Some(Pushed { reference: job.reference.clone(), target: fetched.target });
+        let options = Options { paths: self.paths.clone(), pushed, dot_git, submodules };
         Ok(Contents { options, large, reading })
     }
 
