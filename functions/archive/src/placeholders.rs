@@ -14,7 +14,7 @@ use crate::{
     ArchiveError, Pushed,
     date::Date,
     objects::Objects,
-    refs::{decorations, joined},
+    refs::{Name, Style, decorations, joined},
 };
 
 /// What Git shortens ids to, where nothing asks for more.
@@ -23,10 +23,19 @@ const SHORT: usize = 7;
 /// The largest `.mailmap` that is read, in bytes: of the largest projects it has a twentieth.
 const LARGEST_MAILMAP: u64 = 1 << 20;
 
+/// The colours that stand without brackets.
+const COLOURS: [&str; 4] = ["Cred", "Cgreen", "Cblue", "Creset"];
+
 /// How long the placeholder is that `text` begins with, if it is one.
 pub(crate) fn length(text: &[u8]) -> Option<usize> {
     match *text.first()? {
-        b'n' | b'H' | b'h' | b'T' | b't' | b'P' | b'p' | b'e' | b's' | b'f' | b'b' | b'B' | b'D' | b'd' => Some(1),
+        b'(' if text.starts_with(b"(decorate") => text.find_byte(b')').map(|end| end + 1),
+        b'g' => text.get(1).filter(|what| b"dDsnNeE".contains(what)).map(|_| 2),
+        b'C' if text.starts_with(b"C(") => text.find_byte(b')').map(|end| end + 1),
+        b'C' => COLOURS.iter().find(|name| text.starts_with(name.as_bytes())).map(|name| name.len()),
+        b'm' | b'n' | b'H' | b'h' | b'T' | b't' | b'P' | b'p' | b'e' | b's' | b'f' | b'b' | b'B' | b'D' | b'd' => {
+            Some(1)
+        }
         b'x' => text.get(1..3)?.iter().all(u8::is_ascii_hexdigit).then_some(3),
         b'a' | b'c' => text.get(1).filter(|what| b"nNeElLtdDiIs".contains(what)).map(|_| 2),
         _ => None,
@@ -45,7 +54,7 @@ pub(crate) struct Placeholders<'a, 'c> {
 impl Placeholders<'_, '_> {
     /// What becomes of a placeholder, without its `%`. Nothing where the commit doesn't say.
     pub(crate) fn value(&self, placeholder: &[u8]) -> Result<Option<Vec<u8>>, ArchiveError> {
-        let Self { objects, id, tree, commit, pushed } = self;
+        let Self { id, tree, commit, .. } = self;
         Ok(match placeholder {
             b"n" => Some(b"\n".to_vec()),
             [b'x', digits @ ..] => {
@@ -64,13 +73,21 @@ impl Placeholders<'_, '_> {
             b"f" => Some(sanitized(commit.message())),
             b"b" => Some(subject(commit.message()).1.to_vec()),
             b"B" => Some(commit.message().to_vec()),
-            b"D" => Some(joined(decorations(objects.repository(), *id, *pushed), b", ")),
-            b"d" => {
-                let names = joined(decorations(objects.repository(), *id, *pushed), b", ");
-                Some(if names.is_empty() { names } else { [b" (".as_slice(), &names, b")"].concat() })
+            // What `git log` marks a commit with that is wanted.
+            b"m" => Some(b">".to_vec()),
+            // What it says of a reflog only, and colours, of which none is written into a file.
+            [b'g' | b'C', ..] => Some(Vec::new()),
+            b"D" => Some(Style::bare().show(&self.names())),
+            b"d" => Some(Style::bracketed().show(&self.names())),
+            [b'(', b'd', b'e', b'c', b'o', b'r', b'a', b't', b'e', options @ .., b')'] => {
+                Style::parse(options).map(|style| style.show(&self.names()))
             }
             _ => None,
         })
+    }
+
+    fn names(&self) -> Vec<Name> {
+        decorations(self.objects.repository(), self.id, self.pushed)
     }
 
     fn short(&self, id: ObjectId) -> Vec<u8> {

@@ -1,9 +1,9 @@
 //! `export-subst`: what `$Format:...$` in an archived file says of the commit, in the placeholders of `git log --format`.
 //!
 //! Expanded: `%H %h %T %t %P %p`, author and committer (`%an %aN %ae %aE %al %aL %ad %aD %at %ai %aI %as`, the same with
-//! `%c`), `%s %f %b %B %e`, `%d %D`, `%(describe)` with its options, `%n %%  %x00`, and the signs `+`, `-` and space before
+//! `%c`), `%s %f %b %B %e %m`, `%d %D`, `%(decorate)` and `%(describe)` with their options, `%g?` and colours, which are empty, `%n %% %x00`, and the signs `+`, `-` and space before
 //! one. The rest stays as it is written, as Git leaves what it doesn't know: dates relative to now (`%ar`, `%ah`), since the
-//! same commit has to give the same zip; signatures, notes, trailers, colours and columns. What isn't in the clone isn't
+//! same commit has to give the same zip; signatures, notes, trailers and columns. What isn't in the clone isn't
 //! known: `%d` sees the branch or the tag that was pushed, and `%(describe)` no older tags. But parents are what
 //! the commit says, and nothing is called grafted: the zip is to be that of the repository that was cloned.
 
@@ -125,7 +125,7 @@ impl<'a> Commit<'a> {
 
     /// The value of the placeholder that `text` begins with, and the placeholder's length.
     fn value(&self, text: &[u8], path: &BString) -> Result<Option<(Value, usize)>, ArchiveError> {
-        if text.starts_with(b"(") {
+        if text.starts_with(b"(describe") {
             return self.describe(text, path);
         }
         let Some(placeholder) = placeholders::length(text).and_then(|length| text.get(..length)) else {

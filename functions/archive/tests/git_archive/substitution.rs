@@ -15,7 +15,7 @@ fn check(repository: &Repository, formats: &[&str]) {
     repository.check();
 }
 
-const FORMATS: [&str; 62] = [
+const FORMATS: [&str; 98] = [
     "%H",
     "%h",
     "%T",
@@ -78,6 +78,42 @@ const FORMATS: [&str; 62] = [
     "%ax",
     "%%H",
     "100% %s",
+    "%m",
+    "%+m",
+    "%gd|%gD|%gs|%gn|%gN|%ge|%gE",
+    "%+gd",
+    "%-gd",
+    "%gx",
+    "%g",
+    "%S",
+    "%Cred%h%Creset",
+    "%Cgreen%Cblue",
+    "%Cyellow",
+    "%C",
+    "%C(red)x%C(reset)",
+    "%C(auto)%d",
+    "%C(nonsense)x",
+    "%C(red",
+    "%(decorate)",
+    "%+(decorate)",
+    "%(decorate:)",
+    "%(decorate:prefix=,suffix=)",
+    "%(decorate:prefix=<,suffix=>,separator=;,pointer=~,tag=T)",
+    "%(decorate:separator=%x2C%n%%%x)",
+    "%(decorate:prefix)",
+    "%(decorate:prefix=a,prefix=b)",
+    "%(decorate:nonsense=1)",
+    "%(decorate:prefix=a,)",
+    "%(decorate:prefix=a,,suffix=b)",
+    "%(decorate:prefix==)",
+    "%(decorate:prefixes=a)",
+    "%(decorate",
+    "%(decorates)",
+    "%(decorate )",
+    "%(decorate:tag=)%(decorate)",
+    "%(nonsense)",
+    "%(",
+    "%()",
 ];
 
 #[test]
