@@ -12,6 +12,7 @@
 #![warn(clippy::indexing_slicing)]
 
 mod attributes;
+mod charset;
 mod commit_pack;
 mod convert;
 mod copy;

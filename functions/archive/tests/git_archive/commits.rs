@@ -3,7 +3,7 @@
 
 use archive::ArchiveError;
 
-use crate::repository::Repository;
+use crate::repository::{Repository, bundle};
 
 /// A file that says all of a commit.
 const FORMATS: [&str; 26] = [
@@ -80,12 +80,4 @@ fn a_commit_without_email_is_zipped() {
 #[test]
 fn a_message_in_latin1_is_zipped() {
     bundle("message-in-latin1.bundle").check();
-}
-
-/// The repository in a bundle of this folder's.
-fn bundle(name: &str) -> Repository {
-    let repository = Repository::new();
-    let path = format!("{}/tests/git_archive/bundles/{name}", env!("CARGO_MANIFEST_DIR"));
-    repository.git(&["fetch", "-q", "-u", &path, "main:main"]);
-    repository
 }

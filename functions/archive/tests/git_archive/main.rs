@@ -10,6 +10,8 @@ mod commits;
 #[cfg(test)]
 mod damage;
 #[cfg(test)]
+mod encodings;
+#[cfg(test)]
 mod interrupted;
 #[cfg(test)]
 mod large_files;
