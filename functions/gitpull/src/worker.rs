@@ -188,13 +188,15 @@ impl Worker {
             branch: job.reference.branch().map(|_| job.reference.to_string()),
             url: host.ssh_url(&job.repository.path),
         });
+        let pushed = Some(Pushed { reference: job.reference.clone(), target: fetched.target });
+        let options = Options { paths: self.paths.clone(), pushed, dot_git, submodules: Vec::new() };
         let submodules = match self.submodules {
             Submodules::Excluded => Vec::new(),
             Submodules::Included => {
                 let fetch = async |repository: &Repository, wanted| {
                     self.fetch(job, repository, wanted, deadline).await.map(|(fetched, _)| fetched)
                 };
-                submodules::fetch_all(&job.repository, fetched, fetch).await?
+                submodules::fetch_all(&job.repository, fetched, options.clone(), fetch).await?
             }
         };
         let large = match &self.lfs {
@@ -209,8 +211,7 @@ impl Worker {
             }
         };
         let (submodules, reading) = submodules.into_iter().map(|(_, submodule, reading)| (submodule, reading)).unzip();
-        let pushed = Some(Pushed { reference: job.reference.clone(), target: fetched.target });
-        let options = Options { paths: self.paths.clone(), pushed, dot_git, submodules };
+        let options = Options { submodules, ..options };
         Ok(Contents { options, large, reading })
     }
 
