@@ -9,7 +9,10 @@ use gix::{
     revision::plumbing,
 };
 
-use crate::wildmatch::{self, Slash};
+use crate::{
+    Pushed,
+    wildmatch::{self, Slash},
+};
 
 /// What matching all patterns with the names of all tags may take: a tenth of a second, and what it is for is one line of text.
 const STEPS: u64 = 1 << 26;
@@ -61,8 +64,29 @@ impl Options {
 }
 
 /// The commit's name, if a tag is near.
-pub(crate) fn describe(repository: &Repository, id: ObjectId, options: &Options) -> Result<Option<String>, Costly> {
-    Ok(tags(repository, options)?.and_then(|names| nearest(repository, id, options, names)))
+pub(crate) fn describe(
+    repository: &Repository,
+    id: ObjectId,
+    pushed: Option<&Pushed>,
+    options: &Options,
+) -> Result<Option<String>, Costly> {
+    let names = match pushed {
+        Some(pushed) => Some(only(pushed, id, options)?),
+        None => tags(repository, options)?,
+    };
+    Ok(names.and_then(|names| nearest(repository, id, options, names)))
+}
+
+/// The name by which the commit was pushed, if it is a tag and counts.
+fn only(Pushed { reference, target }: &Pushed, id: ObjectId, options: &Options) -> Result<Names<'static>, Costly> {
+    let mut names = Names::default();
+    if let Some(tag) = reference.tag()
+        && (options.tags || *target != id)
+        && options.wants(tag.into(), &mut STEPS.clone())?
+    {
+        names.insert(id, Cow::Owned(tag.into()));
+    }
+    Ok(names)
 }
 
 fn nearest(repository: &Repository, id: ObjectId, options: &Options, name_by_oid: Names<'_>) -> Option<String> {

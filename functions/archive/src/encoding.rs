@@ -1,84 +1,172 @@
-//! `working-tree-encoding`: from UTF-8, which Git stores, to what a checkout has. The encodings are those of the web
-//! (`encoding_rs`), but for the ones that the web lacks or takes for another: UTF-16 and UTF-32, which it never writes, and
-//! ISO-8859-1 and ASCII, which it widens to Windows-1252. Where the web's table of an old encoding is smaller than iconv's
-//! (`ü` in EUC-JP), a file with such a letter stays UTF-8.
+//! `working-tree-encoding`: from UTF-8, which Git stores, to what a checkout has, in the encodings of iconv, by whose names Git
+//! goes on Linux. Those of Unicode are made here, the others come from its tables.
 
-use gix::{
-    bstr::{BStr, ByteSlice},
-    filter::plumbing::encoding::{EncoderResult, Encoding},
+use gix::bstr::{BStr, ByteSlice};
+
+use crate::{
+    ArchiveError,
+    charset::{self, Charset},
+    output::Output,
 };
-
-use crate::{ArchiveError, output::Output};
-
-/// How many bytes are made at once.
-const PIECE: usize = 8 << 10;
 
 /// `content` in the encoding that `label` names. Nothing where that is UTF-8, is unknown, or lacks a letter of `content`;
 /// and where there is no content: Git gives an empty file no byte-order mark.
 pub(crate) fn encode(content: &[u8], label: &BStr, out: Output<'_>) -> Result<Option<Vec<u8>>, ArchiveError> {
     let Some(text) = content.to_str().ok().filter(|text| !text.is_empty()) else { return Ok(None) };
     let Ok(label) = label.to_str() else { return Ok(None) };
-    let label = label.to_ascii_lowercase();
-    if let Some(unicode) = label.strip_prefix("utf") {
-        return unicode_encode(text, unicode.strip_prefix('-').unwrap_or(unicode), out);
+    let label = label.to_ascii_uppercase();
+    let name = label.trim_end_matches('/');
+    if let Some(unicode) = Unicode::named(name) {
+        return unicode.encode(text, out);
     }
-    match label.as_str() {
-        "iso-8859-1" | "iso8859-1" | "latin1" => in_bytes(text, |letter| u8::try_from(letter).ok(), out),
-        "us-ascii" | "ascii" => in_bytes(text, |letter| u8::try_from(letter).ok().filter(u8::is_ascii), out),
-        _ => Encoding::for_label(label.as_bytes()).map_or(Ok(None), |encoding| encode_as(text, encoding, out)),
+    match name {
+        "UTF-7" | "UTF7" => return utf7(text, out),
+        "ISO-2022-JP" | "ISO2022JP" | "CSISO2022JP" => return iso_2022_jp(text, out),
+        _ => {}
+    }
+    Charset::named(name).map_or(Ok(None), |charset| charset.encode(text, out))
+}
+
+/// How an encoding of Unicode writes its numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Unicode {
+    unit: Unit,
+    order: Order,
+    /// Whether it begins with a byte-order mark.
+    marked: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Unit {
+    /// Two bytes, and four for what has no room in them.
+    Utf16,
+    /// Two bytes, and nothing else.
+    Ucs2,
+    /// Four bytes.
+    Four,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Order {
+    Little,
+    Big,
+}
+
+impl Unicode {
+    /// The names are Git's and iconv's; those without an order are little-endian, as all our machines are.
+    fn named(name: &str) -> Option<Self> {
+        let (unit, order, marked) = match name {
+            "UTF-16" | "UTF16" | "UTF-16LE-BOM" | "UTF16LE-BOM" | "UTF16-LE-BOM" => (Unit::Utf16, Order::Little, true),
+            "UTF-16BE-BOM" | "UTF16BE-BOM" | "UTF16-BE-BOM" => (Unit::Utf16, Order::Big, true),
+            "UTF-16LE" | "UTF16LE" => (Unit::Utf16, Order::Little, false),
+            "UTF-16BE" | "UTF16BE" => (Unit::Utf16, Order::Big, false),
+            "UTF-32" | "UTF32" => (Unit::Four, Order::Little, true),
+            "UTF-32LE" | "UTF32LE" | "UCS-4LE" | "UCS4LE" | "WCHAR_T" => (Unit::Four, Order::Little, false),
+            "UTF-32BE" | "UTF32BE" | "UCS-4BE" | "UCS-4" | "UCS4" | "CSUCS4" | "ISO-10646" | "10646-1:1993"
+            | "10646-1:1993/UCS4" | "ISO-10646/UCS4" | "OSF00010104" | "OSF00010105" | "OSF00010106" => {
+                (Unit::Four, Order::Big, false)
+            }
+            "UCS-2" | "UCS2" | "UCS-2LE" | "UNICODELITTLE" | "ISO-10646/UCS2" | "OSF00010100" | "OSF00010101"
+            | "OSF00010102" => (Unit::Ucs2, Order::Little, false),
+            "UCS-2BE" | "UNICODEBIG" => (Unit::Ucs2, Order::Big, false),
+            "UNICODE" | "CSUNICODE" => (Unit::Ucs2, Order::Little, true),
+            _ => return None,
+        };
+        Some(Self { unit, order, marked })
+    }
+
+    fn encode(self, text: &str, mut out: Output<'_>) -> Result<Option<Vec<u8>>, ArchiveError> {
+        out.fits(text.chars().count() * if self.unit == Unit::Four { 4 } else { 2 })?;
+        let mark = if self.marked { "\u{feff}" } else { "" };
+        for letter in mark.chars().chain(text.chars()) {
+            if self.unit == Unit::Ucs2 && letter > '\u{ffff}' {
+                if charset::TAGS.contains(&letter) {
+                    continue;
+                }
+                return Ok(None);
+            }
+            if self.unit == Unit::Four {
+                let unit = u32::from(letter);
+                out.push(&if self.order == Order::Big { unit.to_be_bytes() } else { unit.to_le_bytes() })?;
+            } else {
+                for unit in letter.encode_utf16(&mut [0; 2]) {
+                    out.push(&if self.order == Order::Big { unit.to_be_bytes() } else { unit.to_le_bytes() })?;
+                }
+            }
+        }
+        Ok(Some(out.into_bytes()))
     }
 }
 
-/// A byte for each letter.
-fn in_bytes(
-    text: &str,
-    byte: impl Fn(char) -> Option<u8>,
-    mut out: Output<'_>,
-) -> Result<Option<Vec<u8>>, ArchiveError> {
+const BASE64: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+/// [UTF-7](https://www.rfc-editor.org/rfc/rfc2152). As Git has it, bits that are left over at the very end are not written.
+fn utf7(text: &str, mut out: Output<'_>) -> Result<Option<Vec<u8>>, ArchiveError> {
+    // Bits that wait for more, and how many; none outside of Base64.
+    let mut waiting: Option<(u32, u32)> = None;
+    let sextet = |bits: u32| usize::try_from(bits & 63).ok().and_then(|bits| BASE64.get(bits).copied());
     for letter in text.chars() {
-        let Some(byte) = byte(letter) else { return Ok(None) };
-        out.push(&[byte])?;
+        let direct =
+            u8::try_from(letter).ok().filter(|byte| byte.is_ascii_alphanumeric() || b"'(),-./:? \t\r\n".contains(byte));
+        if let Some(byte) = direct {
+            if let Some((bits, count)) = waiting.take() {
+                out.push(sextet(bits << (6 - count)).filter(|_| count > 0).as_slice())?;
+                if byte == b'-' || BASE64.contains(&byte) {
+                    out.push(b"-")?;
+                }
+            }
+            out.push(&[byte])?;
+            continue;
+        }
+        if letter == '+' && waiting.is_none() {
+            out.push(b"+-")?;
+            continue;
+        }
+        if waiting.is_none() {
+            out.push(b"+")?;
+        }
+        let (mut bits, mut count) = waiting.unwrap_or_default();
+        for unit in letter.encode_utf16(&mut [0; 2]) {
+            (bits, count) = (bits << 16 | u32::from(*unit), count + 16);
+            while count >= 6 {
+                count -= 6;
+                out.push(sextet(bits >> count).as_slice())?;
+                bits &= (1 << count) - 1;
+            }
+        }
+        waiting = Some((bits, count));
     }
     Ok(Some(out.into_bytes()))
 }
 
-/// An encoding of the web, in pieces.
-fn encode_as(
-    mut text: &str,
-    encoding: &'static Encoding,
-    mut out: Output<'_>,
-) -> Result<Option<Vec<u8>>, ArchiveError> {
-    let (mut encoder, mut piece) = (encoding.new_encoder(), vec![0; PIECE]);
-    loop {
-        let (result, read, written) = encoder.encode_from_utf8_without_replacement(text, &mut piece, true);
-        out.push(piece.get(..written).unwrap_or_default())?;
-        text = text.get(read..).unwrap_or_default();
-        match result {
-            EncoderResult::InputEmpty => return Ok(Some(out.into_bytes())),
-            EncoderResult::OutputFull => {}
-            EncoderResult::Unmappable(_) => return Ok(None),
-        }
-    }
-}
+/// The sets of letters between which [ISO-2022-JP](https://www.rfc-editor.org/rfc/rfc1468) changes, by what says so.
+const ASCII: &[u8] = b"\x1b(B";
+const ROMAN: &[u8] = b"\x1b(J";
+const KANJI: &[u8] = b"\x1b$B";
 
-/// The names are Git's and glibc's; those without an order begin with a mark and are little-endian, as on all our machines.
-fn unicode_encode(text: &str, label: &str, mut out: Output<'_>) -> Result<Option<Vec<u8>>, ArchiveError> {
-    let mark = match label {
-        "16" | "16le-bom" | "16be-bom" | "32" => "\u{feff}",
-        "16le" | "16be" | "32le" | "32be" => "",
-        _ => return Ok(None),
-    };
-    let (big, wide) = (label.contains("be"), !label.starts_with("16"));
-    out.fits(text.chars().count() * if wide { 4 } else { 2 })?;
-    for letter in mark.chars().chain(text.chars()) {
-        if wide {
-            let unit = u32::from(letter);
-            out.push(&if big { unit.to_be_bytes() } else { unit.to_le_bytes() })?;
-        } else {
-            for unit in letter.encode_utf16(&mut [0; 2]) {
-                out.push(&if big { unit.to_be_bytes() } else { unit.to_le_bytes() })?;
-            }
+/// ISO-2022-JP. Its two-byte letters are those of EUC-JP.
+fn iso_2022_jp(text: &str, mut out: Output<'_>) -> Result<Option<Vec<u8>>, ArchiveError> {
+    let Some(kanji) = Charset::named("EUC-JP") else { return Ok(None) };
+    let mut set = ASCII;
+    for letter in text.chars() {
+        let ascii = u8::try_from(letter).ok().filter(u8::is_ascii);
+        let (wanted, bytes) = match (letter, ascii) {
+            // The Roman set has all letters of ASCII but two, in whose places it has others.
+            (_, Some(byte)) if set == ROMAN && !b"\\~\r\n".contains(&byte) => (ROMAN, [0, byte]),
+            (_, Some(byte)) => (ASCII, [0, byte]),
+            ('\u{a5}', _) => (ROMAN, [0, b'\\']),
+            ('\u{203e}', _) => (ROMAN, [0, b'~']),
+            _ if charset::TAGS.contains(&letter) => return Ok(None),
+            _ => match kanji.pair_of(letter) {
+                Some(pair) => (KANJI, pair),
+                None => return Ok(None),
+            },
+        };
+        if set != wanted {
+            out.push(wanted)?;
+            set = wanted;
         }
+        out.push(if set == KANJI { &bytes } else { &bytes[1..] })?;
     }
     Ok(Some(out.into_bytes()))
 }

@@ -12,9 +12,11 @@
 #![warn(clippy::indexing_slicing)]
 
 mod attributes;
+mod charset;
 mod commit_pack;
 mod convert;
 mod copy;
+mod date;
 mod describe;
 mod dot_git;
 mod encoding;
@@ -40,6 +42,7 @@ mod zip;
 
 use std::{io::Write, sync::atomic::AtomicBool, thread};
 
+use contract::RefName;
 use gix::{ObjectId, bstr::BString};
 use pack::{PackError, Packs};
 
@@ -75,11 +78,23 @@ pub struct Summary {
 pub struct Options {
     /// Which files.
     pub paths: Paths,
+    /// What was pushed: the only name that `export-subst` then knows of the commit. Without it, all references of the repository
+    /// are.
+    pub pushed: Option<Pushed>,
     /// The `.git` folder that makes a work tree of them; none by default. A work tree has all files: `export-ignore` and
     /// `export-subst` don't count.
     pub dot_git: Option<DotGit>,
     /// The submodules whose files go along; any other one is an empty folder, as in `git archive`.
     pub submodules: Vec<Submodule>,
+}
+
+/// The branch or the tag that a zip is made of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pushed {
+    /// Its full name.
+    pub reference: RefName,
+    /// The object that it names: the commit, or an annotated tag.
+    pub target: ObjectId,
 }
 
 /// A submodule, at the commit that the tree around it pins.
@@ -103,6 +118,14 @@ pub enum ArchiveError {
         id: ObjectId,
         /// What Git's object database said.
         source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// It is called a commit, and even Git takes it for none. The clone has it as it was pushed.
+    #[error("the object {id} is no commit that Git can read")]
+    Malformed {
+        /// The object's id.
+        id: ObjectId,
+        /// What is wrong with it.
+        source: pack::NoCommit,
     },
     /// A pack can't be opened.
     #[error("cannot open the pack {}", path.display())]
@@ -249,7 +272,7 @@ pub fn write_zip<W: Write>(
     out: W,
 ) -> Result<Summary, ArchiveError> {
     let objects = objects::Objects::of(repository, interrupt);
-    let read = subst::Commit::read(&objects, commit)?;
+    let read = subst::Commit::read(&objects, commit)?.named(options.pushed.clone());
     let zip = zip::Writer::new(out, time::Time::from_seconds(read.time()));
     let mut output = entry::Output { zip, large, summary: Summary::default() };
     let steps = Steps::default();

@@ -2,11 +2,15 @@
 
 use std::sync::atomic::AtomicBool;
 
-use gix::{ObjectId, bstr::BString, objs::tree::EntryKind};
+use gix::{
+    ObjectId,
+    bstr::{BStr, BString, ByteSlice},
+    objs::tree::EntryKind,
+};
 
 use crate::{
     ArchiveError, LargeFile, Options,
-    attributes::Steps,
+    attributes::{Attributes, Steps, Treatment},
     lfs::Filtered,
     objects::Objects,
     selection::{Root, Selected, Selection},
@@ -52,23 +56,35 @@ fn list(root: &Root<'_>, options: &Options, most: usize, found: &mut Vec<LargeFi
     Ok(())
 }
 
-/// The submodules that stand in the tree of `commit`, with the commits that they are pinned to.
+/// The submodules in the tree of `commit` of which something may go into the zip, with the commits that they are pinned to.
+/// The tree is at `prefix` in the zip, which is empty or ends in a slash.
 ///
 /// # Errors
 /// Those of [`write_zip`](crate::write_zip).
 pub fn pinned_submodules(
     repository: &gix::Repository,
     commit: ObjectId,
+    options: &Options,
+    prefix: &BStr,
     interrupt: &AtomicBool,
 ) -> Result<Vec<(BString, ObjectId)>, ArchiveError> {
-    let objects = Objects::of(repository, interrupt);
+    let (objects, steps) = (Objects::of(repository, interrupt), Steps::default());
+    let mut attributes = Attributes::new(&objects, &steps, options.purpose());
     let mut walk = Walk::new(&objects, Commit::read(&objects, commit)?.tree())?;
+    attributes.enter("".into(), walk.attributes())?;
     let mut pinned = Vec::new();
     while let Some(entry) = walk.next() {
-        match entry.kind {
-            EntryKind::Tree => walk.enter(&entry)?,
-            EntryKind::Commit => pinned.push((entry.path, entry.id)),
-            _ => {}
+        objects.go_on()?;
+        if !matches!(entry.kind, EntryKind::Tree | EntryKind::Commit)
+            || attributes.treatment(&entry)? == Treatment::LeftOut
+        {
+            continue;
+        }
+        if entry.kind == EntryKind::Tree {
+            walk.enter(&entry)?;
+            attributes.enter(entry.path.as_bstr(), walk.attributes())?;
+        } else if options.paths.may_hold([prefix.as_bytes(), &entry.path].concat().as_bstr()) {
+            pinned.push((entry.path, entry.id));
         }
     }
     Ok(pinned)

@@ -26,6 +26,13 @@ struct Said {
 }
 
 impl Paths {
+    /// Whether a file below `path` may be wanted.
+    pub(crate) fn may_hold(&self, path: &BStr) -> bool {
+        let included = self.0.includes_nothing() || self.0.may_include_below(&path.to_str_lossy());
+        let mut around = path.find_iter("/").chain([path.len()]).filter_map(|end| path.get(..end));
+        included && !around.any(|folder| self.0.excludes(&folder.to_str_lossy()))
+    }
+
     fn say(&self, path: &[u8]) -> Said {
         let path = path.to_str_lossy();
         Said { included: self.0.includes(&path), excluded: self.0.excludes(&path) }

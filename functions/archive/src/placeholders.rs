@@ -3,16 +3,18 @@
 use gix::{
     ObjectId,
     bstr::{BString, ByteSlice},
-    date::time::format,
     mailmap::Snapshot,
-    objs::{CommitRef, Kind, TreeRefIter},
+    objs::{Kind, TreeRefIter},
     prelude::ObjectIdExt,
 };
 
+use pack::{Person, skip_blank_lines, subject};
+
 use crate::{
-    ArchiveError,
+    ArchiveError, Pushed,
+    date::Date,
     objects::Objects,
-    refs::{decorations, joined},
+    refs::{Name, Style, decorations, joined},
 };
 
 /// What Git shortens ids to, where nothing asks for more.
@@ -21,10 +23,19 @@ const SHORT: usize = 7;
 /// The largest `.mailmap` that is read, in bytes: of the largest projects it has a twentieth.
 const LARGEST_MAILMAP: u64 = 1 << 20;
 
+/// The colours that stand without brackets.
+const COLOURS: [&str; 4] = ["Cred", "Cgreen", "Cblue", "Creset"];
+
 /// How long the placeholder is that `text` begins with, if it is one.
 pub(crate) fn length(text: &[u8]) -> Option<usize> {
     match *text.first()? {
-        b'n' | b'H' | b'h' | b'T' | b't' | b'P' | b'p' | b'e' | b's' | b'f' | b'b' | b'B' | b'D' | b'd' => Some(1),
+        b'(' if text.starts_with(b"(decorate") => text.find_byte(b')').map(|end| end + 1),
+        b'g' => text.get(1).filter(|what| b"dDsnNeE".contains(what)).map(|_| 2),
+        b'C' if text.starts_with(b"C(") => text.find_byte(b')').map(|end| end + 1),
+        b'C' => COLOURS.iter().find(|name| text.starts_with(name.as_bytes())).map(|name| name.len()),
+        b'm' | b'n' | b'H' | b'h' | b'T' | b't' | b'P' | b'p' | b'e' | b's' | b'f' | b'b' | b'B' | b'D' | b'd' => {
+            Some(1)
+        }
         b'x' => text.get(1..3)?.iter().all(u8::is_ascii_hexdigit).then_some(3),
         b'a' | b'c' => text.get(1).filter(|what| b"nNeElLtdDiIs".contains(what)).map(|_| 2),
         _ => None,
@@ -36,13 +47,14 @@ pub(crate) struct Placeholders<'a, 'c> {
     pub(crate) objects: &'a Objects<'a>,
     pub(crate) id: ObjectId,
     pub(crate) tree: ObjectId,
-    pub(crate) commit: &'a CommitRef<'c>,
+    pub(crate) commit: &'a pack::Commit<'c>,
+    pub(crate) pushed: Option<&'a Pushed>,
 }
 
 impl Placeholders<'_, '_> {
     /// What becomes of a placeholder, without its `%`. Nothing where the commit doesn't say.
     pub(crate) fn value(&self, placeholder: &[u8]) -> Result<Option<Vec<u8>>, ArchiveError> {
-        let Self { objects, id, tree, commit } = self;
+        let Self { id, tree, commit, .. } = self;
         Ok(match placeholder {
             b"n" => Some(b"\n".to_vec()),
             [b'x', digits @ ..] => {
@@ -52,24 +64,30 @@ impl Placeholders<'_, '_> {
             b"h" => Some(self.short(*id)),
             b"T" => Some(tree.to_string().into()),
             b"t" => Some(self.short(*tree)),
-            b"P" => Some(joined(commit.parents().map(|id| id.to_string().into_bytes()), b" ")),
-            b"p" => Some(joined(commit.parents().map(|id| self.short(id)), b" ")),
-            [b'a', what] => commit.author().ok().map(|author| self.person(author, *what)).transpose()?.flatten(),
-            [b'c', what] => {
-                commit.committer().ok().map(|committer| self.person(committer, *what)).transpose()?.flatten()
-            }
-            b"e" => Some(commit.encoding.map(|name| name.to_vec()).unwrap_or_default()),
-            b"s" => Some(subject(commit.message).0),
-            b"f" => Some(sanitized(commit.message)),
-            b"b" => Some(subject(commit.message).1.to_vec()),
-            b"B" => Some(commit.message.to_vec()),
-            b"D" => Some(joined(decorations(objects.repository(), *id), b", ")),
-            b"d" => {
-                let names = joined(decorations(objects.repository(), *id), b", ");
-                Some(if names.is_empty() { names } else { [b" (".as_slice(), &names, b")"].concat() })
+            b"P" => Some(joined(commit.parents.iter().map(|id| id.to_string().into_bytes()), b" ")),
+            b"p" => Some(joined(commit.parents.iter().map(|id| self.short(*id)), b" ")),
+            [b'a', what] => self.person(commit.author(), *what)?,
+            [b'c', what] => self.person(commit.committer(), *what)?,
+            b"e" => Some(commit.encoding().map(<[u8]>::to_vec).unwrap_or_default()),
+            b"s" => Some(subject(commit.message()).0),
+            b"f" => Some(sanitized(commit.message())),
+            b"b" => Some(subject(commit.message()).1.to_vec()),
+            b"B" => Some(commit.message().to_vec()),
+            // What `git log` marks a commit with that is wanted.
+            b"m" => Some(b">".to_vec()),
+            // What it says of a reflog only, and colours, of which none is written into a file.
+            [b'g' | b'C', ..] => Some(Vec::new()),
+            b"D" => Some(Style::bare().show(&self.names())),
+            b"d" => Some(Style::bracketed().show(&self.names())),
+            [b'(', b'd', b'e', b'c', b'o', b'r', b'a', b't', b'e', options @ .., b')'] => {
+                Style::parse(options).map(|style| style.show(&self.names()))
             }
             _ => None,
         })
+    }
+
+    fn names(&self) -> Vec<Name> {
+        decorations(self.objects.repository(), self.id, self.pushed)
     }
 
     fn short(&self, id: ObjectId) -> Vec<u8> {
@@ -78,27 +96,26 @@ impl Placeholders<'_, '_> {
         short.map_or_else(|_| id.to_hex_with_len(SHORT).to_string(), |short| short.to_string()).into()
     }
 
-    fn person(&self, person: gix::actor::SignatureRef<'_>, what: u8) -> Result<Option<Vec<u8>>, ArchiveError> {
-        let person = person.trim();
-        let mapped = || self.mailmap().map(|mailmap| mailmap.resolve(person));
+    /// What a header says of somebody (`format_person_part` of pretty.c).
+    fn person(&self, person: Option<Person<'_>>, what: u8) -> Result<Option<Vec<u8>>, ArchiveError> {
+        // Where Git finds nothing it writes nothing for the older placeholders, and leaves the younger ones as they are.
+        let nothing = b"netdDi".contains(&what).then(Vec::new);
+        let Some(person) = person else { return Ok(nothing) };
+        let (name, email) = (person.name.as_bstr(), person.email.as_bstr());
+        let mapped = || {
+            let known = gix::actor::SignatureRef { name, email, time: "" };
+            self.mailmap().map(|mailmap| mailmap.resolve(known))
+        };
         let local = |mail: &[u8]| mail.split(|byte| *byte == b'@').next().unwrap_or_default().to_vec();
-        let time = person.time().unwrap_or_default();
-        let date = |format: gix::date::time::CustomFormat| Some(time.format_or_unix(format).into_bytes());
         Ok(match what {
-            b'n' => Some(person.name.to_vec()),
+            b'n' => Some(name.to_vec()),
             b'N' => Some(mapped()?.name.into()),
-            b'e' => Some(person.email.to_vec()),
+            b'e' => Some(email.to_vec()),
             b'E' => Some(mapped()?.email.into()),
-            b'l' => Some(local(person.email)),
+            b'l' => Some(local(email)),
             b'L' => Some(local(&mapped()?.email)),
-            b't' => Some(time.seconds.to_string().into()),
-            b'd' => date(format::DEFAULT),
-            b'D' => date(format::GIT_RFC2822),
-            b'i' => date(format::ISO8601),
-            b'I' if time.offset == 0 => Some(time.format_or_unix(format::ISO8601_STRICT).replace("+00:00", "Z").into()),
-            b'I' => date(format::ISO8601_STRICT),
-            b's' => date(format::SHORT),
-            _ => None,
+            b't' => person.date.map(<[u8]>::to_vec).or(nothing),
+            _ => Date::of(&person).map_or(nothing, |date| date.show(what)),
         })
     }
 
@@ -114,34 +131,6 @@ impl Placeholders<'_, '_> {
         }
         Ok(Snapshot::from_bytes(&self.objects.read(id, Kind::Blob)?))
     }
-}
-
-/// The first paragraph on one line, and what follows it.
-fn subject(message: &[u8]) -> (Vec<u8>, &[u8]) {
-    let mut rest = skip_blank_lines(message);
-    let mut subject = Vec::new();
-    while !rest.is_empty() {
-        let (line, after) = rest.split_at(rest.find_byte(b'\n').map_or(rest.len(), |end| end + 1));
-        rest = after;
-        if line.trim_ascii_end().is_empty() {
-            break;
-        }
-        if !subject.is_empty() {
-            subject.push(b' ');
-        }
-        subject.extend_from_slice(line.trim_ascii_end());
-    }
-    (subject, skip_blank_lines(rest))
-}
-
-fn skip_blank_lines(mut text: &[u8]) -> &[u8] {
-    while let Some((line, after)) = text.split_once_str("\n") {
-        if !line.trim_ascii().is_empty() {
-            break;
-        }
-        text = after;
-    }
-    text
 }
 
 /// The first line, fit for a file's name.

@@ -71,8 +71,7 @@ impl<'a> Selection<'a> {
         let Root { objects, commit, steps, .. } = root;
         // Before the first byte is written, bad names are refused.
         Walk::through(objects, commit.tree())?;
-        let purpose = if options.dot_git.is_some() { Purpose::WorkTree } else { Purpose::Archive };
-        let mut attributes = Attributes::new(objects, steps, purpose);
+        let mut attributes = Attributes::new(objects, steps, options.purpose());
         let walk = Walk::new(objects, commit.tree())?;
         attributes.enter("".into(), walk.attributes())?;
         let inclusion = Inclusion::of(&options.paths);
@@ -118,6 +117,13 @@ impl<'a> Selection<'a> {
             Filtered::Itself
         };
         Ok(File { entry, conversion, filtered })
+    }
+}
+
+impl Options {
+    /// What the files are for.
+    pub(crate) fn purpose(&self) -> Purpose {
+        if self.dot_git.is_some() { Purpose::WorkTree } else { Purpose::Archive }
     }
 }
 

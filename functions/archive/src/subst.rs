@@ -1,10 +1,10 @@
 //! `export-subst`: what `$Format:...$` in an archived file says of the commit, in the placeholders of `git log --format`.
 //!
 //! Expanded: `%H %h %T %t %P %p`, author and committer (`%an %aN %ae %aE %al %aL %ad %aD %at %ai %aI %as`, the same with
-//! `%c`), `%s %f %b %B %e`, `%d %D`, `%(describe)` with its options, `%n %%  %x00`, and the signs `+`, `-` and space before
+//! `%c`), `%s %f %b %B %e %m`, `%d %D`, `%(decorate)` and `%(describe)` with their options, `%g?` and colours, which are empty, `%n %% %x00`, and the signs `+`, `-` and space before
 //! one. The rest stays as it is written, as Git leaves what it doesn't know: dates relative to now (`%ar`, `%ah`), since the
-//! same commit has to give the same zip; signatures, notes, trailers, colours and columns. What isn't in the clone isn't
-//! known: `%d` sees the refs that were fetched, and a shallow clone has no older tags to describe by. But parents are what
+//! same commit has to give the same zip; signatures, notes, trailers and columns. What isn't in the clone isn't
+//! known: `%d` sees the branch or the tag that was pushed, and `%(describe)` no older tags. But parents are what
 //! the commit says, and nothing is called grafted: the zip is to be that of the repository that was cloned.
 
 //!
@@ -20,11 +20,11 @@ use std::{
 use gix::{
     ObjectId,
     bstr::{BString, ByteSlice},
-    objs::{CommitRef, Kind},
+    objs::Kind,
 };
 
 use crate::{
-    ArchiveError, describe,
+    ArchiveError, Pushed, describe,
     objects::Objects,
     output::Output,
     placeholders::{self, Placeholders},
@@ -41,6 +41,8 @@ pub(crate) struct Commit<'a> {
     /// Seconds since 1970.
     time: i64,
     content: Vec<u8>,
+    /// Its only name, if that is known.
+    pushed: Option<Pushed>,
     /// What placeholders have become.
     values: RefCell<HashMap<Vec<u8>, Option<Value>>>,
     described: Cell<bool>,
@@ -52,12 +54,15 @@ impl<'a> Commit<'a> {
     /// Reads the commit `id`.
     pub(crate) fn read(objects: &'a Objects<'a>, id: ObjectId) -> Result<Self, ArchiveError> {
         let content = objects.read(id, Kind::Commit)?;
-        let parsed = CommitRef::from_bytes(&content, id.kind());
-        let parsed = parsed.map_err(|error| ArchiveError::Object { id, source: error.into() })?;
-        let committer = parsed.committer().map_err(|error| ArchiveError::Object { id, source: error.into() })?;
-        let (tree, time) = (parsed.tree(), committer.seconds());
-        drop(parsed);
-        Ok(Self { objects, id, tree, time, content, values: RefCell::default(), described: Cell::new(false) })
+        let parsed = pack::Commit::parse(&content).map_err(|source| ArchiveError::Malformed { id, source })?;
+        let (tree, time) = (parsed.tree, parsed.time());
+        let (values, described) = (RefCell::default(), Cell::new(false));
+        Ok(Self { objects, id, tree, time, content, pushed: None, values, described })
+    }
+
+    /// The commit by the name by which it was pushed, and by no other.
+    pub(crate) fn named(self, pushed: Option<Pushed>) -> Self {
+        Self { pushed, ..self }
     }
 
     pub(crate) fn objects(&self) -> &'a Objects<'a> {
@@ -120,7 +125,7 @@ impl<'a> Commit<'a> {
 
     /// The value of the placeholder that `text` begins with, and the placeholder's length.
     fn value(&self, text: &[u8], path: &BString) -> Result<Option<(Value, usize)>, ArchiveError> {
-        if text.starts_with(b"(") {
+        if text.starts_with(b"(describe") {
             return self.describe(text, path);
         }
         let Some(placeholder) = placeholders::length(text).and_then(|length| text.get(..length)) else {
@@ -142,8 +147,9 @@ impl<'a> Commit<'a> {
         if size > LARGEST {
             return Err(ArchiveError::LongCommit { id: self.id, size, most: LARGEST });
         }
-        let Ok(commit) = CommitRef::from_bytes(&self.content, self.id.kind()) else { return Ok(None) };
-        let placeholders = Placeholders { objects: self.objects, id: self.id, tree: self.tree, commit: &commit };
+        let Ok(commit) = pack::Commit::parse(&self.content) else { return Ok(None) };
+        let Self { objects, id, tree, .. } = *self;
+        let placeholders = Placeholders { objects, id, tree, commit: &commit, pushed: self.pushed.as_ref() };
         placeholders.value(placeholder)
     }
 
@@ -154,7 +160,7 @@ impl<'a> Commit<'a> {
         };
         let Some((options, _)) = options.split_once_str(")") else { return Ok(None) };
         let Some(wanted) = describe::Options::parse(options) else { return Ok(None) };
-        let name = describe::describe(self.objects.repository(), self.id, &wanted);
+        let name = describe::describe(self.objects.repository(), self.id, self.pushed.as_ref(), &wanted);
         let name = name.map_err(|describe::Costly| ArchiveError::Costly { path: path.clone() })?;
         let length = "(describe".len() + options.len() + ")".len();
         Ok(Some((name.unwrap_or_default().into_bytes().into(), length)))

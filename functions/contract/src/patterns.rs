@@ -32,6 +32,8 @@ pub enum PatternsError {
 #[derive(Debug, Clone, Default)]
 pub struct Patterns {
     included: GlobSet,
+    /// The folders that what is included lies in: what stands in each glob before the first part that isn't only a name.
+    folders: Vec<String>,
     excluded: GlobSet,
 }
 
@@ -42,14 +44,18 @@ impl Patterns {
     /// An entry isn't a glob, or they are too many.
     pub fn parse(parameter: &'static str, list: &str) -> Result<Self, PatternsError> {
         let (mut included, mut excluded) = (GlobSetBuilder::new(), GlobSetBuilder::new());
+        let mut folders = Vec::new();
         for entry in entries(list) {
+            if !entry.starts_with('!') {
+                folders.push(folder(entry));
+            }
             let (set, pattern) =
                 entry.strip_prefix('!').map_or((&mut included, entry), |pattern| (&mut excluded, pattern.trim_start()));
             let glob = GlobBuilder::new(pattern).literal_separator(true).build();
             set.add(glob.map_err(|source| PatternsError::Glob { parameter, entry: entry.to_owned(), source })?);
         }
         let build = |set: GlobSetBuilder| set.build().map_err(|source| PatternsError::Set { parameter, source });
-        Ok(Self { included: build(included)?, excluded: build(excluded)? })
+        Ok(Self { included: build(included)?, folders, excluded: build(excluded)? })
     }
 
     /// Whether no glob includes anything.
@@ -62,10 +68,24 @@ impl Patterns {
         self.included.is_match(text)
     }
 
+    /// Whether a glob may include what is below this path. It is told by the names that a glob begins with alone.
+    pub fn may_include_below(&self, path: &str) -> bool {
+        self.folders
+            .iter()
+            .any(|folder| folder.split('/').zip(path.split('/')).all(|(one, other)| one.is_empty() || one == other))
+    }
+
     /// Whether a glob excludes the text.
     pub fn excludes(&self, text: &str) -> bool {
         self.excluded.is_match(text)
     }
+}
+
+/// The parts of a glob that are names, up to the first one that isn't.
+fn folder(glob: &str) -> String {
+    // Braces may have slashes in them, and a backslash quotes.
+    let names = glob.split('/').take_while(|part| !part.contains(['*', '?', '[', '{', '\\']));
+    names.collect::<Vec<_>>().join("/")
 }
 
 /// The entries of a list. A comma within braces belongs to its entry.
@@ -101,6 +121,22 @@ mod tests {
         check("a/{x,b}, c", "b}", false);
         check("", "a", false);
         check("!a/*", "a/b", false);
+    }
+
+    #[test]
+    fn names_tell_what_may_be_below() {
+        let check = |globs: &str, path: &str, expected: bool| {
+            assert_eq!(Patterns::parse("X", globs).unwrap().may_include_below(path), expected, "{globs} {path}");
+        };
+        check("a/b/c", "a", true);
+        check("a/b/c", "a/b/c/d", true);
+        check("a/b/c", "a/x", false);
+        check("a/b*", "a/x", true);
+        check("a/b*", "x", false);
+        check("**/c, x", "a", true);
+        check("{a/b,c}/d", "x", true);
+        check("x, a", "a/b", true);
+        check("!a", "a", false);
     }
 
     #[test]

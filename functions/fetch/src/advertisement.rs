@@ -1,17 +1,19 @@
 //! What the host says about its references: which object the wanted one names, and which branch is the
 //! default one. By version 2 of Git's protocol only these two are asked for, however many there are.
 
+use std::collections::BTreeSet;
+
 use contract::{RefName, Repository};
 use gix::{
     ObjectId,
-    bstr::ByteSlice,
+    bstr::{BStr, ByteSlice},
     progress::Discard,
     protocol::{
         Handshake, LsRefsCommand,
         handshake::Ref,
         ls_refs::RefPrefixes,
         transport::{
-            Service,
+            Protocol, Service,
             client::{Capabilities, capabilities::Capability},
         },
     },
@@ -29,10 +31,23 @@ pub(crate) fn agent() -> (&'static str, Option<String>) {
 pub(crate) struct Advertisement {
     /// What the wanted reference names: a commit, or an annotated tag.
     pub(crate) target: ObjectId,
+    /// What is asked for, so that the target comes.
+    pub(crate) wants: Vec<ObjectId>,
+    /// Whether all that is wanted comes with its whole history.
+    pub(crate) history: History,
     /// The branch that `HEAD` stands for, by its short name.
     pub(crate) default_branch: Option<String>,
     /// How the conversation began, which is needed to go on with it.
     pub(crate) handshake: Handshake,
+}
+
+/// How much of the history comes along with a commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum History {
+    /// None.
+    Cut,
+    /// All of it, for a host that doesn't cut it or doesn't give the one commit that is wanted.
+    Whole,
 }
 
 /// Begins the conversation and asks for `wanted`.
@@ -76,8 +91,46 @@ pub(crate) fn ask(
         Wanted::Commit(id) => ObjectId::from_hex(id.as_str().as_bytes())
             .map_err(|_| FetchError::ObjectFormat { repository: repository.clone(), format: "sha256".to_owned() })?,
     };
-    let head = references.iter().find(|reference| reference.unpack().0 == "HEAD");
-    Ok(Advertisement { target, default_branch: head.and_then(branch), handshake })
+    let default_branch = references.iter().find(|reference| reference.unpack().0 == "HEAD").and_then(branch);
+    let (mut wants, mut history) = (vec![target], History::Cut);
+    if !cuts_history(&handshake) {
+        tracing::warn!(%repository, "the host gives no commit without its history: all of it is fetched");
+        history = History::Whole;
+    }
+    if matches!(wanted, Wanted::Commit(_)) && all.is_some() && !gives(&handshake, references, target) {
+        tracing::warn!(%repository, %wanted, "the host gives no commit that no reference names: all branches and tags are fetched");
+        (wants, history) = (tips(references), History::Whole);
+    }
+    Ok(Advertisement { target, wants, history, default_branch, handshake })
+}
+
+/// Whether the host can leave out what was before a commit.
+fn cuts_history(handshake: &Handshake) -> bool {
+    let offered = &handshake.capabilities;
+    match handshake.server_protocol_version {
+        Protocol::V2 => offered.capability("fetch").and_then(|fetch| fetch.supports("shallow")).unwrap_or_default(),
+        _ => offered.contains("shallow"),
+    }
+}
+
+/// Whether a host that speaks version 0 gives this commit when it is asked for it.
+fn gives(handshake: &Handshake, references: &[Ref], commit: ObjectId) -> bool {
+    let offers = ["allow-reachable-sha1-in-want", "allow-any-sha1-in-want"];
+    offers.iter().any(|offer| handshake.capabilities.contains(offer)) || names(references, commit)
+}
+
+fn names(references: &[Ref], commit: ObjectId) -> bool {
+    references.iter().any(|reference| reference.unpack().1.is_some_and(|target| *target == *commit))
+}
+
+/// What branches and tags name, each once.
+fn tips(references: &[Ref]) -> Vec<ObjectId> {
+    let of_either = |name: &BStr| name.starts_with(b"refs/heads/") || name.starts_with(b"refs/tags/");
+    let tips = references.iter().filter_map(|reference| match reference.unpack() {
+        (name, Some(target), _) if of_either(name) => Some(target.to_owned()),
+        _ => None,
+    });
+    tips.collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 /// Why a reference isn't there, where all of the host's references are these.

@@ -3,8 +3,11 @@
 //!
 //! gix's own negotiation walks histories over several rounds to find common commits. A clone of depth 1
 //! has no history: all its commits are named at once, and the host leaves out whatever their trees hold.
+//!
+//! A host that doesn't cut the history sends all of it. What came so is noted in a list of its own: a commit vouches for
+//! everything before it there, which one of a shallow clone doesn't.
 
-use std::{num::NonZeroU32, sync::atomic::AtomicBool};
+use std::{fs, io, num::NonZeroU32, path::Path, sync::atomic::AtomicBool};
 
 use gix::{
     ObjectId, Repository,
@@ -16,7 +19,7 @@ use gix::{
 };
 
 use crate::{
-    advertisement::{Advertisement, agent},
+    advertisement::{Advertisement, History, agent},
     transport::{Transport, Wire},
 };
 
@@ -29,11 +32,19 @@ pub(crate) fn receive(
     wire: &Wire,
     interrupt: &AtomicBool,
 ) -> gix::Result<()> {
-    // Whatever was fetched with a depth of 1 stands in this list: it is the list of what we have.
-    let haves = clone.shallow_commits()?.map(|commits| commits.iter().copied().collect()).unwrap_or_default();
+    let whole = clone.git_dir().join(WHOLE);
+    let (haves, shallow, shallow_file) = match advertisement.history {
+        History::Cut => {
+            // Whatever was fetched with a depth of 1 stands in this list: it is the list of what we have.
+            let haves = clone.shallow_commits()?.map(|commits| commits.iter().copied().collect()).unwrap_or_default();
+            (haves, Shallow::DepthAtRemote(NonZeroU32::MIN), clone.shallow_file()?)
+        }
+        // No such file is there: gix tells of no shallow commit then.
+        History::Whole => (read_whole(&whole), Shallow::NoChange, clone.git_dir().join("none.shallow")),
+    };
     let packs = clone.objects.store_ref().path().join("pack");
     gix::protocol::fetch(
-        &mut OneRound { want: advertisement.target, haves },
+        &mut OneRound { wants: advertisement.wants.clone(), haves },
         |pack, _progress, interrupt| {
             wire.expect_pack();
             let received = pack::receive(pack, &packs, &clone.objects, interrupt);
@@ -47,18 +58,32 @@ pub(crate) fn receive(
             user_agent: agent(),
             trace_packetlines: false,
         },
-        Options {
-            shallow_file: clone.shallow_file()?,
-            shallow: &Shallow::DepthAtRemote(NonZeroU32::MIN),
-            tags: Tags::None,
-            reject_shallow_remote: false,
-        },
-    )
-    .map(|_| ())
+        Options { shallow_file, shallow: &shallow, tags: Tags::None, reject_shallow_remote: false },
+    )?;
+    if advertisement.history == History::Whole {
+        note_whole(&whole, &advertisement.wants).map_err(gix::Error::from_error)?;
+    }
+    Ok(())
+}
+
+/// The list of what came with its whole history, in the clone's directory.
+const WHOLE: &str = "git2s3-whole";
+/// How many of them are kept: the host finds out by the newest what is there.
+const NEWEST: usize = 64;
+
+fn read_whole(path: &Path) -> Vec<ObjectId> {
+    let lines = fs::read_to_string(path).unwrap_or_default();
+    lines.lines().filter_map(|line| ObjectId::from_hex(line.as_bytes()).ok()).collect()
+}
+
+fn note_whole(path: &Path, wants: &[ObjectId]) -> io::Result<()> {
+    let known = read_whole(path).into_iter().filter(|id| !wants.contains(id));
+    let newest = wants.iter().copied().chain(known).take(NEWEST);
+    fs::write(path, newest.map(|id| id.to_string()).collect::<Vec<_>>().join("\n"))
 }
 
 struct OneRound {
-    want: ObjectId,
+    wants: Vec<ObjectId>,
     haves: Vec<ObjectId>,
 }
 
@@ -68,7 +93,9 @@ impl Negotiate for OneRound {
     }
 
     fn add_wants(&mut self, arguments: &mut Arguments, _known: &[bool]) -> bool {
-        arguments.want(self.want);
+        for want in &self.wants {
+            arguments.want(want);
+        }
         true
     }
 

@@ -160,6 +160,16 @@ pub enum FetchError {
         /// What it names.
         kind: String,
     },
+    /// Git takes it for no commit either. The clone has it as it was pushed.
+    #[error("{id} of {repository} is no commit that Git can read")]
+    Malformed {
+        /// The repository.
+        repository: Repository,
+        /// The id of what should be a commit.
+        id: String,
+        /// What is wrong with it.
+        source: pack::NoCommit,
+    },
     /// Its objects are named by SHA-256.
     #[error("{repository} has the object format {format}, only sha1 is supported")]
     ObjectFormat {
@@ -242,6 +252,7 @@ impl FetchError {
         match self {
             Self::NoSuchReference { .. } | Self::Empty { .. } => Retry::Obsolete,
             Self::NotACommit { .. }
+            | Self::Malformed { .. }
             | Self::Talkative { .. }
             | Self::ObjectFormat { .. }
             | Self::TooLarge { .. }

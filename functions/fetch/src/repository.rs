@@ -31,8 +31,8 @@ pub enum Wanted {
         /// What it is expected to name, if anything is.
         expected: Option<CommitId>,
     },
-    /// A commit that no reference needs to name, such as the one that a submodule is at. A host that speaks only version 0 of
-    /// Git's protocol may refuse it.
+    /// A commit that no reference needs to name, such as the one that a submodule is at. Of a host that refuses that, all
+    /// branches and tags are fetched.
     Commit(CommitId),
 }
 
@@ -83,10 +83,12 @@ pub enum Origin {
 /// A commit that is in the clone with its whole tree. The clone stays locked until this is dropped; who wants to go on reading
 /// when others may fetch into it again keeps `reading`.
 pub struct Fetched {
-    /// The clone. It has no history and no references.
+    /// The clone. It has no references, and no history where the host can leave that out.
     pub clone: gix::Repository,
     /// The commit that the reference names, by way of an annotated tag or directly.
     pub commit: ObjectId,
+    /// What the reference names: the commit, or an annotated tag.
+    pub target: ObjectId,
     /// The commit's tree.
     pub tree: ObjectId,
     /// The first line of the commit's message.
@@ -275,6 +277,7 @@ fn not_whole(error: WholeError, request: &FetchRequest) -> FetchError {
     let repository = request.remote.repository.clone();
     match error {
         WholeError::Missing(source) => FetchError::NotWhole { repository, source },
+        WholeError::Malformed(id, source) => FetchError::Malformed { repository, id: id.to_string(), source },
         WholeError::NotACommit(kind) => {
             FetchError::NotACommit { repository, wanted: request.wanted.clone(), kind: kind.to_string() }
         }
@@ -301,6 +304,7 @@ fn finish(
     Ok(Fetched {
         clone,
         commit: commit.id,
+        target: advertisement.target,
         tree: commit.tree,
         summary: commit.summary,
         default_branch: advertisement.default_branch,

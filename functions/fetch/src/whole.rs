@@ -7,13 +7,14 @@ use std::{
 };
 
 use gix::{ObjectId, Repository, objs::Kind};
+use pack::{Commit, NoCommit};
 
 /// A commit of which nothing is missing.
 #[derive(Debug)]
 pub(crate) struct WholeCommit {
     pub(crate) id: ObjectId,
     pub(crate) tree: ObjectId,
-    /// The first line of its message.
+    /// The first paragraph of its message on one line.
     pub(crate) summary: String,
 }
 
@@ -23,6 +24,9 @@ pub(crate) enum WholeError {
     /// Something isn't there, or can't be read.
     #[error("something that belongs to the commit isn't there")]
     Missing(#[source] gix::Error),
+    /// It is called a commit, and is none.
+    #[error("the object {0} is no commit")]
+    Malformed(ObjectId, #[source] NoCommit),
     /// It is something else than a commit.
     #[error("it is a {0}")]
     NotACommit(Kind),
@@ -58,11 +62,11 @@ pub(crate) fn whole_commit(
     if object.kind != Kind::Commit {
         return Err(WholeError::NotACommit(object.kind));
     }
-    let commit = object.try_into_commit()?;
-    let tree = commit.tree_id()?.detach();
+    let id = object.id;
+    let commit = Commit::parse(&object.data).map_err(|source| WholeError::Malformed(id, source))?;
+    let (tree, summary) = (commit.tree, commit.summary());
     check_tree(clone, tree, interrupt)?;
-    let summary = commit.message()?.summary().to_string();
-    Ok(WholeCommit { id: commit.id, tree, summary })
+    Ok(WholeCommit { id, tree, summary })
 }
 
 /// Reads every tree once and looks every blob up. A kept clone vouches to the host for what it has, so what it
@@ -124,6 +128,25 @@ mod tests {
                 extra_headers: Vec::new(),
             },
         )
+    }
+
+    #[test]
+    fn a_strange_commit_is_whole() {
+        let (_temp, clone) = clone();
+        let tree = write(&clone, Tree { entries: Vec::new() });
+        for headers in [
+            "author A 1282910542 +0200\ncommitter A 1282910542 +0200\n\nsubject\n",
+            "\nsubject",
+            "encoding latin1\ncommitter C\ncommitter D\n\nsubject\r\n\r\nbody",
+        ] {
+            let content = format!("tree {tree}\n{headers}");
+            let id = gix::objs::Write::write_buf(&clone.objects, Kind::Commit, content.as_bytes()).unwrap();
+            let whole = whole_commit(&clone, id, &AtomicBool::new(false)).unwrap();
+            assert_eq!((whole.tree, whole.summary.as_str()), (tree, "subject"), "{headers:?}");
+        }
+        let id = gix::objs::Write::write_buf(&clone.objects, Kind::Commit, b"author A\n\nx").unwrap();
+        let error = whole_commit(&clone, id, &AtomicBool::new(false)).unwrap_err();
+        assert!(matches!(error, WholeError::Malformed(found, NoCommit) if found == id), "{error:?}");
     }
 
     /// Eleven trees that are ten billion files.

@@ -83,6 +83,7 @@ impl JobError for GitPullError {
 fn of_tree(error: &ArchiveError) -> Retry {
     match error {
         ArchiveError::Path { .. }
+        | ArchiveError::Malformed { .. }
         | ArchiveError::TooMany { .. }
         | ArchiveError::TooLarge { .. }
         | ArchiveError::Grows { .. }

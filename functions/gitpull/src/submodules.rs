@@ -6,7 +6,7 @@ use std::{
     sync::atomic::AtomicBool,
 };
 
-use archive::{ArchiveError, Submodule};
+use archive::{ArchiveError, Options, Submodule};
 use contract::{CommitId, PermitError, Repository};
 use fetch::{Fetched, Reading, Wanted};
 use gix::{
@@ -60,11 +60,12 @@ struct Parent {
     around: Vec<Repository>,
 }
 
-/// Fetches all submodules of `root`, each by `fetch` where `permit` has nothing against it: what they are of, what is there, and
-/// what keeps it there.
+/// Fetches all submodules of `root` of which something goes into a zip with these options, each by `fetch` where `permit` has nothing
+/// against it: what they are of, what is there, and what keeps it there.
 pub(crate) async fn fetch_all<E: From<SubmoduleError>>(
     repository: &Repository,
     root: &Fetched,
+    options: Options,
     permit: impl Fn(&Repository) -> Result<(), PermitError>,
     fetch: impl AsyncFn(&Repository, Wanted) -> Result<Fetched, E>,
 ) -> Result<Vec<(Repository, Submodule, Reading)>, E> {
@@ -77,7 +78,9 @@ pub(crate) async fn fetch_all<E: From<SubmoduleError>>(
         around: Vec::new(),
     }]);
     while let Some(parent) = parents.pop_front() {
-        let looked = blocking::spawn(move |interrupt| pinned(&parent, interrupt).map(|pinned| (parent, pinned)));
+        let options = options.clone();
+        let look = move |interrupt: &AtomicBool| pinned(&parent, &options, interrupt).map(|pinned| (parent, pinned));
+        let looked = blocking::spawn(look);
         let (parent, all) = looked.await.map_err(SubmoduleError::Stopped)??;
         for Pinned { path, url, commit } in all {
             let repository = resolve(&parent.repository, &path, url.as_bstr())?;
@@ -115,17 +118,22 @@ struct Pinned {
     commit: ObjectId,
 }
 
-/// The submodules of a commit. What the tree has and `.gitmodules` doesn't stays an empty folder, as with Git.
-fn pinned(parent: &Parent, interrupt: &AtomicBool) -> Result<Vec<Pinned>, SubmoduleError> {
+/// The submodules of a commit. What the tree has and `.gitmodules` doesn't stays an empty folder, as with Git, and so does what
+/// has `update = none` there.
+fn pinned(parent: &Parent, options: &Options, interrupt: &AtomicBool) -> Result<Vec<Pinned>, SubmoduleError> {
     let repository = || parent.repository.clone();
     let Some(modules) = modules(parent)? else { return Ok(Vec::new()) };
-    let urls = urls(&modules);
-    let links = archive::pinned_submodules(&parent.clone, parent.commit, interrupt);
+    let modules = by_path(&modules);
+    let prefix = parent.prefix.as_bstr();
+    let links = archive::pinned_submodules(&parent.clone, parent.commit, options, prefix, interrupt);
     let mut links = links.map_err(|source| SubmoduleError::Tree { repository: repository(), source })?;
     links.sort();
     let mut pinned = Vec::new();
     for (path, commit) in links {
-        let Some(url) = urls.get(&path) else { continue };
+        let Some(Module { url, update }) = modules.get(&path) else { continue };
+        if update.as_ref().is_some_and(|update| update == "none") {
+            continue;
+        }
         if pinned.len() == MOST {
             return Err(SubmoduleError::Many);
         }
@@ -152,11 +160,17 @@ fn modules(parent: &Parent) -> Result<Option<gix::submodule::File>, SubmoduleErr
     gix::submodule::File::from_bytes(&blob.data, None, &gix::config::File::default()).map(Some).map_err(failed)
 }
 
-/// The URLs by path, where there are any. Of several submodules of one path the first one counts, of several values the last.
+/// What `.gitmodules` says of a submodule. `active` doesn't count there: Git reads it in a clone's own configuration only.
+struct Module {
+    url: Option<BString>,
+    update: Option<BString>,
+}
+
+/// The submodules by path. Of several submodules of one path the first one counts, of several values the last.
 /// gix finds them too, but looks through all of them for each.
-fn urls(modules: &gix::submodule::File) -> HashMap<BString, Option<BString>> {
+fn by_path(modules: &gix::submodule::File) -> HashMap<BString, Module> {
     let mut order = Vec::new();
-    let mut by_name: HashMap<&BStr, [Option<BString>; 2]> = HashMap::new();
+    let mut by_name: HashMap<&BStr, [Option<BString>; 3]> = HashMap::new();
     for section in modules.config().sections() {
         let header = section.header();
         let Some(name) = header.subsection_name().filter(|_| header.name().eq_ignore_ascii_case(b"submodule")) else {
@@ -164,19 +178,19 @@ fn urls(modules: &gix::submodule::File) -> HashMap<BString, Option<BString>> {
         };
         let values = by_name.entry(name).or_insert_with(|| {
             order.push(name);
-            [None, None]
+            [None, None, None]
         });
-        for (value, key) in values.iter_mut().zip(["path", "url"]) {
+        for (value, key) in values.iter_mut().zip(["path", "url", "update"]) {
             *value = section.value(key).or_else(|| value.take());
         }
     }
-    let mut urls = HashMap::new();
+    let mut by_path = HashMap::new();
     for name in order {
-        if let Some([Some(path), url]) = by_name.remove(name) {
-            urls.entry(path).or_insert(url);
+        if let Some([Some(path), url, update]) = by_name.remove(name) {
+            by_path.entry(path).or_insert(Module { url, update });
         }
     }
-    urls
+    by_path
 }
 
 /// A URL as it may be told: whoever wrote a password into it didn't mean to publish it.
@@ -217,7 +231,10 @@ fn resolve(parent: &Repository, path: &BString, url: &BStr) -> Result<Repository
 
 #[cfg(test)]
 mod tests {
-    use gix::objs::tree::{Entry, EntryKind};
+    use gix::objs::{
+        Tree,
+        tree::{Entry, EntryKind},
+    };
 
     use super::*;
 
@@ -252,7 +269,7 @@ mod tests {
     }
 
     /// A repository whose commit has this tree, and a `.gitmodules` beside it.
-    fn parent(clone: gix::Repository, modules: &[u8], mut tree: gix::objs::Tree) -> Parent {
+    fn parent(clone: gix::Repository, modules: &[u8], mut tree: Tree) -> Parent {
         tree.entries.push(entry(EntryKind::Blob, ".gitmodules", clone.write_blob(modules).unwrap().detach()));
         tree.entries.sort();
         let person = gix::actor::SignatureRef { name: "A".into(), email: "a@example.com".into(), time: "1 +0000" };
@@ -271,32 +288,36 @@ mod tests {
         ObjectId::from_hex(b"0123456789012345678901234567890123456789").unwrap()
     }
 
-    fn pinned_of(modules: &[u8], tree: gix::objs::Tree) -> Result<Vec<Pinned>, SubmoduleError> {
+    fn pinned_of(modules: &[u8], tree: Tree) -> Result<Vec<Pinned>, SubmoduleError> {
         let folder = tempfile::tempdir().unwrap();
-        pinned(&parent(gix::init_bare(folder.path()).unwrap(), modules, tree), &AtomicBool::new(false))
+        pinned(
+            &parent(gix::init_bare(folder.path()).unwrap(), modules, tree),
+            &Options::default(),
+            &AtomicBool::new(false),
+        )
     }
 
     #[test]
     fn trees_that_are_repeated_in_trees_are_not_walked_for_ever() {
         let folder = tempfile::tempdir().unwrap();
         let clone = gix::init_bare(folder.path()).unwrap();
-        let mut tree = gix::objs::Tree { entries: vec![entry(EntryKind::Commit, "link", some_id())] };
+        let mut tree = Tree { entries: vec![entry(EntryKind::Commit, "link", some_id())] };
         for _ in 0..10 {
             let inner = clone.write_object(&tree).unwrap().detach();
             let names = (0..10).map(|name| name.to_string().repeat(6_000));
-            tree = gix::objs::Tree { entries: names.map(|name| entry(EntryKind::Tree, &name, inner)).collect() };
+            tree = Tree { entries: names.map(|name| entry(EntryKind::Tree, &name, inner)).collect() };
         }
         let parent = parent(clone, b"[submodule \"a\"]\npath = a\n", tree);
-        let error = pinned(&parent, &AtomicBool::new(false)).err().unwrap();
+        let error = pinned(&parent, &Options::default(), &AtomicBool::new(false)).err().unwrap();
         assert!(matches!(error, SubmoduleError::Tree { source: ArchiveError::TooMany { .. }, .. }), "{error:?}");
-        let error = pinned(&parent, &AtomicBool::new(true)).err().unwrap();
+        let error = pinned(&parent, &Options::default(), &AtomicBool::new(true)).err().unwrap();
         assert!(matches!(error, SubmoduleError::Tree { source: ArchiveError::Interrupted, .. }), "{error:?}");
     }
 
     #[test]
     fn a_large_gitmodules_is_refused_unread() {
         let modules = |length| b"#".repeat(usize::try_from(length).unwrap());
-        let tree = || gix::objs::Tree { entries: Vec::new() };
+        let tree = || Tree { entries: Vec::new() };
         assert!(pinned_of(&modules(LARGEST), tree()).unwrap().is_empty());
         let error = pinned_of(&modules(LARGEST + 1), tree()).err().unwrap();
         assert!(matches!(error, SubmoduleError::Large { size, .. } if size == LARGEST + 1), "{error:?}");
@@ -306,7 +327,7 @@ mod tests {
     fn more_submodules_than_are_taken_are_refused() {
         let tree = |count| {
             let links = (0..count).map(|n| entry(EntryKind::Commit, &format!("m{n}"), some_id()));
-            gix::objs::Tree { entries: links.collect() }
+            Tree { entries: links.collect() }
         };
         // As many as fit, as short as they can be: each is looked up once.
         let modules: Vec<_> = (0..28_000).map(|n| format!("[submodule \"{n}\"]path=m{n}\nurl=.\n")).collect();
@@ -321,7 +342,7 @@ mod tests {
     fn the_last_url_of_the_first_submodule_counts() {
         let modules = "[submodule \"b\"]\npath = m\nurl = ../one\n[submodule \"a\"]\npath = m\nurl = ../two\n\
             [other \"b\"]\nurl = ../no\n[SubModule \"b\"]\nURL = ../three\n[submodule \"b\"]\nurl\n[submodule \"c\"]\npath = n\n";
-        let links = |names: &[&str]| gix::objs::Tree {
+        let links = |names: &[&str]| Tree {
             entries: names.iter().map(|name| entry(EntryKind::Commit, name, some_id())).collect(),
         };
         let found = pinned_of(modules.as_bytes(), links(&["m", "other"])).unwrap();
@@ -331,6 +352,69 @@ mod tests {
         let gixs = gix::submodule::File::from_bytes(modules.as_bytes(), None, &gix::config::File::default()).unwrap();
         let name = gixs.name_by_path("m".into()).unwrap();
         assert_eq!(gixs.config().string_by("submodule", Some(name), "url").unwrap(), "../three");
+    }
+
+    /// The submodules that are fetched for a zip with these options.
+    fn fetched(modules: &str, attributes: &str, options: &Options, prefix: &str) -> Vec<String> {
+        let folder = tempfile::tempdir().unwrap();
+        let clone = gix::init_bare(folder.path()).unwrap();
+        let attributes = clone.write_blob(attributes).unwrap().detach();
+        let inner = Tree { entries: vec![entry(EntryKind::Commit, "ios", some_id())] };
+        let inner = clone.write_object(inner).unwrap().detach();
+        let entries = vec![
+            entry(EntryKind::Blob, ".gitattributes", attributes),
+            entry(EntryKind::Commit, "one", some_id()),
+            entry(EntryKind::Tree, "packages", inner),
+            entry(EntryKind::Commit, "two", some_id()),
+        ];
+        let parent = Parent { prefix: prefix.into(), ..parent(clone, modules.as_bytes(), Tree { entries }) };
+        let found = pinned(&parent, options, &AtomicBool::new(false)).unwrap();
+        found.iter().map(|pinned| pinned.path.to_string()).collect()
+    }
+
+    const MODULES: &str = "[submodule \"1\"]\npath=one\nurl=../1\n[submodule \"2\"]\npath=two\nurl=../2\n\
+        [submodule \"ios\"]\npath = packages/ios\nurl = ../ios.git\n";
+
+    #[test]
+    fn update_none_keeps_from_being_fetched() {
+        let none = format!("{MODULES}\tupdate = none\n");
+        assert_eq!(fetched(&none, "", &Options::default(), ""), ["one", "two"]);
+        for other in
+            ["update = checkout", "update = none\nupdate = merge", "update", "update = rebase", "active = false"]
+        {
+            let modules = format!("{MODULES}{other}\n");
+            assert_eq!(fetched(&modules, "", &Options::default(), ""), ["one", "packages/ios", "two"], "{other}");
+        }
+    }
+
+    #[test]
+    fn paths_keep_from_being_fetched() {
+        let check = |paths: &str, prefix: &str, expected: &[&str]| {
+            let options = Options { paths: paths.parse().unwrap(), ..Options::default() };
+            assert_eq!(fetched(MODULES, "", &options, prefix), expected, "{paths} {prefix}");
+        };
+        check("", "", &["one", "packages/ios", "two"]);
+        check("src, one", "", &["one"]);
+        check("packages", "", &["packages/ios"]);
+        check("packages/ios/src/*.m", "", &["packages/ios"]);
+        check("**/*.m", "", &["one", "packages/ios", "two"]);
+        check("!packages", "", &["one", "two"]);
+        check("t*", "", &["one", "packages/ios", "two"]);
+        check("**, !packages/ios", "", &["one", "two"]);
+        check("{two,x}", "", &["one", "packages/ios", "two"]);
+        check("top/one", "top/", &["one"]);
+        check("one", "top/", &[]);
+    }
+
+    #[test]
+    fn export_ignore_keeps_from_being_fetched() {
+        let options = Options::default();
+        assert_eq!(fetched(MODULES, "packages export-ignore\n", &options, ""), ["one", "two"]);
+        assert_eq!(fetched(MODULES, "ios export-ignore\ntwo/ export-ignore\n", &options, ""), ["one"]);
+        // A work tree has all of them.
+        let dot_git = archive::DotGit { branch: None, url: "ssh://git@github.com/octo/hello".to_owned() };
+        let options = Options { dot_git: Some(dot_git), ..options };
+        assert_eq!(fetched(MODULES, "packages export-ignore\n", &options, ""), ["one", "packages/ios", "two"]);
     }
 
     #[test]

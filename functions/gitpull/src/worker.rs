@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use archive::{ArchiveError, DotGit, Options, Paths, Summary};
+use archive::{ArchiveError, DotGit, Options, Paths, Pushed, Summary};
 use aws_names::BucketName;
 use contract::{AllowedHosts, Job, KeyLayout, Repository};
 use fetch::{Clones, FetchRequest, Fetched, KnownHosts, Limits, Reading, Remote, Wanted};
@@ -188,6 +188,8 @@ impl Worker {
             branch: job.reference.branch().map(|_| job.reference.to_string()),
             url: host.ssh_url(&job.repository.path),
         });
+        let pushed = Some(Pushed { reference: job.reference.clone(), target: fetched.target });
+        let options = Options { paths: self.paths.clone(), pushed, dot_git, submodules: Vec::new() };
         let submodules = match self.submodules {
             Submodules::Excluded => Vec::new(),
             Submodules::Included => {
@@ -195,7 +197,7 @@ impl Worker {
                     self.fetch(job, repository, wanted, deadline).await.map(|(fetched, _)| fetched)
                 };
                 let permit = |repository: &Repository| job.permit(repository, &self.allowed_hosts).map(drop);
-                submodules::fetch_all(&job.repository, fetched, permit, fetch).await?
+                submodules::fetch_all(&job.repository, fetched, options.clone(), permit, fetch).await?
             }
         };
         let large = match &self.lfs {
@@ -210,7 +212,7 @@ impl Worker {
             }
         };
         let (submodules, reading) = submodules.into_iter().map(|(_, submodule, reading)| (submodule, reading)).unzip();
-        let options = Options { paths: self.paths.clone(), dot_git, submodules };
+        let options = Options { submodules, ..options };
         Ok(Contents { options, large, reading })
     }
 

@@ -9,12 +9,15 @@
 //! [`Packs`] reads packs by pieces and maps none of them into memory: however large a repository is, reading it takes no
 //! more memory than a small one.
 //!
+//! A [`Commit`] is read as Git reads it, however strange it is.
+//!
 //! gix reads the same packs by the same index; this crate is for what gix doesn't do: it inflates a pack twice to index it,
 //! with the whole of it in mapped memory, and keeps deltas as they came.
 
 #![warn(clippy::indexing_slicing)]
 
 mod checksums;
+mod commit;
 mod deflate;
 mod delta;
 mod error;
@@ -25,6 +28,7 @@ mod resolve;
 mod write;
 
 pub use checksums::Checksums;
+pub use commit::{Commit, NoCommit, Person, skip_blank_lines, subject};
 pub use deflate::Compressor;
 pub use error::PackError;
 pub use read::{Packed, Packs};

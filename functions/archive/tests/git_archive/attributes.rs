@@ -89,6 +89,46 @@ fn encodings_are_those_of_a_checkout() {
 }
 
 #[test]
+fn a_byte_order_mark_is_taken_as_git_takes_it() {
+    let files: [(&str, &[u8]); 3] = [("a", b"x\n"), ("b", b"x\n"), ("c", b"x\n")];
+    for mark in ["\u{feff}", "\u{feff} ", "\u{feff}\n", "\n\u{feff}", "\u{feff}\u{feff}"] {
+        with(&format!("{mark}a export-ignore\nb export-ignore\n"), &files).check();
+        with(&format!("{mark}[attr]x export-ignore\na x\nb export-ignore\n"), &files).check();
+    }
+}
+
+#[test]
+fn long_lines_are_ignored_as_git_ignores_them() {
+    for length in [2046, 2047, 2048, 2049, 5000] {
+        let filled = |line: &str, with: &str| format!("{line}{}\n", with.repeat(length - line.len()));
+        let attributes = [
+            filled("a export-ignore", " "),
+            filled("b export-ignore", "\t"),
+            filled("c eol=crlf ", "z"),
+            filled("[attr]m export-ignore ", "z"),
+            format!("{}d export-ignore\n", " ".repeat(length - 15)),
+            filled("# ", "x"),
+            "e m\nf export-ignore\n".to_owned(),
+        ];
+        let files = ["a", "b", "c", "d", "e", "f"].map(|path| (path, b"x\n".as_slice()));
+        with(&attributes.concat(), &files).check();
+    }
+}
+
+#[test]
+fn macros_expand_as_gits_do() {
+    let attributes = "[attr]crlf-text text eol=crlf\n[attr]out export-ignore\n[attr]both out crlf-text ident\n[attr]binary -text ident\n\
+        [attr]self self export-ignore\n[attr]one two\n[attr]two one export-ignore\n[attr]-bad export-ignore\n[attr] spaced export-ignore\n\
+        [attr]late later\n[attr]later export-ignore\n[attr]no -out eol=crlf\n[attr]value=1 export-ignore\n\
+        *.1 crlf-text\n*.2 out\n*.3 both -out\n*.4 binary eol=crlf\n*.5 self\n*.6 one\n*.7 -bad\n*.8 spaced\n*.9 late\n*.10 no\n\
+        *.11 both\n*.11 !export-ignore\n*.12 -both\n*.13 !out\n*.14 out=1\n*.15 both !out\n*.16 -out both\n*.17 binary -binary text eol=crlf\n";
+    let names: Vec<_> = (1..=17).flat_map(|n| ["a", "sub/a"].map(|path| format!("{path}.{n}"))).collect();
+    let mut files: Vec<_> = names.iter().map(|name| (name.as_str(), b"$Id$\na\n".as_slice())).collect();
+    files.push(("sub/.gitattributes", b"[attr]out eol=crlf\n[attr]inner export-ignore\n*.1 inner\n*.2 -out\n"));
+    with(attributes, &files).check();
+}
+
+#[test]
 fn conversions_work_together() {
     let attributes = "*.a ident eol=crlf\n*.b ident working-tree-encoding=UTF-16LE-BOM\n*.c ident export-subst eol=crlf\n\
         *.d export-subst working-tree-encoding=UTF-16LE\n";

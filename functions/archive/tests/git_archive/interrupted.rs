@@ -97,7 +97,7 @@ fn large_files_and_submodules_are_not_listed_when_interrupted() {
         let flag = AtomicBool::new(enough);
         let listed = archive::large_files(&opened, head, &Options::default(), &flag);
         assert_eq!(matches!(listed, Err(ArchiveError::Interrupted)), enough);
-        let pinned = archive::pinned_submodules(&opened, head, &flag);
+        let pinned = archive::pinned_submodules(&opened, head, &Options::default(), "".into(), &flag);
         assert_eq!(matches!(pinned, Err(ArchiveError::Interrupted)), enough);
     }
 }

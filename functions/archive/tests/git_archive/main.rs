@@ -6,7 +6,11 @@ mod attributes;
 #[cfg(test)]
 mod bombs;
 #[cfg(test)]
+mod commits;
+#[cfg(test)]
 mod damage;
+#[cfg(test)]
+mod encodings;
 #[cfg(test)]
 mod interrupted;
 #[cfg(test)]

@@ -148,6 +148,14 @@ impl Repository {
     }
 }
 
+/// The repository in a bundle of this folder's.
+pub(crate) fn bundle(name: &str) -> Repository {
+    let repository = Repository::new();
+    let path = format!("{}/tests/git_archive/bundles/{name}", env!("CARGO_MANIFEST_DIR"));
+    repository.git(&["fetch", "-q", "-u", &path, "main:main"]);
+    repository
+}
+
 /// Compares two trees. Of a path at which they differ, only the beginning is shown.
 pub(crate) fn check_same(ours: &Tree, expected: &Tree) {
     assert!(ours.keys().eq(expected.keys()));

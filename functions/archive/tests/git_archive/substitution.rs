@@ -1,6 +1,8 @@
 //! `$Format:...$` becomes what git makes of it.
 
-use crate::repository::{Repository, tree};
+use archive::{Options, Pushed};
+
+use crate::repository::{Repository, check_same, tree};
 
 /// A file for each format, so that a difference names it.
 fn check(repository: &Repository, formats: &[&str]) {
@@ -13,7 +15,7 @@ fn check(repository: &Repository, formats: &[&str]) {
     repository.check();
 }
 
-const FORMATS: [&str; 62] = [
+const FORMATS: [&str; 98] = [
     "%H",
     "%h",
     "%T",
@@ -76,6 +78,42 @@ const FORMATS: [&str; 62] = [
     "%ax",
     "%%H",
     "100% %s",
+    "%m",
+    "%+m",
+    "%gd|%gD|%gs|%gn|%gN|%ge|%gE",
+    "%+gd",
+    "%-gd",
+    "%gx",
+    "%g",
+    "%S",
+    "%Cred%h%Creset",
+    "%Cgreen%Cblue",
+    "%Cyellow",
+    "%C",
+    "%C(red)x%C(reset)",
+    "%C(auto)%d",
+    "%C(nonsense)x",
+    "%C(red",
+    "%(decorate)",
+    "%+(decorate)",
+    "%(decorate:)",
+    "%(decorate:prefix=,suffix=)",
+    "%(decorate:prefix=<,suffix=>,separator=;,pointer=~,tag=T)",
+    "%(decorate:separator=%x2C%n%%%x)",
+    "%(decorate:prefix)",
+    "%(decorate:prefix=a,prefix=b)",
+    "%(decorate:nonsense=1)",
+    "%(decorate:prefix=a,)",
+    "%(decorate:prefix=a,,suffix=b)",
+    "%(decorate:prefix==)",
+    "%(decorate:prefixes=a)",
+    "%(decorate",
+    "%(decorates)",
+    "%(decorate )",
+    "%(decorate:tag=)%(decorate)",
+    "%(nonsense)",
+    "%(",
+    "%()",
 ];
 
 #[test]
@@ -174,4 +212,74 @@ fn the_same_commit_gives_the_same_zip_whatever_the_time() {
     repository.commit();
     let (zip, _) = repository.zip().unwrap();
     assert_eq!(tree(&zip)[b"format".as_slice()].1, b"%ar %cr %ah %N\n");
+}
+
+/// A repository with history, and what its commits are said to be.
+fn released() -> Repository {
+    let repository = Repository::new();
+    repository.write("format", "$Format:%d|%D|%(describe:tags,match=v*)$\n");
+    repository.write("annotated", "$Format:%(describe)$\n");
+    repository.write("excluded", "$Format:%(describe:exclude=v*,tags)$\n");
+    repository.write("short", "$Format:%(describe:abbrev=0,tags)$\n");
+    repository.write(
+        ".git_archival.txt",
+        "node: $Format:%H$\nref-names: $Format:%D$\ndescribe-name: $Format:%(describe:tags=true,match=*[0-9]*)$\n",
+    );
+    repository.write(".gitattributes", "* export-subst\n");
+    repository.commit();
+    repository
+}
+
+/// Compares the zip of a pushed reference with what `git archive` makes of it.
+fn check_pushed(repository: &Repository, reference: &str) {
+    let origin = format!("file://{}", repository.path().display());
+    let id = |name: &str| String::from_utf8(repository.git(&["rev-parse", name])).unwrap().trim().parse().unwrap();
+    let pushed = Some(Pushed { reference: reference.parse().unwrap(), target: id(reference) });
+    // As a worker has it: without history and references.
+    let clone = Repository::new();
+    clone.git(&["fetch", "-q", "--no-tags", "--depth=1", &origin, reference]);
+    clone.git(&["update-ref", "--no-deref", "HEAD", "FETCH_HEAD^{commit}"]);
+    let found = tree(&clone.zip_with(&Options { pushed, ..Options::default() }).unwrap().0);
+    for attempt in [reference, reference.rsplit('/').next().unwrap()] {
+        check_same(&found, &tree(&repository.git(&["archive", "--format=zip", attempt])));
+    }
+}
+
+#[test]
+fn a_pushed_tag_names_its_commit() {
+    // `git archive` describes once an archive, so one tag matters at a time; nothing is checked out.
+    let repository = released();
+    repository.git(&["tag", "v1.1"]);
+    repository.git(&["commit", "-q", "--allow-empty", "-m", "later"]);
+    repository.git(&["tag", "-a", "-m", "x", "v1.2"]);
+    repository.git(&["commit", "-q", "--allow-empty", "-m", "last"]);
+    check_pushed(&repository, "refs/tags/v1.1");
+    check_pushed(&repository, "refs/tags/v1.2");
+}
+
+#[test]
+fn a_pushed_branch_is_checked_out() {
+    let repository = released();
+    check_pushed(&repository, "refs/heads/main");
+    repository.git(&["checkout", "-q", "-b", "release/1"]);
+    repository.git(&["commit", "-q", "--allow-empty", "-m", "later"]);
+    let pushed = Some(Pushed { reference: "refs/heads/release/1".parse().unwrap(), target: repository.open().1 });
+    let found = tree(&repository.zip_with(&Options { pushed, ..Options::default() }).unwrap().0);
+    check_same(&found, &tree(&repository.git(&["archive", "--format=zip", "release/1"])));
+}
+
+#[test]
+fn a_tag_is_described_as_its_options_say() {
+    for kind in [&["tag", "v1.2"][..], &["tag", "-a", "-m", "x", "v1.2"]] {
+        for options in
+            ["", ":tags", ":match=v*", ":match=x*", ":exclude=v*", ":abbrev=0", ":abbrev=12", ":tags=no", ":x"]
+        {
+            let repository = Repository::new();
+            repository.write("format", format!("$Format:%(describe{options})$\n"));
+            repository.write(".gitattributes", "format export-subst\n");
+            repository.commit();
+            repository.git(kind);
+            check_pushed(&repository, "refs/tags/v1.2");
+        }
+    }
 }

@@ -16,3 +16,5 @@ mod lfs;
 mod outcomes;
 #[cfg(test)]
 mod small_disk;
+#[cfg(test)]
+mod whole;

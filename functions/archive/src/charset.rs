@@ -1,0 +1,198 @@
+//! The encodings that iconv of the GNU C library has, from tables that `tables/generate.py` wrote of its output, which says how
+//! they are laid out. Each is unpacked when a file wants it for the first time, and then kept.
+
+use std::{
+    collections::BTreeMap,
+    io::Read,
+    ops::RangeInclusive,
+    sync::{Arc, LazyLock, Mutex, PoisonError},
+};
+
+use flate2::read::DeflateDecoder;
+
+use crate::{ArchiveError, output::Output};
+
+const TABLES: &[u8] = include_bytes!("../tables/charsets.bin");
+const NAMES: &str = include_str!("../tables/charsets.txt");
+
+/// Shift out and shift in: between them each letter has two bytes.
+const SHIFTS: [u8; 2] = [0x0e, 0x0f];
+/// Unicode's tags, which iconv drops where an encoding lacks them.
+pub(crate) const TAGS: RangeInclusive<char> = '\u{e0000}'..='\u{e007f}';
+/// The only encoding here that has all of Unicode. What its table lacks is counted, and isn't listed in it.
+const GB18030: &str = "GB18030";
+
+/// Where the table of an encoding lies, by its names.
+static PLACES: LazyLock<BTreeMap<&str, Place>> = LazyLock::new(|| {
+    let lines = NAMES.lines().filter_map(|line| {
+        let mut words = line.split(' ');
+        let (start, length, kind) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?, words.next()?);
+        let place = Place {
+            start,
+            length,
+            shifts: kind.starts_with("shift"),
+            strict: kind.ends_with("-strict"),
+            all: line.ends_with(GB18030),
+        };
+        Some(words.map(move |name| (name, place)))
+    });
+    lines.flatten().collect()
+});
+static UNPACKED: Mutex<BTreeMap<usize, Arc<Charset>>> = Mutex::new(BTreeMap::new());
+
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    start: usize,
+    length: usize,
+    shifts: bool,
+    strict: bool,
+    all: bool,
+}
+
+/// An encoding.
+#[derive(Debug)]
+pub(crate) struct Charset {
+    shifts: bool,
+    /// Whether a tag is a letter that it lacks.
+    strict: bool,
+    /// Whether letters behind the table follow one another.
+    all: bool,
+    /// What becomes of each letter, by its number.
+    letters: Vec<(u32, Piece)>,
+    /// What becomes of two that are written as one.
+    pairs: BTreeMap<(u32, u32), Piece>,
+}
+
+/// At most four bytes.
+#[derive(Debug, Clone, Copy)]
+struct Piece {
+    bytes: [u8; 4],
+    count: u8,
+}
+
+impl Piece {
+    fn bytes(&self) -> &[u8] {
+        self.bytes.get(4 - usize::from(self.count)..).unwrap_or_default()
+    }
+}
+
+impl Charset {
+    /// The encoding of this name, in capital letters.
+    pub(crate) fn named(name: &str) -> Option<Arc<Self>> {
+        let place = *PLACES.get(name)?;
+        let mut unpacked = UNPACKED.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = unpacked.get(&place.start) {
+            return Some(Arc::clone(known));
+        }
+        let charset = Arc::new(Self::unpack(place)?);
+        unpacked.insert(place.start, Arc::clone(&charset));
+        Some(charset)
+    }
+
+    fn unpack(Place { start, length, shifts, strict, all }: Place) -> Option<Self> {
+        let packed = TABLES.get(start..)?.get(..length)?;
+        let mut content = Vec::new();
+        DeflateDecoder::new(packed).read_to_end(&mut content).ok()?;
+        let mut numbers = Numbers { content: content.into_iter(), value: 0 };
+        let (count, pairs) = (numbers.next()?, numbers.next()?);
+        let mut letter = 0;
+        let letters = (0..count).map(|_| {
+            letter += u32::try_from(numbers.next()?).ok()?;
+            Some((letter, numbers.piece()?))
+        });
+        let letters = letters.collect::<Option<_>>()?;
+        let pairs = (0..pairs).map(|_| {
+            let [first, second] = [numbers.next()?, numbers.next()?].map(|letter| u32::try_from(letter).ok());
+            Some(((first?, second?), numbers.piece()?))
+        });
+        let pairs = pairs.collect::<Option<_>>()?;
+        Some(Self { shifts, strict, all, letters, pairs })
+    }
+
+    /// `text` in this encoding; nothing where it lacks a letter.
+    pub(crate) fn encode(&self, text: &str, mut out: Output<'_>) -> Result<Option<Vec<u8>>, ArchiveError> {
+        let (mut letters, mut shifted) = (text.chars().peekable(), false);
+        while let Some(letter) = letters.next() {
+            let pair = letters.peek().and_then(|next| self.pairs.get(&(letter.into(), u32::from(*next))));
+            if pair.is_some() {
+                letters.next();
+            }
+            let Some(piece) = pair.copied().or_else(|| self.piece(letter)) else { return Ok(None) };
+            if self.shifts && shifted != (piece.count == 2) {
+                out.push(SHIFTS.get(usize::from(shifted)..=usize::from(shifted)).unwrap_or_default())?;
+                shifted = !shifted;
+            }
+            out.push(piece.bytes())?;
+        }
+        Ok(Some(out.into_bytes()))
+    }
+
+    /// The letters of two bytes that a text has, by which another encoding writes them: without their highest bits.
+    pub(crate) fn pair_of(&self, letter: char) -> Option<[u8; 2]> {
+        let Piece { bytes: [.., first, second], count } = self.piece(letter)?;
+        (count == 2 && first >= 0xa1 && second >= 0xa1).then_some([first & 0x7f, second & 0x7f])
+    }
+
+    fn piece(&self, letter: char) -> Option<Piece> {
+        if self.all && letter > '\u{ffff}' {
+            return Some(counted(u32::from(letter) - 0x1_0000));
+        }
+        let found = self.letters.binary_search_by_key(&u32::from(letter), |(letter, _)| *letter);
+        let tag = (!self.strict && TAGS.contains(&letter)).then_some(Piece { bytes: [0; 4], count: 0 });
+        found.ok().and_then(|at| self.letters.get(at)).map(|(_, piece)| *piece).or(tag)
+    }
+}
+
+/// The four bytes of GB18030 for a letter that is so many after the first one of the second plane.
+fn counted(number: u32) -> Piece {
+    let byte = |number: u32, first: u8| first.saturating_add(u8::try_from(number).unwrap_or_default());
+    let bytes = [
+        byte(number / 12_600, 0x90),
+        byte(number / 1_260 % 10, 0x30),
+        byte(number / 10 % 126, 0x81),
+        byte(number % 10, 0x30),
+    ];
+    Piece { bytes, count: 4 }
+}
+
+/// What stands in a table.
+struct Numbers {
+    content: std::vec::IntoIter<u8>,
+    /// That of the last piece.
+    value: i64,
+}
+
+impl Numbers {
+    fn next(&mut self) -> Option<i64> {
+        let (mut number, mut shift) = (0, 0);
+        loop {
+            let byte = self.content.next()?;
+            number |= i64::from(byte & 127) << shift;
+            if byte < 128 {
+                return Some(number);
+            }
+            shift += 7;
+        }
+    }
+
+    fn piece(&mut self) -> Option<Piece> {
+        let number = self.next()?;
+        let (count, distance) = (u8::try_from(number & 7).ok()?, number >> 3);
+        self.value += if distance & 1 == 0 { distance >> 1 } else { -((distance + 1) >> 1) };
+        Some(Piece { bytes: u32::try_from(self.value).ok()?.to_be_bytes(), count })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_table_can_be_unpacked() {
+        assert!(PLACES.len() > 1000, "{}", PLACES.len());
+        for name in PLACES.keys() {
+            let charset = Charset::named(name).unwrap();
+            assert!(!charset.letters.is_empty() && charset.letters.is_sorted_by_key(|(letter, _)| *letter), "{name}");
+        }
+    }
+}
