@@ -9,6 +9,7 @@ use std::{
 };
 
 use flate2::read::DeflateDecoder;
+use gix::bstr::ByteSlice;
 
 use crate::{ArchiveError, output::Output};
 
@@ -44,19 +45,20 @@ static UNPACKED: Mutex<BTreeMap<usize, Arc<Charset>>> = Mutex::new(BTreeMap::new
 struct Place {
     start: usize,
     length: usize,
+    /// Whether letters of one and of two bytes are told apart by [`SHIFTS`].
     shifts: bool,
+    /// Whether a tag is a letter that it lacks.
     strict: bool,
+    /// Whether letters behind the table follow one another.
     all: bool,
 }
 
 /// An encoding.
 #[derive(Debug)]
 pub(crate) struct Charset {
-    shifts: bool,
-    /// Whether a tag is a letter that it lacks.
-    strict: bool,
-    /// Whether letters behind the table follow one another.
-    all: bool,
+    place: Place,
+    /// Whether ASCII's letters are its own, so that runs of them are copied: most of most texts.
+    ascii: bool,
     /// What becomes of each letter, by its number.
     letters: Vec<(u32, Piece)>,
     /// What becomes of two that are written as one.
@@ -89,8 +91,8 @@ impl Charset {
         Some(charset)
     }
 
-    fn unpack(Place { start, length, shifts, strict, all }: Place) -> Option<Self> {
-        let packed = TABLES.get(start..)?.get(..length)?;
+    fn unpack(place: Place) -> Option<Self> {
+        let packed = TABLES.get(place.start..)?.get(..place.length)?;
         let mut content = Vec::new();
         DeflateDecoder::new(packed).read_to_end(&mut content).ok()?;
         let mut numbers = Numbers { content: content.into_iter(), value: 0 };
@@ -105,20 +107,33 @@ impl Charset {
             let [first, second] = [numbers.next()?, numbers.next()?].map(|letter| u32::try_from(letter).ok());
             Some(((first?, second?), numbers.piece()?))
         });
-        let pairs = pairs.collect::<Option<_>>()?;
-        Some(Self { shifts, strict, all, letters, pairs })
+        let pairs = pairs.collect::<Option<BTreeMap<(u32, u32), Piece>>>()?;
+        let begins_no_pair = pairs.first_key_value().is_none_or(|((first, _), _)| *first >= 128);
+        let mut charset = Self { place, ascii: false, letters, pairs };
+        let own = |byte: u8| charset.piece(byte.into()).is_some_and(|piece| piece.bytes() == [byte]);
+        charset.ascii = !place.shifts && begins_no_pair && (0..128).all(own);
+        Some(charset)
     }
 
     /// `text` in this encoding; nothing where it lacks a letter.
     pub(crate) fn encode(&self, text: &str, mut out: Output<'_>) -> Result<Option<Vec<u8>>, ArchiveError> {
-        let (mut letters, mut shifted) = (text.chars().peekable(), false);
-        while let Some(letter) = letters.next() {
-            let pair = letters.peek().and_then(|next| self.pairs.get(&(letter.into(), u32::from(*next))));
+        let (mut rest, mut shifted) = (text, false);
+        loop {
+            if self.ascii {
+                let run = rest.as_bytes().find_non_ascii_byte().unwrap_or(rest.len());
+                let (run, behind) = rest.split_at(run);
+                out.push(run.as_bytes())?;
+                rest = behind;
+            }
+            let mut letters = rest.chars();
+            let Some(letter) = letters.next() else { break };
+            rest = letters.as_str();
+            let pair = letters.next().and_then(|next| self.pairs.get(&(letter.into(), next.into())));
             if pair.is_some() {
-                letters.next();
+                rest = letters.as_str();
             }
             let Some(piece) = pair.copied().or_else(|| self.piece(letter)) else { return Ok(None) };
-            if self.shifts && shifted != (piece.count == 2) {
+            if self.place.shifts && shifted != (piece.count == 2) {
                 out.push(SHIFTS.get(usize::from(shifted)..=usize::from(shifted)).unwrap_or_default())?;
                 shifted = !shifted;
             }
@@ -134,11 +149,11 @@ impl Charset {
     }
 
     fn piece(&self, letter: char) -> Option<Piece> {
-        if self.all && letter > '\u{ffff}' {
+        if self.place.all && letter > '\u{ffff}' {
             return Some(counted(u32::from(letter) - 0x1_0000));
         }
         let found = self.letters.binary_search_by_key(&u32::from(letter), |(letter, _)| *letter);
-        let tag = (!self.strict && TAGS.contains(&letter)).then_some(Piece { bytes: [0; 4], count: 0 });
+        let tag = (!self.place.strict && TAGS.contains(&letter)).then_some(Piece { bytes: [0; 4], count: 0 });
         found.ok().and_then(|at| self.letters.get(at)).map(|(_, piece)| *piece).or(tag)
     }
 }
