@@ -17,7 +17,7 @@ demo *args: _tools
     @{{ local }} demo {{ args }}
 
 # Run every test: documentation examples, units, properties, rules, end to end
-test *args: _tools _payloads
+test *args: _tools _payloads _templates
     # The end-to-end tests deploy these; built here, so that no test waits for a compiler.
     cargo build --workspace --bins
     cargo test --workspace --doc --quiet
@@ -124,3 +124,6 @@ _tools:
 
 _payloads: _tools
     @sh .ci/payloads
+
+_templates:
+    @sh .ci/templates

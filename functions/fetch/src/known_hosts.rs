@@ -67,7 +67,7 @@ impl KnownHosts {
                 }
                 Err(error) => {
                     if let KnownHostsError::Revocation { hosts: Some(hosts), .. } = &error {
-                        distrusted.push(hosts.clone());
+                        distrusted.push(HostPatterns::clone(hosts));
                     }
                     unusable.push(error);
                 }

@@ -45,8 +45,10 @@ impl JobError for GitPullError {
             Self::Fetch(error) => error.retry(),
             Self::Store(error) => error.retry(),
             Self::Archive { source, .. } | Self::Submodules(SubmoduleError::Tree { source, .. }) => of_tree(source),
-            Self::Submodules(SubmoduleError::Stopped(_))
-            | Self::Submodules(SubmoduleError::Refused { source: PermitError::Host(_), .. }) => Retry::Again,
+            Self::Submodules(SubmoduleError::Stopped(_)) => Retry::Again,
+            Self::Submodules(SubmoduleError::Refused { source, .. }) if matches!(**source, PermitError::Host(_)) => {
+                Retry::Again
+            }
             // With such submodules the tree stays as it is.
             Self::Submodules(_)
             | Self::Permit(PermitError::Scope { .. } | PermitError::Globs(_))
@@ -62,7 +64,7 @@ impl JobError for GitPullError {
             Self::Permit(PermitError::Host(_)) => {
                 Some("add it to the parameter AllowedGitHosts, or remove the webhook")
             }
-            Self::Submodules(SubmoduleError::Refused { source: PermitError::Host(_), .. }) => {
+            Self::Submodules(SubmoduleError::Refused { source, .. }) if matches!(**source, PermitError::Host(_)) => {
                 Some("add the host to the parameter AllowedGitHosts, or set Submodules to off")
             }
             Self::Permit(_) | Self::Submodules(SubmoduleError::Refused { .. }) => Some(
@@ -150,7 +152,7 @@ mod tests {
             repository: "github.com/octo/hello".parse().unwrap(),
             path: "vendor/lib".into(),
             url: "https://git.example/lib.git".to_owned(),
-            source,
+            source: Box::new(source),
         };
         let error = GitPullError::Submodules(refused(PermitError::Host("git.example".parse().unwrap())));
         assert_eq!(

@@ -39,7 +39,7 @@ pub(crate) enum SubmoduleError {
     #[error("the submodule {path} of {repository} leads out of its host by {url:?}")]
     Outside { repository: Repository, path: BString, url: String },
     #[error("the submodule {path} of {repository} must not be fetched from {url:?}")]
-    Refused { repository: Repository, path: BString, url: String, source: PermitError },
+    Refused { repository: Repository, path: BString, url: String, source: Box<PermitError> },
     #[error("{repository} is a submodule of itself, by way of {path}")]
     Cycle { repository: Repository, path: BString },
     #[error("the submodules lie more than {DEEPEST} deep, at {path}")]
@@ -85,7 +85,7 @@ pub(crate) async fn fetch_all<E: From<SubmoduleError>>(
         for Pinned { path, url, commit } in all {
             let repository = resolve(&parent.repository, &path, url.as_bstr())?;
             permit(&repository).map_err(|source| {
-                let (repository, path) = (parent.repository.clone(), path.clone());
+                let (repository, path, source) = (parent.repository.clone(), path.clone(), Box::new(source));
                 SubmoduleError::Refused { repository, path, url: without_credentials(url.as_bstr()), source }
             })?;
             let around = [&parent.around[..], std::slice::from_ref(&parent.repository)].concat();

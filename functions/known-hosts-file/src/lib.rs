@@ -35,7 +35,7 @@ pub enum KnownHostsError {
         /// The line, from 1.
         line: usize,
         /// Whose key it is, where at least that can be read.
-        hosts: Option<HostPatterns>,
+        hosts: Option<Box<HostPatterns>>,
         /// What is wrong with it.
         source: ssh_key::Error,
     },
@@ -52,7 +52,7 @@ fn entry(text: &str, line: usize) -> Result<Entry, KnownHostsError> {
     let fields: Vec<_> = text.split_whitespace().collect();
     let entry: Entry = fields.join(" ").parse().map_err(|source| match fields.as_slice() {
         ["@revoked", rest @ ..] => {
-            let hosts = rest.first().and_then(|hosts| hosts.parse().ok());
+            let hosts = rest.first().and_then(|hosts| hosts.parse().ok()).map(Box::new);
             KnownHostsError::Revocation { line, hosts, source }
         }
         _ => KnownHostsError::Malformed { line, source },
