@@ -40,9 +40,9 @@ pub(crate) struct Longest<'a> {
     pub(crate) template: &'a Json,
     /// The length of a text that is known.
     pub(crate) measure: fn(&str) -> usize,
-    /// Whether a parameter counts as long as it may be: its longest allowed value, or its `MaxLength`. Where several parameters have
-    /// room for one another they can't, and count as nothing.
-    pub(crate) counts_parameters: bool,
+    /// Whether it is a name: a parameter counts as long as it may be (its longest allowed value, or its `MaxLength`), and what nobody
+    /// bounds as nothing. In an environment parameters have room for one another and count as nothing, and attributes as the longest ARN.
+    pub(crate) is_name: bool,
 }
 
 impl Longest<'_> {
@@ -62,8 +62,13 @@ impl Longest<'_> {
             // The last part of the stack's ARN.
             ("Fn::Select", parts) if parts.to_string().contains("AWS::StackId") => UUID,
             ("Fn::Select" | "Fn::Split", Json::Array(parts)) => parts.get(1).map_or(0, |part| self.of(part)),
-            _ => ATTRIBUTE,
+            ("Fn::GetAtt", _) => self.attribute(),
+            _ => 0,
         }
+    }
+
+    fn attribute(&self) -> usize {
+        if self.is_name { 0 } else { ATTRIBUTE }
     }
 
     fn substitution(&self, text: &str, variables: &Json) -> usize {
@@ -71,7 +76,7 @@ impl Longest<'_> {
         let plain = names.iter().fold(text.to_owned(), |text, name| text.replacen(&format!("${{{name}}}"), "", 1));
         let put = names.into_iter().map(|name| match variables.get(name) {
             Some(variable) => self.of(variable),
-            None if name.contains('.') => ATTRIBUTE,
+            None if name.contains('.') => self.attribute(),
             None => self.reference(name),
         });
         (self.measure)(&plain) + put.sum::<usize>()
@@ -88,10 +93,10 @@ impl Longest<'_> {
             let allowed = parameter["AllowedValues"].as_array().into_iter().flatten().filter_map(Json::as_str);
             let most = parameter["MaxLength"].as_u64().and_then(|length| usize::try_from(length).ok());
             let longest = allowed.map(self.measure).max().or(most);
-            return longest.filter(|_| self.counts_parameters).unwrap_or_default();
+            return longest.filter(|_| self.is_name).unwrap_or_default();
         }
         let kind = &self.template["Resources"][name]["Type"];
-        REFS.iter().find(|(of, _)| kind == of).map_or(ATTRIBUTE, |(_, length)| *length)
+        REFS.iter().find(|(of, _)| kind == of).map_or_else(|| self.attribute(), |(_, length)| *length)
     }
 }
 
@@ -118,8 +123,9 @@ mod tests {
             (json!({ "Fn::Sub": "a-${AWS::StackName}-${Switch}" }), 2 + 128 + 1 + 3),
             (json!({ "Fn::Sub": ["${Part}.fifo", { "Part": uuid }] }), 36 + 5),
             (json!({ "Fn::If": ["Is", "1", { "Ref": "Switch" }] }), 3),
+            (json!({ "Fn::FindInMap": ["Names", "A", "B"] }), 0),
         ] {
-            let longest = Longest { template: &template, measure: str::len, counts_parameters: true };
+            let longest = Longest { template: &template, measure: str::len, is_name: true };
             assert_eq!(longest.of(&value), expected, "{value}");
         }
     }

@@ -104,7 +104,7 @@ impl Found<'_> {
         let properties = &resource["Properties"];
         let kind = resource["Type"].as_str().unwrap_or_default();
         let measure = |text: &str| text.chars().count();
-        let longest = Longest { template: self.template, measure, counts_parameters: true };
+        let longest = Longest { template: self.template, measure, is_name: true };
         for text in texts::of(kind) {
             let what = text.path.last().copied().unwrap_or_default();
             for value in texts::values(properties, text.path) {
@@ -135,7 +135,7 @@ impl Found<'_> {
 /// The most bytes that variables can take, as [`ENVIRONMENT_BYTES`] counts them. A parameter counts as nothing; [evaluate](crate::evaluate)
 /// the template to count it.
 pub fn environment(template: &Json, variables: &Json) -> usize {
-    let longest = Longest { template, measure: in_json, counts_parameters: false };
+    let longest = Longest { template, measure: in_json, is_name: false };
     let of = |(name, value): (&String, &Json)| in_json(name) + longest.of(value) + "\"\":\"\",".len();
     let variables = variables.as_object().into_iter().flatten();
     // One comma too many, and two braces.
