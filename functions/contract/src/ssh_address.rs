@@ -41,12 +41,10 @@ impl AllowedHost {
         quoted(&self.ssh_path(repository))
     }
 
-    /// What `git-upload-pack` can be given for a repository, each as a word of a command, the usual first. Kinds that are known take `.git`
-    /// at the end; of other servers, such as a plain `sshd` with a folder for each repository, one may have it and another not.
-    pub fn ssh_arguments(&self, repository: &RepositoryPath) -> Vec<String> {
-        let usual = self.ssh_path(repository);
-        let plain = usual.strip_suffix(".git").filter(|_| self.kind.is_none());
-        [Some(usual.as_str()), plain].into_iter().flatten().map(quoted).collect()
+    /// The same without `.git` at the end, for when the host refuses the usual. Kinds that are known take it; of other servers, such as a
+    /// plain `sshd` with a folder for each repository, one may have it and another not.
+    pub fn ssh_argument_without_git(&self, repository: &RepositoryPath) -> Option<String> {
+        self.ssh_path(repository).strip_suffix(".git").filter(|_| self.kind.is_none()).map(quoted)
     }
 
     /// The URL by which Git fetches a repository over SSH.
@@ -92,11 +90,18 @@ mod tests {
 
     #[test]
     fn only_unknown_servers_may_have_it_without_git() {
-        let paths = |entry: &str| entry.parse::<AllowedHost>().unwrap().ssh_arguments(&"octo/hello".parse().unwrap());
-        assert_eq!(paths("github.com"), ["'/octo/hello.git'"]);
-        assert_eq!(paths("git.example=gitea"), ["'/octo/hello.git'"]);
-        assert_eq!(paths("git.example"), ["'/octo/hello.git'", "'/octo/hello'"]);
-        assert_eq!(paths("dev.azure.com"), ["'v3/octo/hello'"]);
+        let repository = "octo/hello".parse().unwrap();
+        let arguments = |entry: &str| {
+            let host: AllowedHost = entry.parse().unwrap();
+            [Some(host.ssh_argument(&repository)), host.ssh_argument_without_git(&repository)]
+                .into_iter()
+                .flatten()
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(arguments("github.com"), ["'/octo/hello.git'"]);
+        assert_eq!(arguments("git.example=gitea"), ["'/octo/hello.git'"]);
+        assert_eq!(arguments("git.example"), ["'/octo/hello.git'", "'/octo/hello'"]);
+        assert_eq!(arguments("dev.azure.com"), ["'v3/octo/hello'"]);
     }
 
     proptest! {

@@ -143,30 +143,31 @@ pub(crate) async fn fetch_once(
         (dir, planted) = seed::plant(dir, seed).await?;
         origin = if planted { Origin::Seeded } else { Origin::New };
     }
-    let mut paths = request.remote.host.ssh_arguments(&request.remote.repository.path).into_iter().peekable();
+    let (host, repository) = (&request.remote.host, &request.remote.repository);
+    let mut path = host.ssh_argument(&repository.path);
+    let mut other = host.ssh_argument_without_git(&repository.path);
     let mut refusal = None;
-    while let Some(path) = paths.peek() {
+    loop {
         let session = Session::open(&request.remote).await?;
-        let attempt = attempt(&session, request, path, dir).await;
+        let attempt = attempt(&session, request, &path, dir).await;
         session.close().await;
         match attempt {
-            Err(error @ FetchError::Refused { .. }) => {
-                refusal.get_or_insert(error);
-                paths.next();
-                dir = clones.lock(&request.remote.repository)?;
-            }
-            Err(error) => return Err(error),
             Ok(Attempt::Fetched(fetched)) => return Ok(Fetched { origin, ..*fetched }),
             Ok(Attempt::Spoiled(error, emptied)) => {
                 let error: &dyn Error = &error;
-                tracing::warn!(error, repository = %request.remote.repository, "a kept clone was broken and is made anew");
+                tracing::warn!(error, %repository, "a kept clone was broken and is made anew");
                 (dir, origin) = (emptied, Origin::New);
             }
+            Err(error @ FetchError::Refused { .. }) => {
+                // What the host says of the usual path is the answer, if it has the other one as little.
+                let refused = refusal.take().unwrap_or(error);
+                let Some(next) = other.take() else { return Err(refused) };
+                (path, refusal) = (next, Some(refused));
+                dir = clones.lock(repository)?;
+            }
+            Err(error) => return Err(error),
         }
     }
-    // There is one path at least, and each is refused by now.
-    Err(refusal
-        .unwrap_or_else(|| FetchError::Refused { repository: request.remote.repository.clone(), said: String::new() }))
 }
 
 /// What came of an attempt that didn't fail for good.

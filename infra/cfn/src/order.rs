@@ -132,9 +132,6 @@ impl<'a> Graph<'a> {
 fn of_resource(entry: &Json) -> BTreeSet<String> {
     let mut found: BTreeSet<_> =
         attributes(entry).into_iter().filter_map(|(_, reference)| name_of(reference)).collect();
-    if let Some(after) = entry["DependsOn"].as_str() {
-        found.insert(after.to_owned());
-    }
     mentioned(&entry["Properties"], &mut found);
     found
 }

@@ -78,13 +78,14 @@ impl Template {
     pub(crate) fn new(sections: Section) -> Result<Self, TemplateError> {
         let template = Self { sections };
         template.check_references()?;
-        if let Some(refused) = texts::refused(&template.as_value()).into_iter().next() {
+        let value = template.as_value();
+        if let Some(refused) = texts::refused(&value).into_iter().next() {
             return Err(TemplateError::Character(refused));
         }
-        if let Some(disorder) = order::missing(&template.as_value()).into_iter().next() {
+        if let Some(disorder) = order::missing(&value).into_iter().next() {
             return Err(TemplateError::Order(disorder));
         }
-        match quota::exceeded(&template.as_value(), template.to_json().len()).into_iter().next() {
+        match quota::exceeded(&value, template.to_json().len()).into_iter().next() {
             Some(excess) => Err(TemplateError::Quota(excess)),
             None => Ok(template),
         }
@@ -159,7 +160,9 @@ impl Reference {
 
 /// The names that an entry mentions beside its properties.
 pub(crate) fn attributes(entry: &Json) -> Vec<(&'static str, Reference)> {
-    let after = entry["DependsOn"].as_array().into_iter().flatten().filter_map(Json::as_str);
+    // One id may stand there without a list.
+    let (one, several) = (entry["DependsOn"].as_str(), entry["DependsOn"].as_array());
+    let after = one.into_iter().chain(several.into_iter().flatten().filter_map(Json::as_str));
     let mut found: Vec<_> = after.map(|id| ("DependsOn", Reference::Resource(id.to_owned()))).collect();
     let condition = entry["Condition"].as_str().map(|name| ("Condition", Reference::Condition(name.to_owned())));
     found.extend(condition);

@@ -18,6 +18,8 @@ use git2s3_tests::local::{Local, STACK};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::world;
+
 const LOCAL: &str = env!("CARGO_BIN_EXE_local");
 const PATIENCE: Duration = Duration::from_mins(1);
 /// The network that the account has from the beginning.
@@ -65,21 +67,13 @@ async fn failures(account: &Account, stack: &str) -> Vec<String> {
     reasons
 }
 
-/// Waits until the stack is no longer in progress, and has the status that it is to have; its outputs.
+/// Waits until the stack has the status that it is to have; its outputs.
 async fn ended(account: &Account, stack: &str, expected: &str) -> BTreeMap<String, String> {
-    loop {
-        let described = account.cloudformation.describe_stacks().stack_name(stack).send().await.unwrap();
-        let described = &described.stacks()[0];
-        let status = described.stack_status().unwrap().as_str().to_owned();
-        if !status.ends_with("_IN_PROGRESS") {
-            let outputs = described.outputs().iter().map(|one| {
-                [one.output_key(), one.output_value()].map(|text| text.unwrap_or_default().to_owned()).into()
-            });
-            assert_eq!(status, expected, "{:#?}", failures(account, stack).await);
-            return outputs.collect();
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
+    let ended = world::ended(account, stack, PATIENCE).await;
+    let status = ended.stack_status().unwrap().as_str();
+    assert_eq!(status, expected, "{:#?}", failures(account, stack).await);
+    let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
+    ended.outputs().iter().map(|one| (text(one.output_key()), text(one.output_value()))).collect()
 }
 
 async fn push(clone: &Clone, text: &str) -> String {

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use aws_sdk_cloudformation::types::{Capability, StackResource};
+use aws_sdk_cloudformation::types::{Capability, Stack, StackResource};
 use git2s3_tests::aws::Account;
 use git2s3_tests::call::Call;
 use git2s3_tests::cloud::Cloud;
@@ -98,16 +98,22 @@ impl World {
     }
 
     async fn ended(&self, stack: &str) -> String {
-        let deadline = Instant::now() + Duration::from_secs(30);
-        loop {
-            let described = self.account.cloudformation.describe_stacks().stack_name(stack).send().await.unwrap();
-            let status = described.stacks()[0].stack_status().unwrap().as_str();
-            if !status.ends_with("_IN_PROGRESS") {
-                return status.to_owned();
-            }
-            assert!(Instant::now() < deadline, "stack {stack} is still {status}");
-            tokio::time::sleep(Duration::from_millis(20)).await;
+        ended(&self.account, stack, Duration::from_secs(30)).await.stack_status().unwrap().as_str().to_owned()
+    }
+}
+
+/// Waits until nothing is done with a stack any more.
+pub(crate) async fn ended(account: &Account, stack: &str, patience: Duration) -> Stack {
+    let deadline = Instant::now() + patience;
+    loop {
+        let described = account.cloudformation.describe_stacks().stack_name(stack).send().await.unwrap();
+        let stack = described.stacks.unwrap_or_default().remove(0);
+        let status = stack.stack_status().unwrap().as_str();
+        if !status.ends_with("_IN_PROGRESS") {
+            return stack;
         }
+        assert!(Instant::now() < deadline, "{:?} is still {status}", stack.stack_name());
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
 

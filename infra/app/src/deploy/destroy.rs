@@ -117,8 +117,7 @@ pub async fn losses(account: &Account, stack_name: &str) -> Result<Option<Losses
     let Some(stack) = stack::describe(account, stack_name).await.map_err(call)? else { return Ok(None) };
     let (mut buckets, mut others) = (Vec::new(), BTreeMap::new());
     let mut all = stack::resources(account, &stack.id).await.map_err(call)?;
-    // Of a deletion that failed, what is gone or was left in the account is listed still.
-    all.retain(|one| !["DELETE_COMPLETE", "DELETE_SKIPPED"].contains(&one.status.as_str()));
+    all.retain(|one| !one.is_gone());
     let resources = all.len();
     let named = all.iter().find(|one| one.logical_id == keep::KEPT[0]).map(|one| one.physical_id.clone());
     for resource in all {
@@ -177,8 +176,7 @@ impl Losses {
         let bucket = self.output.clone().ok_or_else(|| keep(KeepError::Missing { id: keep::KEPT[0] }))?;
         let left = stack::resources(&self.account, &self.stack_id).await;
         let left = left.map_err(|source| DestroyError::Call { stack: stack(), source })?;
-        let is_gone = |one: &Resource| ["DELETE_COMPLETE", "DELETE_SKIPPED"].contains(&one.status.as_str());
-        let kept = left.into_iter().filter(|one| keep::KEPT.contains(&one.logical_id.as_str()) && !is_gone(one));
+        let kept = left.into_iter().filter(|one| keep::KEPT.contains(&one.logical_id.as_str()) && !one.is_gone());
         self.retained = kept.map(|one| one.logical_id).collect();
         self.buckets.retain(|lost| *lost != bucket);
         Ok(bucket)
@@ -202,11 +200,7 @@ impl Losses {
         // Without this the next deletion would fail as the last one did: what empties buckets is gone by then.
         if status == StackStatus::DeleteFailed {
             let failed = self.failed().await.map_err(call)?;
-            for (_, remedy) in remedies(&failed).unwrap_or_default() {
-                if let Remedy::Empty(bucket) = remedy {
-                    self.empty(&bucket, deadline, progress).await?;
-                }
-            }
+            self.help(remedies(&failed).unwrap_or_default(), deadline, progress).await?;
         }
         loop {
             let end = self.delete(progress).await.map_err(call)?;
@@ -231,12 +225,23 @@ impl Losses {
             let names: Vec<_> = helped.iter().map(|(resource, _)| resource.logical_id.as_str()).collect();
             progress.waiting(&format!("waiting to delete {} again", names.join(", ")));
             sleep(pause).await;
-            for (_, remedy) in helped {
-                if let Remedy::Empty(bucket) = remedy {
-                    self.empty(&bucket, deadline, progress).await?;
-                }
+            self.help(helped, deadline, progress).await?;
+        }
+    }
+
+    /// Does what more than waiting helps with.
+    async fn help(
+        &self,
+        remedies: Vec<(&Resource, Remedy)>,
+        deadline: Instant,
+        progress: &mut dyn Progress,
+    ) -> Result<(), DestroyError> {
+        for (_, remedy) in remedies {
+            if let Remedy::Empty(bucket) = remedy {
+                self.empty(&bucket, deadline, progress).await?;
             }
         }
+        Ok(())
     }
 
     /// The stack's status once nobody else deletes it any more; none if it is gone.

@@ -95,6 +95,13 @@ pub struct Resource {
     pub reason: Option<String>,
 }
 
+impl Resource {
+    /// Whether a deletion is done with it: it is gone, or was left in the account. A stack whose deletion failed still lists it.
+    pub fn is_gone(&self) -> bool {
+        ["DELETE_COMPLETE", "DELETE_SKIPPED"].contains(&self.status.as_str())
+    }
+}
+
 /// The resources of a stack that exists.
 ///
 /// # Errors
