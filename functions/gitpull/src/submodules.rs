@@ -7,7 +7,7 @@ use std::{
 };
 
 use archive::{ArchiveError, Options, Submodule};
-use contract::{CommitId, PermitError, Repository};
+use contract::{AllowedHosts, CommitId, Job, Location, PathSpelling, PermitError, Repository};
 use fetch::{Fetched, Reading, Wanted};
 use gix::{
     ObjectId,
@@ -52,7 +52,7 @@ pub(crate) enum SubmoduleError {
 
 /// A commit whose submodules are wanted.
 struct Parent {
-    repository: Repository,
+    location: Location,
     clone: gix::Repository,
     commit: ObjectId,
     prefix: BString,
@@ -60,18 +60,18 @@ struct Parent {
     around: Vec<Repository>,
 }
 
-/// Fetches all submodules of `root` of which something goes into a zip with these options, each by `fetch` where `permit` has nothing
-/// against it: what they are of, what is there, and what keeps it there.
+/// Fetches all submodules of `root`, the commit of a job, of which something goes into a zip with these options, each by `fetch`
+/// if it may be: where they are, what is there, and what keeps it there.
 pub(crate) async fn fetch_all<E: From<SubmoduleError>>(
-    repository: &Repository,
+    job: &Job,
+    hosts: &AllowedHosts,
     root: &Fetched,
     options: Options,
-    permit: impl Fn(&Repository) -> Result<(), PermitError>,
-    fetch: impl AsyncFn(&Repository, Wanted) -> Result<Fetched, E>,
-) -> Result<Vec<(Repository, Submodule, Reading)>, E> {
+    fetch: impl AsyncFn(&Location, Wanted) -> Result<Fetched, E>,
+) -> Result<Vec<(Location, Submodule, Reading)>, E> {
     let mut found = Vec::new();
     let mut parents = VecDeque::from([Parent {
-        repository: repository.clone(),
+        location: job.location(),
         clone: root.clone.clone(),
         commit: root.commit,
         prefix: BString::default(),
@@ -83,15 +83,16 @@ pub(crate) async fn fetch_all<E: From<SubmoduleError>>(
         let looked = blocking::spawn(look);
         let (parent, all) = looked.await.map_err(SubmoduleError::Stopped)??;
         for Pinned { path, url, commit } in all {
-            let repository = resolve(&parent.repository, &path, url.as_bstr())?;
-            permit(&repository).map_err(|source| {
-                let (repository, path, source) = (parent.repository.clone(), path.clone(), Box::new(source));
+            let location = resolve(&parent.location, &path, url.as_bstr(), hosts)?;
+            let around_it = &parent.location.repository;
+            job.permit(&location.repository, hosts).map_err(|source| {
+                let (repository, path, source) = (around_it.clone(), path.clone(), Box::new(source));
                 SubmoduleError::Refused { repository, path, url: without_credentials(url.as_bstr()), source }
             })?;
-            let around = [&parent.around[..], std::slice::from_ref(&parent.repository)].concat();
+            let around = [&parent.around[..], std::slice::from_ref(around_it)].concat();
             let whole: BString = [parent.prefix.as_slice(), &path].concat().into();
-            if around.contains(&repository) {
-                return Err(SubmoduleError::Cycle { repository, path: whole }.into());
+            if around.contains(&location.repository) {
+                return Err(SubmoduleError::Cycle { repository: location.repository, path: whole }.into());
             }
             if around.len() > DEEPEST {
                 return Err(SubmoduleError::Deep { path: whole }.into());
@@ -102,10 +103,10 @@ pub(crate) async fn fetch_all<E: From<SubmoduleError>>(
             let id: CommitId =
                 commit.to_string().parse().map_err(|source| SubmoduleError::Pinned { path: whole.clone(), source })?;
             // Its clone is free again when the next submodule may be of the same repository.
-            let Fetched { clone, commit, reading, .. } = fetch(&repository, Wanted::Commit(id)).await?;
+            let Fetched { clone, commit, reading, .. } = fetch(&location, Wanted::Commit(id)).await?;
             let prefix = [whole.as_slice(), b"/"].concat().into();
-            found.push((repository.clone(), Submodule { path: whole, clone: clone.clone(), commit }, reading));
-            parents.push_back(Parent { repository, clone, commit, prefix, around });
+            found.push((location.clone(), Submodule { path: whole, clone: clone.clone(), commit }, reading));
+            parents.push_back(Parent { location, clone, commit, prefix, around });
         }
     }
     Ok(found)
@@ -121,7 +122,7 @@ struct Pinned {
 /// The submodules of a commit. What the tree has and `.gitmodules` doesn't stays an empty folder, as with Git, and so does what
 /// has `update = none` there.
 fn pinned(parent: &Parent, options: &Options, interrupt: &AtomicBool) -> Result<Vec<Pinned>, SubmoduleError> {
-    let repository = || parent.repository.clone();
+    let repository = || parent.location.repository.clone();
     let Some(modules) = modules(parent)? else { return Ok(Vec::new()) };
     let modules = by_path(&modules);
     let prefix = parent.prefix.as_bstr();
@@ -145,7 +146,7 @@ fn pinned(parent: &Parent, options: &Options, interrupt: &AtomicBool) -> Result<
 
 /// The `.gitmodules` of a commit: a file, and not what a link of that name leads to.
 fn modules(parent: &Parent) -> Result<Option<gix::submodule::File>, SubmoduleError> {
-    let repository = || parent.repository.clone();
+    let repository = || parent.location.repository.clone();
     let failed = |source| SubmoduleError::Modules { repository: repository(), source };
     let find = || {
         let entry = parent.clone.find_commit(parent.commit)?.tree()?.lookup_entry_by_path(".gitmodules")?;
@@ -207,16 +208,16 @@ fn without_credentials(url: &BStr) -> String {
 
 /// The repository that a URL in the `.gitmodules` of `parent` names: relative to the parent's own, as Git takes it, or any
 /// that a payload could name.
-fn resolve(parent: &Repository, path: &BString, url: &BStr) -> Result<Repository, SubmoduleError> {
-    let repository = || parent.clone();
+fn resolve(parent: &Location, path: &BString, url: &BStr, hosts: &AllowedHosts) -> Result<Location, SubmoduleError> {
+    let repository = || parent.repository.clone();
     let text = url.to_str_lossy();
     if !text.starts_with("./") && !text.starts_with("../") {
-        let found = forge::repository_of_url(&text);
+        let found = forge::location(&text, hosts);
         return found.map_err(|source| SubmoduleError::Url { repository: repository(), path: path.clone(), source });
     }
     let outside =
         || SubmoduleError::Outside { repository: repository(), path: path.clone(), url: text.clone().into_owned() };
-    let mut parts: Vec<&str> = parent.path.as_str().split('/').collect();
+    let mut parts: Vec<&str> = parent.repository.path.as_str().split('/').collect();
     for part in text.trim_end_matches('/').split('/') {
         match part {
             "." | "" => {}
@@ -225,8 +226,10 @@ fn resolve(parent: &Repository, path: &BString, url: &BStr) -> Result<Repository
         }
     }
     let joined = parts.join("/");
-    let own = joined.strip_suffix(".git").unwrap_or(&joined).parse().map_err(|_| outside())?;
-    Ok(Repository::new(parent.host.clone(), own))
+    let without = joined.strip_suffix(".git");
+    let own = without.unwrap_or(&joined).parse().map_err(|_| outside())?;
+    let spelling = PathSpelling { without_git: without.is_none(), ..parent.spelling };
+    Ok(Location { repository: Repository::new(parent.repository.host.clone(), own), spelling })
 }
 
 #[cfg(test)]
@@ -238,9 +241,14 @@ mod tests {
 
     use super::*;
 
+    fn hello() -> Location {
+        let repository = Repository::new("github.com".parse().unwrap(), "octo/hello".parse().unwrap());
+        Location { repository, spelling: PathSpelling::default() }
+    }
+
     fn check(url: &str, expected: Option<&str>) {
-        let parent = Repository::new("github.com".parse().unwrap(), "octo/hello".parse().unwrap());
-        let found = resolve(&parent, &"lib".into(), url.into()).ok().map(|found| found.to_string());
+        let found = resolve(&hello(), &"lib".into(), url.into(), &AllowedHosts::default());
+        let found = found.ok().map(|found| found.repository.to_string());
         assert_eq!(found.as_deref(), expected, "{url}");
     }
 
@@ -276,8 +284,7 @@ mod tests {
         let tree = clone.write_object(tree).unwrap();
         let none: [ObjectId; 0] = [];
         let commit = clone.new_commit_as(person, person, "x", tree, none).unwrap().id;
-        let repository = Repository::new("github.com".parse().unwrap(), "octo/hello".parse().unwrap());
-        Parent { repository, clone, commit, prefix: BString::default(), around: Vec::new() }
+        Parent { location: hello(), clone, commit, prefix: BString::default(), around: Vec::new() }
     }
 
     fn entry(kind: EntryKind, name: &str, oid: ObjectId) -> Entry {
