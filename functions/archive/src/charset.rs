@@ -2,7 +2,7 @@
 //! they are laid out. Each is unpacked when a file wants it for the first time, and then kept.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashMap},
     io::Read,
     ops::RangeInclusive,
     sync::{Arc, LazyLock, Mutex, PoisonError},
@@ -22,6 +22,9 @@ const SHIFTS: [u8; 2] = [0x0e, 0x0f];
 pub(crate) const TAGS: RangeInclusive<char> = '\u{e0000}'..='\u{e007f}';
 /// The only encoding here that has all of Unicode. What its table lacks is counted, and isn't listed in it.
 const GB18030: &str = "GB18030";
+
+/// Those in which, of letters that are written as one, the last is meant: a wide form beside its narrow one. In others it is the first.
+const WIDE: [&str; 3] = ["CP932", "EUC-JP-MS", "EUC-KR"];
 
 /// Where the table of an encoding lies, by its names.
 static PLACES: LazyLock<BTreeMap<&str, Place>> = LazyLock::new(|| {
@@ -140,6 +143,44 @@ impl Charset {
             out.push(piece.bytes())?;
         }
         Ok(Some(out.into_bytes()))
+    }
+
+    /// Whether ASCII's letters are its own, and none of them changes the next one.
+    pub(crate) fn keeps_ascii(&self) -> bool {
+        self.ascii
+    }
+
+    /// The text that is written so; nothing where a part of it isn't what a letter is written as, or where ASCII's letters are others.
+    pub(crate) fn decode(&self, bytes: &[u8]) -> Option<String> {
+        if !self.ascii {
+            return None;
+        }
+        let singles = self.letters.iter().filter(|(_, piece)| piece.count > 0);
+        let singles = singles.map(|(letter, piece)| (piece.bytes(), [Some(*letter), None]));
+        let pairs = self.pairs.iter().map(|((first, second), piece)| (piece.bytes(), [Some(*first), Some(*second)]));
+        let is_wide = WIDE.iter().any(|name| PLACES.get(name).is_some_and(|place| place.start == self.place.start));
+        let mut meanings = HashMap::new();
+        for (written, meaning) in pairs.chain(singles) {
+            let known = meanings.entry(written).or_insert(meaning);
+            if is_wide {
+                *known = meaning;
+            }
+        }
+        let (mut rest, mut text) = (bytes, String::new());
+        while let Some(first) = rest.first() {
+            if first.is_ascii() {
+                text.push(char::from(*first));
+                rest = rest.get(1..)?;
+                continue;
+            }
+            let length = (1..=4).find(|length| rest.get(..*length).is_some_and(|part| meanings.contains_key(part)))?;
+            let (part, behind) = rest.split_at(length);
+            for letter in meanings.get(part)?.iter().flatten() {
+                text.push(char::from_u32(*letter)?);
+            }
+            rest = behind;
+        }
+        Some(text)
     }
 
     /// The letters of two bytes that a text has, by which another encoding writes them: without their highest bits.

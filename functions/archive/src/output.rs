@@ -47,6 +47,25 @@ impl<'a> Output<'a> {
         while self.made.pop_if(|byte| *byte == b'\n').is_some() {}
     }
 
+    pub(crate) fn made(&self) -> &[u8] {
+        &self.made
+    }
+
+    /// Puts these bytes in the place of what was made from there on.
+    pub(crate) fn replace(&mut self, from: usize, bytes: &[u8]) -> Result<(), ArchiveError> {
+        self.made.truncate(from);
+        self.push(bytes)
+    }
+
+    /// Another of the same file, nothing yet.
+    pub(crate) fn another(&self) -> Self {
+        Self::new(self.path, self.objects)
+    }
+
+    pub(crate) fn path(&self) -> &'a BString {
+        self.path
+    }
+
     pub(crate) fn into_bytes(self) -> Vec<u8> {
         self.made
     }
