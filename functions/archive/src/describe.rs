@@ -81,16 +81,15 @@ pub(crate) fn describe(
 /// What a commit is called by a tag of it.
 #[derive(Debug, Clone)]
 struct Name {
-    /// What the reference is called; an annotated tag may itself say something else, and then that is what it is called.
-    name: BString,
-    /// What an annotated tag is of, where it is called otherwise than its reference.
-    misnamed: Option<ObjectId>,
+    reference: BString,
+    /// What an annotated tag calls itself and what it is of, where that isn't what its reference is called.
+    own: Option<(BString, ObjectId)>,
 }
 
 impl Name {
     fn of(reference: &BStr, tag: Option<&Tag<'_>>) -> Self {
         let own = tag.and_then(|tag| tag.decode().ok()).filter(|tag| tag.name != reference);
-        Self { name: own.as_ref().map_or(reference, |tag| tag.name).to_owned(), misnamed: own.map(|tag| tag.target()) }
+        Self { reference: reference.to_owned(), own: own.map(|tag| (tag.name.to_owned(), tag.target())) }
     }
 }
 
@@ -116,24 +115,26 @@ fn only(
 
 fn nearest(repository: &Repository, id: ObjectId, options: &Options, names: &Names) -> Option<String> {
     let mut graph = repository.revision_graph(None);
-    let name_by_oid = names.iter().map(|(id, name)| (*id, Cow::Borrowed(name.name.as_bstr()))).collect();
+    let name_by_oid = names.iter().map(|(id, name)| (*id, Cow::Borrowed(name.reference.as_bstr()))).collect();
     let wanted = plumbing::describe::Options { name_by_oid, ..Default::default() };
-    let found = plumbing::describe(&id, &mut graph, wanted).ok()??;
-    // Whoever looks for a tag of that name finds none, so Git always says which commit it means.
-    let misnamed = names.values().filter(|name| found.name.as_deref() == Some(name.name.as_bstr()));
-    let misnamed = misnamed.filter_map(|name| name.misnamed).next();
-    if options.abbrev == Some(0) && misnamed.is_none() {
+    let mut found = plumbing::describe(&id, &mut graph, wanted).ok()??;
+    // Whoever looks for a tag by the name that it calls itself finds none, so Git always says which commit it means.
+    let own = names.values().find(|name| found.name.as_deref() == Some(name.reference.as_bstr()))?.own.as_ref();
+    if options.abbrev == Some(0) && own.is_none() {
         return found.name.map(|name| name.to_string());
     }
-    let shown = misnamed.filter(|_| found.depth == 0).unwrap_or(id);
+    let shown = own.filter(|_| found.depth == 0).map_or(id, |(_, target)| *target);
     let digits = match options.abbrev {
         None => shown.attach(repository).shorten_or_id().hex_len(),
         Some(0) => shown.kind().len_in_hex(),
         Some(digits) => unique(repository, shown, digits),
     };
+    if let Some((name, _)) = own {
+        found.name = Some(Cow::Borrowed(name.as_bstr()));
+    }
     let mut format = found.into_format(digits);
     format.id = shown;
-    Some(format.long(misnamed.is_some()).to_string())
+    Some(format.long(own.is_some()).to_string())
 }
 
 /// The name of each tagged commit. Of several, the annotated one counts, and of those the latest.
