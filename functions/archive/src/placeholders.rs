@@ -45,8 +45,7 @@ pub(crate) fn length(text: &[u8]) -> Option<usize> {
 /// Whether Git looks into the commit's text for what `text` begins with, be it a placeholder or not (`format_commit_one` of pretty.c).
 pub(crate) fn is_of_text(text: &[u8]) -> bool {
     match text.first() {
-        Some(b'n' | b'C' | b'w' | b'<' | b'>' | b'm' | b'H' | b'h' | b'T' | b't' | b'P' | b'p' | b'D' | b'd') => false,
-        Some(b'g' | b'N' | b'S' | b'G') => false,
+        Some(letter) if b"nCw<>mHhTtPpDdgNSG".contains(letter) => false,
         Some(b'x') => length(text).is_none(),
         _ => !text.starts_with(b"(describe") && !text.starts_with(b"(decorate"),
     }

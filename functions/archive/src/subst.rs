@@ -97,14 +97,12 @@ impl<'a> Commit<'a> {
         mut out: Output<'_>,
     ) -> Result<Vec<u8>, ArchiveError> {
         let mut rest = content;
-        // To there it has ASCII's letters only.
-        let mut plain = 0;
         while let Some((before, after)) = rest.split_once_str("$Format:") {
             let Some((format, behind)) = after.split_once_str("$") else { break };
             out.push(before)?;
             let is_of_text = self.expand(format, path, &mut out)?;
             if let Some(label) = self.encoding.as_ref().filter(|_| is_of_text) {
-                self.encode(label.as_bstr(), &mut plain, &mut out)?;
+                self.encode(label.as_bstr(), &mut out)?;
             }
             rest = behind;
         }
@@ -113,12 +111,9 @@ impl<'a> Commit<'a> {
     }
 
     /// Writes what was made of a file in the commit's encoding; what that lacks stays as it is.
-    fn encode(&self, label: &BStr, plain: &mut usize, out: &mut Output<'_>) -> Result<(), ArchiveError> {
-        if encoding::keeps_ascii(label) {
-            let made = out.made().get(*plain..).unwrap_or_default();
-            *plain += made.find_non_ascii_byte().unwrap_or(made.len());
-        }
-        let made = out.made().get(*plain..).unwrap_or_default();
+    fn encode(&self, label: &BStr, out: &mut Output<'_>) -> Result<(), ArchiveError> {
+        let from = if encoding::keeps_ascii(label) { out.plain() } else { 0 };
+        let made = out.made().get(from..).unwrap_or_default();
         if made.is_empty() {
             return Ok(());
         }
@@ -127,7 +122,7 @@ impl<'a> Commit<'a> {
             return Err(ArchiveError::Reencoded { path: out.path().clone() });
         }
         if let Some(encoded) = encoding::encode(made, label, out.another())? {
-            out.replace(*plain, &encoded)?;
+            out.replace(from, &encoded)?;
         }
         Ok(())
     }

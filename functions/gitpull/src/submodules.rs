@@ -198,7 +198,7 @@ fn by_path(modules: &gix::submodule::File) -> Result<HashMap<BString, Module>, R
             names.insert(path.clone(), name.clone());
             module.path = Some(path);
         }
-        if let Some(url) = values("url")?.into_iter().filter(is_no_option).next_back() {
+        if let Some(url) = values("url")?.into_iter().rfind(is_no_option) {
             module.url = Some(url);
         }
         for update in values("update")? {

@@ -12,7 +12,7 @@ const FORMATS: [&str; 26] = [
 ];
 
 /// Files that say other things beside it: git writes in the encoding of the commit what it has made until then.
-const MIXED: [(&str, &str); 7] = [
+const MIXED: [(&str, &str); 8] = [
     ("f-before", "\u{fc}\u{65e5} <$Format:%s$>\n"),
     ("f-behind", "<$Format:%an$> \u{fc}\u{41f}\n"),
     ("f-often", "\u{fc} $Format:%s$ a $Format:%an$ \u{fc} $Format:%B$ \u{e9}$Format:%H$\n"),
@@ -22,6 +22,7 @@ const MIXED: [(&str, &str); 7] = [
         "f-odd",
         "\u{fc}$Format:%n%x41%C(red)%gd%m%d$ $Format:%q$ \u{fc}$Format:%x4$ \u{fc}$Format:%$ \u{e9}$Format:%+q%%$ \u{e9}$Format:% e$\n",
     ),
+    ("f-trimmed", "x$Format:%s%n%n%n%n$$Format:%-gd\u{e9}%s$\n\n$Format:%-gd\u{fc}%an$\n"),
     ("f-none", "\u{fc} $Format:%s\n"),
 ];
 
