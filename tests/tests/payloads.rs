@@ -76,7 +76,7 @@ fn gitlab() -> Vec<Payload> {
     payloads
 }
 
-/// What PyPI's `weblate` tries itself by: payloads that hosts of many kinds have sent to it.
+/// What `weblate` (`PyPI`) tries itself by: payloads that hosts of many kinds have sent to it.
 fn weblate() -> Vec<Payload> {
     let payload = |(name, body): (String, Value)| {
         let header = match name.split('-').next().unwrap() {

@@ -444,6 +444,7 @@ pub const PROMISES: &[Promise] = &[
             "wildmatch::tests::steps_are_pattern_times_text",
             "patterns::any_pattern_matches_as_it_does_for_git",
             "paths::tests::no_folder_is_asked_for_twice",
+            "subst::tests::an_encoding_takes_no_time_without_end",
             "patterns::tests::hostile_globs_and_long_texts_come_to_an_end",
             "interrupted::a_zip_ends_where_it_is_interrupted",
             "interrupted::a_pack_ends_where_it_is_interrupted",

@@ -49,11 +49,12 @@ impl Around {
         fs::write(top.join("modules"), modules).unwrap();
         let blob = git(&top, &["hash-object", "-w", "modules"]).unwrap();
         git(&top, &["read-tree", "--empty"]).unwrap();
-        git(&top, &["update-index", "--add", "--cacheinfo", &format!("100644,{blob},.gitmodules")]).unwrap();
-        git(&top, &["update-index", "--add", "--cacheinfo", &format!("100644,{blob},file")]).unwrap();
-        for link in LINKS {
-            git(&top, &["update-index", "--add", "--cacheinfo", &format!("160000,{},{link}", self.pinned)]).unwrap();
-        }
+        let files = [".gitmodules", "file"].map(|path| format!("100644,{blob},{path}"));
+        let entries = files.into_iter().chain(LINKS.map(|link| format!("160000,{},{link}", self.pinned)));
+        let entries: Vec<_> = entries.collect();
+        let arguments = entries.iter().flat_map(|entry| ["--cacheinfo", entry]);
+        let arguments: Vec<_> = ["update-index", "--add"].into_iter().chain(arguments).collect();
+        git(&top, &arguments).unwrap();
         git(&top, &["commit", "-q", "--allow-empty", "-m", "x"]).unwrap();
     }
 
@@ -396,7 +397,8 @@ proptest! {
     ) {
         let around = Around::new();
         for file in files {
-            let file: String = file.iter().map(|(header, lines)| format!("{header}\n{}\n", lines.join("\n"))).collect();
+            let sections = file.iter().map(|(header, lines)| [&[*header], lines.as_slice()].concat().join("\n") + "\n");
+            let file = sections.collect::<Vec<_>>().concat();
             around.check(file.as_bytes()).map_err(TestCaseError::fail)?;
         }
     }
