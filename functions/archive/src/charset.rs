@@ -26,6 +26,9 @@ const GB18030: &str = "GB18030";
 /// Those in which, of letters that are written as one, the last is meant: a wide form beside its narrow one. In others it is the first.
 const WIDE: [&str; 3] = ["CP932", "EUC-JP-MS", "EUC-KR"];
 
+/// The one in which, of letters of ASCII, two are written as others are, and read as those.
+const ROMAN: &str = "SHIFT_JIS";
+
 /// Where the table of an encoding lies, by its names.
 static PLACES: LazyLock<BTreeMap<&str, Place>> = LazyLock::new(|| {
     let lines = NAMES.lines().filter_map(|line| {
@@ -66,6 +69,43 @@ pub(crate) struct Charset {
     letters: Vec<(u32, Piece)>,
     /// What becomes of two that are written as one.
     pairs: BTreeMap<(u32, u32), Piece>,
+}
+
+/// A letter of the Roman set of Japanese, which has two others in the places of two of ASCII's.
+pub(crate) fn roman(byte: u8) -> char {
+    match byte {
+        b'\\' => '\u{a5}',
+        b'~' => '\u{203e}',
+        byte => char::from(byte),
+    }
+}
+
+/// What is read where an encoding is written.
+#[derive(Debug)]
+pub(crate) struct Meanings<'a> {
+    letters: HashMap<&'a [u8], [Option<u32>; 2]>,
+    is_roman: bool,
+}
+
+impl Meanings<'_> {
+    /// The text; nothing where a part of it isn't what a letter is written as.
+    pub(crate) fn decode(&self, bytes: &[u8]) -> Option<String> {
+        let (mut rest, mut text) = (bytes, String::new());
+        while let Some(first) = rest.first() {
+            if first.is_ascii() {
+                text.push(if self.is_roman { roman(*first) } else { char::from(*first) });
+                rest = rest.get(1..)?;
+                continue;
+            }
+            let (letters, length) =
+                (1..=4).find_map(|length| Some((self.letters.get(rest.get(..length)?)?, length)))?;
+            for letter in letters.iter().flatten() {
+                text.push(char::from_u32(*letter)?);
+            }
+            rest = rest.get(length..)?;
+        }
+        Some(text)
+    }
 }
 
 /// At most four bytes.
@@ -150,37 +190,24 @@ impl Charset {
         self.ascii
     }
 
-    /// The text that is written so; nothing where a part of it isn't what a letter is written as, or where ASCII's letters are others.
-    pub(crate) fn decode(&self, bytes: &[u8]) -> Option<String> {
+    /// What bytes in this encoding mean; nothing where ASCII's letters are others.
+    pub(crate) fn meanings(&self) -> Option<Meanings<'_>> {
         if !self.ascii {
             return None;
         }
         let singles = self.letters.iter().filter(|(_, piece)| piece.count > 0);
         let singles = singles.map(|(letter, piece)| (piece.bytes(), [Some(*letter), None]));
         let pairs = self.pairs.iter().map(|((first, second), piece)| (piece.bytes(), [Some(*first), Some(*second)]));
-        let is_wide = WIDE.iter().any(|name| PLACES.get(name).is_some_and(|place| place.start == self.place.start));
-        let mut meanings = HashMap::new();
+        let is = |name: &str| PLACES.get(name).is_some_and(|place| place.start == self.place.start);
+        let is_wide = WIDE.iter().any(|name| is(name));
+        let mut letters = HashMap::new();
         for (written, meaning) in pairs.chain(singles) {
-            let known = meanings.entry(written).or_insert(meaning);
+            let known = letters.entry(written).or_insert(meaning);
             if is_wide {
                 *known = meaning;
             }
         }
-        let (mut rest, mut text) = (bytes, String::new());
-        while let Some(first) = rest.first() {
-            if first.is_ascii() {
-                text.push(char::from(*first));
-                rest = rest.get(1..)?;
-                continue;
-            }
-            let length = (1..=4).find(|length| rest.get(..*length).is_some_and(|part| meanings.contains_key(part)))?;
-            let (part, behind) = rest.split_at(length);
-            for letter in meanings.get(part)?.iter().flatten() {
-                text.push(char::from_u32(*letter)?);
-            }
-            rest = behind;
-        }
-        Some(text)
+        Some(Meanings { letters, is_roman: is(ROMAN) })
     }
 
     /// The letters of two bytes that a text has, by which another encoding writes them: without their highest bits.

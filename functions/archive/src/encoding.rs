@@ -31,11 +31,9 @@ pub(crate) fn encode(content: &[u8], label: &BStr, out: Output<'_>) -> Result<Op
 pub(crate) fn decode(content: &[u8], label: &BStr) -> Option<String> {
     let label = named(label)?;
     if is_iso_2022_jp(&label) {
-        let text =
-            gix::filter::plumbing::encoding::ISO_2022_JP.decode_without_bom_handling_and_without_replacement(content);
-        return text.map(Into::into);
+        return from_iso_2022_jp(content);
     }
-    Charset::named(&label)?.decode(content)
+    Charset::named(&label)?.meanings()?.decode(content)
 }
 
 /// Whether texts of ASCII's letters are the same in the encoding that `label` names, whatever follows them.
@@ -198,4 +196,29 @@ fn iso_2022_jp(text: &str, mut out: Output<'_>) -> Result<Option<Vec<u8>>, Archi
         out.push(if set == KANJI { &bytes } else { &bytes[1..] })?;
     }
     Ok(Some(out.into_bytes()))
+}
+
+/// A text in ISO-2022-JP. A sequence that isn't known stays, as iconv leaves it.
+fn from_iso_2022_jp(content: &[u8]) -> Option<String> {
+    let charset = Charset::named("EUC-JP")?;
+    let meanings = charset.meanings()?;
+    let (mut rest, mut set, mut text) = (content, ASCII, String::new());
+    // The older form of the two-byte letters differs in some that nobody tells apart.
+    let known = [(ASCII, ASCII), (ROMAN, ROMAN), (KANJI, KANJI), (b"\x1b$@".as_slice(), KANJI)];
+    while let Some(first) = rest.first() {
+        if let Some((sequence, meant)) = known.iter().find(|(sequence, _)| rest.starts_with(sequence)) {
+            (rest, set) = (rest.get(sequence.len()..)?, meant);
+        } else if !first.is_ascii() {
+            return None;
+        } else if set == KANJI && *first > b' ' {
+            let (pair, behind) = rest.split_at_checked(2)?;
+            let pair: Vec<_> = pair.iter().map(|byte| byte | 0x80).collect();
+            text.push_str(&meanings.decode(&pair)?);
+            rest = behind;
+        } else {
+            text.push(if set == ROMAN { charset::roman(*first) } else { char::from(*first) });
+            rest = rest.get(1..)?;
+        }
+    }
+    Some(text)
 }

@@ -15,7 +15,7 @@
 //! commit's message is.
 
 use std::{
-    cell::{Cell, RefCell},
+    cell::{Cell, OnceCell, RefCell},
     collections::HashMap,
     rc::Rc,
 };
@@ -51,6 +51,8 @@ pub(crate) struct Commit<'a> {
     /// What its text is in, where that isn't UTF-8.
     encoding: Option<BString>,
     in_encoding: Cell<usize>,
+    /// The text in UTF-8, where it could be read.
+    decoded: OnceCell<Option<String>>,
     /// Its only name, if that is known.
     pushed: Option<Pushed>,
     /// What placeholders have become.
@@ -68,8 +70,9 @@ impl<'a> Commit<'a> {
         let (tree, time) = (parsed.tree, parsed.time());
         let is_utf_8 = |name: &[u8]| name.eq_ignore_ascii_case(b"utf-8") || name.eq_ignore_ascii_case(b"utf8");
         let encoding = parsed.encoding().filter(|name| !is_utf_8(name)).map(BString::from);
-        let (values, described, in_encoding) = (RefCell::default(), Cell::default(), Cell::default());
-        Ok(Self { objects, id, tree, time, content, encoding, in_encoding, pushed: None, values, described })
+        let (values, described) = (RefCell::default(), Cell::default());
+        let (in_encoding, decoded) = (Cell::default(), OnceCell::new());
+        Ok(Self { objects, id, tree, time, content, encoding, in_encoding, decoded, pushed: None, values, described })
     }
 
     /// The commit by the name by which it was pushed, and by no other.
@@ -182,9 +185,9 @@ impl<'a> Commit<'a> {
         if size > LARGEST {
             return Err(ArchiveError::LongCommit { id: self.id, size, most: LARGEST });
         }
-        let decoded = self.encoding.as_ref().and_then(|label| {
+        let decoded = self.decoded.get_or_init(|| {
             let text = self.content.split(|byte| *byte == 0).next()?;
-            encoding::decode(text, label.as_bstr())
+            encoding::decode(text, self.encoding.as_ref()?.as_bstr())
         });
         let content = decoded.as_ref().map_or(self.content.as_slice(), String::as_bytes);
         let Ok(commit) = pack::Commit::parse(content) else { return Ok(None) };

@@ -81,7 +81,7 @@ fn strange_commits_become_gits_zip() {
 }
 
 /// Messages in encodings, by what their headers call them.
-const MESSAGES: [(&str, &[u8]); 30] = [
+const MESSAGES: [(&str, &[u8]); 33] = [
     ("ISO-8859-1", b"Gr\xfc\xdfe aus\nK\xf6ln\n\nmehr \xe9\n"),
     ("iso-8859-1", b"plain\n"),
     ("latin1", b"\xc3\xa9 doubled\n"),
@@ -97,6 +97,9 @@ const MESSAGES: [(&str, &[u8]); 30] = [
     ("CP932", b"\x87\x40 \x81\x60\x81\x7c \xfa\x40\n"),
     ("EUC-JP", b"\xc6\xfc\xcb\xdc\xb8\xec \x8e\xb1 \xa1\xc1\n"),
     ("ISO-2022-JP", b"\x1b$BF|K\\8l\x1b(B abc\n\n\x1b$BF|\x1b(B\n"),
+    ("csISO2022JP", b"\x1b$B!A!]\x1b(J\\~\x1b(B\\~ \x1b$BF|\x1b(B\n"),
+    ("ISO-2022-JP", b"\x1b(I123\x1b(B broken\n"),
+    ("csShiftJIS", b"\\~ \x81\x50 \x81\x5f\n"),
     ("GBK", b"\xd6\xd0\xce\xc4 \x81\x40\n"),
     ("GB18030", b"\xd6\xd0 \x81\x30\x84\x36\n"),
     ("GB2312", b"\xd6\xd0\xce\xc4\n"),
