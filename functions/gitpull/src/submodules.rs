@@ -28,6 +28,8 @@ pub(crate) enum SubmoduleError {
     Modules { repository: Repository, source: gix::Error },
     #[error("the .gitmodules of {repository} has {size} bytes, more than {LARGEST}")]
     Large { repository: Repository, size: u64 },
+    #[error("the .gitmodules of {repository} has a {key} for {name:?} that Git refuses")]
+    Value { repository: Repository, name: BString, key: &'static str },
     #[error("could not look for the submodules of {repository}")]
     Tree { repository: Repository, source: ArchiveError },
     #[error("looking for submodules stopped")]
@@ -124,21 +126,22 @@ struct Pinned {
 fn pinned(parent: &Parent, options: &Options, interrupt: &AtomicBool) -> Result<Vec<Pinned>, SubmoduleError> {
     let repository = || parent.location.repository.clone();
     let Some(modules) = modules(parent)? else { return Ok(Vec::new()) };
-    let modules = by_path(&modules);
+    let modules =
+        by_path(&modules).map_err(|(name, key)| SubmoduleError::Value { repository: repository(), name, key })?;
     let prefix = parent.prefix.as_bstr();
     let links = archive::pinned_submodules(&parent.clone, parent.commit, options, prefix, interrupt);
     let mut links = links.map_err(|source| SubmoduleError::Tree { repository: repository(), source })?;
     links.sort();
     let mut pinned = Vec::new();
     for (path, commit) in links {
-        let Some(Module { url, update }) = modules.get(&path) else { continue };
+        let Some(Module { url, update, .. }) = modules.get(&path) else { continue };
+        let url = url.clone().ok_or_else(|| SubmoduleError::NoUrl { repository: repository(), path: path.clone() })?;
         if update.as_ref().is_some_and(|update| update == "none") {
             continue;
         }
         if pinned.len() == MOST {
             return Err(SubmoduleError::Many);
         }
-        let url = url.clone().ok_or_else(|| SubmoduleError::NoUrl { repository: repository(), path: path.clone() })?;
         pinned.push(Pinned { path, url, commit });
     }
     Ok(pinned)
@@ -162,36 +165,62 @@ fn modules(parent: &Parent) -> Result<Option<gix::submodule::File>, SubmoduleErr
 }
 
 /// What `.gitmodules` says of a submodule. `active` doesn't count there: Git reads it in a clone's own configuration only.
+#[derive(Default)]
 struct Module {
+    path: Option<BString>,
     url: Option<BString>,
     update: Option<BString>,
 }
 
-/// The submodules by path. Of several submodules of one path the first one counts, of several values the last.
-/// gix finds them too, but looks through all of them for each.
-fn by_path(modules: &gix::submodule::File) -> HashMap<BString, Module> {
-    let mut order = Vec::new();
-    let mut by_name: HashMap<&BStr, [Option<BString>; 3]> = HashMap::new();
+/// A value that Git doesn't take, for which it fetches no submodule at all: the name of the submodule, and the key.
+type Refused = (BString, &'static str);
+
+/// The submodules by path (`parse_config` of submodule-config.c). Of several values the last one counts, and so does of several
+/// submodules of one path the one that was last said to be there, whatever it was said to be before.
+fn by_path(modules: &gix::submodule::File) -> Result<HashMap<BString, Module>, Refused> {
+    let mut by_name: HashMap<BString, Module> = HashMap::new();
+    let mut names: HashMap<BString, BString> = HashMap::new();
     for section in modules.config().sections() {
         let header = section.header();
         let Some(name) = header.subsection_name().filter(|_| header.name().eq_ignore_ascii_case(b"submodule")) else {
             continue;
         };
-        let values = by_name.entry(name).or_insert_with(|| {
-            order.push(name);
-            [None, None, None]
-        });
-        for (value, key) in values.iter_mut().zip(["path", "url", "update"]) {
-            *value = section.value(key).or_else(|| value.take());
+        let name: BString = if header.is_legacy() { name.to_ascii_lowercase().into() } else { name.to_owned() };
+        if !is_name(&name) {
+            continue;
+        }
+        let module = by_name.entry(name.clone()).or_default();
+        let values = |key| match section.value_implicit(key) {
+            Some(None) => Err((name.clone(), key)),
+            _ => Ok(section.values(key)),
+        };
+        for path in values("path")?.into_iter().filter(is_no_option) {
+            module.path.take().and_then(|before| names.remove(&before));
+            names.insert(path.clone(), name.clone());
+            module.path = Some(path);
+        }
+        if let Some(url) = values("url")?.into_iter().rfind(is_no_option) {
+            module.url = Some(url);
+        }
+        for update in values("update")? {
+            // Also a command: whoever pushes would choose what runs where it is cloned.
+            if !["none", "checkout", "rebase", "merge"].iter().any(|known| update == *known) {
+                return Err((name, "update"));
+            }
+            module.update = Some(update);
         }
     }
-    let mut by_path = HashMap::new();
-    for name in order {
-        if let Some([Some(path), url, update]) = by_name.remove(name) {
-            by_path.entry(path).or_insert(Module { url, update });
-        }
-    }
-    by_path
+    Ok(names.into_iter().filter_map(|(path, name)| Some((path, by_name.remove(&name)?))).collect())
+}
+
+/// Whether it can name a submodule: Git makes a folder of it (`check_submodule_name`).
+fn is_name(name: &[u8]) -> bool {
+    !name.is_empty() && name.split(|byte| matches!(byte, b'/' | b'\\')).all(|part| part != b"..")
+}
+
+/// Whether no program would take it for an option: such a value counts as if it weren't there.
+fn is_no_option(value: &BString) -> bool {
+    !value.starts_with(b"-")
 }
 
 /// A URL as it may be told: whoever wrote a password into it didn't mean to publish it.
@@ -231,6 +260,9 @@ fn resolve(parent: &Location, path: &BString, url: &BStr, hosts: &AllowedHosts) 
     let spelling = PathSpelling { without_git: without.is_none(), ..parent.spelling };
     Ok(Location { repository: Repository::new(parent.repository.host.clone(), own), spelling })
 }
+
+#[cfg(test)]
+mod against_git;
 
 #[cfg(test)]
 mod tests {
@@ -346,19 +378,18 @@ mod tests {
     }
 
     #[test]
-    fn the_last_url_of_the_first_submodule_counts() {
-        let modules = "[submodule \"b\"]\npath = m\nurl = ../one\n[submodule \"a\"]\npath = m\nurl = ../two\n\
-            [other \"b\"]\nurl = ../no\n[SubModule \"b\"]\nURL = ../three\n[submodule \"b\"]\nurl\n[submodule \"c\"]\npath = n\n";
-        let links = |names: &[&str]| Tree {
-            entries: names.iter().map(|name| entry(EntryKind::Commit, name, some_id())).collect(),
+    fn what_git_refuses_is_named() {
+        let refused = |line: &str| {
+            let tree = Tree { entries: vec![entry(EntryKind::Commit, "m", some_id())] };
+            match pinned_of(format!("[submodule \"a\"]\npath = m\nurl = ../a\n{line}\n").as_bytes(), tree) {
+                Err(SubmoduleError::Value { name, key, .. }) => Some(format!("{name} {key}")),
+                other => other.map(|_| None).unwrap(),
+            }
         };
-        let found = pinned_of(modules.as_bytes(), links(&["m", "other"])).unwrap();
-        let found: Vec<_> = found.iter().map(|pinned| (pinned.path.to_string(), pinned.url.to_string())).collect();
-        assert_eq!(found, [("m".to_owned(), "../three".to_owned())]);
-        assert!(matches!(pinned_of(modules.as_bytes(), links(&["n"])), Err(SubmoduleError::NoUrl { .. })));
-        let gixs = gix::submodule::File::from_bytes(modules.as_bytes(), None, &gix::config::File::default()).unwrap();
-        let name = gixs.name_by_path("m".into()).unwrap();
-        assert_eq!(gixs.config().string_by("submodule", Some(name), "url").unwrap(), "../three");
+        assert_eq!(refused("update = !id").as_deref(), Some("a update"));
+        assert_eq!(refused("[submodule \"b\"]\nupdate = always").as_deref(), Some("b update"));
+        assert_eq!(refused("[submodule \"b\"]\nurl").as_deref(), Some("b url"));
+        assert_eq!(refused("update = merge"), None);
     }
 
     /// The submodules that are fetched for a zip with these options.
@@ -386,9 +417,7 @@ mod tests {
     fn update_none_keeps_from_being_fetched() {
         let none = format!("{MODULES}\tupdate = none\n");
         assert_eq!(fetched(&none, "", &Options::default(), ""), ["one", "two"]);
-        for other in
-            ["update = checkout", "update = none\nupdate = merge", "update", "update = rebase", "active = false"]
-        {
+        for other in ["update = checkout", "update = none\nupdate = merge", "update = rebase", "active = false"] {
             let modules = format!("{MODULES}{other}\n");
             assert_eq!(fetched(&modules, "", &Options::default(), ""), ["one", "packages/ios", "two"], "{other}");
         }
