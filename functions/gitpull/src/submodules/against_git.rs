@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, fs, path::Path, process::Command, sync::atomic::AtomicBool};
 
 use archive::Options;
-use contract::Repository;
+use contract::{AllowedHosts, Location, PathSpelling, Repository};
 use gix::bstr::BString;
 use proptest::prelude::*;
 
@@ -74,10 +74,11 @@ impl Around {
         let clone = gix::open_opts(self.top(), gix::open::Options::isolated()).unwrap();
         let commit = clone.head_id().unwrap().detach();
         let repository = Repository::new("git.example".parse().unwrap(), "octo/top".parse().unwrap());
-        let parent = Parent { repository, clone, commit, prefix: BString::default(), around: Vec::new() };
+        let location = Location { repository, spelling: PathSpelling::default() };
+        let parent = Parent { location, clone, commit, prefix: BString::default(), around: Vec::new() };
         let pinned = pinned(&parent, &Options::default(), &AtomicBool::new(false)).ok()?;
         let fetched = pinned.into_iter().map(|pinned| {
-            resolve(&parent.repository, &pinned.path, pinned.url.as_ref()).ok()?;
+            resolve(&parent.location, &pinned.path, pinned.url.as_ref(), &AllowedHosts::default()).ok()?;
             Some((pinned.path.to_string(), self.relative(&pinned.url.to_string())))
         });
         fetched.collect()
@@ -316,7 +317,7 @@ fn relative_urls_lead_where_git_is_led() {
         "../one.git.git",
         "../-one.git",
     ];
-    let mut differ = Vec::new();
+    let (mut differ, hosts) = (Vec::new(), AllowedHosts::default());
     for remote in [
         "https://git.example/octo/top",
         "ssh://git@git.example/octo/top",
@@ -331,9 +332,9 @@ fn relative_urls_lead_where_git_is_led() {
             git(&top, &["config", "remote.origin.url", remote]).unwrap();
             let gits =
                 git(&top, &["submodule", "init", "-q", "a"]).and_then(|_| git(&top, &["config", "submodule.one.url"]));
-            let gits = gits.and_then(|url| forge::repository_of_url(&url).ok());
-            let parent = forge::repository_of_url(remote).unwrap();
-            let ours = resolve(&parent, &"a".into(), url.into()).ok();
+            let gits = gits.and_then(|url| forge::location(&url, &hosts).ok());
+            let parent = forge::location(remote, &hosts).unwrap();
+            let ours = resolve(&parent, &"a".into(), url.into(), &hosts).ok();
             let is_elsewhere = ELSEWHERE.iter().any(|(known, _)| *known == url);
             assert!(gits == ours || is_elsewhere, "{remote} {url}: {gits:?}, ours {ours:?}");
             differ.extend((gits != ours).then_some(url));
