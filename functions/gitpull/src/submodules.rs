@@ -257,7 +257,10 @@ fn resolve(parent: &Location, path: &BString, url: &BStr, hosts: &AllowedHosts) 
     let joined = parts.join("/");
     let without = joined.strip_suffix(".git");
     let own = without.unwrap_or(&joined).parse().map_err(|_| outside())?;
-    let spelling = PathSpelling { without_git: without.is_none(), ..parent.spelling };
+    // Of a URL that leads back to the parent, Git leaves the parent's end.
+    let is_parent = own == parent.repository.path;
+    let without_git = if is_parent { parent.spelling.without_git } else { without.is_none() };
+    let spelling = PathSpelling { without_git, ..parent.spelling };
     Ok(Location { repository: Repository::new(parent.repository.host.clone(), own), spelling })
 }
 
