@@ -11,6 +11,7 @@
 //! let remote = fetch::Remote {
 //!     host: "github.com".parse()?,
 //!     repository: contract::Repository::new("github.com".parse()?, "octo-org/hello".parse()?),
+//!     spelling: contract::PathSpelling::default(),
 //!     key: fetch::PrivateKey::from_openssh(key)?,
 //!     known_hosts: fetch::KnownHosts::built_in_and("")?,
 //!     limits: fetch::Limits::until(Instant::now() + Duration::from_secs(300)),
