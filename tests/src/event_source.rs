@@ -13,8 +13,8 @@ use tokio::time::{Instant, sleep};
 
 use crate::aws::Account;
 
-/// How many workers there are.
-const CONCURRENCY: usize = 3;
+/// How many workers there are unless a test wants otherwise.
+const WORKERS: usize = 3;
 
 /// The event source of one function.
 #[derive(Clone, Debug)]
@@ -29,6 +29,8 @@ pub struct EventSource {
     pub forgets: BTreeSet<String>,
     /// Whether a job that failed comes again at once, instead of when its worker wants it to.
     pub hurries: bool,
+    /// How many workers there are. They share a disk here, which no two have on AWS: jobs of one repository would wait for its clone.
+    pub workers: usize,
 }
 
 /// What became of a message that was handed to the function.
@@ -52,7 +54,14 @@ impl EventSource {
         let resources = account.resources(stack).await?;
         let id = |logical: &str| resources.id(logical).map(str::to_owned);
         let (queue, function) = (id("GitPullQueue")?, id("GitPullFunction")?);
-        Ok(Self { account: account.clone(), queue, function, forgets: BTreeSet::new(), hurries: false })
+        Ok(Self {
+            account: account.clone(),
+            queue,
+            function,
+            forgets: BTreeSet::new(),
+            hurries: false,
+            workers: WORKERS,
+        })
     }
 
     /// Hands out messages until the queue is empty; what became of each, by `owner/name`, in the order in which it did.
@@ -64,7 +73,7 @@ impl EventSource {
         let source = Arc::new(self.clone());
         let (mut forgets, mut working, mut outcomes) = (self.forgets.clone(), JoinSet::new(), Vec::new());
         loop {
-            while working.len() < CONCURRENCY
+            while working.len() < self.workers
                 && let Some(message) = self.receive().await?
             {
                 let repository = repository(&message);

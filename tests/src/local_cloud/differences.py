@@ -1,7 +1,8 @@
 """Puts right what MiniStack does otherwise than AWS, so that policies and templates that are right there work here.
 
 Without these, conditions on TLS and on an encryption context, rights on log streams and a secret's ARN would deny everything
-here and would have to be left out; a stack with a web ACL wouldn't be made; and a right would look needless that AWS asks for.
+here and would have to be left out; a push of two references would be refused; a stack with a web ACL wouldn't be made; and a
+right would look needless that AWS asks for.
 """
 
 import json
@@ -20,6 +21,7 @@ def install():
     loopback_counts_as_tls()
     encryption_context_is_a_condition_key()
     a_log_stream_is_asked_for_itself()
+    a_batch_is_asked_for_as_one_message()
     ref_of_a_secret_is_its_arn()
     a_template_associates_a_web_acl()
     who_may_not_list_is_not_told_of_absence()
@@ -61,6 +63,19 @@ def a_log_stream_is_asked_for_itself():
         return arn
 
     iam_actions.extract_resource_arn = resource_of_request
+
+
+def a_batch_is_asked_for_as_one_message():
+    """https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-api-permissions-reference.html"""
+    iam_action = iam_actions.extract_iam_action
+
+    def action_of_request(*arguments, **options):
+        action = iam_action(*arguments, **options)
+        if action and action.startswith("sqs:"):
+            return action.removesuffix("Batch")
+        return action
+
+    iam_actions.extract_iam_action = action_of_request
 
 
 def ref_of_a_secret_is_its_arn():

@@ -297,6 +297,16 @@ pub const PROMISES: &[Promise] = &[
     },
     Promise {
         chapter: LOAD,
+        promise: "of a push of many references none is lost, and its sender isn't kept waiting",
+        tests: &[
+            "every_reference_of_a_push_arrives",
+            "thousands_of_references_are_queued_in_time",
+            "handler::tests::every_reference_of_a_push_is_queued",
+            "handler::tests::a_failed_call_loses_no_other",
+        ],
+    },
+    Promise {
+        chapter: LOAD,
         promise: "under a steady load no worker grows",
         tests: &["under_a_steady_load_no_worker_grows"],
     },
