@@ -14,7 +14,7 @@ use git2s3_infra::render::table::{Align, Table};
 use git2s3_infra::synth;
 
 use super::parameters::Given;
-use super::{Located, Outcome, Question, Target, confirm, password};
+use super::{Located, Outcome, Question, Target, caller, confirm, password};
 use crate::report::Usage;
 
 #[derive(Debug, clap::Args)]
@@ -23,11 +23,11 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     target: Target,
     /// Template in JSON, instead of the one that `synth` makes
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = caller::path())]
     template: Option<PathBuf>,
-    /// Directory with `assets.json` and `assets/`
-    #[arg(long, value_name = "DIR", default_value = "dist")]
-    dist: PathBuf,
+    /// Directory with `assets.json` and `assets/` [default: dist]
+    #[arg(long, value_name = "DIR", value_parser = caller::path())]
+    dist: Option<PathBuf>,
     #[command(flatten)]
     parameters: Given,
     /// Show what would change, and change nothing
@@ -192,12 +192,12 @@ fn deployment(arguments: &Arguments, configuration: &Configuration) -> anyhow::R
     parameters.configuration(&configuration.parameters);
     let stack_name = arguments.target.place.stack_name(configuration);
     let tags = configuration.tags.clone();
-    Ok(Deployment { stack_name, template, dist: arguments.dist.clone(), parameters, tags })
+    Ok(Deployment { stack_name, template, dist: caller::dist(arguments.dist.as_deref()), parameters, tags })
 }
 
 fn template(arguments: &Arguments) -> anyhow::Result<Template> {
     let Some(path) = &arguments.template else {
-        return Ok(Template::parse(synth::synthesize(&arguments.dist)?.to_json())?);
+        return Ok(Template::parse(synth::synthesize(&caller::dist(arguments.dist.as_deref()))?.to_json())?);
     };
     let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     Template::parse(text).with_context(|| format!("cannot deploy {}", path.display()))

@@ -10,7 +10,7 @@ use git2s3_infra::render::print;
 use git2s3_infra::{check, deploy, stack, synth};
 use serde_json::Value;
 
-use super::{Located, Outcome, Place};
+use super::{Located, Outcome, Place, caller};
 use crate::report::Usage;
 
 /// Where the tests keep the template that they hold the synthesized one against: so every commit knows its own.
@@ -22,7 +22,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "deployed|FILE|REF", default_value = "deployed")]
     against: String,
     /// Template in JSON or YAML, instead of the one that `synth` writes
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = caller::path())]
     template: Option<PathBuf>,
     /// Which differences end with exit code 1
     #[arg(long, value_enum, default_value = "any")]
@@ -30,9 +30,9 @@ pub(crate) struct Arguments {
     /// Print the differences as JSON
     #[arg(long)]
     json: bool,
-    /// Directory that tells what was packaged
-    #[arg(long, value_name = "DIR", default_value = "dist")]
-    dist: PathBuf,
+    /// Directory that tells what was packaged [default: dist]
+    #[arg(long, value_name = "DIR", value_parser = caller::path())]
+    dist: Option<PathBuf>,
     #[command(flatten)]
     place: Place,
 }
@@ -62,7 +62,7 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
     let old = other.read(&arguments.place).await?;
     let new = match &arguments.template {
         Some(path) => read(path)?,
-        None => other.counterpart(&arguments.dist)?,
+        None => other.counterpart(&caller::dist(arguments.dist.as_deref()))?,
     };
     let diff = Diff::between(&old, &new);
     if arguments.json {
@@ -78,7 +78,7 @@ impl Other {
     pub(crate) fn named(name: &str) -> Self {
         match name {
             "deployed" => Self::Deployed,
-            name if Path::new(name).is_file() => Self::File(name.into()),
+            name if caller::of(name).is_file() => Self::File(caller::of(name)),
             name => Self::Commit(name.to_owned()),
         }
     }

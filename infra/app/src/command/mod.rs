@@ -1,6 +1,7 @@
 //! One file per command: its arguments, and what of the result is printed.
 
 pub(crate) mod acceptance;
+pub(crate) mod caller;
 pub(crate) mod check;
 pub(crate) mod deploy;
 pub(crate) mod destroy;
@@ -39,7 +40,7 @@ pub(crate) enum Outcome {
 #[derive(Debug, clap::Args)]
 pub(crate) struct Place {
     /// Configuration file, instead of git2s3.toml
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = caller::path())]
     config: Option<PathBuf>,
     /// Name of the stack [default: git2s3]
     #[arg(long, value_name = "NAME", env = "GIT2S3_STACK_NAME")]
