@@ -104,6 +104,26 @@ fn configurations_snippets_and_rules_are_read() {
     assert!(count >= 5, "only {count} blocks were read");
 }
 
+/// What follows `before` in a text, up to a quote, a backtick or white space.
+fn following<'t>(text: &'t str, before: &'t str) -> impl Iterator<Item = &'t str> {
+    text.split(before).skip(1).filter_map(|rest| rest.split(['"', '\'', '`', ')', ' ', '\n']).next())
+}
+
+#[test]
+fn a_secret_file_of_the_guide_is_ignored_by_git() {
+    let mut files = BTreeSet::new();
+    for text in pages().values() {
+        files.extend(following(text, "{ file = \"").map(str::to_owned));
+        let named = following(text, "--secret-file ").filter_map(|pair| pair.split_once('='));
+        files.extend(named.map(|(_, file)| file.to_owned()));
+    }
+    assert!(files.contains("api-secret.txt"), "{files:?}");
+    for file in files {
+        let ignored = Command::new("git").args(["check-ignore", "--quiet", "--", &file]).current_dir(root()).status();
+        assert!(ignored.unwrap().success(), "{file} holds a secret and would be committed");
+    }
+}
+
 #[test]
 fn the_templates_that_are_given_away_are_sound() {
     let examples: Vec<PathBuf> =

@@ -277,6 +277,41 @@ async fn what_is_wrong_is_said_before_anything_is_asked_of_aws() {
     desk.check(&["status"], 2, &["git2s3.toml is wrong at line 1", "infra schema"]).await;
     desk.write("git2s3.toml", "[secrets]\nApiSecret = 'prompt'\n");
     desk.check(&["deploy", "--yes"], 2, &["cannot get ApiSecret from the terminal"]).await;
+    // No value of a secret's table is in an error, nor what was typed where a name or a file belongs: `check` looks for it.
+    for table in ["ApiSecret = 'hunter2'", "ApiSecret = hunter2", "ApiSecret = { value = 'hunter2' }"] {
+        desk.write("git2s3.toml", &format!("[secrets]\n{table}\n"));
+        for command in [&["status"][..], &["deploy", "--yes"], &["destroy", "--yes"], &["redrive"], &["diff"]] {
+            desk.check(command, 2, &["git2s3.toml is wrong at line 2"]).await;
+        }
+    }
+    for origin in ["{ file = 'hunter2' }", "{ environment = 'hunter2' }"] {
+        desk.write("git2s3.toml", &format!("[secrets]\nApiSecret = {origin}\n"));
+        desk.check(&["deploy", "--yes"], 2, &["cannot get ApiSecret", "named for it"]).await;
+    }
+    desk.write("git2s3.toml", "region = 'us-east-1'\n");
+    desk.write("parameters.json", r#"{ "ApiSecret": ["hunter2"] }"#);
+    for (arguments, expected) in [
+        (&["--parameter", "ApiSecret=hunter2"][..], "ApiSecret is a secret"),
+        (&["--parameter", "ApiSecret:hunter2=x"], "letters and digits only"),
+        (&["--parameter", "hunter2"], "given as Name=Value"),
+        (&["--secret-file", "ApiSecret=hunter2"], "cannot get ApiSecret"),
+        (&["--secret-file", "hunter2"], "given as Name=File"),
+        (&["--ask", "ApiSecret=hunter2"], "its name alone"),
+        (&["--parameter-file", "parameters.json"], "not a JSON object of texts"),
+        (&["ApiSecret=hunter2"], "unexpected argument 'ApiSecret=...'"),
+        (&["--ApiSecret=hunter2"], "unexpected argument '--ApiSecret"),
+        (&["--api-secret=hunter2"], "unexpected argument '--api-secret"),
+        (&["--yes=hunter2"], "--yes"),
+    ] {
+        desk.check(&[&["deploy", "--yes"], arguments].concat(), 2, &[expected]).await;
+    }
+    let mut broken = desk.command(&["deploy", "--yes"]);
+    broken.env("GIT2S3_API_SECRET", "good,[github.com/acme/*hunter2");
+    let output = broken.output().await.unwrap();
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code() == Some(2) && text.contains("entry 2 of ApiSecret"), "{text}");
+    assert!(!text.contains("hunter2"), "{text}");
+
     desk.write("git2s3.toml", "");
     desk.check(&["status"], 3, &["no region is configured", "--region"]).await;
     let schema = desk.infra(&["schema", "ssh-key"]).await;

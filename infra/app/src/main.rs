@@ -7,6 +7,7 @@ mod report;
 
 use std::process::ExitCode;
 
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Parser, Subcommand};
 
 use git2s3_infra::render::print;
@@ -58,7 +59,8 @@ enum Command {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let result = match Arguments::parse().command {
+    let arguments = Arguments::try_parse().unwrap_or_else(|error| without_values(error).exit());
+    let result = match arguments.command {
         Command::Package(arguments) => package::run(&arguments),
         Command::Synth(arguments) => synth::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
@@ -75,6 +77,21 @@ async fn main() -> ExitCode {
         print::talk(&report::render(error));
     }
     exit_code(&result)
+}
+
+/// Takes out of an error what was typed behind `=`: of `ApiSecret=...` without the flag before it, that is a secret.
+fn without_values(mut error: clap::Error) -> clap::Error {
+    if let Some(ContextValue::String(typed)) = error.get(ContextKind::InvalidArg)
+        && let Some((name, _)) = typed.split_once('=')
+    {
+        let name = format!("{name}=...");
+        error.remove(ContextKind::Suggested);
+        error.insert(ContextKind::InvalidArg, ContextValue::String(name));
+    }
+    if error.kind() == ErrorKind::TooManyValues {
+        error.insert(ContextKind::InvalidValue, ContextValue::String("...".to_owned()));
+    }
+    error
 }
 
 /// The one place that decides how the process ends; clap ends it with 2 by itself.

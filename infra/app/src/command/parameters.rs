@@ -39,6 +39,10 @@ impl Given {
             parameters.secret(name, &SecretSource::File(caller::of(path)), password)?;
         }
         for name in &self.ask {
+            if name.contains('=') {
+                let message = "a secret to ask for is given as its name alone".to_owned();
+                return Err(Usage { message, hint: Some("`--ask ApiSecret`".to_owned()) }.into());
+            }
             parameters.secret(name, &SecretSource::Prompt, password)?;
         }
         if let Some(file) = &self.parameter_file {
