@@ -521,7 +521,7 @@ async fn a_deletion_that_failed_is_repeated() {
     // What came late is taken away first, since the cleaner is gone.
     let (code, text, deletions, is_emptied, _) = destroyed(LateState::default(), &[]).await;
     assert_eq!((code, deletions, is_emptied), (Some(0), 1, true), "{text}");
-    for words in [": 1 resources", "bucket zips-outputbucket-1 is empty: 1 versions", "stack zips is gone"] {
+    for words in ["stack zips has 1 resources", "bucket zips-outputbucket-1 is empty: 1 versions", "stack zips is gone"] {
         assert!(text.contains(words), "{words}: {text}");
     }
     // A deletion that somebody else began, or that was left, is waited for.

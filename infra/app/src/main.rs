@@ -71,7 +71,7 @@ async fn main() -> ExitCode {
         Command::Status(arguments) => status::run(&arguments).await,
         Command::Redrive(arguments) => redrive::run(&arguments).await,
         Command::Destroy(arguments) => destroy::run(&arguments).await,
-        Command::Acceptance(arguments) => acceptance::run(*arguments).await,
+        Command::Acceptance(arguments) => Box::pin(acceptance::run(*arguments)).await,
     };
     if let Err(error) = &result {
         print::talk(&report::render(error));

@@ -64,7 +64,10 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<Outcome> {
     let target = Target { place, yes: *yes };
     let question = target.question()?;
     let parameters = arguments.parameters.read()?;
-    let Located { stack_name, account } = target.place.locate(&target.place.configuration()?).await?;
+    let located = target.place.locate(&target.place.configuration()?).await?;
+    let mut progress = Terminal::new();
+    located.announce(&mut progress);
+    let Located { stack_name, account, .. } = located;
     let (output, json) = (output.clone().unwrap_or_else(|| "acceptance.json".into()), *json);
     let options = Options {
         stack_name: stack_name.clone(),
@@ -77,7 +80,6 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<Outcome> {
         parameters,
     };
     let mut acceptance = Acceptance::prepare(account, options).await?;
-    let mut progress = Terminal::new();
     for line in acceptance.announcement() {
         progress.step(&line);
     }

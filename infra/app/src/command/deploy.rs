@@ -61,18 +61,18 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
         print::talk(&report.shown());
         return Ok(Outcome::Findings);
     }
-    let Located { account, .. } = arguments.target.place.locate(&configuration).await?;
+    let located = arguments.target.place.locate(&configuration).await?;
     let mut progress = Terminal::new();
-    let stack = &deployment.stack_name.clone();
-    progress.step(&format!("stack {stack} in account {}, {}", account.id, account.region));
+    located.announce(&mut progress);
+    let Located { account, stack_name: stack, .. } = &located;
     if arguments.continue_rollback
         && confirm(question, "continue the rollback of the last update?", "y", &mut progress)?
     {
-        deploy::continue_rollback(&account, stack, &mut progress).await?;
+        deploy::continue_rollback(account, stack, &mut progress).await?;
     }
-    let rights = rights(&account, stack, &new).await?;
+    let rights = rights(account, stack, &new).await?;
     if rights.is_some() && !arguments.no_drift {
-        warn_of_drift(&account, stack, &mut progress).await;
+        warn_of_drift(account, stack, &mut progress).await;
     }
     let broader = rights.filter(Diff::broadens);
     if let Some(broader) = &broader {
@@ -87,8 +87,8 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
             .into());
         }
     }
-    deploy::fit(&account, &mut deployment, &mut progress).await?;
-    let planned = match deploy::plan(&account, &deployment, &mut progress).await? {
+    deploy::fit(account, &mut deployment, &mut progress).await?;
+    let planned = match deploy::plan(account, &deployment, &mut progress).await? {
         Plan::Unchanged(deployed) => {
             progress.step(&format!("no change: stack {stack} is as the template wants it"));
             drop(progress);

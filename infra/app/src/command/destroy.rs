@@ -18,14 +18,15 @@ pub(crate) struct Arguments {
 pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
     let question = arguments.target.question()?;
     let place = &arguments.target.place;
-    let Located { stack_name: stack, account } = place.locate(&place.configuration()?).await?;
+    let located = place.locate(&place.configuration()?).await?;
     let mut progress = Terminal::new();
+    located.announce(&mut progress);
+    let Located { stack_name: stack, account, .. } = located;
     let Some(mut losses) = deploy::losses(&account, &stack).await? else {
         progress.step(&format!("there is no stack {stack} in account {}, {}", account.id, account.region));
         return Ok(Outcome::Fine);
     };
-    progress
-        .step(&format!("stack {stack} in account {}, {}: {} resources", account.id, account.region, losses.resources));
+    progress.step(&format!("stack {stack} has {} resources", losses.resources));
     for bucket in &losses.buckets {
         let kept = arguments.keep_output && Some(bucket) == losses.output.as_ref();
         let fate = if kept { "stays, and all that is in it" } else { "with every version of every object" };

@@ -116,7 +116,7 @@ fn is_finding(fail_on: FailOn, diff: &Diff) -> bool {
 
 /// The template of the stack; an empty one where there is no stack.
 async fn deployed(place: &Place) -> anyhow::Result<Value> {
-    let Located { stack_name, account } = place.locate(&place.configuration()?).await?;
+    let Located { stack_name, account, .. } = place.locate(&place.configuration()?).await?;
     let Some(text) = deploy::deployed_template(&account, &stack_name).await? else {
         print::talk_line(&format!("there is no stack {stack_name} in account {}, {}", account.id, account.region));
         return Ok(serde_json::json!({}));

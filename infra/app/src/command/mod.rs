@@ -17,7 +17,7 @@ pub(crate) mod synth;
 use std::io::{BufRead, IsTerminal, stderr, stdin};
 use std::path::PathBuf;
 
-use git2s3_infra::account::{self, Account};
+use git2s3_infra::account::{self, Account, Chosen, Wanted};
 use git2s3_infra::configuration::{Configuration, ConfigurationError};
 use git2s3_infra::render::print;
 use git2s3_infra::render::progress::Progress;
@@ -45,10 +45,10 @@ pub(crate) struct Place {
     /// Name of the stack [default: git2s3]
     #[arg(long, value_name = "NAME", env = "GIT2S3_STACK_NAME")]
     stack_name: Option<String>,
-    /// AWS region, instead of the configured one
+    /// AWS region, instead of `AWS_REGION` and the configured one
     #[arg(long, value_name = "REGION")]
     region: Option<String>,
-    /// Profile of AWS's configuration files, instead of `AWS_PROFILE`
+    /// Profile of AWS's configuration files, instead of `AWS_PROFILE` and credentials of the environment
     #[arg(long, value_name = "PROFILE")]
     profile: Option<String>,
 }
@@ -58,6 +58,7 @@ pub(crate) struct Place {
 pub(crate) struct Located {
     pub(crate) stack_name: String,
     pub(crate) account: Account,
+    remark: Option<String>,
 }
 
 impl Place {
@@ -72,12 +73,24 @@ impl Place {
         name.unwrap_or_else(|| "git2s3".to_owned())
     }
 
-    /// Flags come before the configuration file, and that before AWS's own configuration.
+    /// Flags come before the environment, and that before the configuration file.
     pub(crate) async fn locate(&self, configuration: &Configuration) -> anyhow::Result<Located> {
-        let region = self.region.clone().or_else(|| configuration.region.clone());
-        let profile = self.profile.as_deref().or(configuration.profile.as_deref());
-        let config = account::configuration(region, profile).await;
-        Ok(Located { stack_name: self.stack_name(configuration), account: Account::open(&config).await? })
+        let flags = Wanted { region: self.region.clone(), profile: self.profile.clone() };
+        let file = Wanted { region: configuration.region.clone(), profile: configuration.profile.clone() };
+        let Chosen { config, remark } = account::configuration(flags, file).await?;
+        let account = Account::open(&config).await?;
+        Ok(Located { stack_name: self.stack_name(configuration), account, remark })
+    }
+}
+
+impl Located {
+    /// Says whose stack it is, and as whom: before anything is changed, so that it is seen when it is the wrong one.
+    pub(crate) fn announce(&self, progress: &mut dyn Progress) {
+        let Account { id, region, principal, .. } = &self.account;
+        progress.step(&format!("stack {} in account {id}, {region}, as {principal}", self.stack_name));
+        if let Some(remark) = &self.remark {
+            progress.step(remark);
+        }
     }
 }
 

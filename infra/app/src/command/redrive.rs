@@ -16,8 +16,10 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
-    let Located { stack_name, account } = arguments.place.locate(&arguments.place.configuration()?).await?;
+    let located = arguments.place.locate(&arguments.place.configuration()?).await?;
     let mut progress = Terminal::new();
+    located.announce(&mut progress);
+    let Located { stack_name, account, .. } = located;
     let workers = arguments.worker.as_deref().map_or(WORKERS.to_vec(), |worker| vec![worker]);
     let Some(moved) = redrive::redrive(&account, &stack_name, &workers, &mut progress).await? else {
         progress.step(&format!("there is no stack {stack_name} in account {}, {}", account.id, account.region));

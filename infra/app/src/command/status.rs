@@ -17,7 +17,7 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
-    let Located { stack_name, account } = arguments.place.locate(&arguments.place.configuration()?).await?;
+    let Located { stack_name, account, .. } = arguments.place.locate(&arguments.place.configuration()?).await?;
     let Some(status) = status::status(&account, &stack_name).await? else {
         print::talk_line(&format!("there is no stack {stack_name} in account {}, {}", account.id, account.region));
         return Ok(Outcome::Findings);
