@@ -6,38 +6,10 @@ use std::fs;
 use std::path::Path;
 use std::process::Output;
 
+use git2s3_tests::empty_account::{self, signed_by};
 use tempfile::TempDir;
 use tokio::process::Command;
-use wiremock::matchers::method;
-use wiremock::{Mock, MockServer, Request, ResponseTemplate};
-
-/// AWS, which knows everybody by the key that signed, and has no stack at all.
-async fn aws() -> MockServer {
-    let server = MockServer::start().await;
-    let answer = |request: &Request| {
-        let (key, _) = signed_by(request);
-        if String::from_utf8_lossy(&request.body).contains("Action=GetCallerIdentity") {
-            let identity = format!(
-                "<GetCallerIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><GetCallerIdentityResult>\
-                 <Arn>arn:aws:iam::111122223333:user/{key}</Arn><UserId>{key}</UserId><Account>111122223333</Account>\
-                 </GetCallerIdentityResult></GetCallerIdentityResponse>"
-            );
-            return ResponseTemplate::new(200).set_body_raw(identity, "text/xml");
-        }
-        let error = "<ErrorResponse xmlns=\"http://cloudformation.amazonaws.com/doc/2010-05-15/\"><Error><Type>Sender</Type>\
-                     <Code>ValidationError</Code><Message>Stack with id git2s3 does not exist</Message></Error></ErrorResponse>";
-        ResponseTemplate::new(400).set_body_raw(error, "text/xml")
-    };
-    Mock::given(method("POST")).respond_with(answer).mount(&server).await;
-    server
-}
-
-/// The access key of a signature, and the region.
-fn signed_by(request: &Request) -> (String, String) {
-    let header = request.headers["authorization"].to_str().unwrap();
-    let mut scope = header.split("Credential=").nth(1).unwrap().split(['/', ',']);
-    (scope.next().unwrap().to_owned(), scope.nth(1).unwrap().to_owned())
-}
+use wiremock::MockServer;
 
 /// A person's folder with AWS's files, and a project.
 struct Desk {
@@ -57,7 +29,7 @@ impl Desk {
             .unwrap();
         let process = r#"echo '{ "Version": 1, "AccessKeyId": "PROGRAM", "SecretAccessKey": "x" }'"#;
         fs::write(dir.path().join("process"), process).unwrap();
-        Self { dir, aws: aws().await }
+        Self { dir, aws: empty_account::start().await }
     }
 
     async fn infra(&self, arguments: &[&str], environment: &[(&str, &str)], file: &str) -> Output {

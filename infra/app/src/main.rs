@@ -1,6 +1,6 @@
 //! The `infra` command: its arguments, its exit codes and how an error looks. What the commands do is in the library.
 //!
-//! stdout is data, stderr is talk. Exit codes: 0 fine, 1 findings, 2 usage, 3 failure, 130 interrupted.
+//! stdout is data, stderr is talk. The exit codes are those of [`EXITS`], for every command.
 
 mod command;
 mod report;
@@ -18,13 +18,16 @@ use command::{Outcome, acceptance, check, deploy, destroy, diff, package, redriv
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+/// What the exit codes mean. docs/deploy.md has the same table, and a test holds one to the other.
+const EXITS: &str = "Exit codes: 0 fine, 1 findings, 2 usage, 3 failure, 4 no such stack, 5 declined, 130 interrupted.";
+
 /// Builds, judges and deploys git2s3: a push to a Git repository becomes a zip in an S3 bucket
 #[derive(Debug, Parser)]
 #[command(
     name = "infra",
     version,
     arg_required_else_help = true,
-    after_help = "Exit codes: 0 fine, 1 findings, 2 usage, 3 failure, 130 interrupted."
+    after_help = EXITS
 )]
 struct Arguments {
     #[command(subcommand)]
@@ -99,6 +102,8 @@ fn exit_code(result: &anyhow::Result<Outcome>) -> ExitCode {
     ExitCode::from(match result {
         Ok(Outcome::Fine) => 0,
         Ok(Outcome::Findings) => 1,
+        Ok(Outcome::NoStack) => 4,
+        Ok(Outcome::Declined) => 5,
         Err(error) if report::is_usage(error) => 2,
         Err(error) if error.is::<deploy::Interrupted>() => 130,
         Err(_) => 3,

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use clap::builder::NonEmptyStringValueParser;
 use git2s3_infra::acceptance::{Acceptance, Options, Private, Public, Record, STACK, table};
 use git2s3_infra::render::print;
 use git2s3_infra::render::progress::{Progress, Terminal};
@@ -15,11 +16,11 @@ pub(crate) struct Arguments {
     /// Name of the stack that is made and deleted
     #[arg(long, value_name = "NAME", default_value = STACK)]
     stack_name: String,
-    /// AWS region, instead of the configured one
-    #[arg(long, value_name = "REGION")]
+    /// AWS region, instead of `AWS_REGION` and the configured one
+    #[arg(long, value_name = "REGION", value_parser = NonEmptyStringValueParser::new())]
     region: Option<String>,
-    /// Profile of AWS's configuration files, instead of `AWS_PROFILE`
-    #[arg(long, value_name = "PROFILE")]
+    /// Profile of AWS's configuration files, instead of `AWS_PROFILE` and credentials of the environment
+    #[arg(long, value_name = "PROFILE", value_parser = NonEmptyStringValueParser::new())]
     profile: Option<String>,
     /// Go ahead without asking
     #[arg(long, short)]
@@ -85,7 +86,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<Outcome> {
     }
     if !confirm(question, "begin?", "y", &mut progress)? {
         progress.step("nothing was made");
-        return Ok(Outcome::Fine);
+        return Ok(Outcome::Declined);
     }
 
     let is_interrupted = tokio::select! {

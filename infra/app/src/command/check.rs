@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::Context;
 use clap::ValueEnum;
 use git2s3_infra::{
-    check::{self, Rules},
+    check::{self, Extent, Rules},
     render::print,
     synth,
 };
@@ -26,6 +26,9 @@ pub(crate) struct Arguments {
     /// The same as --format json
     #[arg(long, conflicts_with = "format")]
     json: bool,
+    /// Print every finding, however many a rule has
+    #[arg(long)]
+    all: bool,
     /// Directory that tells what was packaged [default: dist]
     #[arg(long, value_name = "DIR", value_parser = caller::path())]
     dist: Option<PathBuf>,
@@ -55,7 +58,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
     let judge = || check::check(&check::parse_template(&text)?, &rules);
     let report = judge().with_context(|| format!("cannot judge {}", file.display()))?;
     match if arguments.json { Format::Json } else { arguments.format } {
-        Format::Text => print::data(&report.shown()),
+        Format::Text => print::data(&report.shown(if arguments.all { Extent::All } else { Extent::Summary })),
         Format::Json => print::json(&report)?,
         Format::Sarif => {
             let sarif = check::sarif(&report, &rules, &file.display().to_string(), &text);

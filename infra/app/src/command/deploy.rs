@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use git2s3_infra::account::Account;
-use git2s3_infra::check::{self, Rules};
+use git2s3_infra::check::{self, Extent, Rules};
 use git2s3_infra::configuration::Configuration;
 use git2s3_infra::deploy::{self, Deployed, Deployment, Plan, Planned, Template};
 use git2s3_infra::diff::{self, Diff};
@@ -58,16 +58,18 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
     let new = check::parse_template(deployment.template.text())?;
     let report = check::check(&new, &Rules::embedded()?)?;
     if !report.passes() {
-        print::talk(&report.shown());
+        print::talk(&report.shown(Extent::Summary));
         return Ok(Outcome::Findings);
     }
     let located = arguments.target.place.locate(&configuration).await?;
     let mut progress = Terminal::new();
     located.announce(&mut progress);
     let Located { account, stack_name: stack, .. } = &located;
-    if arguments.continue_rollback
-        && confirm(question, "continue the rollback of the last update?", "y", &mut progress)?
-    {
+    if arguments.continue_rollback {
+        if !confirm(question, "continue the rollback of the last update?", "y", &mut progress)? {
+            progress.step("nothing was changed");
+            return Ok(Outcome::Declined);
+        }
         deploy::continue_rollback(account, stack, &mut progress).await?;
     }
     let rights = rights(account, stack, &new).await?;
@@ -115,7 +117,7 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
     if !agrees {
         planned.abandon(&mut progress).await?;
         progress.step("nothing was changed");
-        return Ok(Outcome::Fine);
+        return Ok(Outcome::Declined);
     }
     let deployed = execute(*planned, stack, &mut progress).await?;
     drop(progress);

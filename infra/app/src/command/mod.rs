@@ -17,6 +17,7 @@ pub(crate) mod synth;
 use std::io::{BufRead, IsTerminal, stderr, stdin};
 use std::path::PathBuf;
 
+use clap::builder::NonEmptyStringValueParser;
 use git2s3_infra::account::{self, Account, Chosen, Wanted};
 use git2s3_infra::configuration::{Configuration, ConfigurationError};
 use git2s3_infra::render::print;
@@ -34,6 +35,10 @@ pub(crate) enum Outcome {
     Fine,
     /// It found what it was looking for, and that is bad news.
     Findings,
+    /// There is no such stack: perhaps it has another name, or lives in another region or account.
+    NoStack,
+    /// The person at the terminal didn't agree, and nothing was changed.
+    Declined,
 }
 
 /// The stack that a command is about.
@@ -43,13 +48,13 @@ pub(crate) struct Place {
     #[arg(long, value_name = "FILE", value_parser = caller::path())]
     config: Option<PathBuf>,
     /// Name of the stack [default: git2s3]
-    #[arg(long, value_name = "NAME", env = "GIT2S3_STACK_NAME")]
+    #[arg(long, value_name = "NAME", env = "GIT2S3_STACK_NAME", value_parser = NonEmptyStringValueParser::new())]
     stack_name: Option<String>,
     /// AWS region, instead of `AWS_REGION` and the configured one
-    #[arg(long, value_name = "REGION")]
+    #[arg(long, value_name = "REGION", value_parser = NonEmptyStringValueParser::new())]
     region: Option<String>,
     /// Profile of AWS's configuration files, instead of `AWS_PROFILE` and credentials of the environment
-    #[arg(long, value_name = "PROFILE")]
+    #[arg(long, value_name = "PROFILE", value_parser = NonEmptyStringValueParser::new())]
     profile: Option<String>,
 }
 
@@ -91,6 +96,11 @@ impl Located {
         if let Some(remark) = &self.remark {
             progress.step(remark);
         }
+    }
+
+    /// Says that there is no such stack, where one was looked for.
+    pub(crate) fn absent(&self) -> String {
+        format!("there is no stack {} in account {}, {}", self.stack_name, self.account.id, self.account.region)
     }
 }
 

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::Context;
+use clap::builder::NonEmptyStringValueParser;
 use git2s3_infra::check::{self, Rules};
 use git2s3_infra::diff::Diff;
 use git2s3_infra::render::{print, visible};
@@ -16,7 +17,7 @@ use super::{Outcome, Place, caller};
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
     /// Also show what would change: against `deployed`, a template's file, or a commit of this repository
-    #[arg(long, value_name = "deployed|FILE|REF")]
+    #[arg(long, value_name = "deployed|FILE|REF", value_parser = NonEmptyStringValueParser::new())]
     against: Option<String>,
     /// Where the page is written [default: dist/review.html]
     #[arg(long, value_name = "FILE", value_parser = caller::path())]
