@@ -88,13 +88,27 @@ impl Archives {
     /// # Errors
     /// When an address isn't there, or no port is free on all of them.
     pub async fn start(root: PathBuf) -> Result<Self> {
+        Self::start_below(root, "").await
+    }
+
+    /// The same, with all that can be installed below a path installed below this one.
+    ///
+    /// # Errors
+    /// See [`start`](Self::start).
+    pub async fn start_below(root: PathBuf, below: &'static str) -> Result<Self> {
         let addresses = || HostKind::ALL.into_iter().map(address).chain([CODELOAD.into()]);
         let (ca, tls) = tls(addresses())?;
         let port = free_port()?;
         let mut archives = Self { port, ca, seen: Arc::default(), tasks: Vec::new() };
         for address in addresses() {
             let listener = TcpListener::bind(SocketAddr::new(address, port)).await.context("listen for archives")?;
-            let host = Host { address, port, root: root.clone(), seen: Arc::clone(&archives.seen) };
+            let host = Host {
+                address,
+                port,
+                root: root.clone(),
+                below: below_of(address, below),
+                seen: Arc::clone(&archives.seen),
+            };
             archives.tasks.push(tokio::spawn(serve(listener, tls.clone(), host)));
         }
         Ok(archives)
@@ -116,6 +130,12 @@ impl Archives {
     pub fn seen(&self) -> Vec<Seen> {
         self.seen.lock().map(|seen| seen.clone()).unwrap_or_default()
     }
+}
+
+/// The path of a server where those that can have one have this.
+fn below_of(address_of_it: IpAddr, path: &'static str) -> &'static str {
+    let can = [HostKind::GitLab, HostKind::BitbucketDataCenter, HostKind::Gitea];
+    if can.into_iter().any(|kind| address(kind) == address_of_it) { path } else { "" }
 }
 
 /// An authority and a server configuration with a certificate of it for all addresses.
@@ -160,6 +180,8 @@ struct Host {
     address: IpAddr,
     port: u16,
     root: PathBuf,
+    /// The path that everything on it lies under.
+    below: &'static str,
     seen: Arc<Mutex<Vec<Seen>>>,
 }
 
@@ -174,7 +196,8 @@ impl Host {
         if let Ok(mut seen) = self.seen.lock() {
             seen.push(Seen { address: self.address, target: target.clone(), has_credential });
         }
-        self.route(request, &target).unwrap_or_else(|status| text(status, String::new()))
+        let below = target.strip_prefix(self.below).ok_or(StatusCode::NOT_FOUND);
+        below.and_then(|target| self.route(request, target)).unwrap_or_else(|status| text(status, String::new()))
     }
 
     fn route(&self, request: &Request<Bytes>, target: &str) -> Result<Response<Body>, StatusCode> {

@@ -28,7 +28,8 @@ pub mod roles;
 pub mod serve;
 pub mod sshd;
 pub mod standing;
-pub mod tally;
 pub mod test_runner;
 pub mod tree;
 pub mod webhook;
+
+pub use git2s3_tally as tally;

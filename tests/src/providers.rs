@@ -27,8 +27,19 @@ pub struct Provider {
     pub proofs: &'static [Claim],
     /// What its test button is taken for, where it has one.
     pub test_button: &'static [Claim],
+    /// What works with an installation below a URL path, where it can be installed so.
+    pub below_a_path: &'static [Claim],
+    /// What works where the SSH server has another name or port than the web server, where it can have.
+    pub other_ssh_host: &'static [Claim],
     /// The endpoints that make a zip of what it tells.
     pub endpoints: &'static [Claim],
+}
+
+impl Provider {
+    /// Its claims, by column of the table.
+    fn claims(&self) -> [&'static [Claim]; 6] {
+        [self.events, self.proofs, self.test_button, self.endpoints, self.below_a_path, self.other_ssh_host]
+    }
 }
 
 const fn claim(what: &'static str, test: &'static str) -> Claim {
@@ -38,6 +49,12 @@ const fn claim(what: &'static str, test: &'static str) -> Claim {
 const BOTH: [Claim; 2] =
     [claim("gitpull", "every_host_on_both_endpoints"), claim("zipdl", "every_host_on_both_endpoints")];
 const GITPULL: [Claim; 1] = [claim("gitpull", "every_host_on_both_endpoints")];
+const ELSEWHERE: [Claim; 2] = [
+    claim("gitpull", "hosts_below_a_path_and_with_another_ssh_host"),
+    claim("zipdl", "hosts_below_a_path_and_with_another_ssh_host"),
+];
+const ELSEWHERE_GITPULL: [Claim; 1] = [claim("gitpull", "hosts_below_a_path_and_with_another_ssh_host")];
+const FIREWALLS: [Claim; 1] = [claim("gitpull", "clone_url::tests::a_port_of_firewalls_names_the_same_host")];
 const HUB: [Claim; 2] = [
     claim("X-Hub-Signature-256", "signature::tests::githubs_published_example_verifies"),
     claim("X-Hub-Signature (SHA-1)", "signature::tests::the_prefix_says_which_hash"),
@@ -60,6 +77,8 @@ pub const PROVIDERS: &[Provider] = &[
         ],
         proofs: &HUB,
         test_button: &[claim("ping", "host::github::tests::other_events_are_not_even_parsed")],
+        below_a_path: &[],
+        other_ssh_host: &ELSEWHERE,
         endpoints: &BOTH,
     },
     Provider {
@@ -74,6 +93,8 @@ pub const PROVIDERS: &[Provider] = &[
             claim("webhook-signature", "signature::tests::the_standard_webhooks_example_verifies"),
         ],
         test_button: &[claim("ping", "host::gitlab::tests::the_test_button_is_a_ping")],
+        below_a_path: &ELSEWHERE,
+        other_ssh_host: &ELSEWHERE,
         endpoints: &BOTH,
     },
     Provider {
@@ -84,6 +105,8 @@ pub const PROVIDERS: &[Provider] = &[
         )],
         proofs: &[PREFIXED],
         test_button: &[],
+        below_a_path: &[],
+        other_ssh_host: &FIREWALLS,
         endpoints: &BOTH,
     },
     Provider {
@@ -91,6 +114,8 @@ pub const PROVIDERS: &[Provider] = &[
         events: &[claim("push, deletion, several", "host::bitbucket_dc::tests::every_reference_of_a_push_is_read")],
         proofs: &[PREFIXED, BASIC],
         test_button: &[claim("ping", "host::bitbucket_dc::tests::a_ping_is_a_ping_and_other_events_are_ignored")],
+        below_a_path: &ELSEWHERE,
+        other_ssh_host: &ELSEWHERE,
         endpoints: &BOTH,
     },
     Provider {
@@ -98,6 +123,8 @@ pub const PROVIDERS: &[Provider] = &[
         events: &[claim("push, release", "host::gitea::tests::pushes_and_releases_are_githubs")],
         proofs: &BARE,
         test_button: &FROM_ITSELF,
+        below_a_path: &ELSEWHERE,
+        other_ssh_host: &ELSEWHERE,
         endpoints: &BOTH,
     },
     Provider {
@@ -105,6 +132,8 @@ pub const PROVIDERS: &[Provider] = &[
         events: &[claim("push, release", "host::gitea::tests::pushes_and_releases_are_githubs")],
         proofs: &BARE,
         test_button: &FROM_ITSELF,
+        below_a_path: &ELSEWHERE,
+        other_ssh_host: &ELSEWHERE,
         endpoints: &BOTH,
     },
     Provider {
@@ -115,6 +144,8 @@ pub const PROVIDERS: &[Provider] = &[
         ],
         proofs: &BARE,
         test_button: &FROM_ITSELF,
+        below_a_path: &ELSEWHERE_GITPULL,
+        other_ssh_host: &ELSEWHERE_GITPULL,
         endpoints: &GITPULL,
     },
     Provider {
@@ -122,6 +153,8 @@ pub const PROVIDERS: &[Provider] = &[
         events: &[claim("push, deletion, several", "host::azure::tests::a_push_is_read_from_either_form_of_url")],
         proofs: &[BASIC],
         test_button: &[claim("ping", "host::azure::tests::the_test_button_is_a_ping")],
+        below_a_path: &[],
+        other_ssh_host: &[],
         endpoints: &BOTH,
     },
     Provider {
@@ -129,6 +162,8 @@ pub const PROVIDERS: &[Provider] = &[
         events: &[claim("push", "host::generic::tests::the_least_that_is_needed_is_enough")],
         proofs: &[claim("X-Git-Token", "signature::tests::any_of_several_secrets_will_do"), HUB[0], HUB[1]],
         test_button: &[],
+        below_a_path: &ELSEWHERE_GITPULL,
+        other_ssh_host: &ELSEWHERE_GITPULL,
         endpoints: &GITPULL,
     },
 ];
@@ -140,11 +175,11 @@ pub fn table(passed: &dyn Fn(&str) -> bool) -> String {
         if shown.is_empty() { "–".to_owned() } else { shown.join(", ") }
     };
     let row = |provider: &Provider| {
-        let [events, proofs, test_button, endpoints] =
-            [provider.events, provider.proofs, provider.test_button, provider.endpoints].map(cell);
-        format!("| {} | {events} | {proofs} | {test_button} | {endpoints} |\n", provider.name)
+        let cells = provider.claims().map(cell).join(" | ");
+        format!("| {} | {cells} |\n", provider.name)
     };
-    let head = "| Git host | events | proof | test button | endpoints |\n|---|---|---|---|---|\n";
+    let head = "| Git host | events | proof | test button | endpoints | self-hosted under a path | other SSH host |\n\
+        |---|---|---|---|---|---|---|\n";
     head.to_owned() + &PROVIDERS.iter().map(row).collect::<String>()
 }
 
@@ -159,10 +194,7 @@ pub fn run() -> Result<BTreeSet<String>> {
 
 /// Every claim of every provider.
 pub fn claims() -> impl Iterator<Item = &'static Claim> {
-    PROVIDERS
-        .iter()
-        .flat_map(|provider| [provider.events, provider.proofs, provider.test_button, provider.endpoints])
-        .flatten()
+    PROVIDERS.iter().flat_map(Provider::claims).flatten()
 }
 
 #[cfg(test)]
@@ -185,7 +217,8 @@ mod tests {
 
     #[test]
     fn what_no_test_shows_is_not_claimed() {
-        let table = table(&|test| test != "every_host_on_both_endpoints");
+        let fetching = ["every_host_on_both_endpoints", ELSEWHERE[0].test, FIREWALLS[0].test];
+        let table = table(&|test| !fetching.contains(&test));
         assert!(!table.contains("gitpull") && !table.contains("zipdl"), "{table}");
     }
 }

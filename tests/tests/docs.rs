@@ -181,3 +181,15 @@ fn the_pipeline_starts_with_the_version_that_was_stored() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert_eq!(String::from_utf8_lossy(&output.stdout), "", "{request}");
 }
+
+#[test]
+fn every_entry_of_a_host_means_what_is_said() {
+    let page = std::fs::read_to_string(root().join("docs/deploy.md")).unwrap();
+    let block = &blocks(&page, "hosts")[0];
+    let lines: Vec<_> = block.lines().collect();
+    assert!(lines.len() >= 12);
+    for pair in lines.chunks(2) {
+        let host: contract::AllowedHost = pair[0].parse().unwrap();
+        assert_eq!(pair[1].trim(), host.to_string(), "{}", pair[0]);
+    }
+}

@@ -58,6 +58,11 @@ impl Sender {
         }
     }
 
+    /// Whether people run it on servers of their own.
+    fn is_self_hosted(self) -> bool {
+        !matches!(self, Self::BitbucketCloud | Self::AzureDevOps)
+    }
+
     fn has_archives(self) -> bool {
         !matches!(self, Self::Gogs | Self::Generic)
     }
@@ -77,17 +82,57 @@ impl Sender {
     }
 }
 
+/// How the hosts are installed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Installation {
+    /// Each under its own name, for SSH and for the web.
+    Usual,
+    /// All with one SSH server of another name, and those that can below a path.
+    BelowAPath,
+}
+
+const BELOW: &str = "/tools/git";
+
+impl Installation {
+    fn below(self, kind: HostKind) -> &'static str {
+        if self == Self::Usual || kind == HostKind::GitHub { "" } else { BELOW }
+    }
+
+    fn has(self, sender: Sender) -> bool {
+        self == Self::Usual || sender.is_self_hosted()
+    }
+
+    /// An entry of `AllowedGitHosts`.
+    fn entry(self, kind: HostKind, local: &Local, archives: &Archives) -> String {
+        let (host, user, ssh, https) = (address(kind), &local.sshd.user, local.sshd.port, archives.port);
+        match self {
+            Self::Usual => format!("{user}@{host}:{ssh}={kind}:{https}+private"),
+            Self::BelowAPath => format!(
+                "{host} kind={kind} ssh={user}@127.0.0.1:{ssh} web=https://{host}:{https}{} private",
+                self.below(kind)
+            ),
+        }
+    }
+}
+
 /// A repository that a sender tells of.
 struct Repository {
     sender: Sender,
     path: &'static str,
+    ssh_url: String,
+    web_url: String,
     clone: Clone,
     commit: String,
 }
 
 impl Repository {
-    async fn create(local: &Local, sender: Sender) -> Self {
-        let path = sender.path();
+    async fn create(local: &Local, archives: &Archives, sender: Sender, installation: Installation) -> Self {
+        let (path, host) = (sender.path(), address(sender.kind()));
+        let ssh_url = match installation {
+            Installation::Usual => format!("ssh://git@{host}/{path}.git"),
+            Installation::BelowAPath => format!("ssh://git@127.0.0.1:{}/{path}.git", local.sshd.port),
+        };
+        let web_url = format!("https://{host}:{}{}/{path}.git", archives.port, installation.below(sender.kind()));
         let clone = local.host.create(path).await.unwrap();
         let write = |name: &str, content: &[u8]| {
             let file = clone.dir().join(name);
@@ -104,7 +149,7 @@ impl Repository {
         std::os::unix::fs::symlink("src", clone.dir().join("link")).unwrap();
         let commit = clone.commit("Build a rocket").await.unwrap();
         clone.push(&["main"]).await.unwrap();
-        Self { sender, path, clone, commit }
+        Self { sender, path, ssh_url, web_url, clone, commit }
     }
 
     fn key(&self) -> String {
@@ -114,17 +159,19 @@ impl Repository {
     /// A push of `main` as the host tells of it: headers and body.
     fn push(&self, secret: &str) -> (Vec<(&'static str, String)>, Vec<u8>) {
         let (host, path, commit) = (address(self.sender.kind()), self.path, &self.commit);
-        let ssh = format!("ssh://git@{host}/{path}.git");
+        let (ssh, web) = (&self.ssh_url, &self.web_url);
         let github = json!({
             "ref": "refs/heads/main", "after": commit, "head_commit": { "id": commit, "message": "Build a rocket" },
-            "repository": { "full_name": path, "ssh_url": ssh, "default_branch": "main" },
+            "repository": { "full_name": path, "ssh_url": ssh, "clone_url": web, "default_branch": "main" },
         });
         let body = match self.sender {
             Sender::GitHub | Sender::Gitea | Sender::Forgejo | Sender::Gogs | Sender::Generic => github,
             Sender::GitLab => json!({
                 "object_kind": "push", "ref": "refs/heads/main", "after": commit, "checkout_sha": commit,
                 "commits": [{ "id": commit, "message": "Build a rocket" }],
-                "project": { "path_with_namespace": path, "git_ssh_url": ssh, "default_branch": "main" },
+                "project": {
+                    "path_with_namespace": path, "git_ssh_url": ssh, "git_http_url": web, "default_branch": "main",
+                },
             }),
             Sender::BitbucketCloud => json!({
                 "push": { "changes": [{ "old": null, "new": {
@@ -137,7 +184,7 @@ impl Repository {
             Sender::BitbucketDataCenter => json!({
                 "repository": {
                     "slug": "rocket", "project": { "key": "PROJ" },
-                    "links": { "clone": [{ "name": "ssh", "href": format!("ssh://git@{host}:7999/proj/rocket.git") }] },
+                    "links": { "clone": [{ "name": "ssh", "href": ssh.replace("PROJ", "proj") }] },
                 },
                 "changes": [{ "ref": { "id": "refs/heads/main" }, "toHash": commit, "type": "UPDATE" }],
                 "toCommit": { "id": commit, "message": "Build a rocket" },
@@ -179,19 +226,21 @@ impl Repository {
     }
 }
 
-/// Starts everything, with a repository for each kind of host and a stack that knows all hosts.
-async fn start(dir: &Path) -> (Local, Archives, Vec<Repository>, Stack) {
+/// Starts everything, with a repository for each kind of host that can be installed so, and a stack that knows all hosts.
+async fn start(dir: &Path, installation: Installation) -> (Local, Archives, Vec<Repository>, Stack) {
     let local = Local::tied(dir, Path::new(env!("CARGO_BIN_EXE_local"))).await.unwrap();
-    let archives = Archives::start(local.host.root()).await.unwrap();
+    let archives = match installation {
+        Installation::Usual => Archives::start(local.host.root()).await.unwrap(),
+        Installation::BelowAPath => Archives::start_below(local.host.root(), BELOW).await.unwrap(),
+    };
     let mut repositories = Vec::new();
-    for sender in Sender::ALL {
-        repositories.push(Repository::create(&local, sender).await);
+    for sender in Sender::ALL.into_iter().filter(|sender| installation.has(*sender)) {
+        repositories.push(Repository::create(&local, &archives, sender, installation).await);
     }
     local.package(&mut Silent).unwrap();
-    let hosts = HostKind::ALL.map(|kind| {
-        let (user, ssh, https) = (&local.sshd.user, local.sshd.port, archives.port);
-        format!("{user}@{}:{ssh}={}:{https}+private", address(kind), kind.name())
-    });
+    let kinds = Sender::ALL.into_iter().filter(|sender| installation.has(*sender)).map(Sender::kind);
+    let kinds: Vec<_> = HostKind::ALL.into_iter().filter(|kind| kinds.clone().any(|own| own == *kind)).collect();
+    let hosts: Vec<_> = kinds.iter().map(|kind| installation.entry(*kind, &local, &archives)).collect();
     let tokens = HostKind::ALL.map(|kind| format!("{}={TOKEN}", address(kind)));
     let known_hosts = local.sshd.known_hosts_lines().unwrap();
     let adapt = |parameters: Parameters| {
@@ -230,18 +279,15 @@ async fn send(url: &str, stack: &Stack, repository: &Repository) -> Value {
     serde_json::from_str(&answer.body).unwrap()
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_host_on_both_endpoints() {
-    let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-    let (local, archives, repositories, stack) = start(dir.path()).await;
+/// Every repository by way of both endpoints, as far as its host has them.
+async fn both_endpoints(local: &Local, repositories: &[Repository], stack: &Stack) {
     let account = &local.cloud.account;
     let bucket = stack.output("OutputBucketName").unwrap();
-
-    for repository in &repositories {
+    for repository in repositories {
         let expected = repository.clone.archive(&repository.commit).await.unwrap();
         let key = repository.key();
         if repository.sender.has_archives() {
-            send(&stack.zip_download_url, &stack, repository).await;
+            send(&stack.zip_download_url, stack, repository).await;
             let zip = Artifact::wait(account, bucket, &key, &repository.commit, PATIENCE).await.unwrap();
             zip.same_tree(&expected).unwrap();
             let summary = &zip.metadata["codepipeline-artifact-revision-summary"];
@@ -253,18 +299,42 @@ async fn every_host_on_both_endpoints() {
         }
 
         // The same over SSH: another worker, which knows the tree, and stores it anew where this zip doesn't tell it.
-        send(&stack.webhook_url, &stack, repository).await;
+        send(&stack.webhook_url, stack, repository).await;
         let deadline = std::time::Instant::now() + PATIENCE;
         let zip = loop {
             match Artifact::get(account, bucket, &key).await {
                 Ok(zip) if zip.metadata.contains_key("tree") => break zip,
-                _ if std::time::Instant::now() < deadline => {}
-                _ => panic!("{:?} wasn't fetched: {:?}", repository.sender, account.log_lines().await),
+                _ => assert!(
+                    std::time::Instant::now() < deadline,
+                    "{:?} wasn't fetched: {:?}",
+                    repository.sender,
+                    account.log_lines().await
+                ),
             }
             tokio::time::sleep(Duration::from_millis(25)).await;
         };
         zip.same_tree(&expected).unwrap();
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn hosts_below_a_path_and_with_another_ssh_host() {
+    let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let (local, archives, repositories, stack) = start(dir.path(), Installation::BelowAPath).await;
+    both_endpoints(&local, &repositories, &stack).await;
+    for kind in [HostKind::GitLab, HostKind::BitbucketDataCenter, HostKind::Gitea] {
+        let seen = archives.seen();
+        let own: Vec<_> = seen.iter().filter(|seen| seen.address == address(kind)).collect();
+        assert!(!own.is_empty() && own.iter().all(|seen| seen.target.starts_with(BELOW)), "{kind}: {own:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_host_on_both_endpoints() {
+    let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let (local, archives, repositories, stack) = start(dir.path(), Installation::Usual).await;
+    let account = &local.cloud.account;
+    both_endpoints(&local, &repositories, &stack).await;
 
     // Every API was asked with its credential, and the host that GitHub redirects to without one.
     let seen = archives.seen();

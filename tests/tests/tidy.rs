@@ -28,7 +28,7 @@ fn sources() -> Vec<(PathBuf, String)> {
 }
 
 /// What each crate may import of ours. A new arrow is a decision: it is made here, with its reason in the commit.
-const ARROWS: [(&str, &[&str]); 25] = [
+const ARROWS: [(&str, &[&str]); 26] = [
     ("aws-names", &[]),
     ("blocking", &[]),
     ("cfn", &["aws-names"]),
@@ -38,7 +38,9 @@ const ARROWS: [(&str, &[&str]); 25] = [
     // Read where it is used, and judged before it is deployed.
     ("known-hosts-file", &[]),
     ("fetch", &["blocking", "contract", "known-hosts-file", "pack"]),
-    ("archive", &["contract", "pack"]),
+    // What a test has tried is told in one way.
+    ("git2s3-tally", &[]),
+    ("archive", &["contract", "git2s3-tally", "pack"]),
     ("store", &["aws-names", "contract"]),
     ("init", &[]),
     ("empty-bucket", &["aws-names"]),
@@ -47,12 +49,27 @@ const ARROWS: [(&str, &[&str]); 25] = [
     ("jobs", &["aws-names", "blocking", "contract"]),
     ("custom-resource", &["aws-names", "contract", "init"]),
     ("webhook", &["aws-names", "contract", "forge", "init", "secret"]),
-    ("gitpull", &["archive", "aws-names", "blocking", "contract", "fetch", "forge", "https", "init", "jobs", "store"]),
+    (
+        "gitpull",
+        &[
+            "archive",
+            "aws-names",
+            "blocking",
+            "contract",
+            "fetch",
+            "forge",
+            "git2s3-tally",
+            "https",
+            "init",
+            "jobs",
+            "store",
+        ],
+    ),
     ("zipdl", &["archive", "aws-names", "blocking", "contract", "forge", "https", "init", "jobs", "secret", "store"]),
     ("ssh-key-function", &["aws-names", "contract", "custom-resource"]),
     ("bucket-cleaner", &["aws-names", "contract", "custom-resource", "empty-bucket"]),
     ("git2s3-infra", &["aws-names", "cfn", "contract", "empty-bucket", "known-hosts-file"]),
-    ("git2s3-tests", &["aws-names", "contract", "forge", "git2s3-infra"]),
+    ("git2s3-tests", &["aws-names", "contract", "forge", "git2s3-infra", "git2s3-tally"]),
     ("git2s3-bench", &["contract", "git2s3-infra", "git2s3-tests", "pack"]),
     // Whatever meets bytes of others, and what counts how many were tried.
     (

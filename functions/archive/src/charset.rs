@@ -2,7 +2,7 @@
 //! they are laid out. Each is unpacked when a file wants it for the first time, and then kept.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashMap},
     io::Read,
     ops::RangeInclusive,
     sync::{Arc, LazyLock, Mutex, PoisonError},
@@ -22,6 +22,12 @@ const SHIFTS: [u8; 2] = [0x0e, 0x0f];
 pub(crate) const TAGS: RangeInclusive<char> = '\u{e0000}'..='\u{e007f}';
 /// The only encoding here that has all of Unicode. What its table lacks is counted, and isn't listed in it.
 const GB18030: &str = "GB18030";
+
+/// Those in which, of letters that are written as one, the last is meant: a wide form beside its narrow one. In others it is the first.
+const WIDE: [&str; 3] = ["CP932", "EUC-JP-MS", "EUC-KR"];
+
+/// The one in which, of letters of ASCII, two are written as others are, and read as those.
+const ROMAN: &str = "SHIFT_JIS";
 
 /// Where the table of an encoding lies, by its names.
 static PLACES: LazyLock<BTreeMap<&str, Place>> = LazyLock::new(|| {
@@ -63,6 +69,43 @@ pub(crate) struct Charset {
     letters: Vec<(u32, Piece)>,
     /// What becomes of two that are written as one.
     pairs: BTreeMap<(u32, u32), Piece>,
+}
+
+/// A letter of the Roman set of Japanese, which has two others in the places of two of ASCII's.
+pub(crate) fn roman(byte: u8) -> char {
+    match byte {
+        b'\\' => '\u{a5}',
+        b'~' => '\u{203e}',
+        byte => char::from(byte),
+    }
+}
+
+/// What is read where an encoding is written.
+#[derive(Debug)]
+pub(crate) struct Meanings<'a> {
+    letters: HashMap<&'a [u8], [Option<u32>; 2]>,
+    is_roman: bool,
+}
+
+impl Meanings<'_> {
+    /// The text; nothing where a part of it isn't what a letter is written as.
+    pub(crate) fn decode(&self, bytes: &[u8]) -> Option<String> {
+        let (mut rest, mut text) = (bytes, String::new());
+        while let Some(first) = rest.first() {
+            if first.is_ascii() {
+                text.push(if self.is_roman { roman(*first) } else { char::from(*first) });
+                rest = rest.get(1..)?;
+                continue;
+            }
+            let (letters, length) =
+                (1..=4).find_map(|length| Some((self.letters.get(rest.get(..length)?)?, length)))?;
+            for letter in letters.iter().flatten() {
+                text.push(char::from_u32(*letter)?);
+            }
+            rest = rest.get(length..)?;
+        }
+        Some(text)
+    }
 }
 
 /// At most four bytes.
@@ -140,6 +183,31 @@ impl Charset {
             out.push(piece.bytes())?;
         }
         Ok(Some(out.into_bytes()))
+    }
+
+    /// Whether ASCII's letters are its own, and none of them changes the next one.
+    pub(crate) fn keeps_ascii(&self) -> bool {
+        self.ascii
+    }
+
+    /// What bytes in this encoding mean; nothing where ASCII's letters are others.
+    pub(crate) fn meanings(&self) -> Option<Meanings<'_>> {
+        if !self.ascii {
+            return None;
+        }
+        let singles = self.letters.iter().filter(|(_, piece)| piece.count > 0);
+        let singles = singles.map(|(letter, piece)| (piece.bytes(), [Some(*letter), None]));
+        let pairs = self.pairs.iter().map(|((first, second), piece)| (piece.bytes(), [Some(*first), Some(*second)]));
+        let is = |name: &str| PLACES.get(name).is_some_and(|place| place.start == self.place.start);
+        let is_wide = WIDE.iter().any(|name| is(name));
+        let mut letters = HashMap::new();
+        for (written, meaning) in pairs.chain(singles) {
+            let known = letters.entry(written).or_insert(meaning);
+            if is_wide {
+                *known = meaning;
+            }
+        }
+        Some(Meanings { letters, is_roman: is(ROMAN) })
     }
 
     /// The letters of two bytes that a text has, by which another encoding writes them: without their highest bits.

@@ -3,9 +3,10 @@
 use std::borrow::Cow;
 
 use gix::{
-    ObjectId, Repository,
+    ObjectId, Repository, Tag,
     bstr::{BStr, BString, ByteSlice},
     hashtable::HashMap,
+    prelude::ObjectIdExt,
     revision::plumbing,
 };
 
@@ -71,45 +72,73 @@ pub(crate) fn describe(
     options: &Options,
 ) -> Result<Option<String>, Costly> {
     let names = match pushed {
-        Some(pushed) => Some(only(pushed, id, options)?),
+        Some(pushed) => Some(only(repository, pushed, id, options)?),
         None => tags(repository, options)?,
     };
-    Ok(names.and_then(|names| nearest(repository, id, options, names)))
+    Ok(names.and_then(|names| nearest(repository, id, options, &names)))
 }
 
+/// What a commit is called by a tag of it.
+#[derive(Debug, Clone)]
+struct Name {
+    reference: BString,
+    /// What an annotated tag calls itself and what it is of, where that isn't what its reference is called.
+    own: Option<(BString, ObjectId)>,
+}
+
+impl Name {
+    fn of(reference: &BStr, tag: Option<&Tag<'_>>) -> Self {
+        let own = tag.and_then(|tag| tag.decode().ok()).filter(|tag| tag.name != reference);
+        Self { reference: reference.to_owned(), own: own.map(|tag| (tag.name.to_owned(), tag.target())) }
+    }
+}
+
+type Names = HashMap<ObjectId, Name>;
+
 /// The name by which the commit was pushed, if it is a tag and counts.
-fn only(Pushed { reference, target }: &Pushed, id: ObjectId, options: &Options) -> Result<Names<'static>, Costly> {
+fn only(
+    repository: &Repository,
+    Pushed { reference, target }: &Pushed,
+    id: ObjectId,
+    options: &Options,
+) -> Result<Names, Costly> {
     let mut names = Names::default();
     if let Some(tag) = reference.tag()
         && (options.tags || *target != id)
         && options.wants(tag.into(), &mut STEPS.clone())?
     {
-        names.insert(id, Cow::Owned(tag.into()));
+        let object = repository.find_object(*target).ok().and_then(|object| object.try_into_tag().ok());
+        names.insert(id, Name::of(tag.into(), object.as_ref()));
     }
     Ok(names)
 }
 
-fn nearest(repository: &Repository, id: ObjectId, options: &Options, name_by_oid: Names<'_>) -> Option<String> {
+fn nearest(repository: &Repository, id: ObjectId, options: &Options, names: &Names) -> Option<String> {
     let mut graph = repository.revision_graph(None);
+    let name_by_oid = names.iter().map(|(id, name)| (*id, Cow::Borrowed(name.reference.as_bstr()))).collect();
     let wanted = plumbing::describe::Options { name_by_oid, ..Default::default() };
-    let found = plumbing::describe(&id, &mut graph, wanted).ok()??;
-    if options.abbrev == Some(0) {
+    let mut found = plumbing::describe(&id, &mut graph, wanted).ok()??;
+    // Whoever looks for a tag by the name that it calls itself finds none, so Git always says which commit it means.
+    let own = names.values().find(|name| found.name.as_deref() == Some(name.reference.as_bstr()))?.own.as_ref();
+    if options.abbrev == Some(0) && own.is_none() {
         return found.name.map(|name| name.to_string());
     }
-    let digits = options.abbrev.map_or_else(
-        || {
-            use gix::prelude::ObjectIdExt;
-            id.attach(repository).shorten_or_id().hex_len()
-        },
-        |digits| unique(repository, id, digits),
-    );
-    Some(found.into_format(digits).to_string())
+    let shown = own.filter(|_| found.depth == 0).map_or(id, |(_, target)| *target);
+    let digits = match options.abbrev {
+        None => shown.attach(repository).shorten_or_id().hex_len(),
+        Some(0) => shown.kind().len_in_hex(),
+        Some(digits) => unique(repository, shown, digits),
+    };
+    if let Some((name, _)) = own {
+        found.name = Some(Cow::Borrowed(name.as_bstr()));
+    }
+    let mut format = found.into_format(digits);
+    format.id = shown;
+    Some(format.long(own.is_some()).to_string())
 }
 
-type Names<'a> = HashMap<ObjectId, Cow<'a, BStr>>;
-
 /// The name of each tagged commit. Of several, the annotated one counts, and of those the latest.
-fn tags<'a>(repository: &Repository, options: &Options) -> Result<Option<Names<'a>>, Costly> {
+fn tags(repository: &Repository, options: &Options) -> Result<Option<Names>, Costly> {
     let (mut named, mut steps) = (HashMap::default(), STEPS);
     let Ok(references) = repository.references() else { return Ok(None) };
     let Ok(tags) = references.tags() else { return Ok(None) };
@@ -121,13 +150,14 @@ fn tags<'a>(repository: &Repository, options: &Options) -> Result<Option<Names<'
         }
         let Ok(commit) = reference.peel_to_id() else { continue };
         // A lightweight tag is older than any annotated one; Git keeps the first of those that are equal.
-        let time = tag.map(|tag| tag.tagger().ok().flatten().map_or(0, |tagger| tagger.seconds()));
+        let time = tag.as_ref().map(|tag| tag.tagger().ok().flatten().map_or(0, |tagger| tagger.seconds()));
+        let name = Name::of(name.as_bstr(), tag.as_ref());
         let known = named.entry(commit.detach()).or_insert_with(|| (time, name.clone()));
         if time > known.0 {
             *known = (time, name);
         }
     }
-    Ok(Some(named.into_iter().map(|(id, (_, name))| (id, Cow::Owned(name))).collect()))
+    Ok(Some(named.into_iter().map(|(id, (_, name))| (id, name)).collect()))
 }
 
 /// The digits that name the object and no other, at least so many.

@@ -13,18 +13,45 @@ use crate::{
 /// and where there is no content: Git gives an empty file no byte-order mark.
 pub(crate) fn encode(content: &[u8], label: &BStr, out: Output<'_>) -> Result<Option<Vec<u8>>, ArchiveError> {
     let Some(text) = content.to_str().ok().filter(|text| !text.is_empty()) else { return Ok(None) };
-    let Ok(label) = label.to_str() else { return Ok(None) };
-    let label = label.to_ascii_uppercase();
-    let name = label.trim_end_matches('/');
+    let Some(label) = named(label) else { return Ok(None) };
+    let name = label.as_str();
     if let Some(unicode) = Unicode::named(name) {
         return unicode.encode(text, out);
     }
     match name {
         "UTF-7" | "UTF7" => return utf7(text, out),
-        "ISO-2022-JP" | "ISO2022JP" | "CSISO2022JP" => return iso_2022_jp(text, out),
+        _ if is_iso_2022_jp(name) => return iso_2022_jp(text, out),
         _ => {}
     }
     Charset::named(name).map_or(Ok(None), |charset| charset.encode(text, out))
+}
+
+/// `content`, which is in the encoding that `label` names, as a text. Nothing where that is unknown, isn't of letters of ASCII and
+/// others, or where `content` has something that isn't in it.
+pub(crate) fn decode(content: &[u8], label: &BStr) -> Option<String> {
+    let label = named(label)?;
+    if is_iso_2022_jp(&label) {
+        return from_iso_2022_jp(content);
+    }
+    Charset::named(&label)?.meanings()?.decode(content)
+}
+
+/// Whether texts of ASCII's letters are the same in the encoding that `label` names, whatever follows them.
+pub(crate) fn keeps_ascii(label: &BStr) -> bool {
+    named(label).is_some_and(|label| {
+        is_iso_2022_jp(&label) || Charset::named(&label).is_some_and(|charset| charset.keeps_ascii())
+    })
+}
+
+/// What iconv calls the encoding; one name is Git's own.
+fn named(label: &BStr) -> Option<String> {
+    let label = label.to_str().ok()?.to_ascii_uppercase();
+    let label = label.trim_end_matches('/');
+    Some(if label == "LATIN-1" { "ISO-8859-1".to_owned() } else { label.to_owned() })
+}
+
+fn is_iso_2022_jp(name: &str) -> bool {
+    matches!(name, "ISO-2022-JP" | "ISO2022JP" | "CSISO2022JP")
 }
 
 /// How an encoding of Unicode writes its numbers.
@@ -169,4 +196,29 @@ fn iso_2022_jp(text: &str, mut out: Output<'_>) -> Result<Option<Vec<u8>>, Archi
         out.push(if set == KANJI { &bytes } else { &bytes[1..] })?;
     }
     Ok(Some(out.into_bytes()))
+}
+
+/// A text in ISO-2022-JP. A sequence that isn't known stays, as iconv leaves it.
+fn from_iso_2022_jp(content: &[u8]) -> Option<String> {
+    let charset = Charset::named("EUC-JP")?;
+    let meanings = charset.meanings()?;
+    let (mut rest, mut set, mut text) = (content, ASCII, String::new());
+    // The older form of the two-byte letters differs in some that nobody tells apart.
+    let known = [(ASCII, ASCII), (ROMAN, ROMAN), (KANJI, KANJI), (b"\x1b$@".as_slice(), KANJI)];
+    while let Some(first) = rest.first() {
+        if let Some((sequence, meant)) = known.iter().find(|(sequence, _)| rest.starts_with(sequence)) {
+            (rest, set) = (rest.get(sequence.len()..)?, meant);
+        } else if !first.is_ascii() {
+            return None;
+        } else if set == KANJI && *first > b' ' {
+            let (pair, behind) = rest.split_at_checked(2)?;
+            let pair: Vec<_> = pair.iter().map(|byte| byte | 0x80).collect();
+            text.push_str(&meanings.decode(&pair)?);
+            rest = behind;
+        } else {
+            text.push(if set == ROMAN { charset::roman(*first) } else { char::from(*first) });
+            rest = rest.get(1..)?;
+        }
+    }
+    Some(text)
 }

@@ -219,6 +219,12 @@ pub enum ArchiveError {
         /// The path of the file that has the patterns.
         path: BString,
     },
+    /// Writing what `export-subst` makes of files in the encoding of their commit takes longer than a tree may take.
+    #[error("{path} has too many formats behind too long a text to be written in the encoding of its commit")]
+    Reencoded {
+        /// The path of the file.
+        path: BString,
+    },
     /// A file that Git LFS keeps can't be had, or isn't the one that was meant.
     #[error("cannot get the large file {path} (Git LFS object {oid})")]
     LargeFile {

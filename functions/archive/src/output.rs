@@ -1,7 +1,7 @@
 //! What a conversion makes of a file. It grows while it is made, and is refused before it takes more memory than there is: a few
 //! bytes that stand for a long text, and are repeated, make any length out of a small file.
 
-use gix::bstr::BString;
+use gix::bstr::{BString, ByteSlice};
 
 use crate::{ArchiveError, objects::Objects};
 
@@ -12,6 +12,8 @@ pub(crate) const LARGEST: u64 = 256 << 20;
 /// What is made until now.
 pub(crate) struct Output<'a> {
     made: Vec<u8>,
+    /// To there it is known to have ASCII's letters only.
+    plain: usize,
     path: &'a BString,
     objects: &'a Objects<'a>,
 }
@@ -19,7 +21,7 @@ pub(crate) struct Output<'a> {
 impl<'a> Output<'a> {
     /// Of the file at `path`, nothing yet.
     pub(crate) fn new(path: &'a BString, objects: &'a Objects<'a>) -> Self {
-        Self { made: Vec::new(), path, objects }
+        Self { made: Vec::new(), plain: 0, path, objects }
     }
 
     /// Refuses what will be so long.
@@ -45,6 +47,34 @@ impl<'a> Output<'a> {
     /// Takes the line ends at its end away.
     pub(crate) fn trim_line_ends(&mut self) {
         while self.made.pop_if(|byte| *byte == b'\n').is_some() {}
+        self.plain = self.plain.min(self.made.len());
+    }
+
+    pub(crate) fn made(&self) -> &[u8] {
+        &self.made
+    }
+
+    /// How many letters of ASCII it begins with; what was looked at once isn't looked at again.
+    pub(crate) fn plain(&mut self) -> usize {
+        let rest = self.made.get(self.plain..).unwrap_or_default();
+        self.plain += rest.find_non_ascii_byte().unwrap_or(rest.len());
+        self.plain
+    }
+
+    /// Puts these bytes in the place of what was made from there on.
+    pub(crate) fn replace(&mut self, from: usize, bytes: &[u8]) -> Result<(), ArchiveError> {
+        self.made.truncate(from);
+        self.plain = self.plain.min(from);
+        self.push(bytes)
+    }
+
+    /// Another of the same file, nothing yet.
+    pub(crate) fn another(&self) -> Self {
+        Self::new(self.path, self.objects)
+    }
+
+    pub(crate) fn path(&self) -> &'a BString {
+        self.path
     }
 
     pub(crate) fn into_bytes(self) -> Vec<u8> {

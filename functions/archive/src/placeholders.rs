@@ -42,6 +42,15 @@ pub(crate) fn length(text: &[u8]) -> Option<usize> {
     }
 }
 
+/// Whether Git looks into the commit's text for what `text` begins with, be it a placeholder or not (`format_commit_one` of pretty.c).
+pub(crate) fn is_of_text(text: &[u8]) -> bool {
+    match text.first() {
+        Some(letter) if b"nCw<>mHhTtPpDdgNSG".contains(letter) => false,
+        Some(b'x') => length(text).is_none(),
+        _ => !text.starts_with(b"(describe") && !text.starts_with(b"(decorate"),
+    }
+}
+
 /// What there is to be said of a commit.
 pub(crate) struct Placeholders<'a, 'c> {
     pub(crate) objects: &'a Objects<'a>,

@@ -6,25 +6,28 @@
 //! same commit has to give the same zip; signatures, notes, trailers and columns. What isn't in the clone isn't
 //! known: `%d` sees the branch or the tag that was pushed, and `%(describe)` no older tags. But parents are what
 //! the commit says, and nothing is called grafted: the zip is to be that of the repository that was cloned.
-
+//!
+//! Git reads a commit in UTF-8 and, behind each format that has something of its text, writes the whole of what it has made of the file in the
+//! commit's own encoding, if that has all of its letters. So whatever of a file stands before a format changes as well, and becomes a mixture
+//! where it was changed before. Encodings that aren't of ASCII's letters and others are left alone: no commit is in one.
 //!
 //! Each value is made once and then repeated: a file can name one a hundred million times, and making it may take as long as the
 //! commit's message is.
 
 use std::{
-    cell::{Cell, RefCell},
+    cell::{Cell, OnceCell, RefCell},
     collections::HashMap,
     rc::Rc,
 };
 
 use gix::{
     ObjectId,
-    bstr::{BString, ByteSlice},
+    bstr::{BStr, BString, ByteSlice},
     objs::Kind,
 };
 
 use crate::{
-    ArchiveError, Pushed, describe,
+    ArchiveError, Pushed, describe, encoding,
     objects::Objects,
     output::Output,
     placeholders::{self, Placeholders},
@@ -32,6 +35,10 @@ use crate::{
 
 /// The largest commit, in bytes, of which something is put into files: what is put there of it may be a dozen times as much.
 const LARGEST: u64 = 4 << 20;
+
+/// How many bytes of files are written in the encoding of one commit. A format behind a long text costs as much as the text, so a
+/// small file would take hours; this much takes some seconds.
+const MOST_IN_ENCODING: usize = 64 << 20;
 
 /// The commit that is archived.
 pub(crate) struct Commit<'a> {
@@ -41,6 +48,11 @@ pub(crate) struct Commit<'a> {
     /// Seconds since 1970.
     time: i64,
     content: Vec<u8>,
+    /// What its text is in, where that isn't UTF-8.
+    encoding: Option<BString>,
+    in_encoding: Cell<usize>,
+    /// The text in UTF-8, where it could be read.
+    decoded: OnceCell<Option<String>>,
     /// Its only name, if that is known.
     pushed: Option<Pushed>,
     /// What placeholders have become.
@@ -56,8 +68,11 @@ impl<'a> Commit<'a> {
         let content = objects.read(id, Kind::Commit)?;
         let parsed = pack::Commit::parse(&content).map_err(|source| ArchiveError::Malformed { id, source })?;
         let (tree, time) = (parsed.tree, parsed.time());
-        let (values, described) = (RefCell::default(), Cell::new(false));
-        Ok(Self { objects, id, tree, time, content, pushed: None, values, described })
+        let is_utf_8 = |name: &[u8]| name.eq_ignore_ascii_case(b"utf-8") || name.eq_ignore_ascii_case(b"utf8");
+        let encoding = parsed.encoding().filter(|name| !is_utf_8(name)).map(BString::from);
+        let (values, described) = (RefCell::default(), Cell::default());
+        let (in_encoding, decoded) = (Cell::default(), OnceCell::new());
+        Ok(Self { objects, id, tree, time, content, encoding, in_encoding, decoded, pushed: None, values, described })
     }
 
     /// The commit by the name by which it was pushed, and by no other.
@@ -88,15 +103,36 @@ impl<'a> Commit<'a> {
         while let Some((before, after)) = rest.split_once_str("$Format:") {
             let Some((format, behind)) = after.split_once_str("$") else { break };
             out.push(before)?;
-            self.expand(format, path, &mut out)?;
+            let is_of_text = self.expand(format, path, &mut out)?;
+            if let Some(label) = self.encoding.as_ref().filter(|_| is_of_text) {
+                self.encode(label.as_bstr(), &mut out)?;
+            }
             rest = behind;
         }
         out.push(rest)?;
         Ok(out.into_bytes())
     }
 
-    fn expand(&self, format: &[u8], path: &BString, out: &mut Output<'_>) -> Result<(), ArchiveError> {
-        let mut rest = format;
+    /// Writes what was made of a file in the commit's encoding; what that lacks stays as it is.
+    fn encode(&self, label: &BStr, out: &mut Output<'_>) -> Result<(), ArchiveError> {
+        let from = if encoding::keeps_ascii(label) { out.plain() } else { 0 };
+        let made = out.made().get(from..).unwrap_or_default();
+        if made.is_empty() {
+            return Ok(());
+        }
+        self.in_encoding.set(self.in_encoding.get() + made.len());
+        if self.in_encoding.get() > MOST_IN_ENCODING {
+            return Err(ArchiveError::Reencoded { path: out.path().clone() });
+        }
+        if let Some(encoded) = encoding::encode(made, label, out.another())? {
+            out.replace(from, &encoded)?;
+        }
+        Ok(())
+    }
+
+    /// Writes a format; whether there is something of the commit's text in it.
+    fn expand(&self, format: &[u8], path: &BString, out: &mut Output<'_>) -> Result<bool, ArchiveError> {
+        let (mut rest, mut is_of_text) = (format, false);
         while let Some((before, after)) = rest.split_once_str("%") {
             out.push(before)?;
             let sign = after.first().filter(|sign| b"+- ".contains(sign)).copied();
@@ -106,6 +142,7 @@ impl<'a> Commit<'a> {
                 continue;
             }
             let text = after.get(usize::from(sign.is_some())..).unwrap_or_default();
+            is_of_text |= placeholders::is_of_text(text);
             let found = self.value(text, path)?;
             // Behind a sign, what Git doesn't know is taken for something empty.
             let unknown: Value = if sign.is_some() { Rc::default() } else { Rc::from(&b"%"[..]) };
@@ -120,7 +157,8 @@ impl<'a> Commit<'a> {
             out.push(&value)?;
             rest = text.get(length..).unwrap_or_default();
         }
-        out.push(rest)
+        out.push(rest)?;
+        Ok(is_of_text)
     }
 
     /// The value of the placeholder that `text` begins with, and the placeholder's length.
@@ -147,7 +185,12 @@ impl<'a> Commit<'a> {
         if size > LARGEST {
             return Err(ArchiveError::LongCommit { id: self.id, size, most: LARGEST });
         }
-        let Ok(commit) = pack::Commit::parse(&self.content) else { return Ok(None) };
+        let decoded = self.decoded.get_or_init(|| {
+            let text = self.content.split(|byte| *byte == 0).next()?;
+            encoding::decode(text, self.encoding.as_ref()?.as_bstr())
+        });
+        let content = decoded.as_ref().map_or(self.content.as_slice(), String::as_bytes);
+        let Ok(commit) = pack::Commit::parse(content) else { return Ok(None) };
         let Self { objects, id, tree, .. } = *self;
         let placeholders = Placeholders { objects, id, tree, commit: &commit, pushed: self.pushed.as_ref() };
         placeholders.value(placeholder)
@@ -172,6 +215,26 @@ mod tests {
     use std::sync::atomic::AtomicBool;
 
     use super::*;
+
+    #[test]
+    fn an_encoding_takes_no_time_without_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let (repository, never) = (gix::init_bare(folder.path()).unwrap(), AtomicBool::new(false));
+        let objects = Objects::of(&repository, &never);
+        let headers = "author A <a> 1 +0000\ncommitter C <c> 1 +0000\nencoding latin1\n\nx";
+        let commit = format!("tree {}\n{headers}", repository.empty_tree().id);
+        let commit = gix::objs::Write::write_buf(&repository.objects, Kind::Commit, commit.as_bytes()).unwrap();
+        let (commit, path) = (Commit::read(&objects, commit).unwrap(), "file".into());
+        commit.in_encoding.set(MOST_IN_ENCODING - (8 << 20));
+        // What lacks a letter stays, and so would be tried again behind each format.
+        let long = ["\u{fc}".repeat(1 << 20).as_str(), "\u{65e5}", &"$Format:%s$".repeat(200)].concat();
+        let error = commit.substitute(long.as_bytes(), &path, Output::new(&path, &objects)).unwrap_err();
+        assert!(matches!(error, ArchiveError::Reencoded { .. }), "{error:?}");
+        let plain = ["a".repeat(1 << 20).as_str(), &"$Format:%s$".repeat(10_000)].concat();
+        let commit = Commit { in_encoding: Cell::default(), ..commit };
+        let made = commit.substitute(plain.as_bytes(), &path, Output::new(&path, &objects)).unwrap();
+        assert_eq!((made.len(), commit.in_encoding.get()), ((1 << 20) + 10_000, 0));
+    }
 
     #[test]
     fn a_value_is_made_once() {

@@ -7,6 +7,7 @@ use crate::{
     git::{CommitId, RefName},
     key_layout::KeyLayout,
     repository::Repository,
+    ssh_address::{Location, PathSpelling},
     text::checked_text,
 };
 
@@ -71,6 +72,9 @@ pub struct Job {
     /// of an older version, that is nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scope: Option<Vec<String>>,
+    /// How the host spells the repository's path, where that counts.
+    #[serde(default, skip_serializing_if = "PathSpelling::is_usual")]
+    pub spelling: PathSpelling,
 }
 
 impl Job {
@@ -79,6 +83,11 @@ impl Job {
     /// of its message. 32 hexadecimal digits.
     pub fn id(&self) -> String {
         digest(&[self.delivery.as_str(), &self.repository.to_string(), self.reference.as_str()])
+    }
+
+    /// The repository, and how its host spells its path.
+    pub fn location(&self) -> Location {
+        Location { repository: self.repository.clone(), spelling: self.spelling }
     }
 
     /// The message group: jobs of one reference of one repository stay in order and don't overlap, all
@@ -130,6 +139,7 @@ mod tests {
             trigger: Trigger::Push,
             summary: None,
             scope: None,
+            spelling: PathSpelling::default(),
         }
     }
 

@@ -7,7 +7,7 @@
 //! CloudFormation resolves to that value. A variable that one side forgets or misspells doesn't compile.
 //!
 //! ```
-//! use contract::{KeyLayout, job::{DeliveryId, Job, Trigger}, repository::Repository};
+//! use contract::{KeyLayout, PathSpelling, job::{DeliveryId, Job, Trigger}, repository::Repository};
 //!
 //! let job = Job {
 //!     delivery: "72d3162e-cc78-11e3-81ab-4c9367dc0958".parse::<DeliveryId>()?,
@@ -17,6 +17,7 @@
 //!     trigger: Trigger::Push,
 //!     summary: None,
 //!     scope: None,
+//!     spelling: PathSpelling::default(),
 //! };
 //! assert_eq!(job.artifact_key(KeyLayout::Path, Some("main")), "octo-org/hello/octo-org_hello.zip");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -31,6 +32,7 @@ pub mod dead_letter;
 pub mod environment;
 mod error_chain;
 pub mod git;
+pub mod host_entry;
 pub mod job;
 pub mod key_layout;
 pub mod patterns;
@@ -52,6 +54,7 @@ pub use allowed_ips::{AllowedIps, AllowedIpsError};
 pub use credentials::{CredentialsError, ProviderCredentials};
 pub use error_chain::error_chain;
 pub use git::{CommitId, RefName};
+pub use host_entry::AllowedHostsError;
 pub use job::{DeliveryId, Job, Trigger};
 pub use key_layout::{KeyLayout, KeyLayoutError};
 pub use patterns::{Patterns, PatternsError};
@@ -62,5 +65,6 @@ pub use repository::{Host, Repository, RepositoryPath};
 pub use retry::Retry;
 pub use secret::{ApiSecret, ApiSecretError, ApiSecrets};
 pub use side::{Runtime, Side};
+pub use ssh_address::{Location, PathSpelling};
 pub use switch::{Switch, SwitchError, Truth};
 pub use worker::Worker;

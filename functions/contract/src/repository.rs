@@ -37,8 +37,8 @@ pub struct RepositoryPath(String);
 /// Why a text is not a [`RepositoryPath`].
 #[derive(Debug, thiserror::Error)]
 pub enum RepositoryPathError {
-    /// A part between slashes is empty, `.` or `..`.
-    #[error("{0:?} is not a repository's path: a part is empty, `.` or `..`")]
+    /// A part between slashes is empty, `.` or `..`, or `~`, which is somebody's home folder.
+    #[error("{0:?} is not a repository's path: a part is empty, `.`, `..` or `~`")]
     Part(String),
     /// It begins with a dash: a host's program would take it for an option.
     #[error("{0:?} is not a repository's path: it begins with `-`")]
@@ -69,7 +69,7 @@ fn check_path(path: &str) -> Result<(), RepositoryPathError> {
     if let Some(character) = path.chars().find(unsupported) {
         return Err(RepositoryPathError::Character { path: path.to_owned(), character });
     }
-    if path.split('/').any(|part| matches!(part, "" | "." | "..")) {
+    if path.split('/').any(|part| matches!(part, "" | "." | ".." | "~")) {
         return Err(RepositoryPathError::Part(path.to_owned()));
     }
     if path.starts_with('-') {
@@ -173,6 +173,7 @@ mod tests {
             "../name",
             "owner/..",
             "owner/.",
+            "~/name",
             "-x/name",
             "owner/name.git",
             "owner/`id`",

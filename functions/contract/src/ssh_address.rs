@@ -2,11 +2,40 @@
 //! that a host never meets a spelling that it doesn't know.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::{Deserialize, Serialize};
 
 use crate::{
-    allowed_hosts::{AllowedHost, HostKind},
-    repository::RepositoryPath,
+    allowed_hosts::{AllowedHost, HostKind, SshAddress},
+    repository::{Repository, RepositoryPath},
 };
+
+/// How a repository's path is spelled in its SSH URL. To kinds of hosts that are known all spellings are one; on other servers, such
+/// as a plain `sshd`, they are different folders.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct PathSpelling {
+    /// It begins where the server's user is at home, as in `git@host:owner/name.git`, and not at the server's root.
+    pub relative: bool,
+    /// It doesn't end in `.git`.
+    pub without_git: bool,
+}
+
+impl PathSpelling {
+    /// `/owner/name.git`, as nearly every host has it.
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+    pub(crate) fn is_usual(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// A repository, and how its host spells its path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Location {
+    /// The repository.
+    pub repository: Repository,
+    /// The spelling, for hosts where it counts.
+    pub spelling: PathSpelling,
+}
 
 /// Everything but slashes and what [RFC 3986](https://www.rfc-editor.org/rfc/rfc3986#section-2.3) calls unreserved.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -16,45 +45,43 @@ fn encoded(text: &str) -> String {
 }
 
 impl AllowedHost {
-    /// The name under which it is reached over SSH, which Azure DevOps has another one for.
-    pub fn ssh_name(&self) -> &str {
-        match self.host.as_str() {
-            "dev.azure.com" => "ssh.dev.azure.com",
-            name => name,
-        }
-    }
-
     /// What `git-upload-pack` is given for a repository.
-    pub fn ssh_path(&self, repository: &RepositoryPath) -> String {
-        match self.kind {
+    pub fn ssh_path(&self, repository: &RepositoryPath, spelling: PathSpelling) -> String {
+        let PathSpelling { relative, without_git } =
+            if self.kind.is_some() { PathSpelling::default() } else { spelling };
+        let git = if without_git { "" } else { ".git" };
+        match self.ssh.folder.as_str() {
             // Its URLs are of the short form, in which nobody decodes the path before the host does.
-            Some(HostKind::Azure) => format!("v3/{}", encoded(repository.as_str())),
-            // A personal repository of Bitbucket Data Center: Git takes the slash off, as before any home directory.
-            _ if repository.as_str().starts_with('~') => format!("{repository}.git"),
-            _ => format!("/{repository}.git"),
+            _ if self.kind == Some(HostKind::Azure) => format!("v3/{}", encoded(repository.as_str())),
+            // A personal repository of Bitbucket Data Center: Git takes the slash off, as before any home folder.
+            "" if relative || repository.as_str().starts_with('~') => format!("{repository}{git}"),
+            folder if folder.starts_with("/~") => format!("{}/{repository}{git}", &folder[1..]),
+            folder => format!("{folder}/{repository}{git}"),
         }
     }
 
     /// The same as a word of a command, as
     /// [Git quotes it](https://git-scm.com/docs/git-upload-pack): every host understands that, and a shell takes it for one word.
-    pub fn ssh_argument(&self, repository: &RepositoryPath) -> String {
-        quoted(&self.ssh_path(repository))
+    pub fn ssh_argument(&self, repository: &RepositoryPath, spelling: PathSpelling) -> String {
+        quoted(&self.ssh_path(repository, spelling))
     }
 
-    /// The same without `.git` at the end, for when the host refuses the usual. Kinds that are known take it; of other servers, such as a
-    /// plain `sshd` with a folder for each repository, one may have it and another not.
-    pub fn ssh_argument_without_git(&self, repository: &RepositoryPath) -> Option<String> {
-        self.ssh_path(repository).strip_suffix(".git").filter(|_| self.kind.is_none()).map(quoted)
+    /// The spelling to try when the host refuses this one: with `.git` or without. Kinds that are known take both.
+    pub fn other_spelling(&self, spelling: PathSpelling) -> Option<PathSpelling> {
+        self.kind.is_none().then_some(PathSpelling { without_git: !spelling.without_git, ..spelling })
     }
 
     /// The URL by which Git fetches a repository over SSH.
-    pub fn ssh_url(&self, repository: &RepositoryPath) -> String {
-        let (user, name, path) = (&self.user, self.ssh_name(), self.ssh_path(repository));
-        if self.kind == Some(HostKind::Azure) && self.port == 22 {
-            return format!("{user}@{name}:{path}");
+    pub fn ssh_url(&self, repository: &RepositoryPath, spelling: PathSpelling) -> String {
+        let SshAddress { user, host, port, folder } = &self.ssh;
+        let path = self.ssh_path(repository, spelling);
+        let at_home = folder.is_empty() && !path.starts_with(['/', '~']);
+        if at_home && *port == 22 {
+            return format!("{user}@{host}:{path}");
         }
-        let port = if self.port == 22 { String::new() } else { format!(":{}", self.port) };
-        format!("ssh://{user}@{name}{port}/{}", encoded(path.trim_start_matches('/')))
+        let port = if *port == 22 { String::new() } else { format!(":{port}") };
+        let home = if at_home && self.kind.is_none() { "~/" } else { "" };
+        format!("ssh://{user}@{host}{port}/{home}{}", encoded(path.trim_start_matches('/')))
     }
 }
 
@@ -71,7 +98,9 @@ mod tests {
     fn check(entry: &str, repository: &str, path: &str, url: &str) {
         let host: AllowedHost = entry.parse().unwrap();
         let repository = repository.parse().unwrap();
-        assert_eq!((host.ssh_path(&repository).as_str(), host.ssh_url(&repository).as_str()), (path, url));
+        let usual = PathSpelling::default();
+        let (given, told) = (host.ssh_path(&repository, usual), host.ssh_url(&repository, usual));
+        assert_eq!((given.as_str(), told.as_str()), (path, url));
     }
 
     #[test]
@@ -86,22 +115,34 @@ mod tests {
         let azure = "git@ssh.dev.azure.com:v3/acme/Our%20Project/hello";
         check("dev.azure.com", "acme/Our Project/hello", "v3/acme/Our%20Project/hello", azure);
         check("alice@git.example", "a b/50%", "/a b/50%.git", "ssh://alice@git.example/a%20b/50%25.git");
+        let elsewhere = "git.example=gitlab ssh=git@ssh.example:2222 web=https://git.example/gitlab";
+        check(elsewhere, "group/hello", "/group/hello.git", "ssh://git@ssh.example:2222/group/hello.git");
+        let folder = "git.example ssh=git@git.example/srv/git";
+        check(folder, "hello", "/srv/git/hello.git", "ssh://git@git.example/srv/git/hello.git");
+        let home = "git.example ssh=git@git.example/~/git";
+        check(home, "hello", "~/git/hello.git", "ssh://git@git.example/~/git/hello.git");
     }
 
     #[test]
-    fn only_unknown_servers_may_have_it_without_git() {
-        let repository = "octo/hello".parse().unwrap();
-        let arguments = |entry: &str| {
-            let host: AllowedHost = entry.parse().unwrap();
-            [Some(host.ssh_argument(&repository)), host.ssh_argument_without_git(&repository)]
-                .into_iter()
-                .flatten()
-                .collect::<Vec<_>>()
+    fn a_spelling_counts_where_the_kind_is_unknown() {
+        let check = |entry: &str, relative, without_git, path: &str, url: &str, other: bool| {
+            let (host, repository): (AllowedHost, _) = (entry.parse().unwrap(), "octo/hello".parse().unwrap());
+            let spelling = PathSpelling { relative, without_git };
+            assert_eq!(host.ssh_argument(&repository, spelling), format!("'{path}'"), "{entry}");
+            assert_eq!(host.ssh_url(&repository, spelling), url, "{entry}");
+            let expected = PathSpelling { relative, without_git: !without_git };
+            assert_eq!(host.other_spelling(spelling), other.then_some(expected), "{entry}");
         };
-        assert_eq!(arguments("github.com"), ["'/octo/hello.git'"]);
-        assert_eq!(arguments("git.example=gitea"), ["'/octo/hello.git'"]);
-        assert_eq!(arguments("git.example"), ["'/octo/hello.git'", "'/octo/hello'"]);
-        assert_eq!(arguments("dev.azure.com"), ["'v3/octo/hello'"]);
+        let ssh = "ssh://git@git.example";
+        check("git.example", false, false, "/octo/hello.git", &format!("{ssh}/octo/hello.git"), true);
+        check("git.example", false, true, "/octo/hello", &format!("{ssh}/octo/hello"), true);
+        check("git.example", true, false, "octo/hello.git", "git@git.example:octo/hello.git", true);
+        check("git.example:2222", true, true, "octo/hello", &format!("{ssh}:2222/~/octo/hello"), true);
+        let code_commit =
+            "git-codecommit.eu-west-1.amazonaws.com ssh=KEY@git-codecommit.eu-west-1.amazonaws.com/v1/repos";
+        let url = "ssh://KEY@git-codecommit.eu-west-1.amazonaws.com/v1/repos/octo/hello";
+        check(code_commit, false, true, "/v1/repos/octo/hello", url, true);
+        check("git.example=gitea", true, true, "/octo/hello.git", &format!("{ssh}/octo/hello.git"), false);
     }
 
     proptest! {
@@ -109,7 +150,8 @@ mod tests {
         fn every_path_is_one_word(path in "[a-z~/'\"$`\\\\ ;|&%\\n-]{1,20}", azure in any::<bool>()) {
             let host: AllowedHost = if azure { "dev.azure.com" } else { "git.example" }.parse().unwrap();
             if let Ok(repository) = path.parse() {
-                let (path, argument) = (host.ssh_path(&repository), host.ssh_argument(&repository));
+                let usual = PathSpelling::default();
+                let (path, argument) = (host.ssh_path(&repository, usual), host.ssh_argument(&repository, usual));
                 prop_assert!(!path.contains(['\\', '\n']) && !path.starts_with('-'), "{path}");
                 prop_assert_eq!(argument, format!("'{}'", path.split('\'').collect::<Vec<_>>().join(r"'\''")));
             }

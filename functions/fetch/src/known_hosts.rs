@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use contract::AllowedHost;
+use contract::{AllowedHost, allowed_hosts::SshAddress};
 use hmac::{Hmac, KeyInit, Mac};
 pub use known_hosts_file::KnownHostsError;
 use russh::keys::ssh_key::{
@@ -16,7 +16,8 @@ use russh::keys::ssh_key::{
 };
 use sha1::Sha1;
 
-/// The keys of the big providers, each compared with the fingerprints that its provider publishes.
+/// The keys of the big providers, each compared with the fingerprints that its provider publishes. Where they are let through
+/// firewalls, on port 443 of another name, it is by the same keys.
 const BUILT_IN: &str = include_str!("known_hosts");
 
 /// The keys of hosts.
@@ -115,8 +116,8 @@ impl KnownHosts {
 
 /// The host as `known_hosts` names it.
 pub(crate) fn name(host: &AllowedHost) -> String {
-    let name = host.ssh_name();
-    if host.port == 22 { name.to_owned() } else { format!("[{name}]:{}", host.port) }
+    let SshAddress { host: name, port, .. } = &host.ssh;
+    if *port == 22 { name.to_string() } else { format!("[{name}]:{port}") }
 }
 
 /// A key's fingerprint as `ssh-keygen -l` shows it.
@@ -182,6 +183,14 @@ mod tests {
     fn check(lines: &str, host: &str, expected: Verdict) {
         let verdict = KnownHosts::built_in_and(lines).unwrap().judge(&host.parse().unwrap(), &ONE.parse().unwrap());
         assert_eq!(verdict, expected, "{host} by {lines:?}");
+    }
+
+    #[test]
+    fn a_hosts_port_for_firewalls_has_its_keys() {
+        check("", "github.com ssh=ssh.github.com:443", Verdict::Known);
+        check("", "github.com ssh=ssh.github.com", Verdict::Unknown);
+        check("", "gitlab.com ssh=altssh.gitlab.com:443", Verdict::Different);
+        check("", "bitbucket.org ssh=altssh.bitbucket.org:443", Verdict::Different);
     }
 
     #[test]

@@ -47,7 +47,7 @@ pub async fn lfs_access(remote: &Remote) -> Result<LfsAccess, FetchError> {
     let refused = || FetchError::Lfs { repository: remote.repository.clone(), said: in_one_line(&said) };
     let answer: Answer = serde_json::from_slice(&out).map_err(|_| refused())?;
     Ok(LfsAccess {
-        href: answer.href.unwrap_or_else(|| format!("https://{}.git/info/lfs", remote.repository)),
+        href: answer.href.unwrap_or_else(|| format!("{}/{}.git/info/lfs", remote.host.web, remote.repository.path)),
         headers: answer.header,
         valid_for: answer.expires_in.filter(|seconds| *seconds > 0).map_or(UNTOLD, Duration::from_secs),
     })
@@ -61,7 +61,7 @@ struct Heard {
 }
 
 async fn ask(session: &Session, remote: &Remote) -> Result<Heard, FetchError> {
-    let path = remote.host.ssh_argument(&remote.repository.path);
+    let path = remote.host.ssh_argument(&remote.repository.path, remote.spelling);
     let mut channel = session.run(remote, &format!("git-lfs-authenticate {path} download")).await?;
     let mut heard = Heard::default();
     loop {

@@ -6,7 +6,7 @@ use std::{
     sync::atomic::{AtomicBool, Ordering},
 };
 
-use contract::{AllowedHost, CommitId, RefName, Repository};
+use contract::{AllowedHost, CommitId, PathSpelling, RefName, Repository};
 use gix::{ObjectId, protocol::transport::packetline};
 
 use crate::{
@@ -52,6 +52,8 @@ pub struct Remote {
     pub host: AllowedHost,
     /// The repository on it.
     pub repository: Repository,
+    /// How the host spells the repository's path.
+    pub spelling: PathSpelling,
     /// What we prove ourselves with.
     pub key: PrivateKey,
     /// What the host has to prove itself with.
@@ -144,8 +146,9 @@ pub(crate) async fn fetch_once(
         origin = if planted { Origin::Seeded } else { Origin::New };
     }
     let (host, repository) = (&request.remote.host, &request.remote.repository);
-    let mut path = host.ssh_argument(&repository.path);
-    let mut other = host.ssh_argument_without_git(&repository.path);
+    let mut path = host.ssh_argument(&repository.path, request.remote.spelling);
+    let other = host.other_spelling(request.remote.spelling);
+    let mut other = other.map(|spelling| host.ssh_argument(&repository.path, spelling));
     let mut refusal = None;
     loop {
         let session = Session::open(&request.remote).await?;
@@ -159,7 +162,7 @@ pub(crate) async fn fetch_once(
                 (dir, origin) = (emptied, Origin::New);
             }
             Err(error @ FetchError::Refused { .. }) => {
-                // What the host says of the usual path is the answer, if it has the other one as little.
+                // What the host says of its own spelling is the answer, if it has the other one as little.
                 let refused = refusal.take().unwrap_or(error);
                 let Some(next) = other.take() else { return Err(refused) };
                 (path, refusal) = (next, Some(refused));

@@ -34,8 +34,9 @@ impl Session {
 
     async fn open_unlimited(remote: &Remote) -> Result<Self, FetchError> {
         let host = &remote.host;
-        let no_connection = |source| FetchError::Connect { host: format!("{}:{}", host.ssh_name(), host.port), source };
-        let stream = TcpStream::connect((host.ssh_name(), host.port)).await.map_err(no_connection)?;
+        let no_connection =
+            |source| FetchError::Connect { host: format!("{}:{}", host.ssh.host, host.ssh.port), source };
+        let stream = TcpStream::connect((host.ssh.host.as_str(), host.ssh.port)).await.map_err(no_connection)?;
         stream.set_nodelay(true).map_err(no_connection)?;
         let config = Config {
             preferred: algorithms::offered(remote.known_hosts.algorithms(host)),
@@ -94,12 +95,12 @@ fn session_error(host: &AllowedHost) -> impl Fn(russh::Error) -> FetchError {
 
 async fn authenticate(handle: &mut Handle<HostKeyCheck>, remote: &Remote) -> Result<(), FetchError> {
     let failed = session_error(&remote.host);
-    if remote.key.log_in(handle, &remote.host.user).await.map_err(&failed)? {
+    if remote.key.log_in(handle, &remote.host.ssh.user).await.map_err(&failed)? {
         return Ok(());
     }
     Err(FetchError::KeyRefused {
         host: known_hosts::name(&remote.host),
-        user: remote.host.user.clone(),
+        user: remote.host.ssh.user.clone(),
         fingerprint: remote.key.fingerprint(),
     })
 }

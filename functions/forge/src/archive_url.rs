@@ -93,19 +93,7 @@ impl ArchiveApi<'_> {
 
     /// What all URLs of the API begin with.
     pub(crate) fn base(&self) -> String {
-        let AllowedHost { host, https_port, .. } = self.host;
-        let origin =
-            if *https_port == 443 { format!("https://{host}") } else { format!("https://{host}:{https_port}") };
-        match self.kind {
-            HostKind::GitHub if host.as_str() == "github.com" => "https://api.github.com".to_owned(),
-            // https://docs.github.com/en/enterprise-cloud@latest/admin/data-residency/network-details-for-ghecom
-            HostKind::GitHub if host.as_str().ends_with(".ghe.com") => format!("https://api.{host}"),
-            HostKind::GitHub => origin + "/api/v3",
-            HostKind::GitLab => origin + "/api/v4",
-            HostKind::Bitbucket | HostKind::Azure => origin,
-            HostKind::BitbucketDataCenter => origin + "/rest/api/latest",
-            HostKind::Gitea => origin + "/api/v1",
-        }
+        self.host.api(self.kind)
     }
 
     /// How the API names a repository.
@@ -140,6 +128,26 @@ mod tests {
     fn every_hosts_url_of_a_commit() {
         check("github.com", "o/r", "https://api.github.com/repos/o/r/zipball/{sha}");
         check("acme.ghe.com", "o/r", "https://api.acme.ghe.com/repos/o/r/zipball/{sha}");
+        check(
+            "git.example=github api=https://api.git.example",
+            "o/r",
+            "https://api.git.example/repos/o/r/zipball/{sha}",
+        );
+        check(
+            "git.example kind=gitlab web=https://git.example:8443/gitlab",
+            "g/r",
+            "https://git.example:8443/gitlab/api/v4/projects/g%2Fr/repository/archive.zip?sha={sha}",
+        );
+        check(
+            "git.example kind=gitea web=https://git.example/gitea",
+            "o/r",
+            "https://git.example/gitea/api/v1/repos/o/r/archive/{sha}.zip",
+        );
+        check(
+            "git.example kind=bitbucket-dc web=https://git.example/scm/stash",
+            "PROJ/r",
+            "https://git.example/scm/stash/rest/api/latest/projects/PROJ/repos/r/archive?at={sha}&format=zip",
+        );
         check("git.example=github:8443", "o/r", "https://git.example:8443/api/v3/repos/o/r/zipball/{sha}");
         check("gitlab.com", "g/s/r", "https://gitlab.com/api/v4/projects/g%2Fs%2Fr/repository/archive.zip?sha={sha}");
         check("bitbucket.org", "w/r", "https://bitbucket.org/w/r/get/{sha}.zip");

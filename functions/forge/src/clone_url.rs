@@ -1,8 +1,10 @@
 //! Which repository a clone URL names. Only the host and the path of it count: scheme, user and port come
 //! from the configuration, never from a payload.
 
+use std::cmp::Reverse;
+
 use contract::{
-    Host, Repository, RepositoryPath,
+    AllowedHost, AllowedHosts, Host, HostKind, Location, PathSpelling, Repository, RepositoryPath,
     repository::{HostError, RepositoryPathError},
 };
 use gix_url::Scheme;
@@ -25,24 +27,80 @@ pub enum CloneUrlError {
     Path(#[source] RepositoryPathError),
 }
 
-/// Reads `ssh://git@host:22/owner/name.git`, `git@host:owner/name.git` or `https://host/owner/name.git`.
+/// The repository that a URL such as `ssh://git@host:22/owner/name.git`, `git@host:owner/name.git` or
+/// `https://host/owner/name.git` names: on the allowed host whose URLs look so, else on the one that the URL names.
 ///
 /// # Errors
 /// It isn't one of these, or names something that can't be a repository.
-pub fn repository(url: &str) -> Result<Repository, CloneUrlError> {
-    let url = gix_url::parse(url).map_err(|_| CloneUrlError::Malformed)?;
-    if !matches!(url.scheme, Scheme::Ssh | Scheme::Http | Scheme::Https) {
-        return Err(CloneUrlError::Scheme);
+pub fn location(url: &str, hosts: &AllowedHosts) -> Result<Location, CloneUrlError> {
+    let url = CloneUrl::parse(url)?;
+    let allowed = url.on(hosts, None)?.into_iter().next();
+    let repository = match allowed {
+        Some((repository, _)) => repository,
+        None => Repository::new(url.host.clone(), url.path.parse().map_err(CloneUrlError::Path)?),
+    };
+    Ok(Location { repository, spelling: url.spelling })
+}
+
+/// What of a clone URL tells its repository.
+#[derive(Debug)]
+pub(crate) struct CloneUrl {
+    /// The name in it, which may be one of several of the host's.
+    pub(crate) host: Host,
+    port: Option<u16>,
+    is_web: bool,
+    /// Without a slash at its beginning, and without `.git`.
+    path: String,
+    /// How it is spelled, if it is one of SSH.
+    pub(crate) spelling: PathSpelling,
+}
+
+impl CloneUrl {
+    pub(crate) fn parse(url: &str) -> Result<Self, CloneUrlError> {
+        let url = gix_url::parse(url).map_err(|_| CloneUrlError::Malformed)?;
+        if !matches!(url.scheme, Scheme::Ssh | Scheme::Http | Scheme::Https) {
+            return Err(CloneUrlError::Scheme);
+        }
+        let is_web = url.scheme != Scheme::Ssh;
+        let host = url.host.unwrap_or_default().to_ascii_lowercase();
+        let host = Host::try_from(host).map_err(CloneUrlError::Host)?;
+        let path = String::from_utf8(url.path.into()).map_err(|_| CloneUrlError::Malformed)?;
+        let (path, relative) = at_home(&path).filter(|_| !is_web).unwrap_or((&path, false));
+        let path = path.strip_prefix('/').unwrap_or(path);
+        let path = path.strip_suffix('/').unwrap_or(path);
+        let without = path.strip_suffix(".git");
+        let spelling = PathSpelling { relative, without_git: without.is_none() };
+        let path = without.unwrap_or(path);
+        let (host, path) = of_azure(&host, path).unwrap_or_else(|| (host, path.to_owned()));
+        Ok(Self { host, port: url.port, is_web, path, spelling })
     }
-    let host = url.host.unwrap_or_default().to_ascii_lowercase();
-    let host = Host::try_from(host).map_err(CloneUrlError::Host)?;
-    let path = String::from_utf8(url.path.into()).map_err(|_| CloneUrlError::Malformed)?;
-    let path = path.strip_prefix('/').unwrap_or(&path);
-    let path = path.strip_suffix('/').unwrap_or(path);
-    let path = path.strip_suffix(".git").unwrap_or(path);
-    let (host, path) = of_azure(&host, path).unwrap_or_else(|| (host, path.to_owned()));
-    let path: RepositoryPath = path.parse().map_err(CloneUrlError::Path)?;
-    Ok(Repository::new(host, path))
+
+    /// The repositories that it may name, one on each of the hosts whose URLs may look so, the likeliest first. A sender knows of
+    /// its own `kind` only.
+    ///
+    /// # Errors
+    /// Its path is no repository's.
+    pub(crate) fn on<'h>(
+        &self,
+        hosts: &'h AllowedHosts,
+        kind: Option<HostKind>,
+    ) -> Result<Vec<(Repository, &'h AllowedHost)>, CloneUrlError> {
+        let mut found = Vec::new();
+        for host in hosts.known_as(self.host.as_str()) {
+            let path: RepositoryPath = host.path_in(&self.path, self.is_web).parse().map_err(CloneUrlError::Path)?;
+            let port = if self.is_web { host.web.port } else { host.ssh.port };
+            let likelihood = (host.kind == kind, Reverse(path.as_str().len()), self.port == Some(port));
+            found.push((Reverse(likelihood), (Repository::new(host.host.clone(), path), host)));
+        }
+        found.sort_by_key(|(likelihood, _)| *likelihood);
+        Ok(found.into_iter().map(|(_, found)| found).collect())
+    }
+}
+
+/// A path that begins where the SSH user is at home, without that: `git@host:path` and `ssh://host/~/path`.
+fn at_home(path: &str) -> Option<(&str, bool)> {
+    let home = path.strip_prefix("/~/").or_else(|| path.strip_prefix("~/"));
+    home.or_else(|| Some(path).filter(|path| !path.starts_with('/'))).map(|path| (path, true))
 }
 
 /// Azure DevOps names a repository `organisation/project/name` by each of its URLs, but never just so.
@@ -65,9 +123,83 @@ mod tests {
 
     use super::*;
 
+    /// The repository of a URL where no host is allowed.
+    fn repository(url: &str) -> String {
+        location(url, &AllowedHosts::default())
+            .map_or_else(|error| error.to_string(), |found| found.repository.to_string())
+    }
+
+    /// The repository of a URL with these entries of `AllowedGitHosts`.
+    fn repository_on(entries: &str, url: &str) -> String {
+        location(url, &entries.parse().unwrap()).unwrap().repository.to_string()
+    }
+
+    #[test]
+    fn a_host_below_a_path_is_recognised() {
+        let check = |url: &str, name: &str| {
+            let entries = "git.example kind=gitlab ssh=git@ssh.example:2222 web=https://www.example/tools/gitlab";
+            assert_eq!(repository_on(entries, url), name, "{url}");
+        };
+        check("https://www.example/tools/gitlab/group/sub/hello.git", "git.example/group/sub/hello");
+        check("https://git.example/tools/gitlab/group/hello", "git.example/group/hello");
+        check("git@ssh.example:group/hello.git", "git.example/group/hello");
+        check("ssh://git@ssh.example:2222/group/hello.git", "git.example/group/hello");
+        check("git@git.example:group/hello.git", "git.example/group/hello");
+        check("git@git.example:tools/gitlab/hello.git", "git.example/tools/gitlab/hello");
+        check("https://other.example/tools/gitlab/group/hello.git", "other.example/tools/gitlab/group/hello");
+    }
+
+    #[test]
+    fn two_hosts_of_one_name_are_told_apart() {
+        let entries = "tools.example,gitlab.example ssh=tools.example:2222 web=https://tools.example/gitlab,\
+            gitea.example ssh=tools.example:2223 web=https://tools.example/gitea";
+        let check = |url: &str, name: &str| assert_eq!(repository_on(entries, url), name, "{url}");
+        check("https://tools.example/gitlab/octo/hello.git", "gitlab.example/octo/hello");
+        check("https://tools.example/gitea/octo/hello.git", "gitea.example/octo/hello");
+        check("https://tools.example/octo/hello.git", "tools.example/octo/hello");
+        check("ssh://git@tools.example:2222/octo/hello.git", "gitlab.example/octo/hello");
+        check("ssh://git@tools.example:2223/octo/hello.git", "gitea.example/octo/hello");
+        check("git@tools.example:octo/hello.git", "tools.example/octo/hello");
+    }
+
+    #[test]
+    fn a_port_of_firewalls_names_the_same_host() {
+        let hosts = "github.com,gitlab.com,bitbucket.org";
+        let check = |url: &str, name: &str| assert_eq!(repository_on(hosts, url), name, "{url}");
+        check("ssh://git@ssh.github.com:443/octo/hello.git", "github.com/octo/hello");
+        check("ssh://git@altssh.gitlab.com:443/octo/hello.git", "gitlab.com/octo/hello");
+        check("ssh://git@altssh.bitbucket.org:443/octo/hello.git", "bitbucket.org/octo/hello");
+    }
+
+    #[test]
+    fn a_folder_on_the_server_is_left_out() {
+        let code_commit = "git-codecommit.eu-west-1.amazonaws.com \
+            ssh=KEY@git-codecommit.eu-west-1.amazonaws.com/v1/repos web=https://git-codecommit.eu-west-1.amazonaws.com/v1/repos";
+        for scheme in ["ssh", "https"] {
+            let url = format!("{scheme}://git-codecommit.eu-west-1.amazonaws.com/v1/repos/hello");
+            assert_eq!(repository_on(code_commit, &url), "git-codecommit.eu-west-1.amazonaws.com/hello");
+        }
+    }
+
+    #[test]
+    fn the_spelling_is_the_urls() {
+        let check = |url: &str, relative: bool, without_git: bool| {
+            let found = location(url, &AllowedHosts::default()).unwrap();
+            assert_eq!(found.repository.to_string(), "git.example/octo/hello", "{url}");
+            assert_eq!(found.spelling, PathSpelling { relative, without_git }, "{url}");
+        };
+        check("git@git.example:octo/hello.git", true, false);
+        check("git@git.example:octo/hello", true, true);
+        check("git@git.example:/octo/hello.git", false, false);
+        check("ssh://git@git.example/octo/hello.git", false, false);
+        check("ssh://git@git.example:2222/octo/hello", false, true);
+        check("ssh://git@git.example/~/octo/hello", true, true);
+        check("https://git.example/octo/hello.git", false, false);
+    }
+
     #[test]
     fn host_and_path_are_read_and_nothing_else() {
-        let check = |url: &str, name: &str| assert_eq!(repository(url).unwrap().to_string(), name, "{url}");
+        let check = |url: &str, name: &str| assert_eq!(repository(url), name, "{url}");
         check("git@github.com:octo/hello.git", "github.com/octo/hello");
         check("ssh://git@GitHub.com:2222/octo/hello.git", "github.com/octo/hello");
         check("https://user:token@github.com/octo/hello.git", "github.com/octo/hello");
@@ -84,7 +216,7 @@ mod tests {
 
     #[test]
     fn all_urls_of_azure_devops_name_the_same_repository() {
-        let check = |url: &str, name: &str| assert_eq!(repository(url).unwrap().to_string(), name, "{url}");
+        let check = |url: &str, name: &str| assert_eq!(repository(url), name, "{url}");
         let hello = "dev.azure.com/acme/Our Project/hello";
         check("git@ssh.dev.azure.com:v3/acme/Our%20Project/hello", hello);
         check("ssh://git@ssh.dev.azure.com/v3/acme/Our%20Project/hello", hello);
@@ -116,25 +248,26 @@ mod tests {
             "git@ssh.dev.azure.com:v3/acme/%2e%2e/hello",
             "git@ssh.dev.azure.com:v3/acme/x%22/hello",
         ] {
-            assert!(repository(url).is_err(), "{url}: {:?}", repository(url));
+            assert!(location(url, &AllowedHosts::default()).is_err(), "{url}: {}", repository(url));
         }
     }
 
     #[test]
     fn an_error_does_not_repeat_the_url() {
-        let error = repository("https://user:hunter2@github.com:port/octo/hello").unwrap_err();
+        let error = location("https://user:hunter2@github.com:port/octo/hello", &AllowedHosts::default()).unwrap_err();
         assert!(!format!("{error:?} {error}").contains("hunter2"));
     }
 
     proptest! {
         #[test]
         fn no_text_panics(url in "\\PC{0,60}") {
-            drop(repository(&url));
+            drop(location(&url, &AllowedHosts::default()));
         }
 
         #[test]
         fn no_url_escapes(url in "(ssh|https|git)(://|@)[a-z.@:/%~-]{0,40}") {
-            if let Ok(repository) = repository(&url) {
+            let hosts = "a.b ssh=c.d/e web=https://a.b/c".parse().unwrap();
+            if let Ok(Location { repository, .. }) = location(&url, &hosts) {
                 prop_assert!(repository.path.as_str().split('/').all(|part| !matches!(part, "" | "." | "..")));
             }
         }

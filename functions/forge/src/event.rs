@@ -2,18 +2,18 @@
 //! through [`crate::Endpoint::receive`].
 
 use contract::{
-    AllowedHost, AllowedHosts, CommitId, DeliveryId, Host, HostKind, Job, RefName, Refs, Repository, Trigger,
-    error_chain,
+    CommitId, DeliveryId, Host, Job, PathSpelling, RefName, Refs, Repository, Trigger, error_chain,
     git::{CommitIdError, RefNameError},
     repository::{HostError, RepositoryPathError},
 };
 
 use crate::{
     authenticate::{Authenticated, AuthenticationError},
-    clone_url::{self, CloneUrlError},
+    clone_url::CloneUrlError,
     content::{self, ContentError},
     endpoint::Endpoint,
-    host::{self, After, Change, Message, Origin, PayloadError, Pushed},
+    host::{self, After, Change, Message, PayloadError},
+    place::{Place, place},
 };
 
 /// What a delivery means.
@@ -37,6 +37,7 @@ pub enum Event {
 pub struct Push {
     delivery: DeliveryId,
     repository: Repository,
+    spelling: PathSpelling,
     trigger: Trigger,
     updates: Vec<RefUpdate>,
     unusable: Vec<String>,
@@ -138,6 +139,7 @@ impl Push {
             trigger: self.trigger,
             summary: update.summary.clone(),
             scope: Some(self.scope.clone()),
+            spelling: self.spelling,
         })
     }
 }
@@ -153,7 +155,7 @@ pub(crate) fn read(authenticated: &Authenticated<'_>, endpoint: &Endpoint) -> Re
         Message::Ping => return Ok(Event::Ping),
         Message::Ignored(reason) => return Ok(Event::Ignored { reason }),
     };
-    let (repository, on) = repository(&pushed, &endpoint.allowed_hosts, host.kind())?;
+    let Place { repository, on, spelling } = place(&pushed, &endpoint.allowed_hosts, host.kind())?;
     let included = endpoint.repositories.includes(&repository, on);
     let may = authenticated.sender().may_ask_for(&repository, on, host.kind(), included);
     may.map_err(EventError::Unauthenticated)?;
@@ -172,50 +174,7 @@ pub(crate) fn read(authenticated: &Authenticated<'_>, endpoint: &Endpoint) -> Re
     let id = pushed.delivery_id.and_then(|id| id.parse().ok()).unwrap_or_else(|| delivery.id());
     let mut scope = authenticated.sender().scope();
     scope.extend(Some(endpoint.repositories.globs().to_owned()).filter(|globs| !globs.is_empty()));
-    Ok(Event::Push(Push { delivery: id, repository, trigger: pushed.trigger, updates, unusable, scope }))
-}
-
-/// The repository that the payload is about, and the allowed host that it lies on.
-fn repository<'h>(
-    pushed: &Pushed,
-    allowed_hosts: &'h AllowedHosts,
-    kind: Option<HostKind>,
-) -> Result<(Repository, &'h AllowedHost), EventError> {
-    let host = match &pushed.origin {
-        Origin::Urls(urls) => return repository_of_urls(&pushed.full_name, urls, allowed_hosts),
-        Origin::Host(host) => host.parse().map_err(EventError::HostName)?,
-        Origin::Unsaid => {
-            let only = kind.and_then(|kind| allowed_hosts.only(kind));
-            only.ok_or(EventError::NoHost)?.host.clone()
-        }
-    };
-    let path = pushed.full_name.parse().map_err(EventError::Path)?;
-    allowed(Repository::new(host, path), allowed_hosts)
-}
-
-/// The repository that the full name and every URL agree on.
-fn repository_of_urls<'h>(
-    full_name: &str,
-    urls: &[String],
-    allowed_hosts: &'h AllowedHosts,
-) -> Result<(Repository, &'h AllowedHost), EventError> {
-    let mut first = None;
-    for url in urls {
-        let (repository, host) = allowed(clone_url::repository(url).map_err(EventError::CloneUrl)?, allowed_hosts)?;
-        if repository.path.as_str() != full_name {
-            let path = repository.path.into();
-            return Err(EventError::OtherRepository { full_name: full_name.to_owned(), path });
-        }
-        first.get_or_insert((repository, host));
-    }
-    first.ok_or(EventError::NoHost)
-}
-
-fn allowed(repository: Repository, allowed_hosts: &AllowedHosts) -> Result<(Repository, &AllowedHost), EventError> {
-    match allowed_hosts.find(repository.host.as_str()) {
-        Some(host) => Ok((repository, host)),
-        None => Err(EventError::Host { host: repository.host }),
-    }
+    Ok(Event::Push(Push { delivery: id, repository, spelling, trigger: pushed.trigger, updates, unusable, scope }))
 }
 
 /// The references of a push by what becomes of them: one that can't be used is no reason to lose the others.
@@ -382,30 +341,6 @@ mod tests {
         let Sorted { updates, ignored, .. } = sort(changes, &Refs::default());
         assert_eq!(updates, [RefUpdate { reference: "refs/heads/b".parse().unwrap(), commit: None, summary: None }]);
         assert_eq!(ignored, ["refs/heads/a was deleted"]);
-    }
-
-    fn data_center_push(links: &serde_json::Value) -> Request {
-        let payload = json!({
-            "repository": { "slug": "hello", "project": { "key": "PROJ" }, "links": links },
-            "changes": [{ "ref": { "id": "refs/heads/main" }, "toHash": "a".repeat(40), "type": "ADD" }],
-        });
-        let mut request = Request::signed(&payload).header("X-Event-Key", "repo:refs_changed");
-        request.delivery.headers.remove("X-GitHub-Event");
-        request
-    }
-
-    #[test]
-    fn a_payload_without_a_host_is_from_the_only_one_of_its_kind() {
-        let repository = |links| match data_center_push(&links).receive() {
-            Ok(Event::Push(push)) => Ok(push.repository().to_string()),
-            Ok(other) => panic!("{other:?}"),
-            Err(refusal) => Err(refusal.status()),
-        };
-        assert_eq!(repository(json!({})), Ok("git.example/PROJ/hello".to_owned()));
-        let clone = |url: &str| json!({ "clone": [{ "href": url, "name": "ssh" }] });
-        let of_context = clone("https://git.example/context/scm/proj/hello.git");
-        assert_eq!(repository(of_context), Ok("git.example/PROJ/hello".to_owned()));
-        assert_eq!(repository(clone("ssh://git@evil.example/PROJ/hello.git")), Err(403));
     }
 
     #[test]

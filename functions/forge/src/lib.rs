@@ -30,6 +30,7 @@ mod delivery;
 mod endpoint;
 mod event;
 pub mod host;
+mod place;
 mod refusal;
 mod scope;
 #[cfg(test)]
@@ -39,7 +40,7 @@ mod tip;
 
 pub use archive_url::ArchiveApi;
 pub use authenticate::AuthenticationError;
-pub use clone_url::{CloneUrlError, repository as repository_of_url};
+pub use clone_url::{CloneUrlError, location};
 pub use content::ContentError;
 pub use delivery::Delivery;
 pub use endpoint::Endpoint;

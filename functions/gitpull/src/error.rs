@@ -94,6 +94,7 @@ fn of_tree(error: &ArchiveError) -> Retry {
         | ArchiveError::ControlFile { .. }
         | ArchiveError::ControlFiles { .. }
         | ArchiveError::Costly { .. }
+        | ArchiveError::Reencoded { .. }
         | ArchiveError::PointerExtension { .. } => Retry::Never,
         ArchiveError::LargeFile { source, .. } => source.downcast_ref().map_or(Retry::Again, LfsError::retry),
         _ => Retry::Again,
@@ -112,6 +113,9 @@ fn hint_of_tree(error: &ArchiveError) -> Option<&'static str> {
             Some("take the attribute that converts the file out of .gitattributes")
         }
         ArchiveError::LongLink { .. } => Some("remove the link: no system can follow it"),
+        ArchiveError::Reencoded { .. } => {
+            Some("take export-subst away from it, or push a commit without an encoding header")
+        }
         ArchiveError::LongCommit { .. } => {
             Some("take export-subst out of .gitattributes, or shorten the commit's message")
         }
@@ -137,6 +141,7 @@ mod tests {
             ArchiveError::ControlFile { path: path(), size: 1, most: 1 },
             ArchiveError::ControlFiles { path: path(), size: 1, most: 1 },
             ArchiveError::Costly { path: path() },
+            ArchiveError::Reencoded { path: path() },
         ];
         for source in never {
             let has_hint = !matches!(source, ArchiveError::Path { .. });

@@ -7,7 +7,7 @@ use std::{
 };
 
 use archive::{ArchiveError, Options, Submodule};
-use contract::{CommitId, PermitError, Repository};
+use contract::{AllowedHosts, CommitId, Job, Location, PathSpelling, PermitError, Repository};
 use fetch::{Fetched, Reading, Wanted};
 use gix::{
     ObjectId,
@@ -28,6 +28,8 @@ pub(crate) enum SubmoduleError {
     Modules { repository: Repository, source: gix::Error },
     #[error("the .gitmodules of {repository} has {size} bytes, more than {LARGEST}")]
     Large { repository: Repository, size: u64 },
+    #[error("the .gitmodules of {repository} has a {key} for {name:?} that Git refuses")]
+    Value { repository: Repository, name: BString, key: &'static str },
     #[error("could not look for the submodules of {repository}")]
     Tree { repository: Repository, source: ArchiveError },
     #[error("looking for submodules stopped")]
@@ -52,7 +54,7 @@ pub(crate) enum SubmoduleError {
 
 /// A commit whose submodules are wanted.
 struct Parent {
-    repository: Repository,
+    location: Location,
     clone: gix::Repository,
     commit: ObjectId,
     prefix: BString,
@@ -60,18 +62,18 @@ struct Parent {
     around: Vec<Repository>,
 }
 
-/// Fetches all submodules of `root` of which something goes into a zip with these options, each by `fetch` where `permit` has nothing
-/// against it: what they are of, what is there, and what keeps it there.
+/// Fetches all submodules of `root`, the commit of a job, of which something goes into a zip with these options, each by `fetch`
+/// if it may be: where they are, what is there, and what keeps it there.
 pub(crate) async fn fetch_all<E: From<SubmoduleError>>(
-    repository: &Repository,
+    job: &Job,
+    hosts: &AllowedHosts,
     root: &Fetched,
     options: Options,
-    permit: impl Fn(&Repository) -> Result<(), PermitError>,
-    fetch: impl AsyncFn(&Repository, Wanted) -> Result<Fetched, E>,
-) -> Result<Vec<(Repository, Submodule, Reading)>, E> {
+    fetch: impl AsyncFn(&Location, Wanted) -> Result<Fetched, E>,
+) -> Result<Vec<(Location, Submodule, Reading)>, E> {
     let mut found = Vec::new();
     let mut parents = VecDeque::from([Parent {
-        repository: repository.clone(),
+        location: job.location(),
         clone: root.clone.clone(),
         commit: root.commit,
         prefix: BString::default(),
@@ -83,15 +85,16 @@ pub(crate) async fn fetch_all<E: From<SubmoduleError>>(
         let looked = blocking::spawn(look);
         let (parent, all) = looked.await.map_err(SubmoduleError::Stopped)??;
         for Pinned { path, url, commit } in all {
-            let repository = resolve(&parent.repository, &path, url.as_bstr())?;
-            permit(&repository).map_err(|source| {
-                let (repository, path, source) = (parent.repository.clone(), path.clone(), Box::new(source));
+            let location = resolve(&parent.location, &path, url.as_bstr(), hosts)?;
+            let around_it = &parent.location.repository;
+            job.permit(&location.repository, hosts).map_err(|source| {
+                let (repository, path, source) = (around_it.clone(), path.clone(), Box::new(source));
                 SubmoduleError::Refused { repository, path, url: without_credentials(url.as_bstr()), source }
             })?;
-            let around = [&parent.around[..], std::slice::from_ref(&parent.repository)].concat();
+            let around = [&parent.around[..], std::slice::from_ref(around_it)].concat();
             let whole: BString = [parent.prefix.as_slice(), &path].concat().into();
-            if around.contains(&repository) {
-                return Err(SubmoduleError::Cycle { repository, path: whole }.into());
+            if around.contains(&location.repository) {
+                return Err(SubmoduleError::Cycle { repository: location.repository, path: whole }.into());
             }
             if around.len() > DEEPEST {
                 return Err(SubmoduleError::Deep { path: whole }.into());
@@ -102,10 +105,10 @@ pub(crate) async fn fetch_all<E: From<SubmoduleError>>(
             let id: CommitId =
                 commit.to_string().parse().map_err(|source| SubmoduleError::Pinned { path: whole.clone(), source })?;
             // Its clone is free again when the next submodule may be of the same repository.
-            let Fetched { clone, commit, reading, .. } = fetch(&repository, Wanted::Commit(id)).await?;
+            let Fetched { clone, commit, reading, .. } = fetch(&location, Wanted::Commit(id)).await?;
             let prefix = [whole.as_slice(), b"/"].concat().into();
-            found.push((repository.clone(), Submodule { path: whole, clone: clone.clone(), commit }, reading));
-            parents.push_back(Parent { repository, clone, commit, prefix, around });
+            found.push((location.clone(), Submodule { path: whole, clone: clone.clone(), commit }, reading));
+            parents.push_back(Parent { location, clone, commit, prefix, around });
         }
     }
     Ok(found)
@@ -121,23 +124,24 @@ struct Pinned {
 /// The submodules of a commit. What the tree has and `.gitmodules` doesn't stays an empty folder, as with Git, and so does what
 /// has `update = none` there.
 fn pinned(parent: &Parent, options: &Options, interrupt: &AtomicBool) -> Result<Vec<Pinned>, SubmoduleError> {
-    let repository = || parent.repository.clone();
+    let repository = || parent.location.repository.clone();
     let Some(modules) = modules(parent)? else { return Ok(Vec::new()) };
-    let modules = by_path(&modules);
+    let modules =
+        by_path(&modules).map_err(|(name, key)| SubmoduleError::Value { repository: repository(), name, key })?;
     let prefix = parent.prefix.as_bstr();
     let links = archive::pinned_submodules(&parent.clone, parent.commit, options, prefix, interrupt);
     let mut links = links.map_err(|source| SubmoduleError::Tree { repository: repository(), source })?;
     links.sort();
     let mut pinned = Vec::new();
     for (path, commit) in links {
-        let Some(Module { url, update }) = modules.get(&path) else { continue };
+        let Some(Module { url, update, .. }) = modules.get(&path) else { continue };
+        let url = url.clone().ok_or_else(|| SubmoduleError::NoUrl { repository: repository(), path: path.clone() })?;
         if update.as_ref().is_some_and(|update| update == "none") {
             continue;
         }
         if pinned.len() == MOST {
             return Err(SubmoduleError::Many);
         }
-        let url = url.clone().ok_or_else(|| SubmoduleError::NoUrl { repository: repository(), path: path.clone() })?;
         pinned.push(Pinned { path, url, commit });
     }
     Ok(pinned)
@@ -145,7 +149,7 @@ fn pinned(parent: &Parent, options: &Options, interrupt: &AtomicBool) -> Result<
 
 /// The `.gitmodules` of a commit: a file, and not what a link of that name leads to.
 fn modules(parent: &Parent) -> Result<Option<gix::submodule::File>, SubmoduleError> {
-    let repository = || parent.repository.clone();
+    let repository = || parent.location.repository.clone();
     let failed = |source| SubmoduleError::Modules { repository: repository(), source };
     let find = || {
         let entry = parent.clone.find_commit(parent.commit)?.tree()?.lookup_entry_by_path(".gitmodules")?;
@@ -161,36 +165,62 @@ fn modules(parent: &Parent) -> Result<Option<gix::submodule::File>, SubmoduleErr
 }
 
 /// What `.gitmodules` says of a submodule. `active` doesn't count there: Git reads it in a clone's own configuration only.
+#[derive(Default)]
 struct Module {
+    path: Option<BString>,
     url: Option<BString>,
     update: Option<BString>,
 }
 
-/// The submodules by path. Of several submodules of one path the first one counts, of several values the last.
-/// gix finds them too, but looks through all of them for each.
-fn by_path(modules: &gix::submodule::File) -> HashMap<BString, Module> {
-    let mut order = Vec::new();
-    let mut by_name: HashMap<&BStr, [Option<BString>; 3]> = HashMap::new();
+/// A value that Git doesn't take, for which it fetches no submodule at all: the name of the submodule, and the key.
+type Refused = (BString, &'static str);
+
+/// The submodules by path (`parse_config` of submodule-config.c). Of several values the last one counts, and so does of several
+/// submodules of one path the one that was last said to be there, whatever it was said to be before.
+fn by_path(modules: &gix::submodule::File) -> Result<HashMap<BString, Module>, Refused> {
+    let mut by_name: HashMap<BString, Module> = HashMap::new();
+    let mut names: HashMap<BString, BString> = HashMap::new();
     for section in modules.config().sections() {
         let header = section.header();
         let Some(name) = header.subsection_name().filter(|_| header.name().eq_ignore_ascii_case(b"submodule")) else {
             continue;
         };
-        let values = by_name.entry(name).or_insert_with(|| {
-            order.push(name);
-            [None, None, None]
-        });
-        for (value, key) in values.iter_mut().zip(["path", "url", "update"]) {
-            *value = section.value(key).or_else(|| value.take());
+        let name: BString = if header.is_legacy() { name.to_ascii_lowercase().into() } else { name.to_owned() };
+        if !is_name(&name) {
+            continue;
+        }
+        let module = by_name.entry(name.clone()).or_default();
+        let values = |key| match section.value_implicit(key) {
+            Some(None) => Err((name.clone(), key)),
+            _ => Ok(section.values(key)),
+        };
+        for path in values("path")?.into_iter().filter(is_no_option) {
+            module.path.take().and_then(|before| names.remove(&before));
+            names.insert(path.clone(), name.clone());
+            module.path = Some(path);
+        }
+        if let Some(url) = values("url")?.into_iter().rfind(is_no_option) {
+            module.url = Some(url);
+        }
+        for update in values("update")? {
+            // Also a command: whoever pushes would choose what runs where it is cloned.
+            if !["none", "checkout", "rebase", "merge"].iter().any(|known| update == *known) {
+                return Err((name, "update"));
+            }
+            module.update = Some(update);
         }
     }
-    let mut by_path = HashMap::new();
-    for name in order {
-        if let Some([Some(path), url, update]) = by_name.remove(name) {
-            by_path.entry(path).or_insert(Module { url, update });
-        }
-    }
-    by_path
+    Ok(names.into_iter().filter_map(|(path, name)| Some((path, by_name.remove(&name)?))).collect())
+}
+
+/// Whether it can name a submodule: Git makes a folder of it (`check_submodule_name`).
+fn is_name(name: &[u8]) -> bool {
+    !name.is_empty() && name.split(|byte| matches!(byte, b'/' | b'\\')).all(|part| part != b"..")
+}
+
+/// Whether no program would take it for an option: such a value counts as if it weren't there.
+fn is_no_option(value: &BString) -> bool {
+    !value.starts_with(b"-")
 }
 
 /// A URL as it may be told: whoever wrote a password into it didn't mean to publish it.
@@ -207,16 +237,16 @@ fn without_credentials(url: &BStr) -> String {
 
 /// The repository that a URL in the `.gitmodules` of `parent` names: relative to the parent's own, as Git takes it, or any
 /// that a payload could name.
-fn resolve(parent: &Repository, path: &BString, url: &BStr) -> Result<Repository, SubmoduleError> {
-    let repository = || parent.clone();
+fn resolve(parent: &Location, path: &BString, url: &BStr, hosts: &AllowedHosts) -> Result<Location, SubmoduleError> {
+    let repository = || parent.repository.clone();
     let text = url.to_str_lossy();
     if !text.starts_with("./") && !text.starts_with("../") {
-        let found = forge::repository_of_url(&text);
+        let found = forge::location(&text, hosts);
         return found.map_err(|source| SubmoduleError::Url { repository: repository(), path: path.clone(), source });
     }
     let outside =
         || SubmoduleError::Outside { repository: repository(), path: path.clone(), url: text.clone().into_owned() };
-    let mut parts: Vec<&str> = parent.path.as_str().split('/').collect();
+    let mut parts: Vec<&str> = parent.repository.path.as_str().split('/').collect();
     for part in text.trim_end_matches('/').split('/') {
         match part {
             "." | "" => {}
@@ -225,9 +255,14 @@ fn resolve(parent: &Repository, path: &BString, url: &BStr) -> Result<Repository
         }
     }
     let joined = parts.join("/");
-    let own = joined.strip_suffix(".git").unwrap_or(&joined).parse().map_err(|_| outside())?;
-    Ok(Repository::new(parent.host.clone(), own))
+    let without = joined.strip_suffix(".git");
+    let own = without.unwrap_or(&joined).parse().map_err(|_| outside())?;
+    let spelling = PathSpelling { without_git: without.is_none(), ..parent.spelling };
+    Ok(Location { repository: Repository::new(parent.repository.host.clone(), own), spelling })
 }
+
+#[cfg(test)]
+mod against_git;
 
 #[cfg(test)]
 mod tests {
@@ -238,9 +273,14 @@ mod tests {
 
     use super::*;
 
+    fn hello() -> Location {
+        let repository = Repository::new("github.com".parse().unwrap(), "octo/hello".parse().unwrap());
+        Location { repository, spelling: PathSpelling::default() }
+    }
+
     fn check(url: &str, expected: Option<&str>) {
-        let parent = Repository::new("github.com".parse().unwrap(), "octo/hello".parse().unwrap());
-        let found = resolve(&parent, &"lib".into(), url.into()).ok().map(|found| found.to_string());
+        let found = resolve(&hello(), &"lib".into(), url.into(), &AllowedHosts::default());
+        let found = found.ok().map(|found| found.repository.to_string());
         assert_eq!(found.as_deref(), expected, "{url}");
     }
 
@@ -276,8 +316,7 @@ mod tests {
         let tree = clone.write_object(tree).unwrap();
         let none: [ObjectId; 0] = [];
         let commit = clone.new_commit_as(person, person, "x", tree, none).unwrap().id;
-        let repository = Repository::new("github.com".parse().unwrap(), "octo/hello".parse().unwrap());
-        Parent { repository, clone, commit, prefix: BString::default(), around: Vec::new() }
+        Parent { location: hello(), clone, commit, prefix: BString::default(), around: Vec::new() }
     }
 
     fn entry(kind: EntryKind, name: &str, oid: ObjectId) -> Entry {
@@ -339,19 +378,18 @@ mod tests {
     }
 
     #[test]
-    fn the_last_url_of_the_first_submodule_counts() {
-        let modules = "[submodule \"b\"]\npath = m\nurl = ../one\n[submodule \"a\"]\npath = m\nurl = ../two\n\
-            [other \"b\"]\nurl = ../no\n[SubModule \"b\"]\nURL = ../three\n[submodule \"b\"]\nurl\n[submodule \"c\"]\npath = n\n";
-        let links = |names: &[&str]| Tree {
-            entries: names.iter().map(|name| entry(EntryKind::Commit, name, some_id())).collect(),
+    fn what_git_refuses_is_named() {
+        let refused = |line: &str| {
+            let tree = Tree { entries: vec![entry(EntryKind::Commit, "m", some_id())] };
+            match pinned_of(format!("[submodule \"a\"]\npath = m\nurl = ../a\n{line}\n").as_bytes(), tree) {
+                Err(SubmoduleError::Value { name, key, .. }) => Some(format!("{name} {key}")),
+                other => other.map(|_| None).unwrap(),
+            }
         };
-        let found = pinned_of(modules.as_bytes(), links(&["m", "other"])).unwrap();
-        let found: Vec<_> = found.iter().map(|pinned| (pinned.path.to_string(), pinned.url.to_string())).collect();
-        assert_eq!(found, [("m".to_owned(), "../three".to_owned())]);
-        assert!(matches!(pinned_of(modules.as_bytes(), links(&["n"])), Err(SubmoduleError::NoUrl { .. })));
-        let gixs = gix::submodule::File::from_bytes(modules.as_bytes(), None, &gix::config::File::default()).unwrap();
-        let name = gixs.name_by_path("m".into()).unwrap();
-        assert_eq!(gixs.config().string_by("submodule", Some(name), "url").unwrap(), "../three");
+        assert_eq!(refused("update = !id").as_deref(), Some("a update"));
+        assert_eq!(refused("[submodule \"b\"]\nupdate = always").as_deref(), Some("b update"));
+        assert_eq!(refused("[submodule \"b\"]\nurl").as_deref(), Some("b url"));
+        assert_eq!(refused("update = merge"), None);
     }
 
     /// The submodules that are fetched for a zip with these options.
@@ -379,9 +417,7 @@ mod tests {
     fn update_none_keeps_from_being_fetched() {
         let none = format!("{MODULES}\tupdate = none\n");
         assert_eq!(fetched(&none, "", &Options::default(), ""), ["one", "two"]);
-        for other in
-            ["update = checkout", "update = none\nupdate = merge", "update", "update = rebase", "active = false"]
-        {
+        for other in ["update = checkout", "update = none\nupdate = merge", "update = rebase", "active = false"] {
             let modules = format!("{MODULES}{other}\n");
             assert_eq!(fetched(&modules, "", &Options::default(), ""), ["one", "packages/ios", "two"], "{other}");
         }

@@ -8,7 +8,7 @@ use std::{
 
 use archive::{ArchiveError, DotGit, Options, Paths, Pushed, Summary};
 use aws_names::BucketName;
-use contract::{AllowedHosts, Job, KeyLayout, Repository};
+use contract::{AllowedHosts, Job, KeyLayout, Location};
 use fetch::{Clones, FetchRequest, Fetched, KnownHosts, Limits, Reading, Remote, Wanted};
 use gix::bstr::BString;
 use https::Client;
@@ -76,7 +76,7 @@ impl Worker {
         let started = Instant::now();
         let wanted = Wanted::Reference { name: job.reference.clone(), expected: job.commit.clone() };
         let fetch = async {
-            let fetched = self.fetch(job, &job.repository, wanted, deadline).await;
+            let fetched = self.fetch(job, &job.location(), wanted, deadline).await;
             (fetched, started.elapsed())
         };
         // To be told of the zip that is there takes a while, too. Meanwhile the host says which of two keys it has.
@@ -158,23 +158,24 @@ impl Worker {
     async fn fetch(
         &self,
         job: &Job,
-        repository: &Repository,
+        location: &Location,
         wanted: Wanted,
         deadline: Instant,
     ) -> Result<(Fetched, Found), GitPullError> {
-        let request = FetchRequest { remote: self.remote(job, repository, deadline).await?, wanted };
+        let request = FetchRequest { remote: self.remote(job, location, deadline).await?, wanted };
         let mut found = Found::default();
-        let seed = async || self.cache.open(repository, &mut found).await;
+        let seed = async || self.cache.open(&location.repository, &mut found).await;
         let fetched = fetch::fetch_seeded(&request, &self.clones, seed).await.map_err(GitPullError::Fetch)?;
         Ok((fetched, found))
     }
 
     /// How a repository is reached that a job may have fetched, its own or another one. Nothing is fetched without.
-    async fn remote(&self, job: &Job, repository: &Repository, deadline: Instant) -> Result<Remote, GitPullError> {
-        let host = job.permit(repository, &self.allowed_hosts).map_err(GitPullError::Permit)?;
+    async fn remote(&self, job: &Job, location: &Location, deadline: Instant) -> Result<Remote, GitPullError> {
+        let host = job.permit(&location.repository, &self.allowed_hosts).map_err(GitPullError::Permit)?;
         Ok(Remote {
             host: host.clone(),
-            repository: repository.clone(),
+            repository: location.repository.clone(),
+            spelling: location.spelling,
             key: self.key.get().await?.clone(),
             known_hosts: self.known_hosts.clone(),
             limits: Limits::until(deadline),
@@ -186,27 +187,26 @@ impl Worker {
         let host = self.allowed_hosts.find(job.repository.host.as_str());
         let dot_git = host.filter(|_| self.history == History::Included).map(|host| DotGit {
             branch: job.reference.branch().map(|_| job.reference.to_string()),
-            url: host.ssh_url(&job.repository.path),
+            url: host.ssh_url(&job.repository.path, job.spelling),
         });
         let pushed = Some(Pushed { reference: job.reference.clone(), target: fetched.target });
         let options = Options { paths: self.paths.clone(), pushed, dot_git, submodules: Vec::new() };
         let submodules = match self.submodules {
             Submodules::Excluded => Vec::new(),
             Submodules::Included => {
-                let fetch = async |repository: &Repository, wanted| {
-                    self.fetch(job, repository, wanted, deadline).await.map(|(fetched, _)| fetched)
+                let fetch = async |location: &Location, wanted| {
+                    self.fetch(job, location, wanted, deadline).await.map(|(fetched, _)| fetched)
                 };
-                let permit = |repository: &Repository| job.permit(repository, &self.allowed_hosts).map(drop);
-                submodules::fetch_all(&job.repository, fetched, options.clone(), permit, fetch).await?
+                submodules::fetch_all(job, &self.allowed_hosts, fetched, options.clone(), fetch).await?
             }
         };
         let large = match &self.lfs {
             None => None,
             Some(client) => {
-                let own = self.remote(job, &job.repository, deadline).await?;
+                let own = self.remote(job, &job.location(), deadline).await?;
                 let mut remotes = HashMap::from([(BString::default(), own)]);
-                for (repository, submodule, _) in &submodules {
-                    remotes.insert(submodule.path.clone(), self.remote(job, repository, deadline).await?);
+                for (location, submodule, _) in &submodules {
+                    remotes.insert(submodule.path.clone(), self.remote(job, location, deadline).await?);
                 }
                 Some(Stores { client: client.clone(), remotes })
             }

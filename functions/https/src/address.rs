@@ -3,7 +3,6 @@
 //! ([169.254.169.254](https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-retrieval.html)) or into the VPC.
 
 use std::{
-    collections::HashSet,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     sync::Arc,
 };
@@ -13,7 +12,7 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
 /// A host has no address that may be connected to.
 #[derive(Debug, thiserror::Error)]
-#[error("{host} has no public address: add +private to its entry in AllowedGitHosts if it shall have none")]
+#[error("{host} has no public address: add `private` to its entry in AllowedGitHosts if it shall have none")]
 pub struct NoPublicAddress {
     host: String,
 }
@@ -27,13 +26,12 @@ impl NoPublicAddress {
 /// Resolves names to public addresses, and those of hosts that are configured as private to any.
 #[derive(Debug, Clone)]
 pub(crate) struct Guard {
-    private: Arc<HashSet<String>>,
+    hosts: Arc<AllowedHosts>,
 }
 
 impl Guard {
     pub(crate) fn new(hosts: &AllowedHosts) -> Self {
-        let private = hosts.iter().filter(|host| host.is_private);
-        Self { private: Arc::new(private.map(|host| host.host.to_string()).collect()) }
+        Self { hosts: Arc::new(hosts.clone()) }
     }
 
     /// Whether a URL's host may be asked for: a name is looked at again when it is resolved, an address isn't resolved.
@@ -43,7 +41,7 @@ impl Guard {
     }
 
     fn is_private(&self, host: &str) -> bool {
-        self.private.contains(&host.to_ascii_lowercase())
+        self.hosts.iter().any(|allowed| allowed.is_private_at(host))
     }
 }
 

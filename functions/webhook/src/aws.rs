@@ -139,6 +139,7 @@ mod tests {
             trigger: Trigger::Push,
             summary: None,
             scope: None,
+            spelling: contract::PathSpelling::default(),
         };
         (0..count).map(job).collect()
     }

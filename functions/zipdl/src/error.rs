@@ -66,7 +66,7 @@ impl JobError for ZipDlError {
             Self::Store(error) => return error.hint(),
             Self::Permit(PermitError::Host(_)) => "add it to the parameter AllowedGitHosts, or remove the webhook",
             Self::NoKind(_) => {
-                "add =github, =gitlab, =bitbucket, =bitbucket-dc, =gitea or =azure to its entry in AllowedGitHosts"
+                "add kind=github, gitlab, bitbucket, bitbucket-dc, gitea or azure to its entry in AllowedGitHosts"
             }
             Self::Https(HttpsError::Unauthorized { .. }) => {
                 "check GitToken (for Bitbucket Cloud OAuthKey and OAuthSecret): is it for this host, is it expired or revoked?"

@@ -60,6 +60,7 @@ impl Hosted {
             trigger: Trigger::Push,
             summary: None,
             scope: None,
+            spelling: contract::PathSpelling::default(),
         })
     }
 

@@ -1,7 +1,7 @@
 //! Names that a payload, a `.gitmodules` or a configuration brings: each is refused, or is one that leads nowhere else and
 //! stays what it is when it is written and read again.
 
-use contract::{AllowedHosts, CommitId, DeliveryId, Host, RefName, Repository, RepositoryPath};
+use contract::{AllowedHosts, CommitId, DeliveryId, Host, Location, PathSpelling, RefName, Repository, RepositoryPath};
 
 use crate::events::leads_astray;
 
@@ -25,13 +25,17 @@ pub fn names(data: &[u8]) {
     if let Ok(path) = text.parse::<RepositoryPath>() {
         stays(&path);
     }
-    if let Ok(repository) = forge::repository_of_url(&text) {
+    let host = "git.example ssh=git@ssh.example:2222/srv web=https://www.example/git".parse().unwrap();
+    if let Ok(Location { repository, .. }) = forge::location(&text, &host) {
         stays(&repository.path);
         assert!(repository.host.as_str().parse::<Host>().is_ok());
     }
     if let Ok(hosts) = text.parse::<AllowedHosts>() {
         for host in hosts.iter() {
-            assert!(!host.user.starts_with('-') && host.port != 0 && host.https_port != 0, "{text}");
+            assert!(!host.ssh.user.starts_with('-') && host.ssh.port != 0 && host.web.port != 0, "{text}");
+            for path in [&host.ssh.folder, &host.web.path] {
+                assert!(path.is_empty() || !leads_astray(path.trim_start_matches('/')), "{text}");
+            }
         }
     }
 }
@@ -39,13 +43,15 @@ pub fn names(data: &[u8]) {
 /// A path that was accepted is the same by way of the URL that Git would use.
 fn stays(path: &RepositoryPath) {
     assert!(!leads_astray(path.as_str()) && !path.as_str().contains(['"', '\\', '`']), "{path}");
-    let host = "git.example:7999".parse::<contract::AllowedHost>().unwrap();
+    let hosts = "git.example:7999".parse::<AllowedHosts>().unwrap();
+    let (host, spelling) = (hosts.first().unwrap(), PathSpelling::default());
     // Between quotation marks, and each within it escaped.
-    let argument = host.ssh_argument(path).replace(r"'\''", "");
+    let argument = host.ssh_argument(path, spelling).replace(r"'\''", "");
     assert_eq!(argument.matches('\'').count(), 2, "{argument}");
     let repository = Repository::new(host.host.clone(), path.clone());
     // What a URL can't say as it is comes encoded, and isn't read back by the rules of this host.
     if path.as_str().bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/-._~".contains(&byte)) {
-        assert_eq!(forge::repository_of_url(&host.ssh_url(path)).unwrap(), repository);
+        let found = forge::location(&host.ssh_url(path, spelling), &hosts).unwrap();
+        assert_eq!(found.repository, repository);
     }
 }

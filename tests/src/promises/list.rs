@@ -8,6 +8,7 @@ const LOAD: &str = "load";
 const OPERATION: &str = "operation";
 const SUPPLY_CHAIN: &str = "supply chain";
 const LEAST_PRIVILEGE: &str = "least privilege";
+const LIKENESS: &str = "likeness to Git and its hosts";
 const HOSTILE: &str = "hostile input";
 const SECRETS: &str = "secrets";
 const STRANGERS: &str = "strangers";
@@ -372,6 +373,42 @@ pub const PROMISES: &[Promise] = &[
         tests: &["three_engines_agree_on_who_may_do_what"],
     },
     Promise {
+        chapter: LIKENESS,
+        promise: "a zip has what `git archive` puts there, whatever the attributes, encodings and commits",
+        tests: &[
+            "sweep::all_attributes_together_do_what_they_do_for_git",
+            "attributes::any_attributes_do_what_they_do_to_gits",
+            "patterns::any_pattern_matches_as_it_does_for_git",
+            "encodings::every_name_of_iconv_is_converted",
+            "commits::strange_commits_become_gits_zip",
+            "commits::messages_in_other_encodings_become_gits",
+            "substitution::every_placeholder_is_expanded",
+            "substitution::a_tag_under_another_name_says_so",
+        ],
+    },
+    Promise {
+        chapter: LIKENESS,
+        promise: "the submodules are those that `git clone --recurse-submodules` fetches, but for what leads out of a host",
+        tests: &[
+            "submodules::against_git::gitmodules_are_taken_as_git_takes_them",
+            "submodules::against_git::any_gitmodules_is_taken_as_git_takes_it",
+            "submodules::against_git::gitmodules_of_other_kinds_count_as_for_git",
+            "submodules::against_git::relative_urls_lead_where_git_is_led",
+            "submodules::against_git::a_submodule_that_is_not_to_be_updated_stays_empty",
+            "submodules::against_git::what_differs_from_git_is_on_purpose",
+        ],
+    },
+    Promise {
+        chapter: LIKENESS,
+        promise: "every payload of the public collections comes to what is stated of it",
+        tests: &[
+            "every_public_payload_has_its_stated_outcome",
+            "githubs_examples_are_understood_under_either_signature",
+            "gitlabs_examples_are_understood_by_token_and_by_signature",
+            "what_bitbucket_azure_and_gitea_sent_is_understood",
+        ],
+    },
+    Promise {
         chapter: HOSTILE,
         promise: "nothing that a stranger sends ends a function, or is taken for what it isn't",
         tests: &[
@@ -417,6 +454,7 @@ pub const PROMISES: &[Promise] = &[
             "wildmatch::tests::steps_are_pattern_times_text",
             "patterns::any_pattern_matches_as_it_does_for_git",
             "paths::tests::no_folder_is_asked_for_twice",
+            "subst::tests::an_encoding_takes_no_time_without_end",
             "patterns::tests::hostile_globs_and_long_texts_come_to_an_end",
             "interrupted::a_zip_ends_where_it_is_interrupted",
             "interrupted::a_pack_ends_where_it_is_interrupted",

@@ -214,6 +214,7 @@ impl Repo {
             trigger: contract::Trigger::Push,
             summary: None,
             scope: None,
+            spelling: contract::PathSpelling::default(),
         })
     }
 

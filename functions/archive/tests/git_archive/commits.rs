@@ -11,12 +11,28 @@ const FORMATS: [&str; 26] = [
     "%ci", "%cI", "%s", "%f", "%b", "%B", "%e", "%P", "%T", "%H",
 ];
 
+/// Files that say other things beside it: git writes in the encoding of the commit what it has made until then.
+const MIXED: [(&str, &str); 8] = [
+    ("f-before", "\u{fc}\u{65e5} <$Format:%s$>\n"),
+    ("f-behind", "<$Format:%an$> \u{fc}\u{41f}\n"),
+    ("f-often", "\u{fc} $Format:%s$ a $Format:%an$ \u{fc} $Format:%B$ \u{e9}$Format:%H$\n"),
+    ("f-nothing", "\u{fc}\u{41f}\u{65e5}\u{1f980}\n$Format:$ $Format:x$\n"),
+    ("f-within", "$Format:\u{fc}\u{65e5}$ $Format:%h$ \u{fc}\n"),
+    (
+        "f-odd",
+        "\u{fc}$Format:%n%x41%C(red)%gd%m%d$ $Format:%q$ \u{fc}$Format:%x4$ \u{fc}$Format:%$ \u{e9}$Format:%+q%%$ \u{e9}$Format:% e$\n",
+    ),
+    ("f-trimmed", "x$Format:%s%n%n%n%n$$Format:%-gd\u{e9}%s$\n\n$Format:%-gd\u{fc}%an$\n"),
+    ("f-none", "\u{fc} $Format:%s\n"),
+];
+
 /// A repository whose `HEAD` is a commit with these lines below its tree.
 fn with(headers: &[u8]) -> Repository {
     let repository = Repository::new();
     let line =
         |(n, format): (usize, &&str)| (format!("f{n:02}"), "100644", format!("<$Format:{format}$>").into_bytes());
     let mut files: Vec<_> = FORMATS.iter().enumerate().map(line).collect();
+    files.extend(MIXED.map(|(name, content)| (name.to_owned(), "100644", content.as_bytes().to_vec())));
     files.push((".gitattributes".into(), "100644", b"f* export-subst\n".to_vec()));
     repository.import(&files);
     let tree = repository.git(&["rev-parse", "HEAD^{tree}"]);
@@ -61,6 +77,55 @@ fn strange_commits_become_gits_zip() {
     for headers in headers {
         eprintln!("{}", String::from_utf8_lossy(headers));
         with(headers).check();
+    }
+}
+
+/// Messages in encodings, by what their headers call them.
+const MESSAGES: [(&str, &[u8]); 33] = [
+    ("ISO-8859-1", b"Gr\xfc\xdfe aus\nK\xf6ln\n\nmehr \xe9\n"),
+    ("iso-8859-1", b"plain\n"),
+    ("latin1", b"\xc3\xa9 doubled\n"),
+    ("latin-1", b"Gr\xfc\xdfe\n"),
+    ("ISO-8859-15", b"\xa4 is euro\n"),
+    ("ISO-8859-2", b"P\xf8\xedli\xb9 \xbelu\xbbou\xe8k\xfd\n"),
+    ("windows-1252", b"\x80 \x93quoted\x94\n"),
+    ("CP1252", b"\x81 is not there\n"),
+    ("windows-1251", b"\xcf\xf0\xe8\xe2\xe5\xf2\n\n\xec\xe8\xf0\n"),
+    ("KOI8-R", b"\xf0\xd2\xc9\xd7\xc5\xd4\n"),
+    ("Shift_JIS", b"\x93\xfa\x96\x7b\x8c\xea \x83\x5c\x83\x7c.\n\n\x83\x5c\x0a"),
+    ("SJIS", b"\xb1\xb2\xb3 \x81\x60\n"),
+    ("CP932", b"\x87\x40 \x81\x60\x81\x7c \xfa\x40\n"),
+    ("EUC-JP", b"\xc6\xfc\xcb\xdc\xb8\xec \x8e\xb1 \xa1\xc1\n"),
+    ("ISO-2022-JP", b"\x1b$BF|K\\8l\x1b(B abc\n\n\x1b$BF|\x1b(B\n"),
+    ("csISO2022JP", b"\x1b$B!A!]\x1b(J\\~\x1b(B\\~ \x1b$BF|\x1b(B\n"),
+    ("ISO-2022-JP", b"\x1b(I123\x1b(B broken\n"),
+    ("csShiftJIS", b"\\~ \x81\x50 \x81\x5f\n"),
+    ("GBK", b"\xd6\xd0\xce\xc4 \x81\x40\n"),
+    ("GB18030", b"\xd6\xd0 \x81\x30\x84\x36\n"),
+    ("GB2312", b"\xd6\xd0\xce\xc4\n"),
+    ("Big5", b"\xa4\xa4\xa4\xe5 \xa5\x5c\n"),
+    ("EUC-KR", b"\xc7\xd1\xb1\xb9\n"),
+    ("CP949", b"\xc7\xd1\xb1\xb9 \x81\x41\n"),
+    ("UTF-8", b"\xc3\xbc\n"),
+    ("utf8", b"\xc3\xbc \xff\n"),
+    ("nonsense", b"\xfc\n"),
+    ("US-ASCII", b"plain\n"),
+    ("ASCII", b"\xfc\n"),
+    ("Shift_JIS", b"\xff\xff broken \x93\n"),
+    ("EUC-JP", b"\xc6 broken\n"),
+    ("TIS-620", b"\xca\xc7\xd1\xca\xb4\xd5\n"),
+    ("CP437", b"\x81 \xe1\n"),
+];
+
+#[test]
+fn messages_in_other_encodings_become_gits() {
+    for (label, message) in MESSAGES {
+        eprintln!("{label} {message:02x?}");
+        let name = message.split(|byte| *byte == b'\n').next().unwrap();
+        let author = [b"author ", name, b" <a@example.com> 1700000001 +0000\n"].concat();
+        let committer = b"committer C <c@example.com> 1700000000 +0000\n";
+        let encoding = format!("encoding {label}\n\n").into_bytes();
+        with(&[&author, committer.as_slice(), &encoding, message].concat()).check();
     }
 }
 

@@ -22,6 +22,8 @@ mod repository;
 #[cfg(test)]
 mod substitution;
 #[cfg(test)]
+mod sweep;
+#[cfg(test)]
 mod trees;
 #[cfg(test)]
 mod work_tree;

@@ -283,3 +283,48 @@ fn a_tag_is_described_as_its_options_say() {
         }
     }
 }
+
+#[test]
+fn a_tag_under_another_name_says_so() {
+    for options in ["", ":tags", ":match=v*", ":match=other*", ":exclude=other*", ":abbrev=0", ":abbrev=12", ":tags=no"]
+    {
+        let repository = Repository::new();
+        repository.write("format", format!("$Format:%d|%D|%(describe{options})$\n"));
+        repository.write(".gitattributes", "format export-subst\n");
+        repository.commit();
+        repository.git(&["tag", "-a", "-m", "x", "v1.2"]);
+        repository.git(&["tag", "-a", "-m", "x", "nested", "v1.2"]);
+        repository.git(&["update-ref", "refs/tags/other", "refs/tags/v1.2"]);
+        repository.git(&["update-ref", "refs/tags/other-nested", "refs/tags/nested"]);
+        repository.git(&["commit", "-q", "--allow-empty", "-m", "later"]);
+        for (reference, others) in
+            [("other", ["v1.2", "nested", "other-nested"]), ("other-nested", ["v1.2", "nested", "other"])]
+        {
+            let copy = Repository::new();
+            copy.git(&["fetch", "-q", "-u", &repository.path().to_string_lossy(), "+refs/*:refs/*"]);
+            for name in others {
+                copy.git(&["update-ref", "-d", &format!("refs/tags/{name}")]);
+            }
+            check_pushed(&copy, &format!("refs/tags/{reference}"));
+        }
+    }
+}
+
+#[test]
+fn a_tag_under_another_name_is_described_from_afar() {
+    let repository = Repository::new();
+    repository.write(".gitattributes", "format export-subst\n");
+    repository.write("format", "$Format:%(describe:abbrev=0)$\n");
+    repository.commit();
+    repository.git(&["tag", "-a", "-m", "x", "v1.2"]);
+    repository.git(&["update-ref", "refs/tags/other", "refs/tags/v1.2"]);
+    repository.git(&["tag", "-d", "v1.2"]);
+    for format in ["%(describe)", "%(describe:abbrev=0)", "%(describe:abbrev=12)"] {
+        // The first time it is the tagged commit itself.
+        repository.check();
+        repository.write(".gitattributes", "format export-subst\n");
+        repository.write("format", format!("$Format:{format}$\n"));
+        repository.commit();
+        repository.check();
+    }
+}

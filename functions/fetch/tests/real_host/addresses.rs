@@ -2,7 +2,8 @@
 
 use std::process::Command;
 
-use contract::{AllowedHost, HostKind, Repository};
+use contract::{HostKind, Repository};
+use fetch::Remote;
 
 use crate::host::Host;
 
@@ -39,11 +40,13 @@ async fn every_host_is_asked_in_the_words_of_git() {
         assert_eq!(fetched.commit.to_string(), commit);
         let ours = host.last_command();
 
-        let without_port = AllowedHost { port: 22, ..request.remote.host.clone() };
-        clone_with_git(&host, &without_port.ssh_url(&request.remote.repository.path), Some(host.port));
+        let Remote { host: address, repository: named, spelling, .. } = &request.remote;
+        let mut without_port = address.clone();
+        without_port.ssh.port = 22;
+        clone_with_git(&host, &without_port.ssh_url(&named.path, *spelling), Some(host.port));
         assert_eq!(host.last_command(), ours, "{kind} {repository}");
-        if request.remote.host.kind != Some(HostKind::Azure) {
-            clone_with_git(&host, &request.remote.host.ssh_url(&request.remote.repository.path), None);
+        if address.kind != Some(HostKind::Azure) {
+            clone_with_git(&host, &address.ssh_url(&named.path, *spelling), None);
             assert_eq!(host.last_command(), ours, "{kind} {repository}");
         }
     }

@@ -380,7 +380,7 @@ async fn a_key_that_is_not_authorized() {
     let error = fetch::fetch(&request, &host.clones()).await.unwrap_err();
     let fingerprint = host::fingerprint(&other.with_extension("pub"));
     let expected =
-        format!("[127.0.0.1]:{} refused the SSH key {fingerprint} of user {}", host.port, request.remote.host.user);
+        format!("[127.0.0.1]:{} refused the SSH key {fingerprint} of user {}", host.port, request.remote.host.ssh.user);
     assert_eq!(error.to_string(), expected);
     assert_eq!(error.retry(), Retry::Again);
     assert_eq!(request.remote.key.fingerprint(), fingerprint);
@@ -511,8 +511,8 @@ async fn a_session_that_is_lost_keeps_the_clone() {
     tree.extend(noise(2, 10));
     repo.commit("main", &files(&tree));
     let mut request = host.request(MAIN);
-    request.remote.host.port = host.behind_a_line_that_breaks_after(20_000);
-    request.remote.known_hosts = host.known_hosts_at(request.remote.host.port);
+    request.remote.host.ssh.port = host.behind_a_line_that_breaks_after(20_000);
+    request.remote.known_hosts = host.known_hosts_at(request.remote.host.ssh.port);
     let error = fetch::fetch(&request, &host.clones()).await.unwrap_err();
     assert!(matches!(error, FetchError::Lost { .. }), "{error:?}");
     let fetched = host.fetch(MAIN).await;
@@ -540,7 +540,7 @@ async fn nothing_waits_forever() {
     let mute = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let port = mute.local_addr().unwrap().port();
     let mut slow = host.request(MAIN);
-    slow.remote.host.port = port;
+    slow.remote.host.ssh.port = port;
     slow.remote.limits.connect = short;
     let expected = format!("[127.0.0.1]:{port} let 300ms pass without opening an SSH session");
     check_slow(&host, &slow, &expected).await;
@@ -628,17 +628,4 @@ async fn a_seed_that_is_not_what_it_says_is_left_aside() {
         assert_eq!(fetched.origin, Origin::New, "{what}");
         assert!(fetched.received > 800_000, "{what}: {}", fetched.received);
     }
-}
-
-#[tokio::test]
-async fn a_repository_without_git_in_its_path_is_found() {
-    let host = Host::start();
-    let repo = host.repository_at("owner/name");
-    repo.commit("main", &[("a", b"1".to_vec())]);
-    check_is(&host.fetch(MAIN).await, &repo, "main");
-    assert_eq!(host.last_command(), "git-upload-pack '/owner/name'");
-    // One that isn't there at all is told by its usual path.
-    fs::remove_dir_all(host.temp.path().join("owner")).unwrap();
-    let error = host.try_fetch(MAIN).await.unwrap_err();
-    assert!(matches!(&error, FetchError::Refused { said, .. } if said.contains("not found")), "{error:?}");
 }

@@ -92,6 +92,11 @@ if [ ! -d "$repository" ]; then echo "ERROR: Repository not found." >&2; exit 1;
 {script}
 "#
         );
+        self.runs(&script);
+    }
+
+    /// Replaces what the host runs whatever a client asks for; `$SSH_ORIGINAL_COMMAND` is that.
+    pub(crate) fn runs(&self, script: &str) {
         let path = self.temp.path().join("serve");
         // Renamed into its place, so that nobody runs a file that is being written.
         let written = path.with_extension("new");
@@ -116,11 +121,15 @@ if [ ! -d "$repository" ]; then echo "ERROR: Repository not found." >&2; exit 1;
 
     /// The same in another folder.
     pub(crate) fn repository_at(&self, path: &str) -> Repo {
-        let dir = self.temp.path().join(path);
-        fs::create_dir_all(&dir).unwrap();
-        let repo = Repo { dir };
+        let repo = self.repository_in(path);
+        fs::create_dir_all(&repo.dir).unwrap();
         repo.git(&["init", "--quiet", "--bare", "--initial-branch=main", "."]);
         repo
+    }
+
+    /// A repository that is there already.
+    pub(crate) fn repository_in(&self, path: &str) -> Repo {
+        Repo { dir: self.temp.path().join(path) }
     }
 
     /// The last program that a client asked for, with its argument.
@@ -290,8 +299,9 @@ pub(crate) fn remote(folder: &Path, address: &str, path: &str) -> Remote {
     let host: contract::AllowedHost = address.parse().unwrap();
     Remote {
         repository: contract::Repository::new("127.0.0.1".parse().unwrap(), path.parse().unwrap()),
+        spelling: contract::PathSpelling::default(),
         key: private_key(&folder.join("client_key")),
-        known_hosts: KnownHosts::built_in_and(&known_hosts_line(folder, host.port)).unwrap(),
+        known_hosts: KnownHosts::built_in_and(&known_hosts_line(folder, host.ssh.port)).unwrap(),
         limits: Limits::until(Instant::now() + Duration::from_secs(20)),
         host,
     }

@@ -15,6 +15,8 @@ mod lfs;
 #[cfg(test)]
 mod outcomes;
 #[cfg(test)]
+mod servers;
+#[cfg(test)]
 mod small_disk;
 #[cfg(test)]
 mod whole;

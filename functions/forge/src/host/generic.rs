@@ -1,5 +1,5 @@
 //! Any other sender: a `post-receive` hook of one's own, or a host that nobody wrote a file for. It sends
-//! GitHub's push in brief: `ref`, `after`, `repository.full_name` (or `name`) and `repository.ssh_url`.
+//! GitHub's push in brief: `ref`, `after`, `repository.full_name` (or `name`) and `repository.ssh_url` or `repository.clone_url`.
 
 use contract::Trigger;
 use http::HeaderMap;
@@ -45,7 +45,10 @@ struct Repository {
     full_name: Option<String>,
     #[serde(default, deserialize_with = "or_nothing")]
     name: String,
+    #[serde(default, deserialize_with = "or_nothing")]
     ssh_url: String,
+    #[serde(default, deserialize_with = "or_nothing")]
+    clone_url: String,
 }
 
 impl From<Push> for Message {
@@ -58,7 +61,7 @@ impl From<Push> for Message {
         let repository = push.repository;
         Self::Push(Pushed {
             full_name: repository.full_name.unwrap_or(repository.name),
-            origin: Origin::Urls(vec![repository.ssh_url]),
+            origin: Origin::Urls(vec![repository.ssh_url, repository.clone_url]),
             changes: vec![Change { reference: push.reference, after, summary: None }],
             trigger: Trigger::Push,
             delivery_id: None,
@@ -91,6 +94,16 @@ mod tests {
     }
 
     #[test]
+    fn either_url_is_enough() {
+        let pushed = read(&json!({
+            "ref": "refs/heads/main",
+            "repository": { "full_name": "octo/hello", "clone_url": "https://git.example/octo/hello.git" },
+        }));
+        let urls = ["", "https://git.example/octo/hello.git"].map(str::to_owned).to_vec();
+        assert_eq!(pushed.origin, Origin::Urls(urls));
+    }
+
+    #[test]
     fn the_full_name_goes_before_the_name() {
         let pushed = read(&json!({
             "ref": "refs/heads/main", "after": "0".repeat(40),
@@ -102,8 +115,8 @@ mod tests {
 
     #[test]
     fn a_missing_field_is_named() {
-        let payload = json!({ "ref": "refs/heads/main", "repository": { "name": "hello" } }).to_string();
+        let payload = json!({ "repository": { "name": "hello" } }).to_string();
         let error = Generic.read(&HeaderMap::new(), payload.as_bytes()).unwrap_err().to_string();
-        assert!(error.starts_with("generic's payload doesn't fit at `repository`: missing field `ssh_url`"), "{error}");
+        assert!(error.starts_with("generic's payload doesn't fit at `.`: missing field `ref`"), "{error}");
     }
 }

@@ -78,8 +78,10 @@ struct Tag {
 #[derive(Debug, Deserialize)]
 pub(super) struct Repository {
     full_name: String,
+    #[serde(default, deserialize_with = "or_nothing")]
     ssh_url: String,
-    clone_url: Option<String>,
+    #[serde(default, deserialize_with = "or_nothing")]
+    clone_url: String,
 }
 
 impl Repository {
@@ -87,7 +89,7 @@ impl Repository {
     pub(super) fn pushed(self, change: Change, trigger: Trigger) -> Message {
         Message::Push(Pushed {
             full_name: self.full_name,
-            origin: Origin::Urls([Some(self.ssh_url), self.clone_url].into_iter().flatten().collect()),
+            origin: Origin::Urls(vec![self.ssh_url, self.clone_url]),
             changes: vec![change],
             trigger,
             delivery_id: None,
@@ -201,7 +203,6 @@ mod tests {
         check(&["after"], "GitHub's payload doesn't fit at `.`: missing field `after`");
         check(&["repository"], "GitHub's payload doesn't fit at `.`: missing field `repository`");
         check(&["repository", "full_name"], "GitHub's payload doesn't fit at `repository`: missing field `full_name`");
-        check(&["repository", "ssh_url"], "GitHub's payload doesn't fit at `repository`: missing field `ssh_url`");
     }
 
     #[test]

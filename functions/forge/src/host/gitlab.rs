@@ -96,15 +96,17 @@ struct Commit {
 #[derive(Debug, Deserialize)]
 struct Project {
     path_with_namespace: String,
+    #[serde(default, deserialize_with = "or_nothing")]
     git_ssh_url: String,
-    git_http_url: Option<String>,
+    #[serde(default, deserialize_with = "or_nothing")]
+    git_http_url: String,
 }
 
 impl Project {
     fn pushed(self, change: Change, trigger: Trigger) -> Message {
         Message::Push(Pushed {
             full_name: self.path_with_namespace,
-            origin: Origin::Urls([Some(self.git_ssh_url), self.git_http_url].into_iter().flatten().collect()),
+            origin: Origin::Urls(vec![self.git_ssh_url, self.git_http_url]),
             changes: vec![change],
             trigger,
             delivery_id: None,
@@ -121,7 +123,7 @@ impl Push {
     /// [the last three commits](https://gitlab.com/gitlab-org/gitlab/-/blob/master/lib/gitlab/data_builder/push.rb) for those of a push
     /// from the third to the first, so that the push begins with a commit of its own, which no push does.
     fn is_test(&self) -> bool {
-        let is_sample = self.project.git_http_url.as_ref().is_some_and(|url| url.starts_with(SAMPLE));
+        let is_sample = self.project.git_http_url.starts_with(SAMPLE);
         let before = |before: &String| *before == self.after || self.commits.iter().any(|commit| commit.id == *before);
         is_sample || self.before.as_ref().is_some_and(before)
     }

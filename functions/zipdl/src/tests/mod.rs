@@ -150,6 +150,7 @@ fn job() -> Job {
         trigger: Trigger::Push,
         summary: Some("Say hello".to_owned()),
         scope: None,
+        spelling: contract::PathSpelling::default(),
     }
 }
 

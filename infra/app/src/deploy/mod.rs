@@ -11,6 +11,7 @@ mod concurrency;
 mod destroy;
 mod drift;
 mod events;
+mod git_hosts;
 mod keep;
 pub(crate) mod pace;
 mod parameters;
@@ -186,6 +187,9 @@ pub async fn plan(
     let existing = replaceable(account, &deployment.stack_name, progress).await?;
     let kept = existing.as_ref().map(|stack| stack.parameters.clone()).unwrap_or_default();
     deployment.parameters.check_kept(template, &kept).map_err(wrong)?;
+    for host in git_hosts::in_words(deployment, &kept) {
+        progress.step(&format!("may be fetched from: {host}"));
+    }
     let kind = if existing.is_some() { ChangeSetType::Update } else { ChangeSetType::Create };
 
     let failed = |source| DeployError::Assets { stack: stack(), source };

@@ -241,7 +241,12 @@ impl Parameters {
 
     /// The number that a parameter was given, if it was given one.
     pub(super) fn number(&self, name: &str) -> Option<u32> {
-        self.given.get(name)?.value.expose_secret().parse().ok()
+        self.text(name)?.parse().ok()
+    }
+
+    /// The value that a parameter was given, if it was given one; not to be shown if it may be a secret.
+    pub(super) fn text(&self, name: &str) -> Option<String> {
+        self.given.get(name).map(|given| given.value.expose_secret().to_owned())
     }
 
     /// Those of them that a template has: for one of another release.

@@ -217,10 +217,11 @@ fn key_layout() -> Parameter {
 fn allowed_git_hosts() -> Parameter {
     Parameter::text(
         "github.com,gitlab.com,bitbucket.org",
-        "Hosts that may be fetched from, separated by commas: [user@]host[:port][=kind[:https-port]][+private]. Kinds are \
-         github, gitlab, bitbucket, bitbucket-dc, gitea and azure; the public hosts' are known.",
+        "Hosts that may be fetched from, separated by commas. A host of your own: its name, then what is otherwise than usual, \
+         such as: git.example.com kind=gitlab ssh=git@ssh.example.com:2222 web=https://git.example.com/gitlab private. Kinds \
+         are github, gitlab, bitbucket, bitbucket-dc, gitea and azure; the public hosts' are known.",
     )
-    .at_most(512)
+    .at_most(768)
 }
 
 fn known_hosts() -> Parameter {

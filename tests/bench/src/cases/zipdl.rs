@@ -77,5 +77,6 @@ fn job() -> Result<Job> {
         trigger: Trigger::Push,
         summary: Some("Build a rocket".to_owned()),
         scope: None,
+        spelling: contract::PathSpelling::default(),
     })
 }

@@ -1,0 +1,48 @@
+//! Which Git hosts a deployment lets be fetched from, in words: an entry of `AllowedGitHosts` says much in little.
+
+use std::collections::BTreeMap;
+
+use contract::AllowedHosts;
+
+use super::Deployment;
+
+const PARAMETER: &str = "AllowedGitHosts";
+
+/// A line for each host of the value that the stack will have: what is given, else what it has `kept`, else the template's default.
+pub(super) fn in_words(deployment: &Deployment, kept: &BTreeMap<String, String>) -> Vec<String> {
+    let default = || deployment.template.default(PARAMETER).map(str::to_owned);
+    let value = deployment.parameters.text(PARAMETER).or_else(|| kept.get(PARAMETER).cloned()).or_else(default);
+    // What can't be read was refused before, or is of a template that isn't ours.
+    let hosts: AllowedHosts = value.unwrap_or_default().parse().unwrap_or_default();
+    hosts.iter().map(ToString::to_string).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::deploy::{Parameters, Template};
+
+    #[test]
+    fn given_hosts_come_before_kept_ones() {
+        let template =
+            r#"{"Parameters": {"AllowedGitHosts": {"Type": "String", "Default": "github.com"}}, "Resources": {}}"#;
+        let deployment = |parameters| Deployment {
+            stack_name: "git2s3".to_owned(),
+            template: Template::parse(template.to_owned()).unwrap(),
+            dist: "dist".into(),
+            parameters,
+            tags: BTreeMap::new(),
+        };
+        let check = |parameters: Parameters, kept: &[(&str, &str)], expected: &[&str]| {
+            let kept = kept.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+            let told = in_words(&deployment(parameters), &kept);
+            let names: Vec<_> = told.iter().map(|line| line.split(':').next().unwrap()).collect();
+            assert_eq!(names, expected);
+        };
+        check(Parameters::default(), &[], &["github.com"]);
+        check(Parameters::default(), &[("AllowedGitHosts", "a.example,b.example")], &["a.example", "b.example"]);
+        let given = Parameters::default().with("AllowedGitHosts", "c.example ssh=d.example");
+        check(given, &[("AllowedGitHosts", "a.example")], &["c.example"]);
+        check(Parameters::default().with("AllowedGitHosts", ""), &[], &[]);
+    }
+}
