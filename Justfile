@@ -1,88 +1,93 @@
 # Every command a person types. Only names stand here; the work is done by `infra` and `local`.
 # Without `just` on the machine: ./justw <recipe>
 
+# A recipe's arguments reach its command as they were typed, "$@": no shell reads them again.
+set positional-arguments
+
 export PATH := justfile_directory() / ".tools/bin" + ":" + env("PATH")
 
 # Always the whole workspace: which features a dependency has depends on what is built with it, and
 # this way synth, demo, clippy and tests share one build of each.
-infra := "cargo build --workspace --bin infra && target/debug/infra"
+#
+# A path that somebody types is relative to where they are, though everything runs here.
+infra := "cargo build --workspace --bin infra && GIT2S3_CALLER=" + quote(invocation_directory()) + " target/debug/infra"
 local := "cargo build --workspace --bin local && target/debug/local"
 
 # List the commands
 _default:
-    @{{ just_executable() }} --justfile '{{ justfile() }}' --list --unsorted
+    @{{ quote(just_executable()) }} --justfile {{ quote(justfile()) }} --list --unsorted
 
 # Show the whole way on this machine: push, zip in a bucket, second push, stack deleted
 demo *args: _tools
-    @{{ local }} demo {{ args }}
+    @{{ local }} demo "$@"
 
 # Run every test: documentation examples, units, properties, rules, end to end
 test *args: _tools _payloads _templates
     # The end-to-end tests deploy these; built here, so that no test waits for a compiler.
     cargo build --workspace --bins
     cargo test --workspace --doc --quiet
-    cargo nextest run --workspace {{ args }}
+    cargo nextest run --workspace "$@"
 
 # Write the template to dist/, as JSON and as YAML
 synth *args:
-    @{{ infra }} synth {{ args }}
+    @{{ infra }} synth "$@"
 
 # Judge the template by the rules in policy/ (or another one: --template FILE)
 check *args:
-    @{{ infra }} check {{ args }}
+    @{{ infra }} check "$@"
 
 # Show how the template differs from the deployed one (or another: --against FILE, --against main)
 diff *args:
-    @{{ infra }} diff {{ args }}
+    @{{ infra }} diff "$@"
 
 # Write dist/review.html for who has to agree to the stack, and open it
 review *args:
-    @{{ infra }} review --open {{ args }}
+    @{{ infra }} review --open "$@"
 
 # Write the picture that README shows
 picture:
-    @{{ infra }} review --svg docs/architecture.svg
+    @{{ infra }} review --svg {{ quote(justfile_directory() / "docs/architecture.svg") }}
 
 # Build the functions and zip them for Lambda
 package *args:
-    @{{ infra }} package {{ args }}
+    @{{ infra }} package "$@"
 
 # Deploy the stack to the AWS account of the environment
 deploy *args:
-    @{{ infra }} deploy {{ args }}
+    @{{ infra }} deploy "$@"
 
 # Show how a deployed stack is doing
 status *args:
-    @{{ infra }} status {{ args }}
+    @{{ infra }} status "$@"
 
 # Move the dead letters of a deployed stack back to their queues
 redrive *args:
-    @{{ infra }} redrive {{ args }}
+    @{{ infra }} redrive "$@"
 
 # Print the JSON Schema of git2s3.toml, of a custom resource's properties (ssh-key, bucket-cleaner), or of what acceptance writes
 schema *args:
-    @{{ infra }} schema {{ args }}
+    @{{ infra }} schema "$@"
 
 # Delete a deployed stack and everything it holds
 destroy *args:
-    @{{ infra }} destroy {{ args }}
+    @{{ infra }} destroy "$@"
 
 # Try in an AWS account what only AWS can show, with a stack of its own that is deleted again; for less than a dollar
 acceptance *args:
-    @{{ infra }} acceptance {{ args }}
+    @{{ infra }} acceptance "$@"
 
 # Start the local cloud with the stack in it; dist/local.json says where everything is
 local-up *args: _tools
-    @{{ local }} up {{ args }}
+    @{{ local }} up "$@"
 
 # Stop the local cloud and forget its state
 local-down *args:
-    @{{ local }} down {{ args }}
+    @{{ local }} down "$@"
 
 # Show what is promised, how much of it was tried, and that nothing failed (--long: with load, and millions of hostile inputs)
 prove *args: _tools _payloads
     cargo build --workspace --bins
-    target/debug/local prove {{ args }}
+    target/debug/local prove "$@"
 
 # Show what works with which Git host, from the tests that pass
 providers: _tools
@@ -101,15 +106,15 @@ deny: _tools
 
 # What cfn-lint, checkov and cdk-nag find in the template; all of them, or these
 judges *names: _tools synth
-    @.ci/judges {{ names }}
+    @.ci/judges "$@"
 
 # Measure the product beside its rivals, in one run; only the cases with one of these words (growth draws the pictures)
 bench *args: _tools
-    @.ci/bench {{ args }}
+    @.ci/bench "$@"
 
 # Try hostile input on every parser, RUNS times each, under libFuzzer
 fuzz *args: _tools _payloads
-    @.ci/fuzz {{ args }}
+    @.ci/fuzz "$@"
 
 # Start a function that was built for arm64, under qemu
 arm64: _tools
@@ -117,7 +122,7 @@ arm64: _tools
 
 # Write the locks of what is fetched, versions and hashes, after a change in .ci/locked (--upgrade: all of it)
 lock *args: _tools
-    @.ci/lock {{ args }}
+    @.ci/lock "$@"
 
 _tools:
     @sh .ci/tools

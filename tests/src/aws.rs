@@ -219,6 +219,18 @@ impl Account {
         self.configure(function, &json!({ "Timeout": seconds })).await
     }
 
+    /// Gives a variable of a function's environment another value; the one that it had.
+    ///
+    /// # Errors
+    /// When the function service refuses, or the function has no such variable.
+    pub async fn set_variable(&self, function: &str, name: &str, value: &str) -> Result<String> {
+        let mut environment = self.function(function).await?["Environment"].take();
+        let old = environment["Variables"][name].as_str().context("the function has no such variable")?.to_owned();
+        environment["Variables"][name] = value.into();
+        self.configure(function, &json!({ "Environment": environment })).await?;
+        Ok(old)
+    }
+
     /// Ends a function's processes: the next one has nothing in its memory, only its disk.
     ///
     /// # Errors

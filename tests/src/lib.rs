@@ -11,6 +11,7 @@ pub mod cloud;
 pub mod custom_resource;
 pub mod decisions;
 pub mod demo;
+pub mod empty_account;
 pub mod event_source;
 pub mod fault_proxy;
 pub mod host;

@@ -104,19 +104,37 @@ fn configurations_snippets_and_rules_are_read() {
     assert!(count >= 5, "only {count} blocks were read");
 }
 
+/// What follows `before` in a text, up to a quote, a backtick or white space.
+fn following<'t>(text: &'t str, before: &'t str) -> impl Iterator<Item = &'t str> {
+    text.split(before).skip(1).filter_map(|rest| rest.split(['"', '\'', '`', ')', ' ', '\n']).next())
+}
+
+#[test]
+fn a_secret_file_of_the_guide_is_ignored_by_git() {
+    let mut files = BTreeSet::new();
+    for text in pages().values() {
+        files.extend(following(text, "{ file = \"").map(str::to_owned));
+        let named = following(text, "--secret-file ").filter_map(|pair| pair.split_once('='));
+        files.extend(named.map(|(_, file)| file.to_owned()));
+        files.extend(following(text, "--parameters file://").map(str::to_owned));
+    }
+    assert!(files.contains("api-secret.txt") && files.contains("parameters.json"), "{files:?}");
+    for file in files {
+        let ignored = Command::new("git").args(["check-ignore", "--quiet", "--", &file]).current_dir(root()).status();
+        assert!(ignored.unwrap().success(), "{file} holds a secret and would be committed");
+    }
+}
+
 #[test]
 fn the_templates_that_are_given_away_are_sound() {
     let examples: Vec<PathBuf> =
         std::fs::read_dir(root().join("docs/examples")).unwrap().map(|entry| entry.unwrap().path()).collect();
-    assert_eq!(examples.len(), 2);
+    assert_eq!(examples.len(), 3);
     for example in examples {
         let path = example.to_str().unwrap();
         output(&root().join(".tools/bin/cfn-lint"), &["-c", "I", "-r", "us-east-1", "eu-central-1", "-t", path]);
         let template = parse_template(&std::fs::read_to_string(&example).unwrap()).unwrap();
-        let wanted = ["no_wildcard_action", "no_managed_policy", "bucket_encryption", "bucket_public_access_block"];
-        let all = Rules::embedded().unwrap();
-        let rules = Rules::new(wanted.iter().map(|name| all.get(name).unwrap().clone())).unwrap();
-        let report = check(&template, &rules).unwrap();
+        let report = check(&template, &Rules::embedded().unwrap()).unwrap();
         assert!(report.passes(), "{path}: {report}");
     }
 }
@@ -126,40 +144,71 @@ const VALIDATE: &str = r"
 import json, sys
 from botocore.session import get_session
 from botocore.validate import ParamValidator
-shape = get_session().get_service_model('codepipeline').operation_model('StartPipelineExecution').input_shape
+shape = get_session().get_service_model(sys.argv[1]).operation_model(sys.argv[2]).input_shape
 request = json.load(sys.stdin)
-revisions = shape.members['sourceRevisions'].member.members['revisionType'].enum
-assert all(revision['revisionType'] in revisions for revision in request['sourceRevisions']), revisions
+for revision in request.get('sourceRevisions', []):
+    revisions = shape.members['sourceRevisions'].member.members['revisionType'].enum
+    assert revision['revisionType'] in revisions, revisions
 print(ParamValidator().validate(request, shape).generate_report(), end='')
 ";
 
-#[test]
-fn the_pipeline_starts_with_the_version_that_was_stored() {
-    let template =
-        parse_template(&std::fs::read_to_string(root().join("docs/examples/pipeline.yaml")).unwrap()).unwrap();
-    let resources = &template["Resources"];
-    let input = &resources["Stored"]["Properties"]["Targets"][0]["InputTransformer"];
-    // An event of S3's documentation: https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html
-    let event = json!({ "detail": { "bucket": { "name": "amzn-s3-demo-bucket1" }, "object": {
+/// What S3's documentation has for an event: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html>
+fn event_of_s3() -> Value {
+    json!({ "detail": { "bucket": { "name": "amzn-s3-demo-bucket1" }, "object": {
         "key": "example-key", "size": 5, "etag": "b57f9512698f4b09e608f4f2a65852e5",
-        "version-id": "IYV3p45BT0ac8hjHg1houSdS1a.Mro8e", "sequencer": "00617F08299329D189" } } });
+        "version-id": "IYV3p45BT0ac8hjHg1houSdS1a.Mro8e", "sequencer": "00617F08299329D189" } } })
+}
+
+/// What the rule of an example sends to its target for that event.
+fn sent_by(example: &str) -> (Value, Value) {
+    let path = root().join("docs/examples").join(example);
+    let template = parse_template(&std::fs::read_to_string(path).unwrap()).unwrap();
+    let input = &template["Resources"]["Stored"]["Properties"]["Targets"][0]["InputTransformer"];
     let mut request = input["InputTemplate"].as_str().unwrap().to_owned();
     for (name, path) in input["InputPathsMap"].as_object().unwrap() {
-        let value = event.pointer(&path.as_str().unwrap().trim_start_matches('$').replace('.', "/")).unwrap();
-        request = request.replace(&format!("<{name}>"), value.as_str().unwrap());
+        let pointer = path.as_str().unwrap().trim_start_matches('$').replace('.', "/");
+        let event = event_of_s3();
+        request = request.replace(&format!("<{name}>"), event.pointer(&pointer).unwrap().as_str().unwrap());
     }
-    let mut request: Value = serde_json::from_str(&request).unwrap();
-    assert_eq!(request["sourceRevisions"][0]["revisionValue"], "IYV3p45BT0ac8hjHg1houSdS1a.Mro8e");
-    let action = &resources["Pipeline"]["Properties"]["Stages"][0]["Actions"][0];
-    assert_eq!(request["sourceRevisions"][0]["actionName"], action["Name"]);
-    // EventBridge names the pipeline, which is the target.
-    request["name"] = "rocket".into();
+    (serde_json::from_str(&request).unwrap(), template)
+}
+
+/// What botocore has against a request for an operation.
+fn check_request(service: &str, operation: &str, request: &Value) {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(&file, request.to_string()).unwrap();
     let mut python = Command::new(root().join(".tools/ministack/bin/python3"));
-    let output = python.args(["-c", VALIDATE]).stdin(std::fs::File::open(file.path()).unwrap()).output().unwrap();
+    python.args(["-c", VALIDATE, service, operation]).stdin(std::fs::File::open(file.path()).unwrap());
+    let output = python.output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert_eq!(String::from_utf8_lossy(&output.stdout), "", "{request}");
+}
+
+const VERSION: &str = "IYV3p45BT0ac8hjHg1houSdS1a.Mro8e";
+
+#[test]
+fn the_pipeline_starts_with_the_version_that_was_stored() {
+    for (example, expected) in [
+        ("pipeline.yaml", &[("S3_OBJECT_VERSION_ID", VERSION)][..]),
+        ("pipelines.yaml", &[("S3_OBJECT_KEY", "example-key"), ("S3_OBJECT_VERSION_ID", VERSION)]),
+    ] {
+        let (mut request, template) = sent_by(example);
+        let action = &template["Resources"]["Pipeline"]["Properties"]["Stages"][0]["Actions"][0];
+        let revision = |(kind, value): &(&str, &str)| json!({ "actionName": action["Name"], "revisionType": kind, "revisionValue": value });
+        assert_eq!(request["sourceRevisions"], expected.iter().map(revision).collect::<Value>(), "{example}");
+        // EventBridge names the pipeline, which is the target.
+        request["name"] = "rocket".into();
+        check_request("codepipeline", "StartPipelineExecution", &request);
+    }
+}
+
+#[test]
+fn the_build_is_of_the_version_that_was_stored() {
+    let (mut request, _) = sent_by("codebuild.yaml");
+    assert_eq!(request["sourceLocationOverride"], "amzn-s3-demo-bucket1/example-key");
+    assert_eq!(request["sourceVersion"], VERSION);
+    request["projectName"] = "rocket".into();
+    check_request("codebuild", "StartBuild", &request);
 }
 
 #[test]

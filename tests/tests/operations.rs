@@ -27,6 +27,25 @@ const VPC: &str = "vpc-00000001";
 const SUBNET: &str = "subnet-00000001";
 const LOCAL: &str = env!("CARGO_BIN_EXE_local");
 
+/// Runs a command at a terminal, gives the answer to its question, and ends as it does. What is typed before it is asked waits.
+const TERMINAL: &str = r"
+import os, pty, sys
+child, terminal = pty.fork()
+if not child:
+    os.execv(sys.argv[2], sys.argv[2:])
+os.write(terminal, sys.argv[1].encode() + b'\n')
+while True:
+    try:
+        told = os.read(terminal, 4096)
+    except OSError:
+        break
+    if not told:
+        break
+    sys.stdout.buffer.write(told)
+sys.stdout.flush()
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+";
+
 /// A working directory with packaged functions, a configuration and an account.
 struct Desk<'a> {
     account: &'a Account,
@@ -41,8 +60,19 @@ impl<'a> Desk<'a> {
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
-        let program = Path::new(LOCAL).with_file_name("infra");
-        let mut command = Command::new(program);
+        self.run(Command::new(Path::new(LOCAL).with_file_name("infra")), arguments)
+    }
+
+    /// The same at a terminal, where a person answers.
+    async fn answered(&self, arguments: &[&str], answer: &str) -> (Option<i32>, String) {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+        let mut python = Command::new(root.join(".tools/ministack/bin/python3"));
+        python.args(["-c", TERMINAL, answer]).arg(Path::new(LOCAL).with_file_name("infra"));
+        let output = self.run(python, arguments).output().await.unwrap();
+        (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+
+    fn run(&self, mut command: Command, arguments: &[&str]) -> Command {
         command.args(arguments).current_dir(self.dir).env_clear().env("PATH", std::env::var_os("PATH").unwrap());
         command.env("AWS_ENDPOINT_URL", &self.account.endpoint).env("AWS_EC2_METADATA_DISABLED", "true");
         command.env("AWS_ACCESS_KEY_ID", ACCESS_KEY).env("AWS_SECRET_ACCESS_KEY", SECRET_KEY);
@@ -100,10 +130,10 @@ async fn a_stack_lives_and_ends_by_the_command() {
     desk.write("git2s3.toml", &configuration);
 
     // Nothing is there, and looking at it makes nothing.
-    desk.check(&["status"], 1, &["there is no stack zips"]).await;
+    desk.check(&["status"], 4, &["there is no stack zips"]).await;
     desk.check(&["diff"], 1, &["there is no stack zips", "+ OutputBucket"]).await;
     desk.check(&["deploy", "--dry-run"], 0, &["Add     OutputBucket", "dry run: nothing was changed"]).await;
-    desk.check(&["status"], 1, &["there is no stack zips"]).await;
+    desk.check(&["status"], 4, &["there is no stack zips"]).await;
     desk.check(&["deploy"], 2, &["there is no terminal", "--yes"]).await;
 
     desk.check(&["deploy", "--yes"], 0, &["CREATE_COMPLETE", "GitPullWebHookApi"]).await;
@@ -168,7 +198,7 @@ async fn a_stack_lives_and_ends_by_the_command() {
     let buckets = account.s3.list_buckets().send().await.unwrap();
     let left: Vec<_> = buckets.buckets().iter().filter_map(|bucket| bucket.name()).collect();
     assert!(left.iter().all(|name| *name == bucket || name.contains("assets")), "{left:?}");
-    desk.check(&["destroy", "--yes"], 0, &["there is no stack zips"]).await;
+    desk.check(&["destroy", "--yes"], 4, &["there is no stack zips"]).await;
 }
 
 /// CloudFormation in a state that the local cloud doesn't come to by itself.
@@ -197,6 +227,7 @@ impl Respond for Told {
                 return ResponseTemplate::new(400)
                     .set_body_string(format!("<ErrorResponse><Error>{error}</Error></ErrorResponse>"));
             }
+            "DeleteChangeSet" | "DeleteStack" => String::new(),
             "CreateChangeSet" => format!("<Id>{STACK}/changes</Id><StackId>{STACK}</StackId>"),
             "DescribeChangeSet" => "<Status>CREATE_COMPLETE</Status><Changes/>".to_owned(),
             "DescribeStacks" => {
@@ -266,6 +297,39 @@ async fn who_interrupts_is_told_what_goes_on() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_does_not_agree_changes_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let (none, late) = (MockServer::start().await, MockServer::start().await);
+    Mock::given(method("POST")).respond_with(Told::default()).mount(&none).await;
+    Mock::given(wiremock::matchers::any()).respond_with(Late::default()).mount(&late).await;
+    for (server, command, answers, asked) in [
+        (
+            &none,
+            &["deploy", "--template", "handle.json"][..],
+            &["n", "", "N", "no"][..],
+            "create stack zips with 0 changes? [y/N]",
+        ),
+        (&late, &["destroy"], &["n", "y", ""], "type the stack's name, zips"),
+    ] {
+        let account = Account::new(&server.uri()).await.unwrap();
+        let desk = Desk::new(&account, dir.path());
+        desk.write("git2s3.toml", "stack-name = 'zips'\nregion = 'us-east-1'\n");
+        desk.write("handle.json", r#"{"Resources": {"Handle": {"Type": "AWS::CloudFormation::WaitConditionHandle"}}}"#);
+        for answer in answers {
+            let (code, told) = desk.answered(command, answer).await;
+            assert_eq!(code, Some(5), "{command:?} {answer:?}: {told}");
+            assert!(told.contains(asked) && told.contains("nothing was"), "{command:?} {answer:?}: {told}");
+        }
+        let requests = server.received_requests().await.unwrap();
+        let begun = requests.iter().any(|request| {
+            let body = String::from_utf8_lossy(&request.body).into_owned();
+            body.contains("Action=ExecuteChangeSet") || (command[0] == "destroy" && body.contains("Action=DeleteStack"))
+        });
+        assert!(!begun, "{command:?} began all the same");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_wrong_is_said_before_anything_is_asked_of_aws() {
     let dir = tempfile::tempdir().unwrap();
     let local = Local::tied(&dir.path().join("cloud"), Path::new(LOCAL)).await.unwrap();
@@ -277,6 +341,41 @@ async fn what_is_wrong_is_said_before_anything_is_asked_of_aws() {
     desk.check(&["status"], 2, &["git2s3.toml is wrong at line 1", "infra schema"]).await;
     desk.write("git2s3.toml", "[secrets]\nApiSecret = 'prompt'\n");
     desk.check(&["deploy", "--yes"], 2, &["cannot get ApiSecret from the terminal"]).await;
+    // No value of a secret's table is in an error, nor what was typed where a name or a file belongs: `check` looks for it.
+    for table in ["ApiSecret = 'hunter2'", "ApiSecret = hunter2", "ApiSecret = { value = 'hunter2' }"] {
+        desk.write("git2s3.toml", &format!("[secrets]\n{table}\n"));
+        for command in [&["status"][..], &["deploy", "--yes"], &["destroy", "--yes"], &["redrive"], &["diff"]] {
+            desk.check(command, 2, &["git2s3.toml is wrong at line 2"]).await;
+        }
+    }
+    for origin in ["{ file = 'hunter2' }", "{ environment = 'hunter2' }"] {
+        desk.write("git2s3.toml", &format!("[secrets]\nApiSecret = {origin}\n"));
+        desk.check(&["deploy", "--yes"], 2, &["cannot get ApiSecret", "named for it"]).await;
+    }
+    desk.write("git2s3.toml", "region = 'us-east-1'\n");
+    desk.write("parameters.json", r#"{ "ApiSecret": ["hunter2"] }"#);
+    for (arguments, expected) in [
+        (&["--parameter", "ApiSecret=hunter2"][..], "ApiSecret is a secret"),
+        (&["--parameter", "ApiSecret:hunter2=x"], "letters and digits only"),
+        (&["--parameter", "hunter2"], "given as Name=Value"),
+        (&["--secret-file", "ApiSecret=hunter2"], "cannot get ApiSecret"),
+        (&["--secret-file", "hunter2"], "given as Name=File"),
+        (&["--ask", "ApiSecret=hunter2"], "its name alone"),
+        (&["--parameter-file", "parameters.json"], "not a JSON object of texts"),
+        (&["ApiSecret=hunter2"], "unexpected argument 'ApiSecret=...'"),
+        (&["--ApiSecret=hunter2"], "unexpected argument '--ApiSecret"),
+        (&["--api-secret=hunter2"], "unexpected argument '--api-secret"),
+        (&["--yes=hunter2"], "--yes"),
+    ] {
+        desk.check(&[&["deploy", "--yes"], arguments].concat(), 2, &[expected]).await;
+    }
+    let mut broken = desk.command(&["deploy", "--yes"]);
+    broken.env("GIT2S3_API_SECRET", "good,[github.com/acme/*hunter2");
+    let output = broken.output().await.unwrap();
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code() == Some(2) && text.contains("entry 2 of ApiSecret"), "{text}");
+    assert!(!text.contains("hunter2"), "{text}");
+
     desk.write("git2s3.toml", "");
     desk.check(&["status"], 3, &["no region is configured", "--region"]).await;
     let schema = desk.infra(&["schema", "ssh-key"]).await;
@@ -486,7 +585,8 @@ async fn a_deletion_that_failed_is_repeated() {
     // What came late is taken away first, since the cleaner is gone.
     let (code, text, deletions, is_emptied, _) = destroyed(LateState::default(), &[]).await;
     assert_eq!((code, deletions, is_emptied), (Some(0), 1, true), "{text}");
-    for words in [": 1 resources", "bucket zips-outputbucket-1 is empty: 1 versions", "stack zips is gone"] {
+    for words in ["stack zips has 1 resources", "bucket zips-outputbucket-1 is empty: 1 versions", "stack zips is gone"]
+    {
         assert!(text.contains(words), "{words}: {text}");
     }
     // A deletion that somebody else began, or that was left, is waited for.

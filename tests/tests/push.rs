@@ -59,19 +59,36 @@ async fn pushes_become_zips() {
     assert_eq!(zip.metadata["delivery-id"].len(), 36);
     assert_eq!(zip.metadata["codepipeline-artifact-revision-summary"], "Build a rocket");
 
-    // A commit without a change of the tree is no reason for a new object, a change is: and only the change is fetched.
+    // Another commit is another version, which names it, also of the same tree: a copy of what is there.
     let same = clone.commit("Think").await.unwrap();
     clone.push(&["main"]).await.unwrap();
+    let copy = Artifact::wait(account, bucket, MAIN, &same, PATIENCE).await.unwrap();
+    copy.same_tree(&clone.archive(&same).await.unwrap()).unwrap();
+    assert_eq!(copy.metadata["codepipeline-artifact-revision-summary"], "Think");
+    assert_ne!(copy.metadata["delivery-id"], zip.metadata["delivery-id"]);
+    wait_for_log(account, "stored: a copy of another commit's zip with the same files").await;
+
+    // Of a change, only the change is fetched.
     write("README.md", b"# Rocket\n\nIt flies.\n");
     let second = clone.commit("Let it fly").await.unwrap();
     clone.push(&["main"]).await.unwrap();
     let zip = Artifact::wait(account, bucket, MAIN, &second, PATIENCE).await.unwrap();
     zip.same_tree(&clone.archive(&second).await.unwrap()).unwrap();
     let versions = account.versions(bucket).await.unwrap();
-    assert_eq!(versions.len(), 2, "one for each tree, none for {same}: {versions:?}");
+    assert_eq!(versions.len(), 3, "one for each commit: {versions:?}");
     let (all, change) =
         (bytes_received(account, &first).await.unwrap(), bytes_received(account, &second).await.unwrap());
     assert!(all > 200_000 && change < 10_000, "{all} bytes for the first push, {change} for the second");
+
+    // What names its commit in a file is no copy.
+    write("VERSION", b"$Format:%H$\n");
+    write(".gitattributes", b"notes export-ignore\ndos.txt eol=crlf\nVERSION export-subst\n");
+    for message in ["Name the commit", "Retrigger"] {
+        let commit = clone.commit(message).await.unwrap();
+        clone.push(&["main"]).await.unwrap();
+        let zip = Artifact::wait(account, bucket, MAIN, &commit, PATIENCE).await.unwrap();
+        zip.same_tree(&clone.archive(&commit).await.unwrap()).unwrap();
+    }
 
     // Other branches and tags have keys of their own; of an annotated tag it is the commit that counts.
     clone.git(&["switch", "--quiet", "--create", "feature/orbit"]).await.unwrap();
@@ -97,7 +114,7 @@ async fn pushes_become_zips() {
     zip.same_tree(&clone.archive(&rewritten).await.unwrap()).unwrap();
 
     let versions = account.versions(bucket).await.unwrap();
-    assert_eq!(versions.len(), 5, "three of main, one of the branch, one of the tag: {versions:?}");
+    assert_eq!(versions.len(), 8, "six of main, one of the branch, one of the tag: {versions:?}");
     for queue in account.resources(&stack.name).await.unwrap().of_type("AWS::SQS::Queue") {
         assert_eq!(account.messages(&queue).await.unwrap(), 0, "{queue}");
     }

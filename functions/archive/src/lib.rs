@@ -48,7 +48,7 @@ use pack::{PackError, Packs};
 
 pub use dot_git::DotGit;
 pub use lfs::{LargeFile, LargeFiles, Pointer};
-pub use listing::{large_files, pinned_submodules};
+pub use listing::{large_files, names_its_commit, pinned_submodules};
 pub use paths::Paths;
 
 use crate::{

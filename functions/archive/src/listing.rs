@@ -90,6 +90,35 @@ pub fn pinned_submodules(
     Ok(pinned)
 }
 
+/// Whether something of the commit goes into the zip beside its tree: where an attribute has `export-subst`.
+///
+/// # Errors
+/// Those of [`write_zip`](crate::write_zip).
+pub fn names_its_commit(
+    repository: &gix::Repository,
+    commit: ObjectId,
+    options: &Options,
+    interrupt: &AtomicBool,
+) -> Result<bool, ArchiveError> {
+    let (objects, steps) = (Objects::of(repository, interrupt), Steps::default());
+    let mut attributes = Attributes::new(&objects, &steps, options.purpose());
+    let mut walk = Walk::new(&objects, Commit::read(&objects, commit)?.tree())?;
+    attributes.enter("".into(), walk.attributes())?;
+    while let Some(entry) = walk.next() {
+        objects.go_on()?;
+        match attributes.treatment(&entry)? {
+            Treatment::LeftOut => {}
+            Treatment::Kept(_) if entry.kind == EntryKind::Tree => {
+                walk.enter(&entry)?;
+                attributes.enter(entry.path.as_bstr(), walk.attributes())?;
+            }
+            Treatment::Kept(conversion) if conversion.substitute => return Ok(true),
+            Treatment::Kept(_) => {}
+        }
+    }
+    Ok(false)
+}
+
 #[cfg(test)]
 mod tests {
     use gix::objs::{Tree, tree::Entry};

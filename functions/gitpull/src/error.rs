@@ -11,6 +11,8 @@ use crate::{lfs::LfsError, submodules::SubmoduleError};
 /// Why there is no zip.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum GitPullError {
+    #[error("the function's configuration can't be read: {0}")]
+    Configuration(String),
     #[error(transparent)]
     Permit(PermitError),
     #[error("could not read the encrypted SSH key s3://{bucket}/{object}")]

@@ -16,6 +16,7 @@ use jobs::Queue;
 
 use crate::{
     cache::PackCache,
+    error::GitPullError,
     private_key::StoredKey,
     worker::{History, Submodules, Worker},
 };
@@ -23,15 +24,21 @@ use crate::{
 #[tokio::main]
 async fn main() -> Result<()> {
     init::log::start().context("start the log")?;
-    let (worker, queue) = wire().await?;
-    let served = jobs::serve(&queue, async |job, deadline| worker.deliver(job, deadline).await).await;
-    served.map_err(anyhow::Error::from_boxed)
-}
-
-async fn wire() -> Result<(Worker, Queue)> {
     let environment = GitPullEnvironment::<Runtime>::from_env()?;
     let config = init::aws().load().await;
-    let s3 = aws_sdk_s3::Client::new(&config);
+    let (jobs, dead_letters) = (environment.queue.clone(), environment.dead_letter_queue.clone());
+    let queue = Queue::new(aws_sdk_sqs::Client::new(&config), jobs, dead_letters);
+    // Were the function to end instead, its jobs would come again without a reason, and be buried without one.
+    let worker = worker(environment, &config).map_err(|error| format!("{error:#}"));
+    let served = jobs::serve(&queue, async |job, deadline| match &worker {
+        Ok(worker) => worker.deliver(job, deadline).await,
+        Err(reason) => Err(GitPullError::Configuration(reason.clone())),
+    });
+    served.await.map_err(anyhow::Error::from_boxed)
+}
+
+fn worker(environment: GitPullEnvironment<Runtime>, config: &init::SdkConfig) -> Result<Worker> {
+    let s3 = aws_sdk_s3::Client::new(config);
     let allowed_hosts = environment.allowed_hosts.parse()?;
     let lfs = match environment.lfs.parse().context("read the Lfs parameter")? {
         Switch::On => Some(Client::new(&allowed_hosts, &environment.ca_bundle)?),
@@ -42,13 +49,13 @@ async fn wire() -> Result<(Worker, Queue)> {
     for error in &unusable {
         tracing::warn!(cause = contract::error_chain(error), "a line of KnownHosts is left out");
     }
-    let worker = Worker {
+    Ok(Worker {
         allowed_hosts,
         lfs,
         known_hosts,
         key: StoredKey {
             s3: s3.clone(),
-            kms: aws_sdk_kms::Client::new(&config),
+            kms: aws_sdk_kms::Client::new(config),
             bucket: environment.key_bucket,
             object: environment.key_object,
             kms_key: environment.kms_key,
@@ -69,6 +76,5 @@ async fn wire() -> Result<(Worker, Queue)> {
             Truth(false) => History::Included,
         },
         clones: Clones::in_folder(std::env::temp_dir().join("clones")),
-    };
-    Ok((worker, Queue::new(aws_sdk_sqs::Client::new(&config), environment.queue, environment.dead_letter_queue)))
+    })
 }

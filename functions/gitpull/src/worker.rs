@@ -64,6 +64,28 @@ pub(crate) enum Submodules {
     Included,
 }
 
+/// What has to be done for a commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Due {
+    /// The bucket has its zip.
+    Nothing,
+    /// The bucket has a zip of another commit with the same files: it is copied, and names this one.
+    Copy,
+    /// A zip has to be made.
+    Zip,
+}
+
+impl Due {
+    /// What was done, for the log.
+    fn told(self) -> &'static str {
+        match self {
+            Self::Nothing => "unchanged: the bucket has the zip of this commit",
+            Self::Copy => "stored: a copy of another commit's zip with the same files",
+            Self::Zip => "stored",
+        }
+    }
+}
+
 impl Worker {
     /// Does a job, or fails before the deadline.
     pub(crate) async fn deliver(&self, job: &Job, deadline: Instant) -> Result<(), GitPullError> {
@@ -100,26 +122,25 @@ impl Worker {
         };
         let (received, superseded) = (fetched.received, fetched.superseded.as_ref().map(ToString::to_string));
         let host_said = fetched.said.clone();
-        // With a `.git` folder, the same tree in another commit is another zip.
-        let same = |there: &ArtifactMetadata| match self.history {
-            History::Excluded => there.tree == metadata.tree,
-            History::Included => there.tree == metadata.tree && there.commit == metadata.commit,
-        };
         let (origin, stale) = (fetched.origin, seed.stale(fetched.origin, received));
-        let (written, fetched) = if found.metadata.as_ref().is_some_and(same) {
-            (None, fetched)
-        } else {
-            let contents = self.contents(job, &fetched, deadline).await?;
-            let artifact = Artifact { object: object.clone(), metadata, found };
-            let stored = self.store(fetched, artifact, contents).await;
-            // A `.git` folder is made on the disk. The next try finds room for it.
-            if stored.as_ref().is_err_and(|error| fetch::is_out_of_room(error)) {
-                self.clones.remove_all_but(&job.repository);
+        let due = self.due(&fetched, &metadata, &found).await?;
+        let (summary, fetched) = match due {
+            Due::Nothing => (Summary::default(), fetched),
+            Due::Copy => {
+                store::copy(&self.s3, &object, &metadata, &found).await.map_err(GitPullError::Store)?;
+                (Summary::default(), fetched)
             }
-            let (summary, fetched) = stored?;
-            (Some(summary), fetched)
+            Due::Zip => {
+                let contents = self.contents(job, &fetched, deadline).await?;
+                let artifact = Artifact { object: object.clone(), metadata, found };
+                let stored = self.store(fetched, artifact, contents).await;
+                // A `.git` folder is made on the disk. The next try finds room for it.
+                if stored.as_ref().is_err_and(|error| fetch::is_out_of_room(error)) {
+                    self.clones.remove_all_but(&job.repository);
+                }
+                stored?
+            }
         };
-        let summary = written.unwrap_or_default();
         tracing::info!(
             job = job.id(),
             delivery = %job.delivery,
@@ -139,7 +160,7 @@ impl Worker {
             fetch_ms = milliseconds(fetch_time),
             total_ms = milliseconds(started.elapsed()),
             "{}",
-            if written.is_some() { "stored" } else { "unchanged: the bucket has a zip of this tree" }
+            due.told()
         );
         if let Some(stale) = stale {
             // The zip is there: what there is no time left for is left to the next function.
@@ -149,6 +170,31 @@ impl Worker {
                 .unwrap_or_else(|_| tracing::warn!("no time was left to keep the pack"));
         }
         Ok(())
+    }
+
+    /// What has to be done for a commit, where this was found. Another commit is another version, even with the same tree: an object
+    /// isn't to name a commit that the branch has left.
+    async fn due(
+        &self,
+        fetched: &Fetched,
+        metadata: &ArtifactMetadata,
+        found: &store::Found,
+    ) -> Result<Due, GitPullError> {
+        let Some(there) = found.metadata.as_ref().filter(|there| there.tree == metadata.tree) else {
+            return Ok(Due::Zip);
+        };
+        if there.commit == metadata.commit {
+            return Ok(Due::Nothing);
+        }
+        if self.history == History::Included || !found.can_be_copied() {
+            return Ok(Due::Zip);
+        }
+        let options = Options { paths: self.paths.clone(), ..Options::default() };
+        let (clone, commit) = (fetched.clone.clone(), fetched.commit);
+        let look = move |interrupt: &AtomicBool| archive::names_its_commit(&clone, commit, &options, interrupt);
+        let names_it = blocking::spawn(look).await.map_err(GitPullError::Interrupted)?;
+        let names_it = names_it.map_err(|source| GitPullError::Archive { commit: commit.to_string(), source })?;
+        Ok(if names_it { Due::Zip } else { Due::Copy })
     }
 
     fn artifact(&self, job: &Job, default_branch: Option<&str>) -> Object {

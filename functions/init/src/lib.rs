@@ -4,6 +4,7 @@
 
 pub mod log;
 
+pub use aws_config::SdkConfig;
 use aws_config::{BehaviorVersion, ConfigLoader};
 use aws_smithy_http_client::{
     Builder,

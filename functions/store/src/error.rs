@@ -34,6 +34,14 @@ pub enum StoreError {
         /// S3's answer.
         source: Box<aws_sdk_s3::Error>,
     },
+    /// What is there was refused to be copied.
+    #[error("could not copy {object} for another commit")]
+    Copy {
+        /// The object.
+        object: Object,
+        /// S3's answer.
+        source: Box<aws_sdk_s3::Error>,
+    },
     /// The multipart upload was refused.
     #[error("could not begin the multipart upload of {object}")]
     Begin {
@@ -100,6 +108,7 @@ impl StoreError {
         match self {
             Self::Head { source, .. }
             | Self::Put { source, .. }
+            | Self::Copy { source, .. }
             | Self::Begin { source, .. }
             | Self::Part { source, .. }
             | Self::Complete { source, .. } => source.code(),

@@ -23,6 +23,7 @@
 //! ```
 
 mod cached_pack;
+mod copy;
 mod description;
 mod error;
 mod metadata;
@@ -32,6 +33,7 @@ mod rfc2047;
 mod upload;
 
 pub use cached_pack::{CachedPack, PackVersion};
+pub use copy::copy;
 pub use error::StoreError;
 pub use metadata::{ArtifactMetadata, Found, find};
 pub use object::Object;

@@ -110,6 +110,8 @@ fn fitting(summary: &str, max: usize) -> String {
 pub struct Found {
     /// The metadata of the artifact; nothing when there is none, or when somebody else put the object there.
     pub metadata: Option<ArtifactMetadata>,
+    /// Its size; none where there is none.
+    pub(crate) bytes: u64,
     pub(crate) condition: Condition,
 }
 
@@ -123,7 +125,9 @@ pub struct Found {
 pub async fn find(client: &Client, object: &Object, repository: &Repository) -> Result<Found, StoreError> {
     let head = match client.head_object().bucket(object.bucket.as_str()).key(&object.key).send().await {
         Ok(head) => head,
-        Err(error) if is_not_found(&error) => return Ok(Found { metadata: None, condition: Condition::Absent }),
+        Err(error) if is_not_found(&error) => {
+            return Ok(Found { metadata: None, bytes: 0, condition: Condition::Absent });
+        }
         Err(error) => return Err(StoreError::Head { object: object.clone(), source: Box::new(error.into()) }),
     };
     let user = head.metadata.unwrap_or_default();
@@ -133,7 +137,8 @@ pub async fn find(client: &Client, object: &Object, repository: &Repository) -> 
         return Err(StoreError::OtherRepository { object: object.clone(), repository: repository.clone(), named });
     }
     let metadata = ArtifactMetadata::from_user_metadata(&user, repository);
-    Ok(Found { metadata, condition: head.e_tag.map_or(Condition::Always, Condition::Unchanged) })
+    let bytes = head.content_length.and_then(|bytes| bytes.try_into().ok()).unwrap_or_default();
+    Ok(Found { metadata, bytes, condition: head.e_tag.map_or(Condition::Always, Condition::Unchanged) })
 }
 
 fn is_not_found(error: &SdkError<HeadObjectError>) -> bool {

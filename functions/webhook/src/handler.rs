@@ -39,6 +39,13 @@ pub struct Webhook<S, Q> {
     queues: Q,
 }
 
+/// The answer of a function that can't read its configuration, for this reason. Were it to end instead, a sender would be told
+/// nothing, and the log nothing of the request.
+pub fn unavailable(request_id: &str, reason: &str) -> ApiGatewayProxyResponse {
+    error!(delivery = request_id, cause = reason, "the function's configuration can't be read");
+    Answer::Unavailable.into()
+}
+
 impl<S: SecretSource, Q: JobSink> Webhook<S, Q> {
     /// The function for an endpoint, with the source of its secrets and its queues.
     pub fn new(endpoint: Endpoint, secrets: S, queues: Q) -> Self {

@@ -13,7 +13,7 @@ use forge::Endpoint;
 use lambda_runtime::{LambdaEvent, service_fn};
 use secret::StoredSecret;
 
-use webhook::Webhook;
+use webhook::{Webhook, unavailable};
 
 use crate::aws::Queues;
 
@@ -24,10 +24,13 @@ const KEPT: usize = 8 << 20;
 async fn main() -> Result<()> {
     init::log::start().context("start the log")?;
     keep_memory();
-    let webhook = &webhook().await?;
+    let webhook = &webhook().await.map_err(|error| format!("{error:#}"));
     let serve = service_fn(|event: LambdaEvent<ApiGatewayProxyRequest>| async move {
-        let answer = webhook.handle(event.payload, &event.context.request_id, Instant::now()).await;
-        answer.map_err(lambda_runtime::Error::from)
+        let id = &event.context.request_id;
+        match webhook {
+            Ok(webhook) => webhook.handle(event.payload, id, Instant::now()).await.map_err(lambda_runtime::Error::from),
+            Err(reason) => Ok(unavailable(id, reason)),
+        }
     });
     lambda_runtime::run(serve).await.map_err(anyhow::Error::from_boxed)
 }

@@ -89,7 +89,7 @@ impl<S: SecretSource> Downloader<S> {
         // Of a tag the sender may have told the tag's own id.
         let told = job.commit.as_ref().filter(|_| job.reference.branch().is_some());
         let superseded = told.filter(|told| **told != commit).cloned();
-        let is_there = found.metadata.as_ref().is_some_and(|there| is_same(there, &metadata));
+        let is_there = found.metadata.as_ref().is_some_and(|there| there.commit == commit);
         if let Some(told) = superseded.clone().filter(|_| is_there) {
             return Err(ZipDlError::Behind { reference: job.reference.clone(), told, commit });
         }
@@ -109,7 +109,7 @@ impl<S: SecretSource> Downloader<S> {
             zip_bytes = copied.as_ref().map(|copied| copied.bytes),
             total_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
             "{}",
-            if is_there { "unchanged: the bucket has a zip of this commit or of its tree" } else { "stored" }
+            if is_there { "unchanged: the bucket has the zip of this commit" } else { "stored" }
         );
         Ok(())
     }
@@ -238,11 +238,6 @@ fn write(
     let copied = copy_zip(input, expected, &mut writer)?;
     writer.finish().map_err(ProviderError::Write)?;
     Ok(copied)
-}
-
-/// Whether what is there needn't be replaced.
-fn is_same(there: &ArtifactMetadata, metadata: &ArtifactMetadata) -> bool {
-    there.commit == metadata.commit || there.tree.is_some() && there.tree == metadata.tree
 }
 
 /// What is stored, and in place of what.

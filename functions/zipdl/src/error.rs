@@ -11,6 +11,8 @@ use store::StoreError;
 /// Why there is no zip.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ZipDlError {
+    #[error("the function's configuration can't be read: {0}")]
+    Configuration(String),
     #[error(transparent)]
     Permit(PermitError),
     #[error("AllowedGitHosts doesn't say what {0} runs")]

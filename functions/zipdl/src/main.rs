@@ -15,29 +15,34 @@ use https::Client;
 use jobs::Queue;
 use secret::StoredSecret;
 
-use crate::{credentials::Credentials, download::Downloader};
+use crate::{credentials::Credentials, download::Downloader, error::ZipDlError};
 
 #[tokio::main]
 async fn main() -> Result<()> {
     init::log::start().context("start the log")?;
-    let (downloader, queue) = wire().await?;
-    let served = jobs::serve(&queue, async |job, deadline| downloader.deliver(job, deadline).await).await;
-    served.map_err(anyhow::Error::from_boxed)
-}
-
-async fn wire() -> Result<(Downloader<StoredSecret>, Queue)> {
     let environment = ZipDlEnvironment::<Runtime>::from_env()?;
     let config = init::aws().load().await;
+    let (jobs, dead_letters) = (environment.queue.clone(), environment.dead_letter_queue.clone());
+    let queue = Queue::new(aws_sdk_sqs::Client::new(&config), jobs, dead_letters);
+    // Were the function to end instead, its jobs would come again without a reason, and be buried without one.
+    let downloader = downloader(environment, &config).map_err(|error| format!("{error:#}"));
+    let served = jobs::serve(&queue, async |job, deadline| match &downloader {
+        Ok(downloader) => downloader.deliver(job, deadline).await,
+        Err(reason) => Err(ZipDlError::Configuration(reason.clone())),
+    });
+    served.await.map_err(anyhow::Error::from_boxed)
+}
+
+fn downloader(environment: ZipDlEnvironment<Runtime>, config: &init::SdkConfig) -> Result<Downloader<StoredSecret>> {
     let allowed_hosts = environment.allowed_hosts.parse()?;
-    let downloader = Downloader {
+    Ok(Downloader {
         http: Client::new(&allowed_hosts, &environment.ca_bundle)?,
         allowed_hosts,
-        credentials: Credentials::new(StoredSecret::new(&config, environment.credentials)),
-        s3: aws_sdk_s3::Client::new(&config),
+        credentials: Credentials::new(StoredSecret::new(config, environment.credentials)),
+        s3: aws_sdk_s3::Client::new(config),
         output_bucket: environment.output_bucket,
         key_layout: environment.key_layout.parse()?,
         patience: Duration::from_secs(1),
         max_bytes: environment.max_archive_bytes.parse().context("read the MaxArchiveBytes parameter")?,
-    };
-    Ok((downloader, Queue::new(aws_sdk_sqs::Client::new(&config), environment.queue, environment.dead_letter_queue)))
+    })
 }

@@ -1,10 +1,14 @@
 //! Whose AWS account, in which region, and how to talk to it: asked once, before anything is done there.
 
-use aws_config::{BehaviorVersion, Region, SdkConfig};
-use aws_credential_types::provider::ProvideCredentials;
+use aws_config::profile::{self, ProfileFileCredentialsProvider, ProfileFileLoadError};
+use aws_config::provider_config::ProviderConfig;
+use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig};
 use aws_credential_types::provider::error::CredentialsError;
+use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
+use aws_sdk_sts::config::SharedHttpClient;
 use aws_smithy_http_client::Builder;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use aws_types::os_shim_internal::{Env, Fs};
 
 use crate::call_error::CallError;
 
@@ -33,6 +37,17 @@ pub enum AccountError {
     /// No region is configured.
     #[error("no region is configured")]
     NoRegion,
+    /// The profile is in none of AWS's files. Going on without it could be going on in another account.
+    #[error("there is no profile {name}, which {named_by} names")]
+    NoProfile {
+        /// The profile.
+        name: String,
+        /// What names it.
+        named_by: &'static str,
+    },
+    /// AWS's files can't be read.
+    #[error("cannot read AWS's configuration files")]
+    Profiles(#[source] ProfileFileLoadError),
     /// There are no credentials.
     #[error("no credentials are configured")]
     NoCredentials,
@@ -52,28 +67,109 @@ impl AccountError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::NoRegion => Some("name one: `--region eu-central-1`, or AWS_REGION".to_owned()),
+            Self::NoProfile { .. } => Some(
+                "`aws configure list-profiles` lists those that there are, in ~/.aws/config and ~/.aws/credentials or where \
+                 AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE say"
+                    .to_owned(),
+            ),
             Self::NoCredentials | Self::Credentials(_) => Some(
                 "sign in (`aws sso login`), or set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
                     .to_owned(),
             ),
             Self::Identity(error) => error.hint(),
-            Self::NoAccount => None,
+            Self::Profiles(_) | Self::NoAccount => None,
         }
     }
 }
 
-/// The configuration that environment and AWS's files give (`AWS_ENDPOINT_URL` included), but for a region or profile
-/// given here.
-pub async fn configuration(region: Option<String>, profile: Option<&str>) -> SdkConfig {
+/// Where and as whom somebody wants to work, as one source says it.
+#[derive(Debug, Clone, Default)]
+pub struct Wanted {
+    /// The region.
+    pub region: Option<String>,
+    /// The profile of AWS's configuration files.
+    pub profile: Option<String>,
+}
+
+/// How AWS is reached, and what isn't as somebody might expect.
+#[derive(Debug)]
+pub struct Chosen {
+    /// With region and credentials.
+    pub config: SdkConfig,
+    /// What was named and isn't used.
+    pub remark: Option<String>,
+}
+
+/// How AWS is reached: by flags, else by the environment (`AWS_ENDPOINT_URL` included), else by `file`, which is git2s3.toml, else by AWS's
+/// own files. A flag's profile comes before credentials of the environment, and those before a profile of the environment:
+/// [as for the AWS CLI](https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-quickstart.html).
+///
+/// # Errors
+/// A profile that is named isn't there.
+pub async fn configuration(flags: Wanted, file: Wanted) -> Result<Chosen, AccountError> {
+    let region = flags.region.or_else(|| variable("AWS_REGION")).or_else(|| variable("AWS_DEFAULT_REGION"));
     let https = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
-    let mut loader = aws_config::defaults(BehaviorVersion::latest()).http_client(https);
-    if let Some(region) = region {
+    let mut loader = aws_config::defaults(BehaviorVersion::latest()).http_client(https.clone());
+    if let Some(region) = region.or(file.region) {
         loader = loader.region(Region::new(region));
     }
-    if let Some(profile) = profile {
-        loader = loader.profile_name(profile);
+    if let Some(name) = flags.profile {
+        demand(&name, "--profile").await?;
+        return Ok(Chosen { config: of_profile(&name, loader, https).await, remark: None });
     }
-    loader.load().await
+    if let Some(name) = variable("AWS_PROFILE") {
+        demand(&name, "AWS_PROFILE").await?;
+        return Ok(Chosen { config: loader.load().await, remark: None });
+    }
+    let Some(name) = file.profile else {
+        return Ok(Chosen { config: loader.load().await, remark: None });
+    };
+    let Some(source) = credentials_of_the_environment() else {
+        demand(&name, "git2s3.toml").await?;
+        return Ok(Chosen { config: of_profile(&name, loader, https).await, remark: None });
+    };
+    // In CI there are credentials, and no profile of the developers'.
+    if exists(&name).await? {
+        loader = loader.profile_name(&name);
+    }
+    let remark =
+        format!("the credentials of {source} come before profile {name} of git2s3.toml; --profile comes before both");
+    Ok(Chosen { config: loader.load().await, remark: Some(remark) })
+}
+
+/// The profile and nothing else: without credentials in it, those of the machine could be of another account.
+async fn of_profile(name: &str, loader: ConfigLoader, https: SharedHttpClient) -> SdkConfig {
+    let config = loader.profile_name(name).load().await;
+    let around = ProviderConfig::without_region().with_region(config.region().cloned()).with_http_client(https);
+    let provider = ProfileFileCredentialsProvider::builder().configure(&around).profile_name(name).build();
+    config.into_builder().credentials_provider(SharedCredentialsProvider::new(provider)).build()
+}
+
+/// An environment variable that says something.
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// The variable by which the environment has credentials, where it has some.
+fn credentials_of_the_environment() -> Option<&'static str> {
+    let all = [
+        "AWS_ACCESS_KEY_ID",
+        "AWS_WEB_IDENTITY_TOKEN_FILE",
+        "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+        "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    ];
+    all.into_iter().find(|name| variable(name).is_some())
+}
+
+async fn demand(name: &str, named_by: &'static str) -> Result<(), AccountError> {
+    if exists(name).await? { Ok(()) } else { Err(AccountError::NoProfile { name: name.to_owned(), named_by }) }
+}
+
+#[expect(deprecated, reason = "the type has another name in a crate that nothing else here needs")]
+async fn exists(name: &str) -> Result<bool, AccountError> {
+    let profiles =
+        profile::load(&Fs::real(), &Env::real(), &profile::profile_file::ProfileFiles::default(), None).await;
+    Ok(profiles.map_err(AccountError::Profiles)?.get_profile(name).is_some())
 }
 
 impl Account {

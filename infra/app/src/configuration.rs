@@ -21,18 +21,20 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use schemars::{JsonSchema, Schema, schema_for};
-use serde::Deserialize;
 use serde_json::{Value, json};
+use toml::Spanned;
+use toml::de::{DeString, DeTable, DeValue};
 
 /// Where it is looked for if nobody says otherwise.
 pub const FILE: &str = "git2s3.toml";
 
 /// How git2s3 is deployed. Flags and environment variables come before what stands here.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+#[derive(Debug, Clone, Default, JsonSchema)]
+#[schemars(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct Configuration {
     /// Name of the stack; `git2s3` if not given.
     pub stack_name: Option<String>,
@@ -49,8 +51,8 @@ pub struct Configuration {
 }
 
 /// Where a secret comes from.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema)]
+#[schemars(rename_all = "kebab-case")]
 pub enum SecretSource {
     /// A file, relative to the working directory; a line end at its end doesn't count.
     File(PathBuf),
@@ -103,9 +105,10 @@ impl Configuration {
             Err(error) if error.kind() == io::ErrorKind::NotFound && path.is_none() => return Ok(Self::default()),
             Err(source) => return Err(ConfigurationError::Read { path: named.to_owned(), source }),
         };
-        Self::parse(&text).map_err(|error| {
-            let line = error.span().map_or(1, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
-            ConfigurationError::Parse { path: named.to_owned(), line, message: error.message().to_owned() }
+        Self::parse(&text).map_err(|Fault { line, message }| ConfigurationError::Parse {
+            path: named.to_owned(),
+            line,
+            message,
         })
     }
 
@@ -113,8 +116,29 @@ impl Configuration {
     ///
     /// # Errors
     /// It is no TOML, or says something that isn't known.
-    pub fn parse(text: &str) -> Result<Self, toml::de::Error> {
-        toml::from_str(text)
+    pub fn parse(text: &str) -> Result<Self, Fault> {
+        let document = DeTable::parse(text).map_err(|error| Fault::new(text, error.span(), error.message()))?;
+        Self::of(document.get_ref()).map_err(|Wrong(span, message)| Fault::new(text, Some(span), &message))
+    }
+
+    /// By hand, because whoever reads any type of Rust's from a text quotes in its errors what stood there.
+    fn of(document: &DeTable<'_>) -> Result<Self, Wrong> {
+        let mut read = Self::default();
+        for (key, value) in document {
+            match &**key.get_ref() {
+                "stack-name" => read.stack_name = Some(text(key, value)?),
+                "region" => read.region = Some(text(key, value)?),
+                "profile" => read.profile = Some(text(key, value)?),
+                "parameters" => read.parameters = table(key, value, text)?,
+                "secrets" => read.secrets = table(key, value, secret)?,
+                "tags" => read.tags = table(key, value, text)?,
+                _ => {
+                    let known = "stack-name, region, profile, parameters, secrets and tags";
+                    return Err(Wrong(key.span(), format!("nothing is called {} here, but {known}", key.get_ref())));
+                }
+            }
+        }
+        Ok(read)
     }
 
     /// The JSON Schema of the file, with the parameters that `template` has: what editors complete and check by.
@@ -135,6 +159,69 @@ impl Configuration {
         }
         schema
     }
+}
+
+/// What is wrong in a text, and where. A value never stands there: somebody may have written a secret.
+#[derive(Debug, thiserror::Error)]
+#[error("line {line}: {message}")]
+pub struct Fault {
+    /// The line, from 1.
+    pub line: usize,
+    /// What is wrong.
+    pub message: String,
+}
+
+impl Fault {
+    fn new(text: &str, span: Option<Range<usize>>, message: &str) -> Self {
+        let before = span.and_then(|span| text.get(..span.start)).unwrap_or_default();
+        Self { line: before.matches('\n').count() + 1, message: message.to_owned() }
+    }
+}
+
+/// Where something is wrong, and what.
+struct Wrong(Range<usize>, String);
+
+type Key<'t> = Spanned<DeString<'t>>;
+type Found<'t> = Spanned<DeValue<'t>>;
+
+fn text(key: &Key<'_>, value: &Found<'_>) -> Result<String, Wrong> {
+    match value.get_ref() {
+        DeValue::String(text) => Ok(text.clone().into_owned()),
+        _ => Err(Wrong(value.span(), format!("{} has to be a text, in quotes", key.get_ref()))),
+    }
+}
+
+fn table<T>(
+    key: &Key<'_>,
+    value: &Found<'_>,
+    read: impl Fn(&Key<'_>, &Found<'_>) -> Result<T, Wrong>,
+) -> Result<BTreeMap<String, T>, Wrong> {
+    let DeValue::Table(entries) = value.get_ref() else {
+        let key = key.get_ref();
+        return Err(Wrong(value.span(), format!("{key} has to be a table, under [{key}]")));
+    };
+    entries.iter().map(|(key, value)| Ok((key.get_ref().clone().into_owned(), read(key, value)?))).collect()
+}
+
+/// Nothing of it stands in an error: where the origin should be, people write the secret.
+fn secret(key: &Key<'_>, value: &Found<'_>) -> Result<SecretSource, Wrong> {
+    let origin = match value.get_ref() {
+        DeValue::String(word) => (&**word == "prompt").then_some(SecretSource::Prompt),
+        DeValue::Table(origin) => match origin.iter().next().filter(|_| origin.len() == 1) {
+            Some((kind, origin)) => match (&**kind.get_ref(), origin.get_ref()) {
+                ("file", DeValue::String(path)) => Some(SecretSource::File((&**path).into())),
+                ("environment", DeValue::String(name)) => Some(SecretSource::Environment(name.clone().into_owned())),
+                _ => None,
+            },
+            None => None,
+        },
+        _ => None,
+    };
+    origin.ok_or_else(|| {
+        let origins = r#"{ file = "..." }, { environment = "..." } or "prompt""#;
+        let key = key.get_ref();
+        Wrong(value.span(), format!("{key} has to say where the secret comes from, never the secret itself: {origins}"))
+    })
 }
 
 fn parameter(declared: &Value) -> Value {
@@ -172,15 +259,74 @@ mod tests {
     }
 
     #[test]
-    fn what_is_unknown_is_told_with_its_line_and_nothing_of_its_text() {
+    fn what_is_unknown_is_told_with_its_line() {
         let file = tempfile::NamedTempFile::new().unwrap();
-        for (text, line) in [("stack-name = 'a'\nregoin = 'hunter2'\n", 2), ("[secrets]\nApiSecret = 'hunter2'\n", 2)] {
+        for (text, line) in [("stack-name = 'a'\nregoin = 'x'\n", 2), ("[tags]\n\nteam = 5\n", 3), ("a\n", 1)] {
             std::fs::write(file.path(), text).unwrap();
             let error = Configuration::read(Some(file.path())).unwrap_err();
             assert!(matches!(error, ConfigurationError::Parse { line: at, .. } if at == line), "{error:?}");
             assert!(error.hint().is_some());
         }
         assert!(Configuration::read(Some(Path::new("no-such-file"))).is_err());
+    }
+
+    /// Every way to write a secret where only its origin belongs, or where none belongs at all.
+    const WRITTEN: &[&str] = &[
+        "[secrets]\nApiSecret = 'hunter2'",
+        "[secrets]\nApiSecret = \"hunter2\"",
+        "[secrets]\nApiSecret = \"\"\"\nhunter2\"\"\"",
+        "[secrets]\nApiSecret = hunter2",
+        "[secrets]\nApiSecret = 'hunter2",
+        "[secrets]\nApiSecret = 'hunter2' hunter2",
+        "[secrets]\nApiSecret = \"hunter2\\q\"",
+        "[secrets]\nApiSecret = 4815162342",
+        "[secrets]\nApiSecret = 4815162342.5",
+        "[secrets]\nApiSecret = 0x4815162342zz",
+        "[secrets]\nApiSecret = 4815-16-23",
+        "[secrets]\nApiSecret = true",
+        "[secrets]\nApiSecret = ['hunter2']",
+        "[secrets]\nApiSecret = { file = ['hunter2'] }",
+        "[secrets]\nApiSecret = { file = 4815162342 }",
+        "[secrets]\nApiSecret = { value = 'hunter2' }",
+        "[secrets]\nApiSecret = { hunter2 = 'file' }",
+        "[secrets]\nApiSecret = { hunter2 }",
+        "[secrets]\nApiSecret = { file = 'x', value = 'hunter2' }",
+        "[secrets]\nApiSecret = { prompt = 'hunter2' }",
+        "[secrets]\nApiSecret = 'prompt'\nApiSecret = 'hunter2'",
+        "[secrets]\nApiSecret hunter2",
+        "[secrets.ApiSecret]\nvalue = 'hunter2'",
+        "[[secrets]]\nApiSecret = 'hunter2'",
+        "secrets = 'hunter2'",
+        "secrets = ['hunter2']",
+        "secrets.ApiSecret = 'hunter2'",
+        "ApiSecret = 'hunter2'",
+        "[parameters]\nApiSecret = 4815162342",
+        "[parameters]\nApiSecret = ['hunter2']",
+        "[parameters]\nApiSecret = hunter2",
+        "parameters = 'hunter2'",
+        "stack-name = ['hunter2']",
+        "[tags]\nteam = { x = 'hunter2' }",
+    ];
+
+    #[test]
+    fn no_error_repeats_a_value() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        for text in WRITTEN {
+            std::fs::write(file.path(), text).unwrap();
+            let error = Configuration::read(Some(file.path())).unwrap_err();
+            let told = format!("{error} {error:?} {:?}", error.hint());
+            for canary in ["hunter2", "4815", "162342"] {
+                assert!(!told.contains(canary), "{text}: {told}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_secret_in_the_file_is_told_from_its_origin() {
+        let error = Configuration::parse("[secrets]\nApiSecret = 'hunter2'").unwrap_err();
+        insta::assert_snapshot!(error, @r#"line 2: ApiSecret has to say where the secret comes from, never the secret itself: { file = "..." }, { environment = "..." } or "prompt""#);
+        let error = Configuration::parse("regoin = 'x'").unwrap_err();
+        insta::assert_snapshot!(error, @"line 1: nothing is called regoin here, but stack-name, region, profile, parameters, secrets and tags");
     }
 
     #[test]

@@ -1,12 +1,13 @@
 //! The `infra` command: its arguments, its exit codes and how an error looks. What the commands do is in the library.
 //!
-//! stdout is data, stderr is talk. Exit codes: 0 fine, 1 findings, 2 usage, 3 failure, 130 interrupted.
+//! stdout is data, stderr is talk. The exit codes are those of [`EXITS`], for every command.
 
 mod command;
 mod report;
 
 use std::process::ExitCode;
 
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Parser, Subcommand};
 
 use git2s3_infra::render::print;
@@ -17,13 +18,16 @@ use command::{Outcome, acceptance, check, deploy, destroy, diff, package, redriv
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+/// What the exit codes mean. docs/deploy.md has the same table, and a test holds one to the other.
+const EXITS: &str = "Exit codes: 0 fine, 1 findings, 2 usage, 3 failure, 4 no such stack, 5 declined, 130 interrupted.";
+
 /// Builds, judges and deploys git2s3: a push to a Git repository becomes a zip in an S3 bucket
 #[derive(Debug, Parser)]
 #[command(
     name = "infra",
     version,
     arg_required_else_help = true,
-    after_help = "Exit codes: 0 fine, 1 findings, 2 usage, 3 failure, 130 interrupted."
+    after_help = EXITS
 )]
 struct Arguments {
     #[command(subcommand)]
@@ -58,7 +62,8 @@ enum Command {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let result = match Arguments::parse().command {
+    let arguments = Arguments::try_parse().unwrap_or_else(|error| without_values(error).exit());
+    let result = match arguments.command {
         Command::Package(arguments) => package::run(&arguments),
         Command::Synth(arguments) => synth::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
@@ -69,7 +74,7 @@ async fn main() -> ExitCode {
         Command::Status(arguments) => status::run(&arguments).await,
         Command::Redrive(arguments) => redrive::run(&arguments).await,
         Command::Destroy(arguments) => destroy::run(&arguments).await,
-        Command::Acceptance(arguments) => acceptance::run(*arguments).await,
+        Command::Acceptance(arguments) => Box::pin(acceptance::run(*arguments)).await,
     };
     if let Err(error) = &result {
         print::talk(&report::render(error));
@@ -77,11 +82,28 @@ async fn main() -> ExitCode {
     exit_code(&result)
 }
 
+/// Takes out of an error what was typed behind `=`: of `ApiSecret=...` without the flag before it, that is a secret.
+fn without_values(mut error: clap::Error) -> clap::Error {
+    if let Some(ContextValue::String(typed)) = error.get(ContextKind::InvalidArg)
+        && let Some((name, _)) = typed.split_once('=')
+    {
+        let name = format!("{name}=...");
+        error.remove(ContextKind::Suggested);
+        error.insert(ContextKind::InvalidArg, ContextValue::String(name));
+    }
+    if error.kind() == ErrorKind::TooManyValues {
+        error.insert(ContextKind::InvalidValue, ContextValue::String("...".to_owned()));
+    }
+    error
+}
+
 /// The one place that decides how the process ends; clap ends it with 2 by itself.
 fn exit_code(result: &anyhow::Result<Outcome>) -> ExitCode {
     ExitCode::from(match result {
         Ok(Outcome::Fine) => 0,
         Ok(Outcome::Findings) => 1,
+        Ok(Outcome::NoStack) => 4,
+        Ok(Outcome::Declined) => 5,
         Err(error) if report::is_usage(error) => 2,
         Err(error) if error.is::<deploy::Interrupted>() => 130,
         Err(_) => 3,

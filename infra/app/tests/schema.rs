@@ -271,3 +271,21 @@ fn every_attribute_that_is_read_exists() {
         assert!(schema["properties"].get(&attribute).is_some(), "{kind} has no attribute {attribute}");
     }
 }
+
+#[test]
+fn no_type_that_exists_is_taken_for_a_misspelt_one() {
+    use git2s3_infra::check::{Rules, check};
+    let registry = Registry::of("us-east-1");
+    let kinds: Vec<&String> = registry.types.as_object().unwrap().keys().collect();
+    assert!(kinds.len() > 1_500, "only {} types", kinds.len());
+    let resources: Map<_, _> =
+        kinds.iter().enumerate().map(|(number, kind)| (format!("R{number}"), json!({ "Type": kind }))).collect();
+    let rules = Rules::embedded().unwrap();
+    let one = Rules::new(rules.iter().take(1).cloned()).unwrap();
+    // The model knows all that the rules do, but for a few; those come from all rules.
+    for rules in [one, rules] {
+        let findings = check(&json!({ "Resources": resources }), &rules).unwrap().findings;
+        let misspelt: Vec<_> = findings.iter().filter(|finding| finding.rule == "cloudformation/types").collect();
+        assert!(misspelt.is_empty(), "{misspelt:#?}");
+    }
+}

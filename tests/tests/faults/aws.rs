@@ -2,6 +2,7 @@
 
 use git2s3_tests::event_source::Outcome;
 use git2s3_tests::fault_proxy::{Fault, How};
+use git2s3_tests::local::STACK;
 use git2s3_tests::tally;
 
 use super::world::World;
@@ -123,6 +124,35 @@ async fn what_lasts_is_buried_and_arrives_once_it_is_mended() {
     }
     assert_eq!(world.is_clean(0).await.len(), cases.len());
     tally::tried(cases.len());
+}
+
+/// As somebody leaves it who deploys past `infra`, which refuses such a value.
+const BROKEN: &str = "github.com=gitlub";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_broken_configuration_is_told_and_loses_no_push() {
+    let world = World::new().await;
+    let (account, worker) = (&world.source.account, &world.source.function);
+    let good = account.set_variable(worker, "ALLOWED_HOSTS", BROKEN).await.unwrap();
+    let accepted = world.push("acme/rocket", SMALL).await;
+    world.drain().await;
+    let reason = world.reason("acme/rocket").await.expect("it is among the dead letters");
+    assert!(reason.contains("the function's configuration can't be read") && reason.contains(BROKEN), "{reason}");
+
+    let webhook = account.resources(STACK).await.unwrap().id("WebhookFunction").unwrap().to_owned();
+    account.set_variable(&webhook, "ALLOWED_HOSTS", BROKEN).await.unwrap();
+    accepted.clone.git(&["commit", "--quiet", "--allow-empty", "--message", "Again"]).await.unwrap();
+    let said = accepted.clone.push(&["main"]).await.unwrap();
+    assert!(said.contains("refs/heads/main: 503"), "{said}");
+    let log = format!("{:?}", account.log_lines().await.unwrap());
+    assert!(log.matches("the function's configuration can't be read").count() > 1, "{log}");
+
+    account.set_variable(worker, "ALLOWED_HOSTS", &good).await.unwrap();
+    assert_eq!(world.redrive().await, 1);
+    world.drain().await;
+    let zip = world.zip_of(&accepted).await;
+    zip.same_tree(&accepted.clone.archive(&accepted.commit).await.unwrap()).unwrap();
+    tally::tried(2);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -105,12 +105,17 @@ impl World {
         self.source.drain(PATIENCE).await.unwrap()
     }
 
-    /// The object is the zip of the commit.
-    pub(super) async fn is_stored(&self, accepted: &Accepted) {
+    /// The object of a push to the default branch.
+    pub(super) async fn zip_of(&self, accepted: &Accepted) -> Artifact {
         let path = &accepted.clone.path;
         let key = format!("{path}/{}.zip", path.replace('/', "_"));
-        let zip = Artifact::get(&self.source.account, &self.bucket, &key).await.unwrap();
-        assert_eq!(zip.metadata["commit"], accepted.commit, "{path}");
+        Artifact::get(&self.source.account, &self.bucket, &key).await.unwrap()
+    }
+
+    /// The object is the zip of the commit.
+    pub(super) async fn is_stored(&self, accepted: &Accepted) {
+        let zip = self.zip_of(accepted).await;
+        assert_eq!(zip.metadata["commit"], accepted.commit, "{}", accepted.clone.path);
         zip.same_tree(&accepted.clone.archive(&accepted.commit).await.unwrap()).unwrap();
     }
 

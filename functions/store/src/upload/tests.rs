@@ -140,7 +140,7 @@ fn start(client: &Client) -> (PartWriter, Upload) {
     Upload::start_with(
         client,
         object(),
-        metadata.describe(&Found { metadata: None, condition: Condition::Always }),
+        metadata.describe(&Found { metadata: None, bytes: 0, condition: Condition::Always }),
         SIZES,
     )
 }

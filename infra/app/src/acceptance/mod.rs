@@ -255,10 +255,9 @@ impl Acceptance {
 
     /// What a person has to know before: a sentence a line.
     pub fn announcement(&self) -> Vec<String> {
-        let Self { account, options, .. } = self;
+        let options = &self.options;
         let public = &options.public.0.repository;
         let mut lines = vec![
-            format!("account {}, {}, as {}", account.id, account.region, account.principal),
             format!("makes the stack {}, uses it, changes it and deletes it", options.stack_name),
             format!("pushes are told of {public}, which is not changed"),
         ];

@@ -49,7 +49,8 @@ mod tests {
             path: "Properties".into(),
             message: "say \"AES256\" & be done".into(),
         };
-        let report = Report { rules: 2, resources: 2, findings: vec![finding("A"), finding("B")] };
+        let report =
+            Report { rules: 2, resources: 2, without_rule: [].into(), findings: vec![finding("A"), finding("B")] };
         insta::assert_snapshot!(junit(&report, &rules).unwrap());
     }
 }

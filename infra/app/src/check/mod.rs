@@ -14,11 +14,12 @@ mod rules;
 mod sarif;
 mod scope;
 mod template;
+mod types;
 
 pub use conditions::ConditionsError;
 pub use guard::GuardError;
 pub use junit::junit;
-pub use report::{Finding, Report};
+pub use report::{Extent, Finding, Report};
 pub use rules::{Rule, Rules, RulesError};
 pub use sarif::sarif;
 pub use template::TemplateError;
@@ -57,6 +58,8 @@ pub fn check(template: &Value, rules: &Rules) -> Result<Report, CheckError> {
     let mut findings = quotas(template);
     findings.extend(texts(template));
     findings.extend(order(template));
+    let known = types::known(rules);
+    findings.extend(types::misspelt(template, &known));
     let bare = scope::without_metadata(template);
     let mut groups: Vec<_> = rules.by_scope().into_iter().collect();
     // The longest first, so that no processor waits for a last one.
@@ -68,7 +71,8 @@ pub fn check(template: &Value, rules: &Rules) -> Result<Report, CheckError> {
     }) {
         findings.extend(found?);
     }
-    Ok(Report { rules: rules.len(), resources, findings: findings.into_iter().collect() })
+    let without_rule = types::without_rule(template, &known);
+    Ok(Report { rules: rules.len(), resources, without_rule, findings: findings.into_iter().collect() })
 }
 
 /// Does `one` for all of them on all processors, each taking the next: what one does takes milliseconds, or a hundred.

@@ -84,7 +84,7 @@ mod tests {
             path: "Properties/BucketEncryption".into(),
             message: "set it".into(),
         };
-        let report = Report { rules: rules.len(), resources: 1, findings: vec![finding] };
+        let report = Report { rules: rules.len(), resources: 1, without_rule: [].into(), findings: vec![finding] };
         let sarif = sarif(&report, &rules, "dist/git2s3.template.json", "\n\"Keys\": {}");
         let driver = &sarif["runs"][0]["tool"]["driver"];
         assert_eq!(driver["rules"].as_array().unwrap().len(), rules.len());

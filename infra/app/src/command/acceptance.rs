@@ -2,33 +2,34 @@
 
 use std::path::PathBuf;
 
+use clap::builder::NonEmptyStringValueParser;
 use git2s3_infra::acceptance::{Acceptance, Options, Private, Public, Record, STACK, table};
 use git2s3_infra::render::print;
 use git2s3_infra::render::progress::{Progress, Terminal};
 
 use super::deploy::Interrupted;
 use super::parameters::Given;
-use super::{Located, Outcome, Place, Target, confirm};
+use super::{Located, Outcome, Place, Target, caller, confirm};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
     /// Name of the stack that is made and deleted
     #[arg(long, value_name = "NAME", default_value = STACK)]
     stack_name: String,
-    /// AWS region, instead of the configured one
-    #[arg(long, value_name = "REGION")]
+    /// AWS region, instead of `AWS_REGION` and the configured one
+    #[arg(long, value_name = "REGION", value_parser = NonEmptyStringValueParser::new())]
     region: Option<String>,
-    /// Profile of AWS's configuration files, instead of `AWS_PROFILE`
-    #[arg(long, value_name = "PROFILE")]
+    /// Profile of AWS's configuration files, instead of `AWS_PROFILE` and credentials of the environment
+    #[arg(long, value_name = "PROFILE", value_parser = NonEmptyStringValueParser::new())]
     profile: Option<String>,
     /// Go ahead without asking
     #[arg(long, short)]
     yes: bool,
-    /// Directory with this release's `assets.json` and `assets/`
-    #[arg(long, value_name = "DIR", default_value = "dist")]
-    dist: PathBuf,
+    /// Directory with this release's `assets.json` and `assets/` [default: dist]
+    #[arg(long, value_name = "DIR", value_parser = caller::path())]
+    dist: Option<PathBuf>,
     /// Directory with those of the last release and its `git2s3.template.json`: deployed first, and then updated
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_parser = caller::path())]
     from: Option<PathBuf>,
     /// Repository that anybody may download, and a branch of it
     #[arg(long, value_name = "HOST/OWNER/NAME#BRANCH", default_value = "github.com/octocat/Hello-World#master")]
@@ -48,9 +49,9 @@ pub(crate) struct Arguments {
     // For Git hosts of one's own.
     #[command(flatten)]
     parameters: Given,
-    /// File to write every event, status and answer to; nothing in it tells whose account it was
-    #[arg(long, value_name = "FILE", default_value = "acceptance.json")]
-    output: PathBuf,
+    /// File to write every event, status and answer to; nothing in it tells whose account it was [default: acceptance.json]
+    #[arg(long, value_name = "FILE", value_parser = caller::path())]
+    output: Option<PathBuf>,
     /// Print the table as JSON
     #[arg(long)]
     json: bool,
@@ -64,11 +65,14 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<Outcome> {
     let target = Target { place, yes: *yes };
     let question = target.question()?;
     let parameters = arguments.parameters.read()?;
-    let Located { stack_name, account } = target.place.locate(&target.place.configuration()?).await?;
-    let (output, json) = (output.clone(), *json);
+    let located = target.place.locate(&target.place.configuration()?).await?;
+    let mut progress = Terminal::new();
+    located.announce(&mut progress);
+    let Located { stack_name, account, .. } = located;
+    let (output, json) = (output.clone().unwrap_or_else(|| "acceptance.json".into()), *json);
     let options = Options {
         stack_name: stack_name.clone(),
-        dist: arguments.dist,
+        dist: caller::dist(arguments.dist.as_deref()),
         from: arguments.from,
         public: arguments.public_repository,
         private: arguments.repository,
@@ -77,13 +81,12 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<Outcome> {
         parameters,
     };
     let mut acceptance = Acceptance::prepare(account, options).await?;
-    let mut progress = Terminal::new();
     for line in acceptance.announcement() {
         progress.step(&line);
     }
     if !confirm(question, "begin?", "y", &mut progress)? {
         progress.step("nothing was made");
-        return Ok(Outcome::Fine);
+        return Ok(Outcome::Declined);
     }
 
     let is_interrupted = tokio::select! {

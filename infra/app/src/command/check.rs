@@ -5,20 +5,20 @@ use std::path::PathBuf;
 use anyhow::Context;
 use clap::ValueEnum;
 use git2s3_infra::{
-    check::{self, Rules},
+    check::{self, Extent, Rules},
     render::print,
     synth,
 };
 
-use super::Outcome;
+use super::{Outcome, caller};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
     /// Template to judge, in JSON or YAML, instead of the one that `synth` writes
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = caller::path())]
     template: Option<PathBuf>,
     /// Directory of further rules, <service>/<rule>.guard
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_parser = caller::path())]
     rules: Vec<PathBuf>,
     /// How the report is printed
     #[arg(long, value_enum, default_value = "text")]
@@ -26,9 +26,12 @@ pub(crate) struct Arguments {
     /// The same as --format json
     #[arg(long, conflicts_with = "format")]
     json: bool,
-    /// Directory that tells what was packaged
-    #[arg(long, value_name = "DIR", default_value = "dist")]
-    dist: PathBuf,
+    /// Print every finding, however many a rule has
+    #[arg(long)]
+    all: bool,
+    /// Directory that tells what was packaged [default: dist]
+    #[arg(long, value_name = "DIR", value_parser = caller::path())]
+    dist: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -45,17 +48,17 @@ enum Format {
 
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
     let rules = rules(&arguments.rules).context("cannot load the rules")?;
-    let (file, text) = match &arguments.template {
-        Some(file) => {
-            let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
-            (file.clone(), text)
-        }
-        None => (arguments.dist.join("git2s3.template.json"), synth::synthesize(&arguments.dist)?.to_json()),
+    let (file, text) = if let Some(file) = &arguments.template {
+        let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+        (file.clone(), text)
+    } else {
+        let dist = caller::dist(arguments.dist.as_deref());
+        (dist.join("git2s3.template.json"), synth::synthesize(&dist)?.to_json())
     };
     let judge = || check::check(&check::parse_template(&text)?, &rules);
     let report = judge().with_context(|| format!("cannot judge {}", file.display()))?;
     match if arguments.json { Format::Json } else { arguments.format } {
-        Format::Text => print::data(&report.shown()),
+        Format::Text => print::data(&report.shown(if arguments.all { Extent::All } else { Extent::Summary })),
         Format::Json => print::json(&report)?,
         Format::Sarif => {
             let sarif = check::sarif(&report, &rules, &file.display().to_string(), &text);

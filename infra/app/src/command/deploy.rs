@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use git2s3_infra::account::Account;
-use git2s3_infra::check::{self, Rules};
+use git2s3_infra::check::{self, Extent, Rules};
 use git2s3_infra::configuration::Configuration;
 use git2s3_infra::deploy::{self, Deployed, Deployment, Plan, Planned, Template};
 use git2s3_infra::diff::{self, Diff};
@@ -14,7 +14,7 @@ use git2s3_infra::render::table::{Align, Table};
 use git2s3_infra::synth;
 
 use super::parameters::Given;
-use super::{Located, Outcome, Question, Target, confirm, password};
+use super::{Located, Outcome, Question, Target, caller, confirm, password};
 use crate::report::Usage;
 
 #[derive(Debug, clap::Args)]
@@ -23,11 +23,11 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     target: Target,
     /// Template in JSON, instead of the one that `synth` makes
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = caller::path())]
     template: Option<PathBuf>,
-    /// Directory with `assets.json` and `assets/`
-    #[arg(long, value_name = "DIR", default_value = "dist")]
-    dist: PathBuf,
+    /// Directory with `assets.json` and `assets/` [default: dist]
+    #[arg(long, value_name = "DIR", value_parser = caller::path())]
+    dist: Option<PathBuf>,
     #[command(flatten)]
     parameters: Given,
     /// Show what would change, and change nothing
@@ -58,21 +58,23 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
     let new = check::parse_template(deployment.template.text())?;
     let report = check::check(&new, &Rules::embedded()?)?;
     if !report.passes() {
-        print::talk(&report.shown());
+        print::talk(&report.shown(Extent::Summary));
         return Ok(Outcome::Findings);
     }
-    let Located { account, .. } = arguments.target.place.locate(&configuration).await?;
+    let located = arguments.target.place.locate(&configuration).await?;
     let mut progress = Terminal::new();
-    let stack = &deployment.stack_name.clone();
-    progress.step(&format!("stack {stack} in account {}, {}", account.id, account.region));
-    if arguments.continue_rollback
-        && confirm(question, "continue the rollback of the last update?", "y", &mut progress)?
-    {
-        deploy::continue_rollback(&account, stack, &mut progress).await?;
+    located.announce(&mut progress);
+    let Located { account, stack_name: stack, .. } = &located;
+    if arguments.continue_rollback {
+        if !confirm(question, "continue the rollback of the last update?", "y", &mut progress)? {
+            progress.step("nothing was changed");
+            return Ok(Outcome::Declined);
+        }
+        deploy::continue_rollback(account, stack, &mut progress).await?;
     }
-    let rights = rights(&account, stack, &new).await?;
+    let rights = rights(account, stack, &new).await?;
     if rights.is_some() && !arguments.no_drift {
-        warn_of_drift(&account, stack, &mut progress).await;
+        warn_of_drift(account, stack, &mut progress).await;
     }
     let broader = rights.filter(Diff::broadens);
     if let Some(broader) = &broader {
@@ -87,8 +89,8 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
             .into());
         }
     }
-    deploy::fit(&account, &mut deployment, &mut progress).await?;
-    let planned = match deploy::plan(&account, &deployment, &mut progress).await? {
+    deploy::fit(account, &mut deployment, &mut progress).await?;
+    let planned = match deploy::plan(account, &deployment, &mut progress).await? {
         Plan::Unchanged(deployed) => {
             progress.step(&format!("no change: stack {stack} is as the template wants it"));
             drop(progress);
@@ -115,7 +117,7 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
     if !agrees {
         planned.abandon(&mut progress).await?;
         progress.step("nothing was changed");
-        return Ok(Outcome::Fine);
+        return Ok(Outcome::Declined);
     }
     let deployed = execute(*planned, stack, &mut progress).await?;
     drop(progress);
@@ -192,12 +194,12 @@ fn deployment(arguments: &Arguments, configuration: &Configuration) -> anyhow::R
     parameters.configuration(&configuration.parameters);
     let stack_name = arguments.target.place.stack_name(configuration);
     let tags = configuration.tags.clone();
-    Ok(Deployment { stack_name, template, dist: arguments.dist.clone(), parameters, tags })
+    Ok(Deployment { stack_name, template, dist: caller::dist(arguments.dist.as_deref()), parameters, tags })
 }
 
 fn template(arguments: &Arguments) -> anyhow::Result<Template> {
     let Some(path) = &arguments.template else {
-        return Ok(Template::parse(synth::synthesize(&arguments.dist)?.to_json())?);
+        return Ok(Template::parse(synth::synthesize(&caller::dist(arguments.dist.as_deref()))?.to_json())?);
     };
     let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     Template::parse(text).with_context(|| format!("cannot deploy {}", path.display()))

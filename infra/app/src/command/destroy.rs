@@ -4,7 +4,7 @@ use git2s3_infra::deploy;
 use git2s3_infra::render::progress::{Progress, Terminal};
 
 use super::deploy::Interrupted;
-use super::{Located, Outcome, Target, confirm};
+use super::{Outcome, Target, confirm};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
@@ -18,14 +18,15 @@ pub(crate) struct Arguments {
 pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
     let question = arguments.target.question()?;
     let place = &arguments.target.place;
-    let Located { stack_name: stack, account } = place.locate(&place.configuration()?).await?;
+    let located = place.locate(&place.configuration()?).await?;
     let mut progress = Terminal::new();
-    let Some(mut losses) = deploy::losses(&account, &stack).await? else {
-        progress.step(&format!("there is no stack {stack} in account {}, {}", account.id, account.region));
-        return Ok(Outcome::Fine);
+    located.announce(&mut progress);
+    let Some(mut losses) = deploy::losses(&located.account, &located.stack_name).await? else {
+        progress.step(&located.absent());
+        return Ok(Outcome::NoStack);
     };
-    progress
-        .step(&format!("stack {stack} in account {}, {}: {} resources", account.id, account.region, losses.resources));
+    let stack = located.stack_name;
+    progress.step(&format!("stack {stack} has {} resources", losses.resources));
     for bucket in &losses.buckets {
         let kept = arguments.keep_output && Some(bucket) == losses.output.as_ref();
         let fate = if kept { "stays, and all that is in it" } else { "with every version of every object" };
@@ -37,7 +38,7 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
     let text = format!("delete all of this? type the stack's name, {stack}:");
     if !confirm(question, &text, &stack, &mut progress)? {
         progress.step("nothing was deleted");
-        return Ok(Outcome::Fine);
+        return Ok(Outcome::Declined);
     }
     if arguments.keep_output {
         let bucket = losses.keep_output(&mut progress).await?;

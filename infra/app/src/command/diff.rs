@@ -5,12 +5,13 @@ use std::process::Command;
 
 use anyhow::Context;
 use clap::ValueEnum;
+use clap::builder::NonEmptyStringValueParser;
 use git2s3_infra::diff::{self, Action, Diff};
 use git2s3_infra::render::print;
 use git2s3_infra::{check, deploy, stack, synth};
 use serde_json::Value;
 
-use super::{Located, Outcome, Place};
+use super::{Outcome, Place, caller};
 use crate::report::Usage;
 
 /// Where the tests keep the template that they hold the synthesized one against: so every commit knows its own.
@@ -19,10 +20,10 @@ const SNAPSHOT: &str = "infra/app/src/stack/snapshots/git2s3_infra__stack__tests
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
     /// What to compare with: `deployed` for the stack in the account, a template's file, or a commit of this repository
-    #[arg(long, value_name = "deployed|FILE|REF", default_value = "deployed")]
+    #[arg(long, value_name = "deployed|FILE|REF", default_value = "deployed", value_parser = NonEmptyStringValueParser::new())]
     against: String,
     /// Template in JSON or YAML, instead of the one that `synth` writes
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = caller::path())]
     template: Option<PathBuf>,
     /// Which differences end with exit code 1
     #[arg(long, value_enum, default_value = "any")]
@@ -30,9 +31,9 @@ pub(crate) struct Arguments {
     /// Print the differences as JSON
     #[arg(long)]
     json: bool,
-    /// Directory that tells what was packaged
-    #[arg(long, value_name = "DIR", default_value = "dist")]
-    dist: PathBuf,
+    /// Directory that tells what was packaged [default: dist]
+    #[arg(long, value_name = "DIR", value_parser = caller::path())]
+    dist: Option<PathBuf>,
     #[command(flatten)]
     place: Place,
 }
@@ -62,7 +63,7 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
     let old = other.read(&arguments.place).await?;
     let new = match &arguments.template {
         Some(path) => read(path)?,
-        None => other.counterpart(&arguments.dist)?,
+        None => other.counterpart(&caller::dist(arguments.dist.as_deref()))?,
     };
     let diff = Diff::between(&old, &new);
     if arguments.json {
@@ -78,7 +79,7 @@ impl Other {
     pub(crate) fn named(name: &str) -> Self {
         match name {
             "deployed" => Self::Deployed,
-            name if Path::new(name).is_file() => Self::File(name.into()),
+            name if caller::of(name).is_file() => Self::File(caller::of(name)),
             name => Self::Commit(name.to_owned()),
         }
     }
@@ -116,9 +117,9 @@ fn is_finding(fail_on: FailOn, diff: &Diff) -> bool {
 
 /// The template of the stack; an empty one where there is no stack.
 async fn deployed(place: &Place) -> anyhow::Result<Value> {
-    let Located { stack_name, account } = place.locate(&place.configuration()?).await?;
-    let Some(text) = deploy::deployed_template(&account, &stack_name).await? else {
-        print::talk_line(&format!("there is no stack {stack_name} in account {}, {}", account.id, account.region));
+    let located = place.locate(&place.configuration()?).await?;
+    let Some(text) = deploy::deployed_template(&located.account, &located.stack_name).await? else {
+        print::talk_line(&located.absent());
         return Ok(serde_json::json!({}));
     };
     check::parse_template(&text).context("cannot read the deployed template")
@@ -135,8 +136,8 @@ fn committed(name: &str) -> anyhow::Result<Value> {
         message: format!("{name} is neither `deployed` nor a file nor a commit of this repository that has a template"),
         hint: Some("run it in the repository, for example with `--against main`".to_owned()),
     };
-    // A name that looks like an option must not become one.
-    if name.starts_with('-') {
+    // A name that looks like an option must not become one, and one with a colon is of a file: `:0` is what was added and not committed.
+    if name.starts_with('-') || name.contains(':') {
         return Err(unknown().into());
     }
     let shown = Command::new("git").args(["show", &format!("{name}:{SNAPSHOT}")]).output().context("cannot run git")?;

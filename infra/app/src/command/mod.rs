@@ -1,6 +1,7 @@
 //! One file per command: its arguments, and what of the result is printed.
 
 pub(crate) mod acceptance;
+pub(crate) mod caller;
 pub(crate) mod check;
 pub(crate) mod deploy;
 pub(crate) mod destroy;
@@ -16,7 +17,8 @@ pub(crate) mod synth;
 use std::io::{BufRead, IsTerminal, stderr, stdin};
 use std::path::PathBuf;
 
-use git2s3_infra::account::{self, Account};
+use clap::builder::NonEmptyStringValueParser;
+use git2s3_infra::account::{self, Account, Chosen, Wanted};
 use git2s3_infra::configuration::{Configuration, ConfigurationError};
 use git2s3_infra::render::print;
 use git2s3_infra::render::progress::Progress;
@@ -33,22 +35,26 @@ pub(crate) enum Outcome {
     Fine,
     /// It found what it was looking for, and that is bad news.
     Findings,
+    /// There is no such stack: perhaps it has another name, or lives in another region or account.
+    NoStack,
+    /// The person at the terminal didn't agree, and nothing was changed.
+    Declined,
 }
 
 /// The stack that a command is about.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Place {
     /// Configuration file, instead of git2s3.toml
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = caller::path())]
     config: Option<PathBuf>,
     /// Name of the stack [default: git2s3]
-    #[arg(long, value_name = "NAME", env = "GIT2S3_STACK_NAME")]
+    #[arg(long, value_name = "NAME", env = "GIT2S3_STACK_NAME", value_parser = NonEmptyStringValueParser::new())]
     stack_name: Option<String>,
-    /// AWS region, instead of the configured one
-    #[arg(long, value_name = "REGION")]
+    /// AWS region, instead of `AWS_REGION` and the configured one
+    #[arg(long, value_name = "REGION", value_parser = NonEmptyStringValueParser::new())]
     region: Option<String>,
-    /// Profile of AWS's configuration files, instead of `AWS_PROFILE`
-    #[arg(long, value_name = "PROFILE")]
+    /// Profile of AWS's configuration files, instead of `AWS_PROFILE` and credentials of the environment
+    #[arg(long, value_name = "PROFILE", value_parser = NonEmptyStringValueParser::new())]
     profile: Option<String>,
 }
 
@@ -57,6 +63,7 @@ pub(crate) struct Place {
 pub(crate) struct Located {
     pub(crate) stack_name: String,
     pub(crate) account: Account,
+    remark: Option<String>,
 }
 
 impl Place {
@@ -71,12 +78,29 @@ impl Place {
         name.unwrap_or_else(|| "git2s3".to_owned())
     }
 
-    /// Flags come before the configuration file, and that before AWS's own configuration.
+    /// Flags come before the environment, and that before the configuration file.
     pub(crate) async fn locate(&self, configuration: &Configuration) -> anyhow::Result<Located> {
-        let region = self.region.clone().or_else(|| configuration.region.clone());
-        let profile = self.profile.as_deref().or(configuration.profile.as_deref());
-        let config = account::configuration(region, profile).await;
-        Ok(Located { stack_name: self.stack_name(configuration), account: Account::open(&config).await? })
+        let flags = Wanted { region: self.region.clone(), profile: self.profile.clone() };
+        let file = Wanted { region: configuration.region.clone(), profile: configuration.profile.clone() };
+        let Chosen { config, remark } = account::configuration(flags, file).await?;
+        let account = Account::open(&config).await?;
+        Ok(Located { stack_name: self.stack_name(configuration), account, remark })
+    }
+}
+
+impl Located {
+    /// Says whose stack it is, and as whom: before anything is changed, so that it is seen when it is the wrong one.
+    pub(crate) fn announce(&self, progress: &mut dyn Progress) {
+        let Account { id, region, principal, .. } = &self.account;
+        progress.step(&format!("stack {} in account {id}, {region}, as {principal}", self.stack_name));
+        if let Some(remark) = &self.remark {
+            progress.step(remark);
+        }
+    }
+
+    /// Says that there is no such stack, where one was looked for.
+    pub(crate) fn absent(&self) -> String {
+        format!("there is no stack {} in account {}, {}", self.stack_name, self.account.id, self.account.region)
     }
 }
 

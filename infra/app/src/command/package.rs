@@ -8,7 +8,7 @@ use git2s3_infra::render::print;
 use git2s3_infra::render::progress::Terminal;
 use git2s3_infra::render::table::{Align, Table};
 
-use super::Outcome;
+use super::{Outcome, caller};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
@@ -18,9 +18,9 @@ pub(crate) struct Arguments {
     /// Cargo profile
     #[arg(long, value_enum, default_value = "release")]
     profile: Profile,
-    /// Directory for `assets.json`, `assets/` and the bills of materials
-    #[arg(long, value_name = "DIR", default_value = "dist")]
-    dist: PathBuf,
+    /// Directory for `assets.json`, `assets/` and the bills of materials [default: dist]
+    #[arg(long, value_name = "DIR", value_parser = caller::path())]
+    dist: Option<PathBuf>,
     /// Print what was packaged as JSON
     #[arg(long)]
     json: bool,
@@ -40,7 +40,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
         Processor::X86_64 => Target::Lambda(Architecture::X86_64),
         Processor::Host => Target::Host,
     };
-    let packaging = Packaging { target, profile: arguments.profile, dist: arguments.dist.clone() };
+    let packaging = Packaging { target, profile: arguments.profile, dist: caller::dist(arguments.dist.as_deref()) };
     let manifest = package::package(&packaging, &mut Terminal::new())?;
     if arguments.json {
         print::json(&manifest)?;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use git2s3_infra::configuration::SecretSource;
 use git2s3_infra::deploy::Parameters;
 
-use super::password;
+use super::{caller, password};
 use crate::report::Usage;
 
 #[derive(Debug, clap::Args)]
@@ -15,7 +15,7 @@ pub(crate) struct Given {
     #[arg(long, value_name = "NAME=VALUE")]
     parameter: Vec<String>,
     /// JSON object of parameters
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = caller::path())]
     parameter_file: Option<PathBuf>,
     /// Secret parameter that a file holds, such as `GitToken`
     #[arg(long, value_name = "NAME=FILE")]
@@ -36,9 +36,13 @@ impl Given {
             let (name, path) = pair
                 .split_once('=')
                 .ok_or_else(|| Usage { message: "a secret's file is given as Name=File".to_owned(), hint: None })?;
-            parameters.secret(name, &SecretSource::File(path.into()), password)?;
+            parameters.secret(name, &SecretSource::File(caller::of(path)), password)?;
         }
         for name in &self.ask {
+            if name.contains('=') {
+                let message = "a secret to ask for is given as its name alone".to_owned();
+                return Err(Usage { message, hint: Some("`--ask ApiSecret`".to_owned()) }.into());
+            }
             parameters.secret(name, &SecretSource::Prompt, password)?;
         }
         if let Some(file) = &self.parameter_file {

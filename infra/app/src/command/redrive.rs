@@ -4,7 +4,7 @@ use git2s3_infra::redrive::{self, WORKERS};
 use git2s3_infra::render::print;
 use git2s3_infra::render::progress::{Progress, Terminal};
 
-use super::{Located, Outcome, Place};
+use super::{Outcome, Place};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
@@ -16,12 +16,13 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
-    let Located { stack_name, account } = arguments.place.locate(&arguments.place.configuration()?).await?;
+    let located = arguments.place.locate(&arguments.place.configuration()?).await?;
     let mut progress = Terminal::new();
+    located.announce(&mut progress);
     let workers = arguments.worker.as_deref().map_or(WORKERS.to_vec(), |worker| vec![worker]);
-    let Some(moved) = redrive::redrive(&account, &stack_name, &workers, &mut progress).await? else {
-        progress.step(&format!("there is no stack {stack_name} in account {}, {}", account.id, account.region));
-        return Ok(Outcome::Findings);
+    let Some(moved) = redrive::redrive(&located.account, &located.stack_name, &workers, &mut progress).await? else {
+        progress.step(&located.absent());
+        return Ok(Outcome::NoStack);
     };
     drop(progress);
     for one in moved {

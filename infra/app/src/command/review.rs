@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::Context;
+use clap::builder::NonEmptyStringValueParser;
 use git2s3_infra::check::{self, Rules};
 use git2s3_infra::diff::Diff;
 use git2s3_infra::render::{print, visible};
@@ -11,25 +12,25 @@ use git2s3_infra::review::{self, Review, diagram};
 use git2s3_infra::{stack, synth};
 
 use super::diff::Other;
-use super::{Outcome, Place};
+use super::{Outcome, Place, caller};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
     /// Also show what would change: against `deployed`, a template's file, or a commit of this repository
-    #[arg(long, value_name = "deployed|FILE|REF")]
+    #[arg(long, value_name = "deployed|FILE|REF", value_parser = NonEmptyStringValueParser::new())]
     against: Option<String>,
-    /// Where the page is written
-    #[arg(long, value_name = "FILE", default_value = "dist/review.html")]
-    output: PathBuf,
+    /// Where the page is written [default: dist/review.html]
+    #[arg(long, value_name = "FILE", value_parser = caller::path())]
+    output: Option<PathBuf>,
     /// Write the picture alone, as it stands in the documentation, and no page
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = caller::path())]
     svg: Option<PathBuf>,
     /// Show the page in the browser
     #[arg(long)]
     open: bool,
-    /// Directory that tells what was packaged
-    #[arg(long, value_name = "DIR", default_value = "dist")]
-    dist: PathBuf,
+    /// Directory that tells what was packaged [default: dist]
+    #[arg(long, value_name = "DIR", value_parser = caller::path())]
+    dist: Option<PathBuf>,
     #[command(flatten)]
     place: Place,
 }
@@ -40,21 +41,23 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
         write(path, &format!("{}\n", visible::lines(&picture)))?;
         return Ok(Outcome::Fine);
     }
-    let template = synth::synthesize(&arguments.dist)?.as_value();
+    let dist = caller::dist(arguments.dist.as_deref());
+    let template = synth::synthesize(&dist)?.as_value();
     let rules = Rules::embedded()?;
     let report = check::check(&template, &rules)?;
     let diff = match &arguments.against {
         Some(name) => {
             let other = Other::named(name);
             let old = other.read(&arguments.place).await?;
-            Some((name.clone(), Diff::between(&old, &other.counterpart(&arguments.dist)?)))
+            Some((name.clone(), Diff::between(&old, &other.counterpart(&dist)?)))
         }
         None => None,
     };
     let page = review::html(&Review { template: &template, rules: &rules, report: &report, diff });
-    write(&arguments.output, &page)?;
+    let output = arguments.output.as_deref().unwrap_or(Path::new("dist/review.html"));
+    write(output, &page)?;
     if arguments.open {
-        open(&arguments.output);
+        open(output);
     }
     Ok(if report.passes() { Outcome::Fine } else { Outcome::Findings })
 }

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use git2s3_infra::render::print;
 use git2s3_infra::status;
 
-use super::{Located, Outcome, Place};
+use super::{Outcome, Place};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
@@ -17,10 +17,10 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
-    let Located { stack_name, account } = arguments.place.locate(&arguments.place.configuration()?).await?;
-    let Some(status) = status::status(&account, &stack_name).await? else {
-        print::talk_line(&format!("there is no stack {stack_name} in account {}, {}", account.id, account.region));
-        return Ok(Outcome::Findings);
+    let located = arguments.place.locate(&arguments.place.configuration()?).await?;
+    let Some(status) = status::status(&located.account, &located.stack_name).await? else {
+        print::talk_line(&located.absent());
+        return Ok(Outcome::NoStack);
     };
     if arguments.json {
         print::json(&status)?;

@@ -27,6 +27,8 @@ struct Given {
 enum Source {
     CommandLine,
     Configuration,
+    /// From where a person keeps secrets, whatever the template says of it.
+    Secret,
     Private,
 }
 
@@ -54,6 +56,9 @@ pub enum ParameterError {
         /// The column of the fault, from 1.
         column: usize,
     },
+    /// Not the name of a parameter. The text may hold a secret, and is not repeated.
+    #[error("the name of a parameter has letters and digits only")]
+    Name,
     /// The template has no such parameter.
     #[error("there is no parameter {name}")]
     Unknown {
@@ -74,13 +79,14 @@ pub enum ParameterError {
         /// The parameter.
         name: String,
     },
-    /// A secret can't be had from where it should come from.
+    /// A secret can't be had from where it should come from. Which place that is isn't repeated: where it belongs, people write the
+    /// secret itself.
     #[error("cannot get {name} from {origin}")]
     Secret {
         /// The parameter.
         name: String,
-        /// The file or the variable.
-        origin: String,
+        /// What kind of place it is.
+        origin: &'static str,
         /// What the system said.
         source: std::io::Error,
     },
@@ -126,6 +132,12 @@ impl ParameterError {
             Self::SecretInConfiguration { name } => {
                 Some(format!("say under [secrets] where it comes from: {name} = {{ file = \"...\" }}, or \"prompt\""))
             }
+            Self::Syntax | Self::Name => {
+                Some("it isn't repeated here, since a secret may stand in it: `--parameter Refs=main`".to_owned())
+            }
+            Self::Secret { .. } => Some(
+                "look at what is named for it in git2s3.toml or by `--secret-file`: it isn't repeated here, since it may be the secret itself".to_owned(),
+            ),
             Self::Kept { name, .. } => Some(format!("give another one with `--parameter {name}=...`; it may be empty")),
             Self::Missing { name } => Some(format!("give it with `--parameter {name}=...`")),
             Self::File { .. } => {
@@ -202,17 +214,20 @@ impl Parameters {
         let (origin, value) = match source {
             SecretSource::File(path) => {
                 let text = std::fs::read_to_string(path);
-                (path.display().to_string(), text.map(|text| text.trim_end_matches(['\r', '\n']).into()))
+                ("the file that is named for it", text.map(|text| text.trim_end_matches(['\r', '\n']).into()))
             }
             SecretSource::Environment(variable) => {
                 let unset = || std::io::Error::new(std::io::ErrorKind::NotFound, "the variable is not set");
-                (variable.clone(), std::env::var(variable).map(Into::into).map_err(|_| unset()))
+                (
+                    "the environment variable that is named for it",
+                    std::env::var(variable).map(Into::into).map_err(|_| unset()),
+                )
             }
-            SecretSource::Prompt => ("the terminal".to_owned(), ask(name)),
+            SecretSource::Prompt => ("the terminal", ask(name)),
         };
         let value = value.map_err(|source| ParameterError::Secret { name: name.to_owned(), origin, source })?;
         if !value.expose_secret().is_empty() {
-            self.insert(name, value, Source::Private);
+            self.insert(name, value, Source::Secret);
         }
         Ok(())
     }
@@ -273,6 +288,9 @@ impl Parameters {
     /// A parameter that the template doesn't have, a secret from where none may come, or a value that the functions can't read.
     pub fn check(&self, template: &Template) -> Result<(), ParameterError> {
         for (name, given) in &self.given {
+            if !is_name(name) {
+                return Err(ParameterError::Name);
+            }
             if super::FILLED.contains(&name.as_str()) {
                 return Err(ParameterError::Filled { name: name.clone() });
             }
@@ -286,7 +304,11 @@ impl Parameters {
             if declared.is_secret() && given.source == Source::Configuration {
                 return Err(ParameterError::SecretInConfiguration { name: name.clone() });
             }
-            judge(name, &given.value).map_err(|source| ParameterError::Value { name: name.clone(), source })?;
+            judge(name, &given.value).map_err(|source| ParameterError::Value {
+                name: name.clone(),
+                // What a parameter that is none may quote.
+                source: if given.source == Source::Secret && !declared.is_secret() { unsaid() } else { source },
+            })?;
         }
         Ok(())
     }
@@ -328,6 +350,15 @@ impl Parameters {
         }
         Ok(resolved)
     }
+}
+
+fn unsaid() -> Complaint {
+    "what is wrong with it isn't said, since that would tell what was given as a secret".into()
+}
+
+/// Whether CloudFormation would take it for a parameter's name.
+fn is_name(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
 /// The environment variable of a parameter: `GIT2S3_API_SECRET` of `ApiSecret`, `GIT2S3_OAUTH_SECRET` of
@@ -453,7 +484,29 @@ mod tests {
         assert_eq!(of(&SecretSource::Prompt, ""), "ApiSecret=(previous)");
         let unset = SecretSource::Environment("GIT2S3_TEST_THAT_NOBODY_SETS".to_owned());
         let error = Parameters::default().secret("ApiSecret", &unset, |_| Ok("".into())).unwrap_err();
-        assert_eq!(error.to_string(), "cannot get ApiSecret from GIT2S3_TEST_THAT_NOBODY_SETS");
+        assert_eq!(error.to_string(), "cannot get ApiSecret from the environment variable that is named for it");
+        assert!(error.hint().unwrap().contains("git2s3.toml"));
+    }
+
+    #[test]
+    fn a_secret_in_the_wrong_place_is_not_repeated() {
+        let told = |error: ParameterError| {
+            let told = format!("{} {error:?} {:?}", contract::error_chain(&error), error.hint());
+            assert!(!told.contains("hunter2"), "{told}");
+            told
+        };
+        for source in [SecretSource::File("hunter2".into()), SecretSource::Environment("hunter2".to_owned())] {
+            told(Parameters::default().secret("ApiSecret", &source, |_| Ok("".into())).unwrap_err());
+        }
+        told(Parameters::default().command_line("hunter2").unwrap_err());
+        for name in ["ApiSecret:hunter2", "ApiSecret hunter2", "ApiSecret=hunter2"] {
+            let named = Parameters::default().with(name, "x");
+            assert!(matches!(named.check(&template()).unwrap_err(), ParameterError::Name), "{name}");
+        }
+        let mut parameters = Parameters::default();
+        parameters.secret("AllowedIps", &SecretSource::Prompt, |_| Ok("hunter2".into())).unwrap();
+        let said = told(parameters.check(&template()).unwrap_err());
+        assert!(said.contains("AllowedIps") && said.contains("given as a secret"), "{said}");
     }
 
     #[test]

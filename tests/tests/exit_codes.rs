@@ -1,0 +1,91 @@
+//! What a command's exit code means: one meaning for every command, as the guide's table says. Scripts and CI go by it.
+#![allow(clippy::unwrap_used, reason = "what fails here fails a test")]
+
+use std::fs;
+use std::path::Path;
+
+use git2s3_tests::empty_account;
+use tokio::process::Command;
+
+fn infra() -> Command {
+    let mut infra = Command::new(Path::new(env!("CARGO_BIN_EXE_local")).with_file_name("infra"));
+    infra.env_clear().env("PATH", std::env::var_os("PATH").unwrap()).kill_on_drop(true);
+    infra
+}
+
+/// Codes and what they are called, as the command itself says.
+async fn said() -> Vec<(u8, String)> {
+    let help = infra().arg("--help").output().await.unwrap();
+    let help = String::from_utf8(help.stdout).unwrap();
+    let list = help.split("Exit codes: ").nth(1).unwrap().split('.').next().unwrap();
+    let all = list.split(',').map(|one| one.trim().split_once(' ').unwrap());
+    all.map(|(code, name)| (code.parse().unwrap(), name.split_whitespace().collect::<Vec<_>>().join(" "))).collect()
+}
+
+#[tokio::test]
+async fn the_guide_has_the_commands_table() {
+    let guide = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/deploy.md")).unwrap();
+    let chapter = guide.split("\n## Exit codes\n").nth(1).unwrap().split("\n## ").next().unwrap();
+    let rows = chapter.lines().filter_map(|line| line.strip_prefix("| ")).skip(1);
+    let rows: Vec<(u8, String)> = rows
+        .map(|row| {
+            let mut cells = row.split(" | ");
+            (cells.next().unwrap().parse().unwrap(), cells.next().unwrap().to_owned())
+        })
+        .collect();
+    assert_eq!(rows, said().await);
+}
+
+#[tokio::test]
+async fn each_code_means_the_same_for_every_command() {
+    let account = empty_account::start().await;
+    let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let write = |name: &str, text: &str| fs::write(dir.path().join(name), text).unwrap();
+    write("handle.json", r#"{ "Resources": { "H": { "Type": "AWS::CloudFormation::WaitConditionHandle" } } }"#);
+    write("queue.json", r#"{ "Resources": { "Q": { "Type": "AWS::SQS::Queue" } } }"#);
+    write("bukket.json", r#"{ "Resources": { "B": { "Type": "AWS::S3::Bukket" } } }"#);
+    let said = said().await;
+    let code = |name: &str| said.iter().find(|(_, called)| called == name).map(|(code, _)| i32::from(*code));
+    for (command, name, words) in [
+        (&["check"][..], "fine", "0 findings"),
+        (&["check", "--template", "queue.json"], "findings", "sqs/queue_encryption"),
+        (
+            &["check", "--template", "bukket.json"],
+            "findings",
+            "there is no type AWS::S3::Bukket: write AWS::S3::Bucket",
+        ),
+        (&["check", "--template", "none.json"], "failure", "cannot read none.json"),
+        (&["check", "--format", "yaml"], "usage", "invalid value"),
+        (&["diff", "--template", "queue.json", "--against", "queue.json"], "fine", "0 changed"),
+        (&["diff", "--template", "queue.json", "--against", "handle.json"], "findings", "+ Q"),
+        (&["diff", "--template", "queue.json", "--against", "handle.json", "--fail-on", "never"], "fine", "+ Q"),
+        (&["diff", "--against", ""], "usage", "a value is required for '--against"),
+        (&["diff", "--against", "no-such-commit"], "usage", "neither `deployed` nor a file nor a commit"),
+        (&["diff", "--against", ":0"], "usage", "neither `deployed` nor a file nor a commit"),
+        (&["diff", "--against", "-p"], "usage", "'-p'"),
+        (&["review", "--against", ""], "usage", "a value is required for '--against"),
+        // Nothing is there to compare with: all of it is new.
+        (&["diff"], "findings", "there is no stack git2s3"),
+        (&["diff", "--fail-on", "never"], "fine", "there is no stack git2s3"),
+        (&["status"], "no such stack", "there is no stack git2s3"),
+        (&["redrive"], "no such stack", "there is no stack git2s3"),
+        (&["destroy", "--yes"], "no such stack", "there is no stack git2s3"),
+        (&["destroy"], "usage", "no terminal"),
+        (&["deploy", "--yes", "--template", "queue.json"], "findings", "sqs/queue_encryption"),
+        (&["deploy", "--yes", "--parameter", "x"], "usage", "given as Name=Value"),
+        (&["status", "--stack-name", ""], "usage", "a value is required"),
+        (&["status", "--region", ""], "usage", "a value is required"),
+        (&["status", "--profile", ""], "usage", "a value is required"),
+        (&["status", "--profile", "none"], "failure", "there is no profile none"),
+        (&["nothing"], "usage", "unrecognized subcommand"),
+        (&["--version"], "fine", "infra"),
+    ] {
+        let mut infra = infra();
+        infra.args(command).current_dir(dir.path()).env("AWS_ENDPOINT_URL", account.uri());
+        infra.env("AWS_ACCESS_KEY_ID", "A").env("AWS_SECRET_ACCESS_KEY", "x").env("AWS_REGION", "eu-west-1");
+        infra.env("AWS_EC2_METADATA_DISABLED", "true").env("HOME", dir.path());
+        let output = infra.output().await.unwrap();
+        let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        assert!(output.status.code() == code(name) && text.contains(words), "{command:?}: {text}");
+    }
+}

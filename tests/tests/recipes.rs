@@ -1,0 +1,227 @@
+//! What a person types behind a recipe reaches its command as it was typed: no shell reads it a second time. CI passes names of branches,
+//! which others choose. The recipes really run, in a copy of the tree's `Justfile` and `justw` whose programs write down what they are given.
+#![allow(clippy::unwrap_used, reason = "what fails here fails a test")]
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
+}
+
+/// Writes down its name, its caller's folder and its arguments, each ended by a zero: nothing else can stand in an argument.
+const PROGRAM: &str = r#"#!/bin/sh
+{ printf '%s\0' "${0##*/}" "$GIT2S3_CALLER"; [ $# = 0 ] || printf '%s\0' "$@"; } > "$RECORD"
+exit "${ENDS_WITH:-0}"
+"#;
+
+/// A tree with nothing in it but the recipes, and programs that do nothing.
+struct Copy {
+    dir: TempDir,
+}
+
+/// What a program was given.
+#[derive(Debug, PartialEq, Eq)]
+struct Call {
+    program: String,
+    caller: PathBuf,
+    arguments: Vec<String>,
+}
+
+impl Copy {
+    fn new() -> Self {
+        // Quotes, spaces and dollars stand in paths, too.
+        let dir =
+            tempfile::Builder::new().prefix("it's $HOME; a tree").tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        let copy = Self { dir };
+        for name in ["Justfile", "justw"] {
+            fs::copy(root().join(name), copy.path(name)).unwrap();
+        }
+        let scripts = fs::read_dir(root().join(".ci")).unwrap().map(|entry| entry.unwrap());
+        let scripts = scripts.filter(|entry| entry.file_type().unwrap().is_file());
+        let scripts = scripts.map(|entry| format!(".ci/{}", entry.file_name().to_string_lossy()));
+        let programs = ["target/debug/infra", "target/debug/local", ".tools/bin/cargo"].map(str::to_owned);
+        for name in scripts.chain(programs) {
+            let path = copy.path(&name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(&path, PROGRAM).unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        fs::create_dir(copy.path("below")).unwrap();
+        copy
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    fn justw(&self, from: &Path, arguments: &[&str]) -> Command {
+        let just = root().join(".tools/bin");
+        let path = std::env::var("PATH").unwrap();
+        let mut command = Command::new(self.path("justw"));
+        command.args(arguments).current_dir(from).env("PATH", format!("{}:{path}", just.display()));
+        command.env("RECORD", self.path("record")).env_remove("GIT2S3_CALLER").env_remove("ENDS_WITH");
+        command
+    }
+
+    /// The last program that a recipe ran.
+    fn run(&self, from: &Path, arguments: &[&str]) -> Call {
+        let output = self.justw(from, arguments).output().unwrap();
+        assert!(output.status.success(), "{arguments:?}: {}", told(&output));
+        let record = fs::read_to_string(self.path("record")).unwrap();
+        fs::remove_file(self.path("record")).unwrap();
+        let mut words = record.strip_suffix('\0').unwrap().split('\0').map(str::to_owned);
+        let (program, caller) = (words.next().unwrap(), words.next().unwrap().into());
+        Call { program, caller, arguments: words.collect() }
+    }
+
+    /// The recipes that take arguments, as `just` itself knows them.
+    fn recipes(&self) -> Vec<String> {
+        let output = self.justw(self.dir.path(), &["--dump", "--dump-format", "json"]).output().unwrap();
+        let dump: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let recipes = dump["recipes"].as_object().unwrap().iter();
+        let taking = recipes.filter(|(_, recipe)| !recipe["parameters"].as_array().unwrap().is_empty());
+        taking.map(|(name, _)| name.clone()).collect()
+    }
+}
+
+fn told(output: &Output) -> String {
+    String::from_utf8_lossy(&[output.stdout.as_slice(), &output.stderr].concat()).into_owned()
+}
+
+/// Whatever a shell, or `just` itself, might take for something else.
+const ARGUMENTS: [&str; 46] = [
+    "--parameter",
+    "--",
+    "-",
+    "NAME=value",
+    "check",
+    "Refs=main, release/*",
+    "Refs=main;touch INJECTED",
+    "$(touch INJECTED)",
+    "`touch INJECTED`",
+    "&& touch INJECTED",
+    "|| touch INJECTED",
+    "| touch INJECTED",
+    "& touch INJECTED",
+    "\ntouch INJECTED\n",
+    "> INJECTED",
+    "< INJECTED",
+    "<<INJECTED",
+    "{{ `touch INJECTED` }}",
+    "{{ args }}",
+    "'; touch INJECTED; '",
+    "\"; touch INJECTED; \"",
+    "'",
+    "\"",
+    "\\",
+    "\\\\",
+    "$HOME",
+    "${HOME}",
+    "$1",
+    "$@",
+    "$$",
+    "*",
+    "?",
+    "[a-z]*",
+    "{a,b}",
+    "~",
+    "~root",
+    "#",
+    "!",
+    "!!",
+    "^",
+    "(x)",
+    "%s %n",
+    "",
+    " two  spaces\t",
+    "\u{fc}ml\u{e4}ut \u{202e}",
+    "end\\",
+];
+
+#[test]
+fn arguments_arrive_as_they_were_typed() {
+    let copy = Copy::new();
+    let recipes = copy.recipes();
+    assert!(recipes.len() > 15, "{recipes:?}");
+    for recipe in &recipes {
+        let bare = copy.run(copy.dir.path(), &[recipe]);
+        let all = copy.run(copy.dir.path(), &[&[recipe.as_str()], &ARGUMENTS[..]].concat());
+        assert_eq!(all.program, bare.program, "{recipe}");
+        let expected: Vec<&str> = bare.arguments.iter().map(String::as_str).chain(ARGUMENTS).collect();
+        assert_eq!(all.arguments, expected, "{recipe}");
+    }
+    // Each by itself, since `just` looks at the first one.
+    for argument in ARGUMENTS {
+        assert_eq!(copy.run(copy.dir.path(), &["deploy", argument]).arguments, ["deploy", argument]);
+    }
+    for folder in ["", "below"] {
+        assert!(!copy.path(folder).join("INJECTED").exists(), "a shell has read an argument");
+    }
+    let names = |call: &Call| format!("{} {}", call.program, call.arguments.join(" "));
+    assert_eq!(names(&copy.run(copy.dir.path(), &["deploy", "--yes"])), "infra deploy --yes");
+    assert_eq!(names(&copy.run(copy.dir.path(), &["test", "-E", "all()"])), "cargo nextest run --workspace -E all()");
+}
+
+#[test]
+fn a_command_learns_where_its_caller_is() {
+    let copy = Copy::new();
+    for folder in ["", "below"] {
+        let folder = copy.path(folder).canonicalize().unwrap();
+        let call = copy.run(&folder, &["check", "--template", "x.json"]);
+        assert_eq!((call.caller.canonicalize().unwrap(), &call.arguments[2]), (folder, &"x.json".to_owned()));
+    }
+}
+
+#[test]
+fn a_relative_path_is_the_callers_and_a_default_the_projects() {
+    let infra = Path::new(env!("CARGO_BIN_EXE_local")).with_file_name("infra");
+    let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let (project, caller) = (dir.path().join("project"), dir.path().join("caller"));
+    for folder in [&project, &caller] {
+        fs::create_dir(folder).unwrap();
+    }
+    fs::write(caller.join("mine.json"), r#"{ "Resources": { "Q": { "Type": "AWS::SQS::Queue" } } }"#).unwrap();
+    fs::write(project.join("git2s3.toml"), "stack-name = 5\n").unwrap();
+    fs::write(caller.join("mine.toml"), "region = 5\n").unwrap();
+    fs::write(caller.join("parameters.json"), "[]").unwrap();
+    let run = |arguments: &[&str]| {
+        let mut infra = Command::new(&infra);
+        infra.args(arguments).current_dir(&project).env("GIT2S3_CALLER", &caller);
+        let output = infra.output().unwrap();
+        (output.status.code(), told(&output))
+    };
+    let mine = |name: &str| caller.join(name).display().to_string();
+    for (arguments, code, expected) in [
+        (&["check", "--template", "mine.json"][..], 1, "sqs/queue_encryption".to_owned()),
+        (&["diff", "--template", "mine.json", "--against", "mine.json"], 0, "0 changed entries".to_owned()),
+        (&["synth", "--dist", "out"], 0, mine("out/git2s3.template.json")),
+        (&["synth"], 0, "dist/git2s3.template.json".to_owned()),
+        (&["review", "--output", "page.html"], 0, mine("page.html")),
+        (&["review", "--svg", "a.svg"], 0, mine("a.svg")),
+        (&["status", "--config", "mine.toml"], 2, mine("mine.toml")),
+        (&["status"], 2, "git2s3.toml is wrong at line 1".to_owned()),
+        (
+            &["deploy", "--dry-run", "--config", "/dev/null", "--parameter-file", "parameters.json"],
+            2,
+            mine("parameters.json"),
+        ),
+        (
+            &["deploy", "--dry-run", "--config", "/dev/null", "--secret-file", "ApiSecret=none"],
+            2,
+            "cannot get ApiSecret".to_owned(),
+        ),
+    ] {
+        let (ended, text) = run(arguments);
+        assert!(ended == Some(code) && text.contains(&expected), "{arguments:?} ended with {ended:?}: {text}");
+    }
+    for file in ["out/git2s3.template.yaml", "page.html", "a.svg"] {
+        assert!(caller.join(file).exists() && !project.join(file).exists(), "{file}");
+    }
+    assert!(project.join("dist/git2s3.template.json").exists());
+}
