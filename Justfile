@@ -76,7 +76,7 @@ destroy *args:
 acceptance *args:
     @{{ infra }} acceptance "$@"
 
-# Start the local cloud with the stack in it; dist/local.json says where everything is
+# Start the local cloud with the stack in it; it prints how to push and how to call it, dist/local.json says the same to programs
 local-up *args: _tools
     @{{ local }} up "$@"
 
