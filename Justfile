@@ -60,6 +60,10 @@ deploy *args:
 status *args:
     @{{ infra }} status "$@"
 
+# Tell what became of pushes, by delivery, from all logs (--follow goes on)
+logs *args:
+    @{{ infra }} logs "$@"
+
 # Move the dead letters of a deployed stack back to their queues
 redrive *args:
     @{{ infra }} redrive "$@"

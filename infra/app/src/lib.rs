@@ -11,6 +11,7 @@ pub mod check;
 pub mod configuration;
 pub mod deploy;
 pub mod diff;
+pub mod logs;
 pub mod package;
 pub mod redrive;
 pub mod render;

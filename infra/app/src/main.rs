@@ -12,7 +12,9 @@ use clap::{Parser, Subcommand};
 
 use git2s3_infra::render::print;
 
-use command::{Outcome, acceptance, check, deploy, destroy, diff, package, redrive, review, schema, status, synth};
+use command::{
+    Outcome, acceptance, check, deploy, destroy, diff, logs, package, redrive, review, schema, status, synth,
+};
 
 /// Guard copies what a rule sees again and again: half the time of `check` goes into memory, and this halves that half.
 #[global_allocator]
@@ -50,8 +52,10 @@ enum Command {
     Schema(schema::Arguments),
     /// Deploy the stack: show what would change, ask, do it and tell how it goes
     Deploy(deploy::Arguments),
-    /// Show how the stack is doing: endpoints, last objects, queues, errors
+    /// Show how the stack is doing: parameters, endpoints, last objects, queues, refusals, errors
     Status(status::Arguments),
+    /// Tell what became of pushes, by delivery, from the logs of all functions
+    Logs(logs::Arguments),
     /// Move dead letters back to their queues
     Redrive(redrive::Arguments),
     /// Delete the stack and everything that it holds
@@ -72,6 +76,7 @@ async fn main() -> ExitCode {
         Command::Schema(arguments) => schema::run(&arguments),
         Command::Deploy(arguments) => deploy::run(&arguments).await,
         Command::Status(arguments) => status::run(&arguments).await,
+        Command::Logs(arguments) => logs::run(&arguments).await,
         Command::Redrive(arguments) => redrive::run(&arguments).await,
         Command::Destroy(arguments) => destroy::run(&arguments).await,
         Command::Acceptance(arguments) => Box::pin(acceptance::run(*arguments)).await,
