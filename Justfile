@@ -28,6 +28,10 @@ test *args: _tools _payloads _templates
     cargo test --workspace --doc --quiet
     cargo nextest run --workspace "$@"
 
+# Ask what a first deployment needs to know, and write git2s3.toml
+init *args:
+    @{{ infra }} init "$@"
+
 # Write the template to dist/, as JSON and as YAML
 synth *args:
     @{{ infra }} synth "$@"

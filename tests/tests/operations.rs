@@ -136,7 +136,14 @@ async fn a_stack_lives_and_ends_by_the_command() {
     desk.check(&["status"], 4, &["there is no stack zips"]).await;
     desk.check(&["deploy"], 2, &["there is no terminal", "--yes"]).await;
 
-    desk.check(&["deploy", "--yes"], 0, &["CREATE_COMPLETE", "GitPullWebHookApi"]).await;
+    let next = [
+        "CREATE_COMPLETE",
+        "GitPullWebHookApi",
+        "Next, for each repository:",
+        "github.com (GitHub)",
+        "key  ssh-ed25519 ",
+    ];
+    desk.check(&["deploy", "--yes"], 0, &next).await;
     assert_eq!(desk.parameter("Repositories").await.unwrap(), "github.com/acme/**");
     assert_eq!(desk.parameter("Refs").await.unwrap(), "main", "by the environment");
     let stacks = account.cloudformation.describe_stacks().stack_name("zips").send().await.unwrap();
@@ -336,6 +343,73 @@ async fn what_became_of_pushes_is_told() {
     assert_eq!(statuses, [401, 429, 503]);
     desk.check(&["status", "--since", "1h"], 0, &["Nothing needs attention"]).await;
     desk.check(&["logs", "--since", "1d"], 0, &["POST /Prod/gitpull of 203.0.113.7 was answered with 429"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_first_configuration_is_asked_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = MockServer::start().await;
+    let account = Account::new(&server.uri()).await.unwrap();
+    let path = dir.path().join("git2s3.toml");
+    let fresh = || {
+        fs::remove_file(&path).ok();
+        Desk::new(&account, dir.path())
+    };
+    let written = || fs::read_to_string(&path).unwrap();
+
+    // At a terminal: a wrong answer is asked for again, no answer is the usual one.
+    let answers = "git hub\ngit.example.com kind=gitlab\n\nacme\n{main\n\n\nplatform\nplatform@example.com\ny";
+    let (code, told) = fresh().answered(&["init"], answers).await;
+    assert_eq!(code, Some(0), "{told}");
+    for words in [
+        "That won't do: the host has to be one entry",
+        "That won't do: no repository is named",
+        "That won't do: Refs has a value that the functions can't read",
+        "That won't do: the address for alarms has to be a mail address",
+        "branches and tags [main]:",
+        "write this to git2s3.toml? [Y/n]",
+        "git2s3.toml is written. Next:",
+        "ssh-keyscan -p 22 git.example.com",
+        "./justw package",
+    ] {
+        assert!(told.contains(words), "{words}: {told}");
+    }
+    let asked = written();
+    for line in [
+        "AllowedGitHosts = \"git.example.com kind=gitlab\"",
+        "Repositories = \"git.example.com/acme/**\"",
+        "Refs = \"main\"",
+        "AlarmEmail = \"platform@example.com\"",
+        "ApiSecret = { file = \"api-secret.txt\" }",
+        "# GitToken =",
+    ] {
+        assert!(asked.lines().any(|found| found.starts_with(line)), "{line}: {asked}");
+    }
+
+    // Never over a file that is there, and not where somebody says no.
+    let (code, told) = Desk::new(&account, dir.path()).answered(&["init"], "").await;
+    assert!(code == Some(2) && told.contains("is there already"), "{told}");
+    assert_eq!(written(), asked);
+    let (code, told) = fresh().answered(&["init"], "\nacme\n*\nn\n\nn").await;
+    assert!(code == Some(5) && told.contains("nothing was written") && !path.exists(), "{told}");
+
+    // Without a terminal, by flags alone; what is written deploys.
+    let desk = fresh();
+    desk.check(&["init"], 2, &["there is no terminal", "--yes"]).await;
+    desk.check(&["init", "--yes"], 2, &["no repository is named", "--repositories acme"]).await;
+    desk.check(&["init", "--yes", "--repositories", "acme", "--host", "x y"], 2, &["one entry of AllowedGitHosts"])
+        .await;
+    desk.check(&["init", "--yes", "--repositories", "acme/["], 2, &["expected a glob"]).await;
+    assert!(!path.exists());
+    let flags =
+        ["--repositories", "acme/rocket", "--refs", "", "--public", "--region", "eu-central-1", "--stack-name", "zips"];
+    desk.check(&[&["init", "--yes"][..], &flags].concat(), 0, &["Next:", "openssl rand"]).await;
+    let file = written();
+    assert!(!file.contains("Refs") && !file.contains("GitToken") && file.contains("stack-name = \"zips\""), "{file}");
+    assert!(server.received_requests().await.unwrap().is_empty(), "AWS was asked");
+    let other = ["init", "--yes", "--repositories", "acme", "--config", "other.toml"];
+    desk.check(&other, 0, &["other.toml"]).await;
+    desk.check(&other, 2, &["other.toml is there already"]).await;
 }
 
 /// CloudFormation in a state that the local cloud doesn't come to by itself.

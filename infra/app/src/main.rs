@@ -13,7 +13,7 @@ use clap::{Parser, Subcommand};
 use git2s3_infra::render::print;
 
 use command::{
-    Outcome, acceptance, check, deploy, destroy, diff, logs, package, redrive, review, schema, status, synth,
+    Outcome, acceptance, check, deploy, destroy, diff, init, logs, package, redrive, review, schema, status, synth,
 };
 
 /// Guard copies what a rule sees again and again: half the time of `check` goes into memory, and this halves that half.
@@ -38,6 +38,8 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Ask what a first deployment needs to know, and write `git2s3.toml`
+    Init(init::Arguments),
     /// Build the functions and zip them for Lambda
     Package(package::Arguments),
     /// Write the template
@@ -68,6 +70,7 @@ enum Command {
 async fn main() -> ExitCode {
     let arguments = Arguments::try_parse().unwrap_or_else(|error| without_values(error).exit());
     let result = match arguments.command {
+        Command::Init(arguments) => init::run(&arguments),
         Command::Package(arguments) => package::run(&arguments),
         Command::Synth(arguments) => synth::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),

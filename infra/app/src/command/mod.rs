@@ -6,6 +6,7 @@ pub(crate) mod check;
 pub(crate) mod deploy;
 pub(crate) mod destroy;
 pub(crate) mod diff;
+pub(crate) mod init;
 pub(crate) mod logs;
 pub(crate) mod package;
 mod parameters;
