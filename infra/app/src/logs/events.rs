@@ -1,7 +1,7 @@
 //! The lines that a stack's logs have of a time. CloudWatch searches them, so that a day of a busy stack needn't be carried here: what it
 //! searches for is wider than what is told, since a pattern of words knows little, and each line is read again here.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::time::{Duration, SystemTime};
 
 use futures_util::future::try_join_all;
@@ -21,6 +21,8 @@ const DELIVERY: &str = "?delivery";
 const ANSWERED: &str = r#"{ ($.status = "4*") || ($.status = "5*") }"#;
 /// Pages that are read of a log at once, of at most a megabyte each.
 const PAGES: usize = 100;
+/// For how many milliseconds behind a panic the end of its run is told.
+const AFTER_A_PANIC: i64 = 5_000;
 /// How late a line may come into its log.
 const LATE: Duration = Duration::from_secs(30);
 
@@ -98,25 +100,51 @@ impl Reader {
         let endpoint = self.groups.endpoint.as_deref().map(|group| (Of::Endpoint, group, ANSWERED));
         let all = functions.chain(endpoint).map(|(of, group, pattern)| found(&self.account, of, group, pattern, since));
         let all = try_join_all(all).await?;
-        let mut lines = Vec::new();
+        let (mut lines, mut current) = (Vec::new(), HashSet::new());
         for Found { events, is_cut } in all {
             self.is_cut |= is_cut;
-            let new = events.into_iter().filter(|(id, _)| self.seen.insert(id.clone()));
-            lines.extend(new.flat_map(|(_, lines)| lines));
+            for (id, told) in events {
+                if !self.seen.contains(&id) {
+                    lines.extend(told);
+                }
+                current.insert(id);
+            }
         }
+        // Whatever is read twice is read by two looks that follow one another.
+        self.seen = current;
         // What is late comes with the next look.
         self.since = self.since.max(asked.checked_sub(LATE).unwrap_or(asked));
         lines.sort_by_key(|line| line.millis);
-        let mut ended = HashSet::new();
-        // Lambda tells of one end in several lines.
-        let is_first = |line: &Line| match (&line.kind, &line.request) {
-            (Kind::Died, Some(request)) => ended.insert(request.clone()),
-            _ => true,
-        };
-        let mut is_first = is_first;
-        lines.retain(|line| is_first(line));
-        Ok(lines)
+        Ok(once(lines))
     }
+}
+
+/// The lines, of which each end of a run is one: Lambda tells of it in several, and Rust's runtime of a panic before it.
+fn once(lines: Vec<Line>) -> Vec<Line> {
+    let (mut ended, mut panics) = (HashSet::new(), HashMap::new());
+    let is_first = |line: &Line| {
+        if line.kind != Kind::Died {
+            return true;
+        }
+        let Some(request) = &line.request else {
+            panics.insert(line.function.clone(), line.millis);
+            return true;
+        };
+        let is_known = ended.contains(request);
+        ended.insert(request.clone());
+        let is_of_panic = panics.get(&line.function).is_some_and(|panic| line.millis - panic < AFTER_A_PANIC);
+        if is_of_panic {
+            panics.remove(&line.function);
+        }
+        !is_known && !is_of_panic
+    };
+    lines
+        .into_iter()
+        .filter({
+            let mut is_first = is_first;
+            move |line| is_first(line)
+        })
+        .collect()
 }
 
 struct Found {
@@ -190,6 +218,29 @@ mod tests {
         ] {
             assert!(!finds(Extent::Trouble, line), "{line}");
         }
+    }
+
+    #[test]
+    fn one_end_is_told_once() {
+        let end = |text: &str, millis| Line::read(Of::Function("gitpull"), text, millis).unwrap();
+        let panic = "thread 'main' panicked at functions/gitpull/src/main.rs:40:9:";
+        let exit = |id: &str| format!("RequestId: {id} Error: Runtime exited with error: exit status 101");
+        let report = |id: &str| {
+            format!(
+                "REPORT RequestId: {id}\tMemory Size: 9 MB\tMax Memory Used: 1 MB\tStatus: error\tError Type: Runtime.ExitError"
+            )
+        };
+        let lines = vec![
+            end(panic, 0),
+            end(&exit("a"), 3),
+            end(&report("a"), 4),
+            end(&exit("b"), 5),
+            end(&report("b"), 6),
+            end(panic, 7),
+            end(&exit("c"), 60_000),
+        ];
+        let told: Vec<_> = once(lines).into_iter().map(|line| line.millis).collect();
+        assert_eq!(told, [0, 5, 7, 60_000]);
     }
 
     #[test]
