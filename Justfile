@@ -28,6 +28,10 @@ test *args: _tools _payloads _templates
     cargo test --workspace --doc --quiet
     cargo nextest run --workspace "$@"
 
+# Ask what a first deployment needs to know, and write git2s3.toml
+init *args:
+    @{{ infra }} init "$@"
+
 # Write the template to dist/, as JSON and as YAML
 synth *args:
     @{{ infra }} synth "$@"
@@ -60,6 +64,10 @@ deploy *args:
 status *args:
     @{{ infra }} status "$@"
 
+# Tell what became of pushes, by delivery, from all logs (--follow goes on)
+logs *args:
+    @{{ infra }} logs "$@"
+
 # Move the dead letters of a deployed stack back to their queues
 redrive *args:
     @{{ infra }} redrive "$@"
@@ -76,7 +84,7 @@ destroy *args:
 acceptance *args:
     @{{ infra }} acceptance "$@"
 
-# Start the local cloud with the stack in it; dist/local.json says where everything is
+# Start the local cloud with the stack in it; it prints how to push and how to call it, dist/local.json says the same to programs
 local-up *args: _tools
     @{{ local }} up "$@"
 

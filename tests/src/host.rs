@@ -105,8 +105,14 @@ impl Host {
             self.known_hosts().display()
         );
         let url = format!("{}/{path}.git", self.base_url);
-        let git = Git { dir, ssh: Some(ssh) };
+        let git = Git { dir, ssh: Some(ssh.clone()) };
         git.run(&["init", "--quiet", "--initial-branch=main", "."]).await?;
+        // So that a person may commit and push there as well.
+        for (name, value) in
+            [("core.sshCommand", &*ssh), ("user.name", "Developer"), ("user.email", "developer@example.org")]
+        {
+            git.run(&["config", name, value]).await?;
+        }
         git.run(&["remote", "add", "origin", &url]).await?;
         Ok(Clone { git, url, path: path.to_owned() })
     }

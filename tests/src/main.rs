@@ -142,6 +142,9 @@ fn print(place: &Place, description: &Description) {
     anstream::println!("repository  {}", description.ssh_url);
     anstream::println!("clone       {}", description.clone.display());
     anstream::println!("details     {}", place.description.display());
+    for (what, line) in description.next_steps() {
+        anstream::println!("\n{what}:\n  {line}");
+    }
 }
 
 async fn show() -> Result<()> {

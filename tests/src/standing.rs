@@ -63,6 +63,27 @@ pub struct Credentials {
     pub secret_access_key: String,
 }
 
+impl Description {
+    /// Lines for a shell, each with what it is for: what makes the next command work.
+    pub fn next_steps(&self) -> [(&'static str, String); 3] {
+        let quoted = |text: &str| format!("'{}'", text.replace('\'', r"'\''"));
+        let push = format!(
+            "cd {} && date > pushed && git add pushed && git commit --message 'A push' && git push origin main",
+            quoted(&self.clone.display().to_string())
+        );
+        let variables = [
+            ("AWS_ENDPOINT_URL", &self.endpoint),
+            ("AWS_REGION", &self.region),
+            ("AWS_ACCESS_KEY_ID", &self.credentials.access_key_id),
+            ("AWS_SECRET_ACCESS_KEY", &self.credentials.secret_access_key),
+        ];
+        let exports = variables.map(|(name, value)| format!(" {name}={}", quoted(value))).concat();
+        let bucket = self.outputs.get("OutputBucketName").map(String::as_str).unwrap_or_default();
+        let look = format!("./justw status; ./justw logs; aws s3 ls --recursive s3://{bucket}");
+        [("to push", push), ("to call AWS", format!("export{exports}")), ("then", look)]
+    }
+}
+
 impl Place {
     /// The place of this checkout.
     pub fn of_checkout() -> Self {

@@ -3,10 +3,12 @@
 
 use std::path::Path;
 
+use git2s3_infra::render::progress::Silent;
 use git2s3_tests::cloud::Cloud;
 use git2s3_tests::host::Host;
 use git2s3_tests::process::Lifetime;
 use git2s3_tests::sshd::{Access, Sshd, generate_key};
+use git2s3_tests::standing::Place;
 use git2s3_tests::webhook;
 use wiremock::matchers::{method, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
@@ -75,4 +77,26 @@ async fn the_account_is_ready_enforces_signatures_and_ends_with_its_value() {
 
     drop(cloud);
     assert!(!account.is_ready().await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_printed_makes_the_next_command_work() {
+    let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let place = Place { state: dir.path().join("cloud"), description: dir.path().join("local.json") };
+    let description = place.up(Path::new(LOCAL), "acme/rocket", &mut Silent).await.unwrap();
+    let [(_, push), (_, exports), _] = description.next_steps();
+    let infra = Path::new(LOCAL).with_file_name("infra");
+    // With nothing of the person's own configuration, and in a folder of theirs.
+    let shell = |line: &str| {
+        let mut sh = std::process::Command::new("sh");
+        sh.args(["-ec", line]).current_dir(dir.path()).env_clear().env("PATH", std::env::var_os("PATH").unwrap());
+        sh.env("HOME", dir.path()).env("GIT_CONFIG_SYSTEM", "/dev/null").output().unwrap()
+    };
+    let pushed = shell(&push);
+    let status = shell(&format!("{exports}; {} status", infra.display()));
+    place.down().await.unwrap();
+    assert!(pushed.status.success(), "{pushed:?}");
+    assert!(String::from_utf8_lossy(&pushed.stderr).contains(": 202 "), "{pushed:?}");
+    let told = String::from_utf8_lossy(&status.stdout);
+    assert!(status.status.success() && told.contains("Stack git2s3 in account"), "{status:?}");
 }

@@ -12,7 +12,9 @@ use clap::{Parser, Subcommand};
 
 use git2s3_infra::render::print;
 
-use command::{Outcome, acceptance, check, deploy, destroy, diff, package, redrive, review, schema, status, synth};
+use command::{
+    Outcome, acceptance, check, deploy, destroy, diff, init, logs, package, redrive, review, schema, status, synth,
+};
 
 /// Guard copies what a rule sees again and again: half the time of `check` goes into memory, and this halves that half.
 #[global_allocator]
@@ -36,6 +38,8 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Ask what a first deployment needs to know, and write `git2s3.toml`
+    Init(init::Arguments),
     /// Build the functions and zip them for Lambda
     Package(package::Arguments),
     /// Write the template
@@ -50,8 +54,10 @@ enum Command {
     Schema(schema::Arguments),
     /// Deploy the stack: show what would change, ask, do it and tell how it goes
     Deploy(deploy::Arguments),
-    /// Show how the stack is doing: endpoints, last objects, queues, errors
+    /// Show how the stack is doing: parameters, endpoints, last objects, queues, refusals, errors
     Status(status::Arguments),
+    /// Tell what became of pushes, by delivery, from the logs of all functions
+    Logs(logs::Arguments),
     /// Move dead letters back to their queues
     Redrive(redrive::Arguments),
     /// Delete the stack and everything that it holds
@@ -64,6 +70,7 @@ enum Command {
 async fn main() -> ExitCode {
     let arguments = Arguments::try_parse().unwrap_or_else(|error| without_values(error).exit());
     let result = match arguments.command {
+        Command::Init(arguments) => init::run(&arguments),
         Command::Package(arguments) => package::run(&arguments),
         Command::Synth(arguments) => synth::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
@@ -72,6 +79,7 @@ async fn main() -> ExitCode {
         Command::Schema(arguments) => schema::run(&arguments),
         Command::Deploy(arguments) => deploy::run(&arguments).await,
         Command::Status(arguments) => status::run(&arguments).await,
+        Command::Logs(arguments) => logs::run(&arguments).await,
         Command::Redrive(arguments) => redrive::run(&arguments).await,
         Command::Destroy(arguments) => destroy::run(&arguments).await,
         Command::Acceptance(arguments) => Box::pin(acceptance::run(*arguments)).await,

@@ -1,8 +1,10 @@
-//! How a stack is doing, in one look: what it last stored, what waits, what failed for good, what the functions complain of.
+//! How a stack is doing, in one look: whose it is and how it was configured, what it last stored, what waits, what the endpoint refused,
+//! what failed, and whether all of that is well.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
+use anstyle::AnsiColor;
 use aws_sdk_cloudwatch::primitives::DateTime;
 use aws_sdk_cloudwatch::types::{Dimension, Statistic};
 use aws_sdk_sqs::types::QueueAttributeName;
@@ -11,6 +13,7 @@ use serde::Serialize;
 use crate::account::Account;
 use crate::call_error::CallError;
 use crate::deploy;
+use crate::logs::{Extent, Groups, Kind, Level, Line, Reader};
 use crate::render::shown::Shown;
 use crate::render::table::{Align, Table};
 
@@ -20,15 +23,27 @@ const OBJECTS: usize = 5;
 const PAGES: usize = 10;
 /// Errors that are told of, of each function.
 const ERRORS: usize = 3;
-/// How far back errors are looked for.
-const RECENT: Duration = Duration::from_hours(24);
+/// Reasons that are told of, of each status.
+const REASONS: usize = 3;
+/// What CloudFormation says in the place of a secret, whether it has characters or none.
+const HIDDEN: &str = "****";
 
 /// A stack, as it is now.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Status {
+    /// Its name.
+    pub stack_name: String,
+    /// The account's number.
+    pub account: String,
+    /// The region.
+    pub region: String,
     /// CloudFormation's word for it.
     pub stack: String,
+    /// Why somebody has to look; nothing where all is well.
+    pub attention: Vec<String>,
+    /// The stack's parameters. Of secrets, only that they are hidden.
+    pub parameters: BTreeMap<String, String>,
     /// The stack's outputs: endpoints, bucket, public key.
     pub outputs: BTreeMap<String, String>,
     /// The newest objects of the output bucket, newest first.
@@ -37,8 +52,14 @@ pub struct Status {
     pub more_objects: bool,
     /// The queues and their dead letters.
     pub queues: Vec<Queue>,
-    /// What functions wrote as errors within a day, newest first.
-    pub errors: Vec<LoggedError>,
+    /// How far back errors and refusals were looked for, in seconds.
+    pub looked_back: u64,
+    /// Whether the logs have more of that time than was looked at.
+    pub more_lines: bool,
+    /// What the endpoint answered without success, by status.
+    pub answers: Vec<Answers>,
+    /// What went wrong in functions, newest first.
+    pub errors: Vec<Trouble>,
 }
 
 /// An object of the output bucket.
@@ -67,40 +88,175 @@ pub struct Queue {
     pub oldest: Option<f64>,
 }
 
-/// An error that a function wrote.
+/// Answers of the endpoint that have the same status.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct LoggedError {
-    /// When, in seconds since 1970.
-    pub time: i64,
-    /// The log group.
-    pub log: String,
-    /// The line.
-    pub message: String,
+pub struct Answers {
+    /// The status.
+    pub status: u16,
+    /// How many there were.
+    pub count: usize,
+    /// When the last one was given, in seconds since 1970.
+    pub last: i64,
+    /// What it means.
+    pub meaning: &'static str,
+    /// What the functions say of it: the most frequent reasons.
+    pub reasons: Vec<String>,
 }
 
-/// Looks at the stack of that name; none if there is none.
+impl Answers {
+    /// Whether honest pushes may be lost: anybody can send what is refused for what it is, and nobody what the endpoint fails at.
+    fn is_trouble(&self) -> bool {
+        self.status == 429 || self.status >= 500
+    }
+}
+
+/// What went wrong in a function.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Trouble {
+    /// When it did last, in seconds since 1970.
+    pub time: i64,
+    /// The function.
+    pub function: String,
+    /// What kind it is.
+    pub kind: Kind,
+    /// What happened, in plain words.
+    pub message: String,
+    /// The repository that it happened to, where it is known.
+    pub repository: Option<String>,
+    /// How often it was told.
+    pub count: usize,
+}
+
+impl Trouble {
+    /// Whether nothing else tells of it: a job that failed comes again, and one that was given up is a dead letter.
+    fn is_untold(&self) -> bool {
+        ![Kind::Failed, Kind::GaveUp].contains(&self.kind)
+    }
+}
+
+/// Looks at the stack of that name, and at its logs of so long; none if there is no such stack.
 ///
 /// # Errors
 /// AWS could not be asked, or refused.
-pub async fn status(account: &Account, stack: &str) -> Result<Option<Status>, CallError> {
-    let Some((stack_status, outputs)) = deploy::described(account, stack).await? else { return Ok(None) };
+pub async fn status(account: &Account, stack: &str, back: Duration) -> Result<Option<Status>, CallError> {
+    let Some(described) = deploy::described(account, stack).await? else { return Ok(None) };
     let resources = deploy::resources(account, stack).await?;
-    let of = |kind: &'static str| resources.iter().filter(move |resource| resource.kind == kind);
-    let (mut queues, mut errors) = (Vec::new(), Vec::new());
-    for resource in of("AWS::SQS::Queue") {
+    let mut queues = Vec::new();
+    for resource in resources.iter().filter(|resource| resource.kind == "AWS::SQS::Queue" && !resource.is_gone()) {
         queues.push(queue(account, &resource.logical_id, &resource.physical_id).await?);
     }
-    for resource in of("AWS::Logs::LogGroup").filter(|resource| resource.logical_id.ends_with("LogGroup")) {
-        errors.extend(recent_errors(account, &resource.physical_id).await?);
-    }
-    errors.sort_by_key(|error| std::cmp::Reverse(error.time));
     queues.sort_by(|one, other| one.id.cmp(&other.id));
-    let (objects, more_objects) = match outputs.get("OutputBucketName") {
+    let since = SystemTime::now().checked_sub(back).unwrap_or(SystemTime::UNIX_EPOCH);
+    let mut reader = Reader::new(account, Groups::of(&resources), Extent::Trouble, since);
+    let lines = reader.read().await?;
+    let (objects, more_objects) = match described.outputs.get("OutputBucketName") {
         Some(bucket) => newest(account, bucket).await?,
         None => (Vec::new(), false),
     };
-    Ok(Some(Status { stack: stack_status, outputs, objects, more_objects, queues, errors }))
+    let mut status = Status {
+        stack_name: stack.to_owned(),
+        account: account.id.clone(),
+        region: account.region.clone(),
+        stack: described.status,
+        attention: Vec::new(),
+        parameters: described.parameters.into_iter().map(|(name, value)| (name, shown(value))).collect(),
+        outputs: described.outputs,
+        objects,
+        more_objects,
+        queues,
+        looked_back: back.as_secs(),
+        more_lines: reader.is_cut,
+        answers: answers(&lines),
+        errors: errors(&lines),
+    };
+    status.attention = status.needs();
+    Ok(Some(status))
+}
+
+fn shown(value: String) -> String {
+    if value == HIDDEN { "hidden, whether set or not".to_owned() } else { value }
+}
+
+/// What is known of the answers of one status.
+#[derive(Default)]
+struct Tally<'l> {
+    counted: usize,
+    explained: usize,
+    last: i64,
+    reasons: BTreeMap<&'l str, usize>,
+}
+
+/// The access log counts; the functions know why.
+fn answers(lines: &[Line]) -> Vec<Answers> {
+    let mut found: BTreeMap<u16, Tally<'_>> = BTreeMap::new();
+    for line in lines {
+        let Some(status) = line.status else { continue };
+        let tally = found.entry(status).or_default();
+        tally.last = tally.last.max(line.millis / 1_000);
+        if line.function == "endpoint" {
+            tally.counted += 1;
+        } else {
+            tally.explained += 1;
+            let reason = line.text.split_once(": ").map_or(&*line.text, |(_, reason)| reason);
+            *tally.reasons.entry(reason).or_default() += 1;
+        }
+    }
+    let told = |(status, Tally { counted, explained, last, reasons }): (u16, Tally<'_>)| {
+        let mut reasons: Vec<_> = reasons.into_iter().collect();
+        reasons.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+        let reasons = reasons.into_iter().take(REASONS).map(|(reason, _)| reason.to_owned()).collect();
+        Answers { status, count: counted.max(explained), last, meaning: meaning(status), reasons }
+    };
+    found.into_iter().map(told).collect()
+}
+
+/// What an answer of the endpoint means for whoever runs it.
+fn meaning(status: u16) -> &'static str {
+    match status {
+        400 => "not understood",
+        401 => "the signature or the secret doesn't fit",
+        403 => "not allowed, or no such path",
+        413 => "too large",
+        415 => "no JSON",
+        429 => "more came than the throttle lets in: pushes may be lost",
+        500.. => "the endpoint failed: these pushes have no zip, unless the host delivers them again",
+        _ => "refused",
+    }
+}
+
+/// The newest of each function; the same of the same repository is told once.
+fn errors(lines: &[Line]) -> Vec<Trouble> {
+    let mut all: Vec<Trouble> = Vec::new();
+    let failures = lines.iter().filter(|line| line.level == Level::Error && line.function != "endpoint");
+    for line in failures.rev() {
+        let same = |one: &&mut Trouble| {
+            one.function == line.function && one.message == line.text && one.repository == line.repository
+        };
+        if let Some(same) = all.iter_mut().find(same) {
+            same.count += 1;
+            continue;
+        }
+        all.push(Trouble {
+            time: line.millis / 1_000,
+            function: line.function.clone(),
+            kind: line.kind,
+            message: line.text.clone(),
+            repository: line.repository.clone(),
+            count: 1,
+        });
+    }
+    let mut told: BTreeMap<String, usize> = BTreeMap::new();
+    // What nothing else tells of isn't pushed out by what comes in numbers.
+    all.sort_by_key(|one| !one.is_untold());
+    all.retain(|one| {
+        let of_function = told.entry(one.function.clone()).or_default();
+        *of_function += 1;
+        *of_function <= ERRORS
+    });
+    all.sort_by_key(|one| std::cmp::Reverse(one.time));
+    all
 }
 
 async fn newest(account: &Account, bucket: &str) -> Result<(Vec<Object>, bool), CallError> {
@@ -145,40 +301,66 @@ async fn age(account: &Account, url: &str) -> Option<f64> {
     newest?.maximum()
 }
 
-async fn recent_errors(account: &Account, log: &str) -> Result<Vec<LoggedError>, CallError> {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().saturating_sub(RECENT);
-    let since = i64::try_from(since.as_millis()).unwrap_or_default();
-    // Functions write JSON; the runtime, when a function dies, does not.
-    let pattern = r#"?"ERROR" ?"Task timed out" ?"Runtime exited""#;
-    let request = account.logs.filter_log_events().log_group_name(log).start_time(since).filter_pattern(pattern);
-    let mut pages = request.into_paginator().send();
-    let mut found = Vec::new();
-    while let Some(page) = pages.next().await {
-        let page = page.map_err(|error| CallError::new(format!("search log {log}"), error))?;
-        found.extend(page.events.unwrap_or_default().into_iter().map(|event| LoggedError {
-            time: event.timestamp.unwrap_or_default() / 1_000,
-            log: log.to_owned(),
-            message: event.message.unwrap_or_default().trim().to_owned(),
-        }));
-    }
-    found.sort_by_key(|error| std::cmp::Reverse(error.time));
-    found.truncate(ERRORS);
-    Ok(found)
-}
-
 impl Status {
-    /// Whether somebody has to look: a stack that isn't complete, or dead letters.
+    /// Whether somebody has to look.
     pub fn needs_attention(&self) -> bool {
-        !self.stack.ends_with("_COMPLETE")
-            || self.stack.contains("ROLLBACK")
-            || self.queues.iter().any(|queue| queue.id.contains("DeadLetter") && queue.waiting > 0)
+        !self.attention.is_empty()
+    }
+
+    /// Why somebody has to look: a stack that isn't complete, dead letters, a failing endpoint, functions that end or complain. Not
+    /// because of what the endpoint refused: any stranger who knows its URL can bring that about.
+    fn needs(&self) -> Vec<String> {
+        let mut needs = Vec::new();
+        if !self.stack.ends_with("_COMPLETE") || self.stack.contains("ROLLBACK") {
+            needs.push(format!("the stack is {}", self.stack));
+        }
+        for queue in self.queues.iter().filter(|queue| queue.id.contains("DeadLetter") && queue.waiting > 0) {
+            let Queue { id, waiting, .. } = queue;
+            needs.push(format!("{} in {id}: these pushes have no zip", number(*waiting, "job waits", "jobs wait")));
+        }
+        for answers in self.answers.iter().filter(|answers| answers.is_trouble()) {
+            let Answers { status, count, meaning, .. } = answers;
+            needs.push(format!(
+                "the endpoint answered {status} to {}: {meaning}",
+                number(*count, "request", "requests")
+            ));
+        }
+        let mut functions: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
+        for error in self.errors.iter().filter(|error| error.is_untold()) {
+            let (died, complained) = functions.entry(&error.function).or_default();
+            *(if error.kind == Kind::Died { died } else { complained }) += error.count;
+        }
+        for (function, (died, complained)) in functions {
+            if died > 0 {
+                needs.push(format!("{function} ended without a word {}", number(died, "time", "times")));
+            }
+            if complained > 0 {
+                needs.push(format!("{function} tells of {}", number(complained, "error", "errors")));
+            }
+        }
+        needs
     }
 
     /// The status as a person reads it; `now` in seconds since 1970.
     pub fn text(&self, now: i64) -> Shown {
-        let mut text = Shown::text(&format!("Stack: {}", self.stack));
+        let Self { stack_name, account, region, stack, .. } = self;
+        let mut text = Shown::text(&format!("Stack {stack_name} in account {account}, {region}: {stack}"));
         text.end_line();
+        if self.attention.is_empty() {
+            text.add("Nothing needs attention.");
+            text.end_line();
+        }
+        for reason in &self.attention {
+            text.add_styled(AnsiColor::Red.on_default(), &format!("Needs attention: {reason}"));
+            text.end_line();
+        }
         let mut tables = Vec::new();
+
+        let mut parameters = Table::new(["Parameter", "Value"].map(|name| (name, Align::Left)));
+        for (name, value) in self.parameters.iter().filter(|(_, value)| !value.is_empty()) {
+            parameters.row([name.clone(), value.clone()]);
+        }
+        tables.push(parameters);
 
         let mut outputs = Table::new(["Output", "Value"].map(|name| (name, Align::Left)));
         for (name, value) in &self.outputs {
@@ -205,9 +387,28 @@ impl Status {
         }
         tables.push(objects);
 
-        let mut errors = Table::new(["Ago", "Log", "Error"].map(|name| (name, Align::Left)));
-        for error in &self.errors {
-            errors.row([ago(now - error.time), error.log.clone(), error.message.clone()]);
+        let mut answers = Table::new([
+            ("Answered", Align::Left),
+            ("Times", Align::Right),
+            ("Last ago", Align::Right),
+            ("Meaning", Align::Left),
+        ]);
+        for one in &self.answers {
+            let meaning = std::iter::once(one.meaning).chain(one.reasons.iter().map(String::as_str));
+            let meaning = meaning.collect::<Vec<_>>().join("; ");
+            answers.row([one.status.to_string(), one.count.to_string(), ago(now - one.last), meaning]);
+        }
+        tables.push(answers);
+
+        let mut errors = Table::new([
+            ("Ago", Align::Right),
+            ("Times", Align::Right),
+            ("Function", Align::Left),
+            ("Error", Align::Left),
+        ]);
+        for Trouble { time, function, message, repository, count, .. } in &self.errors {
+            let whose = repository.as_deref().map(|repository| format!("{repository}: ")).unwrap_or_default();
+            errors.row([ago(now - time), count.to_string(), function.clone(), format!("{whose}{message}")]);
         }
         tables.push(errors);
         for table in tables.iter().filter(|table| !table.is_empty()) {
@@ -218,8 +419,17 @@ impl Status {
             text.add("The bucket has more objects than were looked at: there may be newer ones.");
             text.end_line();
         }
+        if self.more_lines {
+            text.add("The logs have more of this time than was looked at: --since looks at less of it.");
+            text.end_line();
+        }
         text
     }
+}
+
+fn number(count: impl std::fmt::Display, one: &str, many: &str) -> String {
+    let count = count.to_string();
+    format!("{count} {}", if count == "1" { one } else { many })
 }
 
 /// A time that has passed, in its largest unit.
@@ -236,15 +446,49 @@ fn ago(seconds: i64) -> String {
 mod tests {
     use super::*;
 
+    fn line(function: &str, kind: Kind, status: Option<u16>, text: &str) -> Line {
+        let level = if kind == Kind::Refused { Level::Warn } else { Level::Error };
+        Line {
+            millis: 500_000,
+            function: function.to_owned(),
+            level,
+            kind,
+            delivery: None,
+            repository: (function == "gitpull").then(|| "github.com/acme/rocket".to_owned()),
+            reference: None,
+            status,
+            request: None,
+            text: text.to_owned(),
+        }
+    }
+
     fn status() -> Status {
         let queue = |id: &str, waiting, oldest| Queue { id: id.to_owned(), waiting, in_flight: 0, oldest };
+        let texts = |pairs: &[(&str, &str)]| {
+            pairs.iter().map(|(name, value)| ((*name).to_owned(), shown((*value).to_owned()))).collect()
+        };
         Status {
+            stack_name: "git2s3".to_owned(),
+            account: "111122223333".to_owned(),
+            region: "eu-central-1".to_owned(),
             stack: "UPDATE_COMPLETE".to_owned(),
-            outputs: BTreeMap::from([("OutputBucketName".to_owned(), "zips".to_owned())]),
+            attention: Vec::new(),
+            parameters: texts(&[("ApiSecret", "****"), ("Refs", "main"), ("VPCId", "")]),
+            outputs: texts(&[("OutputBucketName", "zips")]),
             objects: vec![Object { key: "acme/rocket/acme_rocket.zip".to_owned(), size: 264_434, stored: 1_000 }],
             more_objects: false,
             queues: vec![queue("GitPullDeadLetterQueue", 0, None), queue("GitPullQueue", 3, Some(190.0))],
-            errors: vec![LoggedError { time: 500, log: "/git2s3/x/gitpull".to_owned(), message: "{}".to_owned() }],
+            looked_back: 86_400,
+            more_lines: false,
+            answers: answers(&[
+                line("endpoint", Kind::Refused, Some(401), "POST"),
+                line("endpoint", Kind::Refused, Some(401), "POST"),
+                line("webhook", Kind::Refused, Some(401), "refused with 401: the signature doesn't verify"),
+            ]),
+            errors: errors(&[
+                line("gitpull", Kind::Failed, None, "try 1 failed, the next one in 5 s: the host refuses the key"),
+                line("gitpull", Kind::Failed, None, "try 1 failed, the next one in 5 s: the host refuses the key"),
+            ]),
         }
     }
 
@@ -258,26 +502,60 @@ mod tests {
         let mut hostile = status();
         let name = "acme/\u{202e}gpj.zip\u{9b}2J\u{200b}\u{2028}\nStack: fine";
         hostile.stack = name.to_owned();
+        hostile.parameters.insert(name.to_owned(), name.to_owned());
         hostile.outputs.insert(name.to_owned(), name.to_owned());
         hostile.objects[0].key = name.to_owned();
         hostile.queues[0].id = name.to_owned();
+        hostile.answers[0].reasons = vec![name.to_owned()];
         hostile.errors[0].message = format!("\u{1b}[8m{name}");
         let text = hostile.text(4_700).plain();
         let expected = "acme/\\u{202e}gpj.zip\\u{9b}2J\\u{200b}\\u{2028}\\nStack: fine";
-        assert_eq!(text.matches(expected).count(), 6, "{text}");
-        assert_eq!(text.lines().count(), status().text(4_700).plain().lines().count() + 1, "{text}");
+        assert_eq!(text.matches(expected).count(), 9, "{text}");
+        assert_eq!(text.lines().count(), status().text(4_700).plain().lines().count() + 2, "{text}");
         assert_eq!(crate::render::visible::lines(&text), text);
     }
 
     #[test]
-    fn dead_letters_and_unfinished_stacks_need_attention() {
-        assert!(!status().needs_attention());
-        let mut dead = status();
-        dead.queues[0].waiting = 1;
-        assert!(dead.needs_attention());
+    fn what_nobody_else_tells_needs_attention() {
+        assert_eq!(status().needs(), [""; 0]);
+        let needs = |change: &dyn Fn(&mut Status)| {
+            let mut status = status();
+            change(&mut status);
+            status.needs().join("\n")
+        };
+        let dead = needs(&|status| status.queues[0].waiting = 1);
+        assert_eq!(dead, "1 job waits in GitPullDeadLetterQueue: these pushes have no zip");
         for stack in ["UPDATE_ROLLBACK_COMPLETE", "CREATE_IN_PROGRESS", "ROLLBACK_FAILED"] {
-            assert!(Status { stack: stack.to_owned(), ..status() }.needs_attention(), "{stack}");
+            assert_eq!(needs(&|status| stack.clone_into(&mut status.stack)), format!("the stack is {stack}"));
         }
+        for (code, expected) in
+            [(429, "pushes may be lost"), (503, "the endpoint failed"), (502, "the endpoint failed")]
+        {
+            let lines = [line("endpoint", Kind::Answered, Some(code), "POST")];
+            let told = needs(&|status| status.answers = answers(&lines));
+            assert!(
+                told.starts_with(&format!("the endpoint answered {code} to 1 request: ")) && told.contains(expected),
+                "{told}"
+            );
+        }
+        for code in [400, 401, 403, 413, 415] {
+            let lines = [line("endpoint", Kind::Refused, Some(code), "POST")];
+            assert_eq!(needs(&|status| status.answers = answers(&lines)), "", "{code}");
+        }
+        let ends = [line("zipdl", Kind::Died, None, "it ran out of time"), line("zipdl", Kind::Died, None, "killed")];
+        assert_eq!(needs(&|status| status.errors = errors(&ends)), "zipdl ended without a word 2 times");
+        let complains = [line("webhook", Kind::Error, Some(503), "an entry of ApiSecret is refused")];
+        assert_eq!(needs(&|status| status.errors = errors(&complains)), "webhook tells of 1 error");
+        let told = [line("gitpull", Kind::GaveUp, None, "given up")];
+        assert_eq!(needs(&|status| status.errors = errors(&told)), "");
+    }
+
+    #[test]
+    fn an_end_is_not_pushed_out_by_failures() {
+        let failed = (0..9).map(|number| line("gitpull", Kind::Failed, None, &format!("try {number}")));
+        let lines: Vec<_> = std::iter::once(line("gitpull", Kind::Died, None, "killed")).chain(failed).collect();
+        let told = errors(&lines);
+        assert!(told.len() == ERRORS && told.iter().any(|one| one.kind == Kind::Died), "{told:?}");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 mod deletions;
 mod functions;
+mod logs;
 mod names;
 mod networks;
 mod requests;

@@ -6,6 +6,7 @@ use anyhow::Context;
 use git2s3_infra::account::Account;
 use git2s3_infra::check::{self, Extent, Rules};
 use git2s3_infra::configuration::Configuration;
+use git2s3_infra::connect;
 use git2s3_infra::deploy::{self, Deployed, Deployment, Plan, Planned, Template};
 use git2s3_infra::diff::{self, Diff};
 use git2s3_infra::render::print;
@@ -119,9 +120,13 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
         progress.step("nothing was changed");
         return Ok(Outcome::Declined);
     }
+    let creates = planned.creates_stack();
     let deployed = execute(*planned, stack, &mut progress).await?;
     drop(progress);
     tell(&deployed, arguments.json)?;
+    if creates && !arguments.json {
+        connect(account, stack).await?;
+    }
     Ok(Outcome::Fine)
 }
 
@@ -209,6 +214,14 @@ fn text(planned: &Planned, stack: &str) -> String {
     let count = planned.changes().len();
     let verb = if planned.creates_stack() { "create" } else { "update" };
     format!("{verb} stack {stack} with {count} change{}?", if count == 1 { "" } else { "s" })
+}
+
+/// What is left to do, at the Git hosts.
+async fn connect(account: &Account, stack: &str) -> anyhow::Result<()> {
+    if let Some(described) = deploy::described(account, stack).await? {
+        print::talk(&connect::steps(&described));
+    }
+    Ok(())
 }
 
 fn tell(deployed: &Deployed, json: bool) -> anyhow::Result<()> {

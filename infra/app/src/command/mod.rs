@@ -6,11 +6,14 @@ pub(crate) mod check;
 pub(crate) mod deploy;
 pub(crate) mod destroy;
 pub(crate) mod diff;
+pub(crate) mod init;
+pub(crate) mod logs;
 pub(crate) mod package;
 mod parameters;
 pub(crate) mod redrive;
 pub(crate) mod review;
 pub(crate) mod schema;
+mod since;
 pub(crate) mod status;
 pub(crate) mod synth;
 

@@ -1,16 +1,19 @@
 //! `infra status`: arguments, and the status as text or JSON.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use git2s3_infra::render::print;
 use git2s3_infra::status;
 
-use super::{Outcome, Place};
+use super::{Outcome, Place, since};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
     #[command(flatten)]
     place: Place,
+    /// How far back to look for errors and refusals: 15m, 6h, 2d
+    #[arg(long, value_name = "TIME", default_value = "1d", value_parser = since::read)]
+    since: Duration,
     /// Print the status as JSON
     #[arg(long)]
     json: bool,
@@ -18,7 +21,7 @@ pub(crate) struct Arguments {
 
 pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
     let located = arguments.place.locate(&arguments.place.configuration()?).await?;
-    let Some(status) = status::status(&located.account, &located.stack_name).await? else {
+    let Some(status) = status::status(&located.account, &located.stack_name, arguments.since).await? else {
         print::talk_line(&located.absent());
         return Ok(Outcome::NoStack);
     };

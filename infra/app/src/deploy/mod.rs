@@ -35,7 +35,7 @@ pub use drift::{Drift, drift};
 pub use events::{Event, Failure, history};
 pub use keep::KeepError;
 pub use parameters::{ParameterError, Parameters};
-pub use stack::{Identity, Resource, described, identity, resources, template as deployed_template};
+pub use stack::{Description, Identity, Resource, described, identity, resources, template as deployed_template};
 pub use template::{Template, TemplateError};
 
 use crate::account::{Account, AccountError};

@@ -49,15 +49,28 @@ pub(super) async fn describe(account: &Account, stack: &str) -> Result<Option<St
     }))
 }
 
-/// The status of the stack of that name, and its outputs; none if there is none.
+/// What a person wants to know of a stack.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Description {
+    /// Its status.
+    pub status: String,
+    /// The values of its parameters; those of secrets are asterisks.
+    pub parameters: BTreeMap<String, String>,
+    /// Its outputs.
+    pub outputs: BTreeMap<String, String>,
+}
+
+/// What the stack of that name is like; none if there is none.
 ///
 /// # Errors
 /// AWS could not be asked, or refused.
-pub async fn described(
-    account: &Account,
-    stack: &str,
-) -> Result<Option<(String, BTreeMap<String, String>)>, CallError> {
-    Ok(describe(account, stack).await?.map(|found| (found.status.as_str().to_owned(), found.outputs)))
+pub async fn described(account: &Account, stack: &str) -> Result<Option<Description>, CallError> {
+    let found = describe(account, stack).await?;
+    Ok(found.map(|Stack { status, parameters, outputs, .. }| Description {
+        status: status.as_str().to_owned(),
+        parameters,
+        outputs,
+    }))
 }
 
 /// Which stack it is, and whose.

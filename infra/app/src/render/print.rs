@@ -26,6 +26,15 @@ pub fn json(value: &impl Serialize) -> serde_json::Result<()> {
     Ok(())
 }
 
+/// Data for programs that read it line by line.
+///
+/// # Errors
+/// It can't be JSON.
+pub fn json_line(value: &impl Serialize) -> serde_json::Result<()> {
+    anstream::println!("{}", visible::json(&serde_json::to_string(value)?));
+    Ok(())
+}
+
 /// Data for programs that read XML.
 pub fn xml(text: &str) {
     anstream::println!("{}", visible::xml(text));

@@ -1,6 +1,7 @@
 """What AWS refuses or takes its time for, and MiniStack doesn't: one idea a file."""
 
 from strict import (
+    access_log,
     api_account,
     buckets,
     certificates,
@@ -10,6 +11,7 @@ from strict import (
     deletions,
     environments,
     events,
+    log_filters,
     names,
     networks,
     queues,
@@ -26,6 +28,6 @@ def install():
     # Rights before networks, which ask for them; deletions before those whose deletion is tried again.
     for refusal in (
         rights, deletions, buckets, certificates, networks, environments, names, queues, events, uploads, ciphertexts,
-        service_rights, api_account, validators, concurrency, custom_resources, running, updates,
+        service_rights, api_account, validators, concurrency, custom_resources, running, updates, log_filters, access_log,
     ):
         refusal.install()

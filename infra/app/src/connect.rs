@@ -1,0 +1,117 @@
+//! What is to be done at the Git hosts when the stack is there, with the values in it: nobody should have to look for them.
+
+use contract::{AllowedHosts, HostKind};
+
+use crate::deploy::Description;
+use crate::render::shown::Shown;
+
+/// Where the hosts of a kind keep what has to be entered.
+struct Places {
+    webhook: &'static str,
+    /// What to choose there, beside URL and secret.
+    choose: &'static str,
+    key: &'static str,
+}
+
+fn places(kind: Option<HostKind>) -> Places {
+    let (webhook, choose, key) = match kind {
+        Some(HostKind::GitHub) => (
+            "Settings → Webhooks → Add webhook",
+            "content type application/json, just the push event",
+            "Settings → Deploy keys, without write access",
+        ),
+        Some(HostKind::GitLab) => (
+            "Settings → Webhooks",
+            "push events and tag push events",
+            "Settings → Repository → Deploy keys, without write permissions",
+        ),
+        Some(HostKind::Bitbucket) => {
+            ("Repository settings → Webhooks", "the trigger \"Repository push\"", "Repository settings → Access keys")
+        }
+        Some(HostKind::BitbucketDataCenter) => {
+            ("Repository settings → Webhooks", "the event \"Repository: Push\"", "Repository settings → Access keys")
+        }
+        Some(HostKind::Gitea) => {
+            ("Settings → Webhooks → Gitea (or Forgejo)", "application/json, push events", "Settings → Deploy keys")
+        }
+        Some(HostKind::Azure) => (
+            "Project settings → Service hooks → Web Hooks",
+            "the trigger \"Code pushed\", basic authentication, of which the secret is the password",
+            "User settings → SSH public keys, of a user who may only read",
+        ),
+        None => ("the webhooks of the repository", "JSON as GitHub or Gogs sends it, push events", "its deploy keys"),
+    };
+    Places { webhook, choose, key }
+}
+
+/// The steps that connect repositories, for each host that may be fetched from; nothing for a stack that isn't ours.
+pub fn steps(stack: &Description) -> Shown {
+    let mut shown = Shown::default();
+    let output = |name: &str| stack.outputs.get(name).map(String::as_str);
+    let (Some(url), Some(key)) = (output("GitPullWebHookApi"), output("PublicSSHKey")) else { return shown };
+    let hosts = stack.parameters.get("AllowedGitHosts").map(String::as_str).unwrap_or_default();
+    let hosts: AllowedHosts = hosts.parse().unwrap_or_default();
+    let mut line = |text: &str| {
+        shown.add(text);
+        shown.end_line();
+    };
+    line("Next, for each repository:");
+    for host in hosts.iter() {
+        let Places { webhook, choose, key: keys } = places(host.kind);
+        let product = host.kind.map(|kind| format!(" ({})", kind.product())).unwrap_or_default();
+        line(&format!("  {}{product}", host.host));
+        line(&format!("    1. {webhook}: the URL below, the secret that stands in ApiSecret, {choose}"));
+        line(&format!("    2. {keys}: the key below"));
+    }
+    line(&format!("  URL  {url}"));
+    line(&format!("  key  {}", key.trim()));
+    if let Some(url) = output("ZipDownloadWebHookApi") {
+        line(
+            "  To download archives, and fetch nothing over SSH, another URL, and GitToken for private repositories instead of the key:",
+        );
+        line(&format!("  URL  {url}"));
+    }
+    line("Then push: `./justw logs --follow` tells what becomes of it, `./justw status` shows the zip.");
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    fn stack(hosts: &str) -> Description {
+        let texts = |pairs: &[(&str, &str)]| {
+            pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+        };
+        Description {
+            status: "CREATE_COMPLETE".to_owned(),
+            parameters: texts(&[("AllowedGitHosts", hosts)]),
+            outputs: texts(&[
+                ("GitPullWebHookApi", "https://a1.execute-api.eu-central-1.amazonaws.com/Prod/gitpull"),
+                ("PublicSSHKey", "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBb3 git2s3\n"),
+                ("ZipDownloadWebHookApi", "https://a1.execute-api.eu-central-1.amazonaws.com/Prod/zipdl"),
+            ]),
+        }
+    }
+
+    #[test]
+    fn each_host_says_where_to_paste() {
+        insta::assert_snapshot!(steps(&stack("github.com, git.example.com kind=gitlab, git.other.example")).plain());
+    }
+
+    #[test]
+    fn every_kind_of_host_has_its_places() {
+        for kind in HostKind::ALL {
+            let told = steps(&stack(&format!("git.example.com kind={}", kind.name()))).plain();
+            assert!(told.contains(places(Some(kind)).webhook) && told.contains(kind.product()), "{told}");
+        }
+    }
+
+    #[test]
+    fn a_stack_that_is_not_ours_has_no_steps() {
+        let other = Description { outputs: BTreeMap::new(), ..stack("github.com") };
+        assert!(steps(&other).is_empty());
+    }
+}

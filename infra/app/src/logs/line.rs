@@ -1,0 +1,433 @@
+//! What one line of a log says. Our functions write JSON. Of a function that dies, only Lambda tells, in its own words, which are text or
+//! JSON by the function's log format; and API Gateway writes JSON of its own about each request.
+
+use aws_sdk_cloudwatchlogs::primitives::{DateTime, DateTimeFormat};
+use serde::Serialize;
+use serde_json::Value;
+
+/// How much a line matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    /// It went as it should.
+    Info,
+    /// Somebody may want to look.
+    Warn,
+    /// It failed.
+    Error,
+}
+
+/// What a line tells of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Kind {
+    /// A job was queued.
+    Queued,
+    /// There was nothing to fetch.
+    Ignored,
+    /// The sender was told no.
+    Refused,
+    /// A reference was left out.
+    LeftOut,
+    /// A zip was written.
+    Stored,
+    /// The zip was there.
+    Unchanged,
+    /// A try failed, and another one comes.
+    Failed,
+    /// A job failed for good.
+    GaveUp,
+    /// The endpoint answered by itself, without the function.
+    Answered,
+    /// A function ended without a word.
+    Died,
+    /// A function complains.
+    Error,
+    /// Anything else.
+    Other,
+}
+
+/// A line of a log, understood.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Line {
+    /// When, in milliseconds since 1970.
+    #[serde(skip)]
+    pub millis: i64,
+    /// Who wrote it: a function, or `endpoint`.
+    pub function: String,
+    /// How much it matters.
+    pub level: Level,
+    /// What it tells of.
+    pub kind: Kind,
+    /// The delivery of the Git host.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub delivery: Option<String>,
+    /// The repository, `host/owner/name`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub repository: Option<String>,
+    /// The branch or tag.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
+    /// What the sender was answered, where that is no success.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// The id of the run that died.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request: Option<String>,
+    /// What happened, in plain words.
+    pub text: String,
+}
+
+/// Whose log it is that a line stands in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Of<'a> {
+    /// A function's, named so.
+    Function(&'a str),
+    /// The endpoint's.
+    Endpoint,
+}
+
+impl Line {
+    /// What the line of a log says that came at `millis`; nothing where it says nothing to anybody, such as that a run began.
+    pub(super) fn read(of: Of<'_>, text: &str, millis: i64) -> Option<Self> {
+        let text = text.trim();
+        let json = serde_json::from_str(text).ok().filter(Value::is_object);
+        match (of, json) {
+            (Of::Endpoint, Some(json)) => answered(&json, millis),
+            (Of::Endpoint, None) => None,
+            (Of::Function(function), Some(json)) if json["type"].is_string() => platform(function, &json, millis),
+            (Of::Function(function), Some(json)) => Some(told(function, &json, millis)),
+            (Of::Function(function), None) => died(text).map(|death| death.line(function, millis)),
+        }
+    }
+
+    fn new(function: &str, millis: i64, level: Level, kind: Kind, text: String) -> Self {
+        Self {
+            millis,
+            function: function.to_owned(),
+            level,
+            kind,
+            delivery: None,
+            repository: None,
+            reference: None,
+            status: None,
+            request: None,
+            text,
+        }
+    }
+}
+
+/// A line of our own.
+fn told(function: &str, json: &Value, millis: i64) -> Line {
+    let text = |name: &str| json[name].as_str().map(str::to_owned);
+    let level = match json["level"].as_str() {
+        Some("ERROR") => Level::Error,
+        Some("WARN") => Level::Warn,
+        _ => Level::Info,
+    };
+    let message = json["message"].as_str().unwrap_or_default();
+    let (kind, words) = said(json, level, message);
+    // The functions' own clock is finer than that of the log, which may get lines in heaps.
+    let time = json["timestamp"].as_str().and_then(|time| DateTime::from_str(time, DateTimeFormat::DateTime).ok());
+    let millis = time.and_then(|time| time.to_millis().ok()).unwrap_or(millis);
+    let status = json["status"].as_u64().and_then(|status| status.try_into().ok());
+    Line {
+        delivery: text("delivery"),
+        repository: text("repository"),
+        reference: text("reference"),
+        status,
+        ..Line::new(function, millis, level, kind, words)
+    }
+}
+
+fn said(json: &Value, level: Level, message: &str) -> (Kind, String) {
+    let text = |name: &str| json[name].as_str().unwrap_or_default();
+    let hint = || json["hint"].as_str().map(|hint| format!(" ({hint})")).unwrap_or_default();
+    let seconds = |name: &str| json[name].as_u64().unwrap_or_default();
+    match message {
+        "queued" => (Kind::Queued, format!("received, and queued for {}", text("worker"))),
+        "ignored" => (Kind::Ignored, format!("ignored: {}", text("reason"))),
+        "left out" => (Kind::LeftOut, format!("left out: {}", text("reason"))),
+        "refused" => (Kind::Refused, format!("refused with {}: {}", json["status"], text("cause"))),
+        "failed" if json["receives"].is_u64() => {
+            let (receives, wait) = (seconds("receives"), seconds("retry_in_seconds"));
+            (Kind::Failed, format!("try {receives} failed, the next one in {wait} s: {}{}", text("error"), hint()))
+        }
+        "failed" if json["delivery"].is_string() => {
+            (Kind::Error, format!("answered with 503, since the jobs could not be queued: {}", text("cause")))
+        }
+        "gave up" => (Kind::GaveUp, format!("given up, and put among the dead letters: {}{}", text("error"), hint())),
+        "nothing left to do" => (Kind::Unchanged, format!("nothing left to do: {}{}", text("error"), hint())),
+        "trying again" => {
+            (Kind::Other, format!("asks the host again in {} s: {}", seconds("wait_seconds"), text("error")))
+        }
+        _ if json["artifact"].is_string() => stored(json, message),
+        _ => {
+            let kind = if level == Level::Error { Kind::Error } else { Kind::Other };
+            let causes = ["reason", "error", "cause"].map(text);
+            let cause = causes.iter().find(|cause| !cause.is_empty()).map(|cause| format!(": {cause}"));
+            (kind, format!("{message}{}{}", cause.unwrap_or_default(), hint()))
+        }
+    }
+}
+
+fn stored(json: &Value, message: &str) -> (Kind, String) {
+    let artifact = json["artifact"].as_str().unwrap_or_default();
+    let commit: String = json["commit"].as_str().unwrap_or_default().chars().take(12).collect();
+    let newer = json["superseded"].as_str().map(|_| ", which is newer than the push").unwrap_or_default();
+    if message.starts_with("unchanged") {
+        return (Kind::Unchanged, format!("{message}: {artifact} has {commit}{newer}"));
+    }
+    #[expect(clippy::cast_precision_loss, reason = "a time for people")]
+    let seconds = json["total_ms"].as_u64().unwrap_or_default() as f64 / 1_000.0;
+    let bytes = json["zip_bytes"].as_u64().filter(|bytes| *bytes > 0).map(|bytes| format!(" of {bytes} bytes"));
+    let bytes = bytes.unwrap_or_default();
+    (Kind::Stored, format!("{message} in {seconds:.1} s: {artifact}{bytes} at {commit}{newer}"))
+}
+
+/// A request that the endpoint answered with no success. What the function answered it tells itself.
+fn answered(json: &Value, millis: i64) -> Option<Line> {
+    let text = |name: &str| json[name].as_str().filter(|text| !text.is_empty() && *text != "-");
+    let status: u16 = text("status")?.parse().ok().filter(|status| *status >= 400)?;
+    let level = if status == 429 || status >= 500 { Level::Error } else { Level::Warn };
+    let (method, path, address) = (text("method")?, text("path")?, text("ip").unwrap_or("somewhere"));
+    let cause = text("error").map(|error| format!(": {error}")).unwrap_or_default();
+    let words = format!("{method} {path} of {address} was answered with {status}{cause}");
+    let by_function = text("integrationStatus") == text("status");
+    let kind = if by_function { Kind::Refused } else { Kind::Answered };
+    Some(Line { status: Some(status), ..Line::new("endpoint", millis, level, kind, words) })
+}
+
+/// A run that ended otherwise than by an answer.
+#[derive(Debug, PartialEq, Eq)]
+struct Death {
+    request: Option<String>,
+    how: String,
+}
+
+impl Death {
+    fn line(self, function: &str, millis: i64) -> Line {
+        let text = format!("ended without a word: {}", self.how);
+        Line { request: self.request, ..Line::new(function, millis, Level::Error, Kind::Died, text) }
+    }
+}
+
+/// What Lambda writes in its log format JSON:
+/// <https://docs.aws.amazon.com/lambda/latest/dg/telemetry-schema-reference.html>.
+fn platform(function: &str, json: &Value, millis: i64) -> Option<Line> {
+    let record = &json["record"];
+    if let Some(text) = record.as_str() {
+        return died(text).map(|death| death.line(function, millis));
+    }
+    if !["platform.report", "platform.runtimeDone"].contains(&json["type"].as_str()?) {
+        return None;
+    }
+    let how = match record["status"].as_str()? {
+        "timeout" => "it ran out of time",
+        "error" | "failure" => record["errorType"].as_str().unwrap_or("Lambda tells no reason"),
+        _ => return None,
+    };
+    let (size, used) = (&record["metrics"]["memorySizeMB"], &record["metrics"]["maxMemoryUsedMB"]);
+    let how = with_memory(how, size.as_u64(), used.as_u64());
+    let request = record["requestId"].as_str().map(str::to_owned);
+    Some(Death { request, how }.line(function, millis))
+}
+
+/// What Lambda writes as text, and Rust's runtime of a panic.
+fn died(text: &str) -> Option<Death> {
+    let after = |mark: &str| text.split_once(mark).map(|(_, rest)| rest);
+    let first = |rest: &str| rest.split([' ', '\t']).next().unwrap_or_default().to_owned();
+    let request = after("RequestId: ").map(first);
+    // A start that failed is tried again in the run that needs it, which has a line of its own if that fails, too.
+    if text.starts_with("INIT_REPORT ") {
+        return None;
+    }
+    if text.starts_with("REPORT ") {
+        let megabytes = |mark: &str| after(mark).and_then(|rest| first(rest).parse().ok());
+        let how = match after("Status: ").map(first)?.as_str() {
+            "timeout" => "it ran out of time".to_owned(),
+            "error" | "failure" => after("Error Type: ").map_or("Lambda tells no reason".to_owned(), first),
+            _ => return None,
+        };
+        let how = with_memory(&how, megabytes("Memory Size: "), megabytes("Max Memory Used: "));
+        return Some(Death { request, how });
+    }
+    if let Some(rest) = after("Task timed out after ") {
+        // `2026-11-30T03:37:31.000Z 7f1c... Task timed out after 300.00 seconds`
+        let request = text.split_whitespace().nth(1).map(str::to_owned);
+        return Some(Death { request, how: format!("it ran out of time after {rest}") });
+    }
+    if let Some(rest) = after(" Error: ").filter(|_| text.starts_with("RequestId: ")) {
+        return Some(Death { request, how: rest.lines().next().unwrap_or_default().to_owned() });
+    }
+    (text.starts_with("thread '") && text.contains(" panicked at "))
+        .then(|| Death { request: None, how: text.to_owned() })
+}
+
+fn with_memory(how: &str, size: Option<u64>, used: Option<u64>) -> String {
+    match (size, used) {
+        (Some(size), Some(used)) if used >= size => format!("{how}, with all of its {size} MB of memory in use"),
+        _ => how.to_owned(),
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// Lines as they stand in logs, and what is made of them: ours as `tracing` writes them, then Lambda's as text and as JSON.
+    pub(in crate::logs) const LINES: &[(&str, Option<(Kind, &str)>)] = &[
+        (
+            r#"{"timestamp":"2026-11-30T03:37:31.120412Z","level":"INFO","message":"queued","delivery":"d1","job":"j1","repository":"github.com/acme/rocket","reference":"refs/heads/main","worker":"gitpull","target":"webhook::handler"}"#,
+            Some((Kind::Queued, "received, and queued for gitpull")),
+        ),
+        (
+            r#"{"timestamp":"2026-11-30T03:37:31.120412Z","level":"INFO","message":"ignored","delivery":"d2","reason":"ping","target":"webhook::handler"}"#,
+            Some((Kind::Ignored, "ignored: ping")),
+        ),
+        (
+            r#"{"timestamp":"2026-11-30T03:37:31.120412Z","level":"WARN","message":"left out","delivery":"d3","reason":"refs/heads/a..b is no reference","target":"webhook::handler"}"#,
+            Some((Kind::LeftOut, "left out: refs/heads/a..b is no reference")),
+        ),
+        (
+            r#"{"timestamp":"2026-11-30T03:37:31.120412Z","level":"WARN","message":"refused","delivery":"d4","status":401,"cause":"the request is not authenticated: the signature doesn't verify","source":"203.0.113.7","target":"webhook::handler"}"#,
+            Some((Kind::Refused, "refused with 401: the request is not authenticated: the signature doesn't verify")),
+        ),
+        (
+            r#"{"timestamp":"2026-11-30T03:37:31.120412Z","level":"ERROR","message":"failed","delivery":"d5","cause":"queue 2 jobs, of which 1 are queued: AccessDenied","target":"webhook::handler"}"#,
+            Some((
+                Kind::Error,
+                "answered with 503, since the jobs could not be queued: queue 2 jobs, of which 1 are queued: AccessDenied",
+            )),
+        ),
+        (
+            r#"{"timestamp":"2026-11-30T03:37:31.120412Z","level":"ERROR","message":"the function's configuration can't be read","delivery":"d6","cause":"Repositories has the entry \"[\", expected a glob","target":"webhook::handler"}"#,
+            Some((
+                Kind::Error,
+                "the function's configuration can't be read: Repositories has the entry \"[\", expected a glob",
+            )),
+        ),
+        (
+            r#"{"timestamp":"2026-11-30T03:37:32.120412Z","level":"INFO","message":"stored","job":"j1","delivery":"d1","repository":"github.com/acme/rocket","reference":"refs/heads/main","commit":"1a2b3c4d5e6f708192a3b4c5d6e7f8091a2b3c4d","artifact":"s3://zips/acme/rocket/acme_rocket.zip","clone":"Fresh","bytes_received":921,"entries":3,"copied":3,"compressed":0,"large":0,"zip_bytes":512,"fetch_ms":310,"total_ms":742,"target":"gitpull::worker"}"#,
+            Some((Kind::Stored, "stored in 0.7 s: s3://zips/acme/rocket/acme_rocket.zip of 512 bytes at 1a2b3c4d5e6f")),
+        ),
+        (
+            r#"{"timestamp":"2026-11-30T03:37:32.120412Z","level":"INFO","message":"unchanged: the bucket has the zip of this commit","job":"j1","delivery":"d1","repository":"github.com/acme/rocket","reference":"refs/heads/main","commit":"1a2b3c4d5e6f708192a3b4c5d6e7f8091a2b3c4d","superseded":"00","artifact":"s3://zips/a.zip","total_ms":42,"target":"zipdl::download"}"#,
+            Some((
+                Kind::Unchanged,
+                "unchanged: the bucket has the zip of this commit: s3://zips/a.zip has 1a2b3c4d5e6f, which is newer than the push",
+            )),
+        ),
+        (
+            r#"{"timestamp":"2026-11-30T03:37:33.120412Z","level":"ERROR","message":"failed","job":"j1","delivery":"d1","repository":"github.com/acme/rocket","reference":"refs/heads/main","error":"github.com refuses the key","hint":"add the stack's PublicSSHKey to the repository as a deploy key","receives":1,"retry_in_seconds":5,"target":"jobs::batch"}"#,
+            Some((
+                Kind::Failed,
+                "try 1 failed, the next one in 5 s: github.com refuses the key (add the stack's PublicSSHKey to the repository as a deploy key)",
+            )),
+        ),
+        (
+            r#"{"timestamp":"2026-11-30T03:37:34.120412Z","level":"ERROR","message":"gave up","job":"j1","delivery":"d1","repository":"github.com/acme/rocket","reference":"refs/heads/main","error":"github.com refuses the key","receives":3,"target":"jobs::batch"}"#,
+            Some((Kind::GaveUp, "given up, and put among the dead letters: github.com refuses the key")),
+        ),
+        (
+            r#"{"timestamp":"2026-11-30T03:37:34.120412Z","level":"WARN","message":"nothing left to do","job":"j1","delivery":"d1","repository":"github.com/acme/rocket","reference":"refs/heads/gone","error":"github.com/acme/rocket has no refs/heads/gone","target":"jobs::batch"}"#,
+            Some((Kind::Unchanged, "nothing left to do: github.com/acme/rocket has no refs/heads/gone")),
+        ),
+        (
+            r#"{"timestamp":"2026-11-30T03:37:34.120412Z","level":"WARN","message":"trying again","job":"j1","delivery":"d1","error":"github.com failed (status 502)","wait_seconds":2,"target":"zipdl::download"}"#,
+            Some((Kind::Other, "asks the host again in 2 s: github.com failed (status 502)")),
+        ),
+        (
+            r#"{"timestamp":"2026-11-30T03:37:34.120412Z","level":"ERROR","message":"failed","reason":"Access Denied","target":"custom_resource::deadline"}"#,
+            Some((Kind::Error, "failed: Access Denied")),
+        ),
+        ("START RequestId: 8f5e0a11-0c6a-4c2f-9d1e-2b1f0a6f3c55 Version: $LATEST", None),
+        ("END RequestId: 8f5e0a11-0c6a-4c2f-9d1e-2b1f0a6f3c55", None),
+        (
+            "REPORT RequestId: 8f5e0a11\tDuration: 3.96 ms\tBilled Duration: 4 ms\tMemory Size: 256 MB\tMax Memory Used: 24 MB\t",
+            None,
+        ),
+        ("INIT_REPORT Init Duration: 9983.12 ms\tPhase: init\tStatus: timeout", None),
+        (
+            "2026-11-30T03:42:31.120Z 8f5e0a11 Task timed out after 300.00 seconds",
+            Some((Kind::Died, "ended without a word: it ran out of time after 300.00 seconds")),
+        ),
+        (
+            "REPORT RequestId: 8f5e0a11\tDuration: 300000.00 ms\tBilled Duration: 300000 ms\tMemory Size: 1769 MB\tMax Memory Used: 101 MB\tStatus: timeout",
+            Some((Kind::Died, "ended without a word: it ran out of time")),
+        ),
+        (
+            "RequestId: 8f5e0a11 Error: Runtime exited with error: signal: killed\nRuntime.ExitError",
+            Some((Kind::Died, "ended without a word: Runtime exited with error: signal: killed")),
+        ),
+        (
+            "REPORT RequestId: 8f5e0a11\tDuration: 900.00 ms\tBilled Duration: 900 ms\tMemory Size: 256 MB\tMax Memory Used: 256 MB\tStatus: error\tError Type: Runtime.ExitError",
+            Some((Kind::Died, "ended without a word: Runtime.ExitError, with all of its 256 MB of memory in use")),
+        ),
+        (
+            "thread 'main' (12) panicked at functions/gitpull/src/main.rs:40:9:",
+            Some((
+                Kind::Died,
+                "ended without a word: thread 'main' (12) panicked at functions/gitpull/src/main.rs:40:9:",
+            )),
+        ),
+        (
+            r#"{"time":"2026-11-30T03:42:31.120Z","type":"platform.start","record":{"requestId":"8f5e0a11","version":"$LATEST"}}"#,
+            None,
+        ),
+        (
+            r#"{"time":"2026-11-30T03:42:31.120Z","type":"platform.report","record":{"requestId":"8f5e0a11","metrics":{"durationMs":4.0,"billedDurationMs":4,"memorySizeMB":256,"maxMemoryUsedMB":24},"status":"success"}}"#,
+            None,
+        ),
+        (
+            r#"{"time":"2026-11-30T03:42:31.120Z","type":"platform.report","record":{"requestId":"8f5e0a11","metrics":{"durationMs":300000.0,"billedDurationMs":300000,"memorySizeMB":256,"maxMemoryUsedMB":24},"status":"timeout"}}"#,
+            Some((Kind::Died, "ended without a word: it ran out of time")),
+        ),
+        (
+            r#"{"time":"2026-11-30T03:42:31.120Z","type":"platform.report","record":{"requestId":"8f5e0a11","metrics":{"durationMs":9.0,"billedDurationMs":9,"memorySizeMB":256,"maxMemoryUsedMB":256},"status":"error","errorType":"Runtime.ExitError"}}"#,
+            Some((Kind::Died, "ended without a word: Runtime.ExitError, with all of its 256 MB of memory in use")),
+        ),
+        (
+            r#"{"time":"2026-11-30T03:42:31.120Z","type":"platform.runtimeDone","record":{"requestId":"8f5e0a11","status":"failure","errorType":"Runtime.InvalidEntrypoint"}}"#,
+            Some((Kind::Died, "ended without a word: Runtime.InvalidEntrypoint")),
+        ),
+        (
+            r#"{"time":"2026-11-30T03:42:31.120Z","type":"platform.fault","record":"RequestId: 8f5e0a11 Error: Runtime exited with error: exit status 101\nRuntime.ExitError"}"#,
+            Some((Kind::Died, "ended without a word: Runtime exited with error: exit status 101")),
+        ),
+    ];
+
+    #[test]
+    fn each_line_is_said_in_plain_words() {
+        for (line, expected) in LINES {
+            let told = Line::read(Of::Function("gitpull"), line, 7);
+            assert_eq!(told.as_ref().map(|told| (told.kind, &*told.text)), *expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_line_has_the_functions_own_time_and_names() {
+        let line = Line::read(Of::Function("webhook"), LINES[0].0, 7).unwrap();
+        assert_eq!((line.millis, line.delivery.as_deref()), (1_796_009_851_120, Some("d1")));
+        assert_eq!(line.repository.as_deref(), Some("github.com/acme/rocket"));
+        let refused = Line::read(Of::Function("webhook"), LINES[3].0, 7).unwrap();
+        assert_eq!((refused.status, refused.level), (Some(401), Level::Warn));
+    }
+
+    #[test]
+    fn the_endpoint_tells_what_it_did_not_let_in() {
+        let line = |status: &str, integration: &str| {
+            format!(
+                r#"{{"requestId":"r","time":"30/Nov/2026:03:37:31 +0000","ip":"203.0.113.7","method":"POST","path":"/Prod/gitpull","status":"{status}","responseLength":"2","integrationStatus":"{integration}","integrationLatency":"-","error":"-"}}"#
+            )
+        };
+        let read = |status: &str, integration: &str| Line::read(Of::Endpoint, &line(status, integration), 7);
+        assert_eq!(read("202", "202"), None);
+        let told = read("429", "-").unwrap();
+        assert_eq!((told.status, told.kind, told.level), (Some(429), Kind::Answered, Level::Error));
+        assert_eq!(told.text, "POST /Prod/gitpull of 203.0.113.7 was answered with 429");
+        assert_eq!(read("401", "401").unwrap().kind, Kind::Refused);
+        assert_eq!(read("403", "-").unwrap().level, Level::Warn);
+    }
+}
