@@ -132,7 +132,13 @@ async fn a_stack_lives_and_ends_by_the_command() {
     // Nothing is there, and looking at it makes nothing.
     desk.check(&["status"], 4, &["there is no stack zips"]).await;
     desk.check(&["diff"], 1, &["there is no stack zips", "+ OutputBucket"]).await;
-    desk.check(&["deploy", "--dry-run"], 0, &["Add     OutputBucket", "dry run: nothing was changed"]).await;
+    let said = [
+        "stack zips would be created",
+        "AWS::S3::Bucket\n",
+        "+  Repositories  github.com/acme/**",
+        "dry run: nothing was changed",
+    ];
+    desk.check(&["deploy", "--dry-run"], 0, &said).await;
     desk.check(&["status"], 4, &["there is no stack zips"]).await;
     desk.check(&["deploy"], 2, &["there is no terminal", "--yes"]).await;
 
@@ -143,6 +149,15 @@ async fn a_stack_lives_and_ends_by_the_command() {
     assert_eq!(stacks.stacks()[0].tags()[0].value(), Some("platform"));
     desk.check(&["diff"], 0, &["0 changed entries"]).await;
     desk.check(&["deploy", "--yes"], 0, &["no change"]).await;
+    desk.check(&["deploy", "--dry-run"], 0, &["nothing would be but secrets"]).await;
+    // What a value does to a resource is seen, too: another name makes another bucket.
+    let said = ["± OutputBucket", "~  OutputBucketName", "made anew", "dry run: nothing was changed"];
+    desk.check(&["deploy", "--dry-run", "--parameter", "OutputBucketName=another-name"], 0, &said).await;
+    let json = desk.infra(&["deploy", "--dry-run", "--json", "--parameter", "Refs=dev"]).await;
+    let json: Value = serde_json::from_slice(&json.stdout).unwrap();
+    let refs = json["parameters"].as_array().unwrap().iter().find(|one| one["name"] == "Refs").unwrap();
+    assert_eq!((&refs["old"], &refs["new"], &refs["change"]), (&json!("main"), &json!("dev"), &json!("changed")));
+    assert_eq!((&json["stack"], &json["creates"]), (&json!("zips"), &json!(false)));
 
     // What was done by hand is told before anything is planned.
     let queue = account.resources("zips").await.unwrap().id("GitPullQueue").unwrap().to_owned();
@@ -265,6 +280,130 @@ async fn a_rollback_that_got_stuck_is_continued_and_a_missing_right_is_named() {
     desk.write("git2s3.toml", "stack-name = 'zips'\nregion = 'us-east-1'\n");
     let said = ["stuck in a rollback", "UPDATE_ROLLBACK_COMPLETE", "the right cloudformation:GetTemplate"];
     desk.check(&["deploy", "--yes", "--continue-rollback"], 3, &said).await;
+}
+
+/// An account whose stack is as `status` says, and which only lets itself be looked at: everything that was asked of it.
+async fn looked_at(status: &'static str) -> MockServer {
+    let server = MockServer::start().await;
+    let answer = move |request: &Request| {
+        let fields: BTreeMap<String, String> = form_urlencoded::parse(&request.body).into_owned().collect();
+        let Some(action) = fields.get("Action") else { return ResponseTemplate::new(403) };
+        let deployed = r#"{"Parameters": {"Refs": {"Type": "String", "Default": ""}}, "Resources": {"Handle": {"Type": "AWS::CloudFormation::WaitConditionHandle"}}}"#;
+        let result = match action.as_str() {
+            "GetCallerIdentity" => {
+                "<Account>111122223333</Account><Arn>arn:aws:iam::111122223333:user/dev</Arn>".to_owned()
+            }
+            "DescribeStacks" => format!(
+                "<Stacks><member><StackName>zips</StackName><StackId>arn:zips</StackId><CreationTime>2026-11-24T00:00:00Z</CreationTime>\
+                 <StackStatus>{status}</StackStatus><Parameters><member><ParameterKey>Refs</ParameterKey><ParameterValue>main\
+                 </ParameterValue></member></Parameters></member></Stacks>"
+            ),
+            "GetTemplate" => format!("<TemplateBody>{deployed}</TemplateBody>"),
+            "DetectStackDrift" => "<StackDriftDetectionId>1</StackDriftDetectionId>".to_owned(),
+            "DescribeStackDriftDetectionStatus" => {
+                "<DetectionStatus>DETECTION_COMPLETE</DetectionStatus><StackId>arn:zips</StackId>\
+                 <StackDriftDetectionId>1</StackDriftDetectionId><Timestamp>2026-11-24T00:00:00Z</Timestamp>"
+                    .to_owned()
+            }
+            "DescribeStackResourceDrifts" => "<StackResourceDrifts/>".to_owned(),
+            _ => return ResponseTemplate::new(403),
+        };
+        let body = format!("<{action}Response><{action}Result>{result}</{action}Result></{action}Response>");
+        ResponseTemplate::new(200).set_body_string(body)
+    };
+    Mock::given(wiremock::matchers::any()).respond_with(answer).mount(&server).await;
+    server
+}
+
+/// Which actions were asked for, of CloudFormation by name and of others by method and path, and how often.
+async fn asked(server: &MockServer) -> BTreeMap<String, usize> {
+    let mut asked = BTreeMap::new();
+    for request in server.received_requests().await.unwrap() {
+        let fields: BTreeMap<String, String> = form_urlencoded::parse(&request.body).into_owned().collect();
+        let other = || format!("{} {}", request.method, request.url.path());
+        *asked.entry(fields.get("Action").cloned().unwrap_or_else(other)).or_default() += 1;
+    }
+    asked
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_dry_run_only_looks() {
+    let reads = [
+        "DescribeStackDriftDetectionStatus",
+        "DescribeStackResourceDrifts",
+        "DescribeStacks",
+        // To IAM, too, it is one that reads.
+        "DetectStackDrift",
+        "GET /2016-08-19/account-settings",
+        "GetCallerIdentity",
+        "GetTemplate",
+    ];
+    let dir = tempfile::tempdir().unwrap();
+    // The product's own template, which is large and has code: nothing of it is uploaded, nor looked for in `dist`.
+    for (status, said) in [
+        ("UPDATE_COMPLETE", &["- Handle", "+ OutputBucket", "changed rights"][..]),
+        ("ROLLBACK_COMPLETE", &["(ROLLBACK_COMPLETE): the remains would be deleted first", "would be created, with"]),
+        ("REVIEW_IN_PROGRESS", &["(REVIEW_IN_PROGRESS): the remains would be deleted first", "AWS::SQS::Queue\n"]),
+    ] {
+        let server = looked_at(status).await;
+        let account = Account::new(&server.uri()).await.unwrap();
+        let desk = Desk::new(&account, dir.path());
+        desk.write("git2s3.toml", "stack-name = 'zips'\nregion = 'us-east-1'\n");
+        desk.check(&["deploy", "--dry-run"], 0, said).await;
+        let asked = asked(&server).await;
+        assert!(asked.keys().all(|action| reads.contains(&action.as_str())), "{status}: {asked:?}");
+        assert!(asked["DescribeStacks"] > 0 && asked.values().sum::<usize>() < 15, "{status}: {asked:?}");
+
+        // What a real plan refuses, it refuses.
+        let large = "x".repeat(1_700);
+        let many = (0..45).map(|n| format!("# {large:.30}{n}\n")).collect::<String>();
+        desk.write(
+            "many.json",
+            &json!({
+                "Lfs": "on",
+                "KnownHosts": many,
+                "CaBundle": format!("-----BEGIN CERTIFICATE-----{:y<2400}-----END CERTIFICATE-----", ""),
+            })
+            .to_string(),
+        );
+        desk.check(&["deploy", "--dry-run", "--parameter-file", "many.json"], 3, &["GitPullFunction's environment"])
+            .await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_wrong_value_comes_before_everything_else() {
+    let dir = tempfile::tempdir().unwrap();
+    for (given, said) in [
+        ("AllowedGitHosts=github.com=gitlub", "whose kind is none of"),
+        ("Repositories=[", "expected a glob"),
+        ("KnownHosts=garbage", "line 1 of KnownHosts"),
+        ("WorkerConcurrency=1", "expected a number from 2 to 1000"),
+        ("MaxArchiveBytes=x", "expected a number of bytes"),
+        ("KeyType=dsa", "expected one of ed25519, rsa"),
+        ("Reffs=main", "there is no parameter Reffs"),
+    ] {
+        for command in [&["deploy", "--yes"][..], &["deploy", "--dry-run"], &["deploy", "--no-execute"]] {
+            let server = looked_at("UPDATE_COMPLETE").await;
+            let account = Account::new(&server.uri()).await.unwrap();
+            let desk = Desk::new(&account, dir.path());
+            desk.write("git2s3.toml", "stack-name = 'zips'\nregion = 'us-east-1'\n");
+            desk.check(&[command, &["--parameter", given]].concat(), 2, &[said]).await;
+            assert_eq!(asked(&server).await, BTreeMap::new(), "{given}");
+        }
+    }
+    // What the stack has is seen before drift is looked for, and before anything is uploaded.
+    let server = looked_at("UPDATE_COMPLETE").await;
+    let account = Account::new(&server.uri()).await.unwrap();
+    let desk = Desk::new(&account, dir.path());
+    let template = r#"{"Parameters": {"Refs": {"Type": "String", "AllowedPattern": "[0-9]*", "Default": ""}},
+        "Resources": {"Handle": {"Type": "AWS::CloudFormation::WaitConditionHandle"}}}"#;
+    desk.write("numbers.json", template);
+    let mut kept = desk.command(&["deploy", "--yes", "--template", "numbers.json"]);
+    let output = kept.env_remove("GIT2S3_REFS").output().await.unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.code() == Some(2) && told.contains("doesn't allow any more"), "{told}");
+    assert_eq!(asked(&server).await.into_keys().collect::<Vec<_>>(), ["DescribeStacks", "GetCallerIdentity"]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

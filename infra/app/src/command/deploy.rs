@@ -6,7 +6,7 @@ use anyhow::Context;
 use git2s3_infra::account::Account;
 use git2s3_infra::check::{self, Extent, Rules};
 use git2s3_infra::configuration::Configuration;
-use git2s3_infra::deploy::{self, Deployed, Deployment, Plan, Planned, Template};
+use git2s3_infra::deploy::{self, Deployed, Deployment, Plan, Planned, Preview, Template};
 use git2s3_infra::diff::{self, Diff};
 use git2s3_infra::render::print;
 use git2s3_infra::render::progress::{Progress, Terminal};
@@ -45,7 +45,7 @@ pub(crate) struct Arguments {
     /// Don't look for what was changed by hand
     #[arg(long)]
     no_drift: bool,
-    /// Print the stack's outputs as JSON
+    /// Print the stack's outputs as JSON; with --dry-run, what would change
     #[arg(long)]
     json: bool,
 }
@@ -55,6 +55,7 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
     let question = if changes_nothing { Question::Answered } else { arguments.target.question()? };
     let configuration = arguments.target.place.configuration()?;
     let mut deployment = deployment(arguments, &configuration)?;
+    deployment.parameters.check(&deployment.template)?;
     let new = check::parse_template(deployment.template.text())?;
     let report = check::check(&new, &Rules::embedded()?)?;
     if !report.passes() {
@@ -72,6 +73,8 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
         }
         deploy::continue_rollback(account, stack, &mut progress).await?;
     }
+    // What a person typed wrongly comes before everything that takes time.
+    deploy::examine(account, &deployment).await?;
     let rights = rights(account, stack, &new).await?;
     if rights.is_some() && !arguments.no_drift {
         warn_of_drift(account, stack, &mut progress).await;
@@ -90,6 +93,14 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
         }
     }
     deploy::fit(account, &mut deployment, &mut progress).await?;
+    let standing = deploy::examine(account, &deployment).await?;
+    let settings = standing.settings(&deployment).shown();
+    if !settings.is_empty() {
+        progress.show(&settings);
+    }
+    if arguments.dry_run {
+        return dry_run(&deploy::preview(account, &deployment, &standing).await?, arguments.json, progress);
+    }
     let planned = match deploy::plan(account, &deployment, &mut progress).await? {
         Plan::Unchanged(deployed) => {
             progress.step(&format!("no change: stack {stack} is as the template wants it"));
@@ -100,11 +111,6 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
         Plan::Changes(planned) => planned,
     };
     progress.show(&deploy::table(planned.changes()).render());
-    if arguments.dry_run {
-        planned.abandon(&mut progress).await?;
-        progress.step("dry run: nothing was changed");
-        return Ok(Outcome::Fine);
-    }
     if arguments.no_execute {
         let id = planned.leave();
         progress.step("the change set waits for who may execute it:");
@@ -122,6 +128,25 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
     let deployed = execute(*planned, stack, &mut progress).await?;
     drop(progress);
     tell(&deployed, arguments.json)?;
+    Ok(Outcome::Fine)
+}
+
+fn dry_run(preview: &Preview, json: bool, mut progress: Terminal) -> anyhow::Result<Outcome> {
+    let shown = preview.shown();
+    if !shown.is_empty() {
+        progress.show(&shown);
+    }
+    progress.step(match (preview.is_empty(), preview.may_change_secrets()) {
+        (true, false) => "dry run: nothing was changed, and nothing would be",
+        (true, true) => {
+            "dry run: nothing was changed, and nothing would be but secrets that are others now, which AWS doesn't tell"
+        }
+        (false, _) => "dry run: nothing was changed",
+    });
+    drop(progress);
+    if json {
+        print::json(preview)?;
+    }
     Ok(Outcome::Fine)
 }
 

@@ -138,7 +138,8 @@ impl<'a> Bucket<'a> {
         Ok(bucket)
     }
 
-    fn of(account: &'a Account) -> Self {
+    /// The same, whether it is there or not.
+    pub(super) fn of(account: &'a Account) -> Self {
         Self { account, name: format!("git2s3-assets-{}-{}", account.id, account.region) }
     }
 

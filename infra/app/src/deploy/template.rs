@@ -163,6 +163,11 @@ impl Declared {
         Ok(())
     }
 
+    /// The value that it has if nobody gives one.
+    pub(super) fn default(&self) -> Option<String> {
+        self.default.as_ref().map(text)
+    }
+
     /// Whether a stack can be made without a value for it.
     pub(super) fn has_default(&self) -> bool {
         self.default.is_some()
