@@ -73,6 +73,12 @@ async fn each_code_means_the_same_for_every_command() {
         (&["destroy"], "usage", "no terminal"),
         (&["deploy", "--yes", "--template", "queue.json"], "findings", "sqs/queue_encryption"),
         (&["deploy", "--yes", "--parameter", "x"], "usage", "given as Name=Value"),
+        // Whoever judges a stack judges its values, too.
+        (&["synth", "--parameter", "WorkerConcurrency=1"], "usage", "expected a number from 2 to 1000"),
+        (&["synth", "--parameter", "ApiSecret=x"], "usage", "must not stand on the command line"),
+        (&["review", "--parameter", "Repositories=["], "usage", "expected a glob"),
+        (&["review", "--parameter", "Reffs=main"], "usage", "there is no parameter Reffs"),
+        (&["deploy", "--yes", "--reset", "Refs", "--parameter", "Refs=x"], "usage", "Refs is given and reset"),
         (&["status", "--stack-name", ""], "usage", "a value is required"),
         (&["status", "--region", ""], "usage", "a value is required"),
         (&["status", "--profile", ""], "usage", "a value is required"),

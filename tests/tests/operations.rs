@@ -65,11 +65,15 @@ impl<'a> Desk<'a> {
 
     /// The same at a terminal, where a person answers.
     async fn answered(&self, arguments: &[&str], answer: &str) -> (Option<i32>, String) {
+        let output = self.at_a_terminal(arguments, answer).output().await.unwrap();
+        (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+
+    fn at_a_terminal(&self, arguments: &[&str], answer: &str) -> Command {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
         let mut python = Command::new(root.join(".tools/ministack/bin/python3"));
         python.args(["-c", TERMINAL, answer]).arg(Path::new(LOCAL).with_file_name("infra"));
-        let output = self.run(python, arguments).output().await.unwrap();
-        (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
+        self.run(python, arguments)
     }
 
     fn run(&self, mut command: Command, arguments: &[&str]) -> Command {
@@ -176,6 +180,15 @@ async fn a_stack_lives_and_ends_by_the_command() {
     while desk.told(&["status"]).await.0 != Some(0) {}
     assert_eq!(desk.parameter("Refs").await.unwrap(), "dev");
 
+    // A line that goes out of the file leaves the stack its value, until it is reset.
+    desk.write("git2s3.toml", &configuration.replace("Repositories = 'github.com/acme/**'", ""));
+    let said = ["the stack keeps what nothing gives now: Repositories; `--reset NAME`", "security: AllowedIps"];
+    desk.check(&["deploy", "--dry-run", "--parameter", "AllowedIps=bitbucket.org=0.0.0.0/0"], 0, &said).await;
+    let said = ["~  Repositories  (empty)", "security: Repositories is empty"];
+    desk.check(&["deploy", "--dry-run", "--reset", "Repositories"], 0, &said).await;
+    desk.check(&["deploy", "--dry-run", "--reset", "Reps"], 2, &["there is no parameter Reps"]).await;
+    desk.write("git2s3.toml", &configuration);
+
     // More rights need more than a yes.
     let mut template: Value = serde_json::from_str(local.template().unwrap().text()).unwrap();
     template["Resources"]["WebhookRole"]["Properties"]["Policies"][1]["PolicyDocument"]["Statement"][0]["Action"] =
@@ -186,7 +199,11 @@ async fn a_stack_lives_and_ends_by_the_command() {
     let left = account.cloudformation.list_change_sets().stack_name("zips").send().await.unwrap();
     let waiting = left.summaries().iter().filter(|one| one.execution_status() == Some(&ExecutionStatus::Available));
     assert_eq!(waiting.count(), 0, "{left:?}");
-    desk.check(&["diff"], 0, &["0 changed entries"]).await;
+    // Another value is a difference, too.
+    desk.check(&["diff"], 1, &["0 changed entries", "~  Refs", "?  ApiSecret     set"]).await;
+    desk.check(&["diff", "--parameter", "Refs=dev"], 0, &["0 changed entries"]).await;
+    let json: Value = serde_json::from_slice(&desk.infra(&["diff", "--json"]).await.stdout).unwrap();
+    assert!(json["entries"] == json!([]) && json["parameters"].as_array().unwrap().len() > 20, "{json}");
     desk.check(&[&broader[..], &["--allow-broader"]].concat(), 0, &["UPDATE_COMPLETE"]).await;
     desk.check(&["diff", "--fail-on", "broadened"], 0, &["~ WebhookRole", "PutSecretValue", "0 of them broader"]).await;
 
@@ -466,6 +483,46 @@ async fn who_does_not_agree_changes_nothing() {
         });
         assert!(!begun, "{command:?} began all the same");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_missing_secret_is_made_and_shown_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = MockServer::start().await;
+    Mock::given(method("POST")).respond_with(Told::default()).mount(&server).await;
+    let account = Account::new(&server.uri()).await.unwrap();
+    let desk = Desk::new(&account, dir.path());
+    desk.write("git2s3.toml", "stack-name = 'zips'\nregion = 'us-east-1'\n");
+    let template = r#"{"Parameters": {"ApiSecret": {"Type": "String", "NoEcho": true, "Default": ""}},
+        "Resources": {"Handle": {"Type": "AWS::CloudFormation::WaitConditionHandle"}}}"#;
+    desk.write("secret.json", template);
+    let run = async |desk: &Desk<'_>, arguments: &[&str], answer: Option<&str>| {
+        let arguments = [arguments, &["--template", "secret.json"]].concat();
+        let run = |mut command: Command| async move { command.env_remove("GIT2S3_REFS").output().await.unwrap() };
+        let output = match answer {
+            Some(answer) => run(desk.at_a_terminal(&arguments, answer)).await,
+            None => run(desk.command(&arguments)).await,
+        };
+        String::from_utf8([output.stdout, output.stderr].concat()).unwrap()
+    };
+    let told = run(&desk, &["deploy"], Some("y\nn")).await;
+    let is_secret = |word: &&str| word.len() == 64 && word.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let secrets: Vec<_> = told.split_whitespace().filter(is_secret).collect();
+    let [secret] = secrets[..] else { panic!("{told}") };
+    assert!(told.contains("generate one, and show it once? [y/N]") && told.contains("+  ApiSecret  set"), "{told}");
+    let requests = server.received_requests().await.unwrap();
+    let given = requests.iter().filter(|request| String::from_utf8_lossy(&request.body).contains(secret)).count();
+    assert_eq!(given, 1, "it goes into the change set, and nowhere else");
+
+    let told = run(&desk, &["deploy"], Some("n\nn")).await;
+    assert!(!told.split_whitespace().any(|word| is_secret(&word)), "{told}");
+    assert!(told.contains("every push is refused"), "{told}");
+    // Nobody would see it.
+    let told = run(&desk, &["deploy", "--no-execute"], None).await;
+    assert!(
+        told.contains("security: ApiSecret is not set") && !told.split_whitespace().any(|word| is_secret(&word)),
+        "{told}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -202,7 +202,7 @@ fn a_relative_path_is_the_callers_and_a_default_the_projects() {
         (&["diff", "--template", "mine.json", "--against", "mine.json"], 0, "0 changed entries".to_owned()),
         (&["synth", "--dist", "out"], 0, mine("out/git2s3.template.json")),
         (&["synth"], 0, "dist/git2s3.template.json".to_owned()),
-        (&["review", "--output", "page.html"], 0, mine("page.html")),
+        (&["review", "--output", "page.html", "--config", "/dev/null"], 0, mine("page.html")),
         (&["review", "--svg", "a.svg"], 0, mine("a.svg")),
         (&["status", "--config", "mine.toml"], 2, mine("mine.toml")),
         (&["status"], 2, "git2s3.toml is wrong at line 1".to_owned()),

@@ -30,6 +30,9 @@ pub(crate) struct Arguments {
     dist: Option<PathBuf>,
     #[command(flatten)]
     parameters: Given,
+    /// Parameter that takes the template's default, whatever the stack has
+    #[arg(long, value_name = "NAME")]
+    reset: Vec<String>,
     /// Show what would change, and change nothing
     #[arg(long, conflicts_with = "no_execute")]
     dry_run: bool,
@@ -94,6 +97,9 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
     }
     deploy::fit(account, &mut deployment, &mut progress).await?;
     let standing = deploy::examine(account, &deployment).await?;
+    if standing.settings(&deployment).misses_secret() && !changes_nothing {
+        offer_secret(question, &mut deployment, &mut progress)?;
+    }
     let settings = standing.settings(&deployment).shown();
     if !settings.is_empty() {
         progress.show(&settings);
@@ -129,6 +135,25 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
     drop(progress);
     tell(&deployed, arguments.json)?;
     Ok(Outcome::Fine)
+}
+
+/// A stack without a webhook secret is one that nobody proves anything to. Who sits there can have one made; nobody else would see it.
+fn offer_secret(question: Question, deployment: &mut Deployment, progress: &mut Terminal) -> anyhow::Result<()> {
+    const PARAMETER: &str = "ApiSecret";
+    if question == Question::Answered {
+        progress.step(
+            "ApiSecret is not set, and with `--yes` none is generated: GIT2S3_API_SECRET, `--secret-file` or git2s3.toml gives one",
+        );
+        return Ok(());
+    }
+    if !confirm(question, "ApiSecret is not set: generate one, and show it once?", "y", progress)? {
+        return Ok(());
+    }
+    let secret = hex::encode(rand::random::<[u8; 32]>());
+    progress.step("the webhook secret, for the Git host; it is shown only now, and AWS keeps it in Secrets Manager:");
+    progress.step(&format!("  {secret}"));
+    deployment.parameters = std::mem::take(&mut deployment.parameters).with(PARAMETER, secret);
+    Ok(())
 }
 
 fn dry_run(preview: &Preview, json: bool, mut progress: Terminal) -> anyhow::Result<Outcome> {
@@ -212,6 +237,9 @@ impl Interrupted {
 fn deployment(arguments: &Arguments, configuration: &Configuration) -> anyhow::Result<Deployment> {
     let template = template(arguments)?;
     let mut parameters = arguments.parameters.read()?;
+    for name in &arguments.reset {
+        parameters.reset(name)?;
+    }
     parameters.environment(&template, |name| std::env::var(name).ok());
     for (name, source) in &configuration.secrets {
         parameters.secret(name, source, password)?;

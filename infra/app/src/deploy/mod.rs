@@ -198,6 +198,17 @@ impl Standing {
     }
 }
 
+/// What a stack has for its parameters, secrets as asterisks; none if there is no stack.
+///
+/// # Errors
+/// AWS could not be asked, or refused.
+pub async fn deployed_parameters(
+    account: &Account,
+    stack: &str,
+) -> Result<Option<BTreeMap<String, String>>, CallError> {
+    Ok(stack::describe(account, stack).await?.map(|found| found.parameters))
+}
+
 /// Looks at the stack, and judges the parameters that are given, those that it would keep, and what all of them come to. Only reads, and
 /// comes before anything that takes time.
 ///

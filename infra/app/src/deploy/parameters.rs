@@ -17,6 +17,8 @@ pub struct Parameters {
     given: BTreeMap<String, Given>,
     /// Those that take the template's default, whatever a stack has.
     reset: BTreeSet<String>,
+    /// Secrets that a deployment would read from somewhere, for who only wants to know that there is one.
+    promised: BTreeSet<String>,
 }
 
 #[derive(Debug, Clone)]
@@ -275,6 +277,11 @@ impl Parameters {
         Ok(())
     }
 
+    /// Takes a secret as one that a deployment will have, without reading it: a reviewer mustn't need it.
+    pub fn promise(&mut self, name: &str) {
+        self.promised.insert(name.to_owned());
+    }
+
     /// Sets a parameter, from within a program.
     #[must_use]
     pub fn with(mut self, name: &str, value: impl Into<SecretString>) -> Self {
@@ -298,7 +305,8 @@ impl Parameters {
         let known = self.given.iter().filter(|(name, _)| template.declares(name));
         let given = known.map(|(name, given)| (name.clone(), given.clone())).collect();
         let reset = self.reset.iter().filter(|name| template.declares(name)).cloned().collect();
-        Self { given, reset }
+        let promised = self.promised.iter().filter(|name| template.declares(name)).cloned().collect();
+        Self { given, reset, promised }
     }
 
     /// Names and values.
@@ -315,6 +323,11 @@ impl Parameters {
     /// Whether a parameter takes the template's default, whatever a stack has.
     pub(super) fn resets(&self, name: &str) -> bool {
         self.reset.contains(name)
+    }
+
+    /// Whether a secret is known to be given, though nobody has read it.
+    pub(super) fn promises(&self, name: &str) -> bool {
+        self.promised.contains(name)
     }
 
     /// Whether a parameter was given.
@@ -346,6 +359,9 @@ impl Parameters {
             if !declared(template, name)?.has_default() {
                 return Err(ParameterError::NoDefault { name: name.clone() });
             }
+        }
+        for name in &self.promised {
+            declared(template, name)?;
         }
         for (name, given) in &self.given {
             let declared = declared(template, name)?;

@@ -107,6 +107,11 @@ impl Settings {
         self.get("ApiSecret").is_some_and(|secret| secret.new == NOT_SET)
     }
 
+    /// Whether there will be no webhook secret, and nobody has said that there is to be none.
+    pub fn misses_secret(&self) -> bool {
+        self.lacks_secret() && self.get("ApiSecret").is_some_and(|secret| secret.origin == Origin::Default)
+    }
+
     /// The names of those that only the stack has, and that aren't the template's default: who took a line out of git2s3.toml may
     /// not expect them.
     pub fn left_over(&self) -> Vec<&str> {
@@ -210,7 +215,11 @@ fn setting(name: &str, declared: &Declared, given: &Parameters, stack: Option<&B
     };
     if declared.is_secret() {
         let there = |value: &str| if value.is_empty() { NOT_SET } else { SET };
+        let promised = given.promises(name) && !given.resets(name);
+        let origin = if promised { Origin::Given } else { origin };
         let (new, change) = match (origin, &old) {
+            (_, Some(_)) if promised => (SET, Change::Unknown),
+            (_, None) if promised => (SET, Change::New),
             (Origin::Stack, _) => (AS_IT_WAS, Change::None),
             (_, Some(_)) => (there(&new), Change::Unknown),
             (_, None) => (there(&new), Change::New),
@@ -273,6 +282,7 @@ mod tests {
             ("Repositories", "github.com/acme/**"),
             ("Lfs", "off"),
         ];
+        given.promise("GitToken");
         let settings = settings(given, Some(&stack));
         let told = settings.shown().plain();
         assert!(!serde_json::to_string(&settings).unwrap().contains("hunter2"));
