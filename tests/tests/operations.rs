@@ -27,13 +27,16 @@ const VPC: &str = "vpc-00000001";
 const SUBNET: &str = "subnet-00000001";
 const LOCAL: &str = env!("CARGO_BIN_EXE_local");
 
-/// Runs a command at a terminal, gives the answer to its question, and ends as it does. What is typed before it is asked waits.
+/// Runs a command at a terminal, gives the answer to its question, and ends as it does. What is typed before it is asked waits, but for
+/// `^C`, which is Ctrl-C at the question.
 const TERMINAL: &str = r"
 import os, pty, sys
 child, terminal = pty.fork()
 if not child:
     os.execv(sys.argv[2], sys.argv[2:])
-os.write(terminal, sys.argv[1].encode() + b'\n')
+interrupts, all_told = sys.argv[1] == '^C', b''
+if not interrupts:
+    os.write(terminal, sys.argv[1].encode() + b'\n')
 while True:
     try:
         told = os.read(terminal, 4096)
@@ -42,6 +45,10 @@ while True:
     if not told:
         break
     sys.stdout.buffer.write(told)
+    all_told += told
+    if interrupts and (b'[y/N]' in all_told or b'type the' in all_told):
+        interrupts = False
+        os.write(terminal, b'\x03')
 sys.stdout.flush()
 sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 ";
@@ -173,7 +180,11 @@ async fn a_stack_lives_and_ends_by_the_command() {
     assert!(!quiet.contains("by hand"), "{quiet}");
 
     // A flag comes before the file; somebody else may execute.
-    let waiting = desk.check(&["deploy", "--no-execute", "--parameter", "Refs=dev"], 0, &["execute-change-set"]).await;
+    let said =
+        ["  aws cloudformation describe-change-set --change-set-name arn:", "  aws cloudformation execute-change-set"];
+    let waiting = desk.check(&["deploy", "--no-execute", "--parameter", "Refs=dev"], 0, &said).await;
+    let commands = waiting.lines().filter(|line| line.starts_with("  aws "));
+    assert!(commands.map(|line| line.ends_with(&format!(" --region {REGION}"))).eq([true, true]), "{waiting}");
     assert_eq!(desk.parameter("Refs").await.unwrap(), "main");
     let id = waiting.split("--change-set-name ").nth(1).unwrap().split_whitespace().next().unwrap();
     account.cloudformation.execute_change_set().change_set_name(id).send().await.unwrap();
@@ -217,6 +228,8 @@ async fn a_stack_lives_and_ends_by_the_command() {
     assert!(!moved.contains("GitPull"), "{moved}");
     assert_eq!(account.messages(dead).await.unwrap(), 0);
     desk.check(&["redrive"], 0, &["GitPullQueue: 0 dead letters", "ZipDlQueue: 0 dead letters"]).await;
+    let moved: Value = serde_json::from_slice(&desk.infra(&["redrive", "--json"]).await.stdout).unwrap();
+    assert_eq!(moved[1], json!({ "queue": "ZipDlQueue", "count": 0 }));
 
     // The zips survive the stack.
     let bucket = resources.id("OutputBucket").unwrap().to_owned();
@@ -224,7 +237,9 @@ async fn a_stack_lives_and_ends_by_the_command() {
     let status: Value = serde_json::from_slice(&desk.infra(&["status", "--json"]).await.stdout).unwrap();
     assert_eq!(status["objects"][0]["key"], "acme/a.zip");
     let said = [bucket.as_str(), "stays, and all that is in it", "AWS::KMS::Key", "stack zips is gone"];
-    desk.check(&["destroy", "--yes", "--keep-output"], 0, &said).await;
+    let gone = desk.check(&["destroy", "--yes", "--keep-output", "--json"], 0, &said).await;
+    let json: Value = serde_json::from_str(gone.split_inclusive('}').take(2).collect::<String>().as_str()).unwrap();
+    assert_eq!((&json["kept"], &json["stack"]), (&json!([bucket]), &json!("zips")));
     let kept = account.s3.get_object().bucket(&bucket).key("acme/a.zip").send().await.unwrap();
     assert_eq!(kept.body.collect().await.unwrap().to_vec(), b"zip");
     let buckets = account.s3.list_buckets().send().await.unwrap();
@@ -446,7 +461,7 @@ async fn who_interrupts_is_told_what_goes_on() {
     let said = said.join("\n");
     assert_eq!(deploy.wait().await.unwrap().code(), Some(130), "{said}");
     for words in
-        ["interrupted: CloudFormation goes on with stack zips", "just status", "just destroy --stack-name zips"]
+        ["interrupted: CloudFormation goes on with stack zips", "`infra status", "`infra destroy --stack-name zips`"]
     {
         assert!(said.contains(words), "{said}");
     }
@@ -476,6 +491,19 @@ async fn who_does_not_agree_changes_nothing() {
             assert_eq!(code, Some(5), "{command:?} {answer:?}: {told}");
             assert!(told.contains(asked) && told.contains("nothing was"), "{command:?} {answer:?}: {told}");
         }
+        // Who goes away is told what stays.
+        let (code, told) = desk.answered(command, "^C").await;
+        assert_eq!(code, Some(130), "{command:?}: {told}");
+        let stays = if command[0] == "deploy" {
+            &[
+                "nothing was changed; the change set arn:",
+                "stack zips without a resource",
+                "`infra destroy --stack-name zips`",
+            ][..]
+        } else {
+            &["interrupted: nothing was deleted"]
+        };
+        assert!(stays.iter().all(|words| told.contains(words)), "{command:?}: {told}");
         let requests = server.received_requests().await.unwrap();
         let begun = requests.iter().any(|request| {
             let body = String::from_utf8_lossy(&request.body).into_owned();

@@ -18,3 +18,4 @@ pub mod review;
 pub mod stack;
 pub mod status;
 pub mod synth;
+pub mod typed;

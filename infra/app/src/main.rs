@@ -8,11 +8,13 @@ mod report;
 use std::process::ExitCode;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use git2s3_infra::render::print;
 
-use command::{Outcome, acceptance, check, deploy, destroy, diff, package, redrive, review, schema, status, synth};
+use command::{
+    Outcome, acceptance, check, completions, deploy, destroy, diff, package, redrive, review, schema, status, synth,
+};
 
 /// Guard copies what a rule sees again and again: half the time of `check` goes into memory, and this halves that half.
 #[global_allocator]
@@ -48,6 +50,8 @@ enum Command {
     Review(review::Arguments),
     /// Print a JSON Schema: of `git2s3.toml`, of a custom resource's properties, or of what `acceptance` writes
     Schema(schema::Arguments),
+    /// Print what makes a shell complete commands and options
+    Completions(completions::Arguments),
     /// Deploy the stack: show what would change, ask, do it and tell how it goes
     Deploy(deploy::Arguments),
     /// Show how the stack is doing: endpoints, last objects, queues, errors
@@ -70,6 +74,7 @@ async fn main() -> ExitCode {
         Command::Diff(arguments) => diff::run(&arguments).await,
         Command::Review(arguments) => review::run(&arguments).await,
         Command::Schema(arguments) => schema::run(&arguments),
+        Command::Completions(arguments) => completions::run(&arguments, Arguments::command()),
         Command::Deploy(arguments) => deploy::run(&arguments).await,
         Command::Status(arguments) => status::run(&arguments).await,
         Command::Redrive(arguments) => redrive::run(&arguments).await,

@@ -12,9 +12,11 @@ use git2s3_infra::render::print;
 use git2s3_infra::render::progress::{Progress, Terminal};
 use git2s3_infra::render::table::{Align, Table};
 use git2s3_infra::synth;
+use git2s3_infra::typed::typed;
+use serde_json::json;
 
 use super::parameters::Given;
-use super::{Located, Outcome, Question, Target, caller, confirm, password};
+use super::{Located, Outcome, Question, Target, caller, confirm, confirm_or, password};
 use crate::report::Usage;
 
 #[derive(Debug, clap::Args)]
@@ -48,7 +50,7 @@ pub(crate) struct Arguments {
     /// Don't look for what was changed by hand
     #[arg(long)]
     no_drift: bool,
-    /// Print the stack's outputs as JSON; with --dry-run, what would change
+    /// Print the stack's outputs as JSON; with --dry-run what would change, with --no-execute the change set
     #[arg(long)]
     json: bool,
 }
@@ -118,20 +120,33 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
     };
     progress.show(&deploy::table(planned.changes()).render());
     if arguments.no_execute {
+        let (creates, changes) = (planned.creates_stack(), planned.changes().to_vec());
         let id = planned.leave();
-        progress.step("the change set waits for who may execute it:");
-        progress.step(&format!("  aws cloudformation execute-change-set --change-set-name {id}"));
+        let look = located.aws(&format!("describe-change-set --change-set-name {id}"));
+        let execute = located.aws(&format!("execute-change-set --change-set-name {id}"));
+        progress.step("the change set waits for who may execute it. To look at it, and to execute it:");
+        progress.step(&format!("  {look}"));
+        progress.step(&format!("  {execute}"));
+        drop(progress);
+        if arguments.json {
+            print::json(&json!({
+                "stack": stack, "creates": creates, "changeSet": id, "changes": changes, "look": look, "execute": execute
+            }))?;
+        }
         return Ok(Outcome::Fine);
     }
-    let agrees = confirm(question, &text(&planned, stack), "y", &mut progress)?
-        && (broader.is_none()
-            || confirm(question, "and give the rights above? type broader:", "broader", &mut progress)?);
+    let stays = || stays(&located, &planned);
+    let agrees = confirm_or(question, &text(&planned, stack), "y", &mut progress, stays).await?
+        && (broader.is_none() || {
+            let text = "and give the rights above? type broader:";
+            confirm_or(question, text, "broader", &mut progress, stays).await?
+        });
     if !agrees {
         planned.abandon(&mut progress).await?;
         progress.step("nothing was changed");
         return Ok(Outcome::Declined);
     }
-    let deployed = execute(*planned, stack, &mut progress).await?;
+    let deployed = execute(*planned, &located, &mut progress).await?;
     drop(progress);
     tell(&deployed, arguments.json)?;
     Ok(Outcome::Fine)
@@ -199,8 +214,24 @@ async fn warn_of_drift(account: &Account, stack: &str, progress: &mut Terminal) 
     }
 }
 
+/// What is left of a question that nobody answered.
+fn stays(located: &Located, planned: &Planned) -> Interrupted {
+    let (stack, id) = (&located.stack_name, planned.id());
+    let (what, hint) = if planned.creates_stack() {
+        let destroy = typed(&format!("destroy --stack-name {stack}"));
+        let what = format!("the change set {id} stays, and stack {stack} without a resource (REVIEW_IN_PROGRESS)");
+        (what, format!("the next deployment deletes both, and so does {destroy}"))
+    } else {
+        let delete = located.aws(&format!("delete-change-set --change-set-name {id}"));
+        (format!("the change set {id} stays"), format!("`{delete}` deletes it; the next deployment makes another one"))
+    };
+    Interrupted(format!("nothing was changed; {what}"), Some(hint))
+}
+
 /// Executes, and on Ctrl-C says in which state that leaves the stack: CloudFormation goes on without us.
-async fn execute(planned: Planned, stack: &str, progress: &mut Terminal) -> anyhow::Result<Deployed> {
+async fn execute(planned: Planned, located: &Located, progress: &mut Terminal) -> anyhow::Result<Deployed> {
+    let stack = &located.stack_name;
+    let cancel = located.aws(&format!("cancel-update-stack --stack-name {stack}"));
     let creates = planned.creates_stack();
     let deployed = tokio::select! {
         deployed = planned.execute(progress) => Some(deployed?),
@@ -208,9 +239,9 @@ async fn execute(planned: Planned, stack: &str, progress: &mut Terminal) -> anyh
     };
     deployed.ok_or_else(|| {
         let undo = if creates {
-            format!("`just destroy --stack-name {stack}` deletes what was made")
+            format!("{} deletes what was made", typed(&format!("destroy --stack-name {stack}")))
         } else {
-            format!("`aws cloudformation cancel-update-stack --stack-name {stack}` takes it back")
+            format!("`{cancel}` takes it back")
         };
         Interrupted::leaving(stack, &undo).into()
     })
@@ -224,7 +255,7 @@ pub(crate) struct Interrupted(pub(crate) String, pub(crate) Option<String>);
 impl Interrupted {
     /// While CloudFormation was at work; `undo` says how to take it back.
     pub(crate) fn leaving(stack: &str, undo: &str) -> Self {
-        let hint = format!("`just status --stack-name {stack}` shows how it goes; {undo}");
+        let hint = format!("{} shows how it goes; {undo}", typed(&format!("status --stack-name {stack}")));
         Self(format!("CloudFormation goes on with stack {stack} by itself"), Some(hint))
     }
 
@@ -266,7 +297,7 @@ fn text(planned: &Planned, stack: &str) -> String {
 
 fn tell(deployed: &Deployed, json: bool) -> anyhow::Result<()> {
     if json {
-        let data = serde_json::json!({ "stackId": deployed.stack_id, "outputs": deployed.outputs });
+        let data = json!({ "stackId": deployed.stack_id, "outputs": deployed.outputs });
         print::json(&data)?;
         return Ok(());
     }

@@ -45,6 +45,7 @@ pub use template::{Template, TemplateError};
 use crate::account::{Account, AccountError};
 use crate::call_error::CallError;
 use crate::render::progress::Progress;
+use crate::typed::typed;
 
 /// The parameters by which a template is told where its code lies; filled here, never by a person.
 const ASSET_BUCKET: &str = "QSS3BucketName";
@@ -163,10 +164,13 @@ impl DeployError {
         match self {
             Self::Busy { .. } => Some("wait until it is done, then deploy again".to_owned()),
             Self::Stuck { stack, status } if status == "UPDATE_ROLLBACK_FAILED" => Some(format!(
-                "mend what made the rollback fail (`just status --stack-name {stack}`), then add `--continue-rollback`"
+                "mend what made the rollback fail ({}), then add `--continue-rollback`",
+                typed(&format!("status --stack-name {stack}"))
             )),
             Self::Failed { failure, .. } => failure.hint(),
-            Self::Stuck { stack, .. } => Some(format!("`just destroy --stack-name {stack}` deletes it")),
+            Self::Stuck { stack, .. } => {
+                Some(format!("{} deletes it", typed(&format!("destroy --stack-name {stack}"))))
+            }
             _ => None,
         }
     }
