@@ -107,13 +107,12 @@ pub fn names_its_commit(
     while let Some(entry) = walk.next() {
         objects.go_on()?;
         match attributes.treatment(&entry)? {
-            Treatment::LeftOut => {}
             Treatment::Kept(_) if entry.kind == EntryKind::Tree => {
                 walk.enter(&entry)?;
                 attributes.enter(entry.path.as_bstr(), walk.attributes())?;
             }
             Treatment::Kept(conversion) if conversion.substitute => return Ok(true),
-            Treatment::Kept(_) => {}
+            Treatment::LeftOut | Treatment::Kept(_) => {}
         }
     }
     Ok(false)
