@@ -103,11 +103,9 @@ impl Located {
 
     /// A whole command of the AWS CLI for the same place.
     pub(crate) fn aws(&self, command: &str) -> String {
-        let mut whole = format!("aws cloudformation {command} --region {}", quoted(&self.account.region));
-        if let Some(profile) = &self.profile {
-            whole += &format!(" --profile {}", quoted(profile));
-        }
-        whole
+        let profile = self.profile.as_ref().map(|profile| format!(" --profile {}", quoted(profile)));
+        let (region, profile) = (quoted(&self.account.region), profile.unwrap_or_default());
+        format!("aws cloudformation {command} --region {region}{profile}")
     }
 
     /// Says that there is no such stack, where one was looked for.

@@ -262,11 +262,11 @@ fn value(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn settings(given: Parameters, stack: Option<&[(&str, &str)]>) -> Settings {
+    fn settings(given: &Parameters, stack: Option<&[(&str, &str)]>) -> Settings {
         let template = Template::parse(crate::stack::template(None).unwrap().to_json()).unwrap();
         let stack =
             stack.map(|stack| stack.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect());
-        Settings::new(&template, &given, stack.as_ref())
+        Settings::new(&template, given, stack.as_ref())
     }
 
     #[test]
@@ -283,7 +283,7 @@ mod tests {
             ("Lfs", "off"),
         ];
         given.promise("GitToken");
-        let settings = settings(given, Some(&stack));
+        let settings = settings(&given, Some(&stack));
         let told = settings.shown().plain();
         assert!(!serde_json::to_string(&settings).unwrap().contains("hunter2"));
         insta::assert_snapshot!(told);
@@ -292,7 +292,7 @@ mod tests {
     #[test]
     fn a_new_stack_is_told_by_what_is_not_the_default() {
         let given = Parameters::default().with("AllowedIps", "git.example=0.0.0.0/0, bitbucket.org=192.0.2.0/24");
-        insta::assert_snapshot!(settings(given, None).shown().plain());
+        insta::assert_snapshot!(settings(&given, None).shown().plain());
     }
 
     #[test]
@@ -308,12 +308,12 @@ mod tests {
         ] {
             assert_eq!(is_open(globs), open, "{globs}");
         }
-        let said = |given: Parameters, stack| settings(given, stack).meaning.join("\n");
+        let said = |given: &Parameters, stack| settings(given, stack).meaning.join("\n");
         let closed = Parameters::default().with("ApiSecret", "hunter2").with("Repositories", "github.com/acme/**");
-        assert_eq!(said(closed, None), "");
-        assert!(said(Parameters::default(), None).contains("every push is refused"));
+        assert_eq!(said(&closed, None), "");
+        assert!(said(&Parameters::default(), None).contains("every push is refused"));
         // AWS doesn't tell whether the stack has one.
         let kept: &[(&str, &str)] = &[("ApiSecret", "****"), ("Repositories", "a")];
-        assert_eq!(said(Parameters::default(), Some(kept)), "");
+        assert_eq!(said(&Parameters::default(), Some(kept)), "");
     }
 }

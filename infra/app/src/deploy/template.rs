@@ -51,9 +51,9 @@ pub(super) enum Constraint {
     #[error("expected something that matches {0}")]
     Pattern(String),
     #[error("expected at most {0} characters, it has {1}")]
-    TooLong(f64, usize),
+    TooLong(usize, usize),
     #[error("expected at least {0} characters, it has {1}")]
-    TooShort(f64, usize),
+    TooShort(usize, usize),
     #[error("expected a number")]
     Number,
     #[error("expected at most {0}")]
@@ -135,10 +135,10 @@ impl Declared {
         let described =
             |otherwise: Constraint| self.constraint_description.clone().map_or(otherwise, Constraint::Described);
         let length = value.chars().count();
-        if let Some(most) = number(self.max_length.as_ref()).filter(|most| length as f64 > *most) {
+        if let Some(most) = number::<usize>(self.max_length.as_ref()).filter(|most| length > *most) {
             return Err(Constraint::TooLong(most, length));
         }
-        if let Some(least) = number(self.min_length.as_ref()).filter(|least| (length as f64) < *least) {
+        if let Some(least) = number::<usize>(self.min_length.as_ref()).filter(|least| length < *least) {
             return Err(Constraint::TooShort(least, length));
         }
         if !self.allowed_values.is_empty() && !self.allowed_values.iter().any(|allowed| text(allowed) == value) {
@@ -153,10 +153,10 @@ impl Declared {
         }
         if self.kind == "Number" {
             let given: f64 = value.parse().map_err(|_| described(Constraint::Number))?;
-            if let Some(most) = number(self.max_value.as_ref()).filter(|most| given > *most) {
+            if let Some(most) = number::<f64>(self.max_value.as_ref()).filter(|most| given > *most) {
                 return Err(described(Constraint::TooLarge(most)));
             }
-            if let Some(least) = number(self.min_value.as_ref()).filter(|least| given < *least) {
+            if let Some(least) = number::<f64>(self.min_value.as_ref()).filter(|least| given < *least) {
                 return Err(described(Constraint::TooSmall(least)));
             }
         }
@@ -188,7 +188,7 @@ fn text(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-fn number(value: Option<&Value>) -> Option<f64> {
+fn number<N: std::str::FromStr>(value: Option<&Value>) -> Option<N> {
     text(value?).parse().ok()
 }
 
