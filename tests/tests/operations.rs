@@ -145,6 +145,7 @@ async fn a_stack_lives_and_ends_by_the_command() {
     desk.check(&["diff"], 1, &["there is no stack zips", "+ OutputBucket"]).await;
     let said = [
         "stack zips would be created",
+        "may be fetched from: github.com: /gitpull as git@github.com",
         "AWS::S3::Bucket\n",
         "+  Repositories  github.com/acme/**",
         "dry run: nothing was changed",

@@ -330,6 +330,12 @@ impl Parameters {
         self.promised.contains(name)
     }
 
+    /// Whether it comes from where a person keeps secrets, whatever the template says of it.
+    pub(super) fn is_from_a_secret(&self, name: &str) -> bool {
+        let given = self.given.get(name).is_some_and(|given| given.source == Source::Secret);
+        given || (self.promises(name) && !self.is_decided(name))
+    }
+
     /// Whether a parameter was given.
     pub fn gives(&self, name: &str) -> bool {
         self.given.contains_key(name)

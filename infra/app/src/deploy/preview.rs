@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::settings::{Change, Settings};
-use super::{DeployError, Deployment, FILLED, Standing, Template, stack};
+use super::{DeployError, Deployment, FILLED, Standing, Template, git_hosts, stack};
 use crate::account::Account;
 use crate::check;
 use crate::diff::{self, Diff};
@@ -34,6 +34,8 @@ pub struct Preview {
     /// The parameters.
     #[serde(flatten)]
     pub settings: Settings,
+    /// Which hosts may be fetched from, in words.
+    pub hosts: Vec<String>,
     /// The tags that the stack would get or lose: without a value.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub tags: BTreeMap<String, Option<String>>,
@@ -54,6 +56,7 @@ pub async fn preview(account: &Account, deployment: &Deployment, standing: &Stan
         resources: BTreeMap::new(),
         changes: None,
         settings,
+        hosts: git_hosts::in_words(deployment, &standing.kept()),
         tags: BTreeMap::new(),
     };
     let Some(existing) = &standing.existing else {
@@ -126,6 +129,10 @@ impl Preview {
         }
         if let Some(changes) = self.changes.as_ref().filter(|changes| !changes.is_empty()) {
             shown.append(&diff::text(changes));
+        }
+        for host in &self.hosts {
+            shown.add(&format!("may be fetched from: {host}"));
+            shown.end_line();
         }
         for (key, value) in &self.tags {
             shown.add(&match value {

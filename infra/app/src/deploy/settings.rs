@@ -213,9 +213,9 @@ fn setting(name: &str, declared: &Declared, given: &Parameters, stack: Option<&B
         (None, Some(old)) if !given.resets(name) => (Origin::Stack, old.clone()),
         (None, _) => (Origin::Default, default.clone().unwrap_or_default()),
     };
-    if declared.is_secret() {
+    if declared.is_secret() || given.is_from_a_secret(name) {
         let there = |value: &str| if value.is_empty() { NOT_SET } else { SET };
-        let promised = given.promises(name) && !given.resets(name);
+        let promised = said.is_none() && given.is_from_a_secret(name);
         let origin = if promised { Origin::Given } else { origin };
         let (new, change) = match (origin, &old) {
             (_, Some(_)) if promised => (SET, Change::Unknown),
@@ -261,6 +261,7 @@ fn value(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::configuration::SecretSource;
 
     fn settings(given: &Parameters, stack: Option<&[(&str, &str)]>) -> Settings {
         let template = Template::parse(crate::stack::template(None).unwrap().to_json()).unwrap();
@@ -287,6 +288,19 @@ mod tests {
         let told = settings.shown().plain();
         assert!(!serde_json::to_string(&settings).unwrap().contains("hunter2"));
         insta::assert_snapshot!(told);
+    }
+
+    #[test]
+    fn what_is_given_as_a_secret_is_one() {
+        let mut given = Parameters::default();
+        given.secret("Refs", &SecretSource::Prompt, |_| Ok("hunter2".into())).unwrap();
+        given.promise("Paths");
+        let settings = settings(&given, Some(&[("Refs", "main"), ("Paths", "src")]));
+        for name in ["Refs", "Paths"] {
+            let setting = settings.get(name).unwrap();
+            assert_eq!((setting.secret, setting.new.as_str(), setting.change), (true, SET, Change::Unknown), "{name}");
+        }
+        assert!(!serde_json::to_string(&settings).unwrap().contains("hunter2"));
     }
 
     #[test]
