@@ -904,6 +904,10 @@ async fn a_new_account_gets_as_many_workers_as_fit() {
     let said = deploy(&small, &[]).await;
     assert!(said.contains("WorkerConcurrency=20 of each kind don't fit"), "{said}");
     assert_eq!(desk.parameter("WorkerConcurrency").await.unwrap(), "20");
+    // Until it is taken back.
+    let said = deploy(&small, &["--reset", "WorkerConcurrency"]).await;
+    assert!(said.contains("WorkerConcurrency=3 instead of 50"), "{said}");
+    assert_eq!(desk.parameter("WorkerConcurrency").await.unwrap(), "3");
 }
 
 async fn waf(account: &Account, action: &str, body: &Value) -> Value {
