@@ -10,14 +10,19 @@ export PATH := justfile_directory() / ".tools/bin" + ":" + env("PATH")
 # this way synth, demo, clippy and tests share one build of each.
 #
 # A path that somebody types is relative to where they are, though everything runs here.
+# Its hints name the command that was typed, ./justw or just.
+export GIT2S3_TYPED := env("GIT2S3_TYPED", "just")
 infra := "cargo build --workspace --bin infra && GIT2S3_CALLER=" + quote(invocation_directory()) + " target/debug/infra"
 local := "cargo build --workspace --bin local && target/debug/local"
+
+# What ends with an error has said it: no line of just's behind it, [no-exit-message].
 
 # List the commands
 _default:
     @{{ quote(just_executable()) }} --justfile {{ quote(justfile()) }} --list --unsorted
 
 # Show the whole way on this machine: push, zip in a bucket, second push, stack deleted
+[no-exit-message]
 demo *args: _tools
     @{{ local }} demo "$@"
 
@@ -29,66 +34,87 @@ test *args: _tools _payloads _templates
     cargo nextest run --workspace "$@"
 
 # Ask what a first deployment needs to know, and write git2s3.toml
+[no-exit-message]
 init *args:
     @{{ infra }} init "$@"
 
 # Write the template to dist/, as JSON and as YAML
+[no-exit-message]
 synth *args:
     @{{ infra }} synth "$@"
 
 # Judge the template by the rules in policy/ (or another one: --template FILE)
+[no-exit-message]
 check *args:
     @{{ infra }} check "$@"
 
 # Show how the template differs from the deployed one (or another: --against FILE, --against main)
+[no-exit-message]
 diff *args:
     @{{ infra }} diff "$@"
 
 # Write dist/review.html for who has to agree to the stack, and open it
+[no-exit-message]
 review *args:
     @{{ infra }} review --open "$@"
 
 # Write the picture that README shows
+[no-exit-message]
 picture:
     @{{ infra }} review --svg {{ quote(justfile_directory() / "docs/architecture.svg") }}
 
 # Build the functions and zip them for Lambda
+[no-exit-message]
 package *args:
     @{{ infra }} package "$@"
 
 # Deploy the stack to the AWS account of the environment
+[no-exit-message]
 deploy *args:
     @{{ infra }} deploy "$@"
 
 # Show how a deployed stack is doing
+[no-exit-message]
 status *args:
     @{{ infra }} status "$@"
 
 # Tell what became of pushes, by delivery, from all logs (--follow goes on)
+[no-exit-message]
 logs *args:
     @{{ infra }} logs "$@"
 
 # Move the dead letters of a deployed stack back to their queues
+[no-exit-message]
 redrive *args:
     @{{ infra }} redrive "$@"
 
 # Print the JSON Schema of git2s3.toml, of a custom resource's properties (ssh-key, bucket-cleaner), or of what acceptance writes
+[no-exit-message]
 schema *args:
     @{{ infra }} schema "$@"
 
+# Print what makes a shell complete `infra`: completions bash, zsh or fish
+[no-exit-message]
+completions *args:
+    @{{ infra }} completions "$@"
+
 # Delete a deployed stack and everything it holds
+[no-exit-message]
 destroy *args:
     @{{ infra }} destroy "$@"
 
 # Try in an AWS account what only AWS can show, with a stack of its own that is deleted again; for less than a dollar
+[no-exit-message]
 acceptance *args:
     @{{ infra }} acceptance "$@"
 
 # Start the local cloud with the stack in it; it prints how to push and how to call it, dist/local.json says the same to programs
+[no-exit-message]
 local-up *args: _tools
     @{{ local }} up "$@"
 
 # Stop the local cloud and forget its state
+[no-exit-message]
 local-down *args:
     @{{ local }} down "$@"
 

@@ -79,10 +79,20 @@ async fn each_code_means_the_same_for_every_command() {
         (&["destroy"], "usage", "no terminal"),
         (&["deploy", "--yes", "--template", "queue.json"], "findings", "sqs/queue_encryption"),
         (&["deploy", "--yes", "--parameter", "x"], "usage", "given as Name=Value"),
+        // Whoever judges a stack judges its values, too.
+        (&["synth", "--parameter", "WorkerConcurrency=1"], "usage", "expected a number from 2 to 1000"),
+        (&["synth", "--parameter", "ApiSecret=x"], "usage", "must not stand on the command line"),
+        (&["review", "--parameter", "Repositories=["], "usage", "expected a glob"),
+        (&["review", "--parameter", "Reffs=main"], "usage", "there is no parameter Reffs"),
+        (&["deploy", "--yes", "--reset", "Refs", "--parameter", "Refs=x"], "usage", "Refs is given and reset"),
         (&["status", "--stack-name", ""], "usage", "a value is required"),
         (&["status", "--region", ""], "usage", "a value is required"),
         (&["status", "--profile", ""], "usage", "a value is required"),
         (&["status", "--profile", "none"], "failure", "there is no profile none"),
+        (&["completions", "bash"], "fine", "--dry-run"),
+        (&["completions", "zsh"], "fine", "--dry-run"),
+        (&["completions", "fish"], "fine", "dry-run"),
+        (&["completions", "cmd"], "usage", "invalid value"),
         (&["nothing"], "usage", "unrecognized subcommand"),
         (&["--version"], "fine", "infra"),
     ] {
@@ -94,4 +104,48 @@ async fn each_code_means_the_same_for_every_command() {
         let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
         assert!(output.status.code() == code(name) && text.contains(words), "{command:?}: {text}");
     }
+}
+
+#[tokio::test]
+async fn facts_are_to_be_had_as_json() {
+    let account = empty_account::start().await;
+    let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    fs::write(dir.path().join("queue.json"), r#"{ "Resources": { "Q": { "Type": "AWS::SQS::Queue" } } }"#).unwrap();
+    for (command, key) in [
+        (&["check"][..], "findings"),
+        (&["synth"], "yaml"),
+        (&["review"], "meaning"),
+        (&["review", "--parameter", "Refs=main"], "parameters"),
+        (&["diff", "--against", "queue.json"], "entries"),
+        (&["deploy", "--dry-run"], "resources"),
+        (&["schema"], "properties"),
+    ] {
+        let mut infra = infra();
+        infra.args(command).args((command[0] != "schema").then_some("--json")).current_dir(dir.path());
+        infra.env("AWS_ENDPOINT_URL", account.uri()).env("AWS_EC2_METADATA_DISABLED", "true").env("HOME", dir.path());
+        infra.env("AWS_ACCESS_KEY_ID", "A").env("AWS_SECRET_ACCESS_KEY", "x").env("AWS_REGION", "eu-west-1");
+        let output = infra.output().await.unwrap();
+        let json: serde_json::Value =
+            serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{command:?}: {error}: {output:?}"));
+        assert!(!json[key].is_null(), "{command:?}: {json}");
+    }
+}
+
+#[tokio::test]
+async fn completions_are_scripts_of_their_shell() {
+    let script = infra().args(["completions", "bash"]).output().await.unwrap().stdout;
+    let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    fs::write(dir.path().join("infra.bash"), script).unwrap();
+    let asked = "source infra.bash; COMP_WORDS=(infra deploy --dry); COMP_CWORD=2; _infra infra --dry deploy; echo ${COMPREPLY[@]}";
+    let output = Command::new("bash").args(["-c", asked]).current_dir(dir.path()).output().await.unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "--dry-run", "{output:?}");
+}
+
+#[tokio::test]
+async fn nobody_who_answers_has_a_hint() {
+    let mut infra = infra();
+    infra.arg("status").env("AWS_ENDPOINT_URL", "http://127.0.0.1:1").env("AWS_REGION", "eu-west-1");
+    infra.env("AWS_ACCESS_KEY_ID", "A").env("AWS_SECRET_ACCESS_KEY", "x").env("AWS_EC2_METADATA_DISABLED", "true");
+    let told = String::from_utf8(infra.output().await.unwrap().stderr).unwrap();
+    assert!(told.contains("hint: nothing listens there") && told.contains("AWS_ENDPOINT_URL"), "{told}");
 }

@@ -27,13 +27,16 @@ const VPC: &str = "vpc-00000001";
 const SUBNET: &str = "subnet-00000001";
 const LOCAL: &str = env!("CARGO_BIN_EXE_local");
 
-/// Runs a command at a terminal, gives the answer to its question, and ends as it does. What is typed before it is asked waits.
+/// Runs a command at a terminal, gives the answer to its question, and ends as it does. What is typed before it is asked waits, but for
+/// `^C`, which is Ctrl-C at the question.
 const TERMINAL: &str = r"
 import os, pty, sys
 child, terminal = pty.fork()
 if not child:
     os.execv(sys.argv[2], sys.argv[2:])
-os.write(terminal, sys.argv[1].encode() + b'\n')
+interrupts, all_told = sys.argv[1] == '^C', b''
+if not interrupts:
+    os.write(terminal, sys.argv[1].encode() + b'\n')
 while True:
     try:
         told = os.read(terminal, 4096)
@@ -42,6 +45,10 @@ while True:
     if not told:
         break
     sys.stdout.buffer.write(told)
+    all_told += told
+    if interrupts and (b'[y/N]' in all_told or b'type the' in all_told):
+        interrupts = False
+        os.write(terminal, b'\x03')
 sys.stdout.flush()
 sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 ";
@@ -65,11 +72,15 @@ impl<'a> Desk<'a> {
 
     /// The same at a terminal, where a person answers.
     async fn answered(&self, arguments: &[&str], answer: &str) -> (Option<i32>, String) {
+        let output = self.at_a_terminal(arguments, answer).output().await.unwrap();
+        (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+
+    fn at_a_terminal(&self, arguments: &[&str], answer: &str) -> Command {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
         let mut python = Command::new(root.join(".tools/ministack/bin/python3"));
         python.args(["-c", TERMINAL, answer]).arg(Path::new(LOCAL).with_file_name("infra"));
-        let output = self.run(python, arguments).output().await.unwrap();
-        (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
+        self.run(python, arguments)
     }
 
     fn run(&self, mut command: Command, arguments: &[&str]) -> Command {
@@ -132,7 +143,14 @@ async fn a_stack_lives_and_ends_by_the_command() {
     // Nothing is there, and looking at it makes nothing.
     desk.check(&["status"], 4, &["there is no stack zips"]).await;
     desk.check(&["diff"], 1, &["there is no stack zips", "+ OutputBucket"]).await;
-    desk.check(&["deploy", "--dry-run"], 0, &["Add     OutputBucket", "dry run: nothing was changed"]).await;
+    let said = [
+        "stack zips would be created",
+        "may be fetched from: github.com: /gitpull as git@github.com",
+        "AWS::S3::Bucket\n",
+        "+  Repositories  github.com/acme/**",
+        "dry run: nothing was changed",
+    ];
+    desk.check(&["deploy", "--dry-run"], 0, &said).await;
     desk.check(&["status"], 4, &["there is no stack zips"]).await;
     desk.check(&["deploy"], 2, &["there is no terminal", "--yes"]).await;
 
@@ -150,6 +168,15 @@ async fn a_stack_lives_and_ends_by_the_command() {
     assert_eq!(stacks.stacks()[0].tags()[0].value(), Some("platform"));
     desk.check(&["diff"], 0, &["0 changed entries"]).await;
     desk.check(&["deploy", "--yes"], 0, &["no change"]).await;
+    desk.check(&["deploy", "--dry-run"], 0, &["nothing would be but secrets"]).await;
+    // What a value does to a resource is seen, too: another name makes another bucket.
+    let said = ["± OutputBucket", "~  OutputBucketName", "made anew", "dry run: nothing was changed"];
+    desk.check(&["deploy", "--dry-run", "--parameter", "OutputBucketName=another-name"], 0, &said).await;
+    let json = desk.infra(&["deploy", "--dry-run", "--json", "--parameter", "Refs=dev"]).await;
+    let json: Value = serde_json::from_slice(&json.stdout).unwrap();
+    let refs = json["parameters"].as_array().unwrap().iter().find(|one| one["name"] == "Refs").unwrap();
+    assert_eq!((&refs["old"], &refs["new"], &refs["change"]), (&json!("main"), &json!("dev"), &json!("changed")));
+    assert_eq!((&json["stack"], &json["creates"]), (&json!("zips"), &json!(false)));
 
     // What was done by hand is told before anything is planned.
     let queue = account.resources("zips").await.unwrap().id("GitPullQueue").unwrap().to_owned();
@@ -162,12 +189,25 @@ async fn a_stack_lives_and_ends_by_the_command() {
     assert!(!quiet.contains("by hand"), "{quiet}");
 
     // A flag comes before the file; somebody else may execute.
-    let waiting = desk.check(&["deploy", "--no-execute", "--parameter", "Refs=dev"], 0, &["execute-change-set"]).await;
+    let said =
+        ["  aws cloudformation describe-change-set --change-set-name arn:", "  aws cloudformation execute-change-set"];
+    let waiting = desk.check(&["deploy", "--no-execute", "--parameter", "Refs=dev"], 0, &said).await;
+    let commands = waiting.lines().filter(|line| line.starts_with("  aws "));
+    assert!(commands.map(|line| line.ends_with(&format!(" --region {REGION}"))).eq([true, true]), "{waiting}");
     assert_eq!(desk.parameter("Refs").await.unwrap(), "main");
     let id = waiting.split("--change-set-name ").nth(1).unwrap().split_whitespace().next().unwrap();
     account.cloudformation.execute_change_set().change_set_name(id).send().await.unwrap();
     while desk.told(&["status"]).await.0 != Some(0) {}
     assert_eq!(desk.parameter("Refs").await.unwrap(), "dev");
+
+    // A line that goes out of the file leaves the stack its value, until it is reset.
+    desk.write("git2s3.toml", &configuration.replace("Repositories = 'github.com/acme/**'", ""));
+    let said = ["the stack keeps what nothing gives now: Repositories; `--reset NAME`", "security: AllowedIps"];
+    desk.check(&["deploy", "--dry-run", "--parameter", "AllowedIps=bitbucket.org=0.0.0.0/0"], 0, &said).await;
+    let said = ["~  Repositories  (empty)", "security: Repositories is empty"];
+    desk.check(&["deploy", "--dry-run", "--reset", "Repositories"], 0, &said).await;
+    desk.check(&["deploy", "--dry-run", "--reset", "Reps"], 2, &["there is no parameter Reps"]).await;
+    desk.write("git2s3.toml", &configuration);
 
     // More rights need more than a yes.
     let mut template: Value = serde_json::from_str(local.template().unwrap().text()).unwrap();
@@ -179,7 +219,11 @@ async fn a_stack_lives_and_ends_by_the_command() {
     let left = account.cloudformation.list_change_sets().stack_name("zips").send().await.unwrap();
     let waiting = left.summaries().iter().filter(|one| one.execution_status() == Some(&ExecutionStatus::Available));
     assert_eq!(waiting.count(), 0, "{left:?}");
-    desk.check(&["diff"], 0, &["0 changed entries"]).await;
+    // Another value is a difference, too.
+    desk.check(&["diff"], 1, &["0 changed entries", "~  Refs", "?  ApiSecret     set"]).await;
+    desk.check(&["diff", "--parameter", "Refs=dev"], 0, &["0 changed entries"]).await;
+    let json: Value = serde_json::from_slice(&desk.infra(&["diff", "--json"]).await.stdout).unwrap();
+    assert!(json["entries"] == json!([]) && json["parameters"].as_array().unwrap().len() > 20, "{json}");
     desk.check(&[&broader[..], &["--allow-broader"]].concat(), 0, &["UPDATE_COMPLETE"]).await;
     desk.check(&["diff", "--fail-on", "broadened"], 0, &["~ WebhookRole", "PutSecretValue", "0 of them broader"]).await;
 
@@ -193,6 +237,8 @@ async fn a_stack_lives_and_ends_by_the_command() {
     assert!(!moved.contains("GitPull"), "{moved}");
     assert_eq!(account.messages(dead).await.unwrap(), 0);
     desk.check(&["redrive"], 0, &["GitPullQueue: 0 dead letters", "ZipDlQueue: 0 dead letters"]).await;
+    let moved: Value = serde_json::from_slice(&desk.infra(&["redrive", "--json"]).await.stdout).unwrap();
+    assert_eq!(moved[1], json!({ "queue": "ZipDlQueue", "count": 0 }));
 
     // The zips survive the stack.
     let bucket = resources.id("OutputBucket").unwrap().to_owned();
@@ -200,7 +246,9 @@ async fn a_stack_lives_and_ends_by_the_command() {
     let status: Value = serde_json::from_slice(&desk.infra(&["status", "--json"]).await.stdout).unwrap();
     assert_eq!(status["objects"][0]["key"], "acme/a.zip");
     let said = [bucket.as_str(), "stays, and all that is in it", "AWS::KMS::Key", "stack zips is gone"];
-    desk.check(&["destroy", "--yes", "--keep-output"], 0, &said).await;
+    let gone = desk.check(&["destroy", "--yes", "--keep-output", "--json"], 0, &said).await;
+    let json: Value = serde_json::from_str(gone.split_inclusive('}').take(2).collect::<String>().as_str()).unwrap();
+    assert_eq!((&json["kept"], &json["stack"]), (&json!([bucket]), &json!("zips")));
     let kept = account.s3.get_object().bucket(&bucket).key("acme/a.zip").send().await.unwrap();
     assert_eq!(kept.body.collect().await.unwrap().to_vec(), b"zip");
     let buckets = account.s3.list_buckets().send().await.unwrap();
@@ -478,6 +526,129 @@ async fn a_rollback_that_got_stuck_is_continued_and_a_missing_right_is_named() {
     desk.check(&["deploy", "--yes", "--continue-rollback"], 3, &said).await;
 }
 
+/// An account whose stack is as `status` says, and which only lets itself be looked at: everything that was asked of it.
+async fn looked_at(status: &'static str) -> MockServer {
+    let server = MockServer::start().await;
+    let answer = move |request: &Request| {
+        let fields: BTreeMap<String, String> = form_urlencoded::parse(&request.body).into_owned().collect();
+        let Some(action) = fields.get("Action") else { return ResponseTemplate::new(403) };
+        let deployed = r#"{"Parameters": {"Refs": {"Type": "String", "Default": ""}}, "Resources": {"Handle": {"Type": "AWS::CloudFormation::WaitConditionHandle"}}}"#;
+        let result = match action.as_str() {
+            "GetCallerIdentity" => {
+                "<Account>111122223333</Account><Arn>arn:aws:iam::111122223333:user/dev</Arn>".to_owned()
+            }
+            "DescribeStacks" => format!(
+                "<Stacks><member><StackName>zips</StackName><StackId>arn:zips</StackId><CreationTime>2026-11-24T00:00:00Z</CreationTime>\
+                 <StackStatus>{status}</StackStatus><Parameters><member><ParameterKey>Refs</ParameterKey><ParameterValue>main\
+                 </ParameterValue></member></Parameters></member></Stacks>"
+            ),
+            "GetTemplate" => format!("<TemplateBody>{deployed}</TemplateBody>"),
+            "DetectStackDrift" => "<StackDriftDetectionId>1</StackDriftDetectionId>".to_owned(),
+            "DescribeStackDriftDetectionStatus" => {
+                "<DetectionStatus>DETECTION_COMPLETE</DetectionStatus><StackId>arn:zips</StackId>\
+                 <StackDriftDetectionId>1</StackDriftDetectionId><Timestamp>2026-11-24T00:00:00Z</Timestamp>"
+                    .to_owned()
+            }
+            "DescribeStackResourceDrifts" => "<StackResourceDrifts/>".to_owned(),
+            _ => return ResponseTemplate::new(403),
+        };
+        let body = format!("<{action}Response><{action}Result>{result}</{action}Result></{action}Response>");
+        ResponseTemplate::new(200).set_body_string(body)
+    };
+    Mock::given(wiremock::matchers::any()).respond_with(answer).mount(&server).await;
+    server
+}
+
+/// Which actions were asked for, of CloudFormation by name and of others by method and path, and how often.
+async fn asked(server: &MockServer) -> BTreeMap<String, usize> {
+    let mut asked = BTreeMap::new();
+    for request in server.received_requests().await.unwrap() {
+        let fields: BTreeMap<String, String> = form_urlencoded::parse(&request.body).into_owned().collect();
+        let other = || format!("{} {}", request.method, request.url.path());
+        *asked.entry(fields.get("Action").cloned().unwrap_or_else(other)).or_default() += 1;
+    }
+    asked
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_dry_run_only_looks() {
+    let reads = [
+        "DescribeStackDriftDetectionStatus",
+        "DescribeStackResourceDrifts",
+        "DescribeStacks",
+        // To IAM, too, it is one that reads.
+        "DetectStackDrift",
+        "GET /2016-08-19/account-settings",
+        "GetCallerIdentity",
+        "GetTemplate",
+    ];
+    let dir = tempfile::tempdir().unwrap();
+    // The product's own template, which is large and has code: nothing of it is uploaded, nor looked for in `dist`.
+    for (status, said) in [
+        ("UPDATE_COMPLETE", &["- Handle", "+ OutputBucket", "changed rights"][..]),
+        ("ROLLBACK_COMPLETE", &["(ROLLBACK_COMPLETE): the remains would be deleted first", "would be created, with"]),
+        ("REVIEW_IN_PROGRESS", &["(REVIEW_IN_PROGRESS): the remains would be deleted first", "AWS::SQS::Queue\n"]),
+    ] {
+        let server = looked_at(status).await;
+        let account = Account::new(&server.uri()).await.unwrap();
+        let desk = Desk::new(&account, dir.path());
+        desk.write("git2s3.toml", "stack-name = 'zips'\nregion = 'us-east-1'\n");
+        desk.check(&["deploy", "--dry-run"], 0, said).await;
+        let asked = asked(&server).await;
+        assert!(asked.keys().all(|action| reads.contains(&action.as_str())), "{status}: {asked:?}");
+        assert!(asked["DescribeStacks"] > 0 && asked.values().sum::<usize>() < 15, "{status}: {asked:?}");
+
+        // What a real plan refuses, it refuses.
+        let many = "# a comment that says little\n".repeat(60);
+        desk.write(
+            "many.json",
+            &json!({
+                "Lfs": "on",
+                "KnownHosts": many,
+                "CaBundle": format!("-----BEGIN CERTIFICATE-----{:y<2400}-----END CERTIFICATE-----", ""),
+            })
+            .to_string(),
+        );
+        desk.check(&["deploy", "--dry-run", "--parameter-file", "many.json"], 3, &["GitPullFunction's environment"])
+            .await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_wrong_value_comes_before_everything_else() {
+    let dir = tempfile::tempdir().unwrap();
+    for (given, said) in [
+        ("AllowedGitHosts=github.com=gitlub", "whose kind is none of"),
+        ("Repositories=[", "expected a glob"),
+        ("KnownHosts=garbage", "line 1 of KnownHosts"),
+        ("WorkerConcurrency=1", "expected a number from 2 to 1000"),
+        ("MaxArchiveBytes=x", "expected a number of bytes"),
+        ("KeyType=dsa", "expected one of ed25519, rsa"),
+        ("Reffs=main", "there is no parameter Reffs"),
+    ] {
+        for command in [&["deploy", "--yes"][..], &["deploy", "--dry-run"], &["deploy", "--no-execute"]] {
+            let server = looked_at("UPDATE_COMPLETE").await;
+            let account = Account::new(&server.uri()).await.unwrap();
+            let desk = Desk::new(&account, dir.path());
+            desk.write("git2s3.toml", "stack-name = 'zips'\nregion = 'us-east-1'\n");
+            desk.check(&[command, &["--parameter", given]].concat(), 2, &[said]).await;
+            assert_eq!(asked(&server).await, BTreeMap::new(), "{given}");
+        }
+    }
+    // What the stack has is seen before drift is looked for, and before anything is uploaded.
+    let server = looked_at("UPDATE_COMPLETE").await;
+    let account = Account::new(&server.uri()).await.unwrap();
+    let desk = Desk::new(&account, dir.path());
+    let template = r#"{"Parameters": {"Refs": {"Type": "String", "AllowedPattern": "[0-9]*", "Default": ""}},
+        "Resources": {"Handle": {"Type": "AWS::CloudFormation::WaitConditionHandle"}}}"#;
+    desk.write("numbers.json", template);
+    let mut kept = desk.command(&["deploy", "--yes", "--template", "numbers.json"]);
+    let output = kept.env_remove("GIT2S3_REFS").output().await.unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.code() == Some(2) && told.contains("doesn't allow any more"), "{told}");
+    assert_eq!(asked(&server).await.into_keys().collect::<Vec<_>>(), ["DescribeStacks", "GetCallerIdentity"]);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_interrupts_is_told_what_goes_on() {
     let dir = tempfile::tempdir().unwrap();
@@ -501,7 +672,7 @@ async fn who_interrupts_is_told_what_goes_on() {
     let said = said.join("\n");
     assert_eq!(deploy.wait().await.unwrap().code(), Some(130), "{said}");
     for words in
-        ["interrupted: CloudFormation goes on with stack zips", "just status", "just destroy --stack-name zips"]
+        ["interrupted: CloudFormation goes on with stack zips", "`infra status", "`infra destroy --stack-name zips`"]
     {
         assert!(said.contains(words), "{said}");
     }
@@ -531,6 +702,19 @@ async fn who_does_not_agree_changes_nothing() {
             assert_eq!(code, Some(5), "{command:?} {answer:?}: {told}");
             assert!(told.contains(asked) && told.contains("nothing was"), "{command:?} {answer:?}: {told}");
         }
+        // Who goes away is told what stays.
+        let (code, told) = desk.answered(command, "^C").await;
+        assert_eq!(code, Some(130), "{command:?}: {told}");
+        let stays = if command[0] == "deploy" {
+            &[
+                "nothing was changed; the change set arn:",
+                "stack zips without a resource",
+                "`infra destroy --stack-name zips`",
+            ][..]
+        } else {
+            &["interrupted: nothing was deleted"]
+        };
+        assert!(stays.iter().all(|words| told.contains(words)), "{command:?}: {told}");
         let requests = server.received_requests().await.unwrap();
         let begun = requests.iter().any(|request| {
             let body = String::from_utf8_lossy(&request.body).into_owned();
@@ -538,6 +722,46 @@ async fn who_does_not_agree_changes_nothing() {
         });
         assert!(!begun, "{command:?} began all the same");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_missing_secret_is_made_and_shown_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = MockServer::start().await;
+    Mock::given(method("POST")).respond_with(Told::default()).mount(&server).await;
+    let account = Account::new(&server.uri()).await.unwrap();
+    let desk = Desk::new(&account, dir.path());
+    desk.write("git2s3.toml", "stack-name = 'zips'\nregion = 'us-east-1'\n");
+    let template = r#"{"Parameters": {"ApiSecret": {"Type": "String", "NoEcho": true, "Default": ""}},
+        "Resources": {"Handle": {"Type": "AWS::CloudFormation::WaitConditionHandle"}}}"#;
+    desk.write("secret.json", template);
+    let run = async |desk: &Desk<'_>, arguments: &[&str], answer: Option<&str>| {
+        let arguments = [arguments, &["--template", "secret.json"]].concat();
+        let run = |mut command: Command| async move { command.env_remove("GIT2S3_REFS").output().await.unwrap() };
+        let output = match answer {
+            Some(answer) => run(desk.at_a_terminal(&arguments, answer)).await,
+            None => run(desk.command(&arguments)).await,
+        };
+        String::from_utf8([output.stdout, output.stderr].concat()).unwrap()
+    };
+    let told = run(&desk, &["deploy"], Some("y\nn")).await;
+    let is_secret = |word: &&str| word.len() == 64 && word.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let secrets: Vec<_> = told.split_whitespace().filter(is_secret).collect();
+    let [secret] = secrets[..] else { panic!("{told}") };
+    assert!(told.contains("generate one, and show it once? [y/N]") && told.contains("+  ApiSecret  set"), "{told}");
+    let requests = server.received_requests().await.unwrap();
+    let given = requests.iter().filter(|request| String::from_utf8_lossy(&request.body).contains(secret)).count();
+    assert_eq!(given, 1, "it goes into the change set, and nowhere else");
+
+    let told = run(&desk, &["deploy"], Some("n\nn")).await;
+    assert!(!told.split_whitespace().any(|word| is_secret(&word)), "{told}");
+    assert!(told.contains("every push is refused"), "{told}");
+    // Nobody would see it.
+    let told = run(&desk, &["deploy", "--no-execute"], None).await;
+    assert!(
+        told.contains("security: ApiSecret is not set") && !told.split_whitespace().any(|word| is_secret(&word)),
+        "{told}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -891,6 +1115,10 @@ async fn a_new_account_gets_as_many_workers_as_fit() {
     let said = deploy(&small, &[]).await;
     assert!(said.contains("WorkerConcurrency=20 of each kind don't fit"), "{said}");
     assert_eq!(desk.parameter("WorkerConcurrency").await.unwrap(), "20");
+    // Until it is taken back.
+    let said = deploy(&small, &["--reset", "WorkerConcurrency"]).await;
+    assert!(said.contains("WorkerConcurrency=3 instead of 50"), "{said}");
+    assert_eq!(desk.parameter("WorkerConcurrency").await.unwrap(), "3");
 }
 
 async fn waf(account: &Account, action: &str, body: &Value) -> Value {

@@ -14,9 +14,9 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
 }
 
-/// Writes down its name, its caller's folder and its arguments, each ended by a zero: nothing else can stand in an argument.
+/// Writes down its name, its caller's folder, what was typed before the recipe, and its arguments, each ended by a zero: nothing else can stand in an argument.
 const PROGRAM: &str = r#"#!/bin/sh
-{ printf '%s\0' "${0##*/}" "$GIT2S3_CALLER"; [ $# = 0 ] || printf '%s\0' "$@"; } > "$RECORD"
+{ printf '%s\0' "${0##*/}" "$GIT2S3_CALLER" "$GIT2S3_TYPED"; [ $# = 0 ] || printf '%s\0' "$@"; } > "$RECORD"
 exit "${ENDS_WITH:-0}"
 "#;
 
@@ -30,6 +30,7 @@ struct Copy {
 struct Call {
     program: String,
     caller: PathBuf,
+    typed: String,
     arguments: Vec<String>,
 }
 
@@ -77,7 +78,7 @@ impl Copy {
         fs::remove_file(self.path("record")).unwrap();
         let mut words = record.strip_suffix('\0').unwrap().split('\0').map(str::to_owned);
         let (program, caller) = (words.next().unwrap(), words.next().unwrap().into());
-        Call { program, caller, arguments: words.collect() }
+        Call { program, caller, typed: words.next().unwrap(), arguments: words.collect() }
     }
 
     /// The recipes that take arguments, as `just` itself knows them.
@@ -169,6 +170,40 @@ fn arguments_arrive_as_they_were_typed() {
 }
 
 #[test]
+fn just_adds_no_line_to_an_error() {
+    let copy = Copy::new();
+    let run = |recipe: &String| copy.run(copy.dir.path(), &[recipe]).program;
+    let ours: Vec<_> = copy.recipes().into_iter().filter(|recipe| run(recipe) == "infra").collect();
+    assert!(ours.len() > 10, "{ours:?}");
+    for recipe in ours {
+        let output = copy.justw(copy.dir.path(), &[&recipe]).env("ENDS_WITH", "3").output().unwrap();
+        assert_eq!(output.status.code(), Some(3), "{recipe}");
+        assert!(!told(&output).contains("ecipe"), "{recipe}: {}", told(&output));
+    }
+}
+
+#[test]
+fn a_hint_names_the_command_that_was_typed() {
+    let copy = Copy::new();
+    // As it was typed: from another folder it has another name.
+    assert_eq!(copy.run(copy.dir.path(), &["check"]).typed, copy.path("justw").display().to_string());
+    let infra = Path::new(env!("CARGO_BIN_EXE_local")).with_file_name("infra");
+    fs::write(copy.path("git2s3.toml"), "stack-name = 5\n").unwrap();
+    for (typed, expected) in
+        [(None, "`infra schema configuration`"), (Some("./justw"), "`./justw schema configuration`")]
+    {
+        let mut infra = Command::new(&infra);
+        infra
+            .arg("status")
+            .current_dir(copy.dir.path())
+            .env_remove("GIT2S3_TYPED")
+            .envs(typed.map(|typed| ("GIT2S3_TYPED", typed)));
+        let said = told(&infra.output().unwrap());
+        assert!(said.contains(expected), "{said}");
+    }
+}
+
+#[test]
 fn a_command_learns_where_its_caller_is() {
     let copy = Copy::new();
     for folder in ["", "below"] {
@@ -202,7 +237,7 @@ fn a_relative_path_is_the_callers_and_a_default_the_projects() {
         (&["diff", "--template", "mine.json", "--against", "mine.json"], 0, "0 changed entries".to_owned()),
         (&["synth", "--dist", "out"], 0, mine("out/git2s3.template.json")),
         (&["synth"], 0, "dist/git2s3.template.json".to_owned()),
-        (&["review", "--output", "page.html"], 0, mine("page.html")),
+        (&["review", "--output", "page.html", "--config", "/dev/null"], 0, mine("page.html")),
         (&["review", "--svg", "a.svg"], 0, mine("a.svg")),
         (&["status", "--config", "mine.toml"], 2, mine("mine.toml")),
         (&["status"], 2, "git2s3.toml is wrong at line 1".to_owned()),

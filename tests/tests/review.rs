@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use git2s3_infra::check::{Rules, check};
+use git2s3_infra::deploy::{Parameters, Settings, Template};
 use git2s3_infra::diff::Diff;
 use git2s3_infra::review::{Review, html};
 use git2s3_infra::stack;
@@ -41,7 +42,9 @@ fn the_review_is_read_by_eye_and_ear_with_nothing_but_the_file() {
     let mut old = template.clone();
     old["Resources"]["WebhookFunction"]["Properties"]["MemorySize"] = json!(128);
     let diff = Some(("main".to_owned(), Diff::between(&old, &template)));
-    let seen = seen(&html(&Review { template: &template, rules: &rules, report: &report, diff }));
+    let declared = Template::parse(template.to_string()).unwrap();
+    let settings = Settings::new(&declared, &Parameters::default().with("Refs", "main"), None);
+    let seen = seen(&html(&Review { template: &template, rules: &rules, report: &report, diff, settings: &settings }));
 
     for way in ["light", "dark", "narrow"] {
         let seen = &seen[way];

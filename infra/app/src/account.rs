@@ -96,6 +96,8 @@ pub struct Wanted {
 pub struct Chosen {
     /// With region and credentials.
     pub config: SdkConfig,
+    /// The profile of AWS's files, where one is used.
+    pub profile: Option<String>,
     /// What was named and isn't used.
     pub remark: Option<String>,
 }
@@ -115,18 +117,20 @@ pub async fn configuration(flags: Wanted, file: Wanted) -> Result<Chosen, Accoun
     }
     if let Some(name) = flags.profile {
         demand(&name, "--profile").await?;
-        return Ok(Chosen { config: of_profile(&name, loader, https).await, remark: None });
+        let config = of_profile(&name, loader, https).await;
+        return Ok(Chosen { config, profile: Some(name), remark: None });
     }
     if let Some(name) = variable("AWS_PROFILE") {
         demand(&name, "AWS_PROFILE").await?;
-        return Ok(Chosen { config: loader.load().await, remark: None });
+        return Ok(Chosen { config: loader.load().await, profile: Some(name), remark: None });
     }
     let Some(name) = file.profile else {
-        return Ok(Chosen { config: loader.load().await, remark: None });
+        return Ok(Chosen { config: loader.load().await, profile: None, remark: None });
     };
     let Some(source) = credentials_of_the_environment() else {
         demand(&name, "git2s3.toml").await?;
-        return Ok(Chosen { config: of_profile(&name, loader, https).await, remark: None });
+        let config = of_profile(&name, loader, https).await;
+        return Ok(Chosen { config, profile: Some(name), remark: None });
     };
     // In CI there are credentials, and no profile of the developers'.
     if exists(&name).await? {
@@ -134,7 +138,7 @@ pub async fn configuration(flags: Wanted, file: Wanted) -> Result<Chosen, Accoun
     }
     let remark =
         format!("the credentials of {source} come before profile {name} of git2s3.toml; --profile comes before both");
-    Ok(Chosen { config: loader.load().await, remark: Some(remark) })
+    Ok(Chosen { config: loader.load().await, profile: None, remark: Some(remark) })
 }
 
 /// The profile and nothing else: without credentials in it, those of the machine could be of another account.

@@ -35,11 +35,12 @@ impl CallError {
         Self { action: action.into(), code, message, source }
     }
 
-    fn is_about_the_network(&self) -> bool {
+    /// Whether what kept the service from answering has one of these words in it.
+    fn speaks_of(&self, words: &[&str]) -> bool {
         let mut cause = self.source.as_deref().map(|source| source as &(dyn Error + 'static));
         while let Some(error) = cause {
-            let text = error.to_string();
-            if ["dns error", "dispatch failure", "error trying to connect"].iter().any(|words| text.contains(words)) {
+            let text = error.to_string().to_ascii_lowercase();
+            if words.iter().any(|words| text.contains(words)) {
                 return true;
             }
             cause = error.source();
@@ -59,7 +60,13 @@ impl CallError {
 
     /// What to do about it, where that is known.
     pub fn hint(&self) -> Option<String> {
-        if self.code().is_none() && self.is_about_the_network() {
+        if self.code().is_none() && self.speaks_of(&["connection refused"]) {
+            return Some(
+                "nothing listens there: if AWS_ENDPOINT_URL names the local cloud, start that (`./justw local-up`); for AWS, unset it"
+                    .to_owned(),
+            );
+        }
+        if self.code().is_none() && self.speaks_of(&["dns error", "dispatch failure", "error trying to connect"]) {
             return Some("AWS can't be reached: see the region's name, the network, AWS_ENDPOINT_URL".to_owned());
         }
         if let Some(action) = self.message().and_then(missing_right) {
@@ -136,6 +143,10 @@ mod tests {
         let error: SdkError<HeadBucketError, ()> =
             SdkError::dispatch_failure(aws_sdk_s3::error::ConnectorError::io(lost.into()));
         assert!(CallError::new("x", error).hint().unwrap().contains("can't be reached"));
+        let refused = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
+        let error: SdkError<HeadBucketError, ()> =
+            SdkError::dispatch_failure(aws_sdk_s3::error::ConnectorError::io(refused.into()));
+        assert!(CallError::new("x", error).hint().unwrap().contains("`./justw local-up`"));
     }
 
     #[test]

@@ -29,6 +29,8 @@ use serde_json::{Value, json};
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
+use crate::typed::typed;
+
 /// Where it is looked for if nobody says otherwise.
 pub const FILE: &str = "git2s3.toml";
 
@@ -89,7 +91,7 @@ impl ConfigurationError {
     /// What to do about it, where that is known.
     pub fn hint(&self) -> Option<String> {
         matches!(self, Self::Parse { .. })
-            .then(|| "`infra schema configuration` prints what can stand there".to_owned())
+            .then(|| format!("{} prints what can stand there", typed("schema configuration")))
     }
 }
 

@@ -21,3 +21,4 @@ pub mod stack;
 pub mod start;
 pub mod status;
 pub mod synth;
+pub mod typed;

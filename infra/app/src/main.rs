@@ -8,12 +8,13 @@ mod report;
 use std::process::ExitCode;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use git2s3_infra::render::print;
 
 use command::{
-    Outcome, acceptance, check, deploy, destroy, diff, init, logs, package, redrive, review, schema, status, synth,
+    Outcome, acceptance, check, completions, deploy, destroy, diff, init, logs, package, redrive, review, schema,
+    status, synth,
 };
 
 /// Guard copies what a rule sees again and again: half the time of `check` goes into memory, and this halves that half.
@@ -52,6 +53,8 @@ enum Command {
     Review(review::Arguments),
     /// Print a JSON Schema: of `git2s3.toml`, of a custom resource's properties, or of what `acceptance` writes
     Schema(schema::Arguments),
+    /// Print what makes a shell complete commands and options
+    Completions(completions::Arguments),
     /// Deploy the stack: show what would change, ask, do it and tell how it goes
     Deploy(deploy::Arguments),
     /// Show how the stack is doing: parameters, endpoints, last objects, queues, refusals, errors
@@ -77,6 +80,7 @@ async fn main() -> ExitCode {
         Command::Diff(arguments) => diff::run(&arguments).await,
         Command::Review(arguments) => review::run(&arguments).await,
         Command::Schema(arguments) => schema::run(&arguments),
+        Command::Completions(arguments) => completions::run(&arguments, Arguments::command()),
         Command::Deploy(arguments) => deploy::run(&arguments).await,
         Command::Status(arguments) => status::run(&arguments).await,
         Command::Logs(arguments) => logs::run(&arguments).await,

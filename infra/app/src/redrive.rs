@@ -13,7 +13,7 @@ use crate::render::progress::Progress;
 pub const WORKERS: [&str; 2] = ["GitPull", "ZipDl"];
 
 /// What was moved.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Redriven {
     /// The queue's logical id.
     pub queue: String,

@@ -26,6 +26,7 @@ use crate::deploy::pace::Pace;
 use crate::deploy::{self, AssetsError, DestroyError, ParameterError, Parameters, Resource, Template, TemplateError};
 use crate::render::progress::Progress;
 use crate::synth::{self, SynthError};
+use crate::typed::typed;
 
 pub use artifact::ArtifactError;
 pub use promises::{Promise, Row, Verdict, table};
@@ -131,7 +132,7 @@ impl AcceptanceError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Taken { .. } => Some("choose another name: `--stack-name`".to_owned()),
-            Self::NotPackaged { .. } => Some("`just package` packages them".to_owned()),
+            Self::NotPackaged { .. } => Some(format!("{} packages them", typed("package"))),
             // These speak for themselves, and are no cause of this one.
             Self::Call(error) => error.hint(),
             Self::Parameters(error) => error.hint(),
@@ -308,7 +309,7 @@ impl Acceptance {
         let assets = format!("git2s3-assets-{}-{}", self.account.id, self.account.region);
         let bucket =
             if self.had_assets { String::new() } else { format!("; then empty and delete the bucket {assets}") };
-        format!("`just destroy --stack-name {stack}` deletes what was made{bucket}")
+        format!("{} deletes what was made{bucket}", typed(&format!("destroy --stack-name {stack}")))
     }
 
     /// The record of what was tried; what wasn't is skipped.

@@ -9,7 +9,7 @@ use git2s3_infra::render::progress::{Progress, Terminal};
 
 use super::deploy::Interrupted;
 use super::parameters::Given;
-use super::{Located, Outcome, Place, Target, caller, confirm};
+use super::{Located, Outcome, Place, Target, caller, confirm_or};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
@@ -84,7 +84,8 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<Outcome> {
     for line in acceptance.announcement() {
         progress.step(&line);
     }
-    if !confirm(question, "begin?", "y", &mut progress)? {
+    let stays = || Interrupted("nothing was made".to_owned(), None);
+    if !confirm_or(question, "begin?", "y", &mut progress, stays).await? {
         progress.step("nothing was made");
         return Ok(Outcome::Declined);
     }

@@ -7,15 +7,17 @@ use git2s3_infra::account::Account;
 use git2s3_infra::check::{self, Extent, Rules};
 use git2s3_infra::configuration::Configuration;
 use git2s3_infra::connect;
-use git2s3_infra::deploy::{self, Deployed, Deployment, Plan, Planned, Template};
+use git2s3_infra::deploy::{self, Deployed, Deployment, Plan, Planned, Preview, Template};
 use git2s3_infra::diff::{self, Diff};
 use git2s3_infra::render::print;
 use git2s3_infra::render::progress::{Progress, Terminal};
 use git2s3_infra::render::table::{Align, Table};
 use git2s3_infra::synth;
+use git2s3_infra::typed::typed;
+use serde_json::json;
 
 use super::parameters::Given;
-use super::{Located, Outcome, Question, Target, caller, confirm, password};
+use super::{Located, Outcome, Question, Target, caller, confirm, confirm_or, password};
 use crate::report::Usage;
 
 #[derive(Debug, clap::Args)]
@@ -31,6 +33,9 @@ pub(crate) struct Arguments {
     dist: Option<PathBuf>,
     #[command(flatten)]
     parameters: Given,
+    /// Parameter that takes the template's default, whatever the stack has
+    #[arg(long, value_name = "NAME")]
+    reset: Vec<String>,
     /// Show what would change, and change nothing
     #[arg(long, conflicts_with = "no_execute")]
     dry_run: bool,
@@ -46,7 +51,7 @@ pub(crate) struct Arguments {
     /// Don't look for what was changed by hand
     #[arg(long)]
     no_drift: bool,
-    /// Print the stack's outputs as JSON
+    /// Print the stack's outputs as JSON; with --dry-run what would change, with --no-execute the change set
     #[arg(long)]
     json: bool,
 }
@@ -56,6 +61,7 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
     let question = if changes_nothing { Question::Answered } else { arguments.target.question()? };
     let configuration = arguments.target.place.configuration()?;
     let mut deployment = deployment(arguments, &configuration)?;
+    deployment.parameters.check(&deployment.template)?;
     let new = check::parse_template(deployment.template.text())?;
     let report = check::check(&new, &Rules::embedded()?)?;
     if !report.passes() {
@@ -73,6 +79,8 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
         }
         deploy::continue_rollback(account, stack, &mut progress).await?;
     }
+    // What a person typed wrongly comes before everything that takes time.
+    deploy::examine(account, &deployment).await?;
     let rights = rights(account, stack, &new).await?;
     if rights.is_some() && !arguments.no_drift {
         warn_of_drift(account, stack, &mut progress).await;
@@ -91,6 +99,17 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
         }
     }
     deploy::fit(account, &mut deployment, &mut progress).await?;
+    let standing = deploy::examine(account, &deployment).await?;
+    if standing.settings(&deployment).misses_secret() && !changes_nothing {
+        offer_secret(question, &mut deployment, &mut progress)?;
+    }
+    let settings = standing.settings(&deployment).shown();
+    if !settings.is_empty() {
+        progress.show(&settings);
+    }
+    if arguments.dry_run {
+        return dry_run(&deploy::preview(account, &deployment, &standing).await?, arguments.json, progress);
+    }
     let planned = match deploy::plan(account, &deployment, &mut progress).await? {
         Plan::Unchanged(deployed) => {
             progress.step(&format!("no change: stack {stack} is as the template wants it"));
@@ -101,31 +120,77 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
         Plan::Changes(planned) => planned,
     };
     progress.show(&deploy::table(planned.changes()).render());
-    if arguments.dry_run {
-        planned.abandon(&mut progress).await?;
-        progress.step("dry run: nothing was changed");
-        return Ok(Outcome::Fine);
-    }
     if arguments.no_execute {
+        let (creates, changes) = (planned.creates_stack(), planned.changes().to_vec());
         let id = planned.leave();
-        progress.step("the change set waits for who may execute it:");
-        progress.step(&format!("  aws cloudformation execute-change-set --change-set-name {id}"));
+        let look = located.aws(&format!("describe-change-set --change-set-name {id}"));
+        let execute = located.aws(&format!("execute-change-set --change-set-name {id}"));
+        progress.step("the change set waits for who may execute it. To look at it, and to execute it:");
+        progress.step(&format!("  {look}"));
+        progress.step(&format!("  {execute}"));
+        drop(progress);
+        if arguments.json {
+            print::json(&json!({
+                "stack": stack, "creates": creates, "changeSet": id, "changes": changes, "look": look, "execute": execute
+            }))?;
+        }
         return Ok(Outcome::Fine);
     }
-    let agrees = confirm(question, &text(&planned, stack), "y", &mut progress)?
-        && (broader.is_none()
-            || confirm(question, "and give the rights above? type broader:", "broader", &mut progress)?);
+    let stays = || stays(&located, &planned);
+    let agrees = confirm_or(question, &text(&planned, stack), "y", &mut progress, stays).await?
+        && (broader.is_none() || {
+            let text = "and give the rights above? type broader:";
+            confirm_or(question, text, "broader", &mut progress, stays).await?
+        });
     if !agrees {
         planned.abandon(&mut progress).await?;
         progress.step("nothing was changed");
         return Ok(Outcome::Declined);
     }
     let creates = planned.creates_stack();
-    let deployed = execute(*planned, stack, &mut progress).await?;
+    let deployed = execute(*planned, &located, &mut progress).await?;
     drop(progress);
     tell(&deployed, arguments.json)?;
     if creates && !arguments.json {
         connect(account, stack).await?;
+    }
+    Ok(Outcome::Fine)
+}
+
+/// A stack without a webhook secret is one that nobody proves anything to. Who sits there can have one made; nobody else would see it.
+fn offer_secret(question: Question, deployment: &mut Deployment, progress: &mut Terminal) -> anyhow::Result<()> {
+    const PARAMETER: &str = "ApiSecret";
+    if question == Question::Answered {
+        progress.step(
+            "ApiSecret is not set, and with `--yes` none is generated: GIT2S3_API_SECRET, `--secret-file` or git2s3.toml gives one",
+        );
+        return Ok(());
+    }
+    if !confirm(question, "ApiSecret is not set: generate one, and show it once?", "y", progress)? {
+        return Ok(());
+    }
+    let secret = hex::encode(rand::random::<[u8; 32]>());
+    progress.step("the webhook secret, for the Git host; it is shown only now, and AWS keeps it in Secrets Manager:");
+    progress.step(&format!("  {secret}"));
+    deployment.parameters = std::mem::take(&mut deployment.parameters).with(PARAMETER, secret);
+    Ok(())
+}
+
+fn dry_run(preview: &Preview, json: bool, mut progress: Terminal) -> anyhow::Result<Outcome> {
+    let shown = preview.shown();
+    if !shown.is_empty() {
+        progress.show(&shown);
+    }
+    progress.step(match (preview.is_empty(), preview.may_change_secrets()) {
+        (true, false) => "dry run: nothing was changed, and nothing would be",
+        (true, true) => {
+            "dry run: nothing was changed, and nothing would be but secrets that are others now, which AWS doesn't tell"
+        }
+        (false, _) => "dry run: nothing was changed",
+    });
+    drop(progress);
+    if json {
+        print::json(preview)?;
     }
     Ok(Outcome::Fine)
 }
@@ -154,8 +219,24 @@ async fn warn_of_drift(account: &Account, stack: &str, progress: &mut Terminal) 
     }
 }
 
+/// What is left of a question that nobody answered.
+fn stays(located: &Located, planned: &Planned) -> Interrupted {
+    let (stack, id) = (&located.stack_name, planned.id());
+    let (what, hint) = if planned.creates_stack() {
+        let destroy = typed(&format!("destroy --stack-name {stack}"));
+        let what = format!("the change set {id} stays, and stack {stack} without a resource (REVIEW_IN_PROGRESS)");
+        (what, format!("the next deployment deletes both, and so does {destroy}"))
+    } else {
+        let delete = located.aws(&format!("delete-change-set --change-set-name {id}"));
+        (format!("the change set {id} stays"), format!("`{delete}` deletes it; the next deployment makes another one"))
+    };
+    Interrupted(format!("nothing was changed; {what}"), Some(hint))
+}
+
 /// Executes, and on Ctrl-C says in which state that leaves the stack: CloudFormation goes on without us.
-async fn execute(planned: Planned, stack: &str, progress: &mut Terminal) -> anyhow::Result<Deployed> {
+async fn execute(planned: Planned, located: &Located, progress: &mut Terminal) -> anyhow::Result<Deployed> {
+    let stack = &located.stack_name;
+    let cancel = located.aws(&format!("cancel-update-stack --stack-name {stack}"));
     let creates = planned.creates_stack();
     let deployed = tokio::select! {
         deployed = planned.execute(progress) => Some(deployed?),
@@ -163,9 +244,9 @@ async fn execute(planned: Planned, stack: &str, progress: &mut Terminal) -> anyh
     };
     deployed.ok_or_else(|| {
         let undo = if creates {
-            format!("`just destroy --stack-name {stack}` deletes what was made")
+            format!("{} deletes what was made", typed(&format!("destroy --stack-name {stack}")))
         } else {
-            format!("`aws cloudformation cancel-update-stack --stack-name {stack}` takes it back")
+            format!("`{cancel}` takes it back")
         };
         Interrupted::leaving(stack, &undo).into()
     })
@@ -179,7 +260,7 @@ pub(crate) struct Interrupted(pub(crate) String, pub(crate) Option<String>);
 impl Interrupted {
     /// While CloudFormation was at work; `undo` says how to take it back.
     pub(crate) fn leaving(stack: &str, undo: &str) -> Self {
-        let hint = format!("`just status --stack-name {stack}` shows how it goes; {undo}");
+        let hint = format!("{} shows how it goes; {undo}", typed(&format!("status --stack-name {stack}")));
         Self(format!("CloudFormation goes on with stack {stack} by itself"), Some(hint))
     }
 
@@ -192,6 +273,9 @@ impl Interrupted {
 fn deployment(arguments: &Arguments, configuration: &Configuration) -> anyhow::Result<Deployment> {
     let template = template(arguments)?;
     let mut parameters = arguments.parameters.read()?;
+    for name in &arguments.reset {
+        parameters.reset(name)?;
+    }
     parameters.environment(&template, |name| std::env::var(name).ok());
     for (name, source) in &configuration.secrets {
         parameters.secret(name, source, password)?;
@@ -226,7 +310,7 @@ async fn connect(account: &Account, stack: &str) -> anyhow::Result<()> {
 
 fn tell(deployed: &Deployed, json: bool) -> anyhow::Result<()> {
     if json {
-        let data = serde_json::json!({ "stackId": deployed.stack_id, "outputs": deployed.outputs });
+        let data = json!({ "stackId": deployed.stack_id, "outputs": deployed.outputs });
         print::json(&data)?;
         return Ok(());
     }

@@ -1,10 +1,13 @@
 //! `infra destroy`: arguments, and what will be lost before it is.
 
 use git2s3_infra::deploy;
+use git2s3_infra::render::print;
 use git2s3_infra::render::progress::{Progress, Terminal};
+use git2s3_infra::typed::typed;
+use serde_json::json;
 
 use super::deploy::Interrupted;
-use super::{Outcome, Target, confirm};
+use super::{Outcome, Target, confirm_or};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
@@ -13,6 +16,9 @@ pub(crate) struct Arguments {
     /// Keep the output bucket and everything in it: it stays in the account when the stack is gone
     #[arg(long)]
     keep_output: bool,
+    /// Print what was deleted and what stays as JSON
+    #[arg(long)]
+    json: bool,
 }
 
 pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
@@ -36,22 +42,38 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
         progress.step(&format!("  {count} {kind}"));
     }
     let text = format!("delete all of this? type the stack's name, {stack}:");
-    if !confirm(question, &text, &stack, &mut progress)? {
+    let stays = || Interrupted("nothing was deleted".to_owned(), None);
+    if !confirm_or(question, &text, &stack, &mut progress, stays).await? {
         progress.step("nothing was deleted");
         return Ok(Outcome::Declined);
     }
-    if arguments.keep_output {
-        let bucket = losses.keep_output(&mut progress).await?;
-        progress.step(&format!("bucket {bucket} has left the stack's care"));
-    }
+    let (deleted, kept): (Vec<_>, Vec<_>) = losses
+        .buckets
+        .iter()
+        .cloned()
+        .partition(|bucket| !arguments.keep_output || Some(bucket) != losses.output.as_ref());
+    let told = json!({
+        "stack": stack, "resources": losses.resources, "buckets": deleted, "others": losses.others, "kept": kept
+    });
+    let delete = async {
+        if arguments.keep_output {
+            let bucket = losses.keep_output(&mut progress).await?;
+            progress.step(&format!("bucket {bucket} has left the stack's care"));
+        }
+        losses.execute(&mut progress).await
+    };
     let deleted = tokio::select! {
-        deleted = losses.execute(&mut progress) => Some(deleted?),
+        deleted = delete => Some(deleted?),
         _ = tokio::signal::ctrl_c() => None,
     };
     if deleted.is_none() {
-        let undo = format!("`just destroy --stack-name {stack}` goes on with what is left");
+        let undo = format!("{} goes on with what is left", typed(&format!("destroy --stack-name {stack}")));
         return Err(Interrupted::leaving(&stack, &undo).into());
     }
     progress.step(&format!("stack {stack} is gone"));
+    drop(progress);
+    if arguments.json {
+        print::json(&told)?;
+    }
     Ok(Outcome::Fine)
 }

@@ -1,16 +1,20 @@
 //! `infra diff`: arguments, where the other template comes from, and when a difference is a finding.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::Context;
 use clap::ValueEnum;
 use clap::builder::NonEmptyStringValueParser;
+use git2s3_infra::deploy::{Settings, Template};
 use git2s3_infra::diff::{self, Action, Diff};
 use git2s3_infra::render::print;
 use git2s3_infra::{check, deploy, stack, synth};
+use serde::Serialize;
 use serde_json::Value;
 
+use super::parameters::Values;
 use super::{Outcome, Place, caller};
 use crate::report::Usage;
 
@@ -34,6 +38,8 @@ pub(crate) struct Arguments {
     /// Directory that tells what was packaged [default: dist]
     #[arg(long, value_name = "DIR", value_parser = caller::path())]
     dist: Option<PathBuf>,
+    #[command(flatten)]
+    values: Values,
     #[command(flatten)]
     place: Place,
 }
@@ -60,19 +66,48 @@ pub(crate) enum Other {
 
 pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
     let other = Other::named(&arguments.against);
-    let old = other.read(&arguments.place).await?;
+    let (old, stack) = other.read(&arguments.place).await?;
     let new = match &arguments.template {
         Some(path) => read(path)?,
         None => other.counterpart(&caller::dist(arguments.dist.as_deref()))?,
     };
     let diff = Diff::between(&old, &new);
+    // Only a stack has values, and one that isn't there gets them when it is made.
+    let settings = match &stack {
+        Some(stack) => {
+            let template = Template::parse(new.to_string())?;
+            let given = arguments.values.deployed(&template, &arguments.place.configuration()?)?;
+            Some(Settings::new(&template, &given, Some(stack)))
+        }
+        None => None,
+    };
     if arguments.json {
-        print::json(&diff)?;
+        print::json(&Told { diff: &diff, settings: settings.as_ref() })?;
     } else {
         print::data(&diff::text(&diff));
+        if let Some(settings) = &settings {
+            print::data(&settings.shown());
+        }
     }
-    Ok(if is_finding(arguments.fail_on, &diff) { Outcome::Findings } else { Outcome::Fine })
+    let others = settings.iter().any(|settings| settings.changed().next().is_some());
+    Ok(if is_finding(arguments.fail_on, &diff) || (arguments.fail_on == FailOn::Any && others) {
+        Outcome::Findings
+    } else {
+        Outcome::Fine
+    })
 }
+
+/// For programs.
+#[derive(Serialize)]
+struct Told<'a> {
+    #[serde(flatten)]
+    diff: &'a Diff,
+    #[serde(flatten)]
+    settings: Option<&'a Settings>,
+}
+
+/// What the parameters of a stack are; none where there is no stack.
+pub(crate) type Stack = Option<BTreeMap<String, String>>;
 
 impl Other {
     /// What a person means by `name`.
@@ -84,12 +119,12 @@ impl Other {
         }
     }
 
-    /// Its template.
-    pub(crate) async fn read(&self, place: &Place) -> anyhow::Result<Value> {
+    /// Its template, and the parameters where it is a stack's.
+    pub(crate) async fn read(&self, place: &Place) -> anyhow::Result<(Value, Stack)> {
         match self {
             Self::Deployed => deployed(place).await,
-            Self::File(path) => read(path),
-            Self::Commit(name) => committed(name),
+            Self::File(path) => Ok((read(path)?, None)),
+            Self::Commit(name) => Ok((committed(name)?, None)),
         }
     }
 
@@ -116,13 +151,14 @@ fn is_finding(fail_on: FailOn, diff: &Diff) -> bool {
 }
 
 /// The template of the stack; an empty one where there is no stack.
-async fn deployed(place: &Place) -> anyhow::Result<Value> {
+async fn deployed(place: &Place) -> anyhow::Result<(Value, Stack)> {
     let located = place.locate(&place.configuration()?).await?;
     let Some(text) = deploy::deployed_template(&located.account, &located.stack_name).await? else {
         print::talk_line(&located.absent());
-        return Ok(serde_json::json!({}));
+        return Ok((serde_json::json!({}), None));
     };
-    check::parse_template(&text).context("cannot read the deployed template")
+    let template = check::parse_template(&text).context("cannot read the deployed template")?;
+    Ok((template, deploy::deployed_parameters(&located.account, &located.stack_name).await?))
 }
 
 fn read(path: &Path) -> anyhow::Result<Value> {

@@ -3,6 +3,7 @@
 pub(crate) mod acceptance;
 pub(crate) mod caller;
 pub(crate) mod check;
+pub(crate) mod completions;
 pub(crate) mod deploy;
 pub(crate) mod destroy;
 pub(crate) mod diff;
@@ -29,6 +30,7 @@ use git2s3_infra::render::visible::visible;
 
 use secrecy::SecretString;
 
+use self::deploy::Interrupted;
 use crate::report::Usage;
 
 /// How a command ended that did what it was asked.
@@ -66,6 +68,7 @@ pub(crate) struct Place {
 pub(crate) struct Located {
     pub(crate) stack_name: String,
     pub(crate) account: Account,
+    profile: Option<String>,
     remark: Option<String>,
 }
 
@@ -85,9 +88,9 @@ impl Place {
     pub(crate) async fn locate(&self, configuration: &Configuration) -> anyhow::Result<Located> {
         let flags = Wanted { region: self.region.clone(), profile: self.profile.clone() };
         let file = Wanted { region: configuration.region.clone(), profile: configuration.profile.clone() };
-        let Chosen { config, remark } = account::configuration(flags, file).await?;
+        let Chosen { config, profile, remark } = account::configuration(flags, file).await?;
         let account = Account::open(&config).await?;
-        Ok(Located { stack_name: self.stack_name(configuration), account, remark })
+        Ok(Located { stack_name: self.stack_name(configuration), account, profile, remark })
     }
 }
 
@@ -99,6 +102,13 @@ impl Located {
         if let Some(remark) = &self.remark {
             progress.step(remark);
         }
+    }
+
+    /// A whole command of the AWS CLI for the same place.
+    pub(crate) fn aws(&self, command: &str) -> String {
+        let profile = self.profile.as_ref().map(|profile| format!(" --profile {}", quoted(profile)));
+        let (region, profile) = (quoted(&self.account.region), profile.unwrap_or_default());
+        format!("aws cloudformation {command} --region {region}{profile}")
     }
 
     /// Says that there is no such stack, where one was looked for.
@@ -152,12 +162,55 @@ pub(crate) fn confirm(
     if question == Question::Answered {
         return Ok(true);
     }
-    progress.pause();
-    let choice = if expected == "y" { " [y/N]" } else { "" };
-    print::question(&format!("{text}{choice}"))?;
+    ask(text, expected, progress)?;
     let mut answer = String::new();
     stdin().lock().read_line(&mut answer)?;
     Ok(agrees(&answer, expected))
+}
+
+/// The same where something was made already that stays if the person leaves by Ctrl-C: `stays` says what.
+pub(crate) async fn confirm_or(
+    question: Question,
+    text: &str,
+    expected: &str,
+    progress: &mut dyn Progress,
+    stays: impl FnOnce() -> Interrupted,
+) -> anyhow::Result<bool> {
+    if question == Question::Answered {
+        return Ok(true);
+    }
+    let asked = async {
+        ask(text, expected, progress)?;
+        let (told, answer) = tokio::sync::oneshot::channel();
+        // A thread of its own: nothing waits for it when the process ends.
+        std::thread::spawn(move || {
+            let mut answer = String::new();
+            drop(told.send(stdin().lock().read_line(&mut answer).map(|_| answer)));
+        });
+        anyhow::Ok(agrees(&answer.await??, expected))
+    };
+    tokio::select! {
+        // In this order: who is quick may press the keys while the question is being printed.
+        biased;
+        _ = tokio::signal::ctrl_c() => Err(stays().into()),
+        agrees = asked => agrees,
+    }
+}
+
+fn ask(text: &str, expected: &str, progress: &mut dyn Progress) -> std::io::Result<()> {
+    progress.pause();
+    let choice = if expected == "y" { " [y/N]" } else { "" };
+    print::question(&format!("{text}{choice}"))
+}
+
+/// The word as a shell takes it for one.
+fn quoted(word: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:/@+=,".contains(&byte);
+    if !word.is_empty() && word.bytes().all(is_plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
 }
 
 /// What the person types for a secret, unseen.
@@ -177,6 +230,13 @@ fn agrees(answer: &str, expected: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_word_is_one_for_a_shell() {
+        for (word, expected) in [("eu-west-1", "eu-west-1"), ("", "''"), ("it's $HOME", r"'it'\''s $HOME'")] {
+            assert_eq!(quoted(word), expected);
+        }
+    }
 
     #[test]
     fn only_the_expected_answer_agrees() {

@@ -2,11 +2,54 @@
 
 use std::path::PathBuf;
 
-use git2s3_infra::configuration::SecretSource;
-use git2s3_infra::deploy::Parameters;
+use git2s3_infra::configuration::{Configuration, SecretSource};
+use git2s3_infra::deploy::{Parameters, Template};
 
 use super::{caller, password};
 use crate::report::Usage;
+
+/// Values that no secret is among: for who judges a stack and doesn't make it.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Values {
+    /// Value of a parameter, to be judged as `deploy` does
+    #[arg(long, value_name = "NAME=VALUE")]
+    parameter: Vec<String>,
+    /// JSON object of parameters
+    #[arg(long, value_name = "FILE", value_parser = caller::path())]
+    parameter_file: Option<PathBuf>,
+}
+
+impl Values {
+    /// Reads the file, and judges.
+    pub(crate) fn judged(&self, template: &Template) -> anyhow::Result<Parameters> {
+        let parameters = self.read()?;
+        parameters.check(template)?;
+        Ok(parameters)
+    }
+
+    /// The same with what `deploy` takes from the environment and the configuration. Of secrets only where they come from: nothing is read.
+    pub(crate) fn deployed(&self, template: &Template, configuration: &Configuration) -> anyhow::Result<Parameters> {
+        let mut parameters = self.read()?;
+        parameters.environment(template, |name| std::env::var(name).ok());
+        for name in configuration.secrets.keys() {
+            parameters.promise(name);
+        }
+        parameters.configuration(&configuration.parameters);
+        parameters.check(template)?;
+        Ok(parameters)
+    }
+
+    fn read(&self) -> anyhow::Result<Parameters> {
+        let mut parameters = Parameters::default();
+        for pair in &self.parameter {
+            parameters.command_line(pair)?;
+        }
+        if let Some(file) = &self.parameter_file {
+            parameters.file(file)?;
+        }
+        Ok(parameters)
+    }
+}
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Given {

@@ -13,6 +13,9 @@ pub(crate) struct Arguments {
     /// Only the dead letters of this worker
     #[arg(long, value_parser = WORKERS)]
     worker: Option<String>,
+    /// Print what was moved as JSON
+    #[arg(long)]
+    json: bool,
 }
 
 pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
@@ -25,6 +28,10 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
         return Ok(Outcome::NoStack);
     };
     drop(progress);
+    if arguments.json {
+        print::json(&moved)?;
+        return Ok(Outcome::Fine);
+    }
     for one in moved {
         print::line(&format!("{}: {} dead letters went back", one.queue, one.count));
     }

@@ -22,6 +22,7 @@ use crate::account::Account;
 use crate::call_error::CallError;
 use crate::package::{Asset, Manifest, ManifestError};
 use crate::render::progress::Progress;
+use crate::typed::typed;
 
 /// The prefix of every key; the bucket may serve other things one day.
 pub(super) const PREFIX: &str = "git2s3/";
@@ -79,7 +80,7 @@ impl AssetsError {
     /// What to do about it, where that is known and not known to the error's source.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Stale { .. } => Some("`just synth` makes it anew".to_owned()),
+            Self::Stale { .. } => Some(format!("{} makes it anew", typed("synth"))),
             _ => None,
         }
     }
@@ -138,7 +139,8 @@ impl<'a> Bucket<'a> {
         Ok(bucket)
     }
 
-    fn of(account: &'a Account) -> Self {
+    /// The same, whether it is there or not.
+    pub(super) fn of(account: &'a Account) -> Self {
         Self { account, name: format!("git2s3-assets-{}-{}", account.id, account.region) }
     }
 

@@ -24,7 +24,8 @@ pub(super) enum Body {
 }
 
 /// One change to one resource.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Change {
     /// What is done: `Remove`, `Modify`, `Add` and rarer ones, as CloudFormation calls them.
     pub action: String,
@@ -52,6 +53,11 @@ impl Planned {
     /// The changes: what is lost first, then what is changed, then what is new.
     pub fn changes(&self) -> &[Change] {
         &self.changes
+    }
+
+    /// Which one it is: its ARN.
+    pub fn id(&self) -> &str {
+        &self.change_set_id
     }
 
     /// Whether the stack does not exist yet.

@@ -31,7 +31,8 @@ pub async fn fit(account: &Account, deployment: &mut Deployment, progress: &mut 
         return Ok(());
     };
     let existing = stack::describe(account, &deployment.stack_name).await?;
-    let kept = existing.and_then(|stack| stack.parameters.get(PARAMETER).and_then(|value| value.parse().ok()));
+    let kept = existing.filter(|_| !deployment.parameters.resets(PARAMETER));
+    let kept = kept.and_then(|stack| stack.parameters.get(PARAMETER).and_then(|value| value.parse().ok()));
     let given = deployment.parameters.number(PARAMETER);
     let said = given.or(kept);
     let available = match available(account).await {

@@ -16,6 +16,7 @@ use super::{DeployError, KeepError, keep, stack};
 use crate::account::{Account, AccountError};
 use crate::call_error::CallError;
 use crate::render::progress::Progress;
+use crate::typed::typed;
 
 /// Why a stack is still there.
 #[derive(Debug, thiserror::Error)]
@@ -79,7 +80,8 @@ impl DestroyError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Empty { stack, .. } | Self::Failed { stack, .. } => {
-                Some(format!("`just destroy --stack-name {stack}` can be repeated: it goes on with what is left"))
+                let again = typed(&format!("destroy --stack-name {stack}"));
+                Some(format!("{again} can be repeated: it goes on with what is left"))
             }
             _ => None,
         }

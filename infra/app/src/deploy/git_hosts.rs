@@ -11,7 +11,12 @@ const PARAMETER: &str = "AllowedGitHosts";
 /// A line for each host of the value that the stack will have: what is given, else what it has `kept`, else the template's default.
 pub(super) fn in_words(deployment: &Deployment, kept: &BTreeMap<String, String>) -> Vec<String> {
     let default = || deployment.template.default(PARAMETER).map(str::to_owned);
-    let value = deployment.parameters.text(PARAMETER).or_else(|| kept.get(PARAMETER).cloned()).or_else(default);
+    let given = &deployment.parameters;
+    if given.is_from_a_secret(PARAMETER) {
+        return Vec::new();
+    }
+    let kept = || kept.get(PARAMETER).filter(|_| !given.resets(PARAMETER)).cloned();
+    let value = given.text(PARAMETER).or_else(kept).or_else(default);
     // What can't be read was refused before, or is of a template that isn't ours.
     let hosts: AllowedHosts = value.unwrap_or_default().parse().unwrap_or_default();
     hosts.iter().map(ToString::to_string).collect()
@@ -20,6 +25,7 @@ pub(super) fn in_words(deployment: &Deployment, kept: &BTreeMap<String, String>)
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::configuration::SecretSource;
     use crate::deploy::{Parameters, Template};
 
     #[test]
@@ -44,5 +50,11 @@ mod tests {
         let given = Parameters::default().with("AllowedGitHosts", "c.example ssh=d.example");
         check(given, &[("AllowedGitHosts", "a.example")], &["c.example"]);
         check(Parameters::default().with("AllowedGitHosts", ""), &[], &[]);
+        let mut reset = Parameters::default();
+        reset.reset("AllowedGitHosts").unwrap();
+        check(reset, &[("AllowedGitHosts", "a.example")], &["github.com"]);
+        let mut secret = Parameters::default();
+        secret.secret("AllowedGitHosts", &SecretSource::Prompt, |_| Ok("hunter2.example".into())).unwrap();
+        check(secret, &[], &[]);
     }
 }

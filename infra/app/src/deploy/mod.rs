@@ -15,6 +15,8 @@ mod git_hosts;
 mod keep;
 pub(crate) mod pace;
 mod parameters;
+mod preview;
+mod settings;
 mod stack;
 mod template;
 mod validation;
@@ -35,12 +37,15 @@ pub use drift::{Drift, drift};
 pub use events::{Event, Failure, history};
 pub use keep::KeepError;
 pub use parameters::{ParameterError, Parameters};
+pub use preview::{Preview, preview};
+pub use settings::{Setting, Settings};
 pub use stack::{Description, Identity, Resource, described, identity, resources, template as deployed_template};
 pub use template::{Template, TemplateError};
 
 use crate::account::{Account, AccountError};
 use crate::call_error::CallError;
 use crate::render::progress::Progress;
+use crate::typed::typed;
 
 /// The parameters by which a template is told where its code lies; filled here, never by a person.
 const ASSET_BUCKET: &str = "QSS3BucketName";
@@ -159,17 +164,77 @@ impl DeployError {
         match self {
             Self::Busy { .. } => Some("wait until it is done, then deploy again".to_owned()),
             Self::Stuck { stack, status } if status == "UPDATE_ROLLBACK_FAILED" => Some(format!(
-                "mend what made the rollback fail (`just status --stack-name {stack}`), then add `--continue-rollback`"
+                "mend what made the rollback fail ({}), then add `--continue-rollback`",
+                typed(&format!("status --stack-name {stack}"))
             )),
             Self::Failed { failure, .. } => failure.hint(),
-            Self::Stuck { stack, .. } => Some(format!("`just destroy --stack-name {stack}` deletes it")),
+            Self::Stuck { stack, .. } => {
+                Some(format!("{} deletes it", typed(&format!("destroy --stack-name {stack}"))))
+            }
             _ => None,
         }
     }
 }
 
+/// A stack as a deployment finds it.
+#[derive(Debug)]
+pub struct Standing {
+    /// The stack that would be updated.
+    existing: Option<stack::Stack>,
+    /// What is left of one that was never created wholly, with which nothing can be done but to delete it.
+    remains: Option<stack::Stack>,
+}
+
+impl Standing {
+    /// Whether there is a stack to update.
+    pub fn exists(&self) -> bool {
+        self.existing.is_some()
+    }
+
+    /// What the parameters come to.
+    pub fn settings(&self, deployment: &Deployment) -> Settings {
+        let kept = self.existing.as_ref().map(|stack| &stack.parameters);
+        Settings::new(&deployment.template, &deployment.parameters, kept)
+    }
+
+    fn kept(&self) -> BTreeMap<String, String> {
+        self.existing.as_ref().map(|stack| stack.parameters.clone()).unwrap_or_default()
+    }
+}
+
+/// What a stack has for its parameters, secrets as asterisks; none if there is no stack.
+///
+/// # Errors
+/// AWS could not be asked, or refused.
+pub async fn deployed_parameters(
+    account: &Account,
+    stack: &str,
+) -> Result<Option<BTreeMap<String, String>>, CallError> {
+    Ok(stack::describe(account, stack).await?.map(|found| found.parameters))
+}
+
+/// Looks at the stack, and judges the parameters that are given, those that it would keep, and what all of them come to. Only reads, and
+/// comes before anything that takes time.
+///
+/// # Errors
+/// See [`DeployError`]: parameters foremost, or a stack that can't be updated.
+pub async fn examine(account: &Account, deployment: &Deployment) -> Result<Standing, DeployError> {
+    let Deployment { stack_name, template, parameters, .. } = deployment;
+    let wrong = |source| DeployError::Parameters { stack: stack_name.clone(), source };
+    parameters.check(template).map_err(wrong)?;
+    let standing = standing(account, stack_name).await?;
+    let kept = standing.kept();
+    parameters.check_kept(template, &kept).map_err(wrong)?;
+    let resolved = parameters.resolve(template, &kept, &filled(account, template)).map_err(wrong)?;
+    let known = [("AWS::StackName", stack_name), ("AWS::AccountId", &account.id), ("AWS::Region", &account.region)];
+    match excess(template, &resolved, &known) {
+        Some(excess) => Err(DeployError::Refused { stack: stack_name.clone(), reason: excess.to_string() }),
+        None => Ok(standing),
+    }
+}
+
 /// Uploads the assets and makes a change set. Nothing that runs is changed; a stack that was never created wholly
-/// (`ROLLBACK_COMPLETE`, `REVIEW_IN_PROGRESS`) is deleted, since nothing else can be done with it.
+/// (`ROLLBACK_COMPLETE`, `REVIEW_IN_PROGRESS`) is deleted, since nothing else can be done with it. [`preview`] does neither.
 ///
 /// # Errors
 /// See [`DeployError`].
@@ -182,26 +247,22 @@ pub async fn plan(
     let call = |source| DeployError::Call { stack: stack(), source };
     let template = &deployment.template;
     let wrong = |source| DeployError::Parameters { stack: stack(), source };
-    deployment.parameters.check(template).map_err(wrong)?;
 
-    let existing = replaceable(account, &deployment.stack_name, progress).await?;
-    let kept = existing.as_ref().map(|stack| stack.parameters.clone()).unwrap_or_default();
-    deployment.parameters.check_kept(template, &kept).map_err(wrong)?;
+    let standing = examine(account, deployment).await?;
+    let kept = standing.kept();
     for host in git_hosts::in_words(deployment, &kept) {
         progress.step(&format!("may be fetched from: {host}"));
     }
-    let kind = if existing.is_some() { ChangeSetType::Update } else { ChangeSetType::Create };
+    if let Some(remains) = &standing.remains {
+        let status = remains.status.as_str();
+        progress.step(&format!("stack {} was never created ({status}): deleting the remains first", stack()));
+        stack::delete_remains(account, &remains.id, progress).await.map_err(call)?;
+    }
+    let kind = if standing.exists() { ChangeSetType::Update } else { ChangeSetType::Create };
 
     let failed = |source| DeployError::Assets { stack: stack(), source };
-    let (filled, body) = upload(account, deployment, progress).await.map_err(failed)?;
-    let parameters = deployment.parameters.resolve(template, &kept, &filled).map_err(wrong)?;
-
-    let known =
-        [("AWS::StackName", &deployment.stack_name), ("AWS::AccountId", &account.id), ("AWS::Region", &account.region)];
-    if let Some(excess) = excess(template, &parameters, &known) {
-        return Err(DeployError::Refused { stack: stack(), reason: excess.to_string() });
-    }
-
+    let body = upload(account, deployment, progress).await.map_err(failed)?;
+    let parameters = deployment.parameters.resolve(template, &kept, &filled(account, template)).map_err(wrong)?;
     let created = change_set::create(account, deployment, kind, body, parameters, progress).await?;
     match created {
         Some(planned) => Ok(Plan::Changes(Box::new(planned))),
@@ -315,45 +376,46 @@ pub async fn destroy(config: &SdkConfig, stack_name: &str, progress: &mut dyn Pr
     }
 }
 
-/// The stack that is to be updated, if there is one.
-async fn replaceable(
-    account: &Account,
-    name: &str,
-    progress: &mut dyn Progress,
-) -> Result<Option<stack::Stack>, DeployError> {
+/// What there is of the stack.
+async fn standing(account: &Account, name: &str) -> Result<Standing, DeployError> {
     let call = |source| DeployError::Call { stack: name.to_owned(), source };
-    let Some(found) = stack::describe(account, name).await.map_err(call)? else { return Ok(None) };
+    let found = stack::describe(account, name).await.map_err(call)?;
+    let Some(found) = found else { return Ok(Standing { existing: None, remains: None }) };
     let status = found.status.as_str().to_owned();
     match found.status {
         StackStatus::ReviewInProgress | StackStatus::RollbackComplete => {
-            progress.step(&format!("stack {name} was never created ({status}): deleting the remains first"));
-            stack::delete_remains(account, &found.id, progress).await.map_err(call)?;
-            Ok(None)
+            Ok(Standing { existing: None, remains: Some(found) })
         }
         _ if status.ends_with("_IN_PROGRESS") => Err(DeployError::Busy { stack: name.to_owned(), status }),
         StackStatus::CreateFailed
         | StackStatus::RollbackFailed
         | StackStatus::DeleteFailed
         | StackStatus::UpdateRollbackFailed => Err(DeployError::Stuck { stack: name.to_owned(), status }),
-        _ => Ok(Some(found)),
+        _ => Ok(Standing { existing: Some(found), remains: None }),
     }
+}
+
+/// The parameters that tell the template where its code lies: known before the code is there.
+fn filled(account: &Account, template: &Template) -> BTreeMap<&'static str, String> {
+    if !template.declares(ASSET_BUCKET) {
+        return BTreeMap::new();
+    }
+    let bucket = assets::Bucket::of(account).name().to_owned();
+    BTreeMap::from([(ASSET_BUCKET, bucket), (ASSET_PREFIX, assets::PREFIX.to_owned())])
 }
 
 async fn upload(
     account: &Account,
     deployment: &Deployment,
     progress: &mut dyn Progress,
-) -> Result<(BTreeMap<&'static str, String>, change_set::Body), AssetsError> {
+) -> Result<change_set::Body, AssetsError> {
     let template = &deployment.template;
-    let mut filled = BTreeMap::new();
     if template.declares(ASSET_BUCKET) {
         let manifest = assets::listed(&deployment.dist, template)?;
         let bucket = assets::Bucket::open(account, progress).await?;
         bucket.upload(&manifest, &deployment.dist, progress).await?;
-        filled.insert(ASSET_BUCKET, bucket.name().to_owned());
-        filled.insert(ASSET_PREFIX, assets::PREFIX.to_owned());
     }
-    Ok((filled, body(account, template, progress).await?))
+    body(account, template, progress).await
 }
 
 /// The template as CloudFormation gets it.

@@ -1,13 +1,13 @@
 //! Values for a template's parameters, from where they may come: secrets never from the command line, where every
 //! process of the machine and the shell's history can read them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use aws_sdk_cloudformation::types::Parameter;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::template::Template;
+use super::template::{Declared, Template};
 use super::values::{Complaint, judge};
 use crate::configuration::SecretSource;
 
@@ -15,6 +15,10 @@ use crate::configuration::SecretSource;
 #[derive(Debug, Default, Clone)]
 pub struct Parameters {
     given: BTreeMap<String, Given>,
+    /// Those that take the template's default, whatever a stack has.
+    reset: BTreeSet<String>,
+    /// Secrets that a deployment would read from somewhere, for who only wants to know that there is one.
+    promised: BTreeSet<String>,
 }
 
 #[derive(Debug, Clone)]
@@ -112,6 +116,34 @@ pub enum ParameterError {
         /// What they say of it.
         source: Complaint,
     },
+    /// The template doesn't allow the value. CloudFormation would say so, too, but after the uploads.
+    #[error("{name} has a value that the template doesn't allow")]
+    Constraint {
+        /// The parameter.
+        name: String,
+        /// What it asks for.
+        source: Complaint,
+    },
+    /// The template doesn't allow the value that the stack has and would keep.
+    #[error("{name} has a value in the stack that the template doesn't allow any more")]
+    KeptConstraint {
+        /// The parameter.
+        name: String,
+        /// What it asks for.
+        source: Complaint,
+    },
+    /// A parameter was both given and reset.
+    #[error("{name} is given and reset")]
+    GivenAndReset {
+        /// The parameter.
+        name: String,
+    },
+    /// A parameter without default can't be reset.
+    #[error("{name} has no default to be reset to")]
+    NoDefault {
+        /// The parameter.
+        name: String,
+    },
     /// A parameter without default has no value.
     #[error("{name} has no value")]
     Missing {
@@ -138,7 +170,7 @@ impl ParameterError {
             Self::Secret { .. } => Some(
                 "look at what is named for it in git2s3.toml or by `--secret-file`: it isn't repeated here, since it may be the secret itself".to_owned(),
             ),
-            Self::Kept { name, .. } => Some(format!("give another one with `--parameter {name}=...`; it may be empty")),
+            Self::Kept { name, .. } | Self::KeptConstraint { name, .. } => Some(format!("give another one with `--parameter {name}=...`; it may be empty")),
             Self::Missing { name } => Some(format!("give it with `--parameter {name}=...`")),
             Self::File { .. } => {
                 Some(r#"it looks like {"AllowedIps": "bitbucket.org=192.0.2.0/24", "ApiSecret": "..."}"#.to_owned())
@@ -159,6 +191,19 @@ impl Parameters {
             return Err(ParameterError::Syntax);
         }
         self.insert(name, value.into(), Source::CommandLine);
+        Ok(())
+    }
+
+    /// Gives a parameter the template's default, whatever an existing stack has, the environment or the configuration says.
+    ///
+    /// # Errors
+    /// It was given already.
+    pub fn reset(&mut self, name: &str) -> Result<(), ParameterError> {
+        if self.given.contains_key(name) {
+            let name = if is_name(name) { name.to_owned() } else { return Err(ParameterError::Name) };
+            return Err(ParameterError::GivenAndReset { name });
+        }
+        self.reset.insert(name.to_owned());
         Ok(())
     }
 
@@ -191,7 +236,7 @@ impl Parameters {
     /// Takes the parameters of the configuration file; what is given already stays.
     pub fn configuration(&mut self, parameters: &BTreeMap<String, String>) {
         for (name, value) in parameters {
-            if !self.given.contains_key(name) {
+            if !self.is_decided(name) {
                 self.insert(name, value.clone().into(), Source::Configuration);
             }
         }
@@ -208,7 +253,7 @@ impl Parameters {
         source: &SecretSource,
         ask: impl FnOnce(&str) -> std::io::Result<SecretString>,
     ) -> Result<(), ParameterError> {
-        if self.given.contains_key(name) {
+        if self.is_decided(name) {
             return Ok(());
         }
         let (origin, value) = match source {
@@ -232,6 +277,11 @@ impl Parameters {
         Ok(())
     }
 
+    /// Takes a secret as one that a deployment will have, without reading it: a reviewer mustn't need it.
+    pub fn promise(&mut self, name: &str) {
+        self.promised.insert(name.to_owned());
+    }
+
     /// Sets a parameter, from within a program.
     #[must_use]
     pub fn with(mut self, name: &str, value: impl Into<SecretString>) -> Self {
@@ -253,7 +303,10 @@ impl Parameters {
     #[must_use]
     pub fn known_to(&self, template: &Template) -> Self {
         let known = self.given.iter().filter(|(name, _)| template.declares(name));
-        Self { given: known.map(|(name, given)| (name.clone(), given.clone())).collect() }
+        let given = known.map(|(name, given)| (name.clone(), given.clone())).collect();
+        let reset = self.reset.iter().filter(|name| template.declares(name)).cloned().collect();
+        let promised = self.promised.iter().filter(|name| template.declares(name)).cloned().collect();
+        Self { given, reset, promised }
     }
 
     /// Names and values.
@@ -267,6 +320,22 @@ impl Parameters {
         values.map(|given| given.value.expose_secret().to_owned()).collect()
     }
 
+    /// Whether a parameter takes the template's default, whatever a stack has.
+    pub(super) fn resets(&self, name: &str) -> bool {
+        self.reset.contains(name)
+    }
+
+    /// Whether a secret is known to be given, though nobody has read it.
+    pub(super) fn promises(&self, name: &str) -> bool {
+        self.promised.contains(name)
+    }
+
+    /// Whether it comes from where a person keeps secrets, whatever the template says of it.
+    pub(super) fn is_from_a_secret(&self, name: &str) -> bool {
+        let given = self.given.get(name).is_some_and(|given| given.source == Source::Secret);
+        given || (self.promises(name) && !self.is_decided(name))
+    }
+
     /// Whether a parameter was given.
     pub fn gives(&self, name: &str) -> bool {
         self.given.contains_key(name)
@@ -276,8 +345,12 @@ impl Parameters {
         self.given.insert(name.to_owned(), Given { value, source });
     }
 
+    fn is_decided(&self, name: &str) -> bool {
+        self.given.contains_key(name) || self.reset.contains(name)
+    }
+
     fn fill(&mut self, name: &str, value: SecretString) {
-        if !self.given.contains_key(name) {
+        if !self.is_decided(name) {
             self.insert(name, value, Source::Private);
         }
     }
@@ -285,19 +358,19 @@ impl Parameters {
     /// Refuses what does not fit the template, before anything is done.
     ///
     /// # Errors
-    /// A parameter that the template doesn't have, a secret from where none may come, or a value that the functions can't read.
+    /// A parameter that the template doesn't have, a secret from where none may come, or a value that the functions can't read or the
+    /// template doesn't allow.
     pub fn check(&self, template: &Template) -> Result<(), ParameterError> {
+        for name in &self.reset {
+            if !declared(template, name)?.has_default() {
+                return Err(ParameterError::NoDefault { name: name.clone() });
+            }
+        }
+        for name in &self.promised {
+            declared(template, name)?;
+        }
         for (name, given) in &self.given {
-            if !is_name(name) {
-                return Err(ParameterError::Name);
-            }
-            if super::FILLED.contains(&name.as_str()) {
-                return Err(ParameterError::Filled { name: name.clone() });
-            }
-            let Some((_, declared)) = template.parameters().find(|(known, _)| known == name) else {
-                let known = template.parameters().map(|(known, _)| known.to_owned()).collect();
-                return Err(ParameterError::Unknown { name: name.clone(), known });
-            };
+            let declared = declared(template, name)?;
             if declared.is_secret() && given.source == Source::CommandLine {
                 return Err(ParameterError::SecretOnCommandLine { name: name.clone() });
             }
@@ -309,20 +382,26 @@ impl Parameters {
                 // What a parameter that is none may quote.
                 source: if given.source == Source::Secret && !declared.is_secret() { unsaid() } else { source },
             })?;
+            let allowed = declared.judge(given.value.expose_secret());
+            allowed.map_err(|source| ParameterError::Constraint { name: name.clone(), source: source.into() })?;
         }
         Ok(())
     }
 
-    /// Refuses what an existing stack would keep of its values and the functions can't read, before anything is done.
+    /// Refuses what an existing stack would keep of its values and the functions can't read or the template doesn't allow, before
+    /// anything is done.
     pub(super) fn check_kept(
         &self,
         template: &Template,
         kept: &BTreeMap<String, String>,
     ) -> Result<(), ParameterError> {
-        for (name, declared) in template.parameters().filter(|(name, _)| !self.given.contains_key(*name)) {
-            let value = kept.get(name).filter(|_| !declared.is_secret()).map(|value| value.as_str().into());
-            let judged = value.map_or(Ok(()), |value| judge(name, &value));
-            judged.map_err(|source| ParameterError::Kept { name: name.to_owned(), source })?;
+        for (name, declared) in template.parameters().filter(|(name, _)| !self.is_decided(name)) {
+            let filled = super::FILLED.contains(&name);
+            let Some(value) = kept.get(name).filter(|_| !declared.is_secret() && !filled) else { continue };
+            let of = || name.to_owned();
+            judge(name, &value.as_str().into()).map_err(|source| ParameterError::Kept { name: of(), source })?;
+            let allowed = declared.judge(value);
+            allowed.map_err(|source| ParameterError::KeptConstraint { name: of(), source: source.into() })?;
         }
         Ok(())
     }
@@ -342,7 +421,7 @@ impl Parameters {
                 resolved.push(parameter.parameter_value(value).build());
             } else if let Some(given) = self.given.get(name) {
                 resolved.push(parameter.parameter_value(given.value.expose_secret()).build());
-            } else if kept.contains_key(name) {
+            } else if kept.contains_key(name) && !self.resets(name) {
                 resolved.push(parameter.use_previous_value(true).build());
             } else if !declared.has_default() {
                 return Err(ParameterError::Missing { name: name.to_owned() });
@@ -350,6 +429,22 @@ impl Parameters {
         }
         Ok(resolved)
     }
+}
+
+/// How the template declares a parameter that a person may give.
+fn declared<'t>(template: &'t Template, name: &str) -> Result<&'t Declared, ParameterError> {
+    if !is_name(name) {
+        return Err(ParameterError::Name);
+    }
+    if super::FILLED.contains(&name) {
+        return Err(ParameterError::Filled { name: name.to_owned() });
+    }
+    let found = template.parameters().find(|(known, _)| *known == name);
+    found.map(|(_, declared)| declared).ok_or_else(|| {
+        let known = template.parameters().map(|(known, _)| known.to_owned());
+        let known = known.filter(|known| !super::FILLED.contains(&known.as_str())).collect();
+        ParameterError::Unknown { name: name.to_owned(), known }
+    })
 }
 
 fn unsaid() -> Complaint {
@@ -413,13 +508,80 @@ mod tests {
     #[test]
     fn what_does_not_fit_is_refused() {
         let refusal = |name: &str| Parameters::default().with(name, "x").check(&template()).unwrap_err();
-        assert!(matches!(refusal("AllowedIp"), ParameterError::Unknown { known, .. } if known.len() == 4));
+        assert!(matches!(refusal("AllowedIp"), ParameterError::Unknown { known, .. } if known.len() == 3));
         assert!(matches!(refusal("QSS3BucketName"), ParameterError::Filled { .. }));
         let missing = Parameters::default().resolve(&template(), &BTreeMap::new(), &BTreeMap::new()).unwrap_err();
         assert!(matches!(missing, ParameterError::Missing { name } if name == "Needed"));
         for pair in ["", "Name", "=value"] {
             assert!(matches!(Parameters::default().command_line(pair), Err(ParameterError::Syntax)), "{pair}");
         }
+    }
+
+    #[test]
+    fn a_reset_parameter_takes_the_default() {
+        let mut parameters = Parameters::default().with("Needed", "x");
+        parameters.reset("AllowedIps").unwrap();
+        parameters.configuration(&BTreeMap::from([("AllowedIps".to_owned(), "a.example=10.0.0.0/8".to_owned())]));
+        parameters.environment(&template(), |name| (name == "GIT2S3_ALLOWED_IPS").then(|| "b.example=::1".to_owned()));
+        parameters.check(&template()).unwrap();
+        assert_eq!(told(&parameters, &["AllowedIps", "Needed"]), ["Needed=x", "QSS3BucketName=assets"]);
+
+        let mut both = Parameters::default();
+        both.command_line("AllowedIps=").unwrap();
+        assert!(matches!(both.reset("AllowedIps").unwrap_err(), ParameterError::GivenAndReset { .. }));
+        for (name, expected) in [
+            ("Needed", "Needed has no default to be reset to"),
+            ("QSS3BucketName", "QSS3BucketName is filled in by the deployment"),
+            ("Neded", "there is no parameter Neded"),
+            ("a b", "the name of a parameter has letters and digits only"),
+        ] {
+            let mut parameters = Parameters::default();
+            parameters.reset(name).unwrap();
+            assert_eq!(parameters.check(&template()).unwrap_err().to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn every_value_is_judged_before_anything_is_planned() {
+        let template = Template::parse(crate::stack::template(None).unwrap().to_json()).unwrap();
+        for (name, value) in [
+            ("AlarmEmail", "nobody"),
+            ("AllowedGitHosts", "github.com=gitlub"),
+            ("AllowedIps", "10.0.0.0/8"),
+            ("ApiSecret", "a\"b"),
+            ("CaBundle", "x"),
+            ("CustomDomainName", "Git.example"),
+            ("ExcludeGit", "true"),
+            ("GitToken", "a\nb"),
+            ("KeyLayout", "host"),
+            ("KeyType", "dsa"),
+            ("KnownHosts", "garbage"),
+            ("Lfs", "yes"),
+            ("MaxArchiveBytes", "x"),
+            ("MinimumSignature", "md5"),
+            ("OAuthKey", "\\"),
+            ("OAuthSecret", "\\"),
+            ("OutputBucketName", "A"),
+            ("Paths", "["),
+            ("Refs", "{"),
+            ("Repositories", "["),
+            ("SubnetIds", "subnet-1,,"),
+            ("Submodules", "1"),
+            ("VPCId", "1"),
+            ("WebAclArn", "arn"),
+            ("WorkerConcurrency", "1"),
+        ] {
+            let error = Parameters::default().with(name, value).check(&template).unwrap_err();
+            let told = contract::error_chain(&error);
+            let judged = matches!(error, ParameterError::Value { .. } | ParameterError::Constraint { .. });
+            assert!(judged && told.starts_with(name), "{name}={value}: {told}");
+            let kept = BTreeMap::from([(name.to_owned(), value.to_owned())]);
+            let error = Parameters::default().check_kept(&template, &kept);
+            let is_secret = template.secret_parameters().any(|secret| secret == name);
+            assert_eq!(error.is_err(), !is_secret, "{name}={value}");
+        }
+        let judged: Vec<_> = template.parameters().map(|(name, _)| name).collect();
+        assert_eq!(judged.len(), 27, "a new parameter needs a broken value here: {judged:?}");
     }
 
     #[test]

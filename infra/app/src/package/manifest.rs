@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::typed::typed;
+
 /// A processor that Lambda has; written as [Lambda's `Architectures`][aws] writes it.
 ///
 /// [aws]: https://docs.aws.amazon.com/lambda/latest/dg/foundation-arch.html
@@ -122,9 +124,9 @@ impl ManifestError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Read { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
-                Some("`just package` builds the functions and writes it".to_owned())
+                Some(format!("{} builds the functions and writes it", typed("package")))
             }
-            Self::Parse { .. } => Some("`just package` writes it anew".to_owned()),
+            Self::Parse { .. } => Some(format!("{} writes it anew", typed("package"))),
             _ => None,
         }
     }
@@ -198,7 +200,7 @@ mod tests {
     fn a_missing_list_says_how_to_get_one() {
         let dist = tempfile::tempdir().unwrap();
         let error = Manifest::read(dist.path()).unwrap_err();
-        assert!(error.hint().unwrap().contains("just package"), "{error}");
+        assert!(error.hint().unwrap().contains("`infra package`"), "{error}");
         fs::write(dist.path().join("assets.json"), "{").unwrap();
         assert!(matches!(Manifest::read(dist.path()), Err(ManifestError::Parse { .. })));
     }

@@ -35,6 +35,11 @@ pub fn json_line(value: &impl Serialize) -> serde_json::Result<()> {
     Ok(())
 }
 
+/// A program for a shell, made of our own words alone: of what is in it, line breaks and tabs count.
+pub fn script(text: &str) {
+    anstream::print!("{text}");
+}
+
 /// Data for programs that read XML.
 pub fn xml(text: &str) {
     anstream::println!("{}", visible::xml(text));

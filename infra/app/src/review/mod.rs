@@ -13,6 +13,7 @@ use serde_json::Value;
 pub use page::html;
 
 use crate::check::{Report, Rules};
+use crate::deploy::Settings;
 use crate::diff::Diff;
 
 /// What a review is about.
@@ -26,4 +27,6 @@ pub struct Review<'a> {
     pub report: &'a Report,
     /// How it differs from another one, and what that one is called.
     pub diff: Option<(String, Diff)>,
+    /// What its parameters come to.
+    pub settings: &'a Settings,
 }

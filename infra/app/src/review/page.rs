@@ -6,6 +6,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use serde_json::Value;
 
 use super::{Review, cost, diagram, evidence::Evidence, rights, storage};
+use crate::deploy::{Setting, Settings};
 use crate::diff::{self, Diff, Effect};
 use crate::render::visible;
 
@@ -21,7 +22,7 @@ pub fn html(review: &Review<'_>) -> String {
         ("data", "What holds data", data(review.template)),
         ("rules", "Verdict of the rules", verdict(review)),
         ("accepted", "Findings that are accepted", accepted(review.template)),
-        ("parameters", "Parameters", parameters(review.template)),
+        ("parameters", "Parameters", parameters(review.template, review.settings)),
         ("changes", "What would change", changes(review.diff.as_ref())),
         ("costs", "What it costs a month", costs()),
     ];
@@ -179,7 +180,7 @@ fn accepted(template: &Value) -> Markup {
     table("What checkov and cdk-nag find, and why it stays", &["Finding", "Why", "Where"], rows)
 }
 
-fn parameters(template: &Value) -> Markup {
+fn parameters(template: &Value, settings: &Settings) -> Markup {
     let rows = template["Parameters"].as_object().into_iter().flatten().map(|(name, parameter)| {
         let text = |key: &str| parameter[key].as_str().unwrap_or_default();
         let values: Vec<_> =
@@ -191,9 +192,32 @@ fn parameters(template: &Value) -> Markup {
             (Some(_), false) if text("Default").is_empty() => html! { span class="soft" { "empty" } },
             (Some(_), false) => code(text("Default")),
         };
-        vec![plain(name), default, plain(text("Description")), plain(&allowed)]
+        vec![plain(name), chosen(settings.get(name)), default, plain(text("Description")), plain(&allowed)]
     });
-    table("What the person who deploys may choose", &["Parameter", "Default", "Meaning", "Allowed"], rows)
+    let columns = ["Parameter", "Value", "Default", "Meaning", "Allowed"];
+    html! {
+        @if !settings.meaning.is_empty() {
+            p { "What these values mean for security:" }
+            ul { @for line in &settings.meaning { li { span class="bad" { (line) } } } }
+        }
+        (table("What the person who deploys may choose", &columns, rows))
+    }
+}
+
+/// The value that the stack gets, and what it is until then.
+fn chosen(setting: Option<&Setting>) -> Markup {
+    let Some(setting) = setting else { return html! { span class="soft" { "the deployment's" } } };
+    let said = |value: &str| match value {
+        "" => html! { span class="soft" { "empty" } },
+        value if setting.secret => html! { strong { (value) } },
+        value => code(value),
+    };
+    html! {
+        @match &setting.old {
+            Some(old) if *old != setting.new => { (said(old)) " → " (said(&setting.new)) },
+            _ => { (said(&setting.new)) },
+        }
+    }
 }
 
 fn changes(diff: Option<&(String, Diff)>) -> Markup {
@@ -234,6 +258,7 @@ fn costs() -> Markup {
 mod tests {
     use super::*;
     use crate::check::{Rules, check};
+    use crate::deploy::{Parameters, Template};
     use crate::stack;
 
     #[test]
@@ -244,17 +269,24 @@ mod tests {
         let rules = Rules::embedded().unwrap();
         let report = check(&template, &rules).unwrap();
         let diff = Diff::between(&serde_json::json!({ "Resources": { "<b>": { "Type": "<i>" } } }), &template);
+        let declared = Template::parse(template.to_string()).unwrap();
+        let given = Parameters::default().with("Refs", "<img src=y>").with("ApiSecret", "hunter2");
+        let stack = BTreeMap::from([("Refs".to_owned(), "main".to_owned())]);
+        let settings = Settings::new(&declared, &given, Some(&stack));
         let page = html(&Review {
             template: &template,
             rules: &rules,
             report: &report,
             diff: Some(("<u>\u{9b}".into(), diff)),
+            settings: &settings,
         });
         assert!(page.contains(r"Refs\u{202e}") && page.contains(r"&gt;\u{9b}"), "what hides is to be seen");
         assert_eq!(visible::lines(&page), page);
         for markup in ["<script", "<img", "<b>", "<i>", "<u>"] {
             assert!(!page.contains(markup), "{markup}");
         }
+        assert!(page.contains("<code>main</code> → <code>&lt;img src=y&gt;</code>") && !page.contains("hunter2"));
+        assert!(page.contains("Repositories is empty: who has a secret"));
         assert!(!page.contains(" src=\"") && !page.contains("@import") && !page.contains("url(http"));
     }
 }

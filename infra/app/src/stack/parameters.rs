@@ -2,7 +2,7 @@
 
 use aws_names::BucketName;
 use cfn::{Condition, Group, Parameter, ParameterHandle, Stack, Value, iam::Role};
-use contract::{KeyLayout, custom::KeyType};
+use contract::{HostKind, KeyLayout, custom::KeyType};
 
 const GROUPS: [Group; 7] = [
     Group {
@@ -201,12 +201,39 @@ fn allowed_ips() -> Parameter {
     .at_most(512)
 }
 
+/// What everything matches that `contract::Patterns` reads, and what is plainly broken doesn't: a bracket or a brace without its other half.
+/// A regular expression can't count braces, so of those the first opens and the last closes.
+const GLOBS: &str = concat!(
+    r"^([^\[{}\\]|\\[\s\S]|\[[!^]?[\s\S][^\]]*\])*",
+    r"(\{([^\[\\]|\\[\s\S]|\[[!^]?[\s\S][^\]]*\])*\}([^\[{}\\]|\\[\s\S]|\[[!^]?[\s\S][^\]]*\])*)?$"
+);
+const GLOBS_MEAN: &str = "globs such as acme/*, separated by commas; a bracket or brace that is opened is closed";
+
+/// The same of the lines that `known_hosts_file` reads. Any letter that isn't of ASCII and visible may be a blank.
+const KNOWN_HOSTS: &str = concat!(
+    r"^[^!-~\n]*(#[^\n]*|(@revoked[^!-~\n]+)?[^\s#]\S*[^!-~\n]+[a-z0-9@.-]+[^!-~\n]+[A-Za-z0-9+/=]+([^!-~\n][^\n]*)?)?",
+    r"(\n[^!-~\n]*(#[^\n]*|(@revoked[^!-~\n]+)?[^\s#]\S*[^!-~\n]+[a-z0-9@.-]+[^!-~\n]+[A-Za-z0-9+/=]+([^!-~\n][^\n]*)?)?)*$"
+);
+
+/// The same of the list that `contract::AllowedHosts` reads.
+fn hosts() -> String {
+    let name = r"[a-zA-Z0-9][a-zA-Z0-9-]*(\.[a-zA-Z0-9][a-zA-Z0-9-]*)*(:\+?[0-9]+)?";
+    let user = "([a-zA-Z0-9._][a-zA-Z0-9._-]*@)?";
+    let path = "(/[a-zA-Z0-9._~-]+)*/?";
+    let kind = format!("({})", HostKind::ALL.map(HostKind::name).join("|"));
+    let entry = format!(
+        r"{user}{name}(={kind}(:\+?[0-9]+)?)?(\+private)?([^!-~]+(kind={kind}|ssh={user}{name}{path}|(web|api)=https://{name}{path}|private))*"
+    );
+    format!(r"^[^!-+\--~]*({entry}([^!-~]*,[^!-+\--~]*{entry})*)?[^!-+\--~]*$")
+}
+
 fn repositories() -> Parameter {
     Parameter::text(
         "",
         "Globs of host/owner/name that may be fetched, separated by commas; !glob excludes. Empty: any on an allowed host, \
          with a secret.",
     )
+    .matching(GLOBS, GLOBS_MEAN)
     .at_most(1024)
 }
 
@@ -216,6 +243,7 @@ fn refs() -> Parameter {
         "Globs of branches and tags (main, release/*, refs/tags/v*) that are fetched, separated by commas; !glob excludes. \
          One of full names begins with refs/. Empty: all.",
     )
+    .matching(GLOBS, GLOBS_MEAN)
     .at_most(512)
 }
 
@@ -240,11 +268,13 @@ fn allowed_git_hosts() -> Parameter {
          such as: git.example.com kind=gitlab ssh=git@ssh.example.com:2222 web=https://git.example.com/gitlab private. Kinds \
          are github, gitlab, bitbucket, bitbucket-dc, gitea and azure; the public hosts' are known.",
     )
+    .matching(&hosts(), "hosts such as git.example.com kind=gitlab ssh=git@ssh.example.com:2222 private, separated by commas")
     .at_most(768)
 }
 
 fn known_hosts() -> Parameter {
     Parameter::text("", "Lines of a known_hosts file for self-hosted servers. The big providers' keys are built in.")
+        .matching(KNOWN_HOSTS, "lines such as git.example.com ssh-ed25519 AAAA...")
         .at_most(1792)
 }
 
@@ -273,6 +303,7 @@ fn paths() -> Parameter {
         "Globs of the files and folders (src, docs/**/*.md) that go into the zip, separated by commas; !glob excludes. \
          Empty: all.",
     )
+    .matching(GLOBS, GLOBS_MEAN)
     .at_most(384)
 }
 
@@ -304,6 +335,10 @@ fn ca_bundle() -> Parameter {
         "",
         "Certificates, in PEM, of authorities to trust beside the public ones when archives and large files are downloaded. \
          Where Lfs is on, this and KnownHosts have 1,800 characters together.",
+    )
+    .matching(
+        r"^[^!-~]*$|^[\s\S]*-----BEGIN CERTIFICATE-----[\s\S]*-----END CERTIFICATE-----[\s\S]*$",
+        "empty, or certificates in PEM",
     )
     .at_most(2560)
 }
@@ -381,4 +416,102 @@ fn asset_bucket() -> Parameter {
 fn asset_prefix() -> Parameter {
     Parameter::text("", "What the keys of the packaged functions begin with. `infra deploy` fills it in.")
         .matching("^$|^[0-9a-zA-Z-/]*/$", "empty, or letters, digits, hyphens and slashes with a slash at the end")
+}
+
+#[cfg(test)]
+mod tests {
+    use contract::{AllowedHosts, Patterns, Refs, Repositories};
+    use proptest::prelude::*;
+    use regex::Regex;
+
+    fn pattern(name: &str) -> Regex {
+        let template = crate::stack::template(None).unwrap().as_value();
+        Regex::new(template["Parameters"][name]["AllowedPattern"].as_str().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn what_is_plainly_broken_is_refused_by_cloudformation() {
+        let globs = &["[", "{", "}", "refs/heads/{main", "a,[", "}a{", "a\\", "[]"][..];
+        let hosts = [
+            "github.com=gitlub",
+            "*",
+            "github com",
+            "git.example kind=svn",
+            "git.example ssh=",
+            "git.example web=http://a",
+            "git.example/x",
+            "kind=git",
+            "-x@git.example",
+            "a..b",
+            "git.example:x",
+        ];
+        let keys =
+            ["garbage", "git.example", "git.example ssh-ed25519", "# a\ngit.example", "@revoked git.example ssh-rsa"];
+        let bundle = ["x", "-----BEGIN CERTIFICATE-----"];
+        for (name, values) in [
+            ("Repositories", globs),
+            ("Refs", globs),
+            ("Paths", globs),
+            ("AllowedGitHosts", &hosts),
+            ("KnownHosts", &keys),
+            ("CaBundle", &bundle),
+        ] {
+            let pattern = pattern(name);
+            for value in values {
+                assert!(!pattern.is_match(value), "{name}={value:?}");
+            }
+            assert!(pattern.is_match("") && pattern.is_match("  "), "{name}");
+        }
+    }
+
+    /// A key's text, so that lines of it are sometimes good.
+    const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl";
+
+    #[test]
+    fn what_the_parser_of_keys_takes_matches() {
+        let pattern = pattern("KnownHosts");
+        for text in [
+            format!("git.example {KEY}"),
+            format!("# a\r\n\n\t[git.example]:2222,10.0.0.1\t {KEY} = a comment\r\n@revoked *.example {KEY}\n"),
+            format!("|1|F1E1KeoE/eEWhi10WpGv4OdiO6Y=|3988QV0VE8wmZL7suNrYQLITLCg= {KEY}"),
+        ] {
+            assert!(known_hosts_file::read(&text).all(|line| line.is_ok()), "{text}");
+            assert!(pattern.is_match(&text), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_the_parsers_of_globs_take_matches(list in r"([a-c/*?,! \\\[\]{}^-]|\PC){0,16}") {
+            if list.parse::<Repositories>().is_ok() {
+                prop_assert!(pattern("Repositories").is_match(&list));
+            }
+            if list.parse::<Refs>().is_ok() {
+                prop_assert!(pattern("Refs").is_match(&list));
+            }
+            if Patterns::parse("Paths", &list).is_ok() {
+                prop_assert!(pattern("Paths").is_match(&list));
+            }
+        }
+
+        #[test]
+        fn what_the_parser_of_hosts_takes_matches(
+            list in "((git@)?[a-cA-C0-9]([.-]?[a-c]){0,2}(:\\+?[1-9]{1,2})?(=gitea(:443)?)?(\\+private)?|[ \t\u{a0}]|,| kind=azure| ssh=(x@)?a(:2)?(/~|/a|/){0,2}| web=https://[a-c]{0,2}(:8)?(/a|/){0,2}| api=https://b| private){0,6}",
+        ) {
+            if list.parse::<AllowedHosts>().is_ok() {
+                prop_assert!(pattern("AllowedGitHosts").is_match(&list), "{}", list);
+            }
+        }
+
+        #[test]
+        fn what_the_parser_of_keys_takes_of_odd_lines_matches(
+            lines in prop::collection::vec("(@revoked )?[a-z!*?,.|1=\\[\\]:é]{0,6}[ \t\u{a0}]{1,2}", 0..3), end in "[ #a-z\r\n]{0,4}",
+        ) {
+            let text: Vec<_> = lines.iter().map(|line| format!("{line}{KEY}{end}\n")).collect();
+            let text = text.concat();
+            if known_hosts_file::read(&text).all(|line| line.is_ok()) {
+                prop_assert!(pattern("KnownHosts").is_match(&text), "{:?}", text);
+            }
+        }
+    }
 }

@@ -1,0 +1,146 @@
+//! What a deployment would do, told from what can be read. A change set would say it in AWS's words, but for one the code has to be in a
+//! bucket, and a stack has to be there or be made: who only wants to look changes nothing.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::settings::{Change, Settings};
+use super::{DeployError, Deployment, FILLED, Standing, Template, git_hosts, stack};
+use crate::account::Account;
+use crate::check;
+use crate::diff::{self, Diff};
+use crate::render::shown::Shown;
+use crate::render::table::{Align, Table};
+
+/// What a deployment would do.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Preview {
+    /// The stack's name.
+    pub stack: String,
+    /// Whether the stack would be made.
+    pub creates: bool,
+    /// The status of what is left of a stack that was never created wholly, and would be deleted first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remains: Option<String>,
+    /// How many resources of each type would be made, where the stack is.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub resources: BTreeMap<String, usize>,
+    /// How an existing stack would change, with the values of its parameters in their places.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub changes: Option<Diff>,
+    /// The parameters.
+    #[serde(flatten)]
+    pub settings: Settings,
+    /// Which hosts may be fetched from, in words.
+    pub hosts: Vec<String>,
+    /// The tags that the stack would get or lose: without a value.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub tags: BTreeMap<String, Option<String>>,
+}
+
+/// Only reads. What `standing` has was read, and judged, by [`super::examine`].
+///
+/// # Errors
+/// The deployed template can't be had.
+pub async fn preview(account: &Account, deployment: &Deployment, standing: &Standing) -> Result<Preview, DeployError> {
+    let call = |source| DeployError::Call { stack: deployment.stack_name.clone(), source };
+    let settings = standing.settings(deployment);
+    let new = evaluated(&deployment.template, &settings);
+    let mut preview = Preview {
+        stack: deployment.stack_name.clone(),
+        creates: !standing.exists(),
+        remains: standing.remains.as_ref().map(|remains| remains.status.as_str().to_owned()),
+        resources: BTreeMap::new(),
+        changes: None,
+        settings,
+        hosts: git_hosts::in_words(deployment, &standing.kept()),
+        tags: BTreeMap::new(),
+    };
+    let Some(existing) = &standing.existing else {
+        for resource in new["Resources"].as_object().into_iter().flat_map(|resources| resources.values()) {
+            *preview.resources.entry(resource["Type"].as_str().unwrap_or_default().to_owned()).or_default() += 1;
+        }
+        return Ok(preview);
+    };
+    // Without any, an existing stack keeps its own.
+    if !deployment.tags.is_empty() {
+        let set = deployment.tags.iter().filter(|(key, value)| existing.tags.get(*key) != Some(value));
+        preview.tags.extend(set.map(|(key, value)| (key.clone(), Some(value.clone()))));
+        let lost = existing.tags.keys().filter(|key| !deployment.tags.contains_key(*key));
+        preview.tags.extend(lost.map(|key| (key.clone(), None)));
+    }
+    let text = stack::template(account, &existing.id).await.map_err(call)?.unwrap_or_default();
+    let unreadable = |why: String| DeployError::Refused {
+        stack: deployment.stack_name.clone(),
+        reason: format!("the deployed template can't be read: {why}"),
+    };
+    let old = check::parse_template(&text).map_err(|error| unreadable(contract::error_chain(&error)))?;
+    let old = Template::parse(old.to_string()).map_err(|error| unreadable(contract::error_chain(&error)))?;
+    let kept = Settings::kept(&old, &existing.parameters);
+    preview.changes = Some(Diff::between(&evaluated(&old, &kept), &new));
+    Ok(preview)
+}
+
+/// The template with the values of its parameters in their places, so that what a changed one does to a resource is seen, too. A secret
+/// is only there or not; what can't be evaluated stays as it is written.
+fn evaluated(template: &Template, settings: &Settings) -> Value {
+    let mut values: BTreeMap<_, _> = FILLED.iter().map(|name| ((*name).to_owned(), "filled".to_owned())).collect();
+    values.extend(settings.parameters.iter().map(|setting| {
+        let known = !setting.secret || setting.new == super::settings::NOT_SET;
+        let value = if setting.secret && known { String::new() } else { setting.new.clone() };
+        (setting.name.clone(), if known { value } else { "(secret)".to_owned() })
+    }));
+    let written = check::parse_template(template.text()).unwrap_or_default();
+    cfn::evaluate(&written, &values).unwrap_or(written)
+}
+
+impl Preview {
+    /// Whether nothing would be done, as far as can be told.
+    pub fn is_empty(&self) -> bool {
+        let same = self.changes.as_ref().is_some_and(Diff::is_empty);
+        !self.creates && same && self.tags.is_empty() && self.settings.changed().next().is_none()
+    }
+
+    /// Whether AWS keeps to itself if that is all: a secret was given, and it isn't told whether it is another one.
+    pub fn may_change_secrets(&self) -> bool {
+        self.settings.parameters.iter().any(|setting| setting.change == Change::Unknown)
+    }
+
+    /// As a person reads it, but for the parameters.
+    pub fn shown(&self) -> Shown {
+        let mut shown = Shown::default();
+        if let Some(status) = &self.remains {
+            shown
+                .add(&format!("stack {} was never created ({status}): the remains would be deleted first", self.stack));
+            shown.end_line();
+        }
+        if self.creates {
+            let count: usize = self.resources.values().sum();
+            let mut table = Table::new([("Count", Align::Right), ("Type", Align::Left)]);
+            for (kind, count) in &self.resources {
+                table.row([count.to_string(), kind.clone()]);
+            }
+            shown.add(&format!("stack {} would be created, with {count} resources:", self.stack));
+            shown.end_line();
+            shown.append(&table.render());
+        }
+        if let Some(changes) = self.changes.as_ref().filter(|changes| !changes.is_empty()) {
+            shown.append(&diff::text(changes));
+        }
+        for host in &self.hosts {
+            shown.add(&format!("may be fetched from: {host}"));
+            shown.end_line();
+        }
+        for (key, value) in &self.tags {
+            shown.add(&match value {
+                Some(value) => format!("tag {key}: {value}"),
+                None => format!("tag {key} goes"),
+            });
+            shown.end_line();
+        }
+        shown
+    }
+}
