@@ -153,26 +153,6 @@ mod tests {
     }
 
     #[test]
-    fn every_role_is_bounded_and_under_the_path() {
-        let boundary = "arn:aws:iam::123456789012:policy/developers";
-        let chosen = [("PermissionsBoundary", boundary), ("RolePath", "/delivery/"), ("QSS3BucketName", "assets")];
-        let check = |chosen: &[(&str, &str)], expected: (Option<&str>, &str)| {
-            let chosen = chosen.iter().map(|&(name, value)| (name.into(), value.into())).collect();
-            let template = cfn::evaluate(&template(None).unwrap().as_value(), &chosen).unwrap();
-            let roles = template["Resources"].as_object().unwrap().values();
-            let roles: Vec<_> = roles.filter(|resource| resource["Type"] == "AWS::IAM::Role").collect();
-            assert!(roles.len() >= 6);
-            for role in roles {
-                let properties = &role["Properties"];
-                let bound = properties["PermissionsBoundary"].as_str();
-                assert_eq!((bound, properties["Path"].as_str().unwrap()), expected, "{role}");
-            }
-        };
-        check(&chosen, (Some(boundary), "/delivery/"));
-        check(&chosen[2..], (None, "/"));
-    }
-
-    #[test]
     fn with_a_web_acl() {
         insta::assert_snapshot!(difference(&[("WebAclArn", WEB_ACL)]));
     }
