@@ -1,6 +1,6 @@
 //! What of a commit has to be fetched from elsewhere before it can become a zip: the files that Git LFS keeps, and submodules.
 
-use std::sync::atomic::AtomicBool;
+use std::{ops::ControlFlow, sync::atomic::AtomicBool};
 
 use gix::{
     ObjectId,
@@ -11,11 +11,12 @@ use gix::{
 use crate::{
     ArchiveError, LargeFile, Options,
     attributes::{Attributes, Steps, Treatment},
+    convert::Conversion,
     lfs::Filtered,
     objects::Objects,
     selection::{Root, Selected, Selection},
     subst::Commit,
-    tree::Walk,
+    tree::{Entry, Walk},
 };
 
 /// How many large files are listed. A few trees, repeated in one another, have millions out of one pointer, and there is no time to
@@ -68,25 +69,16 @@ pub fn pinned_submodules(
     prefix: &BStr,
     interrupt: &AtomicBool,
 ) -> Result<Vec<(BString, ObjectId)>, ArchiveError> {
-    let (objects, steps) = (Objects::of(repository, interrupt), Steps::default());
-    let mut attributes = Attributes::new(&objects, &steps, options.purpose());
-    let mut walk = Walk::new(&objects, Commit::read(&objects, commit)?.tree())?;
-    attributes.enter("".into(), walk.attributes())?;
     let mut pinned = Vec::new();
-    while let Some(entry) = walk.next() {
-        objects.go_on()?;
-        if !matches!(entry.kind, EntryKind::Tree | EntryKind::Commit)
-            || attributes.treatment(&entry)? == Treatment::LeftOut
+    let wanted = |kind| matches!(kind, EntryKind::Tree | EntryKind::Commit);
+    kept(repository, commit, options, interrupt, wanted, |entry, _| {
+        if entry.kind == EntryKind::Commit
+            && options.paths.may_hold([prefix.as_bytes(), &entry.path].concat().as_bstr())
         {
-            continue;
-        }
-        if entry.kind == EntryKind::Tree {
-            walk.enter(&entry)?;
-            attributes.enter(entry.path.as_bstr(), walk.attributes())?;
-        } else if options.paths.may_hold([prefix.as_bytes(), &entry.path].concat().as_bstr()) {
             pinned.push((entry.path, entry.id));
         }
-    }
+        ControlFlow::Continue(())
+    })?;
     Ok(pinned)
 }
 
@@ -100,22 +92,50 @@ pub fn names_its_commit(
     options: &Options,
     interrupt: &AtomicBool,
 ) -> Result<bool, ArchiveError> {
+    let mut names_it = false;
+    kept(
+        repository,
+        commit,
+        options,
+        interrupt,
+        |_| true,
+        |entry, conversion| {
+            names_it = entry.kind != EntryKind::Tree && conversion.substitute;
+            if names_it { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        },
+    )?;
+    Ok(names_it)
+}
+
+/// Shows `found` each entry of a commit that isn't left out, with its conversions, until it breaks. Of the kinds that aren't `wanted`, which
+/// never are folders, nobody asks for the attributes.
+fn kept(
+    repository: &gix::Repository,
+    commit: ObjectId,
+    options: &Options,
+    interrupt: &AtomicBool,
+    wanted: impl Fn(EntryKind) -> bool,
+    mut found: impl FnMut(Entry, Conversion) -> ControlFlow<()>,
+) -> Result<(), ArchiveError> {
     let (objects, steps) = (Objects::of(repository, interrupt), Steps::default());
     let mut attributes = Attributes::new(&objects, &steps, options.purpose());
     let mut walk = Walk::new(&objects, Commit::read(&objects, commit)?.tree())?;
     attributes.enter("".into(), walk.attributes())?;
     while let Some(entry) = walk.next() {
         objects.go_on()?;
-        match attributes.treatment(&entry)? {
-            Treatment::Kept(_) if entry.kind == EntryKind::Tree => {
-                walk.enter(&entry)?;
-                attributes.enter(entry.path.as_bstr(), walk.attributes())?;
-            }
-            Treatment::Kept(conversion) if conversion.substitute => return Ok(true),
-            Treatment::LeftOut | Treatment::Kept(_) => {}
+        if !wanted(entry.kind) {
+            continue;
+        }
+        let Treatment::Kept(conversion) = attributes.treatment(&entry)? else { continue };
+        if entry.kind == EntryKind::Tree {
+            walk.enter(&entry)?;
+            attributes.enter(entry.path.as_bstr(), walk.attributes())?;
+        }
+        if found(entry, conversion).is_break() {
+            break;
         }
     }
-    Ok(false)
+    Ok(())
 }
 
 #[cfg(test)]

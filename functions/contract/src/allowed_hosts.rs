@@ -72,10 +72,13 @@ impl fmt::Display for HostKind {
     }
 }
 
+/// Azure DevOps, and where it is reached over SSH.
+const AZURE: (&str, &str) = ("dev.azure.com", "ssh.dev.azure.com");
+
 /// Where public hosts are reached over SSH under another name than their own: Azure DevOps always, the others
 /// [through firewalls](https://docs.github.com/en/authentication/troubleshooting-ssh/using-ssh-over-the-https-port), on port 443.
 const SSH_NAMES: [(&str, &str); 4] = [
-    ("dev.azure.com", "ssh.dev.azure.com"),
+    AZURE,
     ("github.com", "ssh.github.com"),
     ("gitlab.com", "altssh.gitlab.com"),
     ("bitbucket.org", "altssh.bitbucket.org"),
@@ -143,8 +146,8 @@ impl AllowedHost {
 
     /// Where it is reached over SSH if nothing is said of that.
     pub(crate) fn usual_ssh_name(host: &Host) -> Host {
-        let azure = SSH_NAMES.iter().take(1).find(|(name, _)| *name == host.as_str());
-        azure.and_then(|(_, ssh)| ssh.parse().ok()).unwrap_or_else(|| host.clone())
+        let (azure, ssh) = AZURE;
+        if host.as_str() == azure { ssh.parse().unwrap_or_else(|_| host.clone()) } else { host.clone() }
     }
 
     /// Whether URLs of the host may name it so.

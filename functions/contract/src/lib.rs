@@ -46,6 +46,7 @@ pub mod side;
 mod ssh_address;
 pub mod switch;
 mod text;
+pub mod url_path;
 pub mod visibility;
 pub mod worker;
 

@@ -1,12 +1,12 @@
 //! Where a repository is found over SSH: by the words that `git` itself says to the host for the URL that the host shows, so
 //! that a host never meets a spelling that it doesn't know.
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     allowed_hosts::{AllowedHost, HostKind, SshAddress},
     repository::{Repository, RepositoryPath},
+    url_path,
 };
 
 /// How a repository's path is spelled in its SSH URL. To kinds of hosts that are known all spellings are one; on other servers, such
@@ -37,13 +37,6 @@ pub struct Location {
     pub spelling: PathSpelling,
 }
 
-/// Everything but slashes and what [RFC 3986](https://www.rfc-editor.org/rfc/rfc3986#section-2.3) calls unreserved.
-const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'.').remove(b'_').remove(b'~');
-
-fn encoded(text: &str) -> String {
-    utf8_percent_encode(text, RESERVED).to_string()
-}
-
 impl AllowedHost {
     /// What `git-upload-pack` is given for a repository.
     pub fn ssh_path(&self, repository: &RepositoryPath, spelling: PathSpelling) -> String {
@@ -52,7 +45,7 @@ impl AllowedHost {
         let git = if without_git { "" } else { ".git" };
         match self.ssh.folder.as_str() {
             // Its URLs are of the short form, in which nobody decodes the path before the host does.
-            _ if self.kind == Some(HostKind::Azure) => format!("v3/{}", encoded(repository.as_str())),
+            _ if self.kind == Some(HostKind::Azure) => format!("v3/{}", url_path::encoded(repository.as_str())),
             // A personal repository of Bitbucket Data Center: Git takes the slash off, as before any home folder.
             "" if relative || repository.as_str().starts_with('~') => format!("{repository}{git}"),
             folder if folder.starts_with("/~") => format!("{}/{repository}{git}", &folder[1..]),
@@ -81,7 +74,7 @@ impl AllowedHost {
         }
         let port = if *port == 22 { String::new() } else { format!(":{port}") };
         let home = if at_home && self.kind.is_none() { "~/" } else { "" };
-        format!("ssh://{user}@{host}{port}/{home}{}", encoded(path.trim_start_matches('/')))
+        format!("ssh://{user}@{host}{port}/{home}{}", url_path::encoded(path.trim_start_matches('/')))
     }
 }
 

@@ -9,7 +9,7 @@
 //! - [Gitea](https://docs.gitea.com/api/) and Forgejo
 //! - [Azure DevOps](https://learn.microsoft.com/en-us/rest/api/azure/devops/git/items/get): `items`
 
-use contract::{AllowedHost, CommitId, HostKind, RepositoryPath};
+use contract::{AllowedHost, CommitId, HostKind, RepositoryPath, url_path};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// The archive API of a host.
@@ -26,11 +26,6 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b
 
 pub(crate) fn encoded(text: &str) -> String {
     utf8_percent_encode(text, RESERVED).to_string()
-}
-
-/// A path whose slashes stay.
-pub(crate) fn path(text: &str) -> String {
-    text.split('/').map(encoded).collect::<Vec<_>>().join("/")
 }
 
 impl ArchiveApi<'_> {
@@ -100,10 +95,10 @@ impl ArchiveApi<'_> {
     pub(crate) fn repository(&self, repository: &RepositoryPath) -> String {
         let (owner, name) = (repository.owner().unwrap_or_default(), repository.name());
         match self.kind {
-            HostKind::GitHub | HostKind::Bitbucket | HostKind::Gitea => path(repository.as_str()),
+            HostKind::GitHub | HostKind::Bitbucket | HostKind::Gitea => url_path::encoded(repository.as_str()),
             HostKind::GitLab => encoded(repository.as_str()),
             HostKind::BitbucketDataCenter => format!("projects/{}/repos/{}", encoded(owner), encoded(name)),
-            HostKind::Azure => format!("{}/_apis/git/repositories/{}", path(owner), encoded(name)),
+            HostKind::Azure => format!("{}/_apis/git/repositories/{}", url_path::encoded(owner), encoded(name)),
         }
     }
 }

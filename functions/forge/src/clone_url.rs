@@ -65,7 +65,8 @@ impl CloneUrl {
         let host = url.host.unwrap_or_default().to_ascii_lowercase();
         let host = Host::try_from(host).map_err(CloneUrlError::Host)?;
         let path = String::from_utf8(url.path.into()).map_err(|_| CloneUrlError::Malformed)?;
-        let (path, relative) = at_home(&path).filter(|_| !is_web).unwrap_or((&path, false));
+        let home = at_home(&path).filter(|_| !is_web);
+        let (path, relative) = (home.unwrap_or(&path), home.is_some());
         let path = path.strip_prefix('/').unwrap_or(path);
         let path = path.strip_suffix('/').unwrap_or(path);
         let without = path.strip_suffix(".git");
@@ -98,9 +99,9 @@ impl CloneUrl {
 }
 
 /// A path that begins where the SSH user is at home, without that: `git@host:path` and `ssh://host/~/path`.
-fn at_home(path: &str) -> Option<(&str, bool)> {
+fn at_home(path: &str) -> Option<&str> {
     let home = path.strip_prefix("/~/").or_else(|| path.strip_prefix("~/"));
-    home.or_else(|| Some(path).filter(|path| !path.starts_with('/'))).map(|path| (path, true))
+    home.or_else(|| Some(path).filter(|path| !path.starts_with('/')))
 }
 
 /// Azure DevOps names a repository `organisation/project/name` by each of its URLs, but never just so.

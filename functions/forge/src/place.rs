@@ -27,10 +27,12 @@ pub(crate) fn place<'h>(
     let on = match &pushed.origin {
         Origin::Urls(urls) => return place_of_urls(&pushed.full_name, urls, hosts, kind),
         Origin::Host(name) => {
-            let mut known = hosts.known_as(name).collect::<Vec<_>>();
-            known.sort_by_key(|host| host.kind != kind);
-            let host = || name.parse().map_err(EventError::HostName);
-            known.into_iter().next().map_or_else(|| Err(EventError::Host { host: host()? }), Ok)?
+            let known = hosts.known_as(name).min_by_key(|host| host.kind != kind);
+            let unknown = || match name.parse() {
+                Ok(host) => EventError::Host { host },
+                Err(source) => EventError::HostName(source),
+            };
+            known.ok_or_else(unknown)?
         }
         Origin::Unsaid => kind.and_then(|kind| hosts.only(kind)).ok_or(EventError::NoHost)?,
     };
@@ -51,7 +53,7 @@ fn place_of_urls<'h>(
         let named = url.on(hosts, kind).map_err(EventError::CloneUrl)?;
         let Some((first, _)) = named.first() else { return Err(EventError::Host { host: url.host }) };
         let path = first.path.clone();
-        let mut fitting: Vec<_> = named.into_iter().filter(|(named, _)| named.path.as_str() == full_name).collect();
+        let fitting: Vec<_> = named.into_iter().filter(|(named, _)| named.path.as_str() == full_name).collect();
         if fitting.is_empty() {
             return Err(EventError::OtherRepository { full_name: full_name.to_owned(), path: path.into() });
         }
@@ -62,7 +64,7 @@ fn place_of_urls<'h>(
                     let spelling = if on.kind.is_none() { url.spelling } else { PathSpelling::default() };
                     Place { repository, on, spelling }
                 };
-                agreed = Some(fitting.drain(..).map(place).collect());
+                agreed = Some(fitting.into_iter().map(place).collect());
             }
             Some(places) => places.sort_by_key(|place| !fitting.iter().any(|(_, on)| *on == place.on)),
         }

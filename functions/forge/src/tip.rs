@@ -9,10 +9,10 @@
 //! - [Gitea](https://docs.gitea.com/api/)'s and Forgejo's branches and tags
 //! - [Azure DevOps](https://learn.microsoft.com/en-us/rest/api/azure/devops/git/refs/list), annotated tags peeled
 
-use contract::{CommitId, HostKind, RefName, RepositoryPath};
+use contract::{CommitId, HostKind, RefName, RepositoryPath, url_path};
 use serde_json::Value;
 
-use crate::archive_url::{ArchiveApi, encoded, path};
+use crate::archive_url::{ArchiveApi, encoded};
 
 /// What a reference names.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,13 +48,15 @@ impl ArchiveApi<'_> {
         let short = reference.short();
         let (kind, kinds) = if reference.tag().is_some() { ("tags", "tags") } else { ("heads", "branches") };
         match self.kind {
-            HostKind::GitHub => format!("{base}/repos/{repository}/commits/{kind}/{}?per_page=1", path(short)),
+            HostKind::GitHub => {
+                format!("{base}/repos/{repository}/commits/{kind}/{}?per_page=1", url_path::encoded(short))
+            }
             HostKind::GitLab => format!("{base}/projects/{repository}/repository/{kinds}/{}", encoded(short)),
-            HostKind::Bitbucket => format!("{}/refs/{kinds}/{}", self.bitbucket(&repository), path(short)),
+            HostKind::Bitbucket => format!("{}/refs/{kinds}/{}", self.bitbucket(&repository), url_path::encoded(short)),
             HostKind::BitbucketDataCenter => {
                 format!("{base}/{repository}/commits?until={}&limit=1", encoded(reference.as_str()))
             }
-            HostKind::Gitea => format!("{base}/repos/{repository}/{kinds}/{}", path(short)),
+            HostKind::Gitea => format!("{base}/repos/{repository}/{kinds}/{}", url_path::encoded(short)),
             HostKind::Azure => {
                 let filter = encoded(&format!("{kind}/{short}"));
                 format!("{base}/{repository}/refs?filter={filter}&peelTags=true&api-version=7.1")

@@ -5,16 +5,13 @@ use aws_sdk_s3::{
     Client,
     types::{ChecksumAlgorithm, MetadataDirective, TaggingDirective},
 };
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use contract::url_path;
 
 use crate::{ArtifactMetadata, Found, Object, StoreError, Stored, description::Description};
 
 /// The largest object that S3 [copies in one request](https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html), in
 /// bytes.
 const MOST: u64 = 5 << 30;
-
-/// What needs no escape in the header that names the source.
-const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 impl Found {
     /// Whether there is an artifact that can be [copied](copy).
@@ -37,7 +34,7 @@ pub async fn copy(
     found: &Found,
 ) -> Result<Stored, StoreError> {
     let Description { content_type, metadata, condition } = metadata.describe(found);
-    let source = format!("{}/{}", object.bucket, utf8_percent_encode(&object.key, UNRESERVED));
+    let source = format!("{}/{}", object.bucket, url_path::encoded(&object.key));
     let request = client.copy_object().bucket(object.bucket.as_str()).key(&object.key).copy_source(source);
     let request = request.set_copy_source_if_match(condition.if_match()).set_if_match(condition.if_match());
     let request = request.metadata_directive(MetadataDirective::Replace).set_metadata(Some(metadata));
