@@ -161,7 +161,8 @@ async fn ten_functions_at_once_lose_no_push() {
     let stack_name = STACK.to_owned();
     let mut deployment = Deployment { stack_name, template, dist: local.dist(), parameters, tags: BTreeMap::new() };
     let opened = git2s3_infra::account::Account::open(&account.config).await.unwrap();
-    deploy::fit(&opened, &mut deployment, &mut Silent).await.unwrap();
+    let standing = deploy::examine(&opened, &deployment).await.unwrap();
+    deploy::fit(&opened, &mut deployment, &standing, &mut Silent).await;
     let deployed = deploy::deploy(&account.config, &deployment, &mut Silent).await.unwrap();
     let stack = local.connect(STACK, deployed.outputs, secret).unwrap();
     let described = account.cloudformation.describe_stacks().stack_name(STACK).send().await.unwrap();

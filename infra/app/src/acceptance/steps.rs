@@ -398,7 +398,8 @@ impl Acceptance {
             dist,
             tags: [TAG].map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
         };
-        deploy::fit(&self.account, &mut deployment, progress).await?;
+        let standing = deploy::examine(&self.account, &deployment).await?;
+        deploy::fit(&self.account, &mut deployment, &standing, progress).await;
         self.chosen.push(deployment.parameters.clone());
         self.deployed = Some(deployment.template.clone());
         self.begin(kind, what);

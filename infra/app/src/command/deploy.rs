@@ -80,7 +80,7 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
         deploy::continue_rollback(account, stack, &mut progress).await?;
     }
     // What a person typed wrongly comes before everything that takes time.
-    deploy::examine(account, &deployment).await?;
+    let standing = deploy::examine(account, &deployment).await?;
     let rights = rights(account, stack, &new).await?;
     if rights.is_some() && !arguments.no_drift {
         warn_of_drift(account, stack, &mut progress).await;
@@ -98,8 +98,7 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
             .into());
         }
     }
-    deploy::fit(account, &mut deployment, &mut progress).await?;
-    let standing = deploy::examine(account, &deployment).await?;
+    deploy::fit(account, &mut deployment, &standing, &mut progress).await;
     if standing.settings(&deployment).misses_secret() && !changes_nothing {
         offer_secret(question, &mut deployment, &mut progress)?;
     }

@@ -158,7 +158,8 @@ async fn deployed(place: &Place) -> anyhow::Result<(Value, Stack)> {
         return Ok((serde_json::json!({}), None));
     };
     let template = check::parse_template(&text).context("cannot read the deployed template")?;
-    Ok((template, deploy::deployed_parameters(&located.account, &located.stack_name).await?))
+    let described = deploy::described(&located.account, &located.stack_name).await?;
+    Ok((template, described.map(|stack| stack.parameters)))
 }
 
 fn read(path: &Path) -> anyhow::Result<Value> {

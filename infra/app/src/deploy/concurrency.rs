@@ -1,7 +1,8 @@
 //! How many workers the account can run at once: a new one runs ten functions, and what doesn't fit is throttled, the webhook
 //! included, whose pushes are lost then.
 
-use super::{Deployment, stack};
+use super::settings::Origin;
+use super::{Deployment, Standing};
 use crate::account::Account;
 use crate::call_error::CallError;
 use crate::render::progress::Progress;
@@ -22,39 +23,32 @@ pub fn fitting(available: u32, wanted: u32) -> Option<u32> {
 }
 
 /// Compares what the deployment wants with what the account can run. Where nobody has said how many workers there are to be, as many
-/// as fit; where somebody has, a warning.
-///
-/// # Errors
-/// The stack could not be looked at. That Lambda could not be asked is no error: not everybody who deploys may.
-pub async fn fit(account: &Account, deployment: &mut Deployment, progress: &mut dyn Progress) -> Result<(), CallError> {
-    let Some(default) = deployment.template.default(PARAMETER).and_then(|default| default.parse().ok()) else {
-        return Ok(());
+/// as fit; where somebody has, a warning. That Lambda could not be asked is no error: not everybody who deploys may.
+pub async fn fit(account: &Account, deployment: &mut Deployment, standing: &Standing, progress: &mut dyn Progress) {
+    let settings = standing.settings(deployment);
+    let setting = settings.get(PARAMETER);
+    let Some((setting, wanted)) = setting.and_then(|setting| Some((setting, setting.new.parse().ok()?))) else {
+        return;
     };
-    let existing = stack::describe(account, &deployment.stack_name).await?;
-    let kept = existing.filter(|_| !deployment.parameters.resets(PARAMETER));
-    let kept = kept.and_then(|stack| stack.parameters.get(PARAMETER).and_then(|value| value.parse().ok()));
-    let given = deployment.parameters.number(PARAMETER);
-    let said = given.or(kept);
     let available = match available(account).await {
         Ok(available) => available,
         Err(error) => {
             progress.step(&format!("not looked how many functions the account can run at once: {error}"));
-            return Ok(());
+            return;
         }
     };
-    let Some(fits) = fitting(available, said.unwrap_or(default)) else { return Ok(()) };
+    let Some(fits) = fitting(available, wanted) else { return };
     let account_runs = format!("the account can run {available} functions at once");
-    if let Some(said) = said {
-        progress.step(&format!(
-            "warning: {account_runs}, and {PARAMETER}={said} of each kind don't fit: pushes may be lost; \
-             {PARAMETER}={fits} fits"
-        ));
-    } else {
-        progress.step(&format!("{account_runs}: {PARAMETER}={fits} instead of {default}, so that the workers fit"));
+    if setting.origin == Origin::Default {
+        progress.step(&format!("{account_runs}: {PARAMETER}={fits} instead of {wanted}, so that the workers fit"));
         let parameters = std::mem::take(&mut deployment.parameters);
         deployment.parameters = parameters.with(PARAMETER, fits.to_string());
+    } else {
+        progress.step(&format!(
+            "warning: {account_runs}, and {PARAMETER}={wanted} of each kind don't fit: pushes may be lost; \
+             {PARAMETER}={fits} fits"
+        ));
     }
-    Ok(())
 }
 
 /// How many functions the account can run at once, without what is reserved for some of them.

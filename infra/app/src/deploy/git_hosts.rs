@@ -1,22 +1,14 @@
 //! Which Git hosts a deployment lets be fetched from, in words: an entry of `AllowedGitHosts` says much in little.
 
-use std::collections::BTreeMap;
-
 use contract::AllowedHosts;
 
-use super::Deployment;
+use super::Settings;
 
 const PARAMETER: &str = "AllowedGitHosts";
 
-/// A line for each host of the value that the stack will have: what is given, else what it has `kept`, else the template's default.
-pub(super) fn in_words(deployment: &Deployment, kept: &BTreeMap<String, String>) -> Vec<String> {
-    let default = || deployment.template.default(PARAMETER).map(str::to_owned);
-    let given = &deployment.parameters;
-    if given.is_from_a_secret(PARAMETER) {
-        return Vec::new();
-    }
-    let kept = || kept.get(PARAMETER).filter(|_| !given.resets(PARAMETER)).cloned();
-    let value = given.text(PARAMETER).or_else(kept).or_else(default);
+/// A line for each host of the value that the stack will have.
+pub(super) fn in_words(settings: &Settings) -> Vec<String> {
+    let value = settings.get(PARAMETER).filter(|setting| !setting.secret).map(|setting| setting.new.as_str());
     // What can't be read was refused before, or is of a template that isn't ours.
     let hosts: AllowedHosts = value.unwrap_or_default().parse().unwrap_or_default();
     hosts.iter().map(ToString::to_string).collect()
@@ -32,16 +24,10 @@ mod tests {
     fn given_hosts_come_before_kept_ones() {
         let template =
             r#"{"Parameters": {"AllowedGitHosts": {"Type": "String", "Default": "github.com"}}, "Resources": {}}"#;
-        let deployment = |parameters| Deployment {
-            stack_name: "git2s3".to_owned(),
-            template: Template::parse(template.to_owned()).unwrap(),
-            dist: "dist".into(),
-            parameters,
-            tags: BTreeMap::new(),
-        };
+        let template = Template::parse(template.to_owned()).unwrap();
         let check = |parameters: Parameters, kept: &[(&str, &str)], expected: &[&str]| {
             let kept = kept.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-            let told = in_words(&deployment(parameters), &kept);
+            let told = in_words(&Settings::new(&template, &parameters, Some(&kept)));
             let names: Vec<_> = told.iter().map(|line| line.split(':').next().unwrap()).collect();
             assert_eq!(names, expected);
         };

@@ -14,6 +14,7 @@ mod events;
 mod git_hosts;
 mod keep;
 pub(crate) mod pace;
+mod parameter_error;
 mod parameters;
 mod preview;
 mod settings;
@@ -36,7 +37,8 @@ pub use destroy::{DestroyError, Losses, losses};
 pub use drift::{Drift, drift};
 pub use events::{Event, Failure, history};
 pub use keep::KeepError;
-pub use parameters::{ParameterError, Parameters};
+pub use parameter_error::ParameterError;
+pub use parameters::Parameters;
 pub use preview::{Preview, preview};
 pub use settings::{Setting, Settings};
 pub use stack::{Description, Identity, Resource, described, identity, resources, template as deployed_template};
@@ -202,17 +204,6 @@ impl Standing {
     }
 }
 
-/// What a stack has for its parameters, secrets as asterisks; none if there is no stack.
-///
-/// # Errors
-/// AWS could not be asked, or refused.
-pub async fn deployed_parameters(
-    account: &Account,
-    stack: &str,
-) -> Result<Option<BTreeMap<String, String>>, CallError> {
-    Ok(stack::describe(account, stack).await?.map(|found| found.parameters))
-}
-
 /// Looks at the stack, and judges the parameters that are given, those that it would keep, and what all of them come to. Only reads, and
 /// comes before anything that takes time.
 ///
@@ -250,7 +241,7 @@ pub async fn plan(
 
     let standing = examine(account, deployment).await?;
     let kept = standing.kept();
-    for host in git_hosts::in_words(deployment, &kept) {
+    for host in git_hosts::in_words(&standing.settings(deployment)) {
         progress.step(&format!("may be fetched from: {host}"));
     }
     if let Some(remains) = &standing.remains {

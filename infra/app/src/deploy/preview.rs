@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::settings::{Change, Settings};
+use super::settings::{Change, NOT_SET, Settings};
 use super::{DeployError, Deployment, FILLED, Standing, Template, git_hosts, stack};
 use crate::account::Account;
 use crate::check;
@@ -49,6 +49,7 @@ pub async fn preview(account: &Account, deployment: &Deployment, standing: &Stan
     let call = |source| DeployError::Call { stack: deployment.stack_name.clone(), source };
     let settings = standing.settings(deployment);
     let new = evaluated(&deployment.template, &settings);
+    let hosts = git_hosts::in_words(&settings);
     let mut preview = Preview {
         stack: deployment.stack_name.clone(),
         creates: !standing.exists(),
@@ -56,7 +57,7 @@ pub async fn preview(account: &Account, deployment: &Deployment, standing: &Stan
         resources: BTreeMap::new(),
         changes: None,
         settings,
-        hosts: git_hosts::in_words(deployment, &standing.kept()),
+        hosts,
         tags: BTreeMap::new(),
     };
     let Some(existing) = &standing.existing else {
@@ -89,9 +90,12 @@ pub async fn preview(account: &Account, deployment: &Deployment, standing: &Stan
 fn evaluated(template: &Template, settings: &Settings) -> Value {
     let mut values: BTreeMap<_, _> = FILLED.iter().map(|name| ((*name).to_owned(), "filled".to_owned())).collect();
     values.extend(settings.parameters.iter().map(|setting| {
-        let known = !setting.secret || setting.new == super::settings::NOT_SET;
-        let value = if setting.secret && known { String::new() } else { setting.new.clone() };
-        (setting.name.clone(), if known { value } else { "(secret)".to_owned() })
+        let value = match setting.new.as_str() {
+            value if !setting.secret => value,
+            NOT_SET => "",
+            _ => "(secret)",
+        };
+        (setting.name.clone(), value.to_owned())
     }));
     let written = check::parse_template(template.text()).unwrap_or_default();
     cfn::evaluate(&written, &values).unwrap_or(written)

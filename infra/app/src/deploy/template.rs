@@ -100,11 +100,6 @@ impl Template {
         self.content.parameters.contains_key(parameter)
     }
 
-    /// The value that a parameter has if nobody gives one.
-    pub(super) fn default(&self, parameter: &str) -> Option<&str> {
-        self.content.parameters.get(parameter)?.default.as_ref()?.as_str()
-    }
-
     pub(super) fn parameters(&self) -> impl Iterator<Item = (&str, &Declared)> {
         self.content.parameters.iter().map(|(name, declared)| (name.as_str(), declared))
     }

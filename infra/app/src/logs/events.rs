@@ -120,9 +120,9 @@ impl Reader {
 }
 
 /// The lines, of which each end of a run is one: Lambda tells of it in several, and Rust's runtime of a panic before it.
-fn once(lines: Vec<Line>) -> Vec<Line> {
+fn once(mut lines: Vec<Line>) -> Vec<Line> {
     let (mut ended, mut panics) = (HashSet::new(), HashMap::new());
-    let is_first = |line: &Line| {
+    lines.retain(|line| {
         if line.kind != Kind::Died {
             return true;
         }
@@ -130,21 +130,14 @@ fn once(lines: Vec<Line>) -> Vec<Line> {
             panics.insert(line.function.clone(), line.millis);
             return true;
         };
-        let is_known = ended.contains(request);
-        ended.insert(request.clone());
+        let is_first = ended.insert(request.clone());
         let is_of_panic = panics.get(&line.function).is_some_and(|panic| line.millis - panic < AFTER_A_PANIC);
         if is_of_panic {
             panics.remove(&line.function);
         }
-        !is_known && !is_of_panic
-    };
+        is_first && !is_of_panic
+    });
     lines
-        .into_iter()
-        .filter({
-            let mut is_first = is_first;
-            move |line| is_first(line)
-        })
-        .collect()
 }
 
 struct Found {
