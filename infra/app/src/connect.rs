@@ -4,6 +4,7 @@ use contract::{AllowedHosts, HostKind};
 
 use crate::deploy::Description;
 use crate::render::shown::Shown;
+use crate::typed::typed;
 
 /// Where the hosts of a kind keep what has to be entered.
 struct Places {
@@ -71,7 +72,8 @@ pub fn steps(stack: &Description) -> Shown {
         );
         line(&format!("  URL  {url}"));
     }
-    line("Then push: `./justw logs --follow` tells what becomes of it, `./justw status` shows the zip.");
+    let [logs, status] = ["logs --follow", "status"].map(typed);
+    line(&format!("Then push: {logs} tells what becomes of it, {status} shows the zip."));
     shown
 }
 

@@ -9,6 +9,7 @@ use contract::{AllowedHost, HostKind};
 use crate::configuration::Configuration;
 use crate::deploy::{ParameterError, Parameters, Template};
 use crate::stack;
+use crate::typed::typed;
 
 /// Where the configuration says that the webhook's secret is.
 pub const SECRET_FILE: &str = "api-secret.txt";
@@ -125,10 +126,11 @@ impl Wishes {
     /// An answer won't do.
     pub fn file(&self) -> Result<String, StartError> {
         let parameters = self.parameters()?;
-        let mut text =
+        let schema = typed("schema configuration");
+        let mut text = format!(
             "# How this stack is deployed, read by every command. No secrets: this file is for the repository.\n\
-                        # `./justw schema configuration` prints all that can stand here.\n"
-                .to_owned();
+             # {schema} prints all that can stand here.\n"
+        );
         for (key, value) in [("stack-name", &self.stack_name), ("region", &self.region), ("profile", &self.profile)] {
             if let Some(value) = value {
                 let _ = writeln!(text, "{key} = {}", quoted(value)?);
@@ -160,21 +162,22 @@ impl Wishes {
         let host = self.allowed_host()?;
         let mut steps =
             vec![format!("a secret for the webhooks, which Git ignores: `openssl rand -hex 32 > {SECRET_FILE}`")];
-        if !PUBLIC.contains(&host.host.as_str()) && !host.host.as_str().ends_with(".ghe.com") {
+        if !PUBLIC.contains(&host.host.as_str()) {
             steps.push(format!(
                 "the server's host key, as KnownHosts: `ssh-keyscan -p {} {}`, compared with what its administrator says",
                 host.ssh.port, host.ssh.host
             ));
         }
-        steps.push("the functions: `./justw package`".to_owned());
-        steps.push("the page for who has to agree: `./justw review`".to_owned());
-        steps.push("the stack: `./justw deploy`, which says what to enter at the Git host".to_owned());
+        let [package, review, deploy] = ["package", "review", "deploy"].map(typed);
+        steps.push(format!("the functions: {package}"));
+        steps.push(format!("the page for who has to agree: {review}"));
+        steps.push(format!("the stack: {deploy}, which says what to enter at the Git host"));
         Ok(steps)
     }
 }
 
 /// Hosts whose keys are built in.
-const PUBLIC: [&str; 4] = ["github.com", "gitlab.com", "bitbucket.org", "dev.azure.com"];
+const PUBLIC: [&str; 5] = ["github.com", "gitlab.com", "bitbucket.org", "dev.azure.com", "codeberg.org"];
 
 fn comment(name: &str) -> &'static str {
     match name {
@@ -239,6 +242,26 @@ mod tests {
             Wishes { refs: String::new(), ..wishes("git.example.com kind=gitlab ssh=ssh.example.com:2222", "acme") };
         insta::assert_snapshot!(own.file().unwrap());
         assert!(own.next_steps().unwrap()[1].contains("ssh-keyscan -p 2222 ssh.example.com"), "{own:?}");
+    }
+
+    #[test]
+    fn a_built_in_host_key_needs_no_scan() {
+        let built_in = include_str!("../../../functions/fetch/src/known_hosts");
+        for host in [
+            "github.com",
+            "gitlab.com",
+            "bitbucket.org",
+            "dev.azure.com",
+            "codeberg.org",
+            "acme.ghe.com",
+            "git.example.com",
+        ] {
+            let wishes = wishes(host, "acme");
+            let server = wishes.allowed_host().unwrap().ssh.host;
+            let is_known = built_in.lines().any(|line| line.split([' ', ',']).next() == Some(server.as_str()));
+            let is_scanned = wishes.next_steps().unwrap().iter().any(|step| step.contains("ssh-keyscan"));
+            assert_ne!(is_known, is_scanned, "{host}");
+        }
     }
 
     #[test]

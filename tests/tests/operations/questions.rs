@@ -42,7 +42,7 @@ async fn a_first_configuration_is_asked_for() {
         "write this to git2s3.toml? [Y/n]",
         "git2s3.toml is written. Next:",
         "ssh-keyscan -p 22 git.example.com",
-        "./justw package",
+        "`infra package`",
     ] {
         assert!(told.contains(words), "{words}: {told}");
     }
