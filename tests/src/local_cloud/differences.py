@@ -26,6 +26,7 @@ def install():
     a_template_associates_a_web_acl()
     who_may_not_list_is_not_told_of_absence()
     a_change_set_hides_secret_parameters()
+    a_change_set_has_what_its_conditions_ask_for()
 
 
 def loopback_counts_as_tls():
@@ -148,3 +149,16 @@ def a_change_set_hides_secret_parameters():
 
     changesets._describe_change_set = described
     handlers._ACTION_HANDLERS["DescribeChangeSet"] = described
+
+
+def a_change_set_has_what_its_conditions_ask_for():
+    """https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/conditions-section-structure.html"""
+    resolve = changesets._resolve_props_for_diff
+
+    def resolved(template, params, *arguments):
+        found = resolve(template, params, *arguments)
+        conditions = changesets._evaluate_conditions(template, params) if template else {}
+        resources = found.get("Resources", {}).items()
+        return {"Resources": {name: one for name, one in resources if conditions.get(one.get("Condition"), True)}}
+
+    changesets._resolve_props_for_diff = resolved
