@@ -1,0 +1,211 @@
+//! A deployer's day, from the first command to the last: what each one says is a snapshot that somebody has read.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use git2s3_infra::render::progress::Silent;
+use git2s3_tests::artifact::Artifact;
+use git2s3_tests::aws::REGION;
+use git2s3_tests::local::Local;
+
+use tokio::process::Command;
+
+use crate::desk::{Desk, LOCAL};
+
+/// What differs from run to run, and what stands for it.
+const FILTERS: [(&str, &str); 12] = [
+    (r"\d{4}-\d\d-\d\d( \d\d:\d\d(:\d\d)?)?", "DAY"),
+    (r"\b\d\d:\d\d:\d\d\b", "TIME"),
+    (r"\d+(\.\d+)? (s|ms)\b", "DURATION"),
+    (r"\d+(\.\d+)? (KiB|MiB|bytes)\b", "SIZE"),
+    (r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", "ID"),
+    (r"(output|key|cache)bucket-[0-9a-f]+\b", "${1}bucket-ID"),
+    (r"git2s3-assets-[0-9a-z-]+", "git2s3-assets-ID"),
+    (r"https://[0-9a-z]+\.execute-api", "https://API.execute-api"),
+    (r"\w+@127\.0\.0\.1(:|, port )\d+( {2,})?", "git@127.0.0.1${1}PORT  "),
+    (r"(127\.0\.0\.1\]?:|keyscan -p )\d+", "${1}PORT"),
+    (r"ssh-ed25519 [A-Za-z0-9+/]{68}", "ssh-ed25519 KEY"),
+    (r" at [0-9a-f]{12}\b", " at COMMIT"),
+];
+
+/// A value for every parameter that won't do.
+const BROKEN: [(&str, &str); 27] = [
+    ("AlarmEmail", "platform"),
+    ("AllowedGitHosts", "github.com=gitlub"),
+    ("AllowedIps", "github.com=10.0.0.0/33"),
+    ("ApiSecret", "[github.com/acme/*secret"),
+    ("CaBundle", "certificate"),
+    ("CustomDomainName", "https://git.example.com"),
+    ("ExcludeGit", "yes"),
+    ("GitToken", "a\"b"),
+    ("KeyLayout", "flat"),
+    ("KeyType", "dsa"),
+    ("KnownHosts", "garbage"),
+    ("Lfs", "yes"),
+    ("MaxArchiveBytes", "10 GB"),
+    ("MinimumSignature", "md5"),
+    ("OAuthKey", "a\"b"),
+    ("OAuthSecret", "a\"b"),
+    ("OutputBucketName", "My_Bucket"),
+    ("Paths", "{src"),
+    ("QSS3BucketName", "My_Bucket"),
+    ("QSS3KeyPrefix", "no-slash"),
+    ("Refs", "{main"),
+    ("Repositories", "["),
+    ("Submodules", "yes"),
+    ("SubnetIds", "subnet"),
+    ("VPCId", "vpc"),
+    ("WebAclArn", "acl"),
+    ("WorkerConcurrency", "1"),
+];
+
+/// A day at a desk.
+struct Day<'a> {
+    desk: Desk<'a>,
+}
+
+impl Day<'_> {
+    /// A command of who has all in the file, and no variable.
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = self.desk.command(arguments);
+        command.env_remove("GIT2S3_REFS");
+        command
+    }
+
+    /// Types a command, and holds what it says to the snapshot `name`.
+    async fn types(&self, name: &str, command: &[&str], code: i32) -> String {
+        let output = self.command(command).output().await.unwrap();
+        let [said, told] = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap());
+        assert_eq!(output.status.code(), Some(code), "{command:?}: {told}{said}");
+        Self::told(name, &format!("$ infra {}\n{told}{said}", command.join(" ")));
+        said
+    }
+
+    /// Whatever is wrong with a value is said before anything happens.
+    async fn is_told_of_broken_values(&self) {
+        let declared = git2s3_infra::stack::template(None).unwrap().as_value();
+        let mut names: Vec<_> = declared["Parameters"].as_object().unwrap().keys().collect();
+        names.sort();
+        assert_eq!(names, BROKEN.map(|(name, _)| name), "every parameter has a broken value");
+        let mut told = String::new();
+        for (name, value) in BROKEN {
+            let mut command = self.command(&["deploy", "--yes"]);
+            let output = if declared["Parameters"][name]["NoEcho"] == true {
+                self.desk.write("broken.txt", value);
+                command.args(["--secret-file", &format!("{name}=broken.txt")]).output()
+            } else {
+                command.args(["--parameter", &format!("{name}={value}")]).output()
+            };
+            let output = output.await.unwrap();
+            let said = String::from_utf8([output.stderr, output.stdout].concat()).unwrap();
+            assert_eq!(output.status.code(), Some(2), "{name}: {said}");
+            writeln!(told, "{name}={value}\n{said}").unwrap();
+        }
+        Self::told("11_broken_values", &told);
+    }
+
+    fn told(name: &str, text: &str) {
+        assert!(!text.contains("hunter2"), "{name} tells the secret: {text}");
+        insta::with_settings!({ filters => FILTERS, omit_expression => true, prepend_module_to_snapshot => false }, {
+            insta::assert_snapshot!(format!("day_{name}"), short(text));
+        });
+    }
+}
+
+/// What a line is one of many of.
+fn kind(line: &str) -> Option<&'static str> {
+    match line {
+        line if line.starts_with("Add     ") => Some("resources to add"),
+        line if line.starts_with("uploading ") => Some("uploads"),
+        line if line.contains("_IN_PROGRESS") || line.contains("_COMPLETE  ") => Some("events"),
+        _ => None,
+    }
+}
+
+/// A text in which many lines of a kind are one, as a person sees them.
+fn short(text: &str) -> String {
+    let mut lines: Vec<(Option<&str>, usize, &str)> = Vec::new();
+    for line in text.lines() {
+        match lines.last_mut() {
+            Some((before, count, _)) if before.is_some() && *before == kind(line) => *count += 1,
+            _ => lines.push((kind(line), 1, line)),
+        }
+    }
+    let lines = lines.into_iter().map(|(kind, count, line)| match kind {
+        Some(kind) if count > 1 => format!("[{count} {kind}]"),
+        _ => line.to_owned(),
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_day_from_init_to_destroy() {
+    let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let local = Local::tied(&dir.path().join("cloud"), Path::new(LOCAL)).await.unwrap();
+    local.package(&mut Silent).unwrap();
+    let account = &local.cloud.account;
+    let work = dir.path().join("work");
+    let day = Day { desk: Desk::new(account, &work) };
+    let desk = &day.desk;
+    std::os::unix::fs::symlink(local.dist(), work.join("dist")).unwrap();
+
+    let host = format!("{}@127.0.0.1:{}", local.sshd.user, local.sshd.port);
+    let answers = format!("{host}\nacme\nmain\ny\n\ny");
+    let flags = ["init", "--stack-name", "zips", "--region", REGION];
+    let (code, told) = desk.answered(&flags, &answers).await;
+    assert_eq!(code, Some(0), "{told}");
+    Day::told("01_init", &told.replace('\r', ""));
+    desk.write("api-secret.txt", "hunter2\n");
+    let file = fs::read_to_string(work.join("git2s3.toml")).unwrap();
+    let known = format!("[parameters]\nKnownHosts = \"{}\"", local.sshd.known_hosts_line().unwrap());
+    let file = file.replace("[parameters]", &known);
+    desk.write("git2s3.toml", &file);
+
+    day.types("02_check", &["check"], 0).await;
+    day.types("03_review", &["review", "--against", "deployed"], 0).await;
+    day.types("04_deploy", &["deploy", "--yes"], 0).await;
+
+    // As a person enters it at the Git host.
+    let stacks = account.cloudformation.describe_stacks().stack_name("zips").send().await.unwrap();
+    let outputs = stacks.stacks()[0].outputs().iter();
+    let outputs: BTreeMap<String, String> = outputs
+        .filter_map(|output| Some((output.output_key()?.to_owned(), output.output_value()?.to_owned())))
+        .collect();
+    let stack = local.connect("zips", outputs, "hunter2".to_owned()).unwrap();
+    let bucket = stack.output("OutputBucketName").unwrap();
+    let clone = local.host.create("acme/rocket").await.unwrap();
+    let push = async |content: &str, branch: &str| {
+        fs::write(clone.dir().join("a"), content).unwrap();
+        let commit = clone.commit(content).await.unwrap();
+        clone.push(&[branch]).await.unwrap();
+        commit
+    };
+    let patience = Duration::from_secs(30);
+    let key = "acme/rocket/acme_rocket.zip";
+    let commit = push("First", "main").await;
+    Artifact::wait(account, bucket, key, &commit, patience).await.unwrap();
+    day.types("05_status", &["status"], 0).await;
+    day.types("06_logs", &["logs"], 0).await;
+
+    // Another value.
+    desk.write("git2s3.toml", &file.replace("Refs = \"main\"", "Refs = \"main,release/*\""));
+    day.types("07_diff", &["diff"], 1).await;
+    day.types("08_deploy_parameter", &["deploy", "--yes"], 0).await;
+
+    // Another secret: both for a while, then the new one alone.
+    desk.write("api-secret.txt", "hunter2-new,hunter2\n");
+    day.types("09_deploy_both_secrets", &["deploy", "--yes"], 0).await;
+    desk.write("api-secret.txt", "hunter2-new\n");
+    day.types("10_deploy_new_secret", &["deploy", "--yes"], 0).await;
+    local.host.report_to(&stack.webhook_url, "hunter2-new").unwrap();
+    let commit = push("Second", "main").await;
+    Artifact::wait(account, bucket, key, &commit, patience).await.unwrap();
+
+    day.is_told_of_broken_values().await;
+
+    day.types("12_destroy", &["destroy", "--yes", "--keep-output"], 0).await;
+    day.types("13_status_without_a_stack", &["status"], 4).await;
+}
