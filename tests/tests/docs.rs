@@ -9,6 +9,7 @@ use std::process::Command;
 use git2s3_infra::check::{Rule, Rules, check, parse_template};
 use git2s3_infra::configuration::Configuration;
 use git2s3_infra::stack;
+use git2s3_tests::promises::PROMISES;
 use serde_json::{Value, json};
 
 fn root() -> &'static Path {
@@ -220,5 +221,47 @@ fn every_entry_of_a_host_means_what_is_said() {
     for pair in lines.chunks(2) {
         let host: contract::AllowedHost = pair[0].parse().unwrap();
         assert_eq!(pair[1].trim(), host.to_string(), "{}", pair[0]);
+    }
+}
+
+/// A demo's output without what differs from run to run.
+fn demo_in_general(said: &str) {
+    let filters = [
+        (r"\d+\.\d+ s\b", "TIME"),
+        (r"\d+(\.\d+)? (KiB|MiB|bytes)\b", "SIZE"),
+        (r"after \d+ ", "after SIZE "),
+        (r"\w+@127\.0\.0\.1:\d+", "USER@127.0.0.1:PORT"),
+        (r"127\.0\.0\.1:\d+", "127.0.0.1:PORT"),
+        (r"bucket-[0-9a-f]+", "bucket-ID"),
+        (r"\b[0-9a-f]{10}\b", "COMMIT"),
+        (r" for (x86_64|aarch64)", " for ARCHITECTURE"),
+        (r" {2,}", "  "),
+    ];
+    insta::with_settings!({ filters => filters, omit_expression => true }, {
+        insta::assert_snapshot!("demo", said);
+    });
+}
+
+#[test]
+fn the_demo_says_what_the_guide_shows() {
+    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
+    let demo = Command::new(env!("CARGO_BIN_EXE_local")).arg("demo").current_dir(root()).output().unwrap();
+    let said = String::from_utf8(demo.stderr).unwrap();
+    assert!(demo.status.success(), "{said}");
+    let steps = |text: &str| text.lines().filter(|line| line.starts_with('✓')).collect::<Vec<_>>().join("\n");
+    insta::allow_duplicates! {
+        demo_in_general(&steps(&said));
+        demo_in_general(&steps(&readme));
+    }
+}
+
+#[test]
+fn the_guide_shows_promises_that_are_tried() {
+    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
+    let table = blocks(&readme, "").into_iter().find(|block| block.starts_with("about ")).unwrap();
+    for row in table.lines().skip(1) {
+        let promised = PROMISES.iter().any(|one| row.starts_with(one.chapter) && row.contains(one.promise));
+        assert!(promised, "nobody tries this: {row}");
+        assert!(row.ends_with("  0"), "a promise failed: {row}");
     }
 }
