@@ -23,11 +23,11 @@ _default:
 
 # Show the whole way on this machine: push, zip in a bucket, second push, stack deleted
 [no-exit-message]
-demo *args: _tools
+demo *args: _cloud
     @{{ local }} demo "$@"
 
 # Run every test: documentation examples, units, properties, rules, end to end
-test *args: _tools _payloads _templates
+test *args: _tests _payloads _templates
     # The end-to-end tests deploy these; built here, so that no test waits for a compiler.
     cargo build --workspace --bins
     cargo test --workspace --doc --quiet
@@ -110,7 +110,7 @@ acceptance *args:
 
 # Start the local cloud with the stack in it; it prints how to push and how to call it, dist/local.json says the same to programs
 [no-exit-message]
-local-up *args: _tools
+local-up *args: _cloud
     @{{ local }} up "$@"
 
 # Stop the local cloud and forget its state
@@ -119,12 +119,12 @@ local-down *args:
     @{{ local }} down "$@"
 
 # Show what is promised, how much of it was tried, and that nothing failed (--long: with load, and millions of hostile inputs)
-prove *args: _tools _payloads
+prove *args: _tests _payloads
     cargo build --workspace --bins
     target/debug/local prove "$@"
 
 # Show what works with which Git host, from the tests that pass
-providers: _tools
+providers: _tests
     cargo build --workspace --bins
     target/debug/local providers
 
@@ -134,34 +134,40 @@ lint:
     cargo clippy --quiet --locked --workspace --all-targets -- -D warnings
 
 # Licences, sources, banned crates; known vulnerabilities, where the advisory database can be reached or was kept
-deny: _tools
+deny: _programs
     cargo deny --all-features --log-level error check bans licenses sources
     @.ci/advisories
 
 # What cfn-lint, checkov and cdk-nag find in the template; all of them, or these
-judges *names: _tools synth
+judges *names: _programs synth
     @.ci/judges "$@"
 
 # Measure the product beside its rivals, in one run; only the cases with one of these words (growth draws the pictures)
-bench *args: _tools
+bench *args: _cloud _programs
     @.ci/bench "$@"
 
 # Try hostile input on every parser, RUNS times each, under libFuzzer
-fuzz *args: _tools _payloads
+fuzz *args: _programs _payloads
     @.ci/fuzz "$@"
 
 # Start a function that was built for arm64, under qemu
-arm64: _tools
+arm64:
     @.ci/arm64
 
 # Write the locks of what is fetched, versions and hashes, after a change in .ci/locked (--upgrade: all of it)
-lock *args: _tools
+lock *args: _programs
     @.ci/lock "$@"
 
-_tools:
-    @sh .ci/tools
+_cloud:
+    @sh .ci/tools cloud
 
-_payloads: _tools
+_programs:
+    @sh .ci/tools programs
+
+_tests:
+    @sh .ci/tools tests
+
+_payloads: _programs
     @sh .ci/payloads
 
 _templates:

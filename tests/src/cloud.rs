@@ -180,7 +180,7 @@ fn installed() -> Result<PathBuf> {
     let installed = root.join(".tools/ministack/bin");
     ensure!(
         installed.join("ministack").exists(),
-        "MiniStack isn't installed: run `just _tools`, which `just test` and `just demo` do by themselves"
+        "MiniStack isn't installed: run `just _cloud`, which `just test` and `just demo` do by themselves"
     );
     Ok(installed.join("python3"))
 }

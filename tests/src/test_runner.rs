@@ -28,7 +28,7 @@ pub fn run(tests: &BTreeSet<&str>, environment: &[(&str, &str)]) -> Result<BTree
         .envs(environment.iter().copied())
         .stderr(Stdio::inherit())
         .output()
-        .context("run cargo nextest: `just _tools` installs it")?;
+        .context("run cargo nextest: `just _programs` installs it")?;
     let text = String::from_utf8_lossy(&out.stdout);
     let lines = text.lines().filter_map(|line| serde_json::from_str::<Reported>(line).ok());
     let ended = lines.filter(|line| line.kind == "test" && line.event != "started");
