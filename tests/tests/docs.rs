@@ -8,6 +8,7 @@ use std::process::Command;
 
 use git2s3_infra::check::{Rule, Rules, check, parse_template};
 use git2s3_infra::configuration::Configuration;
+use git2s3_infra::review::cost;
 use git2s3_infra::stack;
 use git2s3_tests::promises::PROMISES;
 use serde_json::{Value, json};
@@ -264,4 +265,13 @@ fn the_guide_shows_promises_that_are_tried() {
         assert!(promised, "nobody tries this: {row}");
         assert!(row.ends_with("  0"), "a promise failed: {row}");
     }
+}
+
+#[test]
+fn the_guide_tells_the_costs() {
+    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
+    let dollars =
+        |pushes| format!("${:.2}", cost::bill(pushes, cost::USUAL).iter().map(|item| item.dollars).sum::<f64>());
+    let told = format!("{} a month for 1,000 pushes and {} for 100,000", dollars(1_000.0), dollars(100_000.0));
+    assert!(readme.contains(&told), "README lacks: {told}");
 }
