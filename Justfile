@@ -33,6 +33,10 @@ test *args: _tests _payloads _templates
     cargo test --workspace --doc --quiet
     cargo nextest run --workspace "$@"
 
+# Run the tests that need no cloud and nothing that is fetched, of all crates or of these
+quick *crates: _programs
+    @.ci/quick "$@"
+
 # Ask what a first deployment needs to know, and write git2s3.toml
 [no-exit-message]
 init *args:
@@ -132,6 +136,10 @@ providers: _tests
 lint:
     cargo fmt --all --check
     cargo clippy --quiet --locked --workspace --all-targets -- -D warnings
+
+# Build the crates' documentation, without a broken link
+doc:
+    RUSTDOCFLAGS='-D warnings -A rustdoc::private_intra_doc_links' cargo doc --quiet --locked --workspace --lib --no-deps --document-private-items
 
 # Licences, sources, banned crates; known vulnerabilities, where the advisory database can be reached or was kept
 deny: _programs

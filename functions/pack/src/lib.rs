@@ -1,7 +1,7 @@
 //! The packs of a clone, by Git's [pack format](https://git-scm.com/docs/gitformat-pack), kept so that a zip is cheap to
 //! make of them.
 //!
-//! [`receive`] reads a pack once, while it comes in: each object is inflated once, and that gives its id, its CRC-32 and the
+//! [`receive()`] reads a pack once, while it comes in: each object is inflated once, and that gives its id, its CRC-32 and the
 //! proof that it is whole. What comes as a delta is resolved once and stored whole, so that no later push resolves or
 //! compresses it again. What is kept is a pack and an index as Git has them, and beside them the [checksums](Checksums) of
 //! what is in the pack, with which a file goes from the pack into a zip without being inflated.

@@ -132,7 +132,7 @@ impl Found<'_> {
     }
 }
 
-/// The most bytes that variables can take, as [`ENVIRONMENT_BYTES`] counts them. A parameter counts as nothing; [evaluate](crate::evaluate)
+/// The most bytes that variables can take, as [`ENVIRONMENT_BYTES`] counts them. A parameter counts as nothing; [evaluate](mod@crate::evaluate)
 /// the template to count it.
 pub fn environment(template: &Json, variables: &Json) -> usize {
     let longest = Longest { template, measure: in_json, is_name: false };

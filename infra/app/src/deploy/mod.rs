@@ -2,7 +2,7 @@
 //! it is executed, and the stack's events while it is.
 //!
 //! [`plan`] changes nothing that runs; what it gives is shown, and then executed or abandoned. [`deploy`] and
-//! [`destroy`] are for callers that ask nobody: tests and the local cloud.
+//! [`destroy()`] are for callers that ask nobody: tests and the local cloud.
 
 mod again;
 mod assets;
@@ -225,7 +225,7 @@ pub async fn examine(account: &Account, deployment: &Deployment) -> Result<Stand
 }
 
 /// Uploads the assets and makes a change set. Nothing that runs is changed; a stack that was never created wholly
-/// (`ROLLBACK_COMPLETE`, `REVIEW_IN_PROGRESS`) is deleted, since nothing else can be done with it. [`preview`] does neither.
+/// (`ROLLBACK_COMPLETE`, `REVIEW_IN_PROGRESS`) is deleted, since nothing else can be done with it. [`preview()`] does neither.
 ///
 /// # Errors
 /// See [`DeployError`].
