@@ -109,7 +109,7 @@ async function picture(browser, file, colorScheme) {
   const seen = {
     wide: await look(browser, file, { colorScheme: 'light' }),
     dark: await look(browser, file, { colorScheme: 'dark', javaScriptEnabled: false }),
-    middle: await look(browser, file, { viewport: { width: 800, height: 900 } }),
+    middle: await look(browser, file, { viewport: { width: 900, height: 900 } }),
     narrow: await look(browser, file, { viewport: { width: 360, height: 780 } }),
     printed: await look(browser, file, { viewport: { width: SHEET, height: 970 }, colorScheme: 'dark', media: 'print' }),
     sheets: await sheets(browser, file),
