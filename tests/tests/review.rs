@@ -1,4 +1,5 @@
-//! The review page where it is read: in a browser, light and dark, narrow, without JavaScript, and by a screen reader.
+//! The review page where it is read and signed: in a browser, wide and narrow, light and dark, printed, without JavaScript, and by a
+//! screen reader; and the picture where README shows it.
 #![allow(clippy::unwrap_used, reason = "what fails here fails a test")]
 
 use std::path::{Path, PathBuf};
@@ -7,9 +8,14 @@ use std::process::Command;
 use git2s3_infra::check::{Rules, check};
 use git2s3_infra::deploy::{Parameters, Settings, Template};
 use git2s3_infra::diff::Diff;
-use git2s3_infra::review::{Review, html};
+use git2s3_infra::review::{Checkout, Owner, Review, Subject, html};
 use git2s3_infra::stack;
+use git2s3_tests::empty_account;
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+/// What somebody reads before signing, in a quarter of an hour.
+const WORDS: u64 = 1_800;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
@@ -23,7 +29,7 @@ fn seen(page: &str) -> Value {
     let tools = root().join(".tools");
     let output = Command::new(tools.join("py/bin/node"))
         .arg(root().join("tests/review.cjs"))
-        .args([&file, Path::new("/usr/bin/chromium")])
+        .args([&file, &root().join("docs/architecture.svg"), Path::new("/usr/bin/chromium")])
         .env("NODE_PATH", tools.join("browser/node_modules"))
         // Chromium keeps its profile there.
         .env("HOME", folder.path())
@@ -34,37 +40,103 @@ fn seen(page: &str) -> Value {
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
-#[test]
-fn the_review_is_read_by_eye_and_ear_with_nothing_but_the_file() {
+/// The stack before an update that changes, replaces, removes and adds something, gives a right and takes one, and opens a way.
+fn before(template: &Value) -> Value {
+    let mut old = template.clone();
+    let resources = &mut old["Resources"];
+    resources["WebhookFunction"]["Properties"]["MemorySize"] = json!(128);
+    resources["GitPullQueue"]["Properties"]["FifoQueue"] = json!(false);
+    resources["WorkerSecurityGroup"]["Properties"]["SecurityGroupEgress"][0]["ToPort"] = json!(443);
+    resources["OldTopic"] = json!({ "Type": "AWS::SNS::Topic", "Properties": {} });
+    resources.as_object_mut().unwrap().shift_remove("KeyEncryptionKeyAlias");
+    let right = json!({
+        "Effect": "Allow", "Action": "kms:Decrypt", "Resource": { "Fn::GetAtt": ["KeyEncryptionKey", "Arn"] },
+    });
+    let policies = |role: &str| format!("/{role}/Properties/Policies");
+    let webhook = resources.pointer_mut(&format!("{}/0/PolicyDocument/Statement", policies("WebhookRole"))).unwrap();
+    webhook.as_array_mut().unwrap().push(right);
+    resources.pointer_mut(&policies("ZipDlRole")).unwrap().as_array_mut().unwrap().pop();
+    old["Parameters"]["Refs"]["Default"] = json!("main");
+    old
+}
+
+/// The page of an update of a stack in an account.
+fn page_of_an_update() -> String {
     let template = stack::template(None).unwrap().as_value();
     let rules = Rules::embedded().unwrap();
     let report = check(&template, &rules).unwrap();
-    let mut old = template.clone();
-    old["Resources"]["WebhookFunction"]["Properties"]["MemorySize"] = json!(128);
-    let diff = Some(("main".to_owned(), Diff::between(&old, &template)));
     let declared = Template::parse(template.to_string()).unwrap();
-    let settings = Settings::new(&declared, &Parameters::default().with("Refs", "main"), None);
-    let seen = seen(&html(&Review { template: &template, rules: &rules, report: &report, diff, settings: &settings }));
+    let given = Parameters::default().with("Refs", "main,release/*").with("Repositories", "github.com/acme/**");
+    let kept = [("Refs", "main"), ("AllowedIps", "bitbucket.org=192.0.2.0/24"), ("ApiSecret", "****")];
+    let kept = kept.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+    let subject = Subject {
+        stack: "git2s3-production".to_owned(),
+        owner: Some(Owner {
+            account: "111122223333".to_owned(),
+            region: "eu-central-1".to_owned(),
+            principal: "arn:aws:sts::111122223333:assumed-role/Administrator/somebody@example.com".to_owned(),
+        }),
+        checkout: Some(Checkout { commit: "c0e67cc1745f42eadc9f196c5643bea85232740e".to_owned(), changed: 0 }),
+        sha256: "b119fe2a001a0455a97e4209776c5a9be80409534d2f2d07b9f5e1a54e80c5bc".to_owned(),
+        is_packaged: true,
+        time: "2026-11-30 08:09:54 UTC".to_owned(),
+        version: "0.1.0",
+    };
+    html(&Review {
+        subject: &subject,
+        template: &template,
+        rules: &rules,
+        report: &report,
+        diff: Some(("deployed".to_owned(), Diff::between(&before(&template), &template))),
+        settings: &Settings::new(&declared, &given, Some(&kept)),
+    })
+}
 
-    for way in ["light", "dark", "narrow"] {
+#[test]
+fn the_review_is_read_by_eye_and_ear_with_nothing_but_the_file() {
+    let seen = seen(&page_of_an_update());
+    for way in ["wide", "dark", "middle", "narrow", "printed"] {
         let seen = &seen[way];
         assert_eq!(seen["requests"], 1, "{way}: the page asks for more than itself");
-        assert_eq!(seen["errors"], json!([]), "{way}");
-        assert_eq!(seen["unnamedTables"], 0, "{way}");
-        assert_eq!(seen["headlessRows"], 0, "{way}");
-        assert_eq!(seen["deadLinks"], 0, "{way}");
-        assert_eq!(seen["overflows"], false, "{way}");
-        assert_eq!(seen["spilling"], json!([]), "{way}");
+        for (what, expected) in [
+            ("errors", json!([])),
+            ("unnamedTables", json!(0)),
+            ("headlessRows", json!(0)),
+            ("namelessFields", json!(0)),
+            ("deadLinks", json!(0)),
+            ("overflows", json!(false)),
+            ("spilling", json!([])),
+            ("meeting", json!([])),
+            ("faint", json!([])),
+            ("beyond", json!([])),
+        ] {
+            assert_eq!(seen[what], expected, "{way}: {what}");
+        }
         assert!(seen["tables"].as_u64().unwrap() >= 8 && seen["boxes"].as_u64().unwrap() >= 18, "{way}");
+        let words = seen["words"].as_u64().unwrap();
+        assert!((700..WORDS).contains(&words), "{way}: {words} words");
+        // On paper a pixel is 0.26 mm: 9 of them are a footnote's letters, of the picture, which shrinks with the sheet.
+        let (smallest, least) = (seen["smallest"].as_f64().unwrap(), if way == "printed" { 9.0 } else { 11.0 });
+        assert!(smallest >= least, "{way}: letters of {smallest} px");
     }
-    assert_ne!(seen["light"]["paper"], seen["dark"]["paper"]);
-    assert_ne!(seen["light"]["picturePaper"], seen["dark"]["picturePaper"]);
+    // Only the picture scrolls, and only where it would become too small otherwise; on paper nothing does.
+    for (way, scrolling) in [("wide", json!([])), ("narrow", json!(["scroll"])), ("printed", json!([]))] {
+        assert_eq!(seen[way]["scrolling"], scrolling, "{way}");
+    }
+    for paper in ["paper", "picturePaper"] {
+        assert_ne!(seen["wide"][paper], seen["dark"][paper]);
+        assert_eq!(seen["printed"][paper], "rgb(255, 255, 255)", "paper is white, also for who reads in the dark");
+    }
+    // What is folded isn't printed until somebody opens it.
+    let sheets = |folds: &str| seen["sheets"][folds].as_u64().unwrap();
+    assert!(sheets("shut") <= 7 && sheets("open") >= sheets("shut") + 4, "{}", seen["sheets"]);
 
-    // What is read out is the same without script, and has the picture in words.
-    let words = seen["words"].as_array().unwrap();
-    assert!(words.contains(&json!("webhook to gitpull jobs: SendMessage")), "{words:#?}");
-    let aria = seen["light"]["aria"].as_str().unwrap();
+    // What is read out is the same without script, on a narrow screen, too, and has the picture in words.
+    let said = seen["said"].as_array().unwrap();
+    assert!(said.contains(&json!("webhook to gitpull jobs: SendMessage")), "{said:#?}");
+    let aria = seen["wide"]["aria"].as_str().unwrap();
     assert_eq!(seen["dark"]["aria"], aria);
+    assert_eq!(seen["narrow"]["rows"], seen["wide"]["rows"]);
     let outline: Vec<&str> = aria
         .lines()
         .map(str::trim)
@@ -73,4 +145,50 @@ fn the_review_is_read_by_eye_and_ear_with_nothing_but_the_file() {
         })
         .collect();
     insta::assert_snapshot!(outline.join("\n"));
+
+    // README shows the picture in a column of its own.
+    for scheme in ["light", "dark"] {
+        let picture = &seen["readme"][scheme];
+        let smallest = picture["smallest"].as_f64().unwrap();
+        assert!(smallest >= 12.0, "{scheme}: letters of {smallest} px");
+        for what in ["faint", "spilling", "meeting"] {
+            assert_eq!(picture[what], json!([]), "{scheme}: {what}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_page_is_of_what_synth_writes() {
+    let account = empty_account::start().await;
+    let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let infra = |arguments: &'static [&'static str], credentials: bool| {
+        let mut infra = tokio::process::Command::new(Path::new(env!("CARGO_BIN_EXE_local")).with_file_name("infra"));
+        infra.args(arguments).current_dir(dir.path()).env_clear().env("PATH", std::env::var_os("PATH").unwrap());
+        infra.env("AWS_ENDPOINT_URL", account.uri()).env("AWS_EC2_METADATA_DISABLED", "true").env("HOME", dir.path());
+        if credentials {
+            infra.env("AWS_ACCESS_KEY_ID", "A").env("AWS_SECRET_ACCESS_KEY", "x").env("AWS_REGION", "eu-west-1");
+        }
+        async move {
+            let output = infra.output().await.unwrap();
+            assert!(output.status.success(), "{arguments:?}: {output:?}");
+            output.stdout
+        }
+    };
+    infra(&["synth"], false).await;
+    let template = std::fs::read(dir.path().join("dist/git2s3.template.json")).unwrap();
+    let hash = hex::encode(Sha256::digest(template));
+    let page = || std::fs::read_to_string(dir.path().join("dist/review.html")).unwrap();
+
+    let told: Value =
+        serde_json::from_slice(&infra(&["review", "--json", "--stack-name", "mine"], true).await).unwrap();
+    assert_eq!(told["sha256"], hash.as_str());
+    let shown = page().replace("</span><wbr><span>", "");
+    for said in [hash.as_str(), "stack mine", "111122223333", "eu-west-1", "user/"] {
+        assert!(shown.contains(said), "{said}");
+    }
+    let asked = account.received_requests().await.unwrap().len();
+
+    infra(&["review"], false).await;
+    assert!(page().contains("not looked up") && !page().contains("111122223333"));
+    assert_eq!(account.received_requests().await.unwrap().len(), asked, "nobody said as whom AWS is to be asked");
 }

@@ -165,6 +165,11 @@ fn credentials_of_the_environment() -> Option<&'static str> {
     all.into_iter().find(|name| variable(name).is_some())
 }
 
+/// Whether the environment says as whom AWS is to be asked: without that, finding out can mean asking the machine's network.
+pub fn is_chosen_by_the_environment() -> bool {
+    variable("AWS_PROFILE").is_some() || credentials_of_the_environment().is_some()
+}
+
 async fn demand(name: &str, named_by: &'static str) -> Result<(), AccountError> {
     if exists(name).await? { Ok(()) } else { Err(AccountError::NoProfile { name: name.to_owned(), named_by }) }
 }

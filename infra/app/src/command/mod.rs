@@ -3,6 +3,7 @@
 pub(crate) mod acceptance;
 pub(crate) mod caller;
 pub(crate) mod check;
+pub(crate) mod checkout;
 pub(crate) mod completions;
 pub(crate) mod deploy;
 pub(crate) mod destroy;
@@ -91,6 +92,13 @@ impl Place {
         let Chosen { config, profile, remark } = account::configuration(flags, file).await?;
         let account = Account::open(&config).await?;
         Ok(Located { stack_name: self.stack_name(configuration), account, profile, remark })
+    }
+}
+
+impl Place {
+    /// Whether somebody has said as whom AWS is to be asked.
+    pub(crate) fn says_as_whom(&self, configuration: &Configuration) -> bool {
+        self.profile.is_some() || configuration.profile.is_some() || account::is_chosen_by_the_environment()
     }
 }
 

@@ -2,20 +2,24 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
+use aws_sdk_cloudformation::primitives::{DateTime, DateTimeFormat};
 use clap::builder::NonEmptyStringValueParser;
 use git2s3_infra::check::{self, Rules};
 use git2s3_infra::deploy::{Settings, Template};
 use git2s3_infra::diff::Diff;
+use git2s3_infra::package::Manifest;
 use git2s3_infra::render::{print, visible};
-use git2s3_infra::review::{self, Review, diagram};
+use git2s3_infra::review::{self, Owner, Review, Subject, diagram};
 use git2s3_infra::{stack, synth};
 use serde_json::json;
+use sha2::{Digest, Sha256};
 
 use super::diff::Other;
 use super::parameters::Values;
-use super::{Outcome, Place, caller};
+use super::{Located, Outcome, Place, caller, checkout};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
@@ -51,15 +55,25 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
         return Ok(Outcome::Fine);
     }
     let dist = caller::dist(arguments.dist.as_deref());
-    let template = synth::synthesize(&dist)?.as_value();
+    let synthesized = synth::synthesize(&dist)?;
+    let template = synthesized.as_value();
     let rules = Rules::embedded()?;
     let report = check::check(&template, &rules)?;
     let declared = Template::parse(template.to_string())?;
     let given = arguments.values.deployed(&declared, &arguments.place.configuration()?)?;
+    let other = arguments.against.as_deref().map(Other::named);
+    let subject = Subject {
+        stack: arguments.place.stack_name(&arguments.place.configuration()?),
+        owner: owner(&arguments.place, other.as_ref()).await?,
+        checkout: checkout::of_sources(),
+        sha256: hex::encode(Sha256::digest(synthesized.to_json())),
+        is_packaged: Manifest::read(&dist).is_ok(),
+        time: now(),
+        version: env!("CARGO_PKG_VERSION"),
+    };
     let mut stack = None;
-    let diff = match &arguments.against {
-        Some(name) => {
-            let other = Other::named(name);
+    let diff = match arguments.against.as_ref().zip(other) {
+        Some((name, other)) => {
             let (old, parameters) = other.read(&arguments.place).await?;
             stack = parameters;
             Some((name.clone(), Diff::between(&old, &other.counterpart(&dist)?)))
@@ -67,7 +81,14 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
         None => None,
     };
     let settings = Settings::new(&declared, &given, stack.as_ref());
-    let page = review::html(&Review { template: &template, rules: &rules, report: &report, diff, settings: &settings });
+    let page = review::html(&Review {
+        subject: &subject,
+        template: &template,
+        rules: &rules,
+        report: &report,
+        diff,
+        settings: &settings,
+    });
     let output = arguments.output.as_deref().unwrap_or(Path::new("dist/review.html"));
     write(output, &page)?;
     if arguments.json {
@@ -77,7 +98,7 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
             .map(|finding| json!({ "rule": finding.rule, "resource": finding.resource, "message": finding.message }))
             .collect();
         print::json(
-            &json!({ "page": output.display().to_string(), "findings": findings, "parameters": settings.parameters, "meaning": settings.meaning }),
+            &json!({ "page": output.display().to_string(), "sha256": subject.sha256, "findings": findings, "parameters": settings.parameters, "meaning": settings.meaning }),
         )?;
     } else {
         print::line(&output.display().to_string());
@@ -86,6 +107,35 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
         open(output);
     }
     Ok(if report.passes() { Outcome::Fine } else { Outcome::Findings })
+}
+
+/// For so long AWS may take to say whose account it is: the page can do without.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Whose account it is, where the page compares with what is there or somebody has said as whom to ask. Nothing else of the page needs AWS.
+async fn owner(place: &Place, other: Option<&Other>) -> anyhow::Result<Option<Owner>> {
+    let configuration = place.configuration()?;
+    if !matches!(other, Some(Other::Deployed)) && !place.says_as_whom(&configuration) {
+        return Ok(None);
+    }
+    let asked = tokio::time::timeout(PATIENCE, place.locate(&configuration)).await;
+    let failed = match asked {
+        Ok(Ok(Located { account, .. })) => {
+            let (account, region, principal) = (account.id, account.region, account.principal);
+            return Ok(Some(Owner { account, region, principal }));
+        }
+        Ok(Err(error)) => format!("{error:#}"),
+        Err(_) => format!("AWS said nothing for {} s", PATIENCE.as_secs()),
+    };
+    print::talk_line(&format!("account and region are not on the page: {failed}"));
+    Ok(None)
+}
+
+/// The time in UTC, to the second.
+fn now() -> String {
+    let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
+    let time = DateTime::from_secs(i64::try_from(seconds).unwrap_or_default());
+    time.fmt(DateTimeFormat::DateTime).unwrap_or_default().replace('T', " ").replace('Z', " UTC")
 }
 
 fn write(path: &Path, text: &str) -> anyhow::Result<()> {

@@ -195,7 +195,8 @@ impl Settings {
 }
 
 impl Setting {
-    fn is_noteworthy(&self) -> bool {
+    /// Whether a person has to look at it: it changes, or isn't the default.
+    pub fn is_noteworthy(&self) -> bool {
         match self.change {
             Change::Changed | Change::Unknown => true,
             Change::None | Change::New if self.secret => self.new == SET,

@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 pub use network::NetworkChange;
-pub use permissions::{Condition, Effect, Grant, PermissionChange, grants};
+pub use permissions::{Condition, Effect, Grant, PermissionChange, grants, text as as_text};
 pub use permits::{Request, permits};
 pub use report::text;
 pub use template::{Action, EntryChange, PropertyChange};

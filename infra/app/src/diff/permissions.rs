@@ -314,7 +314,7 @@ pub(super) fn is_intrinsic(map: &Map<String, Value>) -> bool {
 }
 
 /// A value as a person reads it: references as `Fn::Sub` writes them.
-pub(super) fn text(value: &Value) -> String {
+pub fn text(value: &Value) -> String {
     let reference = |value: &Value| -> Option<String> {
         let (function, argument) = value.as_object().filter(|map| is_intrinsic(map))?.iter().next()?;
         match (function.as_str(), argument) {

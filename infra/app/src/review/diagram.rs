@@ -1,5 +1,7 @@
-//! The picture of the stack: from left to right the way of a push. Where a box stands is said here; which boxes are dashed, and
+//! The picture of the stack: from top to bottom the way of a push. Where a box stands is said here; which boxes are dashed, and
 //! every line between them with the rights at it, is read out of the template.
+//!
+//! It is drawn for README, where it gets about 830 pixels: nothing in it is wider, so that its letters stay as large as those around it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +10,7 @@ use serde_json::Value;
 
 use crate::diff::{Effect, grants};
 
-/// A box: the logical id (or [`HOST`], or [`ALARMS`]), what it is called, what it is, and where it stands.
+/// A box: the logical id (or [`HOST`], or [`ALARMS`]), what it is called, what it is, and where it stands: in half columns, and rows.
 struct Spot(&'static str, &'static str, &'static str, u16, u16);
 
 /// The Git host, which no template has.
@@ -18,36 +20,44 @@ const HOST: &str = "(host)";
 const ALARMS: &str = "(alarms)";
 
 const SPOTS: &[Spot] = &[
-    Spot(HOST, "Git host", "yours, or a provider's", 0, 2),
-    Spot("Api", "API", "API Gateway, regional", 1, 2),
-    Spot("DomainName", "custom domain", "by CustomDomainName", 1, 3),
-    Spot("ApiSecretValue", "webhook secrets", "Secrets Manager", 2, 1),
-    Spot("WebhookFunction", "webhook", "Lambda: authenticates", 2, 2),
-    Spot("ZipDlDeadLetterQueue", "dead letters", "SQS FIFO", 3, 0),
-    Spot("ZipDlQueue", "zipdl jobs", "SQS FIFO", 3, 1),
+    Spot(HOST, "Git host", "yours, or a provider's", 4, 0),
+    Spot("DomainName", "custom domain", "CustomDomainName", 1, 1),
+    Spot("Api", "API", "API Gateway, regional", 4, 1),
+    Spot("WebhookFunction", "webhook", "Lambda: authenticates", 4, 2),
+    Spot("ApiSecretValue", "webhook secrets", "Secrets Manager", 7, 2),
+    Spot("GitPullDeadLetterQueue", "dead letters", "SQS FIFO", 0, 3),
     Spot("GitPullQueue", "gitpull jobs", "SQS FIFO", 3, 3),
-    Spot("GitPullDeadLetterQueue", "dead letters", "SQS FIFO", 3, 4),
-    Spot("ZipDlFunction", "zipdl", "Lambda: downloads", 4, 1),
-    Spot("WorkerSecurityGroup", "security group", "with a VPCId", 4, 2),
-    Spot("GitPullFunction", "gitpull", "Lambda: fetches, zips", 4, 3),
-    Spot("ProviderCredentials", "host credentials", "Secrets Manager", 5, 0),
-    Spot("OutputBucket", "output bucket", "S3: the zips", 5, 1),
-    Spot("CacheBucket", "cache bucket", "S3: packs, 30 days", 5, 2),
-    Spot("KeyBucket", "key bucket", "S3: encrypted SSH key", 5, 3),
-    Spot("KeyEncryptionKey", "key", "KMS, rotating", 5, 4),
-    Spot("BucketCleanerFunction", "bucket-cleaner", "Lambda: at deletion", 6, 2),
-    Spot("SshKeyFunction", "ssh-key", "Lambda: at creation", 6, 4),
-    Spot(ALARMS, "alarms", "CloudWatch", 1, 4),
-    Spot("AlarmTopic", "alarm topic", "SNS, by AlarmEmail", 2, 4),
-    Spot("AlarmTopicKey", "alarm key", "KMS, with AlarmEmail", 2, 3),
+    Spot("ZipDlQueue", "zipdl jobs", "SQS FIFO", 5, 3),
+    Spot("ZipDlDeadLetterQueue", "dead letters", "SQS FIFO", 8, 3),
+    Spot("GitPullFunction", "gitpull", "Lambda: fetches, zips", 2, 4),
+    Spot("WorkerSecurityGroup", "security group", "with a VPCId", 4, 4),
+    Spot("ZipDlFunction", "zipdl", "Lambda: downloads", 6, 4),
+    Spot("KeyEncryptionKey", "key", "KMS, rotating", 0, 5),
+    Spot("KeyBucket", "key bucket", "S3: encrypted SSH key", 2, 5),
+    Spot("CacheBucket", "cache bucket", "S3: packs, 30 days", 4, 5),
+    Spot("OutputBucket", "output bucket", "S3: the zips", 6, 5),
+    Spot("ProviderCredentials", "host credentials", "Secrets Manager", 8, 5),
+    Spot("SshKeyFunction", "ssh-key", "Lambda: at creation", 1, 6),
+    Spot("BucketCleanerFunction", "bucket-cleaner", "Lambda: at deletion", 4, 6),
+    Spot(ALARMS, "alarms", "CloudWatch", 1, 7),
+    Spot("AlarmTopic", "alarm topic", "SNS, by AlarmEmail", 4, 7),
+    Spot("AlarmTopicKey", "alarm key", "KMS, with AlarmEmail", 7, 7),
 ];
 
-const BOX: (f32, f32) = (158.0, 54.0);
-const PITCH: (f32, f32) = (272.0, 138.0);
-const MARGIN: (f32, f32) = (90.0, 92.0);
-const SIZE: (f32, f32) = (2.0 * MARGIN.0 + 6.0 * PITCH.0, 2.0 * MARGIN.1 + 4.0 * PITCH.1);
-/// The longest word of a label, in characters; longer ones break where a capital letter begins.
-const WIDEST: usize = 17;
+const BOX: (f32, f32) = (149.0, 48.0);
+const SIZE: (f32, f32) = (860.0, 892.0);
+/// The middle of the first column, and from there to the next half one.
+const COLUMNS: (f32, f32) = (98.0, 83.0);
+/// The middle of each row.
+const ROWS: [f32; 8] = [32.0, 132.0, 228.0, 330.0, 464.0, 590.0, 718.0, 818.0];
+/// From a box's edge to the middle of a label, and from one line of it to the next.
+const LABEL: (f32, f32) = (20.0, 15.0);
+/// From the middle of a box's edge to where the outermost lines leave it.
+const SPREAD: f32 = 36.0;
+/// A longer label has two lines, in characters.
+const WIDEST: usize = 22;
+/// For how long a line is straight where it begins and ends, so that its head is seen.
+const STRAIGHT: f32 = 12.0;
 
 /// A line of the picture.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -85,7 +95,7 @@ fn resources(template: &Value) -> impl Iterator<Item = (&String, &Value)> {
 /// Every line, with what the template says about it.
 pub fn lines(template: &Value) -> Vec<Line> {
     let mut lines = vec![
-        Line::new(HOST, "Api", &["POST,", "signed"]),
+        Line::new(HOST, "Api", &["POST, signed"]),
         Line::new("ZipDlFunction", HOST, &["HTTPS, certificate checked: the archive, with a token"]),
         Line::new("GitPullFunction", HOST, &["SSH, host key checked: the difference to the last fetch"]),
     ];
@@ -130,7 +140,6 @@ fn rights(template: &Value) -> Vec<Line> {
             rights.entry((function.clone(), resource)).or_default().push(action);
         }
     }
-    let mut seen: BTreeSet<(String, Vec<String>)> = BTreeSet::new();
     let mut lines = Vec::new();
     for ((function, resource), label) in rights {
         let (from, to) = if label.iter().any(|action| action == "ReceiveMessage") {
@@ -138,9 +147,6 @@ fn rights(template: &Value) -> Vec<Line> {
         } else {
             (function, resource)
         };
-        // A long list stands once.
-        let repeated = label.len() > 2 && !seen.insert((from.clone(), label.clone()));
-        let label = if repeated { vec!["the same".to_owned()] } else { label };
         lines.push(Line { from, to, label, conditional: false });
     }
     lines
@@ -194,6 +200,7 @@ const TITLE: &str = "The way of a push through the stack";
 /// The picture as an SVG that follows the reader's choice of light or dark by itself.
 pub fn svg(template: &Value) -> Markup {
     let lines = lines(template);
+    let drawings: Vec<_> = lines.iter().filter_map(|line| Some((line, drawn(line, &lines)?))).collect();
     html! {
         svg xmlns="http://www.w3.org/2000/svg" viewBox=(format!("0 0 {} {}", SIZE.0, SIZE.1)) role="img"
             aria-label=(TITLE) class="picture" {
@@ -204,8 +211,10 @@ pub fn svg(template: &Value) -> Markup {
                     path class="head" d="M0,0 L8,4 L0,8 z" {}
                 }
             }
-            @for line in &lines { (drawn(line, &lines)) }
+            @for (line, drawing) in &drawings { (stroke(line, drawing)) }
             @for spot in SPOTS { (boxed(spot, template)) }
+            @for (_, drawing) in &drawings { (label(drawing)) }
+            text class="what" x=(SIZE.0 / 2.0) y=(SIZE.1 - 12.0) { (LEGEND) }
         }
     }
 }
@@ -217,127 +226,206 @@ pub fn sentence(line: &Line) -> String {
     format!("{} to {}: {label}{only}", name(&line.from), name(&line.to))
 }
 
+const LEGEND: &str =
+    "At a line: the first word of each action that the role may do there. Dashed: only where a parameter asks for it.";
+
 const STYLE: &str = "
-.picture { --ink: #1b2430; --soft: #5a6675; --paper: #ffffff; --fill: #f2f6fb; --edge: #2f6db5; --hold: #8a5a00; --bucket: #eef7ee; --lambda: #fff4e5;
-  font: 13px system-ui, sans-serif; background: var(--paper); }
-@media (prefers-color-scheme: dark) { .picture { --ink: #e8edf3; --soft: #a9b5c3; --paper: #12171e; --fill: #1d2630; --edge: #7fb4f0; --hold: #e0b45c;
+.picture { --ink: #1b2430; --soft: #4d5866; --paper: #ffffff; --fill: #f2f6fb; --edge: #2f6db5; --bucket: #eef7ee; --lambda: #fff4e5;
+  font: 12.5px system-ui, sans-serif; background: var(--paper); }
+@media screen and (prefers-color-scheme: dark) { .picture { --ink: #e8edf3; --soft: #a9b5c3; --paper: #12171e; --fill: #1d2630; --edge: #7fb4f0;
   --bucket: #17291b; --lambda: #33270f; } }
 .picture rect { fill: var(--fill); stroke: var(--soft); stroke-width: 1.2; }
 .picture .lambda rect { fill: var(--lambda); } .picture .store rect { fill: var(--bucket); }
 .picture .dashed rect, .picture .dashed path { stroke-dasharray: 6 4; }
 .picture text { fill: var(--ink); text-anchor: middle; } .picture .name { font-weight: 600; font-size: 15px; }
-.picture .what { fill: var(--soft); font-size: 12px; }
+.picture .what { fill: var(--soft); }
 .picture .line path { fill: none; stroke: var(--edge); stroke-width: 1.4; marker-end: url(#head); }
 .picture .head { fill: var(--edge); stroke: none; }
-.picture .line text { font-size: 11.5px; }
-.picture .line rect { fill: var(--paper); stroke: none; }
+.picture .label rect { fill: var(--paper); stroke: none; }
 ";
 
 fn center(spot: &Spot) -> (f32, f32) {
-    (MARGIN.0 + f32::from(spot.3) * PITCH.0, MARGIN.1 + f32::from(spot.4) * PITCH.1)
+    (COLUMNS.0 + f32::from(spot.3) * COLUMNS.1, ROWS.get(usize::from(spot.4)).copied().unwrap_or_default())
 }
 
 fn boxed(spot: &Spot, template: &Value) -> Markup {
     let Spot(id, name, what, ..) = spot;
     let resource = template.get("Resources").and_then(|resources| resources.get(id));
     let class = match resource.and_then(|resource| resource["Type"].as_str()) {
-        Some("AWS::Lambda::Function") => "lambda",
-        Some("AWS::S3::Bucket" | "AWS::KMS::Key" | "AWS::SecretsManager::Secret") => "store",
-        _ => "",
+        Some("AWS::Lambda::Function") => "box lambda",
+        Some("AWS::S3::Bucket" | "AWS::KMS::Key" | "AWS::SecretsManager::Secret") => "box store",
+        _ => "box",
     };
     let dashed = if resource.is_some_and(|resource| !resource["Condition"].is_null()) { " dashed" } else { "" };
     let (x, y) = center(spot);
     html! {
         g class=(format!("{class}{dashed}")) {
             rect x=(x - BOX.0 / 2.0) y=(y - BOX.1 / 2.0) width=(BOX.0) height=(BOX.1) rx="7" {}
-            text class="name" x=(x) y=(y - 4.0) { (name) }
+            text class="name" x=(x) y=(y - 3.0) { (name) }
             text class="what" x=(x) y=(y + 15.0) { (what) }
         }
     }
 }
 
-fn drawn(line: &Line, all: &[Line]) -> Markup {
-    let (Some(from), Some(to)) = (spot(&line.from), spot(&line.to)) else { return html! {} };
-    let (path, (x, y)) = if to.0 == HOST { around(from, to) } else { direct(from, to, all) };
-    let words: Vec<String> = line.label.iter().flat_map(|word| broken(word)).collect();
+/// What a line looks like: its path, the middle of its label, and the label.
+struct Drawing {
+    path: String,
+    at: (f32, f32),
+    words: Vec<String>,
+}
+
+fn drawn(line: &Line, all: &[Line]) -> Option<Drawing> {
+    let (from, to) = (spot(&line.from)?, spot(&line.to)?);
+    Some(if to.0 == HOST {
+        around(from, to, &line.label.join(" "))
+    } else if from.4 == to.4 {
+        beside(from, to, &line.label)
+    } else {
+        below(from, to, line, all)
+    })
+}
+
+fn stroke(line: &Line, drawing: &Drawing) -> Markup {
+    html! { g class=(if line.conditional { "line dashed" } else { "line" }) { path d=(drawing.path) {} } }
+}
+
+/// The words over the line, which doesn't run through them.
+fn label(drawing: &Drawing) -> Markup {
+    let Drawing { at: (x, y), words, .. } = drawing;
+    if words.is_empty() {
+        return html! {};
+    }
+    let longest = words.iter().map(|word| word.chars().count()).max().unwrap_or_default();
     #[expect(clippy::cast_precision_loss, reason = "a label has few lines of few characters")]
     let (first, width, height) = {
-        let longest = words.iter().map(|word| word.chars().count()).max().unwrap_or_default();
         let lines = words.len() as f32;
-        (
-            y - (lines - 1.0) * 6.5 + 4.0,
-            longest as f32 * 6.3 + 4.0,
-            if words.is_empty() { 0.0 } else { lines * 13.0 + 3.0 },
-        )
+        (y - (lines - 1.0) * LABEL.1 / 2.0 + 4.5, longest as f32 * 6.4 + 4.0, lines * LABEL.1 + 1.0)
     };
-    let class = if line.conditional { "line dashed" } else { "line" };
     html! {
-        g class=(class) {
-            path d=(path) {}
-            // So that the line doesn't run through the words.
-            rect x=(x - width / 2.0) y=(first - 12.0) width=(width) height=(height) {}
+        g class="label" {
+            rect x=(x - width / 2.0) y=(y - height / 2.0) width=(width) height=(height) {}
             text x=(x) y=(first) {
                 @for (index, word) in words.iter().enumerate() {
-                    tspan x=(x) dy=(if index == 0 { "0" } else { "13" }) { (word) }
+                    @if index > 0 { " " }
+                    tspan x=(x) dy=(if index == 0 { 0.0 } else { LABEL.1 }) { (word) }
                 }
             }
         }
     }
 }
 
-/// From box to box, and where the label stands.
-fn direct(from: &Spot, to: &Spot, all: &[Line]) -> (String, (f32, f32)) {
-    let ((x1, y1), (x2, y2)) = (center(from), center(to));
-    if from.3 == to.3 {
-        let side = if y2 > y1 { BOX.1 / 2.0 } else { -BOX.1 / 2.0 };
-        return (format!("M{x1},{} L{x2},{}", y1 + side, y2 - side), (x1, f32::midpoint(y1, y2)));
-    }
+/// To a box of the same row. Between two boxes there is room for a word or two on each line.
+fn beside(from: &Spot, to: &Spot, label: &[String]) -> Drawing {
+    let ((x1, y), (x2, _)) = (center(from), center(to));
     let side = if x2 > x1 { BOX.0 / 2.0 } else { -BOX.0 / 2.0 };
-    let (start, end) = ((x1 + side, y1 + port(from, to, all)), (x2 - side, y2 + port(to, from, all)));
-    let middle = f32::midpoint(start.0, end.0);
-    let path = format!("M{},{} C{middle},{} {middle},{} {},{}", start.0, start.1, start.1, end.1, end.0, end.1);
-    (path, (middle, f32::midpoint(start.1, end.1)))
+    let words = short(label).into_iter().flat_map(|word| halves(&word)).collect();
+    Drawing { path: format!("M{},{y} L{},{y}", x1 + side, x2 - side), at: (f32::midpoint(x1, x2), y), words }
 }
 
-/// How far from the middle of a box's side a line leaves it: lines to what stands above leave above.
-fn port(here: &Spot, there: &Spot, all: &[Line]) -> f32 {
-    let on_this_side = |other: &Spot| (other.3 > here.3) == (there.3 > here.3) && other.3 != here.3;
-    let mut rows: BTreeSet<u16> = BTreeSet::new();
-    for line in all {
-        let other = if line.from == here.0 {
-            spot(&line.to)
-        } else if line.to == here.0 {
-            spot(&line.from)
-        } else {
-            None
-        };
-        rows.extend(other.filter(|other| other.0 != HOST && on_this_side(other)).map(|other| other.4));
+/// To a box of another row. Where the label stands, the line is straight.
+fn below(from: &Spot, to: &Spot, line: &Line, all: &[Line]) -> Drawing {
+    let ((x1, y1), (x2, y2)) = (center(from), center(to));
+    let down = if y2 > y1 { 1.0 } else { -1.0 };
+    let side = down * BOX.1 / 2.0;
+    let (start, end) = ((x1 + port(from, to, all), y1 + side), (x2 + port(to, from, all), y2 - side));
+    let at_start = beyond(from, to, all).len() < beyond(to, from, all).len();
+    let mut words = vec![short(&line.label).join(", ")];
+    if words.iter().any(|word| word.len() > WIDEST) {
+        words = words.iter().flat_map(|word| halves(word)).collect();
     }
-    let above = rows.iter().filter(|row| **row < there.4).count();
-    let below = rows.iter().filter(|row| **row > there.4).count();
+    let (at, mut away, is_said) = if at_start { (start.0, LABEL.0, false) } else { at_end(from, to, line, all) };
+    if words.len() > 1 {
+        away += LABEL.1 / 2.0;
+    }
+    let straight = away + LABEL.1;
+    let (first, last) = if at_start { (straight, STRAIGHT) } else { (STRAIGHT, straight) };
+    let (a, b) = ((start.0, start.1 + down * first), (end.0, end.1 - down * last));
+    let middle = f32::midpoint(a.1, b.1);
+    let path = format!(
+        "M{},{} L{},{} C{},{middle} {},{middle} {},{} L{},{}",
+        start.0, start.1, a.0, a.1, a.0, b.0, b.0, b.1, end.0, end.1
+    );
+    if is_said {
+        words.clear();
+    }
+    let y = if at_start { start.1 + down * away } else { end.1 - down * away };
+    Drawing { path, at: (at, y), words }
+}
+
+/// Where the label stands of a line that ends at the same side of a box as others do: its x, how far from the box, and whether
+/// another line has the same one. Two different ones don't stand beside each other, but one further away than the other.
+fn at_end(from: &Spot, to: &Spot, line: &Line, all: &[Line]) -> (f32, f32, bool) {
+    let ends_here = |other: &Spot| other.4 != to.4 && (other.4 > to.4) == (from.4 > to.4);
+    let others = all.iter().filter(|other| other.to == line.to && spot(&other.from).is_some_and(ends_here));
+    let mut labels: Vec<&[String]> = Vec::new();
+    let (mut same, mut is_first) = (0, false);
+    for other in others {
+        if !labels.contains(&other.label.as_slice()) {
+            labels.push(&other.label);
+        }
+        if other.label == line.label {
+            is_first |= same == 0 && other.from == line.from;
+            same += 1;
+        }
+    }
+    let before = labels.iter().take_while(|label| **label != line.label).count();
     #[expect(clippy::cast_precision_loss, reason = "a box has few lines")]
-    let distance = (above as f32 - below as f32) * 7.0;
+    let away = LABEL.0 + before as f32 * (LABEL.1 + 5.0);
+    let x = center(to).0;
+    (if same > 1 { x } else { x + port(to, from, all) }, away, !is_first)
+}
+
+/// The columns of all boxes that have a line with `here` on the side, above or below, where `there` is.
+fn beyond(here: &Spot, there: &Spot, all: &[Line]) -> BTreeSet<u16> {
+    let on_this_side = |other: &&Spot| other.0 != HOST && other.4 != here.4 && (other.4 > here.4) == (there.4 > here.4);
+    let others = all.iter().filter_map(|line| match here.0 {
+        id if id == line.from => spot(&line.to),
+        id if id == line.to => spot(&line.from),
+        _ => None,
+    });
+    others.filter(on_this_side).map(|other| other.3).collect()
+}
+
+/// How far from the middle of a box's edge a line leaves it: lines to what stands on the left leave on the left.
+fn port(here: &Spot, there: &Spot, all: &[Line]) -> f32 {
+    let columns = beyond(here, there, all);
+    let left = columns.iter().filter(|column| **column < there.3).count();
+    let right = columns.iter().filter(|column| **column > there.3).count();
+    #[expect(clippy::cast_precision_loss, reason = "a box has few lines")]
+    let distance = (left as f32 - right as f32) * SPREAD / (columns.len().max(2) - 1) as f32;
     distance
 }
 
-/// Back to the Git host, above or below all others.
-fn around(from: &Spot, to: &Spot) -> (String, (f32, f32)) {
+/// Back to the Git host, on the left or the right of all others.
+fn around(from: &Spot, to: &Spot, label: &str) -> Drawing {
     let ((x1, y1), (x2, y2)) = (center(from), center(to));
-    let up = from.4 < to.4;
-    let (lane, side) = if up { (24.0, -BOX.1 / 2.0) } else { (SIZE.1 - 24.0, BOX.1 / 2.0) };
-    let path = format!("M{x1},{} L{x1},{lane} L{x2},{lane} L{x2},{}", y1 + side, y2 + side);
-    (path, (f32::midpoint(x1, x2) - PITCH.0 / 2.0, lane))
+    let (lane, side) = if from.3 < to.3 { (10.0, -BOX.0 / 2.0) } else { (SIZE.0 - 10.0, BOX.0 / 2.0) };
+    let path = format!("M{},{y1} L{lane},{y1} L{lane},{y2} L{},{y2}", x1 + side, x2 + side);
+    let words = label.split_inclusive(':').map(|line| line.trim().to_owned()).collect();
+    Drawing { path, at: (f32::midpoint(lane, x2 + side), y2), words }
 }
 
-/// A word, in pieces that fit between two boxes; a sentence stays whole.
-fn broken(word: &str) -> Vec<String> {
-    if word.len() <= WIDEST || word.contains(' ') {
-        return vec![word.to_owned()];
+/// The first word of each action, in lower case, once; what isn't an action stays as it is.
+fn short(label: &[String]) -> Vec<String> {
+    let mut words: Vec<String> = Vec::new();
+    for word in label {
+        let end = word.char_indices().skip(1).find(|(_, c)| c.is_uppercase()).map_or(word.len(), |(index, _)| index);
+        let is_action = word.starts_with(|c: char| c.is_uppercase()) && word.chars().all(char::is_alphanumeric);
+        let is_action = is_action && word.chars().any(char::is_lowercase);
+        let word = if is_action { word[..end].to_lowercase() } else { word.clone() };
+        if !words.contains(&word) {
+            words.push(word);
+        }
     }
-    let cut = word.char_indices().rfind(|(index, c)| c.is_uppercase() && (1..WIDEST).contains(index));
-    match cut {
-        Some((index, _)) => vec![format!("{}-", &word[..index]), word[index..].to_owned()],
-        None => vec![word.to_owned()],
+    words
+}
+
+/// The text, or two lines of it if it has many words.
+fn halves(text: &str) -> Vec<String> {
+    let middle = text.match_indices(' ').map(|(at, _)| at).min_by_key(|at| at.abs_diff(text.len() / 2));
+    match middle {
+        Some(at) => vec![text[..at].to_owned(), text[at + 1..].to_owned()],
+        None => vec![text.to_owned()],
     }
 }
 
@@ -391,10 +479,11 @@ mod tests {
     }
 
     #[test]
-    fn long_actions_break_at_a_capital_letter() {
-        assert_eq!(broken("ChangeMessageVisibility"), ["ChangeMessage-", "Visibility"]);
-        assert_eq!(broken("PutObject"), ["PutObject"]);
-        assert_eq!(broken("after three of the tries"), ["after three of the tries"]);
+    fn an_action_is_told_by_its_first_word() {
+        let told = |label: &[&str]| short(&label.iter().map(|&word| word.to_owned()).collect::<Vec<_>>());
+        assert_eq!(told(&["DeleteObject", "DeleteObjectVersion", "ListBucket"]), ["delete", "list"]);
+        assert_eq!(told(&["POST, signed"]), ["POST, signed"]);
+        assert_eq!(told(&["Decrypt", "after 8 receives"]), ["decrypt", "after 8 receives"]);
     }
 
     /// README shows the picture; `just picture` writes it.

@@ -1,5 +1,6 @@
-//! The page that a reviewer reads before the stack is deployed: the picture, every right with its reason, the parameters, what holds
-//! data, the verdict of the rules, what would change, what it costs. One file, without script and without a request to anywhere.
+//! The page that a reviewer reads and signs before the stack is deployed: what it is of, what would change, the picture, every right with
+//! its reason, the parameters, what holds data, the verdict of the rules, what it costs. One file, without script and without a request to
+//! anywhere.
 
 pub mod cost;
 pub mod diagram;
@@ -7,10 +8,12 @@ pub mod evidence;
 mod page;
 pub mod rights;
 pub mod storage;
+mod subject;
 
 use serde_json::Value;
 
 pub use page::html;
+pub use subject::{Checkout, Owner, Subject};
 
 use crate::check::{Report, Rules};
 use crate::deploy::Settings;
@@ -19,6 +22,8 @@ use crate::diff::Diff;
 /// What a review is about.
 #[derive(Debug)]
 pub struct Review<'a> {
+    /// What is signed for.
+    pub subject: &'a Subject,
     /// The template, in long form.
     pub template: &'a Value,
     /// The rules that judged it.

@@ -1,12 +1,12 @@
 //! Why each right is there, beside what shows that it is needed. Written down here, and held against the template by a test: a
 //! right without a reason can't be added, and a reason without its right can't stay.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
 use super::evidence::{self, Evidence};
-use crate::diff::{Grant, grants};
+use crate::diff::{Effect, Grant, grants};
 
 /// Who, on what, and why.
 const REASONS: &[(&str, &str, &str)] = &[
@@ -102,10 +102,97 @@ pub fn others(template: &Value) -> Vec<Grant> {
     grants(template).into_iter().filter(|grant| !holds(&grant.who)).collect()
 }
 
+/// What roles may do, said once for all who may do the same.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Alike {
+    /// The roles' logical ids.
+    pub roles: BTreeSet<String>,
+    /// On what: logical ids, and [`OWN`] where each role has one of its own.
+    pub resources: BTreeSet<String>,
+    /// The actions.
+    pub actions: BTreeSet<String>,
+    /// What has to hold, in words.
+    pub conditions: BTreeSet<String>,
+    /// Why.
+    pub reason: &'static str,
+}
+
+/// Stands before what each role has one of: `GitPullLogGroup` is the own `LogGroup` of `GitPullRole`.
+pub const OWN: &str = "its own ";
+
+/// The matrix in short: what most roles share first.
+pub fn alike(template: &Value) -> Vec<Alike> {
+    type Set = BTreeSet<String>;
+    let mut whole: BTreeMap<(String, String, Set, &'static str), Set> = BTreeMap::new();
+    for Right { role, resource, actions, conditions, reason, .. } in matrix(template) {
+        whole.entry((role, resource, conditions.into_iter().collect(), reason)).or_default().extend(actions);
+    }
+    let mut by_role: BTreeMap<(String, Set, Set, &'static str), Set> = BTreeMap::new();
+    for ((role, resource, conditions, reason), actions) in whole {
+        by_role.entry((owned(&role, &resource), actions, conditions, reason)).or_default().insert(role);
+    }
+    let mut by_resource: BTreeMap<(Set, Set, Set, &'static str), Set> = BTreeMap::new();
+    for ((resource, actions, conditions, reason), roles) in by_role {
+        by_resource.entry((roles, actions, conditions, reason)).or_default().insert(resource);
+    }
+    let said =
+        |((roles, actions, conditions, reason), resources)| Alike { roles, resources, actions, conditions, reason };
+    let mut rights: Vec<_> = by_resource.into_iter().map(said).collect();
+    rights.sort_by_key(|right| (std::cmp::Reverse(right.roles.len()), right.clone()));
+    rights
+}
+
+/// The resource as the role sees it.
+fn owned(role: &str, resource: &str) -> String {
+    let name = named(resource);
+    match name.strip_prefix(role.strip_suffix("Role").unwrap_or(role)) {
+        Some(rest) if !rest.is_empty() => format!("{OWN}{rest}"),
+        _ => name,
+    }
+}
+
+/// A resource by its logical id alone, where it is one of the stack's: `OutputBucket/*` for `${OutputBucket.Arn}/*`.
+pub fn named(resource: &str) -> String {
+    let parts = resource.strip_prefix("${").and_then(|rest| rest.split_once('}'));
+    match parts {
+        Some((id, rest)) if !id.contains(':') => format!("{}{rest}", id.strip_suffix(".Arn").unwrap_or(id)),
+        _ => resource.to_owned(),
+    }
+}
+
+/// What policies of resources and the trust of roles say, in short.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Policy {
+    /// The principal that is named.
+    pub who: String,
+    /// Given or taken away.
+    pub effect: Effect,
+    /// The actions.
+    pub actions: BTreeSet<String>,
+    /// What has to hold, in words.
+    pub conditions: BTreeSet<String>,
+    /// On what, logical ids.
+    pub resources: BTreeSet<String>,
+}
+
+/// The same of [`others`]: what is said of several resources, once.
+pub fn policies(template: &Value) -> Vec<Policy> {
+    type Set = BTreeSet<String>;
+    let mut whole: BTreeMap<(String, Effect, String, Set), Set> = BTreeMap::new();
+    for Grant { who, effect, action, resource, conditions } in others(template) {
+        let conditions = conditions.iter().map(ToString::to_string).collect();
+        whole.entry((who, effect, named(&resource), conditions)).or_default().insert(action);
+    }
+    let mut alike: BTreeMap<(String, Effect, Set, Set), Set> = BTreeMap::new();
+    for ((who, effect, resource, conditions), actions) in whole {
+        alike.entry((who, effect, actions, conditions)).or_default().insert(resource);
+    }
+    let said = |((who, effect, actions, conditions), resources)| Policy { who, effect, actions, conditions, resources };
+    alike.into_iter().map(said).collect()
+}
+
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use super::*;
     use crate::stack;
 
@@ -116,6 +203,44 @@ mod tests {
             matrix.iter().map(|right| (right.role.as_str(), right.resource.as_str())).collect();
         assert_eq!(rights, REASONS.iter().map(|(who, what, _)| (*who, *what)).collect());
         assert!(matrix.iter().all(|right| !right.reason.is_empty()));
+    }
+
+    #[test]
+    fn what_is_alike_is_said_once_and_nothing_lost() {
+        let template = stack::template(None).unwrap().as_value();
+        let alike = alike(&template);
+        assert_eq!(alike[0].roles.len(), 5, "{:?}", alike[0]);
+        assert_eq!(alike[0].resources, BTreeSet::from(["its own LogGroup".to_owned()]));
+        let told = alike.iter().flat_map(|right| {
+            right.roles.iter().flat_map(move |role| right.resources.iter().map(move |what| (role, what, right)))
+        });
+        let told: BTreeSet<_> = told
+            .flat_map(|(role, what, right)| {
+                right.actions.iter().map(move |action| (role.clone(), what.clone(), action))
+            })
+            .collect();
+        let granted: Vec<_> = of_roles(&template);
+        let granted: BTreeSet<_> = granted
+            .iter()
+            .map(|right| (right.who.clone(), owned(&right.who, &right.resource), &right.action))
+            .collect();
+        assert_eq!(told, granted);
+        assert!(alike.len() * 2 < granted.len(), "{} of {}", alike.len(), granted.len());
+    }
+
+    #[test]
+    fn a_resource_is_called_by_its_logical_id() {
+        for (resource, expected) in [
+            ("${OutputBucket.Arn}/*", "OutputBucket/*"),
+            ("${ApiSecretValue}", "ApiSecretValue"),
+            ("arn:${AWS::Partition}:s3:::a", "arn:${AWS::Partition}:s3:::a"),
+            ("${AWS::StackName}-a", "${AWS::StackName}-a"),
+            ("*", "*"),
+        ] {
+            assert_eq!(named(resource), expected);
+        }
+        assert_eq!(owned("GitPullRole", "${GitPullQueue.Arn}"), "its own Queue");
+        assert_eq!(owned("WebhookRole", "${GitPullQueue.Arn}"), "GitPullQueue");
     }
 
     #[test]
