@@ -80,7 +80,10 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
         }
         None => None,
     };
-    let settings = Settings::new(&declared, &given, stack.as_ref());
+    let settings = match &stack {
+        Some(stack) => stack.settings(&declared, &given),
+        None => Settings::new(&declared, &given, None),
+    };
     let page = review::html(&Review {
         subject: &subject,
         template: &template,
@@ -98,7 +101,7 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
             .map(|finding| json!({ "rule": finding.rule, "resource": finding.resource, "message": finding.message }))
             .collect();
         print::json(
-            &json!({ "page": output.display().to_string(), "sha256": subject.sha256, "findings": findings, "parameters": settings.parameters, "meaning": settings.meaning }),
+            &json!({ "page": output.display().to_string(), "sha256": subject.sha256, "findings": findings, "parameters": settings.parameters, "meaning": settings.meaning, "zips": settings.zips }),
         )?;
     } else {
         print::line(&output.display().to_string());

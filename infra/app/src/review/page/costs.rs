@@ -2,7 +2,8 @@
 
 use maud::{Markup, html};
 
-use super::markup::{folded, plain, table};
+use super::markup::{folded, plain, soft, table};
+use crate::deploy::Settings;
 use crate::review::cost::{self, Item};
 
 /// How many pushes a month the costs are told for.
@@ -20,10 +21,11 @@ fn dollars(amount: f64) -> String {
 }
 
 /// The whole section.
-pub(super) fn section() -> Markup {
+pub(super) fn section(settings: &Settings) -> Markup {
     let bills = PUSHES.map(|(told, pushes)| (told, cost::bill(pushes, cost::USUAL)));
     html! {
         (in_short(&bills))
+        (folded("What stored zips come to over a year", &zips(settings)))
         (folded("Every item, and how it is calculated", &html! { (assumed()) @for (pushes, items) in bills { (bill(pushes, items)) } }))
     }
 }
@@ -40,6 +42,28 @@ fn in_short(bills: &[(&str, Vec<Item>)]) -> Markup {
     });
     let caption = format!("List prices of us-east-1, noted in {}, without free tiers", cost::NOTED);
     table(&caption, &["Pushes a month", "Dollars a month", "Mostly"], rows)
+}
+
+/// What the output bucket costs as zips add up, as the retention is and, where nothing expires, as it could be.
+fn zips(settings: &Settings) -> Markup {
+    let value = |name: &str| settings.get(name).map_or("", |setting| setting.new.as_str());
+    let given = cost::Retention::of(value("NoncurrentDays"), value("NewerNoncurrentVersions"));
+    let other = given.days.is_none().then(|| cost::Retention::of("30", ""));
+    let kept = std::iter::once(given).chain(other);
+    let rows =
+        PUSHES.into_iter().flat_map(|(told, pushes)| kept.clone().map(move |retention| (told, pushes, retention)));
+    let rows = rows.map(|(told, pushes, retention)| {
+        let after = [1, 6, 12].map(|months| {
+            let (gigabytes, amount) = cost::zips(pushes, cost::USUAL.zip, retention, months);
+            html! { (dollars(amount)) " " (soft(&format!("{gigabytes:.1} GB"))) }
+        });
+        [plain(told), plain(&retention.told())].into_iter().chain(after).collect()
+    });
+    let columns = ["Pushes a month", "Kept", "Month 1", "Month 6", "Month 12"];
+    html! {
+        p { "S3 storage adds up: each push leaves the version that it replaced. With " (cost::TO_A_ZIP) " pushes a month to each zip:" }
+        (table("Zips in the output bucket, dollars a month", &columns, rows))
+    }
 }
 
 fn assumed() -> Markup {

@@ -30,7 +30,7 @@ pub fn html(review: &Review<'_>) -> String {
         ("rights", "Who may do what", access::section(template)),
         ("data", "What holds data", data::section(template)),
         ("rules", "Verdict of the rules", verdict::section(review)),
-        ("costs", "What it costs a month", costs::section()),
+        ("costs", "What it costs a month", costs::section(review.settings)),
         ("sign", "Agreement", sign_off::section(review.subject)),
     ];
     let page = html! {
@@ -74,8 +74,6 @@ fn picture(template: &Value) -> Markup {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
     use crate::check::{Rules, check};
     use crate::deploy::{Parameters, Settings, Template};
@@ -154,7 +152,9 @@ mod tests {
         let diff = Diff::between(&serde_json::json!({ "Resources": { "<b>": { "Type": "<i>" } } }), &template);
         let declared = Template::parse(template.to_string()).unwrap();
         let given = Parameters::default().with("Refs", "<img src=y>").with("ApiSecret", "hunter2");
-        let stack = BTreeMap::from([("Refs".to_owned(), "main".to_owned())]);
+        let given = given.with("NoncurrentDays", "30").with("OutputBucketName", "another");
+        let stack = [("Refs", "main"), ("OutputBucketName", ""), ("NoncurrentDays", "")];
+        let stack = stack.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
         let settings = Settings::new(&declared, &given, Some(&stack));
         let subject = Subject {
             owner: Some(Owner {
@@ -180,6 +180,7 @@ mod tests {
         }
         assert!(page.contains("&lt;img src=") && !page.contains("hunter2"));
         assert!(page.contains("Repositories is empty: who has a secret"));
+        assert!(page.contains("a new, empty bucket another is made") && page.contains(">NoncurrentDays=30<"));
         assert!(!page.contains(" src=\"") && !page.contains("@import") && !page.contains("url(http"));
     }
 }

@@ -19,6 +19,10 @@ pub(super) fn section(template: &Value, settings: &Settings) -> Markup {
             p { "What the values mean for security:" }
             ul class="meaning" { @for line in &settings.meaning { li { (line) } } }
         }
+        @if !settings.zips.is_empty() {
+            p { "What becomes of the zips that are stored:" }
+            ul class="meaning" { @for line in &settings.zips { li { (line) } } }
+        }
         @if noteworthy.is_empty() { p { "Every parameter has its default." } }
         @else { (table("Values that change or aren't the default", &["Parameter", "Value", "Default", "Meaning"], rows)) }
         (folded("Every parameter, and what is allowed", &all(template, settings)))
