@@ -416,6 +416,8 @@ mod tests {
             ("Submodules", "1"),
             ("VPCId", "1"),
             ("WebAclArn", "arn"),
+            ("PermissionsBoundary", "developers"),
+            ("RolePath", "delivery"),
             ("WorkerConcurrency", "1"),
         ] {
             let error = Parameters::default().with(name, value).check(&template).unwrap_err();
@@ -428,7 +430,7 @@ mod tests {
             assert_eq!(error.is_err(), !is_secret, "{name}={value}");
         }
         let judged: Vec<_> = template.parameters().map(|(name, _)| name).collect();
-        assert_eq!(judged.len(), 27, "a new parameter needs a broken value here: {judged:?}");
+        assert_eq!(judged.len(), 29, "a new parameter needs a broken value here: {judged:?}");
     }
 
     #[test]
