@@ -24,13 +24,17 @@ pub(crate) struct Arguments {
 pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
     let question = arguments.target.question()?;
     let place = &arguments.target.place;
-    let located = place.locate(&place.configuration()?).await?;
+    let configuration = place.configuration()?;
+    let role = arguments.target.role(&configuration)?;
+    let located = place.locate(&configuration).await?;
     let mut progress = Terminal::new();
     located.announce(&mut progress);
-    let Some(mut losses) = deploy::losses(&located.account, &located.stack_name).await? else {
+    located.announce_role(role.as_ref(), &mut progress).await?;
+    let Some(losses) = deploy::losses(&located.account, &located.stack_name).await? else {
         progress.step(&located.absent());
         return Ok(Outcome::NoStack);
     };
+    let mut losses = losses.acting_as(role);
     let stack = located.stack_name;
     progress.step(&format!("stack {stack} has {} resources", losses.resources));
     for bucket in &losses.buckets {

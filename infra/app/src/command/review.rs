@@ -60,8 +60,8 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
     let diff = match &arguments.against {
         Some(name) => {
             let other = Other::named(name);
-            let (old, parameters) = other.read(&arguments.place).await?;
-            stack = parameters;
+            let (old, deployed) = other.read(&arguments.place).await?;
+            stack = deployed.map(|stack| stack.parameters);
             Some((name.clone(), Diff::between(&old, &other.counterpart(&dist)?)))
         }
         None => None,

@@ -335,7 +335,8 @@ mod tests {
         let closed = Parameters::default().with("ApiSecret", "hunter2").with("Repositories", "github.com/acme/**");
         assert_eq!(said(&closed, None), "");
         assert!(said(&Parameters::default(), None).contains("every push is refused"));
-        let bounded: &[(&str, &str)] = &[("ApiSecret", "****"), ("Repositories", "a"), ("PermissionsBoundary", "arn:a")];
+        let bounded: &[(&str, &str)] =
+            &[("ApiSecret", "****"), ("Repositories", "a"), ("PermissionsBoundary", "arn:a")];
         assert_eq!(said(&Parameters::default(), Some(bounded)), "");
         let mut unbounded = Parameters::default();
         unbounded.reset("PermissionsBoundary").unwrap();

@@ -18,6 +18,7 @@ from strict import (
     rights,
     running,
     service_rights,
+    service_role,
     updates,
     uploads,
     validators,
@@ -29,5 +30,6 @@ def install():
     for refusal in (
         rights, deletions, buckets, certificates, networks, environments, names, queues, events, uploads, ciphertexts,
         service_rights, api_account, validators, concurrency, custom_resources, running, updates, log_filters, access_log,
+        service_role,
     ):
         refusal.install()
