@@ -9,6 +9,7 @@ use git2s3_infra::call_error::CallError;
 use git2s3_infra::configuration::ConfigurationError;
 use git2s3_infra::deploy::tags::TagError;
 use git2s3_infra::deploy::{AssetsError, DeployError, DestroyError, ParameterError};
+use git2s3_infra::deployer::PolicyError;
 use git2s3_infra::package::{ManifestError, PackageError};
 use git2s3_infra::render::shown::Shown;
 
@@ -29,6 +30,7 @@ pub(crate) fn is_usage(error: &anyhow::Error) -> bool {
             || cause.is::<ParameterError>()
             || cause.is::<ConfigurationError>()
             || cause.is::<TagError>()
+            || cause.downcast_ref().is_some_and(PolicyError::is_usage)
             || cause.downcast_ref().is_some_and(AcceptanceError::is_usage)
     };
     error.chain().any(is_usage)

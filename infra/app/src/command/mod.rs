@@ -5,6 +5,7 @@ pub(crate) mod caller;
 pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod deploy;
+pub(crate) mod deployer_policy;
 pub(crate) mod destroy;
 pub(crate) mod diff;
 pub(crate) mod init;
