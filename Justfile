@@ -77,6 +77,11 @@ package *args:
 deploy *args:
     @{{ infra }} deploy "$@"
 
+# Print a policy of IAM for who runs these recipes (look, deploy), or for what CloudFormation does for them (code, data)
+[no-exit-message]
+deployer-policy *args:
+    @{{ infra }} deployer-policy "$@"
+
 # Show how a deployed stack is doing
 [no-exit-message]
 status *args:

@@ -48,6 +48,7 @@ const LAYER: &[(&str, &str)] = &[
     ("strict/rights.py", include_str!("local_cloud/strict/rights.py")),
     ("strict/running.py", include_str!("local_cloud/strict/running.py")),
     ("strict/service_rights.py", include_str!("local_cloud/strict/service_rights.py")),
+    ("strict/service_role.py", include_str!("local_cloud/strict/service_role.py")),
     ("strict/updates.py", include_str!("local_cloud/strict/updates.py")),
     ("strict/uploads.py", include_str!("local_cloud/strict/uploads.py")),
     ("strict/validators.py", include_str!("local_cloud/strict/validators.py")),

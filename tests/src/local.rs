@@ -172,6 +172,7 @@ impl Local {
             dist: self.dist(),
             parameters,
             tags: BTreeMap::new(),
+            role: None,
         };
         let deployed = deploy::deploy(&self.cloud.account.config, &deployment, progress).await?;
         self.connect(STACK, deployed.outputs, api_secret)

@@ -87,12 +87,19 @@ fn texts(value: &Value) -> Vec<String> {
 /// # Errors
 /// When there is no such role.
 pub async fn assume(account: &Account, role: &str) -> Result<Account> {
+    Account::seen_by(&account.endpoint, credentials(account, role).await?).await
+}
+
+/// The credentials of whoever has the role.
+///
+/// # Errors
+/// When there is no such role.
+pub async fn credentials(account: &Account, role: &str) -> Result<Credentials> {
     let arn = format!("arn:aws:iam::000000000000:role/{role}");
     let assume = Call::query("sts", "AssumeRole", &[("RoleArn", &arn), ("RoleSessionName", "test")]);
     let answer = account.send(&assume).await?.text()?;
     let [key, secret, token] = ["AccessKeyId", "SecretAccessKey", "SessionToken"].map(|name| element(&answer, name));
-    let credentials = Credentials::new(key?, secret?, Some(token?.to_owned()), None, "a role of the stack");
-    Account::seen_by(&account.endpoint, credentials).await
+    Ok(Credentials::new(key?, secret?, Some(token?.to_owned()), None, "a role"))
 }
 
 /// The text of an element of XML that has no markup in it.

@@ -288,6 +288,7 @@ async fn fail(local: &Local, archives: &Archives, seen: &mut Seen) {
         dist: local.dist(),
         parameters: parameters(local, archives),
         tags: [].into(),
+        role: None,
     };
     let error = deploy::deploy(&local.cloud.account.config, &deployment, seen).await.unwrap_err();
     seen.add("why a stack failed", format!("{error:?} {error}"));

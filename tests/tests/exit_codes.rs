@@ -93,6 +93,14 @@ async fn each_code_means_the_same_for_every_command() {
         (&["completions", "zsh"], "fine", "--dry-run"),
         (&["completions", "fish"], "fine", "dry-run"),
         (&["completions", "cmd"], "usage", "invalid value"),
+        (&["deployer-policy", "--account", "123456789012"], "fine", "stack/git2s3/*"),
+        (&["deployer-policy", "--account", "1234"], "usage", "1234 isn't the number of an account"),
+        (&["deployer-policy", "--account", "123456789012", "--role-arn", "cfn"], "usage", "isn't the ARN of a role"),
+        (&["deployer-policy", "--parameter", "RolePath=delivery"], "usage", "RolePath"),
+        (&["deploy", "--yes", "--tag", "team"], "usage", "expected KEY=VALUE"),
+        (&["deploy", "--yes", "--tag", "aws:team=x"], "usage", "only AWS's own do"),
+        (&["deploy", "--yes", "--role-arn", "arn:aws:iam::999999999999:role/cfn"], "usage", "of another account"),
+        (&["destroy", "--yes", "--role-arn", "cfn"], "usage", "isn't the ARN of a role"),
         (&["nothing"], "usage", "unrecognized subcommand"),
         (&["--version"], "fine", "infra"),
     ] {
@@ -119,9 +127,13 @@ async fn facts_are_to_be_had_as_json() {
         (&["diff", "--against", "queue.json"], "entries"),
         (&["deploy", "--dry-run"], "resources"),
         (&["schema"], "properties"),
+        (&["deployer-policy", "--account", "123456789012"], "Statement"),
     ] {
         let mut infra = infra();
-        infra.args(command).args((command[0] != "schema").then_some("--json")).current_dir(dir.path());
+        infra
+            .args(command)
+            .args((!["schema", "deployer-policy"].contains(&command[0])).then_some("--json"))
+            .current_dir(dir.path());
         infra.env("AWS_ENDPOINT_URL", account.uri()).env("AWS_EC2_METADATA_DISABLED", "true").env("HOME", dir.path());
         infra.env("AWS_ACCESS_KEY_ID", "A").env("AWS_SECRET_ACCESS_KEY", "x").env("AWS_REGION", "eu-west-1");
         let output = infra.output().await.unwrap();

@@ -69,7 +69,7 @@ const ARROWS: [(&str, &[&str]); 26] = [
     ("ssh-key-function", &["aws-names", "contract", "custom-resource"]),
     ("bucket-cleaner", &["aws-names", "contract", "custom-resource", "empty-bucket"]),
     ("git2s3-infra", &["aws-names", "cfn", "contract", "empty-bucket", "known-hosts-file"]),
-    ("git2s3-tests", &["aws-names", "contract", "forge", "git2s3-infra", "git2s3-tally"]),
+    ("git2s3-tests", &["aws-names", "contract", "empty-bucket", "forge", "git2s3-infra", "git2s3-tally"]),
     ("git2s3-bench", &["contract", "git2s3-infra", "git2s3-tests", "pack"]),
     // Whatever meets bytes of others, and what counts how many were tried.
     (

@@ -44,11 +44,13 @@ pub struct Configuration {
     pub region: Option<String>,
     /// Profile of AWS's configuration files.
     pub profile: Option<String>,
+    /// ARN of the role that CloudFormation takes on for the stack.
+    pub role_arn: Option<String>,
     /// Parameters of the template. No secrets: the file is for everybody who sees the repository.
     pub parameters: BTreeMap<String, String>,
     /// Where the secret parameters come from.
     pub secrets: BTreeMap<String, SecretSource>,
-    /// Tags of the stack and all of its resources.
+    /// Tags of the stack, of all its resources that can have some, and of the bucket for code when it is made.
     pub tags: BTreeMap<String, String>,
 }
 
@@ -131,11 +133,12 @@ impl Configuration {
                 "stack-name" => read.stack_name = Some(text(key, value)?),
                 "region" => read.region = Some(text(key, value)?),
                 "profile" => read.profile = Some(text(key, value)?),
+                "role-arn" => read.role_arn = Some(text(key, value)?),
                 "parameters" => read.parameters = table(key, value, text)?,
                 "secrets" => read.secrets = table(key, value, secret)?,
                 "tags" => read.tags = table(key, value, text)?,
                 _ => {
-                    let known = "stack-name, region, profile, parameters, secrets and tags";
+                    let known = "stack-name, region, profile, role-arn, parameters, secrets and tags";
                     return Err(Wrong(key.span(), format!("nothing is called {} here, but {known}", key.get_ref())));
                 }
             }
@@ -328,7 +331,7 @@ mod tests {
         let error = Configuration::parse("[secrets]\nApiSecret = 'hunter2'").unwrap_err();
         insta::assert_snapshot!(error, @r#"line 2: ApiSecret has to say where the secret comes from, never the secret itself: { file = "..." }, { environment = "..." } or "prompt""#);
         let error = Configuration::parse("regoin = 'x'").unwrap_err();
-        insta::assert_snapshot!(error, @"line 1: nothing is called regoin here, but stack-name, region, profile, parameters, secrets and tags");
+        insta::assert_snapshot!(error, @"line 1: nothing is called regoin here, but stack-name, region, profile, role-arn, parameters, secrets and tags");
     }
 
     #[test]

@@ -90,6 +90,7 @@ mod tests {
         Description {
             status: "CREATE_COMPLETE".to_owned(),
             parameters: texts(&[("AllowedGitHosts", hosts)]),
+            tags: BTreeMap::new(),
             outputs: texts(&[
                 ("GitPullWebHookApi", "https://a1.execute-api.eu-central-1.amazonaws.com/Prod/gitpull"),
                 ("PublicSSHKey", "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBb3 git2s3\n"),

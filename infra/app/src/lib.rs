@@ -11,6 +11,7 @@ pub mod check;
 pub mod configuration;
 pub mod connect;
 pub mod deploy;
+pub mod deployer;
 pub mod diff;
 pub mod logs;
 pub mod package;

@@ -13,8 +13,8 @@ use clap::{CommandFactory, Parser, Subcommand};
 use git2s3_infra::render::print;
 
 use command::{
-    Outcome, acceptance, check, completions, deploy, destroy, diff, init, logs, package, redrive, review, schema,
-    status, synth,
+    Outcome, acceptance, check, completions, deploy, deployer_policy, destroy, diff, init, logs, package, redrive,
+    review, schema, status, synth,
 };
 
 /// Guard copies what a rule sees again and again: half the time of `check` goes into memory, and this halves that half.
@@ -57,6 +57,8 @@ enum Command {
     Completions(completions::Arguments),
     /// Deploy the stack: show what would change, ask, do it and tell how it goes
     Deploy(deploy::Arguments),
+    /// Print a policy of IAM for who runs these commands, or for the role that `CloudFormation` takes on: no more than is needed
+    DeployerPolicy(deployer_policy::Arguments),
     /// Show how the stack is doing: parameters, endpoints, last objects, queues, refusals, errors
     Status(status::Arguments),
     /// Tell what became of pushes, by delivery, from the logs of all functions
@@ -82,6 +84,7 @@ async fn main() -> ExitCode {
         Command::Schema(arguments) => schema::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments, Arguments::command()),
         Command::Deploy(arguments) => deploy::run(&arguments).await,
+        Command::DeployerPolicy(arguments) => deployer_policy::run(&arguments).await,
         Command::Status(arguments) => status::run(&arguments).await,
         Command::Logs(arguments) => logs::run(&arguments).await,
         Command::Redrive(arguments) => redrive::run(&arguments).await,

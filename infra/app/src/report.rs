@@ -7,7 +7,9 @@ use git2s3_infra::acceptance::AcceptanceError;
 use git2s3_infra::account::AccountError;
 use git2s3_infra::call_error::CallError;
 use git2s3_infra::configuration::ConfigurationError;
+use git2s3_infra::deploy::tags::TagError;
 use git2s3_infra::deploy::{AssetsError, DeployError, DestroyError, ImportError, ParameterError};
+use git2s3_infra::deployer::PolicyError;
 use git2s3_infra::package::{ManifestError, PackageError};
 use git2s3_infra::render::shown::Shown;
 
@@ -27,6 +29,8 @@ pub(crate) fn is_usage(error: &anyhow::Error) -> bool {
         cause.is::<Usage>()
             || cause.is::<ParameterError>()
             || cause.is::<ConfigurationError>()
+            || cause.is::<TagError>()
+            || cause.downcast_ref().is_some_and(PolicyError::is_usage)
             || cause.downcast_ref().is_some_and(AcceptanceError::is_usage)
             || cause.downcast_ref().is_some_and(ImportError::is_usage)
     };

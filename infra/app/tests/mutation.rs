@@ -82,6 +82,7 @@ const PURPOSE: &str = "what the resource does, not what it protects: the end-to-
 const TEXT: &str = "for readers only";
 const LIMIT: &str = "how much and how long: wrong ones cost time or money, and nothing leaks";
 const REJECTED: &str = "the service refuses the policy without it";
+const ADMINISTRATORS: &str = "what the account's administrators ask for: where they do, IAM refuses a role without it, and `stack` holds every role to it";
 const NARROWER: &str = "a wrong or missing one allows less: the end-to-end tests miss it";
 
 /// What no rule guards, by type and place, with the reason: all below included, but for places after `=`.
@@ -158,6 +159,8 @@ const UNGUARDED: &[(&str, &str, &str)] = &[
     ("AWS::IAM::Role", "DeletionPolicy", PURPOSE),
     ("AWS::IAM::Role", "UpdateReplacePolicy", PURPOSE),
     ("AWS::IAM::Role", "Description", TEXT),
+    ("AWS::IAM::Role", "Path", IDENTITY),
+    ("AWS::IAM::Role", "PermissionsBoundary", ADMINISTRATORS),
     ("AWS::IAM::Role", "=Policies", NARROWER),
     ("AWS::IAM::Role", "=Policies.PolicyDocument", NARROWER),
     ("AWS::IAM::Role", "=Policies.PolicyDocument.Statement", NARROWER),

@@ -8,15 +8,17 @@ right would look needless that AWS asks for.
 import contextvars
 import json
 import re
+from urllib.parse import parse_qs
 
 from ministack import app
 from ministack.core import iam_actions, iam_evaluator
 from ministack.core.responses import get_region
-from ministack.services import s3, waf
+from ministack.services import iam, s3, waf
 from ministack.services.cloudformation import _stacks, changesets, drift, handlers, provisioners, stacks
 from ministack.services.cloudformation.helpers import _error
 
 from decisions import role_of
+from strict.resources import wrap
 
 
 def install():
@@ -32,6 +34,9 @@ def install():
     a_resource_tells_which_stack_has_it()
     a_list_of_resources_tells_why()
     the_name_of_what_is_imported_is_no_conflict()
+    a_change_set_is_of_its_stack()
+    a_role_of_a_template_has_its_boundary()
+    what_is_asked_for_by_path_is_known()
 
 
 def loopback_counts_as_tls():
@@ -220,3 +225,61 @@ def the_name_of_what_is_imported_is_no_conflict():
         return [error for error in found if error[2] != "NAME_CONFLICT_VALIDATION" or error[0] not in imported.get()]
 
     changesets._deploy_stack_async, stacks._validation_errors = deploy_stack, errors
+
+
+def a_change_set_is_of_its_stack():
+    """Rights on it are rights on the stack, also where only the change set is named:
+    https://docs.aws.amazon.com/service-authorization/latest/reference/list_awscloudformation.html
+    """
+    resource_arn = iam_actions.extract_resource_arn
+
+    def resource_of_request(service, method, path, headers, body, query_params, *arguments):
+        arn = resource_arn(service, method, path, headers, body, query_params, *arguments)
+        if service == "cloudformation" and arn == "*":
+            form = {**query_params, **parse_qs((body or b"").decode(errors="replace"))}
+            named = form.get("ChangeSetName", [""])
+            _, change_set = changesets._find_change_set(named[0] if isinstance(named, list) else named)
+            return (change_set or {}).get("StackId", arn)
+        return arn
+
+    iam_actions.extract_resource_arn = resource_of_request
+
+
+def a_role_of_a_template_has_its_boundary():
+    """https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-iam-role.html"""
+
+    def bounded(change):
+        def changed(*arguments, **options):
+            # The new properties are the second argument of what makes a role, and the third of what changes one.
+            name, attributes = change(*arguments, **options)
+            properties = arguments[2] if isinstance(arguments[2], dict) else arguments[1]
+            iam._roles[name]["PermissionsBoundary"] = properties.get("PermissionsBoundary")
+            return name, attributes
+
+        return changed
+
+    for operation in ("create", "update"):
+        wrap("AWS::IAM::Role", operation, bounded)
+
+
+def what_is_asked_for_by_path_is_known():
+    """MiniStack decides nothing where it doesn't see the action: of CloudWatch's protocol, and of Lambda's account settings.
+
+    https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudwatch.html
+    """
+    iam_action, resource_arn = iam_actions.extract_iam_action, iam_actions.extract_resource_arn
+
+    def action_of_request(service, method, path, *arguments, **options):
+        if service == "monitoring" and "/operation/" in path:
+            return f"cloudwatch:{path.rsplit('/', 1)[-1]}"
+        if service == "lambda" and path.rstrip("/").endswith("/account-settings"):
+            return "lambda:GetAccountSettings"
+        return iam_action(service, method, path, *arguments, **options)
+
+    def resource_of_request(service, method, path, *arguments):
+        # The body is none that MiniStack reads. Of what is asked for so, only alarms have names, and no role here may look at them.
+        if service == "monitoring" and "/operation/" in path:
+            return "*"
+        return resource_arn(service, method, path, *arguments)
+
+    iam_actions.extract_iam_action, iam_actions.extract_resource_arn = action_of_request, resource_of_request

@@ -373,6 +373,11 @@ pub const PROMISES: &[Promise] = &[
         tests: &["three_engines_agree_on_who_may_do_what"],
     },
     Promise {
+        chapter: LEAST_PRIVILEGE,
+        promise: "every command works with the rights that `deployer-policy` prints, and uses each of them",
+        tests: &["deployer::a_deployer_needs_what_is_printed_and_no_more"],
+    },
+    Promise {
         chapter: LIKENESS,
         promise: "a zip has what `git archive` puts there, whatever the attributes, encodings and commits",
         tests: &[

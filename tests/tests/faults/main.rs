@@ -96,8 +96,14 @@ async fn a_custom_resource_that_fails_says_why_and_the_stack_rolls_back_clean() 
     // KMS refuses: the role may use the key for something else only.
     let text = local.template().unwrap().text().replace("\"git-ssh-key\"", "\"something-else\"");
     let template = Template::parse(text).unwrap();
-    let deployment =
-        Deployment { stack_name: STACK.to_owned(), template, dist: local.dist(), parameters, tags: BTreeMap::new() };
+    let deployment = Deployment {
+        stack_name: STACK.to_owned(),
+        template,
+        dist: local.dist(),
+        parameters,
+        tags: BTreeMap::new(),
+        role: None,
+    };
 
     let begun = Instant::now();
     let error = deploy::deploy(&account.config, &deployment, &mut Silent).await.unwrap_err();

@@ -4,6 +4,7 @@
 mod bucket;
 mod day;
 mod deletion;
+mod deployer;
 mod desk;
 mod pushes;
 mod questions;

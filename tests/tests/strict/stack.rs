@@ -159,7 +159,8 @@ async fn ten_functions_at_once_lose_no_push() {
     let (parameters, secret) = local.parameters().unwrap();
     let template = local.template().unwrap();
     let stack_name = STACK.to_owned();
-    let mut deployment = Deployment { stack_name, template, dist: local.dist(), parameters, tags: BTreeMap::new() };
+    let mut deployment =
+        Deployment { stack_name, template, dist: local.dist(), parameters, tags: BTreeMap::new(), role: None };
     let opened = git2s3_infra::account::Account::open(&account.config).await.unwrap();
     let standing = deploy::examine(&opened, &deployment).await.unwrap();
     deploy::fit(&opened, &mut deployment, &standing, &mut Silent).await;

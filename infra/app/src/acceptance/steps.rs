@@ -397,6 +397,7 @@ impl Acceptance {
             template,
             dist,
             tags: [TAG].map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
+            role: None,
         };
         let standing = deploy::examine(&self.account, &deployment).await?;
         deploy::fit(&self.account, &mut deployment, &standing, progress).await;

@@ -62,7 +62,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<Outcome> {
     // Only where and as whom is taken from the configuration: its stack and its parameters are those of another one.
     let place =
         Place { config: None, stack_name: Some(stack_name.clone()), region: region.clone(), profile: profile.clone() };
-    let target = Target { place, yes: *yes };
+    let target = Target { place, role_arn: None, yes: *yes };
     let question = target.question()?;
     let parameters = arguments.parameters.read()?;
     let located = target.place.locate(&target.place.configuration()?).await?;

@@ -8,7 +8,7 @@ use git2s3_infra::account::Account;
 use git2s3_infra::check::{self, Extent, Rules};
 use git2s3_infra::configuration::Configuration;
 use git2s3_infra::connect;
-use git2s3_infra::deploy::{self, Deployed, Deployment, Plan, Planned, Preview, Template};
+use git2s3_infra::deploy::{self, Deployed, Deployment, Plan, Planned, Preview, Standing, Template, tags};
 use git2s3_infra::diff::{self, Diff};
 use git2s3_infra::render::print;
 use git2s3_infra::render::progress::{Progress, Terminal};
@@ -34,6 +34,9 @@ pub(crate) struct Arguments {
     dist: Option<PathBuf>,
     #[command(flatten)]
     parameters: Given,
+    /// Tag of the stack and its resources, beside those of git2s3.toml. Without any, an existing stack keeps its own
+    #[arg(long, value_name = "KEY=VALUE", value_parser = tags::pair)]
+    tag: Vec<(String, String)>,
     /// Parameter that takes the template's default, whatever the stack has
     #[arg(long, value_name = "NAME")]
     reset: Vec<String>,
@@ -69,6 +72,7 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
         importing::name(&mut deployment, bucket)?;
     }
     deployment.parameters.check(&deployment.template)?;
+    tags::check(&deployment.tags)?;
     let new = check::parse_template(deployment.template.text())?;
     let report = check::check(&new, &Rules::embedded()?)?;
     if !report.passes() {
@@ -78,13 +82,10 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
     let located = arguments.target.place.locate(&configuration).await?;
     let mut progress = Terminal::new();
     located.announce(&mut progress);
+    located.announce_role(deployment.role.as_ref(), &mut progress).await?;
     let Located { account, stack_name: stack, .. } = &located;
-    if arguments.continue_rollback {
-        if !confirm(question, "continue the rollback of the last update?", "y", &mut progress)? {
-            progress.step("nothing was changed");
-            return Ok(Outcome::Declined);
-        }
-        deploy::continue_rollback(account, stack, &mut progress).await?;
+    if arguments.continue_rollback && !continue_rollback(question, &located, &deployment, &mut progress).await? {
+        return Ok(Outcome::Declined);
     }
     // What a person typed wrongly comes before everything that takes time.
     let standing = deploy::examine(account, &deployment).await?;
@@ -126,6 +127,7 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
         let preview = deploy::preview(account, &deployment, &standing).await?.importing(imported);
         return dry_run(&preview, arguments.json, progress);
     }
+    tell_tags(&standing, &deployment, &mut progress);
     let plan = match &import {
         Some(found) => importing::plan(&located, &deployment, found, &mut progress).await?,
         None => deploy::plan(account, &deployment, &mut progress).await?,
@@ -178,6 +180,28 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
         connect(account, stack).await?;
     }
     Ok(Outcome::Fine)
+}
+
+/// Whether the person agreed to it.
+async fn continue_rollback(
+    question: Question,
+    located: &Located,
+    deployment: &Deployment,
+    progress: &mut Terminal,
+) -> anyhow::Result<bool> {
+    if !confirm(question, "continue the rollback of the last update?", "y", progress)? {
+        progress.step("nothing was changed");
+        return Ok(false);
+    }
+    deploy::continue_rollback(&located.account, &located.stack_name, deployment.role.as_ref(), progress).await?;
+    Ok(true)
+}
+
+/// Which tags change or go.
+fn tell_tags(standing: &Standing, deployment: &Deployment, progress: &mut Terminal) {
+    for tag in tags::in_words(&standing.tags(deployment)) {
+        progress.step(&tag);
+    }
 }
 
 /// A stack without a webhook secret is one that nobody proves anything to. Who sits there can have one made; nobody else would see it.
@@ -305,8 +329,10 @@ fn deployment(arguments: &Arguments, configuration: &Configuration) -> anyhow::R
     }
     parameters.configuration(&configuration.parameters);
     let stack_name = arguments.target.place.stack_name(configuration);
-    let tags = configuration.tags.clone();
-    Ok(Deployment { stack_name, template, dist: caller::dist(arguments.dist.as_deref()), parameters, tags })
+    let mut tags = configuration.tags.clone();
+    tags.extend(arguments.tag.iter().cloned());
+    let role = arguments.target.role(configuration)?;
+    Ok(Deployment { stack_name, template, dist: caller::dist(arguments.dist.as_deref()), parameters, tags, role })
 }
 
 fn template(arguments: &Arguments) -> anyhow::Result<Template> {

@@ -28,15 +28,19 @@ pub(crate) struct Arguments {
 pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
     let question = arguments.target.question()?;
     let place = &arguments.target.place;
-    let located = place.locate(&place.configuration()?).await?;
+    let configuration = place.configuration()?;
+    let role = arguments.target.role(&configuration)?;
+    let located = place.locate(&configuration).await?;
     let mut progress = Terminal::new();
     located.announce(&mut progress);
+    located.announce_role(role.as_ref(), &mut progress).await?;
     let account = &located.account;
     let assets = Assets::of(&located, arguments.assets, &mut progress).await?;
-    let Some(mut losses) = deploy::losses(account, &located.stack_name).await? else {
+    let Some(losses) = deploy::losses(account, &located.stack_name).await? else {
         progress.step(&located.absent());
         return without_a_stack(question, assets, account, arguments.json, progress).await;
     };
+    let mut losses = losses.acting_as(role);
     let stack = located.stack_name.clone();
     let output = losses.output.clone().filter(|_| arguments.keep_output);
     let stays = stays(&losses, output.as_deref(), &assets);

@@ -1,12 +1,13 @@
 //! `infra diff`: arguments, where the other template comes from, and when a difference is a finding.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::Context;
 use clap::ValueEnum;
 use clap::builder::NonEmptyStringValueParser;
-use git2s3_infra::deploy::{Description, Settings, Template};
+use git2s3_infra::deploy::{Description, Settings, Template, tags};
 use git2s3_infra::diff::{self, Action, Diff};
 use git2s3_infra::render::print;
 use git2s3_infra::{check, deploy, stack, synth};
@@ -72,23 +73,27 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
     };
     let diff = Diff::between(&old, &new);
     // Only a stack has values, and one that isn't there gets them when it is made.
-    let settings = match &stack {
+    let (settings, tags) = match &stack {
         Some(stack) => {
-            let template = Template::parse(new.to_string())?;
-            let given = arguments.values.deployed(&template, &arguments.place.configuration()?)?;
-            Some(stack.settings(&template, &given))
+            let (template, configuration) = (Template::parse(new.to_string())?, arguments.place.configuration()?);
+            let given = arguments.values.deployed(&template, &configuration)?;
+            let tags = tags::changes(&stack.tags, &configuration.tags);
+            (Some(stack.settings(&template, &given)), tags)
         }
-        None => None,
+        None => (None, BTreeMap::new()),
     };
     if arguments.json {
-        print::json(&Told { diff: &diff, settings: settings.as_ref() })?;
+        print::json(&Told { diff: &diff, settings: settings.as_ref(), tags: &tags })?;
     } else {
         print::data(&diff::text(&diff));
         if let Some(settings) = &settings {
             print::data(&settings.shown());
         }
+        for tag in tags::in_words(&tags) {
+            print::line(&tag);
+        }
     }
-    let others = settings.iter().any(|settings| settings.changed().next().is_some());
+    let others = !tags.is_empty() || settings.iter().any(|settings| settings.changed().next().is_some());
     Ok(if is_finding(arguments.fail_on, &diff) || (arguments.fail_on == FailOn::Any && others) {
         Outcome::Findings
     } else {
@@ -103,6 +108,8 @@ struct Told<'a> {
     diff: &'a Diff,
     #[serde(flatten)]
     settings: Option<&'a Settings>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    tags: &'a BTreeMap<String, Option<String>>,
 }
 
 /// What is known of a stack; none where there is no stack.
@@ -118,7 +125,7 @@ impl Other {
         }
     }
 
-    /// Its template, and the parameters where it is a stack's.
+    /// Its template, and what else a stack has where it is a stack's.
     pub(crate) async fn read(&self, place: &Place) -> anyhow::Result<(Value, Stack)> {
         match self {
             Self::Deployed => deployed(place).await,

@@ -6,6 +6,7 @@ pub(crate) mod check;
 pub(crate) mod checkout;
 pub(crate) mod completions;
 pub(crate) mod deploy;
+pub(crate) mod deployer_policy;
 pub(crate) mod destroy;
 pub(crate) mod diff;
 mod importing;
@@ -24,8 +25,9 @@ use std::io::{BufRead, IsTerminal, stderr, stdin};
 use std::path::PathBuf;
 
 use clap::builder::NonEmptyStringValueParser;
-use git2s3_infra::account::{self, Account, Chosen, Wanted};
+use git2s3_infra::account::{self, Account, AccountError, Chosen, Wanted};
 use git2s3_infra::configuration::{Configuration, ConfigurationError};
+use git2s3_infra::deploy::{self as stacks, NotARole, ServiceRole};
 use git2s3_infra::render::print;
 use git2s3_infra::render::progress::Progress;
 use git2s3_infra::render::visible::visible;
@@ -86,11 +88,21 @@ impl Place {
         name.unwrap_or_else(|| "git2s3".to_owned())
     }
 
-    /// Flags come before the environment, and that before the configuration file.
-    pub(crate) async fn locate(&self, configuration: &Configuration) -> anyhow::Result<Located> {
+    async fn chosen(&self, configuration: &Configuration) -> Result<Chosen, AccountError> {
         let flags = Wanted { region: self.region.clone(), profile: self.profile.clone() };
         let file = Wanted { region: configuration.region.clone(), profile: configuration.profile.clone() };
-        let Chosen { config, profile, remark } = account::configuration(flags, file).await?;
+        account::configuration(flags, file).await
+    }
+
+    /// The region, where AWS needn't be asked for more.
+    pub(crate) async fn region(&self, configuration: &Configuration) -> Result<String, AccountError> {
+        let region = self.chosen(configuration).await?.config.region().map(ToString::to_string);
+        region.ok_or(AccountError::NoRegion)
+    }
+
+    /// Flags come before the environment, and that before the configuration file.
+    pub(crate) async fn locate(&self, configuration: &Configuration) -> anyhow::Result<Located> {
+        let Chosen { config, profile, remark } = self.chosen(configuration).await?;
         let account = Account::open(&config).await?;
         Ok(Located { stack_name: self.stack_name(configuration), account, profile, remark })
     }
@@ -113,6 +125,24 @@ impl Located {
         }
     }
 
+    /// Says as whom `CloudFormation` will act, where that isn't who asks.
+    pub(crate) async fn announce_role(
+        &self,
+        role: Option<&ServiceRole>,
+        progress: &mut dyn Progress,
+    ) -> anyhow::Result<()> {
+        let Account { id, .. } = &self.account;
+        if let Some(role) = role.filter(|role| role.account() != id) {
+            let message = format!("{} is a role of another account: the stack's is {id}", role.arn());
+            return Err(Usage { message, hint: None }.into());
+        }
+        let stack = stacks::identity(&self.account, &self.stack_name).await?;
+        if let Some(acting) = stacks::acting(role, stack.and_then(|stack| stack.role).as_deref()) {
+            progress.step(&acting);
+        }
+        Ok(())
+    }
+
     /// A whole command of the AWS CLI for the same place.
     pub(crate) fn aws(&self, command: &str) -> String {
         let profile = self.profile.as_ref().map(|profile| format!(" --profile {}", quoted(profile)));
@@ -131,6 +161,9 @@ impl Located {
 pub(crate) struct Target {
     #[command(flatten)]
     pub(crate) place: Place,
+    /// ARN of the role that `CloudFormation` takes on, instead of acting in the name of who asks; a stack remembers it
+    #[arg(long, value_name = "ARN")]
+    role_arn: Option<ServiceRole>,
     /// Go ahead without asking
     #[arg(long, short)]
     pub(crate) yes: bool,
@@ -146,6 +179,11 @@ pub(crate) enum Question {
 }
 
 impl Target {
+    /// The role that `CloudFormation` is to take on.
+    pub(crate) fn role(&self, configuration: &Configuration) -> Result<Option<ServiceRole>, Usage> {
+        role(self.role_arn.as_ref(), configuration)
+    }
+
     /// Whether to ask before anything changes.
     pub(crate) fn question(&self) -> Result<Question, Usage> {
         if self.yes {
@@ -159,6 +197,13 @@ impl Target {
             })
         }
     }
+}
+
+/// The role that `CloudFormation` is to take on. The flag comes before the configuration file.
+fn role(flag: Option<&ServiceRole>, configuration: &Configuration) -> Result<Option<ServiceRole>, Usage> {
+    let configured = || configuration.role_arn.as_deref().map(str::parse).transpose();
+    let role = flag.cloned().map_or_else(configured, |role| Ok(Some(role)));
+    role.map_err(|error: NotARole| Usage { message: format!("role-arn of git2s3.toml: {error}"), hint: None })
 }
 
 /// Whether the person agrees, by typing what is `expected`.

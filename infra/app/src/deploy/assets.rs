@@ -1,6 +1,7 @@
 //! The account's own bucket for code and large templates, one per region, since Lambda takes code from its own region
 //! only. Everything in it is named by its content: what is there already is not uploaded again.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -12,8 +13,8 @@ use aws_sdk_s3::operation::create_bucket::CreateBucketError;
 use aws_sdk_s3::operation::put_bucket_encryption::PutBucketEncryptionError;
 use aws_sdk_s3::primitives::{ByteStream, ByteStreamError};
 use aws_sdk_s3::types::{
-    BucketLocationConstraint, CreateBucketConfiguration, PublicAccessBlockConfiguration, ServerSideEncryption,
-    ServerSideEncryptionByDefault, ServerSideEncryptionConfiguration, ServerSideEncryptionRule,
+    CreateBucketConfiguration, PublicAccessBlockConfiguration, ServerSideEncryption, ServerSideEncryptionByDefault,
+    ServerSideEncryptionConfiguration, ServerSideEncryptionRule, Tag,
 };
 use futures_util::{StreamExt, TryStreamExt};
 use sha2::{Digest, Sha256};
@@ -168,11 +169,17 @@ pub(super) struct Bucket<'a> {
 
 impl<'a> Bucket<'a> {
     /// The account's bucket in its region, made when missing.
-    pub(super) async fn open(account: &'a Account, progress: &mut dyn Progress) -> Result<Self, AssetsError> {
+    ///
+    /// It serves every stack there, so only who makes it tags it: another stack's tags would be no truer.
+    pub(super) async fn open(
+        account: &'a Account,
+        tags: &BTreeMap<String, String>,
+        progress: &mut dyn Progress,
+    ) -> Result<Self, AssetsError> {
         let bucket = Self::of(account);
         if !bucket.is_there().await? {
             progress.step(&format!("creating bucket {} for code", bucket.name));
-            bucket.create().await?;
+            bucket.create(tags).await?;
         }
         Ok(bucket)
     }
@@ -206,17 +213,21 @@ impl<'a> Bucket<'a> {
     }
 
     /// Said once more what AWS does by itself with a new bucket: public access blocked, objects encrypted.
-    async fn create(&self) -> Result<(), AssetsError> {
+    async fn create(&self, tags: &BTreeMap<String, String>) -> Result<(), AssetsError> {
+        let failed = |error| self.failed(CallError::new("create it", error));
+        let built = |(key, value)| Tag::builder().key(key).value(value).build();
+        let tags: Result<Vec<_>, _> = tags.iter().map(built).collect();
+        let tags = tags.map_err(|error| failed(CreateError::construction_failure(error)))?;
         // The first region has no name as a location.
-        let location = (self.account.region != "us-east-1").then(|| {
-            let region = BucketLocationConstraint::from(self.account.region.as_str());
-            CreateBucketConfiguration::builder().location_constraint(region).build()
-        });
+        let region = (self.account.region != "us-east-1").then(|| self.account.region.as_str().into());
+        let is_plain = tags.is_empty() && region.is_none();
+        let configuration = CreateBucketConfiguration::builder().set_location_constraint(region);
+        let configuration = configuration.set_tags((!tags.is_empty()).then_some(tags)).build();
         let request = self.account.s3.create_bucket().bucket(&self.name);
-        match request.set_create_bucket_configuration(location).send().await {
+        match request.set_create_bucket_configuration((!is_plain).then_some(configuration)).send().await {
             Err(error) if error.as_service_error().is_some_and(CreateBucketError::is_bucket_already_owned_by_you) => {}
             created => {
-                created.map_err(|error| self.failed(CallError::new("create it", error)))?;
+                created.map_err(failed)?;
             }
         }
         self.block_public_access().await?;
@@ -306,6 +317,7 @@ impl<'a> Bucket<'a> {
     }
 }
 
+type CreateError = SdkError<CreateBucketError, HttpResponse>;
 type EncryptError = SdkError<PutBucketEncryptionError, HttpResponse>;
 
 /// The HTTP status of an answer to HEAD, which has no body that could say more.

@@ -6,6 +6,7 @@ use aws_sdk_cloudformation::types::{self, ChangeAction, ChangeSetStatus, ChangeS
 
 use super::events::Story;
 use super::pace::Pace;
+use super::service_role::ServiceRole;
 use super::stack;
 use super::validation::{self, Subject};
 use super::{DeployError, Deployed, Deployment};
@@ -128,7 +129,7 @@ pub(super) async fn create(
     parameters: Vec<Parameter>,
     progress: &mut dyn Progress,
 ) -> Result<Option<Planned>, DeployError> {
-    let Deployment { stack_name, template, tags, .. } = deployment;
+    let Deployment { stack_name, template, tags, role, .. } = deployment;
     let call = |source| DeployError::Call { stack: stack_name.to_owned(), source };
     let request = account.cloudformation.create_change_set().stack_name(stack_name).change_set_name(unique_name());
     let request = match body {
@@ -140,6 +141,7 @@ pub(super) async fn create(
     let request = request.set_import_existing_resources((kind == Kind::Import).then_some(true));
     let tags: Vec<Tag> = tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect();
     let request = request.set_tags((!tags.is_empty()).then_some(tags));
+    let request = request.set_role_arn(ServiceRole::arn_of(role.as_ref()));
     let request = request.set_capabilities(template.capability().map(|capability| vec![capability]));
     let created = request.send().await;
     let created = created.map_err(|error| call(CallError::new("create a change set", error)))?;
@@ -198,7 +200,8 @@ async fn drop_change_set(
     let dropped = account.cloudformation.delete_change_set().change_set_name(change_set_id).send().await;
     dropped.map_err(|error| CallError::new("delete the change set", error))?;
     if kind.creates() {
-        stack::delete_remains(account, stack_id, progress).await?;
+        // It remembers its role.
+        stack::delete_remains(account, stack_id, None, progress).await?;
     }
     Ok(())
 }

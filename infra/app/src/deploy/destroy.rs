@@ -11,6 +11,7 @@ use super::again::{PATIENCE, Pauses, Remedy, remedies};
 use super::change_set::unique_name;
 use super::events::{End, Failure, Story};
 use super::pace::Pace;
+use super::service_role::ServiceRole;
 use super::stack::Resource;
 use super::stays::{self, Stay};
 use super::{DeployError, KeepError, keep, stack};
@@ -96,6 +97,8 @@ pub struct Losses {
     stack_name: String,
     stack_id: String,
     status: StackStatus,
+    /// The role that CloudFormation takes on, where another one is wanted than the stack remembers.
+    role: Option<ServiceRole>,
     /// Logical ids that a stack whose deletion failed leaves in the account.
     retained: Vec<String>,
     /// The stack's buckets, with every version of every object in them; sorted.
@@ -144,6 +147,7 @@ pub async fn losses(account: &Account, stack_name: &str) -> Result<Option<Losses
         stack_name,
         stack_id: stack.id,
         status: stack.status,
+        role: None,
         retained: Vec::new(),
         buckets,
         output,
@@ -157,6 +161,12 @@ impl Losses {
     /// The stack's name.
     pub fn stack_name(&self) -> &str {
         &self.stack_name
+    }
+
+    /// The same with a role that CloudFormation takes on for it; without one, it is that which the stack remembers.
+    #[must_use]
+    pub fn acting_as(self, role: Option<ServiceRole>) -> Self {
+        Self { role, ..self }
     }
 
     /// Takes the output bucket out of what will be lost: by an update of the stack, or, where its deletion failed before and no update
@@ -176,7 +186,8 @@ impl Losses {
         let template = keep::keeping_output(&deployed).map_err(keep)?;
         let missing = || keep(KeepError::Missing { id: "OutputBucketName" });
         let bucket = self.output.clone().ok_or_else(missing)?;
-        match super::replan(&self.account, &self.stack_name, template, progress).await.map_err(update)? {
+        let role = self.role.clone();
+        match super::replan(&self.account, &self.stack_name, template, role, progress).await.map_err(update)? {
             Some(planned) => drop(planned.execute(progress).await.map_err(update)?),
             // An earlier call came that far.
             None if keep::keeps_output(&deployed) => {}
@@ -211,7 +222,9 @@ impl Losses {
         let Some(status) = self.settled(progress).await.map_err(call)? else { return Ok(()) };
         // A change set that was never executed made it: there are no resources, and nobody tells of its deletion.
         if status == StackStatus::ReviewInProgress {
-            return stack::delete_remains(&self.account, &self.stack_id, progress).await.map_err(call);
+            return stack::delete_remains(&self.account, &self.stack_id, self.role.as_ref(), progress)
+                .await
+                .map_err(call);
         }
         // Without this the next deletion would fail as the last one did: what empties buckets is gone by then.
         if status == StackStatus::DeleteFailed {
@@ -280,7 +293,8 @@ impl Losses {
         let retained = (!self.retained.is_empty()).then(|| self.retained.clone());
         let request =
             self.account.cloudformation.delete_stack().stack_name(&self.stack_id).client_request_token(&token);
-        let deleted = request.set_retain_resources(retained).send().await;
+        let deleted =
+            request.set_retain_resources(retained).set_role_arn(ServiceRole::arn_of(self.role.as_ref())).send().await;
         deleted.map_err(|error| CallError::new("begin", error))?;
         Story::new(&self.stack_id, &token).follow(&self.account, progress).await
     }

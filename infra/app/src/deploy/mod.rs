@@ -18,9 +18,11 @@ pub(crate) mod pace;
 mod parameter_error;
 mod parameters;
 mod preview;
+mod service_role;
 mod settings;
 mod stack;
 mod stays;
+pub mod tags;
 mod template;
 mod validation;
 mod values;
@@ -47,6 +49,7 @@ pub use keep::KeepError;
 pub use parameter_error::ParameterError;
 pub use parameters::Parameters;
 pub use preview::{Preview, preview};
+pub use service_role::{NotARole, ServiceRole, acting};
 pub use settings::{Setting, Settings};
 pub use stack::{Description, Identity, Resource, described, identity, resources, template as deployed_template};
 pub use stays::Stay;
@@ -77,6 +80,8 @@ pub struct Deployment {
     pub parameters: Parameters,
     /// Tags of the stack; without any, an existing stack keeps its own.
     pub tags: BTreeMap<String, String>,
+    /// The role that `CloudFormation` takes on; without one it uses that which the stack remembers, or else acts in the name of who asks.
+    pub role: Option<ServiceRole>,
 }
 
 /// A stack that is as the template wants it.
@@ -107,6 +112,14 @@ pub enum DeployError {
         stack: String,
         /// What is missing.
         source: AccountError,
+    },
+    /// The tags can't be.
+    #[error("the tags of stack {stack} can't be")]
+    Tags {
+        /// The stack's name.
+        stack: String,
+        /// Which one, and why.
+        source: tags::TagError,
     },
     /// The parameters don't fit the template.
     #[error("the parameters of stack {stack} don't fit the template")]
@@ -212,6 +225,12 @@ impl Standing {
         Settings::new(&deployment.template, &deployment.parameters, kept).of_bucket(self.bucket())
     }
 
+    /// The tags that the stack would get or lose: without a value.
+    pub fn tags(&self, deployment: &Deployment) -> BTreeMap<String, Option<String>> {
+        let none = BTreeMap::new();
+        tags::changes(self.existing.as_ref().map_or(&none, |stack| &stack.tags), &deployment.tags)
+    }
+
     fn kept(&self) -> BTreeMap<String, String> {
         self.existing.as_ref().map(|stack| stack.parameters.clone()).unwrap_or_default()
     }
@@ -226,6 +245,7 @@ pub async fn examine(account: &Account, deployment: &Deployment) -> Result<Stand
     let Deployment { stack_name, template, parameters, .. } = deployment;
     let wrong = |source| DeployError::Parameters { stack: stack_name.clone(), source };
     parameters.check(template).map_err(wrong)?;
+    tags::check(&deployment.tags).map_err(|source| DeployError::Tags { stack: stack_name.clone(), source })?;
     let standing = standing(account, stack_name).await?;
     let kept = standing.kept();
     parameters.check_kept(template, &kept).map_err(wrong)?;
@@ -282,7 +302,7 @@ async fn planned(
     if let Some(remains) = &standing.remains {
         let status = remains.status.as_str();
         progress.step(&format!("stack {} was never created ({status}): deleting the remains first", stack()));
-        stack::delete_remains(account, &remains.id, progress).await.map_err(call)?;
+        stack::delete_remains(account, &remains.id, deployment.role.as_ref(), progress).await.map_err(call)?;
     }
     let kind = if standing.exists() { Kind::Update } else { new };
 
@@ -329,6 +349,7 @@ pub(crate) fn evaluated(
 pub async fn continue_rollback(
     account: &Account,
     stack_name: &str,
+    role: Option<&ServiceRole>,
     progress: &mut dyn Progress,
 ) -> Result<(), DeployError> {
     let call = |source| DeployError::Call { stack: stack_name.to_owned(), source };
@@ -337,7 +358,7 @@ pub async fn continue_rollback(
     progress.step(&format!("stack {stack_name} is stuck in a rollback: continuing it"));
     let token = change_set::unique_name();
     let request = account.cloudformation.continue_update_rollback().stack_name(&found.id).client_request_token(&token);
-    let continued = request.send().await;
+    let continued = request.set_role_arn(ServiceRole::arn_of(role)).send().await;
     continued.map_err(|error| call(CallError::new("continue the rollback", error)))?;
     let end = events::Story::new(&found.id, &token).follow(account, progress).await.map_err(call)?;
     if end.status == "UPDATE_ROLLBACK_COMPLETE" {
@@ -352,6 +373,7 @@ async fn replan(
     account: &Account,
     stack_name: &str,
     template: Template,
+    role: Option<ServiceRole>,
     progress: &mut dyn Progress,
 ) -> Result<Option<Planned>, DeployError> {
     let call = |source| DeployError::Call { stack: stack_name.to_owned(), source };
@@ -363,10 +385,11 @@ async fn replan(
         dist: PathBuf::new(),
         parameters: Parameters::default(),
         tags: BTreeMap::new(),
+        role,
     };
     let failed = |source| DeployError::Assets { stack: stack_name.to_owned(), source };
     let wrong = |source| DeployError::Parameters { stack: stack_name.to_owned(), source };
-    let body = body(account, &deployment.template, progress).await.map_err(failed)?;
+    let body = body(account, &deployment, progress).await.map_err(failed)?;
     let parameters = deployment.parameters.resolve(&deployment.template, &kept, &BTreeMap::new()).map_err(wrong)?;
     change_set::create(account, &deployment, Kind::Update, body, parameters, progress).await
 }
@@ -438,22 +461,23 @@ async fn upload(
     let template = &deployment.template;
     if template.declares(ASSET_BUCKET) {
         let manifest = assets::listed(&deployment.dist, template)?;
-        let bucket = assets::Bucket::open(account, progress).await?;
+        let bucket = assets::Bucket::open(account, &deployment.tags, progress).await?;
         bucket.upload(&manifest, &deployment.dist, progress).await?;
     }
-    body(account, template, progress).await
+    body(account, deployment, progress).await
 }
 
 /// The template as CloudFormation gets it.
 async fn body(
     account: &Account,
-    template: &Template,
+    deployment: &Deployment,
     progress: &mut dyn Progress,
 ) -> Result<change_set::Body, AssetsError> {
+    let template = &deployment.template;
     if !template.is_large() {
         return Ok(change_set::Body::Inline(template.text().to_owned()));
     }
-    let bucket = assets::Bucket::open(account, progress).await?;
+    let bucket = assets::Bucket::open(account, &deployment.tags, progress).await?;
     Ok(change_set::Body::Uploaded(bucket.upload_template(template).await?))
 }
 

@@ -418,6 +418,8 @@ mod tests {
             ("Submodules", "1"),
             ("VPCId", "1"),
             ("WebAclArn", "arn"),
+            ("PermissionsBoundary", "developers"),
+            ("RolePath", "delivery"),
             ("WorkerConcurrency", "1"),
         ] {
             let error = Parameters::default().with(name, value).check(&template).unwrap_err();

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::settings::{Change, NOT_SET, Settings};
-use super::{DeployError, Deployment, FILLED, Standing, Template, git_hosts, stack};
+use super::{DeployError, Deployment, FILLED, Standing, Template, git_hosts, stack, tags};
 use crate::account::Account;
 use crate::check;
 use crate::diff::{self, Diff};
@@ -62,7 +62,7 @@ pub async fn preview(account: &Account, deployment: &Deployment, standing: &Stan
         import: Vec::new(),
         settings,
         hosts,
-        tags: BTreeMap::new(),
+        tags: standing.tags(deployment),
     };
     let Some(existing) = &standing.existing else {
         for resource in new["Resources"].as_object().into_iter().flat_map(|resources| resources.values()) {
@@ -70,13 +70,6 @@ pub async fn preview(account: &Account, deployment: &Deployment, standing: &Stan
         }
         return Ok(preview);
     };
-    // Without any, an existing stack keeps its own.
-    if !deployment.tags.is_empty() {
-        let set = deployment.tags.iter().filter(|(key, value)| existing.tags.get(*key) != Some(value));
-        preview.tags.extend(set.map(|(key, value)| (key.clone(), Some(value.clone()))));
-        let lost = existing.tags.keys().filter(|key| !deployment.tags.contains_key(*key));
-        preview.tags.extend(lost.map(|key| (key.clone(), None)));
-    }
     let text = stack::template(account, &existing.id).await.map_err(call)?.unwrap_or_default();
     let unreadable = |why: String| DeployError::Refused {
         stack: deployment.stack_name.clone(),
@@ -148,11 +141,8 @@ impl Preview {
             shown.add(&format!("may be fetched from: {host}"));
             shown.end_line();
         }
-        for (key, value) in &self.tags {
-            shown.add(&match value {
-                Some(value) => format!("tag {key}: {value}"),
-                None => format!("tag {key} goes"),
-            });
+        for tag in tags::in_words(&self.tags) {
+            shown.add(&tag);
             shown.end_line();
         }
         shown

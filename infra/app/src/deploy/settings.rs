@@ -161,6 +161,9 @@ impl Settings {
         if text("CaBundle").is_some_and(|bundle| !bundle.trim().is_empty()) {
             found.push("CaBundle: its certificates are trusted beside the public ones".to_owned());
         }
+        if let Some((old, new)) = self.get("PermissionsBoundary").and_then(loosened) {
+            found.push(format!("PermissionsBoundary: {old} bounds the roles of the stack no more, {new} does"));
+        }
         found
     }
 
@@ -260,6 +263,12 @@ fn setting(name: &str, declared: &Declared, given: &Parameters, stack: Option<&B
     Setting { name: name.to_owned(), secret: false, origin, change, old, new, default }
 }
 
+/// What bounded the roles until now, and what will: another policy may allow more, and nobody knows here.
+fn loosened(boundary: &Setting) -> Option<(&str, &str)> {
+    let old = boundary.old.as_deref().filter(|old| !old.is_empty() && *old != boundary.new)?;
+    Some((old, if boundary.new.is_empty() { "nothing" } else { &boundary.new }))
+}
+
 /// Whether one of the globs takes every repository, or there is none that takes anything in particular.
 fn is_open(globs: &str) -> bool {
     let mut included =
@@ -343,6 +352,12 @@ mod tests {
         let closed = Parameters::default().with("ApiSecret", "hunter2").with("Repositories", "github.com/acme/**");
         assert_eq!(said(&closed, None), "");
         assert!(said(&Parameters::default(), None).contains("every push is refused"));
+        let bounded: &[(&str, &str)] =
+            &[("ApiSecret", "****"), ("Repositories", "a"), ("PermissionsBoundary", "arn:a")];
+        assert_eq!(said(&Parameters::default(), Some(bounded)), "");
+        let mut unbounded = Parameters::default();
+        unbounded.reset("PermissionsBoundary").unwrap();
+        assert!(said(&unbounded, Some(bounded)).contains("arn:a bounds the roles of the stack no more, nothing does"));
         // AWS doesn't tell whether the stack has one.
         let kept: &[(&str, &str)] = &[("ApiSecret", "****"), ("Repositories", "a")];
         assert_eq!(said(&Parameters::default(), Some(kept)), "");

@@ -6,6 +6,7 @@ use aws_sdk_cloudformation::error::ProvideErrorMetadata;
 use aws_sdk_cloudformation::types::{StackStatus, TemplateStage};
 
 use super::pace::Pace;
+use super::service_role::ServiceRole;
 use super::{Deployed, Parameters, Settings, Template};
 use crate::account::Account;
 use crate::call_error::CallError;
@@ -20,6 +21,8 @@ pub(super) struct Stack {
     pub(super) parameters: BTreeMap<String, String>,
     pub(super) outputs: BTreeMap<String, String>,
     pub(super) tags: BTreeMap<String, String>,
+    /// The role that CloudFormation takes on for it, whoever asks.
+    pub(super) role: Option<String>,
 }
 
 /// The stack of that name or ARN; none if there is none. A deleted one is found by its ARN only.
@@ -46,6 +49,7 @@ pub(super) async fn describe(account: &Account, stack: &str) -> Result<Option<St
             .filter_map(|output| Some((output.output_key?, output.output_value?)))
             .collect(),
         tags: found.tags.unwrap_or_default().into_iter().filter_map(|tag| Some((tag.key?, tag.value?))).collect(),
+        role: found.role_arn,
     }))
 }
 
@@ -58,6 +62,8 @@ pub struct Description {
     pub parameters: BTreeMap<String, String>,
     /// Its outputs.
     pub outputs: BTreeMap<String, String>,
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
 }
 
 impl Description {
@@ -74,10 +80,11 @@ impl Description {
 /// AWS could not be asked, or refused.
 pub async fn described(account: &Account, stack: &str) -> Result<Option<Description>, CallError> {
     let found = describe(account, stack).await?;
-    Ok(found.map(|Stack { status, parameters, outputs, .. }| Description {
+    Ok(found.map(|Stack { status, parameters, outputs, tags, .. }| Description {
         status: status.as_str().to_owned(),
         parameters,
         outputs,
+        tags,
     }))
 }
 
@@ -90,6 +97,8 @@ pub struct Identity {
     pub status: String,
     /// Its tags.
     pub tags: BTreeMap<String, String>,
+    /// The role that CloudFormation takes on for it, whoever asks; none where it acts in their name.
+    pub role: Option<String>,
 }
 
 /// Which stack has that name or ARN; none if there is none.
@@ -98,7 +107,12 @@ pub struct Identity {
 /// AWS could not be asked, or refused.
 pub async fn identity(account: &Account, stack: &str) -> Result<Option<Identity>, CallError> {
     let found = describe(account, stack).await?;
-    Ok(found.map(|Stack { id, status, tags, .. }| Identity { id, status: status.as_str().to_owned(), tags }))
+    Ok(found.map(|Stack { id, status, tags, role, .. }| Identity {
+        id,
+        status: status.as_str().to_owned(),
+        tags,
+        role,
+    }))
 }
 
 /// A resource of a stack.
@@ -164,8 +178,14 @@ pub async fn template(account: &Account, stack: &str) -> Result<Option<String>, 
 }
 
 /// Deletes a stack that has no resources, and waits until it is gone.
-pub(super) async fn delete_remains(account: &Account, id: &str, progress: &mut dyn Progress) -> Result<(), CallError> {
-    let deleted = account.cloudformation.delete_stack().stack_name(id).send().await;
+pub(super) async fn delete_remains(
+    account: &Account,
+    id: &str,
+    role: Option<&ServiceRole>,
+    progress: &mut dyn Progress,
+) -> Result<(), CallError> {
+    let request = account.cloudformation.delete_stack().stack_name(id);
+    let deleted = request.set_role_arn(ServiceRole::arn_of(role)).send().await;
     deleted.map_err(|error| CallError::new(format!("delete stack {id}"), error))?;
     let mut pace = Pace::new();
     loop {

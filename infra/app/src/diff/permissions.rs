@@ -67,6 +67,9 @@ pub struct PermissionChange {
     pub broadens: bool,
 }
 
+/// What a permissions boundary takes away of what a role's policies give it: what is in the policy that it names isn't known here.
+const NOT_IN: &str = "whatever is not in";
+
 /// How the rights differ, by principal.
 pub(super) fn changes(old: &Value, new: &Value) -> Vec<PermissionChange> {
     let (old, new) = (grants(old), grants(new));
@@ -190,7 +193,7 @@ impl Grants {
             self.add(id, Effect::Allow, "whatever is in", &text(policy), given);
         }
         for (boundary, given) in each(&properties["PermissionsBoundary"], given) {
-            self.add(id, Effect::Deny, "*", &format!("all but {}", text(boundary)), given);
+            self.add(id, Effect::Deny, NOT_IN, &text(boundary), given);
         }
         let holders = ["Roles", "Users", "Groups", "RoleName", "UserName", "GroupName"];
         for (holder, given) in holders.iter().flat_map(|name| each(&properties[*name], given)) {
@@ -394,7 +397,11 @@ mod tests {
         check("a managed policy", &managed(json!([])), &managed(json!(["arn:aws:iam::aws:policy/ReadOnlyAccess"])));
         let bounded =
             |boundary: Value| json!({ "Resources": { "Role": { "Type": "AWS::IAM::Role", "Properties": boundary } } });
-        check("a boundary gone", &bounded(json!({ "PermissionsBoundary": "arn:x" })), &bounded(json!({})));
+        let boundary = |arn: Value| bounded(json!({ "PermissionsBoundary": arn }));
+        check("a boundary gone", &boundary(json!("arn:x")), &bounded(json!({})));
+        let chosen = boundary(json!({ "Fn::If": ["C", { "Ref": "P" }, { "Ref": "AWS::NoValue" }] }));
+        check("a boundary that may be chosen gone", &chosen, &bounded(json!({})));
+        assert!(broadens(&boundary(json!("arn:x")), &boundary(json!("arn:y"))), "nobody knows what is in the other");
     }
 
     #[test]

@@ -20,7 +20,7 @@ pub struct Request {
 }
 
 /// Whether these rights let a request through. They have to be resolved: where a right names another thing than ARNs and texts,
-/// it is about that name.
+/// it is about that name. What a permissions boundary takes away stands in a policy that no template has: it isn't looked at.
 pub fn permits(rights: &BTreeSet<Grant>, request: &Request) -> bool {
     let applies = |effect| rights.iter().any(|right| right.effect == effect && right.is_about(request));
     applies(Effect::Allow) && !applies(Effect::Deny)

@@ -73,10 +73,11 @@ pub struct Right {
     pub evidence: Option<Evidence>,
 }
 
-/// Every right of the stack's roles, one for each action and resource.
+/// Every right of the stack's roles, one for each action and resource. A permissions boundary is none: it only takes away.
 pub fn of_roles(template: &Value) -> Vec<Grant> {
     let is_role = |who: &str| template["Resources"][who]["Type"] == "AWS::IAM::Role";
-    grants(template).into_iter().filter(|grant| is_role(&grant.who)).collect()
+    let is_right = |grant: &Grant| grant.effect == Effect::Allow && is_role(&grant.who);
+    grants(template).into_iter().filter(is_right).collect()
 }
 
 /// The matrix: what the template's roles may do. Actions that are needed for the same reason are one right.
@@ -251,6 +252,15 @@ mod tests {
             let expected = if role == "ApiLogRole" { "apigateway.amazonaws.com" } else { "lambda.amazonaws.com" };
             assert_eq!(services, [expected], "{role}");
         }
+    }
+
+    #[test]
+    fn only_the_boundary_takes_away() {
+        let template = stack::template(None).unwrap().as_value();
+        let denied = grants(&template).into_iter().filter(|grant| grant.effect == Effect::Deny);
+        let of_roles = denied.filter(|grant| template["Resources"][&grant.who]["Type"] == "AWS::IAM::Role");
+        let told: BTreeSet<_> = of_roles.map(|grant| format!("{} {}", grant.action, grant.resource)).collect();
+        assert_eq!(told.into_iter().collect::<Vec<_>>(), ["whatever is not in ${PermissionsBoundary}"]);
     }
 
     /// Who may take on which role.

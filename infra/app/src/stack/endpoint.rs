@@ -58,7 +58,7 @@ pub(super) fn add(stack: &mut Stack, functions: &Functions<'_>, parameters: &Par
     });
     let snapshot = Snapshot::add(stack, "ApiDeployment", &api, &methods);
     let access_log = add_log_group(stack, "ApiAccessLog", "access");
-    let stage = stage(stack, &api, &snapshot, &access_log);
+    let stage = stage(stack, parameters, &api, &snapshot, &access_log);
     for worker in Worker::ALL {
         let path = format!("/{STAGE}/POST/{}", worker.path_part());
         let source = pseudo::arn("execute-api", [api.api_id().into(), path.as_str().into()]);
@@ -122,11 +122,12 @@ fn webhook(stack: &mut Stack, functions: &Functions<'_>, parameters: &Parameters
 /// [takes no role before it has one](https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-apigateway-account.html).
 fn stage(
     stack: &mut Stack,
+    parameters: &Parameters,
     api: &Handle<RestApi>,
     snapshot: &Handle<Snapshot>,
     access_log: &Handle<LogGroup>,
 ) -> Handle<Stage> {
-    let mut role = Role::for_service("apigateway.amazonaws.com", "Lets API Gateway write logs");
+    let mut role = parameters.confine(Role::for_service("apigateway.amazonaws.com", "Lets API Gateway write logs"));
     let actions = [
         Action::LogsCreateLogGroup,
         Action::LogsCreateLogStream,

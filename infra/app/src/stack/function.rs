@@ -55,7 +55,7 @@ impl<'a> Functions<'a> {
         grants: impl FnOnce(&mut Role),
         complete: impl FnOnce(Function) -> Function,
     ) -> Handle<Function> {
-        let execution_role = add_execution_role(stack, settings, attributes, grants);
+        let execution_role = add_execution_role(stack, self.parameters, settings, attributes, grants);
         self.add_running_by(stack, settings, &execution_role, complete)
     }
 
@@ -94,13 +94,14 @@ impl<'a> Functions<'a> {
 /// beside writing logs.
 pub(super) fn add_execution_role(
     stack: &mut Stack,
+    parameters: &Parameters,
     settings: &Settings,
     attributes: Attributes,
     grants: impl FnOnce(&mut Role),
 ) -> ExecutionRole {
     let Settings { id, binary, description, .. } = *settings;
     let log_group = add_log_group(stack, &format!("{id}LogGroup"), binary);
-    let mut role = Role::for_function().described(description);
+    let mut role = parameters.confine(Role::for_function().described(description));
     log_group.grant_write(&mut role);
     grants(&mut role);
     let role = stack.add_with(&format!("{id}Role"), role, attributes);

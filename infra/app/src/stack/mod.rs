@@ -172,6 +172,58 @@ mod tests {
     }
 
     #[test]
+    fn every_role_is_bounded_and_under_the_path() {
+        let boundary = "arn:aws:iam::123456789012:policy/developers";
+        let chosen = [("PermissionsBoundary", boundary), ("RolePath", "/delivery/"), ("QSS3BucketName", "assets")];
+        let check = |chosen: &[(&str, &str)], expected: (Option<&str>, &str)| {
+            let chosen = chosen.iter().map(|&(name, value)| (name.into(), value.into())).collect();
+            let template = cfn::evaluate(&template(None).unwrap().as_value(), &chosen).unwrap();
+            let roles = template["Resources"].as_object().unwrap().values();
+            let roles: Vec<_> = roles.filter(|resource| resource["Type"] == "AWS::IAM::Role").collect();
+            assert!(roles.len() >= 6);
+            for role in roles {
+                let properties = &role["Properties"];
+                let bound = properties["PermissionsBoundary"].as_str();
+                assert_eq!((bound, properties["Path"].as_str().unwrap()), expected, "{role}");
+            }
+        };
+        check(&chosen, (Some(boundary), "/delivery/"));
+        check(&chosen[2..], (None, "/"));
+    }
+
+    #[test]
+    fn boundaries_and_paths_are_those_of_iam() {
+        let parameters = template(None).unwrap().as_value()["Parameters"].clone();
+        let check = |name: &str, value: &str, expected: bool| {
+            let schema = serde_json::json!({ "pattern": parameters[name]["AllowedPattern"], "maxLength": parameters[name]["MaxLength"] });
+            assert_eq!(jsonschema::is_valid(&schema, &value.into()), expected, "{name}: {value}");
+        };
+        for arn in [
+            "",
+            "arn:aws:iam::123456789012:policy/developers",
+            "arn:aws-cn:iam::123456789012:policy/teams/platform/may+do=x,y.z@a-b_c",
+            "arn:aws-us-gov:iam::aws:policy/PowerUserAccess",
+        ] {
+            check("PermissionsBoundary", arn, true);
+        }
+        for other in [
+            "developers",
+            "arn:aws:iam::123456789012:role/developers",
+            "arn:aws:iam::123456789012:policy/",
+            "arn:aws:iam::1234:policy/developers",
+            "arn:aws:iam::123456789012:policy/two words",
+        ] {
+            check("PermissionsBoundary", other, false);
+        }
+        for path in ["/", "/delivery/", "/a/b-c/d_e/", &format!("/{}/", "a".repeat(510))] {
+            check("RolePath", path, true);
+        }
+        for other in ["", "delivery", "/delivery", "delivery/", "/two words/", &format!("/{}/", "a".repeat(511))] {
+            check("RolePath", other, false);
+        }
+    }
+
+    #[test]
     fn with_a_web_acl() {
         insta::assert_snapshot!(difference(&[("WebAclArn", WEB_ACL)]));
     }

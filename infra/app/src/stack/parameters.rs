@@ -1,10 +1,10 @@
 //! What the person who deploys may choose, under the names that users know.
 
 use aws_names::BucketName;
-use cfn::{Condition, Group, Parameter, ParameterHandle, Stack};
+use cfn::{Condition, Group, Parameter, ParameterHandle, Stack, Value, iam::Role};
 use contract::{HostKind, KeyLayout, custom::KeyType};
 
-const GROUPS: [Group; 7] = [
+const GROUPS: [Group; 8] = [
     Group {
         title: "General",
         parameters: &[
@@ -55,6 +55,10 @@ const GROUPS: [Group; 7] = [
             ("WebAclArn", "Web ACL"),
         ],
     },
+    Group {
+        title: "Roles",
+        parameters: &[("PermissionsBoundary", "Permissions boundary"), ("RolePath", "Path of roles")],
+    },
     Group { title: "Network", parameters: &[("VPCId", "VPC"), ("SubnetIds", "Subnets")] },
     Group { title: "Assets", parameters: &[("QSS3BucketName", "Asset bucket"), ("QSS3KeyPrefix", "Asset key prefix")] },
 ];
@@ -88,6 +92,8 @@ pub(super) struct Parameters {
     pub(super) web_acl_arn: ParameterHandle<String>,
     pub(super) vpc_id: ParameterHandle<String>,
     pub(super) subnet_ids: ParameterHandle<String>,
+    permissions_boundary: ParameterHandle<String>,
+    role_path: ParameterHandle<String>,
     pub(super) asset_bucket: ParameterHandle<BucketName>,
     pub(super) asset_prefix: ParameterHandle<String>,
     pub(super) has_output_bucket_name: Condition,
@@ -99,6 +105,7 @@ pub(super) struct Parameters {
     pub(super) has_web_acl: Condition,
     pub(super) has_vpc: Condition,
     pub(super) has_lfs: Condition,
+    has_permissions_boundary: Condition,
 }
 
 impl Parameters {
@@ -123,6 +130,7 @@ impl Parameters {
         stack.requires("SubnetsOfTheVpc", &vpc_id, &subnet_ids, "With VPCId, SubnetIds names subnets of that VPC.");
         stack.requires("VpcOfTheSubnets", &subnet_ids, &vpc_id, "With SubnetIds, VPCId names their VPC.");
         let lfs = stack.parameter("Lfs", &lfs());
+        let permissions_boundary = stack.parameter("PermissionsBoundary", &permissions_boundary());
         Self {
             has_output_bucket_name: stack.given("HasOutputBucketName", &output_bucket_name),
             has_noncurrent_days: stack.given("HasNoncurrentDays", &noncurrent_days),
@@ -133,6 +141,9 @@ impl Parameters {
             has_web_acl: stack.given("HasWebAcl", &web_acl_arn),
             has_vpc: stack.given("HasVpc", &vpc_id),
             has_lfs: stack.chosen("HasLfs", &lfs, "on"),
+            has_permissions_boundary: stack.given("HasPermissionsBoundary", &permissions_boundary),
+            permissions_boundary,
+            role_path: stack.parameter("RolePath", &role_path()),
             lfs,
             output_bucket_name,
             custom_domain_name,
@@ -163,6 +174,14 @@ impl Parameters {
             asset_bucket: stack.parameter("QSS3BucketName", &asset_bucket()),
             asset_prefix: stack.parameter("QSS3KeyPrefix", &asset_prefix()),
         }
+    }
+}
+
+impl Parameters {
+    /// A role as the account's administrators want roles: every role of the stack is one.
+    pub(super) fn confine(&self, role: Role) -> Role {
+        let boundary = self.has_permissions_boundary.either(self.permissions_boundary.value(), Value::none());
+        role.within(self.role_path.value(), boundary)
     }
 }
 
@@ -397,6 +416,24 @@ fn web_acl_arn() -> Parameter {
             "empty, or the ARN of a regional web ACL",
         )
         .at_most(256)
+}
+
+/// A policy's name has at most 128 characters, its path 512:
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>
+fn permissions_boundary() -> Parameter {
+    Parameter::text("", "ARN of the policy that bounds the rights of every role of the stack. None when empty.")
+        .matching(
+            "^$|^arn:aws[a-z-]*:iam::([0-9]{12}|aws):policy/([!-~]+/)?[A-Za-z0-9_+=,.@-]{1,128}$",
+            "empty, or the ARN of a managed policy of IAM",
+        )
+        .at_most(700)
+}
+
+/// <https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html>
+fn role_path() -> Parameter {
+    Parameter::text("/", "Path that the stack's roles lie under, such as /delivery/. Another one makes them anew.")
+        .matching("^/([!-~]+/)?$", "/, or a path that begins and ends with a slash")
+        .at_most(512)
 }
 
 fn vpc_id() -> Parameter {

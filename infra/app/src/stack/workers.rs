@@ -87,8 +87,8 @@ fn credentials(stack: &mut Stack, parameters: &Parameters) -> Handle<Secret> {
 }
 
 fn gitpull_role(stack: &mut Stack, around: &Surroundings<'_>) -> ExecutionRole {
-    let Surroundings { queues, keys, storage, cleaner, .. } = around;
-    add_execution_role(stack, &GITPULL, Attributes::default().after(cleaner), |role| {
+    let Surroundings { parameters, queues, keys, storage, cleaner } = around;
+    add_execution_role(stack, parameters, &GITPULL, Attributes::default().after(cleaner), |role| {
         grant_work(role, &queues.gitpull, storage);
         Keys::grant(&keys.key, role, Action::KmsDecrypt);
         storage.keys.grant(role, &[Action::S3GetObject], &format!("{SSH_KEY_PREFIX}*"));
@@ -98,8 +98,8 @@ fn gitpull_role(stack: &mut Stack, around: &Surroundings<'_>) -> ExecutionRole {
 }
 
 fn zipdl_role(stack: &mut Stack, around: &Surroundings<'_>, credentials: &Handle<Secret>) -> ExecutionRole {
-    let Surroundings { queues, storage, cleaner, .. } = around;
-    add_execution_role(stack, &ZIPDL, Attributes::default().after(cleaner), |role| {
+    let Surroundings { parameters, queues, storage, cleaner, .. } = around;
+    add_execution_role(stack, parameters, &ZIPDL, Attributes::default().after(cleaner), |role| {
         grant_work(role, &queues.zipdl, storage);
         credentials.grant_read(role);
     })

@@ -15,6 +15,10 @@ use crate::{Handle, Resource, Value};
 #[serde(rename_all = "PascalCase")]
 pub struct Role {
     description: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path: Option<Value<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    permissions_boundary: Option<Value<String>>,
     assume_role_policy_document: PolicyDocument,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     policies: Vec<InlinePolicy>,
@@ -35,6 +39,8 @@ impl Role {
         let trust = Statement::allow("Trust", &[Action::StsAssumeRole], Vec::new()).by(Principal::Service(service));
         Self {
             description: description.to_owned(),
+            path: None,
+            permissions_boundary: None,
             assume_role_policy_document: PolicyDocument::new([trust]),
             policies: Vec::new(),
             reasons: Vec::new(),
@@ -50,6 +56,14 @@ impl Role {
     #[must_use]
     pub fn described(mut self, description: &str) -> Self {
         description.clone_into(&mut self.description);
+        self
+    }
+
+    /// Puts the role where the account's administrators let roles be made: under a path, and with a
+    /// [permissions boundary](https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_boundaries.html).
+    #[must_use]
+    pub fn within(mut self, path: Value<String>, permissions_boundary: Value<String>) -> Self {
+        (self.path, self.permissions_boundary) = (Some(path), Some(permissions_boundary));
         self
     }
 

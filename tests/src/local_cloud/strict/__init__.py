@@ -19,6 +19,7 @@ from strict import (
     rights,
     running,
     service_rights,
+    service_role,
     updates,
     uploads,
     validators,
@@ -30,5 +31,6 @@ def install():
     for refusal in (
         rights, deletions, buckets, bucket_policies, certificates, networks, environments, names, queues, events, uploads,
         ciphertexts, service_rights, api_account, validators, concurrency, custom_resources, running, updates, log_filters, access_log,
+        service_role,
     ):
         refusal.install()

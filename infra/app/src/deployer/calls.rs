@@ -1,0 +1,97 @@
+//! What the commands themselves call, by what each is for.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use super::{Allowed, Part, Scope};
+
+/// Looking at the stack: what every command begins with.
+const STACK: &[&str] = &[
+    "cloudformation:DescribeStackResourceDrifts",
+    "cloudformation:DescribeStacks",
+    "cloudformation:DetectStackDrift",
+    "cloudformation:GetTemplate",
+    "cloudformation:ListStackResources",
+];
+/// What knows no resource of the stack's.
+const ANYWHERE: &[&str] = &[
+    "cloudformation:DescribeStackDriftDetectionStatus",
+    "cloudwatch:GetMetricStatistics",
+    "lambda:GetAccountSettings",
+];
+const LOGS: &[&str] = &["logs:FilterLogEvents"];
+const QUEUES: &[&str] = &["sqs:GetQueueAttributes"];
+const BUCKETS: &[&str] = &["s3:ListBucket"];
+
+/// Changing the stack.
+const CHANGES: &[&str] = &[
+    "cloudformation:ContinueUpdateRollback",
+    "cloudformation:CreateChangeSet",
+    "cloudformation:DeleteChangeSet",
+    "cloudformation:DeleteStack",
+    "cloudformation:DescribeChangeSet",
+    "cloudformation:DescribeEvents",
+    "cloudformation:DescribeStackEvents",
+    "cloudformation:ExecuteChangeSet",
+];
+/// The account's bucket for code, and what is in it: CloudFormation reads the template from there in the name of who asks.
+const ASSETS: &[&str] = &[
+    "s3:CreateBucket",
+    "s3:ListBucket",
+    "s3:PutBucketPublicAccessBlock",
+    "s3:PutEncryptionConfiguration",
+    "s3:TagResource",
+];
+const CODE: &[&str] = &["s3:GetObject", "s3:PutObject"];
+/// Dead letters back to their queues.
+const LETTERS: &[&str] = &["sqs:DeleteMessage", "sqs:ReceiveMessage", "sqs:SendMessage"];
+/// What got an object while the stack was deleted.
+const EMPTIED: &[&str] = &["s3:ListBucketMultipartUploads", "s3:ListBucketVersions"];
+const DELETED: &[&str] = &["s3:AbortMultipartUpload", "s3:DeleteObject", "s3:DeleteObjectVersion"];
+
+/// What is allowed and no test calls, with the reason: the record in `tests/tests/operations/deployer.rs` has all the rest.
+pub const UNRECORDED: &[(&str, &str)] = &[
+    ("cloudformation:ContinueUpdateRollback", "the local cloud never gets stuck in a rollback"),
+    ("cloudformation:DescribeEvents", "the local cloud's validation of a change set finds nothing"),
+    ("s3:TagResource", "S3 looks at it by itself where a bucket is made with tags"),
+];
+
+pub(super) fn allowed(part: Part, scope: &Scope) -> Vec<Allowed> {
+    let stack = "arn:${Partition}:cloudformation:${Region}:${Account}:stack/${Stack}/*";
+    let assets = "arn:${Partition}:s3:::git2s3-assets-${Account}-${Region}";
+    let queues = "arn:${Partition}:sqs:${Region}:${Account}:git2s3-*.fifo";
+    let within = |buckets: &[String]| buckets.iter().map(|bucket| format!("{bucket}/*")).collect::<Vec<_>>();
+    let one = |pattern: &str| vec![scope.arn(pattern)];
+    let mut all = vec![
+        allow("Stack", STACK, one(stack)),
+        allow("Anywhere", ANYWHERE, vec!["*".to_owned()]),
+        allow("Logs", LOGS, scope.log_groups()),
+        allow("Queues", QUEUES, one(queues)),
+        allow("Buckets", BUCKETS, scope.buckets()),
+    ];
+    if part == Part::Deploy {
+        all.extend([
+            allow("Changes", CHANGES, one(stack)),
+            allow("Assets", ASSETS, one(assets)),
+            allow("Code", CODE, one(&format!("{assets}/git2s3/*"))),
+            allow("Letters", LETTERS, one(queues)),
+            allow("Emptied", EMPTIED, scope.buckets()),
+            allow("Deleted", DELETED, within(&scope.buckets())),
+        ]);
+        all.extend(scope.role.as_ref().map(|role| Allowed {
+            condition: json!({ "StringEquals": { "iam:PassedToService": "cloudformation.amazonaws.com" } }),
+            ..allow("ServiceRole", &["iam:PassRole"], vec![role.arn().to_owned()])
+        }));
+    }
+    all
+}
+
+fn allow(sid: &str, actions: &[&'static str], resources: Vec<String>) -> Allowed {
+    Allowed {
+        sid: sid.to_owned(),
+        actions: actions.iter().copied().collect::<BTreeSet<_>>(),
+        resources,
+        condition: Value::Null,
+    }
+}

@@ -1,0 +1,286 @@
+//! What whoever runs `infra` has to be allowed, and no more: policies of IAM for a stack, its account and its region.
+//!
+//! What the commands call stands in `calls`, and a test holds it to a record of every request that they send. What `CloudFormation` does
+//! for the stack's resources stands in `resources`, held to the permissions that the registry lists for each type: it is the affair of
+//! the role that `CloudFormation` takes on, or of who deploys where it takes on none.
+
+mod calls;
+mod resources;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use clap::ValueEnum;
+use serde_json::{Value, json};
+
+use crate::deploy::{self, Parameters, ServiceRole, Template};
+
+pub use calls::UNRECORDED;
+pub use resources::rights as of_type;
+
+/// How many characters a managed policy may have, white space apart:
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html#reference_iam-quotas-entity-length>
+const LONGEST: usize = 6_144;
+/// How much of a stack's name is in the names that `CloudFormation` makes of it, where roles, functions and buckets get long ones. AWS says
+/// it nowhere; no name was seen with less.
+const KEPT_OF_NAME: usize = 24;
+
+/// Whose policy it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Part {
+    /// Who only looks: status, logs, diff, review, and deploy --dry-run
+    Look,
+    /// Who runs every command, as far as the commands themselves go
+    Deploy,
+    /// What `CloudFormation` does with roles, functions, the endpoint and the network
+    Code,
+    /// What `CloudFormation` does with buckets, queues, keys, secrets, logs and alarms
+    Data,
+}
+
+impl Part {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Look, Self::Deploy, Self::Code, Self::Data];
+}
+
+/// What the policies are about.
+#[derive(Debug, Clone)]
+pub struct Scope {
+    /// The account's number.
+    pub account: String,
+    /// The region.
+    pub region: String,
+    /// The stack's name.
+    pub stack: String,
+    /// The role that `CloudFormation` takes on, if any.
+    pub role: Option<ServiceRole>,
+    /// The template, with the values of the parameters in their places.
+    template: Value,
+}
+
+/// Why there is no policy.
+#[derive(Debug, thiserror::Error)]
+pub enum PolicyError {
+    /// The template can't be evaluated with these parameters.
+    #[error("the template can't be evaluated")]
+    Template(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The account's number isn't one.
+    #[error("{0} isn't the number of an account, which has 12 digits")]
+    Account(String),
+    /// The role is in another account.
+    #[error("{role} is a role of another account than {account}")]
+    Role {
+        /// The role's ARN.
+        role: String,
+        /// The account's number.
+        account: String,
+    },
+    /// It is longer than IAM takes.
+    #[error("the policy has {count} characters, and IAM takes {LONGEST}")]
+    TooLong {
+        /// How many it has, without white space.
+        count: usize,
+    },
+}
+
+impl PolicyError {
+    /// Whether something was asked for that can't be.
+    pub fn is_usage(&self) -> bool {
+        matches!(self, Self::Account(_) | Self::Role { .. })
+    }
+}
+
+/// Actions on resources, with what has to hold.
+#[derive(Debug)]
+struct Allowed {
+    sid: String,
+    actions: BTreeSet<&'static str>,
+    resources: Vec<String>,
+    condition: Value,
+}
+
+/// The policy of a part, as IAM takes it.
+///
+/// # Errors
+/// It is too long: a stack's name can have 128 characters.
+pub fn policy(part: Part, scope: &Scope) -> Result<Value, PolicyError> {
+    let allowed = match part {
+        Part::Look | Part::Deploy => calls::allowed(part, scope),
+        Part::Code | Part::Data => resources::allowed(part, scope),
+    };
+    let statements: Vec<_> = allowed.iter().map(Allowed::statement).collect();
+    let policy = json!({ "Version": "2012-10-17", "Statement": statements });
+    let count = policy.to_string().chars().filter(|character| !character.is_whitespace()).count();
+    if count > LONGEST { Err(PolicyError::TooLong { count }) } else { Ok(policy) }
+}
+
+impl Allowed {
+    fn statement(&self) -> Value {
+        let mut statement = json!({
+            "Sid": self.sid, "Effect": "Allow", "Action": self.actions, "Resource": self.resources
+        });
+        if !self.condition.is_null() {
+            statement["Condition"] = self.condition.clone();
+        }
+        statement
+    }
+}
+
+impl Scope {
+    /// A stack of the template with these parameters; those that aren't given have their default.
+    ///
+    /// # Errors
+    /// See [`PolicyError`].
+    pub fn new(
+        account: String,
+        region: String,
+        stack: String,
+        role: Option<ServiceRole>,
+        template: &Template,
+        parameters: &Parameters,
+    ) -> Result<Self, PolicyError> {
+        if account.len() != 12 || !account.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(PolicyError::Account(account));
+        }
+        if let Some(role) = role.as_ref().filter(|role| role.account() != account) {
+            return Err(PolicyError::Role { role: role.arn().to_owned(), account });
+        }
+        let template = deploy::evaluated(template, std::slice::from_ref(parameters)).map_err(PolicyError::Template)?;
+        Ok(Self { account, region, stack, role, template })
+    }
+
+    /// A pattern with the account, the region and the stack in their places.
+    fn arn(&self, pattern: &str) -> String {
+        let partition = match self.region.split('-').collect::<Vec<_>>()[..] {
+            ["cn", ..] => "aws-cn",
+            ["us", "gov", ..] => "aws-us-gov",
+            _ => "aws",
+        };
+        let names = BTreeMap::from([
+            ("${Partition}", partition),
+            ("${Region}", &self.region),
+            ("${Account}", &self.account),
+            ("${Stack}", &self.stack),
+        ]);
+        let mut arn = pattern.replace("${Made}", &self.made()).replace("${MadeBucket}", &self.made().to_lowercase());
+        for (name, value) in names {
+            arn = arn.replace(name, value);
+        }
+        arn.replace("${RolePath}", self.property("AWS::IAM::Role", "Path").unwrap_or("/"))
+    }
+
+    /// What the names that `CloudFormation` makes begin with.
+    fn made(&self) -> String {
+        let kept: String = self.stack.chars().take(KEPT_OF_NAME).collect();
+        if kept.len() < self.stack.len() { kept } else { format!("{kept}-") }
+    }
+
+    /// The resources of a type: logical id and properties.
+    fn of_type(&self, kind: &str) -> impl Iterator<Item = (&str, &Value)> {
+        let all = self.template["Resources"].as_object().into_iter().flatten();
+        all.filter(move |(_, resource)| resource["Type"] == kind)
+            .map(|(id, resource)| (id.as_str(), &resource["Properties"]))
+    }
+
+    /// A property that all resources of a type have alike, where it is a text.
+    fn property(&self, kind: &str, name: &str) -> Option<&str> {
+        self.of_type(kind).find_map(|(_, properties)| properties[name].as_str())
+    }
+
+    /// The stack's log groups, and the one that API Gateway writes for its API.
+    fn log_groups(&self) -> Vec<String> {
+        let names = ["/git2s3/${Stack}/*", "API-Gateway-Execution-Logs_*"];
+        let arn = |name| self.arn(&format!("arn:${{Partition}}:logs:${{Region}}:${{Account}}:log-group:{name}"));
+        names.map(arn).to_vec()
+    }
+
+    /// The stack's buckets: those that `CloudFormation` names, and one that has a name.
+    fn buckets(&self) -> Vec<String> {
+        let made = self.arn("arn:${Partition}:s3:::${MadeBucket}");
+        let named = self.of_type("AWS::S3::Bucket").filter_map(|(_, properties)| properties["BucketName"].as_str());
+        let named = named.map(|name| self.arn(&format!("arn:${{Partition}}:s3:::{name}")));
+        [format!("{made}*bucket-*")].into_iter().chain(named).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scope(stack: &str, parameters: &[(&str, &str)]) -> Scope {
+        let parameters = parameters.iter().chain(&[("QSS3BucketName", "assets")]);
+        let chosen = parameters.map(|&(name, value)| (name.to_owned(), value.to_owned())).collect();
+        let template = cfn::evaluate(&crate::stack::template(None).unwrap().as_value(), &chosen).unwrap();
+        Scope {
+            account: "123456789012".to_owned(),
+            region: "eu-central-1".to_owned(),
+            stack: stack.to_owned(),
+            role: None,
+            template,
+        }
+    }
+
+    const EVERYTHING: &[(&str, &str)] = &[
+        ("OutputBucketName", "zips-of-acme"),
+        ("CustomDomainName", "git.example.com"),
+        ("VPCId", "vpc-1"),
+        ("SubnetIds", "subnet-1"),
+        ("AlarmEmail", "platform@example.com"),
+        ("WebAclArn", "arn:aws:wafv2:eu-central-1:123456789012:regional/webacl/x/01234567-89ab-cdef-0123-456789abcdef"),
+        ("PermissionsBoundary", "arn:aws:iam::123456789012:policy/teams/platform/developers"),
+        ("RolePath", "/delivery/platform/"),
+    ];
+
+    #[test]
+    fn every_policy_fits_into_a_managed_one() {
+        for stack in ["git2s3", &"s".repeat(128)] {
+            let mut scope = scope(stack, EVERYTHING);
+            scope.role = Some("arn:aws:iam::123456789012:role/delivery/cloudformation".parse().unwrap());
+            for part in Part::ALL {
+                policy(part, &scope).unwrap_or_else(|error| panic!("{part:?} of {stack}: {error}"));
+            }
+        }
+    }
+
+    #[test]
+    fn a_policy_reads_well() {
+        let mut scope = scope("git2s3", &[]);
+        scope.role = Some("arn:aws:iam::123456789012:role/cloudformation".parse().unwrap());
+        for part in Part::ALL {
+            let text = serde_json::to_string_pretty(&policy(part, &scope).unwrap()).unwrap();
+            insta::assert_snapshot!(format!("{part:?}").to_lowercase(), text);
+        }
+    }
+
+    #[test]
+    fn nothing_is_allowed_for_what_is_not_there() {
+        let services = |scope: &Scope| -> BTreeSet<String> {
+            let policies = [Part::Code, Part::Data].map(|part| policy(part, scope).unwrap().to_string());
+            let found = policies.iter().flat_map(|policy| policy.split('"').filter(|word| word.contains(':')));
+            found.map(|action| action.split(':').next().unwrap_or_default().to_owned()).collect()
+        };
+        let (plain, all) = (services(&scope("git2s3", &[])), services(&scope("git2s3", EVERYTHING)));
+        let more: Vec<_> = all.difference(&plain).map(String::as_str).collect();
+        assert_eq!(more, ["acm", "sns", "wafv2"]);
+    }
+
+    #[test]
+    fn a_role_is_made_only_with_its_boundary() {
+        let policy = policy(Part::Code, &scope("git2s3", EVERYTHING)).unwrap();
+        let statements = policy["Statement"].as_array().unwrap();
+        let makes = |statement: &&Value| statement["Action"].to_string().contains("iam:CreateRole");
+        let made: Vec<_> = statements.iter().filter(makes).collect();
+        let boundary = "arn:aws:iam::123456789012:policy/teams/platform/developers";
+        assert_eq!(made.len(), 1);
+        assert_eq!(made[0]["Condition"]["StringEquals"]["iam:PermissionsBoundary"], boundary);
+        assert_eq!(made[0]["Resource"], json!(["arn:aws:iam::123456789012:role/delivery/platform/git2s3-*"]));
+    }
+
+    #[test]
+    fn each_partition_has_its_own_arns() {
+        for (region, partition) in [("eu-central-1", "aws"), ("cn-north-1", "aws-cn"), ("us-gov-west-1", "aws-us-gov")]
+        {
+            let scope = Scope { region: region.to_owned(), ..scope("git2s3", &[]) };
+            assert_eq!(scope.arn("arn:${Partition}:x:${Region}"), format!("arn:{partition}:x:{region}"));
+        }
+    }
+}

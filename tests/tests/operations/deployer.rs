@@ -1,0 +1,205 @@
+//! Who deploys with the rights that `deployer-policy` prints, and no others: every command works, and every right is used. The account
+//! writes down each request that they send and decides about it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::time::Duration;
+
+use git2s3_infra::deployer::UNRECORDED;
+use git2s3_infra::diff::{Grant, Request, grants, permits};
+use git2s3_infra::render::progress::Silent;
+use git2s3_tests::aws::{Account, REGION};
+use git2s3_tests::call::Call;
+use git2s3_tests::decisions::Decision;
+use git2s3_tests::local::Local;
+use git2s3_tests::roles::{self, InlinePolicy};
+use git2s3_tests::tally;
+use serde_json::{Value, json};
+
+use crate::desk::{Desk, LOCAL};
+
+const ACCOUNT: &str = "000000000000";
+const SERVICE_ROLE: &str = "arn:aws:iam::000000000000:role/platform/cloudformation";
+
+/// Somebody with a role in the account whose only policy is one that `deployer-policy` printed.
+struct Person<'a> {
+    desk: &'a Desk<'a>,
+    role: &'static str,
+    policy: Value,
+    key: [String; 3],
+}
+
+impl<'a> Person<'a> {
+    async fn with(desk: &'a Desk<'a>, role: &'static str, arguments: &[&str]) -> Self {
+        let printed = desk.infra(&[&["deployer-policy", "--account", ACCOUNT], arguments].concat()).await;
+        assert!(printed.status.success(), "{}", String::from_utf8_lossy(&printed.stderr));
+        let policy: Value = serde_json::from_slice(&printed.stdout).unwrap();
+        let trust = json!({ "Version": "2012-10-17", "Statement": [{
+            "Effect": "Allow", "Principal": { "AWS": format!("arn:aws:iam::{ACCOUNT}:root") }, "Action": "sts:AssumeRole"
+        }] });
+        let parameters = [("RoleName", role), ("AssumeRolePolicyDocument", &trust.to_string())];
+        desk.account.send(&Call::query("iam", "CreateRole", &parameters)).await.unwrap().text().unwrap();
+        let inline = InlinePolicy { role: role.to_owned(), name: "Printed".to_owned(), document: policy.clone() };
+        inline.put(desk.account).await.unwrap();
+        let credentials = roles::credentials(desk.account, role).await.unwrap();
+        let key = [
+            credentials.access_key_id(),
+            credentials.secret_access_key(),
+            credentials.session_token().unwrap_or_default(),
+        ];
+        Self { desk, role, policy, key: key.map(str::to_owned) }
+    }
+
+    async fn check(&self, arguments: &[&str], code: i32, expected: &[&str]) -> String {
+        let mut command = self.desk.command(arguments);
+        for (name, value) in ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"].iter().zip(&self.key) {
+            command.env(name, value);
+        }
+        let output = command.output().await.unwrap();
+        let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        assert_eq!(output.status.code(), Some(code), "{} {arguments:?}: {text}", self.role);
+        for words in expected {
+            assert!(text.contains(words), "{} {arguments:?} does not say {words:?}: {text}", self.role);
+        }
+        text
+    }
+
+    /// The actions that the policy allows.
+    fn allowed(&self) -> BTreeSet<String> {
+        self.policy["Statement"].as_array().unwrap().iter().flat_map(roles::actions).collect()
+    }
+
+    /// What the account decided about this person's requests. Our own engine decides alike.
+    fn decisions(&self, all: &[Decision]) -> Vec<Decision> {
+        let policies = json!([{ "PolicyName": "Printed", "PolicyDocument": self.policy }]);
+        let role = json!({ "Type": "AWS::IAM::Role", "Properties": { "Policies": policies } });
+        let rights: BTreeSet<Grant> = grants(&json!({ "Resources": { "Person": role } }));
+        // Everybody may ask who they are.
+        let asked = |decision: &&Decision| decision.asked && decision.action != "sts:GetCallerIdentity";
+        let own: Vec<_> = all.iter().filter(asked).filter(|decision| decision.role == self.role).cloned().collect();
+        for Decision { action, resource, context, allowed, .. } in own.clone() {
+            let request = Request { who: "Person".to_owned(), action, resource, context };
+            assert_eq!(permits(&rights, &request), allowed, "{} {request:?}", self.role);
+        }
+        own
+    }
+}
+
+/// A policy of the account that bounds roles, and allows everything.
+async fn boundary(account: &Account) -> String {
+    let document =
+        json!({ "Version": "2012-10-17", "Statement": [{ "Effect": "Allow", "Action": "*", "Resource": "*" }] });
+    let parameters = [("PolicyName", "developers"), ("Path", "/teams/"), ("PolicyDocument", &*document.to_string())];
+    account.send(&Call::query("iam", "CreatePolicy", &parameters)).await.unwrap().text().unwrap();
+    format!("arn:aws:iam::{ACCOUNT}:policy/teams/developers")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_deployer_needs_what_is_printed_and_no_more() {
+    let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let local = Local::tied(&dir.path().join("cloud"), Path::new(LOCAL)).await.unwrap();
+    local.package(&mut Silent).unwrap();
+    local.cloud.turn("rights_spread", 0.0).await.unwrap();
+    let account = &local.cloud.account;
+    let work = dir.path().join("work");
+    let desk = Desk::new(account, &work);
+    std::os::unix::fs::symlink(local.dist(), work.join("dist")).unwrap();
+    desk.write("secret", "hunter2\n");
+    let configuration = format!(
+        "stack-name = 'zips'\nregion = '{REGION}'\nrole-arn = '{SERVICE_ROLE}'\n\
+         [parameters]\nRepositories = 'github.com/acme/**'\nPermissionsBoundary = '{}'\nRolePath = '/delivery/'\n\
+         [secrets]\nApiSecret = {{ file = 'secret' }}\n[tags]\nteam = 'platform'\n",
+        boundary(account).await
+    );
+    desk.write("git2s3.toml", &configuration);
+    let deployer = Person::with(&desk, "Deployer", &["deploy"]).await;
+    let watcher = Person::with(&desk, "Watcher", &["look"]).await;
+    desk.write("git2s3.toml", &configuration.replace(&format!("role-arn = '{SERVICE_ROLE}'\n"), ""));
+    let without = Person::with(&desk, "WithoutRole", &["deploy"]).await;
+    without
+        .check(&["deploy", "--yes", "--role-arn", SERVICE_ROLE], 3, &["creating bucket git2s3-assets-", "iam:PassRole"])
+        .await;
+    desk.write("git2s3.toml", &configuration);
+
+    let acts =
+        format!("CloudFormation acts as {SERVICE_ROLE}, which the stack remembers: also for who doesn't name it");
+    deployer.check(&["deploy", "--dry-run"], 0, &[&acts, "stack zips would be created"]).await;
+    deployer.check(&["deploy", "--yes"], 0, &[&acts, "5 of 5 zips were there", "CREATE_COMPLETE"]).await;
+    the_stack_is_as_the_administrators_want_it(account).await;
+    let acts = format!("CloudFormation acts as {SERVICE_ROLE}, as before");
+    deployer.check(&["deploy", "--yes"], 0, &[&acts, "no change"]).await;
+    let said = ["tag cost: 7", "UPDATE_COMPLETE"];
+    let tagged = deployer.check(&["deploy", "--yes", "--parameter", "Refs=dev", "--tag", "cost=7"], 0, &said).await;
+    assert!(!tagged.contains("tag team"), "{tagged}");
+    deployer.check(&["deploy", "--dry-run", "--parameter", "Refs=dev"], 0, &["tag cost goes"]).await;
+
+    // Who only looks sees all of it, and changes nothing.
+    watcher.check(&["status"], 0, &["UPDATE_COMPLETE"]).await;
+    watcher.check(&["logs"], 0, &[]).await;
+    watcher.check(&["diff"], 1, &["0 changed entries", "tag cost goes"]).await;
+    watcher.check(&["review", "--against", "deployed"], 0, &[]).await;
+    let dry = watcher.check(&["deploy", "--dry-run"], 0, &["dry run: nothing was changed"]).await;
+    assert!(!dry.contains("not looked for"), "{dry}");
+    watcher.check(&["deploy", "--yes", "--no-drift"], 3, &["not open to these credentials"]).await;
+    let resources = account.resources("zips").await.unwrap();
+    let sent = account.sqs.send_message().queue_url(resources.id("ZipDlDeadLetterQueue").unwrap()).message_body("{}");
+    sent.message_group_id("g").message_deduplication_id("d").send().await.unwrap();
+    watcher.check(&["status"], 1, &["ZipDlDeadLetterQueue"]).await;
+    watcher.check(&["redrive"], 3, &["sqs:ReceiveMessage"]).await;
+    watcher.check(&["destroy", "--yes"], 3, &["cloudformation:DeleteStack"]).await;
+
+    deployer.check(&["status"], 1, &["ZipDlDeadLetterQueue"]).await;
+    deployer.check(&["redrive"], 0, &["ZipDlQueue: 1 dead letters went back"]).await;
+    deployer.check(&["logs"], 0, &[]).await;
+    empties(&deployer, resources.id("OutputBucket").unwrap()).await;
+    // A stack remembers its role: who doesn't name it needn't be allowed to pass it.
+    desk.write("git2s3.toml", &configuration.replace(&format!("role-arn = '{SERVICE_ROLE}'\n"), ""));
+    let acts = format!("CloudFormation acts as {SERVICE_ROLE}, which the stack remembers");
+    without.check(&["deploy", "--yes", "--parameter", "Refs=main"], 0, &[&acts, "UPDATE_COMPLETE"]).await;
+    desk.write("git2s3.toml", &configuration);
+    deployer.check(&["destroy", "--yes", "--keep-output"], 0, &["stack zips is gone"]).await;
+
+    let all = local.cloud.decisions().since(0).unwrap();
+    let refused: Vec<_> = deployer.decisions(&all).into_iter().filter(|decision| !decision.allowed).collect();
+    assert!(refused.is_empty(), "the policy lacks {refused:#?}");
+    let used = |person: &Person<'_>| -> BTreeSet<String> {
+        person.decisions(&all).into_iter().filter(|one| one.allowed).map(|one| one.action).collect()
+    };
+    let excused: BTreeSet<_> = UNRECORDED.iter().map(|(action, _)| (*action).to_owned()).collect();
+    let by_deployers = &used(&deployer) | &used(&without);
+    assert_eq!(&deployer.allowed() - &by_deployers, excused, "a deployer may do what no command does");
+    assert_eq!(&watcher.allowed() - &used(&watcher), BTreeSet::new(), "a watcher may do what no command does");
+    tally::tried(deployer.allowed().len() + watcher.allowed().len());
+}
+
+/// Every role has the boundary, and lies under the path; the bucket for code has the tags.
+async fn the_stack_is_as_the_administrators_want_it(account: &Account) {
+    for name in ["WebhookRole", "GitPullRole", "ApiLogRole"] {
+        let resources = account.resources("zips").await.unwrap();
+        let parameters = [("RoleName", resources.id(name).unwrap())];
+        let role = account.send(&Call::query("iam", "GetRole", &parameters)).await.unwrap().text().unwrap();
+        for words in [":role/delivery/", ":policy/teams/developers"] {
+            assert!(role.contains(words), "{name} has no {words}: {role}");
+        }
+    }
+    let bucket = format!("git2s3-assets-{ACCOUNT}-{REGION}");
+    let tags = account.s3.get_bucket_tagging().bucket(bucket).send().await.unwrap();
+    let tags: BTreeMap<_, _> = tags.tag_set().iter().map(|tag| (tag.key(), tag.value())).collect();
+    assert_eq!(tags, BTreeMap::from([("team", "platform")]));
+}
+
+/// What `destroy` does with a bucket that got an object while its stack was deleted: the local cloud deletes buckets with all that is in
+/// them, so that no deletion fails at one.
+async fn empties(deployer: &Person<'_>, bucket: &str) {
+    let owner = deployer.desk.account;
+    for _ in 0..2 {
+        let put = owner.s3.put_object().bucket(bucket).key("late.zip").body(b"zip".to_vec().into());
+        put.send().await.unwrap();
+    }
+    owner.s3.delete_object().bucket(bucket).key("late.zip").send().await.unwrap();
+    owner.s3.create_multipart_upload().bucket(bucket).key("half.zip").send().await.unwrap();
+    let account = roles::assume(owner, deployer.role).await.unwrap();
+    let deadline = tokio::time::Instant::now() + Duration::from_mins(1);
+    let count = empty_bucket::empty(&account.s3, &bucket.to_owned().try_into().unwrap(), deadline, |_| ()).await;
+    assert_eq!(count.unwrap(), 3);
+}
