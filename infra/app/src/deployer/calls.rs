@@ -11,11 +11,13 @@ const STACK: &[&str] = &[
     "cloudformation:DescribeStackResourceDrifts",
     "cloudformation:DescribeStacks",
     "cloudformation:DetectStackDrift",
+    "cloudformation:DetectStackResourceDrift",
     "cloudformation:GetTemplate",
     "cloudformation:ListStackResources",
 ];
 /// What knows no resource of the stack's.
 const ANYWHERE: &[&str] = &[
+    "cloudformation:BatchDescribeTypeConfigurations",
     "cloudformation:DescribeStackDriftDetectionStatus",
     "cloudwatch:GetMetricStatistics",
     "lambda:GetAccountSettings",
@@ -50,8 +52,12 @@ const LETTERS: &[&str] = &["sqs:DeleteMessage", "sqs:ReceiveMessage", "sqs:SendM
 const EMPTIED: &[&str] = &["s3:ListBucketMultipartUploads", "s3:ListBucketVersions"];
 const DELETED: &[&str] = &["s3:AbortMultipartUpload", "s3:DeleteObject", "s3:DeleteObjectVersion"];
 
+const DRIFT: &str = "CloudFormation looks at it by itself where it looks for what was changed by hand";
+
 /// What is allowed and no test calls, with the reason: the record in `tests/tests/operations/deployer.rs` has all the rest.
 pub const UNRECORDED: &[(&str, &str)] = &[
+    ("cloudformation:BatchDescribeTypeConfigurations", DRIFT),
+    ("cloudformation:DetectStackResourceDrift", DRIFT),
     ("cloudformation:ContinueUpdateRollback", "the local cloud never gets stuck in a rollback"),
     ("cloudformation:DescribeEvents", "the local cloud's validation of a change set finds nothing"),
     ("s3:TagResource", "S3 looks at it by itself where a bucket is made with tags"),
