@@ -32,7 +32,7 @@ const FILTERS: [(&str, &str); 12] = [
 ];
 
 /// A value for every parameter that won't do.
-const BROKEN: [(&str, &str); 27] = [
+const BROKEN: [(&str, &str); 31] = [
     ("AlarmEmail", "platform"),
     ("AllowedGitHosts", "github.com=gitlub"),
     ("AllowedIps", "github.com=10.0.0.0/33"),
@@ -47,14 +47,18 @@ const BROKEN: [(&str, &str); 27] = [
     ("Lfs", "yes"),
     ("MaxArchiveBytes", "10 GB"),
     ("MinimumSignature", "md5"),
+    ("NewerNoncurrentVersions", "101"),
+    ("NoncurrentDays", "a year"),
     ("OAuthKey", "a\"b"),
     ("OAuthSecret", "a\"b"),
     ("OutputBucketName", "My_Bucket"),
     ("Paths", "{src"),
+    ("PermissionsBoundary", "boundary"),
     ("QSS3BucketName", "My_Bucket"),
     ("QSS3KeyPrefix", "no-slash"),
     ("Refs", "{main"),
     ("Repositories", "["),
+    ("RolePath", "teams"),
     ("Submodules", "yes"),
     ("SubnetIds", "subnet"),
     ("VPCId", "vpc"),

@@ -103,11 +103,7 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
         progress.show(&diff::text(broader));
         // Said before there is a change set that would have to be taken back.
         if arguments.target.yes && !changes_nothing && !arguments.allow_broader {
-            return Err(Usage {
-                message: "somebody may do more after this update, which `--yes` does not agree to".to_owned(),
-                hint: Some("`--allow-broader` agrees to it, too".to_owned()),
-            }
-            .into());
+            return Err(not_agreed().into());
         }
     }
     deploy::fit(account, &mut deployment, &standing, &mut progress).await;
@@ -143,20 +139,7 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
     };
     progress.show(&deploy::table(planned.changes()).render());
     if arguments.no_execute {
-        let (creates, changes) = (planned.creates_stack(), planned.changes().to_vec());
-        let id = planned.leave();
-        let look = located.aws(&format!("describe-change-set --change-set-name {id}"));
-        let execute = located.aws(&format!("execute-change-set --change-set-name {id}"));
-        progress.step("the change set waits for who may execute it. To look at it, and to execute it:");
-        progress.step(&format!("  {look}"));
-        progress.step(&format!("  {execute}"));
-        drop(progress);
-        if arguments.json {
-            print::json(&json!({
-                "stack": stack, "creates": creates, "changeSet": id, "changes": changes, "look": look, "execute": execute
-            }))?;
-        }
-        return Ok(Outcome::Fine);
+        return leave(*planned, &located, arguments.json, progress);
     }
     let stays = || stays(&located, &planned);
     let agrees = confirm_or(question, &text(&planned, stack), "y", &mut progress, stays).await?
@@ -202,6 +185,31 @@ fn tell_tags(standing: &Standing, deployment: &Deployment, progress: &mut Termin
     for tag in tags::in_words(&standing.tags(deployment)) {
         progress.step(&tag);
     }
+}
+
+fn not_agreed() -> Usage {
+    Usage {
+        message: "somebody may do more after this update, which `--yes` does not agree to".to_owned(),
+        hint: Some("`--allow-broader` agrees to it, too".to_owned()),
+    }
+}
+
+/// Leaves the change set to whoever may execute it, and says how that is done.
+fn leave(planned: Planned, located: &Located, json: bool, mut progress: Terminal) -> anyhow::Result<Outcome> {
+    let (creates, changes) = (planned.creates_stack(), planned.changes().to_vec());
+    let (stack, id) = (&located.stack_name, planned.leave());
+    let look = located.aws(&format!("describe-change-set --change-set-name {id}"));
+    let execute = located.aws(&format!("execute-change-set --change-set-name {id}"));
+    progress.step("the change set waits for who may execute it. To look at it, and to execute it:");
+    progress.step(&format!("  {look}"));
+    progress.step(&format!("  {execute}"));
+    drop(progress);
+    if json {
+        print::json(&json!({
+            "stack": stack, "creates": creates, "changeSet": id, "changes": changes, "look": look, "execute": execute
+        }))?;
+    }
+    Ok(Outcome::Fine)
 }
 
 /// A stack without a webhook secret is one that nobody proves anything to. Who sits there can have one made; nobody else would see it.
