@@ -74,7 +74,8 @@ async fn a_stack_lives_and_ends_by_the_command() {
     desk.check(&["deploy", "--yes"], 0, &["no change"]).await;
     desk.check(&["deploy", "--dry-run"], 0, &["nothing would be but secrets"]).await;
     // What a value does to a resource is seen, too: another name makes another bucket.
-    let said = ["± OutputBucket", "~  OutputBucketName", "made anew", "dry run: nothing was changed"];
+    let left = format!("{} stays in the account", account.resources("zips").await.unwrap().id("OutputBucket").unwrap());
+    let said = ["± OutputBucket", "~  OutputBucketName", "made anew", &left, "dry run: nothing was changed"];
     desk.check(&["deploy", "--dry-run", "--parameter", "OutputBucketName=another-name"], 0, &said).await;
     let json = desk.infra(&["deploy", "--dry-run", "--json", "--parameter", "Refs=dev"]).await;
     let json: Value = serde_json::from_slice(&json.stdout).unwrap();

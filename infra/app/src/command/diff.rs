@@ -1,13 +1,12 @@
 //! `infra diff`: arguments, where the other template comes from, and when a difference is a finding.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::Context;
 use clap::ValueEnum;
 use clap::builder::NonEmptyStringValueParser;
-use git2s3_infra::deploy::{Settings, Template};
+use git2s3_infra::deploy::{Description, Settings, Template};
 use git2s3_infra::diff::{self, Action, Diff};
 use git2s3_infra::render::print;
 use git2s3_infra::{check, deploy, stack, synth};
@@ -77,7 +76,7 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
         Some(stack) => {
             let template = Template::parse(new.to_string())?;
             let given = arguments.values.deployed(&template, &arguments.place.configuration()?)?;
-            Some(Settings::new(&template, &given, Some(stack)))
+            Some(stack.settings(&template, &given))
         }
         None => None,
     };
@@ -106,8 +105,8 @@ struct Told<'a> {
     settings: Option<&'a Settings>,
 }
 
-/// What the parameters of a stack are; none where there is no stack.
-pub(crate) type Stack = Option<BTreeMap<String, String>>;
+/// What is known of a stack; none where there is no stack.
+pub(crate) type Stack = Option<Description>;
 
 impl Other {
     /// What a person means by `name`.
@@ -158,8 +157,7 @@ async fn deployed(place: &Place) -> anyhow::Result<(Value, Stack)> {
         return Ok((serde_json::json!({}), None));
     };
     let template = check::parse_template(&text).context("cannot read the deployed template")?;
-    let described = deploy::described(&located.account, &located.stack_name).await?;
-    Ok((template, described.map(|stack| stack.parameters)))
+    Ok((template, deploy::described(&located.account, &located.stack_name).await?))
 }
 
 fn read(path: &Path) -> anyhow::Result<Value> {

@@ -66,7 +66,10 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
         }
         None => None,
     };
-    let settings = Settings::new(&declared, &given, stack.as_ref());
+    let settings = match &stack {
+        Some(stack) => stack.settings(&declared, &given),
+        None => Settings::new(&declared, &given, None),
+    };
     let page = review::html(&Review { template: &template, rules: &rules, report: &report, diff, settings: &settings });
     let output = arguments.output.as_deref().unwrap_or(Path::new("dist/review.html"));
     write(output, &page)?;
@@ -77,7 +80,7 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
             .map(|finding| json!({ "rule": finding.rule, "resource": finding.resource, "message": finding.message }))
             .collect();
         print::json(
-            &json!({ "page": output.display().to_string(), "findings": findings, "parameters": settings.parameters, "meaning": settings.meaning }),
+            &json!({ "page": output.display().to_string(), "findings": findings, "parameters": settings.parameters, "meaning": settings.meaning, "zips": settings.zips }),
         )?;
     } else {
         print::line(&output.display().to_string());

@@ -22,6 +22,7 @@ mod stack;
 mod template;
 mod validation;
 mod values;
+mod zips;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -193,10 +194,15 @@ impl Standing {
         self.existing.is_some()
     }
 
+    /// The output bucket of the stack.
+    pub fn bucket(&self) -> Option<&str> {
+        self.existing.as_ref()?.outputs.get("OutputBucketName").map(String::as_str)
+    }
+
     /// What the parameters come to.
     pub fn settings(&self, deployment: &Deployment) -> Settings {
         let kept = self.existing.as_ref().map(|stack| &stack.parameters);
-        Settings::new(&deployment.template, &deployment.parameters, kept)
+        Settings::new(&deployment.template, &deployment.parameters, kept).of_bucket(self.bucket())
     }
 
     fn kept(&self) -> BTreeMap<String, String> {

@@ -406,6 +406,8 @@ mod tests {
             ("Lfs", "yes"),
             ("MaxArchiveBytes", "x"),
             ("MinimumSignature", "md5"),
+            ("NewerNoncurrentVersions", "101"),
+            ("NoncurrentDays", "0"),
             ("OAuthKey", "\\"),
             ("OAuthSecret", "\\"),
             ("OutputBucketName", "A"),
@@ -428,7 +430,7 @@ mod tests {
             assert_eq!(error.is_err(), !is_secret, "{name}={value}");
         }
         let judged: Vec<_> = template.parameters().map(|(name, _)| name).collect();
-        assert_eq!(judged.len(), 27, "a new parameter needs a broken value here: {judged:?}");
+        assert_eq!(judged.len(), 29, "a new parameter needs a broken value here: {judged:?}");
     }
 
     #[test]

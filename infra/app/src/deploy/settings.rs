@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::parameters::Parameters;
 use super::template::{Declared, Template};
+use super::zips;
 use crate::render::shown::Shown;
 use crate::render::table::{Align, Table};
 
@@ -70,6 +71,9 @@ pub struct Settings {
     pub parameters: Vec<Setting>,
     /// What they mean for security, in sentences.
     pub meaning: Vec<String>,
+    /// What becomes of the zips that are stored, in sentences.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub zips: Vec<String>,
 }
 
 /// Said of a secret.
@@ -82,9 +86,16 @@ impl Settings {
     pub fn new(template: &Template, given: &Parameters, stack: Option<&BTreeMap<String, String>>) -> Self {
         let declared = template.parameters().filter(|(name, _)| !super::FILLED.contains(name));
         let parameters = declared.map(|(name, declared)| setting(name, declared, given, stack)).collect();
-        let mut settings = Self { parameters, meaning: Vec::new() };
+        let mut settings = Self { parameters, ..Self::default() };
         settings.meaning = settings.meanings();
-        settings
+        settings.of_bucket(None)
+    }
+
+    /// The same for a stack whose output bucket has this name, which is what the parameters alone don't tell.
+    #[must_use]
+    pub fn of_bucket(mut self, bucket: Option<&str>) -> Self {
+        self.zips = zips::in_words(&self, bucket);
+        self
     }
 
     /// What a stack has, whose template this is.
@@ -179,6 +190,11 @@ impl Settings {
         }
         for line in &self.meaning {
             shown.add_styled(Style::new().fg_color(Some(AnsiColor::Yellow.into())), "security: ");
+            shown.add(line);
+            shown.end_line();
+        }
+        for line in &self.zips {
+            shown.add_styled(Style::new().fg_color(Some(AnsiColor::Yellow.into())), "zips: ");
             shown.add(line);
             shown.end_line();
         }

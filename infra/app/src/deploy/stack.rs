@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use aws_sdk_cloudformation::error::ProvideErrorMetadata;
 use aws_sdk_cloudformation::types::{StackStatus, TemplateStage};
 
-use super::Deployed;
 use super::pace::Pace;
+use super::{Deployed, Parameters, Settings, Template};
 use crate::account::Account;
 use crate::call_error::CallError;
 use crate::render::progress::Progress;
@@ -58,6 +58,14 @@ pub struct Description {
     pub parameters: BTreeMap<String, String>,
     /// Its outputs.
     pub outputs: BTreeMap<String, String>,
+}
+
+impl Description {
+    /// What a template's parameters come to with those that are given and those of this stack.
+    pub fn settings(&self, template: &Template, given: &Parameters) -> Settings {
+        let bucket = self.outputs.get("OutputBucketName").map(String::as_str);
+        Settings::new(template, given, Some(&self.parameters)).of_bucket(bucket)
+    }
 }
 
 /// What the stack of that name is like; none if there is none.

@@ -138,9 +138,69 @@ pub fn bill(pushes: f64, push: Push) -> Vec<Item> {
     ]
 }
 
+/// For how long the output bucket keeps versions that newer ones replaced.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Retention {
+    /// `NoncurrentDays`; none keeps every version.
+    pub days: Option<u16>,
+    /// `NewerNoncurrentVersions`: so many of each zip stay however old they are.
+    pub newer: u16,
+}
+
+impl Retention {
+    /// What these values of the parameters mean.
+    pub fn of(days: &str, newer: &str) -> Self {
+        Self { days: days.parse().ok(), newer: newer.parse().unwrap_or_default() }
+    }
+
+    /// In words.
+    pub fn told(&self) -> String {
+        match self {
+            Self { days: None, .. } => "every version".to_owned(),
+            Self { days: Some(days), newer: 0 } => format!("NoncurrentDays={days}"),
+            Self { days: Some(days), newer } => format!("NoncurrentDays={days}, NewerNoncurrentVersions={newer}"),
+        }
+    }
+}
+
+/// So many pushes a month go to one zip. Assumed: what `NewerNoncurrentVersions` keeps depends on how many zips there are.
+pub const TO_A_ZIP: f64 = 50.0;
+
+/// What the zips cost in the month that ends so many months after the first push: how many gigabytes there are by then, and dollars.
+/// Pushes come evenly, and a month has 30 days.
+pub fn zips(pushes: f64, zip: f64, retention: Retention, months: u16) -> (f64, f64) {
+    let made = pushes * f64::from(months);
+    let kept = match retention.days {
+        None => made,
+        Some(days) => {
+            let zips = pushes / TO_A_ZIP;
+            let young = pushes * f64::from(days) / 30.0;
+            made.min(zips + young.max(zips * f64::from(retention.newer)))
+        }
+    };
+    let gigabytes = kept * zip / 1000.0;
+    (gigabytes, gigabytes * 0.023)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_version_grows_without_end() {
+        let dollars = |months| zips(1_000.0, 10.0, Retention::of("", ""), months).1;
+        assert!((dollars(1) - 0.23).abs() < 1e-9 && (dollars(12) - 2.76).abs() < 1e-9);
+    }
+
+    #[test]
+    fn what_expires_stops_growing() {
+        let gigabytes = |days, newer, months| zips(1_000.0, 10.0, Retention::of(days, newer), months).0;
+        // Twenty zips of 10 MB, and what was replaced within the days.
+        assert!((gigabytes("30", "", 12) - 10.2).abs() < 1e-9);
+        assert!((gigabytes("30", "", 12) - gigabytes("30", "", 6)).abs() < 1e-9);
+        assert!((gigabytes("90", "", 1) - 10.0).abs() < 1e-9, "there is nothing older yet");
+        assert!((gigabytes("1", "100", 12) - 20.2).abs() < 1e-9, "a hundred of each stay");
+    }
 
     fn total(pushes: f64) -> f64 {
         bill(pushes, USUAL).iter().map(|item| item.dollars).sum()

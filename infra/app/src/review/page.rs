@@ -24,7 +24,7 @@ pub fn html(review: &Review<'_>) -> String {
         ("accepted", "Findings that are accepted", accepted(review.template)),
         ("parameters", "Parameters", parameters(review.template, review.settings)),
         ("changes", "What would change", changes(review.diff.as_ref())),
-        ("costs", "What it costs a month", costs()),
+        ("costs", "What it costs a month", costs(review.settings)),
     ];
     let page = html! {
         (DOCTYPE)
@@ -200,6 +200,10 @@ fn parameters(template: &Value, settings: &Settings) -> Markup {
             p { "What these values mean for security:" }
             ul { @for line in &settings.meaning { li { span class="bad" { (line) } } } }
         }
+        @if !settings.zips.is_empty() {
+            p { "What becomes of the zips that are stored:" }
+            ul { @for line in &settings.zips { li { span class="bad" { (line) } } } }
+        }
         (table("What the person who deploys may choose", &columns, rows))
     }
 }
@@ -232,7 +236,29 @@ fn changes(diff: Option<&(String, Diff)>) -> Markup {
     }
 }
 
-fn costs() -> Markup {
+/// What the output bucket costs as zips add up, as the retention is and, where nothing expires, as it could be.
+fn zips(settings: &Settings) -> Markup {
+    let value = |name: &str| settings.get(name).map_or("", |setting| setting.new.as_str());
+    let given = cost::Retention::of(value("NoncurrentDays"), value("NewerNoncurrentVersions"));
+    let other = given.days.is_none().then(|| cost::Retention::of("30", ""));
+    let kept = std::iter::once(given).chain(other);
+    let rows =
+        PUSHES.into_iter().flat_map(|(told, pushes)| kept.clone().map(move |retention| (told, pushes, retention)));
+    let rows = rows.map(|(told, pushes, retention)| {
+        let after = [1, 6, 12].map(|months| {
+            let (gigabytes, dollars) = cost::zips(pushes, cost::USUAL.zip, retention, months);
+            html! { (format!("${dollars:.2}")) " " span class="soft" { (format!("{gigabytes:.1} GB")) } }
+        });
+        [plain(told), plain(&retention.told())].into_iter().chain(after).collect()
+    });
+    let columns = ["Pushes a month", "Kept", "Month 1", "Month 6", "Month 12"];
+    html! {
+        p { "S3 storage adds up: each push leaves the version that it replaced. With " (cost::TO_A_ZIP) " pushes a month to each zip:" }
+        (table("Zips in the output bucket, dollars a month", &columns, rows))
+    }
+}
+
+fn costs(settings: &Settings) -> Markup {
     let bills = PUSHES.map(|(told, pushes)| (told, cost::bill(pushes, cost::USUAL)));
     let cost::Push { webhook, gitpull, zip, logs } = cost::USUAL;
     html! {
@@ -251,6 +277,7 @@ fn costs() -> Markup {
             @let last = vec![plain("Together"), plain(""), plain(""), html! { strong { (format!("${total:.2}")) } }];
             (table(&format!("{pushes} pushes a month"), &["Item", "How much", "Price", "Dollars a month"], rows.chain([last])))
         }
+        (zips(settings))
     }
 }
 
@@ -271,7 +298,9 @@ mod tests {
         let diff = Diff::between(&serde_json::json!({ "Resources": { "<b>": { "Type": "<i>" } } }), &template);
         let declared = Template::parse(template.to_string()).unwrap();
         let given = Parameters::default().with("Refs", "<img src=y>").with("ApiSecret", "hunter2");
-        let stack = BTreeMap::from([("Refs".to_owned(), "main".to_owned())]);
+        let given = given.with("NoncurrentDays", "30").with("OutputBucketName", "another");
+        let stack = [("Refs", "main"), ("OutputBucketName", ""), ("NoncurrentDays", "")];
+        let stack = stack.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
         let settings = Settings::new(&declared, &given, Some(&stack));
         let page = html(&Review {
             template: &template,
@@ -287,6 +316,7 @@ mod tests {
         }
         assert!(page.contains("<code>main</code> → <code>&lt;img src=y&gt;</code>") && !page.contains("hunter2"));
         assert!(page.contains("Repositories is empty: who has a secret"));
+        assert!(page.contains("a new, empty bucket another is made") && page.contains("<td>NoncurrentDays=30</td>"));
         assert!(!page.contains(" src=\"") && !page.contains("@import") && !page.contains("url(http"));
     }
 }

@@ -30,6 +30,7 @@ pub fn holders(template: &Value) -> Vec<Holder> {
         let policy = |name: &str| match resource[name].as_str() {
             _ if is_tmp => "gone with the function's environment".to_owned(),
             Some("Delete") => at_deletion(kind).to_owned(),
+            Some("Retain") if name == "UpdateReplacePolicy" => "stays in the account, outside of the stack".to_owned(),
             Some("Retain") => "kept".to_owned(),
             other => other.unwrap_or("not said").to_owned(),
         };
@@ -72,6 +73,10 @@ fn kept(kind: &str, properties: &Value) -> Option<(String, String)> {
             let rule = &properties["LifecycleConfiguration"]["Rules"][0];
             let expiration = &rule["ExpirationInDays"];
             let objects = match properties["VersioningConfiguration"]["Status"].as_str() {
+                Some("Enabled") if expiration.is_null() && expires_versions(properties) => {
+                    "every version, until somebody deletes it; with NoncurrentDays, a replaced one for so long"
+                        .to_owned()
+                }
                 Some("Enabled") if expiration.is_null() => "every version, until somebody deletes it".to_owned(),
                 None => format!("objects {}, and none that was replaced", days(expiration, 1)),
                 _ => "not said".to_owned(),
@@ -101,6 +106,12 @@ fn kept(kind: &str, properties: &Value) -> Option<(String, String)> {
     Some((encryption, retention))
 }
 
+/// Whether a parameter lets replaced versions of a bucket's objects go.
+fn expires_versions(bucket: &Value) -> bool {
+    let mut rules = bucket["LifecycleConfiguration"]["Rules"].as_array().into_iter().flatten();
+    rules.any(|rule| !rule["Fn::If"][1]["NoncurrentVersionExpiration"].is_null())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -111,6 +122,9 @@ mod tests {
         let holders = holders(&stack::template(None).unwrap().as_value());
         let kept = |id: &str| holders.iter().find(|holder| holder.id == id).unwrap().retention.as_str();
         assert_eq!(kept("KeyBucket"), "every version, until somebody deletes it; unfinished uploads 1 day");
+        let output = "every version, until somebody deletes it; with NoncurrentDays, a replaced one for so long; unfinished \
+                      uploads 1 day";
+        assert_eq!(kept("OutputBucket"), output);
         assert_eq!(kept("CacheBucket"), "objects 30 days, and none that was replaced; unfinished uploads 1 day");
     }
 

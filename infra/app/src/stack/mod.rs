@@ -152,6 +152,25 @@ mod tests {
         insta::assert_snapshot!(difference(&[("AlarmEmail", "platform@example.com")]));
     }
 
+    /// The lifecycle rules of the output bucket.
+    fn lifecycle(parameters: &[(&str, &str)]) -> serde_json::Value {
+        let chosen = parameters.iter().chain([&("QSS3BucketName", "assets")]);
+        let chosen: BTreeMap<_, _> = chosen.map(|&(name, value)| (name.into(), value.into())).collect();
+        let template = cfn::evaluate(&template(None).unwrap().as_value(), &chosen).unwrap();
+        template["Resources"]["OutputBucket"]["Properties"]["LifecycleConfiguration"]["Rules"].clone()
+    }
+
+    #[test]
+    fn replaced_versions_expire_only_when_asked() {
+        let expires = |expiration: serde_json::Value| serde_json::json!({ "Id": "ExpireNoncurrentVersions", "Status": "Enabled", "NoncurrentVersionExpiration": expiration });
+        assert_eq!(lifecycle(&[]).as_array().unwrap().len(), 1);
+        let days = serde_json::json!({ "NoncurrentDays": "30" });
+        assert_eq!(lifecycle(&[("NoncurrentDays", "30")])[1], expires(days));
+        let both = serde_json::json!({ "NoncurrentDays": "30", "NewerNoncurrentVersions": "5" });
+        let chosen = [("NoncurrentDays", "30"), ("NewerNoncurrentVersions", "5")];
+        assert_eq!(lifecycle(&chosen)[1], expires(both));
+    }
+
     #[test]
     fn with_a_web_acl() {
         insta::assert_snapshot!(difference(&[("WebAclArn", WEB_ACL)]));

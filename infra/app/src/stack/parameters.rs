@@ -4,7 +4,7 @@ use aws_names::BucketName;
 use cfn::{Condition, Group, Parameter, ParameterHandle, Stack};
 use contract::{HostKind, KeyLayout, custom::KeyType};
 
-const GROUPS: [Group; 6] = [
+const GROUPS: [Group; 7] = [
     Group {
         title: "General",
         parameters: &[
@@ -41,6 +41,13 @@ const GROUPS: [Group; 6] = [
         ],
     },
     Group {
+        title: "Retention",
+        parameters: &[
+            ("NoncurrentDays", "Days that replaced versions are kept for"),
+            ("NewerNoncurrentVersions", "Replaced versions that are kept in any case"),
+        ],
+    },
+    Group {
         title: "Operation",
         parameters: &[
             ("AlarmEmail", "Address that alarms are sent to"),
@@ -74,6 +81,8 @@ pub(super) struct Parameters {
     pub(super) oauth_secret: ParameterHandle<String>,
     pub(super) ca_bundle: ParameterHandle<String>,
     pub(super) max_archive_bytes: ParameterHandle<String>,
+    pub(super) noncurrent_days: ParameterHandle<String>,
+    pub(super) newer_noncurrent_versions: ParameterHandle<String>,
     pub(super) alarm_email: ParameterHandle<String>,
     pub(super) worker_concurrency: ParameterHandle<String>,
     pub(super) web_acl_arn: ParameterHandle<String>,
@@ -82,6 +91,8 @@ pub(super) struct Parameters {
     pub(super) asset_bucket: ParameterHandle<BucketName>,
     pub(super) asset_prefix: ParameterHandle<String>,
     pub(super) has_output_bucket_name: Condition,
+    pub(super) has_noncurrent_days: Condition,
+    pub(super) has_newer_noncurrent_versions: Condition,
     pub(super) has_custom_domain: Condition,
     pub(super) has_api_secret: Condition,
     pub(super) has_alarm_email: Condition,
@@ -97,6 +108,14 @@ impl Parameters {
         let output_bucket_name = stack.parameter("OutputBucketName", &output_bucket_name());
         let custom_domain_name = stack.parameter("CustomDomainName", &custom_domain_name());
         let api_secret = stack.parameter("ApiSecret", &api_secret());
+        let noncurrent_days = stack.parameter("NoncurrentDays", &noncurrent_days());
+        let newer_noncurrent_versions = stack.parameter("NewerNoncurrentVersions", &newer_noncurrent_versions());
+        stack.requires(
+            "DaysOfTheVersions",
+            &newer_noncurrent_versions,
+            &noncurrent_days,
+            "With NewerNoncurrentVersions, NoncurrentDays says when the others go.",
+        );
         let alarm_email = stack.parameter("AlarmEmail", &alarm_email());
         let web_acl_arn = stack.parameter("WebAclArn", &web_acl_arn());
         let vpc_id = stack.parameter("VPCId", &vpc_id());
@@ -106,6 +125,8 @@ impl Parameters {
         let lfs = stack.parameter("Lfs", &lfs());
         Self {
             has_output_bucket_name: stack.given("HasOutputBucketName", &output_bucket_name),
+            has_noncurrent_days: stack.given("HasNoncurrentDays", &noncurrent_days),
+            has_newer_noncurrent_versions: stack.given("HasNewerNoncurrentVersions", &newer_noncurrent_versions),
             has_custom_domain: stack.given("HasCustomDomain", &custom_domain_name),
             has_api_secret: stack.given("HasApiSecret", &api_secret),
             has_alarm_email: stack.given("HasAlarmEmail", &alarm_email),
@@ -132,6 +153,8 @@ impl Parameters {
             oauth_secret: stack.parameter("OAuthSecret", &oauth_secret()),
             ca_bundle: stack.parameter("CaBundle", &ca_bundle()),
             max_archive_bytes: stack.parameter("MaxArchiveBytes", &max_archive_bytes()),
+            noncurrent_days,
+            newer_noncurrent_versions,
             alarm_email,
             worker_concurrency: stack.parameter("WorkerConcurrency", &worker_concurrency()),
             web_acl_arn,
@@ -146,6 +169,25 @@ impl Parameters {
 fn output_bucket_name() -> Parameter {
     Parameter::text("", "Name of the bucket that the zips go to. Generated when empty.")
         .matching("^$|^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", "empty, or a bucket name of 3 to 63 lower-case characters")
+}
+
+fn noncurrent_days() -> Parameter {
+    Parameter::text(
+        "",
+        "For how many days a version of a zip is kept that a newer one has replaced. Kept until somebody deletes it when empty.",
+    )
+    .matching("^$|^[1-9][0-9]{0,3}$", "empty, or a number of days from 1 to 9999")
+    .at_most(4)
+}
+
+fn newer_noncurrent_versions() -> Parameter {
+    // S3 takes at most 100: https://docs.aws.amazon.com/AmazonS3/latest/API/API_NoncurrentVersionExpiration.html
+    Parameter::text(
+        "",
+        "How many replaced versions of each zip are kept in any case, however old they are. None when empty. Only with NoncurrentDays.",
+    )
+    .matching("^$|^[1-9][0-9]?$|^100$", "empty, or a number from 1 to 100")
+    .at_most(3)
 }
 
 fn custom_domain_name() -> Parameter {

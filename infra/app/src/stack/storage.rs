@@ -23,8 +23,14 @@ pub(super) fn add(stack: &mut Stack, parameters: &Parameters) -> Storage {
     let mut output = Bucket::encrypted().notifying_event_bridge();
     let name = parameters.has_output_bucket_name.either(parameters.output_bucket_name.value(), Value::none());
     output.bucket_name = Some(name.meaning());
+    let newer = parameters.newer_noncurrent_versions.value();
+    let newer = parameters.has_newer_noncurrent_versions.either(newer, Value::none());
+    let days = parameters.noncurrent_days.value();
+    let output = output.expiring_noncurrent_versions(&parameters.has_noncurrent_days, &days, &newer);
     let output = stack.add_with("OutputBucket", output, Attributes::default().deleted_with_stack());
-    stack.add("OutputBucketPolicy", BucketPolicy::tls_only(&output));
+    // A bucket that another name leaves behind goes on speaking TLS only.
+    let policy = BucketPolicy::tls_only(&output);
+    stack.add_with("OutputBucketPolicy", policy, Attributes::default().deleted_with_stack());
     let keys = stack.add_with("KeyBucket", Bucket::encrypted(), Attributes::default().deleted_with_stack());
     stack.add("KeyBucketPolicy", BucketPolicy::tls_only(&keys));
     let cache = Bucket::expiring_after(PACK_DAYS);

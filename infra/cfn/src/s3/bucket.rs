@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::{Value as Json, json};
 
 use crate::{
-    Handle, Resource, Value,
+    Condition, Handle, Resource, Value,
     iam::{Action, Role, Statement},
     sub,
 };
@@ -62,6 +62,26 @@ impl Bucket {
         rule["Id"] = "ExpireObjectsAndAbortUnfinishedUploads".into();
         rule["ExpirationInDays"] = days.into();
         bucket
+    }
+
+    /// Where `condition` holds, a version goes that was replaced so many days ago and has as many `newer` versions between itself and the
+    /// current one; without a number of those, whatever was replaced that long ago. The current version always stays.
+    #[must_use]
+    pub fn expiring_noncurrent_versions(
+        mut self,
+        condition: &Condition,
+        days: &Value<String>,
+        newer: &Value<String>,
+    ) -> Self {
+        let rule = json!({
+            "Id": "ExpireNoncurrentVersions",
+            "Status": "Enabled",
+            "NoncurrentVersionExpiration": { "NoncurrentDays": days, "NewerNoncurrentVersions": newer },
+        });
+        if let Some(rules) = self.lifecycle_configuration["Rules"].as_array_mut() {
+            rules.push(json!(condition.either(Value::from(rule), Value::none())));
+        }
+        self
     }
 
     /// Tells EventBridge of every new object, so that a pipeline can start on it without polling.
