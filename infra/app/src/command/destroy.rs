@@ -1,13 +1,14 @@
-//! `infra destroy`: arguments, and what will be lost before it is.
+//! `infra destroy`: arguments, what will be lost before it is, and what stays.
 
-use git2s3_infra::deploy;
+use git2s3_infra::account::Account;
+use git2s3_infra::deploy::{self, Losses, Stay, Users};
 use git2s3_infra::render::print;
 use git2s3_infra::render::progress::{Progress, Terminal};
 use git2s3_infra::typed::typed;
 use serde_json::json;
 
 use super::deploy::Interrupted;
-use super::{Outcome, Target, confirm_or};
+use super::{Located, Outcome, Question, Target, confirm_or};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
@@ -16,6 +17,9 @@ pub(crate) struct Arguments {
     /// Keep the output bucket and everything in it: it stays in the account when the stack is gone
     #[arg(long)]
     keep_output: bool,
+    /// Delete the account's bucket for code, too, if no other stack takes its code from it
+    #[arg(long)]
+    assets: bool,
     /// Print what was deleted and what stays as JSON
     #[arg(long)]
     json: bool,
@@ -27,40 +31,33 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
     let located = place.locate(&place.configuration()?).await?;
     let mut progress = Terminal::new();
     located.announce(&mut progress);
-    let Some(mut losses) = deploy::losses(&located.account, &located.stack_name).await? else {
+    let account = &located.account;
+    let assets = Assets::of(&located, arguments.assets, &mut progress).await?;
+    let Some(mut losses) = deploy::losses(account, &located.stack_name).await? else {
         progress.step(&located.absent());
-        return Ok(Outcome::NoStack);
+        return without_a_stack(question, assets, account, arguments.json, progress).await;
     };
-    let stack = located.stack_name;
-    progress.step(&format!("stack {stack} has {} resources", losses.resources));
-    for bucket in &losses.buckets {
-        let kept = arguments.keep_output && Some(bucket) == losses.output.as_ref();
-        let fate = if kept { "stays, and all that is in it" } else { "with every version of every object" };
-        progress.step(&format!("  bucket {bucket} {fate}"));
-    }
-    for (kind, count) in &losses.others {
-        progress.step(&format!("  {count} {kind}"));
-    }
+    let stack = located.stack_name.clone();
+    let output = losses.output.clone().filter(|_| arguments.keep_output);
+    let stays = stays(&losses, output.as_deref(), &assets);
+    let deleted: Vec<_> = losses.buckets.iter().filter(|bucket| Some(*bucket) != output.as_ref()).cloned().collect();
+    tell(&losses, &deleted, &stays, &assets, &mut progress);
     let text = format!("delete all of this? type the stack's name, {stack}:");
-    let stays = || Interrupted("nothing was deleted".to_owned(), None);
-    if !confirm_or(question, &text, &stack, &mut progress, stays).await? {
-        progress.step("nothing was deleted");
+    if !agrees(question, &text, &stack, &mut progress).await? {
         return Ok(Outcome::Declined);
     }
-    let (deleted, kept): (Vec<_>, Vec<_>) = losses
-        .buckets
-        .iter()
-        .cloned()
-        .partition(|bucket| !arguments.keep_output || Some(bucket) != losses.output.as_ref());
     let told = json!({
-        "stack": stack, "resources": losses.resources, "buckets": deleted, "others": losses.others, "kept": kept
+        "stack": stack, "resources": losses.resources, "buckets": deleted, "others": losses.others,
+        "kept": Vec::from_iter(&output), "stays": stays, "assets": assets.goes(),
     });
     let delete = async {
         if arguments.keep_output {
             let bucket = losses.keep_output(&mut progress).await?;
             progress.step(&format!("bucket {bucket} has left the stack's care"));
         }
-        losses.execute(&mut progress).await
+        losses.execute(&mut progress).await?;
+        progress.step(&format!("stack {stack} is gone"));
+        assets.remove(account, &mut progress).await
     };
     let deleted = tokio::select! {
         deleted = delete => Some(deleted?),
@@ -70,10 +67,134 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
         let undo = format!("{} goes on with what is left", typed(&format!("destroy --stack-name {stack}")));
         return Err(Interrupted::leaving(&stack, &undo).into());
     }
-    progress.step(&format!("stack {stack} is gone"));
     drop(progress);
     if arguments.json {
         print::json(&told)?;
     }
     Ok(Outcome::Fine)
+}
+
+/// What becomes of the account's bucket for code.
+#[derive(Debug)]
+enum Assets {
+    /// There is none, or nobody may look.
+    None,
+    /// It stays, for this reason.
+    Stays(Stay),
+    /// It goes after the stack.
+    Goes(String),
+}
+
+impl Assets {
+    /// Looks at the bucket; where it is to go, also at who needs it.
+    async fn of(located: &Located, wanted: bool, progress: &mut Terminal) -> anyhow::Result<Self> {
+        let found = match deploy::users_of_assets(&located.account, &located.stack_name).await {
+            // Who doesn't ask for it needn't have the right to look at it.
+            Err(error) if !wanted => {
+                progress.step(&format!("not looked at the account's bucket for code: {error}"));
+                None
+            }
+            found => found?,
+        };
+        let Some(Users { bucket, stacks }) = found else { return Ok(Self::None) };
+        Ok(match (stacks.is_empty(), wanted) {
+            (false, _) => {
+                let why = format!("it has the code of other stacks: {}", stacks.join(", "));
+                Self::Stays(Stay::bucket(&bucket, &why))
+            }
+            (true, false) => {
+                Self::Stays(Stay::bucket(&bucket, "it has code that no other stack uses; `--assets` takes it along"))
+            }
+            (true, true) => Self::Goes(bucket),
+        })
+    }
+
+    fn goes(&self) -> Option<&str> {
+        match self {
+            Self::Goes(bucket) => Some(bucket),
+            _ => None,
+        }
+    }
+
+    async fn remove(&self, account: &Account, progress: &mut Terminal) -> anyhow::Result<()> {
+        let Self::Goes(bucket) = self else { return Ok(()) };
+        // The deletion of a stack takes minutes, in which somebody may have made another one.
+        let users = deploy::users_of_assets(account, "").await?.map(|users| users.stacks).unwrap_or_default();
+        if users.is_empty() {
+            deploy::remove_assets_bucket(account).await?;
+            progress.step(&format!("bucket {bucket} is gone"));
+        } else {
+            progress.step(&format!("bucket {bucket} stays: it has the code of other stacks: {}", users.join(", ")));
+        }
+        Ok(())
+    }
+}
+
+/// Everything that is left when the stack is gone.
+fn stays(losses: &Losses, output: Option<&str>, assets: &Assets) -> Vec<Stay> {
+    let others = losses.stays.iter().filter(|stay| Some(stay.id.as_str()) != output).cloned();
+    let output =
+        output.map(|bucket| Stay::bucket(bucket, "with every version of every object, as `--keep-output` says"));
+    let assets = match assets {
+        Assets::Stays(stay) => Some(stay.clone()),
+        _ => None,
+    };
+    output.into_iter().chain(others).chain(assets).collect()
+}
+
+fn tell(losses: &Losses, deleted: &[String], stays: &[Stay], assets: &Assets, progress: &mut Terminal) {
+    progress.step(&format!("stack {} has {} resources", losses.stack_name(), losses.resources));
+    for bucket in deleted {
+        progress.step(&format!("  bucket {bucket} with every version of every object"));
+    }
+    for (kind, count) in &losses.others {
+        progress.step(&format!("  {count} {kind}"));
+    }
+    if let Some(bucket) = assets.goes() {
+        progress.step(&format!("  bucket {bucket} with the code of all releases"));
+    }
+    if !stays.is_empty() {
+        progress.step("what stays in the account:");
+    }
+    for Stay { kind, id, why } in stays {
+        progress.step(&format!("  {kind} {id}: {why}"));
+    }
+}
+
+async fn agrees(question: Question, text: &str, expected: &str, progress: &mut Terminal) -> anyhow::Result<bool> {
+    let interrupted = || Interrupted("nothing was deleted".to_owned(), None);
+    let agrees = confirm_or(question, text, expected, progress, interrupted).await?;
+    if !agrees {
+        progress.step("nothing was deleted");
+    }
+    Ok(agrees)
+}
+
+/// The stack is gone, perhaps since a deletion that was interrupted: what was asked for besides it can still be done.
+async fn without_a_stack(
+    question: Question,
+    assets: Assets,
+    account: &Account,
+    json: bool,
+    mut progress: Terminal,
+) -> anyhow::Result<Outcome> {
+    match &assets {
+        Assets::Goes(bucket) => {
+            let text = format!("delete bucket {bucket} with the code of all releases? type its name:");
+            if !agrees(question, &text, bucket, &mut progress).await? {
+                return Ok(Outcome::Declined);
+            }
+            assets.remove(account, &mut progress).await?;
+            drop(progress);
+            if json {
+                print::json(&json!({ "assets": bucket }))?;
+            }
+            Ok(Outcome::Fine)
+        }
+        Assets::Stays(Stay { id, why, .. }) => {
+            progress.step(&format!("bucket {id} stays: {why}"));
+            Ok(Outcome::NoStack)
+        }
+        Assets::None => Ok(Outcome::NoStack),
+    }
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use aws_names::BucketName;
+use aws_sdk_cloudformation::types::Parameter;
 use aws_sdk_s3::config::http::HttpResponse;
 use aws_sdk_s3::error::SdkError;
 use aws_sdk_s3::operation::create_bucket::CreateBucketError;
@@ -101,6 +102,43 @@ pub(super) fn listed(dist: &Path, template: &Template) -> Result<Manifest, Asset
 /// AWS could not be asked, or the bucket is somebody else's.
 pub async fn exists(account: &Account) -> Result<bool, AssetsError> {
     Bucket::of(account).is_there().await
+}
+
+/// The account's bucket for code, and who takes code from it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Users {
+    /// The bucket's name.
+    pub bucket: String,
+    /// The stacks, but for one that is being deleted.
+    pub stacks: Vec<String>,
+}
+
+/// The account's bucket for code and the stacks that take theirs from it, all but `except`; none if there is no such bucket.
+///
+/// # Errors
+/// AWS could not be asked, or refused.
+pub async fn users(account: &Account, except: &str) -> Result<Option<Users>, AssetsError> {
+    let bucket = Bucket::of(account);
+    if !bucket.is_there().await? {
+        return Ok(None);
+    }
+    let mut stacks = Vec::new();
+    let mut pages = account.cloudformation.describe_stacks().into_paginator().send();
+    while let Some(page) = pages.next().await {
+        let page = page.map_err(|error| bucket.failed(CallError::new("look which stacks use it", error)))?;
+        for stack in page.stacks.unwrap_or_default() {
+            let takes = |parameter: &Parameter| {
+                parameter.parameter_key() == Some(super::ASSET_BUCKET)
+                    && parameter.parameter_value() == Some(&bucket.name)
+            };
+            let name = stack.stack_name.unwrap_or_default();
+            if name != except && stack.parameters.unwrap_or_default().iter().any(takes) {
+                stacks.push(name);
+            }
+        }
+    }
+    stacks.sort();
+    Ok(Some(Users { bucket: bucket.name, stacks }))
 }
 
 /// Deletes the account's bucket for code, and all that is in it. No such bucket is fine.

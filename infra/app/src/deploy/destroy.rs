@@ -12,6 +12,7 @@ use super::change_set::unique_name;
 use super::events::{End, Failure, Story};
 use super::pace::Pace;
 use super::stack::Resource;
+use super::stays::{self, Stay};
 use super::{DeployError, KeepError, keep, stack};
 use crate::account::{Account, AccountError};
 use crate::call_error::CallError;
@@ -103,6 +104,8 @@ pub struct Losses {
     pub output: Option<String>,
     /// What else holds something that can't be had back: the type, and how many.
     pub others: BTreeMap<String, usize>,
+    /// What outlives the stack.
+    pub stays: Vec<Stay>,
     /// The number of the stack's resources, buckets included.
     pub resources: usize,
 }
@@ -121,6 +124,8 @@ pub async fn losses(account: &Account, stack_name: &str) -> Result<Option<Losses
     let mut all = stack::resources(account, &stack.id).await.map_err(call)?;
     all.retain(|one| !one.is_gone());
     let resources = all.len();
+    let template = stack::template(account, &stack.id).await.map_err(call)?.unwrap_or_default();
+    let stays = stays::of(&all, &template);
     let named = all.iter().find(|one| one.logical_id == keep::KEPT[0]).map(|one| one.physical_id.clone());
     for resource in all {
         match resource.kind.as_str() {
@@ -129,6 +134,8 @@ pub async fn losses(account: &Account, stack_name: &str) -> Result<Option<Losses
             _ => {}
         }
     }
+    // What the template keeps is not lost.
+    buckets.retain(|bucket| !stays.iter().any(|stay| stay.id == *bucket));
     buckets.sort();
     let stack_name = stack_name.to_owned();
     let output = stack.outputs.get("OutputBucketName").cloned().or(named);
@@ -141,11 +148,17 @@ pub async fn losses(account: &Account, stack_name: &str) -> Result<Option<Losses
         buckets,
         output,
         others,
+        stays,
         resources,
     }))
 }
 
 impl Losses {
+    /// The stack's name.
+    pub fn stack_name(&self) -> &str {
+        &self.stack_name
+    }
+
     /// Takes the output bucket out of what will be lost: by an update of the stack, or, where its deletion failed before and no update
     /// can be made any more, by leaving it out of the next deletion.
     ///

@@ -19,6 +19,7 @@ mod parameters;
 mod preview;
 mod settings;
 mod stack;
+mod stays;
 mod template;
 mod validation;
 mod values;
@@ -31,7 +32,9 @@ use aws_config::SdkConfig;
 use aws_sdk_cloudformation::types::{ChangeSetType, Parameter, StackStatus};
 use cfn::quota::Excess;
 
-pub use assets::{AssetsError, exists as assets_bucket_exists, remove as remove_assets_bucket};
+pub use assets::{
+    AssetsError, Users, exists as assets_bucket_exists, remove as remove_assets_bucket, users as users_of_assets,
+};
 pub use change_set::{Change, Planned, table};
 pub use concurrency::{fit, fitting};
 pub use destroy::{DestroyError, Losses, losses};
@@ -43,6 +46,7 @@ pub use parameters::Parameters;
 pub use preview::{Preview, preview};
 pub use settings::{Setting, Settings};
 pub use stack::{Description, Identity, Resource, described, identity, resources, template as deployed_template};
+pub use stays::Stay;
 pub use template::{Template, TemplateError};
 
 use crate::account::{Account, AccountError};
