@@ -31,6 +31,7 @@ const LAYER: &[(&str, &str)] = &[
     ("strict/__init__.py", include_str!("local_cloud/strict/__init__.py")),
     ("strict/access_log.py", include_str!("local_cloud/strict/access_log.py")),
     ("strict/api_account.py", include_str!("local_cloud/strict/api_account.py")),
+    ("strict/bucket_policies.py", include_str!("local_cloud/strict/bucket_policies.py")),
     ("strict/buckets.py", include_str!("local_cloud/strict/buckets.py")),
     ("strict/certificates.py", include_str!("local_cloud/strict/certificates.py")),
     ("strict/ciphertexts.py", include_str!("local_cloud/strict/ciphertexts.py")),

@@ -7,7 +7,7 @@ use git2s3_infra::acceptance::AcceptanceError;
 use git2s3_infra::account::AccountError;
 use git2s3_infra::call_error::CallError;
 use git2s3_infra::configuration::ConfigurationError;
-use git2s3_infra::deploy::{AssetsError, DeployError, DestroyError, ParameterError};
+use git2s3_infra::deploy::{AssetsError, DeployError, DestroyError, ImportError, ParameterError};
 use git2s3_infra::package::{ManifestError, PackageError};
 use git2s3_infra::render::shown::Shown;
 
@@ -28,6 +28,7 @@ pub(crate) fn is_usage(error: &anyhow::Error) -> bool {
             || cause.is::<ParameterError>()
             || cause.is::<ConfigurationError>()
             || cause.downcast_ref().is_some_and(AcceptanceError::is_usage)
+            || cause.downcast_ref().is_some_and(ImportError::is_usage)
     };
     error.chain().any(is_usage)
 }
@@ -80,6 +81,7 @@ fn hint(cause: &(dyn Error + 'static)) -> Option<String> {
         .or_else(|| of(cause, AssetsError::hint))
         .or_else(|| of(cause, DeployError::hint))
         .or_else(|| of(cause, DestroyError::hint))
+        .or_else(|| of(cause, ImportError::hint))
         .or_else(|| of(cause, AcceptanceError::hint))
         .or_else(|| of(cause, CallError::hint))
 }

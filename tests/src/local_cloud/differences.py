@@ -5,6 +5,7 @@ here and would have to be left out; a push of two references would be refused; a
 right would look needless that AWS asks for.
 """
 
+import contextvars
 import json
 import re
 
@@ -12,7 +13,8 @@ from ministack import app
 from ministack.core import iam_actions, iam_evaluator
 from ministack.core.responses import get_region
 from ministack.services import s3, waf
-from ministack.services.cloudformation import changesets, drift, handlers, provisioners
+from ministack.services.cloudformation import _stacks, changesets, drift, handlers, provisioners, stacks
+from ministack.services.cloudformation.helpers import _error
 
 from decisions import role_of
 
@@ -26,6 +28,9 @@ def install():
     a_template_associates_a_web_acl()
     who_may_not_list_is_not_told_of_absence()
     a_change_set_hides_secret_parameters()
+    a_resource_tells_which_stack_has_it()
+    a_list_of_resources_tells_why()
+    the_name_of_what_is_imported_is_no_conflict()
 
 
 def loopback_counts_as_tls():
@@ -148,3 +153,56 @@ def a_change_set_hides_secret_parameters():
 
     changesets._describe_change_set = described
     handlers._ACTION_HANDLERS["DescribeChangeSet"] = described
+
+
+def a_resource_tells_which_stack_has_it():
+    """https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DescribeStackResources.html, "PhysicalResourceId"."""
+    describe = handlers._ACTION_HANDLERS["DescribeStackResources"]
+
+    def described(parameters):
+        physical_id = handlers._p(parameters, "PhysicalResourceId")
+        if not physical_id or handlers._p(parameters, "StackName"):
+            return describe(parameters)
+        for stack in list(_stacks.values()):
+            resources = stack.get("_resources", {}).values()
+            if stack.get("StackStatus") != "DELETE_COMPLETE" and any(one.get("PhysicalResourceId") == physical_id for one in resources):
+                return describe({**parameters, "StackName": [stack["StackName"]]})
+        return _error("ValidationError", f"Stack for {physical_id} does not exist", 400)
+
+    handlers._ACTION_HANDLERS["DescribeStackResources"] = described
+
+
+def a_list_of_resources_tells_why():
+    """https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_StackResourceSummary.html, "ResourceStatusReason"."""
+    listed = handlers._ACTION_HANDLERS["ListStackResources"]
+
+    def list_resources(parameters):
+        status, headers, body = listed(parameters)
+        body = body if isinstance(body, bytes) else body.encode()
+        stack = handlers._resolve_stack(handlers._p(parameters, "StackName")) or {}
+        for logical_id, resource in stack.get("_resources", {}).items():
+            if reason := handlers._resource_status_reason_xml(resource).encode():
+                told = f"<LogicalResourceId>{logical_id}</LogicalResourceId>.*?</ResourceStatus>".encode()
+                body = re.sub(told, lambda found: found[0] + reason, body, count=1)
+        return status, headers, body
+
+    handlers._ACTION_HANDLERS["ListStackResources"] = list_resources
+
+
+def the_name_of_what_is_imported_is_no_conflict():
+    """https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/import-resources-automatically.html"""
+    deploy, validation_errors = changesets._deploy_stack_async, stacks._validation_errors
+    imported = contextvars.ContextVar("what_a_deployment_imports", default=())
+
+    async def deploy_stack(*arguments, imports=None, **options):
+        token = imported.set(tuple(imports or ()))
+        try:
+            await deploy(*arguments, imports=imports, **options)
+        finally:
+            imported.reset(token)
+
+    def errors(*arguments, **options):
+        found = validation_errors(*arguments, **options)
+        return [error for error in found if error[2] != "NAME_CONFLICT_VALIDATION" or error[0] not in imported.get()]
+
+    changesets._deploy_stack_async, stacks._validation_errors = deploy_stack, errors

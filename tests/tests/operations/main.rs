@@ -1,6 +1,7 @@
 //! The life of a stack by the `infra` command alone, as a person types it, in the local cloud.
 #![allow(clippy::unwrap_used, reason = "what fails here fails a test")]
 
+mod bucket;
 mod deletion;
 mod desk;
 mod pushes;

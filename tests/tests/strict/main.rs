@@ -3,6 +3,7 @@
 
 mod deletions;
 mod functions;
+mod imports;
 mod logs;
 mod names;
 mod networks;

@@ -97,7 +97,8 @@ impl World {
         self.account.s3.put_object().bucket("out").key(key).send().await.unwrap();
     }
 
-    async fn ended(&self, stack: &str) -> String {
+    /// The status of a stack that nothing is done with any more.
+    pub(crate) async fn ended(&self, stack: &str) -> String {
         ended(&self.account, stack, Duration::from_secs(30)).await.stack_status().unwrap().as_str().to_owned()
     }
 }

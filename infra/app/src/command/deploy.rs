@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::Context;
+use clap::builder::NonEmptyStringValueParser;
 use git2s3_infra::account::Account;
 use git2s3_infra::check::{self, Extent, Rules};
 use git2s3_infra::configuration::Configuration;
@@ -17,7 +18,7 @@ use git2s3_infra::typed::typed;
 use serde_json::json;
 
 use super::parameters::Given;
-use super::{Located, Outcome, Question, Target, caller, confirm, confirm_or, password};
+use super::{Located, Outcome, Question, Target, caller, confirm, confirm_or, importing, password};
 use crate::report::Usage;
 
 #[derive(Debug, clap::Args)]
@@ -36,6 +37,9 @@ pub(crate) struct Arguments {
     /// Parameter that takes the template's default, whatever the stack has
     #[arg(long, value_name = "NAME")]
     reset: Vec<String>,
+    /// Bucket of the account that a new stack takes in as its output bucket, with all that is in it: one that `destroy --keep-output` left
+    #[arg(long, value_name = "NAME", conflicts_with = "no_execute", value_parser = NonEmptyStringValueParser::new())]
+    import_bucket: Option<String>,
     /// Show what would change, and change nothing
     #[arg(long, conflicts_with = "no_execute")]
     dry_run: bool,
@@ -61,6 +65,9 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
     let question = if changes_nothing { Question::Answered } else { arguments.target.question()? };
     let configuration = arguments.target.place.configuration()?;
     let mut deployment = deployment(arguments, &configuration)?;
+    if let Some(bucket) = &arguments.import_bucket {
+        importing::name(&mut deployment, bucket)?;
+    }
     deployment.parameters.check(&deployment.template)?;
     let new = check::parse_template(deployment.template.text())?;
     let report = check::check(&new, &Rules::embedded()?)?;
@@ -81,6 +88,10 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
     }
     // What a person typed wrongly comes before everything that takes time.
     let standing = deploy::examine(account, &deployment).await?;
+    let import = match &arguments.import_bucket {
+        Some(bucket) => importing::found(&located, bucket, &standing, &mut progress).await?,
+        None => None,
+    };
     let rights = rights(account, stack, &new).await?;
     if rights.is_some() && !arguments.no_drift {
         warn_of_drift(account, stack, &mut progress).await;
@@ -91,25 +102,31 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
         progress.show(&diff::text(broader));
         // Said before there is a change set that would have to be taken back.
         if arguments.target.yes && !changes_nothing && !arguments.allow_broader {
-            return Err(Usage {
-                message: "somebody may do more after this update, which `--yes` does not agree to".to_owned(),
-                hint: Some("`--allow-broader` agrees to it, too".to_owned()),
-            }
-            .into());
+            return Err(not_agreed().into());
         }
     }
     deploy::fit(account, &mut deployment, &standing, &mut progress).await;
     if standing.settings(&deployment).misses_secret() && !changes_nothing {
         offer_secret(question, &mut deployment, &mut progress)?;
     }
-    let settings = standing.settings(&deployment).shown();
-    if !settings.is_empty() {
-        progress.show(&settings);
+    let settings = standing.settings(&deployment);
+    let shown = settings.shown();
+    if !shown.is_empty() {
+        progress.show(&shown);
+    }
+    let imported: Vec<_> = import.iter().flat_map(|found| found.in_words(&settings)).collect();
+    for line in &imported {
+        progress.step(line);
     }
     if arguments.dry_run {
-        return dry_run(&deploy::preview(account, &deployment, &standing).await?, arguments.json, progress);
+        let preview = deploy::preview(account, &deployment, &standing).await?.importing(imported);
+        return dry_run(&preview, arguments.json, progress);
     }
-    let planned = match deploy::plan(account, &deployment, &mut progress).await? {
+    let plan = match &import {
+        Some(found) => importing::plan(&located, &deployment, found, &mut progress).await?,
+        None => deploy::plan(account, &deployment, &mut progress).await?,
+    };
+    let planned = match plan {
         Plan::Unchanged(deployed) => {
             progress.step(&format!("no change: stack {stack} is as the template wants it"));
             drop(progress);
@@ -120,20 +137,7 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
     };
     progress.show(&deploy::table(planned.changes()).render());
     if arguments.no_execute {
-        let (creates, changes) = (planned.creates_stack(), planned.changes().to_vec());
-        let id = planned.leave();
-        let look = located.aws(&format!("describe-change-set --change-set-name {id}"));
-        let execute = located.aws(&format!("execute-change-set --change-set-name {id}"));
-        progress.step("the change set waits for who may execute it. To look at it, and to execute it:");
-        progress.step(&format!("  {look}"));
-        progress.step(&format!("  {execute}"));
-        drop(progress);
-        if arguments.json {
-            print::json(&json!({
-                "stack": stack, "creates": creates, "changeSet": id, "changes": changes, "look": look, "execute": execute
-            }))?;
-        }
-        return Ok(Outcome::Fine);
+        return leave(*planned, &located, arguments.json, progress);
     }
     let stays = || stays(&located, &planned);
     let agrees = confirm_or(question, &text(&planned, stack), "y", &mut progress, stays).await?
@@ -147,11 +151,39 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
         return Ok(Outcome::Declined);
     }
     let creates = planned.creates_stack();
-    let deployed = execute(*planned, &located, &mut progress).await?;
+    let mut deployed = execute(*planned, &located, &mut progress).await?;
+    if import.is_some() {
+        deployed = importing::finish(&located, &deployment, deployed, &mut progress).await?;
+    }
     drop(progress);
     tell(&deployed, arguments.json)?;
     if creates && !arguments.json {
         connect(account, stack).await?;
+    }
+    Ok(Outcome::Fine)
+}
+
+fn not_agreed() -> Usage {
+    Usage {
+        message: "somebody may do more after this update, which `--yes` does not agree to".to_owned(),
+        hint: Some("`--allow-broader` agrees to it, too".to_owned()),
+    }
+}
+
+/// Leaves the change set to whoever may execute it, and says how that is done.
+fn leave(planned: Planned, located: &Located, json: bool, mut progress: Terminal) -> anyhow::Result<Outcome> {
+    let (creates, changes) = (planned.creates_stack(), planned.changes().to_vec());
+    let (stack, id) = (&located.stack_name, planned.leave());
+    let look = located.aws(&format!("describe-change-set --change-set-name {id}"));
+    let execute = located.aws(&format!("execute-change-set --change-set-name {id}"));
+    progress.step("the change set waits for who may execute it. To look at it, and to execute it:");
+    progress.step(&format!("  {look}"));
+    progress.step(&format!("  {execute}"));
+    drop(progress);
+    if json {
+        print::json(&json!({
+            "stack": stack, "creates": creates, "changeSet": id, "changes": changes, "look": look, "execute": execute
+        }))?;
     }
     Ok(Outcome::Fine)
 }
@@ -233,7 +265,7 @@ fn stays(located: &Located, planned: &Planned) -> Interrupted {
 }
 
 /// Executes, and on Ctrl-C says in which state that leaves the stack: CloudFormation goes on without us.
-async fn execute(planned: Planned, located: &Located, progress: &mut Terminal) -> anyhow::Result<Deployed> {
+pub(super) async fn execute(planned: Planned, located: &Located, progress: &mut Terminal) -> anyhow::Result<Deployed> {
     let stack = &located.stack_name;
     let cancel = located.aws(&format!("cancel-update-stack --stack-name {stack}"));
     let creates = planned.creates_stack();

@@ -7,6 +7,7 @@ pub(crate) mod completions;
 pub(crate) mod deploy;
 pub(crate) mod destroy;
 pub(crate) mod diff;
+mod importing;
 pub(crate) mod init;
 pub(crate) mod logs;
 pub(crate) mod package;

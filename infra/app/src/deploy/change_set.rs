@@ -23,11 +23,28 @@ pub(super) enum Body {
     Uploaded(String),
 }
 
+/// What a change set does with a stack.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// It makes it.
+    Create,
+    /// It makes it, and takes in what is there already under the names that the template says.
+    Import,
+    /// It changes it.
+    Update,
+}
+
+impl Kind {
+    fn creates(self) -> bool {
+        self != Self::Update
+    }
+}
+
 /// One change to one resource.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Change {
-    /// What is done: `Remove`, `Modify`, `Add` and rarer ones, as CloudFormation calls them.
+    /// What is done: `Remove`, `Modify`, `Add`, `Import` and rarer ones, as CloudFormation calls them.
     pub action: String,
     /// The resource's logical id in the template.
     pub logical_id: String,
@@ -45,7 +62,7 @@ pub struct Planned {
     stack_name: String,
     stack_id: String,
     change_set_id: String,
-    kind: ChangeSetType,
+    kind: Kind,
     changes: Vec<Change>,
 }
 
@@ -62,7 +79,7 @@ impl Planned {
 
     /// Whether the stack does not exist yet.
     pub fn creates_stack(&self) -> bool {
-        self.kind == ChangeSetType::Create
+        self.kind.creates()
     }
 
     /// Makes the changes and tells the stack's events while it does.
@@ -96,7 +113,7 @@ impl Planned {
     /// AWS could not be asked, or refused.
     pub async fn abandon(self, progress: &mut dyn Progress) -> Result<(), DeployError> {
         let stack = || self.stack_name.clone();
-        drop_change_set(&self.account, &self.change_set_id, &self.stack_id, &self.kind, progress)
+        drop_change_set(&self.account, &self.change_set_id, &self.stack_id, self.kind, progress)
             .await
             .map_err(|source| DeployError::Call { stack: stack(), source })
     }
@@ -106,7 +123,7 @@ impl Planned {
 pub(super) async fn create(
     account: &Account,
     deployment: &Deployment,
-    kind: ChangeSetType,
+    kind: Kind,
     body: Body,
     parameters: Vec<Parameter>,
     progress: &mut dyn Progress,
@@ -118,7 +135,9 @@ pub(super) async fn create(
         Body::Inline(text) => request.template_body(text),
         Body::Uploaded(url) => request.template_url(url),
     };
-    let request = request.change_set_type(kind.clone()).set_parameters(Some(parameters));
+    let change_set_type = if kind.creates() { ChangeSetType::Create } else { ChangeSetType::Update };
+    let request = request.change_set_type(change_set_type).set_parameters(Some(parameters));
+    let request = request.set_import_existing_resources((kind == Kind::Import).then_some(true));
     let tags: Vec<Tag> = tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect();
     let request = request.set_tags((!tags.is_empty()).then_some(tags));
     let request = request.set_capabilities(template.capability().map(|capability| vec![capability]));
@@ -137,7 +156,7 @@ pub(super) async fn create(
     if !empty && let Some(error) = validation::first_error(account, Subject::ChangeSet(&change_set_id)).await {
         reason = error.to_string();
     }
-    drop_change_set(account, &change_set_id, &stack_id, &kind, progress).await.map_err(call)?;
+    drop_change_set(account, &change_set_id, &stack_id, kind, progress).await.map_err(call)?;
     if empty { Ok(None) } else { Err(DeployError::Refused { stack: stack_name.to_owned(), reason }) }
 }
 
@@ -173,12 +192,12 @@ async fn drop_change_set(
     account: &Account,
     change_set_id: &str,
     stack_id: &str,
-    kind: &ChangeSetType,
+    kind: Kind,
     progress: &mut dyn Progress,
 ) -> Result<(), CallError> {
     let dropped = account.cloudformation.delete_change_set().change_set_name(change_set_id).send().await;
     dropped.map_err(|error| CallError::new("delete the change set", error))?;
-    if *kind == ChangeSetType::Create {
+    if kind.creates() {
         stack::delete_remains(account, stack_id, progress).await?;
     }
     Ok(())

@@ -176,10 +176,11 @@ impl Losses {
         let template = keep::keeping_output(&deployed).map_err(keep)?;
         let missing = || keep(KeepError::Missing { id: "OutputBucketName" });
         let bucket = self.output.clone().ok_or_else(missing)?;
-        if let Some(planned) =
-            super::replan(&self.account, &self.stack_name, template, progress).await.map_err(update)?
-        {
-            planned.execute(progress).await.map_err(update)?;
+        match super::replan(&self.account, &self.stack_name, template, progress).await.map_err(update)? {
+            Some(planned) => drop(planned.execute(progress).await.map_err(update)?),
+            // An earlier call came that far.
+            None if keep::keeps_output(&deployed) => {}
+            None => return Err(keep(KeepError::Unchanged)),
         }
         self.buckets.retain(|lost| *lost != bucket);
         Ok(bucket)

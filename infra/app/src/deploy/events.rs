@@ -43,7 +43,8 @@ impl Failure {
         }
         if self.resource_type == "AWS::S3::Bucket" && reason.contains("already") {
             return Some(
-                "bucket names are shared by all accounts: choose another OutputBucketName, or none, and one is generated"
+                "bucket names are shared by all accounts: choose another OutputBucketName, or none, and one is generated; \
+                 `--import-bucket` takes one of yours into a new stack"
                     .to_owned(),
             );
         }

@@ -9,6 +9,8 @@ use super::template::{Template, TemplateError};
 pub(super) const KEPT: [&str; 2] = ["OutputBucket", "OutputBucketPolicy"];
 /// What would empty it.
 const CLEANER: &str = "BucketCleaner";
+/// What empties the buckets of the Quick Start "Git Webhooks with AWS Services", whose bucket has the same name in its template.
+const QUICK_START_CLEANER: &str = "DeleteBucketContents";
 
 /// Why the output bucket can't be kept.
 #[derive(Debug, thiserror::Error)]
@@ -22,23 +24,42 @@ pub enum KeepError {
         /// What it lacks.
         id: &'static str,
     },
+    /// CloudFormation sees no change in the template that keeps the bucket, though the deployed one doesn't.
+    #[error("CloudFormation sees no difference in the template that would keep it")]
+    Unchanged,
 }
 
 /// The deployed template, but with an output bucket that survives the stack.
 pub(super) fn keeping_output(deployed: &str) -> Result<Template, KeepError> {
     let parsed = crate::check::parse_template(deployed);
     let mut template = parsed.map_err(|_| KeepError::Missing { id: "Resources" })?;
-    for id in KEPT {
-        let resource = entry(&mut template, id)?;
-        for policy in ["DeletionPolicy", "UpdateReplacePolicy"] {
-            resource.insert(policy.to_owned(), "Retain".into());
-        }
+    let is_quick_start = template["Resources"].get(QUICK_START_CLEANER).is_some();
+    retain(entry(&mut template, KEPT[0])?);
+    if is_quick_start {
+        // Not called any more: it would empty both buckets, and does nothing else. CloudFormation takes no change of a policy alone.
+        retain(entry(&mut template, QUICK_START_CLEANER)?);
+        let metadata = entry(&mut template, KEPT[0])?.entry("Metadata").or_insert_with(|| Value::from(Map::new()));
+        metadata["KeptWithoutItsStack"] = true.into();
+    } else {
+        retain(entry(&mut template, KEPT[1])?);
+        let cleaner = entry(&mut template, CLEANER)?;
+        let buckets = cleaner.get_mut("Properties").and_then(|properties| properties["Buckets"].as_array_mut());
+        let buckets = buckets.ok_or(KeepError::Missing { id: CLEANER })?;
+        buckets.retain(|bucket| bucket["Ref"] != KEPT[0]);
     }
-    let cleaner = entry(&mut template, CLEANER)?;
-    let buckets = cleaner.get_mut("Properties").and_then(|properties| properties["Buckets"].as_array_mut());
-    let buckets = buckets.ok_or(KeepError::Missing { id: CLEANER })?;
-    buckets.retain(|bucket| bucket["Ref"] != KEPT[0]);
     Template::parse(template.to_string()).map_err(KeepError::Template)
+}
+
+/// Whether a deployed template keeps the output bucket already.
+pub(super) fn keeps_output(deployed: &str) -> bool {
+    let template = crate::check::parse_template(deployed).unwrap_or_default();
+    template["Resources"][KEPT[0]]["DeletionPolicy"] == "Retain"
+}
+
+fn retain(resource: &mut Map<String, Value>) {
+    for policy in ["DeletionPolicy", "UpdateReplacePolicy"] {
+        resource.insert(policy.to_owned(), "Retain".into());
+    }
 }
 
 fn entry<'t>(template: &'t mut Value, id: &'static str) -> Result<&'t mut Map<String, Value>, KeepError> {
@@ -62,6 +83,27 @@ mod tests {
         let left = serde_json::json!([{ "Ref": "KeyBucket" }, { "Ref": "CacheBucket" }]);
         assert_eq!(after["Resources"]["BucketCleaner"]["Properties"]["Buckets"], left);
         assert!(diff.permissions.is_empty());
+    }
+
+    #[test]
+    fn the_quick_start_lets_its_bucket_go() {
+        let deployed = "
+Resources:
+  KeyBucket: { Type: AWS::S3::Bucket }
+  OutputBucket: { Type: AWS::S3::Bucket, Properties: { VersioningConfiguration: { Status: Enabled } } }
+  DeleteBucketContents:
+    Type: AWS::CloudFormation::CustomResource
+    Properties: { ServiceToken: !GetAtt Function.Arn, KeyBucket: !Ref KeyBucket, OutputBucket: !Ref OutputBucket }
+";
+        assert!(!keeps_output(deployed));
+        let kept = keeping_output(deployed).unwrap();
+        assert!(keeps_output(kept.text()));
+        let after: Value = serde_json::from_str(kept.text()).unwrap();
+        let diff = crate::diff::Diff::between(&crate::check::parse_template(deployed).unwrap(), &after);
+        let paths = diff.entries.iter().flat_map(|entry| entry.properties.iter().map(|one| one.path.as_str()));
+        let retained = ["DeletionPolicy", "UpdateReplacePolicy"];
+        assert_eq!(paths.collect::<Vec<_>>(), [&retained[..], &retained, &["Metadata"]].concat());
+        assert_eq!(after["Resources"]["DeleteBucketContents"]["DeletionPolicy"], "Retain");
     }
 
     #[test]

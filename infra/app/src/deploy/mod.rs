@@ -12,6 +12,7 @@ mod destroy;
 mod drift;
 mod events;
 mod git_hosts;
+mod import;
 mod keep;
 pub(crate) mod pace;
 mod parameter_error;
@@ -29,8 +30,9 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use aws_config::SdkConfig;
-use aws_sdk_cloudformation::types::{ChangeSetType, Parameter, StackStatus};
+use aws_sdk_cloudformation::types::{Parameter, StackStatus};
 use cfn::quota::Excess;
+use change_set::Kind;
 
 pub use assets::{
     AssetsError, Users, exists as assets_bucket_exists, remove as remove_assets_bucket, users as users_of_assets,
@@ -40,6 +42,7 @@ pub use concurrency::{fit, fitting};
 pub use destroy::{DestroyError, Losses, losses};
 pub use drift::{Drift, drift};
 pub use events::{Event, Failure, history};
+pub use import::{Found, ImportError, find as find_bucket};
 pub use keep::KeepError;
 pub use parameter_error::ParameterError;
 pub use parameters::Parameters;
@@ -61,7 +64,7 @@ const ASSET_PREFIX: &str = "QSS3KeyPrefix";
 pub(crate) const FILLED: [&str; 2] = [ASSET_BUCKET, ASSET_PREFIX];
 
 /// What to deploy.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Deployment {
     /// The stack's name: a letter, then letters, digits and hyphens, at most 128.
     pub stack_name: String,
@@ -244,6 +247,28 @@ pub async fn plan(
     deployment: &Deployment,
     progress: &mut dyn Progress,
 ) -> Result<Plan, DeployError> {
+    planned(account, deployment, Kind::Create, progress).await
+}
+
+/// The same for a stack that isn't there and takes in a bucket that is: `deployment` has the template of [`Found::first`].
+///
+/// # Errors
+/// See [`DeployError`].
+pub async fn plan_import(
+    account: &Account,
+    deployment: &Deployment,
+    progress: &mut dyn Progress,
+) -> Result<Plan, DeployError> {
+    planned(account, deployment, Kind::Import, progress).await
+}
+
+/// A change set for the stack, made by one of the kind `new` where it isn't there.
+async fn planned(
+    account: &Account,
+    deployment: &Deployment,
+    new: Kind,
+    progress: &mut dyn Progress,
+) -> Result<Plan, DeployError> {
     let stack = || deployment.stack_name.clone();
     let call = |source| DeployError::Call { stack: stack(), source };
     let template = &deployment.template;
@@ -259,7 +284,7 @@ pub async fn plan(
         progress.step(&format!("stack {} was never created ({status}): deleting the remains first", stack()));
         stack::delete_remains(account, &remains.id, progress).await.map_err(call)?;
     }
-    let kind = if standing.exists() { ChangeSetType::Update } else { ChangeSetType::Create };
+    let kind = if standing.exists() { Kind::Update } else { new };
 
     let failed = |source| DeployError::Assets { stack: stack(), source };
     let body = upload(account, deployment, progress).await.map_err(failed)?;
@@ -343,7 +368,7 @@ async fn replan(
     let wrong = |source| DeployError::Parameters { stack: stack_name.to_owned(), source };
     let body = body(account, &deployment.template, progress).await.map_err(failed)?;
     let parameters = deployment.parameters.resolve(&deployment.template, &kept, &BTreeMap::new()).map_err(wrong)?;
-    change_set::create(account, &deployment, ChangeSetType::Update, body, parameters, progress).await
+    change_set::create(account, &deployment, Kind::Update, body, parameters, progress).await
 }
 
 /// Plans and executes.

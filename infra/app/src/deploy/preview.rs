@@ -31,6 +31,9 @@ pub struct Preview {
     /// How an existing stack would change, with the values of its parameters in their places.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub changes: Option<Diff>,
+    /// What becomes of a bucket that the stack would take in, in sentences.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub import: Vec<String>,
     /// The parameters.
     #[serde(flatten)]
     pub settings: Settings,
@@ -56,6 +59,7 @@ pub async fn preview(account: &Account, deployment: &Deployment, standing: &Stan
         remains: standing.remains.as_ref().map(|remains| remains.status.as_str().to_owned()),
         resources: BTreeMap::new(),
         changes: None,
+        import: Vec::new(),
         settings,
         hosts,
         tags: BTreeMap::new(),
@@ -102,6 +106,12 @@ fn evaluated(template: &Template, settings: &Settings) -> Value {
 }
 
 impl Preview {
+    /// The same with what becomes of a bucket that the stack would take in.
+    #[must_use]
+    pub fn importing(self, import: Vec<String>) -> Self {
+        Self { import, ..self }
+    }
+
     /// Whether nothing would be done, as far as can be told.
     pub fn is_empty(&self) -> bool {
         let same = self.changes.as_ref().is_some_and(Diff::is_empty);

@@ -181,8 +181,9 @@ def _rest(model, method, path, headers, body, query):
 def _body(protocol, shape, body):
     payload = shape.serialization.get("payload")
     if payload and shape.members[payload].type_name != "structure":
-        # A stream, or a blob of its own.
-        return {payload: body} if body else {}
+        # A stream, a blob of its own, or a text such as a bucket's policy.
+        is_text = shape.members[payload].type_name == "string"
+        return {payload: body.decode() if is_text else body} if body else {}
     read = shape.members[payload] if payload else shape
     if not body or not any(not member.serialization.get("location") for member in read.members.values()):
         return {}

@@ -3,6 +3,7 @@
 from strict import (
     access_log,
     api_account,
+    bucket_policies,
     buckets,
     certificates,
     ciphertexts,
@@ -27,7 +28,7 @@ from strict import (
 def install():
     # Rights before networks, which ask for them; deletions before those whose deletion is tried again.
     for refusal in (
-        rights, deletions, buckets, certificates, networks, environments, names, queues, events, uploads, ciphertexts,
-        service_rights, api_account, validators, concurrency, custom_resources, running, updates, log_filters, access_log,
+        rights, deletions, buckets, bucket_policies, certificates, networks, environments, names, queues, events, uploads,
+        ciphertexts, service_rights, api_account, validators, concurrency, custom_resources, running, updates, log_filters, access_log,
     ):
         refusal.install()

@@ -1,0 +1,34 @@
+"""A bucket has one policy: CloudFormation makes none where there is one, and takes in the one that is there.
+
+MiniStack puts the new one over the old one, and doesn't know that a policy can be imported.
+https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/resource-import-supported-resources.html
+"""
+
+from ministack.services import s3
+from ministack.services.cloudformation import changesets, provisioners
+
+from strict.resources import refused
+
+
+def install():
+    handler = provisioners._RESOURCE_HANDLERS["AWS::S3::BucketPolicy"]
+    # Not where MiniStack's own update calls it by name: that one changes the policy which is there.
+    handler["create"] = _only_where_there_is_none(handler["create"])
+    handler["import"] = lambda identifier: (f"{identifier['Bucket']}-policy", {})
+    changesets._IMPORT_LOOKUPS["AWS::S3::BucketPolicy"] = (("Bucket",), _missing)
+
+
+def _only_where_there_is_none(create):
+    def created(logical_id, properties, stack_name):
+        bucket = properties.get("Bucket")
+        if bucket in s3._bucket_policies:
+            raise refused("S3", 409, "AlreadyExists", f"The bucket policy already exists on bucket {bucket}.")
+        return create(logical_id, properties, stack_name)
+
+    return created
+
+
+def _missing(bucket):
+    if bucket in s3._bucket_policies:
+        return None
+    return f"Resource of type 'AWS::S3::BucketPolicy' with identifier '{bucket}' was not found."
