@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// More comparisons than this in one template's conditions can't be gone through (2^12 outcomes).
 const MOST_COMPARISONS: usize = 12;
 /// More different outcomes than this take too long to judge.
-const MOST_OUTCOMES: usize = 512;
+const MOST_OUTCOMES: usize = 1024;
 
 /// Why a template's conditions can't be resolved.
 #[derive(Debug, thiserror::Error)]
@@ -37,7 +37,9 @@ type Outcome = BTreeMap<String, bool>;
 
 /// The template under every possible outcome of the conditions that it uses; at least one.
 pub(super) fn variants(template: &Value) -> Result<Vec<Value>, ConditionsError> {
-    outcomes(template)?.iter().map(|outcome| deployed(template, outcome)).collect()
+    let (used, outcomes) = outcomes(template)?;
+    let named = |outcome: &Vec<bool>| used.iter().map(|name| (*name).to_owned()).zip(outcome.iter().copied()).collect();
+    outcomes.iter().map(|outcome| deployed(template, &named(outcome))).collect()
 }
 
 /// Whether every outcome can be gone through.
@@ -45,7 +47,8 @@ pub(super) fn verify(template: &Value) -> Result<(), ConditionsError> {
     outcomes(template).map(|_| ())
 }
 
-fn outcomes(template: &Value) -> Result<BTreeSet<Outcome>, ConditionsError> {
+/// The conditions in use, and how all of them can fall out together.
+fn outcomes(template: &Value) -> Result<(BTreeSet<&str>, BTreeSet<Vec<bool>>), ConditionsError> {
     let mut used = BTreeSet::new();
     for section in ["Resources", "Outputs"] {
         let entries = template.get(section).and_then(Value::as_object);
@@ -55,29 +58,27 @@ fn outcomes(template: &Value) -> Result<BTreeSet<Outcome>, ConditionsError> {
         }
     }
 
-    let formulas = Formulas(template.get("Conditions").and_then(Value::as_object));
-    let mut comparisons = BTreeMap::new();
-    for name in &used {
-        formulas.comparisons(name, &mut Vec::new(), &mut comparisons)?;
-    }
-    let too_many = ConditionsError::TooMany { comparisons: comparisons.len() };
-    if comparisons.len() > MOST_COMPARISONS {
-        return Err(too_many);
+    let mut formulas = Formulas::of(template);
+    let conditions: Vec<_> =
+        used.iter().copied().map(|name| formulas.named(name, &mut Vec::new())).collect::<Result<_, _>>()?;
+    let comparisons = formulas.comparisons.len();
+    if comparisons > MOST_COMPARISONS {
+        return Err(ConditionsError::TooMany { comparisons });
     }
 
+    let contradictions = formulas.contradictions();
     let mut outcomes = BTreeSet::new();
-    for bits in 0..1_u32 << comparisons.len() {
-        let truth: BTreeMap<&str, bool> =
-            comparisons.keys().enumerate().map(|(index, key)| (key.as_str(), bits >> index & 1 == 1)).collect();
-        if contradictory(&comparisons, &truth) {
+    for bits in 0..1_u32 << comparisons {
+        let holds = |comparison: usize| bits >> comparison & 1 == 1;
+        if contradictions.iter().any(|(one, other)| holds(*one) && holds(*other)) {
             continue;
         }
-        outcomes.insert(used.iter().map(|name| ((*name).to_owned(), formulas.holds(name, &truth))).collect());
+        outcomes.insert(conditions.iter().map(|condition| condition.is_true(&holds)).collect());
         if outcomes.len() > MOST_OUTCOMES {
-            return Err(too_many);
+            return Err(ConditionsError::TooMany { comparisons });
         }
     }
-    Ok(outcomes)
+    Ok((used, outcomes))
 }
 
 fn collect_ifs<'t>(value: &'t Value, used: &mut BTreeSet<&'t str>) -> Result<(), ConditionsError> {
@@ -103,102 +104,84 @@ fn branches(arguments: &Value) -> Result<(&str, &Value, &Value), ConditionsError
     }
 }
 
-/// One parameter can't equal two different texts at once.
-fn contradictory(comparisons: &BTreeMap<String, &Value>, truth: &BTreeMap<&str, bool>) -> bool {
-    let mut equals: BTreeMap<String, &str> = BTreeMap::new();
-    comparisons
-        .iter()
-        .filter(|(key, _)| truth.get(key.as_str()) == Some(&true))
-        .filter_map(|(_, formula)| single(formula, "Fn::Equals")?.as_array())
-        .any(|sides| match sides.as_slice() {
-            [Value::String(text), side] | [side, Value::String(text)] => {
-                equals.insert(side.to_string(), text).is_some_and(|other| other != text)
-            }
-            _ => false,
-        })
+/// A condition of And, Or and Not over comparisons, which are known by their numbers.
+enum Formula {
+    Comparison(usize),
+    And(Vec<Formula>),
+    Or(Vec<Formula>),
+    /// That none of them holds.
+    Not(Vec<Formula>),
 }
 
-/// The template's `Conditions`: formulas of And, Or and Not over comparisons. Whatever else stands
-/// in one counts as a comparison, which may fall out either way.
-struct Formulas<'t>(Option<&'t Map<String, Value>>);
+impl Formula {
+    fn is_true(&self, holds: &impl Fn(usize) -> bool) -> bool {
+        match self {
+            Self::Comparison(number) => holds(*number),
+            Self::And(parts) => parts.iter().all(|part| part.is_true(holds)),
+            Self::Or(parts) => parts.iter().any(|part| part.is_true(holds)),
+            Self::Not(parts) => !parts.iter().any(|part| part.is_true(holds)),
+        }
+    }
+}
+
+/// The template's `Conditions`, and the different comparisons in those that were asked for. Whatever isn't And, Or and Not counts as a
+/// comparison, which may fall out either way.
+struct Formulas<'t> {
+    conditions: Option<&'t Map<String, Value>>,
+    comparisons: Vec<&'t Value>,
+}
 
 impl<'t> Formulas<'t> {
-    fn get(&self, name: &str) -> Option<&'t Value> {
-        self.0?.get(name)
+    fn of(template: &'t Value) -> Self {
+        Self { conditions: template.get("Conditions").and_then(Value::as_object), comparisons: Vec::new() }
     }
 
-    fn comparisons(
-        &self,
-        name: &str,
-        above: &mut Vec<String>,
-        found: &mut BTreeMap<String, &'t Value>,
-    ) -> Result<(), ConditionsError> {
-        if above.iter().any(|each| each == name) {
+    /// The formula of a condition; `above` are those that it is part of.
+    fn named(&mut self, name: &'t str, above: &mut Vec<&'t str>) -> Result<Formula, ConditionsError> {
+        if above.contains(&name) {
             return Err(ConditionsError::Circular(name.to_owned()));
         }
-        let formula = self.get(name).ok_or_else(|| ConditionsError::Unknown(name.to_owned()))?;
-        above.push(name.to_owned());
-        self.comparisons_in(formula, above, found)?;
+        let formula = self.conditions.and_then(|conditions| conditions.get(name));
+        let formula = formula.ok_or_else(|| ConditionsError::Unknown(name.to_owned()))?;
+        above.push(name);
+        let read = self.read(formula, above)?;
         above.pop();
-        Ok(())
+        Ok(read)
     }
 
-    fn comparisons_in(
-        &self,
-        formula: &'t Value,
-        above: &mut Vec<String>,
-        found: &mut BTreeMap<String, &'t Value>,
-    ) -> Result<(), ConditionsError> {
-        match Formula::of(formula) {
-            Formula::Named(name) => self.comparisons(name, above, found),
-            Formula::And(parts) | Formula::Or(parts) | Formula::Not(parts) => {
-                parts.iter().try_for_each(|part| self.comparisons_in(part, above, found))
-            }
-            Formula::Comparison => {
-                found.insert(formula.to_string(), formula);
-                Ok(())
-            }
-        }
-    }
-
-    fn holds(&self, name: &str, truth: &BTreeMap<&str, bool>) -> bool {
-        self.get(name).is_some_and(|formula| self.is_true(formula, truth))
-    }
-
-    fn is_true(&self, formula: &Value, truth: &BTreeMap<&str, bool>) -> bool {
-        match Formula::of(formula) {
-            Formula::Named(name) => self.holds(name, truth),
-            Formula::And(parts) => parts.iter().all(|part| self.is_true(part, truth)),
-            Formula::Or(parts) => parts.iter().any(|part| self.is_true(part, truth)),
-            Formula::Not(parts) => !parts.iter().any(|part| self.is_true(part, truth)),
-            Formula::Comparison => truth.get(formula.to_string().as_str()).copied().unwrap_or_default(),
-        }
-    }
-}
-
-enum Formula<'t> {
-    Named(&'t str),
-    And(&'t [Value]),
-    Or(&'t [Value]),
-    Not(&'t [Value]),
-    Comparison,
-}
-
-impl<'t> Formula<'t> {
-    fn of(formula: &'t Value) -> Self {
+    fn read(&mut self, formula: &'t Value, above: &mut Vec<&'t str>) -> Result<Formula, ConditionsError> {
         if let Some(name) = single(formula, "Condition").and_then(Value::as_str) {
-            return Self::Named(name);
+            return self.named(name, above);
         }
-        let parts = |function| single(formula, function).and_then(Value::as_array);
-        if let Some(all) = parts("Fn::And") {
-            Self::And(all)
-        } else if let Some(any) = parts("Fn::Or") {
-            Self::Or(any)
-        } else if let Some(none) = parts("Fn::Not") {
-            Self::Not(none)
-        } else {
-            Self::Comparison
+        let makes: [(&str, fn(Vec<Formula>) -> Formula); 3] =
+            [("Fn::And", Formula::And), ("Fn::Or", Formula::Or), ("Fn::Not", Formula::Not)];
+        for (function, make) in makes {
+            if let Some(parts) = single(formula, function).and_then(Value::as_array) {
+                let parts = parts.iter().map(|part| self.read(part, above)).collect::<Result<_, _>>()?;
+                return Ok(make(parts));
+            }
         }
+        let known = self.comparisons.iter().position(|comparison| *comparison == formula);
+        Ok(Formula::Comparison(known.unwrap_or_else(|| {
+            self.comparisons.push(formula);
+            self.comparisons.len() - 1
+        })))
+    }
+
+    /// Pairs of comparisons that can't both hold: one parameter can't equal two different texts at once.
+    fn contradictions(&self) -> Vec<(usize, usize)> {
+        let equals = |comparison: &&'t Value| match single(comparison, "Fn::Equals")?.as_array()?.as_slice() {
+            [Value::String(text), side] | [side, Value::String(text)] => Some((side, text)),
+            _ => None,
+        };
+        let equals: Vec<_> = self.comparisons.iter().map(equals).collect();
+        let pairs = (0..equals.len()).flat_map(|one| (0..one).map(move |other| (one, other)));
+        pairs
+            .filter(|(one, other)| match (equals[*one], equals[*other]) {
+                (Some((side, text)), Some((other_side, other))) => side == other_side && text != other,
+                _ => false,
+            })
+            .collect()
     }
 }
 
