@@ -88,6 +88,15 @@ impl Day<'_> {
         said
     }
 
+    /// What the stack tells whoever connects a repository.
+    async fn outputs(&self) -> BTreeMap<String, String> {
+        let stacks = self.desk.account.cloudformation.describe_stacks().stack_name("zips").send().await.unwrap();
+        let outputs = stacks.stacks()[0].outputs().iter();
+        outputs
+            .filter_map(|output| Some((output.output_key()?.to_owned(), output.output_value()?.to_owned())))
+            .collect()
+    }
+
     /// Whatever is wrong with a value is said before anything happens.
     async fn is_told_of_broken_values(&self) {
         let declared = git2s3_infra::stack::template(None).unwrap().as_value();
@@ -173,12 +182,7 @@ async fn a_day_from_init_to_destroy() {
     day.types("04_deploy", &["deploy", "--yes"], 0).await;
 
     // As a person enters it at the Git host.
-    let stacks = account.cloudformation.describe_stacks().stack_name("zips").send().await.unwrap();
-    let outputs = stacks.stacks()[0].outputs().iter();
-    let outputs: BTreeMap<String, String> = outputs
-        .filter_map(|output| Some((output.output_key()?.to_owned(), output.output_value()?.to_owned())))
-        .collect();
-    let stack = local.connect("zips", outputs, "hunter2".to_owned()).unwrap();
+    let stack = local.connect("zips", day.outputs().await, "hunter2".to_owned()).unwrap();
     let bucket = stack.output("OutputBucketName").unwrap();
     let clone = local.host.create("acme/rocket").await.unwrap();
     let push = async |content: &str, branch: &str| {
@@ -212,4 +216,15 @@ async fn a_day_from_init_to_destroy() {
 
     day.types("12_destroy", &["destroy", "--yes", "--keep-output"], 0).await;
     day.types("13_status_without_a_stack", &["status"], 4).await;
+
+    // The zips that were kept, in a new stack, which has another key and another address.
+    day.types("14_import", &["deploy", "--yes", "--import-bucket", bucket], 0).await;
+    let outputs = day.outputs().await;
+    assert_eq!(outputs["OutputBucketName"], *bucket);
+    local.connect("zips", outputs, "hunter2-new".to_owned()).unwrap();
+    let commit = push("Third", "main").await;
+    Artifact::wait(account, bucket, key, &commit, patience).await.unwrap();
+    day.types("15_destroy_with_assets", &["destroy", "--yes", "--assets"], 0).await;
+    let left = account.s3.list_buckets().send().await.unwrap();
+    assert!(left.buckets().is_empty(), "{left:?}");
 }
