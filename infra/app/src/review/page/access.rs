@@ -15,14 +15,19 @@ const TRUST: &str = "sts:AssumeRole";
 /// The whole section.
 pub(super) fn section(template: &Value) -> Markup {
     let policies = rights::policies(template);
-    let (trust, policies): (Vec<_>, Vec<_>) = policies.into_iter().partition(|policy| policy.actions.contains(TRUST));
-    let functions = trust.iter().map(|policy| &policy.resources).max_by_key(|roles| roles.len());
+    let (trust, policies): (Vec<_>, Vec<_>) = policies.into_iter().partition(is_trust);
+    let functions = trust.iter().find(|policy| policy.who == "lambda.amazonaws.com").map(|policy| &policy.resources);
     html! {
         @for policy in &trust { (trusted(policy)) }
         (in_short(&rights::alike(template), functions))
         (in_policies(&policies))
         (folded("Every right by itself, and what fails without it", &html! { (every(template)) (others(template)) }))
     }
+}
+
+/// Whether it says who takes on a role, and nothing else.
+fn is_trust(policy: &Policy) -> bool {
+    policy.actions.iter().eq([TRUST])
 }
 
 /// Who may take on which role.

@@ -1,4 +1,5 @@
-//! What an update would change: in numbers for the summary, and as tables. What is lost or made anew stands first and is never folded.
+//! What an update would change: in numbers for the summary, and as tables. What is lost or made anew stands first and is never
+//! folded, nor is a right that lets somebody do more.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +10,7 @@ use super::markup::{code, count, first, folded, listed, only, plain, sign, soft,
 use crate::diff::{Action, Diff, Effect, EntryChange, PropertyChange, as_text};
 use crate::review::{Review, rights};
 
-/// So many rows of a table are open, after those that are lost or made anew.
+/// So many rows of a table are open, after those that are never folded.
 const OPEN: usize = 15;
 
 /// Longer values are folded, in characters.
@@ -68,7 +69,7 @@ fn tables(diff: &Diff) -> Markup {
     let (resources, others): (Vec<_>, Vec<_>) = diff.entries.iter().partition(|entry| entry.section == "Resources");
     let lost = resources.iter().filter(|entry| !matches!(entry.action, Action::Changed | Action::Added)).count();
     let columns = ["Resource", "What happens", "What of it"];
-    let rights = rights(diff);
+    let (rights, broader) = rights(diff);
     let network = diff.network.iter().map(|change| {
         let told = if change.added { sign("more", "+", "opened") } else { sign("less", "−", "closed") };
         vec![code(&change.resource), told, plain(&change.what)]
@@ -78,7 +79,7 @@ fn tables(diff: &Diff) -> Markup {
             (first(lost + OPEN, "Resources", &columns, resources.into_iter().map(row).collect()))
         }
         @if !rights.is_empty() {
-            (first(OPEN, "Rights that come and go", &["Who", "What happens", "Actions", "On"], rights))
+            (first(broader + OPEN, "Rights that come and go", &["Who", "What happens", "Actions", "On"], rights))
         }
         @if !diff.network.is_empty() { (table("Network", &["Resource", "What happens", "Way"], network)) }
         @if !others.is_empty() {
@@ -137,8 +138,8 @@ fn value(value: &Value) -> Markup {
 /// Whether nobody may do more by it, who, whether it came, what it does, on what, and where it holds.
 type Fate<'d> = (bool, &'d str, bool, Effect, &'d str, Vec<String>);
 
-/// What becomes of rights, those that let somebody do more first. Actions of the same fate are one row.
-fn rights(diff: &Diff) -> Vec<Vec<Markup>> {
+/// What becomes of rights, those that let somebody do more first, and how many those are. Actions of the same fate are one row.
+fn rights(diff: &Diff) -> (Vec<Vec<Markup>>, usize) {
     let mut rows: BTreeMap<Fate<'_>, Vec<String>> = BTreeMap::new();
     for change in &diff.permissions {
         let grant = &change.grant;
@@ -159,5 +160,6 @@ fn rights(diff: &Diff) -> Vec<Vec<Markup>> {
         let on = html! { (code(&rights::named(resource))) (only(&conditions)) };
         vec![code(who), told, listed(&actions), on]
     };
-    rows.into_iter().map(row).collect()
+    let broader = rows.keys().filter(|(narrows, ..)| !narrows).count();
+    (rows.into_iter().map(row).collect(), broader)
 }

@@ -136,10 +136,15 @@ mod tests {
         for number in 0..60 {
             old["Resources"][format!("Lost{number}")] = serde_json::json!({ "Type": "AWS::SNS::Topic" });
         }
+        for role in ["GitPullRole", "ZipDlRole", "WebhookRole", "BucketCleanerRole"] {
+            old["Resources"][role]["Properties"]["Policies"] = Value::Null;
+        }
         let page = page(&subject("git2s3"), Some(&old));
         assert_eq!(page.replace("<wbr>", "").matches(&long).count(), 1);
         let open = page.split("id=\"changes\"").nth(1).unwrap().split("<details").next().unwrap();
         assert!((0..60).all(|number| open.contains(&format!(">Lost{number}<"))), "what is lost isn't folded");
+        let rights = page.split("Rights that come and go").nth(1).unwrap().split("</table>").next().unwrap();
+        assert!(rights.matches("more than before").count() > 15 + 5, "{rights}");
     }
 
     #[test]
