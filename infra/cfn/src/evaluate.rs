@@ -41,6 +41,18 @@ pub fn evaluate(template: &Json, parameters: &BTreeMap<String, String>) -> Resul
     Ok(result.into())
 }
 
+/// What the template's [rules](https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/rules-section-structure.html) have against
+/// these parameters: the description of each assertion that doesn't hold. Rules of functions that only a deployment can answer count as
+/// kept.
+pub fn broken_rules(template: &Json, parameters: &BTreeMap<String, String>) -> Vec<String> {
+    let evaluation = Evaluation { template, parameters };
+    let rules = template.get("Rules").and_then(Json::as_object).into_iter().flat_map(Map::values);
+    let applies = |rule: &&Json| rule.get("RuleCondition").is_none_or(|when| evaluation.holds(when) == Ok(true));
+    let assertions = rules.filter(applies).filter_map(|rule| rule["Assertions"].as_array()).flatten();
+    let broken = assertions.filter(|assertion| evaluation.holds(&assertion["Assert"]) == Ok(false));
+    broken.map(|assertion| assertion["AssertDescription"].as_str().unwrap_or_default().to_owned()).collect()
+}
+
 struct Evaluation<'a> {
     template: &'a Json,
     parameters: &'a BTreeMap<String, String>,
@@ -203,6 +215,27 @@ mod tests {
             stack.given("IsChosen", &chosen).either("yes".into(), Value::none())
         });
         assert_eq!(result, Json::Null);
+    }
+
+    #[test]
+    fn a_broken_rule_says_what_it_wants() {
+        let empty = |name: &str| json!({ "Fn::Equals": [{ "Ref": name }, ""] });
+        let assertion = |assert: Json| json!([{ "Assert": assert, "AssertDescription": "A takes B." }]);
+        let template = json!({
+            "Parameters": { "A": { "Default": "" }, "B": { "Default": "" } },
+            "Rules": {
+                "Both": { "RuleCondition": { "Fn::Not": [empty("A")] }, "Assertions": assertion(json!({ "Fn::Not": [empty("B")] })) },
+                "Unknown": { "Assertions": assertion(json!({ "Fn::Contains": [["a"], { "Ref": "A" }] })) },
+            },
+        });
+        let broken = |a: &str, b: &str| {
+            let given = [("A", a), ("B", b)].map(|(name, value)| (name.to_owned(), value.to_owned()));
+            broken_rules(&template, &given.into())
+        };
+        assert_eq!(broken("x", ""), ["A takes B."]);
+        for (a, b) in [("", ""), ("", "y"), ("x", "y")] {
+            assert!(broken(a, b).is_empty(), "{a} {b}");
+        }
     }
 
     #[test]

@@ -95,7 +95,7 @@ mod yaml;
 
 pub use accepted::Accepted;
 pub use condition::Condition;
-pub use evaluate::{EvaluateError, evaluate};
+pub use evaluate::{EvaluateError, broken_rules, evaluate};
 pub use interface::Group;
 pub use parameter::{Parameter, ParameterHandle};
 pub use stack::{Attributes, Handle, Optional, Resource, Stack};

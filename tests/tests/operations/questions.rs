@@ -264,6 +264,17 @@ async fn a_wrong_value_comes_before_everything_else() {
             assert_eq!(asked(&server).await, BTreeMap::new(), "{given}");
         }
     }
+    // Each by itself is allowed.
+    for (given, said) in [
+        ("VPCId=vpc-0123456789abcdef0", "With VPCId, SubnetIds names"),
+        ("NewerNoncurrentVersions=3", "NoncurrentDays says when"),
+    ] {
+        let server = looked_at("UPDATE_COMPLETE").await;
+        let account = Account::new(&server.uri()).await.unwrap();
+        let desk = Desk::of_zips(&account, dir.path());
+        desk.check(&["deploy", "--yes", "--parameter", given], 2, &["don't fit together", said]).await;
+        assert_eq!(asked(&server).await.into_keys().collect::<Vec<_>>(), ["DescribeStacks", "GetCallerIdentity"]);
+    }
     // What the stack has is seen before drift is looked for, and before anything is uploaded.
     let server = looked_at("UPDATE_COMPLETE").await;
     let account = Account::new(&server.uri()).await.unwrap();

@@ -250,6 +250,9 @@ pub async fn examine(account: &Account, deployment: &Deployment) -> Result<Stand
     let kept = standing.kept();
     parameters.check_kept(template, &kept).map_err(wrong)?;
     let resolved = parameters.resolve(template, &kept, &filled(account, template)).map_err(wrong)?;
+    if let Some(rule) = broken_rule(template, &kept, &resolved) {
+        return Err(wrong(ParameterError::Together { rule }));
+    }
     let known = [("AWS::StackName", stack_name), ("AWS::AccountId", &account.id), ("AWS::Region", &account.region)];
     match excess(template, &resolved, &known) {
         Some(excess) => Err(DeployError::Refused { stack: stack_name.clone(), reason: excess.to_string() }),
@@ -316,11 +319,21 @@ async fn planned(
     }
 }
 
+/// What a rule of the template wants that these values, and those that the stack keeps, don't give.
+fn broken_rule(template: &Template, kept: &BTreeMap<String, String>, parameters: &[Parameter]) -> Option<String> {
+    let mut values = kept.clone();
+    values.extend(parameters.iter().filter_map(told));
+    cfn::broken_rules(&serde_json::from_str(template.text()).ok()?, &values).into_iter().next()
+}
+
+/// The name and the value of a parameter, where the request has it.
+fn told(parameter: &Parameter) -> Option<(String, String)> {
+    Some((parameter.parameter_key()?.to_owned(), parameter.parameter_value()?.to_owned()))
+}
+
 /// What the template comes to with these values, and those of pseudo parameters, and is too much for a service, which would say so in
 /// the middle of the deployment: the variables of a function. Values that an existing stack keeps count as nothing.
 fn excess(template: &Template, parameters: &[Parameter], known: &[(&str, &String)]) -> Option<Excess> {
-    let told =
-        |parameter: &Parameter| Some((parameter.parameter_key()?.to_owned(), parameter.parameter_value()?.to_owned()));
     let mut values: BTreeMap<_, _> = template.parameters().map(|(name, _)| (name.to_owned(), String::new())).collect();
     values.extend(parameters.iter().filter_map(told));
     values.extend(known.iter().map(|(name, value)| ((*name).to_owned(), (*value).clone())));

@@ -63,6 +63,12 @@ pub enum ParameterError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// Each value is allowed by itself, and a rule of the template refuses them together.
+    #[error("the values don't fit together: {rule}")]
+    Together {
+        /// What the rule wants, in the template's words.
+        rule: String,
+    },
     /// A parameter that deployment fills in was given.
     #[error("{name} is filled in by the deployment")]
     Filled {

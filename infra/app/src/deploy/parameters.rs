@@ -432,7 +432,7 @@ mod tests {
             assert_eq!(error.is_err(), !is_secret, "{name}={value}");
         }
         let judged: Vec<_> = template.parameters().map(|(name, _)| name).collect();
-        assert_eq!(judged.len(), 29, "a new parameter needs a broken value here: {judged:?}");
+        assert_eq!(judged.len(), 31, "a new parameter needs a broken value here: {judged:?}");
     }
 
     #[test]
