@@ -157,7 +157,11 @@ async fn a_deployer_needs_what_is_printed_and_no_more() {
     let acts = format!("CloudFormation acts as {SERVICE_ROLE}, which the stack remembers");
     without.check(&["deploy", "--yes", "--parameter", "Refs=main"], 0, &[&acts, "UPDATE_COMPLETE"]).await;
     desk.write("git2s3.toml", &configuration);
+    let bucket = resources.id("OutputBucket").unwrap();
     deployer.check(&["destroy", "--yes", "--keep-output"], 0, &["stack zips is gone"]).await;
+    deployer.check(&["deploy", "--yes", "--import-bucket", bucket], 0, &["the bucket is in the stack"]).await;
+    code_goes(account).await;
+    deployer.check(&["destroy", "--yes", "--assets"], 0, &["stack zips is gone", "git2s3-assets-"]).await;
 
     let all = local.cloud.decisions().since(0).unwrap();
     let refused: Vec<_> = deployer.decisions(&all).into_iter().filter(|decision| !decision.allowed).collect();
@@ -187,6 +191,12 @@ async fn the_stack_is_as_the_administrators_want_it(account: &Account) {
     let tags = account.s3.get_bucket_tagging().bucket(bucket).send().await.unwrap();
     let tags: BTreeMap<_, _> = tags.tag_set().iter().map(|tag| (tag.key(), tag.value())).collect();
     assert_eq!(tags, BTreeMap::from([("team", "platform")]));
+}
+
+/// The bucket for code has an upload that somebody left open.
+async fn code_goes(owner: &Account) {
+    let bucket = format!("git2s3-assets-{ACCOUNT}-{REGION}");
+    owner.s3.create_multipart_upload().bucket(bucket).key("git2s3/half.zip").send().await.unwrap();
 }
 
 /// What `destroy` does with a bucket that got an object while its stack was deleted: the local cloud deletes buckets with all that is in

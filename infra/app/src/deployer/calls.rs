@@ -46,6 +46,14 @@ const ASSETS: &[&str] = &[
     "s3:TagResource",
 ];
 const CODE: &[&str] = &["s3:GetObject", "s3:PutObject"];
+/// Whose code is in that bucket, asked of all stacks, and which stack has a bucket that is to be taken in.
+const STACKS: &[&str] = &["cloudformation:DescribeStackResources", "cloudformation:DescribeStacks"];
+/// The bucket for code goes when nobody has code in it any more.
+const ASSETS_GO: &[&str] = &["s3:DeleteBucket", "s3:ListBucketMultipartUploads", "s3:ListBucketVersions"];
+const CODE_GOES: &[&str] = &["s3:AbortMultipartUpload", "s3:DeleteObject", "s3:DeleteObjectVersion"];
+/// What a bucket is like that is to be taken into a stack.
+const IMPORTED: &[&str] =
+    &["s3:GetBucketNotification", "s3:GetBucketPolicy", "s3:GetBucketVersioning", "s3:GetLifecycleConfiguration"];
 /// Dead letters back to their queues.
 const LETTERS: &[&str] = &["sqs:DeleteMessage", "sqs:ReceiveMessage", "sqs:SendMessage"];
 /// What got an object while the stack was deleted.
@@ -79,8 +87,11 @@ pub(super) fn allowed(part: Part, scope: &Scope) -> Vec<Allowed> {
     if part == Part::Deploy {
         all.extend([
             allow("Changes", CHANGES, one(stack)),
-            allow("Assets", ASSETS, one(assets)),
+            allow("Stacks", STACKS, vec!["*".to_owned()]),
+            allow("Assets", &[ASSETS, ASSETS_GO].concat(), one(assets)),
             allow("Code", CODE, one(&format!("{assets}/git2s3/*"))),
+            allow("CodeGoes", CODE_GOES, one(&format!("{assets}/*"))),
+            allow("Imported", IMPORTED, scope.buckets()),
             allow("Letters", LETTERS, one(queues)),
             allow("Emptied", EMPTIED, scope.buckets()),
             allow("Deleted", DELETED, within(&scope.buckets())),
