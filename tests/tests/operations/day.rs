@@ -16,13 +16,14 @@ use tokio::process::Command;
 use crate::desk::{Desk, LOCAL};
 
 /// What differs from run to run, and what stands for it.
-const FILTERS: [(&str, &str); 12] = [
+const FILTERS: [(&str, &str); 13] = [
     (r"\d{4}-\d\d-\d\d( \d\d:\d\d(:\d\d)?)?", "DAY"),
     (r"\b\d\d:\d\d:\d\d\b", "TIME"),
     (r"\d+(\.\d+)? (s|ms)\b", "DURATION"),
     (r"\d+(\.\d+)? (KiB|MiB|bytes)\b", "SIZE"),
     (r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", "ID"),
     (r"(output|key|cache)bucket-[0-9a-f]+\b", "${1}bucket-ID"),
+    (r"ApiLogRole-\w+", "ApiLogRole-ID"),
     (r"git2s3-assets-[0-9a-z-]+", "git2s3-assets-ID"),
     (r"https://[0-9a-z]+\.execute-api", "https://API.execute-api"),
     (r"\w+@127\.0\.0\.1(:|, port )\d+( {2,})?", "git@127.0.0.1${1}PORT  "),
