@@ -153,13 +153,14 @@ impl<'t> Formulas<'t> {
         if let Some(name) = single(formula, "Condition").and_then(Value::as_str) {
             return self.named(name, above);
         }
-        let makes: [(&str, fn(Vec<Formula>) -> Formula); 3] =
-            [("Fn::And", Formula::And), ("Fn::Or", Formula::Or), ("Fn::Not", Formula::Not)];
-        for (function, make) in makes {
-            if let Some(parts) = single(formula, function).and_then(Value::as_array) {
-                let parts = parts.iter().map(|part| self.read(part, above)).collect::<Result<_, _>>()?;
-                return Ok(make(parts));
-            }
+        for function in ["Fn::And", "Fn::Or", "Fn::Not"] {
+            let Some(parts) = single(formula, function).and_then(Value::as_array) else { continue };
+            let parts = parts.iter().map(|part| self.read(part, above)).collect::<Result<_, _>>()?;
+            return Ok(match function {
+                "Fn::And" => Formula::And(parts),
+                "Fn::Or" => Formula::Or(parts),
+                _ => Formula::Not(parts),
+            });
         }
         let known = self.comparisons.iter().position(|comparison| *comparison == formula);
         Ok(Formula::Comparison(known.unwrap_or_else(|| {
