@@ -102,10 +102,7 @@ impl Assets {
         };
         let Some(Users { bucket, stacks }) = found else { return Ok(Self::None) };
         Ok(match (stacks.is_empty(), wanted) {
-            (false, _) => {
-                let why = format!("it has the code of other stacks: {}", stacks.join(", "));
-                Self::Stays(Stay::bucket(&bucket, &why))
-            }
+            (false, _) => Self::Stays(Stay::bucket(&bucket, &needed_by(&stacks))),
             (true, false) => {
                 Self::Stays(Stay::bucket(&bucket, "it has code that no other stack uses; `--assets` takes it along"))
             }
@@ -128,10 +125,14 @@ impl Assets {
             deploy::remove_assets_bucket(account).await?;
             progress.step(&format!("bucket {bucket} is gone"));
         } else {
-            progress.step(&format!("bucket {bucket} stays: it has the code of other stacks: {}", users.join(", ")));
+            progress.step(&format!("bucket {bucket} stays: {}", needed_by(&users)));
         }
         Ok(())
     }
+}
+
+fn needed_by(stacks: &[String]) -> String {
+    format!("it has the code of other stacks: {}", stacks.join(", "))
 }
 
 /// Everything that is left when the stack is gone.

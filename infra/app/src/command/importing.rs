@@ -13,7 +13,7 @@ const PARAMETER: &str = "OutputBucketName";
 /// Gives the stack the bucket's name, unless somebody has given it another one.
 pub(super) fn name(deployment: &mut Deployment, bucket: &str) -> anyhow::Result<()> {
     let settings = Settings::new(&deployment.template, &deployment.parameters, None);
-    let given = settings.get(PARAMETER).map_or("", |setting| setting.new.as_str());
+    let given = settings.value(PARAMETER);
     if !given.is_empty() && given != bucket {
         let message = format!("--import-bucket says {bucket}, and {PARAMETER} another name");
         return Err(Usage { message, hint: Some(format!("leave {PARAMETER} out")) }.into());

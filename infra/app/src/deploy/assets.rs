@@ -321,7 +321,7 @@ type CreateError = SdkError<CreateBucketError, HttpResponse>;
 type EncryptError = SdkError<PutBucketEncryptionError, HttpResponse>;
 
 /// The HTTP status of an answer to HEAD, which has no body that could say more.
-fn status<E>(error: &SdkError<E, HttpResponse>) -> Option<u16> {
+pub(super) fn status<E>(error: &SdkError<E, HttpResponse>) -> Option<u16> {
     error.raw_response().map(|response| response.status().as_u16())
 }
 

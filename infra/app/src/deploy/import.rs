@@ -9,16 +9,14 @@
 
 use aws_sdk_cloudformation::error::ProvideErrorMetadata as _;
 use aws_sdk_cloudformation::types::{ResourceStatus, StackResource};
-use aws_sdk_s3::config::http::HttpResponse;
-use aws_sdk_s3::error::SdkError;
 use serde_json::{Value, json};
 
+use super::assets::status;
 use super::keep::{self, KEPT};
 use super::zips;
 use super::{KeepError, Settings, Template, TemplateError};
 use crate::account::Account;
 use crate::call_error::CallError;
-use crate::review::cost::Retention;
 use crate::typed::typed;
 
 /// Why a bucket can't be taken into a stack.
@@ -164,10 +162,6 @@ pub async fn find(account: &Account, stack: &str, bucket: &str) -> Result<Found,
     })
 }
 
-fn status<E>(error: &SdkError<E, HttpResponse>) -> Option<u16> {
-    error.raw_response().map(|response| response.status().as_u16())
-}
-
 /// The stack that has the bucket. A deleted one that left it is told of, too, for some months.
 async fn owner(account: &Account, bucket: &str) -> Result<Option<String>, CallError> {
     let asked = account.cloudformation.describe_stack_resources().physical_resource_id(bucket).send().await;
@@ -227,7 +221,6 @@ impl Found {
 
     /// What becomes of the bucket, in sentences.
     pub fn in_words(&self, settings: &Settings) -> Vec<String> {
-        let value = |name: &str| settings.get(name).map_or("", |setting| setting.new.as_str());
         let bucket = &self.bucket;
         let mut told = vec![format!(
             "bucket {bucket} is taken into the stack with every version of every object. Then it gets what every output bucket has: versions, \
@@ -235,8 +228,7 @@ impl Found {
         )];
         let policy = self.policy.as_ref().map(|policy| format!("policy {policy}"));
         told.extend(policy.iter().chain(&self.others).map(|what| format!("bucket {bucket} loses its {what}")));
-        let retention = Retention::of(value("NoncurrentDays"), value("NewerNoncurrentVersions"));
-        told.extend(zips::expiring(retention));
+        told.extend(zips::expiring(settings.retention()));
         told.push(format!(
             "bucket {bucket} belongs to the stack from then on: what deletes the stack deletes it, unless `--keep-output` keeps it"
         ));

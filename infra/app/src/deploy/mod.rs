@@ -250,11 +250,13 @@ pub async fn examine(account: &Account, deployment: &Deployment) -> Result<Stand
     let kept = standing.kept();
     parameters.check_kept(template, &kept).map_err(wrong)?;
     let resolved = parameters.resolve(template, &kept, &filled(account, template)).map_err(wrong)?;
-    if let Some(rule) = broken_rule(template, &kept, &resolved) {
+    // What isn't JSON is CloudFormation's to judge.
+    let Ok(parsed) = serde_json::from_str(template.text()) else { return Ok(standing) };
+    if let Some(rule) = broken_rule(&parsed, &kept, &resolved) {
         return Err(wrong(ParameterError::Together { rule }));
     }
     let known = [("AWS::StackName", stack_name), ("AWS::AccountId", &account.id), ("AWS::Region", &account.region)];
-    match excess(template, &resolved, &known) {
+    match excess(&parsed, &resolved, &known) {
         Some(excess) => Err(DeployError::Refused { stack: stack_name.clone(), reason: excess.to_string() }),
         None => Ok(standing),
     }
@@ -320,10 +322,14 @@ async fn planned(
 }
 
 /// What a rule of the template wants that these values, and those that the stack keeps, don't give.
-fn broken_rule(template: &Template, kept: &BTreeMap<String, String>, parameters: &[Parameter]) -> Option<String> {
+fn broken_rule(
+    template: &serde_json::Value,
+    kept: &BTreeMap<String, String>,
+    parameters: &[Parameter],
+) -> Option<String> {
     let mut values = kept.clone();
     values.extend(parameters.iter().filter_map(told));
-    cfn::broken_rules(&serde_json::from_str(template.text()).ok()?, &values).into_iter().next()
+    cfn::broken_rules(template, &values).into_iter().next()
 }
 
 /// The name and the value of a parameter, where the request has it.
@@ -333,12 +339,12 @@ fn told(parameter: &Parameter) -> Option<(String, String)> {
 
 /// What the template comes to with these values, and those of pseudo parameters, and is too much for a service, which would say so in
 /// the middle of the deployment: the variables of a function. Values that an existing stack keeps count as nothing.
-fn excess(template: &Template, parameters: &[Parameter], known: &[(&str, &String)]) -> Option<Excess> {
-    let mut values: BTreeMap<_, _> = template.parameters().map(|(name, _)| (name.to_owned(), String::new())).collect();
+fn excess(template: &serde_json::Value, parameters: &[Parameter], known: &[(&str, &String)]) -> Option<Excess> {
+    let declared = template["Parameters"].as_object().into_iter().flat_map(serde_json::Map::keys);
+    let mut values: BTreeMap<_, _> = declared.map(|name| (name.clone(), String::new())).collect();
     values.extend(parameters.iter().filter_map(told));
     values.extend(known.iter().map(|(name, value)| ((*name).to_owned(), (*value).clone())));
-    let parsed = serde_json::from_str(template.text()).ok()?;
-    let evaluated = cfn::evaluate(&parsed, &values).ok()?;
+    let evaluated = cfn::evaluate(template, &values).ok()?;
     cfn::quota::exceeded(&evaluated, 0).into_iter().next()
 }
 
@@ -500,7 +506,7 @@ mod tests {
 
     #[test]
     fn what_would_not_fit_into_a_function_is_refused_before_anything_is_made() {
-        let template = Template::parse(crate::stack::template(None).unwrap().to_json()).unwrap();
+        let template = crate::stack::template(None).unwrap().as_value();
         let with = |lfs: &str| {
             let values = [("CaBundle", "x".repeat(2_300)), ("KnownHosts", "x".repeat(1_700)), ("Lfs", lfs.to_owned())];
             let parameters =

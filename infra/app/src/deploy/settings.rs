@@ -108,6 +108,11 @@ impl Settings {
         self.parameters.iter().find(|setting| setting.name == name)
     }
 
+    /// What a parameter comes to; empty where there is none.
+    pub fn value(&self, name: &str) -> &str {
+        self.get(name).map_or("", |setting| setting.new.as_str())
+    }
+
     /// Those that change, as far as can be told.
     pub fn changed(&self) -> impl Iterator<Item = &Setting> {
         self.parameters.iter().filter(|setting| setting.change == Change::Changed)

@@ -9,6 +9,13 @@ const BUCKET: &str = "OutputBucketName";
 const DAYS: &str = "NoncurrentDays";
 const NEWER: &str = "NewerNoncurrentVersions";
 
+impl Settings {
+    /// How long zips are kept that others replaced.
+    pub fn retention(&self) -> Retention {
+        Retention::of(self.value(DAYS), self.value(NEWER))
+    }
+}
+
 /// In sentences, for a stack whose output bucket is `bucket`, where that is known.
 pub(super) fn in_words(settings: &Settings, bucket: Option<&str>) -> Vec<String> {
     // The bucket that is left behind keeps its lifecycle rules, too.
@@ -33,7 +40,7 @@ fn moved(settings: &Settings, bucket: Option<&str>) -> Option<String> {
 
 fn shortened(settings: &Settings) -> Option<String> {
     let (days, newer) = (settings.get(DAYS)?, settings.get(NEWER)?);
-    let new = Retention::of(&days.new, &newer.new);
+    let new = settings.retention();
     let old = Retention::of(days.old.as_deref()?, newer.old.as_deref().unwrap_or_default());
     let is_shorter = match (old.days, new.days) {
         (_, None) => false,

@@ -46,8 +46,7 @@ fn in_short(bills: &[(&str, Vec<Item>)]) -> Markup {
 
 /// What the output bucket costs as zips add up, as the retention is and, where nothing expires, as it could be.
 fn zips(settings: &Settings) -> Markup {
-    let value = |name: &str| settings.get(name).map_or("", |setting| setting.new.as_str());
-    let given = cost::Retention::of(value("NoncurrentDays"), value("NewerNoncurrentVersions"));
+    let given = settings.retention();
     let other = given.days.is_none().then(|| cost::Retention::of("30", ""));
     let kept = std::iter::once(given).chain(other);
     let rows =
