@@ -8,7 +8,6 @@ use std::time::Duration;
 use aws_sdk_cloudformation::types::{Capability, Parameter};
 use aws_sdk_s3::operation::get_bucket_policy::GetBucketPolicyOutput;
 use aws_sdk_s3::types::BucketVersioningStatus;
-use git2s3_infra::render::progress::Silent;
 use git2s3_tests::artifact::Artifact;
 use git2s3_tests::aws::{Account, REGION};
 use git2s3_tests::host::Clone;
@@ -23,9 +22,7 @@ const SECRET: &str = "hunter2";
 
 /// A desk with the functions packaged, and a configuration for a stack that fetches from the local Git host.
 fn desk<'a>(local: &'a Local, work: &'a Path) -> Desk<'a> {
-    local.package(&mut Silent).unwrap();
-    let desk = Desk::new(&local.cloud.account, work);
-    std::os::unix::fs::symlink(local.dist(), work.join("dist")).unwrap();
+    let desk = Desk::packaged(local, work);
     desk.write("secret", SECRET);
     desk.write(
         "git2s3.toml",
@@ -41,18 +38,14 @@ fn desk<'a>(local: &'a Local, work: &'a Path) -> Desk<'a> {
 }
 
 /// What a deployed stack puts out; its key may fetch, and pushes are reported to it.
-async fn connected(local: &Local) -> BTreeMap<String, String> {
-    let stacks = local.cloud.account.cloudformation.describe_stacks().stack_name("zips").send().await.unwrap();
-    let outputs = stacks.stacks()[0].outputs().iter();
-    let text = |text: Option<&str>| text.unwrap().to_owned();
-    let outputs: BTreeMap<_, _> =
-        outputs.map(|output| (text(output.output_key()), text(output.output_value()))).collect();
+async fn connected(local: &Local, desk: &Desk<'_>) -> BTreeMap<String, String> {
+    let outputs = desk.outputs().await;
     local.connect("zips", outputs.clone(), SECRET.to_owned()).unwrap();
     outputs
 }
 
 /// Pushes a commit, and waits until its zip is in the bucket.
-async fn pushed(account: &Account, clone: &Clone, bucket: &str, content: &str) -> Artifact {
+pub(crate) async fn pushed(account: &Account, clone: &Clone, bucket: &str, content: &str) -> Artifact {
     fs::write(clone.dir().join("a"), content).unwrap();
     let commit = clone.commit(content).await.unwrap();
     clone.push(&["main"]).await.unwrap();
@@ -97,7 +90,7 @@ async fn a_kept_bucket_is_taken_into_another_stack() {
     desk.check(&["deploy", "--yes", "--import-bucket", "nobodys"], 2, &["there is no bucket nobodys"]).await;
     desk.check(&["deploy", "--yes"], 0, &["CREATE_COMPLETE"]).await;
     let clone = local.host.create("acme/rocket").await.unwrap();
-    let bucket = connected(&local).await["OutputBucketName"].clone();
+    let bucket = connected(&local, &desk).await["OutputBucketName"].clone();
     let first = pushed(account, &clone, &bucket, "first").await;
 
     // A retention that is shorter deletes what is there: that is said, and then so.
@@ -123,7 +116,7 @@ async fn a_kept_bucket_is_taken_into_another_stack() {
     desk.check(&["deploy", "--dry-run", "--import-bucket", &bucket], 0, &said).await;
     let import = ["deploy", "--yes", "--import-bucket", &bucket];
     desk.check(&import, 0, &["Import  OutputBucket", "IMPORT_COMPLETE", "UPDATE_COMPLETE", "Next, for each"]).await;
-    let outputs = connected(&local).await;
+    let outputs = connected(&local, &desk).await;
     assert_eq!(outputs["OutputBucketName"], bucket);
     let second = pushed(account, &clone, &bucket, "second").await;
     assert_eq!(zip_of(account, &bucket, &first.version).await, first.zip);
@@ -190,14 +183,14 @@ async fn a_bucket_made_by_hand_becomes_an_output_bucket() {
     assert_eq!(closed.public_access_block_configuration().unwrap().block_public_policy(), Some(true));
     assert_eq!(policy(account, bucket).await["Statement"][0]["Condition"]["Bool"]["aws:SecureTransport"], "false");
     let clone = local.host.create("acme/rocket").await.unwrap();
-    connected(&local).await;
+    connected(&local, &desk).await;
     let first = pushed(account, &clone, bucket, "first").await;
     assert_eq!(zip_of(account, bucket, "null").await, b"old", "what was at the key before is a version of it");
 
     // Another name makes another bucket, and leaves this one behind as it is.
     let other = ["deploy", "--yes", "--parameter", "OutputBucketName=another-one"];
     desk.check(&other, 0, &["bucket made-by-hand stays in the account", "UPDATE_COMPLETE"]).await;
-    connected(&local).await;
+    connected(&local, &desk).await;
     pushed(account, &clone, "another-one", "second").await;
     assert_eq!(zip_of(account, bucket, &first.version).await, first.zip);
     assert_eq!(policy(account, bucket).await["Statement"][0]["Condition"]["Bool"]["aws:SecureTransport"], "false");
@@ -272,7 +265,7 @@ async fn the_quick_start_hands_its_bucket_over() {
     desk.check(&["destroy", "--yes", "--keep-output", "--stack-name", "old"], 0, &said).await;
     assert_eq!(buckets(account).await, [bucket]);
     desk.check(&["deploy", "--yes", "--import-bucket", bucket], 0, &["IMPORT_COMPLETE", "UPDATE_COMPLETE"]).await;
-    connected(&local).await;
+    connected(&local, &desk).await;
     let clone = local.host.create("acme/rocket").await.unwrap();
     pushed(account, &clone, bucket, "first").await;
     let versions = account.versions(bucket).await.unwrap();

@@ -1,18 +1,15 @@
 //! A deployer's day, from the first command to the last: what each one says is a snapshot that somebody has read.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
-use std::time::Duration;
 
-use git2s3_infra::render::progress::Silent;
-use git2s3_tests::artifact::Artifact;
 use git2s3_tests::aws::REGION;
 use git2s3_tests::local::Local;
 
 use tokio::process::Command;
 
+use crate::bucket::pushed;
 use crate::desk::{Desk, LOCAL};
 
 /// What differs from run to run, and what stands for it.
@@ -89,15 +86,6 @@ impl Day<'_> {
         said
     }
 
-    /// What the stack tells whoever connects a repository.
-    async fn outputs(&self) -> BTreeMap<String, String> {
-        let stacks = self.desk.account.cloudformation.describe_stacks().stack_name("zips").send().await.unwrap();
-        let outputs = stacks.stacks()[0].outputs().iter();
-        outputs
-            .filter_map(|output| Some((output.output_key()?.to_owned(), output.output_value()?.to_owned())))
-            .collect()
-    }
-
     /// Whatever is wrong with a value is said before anything happens.
     async fn is_told_of_broken_values(&self) {
         let declared = git2s3_infra::stack::template(None).unwrap().as_value();
@@ -159,12 +147,10 @@ fn short(text: &str) -> String {
 async fn a_day_from_init_to_destroy() {
     let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let local = Local::tied(&dir.path().join("cloud"), Path::new(LOCAL)).await.unwrap();
-    local.package(&mut Silent).unwrap();
     let account = &local.cloud.account;
     let work = dir.path().join("work");
-    let day = Day { desk: Desk::new(account, &work) };
+    let day = Day { desk: Desk::packaged(&local, &work) };
     let desk = &day.desk;
-    std::os::unix::fs::symlink(local.dist(), work.join("dist")).unwrap();
 
     let host = format!("{}@127.0.0.1:{}", local.sshd.user, local.sshd.port);
     let answers = format!("{host}\nacme\nmain\ny\n\ny");
@@ -183,19 +169,10 @@ async fn a_day_from_init_to_destroy() {
     day.types("04_deploy", &["deploy", "--yes"], 0).await;
 
     // As a person enters it at the Git host.
-    let stack = local.connect("zips", day.outputs().await, "hunter2".to_owned()).unwrap();
+    let stack = local.connect("zips", desk.outputs().await, "hunter2".to_owned()).unwrap();
     let bucket = stack.output("OutputBucketName").unwrap();
     let clone = local.host.create("acme/rocket").await.unwrap();
-    let push = async |content: &str, branch: &str| {
-        fs::write(clone.dir().join("a"), content).unwrap();
-        let commit = clone.commit(content).await.unwrap();
-        clone.push(&[branch]).await.unwrap();
-        commit
-    };
-    let patience = Duration::from_secs(30);
-    let key = "acme/rocket/acme_rocket.zip";
-    let commit = push("First", "main").await;
-    Artifact::wait(account, bucket, key, &commit, patience).await.unwrap();
+    pushed(account, &clone, bucket, "First").await;
     day.types("05_status", &["status"], 0).await;
     day.types("06_logs", &["logs"], 0).await;
 
@@ -210,8 +187,7 @@ async fn a_day_from_init_to_destroy() {
     desk.write("api-secret.txt", "hunter2-new\n");
     day.types("10_deploy_new_secret", &["deploy", "--yes"], 0).await;
     local.host.report_to(&stack.webhook_url, "hunter2-new").unwrap();
-    let commit = push("Second", "main").await;
-    Artifact::wait(account, bucket, key, &commit, patience).await.unwrap();
+    pushed(account, &clone, bucket, "Second").await;
 
     day.is_told_of_broken_values().await;
 
@@ -220,11 +196,10 @@ async fn a_day_from_init_to_destroy() {
 
     // The zips that were kept, in a new stack, which has another key and another address.
     day.types("14_import", &["deploy", "--yes", "--import-bucket", bucket], 0).await;
-    let outputs = day.outputs().await;
+    let outputs = desk.outputs().await;
     assert_eq!(outputs["OutputBucketName"], *bucket);
     local.connect("zips", outputs, "hunter2-new".to_owned()).unwrap();
-    let commit = push("Third", "main").await;
-    Artifact::wait(account, bucket, key, &commit, patience).await.unwrap();
+    pushed(account, &clone, bucket, "Third").await;
     day.types("15_destroy_with_assets", &["destroy", "--yes", "--assets"], 0).await;
     let left = account.s3.list_buckets().send().await.unwrap();
     assert!(left.buckets().is_empty(), "{left:?}");

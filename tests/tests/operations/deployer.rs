@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use git2s3_infra::deployer::UNRECORDED;
 use git2s3_infra::diff::{Grant, Request, grants, permits};
-use git2s3_infra::render::progress::Silent;
 use git2s3_tests::aws::{Account, REGION};
 use git2s3_tests::call::Call;
 use git2s3_tests::decisions::Decision;
@@ -98,12 +97,10 @@ async fn boundary(account: &Account) -> String {
 async fn a_deployer_needs_what_is_printed_and_no_more() {
     let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let local = Local::tied(&dir.path().join("cloud"), Path::new(LOCAL)).await.unwrap();
-    local.package(&mut Silent).unwrap();
     local.cloud.turn("rights_spread", 0.0).await.unwrap();
     let account = &local.cloud.account;
     let work = dir.path().join("work");
-    let desk = Desk::new(account, &work);
-    std::os::unix::fs::symlink(local.dist(), work.join("dist")).unwrap();
+    let desk = Desk::packaged(&local, &work);
     desk.write("secret", "hunter2\n");
     let configuration = format!(
         "stack-name = 'zips'\nregion = '{REGION}'\nrole-arn = '{SERVICE_ROLE}'\n\

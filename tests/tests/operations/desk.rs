@@ -1,10 +1,13 @@
 //! Where a person sits who types commands: a folder, an account, and a terminal.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::process::Output;
 
+use git2s3_infra::render::progress::Silent;
 use git2s3_tests::aws::{ACCESS_KEY, Account, SECRET_KEY};
+use git2s3_tests::local::Local;
 use tokio::process::Command;
 
 pub(crate) const LOCAL: &str = env!("CARGO_BIN_EXE_local");
@@ -46,6 +49,14 @@ impl<'a> Desk<'a> {
     pub(crate) fn new(account: &'a Account, dir: &'a Path) -> Self {
         fs::create_dir_all(dir).unwrap();
         Self { account, dir }
+    }
+
+    /// One in whose `dist` the functions of the local cloud are, packaged.
+    pub(crate) fn packaged(local: &'a Local, dir: &'a Path) -> Self {
+        local.package(&mut Silent).unwrap();
+        let desk = Self::new(&local.cloud.account, dir);
+        std::os::unix::fs::symlink(local.dist(), dir.join("dist")).unwrap();
+        desk
     }
 
     /// The same with a configuration for the stack `zips`.
@@ -103,6 +114,14 @@ impl<'a> Desk<'a> {
 
     pub(crate) fn write(&self, name: &str, text: &str) {
         fs::write(self.dir.join(name), text).unwrap();
+    }
+
+    /// What the stack `zips` tells whoever connects a repository.
+    pub(crate) async fn outputs(&self) -> BTreeMap<String, String> {
+        let stacks = self.account.cloudformation.describe_stacks().stack_name("zips").send().await.unwrap();
+        let text = |text: Option<&str>| text.unwrap().to_owned();
+        let outputs = stacks.stacks()[0].outputs().iter();
+        outputs.map(|output| (text(output.output_key()), text(output.output_value()))).collect()
     }
 
     pub(crate) async fn parameter(&self, name: &str) -> Option<String> {

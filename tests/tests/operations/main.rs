@@ -34,11 +34,9 @@ const SUBNET: &str = "subnet-00000001";
 async fn a_stack_lives_and_ends_by_the_command() {
     let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let local = Local::tied(&dir.path().join("cloud"), Path::new(LOCAL)).await.unwrap();
-    local.package(&mut Silent).unwrap();
     let account = &local.cloud.account;
     let work = dir.path().join("work");
-    let desk = Desk::new(account, &work);
-    std::os::unix::fs::symlink(local.dist(), work.join("dist")).unwrap();
+    let desk = Desk::packaged(&local, &work);
 
     desk.write("secret", "hunter2\n");
     let configuration = format!(
