@@ -7,19 +7,19 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use contract::HostKind;
-use git2s3_infra::acceptance::order::disorder;
-use git2s3_infra::acceptance::record::Kind;
-use git2s3_infra::acceptance::{NO_ACCOUNT, Promise, Record, Row, Verdict};
-use git2s3_infra::render::progress::Silent;
-use git2s3_tests::archives::{Archives, PUBLIC, address};
-use git2s3_tests::aws::{ACCESS_KEY, Account, REGION, SECRET_KEY};
-use git2s3_tests::local::Local;
-use git2s3_tests::sshd::Access;
+use infra::acceptance::order::disorder;
+use infra::acceptance::record::Kind;
+use infra::acceptance::{NO_ACCOUNT, Promise, Record, Row, Verdict};
+use infra::render::progress::Silent;
+use local::archives::{Archives, PUBLIC, address};
+use local::aws::{ACCESS_KEY, Account, REGION, SECRET_KEY};
+use local::local::Local;
+use local::process::built;
+use local::sshd::Access;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::process::{Child, Command};
 
-const LOCAL: &str = env!("CARGO_BIN_EXE_local");
 const STACK: &str = "git2s3-acceptance";
 
 /// Everything that a run needs.
@@ -31,7 +31,7 @@ struct Desk {
 
 impl Desk {
     async fn new(dir: &Path) -> Self {
-        let local = Local::tied(&dir.join("cloud"), Path::new(LOCAL)).await.unwrap();
+        let local = Local::tied(&dir.join("cloud")).await.unwrap();
         let archives = Archives::start(local.host.root()).await.unwrap();
         for path in ["octo/rocket", "acme/secret"] {
             let clone = local.host.create(path).await.unwrap();
@@ -81,7 +81,7 @@ impl Desk {
     }
 
     fn command(&self, more: &[&str]) -> Command {
-        let program = Path::new(LOCAL).with_file_name("infra");
+        let program = built("infra").unwrap();
         let mut command = Command::new(program);
         let public = format!("{}/octo/rocket#main", address(HostKind::GitHub));
         command.args(["acceptance", "--public-repository", &public, "--parameter-file", "parameters.json"]);
@@ -158,7 +158,7 @@ fn judge(name: &str, text: &str) -> Record {
 }
 
 fn schema_of_records() -> jsonschema::Validator {
-    let program = Path::new(LOCAL).with_file_name("infra");
+    let program = built("infra").unwrap();
     let output = std::process::Command::new(program).args(["schema", "acceptance"]).output().unwrap();
     jsonschema::validator_for(&serde_json::from_slice(&output.stdout).unwrap()).unwrap()
 }

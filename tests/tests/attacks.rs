@@ -2,12 +2,11 @@
 //! not do with it either. In the end exactly one job has run: the one honest one.
 #![allow(clippy::expect_used, reason = "what fails here fails a test")]
 
-use std::path::Path;
 use std::time::Duration;
 
-use git2s3_tests::artifact::{Artifact, field};
-use git2s3_tests::local::{Local, Stack};
-use git2s3_tests::webhook::{Push, delivery_id, post, signature};
+use local::artifact::{Artifact, field};
+use local::local::{Local, Stack};
+use local::webhook::{Push, delivery_id, post, signature};
 use serde_json::Value;
 
 /// A request that has to be answered with a status.
@@ -85,7 +84,7 @@ fn of_insiders(stack: &Stack, honest: &Push) -> Vec<Attack<'static>> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn attacks_are_refused_and_leave_no_trace() {
     let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-    let (local, stack) = Local::with_stack(dir.path(), Path::new(env!("CARGO_BIN_EXE_local"))).await.unwrap();
+    let (local, stack) = Local::with_stack(dir.path()).await.unwrap();
     let account = &local.cloud.account;
     let bucket = stack.output("OutputBucketName").unwrap();
     let clone = local.host.create("acme/rocket").await.unwrap();

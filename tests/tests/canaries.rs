@@ -10,19 +10,19 @@ use aws_credential_types::Credentials;
 use aws_sdk_sqs::types::QueueAttributeName;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use contract::HostKind;
-use git2s3_infra::deploy::{self, Deployment, Parameters, Template};
-use git2s3_infra::render::progress::{Progress, Silent};
-use git2s3_infra::render::shown::Shown;
-use git2s3_tests::archives::{Archives, CONSUMER, TOKEN, address};
-use git2s3_tests::artifact::Artifact;
-use git2s3_tests::aws::{ACCESS_KEY, Account, REGION, SECRET_KEY};
-use git2s3_tests::local::{Local, STACK, Stack};
-use git2s3_tests::tally;
-use git2s3_tests::webhook::{delivery_id, post, signature};
+use infra::deploy::{self, Deployment, Parameters, Template};
+use infra::render::progress::{Progress, Silent};
+use infra::render::shown::Shown;
+use local::archives::{Archives, CONSUMER, TOKEN, address};
+use local::artifact::Artifact;
+use local::aws::{ACCESS_KEY, Account, REGION, SECRET_KEY};
+use local::local::{Local, STACK, Stack};
+use local::process::built;
+use local::tally;
+use local::webhook::{delivery_id, post, signature};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
-const LOCAL: &str = env!("CARGO_BIN_EXE_local");
 const PATIENCE: Duration = Duration::from_mins(1);
 
 const API_SECRET: &str = "canary-api/9Qx+7w=k3 Vt%";
@@ -334,7 +334,7 @@ async fn commands(local: &Local, dir: &Path, seen: &mut Seen) {
         &["deploy", "--yes"],
         &["deploy", "--yes", "--json"],
     ] {
-        let mut infra = tokio::process::Command::new(Path::new(LOCAL).with_file_name("infra"));
+        let mut infra = tokio::process::Command::new(built("infra").unwrap());
         infra.args(arguments).current_dir(dir).env_clear().env("PATH", std::env::var_os("PATH").unwrap());
         infra.env("AWS_ENDPOINT_URL", &local.cloud.account.endpoint).env("AWS_EC2_METADATA_DISABLED", "true");
         infra.env("AWS_ACCESS_KEY_ID", ACCESS_KEY).env("AWS_SECRET_ACCESS_KEY", SECRET_KEY);
@@ -449,7 +449,7 @@ async fn kept(account: &Account, canaries: &[Canary]) {
 async fn no_secret_is_to_be_found_anywhere() {
     let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let cloud = dir.path().join("cloud");
-    let mut local = Local::tied(&cloud, Path::new(LOCAL)).await.unwrap();
+    let mut local = Local::tied(&cloud).await.unwrap();
     let archives = Archives::start(local.host.root()).await.unwrap();
     local.package(&mut Silent).unwrap();
     let mut seen = Seen::default();

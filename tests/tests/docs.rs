@@ -6,11 +6,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use git2s3_infra::check::{Rule, Rules, check, parse_template};
-use git2s3_infra::configuration::Configuration;
-use git2s3_infra::review::cost;
-use git2s3_infra::stack;
-use git2s3_tests::promises::PROMISES;
+use infra::check::{Rule, Rules, check, parse_template};
+use infra::configuration::Configuration;
+use infra::review::cost;
+use infra::stack;
+use local::process::built;
+use local::promises::PROMISES;
 use serde_json::{Value, json};
 
 fn root() -> &'static Path {
@@ -59,7 +60,7 @@ fn output(program: &Path, arguments: &[&str]) -> String {
 fn commands_exist_with_the_options_that_are_named() {
     let recipes = output(&root().join(".tools/bin/just"), &["--summary"]);
     let recipes: BTreeSet<&str> = recipes.split_whitespace().collect();
-    let infra = Path::new(env!("CARGO_BIN_EXE_local")).with_file_name("infra");
+    let infra = built("infra").unwrap();
     let commands = output(&infra, &["--help"]);
     let mut options = 0;
     for (page, text) in pages() {
@@ -246,7 +247,7 @@ fn demo_in_general(said: &str) {
 #[test]
 fn the_demo_says_what_the_guide_shows() {
     let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
-    let demo = Command::new(env!("CARGO_BIN_EXE_local")).arg("demo").current_dir(root()).output().unwrap();
+    let demo = Command::new(built("local").unwrap()).arg("demo").current_dir(root()).output().unwrap();
     let said = String::from_utf8(demo.stderr).unwrap();
     assert!(demo.status.success(), "{said}");
     let steps = |text: &str| text.lines().filter(|line| line.starts_with('✓')).collect::<Vec<_>>().join("\n");

@@ -9,12 +9,12 @@ use std::time::Duration;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use contract::HostKind;
-use git2s3_infra::{deploy::Parameters, render::progress::Silent};
-use git2s3_tests::archives::{Archives, CONSUMER, Seen, TOKEN, address};
-use git2s3_tests::artifact::{Artifact, field};
-use git2s3_tests::host::Clone;
-use git2s3_tests::local::{Local, Stack};
-use git2s3_tests::webhook::{delivery_id, post, signature};
+use infra::{deploy::Parameters, render::progress::Silent};
+use local::archives::{Archives, CONSUMER, Seen, TOKEN, address};
+use local::artifact::{Artifact, field};
+use local::host::Clone;
+use local::local::{Local, Stack};
+use local::webhook::{delivery_id, post, signature};
 use serde_json::{Value, json};
 
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -228,7 +228,7 @@ impl Repository {
 
 /// Starts everything, with a repository for each kind of host that can be installed so, and a stack that knows all hosts.
 async fn start(dir: &Path, installation: Installation) -> (Local, Archives, Vec<Repository>, Stack) {
-    let local = Local::tied(dir, Path::new(env!("CARGO_BIN_EXE_local"))).await.unwrap();
+    let local = Local::tied(dir).await.unwrap();
     let archives = match installation {
         Installation::Usual => Archives::start(local.host.root()).await.unwrap(),
         Installation::BelowAPath => Archives::start_below(local.host.root(), BELOW).await.unwrap(),

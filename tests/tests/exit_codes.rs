@@ -4,11 +4,12 @@
 use std::fs;
 use std::path::Path;
 
-use git2s3_tests::empty_account;
+use local::empty_account;
+use local::process::built;
 use tokio::process::Command;
 
 fn infra() -> Command {
-    let mut infra = Command::new(Path::new(env!("CARGO_BIN_EXE_local")).with_file_name("infra"));
+    let mut infra = Command::new(built("infra").unwrap());
     infra.env_clear().env("PATH", std::env::var_os("PATH").unwrap()).kill_on_drop(true);
     infra
 }

@@ -15,8 +15,8 @@ use std::time::Duration;
 
 use contract::dead_letter::{RECEIVES, TRIES};
 use contract::{body, visibility};
-use git2s3_infra::{review::cost, stack};
-use git2s3_tests::tally;
+use infra::{review::cost, stack};
+use local::tally;
 use serde_json::Value;
 
 fn page() -> String {

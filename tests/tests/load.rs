@@ -4,14 +4,14 @@
 
 use std::collections::BTreeSet;
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use git2s3_tests::event_source::EventSource;
-use git2s3_tests::local::{Local, Stack};
-use git2s3_tests::webhook::{self, Push};
-use git2s3_tests::{peer, tally};
+use local::event_source::EventSource;
+use local::local::{Local, Stack};
+use local::webhook::{self, Push};
+use local::{peer, tally};
 use tempfile::TempDir;
 use tokio::task::JoinSet;
 
@@ -81,7 +81,7 @@ impl Repository {
 
 async fn start() -> (TempDir, Local, Stack, EventSource) {
     let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-    let (local, stack) = Local::with_stack(dir.path(), Path::new(env!("CARGO_BIN_EXE_local"))).await.unwrap();
+    let (local, stack) = Local::with_stack(dir.path()).await.unwrap();
     let source = EventSource::of_gitpull(&local.cloud.account, &stack.name).await.unwrap();
     (dir, local, stack, source)
 }

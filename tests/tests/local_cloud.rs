@@ -1,25 +1,21 @@
 //! The ground that the end-to-end tests stand on: were the Git host or the account not what they
 //! pretend to be, those tests would prove nothing.
 
-use std::path::Path;
-
-use git2s3_infra::render::progress::Silent;
-use git2s3_tests::cloud::Cloud;
-use git2s3_tests::host::Host;
-use git2s3_tests::process::Lifetime;
-use git2s3_tests::sshd::{Access, Sshd, generate_key};
-use git2s3_tests::standing::Place;
-use git2s3_tests::webhook;
+use infra::render::progress::Silent;
+use local::cloud::Cloud;
+use local::host::Host;
+use local::process::{Lifetime, built};
+use local::sshd::{Access, Sshd, generate_key};
+use local::standing::Place;
+use local::webhook;
 use wiremock::matchers::{method, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
-
-const LOCAL: &str = env!("CARGO_BIN_EXE_local");
 
 #[tokio::test]
 async fn a_push_over_ssh_sends_a_signed_webhook_and_a_deploy_key_only_fetches() {
     let dir = tempfile::tempdir().unwrap();
     let sshd = Sshd::start(dir.path(), Lifetime::Tied).await.unwrap();
-    let host = Host::start(dir.path(), Path::new(LOCAL), &sshd).unwrap();
+    let host = Host::start(dir.path(), &sshd).unwrap();
     let clone = host.create("acme/rocket").await.unwrap();
 
     let endpoint = MockServer::start().await;
@@ -83,9 +79,9 @@ async fn the_account_is_ready_enforces_signatures_and_ends_with_its_value() {
 async fn what_is_printed_makes_the_next_command_work() {
     let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let place = Place { state: dir.path().join("cloud"), description: dir.path().join("local.json") };
-    let description = place.up(Path::new(LOCAL), "acme/rocket", &mut Silent).await.unwrap();
+    let description = place.up("acme/rocket", &mut Silent).await.unwrap();
     let [(_, push), (_, exports), _] = description.next_steps();
-    let infra = Path::new(LOCAL).with_file_name("infra");
+    let infra = built("infra").unwrap();
     // With nothing of the person's own configuration, and in a folder of theirs.
     let shell = |line: &str| {
         let mut sh = std::process::Command::new("sh");

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use contract::{ApiSecrets, Trigger};
 use forge::{Delivery, Endpoint, Event};
-use git2s3_tests::tally;
+use local::tally;
 use serde_json::Value;
 
 const SECRET: &str = "the secret of the tests";

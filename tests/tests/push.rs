@@ -5,17 +5,16 @@
 
 use std::collections::BTreeSet;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
-use std::path::Path;
 use std::time::Duration;
 
 use contract::HostKind;
-use git2s3_infra::{deploy::Parameters, render::progress::Silent};
-use git2s3_tests::archives::{Archives, TOKEN, address};
-use git2s3_tests::artifact::{Artifact, bytes_received};
-use git2s3_tests::aws::Account;
-use git2s3_tests::host::Clone;
-use git2s3_tests::local::Local;
-use git2s3_tests::tree::Tree;
+use infra::{deploy::Parameters, render::progress::Silent};
+use local::archives::{Archives, TOKEN, address};
+use local::artifact::{Artifact, bytes_received};
+use local::aws::Account;
+use local::host::Clone;
+use local::local::Local;
+use local::tree::Tree;
 
 const MAIN: &str = "acme/rocket/acme_rocket.zip";
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -23,7 +22,7 @@ const PATIENCE: Duration = Duration::from_mins(1);
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn pushes_become_zips() {
     let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-    let (local, stack) = Local::with_stack(dir.path(), Path::new(env!("CARGO_BIN_EXE_local"))).await.unwrap();
+    let (local, stack) = Local::with_stack(dir.path()).await.unwrap();
     let account = &local.cloud.account;
     let bucket = stack.output("OutputBucketName").unwrap();
     let clone = local.host.create("acme/rocket").await.unwrap();
@@ -126,7 +125,7 @@ async fn pushes_become_zips() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_cold_function_begins_with_the_pack_that_was_kept() {
     let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-    let (local, stack) = Local::with_stack(dir.path(), Path::new(env!("CARGO_BIN_EXE_local"))).await.unwrap();
+    let (local, stack) = Local::with_stack(dir.path()).await.unwrap();
     let account = &local.cloud.account;
     let bucket = stack.output("OutputBucketName").unwrap();
     let resources = account.resources(&stack.name).await.unwrap();
@@ -193,7 +192,7 @@ async fn a_cold_function_begins_with_the_pack_that_was_kept() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_zip_may_hold_a_clone_and_a_part_of_the_files() {
     let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-    let local = Local::tied(dir.path(), Path::new(env!("CARGO_BIN_EXE_local"))).await.unwrap();
+    let local = Local::tied(dir.path()).await.unwrap();
     local.package(&mut Silent).unwrap();
     let adapt = |parameters: Parameters| parameters.with("ExcludeGit", "False").with("Paths", "src,!src/big");
     let stack = local.deploy_with(&mut Silent, adapt).await.unwrap();
@@ -230,7 +229,7 @@ async fn a_zip_may_hold_a_clone_and_a_part_of_the_files() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn submodules_go_along() {
     let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-    let local = Local::tied(dir.path(), Path::new(env!("CARGO_BIN_EXE_local"))).await.unwrap();
+    let local = Local::tied(dir.path()).await.unwrap();
     local.package(&mut Silent).unwrap();
     let adapt = |parameters: Parameters| {
         parameters.with("Submodules", "on").with("Repositories", "127.0.0.1/acme/*,127.0.0.1/libs/*")
@@ -343,7 +342,7 @@ async fn submodules_go_along() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn large_files_of_git_lfs_go_along() {
     let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-    let local = Local::tied(dir.path(), Path::new(env!("CARGO_BIN_EXE_local"))).await.unwrap();
+    let local = Local::tied(dir.path()).await.unwrap();
     local.package(&mut Silent).unwrap();
     let archives = Archives::start(local.host.root()).await.unwrap();
     let hosts = format!(

@@ -7,6 +7,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use local::process::built;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -187,7 +188,7 @@ fn a_hint_names_the_command_that_was_typed() {
     let copy = Copy::new();
     // As it was typed: from another folder it has another name.
     assert_eq!(copy.run(copy.dir.path(), &["check"]).typed, copy.path("justw").display().to_string());
-    let infra = Path::new(env!("CARGO_BIN_EXE_local")).with_file_name("infra");
+    let infra = built("infra").unwrap();
     fs::write(copy.path("git2s3.toml"), "stack-name = 5\n").unwrap();
     for (typed, expected) in
         [(None, "`infra schema configuration`"), (Some("./justw"), "`./justw schema configuration`")]
@@ -215,7 +216,7 @@ fn a_command_learns_where_its_caller_is() {
 
 #[test]
 fn a_relative_path_is_the_callers_and_a_default_the_projects() {
-    let infra = Path::new(env!("CARGO_BIN_EXE_local")).with_file_name("infra");
+    let infra = built("infra").unwrap();
     let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let (project, caller) = (dir.path().join("project"), dir.path().join("caller"));
     for folder in [&project, &caller] {

@@ -5,16 +5,15 @@
 
 use std::collections::BTreeSet;
 use std::io::Write as _;
-use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use git2s3_infra::{deploy::Parameters, render::progress::Silent};
-use git2s3_tests::artifact::{Artifact, field};
-use git2s3_tests::event_source::{EventSource, Outcome};
-use git2s3_tests::local::{Local, Stack};
-use git2s3_tests::tally;
-use git2s3_tests::webhook::{delivery_id, post, signature};
+use infra::{deploy::Parameters, render::progress::Silent};
+use local::artifact::{Artifact, field};
+use local::event_source::{EventSource, Outcome};
+use local::local::{Local, Stack};
+use local::tally;
+use local::webhook::{delivery_id, post, signature};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -41,7 +40,7 @@ impl World {
     /// With `main` and so many tags, all of the same commit.
     async fn with_tags(tags: usize) -> Self {
         let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-        let local = Local::tied(dir.path(), Path::new(env!("CARGO_BIN_EXE_local"))).await.unwrap();
+        let local = Local::tied(dir.path()).await.unwrap();
         local.package(&mut Silent).unwrap();
         let host = format!("{}@127.0.0.1:{}=bitbucket-dc", local.sshd.user, local.sshd.port);
         let adapt = |parameters: Parameters| parameters.with("AllowedGitHosts", host).with("Refs", "main,refs/tags/v*");

@@ -1,13 +1,13 @@
 //! The template and the functions of the last release: while a stack is updated, its old code runs with the new environment for
-//! seconds. What it reads is still written, with values that it takes. The other direction is in `functions/contract/tests`.
+//! seconds. What it reads is still written, with values that it takes. The other direction is in `crates/contract/tests`.
 #![allow(clippy::unwrap_used, reason = "what fails here fails a test")]
 
 use std::path::Path;
 
-use git2s3_infra::stack;
+use infra::stack;
 use serde_json::Value;
 
-const RELEASED: &str = "functions/contract/released/environment.json";
+const RELEASED: &str = "crates/contract/released/environment.json";
 
 /// The released functions, by the template's names of them.
 const FUNCTIONS: [(&str, &str); 3] =

@@ -5,12 +5,13 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use git2s3_infra::check::{Rules, check};
-use git2s3_infra::deploy::{Parameters, Settings, Template};
-use git2s3_infra::diff::Diff;
-use git2s3_infra::review::{Checkout, Owner, Review, Subject, html};
-use git2s3_infra::stack;
-use git2s3_tests::empty_account;
+use infra::check::{Rules, check};
+use infra::deploy::{Parameters, Settings, Template};
+use infra::diff::Diff;
+use infra::review::{Checkout, Owner, Review, Subject, html};
+use infra::stack;
+use local::empty_account;
+use local::process::built;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -162,7 +163,7 @@ async fn the_page_is_of_what_synth_writes() {
     let account = empty_account::start().await;
     let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let infra = |arguments: &'static [&'static str], credentials: bool| {
-        let mut infra = tokio::process::Command::new(Path::new(env!("CARGO_BIN_EXE_local")).with_file_name("infra"));
+        let mut infra = tokio::process::Command::new(built("infra").unwrap());
         infra.args(arguments).current_dir(dir.path()).env_clear().env("PATH", std::env::var_os("PATH").unwrap());
         infra.env("AWS_ENDPOINT_URL", account.uri()).env("AWS_EC2_METADATA_DISABLED", "true").env("HOME", dir.path());
         if credentials {

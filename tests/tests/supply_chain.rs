@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::Command;
 
-use git2s3_infra::package::{Architecture, Asset, FUNCTIONS, Manifest, bills};
-use git2s3_tests::tally;
+use infra::package::{Architecture, Asset, FUNCTIONS, Manifest, bills};
+use local::tally;
 use serde_json::Value;
 
 fn root() -> &'static Path {
@@ -50,7 +50,9 @@ fn a_bill_names_what_is_linked_and_nothing_else() {
             );
             // What only runs while others compile isn't linked, nor is what tests, plans and checks.
             assert!(
-                ["serde_derive", "syn", "cc", "insta", "cfn", "git2s3-infra"].iter().all(|name| !has(function, name))
+                ["serde_derive", "syn", "cc", "insta", "git2s3-cfn", "git2s3-infra"]
+                    .iter()
+                    .all(|name| !has(function, name))
             );
             let components = bill["components"].as_array().unwrap();
             for component in components {
@@ -168,10 +170,10 @@ fn no_function_signs_with_the_crate_rsa() {
     }
     // Each word by which a private key of RSA can be had or used, and the files that have it.
     let allowed: [(&str, &[&str]); 6] = [
-        ("RsaKeypair", &["functions/fetch/src/rsa.rs", "functions/ssh-key/src/key_pair.rs"]),
-        ("RsaPrivateKey", &["functions/fetch/src/rsa.rs"]),
-        ("PrivateKeyWithHashAlg", &["functions/fetch/src/private_key.rs"]),
-        ("authenticate_publickey(", &["functions/fetch/src/private_key.rs"]),
+        ("RsaKeypair", &["crates/fetch/src/rsa.rs", "functions/ssh-key/src/key_pair.rs"]),
+        ("RsaPrivateKey", &["crates/fetch/src/rsa.rs"]),
+        ("PrivateKeyWithHashAlg", &["crates/fetch/src/private_key.rs"]),
+        ("authenticate_publickey(", &["crates/fetch/src/private_key.rs"]),
         ("try_sign", &[]),
         ("SigningKey", &[]),
     ];
@@ -184,7 +186,7 @@ fn no_function_signs_with_the_crate_rsa() {
             assert!(!text.contains(word) || files.contains(&file), "{file} has {word}");
         }
     }
-    let key = std::fs::read_to_string(root().join("functions/fetch/src/private_key.rs")).unwrap();
+    let key = std::fs::read_to_string(root().join("crates/fetch/src/private_key.rs")).unwrap();
     let [_, made] = key.split("PrivateKeyWithHashAlg::new(").collect::<Vec<_>>()[..] else {
         panic!("more than one is made")
     };

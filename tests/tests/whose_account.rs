@@ -3,10 +3,10 @@
 #![allow(clippy::unwrap_used, reason = "what fails here fails a test")]
 
 use std::fs;
-use std::path::Path;
 use std::process::Output;
 
-use git2s3_tests::empty_account::{self, signed_by};
+use local::empty_account::{self, signed_by};
+use local::process::built;
 use tempfile::TempDir;
 use tokio::process::Command;
 use wiremock::MockServer;
@@ -34,7 +34,7 @@ impl Desk {
 
     async fn infra(&self, arguments: &[&str], environment: &[(&str, &str)], file: &str) -> Output {
         fs::write(self.dir.path().join("git2s3.toml"), file).unwrap();
-        let program = Path::new(env!("CARGO_BIN_EXE_local")).with_file_name("infra");
+        let program = built("infra").unwrap();
         let mut infra = Command::new(program);
         infra.args(arguments).current_dir(self.dir.path()).env_clear().env("PATH", std::env::var_os("PATH").unwrap());
         infra

@@ -23,9 +23,9 @@ use crate::{
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    init::log::start().context("start the log")?;
+    lambda_init::log::start().context("start the log")?;
     let environment = GitPullEnvironment::<Runtime>::from_env()?;
-    let config = init::aws().load().await;
+    let config = lambda_init::aws().load().await;
     let (jobs, dead_letters) = (environment.queue.clone(), environment.dead_letter_queue.clone());
     let queue = Queue::new(aws_sdk_sqs::Client::new(&config), jobs, dead_letters);
     // Were the function to end instead, its jobs would come again without a reason, and be buried without one.
@@ -37,7 +37,7 @@ async fn main() -> Result<()> {
     served.await.map_err(anyhow::Error::from_boxed)
 }
 
-fn worker(environment: GitPullEnvironment<Runtime>, config: &init::SdkConfig) -> Result<Worker> {
+fn worker(environment: GitPullEnvironment<Runtime>, config: &lambda_init::SdkConfig) -> Result<Worker> {
     let s3 = aws_sdk_s3::Client::new(config);
     let allowed_hosts = environment.allowed_hosts.parse()?;
     let lfs = match environment.lfs.parse().context("read the Lfs parameter")? {

@@ -16,7 +16,7 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// How AWS is reached, with little patience.
 pub(crate) async fn configuration() -> SdkConfig {
-    init::aws().timeout_config(TimeoutConfig::builder().operation_timeout(CALL_TIMEOUT).build()).load().await
+    lambda_init::aws().timeout_config(TimeoutConfig::builder().operation_timeout(CALL_TIMEOUT).build()).load().await
 }
 
 /// The queues of both workers.

@@ -435,7 +435,7 @@ mod tests {
     async fn an_entry_that_is_no_secret_is_named_and_the_rest_works() {
         let log = Log::default();
         let writer = log.clone();
-        let guard = tracing::subscriber::set_default(init::log::subscriber(move || writer.clone()));
+        let guard = tracing::subscriber::set_default(lambda_init::log::subscriber(move || writer.clone()));
         let webhook = webhook();
         webhook.secrets.source().value.replace(Some("s3cret,[github.com/{acme,beta}/*hunter2"));
         for _ in 0..2 {
@@ -492,7 +492,7 @@ mod tests {
     async fn attack_06_the_log_has_the_delivery_in_every_line_and_neither_secret_nor_payload() {
         let log = Log::default();
         let writer = log.clone();
-        let guard = tracing::subscriber::set_default(init::log::subscriber(move || writer.clone()));
+        let guard = tracing::subscriber::set_default(lambda_init::log::subscriber(move || writer.clone()));
         let mut payload = push("refs/heads/main", &"a".repeat(40));
         payload["head_commit"] = json!({ "message": "launch-codes" });
         let mut webhook = webhook();

@@ -22,7 +22,7 @@ const KEPT: usize = 8 << 20;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<()> {
-    init::log::start().context("start the log")?;
+    lambda_init::log::start().context("start the log")?;
     keep_memory();
     let webhook = &webhook().await.map_err(|error| format!("{error:#}"));
     let serve = service_fn(|event: LambdaEvent<ApiGatewayProxyRequest>| async move {

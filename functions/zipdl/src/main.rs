@@ -19,9 +19,9 @@ use crate::{credentials::Credentials, download::Downloader, error::ZipDlError};
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    init::log::start().context("start the log")?;
+    lambda_init::log::start().context("start the log")?;
     let environment = ZipDlEnvironment::<Runtime>::from_env()?;
-    let config = init::aws().load().await;
+    let config = lambda_init::aws().load().await;
     let (jobs, dead_letters) = (environment.queue.clone(), environment.dead_letter_queue.clone());
     let queue = Queue::new(aws_sdk_sqs::Client::new(&config), jobs, dead_letters);
     // Were the function to end instead, its jobs would come again without a reason, and be buried without one.
@@ -33,7 +33,10 @@ async fn main() -> Result<()> {
     served.await.map_err(anyhow::Error::from_boxed)
 }
 
-fn downloader(environment: ZipDlEnvironment<Runtime>, config: &init::SdkConfig) -> Result<Downloader<StoredSecret>> {
+fn downloader(
+    environment: ZipDlEnvironment<Runtime>,
+    config: &lambda_init::SdkConfig,
+) -> Result<Downloader<StoredSecret>> {
     let allowed_hosts = environment.allowed_hosts.parse()?;
     Ok(Downloader {
         http: Client::new(&allowed_hosts, &environment.ca_bundle)?,

@@ -1,9 +1,9 @@
 //! Whatever happens at AWS or to the worker, at whatever moment: a push that was accepted arrives.
 
-use git2s3_tests::event_source::Outcome;
-use git2s3_tests::fault_proxy::{Fault, How};
-use git2s3_tests::local::STACK;
-use git2s3_tests::tally;
+use local::event_source::Outcome;
+use local::fault_proxy::{Fault, How};
+use local::local::STACK;
+use local::tally;
 
 use super::world::World;
 

@@ -1,7 +1,7 @@
 //! Whatever the queue does: a job twice, at once and later, in another order; a reference that moves meanwhile.
 
-use git2s3_tests::event_source::EventSource;
-use git2s3_tests::{peer, tally};
+use local::event_source::EventSource;
+use local::{peer, tally};
 use rustix::process::{Resource, Rlimit, prlimit};
 
 use super::world::{Accepted, PATIENCE, World};

@@ -1,8 +1,8 @@
 //! Whatever the Git host does: nothing half is stored, and the push arrives once the host is itself again.
 
-use git2s3_tests::event_source::Outcome;
-use git2s3_tests::proxy::{Break, Breakage};
-use git2s3_tests::tally;
+use local::event_source::Outcome;
+use local::proxy::{Break, Breakage};
+use local::tally;
 
 use super::world::World;
 

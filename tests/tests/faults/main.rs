@@ -8,20 +8,17 @@ mod host;
 mod world;
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use aws_sdk_sqs::types::QueueAttributeName;
-use git2s3_infra::deploy::{self, DeployError, Deployment, Template};
-use git2s3_infra::render::progress::Silent;
-use git2s3_tests::aws::Account;
-use git2s3_tests::custom_resource::{self, RequestType};
-use git2s3_tests::local::{Local, STACK};
+use infra::deploy::{self, DeployError, Deployment, Template};
+use infra::render::progress::Silent;
+use local::aws::Account;
+use local::custom_resource::{self, RequestType};
+use local::local::{Local, STACK};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::time::sleep;
-
-const LOCAL: &str = env!("CARGO_BIN_EXE_local");
 
 fn scratch() -> TempDir {
     tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder for the test")
@@ -52,7 +49,7 @@ async fn put_versions(account: &Account, bucket: &str, count: usize) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_job_that_fails_for_good_is_buried_with_its_reason() {
     let dir = scratch();
-    let (mut local, stack) = Local::with_stack(dir.path(), Path::new(LOCAL)).await.unwrap();
+    let (mut local, stack) = Local::with_stack(dir.path()).await.unwrap();
     let account = local.cloud.account.clone();
     let resources = account.resources(STACK).await.unwrap();
     let (queue, dead) = (resources.id("GitPullQueue").unwrap(), resources.id("GitPullDeadLetterQueue").unwrap());
@@ -90,7 +87,7 @@ async fn a_job_that_fails_for_good_is_buried_with_its_reason() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_custom_resource_that_fails_says_why_and_the_stack_rolls_back_clean() {
     let dir = scratch();
-    let local = Local::tied(dir.path(), Path::new(LOCAL)).await.unwrap();
+    let local = Local::tied(dir.path()).await.unwrap();
     local.package(&mut Silent).unwrap();
     let account = &local.cloud.account;
     let (parameters, _) = local.parameters().unwrap();
@@ -125,7 +122,7 @@ async fn a_custom_resource_that_fails_says_why_and_the_stack_rolls_back_clean() 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stack_with_thousands_of_versions_is_emptied_and_deleted() {
     let dir = scratch();
-    let (local, stack) = Local::with_stack(dir.path(), Path::new(LOCAL)).await.unwrap();
+    let (local, stack) = Local::with_stack(dir.path()).await.unwrap();
     let account = &local.cloud.account;
     let bucket = stack.output("OutputBucketName").unwrap();
     let resources = account.resources(STACK).await.unwrap();

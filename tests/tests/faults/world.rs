@@ -3,20 +3,20 @@
 use std::io::ErrorKind;
 use std::time::Duration;
 
-use git2s3_infra::account::Account;
-use git2s3_infra::deploy::Parameters;
-use git2s3_infra::redrive;
-use git2s3_infra::render::progress::Silent;
-use git2s3_tests::artifact::Artifact;
-use git2s3_tests::event_source::{EventSource, Outcome};
-use git2s3_tests::fault_proxy::FaultProxy;
-use git2s3_tests::host::Clone;
-use git2s3_tests::local::{Local, STACK};
-use git2s3_tests::proxy::Proxy;
-use git2s3_tests::tree::Tree;
+use infra::account::Account;
+use infra::deploy::Parameters;
+use infra::redrive;
+use infra::render::progress::Silent;
+use local::artifact::Artifact;
+use local::event_source::{EventSource, Outcome};
+use local::fault_proxy::FaultProxy;
+use local::host::Clone;
+use local::local::{Local, STACK};
+use local::proxy::Proxy;
+use local::tree::Tree;
 use tempfile::TempDir;
 
-use super::{LOCAL, scratch};
+use super::scratch;
 
 /// How long a function runs at most that is never answered, in seconds: half of it is left after what it keeps for its own
 /// answer. Where all are answered, they have the time that the template gives them, since a machine can be slow.
@@ -45,7 +45,7 @@ impl World {
     pub(super) async fn new() -> Self {
         let dir = scratch();
         let aws = FaultProxy::start().await.unwrap();
-        let local = Local::behind(dir.path(), LOCAL.as_ref(), &aws).await.unwrap();
+        let local = Local::behind(dir.path(), &aws).await.unwrap();
         let ssh = Proxy::start(local.sshd.port, None).await.unwrap();
         local.package(&mut Silent).unwrap();
         let through = |parameters: Parameters| {

@@ -8,13 +8,13 @@ use std::time::Duration;
 use aws_sdk_cloudformation::types::{Capability, Parameter};
 use aws_sdk_s3::operation::get_bucket_policy::GetBucketPolicyOutput;
 use aws_sdk_s3::types::BucketVersioningStatus;
-use git2s3_tests::artifact::Artifact;
-use git2s3_tests::aws::{Account, REGION};
-use git2s3_tests::host::Clone;
-use git2s3_tests::local::Local;
+use local::artifact::Artifact;
+use local::aws::{Account, REGION};
+use local::host::Clone;
+use local::local::Local;
 use serde_json::{Value, json};
 
-use crate::desk::{Desk, LOCAL};
+use crate::desk::Desk;
 
 const KEY: &str = "acme/rocket/acme_rocket.zip";
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -83,7 +83,7 @@ async fn neighbour(account: &Account) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_kept_bucket_is_taken_into_another_stack() {
     let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-    let local = Local::tied(&dir.path().join("cloud"), Path::new(LOCAL)).await.unwrap();
+    let local = Local::tied(&dir.path().join("cloud")).await.unwrap();
     let account = &local.cloud.account;
     let work = dir.path().join("work");
     let desk = desk(&local, &work);
@@ -144,7 +144,7 @@ async fn a_kept_bucket_is_taken_into_another_stack() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_bucket_made_by_hand_becomes_an_output_bucket() {
     let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-    let local = Local::tied(&dir.path().join("cloud"), Path::new(LOCAL)).await.unwrap();
+    let local = Local::tied(&dir.path().join("cloud")).await.unwrap();
     let account = &local.cloud.account;
     let work = dir.path().join("work");
     let desk = desk(&local, &work);
@@ -244,7 +244,7 @@ fn quick_start() -> Value {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_quick_start_hands_its_bucket_over() {
     let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-    let local = Local::tied(&dir.path().join("cloud"), Path::new(LOCAL)).await.unwrap();
+    let local = Local::tied(&dir.path().join("cloud")).await.unwrap();
     let account = &local.cloud.account;
     let work = dir.path().join("work");
     let desk = desk(&local, &work);

@@ -2,15 +2,14 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::path::Path;
 
-use git2s3_tests::aws::REGION;
-use git2s3_tests::local::Local;
+use local::aws::REGION;
+use local::local::Local;
 
 use tokio::process::Command;
 
 use crate::bucket::pushed;
-use crate::desk::{Desk, LOCAL};
+use crate::desk::Desk;
 
 /// What differs from run to run, and what stands for it.
 const FILTERS: [(&str, &str); 13] = [
@@ -88,7 +87,7 @@ impl Day<'_> {
 
     /// Whatever is wrong with a value is said before anything happens.
     async fn is_told_of_broken_values(&self) {
-        let declared = git2s3_infra::stack::template(None).unwrap().as_value();
+        let declared = infra::stack::template(None).unwrap().as_value();
         let mut names: Vec<_> = declared["Parameters"].as_object().unwrap().keys().collect();
         names.sort();
         assert_eq!(names, BROKEN.map(|(name, _)| name), "every parameter has a broken value");
@@ -146,7 +145,7 @@ fn short(text: &str) -> String {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_day_from_init_to_destroy() {
     let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-    let local = Local::tied(&dir.path().join("cloud"), Path::new(LOCAL)).await.unwrap();
+    let local = Local::tied(&dir.path().join("cloud")).await.unwrap();
     let account = &local.cloud.account;
     let work = dir.path().join("work");
     let day = Day { desk: Desk::packaged(&local, &work) };

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
-use git2s3_tests::aws::Account;
+use local::aws::Account;
 use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate};
 
 use crate::desk::Desk;

@@ -2,20 +2,19 @@
 //! writes down each request that they send and decides about it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 use std::time::Duration;
 
-use git2s3_infra::deployer::UNRECORDED;
-use git2s3_infra::diff::{Grant, Request, grants, permits};
-use git2s3_tests::aws::{Account, REGION};
-use git2s3_tests::call::Call;
-use git2s3_tests::decisions::Decision;
-use git2s3_tests::local::Local;
-use git2s3_tests::roles::{self, InlinePolicy};
-use git2s3_tests::tally;
+use infra::deployer::UNRECORDED;
+use infra::diff::{Grant, Request, grants, permits};
+use local::aws::{Account, REGION};
+use local::call::Call;
+use local::decisions::Decision;
+use local::local::Local;
+use local::roles::{self, InlinePolicy};
+use local::tally;
 use serde_json::{Value, json};
 
-use crate::desk::{Desk, LOCAL};
+use crate::desk::Desk;
 
 const ACCOUNT: &str = "000000000000";
 const SERVICE_ROLE: &str = "arn:aws:iam::000000000000:role/platform/cloudformation";
@@ -96,7 +95,7 @@ async fn boundary(account: &Account) -> String {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_deployer_needs_what_is_printed_and_no_more() {
     let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-    let local = Local::tied(&dir.path().join("cloud"), Path::new(LOCAL)).await.unwrap();
+    let local = Local::tied(&dir.path().join("cloud")).await.unwrap();
     local.cloud.turn("rights_spread", 0.0).await.unwrap();
     let account = &local.cloud.account;
     let work = dir.path().join("work");

@@ -5,12 +5,11 @@ use std::fs;
 use std::path::Path;
 use std::process::Output;
 
-use git2s3_infra::render::progress::Silent;
-use git2s3_tests::aws::{ACCESS_KEY, Account, SECRET_KEY};
-use git2s3_tests::local::Local;
+use infra::render::progress::Silent;
+use local::aws::{ACCESS_KEY, Account, SECRET_KEY};
+use local::local::Local;
+use local::process::built;
 use tokio::process::Command;
-
-pub(crate) const LOCAL: &str = env!("CARGO_BIN_EXE_local");
 
 /// Runs a command at a terminal, gives the answer to its question, and ends as it does. What is typed before it is asked waits, but for
 /// `^C`, which is Ctrl-C at the question.
@@ -67,7 +66,7 @@ impl<'a> Desk<'a> {
     }
 
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        self.run(Command::new(Path::new(LOCAL).with_file_name("infra")), arguments)
+        self.run(Command::new(built("infra").unwrap()), arguments)
     }
 
     /// The same at a terminal, where a person answers.
@@ -79,7 +78,7 @@ impl<'a> Desk<'a> {
     pub(crate) fn at_a_terminal(&self, arguments: &[&str], answer: &str) -> Command {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
         let mut python = Command::new(root.join(".tools/ministack/bin/python3"));
-        python.args(["-c", TERMINAL, answer]).arg(Path::new(LOCAL).with_file_name("infra"));
+        python.args(["-c", TERMINAL, answer]).arg(built("infra").unwrap());
         self.run(python, arguments)
     }
 

@@ -10,21 +10,20 @@ mod pushes;
 mod questions;
 
 use std::fs;
-use std::path::Path;
 use std::time::Duration;
 
 use aws_sdk_cloudformation::types::ExecutionStatus;
 use aws_sdk_sqs::types::QueueAttributeName;
-use git2s3_infra::render::progress::Silent;
-use git2s3_tests::artifact::Artifact;
-use git2s3_tests::aws::{Account, REGION, Resources};
-use git2s3_tests::call::Call;
-use git2s3_tests::local::{Local, STACK};
-use git2s3_tests::webhook;
+use infra::render::progress::Silent;
+use local::artifact::Artifact;
+use local::aws::{Account, REGION, Resources};
+use local::call::Call;
+use local::local::{Local, STACK};
+use local::webhook;
 use serde_json::{Value, json};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
-use crate::desk::{Desk, LOCAL};
+use crate::desk::Desk;
 
 /// The network that the account has from the beginning.
 const VPC: &str = "vpc-00000001";
@@ -33,7 +32,7 @@ const SUBNET: &str = "subnet-00000001";
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stack_lives_and_ends_by_the_command() {
     let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-    let local = Local::tied(&dir.path().join("cloud"), Path::new(LOCAL)).await.unwrap();
+    let local = Local::tied(&dir.path().join("cloud")).await.unwrap();
     let account = &local.cloud.account;
     let work = dir.path().join("work");
     let desk = Desk::packaged(&local, &work);
@@ -167,7 +166,7 @@ async fn a_stack_lives_and_ends_by_the_command() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stack_has_a_domain_of_its_own_works_in_a_network_and_raises_alarms() {
     let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-    let local = Local::tied(&dir.path().join("cloud"), Path::new(LOCAL)).await.unwrap();
+    let local = Local::tied(&dir.path().join("cloud")).await.unwrap();
     local.package(&mut Silent).unwrap();
     let account = &local.cloud.account;
     let web_acl = web_acl(account).await;
@@ -232,7 +231,7 @@ async fn lambda(answer: ResponseTemplate) -> MockServer {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_new_account_gets_as_many_workers_as_fit() {
     let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-    let local = Local::tied(&dir.path().join("cloud"), Path::new(LOCAL)).await.unwrap();
+    let local = Local::tied(&dir.path().join("cloud")).await.unwrap();
     let work = dir.path().join("work");
     let desk = Desk::new(&local.cloud.account, &work);
     desk.write("git2s3.toml", &format!("stack-name = 'zips'\nregion = '{REGION}'\n"));

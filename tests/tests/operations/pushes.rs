@@ -1,18 +1,17 @@
 //! What became of pushes, as `infra status` and `infra logs` tell it.
 
 use std::fs;
-use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
-use git2s3_tests::aws::{Account, REGION};
-use git2s3_tests::call::Call;
-use git2s3_tests::local::{Local, STACK};
-use git2s3_tests::webhook;
+use local::aws::{Account, REGION};
+use local::call::Call;
+use local::local::{Local, STACK};
+use local::webhook;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, BufReader};
 
-use crate::desk::{Desk, LOCAL};
+use crate::desk::Desk;
 
 /// Puts lines into a log of the stack, as they came there `ago`.
 async fn log(account: &Account, part: &str, ago: Duration, lines: &[String]) {
@@ -56,7 +55,7 @@ fn neutral(text: &str, names: &[(&str, &str)]) -> String {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_became_of_pushes_is_told() {
     let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-    let (local, stack) = Local::with_stack(&dir.path().join("cloud"), Path::new(LOCAL)).await.unwrap();
+    let (local, stack) = Local::with_stack(&dir.path().join("cloud")).await.unwrap();
     let account = &local.cloud.account;
     let work = dir.path().join("work");
     let desk = Desk::new(account, &work);

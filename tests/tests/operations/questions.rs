@@ -2,12 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
 use std::process::Stdio;
 use std::sync::Mutex;
 
-use git2s3_tests::aws::Account;
-use git2s3_tests::local::Local;
+use local::aws::Account;
+use local::local::Local;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
@@ -15,7 +14,7 @@ use wiremock::matchers::method;
 use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate};
 
 use crate::deletion::Late;
-use crate::desk::{Desk, LOCAL};
+use crate::desk::Desk;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_first_configuration_is_asked_for() {
@@ -401,7 +400,7 @@ async fn a_missing_secret_is_made_and_shown_once() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_wrong_is_said_before_anything_is_asked_of_aws() {
     let dir = tempfile::tempdir().unwrap();
-    let local = Local::tied(&dir.path().join("cloud"), Path::new(LOCAL)).await.unwrap();
+    let local = Local::tied(&dir.path().join("cloud")).await.unwrap();
     let work = dir.path().join("work");
     let desk = Desk::new(&local.cloud.account, &work);
     desk.write("git2s3.toml", "region = 'us-east-1'\n[parameters]\nApiSecret = 'hunter2'\n");

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use anyhow::{Context as _, Result};
-use git2s3_infra::review::rights;
-use git2s3_tests::decisions::Decision;
-use git2s3_tests::roles::{self, InlinePolicy};
+use infra::review::rights;
+use local::decisions::Decision;
+use local::roles::{self, InlinePolicy};
 use serde_json::{Value, json};
 
 use crate::stage::Stage;

@@ -7,8 +7,8 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, ensure};
-use git2s3_infra::diff::{Condition, Grant, Request, grants, permits};
-use git2s3_tests::decisions::Decision;
+use infra::diff::{Condition, Grant, Request, grants, permits};
+use local::decisions::Decision;
 use serde_json::{Value, json};
 
 use crate::granted::Granted;

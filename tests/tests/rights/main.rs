@@ -14,12 +14,12 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use futures_util::future::try_join_all;
-use git2s3_infra::review::evidence::{self, Evidence, NEEDED};
-use git2s3_tests::artifact::Artifact;
-use git2s3_tests::decisions::Decision;
-use git2s3_tests::roles::InlinePolicy;
-use git2s3_tests::{roles, tally};
 use granted::Granted;
+use infra::review::evidence::{self, Evidence, NEEDED};
+use local::artifact::Artifact;
+use local::decisions::Decision;
+use local::roles::InlinePolicy;
+use local::{roles, tally};
 use scenarios::{Props, SCENARIOS, Scenario};
 use serde_json::json;
 use stage::Stage;

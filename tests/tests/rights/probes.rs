@@ -2,7 +2,7 @@
 //! has, and what none may do at all.
 
 use anyhow::Result;
-use git2s3_tests::call::Call;
+use local::call::Call;
 use serde_json::{Value, json};
 
 use crate::stage::Stage;

@@ -1,19 +1,18 @@
 //! Where the scenarios play: the deployed stack, and what they need of it. A function is asked by itself, as the queue or
 //! CloudFormation asks it, so that a scenario knows when it is over, whether it went well or not.
 
-use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use contract::{HostKind, Job, Repository};
-use git2s3_infra::deploy::Parameters;
-use git2s3_infra::render::progress::Silent;
-use git2s3_tests::archives::{Archives, TOKEN, address};
-use git2s3_tests::artifact::Artifact;
-use git2s3_tests::aws::{Account, Resources};
-use git2s3_tests::host::Clone;
-use git2s3_tests::local::{Local, STACK, Stack};
-use git2s3_tests::webhook::delivery_id;
+use infra::deploy::Parameters;
+use infra::render::progress::Silent;
+use local::archives::{Archives, TOKEN, address};
+use local::artifact::Artifact;
+use local::aws::{Account, Resources};
+use local::host::Clone;
+use local::local::{Local, STACK, Stack};
+use local::webhook::delivery_id;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
@@ -55,7 +54,7 @@ impl Stage {
     /// Deploys the stack with every right that it can have: in a network, with tokens, with Git LFS.
     pub(crate) async fn set() -> Result<Self> {
         let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
-        let local = Local::tied(dir.path(), Path::new(env!("CARGO_BIN_EXE_local"))).await?;
+        let local = Local::tied(dir.path()).await?;
         let archives = Archives::start(local.host.root()).await?;
         local.package(&mut Silent)?;
         let (user, ssh, https) = (&local.sshd.user, local.sshd.port, archives.port);
@@ -151,7 +150,7 @@ impl Stage {
             "attributes": { "ApproximateReceiveCount": receives.to_string() },
             "messageAttributes": {},
             "eventSource": "aws:sqs",
-            "awsRegion": git2s3_tests::aws::REGION,
+            "awsRegion": local::aws::REGION,
         }] });
         let answer = self.account().invoke(self.id(&format!("{worker}Function"))?, &event).await?;
         let failures = answer["batchItemFailures"].as_array().with_context(|| format!("{worker} answered {answer}"))?;

@@ -1,7 +1,7 @@
 //! What happens around a function: running on, being updated in two steps, too many of them, events that are too large.
 
-use git2s3_tests::call::Call;
-use git2s3_tests::webhook::post;
+use local::call::Call;
+use local::webhook::post;
 use serde_json::{Value, json};
 
 use crate::world::{PUTS, World, function, role, until};

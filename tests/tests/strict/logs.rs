@@ -1,6 +1,6 @@
 //! What a search of CloudWatch Logs finds, and what API Gateway writes of a request.
 
-use git2s3_tests::call::Call;
+use local::call::Call;
 use serde_json::{Value, json};
 
 use crate::world::World;

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::world::{World, document, function, role};
-use git2s3_tests::call::Call;
+use local::call::Call;
 
 const RIGHTS: [&str; 4] = [
     "ec2:CreateNetworkInterface",

@@ -3,7 +3,7 @@
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart, Delete, ObjectIdentifier};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use git2s3_tests::call::Call;
+use local::call::Call;
 use serde_json::json;
 
 use crate::world::World;

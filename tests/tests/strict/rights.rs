@@ -1,6 +1,6 @@
 //! A changed right counts after a while only; one that a role was made with counts at once.
 
-use git2s3_tests::roles::InlinePolicy;
+use local::roles::InlinePolicy;
 use serde_json::{Value, json};
 
 use crate::world::{PUTS, World, document, function, role};

@@ -1,8 +1,8 @@
 //! Requests and answers are held to AWS's own models, and a test in which one doesn't fit fails.
 
-use git2s3_tests::call::Call;
-use git2s3_tests::cloud::Cloud;
-use git2s3_tests::process::Lifetime;
+use local::call::Call;
+use local::cloud::Cloud;
+use local::process::Lifetime;
 use serde_json::{Value, json};
 
 /// What is found in the requests that `ask` sends: side, operation, place, problem.

@@ -2,25 +2,23 @@
 //! functions at once.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::time::Duration;
 
 use aws_sdk_cloudformation::error::ProvideErrorMetadata as _;
 use aws_sdk_cloudformation::types::{Capability, Parameter};
-use git2s3_infra::deploy::{self, Deployment};
-use git2s3_infra::render::progress::Silent;
-use git2s3_infra::synth;
-use git2s3_tests::artifact::Artifact;
-use git2s3_tests::aws::Account;
-use git2s3_tests::call::Call;
-use git2s3_tests::host::Clone;
-use git2s3_tests::local::{Local, STACK};
+use infra::deploy::{self, Deployment};
+use infra::render::progress::Silent;
+use infra::synth;
+use local::artifact::Artifact;
+use local::aws::Account;
+use local::call::Call;
+use local::host::Clone;
+use local::local::{Local, STACK};
 use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::world;
 
-const LOCAL: &str = env!("CARGO_BIN_EXE_local");
 const PATIENCE: Duration = Duration::from_mins(1);
 /// The network that the account has from the beginning.
 const NETWORK: [(&str, &str); 2] = [("VPCId", "vpc-00000001"), ("SubnetIds", "subnet-00000001")];
@@ -29,7 +27,7 @@ const CODE: &str = "my-code";
 
 async fn start() -> (Local, TempDir) {
     let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-    let local = Local::tied(&dir.path().join("cloud"), Path::new(LOCAL)).await.unwrap();
+    let local = Local::tied(&dir.path().join("cloud")).await.unwrap();
     local.package(&mut Silent).unwrap();
     local.cloud.turn("rights_spread", 1.0).await.unwrap();
     local.cloud.turn("interface_stays", 1.0).await.unwrap();
@@ -161,7 +159,7 @@ async fn ten_functions_at_once_lose_no_push() {
     let stack_name = STACK.to_owned();
     let mut deployment =
         Deployment { stack_name, template, dist: local.dist(), parameters, tags: BTreeMap::new(), role: None };
-    let opened = git2s3_infra::account::Account::open(&account.config).await.unwrap();
+    let opened = infra::account::Account::open(&account.config).await.unwrap();
     let standing = deploy::examine(&opened, &deployment).await.unwrap();
     deploy::fit(&opened, &mut deployment, &standing, &mut Silent).await;
     let deployed = deploy::deploy(&account.config, &deployment, &mut Silent).await.unwrap();

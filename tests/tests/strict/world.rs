@@ -3,10 +3,10 @@
 use std::time::{Duration, Instant};
 
 use aws_sdk_cloudformation::types::{Capability, Stack, StackResource};
-use git2s3_tests::aws::Account;
-use git2s3_tests::call::Call;
-use git2s3_tests::cloud::Cloud;
-use git2s3_tests::process::Lifetime;
+use local::aws::Account;
+use local::call::Call;
+use local::cloud::Cloud;
+use local::process::Lifetime;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 

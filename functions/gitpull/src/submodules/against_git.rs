@@ -394,7 +394,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, max_shrink_iters: 0, ..ProptestConfig::with_cases(1) })]
     #[test]
     fn any_gitmodules_is_taken_as_git_takes_it(files in prop::collection::vec(prop::collection::vec(
-        (prop::sample::select(&HEADERS[..]), prop::collection::vec(prop::sample::select(&LINES[..]), 0..6)), 1..5), usize::try_from(git2s3_tally::cases(30)).unwrap())
+        (prop::sample::select(&HEADERS[..]), prop::collection::vec(prop::sample::select(&LINES[..]), 0..6)), 1..5), usize::try_from(tally::cases(30)).unwrap())
     ) {
         let around = Around::new();
         for file in files {

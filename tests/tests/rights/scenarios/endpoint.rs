@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, Result, ensure};
 use contract::Job;
-use git2s3_tests::webhook::{delivery_id, post, signature};
+use local::webhook::{delivery_id, post, signature};
 use serde_json::json;
 
 use super::Props;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use anyhow::{Context as _, Result, ensure};
 use contract::KeyLayout;
-use git2s3_tests::artifact::field;
+use local::artifact::field;
 use serde_json::Value;
 
 use super::{Props, zipdl};

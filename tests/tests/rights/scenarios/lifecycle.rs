@@ -2,8 +2,8 @@
 
 use anyhow::{Context as _, Result, ensure};
 use contract::custom::SSH_KEY_PREFIX;
-use git2s3_tests::custom_resource::{self, RequestType};
-use git2s3_tests::sshd::Access;
+use local::custom_resource::{self, RequestType};
+use local::sshd::Access;
 use serde_json::{Value, json};
 
 use super::Props;

@@ -2,8 +2,8 @@
 
 use anyhow::{Context as _, Result, ensure};
 use contract::{HostKind, Job, KeyLayout, Repository, dead_letter::TRIES};
-use git2s3_tests::archives::address;
-use git2s3_tests::artifact::Artifact;
+use local::archives::address;
+use local::artifact::Artifact;
 
 use super::Props;
 use crate::stage::{Repo, Run, SECONDS, Stage};

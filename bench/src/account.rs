@@ -1,0 +1,113 @@
+//! What a stack's functions find in their AWS account, in the local cloud: buckets, a KMS key, the encrypted SSH key that
+//! the Git host knows.
+
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use aws_sdk_kms::primitives::Blob;
+use aws_sdk_s3::primitives::ByteStream;
+use contract::{KeyLayout, custom::encryption_context};
+use local::cloud::Cloud;
+use local::local::Local;
+use local::sshd::{Access, generate_key};
+
+use crate::bench::Bench;
+use crate::function::Environment;
+
+/// The stack's name, which the SSH key is bound to.
+const STACK: &str = "bench";
+/// Where the zips go to.
+pub(crate) const OUTPUT: &str = "bench-output";
+/// Where clones are kept for functions that start cold.
+pub(crate) const CACHE: &str = "bench-cache";
+const KEYS: &str = "bench-keys";
+/// The object that holds the encrypted SSH key.
+pub(crate) const KEY_OBJECT: &str = "ssh-key/bench";
+
+/// The account, and the Git host beside it.
+#[derive(Debug)]
+pub(crate) struct Account {
+    /// The emulators.
+    pub(crate) local: Local,
+    /// The private key that may fetch, which rivals use, too.
+    pub(crate) identity: PathBuf,
+    kms_key: String,
+}
+
+impl Account {
+    /// Starts everything.
+    pub(crate) async fn start(bench: &Bench) -> Result<Self> {
+        crate::report::progress("starting an AWS account and a Git host");
+        let local = Local::tied(&bench.scratch().join("local")).await?;
+        let identity = bench.scratch().join("deploy_key");
+        generate_key(&identity, "bench")?;
+        let public = fs::read_to_string(identity.with_extension("pub"))?;
+        local.sshd.authorize(&public, Access::Read, &local.host.serve())?;
+        let kms_key = keep_key(&local.cloud, fs::read(&identity)?).await?;
+        Ok(Self { local, identity, kms_key })
+    }
+
+    /// The environment of gitpull, for a Git host on this port.
+    pub(crate) fn gitpull(&self, port: u16) -> Result<Environment> {
+        let sshd = &self.local.sshd;
+        let known_hosts = sshd.known_hosts_line()?.replace(&format!("]:{}", sshd.port), &format!("]:{port}"));
+        let mut environment = gitpull(&self.local.cloud.account.endpoint, &sshd.user, port, known_hosts);
+        environment.push(("KMS_KEY", self.kms_key.clone()));
+        Ok(environment)
+    }
+
+    /// Empties the buckets of the zips and of the clones: the next push is the first one.
+    pub(crate) async fn forget(&self) -> Result<()> {
+        let account = &self.local.cloud.account;
+        for bucket in [OUTPUT, CACHE] {
+            let objects = account.s3.list_objects_v2().bucket(bucket).send().await?;
+            for key in objects.contents().iter().filter_map(|object| object.key()) {
+                account.s3.delete_object().bucket(bucket).key(key).send().await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What gitpull is told; the KMS key is missing.
+pub(crate) fn gitpull(endpoint: &str, user: &str, port: u16, known_hosts: String) -> Environment {
+    vec![
+        ("AWS_ENDPOINT_URL", endpoint.to_owned()),
+        ("KEY_BUCKET", KEYS.to_owned()),
+        ("KEY_OBJECT", KEY_OBJECT.to_owned()),
+        ("STACK_NAME", STACK.to_owned()),
+        ("OUTPUT_BUCKET", OUTPUT.to_owned()),
+        ("CACHE_BUCKET", CACHE.to_owned()),
+        ("QUEUE", "https://sqs.us-east-1.amazonaws.com/000000000000/gitpull.fifo".to_owned()),
+        ("DEAD_LETTER_QUEUE", "https://sqs.us-east-1.amazonaws.com/000000000000/dead.fifo".to_owned()),
+        ("ALLOWED_HOSTS", format!("{user}@127.0.0.1:{port}")),
+        ("KEY_LAYOUT", KeyLayout::default().name().to_owned()),
+        ("KNOWN_HOSTS", known_hosts),
+        ("EXCLUDE_GIT", "True".to_owned()),
+        ("SUBMODULES", "off".to_owned()),
+        ("LFS", "off".to_owned()),
+        ("CA_BUNDLE", String::new()),
+        ("PATHS", String::new()),
+    ]
+}
+
+/// Stores the private key as the ssh-key function does; the id of the KMS key.
+async fn keep_key(cloud: &Cloud, private: Vec<u8>) -> Result<String> {
+    let s3 = &cloud.account.s3;
+    for bucket in [KEYS, OUTPUT, CACHE] {
+        s3.create_bucket().bucket(bucket).send().await.with_context(|| format!("make the bucket {bucket}"))?;
+    }
+    let kms = aws_sdk_kms::Client::new(&cloud.account.config);
+    let key = kms.create_key().send().await.context("make a KMS key")?;
+    let key = key.key_metadata.context("read the KMS key's id")?.key_id;
+    let mut request = kms.encrypt().key_id(&key).plaintext(Blob::new(private));
+    for (name, value) in encryption_context(STACK) {
+        request = request.encryption_context(name, value);
+    }
+    let encrypted = request.send().await.context("encrypt the SSH key")?.ciphertext_blob;
+    let encrypted = encrypted.context("read the encrypted SSH key")?.into_inner();
+    let put = s3.put_object().bucket(KEYS).key(KEY_OBJECT).body(ByteStream::from(encrypted));
+    put.send().await.context("store the SSH key")?;
+    Ok(key)
+}

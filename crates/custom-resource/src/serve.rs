@@ -1,0 +1,25 @@
+//! What the process of every custom resource's function begins with: its log, its way to AWS, its runtime.
+
+use aws_config::SdkConfig;
+use lambda_runtime::{Error, LambdaEvent, service_fn};
+use serde_json::Value;
+
+use crate::{CustomResource, run};
+
+/// Serves the resource that `wire` makes of the configuration which Lambda's environment gives.
+///
+/// # Errors
+/// When Lambda's runtime can't be reached any more.
+pub async fn serve<R>(wire: impl FnOnce(&SdkConfig) -> R) -> Result<(), Error>
+where
+    R: CustomResource + Clone + Send + Sync + 'static,
+{
+    lambda_init::log::start()?;
+    let config = lambda_init::aws().load().await;
+    let resource = wire(&config);
+    lambda_runtime::run(service_fn(async |event: LambdaEvent<Value>| {
+        let deadline = event.context.deadline();
+        run(event.payload, deadline, resource.clone()).await.map_err(Error::from)
+    }))
+    .await
+}

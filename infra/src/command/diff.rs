@@ -1,0 +1,193 @@
+//! `infra diff`: arguments, where the other template comes from, and when a difference is a finding.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::Context;
+use clap::ValueEnum;
+use clap::builder::NonEmptyStringValueParser;
+use infra::deploy::{Description, Settings, Template, tags};
+use infra::diff::{self, Action, Diff};
+use infra::render::print;
+use infra::{check, deploy, stack, synth};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::parameters::Values;
+use super::{Outcome, Place, caller};
+use crate::report::Usage;
+
+/// Where the tests keep the template that they hold the synthesized one against: so every commit knows its own.
+const SNAPSHOT: &str = "infra/src/stack/snapshots/infra__stack__tests__the_whole_template.snap";
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// What to compare with: `deployed` for the stack in the account, a template's file, or a commit of this repository
+    #[arg(long, value_name = "deployed|FILE|REF", default_value = "deployed", value_parser = NonEmptyStringValueParser::new())]
+    against: String,
+    /// Template in JSON or YAML, instead of the one that `synth` writes
+    #[arg(long, value_name = "FILE", value_parser = caller::path())]
+    template: Option<PathBuf>,
+    /// Which differences end with exit code 1
+    #[arg(long, value_enum, default_value = "any")]
+    fail_on: FailOn,
+    /// Print the differences as JSON
+    #[arg(long)]
+    json: bool,
+    /// Directory that tells what was packaged [default: dist]
+    #[arg(long, value_name = "DIR", value_parser = caller::path())]
+    dist: Option<PathBuf>,
+    #[command(flatten)]
+    values: Values,
+    #[command(flatten)]
+    place: Place,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum FailOn {
+    /// Every difference
+    Any,
+    /// A resource that is lost or made anew
+    Replaced,
+    /// A right that was not there before
+    Broadened,
+    /// None
+    Never,
+}
+
+/// What a template is compared with.
+#[derive(Debug)]
+pub(crate) enum Other {
+    Deployed,
+    File(PathBuf),
+    Commit(String),
+}
+
+pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
+    let other = Other::named(&arguments.against);
+    let (old, stack) = other.read(&arguments.place).await?;
+    let new = match &arguments.template {
+        Some(path) => read(path)?,
+        None => other.counterpart(&caller::dist(arguments.dist.as_deref()))?,
+    };
+    let diff = Diff::between(&old, &new);
+    // Only a stack has values, and one that isn't there gets them when it is made.
+    let (settings, tags) = match &stack {
+        Some(stack) => {
+            let (template, configuration) = (Template::parse(new.to_string())?, arguments.place.configuration()?);
+            let given = arguments.values.deployed(&template, &configuration)?;
+            let tags = tags::changes(&stack.tags, &configuration.tags);
+            (Some(stack.settings(&template, &given)), tags)
+        }
+        None => (None, BTreeMap::new()),
+    };
+    if arguments.json {
+        print::json(&Told { diff: &diff, settings: settings.as_ref(), tags: &tags })?;
+    } else {
+        print::data(&diff::text(&diff));
+        if let Some(settings) = &settings {
+            print::data(&settings.shown());
+        }
+        for tag in tags::in_words(&tags) {
+            print::line(&tag);
+        }
+    }
+    let others = !tags.is_empty() || settings.iter().any(|settings| settings.changed().next().is_some());
+    Ok(if is_finding(arguments.fail_on, &diff) || (arguments.fail_on == FailOn::Any && others) {
+        Outcome::Findings
+    } else {
+        Outcome::Fine
+    })
+}
+
+/// For programs.
+#[derive(Serialize)]
+struct Told<'a> {
+    #[serde(flatten)]
+    diff: &'a Diff,
+    #[serde(flatten)]
+    settings: Option<&'a Settings>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    tags: &'a BTreeMap<String, Option<String>>,
+}
+
+/// What is known of a stack; none where there is no stack.
+pub(crate) type Stack = Option<Description>;
+
+impl Other {
+    /// What a person means by `name`.
+    pub(crate) fn named(name: &str) -> Self {
+        match name {
+            "deployed" => Self::Deployed,
+            name if caller::of(name).is_file() => Self::File(caller::of(name)),
+            name => Self::Commit(name.to_owned()),
+        }
+    }
+
+    /// Its template, and what else a stack has where it is a stack's.
+    pub(crate) async fn read(&self, place: &Place) -> anyhow::Result<(Value, Stack)> {
+        match self {
+            Self::Deployed => deployed(place).await,
+            Self::File(path) => Ok((read(path)?, None)),
+            Self::Commit(name) => Ok((committed(name)?, None)),
+        }
+    }
+
+    /// The template of today that it is compared with.
+    pub(crate) fn counterpart(&self, dist: &Path) -> anyhow::Result<Value> {
+        Ok(match self {
+            // A commit knows nothing of what was packaged.
+            Self::Commit(_) => stack::template(None)?.as_value(),
+            Self::Deployed | Self::File(_) => synth::synthesize(dist)?.as_value(),
+        })
+    }
+}
+
+fn is_finding(fail_on: FailOn, diff: &Diff) -> bool {
+    match fail_on {
+        FailOn::Any => !diff.is_empty(),
+        FailOn::Broadened => diff.broadens(),
+        FailOn::Replaced => diff.entries.iter().any(|entry| {
+            entry.section == "Resources"
+                && matches!(entry.action, Action::Removed | Action::Replaced | Action::PerhapsReplaced)
+        }),
+        FailOn::Never => false,
+    }
+}
+
+/// The template of the stack; an empty one where there is no stack.
+async fn deployed(place: &Place) -> anyhow::Result<(Value, Stack)> {
+    let located = place.locate(&place.configuration()?).await?;
+    let Some(text) = deploy::deployed_template(&located.account, &located.stack_name).await? else {
+        print::talk_line(&located.absent());
+        return Ok((serde_json::json!({}), None));
+    };
+    let template = check::parse_template(&text).context("cannot read the deployed template")?;
+    Ok((template, deploy::described(&located.account, &located.stack_name).await?))
+}
+
+fn read(path: &Path) -> anyhow::Result<Value> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    check::parse_template(&text).with_context(|| format!("cannot read {}", path.display()))
+}
+
+/// The template as it was at a commit.
+fn committed(name: &str) -> anyhow::Result<Value> {
+    let unknown = || Usage {
+        message: format!("{name} is neither `deployed` nor a file nor a commit of this repository that has a template"),
+        hint: Some("run it in the repository, for example with `--against main`".to_owned()),
+    };
+    // A name that looks like an option must not become one, and one with a colon is of a file: `:0` is what was added and not committed.
+    if name.starts_with('-') || name.contains(':') {
+        return Err(unknown().into());
+    }
+    let shown = Command::new("git").args(["show", &format!("{name}:{SNAPSHOT}")]).output().context("cannot run git")?;
+    if !shown.status.success() {
+        return Err(unknown().into());
+    }
+    let text = String::from_utf8(shown.stdout).context("the template at that commit is not UTF-8")?;
+    // A snapshot begins with a head of its own between two lines of hyphens.
+    let template = text.strip_prefix("---\n").and_then(|text| text.split_once("\n---\n")).map(|(_, template)| template);
+    check::parse_template(template.ok_or_else(unknown)?).with_context(|| format!("cannot read the template at {name}"))
+}

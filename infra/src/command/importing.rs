@@ -1,0 +1,66 @@
+//! What `infra deploy --import-bucket` does besides: the bucket before the change set, and after it the update by which the bucket becomes
+//! as every output bucket is.
+
+use infra::deploy::{self, Deployed, Deployment, Found, ImportError, Plan, Settings, Standing};
+use infra::render::progress::{Progress, Terminal};
+
+use super::Located;
+use crate::report::Usage;
+
+/// The parameter that names the output bucket.
+const PARAMETER: &str = "OutputBucketName";
+
+/// Gives the stack the bucket's name, unless somebody has given it another one.
+pub(super) fn name(deployment: &mut Deployment, bucket: &str) -> anyhow::Result<()> {
+    let settings = Settings::new(&deployment.template, &deployment.parameters, None);
+    let given = settings.value(PARAMETER);
+    if !given.is_empty() && given != bucket {
+        let message = format!("--import-bucket says {bucket}, and {PARAMETER} another name");
+        return Err(Usage { message, hint: Some(format!("leave {PARAMETER} out")) }.into());
+    }
+    deployment.parameters = std::mem::take(&mut deployment.parameters).with(PARAMETER, bucket);
+    Ok(())
+}
+
+/// The bucket as it is; none if the stack has it already, since an earlier deployment came that far.
+pub(super) async fn found(
+    located: &Located,
+    bucket: &str,
+    standing: &Standing,
+    progress: &mut Terminal,
+) -> anyhow::Result<Option<Found>> {
+    if !standing.exists() {
+        return Ok(Some(deploy::find_bucket(&located.account, &located.stack_name, bucket).await?));
+    }
+    if standing.bucket() != Some(bucket) {
+        let (stack, bucket) = (located.stack_name.clone(), standing.bucket().map(str::to_owned));
+        return Err(ImportError::Stack { stack, bucket }.into());
+    }
+    progress.step(&format!("bucket {bucket} is in stack {} already", located.stack_name));
+    Ok(None)
+}
+
+/// The plan of the stack that takes the bucket in.
+pub(super) async fn plan(
+    located: &Located,
+    deployment: &Deployment,
+    found: &Found,
+    progress: &mut Terminal,
+) -> anyhow::Result<Plan> {
+    let first = Deployment { template: found.first(&deployment.template)?, ..deployment.clone() };
+    Ok(deploy::plan_import(&located.account, &first, progress).await?)
+}
+
+/// The update to the stack's own template, which was said before anybody agreed.
+pub(super) async fn finish(
+    located: &Located,
+    deployment: &Deployment,
+    deployed: Deployed,
+    progress: &mut Terminal,
+) -> anyhow::Result<Deployed> {
+    progress.step("the bucket is in the stack; now it gets what every output bucket has");
+    match deploy::plan(&located.account, deployment, progress).await? {
+        Plan::Unchanged(_) => Ok(deployed),
+        Plan::Changes(planned) => super::deploy::execute(*planned, located, progress).await,
+    }
+}

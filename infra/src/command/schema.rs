@@ -1,0 +1,42 @@
+//! `infra schema`: which schema, and nothing else.
+
+use clap::ValueEnum;
+use contract::Runtime;
+use contract::custom::{BucketCleanerProperties, SshKeyProperties};
+use infra::acceptance::Record;
+use infra::configuration::Configuration;
+use infra::render::print;
+use infra::stack;
+use schemars::schema_for;
+
+use super::Outcome;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// Of what
+    #[arg(value_enum, default_value = "configuration")]
+    of: Of,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Of {
+    /// `git2s3.toml`
+    Configuration,
+    /// The properties of the custom resource that makes the SSH key
+    SshKey,
+    /// The properties of the custom resource that empties the buckets
+    BucketCleaner,
+    /// The file that `acceptance` writes
+    Acceptance,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
+    let schema = match arguments.of {
+        Of::Configuration => Configuration::schema(&stack::template(None)?.as_value()),
+        Of::SshKey => schema_for!(SshKeyProperties<Runtime>),
+        Of::BucketCleaner => schema_for!(BucketCleanerProperties<Runtime>),
+        Of::Acceptance => schema_for!(Record),
+    };
+    print::json(&schema)?;
+    Ok(Outcome::Fine)
+}

@@ -1,0 +1,42 @@
+//! `infra synth`: arguments, and where the template was written to.
+
+use std::path::PathBuf;
+
+use infra::deploy::Template;
+use infra::render::print;
+use infra::synth;
+
+use super::parameters::Values;
+use super::{Outcome, caller};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// Directory for the template, which also tells what was packaged [default: dist]
+    #[arg(long, value_name = "DIR", value_parser = caller::path())]
+    dist: Option<PathBuf>,
+    #[command(flatten)]
+    values: Values,
+    /// Print the paths of what was written as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
+    let dist = caller::dist(arguments.dist.as_deref());
+    let template = synth::synthesize(&dist)?;
+    arguments.values.judged(&Template::parse(template.to_json())?)?;
+    let bytes = template.to_json().len();
+    if bytes > cfn::quota::TEMPLATE_BYTES_INLINE {
+        print::talk_line(&format!(
+            "{bytes} bytes: CloudFormation takes so much from S3 only, where `deploy` and the console put it"
+        ));
+    }
+    let [json, yaml] = synth::write(&template, &dist)?.map(|path| path.display().to_string());
+    if arguments.json {
+        print::json(&serde_json::json!({ "json": json, "yaml": yaml, "bytes": bytes }))?;
+    } else {
+        print::line(&json);
+        print::line(&yaml);
+    }
+    Ok(Outcome::Fine)
+}

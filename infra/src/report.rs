@@ -1,0 +1,127 @@
+//! How an error looks: what failed, the chain of causes, and what to do about it.
+
+use std::error::Error;
+
+use anstyle::{AnsiColor, Style};
+use infra::acceptance::AcceptanceError;
+use infra::account::AccountError;
+use infra::call_error::CallError;
+use infra::configuration::ConfigurationError;
+use infra::deploy::tags::TagError;
+use infra::deploy::{AssetsError, DeployError, DestroyError, ImportError, ParameterError};
+use infra::deployer::PolicyError;
+use infra::package::{ManifestError, PackageError};
+use infra::render::shown::Shown;
+
+use crate::command::deploy::Interrupted;
+
+/// The command was called in a way that can't work; nothing was done.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub(crate) struct Usage {
+    pub(crate) message: String,
+    pub(crate) hint: Option<String>,
+}
+
+/// Whether the caller, not the world, has to change something.
+pub(crate) fn is_usage(error: &anyhow::Error) -> bool {
+    let is_usage = |cause: &(dyn Error + 'static)| {
+        cause.is::<Usage>()
+            || cause.is::<ParameterError>()
+            || cause.is::<ConfigurationError>()
+            || cause.is::<TagError>()
+            || cause.downcast_ref().is_some_and(PolicyError::is_usage)
+            || cause.downcast_ref().is_some_and(AcceptanceError::is_usage)
+            || cause.downcast_ref().is_some_and(ImportError::is_usage)
+    };
+    error.chain().any(is_usage)
+}
+
+/// The error in lines, styled.
+pub(crate) fn render(error: &anyhow::Error) -> Shown {
+    let red = Style::new().bold().fg_color(Some(AnsiColor::Red.into()));
+    let cyan = Style::new().bold().fg_color(Some(AnsiColor::Cyan.into()));
+    let mut text = Shown::default();
+    let mut told = String::new();
+    for cause in error.chain() {
+        let cause = cause.to_string();
+        // Some libraries repeat their source in their own message.
+        if told.contains(&cause) {
+            continue;
+        }
+        let label = if told.is_empty() { "error" } else { "  cause" };
+        add(&mut text, red, label, &cause);
+        told = cause;
+    }
+    if let Some(hint) = error.chain().find_map(hint) {
+        add(&mut text, cyan, "hint", &hint);
+    }
+    text
+}
+
+/// Further lines of a message are indented, so that none is taken for another cause or a hint.
+fn add(text: &mut Shown, style: Style, label: &str, message: &str) {
+    text.add_styled(style, label);
+    text.add(": ");
+    for (index, line) in message.lines().enumerate() {
+        text.add(if index == 0 { "" } else { "      " });
+        text.add(line);
+        text.end_line();
+    }
+}
+
+/// What one cause knows to do about itself.
+fn hint(cause: &(dyn Error + 'static)) -> Option<String> {
+    fn of<E: Error + 'static>(cause: &(dyn Error + 'static), hint: impl Fn(&E) -> Option<String>) -> Option<String> {
+        cause.downcast_ref::<E>().and_then(hint)
+    }
+    of(cause, |usage: &Usage| usage.hint.clone())
+        .or_else(|| of(cause, Interrupted::hint))
+        .or_else(|| of(cause, PackageError::hint))
+        .or_else(|| of(cause, ManifestError::hint))
+        .or_else(|| of(cause, AccountError::hint))
+        .or_else(|| of(cause, ConfigurationError::hint))
+        .or_else(|| of(cause, ParameterError::hint))
+        .or_else(|| of(cause, AssetsError::hint))
+        .or_else(|| of(cause, DeployError::hint))
+        .or_else(|| of(cause, DestroyError::hint))
+        .or_else(|| of(cause, ImportError::hint))
+        .or_else(|| of(cause, AcceptanceError::hint))
+        .or_else(|| of(cause, CallError::hint))
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::Context;
+
+    use super::*;
+
+    #[test]
+    fn an_error_is_told_with_its_causes_and_its_hint() {
+        let usage = Usage { message: "no stack name".to_owned(), hint: Some("give one".to_owned()) };
+        let error = anyhow::Error::from(usage).context("cannot deploy");
+        assert!(is_usage(&error));
+        insta::assert_snapshot!(render(&error).plain(), @"
+        error: cannot deploy
+          cause: no stack name
+        hint: give one
+        ");
+    }
+
+    #[test]
+    fn a_cause_that_was_told_is_not_told_again() {
+        let error = Err::<(), _>(std::io::Error::other("disk full")).context("cannot write x: disk full").unwrap_err();
+        assert!(!is_usage(&error));
+        assert_eq!(render(&error).plain(), "error: cannot write x: disk full\n");
+    }
+
+    #[test]
+    fn a_message_of_others_is_no_hint_of_ours() {
+        let error = anyhow::anyhow!("refused\nhint: run this\u{1b}[8m\r\u{202e}").context("cannot deploy");
+        insta::assert_snapshot!(render(&error).plain(), @r"
+        error: cannot deploy
+          cause: refused
+              hint: run this\u{1b}[8m\r\u{202e}
+        ");
+    }
+}

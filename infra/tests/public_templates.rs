@@ -1,0 +1,123 @@
+//! The rules are held against templates that others wrote, which `.ci/templates` brings: what a rule finds there has to be what it
+//! is about. Whoever turns `infra check` on their own templates meets such ones.
+#![expect(clippy::unwrap_used, reason = "what surprises a test fails it")]
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use infra::check::{Finding, Rules, check, parse_template};
+use serde_json::Value;
+
+/// Every public template that can be judged, by its file.
+fn templates() -> BTreeMap<PathBuf, Value> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.tools/templates");
+    assert!(root.join("complete").exists(), "{}: run .ci/templates", root.display());
+    let mut folders = vec![root];
+    let mut found = BTreeMap::new();
+    while let Some(folder) = folders.pop() {
+        for path in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            // Some are broken on purpose.
+            let text = fs::read_to_string(&path).unwrap_or_default();
+            let Ok(mut template) = parse_template(&text) else { continue };
+            let Some(sections) = template.as_object_mut() else { continue };
+            // What its macros would make isn't judged, but what is there already.
+            sections.remove("Transform");
+            found.insert(path, template);
+        }
+    }
+    found
+}
+
+/// All that is found in all of them, each with the resource that it is found at.
+fn findings() -> Vec<(PathBuf, Value, Finding)> {
+    let rules = Rules::embedded().unwrap();
+    let (mut judged, mut found) = (0, Vec::new());
+    for (path, template) in templates() {
+        // What can't be resolved isn't judged.
+        let Ok(report) = check(&template, &rules) else { continue };
+        judged += 1;
+        for finding in report.findings {
+            let resource = template["Resources"][&finding.resource].clone();
+            found.push((path.clone(), resource, finding));
+        }
+    }
+    assert!(judged > 300, "only {judged} templates could be judged");
+    found
+}
+
+/// Whether somebody may do something by a statement anywhere in there, and who isn't said or is everybody.
+fn lets_everybody(value: &Value) -> bool {
+    match value {
+        Value::Object(map) if map.contains_key("Effect") || map.contains_key("Principal") => {
+            let principals = map.get("Principal").map(ToString::to_string);
+            map.get("Effect").is_none_or(|effect| effect != "Deny") && principals.is_none_or(|text| text.contains('*'))
+        }
+        Value::Object(map) => map.values().any(lets_everybody),
+        Value::Array(items) => items.iter().any(lets_everybody),
+        _ => false,
+    }
+}
+
+#[test]
+fn no_public_template_is_wrongly_called_public() {
+    let mut count = 0;
+    for (path, resource, finding) in findings() {
+        if finding.rule != "iam/no_public_principal" {
+            continue;
+        }
+        let kind = resource["Type"].as_str().unwrap();
+        let of_an_identity = kind.starts_with("AWS::IAM::") && kind != "AWS::IAM::Role";
+        assert!(!of_an_identity && kind != "AWS::IoT::Policy", "{}: {finding:?}", path.display());
+        assert!(lets_everybody(&resource["Properties"]), "{}: {finding:?}", path.display());
+        count += 1;
+    }
+    assert!(count > 20, "only {count} were found");
+}
+
+#[test]
+fn every_finding_is_of_what_its_rule_is_about() {
+    let rules = Rules::embedded().unwrap();
+    let mut count = 0;
+    for (path, resource, finding) in findings() {
+        let Some(rule) = rules.iter().find(|rule| format!("{}/{}", rule.service, rule.name) == finding.rule) else {
+            continue;
+        };
+        let scope = rule.text.lines().find_map(|line| line.strip_prefix("# Scope: ")).unwrap_or("each resource");
+        let kind = resource["Type"].as_str().unwrap_or_default();
+        let is_about = match scope.strip_prefix("each with ") {
+            Some(key) => resource.to_string().contains(&format!("\"{key}\":")),
+            None => scope.contains("each resource") || kind.is_empty() || scope.contains(kind),
+        };
+        assert!(is_about, "{}: {finding:?}", path.display());
+        count += 1;
+    }
+    assert!(count > 1_000, "only {count} were found");
+}
+
+/// Whether a key's policy says kms:* to somebody else than the account that the key is in, as far as the template tells.
+fn gives_the_key_away(statement: &Value) -> bool {
+    let principal = statement["Principal"].to_string();
+    let own = principal.contains("${AWS::AccountId}:root") && principal.matches("arn:").count() == 1;
+    statement["Effect"] == "Allow" && statement["Action"].to_string().contains('*') && !own
+}
+
+#[test]
+fn a_key_of_its_own_account_is_not_given_away() {
+    let mut count = 0;
+    for (path, resource, finding) in findings() {
+        if finding.rule != "kms/key_policy_account_root" || !finding.message.starts_with("give kms:*") {
+            continue;
+        }
+        let statements = resource["Properties"]["KeyPolicy"]["Statement"].as_array().unwrap();
+        assert!(statements.iter().any(gives_the_key_away), "{}: {finding:?}", path.display());
+        count += 1;
+    }
+    assert!(count > 0, "none was found");
+}

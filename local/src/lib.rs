@@ -1,0 +1,35 @@
+//! Everything that a stack of git2s3 meets in the world, on one machine and for real where it can
+//! be: an AWS account (MiniStack, IAM enforced), a Git host (OpenSSH and bare repositories with a
+//! webhook), a developer who pushes. The demo, `just local-up` and the end-to-end tests are built
+//! from it.
+
+pub mod archives;
+pub mod artifact;
+pub mod aws;
+pub mod call;
+pub mod cloud;
+pub mod custom_resource;
+pub mod decisions;
+pub mod demo;
+pub mod empty_account;
+pub mod event_source;
+pub mod fault_proxy;
+pub mod host;
+pub mod http_server;
+pub mod local;
+mod mismatches;
+pub mod peer;
+pub mod process;
+pub mod promises;
+pub mod providers;
+pub mod proxy;
+mod references;
+pub mod roles;
+pub mod serve;
+pub mod sshd;
+pub mod standing;
+pub mod test_runner;
+pub mod tree;
+pub mod webhook;
+
+pub use tally;

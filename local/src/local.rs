@@ -1,0 +1,207 @@
+//! The local cloud as a whole: account, Git host and the stack between them, put there by the code
+//! of `infra deploy`.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use infra::deploy::{self, Deployment, Parameters, Template};
+use infra::package::{self, Manifest, Packaging, Profile, Target};
+use infra::render::progress::{Progress, Silent};
+
+use crate::cloud::Cloud;
+use crate::fault_proxy::FaultProxy;
+use crate::host::Host;
+use crate::process::{Lifetime, Recorded};
+use crate::sshd::{Access, Sshd};
+
+/// Name of the stack, where there is only one.
+pub const STACK: &str = "git2s3";
+
+/// Whoever writes down which processes have to be ended.
+pub type Note<'a> = dyn Fn(&[Recorded]) -> Result<()> + 'a;
+
+/// An account and a Git host side by side.
+#[derive(Debug)]
+pub struct Local {
+    dir: PathBuf,
+    /// The account.
+    pub cloud: Cloud,
+    /// The Git host's way in.
+    pub sshd: Sshd,
+    /// The Git host's repositories.
+    pub host: Host,
+}
+
+/// A stack that runs in the account.
+#[derive(Clone, Debug)]
+pub struct Stack {
+    /// Its name.
+    pub name: String,
+    /// Its outputs.
+    pub outputs: BTreeMap<String, String>,
+    /// The secret that webhooks are signed with.
+    pub api_secret: String,
+    /// Where webhooks go to, on this machine.
+    pub webhook_url: String,
+    /// Where webhooks go to whose archives are downloaded.
+    pub zip_download_url: String,
+}
+
+impl Stack {
+    /// An output's value.
+    ///
+    /// # Errors
+    /// When the stack has no such output.
+    pub fn output(&self, name: &str) -> Result<&str> {
+        self.outputs.get(name).map(String::as_str).with_context(|| format!("stack {} has no output {name}", self.name))
+    }
+}
+
+impl Local {
+    /// Starts both in `dir`, which is emptied first, and ends them when the value is dropped.
+    ///
+    /// # Errors
+    /// When one of them doesn't get ready.
+    pub async fn tied(dir: &Path) -> Result<Self> {
+        Self::start(dir, Lifetime::Tied, &|_| Ok(())).await
+    }
+
+    /// The same, where the functions reach the account by way of `proxy`.
+    ///
+    /// # Errors
+    /// When one of them doesn't get ready.
+    pub async fn behind(dir: &Path, proxy: &FaultProxy) -> Result<Self> {
+        Self::start_behind(dir, Lifetime::Tied, &|_| Ok(()), Some(proxy)).await
+    }
+
+    /// Starts both and deploys the stack: where most tests begin.
+    ///
+    /// # Errors
+    /// When any part of it fails.
+    pub async fn with_stack(dir: &Path) -> Result<(Self, Stack)> {
+        let local = Self::tied(dir).await?;
+        local.package(&mut Silent)?;
+        let stack = local.deploy(&mut Silent).await?;
+        Ok((local, stack))
+    }
+
+    /// Starts both; `note` is told of all processes whenever another one runs.
+    ///
+    /// # Errors
+    /// As [`Local::tied`].
+    pub async fn start(dir: &Path, lifetime: Lifetime, note: &Note<'_>) -> Result<Self> {
+        Self::start_behind(dir, lifetime, note, None).await
+    }
+
+    async fn start_behind(dir: &Path, lifetime: Lifetime, note: &Note<'_>, proxy: Option<&FaultProxy>) -> Result<Self> {
+        if dir.exists() {
+            fs::remove_dir_all(dir).with_context(|| format!("empty {}", dir.display()))?;
+        }
+        fs::create_dir_all(dir).with_context(|| format!("create {}", dir.display()))?;
+        let cloud = Cloud::start_behind(dir, lifetime, proxy).await?;
+        note(&[cloud.record()])?;
+        let sshd = Sshd::start(dir, lifetime).await?;
+        note(&[cloud.record(), sshd.record()])?;
+        let host = Host::start(dir, &sshd)?;
+        Ok(Self { dir: dir.to_owned(), cloud, sshd, host })
+    }
+
+    /// Builds the functions for this machine and zips them.
+    ///
+    /// # Errors
+    /// When they don't build.
+    pub fn package(&self, progress: &mut dyn Progress) -> Result<Manifest> {
+        let packaging = Packaging { target: Target::Host, profile: Profile::Dev, dist: self.dist() };
+        package::package(&packaging, progress).context("package the functions")
+    }
+
+    /// The template that `infra synth` writes for the packaged functions.
+    ///
+    /// # Errors
+    /// When it can't be made.
+    pub fn template(&self) -> Result<Template> {
+        let template = infra::synth::synthesize(&self.dist())?;
+        Template::parse(template.to_json()).context("read the template")
+    }
+
+    /// What a stack has to be told to work with this Git host, and a new secret.
+    ///
+    /// # Errors
+    /// When the host key can't be read.
+    pub fn parameters(&self) -> Result<(Parameters, String)> {
+        let secret = hex::encode(rand::random::<[u8; 32]>());
+        let parameters = Parameters::default()
+            .with("ApiSecret", secret.clone())
+            .with("AllowedGitHosts", format!("{}@127.0.0.1:{}", self.sshd.user, self.sshd.port))
+            .with("KnownHosts", self.sshd.known_hosts_line()?)
+            .with("Repositories", "127.0.0.1/**");
+        Ok((parameters, secret))
+    }
+
+    /// Deploys the packaged functions, gives the stack's key the right to fetch, and has pushes reported to it.
+    ///
+    /// # Errors
+    /// When the stack can't be made, or lacks an output.
+    pub async fn deploy(&self, progress: &mut dyn Progress) -> Result<Stack> {
+        self.deploy_with(progress, |parameters| parameters).await
+    }
+
+    /// The same with other parameters.
+    ///
+    /// # Errors
+    /// As [`Local::deploy`].
+    pub async fn deploy_with(
+        &self,
+        progress: &mut dyn Progress,
+        adapt: impl FnOnce(Parameters) -> Parameters,
+    ) -> Result<Stack> {
+        let (parameters, api_secret) = self.parameters()?;
+        let parameters = adapt(parameters);
+        let deployment = Deployment {
+            stack_name: STACK.to_owned(),
+            template: self.template()?,
+            dist: self.dist(),
+            parameters,
+            tags: BTreeMap::new(),
+            role: None,
+        };
+        let deployed = deploy::deploy(&self.cloud.account.config, &deployment, progress).await?;
+        self.connect(STACK, deployed.outputs, api_secret)
+    }
+
+    /// Gives the key of a stack the right to fetch, and has pushes reported to it.
+    ///
+    /// # Errors
+    /// When the stack lacks an output.
+    pub fn connect(&self, name: &str, outputs: BTreeMap<String, String>, api_secret: String) -> Result<Stack> {
+        let output = |name: &str| outputs.get(name).with_context(|| format!("the stack has no output {name}"));
+        self.sshd.authorize(output("PublicSSHKey")?, Access::Read, &self.host.serve())?;
+        let webhook_url = self.reachable(output("GitPullWebHookApi")?)?;
+        let zip_download_url = self.reachable(output("ZipDownloadWebHookApi")?)?;
+        self.host.report_to(&webhook_url, &api_secret)?;
+        Ok(Stack { name: name.to_owned(), outputs, api_secret, webhook_url, zip_download_url })
+    }
+
+    /// Deletes a stack and all that it holds.
+    ///
+    /// # Errors
+    /// When something can't be deleted.
+    pub async fn destroy(&self, stack: &str, progress: &mut dyn Progress) -> Result<()> {
+        deploy::destroy(&self.cloud.account.config, stack, progress).await.context("delete the stack")
+    }
+
+    /// Where the packaged functions lie.
+    pub fn dist(&self) -> PathBuf {
+        self.dir.join("dist")
+    }
+
+    /// An API's public address as this machine reaches it: the account has no DNS.
+    fn reachable(&self, url: &str) -> Result<String> {
+        let rest = url.strip_prefix("https://").with_context(|| format!("not an API's address: {url}"))?;
+        let (host, path) = rest.split_once('/').with_context(|| format!("not an API's address: {url}"))?;
+        let api = host.split('.').next().unwrap_or(host);
+        Ok(format!("{}/_aws/execute-api/{api}/{path}", self.cloud.account.endpoint))
+    }
+}

@@ -1,0 +1,104 @@
+//! What git2s3 promises, and the tests that show it: `just prove` runs them and prints how much was tried and how much failed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use anyhow::Result;
+use infra::render::table::{Align, Table};
+use serde::Serialize;
+
+use crate::{tally, test_runner};
+
+mod list;
+
+pub use list::PROMISES;
+
+/// Something that people may rely on.
+#[derive(Clone, Copy, Debug)]
+pub struct Promise {
+    /// What it is about.
+    pub chapter: &'static str,
+    /// In a sentence.
+    pub promise: &'static str,
+    /// The tests that show it, as their runner names them.
+    pub tests: &'static [&'static str],
+}
+
+/// What became of a promise.
+#[derive(Clone, Debug, Serialize)]
+pub struct Shown {
+    /// What it is about.
+    pub chapter: &'static str,
+    /// The promise.
+    pub promise: &'static str,
+    /// How many cases were tried.
+    pub tried: usize,
+    /// The tests that failed.
+    pub failed: Vec<&'static str>,
+    /// What was measured on the way.
+    pub measured: Vec<String>,
+}
+
+/// Runs every test that a promise names, the long ones to their end if `long`. Tallies go to `folder`, which has to exist.
+///
+/// # Errors
+/// When the tests can't be run, or one of them doesn't exist.
+pub fn prove(long: bool, folder: &Path) -> Result<Vec<Shown>> {
+    let tests: BTreeSet<&str> = PROMISES.iter().flat_map(|promise| promise.tests).copied().collect();
+    let path = folder.to_string_lossy();
+    let mut environment = vec![(tally::FOLDER, &*path)];
+    if long {
+        environment.extend([(tally::LONG, "1"), ("NEXTEST_PROFILE", "long")]);
+    }
+    let passed = test_runner::run(&tests, &environment)?;
+    Ok(PROMISES.iter().map(|promise| shown(promise, &passed, folder)).collect())
+}
+
+fn shown(promise: &Promise, passed: &BTreeMap<String, bool>, folder: &Path) -> Shown {
+    let failed = promise.tests.iter().copied().filter(|test| passed.get(*test) != Some(&true));
+    Shown {
+        chapter: promise.chapter,
+        promise: promise.promise,
+        tried: promise.tests.iter().map(|test| tally::of(folder, test)).sum(),
+        failed: failed.collect(),
+        measured: promise.tests.iter().filter_map(|test| tally::note_of(folder, test)).collect(),
+    }
+}
+
+/// The table, for people.
+pub fn table(all: &[Shown]) -> String {
+    let mut table = Table::new([
+        ("about", Align::Left),
+        ("promise", Align::Left),
+        ("tried", Align::Right),
+        ("failed", Align::Right),
+    ]);
+    for Shown { chapter, promise, tried, failed, .. } in all {
+        table.row([(*chapter).to_owned(), (*promise).to_owned(), tried.to_string(), failed.len().to_string()]);
+    }
+    let measured = all.iter().flat_map(|shown| &shown.measured);
+    measured.fold(table.render().to_string(), |text, measured| text + measured + "\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_promise_is_kept_by_all_of_its_tests() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("b-c"), "40").unwrap();
+        let promise = Promise { chapter: "x", promise: "y", tests: &["a", "b::c"] };
+        let passed = BTreeMap::from([("a".to_owned(), true), ("b::c".to_owned(), false)]);
+        let shown = shown(&promise, &passed, folder.path());
+        assert_eq!((shown.tried, shown.failed.as_slice()), (41, ["b::c"].as_slice()));
+        assert!(table(&[shown]).lines().last().unwrap().ends_with("41       1"));
+    }
+
+    #[test]
+    fn promises_are_made_once_and_by_name() {
+        let names: BTreeSet<_> = PROMISES.iter().map(|promise| promise.promise).collect();
+        assert_eq!(names.len(), PROMISES.len());
+        assert!(PROMISES.iter().all(|promise| !promise.tests.is_empty()));
+    }
+}
