@@ -104,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn axes_reach_to_the_next_power_of_ten() {
+    fn axes_extend_to_powers_of_ten() {
         let check = |values: &[f64], expected: (f64, f64)| {
             let (lower, upper) = bounds(values.iter().copied());
             assert!(

@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_seed_gives_the_same_bytes() {
+    fn same_seed_gives_identical_bytes() {
         assert_eq!(stream(1), stream(1));
         assert_ne!(stream(1), stream(2));
         // What it was in the beginning: a change of the generator needs another VERSION.

@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_middle_one_or_between_the_middle_two() {
+    fn median_handles_odd_and_even_counts() {
         let check = |walls: &[f64], expected: f64| {
             let samples: Vec<_> = walls.iter().map(|wall| Sample { wall: *wall, ..Sample::default() }).collect();
             assert!((median(&samples, |sample| sample.wall) - expected).abs() < 1e-9, "{walls:?}");

@@ -79,7 +79,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn memory_of_its_own_is_part_of_the_peak() {
+    async fn own_memory_never_exceeds_peak() {
         let watched = Watched::new(std::process::id());
         let begun = std::time::Instant::now();
         while watched.own_memory() == 0 {

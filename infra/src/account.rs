@@ -248,7 +248,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn what_is_missing_is_found_before_aws_is_asked() {
+    async fn missing_region_or_credentials_are_reported() {
         let bare = || SdkConfig::builder().behavior_version(BehaviorVersion::latest());
         let error = Account::open(&bare().build()).await.unwrap_err();
         assert!(matches!(error, AccountError::NoRegion) && error.hint().unwrap().contains("AWS_REGION"));
@@ -258,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn an_api_is_reached_where_it_is_served() {
+    fn local_endpoint_rewrites_api_url() {
         let own = "https://a1.execute-api.eu-central-1.amazonaws.com/Prod/zipdl";
         let domain = "https://git.example.com/zipdl";
         assert_eq!([own, domain].map(|url| reachable(None, url)), [own, domain]);
@@ -268,7 +268,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_endpoint_that_is_not_there_is_told_with_its_cause() {
+    async fn unreachable_endpoint_error_keeps_its_cause() {
         let https = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
         let config = SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())

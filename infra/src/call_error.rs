@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn the_answer_of_the_service_is_told_once() {
+    fn service_answer_appears_once_in_error() {
         let error = answered("AccessDenied");
         assert_eq!(error.to_string(), "cannot look at bucket b: AccessDenied: no");
         assert!(error.source().is_none());
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_names_the_right_that_is_missing() {
+    fn access_denied_hint_names_missing_right() {
         let message =
             "User: arn:aws:iam::1:user/dev is not authorized to perform: cloudformation:CreateChangeSet on resource: *";
         let metadata = ErrorMetadata::builder().code("AccessDenied").message(message).build();
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn an_endpoint_that_is_not_there_is_told_so() {
+    fn unreachable_endpoint_gives_hint() {
         let lost = std::io::Error::other("dns error: no such host");
         let error: SdkError<HeadBucketError, ()> =
             SdkError::dispatch_failure(aws_sdk_s3::error::ConnectorError::io(lost.into()));
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn without_an_answer_the_cause_is_the_source() {
+    fn timeout_cause_becomes_error_source() {
         let error: SdkError<HeadBucketError, ()> = SdkError::timeout_error("took 30 s");
         let error = CallError::new("look at bucket b", error);
         assert_eq!(error.to_string(), "cannot look at bucket b");

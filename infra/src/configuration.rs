@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_unknown_is_told_with_its_line() {
+    fn configuration_error_names_its_line() {
         let file = tempfile::NamedTempFile::new().unwrap();
         for (text, line) in [("stack-name = 'a'\nregoin = 'x'\n", 2), ("[tags]\n\nteam = 5\n", 3), ("a\n", 1)] {
             std::fs::write(file.path(), text).unwrap();
@@ -327,7 +327,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_in_the_file_is_told_from_its_origin() {
+    fn inline_secret_is_refused() {
         let error = Configuration::parse("[secrets]\nApiSecret = 'hunter2'").unwrap_err();
         insta::assert_snapshot!(error, @r#"line 2: ApiSecret has to say where the secret comes from, never the secret itself: { file = "..." }, { environment = "..." } or "prompt""#);
         let error = Configuration::parse("regoin = 'x'").unwrap_err();
@@ -335,7 +335,7 @@ mod tests {
     }
 
     #[test]
-    fn the_schema_accepts_what_is_read_and_knows_the_parameters() {
+    fn schema_validates_keys_and_parameters() {
         let validator = jsonschema::validator_for(&schema()).unwrap();
         let fine = json!({ "stack-name": "x", "parameters": { "KeyType": "rsa" }, "secrets": { "ApiSecret": { "file": "f" } } });
         assert!(

@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn every_kind_of_host_has_its_places() {
+    fn every_host_kind_shows_webhook_location() {
         for kind in HostKind::ALL {
             let told = steps(&stack(&format!("git.example.com kind={}", kind.name()))).plain();
             assert!(told.contains(places(Some(kind)).webhook) && told.contains(kind.product()), "{told}");
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stack_that_is_not_ours_has_no_steps() {
+    fn foreign_stack_has_no_steps() {
         let other = Description { outputs: BTreeMap::new(), ..stack("github.com") };
         assert!(steps(&other).is_empty());
     }

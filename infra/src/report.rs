@@ -97,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_error_is_told_with_its_causes_and_its_hint() {
+    fn error_shows_causes_and_hint() {
         let usage = Usage { message: "no stack name".to_owned(), hint: Some("give one".to_owned()) };
         let error = anyhow::Error::from(usage).context("cannot deploy");
         assert!(is_usage(&error));
@@ -109,14 +109,14 @@ mod tests {
     }
 
     #[test]
-    fn a_cause_that_was_told_is_not_told_again() {
+    fn repeated_cause_is_printed_once() {
         let error = Err::<(), _>(std::io::Error::other("disk full")).context("cannot write x: disk full").unwrap_err();
         assert!(!is_usage(&error));
         assert_eq!(render(&error).plain(), "error: cannot write x: disk full\n");
     }
 
     #[test]
-    fn a_message_of_others_is_no_hint_of_ours() {
+    fn foreign_message_cannot_forge_hint() {
         let error = anyhow::anyhow!("refused\nhint: run this\u{1b}[8m\r\u{202e}").context("cannot deploy");
         insta::assert_snapshot!(render(&error).plain(), @r"
         error: cannot deploy

@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn a_built_in_host_key_needs_no_scan() {
+    fn built_in_host_key_skips_scan() {
         let built_in = include_str!("../../crates/fetch/src/known_hosts");
         for host in [
             "github.com",
@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn an_organisation_is_all_of_its_repositories() {
+    fn organisation_includes_all_its_repositories() {
         for (typed, expected) in [
             ("acme", "github.com/acme/**"),
             ("acme/", "github.com/acme/**"),
@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_deployment_would_refuse_is_refused() {
+    fn invalid_answers_are_refused() {
         let error = |wishes: Wishes| wishes.file().unwrap_err().to_string();
         for repositories in ["", " , ", "!acme"] {
             assert!(error(wishes("github.com", repositories)).contains("no repository is named"), "{repositories}");
@@ -301,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_that_is_typed_breaks_out_of_its_line() {
+    fn typed_text_cannot_break_configuration() {
         for text in ["x\"\n[secrets]\nApiSecret = \"y", "\\", "\u{7f}", "'''"] {
             let wishes = Wishes { stack_name: Some(text.to_owned()), ..wishes("github.com", "acme") };
             if let Ok(file) = wishes.file() {

@@ -493,12 +493,12 @@ mod tests {
     }
 
     #[test]
-    fn a_look_shows_what_waits_and_what_was_stored() {
+    fn status_shows_queues_and_stored_zips() {
         insta::assert_snapshot!(status().text(4_700).plain());
     }
 
     #[test]
-    fn no_name_moves_the_cursor_or_turns_the_text() {
+    fn hostile_names_cannot_alter_status_text() {
         let mut hostile = status();
         let name = "acme/\u{202e}gpj.zip\u{9b}2J\u{200b}\u{2028}\nStack: fine";
         hostile.stack = name.to_owned();
@@ -516,7 +516,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_else_tells_needs_attention() {
+    fn silent_problems_need_attention() {
         assert_eq!(status().needs(), [""; 0]);
         let needs = |change: &dyn Fn(&mut Status)| {
             let mut status = status();
@@ -551,7 +551,7 @@ mod tests {
     }
 
     #[test]
-    fn an_end_is_not_pushed_out_by_failures() {
+    fn crash_stays_visible_among_failures() {
         let failed = (0..9).map(|number| line("gitpull", Kind::Failed, None, &format!("try {number}")));
         let lines: Vec<_> = std::iter::once(line("gitpull", Kind::Died, None, "killed")).chain(failed).collect();
         let told = errors(&lines);

@@ -21,7 +21,7 @@ fn codes(directory: &Path, old: &str, new: &str) -> [Option<i32>; 4] {
 }
 
 #[test]
-fn the_exit_code_says_what_was_asked() {
+fn fail_on_sets_diff_exit_code() {
     let directory = tempfile::tempdir().unwrap();
     let write = |name: &str, template: &Value| fs::write(directory.path().join(name), template.to_string()).unwrap();
     let original = infra::stack::template(None).unwrap().as_value();

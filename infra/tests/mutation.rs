@@ -264,7 +264,7 @@ fn place(mutation: &Mutation) -> String {
 }
 
 #[test]
-fn whatever_protects_is_guarded_by_a_rule() {
+fn rules_notice_every_unlisted_mutation() {
     let rules = Rules::embedded().unwrap();
     let template = stack::template(None).unwrap().as_value();
     let (mut unnoticed, mut noticed, mut count) = (BTreeMap::new(), BTreeSet::new(), 0);

@@ -60,7 +60,7 @@ fn ids(template: &Value, prefix: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn every_rule_has_a_case_for_each_verdict() {
+fn every_rule_tests_each_verdict() {
     for rule in Rules::embedded().unwrap().iter() {
         let cases = cases(rule);
         let verdicts: BTreeSet<&str> = cases.iter().map(|(_, _, verdict)| verdict.as_str()).collect();
@@ -75,7 +75,7 @@ fn every_rule_has_a_case_for_each_verdict() {
 }
 
 #[test]
-fn findings_name_all_that_is_bad_and_nothing_that_is_good() {
+fn findings_name_exactly_bad_resources() {
     let mut count = 0;
     for rule in Rules::embedded().unwrap().iter() {
         let alone = Rules::new([rule.clone()]).unwrap();
@@ -120,7 +120,7 @@ fn guard_alone_agrees() {
 }
 
 #[test]
-fn every_tests_file_belongs_to_a_rule() {
+fn every_test_file_belongs_to_rule() {
     let rules = Rules::embedded().unwrap();
     let known: BTreeSet<PathBuf> = rules.iter().map(|rule| tests_of(rule).canonicalize().unwrap()).collect();
     let services = fs::read_dir(policy()).unwrap().map(|entry| entry.unwrap().path());
@@ -478,7 +478,7 @@ const PLANTS: &[Plant] = &[
 ];
 
 #[test]
-fn whatever_is_planted_in_the_stack_is_found() {
+fn every_planted_fault_is_found() {
     let rules = Rules::embedded().unwrap();
     let planted: BTreeSet<&str> = PLANTS.iter().map(|plant| plant.rule).collect();
     let known: Vec<String> = rules.iter().map(|rule| format!("{}/{}", rule.service, rule.name)).collect();
@@ -515,7 +515,7 @@ fn the_command_judges_the_synthesized_template() {
 }
 
 #[test]
-fn the_command_names_rule_resource_and_remedy() {
+fn check_command_names_resource_and_remedy() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("template.yaml");
     let text = "Resources:\n  Plain:\n    Type: AWS::S3::Bucket\n    Properties:\n      BucketName: !Sub '${AWS::StackName}-x'\n";
@@ -547,7 +547,7 @@ fn the_command_names_rule_resource_and_remedy() {
 }
 
 #[test]
-fn further_rules_judge_beside_the_built_in_ones() {
+fn custom_rules_extend_built_in_ones() {
     let folder = tempfile::tempdir().unwrap();
     fs::create_dir_all(folder.path().join("s3")).unwrap();
     let rule = "rule bucket_tagged { Resources.*[ Type == 'AWS::S3::Bucket' ].Properties.Tags exists <<tag it>> }";
@@ -560,7 +560,7 @@ fn further_rules_judge_beside_the_built_in_ones() {
 }
 
 #[test]
-fn the_command_never_passes_for_want_of_rules_or_resources() {
+fn check_without_rules_or_resources_fails() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name).display().to_string();
     fs::create_dir_all(path("none/s3")).unwrap();

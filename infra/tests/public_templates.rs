@@ -66,7 +66,7 @@ fn lets_everybody(value: &Value) -> bool {
 }
 
 #[test]
-fn no_public_template_is_wrongly_called_public() {
+fn public_principal_findings_are_correct() {
     let mut count = 0;
     for (path, resource, finding) in findings() {
         if finding.rule != "iam/no_public_principal" {
@@ -82,7 +82,7 @@ fn no_public_template_is_wrongly_called_public() {
 }
 
 #[test]
-fn every_finding_is_of_what_its_rule_is_about() {
+fn every_finding_matches_rule_scope() {
     let rules = Rules::embedded().unwrap();
     let mut count = 0;
     for (path, resource, finding) in findings() {
@@ -109,7 +109,7 @@ fn gives_the_key_away(statement: &Value) -> bool {
 }
 
 #[test]
-fn a_key_of_its_own_account_is_not_given_away() {
+fn flagged_key_policies_give_key_away() {
     let mut count = 0;
     for (path, resource, finding) in findings() {
         if finding.rule != "kms/key_policy_account_root" || !finding.message.starts_with("give kms:*") {

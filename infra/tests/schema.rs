@@ -231,7 +231,7 @@ fn every_resource_fits_its_schema() {
 }
 
 #[test]
-fn what_does_not_fit_is_found() {
+fn schema_violations_are_found() {
     let registry = Registry::of("us-east-1");
     let resources = evaluated(&[]);
     let mistakes: [(&str, &str, Value); 5] = [
@@ -273,7 +273,7 @@ fn every_attribute_that_is_read_exists() {
 }
 
 #[test]
-fn no_type_that_exists_is_taken_for_a_misspelt_one() {
+fn existing_type_is_never_called_misspelt() {
     use infra::check::{Rules, check};
     let registry = Registry::of("us-east-1");
     let kinds: Vec<&String> = registry.types.as_object().unwrap().keys().collect();

@@ -46,7 +46,7 @@ fn models() -> Vec<Value> {
 }
 
 #[test]
-fn each_text_is_limited_as_botocore_says() {
+fn text_limits_match_botocore() {
     for (text, model) in TEXTS.iter().zip(models()) {
         let sentences = model["sentences"].as_str().unwrap();
         let Text { longest, source, .. } = text;

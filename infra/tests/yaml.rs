@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 const READ: &str = "import json, sys, yaml; json.dump(yaml.safe_load(sys.stdin), sys.stdout)";
 
 #[test]
-fn yaml_1_1_says_what_json_says() {
+fn yaml_1_1_output_equals_json() {
     let template = infra::stack::template(None).unwrap();
     let python = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.tools/py/bin/python3");
     let mut child = Command::new(&python)

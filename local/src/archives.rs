@@ -386,7 +386,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_archive_is_given_for_a_credential_and_not_without() {
+    async fn archive_is_served_only_with_credential() {
         let root = tempfile::tempdir().unwrap();
         let commit = repository(root.path());
         let archives = Archives::start(root.path().to_owned()).await.unwrap();

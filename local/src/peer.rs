@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn functions_of_the_same_name_in_two_accounts_are_told_apart() {
+    fn same_named_functions_are_told_apart() {
         let all = ["http://127.0.0.1:1", "http://127.0.0.1:11"].map(|endpoint| (endpoint, start(endpoint)));
         let found = all.each_ref().map(|(endpoint, _)| of_function("peer-test", endpoint));
         for ((_, mut child), found) in all.into_iter().zip(found) {
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_client_of_one_connection_is_found_although_its_port_has_another() {
+    async fn client_is_found_despite_shared_port() {
         let listeners =
             [TcpListener::bind("127.0.0.1:0").await.unwrap(), TcpListener::bind("127.0.0.1:0").await.unwrap()];
         let mut clients = Vec::new();

@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn dropping_a_tied_service_ends_its_children_too() {
+    async fn dropped_tied_service_ends_children() {
         let dir = tempfile::tempdir().unwrap();
         let pid_file = dir.path().join("pid");
         let script = format!("sleep 600 & echo $! > {0}.new; mv {0}.new {0}; wait", pid_file.display());
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_recorded_service_is_stopped_only_when_it_is_the_same() {
+    async fn only_matching_recorded_service_is_stopped() {
         let dir = tempfile::tempdir().unwrap();
         let mut service =
             Service::start(Path::new("/bin/sleep"), &["600"], &[], &dir.path().join("log"), Lifetime::Detached)

@@ -50,19 +50,19 @@ const BOTH: [Claim; 2] =
     [claim("gitpull", "every_host_on_both_endpoints"), claim("zipdl", "every_host_on_both_endpoints")];
 const GITPULL: [Claim; 1] = [claim("gitpull", "every_host_on_both_endpoints")];
 const ELSEWHERE: [Claim; 2] = [
-    claim("gitpull", "hosts_below_a_path_and_with_another_ssh_host"),
-    claim("zipdl", "hosts_below_a_path_and_with_another_ssh_host"),
+    claim("gitpull", "hosts_below_path_serve_both_endpoints"),
+    claim("zipdl", "hosts_below_path_serve_both_endpoints"),
 ];
-const ELSEWHERE_GITPULL: [Claim; 1] = [claim("gitpull", "hosts_below_a_path_and_with_another_ssh_host")];
-const FIREWALLS: [Claim; 1] = [claim("gitpull", "clone_url::tests::a_port_of_firewalls_names_the_same_host")];
+const ELSEWHERE_GITPULL: [Claim; 1] = [claim("gitpull", "hosts_below_path_serve_both_endpoints")];
+const FIREWALLS: [Claim; 1] = [claim("gitpull", "clone_url::tests::firewall_port_names_same_host")];
 const HUB: [Claim; 2] = [
     claim("X-Hub-Signature-256", "signature::tests::githubs_published_example_verifies"),
     claim("X-Hub-Signature (SHA-1)", "signature::tests::the_prefix_says_which_hash"),
 ];
 const BARE: [Claim; 1] =
-    [claim("HMAC-SHA-256 in its own header", "signature::tests::giteas_and_its_relatives_signatures_are_bare_digits")];
+    [claim("HMAC-SHA-256 in its own header", "signature::tests::gitea_style_signatures_are_bare_hex")];
 const PREFIXED: Claim = claim("X-Hub-Signature (SHA-256)", "signature::tests::the_prefix_says_which_hash");
-const BASIC: Claim = claim("Basic", "signature::tests::the_password_of_basic_authentication_is_the_secret");
+const BASIC: Claim = claim("Basic", "signature::tests::basic_auth_password_is_secret");
 
 const FROM_ITSELF: [Claim; 1] = [claim("ping", "host::gitea::tests::the_test_button_is_a_ping")];
 
@@ -72,8 +72,8 @@ pub const PROVIDERS: &[Provider] = &[
         name: "GitHub",
         events: &[
             claim("push", "host::github::tests::a_push_is_read"),
-            claim("deletion", "host::github::tests::a_deletion_is_told_by_the_flag_or_the_null_id"),
-            claim("release", "host::github::tests::a_release_is_its_tag_when_it_is_published"),
+            claim("deletion", "host::github::tests::flag_or_null_id_means_deletion"),
+            claim("release", "host::github::tests::published_release_becomes_its_tag"),
         ],
         proofs: &HUB,
         test_button: &[claim("ping", "host::github::tests::other_events_are_not_even_parsed")],
@@ -84,9 +84,9 @@ pub const PROVIDERS: &[Provider] = &[
     Provider {
         name: "GitLab",
         events: &[
-            claim("push, tag", "host::gitlab::tests::a_push_and_a_tag_are_read"),
-            claim("deletion", "host::gitlab::tests::a_deletion_is_told_by_the_null_id"),
-            claim("release", "host::gitlab::tests::a_release_is_its_tag_when_it_is_created"),
+            claim("push, tag", "host::gitlab::tests::push_and_tag_events_are_read"),
+            claim("deletion", "host::gitlab::tests::null_id_means_deletion"),
+            claim("release", "host::gitlab::tests::created_release_becomes_its_tag"),
         ],
         proofs: &[
             claim("X-Gitlab-Token", "signature::tests::only_the_one_value_passes"),
@@ -99,10 +99,7 @@ pub const PROVIDERS: &[Provider] = &[
     },
     Provider {
         name: "Bitbucket Cloud",
-        events: &[claim(
-            "push, tag, deletion, several",
-            "host::bitbucket_cloud::tests::every_reference_of_a_push_is_read",
-        )],
+        events: &[claim("push, tag, deletion, several", "host::bitbucket_cloud::tests::every_change_of_push_is_read")],
         proofs: &[PREFIXED],
         test_button: &[],
         below_a_path: &[],
@@ -111,9 +108,9 @@ pub const PROVIDERS: &[Provider] = &[
     },
     Provider {
         name: "Bitbucket Data Center",
-        events: &[claim("push, deletion, several", "host::bitbucket_dc::tests::every_reference_of_a_push_is_read")],
+        events: &[claim("push, deletion, several", "host::bitbucket_dc::tests::every_pushed_reference_is_read")],
         proofs: &[PREFIXED, BASIC],
-        test_button: &[claim("ping", "host::bitbucket_dc::tests::a_ping_is_a_ping_and_other_events_are_ignored")],
+        test_button: &[claim("ping", "host::bitbucket_dc::tests::ping_is_recognized_others_are_ignored")],
         below_a_path: &ELSEWHERE,
         other_ssh_host: &ELSEWHERE,
         endpoints: &BOTH,
@@ -139,8 +136,8 @@ pub const PROVIDERS: &[Provider] = &[
     Provider {
         name: "Gogs",
         events: &[
-            claim("push", "host::gogs::tests::a_branch_is_told_by_a_push"),
-            claim("tag", "host::gogs::tests::a_tag_is_told_by_its_creation"),
+            claim("push", "host::gogs::tests::branches_are_read_only_from_pushes"),
+            claim("tag", "host::gogs::tests::tag_comes_from_create_event"),
         ],
         proofs: &BARE,
         test_button: &FROM_ITSELF,
@@ -150,7 +147,7 @@ pub const PROVIDERS: &[Provider] = &[
     },
     Provider {
         name: "Azure DevOps",
-        events: &[claim("push, deletion, several", "host::azure::tests::a_push_is_read_from_either_form_of_url")],
+        events: &[claim("push, deletion, several", "host::azure::tests::azure_push_reads_every_url_form")],
         proofs: &[BASIC],
         test_button: &[claim("ping", "host::azure::tests::the_test_button_is_a_ping")],
         below_a_path: &[],
@@ -159,7 +156,7 @@ pub const PROVIDERS: &[Provider] = &[
     },
     Provider {
         name: "generic",
-        events: &[claim("push", "host::generic::tests::the_least_that_is_needed_is_enough")],
+        events: &[claim("push", "host::generic::tests::minimal_payload_is_enough")],
         proofs: &[claim("X-Git-Token", "signature::tests::any_of_several_secrets_will_do"), HUB[0], HUB[1]],
         test_button: &[],
         below_a_path: &ELSEWHERE_GITPULL,
@@ -202,7 +199,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_kind_of_sender_has_its_row() {
+    fn every_host_has_provider_row() {
         let rows: BTreeSet<_> = PROVIDERS.iter().map(|provider| provider.name).collect();
         let hosts: BTreeSet<_> = forge::host::HOSTS.iter().map(|host| host.name()).collect();
         assert_eq!(rows, hosts);
@@ -216,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_test_shows_is_not_claimed() {
+    fn unproven_claims_are_left_out() {
         let fetching = ["every_host_on_both_endpoints", ELSEWHERE[0].test, FIREWALLS[0].test];
         let table = table(&|test| !fetching.contains(&test));
         assert!(!table.contains("gitpull") && !table.contains("zipdl"), "{table}");

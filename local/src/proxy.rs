@@ -165,7 +165,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn more_than_a_burst_waits_until_it_is_paid_for() {
+    fn traffic_beyond_burst_is_delayed() {
         let now = Instant::now();
         let mut bucket = TokenBucket::new(1 << 20, now);
         assert_eq!(bucket.take(BURST, now), Duration::ZERO);
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_the_server_sends_is_counted_and_what_the_client_sends_is_not() {
+    async fn only_server_bytes_are_counted() {
         let server = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let proxy = Proxy::start(server.local_addr().unwrap().port(), None).await.unwrap();
         let answering = tokio::spawn(async move {

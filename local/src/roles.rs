@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn an_action_less_leaves_the_others_or_nothing() {
+    fn removed_action_leaves_other_actions() {
         let both = policy(&json!([{ "Action": ["s3:GetObject", "s3:PutObject"], "Resource": "x" }]));
         let left = both.without("s3:GetObject").unwrap();
         assert_eq!(actions(&left.document["Statement"][0]), ["s3:PutObject"]);
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn an_element_is_what_stands_between_its_tags() {
+    fn element_text_is_read_between_tags() {
         assert_eq!(element("<A><B>x</B></A>", "B").unwrap(), "x");
         assert!(element("<A></A>", "B").is_err());
     }

@@ -75,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_git_s_own_services_on_repositories_under_the_root() {
+    fn only_known_git_services_are_accepted() {
         let root = tempfile::tempdir().unwrap();
         let repository = root.path().join("acme/rocket.git");
         std::fs::create_dir_all(&repository).unwrap();

@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mode_a_byte_and_a_missing_file_are_seen() {
+    fn mode_content_and_missing_file_differ() {
         let plain = zipped(0o644, b"x");
         assert!(plain.differences(&zipped(0o600, b"x")).is_empty());
         assert_eq!(plain.differences(&zipped(0o755, b"x")).len(), 1);

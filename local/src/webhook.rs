@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn a_deleted_ref_has_no_head_commit() {
+    fn deleted_reference_has_no_head_commit() {
         let push = Push {
             before: "1".repeat(40),
             after: "0".repeat(40),

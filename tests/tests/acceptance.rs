@@ -164,7 +164,7 @@ fn schema_of_records() -> jsonschema::Validator {
 }
 
 #[test]
-fn records_of_runs_on_aws_are_in_order() {
+fn recorded_aws_runs_are_valid() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("acceptance");
     // There is none until somebody with an account has run it.
     let Ok(entries) = fs::read_dir(folder) else { return };
@@ -177,7 +177,7 @@ fn records_of_runs_on_aws_are_in_order() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_promise_is_kept_in_the_local_cloud() {
+async fn every_promise_holds_in_local_cloud() {
     let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let desk = Desk::new(dir.path()).await;
     let sshd = &desk.local.sshd;
@@ -223,7 +223,7 @@ async fn every_promise_is_kept_in_the_local_cloud() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_interrupts_a_run_has_nothing_to_clean_up() {
+async fn interrupted_run_cleans_up_itself() {
     let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let desk = Desk::new(dir.path()).await;
 

@@ -82,7 +82,7 @@ fn of_insiders(stack: &Stack, honest: &Push) -> Vec<Attack<'static>> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn attacks_are_refused_and_leave_no_trace() {
+async fn attacks_are_refused_without_trace() {
     let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let (local, stack) = Local::with_stack(dir.path()).await.unwrap();
     let account = &local.cloud.account;

@@ -128,7 +128,7 @@ impl Progress for Seen {
 }
 
 #[test]
-fn a_canary_is_found_in_every_form() {
+fn canary_is_found_in_every_encoding() {
     let canary = Canary::new("secret", b"s\xfc/cret + \"more\" %".to_vec());
     let url = "s%FC%2Fcret%20%2B%20%22more%22%20%25";
     let pem = STANDARD.encode([b"xx".as_slice(), &canary.value, b"yyyyyyyyy"].concat());
@@ -446,7 +446,7 @@ async fn kept(account: &Account, canaries: &[Canary]) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_secret_is_to_be_found_anywhere() {
+async fn planted_secrets_are_found_nowhere() {
     let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let cloud = dir.path().join("cloud");
     let mut local = Local::tied(&cloud).await.unwrap();

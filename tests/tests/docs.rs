@@ -57,7 +57,7 @@ fn output(program: &Path, arguments: &[&str]) -> String {
 }
 
 #[test]
-fn commands_exist_with_the_options_that_are_named() {
+fn documented_commands_and_options_exist() {
     let recipes = output(&root().join(".tools/bin/just"), &["--summary"]);
     let recipes: BTreeSet<&str> = recipes.split_whitespace().collect();
     let infra = built("infra").unwrap();
@@ -113,7 +113,7 @@ fn following<'t>(text: &'t str, before: &'t str) -> impl Iterator<Item = &'t str
 }
 
 #[test]
-fn a_secret_file_of_the_guide_is_ignored_by_git() {
+fn documented_secret_files_are_git_ignored() {
     let mut files = BTreeSet::new();
     for text in pages().values() {
         files.extend(following(text, "{ file = \"").map(str::to_owned));
@@ -129,7 +129,7 @@ fn a_secret_file_of_the_guide_is_ignored_by_git() {
 }
 
 #[test]
-fn the_templates_that_are_given_away_are_sound() {
+fn example_templates_pass_lint_and_rules() {
     let examples: Vec<PathBuf> =
         std::fs::read_dir(root().join("docs/examples")).unwrap().map(|entry| entry.unwrap().path()).collect();
     assert_eq!(examples.len(), 3);
@@ -190,7 +190,7 @@ fn check_request(service: &str, operation: &str, request: &Value) {
 const VERSION: &str = "IYV3p45BT0ac8hjHg1houSdS1a.Mro8e";
 
 #[test]
-fn the_pipeline_starts_with_the_version_that_was_stored() {
+fn pipeline_starts_with_stored_version() {
     for (example, expected) in [
         ("pipeline.yaml", &[("S3_OBJECT_VERSION_ID", VERSION)][..]),
         ("pipelines.yaml", &[("S3_OBJECT_KEY", "example-key"), ("S3_OBJECT_VERSION_ID", VERSION)]),
@@ -206,7 +206,7 @@ fn the_pipeline_starts_with_the_version_that_was_stored() {
 }
 
 #[test]
-fn the_build_is_of_the_version_that_was_stored() {
+fn codebuild_builds_stored_version() {
     let (mut request, _) = sent_by("codebuild.yaml");
     assert_eq!(request["sourceLocationOverride"], "amzn-s3-demo-bucket1/example-key");
     assert_eq!(request["sourceVersion"], VERSION);
@@ -215,7 +215,7 @@ fn the_build_is_of_the_version_that_was_stored() {
 }
 
 #[test]
-fn every_entry_of_a_host_means_what_is_said() {
+fn documented_host_entries_parse_as_shown() {
     let page = std::fs::read_to_string(root().join("docs/deploy.md")).unwrap();
     let block = &blocks(&page, "hosts")[0];
     let lines: Vec<_> = block.lines().collect();
@@ -245,7 +245,7 @@ fn demo_in_general(said: &str) {
 }
 
 #[test]
-fn the_demo_says_what_the_guide_shows() {
+fn demo_output_matches_readme() {
     let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
     let demo = Command::new(built("local").unwrap()).arg("demo").current_dir(root()).output().unwrap();
     let said = String::from_utf8(demo.stderr).unwrap();
@@ -258,7 +258,7 @@ fn the_demo_says_what_the_guide_shows() {
 }
 
 #[test]
-fn the_guide_shows_promises_that_are_tried() {
+fn readme_promises_are_tested() {
     let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
     let table = blocks(&readme, "").into_iter().find(|block| block.starts_with("about ")).unwrap();
     for row in table.lines().skip(1) {

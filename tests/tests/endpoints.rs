@@ -318,7 +318,7 @@ async fn both_endpoints(local: &Local, repositories: &[Repository], stack: &Stac
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn hosts_below_a_path_and_with_another_ssh_host() {
+async fn hosts_below_path_serve_both_endpoints() {
     let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let (local, archives, repositories, stack) = start(dir.path(), Installation::BelowAPath).await;
     both_endpoints(&local, &repositories, &stack).await;

@@ -38,7 +38,7 @@ async fn the_guide_has_the_commands_table() {
 }
 
 #[tokio::test]
-async fn each_code_means_the_same_for_every_command() {
+async fn exit_codes_are_consistent_across_commands() {
     let account = empty_account::start().await;
     let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let write = |name: &str, text: &str| fs::write(dir.path().join(name), text).unwrap();
@@ -116,7 +116,7 @@ async fn each_code_means_the_same_for_every_command() {
 }
 
 #[tokio::test]
-async fn facts_are_to_be_had_as_json() {
+async fn commands_print_facts_as_json() {
     let account = empty_account::start().await;
     let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     fs::write(dir.path().join("queue.json"), r#"{ "Resources": { "Q": { "Type": "AWS::SQS::Queue" } } }"#).unwrap();
@@ -155,7 +155,7 @@ async fn completions_are_scripts_of_their_shell() {
 }
 
 #[tokio::test]
-async fn nobody_who_answers_has_a_hint() {
+async fn unreachable_endpoint_gets_hint() {
     let mut infra = infra();
     infra.arg("status").env("AWS_ENDPOINT_URL", "http://127.0.0.1:1").env("AWS_REGION", "eu-west-1");
     infra.env("AWS_ACCESS_KEY_ID", "A").env("AWS_SECRET_ACCESS_KEY", "x").env("AWS_EC2_METADATA_DISABLED", "true");

@@ -126,7 +126,7 @@ fn github() -> Vec<(Example, Value)> {
 }
 
 #[test]
-fn githubs_examples_are_understood_under_either_signature() {
+fn github_examples_parse_under_both_signatures() {
     let (examples, payloads): (Vec<_>, Vec<_>) = github().into_iter().unzip();
     let schemes = [
         Scheme { name: "github-sha256", header: "x-hub-signature-256" },
@@ -163,7 +163,7 @@ fn githubs_examples_are_understood_under_either_signature() {
 }
 
 #[test]
-fn gitlabs_examples_are_understood_by_token_and_by_signature() {
+fn gitlab_examples_parse_under_both_schemes() {
     let folder = tools().join("payloads/debian/usr/share/gocode/src/github.com/xanzy/go-gitlab/testdata");
     let mut examples = Vec::new();
     for (kind, folder) in [("webhooks", folder.join("webhooks")), ("systemhooks", folder.join("systemhooks"))] {
@@ -257,7 +257,7 @@ fn check_received(event: &'static str, scheme: Option<Scheme>, payloads: &[Recei
 }
 
 #[test]
-fn what_bitbucket_azure_and_gitea_sent_is_understood() {
+fn bitbucket_azure_gitea_payloads_are_understood() {
     let hub = Scheme { name: "github-sha256", header: "x-hub-signature" };
     let branch = "709d658dc5b6d6afcd46049c2f332ee3f515a67d";
     check_received(
@@ -302,7 +302,7 @@ fn what_bitbucket_azure_and_gitea_sent_is_understood() {
 }
 
 #[test]
-fn gitea_and_its_relatives_sign_what_another_signer_signs() {
+fn gitea_family_signatures_are_verified() {
     let payload = json!({
         "ref": "refs/heads/main", "after": "a".repeat(40),
         "repository": { "full_name": "octo/hello", "ssh_url": "git@example.com:octo/hello.git" },

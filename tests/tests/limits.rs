@@ -163,7 +163,7 @@ fn told(number: f64) -> String {
 }
 
 #[test]
-fn the_page_tells_what_the_simulation_does() {
+fn limits_page_matches_simulation() {
     let page = page();
     let hour = |pushes: usize| Load { pushes, seconds: 3600.0, references: pushes / 10 };
     let burst = |seconds: f64| Load { pushes: 1000, seconds, references: 1000 };
@@ -193,7 +193,7 @@ fn the_page_tells_what_the_simulation_does() {
 }
 
 #[test]
-fn the_page_is_right_in_its_arithmetic() {
+fn limits_page_arithmetic_is_correct() {
     let (page, settings) = (page(), Settings::of_the_template());
     let worker = cost::USUAL.gitpull;
     let an_hour = |each_second: f64| told(each_second * 3600.0);
@@ -218,7 +218,7 @@ fn the_page_is_right_in_its_arithmetic() {
 }
 
 #[test]
-fn the_queues_are_of_the_kind_that_the_page_says() {
+fn queues_use_high_throughput_fifo() {
     let template = stack::template(None).unwrap().as_value();
     let queues = template["Resources"].as_object().unwrap().values();
     let queues: Vec<&Value> = queues.filter(|resource| resource["Type"] == "AWS::SQS::Queue").collect();
@@ -242,7 +242,7 @@ fn the_largest_webhook_is_the_codes() {
 }
 
 #[test]
-fn the_tries_are_the_codes_and_the_templates() {
+fn documented_retries_match_code_and_template() {
     let page = page();
     let template = stack::template(None).unwrap().as_value();
     let row = |begins: &str| page.lines().find(|line| line.starts_with(&format!("| {begins}"))).unwrap();

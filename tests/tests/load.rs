@@ -87,7 +87,7 @@ async fn start() -> (TempDir, Local, Stack, EventSource) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_a_burst_every_webhook_is_answered_and_every_accepted_one_arrives() {
+async fn burst_loses_no_accepted_webhook() {
     let (repositories, pushes) = if tally::is_long() { (200, 10) } else { (12, 5) };
     let (_dir, local, stack, source) = start().await;
     let bucket = stack.output("OutputBucketName").unwrap();
@@ -137,7 +137,7 @@ async fn of_a_burst_every_webhook_is_answered_and_every_accepted_one_arrives() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn under_a_steady_load_no_worker_grows() {
+async fn worker_memory_stays_stable_under_load() {
     let time = if tally::is_long() { Duration::from_mins(30) } else { Duration::from_secs(15) };
     let (_dir, local, stack, source) = start().await;
     let mut all = Vec::new();

@@ -12,7 +12,7 @@ use wiremock::matchers::{method, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
 #[tokio::test]
-async fn a_push_over_ssh_sends_a_signed_webhook_and_a_deploy_key_only_fetches() {
+async fn signed_webhook_and_deploy_key_work() {
     let dir = tempfile::tempdir().unwrap();
     let sshd = Sshd::start(dir.path(), Lifetime::Tied).await.unwrap();
     let host = Host::start(dir.path(), &sshd).unwrap();
@@ -60,7 +60,7 @@ async fn a_push_over_ssh_sends_a_signed_webhook_and_a_deploy_key_only_fetches() 
 }
 
 #[tokio::test]
-async fn the_account_is_ready_enforces_signatures_and_ends_with_its_value() {
+async fn local_account_enforces_signatures_until_dropped() {
     let dir = tempfile::tempdir().unwrap();
     let cloud = Cloud::start(dir.path(), Lifetime::Tied).await.unwrap();
     let account = cloud.account.clone();
@@ -76,7 +76,7 @@ async fn the_account_is_ready_enforces_signatures_and_ends_with_its_value() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_printed_makes_the_next_command_work() {
+async fn printed_commands_work_as_shown() {
     let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let place = Place { state: dir.path().join("cloud"), description: dir.path().join("local.json") };
     let description = place.up("acme/rocket", &mut Silent).await.unwrap();

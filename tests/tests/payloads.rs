@@ -159,7 +159,7 @@ fn stated() -> Vec<(String, &'static str)> {
 }
 
 #[test]
-fn every_public_payload_has_its_stated_outcome() {
+fn every_public_payload_has_stated_outcome() {
     let stated = stated();
     let mut used = vec![0; stated.len()];
     let mut wrong = Vec::new();

@@ -123,7 +123,7 @@ async fn pushes_become_zips() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_cold_function_begins_with_the_pack_that_was_kept() {
+async fn cold_function_starts_from_kept_pack() {
     let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let (local, stack) = Local::with_stack(dir.path()).await.unwrap();
     let account = &local.cloud.account;
@@ -190,7 +190,7 @@ async fn a_cold_function_begins_with_the_pack_that_was_kept() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_zip_may_hold_a_clone_and_a_part_of_the_files() {
+async fn zip_holds_clone_and_selected_files() {
     let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let local = Local::tied(dir.path()).await.unwrap();
     local.package(&mut Silent).unwrap();
@@ -340,7 +340,7 @@ async fn submodules_go_along() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn large_files_of_git_lfs_go_along() {
+async fn git_lfs_files_are_included() {
     let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let local = Local::tied(dir.path()).await.unwrap();
     local.package(&mut Silent).unwrap();

@@ -171,7 +171,7 @@ fn arguments_arrive_as_they_were_typed() {
 }
 
 #[test]
-fn just_adds_no_line_to_an_error() {
+fn just_adds_no_error_lines() {
     let copy = Copy::new();
     let run = |recipe: &String| copy.run(copy.dir.path(), &[recipe]).program;
     let ours: Vec<_> = copy.recipes().into_iter().filter(|recipe| run(recipe) == "infra").collect();
@@ -184,7 +184,7 @@ fn just_adds_no_line_to_an_error() {
 }
 
 #[test]
-fn a_hint_names_the_command_that_was_typed() {
+fn hint_names_typed_command() {
     let copy = Copy::new();
     // As it was typed: from another folder it has another name.
     assert_eq!(copy.run(copy.dir.path(), &["check"]).typed, copy.path("justw").display().to_string());
@@ -205,7 +205,7 @@ fn a_hint_names_the_command_that_was_typed() {
 }
 
 #[test]
-fn a_command_learns_where_its_caller_is() {
+fn command_knows_caller_directory() {
     let copy = Copy::new();
     for folder in ["", "below"] {
         let folder = copy.path(folder).canonicalize().unwrap();
@@ -215,7 +215,7 @@ fn a_command_learns_where_its_caller_is() {
 }
 
 #[test]
-fn a_relative_path_is_the_callers_and_a_default_the_projects() {
+fn paths_follow_caller_defaults_follow_project() {
     let infra = built("infra").unwrap();
     let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let (project, caller) = (dir.path().join("project"), dir.path().join("caller"));

@@ -164,7 +164,7 @@ async fn every_reference_of_a_push_arrives() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn thousands_of_references_are_queued_in_time() {
+async fn thousands_of_references_queue_in_time() {
     let world = World::with_tags(0).await;
     let (queued, answered) = world.deliver(&world.event(4_999, 0), &delivery_id()).await;
     assert_eq!((queued, world.waiting().await), (5_000, 5_000));

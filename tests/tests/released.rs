@@ -19,7 +19,7 @@ fn default<'t>(template: &'t Value, variable: &Value) -> Option<&'t str> {
 }
 
 #[test]
-fn the_released_functions_run_with_this_environment() {
+fn released_functions_accept_current_environment() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let released: Value = serde_json::from_str(&std::fs::read_to_string(root.join(RELEASED)).unwrap()).unwrap();
     let template = stack::template(None).unwrap().as_value();

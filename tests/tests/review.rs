@@ -94,7 +94,7 @@ fn page_of_an_update() -> String {
 }
 
 #[test]
-fn the_review_is_read_by_eye_and_ear_with_nothing_but_the_file() {
+fn review_page_is_accessible_and_standalone() {
     let seen = seen(&page_of_an_update());
     for way in ["wide", "dark", "middle", "narrow", "printed"] {
         let seen = &seen[way];
@@ -159,7 +159,7 @@ fn the_review_is_read_by_eye_and_ear_with_nothing_but_the_file() {
 }
 
 #[tokio::test]
-async fn the_page_is_of_what_synth_writes() {
+async fn review_describes_synthesized_template() {
     let account = empty_account::start().await;
     let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let infra = |arguments: &'static [&'static str], credentials: bool| {

@@ -32,7 +32,7 @@ fn names(bill: &Value) -> BTreeSet<&str> {
 }
 
 #[test]
-fn a_bill_names_what_is_linked_and_nothing_else() {
+fn bill_of_materials_lists_linked_crates() {
     let lock = std::fs::read_to_string(root().join("Cargo.lock")).unwrap();
     let mut count = 0;
     for architecture in [Architecture::Arm64, Architecture::X86_64] {
@@ -73,7 +73,7 @@ fn a_bill_names_what_is_linked_and_nothing_else() {
 }
 
 #[test]
-fn the_same_sources_give_the_same_bill() {
+fn bill_of_materials_is_reproducible() {
     let manifest = manifest(Architecture::Arm64);
     assert_eq!(bills(&manifest).unwrap(), bills(&manifest).unwrap());
 }
@@ -125,7 +125,7 @@ fn own_crates() -> Vec<Value> {
 
 /// `forbid` can't be allowed again further down, so nothing has to be searched.
 #[test]
-fn no_crate_of_ours_has_an_unsafe_line() {
+fn own_crates_forbid_unsafe_code() {
     let forbids = |text: &str| text.lines().any(|line| line.trim() == "unsafe_code = \"forbid\"");
     assert!(forbids(&std::fs::read_to_string(root().join("Cargo.toml")).unwrap()));
     let crates = own_crates();
@@ -149,7 +149,7 @@ fn date_behind<'a>(words: &str, text: &'a str) -> Option<&'a str> {
 }
 
 #[test]
-fn each_ignored_advisory_has_reason_and_date() {
+fn ignored_advisory_has_reason_and_date() {
     let deny: toml::Value = toml::from_str(&std::fs::read_to_string(root().join("deny.toml")).unwrap()).unwrap();
     let ignored = deny["advisories"]["ignore"].as_array().unwrap();
     for one in ignored {
@@ -163,7 +163,7 @@ fn each_ignored_advisory_has_reason_and_date() {
 /// What `deny.toml` says of RUSTSEC-2023-0071. `ssh_key` signs by the crate `rsa` whatever RSA key it is given with its private
 /// half; so only what can't be one may get there.
 #[test]
-fn no_function_signs_with_the_crate_rsa() {
+fn functions_never_sign_with_rsa_crate() {
     for one in own_crates() {
         let dependencies = one["dependencies"].as_array().unwrap();
         assert!(dependencies.iter().all(|dependency| dependency["name"] != "rsa"), "{} imports rsa", one["name"]);
@@ -218,7 +218,7 @@ fn advisories(on_github: bool, is_kept: bool) -> (bool, String) {
 }
 
 #[test]
-fn unreachable_advisories_are_never_passed_in_silence() {
+fn unchecked_advisories_are_always_reported() {
     for is_kept in [false, true] {
         let (passed, told) = advisories(true, is_kept);
         assert!(!passed && told.contains("NOT CHECKED"), "{told}");

@@ -117,7 +117,7 @@ fn every_file_says_why_it_exists() {
 }
 
 #[test]
-fn no_test_is_switched_off_and_nothing_is_left_to_do() {
+fn no_ignored_tests_or_todos_remain() {
     let banned =
         [concat!("#[ign", "ore"), concat!("#[should_", "panic"), concat!("to", "do!("), concat!("unimpl", "emented!(")];
     for (file, text) in sources() {
@@ -128,7 +128,7 @@ fn no_test_is_switched_off_and_nothing_is_left_to_do() {
 }
 
 #[test]
-fn everything_that_infra_prints_goes_through_one_place() {
+fn infra_prints_only_through_render() {
     let ways = ["anstream::", "print!(", "println!(", "stdout()", "stderr().lock", "io::Stdout", "io::Stderr"];
     let mut files = 0;
     for (file, text) in sources() {
@@ -143,7 +143,7 @@ fn everything_that_infra_prints_goes_through_one_place() {
 }
 
 #[test]
-fn nothing_knows_the_machine_it_was_written_on() {
+fn files_mention_no_local_paths() {
     let places = [concat!("/wo", "rk/"), concat!("/ro", "ot/"), concat!("/ho", "me/"), concat!("/Us", "ers/")];
     for file in files() {
         let text = String::from_utf8_lossy(&std::fs::read(root().join(&file)).unwrap()).into_owned();
@@ -151,6 +151,28 @@ fn nothing_knows_the_machine_it_was_written_on() {
             assert!(!text.contains(place), "{} mentions {place}", file.display());
         }
     }
+}
+
+/// The names of the tests in a file: each function that an attribute or a macro makes one.
+fn tests_in(text: &str) -> impl Iterator<Item = &str> {
+    let marks = [concat!("#[te", "st]"), concat!("#[tokio::te", "st")];
+    let starts = marks.into_iter().flat_map(|mark| text.split(mark).skip(1));
+    starts.filter_map(|rest| rest.split_once("fn ")?.1.split(['(', '<']).next()).filter(|name| !name.starts_with('$'))
+}
+
+#[test]
+fn tests_have_short_names() {
+    let mut count = 0;
+    for (file, text) in sources() {
+        for name in tests_in(&text) {
+            let words = name.split('_').count();
+            let is_sentence = ["what", "who", "whatever"].iter().any(|word| name.starts_with(&format!("{word}_")));
+            let is_short = (3..=6).contains(&words) && !is_sentence;
+            assert!(is_short, "{}: {name}: a subject and an expectation, in three to six words", file.display());
+            count += 1;
+        }
+    }
+    assert!(count > 900, "only {count} tests");
 }
 
 const SECURITY: &str = "docs/security.md";
@@ -181,7 +203,7 @@ fn names(text: &str) -> impl Iterator<Item = &str> {
 }
 
 #[test]
-fn every_attack_on_the_old_product_has_its_tests() {
+fn every_old_attack_has_tests() {
     let mut numbers = Vec::new();
     for row in rows_with_tests(SECURITY, "The attacks on the old product") {
         let attack = format!("attack_{:0>2}_", row[0]);
@@ -198,13 +220,13 @@ fn every_threat_has_its_tests() {
 }
 
 #[test]
-fn every_hostile_input_has_its_outcome_and_its_tests() {
+fn every_hostile_input_has_tests() {
     let rows = rows_with_tests(SECURITY, "Hostile input");
     assert!(rows.len() > 20, "{} rows", rows.len());
 }
 
 #[test]
-fn every_fault_of_aws_has_its_tests() {
+fn every_aws_fault_has_tests() {
     let rows = rows_with_tests("docs/decisions.md", "2026-11-29 What AWS would have shown");
     assert_eq!(rows.len(), 17);
 }
@@ -227,7 +249,7 @@ fn commands(text: &str) -> Vec<String> {
 }
 
 #[test]
-fn every_action_is_pinned_by_its_commit() {
+fn every_action_is_pinned_to_commit() {
     let mut count = 0;
     for (file, text) in fetching_files() {
         for line in text.lines().filter_map(|line| line.split_once("uses: ").map(|(_, used)| used)) {
@@ -272,7 +294,7 @@ fn nothing_is_fetched_without_a_hash() {
 }
 
 #[test]
-fn every_lock_has_a_hash_for_each_package() {
+fn every_locked_package_has_hash() {
     let locked = root().join(".ci/locked");
     let read =
         |path: PathBuf| std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));

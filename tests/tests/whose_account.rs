@@ -64,7 +64,7 @@ impl Desk {
 const KEYS: [(&str, &str); 2] = [("AWS_ACCESS_KEY_ID", "ENVIRONMENT"), ("AWS_SECRET_ACCESS_KEY", "x")];
 
 #[tokio::test]
-async fn a_flag_comes_before_the_environment_and_that_before_the_file() {
+async fn flag_overrides_environment_overrides_file() {
     let desk = Desk::new().await;
     let region = |name: &'static str| ("AWS_REGION", name);
     let production = "profile = 'production'\n";
@@ -100,7 +100,7 @@ async fn a_flag_comes_before_the_environment_and_that_before_the_file() {
 }
 
 #[tokio::test]
-async fn a_profile_that_is_not_there_is_never_another_one() {
+async fn missing_profile_is_never_substituted() {
     let desk = Desk::new().await;
     for (flags, environment, file, named_by) in [
         (&["--profile", "prodution"][..], &[][..], "", "--profile"),
@@ -119,7 +119,7 @@ async fn a_profile_that_is_not_there_is_never_another_one() {
 }
 
 #[tokio::test]
-async fn what_is_named_and_not_used_is_said() {
+async fn unused_profile_is_reported() {
     let desk = Desk::new().await;
     let output = desk.infra(&["redrive"], &KEYS, "profile = 'production'\n").await;
     let told = String::from_utf8(output.stderr).unwrap();

@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn ident_is_expanded_once_and_foreign_ones_stay() {
+    fn ident_expands_but_foreign_ids_stay() {
         let id = ObjectId::null(gix::hash::Kind::Sha1);
         let own = format!("$Id: {id} $");
         for (content, expected) in [
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn no_more_is_made_than_the_limit() {
+    fn output_past_limit_is_refused() {
         let most = usize::try_from(output::LARGEST).unwrap();
         let piece = vec![b'x'; 1 << 20];
         let push = |count: usize, end: &'static [u8]| {

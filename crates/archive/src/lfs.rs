@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pointer_is_read_as_git_lfs_reads_it() {
+    fn pointer_is_read_like_git_lfs() {
         let pointer = |size| Filtered::Pointer(Pointer { oid: OID.to_owned(), size });
         for version in VERSIONS {
             check(&format!("version {version}\noid sha256:{OID}\nsize 12345\n"), Some(&pointer(12345)));
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_pointer_is_the_file() {
+    fn non_pointer_blob_stays_itself() {
         let version = VERSIONS[0];
         for blob in [
             String::new(),
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_not_the_one_that_was_meant_is_found_out() {
+    fn large_file_not_matching_pointer_fails() {
         let pointer = |content: &[u8], size| Pointer { oid: hex::encode(Sha256::digest(content)), size };
         let copied = |pointer: &Pointer, content: &str| {
             let mut copied = Vec::new();

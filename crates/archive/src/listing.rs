@@ -145,7 +145,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn more_large_files_than_are_listed_are_refused() {
+    fn too_many_large_files_are_refused() {
         let folder = tempfile::tempdir().unwrap();
         let repository = gix::init_bare(folder.path()).unwrap();
         let pointer = format!("version https://git-lfs.github.com/spec/v1\noid sha256:{}\nsize 7\n", "0".repeat(64));

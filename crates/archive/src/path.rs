@@ -47,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_that_lead_astray_are_refused_and_others_kept() {
+    fn unsafe_names_are_refused_others_kept() {
         for refused in [
             "",
             ".",
@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_ends_where_zip_and_git_end() {
+    fn path_length_and_depth_are_limited() {
         let longest = "x".repeat(LONGEST - 2);
         assert!(join("f".into(), longest.as_str().into()).is_ok());
         assert!(join("ff".into(), longest.as_str().into()).is_err());

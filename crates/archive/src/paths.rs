@@ -89,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_folder_stands_for_what_is_in_it() {
+    fn folder_glob_includes_its_contents() {
         let check = |globs: &str, path: &str, expected: bool| {
             let paths = globs.parse().unwrap();
             assert_eq!(Inclusion::of(&paths).include(path.into()), expected, "{globs} {path}");
@@ -109,7 +109,7 @@ mod tests {
         check("!target", "src/x", true);
     }
     #[test]
-    fn the_order_of_paths_makes_no_difference() {
+    fn path_order_does_not_change_inclusion() {
         let paths = "src/**/*.rs, docs, **/b/**, !**/c, !docs/a".parse().unwrap();
         let mut inclusion = Inclusion::of(&paths);
         let parts = ["src", "docs", "a", "b", "c", "x.rs"];

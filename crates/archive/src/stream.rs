@@ -75,7 +75,7 @@ mod tests {
     use crate::time::Time;
 
     #[test]
-    fn what_is_streamed_is_read_again_whatever_its_length_is_said_to_be() {
+    fn streamed_file_reads_back_unchanged() {
         let content = "a text that is repeated, ".repeat(100_000);
         for said in [content.len() as u64, WIDE] {
             let mut bytes = Vec::new();

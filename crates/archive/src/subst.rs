@@ -217,7 +217,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_encoding_takes_no_time_without_end() {
+    fn commit_reencoding_work_is_limited() {
         let folder = tempfile::tempdir().unwrap();
         let (repository, never) = (gix::init_bare(folder.path()).unwrap(), AtomicBool::new(false));
         let objects = Objects::of(&repository, &never);

@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_that_dos_does_not_know_are_its_first() {
+    fn times_outside_dos_range_become_earliest() {
         for seconds in [i64::MIN, -1, 0, 315_532_799, 315_532_800, 4_354_819_200, i64::MAX] {
             assert_eq!(Time::from_seconds(seconds).dos, FIRST, "{seconds}");
         }

@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn stars_stay_in_folders_and_double_stars_do_not() {
+    fn wildcards_follow_slash_mode() {
         let check = |pattern: &str, text: &str, path: bool, name: bool| {
             let both = [Slash::Separates, Slash::IsALetter].map(|slash| matched(pattern, text, slash));
             assert_eq!(both, [path, name], "{pattern} {text}");
@@ -263,7 +263,7 @@ mod tests {
         #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(20_000) })]
         /// What gix differs in from Git itself: an escaped slash behind `**`.
         #[test]
-        fn small_patterns_match_as_they_do_elsewhere(pattern in bytes(b"**//ab?", 10), text in bytes(b"//aab", 12)) {
+        fn small_patterns_match_like_gix(pattern in bytes(b"**//ab?", 10), text in bytes(b"//aab", 12)) {
             for (slash, mode) in [
                 (Slash::Separates, wildmatch::Mode::NO_MATCH_SLASH_LITERAL),
                 (Slash::IsALetter, wildmatch::Mode::empty()),
@@ -294,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pattern_ends_when_its_steps_do() {
+    fn matching_stops_when_steps_run_out() {
         let pattern = "**/a/".repeat(32) + "b";
         let text = "a/".repeat(1000);
         assert_eq!(matches(pattern.as_bytes(), text.as_bytes(), Slash::Separates, &mut 100), None);

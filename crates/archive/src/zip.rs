@@ -335,7 +335,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
         #[test]
-        fn what_is_written_is_read(
+        fn written_zip_reads_back_unchanged(
             entries in prop::collection::btree_map(r#"[a-zä/ \\"]{1,30}"#, (
                 prop::sample::select(vec![0o100_644u32, 0o100_755, 0o120_777]),
                 prop::collection::vec(any::<u8>(), 0..300),
@@ -448,7 +448,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_of_more_than_four_gigabytes_has_both_its_lengths_in_zip64() {
+    fn four_gigabyte_file_uses_zip64_lengths() {
         for (size, large) in [(MAX_U32 - 1, false), (MAX_U32, true), (5 << 30, true)] {
             let mut bytes = Vec::new();
             let content = Content { data: b"12345678", method: Method::Deflated, crc: 1, size };
@@ -473,7 +473,7 @@ mod tests {
     }
 
     #[test]
-    fn so_many_entries_need_the_directorys_zip64_and_one_less_does_not() {
+    fn zip64_directory_starts_at_65535_entries() {
         for (count, zip64) in [(65_534, false), (65_535, true)] {
             let mut bytes = Vec::new();
             let mut zip = Writer::new(&mut bytes, Time::from_seconds(TIME));

@@ -159,7 +159,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn buckets() {
+    fn bucket_names_follow_s3_rules() {
         for name in ["abc", "git2s3-output-1", "a.b-c"] {
             assert!(name.parse::<BucketName>().is_ok(), "{name}");
         }
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_checked_when_they_are_read() {
+    fn names_are_checked_during_deserialization() {
         assert!(serde_json::from_str::<BucketName>("\"../x\"").is_err());
         assert!(serde_json::from_str::<QueueUrl>("\"https://sqs.eu-west-1.amazonaws.com/1/q\"").is_ok());
         assert!(serde_json::from_str::<SecretId>("\"\"").is_err());

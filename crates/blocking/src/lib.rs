@@ -107,7 +107,7 @@ mod tests {
 
     // One test, since all work of a process is counted together.
     #[tokio::test]
-    async fn work_that_nobody_waits_for_is_told_and_missed() {
+    async fn dropped_work_is_interrupted_and_counted() {
         assert!(ended(Duration::ZERO).await);
         assert_eq!(spawn(|_| 7).await.unwrap(), 7);
         assert!(ended(Duration::from_secs(10)).await);

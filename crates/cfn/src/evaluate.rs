@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_rule_says_what_it_wants() {
+    fn broken_rule_shows_assertion_description() {
         let empty = |name: &str| json!({ "Fn::Equals": [{ "Ref": name }, ""] });
         let assertion = |assert: Json| json!([{ "Assert": assert, "AssertDescription": "A takes B." }]);
         let template = json!({
@@ -239,13 +239,13 @@ mod tests {
     }
 
     #[test]
-    fn what_a_deployment_knows_stays() {
+    fn pseudo_parameter_stays_unresolved() {
         assert_eq!(output("", |_| crate::pseudo::region()), json!({ "Ref": "AWS::Region" }));
     }
 
     proptest! {
         #[test]
-        fn evaluating_keeps_the_meaning_of_what_was_written(chosen in "[a-z,]{0,12}", index in 0usize..3) {
+        fn evaluation_keeps_template_meaning(chosen in "[a-z,]{0,12}", index in 0usize..3) {
             let parts: Vec<&str> = chosen.split(',').collect();
             let result = output(&chosen, |stack| {
                 let parameter = stack.parameter::<String>("Chosen", &Parameter::text("", ""));

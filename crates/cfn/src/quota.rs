@@ -175,7 +175,7 @@ mod tests {
     type Case = (fn(usize) -> Json, usize, &'static str);
 
     #[test]
-    fn each_quota_holds_to_the_last_byte() {
+    fn each_quota_is_enforced_exactly() {
         let cases: [Case; 23] = [
             (
                 |size| resource("AWS::SQS::Queue", &json!({ "QueueName": format!("{}.fifo", "x".repeat(size - 5)) })),

@@ -336,7 +336,7 @@ mod tests {
     }
 
     #[test]
-    fn a_handle_of_another_stack_is_noticed() {
+    fn reference_to_other_stack_is_refused() {
         let elsewhere = Stack::new("").add("Elsewhere", Bucket::encrypted());
         let mut stack = Stack::new("");
         stack.add("Here", Bucket::encrypted());
@@ -346,7 +346,7 @@ mod tests {
     }
 
     #[test]
-    fn neither_order_nor_condition_of_another_stack_gets_by() {
+    fn foreign_dependency_and_condition_are_refused() {
         let mut other = Stack::new("");
         let elsewhere = other.add("Elsewhere", Bucket::encrypted());
         let parameter = other.parameter("Domain", &Parameter::text("", ""));
@@ -362,7 +362,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_conditional_is_read_with_its_alternative() {
+    fn conditional_resource_resolves_with_alternative() {
         let mut stack = Stack::new("");
         let parameter = stack.parameter("Domain", &Parameter::text("", ""));
         let condition = stack.given("HasDomain", &parameter);

@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn text_that_looks_like_a_reference_is_none() {
+    fn reference_like_text_stays_literal() {
         check(
             ["$".into(), "{x}".into(), region()],
             &json!({ "Fn::Sub": ["${Part1}${AWS::Region}", { "Part1": "${x}" }] }),

@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn an_apostrophe_is_none_of_ec2s_characters() {
+    fn ec2_description_refuses_apostrophe() {
         let rules = json!({ "GroupDescription": "git2s3 worker", "SecurityGroupEgress": [
             { "Description": "Git hosts: 22; others (443)" }, { "Description": "AWS's endpoints" },
         ] });
@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn each_text_takes_what_its_service_takes() {
+    fn each_text_follows_its_service_rules() {
         for (kind, properties, expected) in [
             ("AWS::IAM::Role", json!({ "Description": "gives \u{2014} more" }), 1),
             ("AWS::IAM::Role", json!({ "Description": "gives, more; don't ask" }), 0),

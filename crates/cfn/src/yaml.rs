@@ -50,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_a_text_stays_one() {
+    fn ambiguous_yaml_text_is_quoted() {
         let check = |value: Json, expected: &str| assert_eq!(of(&value), expected, "{value}");
         check(json!({ "Default": "off" }), "Default: 'off'\n");
         check(json!({ "AllowedValues": ["on", "Off", "path"] }), "AllowedValues:\n- 'on'\n- 'Off'\n- path\n");

@@ -277,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn a_host_is_known_by_each_name() {
+    fn host_is_found_by_each_name() {
         let hosts: AllowedHosts = "github.com,gitlab.com,dev.azure.com,git.example=gitlab ssh=ssh.example \
             web=https://www.example/gitlab,ssh.example ssh=git.example"
             .parse()
@@ -298,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn what_all_urls_have_is_left_out() {
+    fn common_url_prefix_is_removed() {
         let host: AllowedHost = "git.example ssh=git.example/srv/git web=https://git.example/a/b".parse().unwrap();
         let check = |path: &str, is_web: bool, expected: &str| {
             assert_eq!(host.path_in(path, is_web), expected, "{path}");

@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_goes_to_its_host_and_to_no_other() {
+    fn token_goes_only_to_its_host() {
         let check = |tokens: &str, host: &str, expected: Option<&str>| {
             let first = "github.com".parse().unwrap();
             let token = credentials(tokens).token(&host.parse().unwrap(), Some(&first));
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn without_an_allowed_host_there_is_none_for_a_token_alone() {
+    fn bare_token_needs_allowed_host() {
         assert!(credentials("ghp_1").token(&"github.com".parse().unwrap(), None).is_none());
     }
 
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn no_error_and_no_debug_text_has_a_secret_in_it() {
+    fn errors_and_debug_omit_secrets() {
         let error = ProviderCredentials::parse(&r#"{"GitToken":"s3cret""#.into()).unwrap_err();
         assert!(!format!("{error:?} {error} {:?}", credentials("s3cret")).contains("s3cret"));
     }

@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn what_one_side_writes_the_other_reads() {
+    fn environment_variables_survive_round_trip() {
         let read_back = read(&WEBHOOK).unwrap();
         let written = serde_json::to_value(&read_back).unwrap();
         for (name, value) in &WEBHOOK[..8] {
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn what_an_older_stack_lacks_is_as_it_was() {
+    fn missing_key_layout_defaults_to_path() {
         let zipdl = |layout: &[(&str, &str)]| {
             let variables = [
                 ("CREDENTIALS", WEBHOOK[0].1),

@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reference_is_a_branch_or_a_tag() {
+    fn reference_is_branch_or_tag() {
         let branch: RefName = "refs/heads/release/1.0".parse().unwrap();
         assert_eq!((branch.branch(), branch.tag()), (Some("release/1.0"), None));
         let tag: RefName = "refs/tags/v1".parse().unwrap();
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn a_commit_id_is_lower_case_hexadecimal_and_not_null() {
+    fn commit_id_is_lowercase_nonnull_hex() {
         let parse = |id: String| id.parse::<CommitId>();
         assert!(parse("a".repeat(40)).is_ok());
         assert!(parse("0f".repeat(32)).is_ok());
@@ -158,7 +158,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_accepted_has_no_path_that_escapes(name in "refs/heads/[a-z./~^: -]{0,24}") {
+        fn accepted_references_never_escape(name in "refs/heads/[a-z./~^: -]{0,24}") {
             if let Ok(name) = name.parse::<RefName>() {
                 prop_assert!(name.as_str().split('/').all(|part| !part.is_empty() && !part.starts_with('.')));
             }

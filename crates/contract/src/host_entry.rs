@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_alone_is_reached_as_usual() {
+    fn bare_name_uses_default_addresses() {
         let github = host("github.com");
         assert_eq!((github.ssh.user.as_str(), github.ssh.host.as_str(), github.ssh.port), ("git", "github.com", 22));
         assert_eq!((github.web.to_string().as_str(), github.is_private), ("https://github.com", false));
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn the_most_usual_stands_on_the_name() {
+    fn host_name_carries_common_settings() {
         let own = host("alice@Git.Example.com:7999=bitbucket-dc:8443+private");
         assert_eq!((own.ssh.user.as_str(), own.ssh.host.as_str(), own.ssh.port), ("alice", "git.example.com", 7999));
         assert_eq!((own.kind, own.is_private), (Some(HostKind::BitbucketDataCenter), true));

@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn artifact_keys() {
+    fn artifact_keys_follow_reference_kind() {
         let check = |path, reference, key| {
             assert_eq!(job(path, reference).artifact_key(KeyLayout::Path, Some("main")), key);
             let with_host = job(path, reference).artifact_key(KeyLayout::HostPath, Some("main"));
@@ -160,14 +160,14 @@ mod tests {
     }
 
     #[test]
-    fn without_a_default_branch_every_branch_has_its_folder() {
+    fn branches_get_folders_without_default_branch() {
         let trunk = job("o/r", "refs/heads/trunk");
         assert_eq!(trunk.artifact_key(KeyLayout::Path, Some("trunk")), "o/r/o_r.zip");
         assert_eq!(trunk.artifact_key(KeyLayout::Path, None), "o/r/branch/trunk/o_r.zip");
     }
 
     #[test]
-    fn a_job_of_an_older_version_is_understood() {
+    fn old_default_branch_field_is_ignored() {
         let job = job("o/r", "refs/heads/main");
         let mut json = serde_json::to_value(&job).unwrap();
         json["default_branch"] = "evil".into();
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn a_redelivery_has_the_same_id_and_another_reference_another_group() {
+    fn redelivery_keeps_id_reference_separates_groups() {
         let (main, tag) = (job("o/r", "refs/heads/main"), job("o/r", "refs/tags/v1"));
         assert_eq!(main.id(), job("o/r", "refs/heads/main").id());
         assert_ne!(main.id(), tag.id());
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn a_job_is_small_and_survives_the_queue() {
+    fn small_job_survives_queue_round_trip() {
         let job = job("o/r", "refs/heads/main");
         let json = serde_json::to_string(&job).unwrap();
         assert!(json.len() < 400, "{json}");
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_is_checked_like_a_payload() {
+    fn queued_job_is_validated_like_payload() {
         let json = serde_json::to_string(&job("o/r", "refs/heads/main")).unwrap();
         for (from, to) in [("refs/heads/main", "refs/heads/../x"), ("o/r", "../r"), ("d-1", "d\\n1")] {
             assert!(serde_json::from_str::<Job>(&json.replace(from, to)).is_err(), "{to}");

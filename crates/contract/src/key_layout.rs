@@ -55,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_layout_is_known_by_its_name() {
+    fn key_layout_parses_from_its_name() {
         for layout in KeyLayout::ALL {
             assert_eq!(layout.name().parse::<KeyLayout>().unwrap(), layout);
         }

@@ -57,7 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn a_push_leads_only_where_its_sender_may_go() {
+    fn push_reaches_only_permitted_repositories() {
         check(Some(&[]), "gitlab.com/private/secret", true);
         check(Some(&["github.com/acme/*"]), "github.com/acme/library", true);
         check(Some(&["github.com/acme/*"]), "github.com/ACME/library", true);

@@ -44,7 +44,7 @@ mod tests {
     }
 
     #[test]
-    fn references_are_meant_by_short_or_full_name() {
+    fn short_and_full_names_match_references() {
         check("", "refs/heads/anything", true);
         check("main, release/*", "refs/heads/main", true);
         check("main, release/*", "refs/heads/release/1", true);
@@ -61,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_never_taken_for_a_full_one() {
+    fn full_pattern_never_matches_short_name() {
         check("refs/heads/main", "refs/heads/main", true);
         check("refs/heads/main", "refs/tags/refs/heads/main", false);
         check("refs/heads/main", "refs/heads/refs/heads/main", false);

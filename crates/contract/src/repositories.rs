@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn case_counts_where_the_host_tells_it() {
+    fn repository_case_follows_its_host() {
         for host in ["github.com", "gitlab.com", "bitbucket.org", "git.example=gitea", "git.example=bitbucket-dc"] {
             let name = host.split('=').next().unwrap();
             for glob in ["Acme/App", "acme/app", "ACME/*"] {
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_but_what_is_included_is_permitted() {
+    fn only_included_repositories_are_permitted() {
         let permit = |globs: &str, name: &str| {
             let repository = repository(name);
             globs.parse::<Repositories>().unwrap().permit(&repository, &repository.host.as_str().parse().unwrap())

@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn paths_that_escape_or_quote_are_refused() {
+    fn unsafe_repository_paths_are_refused() {
         for path in [
             "",
             "/",
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn a_repository_is_read_as_it_is_written() {
+    fn repository_survives_text_round_trip() {
         let repository: Repository = "gitlab.com/group/sub/name".parse().unwrap();
         assert_eq!((repository.host.as_str(), repository.path.as_str()), ("gitlab.com", "group/sub/name"));
         assert_eq!(repository.to_string(), "gitlab.com/group/sub/name");
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn a_host_is_a_bare_lower_case_name() {
+    fn host_is_bare_lowercase_name() {
         for host in ["github.com", "127.0.0.1", "git", "xn--bcher-kva.example"] {
             assert!(host.parse::<Host>().is_ok(), "{host}");
         }

@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_may_be_for_some_repositories() {
+    fn secret_may_name_its_repositories() {
         let check = |entry: &str, globs: Option<&str>, value: &str| {
             assert_eq!(read(entry), [(globs.map(str::to_owned), value.to_owned())], "{entry}");
             assert!(parse(entry).refused().is_empty(), "{entry}");
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn what_begins_like_globs_is_never_a_secret_for_everything() {
+    fn malformed_globs_never_become_general_secret() {
         let check = |list: &str, secrets: &[&str], refused: &[&str]| {
             assert_eq!(
                 read(list),

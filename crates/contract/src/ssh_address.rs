@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn a_spelling_counts_where_the_kind_is_unknown() {
+    fn unknown_host_kind_honors_path_spelling() {
         let check = |entry: &str, relative, without_git, path: &str, url: &str, other: bool| {
             let (host, repository): (AllowedHost, _) = (entry.parse().unwrap(), "octo/hello".parse().unwrap());
             let spelling = PathSpelling { relative, without_git };

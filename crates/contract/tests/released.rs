@@ -72,7 +72,7 @@ fn check<T: DeserializeOwned + Serialize>(function: &str, understand: impl Fn(&T
 }
 
 #[test]
-fn the_released_environments_are_read_and_still_written() {
+fn released_environments_still_round_trip() {
     let hosts = |hosts: &str| drop(hosts.parse::<AllowedHosts>().unwrap());
     check("webhook", |environment: &WebhookEnvironment<Runtime>| {
         hosts(&environment.allowed_hosts);
@@ -96,7 +96,7 @@ fn the_released_environments_are_read_and_still_written() {
 }
 
 #[test]
-fn the_released_jobs_are_read_and_written_alike() {
+fn released_jobs_round_trip_unchanged() {
     let jobs = jobs().jobs;
     assert!(jobs.len() >= 2);
     for job in jobs {
@@ -142,7 +142,7 @@ fn newest_in_changelog() -> Option<String> {
 }
 
 #[test]
-fn the_files_are_of_the_last_release() {
+fn released_fixtures_match_last_release() {
     let tags = git(&["tag", "--list", "v*", "--sort=-version:refname"]).unwrap();
     let (tag, version) = (tags.lines().next(), newest_in_changelog());
     for release in [environments().release, jobs().release] {

@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn attributes_that_do_not_fit_are_a_failure() {
+    fn oversized_attributes_become_failure() {
         let data = Some(json!({ "PublicKey": "a".repeat(5000) }));
         let answer = parsed(&Outcome::Success { physical_resource_id: "k".into(), data });
         assert_eq!(answer["Status"], "FAILED");
@@ -217,14 +217,14 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_has_an_id_and_a_reason() {
+    fn failure_response_has_id_and_reason() {
         let answer = parsed(&Outcome::Failed { reason: String::new() });
         assert_eq!((&answer["Status"], &answer["PhysicalResourceId"]), (&json!("FAILED"), &json!("never-made/r1")));
         assert_eq!(answer["Reason"], "no reason was given");
     }
 
     #[test]
-    fn the_answer_goes_by_https_or_stays_on_this_machine() {
+    fn response_url_is_https_or_local() {
         for good in [
             "https://cloudformation-custom-resource-response-euwest1.s3.amazonaws.com/x?X-Amz-Signature=1",
             "http://127.0.0.1:4566/x",
@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_connection_that_fails_is_told_without_the_url() {
+    async fn connection_error_omits_url() {
         let url = response_url(&sender("http://127.0.0.1:9/answer?X-Amz-Signature=abc")).unwrap();
         let error = put(&client().unwrap(), url, String::new()).await.unwrap_err();
         assert!(error.may_pass());
@@ -257,7 +257,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_reason_is_cut_to_fit_and_not_more(reason in proptest::collection::vec(any::<char>(), 0..6000)) {
+        fn long_reason_is_cut_to_fit(reason in proptest::collection::vec(any::<char>(), 0..6000)) {
             let reason: String = reason.into_iter().collect();
             let answer = body(&sender("https://s3.example"), &Outcome::Failed { reason: reason.clone() }).unwrap();
             prop_assert!(answer.len() <= MAX_BYTES);

@@ -166,7 +166,7 @@ async fn emptied(s3: &S3, deadline: Instant) -> Result<u64, EmptyError> {
 }
 
 #[tokio::test]
-async fn attack_13_every_version_marker_and_upload_goes() {
+async fn attack_13_large_bucket_is_emptied() {
     let uploads = (0..5).map(|number| ("a/0.zip".to_owned(), format!("u{number}"))).collect();
     let s3 = S3::of([("output", Bucket { uploads, ..Bucket::with(50_500) })]);
     assert_eq!(emptied(&s3, later()).await.unwrap(), 50_500);
@@ -176,7 +176,7 @@ async fn attack_13_every_version_marker_and_upload_goes() {
 }
 
 #[tokio::test]
-async fn what_was_refused_in_passing_is_tried_again() {
+async fn temporary_refusal_is_retried() {
     let refusals = BTreeMap::from([("a/00000.zip".to_owned(), 10)]);
     let s3 = S3::of([("output", Bucket { refusals, ..Bucket::with(1_200) })]);
     assert_eq!(emptied(&s3, later()).await.unwrap(), 1_200);
@@ -184,7 +184,7 @@ async fn what_was_refused_in_passing_is_tried_again() {
 }
 
 #[tokio::test]
-async fn a_refusal_inside_an_answer_is_an_error_after_the_rest_is_gone() {
+async fn refused_versions_fail_after_rest_deleted() {
     let refusals = BTreeMap::from([("a/00007.zip".to_owned(), usize::MAX)]);
     let s3 = S3::of([("output", Bucket { refusals, ..Bucket::with(1_200) })]);
     assert_eq!(
@@ -195,12 +195,12 @@ async fn a_refusal_inside_an_answer_is_an_error_after_the_rest_is_gone() {
 }
 
 #[tokio::test]
-async fn a_bucket_that_is_gone_is_empty() {
+async fn missing_bucket_counts_as_empty() {
     assert_eq!(emptied(&S3::default(), later()).await.unwrap(), 0);
 }
 
 #[tokio::test]
-async fn what_time_did_not_allow_is_done_the_next_time() {
+async fn next_run_finishes_timed_out_deletion() {
     let s3 = S3::of([("output", Bucket::with(50))]);
     let error = emptied(&s3, Instant::now()).await.unwrap_err();
     assert!(matches!(error, EmptyError::OutOfTime { deleted: 0, .. }), "{error}");

@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_has_one_user_at_a_time() {
+    fn locked_directory_refuses_second_user() {
         let temp = tempfile::tempdir().unwrap();
         let path = temp.path().join("deep/clone");
         let first = CloneDir::lock(&path).unwrap();
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clone_is_kept_unless_something_is_wrong_with_it() {
+    fn clone_is_kept_unless_broken() {
         let temp = tempfile::tempdir().unwrap();
         let dir = CloneDir::lock(&temp.path().join("clone")).unwrap();
         assert_eq!(dir.open().unwrap().1, Age::New);
@@ -217,7 +217,7 @@ mod tests {
         assert_eq!(open(&dir), Age::New);
     }
     #[test]
-    fn what_is_read_is_neither_emptied_nor_removed() {
+    fn clone_being_read_is_never_removed() {
         let temp = tempfile::tempdir().unwrap();
         let path = temp.path().join("clone");
         let dir = CloneDir::lock(&path).unwrap();
@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lock_that_was_removed_meanwhile_is_none() {
+    fn removed_lock_no_longer_counts() {
         let temp = tempfile::tempdir().unwrap();
         let path = temp.path().join("clone.lock");
         let lock = File::create(&path).unwrap();
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_never_finished_goes_and_the_clone_stays() {
+    fn unfinished_files_are_removed_clone_stays() {
         let temp = tempfile::tempdir().unwrap();
         let dir = CloneDir::lock(&temp.path().join("clone")).unwrap();
         assert_eq!(open(&dir), Age::New);

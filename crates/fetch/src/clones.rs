@@ -173,7 +173,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_repository_shares_or_enters_anothers_folder(one in path(), other in path(), host in "[a-z]{1,3}(\\.[a-z]{1,3})?") {
+        fn repositories_never_share_clone_folders(one in path(), other in path(), host in "[a-z]{1,3}(\\.[a-z]{1,3})?") {
             let clones = Clones::in_folder("/clones");
             let read = |host: &str, path: &str| Some(Repository::new(host.parse().ok()?, path.parse().ok()?));
             let all = [read("example.com", &one), read("example.com", &other), read(&host, &one), read(&host, &other)];
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_like_a_lock_or_a_pack_blocks_nobody() {
+    fn lock_like_repository_names_never_collide() {
         let temp = tempfile::tempdir().unwrap();
         let clones = Clones::in_folder(temp.path());
         let names = ["x", "x.git.lock/y", "a", "a.git/objects/pack/evil", "a.lock", "b/c", "b"];
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn the_least_recently_used_clone_goes_first() {
+    fn least_recently_used_clone_goes_first() {
         let temp = tempfile::tempdir().unwrap();
         let clones = Clones::in_folder(temp.path());
         let [newest, oldest, middle] = [("a", 10), ("b", 30), ("c", 20)].map(|(path, ago)| used(&clones, path, ago, 1));
@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clone_that_is_used_again_stays_longer() {
+    fn reused_clone_stays_longer() {
         let temp = tempfile::tempdir().unwrap();
         let clones = Clones::in_folder(temp.path());
         let [again, once, own] = [("a", 30), ("b", 20), ("own", 0)].map(|(path, ago)| used(&clones, path, ago, 1));
@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn clones_in_use_stay_and_are_counted() {
+    fn clones_in_use_are_not_evicted() {
         let temp = tempfile::tempdir().unwrap();
         let clones = Clones::in_folder(temp.path());
         let [fetched, being_read, free] =
@@ -258,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_clone_is_removed() {
+    fn leftovers_beside_clones_are_removed() {
         let temp = tempfile::tempdir().unwrap();
         let clones = Clones::in_folder(temp.path());
         let kept = used(&clones, "a", 0, 1);

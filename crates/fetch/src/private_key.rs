@@ -110,7 +110,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_text_that_is_no_key_is_not_repeated() {
+    fn malformed_key_text_is_not_repeated() {
         for text in ["", "hunter2", "-----BEGIN OPENSSH PRIVATE KEY-----\nhunter2\n-----END OPENSSH PRIVATE KEY-----\n"]
         {
             let error = PrivateKey::from_openssh(&text.into()).unwrap_err();

@@ -54,7 +54,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_disk_is_known_wherever_it_stands() {
+    fn full_disk_is_recognized_in_causes() {
         let full = || io::Error::from_raw_os_error(28);
         assert_eq!(full().kind(), io::ErrorKind::StorageFull);
         assert!(is_out_of_room(&full()));
@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_has_room_and_what_is_missing_has_none() {
+    fn only_existing_folder_has_room() {
         let temp = tempfile::tempdir().unwrap();
         let room = Room::of(temp.path()).unwrap();
         assert!(room.total >= room.free && room.total > 0, "{room:?}");

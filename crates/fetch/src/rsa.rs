@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn what_ring_signs_the_public_key_verifies() {
+    fn ring_signatures_verify_with_public_key() {
         for bits in [2048, 3072] {
             let kept = generate(bits);
             let key = RsaKey::from_openssh(&kept).unwrap();
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_ring_cannot_use_is_refused() {
+    fn unusable_rsa_key_is_refused() {
         let reason = |kept: &RsaKeypair| RsaKey::from_openssh(kept).map(|_| ()).unwrap_err();
         assert_eq!(reason(&generate(2560)), "PrivateModulusLenNotMultipleOf512Bits");
         let [one, other] = [generate(2048), generate(2048)];
@@ -160,7 +160,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn an_exponent_is_the_rest_of_a_division(d in 1_u128.., prime in 2_u128..) {
+        fn exponent_is_remainder_of_division(d in 1_u128.., prime in 2_u128..) {
             let strip = |number: u128| {
                 let bytes = number.to_be_bytes();
                 bytes[usize::try_from(number.leading_zeros() / 8).unwrap()..].to_vec()

@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn trees_in_trees_are_read_once_each() {
+    fn commit_with_repeated_trees_is_whole() {
         let (_temp, clone) = clone();
         let tree = repeated(&clone);
         let commit = commit(&clone, tree);
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn tags_of_tags_lead_to_the_commit() {
+    fn nested_tags_lead_to_commit() {
         let (_temp, clone) = clone();
         let tree = write(&clone, Tree { entries: Vec::new() });
         let commit = commit(&clone, tree);

@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn tokens_are_shown_as_each_host_wants_it() {
+    fn tokens_use_each_hosts_header() {
         let credential = |kind| {
             let host = api("git.example");
             ArchiveApi { host: &host, kind }.credential("t")

@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn a_host_below_a_path_is_recognised() {
+    fn host_below_path_is_recognized() {
         let check = |url: &str, name: &str| {
             let entries = "git.example kind=gitlab ssh=git@ssh.example:2222 web=https://www.example/tools/gitlab";
             assert_eq!(repository_on(entries, url), name, "{url}");
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn two_hosts_of_one_name_are_told_apart() {
+    fn hosts_sharing_name_are_distinguished() {
         let entries = "tools.example,gitlab.example ssh=tools.example:2222 web=https://tools.example/gitlab,\
             gitea.example ssh=tools.example:2223 web=https://tools.example/gitea";
         let check = |url: &str, name: &str| assert_eq!(repository_on(entries, url), name, "{url}");
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn a_port_of_firewalls_names_the_same_host() {
+    fn firewall_port_names_same_host() {
         let hosts = "github.com,gitlab.com,bitbucket.org";
         let check = |url: &str, name: &str| assert_eq!(repository_on(hosts, url), name, "{url}");
         check("ssh://git@ssh.github.com:443/octo/hello.git", "github.com/octo/hello");
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_on_the_server_is_left_out() {
+    fn server_folder_is_removed_from_path() {
         let code_commit = "git-codecommit.eu-west-1.amazonaws.com \
             ssh=KEY@git-codecommit.eu-west-1.amazonaws.com/v1/repos web=https://git-codecommit.eu-west-1.amazonaws.com/v1/repos";
         for scheme in ["ssh", "https"] {
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn host_and_path_are_read_and_nothing_else() {
+    fn url_yields_only_host_and_path() {
         let check = |url: &str, name: &str| assert_eq!(repository(url), name, "{url}");
         check("git@github.com:octo/hello.git", "github.com/octo/hello");
         check("ssh://git@GitHub.com:2222/octo/hello.git", "github.com/octo/hello");
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn all_urls_of_azure_devops_name_the_same_repository() {
+    fn azure_urls_name_same_repository() {
         let check = |url: &str, name: &str| assert_eq!(repository(url), name, "{url}");
         let hello = "dev.azure.com/acme/Our Project/hello";
         check("git@ssh.dev.azure.com:v3/acme/Our%20Project/hello", hello);
@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_does_not_repeat_the_url() {
+    fn error_does_not_repeat_url() {
         let error = location("https://user:hunter2@github.com:port/octo/hello", &AllowedHosts::default()).unwrap_err();
         assert!(!format!("{error:?} {error}").contains("hunter2"));
     }

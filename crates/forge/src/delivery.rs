@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_that_is_absent_or_unfit_is_replaced() {
+    fn missing_or_invalid_id_is_replaced() {
         assert_eq!(id(&[]), "request-1");
         assert_eq!(id(&[("X-GitHub-Event", "push"), ("X-GitHub-Delivery", "two words")]), "request-1");
         assert_eq!(id(&[("X-GitHub-Event", "push"), ("X-GitHub-Delivery", &"a".repeat(129))]), "request-1");

@@ -273,13 +273,13 @@ mod tests {
     }
 
     #[test]
-    fn a_tag_is_fetched_like_a_branch() {
+    fn tag_is_fetched_like_branch() {
         let request = Request::signed(&github_push("refs/tags/v1.0", &"b".repeat(64)));
         assert_eq!(request.outcome().unwrap(), ["refs/tags/v1.0".parse().unwrap()]);
     }
 
     #[test]
-    fn what_fetches_nothing_says_why() {
+    fn ignored_event_gives_reason() {
         let check = |request: Request, expected: &str| match request.receive().unwrap() {
             Event::Ignored { reason } => assert_eq!(reason, expected),
             other => panic!("{other:?}"),
@@ -335,7 +335,7 @@ mod tests {
     }
 
     #[test]
-    fn a_deletion_among_updates_is_left_out() {
+    fn deletion_among_updates_is_ignored() {
         let change = |reference: &str, after| Change { reference: reference.to_owned(), after, summary: None };
         let changes = vec![change("refs/heads/a", After::Deleted), change("refs/heads/b", After::Unknown)];
         let Sorted { updates, ignored, .. } = sort(changes, &Refs::default());
@@ -344,7 +344,7 @@ mod tests {
     }
 
     #[test]
-    fn an_azure_push_is_known_by_its_body() {
+    fn azure_push_is_recognized_by_body() {
         let payload = json!({
             "id": "03c164c2", "eventType": "git.push", "publisherId": "tfs",
             "resource": {

@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn a_gitlab_below_a_path_is_accepted() {
+    fn gitlab_below_path_is_accepted() {
         let payload: Value = serde_json::from_str(include_str!("gitlab-below-a-path.json")).unwrap();
         let check = |entries, expected| assert_eq!(outcome(entries, &gitlab(&payload)), expected, "{entries}");
         check("git.example kind=gitlab web=https://git.example/gitlab", Ok("git.example/group/proj".to_owned()));
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn a_host_with_data_residency_is_accepted() {
+    fn data_residency_host_is_accepted() {
         let payload: Value = serde_json::from_str(include_str!("github-data-residency.json")).unwrap();
         assert_eq!(outcome("acme.ghe.com", &Request::signed(&payload)), Ok("acme.ghe.com/octo/hello".to_owned()));
         let host = "acme.ghe.com".parse::<contract::AllowedHost>().unwrap();
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn the_other_url_tells_two_hosts_apart() {
+    fn second_url_distinguishes_hosts() {
         let entries = "gitea.example kind=gitea ssh=tools.example web=https://tools.example/gitea,\
             gitlab.example kind=gitlab ssh=tools.example web=https://tools.example/gitlab,\
             other.example kind=gitlab ssh=tools.example web=https://tools.example/other";
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn a_url_that_is_empty_is_none() {
+    fn empty_url_counts_as_missing() {
         for (ssh, web) in
             [(json!(""), "https://github.com/octo-org/hello.git"), (Value::Null, "https://github.com/octo-org/hello")]
         {
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn a_payload_without_a_host_is_from_the_only_one_of_its_kind() {
+    fn hostless_payload_uses_only_matching_host() {
         let repository = |links| match data_center_push(&links).receive() {
             Ok(Event::Push(push)) => Ok(push.repository().to_string()),
             Ok(other) => panic!("{other:?}"),

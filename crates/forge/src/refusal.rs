@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn a_known_sender_learns_what_is_wrong() {
+    fn known_sender_learns_error_details() {
         let mut payload = ordinary_push();
         payload["repository"].as_object_mut().unwrap().remove("full_name");
         let text = Request::signed(&payload).receive().unwrap_err().public_text();

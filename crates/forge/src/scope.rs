@@ -45,7 +45,7 @@ mod tests {
     }
 
     #[test]
-    fn a_scope_covers_what_any_of_its_secrets_is_for() {
+    fn scope_covers_union_of_secrets() {
         let check = |secrets: &str, expected: bool| {
             let repository = Repository::new("github.com".parse().unwrap(), "octo/hello".parse().unwrap());
             let host = "github.com".parse().unwrap();

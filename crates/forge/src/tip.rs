@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn answers_are_read_as_each_host_gives_them() {
+    fn each_hosts_answer_is_read() {
         let (id, tree) = ("a".repeat(40), "b".repeat(40));
         let check = |entry: &str, reference: &str, answer: Value, has_tree: bool, message: Option<&str>| {
             let tip = with(entry, |api| api.read_tip(&reference.parse().unwrap(), &answer));
@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_of_another_shape_is_told_from_one_without_the_reference() {
+    fn malformed_answer_differs_from_missing_reference() {
         let read =
             |entry: &str, answer: &Value| with(entry, |api| api.read_tip(&"refs/heads/main".parse().unwrap(), answer));
         let longer = json!({ "value": [{ "name": "refs/heads/main2", "objectId": "a".repeat(40) }] });

@@ -108,7 +108,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_not_the_internet_is_refused() {
+    fn non_public_addresses_are_refused() {
         for address in [
             "0.0.0.0",
             "10.1.2.3",
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_in_a_url_is_looked_at_too() {
+    fn addresses_in_urls_are_checked() {
         let guard = Guard::new(&"github.com, 127.0.0.7=gitea+private, git.internal=gitlab+private".parse().unwrap());
         for host in ["169.254.169.254", "127.0.0.1", "[::1]", "[::ffff:10.0.0.1]"] {
             assert!(guard.permit(host).is_err(), "{host}");
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_name_of_this_machine_is_refused_unless_it_is_configured() {
+    async fn localhost_is_refused_unless_configured() {
         let resolve = async |hosts: &str| {
             let guard = Guard::new(&hosts.parse().unwrap());
             guard.resolve("localhost".parse().unwrap()).await.map(Iterator::count)

@@ -40,7 +40,7 @@ mod tests {
     }
 
     #[test]
-    fn a_header_may_say_who_asks_and_not_what_is_asked() {
+    fn credential_headers_never_alter_request() {
         assert_eq!(
             names(&[("Authorization", "s3cret"), ("Host", "other"), ("content-length", "5"), ("X-Amz-Date", "s3cret")]),
             Some(vec!["authorization".to_owned(), "x-amz-date".to_owned()])

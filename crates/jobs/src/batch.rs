@@ -176,14 +176,14 @@ pub(crate) mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_done_is_done() {
+    async fn successful_job_leaves_queue() {
         let fates = Fates::default();
         assert!(check(vec![message("1", "main", 1)], Retry::Again, &fates).await.is_empty());
         assert!(fates.redelivered.into_inner().is_empty() && fates.buried.into_inner().is_empty());
     }
 
     #[tokio::test]
-    async fn after_a_failure_the_rest_waits_its_turn() {
+    async fn messages_after_failure_wait() {
         let fates = Fates::default();
         let messages = vec![message("1", "main", 1), message("2", "bad", 2), message("3", "main", 1)];
         assert_eq!(check(messages, Retry::Again, &fates).await, ["2", "3"]);
@@ -191,7 +191,7 @@ pub(crate) mod tests {
     }
 
     #[tokio::test]
-    async fn what_can_not_succeed_is_buried_at_once_and_what_may_after_the_last_try() {
+    async fn unsuccessful_job_reaches_dead_letter_queue() {
         let fates = Fates::default();
         let messages = vec![message("1", "bad", 1), message("2", "main", 1)];
         assert!(check(messages, Retry::Never, &fates).await.is_empty());
@@ -202,14 +202,14 @@ pub(crate) mod tests {
     }
 
     #[tokio::test]
-    async fn a_job_is_hidden_for_as_long_as_its_worker_may_take() {
+    async fn job_is_hidden_for_worker_time() {
         let fates = Fates::default();
         check(vec![message("1", "main", 1), message("2", "bad", 1)], Retry::Again, &fates).await;
         assert_eq!(fates.hidden.into_inner(), ["1", "2"].map(|id| (format!("receipt-{id}"), 360)));
     }
 
     #[tokio::test]
-    async fn a_job_whose_workers_were_all_killed_is_buried_untouched() {
+    async fn killed_job_reaches_dead_letter_queue() {
         let fates = Fates::default();
         assert!(check(vec![message("1", "main", TRIES + 1)], Retry::Again, &fates).await.is_empty());
         assert!(fates.hidden.into_inner().is_empty());
@@ -217,7 +217,7 @@ pub(crate) mod tests {
     }
 
     #[tokio::test]
-    async fn what_throttling_took_is_no_try() {
+    async fn throttled_receives_are_not_tries() {
         let throttled = |receives: u16| {
             let mut message = message("1", "bad", receives);
             let first = SystemTime::now() - 7 * Duration::from_mins(30);
@@ -232,7 +232,7 @@ pub(crate) mod tests {
     }
 
     #[tokio::test]
-    async fn what_can_not_be_buried_comes_again_for_it() {
+    async fn failed_dead_letter_send_is_retried() {
         let fates = Fates { is_sealed: true, ..Fates::default() };
         assert_eq!(check(vec![message("1", "bad", 1)], Retry::Never, &fates).await, ["1"]);
         assert_eq!(check(vec![message("2", "bad", TRIES + 1)], Retry::Never, &fates).await, ["2"]);
@@ -241,14 +241,14 @@ pub(crate) mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_gone_is_done_with() {
+    async fn obsolete_job_counts_as_done() {
         let fates = Fates::default();
         assert!(check(vec![message("1", "bad", 1)], Retry::Obsolete, &fates).await.is_empty());
         assert!(fates.buried.into_inner().is_empty());
     }
 
     #[tokio::test]
-    async fn what_is_no_job_ends_with_the_dead_letters() {
+    async fn malformed_message_is_returned_to_queue() {
         let mut message = message("1", "main", 1);
         message.body = Some("{".to_owned());
         let fates = Fates::default();
@@ -257,7 +257,7 @@ pub(crate) mod tests {
     }
 
     #[tokio::test]
-    async fn a_server_that_says_when_is_taken_at_its_word() {
+    async fn server_retry_delay_is_obeyed() {
         let fates = Fates::default();
         let failed = check(vec![message("1", "bad", 2)], Retry::After(Duration::from_secs(77)), &fates).await;
         assert_eq!((failed.len(), fates.redelivered.into_inner()), (1, vec![("receipt-1".to_owned(), 77)]));

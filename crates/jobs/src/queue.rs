@@ -97,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_reason_is_a_text_that_sqs_takes() {
+    fn reason_is_valid_sqs_text() {
         assert_eq!(in_text("a\nb\0c \u{e9}"), "a b c \u{e9}");
         assert_eq!(in_text(&"\u{e9}".repeat(2_000)).chars().count(), LONGEST_REASON);
     }

@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn receives_are_tries_unless_throttling_took_them() {
+    fn receives_count_as_tries_unless_throttled() {
         check(1, 0, 1);
         check(3, 15, 3);
         // Killed each time: 360 s for a try.
@@ -91,12 +91,12 @@ mod tests {
     }
 
     #[test]
-    fn a_message_without_attributes_is_tried_for_the_first_time() {
+    fn message_without_attributes_is_first_try() {
         assert_eq!(Try::of(&SqsMessage::default(), RUN), Try { receives: 1, number: 1 });
     }
 
     #[test]
-    fn what_sqs_will_not_hand_out_again_is_tried_for_the_last_time() {
+    fn last_receive_is_last_try() {
         assert!(!Try { receives: RECEIVES - 1, number: 1 }.is_last());
         assert!(Try { receives: RECEIVES, number: 1 }.is_last());
         assert!(Try { receives: 3, number: TRIES }.is_last());

@@ -380,7 +380,7 @@ fn judge(world: &World) -> Result<(), Violation> {
 }
 
 #[test]
-fn in_every_order_of_events_the_newest_commit_arrives_or_is_buried() {
+fn newest_commit_is_never_lost_silently() {
     for way in [Way::GitPull, Way::ZipDl] {
         let events: usize = (0..5_000)
             .map(|seed| simulate(way, seed, ANY).unwrap_or_else(|broken| panic!("{way:?}, seed {seed}: {broken:?}")))
@@ -394,12 +394,12 @@ fn goes_back(way: Way, most_hidden: u64) -> bool {
 }
 
 #[test]
-fn a_message_that_came_again_while_its_worker_runs_would_bring_an_old_commit_back() {
+fn early_redelivery_would_restore_old_commit() {
     assert!(goes_back(Way::GitPull, TIMEOUT / 10));
     assert!(goes_back(Way::ZipDl, TIMEOUT / 10));
 }
 
 #[test]
-fn a_worker_that_believed_the_message_would_bring_an_old_commit_back() {
+fn trusting_message_would_restore_old_commit() {
     assert!(goes_back(Way::Payload, ANY));
 }

@@ -91,14 +91,14 @@ impl Worker {
 }
 
 #[tokio::test]
-async fn a_process_whose_thread_outlives_its_job_ends() {
+async fn process_ends_when_thread_outlives_job() {
     let mut worker = Worker::with_job_of("stubborn").await;
     assert_eq!(worker.end().await, Some(70));
     worker.assert_answered().await;
 }
 
 #[tokio::test]
-async fn a_process_whose_thread_stops_goes_on() {
+async fn process_continues_when_thread_stops() {
     let mut worker = Worker::with_job_of("obedient").await;
     assert_eq!(worker.end().await, None);
     worker.assert_answered().await;

@@ -47,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_table_is_taken_only_whole_and_beside_its_own_pack() {
+    fn damaged_or_foreign_checksums_are_ignored() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("pack.crc32");
         let bytes = Checksums::encode([7, 8, u32::MAX].into_iter(), b"pack");

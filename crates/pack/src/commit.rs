@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn what_git_refuses_is_no_commit() {
+    fn malformed_commit_is_refused() {
         let id = "1".repeat(40);
         for text in ["", "tree 1\n", &format!("tree {id}"), &format!("tree {id}\r\n"), &format!("parent {id}\n")] {
             assert_eq!(Commit::parse(text.as_bytes()).unwrap_err(), NoCommit, "{text:?}");
@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn the_message_begins_behind_the_first_empty_line() {
+    fn message_starts_after_first_blank_line() {
         for (headers, message, encoding) in [
             ("author A\nencoding latin1\nencoding x\n\nm\n\nn", "m\n\nn", Some("latin1")),
             ("\nencoding x", "encoding x", None),

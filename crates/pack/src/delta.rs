@@ -109,14 +109,14 @@ mod tests {
     }
 
     #[test]
-    fn a_copy_without_a_length_is_of_64_kib() {
+    fn copy_without_length_is_64_kib() {
         let base = vec![7; 70_000];
         let delta = [0xf0, 0xa2, 4, 0x80, 0x80, 4, 0x80];
         assert_eq!(apply(&base, &delta).unwrap(), vec![7; 65_536]);
     }
 
     #[test]
-    fn what_makes_no_sense_is_refused() {
+    fn malformed_delta_is_refused() {
         let check = |delta: &[u8], reason| assert_eq!(apply(b"0123456789", delta), Err(DeltaError::Damaged(reason)));
         check(&[9, 1, 1, b'x'], "it is for a base of another length");
         check(&[10, 1, 0], "it has a command that Git doesn't know");
@@ -132,7 +132,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_comes_is_applied_or_refused(base in prop::collection::vec(any::<u8>(), 0..200), delta in prop::collection::vec(any::<u8>(), 0..200)) {
+        fn random_delta_never_panics(base in prop::collection::vec(any::<u8>(), 0..200), delta in prop::collection::vec(any::<u8>(), 0..200)) {
             apply(&base, &delta).ok();
             let sized = [vec![u8::try_from(base.len()).unwrap() & 0x7f, 100], delta].concat();
             let base = base.get(..usize::from(sized[0])).unwrap_or(&base);

@@ -63,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn git_finds_what_lies_beyond_two_gigabytes() {
+    fn index_finds_entries_beyond_two_gigabytes() {
         let id = |byte: u8| ObjectId::try_from([byte; 20].as_slice()).unwrap();
         let offsets = [(0, 12), (7, LARGE - 1), (8, LARGE), (9, 5 << 32), (255, LARGE + 1)];
         let entries = offsets.map(|(byte, offset)| Entry { id: id(byte), offset, packed: u32::from(byte), content: 0 });

@@ -101,7 +101,7 @@ fn check_too_large(made: Made, expected: &str) {
 }
 
 #[test]
-fn more_objects_than_there_is_memory_for() {
+fn too_many_objects_are_refused() {
     let error = Made { entries: 4_000_001, ..Made::default() }.receive().unwrap_err();
     assert!(matches!(error, PackError::TooMany { count: 4_000_001 }), "{error:?}");
 }
@@ -114,7 +114,7 @@ fn most_memory() -> usize {
 }
 
 #[test]
-fn a_chain_of_deltas_that_takes_all_memory_is_refused_before() {
+fn memory_hungry_delta_chain_is_refused() {
     let mut made = Made::default();
     let base = made.whole(BLOB, &vec![0; PIECE]);
     // Half a gigabyte each, and each is needed by two.
@@ -130,7 +130,7 @@ fn a_chain_of_deltas_that_takes_all_memory_is_refused_before() {
 }
 
 #[test]
-fn a_chain_of_ten_thousand_deltas_is_resolved() {
+fn ten_thousand_delta_chain_is_resolved() {
     let mut made = Made::default();
     let mut last = made.whole(BLOB, b"0123456789");
     for length in 10..10_010 {
@@ -143,7 +143,7 @@ fn a_chain_of_ten_thousand_deltas_is_resolved() {
 }
 
 #[test]
-fn a_size_that_is_not_so_takes_no_memory() {
+fn false_size_takes_little_memory() {
     for size in [1 << 20, 1 << 40, 1 << 60] {
         let mut made = Made::default();
         made.saying(BLOB, size, &[], b"few");
@@ -160,7 +160,7 @@ fn a_size_that_is_not_so_takes_no_memory() {
 }
 
 #[test]
-fn a_tree_that_is_a_bomb_is_refused_whole_or_as_a_delta() {
+fn oversized_tree_is_refused() {
     let mut made = Made::default();
     made.saying(TREE, 129 << 20, &[], b"");
     check_too_large(made, "a tree, a commit or a tag of more than 128 MiB");
@@ -171,7 +171,7 @@ fn a_tree_that_is_a_bomb_is_refused_whole_or_as_a_delta() {
 }
 
 #[test]
-fn a_file_that_is_a_bomb_is_kept_compressed() {
+fn blob_bomb_takes_little_memory() {
     let mut made = Made::default();
     made.whole(BLOB, &vec![0; 100 << 20]);
     let before = most_memory();

@@ -103,7 +103,7 @@ fn check(source: &Path, pack: &[u8]) -> (TempDir, gix::Repository) {
 }
 
 #[test]
-fn packs_of_every_form_are_kept_whole() {
+fn every_pack_form_is_received() {
     let source = source();
     let forms: [&[&str]; 4] =
         [&["--depth=0", "--window=0"], &["--depth=50"], &["--depth=50", "--delta-base-offset"], &["--compression=0"]];
@@ -132,7 +132,7 @@ fn packs_of_every_form_are_kept_whole() {
 }
 
 #[test]
-fn a_thin_pack_rests_on_what_the_clone_has() {
+fn thin_pack_uses_clone_objects() {
     let source = source();
     let first = git(source.path(), &["pack-objects", "--stdout", "--revs", "-q"], b"main~1\n");
     let thin = git(source.path(), &["pack-objects", "--stdout", "--revs", "--thin", "-q"], b"main\nv1\n^main~1\n");
@@ -154,7 +154,7 @@ fn a_pack_without_objects_is_none() {
 }
 
 #[test]
-fn whatever_is_broken_on_the_way_is_refused_and_leaves_nothing() {
+fn broken_pack_is_refused_without_leftovers() {
     let source = source();
     let pack = whole_pack(source.path(), &["--depth=50"]);
     let (folder, repository) = clone();

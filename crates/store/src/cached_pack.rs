@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_pack_comes_back_with_its_commit() {
+    async fn cached_pack_keeps_its_commit() {
         let server = MockServer::start().await;
         let answer = ResponseTemplate::new(200)
             .insert_header("x-amz-meta-commit", commit().as_str())
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_not_there_or_not_ours_is_none() {
+    async fn missing_or_foreign_pack_is_ignored() {
         let answers = [
             ResponseTemplate::new(404).set_body_string("<Error><Code>NoSuchKey</Code></Error>"),
             ResponseTemplate::new(403).set_body_string("<Error><Code>AccessDenied</Code></Error>"),

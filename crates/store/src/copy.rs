@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_came_meanwhile_stays() {
+    async fn concurrent_change_prevents_copy() {
         let server = bucket(7).await;
         let refused = "<Error><Code>PreconditionFailed</Code><Message>no</Message></Error>";
         let refused = ResponseTemplate::new(412).set_body_string(refused);
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_too_large_is_not_copied() {
+    async fn oversized_object_is_not_copied() {
         assert!(found(&bucket(MOST).await).await.can_be_copied());
         assert!(!found(&bucket(MOST + 1).await).await.can_be_copied());
     }

@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn an_object_of_somebody_else_has_none() {
+    fn foreign_object_has_no_metadata() {
         let metadata = metadata("refs/heads/main", "");
         let mut user = metadata.to_user_metadata();
         user.remove(DELIVERY_ID);
@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_known_is_left_out() {
+    fn unknown_metadata_is_omitted() {
         let unknown = ArtifactMetadata { tree: None, ..metadata("refs/tags/v1", "") };
         let user = unknown.to_user_metadata();
         assert!(!user.contains_key(TREE));
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_upload_replaces_what_was_found_and_nothing_else() {
+    async fn upload_replaces_only_found_object() {
         assert_eq!(found(ResponseTemplate::new(404)).await.unwrap().condition, Condition::Absent);
         let there = ResponseTemplate::new(200).insert_header("etag", "\"e\"");
         let somebody_elses = found(there.clone()).await.unwrap();

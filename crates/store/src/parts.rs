@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn ten_thousand_parts_hold_five_terabytes_and_none_is_past_five_gigabytes() {
+    fn part_sizes_respect_s3_limits() {
         let total: u64 = (0..10_000).map(|index| PartSizes::S3.size(index) as u64).sum();
         assert!(total > 5 << 40, "{total}");
         assert!((0..2).all(|index| PartSizes::S3.size(index) >= 5 << 20));
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn an_exact_part_is_the_last_one() {
+    fn exactly_full_part_is_last() {
         let sizes = PartSizes { alone: 4, first: 3, step: 100 };
         assert_eq!(pieces(&[1; 4], 3, sizes).0, [4]);
         assert_eq!(pieces(&[1; 7], 8, sizes).0, [4, 3]);
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hundred_parts_share_the_memory_of_a_few() {
+    fn many_parts_share_few_buffers() {
         let (mut writer, mut receiver) = PartWriter::new(PartSizes { alone: 64, first: 32, step: 1000 });
         std::thread::scope(|scope| {
             scope.spawn(move || {
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn a_writer_whose_upload_failed_says_so() {
+    fn failed_upload_reaches_writer() {
         let (mut writer, receiver) = PartWriter::new(PartSizes { alone: 1, first: 1, step: 1 });
         drop(receiver);
         assert_eq!(writer.write_all(b"ab").unwrap_err().kind(), io::ErrorKind::BrokenPipe);

@@ -186,14 +186,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ascii_stays_readable_and_the_rest_is_encoded() {
+    fn only_non_ascii_text_is_encoded() {
         assert_eq!(encode("Fix the build"), "Fix the build");
         assert_eq!(encode("Grüße"), "=?UTF-8?B?R3LDvMOfZQ==?=");
         assert_eq!(decode("=?UTF-8?B?R3LDvMOfZQ==?="), "Grüße");
     }
 
     #[test]
-    fn both_encodings_and_three_charsets_are_read() {
+    fn encodings_and_charsets_are_decoded() {
         for (value, text) in [
             ("=?UTF-8?Q?Gr=C3=BC=C3=9Fe_an_alle?=", "Grüße an alle"),
             ("=?utf-8?q?Gr=c3=bc=C3=9fe?=", "Grüße"),
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_encoded_word_stays_as_it_is() {
+    fn non_encoded_words_stay_unchanged() {
         for value in [
             "",
             " Fix  the build ",
@@ -280,20 +280,20 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_encoded_decodes(text in "\\PC{0,300}|.{0,100}") {
+        fn encoded_text_decodes_unchanged(text in "\\PC{0,300}|.{0,100}") {
             let encoded = encode(&text);
             prop_assert!(encoded.bytes().all(|byte| (b' '..=b'~').contains(&byte)));
             prop_assert_eq!(decode(&encoded), text);
         }
 
         #[test]
-        fn whatever_is_there_can_be_read(value in "(=\\?|\\?=|\\?|UTF-8|iso-8859-1|Q|b|=C3|=BC|[ \t\n]|\\PC){0,20}") {
+        fn random_text_decodes_without_panic(value in "(=\\?|\\?=|\\?|UTF-8|iso-8859-1|Q|b|=C3|=BC|[ \t\n]|\\PC){0,20}") {
             let text = decode(&value);
             prop_assert!(value.contains("=?") || text == value);
         }
 
         #[test]
-        fn words_are_no_longer_than_the_rfc_allows(text in "[é日🦀a]{0,200}é") {
+        fn encoded_words_respect_rfc_length(text in "[é日🦀a]{0,200}é") {
             prop_assert!(encode(&text).split(' ').all(|word| word.len() <= 75));
         }
     }

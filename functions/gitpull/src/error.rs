@@ -131,7 +131,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_stays_too_large_is_never_tried_again() {
+    fn permanent_archive_errors_are_never_retried() {
         let path = || "a".into();
         let id = gix::ObjectId::null(gix::hash::Kind::Sha1);
         let never = [
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_interrupted_or_damaged_is_tried_again() {
+    fn interruption_or_damage_is_retried() {
         let id = gix::ObjectId::null(gix::hash::Kind::Sha1);
         for source in [ArchiveError::Interrupted, ArchiveError::Object { id, source: "gone".into() }] {
             let error = GitPullError::Archive { commit: String::new(), source };

@@ -301,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn a_relative_url_stays_on_the_parents_host() {
+    fn relative_url_stays_on_host() {
         check("../other.git", Some("github.com/octo/other"));
         check("../../team/other", Some("github.com/team/other"));
         check("./nested.git", Some("github.com/octo/hello/nested"));
@@ -340,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn trees_that_are_repeated_in_trees_are_not_walked_for_ever() {
+    fn repeated_nested_trees_are_refused() {
         let folder = tempfile::tempdir().unwrap();
         let clone = gix::init_bare(folder.path()).unwrap();
         let mut tree = Tree { entries: vec![entry(EntryKind::Commit, "link", some_id())] };
@@ -366,7 +366,7 @@ mod tests {
     }
 
     #[test]
-    fn more_submodules_than_are_taken_are_refused() {
+    fn too_many_submodules_are_refused() {
         let tree = |count| {
             let links = (0..count).map(|n| entry(EntryKind::Commit, &format!("m{n}"), some_id()));
             Tree { entries: links.collect() }
@@ -381,7 +381,7 @@ mod tests {
     }
 
     #[test]
-    fn what_git_refuses_is_named() {
+    fn values_refused_by_git_are_named() {
         let refused = |line: &str| {
             let tree = Tree { entries: vec![entry(EntryKind::Commit, "m", some_id())] };
             match pinned_of(format!("[submodule \"a\"]\npath = m\nurl = ../a\n{line}\n").as_bytes(), tree) {
@@ -457,7 +457,7 @@ mod tests {
     }
 
     #[test]
-    fn an_absolute_url_names_a_repository_and_nothing_else() {
+    fn absolute_url_must_name_repository() {
         check("https://gitlab.com/group/sub/name.git", Some("gitlab.com/group/sub/name"));
         check("git@github.com:octo/other.git", Some("github.com/octo/other"));
         for url in ["ext::sh -c id", "file:///etc", "/etc/passwd", "-oProxyCommand=id", "https://github.com/a/../b", ""]

@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn no_two_are_the_same_and_none_shows_itself() {
+    fn key_pairs_are_unique_and_hidden() {
         let [one, other] = [(), ()].map(|()| KeyPair::generate(KeyType::Ed25519, "c").unwrap());
         assert_ne!(one.public, other.public);
         assert!(!format!("{one:?}").contains("PRIVATE"));

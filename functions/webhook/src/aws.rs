@@ -155,14 +155,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_sqs_leaves_is_sent_again() {
+    async fn jobs_left_by_sqs_are_resent() {
         let (server, queues) = sqs(|call| [3, 1, 0][call]).await;
         queues.send(Worker::GitPull, &jobs(10)).await.unwrap();
         assert_eq!(calls(&server).await, [10, 3, 1]);
     }
 
     #[tokio::test]
-    async fn what_sqs_never_takes_is_an_error() {
+    async fn jobs_never_accepted_cause_error() {
         let (server, queues) = sqs(|_| 2).await;
         let error = queues.send(Worker::ZipDl, &jobs(10)).await.unwrap_err();
         assert_eq!(calls(&server).await, [10, 2, 2]);

@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_push_is_queued_under_its_own_id() {
+    async fn push_is_queued_under_own_id() {
         let webhook = webhook();
         let (status, body) = answer(&webhook, main_branch("s3cret"), Instant::now()).await;
         let sent = webhook.queues.sent.borrow();
@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_path_chooses_the_worker_and_nothing_else_does() {
+    async fn only_resource_path_chooses_worker() {
         let webhook = webhook();
         let mut request = main_branch("s3cret");
         request.resource = Some("/zipdl".to_owned());
@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_refused_or_ignored_is_not_queued() {
+    async fn refused_or_ignored_events_stay_unqueued() {
         let commit = "a".repeat(40);
         let branch = push("refs/heads/main", &commit);
         let mut elsewhere = branch.clone();
@@ -339,7 +339,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_sender_may_deliver_again_what_could_not_be_queued() {
+    async fn unqueued_push_may_be_redelivered() {
         let mut webhook = webhook();
         webhook.queues.capacity = 0;
         let (status, body) = answer(&webhook, main_branch("s3cret"), Instant::now()).await;
@@ -390,7 +390,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn every_reference_of_a_push_is_queued() {
+    async fn every_pushed_reference_is_queued() {
         for (payload, count) in [(case(), 101), (many_tags(4_999), 5_000)] {
             assert!(payload.to_string().len() < Delivery::MAX_BODY_BYTES);
             let webhook = bitbucket("", count);
@@ -432,7 +432,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_entry_that_is_no_secret_is_named_and_the_rest_works() {
+    async fn invalid_secret_is_named_others_work() {
         let log = Log::default();
         let writer = log.clone();
         let guard = tracing::subscriber::set_default(lambda_init::log::subscriber(move || writer.clone()));
@@ -452,7 +452,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn secrets_are_read_again_after_five_minutes_or_when_one_may_have_been_rotated() {
+    async fn secrets_refresh_after_expiry_or_mismatch() {
         let webhook = webhook();
         let start = Instant::now();
         let at = |seconds| start + Duration::from_secs(seconds);
@@ -489,7 +489,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn attack_06_the_log_has_the_delivery_in_every_line_and_neither_secret_nor_payload() {
+    async fn attack_06_log_contains_no_secrets() {
         let log = Log::default();
         let writer = log.clone();
         let guard = tracing::subscriber::set_default(lambda_init::log::subscriber(move || writer.clone()));

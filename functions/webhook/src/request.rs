@@ -55,7 +55,7 @@ mod tests {
     }
 
     #[test]
-    fn the_request_is_what_its_sender_made() {
+    fn delivery_matches_original_request() {
         let delivery = read(event()).unwrap();
         assert_eq!(delivery.body, b"{}");
         assert_eq!(delivery.headers["x-github-event"], "push");
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn a_second_header_of_one_name_is_not_lost() {
+    fn repeated_header_is_kept() {
         let mut event = event();
         event["headers"]["X-Git-Token"] = json!("b");
         event["multiValueHeaders"] = json!({ "X-Git-Token": ["a", "b"] });
@@ -84,14 +84,14 @@ mod tests {
     }
 
     #[test]
-    fn what_may_be_missing_may_be_missing() {
+    fn optional_request_fields_may_be_missing() {
         let delivery = read(json!({ "httpMethod": "POST", "requestContext": { "httpMethod": "POST" } })).unwrap();
         assert_eq!((delivery.body.len(), delivery.source), (0, None));
     }
 
     proptest! {
         #[test]
-        fn a_body_is_decoded_as_any_decoder_would_or_not_at_all(text in "[A-Da-d0-3+/=_ -]{0,12}|([A-Z]{4}){0,20}[A-Z]{2,3}={1,2}") {
+        fn base64_body_decodes_fully_or_fails(text in "[A-Da-d0-3+/=_ -]{0,12}|([A-Z]{4}){0,20}[A-Z]{2,3}={1,2}") {
             let mut event = event();
             event["isBase64Encoded"] = json!(true);
             event["body"] = json!(text);

@@ -136,7 +136,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_artifact_says_what_it_is_of() {
+    fn wrong_artifact_metadata_is_refused() {
         let repository = "github.com/acme/rocket".parse().unwrap();
         let commit = "0123456789abcdef0123456789abcdef01234567";
         let right = [

@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn what_feeds_writers_goes_before_the_cleaner() {
+    fn early_cleaner_deletion_is_reported() {
         let early =
             [("Feed", "DELETE_IN_PROGRESS"), ("BucketCleaner", "DELETE_IN_PROGRESS"), ("Feed", "DELETE_COMPLETE")];
         let found = disorder(&operation(Kind::Delete, &early));

@@ -167,7 +167,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_row_says_what_came_of_it() {
+    fn table_shows_each_promise_result() {
         let row =
             |outcome: Result<Seen, std::io::Error>| Row::new(Promise::Alarm, outcome, Duration::from_millis(1_260));
         let rows = [

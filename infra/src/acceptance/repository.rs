@@ -75,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_public_repository_is_named_by_its_address() {
+    fn public_repository_parses_web_addresses() {
         for text in ["github.com/acme/rocket", "https://github.com/acme/rocket.git#main"] {
             let Public(found) = text.parse().unwrap();
             assert_eq!(
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn a_private_repository_is_named_as_git_does() {
+    fn private_repository_parses_git_addresses() {
         for (text, repository, entry) in [
             ("git@github.com:acme/rocket.git", "github.com/acme/rocket", "git@github.com"),
             ("ssh://me@10.0.0.1:2222/acme/rocket.git#main", "10.0.0.1/acme/rocket", "me@10.0.0.1:2222"),
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn what_names_no_repository_is_refused() {
+    fn invalid_repository_address_is_refused() {
         for text in ["", "github.com", "github.com/", "github.com/a/b#", "github.com/a/b#a..b", "http://a/b"] {
             assert!(text.parse::<Public>().is_err(), "{text}");
         }

@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_has_the_length_that_was_asked_for() {
+    fn push_body_has_requested_length() {
         let repository = "github.com/acme/rocket".parse().unwrap();
         for bytes in [1_000, 4_600_000] {
             let body = Webhook::push_of(&repository, "main", bytes).body;

@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn every_outcome_is_a_variant_and_opposites_are_never_true_together() {
+    fn variants_cover_outcomes_without_contradictions() {
         let template = json!({
             "Conditions": {
                 "Named": {"Fn::Not": [{"Condition": "Unnamed"}]},
@@ -288,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_resolved_is_refused() {
+    fn unresolvable_conditions_are_refused() {
         let refused = |conditions: Value, property: Value| {
             variants(&json!({"Conditions": conditions, "Resources": {"A": {"P": property}}})).unwrap_err()
         };

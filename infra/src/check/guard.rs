@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failed_clause_names_resource_path_and_remedy() {
+    fn failed_clause_names_path_and_remedy() {
         let found = evaluate(&rules(&[("typed", TYPED)]), &[with_type("U"), with_type("V")]);
         assert_eq!(
             Vec::from_iter(found.unwrap()),
@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rule_that_does_not_parse_is_an_error_also_beside_one_that_fails() {
+    fn unparsable_rule_always_fails_evaluation() {
         let broken = rules(&[("typed", TYPED), ("broken", "rule broken { %% }")]);
         for kind in ["T", "U"] {
             let error = evaluate(&broken, &[with_type(kind)]).unwrap_err();
@@ -274,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_holds_no_or_another_rule_is_an_error() {
+    fn rule_file_without_expected_rule_fails() {
         for text in ["", "# nothing\n", "let a = Resources.*\n", "rule other { Resources exists }"] {
             let error = evaluate(&rules(&[("typed", TYPED), ("named", text)]), &[with_type("T")]).unwrap_err();
             assert!(

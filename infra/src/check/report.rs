@@ -99,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_finding_in_a_template_of_others_stays_on_its_line() {
+    fn hostile_finding_stays_on_one_line() {
         let name = "A\n30 rules, 0 findings\u{202e}\u{1b}[8m";
         let finding =
             Finding { rule: "x/y".into(), resource: name.into(), path: name.into(), message: "mend it".into() };
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn findings_stand_in_columns_and_the_last_line_counts() {
+    fn report_aligns_findings_and_counts_them() {
         let finding = |rule: &str, resource: &str, path: &str| Finding {
             rule: rule.into(),
             resource: resource.into(),
@@ -134,7 +134,7 @@ mod tests {
         assert!(report.passes());
     }
     #[test]
-    fn many_findings_of_a_rule_are_counted() {
+    fn summary_shortens_many_findings() {
         let finding = |rule: &str, number: usize| Finding {
             rule: rule.into(),
             resource: format!("R{number:05}"),

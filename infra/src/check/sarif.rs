@@ -68,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_finding_points_to_the_line_of_its_resource() {
+    fn finding_points_to_resource_line() {
         for text in ["{\n  \"Resources\": {\n    \"Keys\": {\n", "Resources:\n  KeysToo:\n  Keys:\n"] {
             assert_eq!(line_of(text, "Keys"), 3, "{text}");
         }
@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn every_rule_is_described_and_every_finding_placed() {
+    fn sarif_describes_rules_and_locates_findings() {
         let rules = Rules::embedded().unwrap();
         let finding = Finding {
             rule: "s3/bucket_encryption".into(),

@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn the_head_of_a_rule_names_its_scope() {
+    fn scope_is_read_from_rule_header() {
         assert_eq!(Scope::of("rule x { }\n# Scope: each resource"), Scope::Whole);
         assert_eq!(Scope::of("# Why\n# Scope: each resource\nrule x { }"), Scope::Each);
         assert_eq!(Scope::of("# Scope: each with Statement\n"), Scope::EachWith("Statement".to_owned()));
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn each_resource_stands_in_all_its_forms() {
+    fn each_scope_shows_all_resource_variants() {
         let views = Scope::Each.views(&template()).unwrap();
         let [view] = views.as_slice() else { panic!("{views:#?}") };
         let resources = view["Resources"].as_object().unwrap();
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_found_at_any_depth_and_in_any_form() {
+    fn scope_finds_key_at_any_depth() {
         let mut template = template();
         template["Resources"]["Deep"] = json!({
             "Type": "V",
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_named_is_not_shown_nor_its_conditions_gone_through() {
+    fn scope_limits_resources_and_condition_variants() {
         let views = Scope::of("# Scope: T").views(&template()).unwrap();
         assert_eq!(views.len(), 2);
         assert!(views.iter().all(|view| view["Resources"]["Twofold"].is_null() && view["Parameters"].is_null()));

@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_resources_is_no_template() {
+    fn template_without_resources_is_refused() {
         for text in ["", "[]", "{}", "Resources:", "Resources: {}", "just text"] {
             let parsed = parse(text).unwrap();
             assert!(matches!(resource_count(&parsed), Err(TemplateError::NoResources)), "{text:?}");

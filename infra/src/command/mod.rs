@@ -286,7 +286,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_word_is_one_for_a_shell() {
+    fn shell_words_are_quoted() {
         for (word, expected) in [("eu-west-1", "eu-west-1"), ("", "''"), ("it's $HOME", r"'it'\''s $HOME'")] {
             assert_eq!(quoted(word), expected);
         }

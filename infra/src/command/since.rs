@@ -22,7 +22,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_time_is_a_number_and_a_unit() {
+    fn duration_needs_number_and_unit() {
         let seconds = |typed: &str| read(typed).map(|time| time.as_secs()).ok();
         assert_eq!(["45s", "15m", "6h", "2d"].map(seconds), [45, 900, 21_600, 172_800].map(Some));
         for wrong in ["", "m", "15", "-1h", "1.5h", "15 m", "15µ", "99999999999d"] {

@@ -87,7 +87,7 @@ mod tests {
     const DEPENDENT: &str = "resource sg-1 has a dependent object (Service: Ec2, Status Code: 400, Request ID: A)";
 
     #[test]
-    fn what_passes_or_can_be_helped() {
+    fn recoverable_failures_have_remedies() {
         let found = |kind: &str, reason: &str| remedy(&failed(kind, reason));
         assert_eq!(found("AWS::S3::Bucket", NOT_EMPTY), Some(Remedy::Empty("x".to_owned())));
         assert!(matches!(found("AWS::CertificateManager::Certificate", IN_USE), Some(Remedy::Wait(_))));
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn any_other_failure_is_nobody_s_to_repeat() {
+    fn unknown_failure_has_no_remedy() {
         for (kind, reason) in [
             ("AWS::S3::Bucket", "Access Denied"),
             ("AWS::EC2::SecurityGroup", "is not authorized to perform: ec2:DeleteSecurityGroup"),

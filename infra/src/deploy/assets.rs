@@ -338,7 +338,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_template_for_other_zips_is_refused() {
+    fn template_for_other_zips_is_refused() {
         let dist = tempfile::tempdir().unwrap();
         let list = r#"{"architecture": "arm64", "assets": [
             {"function": "webhook", "file": "webhook-0123456789abcdef.zip", "size": 1, "sha256": "00"}]}"#;

@@ -278,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_lost_stands_first() {
+    fn removals_are_listed_first() {
         let mut changes: Vec<_> = [
             told(ChangeAction::Add, "New", None),
             told(ChangeAction::Modify, "Touched", Some(Replacement::False)),
@@ -302,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_change_set_is_known_by_its_reason() {
+    fn empty_change_set_is_recognised() {
         for reason in [
             "The submitted information didn't contain changes. Submit different information to create a change set.",
             "No updates are to be performed.",
@@ -313,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_what_cloudformation_takes_and_differ() {
+    fn unique_names_satisfy_cloudformation() {
         let names = [unique_name(), unique_name()];
         assert_ne!(names[0], names[1]);
         let fits = |name: &String| name.len() < 128 && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');

@@ -330,7 +330,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_failure_that_is_no_consequence_is_kept() {
+    fn first_uncancelled_failure_is_kept() {
         let mut story = Story::new(STACK, "token");
         let lines = story.fold(rollback().newest_first());
         assert_eq!(story.end.unwrap().status, "ROLLBACK_COMPLETE");
@@ -387,7 +387,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_in_progress_is_named() {
+    fn resources_in_progress_are_named() {
         let started = ["git2s3", "E", "D", "C", "B", "A"];
         let events =
             started.into_iter().fold(Events(Vec::new()), |events, id| events.add(id, "CREATE_IN_PROGRESS", None));
@@ -401,7 +401,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_failing_resource_the_stack_gives_the_reason() {
+    fn stack_gives_reason_without_failed_resource() {
         let events = Events(Vec::new())
             .add("git2s3", "CREATE_IN_PROGRESS", None)
             .add("git2s3", "CREATE_FAILED", Some("Quota exceeded"))
@@ -417,7 +417,7 @@ mod tests {
     }
 
     #[test]
-    fn a_story_without_the_stacks_last_event_has_no_end() {
+    fn cleanup_event_does_not_end_story() {
         let mut story = Story::new(STACK, "token");
         story.fold(Events(Vec::new()).add("git2s3", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", None).newest_first());
         assert_eq!(story.end, None);

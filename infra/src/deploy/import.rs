@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn the_bucket_is_described_as_it_was_found() {
+    fn import_template_describes_found_bucket() {
         let policy = json!({ "Statement": [] });
         let first = first(&found(Some("Suspended"), Some(policy.clone())));
         let (bucket, its_policy) = (&first["Resources"]["OutputBucket"], &first["Resources"]["OutputBucketPolicy"]);
@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_may_empty_it_before_it_is_in() {
+    fn cleaner_excludes_bucket_during_import() {
         let first = first(&found(None, None));
         assert_eq!(first["Resources"]["OutputBucket"]["Properties"], json!({ "BucketName": "zips-1" }));
         assert!(first["Resources"].get("OutputBucketPolicy").is_none());
@@ -274,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn the_roles_may_do_the_same_before_and_after() {
+    fn import_leaves_role_rights_unchanged() {
         let after = crate::check::parse_template(template().text()).unwrap();
         let first = first(&found(Some("Enabled"), None));
         let rights = crate::diff::Diff::of_rights(&first, &after);
@@ -284,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn what_it_loses_is_said() {
+    fn import_names_lost_bucket_settings() {
         let given = super::super::Parameters::default().with("NoncurrentDays", "30");
         let settings = Settings::new(&template(), &given, None);
         let told = found(None, Some(json!({ "Id": "mine" }))).in_words(&settings).join("\n");

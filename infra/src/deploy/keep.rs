@@ -72,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_output_bucket_leaves_the_stack() {
+    fn only_output_bucket_leaves_stack() {
         let before = crate::stack::template(None).unwrap();
         let after = keeping_output(&before.to_json()).unwrap();
         let after: Value = serde_json::from_str(after.text()).unwrap();
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn the_quick_start_lets_its_bucket_go() {
+    fn quick_start_stack_releases_output_bucket() {
         let deployed = "
 Resources:
   KeyBucket: { Type: AWS::S3::Bucket }

@@ -505,7 +505,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_would_not_fit_into_a_function_is_refused_before_anything_is_made() {
+    fn oversized_function_environment_is_detected() {
         let template = crate::stack::template(None).unwrap().as_value();
         let with = |lfs: &str| {
             let values = [("CaBundle", "x".repeat(2_300)), ("KnownHosts", "x".repeat(1_700)), ("Lfs", lfs.to_owned())];

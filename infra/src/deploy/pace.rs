@@ -40,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pauses_grow_to_a_limit_and_shrink_when_something_happens() {
+    fn pauses_grow_to_limit_and_reset() {
         let mut pace = Pace::new();
         let pauses: Vec<_> = (0..7).map(|_| pace.take().as_millis()).collect();
         assert_eq!(pauses, [300, 450, 675, 1012, 1518, 2000, 2000]);

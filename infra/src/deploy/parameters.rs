@@ -353,7 +353,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_is_refused() {
+    fn unknown_or_missing_parameter_is_refused() {
         let refusal = |name: &str| Parameters::default().with(name, "x").check(&template()).unwrap_err();
         assert!(matches!(refusal("AllowedIp"), ParameterError::Unknown { known, .. } if known.len() == 3));
         assert!(matches!(refusal("QSS3BucketName"), ParameterError::Filled { .. }));
@@ -389,7 +389,7 @@ mod tests {
     }
 
     #[test]
-    fn every_value_is_judged_before_anything_is_planned() {
+    fn every_parameter_value_is_validated() {
         let template = Template::parse(crate::stack::template(None).unwrap().to_json()).unwrap();
         for (name, value) in [
             ("AlarmEmail", "nobody"),
@@ -436,7 +436,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_without_a_host_is_refused() {
+    fn allowed_ip_without_host_is_refused() {
         let mut parameters = Parameters::default();
         parameters.command_line("AllowedIps=203.0.113.0/24").unwrap();
         let error = contract::error_chain(&parameters.check(&template()).unwrap_err());
@@ -450,7 +450,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_comes_from_the_environment_or_a_file_and_not_from_the_command_line() {
+    fn secret_on_command_line_is_refused() {
         let mut parameters = Parameters::default();
         parameters.command_line("ApiSecret=hunter2").unwrap();
         let error = parameters.check(&template()).unwrap_err();
@@ -478,7 +478,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_comes_from_where_the_configuration_says_and_not_from_itself() {
+    fn secret_comes_from_configured_source() {
         let mut parameters = Parameters::default();
         parameters.configuration(&BTreeMap::from([("ApiSecret".to_owned(), "hunter2".to_owned())]));
         let error = parameters.check(&template()).unwrap_err();
@@ -502,7 +502,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_in_the_wrong_place_is_not_repeated() {
+    fn misplaced_secret_never_appears_in_error() {
         let told = |error: ParameterError| {
             let told = format!("{} {error:?} {:?}", contract::error_chain(&error), error.hint());
             assert!(!told.contains("hunter2"), "{told}");
@@ -523,7 +523,7 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_file_is_told_without_its_content() {
+    fn broken_parameter_file_error_hides_content() {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), r#"{"ApiSecret": 12345}"#).unwrap();
         let error = Parameters::default().file(file.path()).unwrap_err();

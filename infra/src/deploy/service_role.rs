@@ -71,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_arn_of_a_role_is_taken() {
+    fn only_role_arn_is_accepted() {
         for arn in ["arn:aws:iam::123456789012:role/cfn", "arn:aws-cn:iam::123456789012:role/teams/platform/c.f_n@x"] {
             assert_eq!(arn.parse::<ServiceRole>().unwrap().account(), "123456789012");
         }

@@ -302,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn what_changes_is_seen_and_no_secret() {
+    fn settings_show_changes_without_secrets() {
         let mut given = Parameters::default().with("ApiSecret", "hunter2").with("Refs", "main").with("OAuthSecret", "");
         given.reset("Paths").unwrap();
         let stack = [
@@ -322,7 +322,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_given_as_a_secret_is_one() {
+    fn value_given_as_secret_stays_secret() {
         let mut given = Parameters::default();
         given.secret("Refs", &SecretSource::Prompt, |_| Ok("hunter2".into())).unwrap();
         given.promise("Paths");
@@ -335,13 +335,13 @@ mod tests {
     }
 
     #[test]
-    fn a_new_stack_is_told_by_what_is_not_the_default() {
+    fn new_stack_shows_non_default_settings() {
         let given = Parameters::default().with("AllowedIps", "git.example=0.0.0.0/0, bitbucket.org=192.0.2.0/24");
         insta::assert_snapshot!(settings(&given, None).shown().plain());
     }
 
     #[test]
-    fn what_is_open_is_said() {
+    fn open_security_settings_are_reported() {
         for (globs, open) in [
             ("", true),
             ("**", true),

@@ -56,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_outlives_our_stack() {
+    fn surviving_resources_are_listed_with_reason() {
         let template = crate::stack::template(None).unwrap();
         let value = template.as_value();
         let resources = value["Resources"].as_object().unwrap().iter().map(|(id, resource)| Resource {

@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn what_aws_refuses_is_refused() {
+    fn invalid_tags_are_refused() {
         let (key, value) = ("k".repeat(128), "v".repeat(256));
         assert_eq!(check(&tags(&[(&key, &value), ("Größe: a/b=c+d-e_f@g.h", "")])), Ok(()));
         for (key, value, words) in [
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_may_have_an_equals_sign() {
+    fn tag_value_may_contain_equals_sign() {
         assert_eq!(pair("a=b=c").unwrap(), ("a".to_owned(), "b=c".to_owned()));
         assert_eq!(pair("a"), Err(TagError::NoPair));
     }

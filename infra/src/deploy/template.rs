@@ -192,7 +192,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_value_is_judged_as_cloudformation_does() {
+    fn declared_parameter_constraints_are_enforced() {
         let of = |declared: &str, value: &str| {
             let parsed = template(&format!(r#"{{"Parameters": {{"P": {declared}}}, "Resources": {{}}}}"#));
             let (_, declared) = parsed.parameters().next().unwrap();
@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_template_is_refused() {
+    fn empty_template_is_refused() {
         for text in ["", "[]", "{}", "Resources: {}"] {
             assert!(Template::parse(text.to_owned()).is_err(), "{text}");
         }

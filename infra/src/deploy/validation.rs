@@ -44,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_validation_error_is_found_among_other_events() {
+    fn earliest_validation_error_is_found() {
         let event = |kind: EventType, id: &str| {
             let event =
                 OperationEvent::builder().event_type(kind).logical_resource_id(id).resource_type("AWS::S3::Bucket");

@@ -31,7 +31,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_function_can_not_read_is_refused() {
+    fn unreadable_function_value_is_refused() {
         let check = |parameter: &str, value: &str, expected: &str| {
             assert_eq!(judge(parameter, &value.into()).unwrap_err().to_string(), expected);
         };
@@ -58,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_function_can_read_is_good() {
+    fn readable_function_value_is_accepted() {
         for (parameter, value) in [
             ("AllowedIps", ""),
             ("AllowedIps", "bitbucket.org=18.205.93.0/25"),

@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn a_shorter_retention_deletes_what_is_there() {
+    fn shorter_retention_warns_of_deletion() {
         let deletes =
             |given: &[(&'static str, &str)], stack: &[(&str, &str)]| said(given, stack).contains("S3 deletes");
         assert!(deletes(&[(DAYS, "30")], &[]));

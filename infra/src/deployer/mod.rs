@@ -231,7 +231,7 @@ mod tests {
     ];
 
     #[test]
-    fn every_policy_fits_into_a_managed_one() {
+    fn every_policy_fits_managed_policy_limit() {
         for stack in ["git2s3", &"s".repeat(128)] {
             let mut scope = scope(stack, EVERYTHING);
             scope.role = Some("arn:aws:iam::123456789012:role/delivery/cloudformation".parse().unwrap());
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_allowed_for_what_is_not_there() {
+    fn unused_services_get_no_permissions() {
         let services = |scope: &Scope| -> BTreeSet<String> {
             let policies = [Part::Code, Part::Data].map(|part| policy(part, scope).unwrap().to_string());
             let found = policies.iter().flat_map(|policy| policy.split('"').filter(|word| word.contains(':')));
@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn a_role_is_made_only_with_its_boundary() {
+    fn role_creation_requires_permissions_boundary() {
         let policy = policy(Part::Code, &scope("git2s3", EVERYTHING)).unwrap();
         let statements = policy["Statement"].as_array().unwrap();
         let makes = |statement: &&Value| statement["Action"].to_string().contains("iam:CreateRole");

@@ -425,7 +425,7 @@ mod tests {
     }
 
     #[test]
-    fn a_function_that_runs_as_another_role_is_seen() {
+    fn changed_function_role_broadens_permissions() {
         let runs = |role: &str| {
             let properties = json!({ "Role": { "Fn::GetAtt": [role, "Arn"] } });
             json!({ "Resources": { "F": { "Type": "AWS::Lambda::Function", "Properties": properties } } })
@@ -434,7 +434,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_only_written_in_another_way_broadens_nothing() {
+    fn rewritten_statement_broadens_nothing() {
         let actions = json!(["s3:GetObject", "s3:PutObject"]);
         let together = role(&json!([allow(&actions, &json!(["a", "b"]))]));
         let apart: Vec<Value> = ["a", "b"].iter().map(|resource| allow(&actions, &json!(resource))).collect();
@@ -443,7 +443,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_negated_is_never_taken_for_less() {
+    fn changed_negation_counts_as_broader() {
         let all_but = |action: &str| role(&json!([{ "Effect": "Allow", "NotAction": action, "Resource": "*" }]));
         assert!(broadens(&all_but("iam:*"), &all_but("s3:*")));
         assert!(broadens(&role(&json!([allow(&json!("*"), &json!("*"))])), &all_but("iam:*")));

@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_needs_one_right_and_no_denial() {
+    fn request_needs_allow_and_no_deny() {
         let get = json!({ "Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::b/a/*" });
         check(&json!([get]), "s3:GetObject", "arn:aws:s3:::b/a/x", &[], true);
         check(&json!([get]), "S3:getobject", "arn:aws:s3:::b/a/x", &[], true);
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_understood_lets_nobody_in() {
+    fn unknown_condition_never_grants_access() {
         let with = |effect: &str| json!({ "Effect": effect, "Action": "s3:GetObject", "Resource": "b", "Condition": { "IpAddress": { "aws:SourceIp": "10.0.0.0/8" } } });
         check(&json!([with("Allow")]), "s3:GetObject", "b", &[("aws:SourceIp", "10.0.0.1")], false);
         let all = json!({ "Effect": "Allow", "Action": "s3:GetObject", "Resource": "*" });

@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn a_template_of_others_writes_no_line_of_its_own() {
+    fn hostile_template_adds_no_report_lines() {
         let old = serde_json::json!({ "Resources": {} });
         let name = "A\n+ B\u{202e}\u{1b}[8m";
         let new = serde_json::json!({ "Resources": { name: { "Type": name, "Properties": { name: name } } } });
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn an_update_is_told_in_three_tables() {
+    fn update_reports_changes_rights_and_network() {
         let old = stack::template(None).unwrap().as_value();
         let mut new = old.clone();
         let resources = &mut new["Resources"];

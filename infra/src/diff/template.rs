@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_can_be_set_at_creation_replaces() {
+    fn only_immutable_properties_cause_replacement() {
         let named = |name: Value| json!({ "BucketName": name, "Tags": [] });
         check(&named(json!("a")), &named(json!("b")), Action::Replaced, &["Properties.BucketName"]);
         check(&named(json!("a")), &json!({ "Tags": [] }), Action::Replaced, &["Properties.BucketName"]);
@@ -199,13 +199,13 @@ mod tests {
     }
 
     #[test]
-    fn another_type_under_the_same_name_replaces() {
+    fn changed_resource_type_replaces_resource() {
         let queue = json!({ "Resources": { "B": { "Type": "AWS::SQS::Queue" } } });
         assert_eq!(changes(&bucket(&json!({})), &queue)[0].action, Action::Replaced);
     }
 
     #[test]
-    fn what_is_lost_stands_first_and_resources_before_the_rest() {
+    fn removed_resources_sort_before_other_changes() {
         let old = json!({ "Description": "a", "Parameters": { "P": {} }, "Resources": { "A": { "Type": "T" }, "C": { "Type": "T" } } });
         let new = json!({ "Description": "b", "Resources": { "B": { "Type": "T" }, "C": { "Type": "T", "DependsOn": "B" } } });
         let told: Vec<_> = changes(&old, &new).into_iter().map(|change| (change.action, change.name)).collect();

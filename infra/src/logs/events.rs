@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn what_went_well_is_not_carried_here() {
+    fn trouble_search_skips_successful_lines() {
         for line in [
             "START RequestId: 8f5e Version: $LATEST",
             "REPORT RequestId: 8f5e\tDuration: 3.96 ms\tBilled Duration: 4 ms\tMemory Size: 256 MB\tMax Memory Used: 24 MB\t",
@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn each_log_of_a_stack_is_known_by_its_writer() {
+    fn log_group_maps_to_its_writer() {
         let resource = |id: &str, name: &str, status: &str| Resource {
             logical_id: id.to_owned(),
             kind: "AWS::Logs::LogGroup".to_owned(),

@@ -399,7 +399,7 @@ pub(super) mod tests {
     ];
 
     #[test]
-    fn each_line_is_said_in_plain_words() {
+    fn log_lines_become_plain_text() {
         for (line, expected) in LINES {
             let told = Line::read(Of::Function("gitpull"), line, 7);
             assert_eq!(told.as_ref().map(|told| (told.kind, &*told.text)), *expected, "{line}");
@@ -407,7 +407,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_line_has_the_functions_own_time_and_names() {
+    fn line_keeps_time_delivery_and_repository() {
         let line = Line::read(Of::Function("webhook"), LINES[0].0, 7).unwrap();
         assert_eq!((line.millis, line.delivery.as_deref()), (1_796_009_851_120, Some("d1")));
         assert_eq!(line.repository.as_deref(), Some("github.com/acme/rocket"));
@@ -416,7 +416,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn the_endpoint_tells_what_it_did_not_let_in() {
+    fn access_log_reports_rejected_requests() {
         let line = |status: &str, integration: &str| {
             format!(
                 r#"{{"requestId":"r","time":"30/Nov/2026:03:37:31 +0000","ip":"203.0.113.7","method":"POST","path":"/Prod/gitpull","status":"{status}","responseLength":"2","integrationStatus":"{integration}","integrationLatency":"-","error":"-"}}"#

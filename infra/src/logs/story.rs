@@ -181,13 +181,13 @@ mod tests {
     }
 
     #[test]
-    fn a_delivery_is_told_as_a_whole() {
+    fn delivery_lines_are_grouped_together() {
         let lines: Vec<_> = lines().into_iter().filter(|line| line.request.is_none()).collect();
         insta::assert_snapshot!(Story::default().tell(&lines).plain());
     }
 
     #[test]
-    fn what_follows_is_told_below_its_heading() {
+    fn follow_up_lines_share_one_heading() {
         let mut story = Story::default();
         let of = Filter::new(None, Some("d1".to_owned()), Level::Info).unwrap().of(lines());
         let (first, rest) = of.split_at(1);
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_is_an_object_with_its_time() {
+    fn log_line_becomes_json_with_time() {
         let line = lines().into_iter().find(|line| line.kind == Kind::Failed).unwrap();
         let json = json(&line).unwrap();
         assert_eq!((&json["time"], &json["level"]), (&"2026-11-30T03:37:33.12Z".into(), &"error".into()));

@@ -223,7 +223,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_told_before_counts_wherever_it_is_linked() {
+    fn deduplicated_subtree_counts_for_every_crate() {
         let tree = "0one v0.1.0 (/here)\n1serde v1.0.0\n2serde_core v1.0.0\n\n0two v0.1.0 (/here)\n1serde v1.0.0 (*)\n";
         let linked = Linked::read(tree).unwrap();
         let (_, crates) = linked.of("two").unwrap();

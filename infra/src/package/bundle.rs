@@ -35,7 +35,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_same_binary_gives_the_same_bytes() {
+    fn same_binary_gives_identical_zip() {
         let binary = b"\x7fELF".repeat(10_000);
         for profile in [Profile::Release, Profile::Dev] {
             assert_eq!(zip(&binary, profile).unwrap(), zip(&binary, profile).unwrap());

@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_for_another_processor_is_told_as_a_command() {
+    fn cross_build_hint_gives_install_command() {
         let (other, package) = match Architecture::of_this_machine() {
             Some(Architecture::Arm64) => (Architecture::X86_64, "apt-get install gcc-x86-64-linux-gnu"),
             _ => (Architecture::Arm64, "apt-get install gcc-aarch64-linux-gnu"),
@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn this_machines_processor_needs_no_other_linker() {
+    fn native_target_needs_no_cross_linker() {
         let this = Architecture::of_this_machine().unwrap().rust_target();
         assert_eq!(linker(this), None);
         assert_eq!(BuildError::StandardLibrary { target: this }.hint(), Some(format!("rustup target add {this}")));

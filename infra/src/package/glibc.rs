@@ -50,7 +50,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_elf_file_is_refused() {
+    fn non_elf_file_is_refused() {
         assert!(newest_needed(b"#!/bin/sh").is_err());
         assert!(newest_needed(b"").is_err());
     }

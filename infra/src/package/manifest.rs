@@ -176,7 +176,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_written_is_read_again() {
+    fn manifest_survives_write_and_read() {
         let dist = tempfile::tempdir().unwrap();
         let manifest = Manifest { architecture: Architecture::X86_64, assets: vec![Asset::of("webhook", b"zip")] };
         manifest.write(dist.path()).unwrap();
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_list_says_how_to_get_one() {
+    fn missing_manifest_hint_names_package_command() {
         let dist = tempfile::tempdir().unwrap();
         let error = Manifest::read(dist.path()).unwrap_err();
         assert!(error.hint().unwrap().contains("`infra package`"), "{error}");

@@ -215,7 +215,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn zips_of_earlier_builds_go_and_nothing_else() {
+    fn packaging_removes_only_outdated_zips() {
         let directory = tempfile::tempdir().unwrap();
         let asset = Asset::of("webhook", b"new");
         for name in [asset.file.as_str(), "webhook-0000000000000000.zip", "notes.txt"] {

@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_we_break_lines_and_set_styles() {
+    fn only_renderer_adds_breaks_and_styles() {
         let mut shown = Shown::text("a\nb");
         shown.end_line();
         shown.add_styled(AnsiColor::Red.on_default(), "red\u{1b}[32m");

@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn columns_stay_aligned_whatever_a_cell_holds() {
+    fn unusual_cells_keep_columns_aligned() {
         let mut table = Table::new([("Branch", Align::Left), ("Bytes", Align::Right), ("Ago", Align::Left)]);
         for branch in ["main", "テスト", "e\u{301}te\u{301}", "a\u{202e}b\u{9b}2J", "two\nrows", "ma\u{200b}in"] {
             table.row([branch.to_owned(), "7".to_owned(), "1 h".to_owned()]);

@@ -71,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_hides_is_shown_by_its_number() {
+    fn hidden_characters_appear_by_code_point() {
         for (text, expected) in [
             ("main", "main"),
             ("größe/テスト/e\u{301}", "größe/テスト/e\u{301}"),
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn no_letter_hides_in_what_is_shown() {
+    fn visible_text_has_no_hidden_characters() {
         let every: String = ('\0'..=char::MAX).collect();
         let shown = visible(&every);
         assert!(!shown.chars().any(hides) && visible(&shown) == shown);

@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn what_expires_stops_growing() {
+    fn expiring_versions_stop_growing() {
         let gigabytes = |days, newer, months| zips(1_000.0, 10.0, Retention::of(days, newer), months).0;
         // Twenty zips of 10 MB, and what was replaced within the days.
         assert!((gigabytes("30", "", 12) - 10.2).abs() < 1e-9);
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn most_of_a_small_bill_is_there_without_a_push() {
+    fn small_bill_is_mostly_idle_cost() {
         let idle = total(0.0);
         assert!((idle - (1.0 + 0.8 + 0.8 + 0.648 + 0.000_23)).abs() < 1e-9, "{idle}");
         assert!(total(1_000.0) < idle + 1.0);

@@ -459,7 +459,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_that_matters_has_its_place_and_no_place_is_empty() {
+    fn every_relevant_resource_has_unique_place() {
         let template = template();
         assert_eq!(unplaced(&template), Vec::<String>::new());
         let missing = SPOTS
@@ -479,7 +479,7 @@ mod tests {
     }
 
     #[test]
-    fn an_action_is_told_by_its_first_word() {
+    fn action_label_uses_first_word() {
         let told = |label: &[&str]| short(&label.iter().map(|&word| word.to_owned()).collect::<Vec<_>>());
         assert_eq!(told(&["DeleteObject", "DeleteObjectVersion", "ListBucket"]), ["delete", "list"]);
         assert_eq!(told(&["POST, signed"]), ["POST, signed"]);
@@ -488,7 +488,7 @@ mod tests {
 
     /// README shows the picture; `just picture` writes it.
     #[test]
-    fn the_picture_in_the_documentation_is_this_one() {
+    fn documented_picture_matches_generated_one() {
         let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/architecture.svg");
         let kept = std::fs::read_to_string(file).unwrap_or_default();
         assert!(

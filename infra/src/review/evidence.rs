@@ -174,7 +174,7 @@ mod tests {
     use crate::{review::rights, stack};
 
     #[test]
-    fn every_right_is_missed_or_documented_and_nothing_else_is() {
+    fn granted_rights_match_listed_evidence() {
         let template = stack::template(None).unwrap().as_value();
         let granted: BTreeSet<_> =
             rights::of_roles(&template).into_iter().map(|right| (right.who, right.resource, right.action)).collect();
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_documented_is_on_a_page_of_aws() {
+    fn documented_evidence_links_to_aws() {
         for row in NEEDED {
             if let Documented(page) = row.evidence {
                 assert!(page.starts_with("https://docs.aws.amazon.com/"), "{page}");

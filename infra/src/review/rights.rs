@@ -198,7 +198,7 @@ mod tests {
     use crate::stack;
 
     #[test]
-    fn every_right_has_its_reason_and_every_reason_its_right() {
+    fn rights_and_reasons_match_exactly() {
         let matrix = matrix(&stack::template(None).unwrap().as_value());
         let rights: BTreeSet<(&str, &str)> =
             matrix.iter().map(|right| (right.role.as_str(), right.resource.as_str())).collect();
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_alike_is_said_once_and_nothing_lost() {
+    fn similar_rights_are_merged_without_loss() {
         let template = stack::template(None).unwrap().as_value();
         let alike = alike(&template);
         assert_eq!(alike[0].roles.len(), 5, "{:?}", alike[0]);
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn a_resource_is_called_by_its_logical_id() {
+    fn resource_shows_its_logical_id() {
         for (resource, expected) in [
             ("${OutputBucket.Arn}/*", "OutputBucket/*"),
             ("${ApiSecretValue}", "ApiSecretValue"),
@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn a_role_is_taken_on_by_one_service_alone() {
+    fn each_role_trusts_one_service() {
         let trusted = trusted();
         assert_eq!(trusted.len(), 6, "{trusted:?}");
         for (role, services) in trusted {

@@ -118,7 +118,7 @@ mod tests {
     use crate::stack;
 
     #[test]
-    fn a_bucket_keeps_its_versions_or_forgets() {
+    fn review_describes_bucket_retention() {
         let holders = holders(&stack::template(None).unwrap().as_value());
         let kept = |id: &str| holders.iter().find(|holder| holder.id == id).unwrap().retention.as_str();
         assert_eq!(kept("KeyBucket"), "every version, until somebody deletes it; unfinished uploads 1 day");
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_that_holds_data_is_left_unsaid() {
+    fn every_data_holder_is_fully_described() {
         let holders = holders(&stack::template(None).unwrap().as_value());
         assert!(holders.len() > 12, "{}", holders.len());
         for holder in holders {

@@ -152,7 +152,7 @@ mod tests {
     use serde_json::Value as Json;
 
     #[test]
-    fn refusals_are_counted_from_the_access_log() {
+    fn access_log_filter_counts_throttling() {
         let template = crate::stack::template(None).unwrap().as_value();
         let properties = |id: &str| template["Resources"][id]["Properties"].clone();
         let (filter, alarm, stage) =

@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_input_gives_the_same_bytes() {
+    fn same_input_gives_identical_template() {
         assert_eq!(template(None).unwrap().to_json(), template(None).unwrap().to_json());
     }
 
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn an_environment_fits_even_when_every_parameter_is_as_long_as_it_may_be() {
+    fn environment_with_longest_parameters_fits() {
         let both = |bytes: usize| [("KnownHosts", text(bytes / 2)), ("CaBundle", text(bytes / 2))];
         let with_lfs = [&both(1800)[..], &[("Lfs", "on".to_owned())]].concat();
         for parameters in [&[][..], &with_lfs] {
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn every_role_is_bounded_and_under_the_path() {
+    fn every_role_has_boundary_and_path() {
         let boundary = "arn:aws:iam::123456789012:policy/developers";
         let chosen = [("PermissionsBoundary", boundary), ("RolePath", "/delivery/"), ("QSS3BucketName", "assets")];
         let check = |chosen: &[(&str, &str)], expected: (Option<&str>, &str)| {
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn boundaries_and_paths_are_those_of_iam() {
+    fn boundary_and_path_patterns_follow_iam() {
         let parameters = template(None).unwrap().as_value()["Parameters"].clone();
         let check = |name: &str, value: &str, expected: bool| {
             let schema = serde_json::json!({ "pattern": parameters[name]["AllowedPattern"], "maxLength": parameters[name]["MaxLength"] });
@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_regional_web_acl_can_be_named() {
+    fn only_regional_web_acl_is_accepted() {
         let template = template(None).unwrap().as_value();
         let pattern = template["Parameters"]["WebAclArn"]["AllowedPattern"].as_str().unwrap();
         let schema = serde_json::json!({ "type": "string", "pattern": pattern });
@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn subnets_are_told_which_services_they_have_to_reach() {
+    fn subnet_description_names_needed_services() {
         let template = template(None).unwrap().as_value();
         let description = template["Parameters"]["SubnetIds"]["Description"].as_str().unwrap();
         let names = [("kms", "KMS"), ("s3", "S3"), ("secretsmanager", "Secrets Manager"), ("sqs", "SQS")];
@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn domain_network_and_topic_exist_only_when_asked_for() {
+    fn optional_resources_exist_only_when_requested() {
         let plain = resources(&[]);
         let more = |parameters| -> Vec<String> {
             resources(parameters).into_iter().filter(|id| !plain.contains(id)).collect()

@@ -474,7 +474,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_plainly_broken_is_refused_by_cloudformation() {
+    fn broken_values_fail_cloudformation_patterns() {
         let globs = &["[", "{", "}", "refs/heads/{main", "a,[", "}a{", "a\\", "[]"][..];
         let hosts = [
             "github.com=gitlub",
@@ -512,7 +512,7 @@ mod tests {
     const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl";
 
     #[test]
-    fn what_the_parser_of_keys_takes_matches() {
+    fn parsed_host_keys_match_template_pattern() {
         let pattern = pattern("KnownHosts");
         for text in [
             format!("git.example {KEY}"),
@@ -526,7 +526,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_the_parsers_of_globs_take_matches(list in r"([a-c/*?,! \\\[\]{}^-]|\PC){0,16}") {
+        fn parsed_globs_match_template_pattern(list in r"([a-c/*?,! \\\[\]{}^-]|\PC){0,16}") {
             if list.parse::<Repositories>().is_ok() {
                 prop_assert!(pattern("Repositories").is_match(&list));
             }
@@ -539,7 +539,7 @@ mod tests {
         }
 
         #[test]
-        fn what_the_parser_of_hosts_takes_matches(
+        fn parsed_hosts_match_template_pattern(
             list in "((git@)?[a-cA-C0-9]([.-]?[a-c]){0,2}(:\\+?[1-9]{1,2})?(=gitea(:443)?)?(\\+private)?|[ \t\u{a0}]|,| kind=azure| ssh=(x@)?a(:2)?(/~|/a|/){0,2}| web=https://[a-c]{0,2}(:8)?(/a|/){0,2}| api=https://b| private){0,6}",
         ) {
             if list.parse::<AllowedHosts>().is_ok() {
@@ -548,7 +548,7 @@ mod tests {
         }
 
         #[test]
-        fn what_the_parser_of_keys_takes_of_odd_lines_matches(
+        fn odd_parsed_host_keys_match_pattern(
             lines in prop::collection::vec("(@revoked )?[a-z!*?,.|1=\\[\\]:é]{0,6}[ \t\u{a0}]{1,2}", 0..3), end in "[ #a-z\r\n]{0,4}",
         ) {
             let text: Vec<_> = lines.iter().map(|line| format!("{line}{KEY}{end}\n")).collect();

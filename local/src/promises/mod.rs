@@ -85,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_promise_is_kept_by_all_of_its_tests() {
+    fn promise_counts_all_its_tests() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("b-c"), "40").unwrap();
         let promise = Promise { chapter: "x", promise: "y", tests: &["a", "b::c"] };
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn promises_are_made_once_and_by_name() {
+    fn promises_are_unique_and_name_tests() {
         let names: BTreeSet<_> = PROMISES.iter().map(|promise| promise.promise).collect();
         assert_eq!(names.len(), PROMISES.len());
         assert!(PROMISES.iter().all(|promise| !promise.tests.is_empty()));

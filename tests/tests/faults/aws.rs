@@ -36,7 +36,7 @@ const CASES: &[(&str, usize, &str, usize, usize, How)] = &[
 ];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn whatever_fails_at_s3_or_kills_the_worker_every_push_arrives() {
+async fn pushes_survive_s3_faults_and_kills() {
     let mut world = World::new().await;
     let mut pushed = Vec::new();
     for &(name, bytes, action, skip, times, how) in CASES {
@@ -66,7 +66,7 @@ async fn whatever_fails_at_s3_or_kills_the_worker_every_push_arrives() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_call_that_is_never_answered_holds_up_its_own_push_alone() {
+async fn unanswered_call_delays_only_its_push() {
     let world = World::new().await;
     world.hurry().await;
     for (name, action) in [("put-unanswered", "PutObject"), ("head-unanswered", "HeadObject")] {
@@ -90,7 +90,7 @@ async fn a_call_that_is_never_answered_holds_up_its_own_push_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_lasts_is_buried_and_arrives_once_it_is_mended() {
+async fn redrive_delivers_pushes_after_lasting_faults() {
     let world = World::new().await;
     let cases: &[(&str, &str, How, &str)] = &[
         ("put-denied", "PutObject", How::Answer(403, "AccessDenied"), "could not store the zip"),
@@ -130,7 +130,7 @@ async fn what_lasts_is_buried_and_arrives_once_it_is_mended() {
 const BROKEN: &str = "github.com=gitlub";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_broken_configuration_is_told_and_loses_no_push() {
+async fn broken_configuration_loses_no_push() {
     let world = World::new().await;
     let (account, worker) = (&world.source.account, &world.source.function);
     let good = account.set_variable(worker, "ALLOWED_HOSTS", BROKEN).await.unwrap();
@@ -156,7 +156,7 @@ async fn a_broken_configuration_is_told_and_loses_no_push() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn whatever_fails_at_kms_or_sqs_every_push_arrives() {
+async fn pushes_survive_kms_and_sqs_faults() {
     let world = World::new().await;
     let of_a_cold_worker: &[(&str, &str, usize, How)] = &[
         ("Decrypt", "CiphertextBlob", 1, How::Answer(500, "KMSInternalException")),

@@ -26,7 +26,7 @@ impl World {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_job_that_comes_twice_is_done_once_and_the_newest_commit_stays() {
+async fn duplicate_jobs_keep_newest_commit() {
     let world = World::new().await;
     // Later: there is nothing left to do.
     let first = world.push("acme/rocket", BYTES).await;
@@ -75,7 +75,7 @@ async fn a_job_that_comes_twice_is_done_once_and_the_newest_commit_stays() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_worker_at_its_limits_loses_nothing() {
+async fn worker_at_limits_loses_no_push() {
     let world = World::new().await;
     // Its own deadline: no time is left to fetch, and it says so.
     let account = &world.source.account;

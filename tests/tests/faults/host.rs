@@ -11,7 +11,7 @@ const BYTES: usize = 400_000;
 const MOMENTS: [u64; 4] = [1, 6_000, 200_000, 400_000];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn whatever_the_host_does_amid_a_fetch_every_push_arrives() {
+async fn broken_fetches_still_deliver_every_push() {
     let world = World::new().await;
     let mut tried = 0;
     for by in [Breakage::Close, Breakage::Kill] {
@@ -54,7 +54,7 @@ async fn arrives_in_the_end(world: &World, broken: Break) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_the_host_refuses_is_buried_and_arrives_once_it_lets_us_in() {
+async fn host_refusal_is_recovered_by_redrive() {
     let world = World::new().await;
     let host = &world.local.host;
     let authorized = world.local.sshd.authorized_keys();

@@ -47,7 +47,7 @@ async fn put_versions(account: &Account, bucket: &str, count: usize) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_job_that_fails_for_good_is_buried_with_its_reason() {
+async fn failed_job_reaches_dead_letter_queue() {
     let dir = scratch();
     let (mut local, stack) = Local::with_stack(dir.path()).await.unwrap();
     let account = local.cloud.account.clone();
@@ -85,7 +85,7 @@ async fn a_job_that_fails_for_good_is_buried_with_its_reason() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_custom_resource_that_fails_says_why_and_the_stack_rolls_back_clean() {
+async fn failed_custom_resource_rolls_back_cleanly() {
     let dir = scratch();
     let local = Local::tied(dir.path()).await.unwrap();
     local.package(&mut Silent).unwrap();
@@ -120,7 +120,7 @@ async fn a_custom_resource_that_fails_says_why_and_the_stack_rolls_back_clean() 
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_stack_with_thousands_of_versions_is_emptied_and_deleted() {
+async fn stack_deletion_removes_thousands_of_versions() {
     let dir = scratch();
     let (local, stack) = Local::with_stack(dir.path()).await.unwrap();
     let account = &local.cloud.account;

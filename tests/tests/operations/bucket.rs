@@ -81,7 +81,7 @@ async fn neighbour(account: &Account) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_kept_bucket_is_taken_into_another_stack() {
+async fn kept_bucket_joins_another_stack() {
     let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let local = Local::tied(&dir.path().join("cloud")).await.unwrap();
     let account = &local.cloud.account;
@@ -142,7 +142,7 @@ async fn a_kept_bucket_is_taken_into_another_stack() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_bucket_made_by_hand_becomes_an_output_bucket() {
+async fn manual_bucket_becomes_output_bucket() {
     let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let local = Local::tied(&dir.path().join("cloud")).await.unwrap();
     let account = &local.cloud.account;
@@ -242,7 +242,7 @@ fn quick_start() -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_quick_start_hands_its_bucket_over() {
+async fn quick_start_hands_over_its_bucket() {
     let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let local = Local::tied(&dir.path().join("cloud")).await.unwrap();
     let account = &local.cloud.account;

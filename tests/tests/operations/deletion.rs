@@ -163,7 +163,7 @@ async fn a_deletion_that_failed_is_repeated() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_takes_aws_time_is_waited_for() {
+async fn destroy_waits_for_slow_aws_resources() {
     for (kind, reason, words) in [
         (
             "AWS::CertificateManager::Certificate",
@@ -184,7 +184,7 @@ async fn what_takes_aws_time_is_waited_for() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_was_kept_is_never_emptied() {
+async fn kept_bucket_is_never_emptied() {
     let (code, text, deletions, is_emptied, retained) = destroyed(LateState::default(), &["--keep-output"]).await;
     assert_eq!((code, deletions, is_emptied), (Some(0), 1, false), "{text}");
     assert_eq!(retained.as_deref(), Some("OutputBucket"), "{text}");
@@ -192,7 +192,7 @@ async fn what_was_kept_is_never_emptied() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_failure_that_nothing_helps_is_told() {
+async fn unrecoverable_deletion_failure_is_reported() {
     let stuck = LateState { stuck: Some("Access Denied"), ..LateState::default() };
     let (code, text, deletions, is_emptied, _) = destroyed(stuck, &[]).await;
     assert_eq!((code, deletions, is_emptied), (Some(3), 1, false), "{text}");

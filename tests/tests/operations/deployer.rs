@@ -93,7 +93,7 @@ async fn boundary(account: &Account) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_deployer_needs_what_is_printed_and_no_more() {
+async fn deployer_needs_exactly_printed_permissions() {
     let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let local = Local::tied(&dir.path().join("cloud")).await.unwrap();
     local.cloud.turn("rights_spread", 0.0).await.unwrap();

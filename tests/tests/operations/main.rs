@@ -30,7 +30,7 @@ const VPC: &str = "vpc-00000001";
 const SUBNET: &str = "subnet-00000001";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_stack_lives_and_ends_by_the_command() {
+async fn stack_lifecycle_runs_through_commands() {
     let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let local = Local::tied(&dir.path().join("cloud")).await.unwrap();
     let account = &local.cloud.account;
@@ -164,7 +164,7 @@ async fn a_stack_lives_and_ends_by_the_command() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_stack_has_a_domain_of_its_own_works_in_a_network_and_raises_alarms() {
+async fn stack_uses_domain_network_and_alarms() {
     let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let local = Local::tied(&dir.path().join("cloud")).await.unwrap();
     local.package(&mut Silent).unwrap();
@@ -229,7 +229,7 @@ async fn lambda(answer: ResponseTemplate) -> MockServer {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_new_account_gets_as_many_workers_as_fit() {
+async fn small_account_gets_fitting_worker_count() {
     let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let local = Local::tied(&dir.path().join("cloud")).await.unwrap();
     let work = dir.path().join("work");

@@ -53,7 +53,7 @@ fn neutral(text: &str, names: &[(&str, &str)]) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_became_of_pushes_is_told() {
+async fn logs_and_status_report_pushes() {
     let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let (local, stack) = Local::with_stack(&dir.path().join("cloud")).await.unwrap();
     let account = &local.cloud.account;

@@ -147,7 +147,7 @@ impl Told {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_rollback_that_got_stuck_is_continued_and_a_missing_right_is_named() {
+async fn stuck_rollback_is_continued_on_request() {
     let dir = tempfile::tempdir().unwrap();
     let server = Told { is_stuck: true, ..Told::default() }.start().await;
     let account = Account::new(&server.uri()).await.unwrap();
@@ -244,7 +244,7 @@ async fn a_dry_run_only_looks() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_wrong_value_comes_before_everything_else() {
+async fn invalid_value_is_refused_before_changes() {
     let dir = tempfile::tempdir().unwrap();
     for (given, said) in [
         ("AllowedGitHosts=github.com=gitlub", "whose kind is none of"),
@@ -289,7 +289,7 @@ async fn a_wrong_value_comes_before_everything_else() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_interrupts_is_told_what_goes_on() {
+async fn interrupted_deploy_says_what_continues() {
     let dir = tempfile::tempdir().unwrap();
     let server = Told::default().start().await;
     let account = Account::new(&server.uri()).await.unwrap();
@@ -316,7 +316,7 @@ async fn who_interrupts_is_told_what_goes_on() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_does_not_agree_changes_nothing() {
+async fn refused_confirmation_changes_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let (none, late) = (Told::default().start().await, MockServer::start().await);
     Mock::given(wiremock::matchers::any()).respond_with(Late::default()).mount(&late).await;
@@ -360,7 +360,7 @@ async fn who_does_not_agree_changes_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_missing_secret_is_made_and_shown_once() {
+async fn generated_secret_is_shown_once() {
     let dir = tempfile::tempdir().unwrap();
     let server = Told::default().start().await;
     let account = Account::new(&server.uri()).await.unwrap();
@@ -398,7 +398,7 @@ async fn a_missing_secret_is_made_and_shown_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_wrong_is_said_before_anything_is_asked_of_aws() {
+async fn configuration_mistakes_are_reported_without_secrets() {
     let dir = tempfile::tempdir().unwrap();
     let local = Local::tied(&dir.path().join("cloud")).await.unwrap();
     let work = dir.path().join("work");

@@ -29,7 +29,7 @@ const TURNS: [&[&str]; 3] =
     [&["SshKeyFunction"], &["WebhookFunction", "GitPullFunction", "ZipDlFunction"], &["BucketCleanerFunction"]];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_right_is_used_and_missed_when_it_is_gone() {
+async fn every_right_is_used_and_needed() {
     let stage = Stage::set().await.unwrap();
     let props = Props::make(&stage).await.unwrap();
     a_push_goes_the_whole_way(&stage).await.unwrap();
@@ -61,7 +61,7 @@ async fn every_right_is_used_and_missed_when_it_is_gone() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn three_engines_agree_on_who_may_do_what() {
+async fn three_engines_agree_on_permissions() {
     let stage = Stage::set().await.unwrap();
     stage.account().stop_event_sources().await.unwrap();
     stage.account().s3.create_bucket().bucket(probes::FOREIGN_BUCKET).send().await.unwrap();
@@ -79,7 +79,7 @@ async fn three_engines_agree_on_who_may_do_what() {
 }
 
 #[test]
-fn scenarios_are_those_that_the_review_names() {
+fn scenarios_match_review_evidence() {
     let named = NEEDED.iter().filter_map(|row| match row.evidence {
         Evidence::Scenario(name) => Some((name, row.role.replace("Role", "Function"))),
         Evidence::Documented(_) => None,

@@ -27,7 +27,7 @@ def handler(event, context):
 }
 
 #[tokio::test]
-async fn what_can_not_be_deleted_stays_and_is_deleted_by_a_second_try() {
+async fn failed_deletion_keeps_resource_until_retry() {
     let world = World::start().await;
     a_bucket_with_an_object(&world).await;
     a_certificate_of_a_domain_that_has_just_gone(&world).await;

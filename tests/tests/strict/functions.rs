@@ -11,7 +11,7 @@ fn puts() -> Value {
 }
 
 #[tokio::test]
-async fn what_runs_goes_on_when_its_function_is_deleted() {
+async fn running_function_survives_its_deletion() {
     let world = World::start().await;
     world.account.s3.create_bucket().bucket("out").send().await.unwrap();
     // Its credentials hold while the role is there, and for a moment after.
@@ -66,7 +66,7 @@ async fn code_and_environment_are_updated_apart() {
 }
 
 #[tokio::test]
-async fn an_account_runs_no_more_functions_at_once_than_it_may() {
+async fn account_concurrency_limit_is_enforced() {
     let world = World::start().await;
     world.account.s3.create_bucket().bucket("out").send().await.unwrap();
     let mut stack = puts();
@@ -118,7 +118,7 @@ async fn hidden(world: &World, queue: &str) -> String {
 const NEEDED: [(&str, &str); 1] = [("x-needed", "yes")];
 
 #[tokio::test]
-async fn what_api_gateway_may_not_pass_on_does_not_reach_a_function() {
+async fn api_gateway_rejects_disallowed_requests() {
     let world = World::start().await;
     let code = "def handler(event, context): return {'statusCode': 200, 'body': 'here'}";
     let uri = "arn:aws:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/${Function.Arn}/invocations";

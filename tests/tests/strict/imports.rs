@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::world::{World, document};
 
 #[tokio::test]
-async fn what_is_there_is_only_taken_in_when_asked() {
+async fn existing_resources_are_imported_only_explicitly() {
     let world = World::start().await;
     let (s3, bucket) = (&world.account.s3, "there-already");
     s3.create_bucket().bucket(bucket).send().await.unwrap();

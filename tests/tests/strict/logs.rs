@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::world::World;
 
 #[tokio::test]
-async fn a_filter_pattern_means_what_it_means_to_cloudwatch() {
+async fn filter_patterns_follow_cloudwatch_semantics() {
     let world = World::start().await;
     let logs = async |action: &str, body: Value| {
         let answer = world.account.send(&Call::json("logs", &format!("Logs_20140328.{action}"), &body)).await.unwrap();

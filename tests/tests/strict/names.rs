@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::world::{World, function, role};
 
 #[tokio::test]
-async fn names_and_sizes_that_aws_refuses_are_refused() {
+async fn invalid_names_and_sizes_are_refused() {
     let world = World::start().await;
     let one = |kind: &str, properties: Value| json!({ "Thing": { "Type": kind, "Properties": properties } });
 

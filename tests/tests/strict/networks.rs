@@ -45,7 +45,7 @@ async fn interfaces(world: &World) -> usize {
 }
 
 #[tokio::test]
-async fn a_function_needs_rights_to_enter_a_network_and_to_leave_it() {
+async fn entering_and_leaving_network_needs_rights() {
     let world = World::start().await;
     let network = network(&world).await;
     for missing in RIGHTS {

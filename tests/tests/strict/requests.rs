@@ -12,7 +12,7 @@ use crate::world::World;
 const LEAST: usize = 5 * 1024 * 1024;
 
 #[tokio::test]
-async fn small_parts_many_keys_long_plaintexts_and_other_ciphertexts_are_refused() {
+async fn invalid_s3_and_kms_requests_fail() {
     let world = World::start().await;
     let s3 = &world.account.s3;
     s3.create_bucket().bucket("here").send().await.unwrap();

@@ -22,7 +22,7 @@ async fn found(ask: impl AsyncFnOnce(&Cloud)) -> Vec<[String; 4]> {
 }
 
 #[tokio::test]
-async fn a_request_that_the_models_do_not_allow_is_found() {
+async fn invalid_request_shape_is_reported() {
     let long = "a".repeat(513);
     let found = found(async |cloud| {
         let account = &cloud.account;

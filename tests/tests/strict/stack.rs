@@ -89,7 +89,7 @@ async fn configuration(account: &Account, stack: &str) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_longest_name_in_a_network_lives_and_ends() {
+async fn longest_stack_name_works_in_network() {
     let (local, _dir) = start().await;
     let account = &local.cloud.account;
     let url = uploaded(&local).await;
@@ -150,7 +150,7 @@ async fn the_longest_name_in_a_network_lives_and_ends() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn ten_functions_at_once_lose_no_push() {
+async fn ten_concurrent_functions_lose_no_push() {
     let (local, _dir) = start().await;
     local.cloud.turn("concurrency", 10.0).await.unwrap();
     let account = &local.cloud.account;

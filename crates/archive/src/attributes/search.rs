@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn many_patterns_and_many_paths_are_given_up() {
+    fn costly_attribute_search_is_refused() {
         let attributes: Vec<_> = (0..1_000).map(|n| format!("*a*b{n} ident\n")).collect();
         let attributes = attributes.concat();
         let paths: Vec<_> = (0..1_000).map(|n| format!("aaaa{n}")).collect();
@@ -196,14 +196,14 @@ mod tests {
     }
 
     #[test]
-    fn a_search_ends_where_it_is_interrupted() {
+    fn interrupted_attribute_search_stops() {
         let attributes = "**/a/".repeat(32) + "b ident\n";
         let paths = ["a/".repeat(1_000) + "c"];
         assert!(matches!(search(&attributes, &paths, u64::MAX, true), Err(ArchiveError::Interrupted)));
     }
 
     #[test]
-    fn what_large_projects_have_takes_few_steps() {
+    fn ordinary_project_search_needs_few_steps() {
         let attributes: Vec<_> = (0..200).map(|n| format!("*.e{n} filter=lfs diff=lfs merge=lfs -text\n")).collect();
         let attributes = attributes.concat();
         let paths: Vec<_> = (0..1_000).map(|n| format!("some/folder/of/{}/file{n}.e{}", n / 10, n % 300)).collect();

@@ -44,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_shape_is_found_by_its_sums() {
+    fn every_descriptor_shape_is_recognized() {
         for (packed, size) in [(5, 7), (2, 0), (0, 0), (5_000_000_000, 6_000_000_000)] {
             let sums = Sums { crc: 0x0807_4b50, packed, size };
             let shapes: Vec<_> = shapes(&sums).into_iter().flatten().collect();

@@ -57,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn two_fields_count_and_others_are_passed_over() {
+    fn unknown_extra_fields_are_skipped() {
         let bytes = b"\x01\0\x10\0\x07\0\0\0\0\0\0\0\x09\0\0\0\0\0\0\0ux\x01\0xUT\x05\0\x01\x05\0\0\0";
         let mut extra = Extra::parse(bytes).unwrap();
         assert_eq!([extra.next_long(), extra.next_long(), extra.next_long()], [Some(7), Some(9), None]);

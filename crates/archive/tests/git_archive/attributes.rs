@@ -41,7 +41,7 @@ fn with(attributes: &str, files: &[(&str, &[u8])]) -> Repository {
 }
 
 #[test]
-fn line_ends_are_those_of_a_checkout_on_unix() {
+fn line_endings_match_git_archive() {
     let attributes = "*.1 eol=crlf\n*.2 text eol=crlf\n*.3 -text eol=crlf\n*.4 text=auto eol=crlf\n*.5 binary eol=crlf\n\
         *.6 text\n*.7 text=auto\n*.8 crlf\n*.9 crlf eol=crlf\n*.10 -crlf eol=crlf\n*.11 crlf=input eol=crlf\n\
         *.12 text=input eol=crlf\n*.13 eol=lf\n*.14 eol=crlf\n*.14 !eol\n*.15 eol\n*.16 text=foo eol=crlf\n\
@@ -89,7 +89,7 @@ fn encodings_are_those_of_a_checkout() {
 }
 
 #[test]
-fn a_byte_order_mark_is_taken_as_git_takes_it() {
+fn byte_order_mark_matches_git() {
     let files: [(&str, &[u8]); 3] = [("a", b"x\n"), ("b", b"x\n"), ("c", b"x\n")];
     for mark in ["\u{feff}", "\u{feff} ", "\u{feff}\n", "\n\u{feff}", "\u{feff}\u{feff}"] {
         with(&format!("{mark}a export-ignore\nb export-ignore\n"), &files).check();
@@ -98,7 +98,7 @@ fn a_byte_order_mark_is_taken_as_git_takes_it() {
 }
 
 #[test]
-fn long_lines_are_ignored_as_git_ignores_them() {
+fn overlong_attribute_lines_match_git() {
     for length in [2046, 2047, 2048, 2049, 5000] {
         let filled = |line: &str, with: &str| format!("{line}{}\n", with.repeat(length - line.len()));
         let attributes = [
@@ -137,7 +137,7 @@ fn conversions_work_together() {
 }
 
 #[test]
-fn a_folder_whose_files_are_left_out_stays_and_one_whose_folders_are_does_not() {
+fn export_ignore_on_folders_matches_git() {
     let attributes = "a/b export-ignore\nc/* export-ignore\nd/e/f/ export-ignore\nmodule/ export-ignore\nk export-ignore\n\
         k/kept -export-ignore\n\"l m\" export-ignore\nn/**/o export-ignore\n**/p export-ignore\nq/ export-ignore\n";
     let files = [
@@ -168,7 +168,7 @@ fn a_folder_whose_files_are_left_out_stays_and_one_whose_folders_are_does_not() 
 }
 
 #[test]
-fn gitattributes_that_can_be_executed_count_and_links_are_as_git_takes_them() {
+fn executable_and_linked_gitattributes_match_git() {
     let repository = Repository::new();
     repository.import(&[
         (".gitattributes".into(), "100755", b"a export-ignore\n".to_vec()),
@@ -184,7 +184,7 @@ fn gitattributes_that_can_be_executed_count_and_links_are_as_git_takes_them() {
 }
 
 #[test]
-fn neither_configuration_nor_machine_decides_and_no_filter_runs() {
+fn local_configuration_and_filters_are_ignored() {
     let attributes = "* filter=evil\nkept text=auto\n";
     let repository = with(attributes, &[("kept", b"a\nb\n"), ("x", b"x")]);
     let (before, _) = repository.zip().unwrap();
@@ -209,7 +209,7 @@ fn neither_configuration_nor_machine_decides_and_no_filter_runs() {
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(24) })]
     #[test]
-    fn any_attributes_do_what_they_do_to_gits(
+    fn random_attributes_match_git_archive(
         lines in prop::collection::vec((
             prop::sample::select(vec!["*", "a", "b/", "/a", "b/*", "**/c", "a/**", "*.x", "[ab]", "b/c", "d*", "./a", "b/**/a"]),
             prop::collection::vec(prop::sample::select(vec![

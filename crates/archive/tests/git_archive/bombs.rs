@@ -42,7 +42,7 @@ fn refused(repository: &Repository) -> ArchiveError {
 }
 
 #[test]
-fn ten_billion_files_out_of_eleven_trees_are_given_up() {
+fn ten_billion_repeated_files_are_refused() {
     let repository = Repository::new();
     let names: Vec<_> = (0..10).map(|number| number.to_string().repeat(6_000)).collect();
     nested(&repository, 10, &names);
@@ -50,14 +50,14 @@ fn ten_billion_files_out_of_eleven_trees_are_given_up() {
 }
 
 #[test]
-fn a_tree_ten_thousand_deep_is_refused() {
+fn tree_ten_thousand_deep_is_refused() {
     let repository = Repository::new();
     nested(&repository, 10_000, &["d".to_owned()]);
     assert!(matches!(refused(&repository), ArchiveError::Path { .. }));
 }
 
 #[test]
-fn a_file_without_end_is_copied_and_not_converted() {
+fn huge_file_is_copied_never_converted() {
     let repository = Repository::new();
     // 257 MiB of zeros, which shrink to a quarter of one.
     let file = std::fs::File::create(repository.path().join("zeros.bin")).unwrap();
@@ -79,7 +79,7 @@ fn a_file_without_end_is_copied_and_not_converted() {
 }
 
 #[test]
-fn a_line_of_many_double_stars_is_matched_at_once() {
+fn pattern_with_many_double_stars_matches() {
     let repository = Repository::new();
     let deep = "a/".repeat(100);
     let file = |path: String, content: &[u8]| (path, "100644", content.to_vec());

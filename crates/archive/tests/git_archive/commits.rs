@@ -130,7 +130,7 @@ fn messages_in_other_encodings_become_gits() {
 }
 
 #[test]
-fn what_git_takes_for_no_commit_is_not_called_damaged() {
+fn malformed_commit_is_not_called_damaged() {
     for headers in [&b"parent x\n\nx"[..], b"parent 1234\n\nx"] {
         let error = with(headers).zip().unwrap_err();
         assert!(matches!(error, ArchiveError::Malformed { .. }), "{error:?}");

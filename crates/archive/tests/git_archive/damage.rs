@@ -68,7 +68,7 @@ fn cut(file: &Path, step: usize) -> impl Iterator<Item = Vec<u8>> {
 }
 
 #[test]
-fn a_byte_of_a_pack_without_deltas() {
+fn damaged_undeltified_pack_never_changes_tree() {
     let repository = repository();
     let pack = repository.repack(&["--depth=0", "--window=0"]);
     let found = check(&repository, &pack, flipped(&pack, 1));
@@ -76,7 +76,7 @@ fn a_byte_of_a_pack_without_deltas() {
 }
 
 #[test]
-fn a_byte_of_a_pack_with_deltas() {
+fn damaged_delta_pack_never_changes_tree() {
     let repository = repository();
     let pack = repository.repack(&["--depth=50"]);
     assert_eq!(repository.zip().unwrap().1.compressed, 1);
@@ -102,7 +102,7 @@ fn received(repository: &Repository) -> PathBuf {
 }
 
 #[test]
-fn a_byte_of_a_pack_that_was_received() {
+fn damaged_received_pack_never_changes_tree() {
     let repository = repository();
     let pack = received(&repository);
     // What was a delta is copied, since it was resolved when it came.
@@ -137,7 +137,7 @@ fn offset_of(index: &[u8], id: &[u8]) -> std::ops::Range<usize> {
 }
 
 #[test]
-fn an_index_that_mistakes_one_whole_blob_for_another() {
+fn index_with_swapped_blobs_is_refused() {
     let repository = repository();
     let index = repository.repack(&["--depth=0", "--window=0"]).with_extension("idx");
     let mut bytes = std::fs::read(&index).unwrap();
@@ -185,7 +185,7 @@ fn a_missing_object_of_any_kind() {
 }
 
 #[test]
-fn a_blob_where_a_commit_should_be() {
+fn blob_instead_of_commit_is_refused() {
     let repository = repository();
     let blob = repository.git(&["rev-parse", "HEAD:three"]);
     let blob = gix::ObjectId::from_hex(blob.trim_ascii()).unwrap();

@@ -68,7 +68,7 @@ fn check(repository: &Repository, write: impl Fn(&AtomicBool, &mut dyn Write) ->
 }
 
 #[test]
-fn a_zip_ends_where_it_is_interrupted() {
+fn interrupted_zip_stops_soon() {
     let repository = repository();
     let dot_git = DotGit { branch: None, url: "git@host:o/r.git".to_owned() };
     for (packed, dot_git) in [(false, None), (true, None), (true, Some(dot_git))] {
@@ -82,7 +82,7 @@ fn a_zip_ends_where_it_is_interrupted() {
 }
 
 #[test]
-fn a_pack_ends_where_it_is_interrupted() {
+fn interrupted_pack_stops_soon() {
     let repository = repository();
     repository.repack(&[]);
     let (opened, head) = repository.open();
@@ -90,7 +90,7 @@ fn a_pack_ends_where_it_is_interrupted() {
 }
 
 #[test]
-fn large_files_and_submodules_are_not_listed_when_interrupted() {
+fn lfs_and_submodule_listings_are_interruptible() {
     let repository = repository();
     let (opened, head) = repository.open();
     for enough in [false, true] {
@@ -113,7 +113,7 @@ impl LargeFiles for Endless<'_> {
 }
 
 #[test]
-fn a_large_file_that_comes_slowly_is_interrupted() {
+fn endless_large_file_can_be_interrupted() {
     let repository = Repository::new();
     repository.write(".gitattributes", "*.bin filter=lfs\n");
     let (oid, size) = ("4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393", u64::MAX);

@@ -87,7 +87,7 @@ fn repository() -> Repository {
 }
 
 #[test]
-fn the_zip_has_the_files_as_git_archive_and_git_lfs_give_them() {
+fn lfs_zip_matches_git_archive() {
     let repository = repository();
     for packed in [false, true] {
         if packed {
@@ -102,14 +102,14 @@ fn the_zip_has_the_files_as_git_archive_and_git_lfs_give_them() {
 }
 
 #[test]
-fn switched_off_the_pointers_go_into_the_zip() {
+fn pointers_are_zipped_without_lfs() {
     let repository = repository();
     repository.git(&["config", "--remove-section", "filter.lfs"]);
     repository.check();
 }
 
 #[test]
-fn a_submodule_has_its_large_files_too() {
+fn submodule_large_files_are_included() {
     let (module, repository) = (repository(), repository());
     module.write("deeper.bin", text(9, 5000));
     module.commit();
@@ -132,7 +132,7 @@ fn a_submodule_has_its_large_files_too() {
 }
 
 #[test]
-fn a_work_tree_has_the_files_and_is_clean_where_git_lfs_is_set_up() {
+fn configured_lfs_sees_large_file_unmodified() {
     let repository = repository();
     let dot_git = DotGit { branch: Some("refs/heads/main".to_owned()), url: "git@host:o/r.git".to_owned() };
     let options = Options { dot_git: Some(dot_git), ..Options::default() };
@@ -152,7 +152,7 @@ fn a_work_tree_has_the_files_and_is_clean_where_git_lfs_is_set_up() {
 }
 
 #[test]
-fn a_large_file_that_is_damaged_or_gone_makes_no_zip() {
+fn damaged_or_missing_lfs_object_fails() {
     let repository = repository();
     let (opened, head) = repository.open();
     let files = archive::large_files(&opened, head, &Options::default(), &AtomicBool::new(false)).unwrap();

@@ -22,7 +22,7 @@ fn check(lines: &[Vec<u8>]) {
 }
 
 #[test]
-fn what_is_rare_in_patterns_is_as_in_git() {
+fn rare_patterns_match_like_git() {
     let patterns = [
         "**",
         "***",
@@ -88,7 +88,7 @@ fn what_is_rare_in_patterns_is_as_in_git() {
 }
 
 #[test]
-fn what_is_rare_in_lines_is_as_in_git() {
+fn rare_attribute_lines_match_git() {
     let long = |length: usize| format!("a{}ident\n", " ".repeat(length - 6)).into_bytes();
     let lines: [&[u8]; 32] = [
         b"\xef\xbb\xbfa ident\n",
@@ -130,7 +130,7 @@ fn what_is_rare_in_lines_is_as_in_git() {
 }
 
 #[test]
-fn macros_stand_for_what_they_do_in_git() {
+fn attribute_macros_match_git() {
     let roots = [
         "[attr]m ident\na m\n",
         "a m\n[attr]m ident\n",
@@ -165,7 +165,7 @@ fn macros_stand_for_what_they_do_in_git() {
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(6) })]
     #[test]
-    fn any_pattern_matches_as_it_does_for_git(patterns in prop::collection::vec(
+    fn random_patterns_match_like_git(patterns in prop::collection::vec(
         prop::collection::vec(prop::sample::select(vec![
             "*", "**", "**/", "/**", "/", "a", "b", "?", "[", "]", "!", "-", "[a-b]", "[!b]", "\\", "x/", "y", ".", "[:", ":]", "alpha",
         ]), 1..6), 300)

@@ -155,7 +155,7 @@ fn names_are_in_gits_order() {
 }
 
 #[test]
-fn a_commit_is_described_by_its_tags() {
+fn commit_is_described_by_its_tags() {
     let repository = Repository::new();
     for tag in ["v0.1", "nightly/1", "v0.2-rc1"] {
         repository.git(&["commit", "-q", "--allow-empty", "-m", tag]);
@@ -189,7 +189,7 @@ fn a_commit_is_described_by_its_tags() {
 }
 
 #[test]
-fn a_shallow_clone_gives_what_its_origin_gives() {
+fn shallow_clone_archives_like_its_origin() {
     let origin = Repository::new();
     origin.write("file", "x");
     origin.commit();
@@ -205,7 +205,7 @@ fn a_shallow_clone_gives_what_its_origin_gives() {
 }
 
 #[test]
-fn the_same_commit_gives_the_same_zip_whatever_the_time() {
+fn relative_dates_and_notes_stay_unexpanded() {
     let repository = Repository::new();
     repository.write(".gitattributes", "format export-subst\n");
     repository.write("format", "$Format:%ar %cr %ah %N$\n");
@@ -269,7 +269,7 @@ fn a_pushed_branch_is_checked_out() {
 }
 
 #[test]
-fn a_tag_is_described_as_its_options_say() {
+fn pushed_tag_description_follows_options() {
     for kind in [&["tag", "v1.2"][..], &["tag", "-a", "-m", "x", "v1.2"]] {
         for options in
             ["", ":tags", ":match=v*", ":match=x*", ":exclude=v*", ":abbrev=0", ":abbrev=12", ":tags=no", ":x"]
@@ -285,7 +285,7 @@ fn a_tag_is_described_as_its_options_say() {
 }
 
 #[test]
-fn a_tag_under_another_name_says_so() {
+fn pushed_renamed_tag_matches_git() {
     for options in ["", ":tags", ":match=v*", ":match=other*", ":exclude=other*", ":abbrev=0", ":abbrev=12", ":tags=no"]
     {
         let repository = Repository::new();
@@ -311,7 +311,7 @@ fn a_tag_under_another_name_says_so() {
 }
 
 #[test]
-fn a_tag_under_another_name_is_described_from_afar() {
+fn description_from_renamed_tag_matches_git() {
     let repository = Repository::new();
     repository.write(".gitattributes", "format export-subst\n");
     repository.write("format", "$Format:%(describe:abbrev=0)$\n");

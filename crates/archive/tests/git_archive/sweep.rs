@@ -204,7 +204,7 @@ proptest! {
         failure_persistence: None, max_shrink_iters: 400, ..ProptestConfig::with_cases(tally::cases(60))
     })]
     #[test]
-    fn all_attributes_together_do_what_they_do_for_git(files in files()) {
+    fn combined_attributes_match_git_archive(files in files()) {
         let repository = Repository::new();
         repository.import(&files);
         repository.check();

@@ -13,7 +13,7 @@ use proptest::prelude::*;
 use crate::repository::{Repository, text, tree};
 
 #[test]
-fn attack_03_links_stay_links_beside_modes_names_and_empty_files() {
+fn attack_03_links_stay_links() {
     let repository = Repository::new();
     repository.write("plain.txt", "plain\n");
     repository.write("empty", "");
@@ -63,7 +63,7 @@ fn on_disk(folder: &Path) -> BTreeMap<PathBuf, (u32, Vec<u8>)> {
 }
 
 #[test]
-fn unpacked_by_unzip_it_is_what_tar_unpacks_of_gits() {
+fn unzip_matches_tar_of_git_archive() {
     let repository = Repository::new();
     repository.import(
         &[
@@ -106,7 +106,7 @@ fn quoted(path: &str) -> String {
 }
 
 #[test]
-fn a_name_that_is_no_utf_8_is_kept_and_git_archives_own() {
+fn non_utf8_names_are_kept() {
     let repository = Repository::new();
     repository
         .import(&[(r#""a\377b""#.into(), "100644", b"x".to_vec()), ("gr\u{fc}n".into(), "100644", b"x".to_vec())]);
@@ -117,7 +117,7 @@ fn a_name_that_is_no_utf_8_is_kept_and_git_archives_own() {
 
 /// What only some file systems refuse is for who unpacks there: the zip has it, as git archive's has.
 #[test]
-fn names_that_other_systems_have_not_are_kept() {
+fn unusual_file_names_are_kept() {
     let repository = Repository::new();
     let long = "n".repeat(4096);
     let names = [
@@ -152,7 +152,7 @@ fn names_that_other_systems_have_not_are_kept() {
 }
 
 #[test]
-fn a_blob_is_found_in_each_of_many_packs() {
+fn blobs_in_many_packs_are_found() {
     let repository = Repository::new();
     for round in 0..4 {
         repository.write(&format!("file{round}"), text(round, 3000));
@@ -166,7 +166,7 @@ fn a_blob_is_found_in_each_of_many_packs() {
 }
 
 #[test]
-fn a_tree_of_five_hundred_folders_one_in_another() {
+fn tree_five_hundred_deep_is_zipped() {
     let repository = Repository::new();
     repository.import(&[(format!("{}file", "d/".repeat(500)), "100644", b"x".to_vec())]);
     assert_eq!(repository.check().entries, 501);
@@ -184,7 +184,7 @@ fn a_submodule_is_an_empty_folder() {
 }
 
 #[test]
-fn an_empty_tree_is_an_empty_zip() {
+fn empty_tree_gives_empty_zip() {
     let repository = Repository::new();
     repository.commit();
     assert_eq!(repository.check().entries, 0);
@@ -205,7 +205,7 @@ fn deltas_are_resolved() {
 }
 
 #[test]
-fn a_fetched_tree_of_git_gits_size_is_copied_and_not_compressed_again() {
+fn fetched_tree_is_copied_without_recompression() {
     let repository = Repository::new();
     let path = |n: usize| format!("folder{}/sub{}/file{n}.c", n % 31, n % 7);
     let files: Vec<_> = (0..4847).map(|n| (path(n), "100644", text(n * 31 + 7, 200 + n * 37 % 12_000))).collect();
@@ -224,7 +224,7 @@ fn seventy_thousand_entries_need_zip64() {
 }
 
 #[test]
-fn unzip_agrees_and_the_comment_is_the_commit() {
+fn python_reads_zip_and_commit_comment() {
     let repository = Repository::new();
     repository.write("a/file", text(1, 5000));
     std::os::unix::fs::symlink("file", repository.path().join("a/link")).unwrap();

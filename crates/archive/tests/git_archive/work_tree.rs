@@ -68,7 +68,7 @@ fn repository() -> Repository {
 }
 
 #[test]
-fn git_takes_it_for_a_clean_clone() {
+fn unpacked_work_tree_is_clean_clone() {
     let repository = repository();
     for packed in [false, true] {
         if packed {
@@ -83,13 +83,13 @@ fn git_takes_it_for_a_clean_clone() {
 }
 
 #[test]
-fn a_tag_is_checked_out_by_its_commit() {
+fn checkout_without_branch_is_detached() {
     let folder = unpacked(&repository(), &options(None, ""));
     assert_eq!(git(folder.path(), &["rev-parse", "--abbrev-ref", "HEAD"]), "HEAD");
 }
 
 #[test]
-fn nothing_of_other_commits_and_of_the_machine_is_in_it() {
+fn git_folder_holds_only_its_commit() {
     let repository = repository();
     let folder = unpacked(&repository, &options(Some("refs/heads/main"), ""));
     let objects = git(folder.path(), &["cat-file", "--batch-check", "--batch-all-objects"]);
@@ -102,7 +102,7 @@ fn nothing_of_other_commits_and_of_the_machine_is_in_it() {
 }
 
 #[test]
-fn what_is_left_out_by_path_is_not_taken_for_deleted() {
+fn excluded_paths_do_not_look_deleted() {
     let folder = unpacked(&repository(), &options(Some("refs/heads/main"), "src, *.txt, !src/deep"));
     let mut files: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|file| file.unwrap().file_name()).collect();
     files.sort();
@@ -125,7 +125,7 @@ fn paths_limit_what_an_archive_holds() {
 }
 
 #[test]
-fn what_a_checkout_converts_is_clean() {
+fn converted_checkout_is_clean() {
     let repository = Repository::new();
     repository.write("auto.txt", "one\ntwo\n");
     repository.write("utf16.txt", b"\xff\xfea\0\n\0".as_slice());
@@ -161,7 +161,7 @@ fn versions() -> (Repository, [String; 2]) {
 }
 
 #[test]
-fn what_is_whole_in_a_pack_is_copied_and_a_delta_is_resolved() {
+fn whole_objects_are_copied_deltas_resolved() {
     let (repository, ids) = versions();
     let mut packed_as = Vec::new();
     for (back, id) in [1, 0].into_iter().zip(ids) {

@@ -140,7 +140,7 @@ fn a_large_mailmap_is_refused_unread() {
 }
 
 #[test]
-fn the_largest_file_that_is_converted_fits() {
+fn largest_converted_file_fits_in_memory() {
     let repository = Repository::new();
     repository.write(".gitattributes", "a ident export-subst text=auto eol=crlf working-tree-encoding=Windows-1252\n");
     let piece = [&b"x".repeat(MIB - 1)[..], b"$"].concat();

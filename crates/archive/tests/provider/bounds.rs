@@ -22,7 +22,7 @@ fn damaged(name: &str, entry: Entry, expected: &str) {
 }
 
 #[test]
-fn data_that_is_not_what_its_sums_say() {
+fn mismatched_entry_data_is_refused() {
     damaged("CRC-32", a().both(|header| header.crc ^= 1), "its CRC-32 is another");
     damaged("size", a().both(|header| header.size += 1), "its length is another");
     damaged("packed", a().both(|header| header.packed -= 1), "it ends too early");
@@ -72,7 +72,7 @@ fn something_else_than_a_zip() {
 }
 
 #[test]
-fn a_directory_of_another_length_or_place() {
+fn inconsistent_central_directory_is_refused() {
     const END: &str = "its end tells of another directory";
     let lies: [fn(&mut End); 4] =
         [|end| end.disk = 1, |end| end.lines = 1, |end| end.size = 1, |end| end.start = u32::MAX];
@@ -155,7 +155,7 @@ fn more_than_is_allowed() {
 }
 
 #[test]
-fn a_bomb_is_stopped_while_it_goes_off() {
+fn zip_bomb_is_refused() {
     let zeros = vec![0; 1 << 20];
     let bomb: Vec<_> = (0..64).map(|n| Entry::deflated(&n.to_string(), &zeros)).collect();
     let archive = zip(&bomb);
@@ -172,7 +172,7 @@ fn a_bomb_is_stopped_while_it_goes_off() {
 
 /// What is written before an error isn't a zip of ours, but may well hold the end of another one: it must not be kept.
 #[test]
-fn a_zip_inside_of_a_zip_is_a_file_like_others() {
+fn nested_zip_is_ordinary_file() {
     let inner = zip(&[Entry::deflated("inner", b"content")]);
     let outer = Entry::new("a", &inner);
     assert_eq!(taken(&zip(std::slice::from_ref(&outer)), &TOP)[b"a".as_slice()].1, inner);
@@ -183,7 +183,7 @@ fn a_zip_inside_of_a_zip_is_a_file_like_others() {
 }
 
 #[test]
-fn names_take_so_much_memory_and_no_more() {
+fn entry_name_memory_is_limited() {
     let deep = "d/".repeat(2000);
     let entries: Vec<_> = (0..60).map(|n| Entry::new(&format!("{n}/{deep}{}", "x".repeat(60_000)), b"")).collect();
     let error = refused(&zip(&entries), &TOP);
@@ -217,7 +217,7 @@ fn a_comment_that_names_a_commit() {
 }
 
 #[test]
-fn a_top_folder_that_not_all_share() {
+fn unshared_top_folder_is_not_dropped() {
     let other = Entry::new("", b"").both(|header| header.name = b"other/b".to_vec());
     let mixed = zip(&[a(), other]);
     let bare = zip(&[Entry::new("", b"").both(|header| header.name = b"README".to_vec()), a()]);
@@ -241,7 +241,7 @@ fn a_top_folder_that_not_all_share() {
 }
 
 #[test]
-fn descriptors_of_every_shape_and_what_they_are_mistaken_for() {
+fn descriptors_of_every_shape_are_accepted() {
     let shapes = [(true, true), (true, false), (false, true), (false, false)];
     for (signed, wide) in shapes {
         let shape = Shape { signed, wide };

@@ -48,7 +48,7 @@ fn without_modes(tree: Tree) -> Vec<(Vec<u8>, Vec<u8>)> {
 }
 
 #[test]
-fn an_end_too_early_anywhere_is_worth_another_try() {
+fn truncated_archive_is_retryable() {
     let commit = commit();
     let archive = archive();
     let expected = ProviderZip { commit: Some(&commit), ..TOP };
@@ -61,7 +61,7 @@ fn an_end_too_early_anywhere_is_worth_another_try() {
 }
 
 #[test]
-fn an_end_too_early_of_gits_own() {
+fn git_archive_truncation_is_detected() {
     let repository = Repository::new();
     repository.write("folder/file", text(1, 900));
     repository.write("run", "x");
@@ -74,7 +74,7 @@ fn an_end_too_early_of_gits_own() {
 
 /// A mode stands in one place only, so nobody can notice that it was another.
 #[test]
-fn every_bit_counts_or_does_not_matter() {
+fn flipped_bits_never_change_file_contents() {
     let commit = commit();
     let whole = archive();
     let expected = ProviderZip { commit: Some(&commit), ..TOP };

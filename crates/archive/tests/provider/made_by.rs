@@ -48,9 +48,9 @@ fn check_git(repository: &Repository, options: &[&str], top_folder: TopFolder) {
     assert_eq!(tree(&zip), tree(&gitpull));
     assert_eq!(tree(&zip), tree(&repository.git(&["archive", "--format=zip", "HEAD"])));
     assert_eq!(summary.commit.as_ref(), Some(&commit));
-    let python = "import sys,io,zipfile; z=zipfile.ZipFile(io.BytesIO(sys.stdin.buffer.read())); \
+    let supported_python_zips_are_accepted = "import sys,io,zipfile; z=zipfile.ZipFile(io.BytesIO(sys.stdin.buffer.read())); \
                   assert z.testzip() is None; sys.stdout.buffer.write(z.comment)";
-    assert_eq!(run("python3", &["-c", python], &zip), commit.to_string().as_bytes());
+    assert_eq!(run("python3", &["-c", supported_python_zips_are_accepted], &zip), commit.to_string().as_bytes());
 }
 
 fn prefix(top_folder: &TopFolder) -> &'static str {
@@ -61,7 +61,7 @@ fn prefix(top_folder: &TopFolder) -> &'static str {
 }
 
 #[test]
-fn git_with_a_top_folder_and_without() {
+fn git_archive_honors_top_folder_option() {
     let repository = repository();
     check_git(&repository, &[], TopFolder::Always);
     check_git(&repository, &[], TopFolder::Named("top-1a2b3c".to_owned()));
@@ -124,7 +124,7 @@ if mode != "pipe": sys.stdout.buffer.write(out.getvalue())
 "#;
 
 #[test]
-fn python() {
+fn supported_python_zips_are_accepted() {
     let repository = repository();
     let folder = unpacked(&repository);
     let expected = tree(&repository.zip().unwrap().0);
@@ -163,7 +163,7 @@ fn info_zip_that_streams() {
 
 /// Bitbucket Data Center is written in Java: folders are deflated to two bytes, everything has a descriptor, nothing a mode.
 #[test]
-fn javas_layout() {
+fn java_zip_layout_is_accepted() {
     let java = |name: &str, content: &[u8]| {
         Entry::deflated(name, content).described(SIGNED).both(|header| header.flags |= UTF8).with(|entry| {
             (entry.system, entry.mode) = (0, 0);
@@ -221,7 +221,7 @@ fn an_empty_tree() {
 
 /// Links, modes and times included, but for links' times, which unzip doesn't set.
 #[test]
-fn unzip_unpacks_it_as_it_unpacks_gits() {
+fn unzip_unpacks_copy_like_original() {
     const SCRIPT: &str = r#"
         cd "$1" && export LC_ALL=C.UTF-8 || exit
         for zip in ours gits; do

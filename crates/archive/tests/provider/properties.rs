@@ -115,7 +115,7 @@ proptest! {
     #![proptest_config(config())]
 
     #[test]
-    fn what_others_zip_comes_through(files in files(), deflated: bool, streams: bool, top: bool) {
+    fn random_zips_keep_their_files(files in files(), deflated: bool, streams: bool, top: bool) {
         let archive = by_the_crate(&files, if top { "top folder/" } else { "" }, deflated, streams);
         let expected = if top { TOP } else { FLAT };
         prop_assert_eq!(without_folders(taken(&archive, &expected)), files);

@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn attributes_have_the_names_of_the_answers_fields() {
+    fn attributes_match_answer_field_names() {
         let mut stack = Stack::new("");
         let role = stack.add("Role", crate::iam::Role::for_function());
         let group = stack.add("Logs", crate::logs::LogGroup::new("x".into(), 30));

@@ -102,7 +102,7 @@ fn in_vpc() -> Json {
 }
 
 #[test]
-fn rights_outlive_the_group_that_needs_them() {
+fn group_without_rights_dependency_is_reported() {
     let spoil = |all: &mut Json| {
         all["Group"]["DependsOn"] = json!([]);
         all["Function"]["DependsOn"] = json!(["Rights"]);
@@ -117,7 +117,7 @@ fn a_function_comes_after_its_rights() {
 }
 
 #[test]
-fn a_right_under_a_condition_is_no_part_of_a_role() {
+fn conditional_right_in_role_is_reported() {
     let on = "a policy of its own with ec2:DeleteNetworkInterface, which now is in a role under a condition";
     let spoil = |all: &mut Json| {
         let sometimes = policy(DELETE_INTERFACE, &json!("*"));
@@ -129,7 +129,7 @@ fn a_right_under_a_condition_is_no_part_of_a_role() {
 }
 
 #[test]
-fn every_way_to_refer_is_a_dependency() {
+fn every_reference_form_is_dependency() {
     let template = json!({ "Resources": {
         "A": {}, "B": {}, "C": {}, "D": {}, "E": {},
         "X": {

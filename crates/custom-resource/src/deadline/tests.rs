@@ -106,7 +106,7 @@ async fn reason(edit: impl FnOnce(&mut Value), deadline: SystemTime) -> String {
 }
 
 #[tokio::test]
-async fn success_is_answered_with_attributes_and_an_empty_content_type() {
+async fn success_response_carries_attributes() {
     let server = cloudformation(200).await;
     let answer = answer(&server, event(&server, "Create", ""), soon()).await;
     assert_eq!(answer["Data"], json!({ "Greeting": "hello" }));
@@ -115,20 +115,20 @@ async fn success_is_answered_with_attributes_and_an_empty_content_type() {
 }
 
 #[tokio::test]
-async fn an_error_is_answered_with_its_causes() {
+async fn failure_reason_includes_causes() {
     let reason = reason(|event| event["ResourceProperties"]["Behaviour"] = json!("fail"), soon()).await;
     assert_eq!(reason, "could not encrypt the key: AccessDeniedException");
 }
 
 #[tokio::test]
-async fn a_right_that_came_late_is_a_success() {
+async fn late_right_leads_to_success() {
     let server = cloudformation(200).await;
     let answer = answer(&server, event(&server, "Create", "denied once"), soon()).await;
     assert_eq!(answer["Status"], "SUCCESS");
 }
 
 #[tokio::test]
-async fn a_right_that_was_missing_is_said_to_be() {
+async fn missing_right_is_reported() {
     let deadline = SystemTime::now() + Duration::from_secs(2);
     let reason = reason(|event| event["ResourceProperties"]["Behaviour"] = json!("denied"), deadline).await;
     assert_eq!(reason, "the right was missing the whole time, for 0 s: could not encrypt the key: permission denied");
@@ -141,7 +141,7 @@ async fn a_panic_is_answered() {
 }
 
 #[tokio::test]
-async fn what_hangs_is_answered_before_the_deadline() {
+async fn hanging_handler_is_answered_before_deadline() {
     let deadline = SystemTime::now() + Duration::from_secs(1);
     let reason = reason(|event| event["ResourceProperties"]["Behaviour"] = json!("hang"), deadline).await;
     assert_eq!(reason, "not done after 0 s, the function's time");
@@ -149,7 +149,7 @@ async fn what_hangs_is_answered_before_the_deadline() {
 }
 
 #[tokio::test]
-async fn what_is_not_understood_is_answered() {
+async fn unreadable_request_gets_failure_response() {
     let properties = reason(|event| event["ResourceProperties"] = json!({}), soon()).await;
     assert_eq!(properties, "could not understand the ResourceProperties: missing field `Behaviour`");
     let kind = reason(|event| event["RequestType"] = json!("Explode"), soon()).await;
@@ -157,7 +157,7 @@ async fn what_is_not_understood_is_answered() {
 }
 
 #[tokio::test]
-async fn a_resource_that_never_was_is_deleted_without_asking() {
+async fn uncreated_resource_is_deleted_without_asking() {
     let server = cloudformation(200).await;
     let mut event = event(&server, "Delete", "fail");
     event["PhysicalResourceId"] = json!("never-made/r0");
@@ -166,7 +166,7 @@ async fn a_resource_that_never_was_is_deleted_without_asking() {
 }
 
 #[tokio::test]
-async fn a_resource_that_was_is_asked_and_keeps_its_id() {
+async fn created_resource_keeps_id_on_deletion() {
     for (behaviour, status) in [("", "SUCCESS"), ("fail", "FAILED")] {
         let server = cloudformation(200).await;
         let mut event = event(&server, "Delete", behaviour);
@@ -177,7 +177,7 @@ async fn a_resource_that_was_is_asked_and_keeps_its_id() {
 }
 
 #[tokio::test]
-async fn an_answer_is_repeated_after_a_servers_error_only() {
+async fn response_retries_only_after_server_error() {
     for (status, attempts) in [(503, 2), (403, 1)] {
         let server = MockServer::start().await;
         Mock::given(method("PUT")).respond_with(ResponseTemplate::new(status)).up_to_n_times(1).mount(&server).await;
@@ -189,7 +189,7 @@ async fn an_answer_is_repeated_after_a_servers_error_only() {
 }
 
 #[tokio::test]
-async fn an_answer_that_is_refused_is_an_error_without_the_url() {
+async fn refused_response_error_omits_url() {
     let server = cloudformation(403).await;
     let error = run(event(&server, "Create", ""), soon(), Thing::default()).await.unwrap_err();
     assert_eq!(
@@ -199,7 +199,7 @@ async fn an_answer_that_is_refused_is_an_error_without_the_url() {
 }
 
 #[tokio::test]
-async fn an_answer_that_nobody_takes_ends_with_the_functions_time() {
+async fn unanswered_response_stops_at_deadline() {
     let server = MockServer::start().await;
     let slow = ResponseTemplate::new(200).set_delay(Duration::from_mins(1));
     Mock::given(method("PUT")).respond_with(slow).mount(&server).await;
@@ -209,7 +209,7 @@ async fn an_answer_that_nobody_takes_ends_with_the_functions_time() {
 }
 
 #[tokio::test]
-async fn an_event_without_a_url_is_an_error() {
+async fn event_without_url_fails() {
     assert!(matches!(
         run(json!({ "RequestType": "Create" }), soon(), Thing::default()).await,
         Err(RunError::NoSender(_))

@@ -66,14 +66,14 @@ async fn check(code: &'static str, refusals: usize, seconds: u64) -> (Result<(),
 }
 
 #[tokio::test]
-async fn a_right_that_comes_late_is_waited_for() {
+async fn late_right_is_awaited() {
     assert_eq!(check("AccessDenied", 0, 45).await, (Ok(()), 1, 0));
     assert_eq!(check("AccessDeniedException", 3, 45).await, (Ok(()), 4, 7));
     assert_eq!(check("UnrecognizedClientException", 5, 45).await, (Ok(()), 6, 23));
 }
 
 #[tokio::test]
-async fn a_right_that_never_comes_is_an_error_in_time() {
+async fn right_never_granted_fails_in_time() {
     // 1 + 2 + 4 + 8 + 8 + 8 s, and five are left for an attempt.
     assert_eq!(check("AccessDenied", usize::MAX, 45).await, (Err(Some(39)), 8, 39));
     let (result, _, took) = check("AccessDenied", usize::MAX, 885).await;

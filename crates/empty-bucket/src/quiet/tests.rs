@@ -23,7 +23,7 @@ async fn quieted(bucket: Bucket, deadline: Instant) -> (Result<u64, EmptyError>,
 }
 
 #[tokio::test]
-async fn an_empty_bucket_is_waited_for_once() {
+async fn empty_bucket_waits_once() {
     let (result, took, waits, s3) = quieted(Bucket::default(), later()).await;
     assert_eq!((result.unwrap(), waits), (0, 1));
     assert!(took >= SHORT, "{took:?}");
@@ -31,13 +31,13 @@ async fn an_empty_bucket_is_waited_for_once() {
 }
 
 #[tokio::test]
-async fn what_lay_there_before_makes_no_wait_longer() {
+async fn existing_objects_do_not_extend_wait() {
     let (result, _, waits, _) = quieted(Bucket::with(5), later()).await;
     assert_eq!((result.unwrap(), waits), (5, 1));
 }
 
 #[tokio::test]
-async fn what_comes_late_is_deleted_and_waited_out() {
+async fn late_object_restarts_quiet_wait() {
     // The first listing finds nothing, the second one is after the wait.
     let stores_before = BTreeSet::from([2]);
     let (result, took, waits, s3) = quieted(Bucket { stores_before, ..Bucket::default() }, later()).await;
@@ -47,7 +47,7 @@ async fn what_comes_late_is_deleted_and_waited_out() {
 }
 
 #[tokio::test]
-async fn an_open_upload_begins_the_wait_anew() {
+async fn open_upload_requires_quiet_wait() {
     let uploads = BTreeSet::from([("a.zip".to_owned(), "u1".to_owned())]);
     let (result, took, waits, s3) = quieted(Bucket { uploads, ..Bucket::default() }, later()).await;
     assert_eq!((result.unwrap(), waits), (0, 1));
@@ -56,7 +56,7 @@ async fn an_open_upload_begins_the_wait_anew() {
 }
 
 #[tokio::test]
-async fn a_writer_that_never_ends_is_an_error() {
+async fn endless_writer_ends_in_error() {
     let bucket = Bucket { stores_before: (2..1_000).collect(), ..Bucket::default() };
     let (result, ..) = quieted(bucket, Instant::now() + 5 * SHORT).await;
     let error = result.unwrap_err();
@@ -64,7 +64,7 @@ async fn a_writer_that_never_ends_is_an_error() {
 }
 
 #[tokio::test]
-async fn without_time_to_look_again_an_empty_bucket_is_empty() {
+async fn short_deadline_skips_quiet_wait() {
     let uploads = BTreeSet::from([("a.zip".to_owned(), "u1".to_owned())]);
     let bucket = Bucket { uploads, ..Bucket::with(3) };
     let (result, _, waits, _) = quieted(bucket, Instant::now() + SHORT).await;

@@ -22,7 +22,7 @@ fn clone_with_git(host: &Host, url: &str, port: Option<u16>) {
 }
 
 #[tokio::test]
-async fn every_host_is_asked_in_the_words_of_git() {
+async fn fetch_command_matches_git_clone() {
     let host = Host::start();
     for (kind, repository, folder) in [
         ("", "hello", "hello.git"),

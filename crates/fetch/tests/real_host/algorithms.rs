@@ -22,7 +22,7 @@ const SERVERS: [(&str, &str); 10] = [
 ];
 
 #[tokio::test]
-async fn every_server_with_something_safe_is_fetched_from() {
+async fn every_server_with_safe_algorithms_works() {
     for (host_key, settings) in SERVERS {
         let host = Host::start_as(&Setup { host_key, settings, ..Setup::default() });
         let commit = host.repository().commit("main", &[("a", b"1".to_vec())]);
@@ -31,7 +31,7 @@ async fn every_server_with_something_safe_is_fetched_from() {
 }
 
 #[tokio::test]
-async fn what_a_server_offers_is_told() {
+async fn unsafe_server_offer_is_reported() {
     for (settings, expected) in [
         (
             "KexAlgorithms diffie-hellman-group14-sha1",

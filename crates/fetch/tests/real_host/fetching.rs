@@ -48,7 +48,7 @@ fn check(error: &FetchError, message: &str, retry: Retry) {
 }
 
 #[tokio::test]
-async fn the_first_fetch_brings_the_commit_and_nothing_before_it() {
+async fn first_fetch_brings_only_its_commit() {
     let host = Host::start();
     let repo = host.repository();
     let before = repo.commit("main", &files(&noise(1, 50)));
@@ -112,7 +112,7 @@ async fn another_branch_shares_what_is_there() {
 }
 
 #[tokio::test]
-async fn attack_02_a_reference_is_a_name_and_never_a_command() {
+async fn attack_02_reference_never_becomes_command() {
     let host = Host::start();
     let repo = host.repository();
     repo.commit("main", &[("a", b"1".to_vec())]);
@@ -177,7 +177,7 @@ fn most_memory() -> usize {
 }
 
 #[tokio::test]
-async fn a_hundred_thousand_references_take_little_memory_where_all_are_told() {
+async fn many_references_take_little_memory() {
     for (settings, told) in [("AcceptEnv GIT_PROTOCOL", 0..2_000), ("", 6_000_000..10_000_000)] {
         let host = Host::start_as(&Setup { settings, ..Setup::default() });
         let repo = host.repository();
@@ -191,7 +191,7 @@ async fn a_hundred_thousand_references_take_little_memory_where_all_are_told() {
 }
 
 #[tokio::test]
-async fn a_host_that_tells_of_references_without_end_is_not_listened_to() {
+async fn endless_references_are_refused() {
     let host = Host::start();
     host.repository().commit("main", &[("README", b"hello\n".to_vec())]);
     let id = "1".repeat(40);
@@ -208,7 +208,7 @@ async fn a_host_that_tells_of_references_without_end_is_not_listened_to() {
 }
 
 #[tokio::test]
-async fn a_host_that_tells_of_its_historys_ends_without_end_is_not_listened_to() {
+async fn endless_shallow_lines_are_refused() {
     let host = Host::start();
     host.repository().commit("main", &[("README", b"hello\n".to_vec())]);
     let id = "1".repeat(40);
@@ -238,7 +238,7 @@ async fn a_forced_push_is_followed() {
 }
 
 #[tokio::test]
-async fn a_reference_that_moved_on_gives_the_newest_and_says_so() {
+async fn moved_reference_gives_newest_commit() {
     let host = Host::start();
     let repo = host.repository();
     let told = repo.commit("main", &[("a", b"1".to_vec())]);
@@ -274,7 +274,7 @@ async fn tags_are_peeled() {
 }
 
 #[tokio::test]
-async fn what_does_not_exist_is_not_tried_again() {
+async fn missing_reference_is_not_retried() {
     let host = Host::start();
     let repo = host.repository();
     let error = host.try_fetch(MAIN).await.unwrap_err();
@@ -291,7 +291,7 @@ async fn what_does_not_exist_is_not_tried_again() {
 }
 
 #[tokio::test]
-async fn a_repository_of_sha_256_is_refused_in_words() {
+async fn sha256_repository_is_refused() {
     let host = Host::start();
     let dir = host.temp.path().join("owner/name.git");
     let repo = host.repository();
@@ -304,7 +304,7 @@ async fn a_repository_of_sha_256_is_refused_in_words() {
 }
 
 #[tokio::test]
-async fn what_the_host_says_against_it_is_passed_on() {
+async fn host_refusal_message_is_shown() {
     let host = Host::start();
     let error = host.try_fetch(MAIN).await.unwrap_err();
     let expected = "the host does not serve 127.0.0.1/owner/name to this key: \"ERROR: Repository not found.\"";
@@ -314,7 +314,7 @@ async fn what_the_host_says_against_it_is_passed_on() {
 }
 
 #[tokio::test]
-async fn a_host_that_speaks_version_0_is_understood() {
+async fn protocol_version_0_is_understood() {
     let host = Host::start_as(&Setup { settings: "", ..Setup::default() });
     let repo = host.repository();
     assert!(matches!(host.try_fetch(MAIN).await.unwrap_err(), FetchError::Empty { .. }));
@@ -342,7 +342,7 @@ async fn rsa_keys_on_both_sides() {
 }
 
 #[tokio::test]
-async fn rsa_keys_of_every_length_log_in() {
+async fn rsa_2048_and_4096_keys_work() {
     let host = Host::start();
     host.repository().commit("main", &[("a", b"1".to_vec())]);
     for bits in ["2048", "4096"] {
@@ -356,7 +356,7 @@ async fn rsa_keys_of_every_length_log_in() {
 }
 
 #[tokio::test]
-async fn a_host_that_takes_only_one_hash_of_rsa() {
+async fn rsa_login_works_except_with_sha1() {
     for settings in ["PubkeyAcceptedAlgorithms rsa-sha2-256", "PubkeyAcceptedAlgorithms rsa-sha2-512"] {
         let host = Host::start_as(&Setup { client_key: "rsa", settings, ..Setup::default() });
         let repo = host.repository();
@@ -387,7 +387,7 @@ async fn a_key_that_is_not_authorized() {
 }
 
 #[tokio::test]
-async fn attack_07_a_host_key_that_is_wrong_unknown_or_revoked_is_named() {
+async fn attack_07_untrusted_host_key_fails() {
     let host = Host::start();
     let repo = host.repository();
     repo.commit("main", &[("a", b"1".to_vec())]);
@@ -417,7 +417,7 @@ async fn check_host_key(host: &Host, lines: &str, message: &str) {
 }
 
 #[tokio::test]
-async fn a_hashed_line_of_ssh_keygen_is_understood() {
+async fn hashed_known_hosts_line_is_understood() {
     let host = Host::start();
     let repo = host.repository();
     repo.commit("main", &[("a", b"1".to_vec())]);
@@ -433,7 +433,7 @@ async fn a_hashed_line_of_ssh_keygen_is_understood() {
 }
 
 #[tokio::test]
-async fn a_broken_clone_is_thrown_away_and_fetched_anew() {
+async fn broken_clone_is_fetched_anew() {
     let host = Host::start();
     let repo = host.repository();
     let mut tree = noise(1, 30);
@@ -480,7 +480,7 @@ async fn a_discarded_clone_starts_anew() {
 }
 
 #[tokio::test]
-async fn a_transfer_that_is_cut_off_leaves_a_clone_that_works() {
+async fn truncated_transfer_leaves_working_clone() {
     let host = Host::start();
     let repo = host.repository();
     let mut tree = noise(1, 100);
@@ -502,7 +502,7 @@ async fn a_transfer_that_is_cut_off_leaves_a_clone_that_works() {
 }
 
 #[tokio::test]
-async fn a_session_that_is_lost_keeps_the_clone() {
+async fn lost_session_keeps_clone() {
     let host = Host::start();
     let repo = host.repository();
     let mut tree = noise(1, 100);
@@ -561,7 +561,7 @@ async fn check_slow(host: &Host, request: &fetch::FetchRequest, message: &str) {
 }
 
 #[tokio::test]
-async fn a_clone_has_one_user_at_a_time() {
+async fn clone_in_use_reports_busy() {
     let host = Host::start();
     let repo = host.repository();
     repo.commit("main", &[("a", b"1".to_vec())]);
@@ -603,7 +603,7 @@ async fn a_seed_spares_what_it_holds() {
 }
 
 #[tokio::test]
-async fn a_seed_that_is_not_what_it_says_is_left_aside() {
+async fn wrong_seed_is_ignored() {
     let host = Host::start();
     let repo = host.repository();
     let tree = noise(1, 200);

@@ -7,7 +7,7 @@ use fetch::{PrivateKey, PrivateKeyError};
 use crate::host;
 
 #[test]
-fn debug_shows_the_fingerprint_and_no_more() {
+fn debug_shows_only_key_fingerprint() {
     let temp = tempfile::tempdir().unwrap();
     for kind in ["ed25519", "rsa"] {
         let path = temp.path().join(kind);
@@ -18,7 +18,7 @@ fn debug_shows_the_fingerprint_and_no_more() {
 }
 
 #[test]
-fn keys_of_other_kinds_and_with_a_passphrase_are_refused() {
+fn unsupported_and_encrypted_keys_are_refused() {
     let temp = tempfile::tempdir().unwrap();
     let read = |kind: &str, passphrase: &str| {
         let path = temp.path().join(kind);
@@ -32,7 +32,7 @@ fn keys_of_other_kinds_and_with_a_passphrase_are_refused() {
 }
 
 #[test]
-fn an_rsa_key_of_an_odd_length_is_refused() {
+fn odd_length_rsa_key_is_refused() {
     let temp = tempfile::tempdir().unwrap();
     let path = temp.path().join("key");
     host::generate_rsa_key(&path, "2560");

@@ -34,7 +34,7 @@ const ANSWERS: [(&str, &str, &str, &str, u64); 3] = [
 ];
 
 #[tokio::test]
-async fn the_host_says_where_the_large_files_are_and_what_opens_them() {
+async fn lfs_access_comes_from_host() {
     let host = Host::start();
     for (name, answer, href, header, seconds) in ANSWERS {
         host.authenticates_by(&format!("echo 'Welcome!' >&2\necho '{answer}'"));
@@ -46,7 +46,7 @@ async fn the_host_says_where_the_large_files_are_and_what_opens_them() {
 }
 
 #[tokio::test]
-async fn a_refusal_is_told_and_an_answer_that_is_none_is_not() {
+async fn lfs_refusal_is_shown_without_secrets() {
     let host = Host::start();
     for (script, expected) in [
         ("echo 'git-lfs-authenticate: command not found' >&2; exit 127", "git-lfs-authenticate: command not found"),
@@ -66,7 +66,7 @@ async fn a_refusal_is_told_and_an_answer_that_is_none_is_not() {
 }
 
 #[tokio::test]
-async fn a_host_that_falls_silent_over_it_is_not_waited_for() {
+async fn silent_lfs_host_times_out() {
     let host = Host::start();
     host.authenticates_by("exec cat");
     let mut remote = host.remote();

@@ -29,7 +29,7 @@ async fn check_gone(host: &Host, reference: &str) {
 }
 
 #[tokio::test]
-async fn a_reference_that_was_deleted_is_gone_and_the_clone_stays() {
+async fn deleted_reference_keeps_clone() {
     for host in hosts() {
         let repo = host.repository();
         repo.commit("main", &[("a", vec![7; 100_000]), ("b", b"1".to_vec())]);
@@ -45,7 +45,7 @@ async fn a_reference_that_was_deleted_is_gone_and_the_clone_stays() {
 }
 
 #[tokio::test]
-async fn without_its_default_branch_a_repository_is_not_empty() {
+async fn missing_default_branch_differs_from_empty() {
     for host in hosts() {
         let repo = host.repository();
         assert!(matches!(host.try_fetch(MAIN).await.unwrap_err(), FetchError::Empty { .. }));
@@ -60,7 +60,7 @@ async fn without_its_default_branch_a_repository_is_not_empty() {
 }
 
 #[tokio::test]
-async fn what_head_stands_for_is_the_default_branch_or_none() {
+async fn head_decides_default_branch() {
     for (host, speaks_version_2) in hosts().iter().zip([true, false]) {
         let repo = host.repository();
         let first = repo.commit("main", &file("1"));
@@ -82,7 +82,7 @@ async fn fetch_told(host: &Host, reference: &str, told: &str) -> Fetched {
 }
 
 #[tokio::test]
-async fn a_tag_that_moved_on_gives_the_newest_and_says_so() {
+async fn moved_tag_gives_newest_commit() {
     for host in hosts() {
         let repo = host.repository();
         for options in [&["--force"][..], &["--force", "--annotate", "--message=x"]] {
@@ -102,7 +102,7 @@ async fn a_tag_that_moved_on_gives_the_newest_and_says_so() {
 }
 
 #[tokio::test]
-async fn a_commit_that_a_forced_push_made_unreachable_is_not_asked_for() {
+async fn force_pushed_away_commit_is_superseded() {
     for host in hosts() {
         let repo = host.repository();
         let told = repo.commit("main", &file("1"));
@@ -116,7 +116,7 @@ async fn a_commit_that_a_forced_push_made_unreachable_is_not_asked_for() {
 }
 
 #[tokio::test]
-async fn a_reference_that_moves_amid_the_conversation_is_tried_again() {
+async fn reference_moving_during_fetch_is_retried() {
     for host in hosts() {
         let repo = host.repository();
         let commit = repo.commit("main", &file("1"));
@@ -171,7 +171,7 @@ const REFUSALS: [(&str, &str, &str); 9] = [
 ];
 
 #[tokio::test]
-async fn a_repository_that_is_absent_or_renamed_is_told_in_the_hosts_own_words() {
+async fn missing_repository_shows_host_message() {
     for host in hosts() {
         host.repository().commit("main", &file("1"));
         for (name, script, expected) in REFUSALS {
@@ -186,7 +186,7 @@ async fn a_repository_that_is_absent_or_renamed_is_told_in_the_hosts_own_words()
 }
 
 #[tokio::test]
-async fn a_repository_that_is_served_under_its_former_name_is_told() {
+async fn renamed_repository_message_is_reported() {
     for host in hosts() {
         let commit = host.repository().commit("main", &file("1"));
         assert_eq!(host.fetch(MAIN).await.said, None);
@@ -200,7 +200,7 @@ async fn a_repository_that_is_served_under_its_former_name_is_told() {
 }
 
 #[tokio::test]
-async fn what_takes_too_much_memory_is_given_up_at_once_and_the_clone_stays() {
+async fn oversized_commit_fails_and_keeps_clone() {
     let host = Host::start();
     let repo = host.repository();
     repo.commit("main", &[("a", vec![7; 100_000]), ("b", b"1".to_vec())]);

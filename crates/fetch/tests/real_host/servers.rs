@@ -50,7 +50,7 @@ async fn check(host: &Host, entry: &str, repository: &str, spelling: (bool, bool
 }
 
 #[tokio::test]
-async fn a_plain_sshd_has_a_home_and_a_root() {
+async fn plain_sshd_resolves_home_and_root() {
     for line in [PLAIN, GIT_SHELL] {
         let host = server(line);
         let root = host.temp.path().to_str().unwrap();

@@ -113,13 +113,13 @@ fn make(host: &Host, path: &str, branch: &str, seed: u8, length: usize) {
 }
 
 #[test]
-fn the_least_recent_clone_makes_room_for_the_next() {
+fn least_recent_clone_makes_room() {
     let outside = |host: &Host| {
         for (seed, (path, length)) in (1..).zip([("a", 5 * MIB / 2), ("b", 5 * MIB / 2), ("large", 6 * MIB)]) {
             make(host, path, "main", seed, length);
         }
     };
-    on_a_small_disk("small_disk::the_least_recent_clone_makes_room_for_the_next", outside, async |place: Place| {
+    on_a_small_disk("small_disk::least_recent_clone_makes_room", outside, async |place: Place| {
         drop(place.fetch("a").await);
         let b = place.fetch("b").await;
         assert!(b.clone.has_object(b.tree) && place.has("b") && !place.has("a"));
@@ -141,12 +141,12 @@ fn the_least_recent_clone_makes_room_for_the_next() {
 }
 
 #[test]
-fn a_disk_that_is_nearly_full_is_cleared_before() {
+fn nearly_full_disk_is_cleared_first() {
     let outside = |host: &Host| {
         make(host, "a", "main", 1, 7 * MIB / 2);
         make(host, "b", "main", 2, 8);
     };
-    on_a_small_disk("small_disk::a_disk_that_is_nearly_full_is_cleared_before", outside, async |place: Place| {
+    on_a_small_disk("small_disk::nearly_full_disk_is_cleared_first", outside, async |place: Place| {
         drop(place.fetch("a").await);
         let before = place.asked();
         drop(place.fetch("b").await);
@@ -156,12 +156,12 @@ fn a_disk_that_is_nearly_full_is_cleared_before() {
 }
 
 #[test]
-fn a_clone_makes_room_for_its_own_next_commit() {
+fn clone_makes_room_for_next_commit() {
     let outside = |host: &Host| {
         make(host, "a", "main", 1, 5 * MIB / 2);
         make(host, "a", "next", 2, 5 * MIB / 2);
     };
-    on_a_small_disk("small_disk::a_clone_makes_room_for_its_own_next_commit", outside, async |place: Place| {
+    on_a_small_disk("small_disk::clone_makes_room_for_next_commit", outside, async |place: Place| {
         drop(place.fetch("a").await);
         let next = fetch::fetch(&place.request("a", "next"), &place.clones()).await.unwrap();
         assert_eq!(next.origin, Origin::New);
@@ -169,13 +169,13 @@ fn a_clone_makes_room_for_its_own_next_commit() {
 }
 
 #[test]
-fn what_is_still_read_is_never_removed() {
+fn clone_still_read_is_kept() {
     let outside = |host: &Host| {
         make(host, "a", "main", 1, 5 * MIB / 2);
         make(host, "a", "next", 3, 5 * MIB / 2);
         make(host, "b", "main", 2, 5 * MIB / 2);
     };
-    on_a_small_disk("small_disk::what_is_still_read_is_never_removed", outside, async |place: Place| {
+    on_a_small_disk("small_disk::clone_still_read_is_kept", outside, async |place: Place| {
         // As a submodule is read, long after it was fetched.
         let Fetched { clone, tree, reading, .. } = place.fetch("a").await;
         let error = place.try_fetch("b").await.unwrap_err();
@@ -193,7 +193,7 @@ fn what_is_still_read_is_never_removed() {
 }
 
 #[test]
-fn a_seed_without_room_is_left_aside() {
+fn seed_without_room_is_ignored() {
     let outside = |host: &Host| {
         make(host, "a", "former", 1, 6 * MIB);
         make(host, "a", "main", 2, 5 * MIB / 2);
@@ -203,7 +203,7 @@ fn a_seed_without_room_is_left_aside() {
         fs::write(host.temp.path().join("pack"), pack).unwrap();
         fs::write(host.temp.path().join("commit"), repo.git(&["rev-parse", "former"])).unwrap();
     };
-    on_a_small_disk("small_disk::a_seed_without_room_is_left_aside", outside, async |place: Place| {
+    on_a_small_disk("small_disk::seed_without_room_is_ignored", outside, async |place: Place| {
         let commit = fs::read_to_string(place.folder.join("commit")).unwrap();
         let pack = fs::read(place.folder.join("pack")).unwrap();
         let mut times = 0;

@@ -25,7 +25,7 @@ fn content(seed: u8) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn a_host_without_shallow_gives_the_whole_history() {
+async fn host_without_shallow_sends_whole_history() {
     for settings in VERSIONS {
         let host = Host::start_as(&Setup { settings, ..Setup::default() });
         let repo = host.repository();
@@ -49,7 +49,7 @@ async fn a_host_without_shallow_gives_the_whole_history() {
 }
 
 #[tokio::test]
-async fn a_host_that_learns_or_forgets_shallow_gives_the_same() {
+async fn toggling_shallow_support_keeps_results() {
     let host = Host::start();
     let repo = host.repository();
     repo.commit("main", &[("a", content(1))]);
@@ -67,7 +67,7 @@ async fn a_host_that_learns_or_forgets_shallow_gives_the_same() {
 }
 
 #[tokio::test]
-async fn a_commit_that_only_history_names_comes_with_all_branches() {
+async fn historical_commit_is_fetched() {
     let host = Host::start_as(&Setup { settings: "", ..Setup::default() });
     let repo = host.repository();
     let older = repo.commit("main", &[("a", content(1))]);

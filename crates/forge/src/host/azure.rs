@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn a_push_is_read_from_either_form_of_url() {
+    fn azure_push_reads_every_url_form() {
         for url in [
             "https://dev.azure.com/acme/Our%20Project/_git/Hello%20World",
             "https://acme@dev.azure.com/acme/Our%20Project/_git/Hello%20World",
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn quoted_names_and_null_lists_are_read() {
+    fn quoted_names_and_nulls_are_read() {
         let mut payload = push("https://dev.azure.com/acme/Bob's%20Project/_git/-it's");
         payload["resource"]["repository"]["project"]["name"] = json!("Bob's Project");
         payload["resource"]["repository"]["name"] = json!("-it's");
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_is_named() {
+    fn unreadable_azure_field_is_named() {
         let error = read(&push("nowhere")).unwrap_err().to_string();
         assert!(error.starts_with("Azure DevOps's payload doesn't fit at `resource.repository.remoteUrl`"), "{error}");
         let mut payload = push("https://dev.azure.com/acme/p/_git/r");

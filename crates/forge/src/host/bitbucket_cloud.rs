@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn every_reference_of_a_push_is_read() {
+    fn every_change_of_push_is_read() {
         let changes = json!([
             { "new": reference("branch", "feature/a"), "old": null, "closed": false },
             { "new": reference("tag", "v1"), "old": null },

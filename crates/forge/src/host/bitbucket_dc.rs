@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn every_reference_of_a_push_is_read() {
+    fn every_pushed_reference_is_read() {
         let pushed = read(&push("PROJ", &json!({})));
         assert_eq!(pushed.full_name, "PROJ/hello");
         let after: Vec<_> = pushed.changes.iter().map(|change| (&*change.reference, &change.after)).collect();
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn a_link_tells_the_host_and_nothing_else() {
+    fn link_reveals_only_host() {
         let link = |href: &str| json!([{ "href": href, "name": "ssh" }]);
         let check =
             |links: Value, expected: Origin| assert_eq!(read(&push("PROJ", &links)).origin, expected, "{links}");
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn a_ping_is_a_ping_and_other_events_are_ignored() {
+    fn ping_is_recognized_others_are_ignored() {
         let read = |kind: &str| BitbucketDataCenter.read(&sender::headers(&[(EVENT, kind)]), b"{}").unwrap();
         assert_eq!(read("diagnostics:ping"), Message::Ping);
         for kind in ["repo:forked", "pr:opened", "repo:modified"] {

@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn the_least_that_is_needed_is_enough() {
+    fn minimal_payload_is_enough() {
         let pushed = read(&json!({
             "ref": "refs/heads/main", "after": null, "deleted": null,
             "repository": { "name": "hello", "full_name": null, "ssh_url": "ssh://git@git.example/hello.git" },
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn the_full_name_goes_before_the_name() {
+    fn full_name_precedes_name() {
         let pushed = read(&json!({
             "ref": "refs/heads/main", "after": "0".repeat(40),
             "repository": { "name": "hello", "full_name": "octo/hello", "ssh_url": "git@git.example:octo/hello.git" },

@@ -96,13 +96,13 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_field_is_told_in_the_hosts_own_name() {
+    fn missing_field_error_names_forgejo() {
         let error = FORGEJO.read(&sender::headers(&[(FORGEJO.event, "push")]), b"{}").unwrap_err().to_string();
         assert!(error.starts_with("Forgejo's payload doesn't fit at `.`: missing field `ref`"), "{error}");
     }
 
     #[test]
-    fn the_json_of_a_form_is_what_is_signed() {
+    fn form_signature_covers_its_json() {
         let mut delivery = Delivery::new("d".parse().unwrap(), b"payload=%7B%7D&secret=".to_vec());
         delivery.headers = sender::headers(&[("content-type", "application/x-www-form-urlencoded")]);
         assert_eq!(*GITEA.signed(&delivery), *b"{}");

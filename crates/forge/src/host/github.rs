@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn a_deletion_is_told_by_the_flag_or_the_null_id() {
+    fn flag_or_null_id_means_deletion() {
         let mut flagged = sender::github_push("refs/heads/old", &"a".repeat(40));
         flagged["deleted"] = json!(true);
         for payload in [flagged, sender::github_push("refs/heads/old", &"0".repeat(40))] {
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn a_release_is_its_tag_when_it_is_published() {
+    fn published_release_becomes_its_tag() {
         let mut payload = sender::github_push("", "");
         payload["release"] = json!({ "tag_name": "v1" });
         payload["action"] = json!("published");
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn a_field_of_another_type_is_named() {
+    fn mistyped_field_is_named() {
         let mut payload = sender::github_push("refs/heads/main", &"a".repeat(40));
         payload["repository"]["ssh_url"] = json!(7);
         let error = read("push", &payload).unwrap_err().to_string();

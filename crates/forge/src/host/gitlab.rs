@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn a_push_and_a_tag_are_read() {
+    fn push_and_tag_events_are_read() {
         for kind in ["Push Hook", "Tag Push Hook", "System Hook"] {
             let Message::Push(pushed) = read(kind, &push(&"b".repeat(40))).unwrap() else { panic!("{kind}") };
             assert_eq!(pushed.full_name, "group/sub/hello");
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn a_release_is_its_tag_when_it_is_created() {
+    fn created_release_becomes_its_tag() {
         let mut payload = push("");
         payload["tag"] = json!("v1");
         payload["action"] = json!("create");
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn a_deletion_is_told_by_the_null_id() {
+    fn null_id_means_deletion() {
         let mut payload = push(&"0".repeat(40));
         payload["checkout_sha"] = Value::Null;
         let Message::Push(pushed) = read("Push Hook", &payload).unwrap() else { panic!("not a push") };

@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tag_is_told_by_its_creation() {
+    fn tag_comes_from_create_event() {
         let mut payload = sender::github_push("v1.0", &"a".repeat(40));
         payload["ref_type"] = json!("tag");
         let Message::Push(pushed) = read("create", &payload) else { panic!("{payload}") };
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn a_branch_is_told_by_a_push() {
+    fn branches_are_read_only_from_pushes() {
         let mut payload = sender::github_push("main", &"a".repeat(40));
         payload["ref_type"] = json!("branch");
         assert!(matches!(read("create", &payload), Message::Ignored(_)));

@@ -185,7 +185,7 @@ mod tests {
     use crate::sender::headers;
 
     #[test]
-    fn a_host_is_recognised_by_its_headers() {
+    fn host_is_recognized_by_headers() {
         for (sent, name) in [
             (&[("X-GitHub-Event", "push")][..], "GitHub"),
             (&[("X-Gitlab-Event", "Push Hook")], "GitLab"),
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_unique_and_only_the_last_host_takes_everything() {
+    fn only_last_host_accepts_everything() {
         let (last, others) = HOSTS.split_last().unwrap();
         assert!(last.recognizes(&HeaderMap::new()));
         for (index, host) in others.iter().enumerate() {
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn the_null_id_of_either_length_means_deleted() {
+    fn both_null_ids_mean_deletion() {
         assert_eq!(After::from("0".repeat(40)), After::Deleted);
         assert_eq!(After::from("0".repeat(64)), After::Deleted);
         assert_eq!(After::from("0a".to_owned()), After::Object("0a".to_owned()));

@@ -159,7 +159,7 @@ async fn upload(client: &Client, length: usize) -> Result<Stored, StoreError> {
 }
 
 #[tokio::test]
-async fn what_fits_into_a_part_is_put() {
+async fn small_upload_uses_single_put() {
     for length in [0, 1, 10] {
         let s3 = S3::default();
         let (_server, client) = s3.serve().await;
@@ -172,7 +172,7 @@ async fn what_fits_into_a_part_is_put() {
 }
 
 #[tokio::test]
-async fn more_goes_in_parts_that_are_completed_in_order() {
+async fn large_upload_completes_parts_in_order() {
     let s3 = S3::default();
     let (_server, client) = s3.serve().await;
     let stored = upload(&client, 95).await.unwrap();
@@ -210,14 +210,14 @@ async fn a_refused_completion_aborts() {
 }
 
 #[tokio::test]
-async fn a_refused_beginning_leaves_nothing_to_abort() {
+async fn refused_start_leaves_nothing_to_abort() {
     let (error, seen) = refused(|request| query(request, "uploads").is_some()).await;
     assert!(matches!(error, StoreError::Begin { .. }), "{error}");
     assert_eq!(seen, Seen::default());
 }
 
 #[tokio::test]
-async fn an_error_that_follows_success_is_an_error() {
+async fn error_after_success_status_fails() {
     let s3 = S3::default();
     let (server, client) = s3.serve().await;
     // S3 answers 200 before it knows, and then says in the body that it failed.
@@ -233,7 +233,7 @@ async fn an_error_that_follows_success_is_an_error() {
 }
 
 #[tokio::test]
-async fn a_producer_that_fails_leaves_no_object() {
+async fn failed_producer_leaves_no_object() {
     for written in [0, 5, 95] {
         let s3 = S3::default();
         let (_server, client) = s3.serve().await;
@@ -268,7 +268,7 @@ async fn a_dropped_upload_aborts() {
 }
 
 #[tokio::test]
-async fn an_absent_object_has_no_metadata_and_a_refusal_is_an_error() {
+async fn absent_object_differs_from_refusal() {
     let (_server, client) = S3::default().serve().await;
     let repository = "github.com/octo/hello".parse().unwrap();
     assert!(crate::find(&client, &object(), &repository).await.unwrap().metadata.is_none());

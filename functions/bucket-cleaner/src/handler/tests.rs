@@ -61,7 +61,7 @@ fn request() -> Request<Properties> {
 }
 
 #[tokio::test]
-async fn only_its_deletion_empties_and_then_all_buckets() {
+async fn only_deletion_empties_all_buckets() {
     let s3 = S3(Arc::new(Mutex::new(["output", "keys"].map(str::to_owned).into())));
     let (server, resource) = serve(&s3).await;
     let created = resource.create(request()).await.unwrap();

@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn links_come_in_the_order_asked_for_and_one_that_is_missing_leaves_the_others() {
+    fn links_keep_order_despite_missing_ones() {
         let answer = r#"{"objects":[
             {"oid":"b","size":7,"actions":{"download":{"href":"https://b","header":{"Authorization":"s3cret"},"expires_in":60}}},
             {"oid":"a","size":7,"authenticated":true,"actions":{"download":{"href":"https://a"}}},
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn a_store_that_does_not_let_download_is_not_asked_again() {
+    fn unsupported_lfs_transfer_is_not_retried() {
         let error = read(r#"{"transfer":"tus","objects":[]}"#, &["a"]).unwrap_err();
         assert!(error.retry() == Retry::Never && error.hint().is_some(), "{error}");
         assert!(read(r#"{"transfer":"basic","objects":[]}"#, &["a"]).unwrap()[0].is_err());

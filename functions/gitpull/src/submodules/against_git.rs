@@ -208,7 +208,7 @@ const SAME: [&str; 76] = [
 ];
 
 #[test]
-fn gitmodules_are_taken_as_git_takes_them() {
+fn sample_gitmodules_match_git() {
     let around = Around::new();
     let wrong: Vec<_> = SAME.iter().filter_map(|modules| around.check(modules.as_bytes()).err()).collect();
     assert!(wrong.is_empty(), "{} of {}\n{}", wrong.len(), SAME.len(), wrong.join("\n\n"));
@@ -232,7 +232,7 @@ const DIFFERENT: [(&str, &str, bool, bool); 8] = [
 ];
 
 #[test]
-fn what_differs_from_git_is_on_purpose() {
+fn differences_from_git_are_intended() {
     let around = Around::new();
     for (reason, lines, git, ours) in DIFFERENT {
         let lines = lines.replace("HERE", &around.folder.path().display().to_string());
@@ -242,7 +242,7 @@ fn what_differs_from_git_is_on_purpose() {
 }
 
 #[test]
-fn a_submodule_that_is_not_to_be_updated_stays_empty() {
+fn submodule_with_update_none_stays_empty() {
     let around = Around::new();
     let bundle = concat!(env!("CARGO_MANIFEST_DIR"), "/src/submodules/update-none.bundle");
     git(&around.top(), &["fetch", "-q", "-u", bundle, "main:main"]).unwrap();
@@ -252,7 +252,7 @@ fn a_submodule_that_is_not_to_be_updated_stays_empty() {
 }
 
 #[test]
-fn gitmodules_of_other_kinds_count_as_for_git() {
+fn gitmodules_file_modes_match_git() {
     let around = Around::new();
     for mode in ["100755", "120000"] {
         around.commit(ORDINARY.as_bytes());
@@ -286,7 +286,7 @@ const ELSEWHERE: [(&str, &str); 3] = [
 ];
 
 #[test]
-fn relative_urls_lead_where_git_is_led() {
+fn relative_urls_resolve_like_git() {
     let around = Around::new();
     let urls = [
         "../one.git",
@@ -393,7 +393,7 @@ const LINES: [&str; 30] = [
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, max_shrink_iters: 0, ..ProptestConfig::with_cases(1) })]
     #[test]
-    fn any_gitmodules_is_taken_as_git_takes_it(files in prop::collection::vec(prop::collection::vec(
+    fn random_gitmodules_match_git(files in prop::collection::vec(prop::collection::vec(
         (prop::sample::select(&HEADERS[..]), prop::collection::vec(prop::sample::select(&LINES[..]), 0..6)), 1..5), usize::try_from(tally::cases(30)).unwrap())
     ) {
         let around = Around::new();

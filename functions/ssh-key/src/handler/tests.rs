@@ -109,7 +109,7 @@ fn ed25519() -> Request<Properties> {
 }
 
 #[tokio::test]
-async fn the_private_key_is_stored_encrypted_and_the_public_key_returned() {
+async fn private_key_is_stored_encrypted() {
     let aws = Aws::default();
     let (_server, resource) = aws.serve().await;
     let answer = resource.create(ed25519()).await.unwrap();
@@ -134,7 +134,7 @@ fn assert_same(one: &Answer<SshKeyData<Runtime>>, other: &Answer<SshKeyData<Runt
 }
 
 #[tokio::test]
-async fn what_is_repeated_or_updated_keeps_its_key() {
+async fn repeated_or_updated_request_keeps_key() {
     let aws = Aws::default();
     let (_server, resource) = aws.serve().await;
     let first = resource.create(ed25519()).await.unwrap();
@@ -144,7 +144,7 @@ async fn what_is_repeated_or_updated_keeps_its_key() {
 }
 
 #[tokio::test]
-async fn another_kms_key_is_another_key_and_a_rollback_finds_the_first_again() {
+async fn kms_key_change_can_roll_back() {
     let (_server, resource) = Aws::default().serve().await;
     let first = resource.create(ed25519()).await.unwrap();
     let other = resource.update(request(KeyType::Ed25519, "5678abcd")).await.unwrap();
@@ -160,7 +160,7 @@ async fn another_kind_is_another_resource() {
 }
 
 #[tokio::test]
-async fn a_key_that_is_there_is_never_replaced() {
+async fn existing_key_is_never_replaced() {
     let aws = Aws { s3_hides: true, ..Aws::default() };
     let path = "/keys/ssh-key/ed25519/1234abcd-12ab-34cd-56ef-1234567890ab";
     aws.objects.lock().unwrap().insert(path.into(), (b"first".into(), "ssh-ed25519 first".into()));
@@ -172,7 +172,7 @@ async fn a_key_that_is_there_is_never_replaced() {
 }
 
 #[tokio::test]
-async fn a_denied_encryption_names_the_key_and_stores_nothing() {
+async fn denied_encryption_stores_nothing() {
     let aws = Aws { kms_denies: true, ..Aws::default() };
     let (_server, resource) = aws.serve().await;
     let error = resource.create(ed25519()).await.unwrap_err();

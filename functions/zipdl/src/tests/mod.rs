@@ -172,7 +172,7 @@ async fn an_archive_becomes_an_object() {
 }
 
 #[tokio::test]
-async fn attack_10_a_credential_never_crosses_hosts_nor_stands_in_a_url() {
+async fn attack_10_credential_never_crosses_hosts() {
     let world = World::new().await;
     let other =
         Server::start(&world.authority, "127.0.0.2", |_, _| Answer::zip(b""), |_, _| Answer::zip(&zip("x/"))).await;
@@ -198,7 +198,7 @@ async fn attack_07_certificates_are_verified() {
 }
 
 #[tokio::test]
-async fn redirects_lead_neither_out_of_tls_nor_inside() {
+async fn unsafe_redirects_are_refused() {
     let world = World::new().await;
     for (location, expected) in [
         ("http://127.0.0.1/x", "127.0.0.1 would be asked without TLS"),
@@ -219,7 +219,7 @@ async fn redirects_lead_neither_out_of_tls_nor_inside() {
 }
 
 #[tokio::test]
-async fn a_host_without_the_mark_has_a_public_address() {
+async fn unmarked_host_needs_public_address() {
     let world = World::new().await;
     let host = world.host(|_, _| Answer::zip(&zip("x/"))).await;
     let entry = format!("127.0.0.1=github:{}", host.address.port());
@@ -237,7 +237,7 @@ async fn a_slow_host_is_waited_for() {
 }
 
 #[tokio::test]
-async fn what_is_cut_off_is_asked_for_again_and_never_stored() {
+async fn truncated_download_is_retried_not_stored() {
     let world = World::new().await;
     let whole = zip("x/");
     let half = |whole: &[u8], told: bool| {
@@ -261,7 +261,7 @@ async fn what_is_cut_off_is_asked_for_again_and_never_stored() {
 }
 
 #[tokio::test]
-async fn a_busy_host_says_when_and_is_taken_at_its_word() {
+async fn busy_hosts_retry_delay_is_obeyed() {
     let world = World::new().await;
     for (status, headers) in [
         ("429 Too Many Requests", vec![("Retry-After", "0")]),
@@ -308,7 +308,7 @@ async fn a_refusal_says_what_to_check() {
 }
 
 #[tokio::test]
-async fn what_is_no_archive_of_the_commit_is_not_stored() {
+async fn wrong_archive_is_never_stored() {
     let mut world = World::new().await;
     let two_folders = {
         let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
@@ -336,7 +336,7 @@ async fn what_is_no_archive_of_the_commit_is_not_stored() {
 }
 
 #[tokio::test]
-async fn a_folder_that_may_be_missing_is_told_from_one_of_the_repository() {
+async fn optional_top_folder_is_recognized() {
     let world = World::new().await;
     for (folder, asked) in [("hello/", 1), ("", 1), ("src/", 1)] {
         let host = world.host(move |_, _| Answer::zip(&zip(folder))).await;
@@ -359,7 +359,7 @@ async fn a_folder_that_may_be_missing_is_told_from_one_of_the_repository() {
 }
 
 #[tokio::test]
-async fn a_folder_in_lower_case_is_dropped() {
+async fn lowercase_top_folder_is_dropped() {
     let world = World::new().await;
     // What Gitea sends of `octo/FindLists`.
     let archive = include_bytes!("gitea-FindLists.zip");
@@ -374,7 +374,7 @@ async fn a_folder_in_lower_case_is_dropped() {
 }
 
 #[tokio::test]
-async fn an_oauth_token_is_kept_until_it_is_refused() {
+async fn oauth_token_is_reused_until_refused() {
     let world = World::new().await;
     let host = world
         .host(|request, count| {
@@ -400,7 +400,7 @@ async fn an_oauth_token_is_kept_until_it_is_refused() {
 }
 
 #[tokio::test]
-async fn an_access_token_is_shown_to_its_own_host() {
+async fn access_token_reaches_only_its_host() {
     let world = World::new().await;
     let start = |address| {
         Server::start(
@@ -437,7 +437,7 @@ async fn stored_at(default_branch: &'static str, layout: KeyLayout) -> String {
 }
 
 #[tokio::test]
-async fn the_host_says_which_branch_is_the_default_one() {
+async fn host_names_default_branch() {
     let path = "/zips/octo/hello/octo_hello.zip";
     assert_eq!(stored_at("main", KeyLayout::Path).await, path);
     assert_eq!(stored_at("trunk", KeyLayout::Path).await, "/zips/octo/hello/branch/main/octo_hello.zip");
@@ -445,7 +445,7 @@ async fn the_host_says_which_branch_is_the_default_one() {
 }
 
 #[tokio::test]
-async fn the_commit_of_a_payload_is_never_downloaded() {
+async fn payload_commit_is_never_downloaded() {
     for kind in ["github", "gitlab", "bitbucket", "gitea"] {
         let world = World::new().await;
         let host = world
@@ -465,7 +465,7 @@ async fn the_commit_of_a_payload_is_never_downloaded() {
 }
 
 #[tokio::test]
-async fn an_annotated_tag_is_asked_for_by_its_commit() {
+async fn annotated_tag_is_downloaded_by_commit() {
     let world = World::new().await;
     let tag = Job { reference: "refs/tags/v1".parse().unwrap(), commit: Some(commit('f').parse().unwrap()), ..job() };
     // What each host says of a tag with an object of its own, `f`, and what it is shown as.
@@ -493,7 +493,7 @@ async fn an_annotated_tag_is_asked_for_by_its_commit() {
 }
 
 #[tokio::test]
-async fn a_tag_of_a_tag_is_asked_for_by_its_commit() {
+async fn nested_tag_is_downloaded_by_commit() {
     let world = World::new().await;
     let archive = {
         let mut zip = zip::ZipWriter::new_append(Cursor::new(zip("hello/"))).unwrap();
@@ -515,7 +515,7 @@ async fn a_tag_of_a_tag_is_asked_for_by_its_commit() {
 }
 
 #[tokio::test]
-async fn an_old_delivery_brings_no_old_commit_back() {
+async fn old_delivery_never_restores_old_commit() {
     let world = World::with_artifact("127.0.0.1/octo/hello", &commit('a'), &commit('9')).await;
     let host = world.host(|_, _| Answer::zip(&zip("x/"))).await;
     let old = Job { commit: Some(commit('0').replace("00", "10").parse().unwrap()), ..job() };
@@ -530,7 +530,7 @@ async fn an_old_delivery_brings_no_old_commit_back() {
 }
 
 #[tokio::test]
-async fn a_host_that_knows_late_is_asked_again() {
+async fn lagging_host_is_asked_again() {
     let world = World::with_artifact("127.0.0.1/octo/hello", &commit('a'), &commit('8')).await;
     let late = |_: &str, count| says(&commit(if count > 2 { 'b' } else { 'a' }), "main");
     let host = world.host_that_says(late, |_, _| Answer::zip(&zip("x/"))).await;
@@ -540,7 +540,7 @@ async fn a_host_that_knows_late_is_asked_again() {
 }
 
 #[tokio::test]
-async fn a_new_branch_that_a_host_knows_late_is_not_lost() {
+async fn late_new_branch_is_not_lost() {
     let world = World::new().await;
     let late = |request: &str, count| {
         if request.contains("/commits/") && count < 3 {
@@ -555,7 +555,7 @@ async fn a_new_branch_that_a_host_knows_late_is_not_lost() {
 }
 
 #[tokio::test]
-async fn an_answer_of_another_shape_is_no_deleted_reference() {
+async fn malformed_answer_is_not_deleted_reference() {
     let world = World::new().await;
     let host =
         world.host_that_says(|_, _| Answer::zip(br#"{"default_branch":"main"}"#), |_, _| Answer::zip(&zip("x/"))).await;
@@ -565,7 +565,7 @@ async fn an_answer_of_another_shape_is_no_deleted_reference() {
 }
 
 #[tokio::test]
-async fn a_repository_may_have_no_default_branch_yet() {
+async fn missing_default_branch_is_tolerated() {
     let world = World::new().await;
     let says = |request: &str, _| {
         if request.contains("/commits/") { says(&commit('a'), "main") } else { Answer::of("404 Not Found", &[], b"{}") }
@@ -576,7 +576,7 @@ async fn a_repository_may_have_no_default_branch_yet() {
 }
 
 #[tokio::test]
-async fn another_commit_of_the_same_tree_is_stored() {
+async fn commit_with_same_tree_is_stored() {
     let world = World::with_artifact("127.0.0.1/octo/hello", &commit('e'), &commit('9')).await;
     let host = world.host(|_, _| Answer::zip(&zip("x/"))).await;
     for (count, kind) in ["github", "gitlab"].into_iter().enumerate() {
@@ -600,7 +600,7 @@ async fn another_repositorys_artifact_is_never_overwritten() {
 }
 
 #[tokio::test]
-async fn a_reference_that_is_gone_is_told_from_a_hidden_repository() {
+async fn deleted_reference_differs_from_hidden_repository() {
     let world = World::new().await;
     let gone = |request: &str, _| {
         if request.contains("/commits/") {
@@ -636,7 +636,7 @@ async fn the_deadline_ends_a_download() {
 }
 
 #[tokio::test]
-async fn a_host_of_no_known_kind_or_none_at_all_is_not_asked() {
+async fn unknown_hosts_are_never_asked() {
     let world = World::new().await;
     let host = world.host(|_, _| Answer::zip(&zip("x/"))).await;
     let error = world.downloader("127.0.0.1+private").deliver(&job(), soon()).await.unwrap_err();

@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_known_is_said_where_it_belongs() {
+    fn page_states_missing_information() {
         let page = page(&Subject { is_packaged: false, ..subject("git2s3") }, None);
         for said in [
             "not looked up",
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn a_first_deployment_folds_what_is_new() {
+    fn first_deployment_folds_new_resources() {
         let page = page(&subject("git2s3"), Some(&serde_json::json!({})));
         let section = page.split("id=\"changes\"").nth(1).and_then(|rest| rest.split("</section>").next()).unwrap();
         let (open, folded) = section.split_once("<details>").unwrap();
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn a_change_is_whole_and_never_cut() {
+    fn long_change_is_never_truncated() {
         let mut old = stack::template(None).unwrap().as_value();
         let long = "x/".repeat(2_000);
         old["Resources"]["WebhookFunction"]["Properties"]["Description"] = long.as_str().into();
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_template_says_is_text_and_never_markup() {
+    fn template_text_never_becomes_markup() {
         let mut template = stack::template(None).unwrap().as_value();
         template["Description"] = "<script>alert(1)</script>".into();
         template["Parameters"]["Refs"]["Description"] = "\"><img src=x>Refs\u{202e}".into();
