@@ -1,5 +1,5 @@
-//! What a stack's functions find in their AWS account, in the local cloud: buckets, a KMS key, the encrypted SSH key that
-//! the Git host knows.
+//! What a stack's functions find in their AWS account, in the local cloud: buckets, a KMS key, the
+//! encrypted SSH key that the Git host knows.
 
 use std::fs;
 use std::path::PathBuf;

@@ -37,7 +37,8 @@ impl ArchiveHost {
         let (archive, commit) = (archive.to_owned(), commit.to_owned());
         let task = tokio::spawn(async move {
             while let Ok((connection, _)) = listener.accept().await {
-                // A client that doesn't trust the certificate, or goes away, is the client's affair.
+                // A client that doesn't trust the certificate, or goes away, is the client's
+                // affair.
                 let sending = send(connection, tls.clone(), archive.clone(), commit.clone());
                 tokio::spawn(async move { sending.await.ok() });
             }
@@ -49,7 +50,8 @@ impl ArchiveHost {
 /// An authority, and a server with a certificate of it.
 fn tls() -> Result<(String, TlsAcceptor)> {
     let mut authority = CertificateParams::default();
-    // With the name that all certificates get otherwise, a server's looks to OpenSSL as if it had signed itself.
+    // With the name that all certificates get otherwise, a server's looks to OpenSSL as if it had
+    // signed itself.
     authority.distinguished_name.push(DnType::CommonName, "bench authority");
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate()?)?;
@@ -63,7 +65,8 @@ fn tls() -> Result<(String, TlsAcceptor)> {
     Ok((authority.pem(), TlsAcceptor::from(Arc::new(configuration))))
 }
 
-/// Answers one request: with what the repository's reference names, with its default branch, or with the archive.
+/// Answers one request: with what the repository's reference names, with its default branch, or
+/// with the archive.
 async fn send(connection: TcpStream, tls: TlsAcceptor, archive: PathBuf, commit: String) -> Result<()> {
     let mut stream = BufReader::new(tls.accept(connection).await?);
     let mut line = String::new();

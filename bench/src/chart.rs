@@ -1,4 +1,5 @@
-//! A picture of what grows: time on the left and memory on the right, both over the same thing, on logarithmic axes.
+//! A picture of what grows: time on the left and memory on the right, both over the same thing, on
+//! logarithmic axes.
 
 use std::path::Path;
 

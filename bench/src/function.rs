@@ -1,5 +1,5 @@
-//! A function of ours as a process: the release binary, with Lambda's Runtime API before it and nothing of this machine's
-//! environment around it.
+//! A function of ours as a process: the release binary, with Lambda's Runtime API before it and
+//! nothing of this machine's environment around it.
 
 use std::fs::{self, File};
 use std::path::PathBuf;

@@ -1,5 +1,6 @@
-//! Repositories that look like real ones and are the same everywhere: source text with a vocabulary, binaries, a history.
-//! They are streamed into `git fast-import`, so that no size is too large for the machine's memory.
+//! Repositories that look like real ones and are the same everywhere: source text with a
+//! vocabulary, binaries, a history. They are streamed into `git fast-import`, so that no size is
+//! too large for the machine's memory.
 
 mod content;
 mod random;
@@ -25,7 +26,8 @@ pub(crate) struct Shape {
     pub(crate) bytes: u64,
     /// Of a hundred files, how many hold random bytes, as pictures and archives do.
     pub(crate) random_percent: u64,
-    /// Of a hundred files, how many hold bytes of which half can be compressed away, as programs do.
+    /// Of a hundred files, how many hold bytes of which half can be compressed away, as programs
+    /// do.
     pub(crate) half_percent: u64,
     /// Length of the history.
     pub(crate) commits: u64,
@@ -64,7 +66,8 @@ struct Repository {
     edits: HashMap<(u64, u64), u64>,
 }
 
-/// Writes the whole repository as a stream for `git fast-import`: the same for the same shape and seed.
+/// Writes the whole repository as a stream for `git fast-import`: the same for the same shape and
+/// seed.
 pub(crate) fn write(shape: Shape, seed: u64, mut out: impl Write) -> io::Result<()> {
     let mut repository = Repository { shape, seed, edits: HashMap::new() };
     commit(&mut out, 0, "Begin")?;
@@ -115,8 +118,9 @@ impl Repository {
         self.edits.get(&(file, block)).copied().unwrap_or_default()
     }
 
-    /// A block that was changed may be shorter than before: Git makes the longest version of a file the base of the others,
-    /// so that a third of all files are deltas in their present version, too.
+    /// A block that was changed may be shorter than before: Git makes the longest version of a file
+    /// the base of the others, so that a third of all files are deltas in their present version,
+    /// too.
     fn length(&self, file: u64, block: u64) -> usize {
         let edits = self.edits(file, block);
         let mut random = Random::of(&[self.seed, file, block, edits, 5]);

@@ -34,7 +34,8 @@ pub(crate) fn run(dir: &Path, arguments: &[&str]) -> Result<String> {
 pub(crate) fn generate(dir: &Path, shape: Shape) -> Result<()> {
     run(dir, &["init", "--quiet", "--bare", "--initial-branch=main", "."])?;
     import(dir, |stream| generate::write(shape, 1, stream))?;
-    // As a server keeps it: one pack. Deltas are looked for anew only where that doesn't take minutes.
+    // As a server keeps it: one pack. Deltas are looked for anew only where that doesn't take
+    // minutes.
     let repack = ["repack", "-a", "-d", "-q", "--depth=50", "--window=10", "-f"];
     let length = if shape.bytes > 200 << 20 { repack.len() - 1 } else { repack.len() };
     run(dir, &repack[..length])?;

@@ -1,5 +1,5 @@
-//! How time and memory of a first push grow: with the number of files, with their size, with the length of the history.
-//! Each becomes a picture in the documentation.
+//! How time and memory of a first push grow: with the number of files, with their size, with the
+//! length of the history. Each becomes a picture in the documentation.
 
 use anyhow::Result;
 

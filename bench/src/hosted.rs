@@ -1,4 +1,5 @@
-//! A repository on the local Git host: what is pushed to it, and what a worker and its rival are told of it.
+//! A repository on the local Git host: what is pushed to it, and what a worker and its rival are
+//! told of it.
 
 use std::fs;
 use std::io::Write as _;
@@ -74,7 +75,8 @@ impl Hosted {
         format!("rival/{}.zip", self.path)
     }
 
-    /// The rival that does the same: Git, zip and boto3, on a Git host at this port, with its clone in this folder.
+    /// The rival that does the same: Git, zip and boto3, on a Git host at this port, with its clone
+    /// in this folder.
     pub(crate) fn rival(&self, bench: &Bench, account: &Account, port: u16, clone: &Path) -> Program {
         let sshd = &account.local.sshd;
         let url = format!("ssh://{}@127.0.0.1:{port}/{}.git", sshd.user, self.path);

@@ -1,5 +1,6 @@
-//! Lambda's [Runtime API](https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html) as a function sees it: it asks for
-//! the next invocation, and says what came of it. So a release binary is measured as it is, without an emulator around it.
+//! Lambda's [Runtime API](https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html) as a
+//! function sees it: it asks for the next invocation, and says what came of it. So a release binary
+//! is measured as it is, without an emulator around it.
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -1,4 +1,5 @@
-//! What `just bench` runs: the product beside its rivals, each case with both of them in the same run.
+//! What `just bench` runs: the product beside its rivals, each case with both of them in the same
+//! run.
 
 mod account;
 mod archive_host;

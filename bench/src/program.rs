@@ -1,5 +1,6 @@
-//! A program that runs to its end and is measured with all its children. A small script does that from outside, for ours
-//! and for rivals alike, since only the parent of a process learns what it took.
+//! A program that runs to its end and is measured with all its children. A small script does that
+//! from outside, for ours and for rivals alike, since only the parent of a process learns what it
+//! took.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;

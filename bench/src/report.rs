@@ -1,5 +1,5 @@
-//! What is printed: progress to who waits, the table to who reads, JSON to what compares, and Markdown for the
-//! documentation.
+//! What is printed: progress to who waits, the table to who reads, JSON to what compares, and
+//! Markdown for the documentation.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "the table goes to stdout, progress to stderr")]
 
 use std::fs;

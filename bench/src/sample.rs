@@ -42,7 +42,8 @@ pub(crate) struct Pair {
 }
 
 impl Pair {
-    /// Runs both by turns, so that whatever else the machine does hits both. The first turn doesn't count.
+    /// Runs both by turns, so that whatever else the machine does hits both. The first turn doesn't
+    /// count.
     pub(crate) async fn warm(
         case: &str,
         runs: usize,

@@ -1,5 +1,6 @@
-//! AWS as far as a single function needs it, for cases in which the emulator would be what is measured: uploads are taken
-//! and thrown away, one secret and one private key are given out, messages are accepted. No signature is looked at.
+//! AWS as far as a single function needs it, for cases in which the emulator would be what is
+//! measured: uploads are taken and thrown away, one secret and one private key are given out,
+//! messages are accepted. No signature is looked at.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

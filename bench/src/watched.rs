@@ -1,5 +1,5 @@
-//! What the kernel says of a running process: its processor time, and its memory with and without the files that it maps,
-//! which the kernel can take back at any time.
+//! What the kernel says of a running process: its processor time, and its memory with and without
+//! the files that it maps, which the kernel can take back at any time.
 
 use std::fs;
 use std::sync::Arc;
@@ -45,7 +45,8 @@ impl Watched {
     /// Processor time of all its threads so far, in seconds.
     pub(crate) fn processor(&self) -> Result<f64> {
         let stat = read(self.id, "stat")?;
-        // After the name, which stands in parentheses and may hold anything, the fields have fixed places.
+        // After the name, which stands in parentheses and may hold anything, the fields have fixed
+        // places.
         let fields = stat.rsplit(')').next().unwrap_or_default();
         let ticks = fields.split_whitespace().skip(11).take(2).filter_map(|field| field.parse::<f64>().ok());
         Ok(ticks.sum::<f64>() / TICKS_PER_SECOND)

@@ -1,4 +1,5 @@
-//! Choices out of an input's bytes: whatever a fuzzer changes is another choice, and none is an error.
+//! Choices out of an input's bytes: whatever a fuzzer changes is another choice, and none is an
+//! error.
 
 /// Bytes that are not used yet.
 pub(crate) struct Bytes<'a>(pub(crate) &'a [u8]);

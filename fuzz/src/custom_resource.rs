@@ -1,4 +1,5 @@
-//! Events of CloudFormation: none ends the function, and no error shows the URL that an answer would go to.
+//! Events of CloudFormation: none ends the function, and no error shows the URL that an answer
+//! would go to.
 
 use std::{
     collections::BTreeMap,

@@ -1,5 +1,5 @@
-//! Payloads of every host under a valid proof: whatever the sender writes, what becomes of it names an allowed host, a
-//! repository and references that lead nowhere else, and a small job.
+//! Payloads of every host under a valid proof: whatever the sender writes, what becomes of it names
+//! an allowed host, a repository and references that lead nowhere else, and a small job.
 
 use contract::{AllowedHosts, Job, KeyLayout};
 use forge::{ArchiveApi, Endpoint, Event, Push};
@@ -93,8 +93,8 @@ pub(crate) fn check(push: &Push, narrow: bool) {
     }
 }
 
-/// Whether a path has a part that isn't a name. Git's names have no control characters of ASCII, but those above it, which are letters
-/// like others to whatever reads UTF-8.
+/// Whether a path has a part that isn't a name. Git's names have no control characters of ASCII,
+/// but those above it, which are letters like others to whatever reads UTF-8.
 pub(crate) fn leads_astray(path: &str) -> bool {
     path.split('/').any(|part| matches!(part, "" | "." | "..")) || path.bytes().any(|byte| byte.is_ascii_control())
 }

@@ -1,4 +1,5 @@
-//! Messages of a queue: a job is what its text says, checked like a payload; after one that failed none is touched.
+//! Messages of a queue: a job is what its text says, checked like a payload; after one that failed
+//! none is touched.
 
 use std::{
     cell::RefCell,

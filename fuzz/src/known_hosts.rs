@@ -1,4 +1,5 @@
-//! Lines of `known_hosts`: whatever they are, no key that they don't hold is believed to be a provider's.
+//! Lines of `known_hosts`: whatever they are, no key that they don't hold is believed to be a
+//! provider's.
 
 use contract::AllowedHost;
 use fetch::{KnownHosts, KnownHostsError, Verdict};

@@ -1,8 +1,10 @@
-//! Hostile input by the million: one target for each place where bytes of others come in. A target takes whatever bytes
-//! there are, hands them to the product, and panics where a property doesn't hold.
+//! Hostile input by the million: one target for each place where bytes of others come in. A target
+//! takes whatever bytes there are, hands them to the product, and panics where a property doesn't
+//! hold.
 //!
-//! `.ci/fuzz` runs them under libFuzzer, which looks at what of the code an input reaches. The tests of this crate run them
-//! over the same seeds and some thousands of mutations of those, always the same.
+//! `.ci/fuzz` runs them under libFuzzer, which looks at what of the code an input reaches. The
+//! tests of this crate run them over the same seeds and some thousands of mutations of those,
+//! always the same.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,

@@ -1,4 +1,5 @@
-//! Inputs that resemble others: always the same for the same number, so that what fails once fails again.
+//! Inputs that resemble others: always the same for the same number, so that what fails once fails
+//! again.
 
 /// Numbers that look like chance, by [SplitMix64](https://prng.di.unimi.it/splitmix64.c).
 #[derive(Debug, Clone)]

@@ -1,5 +1,5 @@
-//! Names that a payload, a `.gitmodules` or a configuration brings: each is refused, or is one that leads nowhere else and
-//! stays what it is when it is written and read again.
+//! Names that a payload, a `.gitmodules` or a configuration brings: each is refused, or is one that
+//! leads nowhere else and stays what it is when it is written and read again.
 
 use contract::{AllowedHosts, CommitId, DeliveryId, Host, Location, PathSpelling, RefName, Repository, RepositoryPath};
 

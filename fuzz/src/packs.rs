@@ -1,4 +1,5 @@
-//! Packs of a Git host: what is kept is whole, every object under the id of its content, and what is refused leaves nothing.
+//! Packs of a Git host: what is kept is whole, every object under the id of its content, and what
+//! is refused leaves nothing.
 
 use std::{
     collections::BTreeSet,
@@ -119,8 +120,8 @@ struct Made {
     lies: bool,
 }
 
-/// The input is entries, see [`Made::entry`]. What a delta makes is also worked out here: what is right has to be accepted,
-/// and what isn't to be refused.
+/// The input is entries, see [`Made::entry`]. What a delta makes is also worked out here: what is
+/// right has to be accepted, and what isn't to be refused.
 pub fn pack_entries(data: &[u8]) {
     let (mut bytes, mut made) = (Bytes(data), Made::default());
     while !bytes.0.is_empty() && made.entries.len() < MOST {
@@ -138,7 +139,8 @@ pub fn pack_entries(data: &[u8]) {
 }
 
 impl Made {
-    /// A byte of choices, a content after its length; before a delta's content the entry that it rests on.
+    /// A byte of choices, a content after its length; before a delta's content the entry that it
+    /// rests on.
     fn entry(&mut self, bytes: &mut Bytes<'_>) {
         let how = bytes.next();
         let start = self.bytes.len() + 12;

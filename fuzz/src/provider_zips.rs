@@ -1,5 +1,5 @@
-//! Archives of providers: what comes out is readable by others, has no path that leads astray, and the very files that the
-//! archive's own readers see.
+//! Archives of providers: what comes out is readable by others, has no path that leads astray, and
+//! the very files that the archive's own readers see.
 
 use std::{collections::BTreeMap, io::Read, io::Write};
 

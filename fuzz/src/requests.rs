@@ -1,4 +1,5 @@
-//! What API Gateway hands over: every request has an answer, and a job is queued only for who knows the secret.
+//! What API Gateway hands over: every request has an answer, and a job is queued only for who knows
+//! the secret.
 
 use std::{
     cell::RefCell,
@@ -44,7 +45,8 @@ impl JobSink for &Queued {
 /// The input is the event.
 pub fn requests(data: &[u8]) {
     let Ok(mut request) = serde_json::from_slice::<ApiGatewayProxyRequest>(data) else { return };
-    // Of the schemes this one is left to the signatures' own target: what it signs is more than the body.
+    // Of the schemes this one is left to the signatures' own target: what it signs is more than the
+    // body.
     request.headers.remove("webhook-signature");
     request.multi_value_headers.remove("webhook-signature");
     let proven = proven(&request);

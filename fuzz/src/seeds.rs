@@ -1,4 +1,5 @@
-//! What a fuzzer begins with: payloads that hosts really sent, which `.ci/payloads` brings, and zips and packs that git made.
+//! What a fuzzer begins with: payloads that hosts really sent, which `.ci/payloads` brings, and
+//! zips and packs that git made.
 
 use std::{
     io::Write as _,

@@ -1,4 +1,5 @@
-//! Proofs of every scheme, genuine and then spoilt: what is believed was made with the secret, of this very body.
+//! Proofs of every scheme, genuine and then spoilt: what is believed was made with the secret, of
+//! this very body.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use forge::Refusal;
@@ -26,8 +27,8 @@ const HEADERS: [&str; 10] = [
 /// The signed id of Standard Webhooks.
 const ID: &str = "msg-1";
 
-/// Bytes: the header; how its value is made; when it was signed; up to four changes of the value, each a place and what is
-/// added there. Then the body, or the value's line and the body.
+/// Bytes: the header; how its value is made; when it was signed; up to four changes of the value,
+/// each a place and what is added there. Then the body, or the value's line and the body.
 pub fn signatures(data: &[u8]) {
     let mut bytes = Bytes(data);
     let number = usize::from(bytes.next()) % HEADERS.len();

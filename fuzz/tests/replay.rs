@@ -1,5 +1,5 @@
-//! Every target over its seeds and some thousands of mutations of them, always the same ones. What libFuzzer once found
-//! stands here by itself, in the crate that was wrong.
+//! Every target over its seeds and some thousands of mutations of them, always the same ones. What
+//! libFuzzer once found stands here by itself, in the crate that was wrong.
 #![cfg(test)]
 
 use fuzz::{TARGETS, mutation::Mutator};

@@ -1,4 +1,5 @@
-//! Whose AWS account, in which region, and how to talk to it: asked once, before anything is done there.
+//! Whose AWS account, in which region, and how to talk to it: asked once, before anything is done
+//! there.
 
 use aws_config::profile::{self, ProfileFileCredentialsProvider, ProfileFileLoadError};
 use aws_config::provider_config::ProviderConfig;
@@ -37,7 +38,8 @@ pub enum AccountError {
     /// No region is configured.
     #[error("no region is configured")]
     NoRegion,
-    /// The profile is in none of AWS's files. Going on without it could be going on in another account.
+    /// The profile is in none of AWS's files. Going on without it could be going on in another
+    /// account.
     #[error("there is no profile {name}, which {named_by} names")]
     NoProfile {
         /// The profile.
@@ -102,9 +104,10 @@ pub struct Chosen {
     pub remark: Option<String>,
 }
 
-/// How AWS is reached: by flags, else by the environment (`AWS_ENDPOINT_URL` included), else by `file`, which is git2s3.toml, else by AWS's
-/// own files. A flag's profile comes before credentials of the environment, and those before a profile of the environment:
-/// [as for the AWS CLI](https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-quickstart.html).
+/// How AWS is reached: by flags, else by the environment (`AWS_ENDPOINT_URL` included), else by
+/// `file`, which is git2s3.toml, else by AWS's own files. A flag's profile comes before credentials
+/// of the environment, and those before a profile of the environment: [as for the AWS
+/// CLI](https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-quickstart.html).
 ///
 /// # Errors
 /// A profile that is named isn't there.
@@ -141,7 +144,8 @@ pub async fn configuration(flags: Wanted, file: Wanted) -> Result<Chosen, Accoun
     Ok(Chosen { config: loader.load().await, profile: None, remark: Some(remark) })
 }
 
-/// The profile and nothing else: without credentials in it, those of the machine could be of another account.
+/// The profile and nothing else: without credentials in it, those of the machine could be of
+/// another account.
 async fn of_profile(name: &str, loader: ConfigLoader, https: SharedHttpClient) -> SdkConfig {
     let config = loader.profile_name(name).load().await;
     let around = ProviderConfig::without_region().with_region(config.region().cloned()).with_http_client(https);
@@ -165,7 +169,8 @@ fn credentials_of_the_environment() -> Option<&'static str> {
     all.into_iter().find(|name| variable(name).is_some())
 }
 
-/// Whether the environment says as whom AWS is to be asked: without that, finding out can mean asking the machine's network.
+/// Whether the environment says as whom AWS is to be asked: without that, finding out can mean
+/// asking the machine's network.
 pub fn is_chosen_by_the_environment() -> bool {
     variable("AWS_PROFILE").is_some() || credentials_of_the_environment().is_some()
 }
@@ -218,8 +223,8 @@ impl Account {
         })
     }
 
-    /// An API's public URL as this machine reaches it. On AWS that is the URL itself; whatever plays AWS has no DNS, and serves its APIs
-    /// below a path of its own endpoint.
+    /// An API's public URL as this machine reaches it. On AWS that is the URL itself; whatever
+    /// plays AWS has no DNS, and serves its APIs below a path of its own endpoint.
     pub fn reachable(&self, url: &str) -> String {
         reachable(self.endpoint.as_deref(), url)
     }

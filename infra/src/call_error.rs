@@ -1,5 +1,5 @@
-//! A call to AWS that failed, in words: what was tried, on what, and what the service answered. The SDK's own `Display`
-//! says "service error" and leaves the rest to who knows where to look.
+//! A call to AWS that failed, in words: what was tried, on what, and what the service answered. The
+//! SDK's own `Display` says "service error" and leaves the rest to who knows where to look.
 
 use std::error::Error;
 

@@ -1,5 +1,5 @@
-//! `git2s3.toml`: what a team always says when it deploys, so that nobody has to remember it. The file is for the repository: a secret
-//! doesn't stand in it, only where it comes from.
+//! `git2s3.toml`: what a team always says when it deploys, so that nobody has to remember it. The
+//! file is for the repository: a secret doesn't stand in it, only where it comes from.
 //!
 //! ```
 //! let configuration = infra::configuration::Configuration::parse(r#"
@@ -50,7 +50,8 @@ pub struct Configuration {
     pub parameters: BTreeMap<String, String>,
     /// Where the secret parameters come from.
     pub secrets: BTreeMap<String, SecretSource>,
-    /// Tags of the stack, of all its resources that can have some, and of the bucket for code when it is made.
+    /// Tags of the stack, of all its resources that can have some, and of the bucket for code when
+    /// it is made.
     pub tags: BTreeMap<String, String>,
 }
 
@@ -77,7 +78,8 @@ pub enum ConfigurationError {
         /// What the file system said.
         source: io::Error,
     },
-    /// The file says something that isn't known. What is in it isn't repeated: somebody may have written a secret there.
+    /// The file says something that isn't known. What is in it isn't repeated: somebody may have
+    /// written a secret there.
     #[error("{} is wrong at line {line}: {message}", path.display())]
     Parse {
         /// The file.
@@ -125,7 +127,8 @@ impl Configuration {
         Self::of(document.get_ref()).map_err(|Wrong(span, message)| Fault::new(text, Some(span), &message))
     }
 
-    /// By hand, because whoever reads any type of Rust's from a text quotes in its errors what stood there.
+    /// By hand, because whoever reads any type of Rust's from a text quotes in its errors what
+    /// stood there.
     fn of(document: &DeTable<'_>) -> Result<Self, Wrong> {
         let mut read = Self::default();
         for (key, value) in document {
@@ -146,7 +149,8 @@ impl Configuration {
         Ok(read)
     }
 
-    /// The JSON Schema of the file, with the parameters that `template` has: what editors complete and check by.
+    /// The JSON Schema of the file, with the parameters that `template` has: what editors complete
+    /// and check by.
     pub fn schema(template: &Value) -> Schema {
         let mut schema = schema_for!(Self);
         let declared = || template["Parameters"].as_object().into_iter().flatten();
@@ -166,7 +170,8 @@ impl Configuration {
     }
 }
 
-/// What is wrong in a text, and where. A value never stands there: somebody may have written a secret.
+/// What is wrong in a text, and where. A value never stands there: somebody may have written a
+/// secret.
 #[derive(Debug, thiserror::Error)]
 #[error("line {line}: {message}")]
 pub struct Fault {

@@ -1,4 +1,5 @@
-//! What is to be done at the Git hosts when the stack is there, with the values in it: nobody should have to look for them.
+//! What is to be done at the Git hosts when the stack is there, with the values in it: nobody
+//! should have to look for them.
 
 use contract::{AllowedHosts, HostKind};
 
@@ -45,7 +46,8 @@ fn places(kind: Option<HostKind>) -> Places {
     Places { webhook, choose, key }
 }
 
-/// The steps that connect repositories, for each host that may be fetched from; nothing for a stack that isn't ours.
+/// The steps that connect repositories, for each host that may be fetched from; nothing for a stack
+/// that isn't ours.
 pub fn steps(stack: &Description) -> Shown {
     let mut shown = Shown::default();
     let output = |name: &str| stack.outputs.get(name).map(String::as_str);

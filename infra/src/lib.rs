@@ -1,8 +1,9 @@
-//! This stack and the life of it: what `infra` does, as a library, so that the local cloud of the tests packages,
-//! deploys and deletes through the very code that a person runs.
+//! This stack and the life of it: what `infra` does, as a library, so that the local cloud of the
+//! tests packages, deploys and deletes through the very code that a person runs.
 //!
-//! [`package`] builds the functions and writes `dist/assets.json`; [`deploy`] uploads them, makes a change set of a
-//! template, executes it and deletes the stack again; [`account`] says whose AWS account that is.
+//! [`package`] builds the functions and writes `dist/assets.json`; [`deploy`] uploads them, makes a
+//! change set of a template, executes it and deletes the stack again; [`account`] says whose AWS
+//! account that is.
 
 pub mod acceptance;
 pub mod account;

@@ -1,4 +1,5 @@
-//! The `infra` command: its arguments, its exit codes and how an error looks. What the commands do is in the library.
+//! The `infra` command: its arguments, its exit codes and how an error looks. What the commands do
+//! is in the library.
 //!
 //! stdout is data, stderr is talk. The exit codes are those of [`EXITS`], for every command.
 
@@ -17,7 +18,8 @@ use command::{
     review, schema, status, synth,
 };
 
-/// Guard copies what a rule sees again and again: half the time of `check` goes into memory, and this halves that half.
+/// Guard copies what a rule sees again and again: half the time of `check` goes into memory, and
+/// this halves that half.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
@@ -51,13 +53,15 @@ enum Command {
     Diff(diff::Arguments),
     /// Write a page for who has to agree: picture, rights, data, rules, changes, costs
     Review(review::Arguments),
-    /// Print a JSON Schema: of `git2s3.toml`, of a custom resource's properties, or of what `acceptance` writes
+    /// Print a JSON Schema: of `git2s3.toml`, of a custom resource's properties, or of what
+    /// `acceptance` writes
     Schema(schema::Arguments),
     /// Print what makes a shell complete commands and options
     Completions(completions::Arguments),
     /// Deploy the stack: show what would change, ask, do it and tell how it goes
     Deploy(deploy::Arguments),
-    /// Print a policy of IAM for who runs these commands, or for the role that `CloudFormation` takes on: no more than is needed
+    /// Print a policy of IAM for who runs these commands, or for the role that `CloudFormation`
+    /// takes on: no more than is needed
     DeployerPolicy(deployer_policy::Arguments),
     /// Show how the stack is doing: parameters, endpoints, last objects, queues, refusals, errors
     Status(status::Arguments),
@@ -67,7 +71,8 @@ enum Command {
     Redrive(redrive::Arguments),
     /// Delete the stack and everything that it holds
     Destroy(destroy::Arguments),
-    /// Try in an AWS account what only AWS can show: make a stack of its own, use it, change it, delete it
+    /// Try in an AWS account what only AWS can show: make a stack of its own, use it, change it,
+    /// delete it
     Acceptance(Box<acceptance::Arguments>),
 }
 
@@ -97,7 +102,8 @@ async fn main() -> ExitCode {
     exit_code(&result)
 }
 
-/// Takes out of an error what was typed behind `=`: of `ApiSecret=...` without the flag before it, that is a secret.
+/// Takes out of an error what was typed behind `=`: of `ApiSecret=...` without the flag before it,
+/// that is a secret.
 fn without_values(mut error: clap::Error) -> clap::Error {
     if let Some(ContextValue::String(typed)) = error.get(ContextKind::InvalidArg)
         && let Some((name, _)) = typed.split_once('=')

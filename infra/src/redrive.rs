@@ -1,6 +1,7 @@
-//! Dead letters go back to the queue that they came from, after what made them fail was mended. Message by message: a copy is queued
-//! before the letter is deleted, and the copy's deduplication id is made of the letter's, so that an interrupted redrive can be
-//! repeated and nothing is lost or done twice.
+//! Dead letters go back to the queue that they came from, after what made them fail was mended.
+//! Message by message: a copy is queued before the letter is deleted, and the copy's deduplication
+//! id is made of the letter's, so that an interrupted redrive can be repeated and nothing is lost
+//! or done twice.
 
 use aws_sdk_sqs::types::{Message, MessageSystemAttributeName, QueueAttributeName};
 

@@ -1,5 +1,5 @@
-//! A first `git2s3.toml`, from the few answers that a deployment needs. The same parsers judge the answers as those of the functions, and
-//! what is written is read again before anybody has it.
+//! A first `git2s3.toml`, from the few answers that a deployment needs. The same parsers judge the
+//! answers as those of the functions, and what is written is read again before anybody has it.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -80,7 +80,8 @@ impl Wishes {
         self.host.trim().parse().map_err(|_| StartError::Host)
     }
 
-    /// The globs of `Repositories`: a word is an organisation, a path its repository, and the host goes before either.
+    /// The globs of `Repositories`: a word is an organisation, a path its repository, and the host
+    /// goes before either.
     fn globs(&self) -> Result<String, StartError> {
         let host = self.allowed_host()?.host;
         let entries = self.repositories.split(',').map(str::trim).filter(|entry| !entry.is_empty());

@@ -1,5 +1,5 @@
-//! How a stack is doing, in one look: whose it is and how it was configured, what it last stored, what waits, what the endpoint refused,
-//! what failed, and whether all of that is well.
+//! How a stack is doing, in one look: whose it is and how it was configured, what it last stored,
+//! what waits, what the endpoint refused, what failed, and whether all of that is well.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
@@ -84,7 +84,8 @@ pub struct Queue {
     pub waiting: u64,
     /// How many are being worked on.
     pub in_flight: u64,
-    /// How old the oldest was, in seconds, when CloudWatch last looked; nothing if it didn't within an hour, or may not be asked.
+    /// How old the oldest was, in seconds, when CloudWatch last looked; nothing if it didn't within
+    /// an hour, or may not be asked.
     pub oldest: Option<f64>,
 }
 
@@ -105,7 +106,8 @@ pub struct Answers {
 }
 
 impl Answers {
-    /// Whether honest pushes may be lost: anybody can send what is refused for what it is, and nobody what the endpoint fails at.
+    /// Whether honest pushes may be lost: anybody can send what is refused for what it is, and
+    /// nobody what the endpoint fails at.
     fn is_trouble(&self) -> bool {
         self.status == 429 || self.status >= 500
     }
@@ -130,7 +132,8 @@ pub struct Trouble {
 }
 
 impl Trouble {
-    /// Whether nothing else tells of it: a job that failed comes again, and one that was given up is a dead letter.
+    /// Whether nothing else tells of it: a job that failed comes again, and one that was given up
+    /// is a dead letter.
     fn is_untold(&self) -> bool {
         ![Kind::Failed, Kind::GaveUp].contains(&self.kind)
     }
@@ -288,7 +291,8 @@ async fn queue(account: &Account, id: &str, url: &str) -> Result<Queue, CallErro
     Ok(Queue { id: id.to_owned(), waiting, in_flight, oldest })
 }
 
-/// The age of the oldest job, which only CloudWatch knows. Whoever may not ask it still learns the rest.
+/// The age of the oldest job, which only CloudWatch knows. Whoever may not ask it still learns the
+/// rest.
 async fn age(account: &Account, url: &str) -> Option<f64> {
     let name = url.rsplit('/').next().unwrap_or_default();
     let now = SystemTime::now();
@@ -307,8 +311,9 @@ impl Status {
         !self.attention.is_empty()
     }
 
-    /// Why somebody has to look: a stack that isn't complete, dead letters, a failing endpoint, functions that end or complain. Not
-    /// because of what the endpoint refused: any stranger who knows its URL can bring that about.
+    /// Why somebody has to look: a stack that isn't complete, dead letters, a failing endpoint,
+    /// functions that end or complain. Not because of what the endpoint refused: any stranger who
+    /// knows its URL can bring that about.
     fn needs(&self) -> Vec<String> {
         let mut needs = Vec::new();
         if !self.stack.ends_with("_COMPLETE") || self.stack.contains("ROLLBACK") {

@@ -31,8 +31,8 @@ pub enum SynthError {
     },
 }
 
-/// The template for the functions that were packaged into the directory `dist`; if none were, for zips that are named
-/// after the functions.
+/// The template for the functions that were packaged into the directory `dist`; if none were, for
+/// zips that are named after the functions.
 ///
 /// # Errors
 /// See [`SynthError`].
@@ -45,7 +45,8 @@ pub fn synthesize(dist: &Path) -> Result<Template, SynthError> {
     stack::template(assets.as_ref()).map_err(SynthError::Template)
 }
 
-/// Writes `git2s3.template.json` and `git2s3.template.yaml` into the directory `dist`, and says where they are.
+/// Writes `git2s3.template.json` and `git2s3.template.yaml` into the directory `dist`, and says
+/// where they are.
 ///
 /// # Errors
 /// See [`SynthError`].

@@ -1,5 +1,5 @@
-//! Commands as the reader types them: who works with `./justw` may have no `infra` on the path, and the reverse. So a hint names the one
-//! that was typed.
+//! Commands as the reader types them: who works with `./justw` may have no `infra` on the path, and
+//! the reverse. So a hint names the one that was typed.
 
 /// Tells what stands before a command's name, where that isn't `infra`.
 const VARIABLE: &str = "GIT2S3_TYPED";

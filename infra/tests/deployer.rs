@@ -1,5 +1,6 @@
-//! What `deployer-policy` allows CloudFormation, against what the registry says that each type's handlers need; and that each action is one
-//! of AWS's, limited to a resource where it knows one. All of that comes with cfn-lint.
+//! What `deployer-policy` allows CloudFormation, against what the registry says that each type's
+//! handlers need; and that each action is one of AWS's, limited to a resource where it knows one.
+//! All of that comes with cfn-lint.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "what surprises a test fails it")]
 
@@ -26,7 +27,8 @@ fn read(path: &Path) -> Value {
     serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
 }
 
-/// What the handlers of a type need to make, read, change, tag and delete one; listing all of the account's is nobody's affair.
+/// What the handlers of a type need to make, read, change, tag and delete one; listing all of the
+/// account's is nobody's affair.
 fn handlers(types: &Value, kind: &str) -> BTreeSet<String> {
     let Some(hash) = types[kind].as_str() else { return BTreeSet::new() };
     let schema = read(&data().join("schemas/resources").join(format!("{hash}.json")));
@@ -174,7 +176,8 @@ fn handlers_get_what_the_registry_lists() {
     assert!(kinds.len() > 25 && compared > 250, "{} types, {compared} permissions", kinds.len());
 }
 
-/// What isn't in cfn-lint's list of actions, being younger than it: by the page of the service authorization reference.
+/// What isn't in cfn-lint's list of actions, being younger than it: by the page of the service
+/// authorization reference.
 const YOUNGER: &[&str] = &[];
 
 /// What could be limited to a resource by cfn-lint's list and isn't, with the reason.

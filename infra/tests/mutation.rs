@@ -1,5 +1,6 @@
-//! Every property of the synthesized template is taken away or made wrong in turn. A rule of `policy/` has to notice, or the
-//! property stands in the list of those that protect nothing, with the reason.
+//! Every property of the synthesized template is taken away or made wrong in turn. A rule of
+//! `policy/` has to notice, or the property stands in the list of those that protect nothing, with
+//! the reason.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "what surprises a test fails it")]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -40,7 +41,8 @@ impl Mutation {
     }
 }
 
-/// Each entry taken away, each scalar made wrong. What an intrinsic function refers to is one value.
+/// Each entry taken away, each scalar made wrong. What an intrinsic function refers to is one
+/// value.
 fn mutations(value: &Value, pointer: &str, found: &mut Vec<Mutation>) {
     let mut below = |key: &str, child: &Value| {
         let pointer = format!("{pointer}/{}", key.replace('/', "~1"));
@@ -58,7 +60,8 @@ fn mutations(value: &Value, pointer: &str, found: &mut Vec<Mutation>) {
     }
 }
 
-/// What of the template the rules about resources of this type look at, and those rules; none if there is none.
+/// What of the template the rules about resources of this type look at, and those rules; none if
+/// there is none.
 fn about(kind: &str, all: &Rules, template: &Value) -> Option<(Rules, Value)> {
     let scope = |text: &str| {
         text.lines().find_map(|line| Some(line.strip_prefix("# Scope: ")?.trim_start_matches("each ").to_owned()))
@@ -85,7 +88,8 @@ const REJECTED: &str = "the service refuses the policy without it";
 const ADMINISTRATORS: &str = "what the account's administrators ask for: where they do, IAM refuses a role without it, and `stack` holds every role to it";
 const NARROWER: &str = "a wrong or missing one allows less: the end-to-end tests miss it";
 
-/// What no rule guards, by type and place, with the reason: all below included, but for places after `=`.
+/// What no rule guards, by type and place, with the reason: all below included, but for places
+/// after `=`.
 const UNGUARDED: &[(&str, &str, &str)] = &[
     ("AWS::ApiGateway::Account", "CloudWatchRoleArn", IDENTITY),
     ("AWS::ApiGateway::Account", "DeletionPolicy", PURPOSE),

@@ -1,5 +1,5 @@
-//! The rules are held to their own tests, and the stack to the rules; then the stack is spoilt in every way that the
-//! rules promise to notice.
+//! The rules are held to their own tests, and the stack to the rules; then the stack is spoilt in
+//! every way that the rules promise to notice.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "what surprises a test fails it")]
 
 use std::{
@@ -96,7 +96,8 @@ fn findings_name_exactly_bad_resources() {
     assert!(count >= 4 * Rules::embedded().unwrap().len(), "only {count} cases ran");
 }
 
-/// Guard's own test command sees the templates as they are written: the rules hold without our resolving conditions, too.
+/// Guard's own test command sees the templates as they are written: the rules hold without our
+/// resolving conditions, too.
 #[test]
 fn guard_alone_agrees() {
     for rule in Rules::embedded().unwrap().iter() {
@@ -486,7 +487,8 @@ fn every_planted_fault_is_found() {
     for Plant { what, spoil, rule, id } in PLANTS {
         let mut template = synthesized();
         spoil(&mut template);
-        // The others are left out for speed: each takes its time under every outcome of the conditions.
+        // The others are left out for speed: each takes its time under every outcome of the
+        // conditions.
         let (_, name) = rule.split_once('/').unwrap();
         let alone = Rules::new(rules.get(name).cloned()).unwrap();
         let findings = check(&template, &alone).unwrap().findings;

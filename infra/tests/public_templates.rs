@@ -1,5 +1,6 @@
-//! The rules are held against templates that others wrote, which `.ci/templates` brings: what a rule finds there has to be what it
-//! is about. Whoever turns `infra check` on their own templates meets such ones.
+//! The rules are held against templates that others wrote, which `.ci/templates` brings: what a
+//! rule finds there has to be what it is about. Whoever turns `infra check` on their own templates
+//! meets such ones.
 #![expect(clippy::unwrap_used, reason = "what surprises a test fails it")]
 
 use std::{
@@ -52,7 +53,8 @@ fn findings() -> Vec<(PathBuf, Value, Finding)> {
     found
 }
 
-/// Whether somebody may do something by a statement anywhere in there, and who isn't said or is everybody.
+/// Whether somebody may do something by a statement anywhere in there, and who isn't said or is
+/// everybody.
 fn lets_everybody(value: &Value) -> bool {
     match value {
         Value::Object(map) if map.contains_key("Effect") || map.contains_key("Principal") => {
@@ -101,7 +103,8 @@ fn every_finding_matches_rule_scope() {
     assert!(count > 1_000, "only {count} were found");
 }
 
-/// Whether a key's policy says kms:* to somebody else than the account that the key is in, as far as the template tells.
+/// Whether a key's policy says kms:* to somebody else than the account that the key is in, as far
+/// as the template tells.
 fn gives_the_key_away(statement: &Value) -> bool {
     let principal = statement["Principal"].to_string();
     let own = principal.contains("${AWS::AccountId}:root") && principal.matches("arn:").count() == 1;

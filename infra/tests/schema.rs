@@ -1,5 +1,6 @@
-//! The synthesized template against CloudFormation's own registry schemas, which cfn-lint brings along: names of
-//! properties, types, enums, patterns, lengths, required and read-only properties, and the attributes of every `Fn::GetAtt`.
+//! The synthesized template against CloudFormation's own registry schemas, which cfn-lint brings
+//! along: names of properties, types, enums, patterns, lengths, required and read-only properties,
+//! and the attributes of every `Fn::GetAtt`.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "what surprises a test fails it")]
 
@@ -42,7 +43,8 @@ impl Registry {
     }
 }
 
-/// The template as it comes out for some parameters, so that little is left of it but plain values and references.
+/// The template as it comes out for some parameters, so that little is left of it but plain values
+/// and references.
 fn evaluated(parameters: &[(&str, &str)]) -> Map<String, Value> {
     let chosen = parameters.iter().chain(&[("QSS3BucketName", "assets")]);
     let chosen: BTreeMap<_, _> = chosen.map(|&(name, value)| (name.to_owned(), value.to_owned())).collect();
@@ -161,7 +163,8 @@ fn texts(list: &Value) -> BTreeSet<&str> {
     list.as_array().into_iter().flatten().filter_map(Value::as_str).collect()
 }
 
-/// What of a modelled type the registry doesn't have: names, obligations and choices of its properties.
+/// What of a modelled type the registry doesn't have: names, obligations and choices of its
+/// properties.
 fn disagreements(kind: &str, model: &Value, registry: &Value) -> Vec<String> {
     let properties = registry["properties"].as_object().unwrap();
     let read_only: BTreeSet<String> =

@@ -1,4 +1,5 @@
-//! The table of what services take in names and descriptions, held against botocore's models of these services.
+//! The table of what services take in names and descriptions, held against botocore's models of
+//! these services.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "what surprises a test fails it")]
 
 use std::path::Path;
@@ -7,8 +8,8 @@ use std::process::Command;
 use cfn::texts::{Characters, TEXTS, Text};
 use serde_json::{Value, json};
 
-/// For each `[service, operation, member]`: the member's longest, the sentences about it without markup, its pattern, and which of the
-/// letters stand in a text that fits the pattern.
+/// For each `[service, operation, member]`: the member's longest, the sentences about it without
+/// markup, its pattern, and which of the letters stand in a text that fits the pattern.
 const READ: &str = r"
 import html, json, re, sys
 from botocore.session import get_session
@@ -67,7 +68,8 @@ fn text_limits_match_botocore() {
         };
         assert!(pattern.contains(said), "{source:?}: {said:?} is not in {pattern:?}");
         let fits = |letter: &char| model["fits"].as_array().unwrap().contains(&json!(letter));
-        // What is no text that JSON or Python's classes of letters agree on is left to the function; an ARN stands for a name, too.
+        // What is no text that JSON or Python's classes of letters agree on is left to the
+        // function; an ARN stands for a name, too.
         let differs = |letter: &char| takes(*letter) != fits(letter);
         let different: Vec<_> = letters().into_iter().filter(char::is_ascii).filter(differs).collect();
         let of_arns = if source[1] == "CreateFunction" { vec![':'] } else { Vec::new() };

@@ -1,4 +1,5 @@
-//! The template's YAML as `PyYAML` reads it, by version 1.1 as CloudFormation does: it says what the JSON says.
+//! The template's YAML as `PyYAML` reads it, by version 1.1 as CloudFormation does: it says what
+//! the JSON says.
 
 use std::io::Write as _;
 use std::path::Path;

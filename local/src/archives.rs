@@ -1,5 +1,6 @@
-//! The HTTPS side of the Git hosts: what their archive APIs demand and how they answer, over the same bare repositories that
-//! sshd serves. Each kind of server listens on a loopback address of its own, so that one stack can know them all.
+//! The HTTPS side of the Git hosts: what their archive APIs demand and how they answer, over the
+//! same bare repositories that sshd serves. Each kind of server listens on a loopback address of
+//! its own, so that one stack can know them all.
 
 use std::convert::Infallible;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -281,13 +282,15 @@ impl Host {
         }
     }
 
-    /// Whether GitHub is asked for a repository that anybody may read. Git's own mark for such a one is this file.
+    /// Whether GitHub is asked for a repository that anybody may read. Git's own mark for such a
+    /// one is this file.
     fn is_public(&self, parts: &[&str]) -> bool {
         let ["api", "v3", "repos", owner, name, ..] = parts else { return false };
         self.root.join(format!("{owner}/{name}.git/{PUBLIC}")).is_file()
     }
 
-    /// Where the large files are that are asked for: on another host, which wants to see another header.
+    /// Where the large files are that are asked for: on another host, which wants to see another
+    /// header.
     fn batch(&self, repository: &str, request: &[u8]) -> Result<Response<Body>, StatusCode> {
         let request: Value = serde_json::from_slice(request).map_err(|_| StatusCode::BAD_REQUEST)?;
         let asked = request["objects"].as_array().ok_or(StatusCode::UNPROCESSABLE_ENTITY)?;

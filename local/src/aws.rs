@@ -17,8 +17,8 @@ use crate::call::{Answer, Call};
 
 /// The account owner's key, as MiniStack knows it.
 pub const ACCESS_KEY: &str = "test";
-/// The secret to [`ACCESS_KEY`], of AWS's length and alphabet: the account holds nothing, but where a secret key turns up this
-/// one can be told from other words.
+/// The secret to [`ACCESS_KEY`], of AWS's length and alphabet: the account holds nothing, but where
+/// a secret key turns up this one can be told from other words.
 pub const SECRET_KEY: &str = "local/cloud+owner/secret+key/0123456789A";
 /// The region that the account lives in.
 pub const REGION: &str = "us-east-1";
@@ -245,7 +245,8 @@ impl Account {
         self.send(&Call::rest("lambda", "PUT", &path, change)).await?.text().map(drop)
     }
 
-    /// Calls CloudWatch, in JSON: the SDK's own way, CBOR, is beyond the emulator as it is installed.
+    /// Calls CloudWatch, in JSON: the SDK's own way, CBOR, is beyond the emulator as it is
+    /// installed.
     ///
     /// # Errors
     /// When CloudWatch refuses.

@@ -1,4 +1,5 @@
-//! A signed request to a service of AWS: where a test needs a call or two, or one that no SDK would make.
+//! A signed request to a service of AWS: where a test needs a call or two, or one that no SDK would
+//! make.
 
 use std::time::{Duration, SystemTime};
 

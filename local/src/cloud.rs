@@ -110,7 +110,8 @@ impl Cloud {
         self.service.record(&self.launcher.to_string_lossy())
     }
 
-    /// Turns one of the switches of `local_cloud/switches.py`: how slow the account is at something.
+    /// Turns one of the switches of `local_cloud/switches.py`: how slow the account is at
+    /// something.
     ///
     /// # Errors
     /// When there is no such switch.
@@ -120,7 +121,8 @@ impl Cloud {
         answer.error_for_status().with_context(|| format!("turn the switch {switch}")).map(drop)
     }
 
-    /// How many functions run, how often each operation was held to AWS's models so far, and what is accepted there.
+    /// How many functions run, how often each operation was held to AWS's models so far, and what
+    /// is accepted there.
     ///
     /// # Errors
     /// When it doesn't say.

@@ -1,4 +1,5 @@
-//! What CloudFormation does with a custom resource: it sends its function a request, and reads the answer from where it said.
+//! What CloudFormation does with a custom resource: it sends its function a request, and reads the
+//! answer from where it said.
 
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};

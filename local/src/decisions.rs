@@ -1,5 +1,5 @@
-//! What the local account decided about each request of a role, as its launcher writes it down: which rights were used, which
-//! were missed.
+//! What the local account decided about each request of a role, as its launcher writes it down:
+//! which rights were used, which were missed.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -21,7 +21,8 @@ pub struct Decision {
     pub context: BTreeMap<String, String>,
     /// Whether the role may.
     pub allowed: bool,
-    /// Whether the request was for this action; otherwise the service looked at the right by itself.
+    /// Whether the request was for this action; otherwise the service looked at the right by
+    /// itself.
     pub asked: bool,
 }
 

@@ -114,7 +114,8 @@ async fn show(steps: &mut Steps, dir: &Path) -> Result<Outcome> {
     Ok(Outcome { address: format!("s3://{bucket}/{key}"), commit, size: artifact.zip.len(), push_to_object })
 }
 
-/// A small project with all that a tree can hold, and one file that is too large to fetch twice unnoticed.
+/// A small project with all that a tree can hold, and one file that is too large to fetch twice
+/// unnoticed.
 fn fill(dir: &Path) -> Result<()> {
     let write = |path: &str, content: &[u8]| -> Result<()> {
         let path = dir.join(path);

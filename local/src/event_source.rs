@@ -1,5 +1,6 @@
-//! What Lambda does between a queue and a function, in a test's hands: several messages at once, of different groups, as on AWS
-//! (the emulator hands out one after the other), and no waiting until a message comes again.
+//! What Lambda does between a queue and a function, in a test's hands: several messages at once, of
+//! different groups, as on AWS (the emulator hands out one after the other), and no waiting until a
+//! message comes again.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -25,11 +26,13 @@ pub struct EventSource {
     pub queue: String,
     /// The function's name.
     pub function: String,
-    /// Repositories of which one success is forgotten: its message isn't deleted, as if Lambda had failed before it was.
+    /// Repositories of which one success is forgotten: its message isn't deleted, as if Lambda had
+    /// failed before it was.
     pub forgets: BTreeSet<String>,
     /// Whether a job that failed comes again at once, instead of when its worker wants it to.
     pub hurries: bool,
-    /// How many workers there are. They share a disk here, which no two have on AWS: jobs of one repository would wait for its clone.
+    /// How many workers there are. They share a disk here, which no two have on AWS: jobs of one
+    /// repository would wait for its clone.
     pub workers: usize,
 }
 
@@ -64,7 +67,8 @@ impl EventSource {
         })
     }
 
-    /// Hands out messages until the queue is empty; what became of each, by `owner/name`, in the order in which it did.
+    /// Hands out messages until the queue is empty; what became of each, by `owner/name`, in the
+    /// order in which it did.
     ///
     /// # Errors
     /// When it isn't empty after `patience`.

@@ -1,5 +1,5 @@
-//! What stands between the functions and their AWS account when something is to go wrong there: it passes every call on as it
-//! is, signature included, but for those that a test has named.
+//! What stands between the functions and their AWS account when something is to go wrong there: it
+//! passes every call on as it is, signature included, but for those that a test has named.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -192,7 +192,8 @@ impl State {
     }
 }
 
-/// What a call is: of the services that say so in a header, what stands there; of S3, what its method and its query mean.
+/// What a call is: of the services that say so in a header, what stands there; of S3, what its
+/// method and its query mean.
 fn action(method: &Method, uri: &Uri, headers: &HeaderMap) -> String {
     if let Some(target) = headers.get("x-amz-target").and_then(|target| target.to_str().ok()) {
         return target.rsplit('.').next().unwrap_or_default().to_owned();

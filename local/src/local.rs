@@ -140,7 +140,8 @@ impl Local {
         Ok((parameters, secret))
     }
 
-    /// Deploys the packaged functions, gives the stack's key the right to fetch, and has pushes reported to it.
+    /// Deploys the packaged functions, gives the stack's key the right to fetch, and has pushes
+    /// reported to it.
     ///
     /// # Errors
     /// When the stack can't be made, or lacks an output.

@@ -33,7 +33,8 @@ enum Verb {
     Providers,
     /// Run the tests that show what is promised, and print how much was tried and how much failed.
     Prove {
-        /// Take the hours that it takes: a load of half an hour, ten million hostile inputs, thousands of trees beside Git's
+        /// Take the hours that it takes: a load of half an hour, ten million hostile inputs,
+        /// thousands of trees beside Git's
         #[arg(long)]
         long: bool,
         /// Print a JSON array

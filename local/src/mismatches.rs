@@ -1,5 +1,5 @@
-//! What of the requests and answers of a local cloud AWS's own models don't allow: an end-to-end test in which there is any has
-//! failed, whatever it was about.
+//! What of the requests and answers of a local cloud AWS's own models don't allow: an end-to-end
+//! test in which there is any has failed, whatever it was about.
 
 use std::fs;
 use std::path::PathBuf;

@@ -1,5 +1,5 @@
-//! Which process of this machine is at the other end of a connection, or runs a function: what a test kills in the middle of a
-//! request.
+//! Which process of this machine is at the other end of a connection, or runs a function: what a
+//! test kills in the middle of a request.
 
 use std::{fs, io};
 
@@ -7,8 +7,8 @@ use anyhow::{Context, Result, ensure};
 use rustix::process::{Pid, Signal, getpid, kill_process};
 use tokio::net::TcpStream;
 
-/// A connection over loopback that was accepted here: its ports. Neither alone is its own, since a client's port serves
-/// connections to other servers as well.
+/// A connection over loopback that was accepted here: its ports. Neither alone is its own, since a
+/// client's port serves connections to other servers as well.
 #[derive(Clone, Copy, Debug)]
 pub struct Connection {
     client: u16,
@@ -60,8 +60,9 @@ impl Connection {
     }
 }
 
-/// The processes that run a function which reaches its account at `endpoint`. Its name isn't enough: the emulator makes it of the
-/// names in the template alone, so that the functions of a test that runs beside this one are called alike.
+/// The processes that run a function which reaches its account at `endpoint`. Its name isn't
+/// enough: the emulator makes it of the names in the template alone, so that the functions of a
+/// test that runs beside this one are called alike.
 ///
 /// # Errors
 /// When the processes can't be listed.

@@ -14,7 +14,8 @@ use tokio::time::{Instant, sleep};
 /// How long a server lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lifetime {
-    /// As long as the value that stands for it: dropping it, and even killing this process, ends it.
+    /// As long as the value that stands for it: dropping it, and even killing this process, ends
+    /// it.
     Tied,
     /// Until somebody ends it by its [`Recorded`] process: what `local up` wants.
     Detached,

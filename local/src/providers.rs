@@ -1,5 +1,5 @@
-//! What works with which Git host, and the test that shows it: nothing stands in the table of the README without one, and
-//! `just providers` prints what the tests that pass today let it say.
+//! What works with which Git host, and the test that shows it: nothing stands in the table of the
+//! README without one, and `just providers` prints what the tests that pass today let it say.
 
 use std::collections::BTreeSet;
 
@@ -29,7 +29,8 @@ pub struct Provider {
     pub test_button: &'static [Claim],
     /// What works with an installation below a URL path, where it can be installed so.
     pub below_a_path: &'static [Claim],
-    /// What works where the SSH server has another name or port than the web server, where it can have.
+    /// What works where the SSH server has another name or port than the web server, where it can
+    /// have.
     pub other_ssh_host: &'static [Claim],
     /// The endpoints that make a zip of what it tells.
     pub endpoints: &'static [Claim],

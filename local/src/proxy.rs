@@ -1,5 +1,5 @@
-//! A way through which bytes are counted, and on which they can be slowed down or lost: what tells how much a fetch receives,
-//! whoever fetches, and what plays a network between a Git host and AWS.
+//! A way through which bytes are counted, and on which they can be slowed down or lost: what tells
+//! how much a fetch receives, whoever fetches, and what plays a network between a Git host and AWS.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -55,7 +55,8 @@ impl Drop for Proxy {
 }
 
 impl Proxy {
-    /// A proxy before `port`; what comes from there comes at `rate` bytes a second at most, over all connections.
+    /// A proxy before `port`; what comes from there comes at `rate` bytes a second at most, over
+    /// all connections.
     pub async fn start(port: u16, rate: Option<u64>) -> Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.context("listen as a proxy")?;
         let own = listener.local_addr()?.port();

@@ -1,12 +1,13 @@
-//! What the APIs of the Git hosts say of a bare repository's default branch and of what its references name: the fields that
-//! their documentation has, filled in by git.
+//! What the APIs of the Git hosts say of a bare repository's default branch and of what its
+//! references name: the fields that their documentation has, filled in by git.
 
 use std::{path::Path, process::Command};
 
 use contract::HostKind;
 use serde_json::{Value, json};
 
-/// The answer to a question about a repository under `root`; nothing where the API has no such question, or git no such thing.
+/// The answer to a question about a repository under `root`; nothing where the API has no such
+/// question, or git no such thing.
 pub(crate) fn answer(kind: HostKind, root: &Path, parts: &[&str], query: &str) -> Option<Value> {
     let parameter = |name: &str| query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
     let bare = |path: &str| Bare(root.join(format!("{}.git", path.replace("%2F", "/"))));

@@ -1,5 +1,5 @@
-//! The roles of a stack in the local account: their inline policies, with a right less for a while, and the roles themselves
-//! in the hands of a test.
+//! The roles of a stack in the local account: their inline policies, with a right less for a while,
+//! and the roles themselves in the hands of a test.
 
 use anyhow::{Context, Result};
 use aws_credential_types::Credentials;
@@ -82,7 +82,8 @@ fn texts(value: &Value) -> Vec<String> {
     one.into_iter().chain(list).collect()
 }
 
-/// The account as whoever has the role sees it. The local account gives its owner any role, whomever the role trusts.
+/// The account as whoever has the role sees it. The local account gives its owner any role,
+/// whomever the role trusts.
 ///
 /// # Errors
 /// When there is no such role.

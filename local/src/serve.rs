@@ -18,11 +18,12 @@ pub struct Service {
 }
 
 impl Service {
-    /// Reads what the client asked for: `git-upload-pack '/owner/name.git'` or, as Azure DevOps has it,
-    /// `'v3/owner/name'`; or `git-lfs-authenticate '/owner/name.git' download`; nothing looser.
+    /// Reads what the client asked for: `git-upload-pack '/owner/name.git'` or, as Azure DevOps has
+    /// it, `'v3/owner/name'`; or `git-lfs-authenticate '/owner/name.git' download`; nothing looser.
     ///
     /// # Errors
-    /// When it asks for anything else, writes with a reader's key, or names no repository under `root`.
+    /// When it asks for anything else, writes with a reader's key, or names no repository under
+    /// `root`.
     pub fn parse(command: &str, access: Access, root: &Path) -> Result<Self> {
         let (program, argument) = command.split_once(' ').with_context(|| format!("not a Git service: {command}"))?;
         let (program, argument) = match (program, access) {

@@ -194,9 +194,9 @@ fn spawn(dir: &Path, user: &str, port: u16, lifetime: Lifetime) -> Result<Servic
     }
     let addresses = LOOPBACK.iter().map(|address| format!("ListenAddress {address}\n"));
     let listen = addresses.collect::<String>();
-    // Bash reads the user's .bashrc even for a command that sshd runs, unless it is told that it isn't the first shell.
-    // StrictModes looks at the modes of all folders above, which are the machine's affair. Without
-    // PAM the server asks nothing of the machine's accounts.
+    // Bash reads the user's .bashrc even for a command that sshd runs, unless it is told that it
+    // isn't the first shell. StrictModes looks at the modes of all folders above, which are the
+    // machine's affair. Without PAM the server asks nothing of the machine's accounts.
     let configuration = format!(
         "Port {port}\n{listen}HostKey {0}/host_key\nPidFile none\n\
          AuthorizedKeysFile {0}/authorized_keys\nStrictModes no\nUsePAM no\nAllowUsers {user}\n\

@@ -99,7 +99,8 @@ impl Place {
         serde_json::from_str(&description).ok()
     }
 
-    /// Starts a local cloud with the stack in it and one repository, `repository`. When that fails, nothing is left.
+    /// Starts a local cloud with the stack in it and one repository, `repository`. When that fails,
+    /// nothing is left.
     ///
     /// # Errors
     /// When any part of it doesn't get ready.

@@ -15,7 +15,8 @@ struct Reported {
     name: Option<String>,
 }
 
-/// Runs the tests of the workspace that have these names, with `environment`; whether each has passed.
+/// Runs the tests of the workspace that have these names, with `environment`; whether each has
+/// passed.
 ///
 /// # Errors
 /// When the runner can't be started, or says nothing of one of them.

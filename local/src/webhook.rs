@@ -106,7 +106,8 @@ pub async fn deliver(url: &str, secret: &str, push: &Push) -> Result<Answer> {
 
 /// A client that never goes through a proxy: everything here is on this machine.
 pub(crate) fn http_client() -> Result<reqwest::Client> {
-    // The client demands a TLS provider even where it only speaks HTTP; a second call finds it there.
+    // The client demands a TLS provider even where it only speaks HTTP; a second call finds it
+    // there.
     drop(rustls::crypto::ring::default_provider().install_default());
     reqwest::Client::builder().no_proxy().build().context("make an HTTP client")
 }

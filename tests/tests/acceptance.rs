@@ -1,4 +1,5 @@
-//! `infra acceptance` against the local cloud, whole, and what can be judged of any record that it has written.
+//! `infra acceptance` against the local cloud, whole, and what can be judged of any record that it
+//! has written.
 #![allow(clippy::unwrap_used, reason = "what fails here fails a test")]
 
 use std::fs;
@@ -116,7 +117,8 @@ impl Desk {
     }
 }
 
-/// The emulator's queues measure nothing, so what SQS would measure is said for it, as soon as there is a dead letter.
+/// The emulator's queues measure nothing, so what SQS would measure is said for it, as soon as
+/// there is a dead letter.
 async fn measure_dead_letters(account: Account) {
     loop {
         tokio::time::sleep(Duration::from_millis(200)).await;

@@ -110,7 +110,8 @@ async fn attacks_are_refused_without_trace() {
     }
     assert!(account.versions(bucket).await.unwrap().is_empty());
 
-    // Were there a job of an attack, it would have run before this one: the queue keeps the order of a ref.
+    // Were there a job of an attack, it would have run before this one: the queue keeps the order
+    // of a ref.
     clone.push(&["main"]).await.unwrap();
     Artifact::wait(account, bucket, "acme/rocket/acme_rocket.zip", &commit, Duration::from_mins(1)).await.unwrap();
     assert_eq!(account.versions(bucket).await.unwrap().len(), 1);

@@ -1,5 +1,6 @@
-//! Canary secrets: every secret of a stack has a value that can be found again. A push, a download and their failures later,
-//! everything that anybody may read is searched for each of them, as it is and in the forms that secrets leak in.
+//! Canary secrets: every secret of a stack has a value that can be found again. A push, a download
+//! and their failures later, everything that anybody may read is searched for each of them, as it
+//! is and in the forms that secrets leak in.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "what fails here fails a test")]
 
 use std::fs;
@@ -31,11 +32,14 @@ const REFUSED_TOKEN: &str = "canary-git/token+refused=zR4";
 const OAUTH_SECRET: &str = "canary-oauth/secret+refused=Lm8";
 
 /// Where a canary may be, and isn't searched for:
-/// - Secrets Manager, which is where they belong (and where each is found, so the search can find them);
-/// - `DescribeChangeSet`, where it is the local cloud's own layer that masks what AWS masks as `****`;
+/// - Secrets Manager, which is where they belong (and where each is found, so the search can find
+///   them);
+/// - `DescribeChangeSet`, where it is the local cloud's own layer that masks what AWS masks as
+///   `****`;
 /// - the key bucket's object, decrypted: that is where the private key comes from.
 ///
-/// `OAuthKey` is a name and no secret: a parameter that anybody with the right to look at the stack may read.
+/// `OAuthKey` is a name and no secret: a parameter that anybody with the right to look at the stack
+/// may read.
 struct Canary {
     name: &'static str,
     value: Vec<u8>,
@@ -63,7 +67,8 @@ impl Canary {
             ("path", percent(&|byte| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte))),
             ("JSON", serde_json::to_string(&latin(&self.value)).unwrap().trim_matches('"').to_owned()),
         ];
-        // In Base64 it depends on how much stands before; what is mixed with neighbours is left off.
+        // In Base64 it depends on how much stands before; what is mixed with neighbours is left
+        // off.
         for before in 0..3 {
             let padded = [vec![0; before], self.value.clone()].concat();
             let whole = STANDARD.encode(&padded);
@@ -230,8 +235,8 @@ async fn logged(account: &Account, words: &[&str]) {
     }
 }
 
-/// Every way that a push can go: fetched, downloaded, refused at the door, refused by the host, and in the end a host that
-/// nobody knows any more.
+/// Every way that a push can go: fetched, downloaded, refused at the door, refused by the host, and
+/// in the end a host that nobody knows any more.
 async fn push(local: &mut Local, stack: &Stack, seen: &mut Seen) {
     let account = local.cloud.account.clone();
     let bucket = stack.output("OutputBucketName").unwrap();
@@ -388,7 +393,8 @@ async fn account(account: &Account, seen: &mut Seen) {
             let Ok(object) = account.s3.get_object().bucket(bucket).key(&key).send().await else { continue };
             let place = format!("s3://{bucket}/{key}");
             seen.add(place.clone(), format!("{key} {object:?}"));
-            // Of the packaged functions, which are large, the files that they were made of are told by the build.
+            // Of the packaged functions, which are large, the files that they were made of are told
+            // by the build.
             let body = object.body.collect().await.unwrap().to_vec();
             seen.add(place, if body.len() < 1 << 20 { &body[..] } else { b"" });
         }

@@ -1,5 +1,5 @@
-//! The documentation is held to what it says: commands exist with the options that it names, configurations and rules are read,
-//! the templates that it gives away deploy.
+//! The documentation is held to what it says: commands exist with the options that it names,
+//! configurations and rules are read, the templates that it gives away deploy.
 #![allow(clippy::unwrap_used, reason = "what fails here fails a test")]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -155,7 +155,8 @@ for revision in request.get('sourceRevisions', []):
 print(ParamValidator().validate(request, shape).generate_report(), end='')
 ";
 
-/// What S3's documentation has for an event: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html>
+/// What S3's documentation has for an event:
+/// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html>
 fn event_of_s3() -> Value {
     json!({ "detail": { "bucket": { "name": "amzn-s3-demo-bucket1" }, "object": {
         "key": "example-key", "size": 5, "etag": "b57f9512698f4b09e608f4f2a65852e5",

@@ -1,6 +1,6 @@
-//! Both endpoints with every kind of Git host: a push as this host tells of it, fetched over SSH and downloaded from its
-//! archive API, has to become the same zip. The payloads and the demands of the APIs are the hosts'; the repositories and
-//! the SSH server are real.
+//! Both endpoints with every kind of Git host: a push as this host tells of it, fetched over SSH
+//! and downloaded from its archive API, has to become the same zip. The payloads and the demands of
+//! the APIs are the hosts'; the repositories and the SSH server are real.
 
 #![allow(clippy::unwrap_used, reason = "what fails here fails a test")]
 
@@ -46,7 +46,8 @@ impl Sender {
         Self::Generic,
     ];
 
-    /// The kind of server that it tells of. Gogs, and a sender of one's own, has no archive API: there it is somebody else's.
+    /// The kind of server that it tells of. Gogs, and a sender of one's own, has no archive API:
+    /// there it is somebody else's.
     fn kind(self) -> HostKind {
         match self {
             Self::GitHub => HostKind::GitHub,
@@ -226,7 +227,8 @@ impl Repository {
     }
 }
 
-/// Starts everything, with a repository for each kind of host that can be installed so, and a stack that knows all hosts.
+/// Starts everything, with a repository for each kind of host that can be installed so, and a stack
+/// that knows all hosts.
 async fn start(dir: &Path, installation: Installation) -> (Local, Archives, Vec<Repository>, Stack) {
     let local = Local::tied(dir).await.unwrap();
     let archives = match installation {
@@ -298,7 +300,8 @@ async fn both_endpoints(local: &Local, repositories: &[Repository], stack: &Stac
             assert_eq!(zip.metadata["repository"], of);
         }
 
-        // The same over SSH: another worker, which knows the tree, and stores it anew where this zip doesn't tell it.
+        // The same over SSH: another worker, which knows the tree, and stores it anew where this
+        // zip doesn't tell it.
         send(&stack.webhook_url, stack, repository).await;
         let deadline = std::time::Instant::now() + PATIENCE;
         let zip = loop {

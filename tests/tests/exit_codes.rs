@@ -1,4 +1,5 @@
-//! What a command's exit code means: one meaning for every command, as the guide's table says. Scripts and CI go by it.
+//! What a command's exit code means: one meaning for every command, as the guide's table says.
+//! Scripts and CI go by it.
 #![allow(clippy::unwrap_used, reason = "what fails here fails a test")]
 
 use std::fs;

@@ -1,5 +1,6 @@
-//! Real payloads, signed by signers that aren't ours: the public collections of examples and the libraries that
-//! `.ci/payloads` brings. What comes out has to be what the example says, and nothing when the signature is of another secret.
+//! Real payloads, signed by signers that aren't ours: the public collections of examples and the
+//! libraries that `.ci/payloads` brings. What comes out has to be what the example says, and
+//! nothing when the signature is of another secret.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "what fails here fails a test")]
 
 use std::io::Write as _;
@@ -226,7 +227,8 @@ const fn received(
     Received { file, kind, told }
 }
 
-/// Checks what becomes of payloads under a signature, or under the password of Basic authentication.
+/// Checks what becomes of payloads under a signature, or under the password of Basic
+/// authentication.
 fn check_received(event: &'static str, scheme: Option<Scheme>, payloads: &[Received]) {
     let example = |Received { file, kind, .. }: &Received| {
         let body = read(&tools().join(format!("payloads/received/{file}.json"))).to_string();

@@ -1,5 +1,6 @@
-//! `docs/limits.md` is held to its arithmetic, and to a simulation of the stack: pushes come at random, pass the stage's throttle,
-//! wait for one another where they are of one reference, and for a worker. Seeded, so that it comes out the same everywhere.
+//! `docs/limits.md` is held to its arithmetic, and to a simulation of the stack: pushes come at
+//! random, pass the stage's throttle, wait for one another where they are of one reference, and for
+//! a worker. Seeded, so that it comes out the same everywhere.
 #![allow(clippy::unwrap_used, reason = "what fails here fails a test")]
 #![allow(
     clippy::cast_precision_loss,
@@ -23,7 +24,8 @@ fn page() -> String {
     std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("docs/limits.md")).unwrap()
 }
 
-/// [SplitMix64](https://prng.di.unimi.it/splitmix64.c): a generator whose numbers no release of a library changes.
+/// [SplitMix64](https://prng.di.unimi.it/splitmix64.c): a generator whose numbers no release of a
+/// library changes.
 struct Random(u64);
 
 impl Random {
@@ -86,7 +88,8 @@ fn duration(random: &mut Random) -> Time {
     (cost::USUAL.gitpull * 1000.0 * (0.5 + random.fraction())) as Time
 }
 
-/// The pushes that pass the throttle, a bucket of tokens: when and to which reference; and how many don't.
+/// The pushes that pass the throttle, a bucket of tokens: when and to which reference; and how many
+/// don't.
 fn admitted(load: &Load, settings: &Settings, random: &mut Random) -> (Vec<(Time, usize)>, usize) {
     let mut times: Vec<f64> = (0..load.pushes).map(|_| random.fraction() * load.seconds).collect();
     times.sort_by(f64::total_cmp);

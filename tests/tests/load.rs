@@ -1,4 +1,5 @@
-//! Many pushes at once, and pushes for a long time: each is answered, each that is accepted arrives, and no worker grows.
+//! Many pushes at once, and pushes for a long time: each is answered, each that is accepted
+//! arrives, and no worker grows.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "what fails here fails a test")]
 
@@ -52,7 +53,8 @@ impl Repository {
         Self { path: path.to_owned(), dir, commits }
     }
 
-    /// Moves the branch to a commit and tells of it; the status of the answer, and how long it took.
+    /// Moves the branch to a commit and tells of it; the status of the answer, and how long it
+    /// took.
     async fn push(&self, index: usize, stack: &Stack) -> (u16, Duration) {
         let commit = &self.commits[index];
         std::fs::write(self.dir.join("refs/heads/main"), format!("{commit}\n")).unwrap();

@@ -1,5 +1,6 @@
-//! Every payload of public collections through the door, which `.ci/payloads` brings: `payloads.txt` says what has to become of each. Most
-//! are of events that nobody archives; that none of them is refused, or taken for a push, nobody would try by hand.
+//! Every payload of public collections through the door, which `.ci/payloads` brings:
+//! `payloads.txt` says what has to become of each. Most are of events that nobody archives; that
+//! none of them is refused, or taken for a push, nobody would try by hand.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "what fails here fails a test")]
 
 use std::path::{Path, PathBuf};
@@ -43,7 +44,8 @@ fn files(folder: &str) -> Vec<(String, Value)> {
     files
 }
 
-/// What npm's `@octokit/webhooks-examples` has of github.com and of five versions of Enterprise Server.
+/// What npm's `@octokit/webhooks-examples` has of github.com and of five versions of Enterprise
+/// Server.
 fn github() -> Vec<Payload> {
     let mut payloads = Vec::new();
     for version in ["api.github.com", "ghes-31", "ghes-32", "ghes-33", "ghes-34", "ghes-35"] {

@@ -1,5 +1,5 @@
-//! What the product is for: pushes become zips. Real Git, real SSH, the deployed template, functions
-//! with the rights of their own roles.
+//! What the product is for: pushes become zips. Real Git, real SSH, the deployed template,
+//! functions with the rights of their own roles.
 
 #![allow(clippy::unwrap_used, reason = "what fails here fails a test")]
 
@@ -59,7 +59,8 @@ async fn pushes_become_zips() {
     assert_eq!(zip.metadata["delivery-id"].len(), 36);
     assert_eq!(zip.metadata["codepipeline-artifact-revision-summary"], "Build a rocket");
 
-    // Another commit is another version, which names it, also of the same tree: a copy of what is there.
+    // Another commit is another version, which names it, also of the same tree: a copy of what is
+    // there.
     let same = clone.commit("Think").await.unwrap();
     clone.push(&["main"]).await.unwrap();
     let copy = Artifact::wait(account, bucket, MAIN, &same, PATIENCE).await.unwrap();
@@ -90,7 +91,8 @@ async fn pushes_become_zips() {
         zip.same_tree(&clone.archive(&commit).await.unwrap()).unwrap();
     }
 
-    // Other branches and tags have keys of their own; of an annotated tag it is the commit that counts.
+    // Other branches and tags have keys of their own; of an annotated tag it is the commit that
+    // counts.
     clone.git(&["switch", "--quiet", "--create", "feature/orbit"]).await.unwrap();
     write("orbit.txt", b"round\n");
     let branch = clone.commit("Orbit").await.unwrap();
@@ -238,7 +240,8 @@ async fn submodules_go_along() {
     let bucket = stack.output("OutputBucketName").unwrap();
     let account = &local.cloud.account;
     let mut pinned: Vec<(&str, String)> = Vec::new();
-    // Each is a submodule of the next; the first ones are pinned to a commit that no reference names any more.
+    // Each is a submodule of the next; the first ones are pinned to a commit that no reference
+    // names any more.
     for (path, name) in [("acme/deep", "deep"), ("libs/middle", "middle"), ("acme/rocket", "rocket")] {
         let clone = local.host.create(path).await.unwrap();
         std::fs::write(clone.dir().join(format!("{name}.txt")), format!("{name}\n")).unwrap();
@@ -368,7 +371,8 @@ async fn git_lfs_files_are_included() {
         clone.git(&["config", "filter.lfs.process", "git-lfs filter-process"]).await.unwrap();
         clone.git(&["config", "filter.lfs.required", "true"]).await.unwrap();
         std::fs::write(clone.dir().join(".gitattributes"), "*.bin filter=lfs -text\n").unwrap();
-        // More than are asked for at once, some of them twice; one that is too large to be fetched ahead.
+        // More than are asked for at once, some of them twice; one that is too large to be fetched
+        // ahead.
         for n in 0..130 {
             std::fs::write(clone.dir().join(format!("{n}.bin")), format!("{path} {}\n", n % 100)).unwrap();
         }
@@ -411,7 +415,8 @@ async fn git_lfs_files_are_included() {
     }
     assert!(!log.contains(TOKEN) && !log.contains("stand-in-object"), "a secret is in the log");
     assert_ne!(Artifact::get(account, bucket, MAIN).await.unwrap().metadata["commit"], commit);
-    // What is shown to whom: the access to the store, the file's own header to the host that has the file.
+    // What is shown to whom: the access to the store, the file's own header to the host that has
+    // the file.
     let seen = archives.seen();
     assert!(seen.iter().all(|seen| seen.has_credential == (seen.address == address(HostKind::Gitea))), "{seen:?}");
 }

@@ -1,5 +1,6 @@
-//! What a person types behind a recipe reaches its command as it was typed: no shell reads it a second time. CI passes names of branches,
-//! which others choose. The recipes really run, in a copy of the tree's `Justfile` and `justw` whose programs write down what they are given.
+//! What a person types behind a recipe reaches its command as it was typed: no shell reads it a
+//! second time. CI passes names of branches, which others choose. The recipes really run, in a copy
+//! of the tree's `Justfile` and `justw` whose programs write down what they are given.
 #![allow(clippy::unwrap_used, reason = "what fails here fails a test")]
 
 use std::fs;
@@ -15,7 +16,8 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
 }
 
-/// Writes down its name, its caller's folder, what was typed before the recipe, and its arguments, each ended by a zero: nothing else can stand in an argument.
+/// Writes down its name, its caller's folder, what was typed before the recipe, and its arguments,
+/// each ended by a zero: nothing else can stand in an argument.
 const PROGRAM: &str = r#"#!/bin/sh
 { printf '%s\0' "${0##*/}" "$GIT2S3_CALLER" "$GIT2S3_TYPED"; [ $# = 0 ] || printf '%s\0' "$@"; } > "$RECORD"
 exit "${ENDS_WITH:-0}"

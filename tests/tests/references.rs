@@ -1,5 +1,6 @@
-//! One push of many references: `git push --all --tags` is one event of Bitbucket Data Center, and a message for each of them. What is
-//! tried here is the way from the endpoint to the bucket; what the handler alone does is tried where it is.
+//! One push of many references: `git push --all --tags` is one event of Bitbucket Data Center, and
+//! a message for each of them. What is tried here is the way from the endpoint to the bucket; what
+//! the handler alone does is tried where it is.
 
 #![allow(clippy::unwrap_used, reason = "what fails here fails a test")]
 
@@ -26,7 +27,8 @@ const REPOSITORY: &str = "PROJ/repo";
 /// How many messages a call to SQS may have.
 const BATCH: usize = 10;
 
-/// A stack with a repository of Bitbucket Data Center's; messages stay in the queue until they are drained.
+/// A stack with a repository of Bitbucket Data Center's; messages stay in the queue until they are
+/// drained.
 struct World {
     _dir: TempDir,
     local: Local,

@@ -1,5 +1,6 @@
-//! The template and the functions of the last release: while a stack is updated, its old code runs with the new environment for
-//! seconds. What it reads is still written, with values that it takes. The other direction is in `crates/contract/tests`.
+//! The template and the functions of the last release: while a stack is updated, its old code runs
+//! with the new environment for seconds. What it reads is still written, with values that it takes.
+//! The other direction is in `crates/contract/tests`.
 #![allow(clippy::unwrap_used, reason = "what fails here fails a test")]
 
 use std::path::Path;

@@ -1,5 +1,5 @@
-//! The review page where it is read and signed: in a browser, wide and narrow, light and dark, printed, without JavaScript, and by a
-//! screen reader; and the picture where README shows it.
+//! The review page where it is read and signed: in a browser, wide and narrow, light and dark,
+//! printed, without JavaScript, and by a screen reader; and the picture where README shows it.
 #![allow(clippy::unwrap_used, reason = "what fails here fails a test")]
 
 use std::path::{Path, PathBuf};
@@ -41,7 +41,8 @@ fn seen(page: &str) -> Value {
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
-/// The stack before an update that changes, replaces, removes and adds something, gives a right and takes one, and opens a way.
+/// The stack before an update that changes, replaces, removes and adds something, gives a right and
+/// takes one, and opens a way.
 fn before(template: &Value) -> Value {
     let mut old = template.clone();
     let resources = &mut old["Resources"];
@@ -116,11 +117,13 @@ fn review_page_is_accessible_and_standalone() {
         assert!(seen["tables"].as_u64().unwrap() >= 8 && seen["boxes"].as_u64().unwrap() >= 18, "{way}");
         let words = seen["words"].as_u64().unwrap();
         assert!((700..WORDS).contains(&words), "{way}: {words} words");
-        // On paper a pixel is 0.26 mm: 9 of them are a footnote's letters, of the picture, which shrinks with the sheet.
+        // On paper a pixel is 0.26 mm: 9 of them are a footnote's letters, of the picture, which
+        // shrinks with the sheet.
         let (smallest, least) = (seen["smallest"].as_f64().unwrap(), if way == "printed" { 9.0 } else { 11.0 });
         assert!(smallest >= least, "{way}: letters of {smallest} px");
     }
-    // Only the picture scrolls, and only where it would become too small otherwise; on paper nothing does.
+    // Only the picture scrolls, and only where it would become too small otherwise; on paper
+    // nothing does.
     for (way, scrolling) in [("wide", json!([])), ("narrow", json!(["scroll"])), ("printed", json!([]))] {
         assert_eq!(seen[way]["scrolling"], scrolling, "{way}");
     }
@@ -132,7 +135,8 @@ fn review_page_is_accessible_and_standalone() {
     let sheets = |folds: &str| seen["sheets"][folds].as_u64().unwrap();
     assert!(sheets("shut") <= 7 && sheets("open") >= sheets("shut") + 4, "{}", seen["sheets"]);
 
-    // What is read out is the same without script, on a narrow screen, too, and has the picture in words.
+    // What is read out is the same without script, on a narrow screen, too, and has the picture in
+    // words.
     let said = seen["said"].as_array().unwrap();
     assert!(said.contains(&json!("webhook to gitpull jobs: SendMessage")), "{said:#?}");
     let aria = seen["wide"]["aria"].as_str().unwrap();

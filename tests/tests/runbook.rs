@@ -1,5 +1,6 @@
-//! The runbook is held to what it is about: each alarm of the template has its section, each error that can end a job its row, with
-//! the words that stand in the log. Neither can be added or renamed without the page.
+//! The runbook is held to what it is about: each alarm of the template has its section, each error
+//! that can end a job its row, with the words that stand in the log. Neither can be added or
+//! renamed without the page.
 #![allow(clippy::unwrap_used, reason = "what fails here fails a test")]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -59,7 +60,8 @@ fn sources() -> Vec<String> {
     texts
 }
 
-/// The enum of that name as its source has it, without the braces around it; none if there is no such enum.
+/// The enum of that name as its source has it, without the braces around it; none if there is no
+/// such enum.
 fn body<'a>(sources: &'a [String], name: &str) -> Option<&'a str> {
     let begin = format!("enum {name} {{\n");
     sources.iter().find_map(|text| text.split_once(&begin)?.1.split_once("\n}\n").map(|(body, _)| body))
@@ -80,8 +82,8 @@ fn variants(body: &str) -> BTreeMap<String, Option<String>> {
     found
 }
 
-/// The errors that end jobs: those of the workers, and whatever they wrap, as far as it is ours. What only says why a text is
-/// none (a reference, a URL) says it in full and is left out.
+/// The errors that end jobs: those of the workers, and whatever they wrap, as far as it is ours.
+/// What only says why a text is none (a reference, a URL) says it in full and is left out.
 fn errors(sources: &[String]) -> BTreeSet<String> {
     let words = |text: &str| -> Vec<String> {
         let words = text.split(|letter: char| !letter.is_alphanumeric()).filter(|word| word.ends_with("Error"));

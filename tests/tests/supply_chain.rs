@@ -1,5 +1,6 @@
-//! What the functions are made of: the bills of materials name what is linked into each, and nothing else, in a form that
-//! scanners take; what of it is ours has no unsafe line; and a vulnerability that is known is left for a reason only.
+//! What the functions are made of: the bills of materials name what is linked into each, and
+//! nothing else, in a form that scanners take; what of it is ours has no unsafe line; and a
+//! vulnerability that is known is left for a reason only.
 #![allow(clippy::unwrap_used, reason = "what fails here fails a test")]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -39,7 +40,8 @@ fn bill_of_materials_lists_linked_crates() {
         let bills = read(architecture);
         let has = |function: &str, name: &str| names(&bills[function]).contains(name);
         assert_eq!(bills.len(), FUNCTIONS.len());
-        // What each is there for, and what must not have got into the one that the internet reaches.
+        // What each is there for, and what must not have got into the one that the internet
+        // reaches.
         assert!(["gix", "russh", "archive"].iter().all(|name| has("gitpull", name)));
         assert!(["gix-pack", "russh", "aws-sdk-kms", "aws-sdk-s3"].iter().all(|name| !has("webhook", name)));
         assert!(has("zipdl", "reqwest") && !has("zipdl", "russh") && has("ssh-key", "ssh-key"));
@@ -48,7 +50,8 @@ fn bill_of_materials_lists_linked_crates() {
                 (&bill["metadata"]["component"]["name"], &bill["serialNumber"]),
                 (&function.as_str().into(), &Value::Null)
             );
-            // What only runs while others compile isn't linked, nor is what tests, plans and checks.
+            // What only runs while others compile isn't linked, nor is what tests, plans and
+            // checks.
             assert!(
                 ["serde_derive", "syn", "cc", "insta", "git2s3-cfn", "git2s3-infra"]
                     .iter()
@@ -160,8 +163,8 @@ fn ignored_advisory_has_reason_and_date() {
     tally::tried(ignored.len());
 }
 
-/// What `deny.toml` says of RUSTSEC-2023-0071. `ssh_key` signs by the crate `rsa` whatever RSA key it is given with its private
-/// half; so only what can't be one may get there.
+/// What `deny.toml` says of RUSTSEC-2023-0071. `ssh_key` signs by the crate `rsa` whatever RSA key
+/// it is given with its private half; so only what can't be one may get there.
 #[test]
 fn functions_never_sign_with_rsa_crate() {
     for one in own_crates() {
@@ -197,7 +200,8 @@ fn functions_never_sign_with_rsa_crate() {
     tally::tried(files.lines().count());
 }
 
-/// Runs `.ci/advisories` where `git` reaches nothing and `cargo` says how it was called; with a kept database or without.
+/// Runs `.ci/advisories` where `git` reaches nothing and `cargo` says how it was called; with a
+/// kept database or without.
 fn advisories(on_github: bool, is_kept: bool) -> (bool, String) {
     let folder = tempfile::tempdir().unwrap();
     let program = |name: &str, script: &str| {

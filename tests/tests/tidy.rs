@@ -27,7 +27,8 @@ fn sources() -> Vec<(PathBuf, String)> {
     rust.map(|file| (file.clone(), std::fs::read_to_string(root().join(file)).unwrap())).collect()
 }
 
-/// What each crate may import of ours. A new arrow is a decision: it is made here, with its reason in the commit.
+/// What each crate may import of ours. A new arrow is a decision: it is made here, with its reason
+/// in the commit.
 const ARROWS: [(&str, &[&str]); 27] = [
     ("aws-names", &[]),
     ("blocking", &[]),
@@ -177,7 +178,8 @@ fn tests_have_short_names() {
 
 const SECURITY: &str = "docs/security.md";
 
-/// The rows of the table in a chapter of a page. Its last column names tests, and each of them has to be there.
+/// The rows of the table in a chapter of a page. Its last column names tests, and each of them has
+/// to be there.
 fn rows_with_tests(page: &str, chapter: &str) -> Vec<[String; 3]> {
     let page = std::fs::read_to_string(root().join(page)).unwrap();
     let chapter = page.split("\n## ").find(|text| text.starts_with(chapter)).unwrap();
@@ -281,7 +283,8 @@ fn nothing_is_fetched_without_a_hash() {
                 // What writes the locks asks for nothing but versions and hashes.
                 let writes_a_lock = ["--generate-hashes", "--package-lock-only"].iter().any(has);
                 if words.contains(program) && !writes_a_lock {
-                    // A source is built by what is locked, too, and by nothing that the build asks for.
+                    // A source is built by what is locked, too, and by nothing that the build asks
+                    // for.
                     let builds = ["--only-binary", "--no-build-isolation"];
                     let is_built_by_locked = program != "pip" || builds.iter().any(has);
                     assert!(demanded.iter().all(has) && is_built_by_locked, "{}: {command}", file.display());

@@ -1,5 +1,5 @@
-//! Whose account a command works in, with the files and variables that people really have: the order is the AWS CLI's, and what changes
-//! something says whose account it is before it does.
+//! Whose account a command works in, with the files and variables that people really have: the
+//! order is the AWS CLI's, and what changes something says whose account it is before it does.
 #![allow(clippy::unwrap_used, reason = "what fails here fails a test")]
 
 use std::fs;

@@ -1,5 +1,6 @@
-//! A push of one changed file to a function that starts anew, after another process has handled the push before: what a
-//! clone kept beyond the process is worth, where the Git host is 20 MB a second away. The rival is our own first push.
+//! A push of one changed file to a function that starts anew, after another process has handled the
+//! push before: what a clone kept beyond the process is worth, where the Git host is 20 MB a second
+//! away. The rival is our own first push.
 
 use anyhow::Result;
 use local::proxy::Proxy;

@@ -1,5 +1,6 @@
-//! From the start of a process to its first question for work: what a push waits for when no function is warm, beside what
-//! Lambda does anyway. The rival is a Python function that imports boto3.
+//! From the start of a process to its first question for work: what a push waits for when no
+//! function is warm, beside what Lambda does anyway. The rival is a Python function that imports
+//! boto3.
 
 use std::time::Instant;
 

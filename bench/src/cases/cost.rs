@@ -1,5 +1,6 @@
-//! What a hundred thousand pushes a month cost, from the durations that were measured, beside a CodeBuild project that does
-//! the same: the old product's way. Prices stand in `infra`'s bill; only CodeBuild's, which we don't use, stands here.
+//! What a hundred thousand pushes a month cost, from the durations that were measured, beside a
+//! CodeBuild project that does the same: the old product's way. Prices stand in `infra`'s bill;
+//! only CodeBuild's, which we don't use, stands here.
 
 use anyhow::Result;
 use infra::review::cost::{Item, Push, USUAL, bill};
@@ -13,7 +14,8 @@ use crate::row::{Row, Unit};
 pub(crate) const NAMES: [&str; 1] = ["cost of 100,000 pushes a month"];
 const PUSHES: f64 = 100_000.0;
 
-/// Dollars a minute of `general1.small` in us-east-1, as listed at <https://aws.amazon.com/codebuild/pricing/> in 2026-11.
+/// Dollars a minute of `general1.small` in us-east-1, as listed at
+/// <https://aws.amazon.com/codebuild/pricing/> in 2026-11.
 const CODEBUILD_MINUTE: f64 = 0.005;
 
 /// What both ways pay for.
@@ -35,7 +37,8 @@ pub(crate) async fn run(bench: &Bench, rows: &[Row]) -> Result<Vec<Row>> {
     let milliseconds = |row: &Row| (row.ours * 1e3).ceil() / 1e3;
     let push = Push { webhook: milliseconds(&webhook), gitpull: milliseconds(&next), zip, logs: USUAL.logs };
     let items = bill(PUSHES, push);
-    // A build lasts its minutes, and every begun one is billed. Its start, which takes longer, isn't.
+    // A build lasts its minutes, and every begun one is billed. Its start, which takes longer,
+    // isn't.
     let minutes = (next.rival.unwrap_or_default() / 60.0).ceil();
     let shared = total(items.iter().filter(|item| SHARED.contains(&item.what)));
     let rival = PUSHES * minutes * CODEBUILD_MINUTE + shared;

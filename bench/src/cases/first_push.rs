@@ -1,5 +1,5 @@
-//! A repository that was never seen: fetched over SSH, zipped, stored. Each run is a new process with an empty folder, and
-//! the time begins with the process.
+//! A repository that was never seen: fetched over SSH, zipped, stored. Each run is a new process
+//! with an empty folder, and the time begins with the process.
 
 use anyhow::{Result, ensure};
 

@@ -1,5 +1,5 @@
-//! Our commands beside the CDK's. The rival's stack is ours, given to the CDK as a finished template (`CfnInclude`): less
-//! work than constructs would make.
+//! Our commands beside the CDK's. The rival's stack is ours, given to the CDK as a finished
+//! template (`CfnInclude`): less work than constructs would make.
 
 use std::fs;
 use std::path::Path;

@@ -1,6 +1,6 @@
-//! How much memory gitpull needs for repositories that are larger than it: a gigabyte, four of them, and one file of two.
-//! It has no rival but itself. Mapped files count, although the kernel can take them back; how much it is
-//! without them stands beside it.
+//! How much memory gitpull needs for repositories that are larger than it: a gigabyte, four of
+//! them, and one file of two. It has no rival but itself. Mapped files count, although the kernel
+//! can take them back; how much it is without them stands beside it.
 
 use anyhow::Result;
 

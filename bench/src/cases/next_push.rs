@@ -1,5 +1,5 @@
-//! A push of one changed file to a worker that has seen the repository before: the usual case. Both workers keep their
-//! process and their clone.
+//! A push of one changed file to a worker that has seen the repository before: the usual case. Both
+//! workers keep their process and their clone.
 
 use std::path::Path;
 use std::process::Stdio;

@@ -1,5 +1,6 @@
-//! What a sender waits for: a signed push event of 100 KB, from the moment at which the function gets it to its answer. It
-//! includes the message to the queue, which a stand-in takes. The rival checks the signature and reads the JSON in Python.
+//! What a sender waits for: a signed push event of 100 KB, from the moment at which the function
+//! gets it to its answer. It includes the message to the queue, which a stand-in takes. The rival
+//! checks the signature and reads the JSON in Python.
 
 use std::{fs, thread};
 
@@ -34,8 +35,8 @@ pub(crate) async fn run(bench: &Bench) -> Result<Vec<Row>> {
     Ok(vec![row])
 }
 
-/// Measures on the first processor alone: a function of so little memory has no more, and a second one that has to wake up for
-/// each message takes a good part of a millisecond.
+/// Measures on the first processor alone: a function of so little memory has no more, and a second
+/// one that has to wake up for each message takes a good part of a millisecond.
 fn on_one_core<T: Send, F: Future<Output = Result<T>>>(measure: impl FnOnce() -> F + Send) -> Result<T> {
     let measured = || {
         let mut first = CpuSet::new();

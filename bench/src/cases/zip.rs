@@ -1,5 +1,5 @@
-//! From a tree to its zip: ours beside `git archive`, from a pack that a fetch of one commit leaves and from one that is
-//! full of deltas.
+//! From a tree to its zip: ours beside `git archive`, from a pack that a fetch of one commit leaves
+//! and from one that is full of deltas.
 
 use std::path::Path;
 

@@ -1,5 +1,6 @@
-//! The archive of a gigabyte that a Git host sends, taken over while it streams by. The rival is `curl` piped into boto3,
-//! which takes the bytes as they are: it neither drops the folder around everything nor looks at what it stores.
+//! The archive of a gigabyte that a Git host sends, taken over while it streams by. The rival is
+//! `curl` piped into boto3, which takes the bytes as they are: it neither drops the folder around
+//! everything nor looks at what it stores.
 
 use anyhow::{Result, ensure};
 use contract::{Job, KeyLayout, Repository, Trigger};

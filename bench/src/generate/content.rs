@@ -1,5 +1,6 @@
-//! What stands in generated files. Text has few words that are frequent and many that are rare, as Zipf found it, so that
-//! deflate makes it about three and a half times smaller: what it does to source code.
+//! What stands in generated files. Text has few words that are frequent and many that are rare, as
+//! Zipf found it, so that deflate makes it about three and a half times smaller: what it does to
+//! source code.
 
 use std::sync::LazyLock;
 

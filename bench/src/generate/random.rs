@@ -1,5 +1,5 @@
-//! Random numbers that are the same on every machine and in every year. The generators of `rand` may change with its
-//! version; this one is pinned by standing here.
+//! Random numbers that are the same on every machine and in every year. The generators of `rand`
+//! may change with its version; this one is pinned by standing here.
 
 /// [SplitMix64](https://prng.di.unimi.it/splitmix64.c).
 pub(crate) struct Random(u64);

@@ -1,6 +1,8 @@
-//! Takes a provider's zip over and says how long it took and how much memory, to be set beside `time unzip -t`:
-//! `cargo run --release -p git2s3-archive --example provider < theirs.zip > ours.zip`. An argument is the name of a folder around
-//! everything, which otherwise is dropped whatever its name; an empty one says that there is none.
+//! Takes a provider's zip over and says how long it took and how much memory, to be set beside
+//! `time unzip -t`:
+//! `cargo run --release -p git2s3-archive --example provider < theirs.zip > ours.zip`. An argument
+//! is the name of a folder around everything, which otherwise is dropped whatever its name; an
+//! empty one says that there is none.
 #![allow(clippy::print_stderr, reason = "the zip goes to stdout, talk to stderr")]
 
 use std::{error::Error, io::BufWriter, time::Instant};

@@ -1,7 +1,9 @@
-//! What the `.gitattributes` of the archived tree say: which entries are left out, and how files are converted.
+//! What the `.gitattributes` of the archived tree say: which entries are left out, and how files
+//! are converted.
 //!
-//! Only the tree's own files count: neither the configuration nor `info/attributes` nor anything of the machine, so that a
-//! tree gives the same zip everywhere. Of `filter` only Git LFS is known: a driver is a program, and this crate runs none.
+//! Only the tree's own files count: neither the configuration nor `info/attributes` nor anything of
+//! the machine, so that a tree gives the same zip everywhere. Of `filter` only Git LFS is known: a
+//! driver is a program, and this crate runs none.
 
 mod lines;
 mod macros;
@@ -103,7 +105,8 @@ fn line_ends(state: &State) -> Option<AttributesDigest> {
     }
 }
 
-/// Whether a checkout on Unix gives a file CRLF: only where `eol=crlf` says so, and the file is text (`convert_attrs`).
+/// Whether a checkout on Unix gives a file CRLF: only where `eol=crlf` says so, and the file is
+/// text (`convert_attrs`).
 fn to_crlf(text: Option<AttributesDigest>, eol: Option<&[u8]>) -> Option<AttributesDigest> {
     match text {
         _ if eol != Some(b"crlf") => None,

@@ -1,5 +1,6 @@
-//! The encodings that iconv of the GNU C library has, from tables that `tables/generate.py` wrote of its output, which says how
-//! they are laid out. Each is unpacked when a file wants it for the first time, and then kept.
+//! The encodings that iconv of the GNU C library has, from tables that `tables/generate.py` wrote
+//! of its output, which says how they are laid out. Each is unpacked when a file wants it for the
+//! first time, and then kept.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -20,10 +21,12 @@ const NAMES: &str = include_str!("../tables/charsets.txt");
 const SHIFTS: [u8; 2] = [0x0e, 0x0f];
 /// Unicode's tags, which iconv drops where an encoding lacks them.
 pub(crate) const TAGS: RangeInclusive<char> = '\u{e0000}'..='\u{e007f}';
-/// The only encoding here that has all of Unicode. What its table lacks is counted, and isn't listed in it.
+/// The only encoding here that has all of Unicode. What its table lacks is counted, and isn't
+/// listed in it.
 const GB18030: &str = "GB18030";
 
-/// Those in which, of letters that are written as one, the last is meant: a wide form beside its narrow one. In others it is the first.
+/// Those in which, of letters that are written as one, the last is meant: a wide form beside its
+/// narrow one. In others it is the first.
 const WIDE: [&str; 3] = ["CP932", "EUC-JP-MS", "EUC-KR"];
 
 /// The one in which, of letters of ASCII, two are written as others are, and read as those.
@@ -210,7 +213,8 @@ impl Charset {
         Some(Meanings { letters, is_roman: is(ROMAN) })
     }
 
-    /// The letters of two bytes that a text has, by which another encoding writes them: without their highest bits.
+    /// The letters of two bytes that a text has, by which another encoding writes them: without
+    /// their highest bits.
     pub(crate) fn pair_of(&self, letter: char) -> Option<[u8; 2]> {
         let Piece { bytes: [.., first, second], count } = self.piece(letter)?;
         (count == 2 && first >= 0xa1 && second >= 0xa1).then_some([first & 0x7f, second & 0x7f])

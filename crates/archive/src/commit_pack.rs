@@ -1,5 +1,5 @@
-//! A pack of one commit: the commit, its trees and its blobs, and nothing else that the repository has. What lies whole in the
-//! repository's packs is copied as it is.
+//! A pack of one commit: the commit, its trees and its blobs, and nothing else that the repository
+//! has. What lies whole in the repository's packs is copied as it is.
 
 use std::{
     collections::HashSet,

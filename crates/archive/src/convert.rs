@@ -1,5 +1,5 @@
-//! From a blob to the file that a checkout makes of it, in Git's order: ident, line ends, encoding; and after that
-//! `export-subst`, which only archives know.
+//! From a blob to the file that a checkout makes of it, in Git's order: ident, line ends, encoding;
+//! and after that `export-subst`, which only archives know.
 
 use gix::{
     ObjectId,
@@ -75,7 +75,8 @@ fn with_crlf(content: &[u8], mut out: Output<'_>) -> Result<Vec<u8>, ArchiveErro
     Ok(out.into_bytes())
 }
 
-/// Expands `$Id$`, and `$Id: ... $` of an earlier expansion, as `ident_to_worktree` of Git's convert.c does.
+/// Expands `$Id$`, and `$Id: ... $` of an earlier expansion, as `ident_to_worktree` of Git's
+/// convert.c does.
 fn expand_ident(content: &[u8], id: ObjectId, mut out: Output<'_>) -> Result<Vec<u8>, ArchiveError> {
     let expanded = format!("Id: {id} $");
     let mut rest = content;

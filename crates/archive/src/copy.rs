@@ -1,5 +1,6 @@
-//! What Git has compressed goes on as it is: from the pack on disk by pieces, each compared with the CRC-32 in the pack's
-//! index, so that what has changed on the disk is noticed although nothing is inflated.
+//! What Git has compressed goes on as it is: from the pack on disk by pieces, each compared with
+//! the CRC-32 in the pack's index, so that what has changed on the disk is noticed although nothing
+//! is inflated.
 
 use std::sync::atomic::AtomicBool;
 
@@ -10,7 +11,8 @@ use crate::{ArchiveError, objects::go_on};
 /// What is copied at once.
 const PIECE: usize = 64 * 1024;
 
-/// What stands around the deflate stream in a zlib stream (RFC 1950): two bytes in front, and an Adler-32 behind.
+/// What stands around the deflate stream in a zlib stream (RFC 1950): two bytes in front, and an
+/// Adler-32 behind.
 const IN_FRONT: usize = 2;
 const BEHIND: usize = 4;
 

@@ -1,5 +1,5 @@
-//! A commit's date as Git writes it (`show_ident_date` of pretty.c): with whatever time zone the commit has, of which no library
-//! takes all.
+//! A commit's date as Git writes it (`show_ident_date` of pretty.c): with whatever time zone the
+//! commit has, of which no library takes all.
 
 use pack::Person;
 
@@ -19,7 +19,8 @@ pub(crate) struct Date {
 }
 
 impl Date {
-    /// What the commit says; nothing where it says nothing. What no calendar has becomes the beginning of 1970.
+    /// What the commit says; nothing where it says nothing. What no calendar has becomes the
+    /// beginning of 1970.
     pub(crate) fn of(person: &Person<'_>) -> Option<Self> {
         let number = |digits: &[u8]| str::from_utf8(digits).ok()?.parse::<i64>().ok();
         let beginning = Self { seconds: 0, zone: 0 };
@@ -57,8 +58,8 @@ impl Date {
     }
 }
 
-/// Year, month and day of a day that is so many after the first of 1970. In years that begin in March the day that some lack is
-/// the last.
+/// Year, month and day of a day that is so many after the first of 1970. In years that begin in
+/// March the day that some lack is the last.
 fn civil(days: i64) -> (i64, i64, i64) {
     // From the first of March of the year 0; an era is 400 years.
     let days = days + 719_468;

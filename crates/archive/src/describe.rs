@@ -15,14 +15,16 @@ use crate::{
     wildmatch::{self, Slash},
 };
 
-/// What matching all patterns with the names of all tags may take: a tenth of a second, and what it is for is one line of text.
+/// What matching all patterns with the names of all tags may take: a tenth of a second, and what it
+/// is for is one line of text.
 const STEPS: u64 = 1 << 26;
 
 /// It takes longer than that.
 #[derive(Debug)]
 pub(crate) struct Costly;
 
-/// What tags count, and how the name looks: `%(describe:tags=true,match=v*,exclude=*-rc*,abbrev=10)`.
+/// What tags count, and how the name looks:
+/// `%(describe:tags=true,match=v*,exclude=*-rc*,abbrev=10)`.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Options {
     /// Not only annotated ones.
@@ -34,7 +36,8 @@ pub(crate) struct Options {
 }
 
 impl Options {
-    /// Reads what stands between `(describe` and `)`. Nothing where Git wouldn't understand it either.
+    /// Reads what stands between `(describe` and `)`. Nothing where Git wouldn't understand it
+    /// either.
     pub(crate) fn parse(text: &[u8]) -> Option<Self> {
         let mut options = Self::default();
         let text = if text.is_empty() { text } else { text.strip_prefix(b":")? };
@@ -82,7 +85,8 @@ pub(crate) fn describe(
 #[derive(Debug, Clone)]
 struct Name {
     reference: BString,
-    /// What an annotated tag calls itself and what it is of, where that isn't what its reference is called.
+    /// What an annotated tag calls itself and what it is of, where that isn't what its reference is
+    /// called.
     own: Option<(BString, ObjectId)>,
 }
 
@@ -118,7 +122,8 @@ fn nearest(repository: &Repository, id: ObjectId, options: &Options, names: &Nam
     let name_by_oid = names.iter().map(|(id, name)| (*id, Cow::Borrowed(name.reference.as_bstr()))).collect();
     let wanted = plumbing::describe::Options { name_by_oid, ..Default::default() };
     let mut found = plumbing::describe(&id, &mut graph, wanted).ok()??;
-    // Whoever looks for a tag by the name that it calls itself finds none, so Git always says which commit it means.
+    // Whoever looks for a tag by the name that it calls itself finds none, so Git always says which
+    // commit it means.
     let own = names.values().find(|name| found.name.as_deref() == Some(name.reference.as_bstr()))?.own.as_ref();
     if options.abbrev == Some(0) && own.is_none() {
         return found.name.map(|name| name.to_string());
@@ -149,7 +154,8 @@ fn tags(repository: &Repository, options: &Options) -> Result<Option<Names>, Cos
             continue;
         }
         let Ok(commit) = reference.peel_to_id() else { continue };
-        // A lightweight tag is older than any annotated one; Git keeps the first of those that are equal.
+        // A lightweight tag is older than any annotated one; Git keeps the first of those that are
+        // equal.
         let time = tag.as_ref().map(|tag| tag.tagger().ok().flatten().map_or(0, |tagger| tagger.seconds()));
         let name = Name::of(name.as_bstr(), tag.as_ref());
         let known = named.entry(commit.detach()).or_insert_with(|| (time, name.clone()));

@@ -1,5 +1,6 @@
-//! The `.git` folder of a zip, with which it unpacks to a shallow clone: a pack of the commit's own objects and nothing
-//! else that the repository has, an index, one reference, the remote. No hooks, no logs, nothing of the machine.
+//! The `.git` folder of a zip, with which it unpacks to a shallow clone: a pack of the commit's own
+//! objects and nothing else that the repository has, an index, one reference, the remote. No hooks,
+//! no logs, nothing of the machine.
 
 use std::{
     collections::HashSet,
@@ -27,7 +28,8 @@ use crate::{
 /// Where the work tree comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DotGit {
-    /// The full name of the branch that is checked out; none for a tag, whose commit is checked out by itself.
+    /// The full name of the branch that is checked out; none for a tag, whose commit is checked out
+    /// by itself.
     pub branch: Option<String>,
     /// The URL of `origin`.
     pub url: String,
@@ -122,8 +124,9 @@ impl<W: Write> Folder<'_, W> {
     }
 }
 
-/// The index of the tree, in a file of `folder`: beside what it is made of, it may not be in memory too. What the zip lacks is
-/// marked as left out on purpose, so that Git doesn't take it for deleted.
+/// The index of the tree, in a file of `folder`: beside what it is made of, it may not be in memory
+/// too. What the zip lacks is marked as left out on purpose, so that Git doesn't take it for
+/// deleted.
 fn index(objects: &Objects<'_>, tree: ObjectId, paths: &Paths, folder: &Path) -> Result<File, ArchiveError> {
     let mut index = objects.repository().index_from_tree(&tree).map_err(failed("the index"))?;
     let mut inclusion = Inclusion::of(paths);

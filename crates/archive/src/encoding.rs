@@ -1,5 +1,6 @@
-//! `working-tree-encoding`: from UTF-8, which Git stores, to what a checkout has, in the encodings of iconv, by whose names Git
-//! goes on Linux. Those of Unicode are made here, the others come from its tables.
+//! `working-tree-encoding`: from UTF-8, which Git stores, to what a checkout has, in the encodings
+//! of iconv, by whose names Git goes on Linux. Those of Unicode are made here, the others come from
+//! its tables.
 
 use gix::bstr::{BStr, ByteSlice};
 
@@ -9,8 +10,9 @@ use crate::{
     output::Output,
 };
 
-/// `content` in the encoding that `label` names. Nothing where that is UTF-8, is unknown, or lacks a letter of `content`;
-/// and where there is no content: Git gives an empty file no byte-order mark.
+/// `content` in the encoding that `label` names. Nothing where that is UTF-8, is unknown, or lacks
+/// a letter of `content`; and where there is no content: Git gives an empty file no byte-order
+/// mark.
 pub(crate) fn encode(content: &[u8], label: &BStr, out: Output<'_>) -> Result<Option<Vec<u8>>, ArchiveError> {
     let Some(text) = content.to_str().ok().filter(|text| !text.is_empty()) else { return Ok(None) };
     let Some(label) = named(label) else { return Ok(None) };
@@ -26,8 +28,9 @@ pub(crate) fn encode(content: &[u8], label: &BStr, out: Output<'_>) -> Result<Op
     Charset::named(name).map_or(Ok(None), |charset| charset.encode(text, out))
 }
 
-/// `content`, which is in the encoding that `label` names, as a text. Nothing where that is unknown, isn't of letters of ASCII and
-/// others, or where `content` has something that isn't in it.
+/// `content`, which is in the encoding that `label` names, as a text. Nothing where that is
+/// unknown, isn't of letters of ASCII and others, or where `content` has something that isn't in
+/// it.
 pub(crate) fn decode(content: &[u8], label: &BStr) -> Option<String> {
     let label = named(label)?;
     if is_iso_2022_jp(&label) {
@@ -36,7 +39,8 @@ pub(crate) fn decode(content: &[u8], label: &BStr) -> Option<String> {
     Charset::named(&label)?.meanings()?.decode(content)
 }
 
-/// Whether texts of ASCII's letters are the same in the encoding that `label` names, whatever follows them.
+/// Whether texts of ASCII's letters are the same in the encoding that `label` names, whatever
+/// follows them.
 pub(crate) fn keeps_ascii(label: &BStr) -> bool {
     named(label).is_some_and(|label| {
         is_iso_2022_jp(&label) || Charset::named(&label).is_some_and(|charset| charset.keeps_ascii())
@@ -80,7 +84,8 @@ enum Order {
 }
 
 impl Unicode {
-    /// The names are Git's and iconv's; those without an order are little-endian, as all our machines are.
+    /// The names are Git's and iconv's; those without an order are little-endian, as all our
+    /// machines are.
     fn named(name: &str) -> Option<Self> {
         let (unit, order, marked) = match name {
             "UTF-16" | "UTF16" | "UTF-16LE-BOM" | "UTF16LE-BOM" | "UTF16-LE-BOM" => (Unit::Utf16, Order::Little, true),
@@ -127,7 +132,8 @@ impl Unicode {
 
 const BASE64: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-/// [UTF-7](https://www.rfc-editor.org/rfc/rfc2152). As Git has it, bits that are left over at the very end are not written.
+/// [UTF-7](https://www.rfc-editor.org/rfc/rfc2152). As Git has it, bits that are left over at the
+/// very end are not written.
 fn utf7(text: &str, mut out: Output<'_>) -> Result<Option<Vec<u8>>, ArchiveError> {
     // Bits that wait for more, and how many; none outside of Base64.
     let mut waiting: Option<(u32, u32)> = None;
@@ -166,7 +172,8 @@ fn utf7(text: &str, mut out: Output<'_>) -> Result<Option<Vec<u8>>, ArchiveError
     Ok(Some(out.into_bytes()))
 }
 
-/// The sets of letters between which [ISO-2022-JP](https://www.rfc-editor.org/rfc/rfc1468) changes, by what says so.
+/// The sets of letters between which [ISO-2022-JP](https://www.rfc-editor.org/rfc/rfc1468) changes,
+/// by what says so.
 const ASCII: &[u8] = b"\x1b(B";
 const ROMAN: &[u8] = b"\x1b(J";
 const KANJI: &[u8] = b"\x1b$B";

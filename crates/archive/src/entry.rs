@@ -1,5 +1,6 @@
-//! One entry of the tree becomes one entry of the zip, in the cheapest way that there is: copied, if Git has compressed it;
-//! inflated and then copied, if nobody has noted its CRC-32; compressed, if it lies there as a delta or has to be converted.
+//! One entry of the tree becomes one entry of the zip, in the cheapest way that there is: copied,
+//! if Git has compressed it; inflated and then copied, if nobody has noted its CRC-32; compressed,
+//! if it lies there as a delta or has to be converted.
 
 use std::{collections::VecDeque, io::Write, thread::Scope};
 
@@ -21,12 +22,13 @@ use crate::{
     zip::{Announced, Method, Sums, Writer},
 };
 
-/// How much may be in memory at once of files that are compressed or inflated, in bytes. A file that is larger is alone.
+/// How much may be in memory at once of files that are compressed or inflated, in bytes. A file
+/// that is larger is alone.
 const IN_MEMORY: u64 = 8 << 20;
 /// And how many files.
 const FILES: usize = 256;
-/// The longest target of a link, in bytes. Linux takes 4,095, Windows 32,767, and no system more than 64 KiB. It goes into the zip
-/// by way of memory.
+/// The longest target of a link, in bytes. Linux takes 4,095, Windows 32,767, and no system more
+/// than 64 KiB. It goes into the zip by way of memory.
 const LONGEST_LINK: u64 = 64 << 10;
 
 /// A zip that is being written, and what it gets that isn't in a tree.
@@ -81,7 +83,8 @@ impl<'scope, 'env> Files<'scope, 'env> {
         self.come(output, Next { path: at, mode: 0, content: Waiting::Folder, size: 0 })
     }
 
-    /// Puts an entry into the zip, under the name `at`. A submodule is an empty folder, as in `git archive`.
+    /// Puts an entry into the zip, under the name `at`. A submodule is an empty folder, as in
+    /// `git archive`.
     pub(crate) fn add<W: Write>(
         &mut self,
         output: &mut Output<'_, W>,

@@ -1,5 +1,5 @@
-//! What is copied out of a pack that isn't ours is inflated once: for the CRC-32 that Git doesn't have, and to be sure that it
-//! is whole.
+//! What is copied out of a pack that isn't ours is inflated once: for the CRC-32 that Git doesn't
+//! have, and to be sure that it is whole.
 
 use flate2::{Decompress, FlushDecompress, Status};
 use libdeflater::DecompressionError;
@@ -7,7 +7,8 @@ use pack::Packed;
 
 use crate::{ArchiveError, copy::Copier};
 
-/// Inflates and forgets: small blobs in one piece by libdeflate, which takes half the time, others by pieces.
+/// Inflates and forgets: small blobs in one piece by libdeflate, which takes half the time, others
+/// by pieces.
 pub(crate) struct Inflate {
     zlib: Decompress,
     buffer: Box<[u8]>,
@@ -24,8 +25,8 @@ impl Default for Inflate {
 }
 
 impl Inflate {
-    /// The CRC-32 of a blob. Three witnesses must agree that it is the one that was stored: the length in the pack, the zlib
-    /// stream's checksum, and the CRC-32 in the pack's index.
+    /// The CRC-32 of a blob. Three witnesses must agree that it is the one that was stored: the
+    /// length in the pack, the zlib stream's checksum, and the CRC-32 in the pack's index.
     pub(crate) fn crc(
         &mut self,
         blob: &Packed<'_>,
@@ -55,7 +56,8 @@ impl Inflate {
         Ok(crc.finalize())
     }
 
-    /// The same of a blob whose zlib stream was compared with the index already, and which fits into memory.
+    /// The same of a blob whose zlib stream was compared with the index already, and which fits
+    /// into memory.
     pub(crate) fn whole_crc(&mut self, zlib: &[u8], size: u64) -> Result<u32, &'static str> {
         self.content.resize(usize::try_from(size).map_err(|_| "it is too long")?, 0);
         match self.whole.zlib_decompress(zlib, &mut self.content) {

@@ -1,5 +1,6 @@
-//! Files that [Git LFS](https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md) keeps elsewhere: what stands for them in
-//! the tree, and the proof that what comes from elsewhere is what was meant.
+//! Files that [Git LFS](https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md) keeps elsewhere:
+//! what stands for them in the tree, and the proof that what comes from elsewhere is what was
+//! meant.
 
 use std::{error::Error, io::Read};
 
@@ -68,8 +69,8 @@ pub(crate) fn filtered(objects: &Objects<'_>, id: ObjectId, path: &BString) -> R
     parse(&objects.read(id, Kind::Blob)?).ok_or_else(|| ArchiveError::PointerExtension { path: path.clone() })
 }
 
-/// Reads a pointer as `DecodePointer` of git-lfs does. Nothing when it has extensions: programs that have changed the file
-/// on its way, and would have to be run to get it back.
+/// Reads a pointer as `DecodePointer` of git-lfs does. Nothing when it has extensions: programs
+/// that have changed the file on its way, and would have to be run to get it back.
 fn parse(blob: &[u8]) -> Option<Filtered> {
     let fields = fields(blob);
     let [("version", version), between @ .., ("oid", oid), ("size", size)] = &fields[..] else {

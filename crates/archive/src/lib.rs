@@ -1,13 +1,13 @@
-//! A commit's tree as a zip, written as a stream: entry for entry what `git archive --format=zip` gives, attributes
-//! applied, but without compressing again what Git has compressed already.
+//! A commit's tree as a zip, written as a stream: entry for entry what `git archive --format=zip`
+//! gives, attributes applied, but without compressing again what Git has compressed already.
 //!
-//! In the pack of a shallow fetch nine blobs of ten aren't deltas. Such a blob lies there as a zlib stream, which is a
-//! deflate stream between two bytes in front and four behind; a zip entry wants just that deflate stream. So it is
-//! inflated once, for the CRC-32 that a zip demands, and copied.
+//! In the pack of a shallow fetch nine blobs of ten aren't deltas. Such a blob lies there as a zlib
+//! stream, which is a deflate stream between two bytes in front and four behind; a zip entry wants
+//! just that deflate stream. So it is inflated once, for the CRC-32 that a zip demands, and copied.
 //!
-//! The crate knows no network and no AWS, runs no program, and lets nothing decide but the commit: neither configuration nor
-//! the machine. A filter that a `.gitattributes` names changes nothing, as where it isn't configured; but for Git LFS, whose
-//! files whoever calls may bring.
+//! The crate knows no network and no AWS, runs no program, and lets nothing decide but the commit:
+//! neither configuration nor the machine. A filter that a `.gitattributes` names changes nothing,
+//! as where it isn't configured; but for Git LFS, whose files whoever calls may bring.
 
 #![warn(clippy::indexing_slicing)]
 
@@ -78,11 +78,11 @@ pub struct Summary {
 pub struct Options {
     /// Which files.
     pub paths: Paths,
-    /// What was pushed: the only name that `export-subst` then knows of the commit. Without it, all references of the repository
-    /// are.
+    /// What was pushed: the only name that `export-subst` then knows of the commit. Without it, all
+    /// references of the repository are.
     pub pushed: Option<Pushed>,
-    /// The `.git` folder that makes a work tree of them; none by default. A work tree has all files: `export-ignore` and
-    /// `export-subst` don't count.
+    /// The `.git` folder that makes a work tree of them; none by default. A work tree has all
+    /// files: `export-ignore` and `export-subst` don't count.
     pub dot_git: Option<DotGit>,
     /// The submodules whose files go along; any other one is an empty folder, as in `git archive`.
     pub submodules: Vec<Submodule>,
@@ -145,13 +145,15 @@ pub enum ArchiveError {
         /// What is wrong with it.
         reason: &'static str,
     },
-    /// A name in the tree that would lead out of the folder that the zip is unpacked into, or into a `.git`.
+    /// A name in the tree that would lead out of the folder that the zip is unpacked into, or into
+    /// a `.git`.
     #[error("the tree has an entry that no zip may have: {path:?}")]
     Path {
         /// The path.
         path: BString,
     },
-    /// The tree has more entries than memory for their names, as one does in which trees are repeated in trees.
+    /// The tree has more entries than memory for their names, as one does in which trees are
+    /// repeated in trees.
     #[error("the tree {tree} has more entries than a zip is made of here")]
     TooMany {
         /// The tree's id.
@@ -203,7 +205,8 @@ pub enum ArchiveError {
         /// The largest that is read.
         most: u64,
     },
-    /// The `.gitattributes` in the folders on the way to this one are larger than is held in memory.
+    /// The `.gitattributes` in the folders on the way to this one are larger than is held in
+    /// memory.
     #[error("the .gitattributes from the root to {path} have {size} bytes, more than {most}")]
     ControlFiles {
         /// The innermost one's path in the tree.
@@ -219,7 +222,8 @@ pub enum ArchiveError {
         /// The path of the file that has the patterns.
         path: BString,
     },
-    /// Writing what `export-subst` makes of files in the encoding of their commit takes longer than a tree may take.
+    /// Writing what `export-subst` makes of files in the encoding of their commit takes longer than
+    /// a tree may take.
     #[error("{path} has too many formats behind too long a text to be written in the encoding of its commit")]
     Reencoded {
         /// The path of the file.
@@ -257,15 +261,16 @@ pub enum ArchiveError {
     Write(#[from] std::io::Error),
 }
 
-/// Writes the tree of `commit` to `out` as a zip, whose comment is the commit's id and whose entries have the commit's time,
-/// as those of `git archive` do. Without `large`, what stands in the tree for a file that Git LFS keeps goes into the zip,
-/// and not the file.
+/// Writes the tree of `commit` to `out` as a zip, whose comment is the commit's id and whose
+/// entries have the commit's time, as those of `git archive` do. Without `large`, what stands in
+/// the tree for a file that Git LFS keeps goes into the zip, and not the file.
 ///
-/// Memory doesn't grow with the repository, but for one line a file in the zip's directory, and for each file that isn't
-/// copied, which is held while it is compressed. What is copied goes from the mapped pack to `out` in one piece, and what
-/// Git LFS keeps passes through in small ones.
+/// Memory doesn't grow with the repository, but for one line a file in the zip's directory, and for
+/// each file that isn't copied, which is held while it is compressed. What is copied goes from the
+/// mapped pack to `out` in one piece, and what Git LFS keeps passes through in small ones.
 ///
-/// Setting `interrupt` ends it soon: what isn't interrupted is at most the inflating or compressing of one file in memory.
+/// Setting `interrupt` ends it soon: what isn't interrupted is at most the inflating or compressing
+/// of one file in memory.
 ///
 /// # Errors
 /// See [`ArchiveError`]. A name that can't be in a zip is refused before the first byte is written.
@@ -328,7 +333,8 @@ fn packs_of(objects: &objects::Objects<'_>) -> Result<Packs, ArchiveError> {
     })
 }
 
-/// Writes a pack of `commit`: its trees and blobs, and nothing else that the repository has. Another clone can begin with it.
+/// Writes a pack of `commit`: its trees and blobs, and nothing else that the repository has.
+/// Another clone can begin with it.
 ///
 /// # Errors
 /// Those of [`write_zip`].

@@ -1,4 +1,5 @@
-//! What of a commit has to be fetched from elsewhere before it can become a zip: the files that Git LFS keeps, and submodules.
+//! What of a commit has to be fetched from elsewhere before it can become a zip: the files that Git
+//! LFS keeps, and submodules.
 
 use std::{ops::ControlFlow, sync::atomic::AtomicBool};
 
@@ -19,11 +20,12 @@ use crate::{
     tree::{Entry, Walk},
 };
 
-/// How many large files are listed. A few trees, repeated in one another, have millions out of one pointer, and there is no time to
-/// download as many.
+/// How many large files are listed. A few trees, repeated in one another, have millions out of one
+/// pointer, and there is no time to download as many.
 const MOST_LARGE: usize = 1 << 19;
 
-/// The files of a commit that Git LFS keeps, in the order in which [`write_zip`](crate::write_zip) asks for them.
+/// The files of a commit that Git LFS keeps, in the order in which [`write_zip`](crate::write_zip)
+/// asks for them.
 ///
 /// # Errors
 /// Those of [`write_zip`](crate::write_zip).
@@ -57,8 +59,8 @@ fn list(root: &Root<'_>, options: &Options, most: usize, found: &mut Vec<LargeFi
     Ok(())
 }
 
-/// The submodules in the tree of `commit` of which something may go into the zip, with the commits that they are pinned to.
-/// The tree is at `prefix` in the zip, which is empty or ends in a slash.
+/// The submodules in the tree of `commit` of which something may go into the zip, with the commits
+/// that they are pinned to. The tree is at `prefix` in the zip, which is empty or ends in a slash.
 ///
 /// # Errors
 /// Those of [`write_zip`](crate::write_zip).
@@ -82,7 +84,8 @@ pub fn pinned_submodules(
     Ok(pinned)
 }
 
-/// Whether something of the commit goes into the zip beside its tree: where an attribute has `export-subst`.
+/// Whether something of the commit goes into the zip beside its tree: where an attribute has
+/// `export-subst`.
 ///
 /// # Errors
 /// Those of [`write_zip`](crate::write_zip).
@@ -107,8 +110,8 @@ pub fn names_its_commit(
     Ok(names_it)
 }
 
-/// Shows `found` each entry of a commit that isn't left out, with its conversions, until it breaks. Of the kinds that aren't `wanted`, which
-/// never are folders, nobody asks for the attributes.
+/// Shows `found` each entry of a commit that isn't left out, with its conversions, until it breaks.
+/// Of the kinds that aren't `wanted`, which never are folders, nobody asks for the attributes.
 fn kept(
     repository: &gix::Repository,
     commit: ObjectId,

@@ -1,5 +1,5 @@
-//! Objects as Git has them, each compared with its own name: what comes out of a damaged repository must be an error and
-//! never a zip that only looks whole.
+//! Objects as Git has them, each compared with its own name: what comes out of a damaged repository
+//! must be an error and never a zip that only looks whole.
 
 use std::{
     fs::File,

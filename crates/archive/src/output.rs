@@ -1,12 +1,13 @@
-//! What a conversion makes of a file. It grows while it is made, and is refused before it takes more memory than there is: a few
-//! bytes that stand for a long text, and are repeated, make any length out of a small file.
+//! What a conversion makes of a file. It grows while it is made, and is refused before it takes
+//! more memory than there is: a few bytes that stand for a long text, and are repeated, make any
+//! length out of a small file.
 
 use gix::bstr::{BString, ByteSlice};
 
 use crate::{ArchiveError, objects::Objects};
 
-/// The largest file that attributes convert, before and after that, in bytes. Both are in memory, and then what was made and its
-/// compressed copy: three times this at most.
+/// The largest file that attributes convert, before and after that, in bytes. Both are in memory,
+/// and then what was made and its compressed copy: three times this at most.
 pub(crate) const LARGEST: u64 = 256 << 20;
 
 /// What is made until now.

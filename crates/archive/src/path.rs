@@ -1,4 +1,5 @@
-//! Which names may become entries of a zip. The tree is foreign: whoever pushes can write any bytes into it.
+//! Which names may become entries of a zip. The tree is foreign: whoever pushes can write any bytes
+//! into it.
 //!
 //! | name in the tree | outcome |
 //! |---|---|

@@ -5,8 +5,8 @@ use std::str::FromStr;
 use contract::{Patterns, PatternsError};
 use gix::bstr::{BStr, BString, ByteSlice};
 
-/// Globs of files and folders, as in `src/**/*.rs, docs, !docs/internal`: a folder stands for all that is in it. None at all:
-/// everything that isn't excluded.
+/// Globs of files and folders, as in `src/**/*.rs, docs, !docs/internal`: a folder stands for all
+/// that is in it. None at all: everything that isn't excluded.
 #[derive(Debug, Clone, Default)]
 pub struct Paths(Patterns);
 
@@ -39,14 +39,15 @@ impl Paths {
     }
 }
 
-/// [`Paths`], asked for one file after the other. What was said of a folder is kept while files of it come: who pushes may put
-/// thousands of files into thousands of folders in one another.
+/// [`Paths`], asked for one file after the other. What was said of a folder is kept while files of
+/// it come: who pushes may put thousands of files into thousands of folders in one another.
 #[derive(Debug)]
 pub(crate) struct Inclusion<'a> {
     paths: &'a Paths,
     /// The folder of the last file.
     folder: BString,
-    /// The folders on the way to it, by where their paths end in its path, with what was said of them and those around them.
+    /// The folders on the way to it, by where their paths end in its path, with what was said of
+    /// them and those around them.
     said: Vec<(usize, Said)>,
 }
 
@@ -55,7 +56,8 @@ impl<'a> Inclusion<'a> {
         Self { paths, folder: BString::default(), said: Vec::new() }
     }
 
-    /// Whether a file is wanted: it or a folder that it is in is included, and none of them excluded.
+    /// Whether a file is wanted: it or a folder that it is in is included, and none of them
+    /// excluded.
     pub(crate) fn include(&mut self, path: &BStr) -> bool {
         let paths = self.paths;
         self.include_by(path, |path| paths.say(path))

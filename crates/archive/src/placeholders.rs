@@ -42,7 +42,8 @@ pub(crate) fn length(text: &[u8]) -> Option<usize> {
     }
 }
 
-/// Whether Git looks into the commit's text for what `text` begins with, be it a placeholder or not (`format_commit_one` of pretty.c).
+/// Whether Git looks into the commit's text for what `text` begins with, be it a placeholder or not
+/// (`format_commit_one` of pretty.c).
 pub(crate) fn is_of_text(text: &[u8]) -> bool {
     match text.first() {
         Some(letter) if b"nCw<>mHhTtPpDdgNSG".contains(letter) => false,
@@ -107,7 +108,8 @@ impl Placeholders<'_, '_> {
 
     /// What a header says of somebody (`format_person_part` of pretty.c).
     fn person(&self, person: Option<Person<'_>>, what: u8) -> Result<Option<Vec<u8>>, ArchiveError> {
-        // Where Git finds nothing it writes nothing for the older placeholders, and leaves the younger ones as they are.
+        // Where Git finds nothing it writes nothing for the older placeholders, and leaves the
+        // younger ones as they are.
         let nothing = b"netdDi".contains(&what).then(Vec::new);
         let Some(person) = person else { return Ok(nothing) };
         let (name, email) = (person.name.as_bstr(), person.email.as_bstr());

@@ -36,8 +36,8 @@ impl Style {
         Self { prefix: b" (".into(), suffix: b")".into(), ..Self::bare() }
     }
 
-    /// That of `%(decorate)`, with what stands between that word and the closing bracket. Nothing where Git wouldn't understand
-    /// it either.
+    /// That of `%(decorate)`, with what stands between that word and the closing bracket. Nothing
+    /// where Git wouldn't understand it either.
     pub(crate) fn parse(text: &[u8]) -> Option<Self> {
         let mut style = Self::bracketed();
         let Some(mut rest) = text.strip_prefix(b":") else { return text.is_empty().then_some(style) };
@@ -92,8 +92,9 @@ fn unescaped(value: &[u8]) -> Vec<u8> {
     out
 }
 
-/// The names of the commit `id`, in Git's order: HEAD, and then the refs from the last to the first. A branch that was pushed is
-/// taken for the one that is checked out, and a tag for the one that is asked for where nothing is.
+/// The names of the commit `id`, in Git's order: HEAD, and then the refs from the last to the
+/// first. A branch that was pushed is taken for the one that is checked out, and a tag for the one
+/// that is asked for where nothing is.
 pub(crate) fn decorations(repository: &Repository, id: ObjectId, pushed: Option<&Pushed>) -> Vec<Name> {
     let plain =
         |name: &[u8]| Name { name: short(name).to_vec(), is_tag: name.starts_with(b"refs/tags/"), points_to: None };

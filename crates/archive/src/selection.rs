@@ -1,4 +1,5 @@
-//! What of a tree goes into the zip: its entries in their order, after attributes, `Paths` and submodules have had their say.
+//! What of a tree goes into the zip: its entries in their order, after attributes, `Paths` and
+//! submodules have had their say.
 
 use gix::{
     bstr::{BString, ByteSlice},

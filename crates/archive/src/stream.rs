@@ -1,5 +1,5 @@
-//! A file that is compressed into the zip while it comes in: however long it is, memory doesn't grow. Its sums stand behind
-//! it, where nobody has to know them in advance.
+//! A file that is compressed into the zip while it comes in: however long it is, memory doesn't
+//! grow. Its sums stand behind it, where nobody has to know them in advance.
 
 use std::io::{self, Write};
 
@@ -8,7 +8,8 @@ use gix::bstr::BStr;
 
 use crate::zip::{Announced, Method, Record, Sums, Writer};
 
-/// From this length on, lengths have eight bytes. What can't be compressed grows a little, and must still fit.
+/// From this length on, lengths have eight bytes. What can't be compressed grows a little, and must
+/// still fit.
 const WIDE: u64 = 0xf000_0000;
 
 /// A file that is being written.

@@ -1,18 +1,24 @@
-//! `export-subst`: what `$Format:...$` in an archived file says of the commit, in the placeholders of `git log --format`.
+//! `export-subst`: what `$Format:...$` in an archived file says of the commit, in the placeholders
+//! of `git log --format`.
 //!
-//! Expanded: `%H %h %T %t %P %p`, author and committer (`%an %aN %ae %aE %al %aL %ad %aD %at %ai %aI %as`, the same with
-//! `%c`), `%s %f %b %B %e %m`, `%d %D`, `%(decorate)` and `%(describe)` with their options, `%g?` and colours, which are empty, `%n %% %x00`, and the signs `+`, `-` and space before
-//! one. The rest stays as it is written, as Git leaves what it doesn't know: dates relative to now (`%ar`, `%ah`), since the
-//! same commit has to give the same zip; signatures, notes, trailers and columns. What isn't in the clone isn't
-//! known: `%d` sees the branch or the tag that was pushed, and `%(describe)` no older tags. But parents are what
-//! the commit says, and nothing is called grafted: the zip is to be that of the repository that was cloned.
+//! Expanded: `%H %h %T %t %P %p`, author and committer
+//! (`%an %aN %ae %aE %al %aL %ad %aD %at %ai %aI %as`, the same with `%c`), `%s %f %b %B %e %m`,
+//! `%d %D`, `%(decorate)` and `%(describe)` with their options, `%g?` and colours, which are empty,
+//! `%n %% %x00`, and the signs `+`, `-` and space before one. The rest stays as it is written, as
+//! Git leaves what it doesn't know: dates relative to now (`%ar`, `%ah`), since the same commit has
+//! to give the same zip; signatures, notes, trailers and columns. What isn't in the clone isn't
+//! known: `%d` sees the branch or the tag that was pushed, and `%(describe)` no older tags. But
+//! parents are what the commit says, and nothing is called grafted: the zip is to be that of the
+//! repository that was cloned.
 //!
-//! Git reads a commit in UTF-8 and, behind each format that has something of its text, writes the whole of what it has made of the file in the
-//! commit's own encoding, if that has all of its letters. So whatever of a file stands before a format changes as well, and becomes a mixture
-//! where it was changed before. Encodings that aren't of ASCII's letters and others are left alone: no commit is in one.
+//! Git reads a commit in UTF-8 and, behind each format that has something of its text, writes the
+//! whole of what it has made of the file in the commit's own encoding, if that has all of its
+//! letters. So whatever of a file stands before a format changes as well, and becomes a mixture
+//! where it was changed before. Encodings that aren't of ASCII's letters and others are left alone:
+//! no commit is in one.
 //!
-//! Each value is made once and then repeated: a file can name one a hundred million times, and making it may take as long as the
-//! commit's message is.
+//! Each value is made once and then repeated: a file can name one a hundred million times, and
+//! making it may take as long as the commit's message is.
 
 use std::{
     cell::{Cell, OnceCell, RefCell},
@@ -33,11 +39,12 @@ use crate::{
     placeholders::{self, Placeholders},
 };
 
-/// The largest commit, in bytes, of which something is put into files: what is put there of it may be a dozen times as much.
+/// The largest commit, in bytes, of which something is put into files: what is put there of it may
+/// be a dozen times as much.
 const LARGEST: u64 = 4 << 20;
 
-/// How many bytes of files are written in the encoding of one commit. A format behind a long text costs as much as the text, so a
-/// small file would take hours; this much takes some seconds.
+/// How many bytes of files are written in the encoding of one commit. A format behind a long text
+/// costs as much as the text, so a small file would take hours; this much takes some seconds.
 const MOST_IN_ENCODING: usize = 64 << 20;
 
 /// The commit that is archived.
@@ -147,7 +154,8 @@ impl<'a> Commit<'a> {
             // Behind a sign, what Git doesn't know is taken for something empty.
             let unknown: Value = if sign.is_some() { Rc::default() } else { Rc::from(&b"%"[..]) };
             let (value, length) = found.unwrap_or((unknown, 0));
-            // `%+s`, `%-b`, `% d`: a line end or space before what isn't empty, or no line end before what is.
+            // `%+s`, `%-b`, `% d`: a line end or space before what isn't empty, or no line end
+            // before what is.
             match sign {
                 Some(b'+') if !value.is_empty() => out.push(b"\n")?,
                 Some(b' ') if !value.is_empty() => out.push(b" ")?,
@@ -196,7 +204,8 @@ impl<'a> Commit<'a> {
         placeholders.value(placeholder)
     }
 
-    /// Describing can be long work, so Git does it once an archive, and leaves the others as they are.
+    /// Describing can be long work, so Git does it once an archive, and leaves the others as they
+    /// are.
     fn describe(&self, text: &[u8], path: &BString) -> Result<Option<(Value, usize)>, ArchiveError> {
         let Some(options) = text.strip_prefix(b"(describe").filter(|_| !self.described.replace(true)) else {
             return Ok(None);

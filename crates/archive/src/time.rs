@@ -1,5 +1,5 @@
-//! The two times that a zip's entry has: the one of DOS, which every reader knows, and Info-ZIP's extended timestamp, which
-//! is UTC where the other has no zone.
+//! The two times that a zip's entry has: the one of DOS, which every reader knows, and Info-ZIP's
+//! extended timestamp, which is UTC where the other has no zone.
 
 use jiff::tz::Offset;
 
@@ -9,7 +9,8 @@ const FIRST: u32 = (1 << 5 | 1) << 16;
 /// An entry's time.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Time {
-    /// The time and, in the upper half, the date of DOS, in UTC: two seconds' precision, from 1980 to 2107.
+    /// The time and, in the upper half, the date of DOS, in UTC: two seconds' precision, from 1980
+    /// to 2107.
     pub(crate) dos: u32,
     seconds: i32,
 }
@@ -18,8 +19,8 @@ impl Time {
     /// The length of [`Time::field`].
     pub(crate) const FIELD: usize = 9;
 
-    /// From seconds since 1970. The extended timestamp has 32 bits, signed: times outside of 1901 to 2038 are cut to its
-    /// ends.
+    /// From seconds since 1970. The extended timestamp has 32 bits, signed: times outside of 1901
+    /// to 2038 are cut to its ends.
     pub(crate) fn from_seconds(seconds: i64) -> Self {
         let cut = i32::try_from(seconds).unwrap_or(if seconds < 0 { i32::MIN } else { i32::MAX });
         Self { dos: to_dos(seconds), seconds: cut }

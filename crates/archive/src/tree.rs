@@ -1,4 +1,5 @@
-//! The entries of a tree as a stream, in the tree's own order, a folder before what is in it: as `git archive` gives them.
+//! The entries of a tree as a stream, in the tree's own order, a folder before what is in it: as
+//! `git archive` gives them.
 
 use gix::{
     ObjectId,
@@ -17,8 +18,9 @@ pub(crate) struct Entry {
     pub(crate) id: ObjectId,
 }
 
-/// What the entries of a tree may take of memory, as lines of the zip's directory: four million files. A few trees, each of
-/// which holds the next one ten times, have more entries than there is time for.
+/// What the entries of a tree may take of memory, as lines of the zip's directory: four million
+/// files. A few trees, each of which holds the next one ten times, have more entries than there is
+/// time for.
 const ROOM: u64 = 384 << 20;
 /// About what an entry takes, but for its path.
 const ENTRY: u64 = 96;
@@ -63,7 +65,8 @@ impl<'a> Walk<'a> {
         self.push(folder.id, folder.path.as_bstr())
     }
 
-    /// The `.gitattributes` of the folder that was gone into last. Of a link Git takes the text, and doesn't follow it.
+    /// The `.gitattributes` of the folder that was gone into last. Of a link Git takes the text,
+    /// and doesn't follow it.
     pub(crate) fn attributes(&self) -> Option<ObjectId> {
         self.attributes
     }
@@ -87,8 +90,9 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// Folders that are walked through and not written yet. Git has no empty folders, so `git archive` writes one not before
-/// a file in it comes by: one in which everything is left out as a folder is not written at all.
+/// Folders that are walked through and not written yet. Git has no empty folders, so `git archive`
+/// writes one not before a file in it comes by: one in which everything is left out as a folder is
+/// not written at all.
 #[derive(Debug, Default)]
 pub(crate) struct Folders(Vec<BString>);
 

@@ -1,8 +1,9 @@
-//! Git's patterns (`wildmatch.c`), matched in time that is at most the pattern's length times the text's. Whoever pushes writes
-//! the patterns, and Git's own way, to try again from every star, takes time that doubles with each `**/`.
+//! Git's patterns (`wildmatch.c`), matched in time that is at most the pattern's length times the
+//! text's. Whoever pushes writes the patterns, and Git's own way, to try again from every star,
+//! takes time that doubles with each `**/`.
 //!
-//! Two places are enough to go back to, the last `*` and the last `**/`: whatever an earlier one could take up instead, the
-//! later one can take up too.
+//! Two places are enough to go back to, the last `*` and the last `**/`: whatever an earlier one
+//! could take up instead, the later one can take up too.
 
 use gix::bstr::ByteSlice;
 
@@ -22,7 +23,8 @@ struct Retry {
     text: usize,
 }
 
-/// Whether `pattern` matches the whole `text`; nothing once `steps`, from which each step is taken, are used up.
+/// Whether `pattern` matches the whole `text`; nothing once `steps`, from which each step is taken,
+/// are used up.
 pub(crate) fn matches(pattern: &[u8], text: &[u8], slash: Slash, steps: &mut u64) -> Option<bool> {
     let from = |at: usize| text.get(at..).unwrap_or_default();
     let (mut at, mut read) = (0, 0);
@@ -91,7 +93,8 @@ enum Element {
     Star {
         next: usize,
     },
-    /// `**/`: folders, or `none` at all, up to the slash. Where the slash is escaped, Git wants one folder at least.
+    /// `**/`: folders, or `none` at all, up to the slash. Where the slash is escaped, Git wants one
+    /// folder at least.
     Folders {
         next: usize,
         none: bool,
@@ -119,7 +122,8 @@ fn element(pattern: &[u8], at: usize, slash: Slash) -> Element {
     }
 }
 
-/// Whether what stands at `at` matches the byte, and where the pattern goes on; nothing where it can match no byte at all.
+/// Whether what stands at `at` matches the byte, and where the pattern goes on; nothing where it
+/// can match no byte at all.
 fn one(pattern: &[u8], at: usize, byte: u8, slash: Slash) -> Option<(bool, usize)> {
     match *pattern.get(at)? {
         b'?' => Some((slash == Slash::IsALetter || byte != b'/', at + 1)),
@@ -132,8 +136,8 @@ fn one(pattern: &[u8], at: usize, byte: u8, slash: Slash) -> Option<(bool, usize
     }
 }
 
-/// Whether the class whose bracket stands before `at` has the byte, and what follows it; nothing where it has no end or a
-/// name that nobody knows.
+/// Whether the class whose bracket stands before `at` has the byte, and what follows it; nothing
+/// where it has no end or a name that nobody knows.
 fn class(pattern: &[u8], at: usize, byte: u8) -> Option<(bool, usize)> {
     let get = |at: usize| pattern.get(at).copied();
     let negated = matches!(get(at)?, b'!' | b'^');
@@ -273,7 +277,8 @@ mod tests {
             }
         }
 
-        /// But for a `[:` that begins no name: there gix loses its place, and the tests with git have it.
+        /// But for a `[:` that begins no name: there gix loses its place, and the tests with git
+        /// have it.
         #[test]
         fn classes_match_as_they_do_elsewhere(pattern in bytes(b"[[]]!^-\\ac*/", 12), text in bytes(b"]-\\ab[/", 5)) {
             let escaped_slash = pattern.find(b"**\\/").is_some();

@@ -1,5 +1,5 @@
-//! Inflating and compressing on all processors. The zip's order doesn't change by it: jobs go round the workers in turn, and
-//! their results are taken in the same turn.
+//! Inflating and compressing on all processors. The zip's order doesn't change by it: jobs go round
+//! the workers in turn, and their results are taken in the same turn.
 
 use std::{
     num::NonZero,
@@ -109,7 +109,8 @@ impl<'scope, 'env> Workers<'scope, 'env> {
         Self { scope, objects, all: Vec::new(), given: 0, taken: 0 }
     }
 
-    /// Has a job done; [`Workers::take`] gives its result, after those of all that were given before.
+    /// Has a job done; [`Workers::take`] gives its result, after those of all that were given
+    /// before.
     pub(crate) fn give(&mut self, job: Job<'env>) -> Result<(), ArchiveError> {
         if self.all.is_empty() {
             let count = thread::available_parallelism().map_or(1, NonZero::get);

@@ -1,6 +1,7 @@
-//! The zip format, written front to back without ever looking behind: by
-//! [APPNOTE 6.3.10](https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT), with Unix modes and times as Info-ZIP
-//! writes them. Ours, since no library takes a deflate stream that is compressed already.
+//! The zip format, written front to back without ever looking behind: by [APPNOTE
+//! 6.3.10](https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT), with Unix modes and times
+//! as Info-ZIP writes them. Ours, since no library takes a deflate stream that is compressed
+//! already.
 
 use std::io::{self, Read, Seek, Write};
 
@@ -114,7 +115,8 @@ impl<W: Write> Writer<W> {
         self.list(path, mode, &record)
     }
 
-    /// Adds a file as it is on disk, in pieces: it is read twice, since its CRC-32 stands in front of it.
+    /// Adds a file as it is on disk, in pieces: it is read twice, since its CRC-32 stands in front
+    /// of it.
     pub(crate) fn file_on_disk(&mut self, path: &BStr, mode: u32, mut file: impl Read + Seek) -> io::Result<()> {
         let mut summed = CrcReader::new(&mut file);
         let size = io::copy(&mut summed, &mut io::sink())?;
@@ -130,7 +132,8 @@ impl<W: Write> Writer<W> {
         self.begin(with_slash(path).as_bstr(), Method::Stored, Announced::Before(Sums::default()))
     }
 
-    /// Writes what stands in front of an entry's data. Until [`Writer::list`] gets the record, it isn't in the zip.
+    /// Writes what stands in front of an entry's data. Until [`Writer::list`] gets the record, it
+    /// isn't in the zip.
     pub(crate) fn begin(&mut self, name: &BStr, method: Method, announced: Announced) -> io::Result<Record> {
         let (described, sums) = match announced {
             Announced::Before(sums) => (0, sums),
@@ -198,7 +201,8 @@ impl<W: Write> Writer<W> {
         Ok(())
     }
 
-    /// Writes the directory and what comes behind it. The result is the number of entries and of bytes.
+    /// Writes the directory and what comes behind it. The result is the number of entries and of
+    /// bytes.
     pub(crate) fn finish(mut self, comment: &[u8]) -> io::Result<(u64, u64)> {
         let start = self.written;
         let directory = std::mem::take(&mut self.directory);
@@ -245,8 +249,8 @@ impl<W: Write> Writer<W> {
 }
 
 impl Record {
-    /// The fields that the header in front of an entry shares with the one in the directory. Lengths that are `elsewhere`
-    /// are in the zip64 field.
+    /// The fields that the header in front of an entry shares with the one in the directory.
+    /// Lengths that are `elsewhere` are in the zip64 field.
     fn put(&self, header: &mut Vec<u8>, zip64: bool, elsewhere: bool) {
         put16(header, if zip64 { 45 } else { 20 });
         put16(header, self.flags);
@@ -459,7 +463,8 @@ mod tests {
             let mut zip = ZipArchive::new(Cursor::new(&bytes)).unwrap();
             let entry = zip.by_index_raw(0).unwrap();
             assert_eq!((entry.size(), entry.compressed_size()), (size, 8));
-            // The same in front of the entry, where readers of streams look: APPNOTE 4.3.7 and 4.5.3.
+            // The same in front of the entry, where readers of streams look: APPNOTE 4.3.7 and
+            // 4.5.3.
             assert_eq!(number::<2>(&bytes, 4), if large { 45 } else { 20 });
             assert_eq!(number::<4>(&bytes, 18), if large { MAX_U32 } else { 8 });
             assert_eq!(number::<4>(&bytes, 22), size.min(MAX_U32));

@@ -1,5 +1,6 @@
-//! Names of AWS's things, checked once where they enter, so that inside the code a bucket's name can't be taken for a
-//! queue's URL. Depends on nothing of ours: the typed model of CloudFormation and the functions both build on it.
+//! Names of AWS's things, checked once where they enter, so that inside the code a bucket's name
+//! can't be taken for a queue's URL. Depends on nothing of ours: the typed model of CloudFormation
+//! and the functions both build on it.
 
 use std::{fmt, marker::PhantomData, str::FromStr};
 
@@ -95,7 +96,8 @@ name!(
     |text| (1..=2048).contains(&text.len()) && !text.contains(char::is_whitespace)
 );
 
-/// The [Amazon Resource Name](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html) of an `R`.
+/// The [Amazon Resource Name](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html)
+/// of an `R`.
 #[derive(Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String", bound = "")]
 pub struct Arn<R> {

@@ -1,5 +1,5 @@
-//! Work that blocks, on a thread of its own. A thread can't be ended from outside: it is told when nobody waits for it any more,
-//! and whoever ends a job can see whether any went on all the same.
+//! Work that blocks, on a thread of its own. A thread can't be ended from outside: it is told when
+//! nobody waits for it any more, and whoever ends a job can see whether any went on all the same.
 //!
 //! ```
 //! use std::sync::atomic::Ordering;
@@ -41,8 +41,8 @@ pub struct Work<T> {
     interrupt: Arc<AtomicBool>,
 }
 
-/// Starts work that blocks. It gets a flag that is set when nobody waits for it any more, and has to look at it wherever it may
-/// go on for long.
+/// Starts work that blocks. It gets a flag that is set when nobody waits for it any more, and has
+/// to look at it wherever it may go on for long.
 ///
 /// # Panics
 /// Outside a Tokio runtime.

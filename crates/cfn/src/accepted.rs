@@ -1,4 +1,5 @@
-//! Findings of other judges that are accepted, in the words that those judges read from a resource's metadata.
+//! Findings of other judges that are accepted, in the words that those judges read from a
+//! resource's metadata.
 
 use serde_json::{Map, Value as Json, json};
 

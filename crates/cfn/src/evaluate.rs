@@ -1,5 +1,5 @@
-//! What a template comes to for given parameters: an oracle for tests, and for readers who want to see one deployment
-//! instead of all.
+//! What a template comes to for given parameters: an oracle for tests, and for readers who want to
+//! see one deployment instead of all.
 
 use std::collections::BTreeMap;
 
@@ -21,9 +21,10 @@ pub enum EvaluateError {
     },
 }
 
-/// Resolves parameters, conditions, `Fn::If`, `Fn::Select`, `Fn::Split` and `Fn::Sub` of a template, and leaves out
-/// what a condition leaves out. What only a deployment knows stays: a `Ref` or `Fn::GetAtt` of a resource, a pseudo
-/// parameter that isn't among `parameters`, and a `Fn::Sub` of one. Such a rest is for reading: what was put in its place there is not escaped.
+/// Resolves parameters, conditions, `Fn::If`, `Fn::Select`, `Fn::Split` and `Fn::Sub` of a
+/// template, and leaves out what a condition leaves out. What only a deployment knows stays: a
+/// `Ref` or `Fn::GetAtt` of a resource, a pseudo parameter that isn't among `parameters`, and a
+/// `Fn::Sub` of one. Such a rest is for reading: what was put in its place there is not escaped.
 pub fn evaluate(template: &Json, parameters: &BTreeMap<String, String>) -> Result<Json, EvaluateError> {
     let evaluation = Evaluation { template, parameters };
     let mut result = template.as_object().cloned().unwrap_or_default();
@@ -41,9 +42,10 @@ pub fn evaluate(template: &Json, parameters: &BTreeMap<String, String>) -> Resul
     Ok(result.into())
 }
 
-/// What the template's [rules](https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/rules-section-structure.html) have against
-/// these parameters: the description of each assertion that doesn't hold. Rules of functions that only a deployment can answer count as
-/// kept.
+/// What the template's
+/// [rules](https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/rules-section-structure.html)
+/// have against these parameters: the description of each assertion that doesn't hold. Rules of
+/// functions that only a deployment can answer count as kept.
 pub fn broken_rules(template: &Json, parameters: &BTreeMap<String, String>) -> Vec<String> {
     let evaluation = Evaluation { template, parameters };
     let rules = template.get("Rules").and_then(Json::as_object).into_iter().flat_map(Map::values);

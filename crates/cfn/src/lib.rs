@@ -1,6 +1,7 @@
-//! CloudFormation as Rust types: a stack is built by adding resources, each addition gives a typed [`Handle`], and
-//! references are methods on handles. So a reference can't dangle, name an attribute that the type lacks, or put a
-//! queue's ARN where a bucket's belongs: what other tools find at deploy time doesn't compile here.
+//! CloudFormation as Rust types: a stack is built by adding resources, each addition gives a typed
+//! [`Handle`], and references are methods on handles. So a reference can't dangle, name an
+//! attribute that the type lacks, or put a queue's ARN where a bucket's belongs: what other tools
+//! find at deploy time doesn't compile here.
 //!
 //! ```
 //! use cfn::{Stack, iam::{Action, Role}, s3::Bucket};

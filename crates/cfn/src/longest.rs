@@ -1,4 +1,5 @@
-//! How long a text can become that only a deployment knows in full: what quotas on names and on environments are held against.
+//! How long a text can become that only a deployment knows in full: what quotas on names and on
+//! environments are held against.
 
 use serde_json::Value as Json;
 
@@ -7,8 +8,8 @@ use crate::template::placeholders;
 /// The longest that a pseudo parameter can be, in characters.
 ///
 /// Stack names:
-/// [128](https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html); the longest region and partition
-/// that there are, with room for one more word.
+/// [128](https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html);
+/// the longest region and partition that there are, with room for one more word.
 const PSEUDO: [(&str, usize); 6] = [
     ("AWS::StackName", 128),
     ("AWS::AccountId", 12),
@@ -29,10 +30,12 @@ const REFS: [(&str, usize); 5] = [
     ("AWS::S3::Bucket", 63),
     // https://sqs.{region}.{suffix}/{account}/{name}
     ("AWS::SQS::Queue", 12 + 20 + 1 + 18 + 1 + 12 + 1 + QUEUE_NAME),
-    // arn:{partition}:secretsmanager:{region}:{account}:secret:{logical id}-{12 characters}-{6 characters}
+    // arn:{partition}:secretsmanager:{region}:{account}:secret:{logical id}-{12 characters}-{6
+    // characters}
     ("AWS::SecretsManager::Secret", 12 + 20 + 12 + 64 + 20 + 29),
 ];
-/// What else a resource tells: the longest ARN of the types that are modelled, and a key of an object that a function chose.
+/// What else a resource tells: the longest ARN of the types that are modelled, and a key of an
+/// object that a function chose.
 const ATTRIBUTE: usize = 170;
 
 /// How texts of a template are measured.
@@ -40,8 +43,9 @@ pub(crate) struct Longest<'a> {
     pub(crate) template: &'a Json,
     /// The length of a text that is known.
     pub(crate) measure: fn(&str) -> usize,
-    /// Whether it is a name: a parameter counts as long as it may be (its longest allowed value, or its `MaxLength`), and what nobody
-    /// bounds as nothing. In an environment parameters have room for one another and count as nothing, and attributes as the longest ARN.
+    /// Whether it is a name: a parameter counts as long as it may be (its longest allowed value, or
+    /// its `MaxLength`), and what nobody bounds as nothing. In an environment parameters have room
+    /// for one another and count as nothing, and attributes as the longest ARN.
     pub(crate) is_name: bool,
 }
 

@@ -1,9 +1,11 @@
-//! In which order CloudFormation makes things, and takes them away: what another resource depends on is made before it and
-//! deleted after it. Some orders matter although no property says so, and only a deployment to AWS shows it, hence this: held
-//! against a template before anybody deploys it.
+//! In which order CloudFormation makes things, and takes them away: what another resource depends
+//! on is made before it and deleted after it. Some orders matter although no property says so, and
+//! only a deployment to AWS shows it, hence this: held against a template before anybody deploys
+//! it.
 //!
-//! Sources: [`DependsOn`](https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-attribute-dependson.html), and the page
-//! that each [`Rule`] names.
+//! Sources:
+//! [`DependsOn`](https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-attribute-dependson.html),
+//! and the page that each [`Rule`] names.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,24 +16,29 @@ use crate::template::{Reference, attributes, references};
 /// Why one resource has to depend on another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Rule {
-    /// [API Gateway](https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-apigateway-account.html)
+    /// [API
+    /// Gateway](https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-apigateway-account.html)
     /// takes the account's log role only where there has been an API.
     AccountAfterApi,
-    /// API Gateway refuses a stage that writes logs before
-    /// [the account has a role for them](https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-logging.html).
+    /// API Gateway refuses a stage that writes logs before [the account has a role for
+    /// them](https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-logging.html).
     StageAfterAccount,
-    /// The log of a stage's executions is made by API Gateway at the first event, unless it is there: kept for ever, and left
-    /// behind by the stack ([its name](https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-logging.html)).
+    /// The log of a stage's executions is made by API Gateway at the first event, unless it is
+    /// there: kept for ever, and left behind by the stack ([its
+    /// name](https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-logging.html)).
     StageAfterLog,
-    /// Only empty buckets are deleted, and what is written behind the back of who empties one, stays. A function that is
-    /// [deleted while it runs](https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html) goes on; without its role it
-    /// can't write any more.
+    /// Only empty buckets are deleted, and what is written behind the back of who empties one,
+    /// stays. A function that is [deleted while it
+    /// runs](https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html) goes on;
+    /// without its role it can't write any more.
     WriterAfterCleaner,
-    /// Lambda deletes a function's network interfaces by
-    /// [the function's role](https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html#configuration-vpc-permissions), after the
-    /// function has left: what lets it has to outlive the security group, which waits for that.
+    /// Lambda deletes a function's network interfaces by [the function's
+    /// role](https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html#configuration-vpc-permissions),
+    /// after the function has left: what lets it has to outlive the security group, which waits for
+    /// that.
     GroupAfterRights,
-    /// A right that stands in a policy of its own has to be there before what runs by it, and after.
+    /// A right that stands in a policy of its own has to be there before what runs by it, and
+    /// after.
     FunctionAfterRights,
 }
 
@@ -210,7 +217,8 @@ fn buckets(graph: &Graph<'_>, role: &str, action: &str) -> BTreeSet<String> {
     allowed.flat_map(|statement| mentions(&statement["Resource"])).filter(is_bucket).collect()
 }
 
-/// The documents of a role's rights: those in the role itself, and those of policies that are attached to it, by whose id they go.
+/// The documents of a role's rights: those in the role itself, and those of policies that are
+/// attached to it, by whose id they go.
 fn policies<'a>(graph: &Graph<'a>, role: &str) -> Vec<(Option<&'a str>, &'a Json)> {
     let inline = graph.resources.get(role).and_then(|role| role["Properties"]["Policies"].as_array());
     let inline = inline.into_iter().flatten().map(|policy| (None, &policy["PolicyDocument"]));
@@ -271,7 +279,8 @@ fn network(graph: &Graph<'_>, found: &mut BTreeSet<Disorder>) {
 
 const DELETE_INTERFACE: &str = "ec2:DeleteNetworkInterface";
 
-/// Whether an action stands below an `Fn::If`: an update takes it away before the function has changed.
+/// Whether an action stands below an `Fn::If`: an update takes it away before the function has
+/// changed.
 fn is_sometimes_allowed(value: &Json, action: &str) -> bool {
     match value {
         Json::Object(map) => map.iter().any(|(key, child)| match key.as_str() {

@@ -6,7 +6,8 @@ use serde::Serialize;
 
 use crate::value::{Expression, Value};
 
-/// A text that a person chooses: a [parameter](https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/parameters-section-structure.html)
+/// A text that a person chooses: a
+/// [parameter](https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/parameters-section-structure.html)
 /// of type `String`.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "PascalCase")]

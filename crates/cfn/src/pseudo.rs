@@ -1,5 +1,5 @@
-//! What CloudFormation knows of the deployment: the
-//! [pseudo parameters](https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/pseudo-parameter-reference.html).
+//! What CloudFormation knows of the deployment: the [pseudo
+//! parameters](https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/pseudo-parameter-reference.html).
 
 use crate::{
     sub::{Part, sub},
@@ -30,8 +30,9 @@ pub fn stack_name() -> Value<String> {
     pseudo("StackName")
 }
 
-/// What tells this stack from every other, also from one of the same name that was deleted: a UUID, the last part of the stack's ARN. For
-/// names that have no room for the stack's own, which may have 128 characters.
+/// What tells this stack from every other, also from one of the same name that was deleted: a UUID,
+/// the last part of the stack's ARN. For names that have no room for the stack's own, which may
+/// have 128 characters.
 pub fn stack_uuid() -> Value<String> {
     pseudo("StackId").split("/").select(2)
 }

@@ -1,9 +1,12 @@
-//! How much of a thing CloudFormation and the services behind it take. They tell only when a stack is already being made, hence
-//! this: quotas that can't be raised, held against a template before anybody deploys it.
+//! How much of a thing CloudFormation and the services behind it take. They tell only when a stack
+//! is already being made, hence this: quotas that can't be raised, held against a template before
+//! anybody deploys it.
 //!
-//! Sources: [CloudFormation](https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html),
+//! Sources:
+//! [CloudFormation](https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html),
 //! [IAM](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html),
-//! [Lambda](https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html), and the registry's schemas for descriptions.
+//! [Lambda](https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html), and the
+//! registry's schemas for descriptions.
 
 use serde_json::Value as Json;
 
@@ -14,9 +17,10 @@ pub const TEMPLATE_BYTES_INLINE: usize = 51_200;
 /// The largest template, in bytes.
 pub const TEMPLATE_BYTES: usize = 1_000_000;
 
-/// All variables of a function, in bytes of the JSON object that they make without white space: what Lambda measures, as its error says
-/// ("Lambda was unable to configure your environment variables because the environment variables you have provided exceeded
-/// the 4KB limit. String measured: {...}").
+/// All variables of a function, in bytes of the JSON object that they make without white space:
+/// what Lambda measures, as its error says ("Lambda was unable to configure your environment
+/// variables because the environment variables you have provided exceeded the 4KB limit. String
+/// measured: {...}").
 pub const ENVIRONMENT_BYTES: usize = 4_096;
 
 /// Entries of a section, at most.
@@ -61,8 +65,9 @@ fn subject(name: &str, what: &str) -> String {
     }
 }
 
-/// Every quota that `template`, which takes `bytes` as a file, exceeds. In names and environments, what only a deployment knows counts as
-/// long as it can become; elsewhere a reference counts as nothing.
+/// Every quota that `template`, which takes `bytes` as a file, exceeds. In names and environments,
+/// what only a deployment knows counts as long as it can become; elsewhere a reference counts as
+/// nothing.
 pub fn exceeded(template: &Json, bytes: usize) -> Vec<Excess> {
     let mut found = Found { template, excesses: Vec::new() };
     found.check("", "text", bytes, "bytes", TEMPLATE_BYTES);
@@ -132,8 +137,8 @@ impl Found<'_> {
     }
 }
 
-/// The most bytes that variables can take, as [`ENVIRONMENT_BYTES`] counts them. A parameter counts as nothing; [evaluate](mod@crate::evaluate)
-/// the template to count it.
+/// The most bytes that variables can take, as [`ENVIRONMENT_BYTES`] counts them. A parameter counts
+/// as nothing; [evaluate](mod@crate::evaluate) the template to count it.
 pub fn environment(template: &Json, variables: &Json) -> usize {
     let longest = Longest { template, measure: in_json, is_name: false };
     let of = |(name, value): (&String, &Json)| in_json(name) + longest.of(value) + "\"\":\"\",".len();
@@ -236,7 +241,8 @@ mod tests {
             ),
             (
                 |size| {
-                    // {"A":"...","B":"\n...","C":"..."}, of which the last is a bucket's name of 63.
+                    // {"A":"...","B":"\n...","C":"..."}, of which the last is a bucket's name
+                    // of 63.
                     let rest = size - "{'A':'','B':'\\n','C':''}".len() - 100 - 63;
                     let line = format!("\n{}", "x".repeat(rest));
                     let variables = json!({ "A": "x".repeat(100), "B": line, "C": { "Ref": "Kept" } });

@@ -1,7 +1,8 @@
-//! The list of modelled resource types, each with the JSON Schema of its properties: what a test holds against
-//! [CloudFormation's registry](https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/resource-type-schemas.html),
-//! so that a misspelt property fails the build and not a deployment, and with what of it can't be changed. A new type is one more
-//! line here.
+//! The list of modelled resource types, each with the JSON Schema of its properties: what a test
+//! holds against [CloudFormation's
+//! registry](https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/resource-type-schemas.html),
+//! so that a misspelt property fails the build and not a deployment, and with what of it can't be
+//! changed. A new type is one more line here.
 
 use schemars::{JsonSchema, Schema, schema_for};
 
@@ -17,8 +18,8 @@ pub struct Type {
     pub name: &'static str,
     /// The properties that the model can write.
     pub schema: fn() -> Schema,
-    /// The properties, modelled or not, that can be set at creation only, in the registry's notation: another value makes the
-    /// resource anew.
+    /// The properties, modelled or not, that can be set at creation only, in the registry's
+    /// notation: another value makes the resource anew.
     pub create_only: &'static [&'static str],
 }
 

@@ -1,4 +1,5 @@
-//! A stack is built by adding to it, and each addition gives a handle: the only way to refer to what was added.
+//! A stack is built by adding to it, and each addition gives a handle: the only way to refer to
+//! what was added.
 
 use std::{fmt, marker::PhantomData};
 
@@ -25,7 +26,8 @@ pub trait Resource: Serialize {
     }
 }
 
-/// A resource of a stack. Only [`Stack::add`] makes one; its methods are the attributes that the type really has.
+/// A resource of a stack. Only [`Stack::add`] makes one; its methods are the attributes that the
+/// type really has.
 pub struct Handle<R> {
     id: String,
     of: PhantomData<fn() -> R>,
@@ -66,7 +68,8 @@ pub struct Optional<T> {
 }
 
 impl<T> Optional<T> {
-    /// A value of it where it exists, else `otherwise`: there is no way to read it without saying what else.
+    /// A value of it where it exists, else `otherwise`: there is no way to read it without saying
+    /// what else.
     pub fn either<V>(&self, read: impl FnOnce(&T) -> Value<V>, otherwise: Value<V>) -> Value<V> {
         self.condition.either(read(&self.inner), otherwise)
     }
@@ -77,8 +80,8 @@ impl<T> Optional<T> {
     }
 }
 
-/// What CloudFormation does beside creating a resource:
-/// [resource attributes](https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-product-attribute-reference.html).
+/// What CloudFormation does beside creating a resource: [resource
+/// attributes](https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-product-attribute-reference.html).
 #[derive(Debug, Clone, Default)]
 pub struct Attributes {
     depends_on: Vec<String>,
@@ -102,7 +105,8 @@ impl Attributes {
         self
     }
 
-    /// Kept when the stack is deleted, and when an update replaces it; but not when the creation that made it is rolled back.
+    /// Kept when the stack is deleted, and when an update replaces it; but not when the creation
+    /// that made it is rolled back.
     #[must_use]
     pub fn kept(mut self) -> Self {
         self.deletion = Some("RetainExceptOnCreate");
@@ -146,7 +150,8 @@ impl Stack {
         self.metadata("AWS::CloudFormation::Interface", interface::interface(groups));
     }
 
-    /// An entry of the template's own `Metadata`, such as a finding of a linter that doesn't apply, and why.
+    /// An entry of the template's own `Metadata`, such as a finding of a linter that doesn't apply,
+    /// and why.
     pub fn metadata(&mut self, key: &str, value: Json) {
         self.metadata.insert(key.to_owned(), value);
     }
@@ -158,8 +163,10 @@ impl Stack {
         ParameterHandle::new(name)
     }
 
-    /// Adds the [rule](https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/rules-section-structure.html) that who gives
-    /// `parameter` gives `other`, too: CloudFormation refuses the deployment otherwise, with `message`, before it makes anything.
+    /// Adds the
+    /// [rule](https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/rules-section-structure.html)
+    /// that who gives `parameter` gives `other`, too: CloudFormation refuses the deployment
+    /// otherwise, with `message`, before it makes anything.
     pub fn requires<A, B>(
         &mut self,
         name: &str,
@@ -227,8 +234,9 @@ impl Stack {
         Handle { id: id.to_owned(), of: PhantomData }
     }
 
-    /// Writes into the metadata of the resources so far that `concerns`, asked with logical id and type, picks, that these
-    /// findings of other judges are accepted. Without such a resource it is a mistake: nobody suppresses what isn't there.
+    /// Writes into the metadata of the resources so far that `concerns`, asked with logical id and
+    /// type, picks, that these findings of other judges are accepted. Without such a resource it is
+    /// a mistake: nobody suppresses what isn't there.
     pub fn accept(&mut self, accepted: &Accepted, concerns: impl Fn(&str, &str) -> bool) {
         let mut count = 0;
         for (id, resource) in &mut self.resources {
@@ -250,7 +258,8 @@ impl Stack {
         }
     }
 
-    /// The resources so far whose type begins with `kind`, as text: to tell whether any of them changed.
+    /// The resources so far whose type begins with `kind`, as text: to tell whether any of them
+    /// changed.
     pub(crate) fn resources_as_text(&self, kind: &str) -> String {
         let of_kind = |entry: &Json| entry["Type"].as_str().is_some_and(|name| name.starts_with(kind));
         let resources: Section = self.resources.clone().into_iter().filter(|(_, entry)| of_kind(entry)).collect();
@@ -301,14 +310,15 @@ impl Stack {
         }
     }
 
-    /// Remembers the first mistake, which the finished template reports: so that adding stays infallible.
+    /// Remembers the first mistake, which the finished template reports: so that adding stays
+    /// infallible.
     fn mistaken(&mut self, mistake: TemplateError) {
         self.mistake.get_or_insert(mistake);
     }
 }
 
-/// Properties are structs of strings, numbers, lists and maps with text for keys, which always can be JSON; were it
-/// otherwise, the null would be refused by the check of the template.
+/// Properties are structs of strings, numbers, lists and maps with text for keys, which always can
+/// be JSON; were it otherwise, the null would be refused by the check of the template.
 fn serialized(value: &impl Serialize) -> Json {
     serde_json::to_value(value).unwrap_or(Json::Null)
 }

@@ -1,4 +1,5 @@
-//! The finished template: rendered the same way every time, after a check of what the compiler can't see.
+//! The finished template: rendered the same way every time, after a check of what the compiler
+//! can't see.
 
 use serde_json::Value as Json;
 

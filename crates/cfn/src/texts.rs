@@ -1,8 +1,10 @@
-//! What the services behind CloudFormation take in names and descriptions: which characters, and how many. They tell only when the
-//! resource is being made, hence this: held against a template before anybody deploys it.
+//! What the services behind CloudFormation take in names and descriptions: which characters, and
+//! how many. They tell only when the resource is being made, hence this: held against a template
+//! before anybody deploys it.
 //!
-//! The source of each is the operation that makes the resource, as [botocore](https://github.com/boto/botocore) has it: patterns and
-//! lengths, or the sentences of its documentation. `infra/tests/texts.rs` holds the table against them.
+//! The source of each is the operation that makes the resource, as
+//! [botocore](https://github.com/boto/botocore) has it: patterns and lengths, or the sentences of
+//! its documentation. `infra/tests/texts.rs` holds the table against them.
 
 use serde_json::Value as Json;
 
@@ -199,8 +201,8 @@ pub struct Refused {
     pub allowed: &'static str,
 }
 
-/// Every text of `template` with a character that its service refuses. What only a deployment knows isn't looked at, so
-/// whatever is told here certainly is wrong.
+/// Every text of `template` with a character that its service refuses. What only a deployment knows
+/// isn't looked at, so whatever is told here certainly is wrong.
 pub fn refused(template: &Json) -> Vec<Refused> {
     let resources = template["Resources"].as_object().into_iter().flatten();
     resources.flat_map(|(name, resource)| of_resource(name, resource)).collect()

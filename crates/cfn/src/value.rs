@@ -6,7 +6,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::Value as Json;
 
-/// A literal `T`, or an [intrinsic function](https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference.html)
+/// A literal `T`, or an [intrinsic
+/// function](https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference.html)
 /// that yields one.
 pub struct Value<T> {
     pub(crate) expression: Expression,
@@ -35,9 +36,9 @@ impl<T> Value<T> {
         Self::new(Expression::Ref("AWS::NoValue".to_owned()))
     }
 
-    /// The same expression where another type is expected: for borders that the type system can't see, such as a
-    /// parameter's text that a function will parse, or the outcome of a custom resource. Not a way to turn one
-    /// resource's ARN into another's.
+    /// The same expression where another type is expected: for borders that the type system can't
+    /// see, such as a parameter's text that a function will parse, or the outcome of a custom
+    /// resource. Not a way to turn one resource's ARN into another's.
     pub fn meaning<U>(self) -> Value<U> {
         Value::new(self.expression)
     }
@@ -94,8 +95,8 @@ impl<T> Serialize for Value<T> {
     }
 }
 
-/// Anything: where a literal may stand, so may an expression, and which literals a property takes is said by the
-/// registry's schema of its type.
+/// Anything: where a literal may stand, so may an expression, and which literals a property takes
+/// is said by the registry's schema of its type.
 impl<T> JsonSchema for Value<T> {
     fn schema_name() -> Cow<'static, str> {
         "Value".into()

@@ -1,5 +1,6 @@
-//! A template as YAML. CloudFormation reads [YAML 1.1](https://yaml.org/type/), in which `off` is a boolean, `012` is ten and
-//! `2012-10-17` is a day; what writes it here is of version 1.2 and leaves such texts as they are. So they are quoted.
+//! A template as YAML. CloudFormation reads [YAML 1.1](https://yaml.org/type/), in which `off` is a
+//! boolean, `012` is ten and `2012-10-17` is a day; what writes it here is of version 1.2 and
+//! leaves such texts as they are. So they are quoted.
 
 use serde_json::Value as Json;
 
@@ -34,7 +35,8 @@ fn quoted(line: &str) -> String {
     }
 }
 
-/// Whether a text without quotation marks is something else in YAML 1.1. What looks like a number to JSON is one.
+/// Whether a text without quotation marks is something else in YAML 1.1. What looks like a number
+/// to JSON is one.
 fn is_ambiguous(text: &str) -> bool {
     let begins_like_a_number = text.starts_with(|first: char| first.is_ascii_digit() || "+-.".contains(first));
     let is_made_like_one = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.:_".contains(&byte));

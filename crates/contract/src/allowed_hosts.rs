@@ -1,5 +1,5 @@
-//! Where a host is reached, and as whom: the `AllowedGitHosts` parameter. A payload chooses among its
-//! entries and can't add to them.
+//! Where a host is reached, and as whom: the `AllowedGitHosts` parameter. A payload chooses among
+//! its entries and can't add to them.
 
 use std::{fmt, str::FromStr};
 
@@ -75,8 +75,10 @@ impl fmt::Display for HostKind {
 /// Azure DevOps, and where it is reached over SSH.
 const AZURE: (&str, &str) = ("dev.azure.com", "ssh.dev.azure.com");
 
-/// Where public hosts are reached over SSH under another name than their own: Azure DevOps always, the others
-/// [through firewalls](https://docs.github.com/en/authentication/troubleshooting-ssh/using-ssh-over-the-https-port), on port 443.
+/// Where public hosts are reached over SSH under another name than their own: Azure DevOps always,
+/// the others [through
+/// firewalls](https://docs.github.com/en/authentication/troubleshooting-ssh/using-ssh-over-the-https-port),
+/// on port 443.
 const SSH_NAMES: [(&str, &str); 4] = [
     AZURE,
     ("github.com", "ssh.github.com"),
@@ -93,8 +95,8 @@ pub struct SshAddress {
     pub host: Host,
     /// The server's port.
     pub port: u16,
-    /// The folder on the server that the repositories' paths begin in, such as `/srv/git`, or `/~` for the user's home;
-    /// empty for the server's root.
+    /// The folder on the server that the repositories' paths begin in, such as `/srv/git`, or `/~`
+    /// for the user's home; empty for the server's root.
     pub folder: String,
 }
 
@@ -138,8 +140,8 @@ pub struct AllowedHost {
 }
 
 impl AllowedHost {
-    /// Whether the host takes `Acme/App` and `acme/app` for one repository. All kinds that are known do; of an unknown one
-    /// nobody knows.
+    /// Whether the host takes `Acme/App` and `acme/app` for one repository. All kinds that are
+    /// known do; of an unknown one nobody knows.
     pub fn ignores_case(&self) -> bool {
         self.kind.is_some()
     }
@@ -157,7 +159,8 @@ impl AllowedHost {
             || SSH_NAMES.iter().any(|(host, ssh)| *host == self.host.as_str() && ssh.eq_ignore_ascii_case(name))
     }
 
-    /// The repository's path on the host by the path of a URL: what all its URLs have before that is left out.
+    /// The repository's path on the host by the path of a URL: what all its URLs have before that
+    /// is left out.
     pub fn path_in<'u>(&self, url_path: &'u str, is_web: bool) -> &'u str {
         let prefix = if is_web { &self.web.path } else { &self.ssh.folder };
         let path = url_path.strip_prefix('/').unwrap_or(url_path);
@@ -168,8 +171,10 @@ impl AllowedHost {
 
     /// What all URLs of its API begin with if it runs this.
     ///
-    /// GitHub's is on [another host](https://docs.github.com/en/rest/using-the-rest-api/getting-started-with-the-rest-api), also
-    /// with [data residency](https://docs.github.com/en/enterprise-cloud@latest/admin/data-residency/network-details-for-ghecom).
+    /// GitHub's is on [another
+    /// host](https://docs.github.com/en/rest/using-the-rest-api/getting-started-with-the-rest-api),
+    /// also with [data
+    /// residency](https://docs.github.com/en/enterprise-cloud@latest/admin/data-residency/network-details-for-ghecom).
     pub fn api(&self, kind: HostKind) -> String {
         if let Some(api) = &self.api {
             return api.to_string();
@@ -187,8 +192,9 @@ impl AllowedHost {
         }
     }
 
-    /// Whether a download may go to a private address by this name, because the entry says so. GitHub Enterprise Server gives its
-    /// archives from [names below its own](https://docs.github.com/en/enterprise-server@latest/admin/configuring-settings/hardening-security-for-your-enterprise/enabling-subdomain-isolation).
+    /// Whether a download may go to a private address by this name, because the entry says so.
+    /// GitHub Enterprise Server gives its archives from [names below its
+    /// own](https://docs.github.com/en/enterprise-server@latest/admin/configuring-settings/hardening-security-for-your-enterprise/enabling-subdomain-isolation).
     pub fn is_private_at(&self, name: &str) -> bool {
         let web = self.web.host.as_str();
         let is_below = || {

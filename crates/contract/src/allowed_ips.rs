@@ -1,5 +1,6 @@
-//! Who may send without a secret: the `AllowedIps` parameter. An address speaks for one host, since everybody at a public
-//! provider shares its addresses, and it may send whatever somebody there wants sent.
+//! Who may send without a secret: the `AllowedIps` parameter. An address speaks for one host, since
+//! everybody at a public provider shares its addresses, and it may send whatever somebody there
+//! wants sent.
 
 use std::{net::IpAddr, str::FromStr};
 
@@ -7,8 +8,8 @@ use ipnet::IpNet;
 
 use crate::repository::{Host, HostError};
 
-/// The addresses from which a delivery needs no secret, each for one host: entries `host=address` or `host=block`, separated by
-/// commas.
+/// The addresses from which a delivery needs no secret, each for one host: entries `host=address`
+/// or `host=block`, separated by commas.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct AllowedIps(Vec<(Host, IpNet)>);
 

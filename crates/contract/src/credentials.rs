@@ -1,5 +1,6 @@
-//! What zipdl shows to a Git host to get an archive: the secret that the template makes of the parameters `GitToken`,
-//! `OAuthKey` and `OAuthSecret`, and which of it belongs to which host. A credential goes to one host and never to another.
+//! What zipdl shows to a Git host to get an archive: the secret that the template makes of the
+//! parameters `GitToken`, `OAuthKey` and `OAuthSecret`, and which of it belongs to which host. A
+//! credential goes to one host and never to another.
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
@@ -31,8 +32,8 @@ impl ProviderCredentials {
         serde_json::from_str(secret.expose_secret()).map_err(|_| CredentialsError)
     }
 
-    /// The access token for `host`: that of the entry `host=token`, or the one entry that names no host, which is for
-    /// `first`, the first of the allowed hosts.
+    /// The access token for `host`: that of the entry `host=token`, or the one entry that names no
+    /// host, which is for `first`, the first of the allowed hosts.
     pub fn token(&self, host: &Host, first: Option<&Host>) -> Option<SecretString> {
         let entries = || self.git_token.expose_secret().split(',').map(str::trim).filter(|entry| !entry.is_empty());
         let named = |entry: &'_ str| {
@@ -50,7 +51,8 @@ impl ProviderCredentials {
     }
 }
 
-/// Whether an entry begins with a host. A token may end in the equals signs of Base64 and has none before them.
+/// Whether an entry begins with a host. A token may end in the equals signs of Base64 and has none
+/// before them.
 fn names_a_host(entry: &str) -> bool {
     entry.trim_end_matches('=').contains('=')
 }

@@ -71,9 +71,10 @@ pub struct BucketCleanerProperties<S: Side> {
     pub buckets: Vec<S::Of<BucketName>>,
 }
 
-/// The KMS [encryption context](https://docs.aws.amazon.com/kms/latest/developerguide/encrypt_context.html)
-/// of a stack's SSH key: a ciphertext of another stack, or of another purpose, doesn't decrypt. Not secret;
-/// it stands in CloudTrail.
+/// The KMS [encryption
+/// context](https://docs.aws.amazon.com/kms/latest/developerguide/encrypt_context.html) of a
+/// stack's SSH key: a ciphertext of another stack, or of another purpose, doesn't decrypt. Not
+/// secret; it stands in CloudTrail.
 pub fn encryption_context(stack_name: &str) -> [(&str, &str); 2] {
     [(CONTEXT_STACK, stack_name), (CONTEXT_PURPOSE, SSH_KEY_PURPOSE)]
 }

@@ -1,6 +1,7 @@
 //! The environment of each function, as one struct that the template fills and the function reads.
 //!
-//! A field's variable is its name in capitals: `output_bucket` is `OUTPUT_BUCKET`. A forgotten variable doesn't compile:
+//! A field's variable is its name in capitals: `output_bucket` is `OUTPUT_BUCKET`. A forgotten
+//! variable doesn't compile:
 //!
 //! ```compile_fail,E0063
 //! use aws_names::SecretId;
@@ -11,9 +12,10 @@
 //! }
 //! ```
 //!
-//! While a stack is updated, the new code runs with the old environment for seconds, and the old code with the new one. So a variable that the
-//! last release hasn't gets a value in [`OF_OLDER`], and what the last release reads goes on being written, in its grammar: its
-//! contract lies in `released/environment.json`, and `tests/released.rs` holds this file to it.
+//! While a stack is updated, the new code runs with the old environment for seconds, and the old
+//! code with the new one. So a variable that the last release hasn't gets a value in [`OF_OLDER`],
+//! and what the last release reads goes on being written, in its grammar: its contract lies in
+//! `released/environment.json`, and `tests/released.rs` holds this file to it.
 
 use std::collections::BTreeSet;
 
@@ -35,8 +37,8 @@ use crate::side::{Runtime, Side};
     )
 )]
 pub struct WebhookEnvironment<S: Side> {
-    /// The secret that holds the webhook secrets, separated by commas. The template generates one that
-    /// nobody knows when the `ApiSecret` parameter is empty, so there always is one.
+    /// The secret that holds the webhook secrets, separated by commas. The template generates one
+    /// that nobody knows when the `ApiSecret` parameter is empty, so there always is one.
     pub api_secret: S::Of<SecretId>,
     /// The queue that gitpull works on.
     pub gitpull_queue: S::Of<QueueUrl>,
@@ -69,8 +71,8 @@ pub const PACK_PREFIX: &str = "packs/";
 pub struct GitPullEnvironment<S: Side> {
     /// The bucket that holds the encrypted SSH key.
     pub key_bucket: S::Of<BucketName>,
-    /// The object in it: [`crate::custom::SshKeyData::object_key`], which a new key changes, so that no
-    /// warm function goes on with the old one.
+    /// The object in it: [`crate::custom::SshKeyData::object_key`], which a new key changes, so
+    /// that no warm function goes on with the old one.
     pub key_object: S::Of<String>,
     /// The KMS key that the SSH key is encrypted with.
     pub kms_key: S::Of<KeyId>,
@@ -78,9 +80,11 @@ pub struct GitPullEnvironment<S: Side> {
     pub stack_name: S::Of<String>,
     /// The bucket that the artifacts go to.
     pub output_bucket: S::Of<BucketName>,
-    /// The bucket that packs are kept in for functions that start with an empty disk, see [`PACK_PREFIX`].
+    /// The bucket that packs are kept in for functions that start with an empty disk, see
+    /// [`PACK_PREFIX`].
     pub cache_bucket: S::Of<BucketName>,
-    /// The queue that the jobs come from, to say for how long one is worked on and when a failed one should be tried again.
+    /// The queue that the jobs come from, to say for how long one is worked on and when a failed
+    /// one should be tried again.
     pub queue: S::Of<QueueUrl>,
     /// The queue that a job goes to when it has failed for good.
     pub dead_letter_queue: S::Of<QueueUrl>,
@@ -96,7 +100,8 @@ pub struct GitPullEnvironment<S: Side> {
     pub submodules: S::Of<String>,
     /// The `Lfs` parameter: `on` or `off`.
     pub lfs: S::Of<String>,
-    /// The `CaBundle` parameter: certificates in PEM of authorities to trust beside the public ones.
+    /// The `CaBundle` parameter: certificates in PEM of authorities to trust beside the public
+    /// ones.
     pub ca_bundle: S::Of<String>,
     /// The `Paths` parameter: globs of the files that go into the zip, separated by commas.
     pub paths: S::Of<String>,
@@ -116,7 +121,8 @@ pub struct ZipDlEnvironment<S: Side> {
     pub credentials: S::Of<SecretId>,
     /// The bucket that the artifacts go to.
     pub output_bucket: S::Of<BucketName>,
-    /// The queue that the jobs come from, to say for how long one is worked on and when a failed one should be tried again.
+    /// The queue that the jobs come from, to say for how long one is worked on and when a failed
+    /// one should be tried again.
     pub queue: S::Of<QueueUrl>,
     /// The queue that a job goes to when it has failed for good.
     pub dead_letter_queue: S::Of<QueueUrl>,
@@ -124,7 +130,8 @@ pub struct ZipDlEnvironment<S: Side> {
     pub allowed_hosts: S::Of<String>,
     /// The `KeyLayout` parameter, see [`crate::KeyLayout`].
     pub key_layout: S::Of<String>,
-    /// The `CaBundle` parameter: certificates in PEM of authorities to trust beside the public ones.
+    /// The `CaBundle` parameter: certificates in PEM of authorities to trust beside the public
+    /// ones.
     pub ca_bundle: S::Of<String>,
     /// The `MaxArchiveBytes` parameter: how large an archive may be, a number.
     pub max_archive_bytes: S::Of<String>,

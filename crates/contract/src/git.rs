@@ -1,14 +1,16 @@
-//! Git's own names. A reference of a payload reaches the S3 key and the wire, so it is checked by Git's
-//! rules before anything else sees it.
+//! Git's own names. A reference of a payload reaches the S3 key and the wire, so it is checked by
+//! Git's rules before anything else sees it.
 
 use serde::{Deserialize, Serialize};
 
 use crate::text::checked_text;
 
-/// The full name of a branch or a tag, such as `refs/heads/main`, as `git check-ref-format` allows it.
+/// The full name of a branch or a tag, such as `refs/heads/main`, as `git check-ref-format` allows
+/// it.
 ///
-/// The rules keep `..`, a leading dot and control characters out, so a name is also safe in an S3 key.
-/// They don't keep out shell characters: `refs/heads/$(x)` is legal, and nothing here meets a shell.
+/// The rules keep `..`, a leading dot and control characters out, so a name is also safe in an S3
+/// key. They don't keep out shell characters: `refs/heads/$(x)` is legal, and nothing here meets a
+/// shell.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct RefName(String);
@@ -48,8 +50,8 @@ fn check_ref_name(name: &str) -> Result<(), RefNameError> {
 }
 
 impl RefName {
-    /// The longest supported name: twice this and a repository's path fit into the 1,024 bytes of an
-    /// [S3 key](https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html).
+    /// The longest supported name: twice this and a repository's path fit into the 1,024 bytes of
+    /// an [S3 key](https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html).
     pub const MAX_BYTES: usize = 400;
 
     /// The short name of a branch.
@@ -68,8 +70,8 @@ impl RefName {
     }
 }
 
-/// The id of a commit (or of an annotated tag that names one) in lower-case hexadecimal: 40 digits for
-/// SHA-1, 64 for SHA-256. Never the null id, which means "no object".
+/// The id of a commit (or of an annotated tag that names one) in lower-case hexadecimal: 40 digits
+/// for SHA-1, 64 for SHA-256. Never the null id, which means "no object".
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct CommitId(String);

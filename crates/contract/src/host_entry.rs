@@ -1,18 +1,19 @@
-//! How an entry of `AllowedGitHosts` is written: the host's name, and behind it, separated by spaces, what is otherwise than
-//! usual.
+//! How an entry of `AllowedGitHosts` is written: the host's name, and behind it, separated by
+//! spaces, what is otherwise than usual.
 //!
 //! ```text
 //! git.example.com kind=gitlab ssh=git@ssh.example.com:2222 web=https://git.example.com/gitlab private
 //! ```
 //!
 //! - `kind=` what the host runs, needed for `/zipdl`: one of [`HostKind::ALL`]
-//! - `ssh=[user@]host[:port][/folder]` where it is reached over SSH, and the folder that the repositories lie in (`/~` is the
-//!   user's home)
+//! - `ssh=[user@]host[:port][/folder]` where it is reached over SSH, and the folder that the
+//!   repositories lie in (`/~` is the user's home)
 //! - `web=https://host[:port][/path]` where its web pages are
 //! - `api=https://host[:port][/path]` where its API is
 //! - `private` archives may be downloaded from it although its address is a private one
 //!
-//! The name may have the most usual of these on it: `[user@]name[:ssh-port][=kind[:https-port]][+private]`.
+//! The name may have the most usual of these on it:
+//! `[user@]name[:ssh-port][=kind[:https-port]][+private]`.
 
 use std::str::FromStr;
 
@@ -163,8 +164,8 @@ fn with_port(text: &str) -> Result<(&str, Option<u16>), Problem> {
     Ok((text, Some(port)))
 }
 
-/// The text before the first slash, and the path from there, without a slash at the end. A path goes into URLs and to SSH servers
-/// as it is.
+/// The text before the first slash, and the path from there, without a slash at the end. A path
+/// goes into URLs and to SSH servers as it is.
 fn with_path(text: &str) -> Result<(&str, String), Problem> {
     let (text, path) = text.split_at(text.find('/').unwrap_or(text.len()));
     let path = path.strip_suffix('/').unwrap_or(path);

@@ -1,4 +1,5 @@
-//! The message on a queue: what to fetch and where to put it, and never the payload that asked for it.
+//! The message on a queue: what to fetch and where to put it, and never the payload that asked for
+//! it.
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -11,8 +12,8 @@ use crate::{
     text::checked_text,
 };
 
-/// The sender's id of one delivery of a webhook: 1 to 128 printable ASCII characters, so that it can stand
-/// in a log line and in an object's metadata.
+/// The sender's id of one delivery of a webhook: 1 to 128 printable ASCII characters, so that it
+/// can stand in a log line and in an object's metadata.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct DeliveryId(String);
@@ -49,7 +50,8 @@ impl Trigger {
 
 /// One reference of one repository that has to become a zip.
 ///
-/// Fields that it doesn't know it leaves aside: a dead-letter message may be older than the function that it comes back to.
+/// Fields that it doesn't know it leaves aside: a dead-letter message may be older than the
+/// function that it comes back to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Job {
     /// The delivery that asked for it.
@@ -58,18 +60,21 @@ pub struct Job {
     pub repository: Repository,
     /// The branch or the tag.
     pub reference: RefName,
-    /// What the reference named when the delivery was sent, where the sender told. A hint: what it names now, the host says.
+    /// What the reference named when the delivery was sent, where the sender told. A hint: what it
+    /// names now, the host says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub commit: Option<CommitId>,
     /// What happened to the reference.
     #[serde(default, skip_serializing_if = "Trigger::is_push")]
     pub trigger: Trigger,
-    /// The first line of that commit's message, where the sender told: for a worker that doesn't see the commit.
+    /// The first line of that commit's message, where the sender told: for a worker that doesn't
+    /// see the commit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub summary: Option<String>,
-    /// What the sender may have fetched: the `Repositories` parameter, and what the sender's proof is good for. Whatever else
-    /// the repository leads on to, such as a submodule, has to fit [each list](Self::permit). Where nothing is said, as in a job
-    /// of an older version, that is nothing.
+    /// What the sender may have fetched: the `Repositories` parameter, and what the sender's proof
+    /// is good for. Whatever else the repository leads on to, such as a submodule, has to fit [each
+    /// list](Self::permit). Where nothing is said, as in a job of an older version, that is
+    /// nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scope: Option<Vec<String>>,
     /// How the host spells the repository's path, where that counts.
@@ -79,7 +84,8 @@ pub struct Job {
 
 impl Job {
     /// The job's id: the same for a redelivery of the same reference, so that it also serves as the
-    /// [deduplication id](https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/using-messagededuplicationid-property.html)
+    /// [deduplication
+    /// id](https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/using-messagededuplicationid-property.html)
     /// of its message. 32 hexadecimal digits.
     pub fn id(&self) -> String {
         digest(&[self.delivery.as_str(), &self.repository.to_string(), self.reference.as_str()])
@@ -90,14 +96,15 @@ impl Job {
         Location { repository: self.repository.clone(), spelling: self.spelling }
     }
 
-    /// The message group: jobs of one reference of one repository stay in order and don't overlap, all
-    /// others run beside one another. 32 hexadecimal digits.
+    /// The message group: jobs of one reference of one repository stay in order and don't overlap,
+    /// all others run beside one another. 32 hexadecimal digits.
     pub fn group_id(&self) -> String {
         digest(&[&self.repository.to_string(), self.reference.as_str()])
     }
 
-    /// The key of the artifact: `{prefix}/{owner}_{repo}.zip` for the default branch, with `branch/{branch}/`, `tag/{tag}/` or
-    /// `release/{tag}/` before the file's name for anything else. The prefix is the [layout](KeyLayout)'s.
+    /// The key of the artifact: `{prefix}/{owner}_{repo}.zip` for the default branch, with
+    /// `branch/{branch}/`, `tag/{tag}/` or `release/{tag}/` before the file's name for anything
+    /// else. The prefix is the [layout](KeyLayout)'s.
     ///
     /// `default_branch` is what the repository's host says, and nothing where it has none.
     pub fn artifact_key(&self, layout: KeyLayout, default_branch: Option<&str>) -> String {
@@ -206,7 +213,8 @@ mod tests {
             if identity(&one) != identity(&other) {
                 prop_assert_ne!(key(&one, KeyLayout::HostPath), key(&other, KeyLayout::HostPath));
             }
-            // Within one host, paths suffice; between hosts, what an artifact says of itself tells them apart.
+            // Within one host, paths suffice; between hosts, what an artifact says of itself tells
+            // them apart.
             if identity(&one) != identity(&other) && one.repository.host == other.repository.host {
                 prop_assert_ne!(key(&one, KeyLayout::Path), key(&other, KeyLayout::Path));
             }

@@ -7,8 +7,8 @@ use crate::Repository;
 /// Where in the bucket the artifacts of a repository lie.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum KeyLayout {
-    /// Under the repository's path. For stacks that fetch from one host: on two hosts, repositories may have the same path, and
-    /// which one came first keeps it.
+    /// Under the repository's path. For stacks that fetch from one host: on two hosts, repositories
+    /// may have the same path, and which one came first keeps it.
     #[default]
     Path,
     /// Under the host's name and the repository's path. For stacks that fetch from several.

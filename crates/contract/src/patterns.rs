@@ -25,14 +25,16 @@ pub enum PatternsError {
     },
 }
 
-/// Globs separated by commas, in which `*` stays within one part of a path and `**` doesn't, and `{a,b}` is one or the other.
-/// One that begins with `!` excludes. The default has none.
+/// Globs separated by commas, in which `*` stays within one part of a path and `**` doesn't, and
+/// `{a,b}` is one or the other. One that begins with `!` excludes. The default has none.
 ///
-/// They are matched by [automata](https://docs.rs/globset): in time that grows with the text, whatever the globs are.
+/// They are matched by [automata](https://docs.rs/globset): in time that grows with the text,
+/// whatever the globs are.
 #[derive(Debug, Clone, Default)]
 pub struct Patterns {
     included: GlobSet,
-    /// The folders that what is included lies in: what stands in each glob before the first part that isn't only a name.
+    /// The folders that what is included lies in: what stands in each glob before the first part
+    /// that isn't only a name.
     folders: Vec<String>,
     excluded: GlobSet,
 }
@@ -68,7 +70,8 @@ impl Patterns {
         self.included.is_match(text)
     }
 
-    /// Whether a glob may include what is below this path. It is told by the names that a glob begins with alone.
+    /// Whether a glob may include what is below this path. It is told by the names that a glob
+    /// begins with alone.
     pub fn may_include_below(&self, path: &str) -> bool {
         self.folders
             .iter()
@@ -156,7 +159,8 @@ mod tests {
 
     #[test]
     fn hostile_globs_finish_on_long_text() {
-        // As long as a parameter may be, and a path of a zip. Whatever tried again from each star would never end.
+        // As long as a parameter may be, and a path of a zip. Whatever tried again from each star
+        // would never end.
         let text = "a/".repeat(32 << 10);
         for piece in ["**/a/", "*a*", "[!b]*", "?*/*"] {
             let glob = piece.repeat(384 / piece.len() - 1) + "b";

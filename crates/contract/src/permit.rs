@@ -1,5 +1,6 @@
-//! Which repositories a job may have fetched: its own, and of what that one leads on to, such as submodules, what the job's
-//! sender could have asked for as well. A `.gitmodules` is whoever pushes' to write.
+//! Which repositories a job may have fetched: its own, and of what that one leads on to, such as
+//! submodules, what the job's sender could have asked for as well. A `.gitmodules` is whoever
+//! pushes' to write.
 
 use crate::{AllowedHost, AllowedHosts, Job, PatternsError, Repositories, Repository, repository::Host};
 

@@ -4,8 +4,9 @@ use std::str::FromStr;
 
 use crate::{Patterns, PatternsError, RefName};
 
-/// Globs of references. One that begins with `refs/` is of full names (`refs/tags/v*`), any other of short ones (`main`,
-/// `release/*`), so that a tag called `refs/heads/main` isn't taken for a branch. None at all: all that aren't excluded.
+/// Globs of references. One that begins with `refs/` is of full names (`refs/tags/v*`), any other
+/// of short ones (`main`, `release/*`), so that a tag called `refs/heads/main` isn't taken for a
+/// branch. None at all: all that aren't excluded.
 #[derive(Debug, Clone, Default)]
 pub struct Refs {
     full: Patterns,

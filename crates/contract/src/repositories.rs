@@ -1,14 +1,17 @@
-//! Which repositories: the `Repositories` parameter, and what a webhook secret that isn't for all of them is for. The webhook
-//! function judges by it what a payload names, and the workers whatever a repository leads on to.
+//! Which repositories: the `Repositories` parameter, and what a webhook secret that isn't for all
+//! of them is for. The webhook function judges by it what a payload names, and the workers whatever
+//! a repository leads on to.
 
 use std::str::FromStr;
 
 use crate::{AllowedHost, Patterns, PatternsError, Repository};
 
-/// A list of globs of `host/owner/name`. None at all: any repository on an allowed host that isn't excluded.
+/// A list of globs of `host/owner/name`. None at all: any repository on an allowed host that isn't
+/// excluded.
 ///
-/// Host names have no case. Where a host tells `Acme/App` from `acme/app`, so do the globs that include; where it doesn't, they
-/// don't. Globs that exclude never do: whatever a host takes a name for, an excluded one stays out.
+/// Host names have no case. Where a host tells `Acme/App` from `acme/app`, so do the globs that
+/// include; where it doesn't, they don't. Globs that exclude never do: whatever a host takes a name
+/// for, an excluded one stays out.
 #[derive(Debug, Clone, Default)]
 pub struct Repositories {
     globs: String,
@@ -62,7 +65,8 @@ impl Repositories {
         self.folded.excludes(&repository.to_string().to_lowercase())
     }
 
-    /// Whether the repository, which lies on `host`, may be fetched for somebody who knows a secret.
+    /// Whether the repository, which lies on `host`, may be fetched for somebody who knows a
+    /// secret.
     ///
     /// # Errors
     /// It isn't included, though others are, or it is excluded.

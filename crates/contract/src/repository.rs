@@ -1,5 +1,5 @@
-//! Which repository: a payload may say the host and the path, and both are checked here; where the host
-//! is reached, and as whom, only the configuration says ([`crate::AllowedHost`]).
+//! Which repository: a payload may say the host and the path, and both are checked here; where the
+//! host is reached, and as whom, only the configuration says ([`crate::AllowedHost`]).
 
 use std::{fmt, str::FromStr};
 
@@ -28,8 +28,8 @@ fn check_host(host: &str) -> Result<(), HostError> {
     if host.len() <= 253 && host.split('.').all(label) { Ok(()) } else { Err(HostError(host.to_owned())) }
 }
 
-/// A repository's path on its host, such as `owner/name` or `group/subgroup/name`: no leading slash, no
-/// `.git` at the end.
+/// A repository's path on its host, such as `owner/name` or `group/subgroup/name`: no leading
+/// slash, no `.git` at the end.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct RepositoryPath(String);
@@ -97,8 +97,8 @@ impl RepositoryPath {
     }
 }
 
-/// A repository on a Git host. Its `Display` is `host/owner/name`, the form that the patterns of the
-/// `Repositories` parameter are matched against.
+/// A repository on a Git host. Its `Display` is `host/owner/name`, the form that the patterns of
+/// the `Repositories` parameter are matched against.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Repository {
     /// The host that serves it.

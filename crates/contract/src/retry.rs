@@ -5,7 +5,8 @@ use std::time::Duration;
 /// Whether doing the same again can help.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Retry {
-    /// It may: the network, a server that is down, a configuration that an operator is about to mend.
+    /// It may: the network, a server that is down, a configuration that an operator is about to
+    /// mend.
     Again,
     /// It can't: what was asked for stays what it is.
     Never,

@@ -1,5 +1,5 @@
-//! Webhook secrets: several at once, so that one can be rotated without losing a push, and each for all repositories or
-//! for some.
+//! Webhook secrets: several at once, so that one can be rotated without losing a push, and each for
+//! all repositories or for some.
 
 use std::fmt;
 
@@ -7,9 +7,10 @@ use secrecy::{ExposeSecret, SecretString};
 
 use crate::Repositories;
 
-/// The entries of the `ApiSecret` parameter, separated by commas: a secret, or `[globs]secret`, which is good only for the
-/// repositories (`host/owner/name`) that the globs name. An empty secret is none: it never gets into the list, so nothing can
-/// match it. What begins with a bracket and can't be understood is no secret at all, and never one for all repositories.
+/// The entries of the `ApiSecret` parameter, separated by commas: a secret, or `[globs]secret`,
+/// which is good only for the repositories (`host/owner/name`) that the globs name. An empty secret
+/// is none: it never gets into the list, so nothing can match it. What begins with a bracket and
+/// can't be understood is no secret at all, and never one for all repositories.
 #[derive(Debug, Clone, Default)]
 pub struct ApiSecrets {
     secrets: Vec<ApiSecret>,
@@ -33,7 +34,8 @@ pub enum ApiSecretError {
         /// Which one, from 1.
         entry: usize,
     },
-    /// The end of an entry before it that isn't closed: as a secret, it would be one for all repositories.
+    /// The end of an entry before it that isn't closed: as a secret, it would be one for all
+    /// repositories.
     #[error("entry {entry} of ApiSecret looks like the end of globs that an entry before it doesn't close")]
     Tail {
         /// Which one, from 1.
@@ -97,8 +99,8 @@ impl ApiSecret {
     }
 }
 
-/// The first entry of a list, what follows the comma behind it, and whether it opens a bracket that nothing closes. A comma
-/// within brackets belongs to the globs in them.
+/// The first entry of a list, what follows the comma behind it, and whether it opens a bracket that
+/// nothing closes. A comma within brackets belongs to the globs in them.
 fn first(list: &str) -> (&str, Option<&str>, bool) {
     let closed = if list.trim_start().starts_with('[') { closing(list) } else { Some(0) };
     let from = closed.unwrap_or_default();

@@ -1,5 +1,5 @@
-//! Where a repository is found over SSH: by the words that `git` itself says to the host for the URL that the host shows, so
-//! that a host never meets a spelling that it doesn't know.
+//! Where a repository is found over SSH: by the words that `git` itself says to the host for the
+//! URL that the host shows, so that a host never meets a spelling that it doesn't know.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,12 +9,13 @@ use crate::{
     url_path,
 };
 
-/// How a repository's path is spelled in its SSH URL. To kinds of hosts that are known all spellings are one; on other servers, such
-/// as a plain `sshd`, they are different folders.
+/// How a repository's path is spelled in its SSH URL. To kinds of hosts that are known all
+/// spellings are one; on other servers, such as a plain `sshd`, they are different folders.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct PathSpelling {
-    /// It begins where the server's user is at home, as in `git@host:owner/name.git`, and not at the server's root.
+    /// It begins where the server's user is at home, as in `git@host:owner/name.git`, and not at
+    /// the server's root.
     pub relative: bool,
     /// It doesn't end in `.git`.
     pub without_git: bool,
@@ -44,22 +45,26 @@ impl AllowedHost {
             if self.kind.is_some() { PathSpelling::default() } else { spelling };
         let git = if without_git { "" } else { ".git" };
         match self.ssh.folder.as_str() {
-            // Its URLs are of the short form, in which nobody decodes the path before the host does.
+            // Its URLs are of the short form, in which nobody decodes the path before the host
+            // does.
             _ if self.kind == Some(HostKind::Azure) => format!("v3/{}", url_path::encoded(repository.as_str())),
-            // A personal repository of Bitbucket Data Center: Git takes the slash off, as before any home folder.
+            // A personal repository of Bitbucket Data Center: Git takes the slash off, as before
+            // any home folder.
             "" if relative || repository.as_str().starts_with('~') => format!("{repository}{git}"),
             folder if folder.starts_with("/~") => format!("{}/{repository}{git}", &folder[1..]),
             folder => format!("{folder}/{repository}{git}"),
         }
     }
 
-    /// The same as a word of a command, as
-    /// [Git quotes it](https://git-scm.com/docs/git-upload-pack): every host understands that, and a shell takes it for one word.
+    /// The same as a word of a command, as [Git quotes
+    /// it](https://git-scm.com/docs/git-upload-pack): every host understands that, and a shell
+    /// takes it for one word.
     pub fn ssh_argument(&self, repository: &RepositoryPath, spelling: PathSpelling) -> String {
         quoted(&self.ssh_path(repository, spelling))
     }
 
-    /// The spelling to try when the host refuses this one: with `.git` or without. Kinds that are known take both.
+    /// The spelling to try when the host refuses this one: with `.git` or without. Kinds that are
+    /// known take both.
     pub fn other_spelling(&self, spelling: PathSpelling) -> Option<PathSpelling> {
         self.kind.is_none().then_some(PathSpelling { without_git: !spelling.without_git, ..spelling })
     }

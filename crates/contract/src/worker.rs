@@ -1,4 +1,5 @@
-//! The two ways from a push to a zip, each with a path of its own in the API, so that who configures a webhook chooses.
+//! The two ways from a push to a zip, each with a path of its own in the API, so that who
+//! configures a webhook chooses.
 
 /// What does a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -1,5 +1,6 @@
-//! The last release and this code, which meet for seconds while a stack is updated, and in jobs that wait on a queue: each reads what
-//! the other writes. The release's side lies in `released/`, as data.
+//! The last release and this code, which meet for seconds while a stack is updated, and in jobs
+//! that wait on a queue: each reads what the other writes. The release's side lies in `released/`,
+//! as data.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "what fails here fails a test")]
 
 use std::{
@@ -159,7 +160,8 @@ fn released_fixtures_match_last_release() {
         }
         return;
     }
-    // Being released: the tag follows. In a clone without tags this fails with the first variable that was added since.
+    // Being released: the tag follows. In a clone without tags this fails with the first variable
+    // that was added since.
     assert_is_this_code::<WebhookEnvironment<Runtime>>("webhook");
     assert_is_this_code::<GitPullEnvironment<Runtime>>("gitpull");
     assert_is_this_code::<ZipDlEnvironment<Runtime>>("zipdl");

@@ -1,5 +1,5 @@
-//! No way out without an answer: the work runs as a task of its own, whose panic is an error here, and
-//! it is given up while there is still time to say so.
+//! No way out without an answer: the work runs as a task of its own, whose panic is an error here,
+//! and it is given up while there is still time to say so.
 
 use std::{
     error::Error,
@@ -37,12 +37,12 @@ pub enum RunError {
     },
 }
 
-/// Does what the event asks of the resource, and answers CloudFormation before `deadline`, when Lambda
-/// ends the function.
+/// Does what the event asks of the resource, and answers CloudFormation before `deadline`, when
+/// Lambda ends the function.
 ///
 /// # Errors
-/// Only when there is no answer. A resource that failed and said so is a success here: Lambda must not
-/// repeat it.
+/// Only when there is no answer. A resource that failed and said so is a success here: Lambda must
+/// not repeat it.
 pub async fn run<R: CustomResource>(event: Value, deadline: SystemTime, resource: R) -> Result<(), RunError> {
     let left = deadline.duration_since(SystemTime::now()).unwrap_or_default();
     let end = Instant::now() + left;

@@ -1,6 +1,6 @@
-//! CloudFormation asks a custom resource by an event and waits an hour for the answer. This crate sees
-//! to it that there is one: on success, error, panic, nonsense in the event, and before the function's
-//! time runs out.
+//! CloudFormation asks a custom resource by an event and waits an hour for the answer. This crate
+//! sees to it that there is one: on success, error, panic, nonsense in the event, and before the
+//! function's time runs out.
 //!
 //! The protocol:
 //! <https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/crpg-ref.html>.

@@ -1,5 +1,5 @@
-//! What CloudFormation asks, in two steps: first where to answer, so that whatever is wrong with the rest
-//! can be answered.
+//! What CloudFormation asks, in two steps: first where to answer, so that whatever is wrong with
+//! the rest can be answered.
 //!
 //! <https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/crpg-ref-requests.html>
 

@@ -71,8 +71,8 @@ struct Body<'a> {
 /// Begins the id of a resource that could not be made: CloudFormation wants one even then.
 pub(crate) const NEVER_MADE: &str = "never-made/";
 
-/// The answer in at most 4,096 bytes. Attributes that don't fit make a success a failure, a reason that
-/// doesn't fit is cut.
+/// The answer in at most 4,096 bytes. Attributes that don't fit make a success a failure, a reason
+/// that doesn't fit is cut.
 pub(crate) fn body(sender: &Sender, outcome: &Outcome) -> Result<String, serde_json::Error> {
     match outcome {
         Outcome::Success { physical_resource_id, data } => {
@@ -96,7 +96,8 @@ fn failed(sender: &Sender, reason: &str) -> Result<String, serde_json::Error> {
         if excess == 0 || reason.is_empty() {
             return Ok(body);
         }
-        // A character takes at most six bytes (\u0000) for each of its own, so this never cuts too much.
+        // A character takes at most six bytes (\u0000) for each of its own, so this never cuts too
+        // much.
         let kept = reason.len() - excess.div_ceil(6).min(reason.len());
         reason = reason.get(..reason.floor_char_boundary(kept)).unwrap_or_default();
     }

@@ -1,7 +1,7 @@
-//! Rights that come late. CloudFormation makes a function's role and calls the function seconds later, and what IAM has been told
-//! takes seconds to be known everywhere
-//! (<https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency>): a refusal
-//! isn't the last word then.
+//! Rights that come late. CloudFormation makes a function's role and calls the function seconds
+//! later, and what IAM has been told takes seconds to be known everywhere
+//! (<https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency>):
+//! a refusal isn't the last word then.
 
 use std::time::Duration;
 
@@ -9,8 +9,8 @@ use tokio::time::Instant;
 
 use crate::CustomResource;
 
-/// How long a refusal isn't believed. Rights are there after seconds as a rule, and who has really forgotten one should learn it
-/// while they are looking.
+/// How long a refusal isn't believed. Rights are there after seconds as a rule, and who has really
+/// forgotten one should learn it while they are looking.
 const SPREAD: Duration = Duration::from_mins(1);
 
 /// The pause after the first refusal; each next one is twice as long.
@@ -22,7 +22,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(8);
 /// What an attempt has to have left, or it would end without an answer.
 const ATTEMPT: Duration = Duration::from_secs(5);
 
-/// Whether AWS's error code says that the caller has no right to do it, or that it isn't known who the caller is.
+/// Whether AWS's error code says that the caller has no right to do it, or that it isn't known who
+/// the caller is.
 pub fn is_lack_of_rights(code: &str) -> bool {
     matches!(
         code,
@@ -55,8 +56,8 @@ impl Clock for RealTime {
     }
 }
 
-/// Attempts for as long as the right to do it may still come; the last result, and for how long the right was missing if it was to
-/// the end.
+/// Attempts for as long as the right to do it may still come; the last result, and for how long the
+/// right was missing if it was to the end.
 pub(crate) async fn attempted<R: CustomResource, T, F: Future<Output = Result<T, R::Error>>>(
     clock: &(impl Clock + Sync),
     deadline: Instant,

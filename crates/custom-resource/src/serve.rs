@@ -1,4 +1,5 @@
-//! What the process of every custom resource's function begins with: its log, its way to AWS, its runtime.
+//! What the process of every custom resource's function begins with: its log, its way to AWS, its
+//! runtime.
 
 use aws_config::SdkConfig;
 use lambda_runtime::{Error, LambdaEvent, service_fn};

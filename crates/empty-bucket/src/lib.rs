@@ -1,9 +1,11 @@
 //! Emptying a bucket: every version, every delete marker, every open multipart upload.
 //!
-//! What is deleted stays deleted, so an emptying that was cut short goes on where it stopped when it is
-//! started again. In a bucket without versions S3 lists each object as the version `null`, and deletes it by that name.
+//! What is deleted stays deleted, so an emptying that was cut short goes on where it stopped when
+//! it is started again. In a bucket without versions S3 lists each object as the version `null`,
+//! and deletes it by that name.
 //!
-//! The bucket cleaner does it when the stack is deleted, and `infra destroy` with what came too late for that.
+//! The bucket cleaner does it when the stack is deleted, and `infra destroy` with what came too
+//! late for that.
 
 mod quiet;
 
@@ -96,12 +98,12 @@ pub enum EmptyError {
 
 pub use quiet::{Progress, QUIET, empty_until_quiet};
 
-/// How many requests are on their way at once. Each deletes up to 1,000 versions, and S3 takes about
-/// 3,500 deletions a second below a prefix.
+/// How many requests are on their way at once. Each deletes up to 1,000 versions, and S3 takes
+/// about 3,500 deletions a second below a prefix.
 const AT_ONCE: usize = 4;
 
-/// Empties a bucket and returns how many versions and delete markers there were. A bucket that doesn't
-/// exist is empty. `progress` is told after each request how many are deleted so far.
+/// Empties a bucket and returns how many versions and delete markers there were. A bucket that
+/// doesn't exist is empty. `progress` is told after each request how many are deleted so far.
 ///
 /// # Errors
 /// The first thing that S3 refuses for good, or that `deadline` came.
@@ -150,8 +152,8 @@ struct Emptying<'a, F> {
 type Marker = (Option<String>, Option<String>);
 
 impl<F: Fn(u64)> Emptying<'_, F> {
-    /// Goes over the bucket until nothing is found: what S3 refused in passing is met again, and so is
-    /// what was written meanwhile. A pass that only meets refusals is the end.
+    /// Goes over the bucket until nothing is found: what S3 refused in passing is met again, and so
+    /// is what was written meanwhile. A pass that only meets refusals is the end.
     async fn delete_versions(&self) -> Result<(), EmptyError> {
         loop {
             let before = self.deleted.load(Ordering::Relaxed);

@@ -1,5 +1,6 @@
-//! Buckets that stay empty. Whoever wrote to them is deleted before they are emptied, but a run that began before goes on, and its
-//! credentials are good until the deletion of its role has spread.
+//! Buckets that stay empty. Whoever wrote to them is deleted before they are emptied, but a run
+//! that began before goes on, and its credentials are good until the deletion of its role has
+//! spread.
 
 use std::time::Duration;
 
@@ -9,9 +10,11 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::{EmptyError, Found, pass};
 
-/// How long nothing new has to come before the buckets count as quiet. The deletion of a role takes seconds to spread
-/// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency>), about four as
-/// others have measured; the role is gone already when the emptying begins, so this much from then on is more.
+/// How long nothing new has to come before the buckets count as quiet. The deletion of a role takes
+/// seconds to spread
+/// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency>),
+/// about four as others have measured; the role is gone already when the emptying begins, so this
+/// much from then on is more.
 pub const QUIET: Duration = Duration::from_secs(5);
 
 /// What happens, for a log.
@@ -28,14 +31,15 @@ pub enum Progress<'a> {
     WaitingForQuiet(Duration),
 }
 
-/// Empties buckets, and looks again until nothing came to any of them for `quiet`, counted from the beginning. Returns how many
-/// versions and delete markers there were.
+/// Empties buckets, and looks again until nothing came to any of them for `quiet`, counted from the
+/// beginning. Returns how many versions and delete markers there were.
 ///
-/// A bucket that takes longer than `quiet` to empty costs one more look; one in which there is nothing takes `quiet`.
+/// A bucket that takes longer than `quiet` to empty costs one more look; one in which there is
+/// nothing takes `quiet`.
 ///
 /// # Errors
-/// As [`empty`](crate::empty), or that something came again and again until `deadline`. Where nothing did, and `deadline` leaves no
-/// time to look again, the buckets are empty.
+/// As [`empty`](crate::empty), or that something came again and again until `deadline`. Where
+/// nothing did, and `deadline` leaves no time to look again, the buckets are empty.
 pub async fn empty_until_quiet(
     client: &Client,
     buckets: &[BucketName],
@@ -51,7 +55,8 @@ pub async fn empty_until_quiet(
             let deleted = |deleted| progress(Progress::Emptying { bucket, deleted });
             let Found { deleted, aborted } = pass(client, bucket, deadline, deleted).await?;
             total += deleted;
-            // What lies there at first is from before; an open upload may have somebody at its other end.
+            // What lies there at first is from before; an open upload may have somebody at its
+            // other end.
             if aborted > 0 || (deleted > 0 && !is_first) {
                 last = Some(bucket);
             }

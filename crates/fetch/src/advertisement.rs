@@ -1,5 +1,6 @@
-//! What the host says about its references: which object the wanted one names, and which branch is the
-//! default one. By version 2 of Git's protocol only these two are asked for, however many there are.
+//! What the host says about its references: which object the wanted one names, and which branch is
+//! the default one. By version 2 of Git's protocol only these two are asked for, however many there
+//! are.
 
 use std::collections::BTreeSet;
 
@@ -154,8 +155,9 @@ fn list<'a>(
     LsRefsCommand::new(Some(wanted), &handshake.capabilities, agent()).invoke_blocking(transport, &mut Discard, false)
 }
 
-/// By version 0 gix claims whatever the host offers. With `deepen-relative` among it, the host would count our depth of 1
-/// from what we have instead of from the tip: it sends the history, and tells of no end that we could name as ours.
+/// By version 0 gix claims whatever the host offers. With `deepen-relative` among it, the host
+/// would count our depth of 1 from what we have instead of from the tip: it sends the history, and
+/// tells of no end that we could name as ours.
 fn with_absolute_depth(offered: &Capabilities) -> gix::Result<Capabilities> {
     let mut kept = vec![0];
     for capability in offered.iter().filter(|capability| capability.name() != "deepen-relative") {

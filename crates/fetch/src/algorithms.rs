@@ -1,10 +1,10 @@
-//! What is offered to an SSH server: everything that russh has and that is considered safe, so that servers in FIPS mode, which know
-//! NIST's curves and AES only, and hardened ones find something. russh's own choice leaves these curves out, and AES-GCM with
-//! 128 bits.
+//! What is offered to an SSH server: everything that russh has and that is considered safe, so that
+//! servers in FIPS mode, which know NIST's curves and AES only, and hardened ones find something.
+//! russh's own choice leaves these curves out, and AES-GCM with 128 bits.
 //!
 //! Source: [Mozilla's and OpenSSH's](https://infosec.mozilla.org/guidelines/openssh) lists, and
-//! [RFC 9142](https://www.rfc-editor.org/rfc/rfc9142), which says what key exchange should and must not use: nothing with SHA-1, no
-//! group of 1,024 bits.
+//! [RFC 9142](https://www.rfc-editor.org/rfc/rfc9142), which says what key exchange should and must
+//! not use: nothing with SHA-1, no group of 1,024 bits.
 
 use std::borrow::Cow;
 

@@ -1,5 +1,5 @@
-//! The directory that a clone is kept in between fetches. It is a cache: whatever is wrong with it, it
-//! is thrown away, and the next fetch starts anew.
+//! The directory that a clone is kept in between fetches. It is a cache: whatever is wrong with it,
+//! it is thrown away, and the next fetch starts anew.
 
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
@@ -16,7 +16,8 @@ use crate::FetchError;
 /// After so many fetches a new clone is smaller and faster than the pile of packs.
 const PACKS_LIMIT: usize = 100;
 
-/// The extension of the file by which a directory is locked. When it was changed is when the clone was used.
+/// The extension of the file by which a directory is locked. When it was changed is when the clone
+/// was used.
 pub(crate) const LOCK: &str = "lock";
 
 /// How the names of files begin that are there only while something is being written.
@@ -39,7 +40,8 @@ pub(crate) enum Age {
     Kept,
 }
 
-/// As long as this is there, what is in a clone stays in it, although others may fetch more into it.
+/// As long as this is there, what is in a clone stays in it, although others may fetch more into
+/// it.
 #[derive(Debug)]
 pub struct Reading {
     // Who removes the directory locks it for itself alone.
@@ -57,7 +59,8 @@ impl CloneDir {
         loop {
             let lock = OpenOptions::new().write(true).create(true).truncate(false).open(&beside).map_err(failed)?;
             match lock.try_lock() {
-                // Whoever removes a clone removes its lock as well: perhaps this one, after it was opened.
+                // Whoever removes a clone removes its lock as well: perhaps this one, after it was
+                // opened.
                 Ok(()) if !is_at(&lock, &beside).map_err(failed)? => {}
                 Ok(()) => {
                     lock.set_modified(SystemTime::now()).map_err(failed)?;
@@ -88,7 +91,8 @@ impl CloneDir {
         }
     }
 
-    /// The clone of an earlier fetch, if something came of that and it can be used. Nothing is made.
+    /// The clone of an earlier fetch, if something came of that and it can be used. Nothing is
+    /// made.
     pub(crate) fn kept(&self) -> Option<Repository> {
         let kept = (self.is_tidy() && self.has_packs()).then(|| gix::open_opts(&self.path, isolated()))?.ok()?;
         kept.head().is_ok().then_some(kept)

@@ -1,5 +1,6 @@
-//! The folder that the clones lie in between fetches. A clone's name in it is made of its repository alone, so none can be given
-//! another one's; and its disk is shared: when there is no room, the clone that was used least recently goes.
+//! The folder that the clones lie in between fetches. A clone's name in it is made of its
+//! repository alone, so none can be given another one's; and its disk is shared: when there is no
+//! room, the clone that was used least recently goes.
 
 use std::{
     collections::BTreeMap,
@@ -37,18 +38,21 @@ pub(crate) enum Eviction {
 }
 
 impl Clones {
-    /// The clones in `folder`, which is made where it is missing and belongs to them alone: whatever else lies in it is removed.
+    /// The clones in `folder`, which is made where it is missing and belongs to them alone:
+    /// whatever else lies in it is removed.
     pub fn in_folder(folder: impl Into<PathBuf>) -> Self {
         Self { folder: folder.into() }
     }
 
-    /// Where the clone of a repository is, if there is one. What other repository there may be, neither is in the other.
+    /// Where the clone of a repository is, if there is one. What other repository there may be,
+    /// neither is in the other.
     pub fn path(&self, repository: &Repository) -> PathBuf {
         // A host's name has no slash, so no two repositories are written the same.
         self.folder.join(hex::encode(Sha256::digest(repository.to_string())))
     }
 
-    /// Removes every clone that nobody uses but this repository's: for who had no room on the disk for something else.
+    /// Removes every clone that nobody uses but this repository's: for who had no room on the disk
+    /// for something else.
     pub fn remove_all_but(&self, own: &Repository) {
         self.make_room(u64::MAX, own);
     }
@@ -63,7 +67,8 @@ impl Clones {
         Room::of(&self.folder)
     }
 
-    /// Removes clones that nobody uses, those first that were used least recently, but at least one, until so much is free.
+    /// Removes clones that nobody uses, those first that were used least recently, but at least
+    /// one, until so much is free.
     pub(crate) fn make_room(&self, enough: u64, except: &Repository) -> Eviction {
         let first = self.evict(except);
         while first == Eviction::Made
@@ -159,7 +164,8 @@ mod tests {
         clones.lock(repository).unwrap().read().unwrap()
     }
 
-    /// Paths that repositories may have, among them those that look like the inside of a clone, or like a lock.
+    /// Paths that repositories may have, among them those that look like the inside of a clone, or
+    /// like a lock.
     fn path() -> impl Strategy<Value = String> {
         let part = prop_oneof![
             "[a-z0-9_.~ ]{1,6}",

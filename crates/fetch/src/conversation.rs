@@ -1,11 +1,12 @@
 //! One round with `git-upload-pack`: the object we want, the commits we have, and a depth of 1. The
 //! host answers with a pack of what we lack.
 //!
-//! gix's own negotiation walks histories over several rounds to find common commits. A clone of depth 1
-//! has no history: all its commits are named at once, and the host leaves out whatever their trees hold.
+//! gix's own negotiation walks histories over several rounds to find common commits. A clone of
+//! depth 1 has no history: all its commits are named at once, and the host leaves out whatever
+//! their trees hold.
 //!
-//! A host that doesn't cut the history sends all of it. What came so is noted in a list of its own: a commit vouches for
-//! everything before it there, which one of a shallow clone doesn't.
+//! A host that doesn't cut the history sends all of it. What came so is noted in a list of its own:
+//! a commit vouches for everything before it there, which one of a shallow clone doesn't.
 
 use std::{fs, io, num::NonZeroU32, path::Path, sync::atomic::AtomicBool};
 
@@ -23,8 +24,8 @@ use crate::{
     transport::{Transport, Wire},
 };
 
-/// Receives the wanted object, its tree and all in it, into `clone`. Up to the pack, what the host says is held in memory, and
-/// `wire` bounds it.
+/// Receives the wanted object, its tree and all in it, into `clone`. Up to the pack, what the host
+/// says is held in memory, and `wire` bounds it.
 pub(crate) fn receive(
     transport: &mut Transport,
     advertisement: &mut Advertisement,
@@ -35,7 +36,8 @@ pub(crate) fn receive(
     let whole = clone.git_dir().join(WHOLE);
     let (haves, shallow, shallow_file) = match advertisement.history {
         History::Cut => {
-            // Whatever was fetched with a depth of 1 stands in this list: it is the list of what we have.
+            // Whatever was fetched with a depth of 1 stands in this list: it is the list of what we
+            // have.
             let haves = clone.shallow_commits()?.map(|commits| commits.iter().copied().collect()).unwrap_or_default();
             (haves, Shallow::DepthAtRemote(NonZeroU32::MIN), clone.shallow_file()?)
         }

@@ -83,8 +83,9 @@ pub enum FetchError {
         /// Our key's fingerprint, `SHA256:...`.
         fingerprint: String,
     },
-    /// The host took our key, but doesn't serve the repository to it. Hosts don't tell a repository that is absent, renamed or
-    /// gone from one that the key may not read, so an operator may be about to mend it.
+    /// The host took our key, but doesn't serve the repository to it. Hosts don't tell a repository
+    /// that is absent, renamed or gone from one that the key may not read, so an operator may be
+    /// about to mend it.
     #[error("the host does not serve {repository} to this key: {said:?}")]
     Refused {
         /// The repository.
@@ -92,7 +93,8 @@ pub enum FetchError {
         /// What it said, shortened.
         said: String,
     },
-    /// The host gives no access to large files: it has no Git LFS, or not over SSH, or not for this key.
+    /// The host gives no access to large files: it has no Git LFS, or not over SSH, or not for this
+    /// key.
     #[error("the host gives no access to the large files (Git LFS) of {repository}: {said:?}")]
     Lfs {
         /// The repository.
@@ -186,7 +188,8 @@ pub enum FetchError {
         /// What went wrong.
         source: gix::Error,
     },
-    /// The pack has what takes more memory than there is: a bomb, or what belongs into no repository.
+    /// The pack has what takes more memory than there is: a bomb, or what belongs into no
+    /// repository.
     #[error("the pack of {repository} has more in it than is taken")]
     TooLarge {
         /// The repository.

@@ -1,9 +1,10 @@
-//! Which key a host has to prove that it holds. Without this, whoever sits on the way could serve any
-//! tree under a repository's name.
+//! Which key a host has to prove that it holds. Without this, whoever sits on the way could serve
+//! any tree under a repository's name.
 //!
 //! The format is that of OpenSSH's
-//! [`known_hosts`](https://man.openbsd.org/sshd.8#SSH_KNOWN_HOSTS_FILE_FORMAT), hashed names, wildcards,
-//! negations and `@revoked` included. A port other than 22 needs a line for `[host]:port`.
+//! [`known_hosts`](https://man.openbsd.org/sshd.8#SSH_KNOWN_HOSTS_FILE_FORMAT), hashed names,
+//! wildcards, negations and `@revoked` included. A port other than 22 needs a line for
+//! `[host]:port`.
 
 use std::sync::Arc;
 
@@ -16,8 +17,8 @@ use russh::keys::ssh_key::{
 };
 use sha1::Sha1;
 
-/// The keys of the big providers, each compared with the fingerprints that its provider publishes. Where they are let through
-/// firewalls, on port 443 of another name, it is by the same keys.
+/// The keys of the big providers, each compared with the fingerprints that its provider publishes.
+/// Where they are let through firewalls, on port 443 of another name, it is by the same keys.
 const BUILT_IN: &str = include_str!("known_hosts");
 
 /// The keys of hosts.
@@ -42,8 +43,8 @@ pub enum Verdict {
 }
 
 impl KnownHosts {
-    /// The keys of github.com, gitlab.com, bitbucket.org, ssh.dev.azure.com and codeberg.org, and the
-    /// lines of `extra`. Empty lines and comments are allowed.
+    /// The keys of github.com, gitlab.com, bitbucket.org, ssh.dev.azure.com and codeberg.org, and
+    /// the lines of `extra`. Empty lines and comments are allowed.
     ///
     /// # Errors
     /// A line can't be used.
@@ -52,8 +53,9 @@ impl KnownHosts {
         Ok(Self { entries: entries.collect::<Result<_, _>>()?, distrusted: Arc::default() })
     }
 
-    /// The same with those lines of `extra` that can be used, and what is wrong with the others: one host's line isn't to
-    /// stop all other hosts. Where one revokes a key that can't be read, nothing is trusted of its hosts.
+    /// The same with those lines of `extra` that can be used, and what is wrong with the others:
+    /// one host's line isn't to stop all other hosts. Where one revokes a key that can't be read,
+    /// nothing is trusted of its hosts.
     ///
     /// # Errors
     /// A line revokes a key that can't be read, and not even of which hosts.
@@ -96,9 +98,9 @@ impl KnownHosts {
         }
     }
 
-    /// What the host is asked to prove itself with: the kinds of key that are known of it first, so that
-    /// it offers one of them if it can; then the others, so that its refusal can name what it offered.
-    /// RSA never with SHA-1.
+    /// What the host is asked to prove itself with: the kinds of key that are known of it first, so
+    /// that it offers one of them if it can; then the others, so that its refusal can name what it
+    /// offered. RSA never with SHA-1.
     pub(crate) fn algorithms(&self, host: &AllowedHost) -> Vec<Algorithm> {
         let name = name(host);
         let known: Vec<_> = self

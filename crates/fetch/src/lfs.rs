@@ -1,6 +1,6 @@
 //! Access to the large files of a repository: Git LFS keeps them on an HTTPS server, and
-//! [`git-lfs-authenticate`](https://github.com/git-lfs/git-lfs/blob/main/docs/api/server-discovery.md#ssh) is how a host tells
-//! where, and proves to it that whoever may fetch may download.
+//! [`git-lfs-authenticate`](https://github.com/git-lfs/git-lfs/blob/main/docs/api/server-discovery.md#ssh)
+//! is how a host tells where, and proves to it that whoever may fetch may download.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -18,7 +18,8 @@ const UNTOLD: Duration = Duration::from_mins(5);
 /// Where a repository's large files are, and what opens them.
 #[derive(Debug, Clone)]
 pub struct LfsAccess {
-    /// The URL of the LFS server, without `/objects/batch`. The host chose it: it may lead anywhere.
+    /// The URL of the LFS server, without `/objects/batch`. The host chose it: it may lead
+    /// anywhere.
     pub href: String,
     /// Headers to send to it.
     pub headers: BTreeMap<String, SecretString>,

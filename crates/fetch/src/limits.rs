@@ -14,7 +14,8 @@ use crate::FetchError;
 pub struct Limits {
     /// From the first packet to a session that is ready, host key and authentication included.
     pub connect: Duration,
-    /// Between two answers of the server. Git itself reports every 5 seconds that it is still at work.
+    /// Between two answers of the server. Git itself reports every 5 seconds that it is still at
+    /// work.
     pub idle: Duration,
     /// When all has to be over.
     pub deadline: Instant,

@@ -1,5 +1,5 @@
-//! The fetch as a whole, on a disk that the clones of other repositories use as well: what is in its way goes, and the fetch is
-//! tried again in the same job.
+//! The fetch as a whole, on a disk that the clones of other repositories use as well: what is in
+//! its way goes, and the fetch is tried again in the same job.
 
 use std::{error::Error, io};
 
@@ -11,8 +11,8 @@ use crate::{
 
 /// Fetches a reference into the repository's clone.
 ///
-/// Where the disk has no room for it, clones that nobody uses go, those first that were used least recently.
-/// Dropping the future ends the fetch. The clone is busy until its thread has noticed.
+/// Where the disk has no room for it, clones that nobody uses go, those first that were used least
+/// recently. Dropping the future ends the fetch. The clone is busy until its thread has noticed.
 ///
 /// # Errors
 /// See [`FetchError`]; its `retry` tells whether to try again.
@@ -20,8 +20,8 @@ pub async fn fetch(request: &FetchRequest, clones: &Clones) -> Result<Fetched, F
     fetch_seeded(request, clones, async || None).await
 }
 
-/// The same, where a clone that isn't there yet begins with what `seed` brings. A seed that is of no use is left aside. It is
-/// asked for again when there was no room.
+/// The same, where a clone that isn't there yet begins with what `seed` brings. A seed that is of
+/// no use is left aside. It is asked for again when there was no room.
 ///
 /// # Errors
 /// Those of [`fetch`].

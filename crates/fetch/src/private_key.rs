@@ -84,8 +84,8 @@ impl PrivateKey {
                 Ok(session.authenticate_publickey(user, key).await?.success())
             }
             Kind::Rsa(key) => {
-                // RSA is signed with SHA-2 only (RFC 8332). What a server says that it takes and what it is configured to
-                // take may differ, so both are tried.
+                // RSA is signed with SHA-2 only (RFC 8332). What a server says that it takes and
+                // what it is configured to take may differ, so both are tried.
                 for hash in [HashAlg::Sha512, HashAlg::Sha256] {
                     let public = key.public().clone();
                     let answer = session.authenticate_publickey_with(user, public, Some(hash), &mut key.as_ref()).await;

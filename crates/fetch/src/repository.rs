@@ -1,4 +1,5 @@
-//! A fetch from the session to the clone; and the second try with a new clone when the kept one turns out to be broken.
+//! A fetch from the session to the clone; and the second try with a new clone when the kept one
+//! turns out to be broken.
 
 use std::{
     error::Error,
@@ -31,8 +32,8 @@ pub enum Wanted {
         /// What it is expected to name, if anything is.
         expected: Option<CommitId>,
     },
-    /// A commit that no reference needs to name, such as the one that a submodule is at. Of a host that refuses that, all
-    /// branches and tags are fetched.
+    /// A commit that no reference needs to name, such as the one that a submodule is at. Of a host
+    /// that refuses that, all branches and tags are fetched.
     Commit(CommitId),
 }
 
@@ -82,8 +83,8 @@ pub enum Origin {
     Kept,
 }
 
-/// A commit that is in the clone with its whole tree. The clone stays locked until this is dropped; who wants to go on reading
-/// when others may fetch into it again keeps `reading`.
+/// A commit that is in the clone with its whole tree. The clone stays locked until this is dropped;
+/// who wants to go on reading when others may fetch into it again keeps `reading`.
 pub struct Fetched {
     /// The clone. It has no references, and no history where the host can leave that out.
     pub clone: gix::Repository,
@@ -95,7 +96,8 @@ pub struct Fetched {
     pub tree: ObjectId,
     /// The first line of the commit's message.
     pub summary: String,
-    /// The repository's default branch by its short name; none when its `HEAD` stands for no branch.
+    /// The repository's default branch by its short name; none when its `HEAD` stands for no
+    /// branch.
     pub default_branch: Option<String>,
     /// The expected commit, if the reference names another one by now.
     pub superseded: Option<CommitId>,
@@ -103,7 +105,8 @@ pub struct Fetched {
     pub received: u64,
     /// What was there of the clone before.
     pub origin: Origin,
-    /// What the host said beside Git's protocol, shortened: a repository that was renamed, a key that expires.
+    /// What the host said beside Git's protocol, shortened: a repository that was renamed, a key
+    /// that expires.
     pub said: Option<String>,
     /// As long as this is there, what is in the clone stays in it.
     pub reading: Reading,
@@ -130,7 +133,8 @@ impl Fetched {
     }
 }
 
-/// A fetch that has room, or fails. Dropping the future ends it. The clone is busy until its thread has noticed.
+/// A fetch that has room, or fails. Dropping the future ends it. The clone is busy until its thread
+/// has noticed.
 pub(crate) async fn fetch_once(
     request: &FetchRequest,
     clones: &Clones,
@@ -162,7 +166,8 @@ pub(crate) async fn fetch_once(
                 (dir, origin) = (emptied, Origin::New);
             }
             Err(error @ FetchError::Refused { .. }) => {
-                // What the host says of its own spelling is the answer, if it has the other one as little.
+                // What the host says of its own spelling is the answer, if it has the other one as
+                // little.
                 let refused = refusal.take().unwrap_or(error);
                 let Some(next) = other.take() else { return Err(refused) };
                 (path, refusal) = (next, Some(refused));
@@ -251,7 +256,8 @@ fn unreceived(source: gix::Error, repository: Repository) -> FetchError {
     }
 }
 
-/// A conversation that failed: because the connection broke, because the host refused, or for what it is.
+/// A conversation that failed: because the connection broke, because the host refused, or for what
+/// it is.
 fn explain(error: FetchError, wire: &Wire, repository: &Repository) -> FetchError {
     if !matches!(error, FetchError::Conversation { .. }) {
         return error;

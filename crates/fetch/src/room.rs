@@ -2,7 +2,8 @@
 
 use std::{error::Error, io, path::Path};
 
-/// How much should be free before a fetch, in bytes, so that it seldom has to fail first. Of a small disk a quarter suffices.
+/// How much should be free before a fetch, in bytes, so that it seldom has to fail first. Of a
+/// small disk a quarter suffices.
 const WANTED: u64 = 1 << 30;
 
 /// The room on the disk that a folder is on, in bytes.
@@ -28,7 +29,8 @@ impl Room {
     }
 }
 
-/// Whether something failed because the disk is full, wherever in the chain of its causes that stands.
+/// Whether something failed because the disk is full, wherever in the chain of its causes that
+/// stands.
 pub fn is_out_of_room(error: &(dyn Error + 'static)) -> bool {
     if let Some(error) = error.downcast_ref::<io::Error>() {
         return matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)

@@ -1,5 +1,6 @@
-//! Signing with an RSA key by ring, whose time doesn't tell of the key. The crate `rsa`, by which `ssh_key` would sign, has a
-//! private-key operation that does (RUSTSEC-2023-0071), so no private key of RSA is kept in a form that it takes.
+//! Signing with an RSA key by ring, whose time doesn't tell of the key. The crate `rsa`, by which
+//! `ssh_key` would sign, has a private-key operation that does (RUSTSEC-2023-0071), so no private
+//! key of RSA is kept in a form that it takes.
 
 use crypto_bigint::{NonZero, U4096};
 use ring::{
@@ -66,7 +67,8 @@ fn bytes(number: &Mpint) -> &[u8] {
     number.as_positive_bytes().unwrap_or_default()
 }
 
-/// What to raise by modulo a prime instead of by `d`: `d mod (prime - 1)`, which OpenSSH doesn't keep and ring wants.
+/// What to raise by modulo a prime instead of by `d`: `d mod (prime - 1)`, which OpenSSH doesn't
+/// keep and ring wants.
 fn exponent(d: &[u8], prime: &[u8]) -> Result<Zeroizing<Vec<u8>>, String> {
     let d = number(d)?;
     let below = Zeroizing::new(number(prime)?.wrapping_sub(&U4096::ONE));

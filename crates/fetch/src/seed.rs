@@ -1,6 +1,6 @@
-//! What a new clone begins with, where somebody has kept it: the pack of a commit. Then the host is asked only for what has
-//! changed since. Nothing of it is believed: every object gets its id from its content, and unless the commit is there with
-//! all that belongs to it, the clone is a new one.
+//! What a new clone begins with, where somebody has kept it: the pack of a commit. Then the host is
+//! asked only for what has changed since. Nothing of it is believed: every object gets its id from
+//! its content, and unless the commit is there with all that belongs to it, the clone is a new one.
 
 use std::{fmt, sync::atomic::AtomicBool};
 
@@ -43,7 +43,8 @@ enum SeedError {
     Shallow(#[source] std::io::Error),
 }
 
-/// Puts a seed into a directory without a clone; whether that worked. If it didn't, there is no clone as before.
+/// Puts a seed into a directory without a clone; whether that worked. If it didn't, there is no
+/// clone as before.
 pub(crate) async fn plant(dir: CloneDir, seed: Seed) -> Result<(CloneDir, bool), FetchError> {
     let path = dir.path().to_owned();
     let runtime = Handle::current();

@@ -1,4 +1,5 @@
-//! An SSH session with a Git host: it has proved its host key, it took our key, and it runs one program.
+//! An SSH session with a Git host: it has proved its host key, it took our key, and it runs one
+//! program.
 
 use std::{sync::Arc, time::Duration};
 
@@ -50,7 +51,8 @@ impl Session {
         Ok(Self { handle })
     }
 
-    /// Runs a program, which is to speak Git's protocol by version 2 if it is one that knows it and the host lets it.
+    /// Runs a program, which is to speak Git's protocol by version 2 if it is one that knows it and
+    /// the host lets it.
     pub(crate) async fn run(&self, remote: &Remote, command: &str) -> Result<Channel<Msg>, FetchError> {
         let limit = remote.limits.connect;
         let channel = remote.limits.keep(limit, self.run_unlimited(remote, command)).await;

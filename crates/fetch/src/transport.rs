@@ -1,6 +1,6 @@
-//! The bridge between gix, which reads and writes on a thread that may block, and russh, which works on
-//! the runtime. It limits every wait, counts what arrives, and keeps what the host says on its standard
-//! error, which is where a refusal stands.
+//! The bridge between gix, which reads and writes on a thread that may block, and russh, which
+//! works on the runtime. It limits every wait, counts what arrives, and keeps what the host says on
+//! its standard error, which is where a refusal stands.
 
 use std::{
     future::Future,
@@ -29,10 +29,12 @@ const FLUSH: Bytes = Bytes::from_static(b"0000");
 /// How long the host may take to end the conversation once we have.
 const GOODBYE: Duration = Duration::from_secs(1);
 
-/// How much the host may say of its references, in bytes: it is held in memory. A hundred thousand take some eight million.
+/// How much the host may say of its references, in bytes: it is held in memory. A hundred thousand
+/// take some eight million.
 const REFERENCES: (u64, &str) = (64 << 20, "64 MiB");
 
-/// How much it may say then before the pack: a line for each commit that it and we end at, of which there are some hundred.
+/// How much it may say then before the pack: a line for each commit that it and we end at, of which
+/// there are some hundred.
 const ANSWER: (u64, &str) = (256 << 10, "256 KiB");
 
 /// How much of the host's complaint is kept, in bytes.
@@ -205,7 +207,8 @@ impl Incoming {
                     return Ok(data);
                 }
                 ChannelMsg::ExtendedData { data, .. } => self.wire.hear(&data),
-                // After the end of the output its standard error may still come, so this goes on to the close.
+                // After the end of the output its standard error may still come, so this goes on to
+                // the close.
                 ChannelMsg::Close => return Ok(Bytes::new()),
                 _ => {}
             }

@@ -1,5 +1,5 @@
-//! Whether a clone has a commit with all that belongs to it. What was pushed decides how much there is to look at, so whoever
-//! doesn't wait for the answer any more can stop it.
+//! Whether a clone has a commit with all that belongs to it. What was pushed decides how much there
+//! is to look at, so whoever doesn't wait for the answer any more can stop it.
 
 use std::{
     collections::HashSet,
@@ -46,7 +46,8 @@ impl From<gix::Error> for WholeError {
 #[error("the object {0} isn't there")]
 struct Missing(ObjectId);
 
-/// The commit that `target` names, by way of annotated tags or directly, if nothing of its tree is missing.
+/// The commit that `target` names, by way of annotated tags or directly, if nothing of its tree is
+/// missing.
 pub(crate) fn whole_commit(
     clone: &Repository,
     target: ObjectId,
@@ -69,8 +70,8 @@ pub(crate) fn whole_commit(
     Ok(WholeCommit { id, tree, summary })
 }
 
-/// Reads every tree once and looks every blob up. A kept clone vouches to the host for what it has, so what it
-/// has lost would never come again.
+/// Reads every tree once and looks every blob up. A kept clone vouches to the host for what it has,
+/// so what it has lost would never come again.
 fn check_tree(clone: &Repository, tree: ObjectId, interrupt: &AtomicBool) -> Result<(), WholeError> {
     let (mut seen, mut open) = (HashSet::from([tree]), vec![tree]);
     while let Some(id) = open.pop() {

@@ -1,10 +1,13 @@
-//! How a host is asked for an archive of a repository, and what it is shown for it. The repository's own name comes from a
-//! payload, the commit from the host itself (see [`crate::Tip`]), and everything else from the configuration.
+//! How a host is asked for an archive of a repository, and what it is shown for it. The
+//! repository's own name comes from a payload, the commit from the host itself (see
+//! [`crate::Tip`]), and everything else from the configuration.
 //!
-//! - [GitHub](https://docs.github.com/en/rest/repos/contents#download-a-repository-archive-zip): `zipball`, redirected to
-//!   another host
+//! - [GitHub](https://docs.github.com/en/rest/repos/contents#download-a-repository-archive-zip):
+//!   `zipball`, redirected to another host
 //! - [GitLab](https://docs.gitlab.com/api/repositories/#get-file-archive)
-//! - [Bitbucket Cloud](https://support.atlassian.com/bitbucket-cloud/kb/how-to-download-repositories-using-the-api/): `get`
+//! - [Bitbucket
+//!   Cloud](https://support.atlassian.com/bitbucket-cloud/kb/how-to-download-repositories-using-the-api/):
+//!   `get`
 //! - [Bitbucket Data Center](https://developer.atlassian.com/server/bitbucket/rest/): `archive`
 //! - [Gitea](https://docs.gitea.com/api/) and Forgejo
 //! - [Azure DevOps](https://learn.microsoft.com/en-us/rest/api/azure/devops/git/items/get): `items`
@@ -21,7 +24,8 @@ pub struct ArchiveApi<'a> {
     pub kind: HostKind,
 }
 
-/// Everything but what [RFC 3986](https://www.rfc-editor.org/rfc/rfc3986#section-2.3) calls unreserved.
+/// Everything but what [RFC 3986](https://www.rfc-editor.org/rfc/rfc3986#section-2.3) calls
+/// unreserved.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 pub(crate) fn encoded(text: &str) -> String {

@@ -1,5 +1,6 @@
-//! The ways in which the product that this one succeeds could be attacked. Each test here fails when its
-//! hole is open again, and each begins with the same request in its harmless form, which passes.
+//! The ways in which the product that this one succeeds could be attacked. Each test here fails
+//! when its hole is open again, and each begins with the same request in its harmless form, which
+//! passes.
 
 use contract::RefName;
 use proptest::prelude::*;
@@ -122,7 +123,8 @@ fn address_vouches_only_for_its_host() {
     };
     let all = "github.com/octo-org/*,bitbucket.org/octo-org/*";
     assert_eq!(from_bitbucket(bitbucket_push("octo-org/hello"), all), Ok(main_branch()));
-    // The finding: what GitHub would send, from an address of Bitbucket's, with a secret that nobody had to know.
+    // The finding: what GitHub would send, from an address of Bitbucket's, with a secret that
+    // nobody had to know.
     assert_eq!(from_bitbucket(Request::new(&ordinary_push()), all), Err(401));
     // GitHub's payload, of a repository of Bitbucket's.
     let mut claimed = ordinary_push();

@@ -16,10 +16,12 @@ pub enum AuthenticationError {
     /// It claims to know a secret and doesn't. Its address makes no difference.
     #[error("the signature doesn't verify")]
     Signature(#[source] SignatureError),
-    /// It claims nothing, and comes from an address that speaks for no host, or from none that is known.
+    /// It claims nothing, and comes from an address that speaks for no host, or from none that is
+    /// known.
     #[error("there is no signature, and AllowedIps has no entry for the address and an allowed host")]
     Address,
-    /// It comes from an allowed address, which proves little, and no repository is named for such senders.
+    /// It comes from an allowed address, which proves little, and no repository is named for such
+    /// senders.
     #[error("there is no signature, and the address counts only for repositories that Repositories names")]
     NoRepositories,
     /// It comes from an address that speaks for hosts of another kind than what it sends.
@@ -28,7 +30,8 @@ pub enum AuthenticationError {
         /// Whose payload it is.
         kind: &'static str,
     },
-    /// It comes from an address that doesn't speak for the repository's host, or isn't for this repository.
+    /// It comes from an address that doesn't speak for the repository's host, or isn't for this
+    /// repository.
     #[error("there is no signature, and the address doesn't suffice for {repository}")]
     Repository {
         /// The repository.
@@ -47,7 +50,8 @@ pub enum AuthenticationError {
 pub(crate) enum Sender {
     /// It knows secrets, which are good for some repositories or for all.
     Secret(Vec<Scope>),
-    /// It has an address that speaks for these hosts, so only what `Repositories` names of theirs is its to ask for.
+    /// It has an address that speaks for these hosts, so only what `Repositories` names of theirs
+    /// is its to ask for.
     Address(Vec<AllowedHost>),
 }
 
@@ -81,8 +85,8 @@ impl Sender {
         }
     }
 
-    /// Whether what the sender has shown is good for a repository on `host`, in a payload of this kind, that
-    /// [`contract::Repositories`] includes or doesn't.
+    /// Whether what the sender has shown is good for a repository on `host`, in a payload of this
+    /// kind, that [`contract::Repositories`] includes or doesn't.
     pub(crate) fn may_ask_for(
         &self,
         repository: &Repository,

@@ -1,5 +1,5 @@
-//! Which repository a clone URL names. Only the host and the path of it count: scheme, user and port come
-//! from the configuration, never from a payload.
+//! Which repository a clone URL names. Only the host and the path of it count: scheme, user and
+//! port come from the configuration, never from a payload.
 
 use std::cmp::Reverse;
 
@@ -27,8 +27,9 @@ pub enum CloneUrlError {
     Path(#[source] RepositoryPathError),
 }
 
-/// The repository that a URL such as `ssh://git@host:22/owner/name.git`, `git@host:owner/name.git` or
-/// `https://host/owner/name.git` names: on the allowed host whose URLs look so, else on the one that the URL names.
+/// The repository that a URL such as `ssh://git@host:22/owner/name.git`, `git@host:owner/name.git`
+/// or `https://host/owner/name.git` names: on the allowed host whose URLs look so, else on the one
+/// that the URL names.
 ///
 /// # Errors
 /// It isn't one of these, or names something that can't be a repository.
@@ -76,8 +77,8 @@ impl CloneUrl {
         Ok(Self { host, port: url.port, is_web, path, spelling })
     }
 
-    /// The repositories that it may name, one on each of the hosts whose URLs may look so, the likeliest first. A sender knows of
-    /// its own `kind` only.
+    /// The repositories that it may name, one on each of the hosts whose URLs may look so, the
+    /// likeliest first. A sender knows of its own `kind` only.
     ///
     /// # Errors
     /// Its path is no repository's.
@@ -98,13 +99,15 @@ impl CloneUrl {
     }
 }
 
-/// A path that begins where the SSH user is at home, without that: `git@host:path` and `ssh://host/~/path`.
+/// A path that begins where the SSH user is at home, without that: `git@host:path` and
+/// `ssh://host/~/path`.
 fn at_home(path: &str) -> Option<&str> {
     let home = path.strip_prefix("/~/").or_else(|| path.strip_prefix("~/"));
     home.or_else(|| Some(path).filter(|path| !path.starts_with('/')))
 }
 
-/// Azure DevOps names a repository `organisation/project/name` by each of its URLs, but never just so.
+/// Azure DevOps names a repository `organisation/project/name` by each of its URLs, but never just
+/// so.
 fn of_azure(host: &Host, path: &str) -> Option<(Host, String)> {
     let path = match host.as_str() {
         "ssh.dev.azure.com" => percent_decode_str(path.strip_prefix("v3/")?).decode_utf8().ok()?.into_owned(),

@@ -10,16 +10,18 @@ use crate::host;
 /// A request to the endpoint, before anything is known about it.
 #[derive(Debug, Clone)]
 pub struct Delivery {
-    /// The id that the receiving side gave the request. It names the delivery when its sender didn't.
+    /// The id that the receiving side gave the request. It names the delivery when its sender
+    /// didn't.
     pub request_id: DeliveryId,
     /// The headers; a [`HeaderMap`] compares names without regard to case.
     pub headers: HeaderMap,
     /// The body's raw bytes, which is what senders sign.
     pub body: Vec<u8>,
-    /// The address that the connection came from, as the receiving side saw it. Never from a header: a
-    /// sender writes those as it likes.
+    /// The address that the connection came from, as the receiving side saw it. Never from a
+    /// header: a sender writes those as it likes.
     pub source: Option<IpAddr>,
-    /// When the request arrived, in seconds since 1970: signatures that carry a time are good for minutes.
+    /// When the request arrived, in seconds since 1970: signatures that carry a time are good for
+    /// minutes.
     pub received_at: i64,
 }
 
@@ -32,8 +34,8 @@ impl Delivery {
         Self { request_id, headers: HeaderMap::new(), body, source: None, received_at: 0 }
     }
 
-    /// The sender's id of the delivery, the same when it delivers again. Where the sender gives none, or
-    /// none that can stand in a log line, it is the request's own id.
+    /// The sender's id of the delivery, the same when it delivers again. Where the sender gives
+    /// none, or none that can stand in a log line, it is the request's own id.
     pub fn id(&self) -> DeliveryId {
         let names = host::detect(&self.headers).delivery_id_headers();
         let mut values = names.iter().filter_map(|name| self.header(name));

@@ -10,8 +10,8 @@ use crate::{
     signature::MinimumSignature,
 };
 
-/// What the configuration allows, apart from the secrets, which may change while it stays. The default allows no host, and
-/// so nothing.
+/// What the configuration allows, apart from the secrets, which may change while it stays. The
+/// default allows no host, and so nothing.
 #[derive(Debug, Clone, Default)]
 pub struct Endpoint {
     /// Which addresses need no secret, each for one host.
@@ -29,9 +29,10 @@ pub struct Endpoint {
 impl Endpoint {
     /// Authenticates a delivery and reads its meaning.
     ///
-    /// A secret makes the address irrelevant. A wrong signature is refused whatever the address. An address alone suffices
-    /// only for what its own host sends of its own repositories, and of those only for the ones that are named. Where there is
-    /// neither a secret nor such an address, everything is refused.
+    /// A secret makes the address irrelevant. A wrong signature is refused whatever the address. An
+    /// address alone suffices only for what its own host sends of its own repositories, and of
+    /// those only for the ones that are named. Where there is neither a secret nor such an address,
+    /// everything is refused.
     pub fn receive(&self, delivery: &Delivery, secrets: &ApiSecrets) -> Result<Event, Refusal> {
         let bytes = delivery.body.len();
         if bytes > Delivery::MAX_BODY_BYTES {

@@ -1,5 +1,5 @@
-//! What an authenticated delivery means, in names that have been checked. The only way to an [`Event`] is
-//! through [`crate::Endpoint::receive`].
+//! What an authenticated delivery means, in names that have been checked. The only way to an
+//! [`Event`] is through [`crate::Endpoint::receive`].
 
 use contract::{
     CommitId, DeliveryId, Host, Job, PathSpelling, RefName, Refs, Repository, Trigger, error_chain,
@@ -76,8 +76,8 @@ pub enum EventError {
     /// A clone URL names no repository.
     #[error("the payload has an unusable clone URL")]
     CloneUrl(#[source] CloneUrlError),
-    /// The clone URL names another repository than the payload does: an archive would be stored in another
-    /// repository's name.
+    /// The clone URL names another repository than the payload does: an archive would be stored in
+    /// another repository's name.
     #[error("the payload is about {full_name:?} and its clone URL about {path:?}")]
     OtherRepository {
         /// The repository's own name.
@@ -124,7 +124,8 @@ impl Push {
         &self.updates
     }
 
-    /// What is wrong with the references that were left out because their names or ids can't be used.
+    /// What is wrong with the references that were left out because their names or ids can't be
+    /// used.
     pub fn unusable(&self) -> &[String] {
         &self.unusable
     }
@@ -177,7 +178,8 @@ pub(crate) fn read(authenticated: &Authenticated<'_>, endpoint: &Endpoint) -> Re
     Ok(Event::Push(Push { delivery: id, repository, spelling, trigger: pushed.trigger, updates, unusable, scope }))
 }
 
-/// The references of a push by what becomes of them: one that can't be used is no reason to lose the others.
+/// The references of a push by what becomes of them: one that can't be used is no reason to lose
+/// the others.
 #[derive(Debug, Default)]
 struct Sorted {
     updates: Vec<RefUpdate>,

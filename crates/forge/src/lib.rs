@@ -1,9 +1,9 @@
-//! What a Git host says: its webhooks' deliveries, whether to believe them, and which references of which
-//! repository changed. No AWS, no network, no clock, no environment.
+//! What a Git host says: its webhooks' deliveries, whether to believe them, and which references of
+//! which repository changed. No AWS, no network, no clock, no environment.
 //!
-//! Everything goes through one door, [`Endpoint::receive`]: raw bytes, then proof of where they come from,
-//! then their meaning. An [`Event`] can't be had in any other way, so nothing that is built on one has to
-//! ask again whether it is genuine.
+//! Everything goes through one door, [`Endpoint::receive`]: raw bytes, then proof of where they
+//! come from, then their meaning. An [`Event`] can't be had in any other way, so nothing that is
+//! built on one has to ask again whether it is genuine.
 //!
 //! ```
 //! use contract::ApiSecrets;

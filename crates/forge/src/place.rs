@@ -1,5 +1,5 @@
-//! Where the repository is that a payload is about. A payload has its full name and URLs, which all have to agree; a host may go
-//! by several names, and several hosts by one.
+//! Where the repository is that a payload is about. A payload has its full name and URLs, which all
+//! have to agree; a host may go by several names, and several hosts by one.
 
 use contract::{AllowedHost, AllowedHosts, HostKind, PathSpelling, Repository};
 
@@ -40,7 +40,8 @@ pub(crate) fn place<'h>(
     Ok(Place { repository: Repository::new(on.host.clone(), path), on, spelling: PathSpelling::default() })
 }
 
-/// The repository that the full name and every URL agree on. A host where SSH or HTTP is switched off leaves that URL empty.
+/// The repository that the full name and every URL agree on. A host where SSH or HTTP is switched
+/// off leaves that URL empty.
 fn place_of_urls<'h>(
     full_name: &str,
     urls: &[String],
@@ -83,7 +84,8 @@ mod tests {
         sender::{Request, ordinary_push},
     };
 
-    /// What becomes of a push with these entries of `AllowedGitHosts`: the repository, or the status of the refusal.
+    /// What becomes of a push with these entries of `AllowedGitHosts`: the repository, or the
+    /// status of the refusal.
     fn outcome(entries: &str, request: &Request) -> Result<String, u16> {
         let endpoint = Endpoint { allowed_hosts: entries.parse().unwrap(), ..Endpoint::default() };
         match endpoint.receive(&request.delivery, &ApiSecrets::parse(&request.secrets.into())) {

@@ -38,8 +38,8 @@ impl From<EventError> for Refusal {
 const MAX_CHARACTERS: usize = 400;
 
 impl Refusal {
-    /// The HTTP status: 400 for what is malformed, 401 for what isn't authenticated, 403 for what is and yet
-    /// isn't allowed, 413 and 415 for too large a body and another media type.
+    /// The HTTP status: 400 for what is malformed, 401 for what isn't authenticated, 403 for what
+    /// is and yet isn't allowed, 413 and 415 for too large a body and another media type.
     pub fn status(&self) -> u16 {
         match self {
             Self::TooLarge { .. } => 413,

@@ -1,12 +1,13 @@
-//! Proof by a shared secret. Whoever sends such a proof has to be right: a header that doesn't verify is
-//! never made up for by another header or by the address.
+//! Proof by a shared secret. Whoever sends such a proof has to be right: a header that doesn't
+//! verify is never made up for by another header or by the address.
 //!
 //! - [GitHub](https://docs.github.com/en/webhooks/using-webhooks/validating-webhook-deliveries):
-//!   `X-Hub-Signature-256`, and before it `X-Hub-Signature`. Bitbucket puts SHA-256 into the latter, so its
-//!   own prefix says which hash it holds, not the sender.
+//!   `X-Hub-Signature-256`, and before it `X-Hub-Signature`. Bitbucket puts SHA-256 into the
+//!   latter, so its own prefix says which hash it holds, not the sender.
 //! - [GitLab](https://docs.gitlab.com/user/project/integrations/webhooks/): `X-Gitlab-Token`, and
 //!   `webhook-signature` after [Standard Webhooks](https://www.standardwebhooks.com/).
-//! - [Gitea](https://docs.gitea.com/usage/webhooks), Forgejo and Gogs: a header of their own with nothing but digits.
+//! - [Gitea](https://docs.gitea.com/usage/webhooks), Forgejo and Gogs: a header of their own with
+//!   nothing but digits.
 //! - Azure DevOps and Bitbucket Data Center: Basic authentication, whose password is the secret.
 //! - Anything else: `X-Git-Token`.
 
@@ -35,7 +36,8 @@ enum Scheme {
     Token,
     /// `Basic` and, in Base64, any user's name, a colon and the secret.
     Basic,
-    /// Standard Webhooks: `v1,` and the HMAC-SHA-256 of id, time and body in Base64; several may stand there.
+    /// Standard Webhooks: `v1,` and the HMAC-SHA-256 of id, time and body in Base64; several may
+    /// stand there.
     Standard,
 }
 
@@ -52,8 +54,9 @@ const SCHEMES: &[(&str, Scheme)] = &[
     ("webhook-signature", Scheme::Standard),
 ];
 
-/// The weakest hash that a signature may be made with: the `MinimumSignature` parameter. It says nothing of senders that
-/// show the secret itself, as GitLab and Azure DevOps do: they sign with no hash at all.
+/// The weakest hash that a signature may be made with: the `MinimumSignature` parameter. It says
+/// nothing of senders that show the secret itself, as GitLab and Azure DevOps do: they sign with no
+/// hash at all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum MinimumSignature {
     /// SHA-1, which senders had before 2020. As an HMAC it isn't broken.
@@ -98,7 +101,8 @@ pub enum SignatureError {
         /// The header.
         header: &'static str,
     },
-    /// The time that is part of the signature lies too far from ours: a replay, or a clock that is wrong.
+    /// The time that is part of the signature lies too far from ours: a replay, or a clock that is
+    /// wrong.
     #[error("the time that {header} signs is more than {TOLERANCE_SECONDS} seconds away")]
     Stale {
         /// The header.
@@ -245,7 +249,8 @@ fn standard(
     })
 }
 
-/// What the secrets that pass are good for. All are tried, so that the time it takes doesn't tell which one did.
+/// What the secrets that pass are good for. All are tried, so that the time it takes doesn't tell
+/// which one did.
 fn fitting(
     header: &'static str,
     secrets: &ApiSecrets,
@@ -436,7 +441,8 @@ mod tests {
         assert_eq!(standard_example(&several, &format!("plain,{KEY}"), -300), Ok(true));
     }
 
-    // One code for each of them would take minutes, and a stranger may send as many as a header holds.
+    // One code for each of them would take minutes, and a stranger may send as many as a header
+    // holds.
     #[test]
     fn many_signatures_cost_like_one() {
         let many = format!("{}{STANDARD_SIGNATURE}", "v1,AAAA ".repeat(100_000));

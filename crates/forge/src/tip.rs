@@ -1,13 +1,17 @@
-//! What a branch or a tag names now, as its host says it. What a payload says of that is old when the delivery is, and a
-//! commit that only a payload names may be one of a fork.
+//! What a branch or a tag names now, as its host says it. What a payload says of that is old when
+//! the delivery is, and a commit that only a payload names may be one of a fork.
 //!
-//! - [GitHub](https://docs.github.com/en/rest/commits/commits#get-a-commit), one changed file at most
-//! - GitLab's [branches](https://docs.gitlab.com/api/branches/) and [tags](https://docs.gitlab.com/api/tags/)
+//! - [GitHub](https://docs.github.com/en/rest/commits/commits#get-a-commit), one changed file at
+//!   most
+//! - GitLab's [branches](https://docs.gitlab.com/api/branches/) and
+//!   [tags](https://docs.gitlab.com/api/tags/)
 //! - [Bitbucket Cloud](https://developer.atlassian.com/cloud/bitbucket/rest/api-group-refs/)
-//! - [Bitbucket Data Center](https://developer.atlassian.com/server/bitbucket/rest/), the last commit until the reference: since
-//!   version 2.11 a single commit can't be asked for by a reference
+//! - [Bitbucket Data Center](https://developer.atlassian.com/server/bitbucket/rest/), the last
+//!   commit until the reference: since version 2.11 a single commit can't be asked for by a
+//!   reference
 //! - [Gitea](https://docs.gitea.com/api/)'s and Forgejo's branches and tags
-//! - [Azure DevOps](https://learn.microsoft.com/en-us/rest/api/azure/devops/git/refs/list), annotated tags peeled
+//! - [Azure DevOps](https://learn.microsoft.com/en-us/rest/api/azure/devops/git/refs/list),
+//!   annotated tags peeled
 
 use contract::{CommitId, HostKind, RefName, RepositoryPath, url_path};
 use serde_json::Value;
@@ -64,7 +68,8 @@ impl ArchiveApi<'_> {
         }
     }
 
-    /// What `answer` to the request for [`tip`](Self::tip) tells; nothing where the host has no such reference.
+    /// What `answer` to the request for [`tip`](Self::tip) tells; nothing where the host has no
+    /// such reference.
     ///
     /// # Errors
     /// It isn't such an answer.
@@ -224,7 +229,8 @@ mod tests {
                 (commit, tree, Some(message))
             );
         };
-        // `components.examples.commit` of GitHub's OpenAPI description (npm @octokit/openapi 23.0.2).
+        // `components.examples.commit` of GitHub's OpenAPI description (npm @octokit/openapi
+        // 23.0.2).
         let octocat = "6dcb09b5b57875f334f61aebed695e2e4193db5e";
         let github = json!({
             "url": "https://api.github.com/repos/octocat/Hello-World/commits/6dcb09b5b57875f334f61aebed695e2e4193db5e",
@@ -241,7 +247,8 @@ mod tests {
             "files": [{ "filename": "file1.txt", "additions": 10, "patch": "@@ -29,7 +29,7 @@\n....." }],
         });
         check("github.com", github, octocat, Some(octocat), "Fix all the bugs");
-        // GitLab's documentation of "Get single repository branch" (testdata/get_branch.json of go-gitlab).
+        // GitLab's documentation of "Get single repository branch" (testdata/get_branch.json of
+        // go-gitlab).
         let gitlab = json!({
             "name": "master", "merged": false, "protected": true, "default": true,
             "commit": {

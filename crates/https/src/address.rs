@@ -1,6 +1,8 @@
-//! Which addresses may be connected to. What a name resolves to is somebody else's to say, and so is where a redirect
-//! leads: without this, either could point a download at this machine, at its credentials
-//! ([169.254.169.254](https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-retrieval.html)) or into the VPC.
+//! Which addresses may be connected to. What a name resolves to is somebody else's to say, and so
+//! is where a redirect leads: without this, either could point a download at this machine, at its
+//! credentials
+//! ([169.254.169.254](https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-retrieval.html))
+//! or into the VPC.
 
 use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
@@ -34,7 +36,8 @@ impl Guard {
         Self { hosts: Arc::new(hosts.clone()) }
     }
 
-    /// Whether a URL's host may be asked for: a name is looked at again when it is resolved, an address isn't resolved.
+    /// Whether a URL's host may be asked for: a name is looked at again when it is resolved, an
+    /// address isn't resolved.
     pub(crate) fn permit(&self, host: &str) -> Result<(), NoPublicAddress> {
         let address: Option<IpAddr> = host.trim_start_matches('[').trim_end_matches(']').parse().ok();
         if self.is_private(host) || address.is_none_or(is_public) { Ok(()) } else { Err(NoPublicAddress::of(host)) }
@@ -73,8 +76,9 @@ fn is_public(address: IpAddr) -> bool {
 
 fn is_public_v4(address: Ipv4Addr) -> bool {
     let [a, b, c, _] = address.octets();
-    // In this order: "this network", private, loopback, multicast and reserved; shared by carriers, benchmarks; link-local
-    // with the metadata service, private; protocol assignments, documentation.
+    // In this order: "this network", private, loopback, multicast and reserved; shared by carriers,
+    // benchmarks; link-local with the metadata service, private; protocol assignments,
+    // documentation.
     let is_special = matches!(
         (a, b, c),
         (0 | 10 | 127 | 224.., _, _)

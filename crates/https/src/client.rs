@@ -42,7 +42,8 @@ pub struct MediaTypes {
 /// The way to the hosts.
 #[derive(Debug, Clone)]
 pub struct Client {
-    /// Made when it is first needed: to read the machine's authorities takes longer than all else that a function does at its start.
+    /// Made when it is first needed: to read the machine's authorities takes longer than all else
+    /// that a function does at its start.
     client: Arc<OnceLock<reqwest::Client>>,
     authorities: Vec<Certificate>,
     guard: Guard,
@@ -129,7 +130,8 @@ impl Client {
     }
 }
 
-/// What of a JSON document is asked for; of another answer, or a very long one, that it isn't `what` it should be.
+/// What of a JSON document is asked for; of another answer, or a very long one, that it isn't
+/// `what` it should be.
 pub async fn read_json<T: DeserializeOwned>(answer: Response, what: &'static str) -> Result<T, HttpsError> {
     let host = answer.url().host_str().unwrap_or_default().to_owned();
     let text = read_bytes(answer, MAX_JSON).await?;
@@ -184,7 +186,8 @@ fn judge(answer: Response, host: String) -> Result<Response, HttpsError> {
     })
 }
 
-/// [GitHub](https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api) says 403 for what others say 429.
+/// [GitHub](https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api) says
+/// 403 for what others say 429.
 fn is_busy(answer: &Response) -> bool {
     let says_when = answer.headers().contains_key(header::RETRY_AFTER);
     let exhausted = answer.headers().get("x-ratelimit-remaining").is_some_and(|left| left == "0");
@@ -196,8 +199,8 @@ fn is_busy(answer: &Response) -> bool {
     }
 }
 
-/// When to come again: in seconds or at a time ([RFC 9110](https://www.rfc-editor.org/rfc/rfc9110#field.retry-after)), an
-/// hour from now at most.
+/// When to come again: in seconds or at a time ([RFC
+/// 9110](https://www.rfc-editor.org/rfc/rfc9110#field.retry-after)), an hour from now at most.
 fn retry_after(answer: &Response) -> Duration {
     let text = |name| answer.headers().get(name).and_then(|value: &header::HeaderValue| value.to_str().ok());
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();

@@ -8,8 +8,8 @@ use secrecy::{ExposeSecret as _, SecretString};
 pub struct Credential(HeaderMap);
 
 impl Credential {
-    /// These headers, but for those that say where a request goes and where it ends: a host may ask for any header, and
-    /// not for another request. Nothing where one isn't a header.
+    /// These headers, but for those that say where a request goes and where it ends: a host may ask
+    /// for any header, and not for another request. Nothing where one isn't a header.
     pub fn new<'a>(headers: impl IntoIterator<Item = (&'a str, &'a SecretString)>) -> Option<Self> {
         let mut map = HeaderMap::new();
         for (name, value) in headers {

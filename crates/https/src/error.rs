@@ -112,8 +112,8 @@ pub enum HttpsError {
 const LONGEST_WAIT: Duration = Duration::from_mins(1);
 
 impl HttpsError {
-    /// How long to wait before another try within the same run: as the host says, or else for `patience`; nothing where
-    /// another try is no use.
+    /// How long to wait before another try within the same run: as the host says, or else for
+    /// `patience`; nothing where another try is no use.
     pub fn wait(&self, patience: Duration) -> Option<Duration> {
         match self {
             Self::Busy { after, .. } => (*after <= LONGEST_WAIT).then_some(*after),

@@ -1,4 +1,5 @@
-//! A worker for tests: its thread heeds the interrupt, or goes on for ever, as the job's branch says.
+//! A worker for tests: its thread heeds the interrupt, or goes on for ever, as the job's branch
+//! says.
 
 use std::{sync::atomic::Ordering, thread, time::Duration};
 

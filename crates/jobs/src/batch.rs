@@ -1,5 +1,5 @@
-//! From messages to jobs and back: what is done is deleted from the queue, what failed comes again, and what has failed for
-//! good goes to the dead letters with its reason.
+//! From messages to jobs and back: what is done is deleted from the queue, what failed comes again,
+//! and what has failed for good goes to the dead letters with its reason.
 
 use std::{pin::pin, time::Duration};
 
@@ -19,8 +19,9 @@ const UNTOLD: &str = "no try could tell its reason: the worker was killed, out o
 /// How long a job waits after its first failure; after its second twice as long, and so on.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Does the jobs of a batch in their order. After a failure the rest isn't touched, since it may be newer pushes of the
-/// same reference ([partial batch responses](https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html#services-sqs-batchfailurereporting)).
+/// Does the jobs of a batch in their order. After a failure the rest isn't touched, since it may be
+/// newer pushes of the same reference ([partial batch
+/// responses](https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html#services-sqs-batchfailurereporting)).
 pub async fn run<E: JobError>(
     messages: Vec<SqsMessage>,
     queue: &impl Failed,

@@ -1,5 +1,6 @@
-//! What both workers do: take the jobs of a batch in their order, end before Lambda ends them, and say of each that failed
-//! whether and when it comes again, or why it doesn't. What a job needs, gitpull and zipdl know each for itself.
+//! What both workers do: take the jobs of a batch in their order, end before Lambda ends them, and
+//! say of each that failed whether and when it comes again, or why it doesn't. What a job needs,
+//! gitpull and zipdl know each for itself.
 
 mod batch;
 mod queue;
@@ -57,8 +58,8 @@ pub async fn serve<E: JobError>(
 /// How long a thread is given to see that nobody waits for it any more.
 const LAST_CHANCE: Duration = Duration::from_secs(1);
 
-/// Ends the process if a thread goes on that nobody waits for: it would hold its clone's lock and slow down whatever comes next.
-/// Lambda starts another one.
+/// Ends the process if a thread goes on that nobody waits for: it would hold its clone's lock and
+/// slow down whatever comes next. Lambda starts another one.
 async fn leave_no_thread(answered: Result<(), lambda_runtime::Error>) -> Result<(), lambda_runtime::Error> {
     if !blocking::ended(LAST_CHANCE).await {
         tracing::error!("a thread goes on that nobody waits for: the process ends");

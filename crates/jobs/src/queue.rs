@@ -1,4 +1,5 @@
-//! The queue that the jobs come from, when a failed one comes again, and the queue that it goes to when it doesn't.
+//! The queue that the jobs come from, when a failed one comes again, and the queue that it goes to
+//! when it doesn't.
 
 use std::time::Duration;
 
@@ -45,8 +46,9 @@ pub trait Failed {
     /// The message that this receipt is for becomes visible after `delay`.
     fn redeliver(&self, receipt: &str, delay: Duration) -> impl Future<Output = ()>;
 
-    /// Puts a job among the dead letters, with the reason; whether it is there. `message` names the message, so that it is
-    /// there once even when the worker is killed before the message is deleted.
+    /// Puts a job among the dead letters, with the reason; whether it is there. `message` names the
+    /// message, so that it is there once even when the worker is killed before the message is
+    /// deleted.
     fn bury(&self, message: &str, body: &str, job: &Job, reason: &str) -> impl Future<Output = bool>;
 }
 
@@ -63,7 +65,8 @@ impl Failed for Queue {
         }
     }
 
-    /// Where this fails, the message comes again when its visibility timeout is over: later, but it does.
+    /// Where this fails, the message comes again when its visibility timeout is over: later, but it
+    /// does.
     async fn redeliver(&self, receipt: &str, delay: Duration) {
         if let Err(error) = self.shown_in(receipt, delay).await {
             let error = DisplayErrorContext(&error);

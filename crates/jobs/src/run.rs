@@ -1,5 +1,5 @@
-//! One run of a worker, and how often its message has been tried before: SQS counts how often it handed a message out, and Lambda
-//! hands on only what isn't throttled.
+//! One run of a worker, and how often its message has been tried before: SQS counts how often it
+//! handed a message out, and Lambda hands on only what isn't throttled.
 
 use std::time::{Duration, SystemTime};
 
@@ -26,9 +26,10 @@ impl Run {
     }
 }
 
-/// Which try of a message this is: at most, since of a receive nobody says what came of it. One whose invocation was throttled
-/// takes as long as the queue hides the message, so since the first receive there were at most as many of those as there is time
-/// for; all others are counted as tries.
+/// Which try of a message this is: at most, since of a receive nobody says what came of it. One
+/// whose invocation was throttled takes as long as the queue hides the message, so since the first
+/// receive there were at most as many of those as there is time for; all others are counted as
+/// tries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Try {
     /// How often SQS handed the message out, now included.

@@ -1,6 +1,7 @@
-//! The protocol of both workers under every order of events that a queue, a host, a bucket and a failing machine allow: the real
-//! code of a batch, in a world of a few numbers, with a clock and a fate that a seed decides. Deliveries come late, twice and in
-//! any order: somebody presses the host's "Redeliver", or moves dead letters back. Of some receives no worker learns, since the
+//! The protocol of both workers under every order of events that a queue, a host, a bucket and a
+//! failing machine allow: the real code of a batch, in a world of a few numbers, with a clock and a
+//! fate that a seed decides. Deliveries come late, twice and in any order: somebody presses the
+//! host's "Redeliver", or moves dead letters back. Of some receives no worker learns, since the
 //! function is throttled, and of some it learns late.
 
 use std::{
@@ -133,8 +134,8 @@ impl World {
         });
     }
 
-    /// What SQS hands out and Lambda on: the first of the group, unless it is being worked on; after the last receive it is a dead
-    /// letter.
+    /// What SQS hands out and Lambda on: the first of the group, unless it is being worked on;
+    /// after the last receive it is a dead letter.
     fn receive(&self) -> Option<Message> {
         let mut queue = self.queue.borrow_mut();
         let now = self.now.get();

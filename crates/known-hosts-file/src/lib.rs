@@ -1,5 +1,6 @@
-//! The lines of a [`known_hosts`](https://man.openbsd.org/sshd.8#SSH_KNOWN_HOSTS_FILE_FORMAT) file, each read by itself: for who
-//! trusts hosts by them, and for who judges the parameter that holds them before it is deployed.
+//! The lines of a [`known_hosts`](https://man.openbsd.org/sshd.8#SSH_KNOWN_HOSTS_FILE_FORMAT) file,
+//! each read by itself: for who trusts hosts by them, and for who judges the parameter that holds
+//! them before it is deployed.
 //!
 //! ```
 //! let lines = "git.example.com ssh-ed25519 AAAA";

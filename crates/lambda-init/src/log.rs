@@ -13,8 +13,8 @@ pub fn start() -> Result<(), SetGlobalDefaultError> {
 
 /// What writes the log to `writer`.
 ///
-/// The level isn't configurable: below INFO, the runtime and AWS's clients write whole requests and answers,
-/// payload and secret in them.
+/// The level isn't configurable: below INFO, the runtime and AWS's clients write whole requests and
+/// answers, payload and secret in them.
 pub fn subscriber<W>(writer: W) -> impl Subscriber + Send + Sync
 where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,

@@ -1,6 +1,7 @@
-//! The CRC-32 of each object of a pack, which a zip wants and Git doesn't keep: a file beside the pack, in the order of its
-//! index. It only saves time. A zip that says what isn't so would be refused by whoever unpacks it, so the table ends in a
-//! checksum of its own; where that is wrong, or there is no table, objects are inflated.
+//! The CRC-32 of each object of a pack, which a zip wants and Git doesn't keep: a file beside the
+//! pack, in the order of its index. It only saves time. A zip that says what isn't so would be
+//! refused by whoever unpacks it, so the table ends in a checksum of its own; where that is wrong,
+//! or there is no table, objects are inflated.
 
 use std::{fs, path::Path};
 

@@ -1,6 +1,7 @@
-//! A commit as Git reads it, which is less strict than Git writes: only the tree and the parents have to be where they belong.
-//! An author may have no address or not be there, headers may be doubled or stand elsewhere, and lines may end in CR LF.
-//! A parser that wants a commit as Git would write it today takes old and imported history for damage.
+//! A commit as Git reads it, which is less strict than Git writes: only the tree and the parents
+//! have to be where they belong. An author may have no address or not be there, headers may be
+//! doubled or stand elsewhere, and lines may end in CR LF. A parser that wants a commit as Git
+//! would write it today takes old and imported history for damage.
 
 use gix::{ObjectId, bstr::ByteSlice, filter::plumbing::encoding::Encoding};
 
@@ -52,7 +53,8 @@ impl<'a> Commit<'a> {
         Ok(Self { tree, parents, rest, text })
     }
 
-    /// When it was committed, in seconds since 1970; the beginning of 1970 where that isn't said (`parse_commit_date`).
+    /// When it was committed, in seconds since 1970; the beginning of 1970 where that isn't said
+    /// (`parse_commit_date`).
     pub fn time(&self) -> i64 {
         let mut lines = self.rest.splitn(3, |byte| *byte == b'\n');
         let (Some(author), Some(committer), Some(_)) = (lines.next(), lines.next(), lines.next()) else { return 0 };
@@ -65,7 +67,8 @@ impl<'a> Commit<'a> {
         if digits.is_empty() { 0 } else { digits.parse().unwrap_or(i64::MAX) }
     }
 
-    /// The author; none where the header isn't there, or has no address. Of several the last one counts.
+    /// The author; none where the header isn't there, or has no address. Of several the last one
+    /// counts.
     pub fn author(&self) -> Option<Person<'a>> {
         self.last_header(b"author ").and_then(Person::parse)
     }
@@ -86,12 +89,14 @@ impl<'a> Commit<'a> {
         self.text.get(length + 1..).unwrap_or_default()
     }
 
-    /// The subject, the message's first paragraph on one line, in UTF-8 as far as the encoding of the commit is known.
+    /// The subject, the message's first paragraph on one line, in UTF-8 as far as the encoding of
+    /// the commit is known.
     pub fn summary(&self) -> String {
         let (subject, _) = subject(self.message());
         let encoding = self.encoding().and_then(Encoding::for_label);
         match (subject.to_str(), encoding) {
-            // A header that says otherwise of what is UTF-8 was written by a program that forgot to convert.
+            // A header that says otherwise of what is UTF-8 was written by a program that forgot to
+            // convert.
             (Err(_), Some(encoding)) => encoding.decode_without_bom_handling(&subject).0.into_owned(),
             _ => subject.to_str_lossy().into_owned(),
         }
@@ -123,7 +128,8 @@ impl<'a> Person<'a> {
     }
 }
 
-/// The first paragraph of a message on one line, and what follows it (`format_subject` of pretty.c).
+/// The first paragraph of a message on one line, and what follows it (`format_subject` of
+/// pretty.c).
 pub fn subject(message: &[u8]) -> (Vec<u8>, &[u8]) {
     let mut rest = skip_blank_lines(message);
     let mut subject = Vec::new();

@@ -1,7 +1,8 @@
-//! Compressing whole objects, by libdeflate: at the level of Git's own packs it takes less than half of zlib's time, and the
-//! result is no larger.
+//! Compressing whole objects, by libdeflate: at the level of Git's own packs it takes less than
+//! half of zlib's time, and the result is no larger.
 
-/// Compresses source code within one in a hundred of what zlib makes at its default, which is Git's, in less than half of the time.
+/// Compresses source code within one in a hundred of what zlib makes at its default, which is
+/// Git's, in less than half of the time.
 const LEVEL: i32 = 5;
 
 /// Compresses one buffer after another with the same memory.

@@ -2,8 +2,8 @@
 
 use crate::PackError;
 
-/// The largest object that a delta may make, in bytes. Git makes none of files over 512 MiB, unless `core.bigFileThreshold`
-/// says so, and such an object is held in memory.
+/// The largest object that a delta may make, in bytes. Git makes none of files over 512 MiB, unless
+/// `core.bigFileThreshold` says so, and such an object is held in memory.
 const LARGEST: usize = 512 << 20;
 
 /// Why a delta isn't applied.

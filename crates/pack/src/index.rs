@@ -1,4 +1,5 @@
-//! The index of a pack, version 2 of Git's [format](https://git-scm.com/docs/gitformat-pack#_version_2_pack_idx_files_support_packs_larger_than_4_gib_and).
+//! The index of a pack, version 2 of Git's
+//! [format](https://git-scm.com/docs/gitformat-pack#_version_2_pack_idx_files_support_packs_larger_than_4_gib_and).
 
 use std::io::{self, Write};
 

@@ -51,7 +51,8 @@ pub struct Packed<'a> {
     pub length: u64,
     /// The length of the blob, in bytes.
     pub size: u64,
-    /// The CRC-32 of header and zlib stream, as the pack's index has it. Indices of version 1 have none.
+    /// The CRC-32 of header and zlib stream, as the pack's index has it. Indices of version 1 have
+    /// none.
     pub packed_crc: Option<u32>,
     /// The CRC-32 of the blob, where it is known.
     pub content_crc: Option<u32>,

@@ -1,5 +1,6 @@
-//! A pack while it comes in: every object is inflated once, which tells its id, its CRC-32 and whether it is whole. What isn't
-//! a delta goes to the new pack as it is, the blobs first; deltas are put aside until their bases are there.
+//! A pack while it comes in: every object is inflated once, which tells its id, its CRC-32 and
+//! whether it is whole. What isn't a delta goes to the new pack as it is, the blobs first; deltas
+//! are put aside until their bases are there.
 
 use std::{
     io::{self, BufRead, BufWriter, Read, Write},
@@ -25,22 +26,23 @@ use crate::{
 
 /// What is inflated at once.
 const PIECE: usize = 64 * 1024;
-/// The largest tree, commit or tag, in bytes: a tree of three million files. Whoever reads one needs it whole, and zeros shrink
-/// to a thousandth.
+/// The largest tree, commit or tag, in bytes: a tree of three million files. Whoever reads one
+/// needs it whole, and zeros shrink to a thousandth.
 pub(crate) const LARGEST_BUT_BLOBS: u64 = 128 << 20;
 pub(crate) const TOO_LARGE_BUT_BLOBS: &str = "it is a tree, a commit or a tag of more than 128 MiB";
 /// What stands in front of an entry at most: a length of ten bytes, and an id or a distance.
 const LONGEST_HEADER: usize = 10 + SHA1_LENGTH;
 
-/// The most objects of a pack. Each takes more than a hundred bytes of memory, while it may take a few of the pack; a zip has
-/// no more files than that.
+/// The most objects of a pack. Each takes more than a hundred bytes of memory, while it may take a
+/// few of the pack; a zip has no more files than that.
 const MOST: u32 = 4_000_000;
 
-/// Receives a pack into `directory`: the path of the pack, or nothing where it has no objects. Deltas may rest on what is in
-/// `clone`, as those of a thin pack do. Objects and packs are those of SHA-1.
+/// Receives a pack into `directory`: the path of the pack, or nothing where it has no objects.
+/// Deltas may rest on what is in `clone`, as those of a thin pack do. Objects and packs are those
+/// of SHA-1.
 ///
-/// Memory doesn't grow with the pack, but for some 50 bytes an object, and for deltas, of which one chain for each processor
-/// is resolved at a time.
+/// Memory doesn't grow with the pack, but for some 50 bytes an object, and for deltas, of which one
+/// chain for each processor is resolved at a time.
 ///
 /// # Errors
 /// See [`PackError`]. Nothing of the pack is left then.
@@ -66,8 +68,8 @@ pub fn receive(
     keep(pack, checksum, &entries, directory).map_err(&failed).map(Some)
 }
 
-/// Gives the pack its name, and what belongs to it before: a pack is there only with its index. All that has to be written is
-/// written first, so that a full disk leaves nothing.
+/// Gives the pack its name, and what belongs to it before: a pack is there only with its index. All
+/// that has to be written is written first, so that a full disk leaves nothing.
 fn keep(pack: NamedTempFile, checksum: [u8; 20], entries: &[Entry], directory: &Path) -> io::Result<PathBuf> {
     let id = ObjectId::Sha1(checksum);
     let path = directory.join(format!("pack-{id}.pack"));
@@ -181,7 +183,8 @@ impl<'a> Receiver<'a> {
         if *expected != trailer {
             return Err(PackError::Checksum);
         }
-        // A host sends trees among the blobs. Side by side they are read without all of the pack being touched.
+        // A host sends trees among the blobs. Side by side they are read without all of the pack
+        // being touched.
         deltas.flush().map_err(failed)?;
         for (came, kind, size, at, sums) in others {
             let zlib = deltas.read(at, sums.packed).map_err(failed)?;
@@ -220,7 +223,8 @@ impl<'a> Receiver<'a> {
         Ok((bytes, entry))
     }
 
-    /// Reads the zlib stream of the entry that begins at `entry`, and hands over both what comes and what it inflates to.
+    /// Reads the zlib stream of the entry that begins at `entry`, and hands over both what comes
+    /// and what it inflates to.
     fn inflate(
         &mut self,
         entry: u64,

@@ -1,5 +1,6 @@
-//! Deltas become objects: each once, right after its base, so that of a chain only what is still needed is in memory. Chains
-//! that have nothing to do with one another are resolved at once, on all processors.
+//! Deltas become objects: each once, right after its base, so that of a chain only what is still
+//! needed is in memory. Chains that have nothing to do with one another are resolved at once, on
+//! all processors.
 
 use std::{
     collections::HashMap,
@@ -27,11 +28,13 @@ use crate::{
     write::{Sums, Writer},
 };
 
-/// The largest base and the largest delta, in bytes: what [`delta::apply`] makes at most, and then some.
+/// The largest base and the largest delta, in bytes: what [`delta::apply`] makes at most, and then
+/// some.
 const LARGEST: u64 = 1 << 30;
 
-/// How much memory a chain may take together with what it is made of: two versions of a file of 500 MiB, the result being
-/// compressed. A few bytes can make a chain of any length whose objects are all needed at once.
+/// How much memory a chain may take together with what it is made of: two versions of a file of 500
+/// MiB, the result being compressed. A few bytes can make a chain of any length whose objects are
+/// all needed at once.
 const MOST: u64 = 1536 << 20;
 /// From so much on only one chain at a time goes on.
 const LIGHT: u64 = 128 << 20;

@@ -1,5 +1,5 @@
-//! Packs that are small while they come and take all memory when they are understood: each is refused before it does, or has no
-//! more in memory than one object.
+//! Packs that are small while they come and take all memory when they are understood: each is
+//! refused before it does, or has no more in memory than one object.
 #![cfg(test)]
 
 use std::{

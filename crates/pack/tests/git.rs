@@ -1,4 +1,5 @@
-//! Packs that real git makes, received: git finds nothing wrong with what is kept, and every object is the one that it was.
+//! Packs that real git makes, received: git finds nothing wrong with what is kept, and every object
+//! is the one that it was.
 #![cfg(test)]
 
 use std::{

@@ -1,5 +1,6 @@
-//! A secret of Secrets Manager, remembered between calls of a function: no call should wait for Secrets Manager, nor should
-//! a stranger's requests be able to run up its bill, and yet a rotation needs no deployment.
+//! A secret of Secrets Manager, remembered between calls of a function: no call should wait for
+//! Secrets Manager, nor should a stranger's requests be able to run up its bill, and yet a rotation
+//! needs no deployment.
 
 use std::{
     fmt,
@@ -16,8 +17,8 @@ use tokio::sync::Mutex;
 /// How long a secret is remembered.
 pub const MAX_AGE: Duration = Duration::from_mins(5);
 
-/// How old a remembered secret has to be for something that doesn't fit it to have it read again: it may have been rotated
-/// meanwhile.
+/// How old a remembered secret has to be for something that doesn't fit it to have it read again:
+/// it may have been rotated meanwhile.
 pub const ROTATION_AGE: Duration = Duration::from_secs(30);
 
 /// Where a secret is kept.
@@ -62,13 +63,14 @@ impl<S: fmt::Debug, T> fmt::Debug for CachedSecret<S, T> {
 }
 
 impl<S: SecretSource, T> CachedSecret<S, T> {
-    /// The secret of `source`, which isn't read yet. Whenever it is, `understand` tells once what it means.
+    /// The secret of `source`, which isn't read yet. Whenever it is, `understand` tells once what
+    /// it means.
     pub fn new(source: S, understand: fn(&SecretString) -> Result<T>) -> Self {
         Self { source, understand, cached: Mutex::new(None) }
     }
 
-    /// The secret, read no longer than `max_age` before `now`. What can't be read again in time isn't used: it may have been
-    /// revoked.
+    /// The secret, read no longer than `max_age` before `now`. What can't be read again in time
+    /// isn't used: it may have been revoked.
     ///
     /// # Errors
     /// It can't be read, or not be understood.

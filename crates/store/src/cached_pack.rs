@@ -1,8 +1,9 @@
-//! The pack of a repository's commit, kept in S3 for functions that start with an empty disk: it comes faster from here than
-//! from most Git hosts, and then only the difference is fetched.
+//! The pack of a repository's commit, kept in S3 for functions that start with an empty disk: it
+//! comes faster from here than from most Git hosts, and then only the difference is fetched.
 //!
-//! It is a cache and nothing more. Whoever reads one believes nothing that isn't proved by the ids of the objects in it, and
-//! whoever can't read or write one goes on without it. Of several workers that write at once, one succeeds.
+//! It is a cache and nothing more. Whoever reads one believes nothing that isn't proved by the ids
+//! of the objects in it, and whoever can't read or write one goes on without it. Of several workers
+//! that write at once, one succeeds.
 
 use std::{collections::HashMap, fmt};
 
@@ -46,7 +47,8 @@ impl fmt::Debug for CachedPack {
 }
 
 impl CachedPack {
-    /// Opens the pack that is there: nothing where there is none, or where it can't be had, which is told in the log.
+    /// Opens the pack that is there: nothing where there is none, or where it can't be had, which
+    /// is told in the log.
     pub async fn open(client: &Client, object: &Object) -> Option<Self> {
         let answer = match client.get_object().bucket(object.bucket.as_str()).key(&object.key).send().await {
             Ok(answer) => answer,
@@ -65,8 +67,9 @@ impl CachedPack {
 }
 
 impl Upload {
-    /// Starts to upload the pack of a commit in place of the one that was `read`, or where there was none. If another one is
-    /// there meanwhile, that one stays, and the upload ends with [`StoreError::is_taken`].
+    /// Starts to upload the pack of a commit in place of the one that was `read`, or where there
+    /// was none. If another one is there meanwhile, that one stays, and the upload ends with
+    /// [`StoreError::is_taken`].
     ///
     /// # Panics
     /// Outside a Tokio runtime.

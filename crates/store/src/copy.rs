@@ -1,5 +1,5 @@
-//! The zip that is there, for another commit: S3 can't change what an object says of itself, but copies it onto itself with other
-//! metadata, as a version of its own.
+//! The zip that is there, for another commit: S3 can't change what an object says of itself, but
+//! copies it onto itself with other metadata, as a version of its own.
 
 use aws_sdk_s3::{
     Client,
@@ -9,8 +9,8 @@ use contract::url_path;
 
 use crate::{ArtifactMetadata, Found, Object, StoreError, Stored, description::Description};
 
-/// The largest object that S3 [copies in one request](https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html), in
-/// bytes.
+/// The largest object that S3 [copies in one
+/// request](https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html), in bytes.
 const MOST: u64 = 5 << 30;
 
 impl Found {
@@ -20,10 +20,11 @@ impl Found {
     }
 }
 
-/// Gives the artifact that was [found](crate::find) other metadata. If something else is there meanwhile, that stays, and the error
-/// [is that](StoreError::is_taken).
+/// Gives the artifact that was [found](crate::find) other metadata. If something else is there
+/// meanwhile, that stays, and the error [is that](StoreError::is_taken).
 ///
-/// It takes `s3:GetObject` and `s3:PutObject`. Tags that others gave the old version stay with that one.
+/// It takes `s3:GetObject` and `s3:PutObject`. Tags that others gave the old version stay with that
+/// one.
 ///
 /// # Errors
 /// [`StoreError::Copy`] when S3 refuses.

@@ -11,8 +11,8 @@ pub(crate) struct Description {
     pub(crate) condition: Condition,
 }
 
-/// What has to be there for the object to be stored, by S3's
-/// [conditional writes](https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html).
+/// What has to be there for the object to be stored, by S3's [conditional
+/// writes](https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Condition {
     /// Whatever is there.

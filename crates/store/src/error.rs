@@ -68,7 +68,8 @@ pub enum StoreError {
         /// S3's answer.
         source: Box<aws_sdk_s3::Error>,
     },
-    /// The producer went away without [`finish`](crate::PartWriter::finish): it failed, and knows why.
+    /// The producer went away without [`finish`](crate::PartWriter::finish): it failed, and knows
+    /// why.
     #[error("the producer of {object} stopped before its end")]
     Unfinished {
         /// The object.

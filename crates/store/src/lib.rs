@@ -1,8 +1,8 @@
-//! Artifacts go to S3 as a stream: a zip is written by blocking code that doesn't know its final size,
-//! and uploaded by asynchronous code that must not hold more of it than a few parts.
+//! Artifacts go to S3 as a stream: a zip is written by blocking code that doesn't know its final
+//! size, and uploaded by asynchronous code that must not hold more of it than a few parts.
 //!
-//! Whatever goes wrong, no artifact appears: an object comes to be only when its producer said that it
-//! wrote the last byte.
+//! Whatever goes wrong, no artifact appears: an object comes to be only when its producer said that
+//! it wrote the last byte.
 //!
 //! ```no_run
 //! use std::io::Write;

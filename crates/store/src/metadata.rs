@@ -1,5 +1,5 @@
-//! What an artifact says about itself, as S3 user metadata: CodePipeline shows the summary, people find
-//! the commit, and the next push of the same tree finds that there is nothing to do.
+//! What an artifact says about itself, as S3 user metadata: CodePipeline shows the summary, people
+//! find the commit, and the next push of the same tree finds that there is nothing to do.
 
 use std::collections::HashMap;
 
@@ -12,15 +12,16 @@ use crate::{
     rfc2047,
 };
 
-/// The user metadata of an artifact. Its keys are `repository`, `commit`, `tree`, `ref`, `delivery-id` and
-/// `codepipeline-artifact-revision-summary`.
+/// The user metadata of an artifact. Its keys are `repository`, `commit`, `tree`, `ref`,
+/// `delivery-id` and `codepipeline-artifact-revision-summary`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ArtifactMetadata {
     /// The repository that it is of. Artifacts of older versions don't say.
     pub repository: Repository,
     /// The commit.
     pub commit: CommitId,
-    /// The id of its tree in hexadecimal, where it is known: an artifact with the same one has the same content.
+    /// The id of its tree in hexadecimal, where it is known: an artifact with the same one has the
+    /// same content.
     pub tree: Option<String>,
     /// The branch or tag that named the commit.
     pub reference: RefName,
@@ -36,8 +37,9 @@ const COMMIT: &str = "commit";
 const TREE: &str = "tree";
 const REFERENCE: &str = "ref";
 const DELIVERY_ID: &str = "delivery-id";
-/// The key that CodePipeline's
-/// [S3 source action](https://docs.aws.amazon.com/codepipeline/latest/userguide/action-reference-S3.html) shows.
+/// The key that CodePipeline's [S3 source
+/// action](https://docs.aws.amazon.com/codepipeline/latest/userguide/action-reference-S3.html)
+/// shows.
 const SUMMARY: &str = "codepipeline-artifact-revision-summary";
 
 /// What S3 takes of user metadata in all, in bytes of keys and values.
@@ -70,7 +72,8 @@ impl ArtifactMetadata {
         metadata
     }
 
-    /// From what S3 gives, of an object that is `repository`'s; nothing when the object isn't one of ours.
+    /// From what S3 gives, of an object that is `repository`'s; nothing when the object isn't one
+    /// of ours.
     fn from_user_metadata(metadata: &HashMap<String, String>, repository: &Repository) -> Option<Self> {
         let value = |key| metadata.get(key).map(|value| rfc2047::decode(value));
         Some(Self {
@@ -104,11 +107,13 @@ fn fitting(summary: &str, max: usize) -> String {
     }
 }
 
-/// What is at an artifact's key, and so what an upload replaces: nothing else, if somebody else is faster. Only [`find`] makes
-/// one, and an [`Upload`](crate::Upload) takes one, so no artifact is stored where another repository's is.
+/// What is at an artifact's key, and so what an upload replaces: nothing else, if somebody else is
+/// faster. Only [`find`] makes one, and an [`Upload`](crate::Upload) takes one, so no artifact is
+/// stored where another repository's is.
 #[derive(Debug, Clone)]
 pub struct Found {
-    /// The metadata of the artifact; nothing when there is none, or when somebody else put the object there.
+    /// The metadata of the artifact; nothing when there is none, or when somebody else put the
+    /// object there.
     pub metadata: Option<ArtifactMetadata>,
     /// Its size; none where there is none.
     pub(crate) bytes: u64,
@@ -120,8 +125,8 @@ pub struct Found {
 /// It takes `s3:GetObject`, and `s3:ListBucket` for S3 to say that there is none.
 ///
 /// # Errors
-/// [`StoreError::Head`] when S3 doesn't answer, or refuses to; [`StoreError::OtherRepository`] when an artifact of another
-/// repository is there.
+/// [`StoreError::Head`] when S3 doesn't answer, or refuses to; [`StoreError::OtherRepository`] when
+/// an artifact of another repository is there.
 pub async fn find(client: &Client, object: &Object, repository: &Repository) -> Result<Found, StoreError> {
     let head = match client.head_object().bucket(object.bucket.as_str()).key(&object.key).send().await {
         Ok(head) => head,

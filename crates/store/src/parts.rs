@@ -1,4 +1,5 @@
-//! The blocking half: bytes in, parts out. A bounded channel holds the producer back when S3 is slower.
+//! The blocking half: bytes in, parts out. A bounded channel holds the producer back when S3 is
+//! slower.
 
 use std::{
     io::{self, Write},
@@ -31,8 +32,9 @@ pub(crate) struct PartSizes {
 }
 
 impl PartSizes {
-    /// 16 MiB, for which a multipart upload takes three requests more, one after the other, than it saves. Then 6 MiB, doubled
-    /// every 1,000 parts: S3's 10,000 parts hold 5.8 TiB, while an artifact of up to 6 GB never needs more memory than a small one.
+    /// 16 MiB, for which a multipart upload takes three requests more, one after the other, than it
+    /// saves. Then 6 MiB, doubled every 1,000 parts: S3's 10,000 parts hold 5.8 TiB, while an
+    /// artifact of up to 6 GB never needs more memory than a small one.
     pub(crate) const S3: Self = Self { alone: 16 << 20, first: 6 << 20, step: 1000 };
 
     /// The size of part `index` (from 0), in bytes.
@@ -45,8 +47,8 @@ impl PartSizes {
 ///
 /// It blocks while S3 is behind, so it belongs on a thread that may block, such as one of
 /// [`tokio::task::spawn_blocking`]; on a thread of the runtime it panics, as
-/// [`Sender::blocking_send`] does. A writer that is dropped without [`finish`](Self::finish) makes the
-/// upload fail: an artifact is whole or absent.
+/// [`Sender::blocking_send`] does. A writer that is dropped without [`finish`](Self::finish) makes
+/// the upload fail: an artifact is whole or absent.
 #[derive(Debug)]
 pub struct PartWriter {
     part: Vec<u8>,
@@ -57,7 +59,8 @@ pub struct PartWriter {
     spare: (mpsc::Sender<Vec<u8>>, mpsc::Receiver<Vec<u8>>),
 }
 
-/// A part on its way, whose memory the next one gets: an upload then takes no more of it, however many parts it has.
+/// A part on its way, whose memory the next one gets: an upload then takes no more of it, however
+/// many parts it has.
 struct Lent {
     part: Vec<u8>,
     owner: mpsc::Sender<Vec<u8>>,
@@ -103,7 +106,8 @@ impl PartWriter {
 impl Write for PartWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let mut size = self.sizes.size(self.index);
-        // A full part waits for the next byte, so that the last piece is never empty unless the object is.
+        // A full part waits for the next byte, so that the last piece is never empty unless the
+        // object is.
         if self.part.len() == size && !bytes.is_empty() {
             self.index += 1;
             size = self.sizes.size(self.index);

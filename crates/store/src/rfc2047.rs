@@ -1,7 +1,7 @@
-//! S3 metadata travels in HTTP headers, which are ASCII; commit messages and branches are not. S3 itself
-//! gives anything else back in [RFC 2047](https://www.rfc-editor.org/rfc/rfc2047) encoded words
-//! (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingMetadata.html>), so that is what it gets. It chooses between both
-//! encodings itself, so what comes back may be in either.
+//! S3 metadata travels in HTTP headers, which are ASCII; commit messages and branches are not. S3
+//! itself gives anything else back in [RFC 2047](https://www.rfc-editor.org/rfc/rfc2047) encoded
+//! words (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingMetadata.html>), so that is
+//! what it gets. It chooses between both encodings itself, so what comes back may be in either.
 
 use base64::{
     Engine, alphabet,
@@ -39,8 +39,9 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// The text that `value` stands for: encoded words in either encoding and in the charsets that S3 and its clients write. White space
-/// between two of them is there for the line's length and belongs to neither. Whatever isn't a whole encoded word stays as it is.
+/// The text that `value` stands for: encoded words in either encoding and in the charsets that S3
+/// and its clients write. White space between two of them is there for the line's length and
+/// belongs to neither. Whatever isn't a whole encoded word stays as it is.
 pub(crate) fn decode(value: &str) -> String {
     let (mut text, mut words, mut space) = (String::new(), None::<Words>, "");
     for token in tokens(value) {
@@ -160,7 +161,8 @@ fn quoted(text: &str) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-/// Encoded words of one charset, one after the other. The RFC wants each to hold whole characters, and not everybody does.
+/// Encoded words of one charset, one after the other. The RFC wants each to hold whole characters,
+/// and not everybody does.
 struct Words {
     charset: Charset,
     bytes: Vec<u8>,
@@ -259,7 +261,8 @@ mod tests {
     fn pythons_library_reads_the_same() {
         let mut runner = TestRunner::deterministic();
         let values: Vec<String> = (0..500).map(|_| headers().new_tree(&mut runner).unwrap().current()).collect();
-        // What it makes of the parts in turn puts spaces between words of different charsets, so they are joined here.
+        // What it makes of the parts in turn puts spaces between words of different charsets, so
+        // they are joined here.
         let script = "import sys\nfrom email.header import decode_header\n\
                       def text(part, charset): return part if isinstance(part, str) else part.decode(charset or 'ascii')\n\
                       for line in sys.argv[1:]: print(ascii(''.join(text(*part) for part in decode_header(line))))";

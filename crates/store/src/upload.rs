@@ -1,10 +1,11 @@
 //! The asynchronous half: parts in, an object out, or nothing at all.
 //!
-//! S3 keeps (and bills) the parts of an upload that was neither completed nor aborted, so every way out
-//! but success aborts it.
+//! S3 keeps (and bills) the parts of an upload that was neither completed nor aborted, so every way
+//! out but success aborts it.
 //!
-//! What is sent isn't hashed for the signature: its CRC-32 is signed, S3 verifies it, and TLS keeps the rest. AWS's own
-//! command line [does the same](https://docs.aws.amazon.com/cli/latest/topic/s3-config.html#payload-signing-enabled).
+//! What is sent isn't hashed for the signature: its CRC-32 is signed, S3 verifies it, and TLS keeps
+//! the rest. AWS's own command line [does the
+//! same](https://docs.aws.amazon.com/cli/latest/topic/s3-config.html#payload-signing-enabled).
 
 use aws_sdk_s3::{
     Client,
@@ -47,8 +48,9 @@ pub struct Upload {
 }
 
 impl Upload {
-    /// Starts to upload what will be written to the returned writer, in place of what was [found](crate::find). If something
-    /// else is there meanwhile, that stays, and the upload ends with [`StoreError::is_taken`].
+    /// Starts to upload what will be written to the returned writer, in place of what was
+    /// [found](crate::find). If something else is there meanwhile, that stays, and the upload ends
+    /// with [`StoreError::is_taken`].
     ///
     /// Up to 16 MiB becomes a single `PutObject`. Parts carry CRC-32 checksums that S3
     /// verifies.
@@ -165,8 +167,8 @@ impl Target {
     }
 }
 
-/// A multipart upload that S3 knows. Dropped, it aborts itself as well as it can: what is left then is
-/// for the bucket's lifecycle rule.
+/// A multipart upload that S3 knows. Dropped, it aborts itself as well as it can: what is left then
+/// is for the bucket's lifecycle rule.
 struct Begun {
     client: Client,
     object: Object,

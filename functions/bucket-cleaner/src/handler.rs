@@ -8,8 +8,8 @@ use custom_resource::{Answer, CustomResource, Request, is_lack_of_rights};
 use empty_bucket::{EmptyError, Progress, empty_until_quiet};
 use tokio::time::Instant;
 
-/// Always the same: a changed one would make CloudFormation delete the old one, and with it the buckets'
-/// content.
+/// Always the same: a changed one would make CloudFormation delete the old one, and with it the
+/// buckets' content.
 const PHYSICAL_ID: &str = "bucket-cleaner";
 
 /// How long before its deadline the work stops, so that what is on its way ends.

@@ -1,5 +1,5 @@
-//! The packs of repositories in S3, for functions that start with an empty disk. Nothing here fails: without the cache, all is
-//! fetched from the Git host.
+//! The packs of repositories in S3, for functions that start with an empty disk. Nothing here
+//! fails: without the cache, all is fetched from the Git host.
 
 use aws_names::BucketName;
 use contract::{CommitId, Repository, environment::PACK_PREFIX, error_chain};
@@ -38,7 +38,8 @@ impl PackCache {
         let Ok(commit) = fetched.commit.to_string().parse::<CommitId>() else { return };
         let (mut writer, upload) = Upload::start_pack(&self.s3, object.clone(), &commit, read);
         let packing = blocking::spawn(move |interrupt| {
-            // All of it comes along: the clone stays as it is while it is read, even when nobody waits for that any more.
+            // All of it comes along: the clone stays as it is while it is read, even when nobody
+            // waits for that any more.
             let fetched = fetched;
             let written = archive::write_pack(&fetched.clone, fetched.commit, interrupt, &mut writer);
             written.and_then(|()| writer.finish().map_err(archive::ArchiveError::Write))
@@ -60,8 +61,8 @@ impl PackCache {
 }
 
 impl Found {
-    /// Whether the next function should find something else. A kept clone says nothing about the cache: it was filled when
-    /// the clone was made.
+    /// Whether the next function should find something else. A kept clone says nothing about the
+    /// cache: it was filled when the clone was made.
     pub(crate) fn stale(self, origin: Origin, received: u64) -> Option<Stale> {
         let stale = match (origin, &self.0) {
             (Origin::New, _) => received >= WORTH_KEEPING,

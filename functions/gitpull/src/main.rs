@@ -1,5 +1,5 @@
-//! The worker behind the queue: fetches what a job names over SSH, zips it and stores the zip. Where from and as whom, it
-//! takes from its configuration, never from the job.
+//! The worker behind the queue: fetches what a job names over SSH, zips it and stores the zip.
+//! Where from and as whom, it takes from its configuration, never from the job.
 
 mod cache;
 mod error;
@@ -28,7 +28,8 @@ async fn main() -> Result<()> {
     let config = lambda_init::aws().load().await;
     let (jobs, dead_letters) = (environment.queue.clone(), environment.dead_letter_queue.clone());
     let queue = Queue::new(aws_sdk_sqs::Client::new(&config), jobs, dead_letters);
-    // Were the function to end instead, its jobs would come again without a reason, and be buried without one.
+    // Were the function to end instead, its jobs would come again without a reason, and be buried
+    // without one.
     let worker = worker(environment, &config).map_err(|error| format!("{error:#}"));
     let served = jobs::serve(&queue, async |job, deadline| match &worker {
         Ok(worker) => worker.deliver(job, deadline).await,

@@ -1,5 +1,6 @@
-//! The submodules of a commit, and theirs: each fetched over SSH like any repository, at the commit that the tree around it
-//! pins. `.gitmodules` is whoever pushes' to write, so a URL in it only chooses among the repositories of allowed hosts.
+//! The submodules of a commit, and theirs: each fetched over SSH like any repository, at the commit
+//! that the tree around it pins. `.gitmodules` is whoever pushes' to write, so a URL in it only
+//! chooses among the repositories of allowed hosts.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -62,8 +63,9 @@ struct Parent {
     around: Vec<Repository>,
 }
 
-/// Fetches all submodules of `root`, the commit of a job, of which something goes into a zip with these options, each by `fetch`
-/// if it may be: where they are, what is there, and what keeps it there.
+/// Fetches all submodules of `root`, the commit of a job, of which something goes into a zip with
+/// these options, each by `fetch` if it may be: where they are, what is there, and what keeps it
+/// there.
 pub(crate) async fn fetch_all<E: From<SubmoduleError>>(
     job: &Job,
     hosts: &AllowedHosts,
@@ -121,8 +123,8 @@ struct Pinned {
     commit: ObjectId,
 }
 
-/// The submodules of a commit. What the tree has and `.gitmodules` doesn't stays an empty folder, as with Git, and so does what
-/// has `update = none` there.
+/// The submodules of a commit. What the tree has and `.gitmodules` doesn't stays an empty folder,
+/// as with Git, and so does what has `update = none` there.
 fn pinned(parent: &Parent, options: &Options, interrupt: &AtomicBool) -> Result<Vec<Pinned>, SubmoduleError> {
     let repository = || parent.location.repository.clone();
     let Some(modules) = modules(parent)? else { return Ok(Vec::new()) };
@@ -164,7 +166,8 @@ fn modules(parent: &Parent) -> Result<Option<gix::submodule::File>, SubmoduleErr
     gix::submodule::File::from_bytes(&blob.data, None, &gix::config::File::default()).map(Some).map_err(failed)
 }
 
-/// What `.gitmodules` says of a submodule. `active` doesn't count there: Git reads it in a clone's own configuration only.
+/// What `.gitmodules` says of a submodule. `active` doesn't count there: Git reads it in a clone's
+/// own configuration only.
 #[derive(Default)]
 struct Module {
     path: Option<BString>,
@@ -172,11 +175,13 @@ struct Module {
     update: Option<BString>,
 }
 
-/// A value that Git doesn't take, for which it fetches no submodule at all: the name of the submodule, and the key.
+/// A value that Git doesn't take, for which it fetches no submodule at all: the name of the
+/// submodule, and the key.
 type Refused = (BString, &'static str);
 
-/// The submodules by path (`parse_config` of submodule-config.c). Of several values the last one counts, and so does of several
-/// submodules of one path the one that was last said to be there, whatever it was said to be before.
+/// The submodules by path (`parse_config` of submodule-config.c). Of several values the last one
+/// counts, and so does of several submodules of one path the one that was last said to be there,
+/// whatever it was said to be before.
 fn by_path(modules: &gix::submodule::File) -> Result<HashMap<BString, Module>, Refused> {
     let mut by_name: HashMap<BString, Module> = HashMap::new();
     let mut names: HashMap<BString, BString> = HashMap::new();
@@ -235,8 +240,8 @@ fn without_credentials(url: &BStr) -> String {
     url.to_bstring().to_string()
 }
 
-/// The repository that a URL in the `.gitmodules` of `parent` names: relative to the parent's own, as Git takes it, or any
-/// that a payload could name.
+/// The repository that a URL in the `.gitmodules` of `parent` names: relative to the parent's own,
+/// as Git takes it, or any that a payload could name.
 fn resolve(parent: &Location, path: &BString, url: &BStr, hosts: &AllowedHosts) -> Result<Location, SubmoduleError> {
     let repository = || parent.repository.clone();
     let text = url.to_str_lossy();

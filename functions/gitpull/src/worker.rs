@@ -42,7 +42,8 @@ pub(crate) struct Worker {
     pub(crate) history: History,
     /// Whether the files of submodules go into the zip.
     pub(crate) submodules: Submodules,
-    /// What downloads the files that Git LFS keeps; nothing where what stands for them goes into the zip: the `Lfs` parameter.
+    /// What downloads the files that Git LFS keeps; nothing where what stands for them goes into
+    /// the zip: the `Lfs` parameter.
     pub(crate) lfs: Option<Client>,
 }
 
@@ -69,7 +70,8 @@ pub(crate) enum Submodules {
 enum Due {
     /// The bucket has its zip.
     Nothing,
-    /// The bucket has a zip of another commit with the same files: it is copied, and names this one.
+    /// The bucket has a zip of another commit with the same files: it is copied, and names this
+    /// one.
     Copy,
     /// A zip has to be made.
     Zip,
@@ -101,7 +103,8 @@ impl Worker {
             let fetched = self.fetch(job, &job.location(), wanted, deadline).await;
             (fetched, started.elapsed())
         };
-        // To be told of the zip that is there takes a while, too. Meanwhile the host says which of two keys it has.
+        // To be told of the zip that is there takes a while, too. Meanwhile the host says which of
+        // two keys it has.
         let branch = job.reference.branch();
         let look =
             async |default_branch| store::find(&self.s3, &self.artifact(job, default_branch), &job.repository).await;
@@ -172,8 +175,8 @@ impl Worker {
         Ok(())
     }
 
-    /// What has to be done for a commit, where this was found. Another commit is another version, even with the same tree: an object
-    /// isn't to name a commit that the branch has left.
+    /// What has to be done for a commit, where this was found. Another commit is another version,
+    /// even with the same tree: an object isn't to name a commit that the branch has left.
     async fn due(
         &self,
         fetched: &Fetched,
@@ -215,7 +218,8 @@ impl Worker {
         Ok((fetched, found))
     }
 
-    /// How a repository is reached that a job may have fetched, its own or another one. Nothing is fetched without.
+    /// How a repository is reached that a job may have fetched, its own or another one. Nothing is
+    /// fetched without.
     async fn remote(&self, job: &Job, location: &Location, deadline: Instant) -> Result<Remote, GitPullError> {
         let host = job.permit(&location.repository, &self.allowed_hosts).map_err(GitPullError::Permit)?;
         Ok(Remote {
@@ -300,8 +304,8 @@ struct Contents {
     reading: Vec<Reading>,
 }
 
-/// Zips a fetched commit. A clone in which an object is missing or damaged is thrown away, so that the next try fetches it
-/// anew.
+/// Zips a fetched commit. A clone in which an object is missing or damaged is thrown away, so that
+/// the next try fetches it anew.
 fn zip(
     fetched: Fetched,
     contents: Contents,

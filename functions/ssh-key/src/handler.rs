@@ -1,8 +1,8 @@
-//! One key pair for each kind and KMS key, made once and then kept: whatever CloudFormation repeats or
-//! rolls back, the public key that somebody registered with a Git host stays the right one.
+//! One key pair for each kind and KMS key, made once and then kept: whatever CloudFormation repeats
+//! or rolls back, the public key that somebody registered with a Git host stays the right one.
 //!
-//! The function can encrypt and not decrypt, put and not replace, and delete nothing. The public key
-//! stands in the object's metadata, where it is found again without the private one.
+//! The function can encrypt and not decrypt, put and not replace, and delete nothing. The public
+//! key stands in the object's metadata, where it is found again without the private one.
 
 use aws_sdk_kms::primitives::Blob;
 use aws_sdk_s3::{
@@ -93,8 +93,8 @@ impl CustomResource for SshKey {
     }
 }
 
-/// Where the encrypted key lies: another kind or another KMS key is another object, and with it another
-/// resource.
+/// Where the encrypted key lies: another kind or another KMS key is another object, and with it
+/// another resource.
 fn object_key(properties: &Properties) -> String {
     let kind = match properties.key_type {
         KeyType::Ed25519 => "ed25519",
@@ -161,8 +161,8 @@ impl SshKey {
     }
 }
 
-/// To who may not list a bucket, S3 says of an absent object that it is forbidden. A real prohibition
-/// shows when the key is put.
+/// To who may not list a bucket, S3 says of an absent object that it is forbidden. A real
+/// prohibition shows when the key is put.
 fn may_be_absent(error: &SdkError<HeadObjectError>) -> bool {
     error.raw_response().is_some_and(|response| matches!(response.status().as_u16(), 403 | 404))
 }

@@ -57,7 +57,8 @@ mod tests {
         let listed = ssh_keygen(&["-l", "-f"], &file);
         assert!(listed.starts_with(length_and_kind.0) && listed.ends_with(length_and_kind.1), "{listed}");
         assert!(listed.contains("git2s3-demo"), "{listed}");
-        // What KMS encrypts in one call: https://docs.aws.amazon.com/kms/latest/APIReference/API_Encrypt.html
+        // What KMS encrypts in one call:
+        // https://docs.aws.amazon.com/kms/latest/APIReference/API_Encrypt.html
         assert!(pair.private.expose_secret().len() <= 4096);
     }
 

@@ -32,8 +32,8 @@ impl Queues {
     }
 }
 
-/// How often jobs are sent that SQS doesn't take although it takes others of the same call, and how long it is left alone before
-/// each but the first time.
+/// How often jobs are sent that SQS doesn't take although it takes others of the same call, and how
+/// long it is left alone before each but the first time.
 const TRIES: u32 = 3;
 const PAUSE: Duration = Duration::from_millis(200);
 

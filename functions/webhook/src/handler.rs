@@ -1,5 +1,5 @@
-//! One request: believed or not, understood or not, queued or not. Knows AWS only as a source of secrets and
-//! as queues.
+//! One request: believed or not, understood or not, queued or not. Knows AWS only as a source of
+//! secrets and as queues.
 
 use std::time::{Duration, Instant};
 
@@ -17,18 +17,22 @@ use crate::{answer::Answer, request};
 
 /// Where jobs go.
 pub trait JobSink {
-    /// Queues jobs for a worker, at most [`AT_ONCE`] of them. One that was queued in the last five minutes isn't queued again.
+    /// Queues jobs for a worker, at most [`AT_ONCE`] of them. One that was queued in the last five
+    /// minutes isn't queued again.
     fn send(&self, worker: Worker, jobs: &[Job]) -> impl Future<Output = Result<()>>;
 }
 
-/// How many jobs [go to a queue together](https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html).
+/// How many jobs [go to a queue
+/// together](https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html).
 /// Ten have a tenth of the mebibyte that is allowed.
 pub const AT_ONCE: usize = 10;
 
-/// How many calls run side by side: 5,000 references are 500 calls, which one after the other take as long as senders wait.
+/// How many calls run side by side: 5,000 references are 500 calls, which one after the other take
+/// as long as senders wait.
 const CALLS: usize = 16;
 
-/// How long all of a push may take to be queued: senders wait ten seconds, of which a cold start and the secrets take some.
+/// How long all of a push may take to be queued: senders wait ten seconds, of which a cold start
+/// and the secrets take some.
 const QUEUEING: Duration = Duration::from_secs(6);
 
 /// The function.
@@ -39,8 +43,8 @@ pub struct Webhook<S, Q> {
     queues: Q,
 }
 
-/// The answer of a function that can't read its configuration, for this reason. Were it to end instead, a sender would be told
-/// nothing, and the log nothing of the request.
+/// The answer of a function that can't read its configuration, for this reason. Were it to end
+/// instead, a sender would be told nothing, and the log nothing of the request.
 pub fn unavailable(request_id: &str, reason: &str) -> ApiGatewayProxyResponse {
     error!(delivery = request_id, cause = reason, "the function's configuration can't be read");
     Answer::Unavailable.into()
@@ -55,7 +59,8 @@ impl<S: SecretSource, Q: JobSink> Webhook<S, Q> {
     /// Answers a request that Lambda gave the id `request_id`.
     ///
     /// # Errors
-    /// When the event isn't one that API Gateway sends for this function. Whatever a sender can do has an answer.
+    /// When the event isn't one that API Gateway sends for this function. Whatever a sender can do
+    /// has an answer.
     pub async fn handle(
         &self,
         request: ApiGatewayProxyRequest,
@@ -77,7 +82,8 @@ impl<S: SecretSource, Q: JobSink> Webhook<S, Q> {
         Ok(answer.into())
     }
 
-    /// Reads the delivery with the secrets as they are remembered and, where those don't fit, as they are.
+    /// Reads the delivery with the secrets as they are remembered and, where those don't fit, as
+    /// they are.
     async fn receive(&self, delivery: &Delivery, now: Instant) -> Result<Result<Event, Refusal>> {
         let received = self.endpoint.receive(delivery, &*self.secrets.get(now, MAX_AGE).await?);
         if !matches!(received, Err(Refusal::Unauthenticated(AuthenticationError::Signature(_)))) {
@@ -96,8 +102,8 @@ impl<S: SecretSource, Q: JobSink> Webhook<S, Q> {
         Ok(Answer::Ignored(reason))
     }
 
-    /// Queues all jobs or fails, and then too as many as it can. Those that were queued by then aren't queued again by another
-    /// delivery of the same.
+    /// Queues all jobs or fails, and then too as many as it can. Those that were queued by then
+    /// aren't queued again by another delivery of the same.
     async fn queue(&self, delivery: &Delivery, worker: Worker, push: &Push) -> Result<Answer> {
         for reason in push.unusable() {
             warn!(delivery = %delivery.id(), reason, "left out");
@@ -138,7 +144,8 @@ impl<S: SecretSource, Q: JobSink> Webhook<S, Q> {
     }
 }
 
-/// What the secrets are. Of an entry that is none, the log tells which one it is, and the others are good all the same.
+/// What the secrets are. Of an entry that is none, the log tells which one it is, and the others
+/// are good all the same.
 #[expect(clippy::unnecessary_wraps, reason = "other secrets can't be understood at all")]
 fn understand(list: &SecretString) -> Result<ApiSecrets> {
     let secrets = ApiSecrets::parse(list);
@@ -317,8 +324,8 @@ mod tests {
         assert!(body["error"].as_str().unwrap().contains("push fewer commits"), "{body}");
     }
 
-    /// The bytes of the event with a body of so many, whose headers take as many as API Gateway lets through and JSON makes two
-    /// of each.
+    /// The bytes of the event with a body of so many, whose headers take as many as API Gateway
+    /// lets through and JSON makes two of each.
     fn event_bytes(body: usize) -> usize {
         let headers = json!({ "user-agent": "\"".repeat(10_240) });
         let event = json!({

@@ -1,5 +1,5 @@
-//! What the function behind the endpoint does with a request, apart from its wiring: so that requests of any kind can be tried
-//! on it without an account.
+//! What the function behind the endpoint does with a request, apart from its wiring: so that
+//! requests of any kind can be tried on it without an account.
 
 mod answer;
 mod handler;

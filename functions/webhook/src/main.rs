@@ -1,6 +1,6 @@
-//! The function behind the endpoint: it believes a webhook or doesn't, and queues what to fetch. It faces
-//! the internet, so it holds no key, no token and no bucket: it may read the webhook secret and send to two
-//! queues, and nothing else.
+//! The function behind the endpoint: it believes a webhook or doesn't, and queues what to fetch. It
+//! faces the internet, so it holds no key, no token and no bucket: it may read the webhook secret
+//! and send to two queues, and nothing else.
 
 mod aws;
 
@@ -50,8 +50,9 @@ async fn webhook() -> Result<Webhook<StoredSecret, Queues>> {
     Ok(Webhook::new(endpoint, secrets, queues))
 }
 
-/// Keeps glibc from giving the memory of each request back to the kernel, which would have to map and clear it again for the
-/// next one. What glibc keeps is twice the largest block that was freed so far: the dynamic threshold of
+/// Keeps glibc from giving the memory of each request back to the kernel, which would have to map
+/// and clear it again for the next one. What glibc keeps is twice the largest block that was freed
+/// so far: the dynamic threshold of
 /// [`M_MMAP_THRESHOLD`](https://man7.org/linux/man-pages/man3/mallopt.3.html).
 fn keep_memory() {
     drop(black_box(Vec::<u8>::with_capacity(KEPT / 2)));

@@ -6,11 +6,11 @@ use base64_simd::STANDARD;
 use contract::DeliveryId;
 use forge::Delivery;
 
-/// The delivery in a
-/// [proxy event](https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html#api-gateway-simple-proxy-for-lambda-input-format).
+/// The delivery in a [proxy
+/// event](https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html#api-gateway-simple-proxy-for-lambda-input-format).
 ///
-/// `request_id` is Lambda's id of the call. The sender's address is the one that API Gateway saw; headers
-/// that claim one aren't looked at.
+/// `request_id` is Lambda's id of the call. The sender's address is the one that API Gateway saw;
+/// headers that claim one aren't looked at.
 pub(crate) fn delivery(request: ApiGatewayProxyRequest, request_id: &str) -> anyhow::Result<Delivery> {
     let request_id: DeliveryId = request_id.parse().context("read Lambda's request id")?;
     let mut body = request.body.unwrap_or_default().into_bytes();

@@ -1,5 +1,5 @@
-//! Who asks: which credential a host is shown, and the access token that Bitbucket Cloud gives for one, kept until it
-//! expires.
+//! Who asks: which credential a host is shown, and the access token that Bitbucket Cloud gives for
+//! one, kept until it expires.
 
 use std::{
     collections::HashMap,
@@ -55,8 +55,8 @@ impl<S: SecretSource> Credentials<S> {
         Self { stored, access: Mutex::default() }
     }
 
-    /// What `api`'s host is shown; nothing where there is nothing for it, and public repositories can be had without.
-    /// What was remembered for longer than `max_age` is read again.
+    /// What `api`'s host is shown; nothing where there is nothing for it, and public repositories
+    /// can be had without. What was remembered for longer than `max_age` is read again.
     pub(crate) async fn of(
         &self,
         api: &ArchiveApi<'_>,

@@ -1,5 +1,5 @@
-//! One job, from the request to the stored zip. Nothing is kept on disk: what comes from the host goes through the copy
-//! into the parts of the upload.
+//! One job, from the request to the stored zip. Nothing is kept on disk: what comes from the host
+//! goes through the copy into the parts of the upload.
 
 use std::{
     io::{self, Read},
@@ -40,7 +40,8 @@ pub(crate) struct Downloader<S> {
 const TRIES: u32 = 4;
 
 impl<S: SecretSource> Downloader<S> {
-    /// Does a job, or fails before the deadline. What may pass by itself is tried again while there is time.
+    /// Does a job, or fails before the deadline. What may pass by itself is tried again while there
+    /// is time.
     pub(crate) async fn deliver(&self, job: &Job, deadline: Instant) -> Result<(), ZipDlError> {
         // On the heap: the type of all these futures in one another is too deep for the compiler.
         let work = Box::pin(self.try_until(job, deadline));
@@ -114,8 +115,9 @@ impl<S: SecretSource> Downloader<S> {
         Ok(())
     }
 
-    /// What the job's reference names, and the repository's default branch where the artifact's key depends on it. That one is
-    /// also asked for where the host knows nothing of the reference: the answer tells whether it knows the repository.
+    /// What the job's reference names, and the repository's default branch where the artifact's key
+    /// depends on it. That one is also asked for where the host knows nothing of the reference: the
+    /// answer tells whether it knows the repository.
     async fn named(&self, request: &Request<'_>) -> Result<(Tip, Option<String>), ZipDlError> {
         let is_branch = request.job.reference.branch().is_some();
         let early = async { if is_branch { Some(self.default_branch(request).await) } else { None } };
@@ -161,8 +163,8 @@ impl<S: SecretSource> Downloader<S> {
         Ok(name.map(|name| name.strip_prefix("refs/heads/").unwrap_or(name).to_owned()))
     }
 
-    /// Of a tag of a tag, a host may have told the inner tag's id. Then the archive says which commit that is, and it is asked
-    /// for by that one.
+    /// Of a tag of a tag, a host may have told the inner tag's id. Then the archive says which
+    /// commit that is, and it is asked for by that one.
     async fn download(&self, request: &Request<'_>, artifact: &mut Artifact) -> Result<ProviderSummary, ZipDlError> {
         let actual = match self.download_once(request, artifact).await {
             Err(ZipDlError::Archive { source: ProviderError::Commit { expected, actual }, host })

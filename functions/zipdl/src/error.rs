@@ -37,8 +37,8 @@ pub(crate) enum ZipDlError {
 }
 
 impl ZipDlError {
-    /// How long to wait before another try within the same run: as the host says, or else for `patience`; nothing where
-    /// another try is no use.
+    /// How long to wait before another try within the same run: as the host says, or else for
+    /// `patience`; nothing where another try is no use.
     pub(crate) fn wait(&self, patience: Duration) -> Option<Duration> {
         match self {
             Self::Https(error) => error.wait(patience),

@@ -67,7 +67,8 @@ pub(super) async fn keys(account: &Account, bucket: &str, repository: &Repositor
     Ok(found)
 }
 
-/// Takes a repository's zips away, so that the next one is known to be new. The bucket is versioned: they are only hidden.
+/// Takes a repository's zips away, so that the next one is known to be new. The bucket is
+/// versioned: they are only hidden.
 pub(super) async fn hide(account: &Account, bucket: &str, repository: &Repository) -> Result<(), CallError> {
     for key in keys(account, bucket, repository).await? {
         let deleted = account.s3.delete_object().bucket(bucket).key(&key).send().await;

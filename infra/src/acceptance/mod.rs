@@ -1,8 +1,9 @@
-//! What only AWS can show, tried there by whoever has an account: a stack of its own name is made, used, changed and deleted, and a
-//! record of all that happened is kept.
+//! What only AWS can show, tried there by whoever has an account: a stack of its own name is made,
+//! used, changed and deleted, and a record of all that happened is kept.
 //!
-//! [`promises`] says what is tried and how it went, `steps` how, [`record`] what is kept of it, [`order`] what can be judged from that
-//! later. The same run goes through against whatever plays AWS.
+//! [`promises`] says what is tried and how it went, `steps` how, [`record`] what is kept of it,
+//! [`order`] what can be judged from that later. The same run goes through against whatever plays
+//! AWS.
 
 mod artifact;
 pub mod order;
@@ -287,7 +288,8 @@ impl Acceptance {
         }
     }
 
-    /// Deletes the stack, if it is still there, and what else the run has made. It can be called at any time, and again.
+    /// Deletes the stack, if it is still there, and what else the run has made. It can be called at
+    /// any time, and again.
     ///
     /// # Errors
     /// Something is left.

@@ -1,5 +1,6 @@
-//! In which order CloudFormation did what it did: nothing before what it depends on, and deletion the other way round. What the
-//! template says of the order is kept with the events, so that a record can be judged when the template has long changed.
+//! In which order CloudFormation did what it did: nothing before what it depends on, and deletion
+//! the other way round. What the template says of the order is kept with the events, so that a
+//! record can be judged when the template has long changed.
 
 use std::collections::BTreeSet;
 
@@ -43,7 +44,8 @@ fn begins(operation: &Operation, at: usize) -> bool {
         && !operation.events[..at].iter().any(is_same)
 }
 
-/// What has to be gone before: what depends on the resource, and before the cleaner whatever feeds writers.
+/// What has to be gone before: what depends on the resource, and before the cleaner whatever feeds
+/// writers.
 fn dependents<'o>(operation: &'o Operation, event: &Event) -> Vec<&'o str> {
     let depend = operation.dependencies.iter().filter(|(_, on)| on.contains(&event.logical_id));
     let mut found: Vec<&str> = depend.map(|(id, _)| id.as_str()).collect();
@@ -60,7 +62,8 @@ fn same_side(one: &Event, other: &Event) -> bool {
 }
 
 fn is_done(event: &Event, next: &Event) -> bool {
-    // CloudFormation goes on when a resource is configured, and doesn't wait until it is seen everywhere.
+    // CloudFormation goes on when a resource is configured, and doesn't wait until it is seen
+    // everywhere.
     let is_configured = event.detail.as_deref() == Some("CONFIGURATION_COMPLETE");
     let is_over = event.status.ends_with("_COMPLETE") || event.status == "DELETE_SKIPPED";
     same_side(event, next) && (is_over || (is_configured && !next.status.starts_with("DELETE_")))

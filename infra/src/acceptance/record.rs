@@ -1,5 +1,6 @@
-//! What happened, as a file: every event and status, every answer and how long it took, and nothing that tells whose account it was.
-//! Tests replay such files, so the format has a schema: `infra schema acceptance`.
+//! What happened, as a file: every event and status, every answer and how long it took, and nothing
+//! that tells whose account it was. Tests replay such files, so the format has a schema:
+//! `infra schema acceptance`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -53,7 +54,8 @@ pub enum Kind {
     Delete,
 }
 
-/// Something that was done with the stack, from the first event to the last; a deletion with all of its tries.
+/// Something that was done with the stack, from the first event to the last; a deletion with all of
+/// its tries.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Operation {

@@ -26,7 +26,8 @@ pub struct BranchError(String, &'static str);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Public(pub Branch);
 
-/// A repository that is fetched over SSH: `user@host:owner/name.git#branch`, or `ssh://user@host:port/owner/name.git#branch`.
+/// A repository that is fetched over SSH: `user@host:owner/name.git#branch`, or
+/// `ssh://user@host:port/owner/name.git#branch`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Private(pub Branch);
 

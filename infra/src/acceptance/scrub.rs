@@ -1,5 +1,5 @@
-//! What must not stand in a file that is shown to others: the account's number, whose credentials were used, secrets, signed
-//! addresses and addresses of machines.
+//! What must not stand in a file that is shown to others: the account's number, whose credentials
+//! were used, secrets, signed addresses and addresses of machines.
 
 use std::net::IpAddr;
 
@@ -21,7 +21,8 @@ pub(super) struct Scrub {
 impl Scrub {
     /// For this account, the ARN of whose credentials they are, and these secrets.
     pub(super) fn new(account: &str, principal: &str, secrets: &[&str]) -> Self {
-        // Several secrets may stand in one, each behind what it is for: `host=token,host=token`, `[globs]secret`.
+        // Several secrets may stand in one, each behind what it is for: `host=token,host=token`,
+        // `[globs]secret`.
         let parts = secrets.iter().flat_map(|secret| secret.split(','));
         let parts = parts.map(|part| part.rsplit_once(['=', ']']).map_or(part, |(_, secret)| secret));
         let secrets = parts.filter(|part| part.len() >= SHORTEST).map(|part| (part.to_owned(), "[secret]"));

@@ -22,7 +22,8 @@ const ZIP: Duration = Duration::from_mins(5);
 const PERSON: Duration = Duration::from_mins(30);
 /// How long a push without the key is waited for before the next one.
 const KEY: Duration = Duration::from_secs(30);
-/// How long an alarm may take: CloudWatch looks at five minutes, and SQS measures what it has once a minute.
+/// How long an alarm may take: CloudWatch looks at five minutes, and SQS measures what it has once
+/// a minute.
 const ALARM: Duration = Duration::from_mins(20);
 /// How long queues may take to be empty.
 const QUIET: Duration = Duration::from_mins(3);
@@ -30,7 +31,8 @@ const QUIET: Duration = Duration::from_mins(3);
 const PUSH_EVERY: Duration = Duration::from_secs(5);
 /// How many pushes are under way when the stack is deleted.
 const DOWNLOADS: usize = 3;
-/// Bodies on either side of the limit: API Gateway gives them to Lambda in base64, in an event of at most 6,291,456 bytes.
+/// Bodies on either side of the limit: API Gateway gives them to Lambda in base64, in an event of
+/// at most 6,291,456 bytes.
 const LARGE: usize = 4_600_000;
 const TOO_LARGE: usize = 4_800_000;
 
@@ -240,7 +242,8 @@ impl Acceptance {
         let Branch { repository, name, .. } = self.options.public.0.clone();
         let answer = self.send(DOWNLOAD, &Webhook::push_of(&repository, &name, TOO_LARGE)).await?;
         match answer.status {
-            // The function says 413; who says no before it may say so in another way, which is worth knowing.
+            // The function says 413; who says no before it may say so in another way, which is
+            // worth knowing.
             Some(status) if status >= 400 => {
                 Ok(Seen::Pass(format!("{TOO_LARGE} bytes: {status} {}", answer.body.trim())))
             }

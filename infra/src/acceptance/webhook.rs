@@ -30,7 +30,8 @@ pub(super) struct Webhook {
 }
 
 impl Webhook {
-    /// A push to a branch, as GitHub tells of it. What the branch names now is the host's to say, so the commit may be any.
+    /// A push to a branch, as GitHub tells of it. What the branch names now is the host's to say,
+    /// so the commit may be any.
     pub(super) fn push(repository: &Repository, branch: &str) -> Self {
         Self { event: "push", body: push(repository, branch).to_string().into_bytes() }
     }

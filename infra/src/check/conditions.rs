@@ -124,8 +124,8 @@ impl Formula {
     }
 }
 
-/// The template's `Conditions`, and the different comparisons in those that were asked for. Whatever isn't And, Or and Not counts as a
-/// comparison, which may fall out either way.
+/// The template's `Conditions`, and the different comparisons in those that were asked for.
+/// Whatever isn't And, Or and Not counts as a comparison, which may fall out either way.
 struct Formulas<'t> {
     conditions: Option<&'t Map<String, Value>>,
     comparisons: Vec<&'t Value>,
@@ -169,7 +169,8 @@ impl<'t> Formulas<'t> {
         })))
     }
 
-    /// Pairs of comparisons that can't both hold: one parameter can't equal two different texts at once.
+    /// Pairs of comparisons that can't both hold: one parameter can't equal two different texts at
+    /// once.
     fn contradictions(&self) -> Vec<(usize, usize)> {
         let equals = |comparison: &&'t Value| match single(comparison, "Fn::Equals")?.as_array()?.as_slice() {
             [Value::String(text), side] | [side, Value::String(text)] => Some((side, text)),

@@ -1,5 +1,5 @@
-//! The report as [JUnit's XML](https://github.com/testmoapp/junitxml), which GitLab, Jenkins and CodeBuild show as test results:
-//! a rule is a test case.
+//! The report as [JUnit's XML](https://github.com/testmoapp/junitxml), which GitLab, Jenkins and
+//! CodeBuild show as test results: a rule is a test case.
 
 use std::collections::BTreeSet;
 

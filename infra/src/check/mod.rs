@@ -75,7 +75,8 @@ pub fn check(template: &Value, rules: &Rules) -> Result<Report, CheckError> {
     Ok(Report { rules: rules.len(), resources, without_rule, findings: findings.into_iter().collect() })
 }
 
-/// Does `one` for all of them on all processors, each taking the next: what one does takes milliseconds, or a hundred.
+/// Does `one` for all of them on all processors, each taking the next: what one does takes
+/// milliseconds, or a hundred.
 fn in_parallel<T: Sync, R: Send>(all: &[T], one: impl Fn(&T) -> R + Sync) -> Vec<R> {
     let next = AtomicUsize::new(0);
     let work = || {
@@ -91,7 +92,8 @@ fn in_parallel<T: Sync, R: Send>(all: &[T], one: impl Fn(&T) -> R + Sync) -> Vec
     })
 }
 
-/// What is more than CloudFormation takes, without counting the white space that a template's file may have.
+/// What is more than CloudFormation takes, without counting the white space that a template's file
+/// may have.
 fn quotas(template: &Value) -> BTreeSet<Finding> {
     let exceeded = cfn::quota::exceeded(template, template.to_string().len()).into_iter();
     let finding = |excess: cfn::quota::Excess| Finding {

@@ -30,7 +30,8 @@ pub struct Report {
     pub rules: usize,
     /// Number of resources in the template; never zero.
     pub resources: usize,
-    /// Types of resources that no rule is about, as those of other services are; most rules pass them over.
+    /// Types of resources that no rule is about, as those of other services are; most rules pass
+    /// them over.
     pub without_rule: BTreeSet<String>,
     /// Ordered by rule and resource, without duplicates.
     pub findings: Vec<Finding>,
@@ -46,7 +47,8 @@ impl Report {
 /// How much of a report is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Extent {
-    /// Of each rule the first findings, and how many more there are: nobody reads twenty thousand of a kind.
+    /// Of each rule the first findings, and how many more there are: nobody reads twenty thousand
+    /// of a kind.
     Summary,
     /// Every finding.
     All,

@@ -1,11 +1,12 @@
-//! The report as [SARIF 2.1.0](https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html), which code scanning services
-//! such as GitHub's show beside the change that caused a finding.
+//! The report as [SARIF 2.1.0](https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html),
+//! which code scanning services such as GitHub's show beside the change that caused a finding.
 
 use serde_json::{Value, json};
 
 use super::{Finding, Report, Rule, Rules};
 
-/// The report of `rules` on the template that is the `text` of the file at `uri` (relative to the repository).
+/// The report of `rules` on the template that is the `text` of the file at `uri` (relative to the
+/// repository).
 pub fn sarif(report: &Report, rules: &Rules, uri: &str, text: &str) -> Value {
     json!({
         "$schema": "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json",
@@ -49,7 +50,8 @@ fn result(finding: &Finding, uri: &str, text: &str) -> Value {
             },
             "logicalLocations": [{ "name": resource, "fullyQualifiedName": place.trim_end_matches('/') }],
         }],
-        // The line moves with whatever stands above; rule and place tell whether it is the same finding.
+        // The line moves with whatever stands above; rule and place tell whether it is the same
+        // finding.
         "partialFingerprints": { "rulePlace/v1": format!("{rule}:{place}") },
     })
 }

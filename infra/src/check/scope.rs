@@ -1,11 +1,14 @@
-//! What of a template a rule is shown. Guard copies the whole template for each rule and each outcome of the conditions, which
-//! takes seconds; a rule that says in its head what it reads is shown just that, and judged in milliseconds.
+//! What of a template a rule is shown. Guard copies the whole template for each rule and each
+//! outcome of the conditions, which takes seconds; a rule that says in its head what it reads is
+//! shown just that, and judged in milliseconds.
 //!
-//! A line `# Scope: AWS::S3::Bucket, AWS::S3::BucketPolicy` names the types of resources, or the sections `Parameters` and
-//! `Outputs`, that the rule relates to one another. With `each` before it, the rule judges every resource by itself, and sees
-//! each in all the forms that the conditions can give it, side by side: `# Scope: each AWS::S3::Bucket` those of a type,
-//! `# Scope: each with Statement` those that have such a key at any depth, `# Scope: each resource` all.
-//! The resources' `Metadata` is shown to rules that name it. Without such a line a rule sees everything.
+//! A line `# Scope: AWS::S3::Bucket, AWS::S3::BucketPolicy` names the types of resources, or the
+//! sections `Parameters` and `Outputs`, that the rule relates to one another. With `each` before
+//! it, the rule judges every resource by itself, and sees each in all the forms that the conditions
+//! can give it, side by side: `# Scope: each AWS::S3::Bucket` those of a type,
+//! `# Scope: each with Statement` those that have such a key at any depth, `# Scope: each resource`
+//! all. The resources' `Metadata` is shown to rules that name it. Without such a line a rule sees
+//! everything.
 
 use std::collections::BTreeSet;
 

@@ -28,7 +28,8 @@ pub(super) fn parse(text: &str) -> Result<Value, TemplateError> {
     long_form(serde_yaml_ng::from_str(text).map_err(TemplateError::Parse)?)
 }
 
-/// How many resources the template has; an error when there is none, or when a macro could make more.
+/// How many resources the template has; an error when there is none, or when a macro could make
+/// more.
 pub(super) fn resource_count(template: &Value) -> Result<usize, TemplateError> {
     if template.get("Transform").is_some() {
         return Err(TemplateError::Transform);

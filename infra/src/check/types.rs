@@ -1,6 +1,7 @@
-//! Types of resources that don't exist. No rule is about `AWS::S3::Bukket`, so that all of them pass it: the finding is that nobody has
-//! judged it. CloudFormation has 1,800 types and new ones every week, which nothing here lists: what is found is what is no name of a
-//! type at all, or nearly one that the rules and the model know.
+//! Types of resources that don't exist. No rule is about `AWS::S3::Bukket`, so that all of them
+//! pass it: the finding is that nobody has judged it. CloudFormation has 1,800 types and new ones
+//! every week, which nothing here lists: what is found is what is no name of a type at all, or
+//! nearly one that the rules and the model know.
 
 use std::collections::BTreeSet;
 
@@ -62,9 +63,10 @@ fn types(template: &Value) -> impl Iterator<Item = (&str, Option<&str>)> {
     resources.map(|(name, resource)| (name.as_str(), resource["Type"].as_str()))
 }
 
-/// Whether CloudFormation would look for a type of this name:
-/// [names of types](https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_RegisterType.html), modules, and
-/// [custom resources](https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-cloudformation-customresource.html).
+/// Whether CloudFormation would look for a type of this name: [names of
+/// types](https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_RegisterType.html),
+/// modules, and [custom
+/// resources](https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-cloudformation-customresource.html).
 fn is_type(text: &str) -> bool {
     if let Some(name) = text.strip_prefix("Custom::") {
         return !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_@-:".contains(&byte));
@@ -81,8 +83,8 @@ fn nearest<'k>(kind: &str, known: &'k BTreeSet<String>) -> Option<&'k str> {
     near.filter(|(distance, _)| *distance <= NEAR).min().map(|(_, known)| known)
 }
 
-/// How many letters have to be put in, left out, changed, or swapped with the next, to make one of the other; more than [`NEAR`] isn't
-/// counted.
+/// How many letters have to be put in, left out, changed, or swapped with the next, to make one of
+/// the other; more than [`NEAR`] isn't counted.
 fn distance(one: &str, other: &str) -> usize {
     let (one, other) = (one.as_bytes(), other.as_bytes());
     if one.len().abs_diff(other.len()) > NEAR {

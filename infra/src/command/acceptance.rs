@@ -1,4 +1,5 @@
-//! `infra acceptance`: arguments, the question before anything is made, and what of the result is printed.
+//! `infra acceptance`: arguments, the question before anything is made, and what of the result is
+//! printed.
 
 use std::path::PathBuf;
 
@@ -19,7 +20,8 @@ pub(crate) struct Arguments {
     /// AWS region, instead of `AWS_REGION` and the configured one
     #[arg(long, value_name = "REGION", value_parser = NonEmptyStringValueParser::new())]
     region: Option<String>,
-    /// Profile of AWS's configuration files, instead of `AWS_PROFILE` and credentials of the environment
+    /// Profile of AWS's configuration files, instead of `AWS_PROFILE` and credentials of the
+    /// environment
     #[arg(long, value_name = "PROFILE", value_parser = NonEmptyStringValueParser::new())]
     profile: Option<String>,
     /// Go ahead without asking
@@ -28,13 +30,15 @@ pub(crate) struct Arguments {
     /// Directory with this release's `assets.json` and `assets/` [default: dist]
     #[arg(long, value_name = "DIR", value_parser = caller::path())]
     dist: Option<PathBuf>,
-    /// Directory with those of the last release and its `git2s3.template.json`: deployed first, and then updated
+    /// Directory with those of the last release and its `git2s3.template.json`: deployed first, and
+    /// then updated
     #[arg(long, value_name = "DIR", value_parser = caller::path())]
     from: Option<PathBuf>,
     /// Repository that anybody may download, and a branch of it
     #[arg(long, value_name = "HOST/OWNER/NAME#BRANCH", default_value = "github.com/octocat/Hello-World#master")]
     public_repository: Public,
-    /// Repository to fetch over SSH, and a branch of it: the stack's public key is shown, and has to become a deploy key
+    /// Repository to fetch over SSH, and a branch of it: the stack's public key is shown, and has
+    /// to become a deploy key
     #[arg(long, value_name = "USER@HOST:OWNER/NAME.git#BRANCH")]
     repository: Option<Private>,
     /// VPC to move the workers into and out of
@@ -49,7 +53,8 @@ pub(crate) struct Arguments {
     // For Git hosts of one's own.
     #[command(flatten)]
     parameters: Given,
-    /// File to write every event, status and answer to; nothing in it tells whose account it was [default: acceptance.json]
+    /// File to write every event, status and answer to; nothing in it tells whose account it was
+    /// [default: acceptance.json]
     #[arg(long, value_name = "FILE", value_parser = caller::path())]
     output: Option<PathBuf>,
     /// Print the table as JSON
@@ -59,7 +64,8 @@ pub(crate) struct Arguments {
 
 pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<Outcome> {
     let Arguments { stack_name, region, profile, yes, output, json, .. } = &arguments;
-    // Only where and as whom is taken from the configuration: its stack and its parameters are those of another one.
+    // Only where and as whom is taken from the configuration: its stack and its parameters are
+    // those of another one.
     let place =
         Place { config: None, stack_name: Some(stack_name.clone()), region: region.clone(), profile: profile.clone() };
     let target = Target { place, role_arn: None, yes: *yes };

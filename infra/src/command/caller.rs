@@ -1,5 +1,5 @@
-//! Files that the caller names. `just` runs everything in the project's folder, whoever calls it from wherever: so a path that a
-//! person types is the caller's, and a default is the project's.
+//! Files that the caller names. `just` runs everything in the project's folder, whoever calls it
+//! from wherever: so a path that a person types is the caller's, and a default is the project's.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};

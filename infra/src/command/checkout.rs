@@ -4,7 +4,8 @@ use std::process::Command;
 
 use infra::review::Checkout;
 
-/// The commit, and how much differs from it; nothing where there is no Git, no repository or no commit.
+/// The commit, and how much differs from it; nothing where there is no Git, no repository or no
+/// commit.
 pub(crate) fn of_sources() -> Option<Checkout> {
     let commit = said(&["rev-parse", "--verify", "HEAD"])?.trim().to_owned();
     let changed = said(&["status", "--porcelain"])?.lines().count();

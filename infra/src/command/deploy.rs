@@ -1,4 +1,5 @@
-//! `infra deploy`: arguments, the questions before anything changes, and what of the stack is printed.
+//! `infra deploy`: arguments, the questions before anything changes, and what of the stack is
+//! printed.
 
 use std::path::PathBuf;
 
@@ -34,13 +35,15 @@ pub(crate) struct Arguments {
     dist: Option<PathBuf>,
     #[command(flatten)]
     parameters: Given,
-    /// Tag of the stack and its resources, beside those of git2s3.toml. Without any, an existing stack keeps its own
+    /// Tag of the stack and its resources, beside those of git2s3.toml. Without any, an existing
+    /// stack keeps its own
     #[arg(long, value_name = "KEY=VALUE", value_parser = tags::pair)]
     tag: Vec<(String, String)>,
     /// Parameter that takes the template's default, whatever the stack has
     #[arg(long, value_name = "NAME")]
     reset: Vec<String>,
-    /// Bucket of the account that a new stack takes in as its output bucket, with all that is in it: one that `destroy --keep-output` left
+    /// Bucket of the account that a new stack takes in as its output bucket, with all that is in
+    /// it: one that `destroy --keep-output` left
     #[arg(long, value_name = "NAME", conflicts_with = "no_execute", value_parser = NonEmptyStringValueParser::new())]
     import_bucket: Option<String>,
     /// Show what would change, and change nothing
@@ -52,13 +55,15 @@ pub(crate) struct Arguments {
     /// With --yes: go ahead even if somebody may do more afterwards
     #[arg(long)]
     allow_broader: bool,
-    /// Finish the rollback of an update that got stuck (`UPDATE_ROLLBACK_FAILED`), before anything else
+    /// Finish the rollback of an update that got stuck (`UPDATE_ROLLBACK_FAILED`), before anything
+    /// else
     #[arg(long, conflicts_with_all = ["dry_run", "no_execute"])]
     continue_rollback: bool,
     /// Don't look for what was changed by hand
     #[arg(long)]
     no_drift: bool,
-    /// Print the stack's outputs as JSON; with --dry-run what would change, with --no-execute the change set
+    /// Print the stack's outputs as JSON; with --dry-run what would change, with --no-execute the
+    /// change set
     #[arg(long)]
     json: bool,
 }
@@ -212,7 +217,8 @@ fn leave(planned: Planned, located: &Located, json: bool, mut progress: Terminal
     Ok(Outcome::Fine)
 }
 
-/// A stack without a webhook secret is one that nobody proves anything to. Who sits there can have one made; nobody else would see it.
+/// A stack without a webhook secret is one that nobody proves anything to. Who sits there can have
+/// one made; nobody else would see it.
 fn offer_secret(question: Question, deployment: &mut Deployment, progress: &mut Terminal) -> anyhow::Result<()> {
     const PARAMETER: &str = "ApiSecret";
     if question == Question::Answered {
@@ -288,7 +294,8 @@ fn stays(located: &Located, planned: &Planned) -> Interrupted {
     Interrupted(format!("nothing was changed; {what}"), Some(hint))
 }
 
-/// Executes, and on Ctrl-C says in which state that leaves the stack: CloudFormation goes on without us.
+/// Executes, and on Ctrl-C says in which state that leaves the stack: CloudFormation goes on
+/// without us.
 pub(super) async fn execute(planned: Planned, located: &Located, progress: &mut Terminal) -> anyhow::Result<Deployed> {
     let stack = &located.stack_name;
     let cancel = located.aws(&format!("cancel-update-stack --stack-name {stack}"));

@@ -175,7 +175,8 @@ async fn agrees(question: Question, text: &str, expected: &str, progress: &mut T
     Ok(agrees)
 }
 
-/// The stack is gone, perhaps since a deletion that was interrupted: what was asked for besides it can still be done.
+/// The stack is gone, perhaps since a deletion that was interrupted: what was asked for besides it
+/// can still be done.
 async fn without_a_stack(
     question: Question,
     assets: Assets,

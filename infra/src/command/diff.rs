@@ -1,4 +1,5 @@
-//! `infra diff`: arguments, where the other template comes from, and when a difference is a finding.
+//! `infra diff`: arguments, where the other template comes from, and when a difference is a
+//! finding.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -18,12 +19,14 @@ use super::parameters::Values;
 use super::{Outcome, Place, caller};
 use crate::report::Usage;
 
-/// Where the tests keep the template that they hold the synthesized one against: so every commit knows its own.
+/// Where the tests keep the template that they hold the synthesized one against: so every commit
+/// knows its own.
 const SNAPSHOT: &str = "infra/src/stack/snapshots/infra__stack__tests__the_whole_template.snap";
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// What to compare with: `deployed` for the stack in the account, a template's file, or a commit of this repository
+    /// What to compare with: `deployed` for the stack in the account, a template's file, or a
+    /// commit of this repository
     #[arg(long, value_name = "deployed|FILE|REF", default_value = "deployed", value_parser = NonEmptyStringValueParser::new())]
     against: String,
     /// Template in JSON or YAML, instead of the one that `synth` writes
@@ -178,7 +181,8 @@ fn committed(name: &str) -> anyhow::Result<Value> {
         message: format!("{name} is neither `deployed` nor a file nor a commit of this repository that has a template"),
         hint: Some("run it in the repository, for example with `--against main`".to_owned()),
     };
-    // A name that looks like an option must not become one, and one with a colon is of a file: `:0` is what was added and not committed.
+    // A name that looks like an option must not become one, and one with a colon is of a file: `:0`
+    // is what was added and not committed.
     if name.starts_with('-') || name.contains(':') {
         return Err(unknown().into());
     }

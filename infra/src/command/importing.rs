@@ -1,5 +1,5 @@
-//! What `infra deploy --import-bucket` does besides: the bucket before the change set, and after it the update by which the bucket becomes
-//! as every output bucket is.
+//! What `infra deploy --import-bucket` does besides: the bucket before the change set, and after it
+//! the update by which the bucket becomes as every output bucket is.
 
 use infra::deploy::{self, Deployed, Deployment, Found, ImportError, Plan, Settings, Standing};
 use infra::render::progress::{Progress, Terminal};
@@ -22,7 +22,8 @@ pub(super) fn name(deployment: &mut Deployment, bucket: &str) -> anyhow::Result<
     Ok(())
 }
 
-/// The bucket as it is; none if the stack has it already, since an earlier deployment came that far.
+/// The bucket as it is; none if the stack has it already, since an earlier deployment came that
+/// far.
 pub(super) async fn found(
     located: &Located,
     bucket: &str,

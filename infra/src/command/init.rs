@@ -1,4 +1,5 @@
-//! `infra init`: the few questions at a terminal, or their answers as flags, and the file that they make.
+//! `infra init`: the few questions at a terminal, or their answers as flags, and the file that they
+//! make.
 
 use std::io::{self, BufRead, IsTerminal, Write as _, stderr, stdin};
 use std::path::{Path, PathBuf};
@@ -27,7 +28,8 @@ pub(crate) struct Arguments {
     /// Profile of AWS's configuration files, to stand in the file
     #[arg(long, value_name = "PROFILE", value_parser = NonEmptyStringValueParser::new())]
     profile: Option<String>,
-    /// Git host: github.com, gitlab.com, bitbucket.org, dev.azure.com or an entry of `AllowedGitHosts` [default: github.com]
+    /// Git host: github.com, gitlab.com, bitbucket.org, dev.azure.com or an entry of
+    /// `AllowedGitHosts` [default: github.com]
     #[arg(long, value_name = "HOST")]
     host: Option<String>,
     /// Organisation (acme), or repositories (acme/rocket, acme/lander)

@@ -1,4 +1,5 @@
-//! `infra logs`: arguments, and the story of pushes as text or JSON, once or for as long as somebody watches.
+//! `infra logs`: arguments, and the story of pushes as text or JSON, once or for as long as
+//! somebody watches.
 
 use std::time::{Duration, SystemTime};
 
@@ -10,14 +11,16 @@ use tokio::time::sleep;
 use super::{Outcome, Place, since};
 use crate::report::Usage;
 
-/// How long to wait between two looks: a line takes longer to its log, and CloudWatch allows some searches a second for all of an account.
+/// How long to wait between two looks: a line takes longer to its log, and CloudWatch allows some
+/// searches a second for all of an account.
 const PAUSE: Duration = Duration::from_secs(3);
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
     #[command(flatten)]
     place: Place,
-    /// Only repositories that one of these globs names, with their host or without, separated by commas; !glob excludes
+    /// Only repositories that one of these globs names, with their host or without, separated by
+    /// commas; !glob excludes
     #[arg(long, value_name = "GLOBS")]
     repository: Option<String>,
     /// Only this delivery, by the id that the Git host shows

@@ -62,7 +62,8 @@ pub(crate) struct Place {
     /// AWS region, instead of `AWS_REGION` and the configured one
     #[arg(long, value_name = "REGION", value_parser = NonEmptyStringValueParser::new())]
     region: Option<String>,
-    /// Profile of AWS's configuration files, instead of `AWS_PROFILE` and credentials of the environment
+    /// Profile of AWS's configuration files, instead of `AWS_PROFILE` and credentials of the
+    /// environment
     #[arg(long, value_name = "PROFILE", value_parser = NonEmptyStringValueParser::new())]
     profile: Option<String>,
 }
@@ -116,7 +117,8 @@ impl Place {
 }
 
 impl Located {
-    /// Says whose stack it is, and as whom: before anything is changed, so that it is seen when it is the wrong one.
+    /// Says whose stack it is, and as whom: before anything is changed, so that it is seen when it
+    /// is the wrong one.
     pub(crate) fn announce(&self, progress: &mut dyn Progress) {
         let Account { id, region, principal, .. } = &self.account;
         progress.step(&format!("stack {} in account {id}, {region}, as {principal}", self.stack_name));
@@ -161,7 +163,8 @@ impl Located {
 pub(crate) struct Target {
     #[command(flatten)]
     pub(crate) place: Place,
-    /// ARN of the role that `CloudFormation` takes on, instead of acting in the name of who asks; a stack remembers it
+    /// ARN of the role that `CloudFormation` takes on, instead of acting in the name of who asks; a
+    /// stack remembers it
     #[arg(long, value_name = "ARN")]
     role_arn: Option<ServiceRole>,
     /// Go ahead without asking
@@ -222,7 +225,8 @@ pub(crate) fn confirm(
     Ok(agrees(&answer, expected))
 }
 
-/// The same where something was made already that stays if the person leaves by Ctrl-C: `stays` says what.
+/// The same where something was made already that stays if the person leaves by Ctrl-C: `stays`
+/// says what.
 pub(crate) async fn confirm_or(
     question: Question,
     text: &str,

@@ -27,7 +27,8 @@ impl Values {
         Ok(parameters)
     }
 
-    /// The same with what `deploy` takes from the environment and the configuration. Of secrets only where they come from: nothing is read.
+    /// The same with what `deploy` takes from the environment and the configuration. Of secrets
+    /// only where they come from: nothing is read.
     pub(crate) fn deployed(&self, template: &Template, configuration: &Configuration) -> anyhow::Result<Parameters> {
         let mut parameters = self.read()?;
         parameters.environment(template, |name| std::env::var(name).ok());
@@ -53,8 +54,9 @@ impl Values {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Given {
-    /// Value of a parameter. Secrets never stand here. `deploy` takes them also from the environment (`GIT2S3_ALLOWED_IPS` for
-    /// `AllowedIps`) and from git2s3.toml, and an existing stack keeps those that are not given
+    /// Value of a parameter. Secrets never stand here. `deploy` takes them also from the
+    /// environment (`GIT2S3_ALLOWED_IPS` for `AllowedIps`) and from git2s3.toml, and an existing
+    /// stack keeps those that are not given
     #[arg(long, value_name = "NAME=VALUE")]
     parameter: Vec<String>,
     /// JSON object of parameters

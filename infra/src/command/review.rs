@@ -23,7 +23,8 @@ use super::{Located, Outcome, Place, caller, checkout};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// Also show what would change: against `deployed`, a template's file, or a commit of this repository
+    /// Also show what would change: against `deployed`, a template's file, or a commit of this
+    /// repository
     #[arg(long, value_name = "deployed|FILE|REF", value_parser = NonEmptyStringValueParser::new())]
     against: Option<String>,
     /// Where the page is written [default: dist/review.html]
@@ -115,7 +116,8 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
 /// For so long AWS may take to say whose account it is: the page can do without.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Whose account it is, where the page compares with what is there or somebody has said as whom to ask. Nothing else of the page needs AWS.
+/// Whose account it is, where the page compares with what is there or somebody has said as whom to
+/// ask. Nothing else of the page needs AWS.
 async fn owner(place: &Place, other: Option<&Other>) -> anyhow::Result<Option<Owner>> {
     let configuration = place.configuration()?;
     if !matches!(other, Some(Other::Deployed)) && !place.says_as_whom(&configuration) {

@@ -1,13 +1,14 @@
-//! What a deletion may fail at and get through the next time: after something was done about it, or after some time. On AWS a bucket
-//! may get an object late, ACM takes minutes to notice that a certificate isn't used any more, and the network interfaces of
-//! functions outlive them by up to three quarters of an hour.
+//! What a deletion may fail at and get through the next time: after something was done about it, or
+//! after some time. On AWS a bucket may get an object late, ACM takes minutes to notice that a
+//! certificate isn't used any more, and the network interfaces of functions outlive them by up to
+//! three quarters of an hour.
 
 use std::time::Duration;
 
 use super::stack::Resource;
 
-/// For how long deletions are begun anew, in all. The slowest that is known to end, a network interface of Lambda, takes up to 45
-/// minutes.
+/// For how long deletions are begun anew, in all. The slowest that is known to end, a network
+/// interface of Lambda, takes up to 45 minutes.
 pub(super) const PATIENCE: Duration = Duration::from_mins(50);
 
 const SHORTEST: Duration = Duration::from_secs(2);
@@ -40,7 +41,8 @@ fn remedy(failed: &Resource) -> Option<Remedy> {
     }
 }
 
-/// What helps with all of these; nothing if there is one among them that nothing is known to help with, or if there are none.
+/// What helps with all of these; nothing if there is one among them that nothing is known to help
+/// with, or if there are none.
 pub(super) fn remedies(failed: &[Resource]) -> Option<Vec<(&Resource, Remedy)>> {
     // Cancelled because of another one, which is among them.
     let causes = failed.iter().filter(|one| !one.reason.as_deref().is_some_and(super::events::is_cancelled));

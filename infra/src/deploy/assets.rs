@@ -1,5 +1,6 @@
-//! The account's own bucket for code and large templates, one per region, since Lambda takes code from its own region
-//! only. Everything in it is named by its content: what is there already is not uploaded again.
+//! The account's own bucket for code and large templates, one per region, since Lambda takes code
+//! from its own region only. Everything in it is named by its content: what is there already is not
+//! uploaded again.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -114,7 +115,8 @@ pub struct Users {
     pub stacks: Vec<String>,
 }
 
-/// The account's bucket for code and the stacks that take theirs from it, all but `except`; none if there is no such bucket.
+/// The account's bucket for code and the stacks that take theirs from it, all but `except`; none if
+/// there is no such bucket.
 ///
 /// # Errors
 /// AWS could not be asked, or refused.
@@ -170,7 +172,8 @@ pub(super) struct Bucket<'a> {
 impl<'a> Bucket<'a> {
     /// The account's bucket in its region, made when missing.
     ///
-    /// It serves every stack there, so only who makes it tags it: another stack's tags would be no truer.
+    /// It serves every stack there, so only who makes it tags it: another stack's tags would be no
+    /// truer.
     pub(super) async fn open(
         account: &'a Account,
         tags: &BTreeMap<String, String>,
@@ -212,7 +215,8 @@ impl<'a> Bucket<'a> {
         }
     }
 
-    /// Said once more what AWS does by itself with a new bucket: public access blocked, objects encrypted.
+    /// Said once more what AWS does by itself with a new bucket: public access blocked, objects
+    /// encrypted.
     async fn create(&self, tags: &BTreeMap<String, String>) -> Result<(), AssetsError> {
         let failed = |error| self.failed(CallError::new("create it", error));
         let built = |(key, value)| Tag::builder().key(key).value(value).build();

@@ -1,4 +1,5 @@
-//! The change set: what CloudFormation would do, shown before it does it, executed or dropped afterwards.
+//! The change set: what CloudFormation would do, shown before it does it, executed or dropped
+//! afterwards.
 
 use anstyle::{AnsiColor, Style};
 use aws_sdk_cloudformation::operation::describe_change_set::DescribeChangeSetOutput;
@@ -45,14 +46,15 @@ impl Kind {
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Change {
-    /// What is done: `Remove`, `Modify`, `Add`, `Import` and rarer ones, as CloudFormation calls them.
+    /// What is done: `Remove`, `Modify`, `Add`, `Import` and rarer ones, as CloudFormation calls
+    /// them.
     pub action: String,
     /// The resource's logical id in the template.
     pub logical_id: String,
     /// The resource's type.
     pub resource_type: String,
-    /// For a modification: whether the resource is made anew, and with it all that it holds lost: `True`, `False`,
-    /// `Conditional`.
+    /// For a modification: whether the resource is made anew, and with it all that it holds lost:
+    /// `True`, `False`, `Conditional`.
     pub replacement: Option<String>,
 }
 

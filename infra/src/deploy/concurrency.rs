@@ -1,5 +1,5 @@
-//! How many workers the account can run at once: a new one runs ten functions, and what doesn't fit is throttled, the webhook
-//! included, whose pushes are lost then.
+//! How many workers the account can run at once: a new one runs ten functions, and what doesn't fit
+//! is throttled, the webhook included, whose pushes are lost then.
 
 use super::settings::Origin;
 use super::{Deployment, Standing};
@@ -11,19 +11,22 @@ use crate::render::progress::Progress;
 const PARAMETER: &str = "WorkerConcurrency";
 /// The kinds of workers.
 const KINDS: u32 = 2;
-/// What the webhook needs beside them: the throttle lets 50 requests a second in, which keep one busy, and there are bursts.
+/// What the webhook needs beside them: the throttle lets 50 requests a second in, which keep one
+/// busy, and there are bursts.
 const RESERVE: u32 = 4;
 /// As few workers of a kind as Lambda can be told.
 const FEWEST: u32 = 2;
 
-/// The `WorkerConcurrency` that fits into an account that can run `available` functions at once; nothing if `wanted` fits.
+/// The `WorkerConcurrency` that fits into an account that can run `available` functions at once;
+/// nothing if `wanted` fits.
 pub fn fitting(available: u32, wanted: u32) -> Option<u32> {
     let most = (available.saturating_sub(RESERVE) / KINDS).max(FEWEST);
     (wanted > most).then_some(most)
 }
 
-/// Compares what the deployment wants with what the account can run. Where nobody has said how many workers there are to be, as many
-/// as fit; where somebody has, a warning. That Lambda could not be asked is no error: not everybody who deploys may.
+/// Compares what the deployment wants with what the account can run. Where nobody has said how many
+/// workers there are to be, as many as fit; where somebody has, a warning. That Lambda could not be
+/// asked is no error: not everybody who deploys may.
 pub async fn fit(account: &Account, deployment: &mut Deployment, standing: &Standing, progress: &mut dyn Progress) {
     let settings = standing.settings(deployment);
     let setting = settings.get(PARAMETER);

@@ -1,5 +1,6 @@
-//! The end of a stack: what will be lost, said before it is, and the events while it goes. A deletion that failed at what passes or can
-//! be helped is begun again, and so is one that somebody else began or left.
+//! The end of a stack: what will be lost, said before it is, and the events while it goes. A
+//! deletion that failed at what passes or can be helped is begun again, and so is one that somebody
+//! else began or left.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -113,7 +114,8 @@ pub struct Losses {
     pub resources: usize,
 }
 
-/// Besides buckets, the types that hold something: jobs, secrets, the key without which the SSH key is lost, logs.
+/// Besides buckets, the types that hold something: jobs, secrets, the key without which the SSH key
+/// is lost, logs.
 const HOLDERS: [&str; 4] = ["AWS::KMS::Key", "AWS::Logs::LogGroup", "AWS::SQS::Queue", "AWS::SecretsManager::Secret"];
 
 /// What would go with the stack of that name; none if there is no such stack.
@@ -163,14 +165,16 @@ impl Losses {
         &self.stack_name
     }
 
-    /// The same with a role that CloudFormation takes on for it; without one, it is that which the stack remembers.
+    /// The same with a role that CloudFormation takes on for it; without one, it is that which the
+    /// stack remembers.
     #[must_use]
     pub fn acting_as(self, role: Option<ServiceRole>) -> Self {
         Self { role, ..self }
     }
 
-    /// Takes the output bucket out of what will be lost: by an update of the stack, or, where its deletion failed before and no update
-    /// can be made any more, by leaving it out of the next deletion.
+    /// Takes the output bucket out of what will be lost: by an update of the stack, or, where its
+    /// deletion failed before and no update can be made any more, by leaving it out of the next
+    /// deletion.
     ///
     /// # Errors
     /// See [`DestroyError`].
@@ -209,9 +213,10 @@ impl Losses {
         Ok(bucket)
     }
 
-    /// Deletes the stack and tells its events while it goes. What fails and passes by itself is waited for, a bucket that got an object
-    /// late is emptied, and then the deletion is begun again, within 50 minutes in all. It can be called again in whatever state an
-    /// earlier call has left the stack.
+    /// Deletes the stack and tells its events while it goes. What fails and passes by itself is
+    /// waited for, a bucket that got an object late is emptied, and then the deletion is begun
+    /// again, within 50 minutes in all. It can be called again in whatever state an earlier call
+    /// has left the stack.
     ///
     /// # Errors
     /// See [`DestroyError`]: a resource that failed, foremost.
@@ -220,13 +225,15 @@ impl Losses {
         let deadline = Instant::now() + PATIENCE;
         let (mut pauses, mut told) = (Pauses::new(), BTreeSet::new());
         let Some(status) = self.settled(progress).await.map_err(call)? else { return Ok(()) };
-        // A change set that was never executed made it: there are no resources, and nobody tells of its deletion.
+        // A change set that was never executed made it: there are no resources, and nobody tells of
+        // its deletion.
         if status == StackStatus::ReviewInProgress {
             return stack::delete_remains(&self.account, &self.stack_id, self.role.as_ref(), progress)
                 .await
                 .map_err(call);
         }
-        // Without this the next deletion would fail as the last one did: what empties buckets is gone by then.
+        // Without this the next deletion would fail as the last one did: what empties buckets is
+        // gone by then.
         if status == StackStatus::DeleteFailed {
             let failed = self.failed().await.map_err(call)?;
             self.help(remedies(&failed).unwrap_or_default(), deadline, progress).await?;
@@ -305,7 +312,8 @@ impl Losses {
         Ok(all.into_iter().filter(|one| one.status == "DELETE_FAILED").collect())
     }
 
-    /// Empties a bucket that is to be lost, with the rights of who deletes: the stack's own cleaner may be gone already.
+    /// Empties a bucket that is to be lost, with the rights of who deletes: the stack's own cleaner
+    /// may be gone already.
     async fn empty(&self, bucket: &str, deadline: Instant, progress: &mut dyn Progress) -> Result<(), DestroyError> {
         // Whatever was kept is nobody's to empty, even if its deletion should have been tried.
         let Some(name) = Some(bucket).filter(|name| self.buckets.iter().any(|lost| lost == name)) else {

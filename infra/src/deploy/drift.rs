@@ -1,4 +1,5 @@
-//! What somebody changed by hand: an update would undo it, or be undone by it, and nobody would notice.
+//! What somebody changed by hand: an update would undo it, or be undone by it, and nobody would
+//! notice.
 
 use std::time::{Duration, Instant};
 

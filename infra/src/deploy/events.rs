@@ -1,5 +1,6 @@
-//! A stack's events as a story: told in order, ended by the stack itself, and with the failure that began the others
-//! kept. CloudFormation tells a failure once and the cancelled neighbours after it, newest first.
+//! A stack's events as a story: told in order, ended by the stack itself, and with the failure that
+//! began the others kept. CloudFormation tells a failure once and the cancelled neighbours after
+//! it, newest first.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt;
@@ -67,7 +68,8 @@ pub struct Event {
     pub resource_type: String,
     /// What became of it.
     pub status: String,
-    /// More of that, where there is more: `CONFIGURATION_COMPLETE` of a resource that others may build upon already.
+    /// More of that, where there is more: `CONFIGURATION_COMPLETE` of a resource that others may
+    /// build upon already.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
     /// Why, where CloudFormation says so.
@@ -260,8 +262,8 @@ impl Story {
 /// How the event of a certificate begins that says which DNS record ACM waits for.
 const DNS_RECORD: &str = "Content of DNS Record is";
 
-/// Whether a stack's status is its last of an operation. `CREATE_FAILED` and `UPDATE_FAILED` are not: since rollback is
-/// never disabled here, it follows them.
+/// Whether a stack's status is its last of an operation. `CREATE_FAILED` and `UPDATE_FAILED` are
+/// not: since rollback is never disabled here, it follows them.
 fn is_last(status: &str) -> bool {
     status.ends_with("_COMPLETE") || ["ROLLBACK_FAILED", "UPDATE_ROLLBACK_FAILED", "DELETE_FAILED"].contains(&status)
 }

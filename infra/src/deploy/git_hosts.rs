@@ -1,4 +1,5 @@
-//! Which Git hosts a deployment lets be fetched from, in words: an entry of `AllowedGitHosts` says much in little.
+//! Which Git hosts a deployment lets be fetched from, in words: an entry of `AllowedGitHosts` says
+//! much in little.
 
 use contract::AllowedHosts;
 

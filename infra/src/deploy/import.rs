@@ -1,9 +1,11 @@
-//! A bucket that exists, taken into a new stack as its output bucket: one that an earlier stack left, or the Quick Start.
+//! A bucket that exists, taken into a new stack as its output bucket: one that an earlier stack
+//! left, or the Quick Start.
 //!
-//! CloudFormation takes it in while it makes the stack, under [conditions][aws]: its name stands in the template as it is, it is retained,
-//! and nothing of it changes. So the stack is made with a template that describes the bucket as it was found, in which nothing can empty
-//! or delete it: when anything fails, it is as before. The update that follows is to the stack's own template, and makes of the bucket what
-//! every other stack has.
+//! CloudFormation takes it in while it makes the stack, under [conditions][aws]: its name stands in
+//! the template as it is, it is retained, and nothing of it changes. So the stack is made with a
+//! template that describes the bucket as it was found, in which nothing can empty or delete it:
+//! when anything fails, it is as before. The update that follows is to the stack's own template,
+//! and makes of the bucket what every other stack has.
 //!
 //! [aws]: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/import-resources-automatically.html
 
@@ -119,7 +121,8 @@ pub struct Found {
     others: Vec<String>,
 }
 
-/// Looks at a bucket that is to become `stack`'s, which isn't there, or only its remains are. Only reads.
+/// Looks at a bucket that is to become `stack`'s, which isn't there, or only its remains are. Only
+/// reads.
 ///
 /// # Errors
 /// It isn't there, isn't the account's, is in another region, or belongs to a stack.
@@ -196,7 +199,8 @@ async fn others(account: &Account, bucket: &str) -> Result<Vec<String>, CallErro
 }
 
 impl Found {
-    /// The template that takes the bucket in: `template` with the bucket as it was found, where nothing empties or deletes it.
+    /// The template that takes the bucket in: `template` with the bucket as it was found, where
+    /// nothing empties or deletes it.
     ///
     /// # Errors
     /// The template isn't ours.

@@ -1,5 +1,5 @@
-//! Deleting a stack without what it made: the output bucket leaves the stack first, by an update that retains it and takes it off
-//! the cleaner's list.
+//! Deleting a stack without what it made: the output bucket leaves the stack first, by an update
+//! that retains it and takes it off the cleaner's list.
 
 use serde_json::{Map, Value};
 
@@ -9,7 +9,8 @@ use super::template::{Template, TemplateError};
 pub(super) const KEPT: [&str; 2] = ["OutputBucket", "OutputBucketPolicy"];
 /// What would empty it.
 const CLEANER: &str = "BucketCleaner";
-/// What empties the buckets of the Quick Start "Git Webhooks with AWS Services", whose bucket has the same name in its template.
+/// What empties the buckets of the Quick Start "Git Webhooks with AWS Services", whose bucket has
+/// the same name in its template.
 const QUICK_START_CLEANER: &str = "DeleteBucketContents";
 
 /// Why the output bucket can't be kept.
@@ -24,7 +25,8 @@ pub enum KeepError {
         /// What it lacks.
         id: &'static str,
     },
-    /// CloudFormation sees no change in the template that keeps the bucket, though the deployed one doesn't.
+    /// CloudFormation sees no change in the template that keeps the bucket, though the deployed one
+    /// doesn't.
     #[error("CloudFormation sees no difference in the template that would keep it")]
     Unchanged,
 }
@@ -36,7 +38,8 @@ pub(super) fn keeping_output(deployed: &str) -> Result<Template, KeepError> {
     let is_quick_start = template["Resources"].get(QUICK_START_CLEANER).is_some();
     retain(entry(&mut template, KEPT[0])?);
     if is_quick_start {
-        // Not called any more: it would empty both buckets, and does nothing else. CloudFormation takes no change of a policy alone.
+        // Not called any more: it would empty both buckets, and does nothing else. CloudFormation
+        // takes no change of a policy alone.
         retain(entry(&mut template, QUICK_START_CLEANER)?);
         let metadata = entry(&mut template, KEPT[0])?.entry("Metadata").or_insert_with(|| Value::from(Map::new()));
         metadata["KeptWithoutItsStack"] = true.into();

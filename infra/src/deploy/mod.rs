@@ -1,8 +1,8 @@
-//! From a template to a running stack: assets into the account's own bucket, a change set that a person can read before
-//! it is executed, and the stack's events while it is.
+//! From a template to a running stack: assets into the account's own bucket, a change set that a
+//! person can read before it is executed, and the stack's events while it is.
 //!
-//! [`plan`] changes nothing that runs; what it gives is shown, and then executed or abandoned. [`deploy`] and
-//! [`destroy()`] are for callers that ask nobody: tests and the local cloud.
+//! [`plan`] changes nothing that runs; what it gives is shown, and then executed or abandoned.
+//! [`deploy`] and [`destroy()`] are for callers that ask nobody: tests and the local cloud.
 
 mod again;
 mod assets;
@@ -73,14 +73,16 @@ pub struct Deployment {
     pub stack_name: String,
     /// The template.
     pub template: Template,
-    /// The directory with `assets.json` and `assets/`. Not looked at when the template has no parameter
-    /// `QSS3BucketName`, for then it has no code.
+    /// The directory with `assets.json` and `assets/`. Not looked at when the template has no
+    /// parameter `QSS3BucketName`, for then it has no code.
     pub dist: PathBuf,
-    /// Values for the template's parameters. Those of an existing stack that are not given keep their value.
+    /// Values for the template's parameters. Those of an existing stack that are not given keep
+    /// their value.
     pub parameters: Parameters,
     /// Tags of the stack; without any, an existing stack keeps its own.
     pub tags: BTreeMap<String, String>,
-    /// The role that `CloudFormation` takes on; without one it uses that which the stack remembers, or else acts in the name of who asks.
+    /// The role that `CloudFormation` takes on; without one it uses that which the stack remembers,
+    /// or else acts in the name of who asks.
     pub role: Option<ServiceRole>,
 }
 
@@ -161,7 +163,8 @@ pub enum DeployError {
         /// Its status.
         status: String,
     },
-    /// `CloudFormation`, or a service behind it, does not accept the template with these parameters.
+    /// `CloudFormation`, or a service behind it, does not accept the template with these
+    /// parameters.
     #[error("the template of stack {stack} is refused: {reason}")]
     Refused {
         /// The stack's name.
@@ -204,7 +207,8 @@ impl DeployError {
 pub struct Standing {
     /// The stack that would be updated.
     existing: Option<stack::Stack>,
-    /// What is left of one that was never created wholly, with which nothing can be done but to delete it.
+    /// What is left of one that was never created wholly, with which nothing can be done but to
+    /// delete it.
     remains: Option<stack::Stack>,
 }
 
@@ -236,8 +240,8 @@ impl Standing {
     }
 }
 
-/// Looks at the stack, and judges the parameters that are given, those that it would keep, and what all of them come to. Only reads, and
-/// comes before anything that takes time.
+/// Looks at the stack, and judges the parameters that are given, those that it would keep, and what
+/// all of them come to. Only reads, and comes before anything that takes time.
 ///
 /// # Errors
 /// See [`DeployError`]: parameters foremost, or a stack that can't be updated.
@@ -262,8 +266,9 @@ pub async fn examine(account: &Account, deployment: &Deployment) -> Result<Stand
     }
 }
 
-/// Uploads the assets and makes a change set. Nothing that runs is changed; a stack that was never created wholly
-/// (`ROLLBACK_COMPLETE`, `REVIEW_IN_PROGRESS`) is deleted, since nothing else can be done with it. [`preview()`] does neither.
+/// Uploads the assets and makes a change set. Nothing that runs is changed; a stack that was never
+/// created wholly (`ROLLBACK_COMPLETE`, `REVIEW_IN_PROGRESS`) is deleted, since nothing else can be
+/// done with it. [`preview()`] does neither.
 ///
 /// # Errors
 /// See [`DeployError`].
@@ -275,7 +280,8 @@ pub async fn plan(
     planned(account, deployment, Kind::Create, progress).await
 }
 
-/// The same for a stack that isn't there and takes in a bucket that is: `deployment` has the template of [`Found::first`].
+/// The same for a stack that isn't there and takes in a bucket that is: `deployment` has the
+/// template of [`Found::first`].
 ///
 /// # Errors
 /// See [`DeployError`].
@@ -337,8 +343,9 @@ fn told(parameter: &Parameter) -> Option<(String, String)> {
     Some((parameter.parameter_key()?.to_owned(), parameter.parameter_value()?.to_owned()))
 }
 
-/// What the template comes to with these values, and those of pseudo parameters, and is too much for a service, which would say so in
-/// the middle of the deployment: the variables of a function. Values that an existing stack keeps count as nothing.
+/// What the template comes to with these values, and those of pseudo parameters, and is too much
+/// for a service, which would say so in the middle of the deployment: the variables of a function.
+/// Values that an existing stack keeps count as nothing.
 fn excess(template: &serde_json::Value, parameters: &[Parameter], known: &[(&str, &String)]) -> Option<Excess> {
     let declared = template["Parameters"].as_object().into_iter().flat_map(serde_json::Map::keys);
     let mut values: BTreeMap<_, _> = declared.map(|name| (name.clone(), String::new())).collect();
@@ -348,7 +355,8 @@ fn excess(template: &serde_json::Value, parameters: &[Parameter], known: &[(&str
     cfn::quota::exceeded(&evaluated, 0).into_iter().next()
 }
 
-/// The template as it is with these values of its parameters, later ones before earlier ones, and all others by default.
+/// The template as it is with these values of its parameters, later ones before earlier ones, and
+/// all others by default.
 ///
 /// # Errors
 /// The template is none that can be read so.
@@ -361,7 +369,8 @@ pub(crate) fn evaluated(
     Ok(cfn::evaluate(&serde_json::from_str(template.text())?, &values)?)
 }
 
-/// Finishes the rollback of an update that got stuck, so that the stack can be updated again. Any other stack is left alone.
+/// Finishes the rollback of an update that got stuck, so that the stack can be updated again. Any
+/// other stack is left alone.
 ///
 /// # Errors
 /// See [`DeployError`]: the resource that still fails, foremost.
@@ -386,8 +395,8 @@ pub async fn continue_rollback(
     Err(DeployError::Failed { stack: stack_name.to_owned(), status: end.status, failure: end.failure })
 }
 
-/// A change set of an existing stack for another template that has the same parameters, all of which keep their values; none if
-/// nothing would change.
+/// A change set of an existing stack for another template that has the same parameters, all of
+/// which keep their values; none if nothing would change.
 async fn replan(
     account: &Account,
     stack_name: &str,

@@ -1,5 +1,5 @@
-//! How often to ask while waiting: soon at first, since a local cloud is done at once, then seldom enough for AWS's
-//! limits. The SDK's own waiters begin with half a minute.
+//! How often to ask while waiting: soon at first, since a local cloud is done at once, then seldom
+//! enough for AWS's limits. The SDK's own waiters begin with half a minute.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
-//! What may be wrong with a parameter, and what to do about it. A value never stands in it: it may be a secret, or meant to be one.
+//! What may be wrong with a parameter, and what to do about it. A value never stands in it: it may
+//! be a secret, or meant to be one.
 
 use std::path::PathBuf;
 
@@ -19,7 +20,8 @@ pub enum ParameterError {
         /// What the file system said.
         source: std::io::Error,
     },
-    /// The file of parameters is not a JSON object of texts. What is in it may be secret, and is not repeated.
+    /// The file of parameters is not a JSON object of texts. What is in it may be secret, and is
+    /// not repeated.
     #[error("{} is not a JSON object of texts (line {line}, column {column})", path.display())]
     File {
         /// The file.
@@ -52,8 +54,8 @@ pub enum ParameterError {
         /// The parameter.
         name: String,
     },
-    /// A secret can't be had from where it should come from. Which place that is isn't repeated: where it belongs, people write the
-    /// secret itself.
+    /// A secret can't be had from where it should come from. Which place that is isn't repeated:
+    /// where it belongs, people write the secret itself.
     #[error("cannot get {name} from {origin}")]
     Secret {
         /// The parameter.
@@ -91,7 +93,8 @@ pub enum ParameterError {
         /// What they say of it.
         source: Complaint,
     },
-    /// The template doesn't allow the value. CloudFormation would say so, too, but after the uploads.
+    /// The template doesn't allow the value. CloudFormation would say so, too, but after the
+    /// uploads.
     #[error("{name} has a value that the template doesn't allow")]
     Constraint {
         /// The parameter.

@@ -1,5 +1,5 @@
-//! Values for a template's parameters, from where they may come: secrets never from the command line, where every
-//! process of the machine and the shell's history can read them.
+//! Values for a template's parameters, from where they may come: secrets never from the command
+//! line, where every process of the machine and the shell's history can read them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -12,13 +12,15 @@ use super::template::{Declared, Template};
 use super::values::{Complaint, judge};
 use crate::configuration::SecretSource;
 
-/// Values for parameters, none of which is ever shown: which ones are secret, only the template says.
+/// Values for parameters, none of which is ever shown: which ones are secret, only the template
+/// says.
 #[derive(Debug, Default, Clone)]
 pub struct Parameters {
     given: BTreeMap<String, Given>,
     /// Those that take the template's default, whatever a stack has.
     reset: BTreeSet<String>,
-    /// Secrets that a deployment would read from somewhere, for who only wants to know that there is one.
+    /// Secrets that a deployment would read from somewhere, for who only wants to know that there
+    /// is one.
     promised: BTreeSet<String>,
 }
 
@@ -51,7 +53,8 @@ impl Parameters {
         Ok(())
     }
 
-    /// Gives a parameter the template's default, whatever an existing stack has, the environment or the configuration says.
+    /// Gives a parameter the template's default, whatever an existing stack has, the environment or
+    /// the configuration says.
     ///
     /// # Errors
     /// It was given already.
@@ -80,8 +83,8 @@ impl Parameters {
         Ok(())
     }
 
-    /// Takes what the environment has of the template's parameters, which `lookup` reads: `GIT2S3_API_SECRET` for
-    /// `ApiSecret`. What is given already stays; an empty variable is none.
+    /// Takes what the environment has of the template's parameters, which `lookup` reads:
+    /// `GIT2S3_API_SECRET` for `ApiSecret`. What is given already stays; an empty variable is none.
     pub fn environment(&mut self, template: &Template, lookup: impl Fn(&str) -> Option<String>) {
         for (name, _) in template.parameters().filter(|(name, _)| !super::FILLED.contains(name)) {
             if let Some(value) = lookup(&variable(name)).filter(|value| !value.is_empty()) {
@@ -99,8 +102,8 @@ impl Parameters {
         }
     }
 
-    /// Takes a secret from where it comes from, unless it is given already. `ask` asks the person at the terminal; no answer
-    /// leaves an existing stack its secret.
+    /// Takes a secret from where it comes from, unless it is given already. `ask` asks the person
+    /// at the terminal; no answer leaves an existing stack its secret.
     ///
     /// # Errors
     /// It can't be had from there.
@@ -134,7 +137,8 @@ impl Parameters {
         Ok(())
     }
 
-    /// Takes a secret as one that a deployment will have, without reading it: a reviewer mustn't need it.
+    /// Takes a secret as one that a deployment will have, without reading it: a reviewer mustn't
+    /// need it.
     pub fn promise(&mut self, name: &str) {
         self.promised.insert(name.to_owned());
     }
@@ -146,7 +150,8 @@ impl Parameters {
         self
     }
 
-    /// The value that a parameter was given, if it was given one; not to be shown if it may be a secret.
+    /// The value that a parameter was given, if it was given one; not to be shown if it may be a
+    /// secret.
     pub(super) fn text(&self, name: &str) -> Option<String> {
         self.given.get(name).map(|given| given.value.expose_secret().to_owned())
     }
@@ -205,8 +210,8 @@ impl Parameters {
     /// Refuses what does not fit the template, before anything is done.
     ///
     /// # Errors
-    /// A parameter that the template doesn't have, a secret from where none may come, or a value that the functions can't read or the
-    /// template doesn't allow.
+    /// A parameter that the template doesn't have, a secret from where none may come, or a value
+    /// that the functions can't read or the template doesn't allow.
     pub fn check(&self, template: &Template) -> Result<(), ParameterError> {
         for name in &self.reset {
             if !declared(template, name)?.has_default() {
@@ -235,8 +240,8 @@ impl Parameters {
         Ok(())
     }
 
-    /// Refuses what an existing stack would keep of its values and the functions can't read or the template doesn't allow, before
-    /// anything is done.
+    /// Refuses what an existing stack would keep of its values and the functions can't read or the
+    /// template doesn't allow, before anything is done.
     pub(super) fn check_kept(
         &self,
         template: &Template,
@@ -253,8 +258,8 @@ impl Parameters {
         Ok(())
     }
 
-    /// What `CloudFormation` is told: what is `filled` in, else what was given, else what an existing stack has
-    /// `kept`, else nothing, for the template's default.
+    /// What `CloudFormation` is told: what is `filled` in, else what was given, else what an
+    /// existing stack has `kept`, else nothing, for the template's default.
     pub(super) fn resolve(
         &self,
         template: &Template,
@@ -303,8 +308,8 @@ fn is_name(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
-/// The environment variable of a parameter: `GIT2S3_API_SECRET` of `ApiSecret`, `GIT2S3_OAUTH_SECRET` of
-/// `OAuthSecret`.
+/// The environment variable of a parameter: `GIT2S3_API_SECRET` of `ApiSecret`,
+/// `GIT2S3_OAUTH_SECRET` of `OAuthSecret`.
 pub(super) fn variable(parameter: &str) -> String {
     let mut words = String::from("GIT2S3_");
     let mut lower_before = false;

@@ -1,5 +1,6 @@
-//! What a deployment would do, told from what can be read. A change set would say it in AWS's words, but for one the code has to be in a
-//! bucket, and a stack has to be there or be made: who only wants to look changes nothing.
+//! What a deployment would do, told from what can be read. A change set would say it in AWS's
+//! words, but for one the code has to be in a bucket, and a stack has to be there or be made: who
+//! only wants to look changes nothing.
 
 use std::collections::BTreeMap;
 
@@ -22,7 +23,8 @@ pub struct Preview {
     pub stack: String,
     /// Whether the stack would be made.
     pub creates: bool,
-    /// The status of what is left of a stack that was never created wholly, and would be deleted first.
+    /// The status of what is left of a stack that was never created wholly, and would be deleted
+    /// first.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub remains: Option<String>,
     /// How many resources of each type would be made, where the stack is.
@@ -82,8 +84,9 @@ pub async fn preview(account: &Account, deployment: &Deployment, standing: &Stan
     Ok(preview)
 }
 
-/// The template with the values of its parameters in their places, so that what a changed one does to a resource is seen, too. A secret
-/// is only there or not; what can't be evaluated stays as it is written.
+/// The template with the values of its parameters in their places, so that what a changed one does
+/// to a resource is seen, too. A secret is only there or not; what can't be evaluated stays as it
+/// is written.
 fn evaluated(template: &Template, settings: &Settings) -> Value {
     let mut values: BTreeMap<_, _> = FILLED.iter().map(|name| ((*name).to_owned(), "filled".to_owned())).collect();
     values.extend(settings.parameters.iter().map(|setting| {
@@ -111,7 +114,8 @@ impl Preview {
         !self.creates && same && self.tags.is_empty() && self.settings.changed().next().is_none()
     }
 
-    /// Whether AWS keeps to itself if that is all: a secret was given, and it isn't told whether it is another one.
+    /// Whether AWS keeps to itself if that is all: a secret was given, and it isn't told whether it
+    /// is another one.
     pub fn may_change_secrets(&self) -> bool {
         self.settings.parameters.iter().any(|setting| setting.change == Change::Unknown)
     }

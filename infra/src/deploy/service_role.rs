@@ -1,5 +1,7 @@
-//! The [role](https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-iam-servicerole.html) that `CloudFormation` takes on
-//! for a stack: with one, who deploys needs no right on what the stack is made of.
+//! The
+//! [role](https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-iam-servicerole.html)
+//! that `CloudFormation` takes on for a stack: with one, who deploys needs no right on what the
+//! stack is made of.
 
 use std::str::FromStr;
 
@@ -44,14 +46,15 @@ impl ServiceRole {
         role.map(|role| role.0.clone())
     }
 
-    /// The number of the account that it is in: `CloudFormation` takes one of the stack's account only.
+    /// The number of the account that it is in: `CloudFormation` takes one of the stack's account
+    /// only.
     pub fn account(&self) -> &str {
         self.0.split(':').nth(4).unwrap_or_default()
     }
 }
 
-/// As whom `CloudFormation` will act: a stack remembers the role that it was once given, and uses it for whoever comes later. Nothing
-/// where it acts in the name of who asks.
+/// As whom `CloudFormation` will act: a stack remembers the role that it was once given, and uses
+/// it for whoever comes later. Nothing where it acts in the name of who asks.
 pub fn acting(given: Option<&ServiceRole>, remembered: Option<&str>) -> Option<String> {
     match (given.map(ServiceRole::arn), remembered) {
         (None, None) => None,

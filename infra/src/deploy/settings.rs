@@ -1,5 +1,6 @@
-//! The parameters of a stack as a person has to see them: what each will be, what of it changes, and what that means for who may call
-//! and what may be fetched. Of a secret only whether there is one.
+//! The parameters of a stack as a person has to see them: what each will be, what of it changes,
+//! and what that means for who may call and what may be fetched. Of a secret only whether there is
+//! one.
 
 use std::collections::BTreeMap;
 
@@ -82,7 +83,8 @@ pub(super) const NOT_SET: &str = "not set";
 const AS_IT_WAS: &str = "as it was";
 
 impl Settings {
-    /// What a template's parameters come to with those that are given and those that a stack has; `None` where there is no stack.
+    /// What a template's parameters come to with those that are given and those that a stack has;
+    /// `None` where there is no stack.
     pub fn new(template: &Template, given: &Parameters, stack: Option<&BTreeMap<String, String>>) -> Self {
         let declared = template.parameters().filter(|(name, _)| !super::FILLED.contains(name));
         let parameters = declared.map(|(name, declared)| setting(name, declared, given, stack)).collect();
@@ -91,7 +93,8 @@ impl Settings {
         settings.of_bucket(None)
     }
 
-    /// The same for a stack whose output bucket has this name, which is what the parameters alone don't tell.
+    /// The same for a stack whose output bucket has this name, which is what the parameters alone
+    /// don't tell.
     #[must_use]
     pub fn of_bucket(mut self, bucket: Option<&str>) -> Self {
         self.zips = zips::in_words(&self, bucket);
@@ -118,7 +121,8 @@ impl Settings {
         self.parameters.iter().filter(|setting| setting.change == Change::Changed)
     }
 
-    /// Whether there will be no webhook secret, where the template has one: what nothing was given for in a stack isn't known.
+    /// Whether there will be no webhook secret, where the template has one: what nothing was given
+    /// for in a stack isn't known.
     pub fn lacks_secret(&self) -> bool {
         self.get("ApiSecret").is_some_and(|secret| secret.new == NOT_SET)
     }
@@ -128,8 +132,8 @@ impl Settings {
         self.lacks_secret() && self.get("ApiSecret").is_some_and(|secret| secret.origin == Origin::Default)
     }
 
-    /// The names of those that only the stack has, and that aren't the template's default: who took a line out of git2s3.toml may
-    /// not expect them.
+    /// The names of those that only the stack has, and that aren't the template's default: who took
+    /// a line out of git2s3.toml may not expect them.
     pub fn left_over(&self) -> Vec<&str> {
         let left = |setting: &&Setting| {
             setting.origin == Origin::Stack && !setting.secret && setting.default.as_ref() != Some(&setting.new)
@@ -172,7 +176,8 @@ impl Settings {
         found
     }
 
-    /// Those that a person has to look at: what changes and what isn't the default; with what they mean, and what nothing gives any more.
+    /// Those that a person has to look at: what changes and what isn't the default; with what they
+    /// mean, and what nothing gives any more.
     pub fn shown(&self) -> Shown {
         let mut shown = Shown::default();
         let columns = [" ", "Parameter", "Value", "Until now", "From"].map(|name| (name, Align::Left));
@@ -268,13 +273,15 @@ fn setting(name: &str, declared: &Declared, given: &Parameters, stack: Option<&B
     Setting { name: name.to_owned(), secret: false, origin, change, old, new, default }
 }
 
-/// What bounded the roles until now, and what will: another policy may allow more, and nobody knows here.
+/// What bounded the roles until now, and what will: another policy may allow more, and nobody knows
+/// here.
 fn loosened(boundary: &Setting) -> Option<(&str, &str)> {
     let old = boundary.old.as_deref().filter(|old| !old.is_empty() && *old != boundary.new)?;
     Some((old, if boundary.new.is_empty() { "nothing" } else { &boundary.new }))
 }
 
-/// Whether one of the globs takes every repository, or there is none that takes anything in particular.
+/// Whether one of the globs takes every repository, or there is none that takes anything in
+/// particular.
 fn is_open(globs: &str) -> bool {
     let mut included =
         globs.split(',').map(str::trim).filter(|glob| !glob.is_empty() && !glob.starts_with('!')).peekable();

@@ -97,7 +97,8 @@ pub struct Identity {
     pub status: String,
     /// Its tags.
     pub tags: BTreeMap<String, String>,
-    /// The role that CloudFormation takes on for it, whoever asks; none where it acts in their name.
+    /// The role that CloudFormation takes on for it, whoever asks; none where it acts in their
+    /// name.
     pub role: Option<String>,
 }
 
@@ -131,7 +132,8 @@ pub struct Resource {
 }
 
 impl Resource {
-    /// Whether a deletion is done with it: it is gone, or was left in the account. A stack whose deletion failed still lists it.
+    /// Whether a deletion is done with it: it is gone, or was left in the account. A stack whose
+    /// deletion failed still lists it.
     pub fn is_gone(&self) -> bool {
         ["DELETE_COMPLETE", "DELETE_SKIPPED"].contains(&self.status.as_str())
     }
@@ -164,7 +166,8 @@ pub(super) async fn deployed(account: &Account, stack: &str) -> Result<Deployed,
     Ok(Deployed { stack_id, outputs })
 }
 
-/// The template of the stack of that name as it was given, in JSON or YAML; none if there is no stack.
+/// The template of the stack of that name as it was given, in JSON or YAML; none if there is no
+/// stack.
 ///
 /// # Errors
 /// AWS could not be asked, or refused.

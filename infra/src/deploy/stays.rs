@@ -1,4 +1,5 @@
-//! What is left in the account when a stack is gone: what its template keeps, and keys that KMS deletes days later.
+//! What is left in the account when a stack is gone: what its template keeps, and keys that KMS
+//! deletes days later.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -28,7 +29,8 @@ impl Stay {
     }
 }
 
-/// What of these resources outlives the stack, whose deployed template this is; nothing where that can't be read.
+/// What of these resources outlives the stack, whose deployed template this is; nothing where that
+/// can't be read.
 pub(super) fn of(resources: &[Resource], template: &str) -> Vec<Stay> {
     let template = crate::check::parse_template(template).unwrap_or_default();
     let stay = |resource: &Resource| {

@@ -1,5 +1,6 @@
-//! The tags of a stack, which `CloudFormation` gives to every resource that can have some, and of the account's bucket for code. What AWS
-//! would refuse in the middle of a deployment is refused before it begins.
+//! The tags of a stack, which `CloudFormation` gives to every resource that can have some, and of
+//! the account's bucket for code. What AWS would refuse in the middle of a deployment is refused
+//! before it begins.
 
 use std::collections::BTreeMap;
 
@@ -46,7 +47,8 @@ pub fn pair(text: &str) -> Result<(String, String), TagError> {
     text.split_once('=').map(|(key, value)| (key.to_owned(), value.to_owned())).ok_or(TagError::NoPair)
 }
 
-/// Holds tags to what every service takes: letters, digits, spaces and `_ . : / = + - @`, and no key of AWS's own.
+/// Holds tags to what every service takes: letters, digits, spaces and `_ . : / = + - @`, and no
+/// key of AWS's own.
 ///
 /// # Errors
 /// See [`TagError`]: the first that can't be.
@@ -79,8 +81,8 @@ fn unfit(text: &str, longest: usize) -> Option<String> {
     Some(format!("has {other:?} in it: letters, digits, spaces and _ . : / = + - @ are possible"))
 }
 
-/// What becomes of a stack's tags: those that are new or others, and without a value those that go. Where none are given, a stack keeps
-/// its own.
+/// What becomes of a stack's tags: those that are new or others, and without a value those that go.
+/// Where none are given, a stack keeps its own.
 pub fn changes(old: &BTreeMap<String, String>, given: &BTreeMap<String, String>) -> BTreeMap<String, Option<String>> {
     if given.is_empty() {
         return BTreeMap::new();

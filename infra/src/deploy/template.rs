@@ -1,4 +1,5 @@
-//! What a deployment has to know of a template: its parameters, and which rights over IAM it claims.
+//! What a deployment has to know of a template: its parameters, and which rights over IAM it
+//! claims.
 
 use std::collections::BTreeMap;
 
@@ -41,7 +42,8 @@ pub(super) struct Declared {
     kind: String,
 }
 
-/// What a template asks of a parameter's value and isn't so. The value isn't repeated: it may be a secret.
+/// What a template asks of a parameter's value and isn't so. The value isn't repeated: it may be a
+/// secret.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Constraint {
     #[error("expected {0}")]
@@ -109,8 +111,8 @@ impl Template {
         self.text.len() > cfn::quota::TEMPLATE_BYTES_INLINE
     }
 
-    /// What `CloudFormation` wants to be [acknowledged][aws]: nothing, that IAM changes, or that IAM changes under
-    /// names which could be somebody else's.
+    /// What `CloudFormation` wants to be [acknowledged][aws]: nothing, that IAM changes, or that
+    /// IAM changes under names which could be somebody else's.
     ///
     /// [aws]: https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateChangeSet.html
     pub(super) fn capability(&self) -> Option<Capability> {
@@ -125,7 +127,8 @@ impl Template {
 }
 
 impl Declared {
-    /// Judges a value as CloudFormation does, which says it only after the uploads. A pattern that can't be read here is left to it.
+    /// Judges a value as CloudFormation does, which says it only after the uploads. A pattern that
+    /// can't be read here is left to it.
     pub(super) fn judge(&self, value: &str) -> Result<(), Constraint> {
         let described =
             |otherwise: Constraint| self.constraint_description.clone().map_or(otherwise, Constraint::Described);

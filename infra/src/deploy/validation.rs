@@ -1,5 +1,5 @@
-//! What `CloudFormation` found wrong before it began: of [validation][aws] a stack's events say only how many errors there
-//! are, and which ones is told elsewhere.
+//! What `CloudFormation` found wrong before it began: of [validation][aws] a stack's events say
+//! only how many errors there are, and which ones is told elsewhere.
 //!
 //! [aws]: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/validate-stack-deployments.html
 
@@ -17,8 +17,8 @@ pub(super) enum Subject<'a> {
     ChangeSet(&'a str),
 }
 
-/// The first error of the validation. Credentials without the right to ask get none: the failure itself is known, and
-/// must not be hidden behind another one.
+/// The first error of the validation. Credentials without the right to ask get none: the failure
+/// itself is known, and must not be hidden behind another one.
 pub(super) async fn first_error(account: &Account, subject: Subject<'_>) -> Option<Failure> {
     let request = account.cloudformation.describe_events().filters(EventFilter::builder().failed_events(true).build());
     let request = match subject {

@@ -1,5 +1,5 @@
-//! What the functions make of a parameter's value. Their own parsers judge it before anything is done: a value that they can't
-//! read would end them at their start, and every push with them.
+//! What the functions make of a parameter's value. Their own parsers judge it before anything is
+//! done: a value that they can't read would end them at their start, and every push with them.
 
 use contract::{AllowedHosts, AllowedIps, ApiSecrets, KeyLayout, Patterns, Refs, Repositories, Switch, Truth};
 use secrecy::{ExposeSecret, SecretString};

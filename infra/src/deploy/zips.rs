@@ -1,5 +1,6 @@
-//! What becomes of the zips that a stack has stored when its parameters change: another bucket is another place, and a shorter retention
-//! deletes what is there already. Neither is to be seen in a list of changed resources.
+//! What becomes of the zips that a stack has stored when its parameters change: another bucket is
+//! another place, and a shorter retention deletes what is there already. Neither is to be seen in a
+//! list of changed resources.
 
 use super::settings::{Change, Settings};
 use crate::review::cost::Retention;

@@ -37,7 +37,8 @@ const CHANGES: &[&str] = &[
     "cloudformation:DescribeStackEvents",
     "cloudformation:ExecuteChangeSet",
 ];
-/// The account's bucket for code, and what is in it: CloudFormation reads the template from there in the name of who asks.
+/// The account's bucket for code, and what is in it: CloudFormation reads the template from there
+/// in the name of who asks.
 const ASSETS: &[&str] = &[
     "s3:CreateBucket",
     "s3:ListBucket",
@@ -46,7 +47,8 @@ const ASSETS: &[&str] = &[
     "s3:TagResource",
 ];
 const CODE: &[&str] = &["s3:GetObject", "s3:PutObject"];
-/// Whose code is in that bucket, asked of all stacks, and which stack has a bucket that is to be taken in.
+/// Whose code is in that bucket, asked of all stacks, and which stack has a bucket that is to be
+/// taken in.
 const STACKS: &[&str] = &["cloudformation:DescribeStackResources", "cloudformation:DescribeStacks"];
 /// The bucket for code goes when nobody has code in it any more.
 const ASSETS_GO: &[&str] = &["s3:DeleteBucket", "s3:ListBucketMultipartUploads", "s3:ListBucketVersions"];
@@ -62,7 +64,8 @@ const DELETED: &[&str] = &["s3:AbortMultipartUpload", "s3:DeleteObject", "s3:Del
 
 const DRIFT: &str = "CloudFormation looks at it by itself where it looks for what was changed by hand";
 
-/// What is allowed and no test calls, with the reason: the record in `tests/tests/operations/deployer.rs` has all the rest.
+/// What is allowed and no test calls, with the reason: the record in
+/// `tests/tests/operations/deployer.rs` has all the rest.
 pub const UNRECORDED: &[(&str, &str)] = &[
     ("cloudformation:BatchDescribeTypeConfigurations", DRIFT),
     ("cloudformation:DetectStackResourceDrift", DRIFT),

@@ -1,8 +1,10 @@
-//! What whoever runs `infra` has to be allowed, and no more: policies of IAM for a stack, its account and its region.
+//! What whoever runs `infra` has to be allowed, and no more: policies of IAM for a stack, its
+//! account and its region.
 //!
-//! What the commands call stands in `calls`, and a test holds it to a record of every request that they send. What `CloudFormation` does
-//! for the stack's resources stands in `resources`, held to the permissions that the registry lists for each type: it is the affair of
-//! the role that `CloudFormation` takes on, or of who deploys where it takes on none.
+//! What the commands call stands in `calls`, and a test holds it to a record of every request that
+//! they send. What `CloudFormation` does for the stack's resources stands in `resources`, held to
+//! the permissions that the registry lists for each type: it is the affair of the role that
+//! `CloudFormation` takes on, or of who deploys where it takes on none.
 
 mod calls;
 mod resources;
@@ -20,8 +22,8 @@ pub use resources::rights as of_type;
 /// How many characters a managed policy may have, white space apart:
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html#reference_iam-quotas-entity-length>
 const LONGEST: usize = 6_144;
-/// How much of a stack's name is in the names that `CloudFormation` makes of it, where roles, functions and buckets get long ones. AWS says
-/// it nowhere; no name was seen with less.
+/// How much of a stack's name is in the names that `CloudFormation` makes of it, where roles,
+/// functions and buckets get long ones. AWS says it nowhere; no name was seen with less.
 const KEPT_OF_NAME: usize = 24;
 
 /// Whose policy it is.

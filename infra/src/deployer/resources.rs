@@ -1,9 +1,9 @@
-//! What `CloudFormation` does for each type of the template's resources, when it makes, reads, changes, tags and deletes them. A test holds
-//! this to the permissions that the registry's schema of a type lists for its handlers: each of them stands here, or is known not to be
-//! needed.
+//! What `CloudFormation` does for each type of the template's resources, when it makes, reads,
+//! changes, tags and deletes them. A test holds this to the permissions that the registry's schema
+//! of a type lists for its handlers: each of them stands here, or is known not to be needed.
 //!
-//! Only `CloudFormation` may use these rights: it
-//! [passes on whoever it acts for](https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/fas-requests-and-permission-evaluation.html),
+//! Only `CloudFormation` may use these rights: it [passes on whoever it acts
+//! for](https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/fas-requests-and-permission-evaluation.html),
 //! a role or a person, and says so in `aws:CalledVia`.
 
 use std::collections::{BTreeMap, BTreeSet};

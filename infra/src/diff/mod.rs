@@ -1,4 +1,5 @@
-//! What an update would change, for who has to agree to it: resources and properties, who may do what, and what crosses the network.
+//! What an update would change, for who has to agree to it: resources and properties, who may do
+//! what, and what crosses the network.
 
 mod network;
 mod permissions;

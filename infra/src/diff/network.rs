@@ -1,4 +1,5 @@
-//! What reaches in and out over the network: ways in and out of security groups, functions in a VPC, public endpoints.
+//! What reaches in and out over the network: ways in and out of security groups, functions in a
+//! VPC, public endpoints.
 
 use std::collections::BTreeSet;
 

@@ -1,5 +1,6 @@
-//! Who may do what, read out of a template as plain facts, and whether one template allows more than another. It is judged on
-//! actions, resources, principals and conditions: a statement that only moved, or was split, broadens nothing.
+//! Who may do what, read out of a template as plain facts, and whether one template allows more
+//! than another. It is judged on actions, resources, principals and conditions: a statement that
+//! only moved, or was split, broadens nothing.
 
 use std::collections::BTreeSet;
 
@@ -67,7 +68,8 @@ pub struct PermissionChange {
     pub broadens: bool,
 }
 
-/// What a permissions boundary takes away of what a role's policies give it: what is in the policy that it names isn't known here.
+/// What a permissions boundary takes away of what a role's policies give it: what is in the policy
+/// that it names isn't known here.
 const NOT_IN: &str = "whatever is not in";
 
 /// How the rights differ, by principal.
@@ -122,7 +124,8 @@ fn demands(strict: &Condition, loose: &Condition) -> bool {
     if strict.operator.contains("Not") { fewer.is_superset(more) } else { fewer.is_subset(more) }
 }
 
-/// IAM's wildcards: `*` is any text, `?` any character. A wildcard in `text` is matched by `*` only.
+/// IAM's wildcards: `*` is any text, `?` any character. A wildcard in `text` is matched by `*`
+/// only.
 pub(super) fn matches(pattern: &str, text: &str) -> bool {
     let (pattern, text): (Vec<char>, Vec<char>) = (pattern.chars().collect(), text.chars().collect());
     let (mut at, mut read, mut star) = (0, 0, None);
@@ -288,7 +291,8 @@ fn principals(statement: &Value, given: &Given) -> Vec<(String, Given)> {
     found
 }
 
-/// What a value can come to: the elements of lists, both branches of `Fn::If`, without `AWS::NoValue`.
+/// What a value can come to: the elements of lists, both branches of `Fn::If`, without
+/// `AWS::NoValue`.
 fn each<'t>(value: &'t Value, given: &Given) -> Vec<(&'t Value, Given)> {
     match value {
         Value::Null => Vec::new(),

@@ -1,6 +1,7 @@
-//! Whether rights let a request through, as [IAM decides](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html)
-//! within one account: what is denied is denied, what isn't allowed is, too. Two other engines are asked the same in
-//! `tests/tests/rights`.
+//! Whether rights let a request through, as [IAM
+//! decides](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html)
+//! within one account: what is denied is denied, what isn't allowed is, too. Two other engines are
+//! asked the same in `tests/tests/rights`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,8 +20,9 @@ pub struct Request {
     pub context: BTreeMap<String, String>,
 }
 
-/// Whether these rights let a request through. They have to be resolved: where a right names another thing than ARNs and texts,
-/// it is about that name. What a permissions boundary takes away stands in a policy that no template has: it isn't looked at.
+/// Whether these rights let a request through. They have to be resolved: where a right names
+/// another thing than ARNs and texts, it is about that name. What a permissions boundary takes away
+/// stands in a policy that no template has: it isn't looked at.
 pub fn permits(rights: &BTreeSet<Grant>, request: &Request) -> bool {
     let applies = |effect| rights.iter().any(|right| right.effect == effect && right.is_about(request));
     applies(Effect::Allow) && !applies(Effect::Deny)

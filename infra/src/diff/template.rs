@@ -1,4 +1,5 @@
-//! How two templates differ, by resource and property, and which resources an update would make anew.
+//! How two templates differ, by resource and property, and which resources an update would make
+//! anew.
 
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -119,7 +120,8 @@ fn action(old: &str, new: &str, properties: &[PropertyChange]) -> Action {
     }
 }
 
-/// Whether a path of a resource is its property `name` (`Code/ImageUri` in the registry's notation) or below it.
+/// Whether a path of a resource is its property `name` (`Code/ImageUri` in the registry's notation)
+/// or below it.
 fn is_below(path: &str, name: &str) -> bool {
     let prefix = format!("Properties.{}", name.replace('/', "."));
     path.strip_prefix(&prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))

@@ -1,5 +1,6 @@
-//! The lines that a stack's logs have of a time. CloudWatch searches them, so that a day of a busy stack needn't be carried here: what it
-//! searches for is wider than what is told, since a pattern of words knows little, and each line is read again here.
+//! The lines that a stack's logs have of a time. CloudWatch searches them, so that a day of a busy
+//! stack needn't be carried here: what it searches for is wider than what is told, since a pattern
+//! of words knows little, and each line is read again here.
 
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, SystemTime};
@@ -12,8 +13,8 @@ use crate::account::Account;
 use crate::call_error::CallError;
 use crate::deploy::Resource;
 
-/// Words of which whatever goes wrong in a function has one, in our own lines and in Lambda's, in text and in JSON. Each stands alone in
-/// them, between characters that belong to no word.
+/// Words of which whatever goes wrong in a function has one, in our own lines and in Lambda's, in
+/// text and in JSON. Each stands alone in them, between characters that belong to no word.
 const TROUBLE: &str = r#"?ERROR ?Error ?error ?failure ?timeout ?"timed out" ?panicked ?refused"#;
 /// The word that all lines about a delivery have.
 const DELIVERY: &str = "?delivery";
@@ -119,7 +120,8 @@ impl Reader {
     }
 }
 
-/// The lines, of which each end of a run is one: Lambda tells of it in several, and Rust's runtime of a panic before it.
+/// The lines, of which each end of a run is one: Lambda tells of it in several, and Rust's runtime
+/// of a panic before it.
 fn once(mut lines: Vec<Line>) -> Vec<Line> {
     let (mut ended, mut panics) = (HashSet::new(), HashMap::new());
     lines.retain(|line| {
@@ -172,7 +174,8 @@ fn millis(time: SystemTime) -> i64 {
 mod tests {
     use super::*;
 
-    /// CloudWatch's terms with `?`, as strictly as anybody may read them: a whole word, in this case.
+    /// CloudWatch's terms with `?`, as strictly as anybody may read them: a whole word, in this
+    /// case.
     fn finds(extent: Extent, line: &str) -> bool {
         let pattern = extent.pattern();
         let terms = pattern.split('?').skip(1).map(|term| term.trim().trim_matches('"'));

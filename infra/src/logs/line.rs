@@ -1,5 +1,6 @@
-//! What one line of a log says. Our functions write JSON. Of a function that dies, only Lambda tells, in its own words, which are text or
-//! JSON by the function's log format; and API Gateway writes JSON of its own about each request.
+//! What one line of a log says. Our functions write JSON. Of a function that dies, only Lambda
+//! tells, in its own words, which are text or JSON by the function's log format; and API Gateway
+//! writes JSON of its own about each request.
 
 use aws_sdk_cloudwatchlogs::primitives::{DateTime, DateTimeFormat};
 use serde::Serialize;
@@ -89,7 +90,8 @@ pub(super) enum Of<'a> {
 }
 
 impl Line {
-    /// What the line of a log says that came at `millis`; nothing where it says nothing to anybody, such as that a run began.
+    /// What the line of a log says that came at `millis`; nothing where it says nothing to anybody,
+    /// such as that a run began.
     pub(super) fn read(of: Of<'_>, text: &str, millis: i64) -> Option<Self> {
         let text = text.trim();
         let json = serde_json::from_str(text).ok().filter(Value::is_object);
@@ -186,7 +188,8 @@ fn stored(json: &Value, message: &str) -> (Kind, String) {
     (Kind::Stored, format!("{message} in {seconds:.1} s: {artifact}{bytes} at {commit}{newer}"))
 }
 
-/// A request that the endpoint answered with no success. What the function answered it tells itself.
+/// A request that the endpoint answered with no success. What the function answered it tells
+/// itself.
 fn answered(json: &Value, millis: i64) -> Option<Line> {
     let text = |name: &str| json[name].as_str().filter(|text| !text.is_empty() && *text != "-");
     let status: u16 = text("status")?.parse().ok().filter(|status| *status >= 400)?;
@@ -239,7 +242,8 @@ fn died(text: &str) -> Option<Death> {
     let after = |mark: &str| text.split_once(mark).map(|(_, rest)| rest);
     let first = |rest: &str| rest.split([' ', '\t']).next().unwrap_or_default().to_owned();
     let request = after("RequestId: ").map(first);
-    // A start that failed is tried again in the run that needs it, which has a line of its own if that fails, too.
+    // A start that failed is tried again in the run that needs it, which has a line of its own if
+    // that fails, too.
     if text.starts_with("INIT_REPORT ") {
         return None;
     }
@@ -276,7 +280,8 @@ fn with_memory(how: &str, size: Option<u64>, used: Option<u64>) -> String {
 pub(super) mod tests {
     use super::*;
 
-    /// Lines as they stand in logs, and what is made of them: ours as `tracing` writes them, then Lambda's as text and as JSON.
+    /// Lines as they stand in logs, and what is made of them: ours as `tracing` writes them, then
+    /// Lambda's as text and as JSON.
     pub(in crate::logs) const LINES: &[(&str, Option<(Kind, &str)>)] = &[
         (
             r#"{"timestamp":"2026-11-30T03:37:31.120412Z","level":"INFO","message":"queued","delivery":"d1","job":"j1","repository":"github.com/acme/rocket","reference":"refs/heads/main","worker":"gitpull","target":"webhook::handler"}"#,

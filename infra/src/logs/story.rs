@@ -1,4 +1,5 @@
-//! Lines of several logs as the story of pushes: those of one delivery together, under a heading that says whose it is.
+//! Lines of several logs as the story of pushes: those of one delivery together, under a heading
+//! that says whose it is.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -19,7 +20,8 @@ pub struct Filter {
 }
 
 impl Filter {
-    /// Lines of this level and above, of a delivery, and of deliveries of repositories that one of these globs names, with the host or without.
+    /// Lines of this level and above, of a delivery, and of deliveries of repositories that one of
+    /// these globs names, with the host or without.
     ///
     /// # Errors
     /// One of the globs is none.
@@ -29,8 +31,9 @@ impl Filter {
         Ok(Self { repositories, delivery, level })
     }
 
-    /// The lines among these that are wanted. A line that names no repository goes with its delivery; what the endpoint says of requests
-    /// that its function answered is left out, since the function says more.
+    /// The lines among these that are wanted. A line that names no repository goes with its
+    /// delivery; what the endpoint says of requests that its function answered is left out, since
+    /// the function says more.
     pub fn of(&self, mut lines: Vec<Line>) -> Vec<Line> {
         let known: BTreeSet<String> = lines
             .iter()
@@ -68,7 +71,8 @@ pub struct Story {
 }
 
 impl Story {
-    /// These lines, oldest first: deliveries in the order in which they began, and the lines of each together.
+    /// These lines, oldest first: deliveries in the order in which they began, and the lines of
+    /// each together.
     pub fn tell(&mut self, lines: &[Line]) -> Shown {
         let mut shown = Shown::default();
         for group in grouped(lines) {

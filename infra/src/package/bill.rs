@@ -1,6 +1,8 @@
-//! The bill of materials of each function, in OWASP's [CycloneDX](https://cyclonedx.org/docs/1.5/json/): which crates are linked into
-//! the binary that is deployed, so that whoever hears of a vulnerability knows whether it concerns them. Read from Cargo's own
-//! resolution for the target and the features of the build; the same sources give the same bytes, without a time and a number.
+//! The bill of materials of each function, in OWASP's
+//! [CycloneDX](https://cyclonedx.org/docs/1.5/json/): which crates are linked into the binary that
+//! is deployed, so that whoever hears of a vulnerability knows whether it concerns them. Read from
+//! Cargo's own resolution for the target and the features of the build; the same sources give the
+//! same bytes, without a time and a number.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -67,7 +69,8 @@ pub fn bills(manifest: &Manifest) -> Result<Vec<(String, Vec<u8>)>, BillError> {
 struct Linked(BTreeMap<Crate, BTreeSet<Crate>>);
 
 impl Linked {
-    /// Asks for all functions in one call, since which features a crate has depends on what is built together.
+    /// Asks for all functions in one call, since which features a crate has depends on what is
+    /// built together.
     fn ask(target: &str) -> Result<Self, BillError> {
         let edges = "normal,no-proc-macro";
         let mut arguments =
@@ -76,8 +79,8 @@ impl Linked {
         Self::read(&cargo("tree", &arguments)?)
     }
 
-    /// Reads lines such as `2serde v1.0.0 (*)`: how deep, what, and in parentheses where it comes from or that what is below it
-    /// was told before.
+    /// Reads lines such as `2serde v1.0.0 (*)`: how deep, what, and in parentheses where it comes
+    /// from or that what is below it was told before.
     fn read(tree: &str) -> Result<Self, BillError> {
         let mut all: BTreeMap<Crate, BTreeSet<Crate>> = BTreeMap::new();
         let mut above: Vec<Crate> = Vec::new();

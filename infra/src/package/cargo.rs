@@ -1,4 +1,5 @@
-//! The build of the functions by Cargo, and what it takes to build for another processor than this machine's.
+//! The build of the functions by Cargo, and what it takes to build for another processor than this
+//! machine's.
 
 use std::collections::HashMap;
 use std::ffi::OsString;
@@ -85,8 +86,8 @@ pub(super) fn build(target: Target, profile: Profile) -> Result<Vec<(Function, P
             command.args(FUNCTIONS.iter().flat_map(|function| ["--package", function.package]));
             cross(&mut command, architecture)?;
         }
-        // Which features a dependency has depends on what is built with it: with the whole workspace these are the ones
-        // that the tests have, and nothing is built twice.
+        // Which features a dependency has depends on what is built with it: with the whole
+        // workspace these are the ones that the tests have, and nothing is built twice.
         Target::Host => {
             command.arg("--workspace");
         }
@@ -101,8 +102,9 @@ pub(super) fn build(target: Target, profile: Profile) -> Result<Vec<(Function, P
         .collect()
 }
 
-/// Cargo as a person would start it. Where this program runs under `cargo run` or a test runner, Cargo has set variables
-/// that some build scripts watch: passed on, they would make Cargo build half the dependencies again.
+/// Cargo as a person would start it. Where this program runs under `cargo run` or a test runner,
+/// Cargo has set variables that some build scripts watch: passed on, they would make Cargo build
+/// half the dependencies again.
 pub(super) fn cargo() -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")));
     for (name, _) in std::env::vars_os() {
@@ -165,8 +167,8 @@ fn cross(command: &mut Command, architecture: Architecture) -> Result<(), BuildE
     Ok(())
 }
 
-/// Flags by which a binary doesn't tell in which folders it was built, and so comes out the same in any: messages of panics hold
-/// the paths of sources. Flags that a person has set stay.
+/// Flags by which a binary doesn't tell in which folders it was built, and so comes out the same in
+/// any: messages of panics hold the paths of sources. Flags that a person has set stay.
 fn remapped(workspace: &Path) -> OsString {
     const SEPARATOR: &str = "\x1f";
     let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);

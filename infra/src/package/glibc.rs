@@ -1,5 +1,5 @@
-//! Which glibc a binary needs. One built on a newer system than Lambda's starts nowhere, and Lambda says so at the first
-//! invocation only; the ELF file says it now.
+//! Which glibc a binary needs. One built on a newer system than Lambda's starts nowhere, and Lambda
+//! says so at the first invocation only; the ELF file says it now.
 
 use object::Endianness;
 use object::elf::FileHeader64;
@@ -8,7 +8,8 @@ use object::read::elf::FileHeader;
 /// The minor version of glibc 2 on Amazon Linux 2023.
 pub(super) const NEWEST_ON_LAMBDA: u32 = 34;
 
-/// The minor version of glibc 2 that `binary`, a 64-bit ELF file, needs; 0 when it needs none (statically linked).
+/// The minor version of glibc 2 that `binary`, a 64-bit ELF file, needs; 0 when it needs none
+/// (statically linked).
 pub(super) fn newest_needed(binary: &[u8]) -> object::read::Result<u32> {
     let header = FileHeader64::<Endianness>::parse(binary)?;
     let endian = header.endian()?;

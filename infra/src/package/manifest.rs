@@ -1,5 +1,5 @@
-//! `dist/assets.json`: what was packaged, so that the template can name the zips and the deployment can upload them
-//! without building anything.
+//! `dist/assets.json`: what was packaged, so that the template can name the zips and the deployment
+//! can upload them without building anything.
 
 use std::fmt;
 use std::fs;
@@ -64,7 +64,8 @@ impl fmt::Display for Architecture {
 pub struct Asset {
     /// The function, by its binary's name.
     pub function: String,
-    /// The zip in `dist/assets/` and, behind the key prefix, in the asset bucket: `{function}-{sha256, 16 digits}.zip`.
+    /// The zip in `dist/assets/` and, behind the key prefix, in the asset bucket:
+    /// `{function}-{sha256, 16 digits}.zip`.
     pub file: String,
     /// The zip's size in bytes.
     pub size: u64,

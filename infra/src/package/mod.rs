@@ -1,5 +1,6 @@
-//! From source to what Lambda runs: one zip per function, named by its content, so that an unchanged function is
-//! uploaded once and never again, and the template changes exactly when the code does.
+//! From source to what Lambda runs: one zip per function, named by its content, so that an
+//! unchanged function is uploaded once and never again, and the template changes exactly when the
+//! code does.
 
 mod bill;
 mod bundle;
@@ -39,10 +40,11 @@ pub const FUNCTIONS: [Function; 5] = [
 /// What the binaries are built for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Target {
-    /// Lambda on AWS: an explicit target, so that the host's own build artifacts stay untouched, and a glibc no newer
-    /// than the one of `provided.al2023`.
+    /// Lambda on AWS: an explicit target, so that the host's own build artifacts stay untouched,
+    /// and a glibc no newer than the one of `provided.al2023`.
     Lambda(Architecture),
-    /// This machine: the local cloud runs the binaries as processes, from the target directory that tests share.
+    /// This machine: the local cloud runs the binaries as processes, from the target directory that
+    /// tests share.
     Host,
 }
 
@@ -76,7 +78,8 @@ pub struct Packaging {
     pub target: Target,
     /// The Cargo profile.
     pub profile: Profile,
-    /// The directory that receives `assets.json`, `assets/*.zip` and, of what is for AWS, `*.cdx.json`; made when missing.
+    /// The directory that receives `assets.json`, `assets/*.zip` and, of what is for AWS,
+    /// `*.cdx.json`; made when missing.
     pub dist: PathBuf,
 }
 
@@ -135,8 +138,9 @@ impl PackageError {
     }
 }
 
-/// Builds every function, writes the zips to `dist/assets/`, what is in them to `dist/{function}.cdx.json`, and then
-/// `dist/assets.json`. Zips of earlier builds are removed. The same binaries give the same bytes.
+/// Builds every function, writes the zips to `dist/assets/`, what is in them to
+/// `dist/{function}.cdx.json`, and then `dist/assets.json`. Zips of earlier builds are removed. The
+/// same binaries give the same bytes.
 ///
 /// # Errors
 /// See [`PackageError`].
@@ -162,7 +166,8 @@ pub fn package(packaging: &Packaging, progress: &mut dyn Progress) -> Result<Man
     progress.step(&format!("zipped in {:.1} s", begun.elapsed().as_secs_f64()));
 
     let manifest = Manifest { architecture, assets };
-    // The local cloud's functions share the features of the tests, and nobody asks what they are made of.
+    // The local cloud's functions share the features of the tests, and nobody asks what they are
+    // made of.
     if let Target::Lambda(_) = packaging.target {
         write_bills(&manifest, &packaging.dist)?;
     }

@@ -1,4 +1,5 @@
-//! How it looks: data on stdout, talk on stderr, readable without colour, and nothing in it that hides.
+//! How it looks: data on stdout, talk on stderr, readable without colour, and nothing in it that
+//! hides.
 
 pub mod print;
 pub mod progress;

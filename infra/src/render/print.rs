@@ -1,4 +1,5 @@
-//! The only way out: data to stdout, talk to stderr. Whatever passes here shows what it is, see [`super::visible`].
+//! The only way out: data to stdout, talk to stderr. Whatever passes here shows what it is, see
+//! [`super::visible`].
 
 use std::io::Write;
 
@@ -35,7 +36,8 @@ pub fn json_line(value: &impl Serialize) -> serde_json::Result<()> {
     Ok(())
 }
 
-/// A program for a shell, made of our own words alone: of what is in it, line breaks and tabs count.
+/// A program for a shell, made of our own words alone: of what is in it, line breaks and tabs
+/// count.
 pub fn script(text: &str) {
     anstream::print!("{text}");
 }

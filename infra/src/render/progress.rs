@@ -1,4 +1,5 @@
-//! What is going on, told while it goes on: a line per step, and on a terminal a moving line while nothing happens.
+//! What is going on, told while it goes on: a line per step, and on a terminal a moving line while
+//! nothing happens.
 
 use std::time::{Duration, Instant};
 

@@ -1,5 +1,6 @@
-//! What a person is shown: our own styles and line breaks around texts in which nothing hides. There is no other way to the terminal
-//! than through this type, so a text of others can't bring a style, a line break or a direction of its own.
+//! What a person is shown: our own styles and line breaks around texts in which nothing hides.
+//! There is no other way to the terminal than through this type, so a text of others can't bring a
+//! style, a line break or a direction of its own.
 
 use std::fmt::{self, Write};
 

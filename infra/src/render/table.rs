@@ -1,4 +1,5 @@
-//! Aligned columns, for people: two blanks between, numbers to the right, no lines that break when copied.
+//! Aligned columns, for people: two blanks between, numbers to the right, no lines that break when
+//! copied.
 
 use anstyle::Style;
 use unicode_width::UnicodeWidthStr;

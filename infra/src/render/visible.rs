@@ -1,6 +1,6 @@
-//! What may stand before a person's eyes out of texts that others choose: names of branches, lines of logs, reasons of services. A
-//! letter that moves the cursor, turns the direction of writing or is drawn as nothing makes a text look like another one; so it is
-//! shown by its number.
+//! What may stand before a person's eyes out of texts that others choose: names of branches, lines
+//! of logs, reasons of services. A letter that moves the cursor, turns the direction of writing or
+//! is drawn as nothing makes a text look like another one; so it is shown by its number.
 
 use std::borrow::Cow;
 use std::fmt::Write;
@@ -9,8 +9,9 @@ use icu_properties::props::{
     BinaryProperty, DefaultIgnorableCodePoint, EnumeratedProperty, GeneralCategory, GeneralCategoryGroup,
 };
 
-/// Whether a reader would not see the letter as what it is: controls, directions and other formats, separators and blanks that
-/// aren't the blank, and what is unassigned, private or drawn as nothing.
+/// Whether a reader would not see the letter as what it is: controls, directions and other formats,
+/// separators and blanks that aren't the blank, and what is unassigned, private or drawn as
+/// nothing.
 fn hides(letter: char) -> bool {
     if letter.is_ascii() {
         return letter.is_ascii_control();
@@ -105,7 +106,8 @@ mod tests {
         let (mut hidden, mut differing) = (0, 0);
         for letter in every.chars() {
             hidden += usize::from(hides(letter));
-            // Rust's own opinion, but for quotes, and for marks, which it prints behind another letter.
+            // Rust's own opinion, but for quotes, and for marks, which it prints behind another
+            // letter.
             let is_printed = ['\'', '"', '\\'].contains(&letter) || letter.escape_debug().count() == 1;
             let is_mark = GeneralCategoryGroup::Mark.contains(GeneralCategory::for_char(letter));
             differing += usize::from(!is_mark && is_printed == hides(letter));

@@ -1,6 +1,8 @@
-//! What the stack costs a month, from what is measured of a push and what AWS lists. Free tiers are left out.
+//! What the stack costs a month, from what is measured of a push and what AWS lists. Free tiers are
+//! left out.
 
-/// What a push takes of AWS. Measured where it can be: the zip and the durations vary with the repository.
+/// What a push takes of AWS. Measured where it can be: the zip and the durations vary with the
+/// repository.
 #[derive(Debug, Clone, Copy)]
 pub struct Push {
     /// Of the webhook function, in seconds of 256 MB.
@@ -37,8 +39,9 @@ pub struct Item {
 /// A queue's long polls in a month: Lambda keeps five, of 20 s each.
 const POLLS: f64 = 5.0 * 3.0 * 60.0 * 24.0 * 30.0;
 
-/// Of so many pushes one meets a function with an empty disk, which keeps a new pack. Assumed: for how long Lambda keeps a function
-/// is its own affair, and most such pushes leave the pack that is there.
+/// Of so many pushes one meets a function with an empty disk, which keeps a new pack. Assumed: for
+/// how long Lambda keeps a function is its own affair, and most such pushes leave the pack that is
+/// there.
 const TO_A_COLD_START: f64 = 10.0;
 
 /// The stack's alarms.
@@ -163,11 +166,12 @@ impl Retention {
     }
 }
 
-/// So many pushes a month go to one zip. Assumed: what `NewerNoncurrentVersions` keeps depends on how many zips there are.
+/// So many pushes a month go to one zip. Assumed: what `NewerNoncurrentVersions` keeps depends on
+/// how many zips there are.
 pub const TO_A_ZIP: f64 = 50.0;
 
-/// What the zips cost in the month that ends so many months after the first push: how many gigabytes there are by then, and dollars.
-/// Pushes come evenly, and a month has 30 days.
+/// What the zips cost in the month that ends so many months after the first push: how many
+/// gigabytes there are by then, and dollars. Pushes come evenly, and a month has 30 days.
 pub fn zips(pushes: f64, zip: f64, retention: Retention, months: u16) -> (f64, f64) {
     let made = pushes * f64::from(months);
     let kept = match retention.days {

@@ -1,7 +1,9 @@
-//! The picture of the stack: from top to bottom the way of a push. Where a box stands is said here; which boxes are dashed, and
-//! every line between them with the rights at it, is read out of the template.
+//! The picture of the stack: from top to bottom the way of a push. Where a box stands is said here;
+//! which boxes are dashed, and every line between them with the rights at it, is read out of the
+//! template.
 //!
-//! It is drawn for README, where it gets about 830 pixels: nothing in it is wider, so that its letters stay as large as those around it.
+//! It is drawn for README, where it gets about 830 pixels: nothing in it is wider, so that its
+//! letters stay as large as those around it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +12,8 @@ use serde_json::Value;
 
 use crate::diff::{Effect, grants};
 
-/// A box: the logical id (or [`HOST`], or [`ALARMS`]), what it is called, what it is, and where it stands: in half columns, and rows.
+/// A box: the logical id (or [`HOST`], or [`ALARMS`]), what it is called, what it is, and where it
+/// stands: in half columns, and rows.
 struct Spot(&'static str, &'static str, &'static str, u16, u16);
 
 /// The Git host, which no template has.
@@ -127,7 +130,8 @@ fn calls(template: &Value) -> Vec<Line> {
     called.iter().map(|function| Line::new("Api", function, &["InvokeFunction"])).collect()
 }
 
-/// What a function's role allows, as lines from the function to what it may use; from a queue to who works on it.
+/// What a function's role allows, as lines from the function to what it may use; from a queue to
+/// who works on it.
 fn rights(template: &Value) -> Vec<Line> {
     let mut by_role = BTreeMap::new();
     for (id, resource) in resources(template).filter(|(_, resource)| resource["Type"] == "AWS::Lambda::Function") {
@@ -352,8 +356,9 @@ fn below(from: &Spot, to: &Spot, line: &Line, all: &[Line]) -> Drawing {
     Drawing { path, at: (at, y), words }
 }
 
-/// Where the label stands of a line that ends at the same side of a box as others do: its x, how far from the box, and whether
-/// another line has the same one. Two different ones don't stand beside each other, but one further away than the other.
+/// Where the label stands of a line that ends at the same side of a box as others do: its x, how
+/// far from the box, and whether another line has the same one. Two different ones don't stand
+/// beside each other, but one further away than the other.
 fn at_end(from: &Spot, to: &Spot, line: &Line, all: &[Line]) -> (f32, f32, bool) {
     let ends_here = |other: &Spot| other.4 != to.4 && (other.4 > to.4) == (from.4 > to.4);
     let others = all.iter().filter(|other| other.to == line.to && spot(&other.from).is_some_and(ends_here));
@@ -375,7 +380,8 @@ fn at_end(from: &Spot, to: &Spot, line: &Line, all: &[Line]) -> (f32, f32, bool)
     (if same > 1 { x } else { x + port(to, from, all) }, away, !is_first)
 }
 
-/// The columns of all boxes that have a line with `here` on the side, above or below, where `there` is.
+/// The columns of all boxes that have a line with `here` on the side, above or below, where `there`
+/// is.
 fn beyond(here: &Spot, there: &Spot, all: &[Line]) -> BTreeSet<u16> {
     let on_this_side = |other: &&Spot| other.0 != HOST && other.4 != here.4 && (other.4 > here.4) == (there.4 > here.4);
     let others = all.iter().filter_map(|line| match here.0 {
@@ -386,7 +392,8 @@ fn beyond(here: &Spot, there: &Spot, all: &[Line]) -> BTreeSet<u16> {
     others.filter(on_this_side).map(|other| other.3).collect()
 }
 
-/// How far from the middle of a box's edge a line leaves it: lines to what stands on the left leave on the left.
+/// How far from the middle of a box's edge a line leaves it: lines to what stands on the left leave
+/// on the left.
 fn port(here: &Spot, there: &Spot, all: &[Line]) -> f32 {
     let columns = beyond(here, there, all);
     let left = columns.iter().filter(|column| **column < there.3).count();

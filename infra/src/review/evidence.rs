@@ -1,5 +1,6 @@
-//! What shows that each right is needed: a scenario in the local cloud that fails without it, or, where the local cloud doesn't
-//! enforce it, the page on which AWS demands it. `tests/tests/rights` takes each right away and runs its scenario.
+//! What shows that each right is needed: a scenario in the local cloud that fails without it, or,
+//! where the local cloud doesn't enforce it, the page on which AWS demands it. `tests/tests/rights`
+//! takes each right away and runs its scenario.
 
 use Evidence::{Documented, Scenario};
 
@@ -8,8 +9,9 @@ use Evidence::{Documented, Scenario};
 pub enum Evidence {
     /// A function in `tests/tests/rights/scenarios` that fails without the right.
     Scenario(&'static str),
-    /// AWS's page that demands it: of rights that a service uses in the role's name, and no function of ours. Some of them the local
-    /// cloud asks for when the stack is made (`local/src/local_cloud/strict/service_rights.py`).
+    /// AWS's page that demands it: of rights that a service uses in the role's name, and no
+    /// function of ours. Some of them the local cloud asks for when the stack is made
+    /// (`local/src/local_cloud/strict/service_rights.py`).
     Documented(&'static str),
 }
 

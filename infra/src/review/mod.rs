@@ -1,6 +1,6 @@
-//! The page that a reviewer reads and signs before the stack is deployed: what it is of, what would change, the picture, every right with
-//! its reason, the parameters, what holds data, the verdict of the rules, what it costs. One file, without script and without a request to
-//! anywhere.
+//! The page that a reviewer reads and signs before the stack is deployed: what it is of, what would
+//! change, the picture, every right with its reason, the parameters, what holds data, the verdict
+//! of the rules, what it costs. One file, without script and without a request to anywhere.
 
 pub mod cost;
 pub mod diagram;

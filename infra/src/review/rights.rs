@@ -1,5 +1,6 @@
-//! Why each right is there, beside what shows that it is needed. Written down here, and held against the template by a test: a
-//! right without a reason can't be added, and a reason without its right can't stay.
+//! Why each right is there, beside what shows that it is needed. Written down here, and held
+//! against the template by a test: a right without a reason can't be added, and a reason without
+//! its right can't stay.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -73,14 +74,16 @@ pub struct Right {
     pub evidence: Option<Evidence>,
 }
 
-/// Every right of the stack's roles, one for each action and resource. A permissions boundary is none: it only takes away.
+/// Every right of the stack's roles, one for each action and resource. A permissions boundary is
+/// none: it only takes away.
 pub fn of_roles(template: &Value) -> Vec<Grant> {
     let is_role = |who: &str| template["Resources"][who]["Type"] == "AWS::IAM::Role";
     let is_right = |grant: &Grant| grant.effect == Effect::Allow && is_role(&grant.who);
     grants(template).into_iter().filter(is_right).collect()
 }
 
-/// The matrix: what the template's roles may do. Actions that are needed for the same reason are one right.
+/// The matrix: what the template's roles may do. Actions that are needed for the same reason are
+/// one right.
 pub fn matrix(template: &Value) -> Vec<Right> {
     type Row = (String, String, Vec<String>, Option<Evidence>);
     let mut rows: BTreeMap<Row, Vec<String>> = BTreeMap::new();
@@ -118,7 +121,8 @@ pub struct Alike {
     pub reason: &'static str,
 }
 
-/// Stands before what each role has one of: `GitPullLogGroup` is the own `LogGroup` of `GitPullRole`.
+/// Stands before what each role has one of: `GitPullLogGroup` is the own `LogGroup` of
+/// `GitPullRole`.
 pub const OWN: &str = "its own ";
 
 /// The matrix in short: what most roles share first.
@@ -152,7 +156,8 @@ fn owned(role: &str, resource: &str) -> String {
     }
 }
 
-/// A resource by its logical id alone, where it is one of the stack's: `OutputBucket/*` for `${OutputBucket.Arn}/*`.
+/// A resource by its logical id alone, where it is one of the stack's: `OutputBucket/*` for
+/// `${OutputBucket.Arn}/*`.
 pub fn named(resource: &str) -> String {
     let parts = resource.strip_prefix("${").and_then(|rest| rest.split_once('}'));
     match parts {

@@ -1,4 +1,5 @@
-//! What holds data, how it is encrypted, for how long it is kept, and what becomes of it when the stack goes.
+//! What holds data, how it is encrypted, for how long it is kept, and what becomes of it when the
+//! stack goes.
 
 use serde_json::Value;
 

@@ -1,6 +1,7 @@
 //! What somebody signs for: which template, of which commit, for which stack, looked at when.
 
-/// What a review is of. Nothing here is asked for by the page itself, so that the same subject gives the same page.
+/// What a review is of. Nothing here is asked for by the page itself, so that the same subject
+/// gives the same page.
 #[derive(Debug, Clone)]
 pub struct Subject {
     /// The stack's name.
@@ -9,9 +10,11 @@ pub struct Subject {
     pub owner: Option<Owner>,
     /// What Git says of the sources; none where it knows nothing of them.
     pub checkout: Option<Checkout>,
-    /// The SHA-256 of the template's JSON, byte by byte as `synth` writes it and `deploy` uploads it.
+    /// The SHA-256 of the template's JSON, byte by byte as `synth` writes it and `deploy` uploads
+    /// it.
     pub sha256: String,
-    /// Whether the functions were packaged: if not, the template that is deployed will name other zips.
+    /// Whether the functions were packaged: if not, the template that is deployed will name other
+    /// zips.
     pub is_packaged: bool,
     /// When the page was made, in UTC.
     pub time: String,

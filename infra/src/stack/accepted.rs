@@ -1,5 +1,6 @@
-//! What other judges of templates find here and why it stays: every finding that is suppressed stands in this table, with the
-//! reason that the template's metadata carries. `just judges` shows that nothing else is found.
+//! What other judges of templates find here and why it stays: every finding that is suppressed
+//! stands in this table, with the reason that the template's metadata carries. `just judges` shows
+//! that nothing else is found.
 
 use cfn::{Accepted, Stack};
 

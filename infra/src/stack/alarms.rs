@@ -1,5 +1,6 @@
-//! What wakes somebody: few alarms, each of them certain that a push is lost or late, or may be, and each with its section in `docs/runbook.md`.
-//! They are there without an address, too, for whoever watches them in CloudWatch or by EventBridge; with one, a topic sends mail.
+//! What wakes somebody: few alarms, each of them certain that a push is lost or late, or may be,
+//! and each with its section in `docs/runbook.md`. They are there without an address, too, for
+//! whoever watches them in CloudWatch or by EventBridge; with one, a topic sends mail.
 
 use aws_names::Arn;
 use cfn::{
@@ -24,7 +25,8 @@ use super::{
 
 /// How long alarms look before they judge, in seconds.
 const PERIOD: u32 = 300;
-/// The days in which a deleted key can be brought back: as few as KMS allows, since no message is kept that it would open.
+/// The days in which a deleted key can be brought back: as few as KMS allows, since no message is
+/// kept that it would open.
 const PENDING_DAYS: u8 = 7;
 /// The metric of what is refused.
 const REFUSED: &str = "Refused";
@@ -93,14 +95,15 @@ impl Alarms<'_> {
     }
 }
 
-/// What SQS measures of a queue. It stops measuring after six hours without a call, also of a queue in which letters lie: what
-/// was so still is, then.
+/// What SQS measures of a queue. It stops measuring after six hours without a call, also of a queue
+/// in which letters lie: what was so still is, then.
 fn of_queue(name: &'static str, queue: &Handle<Queue>) -> Metric {
     let dimensions = vec![Dimension::new("QueueName", queue.name())];
     Metric { namespace: "AWS/SQS".into(), name, dimensions, statistic: Statistic::Maximum, period: PERIOD }
 }
 
-/// Whatever kept the endpoint from answering: the function's error or throttling, a queue that can't be reached.
+/// Whatever kept the endpoint from answering: the function's error or throttling, a queue that
+/// can't be reached.
 fn failures(endpoint: &Endpoint) -> Metric {
     let api = Dimension::new("ApiName", endpoint.api_name.clone());
     let dimensions = vec![api, Dimension::new("Stage", STAGE.into())];
@@ -113,9 +116,10 @@ fn failures(endpoint: &Endpoint) -> Metric {
     }
 }
 
-/// What the throttle keeps out. API Gateway measures it as one of many errors that any caller can make, and tells 429 apart in the
-/// access log only. Of a flood it [may leave some out](https://docs.aws.amazon.com/apigateway/latest/developerguide/rest-api-monitor.html),
-/// so it's the first one that counts. Lambda's own throttling is a 5xx, see [`failures`].
+/// What the throttle keeps out. API Gateway measures it as one of many errors that any caller can
+/// make, and tells 429 apart in the access log only. Of a flood it [may leave some
+/// out](https://docs.aws.amazon.com/apigateway/latest/developerguide/rest-api-monitor.html), so
+/// it's the first one that counts. Lambda's own throttling is a 5xx, see [`failures`].
 fn refusals(stack: &mut Stack, endpoint: &Endpoint) -> Metric {
     let namespace = || sub(["git2s3/".into(), pseudo::stack_name().into()]);
     let filter = MetricFilter::counting(&endpoint.access_log, r#"{ $.status = "429" }"#, namespace(), REFUSED);
@@ -123,14 +127,16 @@ fn refusals(stack: &mut Stack, endpoint: &Endpoint) -> Metric {
     Metric { namespace: namespace(), name: REFUSED, dimensions: Vec::new(), statistic: Statistic::Sum, period: PERIOD }
 }
 
-/// A worker reports a job that failed to the queue, and succeeds itself: what Lambda counts as an error is something else.
+/// A worker reports a job that failed to the queue, and succeeds itself: what Lambda counts as an
+/// error is something else.
 fn crashes(function: &Handle<Function>) -> Metric {
     let dimensions = vec![Dimension::new("FunctionName", function.name())];
     Metric { namespace: "AWS/Lambda".into(), name: "Errors", dimensions, statistic: Statistic::Sum, period: PERIOD }
 }
 
-/// The topic and its key. SNS's own key of the account lets no service publish, and its policy can't be changed; so the topic has a
-/// key that says CloudWatch may, for alarms of this stack only.
+/// The topic and its key. SNS's own key of the account lets no service publish, and its policy
+/// can't be changed; so the topic has a key that says CloudWatch may, for alarms of this stack
+/// only.
 fn topic(stack: &mut Stack, parameters: &Parameters) -> Optional<Handle<Topic>> {
     stack.when(&parameters.has_alarm_email, |stack| {
         let alarms = pseudo::arn("cloudwatch", ["alarm:".into(), pseudo::stack_name().into(), "-*".into()]);

@@ -1,5 +1,5 @@
-//! The HTTPS endpoint that Git hosts post to, and the function behind it: the only one that the internet reaches, and it
-//! holds no key, no token and no bucket.
+//! The HTTPS endpoint that Git hosts post to, and the function behind it: the only one that the
+//! internet reaches, and it holds no key, no token and no bucket.
 
 use cfn::{
     Attributes, Handle, Optional, Stack, Value,
@@ -41,7 +41,8 @@ pub(super) struct Endpoint {
 
 /// The stage, as in the URLs that users know.
 pub(super) const STAGE: &str = "Prod";
-/// Requests a second, and at once: many times what pushes come to, and little enough that a flood costs little.
+/// Requests a second, and at once: many times what pushes come to, and little enough that a flood
+/// costs little.
 const THROTTLE: (u32, u32) = (50, 100);
 
 /// Adds the endpoint.
@@ -67,7 +68,8 @@ pub(super) fn add(stack: &mut Stack, functions: &Functions<'_>, parameters: &Par
     }
     let domain = domain(stack, parameters, &api, &stage);
     stack.when(&parameters.has_web_acl, |stack| {
-        // As a text: what a judge has against the empty default, it finds here then, where it is accepted.
+        // As a text: what a judge has against the empty default, it finds here then, where it is
+        // accepted.
         let web_acl = sub([parameters.web_acl_arn.value().into()]);
         let association = WebAclAssociation::of_stage(&stage, &api, web_acl);
         stack.add("WebAclAssociation", association)
@@ -117,9 +119,10 @@ fn webhook(stack: &mut Stack, functions: &Functions<'_>, parameters: &Parameters
     )
 }
 
-/// Adds the stage with its logs. The role by which API Gateway writes them belongs to the whole account and region: it stays when
-/// the stack goes, for other APIs may have come to rely on it. An account that never had an API
-/// [takes no role before it has one](https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-apigateway-account.html).
+/// Adds the stage with its logs. The role by which API Gateway writes them belongs to the whole
+/// account and region: it stays when the stack goes, for other APIs may have come to rely on it. An
+/// account that never had an API [takes no role before it has
+/// one](https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-apigateway-account.html).
 fn stage(
     stack: &mut Stack,
     parameters: &Parameters,

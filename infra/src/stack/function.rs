@@ -45,8 +45,8 @@ impl<'a> Functions<'a> {
         Self { parameters, assets }
     }
 
-    /// Adds a function with an execution role of its own, see [`add_execution_role`]; `complete` gives the function what not
-    /// every function has.
+    /// Adds a function with an execution role of its own, see [`add_execution_role`]; `complete`
+    /// gives the function what not every function has.
     pub(super) fn add(
         &self,
         stack: &mut Stack,
@@ -90,8 +90,8 @@ impl<'a> Functions<'a> {
     }
 }
 
-/// Adds a function's log group, and its role, with the attributes that the role has; `grants` gives the role what it needs
-/// beside writing logs.
+/// Adds a function's log group, and its role, with the attributes that the role has; `grants` gives
+/// the role what it needs beside writing logs.
 pub(super) fn add_execution_role(
     stack: &mut Stack,
     parameters: &Parameters,

@@ -33,12 +33,14 @@ impl Keys {
     }
 }
 
-/// The days in which a deleted KMS key can be brought back: as short as KMS allows, since a new stack makes a new one.
+/// The days in which a deleted KMS key can be brought back: as short as KMS allows, since a new
+/// stack makes a new one.
 const PENDING_DAYS: u8 = 7;
 /// How long making a key may take, RSA with 4,096 bits included. In seconds.
 const TIMEOUT: u16 = 60;
 
-/// Adds the KMS key and, by a function that writes, the SSH key, which the cleaner will delete again.
+/// Adds the KMS key and, by a function that writes, the SSH key, which the cleaner will delete
+/// again.
 pub(super) fn add(
     stack: &mut Stack,
     functions: &Functions<'_>,

@@ -12,11 +12,13 @@ use super::{
 /// The custom resource whose deletion empties the buckets.
 pub(super) type Cleaner = Handle<CustomResource<BucketCleanerProperties<Deployment>>>;
 
-/// How long the cleaner may run: Lambda's limit, since a bucket may hold years of versions. In seconds.
+/// How long the cleaner may run: Lambda's limit, since a bucket may hold years of versions. In
+/// seconds.
 const TIMEOUT: u16 = 900;
 
-/// Adds the cleaner. The roles that may write into the buckets come after it, so that they are gone when it runs: a function that
-/// is deleted while it works goes on, but without its role it can write no more.
+/// Adds the cleaner. The roles that may write into the buckets come after it, so that they are gone
+/// when it runs: a function that is deleted while it works goes on, but without its role it can
+/// write no more.
 pub(super) fn add(stack: &mut Stack, functions: &Functions<'_>, storage: &Storage) -> Cleaner {
     let settings = Settings {
         id: "BucketCleaner",

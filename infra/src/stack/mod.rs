@@ -1,5 +1,5 @@
-//! The stack, in the way of a push: endpoint, queue, worker, storage; beside it the keys, and what happens at the
-//! stack's creation and deletion.
+//! The stack, in the way of a push: endpoint, queue, worker, storage; beside it the keys, and what
+//! happens at the stack's creation and deletion.
 
 mod accepted;
 mod alarms;
@@ -25,7 +25,8 @@ use workers::Surroundings;
 /// What the `Description` of the template says.
 const DESCRIPTION: &str = "git2s3: a push to a Git repository becomes a zip of it in an S3 bucket";
 
-/// The template, for the functions that `assets` lists; without any, for zips named after the functions.
+/// The template, for the functions that `assets` lists; without any, for zips named after the
+/// functions.
 ///
 /// # Errors
 /// The stack breaks a rule of CloudFormation, which is a mistake in this module.
@@ -84,12 +85,14 @@ mod tests {
         template["Resources"].as_object().unwrap().keys().cloned().collect()
     }
 
-    /// A text of lines as short as those of certificates: each line end takes two bytes of an environment.
+    /// A text of lines as short as those of certificates: each line end takes two bytes of an
+    /// environment.
     fn text(length: usize) -> String {
         format!("{}\n", "x".repeat(64)).repeat(length / 65 + 1)[..length].to_owned()
     }
 
-    /// The length of each environment when every parameter is as long as it may be, or as these say.
+    /// The length of each environment when every parameter is as long as it may be, or as these
+    /// say.
     fn environments(parameters: &[(&str, String)]) -> BTreeMap<String, usize> {
         let template = template(None).unwrap().as_value();
         let longest = |parameter: &serde_json::Value| {
@@ -235,7 +238,8 @@ mod tests {
         let schema = serde_json::json!({ "type": "string", "pattern": pattern });
         let fits = |arn: &str| jsonschema::is_valid(&schema, &arn.into());
         assert!(fits("") && fits(WEB_ACL) && fits(&WEB_ACL.replace("aws:", "aws-cn:")));
-        // Of CloudFront, of WAF's first version, a rule group, two, and one with something behind it.
+        // Of CloudFront, of WAF's first version, a rule group, two, and one with something behind
+        // it.
         for (part, other) in [
             ("regional", "global"),
             (":wafv2:", ":waf-regional:"),

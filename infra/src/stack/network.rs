@@ -17,11 +17,13 @@ pub(super) struct Network {
     pub(super) config: Value<VpcConfig>,
 }
 
-/// Adds the security group, where a VPC was given, and lets the roles have network interfaces in it.
+/// Adds the security group, where a VPC was given, and lets the roles have network interfaces in
+/// it.
 ///
-/// Lambda deletes a function's interfaces by the function's own role, up to 45 minutes after the function has left the VPC. So the
-/// rights are no part of the roles, which an update changes first, but a policy that the security group depends on: nobody can
-/// delete the group while it has interfaces, and only when it is gone is the policy's turn.
+/// Lambda deletes a function's interfaces by the function's own role, up to 45 minutes after the
+/// function has left the VPC. So the rights are no part of the roles, which an update changes
+/// first, but a policy that the security group depends on: nobody can delete the group while it has
+/// interfaces, and only when it is gone is the policy's turn.
 pub(super) fn add(stack: &mut Stack, parameters: &Parameters, roles: &[&Handle<Role>]) -> Network {
     let group: Optional<_> = stack.when(&parameters.has_vpc, |stack| {
         let policy = stack.add("NetworkInterfaces", Policy::on_all("NetworkInterfaces", roles, &INTERFACES, REASON));

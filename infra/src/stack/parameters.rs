@@ -200,7 +200,8 @@ fn noncurrent_days() -> Parameter {
 }
 
 fn newer_noncurrent_versions() -> Parameter {
-    // S3 takes at most 100: https://docs.aws.amazon.com/AmazonS3/latest/API/API_NoncurrentVersionExpiration.html
+    // S3 takes at most 100:
+    // https://docs.aws.amazon.com/AmazonS3/latest/API/API_NoncurrentVersionExpiration.html
     Parameter::text(
         "",
         "How many replaced versions of each zip are kept in any case, however old they are. None when empty. Only with NoncurrentDays.",
@@ -243,15 +244,17 @@ fn allowed_ips() -> Parameter {
     .at_most(512)
 }
 
-/// What everything matches that `contract::Patterns` reads, and what is plainly broken doesn't: a bracket or a brace without its other half.
-/// A regular expression can't count braces, so of those the first opens and the last closes.
+/// What everything matches that `contract::Patterns` reads, and what is plainly broken doesn't: a
+/// bracket or a brace without its other half. A regular expression can't count braces, so of those
+/// the first opens and the last closes.
 const GLOBS: &str = concat!(
     r"^([^\[{}\\]|\\[\s\S]|\[[!^]?[\s\S][^\]]*\])*",
     r"(\{([^\[\\]|\\[\s\S]|\[[!^]?[\s\S][^\]]*\])*\}([^\[{}\\]|\\[\s\S]|\[[!^]?[\s\S][^\]]*\])*)?$"
 );
 const GLOBS_MEAN: &str = "globs such as acme/*, separated by commas; a bracket or brace that is opened is closed";
 
-/// The same of the lines that `known_hosts_file` reads. Any letter that isn't of ASCII and visible may be a blank.
+/// The same of the lines that `known_hosts_file` reads. Any letter that isn't of ASCII and visible
+/// may be a blank.
 const KNOWN_HOSTS: &str = concat!(
     r"^[^!-~\n]*(#[^\n]*|(@revoked[^!-~\n]+)?[^\s#]\S*[^!-~\n]+[a-z0-9@.-]+[^!-~\n]+[A-Za-z0-9+/=]+([^!-~\n][^\n]*)?)?",
     r"(\n[^!-~\n]*(#[^\n]*|(@revoked[^!-~\n]+)?[^\s#]\S*[^!-~\n]+[a-z0-9@.-]+[^!-~\n]+[A-Za-z0-9+/=]+([^!-~\n][^\n]*)?)?)*$"

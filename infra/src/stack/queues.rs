@@ -38,7 +38,8 @@ pub(super) fn add(stack: &mut Stack) -> Queues {
     Queues { gitpull: pair(stack, "GitPull", GITPULL_TIMEOUT), zipdl: pair(stack, "ZipDl", ZIPDL_TIMEOUT) }
 }
 
-/// For how long a worker that runs for at most `timeout` seconds can be busy with one job, in seconds: all tries, each killed.
+/// For how long a worker that runs for at most `timeout` seconds can be busy with one job, in
+/// seconds: all tries, each killed.
 pub(super) fn longest_tries(timeout: u16) -> u32 {
     u32::from(TRIES) * seconds(Duration::from_secs(timeout.into()) + GRACE)
 }

@@ -1,4 +1,5 @@
-//! The buckets: one for the zips, one for the encrypted SSH key, and one for the packs that functions begin with.
+//! The buckets: one for the zips, one for the encrypted SSH key, and one for the packs that
+//! functions begin with.
 
 use cfn::{
     Attributes, Handle, Stack, Value,
@@ -14,11 +15,13 @@ pub(super) struct Storage {
     pub(super) cache: Handle<Bucket>,
 }
 
-/// For how long a pack is kept after it was written, in days. A repository that nobody pushes to is fetched anew then.
+/// For how long a pack is kept after it was written, in days. A repository that nobody pushes to is
+/// fetched anew then.
 const PACK_DAYS: u16 = 30;
 
-/// Adds the buckets. They are encrypted with S3's own keys: whoever may read the zips needs no right on a key, and the
-/// SSH key is a ciphertext of KMS before it gets there. The cache has no versions: nobody asks for a pack that was replaced.
+/// Adds the buckets. They are encrypted with S3's own keys: whoever may read the zips needs no
+/// right on a key, and the SSH key is a ciphertext of KMS before it gets there. The cache has no
+/// versions: nobody asks for a pack that was replaced.
 pub(super) fn add(stack: &mut Stack, parameters: &Parameters) -> Storage {
     let mut output = Bucket::encrypted().notifying_event_bridge();
     let name = parameters.has_output_bucket_name.either(parameters.output_bucket_name.value(), Value::none());

@@ -165,7 +165,8 @@ fn add_zipdl(
     function
 }
 
-/// What every worker does: take jobs from its queue, bury those that failed, see what is stored, store zips.
+/// What every worker does: take jobs from its queue, bury those that failed, see what is stored,
+/// store zips.
 fn grant_work(role: &mut Role, jobs: &Jobs, storage: &Storage) {
     let consume = [
         Action::SqsReceiveMessage,

@@ -1,4 +1,5 @@
-//! What git2s3 promises, and the tests that show it: `just prove` runs them and prints how much was tried and how much failed.
+//! What git2s3 promises, and the tests that show it: `just prove` runs them and prints how much was
+//! tried and how much failed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -39,7 +40,8 @@ pub struct Shown {
     pub measured: Vec<String>,
 }
 
-/// Runs every test that a promise names, the long ones to their end if `long`. Tallies go to `folder`, which has to exist.
+/// Runs every test that a promise names, the long ones to their end if `long`. Tallies go to
+/// `folder`, which has to exist.
 ///
 /// # Errors
 /// When the tests can't be run, or one of them doesn't exist.

@@ -1,5 +1,6 @@
-//! How much a test has tried, for the table of `just prove`: what is shown once and what is shown ten million times look the
-//! same when both have passed. A crate of its own, so that tests of any crate can tell.
+//! How much a test has tried, for the table of `just prove`: what is shown once and what is shown
+//! ten million times look the same when both have passed. A crate of its own, so that tests of any
+//! crate can tell.
 
 use std::path::{Path, PathBuf};
 use std::{env, fs};
@@ -37,7 +38,8 @@ pub fn is_long() -> bool {
     env::var_os(LONG).is_some()
 }
 
-/// How many cases a sweep tries: so many beside all other tests, and a hundred times as many when there are hours.
+/// How many cases a sweep tries: so many beside all other tests, and a hundred times as many when
+/// there are hours.
 ///
 /// # Panics
 /// When the folder that `just prove` names can't be written to.

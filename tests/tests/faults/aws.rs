@@ -11,7 +11,8 @@ use super::world::World;
 const SMALL: usize = 40_000;
 const IN_PARTS: usize = 17 << 20;
 
-/// Repository, size of what is pushed, the call that goes wrong, how many are well before, how many go wrong, and how.
+/// Repository, size of what is pushed, the call that goes wrong, how many are well before, how many
+/// go wrong, and how.
 const CASES: &[(&str, usize, &str, usize, usize, How)] = &[
     ("killed-while-fetching", SMALL, "HeadObject", 0, 1, How::Kill),
     ("killed-before-put", SMALL, "PutObject", 0, 1, How::Kill),
@@ -99,8 +100,8 @@ async fn redrive_delivers_pushes_after_lasting_faults() {
     ];
     let mut pushed = Vec::new();
     for &(name, action, how, _) in cases {
-        // Three attempts of the client in each of three tries of the job; it looks in two places, since it doesn't know yet
-        // which branch is the default one.
+        // Three attempts of the client in each of three tries of the job; it looks in two places,
+        // since it doesn't know yet which branch is the default one.
         let times = match (action, how) {
             (_, How::Answer(503, _)) => 9,
             ("HeadObject", _) => 6,

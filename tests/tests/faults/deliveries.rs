@@ -1,4 +1,5 @@
-//! Whatever the queue does: a job twice, at once and later, in another order; a reference that moves meanwhile.
+//! Whatever the queue does: a job twice, at once and later, in another order; a reference that
+//! moves meanwhile.
 
 use local::event_source::EventSource;
 use local::{peer, tally};
@@ -9,8 +10,8 @@ use super::world::{Accepted, PATIENCE, World};
 const BYTES: usize = 100_000;
 
 impl World {
-    /// Queues a job once more, as nobody but SQS would: under an id of its own, and in a group of its own, so that nothing keeps it
-    /// from running beside the first.
+    /// Queues a job once more, as nobody but SQS would: under an id of its own, and in a group of
+    /// its own, so that nothing keeps it from running beside the first.
     async fn queue_again(&self, accepted: &Accepted, id: &str) {
         let job = serde_json::json!({
             "delivery": id,
@@ -55,11 +56,13 @@ async fn duplicate_jobs_keep_newest_commit() {
     world.drain().await;
     world.is_stored(&third).await;
     world.is_clean(0).await;
-    // On this machine all workers have one disk, and who finds the clone in use three times at once gives up.
+    // On this machine all workers have one disk, and who finds the clone in use three times at once
+    // gives up.
     let reason = world.reason("acme/rocket").await.unwrap_or_default();
     assert!(reason.is_empty() || reason.contains("in use"), "{reason}");
 
-    // A reference that moves while it is fetched: what is stored is one of both, and in the end the newest.
+    // A reference that moves while it is fetched: what is stored is one of both, and in the end the
+    // newest.
     let mut moving = third;
     for _ in 0..5 {
         let pushed = world.push_again(moving.clone, BYTES).await;

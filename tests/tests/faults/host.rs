@@ -1,4 +1,5 @@
-//! Whatever the Git host does: nothing half is stored, and the push arrives once the host is itself again.
+//! Whatever the Git host does: nothing half is stored, and the push arrives once the host is itself
+//! again.
 
 use local::event_source::Outcome;
 use local::proxy::{Break, Breakage};
@@ -7,7 +8,8 @@ use local::tally;
 use super::world::World;
 
 const BYTES: usize = 400_000;
-/// Amid the handshake, in the conversation before the pack, in the pack, and shortly before its end.
+/// Amid the handshake, in the conversation before the pack, in the pack, and shortly before its
+/// end.
 const MOMENTS: [u64; 4] = [1, 6_000, 200_000, 400_000];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -66,7 +66,8 @@ async fn failed_job_reaches_dead_letter_queue() {
     assert!(said.contains(": 202"), "{said}");
 
     let deadline = Instant::now() + Duration::from_mins(1);
-    // The worker sends the message to the dead-letter queue first and deletes it from its own after.
+    // The worker sends the message to the dead-letter queue first and deletes it from its own
+    // after.
     while account.messages(dead).await.unwrap() == 0 || account.messages(queue).await.unwrap() > 0 {
         assert!(Instant::now() < deadline, "not moved; the log: {:?}", account.log_lines().await.unwrap());
         sleep(Duration::from_millis(100)).await;
@@ -129,8 +130,8 @@ async fn stack_deletion_removes_thousands_of_versions() {
     let buckets = resources.of_type("AWS::S3::Bucket");
     assert_eq!(buckets.len(), 3);
 
-    // The cleaner by itself, as CloudFormation calls it: here a stack's deletion proves nothing about it, since
-    // MiniStack deletes buckets that aren't empty.
+    // The cleaner by itself, as CloudFormation calls it: here a stack's deletion proves nothing
+    // about it, since MiniStack deletes buckets that aren't empty.
     put_versions(account, bucket, 2_500).await;
     account.s3.delete_object().bucket(bucket).key("acme/rocket/0.zip").send().await.unwrap();
     let upload = account.s3.create_multipart_upload().bucket(bucket).key("half").send().await.unwrap();

@@ -1,4 +1,5 @@
-//! A stack whose functions reach AWS and the Git host by ways on which anything can go wrong, and what has to hold afterwards.
+//! A stack whose functions reach AWS and the Git host by ways on which anything can go wrong, and
+//! what has to hold afterwards.
 
 use std::io::ErrorKind;
 use std::time::Duration;
@@ -18,8 +19,9 @@ use tempfile::TempDir;
 
 use super::scratch;
 
-/// How long a function runs at most that is never answered, in seconds: half of it is left after what it keeps for its own
-/// answer. Where all are answered, they have the time that the template gives them, since a machine can be slow.
+/// How long a function runs at most that is never answered, in seconds: half of it is left after
+/// what it keeps for its own answer. Where all are answered, they have the time that the template
+/// gives them, since a machine can be slow.
 const PATIENCE_OF_A_FUNCTION: u16 = 12;
 pub(super) const PATIENCE: Duration = Duration::from_mins(8);
 
@@ -126,9 +128,9 @@ impl World {
         own.next().map(|(_, reason)| reason.unwrap_or_default())
     }
 
-    /// What holds whatever has happened: every version of every object is a whole zip of a commit, and the parts of uploads
-    /// whose worker was killed are left to the bucket, which removes them after a day (`policy/s3/bucket_aborts_uploads.guard`). The
-    /// key of each version.
+    /// What holds whatever has happened: every version of every object is a whole zip of a commit,
+    /// and the parts of uploads whose worker was killed are left to the bucket, which removes them
+    /// after a day (`policy/s3/bucket_aborts_uploads.guard`). The key of each version.
     pub(super) async fn is_clean(&self, killed_amid_parts: usize) -> Vec<String> {
         let account = &self.source.account;
         let versions = account.versions(&self.bucket).await.unwrap();

@@ -1,4 +1,5 @@
-//! The life of an output bucket: left behind by another name, kept without its stack, and taken into another one.
+//! The life of an output bucket: left behind by another name, kept without its stack, and taken
+//! into another one.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -20,7 +21,8 @@ const KEY: &str = "acme/rocket/acme_rocket.zip";
 const PATIENCE: Duration = Duration::from_secs(30);
 const SECRET: &str = "hunter2";
 
-/// A desk with the functions packaged, and a configuration for a stack that fetches from the local Git host.
+/// A desk with the functions packaged, and a configuration for a stack that fetches from the local
+/// Git host.
 fn desk<'a>(local: &'a Local, work: &'a Path) -> Desk<'a> {
     let desk = Desk::packaged(local, work);
     desk.write("secret", SECRET);
@@ -128,7 +130,8 @@ async fn kept_bucket_joins_another_stack() {
     desk.check(&["deploy", "--yes", "--import-bucket", "other"], 2, &["has an output bucket already"]).await;
     let other = ["deploy", "--yes", "--stack-name", "other", "--import-bucket", &bucket];
     desk.check(&other, 2, &["belongs to stack zips", "destroy --keep-output --stack-name zips"]).await;
-    // And it goes as any other; the code stays while another stack needs it, and until somebody says otherwise.
+    // And it goes as any other; the code stays while another stack needs it, and until somebody
+    // says otherwise.
     neighbour(account).await;
     let said = ["it has the code of other stacks: neighbour", "stack zips is gone"];
     desk.check(&["destroy", "--yes", "--assets"], 0, &said).await;
@@ -158,7 +161,8 @@ async fn manual_bucket_becomes_output_bucket() {
     account.s3.put_bucket_policy().bucket(bucket).policy(by_hand.to_string()).send().await.unwrap();
     let import = ["deploy", "--yes", "--import-bucket", bucket];
 
-    // When the stack can't be made, the bucket is as it was: its cleaner was there, and had nothing to do with it.
+    // When the stack can't be made, the bucket is as it was: its cleaner was there, and had nothing
+    // to do with it.
     let mut template: Value = serde_json::from_str(local.template().unwrap().text()).unwrap();
     template["Resources"]["Broken"] = json!({
         "Type": "AWS::CloudFormation::CustomResource", "DependsOn": "BucketCleaner",

@@ -1,4 +1,5 @@
-//! A deployer's day, from the first command to the last: what each one says is a snapshot that somebody has read.
+//! A deployer's day, from the first command to the last: what each one says is a snapshot that
+//! somebody has read.
 
 use std::fmt::Write as _;
 use std::fs;

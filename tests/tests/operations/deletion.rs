@@ -8,8 +8,8 @@ use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate};
 
 use crate::desk::Desk;
 
-/// A stack whose deletion fails at a bucket that got an object late, as AWS tells of it; without its cleaner, which is gone by then.
-/// The local cloud deletes buckets with all that is in them.
+/// A stack whose deletion fails at a bucket that got an object late, as AWS tells of it; without
+/// its cleaner, which is gone by then. The local cloud deletes buckets with all that is in them.
 #[derive(Default)]
 pub(crate) struct Late {
     state: Mutex<LateState>,
@@ -129,8 +129,8 @@ impl Respond for Late {
     }
 }
 
-/// What `infra destroy` says and leaves of such a stack: exit code, text, and how many deletions it took, whether the bucket was
-/// emptied and what was retained.
+/// What `infra destroy` says and leaves of such a stack: exit code, text, and how many deletions it
+/// took, whether the bucket was emptied and what was retained.
 async fn destroyed(state: LateState, arguments: &[&str]) -> (Option<i32>, String, usize, bool, Option<String>) {
     let dir = tempfile::tempdir().unwrap();
     let server = MockServer::start().await;

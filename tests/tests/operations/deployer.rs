@@ -1,5 +1,6 @@
-//! Who deploys with the rights that `deployer-policy` prints, and no others: every command works, and every right is used. The account
-//! writes down each request that they send and decides about it.
+//! Who deploys with the rights that `deployer-policy` prints, and no others: every command works,
+//! and every right is used. The account writes down each request that they send and decides about
+//! it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -195,8 +196,8 @@ async fn code_goes(owner: &Account) {
     owner.s3.create_multipart_upload().bucket(bucket).key("git2s3/half.zip").send().await.unwrap();
 }
 
-/// What `destroy` does with a bucket that got an object while its stack was deleted: the local cloud deletes buckets with all that is in
-/// them, so that no deletion fails at one.
+/// What `destroy` does with a bucket that got an object while its stack was deleted: the local
+/// cloud deletes buckets with all that is in them, so that no deletion fails at one.
 async fn empties(deployer: &Person<'_>, bucket: &str) {
     let owner = deployer.desk.account;
     for _ in 0..2 {

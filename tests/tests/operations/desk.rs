@@ -11,8 +11,8 @@ use local::local::Local;
 use local::process::built;
 use tokio::process::Command;
 
-/// Runs a command at a terminal, gives the answer to its question, and ends as it does. What is typed before it is asked waits, but for
-/// `^C`, which is Ctrl-C at the question.
+/// Runs a command at a terminal, gives the answer to its question, and ends as it does. What is
+/// typed before it is asked waits, but for `^C`, which is Ctrl-C at the question.
 const TERMINAL: &str = r"
 import os, pty, sys
 child, terminal = pty.fork()

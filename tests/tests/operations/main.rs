@@ -181,7 +181,8 @@ async fn stack_uses_domain_network_and_alarms() {
     assert!(!stack.output("CustomDomainNameTarget").unwrap().is_empty());
 
     let resources = account.resources(STACK).await.unwrap();
-    // The emulator makes the group and forgets which functions are in it: that is the snapshot's to show.
+    // The emulator makes the group and forgets which functions are in it: that is the snapshot's to
+    // show.
     assert!(resources.id("WorkerSecurityGroup").unwrap().starts_with("sg-"));
 
     // The endpoint answers under its own name, with the path that the output says.

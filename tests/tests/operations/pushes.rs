@@ -122,7 +122,8 @@ async fn logs_and_status_report_pushes() {
     desk.check(&["status"], 0, &["401", "the signature or the secret doesn't fit", "matches none of the secrets"])
         .await;
 
-    // What Lambda says of a run that died, in each of its formats, and the endpoint of what it kept out.
+    // What Lambda says of a run that died, in each of its formats, and the endpoint of what it kept
+    // out.
     let hours = Duration::from_hours(2);
     let report = "REPORT RequestId: 8f5e\tDuration: 9.00 ms\tMemory Size: 256 MB\tMax Memory Used: 256 MB\tStatus: error\t\
                   Error Type: Runtime.ExitError";

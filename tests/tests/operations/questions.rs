@@ -86,8 +86,8 @@ async fn a_first_configuration_is_asked_for() {
 /// CloudFormation in a state that the local cloud doesn't come to by itself.
 #[derive(Default)]
 struct Told {
-    /// There is a stack whose rollback got stuck, and gets through when it is continued; else none, and one that is created never
-    /// gets ready.
+    /// There is a stack whose rollback got stuck, and gets through when it is continued; else none,
+    /// and one that is created never gets ready.
     is_stuck: bool,
     /// The client request token of what was begun, by which its events are known.
     token: Mutex<Option<String>>,
@@ -156,7 +156,8 @@ async fn stuck_rollback_is_continued_on_request() {
     desk.check(&["deploy", "--yes", "--continue-rollback"], 3, &said).await;
 }
 
-/// An account whose stack is as `status` says, and which only lets itself be looked at: everything that was asked of it.
+/// An account whose stack is as `status` says, and which only lets itself be looked at: everything
+/// that was asked of it.
 async fn looked_at(status: &'static str) -> MockServer {
     let server = MockServer::start().await;
     let answer = move |request: &Request| {
@@ -189,7 +190,8 @@ async fn looked_at(status: &'static str) -> MockServer {
     server
 }
 
-/// Which actions were asked for, of CloudFormation by name and of others by method and path, and how often.
+/// Which actions were asked for, of CloudFormation by name and of others by method and path, and
+/// how often.
 async fn asked(server: &MockServer) -> BTreeMap<String, usize> {
     let mut asked = BTreeMap::new();
     for request in server.received_requests().await.unwrap() {
@@ -213,7 +215,8 @@ async fn a_dry_run_only_looks() {
         "GetTemplate",
     ];
     let dir = tempfile::tempdir().unwrap();
-    // The product's own template, which is large and has code: nothing of it is uploaded, nor looked for in `dist`.
+    // The product's own template, which is large and has code: nothing of it is uploaded, nor
+    // looked for in `dist`.
     for (status, said) in [
         ("UPDATE_COMPLETE", &["- Handle", "+ OutputBucket", "changed rights"][..]),
         ("ROLLBACK_COMPLETE", &["(ROLLBACK_COMPLETE): the remains would be deleted first", "would be created, with"]),
@@ -409,7 +412,8 @@ async fn configuration_mistakes_are_reported_without_secrets() {
     desk.check(&["status"], 2, &["git2s3.toml is wrong at line 1", "infra schema"]).await;
     desk.write("git2s3.toml", "[secrets]\nApiSecret = 'prompt'\n");
     desk.check(&["deploy", "--yes"], 2, &["cannot get ApiSecret from the terminal"]).await;
-    // No value of a secret's table is in an error, nor what was typed where a name or a file belongs: `check` looks for it.
+    // No value of a secret's table is in an error, nor what was typed where a name or a file
+    // belongs: `check` looks for it.
     for table in ["ApiSecret = 'hunter2'", "ApiSecret = hunter2", "ApiSecret = { value = 'hunter2' }"] {
         desk.write("git2s3.toml", &format!("[secrets]\n{table}\n"));
         for command in [&["status"][..], &["deploy", "--yes"], &["destroy", "--yes"], &["redrive"], &["diff"]] {

@@ -1,5 +1,5 @@
-//! What must never be allowed, whatever the template comes to say: the promises of `docs/security.md`, each beside the requests
-//! that would break it.
+//! What must never be allowed, whatever the template comes to say: the promises of
+//! `docs/security.md`, each beside the requests that would break it.
 
 use anyhow::{Result, ensure};
 

@@ -1,5 +1,6 @@
-//! Three engines that decide who may do what: the local account's, which decides about real requests; ours, by which `diff`
-//! and `review` read a template; and moto's, which knows nothing of either.
+//! Three engines that decide who may do what: the local account's, which decides about real
+//! requests; ours, by which `diff` and `review` read a template; and moto's, which knows nothing of
+//! either.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
@@ -27,11 +28,13 @@ pub(crate) struct Verdict {
     pub(crate) moto: bool,
 }
 
-/// Where moto is known to judge otherwise: where a request lacks a key that a condition names, moto takes the condition for
-/// fulfilled (`_check_conditions` in `moto/iam/access_control.py`). IAM takes it for broken.
+/// Where moto is known to judge otherwise: where a request lacks a key that a condition names, moto
+/// takes the condition for fulfilled (`_check_conditions` in `moto/iam/access_control.py`). IAM
+/// takes it for broken.
 pub(crate) const MOTO_ALLOWS: [(&str, &str); 2] = [("GitPullRole", "kms:Decrypt"), ("SshKeyRole", "kms:Encrypt")];
 
-/// Fails where the engines don't agree, but for what `moto_allows`; and where one of that is judged alike.
+/// Fails where the engines don't agree, but for what `moto_allows`; and where one of that is judged
+/// alike.
 pub(crate) fn agree(verdicts: &[Verdict], moto_allows: &[(&str, &str)]) -> Result<()> {
     let ours: Vec<_> = verdicts.iter().filter(|verdict| verdict.ours != verdict.account).collect();
     ensure!(ours.is_empty(), "the account decides otherwise than we do: {ours:#?}");

@@ -1,5 +1,6 @@
-//! Least privilege, both ways: the roles of the deployed stack can do what the scenarios take and nothing that no scenario
-//! takes. Each right is taken away once; what a user needs has to fail then, because of that right.
+//! Least privilege, both ways: the roles of the deployed stack can do what the scenarios take and
+//! nothing that no scenario takes. Each right is taken away once; what a user needs has to fail
+//! then, because of that right.
 #![allow(clippy::unwrap_used, reason = "what fails here fails a test")]
 
 mod denials;
@@ -24,7 +25,8 @@ use scenarios::{Props, SCENARIOS, Scenario};
 use serde_json::json;
 use stage::Stage;
 
-/// Functions whose scenarios don't get into one another's way, in the order in which they can be played.
+/// Functions whose scenarios don't get into one another's way, in the order in which they can be
+/// played.
 const TURNS: [&[&str]; 3] =
     [&["SshKeyFunction"], &["WebhookFunction", "GitPullFunction", "ZipDlFunction"], &["BucketCleanerFunction"]];
 
@@ -111,7 +113,8 @@ async fn probe_all(stage: &Stage, rights: &[Granted]) -> Result<Vec<Decision>> {
     Ok(all)
 }
 
-/// Real Git, the queue, the worker that Lambda starts: here everything is asked for by whoever asks for it in earnest.
+/// Real Git, the queue, the worker that Lambda starts: here everything is asked for by whoever asks
+/// for it in earnest.
 async fn a_push_goes_the_whole_way(stage: &Stage) -> Result<()> {
     let clone = stage.local.host.create("acme/whole").await?;
     std::fs::write(clone.dir().join("a"), "x\n")?;
@@ -130,7 +133,8 @@ async fn play_all(stage: &Stage, props: &Props, function: &str) -> Result<()> {
     Ok(())
 }
 
-/// What was asked for, was granted; what is granted, was used or is demanded by AWS in ways that the account doesn't know.
+/// What was asked for, was granted; what is granted, was used or is demanded by AWS in ways that
+/// the account doesn't know.
 fn what_is_used_is_what_is_granted(stage: &Stage, rights: &[Granted]) -> Result<()> {
     let decisions = stage.local.cloud.decisions().since(0)?;
     let refused: Vec<_> = decisions.iter().filter(|decision| decision.asked && !decision.allowed).collect();

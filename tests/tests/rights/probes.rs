@@ -1,5 +1,5 @@
-//! What somebody might try who got hold of a role: everything that any role of the stack may do, on everything that the stack
-//! has, and what none may do at all.
+//! What somebody might try who got hold of a role: everything that any role of the stack may do, on
+//! everything that the stack has, and what none may do at all.
 
 use anyhow::Result;
 use local::call::Call;

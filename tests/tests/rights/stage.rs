@@ -1,5 +1,6 @@
-//! Where the scenarios play: the deployed stack, and what they need of it. A function is asked by itself, as the queue or
-//! CloudFormation asks it, so that a scenario knows when it is over, whether it went well or not.
+//! Where the scenarios play: the deployed stack, and what they need of it. A function is asked by
+//! itself, as the queue or CloudFormation asks it, so that a scenario knows when it is over,
+//! whether it went well or not.
 
 use std::time::Duration;
 
@@ -51,7 +52,8 @@ pub(crate) struct Run {
 }
 
 impl Stage {
-    /// Deploys the stack with every right that it can have: in a network, with tokens, with Git LFS.
+    /// Deploys the stack with every right that it can have: in a network, with tokens, with Git
+    /// LFS.
     pub(crate) async fn set() -> Result<Self> {
         let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
         let local = Local::tied(dir.path()).await?;
@@ -195,7 +197,8 @@ impl Stage {
 }
 
 impl Repo {
-    /// Pushes a branch to the host. Until something is told where to report it to, only the host knows.
+    /// Pushes a branch to the host. Until something is told where to report it to, only the host
+    /// knows.
     pub(crate) async fn push(&self, stage: &Stage, branch: &str) -> Result<()> {
         let url = format!("{}/_ministack/health", stage.account().endpoint);
         stage.local.host.report_to(&url, "nobody")?;

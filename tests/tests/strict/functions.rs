@@ -1,4 +1,5 @@
-//! What happens around a function: running on, being updated in two steps, too many of them, events that are too large.
+//! What happens around a function: running on, being updated in two steps, too many of them, events
+//! that are too large.
 
 use local::call::Call;
 use local::webhook::post;

@@ -1,4 +1,5 @@
-//! What things may not be called, how much a function's environment may not hold, and what isn't made before something else.
+//! What things may not be called, how much a function's environment may not hold, and what isn't
+//! made before something else.
 
 use aws_sdk_cloudformation::types::{ChangeSetType, Parameter};
 use serde_json::{Value, json};

@@ -1,4 +1,5 @@
-//! A function in a VPC leaves a network interface behind, which goes with the rights of its role, or stays.
+//! A function in a VPC leaves a network interface behind, which goes with the rights of its role,
+//! or stays.
 
 use serde_json::{Value, json};
 
@@ -57,7 +58,8 @@ async fn entering_and_leaving_network_needs_rights() {
     }
     assert_eq!(interfaces(&world).await, 0);
 
-    // With the rights it enters, keeps its place there, leaves, and the deletion of the group waits for the interface.
+    // With the rights it enters, keeps its place there, leaves, and the deletion of the group waits
+    // for the interface.
     assert_eq!(world.create("vpc", &in_the_network(&stack(&RIGHTS), &network)).await, "CREATE_COMPLETE");
     let function = world.id("vpc", "Function").await;
     assert_eq!(world.account.function(&function).await.unwrap()["VpcConfig"]["SubnetIds"], json!([network.1]));
@@ -71,7 +73,8 @@ async fn entering_and_leaving_network_needs_rights() {
     assert_eq!(world.delete("vpc").await, "DELETE_COMPLETE");
     assert_eq!(interfaces(&world).await, 0);
 
-    // Its role changes before the function does, and loses the rights: the interface stays, and the group with it.
+    // Its role changes before the function does, and loses the rights: the interface stays, and the
+    // group with it.
     world.cloud.turn("patience", 0.5).await.unwrap();
     world.cloud.turn("rights_spread", 0.0).await.unwrap();
     assert_eq!(world.create("stuck", &in_the_network(&stack(&RIGHTS), &network)).await, "CREATE_COMPLETE");
@@ -79,8 +82,8 @@ async fn entering_and_leaving_network_needs_rights() {
     assert!(world.reason("stuck", "Group").await.contains("has a dependent object"));
     assert_eq!(interfaces(&world).await, 1);
 
-    // What an update no longer wants is deleted after all changes, what depends on something before that: a policy of its own,
-    // which the group depends on, outlives the interface.
+    // What an update no longer wants is deleted after all changes, what depends on something before
+    // that: a policy of its own, which the group depends on, outlives the interface.
     world.cloud.turn("patience", 10.0).await.unwrap();
     let mut apart = in_the_network(&stack(&[]), &network);
     apart["Rights"] = json!({ "Type": "AWS::IAM::Policy", "Properties": {

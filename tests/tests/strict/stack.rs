@@ -1,5 +1,5 @@
-//! The whole stack where AWS is at its strictest: the longest name, a VPC that comes and goes, the YAML, an account that may run ten
-//! functions at once.
+//! The whole stack where AWS is at its strictest: the longest name, a VPC that comes and goes, the
+//! YAML, an account that may run ten functions at once.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

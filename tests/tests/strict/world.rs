@@ -157,7 +157,8 @@ pub(crate) fn function(code: &str, properties: &Value) -> Value {
     json!({ "Type": "AWS::Lambda::Function", "Properties": all })
 }
 
-/// A function that waits for an object in the bucket `out` and then puts another one there, or tells why it may not.
+/// A function that waits for an object in the bucket `out` and then puts another one there, or
+/// tells why it may not.
 pub(crate) const PUTS: &str = r#"
 import botocore.session, os, time
 def handler(event, context):

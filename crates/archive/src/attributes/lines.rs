@@ -1,5 +1,5 @@
-//! A `.gitattributes` line by line, as Git reads it (`parse_attr_line` of attr.c): of a line that has a mistake in it nothing
-//! counts, of the others all.
+//! A `.gitattributes` line by line, as Git reads it (`parse_attr_line` of attr.c): of a line that
+//! has a mistake in it nothing counts, of the others all.
 
 use std::borrow::Cow;
 

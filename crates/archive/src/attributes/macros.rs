@@ -1,5 +1,6 @@
-//! Attributes that stand for others: those that a root's `.gitattributes` defines by `[attr]`, and Git's own `binary`. What
-//! neither counts nor stands for what may count is forgotten as soon as it is read.
+//! Attributes that stand for others: those that a root's `.gitattributes` defines by `[attr]`, and
+//! Git's own `binary`. What neither counts nor stands for what may count is forgotten as soon as it
+//! is read.
 
 use std::collections::HashMap;
 
@@ -40,8 +41,8 @@ impl Macros {
         self.meanings.len()
     }
 
-    /// Reads the definitions in a `.gitattributes`. A later one of the same name replaces an earlier one, and one may stand for
-    /// another that is only defined behind it.
+    /// Reads the definitions in a `.gitattributes`. A later one of the same name replaces an
+    /// earlier one, and one may stand for another that is only defined behind it.
     pub(super) fn define(&mut self, content: &[u8]) {
         let defined = || {
             lines(content).filter_map(|Line { of, assignments }| match of {

@@ -1,5 +1,6 @@
-//! A pattern of a `.gitattributes`, taken apart and matched as Git does it (`parse_path_pattern` of dir.c, `path_matches` of
-//! attr.c): what is behind its first sign goes to [`wildmatch`], and most patterns are done before that.
+//! A pattern of a `.gitattributes`, taken apart and matched as Git does it (`parse_path_pattern` of
+//! dir.c, `path_matches` of attr.c): what is behind its first sign goes to [`wildmatch`], and most
+//! patterns are done before that.
 
 use gix::bstr::{BString, ByteSlice};
 

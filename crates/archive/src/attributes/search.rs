@@ -1,8 +1,10 @@
-//! The search for an entry's attributes (`collect_some_attrs` of attr.c): the `.gitattributes` of the folders on the way to it,
-//! the innermost first, and in each the last line first. What was found stays.
+//! The search for an entry's attributes (`collect_some_attrs` of attr.c): the `.gitattributes` of
+//! the folders on the way to it, the innermost first, and in each the last line first. What was
+//! found stays.
 //!
-//! Whoever pushes decides how many lines there are, how long it takes to match each, and how often they are read. So all of that
-//! is counted, and ends when [`Steps`] are used up; and of the files on the way only so much is in memory.
+//! Whoever pushes decides how many lines there are, how long it takes to match each, and how often
+//! they are read. So all of that is counted, and ends when [`Steps`] are used up; and of the files
+//! on the way only so much is in memory.
 
 use std::cell::Cell;
 
@@ -20,18 +22,21 @@ use super::{
 };
 use crate::{ArchiveError, objects::Objects};
 
-/// The largest `.gitattributes`, in bytes: a hundred times what large projects have. A line of eight bytes takes some 150 of memory.
+/// The largest `.gitattributes`, in bytes: a hundred times what large projects have. A line of
+/// eight bytes takes some 150 of memory.
 pub(crate) const LARGEST: u64 = 1 << 20;
 /// How many bytes those on the way to an entry may have together.
 const LARGEST_ON_THE_WAY: u64 = 4 << 20;
 
-/// What all matching for one zip may still take: a step for each line that is looked at, for each sign of a pattern that is
-/// compared, and for each byte that is read. A step takes one nanosecond to five.
+/// What all matching for one zip may still take: a step for each line that is looked at, for each
+/// sign of a pattern that is compared, and for each byte that is read. A step takes one nanosecond
+/// to five.
 #[derive(Debug)]
 pub(crate) struct Steps(Cell<u64>);
 
 impl Default for Steps {
-    /// Half a million files with 200 lines for them, as the largest projects of games have, take a tenth.
+    /// Half a million files with 200 lines for them, as the largest projects of games have, take a
+    /// tenth.
     fn default() -> Self {
         Self(Cell::new(1 << 32))
     }
@@ -112,8 +117,8 @@ impl<'a> Search<'a> {
         Ok(found)
     }
 
-    /// Takes what a line says, if its pattern matches, and where nothing was found yet; nothing once the steps are used up, or
-    /// it's enough.
+    /// Takes what a line says, if its pattern matches, and where nothing was found yet; nothing
+    /// once the steps are used up, or it's enough.
     fn apply<'s>(
         &'s self,
         rule: &'s Rule,
@@ -169,7 +174,8 @@ mod tests {
 
     use super::*;
 
-    /// Looks for the attributes of all these paths with so many steps, of a root with this `.gitattributes`.
+    /// Looks for the attributes of all these paths with so many steps, of a root with this
+    /// `.gitattributes`.
     fn search(attributes: &str, paths: &[String], steps: u64, enough: bool) -> Result<u64, ArchiveError> {
         let folder = tempfile::tempdir().unwrap();
         let repository = gix::init_bare(folder.path()).unwrap();

@@ -1,5 +1,5 @@
-//! An entry's data, copied as it is, and inflated in passing: for its CRC-32, and to find where it ends when only the
-//! descriptor behind it knows.
+//! An entry's data, copied as it is, and inflated in passing: for its CRC-32, and to find where it
+//! ends when only the descriptor behind it knows.
 
 use std::io::{self, Read};
 

@@ -1,6 +1,6 @@
-//! The descriptor behind the data of an entry whose sums weren't known before. It comes in four shapes, and nothing says in
-//! which: with a signature or without, and with lengths of four bytes or of eight. So the sums that were found are looked
-//! for, and what comes next has to follow them.
+//! The descriptor behind the data of an entry whose sums weren't known before. It comes in four
+//! shapes, and nothing says in which: with a signature or without, and with lengths of four bytes
+//! or of eight. So the sums that were found are looked for, and what comes next has to follow them.
 
 use std::io::Read;
 
@@ -22,7 +22,8 @@ pub(super) fn skip<R: Read>(input: &mut Input<R>, sums: &Sums) -> Result<bool, P
         .find(|shape| seen.strip_prefix(shape.as_slice()).is_some_and(|behind| behind.starts_with(NEXT)));
     match here {
         Some(shape) => input.consume(shape.len()),
-        // Behind the shortest one there is at least the directory's end, so fewer bytes never are all.
+        // Behind the shortest one there is at least the directory's end, so fewer bytes never are
+        // all.
         None if seen.len() < LONGEST => return Err(input.cut_off()),
         None => return Ok(false),
     }

@@ -1,5 +1,6 @@
-//! The archive's directory, which comes last: the only place that tells modes, and a second witness for everything else.
-//! Readers differ in which of the two they believe; so both have to say the same, in the same order.
+//! The archive's directory, which comes last: the only place that tells modes, and a second witness
+//! for everything else. Readers differ in which of the two they believe; so both have to say the
+//! same, in the same order.
 
 use std::io::{Read, Write};
 
@@ -16,8 +17,8 @@ use crate::zip::Writer;
 
 const LINE: [u8; 4] = *b"PK\x01\x02";
 
-/// Reads the directory, whose first `signature` was read, and lists what was copied. The signature is the one behind it
-/// then.
+/// Reads the directory, whose first `signature` was read, and lists what was copied. The signature
+/// is the one behind it then.
 pub(super) fn list<R: Read, W: Write>(
     input: &mut Input<R>,
     signature: &mut [u8; 4],

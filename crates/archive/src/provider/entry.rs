@@ -1,4 +1,5 @@
-//! One entry of the provider's archive becomes one of ours, and is remembered until the archive's directory comes.
+//! One entry of the provider's archive becomes one of ours, and is remembered until the archive's
+//! directory comes.
 
 use std::io::{Read, Write};
 

@@ -80,7 +80,8 @@ pub enum ProviderError {
     TopFolderNotShared {
         /// The entry.
         path: BString,
-        /// The folder that was expected around everything; empty where the archive begins with a file.
+        /// The folder that was expected around everything; empty where the archive begins with a
+        /// file.
         folder: BString,
     },
     /// The archive says that it is of another commit.
@@ -97,7 +98,8 @@ pub enum ProviderError {
 }
 
 impl ProviderError {
-    /// Whether doing the same again can help: only where the bytes stopped, not where they are wrong.
+    /// Whether doing the same again can help: only where the bytes stopped, not where they are
+    /// wrong.
     pub fn retry(&self) -> Retry {
         match self {
             Self::Read(_) | Self::CutOff { .. } | Self::Write(_) => Retry::Again,

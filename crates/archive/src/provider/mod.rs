@@ -1,16 +1,18 @@
-//! A provider's zip of a commit becomes ours, as a stream: the folder that the provider puts around everything is dropped,
-//! compressed data is copied as it is, and nothing is believed that isn't checked.
+//! A provider's zip of a commit becomes ours, as a stream: the folder that the provider puts around
+//! everything is dropped, compressed data is copied as it is, and nothing is believed that isn't
+//! checked.
 //!
 //! ```text
 //! header  data [descriptor]  header  data [descriptor]  ...  directory  [zip64's end]  end, comment
 //! └ begin └ copy, inflate    └ name legal and free           └ compare, list modes     └ compare, nothing behind
 //! ```
 //!
-//! The bytes come once, from a network, and only forward; there is no temporary file. So an entry is written before the
-//! archive's directory tells its mode: ours comes last too. Memory doesn't grow with the length of files, only with names.
+//! The bytes come once, from a network, and only forward; there is no temporary file. So an entry
+//! is written before the archive's directory tells its mode: ours comes last too. Memory doesn't
+//! grow with the length of files, only with names.
 //!
-//! An archive that is cut off or contradicts itself gives an error and no finished zip. What readers of zips could
-//! understand in two ways is refused.
+//! An archive that is cut off or contradicts itself gives an error and no finished zip. What
+//! readers of zips could understand in two ways is refused.
 //!
 //! ```
 //! use archive::provider::{ProviderError, ProviderZip, TopFolder, copy_zip};
@@ -47,9 +49,10 @@ pub enum TopFolder {
     Always,
     /// None: Bitbucket Data Center, Azure DevOps.
     Never,
-    /// One of this name, in capitals or not, or none, as an administrator decided: Gitea, Forgejo. The first entry tells which;
-    /// where a later one contradicts it, there is none, and [`ProviderError::TopFolderNotShared`] says so: what was copied until
-    /// then has lost a folder of the repository's own, and the archive has to come once more.
+    /// One of this name, in capitals or not, or none, as an administrator decided: Gitea, Forgejo.
+    /// The first entry tells which; where a later one contradicts it, there is none, and
+    /// [`ProviderError::TopFolderNotShared`] says so: what was copied until then has lost a folder
+    /// of the repository's own, and the archive has to come once more.
     Named(String),
 }
 
@@ -58,14 +61,16 @@ pub enum TopFolder {
 pub struct ProviderZip<'a> {
     /// The folder around everything, which is dropped.
     pub top_folder: TopFolder,
-    /// The commit that was asked for. An archive made by git tells its commit, which has to be this one.
+    /// The commit that was asked for. An archive made by git tells its commit, which has to be this
+    /// one.
     pub commit: Option<&'a CommitId>,
     /// How many bytes may come. The files may have [`INFLATED`] times as many.
     pub max_bytes: u64,
 }
 
-/// How much longer than [`ProviderZip::max_bytes`] all files together may be. Sources shrink to a quarter or so; a bomb is a
-/// thousand times longer than its zip, and costs the time to find that out.
+/// How much longer than [`ProviderZip::max_bytes`] all files together may be. Sources shrink to a
+/// quarter or so; a bomb is a thousand times longer than its zip, and costs the time to find that
+/// out.
 pub const INFLATED: u64 = 16;
 
 /// What was written.
@@ -84,12 +89,12 @@ pub struct ProviderSummary {
 /// What an entry begins with.
 const ENTRY: [u8; 4] = *b"PK\x03\x04";
 
-/// Copies the provider's zip `input` to `out`. What comes out has the tree that [`crate::write_zip`] gives of the same
-/// commit, with the commit as its comment.
+/// Copies the provider's zip `input` to `out`. What comes out has the tree that
+/// [`crate::write_zip`] gives of the same commit, with the commit as its comment.
 ///
 /// # Errors
-/// See [`ProviderError`]. What `out` has got until then must not be kept: it has no end of ours, but whatever the provider's
-/// entries hold.
+/// See [`ProviderError`]. What `out` has got until then must not be kept: it has no end of ours,
+/// but whatever the provider's entries hold.
 pub fn copy_zip<R: Read, W: Write>(
     input: R,
     expected: &ProviderZip<'_>,

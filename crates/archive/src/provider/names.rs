@@ -1,5 +1,6 @@
-//! Which names an archive's entries may have, next to one another: each leads into the folder that the zip is unpacked into,
-//! no two are the same, and nothing is inside of what is no folder. So no order of unpacking follows a link.
+//! Which names an archive's entries may have, next to one another: each leads into the folder that
+//! the zip is unpacked into, no two are the same, and nothing is inside of what is no folder. So no
+//! order of unpacking follows a link.
 
 use std::{collections::HashMap, rc::Rc};
 

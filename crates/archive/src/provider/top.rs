@@ -4,7 +4,8 @@ use gix::bstr::{BStr, BString, ByteSlice};
 
 use super::{ProviderError, TopFolder};
 
-/// Whether a folder has this name in capitals or not: Gitea and Forgejo name it as their disk does, in lower case.
+/// Whether a folder has this name in capitals or not: Gitea and Forgejo name it as their disk does,
+/// in lower case.
 fn is_spelled_as(name: &str, folder: &BStr) -> bool {
     folder.to_str().is_ok_and(|folder| folder.to_lowercase() == name.to_lowercase())
 }

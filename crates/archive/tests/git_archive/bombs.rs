@@ -1,4 +1,5 @@
-//! Trees and files that are small in a pack and have no end, or too far an end, when they are unpacked.
+//! Trees and files that are small in a pack and have no end, or too far an end, when they are
+//! unpacked.
 
 use std::sync::atomic::AtomicBool;
 

@@ -1,5 +1,5 @@
-//! Commits that no Git of today would write, and that are in repositories all the same: what `git archive` takes becomes the
-//! same zip, and what it refuses is called by its name.
+//! Commits that no Git of today would write, and that are in repositories all the same: what
+//! `git archive` takes becomes the same zip, and what it refuses is called by its name.
 
 use archive::ArchiveError;
 
@@ -11,7 +11,8 @@ const FORMATS: [&str; 26] = [
     "%ci", "%cI", "%s", "%f", "%b", "%B", "%e", "%P", "%T", "%H",
 ];
 
-/// Files that say other things beside it: git writes in the encoding of the commit what it has made until then.
+/// Files that say other things beside it: git writes in the encoding of the commit what it has made
+/// until then.
 const MIXED: [(&str, &str); 8] = [
     ("f-before", "\u{fc}\u{65e5} <$Format:%s$>\n"),
     ("f-behind", "<$Format:%an$> \u{fc}\u{41f}\n"),

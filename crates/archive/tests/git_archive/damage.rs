@@ -1,4 +1,5 @@
-//! Whatever is broken in a repository: there comes an error or the right tree, and never a zip that only looks whole.
+//! Whatever is broken in a repository: there comes an error or the right tree, and never a zip that
+//! only looks whole.
 
 use std::{
     path::{Path, PathBuf},
@@ -125,8 +126,8 @@ fn a_byte_of_a_packs_index() {
     assert!(found.refused > 100, "{found:?}");
 }
 
-/// Where the index has the offset of an object: after eight bytes and 256 sums come the ids, the CRC-32s and the offsets
-/// (gitformat-pack).
+/// Where the index has the offset of an object: after eight bytes and 256 sums come the ids, the
+/// CRC-32s and the offsets (gitformat-pack).
 fn offset_of(index: &[u8], id: &[u8]) -> std::ops::Range<usize> {
     const IDS: usize = 8 + 256 * 4;
     let count = u32::from_be_bytes(index[IDS - 4..IDS].try_into().unwrap()) as usize;

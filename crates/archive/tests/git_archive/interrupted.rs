@@ -32,7 +32,8 @@ impl Write for Enough<'_> {
     }
 }
 
-/// A file of a megabyte that doesn't shrink, small ones in folders, and one that an attribute converts.
+/// A file of a megabyte that doesn't shrink, small ones in folders, and one that an attribute
+/// converts.
 fn repository() -> Repository {
     let repository = Repository::new();
     let mut number = 1_u32;

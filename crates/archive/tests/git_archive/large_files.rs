@@ -1,4 +1,5 @@
-//! Files that Git LFS keeps, committed by git-lfs and compared with what `git archive` makes of them by git-lfs.
+//! Files that Git LFS keeps, committed by git-lfs and compared with what `git archive` makes of
+//! them by git-lfs.
 
 use std::{
     collections::VecDeque,
@@ -50,7 +51,8 @@ fn zip(repository: &Repository, options: &Options, roots: Vec<PathBuf>) -> Resul
 /// A repository in which git-lfs looks after `*.bin`, with all that comes by.
 fn repository() -> Repository {
     let repository = Repository::new();
-    // One program a file: the one that takes all files (filter-process) loses its way after a long one that is no pointer.
+    // One program a file: the one that takes all files (filter-process) loses its way after a long
+    // one that is no pointer.
     repository.git(&["config", "filter.lfs.clean", "git-lfs clean -- %f"]);
     repository.git(&["config", "filter.lfs.smudge", "git-lfs smudge -- %f"]);
     repository.git(&["config", "filter.lfs.required", "true"]);
@@ -66,7 +68,8 @@ fn repository() -> Repository {
     std::os::unix::fs::symlink("a.bin", repository.path().join("link.bin")).unwrap();
     repository.git(&["add", "-A"]);
     repository.git(&["update-index", "--chmod=+x", "run.bin"]);
-    // What was committed without git-lfs: a file as it is, one that is nearly a pointer, pointers that only look odd.
+    // What was committed without git-lfs: a file as it is, one that is nearly a pointer, pointers
+    // that only look odd.
     let pointer = String::from_utf8(repository.git(&["cat-file", "blob", ":a.bin"])).unwrap();
     let empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
     let nothing = format!("version https://git-lfs.github.com/spec/v1\noid sha256:{empty}\nsize 0\n");

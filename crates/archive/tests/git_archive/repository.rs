@@ -174,7 +174,8 @@ pub(crate) fn names(zip: &[u8]) -> Vec<String> {
     (0..count).map(name).collect()
 }
 
-/// What a zip holds, as the zip crate reads it. git leaves the mode out where it is that of a plain file or a folder.
+/// What a zip holds, as the zip crate reads it. git leaves the mode out where it is that of a plain
+/// file or a folder.
 pub(crate) fn tree(zip: &[u8]) -> Tree {
     let mut zip = zip::ZipArchive::new(std::io::Cursor::new(zip)).unwrap();
     let entries = (0..zip.len()).map(|index| {

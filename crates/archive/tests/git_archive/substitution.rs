@@ -247,7 +247,8 @@ fn check_pushed(repository: &Repository, reference: &str) {
 
 #[test]
 fn a_pushed_tag_names_its_commit() {
-    // `git archive` describes once an archive, so one tag matters at a time; nothing is checked out.
+    // `git archive` describes once an archive, so one tag matters at a time; nothing is checked
+    // out.
     let repository = released();
     repository.git(&["tag", "v1.1"]);
     repository.git(&["commit", "-q", "--allow-empty", "-m", "later"]);

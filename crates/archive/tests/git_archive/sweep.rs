@@ -1,5 +1,5 @@
-//! Attributes of every kind at once, at several levels and in odd spellings, over contents of every kind: what they make of
-//! one another, nobody thinks of beforehand.
+//! Attributes of every kind at once, at several levels and in odd spellings, over contents of every
+//! kind: what they make of one another, nobody thinks of beforehand.
 
 use proptest::{prelude::*, sample::select};
 

@@ -115,7 +115,8 @@ fn non_utf8_names_are_kept() {
     assert!(tree(&zip).contains_key(b"a\xffb".as_slice()));
 }
 
-/// What only some file systems refuse is for who unpacks there: the zip has it, as git archive's has.
+/// What only some file systems refuse is for who unpacks there: the zip has it, as git archive's
+/// has.
 #[test]
 fn unusual_file_names_are_kept() {
     let repository = Repository::new();

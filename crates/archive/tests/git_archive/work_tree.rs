@@ -1,4 +1,5 @@
-//! A zip with a `.git` folder, unpacked by unzip and judged by git; and one that holds a part of the files only.
+//! A zip with a `.git` folder, unpacked by unzip and judged by git; and one that holds a part of
+//! the files only.
 
 use std::{path::Path, process::Command};
 
@@ -45,7 +46,8 @@ fn unpacked(repository: &Repository, options: &Options) -> TempDir {
     folder
 }
 
-/// Two commits of all that a tree may have; the older one has something that the newer one must not give away.
+/// Two commits of all that a tree may have; the older one has something that the newer one must not
+/// give away.
 fn repository() -> Repository {
     let repository = Repository::new();
     repository.write("secret", "of an older commit");

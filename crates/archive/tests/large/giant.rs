@@ -1,4 +1,5 @@
-//! Seventy thousand files, one of more than four gigabytes whose length stands behind it, and five gigabytes of others.
+//! Seventy thousand files, one of more than four gigabytes whose length stands behind it, and five
+//! gigabytes of others.
 
 use std::{io::Read, sync::Arc};
 

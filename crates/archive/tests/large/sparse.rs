@@ -1,4 +1,5 @@
-//! What is long and mostly zeros, without the bytes: a stream that is made while it is read, and a file with holes.
+//! What is long and mostly zeros, without the bytes: a stream that is made while it is read, and a
+//! file with holes.
 
 use std::{
     fs::File,

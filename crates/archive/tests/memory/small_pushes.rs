@@ -13,7 +13,8 @@ use crate::repository::Repository;
 /// What `infra/src/stack/workers.rs` gives the function, in bytes.
 const FUNCTION: u64 = 1769 << 20;
 
-/// Zips `HEAD` with no more memory than the function has. What is asked for beyond that ends the test.
+/// Zips `HEAD` with no more memory than the function has. What is asked for beyond that ends the
+/// test.
 fn zip(repository: &Repository) -> Result<Summary, ArchiveError> {
     // Where tests are threads of one program, one at a time.
     static ONE: Mutex<()> = Mutex::new(());

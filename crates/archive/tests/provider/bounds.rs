@@ -170,7 +170,8 @@ fn zip_bomb_is_refused() {
     assert!(matches!(overlapping, ProviderError::Contradiction { field: "offset", .. }));
 }
 
-/// What is written before an error isn't a zip of ours, but may well hold the end of another one: it must not be kept.
+/// What is written before an error isn't a zip of ours, but may well hold the end of another one:
+/// it must not be kept.
 #[test]
 fn nested_zip_is_ordinary_file() {
     let inner = zip(&[Entry::deflated("inner", b"content")]);

@@ -1,4 +1,5 @@
-//! Whatever breaks on the way: there comes an error or the right tree, and never a zip that only looks whole.
+//! Whatever breaks on the way: there comes an error or the right tree, and never a zip that only
+//! looks whole.
 
 use archive::provider::{ProviderError, ProviderZip};
 use contract::{CommitId, Retry};
@@ -101,7 +102,7 @@ fn flipped_bits_never_change_file_contents() {
             }
         }
     }
-    // What doesn't matter: versions, times, internal attributes, the lower half of external ones, and a comment that is no
-    // commit any more.
+    // What doesn't matter: versions, times, internal attributes, the lower half of external ones,
+    // and a comment that is no commit any more.
     assert!(refused > 11_000 && unharmed < 1_600, "{refused} refused, {unharmed} unharmed");
 }

@@ -1,4 +1,5 @@
-//! Archives that want something: each is refused by the reason that is named, and never becomes a zip of ours.
+//! Archives that want something: each is refused by the reason that is named, and never becomes a
+//! zip of ours.
 
 use archive::provider::{ProviderError, ProviderZip, TopFolder};
 use contract::Retry;

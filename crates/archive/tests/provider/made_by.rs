@@ -1,4 +1,5 @@
-//! Archives as providers make them: git's own (GitHub, GitLab, Bitbucket, Gitea), Java's, .NET's, Python's, Info-ZIP's.
+//! Archives as providers make them: git's own (GitHub, GitLab, Bitbucket, Gitea), Java's, .NET's,
+//! Python's, Info-ZIP's.
 
 use archive::provider::{ProviderError, ProviderZip, TopFolder, copy_zip};
 use contract::{CommitId, Retry};
@@ -38,7 +39,8 @@ fn head(repository: &Repository) -> CommitId {
     String::from_utf8(repository.git(&["rev-parse", "HEAD"])).unwrap().trim().parse().unwrap()
 }
 
-/// Our zip of the archive that `git archive` with these options makes has the tree of the zip that is made without it.
+/// Our zip of the archive that `git archive` with these options makes has the tree of the zip that
+/// is made without it.
 fn check_git(repository: &Repository, options: &[&str], top_folder: TopFolder) {
     let commit = head(repository);
     let archive = repository.git(&[options, &["archive", "--format=zip"], &[prefix(&top_folder), "HEAD"]].concat());
@@ -161,7 +163,8 @@ fn info_zip_that_streams() {
     assert_eq!(taken(&archive, &TOP), tree(&repository.zip().unwrap().0));
 }
 
-/// Bitbucket Data Center is written in Java: folders are deflated to two bytes, everything has a descriptor, nothing a mode.
+/// Bitbucket Data Center is written in Java: folders are deflated to two bytes, everything has a
+/// descriptor, nothing a mode.
 #[test]
 fn java_zip_layout_is_accepted() {
     let java = |name: &str, content: &[u8]| {

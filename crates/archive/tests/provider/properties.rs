@@ -1,5 +1,5 @@
-//! Anything at all: what is a zip comes through unchanged, and what is none never becomes one. `PROPTEST_CASES` says how
-//! long to look: a hundred thousand take about a minute.
+//! Anything at all: what is a zip comes through unchanged, and what is none never becomes one.
+//! `PROPTEST_CASES` says how long to look: a hundred thousand take about a minute.
 
 use std::io::{Cursor, Write};
 
@@ -95,7 +95,8 @@ fn entry() -> impl Strategy<Value = Entry> {
     })
 }
 
-/// What comes out of an archive that may lie is refused, or is a whole zip of what the archive's own readers see.
+/// What comes out of an archive that may lie is refused, or is a whole zip of what the archive's
+/// own readers see.
 fn lies_do_not_get_through(archive: &[u8], expected: &ProviderZip<'_>) -> Result<bool, TestCaseError> {
     let Ok((zip, _)) = take(archive, expected) else { return Ok(false) };
     for path in tree(&zip).into_keys() {

@@ -6,7 +6,8 @@ use serde::Serialize;
 
 use crate::{Handle, Resource, Value, iam::Role};
 
-/// The role by which API Gateway writes logs: one setting for an account and a region, shared by all its APIs.
+/// The role by which API Gateway writes logs: one setting for an account and a region, shared by
+/// all its APIs.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 pub struct Account {

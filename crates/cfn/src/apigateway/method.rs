@@ -7,8 +7,8 @@ use serde_json::{Map, Value as Json, json};
 use super::{ApiResource, RequestValidator, RestApi};
 use crate::{Handle, Resource, Value, lambda::Function, pseudo, sub};
 
-/// A method that hands the request to a function as it is (`AWS_PROXY`). Who may call is the function's matter: a
-/// webhook is signed in its own way.
+/// A method that hands the request to a function as it is (`AWS_PROXY`). Who may call is the
+/// function's matter: a webhook is signed in its own way.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 pub struct Method {

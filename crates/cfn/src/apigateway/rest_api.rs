@@ -17,8 +17,8 @@ pub struct RestApi {
 }
 
 impl RestApi {
-    /// An API of this name. All media types count as binary: a signature is over the bytes that were sent, so no
-    /// conversion may touch them.
+    /// An API of this name. All media types count as binary: a signature is over the bytes that
+    /// were sent, so no conversion may touch them.
     pub fn regional(name: Value<String>, description: &str) -> Self {
         Self {
             name,

@@ -20,7 +20,8 @@ pub struct Stage {
 }
 
 impl Stage {
-    /// Serves `deployment` under `/{name}`; over all callers `rate` requests a second, `burst` at once.
+    /// Serves `deployment` under `/{name}`; over all callers `rate` requests a second, `burst` at
+    /// once.
     pub fn new(
         name: &str,
         api: &Handle<RestApi>,
@@ -28,7 +29,8 @@ impl Stage {
         access_log: &Handle<LogGroup>,
         (rate, burst): (u32, u32),
     ) -> Self {
-        // The ARN without the `:*` that the log group's own attribute ends in, as the access log demands.
+        // The ARN without the `:*` that the log group's own attribute ends in, as the access log
+        // demands.
         let destination: Value<String> = pseudo::arn("logs", ["log-group:".into(), access_log.name().into()]);
         let format = json!({
             "requestId": "$context.requestId",
@@ -70,8 +72,9 @@ impl Handle<Stage> {
         self.reference()
     }
 
-    /// The [ARN](https://docs.aws.amazon.com/apigateway/latest/developerguide/arn-format-reference.html) of this stage of `api`. It
-    /// names no account, and CloudFormation doesn't tell it.
+    /// The
+    /// [ARN](https://docs.aws.amazon.com/apigateway/latest/developerguide/arn-format-reference.html)
+    /// of this stage of `api`. It names no account, and CloudFormation doesn't tell it.
     pub fn arn(&self, api: &Handle<RestApi>) -> Value<Arn<Stage>> {
         sub([
             "arn:".into(),

@@ -20,8 +20,9 @@ pub struct CustomResource<P> {
 }
 
 impl<P: Serialize> CustomResource<P> {
-    /// Made by `function`, which runs for at most `timeout` seconds (1 to 900). CloudFormation waits a minute longer: the
-    /// call has to begin, and an answer at the last moment has to arrive.
+    /// Made by `function`, which runs for at most `timeout` seconds (1 to 900). CloudFormation
+    /// waits a minute longer: the call has to begin, and an answer at the last moment has to
+    /// arrive.
     pub fn new(function: &Handle<Function>, timeout: u16, properties: P) -> Self {
         Self { service_token: function.arn(), service_timeout: timeout + 60, properties }
     }
@@ -32,8 +33,8 @@ impl<P: Serialize> Resource for CustomResource<P> {
 }
 
 impl<P> Handle<CustomResource<P>> {
-    /// What the function answers, as a struct whose fields are `Fn::GetAtt` of the attributes that their serialized
-    /// names say: the names stand once, in the struct that the function fills.
+    /// What the function answers, as a struct whose fields are `Fn::GetAtt` of the attributes that
+    /// their serialized names say: the names stand once, in the struct that the function fills.
     ///
     /// # Errors
     /// `D` has something other than [`Value`]s for fields.

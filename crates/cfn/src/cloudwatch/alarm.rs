@@ -94,7 +94,8 @@ impl Alarm {
         }
     }
 
-    /// Its name, by which policies can tell it from other alarms of the account, and what it tells whoever it wakes.
+    /// Its name, by which policies can tell it from other alarms of the account, and what it tells
+    /// whoever it wakes.
     #[must_use]
     pub fn named(mut self, name: Value<String>, description: &str) -> Self {
         self.alarm_name = name;

@@ -16,8 +16,8 @@ pub struct SecurityGroup {
 }
 
 impl SecurityGroup {
-    /// May connect to any address by TCP, and ask DNS servers by UDP: those of a VPC are asked without a rule, those of one's own
-    /// aren't. `why` explains the first in the console.
+    /// May connect to any address by TCP, and ask DNS servers by UDP: those of a VPC are asked
+    /// without a rule, those of one's own aren't. `why` explains the first in the console.
     pub fn outgoing_tcp(description: &str, vpc: Value<String>, why: &str) -> Self {
         let to_any = |protocol: &str, first: u16, last: u16, why: &str| json!({ "IpProtocol": protocol, "FromPort": first, "ToPort": last, "CidrIp": "0.0.0.0/0", "Description": why });
         Self {

@@ -3,7 +3,8 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// An action of AWS, as the [service authorization reference](https://docs.aws.amazon.com/service-authorization/latest/reference/reference.html)
+/// An action of AWS, as the [service authorization
+/// reference](https://docs.aws.amazon.com/service-authorization/latest/reference/reference.html)
 /// names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 pub enum Action {

@@ -1,5 +1,6 @@
-//! [Policy documents](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements.html): statements of
-//! roles and of resources.
+//! [Policy
+//! documents](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements.html):
+//! statements of roles and of resources.
 
 use schemars::JsonSchema;
 use serde::{Serialize, Serializer, ser::SerializeMap};
@@ -77,7 +78,8 @@ impl Statement {
         Self { sid: sid.to_owned(), effect: "Allow", principal: None, action, resource, condition: Map::new() }
     }
 
-    /// Denies an action, or all of a service, on the resources to everyone who doesn't come over TLS.
+    /// Denies an action, or all of a service, on the resources to everyone who doesn't come over
+    /// TLS.
     pub(crate) fn deny_without_tls(action: &str, resource: Vec<Value<String>>) -> Self {
         Self {
             effect: "Deny",
@@ -88,8 +90,8 @@ impl Statement {
         .when("Bool", "aws:SecureTransport", &"false".into())
     }
 
-    /// Lets the administrators of the account give rights to a KMS key by IAM: AWS's
-    /// [default key policy](https://docs.aws.amazon.com/kms/latest/developerguide/key-policy-default.html).
+    /// Lets the administrators of the account give rights to a KMS key by IAM: AWS's [default key
+    /// policy](https://docs.aws.amazon.com/kms/latest/developerguide/key-policy-default.html).
     pub(crate) fn delegate_key_to_account(root: Value<String>) -> Self {
         Self {
             principal: Some(Principal::Account(root)),
@@ -98,9 +100,10 @@ impl Statement {
         }
     }
 
-    /// Allows the actions, in a policy of a resource, to a service that acts for a thing of this account whose ARN is like
-    /// `source`: and not for somebody else's, who asks the same service
-    /// ([the confused deputy](https://docs.aws.amazon.com/IAM/latest/UserGuide/confused-deputy.html)).
+    /// Allows the actions, in a policy of a resource, to a service that acts for a thing of this
+    /// account whose ARN is like `source`: and not for somebody else's, who asks the same service
+    /// ([the confused
+    /// deputy](https://docs.aws.amazon.com/IAM/latest/UserGuide/confused-deputy.html)).
     pub fn allow_service(
         sid: &str,
         service: &'static str,

@@ -1,5 +1,6 @@
-//! IAM: who may do what. Rights come from grants, methods on the resource that they are for; an action is one of
-//! [`Action`], so that a wildcard can't be written, and a resource of `*` needs a reason.
+//! IAM: who may do what. Rights come from grants, methods on the resource that they are for; an
+//! action is one of [`Action`], so that a wildcard can't be written, and a resource of `*` needs a
+//! reason.
 
 mod action;
 mod document;

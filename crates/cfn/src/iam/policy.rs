@@ -1,6 +1,7 @@
-//! [`AWS::IAM::Policy`](https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-iam-policy.html): rights
-//! of roles that come and go by themselves. An update changes a role before what runs by it, so a right that a condition takes
-//! out of a role is gone while it is still needed; a policy of its own is deleted last, after all that depends on it.
+//! [`AWS::IAM::Policy`](https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-iam-policy.html):
+//! rights of roles that come and go by themselves. An update changes a role before what runs by it,
+//! so a right that a condition takes out of a role is gone while it is still needed; a policy of
+//! its own is deleted last, after all that depends on it.
 
 use schemars::JsonSchema;
 use serde::Serialize;

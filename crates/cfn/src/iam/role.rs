@@ -9,8 +9,8 @@ use serde_json::{Map, Value as Json};
 use super::{Action, PolicyDocument, Principal, Statement};
 use crate::{Handle, Resource, Value};
 
-/// A role whose rights are inline: one place to audit, and nothing outside of the stack can widen them. Only what exists under a
-/// condition is a [`Policy`](super::Policy) of its own.
+/// A role whose rights are inline: one place to audit, and nothing outside of the stack can widen
+/// them. Only what exists under a condition is a [`Policy`](super::Policy) of its own.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 pub struct Role {
@@ -60,7 +60,8 @@ impl Role {
     }
 
     /// Puts the role where the account's administrators let roles be made: under a path, and with a
-    /// [permissions boundary](https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_boundaries.html).
+    /// [permissions
+    /// boundary](https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_boundaries.html).
     #[must_use]
     pub fn within(mut self, path: Value<String>, permissions_boundary: Value<String>) -> Self {
         (self.path, self.permissions_boundary) = (Some(path), Some(permissions_boundary));
@@ -73,7 +74,8 @@ impl Role {
         self.policies.push(InlinePolicy { policy_name: name.to_owned(), policy_document });
     }
 
-    /// Adds a right on every resource, for actions that know no resource; `reason` stands in the template's metadata.
+    /// Adds a right on every resource, for actions that know no resource; `reason` stands in the
+    /// template's metadata.
     pub fn grant_on_all(&mut self, name: &str, actions: &[Action], reason: &str) {
         self.grant(name, Statement::allow(name, actions, vec!["*".into()]));
         self.reasons.push(format!("{name}: {reason}"));

@@ -10,8 +10,8 @@ use crate::{
     pseudo, sub,
 };
 
-/// A symmetric key that rotates every year. Its policy leaves rights to IAM: a policy that named the roles would make
-/// key and roles refer to each other in a circle.
+/// A symmetric key that rotates every year. Its policy leaves rights to IAM: a policy that named
+/// the roles would make key and roles refer to each other in a circle.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 pub struct Key {
@@ -39,8 +39,8 @@ impl Key {
         }
     }
 
-    /// A service of AWS may use it, for things of this account whose ARN is like `source`. A service has no role that IAM could
-    /// give the right to, so it stands here.
+    /// A service of AWS may use it, for things of this account whose ARN is like `source`. A
+    /// service has no role that IAM could give the right to, so it stands here.
     #[must_use]
     pub fn usable_by(mut self, service: &'static str, actions: &[Action], source: &Value<String>) -> Self {
         self.key_policy.push(Statement::allow_service("Service", service, actions, vec!["*".into()], source));
@@ -63,8 +63,8 @@ impl Handle<Key> {
         self.attribute("Arn")
     }
 
-    /// Lets `role` use the key, only under this
-    /// [encryption context](https://docs.aws.amazon.com/kms/latest/developerguide/encrypt_context.html).
+    /// Lets `role` use the key, only under this [encryption
+    /// context](https://docs.aws.amazon.com/kms/latest/developerguide/encrypt_context.html).
     pub fn grant_under(&self, role: &mut Role, actions: &[Action], context: &[(&str, Value<String>)]) {
         let statement = Statement::allow(self.id(), actions, vec![self.arn().meaning()]);
         let statement = context.iter().fold(statement, |statement, (key, value)| {

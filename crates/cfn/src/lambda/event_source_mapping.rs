@@ -25,9 +25,10 @@ struct ScalingConfig {
 }
 
 impl EventSourceMapping {
-    /// `queue` feeds `function`, of which at most `concurrency` (2 to 1,000) run at once. Without the bound the pollers take more
-    /// messages than the account may run functions, and what was only throttled counts as a try
-    /// ([maximum concurrency](https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html#events-sqs-max-concurrency)).
+    /// `queue` feeds `function`, of which at most `concurrency` (2 to 1,000) run at once. Without
+    /// the bound the pollers take more messages than the account may run functions, and what was
+    /// only throttled counts as a try ([maximum
+    /// concurrency](https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html#events-sqs-max-concurrency)).
     pub fn new(queue: &Handle<Queue>, function: &Handle<Function>, concurrency: Value<String>) -> Self {
         Self {
             event_source_arn: queue.arn(),

@@ -65,7 +65,8 @@ pub struct Function {
 }
 
 impl Function {
-    /// A function with what each one needs: its code, its role, and the log group that the role may write into.
+    /// A function with what each one needs: its code, its role, and the log group that the role may
+    /// write into.
     pub fn new(code: Code, architecture: Architecture, role: &Handle<Role>, log_group: &Handle<LogGroup>) -> Self {
         Self {
             description: String::new(),

@@ -18,8 +18,9 @@ pub struct LogGroup {
 }
 
 impl LogGroup {
-    /// A group whose events are kept for one of the
-    /// [numbers of days](https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html) that there are.
+    /// A group whose events are kept for one of the [numbers of
+    /// days](https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html)
+    /// that there are.
     pub fn new(name: Value<String>, retention_in_days: u16) -> Self {
         Self { log_group_name: name, retention_in_days }
     }

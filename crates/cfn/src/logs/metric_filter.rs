@@ -26,8 +26,8 @@ struct MetricTransformation {
 
 impl MetricFilter {
     /// One for each line that
-    /// [`pattern`](https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html) matches, and nothing where
-    /// none does.
+    /// [`pattern`](https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html)
+    /// matches, and nothing where none does.
     pub fn counting(
         log: &Handle<LogGroup>,
         pattern: &'static str,

@@ -1,5 +1,6 @@
 //! [`AWS::S3::Bucket`](https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-s3-bucket.html):
-//! versioned or expiring, and always encrypted and closed to the public, since there is no constructor for any other.
+//! versioned or expiring, and always encrypted and closed to the public, since there is no
+//! constructor for any other.
 
 use aws_names::{Arn, BucketName};
 use schemars::JsonSchema;
@@ -30,7 +31,8 @@ pub struct Bucket {
 }
 
 impl Bucket {
-    /// Encrypted with S3's own keys (SSE-S3), and versioned: what was written stays until somebody deletes it.
+    /// Encrypted with S3's own keys (SSE-S3), and versioned: what was written stays until somebody
+    /// deletes it.
     pub fn encrypted() -> Self {
         let rule = json!({ "ServerSideEncryptionByDefault": { "SSEAlgorithm": "AES256" } });
         Self {
@@ -53,8 +55,8 @@ impl Bucket {
         }
     }
 
-    /// Encrypted likewise, and without versions, for what can be had again: an object goes when another one takes its place, or so
-    /// many days after it was written.
+    /// Encrypted likewise, and without versions, for what can be had again: an object goes when
+    /// another one takes its place, or so many days after it was written.
     pub fn expiring_after(days: u16) -> Self {
         let mut bucket = Self::encrypted();
         bucket.versioning_configuration = None;
@@ -64,8 +66,9 @@ impl Bucket {
         bucket
     }
 
-    /// Where `condition` holds, a version goes that was replaced so many days ago and has as many `newer` versions between itself and the
-    /// current one; without a number of those, whatever was replaced that long ago. The current version always stays.
+    /// Where `condition` holds, a version goes that was replaced so many days ago and has as many
+    /// `newer` versions between itself and the current one; without a number of those, whatever was
+    /// replaced that long ago. The current version always stays.
     #[must_use]
     pub fn expiring_noncurrent_versions(
         mut self,
@@ -107,7 +110,8 @@ impl Handle<Bucket> {
         self.attribute("Arn")
     }
 
-    /// Lets `role` do these actions on the objects whose key begins as `objects` says, such as `ssh-key/*`.
+    /// Lets `role` do these actions on the objects whose key begins as `objects` says, such as
+    /// `ssh-key/*`.
     pub fn grant(&self, role: &mut Role, actions: &[Action], objects: &str) {
         let arn = sub([self.arn().into(), "/".into(), objects.into()]);
         let name = format!("{}Objects", self.id());

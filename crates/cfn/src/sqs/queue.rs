@@ -28,11 +28,12 @@ pub struct Queue {
 }
 
 impl Queue {
-    /// A queue in which only messages of one group wait for one another
-    /// ([high throughput](https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/high-throughput-fifo.html)).
+    /// A queue in which only messages of one group wait for one another ([high
+    /// throughput](https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/high-throughput-fifo.html)).
     ///
-    /// `name` ends in `.fifo` and has at most 80 characters. It isn't left to CloudFormation, which shortens the names that it makes to 80
-    /// characters and then adds `.fifo`: of a stack whose name has 40 or more, SQS refuses them.
+    /// `name` ends in `.fifo` and has at most 80 characters. It isn't left to CloudFormation, which
+    /// shortens the names that it makes to 80 characters and then adds `.fifo`: of a stack whose
+    /// name has 40 or more, SQS refuses them.
     pub fn fifo(name: Value<String>) -> Self {
         Self {
             queue_name: name,

@@ -51,8 +51,8 @@ impl Clock for Clockwork {
     }
 }
 
-/// What an attempt ends with that is refused with `code` for so many times: after how many attempts and seconds, and for how many
-/// of them the right was missing if it is missing still.
+/// What an attempt ends with that is refused with `code` for so many times: after how many attempts
+/// and seconds, and for how many of them the right was missing if it is missing still.
 async fn check(code: &'static str, refusals: usize, seconds: u64) -> (Result<(), Option<u64>>, usize, u64) {
     let (attempts, began) = (Cell::new(0), Instant::now());
     let clock = Clockwork(began, Mutex::default());

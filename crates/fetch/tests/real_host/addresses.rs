@@ -1,4 +1,5 @@
-//! What each kind of host is asked for, beside what git and ssh ask it for when they are given the URL that we write.
+//! What each kind of host is asked for, beside what git and ssh ask it for when they are given the
+//! URL that we write.
 
 use std::process::Command;
 
@@ -7,7 +8,8 @@ use fetch::Remote;
 
 use crate::host::Host;
 
-/// Clones by the URL with git and ssh themselves; the host is reached on `port` where the URL names none.
+/// Clones by the URL with git and ssh themselves; the host is reached on `port` where the URL names
+/// none.
 fn clone_with_git(host: &Host, url: &str, port: Option<u16>) {
     let port = port.map(|port| format!("-p {port}")).unwrap_or_default();
     let key = host.temp.path().join("client_key");

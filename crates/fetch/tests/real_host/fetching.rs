@@ -1,4 +1,5 @@
-//! Fetches from a real OpenSSH server and real repositories; git is the oracle of what should arrive.
+//! Fetches from a real OpenSSH server and real repositories; git is the oracle of what should
+//! arrive.
 
 use std::{
     fs,

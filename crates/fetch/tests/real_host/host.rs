@@ -1,5 +1,5 @@
-//! A real Git host for the tests: OpenSSH's server on a loopback port, real repositories made by real
-//! git behind it, and nothing of the machine's configuration.
+//! A real Git host for the tests: OpenSSH's server on a loopback port, real repositories made by
+//! real git behind it, and nothing of the machine's configuration.
 
 use std::{
     fmt::Write as _,
@@ -209,7 +209,8 @@ impl Repo {
         self.git_reading(arguments, "")
     }
 
-    /// Commits a tree of exactly these files on top of `branch` (or without a parent); the commit's id.
+    /// Commits a tree of exactly these files on top of `branch` (or without a parent); the commit's
+    /// id.
     pub(crate) fn commit(&self, branch: &str, files: &[(&str, Vec<u8>)]) -> String {
         let parent = format!("refs/heads/{branch}^0");
         let mut stream = format!(

@@ -8,7 +8,8 @@ use secrecy::ExposeSecret as _;
 
 use crate::host::Host;
 
-/// What hosts answer, and what is made of it: the URL, the value of the header, and the time in seconds.
+/// What hosts answer, and what is made of it: the URL, the value of the header, and the time in
+/// seconds.
 const ANSWERS: [(&str, &str, &str, &str, u64); 3] = [
     (
         "GitHub",

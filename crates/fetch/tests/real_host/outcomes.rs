@@ -1,5 +1,5 @@
-//! What may have become of a reference or a repository between the push and the fetch: each has an outcome of its own, and
-//! none is tried for ever.
+//! What may have become of a reference or a repository between the push and the fetch: each has an
+//! outcome of its own, and none is tried for ever.
 
 use contract::{Retry, error_chain, git::CommitId};
 use fetch::{FetchError, Fetched, Origin, Wanted};
@@ -121,8 +121,8 @@ async fn reference_moving_during_fetch_is_retried() {
         let repo = host.repository();
         let commit = repo.commit("main", &file("1"));
         let gone = "1".repeat(40);
-        // What the host names has been pruned by the time that it is asked for it.
-        // By what passes on at once whatever came: `sed` waits for the end of a line, which a packet needn't have.
+        // What the host names has been pruned by the time that it is asked for it. By what passes
+        // on at once whatever came: `sed` waits for the end of a line, which a packet needn't have.
         let rename =
             format!("import os\nwhile some := os.read(0, 65536): os.write(1, some.replace(b'{commit}', b'{gone}'))");
         host.serves_by(&format!(r#"git upload-pack "$repository" | python3 -c "{rename}""#));
@@ -135,7 +135,8 @@ async fn reference_moving_during_fetch_is_retried() {
     }
 }
 
-/// How hosts say that there is no such repository, or none that the key may read, and what is passed on of it.
+/// How hosts say that there is no such repository, or none that the key may read, and what is
+/// passed on of it.
 const REFUSALS: [(&str, &str, &str); 9] = [
     ("GitHub", r"echo 'ERROR: Repository not found.' >&2", "ERROR: Repository not found."),
     (

@@ -1,5 +1,5 @@
-//! Servers on which a repository has one path and no other: a plain `sshd`, `git-shell`, gitolite. Each finds a repository by the URL
-//! that it is cloned by, and so do we.
+//! Servers on which a repository has one path and no other: a plain `sshd`, `git-shell`, gitolite.
+//! Each finds a repository by the URL that it is cloned by, and so do we.
 
 use std::{fs, process::Command};
 
@@ -11,7 +11,8 @@ use crate::host::Host;
 /// Where the user of the server is at home.
 const HOME: &str = "home";
 
-/// A host that does with a client's command what this line of a shell does, the user being at home in `HOME`.
+/// A host that does with a client's command what this line of a shell does, the user being at home
+/// in `HOME`.
 fn server(line: &str) -> Host {
     let host = Host::start();
     let root = host.temp.path().display();
@@ -27,7 +28,8 @@ fn server(line: &str) -> Host {
 const PLAIN: &str = r#"exec sh -c "$SSH_ORIGINAL_COMMAND""#;
 const GIT_SHELL: &str = r#"exec git shell -c "$SSH_ORIGINAL_COMMAND""#;
 
-/// Fetches `main` of a repository that is spelled so, `{}` in the entry of `AllowedGitHosts` being the host's address.
+/// Fetches `main` of a repository that is spelled so, `{}` in the entry of `AllowedGitHosts` being
+/// the host's address.
 async fn try_fetch(
     host: &Host,
     entry: &str,

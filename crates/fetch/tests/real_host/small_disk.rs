@@ -1,5 +1,6 @@
-//! A disk on which not all clones fit, and what becomes of them. The disk is a file system in memory that only the process in
-//! which the fetches are made has, in a mount namespace of its own: the test runs itself in there. The host stays outside.
+//! A disk on which not all clones fit, and what becomes of them. The disk is a file system in
+//! memory that only the process in which the fetches are made has, in a mount namespace of its own:
+//! the test runs itself in there. The host stays outside.
 
 use std::{
     fs,

@@ -1,4 +1,5 @@
-//! Hosts that don't cut histories, or give a commit only by a reference: what is wanted comes with more than is wanted.
+//! Hosts that don't cut histories, or give a commit only by a reference: what is wanted comes with
+//! more than is wanted.
 
 use contract::Retry;
 use fetch::{Origin, Wanted};
@@ -7,7 +8,8 @@ use crate::host::{Host, Setup};
 
 const MAIN: &str = "refs/heads/main";
 
-/// What makes a host of today one that doesn't offer `shallow`: its name is another one, and as long.
+/// What makes a host of today one that doesn't offer `shallow`: its name is another one, and as
+/// long.
 const WITHOUT_SHALLOW: &str = r#"git upload-pack "$repository" | python3 -c '
 import os
 while part := os.read(0, 65536):

@@ -1,6 +1,7 @@
-//! Azure DevOps Services:
-//! [service hooks](https://learn.microsoft.com/en-us/azure/devops/service-hooks/events#code-pushed). It signs nothing and
-//! has no header of its own: it shows a password (Basic) or a header of one's choice.
+//! Azure DevOps Services: [service
+//! hooks](https://learn.microsoft.com/en-us/azure/devops/service-hooks/events#code-pushed). It
+//! signs nothing and has no header of its own: it shows a password (Basic) or a header of one's
+//! choice.
 
 use contract::{HostKind, Trigger};
 use http::HeaderMap;
@@ -68,7 +69,8 @@ impl Host for AzureDevOps {
     }
 }
 
-/// The host and the organisation of a repository's URL. An organisation's former host is the same as the present one.
+/// The host and the organisation of a repository's URL. An organisation's former host is the same
+/// as the present one.
 fn place(url: &str) -> Option<(String, String)> {
     let url = gix_url::parse(url).ok()?;
     let (host, path) = (url.host?.to_ascii_lowercase(), url.path.to_string());
@@ -90,7 +92,8 @@ struct Subscription {
 }
 
 impl Subscription {
-    /// What the "Test" button sends is an example of some repository of Microsoft's, of no subscription.
+    /// What the "Test" button sends is an example of some repository of Microsoft's, of no
+    /// subscription.
     fn is_test(&self) -> bool {
         let is_null = |id: &String| !id.is_empty() && id.bytes().all(|digit| matches!(digit, b'0' | b'-'));
         self.subscription_id.as_ref().is_some_and(is_null)

@@ -1,4 +1,5 @@
-//! Bitbucket Cloud: [event payloads](https://support.atlassian.com/bitbucket-cloud/docs/event-payloads/). One push may
+//! Bitbucket Cloud: [event
+//! payloads](https://support.atlassian.com/bitbucket-cloud/docs/event-payloads/). One push may
 //! change several references.
 
 use contract::{HostKind, Trigger};

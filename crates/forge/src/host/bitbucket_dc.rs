@@ -1,6 +1,6 @@
-//! Bitbucket Data Center:
-//! [event payload](https://confluence.atlassian.com/bitbucketserver/event-payload-938025882.html). One push may change
-//! several references; a repository's name is its project's key and its slug.
+//! Bitbucket Data Center: [event
+//! payload](https://confluence.atlassian.com/bitbucketserver/event-payload-938025882.html). One
+//! push may change several references; a repository's name is its project's key and its slug.
 
 use contract::{HostKind, Trigger};
 use http::HeaderMap;

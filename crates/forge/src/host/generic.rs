@@ -1,5 +1,6 @@
-//! Any other sender: a `post-receive` hook of one's own, or a host that nobody wrote a file for. It sends
-//! GitHub's push in brief: `ref`, `after`, `repository.full_name` (or `name`) and `repository.ssh_url` or `repository.clone_url`.
+//! Any other sender: a `post-receive` hook of one's own, or a host that nobody wrote a file for. It
+//! sends GitHub's push in brief: `ref`, `after`, `repository.full_name` (or `name`) and
+//! `repository.ssh_url` or `repository.clone_url`.
 
 use contract::Trigger;
 use http::HeaderMap;

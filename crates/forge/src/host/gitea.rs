@@ -1,5 +1,6 @@
-//! [Gitea](https://docs.gitea.com/usage/webhooks) and [Forgejo](https://forgejo.org/docs/latest/user/webhooks/), which
-//! grew out of it. Both send GitHub's payloads, and GitHub's and each other's headers beside their own.
+//! [Gitea](https://docs.gitea.com/usage/webhooks) and
+//! [Forgejo](https://forgejo.org/docs/latest/user/webhooks/), which grew out of it. Both send
+//! GitHub's payloads, and GitHub's and each other's headers beside their own.
 
 use std::borrow::Cow;
 
@@ -50,8 +51,8 @@ impl Host for Gitea {
     }
 }
 
-/// The JSON, also where it is sent as a field of a form: that is what Gitea, Forgejo and Gogs sign. What holds no JSON
-/// can't be signed by them.
+/// The JSON, also where it is sent as a field of a form: that is what Gitea, Forgejo and Gogs sign.
+/// What holds no JSON can't be signed by them.
 pub(super) fn signed_json(delivery: &Delivery) -> Cow<'_, [u8]> {
     content::payload(delivery).unwrap_or(Cow::Borrowed(&delivery.body))
 }

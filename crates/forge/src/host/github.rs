@@ -98,7 +98,8 @@ impl Repository {
 }
 
 impl Push {
-    /// Gitea, Forgejo and Gogs have no ping: "Test Delivery" sends a push from a commit to the same one, which no push is.
+    /// Gitea, Forgejo and Gogs have no ping: "Test Delivery" sends a push from a commit to the same
+    /// one, which no push is.
     fn is_test(&self) -> bool {
         self.before.as_ref() == Some(&self.after)
     }

@@ -1,5 +1,6 @@
-//! GitLab: [webhook events](https://docs.gitlab.com/user/project/integrations/webhook_events/) of projects and
-//! groups, and [system hooks](https://docs.gitlab.com/administration/system_hooks/) of an instance.
+//! GitLab: [webhook events](https://docs.gitlab.com/user/project/integrations/webhook_events/) of
+//! projects and groups, and [system hooks](https://docs.gitlab.com/administration/system_hooks/) of
+//! an instance.
 
 use contract::{HostKind, Trigger};
 use http::HeaderMap;
@@ -114,14 +115,15 @@ impl Project {
     }
 }
 
-/// Where the project is of which a system hook's "Test" button tells, and that of a project without commits. The name is
-/// [nobody's](https://www.rfc-editor.org/rfc/rfc2606#section-3).
+/// Where the project is of which a system hook's "Test" button tells, and that of a project without
+/// commits. The name is [nobody's](https://www.rfc-editor.org/rfc/rfc2606#section-3).
 const SAMPLE: &str = "http://test.example.com/";
 
 impl Push {
-    /// Whether the "Test" button sent it, which says nowhere that it did. It takes
-    /// [the last three commits](https://gitlab.com/gitlab-org/gitlab/-/blob/master/lib/gitlab/data_builder/push.rb) for those of a push
-    /// from the third to the first, so that the push begins with a commit of its own, which no push does.
+    /// Whether the "Test" button sent it, which says nowhere that it did. It takes [the last three
+    /// commits](https://gitlab.com/gitlab-org/gitlab/-/blob/master/lib/gitlab/data_builder/push.rb)
+    /// for those of a push from the third to the first, so that the push begins with a commit of
+    /// its own, which no push does.
     fn is_test(&self) -> bool {
         let is_sample = self.project.git_http_url.starts_with(SAMPLE);
         let before = |before: &String| *before == self.after || self.commits.iter().any(|commit| commit.id == *before);

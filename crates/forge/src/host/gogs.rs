@@ -1,4 +1,5 @@
-//! [Gogs](https://gogs.io/docs/features/webhook): GitHub's payloads, except that a tag is told by `create` alone.
+//! [Gogs](https://gogs.io/docs/features/webhook): GitHub's payloads, except that a tag is told by
+//! `create` alone.
 
 use std::borrow::Cow;
 

@@ -1,5 +1,6 @@
-//! What differs from one Git host to another: how its deliveries are recognised, and where in a payload
-//! the facts stand. One file a host; a new one needs an entry in [`HOSTS`] and nothing else.
+//! What differs from one Git host to another: how its deliveries are recognised, and where in a
+//! payload the facts stand. One file a host; a new one needs an entry in [`HOSTS`] and nothing
+//! else.
 
 mod azure;
 mod bitbucket_cloud;
@@ -23,21 +24,24 @@ pub trait Host: fmt::Debug + Sync {
     /// Its name, as people write it.
     fn name(&self) -> &'static str;
 
-    /// What a host of this kind is called in `AllowedGitHosts`, where archives can be downloaded from it.
+    /// What a host of this kind is called in `AllowedGitHosts`, where archives can be downloaded
+    /// from it.
     fn kind(&self) -> Option<HostKind> {
         None
     }
 
-    /// Whether a delivery with these headers is of this kind. Others may have been asked before, see [`HOSTS`].
+    /// Whether a delivery with these headers is of this kind. Others may have been asked before,
+    /// see [`HOSTS`].
     fn recognizes(&self, headers: &HeaderMap) -> bool;
 
-    /// Whether a payload is of this kind, for a host without a header of its own. Only asked when no host recognises the
-    /// headers, and of an authenticated payload.
+    /// Whether a payload is of this kind, for a host without a header of its own. Only asked when
+    /// no host recognises the headers, and of an authenticated payload.
     fn recognizes_payload(&self, _payload: &[u8]) -> bool {
         false
     }
 
-    /// The bytes of a delivery that its signature is of: the body as it came, unless the host does otherwise.
+    /// The bytes of a delivery that its signature is of: the body as it came, unless the host does
+    /// otherwise.
     fn signed<'d>(&self, delivery: &'d Delivery) -> Cow<'d, [u8]> {
         Cow::Borrowed(&delivery.body)
     }
@@ -49,8 +53,8 @@ pub trait Host: fmt::Debug + Sync {
     fn read(&self, headers: &HeaderMap, payload: &[u8]) -> Result<Message, PayloadError>;
 }
 
-/// All kinds of hosts in the order in which they are asked, so that one that also sends another's headers
-/// (as Gitea does GitHub's) comes before that other. The last one recognises everything.
+/// All kinds of hosts in the order in which they are asked, so that one that also sends another's
+/// headers (as Gitea does GitHub's) comes before that other. The last one recognises everything.
 pub const HOSTS: &[&dyn Host] = &[
     &gitlab::GitLab,
     &bitbucket_cloud::BitbucketCloud,
@@ -106,8 +110,8 @@ pub struct Pushed {
 /// What a payload says of where a repository is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
-    /// The URLs by which it can be cloned or looked at: each has the repository's full name for a path. The first one
-    /// tells the host to fetch from.
+    /// The URLs by which it can be cloned or looked at: each has the repository's full name for a
+    /// path. The first one tells the host to fetch from.
     Urls(Vec<String>),
     /// The host; the paths of this host's URLs aren't the repositories' names.
     Host(String),
@@ -167,7 +171,8 @@ fn parse<T: DeserializeOwned>(host: &dyn Host, payload: &[u8]) -> Result<T, Payl
     Ok(value)
 }
 
-/// Reads `null` as nothing: an empty list, an object without members. Some hosts write so what others leave out.
+/// Reads `null` as nothing: an empty list, an object without members. Some hosts write so what
+/// others leave out.
 fn or_nothing<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(value: D) -> Result<T, D::Error> {
     Option::deserialize(value).map(Option::unwrap_or_default)
 }

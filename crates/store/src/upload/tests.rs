@@ -1,4 +1,5 @@
-//! The upload against an S3 of HTTP answers: what matters is which requests are made, and which are not.
+//! The upload against an S3 of HTTP answers: what matters is which requests are made, and which are
+//! not.
 
 use std::{
     collections::BTreeMap,

@@ -1,5 +1,5 @@
-//! The [batch API](https://github.com/git-lfs/git-lfs/blob/main/docs/api/batch.md): for the ids of files, where they are and
-//! what opens them.
+//! The [batch API](https://github.com/git-lfs/git-lfs/blob/main/docs/api/batch.md): for the ids of
+//! files, where they are and what opens them.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 

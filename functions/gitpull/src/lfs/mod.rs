@@ -1,6 +1,6 @@
-//! The files that Git LFS keeps, downloaded while the zip is written: small ones some ahead of their turn, large ones at
-//! it, straight into the zip. Access comes from the repository's host over SSH; `.lfsconfig`, which is whoever pushes' to
-//! write, is never read.
+//! The files that Git LFS keeps, downloaded while the zip is written: small ones some ahead of
+//! their turn, large ones at it, straight into the zip. Access comes from the repository's host
+//! over SSH; `.lfsconfig`, which is whoever pushes' to write, is never read.
 
 mod batch;
 

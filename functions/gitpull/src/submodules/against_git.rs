@@ -1,5 +1,5 @@
-//! Which submodules are fetched, and from where, held against `git clone --recurse-submodules`: what Git makes of a
-//! `.gitmodules` stands in no document.
+//! Which submodules are fetched, and from where, held against `git clone --recurse-submodules`:
+//! what Git makes of a `.gitmodules` stands in no document.
 
 use std::{collections::BTreeMap, fs, path::Path, process::Command, sync::atomic::AtomicBool};
 

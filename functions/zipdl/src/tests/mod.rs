@@ -1,5 +1,5 @@
-//! Jobs against hosts that misbehave in every way that hosts do, and some that only attackers do. S3 is a stand-in that
-//! counts what is put.
+//! Jobs against hosts that misbehave in every way that hosts do, and some that only attackers do.
+//! S3 is a stand-in that counts what is put.
 
 mod server;
 
@@ -132,7 +132,8 @@ fn commit(digit: char) -> String {
     digit.to_string().repeat(40)
 }
 
-/// That the reference names this commit, with the tree of nines, and that this is the default branch.
+/// That the reference names this commit, with the tree of nines, and that this is the default
+/// branch.
 fn says(commit: &str, default_branch: &str) -> Answer {
     Answer::zip(facts(commit, &self::commit('9'), default_branch).to_string().as_bytes())
 }
@@ -425,7 +426,8 @@ async fn access_token_reaches_only_its_host() {
     }
 }
 
-/// The key of what was stored, where the host says that this is the default branch, and the layout is this one.
+/// The key of what was stored, where the host says that this is the default branch, and the layout
+/// is this one.
 async fn stored_at(default_branch: &'static str, layout: KeyLayout) -> String {
     let world = World::new().await;
     let host =

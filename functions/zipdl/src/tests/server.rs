@@ -77,8 +77,8 @@ impl Answer {
     }
 }
 
-/// What a host says of its repository `octo/hello` whenever it is asked for a reference or the default branch, in the words of all
-/// kinds of hosts at once.
+/// What a host says of its repository `octo/hello` whenever it is asked for a reference or the
+/// default branch, in the words of all kinds of hosts at once.
 pub(crate) fn facts(commit: &str, tree: &str, default_branch: &str) -> Value {
     json!({
         "sha": commit, "default_branch": default_branch, "mainbranch": { "name": default_branch },
@@ -112,8 +112,8 @@ impl Drop for Server {
 }
 
 impl Server {
-    /// A host at this address, which answers a question for facts, and any other request, as these say: they get the request,
-    /// and the how manieth of its sort it is.
+    /// A host at this address, which answers a question for facts, and any other request, as these
+    /// say: they get the request, and the how manieth of its sort it is.
     pub(crate) async fn start(
         authority: &Authority,
         address: &str,

@@ -1,5 +1,5 @@
-//! What an update would change: in numbers for the summary, and as tables. What is lost or made anew stands first and is never
-//! folded, nor is a right that lets somebody do more.
+//! What an update would change: in numbers for the summary, and as tables. What is lost or made
+//! anew stands first and is never folded, nor is a right that lets somebody do more.
 
 use std::collections::BTreeMap;
 
@@ -135,10 +135,12 @@ fn value(value: &Value) -> Markup {
     html! { details class="inline" { summary { (code(&beginning)) "… " (text.chars().count()) " characters" } (code(&text)) } }
 }
 
-/// Whether nobody may do more by it, who, whether it came, what it does, on what, and where it holds.
+/// Whether nobody may do more by it, who, whether it came, what it does, on what, and where it
+/// holds.
 type Fate<'d> = (bool, &'d str, bool, Effect, &'d str, Vec<String>);
 
-/// What becomes of rights, those that let somebody do more first, and how many those are. Actions of the same fate are one row.
+/// What becomes of rights, those that let somebody do more first, and how many those are. Actions
+/// of the same fate are one row.
 fn rights(diff: &Diff) -> (Vec<Vec<Markup>>, usize) {
     let mut rows: BTreeMap<Fate<'_>, Vec<String>> = BTreeMap::new();
     for change in &diff.permissions {

@@ -44,7 +44,8 @@ fn in_short(bills: &[(&str, Vec<Item>)]) -> Markup {
     table(&caption, &["Pushes a month", "Dollars a month", "Mostly"], rows)
 }
 
-/// What the output bucket costs as zips add up, as the retention is and, where nothing expires, as it could be.
+/// What the output bucket costs as zips add up, as the retention is and, where nothing expires, as
+/// it could be.
 fn zips(settings: &Settings) -> Markup {
     let given = settings.retention();
     let other = given.days.is_none().then(|| cost::Retention::of("30", ""));

@@ -1,4 +1,5 @@
-//! The top of the page: what it is of, so that a signature is for something, and the outcome in a paragraph.
+//! The top of the page: what it is of, so that a signature is for something, and the outcome in a
+//! paragraph.
 
 use maud::{Markup, html};
 

@@ -1,5 +1,6 @@
-//! Tables, names and signs, the same in every section. A table reads as one on a wide screen, and as a card for each row on a narrow one:
-//! each cell carries the heading of its column for that, and its role, since not every browser keeps a table's when it is laid out otherwise.
+//! Tables, names and signs, the same in every section. A table reads as one on a wide screen, and
+//! as a card for each row on a narrow one: each cell carries the heading of its column for that,
+//! and its role, since not every browser keeps a table's when it is laid out otherwise.
 
 use maud::{Markup, html};
 
@@ -25,7 +26,8 @@ fn broken(text: &str) -> Markup {
     html! { @for (index, piece) in pieces.enumerate() { @if index > 0 { wbr; } (piece) } }
 }
 
-/// What has to hold of the request, and which condition of the template, in a few words behind what they are about.
+/// What has to hold of the request, and which condition of the template, in a few words behind what
+/// they are about.
 pub(super) fn only<'t>(conditions: impl IntoIterator<Item = &'t String>) -> Markup {
     let (outside, request): (Vec<&String>, Vec<&String>) =
         conditions.into_iter().partition(|text| text.starts_with("if ") || text.starts_with("unless "));

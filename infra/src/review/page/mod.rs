@@ -1,5 +1,6 @@
-//! The page itself: what is signed for on top, then what changes, then everything else, with details folded. Whatever comes out of the
-//! template is escaped by the macro that writes it, and in the whole nothing hides.
+//! The page itself: what is signed for on top, then what changes, then everything else, with
+//! details folded. Whatever comes out of the template is escaped by the macro that writes it, and
+//! in the whole nothing hides.
 
 mod access;
 mod changes;

@@ -1,4 +1,5 @@
-//! The parameters: what they mean for security, those that somebody has to look at, and, folded, all of them.
+//! The parameters: what they mean for security, those that somebody has to look at, and, folded,
+//! all of them.
 
 use maud::{Markup, html};
 use serde_json::Value;

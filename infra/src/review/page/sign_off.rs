@@ -1,4 +1,5 @@
-//! The place to sign: it repeats what is signed for, so that the sheet with the names stands for itself.
+//! The place to sign: it repeats what is signed for, so that the sheet with the names stands for
+//! itself.
 
 use maud::{Markup, html};
 

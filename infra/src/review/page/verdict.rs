@@ -1,4 +1,5 @@
-//! The verdict of the rules: what they found is open, what passes is folded; and the findings of other judges that are accepted.
+//! The verdict of the rules: what they found is open, what passes is folded; and the findings of
+//! other judges that are accepted.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,5 +1,5 @@
-//! What users need of the stack. Each scenario begins with a cold function and nothing of an earlier one, and fails where the
-//! function's role lacks a right that it takes.
+//! What users need of the stack. Each scenario begins with a cold function and nothing of an
+//! earlier one, and fails where the function's role lacks a right that it takes.
 
 mod endpoint;
 mod gitpull;
@@ -17,7 +17,8 @@ use crate::stage::{Repo, Stage};
 pub(crate) struct Props {
     /// Of one part, and worth a pack.
     pub(crate) rocket: Repo,
-    /// Of several parts, and more than may be downloaded. Its branch `lfs` names a file that Git LFS doesn't have.
+    /// Of several parts, and more than may be downloaded. Its branch `lfs` names a file that Git
+    /// LFS doesn't have.
     pub(crate) large: Repo,
     /// The commit of that branch.
     pub(crate) lfs: String,
@@ -48,7 +49,8 @@ macro_rules! scenarios {
     };
 }
 
-/// Every scenario, in an order in which they can be played: the last one takes away what the others work with.
+/// Every scenario, in an order in which they can be played: the last one takes away what the others
+/// work with.
 pub(crate) const SCENARIOS: &[Scenario] = scenarios! {
     "SshKeyFunction": lifecycle::a_stack_gets_its_ssh_key_and_keeps_it;
     "WebhookFunction": endpoint::a_signed_push_is_queued, endpoint::a_signed_request_for_a_download_is_queued;

@@ -48,8 +48,8 @@ pub(super) async fn zipdl_tries_a_failed_job_again_within_seconds(stage: &Stage,
     is_tried_again(stage, props, WORKER).await
 }
 
-/// A job for a repository that isn't there fails; a worker that can't say when it comes again leaves that to the queue, which
-/// waits for minutes.
+/// A job for a repository that isn't there fails; a worker that can't say when it comes again
+/// leaves that to the queue, which waits for minutes.
 pub(super) async fn is_tried_again(stage: &Stage, props: &Props, worker: &str) -> Result<()> {
     stage.make_cold(&format!("{worker}Function")).await?;
     let job = job_that_fails(props)?;
