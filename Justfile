@@ -92,7 +92,7 @@ status *args:
 logs *args:
     @{{ infra }} logs "$@"
 
-# Move the dead letters of a deployed stack back to their queues
+# Move the dead-letter messages of a deployed stack back to their queues
 [no-exit-message]
 redrive *args:
     @{{ infra }} redrive "$@"

@@ -94,7 +94,7 @@ pub(crate) fn check(push: &Push, narrow: bool) {
 }
 
 /// Whether a path has a part that isn't a name. Git's names have no control characters of ASCII,
-/// but those above it, which are letters like others to whatever reads UTF-8.
+/// but those above it, which are characters like others to whatever reads UTF-8.
 pub(crate) fn leads_astray(path: &str) -> bool {
     path.split('/').any(|part| matches!(part, "" | "." | "..")) || path.bytes().any(|byte| byte.is_ascii_control())
 }

@@ -249,7 +249,7 @@ pub(crate) fn pack_entries() -> Vec<Vec<u8>> {
     let whole = |how: u8, content: &[u8]| [&[how, u8::try_from(content.len()).unwrap()], content].concat();
     let delta =
         |how: u8, base: u8, commands: &[u8]| [&[how, base, u8::try_from(commands.len()).unwrap()], commands].concat();
-    let text = whole(2, b"a text of thirty letters or so");
+    let text = whole(2, b"a text of thirty characters or so");
     // Copies ten bytes from the fifth on, and adds two.
     let commands = [0x91, 5, 10, 2, b'x', b'y'];
     vec![

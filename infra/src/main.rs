@@ -67,7 +67,7 @@ enum Command {
     Status(status::Arguments),
     /// Tell what became of pushes, by delivery, from the logs of all functions
     Logs(logs::Arguments),
-    /// Move dead letters back to their queues
+    /// Move dead-letter messages back to their queues
     Redrive(redrive::Arguments),
     /// Delete the stack and everything that it holds
     Destroy(destroy::Arguments),

@@ -1,7 +1,7 @@
-//! Dead letters go back to the queue that they came from, after what made them fail was mended.
-//! Message by message: a copy is queued before the letter is deleted, and the copy's deduplication
-//! id is made of the letter's, so that an interrupted redrive can be repeated and nothing is lost
-//! or done twice.
+//! Dead-letter messages go back to the queue that they came from, after what made them fail was
+//! fixed. Message by message: a copy is queued before the message is deleted, and the copy's
+//! deduplication id is made of the message's, so that an interrupted redrive can be repeated and
+//! nothing is lost or done twice.
 
 use aws_sdk_sqs::types::{Message, MessageSystemAttributeName, QueueAttributeName};
 
@@ -18,11 +18,11 @@ pub const WORKERS: [&str; 2] = ["GitPull", "ZipDl"];
 pub struct Redriven {
     /// The queue's logical id.
     pub queue: String,
-    /// How many letters went back to it.
+    /// How many messages went back to it.
     pub count: usize,
 }
 
-/// Moves the dead letters of each of these workers back; nothing if there is no such stack.
+/// Moves the dead-letter messages of each of these workers back; nothing if there is no such stack.
 ///
 /// # Errors
 /// AWS could not be asked, or refused. What was moved before stays moved.
@@ -54,21 +54,22 @@ async fn move_all(
     to: &str,
     progress: &mut dyn Progress,
 ) -> Result<usize, CallError> {
-    // Letters that arrive while these are moved have failed again, and wait for the next time.
+    // Messages that arrive while these are moved have failed again, and wait for the next time.
     let limit = length(account, queue, from).await?;
     let mut count = 0;
     while count < limit {
-        progress.waiting(&format!("{count} of {limit} letters are back in {queue}"));
+        progress.waiting(&format!("{count} of {limit} messages are back in {queue}"));
         let request = account.sqs.receive_message().queue_url(from).max_number_of_messages(10).wait_time_seconds(2);
         let request = request.message_system_attribute_names(MessageSystemAttributeName::All);
         let received = request.send().await;
-        let received = received.map_err(|error| CallError::new(format!("read the dead letters of {queue}"), error))?;
-        let letters = received.messages.unwrap_or_default();
-        if letters.is_empty() {
+        let received =
+            received.map_err(|error| CallError::new(format!("read the dead-letter messages of {queue}"), error))?;
+        let messages = received.messages.unwrap_or_default();
+        if messages.is_empty() {
             break;
         }
-        for letter in letters {
-            move_one(account, queue, from, to, letter).await?;
+        for message in messages {
+            move_one(account, queue, from, to, message).await?;
             count += 1;
         }
     }
@@ -78,18 +79,21 @@ async fn move_all(
 async fn length(account: &Account, queue: &str, url: &str) -> Result<usize, CallError> {
     let name = QueueAttributeName::ApproximateNumberOfMessages;
     let told = account.sqs.get_queue_attributes().queue_url(url).attribute_names(name.clone()).send().await;
-    let told = told.map_err(|error| CallError::new(format!("count the dead letters of {queue}"), error))?;
+    let told = told.map_err(|error| CallError::new(format!("count the dead-letter messages of {queue}"), error))?;
     Ok(told.attributes().and_then(|all| all.get(&name)?.parse().ok()).unwrap_or(0))
 }
 
-async fn move_one(account: &Account, queue: &str, from: &str, to: &str, letter: Message) -> Result<(), CallError> {
-    let group = letter.attributes().and_then(|all| all.get(&MessageSystemAttributeName::MessageGroupId)).cloned();
-    let id = letter.message_id.unwrap_or_default();
-    let request = account.sqs.send_message().queue_url(to).message_body(letter.body.unwrap_or_default());
+async fn move_one(account: &Account, queue: &str, from: &str, to: &str, message: Message) -> Result<(), CallError> {
+    let group = message.attributes().and_then(|all| all.get(&MessageSystemAttributeName::MessageGroupId)).cloned();
+    let id = message.message_id.unwrap_or_default();
+    let request = account.sqs.send_message().queue_url(to).message_body(message.body.unwrap_or_default());
     let request = request.set_message_group_id(group).message_deduplication_id(format!("redrive-{id}"));
-    let sent = request.set_message_attributes(letter.message_attributes).send().await;
-    sent.map_err(|error| CallError::new(format!("send letter {id} back to {queue}"), error))?;
-    let request = account.sqs.delete_message().queue_url(from).set_receipt_handle(letter.receipt_handle);
-    request.send().await.map_err(|error| CallError::new(format!("delete the dead letter {id} of {queue}"), error))?;
+    let sent = request.set_message_attributes(message.message_attributes).send().await;
+    sent.map_err(|error| CallError::new(format!("send message {id} back to {queue}"), error))?;
+    let request = account.sqs.delete_message().queue_url(from).set_receipt_handle(message.receipt_handle);
+    request
+        .send()
+        .await
+        .map_err(|error| CallError::new(format!("delete the dead-letter message {id} of {queue}"), error))?;
     Ok(())
 }

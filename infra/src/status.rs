@@ -50,7 +50,7 @@ pub struct Status {
     pub objects: Vec<Object>,
     /// Whether the bucket has more objects than were looked at.
     pub more_objects: bool,
-    /// The queues and their dead letters.
+    /// The queues and their dead-letter messages.
     pub queues: Vec<Queue>,
     /// How far back errors and refusals were looked for, in seconds.
     pub looked_back: u64,
@@ -133,7 +133,7 @@ pub struct Trouble {
 
 impl Trouble {
     /// Whether nothing else tells of it: a job that failed comes again, and one that was given up
-    /// is a dead letter.
+    /// is a dead-letter message.
     fn is_untold(&self) -> bool {
         ![Kind::Failed, Kind::GaveUp].contains(&self.kind)
     }
@@ -311,9 +311,9 @@ impl Status {
         !self.attention.is_empty()
     }
 
-    /// Why somebody has to look: a stack that isn't complete, dead letters, a failing endpoint,
-    /// functions that end or complain. Not because of what the endpoint refused: any stranger who
-    /// knows its URL can bring that about.
+    /// Why somebody has to look: a stack that isn't complete, dead-letter messages, a failing
+    /// endpoint, functions that end or complain. Not because of what the endpoint refused: any
+    /// stranger who knows its URL can bring that about.
     fn needs(&self) -> Vec<String> {
         let mut needs = Vec::new();
         if !self.stack.ends_with("_COMPLETE") || self.stack.contains("ROLLBACK") {

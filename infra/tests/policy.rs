@@ -448,7 +448,7 @@ const PLANTS: &[Plant] = &[
         id: "OutputBucket",
     },
     Plant {
-        what: "dead letters that nobody is told of",
+        what: "dead-letter messages that nobody is told of",
         spoil: |template| template["Resources"]["GitPullDeadLettersAlarm"]["Condition"] = json!("HasAlarmEmail"),
         rule: "sqs/dead_letters_watched",
         id: "GitPullDeadLetterQueue",

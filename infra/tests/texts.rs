@@ -9,12 +9,12 @@ use cfn::texts::{Characters, TEXTS, Text};
 use serde_json::{Value, json};
 
 /// For each `[service, operation, member]`: the member's longest, the sentences about it without
-/// markup, its pattern, and which of the letters stand in a text that fits the pattern.
+/// markup, its pattern, and which of the characters stand in a text that fits the pattern.
 const READ: &str = r"
 import html, json, re, sys
 from botocore.session import get_session
 session = get_session()
-def told(service, operation, path, letters):
+def told(service, operation, path, characters):
     shape, documentation = session.get_service_model(service).operation_model(operation).input_shape, ''
     for part in path.split('.'):
         while shape.type_name == 'list': shape = shape.member
@@ -22,19 +22,19 @@ def told(service, operation, path, letters):
         documentation = shape.documentation
     metadata, pattern = shape.metadata, shape.metadata.get('pattern')
     sentences = ' '.join(html.unescape(re.sub('<[^>]+>', '', documentation)).split())
-    fits = [letter for letter in letters if pattern and re.fullmatch(pattern, 'a' + letter + 'a')]
+    fits = [character for character in characters if pattern and re.fullmatch(pattern, 'a' + character + 'a')]
     return {'longest': metadata.get('max'), 'pattern': pattern, 'sentences': sentences, 'fits': fits}
-json.dump([told(*source, letters) for *source, letters in json.load(sys.stdin)], sys.stdout)
+json.dump([told(*source, characters) for *source, characters in json.load(sys.stdin)], sys.stdout)
 ";
 
-fn letters() -> Vec<char> {
+fn characters() -> Vec<char> {
     ('\0'..='\u{17f}').collect()
 }
 
 fn models() -> Vec<Value> {
     let questions: Vec<_> = TEXTS
         .iter()
-        .map(|Text { source: [service, operation, member], .. }| json!([service, operation, member, letters()]))
+        .map(|Text { source: [service, operation, member], .. }| json!([service, operation, member, characters()]))
         .collect();
     let python = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.tools/ministack/bin/python3");
     let asked = tempfile::NamedTempFile::new().unwrap();
@@ -67,11 +67,11 @@ fn text_limits_match_botocore() {
             continue;
         };
         assert!(pattern.contains(said), "{source:?}: {said:?} is not in {pattern:?}");
-        let fits = |letter: &char| model["fits"].as_array().unwrap().contains(&json!(letter));
-        // What is no text that JSON or Python's classes of letters agree on is left to the
+        let fits = |character: &char| model["fits"].as_array().unwrap().contains(&json!(character));
+        // What is no text that JSON or Python's classes of characters agree on is left to the
         // function; an ARN stands for a name, too.
-        let differs = |letter: &char| takes(*letter) != fits(letter);
-        let different: Vec<_> = letters().into_iter().filter(char::is_ascii).filter(differs).collect();
+        let differs = |character: &char| takes(*character) != fits(character);
+        let different: Vec<_> = characters().into_iter().filter(char::is_ascii).filter(differs).collect();
         let of_arns = if source[1] == "CreateFunction" { vec![':'] } else { Vec::new() };
         assert_eq!(different, of_arns, "{source:?}: {pattern}");
     }

@@ -118,25 +118,26 @@ impl Account {
     /// # Errors
     /// When there is no such queue.
     pub async fn dead_letters(&self, queue_url: &str) -> Result<Vec<(Value, Option<String>)>> {
-        let mut letters = Vec::new();
+        let mut messages = Vec::new();
         loop {
             // One group's messages come only when those before them are gone, or visible again.
             let request =
                 self.sqs.receive_message().queue_url(queue_url).max_number_of_messages(10).visibility_timeout(60);
-            let received = request.message_attribute_names("All").send().await.context("read the dead letters")?;
-            let messages = received.messages.unwrap_or_default();
-            if messages.is_empty() {
+            let received =
+                request.message_attribute_names("All").send().await.context("read the dead-letter messages")?;
+            let more = received.messages.unwrap_or_default();
+            if more.is_empty() {
                 break;
             }
-            letters.extend(messages);
+            messages.extend(more);
         }
         let mut read = Vec::new();
-        for letter in letters {
-            let attributes = letter.message_attributes.unwrap_or_default();
+        for message in messages {
+            let attributes = message.message_attributes.unwrap_or_default();
             let reason = attributes.get(REASON).and_then(|value| value.string_value.clone());
-            read.push((serde_json::from_str(letter.body.as_deref().unwrap_or_default())?, reason));
+            read.push((serde_json::from_str(message.body.as_deref().unwrap_or_default())?, reason));
             let shown = self.sqs.change_message_visibility().queue_url(queue_url).visibility_timeout(0);
-            shown.set_receipt_handle(letter.receipt_handle).send().await.context("leave a dead letter")?;
+            shown.set_receipt_handle(message.receipt_handle).send().await.context("leave a dead-letter message")?;
         }
         Ok(read)
     }

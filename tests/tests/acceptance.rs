@@ -118,7 +118,7 @@ impl Desk {
 }
 
 /// The emulator's queues measure nothing, so what SQS would measure is said for it, as soon as
-/// there is a dead letter.
+/// there is a dead-letter message.
 async fn measure_dead_letters(account: Account) {
     loop {
         tokio::time::sleep(Duration::from_millis(200)).await;
@@ -126,12 +126,12 @@ async fn measure_dead_letters(account: Account) {
         let Ok(queue) = resources.id("ZipDlDeadLetterQueue") else { continue };
         if account.messages(queue).await.unwrap_or_default() > 0 {
             let name = queue.rsplit('/').next().unwrap();
-            let letter = json!({
+            let message = json!({
                 "MetricName": "ApproximateNumberOfMessagesVisible", "Value": 1,
                 "Dimensions": [{ "Name": "QueueName", "Value": name }],
             });
-            let letter = json!({ "Namespace": "AWS/SQS", "MetricData": [letter] });
-            account.cloudwatch("PutMetricData", &letter).await.unwrap();
+            let message = json!({ "Namespace": "AWS/SQS", "MetricData": [message] });
+            account.cloudwatch("PutMetricData", &message).await.unwrap();
             return;
         }
     }

@@ -279,7 +279,7 @@ async fn push(local: &mut Local, stack: &Stack, seen: &mut Seen) {
     let dead = resources.id("GitPullDeadLetterQueue").unwrap();
     let deadline = Instant::now() + PATIENCE;
     while account.messages(dead).await.unwrap() == 0 {
-        assert!(Instant::now() < deadline, "no dead letter");
+        assert!(Instant::now() < deadline, "no dead-letter message");
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }
@@ -365,7 +365,7 @@ fn files(folder: &Path, seen: &mut Seen) {
     }
 }
 
-/// What lies in the account: functions, logs, dead letters, objects.
+/// What lies in the account: functions, logs, dead-letter messages, objects.
 async fn account(account: &Account, seen: &mut Seen) {
     let resources = account.resources(STACK).await.unwrap();
     let functions = resources.of_type("AWS::Lambda::Function");
@@ -378,15 +378,15 @@ async fn account(account: &Account, seen: &mut Seen) {
     let messages = account.log_messages().await.unwrap();
     assert!(messages.len() > 20, "{messages:?}");
     seen.add("the logs", messages.join("\n"));
-    let mut letters = 0;
+    let mut messages = 0;
     for queue in resources.of_type("AWS::SQS::Queue") {
         let received = account.sqs.receive_message().queue_url(&queue).max_number_of_messages(10);
         let received = received.message_system_attribute_names("All".into()).message_attribute_names("All");
         let received = received.send().await.unwrap();
-        letters += received.messages().len();
+        messages += received.messages().len();
         seen.add(queue, format!("{received:?}"));
     }
-    assert!(letters > 0, "no dead letter");
+    assert!(messages > 0, "no dead-letter message");
     for bucket in account.s3.list_buckets().send().await.unwrap().buckets() {
         let bucket = bucket.name().unwrap();
         for (key, _) in account.versions(bucket).await.unwrap() {

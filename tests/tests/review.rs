@@ -117,10 +117,10 @@ fn review_page_is_accessible_and_standalone() {
         assert!(seen["tables"].as_u64().unwrap() >= 8 && seen["boxes"].as_u64().unwrap() >= 18, "{way}");
         let words = seen["words"].as_u64().unwrap();
         assert!((700..WORDS).contains(&words), "{way}: {words} words");
-        // On paper a pixel is 0.26 mm: 9 of them are a footnote's letters, of the picture, which
+        // On paper a pixel is 0.26 mm: 9 of them are a footnote's characters, of the picture, which
         // shrinks with the sheet.
         let (smallest, least) = (seen["smallest"].as_f64().unwrap(), if way == "printed" { 9.0 } else { 11.0 });
-        assert!(smallest >= least, "{way}: letters of {smallest} px");
+        assert!(smallest >= least, "{way}: characters of {smallest} px");
     }
     // Only the picture scrolls, and only where it would become too small otherwise; on paper
     // nothing does.
@@ -155,7 +155,7 @@ fn review_page_is_accessible_and_standalone() {
     for scheme in ["light", "dark"] {
         let picture = &seen["readme"][scheme];
         let smallest = picture["smallest"].as_f64().unwrap();
-        assert!(smallest >= 12.0, "{scheme}: letters of {smallest} px");
+        assert!(smallest >= 12.0, "{scheme}: characters of {smallest} px");
         for what in ["faint", "spilling", "meeting"] {
             assert_eq!(picture[what], json!([]), "{scheme}: {what}");
         }

@@ -74,8 +74,8 @@ fn variants(body: &str) -> BTreeMap<String, Option<String>> {
     for line in body.lines().filter_map(|line| line.strip_prefix("    ")) {
         if let Some(message) = line.strip_prefix("#[error(") {
             said = message.strip_prefix('"').map(|text| text.split('"').next().unwrap().to_owned());
-        } else if line.starts_with(|letter: char| letter.is_ascii_uppercase()) {
-            let name = line.split(|letter: char| !letter.is_alphanumeric()).next().unwrap();
+        } else if line.starts_with(|character: char| character.is_ascii_uppercase()) {
+            let name = line.split(|character: char| !character.is_alphanumeric()).next().unwrap();
             found.insert(name.to_owned(), said.take());
         }
     }
@@ -86,7 +86,7 @@ fn variants(body: &str) -> BTreeMap<String, Option<String>> {
 /// What only says why a text is none (a reference, a URL) says it in full and is left out.
 fn errors(sources: &[String]) -> BTreeSet<String> {
     let words = |text: &str| -> Vec<String> {
-        let words = text.split(|letter: char| !letter.is_alphanumeric()).filter(|word| word.ends_with("Error"));
+        let words = text.split(|character: char| !character.is_alphanumeric()).filter(|word| word.ends_with("Error"));
         words.map(str::to_owned).collect()
     };
     let workers = sources.iter().flat_map(|text| text.split("impl JobError for ").skip(1));

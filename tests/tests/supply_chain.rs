@@ -147,7 +147,7 @@ fn date_behind<'a>(words: &str, text: &'a str) -> Option<&'a str> {
     let date = text.split_once(words)?.1.get(..10)?;
     let is_date = date
         .char_indices()
-        .all(|(at, letter)| if matches!(at, 4 | 7) { letter == '-' } else { letter.is_ascii_digit() });
+        .all(|(at, character)| if matches!(at, 4 | 7) { character == '-' } else { character.is_ascii_digit() });
     is_date.then_some(date)
 }
 

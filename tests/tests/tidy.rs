@@ -270,8 +270,9 @@ fn nothing_is_fetched_without_a_hash() {
     let mut fetched = BTreeMap::new();
     for (file, text) in fetching_files() {
         for command in commands(&text) {
-            let words: BTreeSet<&str> =
-                command.split(|letter: char| !letter.is_alphanumeric() && letter != '-' && letter != '_').collect();
+            let words: BTreeSet<&str> = command
+                .split(|character: char| !character.is_alphanumeric() && character != '-' && character != '_')
+                .collect();
             let has = |word: &&str| words.contains(word);
             for (program, demanded) in [
                 ("pip", &["--require-hashes"][..]),

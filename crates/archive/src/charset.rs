@@ -17,7 +17,7 @@ use crate::{ArchiveError, output::Output};
 const TABLES: &[u8] = include_bytes!("../tables/charsets.bin");
 const NAMES: &str = include_str!("../tables/charsets.txt");
 
-/// Shift out and shift in: between them each letter has two bytes.
+/// Shift out and shift in: between them each character has two bytes.
 const SHIFTS: [u8; 2] = [0x0e, 0x0f];
 /// Unicode's tags, which iconv drops where an encoding lacks them.
 pub(crate) const TAGS: RangeInclusive<char> = '\u{e0000}'..='\u{e007f}';
@@ -25,11 +25,11 @@ pub(crate) const TAGS: RangeInclusive<char> = '\u{e0000}'..='\u{e007f}';
 /// listed in it.
 const GB18030: &str = "GB18030";
 
-/// Those in which, of letters that are written as one, the last is meant: a wide form beside its
+/// Those in which, of characters that are written as one, the last is meant: a wide form beside its
 /// narrow one. In others it is the first.
 const WIDE: [&str; 3] = ["CP932", "EUC-JP-MS", "EUC-KR"];
 
-/// The one in which, of letters of ASCII, two are written as others are, and read as those.
+/// The one in which, of characters of ASCII, two are written as others are, and read as those.
 const ROMAN: &str = "SHIFT_JIS";
 
 /// Where the table of an encoding lies, by its names.
@@ -54,11 +54,11 @@ static UNPACKED: Mutex<BTreeMap<usize, Arc<Charset>>> = Mutex::new(BTreeMap::new
 struct Place {
     start: usize,
     length: usize,
-    /// Whether letters of one and of two bytes are told apart by [`SHIFTS`].
+    /// Whether characters of one and of two bytes are told apart by [`SHIFTS`].
     shifts: bool,
-    /// Whether a tag is a letter that it lacks.
+    /// Whether a tag is a character that it lacks.
     strict: bool,
-    /// Whether letters behind the table follow one another.
+    /// Whether characters behind the table follow one another.
     all: bool,
 }
 
@@ -68,13 +68,13 @@ pub(crate) struct Charset {
     place: Place,
     /// Whether ASCII's letters are its own, so that runs of them are copied: most of most texts.
     ascii: bool,
-    /// What becomes of each letter, by its number.
-    letters: Vec<(u32, Piece)>,
+    /// What becomes of each character, by its number.
+    characters: Vec<(u32, Piece)>,
     /// What becomes of two that are written as one.
     pairs: BTreeMap<(u32, u32), Piece>,
 }
 
-/// A letter of the Roman set of Japanese, which has two others in the places of two of ASCII's.
+/// A character of the Roman set of Japanese, which has two others in the places of two of ASCII's.
 pub(crate) fn roman(byte: u8) -> char {
     match byte {
         b'\\' => '\u{a5}',
@@ -86,12 +86,12 @@ pub(crate) fn roman(byte: u8) -> char {
 /// What is read where an encoding is written.
 #[derive(Debug)]
 pub(crate) struct Meanings<'a> {
-    letters: HashMap<&'a [u8], [Option<u32>; 2]>,
+    characters: HashMap<&'a [u8], [Option<u32>; 2]>,
     is_roman: bool,
 }
 
 impl Meanings<'_> {
-    /// The text; nothing where a part of it isn't what a letter is written as.
+    /// The text; nothing where a part of it isn't what a character is written as.
     pub(crate) fn decode(&self, bytes: &[u8]) -> Option<String> {
         let (mut rest, mut text) = (bytes, String::new());
         while let Some(first) = rest.first() {
@@ -100,10 +100,10 @@ impl Meanings<'_> {
                 rest = rest.get(1..)?;
                 continue;
             }
-            let (letters, length) =
-                (1..=4).find_map(|length| Some((self.letters.get(rest.get(..length)?)?, length)))?;
-            for letter in letters.iter().flatten() {
-                text.push(char::from_u32(*letter)?);
+            let (characters, length) =
+                (1..=4).find_map(|length| Some((self.characters.get(rest.get(..length)?)?, length)))?;
+            for character in characters.iter().flatten() {
+                text.push(char::from_u32(*character)?);
             }
             rest = rest.get(length..)?;
         }
@@ -143,25 +143,25 @@ impl Charset {
         DeflateDecoder::new(packed).read_to_end(&mut content).ok()?;
         let mut numbers = Numbers { content: content.into_iter(), value: 0 };
         let (count, pairs) = (numbers.next()?, numbers.next()?);
-        let mut letter = 0;
-        let letters = (0..count).map(|_| {
-            letter += u32::try_from(numbers.next()?).ok()?;
-            Some((letter, numbers.piece()?))
+        let mut character = 0;
+        let characters = (0..count).map(|_| {
+            character += u32::try_from(numbers.next()?).ok()?;
+            Some((character, numbers.piece()?))
         });
-        let letters = letters.collect::<Option<_>>()?;
+        let characters = characters.collect::<Option<_>>()?;
         let pairs = (0..pairs).map(|_| {
-            let [first, second] = [numbers.next()?, numbers.next()?].map(|letter| u32::try_from(letter).ok());
+            let [first, second] = [numbers.next()?, numbers.next()?].map(|character| u32::try_from(character).ok());
             Some(((first?, second?), numbers.piece()?))
         });
         let pairs = pairs.collect::<Option<BTreeMap<(u32, u32), Piece>>>()?;
         let begins_no_pair = pairs.first_key_value().is_none_or(|((first, _), _)| *first >= 128);
-        let mut charset = Self { place, ascii: false, letters, pairs };
+        let mut charset = Self { place, ascii: false, characters, pairs };
         let own = |byte: u8| charset.piece(byte.into()).is_some_and(|piece| piece.bytes() == [byte]);
         charset.ascii = !place.shifts && begins_no_pair && (0..128).all(own);
         Some(charset)
     }
 
-    /// `text` in this encoding; nothing where it lacks a letter.
+    /// `text` in this encoding; nothing where it lacks a character.
     pub(crate) fn encode(&self, text: &str, mut out: Output<'_>) -> Result<Option<Vec<u8>>, ArchiveError> {
         let (mut rest, mut shifted) = (text, false);
         loop {
@@ -171,14 +171,14 @@ impl Charset {
                 out.push(run.as_bytes())?;
                 rest = behind;
             }
-            let mut letters = rest.chars();
-            let Some(letter) = letters.next() else { break };
-            rest = letters.as_str();
-            let pair = letters.next().and_then(|next| self.pairs.get(&(letter.into(), next.into())));
+            let mut characters = rest.chars();
+            let Some(character) = characters.next() else { break };
+            rest = characters.as_str();
+            let pair = characters.next().and_then(|next| self.pairs.get(&(character.into(), next.into())));
             if pair.is_some() {
-                rest = letters.as_str();
+                rest = characters.as_str();
             }
-            let Some(piece) = pair.copied().or_else(|| self.piece(letter)) else { return Ok(None) };
+            let Some(piece) = pair.copied().or_else(|| self.piece(character)) else { return Ok(None) };
             if self.place.shifts && shifted != (piece.count == 2) {
                 out.push(SHIFTS.get(usize::from(shifted)..=usize::from(shifted)).unwrap_or_default())?;
                 shifted = !shifted;
@@ -198,39 +198,40 @@ impl Charset {
         if !self.ascii {
             return None;
         }
-        let singles = self.letters.iter().filter(|(_, piece)| piece.count > 0);
-        let singles = singles.map(|(letter, piece)| (piece.bytes(), [Some(*letter), None]));
+        let singles = self.characters.iter().filter(|(_, piece)| piece.count > 0);
+        let singles = singles.map(|(character, piece)| (piece.bytes(), [Some(*character), None]));
         let pairs = self.pairs.iter().map(|((first, second), piece)| (piece.bytes(), [Some(*first), Some(*second)]));
         let is = |name: &str| PLACES.get(name).is_some_and(|place| place.start == self.place.start);
         let is_wide = WIDE.iter().any(|name| is(name));
-        let mut letters = HashMap::new();
+        let mut characters = HashMap::new();
         for (written, meaning) in pairs.chain(singles) {
-            let known = letters.entry(written).or_insert(meaning);
+            let known = characters.entry(written).or_insert(meaning);
             if is_wide {
                 *known = meaning;
             }
         }
-        Some(Meanings { letters, is_roman: is(ROMAN) })
+        Some(Meanings { characters, is_roman: is(ROMAN) })
     }
 
-    /// The letters of two bytes that a text has, by which another encoding writes them: without
+    /// The characters of two bytes that a text has, by which another encoding writes them: without
     /// their highest bits.
-    pub(crate) fn pair_of(&self, letter: char) -> Option<[u8; 2]> {
-        let Piece { bytes: [.., first, second], count } = self.piece(letter)?;
+    pub(crate) fn pair_of(&self, character: char) -> Option<[u8; 2]> {
+        let Piece { bytes: [.., first, second], count } = self.piece(character)?;
         (count == 2 && first >= 0xa1 && second >= 0xa1).then_some([first & 0x7f, second & 0x7f])
     }
 
-    fn piece(&self, letter: char) -> Option<Piece> {
-        if self.place.all && letter > '\u{ffff}' {
-            return Some(counted(u32::from(letter) - 0x1_0000));
+    fn piece(&self, character: char) -> Option<Piece> {
+        if self.place.all && character > '\u{ffff}' {
+            return Some(counted(u32::from(character) - 0x1_0000));
         }
-        let found = self.letters.binary_search_by_key(&u32::from(letter), |(letter, _)| *letter);
-        let tag = (!self.place.strict && TAGS.contains(&letter)).then_some(Piece { bytes: [0; 4], count: 0 });
-        found.ok().and_then(|at| self.letters.get(at)).map(|(_, piece)| *piece).or(tag)
+        let found = self.characters.binary_search_by_key(&u32::from(character), |(character, _)| *character);
+        let tag = (!self.place.strict && TAGS.contains(&character)).then_some(Piece { bytes: [0; 4], count: 0 });
+        found.ok().and_then(|at| self.characters.get(at)).map(|(_, piece)| *piece).or(tag)
     }
 }
 
-/// The four bytes of GB18030 for a letter that is so many after the first one of the second plane.
+/// The four bytes of GB18030 for a character that is so many after the first one of the second
+/// plane.
 fn counted(number: u32) -> Piece {
     let byte = |number: u32, first: u8| first.saturating_add(u8::try_from(number).unwrap_or_default());
     let bytes = [
@@ -279,7 +280,10 @@ mod tests {
         assert!(PLACES.len() > 1000, "{}", PLACES.len());
         for name in PLACES.keys() {
             let charset = Charset::named(name).unwrap();
-            assert!(!charset.letters.is_empty() && charset.letters.is_sorted_by_key(|(letter, _)| *letter), "{name}");
+            assert!(
+                !charset.characters.is_empty() && charset.characters.is_sorted_by_key(|(character, _)| *character),
+                "{name}"
+            );
         }
     }
 }

@@ -32,7 +32,7 @@ impl Date {
         Some(seconds.map_or(beginning, |seconds| Self { seconds, zone }))
     }
 
-    /// In the format of `%ad`, `%aD`, `%ai`, `%aI` or `%as`; nothing for any other letter.
+    /// In the format of `%ad`, `%aD`, `%ai`, `%aI` or `%as`; nothing for any other character.
     pub(crate) fn show(&self, format: u8) -> Option<Vec<u8>> {
         let Self { seconds, zone } = *self;
         let (days, second) = (seconds / DAY, seconds % DAY);

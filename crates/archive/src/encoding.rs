@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// `content` in the encoding that `label` names. Nothing where that is UTF-8, is unknown, or lacks
-/// a letter of `content`; and where there is no content: Git gives an empty file no byte-order
+/// a character of `content`; and where there is no content: Git gives an empty file no byte-order
 /// mark.
 pub(crate) fn encode(content: &[u8], label: &BStr, out: Output<'_>) -> Result<Option<Vec<u8>>, ArchiveError> {
     let Some(text) = content.to_str().ok().filter(|text| !text.is_empty()) else { return Ok(None) };
@@ -29,7 +29,7 @@ pub(crate) fn encode(content: &[u8], label: &BStr, out: Output<'_>) -> Result<Op
 }
 
 /// `content`, which is in the encoding that `label` names, as a text. Nothing where that is
-/// unknown, isn't of letters of ASCII and others, or where `content` has something that isn't in
+/// unknown, isn't of characters of ASCII and others, or where `content` has something that isn't in
 /// it.
 pub(crate) fn decode(content: &[u8], label: &BStr) -> Option<String> {
     let label = named(label)?;
@@ -110,18 +110,18 @@ impl Unicode {
     fn encode(self, text: &str, mut out: Output<'_>) -> Result<Option<Vec<u8>>, ArchiveError> {
         out.fits(text.chars().count() * if self.unit == Unit::Four { 4 } else { 2 })?;
         let mark = if self.marked { "\u{feff}" } else { "" };
-        for letter in mark.chars().chain(text.chars()) {
-            if self.unit == Unit::Ucs2 && letter > '\u{ffff}' {
-                if charset::TAGS.contains(&letter) {
+        for character in mark.chars().chain(text.chars()) {
+            if self.unit == Unit::Ucs2 && character > '\u{ffff}' {
+                if charset::TAGS.contains(&character) {
                     continue;
                 }
                 return Ok(None);
             }
             if self.unit == Unit::Four {
-                let unit = u32::from(letter);
+                let unit = u32::from(character);
                 out.push(&if self.order == Order::Big { unit.to_be_bytes() } else { unit.to_le_bytes() })?;
             } else {
-                for unit in letter.encode_utf16(&mut [0; 2]) {
+                for unit in character.encode_utf16(&mut [0; 2]) {
                     out.push(&if self.order == Order::Big { unit.to_be_bytes() } else { unit.to_le_bytes() })?;
                 }
             }
@@ -138,9 +138,10 @@ fn utf7(text: &str, mut out: Output<'_>) -> Result<Option<Vec<u8>>, ArchiveError
     // Bits that wait for more, and how many; none outside of Base64.
     let mut waiting: Option<(u32, u32)> = None;
     let sextet = |bits: u32| usize::try_from(bits & 63).ok().and_then(|bits| BASE64.get(bits).copied());
-    for letter in text.chars() {
-        let direct =
-            u8::try_from(letter).ok().filter(|byte| byte.is_ascii_alphanumeric() || b"'(),-./:? \t\r\n".contains(byte));
+    for character in text.chars() {
+        let direct = u8::try_from(character)
+            .ok()
+            .filter(|byte| byte.is_ascii_alphanumeric() || b"'(),-./:? \t\r\n".contains(byte));
         if let Some(byte) = direct {
             if let Some((bits, count)) = waiting.take() {
                 out.push(sextet(bits << (6 - count)).filter(|_| count > 0).as_slice())?;
@@ -151,7 +152,7 @@ fn utf7(text: &str, mut out: Output<'_>) -> Result<Option<Vec<u8>>, ArchiveError
             out.push(&[byte])?;
             continue;
         }
-        if letter == '+' && waiting.is_none() {
+        if character == '+' && waiting.is_none() {
             out.push(b"+-")?;
             continue;
         }
@@ -159,7 +160,7 @@ fn utf7(text: &str, mut out: Output<'_>) -> Result<Option<Vec<u8>>, ArchiveError
             out.push(b"+")?;
         }
         let (mut bits, mut count) = waiting.unwrap_or_default();
-        for unit in letter.encode_utf16(&mut [0; 2]) {
+        for unit in character.encode_utf16(&mut [0; 2]) {
             (bits, count) = (bits << 16 | u32::from(*unit), count + 16);
             while count >= 6 {
                 count -= 6;
@@ -172,26 +173,26 @@ fn utf7(text: &str, mut out: Output<'_>) -> Result<Option<Vec<u8>>, ArchiveError
     Ok(Some(out.into_bytes()))
 }
 
-/// The sets of letters between which [ISO-2022-JP](https://www.rfc-editor.org/rfc/rfc1468) changes,
-/// by what says so.
+/// The sets of characters between which [ISO-2022-JP](https://www.rfc-editor.org/rfc/rfc1468)
+/// changes, by what says so.
 const ASCII: &[u8] = b"\x1b(B";
 const ROMAN: &[u8] = b"\x1b(J";
 const KANJI: &[u8] = b"\x1b$B";
 
-/// ISO-2022-JP. Its two-byte letters are those of EUC-JP.
+/// ISO-2022-JP. Its two-byte characters are those of EUC-JP.
 fn iso_2022_jp(text: &str, mut out: Output<'_>) -> Result<Option<Vec<u8>>, ArchiveError> {
     let Some(kanji) = Charset::named("EUC-JP") else { return Ok(None) };
     let mut set = ASCII;
-    for letter in text.chars() {
-        let ascii = u8::try_from(letter).ok().filter(u8::is_ascii);
-        let (wanted, bytes) = match (letter, ascii) {
-            // The Roman set has all letters of ASCII but two, in whose places it has others.
+    for character in text.chars() {
+        let ascii = u8::try_from(character).ok().filter(u8::is_ascii);
+        let (wanted, bytes) = match (character, ascii) {
+            // The Roman set has all characters of ASCII but two, in whose places it has others.
             (_, Some(byte)) if set == ROMAN && !b"\\~\r\n".contains(&byte) => (ROMAN, [0, byte]),
             (_, Some(byte)) => (ASCII, [0, byte]),
             ('\u{a5}', _) => (ROMAN, [0, b'\\']),
             ('\u{203e}', _) => (ROMAN, [0, b'~']),
-            _ if charset::TAGS.contains(&letter) => return Ok(None),
-            _ => match kanji.pair_of(letter) {
+            _ if charset::TAGS.contains(&character) => return Ok(None),
+            _ => match kanji.pair_of(character) {
                 Some(pair) => (KANJI, pair),
                 None => return Ok(None),
             },
@@ -210,7 +211,7 @@ fn from_iso_2022_jp(content: &[u8]) -> Option<String> {
     let charset = Charset::named("EUC-JP")?;
     let meanings = charset.meanings()?;
     let (mut rest, mut set, mut text) = (content, ASCII, String::new());
-    // The older form of the two-byte letters differs in some that nobody tells apart.
+    // The older form of the two-byte characters differs in some that nobody tells apart.
     let known = [(ASCII, ASCII), (ROMAN, ROMAN), (KANJI, KANJI), (b"\x1b$@".as_slice(), KANJI)];
     while let Some(first) = rest.first() {
         if let Some((sequence, meant)) = known.iter().find(|(sequence, _)| rest.starts_with(sequence)) {

@@ -55,7 +55,7 @@ impl<'a> Output<'a> {
         &self.made
     }
 
-    /// How many letters of ASCII it begins with; what was looked at once isn't looked at again.
+    /// How many characters of ASCII it begins with; what was looked at once isn't looked at again.
     pub(crate) fn plain(&mut self) -> usize {
         let rest = self.made.get(self.plain..).unwrap_or_default();
         self.plain += rest.find_non_ascii_byte().unwrap_or(rest.len());

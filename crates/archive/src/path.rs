@@ -5,7 +5,7 @@
 //! |---|---|
 //! | empty, `.`, `..`, with a `/` in it | refused: it would be absolute or lead out of the folder |
 //! | `.git` in any spelling that a file system takes for it | refused, as a checkout does |
-//! | a backslash inside (`unit\x2dname`) | kept, as `git archive` does: on Unix it is a letter like others |
+//! | a backslash inside (`unit\x2dname`) | kept, as `git archive` does: on Unix it is a character like others |
 //! | a backslash that Windows would follow out of the folder (`\x`, `a\..\x`, `a\.git`) | refused |
 //! | `C:` at the start, or a name that only Windows has another use for (`NUL`, `a?`) | kept: who unpacks there refuses |
 //! | a zero byte | impossible: it ends the name in a tree |

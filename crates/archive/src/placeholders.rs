@@ -46,7 +46,7 @@ pub(crate) fn length(text: &[u8]) -> Option<usize> {
 /// (`format_commit_one` of pretty.c).
 pub(crate) fn is_of_text(text: &[u8]) -> bool {
     match text.first() {
-        Some(letter) if b"nCw<>mHhTtPpDdgNSG".contains(letter) => false,
+        Some(character) if b"nCw<>mHhTtPpDdgNSG".contains(character) => false,
         Some(b'x') => length(text).is_none(),
         _ => !text.starts_with(b"(describe") && !text.starts_with(b"(decorate"),
     }
@@ -162,5 +162,5 @@ fn sanitized(message: &[u8]) -> Vec<u8> {
         }
         gap = false;
     }
-    BString::from(name).trim_end_with(|letter| letter == '.' || letter == '-').to_vec()
+    BString::from(name).trim_end_with(|character| character == '.' || character == '-').to_vec()
 }

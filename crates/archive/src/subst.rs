@@ -13,7 +13,7 @@
 //!
 //! Git reads a commit in UTF-8 and, behind each format that has something of its text, writes the
 //! whole of what it has made of the file in the commit's own encoding, if that has all of its
-//! letters. So whatever of a file stands before a format changes as well, and becomes a mixture
+//! characters. So whatever of a file stands before a format changes as well, and becomes a mixture
 //! where it was changed before. Encodings that aren't of ASCII's letters and others are left alone:
 //! no commit is in one.
 //!
@@ -235,7 +235,7 @@ mod tests {
         let commit = gix::objs::Write::write_buf(&repository.objects, Kind::Commit, commit.as_bytes()).unwrap();
         let (commit, path) = (Commit::read(&objects, commit).unwrap(), "file".into());
         commit.in_encoding.set(MOST_IN_ENCODING - (8 << 20));
-        // What lacks a letter stays, and so would be tried again behind each format.
+        // What lacks a character stays, and so would be tried again behind each format.
         let long = ["\u{fc}".repeat(1 << 20).as_str(), "\u{65e5}", &"$Format:%s$".repeat(200)].concat();
         let error = commit.substitute(long.as_bytes(), &path, Output::new(&path, &objects)).unwrap_err();
         assert!(matches!(error, ArchiveError::Reencoded { .. }), "{error:?}");

@@ -12,7 +12,7 @@ use gix::bstr::ByteSlice;
 pub(crate) enum Slash {
     /// The end of a folder's name, which only a slash or `**` matches (`WM_PATHNAME`).
     Separates,
-    /// A letter like others.
+    /// A character like others.
     IsALetter,
 }
 
@@ -142,7 +142,7 @@ fn class(pattern: &[u8], at: usize, byte: u8) -> Option<(bool, usize)> {
     let get = |at: usize| pattern.get(at).copied();
     let negated = matches!(get(at)?, b'!' | b'^');
     let mut at = at + usize::from(negated);
-    // What a range may begin with: the letter before, if it is one.
+    // What a range may begin with: the character before, if it is one.
     let (mut has, mut before) = (false, None);
     loop {
         match (get(at)?, get(at + 1), before) {
@@ -166,9 +166,9 @@ fn class(pattern: &[u8], at: usize, byte: u8) -> Option<(bool, usize)> {
                     before = Some(b'[');
                 }
             }
-            (letter, ..) => {
-                has |= letter == byte;
-                before = Some(letter);
+            (character, ..) => {
+                has |= character == byte;
+                before = Some(character);
             }
         }
         at += 1;

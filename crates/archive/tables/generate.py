@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Writes what iconv of the GNU C library makes of each letter, in each encoding that it knows, as `charsets.txt` and
+"""Writes what iconv of the GNU C library makes of each character, in each encoding that it knows, as `charsets.txt` and
 `charsets.bin` beside this file: Git converts by that library, and no crate has its tables.
 
 `charsets.txt` has a line for each encoding: where its table is in `charsets.bin`, the table's length, how characters are put
-together (`strict` where Unicode's tags aren't dropped), and all names. A table is a deflate stream of numbers, seven bits a byte, the lowest first: how many letters and how many
-pairs of letters there are; of each letter its distance from the one before, and its bytes; of each pair both letters and the bytes.
-Bytes are the distance of their number from that of the letter before, sign last, and their count in the lowest three bits.
+together (`strict` where Unicode's tags aren't dropped), and all names. A table is a deflate stream of numbers, seven bits a byte, the lowest first: how many characters and how many
+pairs of characters there are; of each character its distance from the one before, and its bytes; of each pair both characters and the bytes.
+Bytes are the distance of their number from that of the character before, sign last, and their count in the lowest three bits.
 
 An encoding is left out if putting its characters together gives something else than iconv.
 """
@@ -19,7 +19,7 @@ import sys
 import zlib
 from concurrent.futures import ProcessPoolExecutor
 
-LETTERS = [letter for letter in range(0x30000) if not 0xD800 <= letter < 0xE000]
+CHARACTERS = [character for character in range(0x30000) if not 0xD800 <= character < 0xE000]
 MARKS = [0x300, 0x301, 0x303, 0x304, 0x309, 0x30C, 0x323, 0x309A, 0x2E5, 0x2E9]
 PROBES = [*range(1, 0x600), *range(0xE00, 0xE60), *range(0x10D0, 0x1100), *range(0x1E00, 0x1F00), *range(0x2000, 0x2700), *range(0x2F00, 0x3100),
           *range(0x3200, 0x3400), *range(0x4E00, 0xA000, 9), *range(0xAC00, 0xD800, 31), *range(0xE000, 0xFA30, 11), *range(0xFE00, 0x10000),
@@ -42,8 +42,8 @@ class Encoding:
     def __init__(self, name):
         self.handle = LIBRARY.iconv_open(name.encode(), b"UTF-8")
 
-    def convert(self, letters):
-        data = "".join(map(chr, letters)).encode()
+    def convert(self, characters):
+        data = "".join(map(chr, characters)).encode()
         LIBRARY.iconv(self.handle, None, None, None, None)
         source = ctypes.create_string_buffer(data, len(data) + 1)
         at, left = ctypes.c_void_p(ctypes.addressof(source)), ctypes.c_size_t(len(data))
@@ -57,16 +57,16 @@ class Encoding:
 
 def fingerprint(name):
     encoding = Encoding(name)
-    return tuple(encoding.convert([letter]) for letter in PROBES)
+    return tuple(encoding.convert([character]) for character in PROBES)
 
 
-def together(kind, table, pairs, letters):
+def together(kind, table, pairs, characters):
     """What the reader in Rust does."""
     out, shifted, at = b"", False, 0
-    while at < len(letters):
-        piece, step = pairs.get(tuple(letters[at : at + 2])), 2
+    while at < len(characters):
+        piece, step = pairs.get(tuple(characters[at : at + 2])), 2
         if piece is None:
-            piece, step = table.get(letters[at]), 1
+            piece, step = table.get(characters[at]), 1
         if piece is None:
             return None
         if kind.startswith("shift"):
@@ -79,28 +79,28 @@ def together(kind, table, pairs, letters):
 
 def table_of(name):
     encoding, table, kind = Encoding(name), {}, "plain"
-    for letter in LETTERS:
-        found = encoding.convert([letter])
+    for character in CHARACTERS:
+        found = encoding.convert([character])
         if found is not None:
-            table[letter] = found
+            table[character] = found
     doubles = [found for found in table.values() if len(found) == 4 and found[0] == 0x0E and found[3] == 0x0F]
     if len(doubles) > 1000:
         kind = "shift"
-        table = {letter: found[1:3] if len(found) == 4 else found for letter, found in table.items()}
+        table = {character: found[1:3] if len(found) == 4 else found for character, found in table.items()}
     pairs = {}
     if len(table) > 1000 and kind == "plain":
-        for letter in [letter for letter in table if letter < 0x3200]:
+        for character in [character for character in table if character < 0x3200]:
             for mark in MARKS:
-                found = encoding.convert([letter, mark])
-                if found is not None and found != together(kind, table, {}, [letter, mark]):
-                    pairs[letter, mark] = found
+                found = encoding.convert([character, mark])
+                if found is not None and found != together(kind, table, {}, [character, mark]):
+                    pairs[character, mark] = found
     if encoding.convert([0xE0041]) is None:
         kind += "-strict"
     chosen, known = random.Random(1), list(table)
     fits = bool(known) and max(map(len, table.values())) <= 4
     for _ in range(400):
-        letters = chosen.choices(known, k=20) if fits else []
-        fits = fits and encoding.convert(letters) == together(kind, table, pairs, letters)
+        characters = chosen.choices(known, k=20) if fits else []
+        fits = fits and encoding.convert(characters) == together(kind, table, pairs, characters)
     return (kind, table, pairs) if fits else None
 
 
@@ -122,9 +122,9 @@ def packed(kind, table, pairs):
     number(len(table))
     number(len(pairs))
     before, value = 0, 0
-    for letter, piece in sorted(table.items()):
-        number(letter - before)
-        before, value = letter, content(piece, value)
+    for character, piece in sorted(table.items()):
+        number(character - before)
+        before, value = character, content(piece, value)
     for (first, second), piece in sorted(pairs.items()):
         number(first)
         number(second)

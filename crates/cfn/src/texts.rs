@@ -36,7 +36,7 @@ use Characters::{Any, These};
 
 const EC2: Characters = These(ec2, "a-z, A-Z, 0-9, spaces, and ._-:/()#,@[]+=&;{}!$*");
 const IAM_NAME: Characters = These(iam_name, r"[\w+=,.@-]+");
-const METRIC: Characters = These(|letter| !":*$".contains(letter), "[^:*$]*");
+const METRIC: Characters = These(|character| !":*$".contains(character), "[^:*$]*");
 
 const fn text(
     kind: &'static str,
@@ -62,7 +62,7 @@ pub const TEXTS: &[Text] = &[
     text(
         "AWS::CloudWatch::Alarm",
         &["AlarmName"],
-        These(|letter| !letter.is_ascii_control(), "can't contain ASCII control characters"),
+        These(|character| !character.is_ascii_control(), "can't contain ASCII control characters"),
         255,
         ["cloudwatch", "PutMetricAlarm", "AlarmName"],
     ),
@@ -81,7 +81,7 @@ pub const TEXTS: &[Text] = &[
         "AWS::IAM::Role",
         &["Description"],
         These(
-            |letter| matches!(letter, '\t' | '\n' | '\r' | ' '..='~' | '\u{a1}'..='\u{ff}'),
+            |character| matches!(character, '\t' | '\n' | '\r' | ' '..='~' | '\u{a1}'..='\u{ff}'),
             r"[\u0009\u000A\u000D\u0020-\u007E\u00A1-\u00FF]*",
         ),
         1_000,
@@ -93,7 +93,7 @@ pub const TEXTS: &[Text] = &[
     text(
         "AWS::KMS::Alias",
         &["AliasName"],
-        These(|letter| word(letter) || ":/".contains(letter), "^[a-zA-Z0-9:/_-]+$"),
+        These(|character| word(character) || ":/".contains(character), "^[a-zA-Z0-9:/_-]+$"),
         256,
         ["kms", "CreateAlias", "AliasName"],
     ),
@@ -109,14 +109,14 @@ pub const TEXTS: &[Text] = &[
     text(
         "AWS::Logs::LogGroup",
         &["LogGroupName"],
-        These(|letter| word(letter) || "./#".contains(letter), r"[\.\-_/#A-Za-z0-9]+"),
+        These(|character| word(character) || "./#".contains(character), r"[\.\-_/#A-Za-z0-9]+"),
         512,
         ["logs", "CreateLogGroup", "logGroupName"],
     ),
     text(
         "AWS::Logs::MetricFilter",
         &["FilterName"],
-        These(|letter| !":*".contains(letter), "[^:*]*"),
+        These(|character| !":*".contains(character), "[^:*]*"),
         512,
         ["logs", "PutMetricFilter", "filterName"],
     ),
@@ -152,7 +152,10 @@ pub const TEXTS: &[Text] = &[
         "AWS::SQS::Queue",
         &["QueueName"],
         // A FIFO queue's name ends in `.fifo`.
-        These(|letter| word(letter) || letter == '.', "alphanumeric characters, hyphens (-), and underscores (_)"),
+        These(
+            |character| word(character) || character == '.',
+            "alphanumeric characters, hyphens (-), and underscores (_)",
+        ),
         80,
         ["sqs", "CreateQueue", "QueueName"],
     ),
@@ -160,16 +163,16 @@ pub const TEXTS: &[Text] = &[
 
 const EGRESS: [&str; 3] = ["ec2", "AuthorizeSecurityGroupEgress", "IpPermissions.IpRanges.Description"];
 
-fn ec2(letter: char) -> bool {
-    letter.is_ascii_alphanumeric() || " ._-:/()#,@[]+=&;{}!$*".contains(letter)
+fn ec2(character: char) -> bool {
+    character.is_ascii_alphanumeric() || " ._-:/()#,@[]+=&;{}!$*".contains(character)
 }
 
-fn word(letter: char) -> bool {
-    letter.is_ascii_alphanumeric() || "-_".contains(letter)
+fn word(character: char) -> bool {
+    character.is_ascii_alphanumeric() || "-_".contains(character)
 }
 
-fn iam_name(letter: char) -> bool {
-    word(letter) || "+=,.@".contains(letter)
+fn iam_name(character: char) -> bool {
+    word(character) || "+=,.@".contains(character)
 }
 
 /// The texts that a resource of a type may have.
@@ -212,7 +215,7 @@ fn of_resource(name: &str, resource: &Json) -> Vec<Refused> {
     let refused = |text: &Text| {
         let These(takes, allowed) = text.characters else { return None };
         let literals = values(&resource["Properties"], text.path).into_iter().filter_map(Json::as_str);
-        let character = literals.flat_map(str::chars).find(|letter| !takes(*letter))?;
+        let character = literals.flat_map(str::chars).find(|character| !takes(*character))?;
         Some(Refused { name: name.to_owned(), property: text.path.join("/"), character, allowed })
     };
     of(resource["Type"].as_str().unwrap_or_default()).filter_map(refused).collect()

@@ -5,9 +5,9 @@
 /// whose tries all ended without a word.
 pub const TRIES: u16 = 3;
 
-/// How often SQS hands a job out before it makes a dead letter of it, for which it knows no reason:
-/// after the tries there are five receives left for those that the function never saw since it was
-/// throttled, each of them [six runs](crate::visibility) long. AWS wants [at least
+/// How often SQS hands a job out before it makes a dead-letter message of it, for which it knows no
+/// reason: after the tries there are five receives left for those that the function never saw since
+/// it was throttled, each of them [six runs](crate::visibility) long. AWS wants [at least
 /// five](https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html) in all.
 pub const RECEIVES: u16 = TRIES + 5;
 

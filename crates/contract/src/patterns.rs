@@ -94,13 +94,13 @@ fn folder(glob: &str) -> String {
 /// The entries of a list. A comma within braces belongs to its entry.
 pub(crate) fn entries(list: &str) -> impl Iterator<Item = &str> {
     let mut depth = 0_usize;
-    let parts = list.split(move |letter| {
-        match letter {
+    let parts = list.split(move |character| {
+        match character {
             '{' => depth += 1,
             '}' => depth = depth.saturating_sub(1),
             _ => {}
         }
-        letter == ',' && depth == 0
+        character == ',' && depth == 0
     });
     parts.map(str::trim).filter(|entry| !entry.is_empty())
 }

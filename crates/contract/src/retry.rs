@@ -6,7 +6,7 @@ use std::time::Duration;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Retry {
     /// It may: the network, a server that is down, a configuration that an operator is about to
-    /// mend.
+    /// fix.
     Again,
     /// It can't: what was asked for stays what it is.
     Never,

@@ -112,13 +112,13 @@ fn first(list: &str) -> (&str, Option<&str>, bool) {
 /// Where the bracket closes that is opened first: brackets within it are those of globs.
 fn closing(list: &str) -> Option<usize> {
     let mut depth = 0_usize;
-    list.char_indices().find_map(|(index, letter)| {
-        match letter {
+    list.char_indices().find_map(|(index, character)| {
+        match character {
             '[' => depth += 1,
             ']' => depth = depth.checked_sub(1)?,
             _ => {}
         }
-        (letter == ']' && depth == 0).then_some(index)
+        (character == ']' && depth == 0).then_some(index)
     })
 }
 

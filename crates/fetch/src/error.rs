@@ -85,7 +85,7 @@ pub enum FetchError {
     },
     /// The host took our key, but doesn't serve the repository to it. Hosts don't tell a repository
     /// that is absent, renamed or gone from one that the key may not read, so an operator may be
-    /// about to mend it.
+    /// about to fix it.
     #[error("the host does not serve {repository} to this key: {said:?}")]
     Refused {
         /// The repository.

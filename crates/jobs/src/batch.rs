@@ -1,5 +1,5 @@
 //! From messages to jobs and back: what is done is deleted from the queue, what failed comes again,
-//! and what has failed for good goes to the dead letters with its reason.
+//! and what has failed for good goes to the dead-letter queue with its reason.
 
 use std::{pin::pin, time::Duration};
 
@@ -14,7 +14,7 @@ use crate::{
 
 /// The reason of a job that has had its tries, and came back.
 const UNTOLD: &str = "no try could tell its reason: the worker was killed, out of time or memory, or could not put the job among \
-                      the dead letters (see its log)";
+                      the dead-letter messages (see its log)";
 
 /// How long a job waits after its first failure; after its second twice as long, and so on.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -52,7 +52,7 @@ async fn one<E: JobError>(
         Ok(job) => job,
         Err(error) => {
             tracing::error!(%error, message_id = message.message_id, "the message is no job");
-            // Soon, so that SQS soon makes a dead letter of it.
+            // Soon, so that SQS soon makes a dead-letter message of it.
             queue.redeliver(message.receipt_handle.as_deref().unwrap_or_default(), PATIENCE).await;
             return false;
         }
@@ -126,7 +126,7 @@ pub(crate) mod tests {
         }
 
         fn hint(&self) -> Option<&'static str> {
-            Some("mend it")
+            Some("fix it")
         }
     }
 
@@ -198,7 +198,7 @@ pub(crate) mod tests {
         assert!(check(messages, Retry::Never, &fates).await.is_empty());
         assert!(check(vec![message("3", "bad", TRIES)], Retry::Again, &fates).await.is_empty());
         assert!(fates.redelivered.into_inner().is_empty());
-        let buried = ["1", "3"].map(|id| (id.to_owned(), "it failed (mend it)".to_owned()));
+        let buried = ["1", "3"].map(|id| (id.to_owned(), "it failed (fix it)".to_owned()));
         assert_eq!(fates.buried.into_inner(), buried);
     }
 

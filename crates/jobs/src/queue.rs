@@ -23,7 +23,7 @@ pub struct Queue {
 }
 
 impl Queue {
-    /// The queue at this URL, with its dead letters at the other.
+    /// The queue at this URL, with its dead-letter messages at the other.
     pub fn new(client: aws_sdk_sqs::Client, url: QueueUrl, dead_letters: QueueUrl) -> Self {
         Self { client, url, dead_letters }
     }
@@ -46,8 +46,8 @@ pub trait Failed {
     /// The message that this receipt is for becomes visible after `delay`.
     fn redeliver(&self, receipt: &str, delay: Duration) -> impl Future<Output = ()>;
 
-    /// Puts a job among the dead letters, with the reason; whether it is there. `message` names the
-    /// message, so that it is there once even when the worker is killed before the message is
+    /// Puts a job in the dead-letter queue, with the reason; whether it is there. `message` names
+    /// the message, so that it is there once even when the worker is killed before the message is
     /// deleted.
     fn bury(&self, message: &str, body: &str, job: &Job, reason: &str) -> impl Future<Output = bool>;
 }
@@ -84,7 +84,7 @@ impl Failed for Queue {
         };
         if let Err(error) = &sent {
             let error = DisplayErrorContext(error);
-            tracing::warn!(%error, job = job.id(), "could not put the job among the dead letters");
+            tracing::warn!(%error, job = job.id(), "could not put the job in the dead-letter queue");
         }
         sent.is_ok()
     }
@@ -92,7 +92,7 @@ impl Failed for Queue {
 
 /// As SQS takes a text: no control characters, and not too long.
 fn in_text(reason: &str) -> String {
-    reason.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).take(LONGEST_REASON).collect()
+    reason.chars().map(|character| if character.is_control() { ' ' } else { character }).take(LONGEST_REASON).collect()
 }
 
 #[cfg(test)]

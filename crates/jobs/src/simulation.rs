@@ -1,8 +1,8 @@
 //! The protocol of both workers under every order of events that a queue, a host, a bucket and a
 //! failing machine allow: the real code of a batch, in a world of a few numbers, with a clock and a
 //! fate that a seed decides. Deliveries come late, twice and in any order: somebody presses the
-//! host's "Redeliver", or moves dead letters back. Of some receives no worker learns, since the
-//! function is throttled, and of some it learns late.
+//! host's "Redeliver", or moves dead-letter messages back. Of some receives no worker learns, since
+//! the function is throttled, and of some it learns late.
 
 use std::{
     cell::{Cell, RefCell},
@@ -75,7 +75,7 @@ struct World {
     /// The ids of all messages so far, with their pushes.
     sent: RefCell<Vec<u32>>,
     queue: RefCell<Vec<Message>>,
-    /// Messages among the dead letters, with the reason if the worker told one.
+    /// Messages in the dead-letter queue, with the reason if the worker told one.
     dead: RefCell<BTreeMap<u32, Option<String>>>,
     done: RefCell<Vec<u32>>,
     /// Messages that no other try can help.
@@ -135,7 +135,7 @@ impl World {
     }
 
     /// What SQS hands out and Lambda on: the first of the group, unless it is being worked on;
-    /// after the last receive it is a dead letter.
+    /// after the last receive it is a dead-letter message.
     fn receive(&self) -> Option<Message> {
         let mut queue = self.queue.borrow_mut();
         let now = self.now.get();

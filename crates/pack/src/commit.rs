@@ -174,8 +174,8 @@ fn trim_start(text: &[u8]) -> &[u8] {
 }
 
 /// What Git takes for a space.
-fn is_space(letter: char) -> bool {
-    matches!(letter, ' ' | '\t' | '\n' | '\r')
+fn is_space(character: char) -> bool {
+    matches!(character, ' ' | '\t' | '\n' | '\r')
 }
 
 #[cfg(test)]

@@ -77,8 +77,8 @@ pub(crate) fn decode(value: &str) -> String {
     text + space
 }
 
-fn is_white(letter: char) -> bool {
-    matches!(letter, ' ' | '\t' | '\r' | '\n')
+fn is_white(character: char) -> bool {
+    matches!(character, ' ' | '\t' | '\r' | '\n')
 }
 
 /// Runs of white space and of everything else, in turn.
@@ -86,7 +86,7 @@ fn tokens(value: &str) -> impl Iterator<Item = &str> {
     let mut rest = value;
     std::iter::from_fn(move || {
         let white = is_white(rest.chars().next()?);
-        let (token, more) = rest.split_at(rest.find(|letter| is_white(letter) != white).unwrap_or(rest.len()));
+        let (token, more) = rest.split_at(rest.find(|character| is_white(character) != white).unwrap_or(rest.len()));
         rest = more;
         Some(token)
     })
@@ -244,8 +244,8 @@ mod tests {
         let charset = prop::sample::select(vec!["utf-8", "UTF-8", "iso-8859-1", "us-ascii"]);
         let word = (charset, any::<bool>(), "[a-z üé=?_]{1,8}").prop_map(|(charset, is_base64, text)| {
             let bytes: Vec<u8> = match charset {
-                "iso-8859-1" => text.chars().map(|letter| u8::try_from(u32::from(letter)).unwrap()).collect(),
-                "us-ascii" => text.replace(|letter: char| !letter.is_ascii(), "x").into_bytes(),
+                "iso-8859-1" => text.chars().map(|character| u8::try_from(u32::from(character)).unwrap()).collect(),
+                "us-ascii" => text.replace(|character: char| !character.is_ascii(), "x").into_bytes(),
                 _ => text.into_bytes(),
             };
             if is_base64 {
@@ -276,9 +276,9 @@ mod tests {
         }
     }
 
-    /// As `ascii` of Python shows a letter that isn't a quotation mark.
-    fn as_python_shows(letter: char) -> String {
-        if letter.is_ascii() { letter.to_string() } else { format!("\\x{:02x}", u32::from(letter)) }
+    /// As `ascii` of Python shows a character that isn't a quotation mark.
+    fn as_python_shows(character: char) -> String {
+        if character.is_ascii() { character.to_string() } else { format!("\\x{:02x}", u32::from(character)) }
     }
 
     proptest! {

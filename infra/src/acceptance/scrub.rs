@@ -59,12 +59,12 @@ impl Scrub {
 
 /// The text without words that give something away by their form.
 fn words(text: &str) -> String {
-    let is_part = |letter: char| letter.is_ascii_alphanumeric() || ":/.?&=%_-+~@#".contains(letter);
+    let is_part = |character: char| character.is_ascii_alphanumeric() || ":/.?&=%_-+~@#".contains(character);
     let mut scrubbed = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(begin) = rest.find(is_part) {
         let (before, from) = rest.split_at(begin);
-        let (word, after) = from.split_at(from.find(|letter| !is_part(letter)).unwrap_or(from.len()));
+        let (word, after) = from.split_at(from.find(|character| !is_part(character)).unwrap_or(from.len()));
         scrubbed.push_str(before);
         scrubbed.push_str(told(word).unwrap_or(word));
         rest = after;
@@ -81,7 +81,7 @@ fn told(word: &str) -> Option<&'static str> {
         return Some("[signed address]");
     }
     let is_key = |part: &str| part.len() == 20 && (part.starts_with("AKIA") || part.starts_with("ASIA"));
-    if word.split(|letter: char| !letter.is_ascii_alphanumeric()).any(is_key) {
+    if word.split(|character: char| !character.is_ascii_alphanumeric()).any(is_key) {
         return Some("[access key]");
     }
     let host = word.split_once("://").map_or(word, |(_, rest)| rest).split('/').next().unwrap_or_default();

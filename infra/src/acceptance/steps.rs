@@ -254,7 +254,7 @@ impl Acceptance {
     /// A job of a host that the stack doesn't know fails three times within half a minute.
     async fn alarm(&mut self, progress: &mut dyn Progress) -> Step {
         let queue = self.physical("ZipDlQueue")?;
-        let letters = self.physical("ZipDlDeadLetterQueue")?;
+        let messages = self.physical("ZipDlDeadLetterQueue")?;
         let alarm = self.physical("ZipDlDeadLettersAlarm")?;
         let id = hex::encode(rand::random::<[u8; 16]>());
         let job = serde_json::json!({
@@ -266,13 +266,13 @@ impl Acceptance {
         sent.map_err(|error| CallError::new("send a job that fails", error))?;
         self.saw("a job was sent that fails".to_owned());
 
-        let (account, what) = (self.account.clone(), "dead letter");
+        let (account, what) = (self.account.clone(), "dead-letter message");
         let found = until(what, ALARM, progress, async || {
-            let count = waiting(&account, &letters).await?;
+            let count = waiting(&account, &messages).await?;
             Ok::<_, StepError>((count > 0).then_some(()))
         });
         found.await?.ok_or(StepError::Late { what, patience: ALARM })?;
-        self.saw("the job is a dead letter".to_owned());
+        self.saw("the job is a dead-letter message".to_owned());
 
         let what = "alarm";
         let found = until(what, ALARM, progress, async || {

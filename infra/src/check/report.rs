@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::render::shown::Shown;
 use crate::render::table::{Align, Table};
 
-/// One thing to mend.
+/// One thing to fix.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Finding {
@@ -38,7 +38,7 @@ pub struct Report {
 }
 
 impl Report {
-    /// Whether there is nothing to mend.
+    /// Whether there is nothing to fix.
     pub fn passes(&self) -> bool {
         self.findings.is_empty()
     }
@@ -104,7 +104,7 @@ mod tests {
     fn hostile_finding_stays_on_one_line() {
         let name = "A\n30 rules, 0 findings\u{202e}\u{1b}[8m";
         let finding =
-            Finding { rule: "x/y".into(), resource: name.into(), path: name.into(), message: "mend it".into() };
+            Finding { rule: "x/y".into(), resource: name.into(), path: name.into(), message: "fix it".into() };
         let told =
             Report { rules: 1, resources: 1, without_rule: BTreeSet::new(), findings: vec![finding] }.to_string();
         assert_eq!((told.lines().count(), told.matches(r"findings\u{202e}\u{1b}[8m").count()), (2, 2), "{told}");
@@ -116,7 +116,7 @@ mod tests {
             rule: rule.into(),
             resource: resource.into(),
             path: path.into(),
-            message: "mend it".into(),
+            message: "fix it".into(),
         };
         let mut report = Report {
             rules: 30,
@@ -126,8 +126,8 @@ mod tests {
         };
         assert_eq!(
             report.to_string(),
-            "s3/bucket_encryption  Keys          Properties  mend it\n\
-             sqs/x                 OutputBucket              mend it\n\
+            "s3/bucket_encryption  Keys          Properties  fix it\n\
+             sqs/x                 OutputBucket              fix it\n\
              30 rules, 1 resource, 2 findings\n"
         );
         assert!(!report.passes());
@@ -141,7 +141,7 @@ mod tests {
             rule: rule.into(),
             resource: format!("R{number:05}"),
             path: String::new(),
-            message: "mend it".into(),
+            message: "fix it".into(),
         };
         let findings = (0..20_000).map(|number| finding("a/many", number)).chain([finding("b/one", 0)]).collect();
         let without_rule = (10..25).map(|number| format!("AWS::X::Y{number}")).collect();

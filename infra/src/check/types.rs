@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::{Finding, Rules};
 
-/// How many letters may differ from a known type.
+/// How many characters may differ from a known type.
 const NEAR: usize = 2;
 
 /// Types that exist, and are spelled nearly like another one that a rule or the model knows.
@@ -28,7 +28,7 @@ pub(super) const EXIST: [&str; 8] = [
 pub(super) fn known(rules: &Rules) -> BTreeSet<String> {
     let mut known: BTreeSet<_> = cfn::registry::TYPES.iter().map(|known| known.name.to_owned()).collect();
     for rule in rules.iter() {
-        let words = rule.text.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != ':');
+        let words = rule.text.split(|character: char| !character.is_ascii_alphanumeric() && character != ':');
         known.extend(words.filter(|word| word.starts_with("AWS::") && is_type(word)).map(str::to_owned));
     }
     known
@@ -83,8 +83,8 @@ fn nearest<'k>(kind: &str, known: &'k BTreeSet<String>) -> Option<&'k str> {
     near.filter(|(distance, _)| *distance <= NEAR).min().map(|(_, known)| known)
 }
 
-/// How many letters have to be put in, left out, changed, or swapped with the next, to make one of
-/// the other; more than [`NEAR`] isn't counted.
+/// How many characters have to be put in, left out, changed, or swapped with the next, to make one
+/// of the other; more than [`NEAR`] isn't counted.
 fn distance(one: &str, other: &str) -> usize {
     let (one, other) = (one.as_bytes(), other.as_bytes());
     if one.len().abs_diff(other.len()) > NEAR {

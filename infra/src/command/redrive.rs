@@ -10,7 +10,7 @@ use super::{Outcome, Place};
 pub(crate) struct Arguments {
     #[command(flatten)]
     place: Place,
-    /// Only the dead letters of this worker
+    /// Only the dead-letter messages of this worker
     #[arg(long, value_parser = WORKERS)]
     worker: Option<String>,
     /// Print what was moved as JSON
@@ -33,7 +33,7 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
         return Ok(Outcome::Fine);
     }
     for one in moved {
-        print::line(&format!("{}: {} dead letters went back", one.queue, one.count));
+        print::line(&format!("{}: {} dead-letter messages went back", one.queue, one.count));
     }
     Ok(Outcome::Fine)
 }

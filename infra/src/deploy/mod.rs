@@ -190,7 +190,7 @@ impl DeployError {
         match self {
             Self::Busy { .. } => Some("wait until it is done, then deploy again".to_owned()),
             Self::Stuck { stack, status } if status == "UPDATE_ROLLBACK_FAILED" => Some(format!(
-                "mend what made the rollback fail ({}), then add `--continue-rollback`",
+                "fix what made the rollback fail ({}), then add `--continue-rollback`",
                 typed(&format!("status --stack-name {stack}"))
             )),
             Self::Failed { failure, .. } => failure.hint(),

@@ -313,12 +313,12 @@ fn is_name(text: &str) -> bool {
 pub(super) fn variable(parameter: &str) -> String {
     let mut words = String::from("GIT2S3_");
     let mut lower_before = false;
-    for letter in parameter.chars() {
-        if letter.is_uppercase() && lower_before {
+    for character in parameter.chars() {
+        if character.is_uppercase() && lower_before {
             words.push('_');
         }
-        lower_before = letter.is_lowercase() || letter.is_ascii_digit();
-        words.extend(letter.to_uppercase());
+        lower_before = character.is_lowercase() || character.is_ascii_digit();
+        words.extend(character.to_uppercase());
     }
     words
 }

@@ -56,8 +56,8 @@ const CODE_GOES: &[&str] = &["s3:AbortMultipartUpload", "s3:DeleteObject", "s3:D
 /// What a bucket is like that is to be taken into a stack.
 const IMPORTED: &[&str] =
     &["s3:GetBucketNotification", "s3:GetBucketPolicy", "s3:GetBucketVersioning", "s3:GetLifecycleConfiguration"];
-/// Dead letters back to their queues.
-const LETTERS: &[&str] = &["sqs:DeleteMessage", "sqs:ReceiveMessage", "sqs:SendMessage"];
+/// Dead-letter messages back to their queues.
+const DEAD_LETTER_QUEUE: &[&str] = &["sqs:DeleteMessage", "sqs:ReceiveMessage", "sqs:SendMessage"];
 /// What got an object while the stack was deleted.
 const EMPTIED: &[&str] = &["s3:ListBucketMultipartUploads", "s3:ListBucketVersions"];
 const DELETED: &[&str] = &["s3:AbortMultipartUpload", "s3:DeleteObject", "s3:DeleteObjectVersion"];
@@ -95,7 +95,7 @@ pub(super) fn allowed(part: Part, scope: &Scope) -> Vec<Allowed> {
             allow("Code", CODE, one(&format!("{assets}/git2s3/*"))),
             allow("CodeGoes", CODE_GOES, one(&format!("{assets}/*"))),
             allow("Imported", IMPORTED, scope.buckets()),
-            allow("Letters", LETTERS, one(queues)),
+            allow("Messages", DEAD_LETTER_QUEUE, one(queues)),
             allow("Emptied", EMPTIED, scope.buckets()),
             allow("Deleted", DELETED, within(&scope.buckets())),
         ]);

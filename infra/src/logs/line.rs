@@ -159,7 +159,9 @@ fn said(json: &Value, level: Level, message: &str) -> (Kind, String) {
         "failed" if json["delivery"].is_string() => {
             (Kind::Error, format!("answered with 503, since the jobs could not be queued: {}", text("cause")))
         }
-        "gave up" => (Kind::GaveUp, format!("given up, and put among the dead letters: {}{}", text("error"), hint())),
+        "gave up" => {
+            (Kind::GaveUp, format!("given up, and moved to the dead-letter queue: {}{}", text("error"), hint()))
+        }
         "nothing left to do" => (Kind::Unchanged, format!("nothing left to do: {}{}", text("error"), hint())),
         "trying again" => {
             (Kind::Other, format!("asks the host again in {} s: {}", seconds("wait_seconds"), text("error")))
@@ -333,7 +335,7 @@ pub(super) mod tests {
         ),
         (
             r#"{"timestamp":"2026-11-30T03:37:34.120412Z","level":"ERROR","message":"gave up","job":"j1","delivery":"d1","repository":"github.com/acme/rocket","reference":"refs/heads/main","error":"github.com refuses the key","receives":3,"target":"jobs::batch"}"#,
-            Some((Kind::GaveUp, "given up, and put among the dead letters: github.com refuses the key")),
+            Some((Kind::GaveUp, "given up, and moved to the dead-letter queue: github.com refuses the key")),
         ),
         (
             r#"{"timestamp":"2026-11-30T03:37:34.120412Z","level":"WARN","message":"nothing left to do","job":"j1","delivery":"d1","repository":"github.com/acme/rocket","reference":"refs/heads/gone","error":"github.com/acme/rocket has no refs/heads/gone","target":"jobs::batch"}"#,

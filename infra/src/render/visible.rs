@@ -1,6 +1,6 @@
 //! What may stand before a person's eyes out of texts that others choose: names of branches, lines
-//! of logs, reasons of services. A letter that moves the cursor, turns the direction of writing or
-//! is drawn as nothing makes a text look like another one; so it is shown by its number.
+//! of logs, reasons of services. A character that moves the cursor, turns the direction of writing
+//! or is drawn as nothing makes a text look like another one; so it is shown by its number.
 
 use std::borrow::Cow;
 use std::fmt::Write;
@@ -9,35 +9,35 @@ use icu_properties::props::{
     BinaryProperty, DefaultIgnorableCodePoint, EnumeratedProperty, GeneralCategory, GeneralCategoryGroup,
 };
 
-/// Whether a reader would not see the letter as what it is: controls, directions and other formats,
-/// separators and blanks that aren't the blank, and what is unassigned, private or drawn as
-/// nothing.
-fn hides(letter: char) -> bool {
-    if letter.is_ascii() {
-        return letter.is_ascii_control();
+/// Whether a reader would not see the character as what it is: controls, directions and other
+/// formats, separators and blanks that aren't the blank, and what is unassigned, private or drawn
+/// as nothing.
+fn hides(character: char) -> bool {
+    if character.is_ascii() {
+        return character.is_ascii_control();
     }
     let odd = GeneralCategoryGroup::Other.union(GeneralCategoryGroup::Separator);
-    odd.contains(GeneralCategory::for_char(letter))
-        || DefaultIgnorableCodePoint::for_char(letter)
+    odd.contains(GeneralCategory::for_char(character))
+        || DefaultIgnorableCodePoint::for_char(character)
         // Braille without a dot.
-        || letter == '\u{2800}'
+        || character == '\u{2800}'
 }
 
 /// The text with `write` in the place of what hides, but for `kept`.
 fn replaced<'t>(text: &'t str, kept: &[char], write: impl Fn(char, &mut String)) -> Cow<'t, str> {
-    let hidden = |letter: char| hides(letter) && !kept.contains(&letter);
+    let hidden = |character: char| hides(character) && !kept.contains(&character);
     if !text.chars().any(hidden) {
         return text.into();
     }
     let mut shown = String::with_capacity(text.len() + 16);
-    for letter in text.chars() {
-        if hidden(letter) { write(letter, &mut shown) } else { shown.push(letter) }
+    for character in text.chars() {
+        if hidden(character) { write(character, &mut shown) } else { shown.push(character) }
     }
     shown.into()
 }
 
-fn by_number(letter: char, shown: &mut String) {
-    shown.extend(letter.escape_default());
+fn by_number(character: char, shown: &mut String) {
+    shown.extend(character.escape_default());
 }
 
 /// The text on one line, with what hides by its number, such as `\u{202e}`.
@@ -53,8 +53,8 @@ pub fn lines(text: &str) -> Cow<'_, str> {
 /// JSON of the same value, with what hides by its number, such as `\u202e`.
 pub fn json(text: &str) -> Cow<'_, str> {
     // Whatever hides in JSON and isn't white space is in a string.
-    replaced(text, &['\n'], |letter, shown| {
-        for unit in letter.encode_utf16(&mut [0; 2]) {
+    replaced(text, &['\n'], |character, shown| {
+        for unit in character.encode_utf16(&mut [0; 2]) {
             let _ = write!(shown, "\\u{unit:04x}");
         }
     })
@@ -62,8 +62,8 @@ pub fn json(text: &str) -> Cow<'_, str> {
 
 /// XML of the same value, with what hides by its number, such as `&#x202e;`.
 pub fn xml(text: &str) -> Cow<'_, str> {
-    replaced(text, &['\n'], |letter, shown| {
-        let _ = write!(shown, "&#x{:x};", u32::from(letter));
+    replaced(text, &['\n'], |character, shown| {
+        let _ = write!(shown, "&#x{:x};", u32::from(character));
     })
 }
 
@@ -104,13 +104,13 @@ mod tests {
         let shown = visible(&every);
         assert!(!shown.chars().any(hides) && visible(&shown) == shown);
         let (mut hidden, mut differing) = (0, 0);
-        for letter in every.chars() {
-            hidden += usize::from(hides(letter));
+        for character in every.chars() {
+            hidden += usize::from(hides(character));
             // Rust's own opinion, but for quotes, and for marks, which it prints behind another
-            // letter.
-            let is_printed = ['\'', '"', '\\'].contains(&letter) || letter.escape_debug().count() == 1;
-            let is_mark = GeneralCategoryGroup::Mark.contains(GeneralCategory::for_char(letter));
-            differing += usize::from(!is_mark && is_printed == hides(letter));
+            // character.
+            let is_printed = ['\'', '"', '\\'].contains(&character) || character.escape_debug().count() == 1;
+            let is_mark = GeneralCategoryGroup::Mark.contains(GeneralCategory::for_char(character));
+            differing += usize::from(!is_mark && is_printed == hides(character));
         }
         // Where it differs, one of both knows a later Unicode.
         assert!(hidden > 900_000 && differing < 20_000, "{hidden} {differing}");
@@ -122,7 +122,7 @@ mod tests {
         let plain = serde_json::to_string_pretty(&value).unwrap();
         let shown = json(&plain);
         assert!(
-            !shown.chars().any(|letter| hides(letter) && letter != '\n') && shown.contains("\\udb40\\udc61"),
+            !shown.chars().any(|character| hides(character) && character != '\n') && shown.contains("\\udb40\\udc61"),
             "{shown}"
         );
         assert_eq!(serde_json::from_str::<serde_json::Value>(&shown).unwrap(), value);

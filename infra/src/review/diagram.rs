@@ -3,7 +3,7 @@
 //! template.
 //!
 //! It is drawn for README, where it gets about 830 pixels: nothing in it is wider, so that its
-//! letters stay as large as those around it.
+//! characters stay as large as those around it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -28,10 +28,10 @@ const SPOTS: &[Spot] = &[
     Spot("Api", "API", "API Gateway, regional", 4, 1),
     Spot("WebhookFunction", "webhook", "Lambda: authenticates", 4, 2),
     Spot("ApiSecretValue", "webhook secrets", "Secrets Manager", 7, 2),
-    Spot("GitPullDeadLetterQueue", "dead letters", "SQS FIFO", 0, 3),
+    Spot("GitPullDeadLetterQueue", "dead-letter queue", "SQS FIFO", 0, 3),
     Spot("GitPullQueue", "gitpull jobs", "SQS FIFO", 3, 3),
     Spot("ZipDlQueue", "zipdl jobs", "SQS FIFO", 5, 3),
-    Spot("ZipDlDeadLetterQueue", "dead letters", "SQS FIFO", 8, 3),
+    Spot("ZipDlDeadLetterQueue", "dead-letter queue", "SQS FIFO", 8, 3),
     Spot("GitPullFunction", "gitpull", "Lambda: fetches, zips", 2, 4),
     Spot("WorkerSecurityGroup", "security group", "with a VPCId", 4, 4),
     Spot("ZipDlFunction", "zipdl", "Lambda: downloads", 6, 4),

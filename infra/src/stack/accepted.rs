@@ -34,7 +34,7 @@ const TABLE: &[(At, Accepted)] = &[
         accepted(
             &["CKV_AWS_116"],
             &["Serverless-LambdaDLQ"],
-            "No call of it can be lost: SQS, whose queue has dead letters, API Gateway or CloudFormation waits for the outcome",
+            "No call of it can be lost: SQS, whose queue has a dead-letter queue, API Gateway or CloudFormation waits for the outcome",
         ),
     ),
     (
@@ -131,14 +131,14 @@ const TABLE: &[(At, Accepted)] = &[
     ),
     (
         At::Ids(&["GitPullDeadLetterQueue", "ZipDlDeadLetterQueue"]),
-        accepted(&[], &["Serverless-SQSRedrivePolicy"], "These are the dead letters"),
+        accepted(&[], &["Serverless-SQSRedrivePolicy"], "This is the dead-letter queue"),
     ),
     (
         At::Ids(&["AlarmSubscription"]),
         accepted(
             &[],
             &["Serverless-SNSRedrivePolicy"],
-            "A mail that can't be delivered would be a letter that nobody reads either: the alarm stays raised in CloudWatch",
+            "A mail that can't be delivered would be a message that nobody reads either: the alarm stays raised in CloudWatch",
         ),
     ),
     (
@@ -146,7 +146,7 @@ const TABLE: &[(At, Accepted)] = &[
         accepted(
             &[],
             &["Serverless-LambdaEventSourceMappingDestination"],
-            "Destinations are for streams: what fails here goes to the queue's dead letters",
+            "Destinations are for streams: what fails here goes to the dead-letter queue",
         ),
     ),
     (

@@ -59,7 +59,7 @@ pub(super) fn add(stack: &mut Stack, parameters: &Parameters, endpoint: &Endpoin
     for (worker, jobs, function, timeout) in each {
         alarms.add(
             &format!("{worker}DeadLetters"),
-            "A job failed for good and waits among the dead letters: its push has no zip.",
+            "A job failed for good and waits in the dead-letter queue: its push has no zip.",
             of_queue("ApproximateNumberOfMessagesVisible", &jobs.dead_letters),
             MissingData::Ignore,
             0,
@@ -96,7 +96,7 @@ impl Alarms<'_> {
 }
 
 /// What SQS measures of a queue. It stops measuring after six hours without a call, also of a queue
-/// in which letters lie: what was so still is, then.
+/// in which messages lie: what was so still is, then.
 fn of_queue(name: &'static str, queue: &Handle<Queue>) -> Metric {
     let dimensions = vec![Dimension::new("QueueName", queue.name())];
     Metric { namespace: "AWS/SQS".into(), name, dimensions, statistic: Statistic::Maximum, period: PERIOD }

@@ -187,7 +187,7 @@ impl Parameters {
 
 fn output_bucket_name() -> Parameter {
     Parameter::text("", "Name of the bucket that the zips go to. Generated when empty.")
-        .matching("^$|^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", "empty, or a bucket name of 3 to 63 lower-case characters")
+        .matching("^$|^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", "empty, or a bucket name of 3 to 63 lower-case letters, digits, dots and hyphens")
 }
 
 fn noncurrent_days() -> Parameter {
@@ -253,8 +253,8 @@ const GLOBS: &str = concat!(
 );
 const GLOBS_MEAN: &str = "globs such as acme/*, separated by commas; a bracket or brace that is opened is closed";
 
-/// The same of the lines that `known_hosts_file` reads. Any letter that isn't of ASCII and visible
-/// may be a blank.
+/// The same of the lines that `known_hosts_file` reads. Any character that isn't of ASCII and
+/// visible may be a blank.
 const KNOWN_HOSTS: &str = concat!(
     r"^[^!-~\n]*(#[^\n]*|(@revoked[^!-~\n]+)?[^\s#]\S*[^!-~\n]+[a-z0-9@.-]+[^!-~\n]+[A-Za-z0-9+/=]+([^!-~\n][^\n]*)?)?",
     r"(\n[^!-~\n]*(#[^\n]*|(@revoked[^!-~\n]+)?[^\s#]\S*[^!-~\n]+[a-z0-9@.-]+[^!-~\n]+[A-Za-z0-9+/=]+([^!-~\n][^\n]*)?)?)*$"
@@ -457,7 +457,7 @@ fn asset_bucket() -> Parameter {
     Parameter::required(
         "Bucket, in the region of the stack, that holds the packaged functions. `infra deploy` fills it in.",
     )
-    .matching("^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", "a bucket name of 3 to 63 lower-case characters")
+    .matching("^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", "a bucket name of 3 to 63 lower-case letters, digits, dots and hyphens")
 }
 
 fn asset_prefix() -> Parameter {

@@ -48,7 +48,8 @@ fn seconds(time: Duration) -> u32 {
     u32::try_from(time.as_secs()).unwrap_or(u32::MAX)
 }
 
-/// A queue for a worker that runs for at most `timeout` seconds, with its dead letters behind it.
+/// A queue for a worker that runs for at most `timeout` seconds, with its dead-letter messages
+/// behind it.
 fn pair(stack: &mut Stack, worker: &str, timeout: u16) -> Jobs {
     let attributes = Attributes::default().deleted_with_stack();
     let dead_letters = format!("{worker}DeadLetters");

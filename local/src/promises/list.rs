@@ -77,7 +77,7 @@ pub const PROMISES: &[Promise] = &[
     },
     Promise {
         chapter: STRANGERS,
-        promise: "names in other letters, and tags that are called like branches, get around no list",
+        promise: "names in other characters, and tags that are called like branches, get around no list",
         tests: &[
             "attacks::repository_case_follows_host_rules",
             "repositories::tests::an_exclusion_knows_no_case",
@@ -180,7 +180,7 @@ pub const PROMISES: &[Promise] = &[
     },
     Promise {
         chapter: FAULTS,
-        promise: "what lasts is buried with its reason, and arrives once it is mended",
+        promise: "what lasts is buried with its reason, and arrives once it is fixed",
         tests: &[
             "aws::redrive_delivers_pushes_after_lasting_faults",
             "host::host_refusal_is_recovered_by_redrive",
@@ -496,7 +496,7 @@ pub const PROMISES: &[Promise] = &[
     },
     Promise {
         chapter: SECRETS,
-        promise: "no secret is in a log, an answer, a page, a letter or an object",
+        promise: "no secret is in a log, an answer, a page, a character or an object",
         tests: &["planted_secrets_are_found_nowhere", "canary_is_found_in_every_encoding"],
     },
 ];

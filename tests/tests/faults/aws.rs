@@ -113,7 +113,7 @@ async fn redrive_delivers_pushes_after_lasting_faults() {
     world.drain().await;
     assert!(world.aws.left().is_empty(), "{:?}", world.aws.left());
     for (accepted, (.., said)) in pushed.iter().zip(cases) {
-        let reason = world.reason(&accepted.clone.path).await.expect("it is among the dead letters");
+        let reason = world.reason(&accepted.clone.path).await.expect("it is in the dead-letter queue");
         assert!(reason.contains(said), "{reason}");
     }
     assert!(world.is_clean(0).await.is_empty());
@@ -137,7 +137,7 @@ async fn broken_configuration_loses_no_push() {
     let good = account.set_variable(worker, "ALLOWED_HOSTS", BROKEN).await.unwrap();
     let accepted = world.push("acme/rocket", SMALL).await;
     world.drain().await;
-    let reason = world.reason("acme/rocket").await.expect("it is among the dead letters");
+    let reason = world.reason("acme/rocket").await.expect("it is in the dead-letter queue");
     assert!(reason.contains("the function's configuration can't be read") && reason.contains(BROKEN), "{reason}");
 
     let webhook = account.resources(STACK).await.unwrap().id("WebhookFunction").unwrap().to_owned();
@@ -190,7 +190,7 @@ async fn pushes_survive_kms_and_sqs_faults() {
         world.aws.add(Fault { action, about: "GitPull".to_owned(), skip: 0, times: 3, how: unavailable });
         world.drain().await;
         assert!(world.aws.left().is_empty(), "{action}: {:?}", world.aws.left());
-        let reason = world.reason(&path).await.expect("it is among the dead letters");
+        let reason = world.reason(&path).await.expect("it is in the dead-letter queue");
         // What couldn't be buried comes back to be, when nobody knows its reason any more.
         assert!(reason.contains(said), "{action}: {reason}");
     }

@@ -82,7 +82,7 @@ impl World {
         Accepted { clone, commit }
     }
 
-    /// Moves the dead letters back; how many there were.
+    /// Moves the dead-letter messages back; how many there were.
     pub(super) async fn redrive(&self) -> usize {
         let account = Account::open(&self.source.account.config).await.unwrap();
         let moved = redrive::redrive(&account, STACK, &["GitPull"], &mut Silent).await.unwrap().unwrap();
@@ -123,8 +123,8 @@ impl World {
 
     /// Why the job of a repository was buried, if it was.
     pub(super) async fn reason(&self, path: &str) -> Option<String> {
-        let letters = self.source.account.dead_letters(&self.dead_letters).await.unwrap();
-        let mut own = letters.into_iter().filter(|(job, _)| job["repository"]["path"] == path);
+        let messages = self.source.account.dead_letters(&self.dead_letters).await.unwrap();
+        let mut own = messages.into_iter().filter(|(job, _)| job["repository"]["path"] == path);
         own.next().map(|(_, reason)| reason.unwrap_or_default())
     }
 

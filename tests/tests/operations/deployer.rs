@@ -146,7 +146,7 @@ async fn deployer_needs_exactly_printed_permissions() {
     watcher.check(&["destroy", "--yes"], 3, &["cloudformation:DeleteStack"]).await;
 
     deployer.check(&["status"], 1, &["ZipDlDeadLetterQueue"]).await;
-    deployer.check(&["redrive"], 0, &["ZipDlQueue: 1 dead letters went back"]).await;
+    deployer.check(&["redrive"], 0, &["ZipDlQueue: 1 dead-letter messages went back"]).await;
     deployer.check(&["logs"], 0, &[]).await;
     empties(&deployer, resources.id("OutputBucket").unwrap()).await;
     // A stack remembers its role: who doesn't name it needn't be allowed to pass it.

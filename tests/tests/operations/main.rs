@@ -132,16 +132,17 @@ async fn stack_lifecycle_runs_through_commands() {
     desk.check(&[&broader[..], &["--allow-broader"]].concat(), 0, &["UPDATE_COMPLETE"]).await;
     desk.check(&["diff", "--fail-on", "broadened"], 0, &["~ WebhookRole", "PutSecretValue", "0 of them broader"]).await;
 
-    // A letter that failed goes back, once.
+    // A message that failed goes back, once.
     let resources = account.resources("zips").await.unwrap();
     let dead = resources.id("ZipDlDeadLetterQueue").unwrap();
     let sent = account.sqs.send_message().queue_url(dead).message_body("{}").message_group_id("g");
     sent.message_deduplication_id("d").send().await.unwrap();
     desk.check(&["status"], 1, &["ZipDlDeadLetterQueue", "UPDATE_COMPLETE"]).await;
-    let moved = desk.check(&["redrive", "--worker", "ZipDl"], 0, &["ZipDlQueue: 1 dead letters went back"]).await;
+    let moved =
+        desk.check(&["redrive", "--worker", "ZipDl"], 0, &["ZipDlQueue: 1 dead-letter messages went back"]).await;
     assert!(!moved.contains("GitPull"), "{moved}");
     assert_eq!(account.messages(dead).await.unwrap(), 0);
-    desk.check(&["redrive"], 0, &["GitPullQueue: 0 dead letters", "ZipDlQueue: 0 dead letters"]).await;
+    desk.check(&["redrive"], 0, &["GitPullQueue: 0 dead-letter messages", "ZipDlQueue: 0 dead-letter messages"]).await;
     let moved: Value = serde_json::from_slice(&desk.infra(&["redrive", "--json"]).await.stdout).unwrap();
     assert_eq!(moved[1], json!({ "queue": "ZipDlQueue", "count": 0 }));
 
@@ -312,11 +313,11 @@ async fn a_refusal_raises_its_alarm(account: &Account, resources: &Resources) {
 /// The emulator's queues measure nothing, so what SQS would measure is said for it.
 async fn a_dead_letter_raises_its_alarm(account: &Account, resources: &Resources) {
     let queue = resources.id("GitPullDeadLetterQueue").unwrap().rsplit('/').next().unwrap();
-    let letter = json!({
+    let message = json!({
         "MetricName": "ApproximateNumberOfMessagesVisible", "Dimensions": [{ "Name": "QueueName", "Value": queue }], "Value": 1,
     });
-    let letter = json!({ "Namespace": "AWS/SQS", "MetricData": [letter] });
-    account.cloudwatch("PutMetricData", &letter).await.unwrap();
+    let message = json!({ "Namespace": "AWS/SQS", "MetricData": [message] });
+    account.cloudwatch("PutMetricData", &message).await.unwrap();
     let alarms = account.cloudwatch("DescribeAlarms", &json!({ "StateValue": "ALARM" })).await.unwrap();
     let name = json!(format!("{STACK}-GitPullDeadLetters"));
     let raised = alarms["MetricAlarms"].as_array().unwrap().iter().find(|alarm| alarm["AlarmName"] == name);

@@ -97,13 +97,13 @@ const DENIALS: &[Denial] = &[
     denial("nobody but the cleaner deletes", AllBut(&["BucketCleanerRole"]), &["s3:Delete"], &[]),
     denial("nobody reaches a bucket that isn't the stack's", Everybody, &["s3:"], &[FOREIGN_BUCKET]),
     denial(
-        "nobody takes dead letters away",
+        "nobody takes dead-letter messages away",
         Everybody,
         &["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility", "sqs:PurgeQueue"],
         &["GitPullDeadLetterQueue", "ZipDlDeadLetterQueue"],
     ),
     denial(
-        "nobody but its worker adds to the dead letters",
+        "nobody but its worker adds to the dead-letter messages",
         AllBut(&["GitPullRole", "ZipDlRole"]),
         &["sqs:SendMessage"],
         &["GitPullDeadLetterQueue", "ZipDlDeadLetterQueue"],

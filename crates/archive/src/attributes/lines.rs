@@ -52,7 +52,7 @@ const BLANKS: &[u8] = b" \t\r";
 const MACRO: &[u8] = b"[attr]";
 
 fn without_blanks(text: &[u8]) -> &[u8] {
-    text.trim_start_with(|letter| matches!(letter, ' ' | '\t' | '\r'))
+    text.trim_start_with(|character| matches!(character, ' ' | '\t' | '\r'))
 }
 
 /// The name of the macro that a line defines; nothing where no attribute may be called so.

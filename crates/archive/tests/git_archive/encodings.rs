@@ -33,7 +33,7 @@ const TEXTS: [&str; 25] = [
     "\u{535}\u{580} \u{10d0}\u{10d1} \u{4d8}\u{49b} \u{1e02}\u{175}\n",
 ];
 
-/// What iconv calls encodings that aren't made here, since what a letter becomes depends on the
+/// What iconv calls encodings that aren't made here, since what a character becomes depends on the
 /// ones around it.
 const NOT_MADE: [&str; 15] = [
     "CSISO2022CN",

@@ -18,7 +18,7 @@ fn repository() -> Repository {
     repository.write("folder/deeper/grüße 世界", "ä");
     repository.write("folder/a b 'quoted' \"twice\"", text(2, 100));
     repository.write("folder.txt", "sorts between folder and folder/");
-    repository.write("back\\slash", "a letter like others");
+    repository.write("back\\slash", "a character like others");
     repository.write("run", "#!/bin/sh\n");
     repository.write(".gitattributes", "*.crlf eol=crlf\nleft-out export-ignore\nsubst export-subst\n");
     repository.write("x.crlf", "one\ntwo\n");

@@ -75,14 +75,14 @@ pub(super) async fn zipdl_buries_what_failed_for_good(stage: &Stage, props: &Pro
     is_buried(stage, props, WORKER).await
 }
 
-/// At the last of its tries the job goes to the dead letters, where a person finds it.
+/// At the last of its tries the job goes to the dead-letter queue, where a person finds it.
 pub(super) async fn is_buried(stage: &Stage, props: &Props, worker: &str) -> Result<()> {
     stage.make_cold(&format!("{worker}Function")).await?;
     let job = job_that_fails(props)?;
     let run = stage.deliver_again(worker, &job, "receipt", TRIES).await?;
-    let letters = stage.account().dead_letters(stage.id(&format!("{worker}DeadLetterQueue"))?).await?;
-    let is_there = letters.iter().any(|(letter, _)| letter["delivery"] == job.delivery.as_str());
-    ensure!(run.done && is_there, "the job isn't among the dead letters: {run:?}");
+    let messages = stage.account().dead_letters(stage.id(&format!("{worker}DeadLetterQueue"))?).await?;
+    let is_there = messages.iter().any(|(message, _)| message["delivery"] == job.delivery.as_str());
+    ensure!(run.done && is_there, "the job isn't in the dead-letter queue: {run:?}");
     Ok(())
 }
 
