@@ -5,13 +5,14 @@
 //! same bytes, without a time and a number.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Asset, FUNCTIONS, Manifest};
+use super::{Asset, Manifest, only_functions};
 
 /// Why there is no bill of materials.
 #[derive(Debug, thiserror::Error)]
@@ -73,9 +74,8 @@ impl Linked {
     /// built together.
     fn ask(target: &str) -> Result<Self, BillError> {
         let edges = "normal,no-proc-macro";
-        let mut arguments =
-            vec!["--locked", "--target", target, "--edges", edges, "--prefix", "depth", "--format", "{p}"];
-        arguments.extend(FUNCTIONS.iter().flat_map(|function| ["--package", function.package]));
+        let arguments = ["--locked", "--target", target, "--edges", edges, "--prefix", "depth", "--format", "{p}"];
+        let arguments: Vec<_> = arguments.into_iter().map(str::to_owned).chain(only_functions()).collect();
         Self::read(&cargo("tree", &arguments)?)
     }
 
@@ -188,8 +188,7 @@ fn expression(licence: &str) -> String {
 }
 
 fn written(asset: &Asset, linked: &Linked, known: &Known) -> Result<Vec<u8>, BillError> {
-    let function = FUNCTIONS.iter().find(|function| function.binary == asset.function);
-    let found = function.and_then(|function| linked.of(function.package));
+    let found = linked.of(&format!("git2s3-{}", asset.function));
     let (root, crates) = found.ok_or_else(|| BillError::Function { function: asset.function.clone() })?;
     let mut itself = known.component(root);
     itself["type"] = "application".into();
@@ -210,7 +209,7 @@ fn written(asset: &Asset, linked: &Linked, known: &Known) -> Result<Vec<u8>, Bil
     Ok(format!("{bill:#}\n").into_bytes())
 }
 
-fn cargo(subcommand: &'static str, arguments: &[&str]) -> Result<String, BillError> {
+fn cargo<A: AsRef<OsStr>>(subcommand: &'static str, arguments: &[A]) -> Result<String, BillError> {
     let mut command: Command = super::cargo::cargo();
     command.arg(subcommand).args(arguments).stdin(Stdio::null());
     let output = command.output().map_err(|source| BillError::Start { subcommand, source })?;

@@ -9,7 +9,7 @@ use std::process::{Command, ExitStatus, Stdio};
 
 use serde::Deserialize;
 
-use super::{Architecture, FUNCTIONS, Function, Profile, Target};
+use super::{Architecture, FUNCTIONS, Profile, Target, only_functions};
 
 /// Why there are no binaries.
 #[derive(Debug, thiserror::Error)]
@@ -71,7 +71,7 @@ impl BuildError {
 }
 
 /// Builds every function and says where the binaries lie.
-pub(super) fn build(target: Target, profile: Profile) -> Result<Vec<(Function, PathBuf)>, BuildError> {
+pub(super) fn build(target: Target, profile: Profile) -> Result<Vec<(&'static str, PathBuf)>, BuildError> {
     let mut command = cargo();
     command.args(["build", "--message-format", "json-render-diagnostics", "--profile"]);
     command.arg(match profile {
@@ -79,11 +79,11 @@ pub(super) fn build(target: Target, profile: Profile) -> Result<Vec<(Function, P
         Profile::Dev => "dev",
     });
     for function in FUNCTIONS {
-        command.args(["--bin", function.binary]);
+        command.args(["--bin", function]);
     }
     match target {
         Target::Lambda(architecture) => {
-            command.args(FUNCTIONS.iter().flat_map(|function| ["--package", function.package]));
+            command.args(only_functions());
             cross(&mut command, architecture)?;
         }
         // Which features a dependency has depends on what is built with it: with the whole
@@ -95,9 +95,9 @@ pub(super) fn build(target: Target, profile: Profile) -> Result<Vec<(Function, P
     let binaries = run(command)?;
     FUNCTIONS
         .into_iter()
-        .map(|function| match binaries.get(function.binary) {
+        .map(|function| match binaries.get(function) {
             Some(path) => Ok((function, path.clone())),
-            None => Err(BuildError::Missing { binary: function.binary }),
+            None => Err(BuildError::Missing { binary: function }),
         })
         .collect()
 }

@@ -19,23 +19,13 @@ pub use manifest::{Architecture, Asset, Manifest, ManifestError};
 
 use crate::render::progress::Progress;
 
-/// A function of the stack and the Cargo package whose binary it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Function {
-    /// The binary's name, which is also the function's name in [`Manifest`].
-    pub binary: &'static str,
-    /// The Cargo package that holds it.
-    pub package: &'static str,
-}
+/// Every function of the stack: its binary's name, which is also its name in [`Manifest`].
+pub const FUNCTIONS: [&str; 5] = ["webhook", "gitpull", "zipdl", "ssh-key", "bucket-cleaner"];
 
-/// Every function of the stack.
-pub const FUNCTIONS: [Function; 5] = [
-    Function { binary: "webhook", package: "git2s3-webhook" },
-    Function { binary: "gitpull", package: "git2s3-gitpull" },
-    Function { binary: "zipdl", package: "git2s3-zipdl" },
-    Function { binary: "ssh-key", package: "git2s3-ssh-key" },
-    Function { binary: "bucket-cleaner", package: "git2s3-bucket-cleaner" },
-];
+/// What makes Cargo look at the functions' packages and at nothing else.
+fn only_functions() -> impl Iterator<Item = String> {
+    FUNCTIONS.into_iter().map(|function| format!("--package=git2s3-{function}"))
+}
 
 /// What the binaries are built for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -157,7 +147,7 @@ pub fn package(packaging: &Packaging, progress: &mut dyn Progress) -> Result<Man
     let assets = thread::scope(|scope| {
         let zips: Vec<_> = binaries
             .iter()
-            .map(|(function, binary)| scope.spawn(|| zip(*function, binary, packaging, &directory)))
+            .map(|(function, binary)| scope.spawn(|| zip(function, binary, packaging, &directory)))
             .collect();
         zips.into_iter()
             .map(|zip| zip.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
@@ -176,17 +166,17 @@ pub fn package(packaging: &Packaging, progress: &mut dyn Progress) -> Result<Man
     Ok(manifest)
 }
 
-fn zip(function: Function, binary: &Path, packaging: &Packaging, directory: &Path) -> Result<Asset, PackageError> {
+fn zip(function: &'static str, binary: &Path, packaging: &Packaging, directory: &Path) -> Result<Asset, PackageError> {
     let failed = |source| PackageError::Zip { binary: binary.to_owned(), source };
     let bootstrap = fs::read(binary).map_err(failed)?;
     if let Target::Lambda(_) = packaging.target {
         let needs = glibc::newest_needed(&bootstrap).map_err(|error| failed(std::io::Error::other(error)))?;
         if needs > glibc::NEWEST_ON_LAMBDA {
-            return Err(PackageError::Glibc { function: function.binary, needs });
+            return Err(PackageError::Glibc { function, needs });
         }
     }
     let zip = bundle::zip(&bootstrap, packaging.profile).map_err(|error| failed(std::io::Error::other(error)))?;
-    let asset = Asset::of(function.binary, &zip);
+    let asset = Asset::of(function, &zip);
     let path = directory.join(&asset.file);
     manifest::replace(&path, &zip).map_err(|source| PackageError::Write { path, source })?;
     Ok(asset)
