@@ -28,10 +28,7 @@ demo *args: _cloud
 
 # Run every test: documentation examples, units, properties, rules, end to end
 test *args: _tests _payloads _templates
-    # The end-to-end tests deploy these; built here, so that no test waits for a compiler.
-    cargo build --workspace --bins
-    cargo test --workspace --doc --quiet
-    cargo nextest run --workspace "$@"
+    @.ci/test "$@"
 
 # Run the tests that need no cloud and nothing that is fetched, of all crates or of these
 quick *crates: _programs
@@ -47,7 +44,7 @@ init *args:
 synth *args:
     @{{ infra }} synth "$@"
 
-# Judge the template by the rules in policy/ (or another one: --template FILE)
+# Check the template by the rules in policy/ (or another one: --template FILE)
 [no-exit-message]
 check *args:
     @{{ infra }} check "$@"
@@ -137,7 +134,7 @@ providers: _tests
     cargo build --workspace --bins
     target/debug/local providers
 
-# Formatting and lints, as CI judges them
+# Formatting and lints, as CI checks them
 lint:
     cargo fmt --all --check
     cargo clippy --quiet --locked --workspace --all-targets -- -D warnings
@@ -152,8 +149,8 @@ deny: _programs
     @.ci/advisories
 
 # What cfn-lint, checkov and cdk-nag find in the template; all of them, or these
-judges *names: _programs synth
-    @.ci/judges "$@"
+linters *names: _programs synth
+    @.ci/linters "$@"
 
 # Measure the product beside its rivals, in one run; only the cases with one of these words (growth draws the pictures)
 bench *args: _cloud _programs

@@ -169,7 +169,7 @@ fn arguments_arrive_as_they_were_typed() {
     }
     let names = |call: &Call| format!("{} {}", call.program, call.arguments.join(" "));
     assert_eq!(names(&copy.run(copy.dir.path(), &["deploy", "--yes"])), "infra deploy --yes");
-    assert_eq!(names(&copy.run(copy.dir.path(), &["test", "-E", "all()"])), "cargo nextest run --workspace -E all()");
+    assert_eq!(names(&copy.run(copy.dir.path(), &["test", "-E", "all()"])), "test -E all()");
 }
 
 #[test]
@@ -262,4 +262,31 @@ fn paths_follow_caller_defaults_follow_project() {
         assert!(caller.join(file).exists() && !project.join(file).exists(), "{file}");
     }
     assert!(project.join("dist/git2s3.template.json").exists());
+}
+
+#[test]
+fn missing_program_skips_its_tests() {
+    let require = |ci: Option<&str>, filter: &str| {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["bin", ".tools"] {
+            fs::create_dir(folder.path().join(name)).unwrap();
+        }
+        // No apt-get here, nor sudo.
+        std::os::unix::fs::symlink("/usr/bin/id", folder.path().join("bin/id")).unwrap();
+        let mut shell = Command::new("/bin/sh");
+        shell.args(["-c", ". \"$0\"; require a-package no-such-program \"$1\""]);
+        shell.arg(root().join(".ci/require")).arg(filter);
+        shell.current_dir(folder.path()).env_clear().env("PATH", folder.path().join("bin"));
+        let output = shell.envs(ci.map(|value| ("CI", value))).output().unwrap();
+        (output.status.code(), told(&output), fs::read_to_string(folder.path().join(".tools/missing")).ok())
+    };
+    let (code, text, missing) = require(None, "binary(review)");
+    assert!(code == Some(0) && text.contains("the tests that need no-such-program are skipped"), "{code:?}: {text}");
+    assert_eq!(missing.unwrap(), "no-such-program\tbinary(review)\n");
+    // Here it fails instead, and so does what isn't needed by tests alone.
+    for (ci, filter) in [(Some("true"), "binary(review)"), (None, "")] {
+        let (code, text, missing) = require(ci, filter);
+        assert!(code == Some(1) && text.contains("install the package a-package"), "{code:?}: {text}");
+        assert_eq!(missing, None);
+    }
 }

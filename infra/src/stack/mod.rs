@@ -23,7 +23,8 @@ use parameters::Parameters;
 use workers::Surroundings;
 
 /// What the `Description` of the template says.
-const DESCRIPTION: &str = "git2s3: a push to a Git repository becomes a zip of it in an S3 bucket";
+const DESCRIPTION: &str =
+    concat!("git2s3 ", env!("CARGO_PKG_VERSION"), ": a push to a Git repository becomes a zip of it in an S3 bucket");
 
 /// The template, for the functions that `assets` lists; without any, for zips named after the
 /// functions.
