@@ -137,9 +137,8 @@ fn git(args: &[&str]) -> Option<String> {
 /// The newest version that the changelog calls released.
 fn newest_in_changelog() -> Option<String> {
     let changelog = file("CHANGELOG.md");
-    let mut headings = changelog.lines().filter_map(|line| line.strip_prefix("## "));
-    let newest = headings.find(|heading| *heading != "Unreleased")?;
-    newest.split_whitespace().next().map(|version| version.trim_start_matches('v').to_owned())
+    let mut headings = changelog.lines().filter_map(|line| line.strip_prefix("## [")?.split_once(']'));
+    headings.find(|(heading, _)| *heading != "Unreleased").map(|(version, _)| version.to_owned())
 }
 
 #[test]

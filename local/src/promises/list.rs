@@ -496,7 +496,7 @@ pub const PROMISES: &[Promise] = &[
     },
     Promise {
         chapter: SECRETS,
-        promise: "no secret is in a log, an answer, a page, a character or an object",
+        promise: "no secret is in a log, an answer, a page, a message or an object",
         tests: &["planted_secrets_are_found_nowhere", "canary_is_found_in_every_encoding"],
     },
 ];
