@@ -64,10 +64,10 @@ fn before(template: &Value) -> Value {
 
 /// The page of an update of a stack in an account.
 fn page_of_an_update() -> String {
-    let template = stack::template(None).unwrap().as_value();
+    let template = stack::template(None).unwrap();
     let rules = Rules::embedded().unwrap();
-    let report = check(&template, &rules).unwrap();
-    let declared = Template::parse(template.to_string()).unwrap();
+    let report = check(template.value(), &rules).unwrap();
+    let declared = Template::parse(template.to_json()).unwrap();
     let given = Parameters::default().with("Refs", "main,release/*").with("Repositories", "github.com/acme/**");
     let kept = [("Refs", "main"), ("AllowedIps", "bitbucket.org=192.0.2.0/24"), ("ApiSecret", "****")];
     let kept = kept.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
@@ -89,7 +89,7 @@ fn page_of_an_update() -> String {
         template: &template,
         rules: &rules,
         report: &report,
-        diff: Some(("deployed".to_owned(), Diff::between(&before(&template), &template))),
+        diff: Some(("deployed".to_owned(), Diff::between(&before(template.value()), template.value()))),
         settings: &Settings::new(&declared, &given, Some(&kept)),
     })
 }

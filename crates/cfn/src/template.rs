@@ -4,6 +4,7 @@
 use serde_json::Value as Json;
 
 use crate::{
+    iam::Right,
     order::{self, Disorder},
     quota::{self, Excess},
     texts::{self, Refused},
@@ -16,7 +17,15 @@ pub(crate) type Section = serde_json::Map<String, Json>;
 /// A template that can be deployed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Template {
-    sections: Section,
+    content: Json,
+    rights: Vec<Right>,
+}
+
+/// A template of elsewhere, in long form: nobody says why its rights were granted.
+impl From<Json> for Template {
+    fn from(content: Json) -> Self {
+        Self { content, rights: Vec::new() }
+    }
 }
 
 /// What makes a stack unfit to become a template.
@@ -76,17 +85,17 @@ pub enum TemplateError {
 }
 
 impl Template {
-    pub(crate) fn new(sections: Section) -> Result<Self, TemplateError> {
-        let template = Self { sections };
+    pub(crate) fn new(sections: Section, rights: Vec<Right>) -> Result<Self, TemplateError> {
+        let template = Self { content: sections.into(), rights };
         template.check_references()?;
-        let value = template.as_value();
-        if let Some(refused) = texts::refused(&value).into_iter().next() {
+        let value = template.value();
+        if let Some(refused) = texts::refused(value).into_iter().next() {
             return Err(TemplateError::Character(refused));
         }
-        if let Some(disorder) = order::missing(&value).into_iter().next() {
+        if let Some(disorder) = order::missing(value).into_iter().next() {
             return Err(TemplateError::Order(disorder));
         }
-        match quota::exceeded(&value, template.to_json().len()).into_iter().next() {
+        match quota::exceeded(value, template.to_json().len()).into_iter().next() {
             Some(excess) => Err(TemplateError::Quota(excess)),
             None => Ok(template),
         }
@@ -94,21 +103,31 @@ impl Template {
 
     /// The template as JSON, two spaces deep, with a line end at its end.
     pub fn to_json(&self) -> String {
-        format!("{:#}\n", Json::from(self.sections.clone()))
+        format!("{:#}\n", self.content)
     }
 
     /// The template as YAML, for readers: the same content, intrinsics in their long form.
     pub fn to_yaml(&self) -> String {
-        yaml::of(&self.as_value())
+        yaml::of(&self.content)
     }
 
     /// The template as a value.
+    pub fn value(&self) -> &Json {
+        &self.content
+    }
+
+    /// A copy of the template as a value.
     pub fn as_value(&self) -> Json {
-        self.sections.clone().into()
+        self.content.clone()
+    }
+
+    /// The rights of its roles: what stands nowhere in its text is why, and what shows that.
+    pub fn rights(&self) -> &[Right] {
+        &self.rights
     }
 
     fn section(&self, name: &str) -> impl Iterator<Item = (&String, &Json)> {
-        self.sections.get(name).and_then(Json::as_object).into_iter().flatten()
+        self.content.get(name).and_then(Json::as_object).into_iter().flatten()
     }
 
     fn check_references(&self) -> Result<(), TemplateError> {

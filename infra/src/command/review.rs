@@ -57,9 +57,9 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
     }
     let dist = caller::dist(arguments.dist.as_deref());
     let synthesized = synth::synthesize(&dist)?;
-    let template = synthesized.as_value();
+    let template = synthesized.value();
     let rules = Rules::embedded()?;
-    let report = check::check(&template, &rules)?;
+    let report = check::check(template, &rules)?;
     let declared = Template::parse(template.to_string())?;
     let given = arguments.values.deployed(&declared, &arguments.place.configuration()?)?;
     let other = arguments.against.as_deref().map(Other::named);
@@ -87,7 +87,7 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
     };
     let page = review::html(&Review {
         subject: &subject,
-        template: &template,
+        template: &synthesized,
         rules: &rules,
         report: &report,
         diff,

@@ -186,8 +186,10 @@ impl Parameters {
 }
 
 fn output_bucket_name() -> Parameter {
-    Parameter::text("", "Name of the bucket that the zips go to. Generated when empty.")
-        .matching("^$|^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", "empty, or a bucket name of 3 to 63 lower-case letters, digits, dots and hyphens")
+    Parameter::text("", "Name of the bucket that the zips go to. Generated when empty.").matching(
+        "^$|^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$",
+        "empty, or a bucket name of 3 to 63 lower-case letters, digits, dots and hyphens",
+    )
 }
 
 fn noncurrent_days() -> Parameter {
@@ -457,7 +459,10 @@ fn asset_bucket() -> Parameter {
     Parameter::required(
         "Bucket, in the region of the stack, that holds the packaged functions. `infra deploy` fills it in.",
     )
-    .matching("^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", "a bucket name of 3 to 63 lower-case letters, digits, dots and hyphens")
+    .matching(
+        "^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$",
+        "a bucket name of 3 to 63 lower-case letters, digits, dots and hyphens",
+    )
 }
 
 fn asset_prefix() -> Parameter {

@@ -21,14 +21,14 @@ use crate::render::visible;
 
 /// The whole page.
 pub fn html(review: &Review<'_>) -> String {
-    let template = review.template;
+    let template = review.template.value();
     let description = template["Description"].as_str().unwrap_or("A stack");
     let title = format!("Review of stack {}", review.subject.stack);
     let sections: [(&str, &str, Markup); 8] = [
         ("parameters", "Parameters", parameters::section(template, review.settings)),
         ("changes", "What would change", changes::section(review)),
         ("picture", "The way of a push", picture(template)),
-        ("rights", "Who may do what", access::section(template)),
+        ("rights", "Who may do what", access::section(review.template)),
         ("data", "What holds data", data::section(template)),
         ("rules", "Verdict of the rules", verdict::section(review)),
         ("costs", "What it costs a month", costs::section(review.settings)),
@@ -96,12 +96,12 @@ mod tests {
 
     /// The page of the stack's own template, against another one or nothing.
     fn page(subject: &Subject, against: Option<&Value>) -> String {
-        let template = stack::template(None).unwrap().as_value();
+        let template = stack::template(None).unwrap();
         let rules = Rules::embedded().unwrap();
-        let report = check(&template, &rules).unwrap();
-        let declared = Template::parse(template.to_string()).unwrap();
+        let report = check(template.value(), &rules).unwrap();
+        let declared = Template::parse(template.to_json()).unwrap();
         let settings = Settings::new(&declared, &Parameters::default(), None);
-        let diff = against.map(|old| ("deployed".to_owned(), Diff::between(old, &template)));
+        let diff = against.map(|old| ("deployed".to_owned(), Diff::between(old, template.value())));
         html(&Review { subject, template: &template, rules: &rules, report: &report, diff, settings: &settings })
     }
 
@@ -173,7 +173,7 @@ mod tests {
         };
         let page = html(&Review {
             subject: &subject,
-            template: &template,
+            template: &template.into(),
             rules: &rules,
             report: &report,
             diff: Some(("<u>\u{9b}".into(), diff)),
