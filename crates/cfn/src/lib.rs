@@ -14,7 +14,7 @@
 //! let role = stack.add("WriterRole", role);
 //! stack.output("WriterRoleArn", "Who writes", role.arn());
 //! let template = stack.template()?;
-//! assert!(template.to_json().contains(r#""Fn::Sub": "${Output.Arn}/artifacts/*""#));
+//! assert!(template.text().contains(r#""Fn::Sub": "${Output.Arn}/artifacts/*""#));
 //! assert_eq!(template.rights()[0].reason, "stores it");
 //! # Ok::<(), cfn::TemplateError>(())
 //! ```
@@ -79,6 +79,7 @@ pub mod certificatemanager;
 pub mod cloudformation;
 pub mod cloudwatch;
 mod condition;
+mod declared;
 pub mod ec2;
 mod evaluate;
 pub mod iam;
@@ -89,6 +90,7 @@ pub mod logs;
 mod longest;
 pub mod order;
 mod parameter;
+mod parse;
 pub mod pseudo;
 pub mod quota;
 pub mod registry;
@@ -106,9 +108,11 @@ mod yaml;
 
 pub use accepted::Accepted;
 pub use condition::Condition;
+pub use declared::{Constraint, Declared};
 pub use evaluate::{EvaluateError, broken_rules, evaluate};
 pub use interface::Group;
 pub use parameter::{Parameter, ParameterHandle};
+pub use parse::ParseError;
 pub use stack::{Attributes, Handle, Optional, Resource, Stack};
 pub use sub::{Part, sub};
 pub use template::{Template, TemplateError};

@@ -241,7 +241,7 @@ mod tests {
 
     #[test]
     fn only_the_boundary_takes_away() {
-        let template = stack::template(None).unwrap().as_value();
+        let template = stack::template(None).unwrap().into_value();
         let denied = grants(&template).into_iter().filter(|grant| grant.effect == Effect::Deny);
         let of_roles = denied.filter(|grant| template["Resources"][&grant.who]["Type"] == "AWS::IAM::Role");
         let told: BTreeSet<_> = of_roles.map(|grant| format!("{} {}", grant.action, grant.resource)).collect();
@@ -250,7 +250,7 @@ mod tests {
 
     /// Who may take on which role.
     fn trusted() -> BTreeMap<String, Vec<String>> {
-        let template = stack::template(None).unwrap().as_value();
+        let template = stack::template(None).unwrap().into_value();
         let mut trusted: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for Grant { who, action, resource, .. } in grants(&template) {
             let role = resource.trim_start_matches("${").trim_end_matches('}');

@@ -30,7 +30,7 @@ pub(crate) struct Granted {
 impl Granted {
     /// Every right of every role.
     pub(crate) async fn all(stage: &Stage) -> Result<Vec<Self>> {
-        let template: Value = serde_json::from_str(stage.local.template()?.text())?;
+        let template = stage.local.template()?.into_value();
         let granted = infra::stack::template(None)?;
         let mut all = Vec::new();
         for role in roles_of(&template) {
