@@ -255,7 +255,7 @@ mod tests {
     use super::*;
 
     fn schema() -> Value {
-        Configuration::schema(&crate::stack::template(None).unwrap().as_value()).to_value()
+        Configuration::schema(&crate::stack::template(None).unwrap().into_value()).to_value()
     }
 
     #[test]

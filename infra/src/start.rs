@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use contract::{AllowedHost, HostKind};
 
 use crate::configuration::Configuration;
-use crate::deploy::{ParameterError, Parameters, Template};
+use crate::deploy::{ParameterError, Parameters};
 use crate::stack;
 use crate::typed::typed;
 
@@ -65,7 +65,7 @@ pub enum StartError {
     Character,
     /// The template can't be made.
     #[error("cannot make the template")]
-    Template(#[source] Box<dyn std::error::Error + Send + Sync>),
+    Template(#[source] cfn::TemplateError),
 }
 
 impl Wishes {
@@ -192,12 +192,10 @@ fn comment(name: &str) -> &'static str {
 
 /// As the deployment judges them, so that nothing is refused there that was taken here.
 fn check(parameters: &BTreeMap<String, String>) -> Result<(), StartError> {
-    let failed = |error: Box<dyn std::error::Error + Send + Sync>| StartError::Template(error);
-    let template = stack::template(None).map_err(|error| failed(error.into()))?;
-    let declared = template.as_value();
+    let template = stack::template(None).map_err(StartError::Template)?;
     for (parameter, value) in parameters {
         let length = value.chars().count();
-        let most = declared["Parameters"][parameter]["MaxLength"].as_u64().unwrap_or(u64::MAX);
+        let most = template.value()["Parameters"][parameter]["MaxLength"].as_u64().unwrap_or(u64::MAX);
         if length as u64 > most {
             return Err(StartError::Long { parameter: parameter.clone(), length, most });
         }
@@ -209,7 +207,6 @@ fn check(parameters: &BTreeMap<String, String>) -> Result<(), StartError> {
     if parameters.get("AlarmEmail").is_some_and(|address| !is_address(address)) {
         return Err(StartError::Email);
     }
-    let template = Template::parse(template.to_json()).map_err(|error| failed(error.into()))?;
     let mut given = Parameters::default();
     given.configuration(parameters);
     Ok(given.check(&template)?)

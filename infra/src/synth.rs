@@ -51,10 +51,10 @@ pub fn synthesize(dist: &Path) -> Result<Template, SynthError> {
 /// # Errors
 /// See [`SynthError`].
 pub fn write(template: &Template, dist: &Path) -> Result<[PathBuf; 2], SynthError> {
-    let write = |name: &str, text: String| {
+    let write = |name: &str, text: &str| {
         let path = dist.join(name);
         let written = fs::create_dir_all(dist).and_then(|()| fs::write(&path, text));
         written.map(|()| path.clone()).map_err(|source| SynthError::Write { path, source })
     };
-    Ok([write("git2s3.template.json", template.to_json())?, write("git2s3.template.yaml", template.to_yaml())?])
+    Ok([write("git2s3.template.json", template.text())?, write("git2s3.template.yaml", &template.to_yaml())?])
 }

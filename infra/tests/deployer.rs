@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use infra::deploy::{Parameters, Template};
+use infra::deploy::Parameters;
 use infra::deployer::{self, Part, Scope};
 use infra::stack;
 use serde_json::{Value, json};
@@ -150,7 +150,7 @@ const ADDED: &[(&str, &str, &str)] = &[(
 #[test]
 fn handlers_get_what_the_registry_lists() {
     let types = read(&data().join("schemas/providers/us-east-1.json"));
-    let template = stack::template(None).unwrap().as_value();
+    let template = stack::template(None).unwrap().into_value();
     let resources = template["Resources"].as_object().unwrap().values();
     let kinds: BTreeSet<&str> = resources.map(|resource| resource["Type"].as_str().unwrap()).collect();
     let (mut used, mut compared) = (BTreeSet::new(), 0);
@@ -194,7 +194,7 @@ const SUBSCRIPTION: &str = "until lately it knew no resource; where that is stil
 #[test]
 fn each_action_is_one_of_aws() {
     let services = read(&data().join("AdditionalSpecs/Policies.json"));
-    let template = Template::parse(stack::template(None).unwrap().to_json()).unwrap();
+    let template = stack::template(None).unwrap();
     let parameters = Parameters::default()
         .with("CustomDomainName", "git.example.com")
         .with("VPCId", "vpc-1")

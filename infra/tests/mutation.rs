@@ -270,7 +270,7 @@ fn place(mutation: &Mutation) -> String {
 #[test]
 fn rules_notice_every_unlisted_mutation() {
     let rules = Rules::embedded().unwrap();
-    let template = stack::template(None).unwrap().as_value();
+    let template = stack::template(None).unwrap().into_value();
     let (mut unnoticed, mut noticed, mut count) = (BTreeMap::new(), BTreeSet::new(), 0);
     for (id, resource) in template["Resources"].as_object().unwrap() {
         let kind = resource["Type"].as_str().unwrap();
@@ -280,7 +280,7 @@ fn rules_notice_every_unlisted_mutation() {
             let mut spoilt = seen.clone();
             mutation.apply(&mut spoilt["Resources"]);
             count += 1;
-            if !check(&spoilt, &rules).unwrap().passes() {
+            if !check(&spoilt.into(), &rules).unwrap().passes() {
                 noticed.insert((kind, place));
             } else if !is_listed(kind, &place) {
                 unnoticed.insert((kind, place), mutation);

@@ -19,7 +19,8 @@ use cfn_guard::{
     },
 };
 use infra::{
-    check::{Finding, Rule, Rules, check, parse_template},
+    check::{Finding, Rule, Rules, check},
+    deploy::Template,
     stack,
 };
 use serde_json::{Value, json};
@@ -38,7 +39,7 @@ fn tests_of(rule: &Rule) -> PathBuf {
 fn cases(rule: &Rule) -> Vec<(String, Value, String)> {
     let file = tests_of(rule);
     let text = fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
-    let cases = parse_template(&text).unwrap();
+    let cases = Template::parse(text).unwrap().into_value();
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     let case = |case: &Value| {
         let expected = case["expectations"]["rules"].as_object().unwrap();
@@ -80,7 +81,7 @@ fn findings_name_exactly_bad_resources() {
     for rule in Rules::embedded().unwrap().iter() {
         let alone = Rules::new([rule.clone()]).unwrap();
         for (name, template, verdict) in cases(rule) {
-            let mut findings = check(&template, &alone).unwrap().findings;
+            let mut findings = check(&template.clone().into(), &alone).unwrap().findings;
             // What the cases leave out, other checks miss.
             findings.retain(|finding| finding.rule == format!("{}/{}", rule.service, rule.name));
             let named: BTreeSet<String> = findings.iter().map(|finding| finding.resource.clone()).collect();
@@ -135,12 +136,12 @@ fn every_test_file_belongs_to_rule() {
 }
 
 fn synthesized() -> Value {
-    stack::template(None).unwrap().as_value()
+    stack::template(None).unwrap().into_value()
 }
 
 #[test]
 fn the_stack_passes() {
-    let report = check(&synthesized(), &Rules::embedded().unwrap()).unwrap();
+    let report = check(&synthesized().into(), &Rules::embedded().unwrap()).unwrap();
     assert!(report.passes(), "{report}");
     assert!(report.resources > 30, "{report}");
 }
@@ -491,7 +492,7 @@ fn every_planted_fault_is_found() {
         // conditions.
         let (_, name) = rule.split_once('/').unwrap();
         let alone = Rules::new(rules.get(name).cloned()).unwrap();
-        let findings = check(&template, &alone).unwrap().findings;
+        let findings = check(&template.clone().into(), &alone).unwrap().findings;
         let found = |finding: &Finding| finding.rule == *rule && finding.resource == *id;
         assert!(findings.iter().any(found), "{what} was not found: {findings:#?}");
     }

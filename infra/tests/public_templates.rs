@@ -9,7 +9,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use infra::check::{Finding, Rules, check, parse_template};
+use infra::check::{Finding, Rules, check};
+use infra::deploy::Template;
 use serde_json::Value;
 
 /// Every public template that can be judged, by its file.
@@ -26,7 +27,8 @@ fn templates() -> BTreeMap<PathBuf, Value> {
             }
             // Some are broken on purpose.
             let text = fs::read_to_string(&path).unwrap_or_default();
-            let Ok(mut template) = parse_template(&text) else { continue };
+            let Ok(template) = Template::parse(text) else { continue };
+            let mut template = template.into_value();
             let Some(sections) = template.as_object_mut() else { continue };
             // What its macros would make isn't judged, but what is there already.
             sections.remove("Transform");
@@ -42,7 +44,7 @@ fn findings() -> Vec<(PathBuf, Value, Finding)> {
     let (mut judged, mut found) = (0, Vec::new());
     for (path, template) in templates() {
         // What can't be resolved isn't judged.
-        let Ok(report) = check(&template, &rules) else { continue };
+        let Ok(report) = check(&template.clone().into(), &rules) else { continue };
         judged += 1;
         for finding in report.findings {
             let resource = template["Resources"][&finding.resource].clone();

@@ -109,12 +109,12 @@ fn after(resources: &mut Value, id: &str, others: &[&str]) {
 fn each_fault_planted_again_is_found() {
     let rules = Rules::embedded().unwrap();
     let queues = Rules::new(rules.get("fifo_queue_named").cloned()).unwrap();
-    let sound = stack::template(None).unwrap().as_value();
-    assert!(check(&sound, &queues).unwrap().passes());
+    let sound = stack::template(None).unwrap().into_value();
+    assert!(check(&sound.clone().into(), &queues).unwrap().passes());
     for Fault { what, plant, rule, id } in FAULTS {
         let mut template = sound.clone();
         plant(&mut template["Resources"]);
-        let findings = check(&template, &queues).unwrap().findings;
+        let findings = check(&template.into(), &queues).unwrap().findings;
         let found = findings.iter().any(|finding| finding.rule == *rule && finding.resource == *id);
         assert!(found, "{what} was not found: {findings:#?}");
     }

@@ -48,7 +48,7 @@ impl Registry {
 fn evaluated(parameters: &[(&str, &str)]) -> Map<String, Value> {
     let chosen = parameters.iter().chain(&[("QSS3BucketName", "assets")]);
     let chosen: BTreeMap<_, _> = chosen.map(|&(name, value)| (name.to_owned(), value.to_owned())).collect();
-    let template = infra::stack::template(None).unwrap().as_value();
+    let template = infra::stack::template(None).unwrap().into_value();
     cfn::evaluate(&template, &chosen).unwrap()["Resources"].as_object().unwrap().clone()
 }
 
@@ -287,7 +287,7 @@ fn existing_type_is_never_called_misspelt() {
     let one = Rules::new(rules.iter().take(1).cloned()).unwrap();
     // The model knows all that the rules do, but for a few; those come from all rules.
     for rules in [one, rules] {
-        let findings = check(&json!({ "Resources": resources }), &rules).unwrap().findings;
+        let findings = check(&json!({ "Resources": resources }).into(), &rules).unwrap().findings;
         let misspelt: Vec<_> = findings.iter().filter(|finding| finding.rule == "cloudformation/types").collect();
         assert!(misspelt.is_empty(), "{misspelt:#?}");
     }

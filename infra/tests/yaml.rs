@@ -22,5 +22,5 @@ fn yaml_1_1_output_equals_json() {
     let output = child.wait_with_output().unwrap();
     assert!(output.status.success());
     let read: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(read, template.as_value());
+    assert_eq!(read, *template.value());
 }

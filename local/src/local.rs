@@ -122,8 +122,7 @@ impl Local {
     /// # Errors
     /// When it can't be made.
     pub fn template(&self) -> Result<Template> {
-        let template = infra::synth::synthesize(&self.dist())?;
-        Template::parse(template.to_json()).context("read the template")
+        Ok(infra::synth::synthesize(&self.dist())?)
     }
 
     /// What a stack has to be told to work with this Git host, and a new secret.

@@ -58,7 +58,7 @@ impl Desk {
         for name in ["assets", "assets.json"] {
             std::os::unix::fs::symlink(self.local.dist().join(name), from.join(name)).unwrap();
         }
-        let mut template: Value = serde_json::from_str(self.local.template().unwrap().text()).unwrap();
+        let mut template = self.local.template().unwrap().into_value();
         template["Resources"]["WebhookFunction"]["Properties"]["Description"] = "as it was".into();
         template["Parameters"].as_object_mut().unwrap().remove("WebAclArn").unwrap();
         let text = template.to_string().replace(r#"{"Ref":"WebAclArn"}"#, r#""""#);

@@ -6,8 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use infra::check::{Rule, Rules, check, parse_template};
+use infra::check::{Rule, Rules, check};
 use infra::configuration::Configuration;
+use infra::deploy::Template;
 use infra::review::cost;
 use infra::stack;
 use local::process::built;
@@ -83,7 +84,7 @@ fn documented_commands_and_options_exist() {
 #[test]
 fn configurations_snippets_and_rules_are_read() {
     let mut count = 0;
-    let parameters = stack::template(None).unwrap().as_value()["Parameters"].clone();
+    let parameters = stack::template(None).unwrap().into_value()["Parameters"].clone();
     for (page, text) in pages() {
         for block in blocks(&text, "toml") {
             let configuration = Configuration::parse(&block).unwrap_or_else(|error| panic!("{page}: {error}"));
@@ -93,13 +94,13 @@ fn configurations_snippets_and_rules_are_read() {
             count += 1;
         }
         for block in blocks(&text, "yaml").into_iter().chain(blocks(&text, "json")) {
-            parse_template(&block).unwrap_or_else(|error| panic!("{page}: {error}"));
+            Template::parse(block).unwrap_or_else(|error| panic!("{page}: {error}"));
             count += 1;
         }
         for block in blocks(&text, "").into_iter().filter(|block| block.contains("\nrule ")) {
             let name = block.split("\nrule ").nth(1).unwrap().split_whitespace().next().unwrap().to_owned();
             let rules = Rules::new([Rule { service: "docs".to_owned(), name, text: block }]).unwrap();
-            let report = check(&stack::template(None).unwrap().as_value(), &rules).unwrap();
+            let report = check(&stack::template(None).unwrap(), &rules).unwrap();
             assert_eq!(report.findings.len(), 3, "{page}: one for each bucket: {report}");
             count += 1;
         }
@@ -136,7 +137,7 @@ fn example_templates_pass_lint_and_rules() {
     for example in examples {
         let path = example.to_str().unwrap();
         output(&root().join(".tools/bin/cfn-lint"), &["-c", "I", "-r", "us-east-1", "eu-central-1", "-t", path]);
-        let template = parse_template(&std::fs::read_to_string(&example).unwrap()).unwrap();
+        let template = Template::parse(std::fs::read_to_string(&example).unwrap()).unwrap();
         let report = check(&template, &Rules::embedded().unwrap()).unwrap();
         assert!(report.passes(), "{path}: {report}");
     }
@@ -166,7 +167,7 @@ fn event_of_s3() -> Value {
 /// What the rule of an example sends to its target for that event.
 fn sent_by(example: &str) -> (Value, Value) {
     let path = root().join("docs/examples").join(example);
-    let template = parse_template(&std::fs::read_to_string(path).unwrap()).unwrap();
+    let template = Template::parse(std::fs::read_to_string(path).unwrap()).unwrap().into_value();
     let input = &template["Resources"]["Stored"]["Properties"]["Targets"][0]["InputTransformer"];
     let mut request = input["InputTemplate"].as_str().unwrap().to_owned();
     for (name, path) in input["InputPathsMap"].as_object().unwrap() {

@@ -57,7 +57,7 @@ struct Settings {
 
 impl Settings {
     fn of_the_template() -> Self {
-        let template = stack::template(None).unwrap().as_value();
+        let template = stack::template(None).unwrap().into_value();
         let throttle = &template["Resources"]["ApiStage"]["Properties"]["MethodSettings"][0];
         let number = |key: &str| throttle[key].as_f64().unwrap();
         let workers = template["Parameters"]["WorkerConcurrency"]["Default"].as_str().unwrap().parse().unwrap();
@@ -222,7 +222,7 @@ fn limits_page_arithmetic_is_correct() {
 
 #[test]
 fn queues_use_high_throughput_fifo() {
-    let template = stack::template(None).unwrap().as_value();
+    let template = stack::template(None).unwrap().into_value();
     let queues = template["Resources"].as_object().unwrap().values();
     let queues: Vec<&Value> = queues.filter(|resource| resource["Type"] == "AWS::SQS::Queue").collect();
     assert_eq!(queues.len(), 4);
@@ -247,7 +247,7 @@ fn the_largest_webhook_is_the_codes() {
 #[test]
 fn documented_retries_match_code_and_template() {
     let page = page();
-    let template = stack::template(None).unwrap().as_value();
+    let template = stack::template(None).unwrap().into_value();
     let row = |begins: &str| page.lines().find(|line| line.starts_with(&format!("| {begins}"))).unwrap();
     for (column, worker) in ["GitPull", "ZipDl"].into_iter().enumerate() {
         let of = |resource: &str| &template["Resources"][format!("{worker}{resource}")]["Properties"];

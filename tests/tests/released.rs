@@ -23,7 +23,7 @@ fn default<'t>(template: &'t Value, variable: &Value) -> Option<&'t str> {
 fn released_functions_accept_current_environment() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let released: Value = serde_json::from_str(&std::fs::read_to_string(root.join(RELEASED)).unwrap()).unwrap();
-    let template = stack::template(None).unwrap().as_value();
+    let template = stack::template(None).unwrap().into_value();
     let mut choices = 0;
     for (function, resource) in FUNCTIONS {
         let written = &template["Resources"][resource]["Properties"]["Environment"]["Variables"];

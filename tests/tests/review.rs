@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use infra::check::{Rules, check};
-use infra::deploy::{Parameters, Settings, Template};
+use infra::deploy::{Parameters, Settings};
 use infra::diff::Diff;
 use infra::review::{Checkout, Owner, Review, Subject, html};
 use infra::stack;
@@ -64,10 +64,9 @@ fn before(template: &Value) -> Value {
 
 /// The page of an update of a stack in an account.
 fn page_of_an_update() -> String {
-    let template = stack::template(None).unwrap().as_value();
+    let template = stack::template(None).unwrap();
     let rules = Rules::embedded().unwrap();
     let report = check(&template, &rules).unwrap();
-    let declared = Template::parse(template.to_string()).unwrap();
     let given = Parameters::default().with("Refs", "main,release/*").with("Repositories", "github.com/acme/**");
     let kept = [("Refs", "main"), ("AllowedIps", "bitbucket.org=192.0.2.0/24"), ("ApiSecret", "****")];
     let kept = kept.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
@@ -89,8 +88,8 @@ fn page_of_an_update() -> String {
         template: &template,
         rules: &rules,
         report: &report,
-        diff: Some(("deployed".to_owned(), Diff::between(&before(&template), &template))),
-        settings: &Settings::new(&declared, &given, Some(&kept)),
+        diff: Some(("deployed".to_owned(), Diff::between(&before(template.value()).into(), &template))),
+        settings: &Settings::new(&template, &given, Some(&kept)),
     })
 }
 

@@ -24,7 +24,7 @@ fn sections(of: &str) -> BTreeMap<String, String> {
 #[test]
 fn each_alarm_has_its_section() {
     let sections = sections("Alarms");
-    let template = stack::template(None).unwrap().as_value();
+    let template = stack::template(None).unwrap().into_value();
     let resources = template["Resources"].as_object().unwrap();
     let alarms: BTreeMap<_, _> =
         resources.iter().filter(|(_, resource)| resource["Type"] == "AWS::CloudWatch::Alarm").collect();

@@ -206,7 +206,7 @@ mod tests {
         let value = value(&mut stack);
         stack.output("Result", "", value);
         let parameters = BTreeMap::from([("Chosen".to_owned(), chosen.to_owned())]);
-        let template = stack.template().unwrap().as_value();
+        let template = stack.template().unwrap().into_value();
         evaluate(&template, &parameters).unwrap()["Outputs"]["Result"].get("Value").cloned().unwrap_or_default()
     }
 

@@ -4,27 +4,40 @@
 //! find at deploy time doesn't compile here.
 //!
 //! ```
-//! use cfn::{Stack, iam::{Action, Role}, s3::Bucket};
+//! use cfn::{Stack, iam::{Action, Evidence, Grant, Role}, s3::Bucket};
 //!
 //! let mut stack = Stack::new("A bucket and who may write to it");
 //! let bucket = stack.add("Output", Bucket::encrypted());
 //! let mut role = Role::for_function();
-//! bucket.grant(&mut role, &[Action::S3PutObject], "artifacts/*");
+//! let stores = Grant::because("stores it", Evidence::Scenario("it_is_stored"), &[Action::S3PutObject]);
+//! bucket.grant(&mut role, "artifacts/*", stores);
 //! let role = stack.add("WriterRole", role);
 //! stack.output("WriterRoleArn", "Who writes", role.arn());
 //! let template = stack.template()?;
-//! assert!(template.to_json().contains(r#""Fn::Sub": "${Output.Arn}/artifacts/*""#));
+//! assert!(template.text().contains(r#""Fn::Sub": "${Output.Arn}/artifacts/*""#));
+//! assert_eq!(template.rights()[0].reason, "stores it");
 //! # Ok::<(), cfn::TemplateError>(())
 //! ```
 //!
 //! An added role is sealed; a grant after that doesn't compile:
 //!
 //! ```compile_fail,E0308
-//! # use cfn::{Stack, iam::{Action, Role}, s3::Bucket};
+//! # use cfn::{Stack, iam::{Action, Evidence, Grant, Role}, s3::Bucket};
 //! # let mut stack = Stack::new("");
 //! # let bucket = stack.add("Output", Bucket::encrypted());
 //! let mut role = stack.add("Role", Role::for_function());
-//! bucket.grant(&mut role, &[Action::S3PutObject], "*"); // expected `&mut Role`, found `&mut Handle<Role>`
+//! let stores = Grant::because("stores it", Evidence::Scenario("it_is_stored"), &[Action::S3PutObject]);
+//! bucket.grant(&mut role, "*", stores); // expected `&mut Role`, found `&mut Handle<Role>`
+//! ```
+//!
+//! Nor does a right without a reason, and without what fails when it is gone:
+//!
+//! ```compile_fail,E0308
+//! # use cfn::{Stack, iam::{Action, Role}, s3::Bucket};
+//! # let mut stack = Stack::new("");
+//! # let bucket = stack.add("Output", Bucket::encrypted());
+//! # let mut role = Role::for_function();
+//! bucket.grant(&mut role, "*", [Action::S3PutObject]); // expected `Grant`, found `[Action; 1]`
 //! ```
 //!
 //! Nor does the ARN of another kind of thing:
@@ -56,11 +69,8 @@
 //! Nor an action that isn't one, or a wildcard of them:
 //!
 //! ```compile_fail,E0308
-//! # use cfn::{Stack, iam::Role, s3::Bucket};
-//! # let mut stack = Stack::new("");
-//! # let bucket = stack.add("Output", Bucket::encrypted());
-//! # let mut role = Role::for_function();
-//! bucket.grant(&mut role, &["s3:*"], "artifacts/*"); // expected `Action`, found `&str`
+//! # use cfn::iam::{Evidence, Grant};
+//! Grant::because("stores it", Evidence::Scenario("it_is_stored"), &["s3:*"]); // expected `Action`, found `&str`
 //! ```
 
 mod accepted;
@@ -69,6 +79,7 @@ pub mod certificatemanager;
 pub mod cloudformation;
 pub mod cloudwatch;
 mod condition;
+mod declared;
 pub mod ec2;
 mod evaluate;
 pub mod iam;
@@ -79,6 +90,7 @@ pub mod logs;
 mod longest;
 pub mod order;
 mod parameter;
+mod parse;
 pub mod pseudo;
 pub mod quota;
 pub mod registry;
@@ -96,9 +108,11 @@ mod yaml;
 
 pub use accepted::Accepted;
 pub use condition::Condition;
+pub use declared::{Constraint, Declared};
 pub use evaluate::{EvaluateError, broken_rules, evaluate};
 pub use interface::Group;
 pub use parameter::{Parameter, ParameterHandle};
+pub use parse::ParseError;
 pub use stack::{Attributes, Handle, Optional, Resource, Stack};
 pub use sub::{Part, sub};
 pub use template::{Template, TemplateError};

@@ -9,6 +9,7 @@ use serde_json::{Value as Json, json};
 use crate::{
     Accepted,
     condition::{self, Condition},
+    iam::Right,
     interface::{self, Group},
     parameter::{Parameter, ParameterHandle},
     template::{Section, Template, TemplateError},
@@ -23,6 +24,12 @@ pub trait Resource: Serialize {
     /// What the resource itself has to tell a reviewer, as entries of its `Metadata`.
     fn metadata(&self) -> serde_json::Map<String, Json> {
         serde_json::Map::new()
+    }
+
+    /// The rights that it grants, where it has the logical id `id`.
+    fn rights(&self, id: &str) -> Vec<Right> {
+        let _ = id;
+        Vec::new()
     }
 }
 
@@ -125,6 +132,7 @@ pub struct Stack {
     conditions: Section,
     resources: Section,
     outputs: Section,
+    rights: Vec<Right>,
     within: Option<Condition>,
     mistake: Option<TemplateError>,
 }
@@ -140,6 +148,7 @@ impl Stack {
             conditions: Section::new(),
             resources: Section::new(),
             outputs: Section::new(),
+            rights: Vec::new(),
             within: None,
             mistake: None,
         }
@@ -222,6 +231,7 @@ impl Stack {
             }
         };
         let metadata = resource.metadata();
+        self.rights.extend(resource.rights(id));
         set(&mut entry, "Metadata", (!metadata.is_empty()).then(|| metadata.into()));
         set(&mut entry, "Condition", self.within.as_ref().map(|condition| condition.name.clone().into()));
         set(&mut entry, "DependsOn", (!attributes.depends_on.is_empty()).then(|| attributes.depends_on.into()));
@@ -298,7 +308,7 @@ impl Stack {
         ];
         let filled = rest.into_iter().filter(|(_, section)| !section.is_empty());
         sections.extend(filled.map(|(name, section)| (name.to_owned(), section.into())));
-        Template::new(sections)
+        Template::new(sections, self.rights)
     }
 
     fn insert(&mut self, section: impl FnOnce(&mut Self) -> &mut Section, name: &str, entry: Json) {

@@ -1,10 +1,16 @@
-//! The finished template: rendered the same way every time, after a check of what the compiler
-//! can't see.
+//! A template: one that a stack became, rendered the same way every time after a check of what the
+//! compiler can't see, or one that was read. It is parsed here, once, and handed on.
 
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
 use serde_json::Value as Json;
 
 use crate::{
+    declared::Declared,
+    iam::Right,
     order::{self, Disorder},
+    parse::{self, ParseError},
     quota::{self, Excess},
     texts::{self, Refused},
     yaml,
@@ -13,10 +19,36 @@ use crate::{
 /// A section of a template: entries in the order in which they were added.
 pub(crate) type Section = serde_json::Map<String, Json>;
 
-/// A template that can be deployed.
-#[derive(Debug, Clone, PartialEq)]
+/// A template, in the long form of its intrinsics.
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Template {
-    sections: Section,
+    text: String,
+    content: Json,
+    parameters: BTreeMap<String, Declared>,
+    rights: Vec<Right>,
+}
+
+/// What a template in JSON has to have.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Shape {
+    #[serde(default, rename = "Parameters")]
+    _parameters: BTreeMap<String, Declared>,
+    #[serde(rename = "Resources")]
+    _resources: BTreeMap<String, Typed>,
+}
+
+#[derive(Deserialize)]
+struct Typed {
+    #[serde(rename = "Type")]
+    _kind: String,
+}
+
+/// A template that was made of another one, in long form: nobody says why its rights were granted.
+impl From<Json> for Template {
+    fn from(content: Json) -> Self {
+        Self::of(content.to_string(), content, Vec::new())
+    }
 }
 
 /// What makes a stack unfit to become a template.
@@ -76,39 +108,97 @@ pub enum TemplateError {
 }
 
 impl Template {
-    pub(crate) fn new(sections: Section) -> Result<Self, TemplateError> {
-        let template = Self { sections };
+    pub(crate) fn new(sections: Section, rights: Vec<Right>) -> Result<Self, TemplateError> {
+        let content = Json::from(sections);
+        // Two spaces deep, with a line end at its end.
+        let template = Self::of(format!("{content:#}\n"), content, rights);
         template.check_references()?;
-        let value = template.as_value();
-        if let Some(refused) = texts::refused(&value).into_iter().next() {
+        let value = template.value();
+        if let Some(refused) = texts::refused(value).into_iter().next() {
             return Err(TemplateError::Character(refused));
         }
-        if let Some(disorder) = order::missing(&value).into_iter().next() {
+        if let Some(disorder) = order::missing(value).into_iter().next() {
             return Err(TemplateError::Order(disorder));
         }
-        match quota::exceeded(&value, template.to_json().len()).into_iter().next() {
+        match quota::exceeded(value, template.text.len()).into_iter().next() {
             Some(excess) => Err(TemplateError::Quota(excess)),
             None => Ok(template),
         }
     }
 
-    /// The template as JSON, two spaces deep, with a line end at its end.
-    pub fn to_json(&self) -> String {
-        format!("{:#}\n", Json::from(self.sections.clone()))
+    fn of(text: String, content: Json, rights: Vec<Right>) -> Self {
+        let declared = content.get("Parameters").and_then(Json::as_object).into_iter().flatten();
+        // Of what isn't declared in a way that can be read, nothing is known but its name.
+        let read = |one: &Json| Declared::deserialize(one).unwrap_or_default();
+        let parameters = declared.map(|(name, one)| (name.clone(), read(one))).collect();
+        Self { text, content, parameters, rights }
+    }
+
+    /// The template that `text` is, in JSON or YAML.
+    ///
+    /// # Errors
+    /// It is neither.
+    pub fn parse(text: String) -> Result<Self, ParseError> {
+        let content = parse::long(&text)?;
+        Ok(Self::of(text, content, Vec::new()))
+    }
+
+    /// The template that `text` is in JSON, with what a deployment takes for granted.
+    ///
+    /// # Errors
+    /// It is no JSON, has no resources, or one without a type.
+    pub fn parse_json(text: String) -> Result<Self, ParseError> {
+        serde_json::from_str::<Shape>(&text).map_err(ParseError::Json)?;
+        Self::parse(text)
+    }
+
+    /// The template as it was given; of a stack, in JSON.
+    pub fn text(&self) -> &str {
+        &self.text
     }
 
     /// The template as YAML, for readers: the same content, intrinsics in their long form.
     pub fn to_yaml(&self) -> String {
-        yaml::of(&self.as_value())
+        yaml::of(&self.content)
     }
 
     /// The template as a value.
-    pub fn as_value(&self) -> Json {
-        self.sections.clone().into()
+    pub fn value(&self) -> &Json {
+        &self.content
+    }
+
+    /// The template as a value, to make another one of it.
+    pub fn into_value(self) -> Json {
+        self.content
+    }
+
+    /// Whether it has to go through S3.
+    pub fn is_large(&self) -> bool {
+        self.text.len() > quota::TEMPLATE_BYTES_INLINE
+    }
+
+    /// How it declares its parameters.
+    pub fn parameters(&self) -> impl Iterator<Item = (&str, &Declared)> {
+        self.parameters.iter().map(|(name, declared)| (name.as_str(), declared))
+    }
+
+    /// How it declares the parameter of that name.
+    pub fn parameter(&self, name: &str) -> Option<&Declared> {
+        self.parameters.get(name)
+    }
+
+    /// The names of the parameters that CloudFormation never shows.
+    pub fn secret_parameters(&self) -> impl Iterator<Item = &str> {
+        self.parameters().filter(|(_, declared)| declared.is_secret()).map(|(name, _)| name)
+    }
+
+    /// The rights of its roles: what stands nowhere in its text is why, and what shows that.
+    pub fn rights(&self) -> &[Right] {
+        &self.rights
     }
 
     fn section(&self, name: &str) -> impl Iterator<Item = (&String, &Json)> {
-        self.sections.get(name).and_then(Json::as_object).into_iter().flatten()
+        self.content.get(name).and_then(Json::as_object).into_iter().flatten()
     }
 
     fn check_references(&self) -> Result<(), TemplateError> {
@@ -213,5 +303,39 @@ fn visit(path: &str, value: &Json, visitor: &mut Visitor<'_>) -> Result<(), Temp
             children.try_for_each(|(index, child)| visit(&format!("{path}[{index}]"), child, visitor))
         }
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn template(text: &str) -> Template {
+        Template::parse_json(text.to_owned()).unwrap()
+    }
+
+    #[test]
+    fn secrets_are_known_by_no_echo() {
+        let template = template(
+            r#"{"Parameters": {"A": {"Type": "String", "NoEcho": true}, "B": {"Type": "String", "NoEcho": "True"},
+                "C": {"Type": "String", "NoEcho": false}, "D": {"Type": "String"}}, "Resources": {}}"#,
+        );
+        assert_eq!(template.secret_parameters().collect::<Vec<_>>(), ["A", "B"]);
+        assert!(template.parameter("D").is_some() && template.parameter("E").is_none());
+    }
+
+    #[test]
+    fn size_decides_the_way() {
+        let of = |size: usize| template(&format!("{:size$}", r#"{"Resources": {}}"#)).is_large();
+        assert!(!of(51_200));
+        assert!(of(51_201));
+    }
+
+    #[test]
+    fn empty_template_is_refused() {
+        for text in ["", "[]", "{}", "Resources: {}"] {
+            assert!(Template::parse_json(text.to_owned()).is_err(), "{text}");
+        }
+        assert!(matches!(Template::parse("a: [b".to_owned()), Err(ParseError::Yaml(_))));
     }
 }

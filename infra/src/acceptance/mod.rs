@@ -24,7 +24,7 @@ use tokio::time::sleep;
 use crate::account::Account;
 use crate::call_error::CallError;
 use crate::deploy::pace::Pace;
-use crate::deploy::{self, AssetsError, DestroyError, ParameterError, Parameters, Resource, Template, TemplateError};
+use crate::deploy::{self, AssetsError, DestroyError, ParameterError, Parameters, Resource, Template};
 use crate::render::progress::Progress;
 use crate::synth::{self, SynthError};
 use crate::typed::typed;
@@ -103,7 +103,7 @@ pub enum AcceptanceError {
         /// The file.
         path: PathBuf,
         /// What is wrong.
-        source: TemplateError,
+        source: cfn::ParseError,
     },
     /// A parameter doesn't fit the template.
     #[error(transparent)]
@@ -204,9 +204,7 @@ impl Acceptance {
     /// # Errors
     /// See [`AcceptanceError`].
     pub async fn prepare(account: Account, options: Options) -> Result<Self, AcceptanceError> {
-        let template = synth::synthesize(&options.dist).map_err(AcceptanceError::Synth)?.to_json();
-        let path = options.dist.join("git2s3.template.json");
-        let template = Template::parse(template).map_err(|source| AcceptanceError::Template { path, source })?;
+        let template = synth::synthesize(&options.dist).map_err(AcceptanceError::Synth)?;
         if !options.dist.join("assets.json").is_file() {
             return Err(AcceptanceError::NotPackaged { dist: options.dist });
         }
@@ -214,7 +212,7 @@ impl Acceptance {
             let path = from.join("git2s3.template.json");
             let text = std::fs::read_to_string(&path);
             let text = text.map_err(|source| AcceptanceError::Read { path: path.clone(), source })?;
-            Template::parse(text).map_err(|source| AcceptanceError::Template { path, source })
+            Template::parse_json(text).map_err(|source| AcceptanceError::Template { path, source })
         });
         let last_release = last_release.transpose()?;
         options.parameters.check(&template)?;

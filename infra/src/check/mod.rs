@@ -13,7 +13,6 @@ mod report;
 mod rules;
 mod sarif;
 mod scope;
-mod template;
 mod types;
 
 pub use conditions::ConditionsError;
@@ -22,8 +21,8 @@ pub use junit::junit;
 pub use report::{Extent, Finding, Report};
 pub use rules::{Rule, Rules, RulesError};
 pub use sarif::sarif;
-pub use template::TemplateError;
 
+use cfn::{ParseError, Template};
 use scope::Scope;
 
 use serde_json::Value;
@@ -41,7 +40,13 @@ use std::{
 pub enum CheckError {
     /// The file is no template.
     #[error("can't read the template")]
-    Template(#[source] TemplateError),
+    Template(#[source] ParseError),
+    /// A macro would change it after the check.
+    #[error("can't read the template: it has a Transform, so what is deployed isn't what was judged")]
+    Transform,
+    /// No `Resources`, or none in it: there is nothing to judge.
+    #[error("can't read the template: it has no resources")]
+    NoResources,
     /// The template's conditions can't be resolved.
     #[error("can't resolve the template's conditions")]
     Conditions(#[source] ConditionsError),
@@ -50,10 +55,10 @@ pub enum CheckError {
     Guard(#[source] GuardError),
 }
 
-/// Judges `template` (a whole template in long form) by `rules`, each under every outcome of the
-/// template's conditions.
-pub fn check(template: &Value, rules: &Rules) -> Result<Report, CheckError> {
-    let resources = template::resource_count(template).map_err(CheckError::Template)?;
+/// Judges `template` by `rules`, each under every outcome of the template's conditions.
+pub fn check(template: &Template, rules: &Rules) -> Result<Report, CheckError> {
+    let template = template.value();
+    let resources = resource_count(template)?;
     conditions::verify(template).map_err(CheckError::Conditions)?;
     let mut findings = quotas(template);
     findings.extend(texts(template));
@@ -125,7 +130,29 @@ fn order(template: &Value) -> impl Iterator<Item = Finding> {
     })
 }
 
-/// Parses a template in JSON or YAML, short-form intrinsics included, into its long form.
-pub fn parse_template(text: &str) -> Result<Value, CheckError> {
-    template::parse(text).map_err(CheckError::Template)
+/// How many resources the template has; an error when there is none, or when a macro could make
+/// more.
+fn resource_count(template: &Value) -> Result<usize, CheckError> {
+    if template.get("Transform").is_some() {
+        return Err(CheckError::Transform);
+    }
+    match template.get("Resources").and_then(Value::as_object) {
+        Some(resources) if !resources.is_empty() => Ok(resources.len()),
+        _ => Err(CheckError::NoResources),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn template_without_resources_is_refused() {
+        let judged = |text: &str| resource_count(Template::parse(text.to_owned()).unwrap().value());
+        for text in ["", "[]", "{}", "Resources:", "Resources: {}", "just text"] {
+            assert!(matches!(judged(text), Err(CheckError::NoResources)), "{text:?}");
+        }
+        let macros = judged("Transform: AWS::LanguageExtensions\nResources: {A: {Type: T}}");
+        assert!(matches!(macros, Err(CheckError::Transform)));
+    }
 }

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use anyhow::Context;
 use clap::ValueEnum;
 use infra::{
-    check::{self, Extent, Rules},
+    check::{self, CheckError, Extent, Rules},
+    deploy::Template,
     render::print,
     synth,
 };
@@ -48,20 +49,23 @@ enum Format {
 
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
     let rules = rules(&arguments.rules).context("cannot load the rules")?;
-    let (file, text) = if let Some(file) = &arguments.template {
+    let (file, template) = if let Some(file) = &arguments.template {
         let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
-        (file.clone(), text)
+        (file.clone(), Template::parse(text).map_err(CheckError::Template))
     } else {
         let dist = caller::dist(arguments.dist.as_deref());
-        (dist.join("git2s3.template.json"), synth::synthesize(&dist)?.to_json())
+        (dist.join("git2s3.template.json"), Ok(synth::synthesize(&dist)?))
     };
-    let judge = || check::check(&check::parse_template(&text)?, &rules);
-    let report = judge().with_context(|| format!("cannot judge {}", file.display()))?;
+    let judge = || {
+        let template = template?;
+        Ok::<_, CheckError>((check::check(&template, &rules)?, template))
+    };
+    let (report, template) = judge().with_context(|| format!("cannot judge {}", file.display()))?;
     match if arguments.json { Format::Json } else { arguments.format } {
         Format::Text => print::data(&report.shown(if arguments.all { Extent::All } else { Extent::Summary })),
         Format::Json => print::json(&report)?,
         Format::Sarif => {
-            let sarif = check::sarif(&report, &rules, &file.display().to_string(), &text);
+            let sarif = check::sarif(&report, &rules, &file.display().to_string(), template.text());
             print::json(&sarif)?;
         }
         Format::Junit => print::xml(&check::junit(&report, &rules)?),

@@ -78,8 +78,7 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
     }
     deployment.parameters.check(&deployment.template)?;
     tags::check(&deployment.tags)?;
-    let new = check::parse_template(deployment.template.text())?;
-    let report = check::check(&new, &Rules::embedded()?)?;
+    let report = check::check(&deployment.template, &Rules::embedded()?)?;
     if !report.passes() {
         print::talk(&report.shown(Extent::Summary));
         return Ok(Outcome::Findings);
@@ -98,7 +97,7 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
         Some(bucket) => importing::found(&located, bucket, &standing, &mut progress).await?,
         None => None,
     };
-    let rights = rights(account, stack, &new).await?;
+    let rights = rights(account, stack, &deployment.template).await?;
     if rights.is_some() && !arguments.no_drift {
         warn_of_drift(account, stack, &mut progress).await;
     }
@@ -257,11 +256,11 @@ fn dry_run(preview: &Preview, json: bool, mut progress: Terminal) -> anyhow::Res
 }
 
 /// How the rights of an existing stack would differ; nothing where there is none.
-async fn rights(account: &Account, stack: &str, new: &serde_json::Value) -> anyhow::Result<Option<Diff>> {
+async fn rights(account: &Account, stack: &str, new: &Template) -> anyhow::Result<Option<Diff>> {
     let Some(old) = deploy::deployed_template(account, stack).await?.filter(|text| !text.is_empty()) else {
         return Ok(None);
     };
-    let old = check::parse_template(&old).context("cannot read the deployed template")?;
+    let old = Template::parse(old).context("cannot read the deployed template")?;
     // The change set shows the rest.
     Ok(Some(Diff::of_rights(&old, new)))
 }
@@ -352,10 +351,10 @@ fn deployment(arguments: &Arguments, configuration: &Configuration) -> anyhow::R
 
 fn template(arguments: &Arguments) -> anyhow::Result<Template> {
     let Some(path) = &arguments.template else {
-        return Ok(Template::parse(synth::synthesize(&caller::dist(arguments.dist.as_deref()))?.to_json())?);
+        return Ok(synth::synthesize(&caller::dist(arguments.dist.as_deref()))?);
     };
     let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-    Template::parse(text).with_context(|| format!("cannot deploy {}", path.display()))
+    Template::parse_json(text).with_context(|| format!("cannot deploy {}", path.display()))
 }
 
 fn text(planned: &Planned, stack: &str) -> String {

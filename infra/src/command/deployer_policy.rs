@@ -1,7 +1,7 @@
 //! `infra deployer-policy`: arguments, the policy, and whom it is for.
 
 use clap::builder::NonEmptyStringValueParser;
-use infra::deploy::{ServiceRole, Template};
+use infra::deploy::ServiceRole;
 use infra::deployer::{self, Part, Scope};
 use infra::render::print;
 use infra::stack;
@@ -29,7 +29,7 @@ pub(crate) struct Arguments {
 
 pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
     let configuration = arguments.place.configuration()?;
-    let template = Template::parse(stack::template(None)?.to_json())?;
+    let template = stack::template(None)?;
     let parameters = arguments.values.deployed(&template, &configuration)?;
     let role = role(arguments.role_arn.as_ref(), &configuration)?;
     let stack = arguments.place.stack_name(&configuration);

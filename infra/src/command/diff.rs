@@ -11,9 +11,8 @@ use clap::builder::NonEmptyStringValueParser;
 use infra::deploy::{Description, Settings, Template, tags};
 use infra::diff::{self, Action, Diff};
 use infra::render::print;
-use infra::{check, deploy, stack, synth};
+use infra::{deploy, stack, synth};
 use serde::Serialize;
-use serde_json::Value;
 
 use super::parameters::Values;
 use super::{Outcome, Place, caller};
@@ -78,10 +77,10 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
     // Only a stack has values, and one that isn't there gets them when it is made.
     let (settings, tags) = match &stack {
         Some(stack) => {
-            let (template, configuration) = (Template::parse(new.to_string())?, arguments.place.configuration()?);
-            let given = arguments.values.deployed(&template, &configuration)?;
+            let configuration = arguments.place.configuration()?;
+            let given = arguments.values.deployed(&new, &configuration)?;
             let tags = tags::changes(&stack.tags, &configuration.tags);
-            (Some(stack.settings(&template, &given)), tags)
+            (Some(stack.settings(&new, &given)), tags)
         }
         None => (None, BTreeMap::new()),
     };
@@ -129,7 +128,7 @@ impl Other {
     }
 
     /// Its template, and what else a stack has where it is a stack's.
-    pub(crate) async fn read(&self, place: &Place) -> anyhow::Result<(Value, Stack)> {
+    pub(crate) async fn read(&self, place: &Place) -> anyhow::Result<(Template, Stack)> {
         match self {
             Self::Deployed => deployed(place).await,
             Self::File(path) => Ok((read(path)?, None)),
@@ -138,11 +137,11 @@ impl Other {
     }
 
     /// The template of today that it is compared with.
-    pub(crate) fn counterpart(&self, dist: &Path) -> anyhow::Result<Value> {
+    pub(crate) fn counterpart(&self, dist: &Path) -> anyhow::Result<Template> {
         Ok(match self {
             // A commit knows nothing of what was packaged.
-            Self::Commit(_) => stack::template(None)?.as_value(),
-            Self::Deployed | Self::File(_) => synth::synthesize(dist)?.as_value(),
+            Self::Commit(_) => stack::template(None)?,
+            Self::Deployed | Self::File(_) => synth::synthesize(dist)?,
         })
     }
 }
@@ -160,23 +159,23 @@ fn is_finding(fail_on: FailOn, diff: &Diff) -> bool {
 }
 
 /// The template of the stack; an empty one where there is no stack.
-async fn deployed(place: &Place) -> anyhow::Result<(Value, Stack)> {
+async fn deployed(place: &Place) -> anyhow::Result<(Template, Stack)> {
     let located = place.locate(&place.configuration()?).await?;
     let Some(text) = deploy::deployed_template(&located.account, &located.stack_name).await? else {
         print::talk_line(&located.absent());
-        return Ok((serde_json::json!({}), None));
+        return Ok((serde_json::json!({}).into(), None));
     };
-    let template = check::parse_template(&text).context("cannot read the deployed template")?;
+    let template = Template::parse(text).context("cannot read the deployed template")?;
     Ok((template, deploy::described(&located.account, &located.stack_name).await?))
 }
 
-fn read(path: &Path) -> anyhow::Result<Value> {
+fn read(path: &Path) -> anyhow::Result<Template> {
     let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-    check::parse_template(&text).with_context(|| format!("cannot read {}", path.display()))
+    Template::parse(text).with_context(|| format!("cannot read {}", path.display()))
 }
 
 /// The template as it was at a commit.
-fn committed(name: &str) -> anyhow::Result<Value> {
+fn committed(name: &str) -> anyhow::Result<Template> {
     let unknown = || Usage {
         message: format!("{name} is neither `deployed` nor a file nor a commit of this repository that has a template"),
         hint: Some("run it in the repository, for example with `--against main`".to_owned()),
@@ -193,5 +192,6 @@ fn committed(name: &str) -> anyhow::Result<Value> {
     let text = String::from_utf8(shown.stdout).context("the template at that commit is not UTF-8")?;
     // A snapshot begins with a head of its own between two lines of hyphens.
     let template = text.strip_prefix("---\n").and_then(|text| text.split_once("\n---\n")).map(|(_, template)| template);
-    check::parse_template(template.ok_or_else(unknown)?).with_context(|| format!("cannot read the template at {name}"))
+    Template::parse(template.ok_or_else(unknown)?.to_owned())
+        .with_context(|| format!("cannot read the template at {name}"))
 }

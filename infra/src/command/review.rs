@@ -8,7 +8,7 @@ use anyhow::Context;
 use aws_sdk_cloudformation::primitives::{DateTime, DateTimeFormat};
 use clap::builder::NonEmptyStringValueParser;
 use infra::check::{self, Rules};
-use infra::deploy::{Settings, Template};
+use infra::deploy::Settings;
 use infra::diff::Diff;
 use infra::package::Manifest;
 use infra::render::{print, visible};
@@ -50,24 +50,22 @@ pub(crate) struct Arguments {
 
 pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
     if let Some(path) = &arguments.svg {
-        let picture = diagram::svg(&stack::template(None)?.as_value()).into_string();
+        let picture = diagram::svg(&stack::template(None)?.into_value()).into_string();
         write(path, &format!("{}\n", visible::lines(&picture)))?;
         print::line(&path.display().to_string());
         return Ok(Outcome::Fine);
     }
     let dist = caller::dist(arguments.dist.as_deref());
-    let synthesized = synth::synthesize(&dist)?;
-    let template = synthesized.as_value();
+    let template = synth::synthesize(&dist)?;
     let rules = Rules::embedded()?;
     let report = check::check(&template, &rules)?;
-    let declared = Template::parse(template.to_string())?;
-    let given = arguments.values.deployed(&declared, &arguments.place.configuration()?)?;
+    let given = arguments.values.deployed(&template, &arguments.place.configuration()?)?;
     let other = arguments.against.as_deref().map(Other::named);
     let subject = Subject {
         stack: arguments.place.stack_name(&arguments.place.configuration()?),
         owner: owner(&arguments.place, other.as_ref()).await?,
         checkout: checkout::of_sources(),
-        sha256: hex::encode(Sha256::digest(synthesized.to_json())),
+        sha256: hex::encode(Sha256::digest(template.text())),
         is_packaged: Manifest::read(&dist).is_ok(),
         time: now(),
         version: env!("CARGO_PKG_VERSION"),
@@ -82,8 +80,8 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
         None => None,
     };
     let settings = match &stack {
-        Some(stack) => stack.settings(&declared, &given),
-        None => Settings::new(&declared, &given, None),
+        Some(stack) => stack.settings(&template, &given),
+        None => Settings::new(&template, &given, None),
     };
     let page = review::html(&Review {
         subject: &subject,

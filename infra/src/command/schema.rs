@@ -32,7 +32,7 @@ enum Of {
 
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
     let schema = match arguments.of {
-        Of::Configuration => Configuration::schema(&stack::template(None)?.as_value()),
+        Of::Configuration => Configuration::schema(&stack::template(None)?.into_value()),
         Of::SshKey => schema_for!(SshKeyProperties<Runtime>),
         Of::BucketCleaner => schema_for!(BucketCleanerProperties<Runtime>),
         Of::Acceptance => schema_for!(Record),

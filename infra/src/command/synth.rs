@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use infra::deploy::Template;
 use infra::render::print;
 use infra::synth;
 
@@ -24,9 +23,9 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
     let dist = caller::dist(arguments.dist.as_deref());
     let template = synth::synthesize(&dist)?;
-    arguments.values.judged(&Template::parse(template.to_json())?)?;
-    let bytes = template.to_json().len();
-    if bytes > cfn::quota::TEMPLATE_BYTES_INLINE {
+    arguments.values.judged(&template)?;
+    let bytes = template.text().len();
+    if template.is_large() {
         print::talk_line(&format!(
             "{bytes} bytes: CloudFormation takes so much from S3 only, where `deploy` and the console put it"
         ));

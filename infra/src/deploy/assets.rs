@@ -20,12 +20,12 @@ use aws_sdk_s3::types::{
 use futures_util::{StreamExt, TryStreamExt};
 use sha2::{Digest, Sha256};
 
-use super::template::Template;
 use crate::account::Account;
 use crate::call_error::CallError;
 use crate::package::{Asset, Manifest, ManifestError};
 use crate::render::progress::Progress;
 use crate::typed::typed;
+use cfn::Template;
 
 /// The prefix of every key; the bucket may serve other things one day.
 pub(super) const PREFIX: &str = "git2s3/";

@@ -3,7 +3,11 @@
 
 use anstyle::{AnsiColor, Style};
 use aws_sdk_cloudformation::operation::describe_change_set::DescribeChangeSetOutput;
-use aws_sdk_cloudformation::types::{self, ChangeAction, ChangeSetStatus, ChangeSetType, Parameter, Replacement, Tag};
+use aws_sdk_cloudformation::types::{
+    self, Capability, ChangeAction, ChangeSetStatus, ChangeSetType, Parameter, Replacement, Tag,
+};
+use cfn::Template;
+use serde_json::Value;
 
 use super::events::Story;
 use super::pace::Pace;
@@ -144,7 +148,7 @@ pub(super) async fn create(
     let tags: Vec<Tag> = tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect();
     let request = request.set_tags((!tags.is_empty()).then_some(tags));
     let request = request.set_role_arn(ServiceRole::arn_of(role.as_ref()));
-    let request = request.set_capabilities(template.capability().map(|capability| vec![capability]));
+    let request = request.set_capabilities(capability(template).map(|capability| vec![capability]));
     let created = request.send().await;
     let created = created.map_err(|error| call(CallError::new("create a change set", error)))?;
     let change_set_id = created.id.unwrap_or_default();
@@ -264,11 +268,37 @@ pub fn table(changes: &[Change]) -> Table {
     table
 }
 
+/// What CloudFormation wants to be [acknowledged][aws]: nothing, that IAM changes, or that IAM
+/// changes under names which could be somebody else's.
+///
+/// [aws]: https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateChangeSet.html
+fn capability(template: &Template) -> Option<Capability> {
+    const NAMES: [&str; 5] = ["RoleName", "UserName", "GroupName", "ManagedPolicyName", "InstanceProfileName"];
+    let resources = template.value()["Resources"].as_object().into_iter().flatten().map(|(_, resource)| resource);
+    let iam = resources.filter(|one| one["Type"].as_str().is_some_and(|kind| kind.starts_with("AWS::IAM::")));
+    let named = |one: &Value| NAMES.iter().any(|name| one["Properties"].get(name).is_some());
+    let named: Vec<_> = iam.map(named).collect();
+    let acknowledged = if named.contains(&true) { Capability::CapabilityNamedIam } else { Capability::CapabilityIam };
+    (!named.is_empty()).then_some(acknowledged)
+}
+
 #[cfg(test)]
 mod tests {
     use aws_sdk_cloudformation::types::ResourceChange;
+    use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn only_what_is_needed_is_acknowledged() {
+        let with = |resource: Value| capability(&json!({ "Resources": { "R": resource } }).into());
+        assert_eq!(with(json!({ "Type": "AWS::SQS::Queue" })), None);
+        let policies = json!([{ "PolicyName": "p" }]);
+        let unnamed = json!({ "Type": "AWS::IAM::Role", "Properties": { "Policies": policies } });
+        assert_eq!(with(unnamed), Some(Capability::CapabilityIam));
+        let named = json!({ "Type": "AWS::IAM::Role", "Properties": { "RoleName": "r" } });
+        assert_eq!(with(named), Some(Capability::CapabilityNamedIam));
+    }
 
     fn told(action: ChangeAction, id: &str, replacement: Option<Replacement>) -> types::Change {
         let change = ResourceChange::builder()

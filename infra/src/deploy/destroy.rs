@@ -15,7 +15,7 @@ use super::pace::Pace;
 use super::service_role::ServiceRole;
 use super::stack::Resource;
 use super::stays::{self, Stay};
-use super::{DeployError, KeepError, keep, stack};
+use super::{DeployError, KeepError, Template, keep, stack};
 use crate::account::{Account, AccountError};
 use crate::call_error::CallError;
 use crate::render::progress::Progress;
@@ -130,7 +130,7 @@ pub async fn losses(account: &Account, stack_name: &str) -> Result<Option<Losses
     all.retain(|one| !one.is_gone());
     let resources = all.len();
     let template = stack::template(account, &stack.id).await.map_err(call)?.unwrap_or_default();
-    let stays = stays::of(&all, &template);
+    let stays = stays::of(&all, &Template::parse(template).unwrap_or_default());
     let named = all.iter().find(|one| one.logical_id == keep::KEPT[0]).map(|one| one.physical_id.clone());
     for resource in all {
         match resource.kind.as_str() {
@@ -187,6 +187,7 @@ impl Losses {
         let update = |source| DestroyError::Update { stack: stack(), source: Box::new(source) };
         let keep = |source| DestroyError::Keep { stack: stack(), source };
         let deployed = stack::template(&self.account, &self.stack_id).await.map_err(call)?.unwrap_or_default();
+        let deployed = Template::parse(deployed).map_err(|error| keep(KeepError::Template(error)))?;
         let template = keep::keeping_output(&deployed).map_err(keep)?;
         let missing = || keep(KeepError::Missing { id: "OutputBucketName" });
         let bucket = self.output.clone().ok_or_else(missing)?;

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use super::assets::status;
 use super::keep::{self, KEPT};
 use super::zips;
-use super::{KeepError, Settings, Template, TemplateError};
+use super::{KeepError, Settings, Template};
 use crate::account::Account;
 use crate::call_error::CallError;
 use crate::typed::typed;
@@ -67,14 +67,6 @@ pub enum ImportError {
     /// The template is none that a bucket can be taken into.
     #[error("no bucket can be taken into this template")]
     Keep(#[source] KeepError),
-    /// What came out isn't a template.
-    #[error("the template with bucket {bucket} can't be made")]
-    Template {
-        /// The bucket.
-        bucket: String,
-        /// What is wrong with it.
-        source: TemplateError,
-    },
     /// AWS could not be asked, or refused.
     #[error("cannot look at bucket {bucket}")]
     Call {
@@ -206,9 +198,8 @@ impl Found {
     /// The template isn't ours.
     pub fn first(&self, template: &Template) -> Result<Template, ImportError> {
         let bucket = &self.bucket;
-        let kept = keep::keeping_output(template.text()).map_err(ImportError::Keep)?;
-        let mut parsed = crate::check::parse_template(kept.text()).unwrap_or_default();
-        let resources = &mut parsed["Resources"];
+        let mut content = keep::keeping_output(template).map_err(ImportError::Keep)?.into_value();
+        let resources = &mut content["Resources"];
         resources[KEPT[0]]["Properties"] = match &self.versioning {
             Some(status) => json!({ "BucketName": bucket, "VersioningConfiguration": { "Status": status } }),
             None => json!({ "BucketName": bucket }),
@@ -219,8 +210,7 @@ impl Found {
             }
             None => drop(resources.as_object_mut().and_then(|resources| resources.shift_remove(KEPT[1]))),
         }
-        let failed = |source| ImportError::Template { bucket: bucket.clone(), source };
-        Template::parse(parsed.to_string()).map_err(failed)
+        Ok(content.into())
     }
 
     /// What becomes of the bucket, in sentences.
@@ -245,7 +235,7 @@ mod tests {
     use super::*;
 
     fn template() -> Template {
-        Template::parse(crate::stack::template(None).unwrap().to_json()).unwrap()
+        crate::stack::template(None).unwrap()
     }
 
     fn found(versioning: Option<&str>, policy: Option<Value>) -> Found {
@@ -254,7 +244,7 @@ mod tests {
     }
 
     fn first(found: &Found) -> Value {
-        serde_json::from_str(found.first(&template()).unwrap().text()).unwrap()
+        found.first(&template()).unwrap().into_value()
     }
 
     #[test]
@@ -279,9 +269,8 @@ mod tests {
 
     #[test]
     fn import_leaves_role_rights_unchanged() {
-        let after = crate::check::parse_template(template().text()).unwrap();
-        let first = first(&found(Some("Enabled"), None));
-        let rights = crate::diff::Diff::of_rights(&first, &after);
+        let first = found(Some("Enabled"), None).first(&template()).unwrap();
+        let rights = crate::diff::Diff::of_rights(&first, &template());
         let of_roles = rights.permissions.iter().filter(|change| change.grant.who.ends_with("Role"));
         assert_eq!(of_roles.count(), 0);
         assert!(!rights.broadens());

@@ -1,9 +1,8 @@
 //! Deleting a stack without what it made: the output bucket leaves the stack first, by an update
 //! that retains it and takes it off the cleaner's list.
 
+use cfn::{ParseError, Template};
 use serde_json::{Map, Value};
-
-use super::template::{Template, TemplateError};
 
 /// What is kept: the bucket, and the policy by which it speaks TLS only.
 pub(super) const KEPT: [&str; 2] = ["OutputBucket", "OutputBucketPolicy"];
@@ -18,7 +17,7 @@ const QUICK_START_CLEANER: &str = "DeleteBucketContents";
 pub enum KeepError {
     /// The deployed template isn't one that can be changed here.
     #[error("the deployed template can't be read")]
-    Template(#[source] TemplateError),
+    Template(#[source] ParseError),
     /// The deployed template isn't ours.
     #[error("the deployed template has no {id} whose content could be kept")]
     Missing {
@@ -32,9 +31,8 @@ pub enum KeepError {
 }
 
 /// The deployed template, but with an output bucket that survives the stack.
-pub(super) fn keeping_output(deployed: &str) -> Result<Template, KeepError> {
-    let parsed = crate::check::parse_template(deployed);
-    let mut template = parsed.map_err(|_| KeepError::Missing { id: "Resources" })?;
+pub(super) fn keeping_output(deployed: &Template) -> Result<Template, KeepError> {
+    let mut template = deployed.value().clone();
     let is_quick_start = template["Resources"].get(QUICK_START_CLEANER).is_some();
     retain(entry(&mut template, KEPT[0])?);
     if is_quick_start {
@@ -50,13 +48,12 @@ pub(super) fn keeping_output(deployed: &str) -> Result<Template, KeepError> {
         let buckets = buckets.ok_or(KeepError::Missing { id: CLEANER })?;
         buckets.retain(|bucket| bucket["Ref"] != KEPT[0]);
     }
-    Template::parse(template.to_string()).map_err(KeepError::Template)
+    Ok(template.into())
 }
 
 /// Whether a deployed template keeps the output bucket already.
-pub(super) fn keeps_output(deployed: &str) -> bool {
-    let template = crate::check::parse_template(deployed).unwrap_or_default();
-    template["Resources"][KEPT[0]]["DeletionPolicy"] == "Retain"
+pub(super) fn keeps_output(deployed: &Template) -> bool {
+    deployed.value()["Resources"][KEPT[0]]["DeletionPolicy"] == "Retain"
 }
 
 fn retain(resource: &mut Map<String, Value>) {
@@ -77,9 +74,9 @@ mod tests {
     #[test]
     fn only_output_bucket_leaves_stack() {
         let before = crate::stack::template(None).unwrap();
-        let after = keeping_output(&before.to_json()).unwrap();
-        let after: Value = serde_json::from_str(after.text()).unwrap();
-        let diff = crate::diff::Diff::between(&before.as_value(), &after);
+        let after = keeping_output(&before).unwrap();
+        let diff = crate::diff::Diff::between(&before, &after);
+        let after = after.value();
         let changed: Vec<_> = diff.entries.iter().map(|entry| entry.name.as_str()).collect();
         assert_eq!(changed, ["BucketCleaner", "OutputBucket", "OutputBucketPolicy"]);
         assert_eq!(after["Resources"]["OutputBucket"]["DeletionPolicy"], "Retain");
@@ -98,21 +95,22 @@ Resources:
     Type: AWS::CloudFormation::CustomResource
     Properties: { ServiceToken: !GetAtt Function.Arn, KeyBucket: !Ref KeyBucket, OutputBucket: !Ref OutputBucket }
 ";
-        assert!(!keeps_output(deployed));
-        let kept = keeping_output(deployed).unwrap();
-        assert!(keeps_output(kept.text()));
-        let after: Value = serde_json::from_str(kept.text()).unwrap();
-        let diff = crate::diff::Diff::between(&crate::check::parse_template(deployed).unwrap(), &after);
+        let deployed = Template::parse(deployed.to_owned()).unwrap();
+        assert!(!keeps_output(&deployed));
+        let after = keeping_output(&deployed).unwrap();
+        assert!(keeps_output(&after));
+        let diff = crate::diff::Diff::between(&deployed, &after);
         let paths = diff.entries.iter().flat_map(|entry| entry.properties.iter().map(|one| one.path.as_str()));
         let retained = ["DeletionPolicy", "UpdateReplacePolicy"];
         assert_eq!(paths.collect::<Vec<_>>(), [&retained[..], &retained, &["Metadata"]].concat());
-        assert_eq!(after["Resources"]["DeleteBucketContents"]["DeletionPolicy"], "Retain");
+        assert_eq!(after.value()["Resources"]["DeleteBucketContents"]["DeletionPolicy"], "Retain");
     }
 
     #[test]
     fn another_stack_is_left_alone() {
-        for template in ["{\"Resources\": {\"A\": {\"Type\": \"T\"}}}", "[]", "a: [b"] {
-            assert!(matches!(keeping_output(template), Err(KeepError::Missing { .. })), "{template}");
+        for text in ["{\"Resources\": {\"A\": {\"Type\": \"T\"}}}", "[]", ""] {
+            let template = Template::parse(text.to_owned()).unwrap();
+            assert!(matches!(keeping_output(&template), Err(KeepError::Missing { .. })), "{text}");
         }
     }
 }

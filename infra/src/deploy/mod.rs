@@ -23,7 +23,6 @@ mod settings;
 mod stack;
 mod stays;
 pub mod tags;
-mod template;
 mod validation;
 mod values;
 mod zips;
@@ -39,6 +38,7 @@ use change_set::Kind;
 pub use assets::{
     AssetsError, Users, exists as assets_bucket_exists, remove as remove_assets_bucket, users as users_of_assets,
 };
+pub use cfn::Template;
 pub use change_set::{Change, Planned, table};
 pub use concurrency::{fit, fitting};
 pub use destroy::{DestroyError, Losses, losses};
@@ -53,7 +53,6 @@ pub use service_role::{NotARole, ServiceRole, acting};
 pub use settings::{Setting, Settings};
 pub use stack::{Description, Identity, Resource, described, identity, resources, template as deployed_template};
 pub use stays::Stay;
-pub use template::{Template, TemplateError};
 
 use crate::account::{Account, AccountError};
 use crate::call_error::CallError;
@@ -254,13 +253,11 @@ pub async fn examine(account: &Account, deployment: &Deployment) -> Result<Stand
     let kept = standing.kept();
     parameters.check_kept(template, &kept).map_err(wrong)?;
     let resolved = parameters.resolve(template, &kept, &filled(account, template)).map_err(wrong)?;
-    // What isn't JSON is CloudFormation's to judge.
-    let Ok(parsed) = serde_json::from_str(template.text()) else { return Ok(standing) };
-    if let Some(rule) = broken_rule(&parsed, &kept, &resolved) {
+    if let Some(rule) = broken_rule(template.value(), &kept, &resolved) {
         return Err(wrong(ParameterError::Together { rule }));
     }
     let known = [("AWS::StackName", stack_name), ("AWS::AccountId", &account.id), ("AWS::Region", &account.region)];
-    match excess(&parsed, &resolved, &known) {
+    match excess(template.value(), &resolved, &known) {
         Some(excess) => Err(DeployError::Refused { stack: stack_name.clone(), reason: excess.to_string() }),
         None => Ok(standing),
     }
@@ -359,14 +356,11 @@ fn excess(template: &serde_json::Value, parameters: &[Parameter], known: &[(&str
 /// all others by default.
 ///
 /// # Errors
-/// The template is none that can be read so.
-pub(crate) fn evaluated(
-    template: &Template,
-    chosen: &[Parameters],
-) -> Result<serde_json::Value, Box<dyn std::error::Error + Send + Sync>> {
+/// See [`cfn::EvaluateError`].
+pub(crate) fn evaluated(template: &Template, chosen: &[Parameters]) -> Result<serde_json::Value, cfn::EvaluateError> {
     let mut values: BTreeMap<_, _> = FILLED.iter().map(|name| ((*name).to_owned(), "filled".to_owned())).collect();
     values.extend(chosen.iter().flat_map(Parameters::values));
-    Ok(cfn::evaluate(&serde_json::from_str(template.text())?, &values)?)
+    cfn::evaluate(template.value(), &values)
 }
 
 /// Finishes the rollback of an update that got stuck, so that the stack can be updated again. Any
@@ -474,7 +468,7 @@ async fn standing(account: &Account, name: &str) -> Result<Standing, DeployError
 
 /// The parameters that tell the template where its code lies: known before the code is there.
 fn filled(account: &Account, template: &Template) -> BTreeMap<&'static str, String> {
-    if !template.declares(ASSET_BUCKET) {
+    if template.parameter(ASSET_BUCKET).is_none() {
         return BTreeMap::new();
     }
     let bucket = assets::Bucket::of(account).name().to_owned();
@@ -487,7 +481,7 @@ async fn upload(
     progress: &mut dyn Progress,
 ) -> Result<change_set::Body, AssetsError> {
     let template = &deployment.template;
-    if template.declares(ASSET_BUCKET) {
+    if template.parameter(ASSET_BUCKET).is_some() {
         let manifest = assets::listed(&deployment.dist, template)?;
         let bucket = assets::Bucket::open(account, &deployment.tags, progress).await?;
         bucket.upload(&manifest, &deployment.dist, progress).await?;
@@ -515,7 +509,7 @@ mod tests {
 
     #[test]
     fn oversized_function_environment_is_detected() {
-        let template = crate::stack::template(None).unwrap().as_value();
+        let template = crate::stack::template(None).unwrap().into_value();
         let with = |lfs: &str| {
             let values = [("CaBundle", "x".repeat(2_300)), ("KnownHosts", "x".repeat(1_700)), ("Lfs", lfs.to_owned())];
             let parameters =

@@ -8,9 +8,9 @@ use aws_sdk_cloudformation::types::Parameter;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::parameter_error::ParameterError;
-use super::template::{Declared, Template};
 use super::values::{Complaint, judge};
 use crate::configuration::SecretSource;
+use cfn::{Declared, Template};
 
 /// Values for parameters, none of which is ever shown: which ones are secret, only the template
 /// says.
@@ -159,10 +159,10 @@ impl Parameters {
     /// Those of them that a template has: for one of another release.
     #[must_use]
     pub fn known_to(&self, template: &Template) -> Self {
-        let known = self.given.iter().filter(|(name, _)| template.declares(name));
+        let known = self.given.iter().filter(|(name, _)| template.parameter(name).is_some());
         let given = known.map(|(name, given)| (name.clone(), given.clone())).collect();
-        let reset = self.reset.iter().filter(|name| template.declares(name)).cloned().collect();
-        let promised = self.promised.iter().filter(|name| template.declares(name)).cloned().collect();
+        let reset = self.reset.iter().filter(|name| template.parameter(name).is_some()).cloned().collect();
+        let promised = self.promised.iter().filter(|name| template.parameter(name).is_some()).cloned().collect();
         Self { given, reset, promised }
     }
 
@@ -291,8 +291,7 @@ fn declared<'t>(template: &'t Template, name: &str) -> Result<&'t Declared, Para
     if super::FILLED.contains(&name) {
         return Err(ParameterError::Filled { name: name.to_owned() });
     }
-    let found = template.parameters().find(|(known, _)| *known == name);
-    found.map(|(_, declared)| declared).ok_or_else(|| {
+    template.parameter(name).ok_or_else(|| {
         let known = template.parameters().map(|(known, _)| known.to_owned());
         let known = known.filter(|known| !super::FILLED.contains(&known.as_str())).collect();
         ParameterError::Unknown { name: name.to_owned(), known }
@@ -395,7 +394,7 @@ mod tests {
 
     #[test]
     fn every_parameter_value_is_validated() {
-        let template = Template::parse(crate::stack::template(None).unwrap().to_json()).unwrap();
+        let template = crate::stack::template(None).unwrap();
         for (name, value) in [
             ("AlarmEmail", "nobody"),
             ("AllowedGitHosts", "github.com=gitlub"),

@@ -5,12 +5,10 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use serde_json::Value;
 
 use super::settings::{Change, NOT_SET, Settings};
 use super::{DeployError, Deployment, FILLED, Standing, Template, git_hosts, stack, tags};
 use crate::account::Account;
-use crate::check;
 use crate::diff::{self, Diff};
 use crate::render::shown::Shown;
 use crate::render::table::{Align, Table};
@@ -67,7 +65,7 @@ pub async fn preview(account: &Account, deployment: &Deployment, standing: &Stan
         tags: standing.tags(deployment),
     };
     let Some(existing) = &standing.existing else {
-        for resource in new["Resources"].as_object().into_iter().flat_map(|resources| resources.values()) {
+        for resource in new.value()["Resources"].as_object().into_iter().flat_map(|resources| resources.values()) {
             *preview.resources.entry(resource["Type"].as_str().unwrap_or_default().to_owned()).or_default() += 1;
         }
         return Ok(preview);
@@ -77,8 +75,7 @@ pub async fn preview(account: &Account, deployment: &Deployment, standing: &Stan
         stack: deployment.stack_name.clone(),
         reason: format!("the deployed template can't be read: {why}"),
     };
-    let old = check::parse_template(&text).map_err(|error| unreadable(contract::error_chain(&error)))?;
-    let old = Template::parse(old.to_string()).map_err(|error| unreadable(contract::error_chain(&error)))?;
+    let old = Template::parse(text).map_err(|error| unreadable(contract::error_chain(&error)))?;
     let kept = Settings::kept(&old, &existing.parameters);
     preview.changes = Some(Diff::between(&evaluated(&old, &kept), &new));
     Ok(preview)
@@ -87,7 +84,7 @@ pub async fn preview(account: &Account, deployment: &Deployment, standing: &Stan
 /// The template with the values of its parameters in their places, so that what a changed one does
 /// to a resource is seen, too. A secret is only there or not; what can't be evaluated stays as it
 /// is written.
-fn evaluated(template: &Template, settings: &Settings) -> Value {
+fn evaluated(template: &Template, settings: &Settings) -> Template {
     let mut values: BTreeMap<_, _> = FILLED.iter().map(|name| ((*name).to_owned(), "filled".to_owned())).collect();
     values.extend(settings.parameters.iter().map(|setting| {
         let value = match setting.new.as_str() {
@@ -97,8 +94,7 @@ fn evaluated(template: &Template, settings: &Settings) -> Value {
         };
         (setting.name.clone(), value.to_owned())
     }));
-    let written = check::parse_template(template.text()).unwrap_or_default();
-    cfn::evaluate(&written, &values).unwrap_or(written)
+    cfn::evaluate(template.value(), &values).map_or_else(|_| template.clone(), Template::from)
 }
 
 impl Preview {

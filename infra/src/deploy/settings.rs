@@ -8,10 +8,10 @@ use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 
 use super::parameters::Parameters;
-use super::template::{Declared, Template};
 use super::zips;
 use crate::render::shown::Shown;
 use crate::render::table::{Align, Table};
+use cfn::{Declared, Template};
 
 /// Longer values are cut, in characters: a bundle of certificates has thousands.
 const WIDEST: usize = 60;
@@ -302,7 +302,7 @@ mod tests {
     use crate::configuration::SecretSource;
 
     fn settings(given: &Parameters, stack: Option<&[(&str, &str)]>) -> Settings {
-        let template = Template::parse(crate::stack::template(None).unwrap().to_json()).unwrap();
+        let template = crate::stack::template(None).unwrap();
         let stack =
             stack.map(|stack| stack.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect());
         Settings::new(&template, given, stack.as_ref())

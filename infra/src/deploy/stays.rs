@@ -1,6 +1,7 @@
 //! What is left in the account when a stack is gone: what its template keeps, and keys that KMS
 //! deletes days later.
 
+use cfn::Template;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -29,12 +30,10 @@ impl Stay {
     }
 }
 
-/// What of these resources outlives the stack, whose deployed template this is; nothing where that
-/// can't be read.
-pub(super) fn of(resources: &[Resource], template: &str) -> Vec<Stay> {
-    let template = crate::check::parse_template(template).unwrap_or_default();
+/// What of these resources outlives the stack, whose deployed template this is.
+pub(super) fn of(resources: &[Resource], template: &Template) -> Vec<Stay> {
     let stay = |resource: &Resource| {
-        let why = why(&resource.kind, &template["Resources"][&resource.logical_id])?;
+        let why = why(&resource.kind, &template.value()["Resources"][&resource.logical_id])?;
         Some(Stay { kind: resource.kind.clone(), id: resource.physical_id.clone(), why })
     };
     let mut stays: Vec<_> = resources.iter().filter_map(stay).collect();
@@ -60,15 +59,14 @@ mod tests {
     #[test]
     fn surviving_resources_are_listed_with_reason() {
         let template = crate::stack::template(None).unwrap();
-        let value = template.as_value();
-        let resources = value["Resources"].as_object().unwrap().iter().map(|(id, resource)| Resource {
+        let resources = template.value()["Resources"].as_object().unwrap().iter().map(|(id, resource)| Resource {
             logical_id: id.clone(),
             kind: resource["Type"].as_str().unwrap().to_owned(),
             physical_id: format!("the {id}"),
             status: "CREATE_COMPLETE".to_owned(),
             reason: None,
         });
-        let stays = of(&resources.collect::<Vec<_>>(), &template.to_json());
+        let stays = of(&resources.collect::<Vec<_>>(), &template);
         let told: Vec<_> = stays.iter().map(|stay| format!("{} {}", stay.id, stay.why)).collect();
         let key = "deleted by KMS after 7 days; until then `aws kms cancel-key-deletion` brings it back";
         let kept = "its DeletionPolicy keeps it";

@@ -69,11 +69,11 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::deploy::{Parameters, Template};
+    use crate::deploy::Parameters;
 
     /// What is said when the stack, whose bucket is `zips-1`, has some values and is given others.
     fn said(given: &[(&'static str, &str)], stack: &[(&str, &str)]) -> String {
-        let template = Template::parse(crate::stack::template(None).unwrap().to_json()).unwrap();
+        let template = crate::stack::template(None).unwrap();
         let given = given.iter().fold(Parameters::default(), |all, (name, value)| all.with(name, *value));
         let stack: BTreeMap<_, _> = [(BUCKET, ""), (DAYS, ""), (NEWER, "")].iter().chain(stack).copied().collect();
         let stack = stack.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();

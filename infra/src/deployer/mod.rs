@@ -64,7 +64,7 @@ pub struct Scope {
 pub enum PolicyError {
     /// The template can't be evaluated with these parameters.
     #[error("the template can't be evaluated")]
-    Template(#[source] Box<dyn std::error::Error + Send + Sync>),
+    Template(#[source] cfn::EvaluateError),
     /// The account's number isn't one.
     #[error("{0} isn't the number of an account, which has 12 digits")]
     Account(String),
@@ -211,7 +211,7 @@ mod tests {
     fn scope(stack: &str, parameters: &[(&str, &str)]) -> Scope {
         let parameters = parameters.iter().chain(&[("QSS3BucketName", "assets")]);
         let chosen = parameters.map(|&(name, value)| (name.to_owned(), value.to_owned())).collect();
-        let template = cfn::evaluate(&crate::stack::template(None).unwrap().as_value(), &chosen).unwrap();
+        let template = cfn::evaluate(&crate::stack::template(None).unwrap().into_value(), &chosen).unwrap();
         Scope {
             account: "123456789012".to_owned(),
             region: "eu-central-1".to_owned(),

@@ -7,8 +7,8 @@ mod permits;
 mod report;
 mod template;
 
+use cfn::Template;
 use serde::Serialize;
-use serde_json::Value;
 
 pub use network::NetworkChange;
 pub use permissions::{Condition, Effect, Grant, PermissionChange, grants, text as as_text};
@@ -28,14 +28,17 @@ pub struct Diff {
 }
 
 impl Diff {
-    /// Only the rights that turn from `old` into `new`, both in long form.
-    pub fn of_rights(old: &Value, new: &Value) -> Self {
-        Self { entries: Vec::new(), permissions: permissions::changes(old, new), network: Vec::new() }
+    /// Only the rights that turn from `old` into `new`.
+    pub fn of_rights(old: &Template, new: &Template) -> Self {
+        let permissions = permissions::changes(old.value(), new.value());
+        Self { entries: Vec::new(), permissions, network: Vec::new() }
     }
 
-    /// What turns `old` into `new`, both in long form.
-    pub fn between(old: &Value, new: &Value) -> Self {
-        Self { entries: template::changes(old, new), network: network::changes(old, new), ..Self::of_rights(old, new) }
+    /// What turns `old` into `new`.
+    pub fn between(old: &Template, new: &Template) -> Self {
+        let (entries, network) =
+            (template::changes(old.value(), new.value()), network::changes(old.value(), new.value()));
+        Self { entries, network, ..Self::of_rights(old, new) }
     }
 
     /// Whether nothing differs.

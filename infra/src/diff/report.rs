@@ -114,7 +114,7 @@ mod tests {
 
     #[test]
     fn the_same_template_differs_in_nothing() {
-        let template = stack::template(None).unwrap().as_value();
+        let template = stack::template(None).unwrap();
         let diff = Diff::between(&template, &template);
         assert!(diff.is_empty() && !diff.broadens());
         insta::assert_snapshot!(text(&diff).plain(), @"0 changed entries, 0 changed rights, 0 of them broader, 0 network changes");
@@ -125,7 +125,7 @@ mod tests {
         let old = serde_json::json!({ "Resources": {} });
         let name = "A\n+ B\u{202e}\u{1b}[8m";
         let new = serde_json::json!({ "Resources": { name: { "Type": name, "Properties": { name: name } } } });
-        let told = text(&Diff::between(&old, &new)).plain();
+        let told = text(&Diff::between(&old.into(), &new.into())).plain();
         assert!(told.starts_with(r"+ A\n+ B\u{202e}\u{1b}[8m"), "{told}");
         assert_eq!(crate::render::visible::lines(&told), told);
         assert!(told.lines().all(|line| !line.starts_with("+ B")), "{told}");
@@ -133,7 +133,7 @@ mod tests {
 
     #[test]
     fn update_reports_changes_rights_and_network() {
-        let old = stack::template(None).unwrap().as_value();
+        let old = stack::template(None).unwrap().into_value();
         let mut new = old.clone();
         let resources = &mut new["Resources"];
         resources["WebhookFunction"]["Properties"]["MemorySize"] = 512.into();
@@ -142,7 +142,7 @@ mod tests {
             "logs:*".into();
         resources["WorkerSecurityGroup"]["Properties"]["SecurityGroupEgress"][0]["ToPort"] = 443.into();
         resources.as_object_mut().unwrap().shift_remove("KeyEncryptionKeyAlias");
-        let diff = Diff::between(&old, &new);
+        let diff = Diff::between(&old.into(), &new.into());
         assert!(diff.broadens());
         insta::assert_snapshot!(text(&diff).plain());
         insta::assert_json_snapshot!(diff);

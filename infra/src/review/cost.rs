@@ -219,7 +219,7 @@ mod tests {
 
     #[test]
     fn every_alarm_is_paid_for() {
-        let template = crate::stack::template(None).unwrap().as_value();
+        let template = crate::stack::template(None).unwrap().into_value();
         let resources = template["Resources"].as_object().unwrap().values();
         let alarms = resources.filter(|resource| resource["Type"] == "AWS::CloudWatch::Alarm").count();
         assert_eq!(format!("{ALARMS}"), alarms.to_string());

@@ -442,7 +442,7 @@ mod tests {
     use crate::stack;
 
     fn template() -> Value {
-        stack::template(None).unwrap().as_value()
+        stack::template(None).unwrap().into_value()
     }
 
     /// The types that belong into the picture: every resource of one has its spot.

@@ -4,13 +4,12 @@
 
 pub mod cost;
 pub mod diagram;
-pub mod evidence;
 mod page;
 pub mod rights;
 pub mod storage;
 mod subject;
 
-use serde_json::Value;
+use cfn::Template;
 
 pub use page::html;
 pub use subject::{Checkout, Owner, Subject};
@@ -24,8 +23,8 @@ use crate::diff::Diff;
 pub struct Review<'a> {
     /// What is signed for.
     pub subject: &'a Subject,
-    /// The template, in long form.
-    pub template: &'a Value,
+    /// The template.
+    pub template: &'a Template,
     /// The rules that judged it.
     pub rules: &'a Rules,
     /// What they found.

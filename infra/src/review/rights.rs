@@ -1,61 +1,13 @@
-//! Why each right is there, beside what shows that it is needed. Written down here, and held
-//! against the template by a test: a right without a reason can't be added, and a reason without
-//! its right can't stay.
+//! The rights of the stack's roles as a reader wants them: what is alike said once, each with why it
+//! was granted and what shows that it is needed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+pub use cfn::iam::Evidence;
+use cfn::{Template, iam};
 use serde_json::Value;
 
-use super::evidence::{self, Evidence};
 use crate::diff::{Effect, Grant, grants};
-
-/// Who, on what, and why.
-const REASONS: &[(&str, &str, &str)] = &[
-    ("ApiLogRole", "*", "API Gateway writes the access log of every stage of the account by this role"),
-    ("BucketCleanerRole", "${BucketCleanerLogGroup.Arn}", "its own log"),
-    ("BucketCleanerRole", "${CacheBucket.Arn}", CLEAN_LIST),
-    ("BucketCleanerRole", "${CacheBucket.Arn}/*", CLEAN),
-    ("BucketCleanerRole", "${KeyBucket.Arn}", CLEAN_LIST),
-    ("BucketCleanerRole", "${KeyBucket.Arn}/*", CLEAN),
-    ("BucketCleanerRole", "${OutputBucket.Arn}", CLEAN_LIST),
-    ("BucketCleanerRole", "${OutputBucket.Arn}/*", CLEAN),
-    ("GitPullRole", "*", VPC),
-    ("GitPullRole", "${CacheBucket.Arn}", SEE),
-    (
-        "GitPullRole",
-        "${CacheBucket.Arn}/packs/*",
-        "begins with the pack that an earlier function kept, and keeps one; aborts a failed upload",
-    ),
-    ("GitPullRole", "${GitPullDeadLetterQueue.Arn}", BURY),
-    ("GitPullRole", "${GitPullLogGroup.Arn}", "its own log"),
-    ("GitPullRole", "${GitPullQueue.Arn}", JOBS),
-    ("GitPullRole", "${KeyBucket.Arn}/ssh-key/*", "reads the encrypted SSH key"),
-    ("GitPullRole", "${KeyEncryptionKey.Arn}", "decrypts the SSH key of this stack and nothing else"),
-    ("GitPullRole", "${OutputBucket.Arn}", SEE),
-    ("GitPullRole", "${OutputBucket.Arn}/*", STORE),
-    ("SshKeyRole", "${KeyBucket.Arn}/ssh-key/*", "stores the encrypted SSH key, and finds the one of an earlier try"),
-    ("SshKeyRole", "${KeyEncryptionKey.Arn}", "encrypts the SSH key for this stack and this purpose"),
-    ("SshKeyRole", "${SshKeyLogGroup.Arn}", "its own log"),
-    ("WebhookRole", "${ApiSecretValue}", "knows the secrets that requests are signed with"),
-    ("WebhookRole", "${GitPullQueue.Arn}", "queues what to fetch"),
-    ("WebhookRole", "${WebhookLogGroup.Arn}", "its own log"),
-    ("WebhookRole", "${ZipDlQueue.Arn}", "queues what to download"),
-    ("ZipDlRole", "*", VPC),
-    ("ZipDlRole", "${OutputBucket.Arn}", SEE),
-    ("ZipDlRole", "${OutputBucket.Arn}/*", STORE),
-    ("ZipDlRole", "${ProviderCredentials}", "shows the host a token for the archive"),
-    ("ZipDlRole", "${ZipDlDeadLetterQueue.Arn}", BURY),
-    ("ZipDlRole", "${ZipDlLogGroup.Arn}", "its own log"),
-    ("ZipDlRole", "${ZipDlQueue.Arn}", JOBS),
-];
-
-const CLEAN: &str = "deletes every version and unfinished upload when the stack goes";
-const CLEAN_LIST: &str = "finds what there is to delete";
-const VPC: &str = "Lambda demands these of who runs in a VPC; only with a VPCId";
-const JOBS: &str = "takes jobs, and says for how long one is worked on and when a failed one is tried again";
-const BURY: &str = "puts a job that has failed for good there, with the reason";
-const SEE: &str = "learns that an object isn't there, instead of that it may not know";
-const STORE: &str = "stores the zip, after a look at the one that is there; aborts a failed upload";
 
 /// The rights of one role on one resource.
 #[derive(Debug)]
@@ -68,9 +20,9 @@ pub struct Right {
     pub actions: Vec<String>,
     /// What has to hold, in words.
     pub conditions: Vec<String>,
-    /// Why; empty if nobody wrote it down.
+    /// Why it was granted; empty if nobody said.
     pub reason: &'static str,
-    /// What shows that it is needed; none if nobody wrote it down.
+    /// What shows that it is needed; none if nobody said.
     pub evidence: Option<Evidence>,
 }
 
@@ -84,18 +36,23 @@ pub fn of_roles(template: &Value) -> Vec<Grant> {
 
 /// The matrix: what the template's roles may do. Actions that are needed for the same reason are
 /// one right.
-pub fn matrix(template: &Value) -> Vec<Right> {
-    type Row = (String, String, Vec<String>, Option<Evidence>);
+pub fn matrix(template: &Template) -> Vec<Right> {
+    type Row = (String, String, Vec<String>, Option<Evidence>, &'static str);
     let mut rows: BTreeMap<Row, Vec<String>> = BTreeMap::new();
-    for Grant { who, action, resource, conditions, .. } in of_roles(template) {
+    for Grant { who, action, resource, conditions, .. } in of_roles(template.value()) {
         let conditions = conditions.iter().map(ToString::to_string).collect();
-        let evidence = evidence::of(&who, &resource, &action);
-        rows.entry((who, resource, conditions, evidence)).or_default().push(action);
+        let said = |right: &&iam::Right| right.role == who && right.resource == resource && right.action == action;
+        let granted = template.rights().iter().find(said);
+        let (reason, evidence) = (granted.map_or("", |right| right.reason), granted.map(|right| right.evidence));
+        rows.entry((who, resource, conditions, evidence, reason)).or_default().push(action);
     }
-    let row = |((role, resource, conditions, evidence), actions): (Row, Vec<String>)| {
-        let known = REASONS.iter().find(|(who, what, _)| *who == role && *what == resource);
-        let reason = known.map_or("", |(_, _, reason)| *reason);
-        Right { role, resource, actions, conditions, reason, evidence }
+    let row = |((role, resource, conditions, evidence, reason), actions): (Row, Vec<String>)| Right {
+        role,
+        resource,
+        actions,
+        conditions,
+        reason,
+        evidence,
     };
     rows.into_iter().map(row).collect()
 }
@@ -126,7 +83,7 @@ pub struct Alike {
 pub const OWN: &str = "its own ";
 
 /// The matrix in short: what most roles share first.
-pub fn alike(template: &Value) -> Vec<Alike> {
+pub fn alike(template: &Template) -> Vec<Alike> {
     type Set = BTreeSet<String>;
     let mut whole: BTreeMap<(String, String, Set, &'static str), Set> = BTreeMap::new();
     for Right { role, resource, actions, conditions, reason, .. } in matrix(template) {
@@ -204,16 +161,39 @@ mod tests {
 
     #[test]
     fn rights_and_reasons_match_exactly() {
-        let matrix = matrix(&stack::template(None).unwrap().as_value());
-        let rights: BTreeSet<(&str, &str)> =
-            matrix.iter().map(|right| (right.role.as_str(), right.resource.as_str())).collect();
-        assert_eq!(rights, REASONS.iter().map(|(who, what, _)| (*who, *what)).collect());
-        assert!(matrix.iter().all(|right| !right.reason.is_empty()));
+        let matrix = matrix(&stack::template(None).unwrap());
+        assert!(matrix.len() > 30);
+        for Right { role, resource, reason, evidence, .. } in matrix {
+            assert!(!reason.is_empty() && evidence.is_some(), "nobody said why {role} has rights on {resource}");
+        }
+    }
+
+    #[test]
+    fn granted_rights_match_listed_evidence() {
+        let template = stack::template(None).unwrap();
+        let told = |right: &iam::Right| (right.role.clone(), right.resource.clone(), right.action.clone());
+        let said: BTreeSet<_> = template.rights().iter().map(told).collect();
+        assert_eq!(said.len(), template.rights().len(), "a right is granted twice");
+        let granted = of_roles(template.value()).into_iter().map(|right| (right.who, right.resource, right.action));
+        let granted: BTreeSet<_> = granted.collect();
+        let unexplained: Vec<_> = granted.difference(&said).collect();
+        assert!(unexplained.is_empty(), "nothing shows that these are needed: {unexplained:#?}");
+        let gone: Vec<_> = said.difference(&granted).collect();
+        assert!(gone.is_empty(), "the template doesn't have these: {gone:#?}");
+    }
+
+    #[test]
+    fn documented_evidence_links_to_aws() {
+        for right in stack::template(None).unwrap().rights() {
+            if let Evidence::Documented(page) = right.evidence {
+                assert!(page.starts_with("https://docs.aws.amazon.com/"), "{page}");
+            }
+        }
     }
 
     #[test]
     fn similar_rights_are_merged_without_loss() {
-        let template = stack::template(None).unwrap().as_value();
+        let template = stack::template(None).unwrap();
         let alike = alike(&template);
         assert_eq!(alike[0].roles.len(), 5, "{:?}", alike[0]);
         assert_eq!(alike[0].resources, BTreeSet::from(["its own LogGroup".to_owned()]));
@@ -225,7 +205,7 @@ mod tests {
                 right.actions.iter().map(move |action| (role.clone(), what.clone(), action))
             })
             .collect();
-        let granted: Vec<_> = of_roles(&template);
+        let granted: Vec<_> = of_roles(template.value());
         let granted: BTreeSet<_> = granted
             .iter()
             .map(|right| (right.who.clone(), owned(&right.who, &right.resource), &right.action))
@@ -261,7 +241,7 @@ mod tests {
 
     #[test]
     fn only_the_boundary_takes_away() {
-        let template = stack::template(None).unwrap().as_value();
+        let template = stack::template(None).unwrap().into_value();
         let denied = grants(&template).into_iter().filter(|grant| grant.effect == Effect::Deny);
         let of_roles = denied.filter(|grant| template["Resources"][&grant.who]["Type"] == "AWS::IAM::Role");
         let told: BTreeSet<_> = of_roles.map(|grant| format!("{} {}", grant.action, grant.resource)).collect();
@@ -270,7 +250,7 @@ mod tests {
 
     /// Who may take on which role.
     fn trusted() -> BTreeMap<String, Vec<String>> {
-        let template = stack::template(None).unwrap().as_value();
+        let template = stack::template(None).unwrap().into_value();
         let mut trusted: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for Grant { who, action, resource, .. } in grants(&template) {
             let role = resource.trim_start_matches("${").trim_end_matches('}');

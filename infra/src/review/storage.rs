@@ -120,7 +120,7 @@ mod tests {
 
     #[test]
     fn review_describes_bucket_retention() {
-        let holders = holders(&stack::template(None).unwrap().as_value());
+        let holders = holders(&stack::template(None).unwrap().into_value());
         let kept = |id: &str| holders.iter().find(|holder| holder.id == id).unwrap().retention.as_str();
         assert_eq!(kept("KeyBucket"), "every version, until somebody deletes it; unfinished uploads 1 day");
         let output = "every version, until somebody deletes it; with NoncurrentDays, a replaced one for so long; unfinished \
@@ -131,7 +131,7 @@ mod tests {
 
     #[test]
     fn every_data_holder_is_fully_described() {
-        let holders = holders(&stack::template(None).unwrap().as_value());
+        let holders = holders(&stack::template(None).unwrap().into_value());
         assert!(holders.len() > 12, "{}", holders.len());
         for holder in holders {
             let said = [&holder.encryption, &holder.retention, &holder.at_deletion, &holder.at_replacement];

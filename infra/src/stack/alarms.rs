@@ -159,7 +159,7 @@ mod tests {
 
     #[test]
     fn access_log_filter_counts_throttling() {
-        let template = crate::stack::template(None).unwrap().as_value();
+        let template = crate::stack::template(None).unwrap().into_value();
         let properties = |id: &str| template["Resources"][id]["Properties"].clone();
         let (filter, alarm, stage) =
             (properties("ApiRefusals"), properties("EndpointOverloadAlarm"), properties("ApiStage"));

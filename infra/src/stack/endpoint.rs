@@ -8,7 +8,7 @@ use cfn::{
         Stage,
     },
     certificatemanager::Certificate,
-    iam::{Action, Role},
+    iam::{Action, Evidence, Grant, Role},
     lambda::{Function, Permission},
     logs::LogGroup,
     pseudo,
@@ -111,9 +111,12 @@ fn webhook(stack: &mut Stack, functions: &Functions<'_>, parameters: &Parameters
         &settings,
         Attributes::default(),
         |role| {
-            secret.grant_read(role);
-            queues.gitpull.queue.grant(role, &[Action::SqsSendMessage]);
-            queues.zipdl.queue.grant(role, &[Action::SqsSendMessage]);
+            let pushed = Evidence::Scenario("a_signed_push_is_queued");
+            secret.grant_read(role, "knows the secrets that requests are signed with", pushed);
+            let send = [Action::SqsSendMessage];
+            queues.gitpull.queue.grant(role, Grant::because("queues what to fetch", pushed, &send));
+            let requested = Evidence::Scenario("a_signed_request_for_a_download_is_queued");
+            queues.zipdl.queue.grant(role, Grant::because("queues what to download", requested, &send));
         },
         |function| function.environment(&environment),
     )
@@ -140,9 +143,14 @@ fn stage(
         Action::LogsGetLogEvents,
         Action::LogsFilterLogEvents,
     ];
-    let reason = "API Gateway refuses a role without these on every log group, see \
-                  https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-logging.html#set-up-access-logging-permissions";
-    role.grant_on_all("ApiLogs", &actions, reason);
+    let page = "https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-logging.html#set-up-access-logging-permissions";
+    let reason = "API Gateway writes the access log of every stage of the account by this role";
+    let grant = Grant::because(reason, Evidence::Documented(page), &actions);
+    role.grant_on_all(
+        "ApiLogs",
+        grant,
+        &format!("API Gateway refuses a role without these on every log group, see {page}"),
+    );
     let role = stack.add_with("ApiLogRole", role, Attributes::default().kept());
     let account = stack.add_with("ApiAccount", Account::logging_by(&role), Attributes::default().kept().after(api));
     // API Gateway would make it at the first error: kept for ever, and left behind by the stack.

@@ -2,7 +2,7 @@
 
 use cfn::{
     Attributes, Handle, Stack, Value,
-    iam::Role,
+    iam::{Evidence, Role},
     lambda::{Architecture, Code, Function},
     logs::LogGroup,
     pseudo, sub,
@@ -11,6 +11,10 @@ use cfn::{
 use super::parameters::Parameters;
 use crate::package::{self, Manifest};
 
+/// Where AWS demands what takes a function's log to a group that is there already.
+const LOGGING: Evidence = Evidence::Documented(
+    "https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs.html#monitoring-cloudwatchlogs-prereqs",
+);
 /// For how many days logs are kept.
 const LOG_DAYS: u16 = 30;
 
@@ -102,7 +106,7 @@ pub(super) fn add_execution_role(
     let Settings { id, binary, description, .. } = *settings;
     let log_group = add_log_group(stack, &format!("{id}LogGroup"), binary);
     let mut role = parameters.confine(Role::for_function().described(description));
-    log_group.grant_write(&mut role);
+    log_group.grant_write(&mut role, "its own log", LOGGING);
     grants(&mut role);
     let role = stack.add_with(&format!("{id}Role"), role, attributes);
     ExecutionRole { role, log_group }

@@ -3,7 +3,7 @@
 use cfn::{
     Attributes, Handle, Stack, TemplateError,
     cloudformation::CustomResource,
-    iam::{Action, Role},
+    iam::{Action, Evidence, Grant, Role},
     kms::{Alias, Key},
     pseudo, sub,
 };
@@ -27,9 +27,9 @@ pub(super) struct Keys {
 
 impl Keys {
     /// Lets `role` use the KMS key for this stack's SSH key and for nothing else.
-    pub(super) fn grant(key: &Handle<Key>, role: &mut Role, action: Action) {
+    pub(super) fn grant(key: &Handle<Key>, role: &mut Role, grant: Grant) {
         let context = [(CONTEXT_STACK, pseudo::stack_name()), (CONTEXT_PURPOSE, SSH_KEY_PURPOSE.into())];
-        key.grant_under(role, &[action], &context);
+        key.grant_under(role, &context, grant);
     }
 }
 
@@ -38,6 +38,7 @@ impl Keys {
 const PENDING_DAYS: u8 = 7;
 /// How long making a key may take, RSA with 4,096 bits included. In seconds.
 const TIMEOUT: u16 = 60;
+const MADE: Evidence = Evidence::Scenario("a_stack_gets_its_ssh_key_and_keeps_it");
 
 /// Adds the KMS key and, by a function that writes, the SSH key, which the cleaner will delete
 /// again.
@@ -65,9 +66,11 @@ pub(super) fn add(
         &settings,
         Attributes::default().after(cleaner),
         |role| {
-            Keys::grant(&key, role, Action::KmsEncrypt);
-            let actions = [Action::S3PutObject, Action::S3GetObject];
-            storage.keys.grant(role, &actions, &format!("{SSH_KEY_PREFIX}*"));
+            let reason = "encrypts the SSH key for this stack and this purpose";
+            Keys::grant(&key, role, Grant::because(reason, MADE, &[Action::KmsEncrypt]));
+            let reason = "stores the encrypted SSH key, and finds the one of an earlier try";
+            let grant = Grant::because(reason, MADE, &[Action::S3PutObject, Action::S3GetObject]);
+            storage.keys.grant(role, &format!("{SSH_KEY_PREFIX}*"), grant);
         },
         |function| function,
     );

@@ -1,6 +1,7 @@
 //! What empties the buckets when the stack is deleted: CloudFormation deletes only empty ones.
 
-use cfn::{Attributes, Handle, Stack, cloudformation::CustomResource, iam::Action, s3::Bucket};
+use cfn::iam::{Action, Evidence, Grant};
+use cfn::{Attributes, Handle, Stack, cloudformation::CustomResource, s3::Bucket};
 use contract::custom::BucketCleanerProperties;
 
 use super::{
@@ -15,6 +16,7 @@ pub(super) type Cleaner = Handle<CustomResource<BucketCleanerProperties<Deployme
 /// How long the cleaner may run: Lambda's limit, since a bucket may hold years of versions. In
 /// seconds.
 const TIMEOUT: u16 = 900;
+const EMPTIED: Evidence = Evidence::Scenario("a_deleted_stack_leaves_its_buckets_empty");
 
 /// Adds the cleaner. The roles that may write into the buckets come after it, so that they are gone
 /// when it runs: a function that is deleted while it works goes on, but without its role it can
@@ -34,12 +36,11 @@ pub(super) fn add(stack: &mut Stack, functions: &Functions<'_>, storage: &Storag
         Attributes::default(),
         |role| {
             for bucket in buckets {
-                bucket.grant_on_bucket(role, &[Action::S3ListBucketVersions, Action::S3ListBucketMultipartUploads]);
-                bucket.grant(
-                    role,
-                    &[Action::S3DeleteObject, Action::S3DeleteObjectVersion, Action::S3AbortMultipartUpload],
-                    "*",
-                );
+                let find = [Action::S3ListBucketVersions, Action::S3ListBucketMultipartUploads];
+                bucket.grant_on_bucket(role, Grant::because("finds what there is to delete", EMPTIED, &find));
+                let clean = [Action::S3DeleteObject, Action::S3DeleteObjectVersion, Action::S3AbortMultipartUpload];
+                let reason = "deletes every version and unfinished upload when the stack goes";
+                bucket.grant(role, "*", Grant::because(reason, EMPTIED, &clean));
             }
         },
         |function| function,

@@ -66,15 +66,15 @@ mod tests {
 
     #[test]
     fn same_input_gives_identical_template() {
-        assert_eq!(template(None).unwrap().to_json(), template(None).unwrap().to_json());
+        assert_eq!(template(None).unwrap().text(), template(None).unwrap().text());
     }
 
     #[test]
     fn both_forms_say_the_same() {
         let template = template(None).unwrap();
         let yaml: serde_json::Value = serde_yaml_ng::from_str(&template.to_yaml()).unwrap();
-        assert_eq!(yaml, template.as_value());
-        assert_eq!(serde_json::from_str::<serde_json::Value>(&template.to_json()).unwrap(), yaml);
+        assert_eq!(yaml, *template.value());
+        assert_eq!(serde_json::from_str::<serde_json::Value>(template.text()).unwrap(), yaml);
     }
 
     /// The logical ids that exist for these parameters.
@@ -82,7 +82,7 @@ mod tests {
         let required = ("QSS3BucketName", "assets");
         let chosen = parameters.iter().chain([&required]);
         let chosen: BTreeMap<_, _> = chosen.map(|&(name, value)| (name.into(), value.into())).collect();
-        let template = cfn::evaluate(&template(None).unwrap().as_value(), &chosen).unwrap();
+        let template = cfn::evaluate(&template(None).unwrap().into_value(), &chosen).unwrap();
         template["Resources"].as_object().unwrap().keys().cloned().collect()
     }
 
@@ -95,7 +95,7 @@ mod tests {
     /// The length of each environment when every parameter is as long as it may be, or as these
     /// say.
     fn environments(parameters: &[(&str, String)]) -> BTreeMap<String, usize> {
-        let template = template(None).unwrap().as_value();
+        let template = template(None).unwrap().into_value();
         let longest = |parameter: &serde_json::Value| {
             let allowed = parameter["AllowedValues"].as_array();
             let allowed =
@@ -133,9 +133,9 @@ mod tests {
         let evaluated = |parameters: &[(&str, &str)]| {
             let chosen = parameters.iter().chain([&("QSS3BucketName", "assets")]);
             let chosen: BTreeMap<_, _> = chosen.map(|&(name, value)| (name.into(), value.into())).collect();
-            let mut template = cfn::evaluate(&template(None).unwrap().as_value(), &chosen).unwrap();
+            let mut template = cfn::evaluate(&template(None).unwrap().into_value(), &chosen).unwrap();
             template.as_object_mut().unwrap().retain(|section, _| section == "Resources" || section == "Outputs");
-            template
+            Template::from(template)
         };
         let diff = crate::diff::Diff::between(&evaluated(&[]), &evaluated(parameters));
         crate::diff::text(&diff).plain()
@@ -160,7 +160,7 @@ mod tests {
     fn lifecycle(parameters: &[(&str, &str)]) -> serde_json::Value {
         let chosen = parameters.iter().chain([&("QSS3BucketName", "assets")]);
         let chosen: BTreeMap<_, _> = chosen.map(|&(name, value)| (name.into(), value.into())).collect();
-        let template = cfn::evaluate(&template(None).unwrap().as_value(), &chosen).unwrap();
+        let template = cfn::evaluate(&template(None).unwrap().into_value(), &chosen).unwrap();
         template["Resources"]["OutputBucket"]["Properties"]["LifecycleConfiguration"]["Rules"].clone()
     }
 
@@ -181,7 +181,7 @@ mod tests {
         let chosen = [("PermissionsBoundary", boundary), ("RolePath", "/delivery/"), ("QSS3BucketName", "assets")];
         let check = |chosen: &[(&str, &str)], expected: (Option<&str>, &str)| {
             let chosen = chosen.iter().map(|&(name, value)| (name.into(), value.into())).collect();
-            let template = cfn::evaluate(&template(None).unwrap().as_value(), &chosen).unwrap();
+            let template = cfn::evaluate(&template(None).unwrap().into_value(), &chosen).unwrap();
             let roles = template["Resources"].as_object().unwrap().values();
             let roles: Vec<_> = roles.filter(|resource| resource["Type"] == "AWS::IAM::Role").collect();
             assert!(roles.len() >= 6);
@@ -197,7 +197,7 @@ mod tests {
 
     #[test]
     fn boundary_and_path_patterns_follow_iam() {
-        let parameters = template(None).unwrap().as_value()["Parameters"].clone();
+        let parameters = template(None).unwrap().into_value()["Parameters"].clone();
         let check = |name: &str, value: &str, expected: bool| {
             let schema = serde_json::json!({ "pattern": parameters[name]["AllowedPattern"], "maxLength": parameters[name]["MaxLength"] });
             assert_eq!(jsonschema::is_valid(&schema, &value.into()), expected, "{name}: {value}");
@@ -234,7 +234,7 @@ mod tests {
 
     #[test]
     fn only_regional_web_acl_is_accepted() {
-        let template = template(None).unwrap().as_value();
+        let template = template(None).unwrap().into_value();
         let pattern = template["Parameters"]["WebAclArn"]["AllowedPattern"].as_str().unwrap();
         let schema = serde_json::json!({ "type": "string", "pattern": pattern });
         let fits = |arn: &str| jsonschema::is_valid(&schema, &arn.into());
@@ -255,7 +255,7 @@ mod tests {
 
     #[test]
     fn subnet_description_names_needed_services() {
-        let template = template(None).unwrap().as_value();
+        let template = template(None).unwrap().into_value();
         let description = template["Parameters"]["SubnetIds"]["Description"].as_str().unwrap();
         let names = [("kms", "KMS"), ("s3", "S3"), ("secretsmanager", "Secrets Manager"), ("sqs", "SQS")];
         // Logs and network interfaces are Lambda's affair, which is outside of the VPC.

@@ -3,7 +3,7 @@
 use cfn::{
     Attributes, Handle, Optional, Stack, Value,
     ec2::SecurityGroup,
-    iam::{Action, Policy, Role},
+    iam::{Action, Evidence, Grant, Policy, Role},
     lambda::VpcConfig,
 };
 
@@ -26,7 +26,12 @@ pub(super) struct Network {
 /// interfaces, and only when it is gone is the policy's turn.
 pub(super) fn add(stack: &mut Stack, parameters: &Parameters, roles: &[&Handle<Role>]) -> Network {
     let group: Optional<_> = stack.when(&parameters.has_vpc, |stack| {
-        let policy = stack.add("NetworkInterfaces", Policy::on_all("NetworkInterfaces", roles, &INTERFACES, REASON));
+        let reason = "Lambda demands these of who runs in a VPC; only with a VPCId";
+        let grant = Grant::because(reason, Evidence::Documented(PAGE), &INTERFACES);
+        let on_all = format!(
+            "Lambda demands these on every resource of who runs in a VPC, see {PAGE}; only with the VPCId parameter"
+        );
+        let policy = stack.add("NetworkInterfaces", Policy::on_all("NetworkInterfaces", roles, grant, &on_all));
         let why = "Git hosts listen on ports of their own; endpoints of AWS on 443";
         let group = SecurityGroup::outgoing_tcp("git2s3 worker", parameters.vpc_id.value(), why);
         stack.add_with("WorkerSecurityGroup", group, Attributes::default().after(&policy))
@@ -51,6 +56,5 @@ const INTERFACES: [Action; 6] = [
     Action::Ec2AssignPrivateIpAddresses,
     Action::Ec2UnassignPrivateIpAddresses,
 ];
-const REASON: &str = "Lambda demands these on every resource of who runs in a VPC, see \
-                      https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html#configuration-vpc-permissions; \
-                      only with the VPCId parameter";
+/// Where AWS says what Lambda connects a function to a VPC with, in the function's name.
+const PAGE: &str = "https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html#configuration-vpc-permissions";

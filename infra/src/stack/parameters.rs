@@ -477,7 +477,7 @@ mod tests {
     use regex::Regex;
 
     fn pattern(name: &str) -> Regex {
-        let template = crate::stack::template(None).unwrap().as_value();
+        let template = crate::stack::template(None).unwrap().into_value();
         Regex::new(template["Parameters"][name]["AllowedPattern"].as_str().unwrap()).unwrap()
     }
 

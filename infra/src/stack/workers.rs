@@ -2,7 +2,7 @@
 
 use cfn::{
     Attributes, Handle, Stack, Value,
-    iam::{Action, Role},
+    iam::{Action, Evidence, Grant, Role},
     lambda::{EventSourceMapping, Function},
     pseudo,
     secretsmanager::Secret,
@@ -31,8 +31,40 @@ pub(super) const ZIPDL_TIMEOUT: u16 = 900;
 /// `/tmp` of gitpull, where the clones stay between pushes. In MiB.
 const GITPULL_STORAGE: u16 = 4096;
 
-/// What it takes to store an object, and to see which one is there.
-const STORE: [Action; 3] = [Action::S3PutObject, Action::S3AbortMultipartUpload, Action::S3GetObject];
+/// The scenarios that fail without what both workers may do.
+struct Missed {
+    /// Makes a zip.
+    zip: Evidence,
+    /// Makes none that is there already.
+    twice: Evidence,
+    /// Fails in the middle of an upload.
+    half: Evidence,
+    /// Fails, and is tried again.
+    again: Evidence,
+    /// Fails for good.
+    buried: Evidence,
+}
+
+const MISSED_BY_GITPULL: Missed = Missed {
+    zip: Evidence::Scenario("gitpull_makes_a_zip_of_a_first_push"),
+    twice: Evidence::Scenario("gitpull_stores_no_tree_twice"),
+    half: Evidence::Scenario("gitpull_leaves_no_half_a_zip"),
+    again: Evidence::Scenario("gitpull_tries_a_failed_job_again_within_seconds"),
+    buried: Evidence::Scenario("gitpull_buries_what_failed_for_good"),
+};
+const MISSED_BY_ZIPDL: Missed = Missed {
+    zip: Evidence::Scenario("zipdl_makes_a_zip_of_a_download"),
+    twice: Evidence::Scenario("zipdl_downloads_no_commit_twice"),
+    half: Evidence::Scenario("zipdl_leaves_no_half_a_zip"),
+    again: Evidence::Scenario("zipdl_tries_a_failed_job_again_within_seconds"),
+    buried: Evidence::Scenario("zipdl_buries_what_failed_for_good"),
+};
+/// Where AWS says what Lambda takes jobs with, in the function's name.
+const EVENT_SOURCE: Evidence = Evidence::Documented(
+    "https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html#events-sqs-permissions",
+);
+/// Why a worker may list what it stores.
+const SEE: &str = "learns that an object isn't there, instead of that it may not know";
 
 /// Everything that the workers refer to.
 pub(super) struct Surroundings<'a> {
@@ -89,19 +121,29 @@ fn credentials(stack: &mut Stack, parameters: &Parameters) -> Handle<Secret> {
 fn gitpull_role(stack: &mut Stack, around: &Surroundings<'_>) -> ExecutionRole {
     let Surroundings { parameters, queues, keys, storage, cleaner } = around;
     add_execution_role(stack, parameters, &GITPULL, Attributes::default().after(cleaner), |role| {
-        grant_work(role, &queues.gitpull, storage);
-        Keys::grant(&keys.key, role, Action::KmsDecrypt);
-        storage.keys.grant(role, &[Action::S3GetObject], &format!("{SSH_KEY_PREFIX}*"));
-        storage.cache.grant(role, &STORE, &format!("{PACK_PREFIX}*"));
-        storage.cache.grant_on_bucket(role, &[Action::S3ListBucket]);
+        let zip = MISSED_BY_GITPULL.zip;
+        grant_work(role, &queues.gitpull, storage, &MISSED_BY_GITPULL);
+        let reason = "decrypts the SSH key of this stack and nothing else";
+        Keys::grant(&keys.key, role, Grant::because(reason, zip, &[Action::KmsDecrypt]));
+        let read = Grant::because("reads the encrypted SSH key", zip, &[Action::S3GetObject]);
+        storage.keys.grant(role, &format!("{SSH_KEY_PREFIX}*"), read);
+        let kept = Evidence::Scenario("gitpull_begins_with_the_pack_that_was_kept");
+        let half = Evidence::Scenario("gitpull_leaves_no_half_a_pack");
+        let reason = "begins with the pack that an earlier function kept, and keeps one; aborts a failed upload";
+        let keep = Grant::because(reason, kept, &[Action::S3PutObject])
+            .and(half, &[Action::S3AbortMultipartUpload])
+            .and(kept, &[Action::S3GetObject]);
+        storage.cache.grant(role, &format!("{PACK_PREFIX}*"), keep);
+        let first = Evidence::Scenario("gitpull_warns_of_nothing_at_a_first_push");
+        storage.cache.grant_on_bucket(role, Grant::because(SEE, first, &[Action::S3ListBucket]));
     })
 }
 
 fn zipdl_role(stack: &mut Stack, around: &Surroundings<'_>, credentials: &Handle<Secret>) -> ExecutionRole {
     let Surroundings { parameters, queues, storage, cleaner, .. } = around;
     add_execution_role(stack, parameters, &ZIPDL, Attributes::default().after(cleaner), |role| {
-        grant_work(role, &queues.zipdl, storage);
-        credentials.grant_read(role);
+        grant_work(role, &queues.zipdl, storage, &MISSED_BY_ZIPDL);
+        credentials.grant_read(role, "shows the host a token for the archive", MISSED_BY_ZIPDL.zip);
     })
 }
 
@@ -167,17 +209,19 @@ fn add_zipdl(
 
 /// What every worker does: take jobs from its queue, bury those that failed, see what is stored,
 /// store zips.
-fn grant_work(role: &mut Role, jobs: &Jobs, storage: &Storage) {
-    let consume = [
-        Action::SqsReceiveMessage,
-        Action::SqsDeleteMessage,
-        Action::SqsGetQueueAttributes,
-        Action::SqsChangeMessageVisibility,
-    ];
-    jobs.queue.grant(role, &consume);
-    jobs.dead_letters.grant(role, &[Action::SqsSendMessage]);
-    storage.output.grant(role, &STORE, "*");
-    storage.output.grant_on_bucket(role, &[Action::S3ListBucket]);
+fn grant_work(role: &mut Role, jobs: &Jobs, storage: &Storage, missed: &Missed) {
+    let reason = "takes jobs, and says for how long one is worked on and when a failed one is tried again";
+    let consume = [Action::SqsReceiveMessage, Action::SqsDeleteMessage, Action::SqsGetQueueAttributes];
+    let consume = Grant::because(reason, EVENT_SOURCE, &consume);
+    jobs.queue.grant(role, consume.and(missed.again, &[Action::SqsChangeMessageVisibility]));
+    let reason = "puts a job that has failed for good there, with the reason";
+    jobs.dead_letters.grant(role, Grant::because(reason, missed.buried, &[Action::SqsSendMessage]));
+    let reason = "stores the zip, after a look at the one that is there; aborts a failed upload";
+    let store = Grant::because(reason, missed.zip, &[Action::S3PutObject])
+        .and(missed.half, &[Action::S3AbortMultipartUpload])
+        .and(missed.twice, &[Action::S3GetObject]);
+    storage.output.grant(role, "*", store);
+    storage.output.grant_on_bucket(role, Grant::because(SEE, missed.zip, &[Action::S3ListBucket]));
 }
 
 /// Lets a queue invoke a worker.

@@ -353,7 +353,7 @@ pub const PROMISES: &[Promise] = &[
     Promise {
         chapter: LEAST_PRIVILEGE,
         promise: "a right that nothing misses and AWS doesn't demand fails the build",
-        tests: &["review::evidence::tests::granted_rights_match_listed_evidence", "scenarios_match_review_evidence"],
+        tests: &["review::rights::tests::granted_rights_match_listed_evidence", "scenarios_match_review_evidence"],
     },
     Promise {
         chapter: LEAST_PRIVILEGE,

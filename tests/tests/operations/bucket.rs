@@ -163,7 +163,7 @@ async fn manual_bucket_becomes_output_bucket() {
 
     // When the stack can't be made, the bucket is as it was: its cleaner was there, and had nothing
     // to do with it.
-    let mut template: Value = serde_json::from_str(local.template().unwrap().text()).unwrap();
+    let mut template = local.template().unwrap().into_value();
     template["Resources"]["Broken"] = json!({
         "Type": "AWS::CloudFormation::CustomResource", "DependsOn": "BucketCleaner",
         "Properties": { "ServiceToken": format!("arn:aws:lambda:{REGION}:000000000000:function:nobodys") },

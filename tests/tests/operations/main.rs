@@ -115,7 +115,7 @@ async fn stack_lifecycle_runs_through_commands() {
     desk.write("git2s3.toml", &configuration);
 
     // More rights need more than a yes.
-    let mut template: Value = serde_json::from_str(local.template().unwrap().text()).unwrap();
+    let mut template = local.template().unwrap().into_value();
     template["Resources"]["WebhookRole"]["Properties"]["Policies"][1]["PolicyDocument"]["Statement"][0]["Action"] =
         json!(["secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue"]);
     desk.write("broader.json", &template.to_string());

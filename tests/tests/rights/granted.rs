@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use anyhow::{Context as _, Result};
-use infra::review::rights;
+use infra::review::rights::{self, Evidence};
 use local::decisions::Decision;
 use local::roles::{self, InlinePolicy};
 use serde_json::{Value, json};
@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use crate::stage::Stage;
 
 /// A right: one action on one resource.
+#[derive(Clone)]
 pub(crate) struct Granted {
     /// The role's logical id.
     pub(crate) role: String,
@@ -22,12 +23,15 @@ pub(crate) struct Granted {
     pub(crate) arn: String,
     /// The policy that it stands in.
     pub(crate) policy: InlinePolicy,
+    /// What shows that it is needed.
+    pub(crate) evidence: Evidence,
 }
 
 impl Granted {
     /// Every right of every role.
     pub(crate) async fn all(stage: &Stage) -> Result<Vec<Self>> {
-        let template: Value = serde_json::from_str(stage.local.template()?.text())?;
+        let template = stage.local.template()?.into_value();
+        let granted = infra::stack::template(None)?;
         let mut all = Vec::new();
         for role in roles_of(&template) {
             for policy in policies(&template, role) {
@@ -37,13 +41,15 @@ impl Granted {
                 let (actions, arns) = (roles::actions(statement), roles::resources(statement));
                 let written = sub(&policy["PolicyDocument"]["Statement"][0]["Resource"][0]);
                 let [arn] = arns.as_slice() else { anyhow::bail!("{name} of {role} is on several resources") };
-                all.extend(actions.into_iter().map(|action| Self {
-                    role: role.to_owned(),
-                    action,
-                    resource: written.clone(),
-                    arn: arn.clone(),
-                    policy: live.clone(),
-                }));
+                for action in actions {
+                    let right = granted
+                        .rights()
+                        .iter()
+                        .find(|right| right.role == role && right.resource == written && right.action == action);
+                    let right = right.with_context(|| format!("nobody granted {role} {action} on {written}"))?;
+                    let (role, resource, arn) = (role.to_owned(), written.clone(), arn.clone());
+                    all.push(Self { role, action, resource, arn, policy: live.clone(), evidence: right.evidence });
+                }
             }
         }
         let known = rights::of_roles(&template);

@@ -57,7 +57,7 @@ pub(crate) fn judge(stage: &Stage, rights: &[Granted], decisions: &[Decision]) -
         let before = asked.insert(request.clone(), decision.allowed);
         ensure!(before.is_none_or(|before| before == decision.allowed), "decided both ways: {request:?}");
     }
-    let template: Value = serde_json::from_str(stage.local.template()?.text())?;
+    let template = stage.local.template()?.into_value();
     let resolved = resolved(&template, rights, &stage.stack.name);
     let moto = moto(rights, asked.keys())?;
     let judged = asked.into_iter().zip(moto).map(|((request, account), moto)| {

@@ -16,7 +16,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use futures_util::future::try_join_all;
 use granted::Granted;
-use infra::review::evidence::{self, Evidence, NEEDED};
+use infra::review::rights::Evidence;
 use local::artifact::Artifact;
 use local::decisions::Decision;
 use local::roles::InlinePolicy;
@@ -57,8 +57,9 @@ async fn every_right_is_used_and_needed() {
         let played = functions.iter().map(|function| take_away_each(&stage, &props, &rights, function));
         tried += try_join_all(played).await.unwrap().into_iter().sum::<usize>();
     }
-    let in_scenarios = NEEDED.iter().filter(|row| matches!(row.evidence, Evidence::Scenario(_)));
-    assert_eq!(tried, in_scenarios.map(|row| row.actions.len()).sum::<usize>());
+    let template = infra::stack::template(None).unwrap();
+    let in_scenarios = template.rights().iter().filter(|right| matches!(right.evidence, Evidence::Scenario(_)));
+    assert_eq!(tried, in_scenarios.count());
     tally::tried(tried);
 }
 
@@ -82,8 +83,9 @@ async fn three_engines_agree_on_permissions() {
 
 #[test]
 fn scenarios_match_review_evidence() {
-    let named = NEEDED.iter().filter_map(|row| match row.evidence {
-        Evidence::Scenario(name) => Some((name, row.role.replace("Role", "Function"))),
+    let template = infra::stack::template(None).unwrap();
+    let named = template.rights().iter().filter_map(|right| match right.evidence {
+        Evidence::Scenario(name) => Some((name, right.role.replace("Role", "Function"))),
         Evidence::Documented(_) => None,
     });
     let named: BTreeSet<_> = named.collect();
@@ -145,10 +147,8 @@ fn what_is_used_is_what_is_granted(stage: &Stage, rights: &[Granted]) -> Result<
         .collect();
     ensure!(without.is_empty(), "used without a right: {without:#?}");
     let unused = rights.iter().filter(|right| !decisions.iter().any(|decision| right.decided(decision)));
-    let documented = NEEDED.iter().filter(|row| matches!(row.evidence, Evidence::Documented(_)));
-    let documented: BTreeSet<_> = documented
-        .flat_map(|row| row.actions.iter().map(move |action| format!("{} {action} on {}", row.role, row.resource)))
-        .collect();
+    let documented = rights.iter().filter(|right| matches!(right.evidence, Evidence::Documented(_)));
+    let documented: BTreeSet<_> = documented.map(ToString::to_string).collect();
     let unused: BTreeSet<_> = unused.map(ToString::to_string).collect();
     ensure!(
         unused == documented,
@@ -168,14 +168,14 @@ async fn needless(stage: &Stage, rights: &[Granted]) -> Result<Granted> {
     let policy = InlinePolicy { role: role.policy.role.clone(), name: "Needless".to_owned(), document };
     policy.put(stage.account()).await?;
     let [resource, action] = ["${OutputBucket.Arn}/*", "s3:GetObject"].map(str::to_owned);
-    Ok(Granted { role: role.role.clone(), action, resource, arn, policy })
+    Ok(Granted { action, resource, arn, policy, ..role.clone() })
 }
 
 /// Takes away each right of a function's role in turn. How many there were.
 async fn take_away_each(stage: &Stage, props: &Props, rights: &[Granted], function: &str) -> Result<usize> {
     let mut tried = 0;
     for right in rights.iter().filter(|right| right.role.replace("Role", "Function") == function) {
-        if let Some(Evidence::Scenario(name)) = evidence::of(&right.role, &right.resource, &right.action) {
+        if let Evidence::Scenario(name) = right.evidence {
             let scenario = SCENARIOS.iter().find(|scenario| scenario.name == name && scenario.function == function);
             let scenario = scenario.with_context(|| format!("there is no scenario {name}"))?;
             is_missed(stage, props, right, scenario).await?;

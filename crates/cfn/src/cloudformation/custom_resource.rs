@@ -103,7 +103,7 @@ mod tests {
         let resource = stack.add("SshKey", CustomResource::new(&function, 60, properties));
         let answer: Answer = resource.attributes().unwrap();
         assert_eq!(serde_json::to_string(&answer.public_key).unwrap(), r#"{"Fn::GetAtt":["SshKey","PublicKey"]}"#);
-        let template = stack.template().unwrap().as_value();
+        let template = stack.template().unwrap().into_value();
         assert_eq!(template["Resources"]["SshKey"]["Properties"]["KeyBucket"], "keys");
     }
 }

@@ -105,3 +105,10 @@ pub enum Action {
     #[serde(rename = "sts:AssumeRole")]
     StsAssumeRole,
 }
+
+impl Action {
+    /// Its full name, such as `s3:GetObject`.
+    pub(super) fn name(self) -> String {
+        serde_json::to_value(self).ok().and_then(|name| name.as_str().map(str::to_owned)).unwrap_or_default()
+    }
+}

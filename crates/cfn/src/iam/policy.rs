@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value as Json};
 
-use super::{Action, PolicyDocument, Role, Statement};
+use super::{Grant, PolicyDocument, Right, Role};
 use crate::{Handle, Resource, Value};
 
 /// Rights on every resource, for actions that know no resource.
@@ -18,16 +18,23 @@ pub struct Policy {
     policy_document: PolicyDocument,
     roles: Vec<Value<String>>,
     #[serde(skip)]
+    of: Vec<String>,
+    #[serde(skip)]
+    grant: Grant,
+    #[serde(skip)]
     reason: String,
 }
 
 impl Policy {
-    /// Lets the roles do the actions on every resource; `reason` stands in the template's metadata.
-    pub fn on_all(name: &str, roles: &[&Handle<Role>], actions: &[Action], reason: &str) -> Self {
+    /// Lets the roles do the actions on every resource; `reason` is why on every one, which stands
+    /// in the template's metadata.
+    pub fn on_all(name: &str, roles: &[&Handle<Role>], grant: Grant, reason: &str) -> Self {
         Self {
             policy_name: name.to_owned(),
-            policy_document: PolicyDocument::new([Statement::allow(name, actions, vec!["*".into()])]),
+            policy_document: PolicyDocument::new([grant.statement(name, "*".into())]),
             roles: roles.iter().map(|role| role.name()).collect(),
+            of: roles.iter().map(|role| role.id().to_owned()).collect(),
+            grant,
             reason: format!("{name}: {reason}"),
         }
     }
@@ -38,5 +45,10 @@ impl Resource for Policy {
 
     fn metadata(&self) -> Map<String, Json> {
         Map::from_iter([("WildcardResource".to_owned(), self.reason.clone().into())])
+    }
+
+    fn rights(&self, _: &str) -> Vec<Right> {
+        let all = "*".into();
+        self.of.iter().flat_map(|role| self.grant.rights(role, &all)).collect()
     }
 }

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value as Json};
 
-use super::{Action, PolicyDocument, Principal, Statement};
+use super::{Action, Grant, PolicyDocument, Principal, Right, Statement};
 use crate::{Handle, Resource, Value};
 
 /// A role whose rights are inline: one place to audit, and nothing outside of the stack can widen
@@ -22,6 +22,8 @@ pub struct Role {
     assume_role_policy_document: PolicyDocument,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     policies: Vec<InlinePolicy>,
+    #[serde(skip)]
+    granted: Vec<(Grant, Value<String>)>,
     #[serde(skip)]
     reasons: Vec<String>,
 }
@@ -43,6 +45,7 @@ impl Role {
             permissions_boundary: None,
             assume_role_policy_document: PolicyDocument::new([trust]),
             policies: Vec::new(),
+            granted: Vec::new(),
             reasons: Vec::new(),
         }
     }
@@ -68,16 +71,28 @@ impl Role {
         self
     }
 
-    /// Adds a right. Prefer the grants on resources, which know their actions and ARNs.
-    pub fn grant(&mut self, name: &str, statement: Statement) {
-        let policy_document = PolicyDocument::new([statement]);
-        self.policies.push(InlinePolicy { policy_name: name.to_owned(), policy_document });
+    /// Adds rights on a resource.
+    pub(crate) fn grant(&mut self, name: &str, grant: Grant, resource: Value<String>) {
+        self.grant_only(name, grant, resource, |statement| statement);
     }
 
-    /// Adds a right on every resource, for actions that know no resource; `reason` stands in the
-    /// template's metadata.
-    pub fn grant_on_all(&mut self, name: &str, actions: &[Action], reason: &str) {
-        self.grant(name, Statement::allow(name, actions, vec!["*".into()]));
+    /// Adds rights on a resource that hold under the conditions that `only` adds.
+    pub(crate) fn grant_only(
+        &mut self,
+        name: &str,
+        grant: Grant,
+        resource: Value<String>,
+        only: impl FnOnce(Statement) -> Statement,
+    ) {
+        let policy_document = PolicyDocument::new([only(grant.statement(name, resource.clone()))]);
+        self.policies.push(InlinePolicy { policy_name: name.to_owned(), policy_document });
+        self.granted.push((grant, resource));
+    }
+
+    /// Adds rights on every resource, for actions that know no resource; `reason` is why on every
+    /// one, which stands in the template's metadata.
+    pub fn grant_on_all(&mut self, name: &str, grant: Grant, reason: &str) {
+        self.grant(name, grant, "*".into());
         self.reasons.push(format!("{name}: {reason}"));
     }
 }
@@ -88,6 +103,10 @@ impl Resource for Role {
     fn metadata(&self) -> Map<String, Json> {
         let reason = self.reasons.join("; ");
         Map::from_iter((!reason.is_empty()).then(|| ("WildcardResource".to_owned(), reason.into())))
+    }
+
+    fn rights(&self, id: &str) -> Vec<Right> {
+        self.granted.iter().flat_map(|(grant, resource)| grant.rights(id, resource)).collect()
     }
 }
 

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::{
     Handle, Resource, Value,
-    iam::{Action, PolicyDocument, Role, Statement},
+    iam::{Action, Grant, PolicyDocument, Role, Statement},
     pseudo, sub,
 };
 
@@ -65,11 +65,11 @@ impl Handle<Key> {
 
     /// Lets `role` use the key, only under this [encryption
     /// context](https://docs.aws.amazon.com/kms/latest/developerguide/encrypt_context.html).
-    pub fn grant_under(&self, role: &mut Role, actions: &[Action], context: &[(&str, Value<String>)]) {
-        let statement = Statement::allow(self.id(), actions, vec![self.arn().meaning()]);
-        let statement = context.iter().fold(statement, |statement, (key, value)| {
-            statement.when("StringEquals", &format!("kms:EncryptionContext:{key}"), value)
+    pub fn grant_under(&self, role: &mut Role, context: &[(&str, Value<String>)], grant: Grant) {
+        role.grant_only(self.id(), grant, self.arn().meaning(), |statement| {
+            context.iter().fold(statement, |statement, (key, value)| {
+                statement.when("StringEquals", &format!("kms:EncryptionContext:{key}"), value)
+            })
         });
-        role.grant(self.id(), statement);
     }
 }

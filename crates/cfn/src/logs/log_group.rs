@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::{
     Handle, Resource, Value,
-    iam::{Action, Role, Statement},
+    iam::{Action, Evidence, Grant, Role},
 };
 
 /// A log group that forgets.
@@ -42,8 +42,8 @@ impl Handle<LogGroup> {
     }
 
     /// Lets `role` write into the group.
-    pub fn grant_write(&self, role: &mut Role) {
+    pub fn grant_write(&self, role: &mut Role, reason: &'static str, evidence: Evidence) {
         let actions = [Action::LogsCreateLogStream, Action::LogsPutLogEvents];
-        role.grant("Logs", Statement::allow("Logs", &actions, vec![self.arn().meaning()]));
+        role.grant("Logs", Grant::because(reason, evidence, &actions), self.arn().meaning());
     }
 }

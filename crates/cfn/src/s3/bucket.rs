@@ -9,7 +9,7 @@ use serde_json::{Value as Json, json};
 
 use crate::{
     Condition, Handle, Resource, Value,
-    iam::{Action, Role, Statement},
+    iam::{Grant, Role},
     sub,
 };
 
@@ -112,14 +112,13 @@ impl Handle<Bucket> {
 
     /// Lets `role` do these actions on the objects whose key begins as `objects` says, such as
     /// `ssh-key/*`.
-    pub fn grant(&self, role: &mut Role, actions: &[Action], objects: &str) {
+    pub fn grant(&self, role: &mut Role, objects: &str, grant: Grant) {
         let arn = sub([self.arn().into(), "/".into(), objects.into()]);
-        let name = format!("{}Objects", self.id());
-        role.grant(&name, Statement::allow(&name, actions, vec![arn]));
+        role.grant(&format!("{}Objects", self.id()), grant, arn);
     }
 
     /// Lets `role` do these actions on the bucket itself.
-    pub fn grant_on_bucket(&self, role: &mut Role, actions: &[Action]) {
-        role.grant(self.id(), Statement::allow(self.id(), actions, vec![self.arn().meaning()]));
+    pub fn grant_on_bucket(&self, role: &mut Role, grant: Grant) {
+        role.grant(self.id(), grant, self.arn().meaning());
     }
 }

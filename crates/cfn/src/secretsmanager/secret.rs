@@ -7,7 +7,7 @@ use serde_json::{Value as Json, json};
 
 use crate::{
     Condition, Handle, ParameterHandle, Resource, Value,
-    iam::{Action, Role, Statement},
+    iam::{Action, Evidence, Grant, Role},
     sub,
 };
 
@@ -58,8 +58,8 @@ impl Handle<Secret> {
     }
 
     /// Lets `role` read the secret.
-    pub fn grant_read(&self, role: &mut Role) {
-        let arn = self.secret_id().meaning();
-        role.grant(self.id(), Statement::allow(self.id(), &[Action::SecretsManagerGetSecretValue], vec![arn]));
+    pub fn grant_read(&self, role: &mut Role, reason: &'static str, evidence: Evidence) {
+        let grant = Grant::because(reason, evidence, &[Action::SecretsManagerGetSecretValue]);
+        role.grant(self.id(), grant, self.secret_id().meaning());
     }
 }

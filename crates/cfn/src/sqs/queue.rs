@@ -7,7 +7,7 @@ use serde_json::{Value as Json, json};
 
 use crate::{
     Handle, Resource, Value,
-    iam::{Action, Role, Statement},
+    iam::{Grant, Role},
 };
 
 /// A FIFO queue, encrypted with SQS's own keys.
@@ -76,7 +76,7 @@ impl Handle<Queue> {
     }
 
     /// Lets `role` do these actions on the queue.
-    pub fn grant(&self, role: &mut Role, actions: &[Action]) {
-        role.grant(self.id(), Statement::allow(self.id(), actions, vec![self.arn().meaning()]));
+    pub fn grant(&self, role: &mut Role, grant: Grant) {
+        role.grant(self.id(), grant, self.arn().meaning());
     }
 }

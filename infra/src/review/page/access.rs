@@ -3,26 +3,27 @@
 
 use std::collections::BTreeSet;
 
+use cfn::Template;
 use maud::{Markup, html};
 use serde_json::Value;
 
 use super::markup::{code, codes, folded, listed, only, plain, soft, table};
 use crate::diff::Effect;
-use crate::review::evidence::Evidence;
-use crate::review::rights::{self, Alike, Policy};
+use crate::review::rights::{self, Alike, Evidence, Policy};
 
 const TRUST: &str = "sts:AssumeRole";
 
 /// The whole section.
-pub(super) fn section(template: &Value) -> Markup {
-    let policies = rights::policies(template);
+pub(super) fn section(template: &Template) -> Markup {
+    let content = template.value();
+    let policies = rights::policies(content);
     let (trust, policies): (Vec<_>, Vec<_>) = policies.into_iter().partition(is_trust);
     let functions = trust.iter().find(|policy| policy.who == "lambda.amazonaws.com").map(|policy| &policy.resources);
     html! {
         @for policy in &trust { (trusted(policy)) }
         (in_short(&rights::alike(template), functions))
         (in_policies(&policies))
-        (folded("Every right by itself, and what fails without it", &html! { (every(template)) (others(template)) }))
+        (folded("Every right by itself, and what fails without it", &html! { (every(template)) (others(content)) }))
     }
 }
 
@@ -68,7 +69,7 @@ fn in_policies(policies: &[Policy]) -> Markup {
     table("What the policies of resources say", &["Principal", "May", "On"], rows)
 }
 
-fn every(template: &Value) -> Markup {
+fn every(template: &Template) -> Markup {
     let rows = rights::matrix(template).into_iter().map(|right| {
         let evidence = match right.evidence {
             Some(Evidence::Scenario(name)) => code(name),

@@ -18,7 +18,7 @@ const LONG: usize = 160;
 
 /// Whether nothing was there before.
 fn is_new(review: &Review<'_>, diff: &Diff) -> bool {
-    let resources = review.template["Resources"].as_object().map_or(0, serde_json::Map::len);
+    let resources = review.template.value()["Resources"].as_object().map_or(0, serde_json::Map::len);
     let added = resource_changes(diff).filter(|entry| entry.action == Action::Added).count();
     added == resources && resource_changes(diff).count() == added
 }

@@ -21,14 +21,14 @@ use crate::render::visible;
 
 /// The whole page.
 pub fn html(review: &Review<'_>) -> String {
-    let template = review.template;
+    let template = review.template.value();
     let description = template["Description"].as_str().unwrap_or("A stack");
     let title = format!("Review of stack {}", review.subject.stack);
     let sections: [(&str, &str, Markup); 8] = [
         ("parameters", "Parameters", parameters::section(template, review.settings)),
         ("changes", "What would change", changes::section(review)),
         ("picture", "The way of a push", picture(template)),
-        ("rights", "Who may do what", access::section(template)),
+        ("rights", "Who may do what", access::section(review.template)),
         ("data", "What holds data", data::section(template)),
         ("rules", "Verdict of the rules", verdict::section(review)),
         ("costs", "What it costs a month", costs::section(review.settings)),
@@ -95,13 +95,12 @@ mod tests {
     }
 
     /// The page of the stack's own template, against another one or nothing.
-    fn page(subject: &Subject, against: Option<&Value>) -> String {
-        let template = stack::template(None).unwrap().as_value();
+    fn page(subject: &Subject, against: Option<Value>) -> String {
+        let template = stack::template(None).unwrap();
         let rules = Rules::embedded().unwrap();
         let report = check(&template, &rules).unwrap();
-        let declared = Template::parse(template.to_string()).unwrap();
-        let settings = Settings::new(&declared, &Parameters::default(), None);
-        let diff = against.map(|old| ("deployed".to_owned(), Diff::between(old, &template)));
+        let settings = Settings::new(&template, &Parameters::default(), None);
+        let diff = against.map(|old| ("deployed".to_owned(), Diff::between(&old.into(), &template)));
         html(&Review { subject, template: &template, rules: &rules, report: &report, diff, settings: &settings })
     }
 
@@ -122,7 +121,7 @@ mod tests {
 
     #[test]
     fn first_deployment_folds_new_resources() {
-        let page = page(&subject("git2s3"), Some(&serde_json::json!({})));
+        let page = page(&subject("git2s3"), Some(serde_json::json!({})));
         let section = page.split("id=\"changes\"").nth(1).and_then(|rest| rest.split("</section>").next()).unwrap();
         let (open, folded) = section.split_once("<details>").unwrap();
         assert!(open.contains("all that this page says is new") && !open.contains("<table"), "{open}");
@@ -131,7 +130,7 @@ mod tests {
 
     #[test]
     fn long_change_is_never_truncated() {
-        let mut old = stack::template(None).unwrap().as_value();
+        let mut old = stack::template(None).unwrap().into_value();
         let long = "x/".repeat(2_000);
         old["Resources"]["WebhookFunction"]["Properties"]["Description"] = long.as_str().into();
         for number in 0..60 {
@@ -140,7 +139,7 @@ mod tests {
         for role in ["GitPullRole", "ZipDlRole", "WebhookRole", "BucketCleanerRole"] {
             old["Resources"][role]["Properties"]["Policies"] = Value::Null;
         }
-        let page = page(&subject("git2s3"), Some(&old));
+        let page = page(&subject("git2s3"), Some(old));
         assert_eq!(page.replace("<wbr>", "").matches(&long).count(), 1);
         let open = page.split("id=\"changes\"").nth(1).unwrap().split("<details").next().unwrap();
         assert!((0..60).all(|number| open.contains(&format!(">Lost{number}<"))), "what is lost isn't folded");
@@ -150,18 +149,19 @@ mod tests {
 
     #[test]
     fn template_text_never_becomes_markup() {
-        let mut template = stack::template(None).unwrap().as_value();
+        let mut template = stack::template(None).unwrap().into_value();
         template["Description"] = "<script>alert(1)</script>".into();
         template["Parameters"]["Refs"]["Description"] = "\"><img src=x>Refs\u{202e}".into();
+        let template = Template::from(template);
         let rules = Rules::embedded().unwrap();
         let report = check(&template, &rules).unwrap();
-        let diff = Diff::between(&serde_json::json!({ "Resources": { "<b>": { "Type": "<i>" } } }), &template);
-        let declared = Template::parse(template.to_string()).unwrap();
+        let old = serde_json::json!({ "Resources": { "<b>": { "Type": "<i>" } } });
+        let diff = Diff::between(&old.into(), &template);
         let given = Parameters::default().with("Refs", "<img src=y>").with("ApiSecret", "hunter2");
         let given = given.with("NoncurrentDays", "30").with("OutputBucketName", "another");
         let stack = [("Refs", "main"), ("OutputBucketName", ""), ("NoncurrentDays", "")];
         let stack = stack.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
-        let settings = Settings::new(&declared, &given, Some(&stack));
+        let settings = Settings::new(&template, &given, Some(&stack));
         let subject = Subject {
             owner: Some(Owner {
                 account: "<u>".to_owned(),

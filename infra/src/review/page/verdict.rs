@@ -11,7 +11,7 @@ use crate::review::Review;
 
 /// The whole section.
 pub(super) fn section(review: &Review<'_>) -> Markup {
-    let accepted = accepted(review.template);
+    let accepted = accepted(review.template.value());
     html! {
         @if review.report.passes() {
             p { span class="good" { "Every rule passes" } ", under every outcome of the conditions: " (review.report.rules) " of them." }

@@ -1,0 +1,77 @@
+//! Why a right is granted, and what shows that it can't go: said where it is granted, so that there
+//! is no right without either. The template knows it; what CloudFormation gets doesn't have it.
+
+use serde_json::Value as Json;
+
+use super::{Action, Statement};
+use crate::{
+    sub,
+    value::{Expression, Value},
+};
+
+/// Why a right can't go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Evidence {
+    /// A scenario, by its name, that fails without the right.
+    Scenario(&'static str),
+    /// AWS's page that demands it: of rights that a service uses in the role's name, and no
+    /// function of the stack.
+    Documented(&'static str),
+}
+
+/// Actions that are granted on one resource.
+#[derive(Debug, Clone)]
+pub struct Grant {
+    reason: &'static str,
+    needed: Vec<(Action, Evidence)>,
+}
+
+impl Grant {
+    /// Actions that are granted for this reason, and what fails without each of them.
+    pub fn because(reason: &'static str, evidence: Evidence, actions: &[Action]) -> Self {
+        Self { reason, needed: Vec::new() }.and(evidence, actions)
+    }
+
+    /// More actions for the same reason, without which something else fails.
+    #[must_use]
+    pub fn and(mut self, evidence: Evidence, actions: &[Action]) -> Self {
+        self.needed.extend(actions.iter().map(|action| (*action, evidence)));
+        self
+    }
+
+    /// The statement that grants it.
+    pub(super) fn statement(&self, sid: &str, resource: Value<String>) -> Statement {
+        let actions: Vec<_> = self.needed.iter().map(|(action, _)| *action).collect();
+        Statement::allow(sid, &actions, vec![resource])
+    }
+
+    /// What it lets the role of that logical id do.
+    pub(super) fn rights(&self, role: &str, resource: &Value<String>) -> impl Iterator<Item = Right> {
+        let resource = match sub::<String>([resource.into()]).expression {
+            Expression::Literal(Json::String(text)) | Expression::Sub(text, _) => text,
+            other => format!("{other:?}"),
+        };
+        self.needed.iter().map(move |(action, evidence)| Right {
+            role: role.to_owned(),
+            resource: resource.clone(),
+            action: action.name(),
+            reason: self.reason,
+            evidence: *evidence,
+        })
+    }
+}
+
+/// A right of a role: one action on one resource.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Right {
+    /// The role's logical id.
+    pub role: String,
+    /// The resource, as in `Fn::Sub`.
+    pub resource: String,
+    /// The action.
+    pub action: String,
+    /// Why it is granted.
+    pub reason: &'static str,
+    /// What shows that it is needed.
+    pub evidence: Evidence,
+}
