@@ -16,16 +16,19 @@
 use gix::bstr::{BStr, BString, ByteSlice};
 use gix_validate::path::component::Options;
 
-use crate::ArchiveError;
-
 /// One byte less than a zip holds: a folder's name gets a slash at its end.
 const LONGEST: usize = u16::MAX as usize - 1;
 
 /// Trees inside of trees: Git itself stops there (`core.maxTreeDepth`).
 const DEEPEST: usize = 2048;
 
+/// A path that no zip may have.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no zip may have the path {0:?}")]
+pub(crate) struct IllegalPath(pub(crate) BString);
+
 /// The path of the entry `name` in the folder `parent`, which is empty for the tree's root.
-pub(crate) fn join(parent: &BStr, name: &BStr) -> Result<BString, ArchiveError> {
+pub(crate) fn join(parent: &BStr, name: &BStr) -> Result<BString, IllegalPath> {
     let mut path = parent.to_owned();
     if !path.is_empty() {
         path.push(b'/');
@@ -37,7 +40,7 @@ pub(crate) fn join(parent: &BStr, name: &BStr) -> Result<BString, ArchiveError> 
     if legal && !name.contains(&b'/') && path.len() <= LONGEST && path.find_iter("/").count() < DEEPEST {
         Ok(path)
     } else {
-        Err(ArchiveError::Path { path })
+        Err(IllegalPath(path))
     }
 }
 
@@ -72,7 +75,7 @@ mod tests {
             "x\\",
             "a\\\\b",
         ] {
-            assert!(matches!(join("".into(), refused.into()), Err(ArchiveError::Path { .. })), "{refused:?}");
+            assert!(matches!(join("".into(), refused.into()), Err(IllegalPath(_))), "{refused:?}");
         }
         for kept in
             ["a", "...", ".gitignore", ".github", "unit\\x2dname", "C:", "NUL", "a?", "grüße", " ", "a b", "'\""]
