@@ -7,11 +7,9 @@ use gix::{
     objs::{Kind, TreeRefIter, tree::EntryKind},
 };
 
-use crate::{
-    ArchiveError,
-    objects::Objects,
-    path::{self, IllegalPath},
-};
+use zip_writer::path::{self, IllegalPath};
+
+use crate::{ArchiveError, objects::Objects};
 
 /// An entry of the tree.
 #[derive(Debug)]

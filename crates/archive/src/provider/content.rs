@@ -6,7 +6,7 @@ use std::io::{self, Read};
 use flate2::{Decompress, FlushDecompress, Status};
 
 use super::{ProviderError, header::Header, input::Input};
-use crate::zip::{Method, Sums};
+use zip_writer::{Method, Sums};
 
 /// Checks data while it is copied.
 pub(super) struct Content {

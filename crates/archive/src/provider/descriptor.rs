@@ -5,7 +5,7 @@
 use std::io::Read;
 
 use super::{ProviderError, input::Input};
-use crate::zip::Sums;
+use zip_writer::Sums;
 
 const SIGNATURE: &[u8] = b"PK\x07\x08";
 /// What every header begins with.

@@ -13,7 +13,7 @@ use super::{
     names::Kind,
     top::Top,
 };
-use crate::zip::Writer;
+use zip_writer::Writer;
 
 const LINE: [u8; 4] = *b"PK\x01\x02";
 

@@ -3,7 +3,7 @@
 use std::io::Read;
 
 use super::{ProviderError, input::Input};
-use crate::zip::{MAX_U16, MAX_U32};
+use zip_writer::{MAX_U16, MAX_U32};
 
 const END: [u8; 4] = *b"PK\x05\x06";
 const ZIP64_END: [u8; 4] = *b"PK\x06\x06";

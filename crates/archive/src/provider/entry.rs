@@ -14,7 +14,7 @@ use super::{
     names::{Kind, Name, Names, Path},
     top::Top,
 };
-use crate::zip::{Announced, Method, Record, Sums, Writer};
+use zip_writer::{Announced, Method, Record, Sums, Writer};
 
 /// What is remembered of an entry.
 pub(super) struct Entry {

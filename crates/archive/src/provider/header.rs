@@ -5,10 +5,7 @@ use std::io::Read;
 use gix::bstr::{BStr, BString, ByteSlice};
 
 use super::{ProviderError, extra::Extra, input::Input};
-use crate::{
-    time::Time,
-    zip::{DESCRIBED, MAX_U32, Method, Sums, UTF8},
-};
+use zip_writer::{DESCRIBED, MAX_U32, Method, Sums, Time, UTF8};
 
 /// Bits that say how hard the compressor tried.
 const EFFORT: u16 = 0x0006;

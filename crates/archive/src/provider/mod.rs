@@ -40,7 +40,7 @@ use contract::CommitId;
 
 pub use self::error::ProviderError;
 use self::{entry::Entries, input::Input};
-use crate::{time::Time, zip::Writer};
+use zip_writer::{Time, Writer};
 
 /// Which folder a provider puts around everything.
 #[derive(Debug, Clone, PartialEq, Eq)]

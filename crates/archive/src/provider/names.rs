@@ -7,7 +7,7 @@ use std::{collections::HashMap, rc::Rc};
 use gix::bstr::{BStr, BString, ByteSlice};
 
 use super::ProviderError;
-use crate::path;
+use zip_writer::path;
 
 /// An entry's whole path in the archive, its top folder included, without a slash at its end.
 pub(super) type Path = Rc<[u8]>;

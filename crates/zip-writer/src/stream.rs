@@ -3,17 +3,18 @@
 
 use std::io::{self, Write};
 
+use bstr::BStr;
 use flate2::{Compression, write::DeflateEncoder};
-use gix::bstr::BStr;
 
-use crate::zip::{Announced, Method, Record, Sums, Writer};
+use crate::writer::{Announced, Method, Record, Sums, Writer};
 
 /// From this length on, lengths have eight bytes. What can't be compressed grows a little, and must
 /// still fit.
 const WIDE: u64 = 0xf000_0000;
 
 /// A file that is being written.
-pub(crate) struct Stream<'a, W: Write> {
+#[derive(Debug)]
+pub struct Stream<'a, W: Write> {
     path: &'a BStr,
     mode: u32,
     announced: Announced,
@@ -25,7 +26,7 @@ pub(crate) struct Stream<'a, W: Write> {
 
 impl<'a, W: Write> Stream<'a, W> {
     /// Begins a file, of which `size` bytes will come.
-    pub(crate) fn begin(zip: &'a mut Writer<W>, path: &'a BStr, mode: u32, size: u64) -> io::Result<Self> {
+    pub fn begin(zip: &'a mut Writer<W>, path: &'a BStr, mode: u32, size: u64) -> io::Result<Self> {
         let announced = if size < WIDE { Announced::Behind } else { Announced::BehindWide };
         let record = zip.begin(path, Method::Deflated, announced)?;
         let encoder = DeflateEncoder::new(Data { zip, length: 0 }, Compression::default());
@@ -33,14 +34,14 @@ impl<'a, W: Write> Stream<'a, W> {
     }
 
     /// Writes a piece of its content.
-    pub(crate) fn write(&mut self, piece: &[u8]) -> io::Result<()> {
+    pub fn write(&mut self, piece: &[u8]) -> io::Result<()> {
         self.crc.update(piece);
         self.size += piece.len() as u64;
         self.encoder.write_all(piece)
     }
 
     /// Ends it. Until then, it isn't in the zip.
-    pub(crate) fn end(self) -> io::Result<()> {
+    pub fn end(self) -> io::Result<()> {
         let Self { path, mode, announced, mut record, crc, size, encoder } = self;
         let Data { zip, length } = encoder.finish()?;
         zip.describe(&mut record, announced, Sums { crc: crc.finalize(), packed: length, size })?;
@@ -49,6 +50,7 @@ impl<'a, W: Write> Stream<'a, W> {
 }
 
 /// The data of an entry.
+#[derive(Debug)]
 struct Data<'a, W> {
     zip: &'a mut Writer<W>,
     length: u64,

@@ -5,14 +5,14 @@
 
 use std::io::{self, Read, Seek, Write};
 
+use bstr::{BStr, BString, ByteSlice};
 use flate2::CrcReader;
-use gix::bstr::{BStr, BString, ByteSlice};
 
 use crate::time::Time;
 
 /// How the content is held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Method {
+pub enum Method {
     /// As it is.
     Stored = 0,
     /// As a deflate stream.
@@ -21,18 +21,18 @@ pub(crate) enum Method {
 
 /// The CRC-32 and the lengths of an entry.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Sums {
+pub struct Sums {
     /// Of what the data inflates to.
-    pub(crate) crc: u32,
+    pub crc: u32,
     /// The length of the data as the zip holds it.
-    pub(crate) packed: u64,
+    pub packed: u64,
     /// The length of what it inflates to.
-    pub(crate) size: u64,
+    pub size: u64,
 }
 
 /// Where the sums of an entry stand for who reads front to back. All stand in the directory too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Announced {
+pub enum Announced {
     /// In front of the data.
     Before(Sums),
     /// Behind the data, in a descriptor whose lengths have eight bytes only if they need them.
@@ -43,26 +43,27 @@ pub(crate) enum Announced {
 
 /// What an entry holds, ready to be copied.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Content<'a> {
+pub struct Content<'a> {
     /// What is copied into the zip.
-    pub(crate) data: &'a [u8],
-    pub(crate) method: Method,
+    pub data: &'a [u8],
+    /// How it lies there.
+    pub method: Method,
     /// Of what it inflates to.
-    pub(crate) crc: u32,
+    pub crc: u32,
     /// The length of what it inflates to.
-    pub(crate) size: u64,
+    pub size: u64,
 }
 
 impl<'a> Content<'a> {
     /// The data as it is.
-    pub(crate) fn stored(data: &'a [u8]) -> Self {
+    pub fn stored(data: &'a [u8]) -> Self {
         Self { data, method: Method::Stored, crc: crc32fast::hash(data), size: data.len() as u64 }
     }
 }
 
 /// What the directory tells of an entry, but for its name and its mode.
 #[derive(Debug)]
-pub(crate) struct Record {
+pub struct Record {
     offset: u64,
     flags: u16,
     method: Method,
@@ -71,18 +72,19 @@ pub(crate) struct Record {
 }
 
 /// The largest number that a field of four bytes holds; itself it means "see the zip64 field".
-pub(crate) const MAX_U32: u64 = u32::MAX as u64;
+pub const MAX_U32: u64 = u32::MAX as u64;
 /// The same for two bytes.
-pub(crate) const MAX_U16: u64 = u16::MAX as u64;
+pub const MAX_U16: u64 = u16::MAX as u64;
 /// Made by version 4.5 on Unix.
 const MADE_BY: u16 = 0x032d;
 /// The sums are in a descriptor behind the data.
-pub(crate) const DESCRIBED: u16 = 0x0008;
+pub const DESCRIBED: u16 = 0x0008;
 /// The name is UTF-8.
-pub(crate) const UTF8: u16 = 0x0800;
+pub const UTF8: u16 = 0x0800;
 
 /// Writes a zip.
-pub(crate) struct Writer<W> {
+#[derive(Debug)]
+pub struct Writer<W> {
     out: W,
     written: u64,
     entries: u64,
@@ -92,23 +94,23 @@ pub(crate) struct Writer<W> {
 
 impl<W: Write> Writer<W> {
     /// A zip on `out`, with entries of this time.
-    pub(crate) fn new(out: W, time: Time) -> Self {
+    pub fn new(out: W, time: Time) -> Self {
         Self { out, written: 0, entries: 0, directory: Vec::new(), time }
     }
 
     /// The entries that begin from here on have this time.
-    pub(crate) fn set_time(&mut self, time: Time) {
+    pub fn set_time(&mut self, time: Time) {
         self.time = time;
     }
 
     /// Adds a folder.
-    pub(crate) fn folder(&mut self, path: &BStr) -> io::Result<()> {
+    pub fn folder(&mut self, path: &BStr) -> io::Result<()> {
         let record = self.begin_folder(path)?;
         self.list_folder(path, &record)
     }
 
     /// Adds a file or a link with its Unix mode.
-    pub(crate) fn file(&mut self, path: &BStr, mode: u32, content: &Content<'_>) -> io::Result<()> {
+    pub fn file(&mut self, path: &BStr, mode: u32, content: &Content<'_>) -> io::Result<()> {
         let sums = Sums { crc: content.crc, packed: content.data.len() as u64, size: content.size };
         let record = self.begin(path, content.method, Announced::Before(sums))?;
         self.data(content.data)?;
@@ -117,7 +119,7 @@ impl<W: Write> Writer<W> {
 
     /// Adds a file as it is on disk, in pieces: it is read twice, since its CRC-32 stands in front
     /// of it.
-    pub(crate) fn file_on_disk(&mut self, path: &BStr, mode: u32, mut file: impl Read + Seek) -> io::Result<()> {
+    pub fn file_on_disk(&mut self, path: &BStr, mode: u32, mut file: impl Read + Seek) -> io::Result<()> {
         let mut summed = CrcReader::new(&mut file);
         let size = io::copy(&mut summed, &mut io::sink())?;
         let sums = Sums { crc: summed.crc().sum(), packed: size, size };
@@ -128,13 +130,13 @@ impl<W: Write> Writer<W> {
     }
 
     /// Writes a folder, which isn't in the zip until [`Writer::list_folder`] gets the record.
-    pub(crate) fn begin_folder(&mut self, path: &BStr) -> io::Result<Record> {
+    pub fn begin_folder(&mut self, path: &BStr) -> io::Result<Record> {
         self.begin(with_slash(path).as_bstr(), Method::Stored, Announced::Before(Sums::default()))
     }
 
     /// Writes what stands in front of an entry's data. Until [`Writer::list`] gets the record, it
     /// isn't in the zip.
-    pub(crate) fn begin(&mut self, name: &BStr, method: Method, announced: Announced) -> io::Result<Record> {
+    pub fn begin(&mut self, name: &BStr, method: Method, announced: Announced) -> io::Result<Record> {
         let (described, sums) = match announced {
             Announced::Before(sums) => (0, sums),
             Announced::Behind | Announced::BehindWide => (DESCRIBED, Sums::default()),
@@ -153,12 +155,12 @@ impl<W: Write> Writer<W> {
     }
 
     /// Writes a piece of an entry's data.
-    pub(crate) fn data(&mut self, bytes: &[u8]) -> io::Result<()> {
+    pub fn data(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.write(bytes)
     }
 
     /// Writes the descriptor behind the data of an entry that was announced without its sums.
-    pub(crate) fn describe(&mut self, record: &mut Record, announced: Announced, sums: Sums) -> io::Result<()> {
+    pub fn describe(&mut self, record: &mut Record, announced: Announced, sums: Sums) -> io::Result<()> {
         record.sums = sums;
         let mut descriptor = b"PK\x07\x08".to_vec();
         descriptor.extend(sums.crc.to_le_bytes());
@@ -173,13 +175,13 @@ impl<W: Write> Writer<W> {
     }
 
     /// Lists a folder that is written.
-    pub(crate) fn list_folder(&mut self, path: &BStr, record: &Record) -> io::Result<()> {
+    pub fn list_folder(&mut self, path: &BStr, record: &Record) -> io::Result<()> {
         // The lowest byte is DOS's own attribute for a folder.
         self.list_entry(with_slash(path).as_bstr(), 0o040_755 << 16 | 0x10, record)
     }
 
     /// Lists a file or a link that is written, with its Unix mode.
-    pub(crate) fn list(&mut self, path: &BStr, mode: u32, record: &Record) -> io::Result<()> {
+    pub fn list(&mut self, path: &BStr, mode: u32, record: &Record) -> io::Result<()> {
         self.list_entry(path, mode << 16, record)
     }
 
@@ -203,7 +205,7 @@ impl<W: Write> Writer<W> {
 
     /// Writes the directory and what comes behind it. The result is the number of entries and of
     /// bytes.
-    pub(crate) fn finish(mut self, comment: &[u8]) -> io::Result<(u64, u64)> {
+    pub fn finish(mut self, comment: &[u8]) -> io::Result<(u64, u64)> {
         let start = self.written;
         let directory = std::mem::take(&mut self.directory);
         self.write(&directory)?;
@@ -315,9 +317,9 @@ fn put32(out: &mut Vec<u8>, number: u64) {
 mod tests {
     use std::io::{Cursor, Read, SeekFrom};
 
-    use ::zip::{CompressionMethod, ZipArchive, read::ZipFile};
     use flate2::{Compression, write::DeflateEncoder};
     use proptest::prelude::*;
+    use zip::{CompressionMethod, ZipArchive, read::ZipFile};
 
     use super::*;
 

@@ -8,7 +8,7 @@ const FIRST: u32 = (1 << 5 | 1) << 16;
 
 /// An entry's time.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Time {
+pub struct Time {
     /// The time and, in the upper half, the date of DOS, in UTC: two seconds' precision, from 1980
     /// to 2107.
     pub(crate) dos: u32,
@@ -21,13 +21,13 @@ impl Time {
 
     /// From seconds since 1970. The extended timestamp has 32 bits, signed: times outside of 1901
     /// to 2038 are cut to its ends.
-    pub(crate) fn from_seconds(seconds: i64) -> Self {
+    pub fn from_seconds(seconds: i64) -> Self {
         let cut = i32::try_from(seconds).unwrap_or(if seconds < 0 { i32::MIN } else { i32::MAX });
         Self { dos: to_dos(seconds), seconds: cut }
     }
 
     /// From DOS's time and date, taken for UTC. What is no date becomes the first one.
-    pub(crate) fn from_dos(dos: u32) -> Self {
+    pub fn from_dos(dos: u32) -> Self {
         Self::from_seconds(seconds(dos).or_else(|| seconds(FIRST)).unwrap_or_default())
     }
 

@@ -13,7 +13,7 @@
 //! | no UTF-8 | kept byte for byte and not marked, as `git archive` does |
 //! | a path of more than 65,534 bytes, or 2,048 folders deep | refused: a zip can't hold it, and Git stops there too |
 
-use gix::bstr::{BStr, BString, ByteSlice};
+use bstr::{BStr, BString, ByteSlice};
 use gix_validate::path::component::Options;
 
 /// One byte less than a zip holds: a folder's name gets a slash at its end.
@@ -25,10 +25,10 @@ const DEEPEST: usize = 2048;
 /// A path that no zip may have.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("no zip may have the path {0:?}")]
-pub(crate) struct IllegalPath(pub(crate) BString);
+pub struct IllegalPath(pub BString);
 
 /// The path of the entry `name` in the folder `parent`, which is empty for the tree's root.
-pub(crate) fn join(parent: &BStr, name: &BStr) -> Result<BString, IllegalPath> {
+pub fn join(parent: &BStr, name: &BStr) -> Result<BString, IllegalPath> {
     let mut path = parent.to_owned();
     if !path.is_empty() {
         path.push(b'/');
