@@ -28,7 +28,6 @@ mod objects;
 mod output;
 mod paths;
 mod placeholders;
-pub mod provider;
 mod refs;
 mod selection;
 mod subst;

@@ -1,12 +1,12 @@
 //! Whatever breaks on the way: there comes an error or the right tree, and never a zip that only
 //! looks whole.
 
-use archive::provider::{ProviderError, ProviderZip};
 use contract::{CommitId, Retry};
+use git_repository::{Repository, Tree, text, tree};
+use provider_zip::{ProviderError, ProviderZip};
 
 use crate::{
     hand::{DEFLATED, End, Entry, LINK, SIGNED, STORED, Shape, Zip64End, zip_with, zip64},
-    repository::{Repository, Tree, text, tree},
     takeover::{TOP, refused, take, taken},
 };
 
@@ -63,7 +63,7 @@ fn truncated_archive_is_retryable() {
 
 #[test]
 fn git_archive_truncation_is_detected() {
-    let repository = Repository::new();
+    let repository = Repository::init();
     repository.write("folder/file", text(1, 900));
     repository.write("run", "x");
     repository.commit();

@@ -4,17 +4,17 @@
 
 use std::{collections::HashMap, rc::Rc};
 
-use gix::bstr::{BStr, BString, ByteSlice};
+use bstr::{BStr, BString, ByteSlice};
 
-use super::ProviderError;
+use crate::ProviderError;
 use zip_writer::path;
 
 /// An entry's whole path in the archive, its top folder included, without a slash at its end.
-pub(super) type Path = Rc<[u8]>;
+pub(crate) type Path = Rc<[u8]>;
 
 /// What the name of an entry says of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     Folder,
     /// A file or a link: only the archive's directory knows which.
     File,
@@ -30,7 +30,7 @@ enum Taken {
 }
 
 /// The names until now.
-pub(super) struct Names {
+pub(crate) struct Names {
     taken: HashMap<Path, Taken>,
     /// How much memory is left for names and what is kept with them.
     room: usize,
@@ -38,13 +38,13 @@ pub(super) struct Names {
 
 /// A name that is legal and was free.
 #[derive(Debug)]
-pub(super) struct Name {
-    pub(super) path: Path,
-    pub(super) kind: Kind,
+pub(crate) struct Name {
+    pub(crate) path: Path,
+    pub(crate) kind: Kind,
     /// The folders that it is in and that are new by it, outermost first.
-    pub(super) implied: Vec<Path>,
+    pub(crate) implied: Vec<Path>,
     /// It was itself implied, by something in it.
-    pub(super) known: bool,
+    pub(crate) known: bool,
 }
 
 /// About what memory an entry takes, but for its path, which is held twice.
@@ -52,12 +52,12 @@ const ENTRY: usize = 256;
 
 impl Names {
     /// With so much memory for names and what is kept with them.
-    pub(super) fn new(room: usize) -> Self {
+    pub(crate) fn new(room: usize) -> Self {
         Self { taken: HashMap::new(), room }
     }
 
     /// Takes an entry's name, in which a slash at the end means a folder.
-    pub(super) fn take(&mut self, name: &BStr) -> Result<Name, ProviderError> {
+    pub(crate) fn take(&mut self, name: &BStr) -> Result<Name, ProviderError> {
         let (bare, kind, taken) = match name.strip_suffix(b"/") {
             Some(bare) => (bare, Kind::Folder, Taken::Folder),
             None => (name.as_bytes(), Kind::File, Taken::File),

@@ -3,9 +3,9 @@
 
 use std::io::{Read, Write};
 
-use gix::bstr::ByteSlice;
+use bstr::ByteSlice;
 
-use super::{
+use crate::{
     ProviderError, TopFolder,
     content::Content,
     descriptor,
@@ -17,28 +17,28 @@ use super::{
 use zip_writer::{Announced, Method, Record, Sums, Writer};
 
 /// What is remembered of an entry.
-pub(super) struct Entry {
-    pub(super) path: Path,
-    pub(super) kind: Kind,
+pub(crate) struct Entry {
+    pub(crate) path: Path,
+    pub(crate) kind: Kind,
     /// What the archive told; nothing of a folder that is only implied.
-    pub(super) theirs: Option<Theirs>,
+    pub(crate) theirs: Option<Theirs>,
     /// What is written; nothing of the top folder.
-    pub(super) ours: Option<Record>,
+    pub(crate) ours: Option<Record>,
 }
 
 /// What an entry's header and data told, to be compared with the archive's directory.
-pub(super) struct Theirs {
-    pub(super) offset: u64,
-    pub(super) method: Method,
-    pub(super) utf8: bool,
-    pub(super) sums: Sums,
+pub(crate) struct Theirs {
+    pub(crate) offset: u64,
+    pub(crate) method: Method,
+    pub(crate) utf8: bool,
+    pub(crate) sums: Sums,
 }
 
 /// What names and records may take of memory: enough for half a million files.
 const ROOM: usize = 192 << 20;
 
 /// Copies entries.
-pub(super) struct Entries {
+pub(crate) struct Entries {
     names: Names,
     top: Top,
     content: Content,
@@ -47,12 +47,12 @@ pub(super) struct Entries {
 
 impl Entries {
     /// Whose data may inflate to `max` bytes together.
-    pub(super) fn new(rule: TopFolder, max: u64) -> Self {
+    pub(crate) fn new(rule: TopFolder, max: u64) -> Self {
         Self { names: Names::new(ROOM), top: Top::Undecided(rule), content: Content::new(max), entries: Vec::new() }
     }
 
     /// Copies the entry whose signature was read.
-    pub(super) fn copy<R: Read, W: Write>(
+    pub(crate) fn copy<R: Read, W: Write>(
         &mut self,
         input: &mut Input<R>,
         offset: u64,
@@ -112,7 +112,7 @@ impl Entries {
     }
 
     /// What is known when the archive's directory begins.
-    pub(super) fn finish(self) -> (Vec<Entry>, Top) {
+    pub(crate) fn finish(self) -> (Vec<Entry>, Top) {
         (self.entries, self.top)
     }
 }

@@ -1,18 +1,18 @@
 //! Archives as providers make them: git's own (GitHub, GitLab, Bitbucket, Gitea), Java's, .NET's,
 //! Python's, Info-ZIP's.
 
-use archive::provider::{ProviderError, ProviderZip, TopFolder, copy_zip};
 use contract::{CommitId, Retry};
+use git_repository::{Repository, Tree, text, tree};
+use provider_zip::{ProviderError, ProviderZip, TopFolder, copy_zip};
 
 use crate::{
     hand::{Entry, FOLDER, SIGNED, UTF8, zip},
-    repository::{Repository, Tree, text, tree},
     takeover::{FLAT, TOP, refused, run, take, taken},
 };
 
 /// Everything that a tree can have.
 fn repository() -> Repository {
-    let repository = Repository::new();
+    let repository = Repository::init();
     repository.write("README", text(1, 5000));
     repository.write("empty", "");
     repository.write("folder/deeper/grüße 世界", "ä");
@@ -39,6 +39,11 @@ fn head(repository: &Repository) -> CommitId {
     String::from_utf8(repository.git(&["rev-parse", "HEAD"])).unwrap().trim().parse().unwrap()
 }
 
+/// The tree of git's own zip, which that of gitpull's is, too: `archive` is held to that.
+fn gits_tree(repository: &Repository) -> Tree {
+    tree(&repository.git(&["archive", "--format=zip", "HEAD"]))
+}
+
 /// Our zip of the archive that `git archive` with these options makes has the tree of the zip that
 /// is made without it.
 fn check_git(repository: &Repository, options: &[&str], top_folder: TopFolder) {
@@ -46,13 +51,11 @@ fn check_git(repository: &Repository, options: &[&str], top_folder: TopFolder) {
     let archive = repository.git(&[options, &["archive", "--format=zip"], &[prefix(&top_folder), "HEAD"]].concat());
     let expected = ProviderZip { top_folder, commit: Some(&commit), ..TOP };
     let (zip, summary) = take(&archive, &expected).unwrap();
-    let (gitpull, _) = repository.zip().unwrap();
-    assert_eq!(tree(&zip), tree(&gitpull));
-    assert_eq!(tree(&zip), tree(&repository.git(&["archive", "--format=zip", "HEAD"])));
+    assert_eq!(tree(&zip), gits_tree(repository));
     assert_eq!(summary.commit.as_ref(), Some(&commit));
-    let supported_python_zips_are_accepted = "import sys,io,zipfile; z=zipfile.ZipFile(io.BytesIO(sys.stdin.buffer.read())); \
+    let python = "import sys,io,zipfile; z=zipfile.ZipFile(io.BytesIO(sys.stdin.buffer.read())); \
                   assert z.testzip() is None; sys.stdout.buffer.write(z.comment)";
-    assert_eq!(run("python3", &["-c", supported_python_zips_are_accepted], &zip), commit.to_string().as_bytes());
+    assert_eq!(run("python3", &["-c", python], &zip), commit.to_string().as_bytes());
 }
 
 fn prefix(top_folder: &TopFolder) -> &'static str {
@@ -80,7 +83,7 @@ fn git_that_streams_has_descriptors() {
 
 #[test]
 fn git_of_seventy_thousand_files() {
-    let repository = Repository::new();
+    let repository = Repository::init();
     let file = |n: usize| (format!("{}/{n}", n / 1000), "100644", n.to_string().into_bytes());
     repository.import(&(0..70_000).map(file).collect::<Vec<_>>());
     let archive = repository.git(&["archive", "--format=zip", "--prefix=top/", "HEAD"]);
@@ -88,7 +91,7 @@ fn git_of_seventy_thousand_files() {
     let mut zip = Vec::new();
     let summary = copy_zip(archive.as_slice(), &TOP, &mut zip).unwrap();
     assert_eq!(summary.entries, 70_000 + 70);
-    assert!(tree(&zip) == tree(&repository.zip().unwrap().0));
+    assert!(tree(&zip) == gits_tree(&repository));
 }
 
 /// `git archive` of one branch unpacked, to be zipped by others.
@@ -129,7 +132,7 @@ if mode != "pipe": sys.stdout.buffer.write(out.getvalue())
 fn supported_python_zips_are_accepted() {
     let repository = repository();
     let folder = unpacked(&repository);
-    let expected = tree(&repository.zip().unwrap().0);
+    let expected = gits_tree(&repository);
     let top = folder.path().join("top");
     for (mode, method) in
         [("file", "ZIP_DEFLATED"), ("file", "ZIP_STORED"), ("pipe", "ZIP_DEFLATED"), ("zip64", "ZIP_DEFLATED")]
@@ -148,7 +151,7 @@ fn supported_python_zips_are_accepted() {
 
 #[test]
 fn info_zip_that_streams() {
-    let repository = Repository::new();
+    let repository = Repository::init();
     repository.write("folder/text", text(1, 20_000));
     repository.write("grüße", "ä");
     repository.write("run", "#!/bin/sh\n");
@@ -160,7 +163,7 @@ fn info_zip_that_streams() {
     let top = folder.path().to_str().unwrap();
     let archive = run("sh", &["-c", "cd \"$1\" && zip -qry - top | cat", "sh", top], b"");
     assert!(archive.windows(4).any(|window| window == b"PK\x07\x08"));
-    assert_eq!(taken(&archive, &TOP), tree(&repository.zip().unwrap().0));
+    assert_eq!(taken(&archive, &TOP), gits_tree(&repository));
 }
 
 /// Bitbucket Data Center is written in Java: folders are deflated to two bytes, everything has a
@@ -216,7 +219,7 @@ fn dot_nets_layout() {
 
 #[test]
 fn an_empty_tree() {
-    let repository = Repository::new();
+    let repository = Repository::init();
     repository.commit();
     check_git(&repository, &[], TopFolder::Always);
     check_git(&repository, &[], TopFolder::Never);

@@ -1,7 +1,7 @@
 //! Why a provider's archive can't become an artifact, and whether another download can help.
 
+use bstr::BString;
 use contract::{CommitId, Retry};
-use gix::bstr::BString;
 
 /// Why a provider's archive can't become a zip of ours. What was written until then is no zip.
 #[derive(Debug, thiserror::Error)]

@@ -5,16 +5,16 @@ const TIMESTAMP: u16 = 0x5455;
 
 /// What the extra fields say.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Extra {
+pub(crate) struct Extra {
     /// The numbers of eight bytes in zip64's field that weren't taken yet, the next one last.
     longs: Vec<u64>,
     /// When the file was modified, in seconds since 1970.
-    pub(super) modified: Option<i32>,
+    pub(crate) modified: Option<i32>,
 }
 
 impl Extra {
     /// From the fields' bytes, or what is wrong with them.
-    pub(super) fn parse(mut bytes: &[u8]) -> Result<Self, &'static str> {
+    pub(crate) fn parse(mut bytes: &[u8]) -> Result<Self, &'static str> {
         let mut extra = Self::default();
         let mut zip64 = false;
         while !bytes.is_empty() {
@@ -33,7 +33,7 @@ impl Extra {
     }
 
     /// Takes the next number of zip64's field.
-    pub(super) fn next_long(&mut self) -> Option<u64> {
+    pub(crate) fn next_long(&mut self) -> Option<u64> {
         self.longs.pop()
     }
 }

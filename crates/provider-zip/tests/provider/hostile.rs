@@ -1,8 +1,8 @@
 //! Archives that want something: each is refused by the reason that is named, and never becomes a
 //! zip of ours.
 
-use archive::provider::{ProviderError, ProviderZip, TopFolder};
 use contract::Retry;
+use provider_zip::{ProviderError, ProviderZip, TopFolder};
 
 use crate::{
     hand::{DEFLATED, Entry, LINK, SIGNED, STORED, UTF8, extra, zip, zip64},

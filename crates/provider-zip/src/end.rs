@@ -2,7 +2,7 @@
 
 use std::io::Read;
 
-use super::{ProviderError, input::Input};
+use crate::{ProviderError, input::Input};
 use zip_writer::{MAX_U16, MAX_U32};
 
 const END: [u8; 4] = *b"PK\x05\x06";
@@ -11,14 +11,14 @@ const ZIP64_LOCATOR: [u8; 4] = *b"PK\x06\x07";
 
 /// The archive's directory, as it was read.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Directory {
-    pub(super) lines: u64,
-    pub(super) start: u64,
-    pub(super) size: u64,
+pub(crate) struct Directory {
+    pub(crate) lines: u64,
+    pub(crate) start: u64,
+    pub(crate) size: u64,
 }
 
 /// Reads to the end, from behind the first `signature`, and gives the archive's comment.
-pub(super) fn read<R: Read>(
+pub(crate) fn read<R: Read>(
     input: &mut Input<R>,
     mut signature: [u8; 4],
     directory: Directory,

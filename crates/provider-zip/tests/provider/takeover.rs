@@ -5,9 +5,8 @@ use std::{
     process::{Command, Stdio},
 };
 
-use archive::provider::{ProviderError, ProviderSummary, ProviderZip, TopFolder, copy_zip};
-
-use crate::repository::{Tree, tree};
+use git_repository::{Tree, tree};
+use provider_zip::{ProviderError, ProviderSummary, ProviderZip, TopFolder, copy_zip};
 
 /// Room for everything but the largest tests.
 pub(crate) const MAX: u64 = 64 << 20;

@@ -3,8 +3,8 @@
 
 use std::{io::Read, sync::Arc};
 
-use archive::provider::{ProviderZip, TopFolder, copy_zip};
 use flate2::{Compress, Compression, FlushCompress};
+use provider_zip::{ProviderZip, TopFolder, copy_zip};
 use zip::ZipArchive;
 
 use crate::{

@@ -4,7 +4,7 @@
 
 use std::io::{Read, Write};
 
-use super::{
+use crate::{
     ProviderError,
     end::Directory,
     entry::{Entry, Theirs},
@@ -19,7 +19,7 @@ const LINE: [u8; 4] = *b"PK\x01\x02";
 
 /// Reads the directory, whose first `signature` was read, and lists what was copied. The signature
 /// is the one behind it then.
-pub(super) fn list<R: Read, W: Write>(
+pub(crate) fn list<R: Read, W: Write>(
     input: &mut Input<R>,
     signature: &mut [u8; 4],
     (entries, top): (Vec<Entry>, Top),

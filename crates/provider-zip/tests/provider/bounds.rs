@@ -1,7 +1,7 @@
 //! Archives that lie about lengths, or whose parts aren't where they should be.
 
-use archive::provider::{INFLATED, ProviderError, ProviderZip, TopFolder};
 use contract::{CommitId, Retry};
+use provider_zip::{INFLATED, ProviderError, ProviderZip, TopFolder};
 
 use crate::{
     hand::{DESCRIBED, End, Entry, SIGNED, Shape, Zip64End, deflate, descriptor, zip, zip_with, zip64},
@@ -179,7 +179,7 @@ fn nested_zip_is_ordinary_file() {
     assert_eq!(taken(&zip(std::slice::from_ref(&outer)), &TOP)[b"a".as_slice()].1, inner);
     let cut = zip(&[outer, a()]);
     let cut = &cut[..inner.len() + 60];
-    let error = archive::provider::copy_zip(cut, &TOP, std::io::sink()).unwrap_err();
+    let error = provider_zip::copy_zip(cut, &TOP, std::io::sink()).unwrap_err();
     assert!(matches!(error, ProviderError::CutOff { received } if received == cut.len() as u64));
 }
 

@@ -2,13 +2,13 @@
 
 use std::io::{ErrorKind, Read};
 
-use super::ProviderError;
+use crate::ProviderError;
 
 /// As much as is read at once. No header but its name and extra fields is longer.
 const BUFFER: usize = 128 * 1024;
 
 /// The provider's bytes.
-pub(super) struct Input<R> {
+pub(crate) struct Input<R> {
     source: R,
     buffer: Box<[u8]>,
     /// What is received and not consumed yet, in the buffer.
@@ -20,17 +20,17 @@ pub(super) struct Input<R> {
 
 impl<R: Read> Input<R> {
     /// Of which `max` bytes may come.
-    pub(super) fn new(source: R, max: u64) -> Self {
+    pub(crate) fn new(source: R, max: u64) -> Self {
         Self { source, buffer: vec![0; BUFFER].into_boxed_slice(), start: 0, end: 0, consumed: 0, max }
     }
 
     /// How many bytes are consumed: where the next one stands.
-    pub(super) fn position(&self) -> u64 {
+    pub(crate) fn position(&self) -> u64 {
         self.consumed
     }
 
     /// The bytes that come next: `wanted` of them or more, fewer only at the end.
-    pub(super) fn peek(&mut self, wanted: usize) -> Result<&[u8], ProviderError> {
+    pub(crate) fn peek(&mut self, wanted: usize) -> Result<&[u8], ProviderError> {
         if self.end - self.start < wanted {
             self.buffer.copy_within(self.start..self.end, 0);
             (self.start, self.end) = (0, self.end - self.start);
@@ -40,7 +40,7 @@ impl<R: Read> Input<R> {
     }
 
     /// The bytes that come next, at least one.
-    pub(super) fn some(&mut self) -> Result<&[u8], ProviderError> {
+    pub(crate) fn some(&mut self) -> Result<&[u8], ProviderError> {
         if self.peek(1)?.is_empty() {
             return Err(self.cut_off());
         }
@@ -48,35 +48,35 @@ impl<R: Read> Input<R> {
     }
 
     /// Goes forward over bytes that were seen.
-    pub(super) fn consume(&mut self, count: usize) {
+    pub(crate) fn consume(&mut self, count: usize) {
         self.start = self.end.min(self.start + count);
         self.consumed += count as u64;
     }
 
     /// The next bytes, so many.
-    pub(super) fn array<const N: usize>(&mut self) -> Result<[u8; N], ProviderError> {
+    pub(crate) fn array<const N: usize>(&mut self) -> Result<[u8; N], ProviderError> {
         let Some(array) = self.peek(N)?.first_chunk().copied() else { return Err(self.cut_off()) };
         self.consume(N);
         Ok(array)
     }
 
     /// A number of two bytes.
-    pub(super) fn u16(&mut self) -> Result<u16, ProviderError> {
+    pub(crate) fn u16(&mut self) -> Result<u16, ProviderError> {
         self.array().map(u16::from_le_bytes)
     }
 
     /// A number of four bytes.
-    pub(super) fn u32(&mut self) -> Result<u32, ProviderError> {
+    pub(crate) fn u32(&mut self) -> Result<u32, ProviderError> {
         self.array().map(u32::from_le_bytes)
     }
 
     /// A number of eight bytes.
-    pub(super) fn u64(&mut self) -> Result<u64, ProviderError> {
+    pub(crate) fn u64(&mut self) -> Result<u64, ProviderError> {
         self.array().map(u64::from_le_bytes)
     }
 
     /// Bytes of a length that a field of two bytes tells.
-    pub(super) fn bytes(&mut self, length: u16) -> Result<Vec<u8>, ProviderError> {
+    pub(crate) fn bytes(&mut self, length: u16) -> Result<Vec<u8>, ProviderError> {
         let length = usize::from(length);
         let Some(bytes) = self.peek(length)?.get(..length).map(<[u8]>::to_vec) else { return Err(self.cut_off()) };
         self.consume(length);
@@ -84,12 +84,12 @@ impl<R: Read> Input<R> {
     }
 
     /// The bytes are wrong here.
-    pub(super) fn malformed(&self, reason: &'static str) -> ProviderError {
+    pub(crate) fn malformed(&self, reason: &'static str) -> ProviderError {
         ProviderError::Malformed { at: self.consumed, reason }
     }
 
     /// The bytes end here, and shouldn't.
-    pub(super) fn cut_off(&self) -> ProviderError {
+    pub(crate) fn cut_off(&self) -> ProviderError {
         ProviderError::CutOff { received: self.consumed + (self.end - self.start) as u64 }
     }
 

@@ -2,9 +2,9 @@
 
 use std::io::Read;
 
-use gix::bstr::{BStr, BString, ByteSlice};
+use bstr::{BStr, BString, ByteSlice};
 
-use super::{ProviderError, extra::Extra, input::Input};
+use crate::{ProviderError, extra::Extra, input::Input};
 use zip_writer::{DESCRIBED, MAX_U32, Method, Sums, Time, UTF8};
 
 /// Bits that say how hard the compressor tried.
@@ -13,24 +13,24 @@ const ENCRYPTED: u16 = 0x0001;
 
 /// The fields that both headers have.
 #[derive(Debug)]
-pub(super) struct Header {
-    pub(super) name: BString,
-    pub(super) method: Method,
+pub(crate) struct Header {
+    pub(crate) name: BString,
+    pub(crate) method: Method,
     /// The sums stand behind the data.
-    pub(super) described: bool,
+    pub(crate) described: bool,
     /// The name is said to be UTF-8.
-    pub(super) utf8: bool,
-    pub(super) sums: Sums,
+    pub(crate) utf8: bool,
+    pub(crate) sums: Sums,
     /// Time and date of DOS.
     dos_time: u32,
     extra: Extra,
     /// The lengths stand in the zip64 field.
-    pub(super) wide: bool,
+    pub(crate) wide: bool,
 }
 
 impl Header {
     /// The time that has a zone, where there is one.
-    pub(super) fn time(&self) -> Time {
+    pub(crate) fn time(&self) -> Time {
         self.extra.modified.map_or_else(|| Time::from_dos(self.dos_time), |seconds| Time::from_seconds(seconds.into()))
     }
 }
@@ -95,21 +95,21 @@ fn method(method: u16, flags: u16, name: &BStr) -> Result<Method, ProviderError>
 }
 
 /// Reads what stands in front of an entry's data, behind its signature.
-pub(super) fn local<R: Read>(input: &mut Input<R>) -> Result<Header, ProviderError> {
+pub(crate) fn local<R: Read>(input: &mut Input<R>) -> Result<Header, ProviderError> {
     Fields::read(input)?.header(input, None)
 }
 
 /// An entry's line in the directory.
 #[derive(Debug)]
-pub(super) struct Line {
-    pub(super) header: Header,
-    pub(super) offset: u64,
+pub(crate) struct Line {
+    pub(crate) header: Header,
+    pub(crate) offset: u64,
     /// The Unix mode, where Unix made the entry.
-    pub(super) mode: Option<u32>,
+    pub(crate) mode: Option<u32>,
 }
 
 /// Reads a line of the directory, behind its signature.
-pub(super) fn line<R: Read>(input: &mut Input<R>) -> Result<Line, ProviderError> {
+pub(crate) fn line<R: Read>(input: &mut Input<R>) -> Result<Line, ProviderError> {
     /// The systems that know modes: Unix and macOS.
     const UNIX: [u8; 2] = [3, 19];
     let [_version, system] = input.array()?;

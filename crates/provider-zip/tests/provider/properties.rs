@@ -3,13 +3,13 @@
 
 use std::io::{Cursor, Write};
 
-use archive::provider::{ProviderZip, TopFolder, copy_zip};
+use git_repository::{Tree, tree};
 use proptest::{collection::vec, prelude::*, sample::select};
+use provider_zip::{ProviderZip, TopFolder, copy_zip};
 use zip::{CompressionMethod, ZipWriter, write::SimpleFileOptions};
 
 use crate::{
     hand::{DEFLATED, DESCRIBED, End, Entry, STORED, Shape, UTF8, Zip64End, zip_with, zip64},
-    repository::{Tree, tree},
     takeover::{FLAT, MAX, TOP, take, taken},
 };
 

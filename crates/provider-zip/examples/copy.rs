@@ -1,13 +1,13 @@
 //! Takes a provider's zip over and says how long it took and how much memory, to be set beside
 //! `time unzip -t`:
-//! `cargo run --release -p git2s3-archive --example provider < theirs.zip > ours.zip`. An argument
+//! `cargo run --release -p git2s3-provider-zip --example copy < theirs.zip > ours.zip`. An argument
 //! is the name of a folder around everything, which otherwise is dropped whatever its name; an
 //! empty one says that there is none.
 #![allow(clippy::print_stderr, reason = "the zip goes to stdout, talk to stderr")]
 
 use std::{error::Error, io::BufWriter, time::Instant};
 
-use archive::provider::{ProviderZip, TopFolder, copy_zip};
+use provider_zip::{ProviderZip, TopFolder, copy_zip};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let top_folder = match std::env::args().nth(1) {

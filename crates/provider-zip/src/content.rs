@@ -5,11 +5,11 @@ use std::io::{self, Read};
 
 use flate2::{Decompress, FlushDecompress, Status};
 
-use super::{ProviderError, header::Header, input::Input};
+use crate::{ProviderError, header::Header, input::Input};
 use zip_writer::{Method, Sums};
 
 /// Checks data while it is copied.
-pub(super) struct Content {
+pub(crate) struct Content {
     inflater: Decompress,
     buffer: Box<[u8]>,
     inflated: u64,
@@ -18,12 +18,12 @@ pub(super) struct Content {
 
 impl Content {
     /// Whatever is copied may inflate to `max` bytes together.
-    pub(super) fn new(max: u64) -> Self {
+    pub(crate) fn new(max: u64) -> Self {
         Self { inflater: Decompress::new(false), buffer: vec![0; 64 * 1024].into_boxed_slice(), inflated: 0, max }
     }
 
     /// Gives the entry's data to `copy`, and what its sums really are.
-    pub(super) fn copy<R: Read>(
+    pub(crate) fn copy<R: Read>(
         &mut self,
         input: &mut Input<R>,
         header: &Header,

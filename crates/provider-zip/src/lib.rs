@@ -15,12 +15,14 @@
 //! readers of zips could understand in two ways is refused.
 //!
 //! ```
-//! use archive::provider::{ProviderError, ProviderZip, TopFolder, copy_zip};
+//! use provider_zip::{ProviderError, ProviderZip, TopFolder, copy_zip};
 //!
 //! let expected = ProviderZip { top_folder: TopFolder::Always, commit: None, max_bytes: 5 << 30 };
 //! let nothing = copy_zip(&b""[..], &expected, std::io::sink());
 //! assert!(matches!(nothing, Err(ProviderError::CutOff { received: 0 })));
 //! ```
+
+#![warn(clippy::indexing_slicing)]
 
 mod content;
 mod descriptor;
@@ -38,9 +40,11 @@ use std::io::{Read, Write};
 
 use contract::CommitId;
 
-pub use self::error::ProviderError;
-use self::{entry::Entries, input::Input};
 use zip_writer::{Time, Writer};
+
+pub use error::ProviderError;
+
+use crate::{entry::Entries, input::Input};
 
 /// Which folder a provider puts around everything.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,7 +94,7 @@ pub struct ProviderSummary {
 const ENTRY: [u8; 4] = *b"PK\x03\x04";
 
 /// Copies the provider's zip `input` to `out`. What comes out has the tree that
-/// [`crate::write_zip`] gives of the same commit, with the commit as its comment.
+/// `archive::write_zip` gives of the same commit, with the commit as its comment.
 ///
 /// # Errors
 /// See [`ProviderError`]. What `out` has got until then must not be kept: it has no end of ours,

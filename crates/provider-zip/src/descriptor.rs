@@ -4,7 +4,7 @@
 
 use std::io::Read;
 
-use super::{ProviderError, input::Input};
+use crate::{ProviderError, input::Input};
 use zip_writer::Sums;
 
 const SIGNATURE: &[u8] = b"PK\x07\x08";
@@ -14,7 +14,7 @@ const NEXT: &[u8] = b"PK";
 const LONGEST: usize = 4 + 4 + 16 + 2;
 
 /// Goes over a descriptor that says the same as `sums`; true if there is one.
-pub(super) fn skip<R: Read>(input: &mut Input<R>, sums: &Sums) -> Result<bool, ProviderError> {
+pub(crate) fn skip<R: Read>(input: &mut Input<R>, sums: &Sums) -> Result<bool, ProviderError> {
     let seen = input.peek(LONGEST)?;
     let here = shapes(sums)
         .into_iter()

@@ -13,8 +13,4 @@ mod made_by;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]
-#[path = "../git_archive/repository.rs"]
-#[allow(dead_code, reason = "the tests of the tree's zip use the rest of it")]
-mod repository;
-#[cfg(test)]
 mod takeover;

@@ -1,8 +1,8 @@
 //! The folder that a provider puts around everything, and that is dropped.
 
-use gix::bstr::{BStr, BString, ByteSlice};
+use bstr::{BStr, BString, ByteSlice};
 
-use super::{ProviderError, TopFolder};
+use crate::{ProviderError, TopFolder};
 
 /// Whether a folder has this name in capitals or not: Gitea and Forgejo name it as their disk does,
 /// in lower case.
@@ -11,7 +11,7 @@ fn is_spelled_as(name: &str, folder: &BStr) -> bool {
 }
 
 /// What is dropped of every name; decided by the first one.
-pub(super) enum Top {
+pub(crate) enum Top {
     Undecided(TopFolder),
     /// This folder.
     Dropped(BString),
@@ -21,7 +21,7 @@ pub(super) enum Top {
 
 impl Top {
     /// Refuses a name, its slash at the end included, that isn't in the folder to be dropped.
-    pub(super) fn check(&mut self, name: &BStr) -> Result<(), ProviderError> {
+    pub(crate) fn check(&mut self, name: &BStr) -> Result<(), ProviderError> {
         if let Self::Undecided(rule) = self {
             let first = name.split_once_str("/").map(|(first, _)| first.as_bstr());
             *self = match (rule, first) {
@@ -43,7 +43,7 @@ impl Top {
     }
 
     /// What is left of a path in the archive: nothing of the folder itself.
-    pub(super) fn drop_from<'p>(&self, path: &'p [u8]) -> Option<&'p BStr> {
+    pub(crate) fn drop_from<'p>(&self, path: &'p [u8]) -> Option<&'p BStr> {
         let dropped = if let Self::Dropped(folder) = self { folder.len() + 1 } else { 0 };
         path.get(dropped..).filter(|left| !left.is_empty()).map(ByteSlice::as_bstr)
     }
