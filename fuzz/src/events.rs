@@ -76,7 +76,7 @@ pub(crate) fn check(push: &Push, narrow: bool) {
     for job in push.jobs() {
         let json = serde_json::to_string(&job).unwrap();
         assert!(json.len() < 16 * 1024, "{} bytes", json.len());
-        assert_eq!(serde_json::from_str::<Job>(&json).unwrap(), job);
+        assert_eq!(serde_json::from_str::<Job>(&json).unwrap(), *job);
         for layout in KeyLayout::ALL {
             let key = job.artifact_key(layout, Some("main"));
             let prefix = layout.prefix(push.repository());

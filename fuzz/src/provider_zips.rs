@@ -3,8 +3,8 @@
 
 use std::{collections::BTreeMap, io::Read, io::Write};
 
-use archive::provider::{ProviderZip, TopFolder, copy_zip};
 use flate2::{Compression, write::DeflateEncoder};
+use provider_zip::{ProviderZip, TopFolder, copy_zip};
 use zip::ZipArchive;
 
 use crate::bytes::Bytes;

@@ -10,6 +10,7 @@ use anyhow::Result;
 use aws_lambda_events::apigw::ApiGatewayProxyRequest;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use contract::{Job, Worker};
+use forge::AuthenticJob;
 use secrecy::SecretString;
 use secret::SecretSource;
 use tokio::runtime::{Builder, Runtime};
@@ -33,10 +34,10 @@ impl SecretSource for Known {
 
 /// What was queued.
 #[derive(Debug, Default)]
-struct Queued(RefCell<Vec<Job>>);
+struct Queued(RefCell<Vec<AuthenticJob>>);
 
 impl JobSink for &Queued {
-    async fn send(&self, _worker: Worker, jobs: &[Job]) -> Result<()> {
+    async fn send(&self, _worker: Worker, jobs: &[AuthenticJob]) -> Result<()> {
         self.0.borrow_mut().extend_from_slice(jobs);
         Ok(())
     }
@@ -64,7 +65,7 @@ pub fn requests(data: &[u8]) {
     assert_eq!(answer.status_code == 202, !jobs.is_empty(), "{answer:?}");
     assert!(proven || answer.status_code >= 400, "{answer:?}");
     for job in jobs.iter() {
-        assert_eq!(&serde_json::from_str::<Job>(&serde_json::to_string(job).unwrap()).unwrap(), job);
+        assert_eq!(serde_json::from_str::<Job>(&serde_json::to_string(job).unwrap()).unwrap(), **job);
     }
 }
 

@@ -206,7 +206,7 @@ fn gitlab_examples_parse_under_both_schemes() {
         };
         assert_eq!(job.reference.as_str(), reference);
         let commit = if release { &payload["commit"]["id"] } else { &payload["checkout_sha"] };
-        assert_eq!(job.commit.unwrap().as_str(), commit);
+        assert_eq!(job.commit.as_ref().unwrap().as_str(), commit);
     }
     assert!(examples.len() > 35, "{}", examples.len());
 }
@@ -249,7 +249,7 @@ fn check_received(event: &'static str, scheme: Option<Scheme>, payloads: &[Recei
     for (Received { file, told, .. }, event) in payloads.iter().zip(&events) {
         let job = push(event).and_then(|push| push.jobs().next());
         let found = job.map(|job| {
-            let commit = job.commit.map(|commit| commit.to_string()).unwrap_or_default();
+            let commit = job.commit.as_ref().map(ToString::to_string).unwrap_or_default();
             (job.repository.to_string(), job.reference.to_string(), commit)
         });
         let expected = told

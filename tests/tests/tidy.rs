@@ -29,7 +29,7 @@ fn sources() -> Vec<(PathBuf, String)> {
 
 /// What each crate may import of ours. A new arrow is a decision: it is made here, with its reason
 /// in the commit.
-const ARROWS: [(&str, &[&str]); 27] = [
+const ARROWS: [(&str, &[&str]); 30] = [
     ("aws-names", &[]),
     ("blocking", &[]),
     ("cfn", &["aws-names"]),
@@ -41,7 +41,13 @@ const ARROWS: [(&str, &[&str]); 27] = [
     ("fetch", &["blocking", "contract", "known-hosts-file", "pack"]),
     // What a test has tried is told in one way.
     ("tally", &[]),
-    ("archive", &["contract", "tally", "pack"]),
+    // The format alone, for what is made of a tree and for what comes from a provider.
+    ("zip-writer", &[]),
+    // What real git makes for a test.
+    ("git-repository", &[]),
+    // Its tests hold both zips of a commit to the same tree.
+    ("archive", &["contract", "git-repository", "pack", "provider-zip", "tally", "zip-writer"]),
+    ("provider-zip", &["contract", "git-repository", "zip-writer"]),
     ("store", &["aws-names", "contract"]),
     ("lambda-init", &[]),
     ("empty-bucket", &["aws-names"]),
@@ -68,7 +74,18 @@ const ARROWS: [(&str, &[&str]); 27] = [
     ),
     (
         "zipdl",
-        &["archive", "aws-names", "blocking", "contract", "forge", "https", "lambda-init", "jobs", "secret", "store"],
+        &[
+            "aws-names",
+            "blocking",
+            "contract",
+            "forge",
+            "https",
+            "lambda-init",
+            "jobs",
+            "provider-zip",
+            "secret",
+            "store",
+        ],
     ),
     ("ssh-key", &["aws-names", "contract", "custom-resource"]),
     ("bucket-cleaner", &["aws-names", "contract", "custom-resource", "empty-bucket"]),
@@ -79,7 +96,18 @@ const ARROWS: [(&str, &[&str]); 27] = [
     // Whatever meets bytes of others, and what counts how many were tried.
     (
         "fuzz",
-        &["archive", "contract", "custom-resource", "fetch", "forge", "local", "jobs", "pack", "secret", "webhook"],
+        &[
+            "contract",
+            "custom-resource",
+            "fetch",
+            "forge",
+            "local",
+            "jobs",
+            "pack",
+            "provider-zip",
+            "secret",
+            "webhook",
+        ],
     ),
 ];
 

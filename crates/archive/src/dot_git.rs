@@ -17,12 +17,12 @@ use gix::{
     odb::pack::{Bundle, bundle::write},
     progress::Discard,
 };
+use zip_writer::{Content, Writer};
 
 use crate::{
     ArchiveError, Paths, commit_pack,
     objects::{Objects, ReadUntil},
     paths::Inclusion,
-    zip::{Content, Writer},
 };
 
 /// Where the work tree comes from.

@@ -10,6 +10,7 @@ use gix::{
     objs::{Kind, tree::EntryKind},
 };
 use pack::{Packed, Packs};
+use zip_writer::{Announced, Method, Stream, Sums, Writer};
 
 use crate::{
     ArchiveError, LargeFile, LargeFiles, Pointer, Summary,
@@ -17,9 +18,7 @@ use crate::{
     lfs::{self, Filtered},
     output,
     selection::{File, Root},
-    stream::Stream,
     workers::{Job, Ready, Tools, Workers},
-    zip::{Announced, Method, Sums, Writer},
 };
 
 /// How much may be in memory at once of files that are compressed or inflated, in bytes. A file

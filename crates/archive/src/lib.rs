@@ -26,25 +26,21 @@ mod lfs;
 mod listing;
 mod objects;
 mod output;
-mod path;
 mod paths;
 mod placeholders;
-pub mod provider;
 mod refs;
 mod selection;
-mod stream;
 mod subst;
-mod time;
 mod tree;
 mod wildmatch;
 mod workers;
-mod zip;
 
 use std::{io::Write, sync::atomic::AtomicBool, thread};
 
 use contract::RefName;
 use gix::{ObjectId, bstr::BString};
 use pack::{PackError, Packs};
+use zip_writer::{Time, Writer};
 
 pub use dot_git::DotGit;
 pub use lfs::{LargeFile, LargeFiles, Pointer};
@@ -284,7 +280,7 @@ pub fn write_zip<W: Write>(
 ) -> Result<Summary, ArchiveError> {
     let objects = objects::Objects::of(repository, interrupt);
     let read = subst::Commit::read(&objects, commit)?.named(options.pushed.clone());
-    let zip = zip::Writer::new(out, time::Time::from_seconds(read.time()));
+    let zip = Writer::new(out, Time::from_seconds(read.time()));
     let mut output = entry::Output { zip, large, summary: Summary::default() };
     let steps = Steps::default();
     let root = Root { objects: &objects, commit: &read, prefix: BString::default(), steps: &steps };

@@ -7,7 +7,9 @@ use gix::{
     objs::{Kind, TreeRefIter, tree::EntryKind},
 };
 
-use crate::{ArchiveError, objects::Objects, path};
+use zip_writer::path::{self, IllegalPath};
+
+use crate::{ArchiveError, objects::Objects};
 
 /// An entry of the tree.
 #[derive(Debug)]
@@ -77,7 +79,7 @@ impl<'a> Walk<'a> {
         self.attributes = None;
         for entry in TreeRefIter::from_bytes(&content, tree.kind()) {
             let entry = entry.map_err(|error| ArchiveError::Object { id: tree, source: error.into() })?;
-            let path = path::join(parent, entry.filename)?;
+            let path = path::join(parent, entry.filename).map_err(|IllegalPath(path)| ArchiveError::Path { path })?;
             let taken = ENTRY + path.len() as u64;
             self.room = self.room.checked_sub(taken).ok_or(ArchiveError::TooMany { tree: self.root })?;
             if entry.filename == ".gitattributes" && !matches!(entry.mode.kind(), EntryKind::Tree | EntryKind::Commit) {

@@ -12,13 +12,13 @@ use std::{
 
 use gix::{ObjectId, bstr::BString, objs::Kind};
 use pack::{Compressor, Packed};
+use zip_writer::{Content, Method};
 
 use crate::{
     ArchiveError,
     copy::{Copier, deflate_of},
     inflate::Inflate,
     objects::Objects,
-    zip::{Content, Method},
 };
 
 /// A blob that becomes a file as it is.

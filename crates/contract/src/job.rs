@@ -48,7 +48,9 @@ impl Trigger {
     }
 }
 
-/// One reference of one repository that has to become a zip.
+/// One reference of one repository that has to become a zip: what a message on a queue says, in
+/// names that have been checked. That somebody may ask for it, it doesn't show; the webhook sends
+/// only jobs that `forge` made for an authenticated sender.
 ///
 /// Fields that it doesn't know it leaves aside: a dead-letter message may be older than the
 /// function that it comes back to.

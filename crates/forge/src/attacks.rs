@@ -237,7 +237,7 @@ fn repository_case_follows_host_rules() {
 fn push_carries_its_senders_scope() {
     let scope = |request: Request| {
         let Ok(Event::Push(push)) = request.receive() else { panic!("not a push") };
-        push.jobs().next().unwrap().scope.unwrap()
+        push.jobs().next().unwrap().scope.clone().unwrap()
     };
     let signed = |repositories, secrets| Request { secrets, repositories, ..Request::signed(&ordinary_push()) };
     assert!(scope(signed("", SECRET)).is_empty());

@@ -59,6 +59,7 @@ pub(crate) enum Sender {
 #[derive(Debug)]
 pub(crate) struct Authenticated<'d> {
     delivery: &'d Delivery,
+    host: &'static dyn host::Host,
     sender: Sender,
 }
 
@@ -66,6 +67,11 @@ impl<'d> Authenticated<'d> {
     /// The delivery.
     pub(crate) fn delivery(&self) -> &'d Delivery {
         self.delivery
+    }
+
+    /// The kind of host that its headers name.
+    pub(crate) fn host(&self) -> &'static dyn host::Host {
+        self.host
     }
 
     /// How its sender was recognised.
@@ -119,9 +125,10 @@ pub(crate) fn authenticate<'d>(
     secrets: &ApiSecrets,
     endpoint: &Endpoint,
 ) -> Result<Authenticated<'d>, AuthenticationError> {
+    let host = host::detect(&delivery.headers);
     let claim = Claim {
         headers: &delivery.headers,
-        signed: &host::detect(&delivery.headers).signed(delivery),
+        signed: &host.signed(delivery),
         received_at: delivery.received_at,
         minimum: endpoint.minimum_signature,
     };
@@ -129,7 +136,7 @@ pub(crate) fn authenticate<'d>(
         Proof::Secret(scopes) => Sender::Secret(scopes),
         Proof::Absent => by_address(delivery, endpoint)?,
     };
-    Ok(Authenticated { delivery, sender })
+    Ok(Authenticated { delivery, host, sender })
 }
 
 fn by_address(delivery: &Delivery, endpoint: &Endpoint) -> Result<Sender, AuthenticationError> {

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use contract::DeliveryId;
 use http::HeaderMap;
 
-use crate::host;
+use crate::host::{self, Host};
 
 /// A request to the endpoint, before anything is known about it.
 #[derive(Debug, Clone)]
@@ -37,8 +37,12 @@ impl Delivery {
     /// The sender's id of the delivery, the same when it delivers again. Where the sender gives
     /// none, or none that can stand in a log line, it is the request's own id.
     pub fn id(&self) -> DeliveryId {
-        let names = host::detect(&self.headers).delivery_id_headers();
-        let mut values = names.iter().filter_map(|name| self.header(name));
+        self.id_by(host::detect(&self.headers))
+    }
+
+    /// The same, by the host that was detected.
+    pub(crate) fn id_by(&self, host: &dyn Host) -> DeliveryId {
+        let mut values = host.delivery_id_headers().iter().filter_map(|name| self.header(name));
         values.find_map(|value| value.parse().ok()).unwrap_or_else(|| self.request_id.clone())
     }
 

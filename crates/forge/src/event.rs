@@ -1,11 +1,14 @@
 //! What an authenticated delivery means, in names that have been checked. The only way to an
 //! [`Event`] is through [`crate::Endpoint::receive`].
 
+use std::ops::Deref;
+
 use contract::{
     CommitId, DeliveryId, Host, Job, PathSpelling, RefName, Refs, Repository, Trigger, error_chain,
     git::{CommitIdError, RefNameError},
     repository::{HostError, RepositoryPathError},
 };
+use serde::Serialize;
 
 use crate::{
     authenticate::{Authenticated, AuthenticationError},
@@ -43,6 +46,12 @@ pub struct Push {
     unusable: Vec<String>,
     scope: Vec<String>,
 }
+
+/// A job that an authenticated sender has asked for. Only [`Push::jobs`] makes one, and it is what
+/// goes to a queue: a [`Job`] that somebody wrote doesn't.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct AuthenticJob(Job);
 
 /// A reference that was created or moved.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -131,17 +140,27 @@ impl Push {
     }
 
     /// One job for each reference.
-    pub fn jobs(&self) -> impl Iterator<Item = Job> {
-        self.updates.iter().map(|update| Job {
-            delivery: self.delivery.clone(),
-            repository: self.repository.clone(),
-            reference: update.reference.clone(),
-            commit: update.commit.clone(),
-            trigger: self.trigger,
-            summary: update.summary.clone(),
-            scope: Some(self.scope.clone()),
-            spelling: self.spelling,
+    pub fn jobs(&self) -> impl Iterator<Item = AuthenticJob> {
+        self.updates.iter().map(|update| {
+            AuthenticJob(Job {
+                delivery: self.delivery.clone(),
+                repository: self.repository.clone(),
+                reference: update.reference.clone(),
+                commit: update.commit.clone(),
+                trigger: self.trigger,
+                summary: update.summary.clone(),
+                scope: Some(self.scope.clone()),
+                spelling: self.spelling,
+            })
         })
+    }
+}
+
+impl Deref for AuthenticJob {
+    type Target = Job;
+
+    fn deref(&self) -> &Job {
+        &self.0
     }
 }
 
@@ -149,7 +168,7 @@ impl Push {
 pub(crate) fn read(authenticated: &Authenticated<'_>, endpoint: &Endpoint) -> Result<Event, EventError> {
     let delivery = authenticated.delivery();
     let payload = content::payload(delivery).map_err(EventError::Content)?;
-    let host = host::detect_with_payload(&delivery.headers, &payload);
+    let host = host::detect_by_payload(authenticated.host(), &payload);
     authenticated.sender().may_send_as(host).map_err(EventError::Unauthenticated)?;
     let pushed = match host.read(&delivery.headers, &payload).map_err(EventError::Payload)? {
         Message::Push(pushed) => pushed,
@@ -172,7 +191,7 @@ pub(crate) fn read(authenticated: &Authenticated<'_>, endpoint: &Endpoint) -> Re
         return first.map_or_else(|| Ok(Event::Ignored { reason: reason(&ignored) }), Err);
     }
     let unusable = unusable.iter().map(|error| error_chain(error)).collect();
-    let id = pushed.delivery_id.and_then(|id| id.parse().ok()).unwrap_or_else(|| delivery.id());
+    let id = pushed.delivery_id.and_then(|id| id.parse().ok()).unwrap_or_else(|| delivery.id_by(authenticated.host()));
     let mut scope = authenticated.sender().scope();
     scope.extend(Some(endpoint.repositories.globs().to_owned()).filter(|globs| !globs.is_empty()));
     Ok(Event::Push(Push { delivery: id, repository, spelling, trigger: pushed.trigger, updates, unusable, scope }))

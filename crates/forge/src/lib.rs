@@ -2,8 +2,8 @@
 //! which repository changed. No AWS, no network, no clock, no environment.
 //!
 //! Everything goes through one door, [`Endpoint::receive`]: raw bytes, then proof of where they
-//! come from, then their meaning. An [`Event`] can't be had in any other way, so nothing that is
-//! built on one has to ask again whether it is genuine.
+//! come from, then their meaning. An [`Event`] can't be had in any other way, and neither can an
+//! [`AuthenticJob`], so nothing that is built on one has to ask again whether it is genuine.
 //!
 //! ```
 //! use contract::ApiSecrets;
@@ -44,7 +44,7 @@ pub use clone_url::{CloneUrlError, location};
 pub use content::ContentError;
 pub use delivery::Delivery;
 pub use endpoint::Endpoint;
-pub use event::{Event, EventError, Push, RefUpdate};
+pub use event::{AuthenticJob, Event, EventError, Push, RefUpdate};
 pub use refusal::Refusal;
 pub use signature::{MinimumSignature, MinimumSignatureError, SignatureError};
 pub use tip::{Tip, TipError};

@@ -64,12 +64,38 @@ impl Found {
     /// Whether the next function should find something else. A kept clone says nothing about the
     /// cache: it was filled when the clone was made.
     pub(crate) fn stale(self, origin: Origin, received: u64) -> Option<Stale> {
-        let stale = match (origin, &self.0) {
-            (Origin::New, _) => received >= WORTH_KEEPING,
-            // A quarter of it has changed since.
-            (Origin::Seeded, Some((_, length))) => received > length / 4,
-            (Origin::Seeded, None) | (Origin::Kept, _) => false,
-        };
-        stale.then(|| Stale(self.0.map(|(version, _)| version)))
+        let length = self.0.as_ref().map(|(_, length)| *length);
+        is_stale(origin, received, length).then(|| Stale(self.0.map(|(version, _)| version)))
+    }
+}
+
+/// Whether so much was received beside a pack of this length, if there was one, that another is
+/// worth keeping.
+fn is_stale(origin: Origin, received: u64, length: Option<u64>) -> bool {
+    match (origin, length) {
+        (Origin::New, _) => received >= WORTH_KEEPING,
+        // A quarter of it has changed since.
+        (Origin::Seeded, Some(length)) => received > length / 4,
+        (Origin::Seeded, None) | (Origin::Kept, _) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn small_or_kept_clone_stays_uncached() {
+        assert!(is_stale(Origin::New, WORTH_KEEPING, None));
+        assert!(!is_stale(Origin::New, WORTH_KEEPING - 1, None));
+        assert!(!is_stale(Origin::Kept, u64::MAX, Some(1)));
+        assert!(Found::default().stale(Origin::Kept, u64::MAX).is_none());
+    }
+
+    #[test]
+    fn seed_is_replaced_after_a_quarter() {
+        assert!(!is_stale(Origin::Seeded, 25, Some(100)));
+        assert!(is_stale(Origin::Seeded, 26, Some(100)));
+        assert!(!is_stale(Origin::Seeded, u64::MAX, None));
     }
 }

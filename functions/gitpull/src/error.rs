@@ -26,7 +26,7 @@ pub(crate) enum GitPullError {
     #[error("the SSH key can't be used")]
     Key(#[source] PrivateKeyError),
     #[error("could not fetch")]
-    Fetch(#[source] FetchError),
+    Fetch(#[source] Box<FetchError>),
     #[error("could not fetch the submodules")]
     Submodules(#[from] SubmoduleError),
     #[error("could not zip {commit}")]

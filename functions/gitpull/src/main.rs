@@ -3,8 +3,10 @@
 
 mod cache;
 mod error;
+mod files;
 mod lfs;
 mod private_key;
+mod steps;
 mod submodules;
 mod worker;
 
@@ -17,8 +19,10 @@ use jobs::Queue;
 use crate::{
     cache::PackCache,
     error::GitPullError,
+    files::{Files, History, Submodules},
     private_key::StoredKey,
-    worker::{History, Submodules, Worker},
+    steps::{fetch::Source, store::Output},
+    worker::Worker,
 };
 
 #[tokio::main]
@@ -50,9 +54,8 @@ fn worker(environment: GitPullEnvironment<Runtime>, config: &lambda_init::SdkCon
     for error in &unusable {
         tracing::warn!(cause = contract::error_chain(error), "a line of KnownHosts is left out");
     }
-    Ok(Worker {
+    let source = Source {
         allowed_hosts,
-        lfs,
         known_hosts,
         key: StoredKey {
             s3: s3.clone(),
@@ -64,9 +67,10 @@ fn worker(environment: GitPullEnvironment<Runtime>, config: &lambda_init::SdkCon
             read: tokio::sync::OnceCell::new(),
         },
         cache: PackCache { s3: s3.clone(), bucket: environment.cache_bucket },
-        s3,
-        output_bucket: environment.output_bucket,
-        key_layout: environment.key_layout.parse()?,
+        clones: Clones::in_folder(std::env::temp_dir().join("clones")),
+    };
+    let output = Output { s3, bucket: environment.output_bucket, key_layout: environment.key_layout.parse()? };
+    let files = Files {
         paths: environment.paths.parse()?,
         submodules: match environment.submodules.parse().context("read the Submodules parameter")? {
             Switch::On => Submodules::Included,
@@ -76,6 +80,7 @@ fn worker(environment: GitPullEnvironment<Runtime>, config: &lambda_init::SdkCon
             Truth(true) => History::Excluded,
             Truth(false) => History::Included,
         },
-        clones: Clones::in_folder(std::env::temp_dir().join("clones")),
-    })
+        lfs,
+    };
+    Ok(Worker { source, files, output })
 }

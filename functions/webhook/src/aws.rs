@@ -6,7 +6,8 @@ use anyhow::{Context as _, Result, bail};
 use aws_config::{SdkConfig, timeout::TimeoutConfig};
 use aws_names::QueueUrl;
 use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
-use contract::{Job, Worker};
+use contract::Worker;
+use forge::AuthenticJob;
 use tokio::time::sleep;
 
 use webhook::JobSink;
@@ -38,7 +39,7 @@ const TRIES: u32 = 3;
 const PAUSE: Duration = Duration::from_millis(200);
 
 impl JobSink for Queues {
-    async fn send(&self, worker: Worker, jobs: &[Job]) -> Result<()> {
+    async fn send(&self, worker: Worker, jobs: &[AuthenticJob]) -> Result<()> {
         let url = match worker {
             Worker::GitPull => &self.gitpull,
             Worker::ZipDl => &self.zipdl,
@@ -51,14 +52,14 @@ impl JobSink for Queues {
 }
 
 impl Queues {
-    async fn send_one(&self, url: &QueueUrl, job: &Job) -> Result<()> {
+    async fn send_one(&self, url: &QueueUrl, job: &AuthenticJob) -> Result<()> {
         let message = self.client.send_message().queue_url(url.as_str()).message_body(body(job)?);
         let message = message.message_group_id(job.group_id()).message_deduplication_id(job.id());
         message.send().await.with_context(|| format!("send a job to {url}"))?;
         Ok(())
     }
 
-    async fn send_several(&self, url: &QueueUrl, jobs: &[Job]) -> Result<()> {
+    async fn send_several(&self, url: &QueueUrl, jobs: &[AuthenticJob]) -> Result<()> {
         let mut entries = jobs.iter().map(entry).collect::<Result<Vec<_>>>()?;
         for tried in 1.. {
             let call = self.client.send_message_batch().queue_url(url.as_str()).set_entries(Some(entries.clone()));
@@ -77,19 +78,20 @@ impl Queues {
     }
 }
 
-fn entry(job: &Job) -> Result<SendMessageBatchRequestEntry> {
+fn entry(job: &AuthenticJob) -> Result<SendMessageBatchRequestEntry> {
     let entry = SendMessageBatchRequestEntry::builder().id(job.id()).message_body(body(job)?);
     entry.message_group_id(job.group_id()).message_deduplication_id(job.id()).build().context("make a message of a job")
 }
 
-fn body(job: &Job) -> Result<String> {
+fn body(job: &AuthenticJob) -> Result<String> {
     serde_json::to_string(job).context("write the job")
 }
 
 #[cfg(test)]
 mod tests {
     use aws_sdk_sqs::config::{BehaviorVersion, Credentials, Region};
-    use contract::Trigger;
+    use contract::ApiSecrets;
+    use forge::{Delivery, Endpoint, Event};
     use serde_json::{Value, json};
     use wiremock::{Mock, MockServer, Request, ResponseTemplate, matchers::method};
 
@@ -130,16 +132,21 @@ mod tests {
         (server, queues)
     }
 
-    fn jobs(count: usize) -> Vec<Job> {
-        let job = |n| Job {
-            delivery: "d-1".parse().unwrap(),
-            repository: "github.com/octo/hello".parse().unwrap(),
-            reference: format!("refs/tags/v{n}").parse().unwrap(),
-            commit: None,
-            trigger: Trigger::Push,
-            summary: None,
-            scope: None,
-            spelling: contract::PathSpelling::default(),
+    fn jobs(count: usize) -> Vec<AuthenticJob> {
+        let endpoint = Endpoint { allowed_hosts: "github.com".parse().unwrap(), ..Endpoint::default() };
+        let job = |n| {
+            let push = json!({
+                "ref": format!("refs/tags/v{n}"),
+                "repository": { "full_name": "octo/hello", "ssh_url": "git@github.com:octo/hello.git" },
+            });
+            let mut delivery = Delivery::new("d-1".parse().unwrap(), push.to_string().into_bytes());
+            for (name, value) in [("content-type", "application/json"), ("x-git-token", "s3cret")] {
+                delivery.headers.insert(name, value.parse().unwrap());
+            }
+            match endpoint.receive(&delivery, &ApiSecrets::parse(&"s3cret".into())).unwrap() {
+                Event::Push(push) => push.jobs().next().unwrap(),
+                other => panic!("{other:?}"),
+            }
         };
         (0..count).map(job).collect()
     }

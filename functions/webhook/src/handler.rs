@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use aws_lambda_events::apigw::{ApiGatewayProxyRequest, ApiGatewayProxyResponse};
-use contract::{ApiSecrets, Job, Worker};
-use forge::{AuthenticationError, Delivery, Endpoint, Event, Push, Refusal};
+use contract::{ApiSecrets, DeliveryId, Worker};
+use forge::{AuthenticJob, AuthenticationError, Delivery, Endpoint, Event, Push, Refusal};
 use futures_util::{StreamExt as _, stream};
 use secrecy::SecretString;
 use secret::{CachedSecret, MAX_AGE, ROTATION_AGE, SecretSource};
@@ -19,7 +19,7 @@ use crate::{answer::Answer, request};
 pub trait JobSink {
     /// Queues jobs for a worker, at most [`AT_ONCE`] of them. One that was queued in the last five
     /// minutes isn't queued again.
-    fn send(&self, worker: Worker, jobs: &[Job]) -> impl Future<Output = Result<()>>;
+    fn send(&self, worker: Worker, jobs: &[AuthenticJob]) -> impl Future<Output = Result<()>>;
 }
 
 /// How many jobs [go to a queue
@@ -70,13 +70,14 @@ impl<S: SecretSource, Q: JobSink> Webhook<S, Q> {
         let resource = request.resource.as_deref().unwrap_or_default();
         let worker = Worker::of_resource(resource).with_context(|| format!("{resource:?} has no worker"))?;
         let delivery = request::delivery(request, request_id)?;
+        let id = delivery.id();
         let answer = match self.receive(&delivery, now).await {
-            Ok(Ok(event)) => self.act(&delivery, worker, event).await,
-            Ok(Err(refusal)) => Ok(refuse(&delivery, &refusal)),
+            Ok(Ok(event)) => self.act(&id, worker, event).await,
+            Ok(Err(refusal)) => Ok(refuse(&delivery, &id, &refusal)),
             Err(error) => Err(error),
         };
         let answer = answer.unwrap_or_else(|error| {
-            error!(delivery = %delivery.id(), cause = format!("{error:#}"), "failed");
+            error!(delivery = %id, cause = format!("{error:#}"), "failed");
             Answer::Unavailable
         });
         Ok(answer.into())
@@ -92,21 +93,21 @@ impl<S: SecretSource, Q: JobSink> Webhook<S, Q> {
         Ok(self.endpoint.receive(delivery, &*self.secrets.get(now, ROTATION_AGE).await?))
     }
 
-    async fn act(&self, delivery: &Delivery, worker: Worker, event: Event) -> Result<Answer> {
+    async fn act(&self, delivery: &DeliveryId, worker: Worker, event: Event) -> Result<Answer> {
         let reason = match event {
             Event::Push(push) => return self.queue(delivery, worker, &push).await,
             Event::Ignored { reason, .. } => reason,
             Event::Ping { .. } => "ping".to_owned(),
         };
-        info!(delivery = %delivery.id(), reason, "ignored");
+        info!(%delivery, reason, "ignored");
         Ok(Answer::Ignored(reason))
     }
 
     /// Queues all jobs or fails, and then too as many as it can. Those that were queued by then
     /// aren't queued again by another delivery of the same.
-    async fn queue(&self, delivery: &Delivery, worker: Worker, push: &Push) -> Result<Answer> {
+    async fn queue(&self, delivery: &DeliveryId, worker: Worker, push: &Push) -> Result<Answer> {
         for reason in push.unusable() {
-            warn!(delivery = %delivery.id(), reason, "left out");
+            warn!(%delivery, reason, "left out");
         }
         let mut jobs = push.jobs();
         // Not all jobs in memory at once: each has a copy of its scope.
@@ -132,7 +133,7 @@ impl<S: SecretSource, Q: JobSink> Webhook<S, Q> {
         }
     }
 
-    async fn send(&self, worker: Worker, jobs: Vec<Job>) -> Result<Vec<String>> {
+    async fn send(&self, worker: Worker, jobs: Vec<AuthenticJob>) -> Result<Vec<String>> {
         self.queues.send(worker, &jobs).await?;
         let mut ids = Vec::new();
         for job in jobs {
@@ -155,10 +156,10 @@ fn understand(list: &SecretString) -> Result<ApiSecrets> {
     Ok(secrets)
 }
 
-fn refuse(delivery: &Delivery, refusal: &Refusal) -> Answer {
+fn refuse(delivery: &Delivery, id: &DeliveryId, refusal: &Refusal) -> Answer {
     let status = refusal.status();
     let source = delivery.source.map(display);
-    warn!(delivery = %delivery.id(), status, cause = refusal.cause(), source, "refused");
+    warn!(delivery = %id, status, cause = refusal.cause(), source, "refused");
     Answer::Refused { status, error: refusal.public_text() }
 }
 
@@ -200,11 +201,11 @@ mod tests {
     /// Queues that take so many jobs and then fail.
     struct Jobs {
         capacity: usize,
-        sent: RefCell<Vec<(Worker, Job)>>,
+        sent: RefCell<Vec<(Worker, AuthenticJob)>>,
     }
 
     impl JobSink for Jobs {
-        async fn send(&self, worker: Worker, jobs: &[Job]) -> Result<()> {
+        async fn send(&self, worker: Worker, jobs: &[AuthenticJob]) -> Result<()> {
             assert!((1..=AT_ONCE).contains(&jobs.len()));
             tokio::task::yield_now().await;
             if self.sent.borrow().len() + jobs.len() > self.capacity {

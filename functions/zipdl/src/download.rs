@@ -7,11 +7,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use archive::provider::{ProviderError, ProviderSummary, ProviderZip, TopFolder, copy_zip};
 use aws_names::BucketName;
 use contract::{AllowedHosts, CommitId, HostKind, Job, KeyLayout};
 use forge::{ArchiveApi, Tip};
 use https::{Client, Credential, HttpsError, read_json};
+use provider_zip::{ProviderError, ProviderSummary, ProviderZip, TopFolder, copy_zip};
 use secret::{MAX_AGE, ROTATION_AGE, SecretSource};
 use store::{ArtifactMetadata, Found, Object, PartWriter, Upload};
 use tokio::{

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use archive::provider::ProviderError;
 use contract::{CommitId, Host, PermitError, RefName, Repository, Retry};
 use https::HttpsError;
 use jobs::JobError;
+use provider_zip::ProviderError;
 use store::StoreError;
 
 /// Why there is no zip.

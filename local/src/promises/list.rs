@@ -50,7 +50,7 @@ pub const PROMISES: &[Promise] = &[
             "attacks::attack_09_only_updates_are_fetched",
             "attacks::attack_09_no_reference_is_lost",
             "attacks::attack_12_jobs_stay_small",
-            "empty::tests::attack_13_large_bucket_is_emptied",
+            "tests::attack_13_large_bucket_is_emptied",
         ],
     },
     Promise {
@@ -276,9 +276,9 @@ pub const PROMISES: &[Promise] = &[
         chapter: FAULTS,
         promise: "a bucket of any size is emptied, and what time did not allow is done the next time",
         tests: &[
-            "empty::tests::attack_13_large_bucket_is_emptied",
-            "empty::tests::next_run_finishes_timed_out_deletion",
-            "empty::tests::temporary_refusal_is_retried",
+            "tests::attack_13_large_bucket_is_emptied",
+            "tests::next_run_finishes_timed_out_deletion",
+            "tests::temporary_refusal_is_retried",
             "stack_deletion_removes_thousands_of_versions",
         ],
     },

@@ -1,8 +1,9 @@
 //! What `.gitattributes` do to a tree, they do to ours as to git's.
 
+use git_repository::tree;
 use proptest::prelude::*;
 
-use crate::repository::{Repository, tree};
+use crate::repository::Repository;
 
 #[test]
 fn attributes_are_applied() {

@@ -4,6 +4,7 @@
 use std::sync::atomic::AtomicBool;
 
 use archive::{ArchiveError, Options, write_zip};
+use git_repository::names;
 use gix::{
     ObjectId,
     objs::{
@@ -12,7 +13,7 @@ use gix::{
     },
 };
 
-use crate::repository::{Repository, names};
+use crate::repository::Repository;
 
 /// Makes a tree of these the one that `main` names.
 fn commit(repository: &Repository, tree: ObjectId) {

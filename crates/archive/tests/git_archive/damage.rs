@@ -7,8 +7,9 @@ use std::{
 };
 
 use archive::ArchiveError;
+use git_repository::{Tree, text, tree};
 
-use crate::repository::{Repository, Tree, text, tree};
+use crate::repository::Repository;
 
 /// Three files, of which two resemble one another.
 fn repository() -> Repository {

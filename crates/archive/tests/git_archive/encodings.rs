@@ -1,8 +1,9 @@
 //! `working-tree-encoding` for every name that iconv knows.
 
+use git_repository::tree;
 use std::process::Command;
 
-use crate::repository::{Repository, bundle, tree};
+use crate::repository::{Repository, bundle};
 
 /// Texts of several kinds; what an encoding lacks has to stay as it is, as git leaves it.
 const TEXTS: [&str; 25] = [

@@ -7,8 +7,9 @@ use std::{
 };
 
 use archive::{ArchiveError, DotGit, LargeFile, LargeFiles, Options, write_pack, write_zip};
+use git_repository::text;
 
-use crate::repository::{Repository, text};
+use crate::repository::Repository;
 
 /// Says that it's enough once so many bytes were written, and counts what comes after that.
 struct Enough<'a> {

@@ -12,10 +12,9 @@ use std::{
 
 use archive::{ArchiveError, DotGit, LargeFile, LargeFiles, Options, Submodule};
 
-use crate::{
-    repository::{Repository, check_same, names, text, tree},
-    work_tree::git,
-};
+use git_repository::{check_same, names, text, tree};
+
+use crate::{repository::Repository, work_tree::git};
 
 /// What git-lfs keeps beside repositories, as a store from which files are expected in this order.
 struct Kept {

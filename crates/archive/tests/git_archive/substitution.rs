@@ -1,8 +1,9 @@
 //! `$Format:...$` becomes what git makes of it.
 
 use archive::{Options, Pushed};
+use git_repository::{check_same, tree};
 
-use crate::repository::{Repository, check_same, tree};
+use crate::repository::Repository;
 
 /// A file for each format, so that a difference names it.
 fn check(repository: &Repository, formats: &[&str]) {

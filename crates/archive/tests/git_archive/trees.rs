@@ -8,9 +8,10 @@ use std::{
 };
 
 use archive::ArchiveError;
+use git_repository::{text, tree};
 use proptest::prelude::*;
 
-use crate::repository::{Repository, text, tree};
+use crate::repository::Repository;
 
 #[test]
 fn attack_03_links_stay_links() {

@@ -4,9 +4,10 @@
 use std::{path::Path, process::Command};
 
 use archive::{DotGit, Options};
+use git_repository::{text, tree};
 use tempfile::TempDir;
 
-use crate::repository::{Repository, text, tree};
+use crate::repository::Repository;
 
 pub(crate) fn git(dir: &Path, arguments: &[&str]) -> String {
     let mut git = Command::new("git");

@@ -74,11 +74,13 @@ pub(crate) fn detect(headers: &HeaderMap) -> &'static dyn Host {
     HOSTS.iter().copied().find(|host| host.recognizes(headers)).unwrap_or(GENERIC)
 }
 
-/// The kind of host that sent these headers and this authenticated payload.
-pub(crate) fn detect_with_payload(headers: &HeaderMap, payload: &[u8]) -> &'static dyn Host {
-    let named = HOSTS.iter().copied().find(|host| host.recognizes(headers));
-    let unnamed = || HOSTS.iter().copied().find(|host| host.recognizes_payload(payload));
-    named.filter(|host| host.name() != GENERIC.name()).or_else(unnamed).unwrap_or(GENERIC)
+/// The kind of host that sent this authenticated payload with headers that name `detected`, or no
+/// host.
+pub(crate) fn detect_by_payload(detected: &'static dyn Host, payload: &[u8]) -> &'static dyn Host {
+    if detected.name() != GENERIC.name() {
+        return detected;
+    }
+    HOSTS.iter().copied().find(|host| host.recognizes_payload(payload)).unwrap_or(GENERIC)
 }
 
 /// What a delivery says, in the sender's words: nothing in it has been checked.
