@@ -19,6 +19,7 @@
 //! assert_eq!(configuration.region.as_deref(), Some("eu-central-1"));
 //! ```
 
+use deployment::deploy::SecretSource;
 use std::collections::BTreeMap;
 use std::io;
 use std::ops::Range;
@@ -29,7 +30,7 @@ use serde_json::{Value, json};
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
-use crate::typed::typed;
+use deployment::typed::typed;
 
 /// Where it is looked for if nobody says otherwise.
 pub const FILE: &str = "git2s3.toml";
@@ -53,18 +54,6 @@ pub struct Configuration {
     /// Tags of the stack, of all its resources that can have some, and of the bucket for code when
     /// it is made.
     pub tags: BTreeMap<String, String>,
-}
-
-/// Where a secret comes from.
-#[derive(Debug, Clone, PartialEq, Eq, JsonSchema)]
-#[schemars(rename_all = "kebab-case")]
-pub enum SecretSource {
-    /// A file, relative to the working directory; a line end at its end doesn't count.
-    File(PathBuf),
-    /// An environment variable.
-    Environment(String),
-    /// The person at the terminal; an empty answer keeps the secret of an existing stack.
-    Prompt,
 }
 
 /// Why there is no configuration.
@@ -154,7 +143,7 @@ impl Configuration {
     pub fn schema(template: &Value) -> Schema {
         let mut schema = schema_for!(Self);
         let declared = || template["Parameters"].as_object().into_iter().flatten();
-        let filled = |name: &str| crate::deploy::FILLED.contains(&name);
+        let filled = |name: &str| deployment::deploy::FILLED.contains(&name);
         let of =
             |secret: bool| declared().filter(move |(name, one)| (one["NoEcho"] == true) == secret && !filled(name));
         let parameters: serde_json::Map<_, _> = of(false).map(|(name, one)| (name.clone(), parameter(one))).collect();
@@ -255,7 +244,7 @@ mod tests {
     use super::*;
 
     fn schema() -> Value {
-        Configuration::schema(&crate::stack::template(None).unwrap().into_value()).to_value()
+        Configuration::schema(&deployment::stack::template(None).unwrap().into_value()).to_value()
     }
 
     #[test]

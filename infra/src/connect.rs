@@ -3,9 +3,9 @@
 
 use contract::{AllowedHosts, HostKind};
 
-use crate::deploy::Description;
-use crate::render::shown::Shown;
-use crate::typed::typed;
+use deployment::deploy::Description;
+use deployment::render::shown::Shown;
+use deployment::typed::typed;
 
 /// Where the hosts of a kind keep what has to be entered.
 struct Places {

@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, Parser, Subcommand};
 
-use infra::render::print;
+use deployment::render::print;
 
 use command::{
     Outcome, acceptance, check, completions, deploy, deployer_policy, destroy, diff, init, logs, package, redrive,

@@ -3,12 +3,13 @@
 //! deduplication id is made of the message's, so that an interrupted redrive can be repeated and
 //! nothing is lost or done twice.
 
+use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::{Message, MessageSystemAttributeName, QueueAttributeName};
 
-use crate::account::Account;
-use crate::call_error::CallError;
-use crate::deploy;
-use crate::render::progress::Progress;
+use deployment::account::Account;
+use deployment::call_error::CallError;
+use deployment::deploy;
+use deployment::render::progress::Progress;
 
 /// The workers, as the queues' logical ids begin.
 pub const WORKERS: [&str; 2] = ["GitPull", "ZipDl"];
@@ -37,29 +38,30 @@ pub async fn redrive(
     }
     let resources = deploy::resources(account, stack).await?;
     let url = |id: String| resources.iter().find(|resource| resource.logical_id == id).map(|found| &found.physical_id);
+    let sqs = Client::new(&account.config);
     let mut moved = Vec::new();
     for worker in workers {
         let queue = format!("{worker}Queue");
         if let (Some(from), Some(to)) = (url(format!("{worker}DeadLetterQueue")), url(queue.clone())) {
-            moved.push(Redriven { count: move_all(account, &queue, from, to, progress).await?, queue });
+            moved.push(Redriven { count: move_all(&sqs, &queue, from, to, progress).await?, queue });
         }
     }
     Ok(Some(moved))
 }
 
 async fn move_all(
-    account: &Account,
+    sqs: &Client,
     queue: &str,
     from: &str,
     to: &str,
     progress: &mut dyn Progress,
 ) -> Result<usize, CallError> {
     // Messages that arrive while these are moved have failed again, and wait for the next time.
-    let limit = length(account, queue, from).await?;
+    let limit = length(sqs, queue, from).await?;
     let mut count = 0;
     while count < limit {
         progress.waiting(&format!("{count} of {limit} messages are back in {queue}"));
-        let request = account.sqs.receive_message().queue_url(from).max_number_of_messages(10).wait_time_seconds(2);
+        let request = sqs.receive_message().queue_url(from).max_number_of_messages(10).wait_time_seconds(2);
         let request = request.message_system_attribute_names(MessageSystemAttributeName::All);
         let received = request.send().await;
         let received =
@@ -69,28 +71,28 @@ async fn move_all(
             break;
         }
         for message in messages {
-            move_one(account, queue, from, to, message).await?;
+            move_one(sqs, queue, from, to, message).await?;
             count += 1;
         }
     }
     Ok(count)
 }
 
-async fn length(account: &Account, queue: &str, url: &str) -> Result<usize, CallError> {
+async fn length(sqs: &Client, queue: &str, url: &str) -> Result<usize, CallError> {
     let name = QueueAttributeName::ApproximateNumberOfMessages;
-    let told = account.sqs.get_queue_attributes().queue_url(url).attribute_names(name.clone()).send().await;
+    let told = sqs.get_queue_attributes().queue_url(url).attribute_names(name.clone()).send().await;
     let told = told.map_err(|error| CallError::new(format!("count the dead-letter messages of {queue}"), error))?;
     Ok(told.attributes().and_then(|all| all.get(&name)?.parse().ok()).unwrap_or(0))
 }
 
-async fn move_one(account: &Account, queue: &str, from: &str, to: &str, message: Message) -> Result<(), CallError> {
+async fn move_one(sqs: &Client, queue: &str, from: &str, to: &str, message: Message) -> Result<(), CallError> {
     let group = message.attributes().and_then(|all| all.get(&MessageSystemAttributeName::MessageGroupId)).cloned();
     let id = message.message_id.unwrap_or_default();
-    let request = account.sqs.send_message().queue_url(to).message_body(message.body.unwrap_or_default());
+    let request = sqs.send_message().queue_url(to).message_body(message.body.unwrap_or_default());
     let request = request.set_message_group_id(group).message_deduplication_id(format!("redrive-{id}"));
     let sent = request.set_message_attributes(message.message_attributes).send().await;
     sent.map_err(|error| CallError::new(format!("send message {id} back to {queue}"), error))?;
-    let request = account.sqs.delete_message().queue_url(from).set_receipt_handle(message.receipt_handle);
+    let request = sqs.delete_message().queue_url(from).set_receipt_handle(message.receipt_handle);
     request
         .send()
         .await

@@ -3,15 +3,15 @@
 use std::error::Error;
 
 use anstyle::{AnsiColor, Style};
+use deployment::account::AccountError;
+use deployment::call_error::CallError;
+use deployment::deploy::tags::TagError;
+use deployment::deploy::{AssetsError, DeployError, DestroyError, ImportError, ParameterError};
+use deployment::package::{ManifestError, PackageError};
+use deployment::render::shown::Shown;
 use infra::acceptance::AcceptanceError;
-use infra::account::AccountError;
-use infra::call_error::CallError;
 use infra::configuration::ConfigurationError;
-use infra::deploy::tags::TagError;
-use infra::deploy::{AssetsError, DeployError, DestroyError, ImportError, ParameterError};
 use infra::deployer::PolicyError;
-use infra::package::{ManifestError, PackageError};
-use infra::render::shown::Shown;
 
 use crate::command::deploy::Interrupted;
 

@@ -7,9 +7,9 @@ use std::fmt::Write as _;
 use contract::{AllowedHost, HostKind};
 
 use crate::configuration::Configuration;
-use crate::deploy::{ParameterError, Parameters};
-use crate::stack;
-use crate::typed::typed;
+use deployment::deploy::{ParameterError, Parameters};
+use deployment::stack;
+use deployment::typed::typed;
 
 /// Where the configuration says that the webhook's secret is.
 pub const SECRET_FILE: &str = "api-secret.txt";

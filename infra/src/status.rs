@@ -10,12 +10,12 @@ use aws_sdk_cloudwatch::types::{Dimension, Statistic};
 use aws_sdk_sqs::types::QueueAttributeName;
 use serde::Serialize;
 
-use crate::account::Account;
-use crate::call_error::CallError;
-use crate::deploy;
 use crate::logs::{Extent, Groups, Kind, Level, Line, Reader};
-use crate::render::shown::Shown;
-use crate::render::table::{Align, Table};
+use deployment::account::Account;
+use deployment::call_error::CallError;
+use deployment::deploy;
+use deployment::render::shown::Shown;
+use deployment::render::table::{Align, Table};
 
 /// Objects that are told of.
 const OBJECTS: usize = 5;
@@ -281,7 +281,8 @@ async fn newest(account: &Account, bucket: &str) -> Result<(Vec<Object>, bool), 
 }
 
 async fn queue(account: &Account, id: &str, url: &str) -> Result<Queue, CallError> {
-    let request = account.sqs.get_queue_attributes().queue_url(url).attribute_names(QueueAttributeName::All);
+    let sqs = aws_sdk_sqs::Client::new(&account.config);
+    let request = sqs.get_queue_attributes().queue_url(url).attribute_names(QueueAttributeName::All);
     let told = request.send().await.map_err(|error| CallError::new(format!("look at queue {id}"), error))?;
     let attributes = told.attributes.unwrap_or_default();
     let count = |name| attributes.get(&name).and_then(|count| count.parse().ok()).unwrap_or(0);
@@ -296,7 +297,8 @@ async fn queue(account: &Account, id: &str, url: &str) -> Result<Queue, CallErro
 async fn age(account: &Account, url: &str) -> Option<f64> {
     let name = url.rsplit('/').next().unwrap_or_default();
     let now = SystemTime::now();
-    let request = account.cloudwatch.get_metric_statistics().namespace("AWS/SQS");
+    let client = aws_sdk_cloudwatch::Client::new(&account.config);
+    let request = client.get_metric_statistics().namespace("AWS/SQS");
     let request = request.metric_name("ApproximateAgeOfOldestMessage").statistics(Statistic::Maximum).period(60);
     let request = request.dimensions(Dimension::builder().name("QueueName").value(name).build());
     let request = request.start_time((now - Duration::from_hours(1)).into()).end_time(now.into());
@@ -517,7 +519,7 @@ mod tests {
         let expected = "acme/\\u{202e}gpj.zip\\u{9b}2J\\u{200b}\\u{2028}\\nStack: fine";
         assert_eq!(text.matches(expected).count(), 9, "{text}");
         assert_eq!(text.lines().count(), status().text(4_700).plain().lines().count() + 2, "{text}");
-        assert_eq!(crate::render::visible::lines(&text), text);
+        assert_eq!(deployment::render::visible::lines(&text), text);
     }
 
     #[test]

@@ -7,9 +7,9 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use infra::deploy::Parameters;
+use deployment::deploy::Parameters;
+use deployment::stack;
 use infra::deployer::{self, Part, Scope};
-use infra::stack;
 use serde_json::{Value, json};
 
 /// The folder of the data in the package that `.ci/tools` installs.

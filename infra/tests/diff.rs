@@ -24,7 +24,7 @@ fn codes(directory: &Path, old: &str, new: &str) -> [Option<i32>; 4] {
 fn fail_on_sets_diff_exit_code() {
     let directory = tempfile::tempdir().unwrap();
     let write = |name: &str, template: &Value| fs::write(directory.path().join(name), template.to_string()).unwrap();
-    let original = infra::stack::template(None).unwrap().into_value();
+    let original = deployment::stack::template(None).unwrap().into_value();
     write("original", &original);
 
     let mut larger = original.clone();

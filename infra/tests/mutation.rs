@@ -5,10 +5,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use infra::{
-    check::{Rules, check},
-    stack,
-};
+use deployment::stack;
+use infra::check::{Rules, check};
 use serde_json::{Value, json};
 
 /// A way to spoil a value below a resource's `Properties`.

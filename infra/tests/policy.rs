@@ -18,11 +18,8 @@ use cfn_guard::{
         writer::{WriteBuffer, Writer},
     },
 };
-use infra::{
-    check::{Finding, Rule, Rules, check},
-    deploy::Template,
-    stack,
-};
+use deployment::{deploy::Template, stack};
+use infra::check::{Finding, Rule, Rules, check};
 use serde_json::{Value, json};
 
 const GOOD_BESIDE_BAD: &str = "one good beside one bad";

@@ -9,8 +9,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use deployment::deploy::Template;
 use infra::check::{Finding, Rules, check};
-use infra::deploy::Template;
 use serde_json::Value;
 
 /// Every public template that can be judged, by its file.

@@ -2,10 +2,8 @@
 //! other: `infra check` finds each, with the resource and the reason.
 #![expect(clippy::unwrap_used, reason = "what surprises a test fails it")]
 
-use infra::{
-    check::{Rules, check},
-    stack,
-};
+use deployment::stack;
+use infra::check::{Rules, check};
 use serde_json::{Value, json};
 
 /// A fault: what it is, how it comes about, and where it is found.

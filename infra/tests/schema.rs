@@ -48,7 +48,7 @@ impl Registry {
 fn evaluated(parameters: &[(&str, &str)]) -> Map<String, Value> {
     let chosen = parameters.iter().chain(&[("QSS3BucketName", "assets")]);
     let chosen: BTreeMap<_, _> = chosen.map(|&(name, value)| (name.to_owned(), value.to_owned())).collect();
-    let template = infra::stack::template(None).unwrap().into_value();
+    let template = deployment::stack::template(None).unwrap().into_value();
     cfn::evaluate(&template, &chosen).unwrap()["Resources"].as_object().unwrap().clone()
 }
 

@@ -10,7 +10,7 @@ const READ: &str = "import json, sys, yaml; json.dump(yaml.safe_load(sys.stdin),
 
 #[test]
 fn yaml_1_1_output_equals_json() {
-    let template = infra::stack::template(None).unwrap();
+    let template = deployment::stack::template(None).unwrap();
     let python = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.tools/py/bin/python3");
     let mut child = Command::new(&python)
         .args(["-c", READ])

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use anstyle::{AnsiColor, Style};
 use anyhow::{Context, Result, bail, ensure};
-use infra::render::progress::{Progress, Terminal};
-use infra::render::shown::Shown;
+use deployment::render::progress::{Progress, Terminal};
+use deployment::render::shown::Shown;
 
 use crate::artifact::{Artifact, bytes_received};
 use crate::aws::Account;

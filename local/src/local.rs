@@ -6,9 +6,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use infra::deploy::{self, Deployment, Parameters, Template};
-use infra::package::{self, Manifest, Packaging, Profile, Target};
-use infra::render::progress::{Progress, Silent};
+use deployment::deploy::{self, Deployment, Parameters, Template};
+use deployment::package::{self, Manifest, Packaging, Profile, Target};
+use deployment::render::progress::{Progress, Silent};
 
 use crate::cloud::Cloud;
 use crate::fault_proxy::FaultProxy;
@@ -122,7 +122,7 @@ impl Local {
     /// # Errors
     /// When it can't be made.
     pub fn template(&self) -> Result<Template> {
-        Ok(infra::synth::synthesize(&self.dist())?)
+        Ok(deployment::synth::synthesize(&self.dist())?)
     }
 
     /// What a stack has to be told to work with this Git host, and a new secret.

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use clap::{Parser, Subcommand};
-use infra::render::progress::Terminal;
+use deployment::render::progress::Terminal;
 use local::demo;
 use local::promises;
 use local::serve::Service;

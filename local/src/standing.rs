@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use infra::render::progress::Progress;
+use deployment::render::progress::Progress;
 use serde::{Deserialize, Serialize};
 
 use crate::aws;

@@ -8,10 +8,10 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use contract::HostKind;
+use deployment::render::progress::Silent;
 use infra::acceptance::order::disorder;
 use infra::acceptance::record::Kind;
 use infra::acceptance::{NO_ACCOUNT, Promise, Record, Row, Verdict};
-use infra::render::progress::Silent;
 use local::archives::{Archives, PUBLIC, address};
 use local::aws::{ACCESS_KEY, Account, REGION, SECRET_KEY};
 use local::local::Local;

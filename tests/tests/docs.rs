@@ -6,11 +6,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use deployment::deploy::Template;
+use deployment::stack;
 use infra::check::{Rule, Rules, check};
 use infra::configuration::Configuration;
-use infra::deploy::Template;
 use infra::review::cost;
-use infra::stack;
 use local::process::built;
 use local::promises::PROMISES;
 use serde_json::{Value, json};

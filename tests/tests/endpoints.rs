@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use contract::HostKind;
-use infra::{deploy::Parameters, render::progress::Silent};
+use deployment::{deploy::Parameters, render::progress::Silent};
 use local::archives::{Archives, CONSUMER, Seen, TOKEN, address};
 use local::artifact::{Artifact, field};
 use local::host::Clone;

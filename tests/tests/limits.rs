@@ -16,7 +16,8 @@ use std::time::Duration;
 
 use contract::dead_letter::{RECEIVES, TRIES};
 use contract::{body, visibility};
-use infra::{review::cost, stack};
+use deployment::stack;
+use infra::review::cost;
 use local::tally;
 use serde_json::Value;
 

@@ -1,7 +1,7 @@
 //! The ground that the end-to-end tests stand on: were the Git host or the account not what they
 //! pretend to be, those tests would prove nothing.
 
-use infra::render::progress::Silent;
+use deployment::render::progress::Silent;
 use local::cloud::Cloud;
 use local::host::Host;
 use local::process::{Lifetime, built};

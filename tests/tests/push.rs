@@ -8,7 +8,7 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::time::Duration;
 
 use contract::HostKind;
-use infra::{deploy::Parameters, render::progress::Silent};
+use deployment::{deploy::Parameters, render::progress::Silent};
 use local::archives::{Archives, TOKEN, address};
 use local::artifact::{Artifact, bytes_received};
 use local::aws::Account;

@@ -9,7 +9,7 @@ use std::io::Write as _;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use infra::{deploy::Parameters, render::progress::Silent};
+use deployment::{deploy::Parameters, render::progress::Silent};
 use local::artifact::{Artifact, field};
 use local::event_source::{EventSource, Outcome};
 use local::local::{Local, Stack};

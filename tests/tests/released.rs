@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use infra::stack;
+use deployment::stack;
 use serde_json::Value;
 
 const RELEASED: &str = "crates/contract/released/environment.json";

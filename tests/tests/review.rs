@@ -5,11 +5,11 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use deployment::deploy::{Parameters, Settings};
+use deployment::diff::Diff;
+use deployment::stack;
 use infra::check::{Rules, check};
-use infra::deploy::{Parameters, Settings};
-use infra::diff::Diff;
 use infra::review::{Checkout, Owner, Review, Subject, html};
-use infra::stack;
 use local::empty_account;
 use local::process::built;
 use serde_json::{Value, json};

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use infra::stack;
+use deployment::stack;
 use local::tally;
 
 fn root() -> &'static Path {

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::Command;
 
-use infra::package::{Architecture, Asset, FUNCTIONS, Manifest, bills};
+use deployment::package::{Architecture, Asset, FUNCTIONS, Manifest, bills};
 use local::tally;
 use serde_json::Value;
 

@@ -6,8 +6,8 @@ use std::io::Cursor;
 use contract::{CommitId, Repository};
 use zip::ZipArchive;
 
-use crate::account::Account;
-use crate::call_error::CallError;
+use deployment::account::Account;
+use deployment::call_error::CallError;
 
 /// The metadata that every artifact has, by the names that its readers know.
 const COMMIT: &str = "commit";

@@ -21,13 +21,13 @@ use std::time::{Duration, Instant};
 
 use tokio::time::sleep;
 
-use crate::account::Account;
-use crate::call_error::CallError;
-use crate::deploy::pace::Pace;
-use crate::deploy::{self, AssetsError, DestroyError, ParameterError, Parameters, Resource, Template};
-use crate::render::progress::Progress;
-use crate::synth::{self, SynthError};
-use crate::typed::typed;
+use deployment::account::Account;
+use deployment::call_error::CallError;
+use deployment::deploy::pace::Pace;
+use deployment::deploy::{self, AssetsError, DestroyError, ParameterError, Parameters, Resource, Template};
+use deployment::render::progress::Progress;
+use deployment::synth::{self, SynthError};
+use deployment::typed::typed;
 
 pub use artifact::ArtifactError;
 pub use promises::{Promise, Row, Verdict, table};
@@ -334,7 +334,7 @@ impl Acceptance {
 
     /// Waits until nobody changes the stack any more. A creation may be deleted at once.
     async fn idle(&self, progress: &mut dyn Progress) -> Result<(), CallError> {
-        let mut pace = Pace::new();
+        let mut pace = Pace::default();
         let mut is_cancelled = false;
         while let Some(stack) = deploy::identity(&self.account, &self.options.stack_name).await? {
             let waits = ["UPDATE_", "ROLLBACK_"].iter().any(|what| stack.status.starts_with(what));
@@ -407,7 +407,7 @@ async fn until<T, E>(
     mut look: impl AsyncFnMut() -> Result<Option<T>, E>,
 ) -> Result<Option<T>, E> {
     let deadline = Instant::now() + patience;
-    let mut pace = Pace::new();
+    let mut pace = Pace::default();
     loop {
         if let Some(found) = look().await? {
             return Ok(Some(found));

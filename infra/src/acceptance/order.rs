@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use super::record::{Kind, Operation};
-use crate::deploy::Event;
+use deployment::deploy::Event;
 
 /// Where an operation that succeeded did not go in the template's order, a sentence each.
 pub fn disorder(operation: &Operation) -> Vec<String> {

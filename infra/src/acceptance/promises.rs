@@ -7,7 +7,7 @@ use anstyle::{AnsiColor, Style};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::render::table::{Align, Table};
+use deployment::render::table::{Align, Table};
 
 /// Something that the product promises and only AWS can show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::promises::{Row, Verdict};
 use super::scrub::Scrub;
-use crate::deploy::Event;
+use deployment::deploy::Event;
 
 /// The number of the format. It changes when an older reader would misunderstand.
 pub const VERSION: u32 = 1;

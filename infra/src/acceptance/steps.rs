@@ -12,9 +12,9 @@ use super::promises::{Promise, Seen};
 use super::record::{Answer, Kind};
 use super::webhook::Webhook;
 use super::{Acceptance, AcceptanceError, Branch, Private, Running, TAG, breather, until};
-use crate::call_error::CallError;
-use crate::deploy::{self, DeployError, Deployed, Deployment, DestroyError, Parameters, Plan, Template};
-use crate::render::progress::Progress;
+use deployment::call_error::CallError;
+use deployment::deploy::{self, DeployError, Deployed, Deployment, DestroyError, Parameters, Plan, Template};
+use deployment::render::progress::Progress;
 
 /// How long a push may take to become a zip; it is tried three times in that time.
 const ZIP: Duration = Duration::from_mins(5);
@@ -261,7 +261,10 @@ impl Acceptance {
             "delivery": id, "repository": { "host": "absent.invalid", "path": "git2s3/acceptance" },
             "reference": "refs/heads/main",
         });
-        let request = self.account.sqs.send_message().queue_url(&queue).message_body(job.to_string());
+        let request = aws_sdk_sqs::Client::new(&self.account.config)
+            .send_message()
+            .queue_url(&queue)
+            .message_body(job.to_string());
         let sent = request.message_group_id(&id).message_deduplication_id(&id).send().await;
         sent.map_err(|error| CallError::new("send a job that fails", error))?;
         self.saw("a job was sent that fails".to_owned());
@@ -275,8 +278,9 @@ impl Acceptance {
         self.saw("the job is a dead-letter message".to_owned());
 
         let what = "alarm";
+        let cloudwatch = aws_sdk_cloudwatch::Client::new(&account.config);
         let found = until(what, ALARM, progress, async || {
-            let told = account.cloudwatch.describe_alarms().alarm_names(&alarm).send().await;
+            let told = cloudwatch.describe_alarms().alarm_names(&alarm).send().await;
             let told = told.map_err(|error| CallError::new(format!("look at alarm {alarm}"), error))?;
             let state = told.metric_alarms().first().and_then(|alarm| alarm.state_value());
             Ok::<_, StepError>((state == Some(&StateValue::Alarm)).then_some(()))
@@ -367,8 +371,9 @@ impl Acceptance {
                 left.push(format!("bucket {bucket}"));
             }
         }
+        let client = aws_sdk_cloudwatchlogs::Client::new(&self.account.config);
         for group in &logs {
-            let told = self.account.logs.describe_log_groups().log_group_name_prefix(group).send().await;
+            let told = client.describe_log_groups().log_group_name_prefix(group).send().await;
             let told = told.map_err(|error| CallError::new(format!("look for log group {group}"), error))?;
             let is_there = told.log_groups().iter().any(|one| one.log_group_name() == Some(group));
             left.extend(is_there.then(|| format!("log group {group}")));
@@ -403,7 +408,7 @@ impl Acceptance {
             role: None,
         };
         let standing = deploy::examine(&self.account, &deployment).await?;
-        deploy::fit(&self.account, &mut deployment, &standing, progress).await;
+        crate::concurrency::fit(&self.account, &mut deployment, &standing, progress).await;
         self.chosen.push(deployment.parameters.clone());
         self.deployed = Some(deployment.template.clone());
         self.begin(kind, what);
@@ -498,8 +503,9 @@ impl Acceptance {
 }
 
 /// How many messages wait in a queue or are being worked on.
-async fn waiting(account: &crate::account::Account, queue: &str) -> Result<u64, CallError> {
-    let request = account.sqs.get_queue_attributes().queue_url(queue).attribute_names(QueueAttributeName::All);
+async fn waiting(account: &deployment::account::Account, queue: &str) -> Result<u64, CallError> {
+    let sqs = aws_sdk_sqs::Client::new(&account.config);
+    let request = sqs.get_queue_attributes().queue_url(queue).attribute_names(QueueAttributeName::All);
     let told = request.send().await.map_err(|error| CallError::new(format!("look at queue {queue}"), error))?;
     let attributes = told.attributes.unwrap_or_default();
     let names = [

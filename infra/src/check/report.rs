@@ -5,8 +5,8 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::render::shown::Shown;
-use crate::render::table::{Align, Table};
+use deployment::render::shown::Shown;
+use deployment::render::table::{Align, Table};
 
 /// One thing to fix.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]

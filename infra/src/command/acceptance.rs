@@ -4,9 +4,9 @@
 use std::path::PathBuf;
 
 use clap::builder::NonEmptyStringValueParser;
+use deployment::render::print;
+use deployment::render::progress::{Progress, Terminal};
 use infra::acceptance::{Acceptance, Options, Private, Public, Record, STACK, table};
-use infra::render::print;
-use infra::render::progress::{Progress, Terminal};
 
 use super::deploy::Interrupted;
 use super::parameters::Given;

@@ -4,12 +4,8 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use clap::ValueEnum;
-use infra::{
-    check::{self, CheckError, Extent, Rules},
-    deploy::Template,
-    render::print,
-    synth,
-};
+use deployment::{deploy::Template, render::print, synth};
+use infra::check::{self, CheckError, Extent, Rules};
 
 use super::{Outcome, caller};
 

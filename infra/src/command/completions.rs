@@ -2,7 +2,7 @@
 
 use clap::ValueEnum;
 use clap_complete::{Shell, generate};
-use infra::render::print;
+use deployment::render::print;
 
 use super::Outcome;
 

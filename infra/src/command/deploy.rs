@@ -5,17 +5,17 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use clap::builder::NonEmptyStringValueParser;
-use infra::account::Account;
+use deployment::account::Account;
+use deployment::deploy::{self, Deployed, Deployment, Plan, Planned, Preview, Standing, Template, tags};
+use deployment::diff::{self, Diff};
+use deployment::render::print;
+use deployment::render::progress::{Progress, Terminal};
+use deployment::render::table::{Align, Table};
+use deployment::synth;
+use deployment::typed::typed;
 use infra::check::{self, Extent, Rules};
 use infra::configuration::Configuration;
 use infra::connect;
-use infra::deploy::{self, Deployed, Deployment, Plan, Planned, Preview, Standing, Template, tags};
-use infra::diff::{self, Diff};
-use infra::render::print;
-use infra::render::progress::{Progress, Terminal};
-use infra::render::table::{Align, Table};
-use infra::synth;
-use infra::typed::typed;
 use serde_json::json;
 
 use super::parameters::Given;
@@ -110,7 +110,7 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
             return Err(not_agreed().into());
         }
     }
-    deploy::fit(account, &mut deployment, &standing, &mut progress).await;
+    infra::concurrency::fit(account, &mut deployment, &standing, &mut progress).await;
     if standing.settings(&deployment).misses_secret() && !changes_nothing {
         offer_secret(question, &mut deployment, &mut progress)?;
     }

@@ -1,11 +1,11 @@
 //! `infra deployer-policy`: arguments, the policy, and whom it is for.
 
 use clap::builder::NonEmptyStringValueParser;
-use infra::deploy::ServiceRole;
+use deployment::deploy::ServiceRole;
+use deployment::render::print;
+use deployment::stack;
+use deployment::typed::typed;
 use infra::deployer::{self, Part, Scope};
-use infra::render::print;
-use infra::stack;
-use infra::typed::typed;
 
 use super::parameters::Values;
 use super::{Outcome, Place, role};

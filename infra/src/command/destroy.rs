@@ -1,10 +1,10 @@
 //! `infra destroy`: arguments, what will be lost before it is, and what stays.
 
-use infra::account::Account;
-use infra::deploy::{self, Losses, Stay, Users};
-use infra::render::print;
-use infra::render::progress::{Progress, Terminal};
-use infra::typed::typed;
+use deployment::account::Account;
+use deployment::deploy::{self, Losses, Stay, Users};
+use deployment::render::print;
+use deployment::render::progress::{Progress, Terminal};
+use deployment::typed::typed;
 use serde_json::json;
 
 use super::deploy::Interrupted;

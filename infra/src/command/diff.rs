@@ -8,10 +8,10 @@ use std::process::Command;
 use anyhow::Context;
 use clap::ValueEnum;
 use clap::builder::NonEmptyStringValueParser;
-use infra::deploy::{Description, Settings, Template, tags};
-use infra::diff::{self, Action, Diff};
-use infra::render::print;
-use infra::{deploy, stack, synth};
+use deployment::deploy::{Description, Settings, Template, tags};
+use deployment::diff::{self, Action, Diff};
+use deployment::render::print;
+use deployment::{deploy, stack, synth};
 use serde::Serialize;
 
 use super::parameters::Values;
@@ -20,7 +20,7 @@ use crate::report::Usage;
 
 /// Where the tests keep the template that they hold the synthesized one against: so every commit
 /// knows its own.
-const SNAPSHOT: &str = "infra/src/stack/snapshots/infra__stack__tests__the_whole_template.snap";
+const SNAPSHOT: &str = "crates/deployment/src/stack/snapshots/deployment__stack__tests__the_whole_template.snap";
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {

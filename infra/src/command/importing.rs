@@ -1,8 +1,8 @@
 //! What `infra deploy --import-bucket` does besides: the bucket before the change set, and after it
 //! the update by which the bucket becomes as every output bucket is.
 
-use infra::deploy::{self, Deployed, Deployment, Found, ImportError, Plan, Settings, Standing};
-use infra::render::progress::{Progress, Terminal};
+use deployment::deploy::{self, Deployed, Deployment, Found, ImportError, Plan, Settings, Standing};
+use deployment::render::progress::{Progress, Terminal};
 
 use super::Located;
 use crate::report::Usage;

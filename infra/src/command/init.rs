@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::builder::NonEmptyStringValueParser;
+use deployment::render::print;
+use deployment::render::shown::Shown;
 use infra::configuration;
-use infra::render::print;
-use infra::render::shown::Shown;
 use infra::start::{StartError, Wishes};
 
 use super::{Outcome, caller};

@@ -3,9 +3,9 @@
 
 use std::time::{Duration, SystemTime};
 
-use infra::deploy;
+use deployment::deploy;
+use deployment::render::print;
 use infra::logs::{self, Extent, Filter, Groups, Level, Reader, Story};
-use infra::render::print;
 use tokio::time::sleep;
 
 use super::{Outcome, Place, since};

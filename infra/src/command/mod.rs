@@ -25,12 +25,12 @@ use std::io::{BufRead, IsTerminal, stderr, stdin};
 use std::path::PathBuf;
 
 use clap::builder::NonEmptyStringValueParser;
-use infra::account::{self, Account, AccountError, Chosen, Wanted};
+use deployment::account::{self, Account, AccountError, Chosen, Wanted};
+use deployment::deploy::{self as stacks, NotARole, ServiceRole};
+use deployment::render::print;
+use deployment::render::progress::Progress;
+use deployment::render::visible::visible;
 use infra::configuration::{Configuration, ConfigurationError};
-use infra::deploy::{self as stacks, NotARole, ServiceRole};
-use infra::render::print;
-use infra::render::progress::Progress;
-use infra::render::visible::visible;
 
 use secrecy::SecretString;
 

@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use clap::ValueEnum;
-use infra::package::{self, Architecture, Manifest, Packaging, Profile, Target};
-use infra::render::print;
-use infra::render::progress::Terminal;
-use infra::render::table::{Align, Table};
+use deployment::package::{self, Architecture, Manifest, Packaging, Profile, Target};
+use deployment::render::print;
+use deployment::render::progress::Terminal;
+use deployment::render::table::{Align, Table};
 
 use super::{Outcome, caller};
 

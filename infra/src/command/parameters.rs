@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
-use infra::configuration::{Configuration, SecretSource};
-use infra::deploy::{Parameters, Template};
+use deployment::deploy::SecretSource;
+use deployment::deploy::{Parameters, Template};
+use infra::configuration::Configuration;
 
 use super::{caller, password};
 use crate::report::Usage;

@@ -1,8 +1,8 @@
 //! `infra redrive`: arguments, and what was moved.
 
+use deployment::render::print;
+use deployment::render::progress::{Progress, Terminal};
 use infra::redrive::{self, WORKERS};
-use infra::render::print;
-use infra::render::progress::{Progress, Terminal};
 
 use super::{Outcome, Place};
 

@@ -7,13 +7,13 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use anyhow::Context;
 use aws_sdk_cloudformation::primitives::{DateTime, DateTimeFormat};
 use clap::builder::NonEmptyStringValueParser;
+use deployment::deploy::Settings;
+use deployment::diff::Diff;
+use deployment::package::Manifest;
+use deployment::render::{print, visible};
+use deployment::{stack, synth};
 use infra::check::{self, Rules};
-use infra::deploy::Settings;
-use infra::diff::Diff;
-use infra::package::Manifest;
-use infra::render::{print, visible};
 use infra::review::{self, Owner, Review, Subject, diagram};
-use infra::{stack, synth};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 

@@ -3,10 +3,10 @@
 use clap::ValueEnum;
 use contract::Runtime;
 use contract::custom::{BucketCleanerProperties, SshKeyProperties};
+use deployment::render::print;
+use deployment::stack;
 use infra::acceptance::Record;
 use infra::configuration::Configuration;
-use infra::render::print;
-use infra::stack;
 use schemars::schema_for;
 
 use super::Outcome;

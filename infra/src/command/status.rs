@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use infra::render::print;
+use deployment::render::print;
 use infra::status;
 
 use super::{Outcome, Place, since};

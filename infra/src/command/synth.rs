@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use infra::render::print;
-use infra::synth;
+use deployment::render::print;
+use deployment::synth;
 
 use super::parameters::Values;
 use super::{Outcome, caller};

@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use clap::ValueEnum;
 use serde_json::{Value, json};
 
-use crate::deploy::{self, Parameters, ServiceRole, Template};
+use deployment::deploy::{self, Parameters, ServiceRole, Template};
 
 pub use calls::UNRECORDED;
 pub use resources::rights as of_type;
@@ -211,7 +211,7 @@ mod tests {
     fn scope(stack: &str, parameters: &[(&str, &str)]) -> Scope {
         let parameters = parameters.iter().chain(&[("QSS3BucketName", "assets")]);
         let chosen = parameters.map(|&(name, value)| (name.to_owned(), value.to_owned())).collect();
-        let template = cfn::evaluate(&crate::stack::template(None).unwrap().into_value(), &chosen).unwrap();
+        let template = cfn::evaluate(&deployment::stack::template(None).unwrap().into_value(), &chosen).unwrap();
         Scope {
             account: "123456789012".to_owned(),
             region: "eu-central-1".to_owned(),

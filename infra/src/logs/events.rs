@@ -9,9 +9,9 @@ use futures_util::future::try_join_all;
 
 use super::Line;
 use super::line::{Kind, Of};
-use crate::account::Account;
-use crate::call_error::CallError;
-use crate::deploy::Resource;
+use deployment::account::Account;
+use deployment::call_error::CallError;
+use deployment::deploy::Resource;
 
 /// Words of which whatever goes wrong in a function has one, in our own lines and in Lambda's, in
 /// text and in JSON. Each stands alone in them, between characters that belong to no word.
@@ -149,7 +149,8 @@ struct Found {
 }
 
 async fn found(account: &Account, of: Of<'_>, group: &str, pattern: &str, since: i64) -> Result<Found, CallError> {
-    let request = account.logs.filter_log_events().log_group_name(group).start_time(since).filter_pattern(pattern);
+    let client = aws_sdk_cloudwatchlogs::Client::new(&account.config);
+    let request = client.filter_log_events().log_group_name(group).start_time(since).filter_pattern(pattern);
     let mut pages = request.into_paginator().send();
     let (mut events, mut read) = (Vec::new(), 0);
     while read < PAGES {

@@ -9,7 +9,7 @@ use contract::{Patterns, PatternsError};
 use serde_json::Value;
 
 use super::{Kind, Level, Line};
-use crate::render::shown::Shown;
+use deployment::render::shown::Shown;
 
 /// Which lines somebody wants to see.
 #[derive(Debug)]

@@ -1,6 +1,8 @@
 //! What the stack costs a month, from what is measured of a push and what AWS lists. Free tiers are
 //! left out.
 
+use deployment::deploy::Retention;
+
 /// What a push takes of AWS. Measured where it can be: the zip and the durations vary with the
 /// repository.
 #[derive(Debug, Clone, Copy)]
@@ -141,31 +143,6 @@ pub fn bill(pushes: f64, push: Push) -> Vec<Item> {
     ]
 }
 
-/// For how long the output bucket keeps versions that newer ones replaced.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Retention {
-    /// `NoncurrentDays`; none keeps every version.
-    pub days: Option<u16>,
-    /// `NewerNoncurrentVersions`: so many of each zip stay however old they are.
-    pub newer: u16,
-}
-
-impl Retention {
-    /// What these values of the parameters mean.
-    pub fn of(days: &str, newer: &str) -> Self {
-        Self { days: days.parse().ok(), newer: newer.parse().unwrap_or_default() }
-    }
-
-    /// In words.
-    pub fn told(&self) -> String {
-        match self {
-            Self { days: None, .. } => "every version".to_owned(),
-            Self { days: Some(days), newer: 0 } => format!("NoncurrentDays={days}"),
-            Self { days: Some(days), newer } => format!("NoncurrentDays={days}, NewerNoncurrentVersions={newer}"),
-        }
-    }
-}
-
 /// So many pushes a month go to one zip. Assumed: what `NewerNoncurrentVersions` keeps depends on
 /// how many zips there are.
 pub const TO_A_ZIP: f64 = 50.0;
@@ -219,7 +196,7 @@ mod tests {
 
     #[test]
     fn every_alarm_is_paid_for() {
-        let template = crate::stack::template(None).unwrap().into_value();
+        let template = deployment::stack::template(None).unwrap().into_value();
         let resources = template["Resources"].as_object().unwrap().values();
         let alarms = resources.filter(|resource| resource["Type"] == "AWS::CloudWatch::Alarm").count();
         assert_eq!(format!("{ALARMS}"), alarms.to_string());

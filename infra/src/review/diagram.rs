@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use maud::{Markup, PreEscaped, html};
 use serde_json::Value;
 
-use crate::diff::{Effect, grants};
+use deployment::diff::{Effect, grants};
 
 /// A box: the logical id (or [`HOST`], or [`ALARMS`]), what it is called, what it is, and where it
 /// stands: in half columns, and rows.
@@ -439,7 +439,7 @@ fn halves(text: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stack;
+    use deployment::stack;
 
     fn template() -> Value {
         stack::template(None).unwrap().into_value()

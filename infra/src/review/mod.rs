@@ -15,8 +15,8 @@ pub use page::html;
 pub use subject::{Checkout, Owner, Subject};
 
 use crate::check::{Report, Rules};
-use crate::deploy::Settings;
-use crate::diff::Diff;
+use deployment::deploy::Settings;
+use deployment::diff::Diff;
 
 /// What a review is about.
 #[derive(Debug)]

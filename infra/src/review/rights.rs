@@ -7,7 +7,7 @@ pub use cfn::iam::Evidence;
 use cfn::{Template, iam};
 use serde_json::Value;
 
-use crate::diff::{Effect, Grant, grants};
+use deployment::diff::{Effect, Grant, grants};
 
 /// The rights of one role on one resource.
 #[derive(Debug)]
@@ -157,7 +157,23 @@ pub fn policies(template: &Value) -> Vec<Policy> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stack;
+    use deployment::stack;
+
+    #[test]
+    fn subnet_description_names_needed_services() {
+        let template = stack::template(None).unwrap().into_value();
+        let description = template["Parameters"]["SubnetIds"]["Description"].as_str().unwrap();
+        let names = [("kms", "KMS"), ("s3", "S3"), ("secretsmanager", "Secrets Manager"), ("sqs", "SQS")];
+        // Logs and network interfaces are Lambda's affair, which is outside of the VPC.
+        let of_lambda = ["ec2", "logs"];
+        for right in of_roles(&template) {
+            let service = right.action.split(':').next().unwrap();
+            if ["GitPullRole", "ZipDlRole"].contains(&right.who.as_str()) && !of_lambda.contains(&service) {
+                let (_, name) = names.iter().find(|(of, _)| *of == service).unwrap();
+                assert!(description.contains(name), "{service}: {description}");
+            }
+        }
+    }
 
     #[test]
     fn rights_and_reasons_match_exactly() {

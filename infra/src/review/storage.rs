@@ -116,7 +116,7 @@ fn expires_versions(bucket: &Value) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stack;
+    use deployment::stack;
 
     #[test]
     fn review_describes_bucket_retention() {

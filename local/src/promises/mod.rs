@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use anyhow::Result;
-use infra::render::table::{Align, Table};
+use deployment::render::table::{Align, Table};
 use serde::Serialize;
 
 use crate::{tally, test_runner};

@@ -11,8 +11,8 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use aws_sdk_sqs::types::QueueAttributeName;
-use infra::deploy::{self, DeployError, Deployment, Template};
-use infra::render::progress::Silent;
+use deployment::deploy::{self, DeployError, Deployment, Template};
+use deployment::render::progress::Silent;
 use local::aws::Account;
 use local::custom_resource::{self, RequestType};
 use local::local::{Local, STACK};

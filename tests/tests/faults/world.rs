@@ -4,10 +4,10 @@
 use std::io::ErrorKind;
 use std::time::Duration;
 
-use infra::account::Account;
-use infra::deploy::Parameters;
+use deployment::account::Account;
+use deployment::deploy::Parameters;
+use deployment::render::progress::Silent;
 use infra::redrive;
-use infra::render::progress::Silent;
 use local::artifact::Artifact;
 use local::event_source::{EventSource, Outcome};
 use local::fault_proxy::FaultProxy;

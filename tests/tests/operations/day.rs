@@ -88,7 +88,7 @@ impl Day<'_> {
 
     /// Whatever is wrong with a value is said before anything happens.
     async fn is_told_of_broken_values(&self) {
-        let declared = infra::stack::template(None).unwrap().into_value();
+        let declared = deployment::stack::template(None).unwrap().into_value();
         let mut names: Vec<_> = declared["Parameters"].as_object().unwrap().keys().collect();
         names.sort();
         assert_eq!(names, BROKEN.map(|(name, _)| name), "every parameter has a broken value");

@@ -5,8 +5,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use deployment::diff::{Grant, Request, grants, permits};
 use infra::deployer::UNRECORDED;
-use infra::diff::{Grant, Request, grants, permits};
 use local::aws::{Account, REGION};
 use local::call::Call;
 use local::decisions::Decision;

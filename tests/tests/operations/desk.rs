@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Output;
 
-use infra::render::progress::Silent;
+use deployment::render::progress::Silent;
 use local::aws::{ACCESS_KEY, Account, SECRET_KEY};
 use local::local::Local;
 use local::process::built;

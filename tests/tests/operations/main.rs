@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use aws_sdk_cloudformation::types::ExecutionStatus;
 use aws_sdk_sqs::types::QueueAttributeName;
-use infra::render::progress::Silent;
+use deployment::render::progress::Silent;
 use local::artifact::Artifact;
 use local::aws::{Account, REGION, Resources};
 use local::call::Call;

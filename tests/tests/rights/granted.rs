@@ -31,7 +31,7 @@ impl Granted {
     /// Every right of every role.
     pub(crate) async fn all(stage: &Stage) -> Result<Vec<Self>> {
         let template = stage.local.template()?.into_value();
-        let granted = infra::stack::template(None)?;
+        let granted = deployment::stack::template(None)?;
         let mut all = Vec::new();
         for role in roles_of(&template) {
             for policy in policies(&template, role) {

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, ensure};
-use infra::diff::{Condition, Grant, Request, grants, permits};
+use deployment::diff::{Condition, Grant, Request, grants, permits};
 use local::decisions::Decision;
 use serde_json::{Value, json};
 

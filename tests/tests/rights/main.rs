@@ -57,7 +57,7 @@ async fn every_right_is_used_and_needed() {
         let played = functions.iter().map(|function| take_away_each(&stage, &props, &rights, function));
         tried += try_join_all(played).await.unwrap().into_iter().sum::<usize>();
     }
-    let template = infra::stack::template(None).unwrap();
+    let template = deployment::stack::template(None).unwrap();
     let in_scenarios = template.rights().iter().filter(|right| matches!(right.evidence, Evidence::Scenario(_)));
     assert_eq!(tried, in_scenarios.count());
     tally::tried(tried);
@@ -83,7 +83,7 @@ async fn three_engines_agree_on_permissions() {
 
 #[test]
 fn scenarios_match_review_evidence() {
-    let template = infra::stack::template(None).unwrap();
+    let template = deployment::stack::template(None).unwrap();
     let named = template.rights().iter().filter_map(|right| match right.evidence {
         Evidence::Scenario(name) => Some((name, right.role.replace("Role", "Function"))),
         Evidence::Documented(_) => None,

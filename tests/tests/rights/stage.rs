@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use contract::{HostKind, Job, Repository};
-use infra::deploy::Parameters;
-use infra::render::progress::Silent;
+use deployment::deploy::Parameters;
+use deployment::render::progress::Silent;
 use local::archives::{Archives, TOKEN, address};
 use local::artifact::Artifact;
 use local::aws::{Account, Resources};

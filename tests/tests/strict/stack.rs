@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use aws_sdk_cloudformation::error::ProvideErrorMetadata as _;
 use aws_sdk_cloudformation::types::{Capability, Parameter};
-use infra::deploy::{self, Deployment};
-use infra::render::progress::Silent;
-use infra::synth;
+use deployment::deploy::{self, Deployment};
+use deployment::render::progress::Silent;
+use deployment::synth;
 use local::artifact::Artifact;
 use local::aws::Account;
 use local::call::Call;
@@ -159,9 +159,9 @@ async fn ten_concurrent_functions_lose_no_push() {
     let stack_name = STACK.to_owned();
     let mut deployment =
         Deployment { stack_name, template, dist: local.dist(), parameters, tags: BTreeMap::new(), role: None };
-    let opened = infra::account::Account::open(&account.config).await.unwrap();
+    let opened = deployment::account::Account::open(&account.config).await.unwrap();
     let standing = deploy::examine(&opened, &deployment).await.unwrap();
-    deploy::fit(&opened, &mut deployment, &standing, &mut Silent).await;
+    infra::concurrency::fit(&opened, &mut deployment, &standing, &mut Silent).await;
     let deployed = deploy::deploy(&account.config, &deployment, &mut Silent).await.unwrap();
     let stack = local.connect(STACK, deployed.outputs, secret).unwrap();
     let described = account.cloudformation.describe_stacks().stack_name(STACK).send().await.unwrap();

@@ -10,7 +10,7 @@ use rustix::process::{Resource, Rlimit, setrlimit};
 
 use crate::repository::Repository;
 
-/// What `infra/src/stack/workers.rs` gives the function, in bytes.
+/// What `crates/deployment/src/stack/workers.rs` gives the function, in bytes.
 const FUNCTION: u64 = 1769 << 20;
 
 /// Zips `HEAD` with no more memory than the function has. What is asked for beyond that ends the

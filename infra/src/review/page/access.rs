@@ -8,8 +8,8 @@ use maud::{Markup, html};
 use serde_json::Value;
 
 use super::markup::{code, codes, folded, listed, only, plain, soft, table};
-use crate::diff::Effect;
 use crate::review::rights::{self, Alike, Evidence, Policy};
+use deployment::diff::Effect;
 
 const TRUST: &str = "sts:AssumeRole";
 

@@ -7,8 +7,8 @@ use maud::{Markup, html};
 use serde_json::Value;
 
 use super::markup::{code, count, first, folded, listed, only, plain, sign, soft, table};
-use crate::diff::{Action, Diff, Effect, EntryChange, PropertyChange, as_text};
 use crate::review::{Review, rights};
+use deployment::diff::{Action, Diff, Effect, EntryChange, PropertyChange, as_text};
 
 /// So many rows of a table are open, after those that are never folded.
 const OPEN: usize = 15;

@@ -1,10 +1,11 @@
 //! What the stack costs a month: one short table, and, folded, every item with its formula.
 
+use deployment::deploy::Retention;
 use maud::{Markup, html};
 
 use super::markup::{folded, plain, soft, table};
-use crate::deploy::Settings;
 use crate::review::cost::{self, Item};
+use deployment::deploy::Settings;
 
 /// How many pushes a month the costs are told for.
 const PUSHES: [(&str, f64); 2] = [("1,000", 1_000.0), ("100,000", 100_000.0)];
@@ -48,7 +49,7 @@ fn in_short(bills: &[(&str, Vec<Item>)]) -> Markup {
 /// it could be.
 fn zips(settings: &Settings) -> Markup {
     let given = settings.retention();
-    let other = given.days.is_none().then(|| cost::Retention::of("30", ""));
+    let other = given.days.is_none().then(|| Retention::of("30", ""));
     let kept = std::iter::once(given).chain(other);
     let rows =
         PUSHES.into_iter().flat_map(|(told, pushes)| kept.clone().map(move |retention| (told, pushes, retention)));

@@ -17,7 +17,7 @@ use serde_json::Value;
 
 use self::markup::folded;
 use super::{Review, diagram};
-use crate::render::visible;
+use deployment::render::visible;
 
 /// The whole page.
 pub fn html(review: &Review<'_>) -> String {
@@ -77,10 +77,10 @@ fn picture(template: &Value) -> Markup {
 mod tests {
     use super::*;
     use crate::check::{Rules, check};
-    use crate::deploy::{Parameters, Settings, Template};
-    use crate::diff::Diff;
     use crate::review::{Checkout, Owner, Subject};
-    use crate::stack;
+    use deployment::deploy::{Parameters, Settings, Template};
+    use deployment::diff::Diff;
+    use deployment::stack;
 
     fn subject(stack: &str) -> Subject {
         Subject {

@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use serde_json::Value;
 
 use super::markup::{code, folded, plain, soft, table};
-use crate::deploy::{Setting, Settings};
+use deployment::deploy::{Setting, Settings};
 
 /// The whole section.
 pub(super) fn section(template: &Value, settings: &Settings) -> Markup {

@@ -31,7 +31,7 @@ pub(crate) type Played<'a> = Pin<Box<dyn Future<Output = Result<()>> + Send + 'a
 
 /// A scenario.
 pub(crate) struct Scenario {
-    /// The name of its function, which is what the grants of `infra/src/stack` call it.
+    /// The name of its function, which is what the grants of `crates/deployment/src/stack` call it.
     pub(crate) name: &'static str,
     /// The logical id of the function whose rights it takes.
     pub(crate) function: &'static str,

@@ -1,0 +1,269 @@
+//! The stack, in the way of a push: endpoint, queue, worker, storage; beside it the keys, and what
+//! happens at the stack's creation and deletion.
+
+mod accepted;
+mod alarms;
+mod endpoint;
+mod function;
+mod keys;
+mod lifecycle;
+mod network;
+mod outputs;
+mod parameters;
+mod queues;
+mod side;
+mod storage;
+mod workers;
+
+use cfn::{Stack, Template, TemplateError};
+
+use crate::package::Manifest;
+use function::Functions;
+use parameters::Parameters;
+use workers::Surroundings;
+
+/// What the `Description` of the template says.
+const DESCRIPTION: &str =
+    concat!("git2s3 ", env!("CARGO_PKG_VERSION"), ": a push to a Git repository becomes a zip of it in an S3 bucket");
+
+/// The template, for the functions that `assets` lists; without any, for zips named after the
+/// functions.
+///
+/// # Errors
+/// The stack breaks a rule of CloudFormation, which is a mistake in this module.
+pub fn template(assets: Option<&Manifest>) -> Result<Template, TemplateError> {
+    let mut stack = Stack::new(DESCRIPTION);
+    let parameters = Parameters::add(&mut stack);
+    let functions = Functions::new(&parameters, assets);
+
+    let storage = storage::add(&mut stack, &parameters);
+    let cleaner = lifecycle::add(&mut stack, &functions, &storage);
+    let keys = keys::add(&mut stack, &functions, &parameters, &storage, &cleaner)?;
+    let queues = queues::add(&mut stack);
+    let surroundings =
+        Surroundings { parameters: &parameters, queues: &queues, keys: &keys, storage: &storage, cleaner: &cleaner };
+    let workers = workers::add(&mut stack, &functions, &surroundings);
+    let endpoint = endpoint::add(&mut stack, &functions, &parameters, &queues);
+    alarms::add(&mut stack, &parameters, &endpoint, &queues, &workers);
+    outputs::add(&mut stack, &endpoint, &keys, &storage);
+    accepted::add(&mut stack);
+    stack.template()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    const WEB_ACL: &str =
+        "arn:aws:wafv2:eu-central-1:123456789012:regional/webacl/git2s3/01234567-89ab-cdef-0123-4567890890ab";
+
+    #[test]
+    fn the_whole_template() {
+        insta::assert_snapshot!(template(None).unwrap().to_yaml());
+    }
+
+    #[test]
+    fn same_input_gives_identical_template() {
+        assert_eq!(template(None).unwrap().text(), template(None).unwrap().text());
+    }
+
+    #[test]
+    fn both_forms_say_the_same() {
+        let template = template(None).unwrap();
+        let yaml: serde_json::Value = serde_yaml_ng::from_str(&template.to_yaml()).unwrap();
+        assert_eq!(yaml, *template.value());
+        assert_eq!(serde_json::from_str::<serde_json::Value>(template.text()).unwrap(), yaml);
+    }
+
+    /// The logical ids that exist for these parameters.
+    fn resources(parameters: &[(&str, &str)]) -> Vec<String> {
+        let required = ("QSS3BucketName", "assets");
+        let chosen = parameters.iter().chain([&required]);
+        let chosen: BTreeMap<_, _> = chosen.map(|&(name, value)| (name.into(), value.into())).collect();
+        let template = cfn::evaluate(&template(None).unwrap().into_value(), &chosen).unwrap();
+        template["Resources"].as_object().unwrap().keys().cloned().collect()
+    }
+
+    /// A text of lines as short as those of certificates: each line end takes two bytes of an
+    /// environment.
+    fn text(length: usize) -> String {
+        format!("{}\n", "x".repeat(64)).repeat(length / 65 + 1)[..length].to_owned()
+    }
+
+    /// The length of each environment when every parameter is as long as it may be, or as these
+    /// say.
+    fn environments(parameters: &[(&str, String)]) -> BTreeMap<String, usize> {
+        let template = template(None).unwrap().into_value();
+        let longest = |parameter: &serde_json::Value| {
+            let allowed = parameter["AllowedValues"].as_array();
+            let allowed =
+                allowed.and_then(|values| values.iter().filter_map(serde_json::Value::as_str).max_by_key(|v| v.len()));
+            let length = parameter["MaxLength"].as_u64().unwrap_or(128);
+            allowed.map_or_else(|| text(usize::try_from(length).unwrap()), str::to_owned)
+        };
+        let known = template["Parameters"].as_object().unwrap();
+        let mut chosen: BTreeMap<_, _> =
+            known.iter().map(|(name, parameter)| (name.clone(), longest(parameter))).collect();
+        chosen.extend(parameters.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
+        let template = cfn::evaluate(&template, &chosen).unwrap();
+        let resources = template["Resources"].as_object().unwrap().iter();
+        let lengths = resources.filter_map(|(id, resource)| {
+            let variables = &resource["Properties"]["Environment"]["Variables"];
+            (!variables.is_null()).then(|| (id.clone(), cfn::quota::environment(&template, variables)))
+        });
+        lengths.collect()
+    }
+
+    #[test]
+    fn environment_with_longest_parameters_fits() {
+        let both = |bytes: usize| [("KnownHosts", text(bytes / 2)), ("CaBundle", text(bytes / 2))];
+        let with_lfs = [&both(1800)[..], &[("Lfs", "on".to_owned())]].concat();
+        for parameters in [&[][..], &with_lfs] {
+            let environments = environments(parameters);
+            assert_eq!(environments.len(), 3);
+            let fit = environments.values().all(|bytes| *bytes <= cfn::quota::ENVIRONMENT_BYTES);
+            assert!(fit, "{environments:?}");
+        }
+    }
+
+    /// The stack as these parameters make it, compared with the plain one.
+    fn difference(parameters: &[(&str, &str)]) -> String {
+        let evaluated = |parameters: &[(&str, &str)]| {
+            let chosen = parameters.iter().chain([&("QSS3BucketName", "assets")]);
+            let chosen: BTreeMap<_, _> = chosen.map(|&(name, value)| (name.into(), value.into())).collect();
+            let mut template = cfn::evaluate(&template(None).unwrap().into_value(), &chosen).unwrap();
+            template.as_object_mut().unwrap().retain(|section, _| section == "Resources" || section == "Outputs");
+            Template::from(template)
+        };
+        let diff = crate::diff::Diff::between(&evaluated(&[]), &evaluated(parameters));
+        crate::diff::text(&diff).plain()
+    }
+
+    #[test]
+    fn with_a_domain() {
+        insta::assert_snapshot!(difference(&[("CustomDomainName", "git.example.com")]));
+    }
+
+    #[test]
+    fn with_a_network() {
+        insta::assert_snapshot!(difference(&[("VPCId", "vpc-1"), ("SubnetIds", "subnet-1,subnet-2")]));
+    }
+
+    #[test]
+    fn with_an_address_for_alarms() {
+        insta::assert_snapshot!(difference(&[("AlarmEmail", "platform@example.com")]));
+    }
+
+    /// The lifecycle rules of the output bucket.
+    fn lifecycle(parameters: &[(&str, &str)]) -> serde_json::Value {
+        let chosen = parameters.iter().chain([&("QSS3BucketName", "assets")]);
+        let chosen: BTreeMap<_, _> = chosen.map(|&(name, value)| (name.into(), value.into())).collect();
+        let template = cfn::evaluate(&template(None).unwrap().into_value(), &chosen).unwrap();
+        template["Resources"]["OutputBucket"]["Properties"]["LifecycleConfiguration"]["Rules"].clone()
+    }
+
+    #[test]
+    fn replaced_versions_expire_only_when_asked() {
+        let expires = |expiration: serde_json::Value| serde_json::json!({ "Id": "ExpireNoncurrentVersions", "Status": "Enabled", "NoncurrentVersionExpiration": expiration });
+        assert_eq!(lifecycle(&[]).as_array().unwrap().len(), 1);
+        let days = serde_json::json!({ "NoncurrentDays": "30" });
+        assert_eq!(lifecycle(&[("NoncurrentDays", "30")])[1], expires(days));
+        let both = serde_json::json!({ "NoncurrentDays": "30", "NewerNoncurrentVersions": "5" });
+        let chosen = [("NoncurrentDays", "30"), ("NewerNoncurrentVersions", "5")];
+        assert_eq!(lifecycle(&chosen)[1], expires(both));
+    }
+
+    #[test]
+    fn every_role_has_boundary_and_path() {
+        let boundary = "arn:aws:iam::123456789012:policy/developers";
+        let chosen = [("PermissionsBoundary", boundary), ("RolePath", "/delivery/"), ("QSS3BucketName", "assets")];
+        let check = |chosen: &[(&str, &str)], expected: (Option<&str>, &str)| {
+            let chosen = chosen.iter().map(|&(name, value)| (name.into(), value.into())).collect();
+            let template = cfn::evaluate(&template(None).unwrap().into_value(), &chosen).unwrap();
+            let roles = template["Resources"].as_object().unwrap().values();
+            let roles: Vec<_> = roles.filter(|resource| resource["Type"] == "AWS::IAM::Role").collect();
+            assert!(roles.len() >= 6);
+            for role in roles {
+                let properties = &role["Properties"];
+                let bound = properties["PermissionsBoundary"].as_str();
+                assert_eq!((bound, properties["Path"].as_str().unwrap()), expected, "{role}");
+            }
+        };
+        check(&chosen, (Some(boundary), "/delivery/"));
+        check(&chosen[2..], (None, "/"));
+    }
+
+    #[test]
+    fn boundary_and_path_patterns_follow_iam() {
+        let parameters = template(None).unwrap().into_value()["Parameters"].clone();
+        let check = |name: &str, value: &str, expected: bool| {
+            let schema = serde_json::json!({ "pattern": parameters[name]["AllowedPattern"], "maxLength": parameters[name]["MaxLength"] });
+            assert_eq!(jsonschema::is_valid(&schema, &value.into()), expected, "{name}: {value}");
+        };
+        for arn in [
+            "",
+            "arn:aws:iam::123456789012:policy/developers",
+            "arn:aws-cn:iam::123456789012:policy/teams/platform/may+do=x,y.z@a-b_c",
+            "arn:aws-us-gov:iam::aws:policy/PowerUserAccess",
+        ] {
+            check("PermissionsBoundary", arn, true);
+        }
+        for other in [
+            "developers",
+            "arn:aws:iam::123456789012:role/developers",
+            "arn:aws:iam::123456789012:policy/",
+            "arn:aws:iam::1234:policy/developers",
+            "arn:aws:iam::123456789012:policy/two words",
+        ] {
+            check("PermissionsBoundary", other, false);
+        }
+        for path in ["/", "/delivery/", "/a/b-c/d_e/", &format!("/{}/", "a".repeat(510))] {
+            check("RolePath", path, true);
+        }
+        for other in ["", "delivery", "/delivery", "delivery/", "/two words/", &format!("/{}/", "a".repeat(511))] {
+            check("RolePath", other, false);
+        }
+    }
+
+    #[test]
+    fn with_a_web_acl() {
+        insta::assert_snapshot!(difference(&[("WebAclArn", WEB_ACL)]));
+    }
+
+    #[test]
+    fn only_regional_web_acl_is_accepted() {
+        let template = template(None).unwrap().into_value();
+        let pattern = template["Parameters"]["WebAclArn"]["AllowedPattern"].as_str().unwrap();
+        let schema = serde_json::json!({ "type": "string", "pattern": pattern });
+        let fits = |arn: &str| jsonschema::is_valid(&schema, &arn.into());
+        assert!(fits("") && fits(WEB_ACL) && fits(&WEB_ACL.replace("aws:", "aws-cn:")));
+        // Of CloudFront, of WAF's first version, a rule group, two, and one with something behind
+        // it.
+        for (part, other) in [
+            ("regional", "global"),
+            (":wafv2:", ":waf-regional:"),
+            ("webacl", "rulegroup"),
+            ("arn:aws:", "arn:aws:x,arn:aws:"),
+            ("890ab", "890ab/x"),
+        ] {
+            let arn = WEB_ACL.replace(part, other);
+            assert!(arn != WEB_ACL && !fits(&arn), "{arn}");
+        }
+    }
+
+    #[test]
+    fn optional_resources_exist_only_when_requested() {
+        let plain = resources(&[]);
+        let more = |parameters| -> Vec<String> {
+            resources(parameters).into_iter().filter(|id| !plain.contains(id)).collect()
+        };
+        assert_eq!(more(&[("CustomDomainName", "git.example.com")]), ["Certificate", "DomainName", "BasePathMapping"]);
+        let network = ["NetworkInterfaces", "WorkerSecurityGroup"];
+        assert_eq!(more(&[("VPCId", "vpc-1"), ("SubnetIds", "subnet-1,subnet-2")]), network);
+        let topic = ["AlarmTopicKey", "AlarmTopic", "AlarmTopicPolicy", "AlarmSubscription"];
+        assert_eq!(more(&[("AlarmEmail", "platform@example.com")]), topic);
+        assert_eq!(more(&[("WebAclArn", WEB_ACL)]), ["WebAclAssociation"]);
+    }
+}
