@@ -9,6 +9,7 @@ pub mod acceptance;
 pub mod account;
 pub mod call_error;
 pub mod check;
+pub mod commit;
 pub mod configuration;
 pub mod connect;
 pub mod deploy;

@@ -6,6 +6,7 @@ use anstyle::{AnsiColor, Style};
 use infra::acceptance::AcceptanceError;
 use infra::account::AccountError;
 use infra::call_error::CallError;
+use infra::commit::CommitError;
 use infra::configuration::ConfigurationError;
 use infra::deploy::tags::TagError;
 use infra::deploy::{AssetsError, DeployError, DestroyError, ImportError, ParameterError};
@@ -31,6 +32,7 @@ pub(crate) fn is_usage(error: &anyhow::Error) -> bool {
             || cause.is::<ConfigurationError>()
             || cause.is::<TagError>()
             || cause.downcast_ref().is_some_and(PolicyError::is_usage)
+            || matches!(cause.downcast_ref(), Some(CommitError::Unknown { .. }))
             || cause.downcast_ref().is_some_and(AcceptanceError::is_usage)
             || cause.downcast_ref().is_some_and(ImportError::is_usage)
     };
@@ -77,6 +79,7 @@ fn hint(cause: &(dyn Error + 'static)) -> Option<String> {
     }
     of(cause, |usage: &Usage| usage.hint.clone())
         .or_else(|| of(cause, Interrupted::hint))
+        .or_else(|| of(cause, CommitError::hint))
         .or_else(|| of(cause, PackageError::hint))
         .or_else(|| of(cause, ManifestError::hint))
         .or_else(|| of(cause, AccountError::hint))
