@@ -13,8 +13,7 @@ use infra::deploy::{AssetsError, DeployError, DestroyError, ImportError, Paramet
 use infra::deployer::PolicyError;
 use infra::package::{ManifestError, PackageError};
 use infra::render::shown::Shown;
-
-use crate::command::deploy::Interrupted;
+use infra::typed::typed;
 
 /// The command was called in a way that can't work; nothing was done.
 #[derive(Debug, thiserror::Error)]
@@ -22,6 +21,24 @@ use crate::command::deploy::Interrupted;
 pub(crate) struct Usage {
     pub(crate) message: String,
     pub(crate) hint: Option<String>,
+}
+
+/// The person went away before the end.
+#[derive(Debug, thiserror::Error)]
+#[error("interrupted: {0}")]
+pub(crate) struct Interrupted(pub(crate) String, pub(crate) Option<String>);
+
+impl Interrupted {
+    /// While CloudFormation was at work; `undo` says how to take it back.
+    pub(crate) fn leaving(stack: &str, undo: &str) -> Self {
+        let hint = format!("{} shows how it goes; {undo}", typed(&format!("status --stack-name {stack}")));
+        Self(format!("CloudFormation goes on with stack {stack} by itself"), Some(hint))
+    }
+
+    /// How to look on, and how to take it back.
+    pub(crate) fn hint(&self) -> Option<String> {
+        self.1.clone()
+    }
 }
 
 /// Whether the caller, not the world, has to change something.
