@@ -3,6 +3,7 @@
 
 pub mod acceptance;
 pub mod check;
+pub mod commit;
 pub mod concurrency;
 pub mod configuration;
 pub mod connect;

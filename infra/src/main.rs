@@ -126,7 +126,7 @@ fn exit_code(result: &anyhow::Result<Outcome>) -> ExitCode {
         Ok(Outcome::NoStack) => 4,
         Ok(Outcome::Declined) => 5,
         Err(error) if report::is_usage(error) => 2,
-        Err(error) if error.is::<deploy::Interrupted>() => 130,
+        Err(error) if error.is::<report::Interrupted>() => 130,
         Err(_) => 3,
     })
 }

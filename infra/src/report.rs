@@ -9,11 +9,11 @@ use deployment::deploy::tags::TagError;
 use deployment::deploy::{AssetsError, DeployError, DestroyError, ImportError, ParameterError};
 use deployment::package::{ManifestError, PackageError};
 use deployment::render::shown::Shown;
+use deployment::typed::typed;
 use infra::acceptance::AcceptanceError;
+use infra::commit::CommitError;
 use infra::configuration::ConfigurationError;
 use infra::deployer::PolicyError;
-
-use crate::command::deploy::Interrupted;
 
 /// The command was called in a way that can't work; nothing was done.
 #[derive(Debug, thiserror::Error)]
@@ -21,6 +21,24 @@ use crate::command::deploy::Interrupted;
 pub(crate) struct Usage {
     pub(crate) message: String,
     pub(crate) hint: Option<String>,
+}
+
+/// The person went away before the end.
+#[derive(Debug, thiserror::Error)]
+#[error("interrupted: {0}")]
+pub(crate) struct Interrupted(pub(crate) String, pub(crate) Option<String>);
+
+impl Interrupted {
+    /// While CloudFormation was at work; `undo` says how to take it back.
+    pub(crate) fn leaving(stack: &str, undo: &str) -> Self {
+        let hint = format!("{} shows how it goes; {undo}", typed(&format!("status --stack-name {stack}")));
+        Self(format!("CloudFormation goes on with stack {stack} by itself"), Some(hint))
+    }
+
+    /// How to look on, and how to take it back.
+    pub(crate) fn hint(&self) -> Option<String> {
+        self.1.clone()
+    }
 }
 
 /// Whether the caller, not the world, has to change something.
@@ -31,6 +49,7 @@ pub(crate) fn is_usage(error: &anyhow::Error) -> bool {
             || cause.is::<ConfigurationError>()
             || cause.is::<TagError>()
             || cause.downcast_ref().is_some_and(PolicyError::is_usage)
+            || matches!(cause.downcast_ref(), Some(CommitError::Unknown { .. }))
             || cause.downcast_ref().is_some_and(AcceptanceError::is_usage)
             || cause.downcast_ref().is_some_and(ImportError::is_usage)
     };
@@ -77,6 +96,7 @@ fn hint(cause: &(dyn Error + 'static)) -> Option<String> {
     }
     of(cause, |usage: &Usage| usage.hint.clone())
         .or_else(|| of(cause, Interrupted::hint))
+        .or_else(|| of(cause, CommitError::hint))
         .or_else(|| of(cause, PackageError::hint))
         .or_else(|| of(cause, ManifestError::hint))
         .or_else(|| of(cause, AccountError::hint))

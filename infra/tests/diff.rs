@@ -52,16 +52,8 @@ fn fail_on_sets_diff_exit_code() {
 }
 
 #[test]
-fn a_commit_knows_its_template() {
+fn unknown_commit_is_a_usage_error() {
     let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let told = infra_diff(&here, &["--against", "HEAD", "--fail-on", "never", "--json"]);
-    assert_eq!(told.status.code(), Some(0), "{told:?}");
-    let told: Value = serde_json::from_slice(&told.stdout).unwrap();
-    // Whatever is being changed here, most of the stack is not.
-    assert!(
-        told["entries"].as_array().unwrap().iter().filter(|entry| entry["action"] == "added").count() < 20,
-        "{told:#}"
-    );
     for wrong in ["no-such-commit", "--output=x", "HEAD:README.md"] {
         let output = infra_diff(&here, &[&format!("--against={wrong}")]);
         assert_eq!(output.status.code(), Some(2), "{wrong}: {output:?}");

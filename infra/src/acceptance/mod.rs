@@ -35,9 +35,8 @@ pub use record::{Record, RecordError};
 pub use repository::{Branch, BranchError, Private, Public};
 pub use scrub::NO_ACCOUNT;
 
-use record::{Kind, Operation, Sighting};
+use record::{Kind, Operation, Sighting, now};
 use scrub::Scrub;
-use steps::now;
 use webhook::Sender;
 
 /// The stack's name if nobody says otherwise.

@@ -5,7 +5,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
+use aws_sdk_cloudformation::primitives::{DateTime, DateTimeFormat};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -131,4 +133,9 @@ impl Record {
         let written = text.and_then(|text| std::fs::write(path, text + "\n"));
         written.map_err(|source| RecordError { path: path.to_owned(), source })
     }
+}
+
+/// The time in UTC, as events have it.
+pub(super) fn now() -> String {
+    DateTime::from(SystemTime::now()).fmt(DateTimeFormat::DateTime).unwrap_or_default()
 }

@@ -1,8 +1,7 @@
 //! How each promise is tried.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use aws_sdk_cloudformation::primitives::{DateTime, DateTimeFormat};
 use aws_sdk_cloudwatch::types::StateValue;
 use aws_sdk_sqs::types::QueueAttributeName;
 use tokio::sync::oneshot;
@@ -89,11 +88,6 @@ impl From<ArtifactError> for StepError {
     fn from(error: ArtifactError) -> Self {
         Self::Artifact(Box::new(error))
     }
-}
-
-/// The time in UTC, as events have it.
-pub(super) fn now() -> String {
-    DateTime::from(SystemTime::now()).fmt(DateTimeFormat::DateTime).unwrap_or_default()
 }
 
 type Step = Result<Seen, StepError>;

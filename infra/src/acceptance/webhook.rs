@@ -12,8 +12,7 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::{Value, json};
 use sha2::Sha256;
 
-use super::record::Answer;
-use super::steps::now;
+use super::record::{Answer, now};
 
 /// How long an answer may take: API Gateway gives up after 29 s.
 const PATIENCE: Duration = Duration::from_mins(1);

@@ -8,9 +8,9 @@ use deployment::render::print;
 use deployment::render::progress::{Progress, Terminal};
 use infra::acceptance::{Acceptance, Options, Private, Public, Record, STACK, table};
 
-use super::deploy::Interrupted;
 use super::parameters::Given;
 use super::{Located, Outcome, Place, Target, caller, confirm_or};
+use crate::report::Interrupted;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {

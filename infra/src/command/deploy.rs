@@ -20,7 +20,7 @@ use serde_json::json;
 
 use super::parameters::Given;
 use super::{Located, Outcome, Question, Target, caller, confirm, confirm_or, importing, password};
-use crate::report::Usage;
+use crate::report::{Interrupted, Usage};
 
 #[derive(Debug, clap::Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag that a person types or doesn't")]
@@ -311,24 +311,6 @@ pub(super) async fn execute(planned: Planned, located: &Located, progress: &mut 
         };
         Interrupted::leaving(stack, &undo).into()
     })
-}
-
-/// The person went away before the end.
-#[derive(Debug, thiserror::Error)]
-#[error("interrupted: {0}")]
-pub(crate) struct Interrupted(pub(crate) String, pub(crate) Option<String>);
-
-impl Interrupted {
-    /// While CloudFormation was at work; `undo` says how to take it back.
-    pub(crate) fn leaving(stack: &str, undo: &str) -> Self {
-        let hint = format!("{} shows how it goes; {undo}", typed(&format!("status --stack-name {stack}")));
-        Self(format!("CloudFormation goes on with stack {stack} by itself"), Some(hint))
-    }
-
-    /// How to look on, and how to take it back.
-    pub(crate) fn hint(&self) -> Option<String> {
-        self.1.clone()
-    }
 }
 
 fn deployment(arguments: &Arguments, configuration: &Configuration) -> anyhow::Result<Deployment> {

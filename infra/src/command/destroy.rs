@@ -7,8 +7,8 @@ use deployment::render::progress::{Progress, Terminal};
 use deployment::typed::typed;
 use serde_json::json;
 
-use super::deploy::Interrupted;
 use super::{Located, Outcome, Question, Target, confirm_or};
+use crate::report::Interrupted;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {

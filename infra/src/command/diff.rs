@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use anyhow::Context;
 use clap::ValueEnum;
@@ -11,16 +10,13 @@ use clap::builder::NonEmptyStringValueParser;
 use deployment::deploy::{Description, Settings, Template, tags};
 use deployment::diff::{self, Action, Diff};
 use deployment::render::print;
+use deployment::render::progress::Terminal;
 use deployment::{deploy, stack, synth};
+use infra::commit;
 use serde::Serialize;
 
 use super::parameters::Values;
 use super::{Outcome, Place, caller};
-use crate::report::Usage;
-
-/// Where the tests keep the template that they hold the synthesized one against: so every commit
-/// knows its own.
-const SNAPSHOT: &str = "crates/deployment/src/stack/snapshots/deployment__stack__tests__the_whole_template.snap";
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
@@ -132,7 +128,7 @@ impl Other {
         match self {
             Self::Deployed => deployed(place).await,
             Self::File(path) => Ok((read(path)?, None)),
-            Self::Commit(name) => Ok((committed(name)?, None)),
+            Self::Commit(name) => Ok((commit::template(name, &mut Terminal::new())?, None)),
         }
     }
 
@@ -172,26 +168,4 @@ async fn deployed(place: &Place) -> anyhow::Result<(Template, Stack)> {
 fn read(path: &Path) -> anyhow::Result<Template> {
     let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     Template::parse(text).with_context(|| format!("cannot read {}", path.display()))
-}
-
-/// The template as it was at a commit.
-fn committed(name: &str) -> anyhow::Result<Template> {
-    let unknown = || Usage {
-        message: format!("{name} is neither `deployed` nor a file nor a commit of this repository that has a template"),
-        hint: Some("run it in the repository, for example with `--against main`".to_owned()),
-    };
-    // A name that looks like an option must not become one, and one with a colon is of a file: `:0`
-    // is what was added and not committed.
-    if name.starts_with('-') || name.contains(':') {
-        return Err(unknown().into());
-    }
-    let shown = Command::new("git").args(["show", &format!("{name}:{SNAPSHOT}")]).output().context("cannot run git")?;
-    if !shown.status.success() {
-        return Err(unknown().into());
-    }
-    let text = String::from_utf8(shown.stdout).context("the template at that commit is not UTF-8")?;
-    // A snapshot begins with a head of its own between two lines of hyphens.
-    let template = text.strip_prefix("---\n").and_then(|text| text.split_once("\n---\n")).map(|(_, template)| template);
-    Template::parse(template.ok_or_else(unknown)?.to_owned())
-        .with_context(|| format!("cannot read the template at {name}"))
 }

@@ -34,8 +34,7 @@ use infra::configuration::{Configuration, ConfigurationError};
 
 use secrecy::SecretString;
 
-use self::deploy::Interrupted;
-use crate::report::Usage;
+use crate::report::{Interrupted, Usage};
 
 /// How a command ended that did what it was asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,8 +3,7 @@
 
 use std::path::PathBuf;
 
-use super::parameters::variable;
-use super::values::Complaint;
+use super::values::{Complaint, variable};
 
 /// What is wrong with a parameter.
 #[derive(Debug, thiserror::Error)]

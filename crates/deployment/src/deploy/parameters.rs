@@ -8,7 +8,7 @@ use aws_sdk_cloudformation::types::Parameter;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::parameter_error::ParameterError;
-use super::values::{Complaint, judge};
+use super::values::{Complaint, judge, variable};
 use cfn::{Declared, Template};
 use schemars::JsonSchema;
 
@@ -319,21 +319,6 @@ fn is_name(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
-/// The environment variable of a parameter: `GIT2S3_API_SECRET` of `ApiSecret`,
-/// `GIT2S3_OAUTH_SECRET` of `OAuthSecret`.
-pub(super) fn variable(parameter: &str) -> String {
-    let mut words = String::from("GIT2S3_");
-    let mut lower_before = false;
-    for character in parameter.chars() {
-        if character.is_uppercase() && lower_before {
-            words.push('_');
-        }
-        lower_before = character.is_lowercase() || character.is_ascii_digit();
-        words.extend(character.to_uppercase());
-    }
-    words
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -545,17 +530,5 @@ mod tests {
         let error = Parameters::default().file(file.path()).unwrap_err();
         assert!(matches!(error, ParameterError::File { line: 1, .. }), "{error:?}");
         assert!(!format!("{error:?} {error}").contains("12345"));
-    }
-
-    #[test]
-    fn variables_are_named_after_parameters() {
-        for (parameter, expected) in [
-            ("ApiSecret", "GIT2S3_API_SECRET"),
-            ("GitToken", "GIT2S3_GIT_TOKEN"),
-            ("OAuthSecret", "GIT2S3_OAUTH_SECRET"),
-            ("QSS3KeyPrefix", "GIT2S3_QSS3_KEY_PREFIX"),
-        ] {
-            assert_eq!(variable(parameter), expected);
-        }
     }
 }

@@ -26,6 +26,21 @@ pub(super) fn judge(parameter: &str, value: &SecretString) -> Result<(), Complai
     Ok(())
 }
 
+/// The environment variable of a parameter: `GIT2S3_API_SECRET` of `ApiSecret`,
+/// `GIT2S3_OAUTH_SECRET` of `OAuthSecret`.
+pub(super) fn variable(parameter: &str) -> String {
+    let mut words = String::from("GIT2S3_");
+    let mut lower_before = false;
+    for character in parameter.chars() {
+        if character.is_uppercase() && lower_before {
+            words.push('_');
+        }
+        lower_before = character.is_lowercase() || character.is_ascii_digit();
+        words.extend(character.to_uppercase());
+    }
+    words
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -69,6 +84,18 @@ mod tests {
             ("OutputBucketName", "anything"),
         ] {
             assert!(judge(parameter, &value.into()).is_ok(), "{parameter}={value}");
+        }
+    }
+
+    #[test]
+    fn variables_are_named_after_parameters() {
+        for (parameter, expected) in [
+            ("ApiSecret", "GIT2S3_API_SECRET"),
+            ("GitToken", "GIT2S3_GIT_TOKEN"),
+            ("OAuthSecret", "GIT2S3_OAUTH_SECRET"),
+            ("QSS3KeyPrefix", "GIT2S3_QSS3_KEY_PREFIX"),
+        ] {
+            assert_eq!(variable(parameter), expected);
         }
     }
 }

@@ -105,7 +105,7 @@ pub(super) fn build(target: Target, profile: Profile) -> Result<Vec<(&'static st
 /// Cargo as a person would start it. Where this program runs under `cargo run` or a test runner,
 /// Cargo has set variables that some build scripts watch: passed on, they would make Cargo build
 /// half the dependencies again.
-pub(super) fn cargo() -> Command {
+pub fn cargo() -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")));
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();

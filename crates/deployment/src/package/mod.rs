@@ -15,6 +15,7 @@ use std::time::Instant;
 
 pub use bill::{BillError, bills};
 pub use cargo::BuildError;
+pub use cargo::cargo;
 pub use manifest::{Architecture, Asset, Manifest, ManifestError};
 
 use crate::render::progress::Progress;

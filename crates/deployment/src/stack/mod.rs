@@ -39,7 +39,7 @@ pub fn template(assets: Option<&Manifest>) -> Result<Template, TemplateError> {
     let storage = storage::add(&mut stack, &parameters);
     let cleaner = lifecycle::add(&mut stack, &functions, &storage);
     let keys = keys::add(&mut stack, &functions, &parameters, &storage, &cleaner)?;
-    let queues = queues::add(&mut stack);
+    let queues = queues::add(&mut stack, workers::TIMEOUTS);
     let surroundings =
         Surroundings { parameters: &parameters, queues: &queues, keys: &keys, storage: &storage, cleaner: &cleaner };
     let workers = workers::add(&mut stack, &functions, &surroundings);

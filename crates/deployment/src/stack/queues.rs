@@ -12,8 +12,6 @@ use contract::{
     visibility::{self, GRACE},
 };
 
-use super::workers::{GITPULL_TIMEOUT, ZIPDL_TIMEOUT};
-
 /// The queues of the stack.
 pub(super) struct Queues {
     /// What gitpull works on.
@@ -33,9 +31,9 @@ pub(super) struct Jobs {
 /// How long a job waits for a worker, in seconds: four days.
 const RETENTION: u32 = 4 * 86_400;
 
-/// Adds the queues.
-pub(super) fn add(stack: &mut Stack) -> Queues {
-    Queues { gitpull: pair(stack, "GitPull", GITPULL_TIMEOUT), zipdl: pair(stack, "ZipDl", ZIPDL_TIMEOUT) }
+/// Adds the queues, for workers that run for at most so many seconds: gitpull and zipdl.
+pub(super) fn add(stack: &mut Stack, [gitpull, zipdl]: [u16; 2]) -> Queues {
+    Queues { gitpull: pair(stack, "GitPull", gitpull), zipdl: pair(stack, "ZipDl", zipdl) }
 }
 
 /// For how long a worker that runs for at most `timeout` seconds can be busy with one job, in

@@ -28,6 +28,8 @@ use super::{
 pub(super) const GITPULL_TIMEOUT: u16 = 300;
 /// The longest run of zipdl, in seconds: Lambda's limit, since an archive may have gigabytes.
 pub(super) const ZIPDL_TIMEOUT: u16 = 900;
+/// Those of both.
+pub(super) const TIMEOUTS: [u16; 2] = [GITPULL_TIMEOUT, ZIPDL_TIMEOUT];
 /// `/tmp` of gitpull, where the clones stay between pushes. In MiB.
 const GITPULL_STORAGE: u16 = 4096;
 
