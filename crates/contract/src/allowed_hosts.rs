@@ -3,7 +3,7 @@
 
 use std::{fmt, str::FromStr};
 
-use crate::{host_entry::AllowedHostsError, repository::Host};
+use crate::{host_entry::AllowedHostsError, repository::HostName};
 
 /// What a host runs, which says how its archives are asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -52,7 +52,7 @@ impl HostKind {
     }
 
     /// What a public host is known to run.
-    pub(crate) fn of(host: &Host) -> Option<Self> {
+    pub(crate) fn of(host: &HostName) -> Option<Self> {
         Some(match host.as_str() {
             "github.com" => Self::GitHub,
             "gitlab.com" => Self::GitLab,
@@ -92,7 +92,7 @@ pub struct SshAddress {
     /// The user to log in as.
     pub user: String,
     /// The server's name.
-    pub host: Host,
+    pub host: HostName,
     /// The server's port.
     pub port: u16,
     /// The folder on the server that the repositories' paths begin in, such as `/srv/git`, or `/~`
@@ -104,7 +104,7 @@ pub struct SshAddress {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WebAddress {
     /// The server's name.
-    pub host: Host,
+    pub host: HostName,
     /// The server's port.
     pub port: u16,
     /// The path that everything lies under, such as `/gitlab`; empty for none.
@@ -126,7 +126,7 @@ impl fmt::Display for WebAddress {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AllowedHost {
     /// The host's name: in the names of repositories, in other parameters, and usually in its URLs.
-    pub host: Host,
+    pub host: HostName,
     /// What it runs, where the entry says so or everybody knows.
     pub kind: Option<HostKind>,
     /// Where it is reached over SSH: `git@` its name, port 22, unless the entry says otherwise.
@@ -147,7 +147,7 @@ impl AllowedHost {
     }
 
     /// Where it is reached over SSH if nothing is said of that.
-    pub(crate) fn usual_ssh_name(host: &Host) -> Host {
+    pub(crate) fn usual_ssh_name(host: &HostName) -> HostName {
         let (azure, ssh) = AZURE;
         if host.as_str() == azure { ssh.parse().unwrap_or_else(|_| host.clone()) } else { host.clone() }
     }

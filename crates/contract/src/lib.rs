@@ -63,7 +63,7 @@ pub use patterns::{Patterns, PatternsError};
 pub use permit::PermitError;
 pub use refs::Refs;
 pub use repositories::{NotPermitted, Repositories};
-pub use repository::{Host, Repository, RepositoryPath};
+pub use repository::{HostName, Repository, RepositoryPath};
 pub use retry::Retry;
 pub use secret::{ApiSecret, ApiSecretError, ApiSecrets};
 pub use side::{Runtime, Side};

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use contract::DeliveryId;
 use http::HeaderMap;
 
-use crate::host::{self, Host};
+use crate::host::{self, GitHost};
 
 /// A request to the endpoint, before anything is known about it.
 #[derive(Debug, Clone)]
@@ -41,7 +41,7 @@ impl Delivery {
     }
 
     /// The same, by the host that was detected.
-    pub(crate) fn id_by(&self, host: &dyn Host) -> DeliveryId {
+    pub(crate) fn id_by(&self, host: &dyn GitHost) -> DeliveryId {
         let mut values = host.delivery_id_headers().iter().filter_map(|name| self.header(name));
         values.find_map(|value| value.parse().ok()).unwrap_or_else(|| self.request_id.clone())
     }

@@ -4,7 +4,7 @@
 use std::ops::Deref;
 
 use contract::{
-    CommitId, DeliveryId, Host, Job, PathSpelling, RefName, Refs, Repository, Trigger, error_chain,
+    CommitId, DeliveryId, HostName, Job, PathSpelling, RefName, Refs, Repository, Trigger, error_chain,
     git::{CommitIdError, RefNameError},
     repository::{HostError, RepositoryPathError},
 };
@@ -109,7 +109,7 @@ pub enum EventError {
     #[error("{host} is not in AllowedGitHosts")]
     Host {
         /// The host.
-        host: Host,
+        host: HostName,
     },
     /// The repository isn't one to fetch.
     #[error("{repository} is not in Repositories")]

@@ -7,7 +7,7 @@ use contract::{HostKind, Trigger};
 use http::HeaderMap;
 use serde::Deserialize;
 
-use super::{After, Change, Host, Message, Origin, PayloadError, Pushed, or_nothing, parse};
+use super::{After, Change, GitHost, Message, Origin, PayloadError, Pushed, or_nothing, parse};
 
 /// Azure DevOps Services.
 #[derive(Debug)]
@@ -17,7 +17,7 @@ const HOST: &str = "dev.azure.com";
 /// The hosts that organisations had before, such as `acme.visualstudio.com`.
 const FORMER_HOSTS: &str = ".visualstudio.com";
 
-impl Host for AzureDevOps {
+impl GitHost for AzureDevOps {
     fn name(&self) -> &'static str {
         "Azure DevOps"
     }

@@ -6,7 +6,7 @@ use contract::{HostKind, Trigger};
 use http::HeaderMap;
 use serde::Deserialize;
 
-use super::{After, Change, Host, Message, Origin, PayloadError, Pushed, kind, or_nothing, parse};
+use super::{After, Change, GitHost, Message, Origin, PayloadError, Pushed, kind, or_nothing, parse};
 
 const EVENT: &str = "x-event-key";
 /// Data Center has the same header and other kinds.
@@ -16,7 +16,7 @@ const PUSH: &str = "repo:push";
 #[derive(Debug)]
 pub(super) struct BitbucketCloud;
 
-impl Host for BitbucketCloud {
+impl GitHost for BitbucketCloud {
     fn name(&self) -> &'static str {
         "Bitbucket Cloud"
     }
@@ -44,12 +44,12 @@ impl Host for BitbucketCloud {
 
 #[derive(Debug, Deserialize)]
 struct Payload {
-    push: Push,
+    push: PushPayload,
     repository: Repository,
 }
 
 #[derive(Debug, Deserialize)]
-struct Push {
+struct PushPayload {
     #[serde(deserialize_with = "or_nothing")]
     changes: Vec<RefChange>,
 }

@@ -6,7 +6,7 @@ use contract::{HostKind, Trigger};
 use http::HeaderMap;
 use serde::Deserialize;
 
-use super::{After, Change, Host, Message, Origin, PayloadError, Pushed, kind, or_nothing, parse};
+use super::{After, Change, GitHost, Message, Origin, PayloadError, Pushed, kind, or_nothing, parse};
 
 const EVENT: &str = "x-event-key";
 
@@ -14,7 +14,7 @@ const EVENT: &str = "x-event-key";
 #[derive(Debug)]
 pub(super) struct BitbucketDataCenter;
 
-impl Host for BitbucketDataCenter {
+impl GitHost for BitbucketDataCenter {
     fn name(&self) -> &'static str {
         "Bitbucket Data Center"
     }

@@ -7,7 +7,7 @@ use contract::Trigger;
 use http::HeaderMap;
 use serde::Deserialize;
 
-use super::{After, Change, Host, Message, PayloadError, gitea, github, kind, parse};
+use super::{After, Change, GitHost, Message, PayloadError, gitea, github, kind, parse};
 use crate::delivery::Delivery;
 
 const EVENT: &str = "x-gogs-event";
@@ -16,7 +16,7 @@ const EVENT: &str = "x-gogs-event";
 #[derive(Debug)]
 pub(super) struct Gogs;
 
-impl Host for Gogs {
+impl GitHost for Gogs {
     fn name(&self) -> &'static str {
         "Gogs"
     }

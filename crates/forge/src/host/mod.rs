@@ -20,7 +20,7 @@ use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use crate::delivery::Delivery;
 
 /// A kind of Git host.
-pub trait Host: fmt::Debug + Sync {
+pub trait GitHost: fmt::Debug + Sync {
     /// Its name, as people write it.
     fn name(&self) -> &'static str;
 
@@ -55,7 +55,7 @@ pub trait Host: fmt::Debug + Sync {
 
 /// All kinds of hosts in the order in which they are asked, so that one that also sends another's
 /// headers (as Gitea does GitHub's) comes before that other. The last one recognises everything.
-pub const HOSTS: &[&dyn Host] = &[
+pub const HOSTS: &[&dyn GitHost] = &[
     &gitlab::GitLab,
     &bitbucket_cloud::BitbucketCloud,
     &bitbucket_dc::BitbucketDataCenter,
@@ -67,16 +67,16 @@ pub const HOSTS: &[&dyn Host] = &[
     GENERIC,
 ];
 
-const GENERIC: &dyn Host = &generic::Generic;
+const GENERIC: &dyn GitHost = &generic::Generic;
 
 /// The kind of host that sent these headers.
-pub(crate) fn detect(headers: &HeaderMap) -> &'static dyn Host {
+pub(crate) fn detect(headers: &HeaderMap) -> &'static dyn GitHost {
     HOSTS.iter().copied().find(|host| host.recognizes(headers)).unwrap_or(GENERIC)
 }
 
 /// The kind of host that sent this authenticated payload with headers that name `detected`, or no
 /// host.
-pub(crate) fn detect_by_payload(detected: &'static dyn Host, payload: &[u8]) -> &'static dyn Host {
+pub(crate) fn detect_by_payload(detected: &'static dyn GitHost, payload: &[u8]) -> &'static dyn GitHost {
     if detected.name() != GENERIC.name() {
         return detected;
     }
@@ -163,7 +163,7 @@ pub struct PayloadError {
 }
 
 /// Reads the part of a payload that `T` describes.
-fn parse<T: DeserializeOwned>(host: &dyn Host, payload: &[u8]) -> Result<T, PayloadError> {
+fn parse<T: DeserializeOwned>(host: &dyn GitHost, payload: &[u8]) -> Result<T, PayloadError> {
     let error =
         |path: String, error: serde_json::Error| PayloadError { host: host.name(), path, reason: error.to_string() };
     let mut json = serde_json::Deserializer::from_slice(payload);
