@@ -15,8 +15,8 @@ use pack::{Compressor, Packed};
 use zip_writer::{Content, Method};
 
 use crate::{
-    ArchiveError,
     copy::{Copier, deflate_of},
+    error::ArchiveError,
     inflate::Inflate,
     objects::Objects,
 };
