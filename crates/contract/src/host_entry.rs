@@ -18,7 +18,7 @@
 use std::str::FromStr;
 
 use crate::{
-    allowed_hosts::{AllowedHost, HostKind, SshAddress, WebAddress},
+    allowed_host::{AllowedHost, HostKind, SshAddress, WebAddress},
     repository::{HostError, HostName},
 };
 
