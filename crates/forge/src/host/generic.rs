@@ -6,7 +6,11 @@ use contract::Trigger;
 use http::HeaderMap;
 use serde::Deserialize;
 
-use super::{After, Change, GitHost, Message, Origin, PayloadError, Pushed, or_nothing, parse};
+use super::{
+    git_host::GitHost,
+    message::{After, Change, Message, Origin, Pushed},
+    payload::{PayloadError, or_nothing, parse},
+};
 
 /// A sender without a header of its own.
 #[derive(Debug)]
@@ -26,7 +30,7 @@ impl GitHost for Generic {
     }
 
     fn read(&self, _: &HeaderMap, payload: &[u8]) -> Result<Message, PayloadError> {
-        parse::<PushPayload>(self, payload).map(Message::from)
+        parse::<PushPayload>(self.name(), payload).map(Message::from)
     }
 }
 

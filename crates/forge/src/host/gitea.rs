@@ -7,7 +7,12 @@ use std::borrow::Cow;
 use contract::HostKind;
 use http::HeaderMap;
 
-use super::{GitHost, Message, PayloadError, github, kind};
+use super::{
+    git_host::GitHost,
+    github,
+    message::Message,
+    payload::{PayloadError, kind},
+};
 use crate::{content, delivery::Delivery};
 
 /// Gitea, or what grew out of it: only the names of the headers differ.

@@ -5,7 +5,11 @@ use contract::{HostKind, Trigger};
 use http::HeaderMap;
 use serde::Deserialize;
 
-use super::{After, Change, GitHost, Message, Origin, PayloadError, Pushed, kind, or_nothing, parse};
+use super::{
+    git_host::GitHost,
+    message::{After, Change, Message, Origin, Pushed},
+    payload::{PayloadError, kind, or_nothing, parse},
+};
 
 const EVENT: &str = "x-github-event";
 
@@ -38,10 +42,9 @@ impl GitHost for GitHub {
 /// Reads an event of this kind, as GitHub and those who took its payloads over send it.
 pub(super) fn read(host: &dyn GitHost, kind: &str, payload: &[u8]) -> Result<Message, PayloadError> {
     match kind {
-        "push" => {
-            parse::<PushPayload>(host, payload).map(|push| if push.is_test() { Message::Ping } else { push.into() })
-        }
-        "release" => parse::<Release>(host, payload).map(Message::from),
+        "push" => parse::<PushPayload>(host.name(), payload)
+            .map(|push| if push.is_test() { Message::Ping } else { push.into() }),
+        "release" => parse::<Release>(host.name(), payload).map(Message::from),
         "ping" => Ok(Message::Ping),
         "create" | "delete" => Ok(Message::Ignored(format!("{kind} comes with a push, which is heeded"))),
         kind => Ok(Message::Ignored(format!("nothing is archived for the event {kind:?}"))),

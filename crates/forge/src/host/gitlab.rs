@@ -6,7 +6,11 @@ use contract::{HostKind, Trigger};
 use http::HeaderMap;
 use serde::Deserialize;
 
-use super::{After, Change, GitHost, Message, Origin, PayloadError, Pushed, kind, or_nothing, parse};
+use super::{
+    git_host::GitHost,
+    message::{After, Change, Message, Origin, Pushed},
+    payload::{PayloadError, kind, or_nothing, parse},
+};
 
 const EVENT: &str = "x-gitlab-event";
 
@@ -35,7 +39,7 @@ impl GitHost for GitLab {
     fn read(&self, headers: &HeaderMap, payload: &[u8]) -> Result<Message, PayloadError> {
         match kind(headers, EVENT) {
             "Push Hook" | "Tag Push Hook" => self.read_push(payload),
-            "Release Hook" => parse::<Release>(self, payload).map(Message::from),
+            "Release Hook" => parse::<Release>(self.name(), payload).map(Message::from),
             "System Hook" => self.read_system_hook(payload),
             kind => Ok(Message::Ignored(format!("nothing is archived for the event {kind:?}"))),
         }
@@ -44,12 +48,12 @@ impl GitHost for GitLab {
 
 impl GitLab {
     fn read_push(&self, payload: &[u8]) -> Result<Message, PayloadError> {
-        parse::<PushPayload>(self, payload).map(|push| if push.is_test() { Message::Ping } else { push.into() })
+        parse::<PushPayload>(self.name(), payload).map(|push| if push.is_test() { Message::Ping } else { push.into() })
     }
 
     /// A system hook has one header for all its kinds; which one it is stands in the payload.
     fn read_system_hook(&self, payload: &[u8]) -> Result<Message, PayloadError> {
-        match parse::<SystemHook>(self, payload)?.kind().as_str() {
+        match parse::<SystemHook>(self.name(), payload)?.kind().as_str() {
             "push" | "tag_push" => self.read_push(payload),
             kind => Ok(Message::Ignored(format!("nothing is archived for the system hook {kind:?}"))),
         }
