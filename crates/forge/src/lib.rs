@@ -21,8 +21,6 @@
 #![warn(clippy::indexing_slicing)]
 
 mod archive_url;
-#[cfg(test)]
-mod attacks;
 mod authenticate;
 mod clone_url;
 mod content;
