@@ -1,7 +1,9 @@
 //! Names that a payload, a `.gitmodules` or a configuration brings: each is refused, or is one that
 //! leads nowhere else and stays what it is when it is written and read again.
 
-use contract::{AllowedHosts, CommitId, DeliveryId, Host, Location, PathSpelling, RefName, Repository, RepositoryPath};
+use contract::{
+    AllowedHosts, CommitId, DeliveryId, HostName, Location, PathSpelling, RefName, Repository, RepositoryPath,
+};
 
 use crate::events::leads_astray;
 
@@ -19,7 +21,7 @@ pub fn names(data: &[u8]) {
     if let Ok(id) = text.parse::<DeliveryId>() {
         assert!(id.as_str().bytes().all(|byte| byte.is_ascii_graphic()));
     }
-    if let Ok(host) = text.parse::<Host>() {
+    if let Ok(host) = text.parse::<HostName>() {
         assert!(!host.as_str().starts_with('-') && !host.as_str().contains(['/', '@', ':']), "{host}");
     }
     if let Ok(path) = text.parse::<RepositoryPath>() {
@@ -28,7 +30,7 @@ pub fn names(data: &[u8]) {
     let host = "git.example ssh=git@ssh.example:2222/srv web=https://www.example/git".parse().unwrap();
     if let Ok(Location { repository, .. }) = forge::location(&text, &host) {
         stays(&repository.path);
-        assert!(repository.host.as_str().parse::<Host>().is_ok());
+        assert!(repository.host.as_str().parse::<HostName>().is_ok());
     }
     if let Ok(hosts) = text.parse::<AllowedHosts>() {
         for host in hosts.iter() {

@@ -103,7 +103,7 @@ impl Archives {
         let mut archives = Self { port, ca, seen: Arc::default(), tasks: Vec::new() };
         for address in addresses() {
             let listener = TcpListener::bind(SocketAddr::new(address, port)).await.context("listen for archives")?;
-            let host = Host {
+            let host = ArchiveServer {
                 address,
                 port,
                 root: root.clone(),
@@ -157,13 +157,13 @@ fn tls(addresses: impl Iterator<Item = IpAddr>) -> Result<(String, TlsAcceptor)>
     Ok((authority.pem(), TlsAcceptor::from(Arc::new(configuration))))
 }
 
-async fn serve(listener: TcpListener, tls: TlsAcceptor, host: Host) {
+async fn serve(listener: TcpListener, tls: TlsAcceptor, host: ArchiveServer) {
     while let Ok((connection, _)) = listener.accept().await {
         tokio::spawn(talk(connection, tls.clone(), host.clone()));
     }
 }
 
-async fn talk(connection: TcpStream, tls: TlsAcceptor, host: Host) {
+async fn talk(connection: TcpStream, tls: TlsAcceptor, host: ArchiveServer) {
     // A client that doesn't trust the certificate, or goes away, is the client's affair.
     let Ok(stream) = tls.accept(connection).await else { return };
     let service = service_fn(|request| {
@@ -177,7 +177,7 @@ type Body = BoxBody<Bytes, Infallible>;
 
 /// One server.
 #[derive(Clone)]
-struct Host {
+struct ArchiveServer {
     address: IpAddr,
     port: u16,
     root: PathBuf,
@@ -186,7 +186,7 @@ struct Host {
     seen: Arc<Mutex<Vec<Seen>>>,
 }
 
-impl Host {
+impl ArchiveServer {
     async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
         let (head, body) = request.into_parts();
         let body = body.collect().await.map(Collected::to_bytes).unwrap_or_default();

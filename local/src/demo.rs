@@ -23,7 +23,7 @@ const BOLD: Style = Style::new().bold();
 
 /// What the demo has shown.
 #[derive(Debug)]
-pub struct Outcome {
+pub struct Demonstrated {
     /// `s3://` address of the zip.
     pub address: String,
     /// The commit in it.
@@ -38,7 +38,7 @@ pub struct Outcome {
 ///
 /// # Errors
 /// At the first step that doesn't do what it should.
-pub async fn run(dir: &Path) -> Result<Outcome> {
+pub async fn run(dir: &Path) -> Result<Demonstrated> {
     let mut steps = Steps::new();
     let shown = show(&mut steps, dir).await;
     if shown.is_err() {
@@ -47,7 +47,7 @@ pub async fn run(dir: &Path) -> Result<Outcome> {
     shown
 }
 
-async fn show(steps: &mut Steps, dir: &Path) -> Result<Outcome> {
+async fn show(steps: &mut Steps, dir: &Path) -> Result<Demonstrated> {
     steps.begin("start an AWS account and a Git host");
     let local = Local::tied(dir).await?;
     let account = &local.cloud.account;
@@ -111,7 +111,7 @@ async fn show(steps: &mut Steps, dir: &Path) -> Result<Outcome> {
     fs::remove_dir_all(dir).with_context(|| format!("remove {}", dir.display()))?;
     steps.done("no process and no file left");
 
-    Ok(Outcome { address: format!("s3://{bucket}/{key}"), commit, size: artifact.zip.len(), push_to_object })
+    Ok(Demonstrated { address: format!("s3://{bucket}/{key}"), commit, size: artifact.zip.len(), push_to_object })
 }
 
 /// A small project with all that a tree can hold, and one file that is too large to fetch twice

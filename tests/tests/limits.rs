@@ -77,7 +77,7 @@ struct Load {
 
 /// What came of it.
 #[derive(Debug, PartialEq)]
-struct Outcome {
+struct Simulated {
     refused: usize,
     busiest: usize,
     /// From the webhook to the zip: the median, that of 99 in 100, the longest. In seconds.
@@ -113,7 +113,7 @@ fn pollers(now: Time, settings: &Settings) -> usize {
     settings.workers.min(5 + 5 * (now / 1000) as usize)
 }
 
-fn simulate(load: &Load, settings: &Settings) -> Outcome {
+fn simulate(load: &Load, settings: &Settings) -> Simulated {
     let mut random = Random(2026);
     let (jobs, refused) = admitted(load, settings, &mut random);
     let mut groups: HashMap<usize, VecDeque<usize>> = HashMap::new();
@@ -150,7 +150,7 @@ fn simulate(load: &Load, settings: &Settings) -> Outcome {
     assert_eq!(zipped.len() + refused, load.pushes, "a push is zipped or refused");
     zipped.sort_unstable();
     let at = |share: f64| zipped[((zipped.len() - 1) as f64 * share) as usize] as f64 / 1000.0;
-    Outcome { refused, busiest, zipped: [at(0.5), at(0.99), at(1.0)] }
+    Simulated { refused, busiest, zipped: [at(0.5), at(0.99), at(1.0)] }
 }
 
 /// A number as people write it.
@@ -186,7 +186,7 @@ fn limits_page_matches_simulation() {
         let settings = Settings { workers: *workers, ..Settings::of_the_template() };
         let outcome = simulate(load, &settings);
         assert_eq!(outcome, simulate(load, &settings), "the seed decides");
-        let Outcome { refused, busiest, zipped: [median, most, longest] } = outcome;
+        let Simulated { refused, busiest, zipped: [median, most, longest] } = outcome;
         let row =
             format!("| {what} | {workers} | {busiest} | {median:.1} s | {most:.1} s | {longest:.1} s | {refused} |");
         missing.extend((!page.contains(&row)).then_some(row));

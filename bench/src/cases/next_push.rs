@@ -33,7 +33,7 @@ pub(crate) async fn run(bench: &Bench) -> Result<Vec<Row>> {
     let folder = bench.empty_folder()?;
     let mut ours = Function::start(bench, "gitpull", &account.gitpull(proxy.port)?).await?;
     ours.work(&hosted.job()?).await?;
-    let mut rival = Worker::start(bench, account, &hosted, proxy.port, folder.path()).await?;
+    let mut rival = RivalWorker::start(bench, account, &hosted, proxy.port, folder.path()).await?;
     let mut pair = Pair::default();
     for run in 0..=bench.runs {
         crate::report::progress(&format!("{WALL}, {run} of {}", bench.runs));
@@ -58,13 +58,13 @@ pub(crate) async fn run(bench: &Bench) -> Result<Vec<Row>> {
 }
 
 /// The rival's worker, which stays.
-struct Worker {
+struct RivalWorker {
     _child: Child,
     input: ChildStdin,
     output: Lines<BufReader<ChildStdout>>,
 }
 
-impl Worker {
+impl RivalWorker {
     /// Starts it and waits for its clone.
     async fn start(bench: &Bench, account: &Account, hosted: &Hosted, port: u16, folder: &Path) -> Result<Self> {
         let mut command = hosted.rival(bench, account, port, &folder.join("clone")).arg("warm").command();

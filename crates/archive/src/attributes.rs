@@ -7,6 +7,7 @@
 
 mod lines;
 mod macros;
+mod names;
 mod pattern;
 mod search;
 
@@ -18,13 +19,9 @@ use gix::{
     objs::tree::EntryKind,
 };
 
-use self::search::Search;
 pub(crate) use self::search::Steps;
-use crate::{ArchiveError, convert::Conversion, objects::Objects, tree::Entry};
-
-/// The attributes that count.
-const NAMES: [&str; 8] =
-    ["export-ignore", "export-subst", "filter", "text", "crlf", "eol", "ident", "working-tree-encoding"];
+use self::{names::NAMES, search::Search};
+use crate::{convert::Conversion, error::ArchiveError, objects::Objects, tree::Entry};
 
 /// What is to be done with an entry.
 #[derive(Debug, Clone, PartialEq, Eq)]

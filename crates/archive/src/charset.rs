@@ -12,7 +12,7 @@ use std::{
 use flate2::read::DeflateDecoder;
 use gix::bstr::ByteSlice;
 
-use crate::{ArchiveError, output::Output};
+use crate::{error::ArchiveError, output::Output};
 
 const TABLES: &[u8] = include_bytes!("../tables/charsets.bin");
 const NAMES: &str = include_str!("../tables/charsets.txt");

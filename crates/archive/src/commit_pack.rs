@@ -13,7 +13,7 @@ use gix::{
 };
 use pack::{Compressor, header_of};
 
-use crate::{ArchiveError, objects::Objects, packs_of, subst::Commit, tree::Walk, workers::Tools};
+use crate::{error::ArchiveError, objects::Objects, subst::Commit, tree::Walk, workers::Tools};
 
 /// Writes the pack of a commit.
 pub(crate) fn write(objects: &Objects<'_>, commit: ObjectId, out: impl Write) -> Result<(), ArchiveError> {
@@ -21,8 +21,7 @@ pub(crate) fn write(objects: &Objects<'_>, commit: ObjectId, out: impl Write) ->
     let mut out = gix::hash::io::Write::new(out, objects.repository().object_hash());
     let count = u32::try_from(needed.len()).map_err(io::Error::other)?;
     out.write_all(&data::header::encode(data::Version::V2, count))?;
-    let (packs, mut tools, mut compressor) =
-        (packs_of(objects)?, Tools::new(objects.interrupt()), Compressor::default());
+    let (packs, mut tools, mut compressor) = (objects.packs()?, Tools::new(objects.interrupt()), Compressor::default());
     for (id, kind) in needed {
         if let Some(blob) = packs.blob(id) {
             let damaged = |reason: &str| ArchiveError::Object { id, source: reason.into() };

@@ -7,7 +7,7 @@ use gix::{
     filter::plumbing::eol::{AttributesDigest, Configuration, Stats},
 };
 
-use crate::{ArchiveError, encoding, output::Output, subst::Commit};
+use crate::{encoding, error::ArchiveError, output::Output, subst::Commit};
 
 /// What an archived file is converted by.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

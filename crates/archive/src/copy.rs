@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 
 use pack::Packed;
 
-use crate::{ArchiveError, objects::go_on};
+use crate::{error::ArchiveError, objects::go_on};
 
 /// What is copied at once.
 const PIECE: usize = 64 * 1024;

@@ -11,7 +11,7 @@ use gix::{
 };
 
 use crate::{
-    Pushed,
+    pushed::Pushed,
     wildmatch::{self, Slash},
 };
 

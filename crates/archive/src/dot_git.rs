@@ -20,9 +20,10 @@ use gix::{
 use zip_writer::{Content, Writer};
 
 use crate::{
-    ArchiveError, Paths, commit_pack,
+    commit_pack,
+    error::ArchiveError,
     objects::{Objects, ReadUntil},
-    paths::Inclusion,
+    paths::{Inclusion, Paths},
 };
 
 /// Where the work tree comes from.

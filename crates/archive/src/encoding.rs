@@ -5,8 +5,8 @@
 use gix::bstr::{BStr, ByteSlice};
 
 use crate::{
-    ArchiveError,
     charset::{self, Charset},
+    error::ArchiveError,
     output::Output,
 };
 

@@ -13,11 +13,12 @@ use pack::{Packed, Packs};
 use zip_writer::{Announced, Method, Stream, Sums, Writer};
 
 use crate::{
-    ArchiveError, LargeFile, LargeFiles, Pointer, Summary,
     copy::deflate_length,
-    lfs::{self, Filtered},
+    error::ArchiveError,
+    lfs::{self, Filtered, LargeFile, LargeFiles, Pointer},
     output,
     selection::{File, Root},
+    summary::Summary,
     workers::{Job, Ready, Tools, Workers},
 };
 

@@ -5,7 +5,7 @@ use flate2::{Decompress, FlushDecompress, Status};
 use libdeflater::DecompressionError;
 use pack::Packed;
 
-use crate::{ArchiveError, copy::Copier};
+use crate::{copy::Copier, error::ArchiveError};
 
 /// Inflates and forgets: small blobs in one piece by libdeflate, which takes half the time, others
 /// by pieces.

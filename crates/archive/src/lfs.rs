@@ -11,7 +11,7 @@ use gix::{
 };
 use sha2::{Digest as _, Sha256};
 
-use crate::{ArchiveError, objects::Objects};
+use crate::{error::ArchiveError, objects::Objects};
 
 /// A longer blob is no pointer.
 const LONGEST: u64 = 1023;

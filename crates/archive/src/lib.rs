@@ -21,241 +21,42 @@ mod describe;
 mod dot_git;
 mod encoding;
 mod entry;
+mod error;
 mod inflate;
 mod lfs;
 mod listing;
 mod objects;
+mod options;
 mod output;
 mod paths;
 mod placeholders;
+mod pushed;
 mod refs;
 mod selection;
 mod subst;
+mod summary;
 mod tree;
 mod wildmatch;
 mod workers;
 
 use std::{io::Write, sync::atomic::AtomicBool, thread};
 
-use contract::RefName;
 use gix::{ObjectId, bstr::BString};
-use pack::{PackError, Packs};
 use zip_writer::{Time, Writer};
 
 pub use dot_git::DotGit;
+pub use error::ArchiveError;
 pub use lfs::{LargeFile, LargeFiles, Pointer};
 pub use listing::{large_files, names_its_commit, pinned_submodules};
+pub use options::{Options, Submodule};
 pub use paths::Paths;
+pub use pushed::Pushed;
+pub use summary::Summary;
 
 use crate::{
     attributes::Steps,
     selection::{Root, Selected, Selection},
 };
-
-/// What was written.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub struct Summary {
-    /// All entries of the zip, folders included.
-    pub entries: u64,
-    /// Files whose deflate stream was copied from the pack.
-    pub copied: u64,
-    /// Files that were compressed here: deltas, loose objects, and what an attribute converts.
-    pub compressed: u64,
-    /// Files that Git LFS keeps, compressed here as well.
-    pub large: u64,
-    /// Files that nothing makes shorter, among them empty ones, and symbolic links.
-    pub stored: u64,
-    /// The zip's length in bytes.
-    pub bytes: u64,
-}
-
-/// What goes into a zip beside what `git archive` would put there, or less.
-#[derive(Debug, Clone, Default)]
-pub struct Options {
-    /// Which files.
-    pub paths: Paths,
-    /// What was pushed: the only name that `export-subst` then knows of the commit. Without it, all
-    /// references of the repository are.
-    pub pushed: Option<Pushed>,
-    /// The `.git` folder that makes a work tree of them; none by default. A work tree has all
-    /// files: `export-ignore` and `export-subst` don't count.
-    pub dot_git: Option<DotGit>,
-    /// The submodules whose files go along; any other one is an empty folder, as in `git archive`.
-    pub submodules: Vec<Submodule>,
-}
-
-/// The branch or the tag that a zip is made of.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Pushed {
-    /// Its full name.
-    pub reference: RefName,
-    /// The object that it names: the commit, or an annotated tag.
-    pub target: ObjectId,
-}
-
-/// A submodule, at the commit that the tree around it pins.
-#[derive(Debug, Clone)]
-pub struct Submodule {
-    /// Its path in the zip, that of a submodule in a submodule included.
-    pub path: BString,
-    /// A clone that has the commit with its whole tree.
-    pub clone: gix::Repository,
-    /// The commit.
-    pub commit: ObjectId,
-}
-
-/// Why a tree can't become a zip. What was written until then is no zip.
-#[derive(Debug, thiserror::Error)]
-pub enum ArchiveError {
-    /// The commit, one of its trees or one of its blobs isn't there or isn't what its name says.
-    #[error("cannot read the object {id}")]
-    Object {
-        /// The object's id.
-        id: ObjectId,
-        /// What Git's object database said.
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
-    /// It is called a commit, and even Git takes it for none. The clone has it as it was pushed.
-    #[error("the object {id} is no commit that Git can read")]
-    Malformed {
-        /// The object's id.
-        id: ObjectId,
-        /// What is wrong with it.
-        source: pack::NoCommit,
-    },
-    /// A pack can't be opened.
-    #[error("cannot open the pack {}", path.display())]
-    Pack {
-        /// The pack's index.
-        path: std::path::PathBuf,
-        /// What is wrong with it.
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
-    /// The blob's compressed data is damaged.
-    #[error("the compressed data of the object {id} ({path}) is damaged: {reason}")]
-    Damaged {
-        /// The object's id.
-        id: ObjectId,
-        /// Its path in the tree.
-        path: BString,
-        /// What is wrong with it.
-        reason: &'static str,
-    },
-    /// A name in the tree that would lead out of the folder that the zip is unpacked into, or into
-    /// a `.git`.
-    #[error("the tree has an entry that no zip may have: {path:?}")]
-    Path {
-        /// The path.
-        path: BString,
-    },
-    /// The tree has more entries than memory for their names, as one does in which trees are
-    /// repeated in trees.
-    #[error("the tree {tree} has more entries than a zip is made of here")]
-    TooMany {
-        /// The tree's id.
-        tree: ObjectId,
-    },
-    /// A file that attributes convert, which isn't done to one so large.
-    #[error("{path} has {size} bytes, too many for a file that attributes convert")]
-    TooLarge {
-        /// Its path in the zip.
-        path: BString,
-        /// Its length in bytes.
-        size: u64,
-    },
-    /// A file that would be larger after it was converted than is held in memory.
-    #[error("{path} would have more than {most} bytes once its attributes have converted it")]
-    Grows {
-        /// Its path in the tree.
-        path: BString,
-        /// The most that is made.
-        most: u64,
-    },
-    /// A symbolic link whose target is longer than any system takes.
-    #[error("the symbolic link {path} has a target of {size} bytes, more than {most}")]
-    LongLink {
-        /// Its path in the zip.
-        path: BString,
-        /// Its target's length in bytes.
-        size: u64,
-        /// The longest target that is taken.
-        most: u64,
-    },
-    /// A commit that is too long to be put into files by `export-subst`.
-    #[error("the commit {id} has {size} bytes, more than the {most} of which export-subst takes something")]
-    LongCommit {
-        /// The commit's id.
-        id: ObjectId,
-        /// Its length in bytes.
-        size: u64,
-        /// The longest of which something is taken.
-        most: u64,
-    },
-    /// A `.gitattributes` or a `.mailmap` that is larger than such a file is read.
-    #[error("{path} has {size} bytes, more than {most}")]
-    ControlFile {
-        /// Its path in the tree.
-        path: BString,
-        /// Its length in bytes.
-        size: u64,
-        /// The largest that is read.
-        most: u64,
-    },
-    /// The `.gitattributes` in the folders on the way to this one are larger than is held in
-    /// memory.
-    #[error("the .gitattributes from the root to {path} have {size} bytes, more than {most}")]
-    ControlFiles {
-        /// The innermost one's path in the tree.
-        path: BString,
-        /// Their length in bytes.
-        size: u64,
-        /// The most that is held.
-        most: u64,
-    },
-    /// Matching all patterns with all paths takes longer than a tree may take.
-    #[error("the patterns of {path} take too long to be matched with the paths of the tree")]
-    Costly {
-        /// The path of the file that has the patterns.
-        path: BString,
-    },
-    /// Writing what `export-subst` makes of files in the encoding of their commit takes longer than
-    /// a tree may take.
-    #[error("{path} has too many formats behind too long a text to be written in the encoding of its commit")]
-    Reencoded {
-        /// The path of the file.
-        path: BString,
-    },
-    /// A file that Git LFS keeps can't be had, or isn't the one that was meant.
-    #[error("cannot get the large file {path} (Git LFS object {oid})")]
-    LargeFile {
-        /// Its path in the zip.
-        path: BString,
-        /// Its SHA-256.
-        oid: String,
-        /// What went wrong.
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
-    /// A pointer of Git LFS with extensions, which only the programs that made it understand.
-    #[error("the Git LFS pointer {path} has extensions")]
-    PointerExtension {
-        /// Its path in the zip.
-        path: BString,
-    },
-    /// The `.git` folder can't be made.
-    #[error("cannot make the .git folder: {what}")]
-    DotGit {
-        /// Which part of it.
-        what: &'static str,
-        /// What went wrong.
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
-    /// Whoever wanted it has said that it's enough.
-    #[error("it was interrupted before its end")]
-    Interrupted,
-    /// The zip can't be written on.
-    #[error("cannot write the zip")]
-    Write(#[from] std::io::Error),
-}
 
 /// Writes the tree of `commit` to `out` as a zip, whose comment is the commit's id and whose
 /// entries have the commit's time, as those of `git archive` do. Without `large`, what stands in
@@ -301,7 +102,7 @@ fn write_tree<W: Write>(
     options: &Options,
     output: &mut entry::Output<'_, W>,
 ) -> Result<(), ArchiveError> {
-    let packs = packs_of(root.objects)?;
+    let packs = root.objects.packs()?;
     let mut selection = Selection::of(root, options, output.large.is_some())?;
     thread::scope(|scope| {
         let mut files = entry::Files::new(root, &packs, scope);
@@ -318,14 +119,6 @@ fn write_tree<W: Write>(
             }
         }
         files.write_all(output)
-    })
-}
-
-fn packs_of(objects: &objects::Objects<'_>) -> Result<Packs, ArchiveError> {
-    Packs::open(objects.repository()).map_err(|error| match error {
-        PackError::Index { path, source } => ArchiveError::Pack { path, source: source.into() },
-        PackError::File { path, source } => ArchiveError::Pack { path, source: source.into() },
-        error => ArchiveError::Pack { path: objects.repository().git_dir().to_owned(), source: error.into() },
     })
 }
 

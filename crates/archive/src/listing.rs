@@ -10,11 +10,12 @@ use gix::{
 };
 
 use crate::{
-    ArchiveError, LargeFile, Options,
     attributes::{Attributes, Steps, Treatment},
     convert::Conversion,
-    lfs::Filtered,
+    error::ArchiveError,
+    lfs::{Filtered, LargeFile},
     objects::Objects,
+    options::Options,
     selection::{Root, Selected, Selection},
     subst::Commit,
     tree::{Entry, Walk},

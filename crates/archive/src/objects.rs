@@ -11,8 +11,9 @@ use gix::{
     ObjectId, Repository,
     objs::{Find, Kind},
 };
+use pack::{PackError, Packs};
 
-use crate::ArchiveError;
+use crate::error::ArchiveError;
 
 /// What delta bases may hold while others that rest on them are resolved.
 const BASES: usize = 32 << 20;
@@ -31,6 +32,15 @@ impl<'a> Objects<'a> {
         let bases = || Box::new(gix::odb::pack::cache::lru::MemoryCappedHashmap::new(BASES)) as _;
         repository.objects.set_pack_cache(bases);
         Self { repository, interrupt }
+    }
+
+    /// The packs that they lie in.
+    pub(crate) fn packs(&self) -> Result<Packs, ArchiveError> {
+        Packs::open(&self.repository).map_err(|error| match error {
+            PackError::Index { path, source } => ArchiveError::Pack { path, source: source.into() },
+            PackError::File { path, source } => ArchiveError::Pack { path, source: source.into() },
+            error => ArchiveError::Pack { path: self.repository.git_dir().to_owned(), source: error.into() },
+        })
     }
 
     pub(crate) fn repository(&self) -> &Repository {

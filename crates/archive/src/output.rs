@@ -4,7 +4,7 @@
 
 use gix::bstr::{BString, ByteSlice};
 
-use crate::{ArchiveError, objects::Objects};
+use crate::{error::ArchiveError, objects::Objects};
 
 /// The largest file that attributes convert, before and after that, in bytes. Both are in memory,
 /// and then what was made and its compressed copy: three times this at most.

@@ -11,9 +11,10 @@ use gix::{
 use pack::{Person, skip_blank_lines, subject};
 
 use crate::{
-    ArchiveError, Pushed,
     date::Date,
+    error::ArchiveError,
     objects::Objects,
+    pushed::Pushed,
     refs::{Name, Style, decorations, joined},
 };
 

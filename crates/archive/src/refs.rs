@@ -2,7 +2,7 @@
 
 use gix::{ObjectId, Repository, bstr::ByteSlice};
 
-use crate::Pushed;
+use crate::pushed::Pushed;
 
 /// A name of a commit.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,11 +7,12 @@ use gix::{
 };
 
 use crate::{
-    ArchiveError, Options, Submodule,
     attributes::{Attributes, Purpose, Steps, Treatment},
     convert::Conversion,
+    error::ArchiveError,
     lfs::{self, Filtered},
     objects::Objects,
+    options::{Options, Submodule},
     paths::Inclusion,
     subst::Commit,
     tree::{Entry, Folders, Walk},

@@ -33,10 +33,12 @@ use gix::{
 };
 
 use crate::{
-    ArchiveError, Pushed, describe, encoding,
+    describe, encoding,
+    error::ArchiveError,
     objects::Objects,
     output::Output,
     placeholders::{self, Placeholders},
+    pushed::Pushed,
 };
 
 /// The largest commit, in bytes, of which something is put into files: what is put there of it may

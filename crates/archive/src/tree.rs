@@ -9,7 +9,7 @@ use gix::{
 
 use zip_writer::path::{self, IllegalPath};
 
-use crate::{ArchiveError, objects::Objects};
+use crate::{error::ArchiveError, objects::Objects};
 
 /// An entry of the tree.
 #[derive(Debug)]

@@ -15,8 +15,8 @@ use pack::{Compressor, Packed};
 use zip_writer::{Content, Method};
 
 use crate::{
-    ArchiveError,
     copy::{Copier, deflate_of},
+    error::ArchiveError,
     inflate::Inflate,
     objects::Objects,
 };
@@ -94,12 +94,12 @@ impl<'a> Tools<'a> {
 pub(crate) struct Workers<'scope, 'env> {
     scope: &'scope Scope<'scope, 'env>,
     objects: &'env Objects<'env>,
-    all: Vec<Worker<'env>>,
+    all: Vec<WorkerThread<'env>>,
     given: usize,
     taken: usize,
 }
 
-struct Worker<'env> {
+struct WorkerThread<'env> {
     jobs: Sender<Job<'env>>,
     results: Receiver<Result<Ready, ArchiveError>>,
 }
@@ -127,7 +127,7 @@ impl<'scope, 'env> Workers<'scope, 'env> {
         worker.results.recv().map_err(|_| stopped())?
     }
 
-    fn start(&self) -> Worker<'env> {
+    fn start(&self) -> WorkerThread<'env> {
         let (jobs, given) = channel::<Job<'env>>();
         let (done, results) = channel();
         let interrupt = self.objects.interrupt();
@@ -140,7 +140,7 @@ impl<'scope, 'env> Workers<'scope, 'env> {
                 }
             }
         });
-        Worker { jobs, results }
+        WorkerThread { jobs, results }
     }
 }
 

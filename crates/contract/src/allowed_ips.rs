@@ -6,12 +6,12 @@ use std::{net::IpAddr, str::FromStr};
 
 use ipnet::IpNet;
 
-use crate::repository::{Host, HostError};
+use crate::repository::{HostError, HostName};
 
 /// The addresses from which a delivery needs no secret, each for one host: entries `host=address`
 /// or `host=block`, separated by commas.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct AllowedIps(Vec<(Host, IpNet)>);
+pub struct AllowedIps(Vec<(HostName, IpNet)>);
 
 /// Why a text is not a list of [`AllowedIps`].
 #[derive(Debug, thiserror::Error)]
@@ -50,10 +50,10 @@ impl FromStr for AllowedIps {
     }
 }
 
-fn read(entry: &str) -> Result<(Host, IpNet), AllowedIpsError> {
+fn read(entry: &str) -> Result<(HostName, IpNet), AllowedIpsError> {
     let whole = || entry.to_owned();
     let (host, block) = entry.split_once('=').ok_or_else(|| AllowedIpsError::NoHost { entry: whole() })?;
-    let host = Host::try_from(host.trim().to_ascii_lowercase());
+    let host = HostName::try_from(host.trim().to_ascii_lowercase());
     let host = host.map_err(|source| AllowedIpsError::Host { entry: whole(), source })?;
     let block = block.trim();
     let alone = block.parse::<IpAddr>().map(IpNet::from);
@@ -64,7 +64,7 @@ fn read(entry: &str) -> Result<(Host, IpNet), AllowedIpsError> {
 
 impl AllowedIps {
     /// The hosts that the address speaks for; an IPv4 address in IPv6's clothing counts as IPv4.
-    pub fn hosts(&self, address: IpAddr) -> impl Iterator<Item = &Host> {
+    pub fn hosts(&self, address: IpAddr) -> impl Iterator<Item = &HostName> {
         let address = address.to_canonical();
         self.0.iter().filter(move |(_, block)| block.contains(&address)).map(|(host, _)| host)
     }
@@ -90,7 +90,7 @@ mod tests {
             ("192.0.3.8", &[]),
             ("::ffff:192.0.2.7", &["git.example", "b.example"]),
         ] {
-            let hosts: Vec<_> = ips.hosts(address.parse().unwrap()).map(Host::as_str).collect();
+            let hosts: Vec<_> = ips.hosts(address.parse().unwrap()).map(HostName::as_str).collect();
             assert_eq!(hosts, expected, "{address}");
         }
     }

@@ -5,7 +5,7 @@
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
-use crate::repository::Host;
+use crate::repository::HostName;
 
 /// The credentials of all hosts.
 #[derive(Debug, Clone, Deserialize)]
@@ -34,7 +34,7 @@ impl ProviderCredentials {
 
     /// The access token for `host`: that of the entry `host=token`, or the one entry that names no
     /// host, which is for `first`, the first of the allowed hosts.
-    pub fn token(&self, host: &Host, first: Option<&Host>) -> Option<SecretString> {
+    pub fn token(&self, host: &HostName, first: Option<&HostName>) -> Option<SecretString> {
         let entries = || self.git_token.expose_secret().split(',').map(str::trim).filter(|entry| !entry.is_empty());
         let named = |entry: &'_ str| {
             let (name, token) = entry.split_once('=')?;

@@ -18,8 +18,8 @@
 use std::str::FromStr;
 
 use crate::{
-    allowed_hosts::{AllowedHost, HostKind, SshAddress, WebAddress},
-    repository::{Host, HostError},
+    allowed_host::{AllowedHost, HostKind, SshAddress, WebAddress},
+    repository::{HostError, HostName},
 };
 
 /// Why a text is not a list of [`AllowedHosts`](crate::AllowedHosts).
@@ -103,12 +103,12 @@ fn once<T>(setting: &mut Option<T>, name: &'static str, value: T) -> Result<(), 
     if setting.replace(value).is_some() { Err(Problem::Twice(name)) } else { Ok(()) }
 }
 
-fn usual_ssh(host: &Host) -> SshAddress {
+fn usual_ssh(host: &HostName) -> SshAddress {
     SshAddress { user: "git".to_owned(), host: AllowedHost::usual_ssh_name(host), port: 22, folder: String::new() }
 }
 
 /// The name, and what stands on it.
-fn head(word: &str) -> Result<(Host, Settings), Problem> {
+fn head(word: &str) -> Result<(HostName, Settings), Problem> {
     if ["kind=", "ssh=", "web=", "api="].iter().any(|setting| word.starts_with(setting)) {
         return Err(Problem::Unnamed);
     }
@@ -119,7 +119,7 @@ fn head(word: &str) -> Result<(Host, Settings), Problem> {
     let (user, address) = address.rsplit_once('@').map_or((None, address), |(user, address)| (Some(user), address));
     let user = user.map(login).transpose()?;
     let (name, port) = with_port(address)?;
-    let host = Host::try_from(name.to_ascii_lowercase()).map_err(Problem::Host)?;
+    let host = HostName::try_from(name.to_ascii_lowercase()).map_err(Problem::Host)?;
     if user.is_some() || port.is_some() {
         let usual = usual_ssh(&host);
         let (user, port) = (user.unwrap_or(usual.user), port.unwrap_or(usual.port));
@@ -146,14 +146,14 @@ fn ssh(text: &str) -> Result<SshAddress, Problem> {
     let (address, folder) = with_path(text)?;
     let (user, address) = address.rsplit_once('@').unwrap_or(("git", address));
     let (host, port) = with_port(address)?;
-    let host = Host::try_from(host.to_ascii_lowercase()).map_err(Problem::Ssh)?;
+    let host = HostName::try_from(host.to_ascii_lowercase()).map_err(Problem::Ssh)?;
     Ok(SshAddress { user: login(user)?, host, port: port.unwrap_or(22), folder })
 }
 
 fn web(url: &str, name: &'static str) -> Result<WebAddress, Problem> {
     let (address, path) = with_path(url.strip_prefix("https://").ok_or(Problem::Web(name))?)?;
     let (host, port) = with_port(address)?;
-    let host = Host::try_from(host.to_ascii_lowercase()).map_err(|_| Problem::Web(name))?;
+    let host = HostName::try_from(host.to_ascii_lowercase()).map_err(|_| Problem::Web(name))?;
     Ok(WebAddress { host, port: port.unwrap_or(443), path })
 }
 

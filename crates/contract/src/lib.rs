@@ -24,6 +24,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+pub mod allowed_host;
 pub mod allowed_hosts;
 pub mod allowed_ips;
 pub mod body;
@@ -51,7 +52,8 @@ pub mod url_path;
 pub mod visibility;
 pub mod worker;
 
-pub use allowed_hosts::{AllowedHost, AllowedHosts, HostKind};
+pub use allowed_host::{AllowedHost, HostKind};
+pub use allowed_hosts::AllowedHosts;
 pub use allowed_ips::{AllowedIps, AllowedIpsError};
 pub use credentials::{CredentialsError, ProviderCredentials};
 pub use error_chain::error_chain;
@@ -63,7 +65,7 @@ pub use patterns::{Patterns, PatternsError};
 pub use permit::PermitError;
 pub use refs::Refs;
 pub use repositories::{NotPermitted, Repositories};
-pub use repository::{Host, Repository, RepositoryPath};
+pub use repository::{HostName, Repository, RepositoryPath};
 pub use retry::Retry;
 pub use secret::{ApiSecret, ApiSecretError, ApiSecrets};
 pub use side::{Runtime, Side};

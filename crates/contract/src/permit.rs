@@ -2,14 +2,14 @@
 //! submodules, what the job's sender could have asked for as well. A `.gitmodules` is whoever
 //! pushes' to write.
 
-use crate::{AllowedHost, AllowedHosts, Job, PatternsError, Repositories, Repository, repository::Host};
+use crate::{AllowedHost, AllowedHosts, Job, PatternsError, Repositories, Repository, repository::HostName};
 
 /// Why a repository isn't fetched for a job.
 #[derive(Debug, thiserror::Error)]
 pub enum PermitError {
     /// Its host isn't one to fetch from.
     #[error("{0} is not among the AllowedGitHosts")]
-    Host(Host),
+    Host(HostName),
     /// It is another one than the job's own, and the job's sender couldn't ask for it.
     #[error("{repository} is not one that a push to {own} may have fetched")]
     Scope {

@@ -10,14 +10,14 @@ use crate::text::checked_text;
 /// A Git host's name in lower case, without a port: a DNS name or an IPv4 address.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct Host(String);
+pub struct HostName(String);
 
 /// Why a text is not a [`Host`].
 #[derive(Debug, thiserror::Error)]
 #[error("{0:?} is not a host name in lower case, without a port")]
 pub struct HostError(String);
 
-checked_text!(Host, HostError, check_host);
+checked_text!(HostName, HostError, check_host);
 
 fn check_host(host: &str) -> Result<(), HostError> {
     let label = |label: &str| {
@@ -102,14 +102,14 @@ impl RepositoryPath {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Repository {
     /// The host that serves it.
-    pub host: Host,
+    pub host: HostName,
     /// Its path there.
     pub path: RepositoryPath,
 }
 
 impl Repository {
     /// The repository at `path` on `host`.
-    pub fn new(host: Host, path: RepositoryPath) -> Self {
+    pub fn new(host: HostName, path: RepositoryPath) -> Self {
         Self { host, path }
     }
 }
@@ -199,10 +199,10 @@ mod tests {
     #[test]
     fn host_is_bare_lowercase_name() {
         for host in ["github.com", "127.0.0.1", "git", "xn--bcher-kva.example"] {
-            assert!(host.parse::<Host>().is_ok(), "{host}");
+            assert!(host.parse::<HostName>().is_ok(), "{host}");
         }
         for host in ["", "GitHub.com", "git@github.com", "github.com:22", "a..b", "-oProxyCommand=x", "a/b", "a b"] {
-            assert!(host.parse::<Host>().is_err(), "{host:?}");
+            assert!(host.parse::<HostName>().is_err(), "{host:?}");
         }
     }
 }

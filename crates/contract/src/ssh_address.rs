@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    allowed_hosts::{AllowedHost, HostKind, SshAddress},
+    allowed_host::{AllowedHost, HostKind, SshAddress},
     repository::{Repository, RepositoryPath},
     url_path,
 };

@@ -14,7 +14,7 @@ use tokio::{task::JoinError, time::Instant};
 use crate::{
     Answer, CustomResource, Request,
     request::{RequestType, Sender},
-    response::{Outcome, RespondError, respond},
+    response::{Ending, RespondError, respond},
     rights::{RealTime, attempted},
 };
 
@@ -49,35 +49,35 @@ pub async fn run<R: CustomResource>(event: Value, deadline: SystemTime, resource
     let sender = Sender::read(&event).map_err(RunError::NoSender)?;
     let outcome = work(event, &sender, end - TIME_TO_ANSWER.min(left / 2), resource).await;
     match &outcome {
-        Outcome::Success { physical_resource_id, .. } => tracing::info!(physical_resource_id, "succeeded"),
-        Outcome::Failed { reason } => tracing::error!(reason, "failed"),
+        Ending::Success { physical_resource_id, .. } => tracing::info!(physical_resource_id, "succeeded"),
+        Ending::Failed { reason } => tracing::error!(reason, "failed"),
     }
     let logical_resource_id = sender.logical_resource_id.clone();
     respond(&sender, &outcome, end).await.map_err(|source| RunError::Respond { logical_resource_id, source })
 }
 
-async fn work<R: CustomResource>(event: Value, sender: &Sender, deadline: Instant, resource: R) -> Outcome {
+async fn work<R: CustomResource>(event: Value, sender: &Sender, deadline: Instant, resource: R) -> Ending {
     let kind = match RequestType::read(&event) {
         Ok(kind) => kind,
-        Err(error) => return Outcome::failed("could not understand the RequestType", &error),
+        Err(error) => return Ending::failed("could not understand the RequestType", &error),
     };
     let id = sender.physical_resource_id.clone().unwrap_or_default();
     tracing::info!(?kind, logical_resource_id = sender.logical_resource_id, physical_resource_id = id, "asked");
     if kind == RequestType::Delete && !resource.owns(&id) {
-        return Outcome::Success { physical_resource_id: id, data: None };
+        return Ending::Success { physical_resource_id: id, data: None };
     }
     let request = match Request::read(&event, sender, deadline) {
         Ok(request) => request,
-        Err(error) => return Outcome::failed("could not understand the ResourceProperties", &error),
+        Err(error) => return Ending::failed("could not understand the ResourceProperties", &error),
     };
     let started = Instant::now();
     let mut task = tokio::spawn(perform(Arc::new(resource), kind, id, request));
     match tokio::time::timeout_at(deadline, &mut task).await {
         Ok(Ok(outcome)) => outcome,
-        Ok(Err(error)) => Outcome::Failed { reason: panicked(error) },
+        Ok(Err(error)) => Ending::Failed { reason: panicked(error) },
         Err(_) => {
             task.abort();
-            Outcome::Failed { reason: format!("not done after {} s, the function's time", started.elapsed().as_secs()) }
+            Ending::Failed { reason: format!("not done after {} s, the function's time", started.elapsed().as_secs()) }
         }
     }
 }
@@ -87,7 +87,7 @@ async fn perform<R: CustomResource>(
     kind: RequestType,
     id: String,
     request: Request<R::Properties>,
-) -> Outcome {
+) -> Ending {
     let (resource, request) = (&*resource, &request);
     let answer = attempted::<R, _, _>(&RealTime, request.deadline, move || async move {
         match kind {
@@ -97,23 +97,23 @@ async fn perform<R: CustomResource>(
         }
     });
     match answer.await {
-        Ok(None) => Outcome::Success { physical_resource_id: id, data: None },
+        Ok(None) => Ending::Success { physical_resource_id: id, data: None },
         Ok(Some(Answer { physical_resource_id, data })) => match serde_json::to_value(data) {
             Ok(data) => {
                 let data = Some(data).filter(|data| !data.is_null());
-                Outcome::Success { physical_resource_id, data }
+                Ending::Success { physical_resource_id, data }
             }
-            Err(error) => Outcome::failed("could not write the attributes", &error),
+            Err(error) => Ending::failed("could not write the attributes", &error),
         },
-        Err((error, None)) => Outcome::Failed { reason: error_chain(&error) },
+        Err((error, None)) => Ending::Failed { reason: error_chain(&error) },
         Err((error, Some(missing))) => {
             let missing = missing.as_secs();
-            Outcome::failed(&format!("the right was missing the whole time, for {missing} s"), &error)
+            Ending::failed(&format!("the right was missing the whole time, for {missing} s"), &error)
         }
     }
 }
 
-impl Outcome {
+impl Ending {
     fn failed(what: &str, error: &(dyn Error + 'static)) -> Self {
         Self::Failed { reason: format!("{what}: {}", error_chain(error)) }
     }

@@ -49,7 +49,7 @@ pub enum RespondError {
 
 /// How it ended.
 #[derive(Debug)]
-pub(crate) enum Outcome {
+pub(crate) enum Ending {
     Success { physical_resource_id: String, data: Option<Value> },
     Failed { reason: String },
 }
@@ -73,16 +73,16 @@ pub(crate) const NEVER_MADE: &str = "never-made/";
 
 /// The answer in at most 4,096 bytes. Attributes that don't fit make a success a failure, a reason
 /// that doesn't fit is cut.
-pub(crate) fn body(sender: &Sender, outcome: &Outcome) -> Result<String, serde_json::Error> {
+pub(crate) fn body(sender: &Sender, outcome: &Ending) -> Result<String, serde_json::Error> {
     match outcome {
-        Outcome::Success { physical_resource_id, data } => {
+        Ending::Success { physical_resource_id, data } => {
             let body = write(sender, "SUCCESS", "", physical_resource_id, data.as_ref())?;
             if body.len() <= MAX_BYTES {
                 return Ok(body);
             }
             failed(sender, &format!("the attributes take {} bytes, CloudFormation takes {MAX_BYTES}", body.len()))
         }
-        Outcome::Failed { reason } => failed(sender, reason),
+        Ending::Failed { reason } => failed(sender, reason),
     }
 }
 
@@ -122,7 +122,7 @@ fn write(
 }
 
 /// Answers, trying again after what may pass: the network, throttling, a server's error.
-pub(crate) async fn respond(sender: &Sender, outcome: &Outcome, deadline: Instant) -> Result<(), RespondError> {
+pub(crate) async fn respond(sender: &Sender, outcome: &Ending, deadline: Instant) -> Result<(), RespondError> {
     let body = body(sender, outcome).map_err(RespondError::Write)?;
     let url = response_url(sender)?;
     let client = client()?;
@@ -190,7 +190,7 @@ mod tests {
         .unwrap()
     }
 
-    fn parsed(outcome: &Outcome) -> Value {
+    fn parsed(outcome: &Ending) -> Value {
         let body = body(&sender("https://s3.example"), outcome).unwrap();
         assert!(body.len() <= MAX_BYTES, "{}", body.len());
         serde_json::from_str(&body).unwrap()
@@ -199,7 +199,7 @@ mod tests {
     #[test]
     fn success_carries_the_attributes() {
         let data = json!({ "PublicKey": "ssh-ed25519 AAAA" });
-        let outcome = Outcome::Success { physical_resource_id: "k".into(), data: Some(data.clone()) };
+        let outcome = Ending::Success { physical_resource_id: "k".into(), data: Some(data.clone()) };
         assert_eq!(
             parsed(&outcome),
             json!({
@@ -212,14 +212,14 @@ mod tests {
     #[test]
     fn oversized_attributes_become_failure() {
         let data = Some(json!({ "PublicKey": "a".repeat(5000) }));
-        let answer = parsed(&Outcome::Success { physical_resource_id: "k".into(), data });
+        let answer = parsed(&Ending::Success { physical_resource_id: "k".into(), data });
         assert_eq!(answer["Status"], "FAILED");
         assert!(answer["Reason"].as_str().unwrap().contains("CloudFormation takes 4096"));
     }
 
     #[test]
     fn failure_response_has_id_and_reason() {
-        let answer = parsed(&Outcome::Failed { reason: String::new() });
+        let answer = parsed(&Ending::Failed { reason: String::new() });
         assert_eq!((&answer["Status"], &answer["PhysicalResourceId"]), (&json!("FAILED"), &json!("never-made/r1")));
         assert_eq!(answer["Reason"], "no reason was given");
     }
@@ -260,7 +260,7 @@ mod tests {
         #[test]
         fn long_reason_is_cut_to_fit(reason in proptest::collection::vec(any::<char>(), 0..6000)) {
             let reason: String = reason.into_iter().collect();
-            let answer = body(&sender("https://s3.example"), &Outcome::Failed { reason: reason.clone() }).unwrap();
+            let answer = body(&sender("https://s3.example"), &Ending::Failed { reason: reason.clone() }).unwrap();
             prop_assert!(answer.len() <= MAX_BYTES);
             let kept = serde_json::from_str::<Value>(&answer).unwrap()["Reason"].as_str().unwrap().to_owned();
             prop_assert!(reason.starts_with(&kept) || reason.is_empty());

@@ -4,7 +4,7 @@ use std::{io, path::PathBuf, time::Duration};
 
 use contract::{RefName, Repository, Retry};
 
-use crate::Wanted;
+use crate::wanted::Wanted;
 
 /// Why a reference could not be fetched.
 #[derive(Debug, thiserror::Error)]

@@ -8,7 +8,7 @@
 
 use std::sync::Arc;
 
-use contract::{AllowedHost, allowed_hosts::SshAddress};
+use contract::{AllowedHost, allowed_host::SshAddress};
 use hmac::{Hmac, KeyInit, Mac};
 pub use known_hosts_file::KnownHostsError;
 use russh::keys::ssh_key::{

@@ -7,70 +7,22 @@ use std::{
     sync::atomic::{AtomicBool, Ordering},
 };
 
-use contract::{AllowedHost, CommitId, PathSpelling, RefName, Repository};
+use contract::{CommitId, Repository};
 use gix::{ObjectId, protocol::transport::packetline};
 
 use crate::{
-    Clones, FetchError, KnownHosts, Limits, PrivateKey, Reading,
+    Clones, FetchError, Reading,
     advertisement::{self, Advertisement},
     clone_dir::{Age, CloneDir},
     conversation,
+    request::FetchRequest,
     room::is_out_of_room,
     seed::{self, Seed},
     ssh::Session,
     transport::{self, Transport, Wire},
+    wanted::Wanted,
     whole::{WholeCommit, WholeError, whole_commit},
 };
-
-/// What of a repository is fetched.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Wanted {
-    /// What a branch or a tag names now.
-    Reference {
-        /// Its name.
-        name: RefName,
-        /// What it is expected to name, if anything is.
-        expected: Option<CommitId>,
-    },
-    /// A commit that no reference needs to name, such as the one that a submodule is at. Of a host
-    /// that refuses that, all branches and tags are fetched.
-    Commit(CommitId),
-}
-
-impl fmt::Display for Wanted {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Reference { name, .. } => name.fmt(f),
-            Self::Commit(id) => id.fmt(f),
-        }
-    }
-}
-
-/// A repository, and how to reach it.
-#[derive(Debug, Clone)]
-pub struct Remote {
-    /// Where the host is reached and as whom, from the configuration.
-    pub host: AllowedHost,
-    /// The repository on it.
-    pub repository: Repository,
-    /// How the host spells the repository's path.
-    pub spelling: PathSpelling,
-    /// What we prove ourselves with.
-    pub key: PrivateKey,
-    /// What the host has to prove itself with.
-    pub known_hosts: KnownHosts,
-    /// How long it may take.
-    pub limits: Limits,
-}
-
-/// What to fetch, and from where.
-#[derive(Debug, Clone)]
-pub struct FetchRequest {
-    /// The repository.
-    pub remote: Remote,
-    /// What of it.
-    pub wanted: Wanted,
-}
 
 /// What a fetch found of the clone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -59,7 +59,7 @@ pub(crate) enum Sender {
 #[derive(Debug)]
 pub(crate) struct Authenticated<'d> {
     delivery: &'d Delivery,
-    host: &'static dyn host::Host,
+    host: &'static dyn host::GitHost,
     sender: Sender,
 }
 
@@ -70,7 +70,7 @@ impl<'d> Authenticated<'d> {
     }
 
     /// The kind of host that its headers name.
-    pub(crate) fn host(&self) -> &'static dyn host::Host {
+    pub(crate) fn host(&self) -> &'static dyn host::GitHost {
         self.host
     }
 
@@ -82,7 +82,7 @@ impl<'d> Authenticated<'d> {
 
 impl Sender {
     /// Whether the sender may send what a host of this kind sends.
-    pub(crate) fn may_send_as(&self, host: &dyn host::Host) -> Result<(), AuthenticationError> {
+    pub(crate) fn may_send_as(&self, host: &dyn host::GitHost) -> Result<(), AuthenticationError> {
         match self {
             Self::Address(hosts) if !hosts.iter().any(|own| own.kind == host.kind()) => {
                 Err(AuthenticationError::Kind { kind: host.name() })

@@ -4,7 +4,7 @@
 use std::cmp::Reverse;
 
 use contract::{
-    AllowedHost, AllowedHosts, Host, HostKind, Location, PathSpelling, Repository, RepositoryPath,
+    AllowedHost, AllowedHosts, HostKind, HostName, Location, PathSpelling, Repository, RepositoryPath,
     repository::{HostError, RepositoryPathError},
 };
 use gix_url::Scheme;
@@ -47,7 +47,7 @@ pub fn location(url: &str, hosts: &AllowedHosts) -> Result<Location, CloneUrlErr
 #[derive(Debug)]
 pub(crate) struct CloneUrl {
     /// The name in it, which may be one of several of the host's.
-    pub(crate) host: Host,
+    pub(crate) host: HostName,
     port: Option<u16>,
     is_web: bool,
     /// Without a slash at its beginning, and without `.git`.
@@ -64,7 +64,7 @@ impl CloneUrl {
         }
         let is_web = url.scheme != Scheme::Ssh;
         let host = url.host.unwrap_or_default().to_ascii_lowercase();
-        let host = Host::try_from(host).map_err(CloneUrlError::Host)?;
+        let host = HostName::try_from(host).map_err(CloneUrlError::Host)?;
         let path = String::from_utf8(url.path.into()).map_err(|_| CloneUrlError::Malformed)?;
         let home = at_home(&path).filter(|_| !is_web);
         let (path, relative) = (home.unwrap_or(&path), home.is_some());
@@ -108,7 +108,7 @@ fn at_home(path: &str) -> Option<&str> {
 
 /// Azure DevOps names a repository `organisation/project/name` by each of its URLs, but never just
 /// so.
-fn of_azure(host: &Host, path: &str) -> Option<(Host, String)> {
+fn of_azure(host: &HostName, path: &str) -> Option<(HostName, String)> {
     let path = match host.as_str() {
         "ssh.dev.azure.com" => percent_decode_str(path.strip_prefix("v3/")?).decode_utf8().ok()?.into_owned(),
         "dev.azure.com" => match path.split_once("/_git/")? {

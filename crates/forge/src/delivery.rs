@@ -5,8 +5,6 @@ use std::net::IpAddr;
 use contract::DeliveryId;
 use http::HeaderMap;
 
-use crate::host::{self, Host};
-
 /// A request to the endpoint, before anything is known about it.
 #[derive(Debug, Clone)]
 pub struct Delivery {
@@ -34,46 +32,8 @@ impl Delivery {
         Self { request_id, headers: HeaderMap::new(), body, source: None, received_at: 0 }
     }
 
-    /// The sender's id of the delivery, the same when it delivers again. Where the sender gives
-    /// none, or none that can stand in a log line, it is the request's own id.
-    pub fn id(&self) -> DeliveryId {
-        self.id_by(host::detect(&self.headers))
-    }
-
-    /// The same, by the host that was detected.
-    pub(crate) fn id_by(&self, host: &dyn Host) -> DeliveryId {
-        let mut values = host.delivery_id_headers().iter().filter_map(|name| self.header(name));
-        values.find_map(|value| value.parse().ok()).unwrap_or_else(|| self.request_id.clone())
-    }
-
     /// The first value of a header, if it is visible ASCII.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::sender;
-
-    fn id(headers: &[(&str, &str)]) -> String {
-        let mut delivery = Delivery::new("request-1".parse().unwrap(), Vec::new());
-        delivery.headers = sender::headers(headers);
-        delivery.id().to_string()
-    }
-
-    #[test]
-    fn the_senders_id_goes_before_ours() {
-        assert_eq!(id(&[("X-GitHub-Event", "push"), ("X-GitHub-Delivery", "72d3162e")]), "72d3162e");
-        assert_eq!(id(&[("x-gitlab-event", "Push Hook"), ("x-gitlab-event-uuid", "u"), ("idempotency-key", "k")]), "k");
-        assert_eq!(id(&[("x-gitlab-event", "Push Hook"), ("x-gitlab-event-uuid", "u")]), "u");
-    }
-
-    #[test]
-    fn missing_or_invalid_id_is_replaced() {
-        assert_eq!(id(&[]), "request-1");
-        assert_eq!(id(&[("X-GitHub-Event", "push"), ("X-GitHub-Delivery", "two words")]), "request-1");
-        assert_eq!(id(&[("X-GitHub-Event", "push"), ("X-GitHub-Delivery", &"a".repeat(129))]), "request-1");
     }
 }

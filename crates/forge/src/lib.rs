@@ -21,16 +21,17 @@
 #![warn(clippy::indexing_slicing)]
 
 mod archive_url;
-#[cfg(test)]
-mod attacks;
 mod authenticate;
 mod clone_url;
 mod content;
 mod delivery;
+mod delivery_id;
 mod endpoint;
 mod event;
+mod event_error;
 pub mod host;
 mod place;
+mod receive;
 mod refusal;
 mod scope;
 #[cfg(test)]
@@ -44,7 +45,8 @@ pub use clone_url::{CloneUrlError, location};
 pub use content::ContentError;
 pub use delivery::Delivery;
 pub use endpoint::Endpoint;
-pub use event::{AuthenticJob, Event, EventError, Push, RefUpdate};
+pub use event::{AuthenticJob, Event, Push, RefUpdate};
+pub use event_error::EventError;
 pub use refusal::Refusal;
 pub use signature::{MinimumSignature, MinimumSignatureError, SignatureError};
 pub use tip::{Tip, TipError};

@@ -5,7 +5,7 @@ use contract::{AllowedHost, AllowedHosts, HostKind, PathSpelling, Repository};
 
 use crate::{
     clone_url::CloneUrl,
-    event::EventError,
+    event_error::EventError,
     host::{Origin, Pushed},
 };
 

@@ -2,7 +2,7 @@
 
 use contract::error_chain;
 
-use crate::{authenticate::AuthenticationError, content::ContentError, delivery::Delivery, event::EventError};
+use crate::{authenticate::AuthenticationError, content::ContentError, delivery::Delivery, event_error::EventError};
 
 /// Why a delivery is refused.
 #[derive(Debug, thiserror::Error)]

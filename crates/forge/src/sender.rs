@@ -6,7 +6,7 @@ use http::HeaderMap;
 use serde_json::{Value, json};
 use sha2::Sha256;
 
-use crate::{delivery::Delivery, endpoint::Endpoint, event::Event, refusal::Refusal, signature::MinimumSignature};
+use crate::{Delivery, Endpoint, Event, MinimumSignature, Refusal};
 
 /// The secret that [`Request::signed`] signs with.
 pub(crate) const SECRET: &str = "s3cret";
@@ -69,11 +69,6 @@ impl Request {
     /// With this header, and no other of its name.
     pub(crate) fn header(mut self, name: &'static str, value: &str) -> Self {
         self.delivery.headers.insert(name, value.parse().unwrap());
-        self
-    }
-
-    pub(crate) fn from(mut self, source: &str) -> Self {
-        self.delivery.source = Some(source.parse().unwrap());
         self
     }
 

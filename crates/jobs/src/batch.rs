@@ -109,7 +109,7 @@ async fn one<E: JobError>(
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
+mod tests {
     use std::{cell::RefCell, collections::HashMap, time::SystemTime};
 
     use contract::dead_letter::{RECEIVES, TRIES};
@@ -118,7 +118,7 @@ pub(crate) mod tests {
 
     #[derive(Debug, thiserror::Error)]
     #[error("it failed")]
-    pub(crate) struct Failure(pub(crate) Retry);
+    struct Failure(Retry);
 
     impl JobError for Failure {
         fn retry(&self) -> Retry {

@@ -5,8 +5,6 @@
 mod batch;
 mod queue;
 mod run;
-#[cfg(test)]
-mod simulation;
 
 use std::time::{Duration, Instant};
 

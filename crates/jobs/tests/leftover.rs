@@ -14,19 +14,19 @@ use wiremock::{
 };
 
 /// A worker that is sent one job, and then waits for another.
-struct Worker {
+struct WorkerProcess {
     api: MockServer,
     process: Child,
 }
 
-impl Drop for Worker {
+impl Drop for WorkerProcess {
     fn drop(&mut self) {
         drop(self.process.kill());
         drop(self.process.wait());
     }
 }
 
-impl Worker {
+impl WorkerProcess {
     async fn with_job_of(branch: &str) -> Self {
         let api = MockServer::start().await;
         let job = json!({
@@ -92,14 +92,14 @@ impl Worker {
 
 #[tokio::test]
 async fn process_ends_when_thread_outlives_job() {
-    let mut worker = Worker::with_job_of("stubborn").await;
+    let mut worker = WorkerProcess::with_job_of("stubborn").await;
     assert_eq!(worker.end().await, Some(70));
     worker.assert_answered().await;
 }
 
 #[tokio::test]
 async fn process_continues_when_thread_stops() {
-    let mut worker = Worker::with_job_of("obedient").await;
+    let mut worker = WorkerProcess::with_job_of("obedient").await;
     assert_eq!(worker.end().await, None);
     worker.assert_answered().await;
 }

@@ -26,6 +26,7 @@ mod index;
 mod read;
 mod receive;
 mod resolve;
+mod whole;
 mod write;
 
 pub use checksums::Checksums;

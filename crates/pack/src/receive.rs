@@ -21,15 +21,12 @@ use tempfile::NamedTempFile;
 use crate::{
     Checksums, PackError, SHA1_LENGTH, index,
     resolve::{self, Base, Delta, Deltas},
-    write::{Entry, Sums, Writer, Written},
+    whole::{LARGEST_BUT_BLOBS, TOO_LARGE_BUT_BLOBS, Whole},
+    write::{Entry, Sums, Writer},
 };
 
 /// What is inflated at once.
 const PIECE: usize = 64 * 1024;
-/// The largest tree, commit or tag, in bytes: a tree of three million files. Whoever reads one
-/// needs it whole, and zeros shrink to a thousandth.
-pub(crate) const LARGEST_BUT_BLOBS: u64 = 128 << 20;
-pub(crate) const TOO_LARGE_BUT_BLOBS: &str = "it is a tree, a commit or a tag of more than 128 MiB";
 /// What stands in front of an entry at most: a length of ten bytes, and an id or a distance.
 const LONGEST_HEADER: usize = 10 + SHA1_LENGTH;
 
@@ -95,28 +92,6 @@ struct Received {
     pack: Writer<BufWriter<NamedTempFile>>,
     whole: Vec<Whole>,
     deltas: Deltas,
-}
-
-/// An object that came whole: what it is, and where a delta finds it.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Whole {
-    /// Where it began in the pack that came.
-    pub(crate) came: u64,
-    /// Its number among what was written.
-    pub(crate) entry: usize,
-    pub(crate) kind: Kind,
-    /// Where its zlib stream begins in the pack that was written.
-    pub(crate) zlib: u64,
-    /// The length of its zlib stream.
-    pub(crate) packed: u64,
-    pub(crate) size: u64,
-}
-
-impl Written {
-    /// As a delta finds it.
-    fn found(self, came: u64, kind: Kind, size: u64) -> Whole {
-        Whole { came, entry: self.entry, kind, zlib: self.zlib, packed: self.packed, size }
-    }
 }
 
 /// Reads a pack, and knows how much of it was read.

@@ -24,7 +24,7 @@ use tempfile::NamedTempFile;
 use crate::{
     Compressor, PackError,
     delta::{self, DeltaError},
-    receive::{LARGEST_BUT_BLOBS, TOO_LARGE_BUT_BLOBS, Whole},
+    whole::{LARGEST_BUT_BLOBS, TOO_LARGE_BUT_BLOBS, Whole},
     write::{Sums, Writer},
 };
 

@@ -5,7 +5,7 @@ use std::io::{self, Read};
 
 use flate2::{Decompress, FlushDecompress, Status};
 
-use crate::{ProviderError, header::Header, input::Input};
+use crate::{error::ProviderError, header::Header, input::Input};
 use zip_writer::{Method, Sums};
 
 /// Checks data while it is copied.

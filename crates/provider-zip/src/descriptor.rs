@@ -4,7 +4,7 @@
 
 use std::io::Read;
 
-use crate::{ProviderError, input::Input};
+use crate::{error::ProviderError, input::Input};
 use zip_writer::Sums;
 
 const SIGNATURE: &[u8] = b"PK\x07\x08";

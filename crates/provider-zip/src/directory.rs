@@ -5,9 +5,9 @@
 use std::io::{Read, Write};
 
 use crate::{
-    ProviderError,
     end::Directory,
     entry::{Entry, Theirs},
+    error::ProviderError,
     header::{self, Line},
     input::Input,
     names::Kind,

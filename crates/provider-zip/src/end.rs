@@ -2,7 +2,7 @@
 
 use std::io::Read;
 
-use crate::{ProviderError, input::Input};
+use crate::{error::ProviderError, input::Input};
 use zip_writer::{MAX_U16, MAX_U32};
 
 const END: [u8; 4] = *b"PK\x05\x06";

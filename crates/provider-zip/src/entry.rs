@@ -6,13 +6,13 @@ use std::io::{Read, Write};
 use bstr::ByteSlice;
 
 use crate::{
-    ProviderError, TopFolder,
     content::Content,
     descriptor,
+    error::ProviderError,
     header::{self, Header},
     input::Input,
     names::{Kind, Name, Names, Path},
-    top::Top,
+    top::{Top, TopFolder},
 };
 use zip_writer::{Announced, Method, Record, Sums, Writer};
 

@@ -4,7 +4,7 @@ use std::io::Read;
 
 use bstr::{BStr, BString, ByteSlice};
 
-use crate::{ProviderError, extra::Extra, input::Input};
+use crate::{error::ProviderError, extra::Extra, input::Input};
 use zip_writer::{DESCRIBED, MAX_U32, Method, Sums, Time, UTF8};
 
 /// Bits that say how hard the compressor tried.

@@ -2,7 +2,7 @@
 
 use std::io::{ErrorKind, Read};
 
-use crate::ProviderError;
+use crate::error::ProviderError;
 
 /// As much as is read at once. No header but its name and extra fields is longer.
 const BUFFER: usize = 128 * 1024;

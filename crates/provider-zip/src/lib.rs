@@ -43,22 +43,9 @@ use contract::CommitId;
 use zip_writer::{Time, Writer};
 
 pub use error::ProviderError;
+pub use top::TopFolder;
 
 use crate::{entry::Entries, input::Input};
-
-/// Which folder a provider puts around everything.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum TopFolder {
-    /// One of some name: GitHub, GitLab, Bitbucket Cloud.
-    Always,
-    /// None: Bitbucket Data Center, Azure DevOps.
-    Never,
-    /// One of this name, in capitals or not, or none, as an administrator decided: Gitea, Forgejo.
-    /// The first entry tells which; where a later one contradicts it, there is none, and
-    /// [`ProviderError::TopFolderNotShared`] says so: what was copied until then has lost a folder
-    /// of the repository's own, and the archive has to come once more.
-    Named(String),
-}
 
 /// What is known of an archive before it comes.
 #[derive(Debug, Clone)]

@@ -6,7 +6,7 @@ use std::{collections::HashMap, rc::Rc};
 
 use bstr::{BStr, BString, ByteSlice};
 
-use crate::ProviderError;
+use crate::error::ProviderError;
 use zip_writer::path;
 
 /// An entry's whole path in the archive, its top folder included, without a slash at its end.

@@ -2,7 +2,21 @@
 
 use bstr::{BStr, BString, ByteSlice};
 
-use crate::{ProviderError, TopFolder};
+use crate::error::ProviderError;
+
+/// Which folder a provider puts around everything.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TopFolder {
+    /// One of some name: GitHub, GitLab, Bitbucket Cloud.
+    Always,
+    /// None: Bitbucket Data Center, Azure DevOps.
+    Never,
+    /// One of this name, in capitals or not, or none, as an administrator decided: Gitea, Forgejo.
+    /// The first entry tells which; where a later one contradicts it, there is none, and
+    /// [`ProviderError::TopFolderNotShared`] says so: what was copied until then has lost a folder
+    /// of the repository's own, and the archive has to come once more.
+    Named(String),
+}
 
 /// Whether a folder has this name in capitals or not: Gitea and Forgejo name it as their disk does,
 /// in lower case.

@@ -6,9 +6,9 @@ mod error;
 mod files;
 mod lfs;
 mod private_key;
+mod puller;
 mod steps;
 mod submodules;
-mod worker;
 
 use anyhow::{Context as _, Result};
 use contract::{Runtime, Switch, Truth, environment::GitPullEnvironment};
@@ -21,8 +21,8 @@ use crate::{
     error::GitPullError,
     files::{Files, History, Submodules},
     private_key::StoredKey,
+    puller::Puller,
     steps::{fetch::Source, store::Output},
-    worker::Worker,
 };
 
 #[tokio::main]
@@ -42,7 +42,7 @@ async fn main() -> Result<()> {
     served.await.map_err(anyhow::Error::from_boxed)
 }
 
-fn worker(environment: GitPullEnvironment<Runtime>, config: &lambda_init::SdkConfig) -> Result<Worker> {
+fn worker(environment: GitPullEnvironment<Runtime>, config: &lambda_init::SdkConfig) -> Result<Puller> {
     let s3 = aws_sdk_s3::Client::new(config);
     let allowed_hosts = environment.allowed_hosts.parse()?;
     let lfs = match environment.lfs.parse().context("read the Lfs parameter")? {
@@ -82,5 +82,5 @@ fn worker(environment: GitPullEnvironment<Runtime>, config: &lambda_init::SdkCon
         },
         lfs,
     };
-    Ok(Worker { source, files, output })
+    Ok(Puller { source, files, output })
 }

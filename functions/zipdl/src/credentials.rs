@@ -7,7 +7,7 @@ use std::{
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use contract::{AllowedHosts, Host, HostKind, ProviderCredentials};
+use contract::{AllowedHosts, HostKind, HostName, ProviderCredentials};
 use forge::ArchiveApi;
 use https::{Client, Credential, HttpsError, MediaTypes, read_json};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -29,7 +29,7 @@ const MARGIN: Duration = Duration::from_mins(1);
 pub(crate) struct Credentials<S> {
     stored: CachedSecret<S, ProviderCredentials>,
     /// What each host has given, and it is shown to no other one.
-    access: Mutex<HashMap<Host, Access>>,
+    access: Mutex<HashMap<HostName, Access>>,
 }
 
 /// An access token of Bitbucket Cloud.
@@ -103,7 +103,7 @@ impl<S: SecretSource> Credentials<S> {
     }
 }
 
-fn credential(host: &Host, header: &str, value: String) -> Result<Credential, HttpsError> {
+fn credential(host: &HostName, header: &str, value: String) -> Result<Credential, HttpsError> {
     let credential = Credential::new([(header, &value.into())]);
     credential.ok_or_else(|| HttpsError::Credential { host: host.to_string() })
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use contract::{CommitId, Host, PermitError, RefName, Repository, Retry};
+use contract::{CommitId, HostName, PermitError, RefName, Repository, Retry};
 use https::HttpsError;
 use jobs::JobError;
 use provider_zip::ProviderError;
@@ -16,7 +16,7 @@ pub(crate) enum ZipDlError {
     #[error(transparent)]
     Permit(PermitError),
     #[error("AllowedGitHosts doesn't say what {0} runs")]
-    NoKind(Host),
+    NoKind(HostName),
     #[error("could not read the credentials: {0}")]
     ReadCredentials(String),
     #[error(transparent)]

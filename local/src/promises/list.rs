@@ -131,7 +131,7 @@ pub const PROMISES: &[Promise] = &[
             "tests::deleted_reference_differs_from_hidden_repository",
             "tip::tests::no_reference_leads_to_another_place",
             "tip::tests::the_hosts_own_examples_are_read",
-            "simulation::trusting_message_would_restore_old_commit",
+            "trusting_message_would_restore_old_commit",
             "every_host_on_both_endpoints",
         ],
     },
@@ -229,8 +229,8 @@ pub const PROMISES: &[Promise] = &[
         chapter: FAULTS,
         promise: "in every order of events the newest commit arrives or is buried (a simulation)",
         tests: &[
-            "simulation::newest_commit_is_never_lost_silently",
-            "simulation::early_redelivery_would_restore_old_commit",
+            "newest_commit_is_never_lost_silently",
+            "early_redelivery_would_restore_old_commit",
         ],
     },
     Promise {

@@ -7,8 +7,8 @@ use std::collections::HashMap;
 use gix::attrs::{AssignmentRef, State};
 
 use super::{
-    NAMES,
     lines::{Line, Of, lines},
+    names::NAMES,
 };
 
 /// What a line gives an attribute.

@@ -20,7 +20,7 @@ use super::{
     macros::{Assignment, Macros},
     pattern::{Pattern, Place},
 };
-use crate::{ArchiveError, objects::Objects};
+use crate::{error::ArchiveError, objects::Objects};
 
 /// The largest `.gitattributes`, in bytes: a hundred times what large projects have. A line of
 /// eight bytes takes some 150 of memory.

@@ -6,11 +6,11 @@ use std::process::Command;
 use contract::{HostKind, Repository};
 use fetch::Remote;
 
-use crate::host::Host;
+use crate::host::SshHost;
 
 /// Clones by the URL with git and ssh themselves; the host is reached on `port` where the URL names
 /// none.
-fn clone_with_git(host: &Host, url: &str, port: Option<u16>) {
+fn clone_with_git(host: &SshHost, url: &str, port: Option<u16>) {
     let port = port.map(|port| format!("-p {port}")).unwrap_or_default();
     let key = host.temp.path().join("client_key");
     let ssh = format!(
@@ -25,7 +25,7 @@ fn clone_with_git(host: &Host, url: &str, port: Option<u16>) {
 
 #[tokio::test]
 async fn fetch_command_matches_git_clone() {
-    let host = Host::start();
+    let host = SshHost::start();
     for (kind, repository, folder) in [
         ("", "hello", "hello.git"),
         ("", "octo/hello", "octo/hello.git"),

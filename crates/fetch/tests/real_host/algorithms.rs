@@ -2,7 +2,7 @@
 
 use fetch::FetchError;
 
-use crate::host::{Host, Setup};
+use crate::host::{Setup, SshHost};
 
 const MAIN: &str = "refs/heads/main";
 
@@ -24,7 +24,7 @@ const SERVERS: [(&str, &str); 10] = [
 #[tokio::test]
 async fn every_server_with_safe_algorithms_works() {
     for (host_key, settings) in SERVERS {
-        let host = Host::start_as(&Setup { host_key, settings, ..Setup::default() });
+        let host = SshHost::start_as(&Setup { host_key, settings, ..Setup::default() });
         let commit = host.repository().commit("main", &[("a", b"1".to_vec())]);
         assert_eq!(host.fetch(MAIN).await.commit.to_string(), commit, "{settings}");
     }
@@ -46,7 +46,7 @@ async fn unsafe_server_offer_is_reported() {
             "no message authentication (MACs) that is considered safe and known here, but only hmac-sha1",
         ),
     ] {
-        let host = Host::start_as(&Setup { settings, ..Setup::default() });
+        let host = SshHost::start_as(&Setup { settings, ..Setup::default() });
         host.repository().commit("main", &[("a", b"1".to_vec())]);
         let error = host.try_fetch(MAIN).await.unwrap_err();
         assert!(matches!(error, FetchError::NoCommonAlgorithm { .. }), "{error:?}");

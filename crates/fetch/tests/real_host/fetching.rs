@@ -10,7 +10,7 @@ use std::{
 use contract::Retry;
 use fetch::{Clones, FetchError, Fetched, KnownHosts, Limits, Origin, Seed, Wanted, fetch_seeded};
 
-use crate::host::{self, Host, Repo, Setup};
+use crate::host::{self, Repo, Setup, SshHost};
 
 /// What is done to the bytes of a file.
 type Harm = fn(&[u8]) -> Vec<u8>;
@@ -50,7 +50,7 @@ fn check(error: &FetchError, message: &str, retry: Retry) {
 
 #[tokio::test]
 async fn first_fetch_brings_only_its_commit() {
-    let host = Host::start();
+    let host = SshHost::start();
     let repo = host.repository();
     let before = repo.commit("main", &files(&noise(1, 50)));
     repo.commit("main", &[("README", b"hello\n".to_vec())]);
@@ -65,7 +65,7 @@ async fn first_fetch_brings_only_its_commit() {
 
 #[tokio::test]
 async fn later_fetches_bring_only_what_changed() {
-    let host = Host::start();
+    let host = SshHost::start();
     let repo = host.repository();
     let mut tree = noise(1, 200);
     repo.commit("main", &files(&tree));
@@ -98,7 +98,7 @@ async fn later_fetches_bring_only_what_changed() {
 
 #[tokio::test]
 async fn another_branch_shares_what_is_there() {
-    let host = Host::start();
+    let host = SshHost::start();
     let repo = host.repository();
     let mut tree = noise(1, 100);
     repo.commit("main", &files(&tree));
@@ -114,7 +114,7 @@ async fn another_branch_shares_what_is_there() {
 
 #[tokio::test]
 async fn attack_02_reference_never_becomes_command() {
-    let host = Host::start();
+    let host = SshHost::start();
     let repo = host.repository();
     repo.commit("main", &[("a", b"1".to_vec())]);
     let trap = std::env::temp_dir().join(format!("pwned-{}", std::process::id()));
@@ -131,7 +131,7 @@ async fn attack_02_reference_never_becomes_command() {
 
 #[tokio::test]
 async fn a_commit_needs_no_reference() {
-    let host = Host::start();
+    let host = SshHost::start();
     let repo = host.repository();
     let older = repo.commit("main", &[("a", b"1".to_vec())]);
     let newer = repo.commit("main", &[("a", b"2".to_vec())]);
@@ -148,7 +148,7 @@ async fn a_commit_needs_no_reference() {
 
 #[tokio::test]
 async fn a_tag_that_moved_is_followed() {
-    let host = Host::start();
+    let host = SshHost::start();
     let repo = host.repository();
     repo.commit("main", &[("a", b"1".to_vec())]);
     repo.git(&["tag", "v1", "main"]);
@@ -162,7 +162,7 @@ async fn a_tag_that_moved_is_followed() {
 
 #[tokio::test]
 async fn thousands_of_references_cost_nothing() {
-    let host = Host::start();
+    let host = SshHost::start();
     let repo = host.repository();
     repo.commit("main", &[("README", b"hello\n".to_vec())]);
     repo.branches(3000);
@@ -180,7 +180,7 @@ fn most_memory() -> usize {
 #[tokio::test]
 async fn many_references_take_little_memory() {
     for (settings, told) in [("AcceptEnv GIT_PROTOCOL", 0..2_000), ("", 6_000_000..10_000_000)] {
-        let host = Host::start_as(&Setup { settings, ..Setup::default() });
+        let host = SshHost::start_as(&Setup { settings, ..Setup::default() });
         let repo = host.repository();
         let commit = repo.commit("main", &[("README", b"hello\n".to_vec())]);
         repo.packed_branches(100_000);
@@ -193,7 +193,7 @@ async fn many_references_take_little_memory() {
 
 #[tokio::test]
 async fn endless_references_are_refused() {
-    let host = Host::start();
+    let host = SshHost::start();
     host.repository().commit("main", &[("README", b"hello\n".to_vec())]);
     let id = "1".repeat(40);
     let first = format!("{id} HEAD\\0 side-band-64k ofs-delta shallow\\n");
@@ -210,7 +210,7 @@ async fn endless_references_are_refused() {
 
 #[tokio::test]
 async fn endless_shallow_lines_are_refused() {
-    let host = Host::start();
+    let host = SshHost::start();
     host.repository().commit("main", &[("README", b"hello\n".to_vec())]);
     let id = "1".repeat(40);
     let first = format!("{id} {MAIN}\\0 side-band-64k ofs-delta shallow multi_ack_detailed\\n");
@@ -225,7 +225,7 @@ async fn endless_shallow_lines_are_refused() {
 
 #[tokio::test]
 async fn a_forced_push_is_followed() {
-    let host = Host::start();
+    let host = SshHost::start();
     let repo = host.repository();
     let mut tree = noise(1, 50);
     repo.commit("main", &files(&tree));
@@ -240,7 +240,7 @@ async fn a_forced_push_is_followed() {
 
 #[tokio::test]
 async fn moved_reference_gives_newest_commit() {
-    let host = Host::start();
+    let host = SshHost::start();
     let repo = host.repository();
     let told = repo.commit("main", &[("a", b"1".to_vec())]);
     let newest = repo.commit("main", &[("a", b"2".to_vec())]);
@@ -256,7 +256,7 @@ async fn moved_reference_gives_newest_commit() {
 
 #[tokio::test]
 async fn tags_are_peeled() {
-    let host = Host::start();
+    let host = SshHost::start();
     let repo = host.repository();
     let commit = repo.commit("main", &[("a", b"1".to_vec())]);
     repo.git(&["tag", "light"]);
@@ -276,7 +276,7 @@ async fn tags_are_peeled() {
 
 #[tokio::test]
 async fn missing_reference_is_not_retried() {
-    let host = Host::start();
+    let host = SshHost::start();
     let repo = host.repository();
     let error = host.try_fetch(MAIN).await.unwrap_err();
     check(&error, "127.0.0.1/owner/name is empty", Retry::Obsolete);
@@ -293,7 +293,7 @@ async fn missing_reference_is_not_retried() {
 
 #[tokio::test]
 async fn sha256_repository_is_refused() {
-    let host = Host::start();
+    let host = SshHost::start();
     let dir = host.temp.path().join("owner/name.git");
     let repo = host.repository();
     fs::remove_dir_all(&dir).unwrap();
@@ -306,7 +306,7 @@ async fn sha256_repository_is_refused() {
 
 #[tokio::test]
 async fn host_refusal_message_is_shown() {
-    let host = Host::start();
+    let host = SshHost::start();
     let error = host.try_fetch(MAIN).await.unwrap_err();
     let expected = "the host does not serve 127.0.0.1/owner/name to this key: \"ERROR: Repository not found.\"";
     assert_eq!(error.to_string(), expected);
@@ -316,7 +316,7 @@ async fn host_refusal_message_is_shown() {
 
 #[tokio::test]
 async fn protocol_version_0_is_understood() {
-    let host = Host::start_as(&Setup { settings: "", ..Setup::default() });
+    let host = SshHost::start_as(&Setup { settings: "", ..Setup::default() });
     let repo = host.repository();
     assert!(matches!(host.try_fetch(MAIN).await.unwrap_err(), FetchError::Empty { .. }));
     let mut tree = noise(1, 100);
@@ -336,7 +336,7 @@ async fn protocol_version_0_is_understood() {
 
 #[tokio::test]
 async fn rsa_keys_on_both_sides() {
-    let host = Host::start_as(&Setup { host_key: "rsa", client_key: "rsa", ..Setup::default() });
+    let host = SshHost::start_as(&Setup { host_key: "rsa", client_key: "rsa", ..Setup::default() });
     let repo = host.repository();
     repo.commit("main", &[("a", b"1".to_vec())]);
     check_is(&host.fetch(MAIN).await, &repo, "main");
@@ -344,7 +344,7 @@ async fn rsa_keys_on_both_sides() {
 
 #[tokio::test]
 async fn rsa_2048_and_4096_keys_work() {
-    let host = Host::start();
+    let host = SshHost::start();
     host.repository().commit("main", &[("a", b"1".to_vec())]);
     for bits in ["2048", "4096"] {
         let key = host.temp.path().join(bits);
@@ -359,20 +359,23 @@ async fn rsa_2048_and_4096_keys_work() {
 #[tokio::test]
 async fn rsa_login_works_except_with_sha1() {
     for settings in ["PubkeyAcceptedAlgorithms rsa-sha2-256", "PubkeyAcceptedAlgorithms rsa-sha2-512"] {
-        let host = Host::start_as(&Setup { client_key: "rsa", settings, ..Setup::default() });
+        let host = SshHost::start_as(&Setup { client_key: "rsa", settings, ..Setup::default() });
         let repo = host.repository();
         repo.commit("main", &[("a", b"1".to_vec())]);
         check_is(&host.fetch(MAIN).await, &repo, "main");
     }
-    let host =
-        Host::start_as(&Setup { client_key: "rsa", settings: "PubkeyAcceptedAlgorithms ssh-rsa", ..Setup::default() });
+    let host = SshHost::start_as(&Setup {
+        client_key: "rsa",
+        settings: "PubkeyAcceptedAlgorithms ssh-rsa",
+        ..Setup::default()
+    });
     host.repository();
     assert!(matches!(host.try_fetch(MAIN).await.unwrap_err(), FetchError::KeyRefused { .. }), "SHA-1 is never used");
 }
 
 #[tokio::test]
 async fn a_key_that_is_not_authorized() {
-    let host = Host::start();
+    let host = SshHost::start();
     host.repository();
     let other = host.temp.path().join("other");
     host::generate_key(&other, "ed25519");
@@ -389,7 +392,7 @@ async fn a_key_that_is_not_authorized() {
 
 #[tokio::test]
 async fn attack_07_untrusted_host_key_fails() {
-    let host = Host::start();
+    let host = SshHost::start();
     let repo = host.repository();
     repo.commit("main", &[("a", b"1".to_vec())]);
     let other = host.temp.path().join("other");
@@ -408,7 +411,7 @@ async fn attack_07_untrusted_host_key_fails() {
     assert!(!host.clone_dir().join("HEAD").exists(), "nothing was fetched");
 }
 
-async fn check_host_key(host: &Host, lines: &str, message: &str) {
+async fn check_host_key(host: &SshHost, lines: &str, message: &str) {
     let mut request = host.request(MAIN);
     request.remote.known_hosts = KnownHosts::built_in_and(lines).unwrap();
     let error = fetch::fetch(&request, &host.clones()).await.unwrap_err();
@@ -419,7 +422,7 @@ async fn check_host_key(host: &Host, lines: &str, message: &str) {
 
 #[tokio::test]
 async fn hashed_known_hosts_line_is_understood() {
-    let host = Host::start();
+    let host = SshHost::start();
     let repo = host.repository();
     repo.commit("main", &[("a", b"1".to_vec())]);
     let file = host.temp.path().join("hashed");
@@ -435,7 +438,7 @@ async fn hashed_known_hosts_line_is_understood() {
 
 #[tokio::test]
 async fn broken_clone_is_fetched_anew() {
-    let host = Host::start();
+    let host = SshHost::start();
     let repo = host.repository();
     let mut tree = noise(1, 30);
     repo.commit("main", &files(&tree));
@@ -471,7 +474,7 @@ async fn broken_clone_is_fetched_anew() {
 
 #[tokio::test]
 async fn a_discarded_clone_starts_anew() {
-    let host = Host::start();
+    let host = SshHost::start();
     let repo = host.repository();
     repo.commit("main", &files(&noise(1, 10)));
     let first = host.fetch(MAIN).await;
@@ -482,7 +485,7 @@ async fn a_discarded_clone_starts_anew() {
 
 #[tokio::test]
 async fn truncated_transfer_leaves_working_clone() {
-    let host = Host::start();
+    let host = SshHost::start();
     let repo = host.repository();
     let mut tree = noise(1, 100);
     repo.commit("main", &files(&tree));
@@ -504,7 +507,7 @@ async fn truncated_transfer_leaves_working_clone() {
 
 #[tokio::test]
 async fn lost_session_keeps_clone() {
-    let host = Host::start();
+    let host = SshHost::start();
     let repo = host.repository();
     let mut tree = noise(1, 100);
     repo.commit("main", &files(&tree));
@@ -524,7 +527,7 @@ async fn lost_session_keeps_clone() {
 #[tokio::test]
 async fn nothing_waits_forever() {
     let short = Duration::from_millis(300);
-    let host = Host::start();
+    let host = SshHost::start();
     let repo = host.repository();
     repo.commit("main", &[("a", b"1".to_vec())]);
     host.serves_by("exec sleep 60");
@@ -552,7 +555,7 @@ async fn nothing_waits_forever() {
     assert_eq!(error.retry(), Retry::Again);
 }
 
-async fn check_slow(host: &Host, request: &fetch::FetchRequest, message: &str) {
+async fn check_slow(host: &SshHost, request: &fetch::FetchRequest, message: &str) {
     let start = Instant::now();
     let error =
         fetch::fetch(request, &Clones::in_folder(host.temp.path().join(message.len().to_string()))).await.unwrap_err();
@@ -563,7 +566,7 @@ async fn check_slow(host: &Host, request: &fetch::FetchRequest, message: &str) {
 
 #[tokio::test]
 async fn clone_in_use_reports_busy() {
-    let host = Host::start();
+    let host = SshHost::start();
     let repo = host.repository();
     repo.commit("main", &[("a", b"1".to_vec())]);
     let first = host.fetch(MAIN).await;
@@ -584,7 +587,7 @@ fn seed_of(repo: &Repo, reference: &str) -> Seed {
 
 #[tokio::test]
 async fn a_seed_spares_what_it_holds() {
-    let host = Host::start();
+    let host = SshHost::start();
     let repo = host.repository();
     let mut tree = noise(1, 200);
     repo.commit("main", &files(&tree));
@@ -605,7 +608,7 @@ async fn a_seed_spares_what_it_holds() {
 
 #[tokio::test]
 async fn wrong_seed_is_ignored() {
-    let host = Host::start();
+    let host = SshHost::start();
     let repo = host.repository();
     let tree = noise(1, 200);
     let before = repo.commit("main", &files(&tree));

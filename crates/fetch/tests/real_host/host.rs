@@ -19,14 +19,14 @@ use tempfile::TempDir;
 const SERVE: &str = r#"exec git upload-pack "$repository""#;
 
 /// A running host.
-pub(crate) struct Host {
+pub(crate) struct SshHost {
     sshd: Child,
     pub(crate) temp: TempDir,
     pub(crate) port: u16,
     user: String,
 }
 
-impl Drop for Host {
+impl Drop for SshHost {
     fn drop(&mut self) {
         self.sshd.kill().expect("stop sshd");
         self.sshd.wait().expect("wait for sshd");
@@ -47,7 +47,7 @@ impl Default for Setup {
     }
 }
 
-impl Host {
+impl SshHost {
     pub(crate) fn start() -> Self {
         Self::start_as(&Setup::default())
     }

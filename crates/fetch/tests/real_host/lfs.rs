@@ -6,7 +6,7 @@ use contract::Retry;
 use fetch::{FetchError, Limits};
 use secrecy::ExposeSecret as _;
 
-use crate::host::Host;
+use crate::host::SshHost;
 
 /// What hosts answer, and what is made of it: the URL, the value of the header, and the time in
 /// seconds.
@@ -36,7 +36,7 @@ const ANSWERS: [(&str, &str, &str, &str, u64); 3] = [
 
 #[tokio::test]
 async fn lfs_access_comes_from_host() {
-    let host = Host::start();
+    let host = SshHost::start();
     for (name, answer, href, header, seconds) in ANSWERS {
         host.authenticates_by(&format!("echo 'Welcome!' >&2\necho '{answer}'"));
         let access = fetch::lfs_access(&host.remote()).await.unwrap();
@@ -48,7 +48,7 @@ async fn lfs_access_comes_from_host() {
 
 #[tokio::test]
 async fn lfs_refusal_is_shown_without_secrets() {
-    let host = Host::start();
+    let host = SshHost::start();
     for (script, expected) in [
         ("echo 'git-lfs-authenticate: command not found' >&2; exit 127", "git-lfs-authenticate: command not found"),
         ("echo 'remote: Not allowed.' >&2; exit 1", "remote: Not allowed."),
@@ -68,7 +68,7 @@ async fn lfs_refusal_is_shown_without_secrets() {
 
 #[tokio::test]
 async fn silent_lfs_host_times_out() {
-    let host = Host::start();
+    let host = SshHost::start();
     host.authenticates_by("exec cat");
     let mut remote = host.remote();
     remote.limits = Limits { idle: Duration::from_millis(300), ..remote.limits };

@@ -4,13 +4,13 @@
 use contract::{Retry, error_chain, git::CommitId};
 use fetch::{FetchError, Fetched, Origin, Wanted};
 
-use crate::host::{Host, Repo, Setup};
+use crate::host::{Repo, Setup, SshHost};
 
 const MAIN: &str = "refs/heads/main";
 
 /// A host that takes version 2 of Git's protocol, and one that doesn't.
-fn hosts() -> [Host; 2] {
-    [Host::start(), Host::start_as(&Setup { settings: "", ..Setup::default() })]
+fn hosts() -> [SshHost; 2] {
+    [SshHost::start(), SshHost::start_as(&Setup { settings: "", ..Setup::default() })]
 }
 
 fn file(content: &str) -> Vec<(&'static str, Vec<u8>)> {
@@ -21,7 +21,7 @@ fn tip(repo: &Repo, revision: &str) -> String {
     repo.git(&["rev-parse", &format!("{revision}^{{commit}}")])
 }
 
-async fn check_gone(host: &Host, reference: &str) {
+async fn check_gone(host: &SshHost, reference: &str) {
     let error = host.try_fetch(reference).await.unwrap_err();
     assert_eq!(error.to_string(), format!("127.0.0.1/owner/name has no {reference}"));
     assert_eq!(error.retry(), Retry::Obsolete);
@@ -75,7 +75,7 @@ async fn head_decides_default_branch() {
     }
 }
 
-async fn fetch_told(host: &Host, reference: &str, told: &str) -> Fetched {
+async fn fetch_told(host: &SshHost, reference: &str, told: &str) -> Fetched {
     let mut request = host.request(reference);
     request.wanted = Wanted::Reference { name: reference.parse().unwrap(), expected: Some(told.parse().unwrap()) };
     fetch::fetch(&request, &host.clones()).await.unwrap()
@@ -202,7 +202,7 @@ async fn renamed_repository_message_is_reported() {
 
 #[tokio::test]
 async fn oversized_commit_fails_and_keeps_clone() {
-    let host = Host::start();
+    let host = SshHost::start();
     let repo = host.repository();
     repo.commit("main", &[("a", vec![7; 100_000]), ("b", b"1".to_vec())]);
     host.fetch(MAIN).await;

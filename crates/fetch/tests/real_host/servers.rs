@@ -6,15 +6,15 @@ use std::{fs, process::Command};
 use contract::{PathSpelling, Repository};
 use fetch::{FetchError, Fetched};
 
-use crate::host::Host;
+use crate::host::SshHost;
 
 /// Where the user of the server is at home.
 const HOME: &str = "home";
 
 /// A host that does with a client's command what this line of a shell does, the user being at home
 /// in `HOME`.
-fn server(line: &str) -> Host {
-    let host = Host::start();
+fn server(line: &str) -> SshHost {
+    let host = SshHost::start();
     let root = host.temp.path().display();
     fs::create_dir_all(host.temp.path().join(HOME)).unwrap();
     host.runs(&format!(
@@ -31,7 +31,7 @@ const GIT_SHELL: &str = r#"exec git shell -c "$SSH_ORIGINAL_COMMAND""#;
 /// Fetches `main` of a repository that is spelled so, `{}` in the entry of `AllowedGitHosts` being
 /// the host's address.
 async fn try_fetch(
-    host: &Host,
+    host: &SshHost,
     entry: &str,
     repository: &str,
     (relative, without_git): (bool, bool),
@@ -44,7 +44,7 @@ async fn try_fetch(
 }
 
 /// The repository that lies in the folder is found, and asked for by this path.
-async fn check(host: &Host, entry: &str, repository: &str, spelling: (bool, bool), folder: &str, path: &str) {
+async fn check(host: &SshHost, entry: &str, repository: &str, spelling: (bool, bool), folder: &str, path: &str) {
     let commit = host.repository_at(folder).commit("main", &[("a", path.into())]);
     let fetched = try_fetch(host, entry, repository, spelling).await.unwrap();
     let asked = format!("git-upload-pack '{path}'");

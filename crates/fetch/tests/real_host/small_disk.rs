@@ -12,7 +12,7 @@ use std::{
 use contract::{Repository, Retry};
 use fetch::{Clones, FetchError, FetchRequest, Fetched, Origin, Seed, Wanted, fetch_seeded};
 
-use crate::host::{self, Host};
+use crate::host::{self, SshHost};
 
 /// Tells the test that it runs inside, and where the host has its files.
 const INSIDE: &str = "GIT2S3_TEST_INSIDE";
@@ -31,7 +31,7 @@ fn unshare(namespace: &[&str], disk: &Path, program: &Path) -> Command {
 }
 
 /// Has `host` ready by `outside`, then runs `inside` where the disk is small. `name` is the test's.
-fn on_a_small_disk(name: &str, outside: fn(&Host), inside: impl AsyncFnOnce(Place)) {
+fn on_a_small_disk(name: &str, outside: fn(&SshHost), inside: impl AsyncFnOnce(Place)) {
     if let Some(folder) = std::env::var_os(INSIDE) {
         let place = Place { folder: PathBuf::from(folder) };
         let done = place.folder.join("done");
@@ -49,7 +49,7 @@ fn on_a_small_disk(name: &str, outside: fn(&Host), inside: impl AsyncFnOnce(Plac
         writeln!(std::io::stderr(), "{told}").unwrap();
         return;
     };
-    let host = Host::start();
+    let host = SshHost::start();
     outside(&host);
     let folder = host.temp.path();
     fs::write(folder.join("address"), host.address()).unwrap();
@@ -109,13 +109,13 @@ fn noise(seed: u8, length: usize) -> Vec<u8> {
 }
 
 /// A repository whose branch holds so many bytes.
-fn make(host: &Host, path: &str, branch: &str, seed: u8, length: usize) {
+fn make(host: &SshHost, path: &str, branch: &str, seed: u8, length: usize) {
     host.repository_at(&format!("{path}.git")).commit(branch, &[("file", noise(seed, length))]);
 }
 
 #[test]
 fn least_recent_clone_makes_room() {
-    let outside = |host: &Host| {
+    let outside = |host: &SshHost| {
         for (seed, (path, length)) in (1..).zip([("a", 5 * MIB / 2), ("b", 5 * MIB / 2), ("large", 6 * MIB)]) {
             make(host, path, "main", seed, length);
         }
@@ -143,7 +143,7 @@ fn least_recent_clone_makes_room() {
 
 #[test]
 fn nearly_full_disk_is_cleared_first() {
-    let outside = |host: &Host| {
+    let outside = |host: &SshHost| {
         make(host, "a", "main", 1, 7 * MIB / 2);
         make(host, "b", "main", 2, 8);
     };
@@ -158,7 +158,7 @@ fn nearly_full_disk_is_cleared_first() {
 
 #[test]
 fn clone_makes_room_for_next_commit() {
-    let outside = |host: &Host| {
+    let outside = |host: &SshHost| {
         make(host, "a", "main", 1, 5 * MIB / 2);
         make(host, "a", "next", 2, 5 * MIB / 2);
     };
@@ -171,7 +171,7 @@ fn clone_makes_room_for_next_commit() {
 
 #[test]
 fn clone_still_read_is_kept() {
-    let outside = |host: &Host| {
+    let outside = |host: &SshHost| {
         make(host, "a", "main", 1, 5 * MIB / 2);
         make(host, "a", "next", 3, 5 * MIB / 2);
         make(host, "b", "main", 2, 5 * MIB / 2);
@@ -195,7 +195,7 @@ fn clone_still_read_is_kept() {
 
 #[test]
 fn seed_without_room_is_ignored() {
-    let outside = |host: &Host| {
+    let outside = |host: &SshHost| {
         make(host, "a", "former", 1, 6 * MIB);
         make(host, "a", "main", 2, 5 * MIB / 2);
         let repo = host.repository_at("a.git");

@@ -4,7 +4,7 @@
 use contract::Retry;
 use fetch::{Origin, Wanted};
 
-use crate::host::{Host, Setup};
+use crate::host::{Setup, SshHost};
 
 const MAIN: &str = "refs/heads/main";
 
@@ -29,7 +29,7 @@ fn content(seed: u8) -> Vec<u8> {
 #[tokio::test]
 async fn host_without_shallow_sends_whole_history() {
     for settings in VERSIONS {
-        let host = Host::start_as(&Setup { settings, ..Setup::default() });
+        let host = SshHost::start_as(&Setup { settings, ..Setup::default() });
         let repo = host.repository();
         let oldest = repo.commit("main", &[("a", content(1))]);
         repo.commit("main", &[("a", content(2))]);
@@ -52,7 +52,7 @@ async fn host_without_shallow_sends_whole_history() {
 
 #[tokio::test]
 async fn toggling_shallow_support_keeps_results() {
-    let host = Host::start();
+    let host = SshHost::start();
     let repo = host.repository();
     repo.commit("main", &[("a", content(1))]);
     repo.commit("main", &[("a", content(2))]);
@@ -70,7 +70,7 @@ async fn toggling_shallow_support_keeps_results() {
 
 #[tokio::test]
 async fn historical_commit_is_fetched() {
-    let host = Host::start_as(&Setup { settings: "", ..Setup::default() });
+    let host = SshHost::start_as(&Setup { settings: "", ..Setup::default() });
     let repo = host.repository();
     let older = repo.commit("main", &[("a", content(1))]);
     repo.commit("main", &[("a", content(2))]);

@@ -7,7 +7,11 @@ use contract::{HostKind, Trigger};
 use http::HeaderMap;
 use serde::Deserialize;
 
-use super::{After, Change, Host, Message, Origin, PayloadError, Pushed, or_nothing, parse};
+use super::{
+    git_host::GitHost,
+    message::{After, Change, Message, Origin, Pushed},
+    payload::{PayloadError, or_nothing, parse},
+};
 
 /// Azure DevOps Services.
 #[derive(Debug)]
@@ -17,7 +21,7 @@ const HOST: &str = "dev.azure.com";
 /// The hosts that organisations had before, such as `acme.visualstudio.com`.
 const FORMER_HOSTS: &str = ".visualstudio.com";
 
-impl Host for AzureDevOps {
+impl GitHost for AzureDevOps {
     fn name(&self) -> &'static str {
         "Azure DevOps"
     }
@@ -39,14 +43,14 @@ impl Host for AzureDevOps {
     }
 
     fn read(&self, _: &HeaderMap, payload: &[u8]) -> Result<Message, PayloadError> {
-        let event = parse::<Subscription>(self, payload)?;
+        let event = parse::<Subscription>(self.name(), payload)?;
         if event.is_test() {
             return Ok(Message::Ping);
         }
         if event.event_type != "git.push" {
             return Ok(Message::Ignored(format!("nothing is archived for the event {:?}", event.event_type)));
         }
-        let push = parse::<GitPush>(self, payload)?;
+        let push = parse::<GitPush>(self.name(), payload)?;
         let repository = push.resource.repository;
         let (host, organisation) = place(&repository.remote_url).ok_or_else(|| PayloadError {
             host: self.name(),

@@ -6,7 +6,11 @@ use contract::{HostKind, Trigger};
 use http::HeaderMap;
 use serde::Deserialize;
 
-use super::{After, Change, Host, Message, Origin, PayloadError, Pushed, kind, or_nothing, parse};
+use super::{
+    git_host::GitHost,
+    message::{After, Change, Message, Origin, Pushed},
+    payload::{PayloadError, kind, or_nothing, parse},
+};
 
 const EVENT: &str = "x-event-key";
 /// Data Center has the same header and other kinds.
@@ -16,7 +20,7 @@ const PUSH: &str = "repo:push";
 #[derive(Debug)]
 pub(super) struct BitbucketCloud;
 
-impl Host for BitbucketCloud {
+impl GitHost for BitbucketCloud {
     fn name(&self) -> &'static str {
         "Bitbucket Cloud"
     }
@@ -36,7 +40,7 @@ impl Host for BitbucketCloud {
 
     fn read(&self, headers: &HeaderMap, payload: &[u8]) -> Result<Message, PayloadError> {
         match kind(headers, EVENT) {
-            PUSH => parse::<Payload>(self, payload).map(Message::from),
+            PUSH => parse::<Payload>(self.name(), payload).map(Message::from),
             kind => Ok(Message::Ignored(format!("nothing is archived for the event {kind:?}"))),
         }
     }
@@ -44,12 +48,12 @@ impl Host for BitbucketCloud {
 
 #[derive(Debug, Deserialize)]
 struct Payload {
-    push: Push,
+    push: PushPayload,
     repository: Repository,
 }
 
 #[derive(Debug, Deserialize)]
-struct Push {
+struct PushPayload {
     #[serde(deserialize_with = "or_nothing")]
     changes: Vec<RefChange>,
 }

@@ -6,7 +6,11 @@ use contract::{HostKind, Trigger};
 use http::HeaderMap;
 use serde::Deserialize;
 
-use super::{After, Change, Host, Message, Origin, PayloadError, Pushed, kind, or_nothing, parse};
+use super::{
+    git_host::GitHost,
+    message::{After, Change, Message, Origin, Pushed},
+    payload::{PayloadError, kind, or_nothing, parse},
+};
 
 const EVENT: &str = "x-event-key";
 
@@ -14,7 +18,7 @@ const EVENT: &str = "x-event-key";
 #[derive(Debug)]
 pub(super) struct BitbucketDataCenter;
 
-impl Host for BitbucketDataCenter {
+impl GitHost for BitbucketDataCenter {
     fn name(&self) -> &'static str {
         "Bitbucket Data Center"
     }
@@ -33,7 +37,7 @@ impl Host for BitbucketDataCenter {
 
     fn read(&self, headers: &HeaderMap, payload: &[u8]) -> Result<Message, PayloadError> {
         match kind(headers, EVENT) {
-            "repo:refs_changed" => parse::<RefsChanged>(self, payload).map(Message::from),
+            "repo:refs_changed" => parse::<RefsChanged>(self.name(), payload).map(Message::from),
             "diagnostics:ping" => Ok(Message::Ping),
             kind => Ok(Message::Ignored(format!("nothing is archived for the event {kind:?}"))),
         }

@@ -6,13 +6,17 @@ use contract::Trigger;
 use http::HeaderMap;
 use serde::Deserialize;
 
-use super::{After, Change, Host, Message, Origin, PayloadError, Pushed, or_nothing, parse};
+use super::{
+    git_host::GitHost,
+    message::{After, Change, Message, Origin, Pushed},
+    payload::{PayloadError, or_nothing, parse},
+};
 
 /// A sender without a header of its own.
 #[derive(Debug)]
 pub(super) struct Generic;
 
-impl Host for Generic {
+impl GitHost for Generic {
     fn name(&self) -> &'static str {
         "generic"
     }
@@ -26,12 +30,12 @@ impl Host for Generic {
     }
 
     fn read(&self, _: &HeaderMap, payload: &[u8]) -> Result<Message, PayloadError> {
-        parse::<Push>(self, payload).map(Message::from)
+        parse::<PushPayload>(self.name(), payload).map(Message::from)
     }
 }
 
 #[derive(Debug, Deserialize)]
-struct Push {
+struct PushPayload {
     #[serde(rename = "ref")]
     reference: String,
     after: Option<String>,
@@ -52,8 +56,8 @@ struct Repository {
     clone_url: String,
 }
 
-impl From<Push> for Message {
-    fn from(push: Push) -> Self {
+impl From<PushPayload> for Message {
+    fn from(push: PushPayload) -> Self {
         let after = match push.after {
             _ if push.deleted => After::Deleted,
             Some(id) => After::from(id),

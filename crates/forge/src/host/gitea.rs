@@ -7,7 +7,12 @@ use std::borrow::Cow;
 use contract::HostKind;
 use http::HeaderMap;
 
-use super::{Host, Message, PayloadError, github, kind};
+use super::{
+    git_host::GitHost,
+    github,
+    message::Message,
+    payload::{PayloadError, kind},
+};
 use crate::{content, delivery::Delivery};
 
 /// Gitea, or what grew out of it: only the names of the headers differ.
@@ -25,7 +30,7 @@ pub(super) const GITEA: Gitea = Gitea { name: "Gitea", event: "x-gitea-event", d
 pub(super) const FORGEJO: Gitea =
     Gitea { name: "Forgejo", event: "x-forgejo-event", delivery: &["x-forgejo-delivery"] };
 
-impl Host for Gitea {
+impl GitHost for Gitea {
     fn name(&self) -> &'static str {
         self.name
     }

@@ -5,7 +5,11 @@ use contract::{HostKind, Trigger};
 use http::HeaderMap;
 use serde::Deserialize;
 
-use super::{After, Change, Host, Message, Origin, PayloadError, Pushed, kind, or_nothing, parse};
+use super::{
+    git_host::GitHost,
+    message::{After, Change, Message, Origin, Pushed},
+    payload::{PayloadError, kind, or_nothing, parse},
+};
 
 const EVENT: &str = "x-github-event";
 
@@ -13,7 +17,7 @@ const EVENT: &str = "x-github-event";
 #[derive(Debug)]
 pub(super) struct GitHub;
 
-impl Host for GitHub {
+impl GitHost for GitHub {
     fn name(&self) -> &'static str {
         "GitHub"
     }
@@ -36,10 +40,11 @@ impl Host for GitHub {
 }
 
 /// Reads an event of this kind, as GitHub and those who took its payloads over send it.
-pub(super) fn read(host: &dyn Host, kind: &str, payload: &[u8]) -> Result<Message, PayloadError> {
+pub(super) fn read(host: &dyn GitHost, kind: &str, payload: &[u8]) -> Result<Message, PayloadError> {
     match kind {
-        "push" => parse::<Push>(host, payload).map(|push| if push.is_test() { Message::Ping } else { push.into() }),
-        "release" => parse::<Release>(host, payload).map(Message::from),
+        "push" => parse::<PushPayload>(host.name(), payload)
+            .map(|push| if push.is_test() { Message::Ping } else { push.into() }),
+        "release" => parse::<Release>(host.name(), payload).map(Message::from),
         "ping" => Ok(Message::Ping),
         "create" | "delete" => Ok(Message::Ignored(format!("{kind} comes with a push, which is heeded"))),
         kind => Ok(Message::Ignored(format!("nothing is archived for the event {kind:?}"))),
@@ -47,7 +52,7 @@ pub(super) fn read(host: &dyn Host, kind: &str, payload: &[u8]) -> Result<Messag
 }
 
 #[derive(Debug, Deserialize)]
-struct Push {
+struct PushPayload {
     #[serde(rename = "ref")]
     reference: String,
     before: Option<String>,
@@ -97,7 +102,7 @@ impl Repository {
     }
 }
 
-impl Push {
+impl PushPayload {
     /// Gitea, Forgejo and Gogs have no ping: "Test Delivery" sends a push from a commit to the same
     /// one, which no push is.
     fn is_test(&self) -> bool {
@@ -105,8 +110,8 @@ impl Push {
     }
 }
 
-impl From<Push> for Message {
-    fn from(push: Push) -> Self {
+impl From<PushPayload> for Message {
+    fn from(push: PushPayload) -> Self {
         let after = if push.deleted { After::Deleted } else { After::from(push.after) };
         let summary = push.head_commit.and_then(|commit| commit.message);
         push.repository.pushed(Change { reference: push.reference, after, summary }, Trigger::Push)

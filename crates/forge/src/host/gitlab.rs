@@ -6,7 +6,11 @@ use contract::{HostKind, Trigger};
 use http::HeaderMap;
 use serde::Deserialize;
 
-use super::{After, Change, Host, Message, Origin, PayloadError, Pushed, kind, or_nothing, parse};
+use super::{
+    git_host::GitHost,
+    message::{After, Change, Message, Origin, Pushed},
+    payload::{PayloadError, kind, or_nothing, parse},
+};
 
 const EVENT: &str = "x-gitlab-event";
 
@@ -14,7 +18,7 @@ const EVENT: &str = "x-gitlab-event";
 #[derive(Debug)]
 pub(super) struct GitLab;
 
-impl Host for GitLab {
+impl GitHost for GitLab {
     fn name(&self) -> &'static str {
         "GitLab"
     }
@@ -35,7 +39,7 @@ impl Host for GitLab {
     fn read(&self, headers: &HeaderMap, payload: &[u8]) -> Result<Message, PayloadError> {
         match kind(headers, EVENT) {
             "Push Hook" | "Tag Push Hook" => self.read_push(payload),
-            "Release Hook" => parse::<Release>(self, payload).map(Message::from),
+            "Release Hook" => parse::<Release>(self.name(), payload).map(Message::from),
             "System Hook" => self.read_system_hook(payload),
             kind => Ok(Message::Ignored(format!("nothing is archived for the event {kind:?}"))),
         }
@@ -44,12 +48,12 @@ impl Host for GitLab {
 
 impl GitLab {
     fn read_push(&self, payload: &[u8]) -> Result<Message, PayloadError> {
-        parse::<Push>(self, payload).map(|push| if push.is_test() { Message::Ping } else { push.into() })
+        parse::<PushPayload>(self.name(), payload).map(|push| if push.is_test() { Message::Ping } else { push.into() })
     }
 
     /// A system hook has one header for all its kinds; which one it is stands in the payload.
     fn read_system_hook(&self, payload: &[u8]) -> Result<Message, PayloadError> {
-        match parse::<SystemHook>(self, payload)?.kind().as_str() {
+        match parse::<SystemHook>(self.name(), payload)?.kind().as_str() {
             "push" | "tag_push" => self.read_push(payload),
             kind => Ok(Message::Ignored(format!("nothing is archived for the system hook {kind:?}"))),
         }
@@ -69,7 +73,7 @@ impl SystemHook {
 }
 
 #[derive(Debug, Deserialize)]
-struct Push {
+struct PushPayload {
     #[serde(rename = "ref")]
     reference: String,
     before: Option<String>,
@@ -119,7 +123,7 @@ impl Project {
 /// commits. The name is [nobody's](https://www.rfc-editor.org/rfc/rfc2606#section-3).
 const SAMPLE: &str = "http://test.example.com/";
 
-impl Push {
+impl PushPayload {
     /// Whether the "Test" button sent it, which says nowhere that it did. It takes [the last three
     /// commits](https://gitlab.com/gitlab-org/gitlab/-/blob/master/lib/gitlab/data_builder/push.rb)
     /// for those of a push from the third to the first, so that the push begins with a commit of
@@ -131,9 +135,9 @@ impl Push {
     }
 }
 
-impl From<Push> for Message {
+impl From<PushPayload> for Message {
     /// For an annotated tag `after` is the tag's own id, and `checkout_sha` the commit's.
-    fn from(push: Push) -> Self {
+    fn from(push: PushPayload) -> Self {
         let head = push.checkout_sha.unwrap_or(push.after);
         let summary = push.commits.into_iter().find(|commit| commit.id == head).and_then(|commit| commit.message);
         push.project.pushed(Change { reference: push.reference, after: After::from(head), summary }, Trigger::Push)

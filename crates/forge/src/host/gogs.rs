@@ -7,7 +7,12 @@ use contract::Trigger;
 use http::HeaderMap;
 use serde::Deserialize;
 
-use super::{After, Change, Host, Message, PayloadError, gitea, github, kind, parse};
+use super::{
+    git_host::GitHost,
+    gitea, github,
+    message::{After, Change, Message},
+    payload::{PayloadError, kind, parse},
+};
 use crate::delivery::Delivery;
 
 const EVENT: &str = "x-gogs-event";
@@ -16,7 +21,7 @@ const EVENT: &str = "x-gogs-event";
 #[derive(Debug)]
 pub(super) struct Gogs;
 
-impl Host for Gogs {
+impl GitHost for Gogs {
     fn name(&self) -> &'static str {
         "Gogs"
     }
@@ -35,7 +40,7 @@ impl Host for Gogs {
 
     fn read(&self, headers: &HeaderMap, payload: &[u8]) -> Result<Message, PayloadError> {
         match kind(headers, EVENT) {
-            "create" => parse::<Create>(self, payload).map(Message::from),
+            "create" => parse::<Create>(self.name(), payload).map(Message::from),
             kind => github::read(self, kind, payload),
         }
     }

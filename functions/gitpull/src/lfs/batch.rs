@@ -8,7 +8,7 @@ use https::{Client, Credential, HttpsError, MediaTypes, Response, read_json};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
-use super::{Access, LfsError};
+use super::{access::Access, error::LfsError};
 
 /// The media type of the API.
 const JSON: MediaTypes = MediaTypes { sent: "application/vnd.git-lfs+json", accepted: "application/vnd.git-lfs+json" };

@@ -2,7 +2,9 @@
 //! their turn, large ones at it, straight into the zip. Access comes from the repository's host
 //! over SSH; `.lfsconfig`, which is whoever pushes' to write, is never read.
 
+mod access;
 mod batch;
+mod error;
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -12,15 +14,15 @@ use std::{
 };
 
 use archive::{LargeFile, LargeFiles};
-use contract::{Repository, Retry};
-use fetch::{FetchError, LfsAccess, Remote};
+use fetch::{LfsAccess, Remote};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream, stream::BoxStream};
 use gix::bstr::BString;
-use https::{Client, Credential, HttpsError};
+use https::Client;
 use tokio::{runtime::Handle, time::sleep};
 use tokio_util::task::AbortOnDropHandle;
 
-use self::batch::Link;
+pub(crate) use self::error::LfsError;
+use self::{access::Access, batch::Link};
 
 /// How many files are asked for at once; hosts refuse much more.
 const BATCH: usize = 100;
@@ -32,52 +34,6 @@ const AHEAD: usize = 8;
 const TRIES: u32 = 3;
 /// How long before its end an access isn't used any more.
 const MARGIN: Duration = Duration::from_secs(30);
-
-/// Why a large file can't be had.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum LfsError {
-    #[error("could not get access to the large files")]
-    Access(#[source] Box<FetchError>),
-    #[error(transparent)]
-    Https(#[from] HttpsError),
-    #[error("the store of {repository} doesn't have it: {message:?} (code {code})")]
-    Absent { repository: Repository, code: u16, message: String },
-    #[error("the store of {repository} only gives large files by {transfer:?}, and not by plain downloads")]
-    Transfer { repository: Repository, transfer: String },
-    #[error("the download was interrupted")]
-    Interrupted(#[from] tokio::task::JoinError),
-    #[error("nobody said that it would be needed")]
-    Unexpected,
-}
-
-impl LfsError {
-    pub(crate) fn retry(&self) -> Retry {
-        match self {
-            Self::Access(error) => error.retry(),
-            Self::Https(error) => error.retry(),
-            Self::Transfer { .. } | Self::Unexpected => Retry::Never,
-            Self::Absent { .. } | Self::Interrupted(_) => Retry::Again,
-        }
-    }
-
-    pub(crate) fn hint(&self) -> Option<&'static str> {
-        match self {
-            Self::Access(error) => error.hint(),
-            Self::Https(error) => error.hint(),
-            Self::Absent { .. } => Some("who pushed has to push the large files as well: git lfs push --all origin"),
-            Self::Transfer { .. } => Some("switch the transfer \"basic\" on at the store, or set Lfs to off"),
-            Self::Interrupted(_) | Self::Unexpected => None,
-        }
-    }
-
-    /// How long to wait before another try within the same run.
-    fn wait(&self) -> Option<Duration> {
-        match self {
-            Self::Https(error) => error.wait(Duration::from_secs(1)),
-            _ => None,
-        }
-    }
-}
 
 /// Where the large files of a commit and its submodules are.
 pub(crate) struct Stores {
@@ -166,15 +122,6 @@ struct Source {
     stores: Stores,
     accesses: HashMap<BString, Access>,
     files: VecDeque<LargeFile>,
-}
-
-/// Access to the large files of a repository.
-#[derive(Debug, Clone)]
-struct Access {
-    repository: Repository,
-    href: String,
-    credential: Credential,
-    until: Instant,
 }
 
 impl Source {

@@ -3,6 +3,7 @@
 //! fate that a seed decides. Deliveries come late, twice and in any order: somebody presses the
 //! host's "Redeliver", or moves dead-letter messages back. Of some receives no worker learns, since
 //! the function is throttled, and of some it learns late.
+#![cfg(test)]
 
 use std::{
     cell::{Cell, RefCell},
@@ -18,13 +19,8 @@ use contract::{
     dead_letter::{RECEIVES, TRIES},
     visibility,
 };
+use jobs::{Failed, JobError, Run as LambdaRun};
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
-
-use crate::{
-    Run as LambdaRun,
-    batch::{self, tests::Failure},
-    queue::Failed,
-};
 
 /// The longest run of a function, in seconds.
 const TIMEOUT: u64 = 300;
@@ -36,6 +32,20 @@ const WORKERS: usize = 3;
 const PUSHES: u32 = 6;
 /// How often an old push is delivered again.
 const REDELIVERIES: u32 = 4;
+
+#[derive(Debug, thiserror::Error)]
+#[error("it failed")]
+struct Failure(Retry);
+
+impl JobError for Failure {
+    fn retry(&self) -> Retry {
+        self.0
+    }
+
+    fn hint(&self) -> Option<&'static str> {
+        Some("fix it")
+    }
+}
 
 /// How a worker comes to a commit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -339,7 +349,7 @@ fn step<'w>(world: &'w World, worker: &mut Option<Run<'w>>) -> Result<(), Violat
             let Message { id, push, .. } = message;
             let (now, left) = (Duration::from_secs(world.now.get()), Duration::from_secs(TIMEOUT));
             let this = LambdaRun { began: SystemTime::UNIX_EPOCH + now, left };
-            let work = batch::run(vec![event(&message)], world, this, async move |_: &Job| world.work(id, push).await);
+            let work = jobs::run(vec![event(&message)], world, this, async move |_: &Job| world.work(id, push).await);
             Run { id, push, ends_at: world.now.get() + TIMEOUT, work: Box::pin(work) }
         });
         return Ok(());

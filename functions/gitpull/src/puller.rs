@@ -22,13 +22,13 @@ use crate::{
 
 /// Everything that a job doesn't say.
 #[derive(Debug)]
-pub(crate) struct Worker {
+pub(crate) struct Puller {
     pub(crate) source: Source,
     pub(crate) files: Files,
     pub(crate) output: Output,
 }
 
-impl Worker {
+impl Puller {
     /// Does a job, or fails before the deadline.
     pub(crate) async fn deliver(&self, job: &Job, deadline: Instant) -> Result<(), GitPullError> {
         // On the heap: with the submodules in it, it is large.

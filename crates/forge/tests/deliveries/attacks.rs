@@ -3,14 +3,19 @@
 //! passes.
 
 use contract::RefName;
+use forge::{Delivery, Event};
 use proptest::prelude::*;
 use serde_json::json;
 
-use crate::{
-    Event,
-    delivery::Delivery,
-    sender::{self, Request, SECRET, github_push, ordinary_push},
-};
+use crate::sender::{self, Request, SECRET, github_push, ordinary_push};
+
+impl Request {
+    /// From this address.
+    fn from(mut self, source: &str) -> Self {
+        self.delivery.source = Some(source.parse().unwrap());
+        self
+    }
+}
 
 fn main_branch() -> Vec<RefName> {
     vec!["refs/heads/main".parse().unwrap()]
