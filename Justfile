@@ -12,8 +12,8 @@ export PATH := justfile_directory() / ".tools/bin" + ":" + env("PATH")
 # A path that somebody types is relative to where they are, though everything runs here.
 # Its hints name the command that was typed, ./justw or just.
 typed := "GIT2S3_TYPED=" + quote(env("JUSTW", "just"))
-infra := "cargo build --workspace --bin infra && " + typed + " GIT2S3_CALLER=" + quote(invocation_directory()) + " target/debug/infra"
-local := "cargo build --workspace --bin local && " + typed + " target/debug/local"
+infra := ".ci/build infra && " + typed + " GIT2S3_CALLER=" + quote(invocation_directory()) + " target/debug/infra"
+local := ".ci/build local && " + typed + " target/debug/local"
 
 # What ends with an error has said it: no line of just's behind it, [no-exit-message].
 
