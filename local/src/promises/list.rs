@@ -228,10 +228,7 @@ pub const PROMISES: &[Promise] = &[
     Promise {
         chapter: FAULTS,
         promise: "in every order of events the newest commit arrives or is buried (a simulation)",
-        tests: &[
-            "newest_commit_is_never_lost_silently",
-            "early_redelivery_would_restore_old_commit",
-        ],
+        tests: &["newest_commit_is_never_lost_silently", "early_redelivery_would_restore_old_commit"],
     },
     Promise {
         chapter: FAULTS,
