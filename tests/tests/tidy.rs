@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use deployment::package::FUNCTIONS;
 use serde_json::Value;
 
 fn root() -> &'static Path {
@@ -137,6 +138,62 @@ fn imports_go_one_way() {
             assert!(!members.contains_key(to) || allowed.contains(&to), "{name} imports {to}");
         }
     }
+}
+
+#[test]
+fn top_level_shows_the_layout() {
+    let files = files();
+    let folders = |below: &str| -> BTreeSet<String> {
+        let inside = files.iter().filter_map(|file| file.strip_prefix(below).ok());
+        let inside = inside.filter(|file| file.components().count() > 1);
+        let names = inside.map(|file| file.iter().next().unwrap().to_str().unwrap().to_owned());
+        names.filter(|name| !name.starts_with('.')).collect()
+    };
+    let expected = ["bench", "crates", "docs", "functions", "fuzz", "infra", "local", "policy", "tests"];
+    assert_eq!(folders(""), expected.map(str::to_owned).into());
+    assert_eq!(folders("functions"), FUNCTIONS.map(str::to_owned).into());
+    for name in folders("crates") {
+        let text = std::fs::read_to_string(root().join("crates").join(&name).join("Cargo.toml")).unwrap();
+        assert!(text.starts_with(&format!("[package]\nname = \"git2s3-{name}\"\n")), "{name}");
+    }
+}
+
+/// The text of a comment, or of a page outside of its code blocks and tables, line by line.
+fn prose(file: &Path, text: &str) -> Vec<(usize, String)> {
+    let is_page = file.extension().is_some_and(|extension| extension == "md");
+    let mut is_code = false;
+    let mut lines = Vec::new();
+    for (number, line) in text.lines().enumerate() {
+        let comment = line.trim_start().strip_prefix("//").map(|text| text.trim_start_matches(['/', '!']).trim());
+        let Some(words) = (if is_page { Some(line.trim()) } else { comment }) else {
+            is_code = false;
+            continue;
+        };
+        is_code ^= words.starts_with("```");
+        if !is_code && !words.starts_with('|') {
+            lines.push((number + 1, line.to_owned()));
+        }
+    }
+    lines
+}
+
+#[test]
+fn prose_fits_in_100_characters() {
+    let mut count = 0;
+    for file in files() {
+        let is_text = file.extension().is_some_and(|extension| extension == "rs" || extension == "md");
+        if !is_text {
+            continue;
+        }
+        let text = std::fs::read_to_string(root().join(&file)).unwrap();
+        for (number, line) in prose(&file, &text) {
+            // An address can't be broken.
+            let is_short = line.chars().count() <= 100 || line.contains("](") || line.contains("://");
+            assert!(is_short, "{}:{number} has {} characters", file.display(), line.chars().count());
+            count += 1;
+        }
+    }
+    assert!(count > 10_000, "only {count} lines");
 }
 
 #[test]
