@@ -8,7 +8,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 
 use crate::machine;
-use crate::row::{Judged, Row, Unit};
+use crate::row::{Measure, Row, Unit};
 
 const TITLES: [&str; 7] = ["case", "ours", "rival", "ratio", "goal", "bytes", "peak memory"];
 const BEGIN: &str = "<!-- bench: begin -->\n";
@@ -63,9 +63,9 @@ fn heading(runs: usize) -> String {
 }
 
 fn cells(row: &Row, usual: usize) -> [String; 7] {
-    let goal = |goal: f64| match row.judged {
-        Judged::Ratio => format!("{goal:.2}"),
-        Judged::Ours => number(goal, row.unit),
+    let goal = |goal: f64| match row.measure {
+        Measure::Ratio => format!("{goal:.2}"),
+        Measure::Ours => number(goal, row.unit),
     };
     let bytes = |bytes: Option<u64>| bytes.map(|bytes| number(count(bytes), Unit::Bytes)).unwrap_or_default();
     [

@@ -21,7 +21,7 @@ pub(crate) enum Unit {
 /// What a goal is set for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum Judged {
+pub(crate) enum Measure {
     /// Ours divided by the rival's.
     Ratio,
     /// Ours, in the row's unit.
@@ -44,7 +44,7 @@ pub(crate) struct Row {
     /// The most that is wanted.
     pub(crate) goal: Option<f64>,
     /// Of what.
-    pub(crate) judged: Judged,
+    pub(crate) measure: Measure,
     /// How many bytes ours made or received.
     pub(crate) bytes: Option<u64>,
     /// The most memory that ours had at once, in bytes.
@@ -57,8 +57,8 @@ impl Row {
     /// A row of two numbers.
     pub(crate) fn new(case: &str, unit: Unit, ours: f64, rival: Option<f64>) -> Self {
         let ratio = rival.filter(|rival| *rival > 0.0).map(|rival| ours / rival);
-        let (goal, judged) = (None, Judged::Ratio);
-        Self { case: case.to_owned(), ours, rival, unit, ratio, goal, judged, bytes: None, memory: None, runs: 0 }
+        let (goal, measure) = (None, Measure::Ratio);
+        Self { case: case.to_owned(), ours, rival, unit, ratio, goal, measure, bytes: None, memory: None, runs: 0 }
     }
 
     /// The medians of what all runs took by one number of each.
@@ -78,13 +78,13 @@ impl Row {
 
     /// With the most that is wanted of the ratio.
     pub(crate) fn goal(mut self, ratio: f64) -> Self {
-        (self.goal, self.judged) = (Some(ratio), Judged::Ratio);
+        (self.goal, self.measure) = (Some(ratio), Measure::Ratio);
         self
     }
 
     /// With the most that is wanted of ours.
     pub(crate) fn at_most(mut self, ours: f64) -> Self {
-        (self.goal, self.judged) = (Some(ours), Judged::Ours);
+        (self.goal, self.measure) = (Some(ours), Measure::Ours);
         self
     }
 }

@@ -80,7 +80,7 @@ impl KnownHosts {
     }
 
     /// What is known of a key that a host offered.
-    pub fn judge(&self, host: &AllowedHost, key: &PublicKey) -> Verdict {
+    pub fn check(&self, host: &AllowedHost, key: &PublicKey) -> Verdict {
         let name = name(host);
         let revoked = |entry: &&Entry| entry.marker() == Some(&Marker::Revoked);
         let same = |entry: &Entry| entry.public_key().key_data() == key.key_data();
@@ -183,7 +183,7 @@ mod tests {
     const OTHER: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAfuCHKVTjquxvt6CM6tdG4SLp1Btn/nOeHHE5UOzRdf";
 
     fn check(lines: &str, host: &str, expected: Verdict) {
-        let verdict = KnownHosts::built_in_and(lines).unwrap().judge(&host.parse().unwrap(), &ONE.parse().unwrap());
+        let verdict = KnownHosts::built_in_and(lines).unwrap().check(&host.parse().unwrap(), &ONE.parse().unwrap());
         assert_eq!(verdict, expected, "{host} by {lines:?}");
     }
 
@@ -300,8 +300,8 @@ mod tests {
         let lines: Vec<_> = unusable.iter().map(ToString::to_string).collect();
         assert_eq!(lines.len(), 2, "{lines:?}");
         assert!(lines[0].starts_with("line 1 ") && lines[1].starts_with("line 2 "), "{lines:?}");
-        let judge = |host: &str| known.judge(&host.parse().unwrap(), &ONE.parse().unwrap());
-        assert_eq!((judge("git.example"), judge("broken.example")), (Verdict::Known, Verdict::Unknown));
+        let verdict = |host: &str| known.check(&host.parse().unwrap(), &ONE.parse().unwrap());
+        assert_eq!((verdict("git.example"), verdict("broken.example")), (Verdict::Known, Verdict::Unknown));
     }
 
     #[test]
@@ -309,8 +309,8 @@ mod tests {
         let text = format!("git.example,other.example {ONE}\n@revoked git.example ssh-ed25519 AAAA");
         let (known, unusable) = KnownHosts::built_in_and_usable(&text).unwrap();
         assert_eq!(unusable.len(), 1);
-        let judge = |host: &str| known.judge(&host.parse().unwrap(), &ONE.parse().unwrap());
-        assert_eq!((judge("git.example"), judge("other.example")), (Verdict::Revoked, Verdict::Known));
+        let verdict = |host: &str| known.check(&host.parse().unwrap(), &ONE.parse().unwrap());
+        assert_eq!((verdict("git.example"), verdict("other.example")), (Verdict::Revoked, Verdict::Known));
         for of_nobody in ["@revoked", "@revoked |1|x ssh-ed25519 AAAA"] {
             assert!(KnownHosts::built_in_and_usable(of_nobody).is_err(), "{of_nobody}");
         }
@@ -332,7 +332,7 @@ mod tests {
         #[test]
         fn foreign_lines_never_vouch_for_github(text in "[ -~\n\t]{0,200}") {
             if let Ok(hosts) = KnownHosts::built_in_and(&text) {
-                prop_assert_eq!(hosts.judge(&"github.com".parse().unwrap(), &OTHER.parse().unwrap()), Verdict::Different);
+                prop_assert_eq!(hosts.check(&"github.com".parse().unwrap(), &OTHER.parse().unwrap()), Verdict::Different);
             }
         }
 

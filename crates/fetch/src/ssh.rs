@@ -143,7 +143,7 @@ impl Handler for HostKeyCheck {
         let PublicKeyOrCertificate::PublicKey { key, .. } = offered else { return Ok(false) };
         let host = known_hosts::name(&self.host);
         let (kind, fingerprint) = (key.algorithm().to_string(), known_hosts::fingerprint(key));
-        Err(NoSession::HostKey(Box::new(match self.known_hosts.judge(&self.host, key) {
+        Err(NoSession::HostKey(Box::new(match self.known_hosts.check(&self.host, key) {
             Verdict::Known => return Ok(true),
             Verdict::Different => FetchError::HostKeyWrong { host, kind, fingerprint },
             Verdict::Unknown => FetchError::HostKeyUnknown { host, kind, fingerprint },

@@ -88,7 +88,7 @@ impl Client {
             let answer = self.client()?.get(url.clone()).headers(headers.clone()).send().await;
             let answer = answer.map_err(|error| asked(&host, error))?;
             if !answer.status().is_redirection() {
-                return judge(answer, host);
+                return check_status(answer, host);
             }
             let location = answer.headers().get(header::LOCATION).and_then(|location| location.to_str().ok());
             let next = location.and_then(|location| url.join(location).ok());
@@ -116,7 +116,7 @@ impl Client {
         let request = self.client()?.post(url).headers(credential.headers());
         let request = request.header(header::CONTENT_TYPE, media.sent).header(header::ACCEPT, media.accepted);
         let answer = request.body(body).send().await;
-        judge(answer.map_err(|error| asked(&host, error))?, host)
+        check_status(answer.map_err(|error| asked(&host, error))?, host)
     }
 
     /// The host of a URL that may be asked.
@@ -172,7 +172,7 @@ fn asked(host: &str, error: reqwest::Error) -> HttpsError {
     HttpsError::Ask { host: host.to_owned(), source: error.without_url() }
 }
 
-fn judge(answer: Response, host: String) -> Result<Response, HttpsError> {
+fn check_status(answer: Response, host: String) -> Result<Response, HttpsError> {
     let status = answer.status();
     let number = status.as_u16();
     Err(match status {

@@ -59,8 +59,8 @@ async fn one<E: JobError>(
     };
     let (this, receipt) = (Try::of(message, run), message.receipt_handle.as_deref().unwrap_or_default());
     let (id, delivery, repository, reference) = (job.id(), &job.delivery, &job.repository, &job.reference);
-    let bury = async |reason: &str| {
-        let is_there = queue.bury(message.message_id.as_deref().unwrap_or_default(), body, &job, reason).await;
+    let give_up = async |reason: &str| {
+        let is_there = queue.give_up(message.message_id.as_deref().unwrap_or_default(), body, &job, reason).await;
         if !is_there {
             queue.redeliver(receipt, PATIENCE).await;
         }
@@ -68,7 +68,7 @@ async fn one<E: JobError>(
     };
     if this.is_too_many() {
         tracing::error!(job = id, %delivery, %repository, %reference, receives = this.receives, error = UNTOLD, "gave up");
-        return bury(UNTOLD).await;
+        return give_up(UNTOLD).await;
     }
     let (mut hide, mut work) = (pin!(queue.hide(receipt, visibility::of_job(run.left))), pin!(work(&job)));
     let done = tokio::select! {
@@ -102,7 +102,7 @@ async fn one<E: JobError>(
     );
     let Some(delay) = delay else {
         let reason = hint.map_or_else(|| chain.clone(), |hint| format!("{chain} ({hint})"));
-        return bury(&reason).await;
+        return give_up(&reason).await;
     };
     queue.redeliver(receipt, delay).await;
     false
@@ -135,7 +135,7 @@ pub(crate) mod tests {
     struct Fates {
         hidden: RefCell<Vec<(String, u64)>>,
         redelivered: RefCell<Vec<(String, u64)>>,
-        buried: RefCell<Vec<(String, String)>>,
+        given_up: RefCell<Vec<(String, String)>>,
         is_sealed: bool,
     }
 
@@ -148,8 +148,8 @@ pub(crate) mod tests {
             self.redelivered.borrow_mut().push((receipt.to_owned(), delay.as_secs()));
         }
 
-        async fn bury(&self, message: &str, _: &str, _: &Job, reason: &str) -> bool {
-            self.buried.borrow_mut().push((message.to_owned(), reason.to_owned()));
+        async fn give_up(&self, message: &str, _: &str, _: &Job, reason: &str) -> bool {
+            self.given_up.borrow_mut().push((message.to_owned(), reason.to_owned()));
             !self.is_sealed
         }
     }
@@ -180,7 +180,7 @@ pub(crate) mod tests {
     async fn successful_job_leaves_queue() {
         let fates = Fates::default();
         assert!(check(vec![message("1", "main", 1)], Retry::Again, &fates).await.is_empty());
-        assert!(fates.redelivered.into_inner().is_empty() && fates.buried.into_inner().is_empty());
+        assert!(fates.redelivered.into_inner().is_empty() && fates.given_up.into_inner().is_empty());
     }
 
     #[tokio::test]
@@ -198,8 +198,8 @@ pub(crate) mod tests {
         assert!(check(messages, Retry::Never, &fates).await.is_empty());
         assert!(check(vec![message("3", "bad", TRIES)], Retry::Again, &fates).await.is_empty());
         assert!(fates.redelivered.into_inner().is_empty());
-        let buried = ["1", "3"].map(|id| (id.to_owned(), "it failed (fix it)".to_owned()));
-        assert_eq!(fates.buried.into_inner(), buried);
+        let given_up = ["1", "3"].map(|id| (id.to_owned(), "it failed (fix it)".to_owned()));
+        assert_eq!(fates.given_up.into_inner(), given_up);
     }
 
     #[tokio::test]
@@ -214,7 +214,7 @@ pub(crate) mod tests {
         let fates = Fates::default();
         assert!(check(vec![message("1", "main", TRIES + 1)], Retry::Again, &fates).await.is_empty());
         assert!(fates.hidden.into_inner().is_empty());
-        assert_eq!(fates.buried.into_inner(), [("1".to_owned(), UNTOLD.to_owned())]);
+        assert_eq!(fates.given_up.into_inner(), [("1".to_owned(), UNTOLD.to_owned())]);
     }
 
     #[tokio::test]
@@ -229,7 +229,7 @@ pub(crate) mod tests {
         let fates = Fates::default();
         assert_eq!(check(vec![throttled(RECEIVES - 1)], Retry::Again, &fates).await, ["1"]);
         assert!(check(vec![throttled(RECEIVES)], Retry::Again, &fates).await.is_empty());
-        assert_eq!((fates.redelivered.into_inner().len(), fates.buried.into_inner().len()), (1, 1));
+        assert_eq!((fates.redelivered.into_inner().len(), fates.given_up.into_inner().len()), (1, 1));
     }
 
     #[tokio::test]
@@ -245,7 +245,7 @@ pub(crate) mod tests {
     async fn obsolete_job_counts_as_done() {
         let fates = Fates::default();
         assert!(check(vec![message("1", "bad", 1)], Retry::Obsolete, &fates).await.is_empty());
-        assert!(fates.buried.into_inner().is_empty());
+        assert!(fates.given_up.into_inner().is_empty());
     }
 
     #[tokio::test]

@@ -49,7 +49,7 @@ pub trait Failed {
     /// Puts a job in the dead-letter queue, with the reason; whether it is there. `message` names
     /// the message, so that it is there once even when the worker is killed before the message is
     /// deleted.
-    fn bury(&self, message: &str, body: &str, job: &Job, reason: &str) -> impl Future<Output = bool>;
+    fn give_up(&self, message: &str, body: &str, job: &Job, reason: &str) -> impl Future<Output = bool>;
 }
 
 impl Failed for Queue {
@@ -74,7 +74,7 @@ impl Failed for Queue {
         }
     }
 
-    async fn bury(&self, message: &str, body: &str, job: &Job, reason: &str) -> bool {
+    async fn give_up(&self, message: &str, body: &str, job: &Job, reason: &str) -> bool {
         let request = self.client.send_message().queue_url(self.dead_letters.as_str()).message_body(body);
         let request = request.message_group_id(job.group_id()).message_deduplication_id(message);
         let reason = MessageAttributeValue::builder().data_type("String").string_value(in_text(reason)).build();

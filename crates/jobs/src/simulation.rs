@@ -251,7 +251,7 @@ impl Failed for World {
         self.of_receipt(receipt, |message| message.visible_at = self.now.get() + delay.as_secs());
     }
 
-    async fn bury(&self, message: &str, _: &str, _: &Job, reason: &str) -> bool {
+    async fn give_up(&self, message: &str, _: &str, _: &Job, reason: &str) -> bool {
         moment().await;
         if self.chance(8) {
             return false;
@@ -326,7 +326,7 @@ fn simulate(way: Way, seed: u64, most_hidden: u64) -> Result<usize, Violation> {
         }
         let idle = world.queue.borrow().is_empty() && workers.iter().all(Option::is_none);
         if idle && world.host.get() == PUSHES && redelivered == REDELIVERIES as usize {
-            return judge(&world).map(|()| events);
+            return verify(&world).map(|()| events);
         }
     }
     Err(Violation::Stuck(world.queue.borrow().first().map_or(0, |message| message.id)))
@@ -354,8 +354,8 @@ fn step<'w>(world: &'w World, worker: &mut Option<Run<'w>>) -> Result<(), Violat
         // Lambda may fail, too, before the message is deleted.
         if !world.chance(20) {
             world.settle(id, &response);
-            let is_buried = world.dead.borrow().contains_key(&id);
-            if response.batch_item_failures.is_empty() && !is_buried && world.object.get() < push {
+            let is_given_up = world.dead.borrow().contains_key(&id);
+            if response.batch_item_failures.is_empty() && !is_given_up && world.object.get() < push {
                 return Err(Violation::Lost(push));
             }
         }
@@ -363,7 +363,7 @@ fn step<'w>(world: &'w World, worker: &mut Option<Run<'w>>) -> Result<(), Violat
     Ok(())
 }
 
-fn judge(world: &World) -> Result<(), Violation> {
+fn verify(world: &World) -> Result<(), Violation> {
     let (dead, done, sent) = (world.dead.borrow(), world.done.borrow(), world.sent.borrow());
     let ids = || 0..u32::try_from(sent.len()).unwrap();
     if let Some(id) = world.untried.borrow().first() {

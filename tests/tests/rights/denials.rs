@@ -3,8 +3,8 @@
 
 use anyhow::{Result, ensure};
 
-use crate::judges::Verdict;
-use crate::probes::FOREIGN_BUCKET;
+use crate::engines::Verdict;
+use crate::probes::OTHER_BUCKET;
 use crate::stage::Stage;
 
 /// Whose requests a denial is about.
@@ -95,7 +95,7 @@ const DENIALS: &[Denial] = &[
         &["OutputBucket"],
     ),
     denial("nobody but the cleaner deletes", AllBut(&["BucketCleanerRole"]), &["s3:Delete"], &[]),
-    denial("nobody reaches a bucket that isn't the stack's", Everybody, &["s3:"], &[FOREIGN_BUCKET]),
+    denial("nobody reaches a bucket that isn't the stack's", Everybody, &["s3:"], &[OTHER_BUCKET]),
     denial(
         "nobody takes dead-letter messages away",
         Everybody,

@@ -4,8 +4,8 @@
 #![allow(clippy::unwrap_used, reason = "what fails here fails a test")]
 
 mod denials;
+mod engines;
 mod granted;
-mod judges;
 mod probes;
 mod scenarios;
 mod stage;
@@ -43,7 +43,7 @@ async fn every_right_is_used_and_needed() {
     }
     what_is_used_is_what_is_granted(&stage, &rights).unwrap();
     let decisions = stage.local.cloud.decisions().since(0).unwrap();
-    judges::agree(&judges::judge(&stage, &rights, &decisions).unwrap(), &[]).unwrap();
+    engines::agree(&engines::decide(&stage, &rights, &decisions).unwrap(), &[]).unwrap();
 
     // Were this not noticed, nothing that comes after would be.
     let needless = needless(&stage, &rights).await.unwrap();
@@ -66,12 +66,12 @@ async fn every_right_is_used_and_needed() {
 async fn three_engines_agree_on_permissions() {
     let stage = Stage::set().await.unwrap();
     stage.account().stop_event_sources().await.unwrap();
-    stage.account().s3.create_bucket().bucket(probes::FOREIGN_BUCKET).send().await.unwrap();
+    stage.account().s3.create_bucket().bucket(probes::OTHER_BUCKET).send().await.unwrap();
     let rights = Granted::all(&stage).await.unwrap();
     let decisions = probe_all(&stage, &rights).await.unwrap();
-    let verdicts = judges::judge(&stage, &rights, &decisions).unwrap();
+    let verdicts = engines::decide(&stage, &rights, &decisions).unwrap();
 
-    judges::agree(&verdicts, &judges::MOTO_ALLOWS).unwrap();
+    engines::agree(&verdicts, &engines::MOTO_ALLOWS).unwrap();
     for right in &rights {
         let allowed = decisions.iter().any(|decision| right.decided(decision) && decision.allowed);
         assert!(allowed, "nobody tried {right}");

@@ -14,7 +14,7 @@ pub(crate) struct Probe {
 }
 
 /// A bucket of the account that isn't the stack's.
-pub(crate) const FOREIGN_BUCKET: &str = "somebody-elses";
+pub(crate) const OTHER_BUCKET: &str = "somebody-elses";
 
 /// Every probe.
 pub(crate) fn all(stage: &Stage) -> Result<Vec<Probe>> {
@@ -23,7 +23,7 @@ pub(crate) fn all(stage: &Stage) -> Result<Vec<Probe>> {
         (stage.id("OutputBucket")?, ["acme/rocket/acme_rocket.zip", "other"]),
         (stage.id("KeyBucket")?, ["ssh-key/ed25519/key", "other"]),
         (stage.id("CacheBucket")?, ["packs/github.com/acme/rocket.pack", "other"]),
-        (FOREIGN_BUCKET, ["acme/rocket/acme_rocket.zip", "packs/github.com/acme/rocket.pack"]),
+        (OTHER_BUCKET, ["acme/rocket/acme_rocket.zip", "packs/github.com/acme/rocket.pack"]),
     ];
     for (bucket, keys) in buckets {
         probes.extend(of_bucket(bucket));

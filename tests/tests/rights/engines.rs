@@ -47,7 +47,7 @@ pub(crate) fn agree(verdicts: &[Verdict], moto_allows: &[(&str, &str)]) -> Resul
 }
 
 /// The judgement of all three on what the account was asked, each once.
-pub(crate) fn judge(stage: &Stage, rights: &[Granted], decisions: &[Decision]) -> Result<Vec<Verdict>> {
+pub(crate) fn decide(stage: &Stage, rights: &[Granted], decisions: &[Decision]) -> Result<Vec<Verdict>> {
     let roles: BTreeMap<_, _> = rights.iter().map(|right| (right.policy.role.as_str(), right.role.as_str())).collect();
     let mut asked = BTreeMap::new();
     for decision in decisions {
@@ -60,13 +60,13 @@ pub(crate) fn judge(stage: &Stage, rights: &[Granted], decisions: &[Decision]) -
     let template: Value = serde_json::from_str(stage.local.template()?.text())?;
     let resolved = resolved(&template, rights, &stage.stack.name);
     let moto = moto(rights, asked.keys())?;
-    let judged = asked.into_iter().zip(moto).map(|((request, account), moto)| {
+    let verdicts = asked.into_iter().zip(moto).map(|((request, account), moto)| {
         // Loopback counts as TLS.
         let mut over_tls = request.clone();
         over_tls.context.insert("aws:SecureTransport".to_owned(), "true".to_owned());
         Verdict { ours: permits(&resolved, &over_tls), account, moto, request }
     });
-    Ok(judged.collect())
+    Ok(verdicts.collect())
 }
 
 /// The template's rights, with what its references came to.
@@ -107,7 +107,7 @@ fn moto<'r>(rights: &[Granted], requests: impl Iterator<Item = &'r Request>) -> 
     let question = json!({ "policies": policies, "requests": requests.collect::<Vec<_>>() });
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("find the project's folder")?;
     let mut python = Command::new(root.join(".tools/moto/bin/python3"))
-        .args(["-c", include_str!("moto_judge.py")])
+        .args(["-c", include_str!("moto_engine.py")])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
