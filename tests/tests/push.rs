@@ -305,7 +305,7 @@ async fn submodules_go_along() {
     clone.git(&["update-index", "--add", "--cacheinfo", &format!("160000,{hidden},loot")]).await.unwrap();
     clone.git(&["commit", "--quiet", "--message", "Steal"]).await.unwrap();
     clone.push(&["main"]).await.unwrap();
-    let said = "127.0.0.1/private/secret is not one that a push to 127.0.0.1/acme/thief may have fetched";
+    let said = "a push to 127.0.0.1/acme/thief may not fetch 127.0.0.1/private/secret";
     let log = wait_for_log(account, said).await;
     assert!(log.contains("gave up"), "{log}");
 
@@ -318,7 +318,7 @@ async fn submodules_go_along() {
     clone.git(&["update-index", "--add", "--cacheinfo", &format!("160000,{first},loop")]).await.unwrap();
     clone.git(&["commit", "--quiet", "--message", "Two"]).await.unwrap();
     clone.push(&["main"]).await.unwrap();
-    let log = wait_for_log(account, "127.0.0.1/acme/loop is a submodule of itself, by way of loop").await;
+    let log = wait_for_log(account, "127.0.0.1/acme/loop is a submodule of itself, through loop").await;
     assert!(log.contains("gave up"), "{log}");
 
     // Neither have two that are in each other.
@@ -336,7 +336,7 @@ async fn submodules_go_along() {
     back.push(&["main"]).await.unwrap();
     local.host.report_to(&stack.webhook_url, &stack.api_secret).unwrap();
     ping.push(&["main"]).await.unwrap();
-    wait_for_log(account, "127.0.0.1/acme/ping is a submodule of itself, by way of pong/ping").await;
+    wait_for_log(account, "127.0.0.1/acme/ping is a submodule of itself, through pong/ping").await;
     // A commit that was amended in time to be fetched is another version.
     let stored: BTreeSet<_> = account.versions(bucket).await.unwrap().into_iter().map(|(key, _)| key).collect();
     assert_eq!(stored.len(), 3, "one of each repository, none of a loop: {stored:?}");
@@ -410,7 +410,7 @@ async fn git_lfs_files_are_included() {
     clone.push(&["main"]).await.unwrap();
     let said = "cannot get the large file absent.bin";
     let log = wait_for_log(account, said).await;
-    for expected in [said, "the store of 127.0.0.1/acme/rocket doesn't have it", "git lfs push --all origin"] {
+    for expected in [said, "the store of 127.0.0.1/acme/rocket doesn't have the file", "git lfs push --all origin"] {
         assert!(log.contains(expected), "{expected}: {log}");
     }
     assert!(!log.contains(TOKEN) && !log.contains("stand-in-object"), "a secret is in the log");

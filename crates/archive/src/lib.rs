@@ -120,7 +120,7 @@ pub enum ArchiveError {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// It is called a commit, and even Git takes it for none. The clone has it as it was pushed.
-    #[error("the object {id} is no commit that Git can read")]
+    #[error("the object {id} is not a commit that Git can read")]
     Malformed {
         /// The object's id.
         id: ObjectId,
@@ -147,20 +147,20 @@ pub enum ArchiveError {
     },
     /// A name in the tree that would lead out of the folder that the zip is unpacked into, or into
     /// a `.git`.
-    #[error("the tree has an entry that no zip may have: {path:?}")]
+    #[error("the tree has an entry with an unsafe path: {path:?}")]
     Path {
         /// The path.
         path: BString,
     },
     /// The tree has more entries than memory for their names, as one does in which trees are
     /// repeated in trees.
-    #[error("the tree {tree} has more entries than a zip is made of here")]
+    #[error("the tree {tree} has too many entries for a zip")]
     TooMany {
         /// The tree's id.
         tree: ObjectId,
     },
     /// A file that attributes convert, which isn't done to one so large.
-    #[error("{path} has {size} bytes, too many for a file that attributes convert")]
+    #[error("{path} has {size} bytes, too many to be converted by attributes")]
     TooLarge {
         /// Its path in the zip.
         path: BString,
@@ -168,7 +168,7 @@ pub enum ArchiveError {
         size: u64,
     },
     /// A file that would be larger after it was converted than is held in memory.
-    #[error("{path} would have more than {most} bytes once its attributes have converted it")]
+    #[error("{path} would exceed {most} bytes after its attributes have converted it")]
     Grows {
         /// Its path in the tree.
         path: BString,
@@ -186,7 +186,7 @@ pub enum ArchiveError {
         most: u64,
     },
     /// A commit that is too long to be put into files by `export-subst`.
-    #[error("the commit {id} has {size} bytes, more than the {most} of which export-subst takes something")]
+    #[error("the commit {id} has {size} bytes, more than the {most} that export-subst supports")]
     LongCommit {
         /// The commit's id.
         id: ObjectId,
@@ -217,14 +217,14 @@ pub enum ArchiveError {
         most: u64,
     },
     /// Matching all patterns with all paths takes longer than a tree may take.
-    #[error("the patterns of {path} take too long to be matched with the paths of the tree")]
+    #[error("the patterns of {path} take too long to match against the tree")]
     Costly {
         /// The path of the file that has the patterns.
         path: BString,
     },
     /// Writing what `export-subst` makes of files in the encoding of their commit takes longer than
     /// a tree may take.
-    #[error("{path} has too many formats behind too long a text to be written in the encoding of its commit")]
+    #[error("{path} has too many formats after too much text to convert to its commit's encoding")]
     Reencoded {
         /// The path of the file.
         path: BString,
@@ -254,7 +254,7 @@ pub enum ArchiveError {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// Whoever wanted it has said that it's enough.
-    #[error("it was interrupted before its end")]
+    #[error("it was interrupted")]
     Interrupted,
     /// The zip can't be written on.
     #[error("cannot write the zip")]

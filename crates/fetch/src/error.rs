@@ -26,7 +26,7 @@ pub enum FetchError {
         source: russh::Error,
     },
     /// Neither side knows an algorithm that the other takes.
-    #[error("{host} offers no {kind} that is considered safe and known here, but only {offered}")]
+    #[error("{host} offers no supported {kind}, only {offered}")]
     NoCommonAlgorithm {
         /// The host, as `known_hosts` names it.
         host: String,
@@ -36,7 +36,7 @@ pub enum FetchError {
         offered: String,
     },
     /// Connection, host key and authentication together took too long.
-    #[error("{host} let {after:?} pass without opening an SSH session")]
+    #[error("{host} opened no SSH session within {after:?}")]
     Slow {
         /// The host, as `known_hosts` names it.
         host: String,
@@ -54,7 +54,7 @@ pub enum FetchError {
         fingerprint: String,
     },
     /// The known hosts have other keys of the host: perhaps somebody pretends to be it.
-    #[error("the host key of {host} is wrong: it offered {kind} {fingerprint}, which is none of its known keys")]
+    #[error("the host key of {host} is wrong: it offered {kind} {fingerprint}, which isn't one of its known keys")]
     HostKeyWrong {
         /// The host, as `known_hosts` names it.
         host: String,
@@ -103,13 +103,13 @@ pub enum FetchError {
         said: String,
     },
     /// The session ended amid the transfer.
-    #[error("the connection was lost while {repository} was fetched")]
+    #[error("lost the connection while fetching {repository}")]
     Lost {
         /// The repository.
         repository: Repository,
     },
     /// The server fell silent amid the transfer.
-    #[error("the host fell silent for {after:?} while {repository} was fetched")]
+    #[error("the host sent nothing for {after:?} while fetching {repository}")]
     Silent {
         /// The repository.
         repository: Repository,
@@ -117,7 +117,7 @@ pub enum FetchError {
         after: Duration,
     },
     /// The host said more, of its references or of where its history ends, than is listened to.
-    #[error("the host said more than {limit} about {repository} before the pack")]
+    #[error("the host sent more than {limit} for {repository} before the pack")]
     Talkative {
         /// The repository.
         repository: Repository,
@@ -125,13 +125,13 @@ pub enum FetchError {
         limit: &'static str,
     },
     /// There was not enough time.
-    #[error("the time was over before {repository} was fetched")]
+    #[error("time ran out before {repository} was fetched")]
     Deadline {
         /// The repository.
         repository: Repository,
     },
     /// The host didn't speak Git's protocol as expected.
-    #[error("the conversation with the host about {repository} failed")]
+    #[error("the exchange with the host about {repository} failed")]
     Conversation {
         /// The repository.
         repository: Repository,
@@ -163,7 +163,7 @@ pub enum FetchError {
         kind: String,
     },
     /// Git takes it for no commit either. The clone has it as it was pushed.
-    #[error("{id} of {repository} is no commit that Git can read")]
+    #[error("{id} of {repository} is not a commit that Git can read")]
     Malformed {
         /// The repository.
         repository: Repository,
@@ -190,7 +190,7 @@ pub enum FetchError {
     },
     /// The pack has what takes more memory than there is: a bomb, or what belongs into no
     /// repository.
-    #[error("the pack of {repository} has more in it than is taken")]
+    #[error("the pack of {repository} exceeds a limit")]
     TooLarge {
         /// The repository.
         repository: Repository,
@@ -198,7 +198,7 @@ pub enum FetchError {
         source: gix::Error,
     },
     /// The clone lacks an object of the commit or can't read it, even when fetched anew.
-    #[error("the clone of {repository} is not whole")]
+    #[error("the clone of {repository} is incomplete")]
     NotWhole {
         /// The repository.
         repository: Repository,
@@ -222,7 +222,7 @@ pub enum FetchError {
         source: io::Error,
     },
     /// The disk is full, and nothing is left on it that could go.
-    #[error("the disk has no room for {repository}: {megabytes} MiB of it were free, and that was too little")]
+    #[error("not enough disk space for {repository}: {megabytes} MiB were free")]
     NoRoom {
         /// The repository.
         repository: Repository,

@@ -35,11 +35,11 @@ impl fmt::Debug for Seed {
 enum SeedError {
     #[error("the pack can't be received")]
     Receive(#[source] pack::PackError),
-    #[error("the commit isn't there with all that belongs to it")]
+    #[error("the commit or one of its objects is missing")]
     NotWhole(#[source] WholeError),
-    #[error("its name is no object's")]
+    #[error("its name isn't an object ID")]
     Name(#[source] gix::Error),
-    #[error("the clone can't note that it has the commit")]
+    #[error("could not record the commit in the clone")]
     Shallow(#[source] std::io::Error),
 }
 

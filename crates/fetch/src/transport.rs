@@ -181,7 +181,7 @@ pub(crate) fn in_one_line(said: &[u8]) -> String {
 fn error(broken: Broken) -> io::Error {
     match broken {
         Broken::Lost => io::Error::new(io::ErrorKind::ConnectionAborted, "the SSH session ended"),
-        Broken::Late(Late::Step) => io::Error::new(io::ErrorKind::TimedOut, "the host fell silent"),
+        Broken::Late(Late::Step) => io::Error::new(io::ErrorKind::TimedOut, "the host sent nothing"),
         Broken::Talkative => io::Error::new(io::ErrorKind::InvalidData, "the host says too much"),
         Broken::Late(Late::Deadline) => io::Error::new(io::ErrorKind::TimedOut, "the time is over"),
     }

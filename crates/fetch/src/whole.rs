@@ -22,16 +22,16 @@ pub(crate) struct WholeCommit {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum WholeError {
     /// Something isn't there, or can't be read.
-    #[error("something that belongs to the commit isn't there")]
+    #[error("an object of the commit is missing")]
     Missing(#[source] gix::Error),
     /// It is called a commit, and is none.
-    #[error("the object {0} is no commit")]
+    #[error("the object {0} is not a commit")]
     Malformed(ObjectId, #[source] NoCommit),
     /// It is something else than a commit.
     #[error("it is a {0}")]
     NotACommit(Kind),
     /// Nobody waits any more.
-    #[error("looking through the commit was interrupted")]
+    #[error("checking the commit was interrupted")]
     Interrupted,
 }
 
@@ -43,7 +43,7 @@ impl From<gix::Error> for WholeError {
 
 /// A blob that isn't there.
 #[derive(Debug, thiserror::Error)]
-#[error("the object {0} isn't there")]
+#[error("the object {0} is missing")]
 struct Missing(ObjectId);
 
 /// The commit that `target` names, by way of annotated tags or directly, if nothing of its tree is

@@ -1,4 +1,4 @@
-//! The door: what comes in is refused, or is an [`Event`].
+//! The entry point: a delivery is refused or becomes an [`Event`].
 
 use contract::{AllowedHosts, AllowedIps, ApiSecrets, Refs, Repositories};
 
@@ -10,29 +10,28 @@ use crate::{
     signature::MinimumSignature,
 };
 
-/// What the configuration allows, apart from the secrets, which may change while it stays. The
-/// default allows no host, and so nothing.
+/// What the configuration allows, except for the secrets, which may change independently. The
+/// default allows no host, and therefore nothing.
 #[derive(Debug, Clone, Default)]
 pub struct Endpoint {
-    /// Which addresses need no secret, each for one host.
+    /// Addresses that need no secret, each for one host.
     pub allowed_ips: AllowedIps,
-    /// What may be fetched from: the `AllowedGitHosts` parameter.
+    /// The allowed hosts: the `AllowedGitHosts` parameter.
     pub allowed_hosts: AllowedHosts,
     /// Which repositories may be fetched.
     pub repositories: Repositories,
     /// Which references are fetched.
     pub refs: Refs,
-    /// How good a signature has to be.
+    /// The weakest accepted signature.
     pub minimum_signature: MinimumSignature,
 }
 
 impl Endpoint {
-    /// Authenticates a delivery and reads its meaning.
+    /// Authenticates and parses a delivery.
     ///
-    /// A secret makes the address irrelevant. A wrong signature is refused whatever the address. An
-    /// address alone suffices only for what its own host sends of its own repositories, and of
-    /// those only for the ones that are named. Where there is neither a secret nor such an address,
-    /// everything is refused.
+    /// With a valid secret, the address doesn't matter. An invalid signature is refused from any
+    /// address. An address alone suffices only for payloads of its own host about repositories that
+    /// `Repositories` names. Without a secret and an allowed address, everything is refused.
     pub fn receive(&self, delivery: &Delivery, secrets: &ApiSecrets) -> Result<Event, Refusal> {
         let bytes = delivery.body.len();
         if bytes > Delivery::MAX_BODY_BYTES {

@@ -1,5 +1,5 @@
-//! What an authenticated delivery means, in names that have been checked. The only way to an
-//! [`Event`] is through [`crate::Endpoint::receive`].
+//! The meaning of an authenticated delivery, in validated names. [`crate::Endpoint::receive`] is
+//! the only source of an [`Event`].
 
 use contract::{
     CommitId, DeliveryId, Host, Job, PathSpelling, RefName, Refs, Repository, Trigger, error_chain,
@@ -16,23 +16,23 @@ use crate::{
     place::{Place, place},
 };
 
-/// What a delivery means.
+/// The meaning of a delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
-    /// There is something to fetch.
+    /// There are references to fetch.
     Push(Push),
-    /// The sender tries out whether it is heard.
+    /// A ping: the sender tests the webhook.
     #[non_exhaustive]
     Ping,
     /// There is nothing to fetch.
     #[non_exhaustive]
     Ignored {
-        /// Why, for the sender.
+        /// The reason, for the sender.
         reason: String,
     },
 }
 
-/// References of a repository that may be fetched.
+/// Pushed references of a permitted repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Push {
     delivery: DeliveryId,
@@ -49,66 +49,66 @@ pub struct Push {
 pub struct RefUpdate {
     /// The reference.
     pub reference: RefName,
-    /// What it names now, where the sender told.
+    /// What it names now, if the sender says.
     pub commit: Option<CommitId>,
-    /// The first line of the commit's message, where the sender told.
+    /// The first line of the commit's message, if the sender says.
     pub summary: Option<String>,
 }
 
-/// Why an authenticated delivery has no meaning that could be acted upon.
+/// Why an authenticated delivery can't be processed.
 #[derive(Debug, thiserror::Error)]
 pub enum EventError {
-    /// The body isn't JSON in one of the two ways in which it is sent.
+    /// The body has neither of the two JSON encodings.
     #[error("the body can't be read")]
     Content(#[source] ContentError),
-    /// The payload lacks what a payload of its kind has.
+    /// The payload lacks required fields.
     #[error("the payload can't be read")]
     Payload(#[source] PayloadError),
-    /// Nothing tells the host, and there isn't one allowed host that it could only be.
-    #[error("the payload doesn't say which host it is from, and AllowedGitHosts has not just one of its kind")]
+    /// The payload doesn't name the host, and there isn't exactly one allowed host of its kind.
+    #[error("the payload doesn't name its host, and AllowedGitHosts doesn't have exactly one of its kind")]
     NoHost,
-    /// What tells the host can't be one's name.
-    #[error("the payload has an unusable host")]
+    /// The host isn't a valid host name.
+    #[error("the payload has an invalid host")]
     HostName(#[source] HostError),
-    /// The repository's name can't be one.
-    #[error("the payload has an unusable repository")]
+    /// The repository name is invalid.
+    #[error("the payload has an invalid repository")]
     Path(#[source] RepositoryPathError),
-    /// A clone URL names no repository.
-    #[error("the payload has an unusable clone URL")]
+    /// A clone URL is invalid.
+    #[error("the payload has an invalid clone URL")]
     CloneUrl(#[source] CloneUrlError),
-    /// The clone URL names another repository than the payload does: an archive would be stored in
+    /// The clone URL names another repository than the payload: the zip would be stored under
     /// another repository's name.
-    #[error("the payload is about {full_name:?} and its clone URL about {path:?}")]
+    #[error("the payload is about {full_name:?}, but its clone URL is of {path:?}")]
     OtherRepository {
-        /// The repository's own name.
+        /// The repository's full name.
         full_name: String,
         /// The path of the URL.
         path: String,
     },
-    /// A reference's name isn't legal.
-    #[error("the payload has an unusable reference")]
+    /// A reference name is invalid.
+    #[error("the payload has an invalid reference")]
     Reference(#[source] RefNameError),
-    /// What a reference names isn't an object id.
-    #[error("the object id of {reference} is unusable")]
+    /// The object ID of a reference is invalid.
+    #[error("the object ID of {reference} is invalid")]
     Commit {
         /// The reference.
         reference: RefName,
-        /// What is wrong with the id.
+        /// The cause.
         source: CommitIdError,
     },
-    /// The host isn't one to fetch from.
+    /// The host isn't allowed.
     #[error("{host} is not in AllowedGitHosts")]
     Host {
         /// The host.
         host: Host,
     },
-    /// The repository isn't one to fetch.
+    /// The repository isn't permitted.
     #[error("{repository} is not in Repositories")]
     Repository {
         /// The repository.
         repository: Repository,
     },
-    /// The repository isn't one that a sender without a secret may ask for.
+    /// A sender without a secret may not request the repository.
     #[error("the request is not authenticated")]
     Unauthenticated(#[source] AuthenticationError),
 }
@@ -124,8 +124,7 @@ impl Push {
         &self.updates
     }
 
-    /// What is wrong with the references that were left out because their names or ids can't be
-    /// used.
+    /// Why references with invalid names or IDs were left out.
     pub fn unusable(&self) -> &[String] {
         &self.unusable
     }
@@ -145,7 +144,7 @@ impl Push {
     }
 }
 
-/// Reads the meaning of an authenticated delivery.
+/// Parses an authenticated delivery.
 pub(crate) fn read(authenticated: &Authenticated<'_>, endpoint: &Endpoint) -> Result<Event, EventError> {
     let delivery = authenticated.delivery();
     let payload = content::payload(delivery).map_err(EventError::Content)?;
@@ -178,13 +177,12 @@ pub(crate) fn read(authenticated: &Authenticated<'_>, endpoint: &Endpoint) -> Re
     Ok(Event::Push(Push { delivery: id, repository, spelling, trigger: pushed.trigger, updates, unusable, scope }))
 }
 
-/// The references of a push by what becomes of them: one that can't be used is no reason to lose
-/// the others.
+/// The references of a push, sorted by outcome. An invalid one doesn't affect the others.
 #[derive(Debug, Default)]
 struct Sorted {
     updates: Vec<RefUpdate>,
     unusable: Vec<EventError>,
-    /// Why nothing is fetched for a reference that is in order.
+    /// Why a valid reference is ignored.
     ignored: Vec<String>,
 }
 
@@ -203,7 +201,7 @@ fn sort(changes: Vec<Change>, refs: &Refs) -> Sorted {
             }
         };
         if !refs.include(&reference) {
-            sorted.ignored.push(format!("{reference} is not among the Refs"));
+            sorted.ignored.push(format!("{reference} doesn't match Refs"));
             continue;
         }
         let commit = match change.after {
@@ -226,7 +224,8 @@ fn sort(changes: Vec<Change>, refs: &Refs) -> Sorted {
     sorted
 }
 
-/// How many references a reason names: the sender is told it, and there may be thousands.
+/// The most references that a reason names. The reason is sent to the sender, and a push may have
+/// thousands of references.
 const NAMED: usize = 5;
 
 fn reason(ignored: &[String]) -> String {
@@ -240,10 +239,10 @@ fn reason(ignored: &[String]) -> String {
     }
 }
 
-/// The most of a commit's message that is passed on, in characters: a job is small.
+/// The longest part of a commit's message that is kept, in characters: jobs are small.
 const SUMMARY_CHARACTERS: usize = 200;
 
-/// The first line of a message, if there is something on it.
+/// The first line of a message, unless it is empty.
 fn first_line(message: &str) -> Option<String> {
     let line = message.lines().next()?.trim();
     (!line.is_empty()).then(|| line.chars().take(SUMMARY_CHARACTERS).collect())
@@ -291,7 +290,7 @@ mod tests {
         let notes = github_push("refs/notes/commits", &"a".repeat(40));
         check(Request::signed(&notes), "refs/notes/commits is neither a branch nor a tag");
         let create = Request::signed(&ordinary_push()).header("X-GitHub-Event", "create");
-        check(create, "create comes with a push, which is heeded");
+        check(create, "create is covered by its push");
         assert_eq!(Request::signed(&json!({})).header("X-GitHub-Event", "ping").receive().unwrap(), Event::Ping);
     }
 
@@ -377,7 +376,7 @@ mod tests {
         let changes = ["refs/heads/main", "refs/heads/wip", "refs/heads/release/1"].map(change);
         let Sorted { updates, ignored, .. } = sort(changes.into(), &refs);
         assert_eq!(updates.len(), 2);
-        assert_eq!(ignored, ["refs/heads/wip is not among the Refs"]);
+        assert_eq!(ignored, ["refs/heads/wip doesn't match Refs"]);
     }
 
     #[test]

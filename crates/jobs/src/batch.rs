@@ -1,5 +1,5 @@
-//! From messages to jobs and back: what is done is deleted from the queue, what failed comes again,
-//! and what has failed for good goes to the dead-letter queue with its reason.
+//! Processes a batch of messages: completed jobs are deleted from the queue, failed ones are
+//! retried, and those that failed permanently are moved to the dead-letter queue with their reason.
 
 use std::{pin::pin, time::Duration};
 
@@ -12,15 +12,15 @@ use crate::{
     run::{Run, Try},
 };
 
-/// The reason of a job that has had its tries, and came back.
-const UNTOLD: &str = "no try could tell its reason: the worker was killed, out of time or memory, or could not put the job among \
-                      the dead-letter messages (see its log)";
+/// The reason of a job whose tries all ended without a report.
+const UNTOLD: &str = "no try reported a reason: the worker was killed, ran out of time or memory, or could not move the job to \
+                      the dead-letter queue (see its log)";
 
-/// How long a job waits after its first failure; after its second twice as long, and so on.
+/// The delay after a job's first failure. It grows linearly.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Does the jobs of a batch in their order. After a failure the rest isn't touched, since it may be
-/// newer pushes of the same reference ([partial batch
+/// Processes the jobs of a batch in order. After a failure, the rest isn't touched, because it may
+/// be newer pushes of the same reference ([partial batch
 /// responses](https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html#services-sqs-batchfailurereporting)).
 pub async fn run<E: JobError>(
     messages: Vec<SqsMessage>,
@@ -40,7 +40,7 @@ pub async fn run<E: JobError>(
     response
 }
 
-/// Whether the message is done with.
+/// Processes a message. Returns whether it can be deleted.
 async fn one<E: JobError>(
     message: &SqsMessage,
     queue: &impl Failed,
@@ -51,8 +51,8 @@ async fn one<E: JobError>(
     let job: Job = match serde_json::from_str(body) {
         Ok(job) => job,
         Err(error) => {
-            tracing::error!(%error, message_id = message.message_id, "the message is no job");
-            // Soon, so that SQS soon makes a dead-letter message of it.
+            tracing::error!(%error, message_id = message.message_id, "the message isn't a job");
+            // Retried soon, so that SQS soon moves it to the dead-letter queue.
             queue.redeliver(message.receipt_handle.as_deref().unwrap_or_default(), PATIENCE).await;
             return false;
         }
@@ -75,7 +75,7 @@ async fn one<E: JobError>(
         biased;
         () = &mut hide => work.await,
         done = &mut work => {
-            // Before the other word is said of the message: the last one counts.
+            // Finish hiding the message before changing its visibility again: the last call counts.
             if done.is_err() {
                 hide.await;
             }
@@ -130,7 +130,7 @@ pub(crate) mod tests {
         }
     }
 
-    /// What became of the messages that failed.
+    /// Records what was done with failed messages.
     #[derive(Default)]
     struct Fates {
         hidden: RefCell<Vec<(String, u64)>>,
@@ -168,7 +168,7 @@ pub(crate) mod tests {
         message
     }
 
-    /// The messages that failed, when the work on `bad` does.
+    /// The messages that failed if jobs on the branch `bad` do.
     async fn check(messages: Vec<SqsMessage>, retry: Retry, fates: &Fates) -> Vec<String> {
         let work = async |job: &Job| if job.reference.branch() == Some("bad") { Err(Failure(retry)) } else { Ok(()) };
         let this = Run { began: SystemTime::now(), left: Duration::from_mins(5) };

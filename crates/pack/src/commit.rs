@@ -20,7 +20,7 @@ pub struct Commit<'a> {
 
 /// Not even Git takes it for a commit. It is what was pushed: no other copy of it is different.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the commit begins with no tree, or has a parent that is none")]
+#[error("the commit doesn't begin with a tree, or has an invalid parent")]
 pub struct NoCommit;
 
 /// Who wrote or committed it, as far as it says (`split_ident_line` of ident.c).

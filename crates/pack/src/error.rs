@@ -8,7 +8,7 @@ use gix::ObjectId;
 #[derive(Debug, thiserror::Error)]
 pub enum PackError {
     /// Whoever sends the pack can't be read from any more, or ended too early.
-    #[error("the pack broke off after {received} bytes")]
+    #[error("the pack was cut off after {received} bytes")]
     Read {
         /// How much of it came.
         received: u64,
@@ -16,7 +16,7 @@ pub enum PackError {
         source: io::Error,
     },
     /// It doesn't begin as a pack of version 2 or 3 does.
-    #[error("what was received is no pack")]
+    #[error("the received data is not a pack")]
     Header(#[source] gix::Error),
     /// An entry is damaged.
     #[error("the entry at offset {offset} of the pack is damaged: {reason}")]
@@ -35,31 +35,31 @@ pub enum PackError {
         reason: &'static str,
     },
     /// It has more objects than there is memory for.
-    #[error("the pack has {count} objects, more than are taken")]
+    #[error("the pack has {count} objects, more than allowed")]
     TooMany {
         /// How many it says that it has.
         count: u32,
     },
     /// What came isn't what was sent.
-    #[error("the pack's checksum is not the one at its end")]
+    #[error("the pack's checksum doesn't match")]
     Checksum,
     /// An object is made to have the id of another one.
     #[error("an object of the pack is part of a SHA-1 collision")]
     Collision(#[source] gix::Error),
     /// A delta rests on an object that is neither in the pack nor in the clone.
-    #[error("the pack has a delta of {id}, which isn't there")]
+    #[error("the pack has a delta of {id}, which is missing")]
     NoBase {
         /// The object's id.
         id: ObjectId,
     },
     /// A delta rests on nothing that comes before it.
-    #[error("the pack has {count} deltas that rest on nothing")]
+    #[error("the pack has {count} deltas without a base")]
     Unresolved {
         /// How many.
         count: usize,
     },
     /// A base can't be read from the clone.
-    #[error("cannot read {id}, which a delta of the pack rests on")]
+    #[error("cannot read {id}, the base of a delta in the pack")]
     Base {
         /// The base's id.
         id: ObjectId,

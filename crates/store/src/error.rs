@@ -17,7 +17,7 @@ pub enum StoreError {
         source: Box<aws_sdk_s3::Error>,
     },
     /// The key belongs to another repository's artifact, which is never replaced.
-    #[error("{object} is an artifact of {named:?}, and not of {repository}")]
+    #[error("{object} is an artifact of {named:?}, not of {repository}")]
     OtherRepository {
         /// The object.
         object: Object,
@@ -70,7 +70,7 @@ pub enum StoreError {
     },
     /// The producer went away without [`finish`](crate::PartWriter::finish): it failed, and knows
     /// why.
-    #[error("the producer of {object} stopped before its end")]
+    #[error("the producer of {object} stopped early")]
     Unfinished {
         /// The object.
         object: Object,

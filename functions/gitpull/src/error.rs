@@ -11,7 +11,7 @@ use crate::{lfs::LfsError, submodules::SubmoduleError};
 /// Why there is no zip.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum GitPullError {
-    #[error("the function's configuration can't be read: {0}")]
+    #[error("cannot read the function's configuration: {0}")]
     Configuration(String),
     #[error(transparent)]
     Permit(PermitError),
@@ -21,7 +21,7 @@ pub(crate) enum GitPullError {
     KeyBrokeOff { bucket: String, object: String, source: Box<dyn std::error::Error + Send + Sync> },
     #[error("could not decrypt the SSH key with {kms_key}")]
     DecryptKey { kms_key: String, source: Box<aws_sdk_kms::Error> },
-    #[error("what {kms_key} decrypted is no SSH key")]
+    #[error("the data decrypted with {kms_key} is not an SSH key")]
     NoKey { kms_key: String },
     #[error("the SSH key can't be used")]
     Key(#[source] PrivateKeyError),
@@ -33,9 +33,9 @@ pub(crate) enum GitPullError {
     Archive { commit: String, source: ArchiveError },
     #[error("could not store the zip")]
     Store(#[source] StoreError),
-    #[error("the commit {0} has an id that is none")]
+    #[error("the commit {0} isn't a valid object ID")]
     Commit(String, #[source] contract::git::CommitIdError),
-    #[error("the time of the function ran out")]
+    #[error("the function ran out of time")]
     Deadline,
     #[error("zipping was interrupted")]
     Interrupted(#[source] tokio::task::JoinError),
@@ -165,7 +165,7 @@ mod tests {
         assert_eq!(
             contract::error_chain(&error),
             "could not fetch the submodules: the submodule vendor/lib of github.com/octo/hello must not be fetched from \
-             \"https://git.example/lib.git\": git.example is not among the AllowedGitHosts"
+             \"https://git.example/lib.git\": git.example is not in AllowedGitHosts"
         );
         assert_eq!(
             (error.retry(), error.hint().is_some_and(|hint| hint.contains("Submodules to off"))),

@@ -31,25 +31,25 @@ pub(crate) enum SubmoduleError {
     Large { repository: Repository, size: u64 },
     #[error("the .gitmodules of {repository} has a {key} for {name:?} that Git refuses")]
     Value { repository: Repository, name: BString, key: &'static str },
-    #[error("could not look for the submodules of {repository}")]
+    #[error("could not list the submodules of {repository}")]
     Tree { repository: Repository, source: ArchiveError },
-    #[error("looking for submodules stopped")]
+    #[error("listing the submodules stopped")]
     Stopped(#[source] tokio::task::JoinError),
     #[error("the submodule {path} of {repository} has no URL in .gitmodules")]
     NoUrl { repository: Repository, path: BString },
-    #[error("the submodule {path} of {repository} has an unusable URL")]
+    #[error("the submodule {path} of {repository} has an invalid URL")]
     Url { repository: Repository, path: BString, source: forge::CloneUrlError },
-    #[error("the submodule {path} of {repository} leads out of its host by {url:?}")]
+    #[error("the submodule {path} of {repository} leaves its host with {url:?}")]
     Outside { repository: Repository, path: BString, url: String },
     #[error("the submodule {path} of {repository} must not be fetched from {url:?}")]
     Refused { repository: Repository, path: BString, url: String, source: Box<PermitError> },
-    #[error("{repository} is a submodule of itself, by way of {path}")]
+    #[error("{repository} is a submodule of itself, through {path}")]
     Cycle { repository: Repository, path: BString },
-    #[error("the submodules lie more than {DEEPEST} deep, at {path}")]
+    #[error("the submodules are nested more than {DEEPEST} deep, at {path}")]
     Deep { path: BString },
     #[error("there are more than {MOST} submodules")]
     Many,
-    #[error("the submodule {path} is pinned to an id that is none")]
+    #[error("the commit of the submodule {path} isn't a valid object ID")]
     Pinned { path: BString, source: contract::git::CommitIdError },
 }
 

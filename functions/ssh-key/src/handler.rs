@@ -22,9 +22,9 @@ use crate::key_pair::KeyPair;
 /// Why there is no key.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SshKeyError {
-    #[error("could not make the key pair")]
+    #[error("could not generate the key pair")]
     Generate(#[source] ssh_key::Error),
-    #[error("making the key pair was interrupted")]
+    #[error("generating the key pair was interrupted")]
     Interrupted(#[source] tokio::task::JoinError),
     #[error("could not encrypt the private key with {kms_key}")]
     Encrypt { kms_key: String, source: Box<aws_sdk_kms::Error> },
@@ -32,11 +32,11 @@ pub(crate) enum SshKeyError {
     NoCiphertext { kms_key: String },
     #[error("could not store the encrypted key as s3://{bucket}/{key}")]
     Store { bucket: String, key: String, source: Box<aws_sdk_s3::Error> },
-    #[error("could not look for the key s3://{bucket}/{key}")]
+    #[error("could not check for the key s3://{bucket}/{key}")]
     Look { bucket: String, key: String, source: Box<aws_sdk_s3::Error> },
-    #[error("s3://{bucket}/{key} is there, but has no public key")]
+    #[error("s3://{bucket}/{key} exists, but has no public key")]
     Unreadable { bucket: String, key: String },
-    #[error("s3://{bucket}/{key} is there, but can't be read")]
+    #[error("s3://{bucket}/{key} exists, but can't be read")]
     Hidden { bucket: String, key: String },
 }
 

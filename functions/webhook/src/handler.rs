@@ -46,7 +46,7 @@ pub struct Webhook<S, Q> {
 /// The answer of a function that can't read its configuration, for this reason. Were it to end
 /// instead, a sender would be told nothing, and the log nothing of the request.
 pub fn unavailable(request_id: &str, reason: &str) -> ApiGatewayProxyResponse {
-    error!(delivery = request_id, cause = reason, "the function's configuration can't be read");
+    error!(delivery = request_id, cause = reason, "cannot read the function's configuration");
     Answer::Unavailable.into()
 }
 

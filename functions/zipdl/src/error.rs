@@ -11,11 +11,11 @@ use store::StoreError;
 /// Why there is no zip.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ZipDlError {
-    #[error("the function's configuration can't be read: {0}")]
+    #[error("cannot read the function's configuration: {0}")]
     Configuration(String),
     #[error(transparent)]
     Permit(PermitError),
-    #[error("AllowedGitHosts doesn't say what {0} runs")]
+    #[error("AllowedGitHosts has no kind for {0}")]
     NoKind(Host),
     #[error("could not read the credentials: {0}")]
     ReadCredentials(String),
@@ -24,13 +24,13 @@ pub(crate) enum ZipDlError {
     #[error("{repository} has no {reference} any more")]
     NoSuchReference { repository: Repository, reference: RefName },
     /// Either it was told late, or the host knows it late.
-    #[error("the host says that {reference} names {commit}, which is in the bucket, and the sender said {told}")]
+    #[error("the host says that {reference} names {commit}, which is stored already, but the sender said {told}")]
     Behind { reference: RefName, told: CommitId, commit: CommitId },
-    #[error("could not make the archive of {host} a zip")]
+    #[error("could not convert the archive of {host} to a zip")]
     Archive { host: String, source: ProviderError },
     #[error("could not store the zip")]
     Store(#[source] StoreError),
-    #[error("the time of the function ran out")]
+    #[error("the function ran out of time")]
     Deadline,
     #[error("copying was interrupted")]
     Interrupted(#[source] tokio::task::JoinError),

@@ -111,7 +111,7 @@ async fn failed_custom_resource_rolls_back_cleanly() {
     let DeployError::Failed { status, failure, .. } = error else { panic!("{error:?}") };
     assert_eq!(failure.logical_id, "SshKey", "{failure:?}");
     assert!(failure.reason.contains("KMS") || failure.reason.contains("kms:"), "{}", failure.reason);
-    assert!(failure.reason.contains("the right was missing the whole time"), "{}", failure.reason);
+    assert!(failure.reason.contains("the permission was missing for"), "{}", failure.reason);
     assert_eq!(status, "ROLLBACK_COMPLETE");
 
     let buckets = account.s3.list_buckets().send().await.unwrap();

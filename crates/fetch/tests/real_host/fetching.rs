@@ -202,7 +202,7 @@ async fn endless_references_are_refused() {
     host.serves_by(&format!("printf '{length:04x}{first}'\nexec yes '{other}'"));
     let error = host.try_fetch(MAIN).await.unwrap_err();
     assert!(matches!(error, FetchError::Talkative { .. }), "{error:?}");
-    check(&error, "the host said more than 64 MiB about 127.0.0.1/owner/name before the pack", Retry::Never);
+    check(&error, "the host sent more than 64 MiB for 127.0.0.1/owner/name before the pack", Retry::Never);
     assert!(most_memory() < 768 << 20, "{}", most_memory());
     host.serves_again();
     host.fetch(MAIN).await;
@@ -217,7 +217,7 @@ async fn endless_shallow_lines_are_refused() {
     let length = 4 + first.len() - 2;
     host.serves_by(&format!("printf '{length:04x}{first}0000'\nexec yes '0035shallow {id}'"));
     let error = host.try_fetch(MAIN).await.unwrap_err();
-    check(&error, "the host said more than 256 KiB about 127.0.0.1/owner/name before the pack", Retry::Never);
+    check(&error, "the host sent more than 256 KiB for 127.0.0.1/owner/name before the pack", Retry::Never);
     assert!(most_memory() < 768 << 20, "{}", most_memory());
     host.serves_again();
     host.fetch(MAIN).await;
@@ -399,7 +399,7 @@ async fn attack_07_untrusted_host_key_fails() {
     for kind in ["ed25519", "rsa"] {
         host::generate_key(&other.with_extension(kind), kind);
         let line = fs::read_to_string(other.with_extension(format!("{kind}.pub"))).unwrap();
-        let wrong = offered("is wrong") + ", which is none of its known keys";
+        let wrong = offered("is wrong") + ", which isn't one of its known keys";
         check_host_key(&host, &format!("{address} {line}"), &wrong).await;
     }
     check_host_key(&host, "", &offered("is unknown")).await;
@@ -531,11 +531,11 @@ async fn nothing_waits_forever() {
 
     let mut silent = host.request(MAIN);
     silent.remote.limits.idle = short;
-    check_slow(&host, &silent, "the host fell silent for 300ms while 127.0.0.1/owner/name was fetched").await;
+    check_slow(&host, &silent, "the host sent nothing for 300ms while fetching 127.0.0.1/owner/name").await;
 
     let mut late = host.request(MAIN);
     late.remote.limits = Limits::until(Instant::now() + short);
-    check_slow(&host, &late, "the time was over before 127.0.0.1/owner/name was fetched").await;
+    check_slow(&host, &late, "time ran out before 127.0.0.1/owner/name was fetched").await;
 
     // A server that accepts and never speaks.
     let mute = TcpListener::bind(("127.0.0.1", 0)).unwrap();
@@ -543,7 +543,7 @@ async fn nothing_waits_forever() {
     let mut slow = host.request(MAIN);
     slow.remote.host.ssh.port = port;
     slow.remote.limits.connect = short;
-    let expected = format!("[127.0.0.1]:{port} let 300ms pass without opening an SSH session");
+    let expected = format!("[127.0.0.1]:{port} opened no SSH session within 300ms");
     check_slow(&host, &slow, &expected).await;
 
     drop(mute);

@@ -213,7 +213,7 @@ async fn oversized_commit_fails_and_keeps_clone() {
     let commit = repo.git_reading(&["hash-object", "-t", "commit", "-w", "--stdin"], &commit);
     repo.git(&["update-ref", "refs/heads/large", &commit]);
     let error = host.try_fetch("refs/heads/large").await.unwrap_err();
-    assert_eq!(error.to_string(), "the pack of 127.0.0.1/owner/name has more in it than is taken");
+    assert_eq!(error.to_string(), "the pack of 127.0.0.1/owner/name exceeds a limit");
     let cause = error_chain(&error);
     assert!(cause.contains("it is a tree, a commit or a tag of more than 128 MiB"), "{cause}");
     assert_eq!(error.retry(), Retry::Never);

@@ -129,7 +129,7 @@ fn least_recent_clone_makes_room() {
         let error = place.try_fetch("large").await.unwrap_err();
         let FetchError::NoRoom { megabytes, in_use, .. } = &error else { panic!("{error:?}") };
         assert_eq!((*megabytes, *in_use), (4, 0), "{error:?}");
-        let expected = "the disk has no room for 127.0.0.1/large: 4 MiB of it were free, and that was too little";
+        let expected = "not enough disk space for 127.0.0.1/large: 4 MiB were free";
         assert_eq!((error.to_string().as_str(), error.retry()), (expected, Retry::Never));
         assert!(fetch::is_out_of_room(&error) && error.hint().unwrap().contains("zipdl"));
         assert_eq!(fs::read_dir(place.folder.join("disk/clones")).unwrap().count(), 0, "nothing is left of it");

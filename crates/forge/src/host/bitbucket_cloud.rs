@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::{After, Change, Host, Message, Origin, PayloadError, Pushed, kind, or_nothing, parse};
 
 const EVENT: &str = "x-event-key";
-/// Data Center has the same header and other kinds.
+/// Data Center has the same header with other values.
 const PUSH: &str = "repo:push";
 
 /// Bitbucket Cloud.
@@ -25,7 +25,7 @@ impl Host for BitbucketCloud {
         Some(HostKind::Bitbucket)
     }
 
-    /// Every delivery of Cloud carries the id of its hook, and none of Data Center's does.
+    /// Every delivery of Cloud has the ID of its hook, and none of Data Center's does.
     fn recognizes(&self, headers: &HeaderMap) -> bool {
         headers.contains_key(EVENT) && (headers.contains_key("x-hook-uuid") || kind(headers, EVENT) == PUSH)
     }
@@ -54,7 +54,7 @@ struct Push {
     changes: Vec<RefChange>,
 }
 
-/// `new` is null for a deletion, and then `old` says what was deleted.
+/// `new` is null for a deletion. Then `old` names what was deleted.
 #[derive(Debug, Deserialize)]
 struct RefChange {
     old: Option<Ref>,
@@ -108,7 +108,7 @@ impl From<Payload> for Message {
         let repository = payload.repository;
         Self::Push(Pushed {
             full_name: repository.full_name,
-            // There is one Cloud, and no clone URL among the payload's links.
+            // There is only one Cloud host, and the payload has no clone URL.
             origin: Origin::Unsaid,
             changes: payload.push.changes.into_iter().filter_map(RefChange::change).collect(),
             trigger: Trigger::Push,
@@ -178,7 +178,7 @@ mod tests {
     fn a_missing_field_is_named() {
         let mut payload = push(&json!([{ "new": { "type": "branch", "name": "main" } }]));
         let error = read(&payload).unwrap_err().to_string();
-        let expected = "Bitbucket Cloud's payload doesn't fit at `push.changes[0].new`: missing field `target`";
+        let expected = "Bitbucket Cloud's payload is invalid at `push.changes[0].new`: missing field `target`";
         assert!(error.starts_with(expected), "{error}");
         payload["repository"].as_object_mut().unwrap().remove("full_name");
         payload["push"]["changes"] = json!([]);

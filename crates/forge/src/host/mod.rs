@@ -1,6 +1,5 @@
-//! What differs from one Git host to another: how its deliveries are recognised, and where in a
-//! payload the facts stand. One file a host; a new one needs an entry in [`HOSTS`] and nothing
-//! else.
+//! The differences between Git hosts: how to recognise their deliveries, and where the payload has
+//! what. Each host has its own file. A new one only needs an entry in [`HOSTS`].
 
 mod azure;
 mod bitbucket_cloud;
@@ -21,40 +20,37 @@ use crate::delivery::Delivery;
 
 /// A kind of Git host.
 pub trait Host: fmt::Debug + Sync {
-    /// Its name, as people write it.
+    /// The product name, for display.
     fn name(&self) -> &'static str;
 
-    /// What a host of this kind is called in `AllowedGitHosts`, where archives can be downloaded
-    /// from it.
+    /// The kind in `AllowedGitHosts`, if archives can be downloaded from it.
     fn kind(&self) -> Option<HostKind> {
         None
     }
 
-    /// Whether a delivery with these headers is of this kind. Others may have been asked before,
-    /// see [`HOSTS`].
+    /// Whether a delivery with these headers is of this kind. [`HOSTS`] determines the order.
     fn recognizes(&self, headers: &HeaderMap) -> bool;
 
-    /// Whether a payload is of this kind, for a host without a header of its own. Only asked when
-    /// no host recognises the headers, and of an authenticated payload.
+    /// Whether a payload is of this kind, for a host without a distinctive header. Called only for
+    /// an authenticated payload if no host recognises the headers.
     fn recognizes_payload(&self, _payload: &[u8]) -> bool {
         false
     }
 
-    /// The bytes of a delivery that its signature is of: the body as it came, unless the host does
-    /// otherwise.
+    /// The bytes that the delivery's signature covers: by default, the body as received.
     fn signed<'d>(&self, delivery: &'d Delivery) -> Cow<'d, [u8]> {
         Cow::Borrowed(&delivery.body)
     }
 
-    /// The headers that may hold the delivery's id, the best first.
+    /// The headers that may have the delivery's ID, best first.
     fn delivery_id_headers(&self) -> &'static [&'static str];
 
-    /// What a delivery says, as it says it. `payload` is the JSON text, from an authenticated body.
+    /// Parses a delivery. `payload` is the JSON text of an authenticated body.
     fn read(&self, headers: &HeaderMap, payload: &[u8]) -> Result<Message, PayloadError>;
 }
 
-/// All kinds of hosts in the order in which they are asked, so that one that also sends another's
-/// headers (as Gitea does GitHub's) comes before that other. The last one recognises everything.
+/// All kinds of hosts in order of precedence. A host that also sends another's headers (as Gitea
+/// does GitHub's) comes before that other. The last one accepts everything.
 pub const HOSTS: &[&dyn Host] = &[
     &gitlab::GitLab,
     &bitbucket_cloud::BitbucketCloud,
@@ -81,41 +77,41 @@ pub(crate) fn detect_with_payload(headers: &HeaderMap, payload: &[u8]) -> &'stat
     named.filter(|host| host.name() != GENERIC.name()).or_else(unnamed).unwrap_or(GENERIC)
 }
 
-/// What a delivery says, in the sender's words: nothing in it has been checked.
+/// The content of a delivery. Nothing in it has been validated.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Message {
     /// References of a repository changed.
     Push(Pushed),
-    /// The sender tries out whether it is heard.
+    /// A ping: the sender tests the webhook.
     Ping,
-    /// Something that concerns no archive, and what it is.
+    /// An event that creates no zip, with the reason.
     Ignored(String),
 }
 
 /// References of a repository changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pushed {
-    /// The repository's own name, `owner/name`.
+    /// The repository's full name, `owner/name`.
     pub full_name: String,
-    /// What the payload says of where it is.
+    /// Where it is, by the payload.
     pub origin: Origin,
     /// What changed.
     pub changes: Vec<Change>,
-    /// What happened to it.
+    /// What triggered it.
     pub trigger: Trigger,
-    /// The delivery's id, where it stands in the payload and in no header.
+    /// The delivery's ID, if the payload has it and no header.
     pub delivery_id: Option<String>,
 }
 
-/// What a payload says of where a repository is.
+/// What a payload says about a repository's location.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
-    /// The URLs by which it can be cloned or looked at: each has the repository's full name for a
-    /// path. The first one tells the host to fetch from.
+    /// The URLs to clone or view it: each has the repository's full name as its path. The first one
+    /// determines the host to fetch from.
     Urls(Vec<String>),
-    /// The host; the paths of this host's URLs aren't the repositories' names.
+    /// Only the host: the paths of its URLs aren't repository names.
     Host(String),
-    /// Nothing: it can only be the one allowed host of that kind.
+    /// Nothing: it must be the only allowed host of its kind.
     Unsaid,
 }
 
@@ -126,41 +122,41 @@ pub struct Change {
     pub reference: String,
     /// What it names now.
     pub after: After,
-    /// The message of the commit that it names now, where the payload has it.
+    /// The message of that commit, if the payload has it.
     pub summary: Option<String>,
 }
 
 /// What a reference names after a push.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum After {
-    /// The object with this id.
+    /// The object with this ID.
     Object(String),
-    /// The sender doesn't tell.
+    /// The sender doesn't say.
     Unknown,
     /// Nothing: it was deleted.
     Deleted,
 }
 
 impl From<String> for After {
-    /// The null id means that the reference was deleted.
+    /// The null ID means that the reference was deleted.
     fn from(id: String) -> Self {
         if !id.is_empty() && id.bytes().all(|digit| digit == b'0') { Self::Deleted } else { Self::Object(id) }
     }
 }
 
-/// A payload doesn't say what a payload of its kind says.
+/// A payload doesn't match the format of its kind.
 #[derive(Debug, thiserror::Error)]
-#[error("{host}'s payload doesn't fit at `{path}`: {reason}")]
+#[error("{host}'s payload is invalid at `{path}`: {reason}")]
 pub struct PayloadError {
-    /// The kind of host that the headers announced.
+    /// The kind of host.
     host: &'static str,
-    /// Where in the payload, such as `repository.full_name`; `.` is the payload itself.
+    /// The path of the field, such as `repository.full_name`. `.` is the payload itself.
     path: String,
-    /// What is wrong there, such as a missing field and its name.
+    /// What is wrong, such as a missing field and its name.
     reason: String,
 }
 
-/// Reads the part of a payload that `T` describes.
+/// Parses the part of a payload that `T` describes.
 fn parse<T: DeserializeOwned>(host: &dyn Host, payload: &[u8]) -> Result<T, PayloadError> {
     let error =
         |path: String, error: serde_json::Error| PayloadError { host: host.name(), path, reason: error.to_string() };
@@ -171,13 +167,13 @@ fn parse<T: DeserializeOwned>(host: &dyn Host, payload: &[u8]) -> Result<T, Payl
     Ok(value)
 }
 
-/// Reads `null` as nothing: an empty list, an object without members. Some hosts write so what
-/// others leave out.
+/// Reads `null` as the default, such as an empty list. Some hosts write `null` where others omit
+/// the field.
 fn or_nothing<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(value: D) -> Result<T, D::Error> {
     Option::deserialize(value).map(Option::unwrap_or_default)
 }
 
-/// The header of a host that says what kind of event a delivery is.
+/// The header with the kind of event.
 fn kind<'h>(headers: &'h HeaderMap, header: &str) -> &'h str {
     headers.get(header).and_then(|value| value.to_str().ok()).unwrap_or_default()
 }
@@ -229,7 +225,7 @@ mod tests {
     const KINDS: [&str; 8] =
         ["push", "create", "release", "Push Hook", "System Hook", "Release Hook", "repo:push", "repo:refs_changed"];
 
-    /// JSON that looks a little like a payload.
+    /// JSON that resembles a payload.
     fn json() -> impl Strategy<Value = String> {
         let text = "(ref|after|deleted|repository|project|full_name|ssh_url|object_kind|[{}\\[\\]:,\"0-9 a-z]){0,40}";
         prop_oneof![text, any::<String>()]

@@ -40,13 +40,13 @@ pub(crate) enum LfsError {
     Access(#[source] Box<FetchError>),
     #[error(transparent)]
     Https(#[from] HttpsError),
-    #[error("the store of {repository} doesn't have it: {message:?} (code {code})")]
+    #[error("the store of {repository} doesn't have the file: {message:?} (code {code})")]
     Absent { repository: Repository, code: u16, message: String },
-    #[error("the store of {repository} only gives large files by {transfer:?}, and not by plain downloads")]
+    #[error("the store of {repository} supports only the transfer {transfer:?}, not plain downloads")]
     Transfer { repository: Repository, transfer: String },
     #[error("the download was interrupted")]
     Interrupted(#[from] tokio::task::JoinError),
-    #[error("nobody said that it would be needed")]
+    #[error("the file wasn't requested before")]
     Unexpected,
 }
 
