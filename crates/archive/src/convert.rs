@@ -101,8 +101,8 @@ fn behind_ident(text: &[u8]) -> Option<&[u8]> {
     }
     let (value, behind) = text.strip_prefix(b":")?.split_once_str("$")?;
     // A space inside says that it is another version control's: Git leaves it alone.
-    let foreign = value.get(1..value.len().saturating_sub(1)).is_some_and(|inside| inside.contains(&b' '));
-    (!foreign && !value.contains(&b'\n')).then_some(behind)
+    let is_others = value.get(1..value.len().saturating_sub(1)).is_some_and(|inside| inside.contains(&b' '));
+    (!is_others && !value.contains(&b'\n')).then_some(behind)
 }
 
 #[cfg(test)]
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn ident_expands_but_foreign_ids_stay() {
+    fn ident_expands_but_other_ids_stay() {
         let id = ObjectId::null(gix::hash::Kind::Sha1);
         let own = format!("$Id: {id} $");
         for (content, expected) in [

@@ -44,7 +44,7 @@ enum Problem {
     Port,
     #[error("whose user is not a login name")]
     User,
-    #[error("whose kind isn't one of {}", HostKind::ALL.map(HostKind::name).join(", "))]
+    #[error("whose kind is none of {}", HostKind::ALL.map(HostKind::name).join(", "))]
     Kind,
     #[error("in which {0:?} isn't one of `kind=`, `ssh=`, `web=`, `api=` and `private`")]
     Setting(String),
@@ -248,7 +248,7 @@ mod tests {
             assert_eq!(error, format!("AllowedGitHosts has the entry {entry:?}, {expected}"));
         };
         let port = "whose port is not a number from 1 to 65535";
-        let kind = "whose kind isn't one of github, gitlab, bitbucket, bitbucket-dc, gitea, azure";
+        let kind = "whose kind is none of github, gitlab, bitbucket, bitbucket-dc, gitea, azure";
         let form = "expected `[user@]host[:port][=kind[:https-port]][+private]`, then `kind=`, `ssh=`, `web=`, `api=`, `private`";
         let web = "whose web address is not an address such as https://git.example.com/path";
         let ssh = "whose SSH address is not one such as git@ssh.example.com:22";

@@ -74,7 +74,7 @@ pub enum EmptyError {
     /// The deadline passed. Deletions so far are final.
     #[error(
         "time ran out after deleting {deleted} versions in {bucket}, and more are left; delete the stack again: \
-         it goes on from there"
+         it continues from there"
     )]
     OutOfTime {
         /// The bucket.
@@ -84,7 +84,7 @@ pub enum EmptyError {
     },
     /// New objects kept arriving after all buckets were empty.
     #[error(
-        "something was stored in {bucket} again and again, after {deleted} versions had been deleted: end what writes there, and \
+        "new objects kept arriving in {bucket} after {deleted} versions had been deleted: stop what writes there, and \
          delete the stack again"
     )]
     NeverQuiet {

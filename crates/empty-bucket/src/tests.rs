@@ -204,7 +204,7 @@ async fn next_run_finishes_timed_out_deletion() {
     let s3 = S3::of([("output", Bucket::with(50))]);
     let error = emptied(&s3, Instant::now()).await.unwrap_err();
     assert!(matches!(error, EmptyError::OutOfTime { deleted: 0, .. }), "{error}");
-    assert!(error.to_string().ends_with("delete the stack again: it goes on from there"));
+    assert!(error.to_string().ends_with("delete the stack again: it continues from there"));
     assert_eq!(emptied(&s3, later()).await.unwrap(), 50);
 }
 

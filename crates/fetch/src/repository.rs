@@ -1,5 +1,4 @@
-//! A fetch from the session to the clone; and the second try with a new clone when the kept one
-//! turns out to be broken.
+//! A fetch, from the session to the clone, with a second try if the kept clone is broken.
 
 use std::{
     error::Error,
@@ -22,18 +21,18 @@ use crate::{
     whole::{WholeCommit, WholeError, whole_commit},
 };
 
-/// What of a repository is fetched.
+/// What to fetch of a repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Wanted {
-    /// What a branch or a tag names now.
+    /// The current commit of a branch or a tag.
     Reference {
         /// Its name.
         name: RefName,
-        /// What it is expected to name, if anything is.
+        /// The expected commit, if known.
         expected: Option<CommitId>,
     },
-    /// A commit that no reference needs to name, such as the one that a submodule is at. Of a host
-    /// that refuses that, all branches and tags are fetched.
+    /// A commit that no reference needs to point to, such as a submodule's. If the host refuses
+    /// that, all branches and tags are fetched.
     Commit(CommitId),
 }
 
@@ -49,17 +48,17 @@ impl fmt::Display for Wanted {
 /// A repository, and how to reach it.
 #[derive(Debug, Clone)]
 pub struct Remote {
-    /// Where the host is reached and as whom, from the configuration.
+    /// The host's address and user, from the configuration.
     pub host: AllowedHost,
     /// The repository on it.
     pub repository: Repository,
     /// How the host spells the repository's path.
     pub spelling: PathSpelling,
-    /// What we prove ourselves with.
+    /// Our key.
     pub key: PrivateKey,
-    /// What the host has to prove itself with.
+    /// The trusted host keys.
     pub known_hosts: KnownHosts,
-    /// How long it may take.
+    /// The time limits.
     pub limits: Limits,
 }
 
@@ -68,47 +67,46 @@ pub struct Remote {
 pub struct FetchRequest {
     /// The repository.
     pub remote: Remote,
-    /// What of it.
+    /// What to fetch of it.
     pub wanted: Wanted,
 }
 
-/// What a fetch found of the clone.
+/// What was there before the fetch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origin {
-    /// Nothing: all came from the host.
+    /// Nothing: everything came from the host.
     New,
-    /// Nothing, and began with a [`Seed`].
+    /// Nothing, but the fetch started with a [`Seed`].
     Seeded,
     /// The clone of an earlier fetch.
     Kept,
 }
 
-/// A commit that is in the clone with its whole tree. The clone stays locked until this is dropped;
-/// who wants to go on reading when others may fetch into it again keeps `reading`.
+/// A commit in the clone with its whole tree. The clone stays locked until this is dropped. To read
+/// longer, while others fetch into it, keep `reading`.
 pub struct Fetched {
-    /// The clone. It has no references, and no history where the host can leave that out.
+    /// The clone. It has no references, and no history if the host supports shallow fetches.
     pub clone: gix::Repository,
-    /// The commit that the reference names, by way of an annotated tag or directly.
+    /// The commit that the reference points to, directly or through an annotated tag.
     pub commit: ObjectId,
-    /// What the reference names: the commit, or an annotated tag.
+    /// The object that the reference points to: the commit or an annotated tag.
     pub target: ObjectId,
     /// The commit's tree.
     pub tree: ObjectId,
     /// The first line of the commit's message.
     pub summary: String,
-    /// The repository's default branch by its short name; none when its `HEAD` stands for no
-    /// branch.
+    /// The short name of the default branch. `None` if `HEAD` doesn't point to a branch.
     pub default_branch: Option<String>,
-    /// The expected commit, if the reference names another one by now.
+    /// The expected commit, if the reference points to another one now.
     pub superseded: Option<CommitId>,
-    /// Bytes of Git's protocol received, without what SSH and TCP add.
+    /// Received bytes of Git's protocol, without the overhead of SSH and TCP.
     pub received: u64,
-    /// What was there of the clone before.
+    /// What was there before.
     pub origin: Origin,
-    /// What the host said beside Git's protocol, shortened: a repository that was renamed, a key
-    /// that expires.
+    /// The host's messages to the user, shortened: for example, that a repository was renamed or a
+    /// key expires.
     pub said: Option<String>,
-    /// As long as this is there, what is in the clone stays in it.
+    /// While this exists, nothing is removed from the clone.
     pub reading: Reading,
     dir: CloneDir,
 }
@@ -123,18 +121,18 @@ impl fmt::Debug for Fetched {
 }
 
 impl Fetched {
-    /// Throws the clone away: for who finds that an object in it can't be read.
+    /// Removes the clone, because an object in it can't be read.
     ///
     /// # Errors
-    /// When its directory can't be removed, or others read what is in it.
+    /// Its directory can't be removed, or others read from it.
     pub fn discard(self) -> io::Result<()> {
         drop(self.reading);
         self.dir.discard()
     }
 }
 
-/// A fetch that has room, or fails. Dropping the future ends it. The clone is busy until its thread
-/// has noticed.
+/// A single fetch, without making room. Dropping the future ends it. The clone stays locked until
+/// its thread has noticed.
 pub(crate) async fn fetch_once(
     request: &FetchRequest,
     clones: &Clones,
@@ -162,12 +160,12 @@ pub(crate) async fn fetch_once(
             Ok(Attempt::Fetched(fetched)) => return Ok(Fetched { origin, ..*fetched }),
             Ok(Attempt::Spoiled(error, emptied)) => {
                 let error: &dyn Error = &error;
-                tracing::warn!(error, %repository, "a kept clone was broken and is made anew");
+                tracing::warn!(error, %repository, "a kept clone was broken: fetching a new one");
                 (dir, origin) = (emptied, Origin::New);
             }
             Err(error @ FetchError::Refused { .. }) => {
-                // What the host says of its own spelling is the answer, if it has the other one as
-                // little.
+                // If the host refuses both spellings, its message about its own spelling is
+                // returned.
                 let refused = refusal.take().unwrap_or(error);
                 let Some(next) = other.take() else { return Err(refused) };
                 (path, refusal) = (next, Some(refused));
@@ -178,10 +176,10 @@ pub(crate) async fn fetch_once(
     }
 }
 
-/// What came of an attempt that didn't fail for good.
+/// The result of an attempt, unless it failed permanently.
 enum Attempt {
     Fetched(Box<Fetched>),
-    /// The kept clone was broken. It is gone, so this can happen only once.
+    /// The kept clone was broken and has been removed, so this can happen only once.
     Spoiled(FetchError, CloneDir),
 }
 
@@ -198,7 +196,7 @@ async fn attempt(session: &Session, request: &FetchRequest, path: &str, dir: Clo
     }
 }
 
-/// The part that blocks.
+/// The blocking part.
 fn receive(
     mut transport: Transport,
     wire: &Wire,
@@ -208,7 +206,7 @@ fn receive(
 ) -> Result<Attempt, FetchError> {
     let (clone, age) = dir.open()?;
     let received = receive_into(&clone, &mut transport, wire, request, interrupt).and_then(|advertisement| {
-        // While the host takes its leave, what came is looked through.
+        // Checks the objects while the host ends the exchange.
         let ended = transport::end(transport);
         let commit =
             whole_commit(&clone, advertisement.target, interrupt).map_err(|error| not_whole(error, request))?;
@@ -219,7 +217,7 @@ fn receive(
         Ok((advertisement, commit)) => {
             Ok(Attempt::Fetched(Box::new(finish(clone, dir, wire, request, advertisement, commit)?)))
         }
-        // What nobody waited for says nothing of the clone.
+        // An interrupted check says nothing about the clone.
         Err(_) if interrupt.load(Ordering::Relaxed) => {
             Err(FetchError::Deadline { repository: request.remote.repository.clone() })
         }
@@ -246,7 +244,7 @@ fn receive_into(
     Ok(advertisement)
 }
 
-/// A pack that wasn't received: because of what it is, or on the way.
+/// Maps an error of receiving the pack: because of its content, or of the connection.
 fn unreceived(source: gix::Error, repository: Repository) -> FetchError {
     match source.downcast_any_ref() {
         Some(pack::PackError::TooLarge { .. } | pack::PackError::TooMany { .. }) => {
@@ -256,8 +254,8 @@ fn unreceived(source: gix::Error, repository: Repository) -> FetchError {
     }
 }
 
-/// A conversation that failed: because the connection broke, because the host refused, or for what
-/// it is.
+/// Maps an error of the exchange: the connection broke, the host refused, or the protocol was
+/// violated.
 fn explain(error: FetchError, wire: &Wire, repository: &Repository) -> FetchError {
     if !matches!(error, FetchError::Conversation { .. }) {
         return error;
@@ -271,7 +269,7 @@ fn explain(error: FetchError, wire: &Wire, repository: &Repository) -> FetchErro
     }
 }
 
-/// What a host said in an error packet of Git's protocol.
+/// The message in an error packet of Git's protocol.
 fn refusal(error: &FetchError) -> Option<String> {
     let FetchError::Conversation { source, .. } = error else { return None };
     let packet = source.downcast_any_ref::<io::Error>()?.get_ref()?.downcast_ref::<packetline::read::Error>()?;
@@ -303,7 +301,7 @@ fn finish(
     advertisement: Advertisement,
     commit: WholeCommit,
 ) -> Result<Fetched, FetchError> {
-    // A sender names a tag by the tag or by its commit.
+    // Senders name a tag by the tag's ID or by its commit.
     let now = [advertisement.target.to_string(), commit.id.to_string()];
     let expected = match &request.wanted {
         Wanted::Reference { expected, .. } => expected.clone(),

@@ -100,7 +100,7 @@ pub enum HttpsError {
         status: u16,
     },
     /// The response isn't the expected JSON.
-    #[error("{host} answers {what} with something else")]
+    #[error("{host} sent an unexpected response to {what}")]
     Answer {
         /// The host.
         host: String,

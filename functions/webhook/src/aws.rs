@@ -1,4 +1,4 @@
-//! What the function may touch of AWS beside its secret: two queues to send to.
+//! What the function uses of AWS besides its secret: two queues.
 
 use std::time::Duration;
 
@@ -11,10 +11,10 @@ use tokio::time::sleep;
 
 use webhook::JobSink;
 
-/// How long one call may take with all its attempts: senders wait ten seconds for the whole answer.
+/// The time limit of a call with all its attempts: senders wait ten seconds for the whole response.
 const CALL_TIMEOUT: Duration = Duration::from_secs(4);
 
-/// How AWS is reached, with little patience.
+/// The AWS configuration with short timeouts.
 pub(crate) async fn configuration() -> SdkConfig {
     lambda_init::aws().timeout_config(TimeoutConfig::builder().operation_timeout(CALL_TIMEOUT).build()).load().await
 }
@@ -32,8 +32,7 @@ impl Queues {
     }
 }
 
-/// How often jobs are sent that SQS doesn't take although it takes others of the same call, and how
-/// long it is left alone before each but the first time.
+/// How often jobs are sent again that SQS rejected from a batch, and the pause before each retry.
 const TRIES: u32 = 3;
 const PAUSE: Duration = Duration::from_millis(200);
 
@@ -69,7 +68,7 @@ impl Queues {
             }
             if tried == TRIES {
                 let reason = answer.failed.first().map(|failed| (&failed.code, failed.message()));
-                bail!("{url} took all but {} of {} jobs: {reason:?}", entries.len(), jobs.len());
+                bail!("{url} rejected {} of {} jobs: {reason:?}", entries.len(), jobs.len());
             }
             sleep(PAUSE).await;
         }
@@ -97,7 +96,7 @@ mod tests {
 
     const QUEUE: &str = "https://sqs.eu-central-1.amazonaws.com/111122223333/jobs.fifo";
 
-    /// SQS, which takes of each call all but so many messages, by the how manieth call it is.
+    /// A fake SQS that rejects all but this many messages of each call, by the call's number.
     async fn sqs(refused: impl Fn(usize) -> usize + Send + Sync + 'static) -> (MockServer, Queues) {
         let server = MockServer::start().await;
         let calls = std::sync::atomic::AtomicUsize::new(0);

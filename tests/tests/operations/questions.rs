@@ -250,7 +250,7 @@ async fn a_dry_run_only_looks() {
 async fn invalid_value_is_refused_before_changes() {
     let dir = tempfile::tempdir().unwrap();
     for (given, said) in [
-        ("AllowedGitHosts=github.com=gitlub", "whose kind isn't one of"),
+        ("AllowedGitHosts=github.com=gitlub", "whose kind is none of"),
         ("Repositories=[", "expected a glob"),
         ("KnownHosts=garbage", "line 1 of KnownHosts"),
         ("WorkerConcurrency=1", "expected a number from 2 to 1000"),

@@ -1,4 +1,4 @@
-//! SSH servers that offer little: in FIPS mode, hardened, and old.
+//! SSH servers with few algorithms: in FIPS mode, hardened, and old.
 
 use fetch::FetchError;
 
@@ -6,9 +6,9 @@ use crate::host::{Host, Setup};
 
 const MAIN: &str = "refs/heads/main";
 
-/// What a server offers, by the kind of its host key.
+/// The offers of servers, by their type of host key.
 const SERVERS: [(&str, &str); 10] = [
-    // FIPS: NIST's curves and AES only.
+    // FIPS: only NIST curves and AES.
     ("ecdsa", "KexAlgorithms ecdh-sha2-nistp256,ecdh-sha2-nistp384\nCiphers aes128-gcm@openssh.com"),
     ("ed25519", "KexAlgorithms ecdh-sha2-nistp256"),
     ("ed25519", "KexAlgorithms ecdh-sha2-nistp384"),

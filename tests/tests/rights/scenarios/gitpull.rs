@@ -89,5 +89,5 @@ pub(super) async fn gitpull_tries_a_failed_job_again_within_seconds(stage: &Stag
 }
 
 pub(super) async fn gitpull_buries_what_failed_for_good(stage: &Stage, props: &Props) -> Result<()> {
-    zipdl::is_buried(stage, props, WORKER).await
+    zipdl::is_given_up(stage, props, WORKER).await
 }

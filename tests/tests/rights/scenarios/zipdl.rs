@@ -72,11 +72,11 @@ pub(super) async fn is_tried_again(stage: &Stage, props: &Props, worker: &str) -
 }
 
 pub(super) async fn zipdl_buries_what_failed_for_good(stage: &Stage, props: &Props) -> Result<()> {
-    is_buried(stage, props, WORKER).await
+    is_given_up(stage, props, WORKER).await
 }
 
 /// At the last of its tries the job goes to the dead-letter queue, where a person finds it.
-pub(super) async fn is_buried(stage: &Stage, props: &Props, worker: &str) -> Result<()> {
+pub(super) async fn is_given_up(stage: &Stage, props: &Props, worker: &str) -> Result<()> {
     stage.make_cold(&format!("{worker}Function")).await?;
     let job = job_that_fails(props)?;
     let run = stage.deliver_again(worker, &job, "receipt", TRIES).await?;
