@@ -1,13 +1,13 @@
-//! A commit's tree as a zip, written as a stream: entry for entry what `git archive --format=zip`
-//! gives, attributes applied, but without compressing again what Git has compressed already.
+//! Streams a commit's tree as a zip: the entries of `git archive --format=zip`, with attributes
+//! applied, but without recompressing what Git has already compressed.
 //!
-//! In the pack of a shallow fetch nine blobs of ten aren't deltas. Such a blob lies there as a zlib
-//! stream, which is a deflate stream between two bytes in front and four behind; a zip entry wants
-//! just that deflate stream. So it is inflated once, for the CRC-32 that a zip demands, and copied.
+//! In the pack of a shallow fetch, nine of ten blobs aren't deltas. Such a blob is stored as a zlib
+//! stream: two bytes, a deflate stream, four bytes. A zip entry needs exactly that deflate stream.
+//! So the blob is inflated once, for the CRC-32 of the zip, and copied.
 //!
-//! The crate knows no network and no AWS, runs no program, and lets nothing decide but the commit:
-//! neither configuration nor the machine. A filter that a `.gitattributes` names changes nothing,
-//! as where it isn't configured; but for Git LFS, whose files whoever calls may bring.
+//! The crate uses no network and no AWS, runs no program, and depends only on the commit: not on
+//! configuration or the machine. A filter in `.gitattributes` has no effect, as if it weren't
+//! configured, except for Git LFS, whose files the caller may provide.
 
 #![warn(clippy::indexing_slicing)]
 
@@ -56,75 +56,75 @@ use crate::{
     selection::{Root, Selected, Selection},
 };
 
-/// What was written.
+/// Statistics of a written zip.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct Summary {
-    /// All entries of the zip, folders included.
+    /// All entries, including folders.
     pub entries: u64,
     /// Files whose deflate stream was copied from the pack.
     pub copied: u64,
-    /// Files that were compressed here: deltas, loose objects, and what an attribute converts.
+    /// Files that were compressed here: deltas, loose objects, and converted files.
     pub compressed: u64,
-    /// Files that Git LFS keeps, compressed here as well.
+    /// Files from Git LFS, which are compressed here as well.
     pub large: u64,
-    /// Files that nothing makes shorter, among them empty ones, and symbolic links.
+    /// Files that don't compress, such as empty ones, and symbolic links.
     pub stored: u64,
     /// The zip's length in bytes.
     pub bytes: u64,
 }
 
-/// What goes into a zip beside what `git archive` would put there, or less.
+/// How a zip differs from that of `git archive`.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
-    /// Which files.
+    /// The files to include.
     pub paths: Paths,
-    /// What was pushed: the only name that `export-subst` then knows of the commit. Without it, all
-    /// references of the repository are.
+    /// The pushed reference: then `export-subst` knows no other name of the commit. Without it, all
+    /// references of the repository are used.
     pub pushed: Option<Pushed>,
-    /// The `.git` folder that makes a work tree of them; none by default. A work tree has all
-    /// files: `export-ignore` and `export-subst` don't count.
+    /// The `.git` folder that turns the zip into a work tree. None by default. A work tree has all
+    /// files: `export-ignore` and `export-subst` are ignored.
     pub dot_git: Option<DotGit>,
-    /// The submodules whose files go along; any other one is an empty folder, as in `git archive`.
+    /// The submodules whose files are included. Others are empty folders, as in `git archive`.
     pub submodules: Vec<Submodule>,
 }
 
-/// The branch or the tag that a zip is made of.
+/// The branch or the tag of the zip.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pushed {
     /// Its full name.
     pub reference: RefName,
-    /// The object that it names: the commit, or an annotated tag.
+    /// The object that it points to: the commit or an annotated tag.
     pub target: ObjectId,
 }
 
-/// A submodule, at the commit that the tree around it pins.
+/// A submodule at its pinned commit.
 #[derive(Debug, Clone)]
 pub struct Submodule {
-    /// Its path in the zip, that of a submodule in a submodule included.
+    /// Its path in the zip, including enclosing submodules.
     pub path: BString,
-    /// A clone that has the commit with its whole tree.
+    /// A clone with the commit and its whole tree.
     pub clone: gix::Repository,
     /// The commit.
     pub commit: ObjectId,
 }
 
-/// Why a tree can't become a zip. What was written until then is no zip.
+/// Why a tree can't be zipped. The output up to then isn't a zip.
 #[derive(Debug, thiserror::Error)]
 pub enum ArchiveError {
-    /// The commit, one of its trees or one of its blobs isn't there or isn't what its name says.
+    /// The commit, one of its trees or one of its blobs is missing or damaged.
     #[error("cannot read the object {id}")]
     Object {
-        /// The object's id.
+        /// The object's ID.
         id: ObjectId,
-        /// What Git's object database said.
+        /// The error of Git's object database.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// It is called a commit, and even Git takes it for none. The clone has it as it was pushed.
+    /// It is stored as a commit, but even Git doesn't accept it. The clone has it as it was pushed.
     #[error("the object {id} is not a commit that Git can read")]
     Malformed {
-        /// The object's id.
+        /// The object's ID.
         id: ObjectId,
-        /// What is wrong with it.
+        /// The cause.
         source: pack::NoCommit,
     },
     /// A pack can't be opened.
@@ -132,34 +132,34 @@ pub enum ArchiveError {
     Pack {
         /// The pack's index.
         path: std::path::PathBuf,
-        /// What is wrong with it.
+        /// The cause.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The blob's compressed data is damaged.
     #[error("the compressed data of the object {id} ({path}) is damaged: {reason}")]
     Damaged {
-        /// The object's id.
+        /// The object's ID.
         id: ObjectId,
         /// Its path in the tree.
         path: BString,
-        /// What is wrong with it.
+        /// The cause.
         reason: &'static str,
     },
-    /// A name in the tree that would lead out of the folder that the zip is unpacked into, or into
-    /// a `.git`.
+    /// A name in the tree would escape the folder that the zip is unpacked into, or reach into a
+    /// `.git`.
     #[error("the tree has an entry with an unsafe path: {path:?}")]
     Path {
         /// The path.
         path: BString,
     },
-    /// The tree has more entries than memory for their names, as one does in which trees are
-    /// repeated in trees.
+    /// The tree has too many entries for the memory, for example because trees are repeated in
+    /// trees.
     #[error("the tree {tree} has too many entries for a zip")]
     TooMany {
-        /// The tree's id.
+        /// The tree's ID.
         tree: ObjectId,
     },
-    /// A file that attributes convert, which isn't done to one so large.
+    /// A file is too large for its conversion by attributes.
     #[error("{path} has {size} bytes, too many to be converted by attributes")]
     TooLarge {
         /// Its path in the zip.
@@ -167,113 +167,110 @@ pub enum ArchiveError {
         /// Its length in bytes.
         size: u64,
     },
-    /// A file that would be larger after it was converted than is held in memory.
+    /// A converted file would be too large for the memory.
     #[error("{path} would exceed {most} bytes after its attributes have converted it")]
     Grows {
         /// Its path in the tree.
         path: BString,
-        /// The most that is made.
+        /// The limit.
         most: u64,
     },
-    /// A symbolic link whose target is longer than any system takes.
+    /// A symbolic link's target is longer than any system supports.
     #[error("the symbolic link {path} has a target of {size} bytes, more than {most}")]
     LongLink {
         /// Its path in the zip.
         path: BString,
         /// Its target's length in bytes.
         size: u64,
-        /// The longest target that is taken.
+        /// The limit.
         most: u64,
     },
-    /// A commit that is too long to be put into files by `export-subst`.
+    /// A commit is too long for `export-subst`.
     #[error("the commit {id} has {size} bytes, more than the {most} that export-subst supports")]
     LongCommit {
-        /// The commit's id.
+        /// The commit's ID.
         id: ObjectId,
         /// Its length in bytes.
         size: u64,
-        /// The longest of which something is taken.
+        /// The limit.
         most: u64,
     },
-    /// A `.gitattributes` or a `.mailmap` that is larger than such a file is read.
+    /// A `.gitattributes` or a `.mailmap` is too large.
     #[error("{path} has {size} bytes, more than {most}")]
     ControlFile {
         /// Its path in the tree.
         path: BString,
         /// Its length in bytes.
         size: u64,
-        /// The largest that is read.
+        /// The limit.
         most: u64,
     },
-    /// The `.gitattributes` in the folders on the way to this one are larger than is held in
-    /// memory.
+    /// The `.gitattributes` of the enclosing folders are too large together.
     #[error("the .gitattributes from the root to {path} have {size} bytes, more than {most}")]
     ControlFiles {
-        /// The innermost one's path in the tree.
+        /// The path of the innermost one.
         path: BString,
         /// Their length in bytes.
         size: u64,
-        /// The most that is held.
+        /// The limit.
         most: u64,
     },
-    /// Matching all patterns with all paths takes longer than a tree may take.
+    /// Matching all patterns with all paths takes too long.
     #[error("the patterns of {path} take too long to match against the tree")]
     Costly {
-        /// The path of the file that has the patterns.
+        /// The path of the file with the patterns.
         path: BString,
     },
-    /// Writing what `export-subst` makes of files in the encoding of their commit takes longer than
-    /// a tree may take.
+    /// Converting the results of `export-subst` to the commit's encoding takes too long.
     #[error("{path} has too many formats after too much text to convert to its commit's encoding")]
     Reencoded {
         /// The path of the file.
         path: BString,
     },
-    /// A file that Git LFS keeps can't be had, or isn't the one that was meant.
+    /// A Git LFS file isn't available, or isn't the right one.
     #[error("cannot get the large file {path} (Git LFS object {oid})")]
     LargeFile {
         /// Its path in the zip.
         path: BString,
         /// Its SHA-256.
         oid: String,
-        /// What went wrong.
+        /// The cause.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// A pointer of Git LFS with extensions, which only the programs that made it understand.
+    /// A Git LFS pointer has extensions, which only the programs that created it understand.
     #[error("the Git LFS pointer {path} has extensions")]
     PointerExtension {
         /// Its path in the zip.
         path: BString,
     },
-    /// The `.git` folder can't be made.
+    /// The `.git` folder can't be created.
     #[error("cannot make the .git folder: {what}")]
     DotGit {
-        /// Which part of it.
+        /// Which part failed.
         what: &'static str,
-        /// What went wrong.
+        /// The cause.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// Whoever wanted it has said that it's enough.
+    /// The caller interrupted it.
     #[error("it was interrupted")]
     Interrupted,
-    /// The zip can't be written on.
+    /// The output can't be written.
     #[error("cannot write the zip")]
     Write(#[from] std::io::Error),
 }
 
-/// Writes the tree of `commit` to `out` as a zip, whose comment is the commit's id and whose
-/// entries have the commit's time, as those of `git archive` do. Without `large`, what stands in
-/// the tree for a file that Git LFS keeps goes into the zip, and not the file.
+/// Writes the tree of `commit` to `out` as a zip. Its comment is the commit's ID and its entries
+/// have the commit's time, like those of `git archive`. Without `large`, the zip contains Git LFS
+/// pointers instead of the files.
 ///
-/// Memory doesn't grow with the repository, but for one line a file in the zip's directory, and for
-/// each file that isn't copied, which is held while it is compressed. What is copied goes from the
-/// mapped pack to `out` in one piece, and what Git LFS keeps passes through in small ones.
+/// Memory doesn't grow with the repository, except for one line per file in the zip's directory,
+/// and for the files being compressed. Copied data goes from the pack to `out` directly, and Git
+/// LFS files are streamed in small pieces.
 ///
-/// Setting `interrupt` ends it soon: what isn't interrupted is at most the inflating or compressing
-/// of one file in memory.
+/// Setting `interrupt` ends it soon: at most after inflating or compressing one file in memory.
 ///
 /// # Errors
-/// See [`ArchiveError`]. A name that can't be in a zip is refused before the first byte is written.
+/// See [`ArchiveError`]. Unsafe names are refused before the first byte is written.
 pub fn write_zip<W: Write>(
     repository: &gix::Repository,
     commit: ObjectId,
@@ -292,7 +289,7 @@ pub fn write_zip<W: Write>(
     let entry::Output { mut zip, mut summary, .. } = output;
     if let Some(dot_git) = &options.dot_git {
         let written = dot_git.write(&objects, commit, read.tree(), &options.paths, &mut zip);
-        // Being interrupted looks like a file that can't be read there.
+        // There, an interruption looks like a read error.
         objects.go_on()?;
         written?;
     }
@@ -333,8 +330,8 @@ fn packs_of(objects: &objects::Objects<'_>) -> Result<Packs, ArchiveError> {
     })
 }
 
-/// Writes a pack of `commit`: its trees and blobs, and nothing else that the repository has.
-/// Another clone can begin with it.
+/// Writes a pack of `commit`: its trees and blobs, and nothing else in the repository. It can seed
+/// another clone.
 ///
 /// # Errors
 /// Those of [`write_zip`].

@@ -32,7 +32,7 @@ pub(crate) struct Downloader<S> {
     pub(crate) key_layout: KeyLayout,
     /// The largest archive, in bytes.
     pub(crate) max_bytes: u64,
-    /// The pause after the first failure. It grows linearly.
+    /// The pause after the first failure. It doubles each time.
     pub(crate) patience: Duration,
 }
 

@@ -467,7 +467,7 @@ pub const PROMISES: &[Promise] = &[
             "small_pushes::attributes_in_one_another_are_refused",
             "small_pushes::many_ids_are_refused",
             "small_pushes::many_line_ends_are_refused",
-            "small_pushes::letters_of_four_bytes_are_refused",
+            "small_pushes::four_byte_characters_are_refused",
             "small_pushes::a_long_link_is_refused_unread",
             "small_pushes::a_large_mailmap_is_refused_unread",
             "small_pushes::largest_converted_file_fits_in_memory",

@@ -1,4 +1,4 @@
-//! A repository made by real git, and its two zips: ours and git's.
+//! A repository made by real git, with our zip and git's.
 
 use std::{
     collections::BTreeMap,
@@ -15,10 +15,10 @@ use archive::{
 };
 use tempfile::TempDir;
 
-/// A path's mode (kind and executable bit) and content.
+/// A path's mode (type and executable bit) and content.
 pub(crate) type Tree = BTreeMap<Vec<u8>, (u32, Vec<u8>)>;
 
-/// A repository that only this test knows.
+/// A repository for one test.
 pub(crate) struct Repository(TempDir);
 
 impl Repository {
@@ -106,12 +106,12 @@ impl Repository {
     /// The repository and its `HEAD`.
     pub(crate) fn open(&self) -> (gix::Repository, gix::ObjectId) {
         let repository = gix::open_opts(self.path(), gix::open::Options::isolated()).unwrap();
-        // The ref as it is: the commit may be what is broken.
+        // Not resolved further: the commit may be damaged.
         let head = repository.head().unwrap().id().unwrap().detach();
         (repository, head)
     }
 
-    /// The pack that `git repack` with these options makes of everything.
+    /// The pack that `git repack` with these options creates.
     pub(crate) fn repack(&self, options: &[&str]) -> PathBuf {
         self.git(&[&["repack", "-adfq"], options].concat());
         let files = std::fs::read_dir(self.path().join(".git/objects/pack")).unwrap();
@@ -121,7 +121,7 @@ impl Repository {
         packs.remove(0)
     }
 
-    /// Compares our zip with git's, and gives what was written.
+    /// Compares our zip with git's, and returns the statistics.
     pub(crate) fn check(&self) -> Summary {
         let (ours, summary) = self.zip().unwrap();
         let gits = self.git(&["archive", "--format=zip", "HEAD"]);
@@ -136,7 +136,7 @@ impl Repository {
         summary
     }
 
-    /// What becomes of the zip that a provider would make.
+    /// Converts the zip that a provider would create.
     fn provided(&self) -> Vec<u8> {
         let zip = self.git(&["archive", "--format=zip", "--prefix=owner-name-1a2b3c4/", "HEAD"]);
         let head = String::from_utf8(self.git(&["rev-parse", "HEAD"])).unwrap().trim().parse().unwrap();
@@ -148,7 +148,7 @@ impl Repository {
     }
 }
 
-/// The repository in a bundle of this folder's.
+/// The repository in a bundle of this folder.
 pub(crate) fn bundle(name: &str) -> Repository {
     let repository = Repository::new();
     let path = format!("{}/tests/git_archive/bundles/{name}", env!("CARGO_MANIFEST_DIR"));
@@ -156,7 +156,7 @@ pub(crate) fn bundle(name: &str) -> Repository {
     repository
 }
 
-/// Compares two trees. Of a path at which they differ, only the beginning is shown.
+/// Compares two trees. Shows only the start of different content.
 pub(crate) fn check_same(ours: &Tree, expected: &Tree) {
     assert!(ours.keys().eq(expected.keys()));
     for (path, (mode, content)) in expected {
@@ -166,7 +166,7 @@ pub(crate) fn check_same(ours: &Tree, expected: &Tree) {
     }
 }
 
-/// The paths in a zip, in its own order.
+/// The paths in a zip, in order.
 pub(crate) fn names(zip: &[u8]) -> Vec<String> {
     let mut zip = zip::ZipArchive::new(std::io::Cursor::new(zip)).unwrap();
     let count = zip.len();
@@ -174,8 +174,7 @@ pub(crate) fn names(zip: &[u8]) -> Vec<String> {
     (0..count).map(name).collect()
 }
 
-/// What a zip holds, as the zip crate reads it. git leaves the mode out where it is that of a plain
-/// file or a folder.
+/// The content of a zip, read by the zip crate. git omits the mode of plain files and folders.
 pub(crate) fn tree(zip: &[u8]) -> Tree {
     let mut zip = zip::ZipArchive::new(std::io::Cursor::new(zip)).unwrap();
     let entries = (0..zip.len()).map(|index| {
@@ -193,7 +192,7 @@ pub(crate) fn tree(zip: &[u8]) -> Tree {
     entries.collect()
 }
 
-/// About as compressible as source code is.
+/// About as compressible as source code.
 pub(crate) fn text(seed: usize, bytes: usize) -> Vec<u8> {
     let lines =
         (0..).map(|line: usize| format!("let value_{} = compute({});\n", line * 7 + seed, (line * seed) % 9973));
