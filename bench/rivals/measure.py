@@ -1,4 +1,5 @@
-"""Runs a command and writes how long it took, and what it and all its children took of the processor and of memory.
+"""Runs a command and writes how long it took, and what it and all its children took of the
+processor and of memory.
 
 usage: measure.py REPORT COMMAND... The report is JSON; memory is the largest process's, in bytes.
 """

@@ -1,4 +1,5 @@
-"""What a worker of the usual kind does: Git, zip, boto3. It prints how long each push took that it was told of.
+"""What a worker of the usual kind does: Git, zip, boto3. It prints how long each push took that it
+was told of.
 
 usage: worker.py URL CLONE ENDPOINT BUCKET KEY [warm]. Without the last word it clones, zips, uploads and ends. With it, its clone
 is kept, and it does the same for each line that it reads, after a fetch of one commit.
