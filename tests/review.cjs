@@ -7,7 +7,7 @@ const fs = require('fs');
 const README = 830, SHEET = 687;
 
 // Runs in the page: what of the text that is shown is too small, too faint, or beyond the edge.
-function judge() {
+function readability() {
   const colour = (text) => (text.match(/[\d.]+/g) || []).map(Number);
   const luminance = ([r, g, b]) => [r, g, b].map((c) => c / 255).map((c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4))
     .reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
@@ -79,7 +79,7 @@ async function look(browser, file, { media, ...options }) {
     // What is too wide scrolls inside its own frame, which the keyboard reaches.
     overflows: await page.evaluate(() => document.documentElement.scrollWidth > document.documentElement.clientWidth),
     scrolling: await page.evaluate(() => [...document.querySelectorAll('body *')].filter((it) => it.scrollWidth > it.clientWidth + 1 && getComputedStyle(it).overflowX === 'auto').map((it) => it.className)),
-    ...(await page.evaluate(judge)),
+    ...(await page.evaluate(readability)),
     ...(await page.evaluate(overlaps)),
   };
   await context.close();
@@ -99,7 +99,7 @@ async function sheets(browser, file) {
 async function picture(browser, file, colorScheme) {
   const page = await browser.newPage({ viewport: { width: README, height: 900 }, colorScheme });
   await page.setContent(`<!DOCTYPE html><body style="margin:0">${fs.readFileSync(file, 'utf8')}`);
-  return { ...(await page.evaluate(judge)), ...(await page.evaluate(overlaps)) };
+  return { ...(await page.evaluate(readability)), ...(await page.evaluate(overlaps)) };
 }
 
 (async () => {

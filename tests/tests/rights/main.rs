@@ -1,6 +1,6 @@
-//! Least privilege, both ways: the roles of the deployed stack can do what the scenarios take and
-//! nothing that no scenario takes. Each right is taken away once; what a user needs has to fail
-//! then, because of that right.
+//! Least privilege in both directions: the roles of the deployed stack can do what the scenarios
+//! need, and nothing else. Each right is removed once. Then a user's scenario must fail, because of
+//! that right.
 #![allow(clippy::unwrap_used, reason = "what fails here fails a test")]
 
 mod denials;
@@ -25,8 +25,7 @@ use scenarios::{Props, SCENARIOS, Scenario};
 use serde_json::json;
 use stage::Stage;
 
-/// Functions whose scenarios don't get into one another's way, in the order in which they can be
-/// played.
+/// Functions whose scenarios don't interfere, in a possible order.
 const TURNS: [&[&str]; 3] =
     [&["SshKeyFunction"], &["WebhookFunction", "GitPullFunction", "ZipDlFunction"], &["BucketCleanerFunction"]];
 
@@ -45,7 +44,7 @@ async fn every_right_is_used_and_needed() {
     let decisions = stage.local.cloud.decisions().since(0).unwrap();
     engines::agree(&engines::decide(&stage, &rights, &decisions).unwrap(), &[]).unwrap();
 
-    // Were this not noticed, nothing that comes after would be.
+    // If this weren't detected, the rest would prove nothing.
     let needless = needless(&stage, &rights).await.unwrap();
     let push = SCENARIOS.iter().find(|scenario| scenario.function == "WebhookFunction").unwrap();
     let noticed = is_missed(&stage, &props, &needless, push).await.unwrap_err();
@@ -92,7 +91,7 @@ fn scenarios_match_review_evidence() {
     assert_eq!(played, SCENARIOS.iter().map(|scenario| scenario.function).collect());
 }
 
-/// Tries everything as each role; what the account decided.
+/// Sends all probes as each role. Returns the account's decisions.
 async fn probe_all(stage: &Stage, rights: &[Granted]) -> Result<Vec<Decision>> {
     let roles: BTreeSet<_> = rights.iter().map(|right| right.policy.role.as_str()).collect();
     let probes = probes::all(stage)?;
@@ -113,8 +112,7 @@ async fn probe_all(stage: &Stage, rights: &[Granted]) -> Result<Vec<Decision>> {
     Ok(all)
 }
 
-/// Real Git, the queue, the worker that Lambda starts: here everything is asked for by whoever asks
-/// for it in earnest.
+/// Real Git, the queue, a worker started by Lambda: here all requests come from their real senders.
 async fn a_push_goes_the_whole_way(stage: &Stage) -> Result<()> {
     let clone = stage.local.host.create("acme/whole").await?;
     std::fs::write(clone.dir().join("a"), "x\n")?;
@@ -125,7 +123,7 @@ async fn a_push_goes_the_whole_way(stage: &Stage) -> Result<()> {
     zip.same_tree(&clone.archive(&commit).await?).map(drop)
 }
 
-/// With all rights, everything goes well.
+/// With all rights, everything succeeds.
 async fn play_all(stage: &Stage, props: &Props, function: &str) -> Result<()> {
     for scenario in SCENARIOS.iter().filter(|scenario| scenario.function == function) {
         (scenario.play)(stage, props).await.map_err(|error| error.context(scenario.name))?;
@@ -133,7 +131,7 @@ async fn play_all(stage: &Stage, props: &Props, function: &str) -> Result<()> {
     Ok(())
 }
 
-/// What was asked for, was granted; what is granted, was used or is demanded by AWS in ways that
+/// All used rights are granted, and all granted rights are used, or required by AWS in ways that
 /// the account doesn't know.
 fn what_is_used_is_what_is_granted(stage: &Stage, rights: &[Granted]) -> Result<()> {
     let decisions = stage.local.cloud.decisions().since(0)?;
@@ -159,7 +157,7 @@ fn what_is_used_is_what_is_granted(stage: &Stage, rights: &[Granted]) -> Result<
     Ok(())
 }
 
-/// A right that the webhook function has no use for, in the account and not in the template.
+/// A right that the webhook function doesn't need, in the account but not in the template.
 async fn needless(stage: &Stage, rights: &[Granted]) -> Result<Granted> {
     let role = rights.iter().find(|right| right.role == "WebhookRole").context("the webhook function has no role")?;
     let arn = format!("arn:aws:s3:::{}/*", stage.id("OutputBucket")?);
@@ -171,7 +169,7 @@ async fn needless(stage: &Stage, rights: &[Granted]) -> Result<Granted> {
     Ok(Granted { role: role.role.clone(), action, resource, arn, policy })
 }
 
-/// Takes away each right of a function's role in turn. How many there were.
+/// Removes each right of a function's role in turn. Returns how many there were.
 async fn take_away_each(stage: &Stage, props: &Props, rights: &[Granted], function: &str) -> Result<usize> {
     let mut tried = 0;
     for right in rights.iter().filter(|right| right.role.replace("Role", "Function") == function) {
@@ -183,13 +181,13 @@ async fn take_away_each(stage: &Stage, props: &Props, rights: &[Granted], functi
         }
     }
     if function == "SshKeyFunction" {
-        // What comes after takes a key.
+        // The following steps need a key.
         play_all(stage, props, function).await?;
     }
     Ok(tried)
 }
 
-/// Without the right the scenario fails, and the account has refused that action.
+/// Without the right, the scenario fails, and the account has refused that action.
 async fn is_missed(stage: &Stage, props: &Props, right: &Granted, scenario: &Scenario) -> Result<()> {
     let decisions = stage.local.cloud.decisions();
     let (account, before) = (stage.account(), decisions.count()?);
