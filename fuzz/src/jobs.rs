@@ -1,5 +1,5 @@
-//! Messages of a queue: a job is what its text says, checked like a payload; after one that failed
-//! none is touched.
+//! Queue messages: a job's fields are validated like a payload's, and after a failed job, none is
+//! touched.
 
 use std::{
     cell::RefCell,
@@ -17,7 +17,7 @@ thread_local! {
     static TOKIO: Runtime = Builder::new_current_thread().build().unwrap();
 }
 
-/// Why the work on some jobs fails here.
+/// The error of some jobs.
 #[derive(Debug, thiserror::Error)]
 #[error("it failed")]
 struct Failure(Retry);
@@ -32,7 +32,7 @@ impl JobError for Failure {
     }
 }
 
-/// How often a message was to come again, and how many jobs were given_up.
+/// How often a message was to be retried, and how many jobs were given up.
 #[derive(Default)]
 struct Fates {
     redelivered: RefCell<usize>,

@@ -1,5 +1,4 @@
-//! Lines of `known_hosts`: whatever they are, no key that they don't hold is believed to be a
-//! provider's.
+//! Lines of `known_hosts`: whatever they are, only keys in them are trusted for a provider.
 
 use contract::AllowedHost;
 use fetch::{KnownHosts, KnownHostsError, Verdict};
@@ -7,7 +6,7 @@ use russh::keys::ssh_key::PublicKey;
 
 /// GitHub's key.
 const GITHUB: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl";
-/// Somebody else's.
+/// Another key.
 const OTHER: &str = "AAAAC3NzaC1lZDI1NTE5AAAAIAfuCHKVTjquxvt6CM6tdG4SLp1Btn/nOeHHE5UOzRdf";
 
 /// The input is the text.
