@@ -49,7 +49,8 @@ fn stays(path: &RepositoryPath) {
     let argument = host.ssh_argument(path, spelling).replace(r"'\''", "");
     assert_eq!(argument.matches('\'').count(), 2, "{argument}");
     let repository = Repository::new(host.host.clone(), path.clone());
-    // Characters that a URL can't contain are encoded, and aren't decoded by the rules of this host.
+    // Characters that a URL can't contain are encoded, and aren't decoded by the rules of this
+    // host.
     if path.as_str().bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/-._~".contains(&byte)) {
         let found = forge::location(&host.ssh_url(path, spelling), &hosts).unwrap();
         assert_eq!(found.repository, repository);

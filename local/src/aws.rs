@@ -120,7 +120,8 @@ impl Account {
     pub async fn dead_letters(&self, queue_url: &str) -> Result<Vec<(Value, Option<String>)>> {
         let mut messages = Vec::new();
         loop {
-            // A group's next message is delivered only when the previous ones are deleted or visible again.
+            // A group's next message is delivered only when the previous ones are deleted or
+            // visible again.
             let request =
                 self.sqs.receive_message().queue_url(queue_url).max_number_of_messages(10).visibility_timeout(60);
             let received =

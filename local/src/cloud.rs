@@ -158,7 +158,8 @@ fn spawn(python: &Path, launcher: &Path, dir: &Path, port: u16, endpoint: &str, 
     let temporary = temporary.to_string_lossy();
     let port = port.to_string();
     let path = std::env::var("PATH").context("read PATH")?;
-    // Functions inherit this environment, so it contains nothing else: not the user's HOME, no proxy.
+    // Functions inherit this environment, so it contains nothing else: not the user's HOME, no
+    // proxy.
     let environment = [
         ("PATH", path.as_str()),
         ("HOME", &*temporary),

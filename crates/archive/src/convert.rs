@@ -51,7 +51,8 @@ impl Conversion {
             }
         }
         if let Some(label) = &self.encoding {
-            // Text that can't be encoded stays unchanged: `git archive` does the same, with a warning.
+            // Text that can't be encoded stays unchanged: `git archive` does the same, with a
+            // warning.
             content = encoding::encode(&content, label.as_bstr(), output())?.unwrap_or(content);
         }
         if self.substitute {

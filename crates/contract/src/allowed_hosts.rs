@@ -191,8 +191,8 @@ impl AllowedHost {
         }
     }
 
-    /// Whether the entry allows downloads from a private address under this name.
-    /// GitHub Enterprise Server gives its archives from [names below its
+    /// Whether the entry allows downloads from a private address under this name. GitHub Enterprise
+    /// Server gives its archives from [names below its
     /// own](https://docs.github.com/en/enterprise-server@latest/admin/configuring-settings/hardening-security-for-your-enterprise/enabling-subdomain-isolation).
     pub fn is_private_at(&self, name: &str) -> bool {
         let web = self.web.host.as_str();

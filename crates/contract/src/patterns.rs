@@ -159,8 +159,8 @@ mod tests {
 
     #[test]
     fn hostile_globs_finish_on_long_text() {
-        // The longest parameter and the longest path in a zip. A matcher that backtracks from each star
-        // would never end.
+        // The longest parameter and the longest path in a zip. A matcher that backtracks from each
+        // star would never end.
         let text = "a/".repeat(32 << 10);
         for piece in ["**/a/", "*a*", "[!b]*", "?*/*"] {
             let glob = piece.repeat(384 / piece.len() - 1) + "b";

@@ -159,8 +159,8 @@ fn released_fixtures_match_last_release() {
         }
         return;
     }
-    // During a release, before its tag exists. In a clone without tags, this fails with the first variable
-    // that was added since.
+    // During a release, before its tag exists. In a clone without tags, this fails with the first
+    // variable that was added since.
     assert_is_this_code::<WebhookEnvironment<Runtime>>("webhook");
     assert_is_this_code::<GitPullEnvironment<Runtime>>("gitpull");
     assert_is_this_code::<ZipDlEnvironment<Runtime>>("zipdl");

@@ -82,8 +82,8 @@ impl Clones {
         for path in entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| clone_of(path).is_none()) {
             let removed = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
             match removed {
-                Ok(()) => tracing::info!(path = %path.display(), "removed a file that isn't a clone"),
-                Err(error) => tracing::warn!(path = %path.display(), %error, "could not remove a file that isn't a clone"),
+                Ok(()) => tracing::info!(path = %path.display(), "removed an unknown file"),
+                Err(error) => tracing::warn!(path = %path.display(), %error, "could not remove an unknown file"),
             }
         }
     }

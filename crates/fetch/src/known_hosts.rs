@@ -148,7 +148,8 @@ fn matches(hosts: &HostPatterns, name: &str) -> bool {
 fn glob(pattern: &str, name: &str) -> bool {
     let (pattern, name) = (pattern.as_bytes(), name.as_bytes());
     let (mut at, mut rest) = (pattern, name);
-    // The position of the last `*` and the text that it hasn't consumed: backtracking to the last one is enough.
+    // The position of the last `*` and the text that it hasn't consumed: backtracking to the last
+    // one is enough.
     let mut star: Option<(&[u8], &[u8])> = None;
     loop {
         match (at.split_first(), rest.split_first()) {

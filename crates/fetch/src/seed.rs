@@ -53,7 +53,8 @@ pub(crate) async fn plant(dir: CloneDir, seed: Seed) -> Result<(CloneDir, bool),
         let commit = seed.commit.clone();
         match receive(&clone, seed, runtime, interrupt) {
             Ok(()) => Ok((dir, true)),
-            // If the disk has no space for the seed, it has none for the fetch. The clone is removed as well.
+            // If the disk has no space for the seed, it has none for the fetch. The clone is
+            // removed as well.
             Err(error) if is_out_of_room(&error) => {
                 dir.discard().ok();
                 Err(FetchError::PrepareClone { path: dir.path().to_owned(), source: std::io::Error::other(error) })

@@ -90,7 +90,8 @@ impl ArchiveApi<'_> {
                 (last, Pointers { commit: "/id", tree: NOWHERE, message: "/message" })
             }
             HostKind::Azure => {
-                // The filter matches prefixes: the response may contain references with longer names.
+                // The filter matches prefixes: the response may contain references with longer
+                // names.
                 let is_own = |one: &&Value| one.get("name").and_then(Value::as_str) == Some(reference.as_str());
                 let Some(own) = list(answer, "value")?.iter().find(is_own) else { return Ok(None) };
                 let commit = if own.get("peeledObjectId").is_some() { "/peeledObjectId" } else { "/objectId" };

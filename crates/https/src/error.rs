@@ -139,7 +139,7 @@ impl HttpsError {
                 Some("only a host whose entry in AllowedGitHosts ends in +private may have a private address")
             }
             Self::Ask { .. } => {
-                Some("check the host, its port, and its certificate: a private certificate authority must be in CaBundle")
+                Some("check the host, its port, and its certificate: a private authority must be in CaBundle")
             }
             _ => None,
         }

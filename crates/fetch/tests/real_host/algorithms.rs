@@ -37,14 +37,8 @@ async fn unsafe_server_offer_is_reported() {
             "KexAlgorithms diffie-hellman-group14-sha1",
             "no supported key exchange (KexAlgorithms), only diffie-hellman-group14-sha1",
         ),
-        (
-            "Ciphers aes256-cbc,3des-cbc",
-            "no supported cipher (Ciphers), only aes256-cbc, 3des-cbc",
-        ),
-        (
-            "Ciphers aes128-ctr\nMACs hmac-sha1",
-            "no supported message authentication (MACs), only hmac-sha1",
-        ),
+        ("Ciphers aes256-cbc,3des-cbc", "no supported cipher (Ciphers), only aes256-cbc, 3des-cbc"),
+        ("Ciphers aes128-ctr\nMACs hmac-sha1", "no supported message authentication (MACs), only hmac-sha1"),
     ] {
         let host = Host::start_as(&Setup { settings, ..Setup::default() });
         host.repository().commit("main", &[("a", b"1".to_vec())]);
