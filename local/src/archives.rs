@@ -331,7 +331,7 @@ impl Host {
 }
 
 fn git_archive(repository: &Path, commit: &str, folder: &str) -> Result<Vec<u8>> {
-    ensure!(commit.bytes().all(|digit| digit.is_ascii_hexdigit()), "no commit: {commit}");
+    ensure!(commit.bytes().all(|digit| digit.is_ascii_hexdigit()), "not a commit ID: {commit}");
     let mut git = Command::new("git");
     git.arg("--git-dir").arg(repository).args(["archive", "--format=zip", &format!("--prefix={folder}"), commit]);
     git.env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_SYSTEM", "/dev/null");

@@ -85,7 +85,7 @@ impl Account {
     /// There is no such stack.
     pub async fn resources(&self, stack: &str) -> Result<Resources> {
         let found = self.cloudformation.describe_stack_resources().stack_name(stack).send().await;
-        let found = found.with_context(|| format!("ask for the resources of stack {stack}"))?;
+        let found = found.with_context(|| format!("list the resources of stack {stack}"))?;
         let of = |resource: &StackResource| {
             [resource.logical_resource_id(), resource.resource_type(), resource.physical_resource_id()]
                 .map(|text| text.unwrap_or_default().to_owned())
@@ -102,7 +102,7 @@ impl Account {
         let all = all
             .send()
             .await
-            .with_context(|| format!("ask for the length of {queue_url}"))?
+            .with_context(|| format!("get the length of {queue_url}"))?
             .attributes
             .unwrap_or_default();
         let counts = [
@@ -138,7 +138,7 @@ impl Account {
             let reason = attributes.get(REASON).and_then(|value| value.string_value.clone());
             read.push((serde_json::from_str(message.body.as_deref().unwrap_or_default())?, reason));
             let shown = self.sqs.change_message_visibility().queue_url(queue_url).visibility_timeout(0);
-            shown.set_receipt_handle(message.receipt_handle).send().await.context("leave a dead-letter message")?;
+            shown.set_receipt_handle(message.receipt_handle).send().await.context("release a dead-letter message")?;
         }
         Ok(read)
     }
@@ -281,7 +281,7 @@ impl Account {
     pub async fn decrypt(&self, ciphertext: &[u8], context: &Value) -> Result<Vec<u8>> {
         let body = json!({ "CiphertextBlob": STANDARD.encode(ciphertext), "EncryptionContext": context });
         let answer = self.send(&Call::json("kms", "TrentService.Decrypt", &body)).await?.json()?;
-        STANDARD.decode(answer["Plaintext"].as_str().unwrap_or_default()).context("read what KMS decrypted")
+        STANDARD.decode(answer["Plaintext"].as_str().unwrap_or_default()).context("decode KMS's plaintext")
     }
 
     /// Sends a call, and accepts any response.

@@ -102,7 +102,7 @@ impl Cloud {
                 return Ok(cloud);
             }
         }
-        bail!("MiniStack ended three times at its start: see {}", dir.join("ministack.log").display())
+        bail!("MiniStack exited three times at its start: see {}", dir.join("ministack.log").display())
     }
 
     /// The data for `local down` to find it.
@@ -116,8 +116,8 @@ impl Cloud {
     /// There is no such switch.
     pub async fn turn(&self, switch: &str, value: f64) -> Result<()> {
         let url = format!("{}/_local_cloud/switches?{switch}={value}", self.account.endpoint);
-        let answer = crate::webhook::http_client()?.put(url).send().await.context("turn a switch")?;
-        answer.error_for_status().with_context(|| format!("turn the switch {switch}")).map(drop)
+        let answer = crate::webhook::http_client()?.put(url).send().await.context("set a switch")?;
+        answer.error_for_status().with_context(|| format!("set the switch {switch}")).map(drop)
     }
 
     /// The number of running functions, how often each operation was validated with AWS's models,
@@ -127,8 +127,8 @@ impl Cloud {
     /// The emulator doesn't respond.
     pub async fn state(&self) -> Result<Value> {
         let url = format!("{}/_local_cloud/state", self.account.endpoint);
-        let answer = crate::webhook::http_client()?.get(url).send().await.context("ask the cloud how it is")?;
-        serde_json::from_str(&answer.text().await?).context("read how the cloud is")
+        let answer = crate::webhook::http_client()?.get(url).send().await.context("request the state of the cloud")?;
+        serde_json::from_str(&answer.text().await?).context("parse the state of the cloud")
     }
 
     /// The account's decisions about requests of roles.

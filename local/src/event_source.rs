@@ -87,7 +87,7 @@ impl EventSource {
             let next = tokio::time::timeout(Duration::from_millis(50), working.join_next());
             match next.await {
                 Ok(Some(ended)) => {
-                    let (repository, outcome) = ended.context("work on a message")?;
+                    let (repository, outcome) = ended.context("process a message")?;
                     outcomes.push((repository, outcome?));
                 }
                 Ok(None) if self.account.messages(&self.queue).await? == 0 => return Ok(outcomes),
@@ -118,7 +118,7 @@ impl EventSource {
         } else if self.hurries || outcome != Outcome::Failed {
             // Skips its visibility timeout.
             let again = self.account.sqs.change_message_visibility().queue_url(&self.queue).receipt_handle(receipt);
-            again.visibility_timeout(0).send().await.context("let a message come again")?;
+            again.visibility_timeout(0).send().await.context("redeliver a message")?;
         }
         Ok(outcome)
     }

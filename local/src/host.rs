@@ -185,7 +185,7 @@ struct Git {
 
 impl Git {
     async fn text(&self, arguments: &[&str]) -> Result<String> {
-        Ok(String::from_utf8(self.run(arguments).await?).context("read what git says")?.trim().to_owned())
+        Ok(String::from_utf8(self.run(arguments).await?).context("read git's output")?.trim().to_owned())
     }
 
     async fn run(&self, arguments: &[&str]) -> Result<Vec<u8>> {
@@ -237,7 +237,7 @@ pub async fn report(host: &Path, changes: impl BufRead) -> Result<Vec<String>> {
     for line in changes.lines() {
         let line = line?;
         let [before, after, reference]: [&str; 3] =
-            line.splitn(3, ' ').collect::<Vec<_>>().try_into().ok().context("read what changed")?;
+            line.splitn(3, ' ').collect::<Vec<_>>().try_into().ok().context("parse the changed reference")?;
         let deleted = after.bytes().all(|byte| byte == b'0');
         let subject = if deleted { String::new() } else { git.text(&["log", "-1", "--format=%s", after]).await? };
         let push = Push {

@@ -73,7 +73,7 @@ async fn run(verb: Verb) -> Result<()> {
         Verb::Up => up().await,
         Verb::Down => {
             let stood = Place::of_checkout().down().await?;
-            anstream::eprintln!("{}", if stood { "the local cloud is gone" } else { "there was no local cloud" });
+            anstream::eprintln!("{}", if stood { "the local cloud was stopped" } else { "there was no local cloud" });
             Ok(())
         }
         Verb::Demo => show().await,
@@ -81,7 +81,7 @@ async fn run(verb: Verb) -> Result<()> {
             let passed = local::providers::run()?;
             anstream::print!("{}", local::providers::table(&|test| passed.contains(test)));
             let all = local::providers::claims().all(|claim| passed.contains(claim.test));
-            if all { Ok(()) } else { bail!("not every test has passed") }
+            if all { Ok(()) } else { bail!("a test failed") }
         }
         Verb::Prove { long, json } => prove(long, json),
         Verb::Serve { root, access } => {
@@ -98,7 +98,7 @@ async fn run(verb: Verb) -> Result<()> {
 }
 
 fn prove(long: bool, json: bool) -> Result<()> {
-    let tallies = tempfile::tempdir().context("make a folder for what is tried")?;
+    let tallies = tempfile::tempdir().context("create a folder for tallies")?;
     let shown = promises::prove(long, tallies.path())?;
     if json {
         anstream::println!("{}", serde_json::to_string(&shown)?);
@@ -106,13 +106,13 @@ fn prove(long: bool, json: bool) -> Result<()> {
         anstream::print!("{}", promises::table(&shown));
     }
     let failed: Vec<_> = shown.iter().flat_map(|shown| &shown.failed).copied().collect();
-    if failed.is_empty() { Ok(()) } else { bail!("not shown: {}", failed.join(", ")) }
+    if failed.is_empty() { Ok(()) } else { bail!("failed promises: {}", failed.join(", ")) }
 }
 
 async fn up() -> Result<()> {
     let place = Place::of_checkout();
     if let Some(standing) = place.standing() {
-        anstream::eprintln!("the local cloud is up already; `just local-down` ends it");
+        anstream::eprintln!("the local cloud is already running; `just local-down` stops it");
         print(&place, &standing);
         return Ok(());
     }

@@ -27,6 +27,6 @@ impl Drop for Mismatches {
             return;
         }
         let mismatches = fs::read_to_string(&self.file).unwrap_or_default();
-        assert!(mismatches.is_empty(), "requests or answers that AWS's models don't allow:\n{mismatches}");
+        assert!(mismatches.is_empty(), "requests or responses that AWS's models don't allow:\n{mismatches}");
     }
 }

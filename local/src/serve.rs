@@ -61,7 +61,7 @@ impl Service {
         use std::os::unix::process::CommandExt as _;
         if self.program == "git-lfs-authenticate" {
             let access = std::fs::read(self.lfs_access()).context("this repository has no Git LFS")?;
-            return std::io::stdout().write_all(&access).context("tell of Git LFS");
+            return std::io::stdout().write_all(&access).context("write the Git LFS access");
         }
         let mut git = std::process::Command::new("git");
         git.arg(self.program.trim_start_matches("git-")).arg(&self.repository);

@@ -58,7 +58,7 @@ impl Sshd {
                 return Ok(sshd);
             }
         }
-        bail!("sshd ended three times at its start: see {}", dir.join("sshd.log").display())
+        bail!("sshd exited three times at its start: see {}", dir.join("sshd.log").display())
     }
 
     /// Authorizes a public key (one line, as in a `.pub` file) for one purpose.
@@ -123,7 +123,7 @@ impl Sshd {
         self.service.stop();
         generate_key(&self.dir.join("host_key"), "host")?;
         self.service = spawn(&self.dir, &self.user, self.port, self.lifetime)?;
-        ensure!(self.wait_until_ready().await?, "sshd didn't come back on port {}", self.port);
+        ensure!(self.wait_until_ready().await?, "sshd didn't restart on port {}", self.port);
         Ok(())
     }
 

@@ -40,6 +40,6 @@ pub fn run(tests: &BTreeSet<&str>, environment: &[(&str, &str)]) -> Result<BTree
         *passed.entry(test).or_insert(true) &= ok;
     }
     let missing: Vec<_> = tests.iter().filter(|test| !passed.contains_key(**test)).collect();
-    ensure!(missing.is_empty(), "the runner knows nothing of {missing:?}");
+    ensure!(missing.is_empty(), "the runner doesn't report {missing:?}");
     Ok(passed)
 }

@@ -32,12 +32,9 @@ const REFUSED_TOKEN: &str = "canary-git/token+refused=zR4";
 const OAUTH_SECRET: &str = "canary-oauth/secret+refused=Lm8";
 
 /// Where canaries may be, and aren't searched for:
-///
 /// - Secrets Manager, where they belong (and where each is found, which shows that the search
 ///   works)
-///
 /// - `DescribeChangeSet`, where the local cloud's own layer masks what AWS masks as `****`
-///
 /// - the decrypted object in the key bucket, which is the source of the private key
 ///
 /// `OAuthKey` is a name and not a secret: a parameter that anyone who may describe the stack can
@@ -448,7 +445,7 @@ async fn kept(account: &Account, canaries: &[Canary]) {
     }
     let (found, _) = seen.search(canaries);
     for canary in canaries {
-        assert!(found.iter().any(|found| found.starts_with(canary.name)), "{} isn't found where it is", canary.name);
+        assert!(found.iter().any(|found| found.starts_with(canary.name)), "{} isn't found in its own secret", canary.name);
     }
 }
 

@@ -264,7 +264,7 @@ fn readme_promises_are_tested() {
     let table = blocks(&readme, "").into_iter().find(|block| block.starts_with("about ")).unwrap();
     for row in table.lines().skip(1) {
         let promised = PROMISES.iter().any(|one| row.starts_with(one.chapter) && row.contains(one.promise));
-        assert!(promised, "nobody tries this: {row}");
+        assert!(promised, "no test shows this: {row}");
         assert!(row.ends_with("  0"), "a promise failed: {row}");
     }
 }

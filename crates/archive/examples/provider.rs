@@ -1,7 +1,7 @@
-//! Converts a provider's zip and reports time and memory, to compare with `time unzip -t`: `cargo
-//! run --release -p git2s3-archive --example provider < theirs.zip > ours.zip`. An argument is the
-//! name of the top folder. Without it, any top folder is dropped. An empty one means that there is
-//! no top folder.
+//! Converts a provider's zip and reports time and memory, to compare with `time unzip -t`:
+//! `cargo run --release -p git2s3-archive --example provider < theirs.zip > ours.zip`. An argument
+//! is the name of the top folder. Without it, any top folder is dropped. An empty one means that
+//! there is no top folder.
 #![allow(clippy::print_stderr, reason = "the zip goes to stdout, talk to stderr")]
 
 use std::{error::Error, io::BufWriter, time::Instant};

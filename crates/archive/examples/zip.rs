@@ -1,6 +1,6 @@
-//! Zips a commit of a real repository and reports time and memory, to compare with `time git
-//! archive --format=zip`: `cargo run --release -p git2s3-archive --example zip -- REPOSITORY COMMIT
-//! > commit.zip`.
+//! Zips a commit of a real repository and reports time and memory, to compare with
+//! `time git archive --format=zip`:
+//! `cargo run --release -p git2s3-archive --example zip -- REPOSITORY COMMIT > commit.zip`.
 #![allow(clippy::print_stderr, reason = "the zip goes to stdout, talk to stderr")]
 
 use std::{error::Error, io::BufWriter, sync::atomic::AtomicBool, time::Instant};

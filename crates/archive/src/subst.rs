@@ -1,14 +1,14 @@
-//! `export-subst`: expands `$Format:...$` in archived files, with the placeholders of `git log
-//! --format`.
+//! `export-subst`: expands `$Format:...$` in archived files, with the placeholders of
+//! `git log --format`.
 //!
-//! Expanded: `%H %h %T %t %P %p`, author and committer (`%an %aN %ae %aE %al %aL %ad %aD %at %ai
-//! %aI %as`, the same with `%c`), `%s %f %b %B %e %m`, `%d %D`, `%(decorate)` and `%(describe)`
-//! with their options, `%g?` and colours, which are empty, `%n %% %x00`, and the modifiers `+`, `-`
-//! and space. Anything else is kept, like unknown placeholders in Git: dates relative to now
-//! (`%ar`, `%ah`), because the same commit must give the same zip; signatures, notes, trailers and
-//! columns. Data that isn't in the clone is unknown: `%d` knows only the pushed branch or tag, and
-//! `%(describe)` no older tags. But parents are those in the commit, and nothing is marked as
-//! grafted: the zip must equal that of the full repository.
+//! Expanded: `%H %h %T %t %P %p`, author and committer
+//! (`%an %aN %ae %aE %al %aL %ad %aD %at %ai %aI %as`, the same with `%c`), `%s %f %b %B %e %m`,
+//! `%d %D`, `%(decorate)` and `%(describe)` with their options, `%g?` and colours, which are empty,
+//! `%n %% %x00`, and the modifiers `+`, `-` and space. Anything else is kept, like unknown
+//! placeholders in Git: dates relative to now (`%ar`, `%ah`), because the same commit must give the
+//! same zip; signatures, notes, trailers and columns. Data that isn't in the clone is unknown: `%d`
+//! knows only the pushed branch or tag, and `%(describe)` no older tags. But parents are those in
+//! the commit, and nothing is marked as grafted: the zip must equal that of the full repository.
 //!
 //! Git decodes a commit to UTF-8. After each format that contains its text, Git converts the whole
 //! result so far to the commit's own encoding, if it can represent all characters. So text before a

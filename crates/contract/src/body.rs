@@ -4,8 +4,8 @@
 //! API Gateway accepts bodies of up to 10 MiB. It passes them to Lambda as base64 in a JSON event,
 //! because all media types are configured as binary to keep the signed bytes. So Lambda's limit on
 //! the event applies, at three quarters of its size. API Gateway rejects a larger event with 413
-//! and `{"message": "Request Too Long"}`, and a body of more than 10 MiB with 413 and `HTTP content
-//! length exceeded 10485760 bytes.` Neither reaches a function.
+//! and `{"message": "Request Too Long"}`, and a body of more than 10 MiB with 413 and
+//! `HTTP content length exceeded 10485760 bytes.` Neither reaches a function.
 
 /// The largest event of a synchronous call, in bytes ([quotas of
 /// Lambda](https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html), "6 MB").

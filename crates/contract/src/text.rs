@@ -1,7 +1,7 @@
 //! A macro for newtypes over validated text.
 
-/// Implements the conversions of a newtype over `String`. `$check` is a `fn(&str) -> Result<(),
-/// $error>`.
+/// Implements the conversions of a newtype over `String`. `$check` is a
+/// `fn(&str) -> Result<(), $error>`.
 macro_rules! checked_text {
     ($name:ident, $error:ty, $check:path) => {
         impl $name {

@@ -227,7 +227,7 @@ mod tests {
         for number in 0..PACKS_LIMIT {
             fs::write(dir.path.join(format!("objects/pack/pack-{number}.pack")), "x").unwrap();
         }
-        assert_eq!(open(&dir), Age::Kept, "too many packs are still fewer than none");
+        assert_eq!(open(&dir), Age::Kept, "a clone with readers is kept, despite too many packs");
         for reader in readers {
             assert_eq!(dir.discard().unwrap_err().kind(), io::ErrorKind::WouldBlock);
             drop(reader);

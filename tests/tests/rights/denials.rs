@@ -138,7 +138,7 @@ const CONTEXT: [(&str, &str); 2] =
 pub(crate) fn hold(stage: &Stage, verdicts: &[Verdict]) -> Result<()> {
     for denial in DENIALS {
         let concerned: Vec<_> = verdicts.iter().filter(|verdict| denial.concerns(stage, verdict)).collect();
-        ensure!(!concerned.is_empty(), "nobody tried to break it: {}", denial.promise);
+        ensure!(!concerned.is_empty(), "no probe covers it: {}", denial.promise);
         let broken: Vec<_> = concerned.iter().filter(|verdict| verdict.account || verdict.ours).collect();
         ensure!(broken.is_empty(), "{}: {broken:#?}", denial.promise);
     }

@@ -34,12 +34,12 @@ pub(crate) const MOTO_ALLOWS: [(&str, &str); 2] = [("GitPullRole", "kms:Decrypt"
 /// Fails if the engines disagree, except for `moto_allows`, or if they agree about one of those.
 pub(crate) fn agree(verdicts: &[Verdict], moto_allows: &[(&str, &str)]) -> Result<()> {
     let ours: Vec<_> = verdicts.iter().filter(|verdict| verdict.ours != verdict.account).collect();
-    ensure!(ours.is_empty(), "the account decides otherwise than we do: {ours:#?}");
+    ensure!(ours.is_empty(), "our engine disagrees with the account: {ours:#?}");
     let moto: Vec<_> = verdicts.iter().filter(|verdict| verdict.moto != verdict.account).collect();
     let of_moto = moto.iter().map(|verdict| (verdict.request.who.as_str(), verdict.request.action.as_str()));
     let known = of_moto.eq(moto_allows.iter().copied())
         && moto.iter().all(|verdict| verdict.moto && verdict.request.context.is_empty());
-    ensure!(known, "moto decides otherwise, and not only where it is known to: {moto:#?}");
+    ensure!(known, "moto disagrees with the account, and not only where expected: {moto:#?}");
     Ok(())
 }
 
@@ -111,6 +111,6 @@ fn moto<'r>(rights: &[Granted], requests: impl Iterator<Item = &'r Request>) -> 
         .context("start moto, which .ci/tools installs")?;
     python.stdin.take().context("ask moto")?.write_all(question.to_string().as_bytes())?;
     let answer = python.wait_with_output()?;
-    ensure!(answer.status.success(), "moto gave up");
+    ensure!(answer.status.success(), "moto failed");
     serde_json::from_slice(&answer.stdout).context("read moto's answer")
 }

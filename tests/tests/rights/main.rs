@@ -33,27 +33,27 @@ const TURNS: [&[&str]; 3] =
 async fn every_right_is_used_and_needed() {
     let stage = Stage::set().await.unwrap();
     let props = Props::make(&stage).await.unwrap();
-    a_push_goes_the_whole_way(&stage).await.unwrap();
+    a_push_succeeds(&stage).await.unwrap();
     stage.account().stop_event_sources().await.unwrap();
     let rights = Granted::all(&stage).await.unwrap();
 
     for functions in TURNS {
         try_join_all(functions.iter().map(|function| play_all(&stage, &props, function))).await.unwrap();
     }
-    what_is_used_is_what_is_granted(&stage, &rights).unwrap();
+    used_rights_are_granted(&stage, &rights).unwrap();
     let decisions = stage.local.cloud.decisions().since(0).unwrap();
     engines::agree(&engines::decide(&stage, &rights, &decisions).unwrap(), &[]).unwrap();
 
     // If this weren't detected, the rest would prove nothing.
     let needless = needless(&stage, &rights).await.unwrap();
     let push = SCENARIOS.iter().find(|scenario| scenario.function == "WebhookFunction").unwrap();
-    let noticed = is_missed(&stage, &props, &needless, push).await.unwrap_err();
-    assert!(noticed.to_string().starts_with("nobody misses WebhookRole s3:GetObject"), "{noticed:?}");
+    let noticed = is_needed(&stage, &props, &needless, push).await.unwrap_err();
+    assert!(noticed.to_string().starts_with("nobody needs WebhookRole s3:GetObject"), "{noticed:?}");
     needless.policy.delete(stage.account()).await.unwrap();
 
     let mut tried = 0;
     for functions in TURNS {
-        let played = functions.iter().map(|function| take_away_each(&stage, &props, &rights, function));
+        let played = functions.iter().map(|function| remove_each(&stage, &props, &rights, function));
         tried += try_join_all(played).await.unwrap().into_iter().sum::<usize>();
     }
     let in_scenarios = NEEDED.iter().filter(|row| matches!(row.evidence, Evidence::Scenario(_)));
@@ -106,14 +106,14 @@ async fn probe_all(stage: &Stage, rights: &[Granted]) -> Result<Vec<Decision>> {
         decisions.retain(|decision| decision.role == role && decision.asked);
         let actions: Vec<_> = decisions.iter().map(|decision| &decision.action).collect();
         let expected: Vec<_> = probes.iter().map(|probe| &probe.action).collect();
-        ensure!(actions == expected, "{role} was taken for asking something else");
+        ensure!(actions == expected, "{role}'s requests needed other actions");
         all.extend(decisions);
     }
     Ok(all)
 }
 
 /// Real Git, the queue, a worker started by Lambda: here all requests come from their real senders.
-async fn a_push_goes_the_whole_way(stage: &Stage) -> Result<()> {
+async fn a_push_succeeds(stage: &Stage) -> Result<()> {
     let clone = stage.local.host.create("acme/whole").await?;
     std::fs::write(clone.dir().join("a"), "x\n")?;
     let commit = clone.commit("Build a rocket").await?;
@@ -133,7 +133,7 @@ async fn play_all(stage: &Stage, props: &Props, function: &str) -> Result<()> {
 
 /// All used rights are granted, and all granted rights are used, or required by AWS in ways that
 /// the account doesn't know.
-fn what_is_used_is_what_is_granted(stage: &Stage, rights: &[Granted]) -> Result<()> {
+fn used_rights_are_granted(stage: &Stage, rights: &[Granted]) -> Result<()> {
     let decisions = stage.local.cloud.decisions().since(0)?;
     let refused: Vec<_> = decisions.iter().filter(|decision| decision.asked && !decision.allowed).collect();
     ensure!(refused.is_empty(), "rights are missing: {refused:#?}");
@@ -141,7 +141,7 @@ fn what_is_used_is_what_is_granted(stage: &Stage, rights: &[Granted]) -> Result<
         .iter()
         .filter(|decision| decision.allowed && !rights.iter().any(|right| right.decided(decision)))
         .collect();
-    ensure!(without.is_empty(), "used without a right: {without:#?}");
+    ensure!(without.is_empty(), "allowed without a right: {without:#?}");
     let unused = rights.iter().filter(|right| !decisions.iter().any(|decision| right.decided(decision)));
     let documented = NEEDED.iter().filter(|row| matches!(row.evidence, Evidence::Documented(_)));
     let documented: BTreeSet<_> = documented
@@ -150,7 +150,7 @@ fn what_is_used_is_what_is_granted(stage: &Stage, rights: &[Granted]) -> Result<
     let unused: BTreeSet<_> = unused.map(ToString::to_string).collect();
     ensure!(
         unused == documented,
-        "unused, though nobody documented that: {:#?}; documented, though used: {:#?}",
+        "unused, but not documented as such: {:#?}; used, but documented as unused: {:#?}",
         unused.difference(&documented).collect::<Vec<_>>(),
         documented.difference(&unused).collect::<Vec<_>>()
     );
@@ -170,13 +170,13 @@ async fn needless(stage: &Stage, rights: &[Granted]) -> Result<Granted> {
 }
 
 /// Removes each right of a function's role in turn. Returns how many there were.
-async fn take_away_each(stage: &Stage, props: &Props, rights: &[Granted], function: &str) -> Result<usize> {
+async fn remove_each(stage: &Stage, props: &Props, rights: &[Granted], function: &str) -> Result<usize> {
     let mut tried = 0;
     for right in rights.iter().filter(|right| right.role.replace("Role", "Function") == function) {
         if let Some(Evidence::Scenario(name)) = evidence::of(&right.role, &right.resource, &right.action) {
             let scenario = SCENARIOS.iter().find(|scenario| scenario.name == name && scenario.function == function);
             let scenario = scenario.with_context(|| format!("there is no scenario {name}"))?;
-            is_missed(stage, props, right, scenario).await?;
+            is_needed(stage, props, right, scenario).await?;
             tried += 1;
         }
     }
@@ -188,7 +188,7 @@ async fn take_away_each(stage: &Stage, props: &Props, rights: &[Granted], functi
 }
 
 /// Without the right, the scenario fails, and the account has refused that action.
-async fn is_missed(stage: &Stage, props: &Props, right: &Granted, scenario: &Scenario) -> Result<()> {
+async fn is_needed(stage: &Stage, props: &Props, right: &Granted, scenario: &Scenario) -> Result<()> {
     let decisions = stage.local.cloud.decisions();
     let (account, before) = (stage.account(), decisions.count()?);
     match right.policy.without(&right.action) {
@@ -197,7 +197,7 @@ async fn is_missed(stage: &Stage, props: &Props, right: &Granted, scenario: &Sce
     }
     let played = (scenario.play)(stage, props).await;
     right.policy.put(account).await?;
-    ensure!(played.is_err(), "nobody misses {right}: {} goes well without it", scenario.name);
+    ensure!(played.is_err(), "nobody needs {right}: {} succeeds without it", scenario.name);
     let refused = decisions.since(before)?.iter().any(|decision| right.decided(decision) && !decision.allowed);
     ensure!(refused, "{} fails without {right}, but not because of it: {played:?}", scenario.name);
     Ok(())

@@ -1,5 +1,5 @@
-//! Commits that no current Git would create, but that exist in repositories: those that `git
-//! archive` accepts give the same zip, and those that it refuses give an error with their ID.
+//! Commits that no current Git would create, but that exist in repositories: those that
+//! `git archive` accepts give the same zip, and those that it refuses give an error with their ID.
 
 use archive::ArchiveError;
 

@@ -459,7 +459,7 @@ async fn broken_clone_is_fetched_anew() {
         repo.commit("main", &files(&tree));
         let fetched = host.fetch(MAIN).await;
         check_is(&fetched, &repo, "main");
-        assert!(fetched.received > whole / 2, "all of it came again");
+        assert!(fetched.received > whole / 2, "everything was fetched again");
     }
     // Objects that were lost, although the list of what we have contains them.
     for entry in fs::read_dir(&packs).unwrap() {

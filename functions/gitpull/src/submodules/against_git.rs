@@ -216,19 +216,19 @@ fn sample_gitmodules_match_git() {
 
 /// The intended differences, with the reason. `HERE` is the folder of all repositories.
 const DIFFERENT: [(&str, &str, bool, bool); 8] = [
-    ("a path of the machine is no repository of a host", "path = a\nurl = HERE/one.git", true, false),
-    ("nor is a file's URL", "path = a\nurl = file://HERE/one.git", true, false),
+    ("a local path isn't a host's repository", "path = a\nurl = HERE/one.git", true, false),
+    ("a file URL isn't one either", "path = a\nurl = file://HERE/one.git", true, false),
     ("unread values aren't checked", "path = a\nurl = ../one.git\nshallow = nonsense", false, true),
     ("unread values aren't checked", "path = a\nurl = ../one.git\nfetchRecurseSubmodules = nonsense", false, true),
     ("unread values aren't checked", "path = a\nurl = ../one.git\nbranch", false, true),
-    ("a value that is missing counts where it is the last", "path\npath = a\nurl = ../one.git", false, true),
+    ("a missing value counts only if it is the last", "path\npath = a\nurl = ../one.git", false, true),
     (
-        "what is empty counts for nothing where there is another",
+        "an empty name doesn't affect another submodule",
         "path = a\nurl = ../one.git\n[submodule]\nurl = x",
         true,
         true,
     ),
-    ("a place that isn't there is told when it is fetched", "path = a\nurl = ../nothing.git", false, true),
+    ("a missing repository is reported by its fetch", "path = a\nurl = ../nothing.git", false, true),
 ];
 
 #[test]
