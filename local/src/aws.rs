@@ -99,12 +99,8 @@ impl Account {
     /// There is no such queue.
     pub async fn messages(&self, queue_url: &str) -> Result<u64> {
         let all = self.sqs.get_queue_attributes().queue_url(queue_url).attribute_names(QueueAttributeName::All);
-        let all = all
-            .send()
-            .await
-            .with_context(|| format!("get the length of {queue_url}"))?
-            .attributes
-            .unwrap_or_default();
+        let all =
+            all.send().await.with_context(|| format!("get the length of {queue_url}"))?.attributes.unwrap_or_default();
         let counts = [
             QueueAttributeName::ApproximateNumberOfMessages,
             QueueAttributeName::ApproximateNumberOfMessagesNotVisible,

@@ -445,7 +445,11 @@ async fn kept(account: &Account, canaries: &[Canary]) {
     }
     let (found, _) = seen.search(canaries);
     for canary in canaries {
-        assert!(found.iter().any(|found| found.starts_with(canary.name)), "{} isn't found in its own secret", canary.name);
+        assert!(
+            found.iter().any(|found| found.starts_with(canary.name)),
+            "{} isn't found in its own secret",
+            canary.name
+        );
     }
 }
 

@@ -222,12 +222,7 @@ const DIFFERENT: [(&str, &str, bool, bool); 8] = [
     ("unread values aren't checked", "path = a\nurl = ../one.git\nfetchRecurseSubmodules = nonsense", false, true),
     ("unread values aren't checked", "path = a\nurl = ../one.git\nbranch", false, true),
     ("a missing value counts only if it is the last", "path\npath = a\nurl = ../one.git", false, true),
-    (
-        "an empty name doesn't affect another submodule",
-        "path = a\nurl = ../one.git\n[submodule]\nurl = x",
-        true,
-        true,
-    ),
+    ("an empty name doesn't affect another submodule", "path = a\nurl = ../one.git\n[submodule]\nurl = x", true, true),
     ("a missing repository is reported by its fetch", "path = a\nurl = ../nothing.git", false, true),
 ];
 
