@@ -58,7 +58,7 @@ struct Place {
     shifts: bool,
     /// Whether it rejects tag characters.
     strict: bool,
-    /// Whether characters missing from the table are numbered consecutively.
+    /// Whether the bytes of characters above U+FFFF are computed.
     all: bool,
 }
 
@@ -213,8 +213,7 @@ impl Charset {
         Some(Meanings { characters, is_roman: is(ROMAN) })
     }
 
-    /// The two-byte characters of a text, as another encoding contains them: without their highest
-    /// bits.
+    /// The two bytes of a character, as another encoding contains them: without their highest bits.
     pub(crate) fn pair_of(&self, character: char) -> Option<[u8; 2]> {
         let Piece { bytes: [.., first, second], count } = self.piece(character)?;
         (count == 2 && first >= 0xa1 && second >= 0xa1).then_some([first & 0x7f, second & 0x7f])
@@ -230,7 +229,7 @@ impl Charset {
     }
 }
 
-/// The four bytes of GB18030 for a character at this offset in the second plane and beyond.
+/// The four bytes of GB18030 for the character at this offset from U+10000.
 fn counted(number: u32) -> Piece {
     let byte = |number: u32, first: u8| first.saturating_add(u8::try_from(number).unwrap_or_default());
     let bytes = [
@@ -245,7 +244,7 @@ fn counted(number: u32) -> Piece {
 /// A reader of a table.
 struct Numbers {
     content: std::vec::IntoIter<u8>,
-    /// The last value of each kind.
+    /// The value of the last piece.
     value: i64,
 }
 
