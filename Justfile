@@ -1,27 +1,27 @@
-# Every command a person types. Only names stand here; the work is done by `infra` and `local`.
-# Without `just` on the machine: ./justw <recipe>
+# All commands for people. The work is done by `infra` and `local`.
+# Without `just`: ./justw <recipe>
 
-# A recipe's arguments reach its command as they were typed, "$@": no shell reads them again.
+# A recipe's arguments reach its command verbatim, "$@": no shell parses them again.
 set positional-arguments
 
 export PATH := justfile_directory() / ".tools/bin" + ":" + env("PATH")
 
-# Always the whole workspace: which features a dependency has depends on what is built with it, and
-# this way synth, demo, clippy and tests share one build of each.
+# Always the whole workspace: a dependency's features depend on what is built together, and this
+# way synth, demo, clippy and tests share one build of each.
 #
-# A path that somebody types is relative to where they are, though everything runs here.
-# Its hints name the command that was typed, ./justw or just.
+# Paths in arguments are relative to the caller's folder, though everything runs here.
+# Hints name the command that was typed, ./justw or just.
 typed := "GIT2S3_TYPED=" + quote(env("JUSTW", "just"))
 infra := ".ci/build infra && " + typed + " GIT2S3_CALLER=" + quote(invocation_directory()) + " target/debug/infra"
 local := ".ci/build local && " + typed + " target/debug/local"
 
-# What ends with an error has said it: no line of just's behind it, [no-exit-message].
+# Commands print their own errors, so just's line after them is suppressed: [no-exit-message].
 
 # List the commands
 _default:
     @{{ quote(just_executable()) }} --justfile {{ quote(justfile()) }} --list --unsorted
 
-# Show the whole way on this machine: push, zip in a bucket, second push, stack deleted
+# Show everything on this machine: push, zip in a bucket, second push, stack deleted
 [no-exit-message]
 demo *args: _cloud
     @{{ local }} demo "$@"
@@ -30,11 +30,11 @@ demo *args: _cloud
 test *args: _tests _payloads _templates
     @.ci/test "$@"
 
-# Run the tests that need no cloud and nothing that is fetched, of all crates or of these
+# Run the tests that need no cloud and no downloads, of all crates or the given ones
 quick *crates: _programs
     @.ci/quick "$@"
 
-# Ask what a first deployment needs to know, and write git2s3.toml
+# Ask for the settings of a first deployment, and write git2s3.toml
 [no-exit-message]
 init *args:
     @{{ infra }} init "$@"
@@ -44,7 +44,7 @@ init *args:
 synth *args:
     @{{ infra }} synth "$@"
 
-# Check the template by the rules in policy/ (or another one: --template FILE)
+# Check the template with the rules in policy/ (or another one: --template FILE)
 [no-exit-message]
 check *args:
     @{{ infra }} check "$@"
@@ -54,12 +54,12 @@ check *args:
 diff *args:
     @{{ infra }} diff "$@"
 
-# Write dist/review.html for who has to agree to the stack, and open it
+# Write dist/review.html for the people who approve the stack, and open it
 [no-exit-message]
 review *args:
     @{{ infra }} review --open "$@"
 
-# Write the picture that README shows
+# Write the README's architecture diagram
 [no-exit-message]
 picture:
     @{{ infra }} review --svg {{ quote(justfile_directory() / "docs/architecture.svg") }}
@@ -74,17 +74,17 @@ package *args:
 deploy *args:
     @{{ infra }} deploy "$@"
 
-# Print a policy of IAM for who runs these recipes (look, deploy), or for what CloudFormation does for them (code, data)
+# Print an IAM policy for users of these recipes (look, deploy), or for CloudFormation's service role (code, data)
 [no-exit-message]
 deployer-policy *args:
     @{{ infra }} deployer-policy "$@"
 
-# Show how a deployed stack is doing
+# Show the state of a deployed stack
 [no-exit-message]
 status *args:
     @{{ infra }} status "$@"
 
-# Tell what became of pushes, by delivery, from all logs (--follow goes on)
+# Show the log of all functions by delivery (--follow keeps watching)
 [no-exit-message]
 logs *args:
     @{{ infra }} logs "$@"
@@ -94,37 +94,37 @@ logs *args:
 redrive *args:
     @{{ infra }} redrive "$@"
 
-# Print the JSON Schema of git2s3.toml, of a custom resource's properties (ssh-key, bucket-cleaner), or of what acceptance writes
+# Print the JSON Schema of git2s3.toml, of a custom resource's properties (ssh-key, bucket-cleaner), or of acceptance records
 [no-exit-message]
 schema *args:
     @{{ infra }} schema "$@"
 
-# Print what makes a shell complete `infra`: completions bash, zsh or fish
+# Print shell completions for `infra`: completions bash, zsh or fish
 [no-exit-message]
 completions *args:
     @{{ infra }} completions "$@"
 
-# Delete a deployed stack and everything it holds
+# Delete a deployed stack and everything in it
 [no-exit-message]
 destroy *args:
     @{{ infra }} destroy "$@"
 
-# Try in an AWS account what only AWS can show, with a stack of its own that is deleted again; for less than a dollar
+# Test in an AWS account what only AWS can show, with a temporary stack, for less than a dollar
 [no-exit-message]
 acceptance *args:
     @{{ infra }} acceptance "$@"
 
-# Start the local cloud with the stack in it; it prints how to push and how to call it, dist/local.json says the same to programs
+# Start the local cloud with the stack, and print how to push and how to call it (for programs: dist/local.json)
 [no-exit-message]
 local-up *args: _cloud
     @{{ local }} up "$@"
 
-# Stop the local cloud and forget its state
+# Stop the local cloud and remove its state
 [no-exit-message]
 local-down *args:
     @{{ local }} down "$@"
 
-# Show what is promised, how much of it was tried, and that nothing failed (--long: with load, and millions of hostile inputs)
+# Test the promises, and print how much was tried and how much failed (--long: with load, and millions of hostile inputs)
 prove *args: _tests _payloads
     cargo build --workspace --bins
     target/debug/local prove "$@"
@@ -134,37 +134,37 @@ providers: _tests
     cargo build --workspace --bins
     target/debug/local providers
 
-# Formatting and lints, as CI checks them
+# Check formatting and lints like CI
 lint:
     cargo fmt --all --check
     cargo clippy --quiet --locked --workspace --all-targets -- -D warnings
 
-# Build the crates' documentation, without a broken link
+# Build the crates' documentation, and fail on broken links
 doc:
     RUSTDOCFLAGS='-D warnings -A rustdoc::private_intra_doc_links' cargo doc --quiet --locked --workspace --lib --no-deps --document-private-items
 
-# Licences, sources, banned crates; known vulnerabilities, where the advisory database can be reached or was kept
+# Check licences, sources, banned crates and, if the advisory database is available, known vulnerabilities
 deny: _programs
     cargo deny --all-features --log-level error check bans licenses sources
     @.ci/advisories
 
-# What cfn-lint, checkov and cdk-nag find in the template; all of them, or these
+# Print the findings of cfn-lint, checkov and cdk-nag in the template, or of the given ones
 linters *names: _programs synth
     @.ci/linters "$@"
 
-# Measure the product beside its rivals, in one run; only the cases with one of these words (growth draws the pictures)
+# Measure git2s3 and its rivals in one run; only the cases with one of these words (growth draws the charts)
 bench *args: _cloud _programs
     @.ci/bench "$@"
 
-# Try hostile input on every parser, RUNS times each, under libFuzzer
+# Fuzz every parser with libFuzzer, RUNS times each
 fuzz *args: _programs _payloads
     @.ci/fuzz "$@"
 
-# Start a function that was built for arm64, under qemu
+# Start a function that was built for arm64 with qemu
 arm64:
     @.ci/arm64
 
-# Write the locks of what is fetched, versions and hashes, after a change in .ci/locked (--upgrade: all of it)
+# Update the locks of downloads, versions and hashes, after a change in .ci/locked (--upgrade: all)
 lock *args: _programs
     @.ci/lock "$@"
 

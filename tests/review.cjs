@@ -1,13 +1,14 @@
-// What a browser and a screen reader make of the page that the first argument names: wide, narrow, dark and printed, with and without
-// JavaScript; and of the picture that the second one names, as wide as README shows it. As JSON.
+// Measures the first argument's page in a browser and for a screen reader: wide, narrow, dark and
+// printed, with and without JavaScript; and the second argument's picture at the README's width.
+// Prints JSON.
 const { chromium } = require('playwright-core');
 const fs = require('fs');
 
-// How wide GitHub shows a README, and how wide the text on a sheet of A4 is between the page's own margins.
+// The width of a README on GitHub, and of the text on a sheet of A4 between the page's margins.
 const README = 830, SHEET = 687;
 
-// Runs in the page: what of the text that is shown is too small, too faint, or beyond the edge.
-function judge() {
+// Runs in the page: finds visible text that is too small, too faint, or beyond the edge.
+function readability() {
   const colour = (text) => (text.match(/[\d.]+/g) || []).map(Number);
   const luminance = ([r, g, b]) => [r, g, b].map((c) => c / 255).map((c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4))
     .reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
@@ -33,14 +34,14 @@ function judge() {
     const svg = element.closest('svg'), scale = svg ? svg.getScreenCTM().a : 1;
     found.smallest = Math.min(found.smallest, parseFloat(style.fontSize) * scale);
     if (contrast(colour(svg ? style.fill : style.color), behind(element)) < 4.5) found.faint.push(node.data);
-    // Only the picture may be wider than its frame, and scroll.
+    // Only the picture may be wider than its frame and scroll.
     const edge = element.closest('.scroll')?.scrollWidth ?? document.documentElement.clientWidth;
     if (box.right > edge + 1) found.beyond.push(node.data);
   }
   return found;
 }
 
-// Runs in the page: boxes and labels of the picture that lie on one another, and boxes whose text is too long.
+// Runs in the page: finds overlapping boxes and labels of the picture, and boxes with too long texts.
 function overlaps() {
   const boxes = [...document.querySelectorAll('svg .box > rect')], labels = [...document.querySelectorAll('svg .label > text')];
   const all = [...boxes, ...labels].map((item) => [item.parentElement.textContent, item.getBBox()]);
@@ -68,7 +69,7 @@ async function look(browser, file, { media, ...options }) {
     aria: await page.locator('body').ariaSnapshot(),
     paper: await page.evaluate(() => getComputedStyle(document.body).backgroundColor),
     picturePaper: await page.evaluate(() => getComputedStyle(document.querySelector('svg')).backgroundColor),
-    // What isn't folded.
+    // The text that isn't folded.
     words: await page.evaluate(() => document.body.innerText.split(/\s+/).filter(Boolean).length),
     unnamedTables: await page.locator('table:not(:has(caption))').count(),
     tables: await page.getByRole('table').count(),
@@ -76,17 +77,17 @@ async function look(browser, file, { media, ...options }) {
     headlessRows: await page.locator('tbody tr:not(:has(th[scope=row]))').count(),
     namelessFields: await page.locator('input:not([aria-label]):not(label input)').count(),
     deadLinks: await page.evaluate(() => [...document.querySelectorAll('nav a')].filter((a) => !document.querySelector(a.hash)).length),
-    // What is too wide scrolls inside its own frame, which the keyboard reaches.
+    // Wide content scrolls inside its own frame, which the keyboard can focus.
     overflows: await page.evaluate(() => document.documentElement.scrollWidth > document.documentElement.clientWidth),
     scrolling: await page.evaluate(() => [...document.querySelectorAll('body *')].filter((it) => it.scrollWidth > it.clientWidth + 1 && getComputedStyle(it).overflowX === 'auto').map((it) => it.className)),
-    ...(await page.evaluate(judge)),
+    ...(await page.evaluate(readability)),
     ...(await page.evaluate(overlaps)),
   };
   await context.close();
   return seen;
 }
 
-// How many sheets it takes as it comes, and with everything unfolded.
+// The number of printed sheets, by default and with everything unfolded.
 async function sheets(browser, file) {
   const page = await browser.newPage({ colorScheme: 'dark' });
   await page.goto(`file://${file}`);
@@ -99,7 +100,7 @@ async function sheets(browser, file) {
 async function picture(browser, file, colorScheme) {
   const page = await browser.newPage({ viewport: { width: README, height: 900 }, colorScheme });
   await page.setContent(`<!DOCTYPE html><body style="margin:0">${fs.readFileSync(file, 'utf8')}`);
-  return { ...(await page.evaluate(judge)), ...(await page.evaluate(overlaps)) };
+  return { ...(await page.evaluate(readability)), ...(await page.evaluate(overlaps)) };
 }
 
 (async () => {

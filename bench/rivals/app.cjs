@@ -1,4 +1,4 @@
-// The rival's app: our template in a stack of the CDK.
+// The rival's app: our template in a CDK stack.
 const { App, Stack } = require('aws-cdk-lib');
 const { CfnInclude } = require('aws-cdk-lib/cloudformation-include');
 const app = new App({ analyticsReporting: false });

@@ -1,6 +1,6 @@
-"""Runs a command and writes how long it took, and what it and all its children took of the processor and of memory.
+"""Runs a command and reports its duration, and the processor time and memory of all its processes.
 
-usage: measure.py REPORT COMMAND... The report is JSON; memory is the largest process's, in bytes.
+usage: measure.py REPORT COMMAND... The report is JSON. The memory is the largest process's, in bytes.
 """
 import json
 import resource

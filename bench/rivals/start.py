@@ -1,4 +1,4 @@
-"""What a Python function does before it asks for work: it imports boto3."""
+"""The start of a Python function before its first request for work: it imports boto3."""
 import os
 import urllib.request
 

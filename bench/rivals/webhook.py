@@ -1,4 +1,5 @@
-"""What a webhook of the usual kind does with an event, without the message to the queue: prints the seconds of each run.
+"""Handles an event like a typical webhook, without the message to the queue. Prints the seconds of
+each run.
 
 usage: webhook.py EVENT SECRET
 """

@@ -1,7 +1,7 @@
-"""What a worker of the usual kind does: Git, zip, boto3. It prints how long each push took that it was told of.
+"""A typical worker: Git, zip, boto3. Prints how long each push took.
 
-usage: worker.py URL CLONE ENDPOINT BUCKET KEY [warm]. Without the last word it clones, zips, uploads and ends. With it, its clone
-is kept, and it does the same for each line that it reads, after a fetch of one commit.
+usage: worker.py URL CLONE ENDPOINT BUCKET KEY [warm]. By default, it clones, zips, uploads and exits.
+With `warm`, it keeps its clone, and for each input line fetches one commit, zips and uploads.
 """
 import os
 import subprocess

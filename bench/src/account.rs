@@ -1,5 +1,5 @@
-//! What a stack's functions find in their AWS account, in the local cloud: buckets, a KMS key, the
-//! encrypted SSH key that the Git host knows.
+//! What a stack's functions need from their AWS account, in the local cloud: buckets, a KMS key,
+//! the encrypted SSH key that the Git host accepts.
 
 use std::fs;
 use std::path::PathBuf;
@@ -15,22 +15,22 @@ use local::sshd::{Access, generate_key};
 use crate::bench::Bench;
 use crate::function::Environment;
 
-/// The stack's name, which the SSH key is bound to.
+/// The stack name, which the SSH key is bound to.
 const STACK: &str = "bench";
-/// Where the zips go to.
+/// The bucket for zips.
 pub(crate) const OUTPUT: &str = "bench-output";
-/// Where clones are kept for functions that start cold.
+/// The bucket of cached packs.
 pub(crate) const CACHE: &str = "bench-cache";
 const KEYS: &str = "bench-keys";
-/// The object that holds the encrypted SSH key.
+/// The object with the encrypted SSH key.
 pub(crate) const KEY_OBJECT: &str = "ssh-key/bench";
 
-/// The account, and the Git host beside it.
+/// The account and the Git host.
 #[derive(Debug)]
 pub(crate) struct Account {
     /// The emulators.
     pub(crate) local: Local,
-    /// The private key that may fetch, which rivals use, too.
+    /// The private key that may fetch, also for rivals.
     pub(crate) identity: PathBuf,
     kms_key: String,
 }
@@ -48,7 +48,7 @@ impl Account {
         Ok(Self { local, identity, kms_key })
     }
 
-    /// The environment of gitpull, for a Git host on this port.
+    /// The environment of gitpull for a Git host on this port.
     pub(crate) fn gitpull(&self, port: u16) -> Result<Environment> {
         let sshd = &self.local.sshd;
         let known_hosts = sshd.known_hosts_line()?.replace(&format!("]:{}", sshd.port), &format!("]:{port}"));
@@ -57,7 +57,7 @@ impl Account {
         Ok(environment)
     }
 
-    /// Empties the buckets of the zips and of the clones: the next push is the first one.
+    /// Empties the buckets for zips and packs: the next push is a first push.
     pub(crate) async fn forget(&self) -> Result<()> {
         let account = &self.local.cloud.account;
         for bucket in [OUTPUT, CACHE] {
@@ -70,7 +70,7 @@ impl Account {
     }
 }
 
-/// What gitpull is told; the KMS key is missing.
+/// gitpull's environment, without the KMS key.
 pub(crate) fn gitpull(endpoint: &str, user: &str, port: u16, known_hosts: String) -> Environment {
     vec![
         ("AWS_ENDPOINT_URL", endpoint.to_owned()),
@@ -92,7 +92,7 @@ pub(crate) fn gitpull(endpoint: &str, user: &str, port: u16, known_hosts: String
     ]
 }
 
-/// Stores the private key as the ssh-key function does; the id of the KMS key.
+/// Stores the private key like the ssh-key function. Returns the ID of the KMS key.
 async fn keep_key(cloud: &Cloud, private: Vec<u8>) -> Result<String> {
     let s3 = &cloud.account.s3;
     for bucket in [KEYS, OUTPUT, CACHE] {

@@ -1,4 +1,4 @@
-//! The HTTPS side of a Git host that has one archive: a file of any size, sent from the disk.
+//! A Git host with one archive over HTTPS: a file of any size, streamed from the disk.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use tokio_rustls::TlsAcceptor;
 pub(crate) struct ArchiveHost {
     /// Its port.
     pub(crate) port: u16,
-    /// The authority that its certificate is of, in PEM.
+    /// The certificate authority in PEM.
     pub(crate) ca: String,
     task: JoinHandle<()>,
 }
@@ -29,7 +29,7 @@ impl Drop for ArchiveHost {
 }
 
 impl ArchiveHost {
-    /// Starts to listen: a GitHub whose one repository has the archive of this commit on `main`.
+    /// Starts a GitHub with one repository, whose `main` is this commit with this archive.
     pub(crate) async fn start(archive: &Path, commit: &str) -> Result<Self> {
         let (ca, tls) = tls()?;
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.context("listen as a Git host")?;
@@ -37,8 +37,7 @@ impl ArchiveHost {
         let (archive, commit) = (archive.to_owned(), commit.to_owned());
         let task = tokio::spawn(async move {
             while let Ok((connection, _)) = listener.accept().await {
-                // A client that doesn't trust the certificate, or goes away, is the client's
-                // affair.
+                // A client that doesn't trust the certificate or disconnects is no error.
                 let sending = send(connection, tls.clone(), archive.clone(), commit.clone());
                 tokio::spawn(async move { sending.await.ok() });
             }
@@ -47,11 +46,10 @@ impl ArchiveHost {
     }
 }
 
-/// An authority, and a server with a certificate of it.
+/// An authority, and a server with its certificate.
 fn tls() -> Result<(String, TlsAcceptor)> {
     let mut authority = CertificateParams::default();
-    // With the name that all certificates get otherwise, a server's looks to OpenSSL as if it had
-    // signed itself.
+    // With the default name of all certificates, OpenSSL would consider the server's self-signed.
     authority.distinguished_name.push(DnType::CommonName, "bench authority");
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate()?)?;
@@ -65,8 +63,7 @@ fn tls() -> Result<(String, TlsAcceptor)> {
     Ok((authority.pem(), TlsAcceptor::from(Arc::new(configuration))))
 }
 
-/// Answers one request: with what the repository's reference names, with its default branch, or
-/// with the archive.
+/// Answers one request: for the repository's reference, its default branch, or the archive.
 async fn send(connection: TcpStream, tls: TlsAcceptor, archive: PathBuf, commit: String) -> Result<()> {
     let mut stream = BufReader::new(tls.accept(connection).await?);
     let mut line = String::new();

@@ -1,4 +1,4 @@
-//! What every case finds: the programs that were built, the inputs, and how often to run.
+//! The resources of all cases: built programs, inputs, and the number of runs.
 
 use std::path::{Path, PathBuf};
 
@@ -9,7 +9,7 @@ use tokio::sync::OnceCell;
 use crate::account::Account;
 use crate::inputs::Inputs;
 
-/// What every case finds.
+/// The resources of all cases.
 #[derive(Debug)]
 pub(crate) struct Bench {
     root: PathBuf,
@@ -17,14 +17,14 @@ pub(crate) struct Bench {
     scratch: TempDir,
     /// The repositories.
     pub(crate) inputs: Inputs,
-    /// Runs of each case.
+    /// The number of runs per case.
     pub(crate) runs: usize,
-    /// Whether cases of many minutes are wanted, too.
+    /// Whether to run cases of many minutes.
     pub(crate) long: bool,
 }
 
 impl Bench {
-    /// Everything in the project's folder.
+    /// The paths in the project's folder.
     pub(crate) fn new(runs: usize, long: bool) -> Result<Self> {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("find the project's folder")?;
         let inputs = Inputs::new(&root.join("target"))?;
@@ -37,7 +37,7 @@ impl Bench {
         Ok(bench)
     }
 
-    /// The AWS account and the Git host, started when they are first needed.
+    /// The AWS account and the Git host, started on first use.
     pub(crate) async fn account(&self) -> Result<&Account> {
         self.account.get_or_try_init(|| Account::start(self)).await
     }
@@ -52,17 +52,17 @@ impl Bench {
         self.scratch.path()
     }
 
-    /// An empty folder of its own.
+    /// A new empty folder.
     pub(crate) fn empty_folder(&self) -> Result<TempDir> {
         TempDir::new_in(self.scratch.path()).context("make a folder")
     }
 
-    /// A program of ours, as it was released.
+    /// A release binary of ours.
     pub(crate) fn program(&self, name: &str) -> PathBuf {
         self.root.join("target/release").join(name)
     }
 
-    /// The Python that has the rivals' packages.
+    /// The Python with the rivals' packages.
     pub(crate) fn python(&self) -> PathBuf {
         self.root.join(".tools/bench-py/bin/python3")
     }

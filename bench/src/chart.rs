@@ -1,5 +1,4 @@
-//! A picture of what grows: time on the left and memory on the right, both over the same thing, on
-//! logarithmic axes.
+//! A chart of growth: time on the left and memory on the right, both on logarithmic axes.
 
 use std::path::Path;
 
@@ -10,10 +9,10 @@ use plotters::prelude::*;
 const FONT: (&str, u32) = ("sans-serif", 15);
 const TITLE: (&str, u32) = ("sans-serif", 18);
 
-/// What was measured at one place.
+/// A measured point.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Point {
-    /// The place.
+    /// The value on the horizontal axis.
     pub(crate) at: f64,
     /// Seconds.
     pub(crate) seconds: f64,
@@ -21,12 +20,12 @@ pub(crate) struct Point {
     pub(crate) memory: f64,
 }
 
-/// What is drawn.
+/// A chart.
 #[derive(Debug)]
 pub(crate) struct Chart {
     /// What grows.
     pub(crate) axis: &'static str,
-    /// From the smallest to the largest.
+    /// The points, from the smallest to the largest.
     pub(crate) points: Vec<Point>,
 }
 
@@ -83,7 +82,7 @@ impl Chart {
     }
 }
 
-/// A number as short as it can be read: 0.1, 20, 3k, 1M.
+/// A number in short form: 0.1, 20, 3k, 1M.
 fn label(value: f64) -> String {
     match value {
         _ if value >= 1e6 => format!("{}M", value / 1e6),

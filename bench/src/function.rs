@@ -1,5 +1,5 @@
-//! A function of ours as a process: the release binary, with Lambda's Runtime API before it and
-//! nothing of this machine's environment around it.
+//! One of our functions as a process: the release binary with Lambda's Runtime API, and nothing of
+//! this machine's environment.
 
 use std::fs::{self, File};
 use std::path::PathBuf;
@@ -17,25 +17,25 @@ use crate::lambda::Runtime;
 use crate::sample::Sample;
 use crate::watched::Watched;
 
-/// Variables of a function's environment.
+/// The environment variables of a function.
 pub(crate) type Environment = Vec<(&'static str, String)>;
 
 /// A running function.
 #[derive(Debug)]
 pub(crate) struct Function {
     _child: Child,
-    /// What the kernel says of it.
+    /// The kernel's data about it.
     pub(crate) process: Watched,
     runtime: Runtime,
-    /// From its start until it asked for its first invocation.
+    /// From its start to its first request for work.
     pub(crate) init: Duration,
     log: PathBuf,
-    /// What Lambda gives it as `/tmp`.
+    /// Its `/tmp`.
     _temporary: TempDir,
 }
 
 impl Function {
-    /// Starts a function in an empty environment and waits until it asks for work.
+    /// Starts a function with an empty environment and waits until it requests work.
     pub(crate) async fn start(bench: &Bench, name: &str, environment: &Environment) -> Result<Self> {
         let mut runtime = Runtime::start().await?;
         let temporary = bench.empty_folder()?;
@@ -52,7 +52,7 @@ impl Function {
         Ok(Self { _child: child, process, runtime, init: asked - started, log, _temporary: temporary })
     }
 
-    /// Gives it an event; how long it took, and the answer.
+    /// Sends it an event. Returns how long it took, and the response.
     pub(crate) async fn invoke(&mut self, event: &Value) -> Result<(Duration, Value)> {
         let (time, answer) =
             self.runtime.invoke(serde_json::to_vec(event)?.into()).await.with_context(|| self.said())?;
@@ -60,7 +60,7 @@ impl Function {
         Ok((time, serde_json::from_slice(&answer).unwrap_or(Value::Null)))
     }
 
-    /// Gives a worker a job, which has to succeed.
+    /// Sends a worker a job, which must succeed.
     pub(crate) async fn work(&mut self, job: &contract::Job) -> Result<Sample> {
         let before = self.process.processor()?;
         let (whole, answer) = self.invoke(&batch(job)?).await?;
@@ -74,7 +74,7 @@ impl Function {
         ));
         let bytes = said["zip_bytes"].as_u64().unwrap_or_default();
         Ok(Sample {
-            // What follows is for the next function, and nobody waits for it.
+            // The rest is for the next function, and nobody waits for it.
             wall: Duration::from_millis(stored).as_secs_f64(),
             processor: self.process.processor()? - before,
             memory: self.process.peak_memory()?,
@@ -83,7 +83,7 @@ impl Function {
         })
     }
 
-    /// The same, with everything that the process took since its start.
+    /// The same, but counts everything since the start of the process.
     pub(crate) async fn first_work(&mut self, job: &contract::Job) -> Result<Sample> {
         let sample = self.work(job).await?;
         Ok(Sample { wall: sample.wall + self.init.as_secs_f64(), processor: self.process.processor()?, ..sample })
@@ -102,7 +102,7 @@ impl Function {
     }
 }
 
-/// What Lambda puts into the environment of every function.
+/// Lambda's variables in the environment of every function.
 fn lambda(name: &str, runtime: &Runtime) -> [(&'static str, String); 10] {
     [
         ("AWS_LAMBDA_RUNTIME_API", runtime.address.to_string()),
@@ -118,7 +118,7 @@ fn lambda(name: &str, runtime: &Runtime) -> [(&'static str, String); 10] {
     ]
 }
 
-/// A job as SQS hands it to Lambda.
+/// A job in SQS's event.
 fn batch(job: &contract::Job) -> Result<Value> {
     Ok(json!({ "Records": [{
         "messageId": "059f36b4-87a3-44ab-83d2-661975830a7d",

@@ -1,6 +1,6 @@
-//! Repositories that look like real ones and are the same everywhere: source text with a
-//! vocabulary, binaries, a history. They are streamed into `git fast-import`, so that no size is
-//! too large for the machine's memory.
+//! Generates realistic repositories that are the same everywhere: source text with a vocabulary,
+//! binaries, a history. They are streamed into `git fast-import`, so that their size isn't limited
+//! by the machine's memory.
 
 mod content;
 mod random;
@@ -11,27 +11,26 @@ use std::io::{self, Write};
 use content::Kind;
 use random::Random;
 
-/// Part of the name of everything that is generated: another number generates anew.
+/// A part of the names of generated repositories. Increase it to generate new ones.
 pub(crate) const VERSION: u32 = 2;
 
-/// When the first commit is made; every other one follows an hour after the one before.
+/// The time of the first commit. Every other one follows an hour after the previous one.
 const FIRST_COMMIT: u64 = 1_750_000_000;
 
-/// What a repository is like.
+/// The shape of a repository.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Shape {
-    /// Files in the tree.
+    /// The number of files in the tree.
     pub(crate) files: u64,
-    /// Bytes of all files together, about.
+    /// The approximate size of all files, in bytes.
     pub(crate) bytes: u64,
-    /// Of a hundred files, how many hold random bytes, as pictures and archives do.
+    /// The percentage of files with random bytes, like pictures and archives.
     pub(crate) random_percent: u64,
-    /// Of a hundred files, how many hold bytes of which half can be compressed away, as programs
-    /// do.
+    /// The percentage of files with bytes that compress to half, like programs.
     pub(crate) half_percent: u64,
-    /// Length of the history.
+    /// The length of the history.
     pub(crate) commits: u64,
-    /// Files that a commit after the first one changes.
+    /// The number of files that each further commit changes.
     pub(crate) changed: u64,
 }
 
@@ -39,12 +38,12 @@ impl Shape {
     /// The size of Git's own repository.
     pub(crate) const GIT: Self =
         Self { files: 5_000, bytes: 45 << 20, random_percent: 0, half_percent: 0, commits: 400, changed: 25 };
-    /// What one would call a monorepo.
+    /// A monorepo.
     pub(crate) const LARGE: Self =
         Self { files: 100_000, bytes: 1 << 30, random_percent: 10, half_percent: 10, commits: 50, changed: 40 };
-    /// Four times as much in as many files.
+    /// Four times the size with as many files.
     pub(crate) const HUGE: Self = Self { bytes: 4 << 30, ..Self::LARGE };
-    /// One file that no memory of a function holds.
+    /// One file that is larger than a function's memory.
     pub(crate) const SINGLE: Self =
         Self { files: 1, bytes: 2 << 30, random_percent: 0, half_percent: 100, commits: 1, changed: 0 };
     /// Its pack has about 100 MB, which take five seconds at 20 MB/s.
@@ -55,19 +54,19 @@ impl Shape {
         Self { files: 20_000, bytes: 1_450 << 20, random_percent: 60, half_percent: 0, commits: 1, changed: 0 };
 }
 
-/// Files differ in size: eighths of the mean, which together make up sixteen means.
+/// The sizes of files: eighths of the mean, which add up to sixteen means.
 const SIZES: [u64; 16] = [1, 1, 2, 2, 3, 4, 4, 6, 6, 8, 8, 10, 12, 16, 20, 25];
 
-/// A repository on its way into `git fast-import`.
+/// A repository that is streamed to `git fast-import`.
 struct Repository {
     shape: Shape,
     seed: u64,
-    /// How often a block of a file was changed, where it was: file and block.
+    /// How often a block of a file was changed, if at all, by file and block.
     edits: HashMap<(u64, u64), u64>,
 }
 
-/// Writes the whole repository as a stream for `git fast-import`: the same for the same shape and
-/// seed.
+/// Writes the whole repository as a stream for `git fast-import`. It depends only on the shape and
+/// the seed.
 pub(crate) fn write(shape: Shape, seed: u64, mut out: impl Write) -> io::Result<()> {
     let mut repository = Repository { shape, seed, edits: HashMap::new() };
     commit(&mut out, 0, "Begin")?;
@@ -118,9 +117,8 @@ impl Repository {
         self.edits.get(&(file, block)).copied().unwrap_or_default()
     }
 
-    /// A block that was changed may be shorter than before: Git makes the longest version of a file
-    /// the base of the others, so that a third of all files are deltas in their present version,
-    /// too.
+    /// A changed block may become shorter: Git uses the longest version of a file as the base of
+    /// the others, so that a third of all files are deltas in their current version, too.
     fn length(&self, file: u64, block: u64) -> usize {
         let edits = self.edits(file, block);
         let mut random = Random::of(&[self.seed, file, block, edits, 5]);
@@ -139,13 +137,13 @@ impl Repository {
 
     fn blocks(&self, file: u64) -> u64 {
         let mean = self.shape.bytes / self.shape.files;
-        // With few files the mean is no mean.
+        // With few files, the sizes don't average out.
         let eighths = if self.shape.files < 16 { 8 } else { SIZES[usize::try_from(file % 16).unwrap_or_default()] };
         (mean * eighths / 8).div_ceil(content::BLOCK).max(1)
     }
 }
 
-/// Thirty files a folder, thirty folders a folder.
+/// Thirty files per folder, thirty folders per folder.
 fn path(file: u64, kind: Kind) -> String {
     let (folder, name) = (file / 30, content::name(file));
     format!("{}/{}/{name}_{file}.{}", content::name(folder / 30 + 7), content::name(folder), kind.extension())
@@ -168,7 +166,7 @@ mod tests {
     fn same_seed_gives_identical_bytes() {
         assert_eq!(stream(1), stream(1));
         assert_ne!(stream(1), stream(2));
-        // What it was in the beginning: a change of the generator needs another VERSION.
+        // The original value: a change of the generator needs another VERSION.
         let sum = stream(1).iter().fold(0u32, |sum, byte| sum.rotate_left(5) ^ u32::from(*byte));
         assert_eq!((stream(1).len(), sum), (114_647, 642_720_792));
     }

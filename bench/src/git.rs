@@ -1,4 +1,4 @@
-//! Real Git, undisturbed by the configuration of the user and the machine.
+//! Real Git, independent of the user's and the system's configuration.
 
 use std::io::BufWriter;
 use std::path::Path;
@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 
 use crate::generate::{self, Shape};
 
-/// Variables that keep Git away from other configurations.
+/// Variables that make Git ignore other configuration.
 pub(crate) const ISOLATED: [(&str, &str); 3] =
     [("GIT_CONFIG_GLOBAL", "/dev/null"), ("GIT_CONFIG_SYSTEM", "/dev/null"), ("GIT_TERMINAL_PROMPT", "0")];
 
@@ -22,7 +22,7 @@ pub(crate) fn command(dir: &Path, arguments: &[&str]) -> Command {
     git
 }
 
-/// Runs a Git command; what it prints, without white space around it.
+/// Runs a Git command. Returns its output, trimmed.
 pub(crate) fn run(dir: &Path, arguments: &[&str]) -> Result<String> {
     let out = command(dir, arguments).output().context("run git")?;
     let said = String::from_utf8_lossy(&out.stderr);
@@ -30,12 +30,11 @@ pub(crate) fn run(dir: &Path, arguments: &[&str]) -> Result<String> {
     Ok(String::from_utf8_lossy(&out.stdout).trim().to_owned())
 }
 
-/// Generates a repository into an empty folder.
+/// Generates a repository in an empty folder.
 pub(crate) fn generate(dir: &Path, shape: Shape) -> Result<()> {
     run(dir, &["init", "--quiet", "--bare", "--initial-branch=main", "."])?;
     import(dir, |stream| generate::write(shape, 1, stream))?;
-    // As a server keeps it: one pack. Deltas are looked for anew only where that doesn't take
-    // minutes.
+    // As on a server: one pack. Deltas are recomputed only if that doesn't take minutes.
     let repack = ["repack", "-a", "-d", "-q", "--depth=50", "--window=10", "-f"];
     let length = if shape.bytes > 200 << 20 { repack.len() - 1 } else { repack.len() };
     run(dir, &repack[..length])?;

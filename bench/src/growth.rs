@@ -1,5 +1,5 @@
-//! How time and memory of a first push grow: with the number of files, with their size, with the
-//! length of the history. Each becomes a picture in the documentation.
+//! How time and memory of a first push grow with the number of files, their size, and the length of
+//! the history. Each becomes a chart in the documentation.
 
 use anyhow::Result;
 
@@ -12,21 +12,21 @@ use crate::sample::median;
 
 /// What grows.
 struct Series {
-    /// Part of the names of its repositories and of its picture.
+    /// A part of the names of its repositories and its chart.
     name: &'static str,
-    /// What its axis says.
+    /// The label of its axis.
     axis: &'static str,
-    /// The repositories, and where on the axis each stands.
+    /// The repositories, with their values on the axis.
     shapes: Vec<(f64, Shape)>,
 }
 
-/// Measures all and draws the pictures.
+/// Measures everything and draws the charts.
 pub(crate) async fn run(bench: &Bench) -> Result<()> {
     for series in [files(), bytes(bench.long), history()] {
         let mut points = Vec::new();
         for (at, shape) in series.shapes {
             let name = format!("growth-{}-{at}", series.name);
-            // What takes minutes hardly varies.
+            // Runs of minutes hardly vary.
             let runs = if shape.bytes > 500 << 20 { 1 } else { bench.runs };
             let mut samples = Vec::new();
             for _ in 0..runs {

@@ -1,5 +1,4 @@
-//! A repository on the local Git host: what is pushed to it, and what a worker and its rival are
-//! told of it.
+//! A repository on the local Git host, with its pushes, and the jobs for a worker and its rival.
 
 use std::fs;
 use std::io::Write as _;
@@ -23,7 +22,7 @@ pub(crate) struct Hosted {
 }
 
 impl Hosted {
-    /// Puts a copy of a generated repository on the host.
+    /// Copies a generated repository to the host.
     pub(crate) fn new(bench: &Bench, account: &Account, name: &str, shape: Shape) -> Result<Self> {
         let path = format!("acme/{name}");
         let dir = account.local.host.root().join(format!("{path}.git"));
@@ -39,7 +38,7 @@ impl Hosted {
         Ok(Self { dir, path, pushes: 0 })
     }
 
-    /// A commit that changes one file.
+    /// Commits a change of one file.
     pub(crate) fn push(&mut self) -> Result<()> {
         self.pushes += 1;
         let text = format!("push {}\n", self.pushes).repeat(40);
@@ -75,7 +74,7 @@ impl Hosted {
         format!("rival/{}.zip", self.path)
     }
 
-    /// The rival that does the same: Git, zip and boto3, on a Git host at this port, with its clone
+    /// The rival with the same task: Git, zip and boto3, with a Git host on this port and its clone
     /// in this folder.
     pub(crate) fn rival(&self, bench: &Bench, account: &Account, port: u16, clone: &Path) -> Program {
         let sshd = &account.local.sshd;

@@ -1,4 +1,4 @@
-//! The repositories that are measured with, made once and kept under `target/bench`.
+//! The repositories of the cases, generated once and kept in `target/bench`.
 
 use std::fs::{self, File};
 use std::io::BufReader;
@@ -18,7 +18,7 @@ pub(crate) struct Inputs {
 }
 
 impl Inputs {
-    /// Inputs below the build's folder.
+    /// The inputs in the build's folder.
     pub(crate) fn new(target: &Path) -> Result<Self> {
         let dir = target.join(format!("bench/v{VERSION}"));
         fs::create_dir_all(&dir).with_context(|| format!("create {}", dir.display()))?;
@@ -33,7 +33,7 @@ impl Inputs {
         })
     }
 
-    /// The bare clone of a repository that a fetch of one commit makes.
+    /// The bare clone of a repository after a fetch of one commit.
     pub(crate) fn shallow(&self, name: &str, of: &Path) -> Result<PathBuf> {
         self.once(&format!("{name}-shallow.git"), |new| {
             let url = format!("file://{}", of.display());
@@ -41,7 +41,7 @@ impl Inputs {
         })
     }
 
-    /// The same with the pack as a function keeps it.
+    /// The same with the pack as a function stores it.
     pub(crate) fn kept(&self, name: &str, of: &Path) -> Result<PathBuf> {
         let shallow = self.shallow(name, of)?;
         self.once(&format!("{name}-kept.git"), |new| {
@@ -54,7 +54,7 @@ impl Inputs {
         })
     }
 
-    /// The zip that a Git host would send of a repository's commit.
+    /// The zip that a Git host would send for a repository's commit.
     pub(crate) fn archive(&self, name: &str, of: &Path) -> Result<PathBuf> {
         self.once(&format!("{name}.zip"), |new| {
             let out = format!("--output={}", new.display());
@@ -62,7 +62,7 @@ impl Inputs {
         })
     }
 
-    /// What was made before, or is made now: under another name until it is whole.
+    /// Returns an existing input, or creates it: under another name until it is complete.
     fn once(&self, name: &str, make: impl FnOnce(&Path) -> Result<()>) -> Result<PathBuf> {
         let whole = self.dir.join(name);
         if !whole.exists() {
@@ -78,7 +78,7 @@ impl Inputs {
     }
 }
 
-/// Makes git's pack in a folder one that was received.
+/// Replaces git's pack in a folder by a received one.
 fn receive_again(packs: &Path) -> Result<()> {
     let gits: Vec<_> = fs::read_dir(packs)?.map(|file| Ok(file?.path())).collect::<Result<_>>()?;
     let pack = gits.iter().find(|file| file.extension().is_some_and(|extension| extension == "pack"));

@@ -1,6 +1,6 @@
 //! Lambda's [Runtime API](https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html) as a
-//! function sees it: it asks for the next invocation, and says what came of it. So a release binary
-//! is measured as it is, without an emulator around it.
+//! function sees it: it requests the next invocation, and reports its result. So a release binary
+//! is measured without an emulator.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -16,24 +16,24 @@ use tokio::net::TcpListener;
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinHandle;
 
-/// How long an invocation may take: what Lambda allows.
+/// The longest invocation: Lambda's limit.
 const TIMEOUT: Duration = Duration::from_mins(15);
 
-/// What the function did.
+/// A request of the function.
 #[derive(Debug)]
 enum Event {
-    /// It asked for the next invocation.
+    /// It requested the next invocation.
     Asked(Instant),
-    /// It gave an answer.
+    /// It sent a response.
     Answered(Instant, Bytes),
-    /// It failed.
+    /// It reported an error.
     Failed(Bytes),
 }
 
 /// The API of one function.
 #[derive(Debug)]
 pub(crate) struct Runtime {
-    /// Where it listens.
+    /// Its address.
     pub(crate) address: SocketAddr,
     events: mpsc::UnboundedReceiver<Event>,
     invocations: mpsc::UnboundedSender<Bytes>,
@@ -46,7 +46,7 @@ impl Drop for Runtime {
     }
 }
 
-/// What the server's side knows.
+/// The state of the server.
 #[derive(Debug)]
 struct State {
     events: mpsc::UnboundedSender<Event>,
@@ -65,7 +65,7 @@ impl Runtime {
         Ok(Self { address, events: seen, invocations, server })
     }
 
-    /// Waits until the function asks for work.
+    /// Waits until the function requests work.
     pub(crate) async fn asked(&mut self) -> Result<Instant> {
         match self.event().await? {
             Event::Asked(when) => Ok(when),
@@ -73,7 +73,7 @@ impl Runtime {
         }
     }
 
-    /// Hands an event out to a function that asked, and waits for the answer.
+    /// Sends an event to a waiting function, and waits for the response.
     pub(crate) async fn invoke(&mut self, event: Bytes) -> Result<(Duration, Bytes)> {
         let begun = Instant::now();
         self.invocations.send(event).ok().context("hand an invocation out")?;

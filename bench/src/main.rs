@@ -1,5 +1,4 @@
-//! What `just bench` runs: the product beside its rivals, each case with both of them in the same
-//! run.
+//! `just bench`: measures git2s3 and its rivals, with both of them in the same run of each case.
 
 mod account;
 mod archive_host;
@@ -28,22 +27,22 @@ use clap::Parser;
 use crate::bench::Bench;
 use crate::cases::Group;
 
-/// Measures git2s3 beside its rivals, on this machine.
+/// Measures git2s3 and its rivals on this machine
 #[derive(Debug, Parser)]
 #[command(name = "bench")]
 struct Arguments {
-    /// Only cases whose name contains one of these; or `growth`, which draws the pictures.
+    /// Only cases whose names contain one of these, or `growth`, which draws the charts
     names: Vec<String>,
-    /// How often each case is run; the table shows medians.
+    /// How often each case is run; the table shows medians
     #[arg(long, default_value_t = 5)]
     runs: usize,
-    /// Also what takes many minutes and gigabytes.
+    /// Include cases that take many minutes and gigabytes
     #[arg(long)]
     long: bool,
-    /// Print what was measured as JSON on the last line.
+    /// Print the results as JSON on the last line
     #[arg(long)]
     json: bool,
-    /// Put the table into docs/benchmarks.md.
+    /// Write the table to docs/benchmarks.md
     #[arg(long)]
     write: bool,
 }

@@ -1,6 +1,5 @@
-//! A program that runs to its end and is measured with all its children. A small script does that
-//! from outside, for ours and for rivals alike, since only the parent of a process learns what it
-//! took.
+//! A program that is run and measured with all its children. A small script does that from outside,
+//! for ours and for rivals, because only a process's parent learns its resource usage.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -13,7 +12,7 @@ use serde::Deserialize;
 use crate::bench::Bench;
 use crate::sample::Sample;
 
-/// A program, its arguments and what is around it.
+/// A program with its arguments and environment.
 #[derive(Debug, Clone)]
 pub(crate) struct Program {
     command: Vec<OsString>,
@@ -23,7 +22,7 @@ pub(crate) struct Program {
     allowed: Vec<i32>,
 }
 
-/// What the script reports.
+/// The script's report.
 #[derive(Deserialize)]
 struct Report {
     #[serde(flatten)]
@@ -38,42 +37,42 @@ impl Program {
         Self { command, dir: dir.to_owned(), environment: Vec::new(), out: None, allowed: vec![0] }
     }
 
-    /// With another argument.
+    /// Adds an argument.
     pub(crate) fn arg(mut self, argument: impl AsRef<OsStr>) -> Self {
         self.command.push(argument.as_ref().to_owned());
         self
     }
 
-    /// With other arguments.
+    /// Adds arguments.
     pub(crate) fn args(self, arguments: &[&str]) -> Self {
         arguments.iter().fold(self, Self::arg)
     }
 
-    /// With a variable in its environment.
+    /// Adds an environment variable.
     pub(crate) fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
         self.environment.push((name.to_owned(), value.as_ref().to_owned()));
         self
     }
 
-    /// What it prints goes to a file, whose length is what is said to be made.
+    /// Writes its output to a file, whose length is the size of the result.
     pub(crate) fn to(mut self, file: &Path) -> Self {
         self.out = Some(file.to_owned());
         self
     }
 
-    /// It may end with this code, too.
+    /// Also accepts this exit code.
     pub(crate) fn may_end_with(mut self, code: i32) -> Self {
         self.allowed.push(code);
         self
     }
 
-    /// Only on the first processor.
+    /// Uses only the first processor.
     pub(crate) fn on_one_core(mut self) -> Self {
         self.command.splice(0..0, ["taskset", "-c", "0"].map(OsString::from));
         self
     }
 
-    /// The program as it is, for who talks to it while it runs.
+    /// The command itself, to talk to it while it runs.
     pub(crate) fn command(&self) -> tokio::process::Command {
         let mut words = self.command.iter();
         let mut command = tokio::process::Command::new(words.next().map(OsString::as_os_str).unwrap_or_default());

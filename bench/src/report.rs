@@ -1,5 +1,5 @@
-//! What is printed: progress to who waits, the table to who reads, JSON to what compares, and
-//! Markdown for the documentation.
+//! Output: progress for the user, the table for readers, JSON for programs, and Markdown for the
+//! documentation.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "the table goes to stdout, progress to stderr")]
 
 use std::fs;
@@ -8,18 +8,18 @@ use std::path::Path;
 use anyhow::{Context, Result};
 
 use crate::machine;
-use crate::row::{Judged, Row, Unit};
+use crate::row::{Measure, Row, Unit};
 
 const TITLES: [&str; 7] = ["case", "ours", "rival", "ratio", "goal", "bytes", "peak memory"];
 const BEGIN: &str = "<!-- bench: begin -->\n";
 const END: &str = "<!-- bench: end -->";
 
-/// Tells who waits what is being done.
+/// Prints progress.
 pub(crate) fn progress(what: &str) {
     eprintln!("bench: {what}");
 }
 
-/// Prints the table, and what stands below it.
+/// Prints the table and its footnotes.
 pub(crate) fn print(rows: &[Row], runs: usize, below: &str) {
     let cells: Vec<[String; 7]> = rows.iter().map(|row| cells(row, runs)).collect();
     let width = |column: usize| {
@@ -38,13 +38,13 @@ pub(crate) fn print(rows: &[Row], runs: usize, below: &str) {
     println!("{below}");
 }
 
-/// Prints what was measured as one line.
+/// Prints the results as one line of JSON.
 pub(crate) fn print_json(rows: &[Row]) -> Result<()> {
     println!("{}", serde_json::to_string(rows)?);
     Ok(())
 }
 
-/// Puts the table between the markers of a Markdown file.
+/// Replaces the table between the markers of a Markdown file.
 pub(crate) fn write(rows: &[Row], runs: usize, below: &str, file: &Path) -> Result<()> {
     let text = fs::read_to_string(file).with_context(|| format!("read {}", file.display()))?;
     let (before, rest) = text.split_once(BEGIN).with_context(|| format!("{} lacks a marker", file.display()))?;
@@ -63,9 +63,9 @@ fn heading(runs: usize) -> String {
 }
 
 fn cells(row: &Row, usual: usize) -> [String; 7] {
-    let goal = |goal: f64| match row.judged {
-        Judged::Ratio => format!("{goal:.2}"),
-        Judged::Ours => number(goal, row.unit),
+    let goal = |goal: f64| match row.measure {
+        Measure::Ratio => format!("{goal:.2}"),
+        Measure::Ours => number(goal, row.unit),
     };
     let bytes = |bytes: Option<u64>| bytes.map(|bytes| number(count(bytes), Unit::Bytes)).unwrap_or_default();
     [
@@ -79,7 +79,7 @@ fn cells(row: &Row, usual: usize) -> [String; 7] {
     ]
 }
 
-/// How many runs a row is of, where it isn't what the heading says.
+/// The number of runs of a row, if it differs from the heading's.
 fn runs(runs: usize) -> String {
     match runs {
         0 => String::new(),
@@ -102,7 +102,7 @@ pub(crate) fn number(value: f64, unit: Unit) -> String {
     }
 }
 
-/// A count as a number to calculate with.
+/// A count as a floating-point number.
 #[expect(clippy::cast_precision_loss, reason = "no count here comes near 2 to the power of 52")]
 pub(crate) fn count(count: u64) -> f64 {
     count as f64

@@ -1,10 +1,10 @@
-//! A line of the table: what was measured, beside its rival, and what it should be.
+//! A row of the table: a measurement, compared with its rival and its goal.
 
 use serde::Serialize;
 
 use crate::sample::{Pair, Sample, median};
 
-/// What a row's numbers are.
+/// The unit of a row's numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub(crate) enum Unit {
     /// Seconds.
@@ -13,43 +13,43 @@ pub(crate) enum Unit {
     /// Bytes.
     #[serde(rename = "B")]
     Bytes,
-    /// Dollars of the United States.
+    /// US dollars.
     #[serde(rename = "USD")]
     Dollars,
 }
 
-/// What a goal is set for.
+/// What a goal applies to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum Judged {
-    /// Ours divided by the rival's.
+pub(crate) enum Measure {
+    /// Our result divided by the rival's.
     Ratio,
-    /// Ours, in the row's unit.
+    /// Our result, in the row's unit.
     Ours,
 }
 
-/// A line of the table.
+/// A row of the table.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Row {
     /// What was measured.
     pub(crate) case: String,
-    /// Ours.
+    /// Our result.
     pub(crate) ours: f64,
-    /// The rival's.
+    /// The rival's result.
     pub(crate) rival: Option<f64>,
-    /// What both are.
+    /// The unit of both.
     pub(crate) unit: Unit,
-    /// Ours divided by the rival's.
+    /// Our result divided by the rival's.
     pub(crate) ratio: Option<f64>,
-    /// The most that is wanted.
+    /// The goal: the largest acceptable value.
     pub(crate) goal: Option<f64>,
-    /// Of what.
-    pub(crate) judged: Judged,
-    /// How many bytes ours made or received.
+    /// What the goal applies to.
+    pub(crate) measure: Measure,
+    /// How many bytes ours created or received.
     pub(crate) bytes: Option<u64>,
-    /// The most memory that ours had at once, in bytes.
+    /// The peak memory of ours, in bytes.
     pub(crate) memory: Option<u64>,
-    /// How many runs the medians are of; none where it is calculated.
+    /// The number of runs of the medians. Zero if it is calculated.
     pub(crate) runs: usize,
 }
 
@@ -57,11 +57,11 @@ impl Row {
     /// A row of two numbers.
     pub(crate) fn new(case: &str, unit: Unit, ours: f64, rival: Option<f64>) -> Self {
         let ratio = rival.filter(|rival| *rival > 0.0).map(|rival| ours / rival);
-        let (goal, judged) = (None, Judged::Ratio);
-        Self { case: case.to_owned(), ours, rival, unit, ratio, goal, judged, bytes: None, memory: None, runs: 0 }
+        let (goal, measure) = (None, Measure::Ratio);
+        Self { case: case.to_owned(), ours, rival, unit, ratio, goal, measure, bytes: None, memory: None, runs: 0 }
     }
 
-    /// The medians of what all runs took by one number of each.
+    /// The medians of one number of all runs.
     pub(crate) fn of(case: &str, unit: Unit, pair: &Pair, number: impl Fn(&Sample) -> f64) -> Self {
         let rival = (!pair.rival.is_empty()).then(|| median(&pair.rival, &number));
         let mut row = Self::new(case, unit, median(&pair.ours, &number), rival);
@@ -71,20 +71,20 @@ impl Row {
         row
     }
 
-    /// The medians of the time from start to end.
+    /// The medians of the duration.
     pub(crate) fn wall(case: &str, pair: &Pair) -> Self {
         Self::of(case, Unit::Seconds, pair, |sample| sample.wall)
     }
 
-    /// With the most that is wanted of the ratio.
+    /// Sets the goal for the ratio.
     pub(crate) fn goal(mut self, ratio: f64) -> Self {
-        (self.goal, self.judged) = (Some(ratio), Judged::Ratio);
+        (self.goal, self.measure) = (Some(ratio), Measure::Ratio);
         self
     }
 
-    /// With the most that is wanted of ours.
+    /// Sets the goal for our result.
     pub(crate) fn at_most(mut self, ours: f64) -> Self {
-        (self.goal, self.judged) = (Some(ours), Judged::Ours);
+        (self.goal, self.measure) = (Some(ours), Measure::Ours);
         self
     }
 }

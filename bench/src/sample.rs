@@ -1,26 +1,26 @@
-//! What one run of something took, and the middle of several.
+//! The measurements of a run, and the median of several.
 
 use anyhow::{Context, Result};
 use serde::Deserialize;
 
-/// What one run took.
+/// The measurements of a run.
 #[derive(Debug, Clone, Copy, Default, Deserialize)]
 pub(crate) struct Sample {
-    /// Seconds from its start to its end.
+    /// The duration in seconds.
     pub(crate) wall: f64,
-    /// Seconds of processor time.
+    /// The processor time in seconds.
     pub(crate) processor: f64,
-    /// The most memory at once, in bytes.
+    /// The peak memory, in bytes.
     pub(crate) memory: u64,
-    /// The most memory without mapped files, in bytes, where that was looked at.
+    /// The peak memory without mapped files, in bytes, if measured.
     #[serde(default)]
     pub(crate) own_memory: u64,
-    /// Bytes that it made or received.
+    /// The bytes that it created or received.
     #[serde(default)]
     pub(crate) bytes: u64,
 }
 
-/// The middle of what a run took, by one of its numbers.
+/// The median of one of the numbers.
 pub(crate) fn median(samples: &[Sample], of: impl Fn(&Sample) -> f64) -> f64 {
     let mut sorted: Vec<f64> = samples.iter().map(of).collect();
     sorted.sort_by(f64::total_cmp);
@@ -42,8 +42,8 @@ pub(crate) struct Pair {
 }
 
 impl Pair {
-    /// Runs both by turns, so that whatever else the machine does hits both. The first turn doesn't
-    /// count.
+    /// Runs both alternately, so that other load on the machine affects both. The first run of each
+    /// doesn't count.
     pub(crate) async fn warm(
         case: &str,
         runs: usize,
@@ -56,7 +56,7 @@ impl Pair {
         Ok(pair)
     }
 
-    /// The same where every turn is a first one.
+    /// The same, but every run is a first one.
     pub(crate) async fn cold(
         case: &str,
         runs: usize,

@@ -1,4 +1,4 @@
-//! How large the functions are: what Lambda loads before a cold start begins.
+//! The sizes of the functions, which Lambda loads before a cold start.
 
 use std::fmt::Write as _;
 
@@ -10,7 +10,7 @@ use crate::row::Unit;
 
 const FUNCTIONS: [&str; 5] = ["webhook", "gitpull", "zipdl", "ssh-key", "bucket-cleaner"];
 
-/// The sizes of the stripped release binaries, a line each.
+/// The sizes of the stripped release binaries, one row each.
 pub(crate) fn table(bench: &Bench) -> Result<String> {
     let mut table = String::from("\nfunction        stripped release binary\n");
     for name in FUNCTIONS {

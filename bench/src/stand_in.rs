@@ -1,6 +1,6 @@
-//! AWS as far as a single function needs it, for cases in which the emulator would be what is
-//! measured: uploads are taken and thrown away, one secret and one private key are given out,
-//! messages are accepted. No signature is looked at.
+//! A minimal AWS for a single function, for cases in which the emulator would dominate the
+//! measurement: it discards uploads, returns one secret and one private key, and accepts messages.
+//! It ignores signatures.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,12 +16,12 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-/// What is given out.
+/// The data to return.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Secrets {
     /// The value of every secret.
     pub(crate) secret: String,
-    /// The plaintext of everything that is to be decrypted.
+    /// The plaintext of every decryption.
     pub(crate) private_key: Vec<u8>,
 }
 
@@ -52,7 +52,7 @@ impl StandIn {
         Ok(Self { endpoint, received, task })
     }
 
-    /// Bytes of all requests' bodies so far.
+    /// The bytes of all request bodies so far.
     pub(crate) fn received(&self) -> u64 {
         self.received.load(Ordering::SeqCst)
     }
@@ -63,7 +63,7 @@ async fn answer(
     received: Arc<AtomicU64>,
     mut request: Request<Incoming>,
 ) -> Response<Full<Bytes>> {
-    // Frame by frame: what is thrown away needs no memory.
+    // Frame by frame, so that discarded data needs no memory.
     while let Some(Ok(frame)) = request.body_mut().frame().await {
         received.fetch_add(frame.data_ref().map_or(0, Bytes::len) as u64, Ordering::SeqCst);
     }
@@ -77,7 +77,7 @@ async fn answer(
     }
 }
 
-/// S3, whose buckets hold nothing but the encrypted private key.
+/// S3, with only the encrypted private key in its buckets.
 fn object(request: &Request<Incoming>) -> Response<Full<Bytes>> {
     let query = request.uri().query().unwrap_or_default();
     let is_key = request.uri().path().ends_with(crate::account::KEY_OBJECT);

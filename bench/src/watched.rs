@@ -1,5 +1,5 @@
-//! What the kernel says of a running process: its processor time, and its memory with and without
-//! the files that it maps, which the kernel can take back at any time.
+//! The kernel's data about a running process: its processor time, and its memory with and without
+//! mapped files, which the kernel can reclaim at any time.
 
 use std::fs;
 use std::sync::Arc;
@@ -9,12 +9,12 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use tokio::task::JoinHandle;
 
-/// Ticks of the processor time in `/proc`, the same in every Linux.
+/// The ticks per second of processor time in `/proc`, the same in every Linux.
 const TICKS_PER_SECOND: f64 = 100.0;
-/// How often memory is looked at of which the kernel doesn't remember the most.
+/// How often the memory is sampled for which the kernel keeps no peak.
 const INTERVAL: Duration = Duration::from_millis(20);
 
-/// A process, watched for as long as this is kept.
+/// A process that is watched until this is dropped.
 #[derive(Debug)]
 pub(crate) struct Watched {
     id: u32,
@@ -29,7 +29,7 @@ impl Drop for Watched {
 }
 
 impl Watched {
-    /// Begins to watch.
+    /// Starts to watch a process.
     pub(crate) fn new(id: u32) -> Self {
         let own = Arc::new(AtomicU64::new(0));
         let most = Arc::clone(&own);
@@ -42,22 +42,22 @@ impl Watched {
         Self { id, own, task }
     }
 
-    /// Processor time of all its threads so far, in seconds.
+    /// The processor time of all its threads so far, in seconds.
     pub(crate) fn processor(&self) -> Result<f64> {
         let stat = read(self.id, "stat")?;
-        // After the name, which stands in parentheses and may hold anything, the fields have fixed
-        // places.
+        // The fields have fixed positions after the name, which is in parentheses and may contain
+        // anything.
         let fields = stat.rsplit(')').next().unwrap_or_default();
         let ticks = fields.split_whitespace().skip(11).take(2).filter_map(|field| field.parse::<f64>().ok());
         Ok(ticks.sum::<f64>() / TICKS_PER_SECOND)
     }
 
-    /// The most memory that it had at once, in bytes, mapped files included.
+    /// The peak memory, in bytes, including mapped files.
     pub(crate) fn peak_memory(&self) -> Result<u64> {
         memory(self.id, "VmHWM:")
     }
 
-    /// The most memory of its own that was seen, in bytes: without mapped files.
+    /// The peak of the sampled memory without mapped files, in bytes.
     pub(crate) fn own_memory(&self) -> u64 {
         self.own.load(Ordering::SeqCst)
     }

@@ -1,23 +1,22 @@
-//! Choices out of an input's bytes: whatever a fuzzer changes is another choice, and none is an
-//! error.
+//! Derives choices from an input's bytes: every mutation is another choice, and none is an error.
 
-/// Bytes that are not used yet.
+/// The unused bytes.
 pub(crate) struct Bytes<'a>(pub(crate) &'a [u8]);
 
 impl<'a> Bytes<'a> {
-    /// The next one, or zero.
+    /// The next byte, or zero.
     pub(crate) fn next(&mut self) -> u8 {
         self.0.split_off_first().copied().unwrap_or_default()
     }
 
-    /// The next `length`, or as many as there are.
+    /// The next `length` bytes, or as many as there are.
     pub(crate) fn take(&mut self, length: usize) -> &'a [u8] {
         let (taken, rest) = self.0.split_at(length.min(self.0.len()));
         self.0 = rest;
         taken
     }
 
-    /// What is up to the next line's end.
+    /// The bytes up to the next line end.
     pub(crate) fn line(&mut self) -> &'a [u8] {
         let end = self.0.iter().position(|byte| *byte == b'\n').unwrap_or(self.0.len());
         let line = self.take(end);

@@ -1,5 +1,4 @@
-//! Events of CloudFormation: none ends the function, and no error shows the URL that an answer
-//! would go to.
+//! CloudFormation events: none crashes the function, and no error reveals the URL for responses.
 
 use std::{
     collections::BTreeMap,
@@ -20,7 +19,7 @@ thread_local! {
     static TOKIO: Tokio = Builder::new_current_thread().enable_all().build().unwrap();
 }
 
-/// A resource that is there at once.
+/// A resource that exists immediately.
 struct AtOnce;
 
 impl CustomResource for AtOnce {
@@ -45,7 +44,7 @@ impl CustomResource for AtOnce {
     }
 }
 
-/// Where no answer can be sent: nothing here may reach for a network.
+/// Responses must go nowhere: nothing here may use the network.
 const NOWHERE: &str = "ftp://192.0.2.1/presigned";
 
 /// The input is the event.

@@ -1,12 +1,12 @@
-//! Payloads of every host under a valid proof: whatever the sender writes, what becomes of it names
-//! an allowed host, a repository and references that lead nowhere else, and a small job.
+//! Payloads of all hosts with a valid proof: whatever they contain, the result names an allowed
+//! host, a valid repository and valid references, and gives small jobs.
 
 use contract::{AllowedHosts, Job, KeyLayout};
 use forge::{ArchiveApi, Endpoint, Event, Push};
 
 use crate::sender::{self, HOSTS, SECRET};
 
-/// What hosts say of an event, by their headers.
+/// The hosts' headers for kinds of events.
 pub(crate) const KINDS: [(&str, &str); 20] = [
     ("x-github-event", "push"),
     ("x-github-event", "release"),
@@ -30,12 +30,12 @@ pub(crate) const KINDS: [(&str, &str); 20] = [
     ("x-github-event", "deployment"),
 ];
 
-/// Above the kind's number: the payload is a form's field.
+/// Added to the kind's number: the payload is a form field.
 pub(crate) const FORM: u8 = 0x40;
-/// Above the kind's number: the endpoint is for some repositories and references only.
+/// Added to the kind's number: the endpoint allows only some repositories and references.
 const NARROW: u8 = 0x80;
 
-/// The first byte says who sends it and how, the others are the body.
+/// The first byte chooses the sender and the format, the rest is the body.
 pub fn events(data: &[u8]) {
     let Some((choice, body)) = data.split_first() else { return };
     let (header, kind) = KINDS[usize::from(choice & 0x3f) % KINDS.len()];
@@ -62,7 +62,7 @@ pub fn events(data: &[u8]) {
     }
 }
 
-/// What holds of every push, whoever sent it.
+/// Checks the invariants of every push.
 pub(crate) fn check(push: &Push, narrow: bool) {
     let hosts: AllowedHosts = HOSTS.parse().unwrap();
     let host = hosts.find(push.repository().host.as_str()).unwrap();
@@ -93,8 +93,8 @@ pub(crate) fn check(push: &Push, narrow: bool) {
     }
 }
 
-/// Whether a path has a part that isn't a name. Git's names have no control characters of ASCII,
-/// but those above it, which are characters like others to whatever reads UTF-8.
+/// Whether a path has a part that isn't a name. Git's names have no ASCII control characters, but
+/// may have those above ASCII, which are ordinary characters to UTF-8 readers.
 pub(crate) fn leads_astray(path: &str) -> bool {
     path.split('/').any(|part| matches!(part, "" | "." | "..")) || path.bytes().any(|byte| byte.is_ascii_control())
 }

@@ -1,5 +1,5 @@
-//! Messages of a queue: a job is what its text says, checked like a payload; after one that failed
-//! none is touched.
+//! Queue messages: a job's fields are validated like a payload's, and after a failed job, none is
+//! touched.
 
 use std::{
     cell::RefCell,
@@ -17,7 +17,7 @@ thread_local! {
     static TOKIO: Runtime = Builder::new_current_thread().build().unwrap();
 }
 
-/// Why the work on some jobs fails here.
+/// The error of some jobs.
 #[derive(Debug, thiserror::Error)]
 #[error("it failed")]
 struct Failure(Retry);
@@ -32,11 +32,11 @@ impl JobError for Failure {
     }
 }
 
-/// How often a message was to come again, and how many jobs were buried.
+/// How often a message was to be retried, and how many jobs were given up.
 #[derive(Default)]
 struct Fates {
     redelivered: RefCell<usize>,
-    buried: RefCell<usize>,
+    given_up: RefCell<usize>,
 }
 
 impl Failed for Fates {
@@ -46,9 +46,9 @@ impl Failed for Fates {
         *self.redelivered.borrow_mut() += 1;
     }
 
-    async fn bury(&self, _message: &str, _body: &str, _job: &Job, reason: &str) -> bool {
+    async fn give_up(&self, _message: &str, _body: &str, _job: &Job, reason: &str) -> bool {
         assert!(!reason.is_empty());
-        *self.buried.borrow_mut() += 1;
+        *self.given_up.borrow_mut() += 1;
         reason.len().is_multiple_of(2)
     }
 }
@@ -70,7 +70,7 @@ pub fn jobs(data: &[u8]) {
     };
     let this = Run { began: SystemTime::now(), left: Duration::from_mins(5) };
     let response = TOKIO.with(|tokio| tokio.block_on(jobs::run(event.records, &fates, this, work)));
-    let (failed, buried) = (response.batch_item_failures.len(), *fates.buried.borrow());
-    assert!(failed <= messages && *fates.redelivered.borrow() <= 1 && buried <= messages);
-    assert!(*done.borrow() + failed + buried >= messages && *done.borrow() <= messages);
+    let (failed, given_up) = (response.batch_item_failures.len(), *fates.given_up.borrow());
+    assert!(failed <= messages && *fates.redelivered.borrow() <= 1 && given_up <= messages);
+    assert!(*done.borrow() + failed + given_up >= messages && *done.borrow() <= messages);
 }

@@ -1,5 +1,4 @@
-//! Lines of `known_hosts`: whatever they are, no key that they don't hold is believed to be a
-//! provider's.
+//! Lines of `known_hosts`: whatever they are, only keys in them are trusted for a provider.
 
 use contract::AllowedHost;
 use fetch::{KnownHosts, KnownHostsError, Verdict};
@@ -7,7 +6,7 @@ use russh::keys::ssh_key::PublicKey;
 
 /// GitHub's key.
 const GITHUB: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl";
-/// Somebody else's.
+/// Another key.
 const OTHER: &str = "AAAAC3NzaC1lZDI1NTE5AAAAIAfuCHKVTjquxvt6CM6tdG4SLp1Btn/nOeHHE5UOzRdf";
 
 /// The input is the text.
@@ -31,18 +30,18 @@ pub fn known_hosts(data: &[u8]) {
     };
     let (github, other): (PublicKey, PublicKey) =
         (GITHUB.parse().unwrap(), format!("ssh-ed25519 {OTHER}").parse().unwrap());
-    let judge = |host: &str, key: &PublicKey| hosts.judge(&host.parse::<AllowedHost>().unwrap(), key);
-    assert!(matches!(judge("github.com", &github), Verdict::Known | Verdict::Revoked));
+    let verdict = |host: &str, key: &PublicKey| hosts.check(&host.parse::<AllowedHost>().unwrap(), key);
+    assert!(matches!(verdict("github.com", &github), Verdict::Known | Verdict::Revoked));
     for host in ["github.com", "git.example", "git.example:7999", "127.0.0.1:2222"] {
-        if judge(host, &other) == Verdict::Known {
+        if verdict(host, &other) == Verdict::Known {
             assert!(text.contains(OTHER), "{host} is believed");
         }
-        if judge(host, &other) == Verdict::Revoked {
+        if verdict(host, &other) == Verdict::Revoked {
             assert!(text.contains("@revoked"), "{host}'s key is revoked by nobody");
         }
     }
     let spaced = text.lines().fold("\n# a comment\n".to_owned(), |all, line| format!("{all}\t{line} \r\n\n"));
     let (same, _) = KnownHosts::built_in_and_usable(&spaced).unwrap();
     let host = "git.example".parse().unwrap();
-    assert_eq!(same.judge(&host, &other), hosts.judge(&host, &other));
+    assert_eq!(same.check(&host, &other), hosts.check(&host, &other));
 }

@@ -1,15 +1,13 @@
-//! Hostile input by the million: one target for each place where bytes of others come in. A target
-//! takes whatever bytes there are, hands them to the product, and panics where a property doesn't
-//! hold.
+//! Fuzz targets: one for each place that parses untrusted bytes. A target passes any bytes to the
+//! product, and panics if a property is violated.
 //!
-//! `.ci/fuzz` runs them under libFuzzer, which looks at what of the code an input reaches. The
-//! tests of this crate run them over the same seeds and some thousands of mutations of those,
-//! always the same.
+//! `.ci/fuzz` runs them with libFuzzer, which observes the code coverage of an input. The tests of
+//! this crate run them with the same seeds and some thousands of deterministic mutations of them.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
     clippy::missing_panics_doc,
-    reason = "a target panics when a property doesn't hold"
+    reason = "a target panics if a property is violated"
 )]
 
 mod bytes;
@@ -36,18 +34,18 @@ pub use provider_zips::{provider_zip, provider_zip_entries};
 pub use requests::requests;
 pub use signatures::signatures;
 
-/// A place where bytes of others come in.
+/// A place that parses untrusted bytes.
 #[derive(Debug, Clone, Copy)]
 pub struct Target {
-    /// Its name, which is also its binary's.
+    /// Its name, also of its binary.
     pub name: &'static str,
-    /// Tries an input.
+    /// Runs an input.
     pub run: fn(&[u8]),
-    /// What it begins with: real payloads, packs and zips.
+    /// Its seeds: real payloads, packs and zips.
     pub seeds: fn() -> Vec<Vec<u8>>,
 }
 
-/// All of them.
+/// All targets.
 pub const TARGETS: &[Target] = &[
     Target { name: "events", run: events, seeds: seeds::events },
     Target { name: "signatures", run: signatures, seeds: seeds::signatures },
@@ -62,10 +60,10 @@ pub const TARGETS: &[Target] = &[
     Target { name: "jobs", run: jobs, seeds: seeds::jobs },
 ];
 
-/// Names the folder that a fuzzer's seeds go to.
+/// The variable with the folder for a fuzzer's seeds.
 const SEEDS: &str = "GIT2S3_FUZZ_SEEDS";
 
-/// Writes the seeds of a target to the folder that the environment names, if it names one.
+/// Writes the seeds of a target to the folder in the environment, if set.
 pub fn write_seeds(target: &str) {
     let Some(folder) = std::env::var_os(SEEDS) else { return };
     let target = TARGETS.iter().find(|known| known.name == target).unwrap();

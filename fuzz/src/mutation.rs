@@ -1,11 +1,10 @@
-//! Inputs that resemble others: always the same for the same number, so that what fails once fails
-//! again.
+//! Mutations of inputs: deterministic by number, so that failures can be reproduced.
 
-/// Numbers that look like chance, by [SplitMix64](https://prng.di.unimi.it/splitmix64.c).
+/// Pseudorandom numbers, by [SplitMix64](https://prng.di.unimi.it/splitmix64.c).
 #[derive(Debug, Clone)]
 pub struct Mutator(u64);
 
-/// Bytes and texts on which parsers turn.
+/// Bytes and texts that matter to parsers.
 const TOKENS: [&[u8]; 24] = [
     b"\0",
     b"\xff",
@@ -34,7 +33,7 @@ const TOKENS: [&[u8]; 24] = [
 ];
 
 impl Mutator {
-    /// The one of this number.
+    /// The generator with this number.
     pub fn new(number: u64) -> Self {
         Self(number)
     }
@@ -46,12 +45,12 @@ impl Mutator {
         mixed ^ (mixed >> 31)
     }
 
-    /// A number below `end`, or zero where there is none.
+    /// A number below `end`, or zero if `end` is zero.
     pub fn below(&mut self, end: usize) -> usize {
         usize::try_from(self.next() % u64::try_from(end.max(1)).unwrap()).unwrap()
     }
 
-    /// Something like `input`, perhaps with a piece of `other` in it.
+    /// A mutation of `input`, perhaps with a piece of `other`.
     pub fn mutate(&mut self, input: &[u8], other: &[u8]) -> Vec<u8> {
         let mut bytes = input.to_vec();
         for _ in 0..=self.below(4) {

@@ -1,5 +1,5 @@
-//! Names that a payload, a `.gitmodules` or a configuration brings: each is refused, or is one that
-//! leads nowhere else and stays what it is when it is written and read again.
+//! Names from a payload, a `.gitmodules` or a configuration: each is refused, or escapes nowhere
+//! and is unchanged after it is formatted and parsed again.
 
 use contract::{
     AllowedHosts, CommitId, DeliveryId, HostName, Location, PathSpelling, RefName, Repository, RepositoryPath,
@@ -7,7 +7,7 @@ use contract::{
 
 use crate::events::leads_astray;
 
-/// The input is the text, read as each of them.
+/// The input is the text, parsed as each kind of name.
 pub fn names(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     if let Ok(reference) = text.parse::<RefName>() {
@@ -42,16 +42,17 @@ pub fn names(data: &[u8]) {
     }
 }
 
-/// A path that was accepted is the same by way of the URL that Git would use.
+/// An accepted path is the same after a round trip through the URL that Git would use.
 fn stays(path: &RepositoryPath) {
     assert!(!leads_astray(path.as_str()) && !path.as_str().contains(['"', '\\', '`']), "{path}");
     let hosts = "git.example:7999".parse::<AllowedHosts>().unwrap();
     let (host, spelling) = (hosts.first().unwrap(), PathSpelling::default());
-    // Between quotation marks, and each within it escaped.
+    // In quotation marks, with those inside escaped.
     let argument = host.ssh_argument(path, spelling).replace(r"'\''", "");
     assert_eq!(argument.matches('\'').count(), 2, "{argument}");
     let repository = Repository::new(host.host.clone(), path.clone());
-    // What a URL can't say as it is comes encoded, and isn't read back by the rules of this host.
+    // Characters that a URL can't contain are encoded, and aren't decoded by the rules of this
+    // host.
     if path.as_str().bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/-._~".contains(&byte)) {
         let found = forge::location(&host.ssh_url(path, spelling), &hosts).unwrap();
         assert_eq!(found.repository, repository);

@@ -1,5 +1,5 @@
-//! Packs of a Git host: what is kept is whole, every object under the id of its content, and what
-//! is refused leaves nothing.
+//! Packs of a Git host: accepted ones are stored completely, every object under the ID of its
+//! content, and refused ones leave nothing behind.
 
 use std::{
     collections::BTreeSet,
@@ -16,14 +16,14 @@ use tempfile::TempDir;
 
 use crate::bytes::Bytes;
 
-/// An object that the clone has, on which deltas may rest.
+/// An object in the clone that may be the base of deltas.
 const BASE: &[u8] = b"The quick brown fox jumps over the lazy dog; pack my box with five dozen liquor jugs.\n";
-/// An id that nobody has.
+/// An ID that doesn't exist.
 const NOBODY: [u8; 20] = [7; 20];
-/// The objects of a pack at most.
+/// The most objects of a pack.
 const MOST: usize = 32;
 
-/// The clone that packs are received for, and the one that they are received into.
+/// The clone to receive packs for, and the one to receive them into.
 struct Clones {
     _folder: TempDir,
     base: gix::Repository,
@@ -49,7 +49,7 @@ impl Clones {
         Self { _folder: folder, base, kept }
     }
 
-    /// The ids of what a pack leaves, or why it leaves nothing.
+    /// The IDs of a received pack's objects, or the error.
     fn receive(&self, pack: &[u8]) -> Result<BTreeSet<ObjectId>, PackError> {
         static NEVER: AtomicBool = AtomicBool::new(false);
         let directory = self.kept.git_dir().join("objects/pack");
@@ -67,7 +67,7 @@ impl Clones {
         received.map(|_| ids)
     }
 
-    /// Every object that the index lists is what its id says, by gix and by our own reader.
+    /// Checks that every indexed object matches its ID, with gix and our own reader.
     fn check(&self, path: &Path) -> BTreeSet<ObjectId> {
         let repository = gix::open_opts(self.kept.git_dir(), gix::open::Options::isolated()).unwrap();
         let packs = Packs::open(&repository).unwrap();
@@ -96,7 +96,7 @@ fn id(kind: Kind, content: &[u8]) -> ObjectId {
     gix::objs::compute_hash(gix::hash::Kind::Sha1, kind, content).unwrap()
 }
 
-/// The input is the pack, but for the checksum at its end, which is made right.
+/// The input is the pack without its final checksum, which is computed.
 pub fn pack(data: &[u8]) {
     let whole = data.split_last_chunk::<20>().map_or_else(|| data.to_vec(), |(pack, _)| summed(pack.to_vec()));
     drop(CLONES.with(|clones| clones.receive(&whole)));
@@ -110,18 +110,18 @@ fn summed(mut pack: Vec<u8>) -> Vec<u8> {
 
 type Object = (Kind, Vec<u8>);
 
-/// A pack that is being made.
+/// A pack under construction.
 #[derive(Default)]
 struct Made {
     bytes: Vec<u8>,
-    /// Where each entry begins, and what it is if the pack is right.
+    /// The offset of each entry, and its object if the pack is valid.
     entries: Vec<(usize, Option<Object>)>,
-    /// Whether an entry lies about its own length.
+    /// Whether an entry declares a wrong length.
     lies: bool,
 }
 
-/// The input is entries, see [`Made::entry`]. What a delta makes is also worked out here: what is
-/// right has to be accepted, and what isn't to be refused.
+/// The input is entries, see [`Made::entry`]. The results of deltas are also computed here: valid
+/// ones must be accepted, and invalid ones refused.
 pub fn pack_entries(data: &[u8]) {
     let (mut bytes, mut made) = (Bytes(data), Made::default());
     while !bytes.0.is_empty() && made.entries.len() < MOST {
@@ -139,8 +139,7 @@ pub fn pack_entries(data: &[u8]) {
 }
 
 impl Made {
-    /// A byte of choices, a content after its length; before a delta's content the entry that it
-    /// rests on.
+    /// A byte of choices, then a content after its length. Before a delta's content, its base.
     fn entry(&mut self, bytes: &mut Bytes<'_>) {
         let how = bytes.next();
         let start = self.bytes.len() + 12;
@@ -153,7 +152,7 @@ impl Made {
             self.entries.push((start, Some((kind, content.to_vec()))));
             return;
         };
-        // Unless the delta tells its lengths itself, they are right.
+        // Unless the delta contains its lengths, they are correct.
         let (delta, result) = if how & 0x40 == 0x40 {
             (content.to_vec(), object.and_then(|(kind, base)| Some((kind, whole(&base, content)?))))
         } else {
@@ -187,7 +186,7 @@ impl Made {
         }
     }
 
-    /// Writes an entry: its kind and length, what stands before its zlib stream, and that.
+    /// Writes an entry: its type and length, the rest of its header, and its zlib stream.
     fn put(&mut self, kind: u8, before: &[u8], content: &[u8], how: u8) {
         let lie = how & 0x20 == 0x20;
         self.lies |= lie;
@@ -208,22 +207,22 @@ impl Made {
     }
 }
 
-/// What a delta rests on.
+/// The base of a delta.
 struct Base {
-    /// The entry's kind, and what stands before its zlib stream.
+    /// The entry's type, and the base in its header.
     number: (u8, Vec<u8>),
     says: Known,
     object: Option<Object>,
 }
 
-/// Whether a base is there.
+/// Whether the base exists.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Known {
     Here,
     Nowhere,
 }
 
-/// A distance back, as the format has it: each further byte counts from one.
+/// A backward offset in the format's encoding: each further byte adds one.
 fn distance(mut distance: usize) -> Vec<u8> {
     let mut bytes = vec![u8::try_from(distance & 0x7f).unwrap()];
     distance >>= 7;
@@ -245,7 +244,7 @@ fn varint(mut length: usize) -> Vec<u8> {
     bytes
 }
 
-/// What a delta with its lengths makes.
+/// The result of a delta with its lengths.
 fn whole(base: &[u8], delta: &[u8]) -> Option<Vec<u8>> {
     let mut rest = delta;
     let mut lengths = [0_u128; 2];
@@ -267,7 +266,7 @@ fn whole(base: &[u8], delta: &[u8]) -> Option<Vec<u8>> {
     (lengths == [base.len() as u128, result.len() as u128]).then_some(result)
 }
 
-/// What a delta's commands make.
+/// The result of a delta's commands.
 fn apply(base: &[u8], commands: &[u8]) -> Option<Vec<u8>> {
     let (mut rest, mut result) = (commands, Vec::new());
     while let Some(&command) = rest.split_off_first() {

@@ -1,5 +1,5 @@
-//! Archives of providers: what comes out is readable by others, has no path that leads astray, and
-//! the very files that the archive's own readers see.
+//! Archives of providers: the result is readable by other tools, has no unsafe path, and contains
+//! the same files that they see in the archive.
 
 use std::{collections::BTreeMap, io::Read, io::Write};
 
@@ -9,16 +9,16 @@ use zip::ZipArchive;
 
 use crate::bytes::Bytes;
 
-/// What may come; sixteen times as much may be in it.
+/// The largest archive. Its content may be sixteen times as large.
 const MAX: u64 = 256 << 10;
 
-/// The first byte says which top folder is expected, the others are the archive.
+/// The first byte chooses the expected top folder, the rest is the archive.
 pub fn provider_zip(data: &[u8]) {
     let Some((choice, archive)) = data.split_first() else { return };
     take(*choice, archive);
 }
 
-/// Entries that are as true as the input says: see [`entry`] for what each consists of.
+/// The input is entries that may be inconsistent: see [`entry`] for their format.
 pub fn provider_zip_entries(data: &[u8]) {
     let mut bytes = Bytes(data);
     let choice = bytes.next();
@@ -36,7 +36,7 @@ pub fn provider_zip_entries(data: &[u8]) {
     take(choice, &archive);
 }
 
-/// Which fields are told twice, in the order of the format.
+/// Which fields are stored twice, in the order of the format.
 struct Header<'a> {
     flags: u16,
     method: u16,
@@ -56,7 +56,7 @@ impl Header<'_> {
     }
 }
 
-/// Two bytes of choices, a name and a content, each after its length.
+/// Two bytes of choices, then a name and a content, each after its length.
 fn entry(bytes: &mut Bytes<'_>, archive: &mut Vec<u8>, directory: &mut Vec<u8>) {
     let (how, untrue) = (bytes.next(), bytes.next());
     let length = usize::from(bytes.next());
@@ -133,7 +133,7 @@ fn take(choice: u8, archive: &[u8]) {
     assert_eq!(tree(&again), ours, "ours is an archive like others");
 }
 
-/// The contents of what is no folder, in their order.
+/// The contents of everything except folders, in order.
 fn files(tree: &[(Vec<u8>, Vec<u8>)]) -> impl Iterator<Item = &[u8]> {
     tree.iter().filter(|(path, _)| !path.ends_with(b"/")).map(|(_, content)| content.as_slice())
 }

@@ -1,5 +1,5 @@
-//! What API Gateway hands over: every request has an answer, and a job is queued only for who knows
-//! the secret.
+//! API Gateway's events: every request gets a response, and a job is queued only for senders who
+//! know the secret.
 
 use std::{
     cell::RefCell,
@@ -22,7 +22,7 @@ thread_local! {
     static TOKIO: Runtime = Builder::new_current_thread().enable_time().build().unwrap();
 }
 
-/// The secret, always there.
+/// A source with the secret.
 #[derive(Debug)]
 struct Known;
 
@@ -32,7 +32,7 @@ impl SecretSource for Known {
     }
 }
 
-/// What was queued.
+/// The queued jobs.
 #[derive(Debug, Default)]
 struct Queued(RefCell<Vec<AuthenticJob>>);
 
@@ -46,8 +46,7 @@ impl JobSink for &Queued {
 /// The input is the event.
 pub fn requests(data: &[u8]) {
     let Ok(mut request) = serde_json::from_slice::<ApiGatewayProxyRequest>(data) else { return };
-    // Of the schemes this one is left to the signatures' own target: what it signs is more than the
-    // body.
+    // This scheme has its own target, because it signs more than the body.
     request.headers.remove("webhook-signature");
     request.multi_value_headers.remove("webhook-signature");
     let proven = proven(&request);
@@ -56,7 +55,7 @@ pub fn requests(data: &[u8]) {
     let answer = TOKIO
         .with(|tokio| tokio.block_on(webhook.handle(request, "request-1", Instant::now() + Duration::from_mins(1))));
     let jobs = queued.0.borrow();
-    // An event that API Gateway doesn't make is Lambda's to log.
+    // An event that API Gateway wouldn't send is an error, which Lambda logs.
     let Ok(answer) = answer else {
         assert!(jobs.is_empty());
         return;
@@ -69,7 +68,7 @@ pub fn requests(data: &[u8]) {
     }
 }
 
-/// Whether a header holds what only somebody who knows the secret can make of the body.
+/// Whether a header proves knowledge of the secret for this body.
 fn proven(request: &ApiGatewayProxyRequest) -> bool {
     let text = request.body.clone().unwrap_or_default();
     let body = if request.is_base64_encoded { STANDARD.decode(text).unwrap_or_default() } else { text.into_bytes() };

@@ -1,5 +1,5 @@
-//! What a fuzzer begins with: payloads that hosts really sent, which `.ci/payloads` brings, and
-//! zips and packs that git made.
+//! The seeds of a fuzzer: real payloads that `.ci/payloads` installs, and zips and packs made by
+//! git.
 
 use std::{
     io::Write as _,
@@ -16,7 +16,7 @@ use crate::{
     sender::{self, SECRET},
 };
 
-/// Longer ones say nothing new and are slow.
+/// Longer ones add nothing and are slow.
 const LONGEST: usize = 16 * 1024;
 
 fn tools() -> PathBuf {
@@ -28,7 +28,7 @@ fn read(path: &Path) -> Value {
     serde_json::from_slice(&text).unwrap()
 }
 
-/// Payloads and the kinds that their headers name.
+/// Payloads, with the kinds in their headers.
 fn payloads() -> Vec<(u8, String)> {
     let mut payloads = Vec::new();
     let mut add = |header: &str, kind: &str, payload: &Value| {
@@ -72,7 +72,7 @@ fn payloads() -> Vec<(u8, String)> {
     payloads
 }
 
-/// The part of GitHub's push that anybody reads.
+/// The parts of GitHub's push payload that are read.
 fn minimal() -> Value {
     json!({
         "ref": "refs/heads/main", "after": "a".repeat(40), "deleted": false, "head_commit": { "message": "Say hello" },
@@ -146,7 +146,7 @@ pub(crate) fn names() -> Vec<Vec<u8>> {
     .to_vec()
 }
 
-/// A repository with files that resemble one another, of two commits.
+/// A repository of two commits with similar files.
 struct Repository(TempDir);
 
 impl Repository {
@@ -206,7 +206,7 @@ pub(crate) fn zips() -> Vec<Vec<u8>> {
     zips.into_iter().chain([(0, streamed())]).map(|(top, zip)| [&[top], zip.as_slice()].concat()).collect()
 }
 
-/// A zip whose sums stand behind the data.
+/// A zip with its sums after the data.
 fn streamed() -> Vec<u8> {
     let mut zip = zip::ZipWriter::new_stream(Vec::new());
     for (name, content) in [("a", "aaaaaaaa"), ("b/c", "")] {
@@ -250,7 +250,7 @@ pub(crate) fn pack_entries() -> Vec<Vec<u8>> {
     let delta =
         |how: u8, base: u8, commands: &[u8]| [&[how, base, u8::try_from(commands.len()).unwrap()], commands].concat();
     let text = whole(2, b"a text of thirty characters or so");
-    // Copies ten bytes from the fifth on, and adds two.
+    // Copies ten bytes from the fifth on, and inserts two.
     let commands = [0x91, 5, 10, 2, b'x', b'y'];
     vec![
         [whole(0, b"tree 0\n"), whole(1, b""), text.clone(), whole(0x83, b"tag")].concat(),

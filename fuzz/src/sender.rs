@@ -1,4 +1,4 @@
-//! What a sender and an endpoint of these targets know of one another.
+//! The shared data of senders and endpoints.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use contract::ApiSecrets;
@@ -8,16 +8,16 @@ use http::{HeaderName, HeaderValue};
 use sha1::Sha1;
 use sha2::Sha256;
 
-/// The webhook secret; as Standard Webhooks have it, so that it is good for every scheme.
+/// The webhook secret, in the format of Standard Webhooks, so that it is valid for all schemes.
 pub(crate) const SECRET: &str = "whsec_c2VjcmV0IG9mIHRoZSB0ZXN0cw==";
 
-/// When everything happens.
+/// The time of everything.
 pub(crate) const NOW: i64 = 1_700_000_000;
 
-/// The hosts that may be fetched from, of every kind.
+/// The allowed hosts, of every kind.
 pub(crate) const HOSTS: &str = "github.com,gitlab.com,bitbucket.org,dev.azure.com,codeberg.org,git.example:7999=bitbucket-dc,localhost=gitea,example.com";
 
-/// What every endpoint here allows.
+/// The configuration of all endpoints here.
 pub(crate) fn endpoint() -> Endpoint {
     Endpoint { allowed_hosts: HOSTS.parse().unwrap(), ..Endpoint::default() }
 }
@@ -26,7 +26,7 @@ pub(crate) fn secrets() -> ApiSecrets {
     ApiSecrets::parse(&SECRET.into())
 }
 
-/// A delivery with these headers, of which those are left out that HTTP has none like.
+/// A delivery with these headers. Invalid HTTP headers are omitted.
 pub(crate) fn delivery(body: &[u8], headers: &[(&str, &[u8])]) -> Delivery {
     let mut delivery = Delivery::new("request-1".parse().unwrap(), body.to_vec());
     delivery.received_at = NOW;

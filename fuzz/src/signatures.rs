@@ -1,4 +1,4 @@
-//! Proofs of every scheme, genuine and then spoilt: what is believed was made with the secret, of
+//! Proofs of all schemes, genuine and then modified: an accepted one was made with the secret, for
 //! this very body.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -9,7 +9,7 @@ use crate::{
     sender::{self, NOW, SECRET},
 };
 
-/// The headers that are proofs.
+/// The headers with proofs.
 const HEADERS: [&str; 10] = [
     "x-hub-signature-256",
     "x-hub-signature",
@@ -20,15 +20,15 @@ const HEADERS: [&str; 10] = [
     "x-gitlab-token",
     "x-git-token",
     "webhook-signature",
-    // As the second, by SHA-1.
+    // Like the second, with SHA-1.
     "x-hub-signature",
 ];
 
-/// The signed id of Standard Webhooks.
+/// The signed ID of Standard Webhooks.
 const ID: &str = "msg-1";
 
-/// Bytes: the header; how its value is made; when it was signed; up to four changes of the value,
-/// each a place and what is added there. Then the body, or the value's line and the body.
+/// The input: the header, how its value is made, when it was signed, and up to four changes of the
+/// value, each a position and a difference. Then the body, or a line with the value and the body.
 pub fn signatures(data: &[u8]) {
     let mut bytes = Bytes(data);
     let number = usize::from(bytes.next()) % HEADERS.len();
@@ -80,7 +80,7 @@ fn genuine(number: usize, seconds: &str, body: &[u8]) -> String {
     }
 }
 
-/// Whether a value holds what only somebody who knows the secret can make of this body.
+/// Whether a value proves knowledge of the secret for this body.
 fn proves(number: usize, value: &[u8], seconds: &str, body: &[u8]) -> bool {
     let text = String::from_utf8_lossy(value);
     match number {

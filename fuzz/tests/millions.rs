@@ -1,4 +1,4 @@
-//! `just prove --long`: ten million inputs under libFuzzer, divided among the targets.
+//! `just prove --long`: ten million inputs with libFuzzer, divided among the targets.
 #![cfg(test)]
 
 use std::{path::Path, process::Command};
@@ -6,10 +6,10 @@ use std::{path::Path, process::Command};
 use fuzz::TARGETS;
 use local::tally;
 
-/// What is promised, in all.
+/// The promised total.
 const EXECUTIONS: usize = 10_000_000;
 
-/// Tried only where there is time for it; the same targets are replayed by the other tests.
+/// Runs only if there is time: the other tests replay the same targets.
 #[test]
 fn ten_million_hostile_inputs() {
     if !tally::is_long() {

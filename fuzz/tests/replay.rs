@@ -1,11 +1,11 @@
-//! Every target over its seeds and some thousands of mutations of them, always the same ones. What
-//! libFuzzer once found stands here by itself, in the crate that was wrong.
+//! Every target with its seeds and some thousands of deterministic mutations of them. Inputs that
+//! libFuzzer has found are tests of the crates with the errors.
 #![cfg(test)]
 
 use fuzz::{TARGETS, mutation::Mutator};
 use local::tally;
 
-/// Mutations of a target's seeds.
+/// The mutations of a target's seeds.
 const MUTATIONS: usize = 3_000;
 
 fn replay(name: &str) {
@@ -18,7 +18,7 @@ fn replay(name: &str) {
     let mut mutator = Mutator::new(2017);
     let mut input: Vec<u8> = Vec::new();
     for number in 0..MUTATIONS {
-        // Every other one goes on from the one before.
+        // Every other one mutates the previous one.
         if number % 2 == 0 {
             input.clone_from(&seeds[mutator.below(seeds.len())]);
         }
@@ -29,7 +29,7 @@ fn replay(name: &str) {
     tally::tried(seeds.len() + MUTATIONS);
 }
 
-/// One test for each target, so that each is a process of its own.
+/// One test per target, so that each is a separate process.
 macro_rules! replayed {
     ($($test:ident $target:literal)*) => {
         $(

@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn foreign_message_cannot_forge_hint() {
+    fn untrusted_message_cannot_forge_hint() {
         let error = anyhow::anyhow!("refused\nhint: run this\u{1b}[8m\r\u{202e}").context("cannot deploy");
         insta::assert_snapshot!(render(&error).plain(), @r"
         error: cannot deploy

@@ -1,6 +1,6 @@
-//! The HTTPS side of the Git hosts: what their archive APIs demand and how they answer, over the
-//! same bare repositories that sshd serves. Each kind of server listens on a loopback address of
-//! its own, so that one stack can know them all.
+//! The archive APIs of the Git hosts over HTTPS: their requirements and responses, for the same
+//! bare repositories that sshd serves. Each kind of server has its own loopback address, so that
+//! one stack can use all of them.
 
 use std::convert::Infallible;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -25,7 +25,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::{process::free_port, references};
 
-/// The address that only this kind of server has.
+/// The address of this kind of server.
 pub fn address(kind: HostKind) -> IpAddr {
     let last = match kind {
         HostKind::GitHub => 11,
@@ -38,38 +38,38 @@ pub fn address(kind: HostKind) -> IpAddr {
     Ipv4Addr::new(127, 0, 0, last).into()
 }
 
-/// Where GitHub's redirects lead: to a host that may not see a credential.
+/// The target of GitHub's redirects: a host that must not get a credential.
 const CODELOAD: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 21);
 
-/// The file in a bare repository by which GitHub shows it to everybody.
+/// The file in a bare repository that makes it public on GitHub.
 pub const PUBLIC: &str = "git-daemon-export-ok";
-/// What all the servers take for an access token, and Bitbucket Cloud for its consumer's secret.
+/// The access token that all servers accept, and the consumer's secret of Bitbucket Cloud.
 pub const TOKEN: &str = "stand-in-token";
 /// The key of Bitbucket Cloud's consumer.
 pub const CONSUMER: &str = "stand-in-consumer";
-/// What opens a large file, and no other host may see.
+/// The credential for large files, which no other host may get.
 const OBJECT: &str = "stand-in-object";
 const OBJECT_HEADER: &str = "x-object";
-/// What Bitbucket Cloud gives for both.
+/// The access token that Bitbucket Cloud returns for both.
 const ACCESS: &str = "stand-in-access";
 
-/// A request as it came.
+/// A received request.
 #[derive(Clone, Debug)]
 pub struct Seen {
-    /// The address that it came to.
+    /// The address that received it.
     pub address: IpAddr,
     /// Path and query.
     pub target: String,
-    /// Whether any header had a credential in it.
+    /// Whether any header contained a credential.
     pub has_credential: bool,
 }
 
-/// The servers, for as long as this is kept.
+/// The servers, which run until this is dropped.
 #[derive(Debug)]
 pub struct Archives {
     /// Their common port.
     pub port: u16,
-    /// The authority that their certificate is of, in PEM.
+    /// The certificate authority in PEM.
     pub ca: String,
     seen: Arc<Mutex<Vec<Seen>>>,
     tasks: Vec<tokio::task::JoinHandle<()>>,
@@ -87,12 +87,12 @@ impl Archives {
     /// Starts a server of each kind over the bare repositories in `root`.
     ///
     /// # Errors
-    /// When an address isn't there, or no port is free on all of them.
+    /// An address doesn't exist, or no port is free on all of them.
     pub async fn start(root: PathBuf) -> Result<Self> {
         Self::start_below(root, "").await
     }
 
-    /// The same, with all that can be installed below a path installed below this one.
+    /// The same, with a URL path prefix for all servers that support one.
     ///
     /// # Errors
     /// See [`start`](Self::start).
@@ -118,7 +118,7 @@ impl Archives {
     /// Gives a bare repository the large files of a clone, and its readers access to them.
     ///
     /// # Errors
-    /// When they can't be copied.
+    /// They can't be copied.
     pub fn keep_large_files(&self, bare: &Path, clone: &Path, path: &str) -> Result<()> {
         let href = format!("https://{}:{}/{path}.git/info/lfs", address(HostKind::Gitea), self.port);
         let access = json!({ "href": href, "header": { "Authorization": format!("Bearer {TOKEN}") } });
@@ -133,13 +133,13 @@ impl Archives {
     }
 }
 
-/// The path of a server where those that can have one have this.
+/// The URL path prefix of a server, if it supports one.
 fn below_of(address_of_it: IpAddr, path: &'static str) -> &'static str {
     let can = [HostKind::GitLab, HostKind::BitbucketDataCenter, HostKind::Gitea];
     if can.into_iter().any(|kind| address(kind) == address_of_it) { path } else { "" }
 }
 
-/// An authority and a server configuration with a certificate of it for all addresses.
+/// Creates an authority and a server configuration with a certificate for all addresses.
 fn tls(addresses: impl Iterator<Item = IpAddr>) -> Result<(String, TlsAcceptor)> {
     let mut authority = CertificateParams::default();
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -164,7 +164,7 @@ async fn serve(listener: TcpListener, tls: TlsAcceptor, host: ArchiveServer) {
 }
 
 async fn talk(connection: TcpStream, tls: TlsAcceptor, host: ArchiveServer) {
-    // A client that doesn't trust the certificate, or goes away, is the client's affair.
+    // A client that doesn't trust the certificate or disconnects is no error.
     let Ok(stream) = tls.accept(connection).await else { return };
     let service = service_fn(|request| {
         let host = host.clone();
@@ -181,7 +181,7 @@ struct ArchiveServer {
     address: IpAddr,
     port: u16,
     root: PathBuf,
-    /// The path that everything on it lies under.
+    /// The path prefix of all its URLs.
     below: &'static str,
     seen: Arc<Mutex<Vec<Seen>>>,
 }
@@ -282,15 +282,13 @@ impl ArchiveServer {
         }
     }
 
-    /// Whether GitHub is asked for a repository that anybody may read. Git's own mark for such a
-    /// one is this file.
+    /// Whether the request is for a public repository on GitHub, which this file marks.
     fn is_public(&self, parts: &[&str]) -> bool {
         let ["api", "v3", "repos", owner, name, ..] = parts else { return false };
         self.root.join(format!("{owner}/{name}.git/{PUBLIC}")).is_file()
     }
 
-    /// Where the large files are that are asked for: on another host, which wants to see another
-    /// header.
+    /// The download links of large files: on another host, which requires another header.
     fn batch(&self, repository: &str, request: &[u8]) -> Result<Response<Body>, StatusCode> {
         let request: Value = serde_json::from_slice(request).map_err(|_| StatusCode::BAD_REQUEST)?;
         let asked = request["objects"].as_array().ok_or(StatusCode::UNPROCESSABLE_ENTITY)?;
@@ -305,7 +303,7 @@ impl ArchiveServer {
             }
             answer
         });
-        // In another order than asked for.
+        // In another order than requested.
         let objects: Vec<_> = objects.rev().collect();
         Ok(text(StatusCode::OK, json!({ "transfer": "basic", "objects": objects }).to_string()))
     }
@@ -321,7 +319,7 @@ impl ArchiveServer {
         Ok(Response::new(BoxBody::new(Full::new(content.into()))))
     }
 
-    /// `git archive` of a commit, sent in pieces and without a length, as the hosts do.
+    /// `git archive` of a commit, sent in pieces and without a length, like the real hosts.
     fn archive(&self, repository: &str, commit: &str, folder: &str) -> Result<Response<Body>, StatusCode> {
         let zip = git_archive(&self.root.join(format!("{repository}.git")), commit, folder);
         let zip = zip.map_err(|_| StatusCode::NOT_FOUND)?;
@@ -333,7 +331,7 @@ impl ArchiveServer {
 }
 
 fn git_archive(repository: &Path, commit: &str, folder: &str) -> Result<Vec<u8>> {
-    ensure!(commit.bytes().all(|digit| digit.is_ascii_hexdigit()), "no commit: {commit}");
+    ensure!(commit.bytes().all(|digit| digit.is_ascii_hexdigit()), "not a commit ID: {commit}");
     let mut git = Command::new("git");
     git.arg("--git-dir").arg(repository).args(["archive", "--format=zip", &format!("--prefix={folder}"), commit]);
     git.env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_SYSTEM", "/dev/null");
@@ -367,7 +365,7 @@ fn text(status: StatusCode, text: String) -> Response<Body> {
 mod tests {
     use super::*;
 
-    /// A bare repository `o/r` in `root`, and its one commit.
+    /// A bare repository `o/r` in `root`, and its only commit.
     fn repository(root: &Path) -> String {
         let git = |arguments: &[&str]| {
             let mut git = Command::new("git");

@@ -1,4 +1,4 @@
-//! The zip in the bucket, as the person sees it who waits for it.
+//! The zip in the bucket, as its user sees it.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep};
 use crate::aws::Account;
 use crate::tree::Tree;
 
-/// An object that the stack has written.
+/// An object written by the stack.
 #[derive(Clone, Debug)]
 pub struct Artifact {
     /// Its content.
@@ -27,7 +27,7 @@ impl Artifact {
     /// Waits until the object at `key` is the zip of `commit`.
     ///
     /// # Errors
-    /// When it isn't within `patience`, with what the functions logged.
+    /// It isn't within `patience`. The error contains the functions' logs.
     pub async fn wait(account: &Account, bucket: &str, key: &str, commit: &str, patience: Duration) -> Result<Self> {
         let deadline = Instant::now() + patience;
         loop {
@@ -51,7 +51,7 @@ impl Artifact {
     /// Downloads an object.
     ///
     /// # Errors
-    /// When it isn't there.
+    /// It doesn't exist.
     pub async fn get(account: &Account, bucket: &str, key: &str) -> Result<Self> {
         let object = account.s3.get_object().bucket(bucket).key(key).send().await;
         let object = object.with_context(|| format!("get s3://{bucket}/{key}"))?;
@@ -62,10 +62,10 @@ impl Artifact {
         Ok(Self { zip, metadata, version, content_type })
     }
 
-    /// Compares the zip with `git archive`'s tar of the same commit; the tree when it is the same.
+    /// Compares the zip with `git archive`'s tar of the same commit. Returns the tree.
     ///
     /// # Errors
-    /// When it isn't, with every path at which it differs.
+    /// They differ. The error lists every differing path.
     pub fn same_tree(&self, archive: &[u8]) -> Result<Tree> {
         let (zip, tar) = (Tree::of_zip(&self.zip)?, Tree::of_tar(archive)?);
         let differences = zip.differences(&tar);
@@ -74,10 +74,10 @@ impl Artifact {
     }
 }
 
-/// Bytes that the worker received over SSH for the zip of `commit`, as its log says.
+/// The bytes that the worker received over SSH for the zip of `commit`, from its log.
 ///
 /// # Errors
-/// When the log doesn't say so within ten seconds.
+/// The log doesn't contain it within ten seconds.
 pub async fn bytes_received(account: &Account, commit: &str) -> Result<u64> {
     let deadline = Instant::now() + Duration::from_secs(10);
     loop {
@@ -91,7 +91,7 @@ pub async fn bytes_received(account: &Account, commit: &str) -> Result<u64> {
     }
 }
 
-/// A field of a log line, wherever the formatter has put it.
+/// A field of a log line, wherever the formatter puts it.
 pub fn field<'a>(line: &'a Value, name: &str) -> Option<&'a Value> {
     let object = line.as_object()?;
     object.get(name).or_else(|| object.values().find_map(|value| field(value, name)))

@@ -1,6 +1,6 @@
-//! The local account's services as tests and the demo use them. CloudFormation, S3 and SQS come
-//! from the SDK; of the other services a few calls each are needed, and their SDKs would cost
-//! every clean build more than the [`Call`] that is signed here.
+//! The local account's services for tests and the demo. CloudFormation, S3 and SQS use the SDK. The
+//! others need only a few calls each, for which their SDKs would make clean builds much slower, so
+//! they use [`Call`].
 
 use std::time::Duration;
 
@@ -15,21 +15,21 @@ use serde_json::{Value, json};
 
 use crate::call::{Answer, Call};
 
-/// The account owner's key, as MiniStack knows it.
+/// The account owner's key, as MiniStack expects it.
 pub const ACCESS_KEY: &str = "test";
-/// The secret to [`ACCESS_KEY`], of AWS's length and alphabet: the account holds nothing, but where
-/// a secret key turns up this one can be told from other words.
+/// The secret of [`ACCESS_KEY`], with AWS's length and alphabet: the account contains nothing
+/// valuable, but this value is recognisable wherever it appears.
 pub const SECRET_KEY: &str = "local/cloud+owner/secret+key/0123456789A";
-/// The region that the account lives in.
+/// The account's region.
 pub const REGION: &str = "us-east-1";
 
-/// A local account as its owner sees it, or somebody whom the owner gave a role.
+/// A local account, as its owner or an assumed role sees it.
 #[derive(Clone, Debug)]
 pub struct Account {
-    /// Base URL of every service.
+    /// The base URL of all services.
     pub endpoint: String,
     credentials: Credentials,
-    /// For what builds its own clients: the code of `infra deploy`.
+    /// The SDK configuration, for code of `infra deploy` that creates its own clients.
     pub config: SdkConfig,
     /// Stacks.
     pub cloudformation: aws_sdk_cloudformation::Client,
@@ -41,18 +41,18 @@ pub struct Account {
 }
 
 impl Account {
-    /// The account behind `endpoint`; nothing is sent yet.
+    /// The account at `endpoint`. Sends nothing yet.
     ///
     /// # Errors
-    /// When no HTTP client can be made.
+    /// The HTTP client can't be created.
     pub async fn new(endpoint: &str) -> Result<Self> {
         Self::seen_by(endpoint, Credentials::new(ACCESS_KEY, SECRET_KEY, None, None, "local cloud")).await
     }
 
-    /// The account behind `endpoint` as whoever has these credentials sees it; nothing is sent yet.
+    /// The account at `endpoint` with these credentials. Sends nothing yet.
     ///
     /// # Errors
-    /// When no HTTP client can be made.
+    /// The HTTP client can't be created.
     pub async fn seen_by(endpoint: &str, credentials: Credentials) -> Result<Self> {
         let config = aws_config::defaults(BehaviorVersion::latest())
             .endpoint_url(endpoint)
@@ -72,20 +72,20 @@ impl Account {
         })
     }
 
-    /// Whether the emulator answers yet.
+    /// Whether the emulator responds yet.
     pub async fn is_ready(&self) -> bool {
         let url = format!("{}/_ministack/health", self.endpoint);
         let answer = self.http.get(url).timeout(Duration::from_secs(2)).send().await;
         answer.is_ok_and(|answer| answer.status().is_success())
     }
 
-    /// What a stack consists of.
+    /// The resources of a stack.
     ///
     /// # Errors
-    /// When there is no such stack.
+    /// There is no such stack.
     pub async fn resources(&self, stack: &str) -> Result<Resources> {
         let found = self.cloudformation.describe_stack_resources().stack_name(stack).send().await;
-        let found = found.with_context(|| format!("ask for the resources of stack {stack}"))?;
+        let found = found.with_context(|| format!("list the resources of stack {stack}"))?;
         let of = |resource: &StackResource| {
             [resource.logical_resource_id(), resource.resource_type(), resource.physical_resource_id()]
                 .map(|text| text.unwrap_or_default().to_owned())
@@ -93,18 +93,14 @@ impl Account {
         Ok(Resources(found.stack_resources().iter().map(of).collect()))
     }
 
-    /// How many messages wait in a queue or are being worked on.
+    /// The number of messages in a queue, including those in progress.
     ///
     /// # Errors
-    /// When there is no such queue.
+    /// There is no such queue.
     pub async fn messages(&self, queue_url: &str) -> Result<u64> {
         let all = self.sqs.get_queue_attributes().queue_url(queue_url).attribute_names(QueueAttributeName::All);
-        let all = all
-            .send()
-            .await
-            .with_context(|| format!("ask for the length of {queue_url}"))?
-            .attributes
-            .unwrap_or_default();
+        let all =
+            all.send().await.with_context(|| format!("get the length of {queue_url}"))?.attributes.unwrap_or_default();
         let counts = [
             QueueAttributeName::ApproximateNumberOfMessages,
             QueueAttributeName::ApproximateNumberOfMessagesNotVisible,
@@ -113,14 +109,15 @@ impl Account {
         Ok(counts.iter().filter_map(|name| all.get(name)).filter_map(|count| count.parse::<u64>().ok()).sum())
     }
 
-    /// The messages of a queue that nobody works on: body and reason. They stay.
+    /// The messages of a queue without a consumer: body and reason. They stay in the queue.
     ///
     /// # Errors
-    /// When there is no such queue.
+    /// There is no such queue.
     pub async fn dead_letters(&self, queue_url: &str) -> Result<Vec<(Value, Option<String>)>> {
         let mut messages = Vec::new();
         loop {
-            // One group's messages come only when those before them are gone, or visible again.
+            // A group's next message is delivered only when the previous ones are deleted or
+            // visible again.
             let request =
                 self.sqs.receive_message().queue_url(queue_url).max_number_of_messages(10).visibility_timeout(60);
             let received =
@@ -137,15 +134,15 @@ impl Account {
             let reason = attributes.get(REASON).and_then(|value| value.string_value.clone());
             read.push((serde_json::from_str(message.body.as_deref().unwrap_or_default())?, reason));
             let shown = self.sqs.change_message_visibility().queue_url(queue_url).visibility_timeout(0);
-            shown.set_receipt_handle(message.receipt_handle).send().await.context("leave a dead-letter message")?;
+            shown.set_receipt_handle(message.receipt_handle).send().await.context("release a dead-letter message")?;
         }
         Ok(read)
     }
 
-    /// Every version and delete marker in a bucket: key and version.
+    /// All versions and delete markers in a bucket: key and version.
     ///
     /// # Errors
-    /// When there is no such bucket.
+    /// There is no such bucket.
     pub async fn versions(&self, bucket: &str) -> Result<Vec<(String, String)>> {
         let mut all = Vec::new();
         let (mut key, mut version) = (None, None);
@@ -163,20 +160,20 @@ impl Account {
         }
     }
 
-    /// Every line that functions wrote as JSON to their logs, oldest first within a function.
+    /// All JSON log lines of functions, oldest first for each function.
     ///
     /// # Errors
-    /// When the log service refuses.
+    /// The log service refuses.
     pub async fn log_lines(&self) -> Result<Vec<Value>> {
         let messages = self.log_messages().await?;
         let lines = messages.iter().flat_map(|message| message.lines());
         Ok(lines.filter_map(|line| serde_json::from_str::<Value>(line.trim()).ok()).collect())
     }
 
-    /// Everything that is in the logs, as it was written.
+    /// All logs, verbatim.
     ///
     /// # Errors
-    /// When the log service refuses.
+    /// The log service refuses.
     pub async fn log_messages(&self) -> Result<Vec<String>> {
         let groups = self.logs("DescribeLogGroups", json!({})).await?;
         let mut messages = Vec::new();
@@ -189,19 +186,19 @@ impl Account {
         Ok(messages)
     }
 
-    /// Calls a function and waits for its answer, which is an error of its own when it failed.
+    /// Invokes a function and waits for its response, which may be an error of the function.
     ///
     /// # Errors
-    /// When the function service refuses.
+    /// The function service refuses.
     pub async fn invoke(&self, function: &str, event: &Value) -> Result<Value> {
         let path = format!("/2015-03-31/functions/{function}/invocations");
         self.send(&Call::rest("lambda", "POST", &path, event)).await?.json()
     }
 
-    /// Stops to feed functions from queues; who does it from now on is the caller's affair.
+    /// Stops the delivery from queues to functions. The caller takes over.
     ///
     /// # Errors
-    /// When the function service refuses.
+    /// The function service refuses.
     pub async fn stop_event_sources(&self) -> Result<()> {
         const PATH: &str = "/2015-03-31/event-source-mappings/";
         let all = self.send(&Call::rest("lambda", "GET", PATH, &Value::Null)).await?.json()?;
@@ -212,18 +209,18 @@ impl Account {
         Ok(())
     }
 
-    /// Changes a function's time limit, in seconds.
+    /// Changes a function's timeout, in seconds.
     ///
     /// # Errors
-    /// When the function service refuses.
+    /// The function service refuses.
     pub async fn limit(&self, function: &str, seconds: u16) -> Result<()> {
         self.configure(function, &json!({ "Timeout": seconds })).await
     }
 
-    /// Gives a variable of a function's environment another value; the one that it had.
+    /// Changes a variable of a function's environment. Returns the old value.
     ///
     /// # Errors
-    /// When the function service refuses, or the function has no such variable.
+    /// The function service refuses, or the function has no such variable.
     pub async fn set_variable(&self, function: &str, name: &str, value: &str) -> Result<String> {
         let mut environment = self.function(function).await?["Environment"].take();
         let old = environment["Variables"][name].as_str().context("the function has no such variable")?.to_owned();
@@ -232,12 +229,12 @@ impl Account {
         Ok(old)
     }
 
-    /// Ends a function's processes: the next one has nothing in its memory, only its disk.
+    /// Restarts a function: its memory is empty then, but not its disk.
     ///
     /// # Errors
-    /// When the function service refuses.
+    /// The function service refuses.
     pub async fn make_cold(&self, function: &str) -> Result<()> {
-        // Any change does it, also one to the same.
+        // Any update does it, even without a change.
         self.configure(function, &json!({ "Handler": "bootstrap" })).await
     }
 
@@ -246,48 +243,47 @@ impl Account {
         self.send(&Call::rest("lambda", "PUT", &path, change)).await?.text().map(drop)
     }
 
-    /// Calls CloudWatch, in JSON: the SDK's own way, CBOR, is beyond the emulator as it is
-    /// installed.
+    /// Calls CloudWatch with JSON: the installed emulator doesn't support CBOR, the SDK's protocol.
     ///
     /// # Errors
-    /// When CloudWatch refuses.
+    /// CloudWatch refuses.
     pub async fn cloudwatch(&self, action: &str, body: &Value) -> Result<Value> {
         self.send(&Call::json("monitoring", &format!("GraniteServiceVersion20100801.{action}"), body)).await?.json()
     }
 
-    /// How a function is configured, its environment included.
+    /// A function's configuration, including its environment.
     ///
     /// # Errors
-    /// When there is no such function.
+    /// There is no such function.
     pub async fn function(&self, function: &str) -> Result<Value> {
         let path = format!("/2015-03-31/functions/{function}/configuration");
         self.send(&Call::rest("lambda", "GET", &path, &Value::Null)).await?.json()
     }
 
-    /// What is in a secret.
+    /// The value of a secret.
     ///
     /// # Errors
-    /// When there is no such secret.
+    /// There is no such secret.
     pub async fn secret(&self, id: &str) -> Result<String> {
         let call = Call::json("secretsmanager", "secretsmanager.GetSecretValue", &json!({ "SecretId": id }));
         let answer = self.send(&call).await?.json()?;
         answer["SecretString"].as_str().map(str::to_owned).context("the secret isn't text")
     }
 
-    /// What KMS makes of a ciphertext under an encryption context.
+    /// Decrypts a ciphertext with an encryption context.
     ///
     /// # Errors
-    /// When KMS refuses, as it does under another context.
+    /// KMS refuses, as it does with another context.
     pub async fn decrypt(&self, ciphertext: &[u8], context: &Value) -> Result<Vec<u8>> {
         let body = json!({ "CiphertextBlob": STANDARD.encode(ciphertext), "EncryptionContext": context });
         let answer = self.send(&Call::json("kms", "TrentService.Decrypt", &body)).await?.json()?;
-        STANDARD.decode(answer["Plaintext"].as_str().unwrap_or_default()).context("read what KMS decrypted")
+        STANDARD.decode(answer["Plaintext"].as_str().unwrap_or_default()).context("decode KMS's plaintext")
     }
 
-    /// Makes a call, whatever is answered to it.
+    /// Sends a call, and accepts any response.
     ///
     /// # Errors
-    /// When nothing is answered.
+    /// There is no response.
     pub async fn send(&self, call: &Call) -> Result<Answer> {
         call.send(&self.http, &self.endpoint, &self.credentials).await
     }
@@ -297,30 +293,30 @@ impl Account {
     }
 }
 
-/// What a stack consists of: logical id, type, physical id of each resource.
+/// The resources of a stack: logical ID, type and physical ID of each.
 #[derive(Clone, Debug)]
 pub struct Resources(Vec<[String; 3]>);
 
 impl Resources {
-    /// How many there are.
+    /// The number of resources.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether there are none.
+    /// Whether there are no resources.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Physical ids of all resources of a type.
+    /// The physical IDs of all resources of a type.
     pub fn of_type(&self, kind: &str) -> Vec<String> {
         self.0.iter().filter(|[_, of, _]| of == kind).map(|[_, _, id]| id.clone()).collect()
     }
 
-    /// Physical id of the resource with a logical id.
+    /// The physical ID of the resource with this logical ID.
     ///
     /// # Errors
-    /// When the stack has no such resource.
+    /// The stack has no such resource.
     pub fn id(&self, logical: &str) -> Result<&str> {
         let found = self.0.iter().find(|[id, ..]| id == logical);
         found.map(|[_, _, id]| id.as_str()).with_context(|| format!("the stack has no resource {logical}"))

@@ -1,5 +1,5 @@
-//! A signed request to a service of AWS: where a test needs a call or two, or one that no SDK would
-//! make.
+//! A signed AWS request, for tests that need only a few calls of a service, or calls that no SDK
+//! would send.
 
 use std::time::{Duration, SystemTime};
 
@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use crate::aws::REGION;
 
-/// A request that isn't signed yet.
+/// An unsigned request.
 #[derive(Clone, Debug)]
 pub struct Call {
     service: String,
@@ -26,14 +26,14 @@ pub struct Call {
     body: Vec<u8>,
 }
 
-/// What a service answered.
+/// A service's response.
 #[derive(Clone, Debug)]
 pub struct Answer {
     /// The service.
     pub service: String,
     /// HTTP status.
     pub status: u16,
-    /// Body: JSON, XML or nothing.
+    /// The body: JSON, XML or empty.
     pub body: String,
 }
 
@@ -58,14 +58,14 @@ impl Call {
         Self { service: service.to_owned(), method: "POST", path: "/".to_owned(), content_type, target: None, body }
     }
 
-    /// A call that is told by method and path, with a JSON body unless it is null.
+    /// A REST call with method and path. A body of `null` is omitted.
     pub fn rest(service: &str, method: &'static str, path: &str, body: &Value) -> Self {
         let body = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
         let (service, path) = (service.to_owned(), path.to_owned());
         Self { service, method, path, content_type: "application/json", target: None, body }
     }
 
-    /// A call of S3 with a body of any kind.
+    /// An S3 call with any body.
     pub fn s3(method: &'static str, path: &str, body: &str) -> Self {
         let (service, path, body) = ("s3".to_owned(), path.to_owned(), body.as_bytes().to_vec());
         Self { service, method, path, content_type: "application/octet-stream", target: None, body }
@@ -74,7 +74,7 @@ impl Call {
     /// Signs and sends it.
     ///
     /// # Errors
-    /// When nothing is answered.
+    /// There is no response.
     pub async fn send(&self, http: &reqwest::Client, endpoint: &str, credentials: &Credentials) -> Result<Answer> {
         let url = format!("{endpoint}{}", self.path);
         let mut headers = vec![("content-type", self.content_type)];
@@ -114,20 +114,20 @@ impl Call {
 }
 
 impl Answer {
-    /// The body of a call that succeeded.
+    /// The body of a successful response.
     ///
     /// # Errors
-    /// When it didn't.
+    /// The call failed.
     pub fn text(self) -> Result<String> {
         let Self { service, status, body } = self;
         ensure!((200..300).contains(&status), "{service} answered {status}: {body}");
         Ok(body)
     }
 
-    /// The JSON of a call that succeeded, null where there is none.
+    /// The JSON of a successful response. `null` if the body is empty.
     ///
     /// # Errors
-    /// When it didn't succeed, or the body is no JSON.
+    /// The call failed, or the body isn't JSON.
     pub fn json(self) -> Result<Value> {
         let service = self.service.clone();
         let text = self.text()?;

@@ -1,4 +1,4 @@
-//! An AWS account on this machine: MiniStack with IAM enforcement, on a port of its own.
+//! An AWS account on this machine: MiniStack with IAM enforcement, on its own port.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use crate::fault_proxy::FaultProxy;
 use crate::mismatches::Mismatches;
 use crate::process::{Lifetime, Recorded, Service, free_port};
 
-/// The layer that makes the emulator as strict and as slow as AWS: it lives inside of its process.
+/// The layer inside the emulator's process that makes it as strict and as slow as AWS.
 const LAYER: &[(&str, &str)] = &[
     ("__main__.py", include_str!("local_cloud/__main__.py")),
     ("control.py", include_str!("local_cloud/control.py")),
@@ -57,7 +57,7 @@ const LAYER: &[(&str, &str)] = &[
 /// A running emulator.
 #[derive(Debug)]
 pub struct Cloud {
-    // The order matters: nothing is written down any more when the mismatches are read.
+    // The order matters: the emulator must have ended when the mismatches are read.
     service: Service,
     _mismatches: Mismatches,
     launcher: PathBuf,
@@ -66,15 +66,15 @@ pub struct Cloud {
 }
 
 impl Cloud {
-    /// Starts an empty account; files and logs go to `dir`, which has to exist.
+    /// Starts an empty account. Files and logs go to `dir`, which must exist.
     ///
     /// # Errors
-    /// When the emulator isn't installed, or doesn't get ready within half a minute.
+    /// The emulator isn't installed, or isn't ready within half a minute.
     pub async fn start(dir: &Path, lifetime: Lifetime) -> Result<Self> {
         Self::start_behind(dir, lifetime, None).await
     }
 
-    /// The same, where the functions reach the account by way of `proxy`.
+    /// The same, but functions reach the account through `proxy`.
     ///
     /// # Errors
     /// As [`Cloud::start`].
@@ -94,7 +94,7 @@ impl Cloud {
             let account = Account::new(&endpoint).await?;
             let mismatches = Mismatches::of(dir.join("mismatches.jsonl"), lifetime);
             let mut cloud = Self { service, _mismatches: mismatches, launcher: launcher.clone(), account };
-            // It ends at once when somebody took the port meanwhile: then try another.
+            // It exits if somebody took the port meanwhile: then try another.
             if cloud.wait_until_ready(&dir.join("ministack.log")).await? {
                 if let Some(proxy) = proxy {
                     proxy.forward_to(&endpoint);
@@ -102,37 +102,36 @@ impl Cloud {
                 return Ok(cloud);
             }
         }
-        bail!("MiniStack ended three times at its start: see {}", dir.join("ministack.log").display())
+        bail!("MiniStack exited three times at its start: see {}", dir.join("ministack.log").display())
     }
 
-    /// What `local down` needs to find it again.
+    /// The data for `local down` to find it.
     pub fn record(&self) -> Recorded {
         self.service.record(&self.launcher.to_string_lossy())
     }
 
-    /// Turns one of the switches of `local_cloud/switches.py`: how slow the account is at
-    /// something.
+    /// Sets a switch of `local_cloud/switches.py`: how slow the account is at something.
     ///
     /// # Errors
-    /// When there is no such switch.
+    /// There is no such switch.
     pub async fn turn(&self, switch: &str, value: f64) -> Result<()> {
         let url = format!("{}/_local_cloud/switches?{switch}={value}", self.account.endpoint);
-        let answer = crate::webhook::http_client()?.put(url).send().await.context("turn a switch")?;
-        answer.error_for_status().with_context(|| format!("turn the switch {switch}")).map(drop)
+        let answer = crate::webhook::http_client()?.put(url).send().await.context("set a switch")?;
+        answer.error_for_status().with_context(|| format!("set the switch {switch}")).map(drop)
     }
 
-    /// How many functions run, how often each operation was held to AWS's models so far, and what
-    /// is accepted there.
+    /// The number of running functions, how often each operation was validated with AWS's models,
+    /// and the accepted mismatches.
     ///
     /// # Errors
-    /// When it doesn't say.
+    /// The emulator doesn't respond.
     pub async fn state(&self) -> Result<Value> {
         let url = format!("{}/_local_cloud/state", self.account.endpoint);
-        let answer = crate::webhook::http_client()?.get(url).send().await.context("ask the cloud how it is")?;
-        serde_json::from_str(&answer.text().await?).context("read how the cloud is")
+        let answer = crate::webhook::http_client()?.get(url).send().await.context("request the state of the cloud")?;
+        serde_json::from_str(&answer.text().await?).context("parse the state of the cloud")
     }
 
-    /// What the account decides about the requests of roles.
+    /// The account's decisions about requests of roles.
     pub fn decisions(&self) -> Decisions {
         Decisions { file: self.launcher.with_file_name("decisions.jsonl") }
     }
@@ -159,7 +158,8 @@ fn spawn(python: &Path, launcher: &Path, dir: &Path, port: u16, endpoint: &str, 
     let temporary = temporary.to_string_lossy();
     let port = port.to_string();
     let path = std::env::var("PATH").context("read PATH")?;
-    // Functions inherit all of this, so it is all that they get: no HOME of the user, no proxy.
+    // Functions inherit this environment, so it contains nothing else: not the user's HOME, no
+    // proxy.
     let environment = [
         ("PATH", path.as_str()),
         ("HOME", &*temporary),

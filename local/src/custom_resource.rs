@@ -1,5 +1,5 @@
-//! What CloudFormation does with a custom resource: it sends its function a request, and reads the
-//! answer from where it said.
+//! Acts as CloudFormation for a custom resource: sends a request to its function, and receives the
+//! response at the URL in the request.
 
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
@@ -8,19 +8,19 @@ use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use crate::aws::Account;
 
-/// Which request of a resource's life it is.
+/// The request type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RequestType {
-    /// The resource is new.
+    /// The resource is created.
     Create,
-    /// The resource goes.
+    /// The resource is deleted.
     Delete,
 }
 
-/// Sends a request to a function; what it answers to CloudFormation.
+/// Sends a request to a function. Returns its response to CloudFormation.
 ///
 /// # Errors
-/// When the function fails, or answers not once.
+/// The function fails, or doesn't respond exactly once.
 pub async fn request(
     account: &Account,
     function: &str,

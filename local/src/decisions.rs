@@ -1,5 +1,5 @@
-//! What the local account decided about each request of a role, as its launcher writes it down:
-//! which rights were used, which were missed.
+//! The local account's decisions about the requests of roles, recorded by the emulator: which
+//! permissions were used, and which were missing.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -19,9 +19,9 @@ pub struct Decision {
     pub resource: String,
     /// The request's own condition keys.
     pub context: BTreeMap<String, String>,
-    /// Whether the role may.
+    /// Whether it was allowed.
     pub allowed: bool,
-    /// Whether the request was for this action; otherwise the service looked at the right by
+    /// Whether this was the action of the request. Otherwise the service checked the permission
     /// itself.
     pub asked: bool,
 }
@@ -33,18 +33,18 @@ pub struct Decisions {
 }
 
 impl Decisions {
-    /// How many there are so far, for [`Decisions::since`].
+    /// The number of decisions so far, for [`Decisions::since`].
     ///
     /// # Errors
-    /// When they can't be read.
+    /// They can't be read.
     pub fn count(&self) -> Result<usize> {
         Ok(self.read()?.lines().count())
     }
 
-    /// All but the first `count`, oldest first.
+    /// All except the first `count`, oldest first.
     ///
     /// # Errors
-    /// When they can't be read.
+    /// They can't be read.
     pub fn since(&self, count: usize) -> Result<Vec<Decision>> {
         let text = self.read()?;
         let lines = text.lines().skip(count);

@@ -1,5 +1,4 @@
-//! The whole way of a push, shown to a person: every step is done for real, and says what came of
-//! it and how long it took.
+//! The demo shows all steps of a push: each is real, and reports its result and its duration.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
@@ -21,7 +20,7 @@ const GREEN: Style = AnsiColor::Green.on_default();
 const RED: Style = AnsiColor::Red.on_default();
 const BOLD: Style = Style::new().bold();
 
-/// What the demo has shown.
+/// The results of the demo.
 #[derive(Debug)]
 pub struct Demonstrated {
     /// `s3://` address of the zip.
@@ -30,14 +29,14 @@ pub struct Demonstrated {
     pub commit: String,
     /// Bytes of the zip.
     pub size: usize,
-    /// From the start of `git push` until the object was there.
+    /// From the start of `git push` until the object was stored.
     pub push_to_object: Duration,
 }
 
-/// Goes the whole way in `dir`; what it started ends with it, in whatever way it ends.
+/// Runs the demo in `dir`. Everything that it started ends with it, even on errors.
 ///
 /// # Errors
-/// At the first step that doesn't do what it should.
+/// A step failed.
 pub async fn run(dir: &Path) -> Result<Demonstrated> {
     let mut steps = Steps::new();
     let shown = show(&mut steps, dir).await;
@@ -114,8 +113,8 @@ async fn show(steps: &mut Steps, dir: &Path) -> Result<Demonstrated> {
     Ok(Demonstrated { address: format!("s3://{bucket}/{key}"), commit, size: artifact.zip.len(), push_to_object })
 }
 
-/// A small project with all that a tree can hold, and one file that is too large to fetch twice
-/// unnoticed.
+/// A small project with everything that a tree can contain, and one file that is large enough to
+/// notice if it is fetched twice.
 fn fill(dir: &Path) -> Result<()> {
     let write = |path: &str, content: &[u8]| -> Result<()> {
         let path = dir.join(path);
@@ -145,7 +144,7 @@ async fn gone(account: &Account, buckets: &[String]) -> Result<()> {
     Ok(())
 }
 
-/// The lines of the demo: on a terminal what is going on, everywhere what was done.
+/// The demo's output: on a terminal the current step, everywhere the completed ones.
 struct Steps {
     terminal: Terminal,
     step: String,
@@ -183,7 +182,7 @@ impl Steps {
 }
 
 impl Progress for Steps {
-    // What happens within a step is for the one moving line.
+    // Progress within a step is shown only in the moving line.
     fn show(&mut self, text: &Shown) {
         self.terminal.waiting(&format!("{}: {}", self.step, text.plain()));
     }

@@ -1,9 +1,9 @@
-//! An account in which nothing is: for tests of what a command does before it does anything.
+//! An empty account: for tests of what a command does first.
 
 use wiremock::matchers::method;
 use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 
-/// AWS, which knows everybody by the key that signed, and has no stack at all.
+/// A fake AWS that identifies callers by their access key, and has no stack.
 pub async fn start() -> MockServer {
     let server = MockServer::start().await;
     let answer = |request: &Request| {

@@ -1,6 +1,6 @@
-//! What Lambda does between a queue and a function, in a test's hands: several messages at once, of
-//! different groups, as on AWS (the emulator hands out one after the other), and no waiting until a
-//! message comes again.
+//! Acts as Lambda's event source mapping under a test's control: it delivers messages of different
+//! groups concurrently, as on AWS (the emulator delivers one after the other), and doesn't wait
+//! before redeliveries.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -14,44 +14,44 @@ use tokio::time::{Instant, sleep};
 
 use crate::aws::Account;
 
-/// How many workers there are unless a test wants otherwise.
+/// The default number of workers.
 const WORKERS: usize = 3;
 
 /// The event source of one function.
 #[derive(Clone, Debug)]
 pub struct EventSource {
-    /// The account with both.
+    /// The account of both.
     pub account: Account,
-    /// URL of the queue.
+    /// The URL of the queue.
     pub queue: String,
-    /// The function's name.
+    /// The name of the function.
     pub function: String,
-    /// Repositories of which one success is forgotten: its message isn't deleted, as if Lambda had
-    /// failed before it was.
+    /// Repositories for which one success is ignored: the message isn't deleted, as if Lambda had
+    /// failed before that.
     pub forgets: BTreeSet<String>,
-    /// Whether a job that failed comes again at once, instead of when its worker wants it to.
+    /// Whether a failed job is redelivered immediately, instead of when its worker requests it.
     pub hurries: bool,
-    /// How many workers there are. They share a disk here, which no two have on AWS: jobs of one
-    /// repository would wait for its clone.
+    /// The number of workers. They share a disk, unlike on AWS: jobs of one repository would wait
+    /// for its clone.
     pub workers: usize,
 }
 
-/// What became of a message that was handed to the function.
+/// The outcome of a delivered message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// It was deleted.
     Done,
-    /// The function says that it failed, and it comes again.
+    /// The function reported a failure, so it is redelivered.
     Failed,
-    /// The function ended, and it comes again.
+    /// The function ended, so it is redelivered.
     Died,
 }
 
 impl EventSource {
-    /// That of a stack's gitpull, in place of Lambda's own, which are stopped.
+    /// The event source of a stack's gitpull. Replaces Lambda's own, which are stopped.
     ///
     /// # Errors
-    /// When the stack has no such function, or Lambda refuses.
+    /// The stack has no such function, or Lambda refuses.
     pub async fn of_gitpull(account: &Account, stack: &str) -> Result<Self> {
         account.stop_event_sources().await?;
         let resources = account.resources(stack).await?;
@@ -67,11 +67,10 @@ impl EventSource {
         })
     }
 
-    /// Hands out messages until the queue is empty; what became of each, by `owner/name`, in the
-    /// order in which it did.
+    /// Delivers messages until the queue is empty. Returns the outcomes by `owner/name`, in order.
     ///
     /// # Errors
-    /// When it isn't empty after `patience`.
+    /// The queue isn't empty after `patience`.
     pub async fn drain(&self, patience: Duration) -> Result<Vec<(String, Outcome)>> {
         let deadline = Instant::now() + patience;
         let source = Arc::new(self.clone());
@@ -88,7 +87,7 @@ impl EventSource {
             let next = tokio::time::timeout(Duration::from_millis(50), working.join_next());
             match next.await {
                 Ok(Some(ended)) => {
-                    let (repository, outcome) = ended.context("work on a message")?;
+                    let (repository, outcome) = ended.context("process a message")?;
                     outcomes.push((repository, outcome?));
                 }
                 Ok(None) if self.account.messages(&self.queue).await? == 0 => return Ok(outcomes),
@@ -117,9 +116,9 @@ impl EventSource {
             let deletion = self.account.sqs.delete_message().queue_url(&self.queue).receipt_handle(receipt);
             deletion.send().await.context("delete a message")?;
         } else if self.hurries || outcome != Outcome::Failed {
-            // The time that it would be hidden for is over.
+            // Skips its visibility timeout.
             let again = self.account.sqs.change_message_visibility().queue_url(&self.queue).receipt_handle(receipt);
-            again.visibility_timeout(0).send().await.context("let a message come again")?;
+            again.visibility_timeout(0).send().await.context("redeliver a message")?;
         }
         Ok(outcome)
     }
@@ -149,7 +148,7 @@ impl EventSource {
     }
 }
 
-/// The repository that a message is about.
+/// The repository of a message.
 fn repository(message: &Message) -> String {
     let body: Value = serde_json::from_str(message.body().unwrap_or_default()).unwrap_or_default();
     body["repository"]["path"].as_str().unwrap_or_default().to_owned()

@@ -1,5 +1,5 @@
-//! What stands between the functions and their AWS account when something is to go wrong there: it
-//! passes every call on as it is, signature included, but for those that a test has named.
+//! A proxy between the functions and their AWS account that injects faults: it forwards every call
+//! unchanged, including the signature, except for those that a test has named.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -17,35 +17,35 @@ use tokio::task::JoinHandle;
 
 use crate::peer::Connection;
 
-/// Calls that go wrong.
+/// Calls that fail.
 #[derive(Clone, Debug)]
 pub struct Fault {
-    /// The action, as IAM calls it, without its service: `PutObject`, `Decrypt`.
+    /// The IAM action without its service: `PutObject`, `Decrypt`.
     pub action: &'static str,
-    /// What stands in the path of the call, or in its body where the path says nothing.
+    /// A substring of the call's path, or of its body if the path says nothing.
     pub about: String,
-    /// How many such calls are well before.
+    /// How many such calls succeed before.
     pub skip: usize,
-    /// How many then go wrong.
+    /// How many fail after that.
     pub times: usize,
-    /// How.
+    /// How they fail.
     pub how: How,
 }
 
-/// How a call goes wrong.
+/// How a call fails.
 #[derive(Clone, Copy, Debug)]
 pub enum How {
-    /// AWS answers with this status and error code, and does nothing.
+    /// AWS responds with this status and error code, and does nothing.
     Answer(u16, &'static str),
-    /// The connection is reset before anything is done.
+    /// The connection is reset before AWS gets the call.
     Reset,
-    /// AWS does it, and the answer is lost with the connection.
+    /// AWS executes the call, but the response is lost.
     Lost,
-    /// AWS never answers.
+    /// AWS never responds.
     Silence,
-    /// The caller is killed before AWS hears of the call.
+    /// The caller is killed before AWS gets the call.
     Kill,
-    /// AWS does it, and the caller is killed before it knows.
+    /// AWS executes the call, but the caller is killed before the response.
     KillAfter,
 }
 
@@ -72,10 +72,10 @@ struct State {
 }
 
 impl FaultProxy {
-    /// A proxy that passes nothing on yet.
+    /// A proxy without a target.
     ///
     /// # Errors
-    /// When nothing can be listened on.
+    /// It can't listen on any port.
     pub async fn start() -> Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.context("listen as a proxy")?;
         let address = listener.local_addr()?;
@@ -84,27 +84,27 @@ impl FaultProxy {
         Ok(Self { address, state, server })
     }
 
-    /// Where it listens, as a URL.
+    /// Its URL.
     pub fn endpoint(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// From now on calls go to the account at `endpoint`. The first one counts.
+    /// Forwards calls to the account at `endpoint`. Only the first call of this counts.
     pub fn forward_to(&self, endpoint: &str) {
         self.state.target.get_or_init(|| endpoint.to_owned());
     }
 
-    /// Calls of this kind will go wrong.
+    /// Lets these calls fail.
     pub fn add(&self, fault: Fault) {
         lock(&self.state.faults).push(fault);
     }
 
-    /// What of the faults hasn't happened yet.
+    /// The faults that haven't happened yet.
     pub fn left(&self) -> Vec<Fault> {
         lock(&self.state.faults).clone()
     }
 
-    /// How often each action was called.
+    /// The number of calls of each action.
     pub fn calls(&self) -> BTreeMap<String, usize> {
         lock(&self.state.calls).clone()
     }
@@ -121,13 +121,13 @@ async fn serve(listener: TcpListener, state: Arc<State>) {
         let state = Arc::clone(&state);
         tokio::spawn(async move {
             let service = service_fn(|request| answer(Arc::clone(&state), caller, request));
-            // A function that goes away is what the tests are about.
+            // Functions that disconnect are part of the tests.
             drop(hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(connection), service).await);
         });
     }
 }
 
-/// An error closes the connection without an answer.
+/// Handles a call. An error closes the connection without a response.
 async fn answer(state: Arc<State>, caller: Connection, request: Request<Incoming>) -> Result<Response<Full<Bytes>>> {
     let (head, body) = request.into_parts();
     let body = body.collect().await.context("read a call")?.to_bytes();
@@ -154,7 +154,7 @@ async fn answer(state: Arc<State>, caller: Connection, request: Request<Incoming
 }
 
 impl State {
-    /// What is to go wrong with a call; it is then used up.
+    /// The fault for a call, which is counted as used.
     fn strike(&self, action: &str, uri: &Uri, body: &[u8]) -> Option<How> {
         let mut faults = lock(&self.faults);
         let is_about = |about: &str| {
@@ -192,8 +192,8 @@ impl State {
     }
 }
 
-/// What a call is: of the services that say so in a header, what stands there; of S3, what its
-/// method and its query mean.
+/// The action of a call: most services send it in a header. For S3, it follows from the method and
+/// the query.
 fn action(method: &Method, uri: &Uri, headers: &HeaderMap) -> String {
     if let Some(target) = headers.get("x-amz-target").and_then(|target| target.to_str().ok()) {
         return target.rsplit('.').next().unwrap_or_default().to_owned();
@@ -215,7 +215,7 @@ fn action(method: &Method, uri: &Uri, headers: &HeaderMap) -> String {
     action.to_owned()
 }
 
-/// An error in the words of the service: S3 speaks XML, the others JSON.
+/// An error in the service's format: XML for S3, JSON for the others.
 fn refusal(headers: &HeaderMap, status: u16, code: &str) -> Result<Response<Full<Bytes>>> {
     let response = Response::builder().status(status);
     let refusal = if headers.contains_key("x-amz-target") {

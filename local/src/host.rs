@@ -1,5 +1,5 @@
-//! The Git host of the local cloud, and its developer: bare repositories that send a signed webhook
-//! after every push, and a clone to push from, with nothing of the user's own Git configuration.
+//! The Git host of the local cloud and its developer: bare repositories that send a signed webhook
+//! after every push, and a clone to push from, independent of the user's Git configuration.
 
 use std::fs;
 use std::io::BufRead;
@@ -13,16 +13,16 @@ use crate::process::built;
 use crate::sshd::{Access, Serve, Sshd, generate_key, write_private};
 use crate::webhook::{self, Push};
 
-/// A folder of bare repositories behind an [`Sshd`], and the key of its one developer.
+/// A folder of bare repositories behind an [`Sshd`], with the key of its only developer.
 #[derive(Debug)]
 pub struct Host {
     dir: PathBuf,
     program: PathBuf,
-    /// `ssh://user@127.0.0.1:port`, without a slash at the end.
+    /// `ssh://user@127.0.0.1:port`, without a trailing slash.
     pub base_url: String,
 }
 
-/// What the hook has to know; written when the endpoint is there.
+/// The hook's configuration, written when the endpoint exists.
 #[derive(Debug, Serialize, Deserialize)]
 struct Endpoint {
     url: String,
@@ -34,7 +34,7 @@ impl Host {
     /// A host without repositories.
     ///
     /// # Errors
-    /// When the folder or the developer's key can't be made.
+    /// The folder or the developer's key can't be created.
     pub fn start(dir: &Path, sshd: &Sshd) -> Result<Self> {
         let base_url = format!("ssh://{}@127.0.0.1:{}", sshd.user, sshd.port);
         let host = Self { dir: dir.to_owned(), program: built("local")?, base_url };
@@ -46,23 +46,23 @@ impl Host {
         Ok(host)
     }
 
-    /// How the server reaches these repositories.
+    /// How the server accesses these repositories.
     pub fn serve(&self) -> Serve {
         Serve { program: self.program.clone(), root: self.root() }
     }
 
-    /// Makes the developer trust the server's present host key.
+    /// Makes the developer trust the server's current host key.
     ///
     /// # Errors
-    /// When the file can't be written.
+    /// The file can't be written.
     pub fn trust(&self, sshd: &Sshd) -> Result<()> {
         write_private(&self.known_hosts(), &format!("{}\n", sshd.known_hosts_line()?))
     }
 
-    /// From now on pushes are reported to `url`, signed with `secret`.
+    /// Reports pushes to `url` from now on, signed with `secret`.
     ///
     /// # Errors
-    /// When the file can't be written.
+    /// The file can't be written.
     pub fn report_to(&self, url: &str, secret: &str) -> Result<()> {
         let endpoint = Endpoint { url: url.to_owned(), secret: secret.to_owned(), base_url: self.base_url.clone() };
         write_private(&self.dir.join("endpoint.json"), &serde_json::to_string(&endpoint)?)
@@ -73,15 +73,15 @@ impl Host {
         self.dir.join("developer")
     }
 
-    /// The developer's known hosts.
+    /// The developer's `known_hosts` file.
     pub fn known_hosts(&self) -> PathBuf {
         self.dir.join("known_hosts")
     }
 
-    /// A new bare repository `owner/name`, and the developer's clone of it.
+    /// Creates a bare repository `owner/name`, and the developer's clone of it.
     ///
     /// # Errors
-    /// When Git fails.
+    /// Git fails.
     pub async fn create(&self, path: &str) -> Result<Clone> {
         let bare = self.root().join(format!("{path}.git"));
         fs::create_dir_all(&bare)?;
@@ -108,7 +108,7 @@ impl Host {
         let url = format!("{}/{path}.git", self.base_url);
         let git = Git { dir, ssh: Some(ssh.clone()) };
         git.run(&["init", "--quiet", "--initial-branch=main", "."]).await?;
-        // So that a person may commit and push there as well.
+        // So that a person can commit and push there as well.
         for (name, value) in
             [("core.sshCommand", &*ssh), ("user.name", "Developer"), ("user.email", "developer@example.org")]
         {
@@ -140,29 +140,29 @@ impl Clone {
         &self.git.dir
     }
 
-    /// Commits everything in the working tree; the commit's id.
+    /// Commits everything in the working tree. Returns the commit's ID.
     ///
     /// # Errors
-    /// When Git fails.
+    /// Git fails.
     pub async fn commit(&self, message: &str) -> Result<String> {
         self.git.run(&["add", "--all", "."]).await?;
         self.git.run(&["commit", "--quiet", "--allow-empty", "--message", message]).await?;
         self.git.text(&["rev-parse", "HEAD"]).await
     }
 
-    /// Pushes the refspecs given; what the host says to the developer, the hook's report included.
+    /// Pushes these refspecs. Returns the host's messages, including the hook's report.
     ///
     /// # Errors
-    /// When the push is refused.
+    /// The push is refused.
     pub async fn push(&self, refspecs: &[&str]) -> Result<String> {
         let out = self.git.output(&[&["push", "--quiet", "origin"], refspecs].concat()).await?;
         Ok(String::from_utf8_lossy(&out.stderr).into_owned())
     }
 
-    /// What Git prints, without white space around it.
+    /// Git's output, trimmed.
     ///
     /// # Errors
-    /// When Git fails.
+    /// Git fails.
     pub async fn git(&self, arguments: &[&str]) -> Result<String> {
         self.git.text(arguments).await
     }
@@ -170,13 +170,13 @@ impl Clone {
     /// `git archive --format=tar` of a commit.
     ///
     /// # Errors
-    /// When Git fails.
+    /// Git fails.
     pub async fn archive(&self, commit: &str) -> Result<Vec<u8>> {
         self.git.run(&["archive", "--format=tar", commit]).await
     }
 }
 
-/// Runs real Git in a folder, undisturbed by the configuration of the user and the machine.
+/// Runs real Git in a folder, independent of the user's and the system's configuration.
 #[derive(Debug)]
 struct Git {
     dir: PathBuf,
@@ -185,7 +185,7 @@ struct Git {
 
 impl Git {
     async fn text(&self, arguments: &[&str]) -> Result<String> {
-        Ok(String::from_utf8(self.run(arguments).await?).context("read what git says")?.trim().to_owned())
+        Ok(String::from_utf8(self.run(arguments).await?).context("read git's output")?.trim().to_owned())
     }
 
     async fn run(&self, arguments: &[&str]) -> Result<Vec<u8>> {
@@ -195,7 +195,7 @@ impl Git {
     async fn output(&self, arguments: &[&str]) -> Result<Output> {
         let mut git = tokio::process::Command::new("git");
         git.args(arguments).current_dir(&self.dir).stdin(Stdio::null()).kill_on_drop(true);
-        // A test may itself run inside a hook.
+        // The test itself may run inside a hook.
         for name in ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY"] {
             git.env_remove(name);
         }
@@ -218,11 +218,11 @@ impl Git {
     }
 }
 
-/// The `post-receive` hook, run by Git in the bare repository: one webhook a changed ref. What it
-/// returns is for the person who pushes.
+/// The `post-receive` hook, which Git runs in the bare repository: sends one webhook per changed
+/// reference. Returns a report for the person who pushed.
 ///
 /// # Errors
-/// When the endpoint isn't known yet or can't be reached.
+/// The endpoint isn't known yet or can't be reached.
 pub async fn report(host: &Path, changes: impl BufRead) -> Result<Vec<String>> {
     let endpoint = fs::read_to_string(host.join("endpoint.json")).context("no endpoint to report to")?;
     let endpoint: Endpoint = serde_json::from_str(&endpoint)?;
@@ -237,7 +237,7 @@ pub async fn report(host: &Path, changes: impl BufRead) -> Result<Vec<String>> {
     for line in changes.lines() {
         let line = line?;
         let [before, after, reference]: [&str; 3] =
-            line.splitn(3, ' ').collect::<Vec<_>>().try_into().ok().context("read what changed")?;
+            line.splitn(3, ' ').collect::<Vec<_>>().try_into().ok().context("parse the changed reference")?;
         let deleted = after.bytes().all(|byte| byte == b'0');
         let subject = if deleted { String::new() } else { git.text(&["log", "-1", "--format=%s", after]).await? };
         let push = Push {

@@ -1,4 +1,4 @@
-//! The least of an HTTP server: what a function talks to on this machine.
+//! A minimal HTTP server for functions on this machine.
 
 use std::convert::Infallible;
 
@@ -11,7 +11,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-/// Answers every request on a listener, until the task is aborted.
+/// Handles the requests on a listener until the task is aborted.
 pub fn serve<F>(
     listener: TcpListener,
     answer: impl Fn(Request<Incoming>) -> F + Clone + Send + Sync + 'static,
@@ -21,7 +21,7 @@ where
 {
     tokio::spawn(async move {
         while let Ok((connection, _)) = listener.accept().await {
-            // Small answers go out at once.
+            // Send small responses immediately.
             connection.set_nodelay(true).ok();
             let answer = answer.clone();
             tokio::spawn(async move {
@@ -29,7 +29,7 @@ where
                     let answer = answer(request);
                     async move { Ok::<_, Infallible>(answer.await) }
                 });
-                // A client that goes away is the client's affair.
+                // A client that disconnects is no error.
                 drop(
                     hyper::server::conn::http1::Builder::new()
                         .serve_connection(TokioIo::new(connection), service)

@@ -1,7 +1,6 @@
-//! Everything that a stack of git2s3 meets in the world, on one machine and for real where it can
-//! be: an AWS account (MiniStack, IAM enforced), a Git host (OpenSSH and bare repositories with a
-//! webhook), a developer who pushes. The demo, `just local-up` and the end-to-end tests are built
-//! from it.
+//! The environment of a git2s3 stack on one machine, as real as possible: an AWS account (MiniStack
+//! with IAM enforcement), a Git host (OpenSSH and bare repositories with a webhook), and a
+//! developer who pushes. The demo, `just local-up` and the end-to-end tests use it.
 
 pub mod archives;
 pub mod artifact;

@@ -1,4 +1,4 @@
-//! The local cloud as a whole: account, Git host and the stack between them, put there by the code
+//! The whole local cloud: an account, a Git host and the stack between them, deployed with the code
 //! of `infra deploy`.
 
 use std::collections::BTreeMap;
@@ -16,70 +16,70 @@ use crate::host::Host;
 use crate::process::{Lifetime, Recorded};
 use crate::sshd::{Access, Sshd};
 
-/// Name of the stack, where there is only one.
+/// The default name of the stack.
 pub const STACK: &str = "git2s3";
 
-/// Whoever writes down which processes have to be ended.
+/// A callback that records which processes must be ended.
 pub type Note<'a> = dyn Fn(&[Recorded]) -> Result<()> + 'a;
 
-/// An account and a Git host side by side.
+/// An account and a Git host.
 #[derive(Debug)]
 pub struct Local {
     dir: PathBuf,
     /// The account.
     pub cloud: Cloud,
-    /// The Git host's way in.
+    /// The Git host's SSH server.
     pub sshd: Sshd,
     /// The Git host's repositories.
     pub host: Host,
 }
 
-/// A stack that runs in the account.
+/// A deployed stack.
 #[derive(Clone, Debug)]
 pub struct Stack {
     /// Its name.
     pub name: String,
     /// Its outputs.
     pub outputs: BTreeMap<String, String>,
-    /// The secret that webhooks are signed with.
+    /// The webhook secret.
     pub api_secret: String,
-    /// Where webhooks go to, on this machine.
+    /// The webhook URL of gitpull, on this machine.
     pub webhook_url: String,
-    /// Where webhooks go to whose archives are downloaded.
+    /// The webhook URL of zipdl.
     pub zip_download_url: String,
 }
 
 impl Stack {
-    /// An output's value.
+    /// The value of an output.
     ///
     /// # Errors
-    /// When the stack has no such output.
+    /// The stack has no such output.
     pub fn output(&self, name: &str) -> Result<&str> {
         self.outputs.get(name).map(String::as_str).with_context(|| format!("stack {} has no output {name}", self.name))
     }
 }
 
 impl Local {
-    /// Starts both in `dir`, which is emptied first, and ends them when the value is dropped.
+    /// Starts both in `dir`, which is emptied first, and stops them when the value is dropped.
     ///
     /// # Errors
-    /// When one of them doesn't get ready.
+    /// One of them doesn't become ready.
     pub async fn tied(dir: &Path) -> Result<Self> {
         Self::start(dir, Lifetime::Tied, &|_| Ok(())).await
     }
 
-    /// The same, where the functions reach the account by way of `proxy`.
+    /// The same, but functions reach the account through `proxy`.
     ///
     /// # Errors
-    /// When one of them doesn't get ready.
+    /// One of them doesn't become ready.
     pub async fn behind(dir: &Path, proxy: &FaultProxy) -> Result<Self> {
         Self::start_behind(dir, Lifetime::Tied, &|_| Ok(()), Some(proxy)).await
     }
 
-    /// Starts both and deploys the stack: where most tests begin.
+    /// Starts both and deploys the stack, for most tests.
     ///
     /// # Errors
-    /// When any part of it fails.
+    /// Any part of it fails.
     pub async fn with_stack(dir: &Path) -> Result<(Self, Stack)> {
         let local = Self::tied(dir).await?;
         local.package(&mut Silent)?;
@@ -87,7 +87,7 @@ impl Local {
         Ok((local, stack))
     }
 
-    /// Starts both; `note` is told of all processes whenever another one runs.
+    /// Starts both. Calls `note` with all processes whenever a new one runs.
     ///
     /// # Errors
     /// As [`Local::tied`].
@@ -111,7 +111,7 @@ impl Local {
     /// Builds the functions for this machine and zips them.
     ///
     /// # Errors
-    /// When they don't build.
+    /// They don't build.
     pub fn package(&self, progress: &mut dyn Progress) -> Result<Manifest> {
         let packaging = Packaging { target: Target::Host, profile: Profile::Dev, dist: self.dist() };
         package::package(&packaging, progress).context("package the functions")
@@ -120,15 +120,15 @@ impl Local {
     /// The template that `infra synth` writes for the packaged functions.
     ///
     /// # Errors
-    /// When it can't be made.
+    /// It can't be created.
     pub fn template(&self) -> Result<Template> {
         Ok(deployment::synth::synthesize(&self.dist())?)
     }
 
-    /// What a stack has to be told to work with this Git host, and a new secret.
+    /// The parameters for a stack with this Git host, and a new secret.
     ///
     /// # Errors
-    /// When the host key can't be read.
+    /// The host key can't be read.
     pub fn parameters(&self) -> Result<(Parameters, String)> {
         let secret = hex::encode(rand::random::<[u8; 32]>());
         let parameters = Parameters::default()
@@ -139,11 +139,11 @@ impl Local {
         Ok((parameters, secret))
     }
 
-    /// Deploys the packaged functions, gives the stack's key the right to fetch, and has pushes
-    /// reported to it.
+    /// Deploys the packaged functions, authorizes the stack's key to fetch, and reports pushes to
+    /// the stack.
     ///
     /// # Errors
-    /// When the stack can't be made, or lacks an output.
+    /// The stack can't be created, or lacks an output.
     pub async fn deploy(&self, progress: &mut dyn Progress) -> Result<Stack> {
         self.deploy_with(progress, |parameters| parameters).await
     }
@@ -171,10 +171,10 @@ impl Local {
         self.connect(STACK, deployed.outputs, api_secret)
     }
 
-    /// Gives the key of a stack the right to fetch, and has pushes reported to it.
+    /// Authorizes a stack's key to fetch, and reports pushes to the stack.
     ///
     /// # Errors
-    /// When the stack lacks an output.
+    /// The stack lacks an output.
     pub fn connect(&self, name: &str, outputs: BTreeMap<String, String>, api_secret: String) -> Result<Stack> {
         let output = |name: &str| outputs.get(name).with_context(|| format!("the stack has no output {name}"));
         self.sshd.authorize(output("PublicSSHKey")?, Access::Read, &self.host.serve())?;
@@ -184,20 +184,20 @@ impl Local {
         Ok(Stack { name: name.to_owned(), outputs, api_secret, webhook_url, zip_download_url })
     }
 
-    /// Deletes a stack and all that it holds.
+    /// Deletes a stack with all its data.
     ///
     /// # Errors
-    /// When something can't be deleted.
+    /// Something can't be deleted.
     pub async fn destroy(&self, stack: &str, progress: &mut dyn Progress) -> Result<()> {
         deploy::destroy(&self.cloud.account.config, stack, progress).await.context("delete the stack")
     }
 
-    /// Where the packaged functions lie.
+    /// The folder of the packaged functions.
     pub fn dist(&self) -> PathBuf {
         self.dir.join("dist")
     }
 
-    /// An API's public address as this machine reaches it: the account has no DNS.
+    /// The local URL of an API's public address: the account has no DNS.
     fn reachable(&self, url: &str) -> Result<String> {
         let rest = url.strip_prefix("https://").with_context(|| format!("not an API's address: {url}"))?;
         let (host, path) = rest.split_once('/').with_context(|| format!("not an API's address: {url}"))?;

@@ -1,5 +1,5 @@
-//! The command `local`: the local cloud and the demo for a person, and, hidden, what sshd and Git
-//! run on behalf of the local Git host.
+//! The command `local`: the local cloud and the demo for people, and hidden subcommands that sshd
+//! and Git run for the local Git host.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -25,23 +25,23 @@ struct Arguments {
 enum Verb {
     /// Start the account and the Git host, deploy the stack, and leave it all running.
     Up,
-    /// Stop what `up` has started, and forget it.
+    /// Stop and remove what `up` has started
     Down,
-    /// Go the whole way of a push once, with everything that belongs to it.
+    /// Show all steps of a push once, with everything that it needs
     Demo,
-    /// Run the tests that show what works with which Git host, and print it as a table.
+    /// Run the tests of all Git hosts, and print what works as a table
     Providers,
-    /// Run the tests that show what is promised, and print how much was tried and how much failed.
+    /// Run the tests behind the promises, and print how much was tried and how much failed
     Prove {
-        /// Take the hours that it takes: a load of half an hour, ten million hostile inputs,
-        /// thousands of trees beside Git's
+        /// Run for hours: half an hour of load, ten million hostile inputs, thousands of trees
+        /// compared with Git's
         #[arg(long)]
         long: bool,
         /// Print a JSON array
         #[arg(long)]
         json: bool,
     },
-    /// What sshd runs for a connection.
+    /// sshd's command for a connection.
     #[command(hide = true)]
     Serve {
         #[arg(long)]
@@ -49,7 +49,7 @@ enum Verb {
         #[arg(long)]
         access: Access,
     },
-    /// What Git runs after a push.
+    /// Git's hook after a push.
     #[command(hide = true)]
     Hook {
         #[arg(long)]
@@ -73,7 +73,7 @@ async fn run(verb: Verb) -> Result<()> {
         Verb::Up => up().await,
         Verb::Down => {
             let stood = Place::of_checkout().down().await?;
-            anstream::eprintln!("{}", if stood { "the local cloud is gone" } else { "there was no local cloud" });
+            anstream::eprintln!("{}", if stood { "the local cloud was stopped" } else { "there was no local cloud" });
             Ok(())
         }
         Verb::Demo => show().await,
@@ -81,7 +81,7 @@ async fn run(verb: Verb) -> Result<()> {
             let passed = local::providers::run()?;
             anstream::print!("{}", local::providers::table(&|test| passed.contains(test)));
             let all = local::providers::claims().all(|claim| passed.contains(claim.test));
-            if all { Ok(()) } else { bail!("not every test has passed") }
+            if all { Ok(()) } else { bail!("a test failed") }
         }
         Verb::Prove { long, json } => prove(long, json),
         Verb::Serve { root, access } => {
@@ -98,7 +98,7 @@ async fn run(verb: Verb) -> Result<()> {
 }
 
 fn prove(long: bool, json: bool) -> Result<()> {
-    let tallies = tempfile::tempdir().context("make a folder for what is tried")?;
+    let tallies = tempfile::tempdir().context("create a folder for tallies")?;
     let shown = promises::prove(long, tallies.path())?;
     if json {
         anstream::println!("{}", serde_json::to_string(&shown)?);
@@ -106,13 +106,13 @@ fn prove(long: bool, json: bool) -> Result<()> {
         anstream::print!("{}", promises::table(&shown));
     }
     let failed: Vec<_> = shown.iter().flat_map(|shown| &shown.failed).copied().collect();
-    if failed.is_empty() { Ok(()) } else { bail!("not shown: {}", failed.join(", ")) }
+    if failed.is_empty() { Ok(()) } else { bail!("failed promises: {}", failed.join(", ")) }
 }
 
 async fn up() -> Result<()> {
     let place = Place::of_checkout();
     if let Some(standing) = place.standing() {
-        anstream::eprintln!("the local cloud is up already; `just local-down` ends it");
+        anstream::eprintln!("the local cloud is already running; `just local-down` stops it");
         print(&place, &standing);
         return Ok(());
     }
@@ -128,7 +128,7 @@ async fn up() -> Result<()> {
     }
 }
 
-/// Lets a person end what is under way; dropping it ends the processes that it has started.
+/// Lets a person interrupt it. Dropping the future ends the processes that it has started.
 async fn or_interrupted<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
     tokio::select! {
         outcome = work => outcome,

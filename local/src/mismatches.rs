@@ -1,5 +1,5 @@
-//! What of the requests and answers of a local cloud AWS's own models don't allow: an end-to-end
-//! test in which there is any has failed, whatever it was about.
+//! Requests and responses of a local cloud that AWS's models don't allow: an end-to-end test with
+//! any mismatch fails, whatever it tests.
 
 use std::fs;
 use std::path::PathBuf;
@@ -14,7 +14,7 @@ pub(crate) struct Mismatches {
 }
 
 impl Mismatches {
-    /// Those that a cloud writes into `file` for as long as it lives.
+    /// The mismatches that a cloud records in `file` while it runs.
     pub(crate) fn of(file: PathBuf, lifetime: Lifetime) -> Self {
         Self { file, lifetime }
     }
@@ -22,11 +22,11 @@ impl Mismatches {
 
 impl Drop for Mismatches {
     fn drop(&mut self) {
-        // A detached cloud goes on, and what fails already has a reason of its own.
+        // A detached cloud keeps running, and a failing test already has its own reason.
         if self.lifetime == Lifetime::Detached || std::thread::panicking() {
             return;
         }
         let mismatches = fs::read_to_string(&self.file).unwrap_or_default();
-        assert!(mismatches.is_empty(), "requests or answers that AWS's models don't allow:\n{mismatches}");
+        assert!(mismatches.is_empty(), "requests or responses that AWS's models don't allow:\n{mismatches}");
     }
 }

@@ -1,5 +1,5 @@
-//! Which process of this machine is at the other end of a connection, or runs a function: what a
-//! test kills in the middle of a request.
+//! Finds the process at the other end of a connection, or of a function: tests kill it during a
+//! request.
 
 use std::{fs, io};
 
@@ -7,8 +7,8 @@ use anyhow::{Context, Result, ensure};
 use rustix::process::{Pid, Signal, getpid, kill_process};
 use tokio::net::TcpStream;
 
-/// A connection over loopback that was accepted here: its ports. Neither alone is its own, since a
-/// client's port serves connections to other servers as well.
+/// The ports of a loopback connection that was accepted here. Only both together identify it,
+/// because a client's port may be used for connections to other servers as well.
 #[derive(Clone, Copy, Debug)]
 pub struct Connection {
     client: u16,
@@ -16,18 +16,18 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// That of an accepted socket.
+    /// The connection of an accepted socket.
     ///
     /// # Errors
-    /// When its ends can't be had.
+    /// Its addresses can't be read.
     pub fn of(accepted: &TcpStream) -> io::Result<Self> {
         Ok(Self { client: accepted.peer_addr()?.port(), server: accepted.local_addr()?.port() })
     }
 
-    /// Kills the client, as a machine that fails would.
+    /// Kills the client, like a failing machine.
     ///
     /// # Errors
-    /// When there is none, or it isn't ours to kill.
+    /// There is no client, or we may not kill it.
     pub fn kill_client(self) -> Result<()> {
         let client = self.client()?;
         ensure!(client != getpid(), "the client of {self:?} is this test itself");
@@ -45,7 +45,7 @@ impl Connection {
         found.and_then(Pid::from_raw).with_context(|| format!("no process has the client's end of {self:?}"))
     }
 
-    /// The kernel's number for the client's socket, out of
+    /// The inode of the client's socket, from
     /// [`/proc/net/tcp`](https://docs.kernel.org/networking/proc_net_tcp.html).
     fn inode(self) -> Result<u64> {
         let table = fs::read_to_string("/proc/net/tcp").context("list the connections")?;
@@ -60,12 +60,11 @@ impl Connection {
     }
 }
 
-/// The processes that run a function which reaches its account at `endpoint`. Its name isn't
-/// enough: the emulator makes it of the names in the template alone, so that the functions of a
-/// test that runs beside this one are called alike.
+/// The processes of a function whose account is at `endpoint`. The name isn't enough: the emulator
+/// derives it only from names in the template, so concurrent tests have the same.
 ///
 /// # Errors
-/// When the processes can't be listed.
+/// The processes can't be listed.
 pub fn of_function(name: &str, endpoint: &str) -> Result<Vec<Pid>> {
     let variables = [format!("AWS_LAMBDA_FUNCTION_NAME={name}"), format!("AWS_ENDPOINT_URL={endpoint}")];
     let has_them = |pid: &i32| {
@@ -90,7 +89,7 @@ mod tests {
 
     use super::*;
 
-    /// A program that runs: it has answered.
+    /// A running program, which has responded.
     fn start(endpoint: &str) -> Child {
         let mut command = Command::new("cat");
         command.env("AWS_LAMBDA_FUNCTION_NAME", "peer-test").env("AWS_ENDPOINT_URL", endpoint);

@@ -1,5 +1,5 @@
-//! The servers of the local cloud are other people's programs, which start processes of their own.
-//! Each gets a process group, so that nothing stays behind, whatever way its owner ends.
+//! Runs the servers of the local cloud, which are third-party programs with child processes. Each
+//! gets a process group, so that nothing remains, however its owner ends.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -11,46 +11,45 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, sleep};
 
-/// How long a server lives.
+/// How long a server runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lifetime {
-    /// As long as the value that stands for it: dropping it, and even killing this process, ends
-    /// it.
+    /// As long as its value: dropping it, or even killing this process, ends it.
     Tied,
-    /// Until somebody ends it by its [`Recorded`] process: what `local up` wants.
+    /// Until somebody ends it by its [`Recorded`] process, for `local up`.
     Detached,
 }
 
-/// A program of this workspace, from the target directory that the running program or test lies in.
+/// A program of this workspace, from the target directory of the running program or test.
 ///
 /// # Errors
-/// When it hasn't been built.
+/// It hasn't been built.
 pub fn built(name: &str) -> Result<PathBuf> {
     let this = std::env::current_exe().context("find this program")?;
     let folder = this.parent().context("find this program's folder")?;
-    // Tests lie one folder below the programs.
+    // Tests are one folder below the programs.
     let folder = if folder.ends_with("deps") { folder.parent().unwrap_or(folder) } else { folder };
     let program = folder.join(name);
     ensure!(program.is_file(), "{} isn't there: run `cargo build --workspace --bins` first", program.display());
     Ok(program)
 }
 
-/// A program that runs in a process group of its own.
+/// A program that runs in its own process group.
 #[derive(Debug)]
 pub struct Service {
     child: Child,
     lifetime: Lifetime,
 }
 
-// The kernel closes the pipe on file descriptor 0 when its other end, this process, is gone in
-// whatever way; the watcher then ends the group, itself included.
+// When this process ends in any way, the kernel closes the pipe on file descriptor 0. The watcher
+// then kills the group, including itself.
 const TETHER: &str = r#"exec 3<&0; (cat <&3 >/dev/null 2>&1; kill -KILL 0) & exec 3<&-; exec "$@" </dev/null"#;
 
 impl Service {
-    /// Starts `program` with nothing but `environment` around it; what it prints goes to `log`.
+    /// Starts `program` with only this `environment`. Its output goes to `log`.
     ///
     /// # Errors
-    /// When the log can't be made or the program can't be started.
+    /// The log can't be created or the program can't be started.
     pub fn start(
         program: &Path,
         arguments: &[&str],
@@ -81,17 +80,17 @@ impl Service {
     /// Whether the program still runs.
     ///
     /// # Errors
-    /// When the operating system doesn't say.
+    /// The operating system doesn't say.
     pub fn is_running(&mut self) -> Result<bool> {
         Ok(self.child.try_wait()?.is_none())
     }
 
-    /// What another process needs to find this one again; `mark` is part of its command line.
+    /// The data for another process to find this one. `mark` is a part of its command line.
     pub fn record(&self, mark: &str) -> Recorded {
         Recorded { pid: self.child.id(), mark: mark.to_owned() }
     }
 
-    /// Ends the whole group and waits until its first process is gone.
+    /// Kills the whole group and waits until its first process has ended.
     pub fn stop(&mut self) {
         end_group(self.child.id());
         self.child.wait().ok();
@@ -106,22 +105,22 @@ impl Drop for Service {
     }
 }
 
-/// A detached service as it is written down for a later command.
+/// The record of a detached service, for a later command.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Recorded {
     pid: u32,
-    /// A part of its command line, so that a process id that was given out again is left alone.
+    /// A part of its command line, so that another process with a reused ID isn't killed.
     mark: String,
 }
 
 impl Recorded {
-    /// Whether that very program still runs.
+    /// Whether the recorded program still runs.
     pub fn is_running(&self) -> bool {
         let Ok(line) = std::fs::read(format!("/proc/{}/cmdline", self.pid)) else { return false };
         String::from_utf8_lossy(&line).replace('\0', " ").contains(&self.mark)
     }
 
-    /// Ends its process group, if it is still the one that was written down.
+    /// Kills its process group, if it is still the recorded one.
     pub async fn stop(&self) {
         let gone = !Path::new(&format!("/proc/{}", self.pid)).exists();
         if gone || self.is_running() {
@@ -136,7 +135,7 @@ impl Recorded {
 
 fn end_group(pid: u32) {
     if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
-        // The group may have ended by itself.
+        // The group may have ended already.
         kill_process_group(pid, Signal::KILL).ok();
     }
 }
@@ -144,7 +143,7 @@ fn end_group(pid: u32) {
 /// A loopback port that was free a moment ago.
 ///
 /// # Errors
-/// When the operating system has none.
+/// No port is free.
 pub fn free_port() -> Result<u16> {
     let probe = std::net::TcpListener::bind(("127.0.0.1", 0)).context("look for a free port")?;
     Ok(probe.local_addr()?.port())
@@ -196,7 +195,7 @@ mod tests {
         other.stop().await;
         assert!(service.is_running().unwrap());
         let recorded = service.record("sleep 600");
-        // Its command line is readable only when the kernel has finished starting it.
+        // Its command line can be read only after the kernel has started it.
         until("it can be recognised", || recorded.is_running()).await;
         recorded.stop().await;
         assert!(!recorded.is_running());

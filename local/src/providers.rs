@@ -1,5 +1,5 @@
-//! What works with which Git host, and the test that shows it: nothing stands in the table of the
-//! README without one, and `just providers` prints what the tests that pass today let it say.
+//! What works with which Git host, and the test that shows it: every entry of the README's table
+//! has one. `just providers` prints the table for the tests that pass.
 
 use std::collections::BTreeSet;
 
@@ -7,32 +7,31 @@ use anyhow::Result;
 
 use crate::test_runner;
 
-/// Something that works, and the name of the test that shows it.
+/// A feature that works, with the name of its test.
 #[derive(Clone, Copy, Debug)]
 pub struct Claim {
-    /// What works, in a word or two.
+    /// The feature, in a word or two.
     pub what: &'static str,
-    /// The test, as its runner names it.
+    /// The test, by its name in the runner.
     pub test: &'static str,
 }
 
-/// All that works with one kind of sender.
+/// All features of one kind of sender.
 #[derive(Clone, Copy, Debug)]
 pub struct Provider {
     /// As in `forge::host::HOSTS`.
     pub name: &'static str,
-    /// What it may tell.
+    /// The events that it may send.
     pub events: &'static [Claim],
-    /// How it may prove who it is.
+    /// How it may authenticate.
     pub proofs: &'static [Claim],
-    /// What its test button is taken for, where it has one.
+    /// The result of its test button, if it has one.
     pub test_button: &'static [Claim],
-    /// What works with an installation below a URL path, where it can be installed so.
+    /// What works below a URL path, if it can be installed there.
     pub below_a_path: &'static [Claim],
-    /// What works where the SSH server has another name or port than the web server, where it can
-    /// have.
+    /// What works if the SSH server has another name or port than the web server, if it can have.
     pub other_ssh_host: &'static [Claim],
-    /// The endpoints that make a zip of what it tells.
+    /// The endpoints that zip its pushes.
     pub endpoints: &'static [Claim],
 }
 
@@ -166,7 +165,7 @@ pub const PROVIDERS: &[Provider] = &[
     },
 ];
 
-/// The table, in Markdown, of what the tests that `passed` show.
+/// The Markdown table for the tests that `passed`.
 pub fn table(passed: &dyn Fn(&str) -> bool) -> String {
     let cell = |claims: &[Claim]| {
         let shown: Vec<_> = claims.iter().filter(|claim| passed(claim.test)).map(|claim| claim.what).collect();
@@ -181,10 +180,10 @@ pub fn table(passed: &dyn Fn(&str) -> bool) -> String {
     head.to_owned() + &PROVIDERS.iter().map(row).collect::<String>()
 }
 
-/// Runs every test that a claim names; the names of those that passed.
+/// Runs the tests of all claims. Returns the names of those that passed.
 ///
 /// # Errors
-/// When the runner can't be started, or says nothing of a test that a claim names.
+/// The runner can't be started, or doesn't report a test.
 pub fn run() -> Result<BTreeSet<String>> {
     let passed = test_runner::run(&claims().map(|claim| claim.test).collect(), &[])?;
     Ok(passed.into_iter().filter_map(|(test, passed)| passed.then_some(test)).collect())

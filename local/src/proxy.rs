@@ -1,5 +1,5 @@
-//! A way through which bytes are counted, and on which they can be slowed down or lost: what tells
-//! how much a fetch receives, whoever fetches, and what plays a network between a Git host and AWS.
+//! A TCP proxy that counts, throttles and breaks connections: it measures how much a fetch
+//! receives, and simulates the network between a Git host and AWS.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -15,10 +15,10 @@ use tokio::task::JoinHandle;
 
 use crate::peer::Connection;
 
-/// What may pass at once although nothing was saved up.
+/// The burst that passes without saved-up capacity.
 const BURST: u64 = 128 << 10;
 
-/// What becomes of a connection once so many bytes have come from the server.
+/// What happens to a connection after this many bytes from the server.
 #[derive(Clone, Copy, Debug)]
 pub struct Break {
     /// How many bytes still pass.
@@ -32,16 +32,16 @@ pub struct Break {
 pub enum Breakage {
     /// It is closed.
     Close,
-    /// Nothing comes any more, and it stays open.
+    /// Nothing is sent any more, but it stays open.
     Silence,
     /// The client's process is killed.
     Kill,
 }
 
-/// A TCP proxy before a server on this machine.
+/// A TCP proxy for a server on this machine.
 #[derive(Debug)]
 pub struct Proxy {
-    /// Where it listens.
+    /// Its address.
     pub port: u16,
     received: Arc<AtomicU64>,
     breaks: Arc<Mutex<VecDeque<Break>>>,
@@ -55,8 +55,8 @@ impl Drop for Proxy {
 }
 
 impl Proxy {
-    /// A proxy before `port`; what comes from there comes at `rate` bytes a second at most, over
-    /// all connections.
+    /// A proxy for `port`. The server's data passes at most at `rate` bytes a second, over all
+    /// connections.
     pub async fn start(port: u16, rate: Option<u64>) -> Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.context("listen as a proxy")?;
         let own = listener.local_addr()?.port();
@@ -78,12 +78,12 @@ impl Proxy {
         Ok(Self { port: own, received, breaks, task })
     }
 
-    /// The next connection that isn't to break yet will.
+    /// Breaks the next connection that isn't to break yet.
     pub async fn break_next(&self, to_break: Break) {
         self.breaks.lock().await.push_back(to_break);
     }
 
-    /// Bytes that came from the server so far.
+    /// The bytes from the server so far.
     pub fn received(&self) -> u64 {
         self.received.load(Ordering::SeqCst)
     }
@@ -106,7 +106,7 @@ async fn connect(client: TcpStream, port: u16, way: Way) {
         tokio::io::copy(&mut from_client, &mut to_server).await?;
         to_server.shutdown().await
     };
-    // An error means that one of them went away; then so does the other.
+    // An error means that one side disconnected. Then disconnect the other.
     tokio::try_join!(asking, way.pass(from_server, to_client)).ok();
 }
 
@@ -140,11 +140,11 @@ impl Way {
     }
 }
 
-/// So many bytes a second, and a few more at once.
+/// A token bucket: this many bytes a second, with a small burst.
 #[derive(Debug)]
 struct TokenBucket {
     rate: u64,
-    /// When all that was taken has been paid for.
+    /// When everything taken so far has been paid for.
     paid: Instant,
 }
 
@@ -153,7 +153,7 @@ impl TokenBucket {
         Self { rate, paid: now }
     }
 
-    /// Takes so many bytes; how long to wait before they may pass.
+    /// Takes this many bytes. Returns how long to wait before they may pass.
     fn take(&mut self, bytes: u64, now: Instant) -> Duration {
         let time = |bytes: u64| Duration::from_nanos(bytes.saturating_mul(1_000_000_000) / self.rate);
         self.paid = self.paid.max(now) + time(bytes);

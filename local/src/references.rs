@@ -1,13 +1,13 @@
-//! What the APIs of the Git hosts say of a bare repository's default branch and of what its
-//! references name: the fields that their documentation has, filled in by git.
+//! The responses of the Git hosts' APIs about a bare repository's default branch and references:
+//! the documented fields, filled in with git.
 
 use std::{path::Path, process::Command};
 
 use contract::HostKind;
 use serde_json::{Value, json};
 
-/// The answer to a question about a repository under `root`; nothing where the API has no such
-/// question, or git no such thing.
+/// The response to a request about a repository under `root`. `None` if the API has no such
+/// request, or git no such object.
 pub(crate) fn answer(kind: HostKind, root: &Path, parts: &[&str], query: &str) -> Option<Value> {
     let parameter = |name: &str| query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
     let bare = |path: &str| Bare(root.join(format!("{}.git", path.replace("%2F", "/"))));
@@ -84,7 +84,7 @@ fn full(kinds: &str, name: &str) -> Option<String> {
 /// A bare repository.
 struct Bare(std::path::PathBuf);
 
-/// What a reference names.
+/// The target of a reference.
 struct Tip {
     object: String,
     commit: String,

@@ -1,5 +1,5 @@
-//! The roles of a stack in the local account: their inline policies, with a right less for a while,
-//! and the roles themselves in the hands of a test.
+//! The roles of a stack in the local account: their inline policies, which tests reduce for a
+//! while, and the roles' credentials.
 
 use anyhow::{Context, Result};
 use aws_credential_types::Credentials;
@@ -20,10 +20,10 @@ pub struct InlinePolicy {
 }
 
 impl InlinePolicy {
-    /// The policy as the account has it.
+    /// Reads the policy from the account.
     ///
     /// # Errors
-    /// When it isn't there.
+    /// It doesn't exist.
     pub async fn get(account: &Account, role: &str, name: &str) -> Result<Self> {
         let parameters = [("RoleName", role), ("PolicyName", name)];
         let answer = account.send(&Call::query("iam", "GetRolePolicy", &parameters)).await?.text()?;
@@ -35,7 +35,7 @@ impl InlinePolicy {
         Ok(Self { role: role.to_owned(), name: name.to_owned(), document })
     }
 
-    /// The same without an action; nothing where none is left.
+    /// The same without an action. `None` if no action remains.
     pub fn without(&self, action: &str) -> Option<Self> {
         let mut document = self.document.clone();
         for statement in document["Statement"].as_array_mut()? {
@@ -46,20 +46,20 @@ impl InlinePolicy {
         (!is_empty).then(|| Self { document, ..self.clone() })
     }
 
-    /// Makes it the role's.
+    /// Attaches it to the role.
     ///
     /// # Errors
-    /// When IAM refuses.
+    /// IAM refuses.
     pub async fn put(&self, account: &Account) -> Result<()> {
         let document = self.document.to_string();
         let parameters = [("RoleName", &*self.role), ("PolicyName", &*self.name), ("PolicyDocument", &*document)];
         account.send(&Call::query("iam", "PutRolePolicy", &parameters)).await?.text().map(drop)
     }
 
-    /// Takes it from the role.
+    /// Removes it from the role.
     ///
     /// # Errors
-    /// When IAM refuses.
+    /// IAM refuses.
     pub async fn delete(&self, account: &Account) -> Result<()> {
         let parameters = [("RoleName", &*self.role), ("PolicyName", &*self.name)];
         account.send(&Call::query("iam", "DeleteRolePolicy", &parameters)).await?.text().map(drop)
@@ -82,19 +82,19 @@ fn texts(value: &Value) -> Vec<String> {
     one.into_iter().chain(list).collect()
 }
 
-/// The account as whoever has the role sees it. The local account gives its owner any role,
-/// whomever the role trusts.
+/// The account with the role's credentials. The local account lets its owner assume any role,
+/// whatever its trust policy says.
 ///
 /// # Errors
-/// When there is no such role.
+/// There is no such role.
 pub async fn assume(account: &Account, role: &str) -> Result<Account> {
     Account::seen_by(&account.endpoint, credentials(account, role).await?).await
 }
 
-/// The credentials of whoever has the role.
+/// The role's credentials.
 ///
 /// # Errors
-/// When there is no such role.
+/// There is no such role.
 pub async fn credentials(account: &Account, role: &str) -> Result<Credentials> {
     let arn = format!("arn:aws:iam::000000000000:role/{role}");
     let assume = Call::query("sts", "AssumeRole", &[("RoleArn", &arn), ("RoleSessionName", "test")]);
@@ -103,7 +103,7 @@ pub async fn credentials(account: &Account, role: &str) -> Result<Credentials> {
     Ok(Credentials::new(key?, secret?, Some(token?.to_owned()), None, "a role"))
 }
 
-/// The text of an element of XML that has no markup in it.
+/// The text of an XML element without markup inside.
 fn element<'a>(xml: &'a str, name: &str) -> Result<&'a str> {
     let rest = xml.split_once(&format!("<{name}>")).map(|(_, rest)| rest);
     let text = rest.and_then(|rest| rest.split_once(&format!("</{name}>"))).map(|(text, _)| text);

@@ -1,5 +1,5 @@
-//! What sshd runs for every connection: the one place that decides which program a client of the
-//! local Git host may start, and on which folder.
+//! The command that sshd runs for every connection: it decides which program a client of the local
+//! Git host may start, and on which folder.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail, ensure};
 
 use crate::sshd::Access;
 
-/// A command that was judged: a Git service and the repository that it is for.
+/// A permitted command: a Git service and its repository.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Service {
     /// `git-upload-pack`, `git-receive-pack` or `git-lfs-authenticate`.
@@ -18,12 +18,11 @@ pub struct Service {
 }
 
 impl Service {
-    /// Reads what the client asked for: `git-upload-pack '/owner/name.git'` or, as Azure DevOps has
-    /// it, `'v3/owner/name'`; or `git-lfs-authenticate '/owner/name.git' download`; nothing looser.
+    /// Parses the client's command: `git-upload-pack '/owner/name.git'` or, for Azure DevOps,
+    /// `'v3/owner/name'`; or `git-lfs-authenticate '/owner/name.git' download`. Nothing looser.
     ///
     /// # Errors
-    /// When it asks for anything else, writes with a reader's key, or names no repository under
-    /// `root`.
+    /// It is any other command, writes with a reader's key, or names no repository under `root`.
     pub fn parse(command: &str, access: Access, root: &Path) -> Result<Self> {
         let (program, argument) = command.split_once(' ').with_context(|| format!("not a Git service: {command}"))?;
         let (program, argument) = match (program, access) {
@@ -49,20 +48,20 @@ impl Service {
         Ok(Self { program, repository })
     }
 
-    /// What is answered to who asks for access to large files, if there is this file.
+    /// The response to requests for access to large files, if this file exists.
     fn lfs_access(&self) -> PathBuf {
         self.repository.join("lfs/access.json")
     }
 
-    /// Becomes the service.
+    /// Runs the service in place of this process.
     ///
     /// # Errors
-    /// When it can't be started. If it is Git's, this doesn't return otherwise.
+    /// It can't be started. For a Git service, this doesn't return otherwise.
     pub fn run(&self) -> Result<()> {
         use std::os::unix::process::CommandExt as _;
         if self.program == "git-lfs-authenticate" {
             let access = std::fs::read(self.lfs_access()).context("this repository has no Git LFS")?;
-            return std::io::stdout().write_all(&access).context("tell of Git LFS");
+            return std::io::stdout().write_all(&access).context("write the Git LFS access");
         }
         let mut git = std::process::Command::new("git");
         git.arg(self.program.trim_start_matches("git-")).arg(&self.repository);

@@ -1,5 +1,5 @@
-//! A real OpenSSH server on a loopback port, run by whoever runs the tests. It lets each key do
-//! one thing: read repositories or write them, through `local serve`.
+//! A real OpenSSH server on a loopback port, run by the current user. It limits each key to reading
+//! or writing repositories, through `local serve`.
 
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::process::{Lifetime, Recorded, Service, free_port};
 
-/// Where the server listens: under several addresses it plays several hosts.
+/// The addresses that the server listens on, to act as several hosts.
 const LOOPBACK: [&str; 7] =
     ["127.0.0.1", "127.0.0.11", "127.0.0.12", "127.0.0.13", "127.0.0.14", "127.0.0.15", "127.0.0.16"];
 
@@ -34,17 +34,17 @@ pub struct Sshd {
     service: Service,
     dir: PathBuf,
     lifetime: Lifetime,
-    /// The account that clients log in to: the one that runs the server.
+    /// The login user: the one that runs the server.
     pub user: String,
-    /// Port on 127.0.0.1.
+    /// The port on 127.0.0.1.
     pub port: u16,
 }
 
 impl Sshd {
-    /// Starts a server with a new host key; files and logs go to `dir`, which has to exist.
+    /// Starts a server with a new host key. Files and logs go to `dir`, which must exist.
     ///
     /// # Errors
-    /// When OpenSSH isn't installed, or the server doesn't get ready within ten seconds.
+    /// OpenSSH isn't installed, or the server isn't ready within ten seconds.
     pub async fn start(dir: &Path, lifetime: Lifetime) -> Result<Self> {
         let user = current_user()?;
         generate_key(&dir.join("host_key"), "host")?;
@@ -53,18 +53,18 @@ impl Sshd {
             let port = free_port()?;
             let service = spawn(dir, &user, port, lifetime)?;
             let mut sshd = Self { service, dir: dir.to_owned(), lifetime, user: user.clone(), port };
-            // It ends at once when somebody took the port meanwhile: then try another.
+            // It exits if somebody took the port meanwhile: then try another.
             if sshd.wait_until_ready().await? {
                 return Ok(sshd);
             }
         }
-        bail!("sshd ended three times at its start: see {}", dir.join("sshd.log").display())
+        bail!("sshd exited three times at its start: see {}", dir.join("sshd.log").display())
     }
 
-    /// Lets the owner of a public key (one line, as in a `.pub` file) in, for one purpose.
+    /// Authorizes a public key (one line, as in a `.pub` file) for one purpose.
     ///
     /// # Errors
-    /// When the list of keys can't be written.
+    /// The list of keys can't be written.
     pub fn authorize(&self, public_key: &str, access: Access, serve: &Serve) -> Result<()> {
         let access = access.to_possible_value().context("name the access")?;
         let command = format!(
@@ -80,7 +80,7 @@ impl Sshd {
         writeln!(keys, "restrict,command=\"{command}\" {}", public_key.trim()).context("authorize a key")
     }
 
-    /// The list of who is let in.
+    /// The list of authorized keys.
     pub fn authorized_keys(&self) -> PathBuf {
         self.dir.join("authorized_keys")
     }
@@ -88,7 +88,7 @@ impl Sshd {
     /// The server's key as a line of `known_hosts`.
     ///
     /// # Errors
-    /// When the key can't be read.
+    /// The key can't be read.
     pub fn known_hosts_line(&self) -> Result<String> {
         let key = fs::read_to_string(self.dir.join("host_key.pub")).context("read the host key")?;
         let mut words = key.split_whitespace();
@@ -99,7 +99,7 @@ impl Sshd {
     /// The same for every address that the server listens on.
     ///
     /// # Errors
-    /// When the key can't be read.
+    /// The key can't be read.
     pub fn known_hosts_lines(&self) -> Result<String> {
         let line = self.known_hosts_line()?;
         Ok(LOOPBACK.map(|address| line.replace("127.0.0.1", address)).join("\n"))
@@ -108,14 +108,14 @@ impl Sshd {
     /// The fingerprint of the server's key, as `ssh-keygen -l` writes it: `SHA256:...`.
     ///
     /// # Errors
-    /// When `ssh-keygen` fails.
+    /// `ssh-keygen` fails.
     pub fn fingerprint(&self) -> Result<String> {
         let out = Command::new("ssh-keygen").arg("-lf").arg(self.dir.join("host_key.pub")).output()?;
         let text = String::from_utf8_lossy(&out.stdout).into_owned();
         text.split_whitespace().nth(1).map(str::to_owned).context("read the host key's fingerprint")
     }
 
-    /// Comes back on the same port as somebody else: with another host key.
+    /// Restarts on the same port with another host key.
     ///
     /// # Errors
     /// As [`Sshd::start`].
@@ -123,11 +123,11 @@ impl Sshd {
         self.service.stop();
         generate_key(&self.dir.join("host_key"), "host")?;
         self.service = spawn(&self.dir, &self.user, self.port, self.lifetime)?;
-        ensure!(self.wait_until_ready().await?, "sshd didn't come back on port {}", self.port);
+        ensure!(self.wait_until_ready().await?, "sshd didn't restart on port {}", self.port);
         Ok(())
     }
 
-    /// What `local down` needs to find it again.
+    /// The data for `local down` to find it.
     pub fn record(&self) -> Recorded {
         self.service.record(&self.dir.join("sshd_config").to_string_lossy())
     }
@@ -149,19 +149,19 @@ impl Sshd {
     }
 }
 
-/// How the server reaches the repositories.
+/// How the server accesses the repositories.
 #[derive(Clone, Debug)]
 pub struct Serve {
     /// The `local` program.
     pub program: PathBuf,
-    /// The folder that holds the repositories.
+    /// The folder of the repositories.
     pub root: PathBuf,
 }
 
-/// A new Ed25519 key pair at `path` and `path.pub`, without a passphrase.
+/// Creates an Ed25519 key pair at `path` and `path.pub`, without a passphrase.
 ///
 /// # Errors
-/// When `ssh-keygen` is missing or fails.
+/// `ssh-keygen` is missing or fails.
 pub fn generate_key(path: &Path, comment: &str) -> Result<()> {
     for stale in [path.to_owned(), path.with_extension("pub")] {
         fs::remove_file(stale)
@@ -176,10 +176,10 @@ pub fn generate_key(path: &Path, comment: &str) -> Result<()> {
     Ok(())
 }
 
-/// Writes a file that only its owner may read.
+/// Writes a file that only its owner can read.
 ///
 /// # Errors
-/// When it can't be written.
+/// It can't be written.
 pub fn write_private(path: &Path, text: &str) -> Result<()> {
     use std::os::unix::fs::OpenOptionsExt as _;
     let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path);
@@ -189,14 +189,14 @@ pub fn write_private(path: &Path, text: &str) -> Result<()> {
 fn spawn(dir: &Path, user: &str, port: u16, lifetime: Lifetime) -> Result<Service> {
     let is_root = rustix::process::geteuid().is_root();
     if is_root {
-        // Where sshd confines what faces the network; a service manager would have made it.
+        // sshd's directory for privilege separation, which a service manager would create.
         fs::create_dir_all("/run/sshd").context("create /run/sshd")?;
     }
     let addresses = LOOPBACK.iter().map(|address| format!("ListenAddress {address}\n"));
     let listen = addresses.collect::<String>();
-    // Bash reads the user's .bashrc even for a command that sshd runs, unless it is told that it
-    // isn't the first shell. StrictModes looks at the modes of all folders above, which are the
-    // machine's affair. Without PAM the server asks nothing of the machine's accounts.
+    // SHLVL: Bash reads the user's .bashrc even for a command of sshd, unless it isn't the first
+    // shell. StrictModes would check the modes of all parent folders, which aren't ours. Without
+    // PAM, the server ignores the machine's accounts.
     let configuration = format!(
         "Port {port}\n{listen}HostKey {0}/host_key\nPidFile none\n\
          AuthorizedKeysFile {0}/authorized_keys\nStrictModes no\nUsePAM no\nAllowUsers {user}\n\

@@ -1,5 +1,5 @@
-//! A local cloud that outlives the command that starts it: what is written down about it, for
-//! people and programs in `dist/local.json`, and for the command that ends it.
+//! A local cloud that outlives the command that starts it: its description in `dist/local.json` for
+//! people and programs, and its state for the command that ends it.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,7 +14,7 @@ use crate::local::{Local, Stack};
 use crate::process::{Lifetime, Recorded};
 use crate::sshd::write_private;
 
-/// Where a checkout keeps its local cloud.
+/// The local cloud's files in a checkout.
 #[derive(Clone, Debug)]
 pub struct Place {
     /// State and logs, ignored by Git.
@@ -23,7 +23,7 @@ pub struct Place {
     pub description: PathBuf,
 }
 
-/// All that is needed to use a standing local cloud: the contents of `dist/local.json`.
+/// Everything needed to use a running local cloud: the contents of `dist/local.json`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Description {
@@ -37,19 +37,19 @@ pub struct Description {
     pub stack_name: String,
     /// The stack's outputs, as on AWS.
     pub outputs: BTreeMap<String, String>,
-    /// Where the webhook endpoint is reached on this machine.
+    /// The local URL of the webhook endpoint.
     pub webhook_url: String,
-    /// The secret that webhooks are signed with.
+    /// The webhook secret.
     pub api_secret: String,
-    /// URL of the repository, to fetch from and to push to.
+    /// The URL of the repository, for fetch and push.
     pub ssh_url: String,
     /// The Git host's key, as a line of `known_hosts`.
     pub host_key: String,
-    /// A file that holds that line.
+    /// A file with that line.
     pub known_hosts_file: PathBuf,
     /// The private key that may push.
     pub identity_file: PathBuf,
-    /// A clone of the repository, with both set up.
+    /// A clone of the repository, configured with both.
     pub clone: PathBuf,
 }
 
@@ -64,7 +64,7 @@ pub struct Credentials {
 }
 
 impl Description {
-    /// Lines for a shell, each with what it is for: what makes the next command work.
+    /// Shell lines with explanations, which make the next command work.
     pub fn next_steps(&self) -> [(&'static str, String); 3] {
         let quoted = |text: &str| format!("'{}'", text.replace('\'', r"'\''"));
         let push = format!(
@@ -85,13 +85,13 @@ impl Description {
 }
 
 impl Place {
-    /// The place of this checkout.
+    /// The files of this checkout.
     pub fn of_checkout() -> Self {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."));
         Self { state: root.join(".local/cloud"), description: root.join("dist/local.json") }
     }
 
-    /// What stands there already, if all of it runs.
+    /// The running cloud, if all of it runs.
     pub fn standing(&self) -> Option<Description> {
         let processes = self.processes();
         let runs = !processes.is_empty() && processes.iter().all(Recorded::is_running);
@@ -99,11 +99,11 @@ impl Place {
         serde_json::from_str(&description).ok()
     }
 
-    /// Starts a local cloud with the stack in it and one repository, `repository`. When that fails,
-    /// nothing is left.
+    /// Starts a local cloud with the stack and one repository, `repository`. On failure, nothing
+    /// remains.
     ///
     /// # Errors
-    /// When any part of it doesn't get ready.
+    /// Any part of it doesn't become ready.
     pub async fn up(&self, repository: &str, progress: &mut dyn Progress) -> Result<Description> {
         self.down().await?;
         let made = self.make(repository, progress).await;
@@ -128,10 +128,10 @@ impl Place {
         Ok(description)
     }
 
-    /// Ends all that stands here and forgets it; whether there was something.
+    /// Stops everything and removes the state. Returns whether there was a cloud.
     ///
     /// # Errors
-    /// When the state can't be removed.
+    /// The state can't be removed.
     pub async fn down(&self) -> Result<bool> {
         let stood = self.stop().await;
         for gone in [fs::remove_file(&self.description), fs::remove_dir_all(&self.state)] {
@@ -155,7 +155,7 @@ impl Place {
         noted.and_then(|noted| serde_json::from_str(&noted).ok()).unwrap_or_default()
     }
 
-    /// Notes processes the moment they run, so that an interrupted start can be undone.
+    /// Records processes as soon as they run, so that an interrupted start can be undone.
     fn note(&self, processes: &[Recorded]) -> Result<()> {
         write_private(&self.state.join("processes.json"), &serde_json::to_string(processes)?)
     }

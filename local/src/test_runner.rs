@@ -1,4 +1,4 @@
-//! Runs tests by their names, as `just test` does, and reads what became of each.
+//! Runs tests by name, like `just test`, and reads their results.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::{Command, Stdio};
@@ -15,11 +15,11 @@ struct Reported {
     name: Option<String>,
 }
 
-/// Runs the tests of the workspace that have these names, with `environment`; whether each has
+/// Runs the workspace's tests with these names and this `environment`. Returns whether each has
 /// passed.
 ///
 /// # Errors
-/// When the runner can't be started, or says nothing of one of them.
+/// The runner can't be started, or doesn't report one of them.
 pub fn run(tests: &BTreeSet<&str>, environment: &[(&str, &str)]) -> Result<BTreeMap<String, bool>> {
     let filter: Vec<String> = tests.iter().map(|test| format!("test(={test})")).collect();
     let out = Command::new("cargo")
@@ -36,10 +36,10 @@ pub fn run(tests: &BTreeSet<&str>, environment: &[(&str, &str)]) -> Result<BTree
     let outcomes = ended.filter_map(|line| Some((line.name?.split_once('$')?.1.to_owned(), line.event == "ok")));
     let mut passed = BTreeMap::new();
     for (test, ok) in outcomes {
-        // Two crates may have tests of one name: then both have to pass.
+        // Two crates may have tests with the same name: then both must pass.
         *passed.entry(test).or_insert(true) &= ok;
     }
     let missing: Vec<_> = tests.iter().filter(|test| !passed.contains_key(**test)).collect();
-    ensure!(missing.is_empty(), "the runner knows nothing of {missing:?}");
+    ensure!(missing.is_empty(), "the runner doesn't report {missing:?}");
     Ok(passed)
 }

@@ -1,5 +1,5 @@
-//! The contents of an archive, whatever its format, so that the zip in the bucket can be compared
-//! with what `git archive` makes of the same commit.
+//! The contents of an archive in any format, to compare the zip in the bucket with `git archive` of
+//! the same commit.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,11 +7,11 @@ use std::io::{Cursor, Read as _};
 
 use anyhow::{Context, Result, bail};
 
-/// Files and links of an archive, by path. Folders have no existence of their own in Git.
+/// The files and links of an archive, by path. Git has no folders of their own.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Tree(BTreeMap<String, Entry>);
 
-/// What Git's modes 100644, 100755 and 120000 tell apart.
+/// The modes that Git distinguishes: 100644, 100755 and 120000.
 #[derive(Clone, PartialEq, Eq)]
 enum Entry {
     File(Vec<u8>),
@@ -33,7 +33,7 @@ impl Tree {
     /// Reads a zip.
     ///
     /// # Errors
-    /// When it is broken, or an entry has a mode that Git doesn't know.
+    /// It is damaged, or an entry has a mode that Git doesn't know.
     pub fn of_zip(bytes: &[u8]) -> Result<Self> {
         let mut archive = zip::ZipArchive::new(Cursor::new(bytes)).context("open the zip")?;
         let mut tree = Self::default();
@@ -77,30 +77,30 @@ impl Tree {
         Ok(tree)
     }
 
-    /// How many files and links there are.
+    /// The number of files and links.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether there is nothing.
+    /// Whether it is empty.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// How many of them are links, how many can be executed.
+    /// How many of them are links, and how many are executable.
     pub fn links_and_executables(&self) -> (usize, usize) {
         let count = |is: fn(&Entry) -> bool| self.0.values().filter(|entry| is(entry)).count();
         (count(|entry| matches!(entry, Entry::Link(_))), count(|entry| matches!(entry, Entry::Executable(_))))
     }
 
-    /// This tree with another one in it, below a prefix that ends in a slash.
+    /// This tree with another one below a prefix that ends in a slash.
     #[must_use]
     pub fn with(mut self, prefix: &str, other: Self) -> Self {
         self.0.extend(other.0.into_iter().map(|(path, entry)| (format!("{prefix}{path}"), entry)));
         self
     }
 
-    /// A line for every path at which two trees differ; empty when they are the same.
+    /// A line for every differing path. Empty if the trees are the same.
     pub fn differences(&self, other: &Self) -> Vec<String> {
         let paths = self.0.keys().chain(other.0.keys().filter(|path| !self.0.contains_key(*path)));
         let unequal = paths.filter(|path| self.0.get(*path) != other.0.get(*path));

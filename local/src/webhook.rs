@@ -1,5 +1,5 @@
-//! What GitHub does after a push: the event as JSON, signed, delivered with an id. Tests that play
-//! an attacker use the parts of it one by one.
+//! Acts like GitHub after a push: the event as JSON, signed, with a delivery ID. Tests of attacks
+//! use its parts separately.
 
 use std::time::Duration;
 
@@ -8,12 +8,12 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::{Value, json};
 use sha2::Sha256;
 
-/// One changed ref, as `post-receive` learns of it.
+/// A changed reference, as `post-receive` gets it.
 #[derive(Clone, Debug)]
 pub struct Push {
-    /// Commit before, forty zeros when the ref is new.
+    /// The commit before. Zeros if the reference is new.
     pub before: String,
-    /// Commit after, forty zeros when the ref is deleted.
+    /// The commit after. Zeros if the reference is deleted.
     pub after: String,
     /// Full name of the ref.
     pub reference: String,
@@ -21,9 +21,9 @@ pub struct Push {
     pub subject: String,
     /// `owner/name`.
     pub repository: String,
-    /// URL that the repository is cloned from.
+    /// The clone URL.
     pub ssh_url: String,
-    /// Branch that `HEAD` names.
+    /// The branch of `HEAD`.
     pub default_branch: String,
 }
 
@@ -58,30 +58,30 @@ impl Push {
 
 /// `X-Hub-Signature-256` of a body.
 pub fn signature(secret: &str, body: &[u8]) -> String {
-    // HMAC takes keys of any length, the empty one included.
+    // HMAC accepts keys of any length, even the empty one.
     let mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).map(|mac| mac.chain_update(body).finalize());
     mac.map(|mac| format!("sha256={}", hex::encode(mac.into_bytes()))).unwrap_or_default()
 }
 
-/// A delivery id as GitHub makes them: a random UUID.
+/// A delivery ID like GitHub's: a random UUID.
 pub fn delivery_id() -> String {
     let hex = hex::encode(rand::random::<[u8; 16]>());
     format!("{}-{}-4{}-8{}-{}", &hex[..8], &hex[8..12], &hex[13..16], &hex[17..20], &hex[20..])
 }
 
-/// What the endpoint answered.
+/// The response of the endpoint.
 #[derive(Clone, Debug)]
 pub struct Answer {
     /// HTTP status.
     pub status: u16,
-    /// Body, JSON when it comes from the function.
+    /// The body. JSON if it comes from the function.
     pub body: String,
 }
 
-/// Sends a body with the headers given, and GitHub's own.
+/// Sends a body with the given headers, and GitHub's own.
 ///
 /// # Errors
-/// When the endpoint can't be reached.
+/// The endpoint can't be reached.
 pub async fn post(url: &str, headers: &[(&str, &str)], body: Vec<u8>) -> Result<Answer> {
     let mut request = http_client()?.post(url).timeout(Duration::from_secs(30));
     request = request.header("content-type", "application/json").header("user-agent", "GitHub-Hookshot/local");
@@ -96,7 +96,7 @@ pub async fn post(url: &str, headers: &[(&str, &str)], body: Vec<u8>) -> Result<
 /// Sends a push as GitHub does, signed with `secret`.
 ///
 /// # Errors
-/// When the endpoint can't be reached.
+/// The endpoint can't be reached.
 pub async fn deliver(url: &str, secret: &str, push: &Push) -> Result<Answer> {
     let body = push.body();
     let (signature, delivery) = (signature(secret, &body), delivery_id());
@@ -104,10 +104,10 @@ pub async fn deliver(url: &str, secret: &str, push: &Push) -> Result<Answer> {
     post(url, &headers, body).await
 }
 
-/// A client that never goes through a proxy: everything here is on this machine.
+/// A client that never uses a proxy: everything is on this machine.
 pub(crate) fn http_client() -> Result<reqwest::Client> {
-    // The client demands a TLS provider even where it only speaks HTTP; a second call finds it
-    // there.
+    // The client requires a process-wide TLS provider even for HTTP. A second call finds it
+    // installed.
     drop(rustls::crypto::ring::default_provider().install_default());
     reqwest::Client::builder().no_proxy().build().context("make an HTTP client")
 }

@@ -1,5 +1,4 @@
-//! `infra acceptance` against the local cloud, whole, and what can be judged of any record that it
-//! has written.
+//! `infra acceptance` against the local cloud, and checks that apply to any of its records.
 #![allow(clippy::unwrap_used, reason = "what fails here fails a test")]
 
 use std::fs;
@@ -23,7 +22,7 @@ use tokio::process::{Child, Command};
 
 const STACK: &str = "git2s3-acceptance";
 
-/// Everything that a run needs.
+/// Everything needed for a run.
 struct Desk {
     local: Local,
     archives: Archives,
@@ -51,7 +50,7 @@ impl Desk {
         desk
     }
 
-    /// The same functions under a template that differs from today's.
+    /// The same functions with a template that differs from today's.
     fn write_last_release(&self) {
         let from = self.work.join("last");
         fs::create_dir(&from).unwrap();
@@ -94,7 +93,7 @@ impl Desk {
         command
     }
 
-    /// What is said until the end, the exit code and stdout. `seen` is shown each line.
+    /// The output until the end, the exit code and stdout. Calls `seen` with each line.
     async fn finish(&self, mut child: Child, mut seen: impl FnMut(&Child, &str)) -> (Option<i32>, String, String) {
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let mut said = Vec::new();
@@ -117,8 +116,8 @@ impl Desk {
     }
 }
 
-/// The emulator's queues measure nothing, so what SQS would measure is said for it, as soon as
-/// there is a dead-letter message.
+/// The emulator's queues have no metrics, so this publishes SQS's metric as soon as there is a
+/// dead-letter message.
 async fn measure_dead_letters(account: Account) {
     loop {
         tokio::time::sleep(Duration::from_millis(200)).await;
@@ -137,8 +136,8 @@ async fn measure_dead_letters(account: Account) {
     }
 }
 
-/// What holds of every record, whenever it was written.
-fn judge(name: &str, text: &str) -> Record {
+/// Checks the invariants of every record, whenever it was written.
+fn checked(name: &str, text: &str) -> Record {
     let value: Value = serde_json::from_str(text).unwrap();
     let schema = schema_of_records();
     let errors: Vec<_> = schema.iter_errors(&value).map(|error| error.to_string()).collect();
@@ -168,12 +167,12 @@ fn schema_of_records() -> jsonschema::Validator {
 #[test]
 fn recorded_aws_runs_are_valid() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("acceptance");
-    // There is none until somebody with an account has run it.
+    // There are none until somebody with an account has run it.
     let Ok(entries) = fs::read_dir(folder) else { return };
     for path in
         entries.map(|entry| entry.unwrap().path()).filter(|path| path.extension().is_some_and(|it| it == "json"))
     {
-        let record = judge(&path.display().to_string(), &fs::read_to_string(&path).unwrap());
+        let record = checked(&path.display().to_string(), &fs::read_to_string(&path).unwrap());
         assert!(record.is_aws && record.passes(), "{}", path.display());
     }
 }
@@ -207,7 +206,7 @@ async fn every_promise_holds_in_local_cloud() {
 
     let text = fs::read_to_string(desk.work.join("acceptance.json")).unwrap();
     assert!(!text.contains("hunter2") && !said.contains("hunter2"), "the token is told");
-    let record = judge("acceptance.json", &text);
+    let record = checked("acceptance.json", &text);
     assert_eq!(record.rows, rows);
     assert!(!record.is_aws);
     let done: Vec<_> = record.operations.iter().map(|one| (one.kind, one.status.as_str())).collect();
@@ -216,7 +215,7 @@ async fn every_promise_holds_in_local_cloud() {
         done,
         [(Kind::Create, "CREATE_COMPLETE"), update, update, update, update, (Kind::Delete, "DELETE_COMPLETE")]
     );
-    // Enough was told for the order to mean something.
+    // There are enough lines for the order to be meaningful.
     let last = record.operations.last().unwrap();
     assert!(last.events.len() > 100 && last.dependencies.len() > 50, "{} events", last.events.len());
     assert!(last.dependencies["GitPullEventSource"].contains("GitPullFunction"));
@@ -229,20 +228,20 @@ async fn interrupted_run_cleans_up_itself() {
     let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let desk = Desk::new(dir.path()).await;
 
-    // A stack that somebody else made is left alone.
+    // A stack that somebody else created isn't touched.
     let template = r#"{"Resources": {"Handle": {"Type": "AWS::CloudFormation::WaitConditionHandle"}}}"#;
-    let foreign = desk.account().cloudformation.create_stack().stack_name("theirs").template_body(template);
-    foreign.send().await.unwrap();
+    let other = desk.account().cloudformation.create_stack().stack_name("theirs").template_body(template);
+    other.send().await.unwrap();
     let refused = desk.command(&["--yes", "--stack-name", "theirs"]).spawn().unwrap();
     let (code, said, _) = desk.finish(refused, |_, _| {}).await;
     assert_eq!(code, Some(2), "{said}");
     assert!(said.contains("there is a stack theirs already") && said.contains("--stack-name"), "{said}");
 
-    // Nobody can be asked.
+    // There is no terminal to ask.
     let (code, said, _) = desk.finish(desk.command(&[]).spawn().unwrap(), |_, _| {}).await;
     assert!(code == Some(2) && said.contains("--yes"), "{said}");
 
-    // In the middle of the creation, and after it.
+    // During the creation and after it.
     for line in ["CREATE_IN_PROGRESS", &Promise::Download.to_string()] {
         let child = desk.command(&["--yes"]).spawn().unwrap();
         let mut is_sent = false;

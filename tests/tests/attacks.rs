@@ -1,5 +1,5 @@
-//! What strangers send to the endpoint of the deployed stack, and what a holder of the secret may
-//! not do with it either. In the end exactly one job has run: the one honest one.
+//! Unauthenticated requests to the endpoint of the deployed stack, and forbidden requests with a
+//! valid secret. In the end, exactly one job has run: the legitimate one.
 #![allow(clippy::expect_used, reason = "what fails here fails a test")]
 
 use std::time::Duration;
@@ -9,7 +9,7 @@ use local::local::{Local, Stack};
 use local::webhook::{Push, delivery_id, post, signature};
 use serde_json::Value;
 
-/// A request that has to be answered with a status.
+/// A request with its expected status.
 struct Attack<'a> {
     name: &'a str,
     status: u16,
@@ -32,7 +32,7 @@ fn signed(secret: &str, body: &[u8]) -> Vec<(&'static str, String)> {
     vec![("x-hub-signature-256", signature(secret, body))]
 }
 
-/// Requests that don't come from anybody who knows the secret.
+/// Requests from senders who don't know the secret.
 fn of_strangers(stack: &Stack, honest: &Push) -> Vec<Attack<'static>> {
     let body = honest.body();
     let mut changed = body.clone();
@@ -54,7 +54,7 @@ fn of_strangers(stack: &Stack, honest: &Push) -> Vec<Attack<'static>> {
     ]
 }
 
-/// Requests that are signed, and ask for what nobody may have.
+/// Signed requests for something forbidden.
 fn of_insiders(stack: &Stack, honest: &Push) -> Vec<Attack<'static>> {
     let with = |change: &dyn Fn(&mut Push)| {
         let mut push = honest.clone();
@@ -110,8 +110,7 @@ async fn attacks_are_refused_without_trace() {
     }
     assert!(account.versions(bucket).await.unwrap().is_empty());
 
-    // Were there a job of an attack, it would have run before this one: the queue keeps the order
-    // of a ref.
+    // A job of an attack would have run before this one: the queue keeps the order of a reference.
     clone.push(&["main"]).await.unwrap();
     Artifact::wait(account, bucket, "acme/rocket/acme_rocket.zip", &commit, Duration::from_mins(1)).await.unwrap();
     assert_eq!(account.versions(bucket).await.unwrap().len(), 1);

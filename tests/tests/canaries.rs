@@ -1,6 +1,6 @@
-//! Canary secrets: every secret of a stack has a value that can be found again. A push, a download
-//! and their failures later, everything that anybody may read is searched for each of them, as it
-//! is and in the forms that secrets leak in.
+//! Canary secrets: every secret of a stack has a recognisable value. After a push, a download and
+//! failures, everything that people can read is searched for each of them, verbatim and in the
+//! encodings in which secrets leak.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "what fails here fails a test")]
 
 use std::fs;
@@ -27,19 +27,18 @@ use sha2::{Digest as _, Sha256};
 const PATIENCE: Duration = Duration::from_mins(1);
 
 const API_SECRET: &str = "canary-api/9Qx+7w=k3 Vt%";
-/// Shown to a host that doesn't take it.
+/// Sent to a host that doesn't accept it.
 const REFUSED_TOKEN: &str = "canary-git/token+refused=zR4";
 const OAUTH_SECRET: &str = "canary-oauth/secret+refused=Lm8";
 
-/// Where a canary may be, and isn't searched for:
-/// - Secrets Manager, which is where they belong (and where each is found, so the search can find
-///   them);
-/// - `DescribeChangeSet`, where it is the local cloud's own layer that masks what AWS masks as
-///   `****`;
-/// - the key bucket's object, decrypted: that is where the private key comes from.
+/// Where canaries may be, and aren't searched for:
+/// - Secrets Manager, where they belong (and where each is found, which shows that the search
+///   works)
+/// - `DescribeChangeSet`, where the local cloud's own layer masks what AWS masks as `****`
+/// - the decrypted object in the key bucket, which is the source of the private key
 ///
-/// `OAuthKey` is a name and no secret: a parameter that anybody with the right to look at the stack
-/// may read.
+/// `OAuthKey` is a name and not a secret: a parameter that anyone who may describe the stack can
+/// read.
 struct Canary {
     name: &'static str,
     value: Vec<u8>,
@@ -50,7 +49,7 @@ impl Canary {
         Self { name, value: value.into() }
     }
 
-    /// The forms that it is searched for in, each as text in which a character is a byte.
+    /// The encodings to search for, each as text in which a character is a byte.
     fn forms(&self) -> Vec<(&'static str, String)> {
         let percent = |keep: &dyn Fn(u8) -> bool| -> String {
             let one = |byte: &u8| if keep(*byte) { char::from(*byte).to_string() } else { format!("%{byte:02X}") };
@@ -67,8 +66,8 @@ impl Canary {
             ("path", percent(&|byte| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte))),
             ("JSON", serde_json::to_string(&latin(&self.value)).unwrap().trim_matches('"').to_owned()),
         ];
-        // In Base64 it depends on how much stands before; what is mixed with neighbours is left
-        // off.
+        // Base64 depends on the number of bytes before. The digits that mix with neighbours are
+        // omitted.
         for before in 0..3 {
             let padded = [vec![0; before], self.value.clone()].concat();
             let whole = STANDARD.encode(&padded);
@@ -87,7 +86,7 @@ fn latin(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| char::from(*byte)).collect()
 }
 
-/// What somebody could read, and where.
+/// Readable texts, with their sources.
 #[derive(Default)]
 struct Seen(Vec<(String, String)>);
 
@@ -96,12 +95,12 @@ impl Seen {
         self.0.push((place.into(), latin(bytes.as_ref())));
     }
 
-    /// Which canary is where; how many searches that took.
+    /// Which canary is where, and how many searches that took.
     fn search(&self, canaries: &[Canary]) -> (Vec<String>, usize) {
         let (mut found, mut searches) = (Vec::new(), 0);
         let forms: Vec<_> = canaries.iter().map(|canary| (canary.name, canary.forms())).collect();
         for (place, text) in &self.0 {
-            // A key breaks its lines, and JSON writes that as two characters.
+            // A key has line breaks, which JSON encodes as two characters.
             let joined: String = text.replace("\\n", "").split_ascii_whitespace().collect();
             for (name, forms) in &forms {
                 for (form, needle) in forms {
@@ -154,7 +153,7 @@ fn canary_is_found_in_every_encoding() {
     assert!(seen.search(&[canary]).0.is_empty());
 }
 
-/// The parameters of a stack whose secrets are canaries.
+/// Stack parameters whose secrets are canaries.
 fn parameters(local: &Local, archives: &Archives) -> Parameters {
     let hosts = HostKind::ALL.map(|kind| {
         let (user, ssh, https) = (&local.sshd.user, local.sshd.port, archives.port);
@@ -179,7 +178,7 @@ fn parameters(local: &Local, archives: &Archives) -> Parameters {
         .with("CaBundle", archives.ca.clone())
 }
 
-/// A push as one of the hosts tells of it.
+/// A push in the format of one of the hosts.
 fn told(kind: HostKind, commit: &str) -> (&'static str, &'static str, Vec<u8>) {
     let (host, path) = (address(kind), "acme/rocket");
     let ssh = format!("ssh://git@{host}/{path}.git");
@@ -214,7 +213,7 @@ fn told(kind: HostKind, commit: &str) -> (&'static str, &'static str, Vec<u8>) {
     (header, event, body.to_string().into_bytes())
 }
 
-/// What the endpoint says to a push that is signed, or shows a token, by `secret`.
+/// The endpoint's response to a push that is signed with, or shows, `secret`.
 async fn send(url: &str, secret: &str, (header, event, body): (&str, &str, Vec<u8>), seen: &mut Seen) -> u16 {
     let (signature, delivery) = (signature(secret, &body), delivery_id());
     let proof =
@@ -224,7 +223,7 @@ async fn send(url: &str, secret: &str, (header, event, body): (&str, &str, Vec<u
     answer.status
 }
 
-/// Waits until the log holds all these words.
+/// Waits until the log contains all these texts.
 async fn logged(account: &Account, words: &[&str]) {
     let deadline = Instant::now() + PATIENCE;
     loop {
@@ -235,8 +234,8 @@ async fn logged(account: &Account, words: &[&str]) {
     }
 }
 
-/// Every way that a push can go: fetched, downloaded, refused at the door, refused by the host, and
-/// in the end a host that nobody knows any more.
+/// All outcomes of a push: fetched, downloaded, refused by the endpoint, refused by the host, and
+/// finally a host that no longer exists.
 async fn push(local: &mut Local, stack: &Stack, seen: &mut Seen) {
     let account = local.cloud.account.clone();
     let bucket = stack.output("OutputBucketName").unwrap();
@@ -284,7 +283,7 @@ async fn push(local: &mut Local, stack: &Stack, seen: &mut Seen) {
     }
 }
 
-/// A stack whose custom resource fails, since KMS refuses.
+/// A stack whose custom resource fails because KMS refuses.
 async fn fail(local: &Local, archives: &Archives, seen: &mut Seen) {
     let text = local.template().unwrap().text().replace("\"git-ssh-key\"", "\"something-else\"");
     let deployment = Deployment {
@@ -301,7 +300,7 @@ async fn fail(local: &Local, archives: &Archives, seen: &mut Seen) {
     local.destroy("broken", seen).await.unwrap();
 }
 
-/// What CloudFormation tells of a stack to who may look at it.
+/// CloudFormation's data about a stack that people may see.
 async fn stack(account: &Account, name: &str, seen: &mut Seen) {
     let cloudformation = &account.cloudformation;
     let stacks = cloudformation.describe_stacks().stack_name(name).send().await.unwrap();
@@ -315,7 +314,7 @@ async fn stack(account: &Account, name: &str, seen: &mut Seen) {
     seen.add(format!("GetTemplate {name}"), template.template_body().unwrap());
 }
 
-/// What the command prints and writes for a stack that runs.
+/// The command's output and files for a running stack.
 async fn commands(local: &Local, dir: &Path, seen: &mut Seen) {
     fs::create_dir_all(dir).unwrap();
     std::os::unix::fs::symlink(local.dist(), dir.join("dist")).unwrap();
@@ -353,7 +352,7 @@ async fn commands(local: &Local, dir: &Path, seen: &mut Seen) {
     }
 }
 
-/// What functions left where they keep their files.
+/// The files that functions left behind.
 fn files(folder: &Path, seen: &mut Seen) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
@@ -365,7 +364,7 @@ fn files(folder: &Path, seen: &mut Seen) {
     }
 }
 
-/// What lies in the account: functions, logs, dead-letter messages, objects.
+/// The account's data: functions, logs, dead-letter messages, objects.
 async fn account(account: &Account, seen: &mut Seen) {
     let resources = account.resources(STACK).await.unwrap();
     let functions = resources.of_type("AWS::Lambda::Function");
@@ -393,15 +392,14 @@ async fn account(account: &Account, seen: &mut Seen) {
             let Ok(object) = account.s3.get_object().bucket(bucket).key(&key).send().await else { continue };
             let place = format!("s3://{bucket}/{key}");
             seen.add(place.clone(), format!("{key} {object:?}"));
-            // Of the packaged functions, which are large, the files that they were made of are told
-            // by the build.
+            // Instead of the packaged functions, which are large, the build's inputs are checked.
             let body = object.body.collect().await.unwrap().to_vec();
             seen.add(place, if body.len() < 1 << 20 { &body[..] } else { b"" });
         }
     }
 }
 
-/// Secrets that the stack made or was lent.
+/// The secrets that the stack generated or received.
 async fn made(account: &Account) -> Vec<Canary> {
     let resources = account.resources(STACK).await.unwrap();
     let bucket = resources.id("KeyBucket").unwrap();
@@ -415,13 +413,13 @@ async fn made(account: &Account) -> Vec<Canary> {
     let pem = String::from_utf8(account.decrypt(&ciphertext, &context.into()).await.unwrap()).unwrap();
     let body: String = pem.lines().filter(|line| !line.starts_with("-----")).collect();
     let body = STANDARD.decode(body).unwrap();
-    // Behind the length of both halves of an Ed25519 key comes the one that nobody may know.
+    // After the length of both halves of an Ed25519 key comes the secret one.
     let start = body.windows(4).rposition(|window| window == [0, 0, 0, 64]).unwrap() + 4;
     let mut canaries = vec![Canary::new("the SSH private key", &body[start..start + 32])];
     for function in resources.of_type("AWS::Lambda::Function") {
         let configuration = account.function(&function).await.unwrap();
         let text = |name: &str| configuration[name].as_str().unwrap().to_owned();
-        // As the emulator makes them.
+        // In the emulator's format.
         let digest = hex::encode(Sha256::digest(format!("{}:{}", text("FunctionArn"), text("Role"))));
         let derived = |what: &str| hex::encode(Sha256::digest(format!("{what}:{digest}")));
         let (secret, token) = (derived("secret"), derived("token"));
@@ -439,7 +437,7 @@ async fn made(account: &Account) -> Vec<Canary> {
     canaries
 }
 
-/// What Secrets Manager holds has to be found by the search, or it finds nothing elsewhere either.
+/// The search must find the contents of Secrets Manager. Otherwise it proves nothing elsewhere.
 async fn kept(account: &Account, canaries: &[Canary]) {
     let mut seen = Seen::default();
     for secret in account.resources(STACK).await.unwrap().of_type("AWS::SecretsManager::Secret") {
@@ -447,7 +445,11 @@ async fn kept(account: &Account, canaries: &[Canary]) {
     }
     let (found, _) = seen.search(canaries);
     for canary in canaries {
-        assert!(found.iter().any(|found| found.starts_with(canary.name)), "{} isn't found where it is", canary.name);
+        assert!(
+            found.iter().any(|found| found.starts_with(canary.name)),
+            "{} isn't found in its own secret",
+            canary.name
+        );
     }
 }
 

@@ -1,5 +1,5 @@
-//! The documentation is held to what it says: commands exist with the options that it names,
-//! configurations and rules are read, the templates that it gives away deploy.
+//! Checks the documentation: commands exist with the options that it names, example configurations
+//! and rules parse, example templates deploy.
 #![allow(clippy::unwrap_used, reason = "what fails here fails a test")]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -33,7 +33,7 @@ fn pages() -> BTreeMap<String, String> {
     pages
 }
 
-/// The fenced blocks of a language.
+/// The fenced code blocks of a language.
 fn blocks(text: &str, language: &str) -> Vec<String> {
     let fenced = text.split("```").skip(1).step_by(2);
     fenced.filter_map(|block| block.strip_prefix(&format!("{language}\n"))).map(str::to_owned).collect()
@@ -43,7 +43,7 @@ fn blocks(text: &str, language: &str) -> Vec<String> {
 fn calls(text: &str) -> Vec<Vec<String>> {
     let rest = text.split("./justw ").skip(1);
     let ends = ['`', '\n', '>', '|', ';', ',', '.', ':'];
-    // A dot or a comma may stand in an argument; behind one it ends the sentence.
+    // An argument may contain a dot or a comma. After it, it ends the sentence.
     let command = |rest: &str| {
         let line = rest.split(&ends[..5]).next().unwrap_or_default().to_owned();
         line.split_whitespace().map(|word| word.trim_end_matches(&ends[5..]).to_owned()).collect::<Vec<_>>()
@@ -108,7 +108,7 @@ fn configurations_snippets_and_rules_are_read() {
     assert!(count >= 5, "only {count} blocks were read");
 }
 
-/// What follows `before` in a text, up to a quote, a backtick or white space.
+/// The text after `before`, up to a quote, a backtick or white space.
 fn following<'t>(text: &'t str, before: &'t str) -> impl Iterator<Item = &'t str> {
     text.split(before).skip(1).filter_map(|rest| rest.split(['"', '\'', '`', ')', ' ', '\n']).next())
 }
@@ -143,7 +143,7 @@ fn example_templates_pass_lint_and_rules() {
     }
 }
 
-/// What botocore has against a request, which stands in its input; nothing if it has nothing.
+/// botocore's validation error for a request on its input. `None` if it is valid.
 const VALIDATE: &str = r"
 import json, sys
 from botocore.session import get_session
@@ -156,7 +156,7 @@ for revision in request.get('sourceRevisions', []):
 print(ParamValidator().validate(request, shape).generate_report(), end='')
 ";
 
-/// What S3's documentation has for an event:
+/// S3's documented format of an event:
 /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html>
 fn event_of_s3() -> Value {
     json!({ "detail": { "bucket": { "name": "amzn-s3-demo-bucket1" }, "object": {
@@ -164,7 +164,7 @@ fn event_of_s3() -> Value {
         "version-id": "IYV3p45BT0ac8hjHg1houSdS1a.Mro8e", "sequencer": "00617F08299329D189" } } })
 }
 
-/// What the rule of an example sends to its target for that event.
+/// The input that an example's rule sends to its target for this event.
 fn sent_by(example: &str) -> (Value, Value) {
     let path = root().join("docs/examples").join(example);
     let template = Template::parse(std::fs::read_to_string(path).unwrap()).unwrap().into_value();
@@ -178,7 +178,7 @@ fn sent_by(example: &str) -> (Value, Value) {
     (serde_json::from_str(&request).unwrap(), template)
 }
 
-/// What botocore has against a request for an operation.
+/// botocore's validation error for a request of an operation.
 fn check_request(service: &str, operation: &str, request: &Value) {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(&file, request.to_string()).unwrap();
@@ -201,7 +201,7 @@ fn pipeline_starts_with_stored_version() {
         let action = &template["Resources"]["Pipeline"]["Properties"]["Stages"][0]["Actions"][0];
         let revision = |(kind, value): &(&str, &str)| json!({ "actionName": action["Name"], "revisionType": kind, "revisionValue": value });
         assert_eq!(request["sourceRevisions"], expected.iter().map(revision).collect::<Value>(), "{example}");
-        // EventBridge names the pipeline, which is the target.
+        // EventBridge adds the name of the pipeline, which is the target.
         request["name"] = "rocket".into();
         check_request("codepipeline", "StartPipelineExecution", &request);
     }
@@ -228,7 +228,7 @@ fn documented_host_entries_parse_as_shown() {
     }
 }
 
-/// A demo's output without what differs from run to run.
+/// A demo's output without what varies between runs.
 fn demo_in_general(said: &str) {
     let filters = [
         (r"\d+\.\d+ s\b", "TIME"),
@@ -265,7 +265,7 @@ fn readme_promises_are_tested() {
     let table = blocks(&readme, "").into_iter().find(|block| block.starts_with("about ")).unwrap();
     for row in table.lines().skip(1) {
         let promised = PROMISES.iter().any(|one| row.starts_with(one.chapter) && row.contains(one.promise));
-        assert!(promised, "nobody tries this: {row}");
+        assert!(promised, "no test shows this: {row}");
         assert!(row.ends_with("  0"), "a promise failed: {row}");
     }
 }

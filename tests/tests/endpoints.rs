@@ -1,6 +1,6 @@
-//! Both endpoints with every kind of Git host: a push as this host tells of it, fetched over SSH
-//! and downloaded from its archive API, has to become the same zip. The payloads and the demands of
-//! the APIs are the hosts'; the repositories and the SSH server are real.
+//! Both endpoints with all kinds of Git hosts: a push in the host's format must give the same zip,
+//! whether fetched over SSH or downloaded from its archive API. The payloads and API requirements
+//! are the hosts'. The repositories and the SSH server are real.
 
 #![allow(clippy::unwrap_used, reason = "what fails here fails a test")]
 
@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// Who tells of a push.
+/// The sender of a push.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Sender {
     GitHub,
@@ -46,8 +46,8 @@ impl Sender {
         Self::Generic,
     ];
 
-    /// The kind of server that it tells of. Gogs, and a sender of one's own, has no archive API:
-    /// there it is somebody else's.
+    /// The kind of server with the repository. Gogs and custom senders have no archive API: theirs
+    /// is on another kind.
     fn kind(self) -> HostKind {
         match self {
             Self::GitHub => HostKind::GitHub,
@@ -59,7 +59,7 @@ impl Sender {
         }
     }
 
-    /// Whether people run it on servers of their own.
+    /// Whether people host it themselves.
     fn is_self_hosted(self) -> bool {
         !matches!(self, Self::BitbucketCloud | Self::AzureDevOps)
     }
@@ -86,9 +86,9 @@ impl Sender {
 /// How the hosts are installed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Installation {
-    /// Each under its own name, for SSH and for the web.
+    /// Each under its own name, for SSH and web.
     Usual,
-    /// All with one SSH server of another name, and those that can below a path.
+    /// All with one SSH server of another name, and below a URL path if possible.
     BelowAPath,
 }
 
@@ -116,7 +116,7 @@ impl Installation {
     }
 }
 
-/// A repository that a sender tells of.
+/// A sender's repository.
 struct Repository {
     sender: Sender,
     path: &'static str,
@@ -157,7 +157,7 @@ impl Repository {
         format!("{}/{}.zip", self.path, self.path.replace('/', "_"))
     }
 
-    /// A push of `main` as the host tells of it: headers and body.
+    /// A push of `main` in the host's format: headers and body.
     fn push(&self, secret: &str) -> (Vec<(&'static str, String)>, Vec<u8>) {
         let (host, path, commit) = (address(self.sender.kind()), self.path, &self.commit);
         let (ssh, web) = (&self.ssh_url, &self.web_url);
@@ -227,8 +227,8 @@ impl Repository {
     }
 }
 
-/// Starts everything, with a repository for each kind of host that can be installed so, and a stack
-/// that knows all hosts.
+/// Starts everything, with a repository for each kind of host that can be installed this way, and a
+/// stack that knows all hosts.
 async fn start(dir: &Path, installation: Installation) -> (Local, Archives, Vec<Repository>, Stack) {
     let local = Local::tied(dir).await.unwrap();
     let archives = match installation {
@@ -281,7 +281,7 @@ async fn send(url: &str, stack: &Stack, repository: &Repository) -> Value {
     serde_json::from_str(&answer.body).unwrap()
 }
 
-/// Every repository by way of both endpoints, as far as its host has them.
+/// Every repository with both endpoints, if its host supports them.
 async fn both_endpoints(local: &Local, repositories: &[Repository], stack: &Stack) {
     let account = &local.cloud.account;
     let bucket = stack.output("OutputBucketName").unwrap();
@@ -300,8 +300,8 @@ async fn both_endpoints(local: &Local, repositories: &[Repository], stack: &Stac
             assert_eq!(zip.metadata["repository"], of);
         }
 
-        // The same over SSH: another worker, which knows the tree, and stores it anew where this
-        // zip doesn't tell it.
+        // The same over SSH: another worker, which knows the tree, and stores the zip again if the
+        // existing one has no tree ID.
         send(&stack.webhook_url, stack, repository).await;
         let deadline = std::time::Instant::now() + PATIENCE;
         let zip = loop {
@@ -339,7 +339,7 @@ async fn every_host_on_both_endpoints() {
     let account = &local.cloud.account;
     both_endpoints(&local, &repositories, &stack).await;
 
-    // Every API was asked with its credential, and the host that GitHub redirects to without one.
+    // Every API got its credential, but not the host that GitHub redirects to.
     let seen = archives.seen();
     for kind in HostKind::ALL {
         assert!(seen.iter().any(|seen| seen.address == address(kind) && seen.has_credential), "{kind:?}");
@@ -350,7 +350,7 @@ async fn every_host_on_both_endpoints() {
     assert!(!redirected[0].has_credential, "the credential went to another host");
     assert!(seen.iter().all(|seen| !seen.target.contains(TOKEN)), "a token in a URL");
 
-    // All of it was held to AWS's models: what `infra` asked for, what the functions did.
+    // All requests of `infra` and of the functions were validated with AWS's models.
     let state = local.cloud.state().await.unwrap();
     for operation in [
         "cloudformation.CreateChangeSet",
@@ -369,7 +369,7 @@ async fn every_host_on_both_endpoints() {
     let lines = account.log_lines().await.unwrap();
     let stored = lines.iter().filter(|line| field(line, "message").is_some_and(|message| message == "stored")).count();
     let downloaded = Sender::ALL.iter().filter(|sender| sender.has_archives()).count();
-    // GitHub tells the tree, so there was nothing to store anew.
+    // GitHub returns the tree ID, so nothing was stored again.
     assert_eq!(stored, Sender::ALL.len() + downloaded - 1);
     let log = format!("{lines:?}");
     for secret in [&*stack.api_secret, TOKEN, "PRIVATE KEY", "stand-in-access"] {

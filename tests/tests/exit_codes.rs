@@ -1,5 +1,5 @@
-//! What a command's exit code means: one meaning for every command, as the guide's table says.
-//! Scripts and CI go by it.
+//! The exit codes have the same meaning for all commands, by the guide's table. Scripts and CI rely
+//! on them.
 #![allow(clippy::unwrap_used, reason = "what fails here fails a test")]
 
 use std::fs;
@@ -15,7 +15,7 @@ fn infra() -> Command {
     infra
 }
 
-/// Codes and what they are called, as the command itself says.
+/// The codes and their names, from the command's help.
 async fn said() -> Vec<(u8, String)> {
     let help = infra().arg("--help").output().await.unwrap();
     let help = String::from_utf8(help.stdout).unwrap();
@@ -66,7 +66,7 @@ async fn exit_codes_are_consistent_across_commands() {
         (&["diff", "--against", ":0"], "usage", "neither `deployed` nor a file nor a commit"),
         (&["diff", "--against", "-p"], "usage", "'-p'"),
         (&["review", "--against", ""], "usage", "a value is required for '--against"),
-        // Nothing is there to compare with: all of it is new.
+        // There is nothing to compare with: everything is new.
         (&["diff"], "findings", "there is no stack git2s3"),
         (&["diff", "--fail-on", "never"], "fine", "there is no stack git2s3"),
         (&["status"], "no such stack", "there is no stack git2s3"),
@@ -81,7 +81,7 @@ async fn exit_codes_are_consistent_across_commands() {
         (&["destroy"], "usage", "no terminal"),
         (&["deploy", "--yes", "--template", "queue.json"], "findings", "sqs/queue_encryption"),
         (&["deploy", "--yes", "--parameter", "x"], "usage", "given as Name=Value"),
-        // Whoever judges a stack judges its values, too.
+        // Commands that check a stack check its values, too.
         (&["synth", "--parameter", "WorkerConcurrency=1"], "usage", "expected a number from 2 to 1000"),
         (&["synth", "--parameter", "ApiSecret=x"], "usage", "must not stand on the command line"),
         (&["review", "--parameter", "Repositories=["], "usage", "expected a glob"),

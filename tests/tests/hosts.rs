@@ -1,6 +1,6 @@
-//! Real payloads, signed by signers that aren't ours: the public collections of examples and the
-//! libraries that `.ci/payloads` brings. What comes out has to be what the example says, and
-//! nothing when the signature is of another secret.
+//! Real payloads with independent signers: the public examples and the libraries that
+//! `.ci/payloads` installs. The result must match the example, and be refused if the signature is
+//! by another secret.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "what fails here fails a test")]
 
 use std::io::Write as _;
@@ -24,23 +24,23 @@ fn read(path: &Path) -> Value {
     serde_json::from_slice(&text).unwrap()
 }
 
-/// An example of an event, and the kind that its header names.
+/// An example of an event, and the kind in its header.
 struct Example {
     name: String,
     kind: String,
     body: String,
 }
 
-/// How an example is signed.
+/// How to sign an example.
 #[derive(Clone, Copy)]
 struct Scheme {
     name: &'static str,
     header: &'static str,
 }
 
-/// The signatures of all examples by one process.
+/// The signatures of all examples, computed by one process.
 fn sign(examples: &[Example], scheme: Scheme) -> Vec<String> {
-    // Where it runs, it finds its libraries.
+    // It finds its libraries in its working directory.
     let mut child = Command::new(tools().join("py/bin/node"))
         .args(["--input-type=module", "--eval", include_str!("../sign.mjs")])
         .current_dir(tools().join("payloads"))
@@ -65,7 +65,7 @@ fn sign(examples: &[Example], scheme: Scheme) -> Vec<String> {
     signatures
 }
 
-/// What the endpoint makes of an example with this proof.
+/// The endpoint's result for an example with this proof.
 fn receive(example: &Example, event: &'static str, proof: (&'static str, &str), secret: &str) -> Result<Event, u16> {
     let mut delivery = Delivery::new("request-1".parse().unwrap(), example.body.clone().into_bytes());
     delivery.received_at = NOW;
@@ -89,7 +89,7 @@ fn receive(example: &Example, event: &'static str, proof: (&'static str, &str), 
     })
 }
 
-/// Receives every example under each scheme; what each came to.
+/// Sends every example with each scheme. Returns all results.
 fn receive_all(examples: &[Example], event: &'static str, schemes: &[Scheme]) -> Vec<Event> {
     let mut events = Vec::new();
     for scheme in schemes {
@@ -109,7 +109,7 @@ fn push(event: &Event) -> Option<&Push> {
     }
 }
 
-/// Every example of GitHub's, from github.com and five versions of Enterprise Server.
+/// All of GitHub's examples, from github.com and five versions of Enterprise Server.
 fn github() -> Vec<(Example, Value)> {
     let folder = tools().join("payloads/node_modules/@octokit/webhooks-examples");
     let mut examples = Vec::new();
@@ -211,11 +211,11 @@ fn gitlab_examples_parse_under_both_schemes() {
     assert!(examples.len() > 35, "{}", examples.len());
 }
 
-/// What servers of other kinds sent, and what is told by it.
+/// Recorded deliveries of other kinds of servers, and their content.
 struct Received {
     file: &'static str,
     kind: &'static str,
-    /// The repository, the reference and the commit; nothing of what is no push.
+    /// The repository, the reference and the commit. `None` if it isn't a push.
     told: Option<(&'static str, &'static str, &'static str)>,
 }
 
@@ -227,8 +227,7 @@ const fn received(
     Received { file, kind, told }
 }
 
-/// Checks what becomes of payloads under a signature, or under the password of Basic
-/// authentication.
+/// Checks the results of payloads with a signature, or with the password of Basic authentication.
 fn check_received(event: &'static str, scheme: Option<Scheme>, payloads: &[Received]) {
     let example = |Received { file, kind, .. }: &Received| {
         let body = read(&tools().join(format!("payloads/received/{file}.json"))).to_string();
@@ -290,14 +289,14 @@ fn bitbucket_azure_gitea_payloads_are_understood() {
             Some(("localhost/gitea/webhooks", "refs/heads/main", "bffeb74224043ba2feb48d137756c8a9331c449a")),
         )],
     );
-    // It sends no header of its own.
+    // It has no distinctive header.
     let localization = "7d85491a4f0289f2ffcf70939b7c7160e8ce2865";
     check_received(
         "x-vss-subscriptionid",
         None,
         &[
             received("azure-new", "1", Some(("dev.azure.com/f/p/ATEST", "refs/heads/feat/localization", localization))),
-            // Its subscription is the null one: the "Test" button sent it.
+            // Its subscription is null: the "Test" button sent it.
             received("azure-old", "1", None),
         ],
     );

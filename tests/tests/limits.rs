@@ -1,6 +1,6 @@
-//! `docs/limits.md` is held to its arithmetic, and to a simulation of the stack: pushes come at
-//! random, pass the stage's throttle, wait for one another where they are of one reference, and for
-//! a worker. Seeded, so that it comes out the same everywhere.
+//! Checks the arithmetic of `docs/limits.md`, and compares it with a simulation of the stack:
+//! pushes arrive at random, pass the stage's throttle, and wait for a worker and for earlier jobs
+//! of their reference. Seeded, so that the result is the same everywhere.
 #![allow(clippy::unwrap_used, reason = "what fails here fails a test")]
 #![allow(
     clippy::cast_precision_loss,
@@ -25,8 +25,8 @@ fn page() -> String {
     std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("docs/limits.md")).unwrap()
 }
 
-/// [SplitMix64](https://prng.di.unimi.it/splitmix64.c): a generator whose numbers no release of a
-/// library changes.
+/// [SplitMix64](https://prng.di.unimi.it/splitmix64.c): a generator that doesn't change with
+/// library versions.
 struct Random(u64);
 
 impl Random {
@@ -43,16 +43,16 @@ impl Random {
     }
 }
 
-/// Milliseconds: whole numbers have an order.
+/// Milliseconds: integers can be ordered.
 type Time = u64;
 
-/// What the template says of the endpoint and the workers.
+/// The template's settings of the endpoint and the workers.
 struct Settings {
-    /// Requests a second.
+    /// Requests per second.
     rate: f64,
-    /// Requests at once.
+    /// The burst of requests.
     burst: f64,
-    /// Workers at once, at most.
+    /// The most concurrent workers.
     workers: usize,
 }
 
@@ -66,31 +66,31 @@ impl Settings {
     }
 }
 
-/// Pushes, as they come.
+/// A load of pushes.
 struct Load {
     pushes: usize,
-    /// Within so many seconds.
+    /// The period in seconds.
     seconds: f64,
-    /// To so many references.
+    /// The number of references.
     references: usize,
 }
 
-/// What came of it.
+/// The result.
 #[derive(Debug, PartialEq)]
 struct Simulated {
     refused: usize,
     busiest: usize,
-    /// From the webhook to the zip: the median, that of 99 in 100, the longest. In seconds.
+    /// From the webhook to the zip, in seconds: median, 99th percentile, maximum.
     zipped: [f64; 3],
 }
 
-/// How long a job takes: what the review's costs assume, give or take a half.
+/// The duration of a job: the assumption of the review's costs, plus or minus half.
 fn duration(random: &mut Random) -> Time {
     (cost::USUAL.gitpull * 1000.0 * (0.5 + random.fraction())) as Time
 }
 
-/// The pushes that pass the throttle, a bucket of tokens: when and to which reference; and how many
-/// don't.
+/// The pushes that pass the throttle, a token bucket, with their time and reference, and the number
+/// of refused ones.
 fn admitted(load: &Load, settings: &Settings, random: &mut Random) -> (Vec<(Time, usize)>, usize) {
     let mut times: Vec<f64> = (0..load.pushes).map(|_| random.fraction() * load.seconds).collect();
     times.sort_by(f64::total_cmp);
@@ -107,7 +107,7 @@ fn admitted(load: &Load, settings: &Settings, random: &mut Random) -> (Vec<(Time
     (passed, refused)
 }
 
-/// Lambda begins with five, and takes five more each second.
+/// Lambda starts with five concurrent workers, and adds five per second.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html>
 fn pollers(now: Time, settings: &Settings) -> usize {
     settings.workers.min(5 + 5 * (now / 1000) as usize)
@@ -117,7 +117,7 @@ fn simulate(load: &Load, settings: &Settings) -> Simulated {
     let mut random = Random(2026);
     let (jobs, refused) = admitted(load, settings, &mut random);
     let mut groups: HashMap<usize, VecDeque<usize>> = HashMap::new();
-    // Whose turn it is: the first job of each reference that none is worked on, the oldest first.
+    // The next job: the oldest one of the first jobs of idle references.
     let mut ready: BTreeSet<usize> = BTreeSet::new();
     let mut running: BinaryHeap<Reverse<(Time, usize)>> = BinaryHeap::new();
     let (mut next, mut busiest, mut zipped) = (0, 0, Vec::new());
@@ -153,7 +153,7 @@ fn simulate(load: &Load, settings: &Settings) -> Simulated {
     Simulated { refused, busiest, zipped: [at(0.5), at(0.99), at(1.0)] }
 }
 
-/// A number as people write it.
+/// A number in the format of the page.
 fn told(number: f64) -> String {
     let digits = format!("{number:.0}");
     let mut told = String::new();

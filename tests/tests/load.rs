@@ -1,5 +1,5 @@
-//! Many pushes at once, and pushes for a long time: each is answered, each that is accepted
-//! arrives, and no worker grows.
+//! Many pushes at once, and pushes for a long time: each is answered, each accepted one arrives,
+//! and no worker's memory grows.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "what fails here fails a test")]
 
@@ -53,8 +53,8 @@ impl Repository {
         Self { path: path.to_owned(), dir, commits }
     }
 
-    /// Moves the branch to a commit and tells of it; the status of the answer, and how long it
-    /// took.
+    /// Moves the branch to a commit and sends the webhook. Returns the status, and how long the
+    /// response took.
     async fn push(&self, index: usize, stack: &Stack) -> (u16, Duration) {
         let commit = &self.commits[index];
         std::fs::write(self.dir.join("refs/heads/main"), format!("{commit}\n")).unwrap();
@@ -72,7 +72,7 @@ impl Repository {
         (answer.status, begun.elapsed())
     }
 
-    /// The commit that the object in the bucket is the zip of.
+    /// The commit of the stored zip.
     async fn stored(&self, source: &EventSource, bucket: &str) -> usize {
         let key = format!("{0}/{1}.zip", self.path, self.path.replace('/', "_"));
         let head = source.account.s3.head_object().bucket(bucket).key(key).send().await.unwrap();
@@ -98,7 +98,7 @@ async fn burst_loses_no_accepted_webhook() {
         all.push(Repository::create(&local, &format!("load/repository-{number}"), pushes).await);
     }
 
-    // The pushes of one repository one after the other, all repositories at once.
+    // The pushes of a repository are sequential, those of different repositories concurrent.
     let begun = Instant::now();
     let mut senders = JoinSet::new();
     for repository in all.clone() {
@@ -155,7 +155,7 @@ async fn worker_memory_stays_stable_under_load() {
         memory.push(workers.into_iter().map(resident).max().unwrap());
         pushes += 1;
     }
-    // The first third is for what is kept on purpose.
+    // The first third fills the caches.
     let (middle, end) =
         (median(&memory[memory.len() / 3..memory.len() * 2 / 3]), median(&memory[memory.len() * 2 / 3..]));
     assert!(end < middle + middle / 10, "{middle} KB, then {end} KB: {memory:?}");
@@ -167,7 +167,7 @@ async fn worker_memory_stays_stable_under_load() {
     ));
 }
 
-/// What a process has in memory, in KB.
+/// The resident memory of a process, in KB.
 fn resident(pid: rustix::process::Pid) -> usize {
     let status = std::fs::read_to_string(format!("/proc/{}/status", pid.as_raw_nonzero())).unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));

@@ -1,5 +1,5 @@
-//! The ground that the end-to-end tests stand on: were the Git host or the account not what they
-//! pretend to be, those tests would prove nothing.
+//! Tests the basis of the end-to-end tests: if the Git host or the account weren't realistic, those
+//! tests would prove nothing.
 
 use deployment::render::progress::Silent;
 use local::cloud::Cloud;
@@ -67,8 +67,8 @@ async fn local_account_enforces_signatures_until_dropped() {
     account.s3.create_bucket().bucket("here").send().await.unwrap();
     assert!(account.log_lines().await.unwrap().is_empty());
 
-    let stranger = aws_credential_types::Credentials::new("stranger", "secret", None, None, "test");
-    let config = aws_sdk_s3::config::Builder::from(&account.config).credentials_provider(stranger).build();
+    let other = aws_credential_types::Credentials::new("other", "secret", None, None, "test");
+    let config = aws_sdk_s3::config::Builder::from(&account.config).credentials_provider(other).build();
     assert!(aws_sdk_s3::Client::from_conf(config).list_buckets().send().await.is_err());
 
     drop(cloud);
@@ -82,7 +82,7 @@ async fn printed_commands_work_as_shown() {
     let description = place.up("acme/rocket", &mut Silent).await.unwrap();
     let [(_, push), (_, exports), _] = description.next_steps();
     let infra = built("infra").unwrap();
-    // With nothing of the person's own configuration, and in a folder of theirs.
+    // Without the user's own configuration, in one of the user's folders.
     let shell = |line: &str| {
         let mut sh = std::process::Command::new("sh");
         sh.args(["-ec", line]).current_dir(dir.path()).env_clear().env("PATH", std::env::var_os("PATH").unwrap());

@@ -1,6 +1,6 @@
-//! Every payload of public collections through the door, which `.ci/payloads` brings:
-//! `payloads.txt` says what has to become of each. Most are of events that nobody archives; that
-//! none of them is refused, or taken for a push, nobody would try by hand.
+//! Sends all payloads of the public collections that `.ci/payloads` installs to the endpoint:
+//! `payloads.txt` lists the expected outcomes. Most are events that create no zip. That none of
+//! them is refused or mistaken for a push can't be tested by hand.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "what fails here fails a test")]
 
 use std::path::{Path, PathBuf};
@@ -12,11 +12,11 @@ use serde_json::Value;
 
 const SECRET: &str = "the secret of the tests";
 
-/// Where the collections say that they are from.
+/// The sources of the collections.
 const HOSTS: &str =
     "github.com,octocoders.github.io,gitlab.com,example.com,bitbucket.org,dev.azure.com,gitee.com,localhost";
 
-/// A payload, and the header that its sender says its kind by.
+/// A payload, and the header with its kind.
 struct Payload {
     name: String,
     header: (&'static str, String),
@@ -32,7 +32,7 @@ fn read(path: &Path) -> Value {
     serde_json::from_slice(&text).unwrap()
 }
 
-/// The JSON files in a folder of the collections, by their names.
+/// The JSON files in a folder of the collections, by name.
 fn files(folder: &str) -> Vec<(String, Value)> {
     let folder = tools().join(folder);
     let inside =
@@ -44,8 +44,7 @@ fn files(folder: &str) -> Vec<(String, Value)> {
     files
 }
 
-/// What npm's `@octokit/webhooks-examples` has of github.com and of five versions of Enterprise
-/// Server.
+/// npm's `@octokit/webhooks-examples`: github.com and five versions of Enterprise Server.
 fn github() -> Vec<Payload> {
     let mut payloads = Vec::new();
     for version in ["api.github.com", "ghes-31", "ghes-32", "ghes-33", "ghes-34", "ghes-35"] {
@@ -61,7 +60,7 @@ fn github() -> Vec<Payload> {
     payloads
 }
 
-/// GitLab's documented examples, as Debian's `golang-github-xanzy-go-gitlab-dev` has them.
+/// GitLab's documented examples, from Debian's `golang-github-xanzy-go-gitlab-dev`.
 fn gitlab() -> Vec<Payload> {
     let mut payloads = Vec::new();
     for folder in ["webhooks", "systemhooks"] {
@@ -78,7 +77,7 @@ fn gitlab() -> Vec<Payload> {
     payloads
 }
 
-/// What `weblate` (`PyPI`) tries itself by: payloads that hosts of many kinds have sent to it.
+/// The tests of `weblate` (`PyPI`): payloads that many kinds of hosts have sent to it.
 fn weblate() -> Vec<Payload> {
     let payload = |(name, body): (String, Value)| {
         let header = match name.split('-').next().unwrap() {
@@ -87,7 +86,7 @@ fn weblate() -> Vec<Payload> {
             "bitbucket" if name == "bitbucket-server-merged" => ("x-event-key", "pr:merged"),
             "bitbucket" if body["push"].is_object() => ("x-event-key", "repo:push"),
             "bitbucket" if body["changes"].is_array() => ("x-event-key", "repo:refs_changed"),
-            // Its service "POST", which is no more.
+            // Its former service "POST".
             "bitbucket" => ("user-agent", "Bitbucket.org"),
             "gitea" => ("x-gitea-event", "push"),
             "gitee" => ("x-gitee-event", "Push Hook"),
@@ -101,7 +100,7 @@ fn weblate() -> Vec<Payload> {
     files("received").into_iter().map(payload).collect()
 }
 
-/// What becomes of a payload, in a line.
+/// The outcome of a payload, in a line.
 fn outcome(payload: &Payload) -> String {
     let mut delivery = Delivery::new("request-1".parse().unwrap(), payload.body.to_string().into_bytes());
     let (header, kind) = &payload.header;
@@ -128,7 +127,7 @@ fn outcome(payload: &Payload) -> String {
     }
 }
 
-/// Whether a name is meant by a pattern, in which `*` is any part of it.
+/// Whether a name matches a pattern, in which `*` is any text.
 fn fits(pattern: &str, name: &str) -> bool {
     match pattern.split_once('*') {
         None => pattern == name,
@@ -138,7 +137,7 @@ fn fits(pattern: &str, name: &str) -> bool {
     }
 }
 
-/// What a pattern with alternatives in braces means.
+/// The patterns that a pattern with alternatives in braces stands for.
 fn alternatives(pattern: &str) -> Vec<String> {
     let Some((before, rest)) = pattern.split_once('{') else { return vec![pattern.to_owned()] };
     let (inside, behind) = rest.split_once('}').unwrap();
@@ -146,7 +145,7 @@ fn alternatives(pattern: &str) -> Vec<String> {
     inside.split(',').flat_map(|part| behind.iter().map(move |behind| format!("{before}{part}{behind}"))).collect()
 }
 
-/// The stated outcomes: names on a line, and below, indented, what becomes of them.
+/// The expected outcomes: names on a line, and the indented outcome below.
 fn stated() -> Vec<(String, &'static str)> {
     let mut stated = Vec::new();
     let mut names = Vec::new();

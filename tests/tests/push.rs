@@ -1,5 +1,5 @@
-//! What the product is for: pushes become zips. Real Git, real SSH, the deployed template,
-//! functions with the rights of their own roles.
+//! The purpose of the product: pushes become zips. Real Git, real SSH, the deployed template,
+//! functions with the permissions of their own roles.
 
 #![allow(clippy::unwrap_used, reason = "what fails here fails a test")]
 
@@ -32,7 +32,7 @@ async fn pushes_become_zips() {
         std::fs::write(path, content).unwrap();
     };
 
-    // The default branch: the key that the guide promises, and all that Git can say about a file.
+    // The default branch: the documented key, and all file attributes of Git.
     write("README.md", b"# Rocket\n");
     write("src/engine/main.c", b"int main(void) { return 0; }\n");
     write(".github/workflows/build.yml", b"on: push\n");
@@ -59,8 +59,8 @@ async fn pushes_become_zips() {
     assert_eq!(zip.metadata["delivery-id"].len(), 36);
     assert_eq!(zip.metadata["codepipeline-artifact-revision-summary"], "Build a rocket");
 
-    // Another commit is another version, which names it, also of the same tree: a copy of what is
-    // there.
+    // Another commit is another version with its ID, even with the same tree: then it is a copy of
+    // the existing one.
     let same = clone.commit("Think").await.unwrap();
     clone.push(&["main"]).await.unwrap();
     let copy = Artifact::wait(account, bucket, MAIN, &same, PATIENCE).await.unwrap();
@@ -69,7 +69,7 @@ async fn pushes_become_zips() {
     assert_ne!(copy.metadata["delivery-id"], zip.metadata["delivery-id"]);
     wait_for_log(account, "stored: a copy of another commit's zip with the same files").await;
 
-    // Of a change, only the change is fetched.
+    // Only changes are fetched.
     write("README.md", b"# Rocket\n\nIt flies.\n");
     let second = clone.commit("Let it fly").await.unwrap();
     clone.push(&["main"]).await.unwrap();
@@ -81,7 +81,7 @@ async fn pushes_become_zips() {
         (bytes_received(account, &first).await.unwrap(), bytes_received(account, &second).await.unwrap());
     assert!(all > 200_000 && change < 10_000, "{all} bytes for the first push, {change} for the second");
 
-    // What names its commit in a file is no copy.
+    // A zip whose files name the commit isn't a copy.
     write("VERSION", b"$Format:%H$\n");
     write(".gitattributes", b"notes export-ignore\ndos.txt eol=crlf\nVERSION export-subst\n");
     for message in ["Name the commit", "Retrigger"] {
@@ -91,8 +91,7 @@ async fn pushes_become_zips() {
         zip.same_tree(&clone.archive(&commit).await.unwrap()).unwrap();
     }
 
-    // Other branches and tags have keys of their own; of an annotated tag it is the commit that
-    // counts.
+    // Other branches and tags have their own keys. For an annotated tag, the commit counts.
     clone.git(&["switch", "--quiet", "--create", "feature/orbit"]).await.unwrap();
     write("orbit.txt", b"round\n");
     let branch = clone.commit("Orbit").await.unwrap();
@@ -103,7 +102,7 @@ async fn pushes_become_zips() {
         zip.same_tree(&clone.archive(&branch).await.unwrap()).unwrap();
     }
 
-    // A deletion fetches nothing, and takes nothing away.
+    // A deletion fetches and removes nothing.
     let said = clone.push(&["--delete", "feature/orbit"]).await.unwrap();
     assert!(said.contains("refs/heads/feature/orbit: 200"), "{said}");
 
@@ -142,12 +141,12 @@ async fn cold_function_starts_from_kept_pack() {
         zip.same_tree(&clone.archive(&commit).await.unwrap()).unwrap();
         bytes_received(account, &commit).await.unwrap()
     };
-    // The bucket has no versions: another pack is another entity in the same object.
+    // The bucket is unversioned: a new pack changes the object's entity tag.
     let packs = async || -> Vec<(String, String)> {
         let listed = account.s3.list_objects_v2().bucket(cache).send().await.unwrap().contents.unwrap_or_default();
         listed.into_iter().map(|object| (object.key.unwrap(), object.e_tag.unwrap())).collect()
     };
-    // A function keeps the pack after it has stored the zip.
+    // A function caches the pack after it has stored the zip.
     let kept = async |than: &[(String, String)]| {
         let deadline = tokio::time::Instant::now() + PATIENCE;
         loop {
@@ -168,7 +167,7 @@ async fn cold_function_starts_from_kept_pack() {
     let received = push("little", 1000).await;
     assert!(received < 5000, "{received} bytes");
 
-    // Most of it is new: the next cold function should begin with that.
+    // Most of it is new: the next cold function should start with that.
     becomes_cold();
     assert!(push("much", 2 << 20).await > 2 << 20);
     let second = kept(&first).await;
@@ -176,7 +175,7 @@ async fn cold_function_starts_from_kept_pack() {
     let received = push("little", 1000).await;
     assert!(received < 5000, "{received} bytes");
 
-    // What somebody did to a pack harms nobody, and goes away.
+    // A tampered pack does no harm, and is replaced.
     let (key, _) = &second[0];
     let commit =
         account.s3.head_object().bucket(cache).key(key).send().await.unwrap().metadata.unwrap()["commit"].clone();
@@ -240,8 +239,7 @@ async fn submodules_go_along() {
     let bucket = stack.output("OutputBucketName").unwrap();
     let account = &local.cloud.account;
     let mut pinned: Vec<(&str, String)> = Vec::new();
-    // Each is a submodule of the next; the first ones are pinned to a commit that no reference
-    // names any more.
+    // Each is a submodule of the next. The first ones are pinned to a commit without a reference.
     for (path, name) in [("acme/deep", "deep"), ("libs/middle", "middle"), ("acme/rocket", "rocket")] {
         let clone = local.host.create(path).await.unwrap();
         std::fs::write(clone.dir().join(format!("{name}.txt")), format!("{name}\n")).unwrap();
@@ -294,7 +292,7 @@ async fn submodules_go_along() {
         }
     }
 
-    // Another repository, which nobody may have fetched, can't be read through one.
+    // A forbidden repository can't be read through a submodule.
     let secret = local.host.create("private/secret").await.unwrap();
     let hidden = secret.commit("Hide").await.unwrap();
     secret.push(&["main"]).await.unwrap();
@@ -305,11 +303,11 @@ async fn submodules_go_along() {
     clone.git(&["update-index", "--add", "--cacheinfo", &format!("160000,{hidden},loot")]).await.unwrap();
     clone.git(&["commit", "--quiet", "--message", "Steal"]).await.unwrap();
     clone.push(&["main"]).await.unwrap();
-    let said = "127.0.0.1/private/secret is not one that a push to 127.0.0.1/acme/thief may have fetched";
+    let said = "a push to 127.0.0.1/acme/thief may not fetch 127.0.0.1/private/secret";
     let log = wait_for_log(account, said).await;
     assert!(log.contains("gave up"), "{log}");
 
-    // One that is in itself has no end, and is given up instead of tried again.
+    // A repository that contains itself is given up, not retried.
     let clone = local.host.create("acme/loop").await.unwrap();
     let first = clone.commit("One").await.unwrap();
     let modules = "[submodule \"loop\"]\n\tpath = loop\n\turl = ../loop.git\n";
@@ -318,10 +316,10 @@ async fn submodules_go_along() {
     clone.git(&["update-index", "--add", "--cacheinfo", &format!("160000,{first},loop")]).await.unwrap();
     clone.git(&["commit", "--quiet", "--message", "Two"]).await.unwrap();
     clone.push(&["main"]).await.unwrap();
-    let log = wait_for_log(account, "127.0.0.1/acme/loop is a submodule of itself, by way of loop").await;
+    let log = wait_for_log(account, "127.0.0.1/acme/loop is a submodule of itself, through loop").await;
     assert!(log.contains("gave up"), "{log}");
 
-    // Neither have two that are in each other.
+    // The same for two that contain each other.
     let (ping, back) = (local.host.create("acme/ping").await.unwrap(), local.host.create("acme/pong").await.unwrap());
     let mut inner = ping.commit("One").await.unwrap();
     for (outer, of) in [(&back, "ping"), (&ping, "pong")] {
@@ -336,8 +334,8 @@ async fn submodules_go_along() {
     back.push(&["main"]).await.unwrap();
     local.host.report_to(&stack.webhook_url, &stack.api_secret).unwrap();
     ping.push(&["main"]).await.unwrap();
-    wait_for_log(account, "127.0.0.1/acme/ping is a submodule of itself, by way of pong/ping").await;
-    // A commit that was amended in time to be fetched is another version.
+    wait_for_log(account, "127.0.0.1/acme/ping is a submodule of itself, through pong/ping").await;
+    // A commit that was amended before the fetch is another version.
     let stored: BTreeSet<_> = account.versions(bucket).await.unwrap().into_iter().map(|(key, _)| key).collect();
     assert_eq!(stored.len(), 3, "one of each repository, none of a loop: {stored:?}");
 }
@@ -366,13 +364,13 @@ async fn git_lfs_files_are_included() {
     let mut last: Option<(Clone, String, Vec<u8>)> = None;
     for path in ["acme/module", "acme/rocket"] {
         let clone = local.host.create(path).await.unwrap();
-        // The hook that git-lfs makes would upload; here that is done by hand.
+        // git-lfs's hook would upload the files. Here the test does.
         clone.git(&["config", "core.hooksPath", "/dev/null"]).await.unwrap();
         clone.git(&["config", "filter.lfs.process", "git-lfs filter-process"]).await.unwrap();
         clone.git(&["config", "filter.lfs.required", "true"]).await.unwrap();
         std::fs::write(clone.dir().join(".gitattributes"), "*.bin filter=lfs -text\n").unwrap();
-        // More than are asked for at once, some of them twice; one that is too large to be fetched
-        // ahead.
+        // More than one request's files, some of them twice, and one that is too large to be
+        // downloaded ahead.
         for n in 0..130 {
             std::fs::write(clone.dir().join(format!("{n}.bin")), format!("{path} {}\n", n % 100)).unwrap();
         }
@@ -402,7 +400,7 @@ async fn git_lfs_files_are_included() {
         last = Some((clone, commit, archive));
     }
 
-    // A large file that was never uploaded: no zip, and a reason.
+    // A large file that was never uploaded: no zip, but a reason.
     let (clone, ..) = last.unwrap();
     let pointer = format!("version https://git-lfs.github.com/spec/v1\noid sha256:{}\nsize 9\n", "ab".repeat(32));
     std::fs::write(clone.dir().join("absent.bin"), pointer).unwrap();
@@ -410,18 +408,18 @@ async fn git_lfs_files_are_included() {
     clone.push(&["main"]).await.unwrap();
     let said = "cannot get the large file absent.bin";
     let log = wait_for_log(account, said).await;
-    for expected in [said, "the store of 127.0.0.1/acme/rocket doesn't have it", "git lfs push --all origin"] {
+    for expected in [said, "the store of 127.0.0.1/acme/rocket doesn't have the file", "git lfs push --all origin"] {
         assert!(log.contains(expected), "{expected}: {log}");
     }
     assert!(!log.contains(TOKEN) && !log.contains("stand-in-object"), "a secret is in the log");
     assert_ne!(Artifact::get(account, bucket, MAIN).await.unwrap().metadata["commit"], commit);
-    // What is shown to whom: the access to the store, the file's own header to the host that has
-    // the file.
+    // Each credential goes only to its host: the access to the store, the file's own header to the
+    // file's host.
     let seen = archives.seen();
     assert!(seen.iter().all(|seen| seen.has_credential == (seen.address == address(HostKind::Gitea))), "{seen:?}");
 }
 
-/// The log, once it says this.
+/// The log, once it contains this.
 async fn wait_for_log(account: &Account, expected: &str) -> String {
     let deadline = std::time::Instant::now() + PATIENCE;
     loop {

@@ -1,6 +1,6 @@
-//! What a person types behind a recipe reaches its command as it was typed: no shell reads it a
-//! second time. CI passes names of branches, which others choose. The recipes really run, in a copy
-//! of the tree's `Justfile` and `justw` whose programs write down what they are given.
+//! A recipe's arguments reach its command verbatim: no shell parses them again. CI passes names of
+//! branches, which others choose. The recipes really run, in a copy of `Justfile` and `justw` with
+//! programs that record their arguments.
 #![allow(clippy::unwrap_used, reason = "what fails here fails a test")]
 
 use std::fs;
@@ -16,19 +16,19 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
 }
 
-/// Writes down its name, its caller's folder, what was typed before the recipe, and its arguments,
-/// each ended by a zero: nothing else can stand in an argument.
+/// Records its name, its caller's folder, the command that was typed, and its arguments, each
+/// terminated by a zero byte, which no argument can contain.
 const PROGRAM: &str = r#"#!/bin/sh
 { printf '%s\0' "${0##*/}" "$GIT2S3_CALLER" "$GIT2S3_TYPED"; [ $# = 0 ] || printf '%s\0' "$@"; } > "$RECORD"
 exit "${ENDS_WITH:-0}"
 "#;
 
-/// A tree with nothing in it but the recipes, and programs that do nothing.
+/// A tree with only the recipes, and programs that do nothing.
 struct Copy {
     dir: TempDir,
 }
 
-/// What a program was given.
+/// The recorded arguments of a program.
 #[derive(Debug, PartialEq, Eq)]
 struct Call {
     program: String,
@@ -39,7 +39,7 @@ struct Call {
 
 impl Copy {
     fn new() -> Self {
-        // Quotes, spaces and dollars stand in paths, too.
+        // Paths may contain quotes, spaces and dollars, too.
         let dir =
             tempfile::Builder::new().prefix("it's $HOME; a tree").tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         let copy = Self { dir };
@@ -84,7 +84,7 @@ impl Copy {
         Call { program, caller, typed: words.next().unwrap(), arguments: words.collect() }
     }
 
-    /// The recipes that take arguments, as `just` itself knows them.
+    /// The recipes with arguments, from `just` itself.
     fn recipes(&self) -> Vec<String> {
         let output = self.justw(self.dir.path(), &["--dump", "--dump-format", "json"]).output().unwrap();
         let dump: Value = serde_json::from_slice(&output.stdout).unwrap();
@@ -98,7 +98,7 @@ fn told(output: &Output) -> String {
     String::from_utf8_lossy(&[output.stdout.as_slice(), &output.stderr].concat()).into_owned()
 }
 
-/// Whatever a shell, or `just` itself, might take for something else.
+/// Arguments that a shell or `just` could misinterpret.
 const ARGUMENTS: [&str; 46] = [
     "--parameter",
     "--",
@@ -160,7 +160,7 @@ fn arguments_arrive_as_they_were_typed() {
         let expected: Vec<&str> = bare.arguments.iter().map(String::as_str).chain(ARGUMENTS).collect();
         assert_eq!(all.arguments, expected, "{recipe}");
     }
-    // Each by itself, since `just` looks at the first one.
+    // Separately, because `just` inspects the first one.
     for argument in ARGUMENTS {
         assert_eq!(copy.run(copy.dir.path(), &["deploy", argument]).arguments, ["deploy", argument]);
     }
@@ -188,7 +188,7 @@ fn just_adds_no_error_lines() {
 #[test]
 fn hint_names_typed_command() {
     let copy = Copy::new();
-    // As it was typed: from another folder it has another name.
+    // As typed: from another folder, it has another name.
     assert_eq!(copy.run(copy.dir.path(), &["check"]).typed, copy.path("justw").display().to_string());
     let infra = built("infra").unwrap();
     fs::write(copy.path("git2s3.toml"), "stack-name = 5\n").unwrap();
@@ -271,7 +271,7 @@ fn missing_program_skips_its_tests() {
         for name in ["bin", ".tools"] {
             fs::create_dir(folder.path().join(name)).unwrap();
         }
-        // No apt-get here, nor sudo.
+        // Without apt-get and sudo.
         std::os::unix::fs::symlink("/usr/bin/id", folder.path().join("bin/id")).unwrap();
         let mut shell = Command::new("/bin/sh");
         shell.args(["-c", ". \"$0\"; require a-package no-such-program \"$1\""]);
@@ -283,7 +283,7 @@ fn missing_program_skips_its_tests() {
     let (code, text, missing) = require(None, "binary(review)");
     assert!(code == Some(0) && text.contains("the tests that need no-such-program are skipped"), "{code:?}: {text}");
     assert_eq!(missing.unwrap(), "no-such-program\tbinary(review)\n");
-    // Here it fails instead, and so does what isn't needed by tests alone.
+    // With CI=true it fails instead, and so does a program that isn't only for tests.
     for (ci, filter) in [(Some("true"), "binary(review)"), (None, "")] {
         let (code, text, missing) = require(ci, filter);
         assert!(code == Some(1) && text.contains("install the package a-package"), "{code:?}: {text}");

@@ -1,6 +1,6 @@
 //! One push of many references: `git push --all --tags` is one event of Bitbucket Data Center, and
-//! a message for each of them. What is tried here is the way from the endpoint to the bucket; what
-//! the handler alone does is tried where it is.
+//! one message per reference. This tests the path from the endpoint to the bucket. The handler has
+//! its own tests.
 
 #![allow(clippy::unwrap_used, reason = "what fails here fails a test")]
 
@@ -24,10 +24,10 @@ const PATIENCE: Duration = Duration::from_mins(90);
 /// The repository of the event.
 const REPOSITORY: &str = "PROJ/repo";
 
-/// How many messages a call to SQS may have.
+/// The most messages in a call to SQS.
 const BATCH: usize = 10;
 
-/// A stack with a repository of Bitbucket Data Center's; messages stay in the queue until they are
+/// A stack with a repository on Bitbucket Data Center. Messages stay in the queue until they are
 /// drained.
 struct World {
     _dir: TempDir,
@@ -39,7 +39,7 @@ struct World {
 }
 
 impl World {
-    /// With `main` and so many tags, all of the same commit.
+    /// A repository with `main` and this many tags, all on one commit.
     async fn with_tags(tags: usize) -> Self {
         let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         let local = Local::tied(dir.path()).await.unwrap();
@@ -71,7 +71,7 @@ impl World {
         Self { _dir: dir, local, stack, source, commit, archive }
     }
 
-    /// The event of a push of `main`, the tags, and so many branches that nobody wants.
+    /// The event of a push of `main`, the tags, and this many excluded branches.
     fn event(&self, tags: usize, unwanted: usize) -> Value {
         let mut event: Value =
             serde_json::from_str(include_str!("../../functions/webhook/src/bitbucket-dc-101-references.json")).unwrap();
@@ -90,7 +90,7 @@ impl World {
         event
     }
 
-    /// Delivers the event; how many jobs the answer names, and how long the sender waited for it.
+    /// Delivers the event. Returns the number of jobs in the response, and its duration.
     async fn deliver(&self, event: &Value, delivery: &str) -> (usize, Duration) {
         let body = event.to_string().into_bytes();
         let signature = signature(&self.stack.api_secret, &body);
@@ -110,7 +110,7 @@ impl World {
         lines.into_iter().filter(|line| field(line, "cause").is_some()).collect()
     }
 
-    /// How many calls of each kind SQS has taken.
+    /// How many calls of each kind SQS received.
     async fn calls(&self) -> [usize; 2] {
         let state = self.local.cloud.state().await.unwrap();
         ["sqs.SendMessageBatch", "sqs.SendMessage"]
@@ -135,7 +135,7 @@ async fn every_reference_of_a_push_arrives() {
     assert_eq!(after[0] - before[0], wanted / BATCH);
     assert_eq!(after[1] - before[1], usize::from(wanted % BATCH == 1));
 
-    // A sender that had no patience delivers the same again.
+    // A sender whose request timed out delivers the same again.
     assert_eq!(world.deliver(&event, &delivery).await.0, wanted);
     assert_eq!(world.waiting().await, wanted as u64, "the same delivery was queued twice");
 

@@ -1,6 +1,6 @@
-//! The template and the functions of the last release: while a stack is updated, its old code runs
-//! with the new environment for seconds. What it reads is still written, with values that it takes.
-//! The other direction is in `crates/contract/tests`.
+//! Compatibility with the last release's template and functions: while a stack is updated, its old
+//! code runs with the new environment for seconds. Every variable that it reads is still written,
+//! with valid values. `crates/contract/tests` tests the other direction.
 #![allow(clippy::unwrap_used, reason = "what fails here fails a test")]
 
 use std::path::Path;
@@ -10,11 +10,11 @@ use serde_json::Value;
 
 const RELEASED: &str = "crates/contract/released/environment.json";
 
-/// The released functions, by the template's names of them.
+/// The released functions, by their names in the template.
 const FUNCTIONS: [(&str, &str); 3] =
     [("webhook", "WebhookFunction"), ("gitpull", "GitPullFunction"), ("zipdl", "ZipDlFunction")];
 
-/// What a variable is when nobody sets a parameter, where it is one.
+/// The default of a variable that is a parameter.
 fn default<'t>(template: &'t Value, variable: &Value) -> Option<&'t str> {
     template["Parameters"][variable["Ref"].as_str()?]["Default"].as_str()
 }

@@ -1,5 +1,5 @@
-//! The review page where it is read and signed: in a browser, wide and narrow, light and dark,
-//! printed, without JavaScript, and by a screen reader; and the picture where README shows it.
+//! The review page for readers: in a browser, wide and narrow, light and dark, printed, without
+//! JavaScript, and with a screen reader; and the picture in the README.
 #![allow(clippy::unwrap_used, reason = "what fails here fails a test")]
 
 use std::path::{Path, PathBuf};
@@ -15,14 +15,14 @@ use local::process::built;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-/// What somebody reads before signing, in a quarter of an hour.
+/// How much people read before signing, in a quarter of an hour.
 const WORDS: u64 = 1_800;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
 
-/// What the browser saw of the page.
+/// The browser's measurements of the page.
 fn seen(page: &str) -> Value {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("review.html");
@@ -32,7 +32,7 @@ fn seen(page: &str) -> Value {
         .arg(root().join("tests/review.cjs"))
         .args([&file, &root().join("docs/architecture.svg"), Path::new("/usr/bin/chromium")])
         .env("NODE_PATH", tools.join("browser/node_modules"))
-        // Chromium keeps its profile there.
+        // The profile of Chromium.
         .env("HOME", folder.path())
         .env("TMPDIR", folder.path())
         .output()
@@ -41,8 +41,8 @@ fn seen(page: &str) -> Value {
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
-/// The stack before an update that changes, replaces, removes and adds something, gives a right and
-/// takes one, and opens a way.
+/// The stack before an update that changes, replaces, removes and adds resources, grants and
+/// revokes a right, and opens a network path.
 fn before(template: &Value) -> Value {
     let mut old = template.clone();
     let resources = &mut old["Resources"];
@@ -62,7 +62,7 @@ fn before(template: &Value) -> Value {
     old
 }
 
-/// The page of an update of a stack in an account.
+/// The page of an update of an existing stack.
 fn page_of_an_update() -> String {
     let template = stack::template(None).unwrap();
     let rules = Rules::embedded().unwrap();
@@ -116,13 +116,13 @@ fn review_page_is_accessible_and_standalone() {
         assert!(seen["tables"].as_u64().unwrap() >= 8 && seen["boxes"].as_u64().unwrap() >= 18, "{way}");
         let words = seen["words"].as_u64().unwrap();
         assert!((700..WORDS).contains(&words), "{way}: {words} words");
-        // On paper a pixel is 0.26 mm: 9 of them are a footnote's characters, of the picture, which
-        // shrinks with the sheet.
+        // On paper a pixel is 0.26 mm: 9 of them are a footnote's text size. The picture shrinks
+        // with the sheet.
         let (smallest, least) = (seen["smallest"].as_f64().unwrap(), if way == "printed" { 9.0 } else { 11.0 });
         assert!(smallest >= least, "{way}: characters of {smallest} px");
     }
-    // Only the picture scrolls, and only where it would become too small otherwise; on paper
-    // nothing does.
+    // Only the picture scrolls, and only if it would become too small otherwise. On paper, nothing
+    // does.
     for (way, scrolling) in [("wide", json!([])), ("narrow", json!(["scroll"])), ("printed", json!([]))] {
         assert_eq!(seen[way]["scrolling"], scrolling, "{way}");
     }
@@ -130,12 +130,12 @@ fn review_page_is_accessible_and_standalone() {
         assert_ne!(seen["wide"][paper], seen["dark"][paper]);
         assert_eq!(seen["printed"][paper], "rgb(255, 255, 255)", "paper is white, also for who reads in the dark");
     }
-    // What is folded isn't printed until somebody opens it.
+    // Folded parts aren't printed until somebody opens them.
     let sheets = |folds: &str| seen["sheets"][folds].as_u64().unwrap();
     assert!(sheets("shut") <= 7 && sheets("open") >= sheets("shut") + 4, "{}", seen["sheets"]);
 
-    // What is read out is the same without script, on a narrow screen, too, and has the picture in
-    // words.
+    // A screen reader reads the same without script and on a narrow screen, and has the picture as
+    // text.
     let said = seen["said"].as_array().unwrap();
     assert!(said.contains(&json!("webhook to gitpull jobs: SendMessage")), "{said:#?}");
     let aria = seen["wide"]["aria"].as_str().unwrap();
@@ -150,7 +150,7 @@ fn review_page_is_accessible_and_standalone() {
         .collect();
     insta::assert_snapshot!(outline.join("\n"));
 
-    // README shows the picture in a column of its own.
+    // The README shows the picture in its own column.
     for scheme in ["light", "dark"] {
         let picture = &seen["readme"][scheme];
         let smallest = picture["smallest"].as_f64().unwrap();

@@ -1,6 +1,6 @@
-//! The runbook is held to what it is about: each alarm of the template has its section, each error
-//! that can end a job its row, with the words that stand in the log. Neither can be added or
-//! renamed without the page.
+//! Compares the runbook with the code: each alarm of the template has a section, and each error
+//! that can end a job has a row with its log message. Neither can be added or renamed without the
+//! page.
 #![allow(clippy::unwrap_used, reason = "what fails here fails a test")]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,7 +13,7 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
 }
 
-/// The page's sections of the third level below a heading of the second, by title.
+/// The third-level sections of a second-level heading, by title.
 fn sections(of: &str) -> BTreeMap<String, String> {
     let page = std::fs::read_to_string(root().join("docs/runbook.md")).unwrap();
     let chapter = page.split("\n## ").find_map(|chapter| chapter.strip_prefix(&format!("{of}\n"))).unwrap().to_owned();
@@ -34,7 +34,7 @@ fn each_alarm_has_its_section() {
         let (name, properties) = (id.strip_suffix("Alarm").unwrap(), &alarm["Properties"]);
         let description = properties["AlarmDescription"].as_str().unwrap();
         assert!(description.ends_with(&format!("docs/runbook.md, section {name}.")), "{description}");
-        // A threshold that is a time stands in the section.
+        // The section contains a threshold that is a time.
         let threshold = properties["Threshold"].as_u64().unwrap();
         let told = format!("{},{:03} s", threshold / 1000, threshold % 1000);
         assert!(threshold == 0 || sections[name].contains(&told), "{name} doesn't say {told}");
@@ -42,7 +42,7 @@ fn each_alarm_has_its_section() {
     tally::tried(alarms.len());
 }
 
-/// Every source file of the functions, and of the libraries that they are made of.
+/// All source files of the functions and of the libraries that they use.
 fn sources() -> Vec<String> {
     let mut folders = vec![root().join("functions"), root().join("crates")];
     let mut texts = Vec::new();
@@ -60,17 +60,16 @@ fn sources() -> Vec<String> {
     texts
 }
 
-/// The enum of that name as its source has it, without the braces around it; none if there is no
-/// such enum.
+/// The body of the enum with this name in the sources. `None` if there is no such enum.
 fn body<'a>(sources: &'a [String], name: &str) -> Option<&'a str> {
     let begin = format!("enum {name} {{\n");
     sources.iter().find_map(|text| text.split_once(&begin)?.1.split_once("\n}\n").map(|(body, _)| body))
 }
 
-/// The variants, each with what it says.
+/// The variants, each with its message.
 fn variants(body: &str) -> BTreeMap<String, Option<String>> {
     let (mut found, mut said) = (BTreeMap::new(), None);
-    // What belongs to the enum itself is indented by four.
+    // Lines of the enum itself are indented by four.
     for line in body.lines().filter_map(|line| line.strip_prefix("    ")) {
         if let Some(message) = line.strip_prefix("#[error(") {
             said = message.strip_prefix('"').map(|text| text.split('"').next().unwrap().to_owned());
@@ -82,8 +81,8 @@ fn variants(body: &str) -> BTreeMap<String, Option<String>> {
     found
 }
 
-/// The errors that end jobs: those of the workers, and whatever they wrap, as far as it is ours.
-/// What only says why a text is none (a reference, a URL) says it in full and is left out.
+/// The errors that end jobs: those of the workers, and our own errors inside them. Parse errors (of
+/// a reference, a URL) are omitted, because their messages are complete.
 fn errors(sources: &[String]) -> BTreeSet<String> {
     let words = |text: &str| -> Vec<String> {
         let words = text.split(|character: char| !character.is_alphanumeric()).filter(|word| word.ends_with("Error"));
@@ -91,7 +90,7 @@ fn errors(sources: &[String]) -> BTreeSet<String> {
     };
     let workers = sources.iter().flat_map(|text| text.split("impl JobError for ").skip(1));
     let mut open: Vec<String> = workers.filter_map(|rest| words(rest.split('{').next().unwrap()).pop()).collect();
-    // Wrapped without their names.
+    // Wrapped without naming them.
     open.extend(["LfsError", "PackError"].map(str::to_owned));
     let mut found = BTreeSet::new();
     while let Some(name) = open.pop() {

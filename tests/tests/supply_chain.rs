@@ -1,6 +1,6 @@
-//! What the functions are made of: the bills of materials name what is linked into each, and
-//! nothing else, in a form that scanners take; what of it is ours has no unsafe line; and a
-//! vulnerability that is known is left for a reason only.
+//! The contents of the functions: the bills of materials list exactly what is linked into each, in
+//! a valid format; our own code has no unsafe line; and a known vulnerability is only ignored with
+//! a reason.
 #![allow(clippy::unwrap_used, reason = "what fails here fails a test")]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,7 +15,7 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
 }
 
-/// As if every function was packaged.
+/// As if every function were packaged.
 fn manifest(architecture: Architecture) -> Manifest {
     let asset =
         |name: &str| Asset { function: name.into(), file: format!("{name}.zip"), size: 3, sha256: "ab".repeat(32) };
@@ -40,8 +40,7 @@ fn bill_of_materials_lists_linked_crates() {
         let bills = read(architecture);
         let has = |function: &str, name: &str| names(&bills[function]).contains(name);
         assert_eq!(bills.len(), FUNCTIONS.len());
-        // What each is there for, and what must not have got into the one that the internet
-        // reaches.
+        // The purpose of each crate, and what the internet-facing function must not contain.
         assert!(["gix", "russh", "git2s3-archive"].iter().all(|name| has("gitpull", name)));
         assert!(["gix-pack", "russh", "aws-sdk-kms", "aws-sdk-s3"].iter().all(|name| !has("webhook", name)));
         assert!(has("zipdl", "reqwest") && !has("zipdl", "russh") && has("ssh-key", "ssh-key"));
@@ -50,8 +49,8 @@ fn bill_of_materials_lists_linked_crates() {
                 (&bill["metadata"]["component"]["name"], &bill["serialNumber"]),
                 (&function.as_str().into(), &Value::Null)
             );
-            // What only runs while others compile isn't linked, nor is what tests, plans and
-            // checks.
+            // Crates that only run at compile time aren't linked, nor are those for tests, plans
+            // and checks.
             assert!(
                 ["serde_derive", "syn", "cc", "insta", "git2s3-cfn", "git2s3-infra"]
                     .iter()
@@ -81,7 +80,7 @@ fn bill_of_materials_is_reproducible() {
     assert_eq!(bills(&manifest).unwrap(), bills(&manifest).unwrap());
 }
 
-/// The own library of `CycloneDX`, with the format's JSON Schema.
+/// `CycloneDX`'s own library, with the format's JSON Schema.
 const VALIDATE: &str = "
 import sys, pathlib
 from cyclonedx.schema import SchemaVersion
@@ -115,7 +114,7 @@ fn a_bill_is_what_cyclonedx_takes() {
     tally::tried(files.len());
 }
 
-/// The crates of this repository, as Cargo knows them.
+/// The crates of this repository, from Cargo.
 fn own_crates() -> Vec<Value> {
     let metadata = Command::new(env!("CARGO"))
         .args(["metadata", "--format-version", "1", "--no-deps", "--offline"])
@@ -126,7 +125,7 @@ fn own_crates() -> Vec<Value> {
     serde_json::from_value(metadata["packages"].take()).unwrap()
 }
 
-/// `forbid` can't be allowed again further down, so nothing has to be searched.
+/// A crate can't override `forbid`, so nothing needs to be searched.
 #[test]
 fn own_crates_forbid_unsafe_code() {
     let forbids = |text: &str| text.lines().any(|line| line.trim() == "unsafe_code = \"forbid\"");
@@ -142,7 +141,7 @@ fn own_crates_forbid_unsafe_code() {
     tally::tried(crates.len());
 }
 
-/// The date behind these words, if it is one.
+/// The date after these words, if there is one.
 fn date_behind<'a>(words: &str, text: &'a str) -> Option<&'a str> {
     let date = text.split_once(words)?.1.get(..10)?;
     let is_date = date
@@ -163,15 +162,15 @@ fn ignored_advisory_has_reason_and_date() {
     tally::tried(ignored.len());
 }
 
-/// What `deny.toml` says of RUSTSEC-2023-0071. `ssh_key` signs by the crate `rsa` whatever RSA key
-/// it is given with its private half; so only what can't be one may get there.
+/// The reason in `deny.toml` for RUSTSEC-2023-0071. `ssh_key` signs with the crate `rsa` if it gets
+/// an RSA private key, so no RSA private key may get there.
 #[test]
 fn functions_never_sign_with_rsa_crate() {
     for one in own_crates() {
         let dependencies = one["dependencies"].as_array().unwrap();
         assert!(dependencies.iter().all(|dependency| dependency["name"] != "rsa"), "{} imports rsa", one["name"]);
     }
-    // Each word by which a private key of RSA can be had or used, and the files that have it.
+    // All identifiers that create or use an RSA private key, and the files that contain them.
     let allowed: [(&str, &[&str]); 6] = [
         ("RsaKeypair", &["crates/fetch/src/rsa.rs", "functions/ssh-key/src/key_pair.rs"]),
         ("RsaPrivateKey", &["crates/fetch/src/rsa.rs"]),
@@ -204,8 +203,8 @@ fn functions_never_sign_with_rsa_crate() {
     tally::tried(files.lines().count());
 }
 
-/// Runs `.ci/advisories` where `git` reaches nothing and `cargo` says how it was called; with a
-/// kept database or without.
+/// Runs `.ci/advisories` without a network and with a `cargo` that prints its arguments, with or
+/// without a copy of the database.
 fn advisories(on_github: bool, is_kept: bool) -> (bool, String) {
     let folder = tempfile::tempdir().unwrap();
     let program = |name: &str, script: &str| {

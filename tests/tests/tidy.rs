@@ -1,4 +1,4 @@
-//! Rules of the house that no compiler and no lint looks after.
+//! House rules that no compiler and no lint checks.
 #![allow(clippy::unwrap_used, reason = "what fails here fails a test")]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,7 +12,7 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
 }
 
-/// Every file that belongs to the project, whether committed yet or not.
+/// Every file of the project, whether committed yet or not.
 fn files() -> Vec<PathBuf> {
     let mut git = Command::new("git");
     git.args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"]).current_dir(root());
@@ -28,8 +28,8 @@ fn sources() -> Vec<(PathBuf, String)> {
     rust.map(|file| (file.clone(), std::fs::read_to_string(root().join(file)).unwrap())).collect()
 }
 
-/// What each crate may import of ours. A new arrow is a decision: it is made here, with its reason
-/// in the commit.
+/// Our crates that each crate may import. A new dependency is a decision: add it here, with the
+/// reason in the commit.
 const ARROWS: [(&str, &[&str]); 31] = [
     ("aws-names", &[]),
     ("blocking", &[]),
@@ -37,10 +37,10 @@ const ARROWS: [(&str, &[&str]); 31] = [
     ("contract", &["aws-names"]),
     ("forge", &["contract"]),
     ("pack", &[]),
-    // Read where it is used, and judged before it is deployed.
+    // Parsed where it is used, and checked before it is deployed.
     ("known-hosts-file", &[]),
     ("fetch", &["blocking", "contract", "known-hosts-file", "pack"]),
-    // What a test has tried is told in one way.
+    // There is one way to record what a test has tried.
     ("tally", &[]),
     // The format alone, for what is made of a tree and for what comes from a provider.
     ("zip-writer", &[]),
@@ -95,7 +95,7 @@ const ARROWS: [(&str, &[&str]); 31] = [
     ("local", &["contract", "deployment", "forge", "tally"]),
     ("tests", &["contract", "deployment", "empty-bucket", "forge", "infra", "local", "tally"]),
     ("bench", &["contract", "deployment", "infra", "local", "pack"]),
-    // Whatever meets bytes of others, and what counts how many were tried.
+    // Everything that parses untrusted bytes, and the tally.
     (
         "fuzz",
         &[
@@ -113,7 +113,7 @@ const ARROWS: [(&str, &[&str]); 31] = [
     ),
 ];
 
-/// A crate's name without the prefix that all of ours have.
+/// A crate's name without our common prefix.
 fn short(package: &Value) -> &str {
     let name = package["name"].as_str().unwrap();
     name.strip_prefix("git2s3-").unwrap_or(name)
@@ -241,7 +241,7 @@ fn files_mention_no_local_paths() {
     }
 }
 
-/// The names of the tests in a file: each function that an attribute or a macro makes one.
+/// The names of the tests in a file: functions with a test attribute or macro.
 fn tests_in(text: &str) -> impl Iterator<Item = &str> {
     let marks = [concat!("#[te", "st]"), concat!("#[tokio::te", "st")];
     let starts = marks.into_iter().flat_map(|mark| text.split(mark).skip(1));
@@ -265,8 +265,7 @@ fn tests_have_short_names() {
 
 const SECURITY: &str = "docs/security.md";
 
-/// The rows of the table in a chapter of a page. Its last column names tests, and each of them has
-/// to be there.
+/// The table rows in a chapter of a page. The last column names tests, which must exist.
 fn rows_with_tests(page: &str, chapter: &str) -> Vec<[String; 3]> {
     let page = std::fs::read_to_string(root().join(page)).unwrap();
     let chapter = page.split("\n## ").find(|text| text.starts_with(chapter)).unwrap();
@@ -278,7 +277,7 @@ fn rows_with_tests(page: &str, chapter: &str) -> Vec<[String; 3]> {
         let [first, second, tests] = row;
         assert!(!first.is_empty() && !second.is_empty() && tests.contains('`'), "{row:?}");
         for name in names(tests) {
-            // The tests of the fuzz targets are made by a macro, from their names.
+            // A macro generates the tests of the fuzz targets from their names.
             let is_there = sources.contains(&format!("fn {name}(")) || sources.contains(&format!("    {name} \""));
             assert!(is_there, "there is no test {name}");
         }
@@ -286,7 +285,7 @@ fn rows_with_tests(page: &str, chapter: &str) -> Vec<[String; 3]> {
     rows
 }
 
-/// What stands between backticks.
+/// The texts between backticks.
 fn names(text: &str) -> impl Iterator<Item = &str> {
     text.split('`').skip(1).step_by(2)
 }
@@ -320,7 +319,7 @@ fn every_aws_fault_has_tests() {
     assert_eq!(rows.len(), 17);
 }
 
-/// Files that fetch: what the recipes run, what CI runs, and who brings the recipes.
+/// Files that download: the recipes' scripts, the CI configuration, and the launcher.
 fn fetching_files() -> Vec<(PathBuf, String)> {
     let fetches = |file: &PathBuf| {
         let is_lock = file.starts_with(".ci/locked");
@@ -368,11 +367,10 @@ fn nothing_is_fetched_without_a_hash() {
                 ("curl", &["require"]),
                 ("wget", &["never"]),
             ] {
-                // What writes the locks asks for nothing but versions and hashes.
+                // The script that writes the locks requests only versions and hashes.
                 let writes_a_lock = ["--generate-hashes", "--package-lock-only"].iter().any(has);
                 if words.contains(program) && !writes_a_lock {
-                    // A source is built by what is locked, too, and by nothing that the build asks
-                    // for.
+                    // Sources are built only with locked packages, without the network.
                     let builds = ["--only-binary", "--no-build-isolation"];
                     let is_built_by_locked = program != "pip" || builds.iter().any(has);
                     assert!(demanded.iter().all(has) && is_built_by_locked, "{}: {command}", file.display());
@@ -411,7 +409,7 @@ fn every_locked_package_has_hash() {
         let wanted = &json("package.json")["dependencies"];
         assert_eq!(&lock["packages"][""]["dependencies"], wanted, "{}: run ./justw lock", folder.display());
         for (name, package) in lock["packages"].as_object().unwrap().iter().filter(|(name, _)| !name.is_empty()) {
-            // What comes inside of another package has that one's hash.
+            // A bundled package is covered by the hash of its container.
             let is_hashed = package["integrity"].as_str().is_some_and(|hash| hash.starts_with("sha512-"));
             assert!(is_hashed || package["inBundle"] == true, "{}: {name}", folder.display());
             assert!(package["resolved"].is_null(), "{}: {name} names a registry", folder.display());

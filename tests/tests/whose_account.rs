@@ -1,5 +1,5 @@
-//! Whose account a command works in, with the files and variables that people really have: the
-//! order is the AWS CLI's, and what changes something says whose account it is before it does.
+//! Which account a command uses, with realistic files and variables: the order is that of the AWS
+//! CLI, and commands that change something print the account first.
 #![allow(clippy::unwrap_used, reason = "what fails here fails a test")]
 
 use std::fs;
@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use tokio::process::Command;
 use wiremock::MockServer;
 
-/// A person's folder with AWS's files, and a project.
+/// A user's folder with AWS's files, and a project.
 struct Desk {
     dir: TempDir,
     aws: MockServer,
@@ -46,7 +46,7 @@ impl Desk {
         infra.envs(environment.iter().copied()).kill_on_drop(true).output().await.unwrap()
     }
 
-    /// By which key and in which region `redrive` asks, or the error that keeps it from asking.
+    /// The key and the region that `redrive` uses, or its error.
     async fn asks(&self, flags: &[&str], environment: &[(&str, &str)], file: &str) -> Result<(String, String), String> {
         let before = self.aws.received_requests().await.unwrap().len();
         let output = self.infra(&[&["redrive"], flags].concat(), environment, file).await;
@@ -69,7 +69,7 @@ async fn flag_overrides_environment_overrides_file() {
     let region = |name: &'static str| ("AWS_REGION", name);
     let production = "profile = 'production'\n";
     for (flags, environment, file, key, expected) in [
-        // As the AWS CLI has it.
+        // The order of the AWS CLI.
         (&[][..], &[][..], "", "DEFAULT", "eu-west-1"),
         (&[], &KEYS, "", "ENVIRONMENT", "eu-west-1"),
         (&[], &[("AWS_PROFILE", "production")], "", "PRODUCTION", "eu-west-2"),
@@ -81,7 +81,7 @@ async fn flag_overrides_environment_overrides_file() {
         (&["--region", "eu-south-1"], &[region("eu-north-1")], "", "DEFAULT", "eu-south-1"),
         (&[], &[("AWS_DEFAULT_REGION", "eu-north-1")], "", "DEFAULT", "eu-north-1"),
         (&[], &[("AWS_DEFAULT_REGION", "eu-south-2"), region("eu-north-1")], "", "DEFAULT", "eu-north-1"),
-        // git2s3.toml, between the environment and AWS's own files.
+        // git2s3.toml comes between the environment and AWS's own files.
         (&[], &[], production, "PRODUCTION", "eu-west-2"),
         (&[], &[("AWS_PROFILE", "default")], production, "DEFAULT", "eu-west-1"),
         (&[], &[("AWS_PROFILE", "")], production, "PRODUCTION", "eu-west-2"),
@@ -113,7 +113,7 @@ async fn missing_profile_is_never_substituted() {
         let expected = format!("there is no profile prodution, which {named_by} names");
         assert!(told.contains(&expected) && told.contains("aws configure list-profiles"), "{told}");
     }
-    // One without credentials isn't filled up with those of somebody else.
+    // A profile without credentials doesn't fall back to others.
     let told = desk.asks(&["--profile", "bare"], &KEYS, "").await.unwrap_err();
     assert!(told.contains("credentials"), "{told}");
 }

@@ -1,6 +1,6 @@
-//! A push of one changed file to a function that starts anew, after another process has handled the
-//! push before: what a clone kept beyond the process is worth, where the Git host is 20 MB a second
-//! away. The rival is our own first push.
+//! A push of one changed file to a cold function, after another process has handled the previous
+//! push: the benefit of a cached pack if the Git host sends 20 MB a second. The rival is our own
+//! first push.
 
 use anyhow::Result;
 use local::proxy::Proxy;
@@ -12,7 +12,7 @@ use crate::hosted::Hosted;
 use crate::row::Row;
 use crate::sample::Pair;
 
-/// The case's name.
+/// The name of the case.
 pub(crate) const NAMES: [&str; 1] = ["next push, cold function, 20 MB/s"];
 const RATE: u64 = 20_000_000;
 

@@ -1,6 +1,5 @@
-//! From the start of a process to its first question for work: what a push waits for when no
-//! function is warm, beside what Lambda does anyway. The rival is a Python function that imports
-//! boto3.
+//! From the start of a process to its first request for work: how long a push waits for a cold
+//! function, besides Lambda's own time. The rival is a Python function that imports boto3.
 
 use std::time::Instant;
 
@@ -16,7 +15,7 @@ use crate::row::Row;
 use crate::sample::{Pair, Sample};
 use crate::stand_in::{Secrets, StandIn};
 
-/// The cases' names.
+/// The names of the cases.
 pub(crate) const NAMES: [&str; 6] = [
     "cold start of webhook",
     "cold start of gitpull",
@@ -27,7 +26,7 @@ pub(crate) const NAMES: [&str; 6] = [
 ];
 const SLOWEST: &str = "cold start, the slowest of these";
 
-/// Measures those that are wanted.
+/// Measures the selected cases.
 pub(crate) async fn run(bench: &Bench, wanted: impl Fn(&str) -> bool) -> Result<Vec<Row>> {
     let aws = StandIn::start(Secrets::default()).await?;
     let mut rows = Vec::new();
@@ -39,7 +38,7 @@ pub(crate) async fn run(bench: &Bench, wanted: impl Fn(&str) -> bool) -> Result<
             let (wall, processor) = (function.init.as_secs_f64(), function.process.processor()?);
             Ok(Sample { wall, processor, memory: function.process.peak_memory()?, ..Sample::default() })
         };
-        // So short that more runs cost nothing.
+        // So short that more runs take no time.
         let pair = Pair::warm(case, bench.runs.max(20), ours, async || rival(bench).await).await?;
         rows.push(Row::wall(case, &pair).at_most(0.025));
     }

@@ -1,6 +1,6 @@
-//! What a hundred thousand pushes a month cost, from the durations that were measured, beside a
-//! CodeBuild project that does the same: the old product's way. Prices stand in `infra`'s bill;
-//! only CodeBuild's, which we don't use, stands here.
+//! The cost of a hundred thousand pushes a month, from the measured durations, compared with a
+//! CodeBuild project, as in the old product. Prices come from `infra`'s bill, except CodeBuild's,
+//! which is here.
 
 use anyhow::Result;
 use infra::review::cost::{Item, Push, USUAL, bill};
@@ -10,18 +10,18 @@ use crate::cases::{first_push, next_push, webhook};
 use crate::report::count;
 use crate::row::{Row, Unit};
 
-/// The case's name.
+/// The name of the case.
 pub(crate) const NAMES: [&str; 1] = ["cost of 100,000 pushes a month"];
 const PUSHES: f64 = 100_000.0;
 
-/// Dollars a minute of `general1.small` in us-east-1, as listed at
+/// Dollars per minute of `general1.small` in us-east-1, as listed at
 /// <https://aws.amazon.com/codebuild/pricing/> in 2026-11.
 const CODEBUILD_MINUTE: f64 = 0.005;
 
-/// What both ways pay for.
+/// What both have to pay for.
 const SHARED: [&str; 5] = ["API Gateway requests", "S3 requests", "S3 storage", "Secrets Manager", "CloudWatch Logs"];
 
-/// Calculates it from the rows so far, and measures what is missing.
+/// Calculates it from the rows so far, and measures missing ones.
 pub(crate) async fn run(bench: &Bench, rows: &[Row]) -> Result<Vec<Row>> {
     let [case] = NAMES;
     let next = match find(rows, next_push::WALL) {
@@ -37,8 +37,7 @@ pub(crate) async fn run(bench: &Bench, rows: &[Row]) -> Result<Vec<Row>> {
     let milliseconds = |row: &Row| (row.ours * 1e3).ceil() / 1e3;
     let push = Push { webhook: milliseconds(&webhook), gitpull: milliseconds(&next), zip, logs: USUAL.logs };
     let items = bill(PUSHES, push);
-    // A build lasts its minutes, and every begun one is billed. Its start, which takes longer,
-    // isn't.
+    // A build is billed in started minutes. Its startup, which takes longer, isn't billed.
     let minutes = (next.rival.unwrap_or_default() / 60.0).ceil();
     let shared = total(items.iter().filter(|item| SHARED.contains(&item.what)));
     let rival = PUSHES * minutes * CODEBUILD_MINUTE + shared;

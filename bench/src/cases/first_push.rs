@@ -1,5 +1,5 @@
-//! A repository that was never seen: fetched over SSH, zipped, stored. Each run is a new process
-//! with an empty folder, and the time begins with the process.
+//! An unknown repository: fetched over SSH, zipped, stored. Each run is a new process with an empty
+//! folder, timed from the start of the process.
 
 use anyhow::{Result, ensure};
 
@@ -11,13 +11,13 @@ use crate::hosted::Hosted;
 use crate::row::{Row, Unit};
 use crate::sample::Pair;
 
-/// The cases' names.
+/// The names of the cases.
 pub(crate) const NAMES: [&str; 2] = [WALL, PROCESSOR];
 /// The name that the costs are calculated from.
 pub(crate) const WALL: &str = "first push";
 const PROCESSOR: &str = "first push, processor time";
 
-/// Measures both at once.
+/// Measures both together.
 pub(crate) async fn run(bench: &Bench) -> Result<Vec<Row>> {
     let account = bench.account().await?;
     let hosted = Hosted::new(bench, account, "git-sized", Shape::GIT)?;
@@ -40,7 +40,7 @@ pub(crate) async fn run(bench: &Bench) -> Result<Vec<Row>> {
     ])
 }
 
-/// Both did the work: the zips of both have the same files.
+/// Checks that the zips of both have the same files.
 pub(crate) async fn same_files(account: &Account, hosted: &Hosted) -> Result<()> {
     let (ours, rivals) = (files(account, &hosted.key()?).await?, files(account, &hosted.rival_key()).await?);
     ensure!(ours == rivals, "the zips differ: {} files and {}", ours.len(), rivals.len());

@@ -1,5 +1,5 @@
-//! Our commands beside the CDK's. The rival's stack is ours, given to the CDK as a finished
-//! template (`CfnInclude`): less work than constructs would make.
+//! Our commands compared with the CDK's. The rival's stack is ours, imported as a finished template
+//! (`CfnInclude`), which is less work than constructs.
 
 use std::fs;
 use std::path::Path;
@@ -12,7 +12,7 @@ use crate::program::Program;
 use crate::row::Row;
 use crate::sample::Pair;
 
-/// The cases' names.
+/// The names of the cases.
 pub(crate) const NAMES: [&str; 5] = [SYNTH, DIFF, CHECK, NAG, REVIEW];
 const SYNTH: &str = "infra synth / cdk synth";
 const DIFF: &str = "infra diff / cdk diff";
@@ -20,7 +20,7 @@ const CHECK: &str = "infra check / cdk synth";
 const NAG: &str = "infra check / cdk-nag";
 const REVIEW: &str = "infra review";
 
-/// Measures those that are wanted.
+/// Measures the selected cases.
 pub(crate) async fn run(bench: &Bench, wanted: impl Fn(&str) -> bool) -> Result<Vec<Row>> {
     let folder = bench.empty_folder()?;
     let dir = folder.path();
@@ -66,7 +66,7 @@ pub(crate) async fn run(bench: &Bench, wanted: impl Fn(&str) -> bool) -> Result<
     Ok(rows)
 }
 
-/// Writes the template, and an older one that differs in one property; where the template is.
+/// Writes the template, and an older one with one changed property. Returns their paths.
 fn synthesize(bench: &Bench, dir: &Path) -> Result<std::path::PathBuf> {
     let done = std::process::Command::new(bench.program("infra")).arg("synth").current_dir(dir).output()?;
     ensure!(done.status.success(), "infra synth failed: {}", String::from_utf8_lossy(&done.stderr));
@@ -81,7 +81,7 @@ fn nag(bench: &Bench, dir: &Path, template: &Path) -> Program {
     node(bench, dir, template, "node").arg(bench.file(".ci/nag.cjs")).arg(template).arg(dir.join("nag"))
 }
 
-/// A program of Node.js, with the CDK's modules around it.
+/// A Node.js program with the CDK's modules.
 fn node(bench: &Bench, dir: &Path, template: &Path, program: &str) -> Program {
     let path = format!("{}:{}", bench.file(".tools/py/bin").display(), std::env::var("PATH").unwrap_or_default());
     Program::new(program, dir)

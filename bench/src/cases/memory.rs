@@ -1,6 +1,6 @@
-//! How much memory gitpull needs for repositories that are larger than it: a gigabyte, four of
-//! them, and one file of two. It has no rival but itself. Mapped files count, although the kernel
-//! can take them back; how much it is without them stands beside it.
+//! gitpull's memory for repositories larger than it: of one gigabyte, of four, and with one file of
+//! two. It has no rival. Mapped files count, although the kernel can reclaim them. The memory
+//! without them is listed as well.
 
 use anyhow::Result;
 
@@ -14,7 +14,7 @@ use crate::row::{Row, Unit};
 use crate::sample::{Pair, Sample};
 use crate::stand_in::{Secrets, StandIn};
 
-/// The cases' names.
+/// The names of the cases.
 pub(crate) const NAMES: [&str; 5] = [LARGE, LARGE_OWN, HUGE, SINGLE, SINGLE_OWN];
 const LARGE: &str = "gitpull of 1 GB tree, peak memory";
 const LARGE_OWN: &str = "gitpull of 1 GB tree, memory without mapped files";
@@ -23,7 +23,7 @@ const SINGLE: &str = "gitpull of one 2 GB file, peak memory";
 const SINGLE_OWN: &str = "gitpull of one 2 GB file, memory without mapped files";
 const MOST: u64 = 160 << 20;
 
-/// Measures those that are wanted, if long runs are.
+/// Measures the selected cases, if long runs are enabled.
 pub(crate) async fn run(bench: &Bench, wanted: impl Fn(&str) -> bool) -> Result<Vec<Row>> {
     let mut rows = Vec::new();
     if !bench.long {
@@ -57,7 +57,7 @@ pub(crate) async fn pull(bench: &Bench, name: &str, shape: Shape) -> Result<Samp
     let account = bench.account().await?;
     let hosted = Hosted::new(bench, account, name, shape)?;
     let private_key = std::fs::read(&account.identity)?;
-    // The emulator keeps objects in memory, several times over; this one throws them away.
+    // The emulator keeps several copies of objects in memory. This stand-in discards them.
     let aws = StandIn::start(Secrets { private_key, ..Secrets::default() }).await?;
     let sshd = &account.local.sshd;
     let mut environment = account::gitpull(&aws.endpoint, &sshd.user, sshd.port, sshd.known_hosts_line()?);

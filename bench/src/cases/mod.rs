@@ -1,4 +1,4 @@
-//! All that is measured, in the order of the table.
+//! All cases, in the order of the table.
 
 mod cold_function;
 mod cold_start;
@@ -21,28 +21,28 @@ use crate::row::Row;
 pub(crate) enum Group {
     /// From a tree to its zip.
     Zip,
-    /// A repository that was never seen.
+    /// An unknown repository.
     FirstPush,
-    /// A repository that this process has seen.
+    /// A repository that this process has fetched before.
     NextPush,
-    /// A repository that another process has seen.
+    /// A repository that another process has fetched before.
     ColdFunction,
-    /// An archive that a Git host makes.
+    /// A Git host's archive.
     ZipDl,
     /// Repositories larger than memory.
     Memory,
-    /// What a sender waits for.
+    /// A sender's waiting time.
     Webhook,
-    /// From the start of a process to its first question for work.
+    /// From the start of a process to its first request for work.
     ColdStart,
     /// Commands on the template.
     Infra,
-    /// What a month costs.
+    /// The cost of a month.
     Cost,
 }
 
 impl Group {
-    /// All of them. What is calculated from others stands after them.
+    /// All groups. Calculated ones come last.
     pub(crate) const ALL: [Self; 10] = [
         Self::Zip,
         Self::FirstPush,
@@ -72,7 +72,7 @@ impl Group {
         }
     }
 
-    /// Measures its cases; `before` is what was measured so far.
+    /// Measures its cases. `before` are the results so far.
     pub(crate) async fn run(self, bench: &Bench, wanted: &impl Fn(&str) -> bool, before: &[Row]) -> Result<Vec<Row>> {
         match self {
             Self::Zip => zip::run(bench, wanted).await,

@@ -1,5 +1,5 @@
-//! A push of one changed file to a worker that has seen the repository before: the usual case. Both
-//! workers keep their process and their clone.
+//! A push of one changed file to a warm worker that has fetched the repository before: the usual
+//! case. Both workers keep their process and their clone.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -18,13 +18,13 @@ use crate::report::count;
 use crate::row::{Row, Unit};
 use crate::sample::{Pair, Sample};
 
-/// The cases' names.
+/// The names of the cases.
 pub(crate) const NAMES: [&str; 2] = [WALL, RECEIVED];
 /// The name that the costs are calculated from.
 pub(crate) const WALL: &str = "next push, warm function";
 const RECEIVED: &str = "next push, bytes over SSH";
 
-/// Measures both at once.
+/// Measures both together.
 pub(crate) async fn run(bench: &Bench) -> Result<Vec<Row>> {
     let account = bench.account().await?;
     let mut hosted = Hosted::new(bench, account, "git-sized", Shape::GIT)?;
@@ -44,7 +44,7 @@ pub(crate) async fn run(bench: &Bench) -> Result<Vec<Row>> {
         let between = proxy.received();
         let theirs = rival.push().await?;
         let after = proxy.received();
-        // The first time, either may still have something to set up.
+        // The first time, either may still initialize something.
         if run > 0 {
             pair.ours.push(Sample { bytes: between - before, ..own });
             pair.rival.push(Sample { wall: theirs, bytes: after - between, ..Sample::default() });
@@ -57,7 +57,7 @@ pub(crate) async fn run(bench: &Bench) -> Result<Vec<Row>> {
     ])
 }
 
-/// The rival's worker, which stays.
+/// The rival's running worker.
 struct RivalWorker {
     _child: Child,
     input: ChildStdin,
@@ -76,7 +76,7 @@ impl RivalWorker {
         Ok(worker)
     }
 
-    /// Tells it of a push; how many seconds it took.
+    /// Sends it a push. Returns how many seconds it took.
     async fn push(&mut self) -> Result<f64> {
         self.input.write_all(b"\n").await?;
         self.took().await

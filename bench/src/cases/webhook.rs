@@ -1,6 +1,6 @@
-//! What a sender waits for: a signed push event of 100 KB, from the moment at which the function
-//! gets it to its answer. It includes the message to the queue, which a stand-in takes. The rival
-//! checks the signature and reads the JSON in Python.
+//! A sender's waiting time: a signed push event of 100 KB, from the function's receipt to its
+//! response. It includes the message to the queue, which a stand-in accepts. The rival checks the
+//! signature and parses the JSON in Python.
 
 use std::{fs, thread};
 
@@ -18,7 +18,7 @@ use crate::row::Row;
 use crate::sample::{Pair, Sample};
 use crate::stand_in::{Secrets, StandIn};
 
-/// The case's name.
+/// The name of the case.
 pub(crate) const NAMES: [&str; 1] = [CASE];
 /// The name that the costs are calculated from.
 pub(crate) const CASE: &str = "webhook, 100 KB push event";
@@ -35,8 +35,8 @@ pub(crate) async fn run(bench: &Bench) -> Result<Vec<Row>> {
     Ok(vec![row])
 }
 
-/// Measures on the first processor alone: a function of so little memory has no more, and a second
-/// one that has to wake up for each message takes a good part of a millisecond.
+/// Measures on the first processor only: a function with so little memory has one, and waking up a
+/// second for each message takes a large part of a millisecond.
 fn on_one_core<T: Send, F: Future<Output = Result<T>>>(measure: impl FnOnce() -> F + Send) -> Result<T> {
     let measured = || {
         let mut first = CpuSet::new();
@@ -52,7 +52,7 @@ async fn ours(bench: &Bench, body: &str) -> Result<Vec<Sample>> {
     let aws = StandIn::start(Secrets { secret: SECRET.to_owned(), ..Secrets::default() }).await?;
     let mut function = Function::start(bench, "webhook", &environment(&aws.endpoint)).await?;
     let mut samples = Vec::new();
-    // A few to open connections and read the secret, which a warm function has behind it.
+    // A few to open connections and read the secret, as in a warm function.
     for number in 0..EVENTS + 10 {
         let processor = function.process.processor()?;
         let (time, answer) = function.invoke(&event(body, number)).await?;
@@ -82,7 +82,7 @@ pub(crate) fn environment(endpoint: &str) -> Environment {
     ]
 }
 
-/// GitHub's event of a push of many commits.
+/// GitHub's event for a push of many commits.
 fn body() -> Result<String> {
     let push = Push {
         before: "1".repeat(40),
@@ -112,7 +112,7 @@ fn body() -> Result<String> {
     Ok(event.to_string())
 }
 
-/// The body as API Gateway hands it to the function.
+/// The body in API Gateway's event.
 fn event(body: &str, number: usize) -> Value {
     json!({
         "httpMethod": "POST", "resource": "/gitpull", "path": "/gitpull",

@@ -1,5 +1,5 @@
-//! From a tree to its zip: ours beside `git archive`, from a pack that a fetch of one commit leaves
-//! and from one that is full of deltas.
+//! From a tree to its zip, compared with `git archive`: with a pack from a fetch of one commit, and
+//! with one that is full of deltas.
 
 use std::path::Path;
 
@@ -12,7 +12,7 @@ use crate::program::Program;
 use crate::row::{Row, Unit};
 use crate::sample::Pair;
 
-/// The cases' names.
+/// The names of the cases.
 pub(crate) const NAMES: [&str; 7] = [WARM, ONE_CORE, SIZE, GITS, DELTAS, OWN, LARGE];
 const WARM: &str = "zip, warm pack";
 const ONE_CORE: &str = "zip, warm pack, one core";
@@ -22,7 +22,7 @@ const DELTAS: &str = "zip, pack full of deltas";
 const OWN: &str = "zip, this repository";
 const LARGE: &str = "zip, warm pack, 100,000 files";
 
-/// Measures those that are wanted.
+/// Measures the selected cases.
 pub(crate) async fn run(bench: &Bench, wanted: impl Fn(&str) -> bool) -> Result<Vec<Row>> {
     let mut rows = Vec::new();
     let full = bench.inputs.repository("git-sized", Shape::GIT)?;

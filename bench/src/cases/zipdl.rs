@@ -1,6 +1,5 @@
-//! The archive of a gigabyte that a Git host sends, taken over while it streams by. The rival is
-//! `curl` piped into boto3, which takes the bytes as they are: it neither drops the folder around
-//! everything nor looks at what it stores.
+//! A Git host's archive of a gigabyte, converted as a stream. The rival is `curl` piped into boto3,
+//! which stores the bytes unchanged: it neither drops the top folder nor checks what it stores.
 
 use anyhow::{Result, ensure};
 use contract::{Job, KeyLayout, Repository, Trigger};
@@ -17,13 +16,13 @@ use crate::row::{Row, Unit};
 use crate::sample::{Pair, Sample};
 use crate::stand_in::{Secrets, StandIn};
 
-/// The cases' names.
+/// The names of the cases.
 pub(crate) const NAMES: [&str; 2] = [WALL, MEMORY];
 const WALL: &str = "zipdl of 1 GB";
 const MEMORY: &str = "zipdl of 1 GB, peak memory";
 const SECRET: &str = r#"{"GitToken":"bench","OAuthKey":"","OAuthSecret":""}"#;
 
-/// Measures both at once.
+/// Measures both together.
 pub(crate) async fn run(bench: &Bench) -> Result<Vec<Row>> {
     let repository = bench.inputs.repository("download", Shape::DOWNLOAD)?;
     let archive = bench.inputs.archive("download", &repository)?;

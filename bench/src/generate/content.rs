@@ -1,12 +1,11 @@
-//! What stands in generated files. Text has few words that are frequent and many that are rare, as
-//! Zipf found it, so that deflate makes it about three and a half times smaller: what it does to
-//! source code.
+//! The content of generated files. Text has few frequent and many rare words, by Zipf's law, so
+//! that deflate shrinks it about three and a half times, like source code.
 
 use std::sync::LazyLock;
 
 use super::random::Random;
 
-/// Files consist of blocks of so many bytes, each of which can change by itself.
+/// Files consist of blocks of this many bytes, which change independently.
 pub(crate) const BLOCK: u64 = 1024;
 /// The same as a length.
 pub(crate) const BLOCK_LENGTH: usize = 1024;
@@ -14,19 +13,19 @@ pub(crate) const BLOCK_LENGTH: usize = 1024;
 /// The vocabulary has two to the power of this many words.
 const WORD_BITS: u64 = 12;
 
-/// What a file is for a compressor.
+/// The compressibility of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// Source code.
     Text,
-    /// Half of it can be compressed away.
+    /// It compresses to half.
     Half,
-    /// Nothing of it can.
+    /// It doesn't compress.
     Random,
 }
 
 impl Kind {
-    /// The extension of its file's name.
+    /// The extension of its file name.
     pub(crate) fn extension(self) -> &'static str {
         match self {
             Self::Text => "rs",
@@ -38,7 +37,7 @@ impl Kind {
 
 static WORDS: LazyLock<Vec<String>> = LazyLock::new(|| (0..1 << WORD_BITS).map(word).collect());
 
-/// A word of two to four syllables; the frequent ones are short, as in any language.
+/// A word of two to four syllables. Frequent words are short, as in any language.
 fn word(number: u64) -> String {
     const SYLLABLES: [&str; 24] = [
         "re", "con", "ta", "in", "de", "ver", "se", "pro", "lo", "mi", "ar", "te", "un", "pa", "ge", "for", "ex",
@@ -49,7 +48,7 @@ fn word(number: u64) -> String {
     (0..=length).map(|_| SYLLABLES[usize::try_from(random.below(24)).unwrap_or_default()]).collect()
 }
 
-/// A name for a file or a folder.
+/// A name of a file or a folder.
 pub(crate) fn name(number: u64) -> String {
     word(number % (1 << WORD_BITS))
 }
@@ -63,7 +62,7 @@ pub(crate) fn block(kind: Kind, random: &mut Random) -> Vec<u8> {
     }
 }
 
-/// Random bytes, eight of them in each `of` times eight.
+/// Random bytes: eight of each `of` times eight.
 fn noise(random: &mut Random, of: usize) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(BLOCK_LENGTH);
     while bytes.len() < BLOCK_LENGTH {
@@ -80,14 +79,14 @@ fn text(random: &mut Random) -> Vec<u8> {
     let mut indent = 1;
     let mut lines = vec![0];
     while bytes.len() < BLOCK_LENGTH {
-        // Every fourth line was there before, as it is in code.
+        // Every fourth line repeats an earlier one, as in code.
         if lines.len() > 1 && random.below(4) == 0 {
             let line = usize::try_from(random.below(lines.len() as u64 - 1)).unwrap_or_default();
             bytes.extend_from_within(lines[line]..lines[line + 1]);
             lines.push(bytes.len());
             continue;
         }
-        // Neighbouring lines are indented alike.
+        // Neighbouring lines have similar indentation.
         indent = (indent + random.below(3)).saturating_sub(1).min(5);
         bytes.resize(bytes.len() + usize::try_from(indent * 4).unwrap_or_default(), b' ');
         for position in 0..2 + random.below(6) {
@@ -108,7 +107,7 @@ fn pick<'a>(of: &[&'a str], random: &mut Random) -> &'a str {
     of[usize::try_from(random.below(of.len() as u64)).unwrap_or_default()]
 }
 
-/// A word: as often one of the first as one of the next two, of the next four, and so on.
+/// A word: the first one, the next two, the next four, and so on are equally likely.
 fn frequent(random: &mut Random) -> &'static str {
     let bits = random.below(WORD_BITS + 1);
     let words: &'static [String] = &WORDS;

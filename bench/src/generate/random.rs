@@ -1,11 +1,11 @@
-//! Random numbers that are the same on every machine and in every year. The generators of `rand`
-//! may change with its version; this one is pinned by standing here.
+//! Random numbers that are the same on every machine and forever. The generators of `rand` may
+//! change with its version. This one can't.
 
 /// [SplitMix64](https://prng.di.unimi.it/splitmix64.c).
 pub(crate) struct Random(u64);
 
 impl Random {
-    /// The numbers that belong to this place: seed, file, block, or whatever tells it from others.
+    /// The generator for this key: seed, file, block, and so on.
     pub(crate) fn of(place: &[u64]) -> Self {
         let mut random = Self(0);
         for part in place {

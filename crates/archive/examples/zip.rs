@@ -1,5 +1,5 @@
-//! Zips a commit of a real repository and says how long it took and how much memory, to be set
-//! beside `time git archive --format=zip`:
+//! Zips a commit of a real repository and reports time and memory, to compare with
+//! `time git archive --format=zip`:
 //! `cargo run --release -p git2s3-archive --example zip -- REPOSITORY COMMIT > commit.zip`.
 #![allow(clippy::print_stderr, reason = "the zip goes to stdout, talk to stderr")]
 

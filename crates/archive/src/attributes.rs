@@ -1,9 +1,9 @@
-//! What the `.gitattributes` of the archived tree say: which entries are left out, and how files
-//! are converted.
+//! The `.gitattributes` of the archived tree: which entries are left out, and how files are
+//! converted.
 //!
-//! Only the tree's own files count: neither the configuration nor `info/attributes` nor anything of
-//! the machine, so that a tree gives the same zip everywhere. Of `filter` only Git LFS is known: a
-//! driver is a program, and this crate runs none.
+//! Only the tree's own files count, not the configuration, `info/attributes` or anything of the
+//! machine, so that a tree gives the same zip everywhere. The only supported `filter` is Git LFS:
+//! others are programs, and this crate runs none.
 
 mod lines;
 mod macros;
@@ -23,42 +23,42 @@ pub(crate) use self::search::Steps;
 use self::{names::NAMES, search::Search};
 use crate::{convert::Conversion, error::ArchiveError, objects::Objects, tree::Entry};
 
-/// What is to be done with an entry.
+/// What to do with an entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Treatment {
-    /// It is archived, after these conversions if it is a file.
+    /// Archive it, with these conversions if it is a file.
     Kept(Conversion),
-    /// It is left out.
+    /// Leave it out.
     LeftOut,
 }
 
-/// The attributes of a tree, of which a walk tells the folders.
+/// The attributes of a tree, for a walk through its folders.
 pub(crate) struct Attributes<'a> {
     search: Search<'a>,
     purpose: Purpose,
 }
 
-/// What the files are for, which decides on the attributes that count.
+/// What the files are for, which determines the relevant attributes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Purpose {
-    /// An archive, as `git archive` makes it.
+    /// An archive, like `git archive`.
     Archive,
-    /// A work tree, as `git checkout` makes it: nothing is left out or expanded.
+    /// A work tree, like `git checkout`: nothing is left out or expanded.
     WorkTree,
 }
 
 impl<'a> Attributes<'a> {
-    /// Those of a tree before its first folder, the root.
+    /// The attributes before the root folder.
     pub(crate) fn new(objects: &'a Objects<'a>, steps: &'a Steps, purpose: Purpose) -> Self {
         Self { search: Search::new(objects, steps), purpose }
     }
 
-    /// Goes into a folder, which may have a `.gitattributes`.
+    /// Enters a folder, which may have a `.gitattributes`.
     pub(crate) fn enter(&mut self, folder: &BStr, file: Option<ObjectId>) -> Result<(), ArchiveError> {
         file.map_or(Ok(()), |file| self.search.enter(folder, file))
     }
 
-    /// What is to be done with an entry of a folder that was gone into.
+    /// What to do with an entry of the current folder.
     pub(crate) fn treatment(&mut self, entry: &Entry) -> Result<Treatment, ArchiveError> {
         let is_folder = matches!(entry.kind, EntryKind::Tree | EntryKind::Commit);
         let states = self.search.states(entry.path.as_bstr(), is_folder)?;
@@ -91,7 +91,7 @@ fn value(state: &State) -> Option<&[u8]> {
     }
 }
 
-/// What `text`, or `crlf` as it was called before, says (`git_path_check_crlf`).
+/// The meaning of `text`, or of its former name `crlf` (`git_path_check_crlf`).
 fn line_ends(state: &State) -> Option<AttributesDigest> {
     match (state, value(state)) {
         (State::Set, _) => Some(AttributesDigest::Text),
@@ -102,8 +102,8 @@ fn line_ends(state: &State) -> Option<AttributesDigest> {
     }
 }
 
-/// Whether a checkout on Unix gives a file CRLF: only where `eol=crlf` says so, and the file is
-/// text (`convert_attrs`).
+/// Whether a checkout on Unix gives a file CRLF: only if `eol=crlf` is set and the file is text
+/// (`convert_attrs`).
 fn to_crlf(text: Option<AttributesDigest>, eol: Option<&[u8]>) -> Option<AttributesDigest> {
     match text {
         _ if eol != Some(b"crlf") => None,

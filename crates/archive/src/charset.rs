@@ -1,6 +1,6 @@
-//! The encodings that iconv of the GNU C library has, from tables that `tables/generate.py` wrote
-//! of its output, which says how they are laid out. Each is unpacked when a file wants it for the
-//! first time, and then kept.
+//! The encodings of the GNU C library's iconv, from tables that `tables/generate.py` has generated
+//! from iconv's output. The script describes their format. Each is unpacked on first use and then
+//! kept.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -17,22 +17,22 @@ use crate::{error::ArchiveError, output::Output};
 const TABLES: &[u8] = include_bytes!("../tables/charsets.bin");
 const NAMES: &str = include_str!("../tables/charsets.txt");
 
-/// Shift out and shift in: between them each character has two bytes.
+/// Shift out and shift in: characters between them have two bytes.
 const SHIFTS: [u8; 2] = [0x0e, 0x0f];
-/// Unicode's tags, which iconv drops where an encoding lacks them.
+/// Unicode's tag characters, which iconv drops if an encoding lacks them.
 pub(crate) const TAGS: RangeInclusive<char> = '\u{e0000}'..='\u{e007f}';
-/// The only encoding here that has all of Unicode. What its table lacks is counted, and isn't
-/// listed in it.
+/// The only encoding here with all of Unicode. Its table omits the characters whose bytes can be
+/// computed.
 const GB18030: &str = "GB18030";
 
-/// Those in which, of characters that are written as one, the last is meant: a wide form beside its
-/// narrow one. In others it is the first.
+/// Encodings in which the last of several characters with the same bytes is decoded: a wide form
+/// instead of the narrow one. In others it is the first.
 const WIDE: [&str; 3] = ["CP932", "EUC-JP-MS", "EUC-KR"];
 
-/// The one in which, of characters of ASCII, two are written as others are, and read as those.
+/// The encoding in which two ASCII characters share the bytes of others, and are decoded as those.
 const ROMAN: &str = "SHIFT_JIS";
 
-/// Where the table of an encoding lies, by its names.
+/// The position of each encoding's table, by name.
 static PLACES: LazyLock<BTreeMap<&str, Place>> = LazyLock::new(|| {
     let lines = NAMES.lines().filter_map(|line| {
         let mut words = line.split(' ');
@@ -54,11 +54,11 @@ static UNPACKED: Mutex<BTreeMap<usize, Arc<Charset>>> = Mutex::new(BTreeMap::new
 struct Place {
     start: usize,
     length: usize,
-    /// Whether characters of one and of two bytes are told apart by [`SHIFTS`].
+    /// Whether [`SHIFTS`] separate characters of one and two bytes.
     shifts: bool,
-    /// Whether a tag is a character that it lacks.
+    /// Whether it rejects tag characters.
     strict: bool,
-    /// Whether characters behind the table follow one another.
+    /// Whether the bytes of characters above U+FFFF are computed.
     all: bool,
 }
 
@@ -66,15 +66,15 @@ struct Place {
 #[derive(Debug)]
 pub(crate) struct Charset {
     place: Place,
-    /// Whether ASCII's letters are its own, so that runs of them are copied: most of most texts.
+    /// Whether it contains ASCII unchanged, so that runs of ASCII are copied: most of most texts.
     ascii: bool,
-    /// What becomes of each character, by its number.
+    /// The bytes of each character, by its number.
     characters: Vec<(u32, Piece)>,
-    /// What becomes of two that are written as one.
+    /// The bytes of pairs that are encoded as one.
     pairs: BTreeMap<(u32, u32), Piece>,
 }
 
-/// A character of the Roman set of Japanese, which has two others in the places of two of ASCII's.
+/// A character of the Japanese Roman set, which replaces two ASCII characters.
 pub(crate) fn roman(byte: u8) -> char {
     match byte {
         b'\\' => '\u{a5}',
@@ -83,7 +83,7 @@ pub(crate) fn roman(byte: u8) -> char {
     }
 }
 
-/// What is read where an encoding is written.
+/// The inverse table, for decoding.
 #[derive(Debug)]
 pub(crate) struct Meanings<'a> {
     characters: HashMap<&'a [u8], [Option<u32>; 2]>,
@@ -91,7 +91,7 @@ pub(crate) struct Meanings<'a> {
 }
 
 impl Meanings<'_> {
-    /// The text; nothing where a part of it isn't what a character is written as.
+    /// Decodes the text. `None` if a part of it is invalid.
     pub(crate) fn decode(&self, bytes: &[u8]) -> Option<String> {
         let (mut rest, mut text) = (bytes, String::new());
         while let Some(first) = rest.first() {
@@ -125,7 +125,7 @@ impl Piece {
 }
 
 impl Charset {
-    /// The encoding of this name, in capital letters.
+    /// The encoding of this name, in upper case.
     pub(crate) fn named(name: &str) -> Option<Arc<Self>> {
         let place = *PLACES.get(name)?;
         let mut unpacked = UNPACKED.lock().unwrap_or_else(PoisonError::into_inner);
@@ -161,7 +161,7 @@ impl Charset {
         Some(charset)
     }
 
-    /// `text` in this encoding; nothing where it lacks a character.
+    /// Encodes `text`. `None` if it lacks a character.
     pub(crate) fn encode(&self, text: &str, mut out: Output<'_>) -> Result<Option<Vec<u8>>, ArchiveError> {
         let (mut rest, mut shifted) = (text, false);
         loop {
@@ -188,12 +188,12 @@ impl Charset {
         Ok(Some(out.into_bytes()))
     }
 
-    /// Whether ASCII's letters are its own, and none of them changes the next one.
+    /// Whether it contains ASCII unchanged, independent of the next character.
     pub(crate) fn keeps_ascii(&self) -> bool {
         self.ascii
     }
 
-    /// What bytes in this encoding mean; nothing where ASCII's letters are others.
+    /// The decoding table. `None` if it doesn't contain ASCII unchanged.
     pub(crate) fn meanings(&self) -> Option<Meanings<'_>> {
         if !self.ascii {
             return None;
@@ -213,8 +213,7 @@ impl Charset {
         Some(Meanings { characters, is_roman: is(ROMAN) })
     }
 
-    /// The characters of two bytes that a text has, by which another encoding writes them: without
-    /// their highest bits.
+    /// The two bytes of a character, as another encoding contains them: without their highest bits.
     pub(crate) fn pair_of(&self, character: char) -> Option<[u8; 2]> {
         let Piece { bytes: [.., first, second], count } = self.piece(character)?;
         (count == 2 && first >= 0xa1 && second >= 0xa1).then_some([first & 0x7f, second & 0x7f])
@@ -230,8 +229,7 @@ impl Charset {
     }
 }
 
-/// The four bytes of GB18030 for a character that is so many after the first one of the second
-/// plane.
+/// The four bytes of GB18030 for the character at this offset from U+10000.
 fn counted(number: u32) -> Piece {
     let byte = |number: u32, first: u8| first.saturating_add(u8::try_from(number).unwrap_or_default());
     let bytes = [
@@ -243,10 +241,10 @@ fn counted(number: u32) -> Piece {
     Piece { bytes, count: 4 }
 }
 
-/// What stands in a table.
+/// A reader of a table.
 struct Numbers {
     content: std::vec::IntoIter<u8>,
-    /// That of the last piece.
+    /// The value of the last piece.
     value: i64,
 }
 

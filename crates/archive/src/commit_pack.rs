@@ -1,5 +1,5 @@
-//! A pack of one commit: the commit, its trees and its blobs, and nothing else that the repository
-//! has. What lies whole in the repository's packs is copied as it is.
+//! Writes a pack of one commit: the commit, its trees and its blobs, and nothing else. Objects that
+//! are whole in the repository's packs are copied unchanged.
 
 use std::{
     collections::HashSet,
@@ -40,7 +40,7 @@ pub(crate) fn write(objects: &Objects<'_>, commit: ObjectId, out: impl Write) ->
     Ok(out.inner.write_all(trailer.as_slice())?)
 }
 
-/// Every object of the commit's tree, each once.
+/// Every object of the commit's tree, once.
 fn needed(objects: &Objects<'_>, commit: ObjectId, tree: ObjectId) -> Result<Vec<(ObjectId, Kind)>, ArchiveError> {
     let mut seen = HashSet::new();
     let mut needed = vec![(commit, Kind::Commit), (tree, Kind::Tree)];

@@ -1,5 +1,5 @@
-//! From a blob to the file that a checkout makes of it, in Git's order: ident, line ends, encoding;
-//! and after that `export-subst`, which only archives know.
+//! Converts a blob to the file of a checkout, in Git's order: ident, line ends, encoding. Then
+//! `export-subst`, which only archives apply.
 
 use gix::{
     ObjectId,
@@ -9,28 +9,28 @@ use gix::{
 
 use crate::{encoding, error::ArchiveError, output::Output, subst::Commit};
 
-/// What an archived file is converted by.
+/// The conversions of an archived file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Conversion {
-    /// `$Id$` becomes the blob's id.
+    /// `$Id$` becomes the blob's ID.
     pub(crate) ident: bool,
-    /// Line ends become CRLF, in all files or in those that look like text.
+    /// Line ends become CRLF, in all files or only in those that look like text.
     pub(crate) crlf: Option<AttributesDigest>,
     /// From UTF-8 to this encoding.
     pub(crate) encoding: Option<BString>,
-    /// `$Format:...$` becomes what it says of the commit.
+    /// `$Format:...$` is expanded for the commit.
     pub(crate) substitute: bool,
-    /// It may stand for a file that Git LFS keeps. That isn't converted.
+    /// It may be a Git LFS pointer. The file isn't converted.
     pub(crate) lfs: bool,
 }
 
 impl Conversion {
-    /// Whether files stay as they are.
+    /// Whether files stay unchanged.
     pub(crate) fn is_none(&self) -> bool {
         *self == Self { lfs: self.lfs, ..Self::default() }
     }
 
-    /// The file that the blob `id` becomes.
+    /// The file for the blob `id`.
     pub(crate) fn apply(
         &self,
         path: &BString,
@@ -51,7 +51,8 @@ impl Conversion {
             }
         }
         if let Some(label) = &self.encoding {
-            // What can't be encoded stays as it is: `git archive` warns and does the same.
+            // Text that can't be encoded stays unchanged: `git archive` does the same, with a
+            // warning.
             content = encoding::encode(&content, label.as_bstr(), output())?.unwrap_or(content);
         }
         if self.substitute {
@@ -61,7 +62,7 @@ impl Conversion {
     }
 }
 
-/// Makes the ends of all lines CRLF.
+/// Converts all line ends to CRLF.
 fn with_crlf(content: &[u8], mut out: Output<'_>) -> Result<Vec<u8>, ArchiveError> {
     for line in content.split_inclusive(|byte| *byte == b'\n') {
         match line.strip_suffix(b"\n").filter(|line| !line.ends_with(b"\r")) {
@@ -75,8 +76,8 @@ fn with_crlf(content: &[u8], mut out: Output<'_>) -> Result<Vec<u8>, ArchiveErro
     Ok(out.into_bytes())
 }
 
-/// Expands `$Id$`, and `$Id: ... $` of an earlier expansion, as `ident_to_worktree` of Git's
-/// convert.c does.
+/// Expands `$Id$`, and `$Id: ... $` of an earlier expansion, like `ident_to_worktree` of Git's
+/// convert.c.
 fn expand_ident(content: &[u8], id: ObjectId, mut out: Output<'_>) -> Result<Vec<u8>, ArchiveError> {
     let expanded = format!("Id: {id} $");
     let mut rest = content;
@@ -93,16 +94,16 @@ fn expand_ident(content: &[u8], id: ObjectId, mut out: Output<'_>) -> Result<Vec
     Ok(out.into_bytes())
 }
 
-/// What follows an `Id$` or `Id:...$`, if that is what `text` begins with.
+/// The rest after `Id$` or `Id:...$`, if `text` begins with that.
 fn behind_ident(text: &[u8]) -> Option<&[u8]> {
     let text = text.strip_prefix(b"Id")?;
     if let Some(behind) = text.strip_prefix(b"$") {
         return Some(behind);
     }
     let (value, behind) = text.strip_prefix(b":")?.split_once_str("$")?;
-    // A space inside says that it is another version control's: Git leaves it alone.
-    let foreign = value.get(1..value.len().saturating_sub(1)).is_some_and(|inside| inside.contains(&b' '));
-    (!foreign && !value.contains(&b'\n')).then_some(behind)
+    // A space inside means that another version control system wrote it: Git keeps it.
+    let is_others = value.get(1..value.len().saturating_sub(1)).is_some_and(|inside| inside.contains(&b' '));
+    (!is_others && !value.contains(&b'\n')).then_some(behind)
 }
 
 #[cfg(test)]
@@ -112,7 +113,7 @@ mod tests {
     use super::*;
     use crate::{objects::Objects, output};
 
-    /// What `make` makes, or why not.
+    /// The result of `make`, or its error.
     fn made(make: impl FnOnce(Output<'_>) -> Result<Vec<u8>, ArchiveError>) -> Result<Vec<u8>, ArchiveError> {
         let folder = tempfile::tempdir().unwrap();
         let (repository, never) = (gix::init_bare(folder.path()).unwrap(), AtomicBool::new(false));
@@ -120,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn ident_expands_but_foreign_ids_stay() {
+    fn ident_expands_but_other_ids_stay() {
         let id = ObjectId::null(gix::hash::Kind::Sha1);
         let own = format!("$Id: {id} $");
         for (content, expected) in [

@@ -1,6 +1,5 @@
-//! What Git has compressed goes on as it is: from the pack on disk by pieces, each compared with
-//! the CRC-32 in the pack's index, so that what has changed on the disk is noticed although nothing
-//! is inflated.
+//! Copies compressed data from packs in pieces, and compares it with the CRC-32 in the pack's
+//! index, so that damage on the disk is detected without inflating.
 
 use std::sync::atomic::AtomicBool;
 
@@ -8,21 +7,21 @@ use pack::Packed;
 
 use crate::{error::ArchiveError, objects::go_on};
 
-/// What is copied at once.
+/// The size of a piece.
 const PIECE: usize = 64 * 1024;
 
-/// What stands around the deflate stream in a zlib stream (RFC 1950): two bytes in front, and an
-/// Adler-32 behind.
+/// The frame of the deflate stream in a zlib stream (RFC 1950): two bytes before it and an Adler-32
+/// after it.
 const IN_FRONT: usize = 2;
 const BEHIND: usize = 4;
 
-/// Copies with one buffer, until it's enough.
+/// Copies with one buffer, unless interrupted.
 pub(crate) struct Copier<'a> {
     buffer: Box<[u8]>,
     interrupt: &'a AtomicBool,
 }
 
-/// How long the deflate stream of a blob is.
+/// The length of a blob's deflate stream.
 pub(crate) fn deflate_length(blob: &Packed<'_>) -> Result<u64, &'static str> {
     blob.length.checked_sub((IN_FRONT + BEHIND) as u64).ok_or("it is too short")
 }
@@ -37,7 +36,7 @@ impl<'a> Copier<'a> {
         Self { buffer: vec![0; PIECE].into_boxed_slice(), interrupt }
     }
 
-    /// Hands over the deflate stream of a blob.
+    /// Passes on the deflate stream of a blob.
     pub(crate) fn deflate(
         &mut self,
         blob: &Packed<'_>,
@@ -56,7 +55,7 @@ impl<'a> Copier<'a> {
         )
     }
 
-    /// Hands over the zlib stream of a blob, in pieces with their places in it.
+    /// Passes on the zlib stream of a blob, in pieces with their offsets.
     pub(crate) fn zlib(
         &mut self,
         blob: &Packed<'_>,
@@ -75,7 +74,7 @@ impl<'a> Copier<'a> {
             at += read as u64;
         }
         if blob.packed_crc.is_some_and(|expected| expected != crc.finalize()) {
-            return Err(damaged("its CRC-32 is not the one in the pack's index"));
+            return Err(damaged("its CRC-32 differs from the pack's index"));
         }
         Ok(())
     }

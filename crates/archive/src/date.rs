@@ -1,25 +1,25 @@
-//! A commit's date as Git writes it (`show_ident_date` of pretty.c): with whatever time zone the
-//! commit has, of which no library takes all.
+//! Formats a commit's date like Git (`show_ident_date` of pretty.c): with any time zone that a
+//! commit may have, which no library supports.
 
 use pack::Person;
 
 const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
 const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
-/// A day has as many seconds.
+/// The seconds of a day.
 const DAY: i64 = 86_400;
 
-/// A moment, as it is called in a time zone.
+/// A local time with its zone.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Date {
-    /// Seconds since 1970, in that zone.
+    /// The local time as seconds since 1970.
     seconds: i64,
-    /// The zone in the digits of its name: `+0130` is 130.
+    /// The zone as the number of its digits: `+0130` is 130.
     zone: i64,
 }
 
 impl Date {
-    /// What the commit says; nothing where it says nothing. What no calendar has becomes the
+    /// Parses a commit's date. `None` if it has none. A date that no calendar has becomes the
     /// beginning of 1970.
     pub(crate) fn of(person: &Person<'_>) -> Option<Self> {
         let number = |digits: &[u8]| str::from_utf8(digits).ok()?.parse::<i64>().ok();
@@ -32,7 +32,7 @@ impl Date {
         Some(seconds.map_or(beginning, |seconds| Self { seconds, zone }))
     }
 
-    /// In the format of `%ad`, `%aD`, `%ai`, `%aI` or `%as`; nothing for any other character.
+    /// Formats it as `%ad`, `%aD`, `%ai`, `%aI` or `%as`. `None` for any other character.
     pub(crate) fn show(&self, format: u8) -> Option<Vec<u8>> {
         let Self { seconds, zone } = *self;
         let (days, second) = (seconds / DAY, seconds % DAY);
@@ -58,10 +58,10 @@ impl Date {
     }
 }
 
-/// Year, month and day of a day that is so many after the first of 1970. In years that begin in
-/// March the day that some lack is the last.
+/// Year, month and day of this number of days since 1970-01-01. If years begin in March, the leap
+/// day is the last.
 fn civil(days: i64) -> (i64, i64, i64) {
-    // From the first of March of the year 0; an era is 400 years.
+    // Days since the first of March of the year 0. An era has 400 years.
     let days = days + 719_468;
     let (era, day) = (days / 146_097, days % 146_097);
     let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;

@@ -1,4 +1,4 @@
-//! `%(describe)`: the commit's name by the nearest tag, as `git describe` gives it.
+//! `%(describe)`: the commit's name relative to the nearest tag, like `git describe`.
 
 use std::borrow::Cow;
 
@@ -15,28 +15,28 @@ use crate::{
     wildmatch::{self, Slash},
 };
 
-/// What matching all patterns with the names of all tags may take: a tenth of a second, and what it
-/// is for is one line of text.
+/// The limit for matching all patterns with the names of all tags: a tenth of a second, as the
+/// result is only one line of text.
 const STEPS: u64 = 1 << 26;
 
-/// It takes longer than that.
+/// The limit is exceeded.
 #[derive(Debug)]
 pub(crate) struct Costly;
 
-/// What tags count, and how the name looks:
+/// Which tags count, and the format of the name:
 /// `%(describe:tags=true,match=v*,exclude=*-rc*,abbrev=10)`.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Options {
-    /// Not only annotated ones.
+    /// Lightweight tags count, too.
     tags: bool,
     matching: Vec<BString>,
     excluding: Vec<BString>,
-    /// Hexadecimal digits of the commit's id; 0 leaves it out.
+    /// The number of hexadecimal digits of the commit's ID. 0 omits it.
     abbrev: Option<usize>,
 }
 
 impl Options {
-    /// Reads what stands between `(describe` and `)`. Nothing where Git wouldn't understand it
+    /// Parses the options between `(describe` and `)`. `None` if Git wouldn't understand them
     /// either.
     pub(crate) fn parse(text: &[u8]) -> Option<Self> {
         let mut options = Self::default();
@@ -67,7 +67,7 @@ impl Options {
     }
 }
 
-/// The commit's name, if a tag is near.
+/// The commit's name, if there is a near tag.
 pub(crate) fn describe(
     repository: &Repository,
     id: ObjectId,
@@ -81,12 +81,11 @@ pub(crate) fn describe(
     Ok(names.and_then(|names| nearest(repository, id, options, &names)))
 }
 
-/// What a commit is called by a tag of it.
+/// A tag as the name of a commit.
 #[derive(Debug, Clone)]
 struct Name {
     reference: BString,
-    /// What an annotated tag calls itself and what it is of, where that isn't what its reference is
-    /// called.
+    /// The own name of an annotated tag and its commit, if that name differs from its reference.
     own: Option<(BString, ObjectId)>,
 }
 
@@ -99,7 +98,7 @@ impl Name {
 
 type Names = HashMap<ObjectId, Name>;
 
-/// The name by which the commit was pushed, if it is a tag and counts.
+/// The name of the pushed reference, if it is a tag that counts.
 fn only(
     repository: &Repository,
     Pushed { reference, target }: &Pushed,
@@ -122,8 +121,7 @@ fn nearest(repository: &Repository, id: ObjectId, options: &Options, names: &Nam
     let name_by_oid = names.iter().map(|(id, name)| (*id, Cow::Borrowed(name.reference.as_bstr()))).collect();
     let wanted = plumbing::describe::Options { name_by_oid, ..Default::default() };
     let mut found = plumbing::describe(&id, &mut graph, wanted).ok()??;
-    // Whoever looks for a tag by the name that it calls itself finds none, so Git always says which
-    // commit it means.
+    // There may be no tag with the annotated tag's own name, so Git always appends the commit.
     let own = names.values().find(|name| found.name.as_deref() == Some(name.reference.as_bstr()))?.own.as_ref();
     if options.abbrev == Some(0) && own.is_none() {
         return found.name.map(|name| name.to_string());
@@ -142,7 +140,7 @@ fn nearest(repository: &Repository, id: ObjectId, options: &Options, names: &Nam
     Some(format.long(own.is_some()).to_string())
 }
 
-/// The name of each tagged commit. Of several, the annotated one counts, and of those the latest.
+/// The tag of each commit. Of several, annotated ones count, and of those the latest.
 fn tags(repository: &Repository, options: &Options) -> Result<Option<Names>, Costly> {
     let (mut named, mut steps) = (HashMap::default(), STEPS);
     let Ok(references) = repository.references() else { return Ok(None) };
@@ -154,8 +152,8 @@ fn tags(repository: &Repository, options: &Options) -> Result<Option<Names>, Cos
             continue;
         }
         let Ok(commit) = reference.peel_to_id() else { continue };
-        // A lightweight tag is older than any annotated one; Git keeps the first of those that are
-        // equal.
+        // A lightweight tag counts as older than any annotated one. Git keeps the first of equal
+        // ones.
         let time = tag.as_ref().map(|tag| tag.tagger().ok().flatten().map_or(0, |tagger| tagger.seconds()));
         let name = Name::of(name.as_bstr(), tag.as_ref());
         let known = named.entry(commit.detach()).or_insert_with(|| (time, name.clone()));
@@ -166,7 +164,7 @@ fn tags(repository: &Repository, options: &Options) -> Result<Option<Names>, Cos
     Ok(Some(named.into_iter().map(|(id, (_, name))| (id, name)).collect()))
 }
 
-/// The digits that name the object and no other, at least so many.
+/// An unambiguous prefix of the object ID with at least this many digits.
 fn unique(repository: &Repository, id: ObjectId, digits: usize) -> usize {
     let longest = id.kind().len_in_hex();
     let candidate = gix::odb::store::prefix::disambiguate::Candidate::new(id, digits.clamp(4, longest));

@@ -1,6 +1,5 @@
-//! The `.git` folder of a zip, with which it unpacks to a shallow clone: a pack of the commit's own
-//! objects and nothing else that the repository has, an index, one reference, the remote. No hooks,
-//! no logs, nothing of the machine.
+//! The `.git` folder of a zip that unpacks to a shallow clone: a pack with only the commit's own
+//! objects, an index, one reference, the remote. No hooks, no logs, nothing of the machine.
 
 use std::{
     collections::HashSet,
@@ -26,17 +25,17 @@ use crate::{
     paths::{Inclusion, Paths},
 };
 
-/// Where the work tree comes from.
+/// The origin of the work tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DotGit {
-    /// The full name of the branch that is checked out; none for a tag, whose commit is checked out
-    /// by itself.
+    /// The full name of the checked-out branch. `None` for a tag, whose commit is checked out with
+    /// a detached `HEAD`.
     pub branch: Option<String>,
     /// The URL of `origin`.
     pub url: String,
 }
 
-/// For [`ArchiveError::DotGit`].
+/// Creates an [`ArchiveError::DotGit`].
 fn failed<E: Into<Box<dyn std::error::Error + Send + Sync>>>(what: &'static str) -> impl Fn(E) -> ArchiveError {
     move |source| ArchiveError::DotGit { what, source: source.into() }
 }
@@ -63,7 +62,7 @@ impl DotGit {
         }
         folder.file("config", self.config(objects).as_bytes())?;
         folder.file("shallow", &id)?;
-        // Beside the clone, on the disk that has room for a repository.
+        // Next to the clone, on the disk with space for a repository.
         let scratch = tempfile::tempdir_in(objects.repository().git_dir()).map_err(failed("the pack"))?;
         folder.file_on_disk("index", index(objects, tree, paths, scratch.path())?)?;
         let indexed = write_indexed(objects, commit, scratch.path())?;
@@ -88,7 +87,7 @@ impl DotGit {
     }
 }
 
-/// The folder while it is written: every folder in it once.
+/// The folder while it is written: every folder once.
 struct Folder<'a, W> {
     zip: &'a mut Writer<W>,
     written: HashSet<String>,
@@ -106,13 +105,13 @@ impl<W: Write> Folder<'_, W> {
         Ok(self.zip.file_on_disk(path.as_bstr(), 0o100_644, ReadUntil(file, self.objects.interrupt()))?)
     }
 
-    /// The path of a file in the zip, which has its folders then.
+    /// The path of a file in the zip. Writes its folders before.
     fn place(&mut self, name: &str) -> Result<BString, ArchiveError> {
         self.enter(name.rsplit_once('/').map_or("", |(above, _)| above))?;
         Ok(format!(".git/{name}").into())
     }
 
-    /// Writes a folder and those above it, where they aren't there yet.
+    /// Writes a folder and its missing parents.
     fn enter(&mut self, name: &str) -> Result<(), ArchiveError> {
         let path = if name.is_empty() { ".git".to_owned() } else { format!(".git/{name}") };
         let ends = path.match_indices('/').map(|(end, _)| end).chain([path.len()]);
@@ -125,9 +124,8 @@ impl<W: Write> Folder<'_, W> {
     }
 }
 
-/// The index of the tree, in a file of `folder`: beside what it is made of, it may not be in memory
-/// too. What the zip lacks is marked as left out on purpose, so that Git doesn't take it for
-/// deleted.
+/// Writes the index of the tree to a file in `folder`: memory may not suffice for it as well. Files
+/// missing from the zip are marked as skipped, so that Git doesn't consider them deleted.
 fn index(objects: &Objects<'_>, tree: ObjectId, paths: &Paths, folder: &Path) -> Result<File, ArchiveError> {
     let mut index = objects.repository().index_from_tree(&tree).map_err(failed("the index"))?;
     let mut inclusion = Inclusion::of(paths);
@@ -143,7 +141,7 @@ fn index(objects: &Objects<'_>, tree: ObjectId, paths: &Paths, folder: &Path) ->
     Ok(file)
 }
 
-/// Writes a pack of the commit, and the index of the pack, which is made of the pack itself.
+/// Writes a pack of the commit, and the pack's index.
 fn write_indexed(objects: &Objects<'_>, commit: ObjectId, folder: &Path) -> Result<write::Outcome, ArchiveError> {
     let path = folder.join("new");
     let mut out = BufWriter::new(File::create(&path).map_err(failed("the pack"))?);

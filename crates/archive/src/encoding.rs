@@ -1,6 +1,6 @@
-//! `working-tree-encoding`: from UTF-8, which Git stores, to what a checkout has, in the encodings
-//! of iconv, by whose names Git goes on Linux. Those of Unicode are made here, the others come from
-//! its tables.
+//! `working-tree-encoding`: converts UTF-8, which Git stores, to the encoding of a checkout. The
+//! encodings and names are iconv's, which Git uses on Linux. Unicode encodings are implemented
+//! here, the others by tables of iconv.
 
 use gix::bstr::{BStr, ByteSlice};
 
@@ -10,9 +10,8 @@ use crate::{
     output::Output,
 };
 
-/// `content` in the encoding that `label` names. Nothing where that is UTF-8, is unknown, or lacks
-/// a character of `content`; and where there is no content: Git gives an empty file no byte-order
-/// mark.
+/// Encodes `content`. `None` if `label` is UTF-8 or unknown, if the encoding lacks a character of
+/// `content`, or if `content` is empty: Git gives an empty file no byte-order mark.
 pub(crate) fn encode(content: &[u8], label: &BStr, out: Output<'_>) -> Result<Option<Vec<u8>>, ArchiveError> {
     let Some(text) = content.to_str().ok().filter(|text| !text.is_empty()) else { return Ok(None) };
     let Some(label) = named(label) else { return Ok(None) };
@@ -28,9 +27,8 @@ pub(crate) fn encode(content: &[u8], label: &BStr, out: Output<'_>) -> Result<Op
     Charset::named(name).map_or(Ok(None), |charset| charset.encode(text, out))
 }
 
-/// `content`, which is in the encoding that `label` names, as a text. Nothing where that is
-/// unknown, isn't of characters of ASCII and others, or where `content` has something that isn't in
-/// it.
+/// Decodes `content` from the encoding `label`. `None` if that is unknown or doesn't contain ASCII,
+/// or if `content` is invalid in it.
 pub(crate) fn decode(content: &[u8], label: &BStr) -> Option<String> {
     let label = named(label)?;
     if is_iso_2022_jp(&label) {
@@ -39,15 +37,14 @@ pub(crate) fn decode(content: &[u8], label: &BStr) -> Option<String> {
     Charset::named(&label)?.meanings()?.decode(content)
 }
 
-/// Whether texts of ASCII's letters are the same in the encoding that `label` names, whatever
-/// follows them.
+/// Whether ASCII text is unchanged in the encoding `label`, whatever follows it.
 pub(crate) fn keeps_ascii(label: &BStr) -> bool {
     named(label).is_some_and(|label| {
         is_iso_2022_jp(&label) || Charset::named(&label).is_some_and(|charset| charset.keeps_ascii())
     })
 }
 
-/// What iconv calls the encoding; one name is Git's own.
+/// iconv's name of the encoding. One name is Git's own.
 fn named(label: &BStr) -> Option<String> {
     let label = label.to_str().ok()?.to_ascii_uppercase();
     let label = label.trim_end_matches('/');
@@ -58,22 +55,22 @@ fn is_iso_2022_jp(name: &str) -> bool {
     matches!(name, "ISO-2022-JP" | "ISO2022JP" | "CSISO2022JP")
 }
 
-/// How an encoding of Unicode writes its numbers.
+/// The form of a Unicode encoding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Unicode {
     unit: Unit,
     order: Order,
-    /// Whether it begins with a byte-order mark.
+    /// Whether it starts with a byte-order mark.
     marked: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Unit {
-    /// Two bytes, and four for what has no room in them.
+    /// Two bytes, or four for larger numbers.
     Utf16,
-    /// Two bytes, and nothing else.
+    /// Always two bytes.
     Ucs2,
-    /// Four bytes.
+    /// Always four bytes.
     Four,
 }
 
@@ -84,8 +81,8 @@ enum Order {
 }
 
 impl Unicode {
-    /// The names are Git's and iconv's; those without an order are little-endian, as all our
-    /// machines are.
+    /// The names are Git's and iconv's. Those without an order are little-endian, like all our
+    /// machines.
     fn named(name: &str) -> Option<Self> {
         let (unit, order, marked) = match name {
             "UTF-16" | "UTF16" | "UTF-16LE-BOM" | "UTF16LE-BOM" | "UTF16-LE-BOM" => (Unit::Utf16, Order::Little, true),
@@ -132,10 +129,10 @@ impl Unicode {
 
 const BASE64: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-/// [UTF-7](https://www.rfc-editor.org/rfc/rfc2152). As Git has it, bits that are left over at the
-/// very end are not written.
+/// [UTF-7](https://www.rfc-editor.org/rfc/rfc2152). Like Git, it doesn't write leftover bits at the
+/// very end.
 fn utf7(text: &str, mut out: Output<'_>) -> Result<Option<Vec<u8>>, ArchiveError> {
-    // Bits that wait for more, and how many; none outside of Base64.
+    // The pending bits and their number. `None` outside of Base64.
     let mut waiting: Option<(u32, u32)> = None;
     let sextet = |bits: u32| usize::try_from(bits & 63).ok().and_then(|bits| BASE64.get(bits).copied());
     for character in text.chars() {
@@ -173,8 +170,8 @@ fn utf7(text: &str, mut out: Output<'_>) -> Result<Option<Vec<u8>>, ArchiveError
     Ok(Some(out.into_bytes()))
 }
 
-/// The sets of characters between which [ISO-2022-JP](https://www.rfc-editor.org/rfc/rfc1468)
-/// changes, by what says so.
+/// The character sets of [ISO-2022-JP](https://www.rfc-editor.org/rfc/rfc1468), by their escape
+/// sequences.
 const ASCII: &[u8] = b"\x1b(B";
 const ROMAN: &[u8] = b"\x1b(J";
 const KANJI: &[u8] = b"\x1b$B";
@@ -186,7 +183,7 @@ fn iso_2022_jp(text: &str, mut out: Output<'_>) -> Result<Option<Vec<u8>>, Archi
     for character in text.chars() {
         let ascii = u8::try_from(character).ok().filter(u8::is_ascii);
         let (wanted, bytes) = match (character, ascii) {
-            // The Roman set has all characters of ASCII but two, in whose places it has others.
+            // The Roman set is ASCII with two characters replaced.
             (_, Some(byte)) if set == ROMAN && !b"\\~\r\n".contains(&byte) => (ROMAN, [0, byte]),
             (_, Some(byte)) => (ASCII, [0, byte]),
             ('\u{a5}', _) => (ROMAN, [0, b'\\']),
@@ -206,12 +203,12 @@ fn iso_2022_jp(text: &str, mut out: Output<'_>) -> Result<Option<Vec<u8>>, Archi
     Ok(Some(out.into_bytes()))
 }
 
-/// A text in ISO-2022-JP. A sequence that isn't known stays, as iconv leaves it.
+/// Decodes ISO-2022-JP. An unknown sequence is kept, like iconv does.
 fn from_iso_2022_jp(content: &[u8]) -> Option<String> {
     let charset = Charset::named("EUC-JP")?;
     let meanings = charset.meanings()?;
     let (mut rest, mut set, mut text) = (content, ASCII, String::new());
-    // The older form of the two-byte characters differs in some that nobody tells apart.
+    // The older set of two-byte characters differs only in indistinguishable ones.
     let known = [(ASCII, ASCII), (ROMAN, ROMAN), (KANJI, KANJI), (b"\x1b$@".as_slice(), KANJI)];
     while let Some(first) = rest.first() {
         if let Some((sequence, meant)) = known.iter().find(|(sequence, _)| rest.starts_with(sequence)) {

@@ -2,23 +2,23 @@
 
 use gix::{ObjectId, bstr::BString};
 
-/// Why a tree can't become a zip. What was written until then is no zip.
+/// Why a tree can't be zipped. The output up to then isn't a zip.
 #[derive(Debug, thiserror::Error)]
 pub enum ArchiveError {
-    /// The commit, one of its trees or one of its blobs isn't there or isn't what its name says.
+    /// The commit, one of its trees or one of its blobs is missing or damaged.
     #[error("cannot read the object {id}")]
     Object {
-        /// The object's id.
+        /// The object's ID.
         id: ObjectId,
-        /// What Git's object database said.
+        /// The error of Git's object database.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// It is called a commit, and even Git takes it for none. The clone has it as it was pushed.
-    #[error("the object {id} is no commit that Git can read")]
+    /// It is stored as a commit, but even Git doesn't accept it. The clone has it as it was pushed.
+    #[error("the object {id} is not a commit that Git can read")]
     Malformed {
-        /// The object's id.
+        /// The object's ID.
         id: ObjectId,
-        /// What is wrong with it.
+        /// The cause.
         source: pack::NoCommit,
     },
     /// A pack can't be opened.
@@ -26,131 +26,129 @@ pub enum ArchiveError {
     Pack {
         /// The pack's index.
         path: std::path::PathBuf,
-        /// What is wrong with it.
+        /// The cause.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The blob's compressed data is damaged.
     #[error("the compressed data of the object {id} ({path}) is damaged: {reason}")]
     Damaged {
-        /// The object's id.
+        /// The object's ID.
         id: ObjectId,
         /// Its path in the tree.
         path: BString,
-        /// What is wrong with it.
+        /// The cause.
         reason: &'static str,
     },
-    /// A name in the tree that would lead out of the folder that the zip is unpacked into, or into
-    /// a `.git`.
-    #[error("the tree has an entry that no zip may have: {path:?}")]
+    /// A name in the tree would escape the folder that the zip is unpacked into, or reach into a
+    /// `.git`.
+    #[error("the tree has an entry with an unsafe path: {path:?}")]
     Path {
         /// The path.
         path: BString,
     },
-    /// The tree has more entries than memory for their names, as one does in which trees are
-    /// repeated in trees.
-    #[error("the tree {tree} has more entries than a zip is made of here")]
+    /// The tree has too many entries for the memory, for example because trees are repeated in
+    /// trees.
+    #[error("the tree {tree} has too many entries for a zip")]
     TooMany {
-        /// The tree's id.
+        /// The tree's ID.
         tree: ObjectId,
     },
-    /// A file that attributes convert, which isn't done to one so large.
-    #[error("{path} has {size} bytes, too many for a file that attributes convert")]
+    /// A file is too large for its conversion by attributes.
+    #[error("{path} has {size} bytes, too many to be converted by attributes")]
     TooLarge {
         /// Its path in the zip.
         path: BString,
         /// Its length in bytes.
         size: u64,
     },
-    /// A file that would be larger after it was converted than is held in memory.
-    #[error("{path} would have more than {most} bytes once its attributes have converted it")]
+    /// A converted file would be too large for the memory.
+    #[error("{path} would exceed {most} bytes after its attributes have converted it")]
     Grows {
         /// Its path in the tree.
         path: BString,
-        /// The most that is made.
+        /// The limit.
         most: u64,
     },
-    /// A symbolic link whose target is longer than any system takes.
+    /// A symbolic link's target is longer than any system supports.
     #[error("the symbolic link {path} has a target of {size} bytes, more than {most}")]
     LongLink {
         /// Its path in the zip.
         path: BString,
         /// Its target's length in bytes.
         size: u64,
-        /// The longest target that is taken.
+        /// The limit.
         most: u64,
     },
-    /// A commit that is too long to be put into files by `export-subst`.
-    #[error("the commit {id} has {size} bytes, more than the {most} of which export-subst takes something")]
+    /// A commit is too long for `export-subst`.
+    #[error("the commit {id} has {size} bytes, more than the {most} that export-subst supports")]
     LongCommit {
-        /// The commit's id.
+        /// The commit's ID.
         id: ObjectId,
         /// Its length in bytes.
         size: u64,
-        /// The longest of which something is taken.
+        /// The limit.
         most: u64,
     },
-    /// A `.gitattributes` or a `.mailmap` that is larger than such a file is read.
+    /// A `.gitattributes` or a `.mailmap` is too large.
     #[error("{path} has {size} bytes, more than {most}")]
     ControlFile {
         /// Its path in the tree.
         path: BString,
         /// Its length in bytes.
         size: u64,
-        /// The largest that is read.
+        /// The limit.
         most: u64,
     },
-    /// The `.gitattributes` in the folders on the way to this one are larger than is held in
-    /// memory.
+    /// The `.gitattributes` of the enclosing folders are too large together.
     #[error("the .gitattributes from the root to {path} have {size} bytes, more than {most}")]
     ControlFiles {
-        /// The innermost one's path in the tree.
+        /// The path of the innermost one.
         path: BString,
         /// Their length in bytes.
         size: u64,
-        /// The most that is held.
+        /// The limit.
         most: u64,
     },
-    /// Matching all patterns with all paths takes longer than a tree may take.
-    #[error("the patterns of {path} take too long to be matched with the paths of the tree")]
+    /// Matching all patterns with all paths takes too long.
+    #[error("the patterns of {path} take too long to match against the tree")]
     Costly {
-        /// The path of the file that has the patterns.
+        /// The path of the file with the patterns.
         path: BString,
     },
-    /// Writing what `export-subst` makes of files in the encoding of their commit takes longer than
-    /// a tree may take.
-    #[error("{path} has too many formats behind too long a text to be written in the encoding of its commit")]
+    /// Converting the results of `export-subst` to the commit's encoding takes too long.
+    #[error("{path} has too many formats after too much text to convert to its commit's encoding")]
     Reencoded {
         /// The path of the file.
         path: BString,
     },
-    /// A file that Git LFS keeps can't be had, or isn't the one that was meant.
+    /// A Git LFS file isn't available, or isn't the right one.
     #[error("cannot get the large file {path} (Git LFS object {oid})")]
     LargeFile {
         /// Its path in the zip.
         path: BString,
         /// Its SHA-256.
         oid: String,
-        /// What went wrong.
+        /// The cause.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// A pointer of Git LFS with extensions, which only the programs that made it understand.
+    /// A Git LFS pointer has extensions, which only the programs that created it understand.
     #[error("the Git LFS pointer {path} has extensions")]
     PointerExtension {
         /// Its path in the zip.
         path: BString,
     },
-    /// The `.git` folder can't be made.
+    /// The `.git` folder can't be created.
     #[error("cannot make the .git folder: {what}")]
     DotGit {
-        /// Which part of it.
+        /// Which part failed.
         what: &'static str,
-        /// What went wrong.
+        /// The cause.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// Whoever wanted it has said that it's enough.
-    #[error("it was interrupted before its end")]
+    /// The caller interrupted it.
+    #[error("it was interrupted")]
     Interrupted,
-    /// The zip can't be written on.
+    /// The output can't be written.
     #[error("cannot write the zip")]
     Write(#[from] std::io::Error),
 }

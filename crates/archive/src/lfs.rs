@@ -1,6 +1,5 @@
-//! Files that [Git LFS](https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md) keeps elsewhere:
-//! what stands for them in the tree, and the proof that what comes from elsewhere is what was
-//! meant.
+//! [Git LFS](https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md) pointers, and the
+//! verification of downloaded files.
 
 use std::{error::Error, io::Read};
 
@@ -13,13 +12,13 @@ use sha2::{Digest as _, Sha256};
 
 use crate::{error::ArchiveError, objects::Objects};
 
-/// A longer blob is no pointer.
+/// A longer blob isn't a pointer.
 const LONGEST: u64 = 1023;
-/// What the specification is called, and was.
+/// The specification's URLs, current and former.
 const VERSIONS: [&str; 3] =
     ["https://git-lfs.github.com/spec/v1", "https://hawser.github.com/spec/v1", "http://git-media.io/v/2"];
 
-/// What stands in a tree for a file that is elsewhere.
+/// A pointer in a tree to a file that Git LFS stores.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pointer {
     /// The file's SHA-256, in 64 lower-case hexadecimal digits.
@@ -28,38 +27,38 @@ pub struct Pointer {
     pub size: u64,
 }
 
-/// A file of a commit that is elsewhere.
+/// A file of a commit that Git LFS stores.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LargeFile {
-    /// The path of the submodule that it is of; empty for the repository itself.
+    /// The path of its submodule. Empty for the repository itself.
     pub submodule: BString,
     /// Its path in the zip.
     pub path: BString,
-    /// What stands for it.
+    /// Its pointer.
     pub pointer: Pointer,
 }
 
-/// Where the files come from that are elsewhere.
+/// A source of large files.
 pub trait LargeFiles {
-    /// The file's content. Files are asked for in the order of [`crate::large_files`], each once.
+    /// The file's content. Files are requested in the order of [`crate::large_files`], each once.
     ///
     /// # Errors
-    /// When it can't be had.
+    /// The file isn't available.
     fn open(&mut self, file: &LargeFile) -> Result<Box<dyn Read + '_>, Box<dyn Error + Send + Sync>>;
 }
 
-/// A blob that the attribute `filter=lfs` is for.
+/// A blob with the attribute `filter=lfs`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Filtered {
-    /// It is the file.
+    /// A normal file.
     Itself,
-    /// It stands for an empty file, which nobody has to be asked for.
+    /// A pointer to an empty file, which needn't be downloaded.
     Empty,
-    /// It stands for this file.
+    /// A pointer to this file.
     Pointer(Pointer),
 }
 
-/// What the blob `id` stands for.
+/// Parses the blob `id`.
 pub(crate) fn filtered(objects: &Objects<'_>, id: ObjectId, path: &BString) -> Result<Filtered, ArchiveError> {
     let header = objects.repository().find_header(id);
     let header = header.map_err(|error| ArchiveError::Object { id, source: error.into() })?;
@@ -69,8 +68,8 @@ pub(crate) fn filtered(objects: &Objects<'_>, id: ObjectId, path: &BString) -> R
     parse(&objects.read(id, Kind::Blob)?).ok_or_else(|| ArchiveError::PointerExtension { path: path.clone() })
 }
 
-/// Reads a pointer as `DecodePointer` of git-lfs does. Nothing when it has extensions: programs
-/// that have changed the file on its way, and would have to be run to get it back.
+/// Parses a pointer like `DecodePointer` of git-lfs. `None` if it has extensions: programs that
+/// changed the file, and would be needed to restore it.
 fn parse(blob: &[u8]) -> Option<Filtered> {
     let fields = fields(blob);
     let [("version", version), between @ .., ("oid", oid), ("size", size)] = &fields[..] else {
@@ -88,14 +87,14 @@ fn parse(blob: &[u8]) -> Option<Filtered> {
     Some(if size == 0 { Filtered::Empty } else { Filtered::Pointer(Pointer { oid: digits.to_lowercase(), size }) })
 }
 
-/// The keys and values of a pointer; nothing of what isn't one.
+/// The keys and values of a pointer. `None` if it isn't one.
 fn fields(blob: &[u8]) -> Vec<(&str, &str)> {
     let text = blob.trim().to_str().unwrap_or_default();
     let lines = text.lines().filter(|line| !line.is_empty());
     lines.map(|line| line.split_once(' ')).collect::<Option<_>>().unwrap_or_default()
 }
 
-/// Gives the content of a file in pieces, and finds out at its end whether it is the file.
+/// Passes on the content of a file in pieces, and verifies it at the end.
 pub(crate) fn copy<E: From<std::io::Error>>(
     pointer: &Pointer,
     content: &mut dyn Read,

@@ -1,13 +1,13 @@
-//! A commit's tree as a zip, written as a stream: entry for entry what `git archive --format=zip`
-//! gives, attributes applied, but without compressing again what Git has compressed already.
+//! Streams a commit's tree as a zip: the entries of `git archive --format=zip`, with attributes
+//! applied, but without recompressing what Git has already compressed.
 //!
-//! In the pack of a shallow fetch nine blobs of ten aren't deltas. Such a blob lies there as a zlib
-//! stream, which is a deflate stream between two bytes in front and four behind; a zip entry wants
-//! just that deflate stream. So it is inflated once, for the CRC-32 that a zip demands, and copied.
+//! In the pack of a shallow fetch, nine of ten blobs aren't deltas. Such a blob is stored as a zlib
+//! stream: two bytes, a deflate stream, four bytes. A zip entry needs exactly that deflate stream.
+//! So the blob is inflated once, for the CRC-32 of the zip, and copied.
 //!
-//! The crate knows no network and no AWS, runs no program, and lets nothing decide but the commit:
-//! neither configuration nor the machine. A filter that a `.gitattributes` names changes nothing,
-//! as where it isn't configured; but for Git LFS, whose files whoever calls may bring.
+//! The crate uses no network and no AWS, runs no program, and depends only on the commit: not on
+//! configuration or the machine. A filter in `.gitattributes` has no effect, as if it weren't
+//! configured, except for Git LFS, whose files the caller may provide.
 
 #![warn(clippy::indexing_slicing)]
 
@@ -58,19 +58,18 @@ use crate::{
     selection::{Root, Selected, Selection},
 };
 
-/// Writes the tree of `commit` to `out` as a zip, whose comment is the commit's id and whose
-/// entries have the commit's time, as those of `git archive` do. Without `large`, what stands in
-/// the tree for a file that Git LFS keeps goes into the zip, and not the file.
+/// Writes the tree of `commit` to `out` as a zip. Its comment is the commit's ID and its entries
+/// have the commit's time, like those of `git archive`. Without `large`, the zip contains Git LFS
+/// pointers instead of the files.
 ///
-/// Memory doesn't grow with the repository, but for one line a file in the zip's directory, and for
-/// each file that isn't copied, which is held while it is compressed. What is copied goes from the
-/// mapped pack to `out` in one piece, and what Git LFS keeps passes through in small ones.
+/// Memory doesn't grow with the repository, except for one line per file in the zip's directory,
+/// and for the files being compressed. Copied data goes from the pack to `out` directly, and Git
+/// LFS files are streamed in small pieces.
 ///
-/// Setting `interrupt` ends it soon: what isn't interrupted is at most the inflating or compressing
-/// of one file in memory.
+/// Setting `interrupt` ends it soon: at most after inflating or compressing one file in memory.
 ///
 /// # Errors
-/// See [`ArchiveError`]. A name that can't be in a zip is refused before the first byte is written.
+/// See [`ArchiveError`]. Unsafe names are refused before the first byte is written.
 pub fn write_zip<W: Write>(
     repository: &gix::Repository,
     commit: ObjectId,
@@ -89,7 +88,7 @@ pub fn write_zip<W: Write>(
     let entry::Output { mut zip, mut summary, .. } = output;
     if let Some(dot_git) = &options.dot_git {
         let written = dot_git.write(&objects, commit, read.tree(), &options.paths, &mut zip);
-        // Being interrupted looks like a file that can't be read there.
+        // There, an interruption looks like a read error.
         objects.go_on()?;
         written?;
     }
@@ -122,8 +121,8 @@ fn write_tree<W: Write>(
     })
 }
 
-/// Writes a pack of `commit`: its trees and blobs, and nothing else that the repository has.
-/// Another clone can begin with it.
+/// Writes a pack of `commit`: its trees and blobs, and nothing else in the repository. It can seed
+/// another clone.
 ///
 /// # Errors
 /// Those of [`write_zip`].

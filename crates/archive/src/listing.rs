@@ -1,5 +1,4 @@
-//! What of a commit has to be fetched from elsewhere before it can become a zip: the files that Git
-//! LFS keeps, and submodules.
+//! Lists what must be fetched before a commit can be zipped: Git LFS files and submodules.
 
 use std::{ops::ControlFlow, sync::atomic::AtomicBool};
 
@@ -21,12 +20,12 @@ use crate::{
     tree::{Entry, Walk},
 };
 
-/// How many large files are listed. A few trees, repeated in one another, have millions out of one
-/// pointer, and there is no time to download as many.
+/// The most large files that are listed. A few nested trees can repeat one pointer a million times,
+/// and there is no time to download that many.
 const MOST_LARGE: usize = 1 << 19;
 
-/// The files of a commit that Git LFS keeps, in the order in which [`write_zip`](crate::write_zip)
-/// asks for them.
+/// The Git LFS files of a commit, in the order in which [`write_zip`](crate::write_zip) requests
+/// them.
 ///
 /// # Errors
 /// Those of [`write_zip`](crate::write_zip).
@@ -60,8 +59,8 @@ fn list(root: &Root<'_>, options: &Options, most: usize, found: &mut Vec<LargeFi
     Ok(())
 }
 
-/// The submodules in the tree of `commit` of which something may go into the zip, with the commits
-/// that they are pinned to. The tree is at `prefix` in the zip, which is empty or ends in a slash.
+/// The submodules of `commit` that may have files in the zip, with their pinned commits. The tree
+/// is at `prefix` in the zip, which is empty or ends in a slash.
 ///
 /// # Errors
 /// Those of [`write_zip`](crate::write_zip).
@@ -85,7 +84,7 @@ pub fn pinned_submodules(
     Ok(pinned)
 }
 
-/// Whether something of the commit goes into the zip beside its tree: where an attribute has
+/// Whether the zip depends on the commit and not only on its tree: if an attribute is
 /// `export-subst`.
 ///
 /// # Errors
@@ -111,8 +110,8 @@ pub fn names_its_commit(
     Ok(names_it)
 }
 
-/// Shows `found` each entry of a commit that isn't left out, with its conversions, until it breaks.
-/// Of the kinds that aren't `wanted`, which never are folders, nobody asks for the attributes.
+/// Calls `found` with each included entry of a commit and its conversions, until it breaks. Skips
+/// the attributes of kinds that aren't `wanted`, which never are folders.
 fn kept(
     repository: &gix::Repository,
     commit: ObjectId,

@@ -1,5 +1,5 @@
-//! Objects as Git has them, each compared with its own name: what comes out of a damaged repository
-//! must be an error and never a zip that only looks whole.
+//! Reads objects and verifies their IDs: a damaged repository must give an error and never a zip
+//! that only looks complete.
 
 use std::{
     fs::File,
@@ -15,17 +15,17 @@ use pack::{PackError, Packs};
 
 use crate::error::ArchiveError;
 
-/// What delta bases may hold while others that rest on them are resolved.
+/// The memory for delta bases while deltas are resolved.
 const BASES: usize = 32 << 20;
 
-/// The objects of a repository, for as long as whoever wants them doesn't say that it's enough.
+/// The objects of a repository, until interrupted.
 pub(crate) struct Objects<'a> {
     repository: Repository,
     interrupt: &'a AtomicBool,
 }
 
 impl<'a> Objects<'a> {
-    /// The objects as they are, whatever `refs/replace` says.
+    /// The objects themselves: `refs/replace` is ignored.
     pub(crate) fn of(repository: &Repository, interrupt: &'a AtomicBool) -> Self {
         let mut repository = repository.clone();
         repository.objects.ignore_replacements = true;
@@ -47,23 +47,23 @@ impl<'a> Objects<'a> {
         &self.repository
     }
 
-    /// What says that it's enough.
+    /// The interrupt flag.
     pub(crate) fn interrupt(&self) -> &'a AtomicBool {
         self.interrupt
     }
 
-    /// Fails as soon as it's enough: for every loop whose length the tree decides.
+    /// Fails if interrupted: for every loop whose length the tree determines.
     pub(crate) fn go_on(&self) -> Result<(), ArchiveError> {
         go_on(self.interrupt)
     }
 
-    /// How long the object `id` is, without reading it.
+    /// The length of the object `id`, without reading it.
     pub(crate) fn size(&self, id: ObjectId) -> Result<u64, ArchiveError> {
         let header = self.repository.find_header(id);
         header.map(|header| header.size()).map_err(|error| ArchiveError::Object { id, source: error.into() })
     }
 
-    /// The content of the object `id`, which is of this kind and has this id.
+    /// The content of the object `id`, which must have this kind and this ID.
     pub(crate) fn read(&self, id: ObjectId, kind: Kind) -> Result<Vec<u8>, ArchiveError> {
         let unreadable = |source: Box<dyn std::error::Error + Send + Sync>| ArchiveError::Object { id, source };
         self.go_on()?;
@@ -78,7 +78,7 @@ impl<'a> Objects<'a> {
     }
 }
 
-/// A file that is read until it's enough.
+/// A file that is read until interrupted.
 pub(crate) struct ReadUntil<'a>(pub(crate) File, pub(crate) &'a AtomicBool);
 
 impl Read for ReadUntil<'_> {
@@ -94,7 +94,7 @@ impl Seek for ReadUntil<'_> {
     }
 }
 
-/// Fails as soon as it's enough.
+/// Fails if interrupted.
 pub(crate) fn go_on(interrupt: &AtomicBool) -> Result<(), ArchiveError> {
     if interrupt.load(Ordering::Relaxed) { Err(ArchiveError::Interrupted) } else { Ok(()) }
 }

@@ -4,27 +4,27 @@ use gix::{ObjectId, bstr::BString};
 
 use crate::{dot_git::DotGit, paths::Paths, pushed::Pushed};
 
-/// What goes into a zip beside what `git archive` would put there, or less.
+/// How a zip differs from that of `git archive`.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
-    /// Which files.
+    /// The files to include.
     pub paths: Paths,
-    /// What was pushed: the only name that `export-subst` then knows of the commit. Without it, all
-    /// references of the repository are.
+    /// The pushed reference: then `export-subst` knows no other name of the commit. Without it, all
+    /// references of the repository are used.
     pub pushed: Option<Pushed>,
-    /// The `.git` folder that makes a work tree of them; none by default. A work tree has all
-    /// files: `export-ignore` and `export-subst` don't count.
+    /// The `.git` folder that turns the zip into a work tree. None by default. A work tree has all
+    /// files: `export-ignore` and `export-subst` are ignored.
     pub dot_git: Option<DotGit>,
-    /// The submodules whose files go along; any other one is an empty folder, as in `git archive`.
+    /// The submodules whose files are included. Others are empty folders, as in `git archive`.
     pub submodules: Vec<Submodule>,
 }
 
-/// A submodule, at the commit that the tree around it pins.
+/// A submodule at its pinned commit.
 #[derive(Debug, Clone)]
 pub struct Submodule {
-    /// Its path in the zip, that of a submodule in a submodule included.
+    /// Its path in the zip, including enclosing submodules.
     pub path: BString,
-    /// A clone that has the commit with its whole tree.
+    /// A clone with the commit and its whole tree.
     pub clone: gix::Repository,
     /// The commit.
     pub commit: ObjectId,

@@ -5,8 +5,8 @@ use std::str::FromStr;
 use contract::{Patterns, PatternsError};
 use gix::bstr::{BStr, BString, ByteSlice};
 
-/// Globs of files and folders, as in `src/**/*.rs, docs, !docs/internal`: a folder stands for all
-/// that is in it. None at all: everything that isn't excluded.
+/// Globs of files and folders, such as `src/**/*.rs, docs, !docs/internal`: a folder includes its
+/// content. If empty, everything is included that isn't excluded.
 #[derive(Debug, Clone, Default)]
 pub struct Paths(Patterns);
 
@@ -18,7 +18,7 @@ impl FromStr for Paths {
     }
 }
 
-/// What globs say of a path.
+/// How globs match a path.
 #[derive(Debug, Clone, Copy)]
 struct Said {
     included: bool,
@@ -26,7 +26,7 @@ struct Said {
 }
 
 impl Paths {
-    /// Whether a file below `path` may be wanted.
+    /// Whether a file below `path` may be included.
     pub(crate) fn may_hold(&self, path: &BStr) -> bool {
         let included = self.0.includes_nothing() || self.0.may_include_below(&path.to_str_lossy());
         let mut around = path.find_iter("/").chain([path.len()]).filter_map(|end| path.get(..end));
@@ -39,15 +39,15 @@ impl Paths {
     }
 }
 
-/// [`Paths`], asked for one file after the other. What was said of a folder is kept while files of
-/// it come: who pushes may put thousands of files into thousands of folders in one another.
+/// A cache for evaluating [`Paths`] for consecutive files: results for folders are reused, because
+/// a push may contain thousands of files in thousands of nested folders.
 #[derive(Debug)]
 pub(crate) struct Inclusion<'a> {
     paths: &'a Paths,
     /// The folder of the last file.
     folder: BString,
-    /// The folders on the way to it, by where their paths end in its path, with what was said of
-    /// them and those around them.
+    /// The folders of its path, by where they end in it, with the results for them and their
+    /// parents.
     said: Vec<(usize, Said)>,
 }
 
@@ -56,7 +56,7 @@ impl<'a> Inclusion<'a> {
         Self { paths, folder: BString::default(), said: Vec::new() }
     }
 
-    /// Whether a file is wanted: it or a folder that it is in is included, and none of them
+    /// Whether a file is included: it or an enclosing folder is included, and none of them
     /// excluded.
     pub(crate) fn include(&mut self, path: &BStr) -> bool {
         let paths = self.paths;

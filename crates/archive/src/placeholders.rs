@@ -1,4 +1,4 @@
-//! What each placeholder of `git log --format` says of a commit.
+//! Evaluates the placeholders of `git log --format` for a commit.
 
 use gix::{
     ObjectId,
@@ -18,16 +18,16 @@ use crate::{
     refs::{Name, Style, decorations, joined},
 };
 
-/// What Git shortens ids to, where nothing asks for more.
+/// Git's default length of abbreviated IDs.
 const SHORT: usize = 7;
 
-/// The largest `.mailmap` that is read, in bytes: of the largest projects it has a twentieth.
+/// The largest `.mailmap` that is read, in bytes: twenty times that of the largest projects.
 const LARGEST_MAILMAP: u64 = 1 << 20;
 
-/// The colours that stand without brackets.
+/// The colours without brackets.
 const COLOURS: [&str; 4] = ["Cred", "Cgreen", "Cblue", "Creset"];
 
-/// How long the placeholder is that `text` begins with, if it is one.
+/// The length of the placeholder at the start of `text`, if there is one.
 pub(crate) fn length(text: &[u8]) -> Option<usize> {
     match *text.first()? {
         b'(' if text.starts_with(b"(decorate") => text.find_byte(b')').map(|end| end + 1),
@@ -43,7 +43,7 @@ pub(crate) fn length(text: &[u8]) -> Option<usize> {
     }
 }
 
-/// Whether Git looks into the commit's text for what `text` begins with, be it a placeholder or not
+/// Whether Git parses the commit's text for the start of `text`, whether it is a placeholder or not
 /// (`format_commit_one` of pretty.c).
 pub(crate) fn is_of_text(text: &[u8]) -> bool {
     match text.first() {
@@ -53,7 +53,7 @@ pub(crate) fn is_of_text(text: &[u8]) -> bool {
     }
 }
 
-/// What there is to be said of a commit.
+/// The data of a commit.
 pub(crate) struct Placeholders<'a, 'c> {
     pub(crate) objects: &'a Objects<'a>,
     pub(crate) id: ObjectId,
@@ -63,7 +63,7 @@ pub(crate) struct Placeholders<'a, 'c> {
 }
 
 impl Placeholders<'_, '_> {
-    /// What becomes of a placeholder, without its `%`. Nothing where the commit doesn't say.
+    /// The value of a placeholder without its `%`. `None` if the commit lacks it.
     pub(crate) fn value(&self, placeholder: &[u8]) -> Result<Option<Vec<u8>>, ArchiveError> {
         let Self { id, tree, commit, .. } = self;
         Ok(match placeholder {
@@ -84,9 +84,9 @@ impl Placeholders<'_, '_> {
             b"f" => Some(sanitized(commit.message())),
             b"b" => Some(subject(commit.message()).1.to_vec()),
             b"B" => Some(commit.message().to_vec()),
-            // What `git log` marks a commit with that is wanted.
+            // The mark that `git log` gives to requested commits.
             b"m" => Some(b">".to_vec()),
-            // What it says of a reflog only, and colours, of which none is written into a file.
+            // Reflog placeholders, and colours, which aren't written to files.
             [b'g' | b'C', ..] => Some(Vec::new()),
             b"D" => Some(Style::bare().show(&self.names())),
             b"d" => Some(Style::bracketed().show(&self.names())),
@@ -103,14 +103,14 @@ impl Placeholders<'_, '_> {
 
     fn short(&self, id: ObjectId) -> Vec<u8> {
         let short = id.attach(self.objects.repository()).shorten();
-        // The parents of a shallow clone's commit aren't there.
+        // The parents are missing in a shallow clone.
         short.map_or_else(|_| id.to_hex_with_len(SHORT).to_string(), |short| short.to_string()).into()
     }
 
-    /// What a header says of somebody (`format_person_part` of pretty.c).
+    /// The parts of an author or a committer (`format_person_part` of pretty.c).
     fn person(&self, person: Option<Person<'_>>, what: u8) -> Result<Option<Vec<u8>>, ArchiveError> {
-        // Where Git finds nothing it writes nothing for the older placeholders, and leaves the
-        // younger ones as they are.
+        // For a missing part, Git writes nothing for the older placeholders, and keeps the newer
+        // ones unexpanded.
         let nothing = b"netdDi".contains(&what).then(Vec::new);
         let Some(person) = person else { return Ok(nothing) };
         let (name, email) = (person.name.as_bstr(), person.email.as_bstr());
@@ -145,7 +145,7 @@ impl Placeholders<'_, '_> {
     }
 }
 
-/// The first line, fit for a file's name.
+/// The first line in a form for file names.
 fn sanitized(message: &[u8]) -> Vec<u8> {
     let line = skip_blank_lines(message).lines().next().unwrap_or_default();
     let mut name: Vec<u8> = Vec::new();

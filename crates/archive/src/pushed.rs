@@ -3,11 +3,11 @@
 use contract::RefName;
 use gix::ObjectId;
 
-/// The branch or the tag that a zip is made of.
+/// The branch or the tag of the zip.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pushed {
     /// Its full name.
     pub reference: RefName,
-    /// The object that it names: the commit, or an annotated tag.
+    /// The object that it points to: the commit or an annotated tag.
     pub target: ObjectId,
 }

@@ -1,4 +1,4 @@
-//! The names of a commit, as `git log --decorate` tells them: `HEAD -> main, tag: v1, origin/main`.
+//! The names of a commit, like `git log --decorate`: `HEAD -> main, tag: v1, origin/main`.
 
 use gix::{ObjectId, Repository, bstr::ByteSlice};
 
@@ -10,11 +10,11 @@ pub(crate) struct Name {
     /// Its short form.
     name: Vec<u8>,
     is_tag: bool,
-    /// The branch that it stands for, if it is `HEAD`.
+    /// The branch that it points to, if it is `HEAD`.
     points_to: Option<Vec<u8>>,
 }
 
-/// How names are told (`parse_decoration_options` of pretty.c).
+/// The format of the names (`parse_decoration_options` of pretty.c).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Style {
     prefix: Vec<u8>,
@@ -25,19 +25,19 @@ pub(crate) struct Style {
 }
 
 impl Style {
-    /// That of `%D`.
+    /// The format of `%D`.
     pub(crate) fn bare() -> Self {
         let [prefix, suffix, separator, pointer, tag] = ["", "", ", ", " -> ", "tag: "].map(Into::into);
         Self { prefix, suffix, separator, pointer, tag }
     }
 
-    /// That of `%d`.
+    /// The format of `%d`.
     pub(crate) fn bracketed() -> Self {
         Self { prefix: b" (".into(), suffix: b")".into(), ..Self::bare() }
     }
 
-    /// That of `%(decorate)`, with what stands between that word and the closing bracket. Nothing
-    /// where Git wouldn't understand it either.
+    /// The format of `%(decorate)` with the options before its closing bracket. `None` if Git
+    /// wouldn't understand them either.
     pub(crate) fn parse(text: &[u8]) -> Option<Self> {
         let mut style = Self::bracketed();
         let Some(mut rest) = text.strip_prefix(b":") else { return text.is_empty().then_some(style) };
@@ -58,7 +58,7 @@ impl Style {
         Some(style)
     }
 
-    /// The names in this style; nothing at all where there are none.
+    /// Formats the names. Empty if there are none.
     pub(crate) fn show(&self, names: &[Name]) -> Vec<u8> {
         if names.is_empty() {
             return Vec::new();
@@ -72,7 +72,7 @@ impl Style {
     }
 }
 
-/// `%n`, `%%` and `%x2c` in a value, for what can't stand there itself.
+/// `%n`, `%%` and `%x2c` in a value, for characters that can't be in it directly.
 fn unescaped(value: &[u8]) -> Vec<u8> {
     let (mut rest, mut out) = (value, Vec::new());
     while let Some((before, after)) = rest.split_once_str("%") {
@@ -92,9 +92,9 @@ fn unescaped(value: &[u8]) -> Vec<u8> {
     out
 }
 
-/// The names of the commit `id`, in Git's order: HEAD, and then the refs from the last to the
-/// first. A branch that was pushed is taken for the one that is checked out, and a tag for the one
-/// that is asked for where nothing is.
+/// The names of the commit `id`, in Git's order: HEAD, then the references from last to first. A
+/// pushed branch counts as the one that is checked out, and a pushed tag as the one of a detached
+/// `HEAD`.
 pub(crate) fn decorations(repository: &Repository, id: ObjectId, pushed: Option<&Pushed>) -> Vec<Name> {
     let plain =
         |name: &[u8]| Name { name: short(name).to_vec(), is_tag: name.starts_with(b"refs/tags/"), points_to: None };
@@ -126,7 +126,7 @@ fn names_of(repository: &Repository, id: ObjectId) -> Vec<Vec<u8>> {
     let Ok(references) = repository.references() else { return Vec::new() };
     let Ok(all) = references.all() else { return Vec::new() };
     let of_commit = all.filter_map(Result::ok).filter_map(|mut reference| {
-        // Peeling a symbolic ref turns it into the one that it points to.
+        // Peeling a symbolic reference replaces it by its target.
         let name = reference.name().as_bstr().to_vec();
         (reference.peel_to_id().ok()? == id).then_some(name)
     });

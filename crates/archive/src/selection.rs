@@ -1,5 +1,5 @@
-//! What of a tree goes into the zip: its entries in their order, after attributes, `Paths` and
-//! submodules have had their say.
+//! Selects the entries of a tree that go into the zip, in order, by attributes, `Paths` and
+//! submodules.
 
 use gix::{
     bstr::{BString, ByteSlice},
@@ -18,7 +18,7 @@ use crate::{
     tree::{Entry, Folders, Walk},
 };
 
-/// A tree that goes into the zip, under a prefix that is empty or ends in a slash.
+/// A tree to zip, with a prefix that is empty or ends in a slash.
 pub(crate) struct Root<'a> {
     pub(crate) objects: &'a Objects<'a>,
     pub(crate) commit: &'a Commit<'a>,
@@ -27,7 +27,7 @@ pub(crate) struct Root<'a> {
 }
 
 impl Root<'_> {
-    /// The path of the submodule that it is; empty for the repository itself.
+    /// The path of its submodule. Empty for the repository itself.
     pub(crate) fn submodule(&self) -> BString {
         self.prefix.strip_suffix(b"/").unwrap_or_default().into()
     }
@@ -37,7 +37,7 @@ impl Root<'_> {
     }
 }
 
-/// The entries of a tree that go into the zip.
+/// The selected entries of a tree.
 pub(crate) struct Selection<'a> {
     root: &'a Root<'a>,
     options: &'a Options,
@@ -48,19 +48,19 @@ pub(crate) struct Selection<'a> {
     inclusion: Inclusion<'a>,
 }
 
-/// Something of a tree that goes into the zip.
+/// A selected item.
 pub(crate) struct Selected<'a> {
     /// The folders to write before it, outermost first.
     pub(crate) folders: Vec<BString>,
     /// Its path in the zip.
     pub(crate) path: BString,
-    /// The entry, unless only the folders around it go into the zip, or what is in the submodule.
+    /// The entry. `None` if only its folders or the submodule's content go into the zip.
     pub(crate) file: Option<File>,
     /// The submodule whose files come next.
     pub(crate) submodule: Option<&'a Submodule>,
 }
 
-/// An entry of a tree, and how it becomes one of the zip.
+/// An entry of a tree, and how it is zipped.
 pub(crate) struct File {
     pub(crate) entry: Entry,
     pub(crate) conversion: Conversion,
@@ -68,10 +68,10 @@ pub(crate) struct File {
 }
 
 impl<'a> Selection<'a> {
-    /// The entries of `root`, with or without looking for files that Git LFS keeps.
+    /// The entries of `root`, with or without detecting Git LFS pointers.
     pub(crate) fn of(root: &'a Root<'a>, options: &'a Options, lfs: bool) -> Result<Self, ArchiveError> {
         let Root { objects, commit, steps, .. } = root;
-        // Before the first byte is written, bad names are refused.
+        // Unsafe names are refused before the first byte is written.
         Walk::through(objects, commit.tree())?;
         let mut attributes = Attributes::new(objects, steps, options.purpose());
         let walk = Walk::new(objects, commit.tree())?;
@@ -80,7 +80,7 @@ impl<'a> Selection<'a> {
         Ok(Self { root, options, lfs, attributes, walk, folders: Folders::default(), inclusion })
     }
 
-    /// The next one; none at the end.
+    /// The next item. `None` at the end.
     pub(crate) fn next(&mut self) -> Result<Option<Selected<'a>>, ArchiveError> {
         while let Some(entry) = self.walk.next() {
             self.root.objects.go_on()?;
@@ -130,7 +130,7 @@ impl Options {
 }
 
 impl Submodule {
-    /// Goes into the submodule.
+    /// Enters the submodule.
     pub(crate) fn enter<T>(
         &self,
         around: &Root<'_>,

@@ -1,24 +1,22 @@
-//! `export-subst`: what `$Format:...$` in an archived file says of the commit, in the placeholders
-//! of `git log --format`.
+//! `export-subst`: expands `$Format:...$` in archived files, with the placeholders of
+//! `git log --format`.
 //!
 //! Expanded: `%H %h %T %t %P %p`, author and committer
 //! (`%an %aN %ae %aE %al %aL %ad %aD %at %ai %aI %as`, the same with `%c`), `%s %f %b %B %e %m`,
 //! `%d %D`, `%(decorate)` and `%(describe)` with their options, `%g?` and colours, which are empty,
-//! `%n %% %x00`, and the signs `+`, `-` and space before one. The rest stays as it is written, as
-//! Git leaves what it doesn't know: dates relative to now (`%ar`, `%ah`), since the same commit has
-//! to give the same zip; signatures, notes, trailers and columns. What isn't in the clone isn't
-//! known: `%d` sees the branch or the tag that was pushed, and `%(describe)` no older tags. But
-//! parents are what the commit says, and nothing is called grafted: the zip is to be that of the
-//! repository that was cloned.
+//! `%n %% %x00`, and the modifiers `+`, `-` and space. Anything else is kept, like unknown
+//! placeholders in Git: dates relative to now (`%ar`, `%ah`), because the same commit must give the
+//! same zip; signatures, notes, trailers and columns. Data that isn't in the clone is unknown: `%d`
+//! knows only the pushed branch or tag, and `%(describe)` no older tags. But parents are those in
+//! the commit, and nothing is marked as grafted: the zip must equal that of the full repository.
 //!
-//! Git reads a commit in UTF-8 and, behind each format that has something of its text, writes the
-//! whole of what it has made of the file in the commit's own encoding, if that has all of its
-//! characters. So whatever of a file stands before a format changes as well, and becomes a mixture
-//! where it was changed before. Encodings that aren't of ASCII's letters and others are left alone:
-//! no commit is in one.
+//! Git decodes a commit to UTF-8. After each format that contains its text, Git converts the whole
+//! result so far to the commit's own encoding, if it can represent all characters. So text before a
+//! format changes as well, even repeatedly, which garbles it. Encodings that don't contain ASCII
+//! are ignored: no commit uses one.
 //!
-//! Each value is made once and then repeated: a file can name one a hundred million times, and
-//! making it may take as long as the commit's message is.
+//! Each value is computed once and reused: a file can repeat a placeholder a hundred million times,
+//! and the value may take as long as the commit's message.
 
 use std::{
     cell::{Cell, OnceCell, RefCell},
@@ -41,12 +39,12 @@ use crate::{
     pushed::Pushed,
 };
 
-/// The largest commit, in bytes, of which something is put into files: what is put there of it may
-/// be a dozen times as much.
+/// The largest commit, in bytes, that can be expanded into files: an expansion may be a dozen times
+/// as large.
 const LARGEST: u64 = 4 << 20;
 
-/// How many bytes of files are written in the encoding of one commit. A format behind a long text
-/// costs as much as the text, so a small file would take hours; this much takes some seconds.
+/// The limit for bytes converted to the commit's encoding. A format after a long text costs as much
+/// as the text, so a small file could take hours. This limit takes a few seconds.
 const MOST_IN_ENCODING: usize = 64 << 20;
 
 /// The commit that is archived.
@@ -57,14 +55,14 @@ pub(crate) struct Commit<'a> {
     /// Seconds since 1970.
     time: i64,
     content: Vec<u8>,
-    /// What its text is in, where that isn't UTF-8.
+    /// The encoding of its text, unless it is UTF-8.
     encoding: Option<BString>,
     in_encoding: Cell<usize>,
-    /// The text in UTF-8, where it could be read.
+    /// The text in UTF-8, if it could be decoded.
     decoded: OnceCell<Option<String>>,
-    /// Its only name, if that is known.
+    /// Its only name, if known.
     pushed: Option<Pushed>,
-    /// What placeholders have become.
+    /// The values of placeholders so far.
     values: RefCell<HashMap<Vec<u8>, Option<Value>>>,
     described: Cell<bool>,
 }
@@ -84,7 +82,7 @@ impl<'a> Commit<'a> {
         Ok(Self { objects, id, tree, time, content, encoding, in_encoding, decoded, pushed: None, values, described })
     }
 
-    /// The commit by the name by which it was pushed, and by no other.
+    /// The commit with the pushed reference as its only name.
     pub(crate) fn named(self, pushed: Option<Pushed>) -> Self {
         Self { pushed, ..self }
     }
@@ -122,7 +120,7 @@ impl<'a> Commit<'a> {
         Ok(out.into_bytes())
     }
 
-    /// Writes what was made of a file in the commit's encoding; what that lacks stays as it is.
+    /// Converts the result so far to the commit's encoding. Keeps it if that lacks a character.
     fn encode(&self, label: &BStr, out: &mut Output<'_>) -> Result<(), ArchiveError> {
         let from = if encoding::keeps_ascii(label) { out.plain() } else { 0 };
         let made = out.made().get(from..).unwrap_or_default();
@@ -139,7 +137,7 @@ impl<'a> Commit<'a> {
         Ok(())
     }
 
-    /// Writes a format; whether there is something of the commit's text in it.
+    /// Writes a format. Returns whether it contains text of the commit.
     fn expand(&self, format: &[u8], path: &BString, out: &mut Output<'_>) -> Result<bool, ArchiveError> {
         let (mut rest, mut is_of_text) = (format, false);
         while let Some((before, after)) = rest.split_once_str("%") {
@@ -153,11 +151,11 @@ impl<'a> Commit<'a> {
             let text = after.get(usize::from(sign.is_some())..).unwrap_or_default();
             is_of_text |= placeholders::is_of_text(text);
             let found = self.value(text, path)?;
-            // Behind a sign, what Git doesn't know is taken for something empty.
+            // After a modifier, an unknown placeholder counts as empty.
             let unknown: Value = if sign.is_some() { Rc::default() } else { Rc::from(&b"%"[..]) };
             let (value, length) = found.unwrap_or((unknown, 0));
-            // `%+s`, `%-b`, `% d`: a line end or space before what isn't empty, or no line end
-            // before what is.
+            // `%+s`, `%-b`, `% d`: a line end or space before a value that isn't empty, or no line
+            // ends before an empty one.
             match sign {
                 Some(b'+') if !value.is_empty() => out.push(b"\n")?,
                 Some(b' ') if !value.is_empty() => out.push(b" ")?,
@@ -171,7 +169,7 @@ impl<'a> Commit<'a> {
         Ok(is_of_text)
     }
 
-    /// The value of the placeholder that `text` begins with, and the placeholder's length.
+    /// The value of the placeholder at the start of `text`, and the placeholder's length.
     fn value(&self, text: &[u8], path: &BString) -> Result<Option<(Value, usize)>, ArchiveError> {
         if text.starts_with(b"(describe") {
             return self.describe(text, path);
@@ -206,8 +204,7 @@ impl<'a> Commit<'a> {
         placeholders.value(placeholder)
     }
 
-    /// Describing can be long work, so Git does it once an archive, and leaves the others as they
-    /// are.
+    /// Describing can be slow, so Git expands only the first one per archive, and keeps the others.
     fn describe(&self, text: &[u8], path: &BString) -> Result<Option<(Value, usize)>, ArchiveError> {
         let Some(options) = text.strip_prefix(b"(describe").filter(|_| !self.described.replace(true)) else {
             return Ok(None);
@@ -237,7 +234,7 @@ mod tests {
         let commit = gix::objs::Write::write_buf(&repository.objects, Kind::Commit, commit.as_bytes()).unwrap();
         let (commit, path) = (Commit::read(&objects, commit).unwrap(), "file".into());
         commit.in_encoding.set(MOST_IN_ENCODING - (8 << 20));
-        // What lacks a character stays, and so would be tried again behind each format.
+        // Unconvertible text is kept, and would be tried again after each format.
         let long = ["\u{fc}".repeat(1 << 20).as_str(), "\u{65e5}", &"$Format:%s$".repeat(200)].concat();
         let error = commit.substitute(long.as_bytes(), &path, Output::new(&path, &objects)).unwrap_err();
         assert!(matches!(error, ArchiveError::Reencoded { .. }), "{error:?}");
@@ -254,7 +251,7 @@ mod tests {
         let objects = Objects::of(&repository, &never);
         let person = gix::actor::SignatureRef { name: "A".into(), email: "a@example.com".into(), time: "1 +0000" };
         let none: [ObjectId; 0] = [];
-        // Git's first line of it is empty, and a megabyte long to find.
+        // Its first line is empty, but takes a megabyte to find.
         let message = "\n".repeat(1 << 20);
         let tree = repository.empty_tree().id;
         let commit = repository.new_commit_as(person, person, &message, tree, none).unwrap().id;

@@ -1,5 +1,4 @@
-//! The entries of a tree as a stream, in the tree's own order, a folder before what is in it: as
-//! `git archive` gives them.
+//! Walks the entries of a tree in its own order, a folder before its content, like `git archive`.
 
 use gix::{
     ObjectId,
@@ -14,32 +13,31 @@ use crate::{error::ArchiveError, objects::Objects};
 /// An entry of the tree.
 #[derive(Debug)]
 pub(crate) struct Entry {
-    /// The whole path: parts between slashes, and no slash at either end.
+    /// The whole path: without leading and trailing slashes.
     pub(crate) path: BString,
     pub(crate) kind: EntryKind,
     pub(crate) id: ObjectId,
 }
 
-/// What the entries of a tree may take of memory, as lines of the zip's directory: four million
-/// files. A few trees, each of which holds the next one ten times, have more entries than there is
-/// time for.
+/// The memory limit for the entries of a tree, as lines of the zip's directory: four million files.
+/// A few nested trees that repeat one another can have more entries than there is time for.
 const ROOM: u64 = 384 << 20;
-/// About what an entry takes, but for its path.
+/// The approximate memory of an entry, without its path.
 const ENTRY: u64 = 96;
 
-/// A walk through a tree. Whoever walks says which folders to go into.
+/// A walk through a tree. The caller decides which folders to enter.
 pub(crate) struct Walk<'a> {
     objects: &'a Objects<'a>,
-    /// What is still to come, the next one last.
+    /// The remaining entries, the next one last.
     pending: Vec<Entry>,
-    /// What is left of [`ROOM`].
+    /// The rest of [`ROOM`].
     room: u64,
     root: ObjectId,
     attributes: Option<ObjectId>,
 }
 
 impl<'a> Walk<'a> {
-    /// Goes through a whole tree, which refuses a name that no zip may have, or too many.
+    /// Walks a whole tree, which refuses unsafe names and too many entries.
     pub(crate) fn through(objects: &'a Objects<'a>, tree: ObjectId) -> Result<(), ArchiveError> {
         let mut walk = Self::new(objects, tree)?;
         while let Some(entry) = walk.next() {
@@ -50,25 +48,25 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    /// A walk that begins at the root `tree`.
+    /// A walk from the root `tree`.
     pub(crate) fn new(objects: &'a Objects<'a>, tree: ObjectId) -> Result<Self, ArchiveError> {
         let mut walk = Self { objects, pending: Vec::new(), room: ROOM, root: tree, attributes: None };
         walk.push(tree, b"".as_bstr())?;
         Ok(walk)
     }
 
-    /// The next entry; none at the end.
+    /// The next entry. `None` at the end.
     pub(crate) fn next(&mut self) -> Option<Entry> {
         self.pending.pop()
     }
 
-    /// Goes into a folder: what is in it comes next.
+    /// Enters a folder: its content comes next.
     pub(crate) fn enter(&mut self, folder: &Entry) -> Result<(), ArchiveError> {
         self.push(folder.id, folder.path.as_bstr())
     }
 
-    /// The `.gitattributes` of the folder that was gone into last. Of a link Git takes the text,
-    /// and doesn't follow it.
+    /// The `.gitattributes` of the folder that was entered last. Like Git, it reads the target text
+    /// of a link instead of following it.
     pub(crate) fn attributes(&self) -> Option<ObjectId> {
         self.attributes
     }
@@ -92,14 +90,13 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// Folders that are walked through and not written yet. Git has no empty folders, so `git archive`
-/// writes one not before a file in it comes by: one in which everything is left out as a folder is
-/// not written at all.
+/// The entered folders that aren't written yet. Git has no empty folders, so `git archive` writes a
+/// folder only before its first file. A folder with only excluded content isn't written.
 #[derive(Debug, Default)]
 pub(crate) struct Folders(Vec<BString>);
 
 impl Folders {
-    /// Walks into a folder.
+    /// Enters a folder.
     pub(crate) fn enter(&mut self, folder: BString) {
         self.leave(&folder);
         self.0.push(folder);
@@ -111,10 +108,10 @@ impl Folders {
         std::mem::take(&mut self.0)
     }
 
-    /// Forgets the folders that `path` isn't in.
+    /// Leaves the folders that don't contain `path`.
     fn leave(&mut self, path: &BString) {
         let is_in = |folder: &BString| path.strip_prefix(folder.as_slice()).is_some_and(|rest| rest.starts_with(b"/"));
-        // Each is in the one before.
+        // Each is inside the previous one.
         while self.0.pop_if(|folder| !is_in(folder)).is_some() {}
     }
 }

@@ -1,30 +1,29 @@
-//! Git's patterns (`wildmatch.c`), matched in time that is at most the pattern's length times the
-//! text's. Whoever pushes writes the patterns, and Git's own way, to try again from every star,
-//! takes time that doubles with each `**/`.
+//! Git's patterns (`wildmatch.c`), matched in at most the pattern's length times the text's. A push
+//! contains the patterns, and Git's own algorithm, which backtracks to every star, takes twice as
+//! long for each `**/`.
 //!
-//! Two places are enough to go back to, the last `*` and the last `**/`: whatever an earlier one
-//! could take up instead, the later one can take up too.
+//! Backtracking to two positions is enough, the last `*` and the last `**/`: whatever an earlier
+//! one could consume, the later one can consume, too.
 
 use gix::bstr::ByteSlice;
 
-/// What a slash is to a pattern.
+/// The meaning of a slash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Slash {
-    /// The end of a folder's name, which only a slash or `**` matches (`WM_PATHNAME`).
+    /// The end of a folder name, which only a slash or `**` matches (`WM_PATHNAME`).
     Separates,
     /// A character like others.
     IsALetter,
 }
 
-/// Where to go on after something didn't match.
+/// Where to continue after a mismatch.
 #[derive(Clone, Copy)]
 struct Retry {
     pattern: usize,
     text: usize,
 }
 
-/// Whether `pattern` matches the whole `text`; nothing once `steps`, from which each step is taken,
-/// are used up.
+/// Whether `pattern` matches the whole `text`. `None` if `steps`, which is decremented, is used up.
 pub(crate) fn matches(pattern: &[u8], text: &[u8], slash: Slash, steps: &mut u64) -> Option<bool> {
     let from = |at: usize| text.get(at..).unwrap_or_default();
     let (mut at, mut read) = (0, 0);
@@ -44,7 +43,7 @@ pub(crate) fn matches(pattern: &[u8], text: &[u8], slash: Slash, steps: &mut u64
                     continue;
                 }
             }
-            // A star at the end takes what is left, unless there is a folder in it.
+            // A trailing star matches the rest, unless it contains a folder.
             Element::Star { next } if next == pattern.len() => {
                 if slash == Slash::IsALetter || !from(read).contains(&b'/') {
                     return Some(true);
@@ -86,22 +85,22 @@ pub(crate) fn matches(pattern: &[u8], text: &[u8], slash: Slash, steps: &mut u64
     }
 }
 
-/// What a pattern goes on with.
+/// The next element of a pattern.
 enum Element {
     End,
-    /// `*`, or stars that are no more than one.
+    /// `*`, or several stars with the same meaning.
     Star {
         next: usize,
     },
-    /// `**/`: folders, or `none` at all, up to the slash. Where the slash is escaped, Git wants one
-    /// folder at least.
+    /// `**/`: any folders, or `none`, up to the slash. If the slash is escaped, Git requires at
+    /// least one folder.
     Folders {
         next: usize,
         none: bool,
     },
     /// `**` at the end.
     Everything,
-    /// What stands for one byte.
+    /// An element for one byte.
     One,
 }
 
@@ -122,8 +121,8 @@ fn element(pattern: &[u8], at: usize, slash: Slash) -> Element {
     }
 }
 
-/// Whether what stands at `at` matches the byte, and where the pattern goes on; nothing where it
-/// can match no byte at all.
+/// Whether the element at `at` matches the byte, and where the pattern continues. `None` if it
+/// can't match any byte.
 fn one(pattern: &[u8], at: usize, byte: u8, slash: Slash) -> Option<(bool, usize)> {
     match *pattern.get(at)? {
         b'?' => Some((slash == Slash::IsALetter || byte != b'/', at + 1)),
@@ -136,13 +135,13 @@ fn one(pattern: &[u8], at: usize, byte: u8, slash: Slash) -> Option<(bool, usize
     }
 }
 
-/// Whether the class whose bracket stands before `at` has the byte, and what follows it; nothing
-/// where it has no end or a name that nobody knows.
+/// Whether the class after the bracket before `at` contains the byte, and what follows it. `None`
+/// if it isn't closed or has an unknown name.
 fn class(pattern: &[u8], at: usize, byte: u8) -> Option<(bool, usize)> {
     let get = |at: usize| pattern.get(at).copied();
     let negated = matches!(get(at)?, b'!' | b'^');
     let mut at = at + usize::from(negated);
-    // What a range may begin with: the character before, if it is one.
+    // The possible start of a range: the previous character, if any.
     let (mut has, mut before) = (false, None);
     loop {
         match (get(at)?, get(at + 1), before) {
@@ -178,7 +177,7 @@ fn class(pattern: &[u8], at: usize, byte: u8) -> Option<(bool, usize)> {
     }
 }
 
-/// Whether the byte is in the class of that name; nothing if there is none.
+/// Whether the named class contains the byte. `None` if there is no such class.
 fn is_in(name: &[u8], byte: u8) -> Option<bool> {
     Some(match name {
         b"alnum" => byte.is_ascii_alphanumeric(),
@@ -190,7 +189,7 @@ fn is_in(name: &[u8], byte: u8) -> Option<bool> {
         b"lower" => byte.is_ascii_lowercase(),
         b"print" => matches!(byte, b' '..=b'~'),
         b"punct" => byte.is_ascii_punctuation(),
-        // Git's own, without vertical tabs and form feeds.
+        // Git's own definition, without vertical tabs and form feeds.
         b"space" => matches!(byte, b' ' | b'\t' | b'\n' | b'\r'),
         b"upper" => byte.is_ascii_uppercase(),
         b"xdigit" => byte.is_ascii_hexdigit(),
@@ -258,14 +257,14 @@ mod tests {
         check("[[:space:]]", "\t\n\r ");
     }
 
-    /// Bytes of which patterns are made, and texts.
+    /// The bytes of patterns and texts.
     fn bytes(of: &'static [u8], most: usize) -> impl Strategy<Value = Vec<u8>> {
         prop::collection::vec(prop::sample::select(of), 0..most)
     }
 
     proptest! {
         #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(20_000) })]
-        /// What gix differs in from Git itself: an escaped slash behind `**`.
+        /// gix's difference from Git: an escaped slash after `**`.
         #[test]
         fn small_patterns_match_like_gix(pattern in bytes(b"**//ab?", 10), text in bytes(b"//aab", 12)) {
             for (slash, mode) in [
@@ -277,8 +276,7 @@ mod tests {
             }
         }
 
-        /// But for a `[:` that begins no name: there gix loses its place, and the tests with git
-        /// have it.
+        /// Except for a `[:` without a class name, where gix is wrong. The tests with git cover it.
         #[test]
         fn classes_match_as_they_do_elsewhere(pattern in bytes(b"[[]]!^-\\ac*/", 12), text in bytes(b"]-\\ab[/", 5)) {
             let escaped_slash = pattern.find(b"**\\/").is_some();

@@ -1,5 +1,5 @@
-//! Inflating and compressing on all processors. The zip's order doesn't change by it: jobs go round
-//! the workers in turn, and their results are taken in the same turn.
+//! Inflates and compresses on all processors. The zip's order doesn't change: jobs are assigned to
+//! the workers in turn, and their results are taken in the same order.
 
 use std::{
     num::NonZero,
@@ -21,12 +21,12 @@ use crate::{
     objects::Objects,
 };
 
-/// A blob that becomes a file as it is.
+/// A blob that becomes a file unchanged.
 #[derive(Debug)]
 pub(crate) struct Job<'a> {
     pub(crate) id: ObjectId,
     pub(crate) path: BString,
-    /// Where it lies compressed, if it does.
+    /// Where it is stored compressed, if it is.
     pub(crate) packed: Option<Packed<'a>>,
 }
 
@@ -37,7 +37,7 @@ pub(crate) struct Ready {
     pub(crate) method: Method,
     pub(crate) crc: u32,
     pub(crate) size: u64,
-    /// Whether Git had compressed it.
+    /// Whether it was compressed by Git.
     pub(crate) copied: bool,
 }
 
@@ -52,7 +52,7 @@ impl Ready {
     }
 }
 
-/// What one worker works with.
+/// The state of a worker.
 pub(crate) struct Tools<'a> {
     pub(crate) inflate: Inflate,
     pub(crate) copier: Copier<'a>,
@@ -78,7 +78,7 @@ impl<'a> Tools<'a> {
         Ok(Ready { data, method: Method::Deflated, crc, size: packed.size, copied: true })
     }
 
-    /// A file as it is best stored.
+    /// A file in its smaller form, stored or compressed.
     pub(crate) fn compressed(&mut self, content: Vec<u8>) -> Ready {
         let deflated = self.compressor.deflate(&content);
         let stored = Ready::stored(content);
@@ -90,7 +90,7 @@ impl<'a> Tools<'a> {
     }
 }
 
-/// The workers, started when there is something for them to do.
+/// The workers, which are started on first use.
 pub(crate) struct Workers<'scope, 'env> {
     scope: &'scope Scope<'scope, 'env>,
     objects: &'env Objects<'env>,
@@ -109,8 +109,7 @@ impl<'scope, 'env> Workers<'scope, 'env> {
         Self { scope, objects, all: Vec::new(), given: 0, taken: 0 }
     }
 
-    /// Has a job done; [`Workers::take`] gives its result, after those of all that were given
-    /// before.
+    /// Starts a job. [`Workers::take`] returns its result, after those of all earlier jobs.
     pub(crate) fn give(&mut self, job: Job<'env>) -> Result<(), ArchiveError> {
         if self.all.is_empty() {
             let count = thread::available_parallelism().map_or(1, NonZero::get);
@@ -144,7 +143,7 @@ impl<'scope, 'env> Workers<'scope, 'env> {
     }
 }
 
-/// A worker that is gone has panicked, and that is told when all are waited for.
+/// A missing worker has panicked, which is reported when all are joined.
 fn stopped() -> ArchiveError {
     std::io::Error::other("a thread that compresses stopped").into()
 }

@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
-"""Writes what iconv of the GNU C library makes of each character, in each encoding that it knows, as `charsets.txt` and
-`charsets.bin` beside this file: Git converts by that library, and no crate has its tables.
+"""Writes iconv's conversion of each character in each encoding as `charsets.txt` and `charsets.bin`
+next to this file: Git uses the iconv of the GNU C library, and no crate has its tables.
 
-`charsets.txt` has a line for each encoding: where its table is in `charsets.bin`, the table's length, how characters are put
-together (`strict` where Unicode's tags aren't dropped), and all names. A table is a deflate stream of numbers, seven bits a byte, the lowest first: how many characters and how many
-pairs of characters there are; of each character its distance from the one before, and its bytes; of each pair both characters and the bytes.
-Bytes are the distance of their number from that of the character before, sign last, and their count in the lowest three bits.
+`charsets.txt` has a line for each encoding: the position of its table in `charsets.bin`, the
+table's length, how characters are combined (`strict` if Unicode's tags aren't dropped), and all
+names. A table is a deflate stream of numbers, seven bits per byte, lowest first: the counts of
+characters and of pairs; for each character its distance from the previous one, and its bytes; for
+each pair both characters and the bytes. Bytes are the distance of their number from that of the
+previous character, sign last, with their count in the lowest three bits.
 
-An encoding is left out if putting its characters together gives something else than iconv.
+An encoding is omitted if concatenating its characters' bytes doesn't equal iconv's result.
 """
 
 import ctypes
@@ -24,7 +26,7 @@ MARKS = [0x300, 0x301, 0x303, 0x304, 0x309, 0x30C, 0x323, 0x309A, 0x2E5, 0x2E9]
 PROBES = [*range(1, 0x600), *range(0xE00, 0xE60), *range(0x10D0, 0x1100), *range(0x1E00, 0x1F00), *range(0x2000, 0x2700), *range(0x2F00, 0x3100),
           *range(0x3200, 0x3400), *range(0x4E00, 0xA000, 9), *range(0xAC00, 0xD800, 31), *range(0xE000, 0xFA30, 11), *range(0xFE00, 0x10000),
           0x1F980, *range(0x20000, 0x20100), *range(0x29000, 0x29100)]
-# Written by code: they need no table.
+# Implemented in code: they need no table.
 UNICODE = ["UTF-8", "UTF-16", "UTF-16LE", "UTF-16BE", "UTF-32", "UTF-32LE", "UTF-32BE", "UCS-2", "UCS-2BE", "UNICODE"]
 
 LIBRARY = ctypes.CDLL(None)
@@ -61,7 +63,7 @@ def fingerprint(name):
 
 
 def together(kind, table, pairs, characters):
-    """What the reader in Rust does."""
+    """The algorithm of the reader in Rust."""
     out, shifted, at = b"", False, 0
     while at < len(characters):
         piece, step = pairs.get(tuple(characters[at : at + 2])), 2

@@ -1,12 +1,12 @@
-//! Names of AWS's things, checked once where they enter, so that inside the code a bucket's name
-//! can't be taken for a queue's URL. Depends on nothing of ours: the typed model of CloudFormation
-//! and the functions both build on it.
+//! Names of AWS resources as types, validated on construction, so that a bucket name can't be
+//! mistaken for a queue URL. This crate depends on none of ours: both the CloudFormation model and
+//! the functions build on it.
 
 use std::{fmt, marker::PhantomData, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-/// A text isn't a name of the kind that was expected.
+/// The text is not a valid name of the expected kind.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{text:?} is not {expected}")]
 pub struct NameError {
@@ -90,9 +90,9 @@ name!(
 );
 
 name!(
-    /// What KMS's `KeyId` takes: a key's id, its ARN, or an alias.
+    /// What KMS's `KeyId` accepts: a key ID, a key ARN, or an alias.
     KeyId,
-    "a KMS key's id, ARN or alias (1 to 2048 characters without white space)",
+    "a KMS key's ID, ARN or alias (1 to 2048 characters without white space)",
     |text| (1..=2048).contains(&text.len()) && !text.contains(char::is_whitespace)
 );
 

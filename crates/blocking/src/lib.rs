@@ -1,5 +1,5 @@
-//! Work that blocks, on a thread of its own. A thread can't be ended from outside: it is told when
-//! nobody waits for it any more, and whoever ends a job can see whether any went on all the same.
+//! Blocking work on its own thread. A thread can't be killed from outside. Instead, it is told when
+//! it is abandoned, and the caller can check whether any abandoned thread still runs.
 //!
 //! ```
 //! use std::sync::atomic::Ordering;
@@ -28,21 +28,21 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-/// How many threads are at work.
+/// The number of running threads.
 static RUNNING: AtomicUsize = AtomicUsize::new(0);
 
-/// How long it takes to see that a thread has ended.
+/// How often to check whether the threads have ended.
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// Work on a thread. Dropping it sets the flag that the work was given.
+/// Work on a thread. Dropping it sets the interrupt flag.
 #[derive(Debug)]
 pub struct Work<T> {
     thread: JoinHandle<T>,
     interrupt: Arc<AtomicBool>,
 }
 
-/// Starts work that blocks. It gets a flag that is set when nobody waits for it any more, and has
-/// to look at it wherever it may go on for long.
+/// Starts blocking work. It gets a flag that is set when the work is abandoned, and must check it
+/// in everything that may take long.
 ///
 /// # Panics
 /// Outside a Tokio runtime.
@@ -80,12 +80,12 @@ impl<T> Future for Work<T> {
 impl<T> Drop for Work<T> {
     fn drop(&mut self) {
         self.interrupt.store(true, Ordering::Relaxed);
-        // One that hasn't begun never does.
+        // Work that hasn't started never starts.
         self.thread.abort();
     }
 }
 
-/// One that counts, however its work ends.
+/// Counts a thread, however its work ends.
 struct Running;
 
 impl Running {
@@ -105,7 +105,7 @@ impl Drop for Running {
 mod tests {
     use super::*;
 
-    // One test, since all work of a process is counted together.
+    // A single test, because all work of a process is counted together.
     #[tokio::test]
     async fn dropped_work_is_interrupted_and_counted() {
         assert!(ended(Duration::ZERO).await);
@@ -119,7 +119,7 @@ mod tests {
 
         let (end, wait) = std::sync::mpsc::channel::<()>();
         drop(spawn(move |_| wait.recv()));
-        // It may have been dropped before it began.
+        // It may have been dropped before it started.
         let stubborn = !ended(Duration::from_millis(20)).await;
         drop(end);
         assert!(ended(Duration::from_secs(10)).await, "{stubborn}");

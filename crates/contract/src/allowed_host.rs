@@ -4,12 +4,12 @@ use std::fmt;
 
 use crate::repository::HostName;
 
-/// What a host runs, which says how its archives are asked for.
+/// The software that a host runs. It determines the archive API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum HostKind {
     /// GitHub and GitHub Enterprise Server.
     GitHub,
-    /// GitLab, gitlab.com or an instance of one's own.
+    /// GitLab: gitlab.com or a self-hosted instance.
     GitLab,
     /// Bitbucket Cloud.
     Bitbucket,
@@ -22,7 +22,7 @@ pub enum HostKind {
 }
 
 impl HostKind {
-    /// All of them.
+    /// All kinds.
     pub const ALL: [Self; 6] =
         [Self::GitHub, Self::GitLab, Self::Bitbucket, Self::BitbucketDataCenter, Self::Gitea, Self::Azure];
 
@@ -38,7 +38,7 @@ impl HostKind {
         }
     }
 
-    /// Its name, as people write it.
+    /// The product name, for display.
     pub const fn product(self) -> &'static str {
         match self {
             Self::GitHub => "GitHub",
@@ -50,7 +50,7 @@ impl HostKind {
         }
     }
 
-    /// What a public host is known to run.
+    /// The kind of a public host, if known.
     pub(crate) fn of(host: &HostName) -> Option<Self> {
         Some(match host.as_str() {
             "github.com" => Self::GitHub,
@@ -58,7 +58,7 @@ impl HostKind {
             "bitbucket.org" => Self::Bitbucket,
             "codeberg.org" => Self::Gitea,
             "dev.azure.com" => Self::Azure,
-            // GitHub Enterprise Cloud with data residency: a name for each enterprise.
+            // GitHub Enterprise Cloud with data residency: each enterprise has its own subdomain.
             name if name.ends_with(".ghe.com") => Self::GitHub,
             _ => return None,
         })
@@ -71,13 +71,12 @@ impl fmt::Display for HostKind {
     }
 }
 
-/// Azure DevOps, and where it is reached over SSH.
+/// Azure DevOps, and its SSH host.
 const AZURE: (&str, &str) = ("dev.azure.com", "ssh.dev.azure.com");
 
-/// Where public hosts are reached over SSH under another name than their own: Azure DevOps always,
-/// the others [through
-/// firewalls](https://docs.github.com/en/authentication/troubleshooting-ssh/using-ssh-over-the-https-port),
-/// on port 443.
+/// Public hosts that are reached over SSH under another name: Azure DevOps always, the others on
+/// port 443 [behind
+/// firewalls](https://docs.github.com/en/authentication/troubleshooting-ssh/using-ssh-over-the-https-port).
 const SSH_NAMES: [(&str, &str); 4] = [
     AZURE,
     ("github.com", "ssh.github.com"),
@@ -85,7 +84,7 @@ const SSH_NAMES: [(&str, &str); 4] = [
     ("bitbucket.org", "altssh.bitbucket.org"),
 ];
 
-/// Where a host is reached over SSH, and as whom.
+/// How a host is reached over SSH.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SshAddress {
     /// The user to log in as.
@@ -94,19 +93,19 @@ pub struct SshAddress {
     pub host: HostName,
     /// The server's port.
     pub port: u16,
-    /// The folder on the server that the repositories' paths begin in, such as `/srv/git`, or `/~`
-    /// for the user's home; empty for the server's root.
+    /// The folder on the server that repository paths are relative to, such as `/srv/git`, or `/~`
+    /// for the user's home. Empty for the server's root.
     pub folder: String,
 }
 
-/// What HTTPS URLs begin with: `https://host[:port][/path]`.
+/// The prefix of HTTPS URLs: `https://host[:port][/path]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WebAddress {
     /// The server's name.
     pub host: HostName,
     /// The server's port.
     pub port: u16,
-    /// The path that everything lies under, such as `/gitlab`; empty for none.
+    /// The common prefix of all paths, such as `/gitlab`, or empty.
     pub path: String,
 }
 
@@ -124,42 +123,42 @@ impl fmt::Display for WebAddress {
 /// A host that may be fetched from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AllowedHost {
-    /// The host's name: in the names of repositories, in other parameters, and usually in its URLs.
+    /// The host name, as used in repository names, in other parameters, and usually in URLs.
     pub host: HostName,
-    /// What it runs, where the entry says so or everybody knows.
+    /// What it runs, if the entry says so or the host is a well-known public one.
     pub kind: Option<HostKind>,
-    /// Where it is reached over SSH: `git@` its name, port 22, unless the entry says otherwise.
+    /// Its SSH address. By default, `git@` the host name, port 22.
     pub ssh: SshAddress,
-    /// Where its web pages are: its name, port 443, unless the entry says otherwise.
+    /// The base of its web pages. By default, the host name, port 443.
     pub web: WebAddress,
-    /// Where its API is, if the entry says so.
+    /// The base of its API, if the entry sets one.
     pub(crate) api: Option<WebAddress>,
-    /// Whether archives may be downloaded from it although its address is a private one.
+    /// Whether archives may be downloaded from a private address.
     pub is_private: bool,
 }
 
 impl AllowedHost {
-    /// Whether the host takes `Acme/App` and `acme/app` for one repository. All kinds that are
-    /// known do; of an unknown one nobody knows.
+    /// Whether the host treats `Acme/App` and `acme/app` as one repository. All known kinds do. For
+    /// an unknown kind, assume not.
     pub fn ignores_case(&self) -> bool {
         self.kind.is_some()
     }
 
-    /// Where it is reached over SSH if nothing is said of that.
+    /// The default SSH address.
     pub(crate) fn usual_ssh_name(host: &HostName) -> HostName {
         let (azure, ssh) = AZURE;
         if host.as_str() == azure { ssh.parse().unwrap_or_else(|_| host.clone()) } else { host.clone() }
     }
 
-    /// Whether URLs of the host may name it so.
+    /// Whether URLs of the host may use this name.
     pub fn is_known_as(&self, name: &str) -> bool {
         let own = [&self.host, &self.ssh.host, &self.web.host];
         own.iter().any(|own| own.as_str().eq_ignore_ascii_case(name))
             || SSH_NAMES.iter().any(|(host, ssh)| *host == self.host.as_str() && ssh.eq_ignore_ascii_case(name))
     }
 
-    /// The repository's path on the host by the path of a URL: what all its URLs have before that
-    /// is left out.
+    /// The repository's path for the path of a URL: strips the prefix that all URLs of the host
+    /// share.
     pub fn path_in<'u>(&self, url_path: &'u str, is_web: bool) -> &'u str {
         let prefix = if is_web { &self.web.path } else { &self.ssh.folder };
         let path = url_path.strip_prefix('/').unwrap_or(url_path);
@@ -168,7 +167,7 @@ impl AllowedHost {
         below.unwrap_or(path)
     }
 
-    /// What all URLs of its API begin with if it runs this.
+    /// The base of its API URLs if it runs `kind`.
     ///
     /// GitHub's is on [another
     /// host](https://docs.github.com/en/rest/using-the-rest-api/getting-started-with-the-rest-api),
@@ -191,8 +190,8 @@ impl AllowedHost {
         }
     }
 
-    /// Whether a download may go to a private address by this name, because the entry says so.
-    /// GitHub Enterprise Server gives its archives from [names below its
+    /// Whether the entry allows downloads from a private address under this name. GitHub Enterprise
+    /// Server gives its archives from [names below its
     /// own](https://docs.github.com/en/enterprise-server@latest/admin/configuring-settings/hardening-security-for-your-enterprise/enabling-subdomain-isolation).
     pub fn is_private_at(&self, name: &str) -> bool {
         let web = self.web.host.as_str();
@@ -205,7 +204,7 @@ impl AllowedHost {
     }
 }
 
-/// What an entry means, in words for who deploys it.
+/// Describes an entry, for the person who deploys it.
 impl fmt::Display for AllowedHost {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let SshAddress { user, host, port, folder } = &self.ssh;

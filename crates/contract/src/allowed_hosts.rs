@@ -8,7 +8,7 @@ use crate::{
     host_entry::AllowedHostsError,
 };
 
-/// The hosts that may be fetched from, [entries](crate::host_entry) separated by commas.
+/// The `AllowedGitHosts` parameter: [entries](crate::host_entry) separated by commas.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct AllowedHosts(Vec<AllowedHost>);
 
@@ -22,29 +22,29 @@ impl FromStr for AllowedHosts {
 }
 
 impl AllowedHosts {
-    /// The entry of a host, compared without regard to case.
+    /// The entry of a host. Case doesn't matter.
     pub fn find(&self, host: &str) -> Option<&AllowedHost> {
         self.0.iter().find(|allowed| allowed.host.as_str().eq_ignore_ascii_case(host))
     }
 
-    /// The entries of hosts whose URLs may have this name in them, the host of this name first.
+    /// The entries whose URLs may use this name. The host of that name comes first.
     pub fn known_as(&self, name: &str) -> impl Iterator<Item = &AllowedHost> {
         let own = self.find(name);
         let others = self.0.iter().filter(move |other| own != Some(*other) && other.is_known_as(name));
         own.into_iter().chain(others)
     }
 
-    /// All entries in their order.
+    /// All entries, in order.
     pub fn iter(&self) -> impl Iterator<Item = &AllowedHost> {
         self.0.iter()
     }
 
-    /// The entry that stands first.
+    /// The first entry.
     pub fn first(&self) -> Option<&AllowedHost> {
         self.0.first()
     }
 
-    /// The one entry of a kind; nothing where there are several.
+    /// The only entry of a kind. `None` if there are several.
     pub fn only(&self, kind: HostKind) -> Option<&AllowedHost> {
         let mut of_kind = self.0.iter().filter(|allowed| allowed.kind == Some(kind));
         of_kind.next().filter(|_| of_kind.next().is_none())

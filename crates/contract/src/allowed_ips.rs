@@ -1,6 +1,6 @@
-//! Who may send without a secret: the `AllowedIps` parameter. An address speaks for one host, since
-//! everybody at a public provider shares its addresses, and it may send whatever somebody there
-//! wants sent.
+//! The `AllowedIps` parameter: addresses that may send webhooks without a secret. An address is
+//! trusted only for one host, because all users of a public provider share its addresses and can
+//! trigger requests from them.
 
 use std::{net::IpAddr, str::FromStr};
 
@@ -13,10 +13,10 @@ use crate::repository::{HostError, HostName};
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct AllowedIps(Vec<(HostName, IpNet)>);
 
-/// Why a text is not a list of [`AllowedIps`].
+/// Why a text is not a valid [`AllowedIps`].
 #[derive(Debug, thiserror::Error)]
 pub enum AllowedIpsError {
-    /// An entry doesn't say which host it speaks for.
+    /// An entry names no host.
     #[error(
         "AllowedIps has the entry {entry:?}, which names no host: write HOST={entry}, for example bitbucket.org={entry}"
     )]
@@ -24,20 +24,20 @@ pub enum AllowedIpsError {
         /// The entry.
         entry: String,
     },
-    /// What an entry names isn't a host.
+    /// The host of an entry is invalid.
     #[error("AllowedIps has the entry {entry:?}, expected HOST=ADDRESS such as bitbucket.org=192.0.2.0/24")]
     Host {
         /// The entry.
         entry: String,
-        /// What is wrong with it.
+        /// The cause.
         source: HostError,
     },
-    /// An entry holds neither an address nor a CIDR block.
+    /// The address of an entry is neither an address nor a CIDR block.
     #[error("AllowedIps has the entry {entry:?}, expected HOST=ADDRESS such as bitbucket.org=192.0.2.0/24")]
     Address {
         /// The entry.
         entry: String,
-        /// What is wrong with it.
+        /// The cause.
         source: ipnet::AddrParseError,
     },
 }
@@ -63,7 +63,7 @@ fn read(entry: &str) -> Result<(HostName, IpNet), AllowedIpsError> {
 }
 
 impl AllowedIps {
-    /// The hosts that the address speaks for; an IPv4 address in IPv6's clothing counts as IPv4.
+    /// The hosts that the address is trusted for. An IPv4-mapped IPv6 address counts as IPv4.
     pub fn hosts(&self, address: IpAddr) -> impl Iterator<Item = &HostName> {
         let address = address.to_canonical();
         self.0.iter().filter(move |(_, block)| block.contains(&address)).map(|(host, _)| host)

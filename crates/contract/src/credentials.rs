@@ -1,6 +1,5 @@
-//! What zipdl shows to a Git host to get an archive: the secret that the template makes of the
-//! parameters `GitToken`, `OAuthKey` and `OAuthSecret`, and which of it belongs to which host. A
-//! credential goes to one host and never to another.
+//! zipdl's credentials for Git hosts: the secret that the template creates from the parameters
+//! `GitToken`, `OAuthKey` and `OAuthSecret`. Each credential is sent only to its own host.
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
@@ -18,13 +17,13 @@ pub struct ProviderCredentials {
     oauth_secret: SecretString,
 }
 
-/// The secret isn't what the template makes. It doesn't say what it is instead.
+/// The secret doesn't have the format that the template creates. The error doesn't quote it.
 #[derive(Debug, thiserror::Error)]
-#[error("the secret with the credentials isn't a JSON object of the texts GitToken, OAuthKey and OAuthSecret")]
+#[error("the secret with the credentials isn't a JSON object with the strings GitToken, OAuthKey and OAuthSecret")]
 pub struct CredentialsError;
 
 impl ProviderCredentials {
-    /// Reads the secret's text.
+    /// Parses the secret.
     ///
     /// # Errors
     /// It isn't a JSON object with these fields.
@@ -32,8 +31,8 @@ impl ProviderCredentials {
         serde_json::from_str(secret.expose_secret()).map_err(|_| CredentialsError)
     }
 
-    /// The access token for `host`: that of the entry `host=token`, or the one entry that names no
-    /// host, which is for `first`, the first of the allowed hosts.
+    /// The access token for `host`: from the entry `host=token`, or the entry without a host, which
+    /// is for `first`, the first allowed host.
     pub fn token(&self, host: &HostName, first: Option<&HostName>) -> Option<SecretString> {
         let entries = || self.git_token.expose_secret().split(',').map(str::trim).filter(|entry| !entry.is_empty());
         let named = |entry: &'_ str| {
@@ -44,14 +43,14 @@ impl ProviderCredentials {
         entries().find_map(named).or_else(|| entries().find_map(alone))
     }
 
-    /// The key and the secret of the OAuth consumer, where both are given.
+    /// The key and the secret of the OAuth consumer, if both are set.
     pub fn oauth_consumer(&self) -> Option<(&str, &SecretString)> {
         let given = !self.oauth_key.is_empty() && !self.oauth_secret.expose_secret().is_empty();
         given.then_some((&self.oauth_key, &self.oauth_secret))
     }
 }
 
-/// Whether an entry begins with a host. A token may end in the equals signs of Base64 and has none
+/// Whether an entry starts with a host. A token may end in Base64's equals signs, but has none
 /// before them.
 fn names_a_host(entry: &str) -> bool {
     entry.trim_end_matches('=').contains('=')

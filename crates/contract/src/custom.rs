@@ -1,22 +1,22 @@
-//! The custom resources: what the template gives them and what they give back.
+//! The custom resources: their properties and attributes.
 
 use aws_names::{BucketName, KeyId};
 use serde::{Deserialize, Serialize};
 
 use crate::side::Side;
 
-/// The kind of SSH key that is made: the `KeyType` parameter.
+/// The type of the generated SSH key: the `KeyType` parameter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum KeyType {
-    /// Ed25519: short and fast, and every provider but one takes it.
+    /// Ed25519: short and fast. Every provider except Azure DevOps accepts it.
     Ed25519,
-    /// RSA with 4,096 bits: for Azure DevOps, which takes no other.
+    /// RSA with 4,096 bits: for Azure DevOps, which accepts nothing else.
     Rsa,
 }
 
-/// The properties of the custom resource that makes the SSH key.
+/// The properties of the custom resource that generates the SSH key.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(bound = ""))]
 #[serde(
@@ -27,16 +27,16 @@ pub enum KeyType {
     )
 )]
 pub struct SshKeyProperties<S: Side> {
-    /// The bucket that the encrypted private key goes to.
+    /// The bucket for the encrypted private key.
     #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub key_bucket: S::Of<BucketName>,
-    /// The KMS key that it is encrypted with.
+    /// The KMS key that encrypts it.
     #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub kms_key: S::Of<KeyId>,
-    /// The kind of key.
+    /// The type of the key.
     #[cfg_attr(feature = "schema", schemars(with = "KeyType"))]
     pub key_type: S::Of<KeyType>,
-    /// The stack's name, part of the encryption context.
+    /// The stack name, part of the encryption context.
     #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub stack_name: S::Of<String>,
 }
@@ -50,12 +50,12 @@ pub struct SshKeyProperties<S: Side> {
 pub struct SshKeyData<S: Side> {
     /// The public key as a line of `authorized_keys`.
     pub public_key: S::Of<String>,
-    /// The object that holds the encrypted private key: one of its own for each key pair, below
+    /// The object with the encrypted private key. Each key pair has its own, below
     /// [`SSH_KEY_PREFIX`].
     pub object_key: S::Of<String>,
 }
 
-/// Where in the key bucket the encrypted private keys lie.
+/// The prefix of the encrypted private keys in the key bucket.
 pub const SSH_KEY_PREFIX: &str = "ssh-key/";
 
 /// The properties of the custom resource that empties the buckets when the stack is deleted.
@@ -73,16 +73,16 @@ pub struct BucketCleanerProperties<S: Side> {
 
 /// The KMS [encryption
 /// context](https://docs.aws.amazon.com/kms/latest/developerguide/encrypt_context.html) of a
-/// stack's SSH key: a ciphertext of another stack, or of another purpose, doesn't decrypt. Not
-/// secret; it stands in CloudTrail.
+/// stack's SSH key: ciphertexts of other stacks or for other purposes don't decrypt. It is not
+/// secret, and CloudTrail logs it.
 pub fn encryption_context(stack_name: &str) -> [(&str, &str); 2] {
     [(CONTEXT_STACK, stack_name), (CONTEXT_PURPOSE, SSH_KEY_PURPOSE)]
 }
 
-/// The encryption context's key that names the stack.
+/// The context key for the stack name.
 pub const CONTEXT_STACK: &str = "stack";
 
-/// The encryption context's key that names the purpose.
+/// The context key for the purpose.
 pub const CONTEXT_PURPOSE: &str = "purpose";
 
 /// The purpose of a stack's SSH key.

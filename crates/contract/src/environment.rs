@@ -1,6 +1,6 @@
-//! The environment of each function, as one struct that the template fills and the function reads.
+//! The environment of each function: one struct that the template writes and the function reads.
 //!
-//! A field's variable is its name in capitals: `output_bucket` is `OUTPUT_BUCKET`. A forgotten
+//! A field's variable is its name in upper case: `output_bucket` is `OUTPUT_BUCKET`. A missing
 //! variable doesn't compile:
 //!
 //! ```compile_fail,E0063
@@ -12,10 +12,10 @@
 //! }
 //! ```
 //!
-//! While a stack is updated, the new code runs with the old environment for seconds, and the old
-//! code with the new one. So a variable that the last release hasn't gets a value in [`OF_OLDER`],
-//! and what the last release reads goes on being written, in its grammar: its contract lies in
-//! `released/environment.json`, and `tests/released.rs` holds this file to it.
+//! During a stack update, new code runs with the old environment for seconds, and old code with the
+//! new one. So a variable that the last release lacks gets a default in [`OF_OLDER`], and variables
+//! that the last release reads are still written in its syntax. `tests/released.rs` compares this
+//! file with the last release's contract in `released/environment.json`.
 
 use std::collections::BTreeSet;
 
@@ -37,12 +37,12 @@ use crate::side::{Runtime, Side};
     )
 )]
 pub struct WebhookEnvironment<S: Side> {
-    /// The secret that holds the webhook secrets, separated by commas. The template generates one
-    /// that nobody knows when the `ApiSecret` parameter is empty, so there always is one.
+    /// The secret with the webhook secrets, separated by commas. It always exists: without the
+    /// `ApiSecret` parameter, the template generates a random one.
     pub api_secret: S::Of<SecretId>,
-    /// The queue that gitpull works on.
+    /// gitpull's queue.
     pub gitpull_queue: S::Of<QueueUrl>,
-    /// The queue that zipdl works on.
+    /// zipdl's queue.
     pub zipdl_queue: S::Of<QueueUrl>,
     /// The `AllowedIps` parameter, see [`crate::AllowedIps`].
     pub allowed_ips: S::Of<String>,
@@ -56,7 +56,7 @@ pub struct WebhookEnvironment<S: Side> {
     pub allowed_hosts: S::Of<String>,
 }
 
-/// Where in the cache's bucket the packs are: what comes behind it is `{host}/{repository}.pack`.
+/// The key prefix of packs in the cache bucket, before `{host}/{repository}.pack`.
 pub const PACK_PREFIX: &str = "packs/";
 
 /// The environment of the gitpull function.
@@ -69,24 +69,24 @@ pub const PACK_PREFIX: &str = "packs/";
     )
 )]
 pub struct GitPullEnvironment<S: Side> {
-    /// The bucket that holds the encrypted SSH key.
+    /// The bucket with the encrypted SSH key.
     pub key_bucket: S::Of<BucketName>,
-    /// The object in it: [`crate::custom::SshKeyData::object_key`], which a new key changes, so
-    /// that no warm function goes on with the old one.
+    /// The key of the object in it: [`crate::custom::SshKeyData::object_key`]. A new SSH key
+    /// changes it, so that no warm function keeps using the old key.
     pub key_object: S::Of<String>,
-    /// The KMS key that the SSH key is encrypted with.
+    /// The KMS key that encrypts the SSH key.
     pub kms_key: S::Of<KeyId>,
-    /// The stack's name, part of the encryption context.
+    /// The stack name, part of the encryption context.
     pub stack_name: S::Of<String>,
-    /// The bucket that the artifacts go to.
+    /// The bucket for artifacts.
     pub output_bucket: S::Of<BucketName>,
-    /// The bucket that packs are kept in for functions that start with an empty disk, see
+    /// The bucket that caches packs for functions that start with an empty disk, see
     /// [`PACK_PREFIX`].
     pub cache_bucket: S::Of<BucketName>,
-    /// The queue that the jobs come from, to say for how long one is worked on and when a failed
-    /// one should be tried again.
+    /// The queue that the jobs come from, to extend a job's visibility timeout and to schedule its
+    /// retry.
     pub queue: S::Of<QueueUrl>,
-    /// The queue that a job goes to when it has failed for good.
+    /// The queue for jobs that are given up.
     pub dead_letter_queue: S::Of<QueueUrl>,
     /// The `AllowedGitHosts` parameter, see [`crate::AllowedHosts`].
     pub allowed_hosts: S::Of<String>,
@@ -100,8 +100,7 @@ pub struct GitPullEnvironment<S: Side> {
     pub submodules: S::Of<String>,
     /// The `Lfs` parameter: `on` or `off`.
     pub lfs: S::Of<String>,
-    /// The `CaBundle` parameter: certificates in PEM of authorities to trust beside the public
-    /// ones.
+    /// The `CaBundle` parameter: PEM certificates of additional authorities.
     pub ca_bundle: S::Of<String>,
     /// The `Paths` parameter: globs of the files that go into the zip, separated by commas.
     pub paths: S::Of<String>,
@@ -119,27 +118,26 @@ pub struct GitPullEnvironment<S: Side> {
 pub struct ZipDlEnvironment<S: Side> {
     /// The secret that holds [`crate::ProviderCredentials`].
     pub credentials: S::Of<SecretId>,
-    /// The bucket that the artifacts go to.
+    /// The bucket for artifacts.
     pub output_bucket: S::Of<BucketName>,
-    /// The queue that the jobs come from, to say for how long one is worked on and when a failed
-    /// one should be tried again.
+    /// The queue that the jobs come from, to extend a job's visibility timeout and to schedule its
+    /// retry.
     pub queue: S::Of<QueueUrl>,
-    /// The queue that a job goes to when it has failed for good.
+    /// The queue for jobs that are given up.
     pub dead_letter_queue: S::Of<QueueUrl>,
     /// The `AllowedGitHosts` parameter, see [`crate::AllowedHosts`].
     pub allowed_hosts: S::Of<String>,
     /// The `KeyLayout` parameter, see [`crate::KeyLayout`].
     pub key_layout: S::Of<String>,
-    /// The `CaBundle` parameter: certificates in PEM of authorities to trust beside the public
-    /// ones.
+    /// The `CaBundle` parameter: PEM certificates of additional authorities.
     pub ca_bundle: S::Of<String>,
-    /// The `MaxArchiveBytes` parameter: how large an archive may be, a number.
+    /// The `MaxArchiveBytes` parameter: the largest archive, in bytes.
     pub max_archive_bytes: S::Of<String>,
 }
 
-/// Why a function's environment can't be read.
+/// Why a function's environment is invalid.
 #[derive(Debug, thiserror::Error)]
-#[error("the environment of the function doesn't fit its contract")]
+#[error("the function's environment is invalid")]
 pub struct EnvironmentError(#[source] serde::de::value::Error);
 
 impl WebhookEnvironment<Runtime> {
@@ -167,10 +165,10 @@ fn process_variables() -> impl Iterator<Item = (String, String)> {
     std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
 }
 
-/// What a variable is in the environment of a stack that is older than it.
+/// The default of a variable that an older stack doesn't set.
 pub const OF_OLDER: [(&str, &str); 1] = [("KEY_LAYOUT", "path")];
 
-/// Reads an environment from its variables.
+/// Parses an environment from its variables.
 pub fn from_variables<T: DeserializeOwned>(
     variables: impl IntoIterator<Item = (String, String)>,
 ) -> Result<T, EnvironmentError> {

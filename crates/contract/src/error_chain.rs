@@ -1,8 +1,8 @@
-//! An error is told with all that led to it: in logs, in a stack's events, in answers.
+//! Formats an error with all its causes, for logs, stack events and responses.
 
 use std::{error::Error, iter};
 
-/// The error and its causes, the nearest first, with colons between them.
+/// The error and its causes, outermost first, separated by colons.
 ///
 /// ```
 /// let error = "refs/heads/..".parse::<contract::RefName>().unwrap_err();

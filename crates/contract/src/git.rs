@@ -1,16 +1,14 @@
-//! Git's own names. A reference of a payload reaches the S3 key and the wire, so it is checked by
-//! Git's rules before anything else sees it.
+//! Git reference names and object IDs. A reference from a payload becomes part of the S3 key and of
+//! the Git protocol, so Git's own rules are checked first.
 
 use serde::{Deserialize, Serialize};
 
 use crate::text::checked_text;
 
-/// The full name of a branch or a tag, such as `refs/heads/main`, as `git check-ref-format` allows
-/// it.
+/// The full name of a branch or a tag, such as `refs/heads/main`, valid by `git check-ref-format`.
 ///
-/// The rules keep `..`, a leading dot and control characters out, so a name is also safe in an S3
-/// key. They don't keep out shell characters: `refs/heads/$(x)` is legal, and nothing here meets a
-/// shell.
+/// The rules exclude `..`, a leading dot and control characters, so a name is safe in an S3 key.
+/// They don't exclude shell characters: `refs/heads/$(x)` is valid. No shell is involved.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct RefName(String);
@@ -18,18 +16,18 @@ pub struct RefName(String);
 /// Why a text is not a [`RefName`].
 #[derive(Debug, thiserror::Error)]
 pub enum RefNameError {
-    /// It breaks a rule of `git check-ref-format`.
-    #[error("{name:?} is not a legal reference name ({rule})")]
+    /// It violates a rule of `git check-ref-format`.
+    #[error("{name:?} is not a valid reference name ({rule})")]
     Illegal {
         /// The text.
         name: String,
-        /// The broken rule, in Git's words.
+        /// The violated rule, in Git's words.
         rule: String,
     },
-    /// It is legal, but neither a branch nor a tag.
+    /// It is valid, but neither a branch nor a tag.
     #[error("{0:?} is neither a branch (refs/heads/…) nor a tag (refs/tags/…)")]
     NeitherBranchNorTag(String),
-    /// It is longer than an S3 key can hold beside the repository's name.
+    /// It is too long for an S3 key with the repository name.
     #[error("the reference name has {0} bytes, at most {max} are supported", max = RefName::MAX_BYTES)]
     TooLong(usize),
 }
@@ -70,8 +68,8 @@ impl RefName {
     }
 }
 
-/// The id of a commit (or of an annotated tag that names one) in lower-case hexadecimal: 40 digits
-/// for SHA-1, 64 for SHA-256. Never the null id, which means "no object".
+/// The ID of a commit (or of an annotated tag of one) in lower-case hexadecimal: 40 digits for
+/// SHA-1, 64 for SHA-256. Never the null ID, which means "no object".
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct CommitId(String);
@@ -80,10 +78,10 @@ pub struct CommitId(String);
 #[derive(Debug, thiserror::Error)]
 pub enum CommitIdError {
     /// It isn't 40 or 64 lower-case hexadecimal digits.
-    #[error("{0:?} is not an object id of 40 or 64 lower-case hexadecimal digits")]
+    #[error("{0:?} is not an object ID of 40 or 64 lower-case hexadecimal digits")]
     Malformed(String),
-    /// It is the null id, by which webhooks say that a reference was deleted or didn't exist.
-    #[error("the null object id names no commit")]
+    /// It is the null ID, which in webhooks means that the reference was deleted or didn't exist.
+    #[error("the null object ID names no commit")]
     Null,
 }
 

@@ -1,5 +1,5 @@
-//! How an entry of `AllowedGitHosts` is written: the host's name, and behind it, separated by
-//! spaces, what is otherwise than usual.
+//! The syntax of an `AllowedGitHosts` entry: the host name, followed by settings separated by
+//! spaces.
 //!
 //! ```text
 //! git.example.com kind=gitlab ssh=git@ssh.example.com:2222 web=https://git.example.com/gitlab private
@@ -12,7 +12,7 @@
 //! - `api=https://host[:port][/path]` where its API is
 //! - `private` archives may be downloaded from it although its address is a private one
 //!
-//! The name may have the most usual of these on it:
+//! The most common settings have a short form:
 //! `[user@]name[:ssh-port][=kind[:https-port]][+private]`.
 
 use std::str::FromStr;
@@ -38,7 +38,7 @@ enum Problem {
         "expected `[user@]host[:port][=kind[:https-port]][+private]`, then `kind=`, `ssh=`, `web=`, `api=`, `private`"
     )]
     Host(#[source] HostError),
-    #[error("which doesn't begin with a host's name")]
+    #[error("which doesn't begin with a host name")]
     Unnamed,
     #[error("whose port is not a number from 1 to 65535")]
     Port,
@@ -46,7 +46,7 @@ enum Problem {
     User,
     #[error("whose kind is none of {}", HostKind::ALL.map(HostKind::name).join(", "))]
     Kind,
-    #[error("in which {0:?} is none of `kind=`, `ssh=`, `web=`, `api=` and `private`")]
+    #[error("in which {0:?} isn't one of `kind=`, `ssh=`, `web=`, `api=` and `private`")]
     Setting(String),
     #[error("which says {0} twice")]
     Twice(&'static str),
@@ -58,7 +58,7 @@ enum Problem {
     Path(String),
 }
 
-/// What an entry says so far.
+/// The settings parsed so far.
 #[derive(Default)]
 struct Settings {
     kind: Option<HostKind>,
@@ -107,7 +107,7 @@ fn usual_ssh(host: &HostName) -> SshAddress {
     SshAddress { user: "git".to_owned(), host: AllowedHost::usual_ssh_name(host), port: 22, folder: String::new() }
 }
 
-/// The name, and what stands on it.
+/// Parses the name with its short settings.
 fn head(word: &str) -> Result<(HostName, Settings), Problem> {
     if ["kind=", "ssh=", "web=", "api="].iter().any(|setting| word.starts_with(setting)) {
         return Err(Problem::Unnamed);
@@ -157,15 +157,15 @@ fn web(url: &str, name: &'static str) -> Result<WebAddress, Problem> {
     Ok(WebAddress { host, port: port.unwrap_or(443), path })
 }
 
-/// The text before a colon, and the port after it.
+/// Splits a text into the part before the colon and the port.
 fn with_port(text: &str) -> Result<(&str, Option<u16>), Problem> {
     let Some((text, port)) = text.rsplit_once(':') else { return Ok((text, None)) };
     let port = port.parse().ok().filter(|port| *port != 0).ok_or(Problem::Port)?;
     Ok((text, Some(port)))
 }
 
-/// The text before the first slash, and the path from there, without a slash at the end. A path
-/// goes into URLs and to SSH servers as it is.
+/// Splits a text at its first slash. The path loses its trailing slash. It is used as is in URLs
+/// and for SSH servers.
 fn with_path(text: &str) -> Result<(&str, String), Problem> {
     let (text, path) = text.split_at(text.find('/').unwrap_or(text.len()));
     let path = path.strip_suffix('/').unwrap_or(path);
@@ -260,7 +260,7 @@ mod tests {
         check("git.example kind=GitLab", kind);
         check("*", form);
         check("git.example+public", form);
-        check("kind=gitea git.example", "which doesn't begin with a host's name");
+        check("kind=gitea git.example", "which doesn't begin with a host name");
         check("git.example ssh=-x@ssh.example", "whose user is not a login name");
         check("git.example ssh=ssh.example:x", port);
         check("git.example ssh=", ssh);
@@ -277,7 +277,7 @@ mod tests {
             "git.example api=ftp://git.example",
             "whose API's address is not an address such as https://git.example.com/path",
         );
-        check("git.example public", "in which \"public\" is none of `kind=`, `ssh=`, `web=`, `api=` and `private`");
+        check("git.example public", "in which \"public\" isn't one of `kind=`, `ssh=`, `web=`, `api=` and `private`");
         check("git.example:22 ssh=git.example", "which says its SSH address twice");
         check("git.example=gitea kind=gitea", "which says its kind twice");
         check("git.example=gitea:8443 web=https://git.example", "which says its web address twice");

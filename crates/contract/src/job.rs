@@ -1,5 +1,4 @@
-//! The message on a queue: what to fetch and where to put it, and never the payload that asked for
-//! it.
+//! The queue message: what to fetch and where to store it. It never contains the payload.
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -12,15 +11,15 @@ use crate::{
     text::checked_text,
 };
 
-/// The sender's id of one delivery of a webhook: 1 to 128 printable ASCII characters, so that it
-/// can stand in a log line and in an object's metadata.
+/// The sender's ID of a webhook delivery: 1 to 128 printable ASCII characters, safe in log lines
+/// and object metadata.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct DeliveryId(String);
 
 /// Why a text is not a [`DeliveryId`].
 #[derive(Debug, thiserror::Error)]
-#[error("the delivery id isn't 1 to 128 printable ASCII characters")]
+#[error("the delivery ID isn't 1 to 128 printable ASCII characters")]
 pub struct DeliveryIdError;
 
 checked_text!(DeliveryId, DeliveryIdError, check_delivery_id);
@@ -48,67 +47,65 @@ impl Trigger {
     }
 }
 
-/// One reference of one repository that has to become a zip: what a message on a queue says, in
+/// A reference of a repository to turn into a zip: what a message on a queue says, in
 /// names that have been checked. That somebody may ask for it, it doesn't show; the webhook sends
 /// only jobs that `forge` made for an authenticated sender.
 ///
-/// Fields that it doesn't know it leaves aside: a dead-letter message may be older than the
-/// function that it comes back to.
+/// Unknown fields are ignored: a dead-letter message may be older than the function that processes
+/// it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Job {
-    /// The delivery that asked for it.
+    /// The delivery that created it.
     pub delivery: DeliveryId,
     /// The repository.
     pub repository: Repository,
     /// The branch or the tag.
     pub reference: RefName,
-    /// What the reference named when the delivery was sent, where the sender told. A hint: what it
-    /// names now, the host says.
+    /// What the reference named when the delivery was sent, if known. Only a hint: the worker asks
+    /// the host for the current value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub commit: Option<CommitId>,
     /// What happened to the reference.
     #[serde(default, skip_serializing_if = "Trigger::is_push")]
     pub trigger: Trigger,
-    /// The first line of that commit's message, where the sender told: for a worker that doesn't
-    /// see the commit.
+    /// The first line of that commit's message, if known: for a worker that doesn't see the commit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub summary: Option<String>,
-    /// What the sender may have fetched: the `Repositories` parameter, and what the sender's proof
-    /// is good for. Whatever else the repository leads on to, such as a submodule, has to fit [each
-    /// list](Self::permit). Where nothing is said, as in a job of an older version, that is
-    /// nothing.
+    /// What the sender may fetch: the `Repositories` parameter and the globs of the sender's
+    /// secret. Anything else to fetch, such as a submodule, must match [each list](Self::permit).
+    /// Without lists, as in jobs of older versions, nothing else is fetched.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scope: Option<Vec<String>>,
-    /// How the host spells the repository's path, where that counts.
+    /// How the host spells the repository's path, if that matters.
     #[serde(default, skip_serializing_if = "PathSpelling::is_usual")]
     pub spelling: PathSpelling,
 }
 
 impl Job {
-    /// The job's id: the same for a redelivery of the same reference, so that it also serves as the
-    /// [deduplication
-    /// id](https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/using-messagededuplicationid-property.html)
-    /// of its message. 32 hexadecimal digits.
+    /// The job ID. It is the same for redeliveries of the same reference, so it also serves as the
+    /// message's [deduplication
+    /// ID](https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/using-messagededuplicationid-property.html).
+    /// 32 hexadecimal digits.
     pub fn id(&self) -> String {
         digest(&[self.delivery.as_str(), &self.repository.to_string(), self.reference.as_str()])
     }
 
-    /// The repository, and how its host spells its path.
+    /// The repository with its spelling.
     pub fn location(&self) -> Location {
         Location { repository: self.repository.clone(), spelling: self.spelling }
     }
 
-    /// The message group: jobs of one reference of one repository stay in order and don't overlap,
-    /// all others run beside one another. 32 hexadecimal digits.
+    /// The message group: jobs of the same reference stay in order and don't overlap, all others
+    /// run concurrently. 32 hexadecimal digits.
     pub fn group_id(&self) -> String {
         digest(&[&self.repository.to_string(), self.reference.as_str()])
     }
 
-    /// The key of the artifact: `{prefix}/{owner}_{repo}.zip` for the default branch, with
-    /// `branch/{branch}/`, `tag/{tag}/` or `release/{tag}/` before the file's name for anything
-    /// else. The prefix is the [layout](KeyLayout)'s.
+    /// The artifact's key: `{prefix}/{owner}_{repo}.zip` for the default branch, with
+    /// `branch/{branch}/`, `tag/{tag}/` or `release/{tag}/` before the file name for anything else.
+    /// The [layout](KeyLayout) determines the prefix.
     ///
-    /// `default_branch` is what the repository's host says, and nothing where it has none.
+    /// `default_branch` is what the host reports, or `None` if it has none.
     pub fn artifact_key(&self, layout: KeyLayout, default_branch: Option<&str>) -> String {
         let prefix = layout.prefix(&self.repository);
         let file = self.repository.path.as_str().replace('/', "_");
@@ -123,7 +120,7 @@ impl Job {
     }
 }
 
-/// The first half of a SHA-256 over the parts, each ended by a byte that none of them can hold.
+/// The first half of a SHA-256 over the parts, each terminated by a byte that no part contains.
 fn digest(parts: &[&str]) -> String {
     let mut hash = Sha256::new();
     for part in parts {
@@ -215,8 +212,8 @@ mod tests {
             if identity(&one) != identity(&other) {
                 prop_assert_ne!(key(&one, KeyLayout::HostPath), key(&other, KeyLayout::HostPath));
             }
-            // Within one host, paths suffice; between hosts, what an artifact says of itself tells
-            // them apart.
+            // Paths are unique within one host. Between hosts, the artifact's metadata tells them
+            // apart.
             if identity(&one) != identity(&other) && one.repository.host == other.repository.host {
                 prop_assert_ne!(key(&one, KeyLayout::Path), key(&other, KeyLayout::Path));
             }

@@ -1,30 +1,30 @@
-//! What the key of an artifact begins with: the `KeyLayout` parameter.
+//! The prefix of artifact keys: the `KeyLayout` parameter.
 
 use std::str::FromStr;
 
 use crate::Repository;
 
-/// Where in the bucket the artifacts of a repository lie.
+/// Where the artifacts of a repository are stored in the bucket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum KeyLayout {
-    /// Under the repository's path. For stacks that fetch from one host: on two hosts, repositories
-    /// may have the same path, and which one came first keeps it.
+    /// Below the repository's path. For stacks with one host: if two hosts have a repository with
+    /// the same path, the first one keeps it.
     #[default]
     Path,
-    /// Under the host's name and the repository's path. For stacks that fetch from several.
+    /// Below the host name and the repository's path. For stacks with several hosts.
     HostPath,
 }
 
-/// `KeyLayout` is none of those that there are.
+/// `KeyLayout` has an unknown value.
 #[derive(Debug, thiserror::Error)]
 #[error("KeyLayout is {0:?}, expected path or host/path")]
 pub struct KeyLayoutError(String);
 
 impl KeyLayout {
-    /// All of them.
+    /// All layouts.
     pub const ALL: [Self; 2] = [Self::Path, Self::HostPath];
 
-    /// Its name as the parameter has it.
+    /// Its name in the parameter.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Path => "path",
@@ -32,7 +32,7 @@ impl KeyLayout {
         }
     }
 
-    /// What the keys of a repository's artifacts begin with, without a slash at the end.
+    /// The common prefix of a repository's artifact keys, without a trailing slash.
     pub fn prefix(self, repository: &Repository) -> String {
         match self {
             Self::Path => repository.path.to_string(),

@@ -1,11 +1,10 @@
-//! What the template and the functions agree on, so that each of it is written once: the variables
-//! of a function's environment, the job on a queue, the properties of a custom resource, and the
-//! names of Git's things in them.
+//! The contract between the template and the functions, written once: environment variables, the
+//! job on a queue, the properties of custom resources, and the Git names in them.
 //!
-//! The structs that cross the border between the template and a function are generic over a
-//! [`Side`]: on the [`Runtime`] side a field holds its value, on the template's side an expression
-//! that CloudFormation resolves to that value. A variable that one side forgets or misspells
-//! doesn't compile.
+//! The structs shared by the template and a function are generic over a [`Side`]. On the
+//! [`Runtime`] side, a field holds its value. On the template's side, it holds a CloudFormation
+//! expression that resolves to the value. A variable that one side forgets or misspells doesn't
+//! compile.
 //!
 //! ```
 //! use contract::{KeyLayout, PathSpelling, job::{DeliveryId, Job, Trigger}, repository::Repository};

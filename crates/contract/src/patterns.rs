@@ -1,11 +1,11 @@
-//! Globs that say what is meant and what isn't: repositories, references, paths.
+//! Lists of globs that include and exclude: repositories, references, paths.
 
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
 /// Why a text isn't a list of globs.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum PatternsError {
-    /// An entry is not a glob.
+    /// An entry is not a valid glob.
     #[error("{parameter} has the entry {entry:?}, expected a glob")]
     Glob {
         /// The parameter.
@@ -15,35 +15,35 @@ pub enum PatternsError {
         /// What is wrong with it.
         source: globset::Error,
     },
-    /// All of them together are too large for one automaton.
+    /// All globs together exceed the size limit of the automaton.
     #[error("{parameter} is too large")]
     Set {
         /// The parameter.
         parameter: &'static str,
-        /// What is too large.
+        /// The cause.
         source: globset::Error,
     },
 }
 
-/// Globs separated by commas, in which `*` stays within one part of a path and `**` doesn't, and
-/// `{a,b}` is one or the other. One that begins with `!` excludes. The default has none.
+/// Globs separated by commas. `*` matches within one part of a path, `**` across parts, and `{a,b}`
+/// either alternative. A leading `!` excludes. Empty by default.
 ///
-/// They are matched by [automata](https://docs.rs/globset): in time that grows with the text,
-/// whatever the globs are.
+/// [Automata](https://docs.rs/globset) match them: the time grows linearly with the text, whatever
+/// the globs are.
 #[derive(Debug, Clone, Default)]
 pub struct Patterns {
     included: GlobSet,
-    /// The folders that what is included lies in: what stands in each glob before the first part
-    /// that isn't only a name.
+    /// The folders that contain everything included: the leading parts of each glob that are plain
+    /// names.
     folders: Vec<String>,
     excluded: GlobSet,
 }
 
 impl Patterns {
-    /// Reads what a parameter says.
+    /// Parses a parameter.
     ///
     /// # Errors
-    /// An entry isn't a glob, or they are too many.
+    /// An entry is not a valid glob, or there are too many.
     pub fn parse(parameter: &'static str, list: &str) -> Result<Self, PatternsError> {
         let (mut included, mut excluded) = (GlobSetBuilder::new(), GlobSetBuilder::new());
         let mut folders = Vec::new();
@@ -70,8 +70,8 @@ impl Patterns {
         self.included.is_match(text)
     }
 
-    /// Whether a glob may include what is below this path. It is told by the names that a glob
-    /// begins with alone.
+    /// Whether a glob may include something below this path. Considers only the plain names that a
+    /// glob starts with.
     pub fn may_include_below(&self, path: &str) -> bool {
         self.folders
             .iter()
@@ -84,14 +84,14 @@ impl Patterns {
     }
 }
 
-/// The parts of a glob that are names, up to the first one that isn't.
+/// The leading parts of a glob that are plain names.
 fn folder(glob: &str) -> String {
-    // Braces may have slashes in them, and a backslash quotes.
+    // Braces may contain slashes, and a backslash escapes.
     let names = glob.split('/').take_while(|part| !part.contains(['*', '?', '[', '{', '\\']));
     names.collect::<Vec<_>>().join("/")
 }
 
-/// The entries of a list. A comma within braces belongs to its entry.
+/// Splits a list into entries. Commas within braces don't split.
 pub(crate) fn entries(list: &str) -> impl Iterator<Item = &str> {
     let mut depth = 0_usize;
     let parts = list.split(move |character| {
@@ -159,8 +159,8 @@ mod tests {
 
     #[test]
     fn hostile_globs_finish_on_long_text() {
-        // As long as a parameter may be, and a path of a zip. Whatever tried again from each star
-        // would never end.
+        // The longest parameter and the longest path in a zip. A matcher that backtracks from each
+        // star would never end.
         let text = "a/".repeat(32 << 10);
         for piece in ["**/a/", "*a*", "[!b]*", "?*/*"] {
             let glob = piece.repeat(384 / piece.len() - 1) + "b";

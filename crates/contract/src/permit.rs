@@ -1,33 +1,32 @@
-//! Which repositories a job may have fetched: its own, and of what that one leads on to, such as
-//! submodules, what the job's sender could have asked for as well. A `.gitmodules` is whoever
-//! pushes' to write.
+//! Which repositories a job may fetch: its own, and others that it refers to, such as submodules,
+//! if the job's sender could request them as well. Anyone who can push can write `.gitmodules`.
 
 use crate::{AllowedHost, AllowedHosts, Job, PatternsError, Repositories, Repository, repository::HostName};
 
-/// Why a repository isn't fetched for a job.
+/// Why a job may not fetch a repository.
 #[derive(Debug, thiserror::Error)]
 pub enum PermitError {
-    /// Its host isn't one to fetch from.
-    #[error("{0} is not among the AllowedGitHosts")]
+    /// Its host isn't allowed.
+    #[error("{0} is not in AllowedGitHosts")]
     Host(HostName),
-    /// It is another one than the job's own, and the job's sender couldn't ask for it.
-    #[error("{repository} is not one that a push to {own} may have fetched")]
+    /// It isn't the job's own repository, and the job's sender couldn't request it.
+    #[error("a push to {own} may not fetch {repository}")]
     Scope {
         /// The repository.
         repository: Repository,
-        /// The job's own.
+        /// The job's own repository.
         own: Repository,
     },
-    /// What the job says of its sender isn't a list of globs.
-    #[error("the job says by no list of globs what may be fetched for it")]
+    /// The job's scope isn't a list of globs.
+    #[error("the job has no valid list of globs that limits what it may fetch")]
     Globs(#[source] PatternsError),
 }
 
 impl Job {
-    /// The host of a repository that may be fetched for this job.
+    /// The host of a repository that this job may fetch.
     ///
     /// # Errors
-    /// It mustn't be fetched.
+    /// The job may not fetch it.
     pub fn permit<'h>(&self, repository: &Repository, hosts: &'h AllowedHosts) -> Result<&'h AllowedHost, PermitError> {
         let host = hosts.find(repository.host.as_str()).ok_or_else(|| PermitError::Host(repository.host.clone()))?;
         if *repository == self.repository {
@@ -46,7 +45,7 @@ impl Job {
 mod tests {
     use super::*;
 
-    /// Whether a push to github.com/acme/app may have a repository fetched.
+    /// Whether a push to github.com/acme/app may fetch a repository.
     fn check(scope: Option<&[&str]>, repository: &str, expected: bool) {
         let job = serde_json::json!({
             "delivery": "d-1", "repository": { "host": "github.com", "path": "acme/app" }, "reference": "refs/heads/main",

@@ -1,12 +1,12 @@
-//! Which branches and tags are fetched: the `Refs` parameter.
+//! The `Refs` parameter: which branches and tags are fetched.
 
 use std::str::FromStr;
 
 use crate::{Patterns, PatternsError, RefName};
 
-/// Globs of references. One that begins with `refs/` is of full names (`refs/tags/v*`), any other
-/// of short ones (`main`, `release/*`), so that a tag called `refs/heads/main` isn't taken for a
-/// branch. None at all: all that aren't excluded.
+/// Globs of references. A glob that starts with `refs/` matches full names (`refs/tags/v*`), any
+/// other matches short names (`main`, `release/*`), so that a tag named `refs/heads/main` isn't
+/// mistaken for a branch. If empty, all references are included.
 #[derive(Debug, Clone, Default)]
 pub struct Refs {
     full: Patterns,
@@ -25,7 +25,7 @@ impl FromStr for Refs {
 }
 
 impl Refs {
-    /// Whether the reference is one to fetch.
+    /// Whether the reference is to be fetched.
     pub fn include(&self, reference: &RefName) -> bool {
         let Self { full, short } = self;
         let (full_name, short_name) = (reference.as_str(), reference.short());

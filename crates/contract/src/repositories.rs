@@ -1,29 +1,29 @@
-//! Which repositories: the `Repositories` parameter, and what a webhook secret that isn't for all
-//! of them is for. The webhook function judges by it what a payload names, and the workers whatever
-//! a repository leads on to.
+//! Lists of repositories: the `Repositories` parameter, and the globs of a webhook secret. The
+//! webhook function checks the payload's repository with them, the workers everything else that a
+//! job fetches.
 
 use std::str::FromStr;
 
 use crate::{AllowedHost, Patterns, PatternsError, Repository};
 
-/// A list of globs of `host/owner/name`. None at all: any repository on an allowed host that isn't
+/// Globs of `host/owner/name`. If empty, any repository on an allowed host is included, unless
 /// excluded.
 ///
-/// Host names have no case. Where a host tells `Acme/App` from `acme/app`, so do the globs that
-/// include; where it doesn't, they don't. Globs that exclude never do: whatever a host takes a name
-/// for, an excluded one stays out.
+/// Host names are case-insensitive. Including globs are case-sensitive only if the host's
+/// repository paths are. Excluding globs are always case-insensitive: an excluded repository stays
+/// excluded, however its name is written.
 #[derive(Debug, Clone, Default)]
 pub struct Repositories {
     globs: String,
-    /// As they are written, but for the host.
+    /// As written, except for the host's case.
     exact: Patterns,
     /// In lower case.
     folded: Patterns,
 }
 
-/// The repository isn't one to fetch.
+/// The repository isn't permitted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("Repositories has no {0} in it, or excludes it")]
+#[error("Repositories doesn't include {0}, or excludes it")]
 pub struct NotPermitted(pub Repository);
 
 impl FromStr for Repositories {
@@ -35,48 +35,47 @@ impl FromStr for Repositories {
 }
 
 impl Repositories {
-    /// Reads what a parameter says.
+    /// Parses a parameter.
     ///
     /// # Errors
-    /// An entry isn't a glob, or they are too many.
+    /// An entry is not a valid glob, or there are too many.
     pub fn parse(parameter: &'static str, list: &str) -> Result<Self, PatternsError> {
         let exact = Patterns::parse(parameter, &with_folded_hosts(list))?;
         Ok(Self { globs: list.to_owned(), exact, folded: Patterns::parse(parameter, &list.to_lowercase())? })
     }
 
-    /// The list as it was read.
+    /// The list as written.
     pub fn globs(&self) -> &str {
         &self.globs
     }
 
-    /// Whether the list includes no repository.
+    /// Whether no glob includes anything.
     pub fn is_empty(&self) -> bool {
         self.exact.includes_nothing()
     }
 
-    /// Whether one of the globs includes the repository, which lies on `host`.
+    /// Whether a glob includes the repository, which is on `host`.
     pub fn includes(&self, repository: &Repository, host: &AllowedHost) -> bool {
         let name = repository.to_string();
         if host.ignores_case() { self.folded.includes(&name.to_lowercase()) } else { self.exact.includes(&name) }
     }
 
-    /// Whether one of the globs excludes the repository.
+    /// Whether a glob excludes the repository.
     pub fn excludes(&self, repository: &Repository) -> bool {
         self.folded.excludes(&repository.to_string().to_lowercase())
     }
 
-    /// Whether the repository, which lies on `host`, may be fetched for somebody who knows a
-    /// secret.
+    /// Checks that a sender with a secret may request the repository, which is on `host`.
     ///
     /// # Errors
-    /// It isn't included, though others are, or it is excluded.
+    /// Other repositories are included and this one isn't, or it is excluded.
     pub fn permit(&self, repository: &Repository, host: &AllowedHost) -> Result<(), NotPermitted> {
         let included = self.is_empty() || self.includes(repository, host);
         if included && !self.excludes(repository) { Ok(()) } else { Err(NotPermitted(repository.clone())) }
     }
 }
 
-/// The list with the host of each glob in lower case: what stands before its first slash.
+/// The list with the host of each glob, the part before the first slash, in lower case.
 fn with_folded_hosts(list: &str) -> String {
     let folded = crate::patterns::entries(list).map(|entry| match entry.split_once('/') {
         Some((host, path)) => format!("{}/{path}", host.to_lowercase()),
@@ -148,6 +147,6 @@ mod tests {
         assert_eq!(permit("github.com/a/*", "github.com/a/b"), Ok(()));
         assert_eq!(permit("github.com/{a,c}/*", "github.com/c/b"), Ok(()));
         let error = permit("github.com/a/*", "github.com/private/secret").unwrap_err();
-        assert_eq!(error.to_string(), "Repositories has no github.com/private/secret in it, or excludes it");
+        assert_eq!(error.to_string(), "Repositories doesn't include github.com/private/secret, or excludes it");
     }
 }

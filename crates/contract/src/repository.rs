@@ -1,5 +1,5 @@
-//! Which repository: a payload may say the host and the path, and both are checked here; where the
-//! host is reached, and as whom, only the configuration says ([`crate::AllowedHost`]).
+//! Names of repositories. A payload may choose the host and the path, and both are checked here.
+//! How the host is reached is determined only by the configuration ([`crate::AllowedHost`]).
 
 use std::{fmt, str::FromStr};
 
@@ -28,8 +28,8 @@ fn check_host(host: &str) -> Result<(), HostError> {
     if host.len() <= 253 && host.split('.').all(label) { Ok(()) } else { Err(HostError(host.to_owned())) }
 }
 
-/// A repository's path on its host, such as `owner/name` or `group/subgroup/name`: no leading
-/// slash, no `.git` at the end.
+/// A repository's path on its host, such as `owner/name` or `group/subgroup/name`, without a
+/// leading slash and without `.git`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct RepositoryPath(String);
@@ -37,10 +37,10 @@ pub struct RepositoryPath(String);
 /// Why a text is not a [`RepositoryPath`].
 #[derive(Debug, thiserror::Error)]
 pub enum RepositoryPathError {
-    /// A part between slashes is empty, `.` or `..`, or `~`, which is somebody's home folder.
+    /// A part between slashes is empty, `.`, `..` or `~`, which is somebody's home folder.
     #[error("{0:?} is not a repository's path: a part is empty, `.`, `..` or `~`")]
     Part(String),
-    /// It begins with a dash: a host's program would take it for an option.
+    /// It starts with a dash: a program on the host would parse it as an option.
     #[error("{0:?} is not a repository's path: it begins with `-`")]
     Dash(String),
     /// A character that no provider allows in a repository's path.
@@ -51,10 +51,10 @@ pub enum RepositoryPathError {
         /// The first such character.
         character: char,
     },
-    /// The path ends in `.git`, which is part of a URL and not of the name.
+    /// It ends in `.git`, which is part of a URL and not of the name.
     #[error("{0:?} is not a repository's path: it ends in `.git`")]
     Suffix(String),
-    /// The path is longer than an S3 key can hold twice.
+    /// It is too long for an S3 key, which contains it twice.
     #[error("the repository's path has {0} bytes, at most {max} are supported", max = RepositoryPath::MAX_BYTES)]
     TooLong(usize),
 }
@@ -82,7 +82,7 @@ fn check_path(path: &str) -> Result<(), RepositoryPathError> {
 }
 
 impl RepositoryPath {
-    /// The longest supported path: the artifact's key holds it twice, beside the reference, in the
+    /// The longest supported path: the artifact's key contains it twice, with the reference, in the
     /// 1,024 bytes of an S3 key.
     pub const MAX_BYTES: usize = 300;
 
@@ -97,8 +97,8 @@ impl RepositoryPath {
     }
 }
 
-/// A repository on a Git host. Its `Display` is `host/owner/name`, the form that the patterns of
-/// the `Repositories` parameter are matched against.
+/// A repository on a Git host. Its `Display` is `host/owner/name`, which the patterns of
+/// `Repositories` match.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Repository {
     /// The host that serves it.
@@ -117,13 +117,13 @@ impl Repository {
 /// Why a text is not a [`Repository`].
 #[derive(Debug, thiserror::Error)]
 pub enum RepositoryError {
-    /// There is no slash between the host and the path.
+    /// There is no slash between host and path.
     #[error("{0:?} is not host/owner/name")]
     NoPath(String),
-    /// What stands before the first slash.
+    /// The host is invalid.
     #[error(transparent)]
     Host(#[from] HostError),
-    /// What stands behind it.
+    /// The path is invalid.
     #[error(transparent)]
     Path(#[from] RepositoryPathError),
 }

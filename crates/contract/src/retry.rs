@@ -1,17 +1,17 @@
-//! Every error of a worker answers one question: is it worth another try?
+//! Whether a worker's error is worth a retry.
 
 use std::time::Duration;
 
-/// Whether doing the same again can help.
+/// What to do after an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Retry {
-    /// It may: the network, a server that is down, a configuration that an operator is about to
-    /// fix.
+    /// Retry. The cause may pass: the network, a server that is down, a configuration that an
+    /// operator will fix.
     Again,
-    /// It can't: what was asked for stays what it is.
+    /// Don't retry. The result would be the same.
     Never,
-    /// There is nothing left to do: what was asked for is gone.
+    /// Don't retry. Nothing is left to do: the requested reference is gone.
     Obsolete,
-    /// It may, but not before this time has passed: a server said so.
+    /// Retry, but not before this time, as the server requested.
     After(Duration),
 }

@@ -1,5 +1,5 @@
-//! Webhook secrets: several at once, so that one can be rotated without losing a push, and each for
-//! all repositories or for some.
+//! Webhook secrets. There can be several, so that one can be rotated without losing a push. Each is
+//! valid for all repositories or for some.
 
 use std::fmt;
 
@@ -8,9 +8,9 @@ use secrecy::{ExposeSecret, SecretString};
 use crate::Repositories;
 
 /// The entries of the `ApiSecret` parameter, separated by commas: a secret, or `[globs]secret`,
-/// which is good only for the repositories (`host/owner/name`) that the globs name. An empty secret
-/// is none: it never gets into the list, so nothing can match it. What begins with a bracket and
-/// can't be understood is no secret at all, and never one for all repositories.
+/// which is valid only for the matching repositories (`host/owner/name`). Empty secrets are
+/// dropped, so nothing can match them. An entry that starts with a bracket and can't be parsed is
+/// no secret at all, and never a secret for all repositories.
 #[derive(Debug, Clone, Default)]
 pub struct ApiSecrets {
     secrets: Vec<ApiSecret>,
@@ -21,42 +21,42 @@ pub struct ApiSecrets {
 #[derive(Clone)]
 pub struct ApiSecret {
     value: SecretString,
-    /// Which repositories it is for, where it isn't for all.
+    /// The repositories it is valid for, if not all.
     pub repositories: Option<Repositories>,
 }
 
-/// An entry that is no secret. No message repeats it.
+/// An invalid entry. No message quotes it.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum ApiSecretError {
-    /// A bracket is opened and not closed.
+    /// A bracket isn't closed.
     #[error("entry {entry} of ApiSecret begins with [ and has no ] after its globs")]
     Open {
-        /// Which one, from 1.
+        /// The entry's number, from 1.
         entry: usize,
     },
-    /// The end of an entry before it that isn't closed: as a secret, it would be one for all
+    /// The end of an earlier entry that isn't closed: taken as a secret, it would be valid for all
     /// repositories.
-    #[error("entry {entry} of ApiSecret looks like the end of globs that an entry before it doesn't close")]
+    #[error("entry {entry} of ApiSecret looks like the end of globs that an earlier entry doesn't close")]
     Tail {
-        /// Which one, from 1.
+        /// The entry's number, from 1.
         entry: usize,
     },
-    /// What is in brackets isn't a list of globs.
+    /// The brackets contain no valid globs.
     #[error("entry {entry} of ApiSecret has no globs of host/owner/name in its brackets")]
     Globs {
-        /// Which one, from 1.
+        /// The entry's number, from 1.
         entry: usize,
     },
-    /// There is nothing behind the brackets.
-    #[error("entry {entry} of ApiSecret has no secret behind its brackets")]
+    /// Nothing follows the brackets.
+    #[error("entry {entry} of ApiSecret has no secret after its brackets")]
     Empty {
-        /// Which one, from 1.
+        /// The entry's number, from 1.
         entry: usize,
     },
 }
 
 impl ApiSecrets {
-    /// The secrets in `list`; white space around each is dropped.
+    /// Parses `list`. White space around entries is ignored.
     pub fn parse(list: &SecretString) -> Self {
         let mut read = Self::default();
         let mut rest = list.expose_secret();
@@ -81,26 +81,26 @@ impl ApiSecrets {
         self.secrets.iter()
     }
 
-    /// The entries that are no secrets. Nothing that they hold is good for anything.
+    /// The invalid entries. They grant nothing.
     pub fn refused(&self) -> &[ApiSecretError] {
         &self.refused
     }
 
-    /// Whether there is no secret, so that none can match.
+    /// Whether there is no secret, so that nothing can match.
     pub fn is_empty(&self) -> bool {
         self.secrets.is_empty()
     }
 }
 
 impl ApiSecret {
-    /// What the sender has to know; never empty.
+    /// The secret itself, never empty.
     pub fn value(&self) -> &[u8] {
         self.value.expose_secret().as_bytes()
     }
 }
 
-/// The first entry of a list, what follows the comma behind it, and whether it opens a bracket that
-/// nothing closes. A comma within brackets belongs to the globs in them.
+/// The first entry of a list, the rest after its comma, and whether it has an unclosed bracket.
+/// Commas within brackets don't split.
 fn first(list: &str) -> (&str, Option<&str>, bool) {
     let closed = if list.trim_start().starts_with('[') { closing(list) } else { Some(0) };
     let from = closed.unwrap_or_default();
@@ -109,7 +109,7 @@ fn first(list: &str) -> (&str, Option<&str>, bool) {
     (entry.trim(), after, closed.is_none())
 }
 
-/// Where the bracket closes that is opened first: brackets within it are those of globs.
+/// The position of the bracket that closes the first one. Brackets inside belong to globs.
 fn closing(list: &str) -> Option<usize> {
     let mut depth = 0_usize;
     list.char_indices().find_map(|(index, character)| {
@@ -205,14 +205,14 @@ mod tests {
         let open = "entry 1 of ApiSecret begins with [ and has no ] after its globs";
         check("[open", &[], &[open]);
         check("[open,good", &["good"], &[open]);
-        let tail = "entry 2 of ApiSecret looks like the end of globs that an entry before it doesn't close";
+        let tail = "entry 2 of ApiSecret looks like the end of globs that an earlier entry doesn't close";
         check("[github.com/{acme,beta}/*s3cret, good", &["good"], &[open, tail]);
         check("[[]s3cret", &[], &[open]);
         let globs = "entry 2 of ApiSecret has no globs of host/owner/name in its brackets";
         check("good,[]s3cret", &["good"], &[globs]);
         check("good,[!github.com/a/*]s3cret,better", &["good", "better"], &[globs]);
         check("good,[github.com/{a]s3cret", &["good"], &[globs]);
-        check("[github.com/**]", &[], &["entry 1 of ApiSecret has no secret behind its brackets"]);
+        check("[github.com/**]", &[], &["entry 1 of ApiSecret has no secret after its brackets"]);
     }
 
     #[test]

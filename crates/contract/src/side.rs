@@ -1,12 +1,12 @@
-//! One struct, two sides: why a misspelt variable doesn't compile.
+//! One struct for the template and the functions, so that a misspelled variable doesn't compile.
 
-/// Who holds a struct that crosses the border, and with it what a field holds.
+/// Who holds a shared struct, which determines what its fields hold.
 pub trait Side {
-    /// What a field that means a `T` holds on this side.
+    /// What a field of logical type `T` holds on this side.
     type Of<T>;
 }
 
-/// The side of a running function: a field holds its value.
+/// The running function: a field holds its value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Runtime {}
 

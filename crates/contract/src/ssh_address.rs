@@ -1,5 +1,5 @@
-//! Where a repository is found over SSH: by the words that `git` itself says to the host for the
-//! URL that the host shows, so that a host never meets a spelling that it doesn't know.
+//! How a repository is requested over SSH: with the same path that `git` would send for the URL
+//! that the host shows, so that a host never sees a spelling that it doesn't know.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,12 +9,12 @@ use crate::{
     url_path,
 };
 
-/// How a repository's path is spelled in its SSH URL. To kinds of hosts that are known all
-/// spellings are one; on other servers, such as a plain `sshd`, they are different folders.
+/// How a repository's path is spelled in its SSH URL. Known kinds of hosts accept all spellings. On
+/// other servers, such as a plain `sshd`, they are different folders.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct PathSpelling {
-    /// It begins where the server's user is at home, as in `git@host:owner/name.git`, and not at
+    /// It is relative to the home of the server's user, as in `git@host:owner/name.git`, and not to
     /// the server's root.
     pub relative: bool,
     /// It doesn't end in `.git`.
@@ -22,33 +22,32 @@ pub struct PathSpelling {
 }
 
 impl PathSpelling {
-    /// `/owner/name.git`, as nearly every host has it.
+    /// `/owner/name.git`, the spelling of nearly all hosts.
     #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
     pub(crate) fn is_usual(&self) -> bool {
         *self == Self::default()
     }
 }
 
-/// A repository, and how its host spells its path.
+/// A repository with its spelling.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Location {
     /// The repository.
     pub repository: Repository,
-    /// The spelling, for hosts where it counts.
+    /// The spelling, for hosts where it matters.
     pub spelling: PathSpelling,
 }
 
 impl AllowedHost {
-    /// What `git-upload-pack` is given for a repository.
+    /// The path argument of `git-upload-pack`.
     pub fn ssh_path(&self, repository: &RepositoryPath, spelling: PathSpelling) -> String {
         let PathSpelling { relative, without_git } =
             if self.kind.is_some() { PathSpelling::default() } else { spelling };
         let git = if without_git { "" } else { ".git" };
         match self.ssh.folder.as_str() {
-            // Its URLs are of the short form, in which nobody decodes the path before the host
-            // does.
+            // Its URLs have the short form, in which only the host decodes the path.
             _ if self.kind == Some(HostKind::Azure) => format!("v3/{}", url_path::encoded(repository.as_str())),
-            // A personal repository of Bitbucket Data Center: Git takes the slash off, as before
+            // A personal repository of Bitbucket Data Center: Git removes the slash, as before
             // any home folder.
             "" if relative || repository.as_str().starts_with('~') => format!("{repository}{git}"),
             folder if folder.starts_with("/~") => format!("{}/{repository}{git}", &folder[1..]),
@@ -56,15 +55,15 @@ impl AllowedHost {
         }
     }
 
-    /// The same as a word of a command, as [Git quotes
+    /// The same as a quoted shell word, as [Git quotes
     /// it](https://git-scm.com/docs/git-upload-pack): every host understands that, and a shell
-    /// takes it for one word.
+    /// parses it as one word.
     pub fn ssh_argument(&self, repository: &RepositoryPath, spelling: PathSpelling) -> String {
         quoted(&self.ssh_path(repository, spelling))
     }
 
-    /// The spelling to try when the host refuses this one: with `.git` or without. Kinds that are
-    /// known take both.
+    /// The spelling to try if the host refuses this one: with or without `.git`. Known kinds accept
+    /// both.
     pub fn other_spelling(&self, spelling: PathSpelling) -> Option<PathSpelling> {
         self.kind.is_none().then_some(PathSpelling { without_git: !spelling.without_git, ..spelling })
     }

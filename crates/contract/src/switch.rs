@@ -1,4 +1,4 @@
-//! Parameters that have two values. Another spelling is an error, and never one of them.
+//! Parameters with two values. Any other spelling is an error.
 
 use std::str::FromStr;
 
@@ -11,7 +11,7 @@ pub enum Switch {
     Off,
 }
 
-/// A text is none of the two values that it may be.
+/// The text is neither of the two values.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{value:?} is neither {one} nor {other}")]
 pub struct SwitchError {
@@ -28,7 +28,7 @@ impl FromStr for Switch {
     }
 }
 
-/// `True` or `False`, as the parameter `ExcludeGit` has been spelt since the Quick Start.
+/// `True` or `False`: the parameter `ExcludeGit`, spelled as in the Quick Start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Truth(pub bool);
 

@@ -1,10 +1,11 @@
-//! Names are text that was checked once, at the edge: what each of these newtypes has in common.
+//! A macro for newtypes over validated text.
 
-/// Gives a newtype over `String` its conversions. `$check` is a `fn(&str) -> Result<(), $error>`.
+/// Implements the conversions of a newtype over `String`. `$check` is a
+/// `fn(&str) -> Result<(), $error>`.
 macro_rules! checked_text {
     ($name:ident, $error:ty, $check:path) => {
         impl $name {
-            /// The text as it was given.
+            /// The text as given.
             pub fn as_str(&self) -> &str {
                 &self.0
             }

@@ -1,33 +1,31 @@
-//! For how long a job is hidden from other workers: what the template says of the queue, and what
-//! the worker says of its job.
+//! Visibility timeouts: the queue's, which the template sets, and the job's, which the worker sets.
 //!
-//! A queue that feeds Lambda hides a message for [six
-//! times](https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html) the time of the
-//! function: while the function is throttled, Lambda has the message and [tries to deliver
-//! it](https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html#services-sqs-backoff-strategy)
-//! until that time is over. Nobody else sees it then, and nobody sees the jobs of the same
-//! reference behind it. So a worker that has got the job says how long it may take itself: if it is
-//! killed, its reference waits for that long and no longer, and if it got the job late, no second
-//! worker gets it meanwhile.
+//! A queue that feeds Lambda must hide a message for [six
+//! times](https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html) the function's
+//! timeout: while the function is throttled, Lambda holds the message and
+//! [retries](https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html#services-sqs-backoff-strategy)
+//! until that time is over. Meanwhile nobody else receives it, or the later jobs of the same
+//! reference. So a worker that has received a job sets a shorter timeout from then on: if the
+//! worker is killed, the reference waits no longer than that, and if it got the job late, no second
+//! worker receives it meanwhile.
 
 use std::time::Duration;
 
-/// How many times the function's time the queue hides a message.
+/// The queue's timeout as a multiple of the function's.
 const RUNS: u32 = 6;
 
-/// The longest that SQS hides a message.
+/// The maximum of SQS.
 const LONGEST: Duration = Duration::from_hours(12);
 
-/// For how much longer than its worker may run a job is hidden: for what Lambda has to do when the
-/// worker is done.
+/// The margin of a job's timeout beyond its worker's, for Lambda's work after the worker ends.
 pub const GRACE: Duration = Duration::from_mins(1);
 
-/// For how long the queue hides a message whose function may run for `timeout`.
+/// The queue's visibility timeout for a function with this `timeout`.
 pub fn of_queue(timeout: Duration) -> Duration {
     (timeout * RUNS).min(LONGEST)
 }
 
-/// For how long a worker hides its job when it begins, and may take `left` for it.
+/// The visibility timeout that a worker sets for its job when it begins with `left` to run.
 pub fn of_job(left: Duration) -> Duration {
     (left + GRACE).min(LONGEST)
 }

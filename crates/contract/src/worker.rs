@@ -1,20 +1,19 @@
-//! The two ways from a push to a zip, each with a path of its own in the API, so that who
-//! configures a webhook chooses.
+//! The two workers. Each has its own path in the API, so that the webhook's URL selects one.
 
-/// What does a job.
+/// A function that processes jobs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Worker {
-    /// Fetches over SSH, with the stack's key.
+    /// Fetches over SSH with the stack's key.
     GitPull,
-    /// Downloads the archive that the provider makes, with a token.
+    /// Downloads the provider's archive with a token.
     ZipDl,
 }
 
 impl Worker {
-    /// All of them.
+    /// All workers.
     pub const ALL: [Self; 2] = [Self::GitPull, Self::ZipDl];
 
-    /// The part of the endpoint's URL that chooses it, without a slash.
+    /// The part of the endpoint's URL that selects it, without a slash.
     pub const fn path_part(self) -> &'static str {
         match self {
             Self::GitPull => "gitpull",

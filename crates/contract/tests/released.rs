@@ -1,6 +1,5 @@
-//! The last release and this code, which meet for seconds while a stack is updated, and in jobs
-//! that wait on a queue: each reads what the other writes. The release's side lies in `released/`,
-//! as data.
+//! Compatibility with the last release: both versions run for seconds during a stack update, and
+//! read each other's jobs and environment. The release's format is recorded in `released/`.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "what fails here fails a test")]
 
 use std::{
@@ -22,15 +21,15 @@ const FILES: [&str; 2] = ["crates/contract/released/environment.json", "crates/c
 /// A variable as the release's function reads it.
 #[derive(Debug, Deserialize)]
 struct Variable {
-    /// A value in the release's grammar.
+    /// A value in the release's syntax.
     example: String,
-    /// Whether the function doesn't start without it.
+    /// Whether the function fails to start without it.
     required: bool,
 }
 
 #[derive(Debug, Deserialize)]
 struct Environments {
-    /// The release, without `v`; none before the first one.
+    /// The release, without `v`; `None` before the first one.
     release: Option<String>,
     functions: BTreeMap<String, BTreeMap<String, Variable>>,
 }
@@ -38,7 +37,7 @@ struct Environments {
 #[derive(Debug, Deserialize)]
 struct Jobs {
     release: Option<String>,
-    /// As the release's webhook writes them: the smallest one, and one with everything.
+    /// As the release's webhook writes them: a minimal one, and one with all fields.
     jobs: Vec<Value>,
 }
 
@@ -58,7 +57,8 @@ fn jobs() -> Jobs {
     serde_json::from_str(&file(FILES[1])).unwrap()
 }
 
-/// What this code makes of the released environment of a function, and what it writes in its place.
+/// Reads a function's released environment with this code, and returns what this code writes for
+/// it.
 fn check<T: DeserializeOwned + Serialize>(function: &str, understand: impl Fn(&T)) {
     let released = &environments().functions[function];
     let variables = released.iter().map(|(name, variable)| (name.clone(), variable.example.clone()));
@@ -109,7 +109,7 @@ fn released_jobs_round_trip_unchanged() {
     }
 }
 
-/// The variables without which this code doesn't start.
+/// The variables that this code requires.
 fn required<T: DeserializeOwned>(released: &BTreeMap<String, Variable>) -> BTreeSet<String> {
     let reads_without = |missing: &String| {
         let others = released.iter().filter(|(name, _)| *name != missing);
@@ -118,7 +118,7 @@ fn required<T: DeserializeOwned>(released: &BTreeMap<String, Variable>) -> BTree
     released.keys().filter(|name| !reads_without(name)).cloned().collect()
 }
 
-/// What this code writes: the files are to say so when it is released.
+/// What this code writes. The files must match it when it is released.
 fn assert_is_this_code<T: DeserializeOwned + Serialize>(function: &str) {
     let released = &environments().functions[function];
     let said = released.iter().filter(|(_, variable)| variable.required).map(|(name, _)| name.clone()).collect();
@@ -134,7 +134,7 @@ fn git(args: &[&str]) -> Option<String> {
     out.status.success().then(|| String::from_utf8(out.stdout).unwrap())
 }
 
-/// The newest version that the changelog calls released.
+/// The newest released version in the changelog.
 fn newest_in_changelog() -> Option<String> {
     let changelog = file("CHANGELOG.md");
     let mut headings = changelog.lines().filter_map(|line| line.strip_prefix("## [")?.split_once(']'));
@@ -159,8 +159,8 @@ fn released_fixtures_match_last_release() {
         }
         return;
     }
-    // Being released: the tag follows. In a clone without tags this fails with the first variable
-    // that was added since.
+    // During a release, before its tag exists. In a clone without tags, this fails with the first
+    // variable that was added since.
     assert_is_this_code::<WebhookEnvironment<Runtime>>("webhook");
     assert_is_this_code::<GitPullEnvironment<Runtime>>("gitpull");
     assert_is_this_code::<ZipDlEnvironment<Runtime>>("zipdl");

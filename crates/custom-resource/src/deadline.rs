@@ -1,5 +1,5 @@
-//! No way out without an answer: the work runs as a task of its own, whose panic is an error here,
-//! and it is given up while there is still time to say so.
+//! Guarantees a response: the work runs in its own task, whose panic becomes an error, and it is
+//! cancelled while there is still time to respond.
 
 use std::{
     error::Error,
@@ -18,31 +18,31 @@ use crate::{
     rights::{RealTime, attempted},
 };
 
-/// What is kept for answering, as long as there is that much: a few attempts with their waits.
+/// The time reserved for the response: a few attempts with their pauses.
 const TIME_TO_ANSWER: Duration = Duration::from_secs(15);
 
-/// Why CloudFormation wasn't answered. Lambda then repeats the event.
+/// Why CloudFormation got no response. Lambda then repeats the event.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
-    /// The event isn't one of CloudFormation: there is nowhere to answer.
-    #[error("the event has no ResponseURL to answer to")]
+    /// The event isn't one of CloudFormation: there is nowhere to respond to.
+    #[error("the event has no ResponseURL")]
     NoSender(#[source] serde_json::Error),
-    /// The answer didn't get through.
-    #[error("could not answer for {logical_resource_id}")]
+    /// The response didn't get through.
+    #[error("could not respond for {logical_resource_id}")]
     Respond {
         /// The resource's name in the template.
         logical_resource_id: String,
-        /// Why not.
+        /// The cause.
         source: RespondError,
     },
 }
 
-/// Does what the event asks of the resource, and answers CloudFormation before `deadline`, when
-/// Lambda ends the function.
+/// Handles the event and responds to CloudFormation before `deadline`, when Lambda ends the
+/// function.
 ///
 /// # Errors
-/// Only when there is no answer. A resource that failed and said so is a success here: Lambda must
-/// not repeat it.
+/// There was no response. A resource that failed and reported it is a success here: Lambda must not
+/// repeat it.
 pub async fn run<R: CustomResource>(event: Value, deadline: SystemTime, resource: R) -> Result<(), RunError> {
     let left = deadline.duration_since(SystemTime::now()).unwrap_or_default();
     let end = Instant::now() + left;
@@ -59,7 +59,7 @@ pub async fn run<R: CustomResource>(event: Value, deadline: SystemTime, resource
 async fn work<R: CustomResource>(event: Value, sender: &Sender, deadline: Instant, resource: R) -> Ending {
     let kind = match RequestType::read(&event) {
         Ok(kind) => kind,
-        Err(error) => return Ending::failed("could not understand the RequestType", &error),
+        Err(error) => return Ending::failed("could not parse the RequestType", &error),
     };
     let id = sender.physical_resource_id.clone().unwrap_or_default();
     tracing::info!(?kind, logical_resource_id = sender.logical_resource_id, physical_resource_id = id, "asked");
@@ -68,7 +68,7 @@ async fn work<R: CustomResource>(event: Value, sender: &Sender, deadline: Instan
     }
     let request = match Request::read(&event, sender, deadline) {
         Ok(request) => request,
-        Err(error) => return Ending::failed("could not understand the ResourceProperties", &error),
+        Err(error) => return Ending::failed("could not parse the ResourceProperties", &error),
     };
     let started = Instant::now();
     let mut task = tokio::spawn(perform(Arc::new(resource), kind, id, request));
@@ -103,12 +103,12 @@ async fn perform<R: CustomResource>(
                 let data = Some(data).filter(|data| !data.is_null());
                 Ending::Success { physical_resource_id, data }
             }
-            Err(error) => Ending::failed("could not write the attributes", &error),
+            Err(error) => Ending::failed("could not serialize the attributes", &error),
         },
         Err((error, None)) => Ending::Failed { reason: error_chain(&error) },
         Err((error, Some(missing))) => {
             let missing = missing.as_secs();
-            Ending::failed(&format!("the right was missing the whole time, for {missing} s"), &error)
+            Ending::failed(&format!("the permission was missing for {missing} s"), &error)
         }
     }
 }

@@ -1,5 +1,5 @@
-//! CloudFormation asks a custom resource by an event and waits an hour for the answer. This crate
-//! sees to it that there is one: on success, error, panic, nonsense in the event, and before the
+//! CloudFormation sends a custom resource an event and waits an hour for the response. This crate
+//! guarantees a response: on success, on errors, panics and invalid events, and before the
 //! function's time runs out.
 //!
 //! The protocol:

@@ -1,5 +1,5 @@
-//! What CloudFormation asks, in two steps: first where to answer, so that whatever is wrong with
-//! the rest can be answered.
+//! CloudFormation's request, parsed in two steps: first where to respond, so that errors in the
+//! rest can be reported.
 //!
 //! <https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/crpg-ref-requests.html>
 
@@ -8,11 +8,11 @@ use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
 use tokio::time::Instant;
 
-/// Where the answer goes, and what it has to repeat.
+/// Where to respond, and what to repeat.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct Sender {
-    /// Presigned: who has it can answer in the resource's name.
+    /// Presigned: anyone who has it can respond for the resource.
     #[serde(rename = "ResponseURL")]
     pub(crate) response_url: SecretString,
     #[serde(default)]
@@ -30,7 +30,7 @@ impl Sender {
     }
 }
 
-/// What is to be done.
+/// What to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 pub(crate) enum RequestType {
     Create,
@@ -44,20 +44,20 @@ impl RequestType {
     }
 }
 
-/// A request as the resource sees it.
+/// The request for a resource.
 #[derive(Debug, Clone)]
 pub struct Request<P> {
     /// The ARN of the stack.
     pub stack_id: String,
-    /// The id of this request; a repeated one has it again.
+    /// The ID of this request. A repeated one has the same ID.
     pub request_id: String,
     /// The resource's name in the template.
     pub logical_resource_id: String,
-    /// The resource's own id, from its creation on.
+    /// The resource's physical ID, once it is created.
     pub physical_resource_id: Option<String>,
     /// The properties.
     pub properties: P,
-    /// When the work has to be done. What isn't done by then is dropped and answered as failed.
+    /// The deadline. Unfinished work is cancelled and reported as failed.
     pub deadline: Instant,
 }
 

@@ -1,4 +1,4 @@
-//! What CloudFormation is answered: one PUT of at most 4,096 bytes to a presigned URL.
+//! The response to CloudFormation: one PUT of at most 4,096 bytes to a presigned URL.
 //!
 //! <https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/crpg-ref-responses.html>
 
@@ -12,42 +12,42 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::request::Sender;
 
-/// What CloudFormation takes, in bytes.
+/// The largest response that CloudFormation accepts, in bytes.
 const MAX_BYTES: usize = 4096;
 
-/// How often an answer is tried.
+/// The most attempts to send a response.
 const ATTEMPTS: u32 = 5;
 
-/// The wait after the first attempt; each next one is twice as long.
+/// The pause after the first attempt. It doubles each time.
 const BACKOFF: Duration = Duration::from_millis(200);
 
-/// Why an answer didn't reach CloudFormation. Never holds the URL, which is presigned.
+/// Why a response didn't reach CloudFormation. Never contains the URL, which is presigned.
 #[derive(Debug, thiserror::Error)]
 pub enum RespondError {
-    /// The answer doesn't serialize.
-    #[error("could not write the answer as JSON")]
+    /// The response can't be serialized.
+    #[error("could not serialize the response")]
     Write(#[source] serde_json::Error),
-    /// The URL is not one.
+    /// The URL is invalid.
     #[error("the ResponseURL is not a URL")]
     Url,
-    /// The URL would send the answer in the clear, or elsewhere than to S3.
-    #[error("the ResponseURL is neither https nor http on this machine")]
+    /// The URL would send the response unencrypted, or to somewhere other than S3.
+    #[error("the ResponseURL is neither https nor loopback http")]
     Insecure,
-    /// There is no HTTP client.
-    #[error("could not make an HTTP client")]
+    /// The HTTP client can't be created.
+    #[error("could not create an HTTP client")]
     Client(#[source] reqwest::Error),
     /// The connection failed.
-    #[error("could not send the answer to CloudFormation")]
+    #[error("could not send the response to CloudFormation")]
     Send(#[source] reqwest::Error),
-    /// The URL didn't take it.
-    #[error("the answer to CloudFormation was refused with status {0}")]
+    /// The server refused the response.
+    #[error("the response to CloudFormation was refused with status {0}")]
     Refused(StatusCode),
     /// Time ran out.
-    #[error("no time is left to answer CloudFormation")]
+    #[error("no time is left to respond to CloudFormation")]
     OutOfTime,
 }
 
-/// How it ended.
+/// The outcome.
 #[derive(Debug)]
 pub(crate) enum Ending {
     Success { physical_resource_id: String, data: Option<Value> },
@@ -68,11 +68,12 @@ struct Body<'a> {
     data: Option<&'a Value>,
 }
 
-/// Begins the id of a resource that could not be made: CloudFormation wants one even then.
+/// The prefix of the ID of a resource that could not be created: CloudFormation requires an ID even
+/// then.
 pub(crate) const NEVER_MADE: &str = "never-made/";
 
-/// The answer in at most 4,096 bytes. Attributes that don't fit make a success a failure, a reason
-/// that doesn't fit is cut.
+/// A response of at most 4,096 bytes. If the attributes don't fit, a success becomes a failure. A
+/// reason that doesn't fit is truncated.
 pub(crate) fn body(sender: &Sender, outcome: &Ending) -> Result<String, serde_json::Error> {
     match outcome {
         Ending::Success { physical_resource_id, data } => {
@@ -80,7 +81,7 @@ pub(crate) fn body(sender: &Sender, outcome: &Ending) -> Result<String, serde_js
             if body.len() <= MAX_BYTES {
                 return Ok(body);
             }
-            failed(sender, &format!("the attributes take {} bytes, CloudFormation takes {MAX_BYTES}", body.len()))
+            failed(sender, &format!("the attributes have {} bytes, CloudFormation accepts {MAX_BYTES}", body.len()))
         }
         Ending::Failed { reason } => failed(sender, reason),
     }
@@ -96,8 +97,8 @@ fn failed(sender: &Sender, reason: &str) -> Result<String, serde_json::Error> {
         if excess == 0 || reason.is_empty() {
             return Ok(body);
         }
-        // A character takes at most six bytes (\u0000) for each of its own, so this never cuts too
-        // much.
+        // A character takes at most six bytes (\u0000) for each of its own, so this never removes
+        // too much.
         let kept = reason.len() - excess.div_ceil(6).min(reason.len());
         reason = reason.get(..reason.floor_char_boundary(kept)).unwrap_or_default();
     }
@@ -121,7 +122,8 @@ fn write(
     })
 }
 
-/// Answers, trying again after what may pass: the network, throttling, a server's error.
+/// Sends the response, with retries after failures that may pass: network, throttling, server
+/// errors.
 pub(crate) async fn respond(sender: &Sender, outcome: &Ending, deadline: Instant) -> Result<(), RespondError> {
     let body = body(sender, outcome).map_err(RespondError::Write)?;
     let url = response_url(sender)?;
@@ -130,7 +132,7 @@ pub(crate) async fn respond(sender: &Sender, outcome: &Ending, deadline: Instant
         for attempt in 0..ATTEMPTS {
             match put(&client, url.clone(), body.clone()).await {
                 Err(error) if attempt + 1 < ATTEMPTS && error.may_pass() => {
-                    tracing::warn!(%error, "answering CloudFormation again");
+                    tracing::warn!(%error, "retrying the response to CloudFormation");
                     sleep(BACKOFF * 2_u32.pow(attempt)).await;
                 }
                 result => return result,
@@ -153,7 +155,7 @@ fn is_loopback(host: &str) -> bool {
 }
 
 fn client() -> Result<Client, RespondError> {
-    // The first one wins; that another was installed before is no error.
+    // The first one wins. An already installed one is no error.
     drop(rustls::crypto::ring::default_provider().install_default());
     let builder = Client::builder().redirect(redirect::Policy::none()).no_proxy().timeout(Duration::from_secs(10));
     builder.build().map_err(|error| RespondError::Client(error.without_url()))
@@ -214,7 +216,7 @@ mod tests {
         let data = Some(json!({ "PublicKey": "a".repeat(5000) }));
         let answer = parsed(&Ending::Success { physical_resource_id: "k".into(), data });
         assert_eq!(answer["Status"], "FAILED");
-        assert!(answer["Reason"].as_str().unwrap().contains("CloudFormation takes 4096"));
+        assert!(answer["Reason"].as_str().unwrap().contains("CloudFormation accepts 4096"));
     }
 
     #[test]

@@ -1,7 +1,7 @@
-//! Rights that come late. CloudFormation makes a function's role and calls the function seconds
-//! later, and what IAM has been told takes seconds to be known everywhere
+//! Waits for permissions. CloudFormation creates a function's role and calls the function seconds
+//! later, but IAM changes take seconds to propagate
 //! (<https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency>):
-//! a refusal isn't the last word then.
+//! a refusal may be temporary.
 
 use std::time::Duration;
 
@@ -9,21 +9,20 @@ use tokio::time::Instant;
 
 use crate::CustomResource;
 
-/// How long a refusal isn't believed. Rights are there after seconds as a rule, and who has really
-/// forgotten one should learn it while they are looking.
+/// How long a refusal is retried. Permissions usually arrive within seconds, and a really missing
+/// one should be reported while somebody is watching.
 const SPREAD: Duration = Duration::from_mins(1);
 
-/// The pause after the first refusal; each next one is twice as long.
+/// The pause after the first refusal. It doubles each time.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 
 /// The longest pause.
 const LONGEST_PAUSE: Duration = Duration::from_secs(8);
 
-/// What an attempt has to have left, or it would end without an answer.
+/// The time reserved for an attempt, so that it can still be answered.
 const ATTEMPT: Duration = Duration::from_secs(5);
 
-/// Whether AWS's error code says that the caller has no right to do it, or that it isn't known who
-/// the caller is.
+/// Whether AWS's error code says that the caller lacks a permission or isn't known.
 pub fn is_lack_of_rights(code: &str) -> bool {
     matches!(
         code,
@@ -35,14 +34,14 @@ pub fn is_lack_of_rights(code: &str) -> bool {
     )
 }
 
-/// The time, which tests make pass.
+/// A clock, which tests control.
 pub(crate) trait Clock {
     fn now(&self) -> Instant;
 
     fn sleep(&self, time: Duration) -> impl Future<Output = ()> + Send;
 }
 
-/// The time as it is.
+/// The real clock.
 #[derive(Debug)]
 pub(crate) struct RealTime;
 
@@ -56,8 +55,8 @@ impl Clock for RealTime {
     }
 }
 
-/// Attempts for as long as the right to do it may still come; the last result, and for how long the
-/// right was missing if it was to the end.
+/// Retries while a permission may still arrive. Returns the last result, and how long the
+/// permission was missing, if it was to the end.
 pub(crate) async fn attempted<R: CustomResource, T, F: Future<Output = Result<T, R::Error>>>(
     clock: &(impl Clock + Sync),
     deadline: Instant,
@@ -77,7 +76,7 @@ pub(crate) async fn attempted<R: CustomResource, T, F: Future<Output = Result<T,
         tracing::warn!(
             error = contract::error_chain(&error),
             again_in_seconds = pause.as_secs(),
-            "the right may be on its way"
+            "the permission may not have propagated yet"
         );
         clock.sleep(pause).await;
         pause = (pause * 2).min(LONGEST_PAUSE);

@@ -1,5 +1,4 @@
-//! What the process of every custom resource's function begins with: its log, its way to AWS, its
-//! runtime.
+//! The start of every custom resource's function: log, AWS configuration, runtime.
 
 use aws_config::SdkConfig;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
@@ -7,10 +6,10 @@ use serde_json::Value;
 
 use crate::{CustomResource, run};
 
-/// Serves the resource that `wire` makes of the configuration which Lambda's environment gives.
+/// Serves the resource that `wire` creates from the AWS configuration.
 ///
 /// # Errors
-/// When Lambda's runtime can't be reached any more.
+/// Lambda's runtime API is unreachable.
 pub async fn serve<R>(wire: impl FnOnce(&SdkConfig) -> R) -> Result<(), Error>
 where
     R: CustomResource + Clone + Send + Sync + 'static,

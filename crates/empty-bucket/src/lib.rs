@@ -1,11 +1,10 @@
-//! Emptying a bucket: every version, every delete marker, every open multipart upload.
+//! Empties a bucket: all versions, delete markers and open multipart uploads.
 //!
-//! What is deleted stays deleted, so an emptying that was cut short goes on where it stopped when
-//! it is started again. In a bucket without versions S3 lists each object as the version `null`,
-//! and deletes it by that name.
+//! Deletions are final, so an interrupted run continues where it stopped. In an unversioned bucket,
+//! S3 lists each object as the version `null` and deletes it by that name.
 //!
-//! The bucket cleaner does it when the stack is deleted, and `infra destroy` with what came too
-//! late for that.
+//! The bucket cleaner uses it when the stack is deleted, and `infra destroy` for objects that were
+//! written too late for that.
 
 mod quiet;
 
@@ -21,7 +20,7 @@ use aws_sdk_s3::{
 use futures_util::{Stream, TryStreamExt, stream};
 use tokio::time::Instant;
 
-/// Why a bucket isn't empty.
+/// Why a bucket couldn't be emptied.
 #[derive(Debug, thiserror::Error)]
 pub enum EmptyError {
     /// S3 refused the listing of versions.
@@ -29,23 +28,23 @@ pub enum EmptyError {
     ListVersions {
         /// The bucket.
         bucket: BucketName,
-        /// What S3 said.
+        /// The error of S3.
         source: Box<aws_sdk_s3::Error>,
     },
-    /// S3 refused a whole request of deletions.
+    /// S3 refused a whole delete request.
     #[error("could not delete versions in {bucket}")]
     Delete {
         /// The bucket.
         bucket: BucketName,
-        /// What S3 said.
+        /// The error of S3.
         source: Box<aws_sdk_s3::Error>,
     },
-    /// S3 refused some of the versions, again and again, and deleted the others.
+    /// S3 repeatedly refused some versions, and deleted the others.
     #[error("could not delete {refused} versions in {bucket}, such as {key}: {code} {message}")]
     Refused {
         /// The bucket.
         bucket: BucketName,
-        /// How many versions stay.
+        /// How many versions remain.
         refused: usize,
         /// The key of one of them.
         key: String,
@@ -59,7 +58,7 @@ pub enum EmptyError {
     ListUploads {
         /// The bucket.
         bucket: BucketName,
-        /// What S3 said.
+        /// The error of S3.
         source: Box<aws_sdk_s3::Error>,
     },
     /// S3 refused to abort an upload.
@@ -67,46 +66,46 @@ pub enum EmptyError {
     Abort {
         /// The bucket.
         bucket: BucketName,
-        /// What was being uploaded.
+        /// The key of the upload.
         key: String,
-        /// What S3 said.
+        /// The error of S3.
         source: Box<aws_sdk_s3::Error>,
     },
-    /// The deadline came first. What was deleted stays deleted.
+    /// The deadline passed. Deletions so far are final.
     #[error(
         "time ran out after deleting {deleted} versions in {bucket}, and more are left; delete the stack again: \
-         it goes on from there"
+         it continues from there"
     )]
     OutOfTime {
         /// The bucket.
         bucket: BucketName,
-        /// How much was deleted until then.
+        /// How many versions were deleted.
         deleted: u64,
     },
-    /// Whenever the buckets were empty, something came to one of them again.
+    /// New objects kept arriving after all buckets were empty.
     #[error(
-        "something was stored in {bucket} again and again, after {deleted} versions had been deleted: end what writes there, and \
+        "new objects kept arriving in {bucket} after {deleted} versions had been deleted: stop what writes there, and \
          delete the stack again"
     )]
     NeverQuiet {
-        /// The bucket that something came to at last.
+        /// The last bucket that got an object.
         bucket: BucketName,
-        /// How much was deleted, in all buckets.
+        /// How many versions were deleted in all buckets.
         deleted: u64,
     },
 }
 
 pub use quiet::{Progress, QUIET, empty_until_quiet};
 
-/// How many requests are on their way at once. Each deletes up to 1,000 versions, and S3 takes
-/// about 3,500 deletions a second below a prefix.
+/// The number of concurrent requests. Each deletes up to 1,000 versions, and S3 allows about 3,500
+/// deletions a second per prefix.
 const AT_ONCE: usize = 4;
 
-/// Empties a bucket and returns how many versions and delete markers there were. A bucket that
-/// doesn't exist is empty. `progress` is told after each request how many are deleted so far.
+/// Empties a bucket and returns how many versions and delete markers it had. A bucket that doesn't
+/// exist is empty. `progress` is called after each request with the number deleted so far.
 ///
 /// # Errors
-/// The first thing that S3 refuses for good, or that `deadline` came.
+/// The first permanent error of S3, or `deadline` passed.
 pub async fn empty(
     client: &Client,
     bucket: &BucketName,
@@ -116,7 +115,7 @@ pub async fn empty(
     Ok(pass(client, bucket, deadline, progress).await?.deleted)
 }
 
-/// What there was in a bucket.
+/// The content of a bucket.
 #[derive(Debug, Clone, Copy)]
 struct Found {
     /// Versions and delete markers.
@@ -125,7 +124,8 @@ struct Found {
     aborted: u64,
 }
 
-/// Uploads come first: one that is completed before it is aborted is a version then, which is met.
+/// Uploads come first: one that completes before it is aborted becomes a version, which is found
+/// afterwards.
 async fn pass(
     client: &Client,
     bucket: &BucketName,
@@ -148,12 +148,12 @@ struct Emptying<'a, F> {
     aborted: AtomicU64,
 }
 
-/// Where a listing goes on: the key, and the version or the upload below it.
+/// Where to continue a listing: the key, and the version or the upload below it.
 type Marker = (Option<String>, Option<String>);
 
 impl<F: Fn(u64)> Emptying<'_, F> {
-    /// Goes over the bucket until nothing is found: what S3 refused in passing is met again, and so
-    /// is what was written meanwhile. A pass that only meets refusals is the end.
+    /// Repeats passes over the bucket until it is empty: this retries versions that S3 refused
+    /// temporarily, and finds new ones. A pass with only refusals is the last.
     async fn delete_versions(&self) -> Result<(), EmptyError> {
         loop {
             let before = self.deleted.load(Ordering::Relaxed);
@@ -168,7 +168,7 @@ impl<F: Fn(u64)> Emptying<'_, F> {
         }
     }
 
-    /// Pages of up to 1,000 versions and delete markers, none empty.
+    /// Pages of up to 1,000 versions and delete markers. None is empty.
     fn version_pages(&self) -> impl Stream<Item = Result<Vec<ObjectIdentifier>, EmptyError>> {
         let pages = stream::try_unfold(Some((None, None)), async |marker: Option<Marker>| {
             let Some((key, version)) = marker else { return Ok(None) };
@@ -189,7 +189,7 @@ impl<F: Fn(u64)> Emptying<'_, F> {
         pages.try_filter(|page| std::future::ready(!page.is_empty()))
     }
 
-    /// Deletes a page, and returns what S3 refused of it.
+    /// Deletes a page, and returns the versions that S3 refused.
     async fn delete(&self, page: Vec<ObjectIdentifier>) -> Result<Vec<Refusal>, EmptyError> {
         self.check_deadline()?;
         let size = page.len() as u64;
@@ -270,7 +270,7 @@ fn identifiers(page: ListObjectVersionsOutput) -> Vec<ObjectIdentifier> {
 }
 
 impl EmptyError {
-    /// S3's code for the refusal, where it was one.
+    /// S3's error code, if it returned one.
     pub fn code(&self) -> Option<&str> {
         match self {
             Self::ListVersions { source, .. }

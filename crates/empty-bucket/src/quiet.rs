@@ -1,6 +1,6 @@
-//! Buckets that stay empty. Whoever wrote to them is deleted before they are emptied, but a run
-//! that began before goes on, and its credentials are good until the deletion of its role has
-//! spread.
+//! Waits until buckets stay empty. The functions that write to them are deleted first, but running
+//! invocations continue, and their credentials are valid until the deletion of their role has
+//! propagated.
 
 use std::time::Duration;
 
@@ -10,36 +10,35 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::{EmptyError, Found, pass};
 
-/// How long nothing new has to come before the buckets count as quiet. The deletion of a role takes
-/// seconds to spread
+/// How long buckets must stay empty. The deletion of a role takes seconds to propagate
 /// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency>),
-/// about four as others have measured; the role is gone already when the emptying begins, so this
-/// much from then on is more.
+/// about four by others' measurements. The role is already deleted when the emptying begins, so
+/// this is more than enough.
 pub const QUIET: Duration = Duration::from_secs(5);
 
-/// What happens, for a log.
+/// Progress, for a log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Progress<'a> {
-    /// So many versions and delete markers of a bucket are deleted in this pass so far.
+    /// The number of versions and delete markers deleted in this pass over a bucket.
     Emptying {
         /// The bucket.
         bucket: &'a BucketName,
         /// How many.
         deleted: u64,
     },
-    /// All buckets were empty, and are looked at again after this time.
+    /// All buckets were empty. They are checked again after this time.
     WaitingForQuiet(Duration),
 }
 
-/// Empties buckets, and looks again until nothing came to any of them for `quiet`, counted from the
-/// beginning. Returns how many versions and delete markers there were.
+/// Empties buckets, and checks again until nothing new arrived in any of them for `quiet` since the
+/// start. Returns how many versions and delete markers there were.
 ///
-/// A bucket that takes longer than `quiet` to empty costs one more look; one in which there is
-/// nothing takes `quiet`.
+/// A bucket that takes longer than `quiet` to empty costs one more check. An empty one takes
+/// `quiet`.
 ///
 /// # Errors
-/// As [`empty`](crate::empty), or that something came again and again until `deadline`. Where
-/// nothing did, and `deadline` leaves no time to look again, the buckets are empty.
+/// As [`empty`](crate::empty), or new objects kept arriving until `deadline`. If none arrived and
+/// `deadline` leaves no time for another check, the buckets are empty.
 pub async fn empty_until_quiet(
     client: &Client,
     buckets: &[BucketName],
@@ -55,8 +54,7 @@ pub async fn empty_until_quiet(
             let deleted = |deleted| progress(Progress::Emptying { bucket, deleted });
             let Found { deleted, aborted } = pass(client, bucket, deadline, deleted).await?;
             total += deleted;
-            // What lies there at first is from before; an open upload may have somebody at its
-            // other end.
+            // The first objects are old. An open upload may still have a writer.
             if aborted > 0 || (deleted > 0 && !is_first) {
                 last = Some(bucket);
             }

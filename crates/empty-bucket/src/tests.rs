@@ -1,4 +1,4 @@
-//! The emptying against an S3 of HTTP answers that pages, refuses and forgets like the real one.
+//! Emptying against a fake S3 that pages, refuses and forgets like the real one.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -14,17 +14,17 @@ use super::*;
 
 #[derive(Debug, Default)]
 pub(crate) struct Bucket {
-    /// Key and version id, and whether it is a delete marker.
+    /// Key, version ID, and whether it is a delete marker.
     pub(crate) versions: BTreeMap<(String, String), bool>,
-    /// Key and upload id.
+    /// Key and upload ID.
     pub(crate) uploads: BTreeSet<(String, String)>,
-    /// How often each key still refuses to be deleted.
+    /// How often each key will still refuse deletion.
     pub(crate) refusals: BTreeMap<String, usize>,
     /// The sizes of the delete requests.
     pub(crate) batches: Vec<usize>,
     /// How often the versions were listed.
     pub(crate) listings: usize,
-    /// Before which listings somebody stores an object.
+    /// Before which listings another writer stores an object.
     pub(crate) stores_before: BTreeSet<usize>,
 }
 
@@ -118,7 +118,7 @@ impl Bucket {
         ResponseTemplate::new(200).set_body_string(body + "</DeleteResult>")
     }
 
-    /// `count` versions, every third of them a delete marker, ten to a key.
+    /// `count` versions, ten per key, every third a delete marker.
     pub(crate) fn with(count: usize) -> Self {
         let version =
             |number: usize| ((format!("a/{:05}.zip", number / 10), format!("v{number:06}")), number.is_multiple_of(3));
@@ -204,7 +204,7 @@ async fn next_run_finishes_timed_out_deletion() {
     let s3 = S3::of([("output", Bucket::with(50))]);
     let error = emptied(&s3, Instant::now()).await.unwrap_err();
     assert!(matches!(error, EmptyError::OutOfTime { deleted: 0, .. }), "{error}");
-    assert!(error.to_string().ends_with("delete the stack again: it goes on from there"));
+    assert!(error.to_string().ends_with("delete the stack again: it continues from there"));
     assert_eq!(emptied(&s3, later()).await.unwrap(), 50);
 }
 

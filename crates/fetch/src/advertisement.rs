@@ -1,6 +1,5 @@
-//! What the host says about its references: which object the wanted one names, and which branch is
-//! the default one. By version 2 of Git's protocol only these two are asked for, however many there
-//! are.
+//! Reads the host's references: the object of the wanted one, and the default branch. With version
+//! 2 of Git's protocol, only these two are requested, however many there are.
 
 use std::collections::BTreeSet;
 
@@ -22,43 +21,44 @@ use gix::{
 
 use crate::{FetchError, Wanted, transport::Transport};
 
-/// The name that we go by, as `git fetch` has its own.
+/// Our user agent in Git's protocol.
 pub(crate) fn agent() -> (&'static str, Option<String>) {
     ("agent", Some(concat!("git2s3/", env!("CARGO_PKG_VERSION")).to_owned()))
 }
 
-/// What the host said.
+/// The host's response.
 #[derive(Debug)]
 pub(crate) struct Advertisement {
-    /// What the wanted reference names: a commit, or an annotated tag.
+    /// The object of the wanted reference: a commit or an annotated tag.
     pub(crate) target: ObjectId,
-    /// What is asked for, so that the target comes.
+    /// The object to request to get the target.
     pub(crate) wants: Vec<ObjectId>,
-    /// Whether all that is wanted comes with its whole history.
+    /// Whether the target comes with its whole history.
     pub(crate) history: History,
-    /// The branch that `HEAD` stands for, by its short name.
+    /// The short name of the branch that `HEAD` points to.
     pub(crate) default_branch: Option<String>,
-    /// How the conversation began, which is needed to go on with it.
+    /// The handshake, which the fetch continues.
     pub(crate) handshake: Handshake,
 }
 
-/// How much of the history comes along with a commit.
+/// How much of a commit's history is fetched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum History {
     /// None.
     Cut,
-    /// All of it, for a host that doesn't cut it or doesn't give the one commit that is wanted.
+    /// All of it, for a host that doesn't support shallow fetches or doesn't serve the commit
+    /// itself.
     Whole,
 }
 
-/// Begins the conversation and asks for `wanted`.
+/// Starts the protocol and requests `wanted`.
 pub(crate) fn ask(
     transport: &mut Transport,
     repository: &Repository,
     wanted: &Wanted,
 ) -> Result<Advertisement, FetchError> {
     let failed = |source| FetchError::Conversation { repository: repository.clone(), source };
-    // SSH has authenticated us already; if Git asks for more, there is none.
+    // SSH has already authenticated us. There is no other credential.
     let no_credentials = |_| Ok(None);
     let mut handshake =
         gix::protocol::handshake(&mut *transport, Service::UploadPack, no_credentials, Vec::new(), &mut Discard)
@@ -80,7 +80,7 @@ pub(crate) fn ask(
             if let Some(target) = target(references, name) {
                 target
             } else {
-                // Whether anything else is there is worth another question only now.
+                // Only now is it worth asking whether there is anything else.
                 let all = if let Some(all) = &all {
                     all
                 } else {
@@ -95,17 +95,17 @@ pub(crate) fn ask(
     let default_branch = references.iter().find(|reference| reference.unpack().0 == "HEAD").and_then(branch);
     let (mut wants, mut history) = (vec![target], History::Cut);
     if !cuts_history(&handshake) {
-        tracing::warn!(%repository, "the host gives no commit without its history: all of it is fetched");
+        tracing::warn!(%repository, "the host doesn't support shallow fetches: fetching the whole history");
         history = History::Whole;
     }
     if matches!(wanted, Wanted::Commit(_)) && all.is_some() && !gives(&handshake, references, target) {
-        tracing::warn!(%repository, %wanted, "the host gives no commit that no reference names: all branches and tags are fetched");
+        tracing::warn!(%repository, %wanted, "the host doesn't serve unreferenced commits: fetching all branches and tags");
         (wants, history) = (tips(references), History::Whole);
     }
     Ok(Advertisement { target, wants, history, default_branch, handshake })
 }
 
-/// Whether the host can leave out what was before a commit.
+/// Whether the host supports shallow fetches.
 fn cuts_history(handshake: &Handshake) -> bool {
     let offered = &handshake.capabilities;
     match handshake.server_protocol_version {
@@ -114,7 +114,7 @@ fn cuts_history(handshake: &Handshake) -> bool {
     }
 }
 
-/// Whether a host that speaks version 0 gives this commit when it is asked for it.
+/// Whether a host with protocol version 0 serves this commit by its ID.
 fn gives(handshake: &Handshake, references: &[Ref], commit: ObjectId) -> bool {
     let offers = ["allow-reachable-sha1-in-want", "allow-any-sha1-in-want"];
     offers.iter().any(|offer| handshake.capabilities.contains(offer)) || names(references, commit)
@@ -124,7 +124,7 @@ fn names(references: &[Ref], commit: ObjectId) -> bool {
     references.iter().any(|reference| reference.unpack().1.is_some_and(|target| *target == *commit))
 }
 
-/// What branches and tags name, each once.
+/// The objects that branches and tags point to, each once.
 fn tips(references: &[Ref]) -> Vec<ObjectId> {
     let of_either = |name: &BStr| name.starts_with(b"refs/heads/") || name.starts_with(b"refs/tags/");
     let tips = references.iter().filter_map(|reference| match reference.unpack() {
@@ -134,7 +134,7 @@ fn tips(references: &[Ref]) -> Vec<ObjectId> {
     tips.collect::<BTreeSet<_>>().into_iter().collect()
 }
 
-/// Why a reference isn't there, where all of the host's references are these.
+/// Why a reference is missing, given all of the host's references.
 fn absent(repository: &Repository, reference: &RefName, all: &[Ref]) -> FetchError {
     let repository = repository.clone();
     if all.iter().any(|reference| reference.unpack().1.is_some()) {
@@ -144,7 +144,7 @@ fn absent(repository: &Repository, reference: &RefName, all: &[Ref]) -> FetchErr
     }
 }
 
-/// The references whose names begin so, by version 2 of Git's protocol.
+/// The references with this prefix, by protocol version 2.
 fn list<'a>(
     transport: &mut Transport,
     handshake: &Handshake,
@@ -155,9 +155,9 @@ fn list<'a>(
     LsRefsCommand::new(Some(wanted), &handshake.capabilities, agent()).invoke_blocking(transport, &mut Discard, false)
 }
 
-/// By version 0 gix claims whatever the host offers. With `deepen-relative` among it, the host
-/// would count our depth of 1 from what we have instead of from the tip: it sends the history, and
-/// tells of no end that we could name as ours.
+/// With protocol version 0, gix requests every capability that the host offers. With
+/// `deepen-relative`, the host would count our depth of 1 from what we have instead of from the
+/// tip: it would send the history and report no shallow boundary.
 fn with_absolute_depth(offered: &Capabilities) -> gix::Result<Capabilities> {
     let mut kept = vec![0];
     for capability in offered.iter().filter(|capability| capability.name() != "deepen-relative") {

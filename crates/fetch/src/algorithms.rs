@@ -1,16 +1,16 @@
-//! What is offered to an SSH server: everything that russh has and that is considered safe, so that
-//! servers in FIPS mode, which know NIST's curves and AES only, and hardened ones find something.
-//! russh's own choice leaves these curves out, and AES-GCM with 128 bits.
+//! The algorithms offered to SSH servers: everything in russh that is considered safe, so that
+//! servers in FIPS mode, which support only NIST curves and AES, and hardened ones find a match.
+//! russh's default lacks these curves, and AES-GCM with 128 bits.
 //!
-//! Source: [Mozilla's and OpenSSH's](https://infosec.mozilla.org/guidelines/openssh) lists, and
-//! [RFC 9142](https://www.rfc-editor.org/rfc/rfc9142), which says what key exchange should and must
-//! not use: nothing with SHA-1, no group of 1,024 bits.
+//! Sources: the [lists of Mozilla and OpenSSH](https://infosec.mozilla.org/guidelines/openssh), and
+//! [RFC 9142](https://www.rfc-editor.org/rfc/rfc9142) for key exchange: nothing with SHA-1, no
+//! groups of 1,024 bits.
 
 use std::borrow::Cow;
 
 use russh::{AlgorithmKind, Preferred, cipher, kex, keys::Algorithm};
 
-/// The quickest of those that nobody doubts first.
+/// The fastest undisputed ones first.
 const KEY_EXCHANGE: &[kex::Name] = &[
     kex::MLKEM768X25519_SHA256,
     kex::CURVE25519,
@@ -38,7 +38,7 @@ const CIPHERS: &[cipher::Name] = &[
     cipher::AES_128_CTR,
 ];
 
-/// What is offered to a server from which host keys of these kinds are taken, the first foremost.
+/// The algorithms offered to a server, with these host key types in order of preference.
 pub(crate) fn offered(host_keys: Vec<Algorithm>) -> Preferred {
     Preferred {
         kex: Cow::Borrowed(KEY_EXCHANGE),
@@ -48,7 +48,7 @@ pub(crate) fn offered(host_keys: Vec<Algorithm>) -> Preferred {
     }
 }
 
-/// What the algorithms of a kind are called where a server is set up.
+/// The name of OpenSSH's setting for a kind of algorithm.
 pub(crate) fn name(kind: &AlgorithmKind) -> &'static str {
     match kind {
         AlgorithmKind::Kex => "key exchange (KexAlgorithms)",
@@ -63,7 +63,7 @@ pub(crate) fn name(kind: &AlgorithmKind) -> &'static str {
 mod tests {
     use super::*;
 
-    /// All that is offered, by name.
+    /// All offered algorithms, by name.
     fn names() -> Vec<String> {
         let offered = offered(Vec::new());
         let names = offered.kex.iter().map(AsRef::<str>::as_ref);

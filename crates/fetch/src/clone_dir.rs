@@ -1,5 +1,5 @@
-//! The directory that a clone is kept in between fetches. It is a cache: whatever is wrong with it,
-//! it is thrown away, and the next fetch starts anew.
+//! The directory of a clone that is kept between fetches. It is only a cache: if anything is wrong
+//! with it, it is removed, and the next fetch starts from scratch.
 
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
@@ -13,21 +13,20 @@ use gix::{Repository, ThreadSafeRepository, create, open};
 
 use crate::FetchError;
 
-/// After so many fetches a new clone is smaller and faster than the pile of packs.
+/// After this many fetches, a new clone is smaller and faster than the accumulated packs.
 const PACKS_LIMIT: usize = 100;
 
-/// The extension of the file by which a directory is locked. When it was changed is when the clone
-/// was used.
+/// The extension of a directory's lock file, whose modification time is the clone's last use.
 pub(crate) const LOCK: &str = "lock";
 
-/// How the names of files begin that are there only while something is being written.
+/// The prefix of temporary files.
 const UNFINISHED: &str = ".tmp";
 
-/// The directory of a clone, ours alone until this is dropped.
+/// A clone's directory, locked until this is dropped.
 #[derive(Debug)]
 pub(crate) struct CloneDir {
     path: PathBuf,
-    // The system unlocks it when it is closed, however this process ends.
+    // The system releases the lock when the file is closed, however this process ends.
     _lock: File,
 }
 
@@ -40,16 +39,15 @@ pub(crate) enum Age {
     Kept,
 }
 
-/// As long as this is there, what is in a clone stays in it, although others may fetch more into
-/// it.
+/// While this exists, nothing is removed from the clone, although others may fetch more into it.
 #[derive(Debug)]
 pub struct Reading {
-    // Who removes the directory locks it for itself alone.
+    // Removing the directory requires an exclusive lock.
     _directory: File,
 }
 
 impl CloneDir {
-    /// Takes the directory for us. Its parents are made where they are missing.
+    /// Locks the directory. Creates missing parents.
     pub(crate) fn lock(path: &Path) -> Result<Self, FetchError> {
         let failed = |source| FetchError::PrepareClone { path: path.to_owned(), source };
         if let Some(parent) = path.parent() {
@@ -59,7 +57,7 @@ impl CloneDir {
         loop {
             let lock = OpenOptions::new().write(true).create(true).truncate(false).open(&beside).map_err(failed)?;
             match lock.try_lock() {
-                // Whoever removes a clone removes its lock as well: perhaps this one, after it was
+                // Removing a clone removes its lock file as well, perhaps the one that was just
                 // opened.
                 Ok(()) if !is_at(&lock, &beside).map_err(failed)? => {}
                 Ok(()) => {
@@ -72,12 +70,12 @@ impl CloneDir {
         }
     }
 
-    /// Where it is.
+    /// The directory's path.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The clone in it, made anew where there is none that can be used.
+    /// The clone in it. A missing or unusable one is created anew.
     pub(crate) fn open(&self) -> Result<(Repository, Age), FetchError> {
         if let Some(kept) = self.kept() {
             return Ok((kept, Age::Kept));
@@ -91,26 +89,25 @@ impl CloneDir {
         }
     }
 
-    /// The clone of an earlier fetch, if something came of that and it can be used. Nothing is
-    /// made.
+    /// The clone of an earlier fetch, if that succeeded and the clone is usable. Creates nothing.
     pub(crate) fn kept(&self) -> Option<Repository> {
         let kept = (self.is_tidy() && self.has_packs()).then(|| gix::open_opts(&self.path, isolated()))?.ok()?;
         kept.head().is_ok().then_some(kept)
     }
 
-    /// Whether there is any object in it.
+    /// Whether it contains any object.
     pub(crate) fn has_packs(&self) -> bool {
         packs(&self.path).is_some_and(|files| files.iter().any(|file| is_pack(file)))
     }
 
-    /// Keeps the clone from being emptied.
+    /// Protects the clone from removal.
     pub(crate) fn read(&self) -> io::Result<Reading> {
         let directory = File::open(&self.path)?;
         directory.try_lock_shared()?;
         Ok(Reading { _directory: directory })
     }
 
-    /// Empties the directory, unless somebody reads what is in it.
+    /// Empties the directory, unless somebody reads from it.
     pub(crate) fn discard(&self) -> io::Result<()> {
         let removed = self.alone().and_then(|_alone| fs::remove_dir_all(&self.path));
         removed.or_else(|error| match error.kind() {
@@ -119,41 +116,41 @@ impl CloneDir {
         })
     }
 
-    /// Leaves nothing of the clone, unless somebody reads what is in it.
+    /// Removes the clone, unless somebody reads from it.
     pub(crate) fn remove(self) -> io::Result<()> {
         self.discard()?;
         fs::remove_file(self.path.with_extension(LOCK))
     }
 
-    /// The directory, while nobody reads what is in it.
+    /// The directory, while nobody reads from it.
     fn alone(&self) -> io::Result<File> {
         let directory = File::open(&self.path)?;
         directory.try_lock()?;
         Ok(directory)
     }
 
-    /// Whether no fetch was killed amid its work, and there haven't been too many.
+    /// Whether no fetch was killed halfway, and there weren't too many.
     fn is_tidy(&self) -> bool {
         self.remove_unfinished();
         let Some(files) = packs(&self.path) else { return false };
         let whole = files.iter().all(|file| file.to_string_lossy().starts_with("pack-"));
-        // Who reads them would miss them.
+        // Readers would miss them.
         let few = files.iter().filter(|file| is_pack(file)).count() < PACKS_LIMIT || self.alone().is_err();
         whole && few && !self.path.join("shallow.lock").exists()
     }
 
-    /// Removes what was being made beside the clone by somebody who was killed.
+    /// Removes temporary files of killed processes.
     fn remove_unfinished(&self) {
         let Ok(entries) = fs::read_dir(&self.path) else { return };
         for entry in entries.flatten().filter(|entry| entry.file_name().to_string_lossy().starts_with(UNFINISHED)) {
             if let Err(error) = fs::remove_dir_all(entry.path()) {
-                tracing::warn!(path = %entry.path().display(), %error, "could not remove what was never finished");
+                tracing::warn!(path = %entry.path().display(), %error, "could not remove an incomplete file");
             }
         }
     }
 }
 
-/// Whether an open file is the one that is there now.
+/// Whether an open file is still the one at its path.
 fn is_at(file: &File, path: &Path) -> io::Result<bool> {
     let opened = file.metadata()?;
     match fs::metadata(path) {
@@ -163,7 +160,7 @@ fn is_at(file: &File, path: &Path) -> io::Result<bool> {
     }
 }
 
-/// The names of the files in which a clone keeps its objects.
+/// The file names of a clone's objects.
 fn packs(clone: &Path) -> Option<Vec<PathBuf>> {
     let packs = fs::read_dir(clone.join("objects/pack")).ok()?;
     Some(packs.filter_map(|entry| Some(PathBuf::from(entry.ok()?.file_name()))).collect())
@@ -173,7 +170,7 @@ fn is_pack(file: &Path) -> bool {
     file.extension().is_some_and(|extension| extension == "pack")
 }
 
-/// Nothing of the machine's configuration counts.
+/// Ignores the system's Git configuration.
 fn isolated() -> open::Options {
     open::Options::isolated().open_path_as_is(true)
 }
@@ -182,7 +179,7 @@ fn isolated() -> open::Options {
 mod tests {
     use super::*;
 
-    /// Opens it, and fetches something if there is nothing.
+    /// Opens it, and fetches something if it is empty.
     fn open(dir: &CloneDir) -> Age {
         let age = dir.open().unwrap().1;
         fs::write(dir.path.join("objects/pack/pack-1.pack"), "x").unwrap();
@@ -230,7 +227,7 @@ mod tests {
         for number in 0..PACKS_LIMIT {
             fs::write(dir.path.join(format!("objects/pack/pack-{number}.pack")), "x").unwrap();
         }
-        assert_eq!(open(&dir), Age::Kept, "too many packs are still fewer than none");
+        assert_eq!(open(&dir), Age::Kept, "a clone with readers is kept, despite too many packs");
         for reader in readers {
             assert_eq!(dir.discard().unwrap_err().kind(), io::ErrorKind::WouldBlock);
             drop(reader);

@@ -1,6 +1,6 @@
-//! The folder that the clones lie in between fetches. A clone's name in it is made of its
-//! repository alone, so none can be given another one's; and its disk is shared: when there is no
-//! room, the clone that was used least recently goes.
+//! The folder of all clones. A clone's path is derived only from its repository, so no repository
+//! can get another's clone. The clones share a disk: if it is full, the least recently used clone
+//! is removed.
 
 use std::{
     collections::BTreeMap,
@@ -25,12 +25,12 @@ pub struct Clones {
     folder: PathBuf,
 }
 
-/// What came of the wish for more room.
+/// The result of making room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Eviction {
-    /// A clone is gone.
+    /// A clone was removed.
     Made,
-    /// No clone is left that could go.
+    /// No other clone can be removed.
     Impossible {
         /// How many are in use.
         in_use: usize,
@@ -38,37 +38,35 @@ pub(crate) enum Eviction {
 }
 
 impl Clones {
-    /// The clones in `folder`, which is made where it is missing and belongs to them alone:
-    /// whatever else lies in it is removed.
+    /// The clones in `folder`, which is created if missing. Other files in it are removed.
     pub fn in_folder(folder: impl Into<PathBuf>) -> Self {
         Self { folder: folder.into() }
     }
 
-    /// Where the clone of a repository is, if there is one. What other repository there may be,
-    /// neither is in the other.
+    /// The path of a repository's clone. No clone's path is inside another's.
     pub fn path(&self, repository: &Repository) -> PathBuf {
-        // A host's name has no slash, so no two repositories are written the same.
+        // A host name has no slash, so the names of two repositories differ.
         self.folder.join(hex::encode(Sha256::digest(repository.to_string())))
     }
 
-    /// Removes every clone that nobody uses but this repository's: for who had no room on the disk
-    /// for something else.
+    /// Removes every unused clone except this repository's, when the disk has no room for something
+    /// else.
     pub fn remove_all_but(&self, own: &Repository) {
         self.make_room(u64::MAX, own);
     }
 
-    /// Takes the clone of a repository for us, whether it is there yet or not.
+    /// Locks the clone of a repository, whether it exists or not.
     pub(crate) fn lock(&self, repository: &Repository) -> Result<CloneDir, FetchError> {
         CloneDir::lock(&self.path(repository))
     }
 
-    /// How much room there is for clones.
+    /// The disk space for clones.
     pub(crate) fn room(&self) -> Option<Room> {
         Room::of(&self.folder)
     }
 
-    /// Removes clones that nobody uses, those first that were used least recently, but at least
-    /// one, until so much is free.
+    /// Removes unused clones, the least recently used first, but at least one, until this much is
+    /// free.
     pub(crate) fn make_room(&self, enough: u64, except: &Repository) -> Eviction {
         let first = self.evict(except);
         while first == Eviction::Made
@@ -78,19 +76,19 @@ impl Clones {
         first
     }
 
-    /// Removes what is no clone: what others left behind.
+    /// Removes files that aren't clones, which others left behind.
     pub(crate) fn tidy(&self) {
         let Ok(entries) = fs::read_dir(&self.folder) else { return };
         for path in entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| clone_of(path).is_none()) {
             let removed = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
             match removed {
-                Ok(()) => tracing::info!(path = %path.display(), "removed what is no clone"),
-                Err(error) => tracing::warn!(path = %path.display(), %error, "could not remove what is no clone"),
+                Ok(()) => tracing::info!(path = %path.display(), "removed an unknown file"),
+                Err(error) => tracing::warn!(path = %path.display(), %error, "could not remove an unknown file"),
             }
         }
     }
 
-    /// Removes the clone that was used least recently among those that nobody uses.
+    /// Removes the least recently used clone that is unused.
     fn evict(&self, except: &Repository) -> Eviction {
         let except = self.path(except);
         let mut in_use = 0;
@@ -123,7 +121,8 @@ impl Clones {
     }
 }
 
-/// The directory of the clone that a path belongs to: itself, or that of the lock which it is.
+/// The directory of the clone that a path belongs to: itself, or the one that a lock file belongs
+/// to.
 fn clone_of(path: &Path) -> Option<PathBuf> {
     let is_name = |name: &str| name.len() == 64 && name.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
     let is_ours = path.extension().is_none_or(|extension| extension == LOCK);
@@ -144,7 +143,7 @@ mod tests {
         Repository::new("example.com".parse().unwrap(), path.parse().unwrap())
     }
 
-    /// A clone that was used so many seconds ago, with so many bytes in it.
+    /// A clone with this many bytes that was used this many seconds ago.
     fn used(clones: &Clones, path: &str, seconds: u64, bytes: usize) -> Repository {
         let repository = repository(path);
         let dir = clones.lock(&repository).unwrap();
@@ -164,8 +163,8 @@ mod tests {
         clones.lock(repository).unwrap().read().unwrap()
     }
 
-    /// Paths that repositories may have, among them those that look like the inside of a clone, or
-    /// like a lock.
+    /// Possible paths of repositories, including some that look like files of a clone or like a
+    /// lock.
     fn path() -> impl Strategy<Value = String> {
         let part = prop_oneof![
             "[a-z0-9_.~ ]{1,6}",

@@ -1,12 +1,12 @@
-//! One round with `git-upload-pack`: the object we want, the commits we have, and a depth of 1. The
-//! host answers with a pack of what we lack.
+//! One exchange with `git-upload-pack`: the object that we want, the commits that we have, and a
+//! depth of 1. The host sends a pack with the missing objects.
 //!
-//! gix's own negotiation walks histories over several rounds to find common commits. A clone of
-//! depth 1 has no history: all its commits are named at once, and the host leaves out whatever
-//! their trees hold.
+//! gix's own negotiation walks histories in several rounds to find common commits. A clone of depth
+//! 1 has no history: all its commits are sent at once, and the host omits everything in their
+//! trees.
 //!
-//! A host that doesn't cut the history sends all of it. What came so is noted in a list of its own:
-//! a commit vouches for everything before it there, which one of a shallow clone doesn't.
+//! A host without shallow fetches sends the whole history. Such commits are recorded in a separate
+//! list: there, a commit implies everything before it, which one of a shallow clone doesn't.
 
 use std::{fs, io, num::NonZeroU32, path::Path, sync::atomic::AtomicBool};
 
@@ -24,8 +24,8 @@ use crate::{
     transport::{Transport, Wire},
 };
 
-/// Receives the wanted object, its tree and all in it, into `clone`. Up to the pack, what the host
-/// says is held in memory, and `wire` bounds it.
+/// Fetches the wanted object, its tree and everything in it into `clone`. The host's messages
+/// before the pack are held in memory, with a limit in `wire`.
 pub(crate) fn receive(
     transport: &mut Transport,
     advertisement: &mut Advertisement,
@@ -36,12 +36,11 @@ pub(crate) fn receive(
     let whole = clone.git_dir().join(WHOLE);
     let (haves, shallow, shallow_file) = match advertisement.history {
         History::Cut => {
-            // Whatever was fetched with a depth of 1 stands in this list: it is the list of what we
-            // have.
+            // Everything fetched with a depth of 1 is in this list, so it is what we have.
             let haves = clone.shallow_commits()?.map(|commits| commits.iter().copied().collect()).unwrap_or_default();
             (haves, Shallow::DepthAtRemote(NonZeroU32::MIN), clone.shallow_file()?)
         }
-        // No such file is there: gix tells of no shallow commit then.
+        // The file doesn't exist, so gix reports no shallow commits.
         History::Whole => (read_whole(&whole), Shallow::NoChange, clone.git_dir().join("none.shallow")),
     };
     let packs = clone.objects.store_ref().path().join("pack");
@@ -68,9 +67,9 @@ pub(crate) fn receive(
     Ok(())
 }
 
-/// The list of what came with its whole history, in the clone's directory.
+/// The list of commits with their whole history, in the clone's directory.
 const WHOLE: &str = "git2s3-whole";
-/// How many of them are kept: the host finds out by the newest what is there.
+/// How many of them are kept. The newest are enough for the host to find out what we have.
 const NEWEST: usize = 64;
 
 fn read_whole(path: &Path) -> Vec<ObjectId> {

@@ -1,4 +1,4 @@
-//! Why a reference could not be fetched, whether it is worth another try, and what a person can do.
+//! Why a reference could not be fetched, whether a retry can help, and what a person can do.
 
 use std::{io, path::PathBuf, time::Duration};
 
@@ -9,36 +9,36 @@ use crate::wanted::Wanted;
 /// Why a reference could not be fetched.
 #[derive(Debug, thiserror::Error)]
 pub enum FetchError {
-    /// No TCP connection.
+    /// The TCP connection failed.
     #[error("could not connect to {host}")]
     Connect {
         /// Host and port.
         host: String,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
-    /// The connection was there, but no SSH session came of it.
+    /// The connection was made, but the SSH session failed.
     #[error("could not open an SSH session with {host}")]
     Session {
         /// The host, as `known_hosts` names it.
         host: String,
-        /// What went wrong.
+        /// The cause.
         source: russh::Error,
     },
-    /// Neither side knows an algorithm that the other takes.
-    #[error("{host} offers no {kind} that is considered safe and known here, but only {offered}")]
+    /// Client and server have no algorithm in common.
+    #[error("{host} offers no supported {kind}, only {offered}")]
     NoCommonAlgorithm {
         /// The host, as `known_hosts` names it.
         host: String,
-        /// What for, with the name of OpenSSH's setting.
+        /// The purpose, with the name of OpenSSH's setting.
         kind: &'static str,
         /// What the host offers.
         offered: String,
     },
     /// Connection, host key and authentication together took too long.
-    #[error("{host} let {after:?} pass without opening an SSH session")]
+    #[error("{host} opened no SSH session within {after:?}")]
     Slow {
-        /// The host, as `known_hosts` names it.
+        /// The time limit.
         host: String,
         /// How long it was given.
         after: Duration,
@@ -53,8 +53,8 @@ pub enum FetchError {
         /// The key's fingerprint, `SHA256:...`.
         fingerprint: String,
     },
-    /// The known hosts have other keys of the host: perhaps somebody pretends to be it.
-    #[error("the host key of {host} is wrong: it offered {kind} {fingerprint}, which is none of its known keys")]
+    /// The known hosts have other keys of the host: somebody may be impersonating it.
+    #[error("the host key of {host} is wrong: it offered {kind} {fingerprint}, which isn't one of its known keys")]
     HostKeyWrong {
         /// The host, as `known_hosts` names it.
         host: String,
@@ -63,7 +63,7 @@ pub enum FetchError {
         /// The key's fingerprint, `SHA256:...`.
         fingerprint: String,
     },
-    /// The known hosts say that this key must not be trusted any more.
+    /// The known hosts revoke this key.
     #[error("the host key of {host} is revoked: it offered {kind} {fingerprint}")]
     HostKeyRevoked {
         /// The host, as `known_hosts` names it.
@@ -73,24 +73,24 @@ pub enum FetchError {
         /// The key's fingerprint, `SHA256:...`.
         fingerprint: String,
     },
-    /// The host doesn't take our key.
+    /// The host refuses our key.
     #[error("{host} refused the SSH key {fingerprint} of user {user}")]
     KeyRefused {
         /// The host, as `known_hosts` names it.
         host: String,
-        /// The user that was logged in as.
+        /// The login user.
         user: String,
         /// Our key's fingerprint, `SHA256:...`.
         fingerprint: String,
     },
-    /// The host took our key, but doesn't serve the repository to it. Hosts don't tell a repository
-    /// that is absent, renamed or gone from one that the key may not read, so an operator may be
-    /// about to fix it.
+    /// The host accepts our key, but doesn't serve the repository to it. Hosts don't distinguish a
+    /// missing repository from one that the key may not read, so an operator may be about to fix
+    /// it.
     #[error("the host does not serve {repository} to this key: {said:?}")]
     Refused {
         /// The repository.
         repository: Repository,
-        /// What it said, shortened.
+        /// The host's message, shortened.
         said: String,
     },
     /// The host gives no access to large files: it has no Git LFS, or not over SSH, or not for this
@@ -99,46 +99,46 @@ pub enum FetchError {
     Lfs {
         /// The repository.
         repository: Repository,
-        /// What it said, shortened.
+        /// The host's message, shortened.
         said: String,
     },
-    /// The session ended amid the transfer.
-    #[error("the connection was lost while {repository} was fetched")]
+    /// The connection broke during the transfer.
+    #[error("lost the connection while fetching {repository}")]
     Lost {
         /// The repository.
         repository: Repository,
     },
-    /// The server fell silent amid the transfer.
-    #[error("the host fell silent for {after:?} while {repository} was fetched")]
+    /// The server stopped sending during the transfer.
+    #[error("the host sent nothing for {after:?} while fetching {repository}")]
     Silent {
         /// The repository.
         repository: Repository,
-        /// How long it was waited for.
+        /// The time limit.
         after: Duration,
     },
-    /// The host said more, of its references or of where its history ends, than is listened to.
-    #[error("the host said more than {limit} about {repository} before the pack")]
+    /// The host sent too many references, or too many shallow boundaries.
+    #[error("the host sent more than {limit} for {repository} before the pack")]
     Talkative {
         /// The repository.
         repository: Repository,
-        /// What is listened to.
+        /// The limit.
         limit: &'static str,
     },
-    /// There was not enough time.
-    #[error("the time was over before {repository} was fetched")]
+    /// The deadline passed.
+    #[error("time ran out before {repository} was fetched")]
     Deadline {
         /// The repository.
         repository: Repository,
     },
-    /// The host didn't speak Git's protocol as expected.
-    #[error("the conversation with the host about {repository} failed")]
+    /// The host didn't follow Git's protocol.
+    #[error("the exchange with the host about {repository} failed")]
     Conversation {
         /// The repository.
         repository: Repository,
-        /// What went wrong.
+        /// The cause.
         source: gix::Error,
     },
-    /// The reference was deleted meanwhile. What was stored of it stays.
+    /// The reference was deleted meanwhile. Its stored zip remains.
     #[error("{repository} has no {reference}")]
     NoSuchReference {
         /// The repository.
@@ -157,19 +157,19 @@ pub enum FetchError {
     NotACommit {
         /// The repository.
         repository: Repository,
-        /// What names it.
+        /// What points to it.
         wanted: Wanted,
-        /// What it names.
+        /// The type of the object.
         kind: String,
     },
-    /// Git takes it for no commit either. The clone has it as it was pushed.
-    #[error("{id} of {repository} is no commit that Git can read")]
+    /// Even Git doesn't accept it as a commit. The clone has it as it was pushed.
+    #[error("{id} of {repository} is not a commit that Git can read")]
     Malformed {
         /// The repository.
         repository: Repository,
-        /// The id of what should be a commit.
+        /// The ID of the invalid commit.
         id: String,
-        /// What is wrong with it.
+        /// The cause.
         source: pack::NoCommit,
     },
     /// Its objects are named by SHA-256.
@@ -177,7 +177,7 @@ pub enum FetchError {
     ObjectFormat {
         /// The repository.
         repository: Repository,
-        /// What the host said.
+        /// The host's object format.
         format: String,
     },
     /// The pack could not be received or written.
@@ -185,52 +185,52 @@ pub enum FetchError {
     Receive {
         /// The repository.
         repository: Repository,
-        /// What went wrong.
+        /// The cause.
         source: gix::Error,
     },
-    /// The pack has what takes more memory than there is: a bomb, or what belongs into no
+    /// An object in the pack needs too much memory: a bomb, or something that doesn't belong in a
     /// repository.
-    #[error("the pack of {repository} has more in it than is taken")]
+    #[error("the pack of {repository} exceeds a limit")]
     TooLarge {
         /// The repository.
         repository: Repository,
         /// What is too large.
         source: gix::Error,
     },
-    /// The clone lacks an object of the commit or can't read it, even when fetched anew.
-    #[error("the clone of {repository} is not whole")]
+    /// An object of the commit is missing from the clone or unreadable, even after a new fetch.
+    #[error("the clone of {repository} is incomplete")]
     NotWhole {
         /// The repository.
         repository: Repository,
-        /// What is missing.
+        /// The cause.
         source: gix::Error,
     },
-    /// The directory of the clone can't be opened as a repository, even when made anew.
+    /// The clone's directory can't be opened as a repository, even a newly created one.
     #[error("could not open the clone in {path}")]
     OpenClone {
         /// The directory.
         path: PathBuf,
-        /// What went wrong.
+        /// The cause.
         source: gix::Error,
     },
-    /// The directory of the clone can't be made or removed.
+    /// The clone's directory can't be created or removed.
     #[error("could not prepare the clone in {path}")]
     PrepareClone {
         /// The directory.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
-    /// The disk is full, and nothing is left on it that could go.
-    #[error("the disk has no room for {repository}: {megabytes} MiB of it were free, and that was too little")]
+    /// The disk is full, and nothing else can be removed.
+    #[error("not enough disk space for {repository}: {megabytes} MiB were free")]
     NoRoom {
         /// The repository.
         repository: Repository,
-        /// What was free when nothing else was left to remove.
+        /// What was free after everything else was removed.
         megabytes: u64,
-        /// How many other clones stayed, since somebody uses them.
+        /// How many other clones were kept because they are in use.
         in_use: usize,
-        /// What there was no room for.
+        /// What failed for lack of space.
         source: Box<FetchError>,
     },
     /// Another fetch uses the same directory.
@@ -239,7 +239,7 @@ pub enum FetchError {
         /// The directory.
         path: PathBuf,
     },
-    /// The thread that worked on it panicked.
+    /// The thread panicked.
     #[error("the fetch of {repository} stopped")]
     Stopped {
         /// The repository.
@@ -301,7 +301,7 @@ impl FetchError {
         }
     }
 
-    /// Whether the clone may be to blame, so that a new one may help.
+    /// Whether the clone may be the cause, so that a new one may help.
     pub(crate) fn spoils_clone(&self) -> bool {
         matches!(self, Self::Receive { .. } | Self::NotWhole { .. } | Self::OpenClone { .. })
     }

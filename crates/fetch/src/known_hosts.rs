@@ -1,10 +1,9 @@
-//! Which key a host has to prove that it holds. Without this, whoever sits on the way could serve
-//! any tree under a repository's name.
+//! The host keys that are trusted. Without this check, a man in the middle could serve any tree
+//! under a repository's name.
 //!
-//! The format is that of OpenSSH's
-//! [`known_hosts`](https://man.openbsd.org/sshd.8#SSH_KNOWN_HOSTS_FILE_FORMAT), hashed names,
-//! wildcards, negations and `@revoked` included. A port other than 22 needs a line for
-//! `[host]:port`.
+//! The format is OpenSSH's
+//! [`known_hosts`](https://man.openbsd.org/sshd.8#SSH_KNOWN_HOSTS_FILE_FORMAT), including hashed
+//! names, wildcards, negations and `@revoked`. A port other than 22 needs a line for `[host]:port`.
 
 use std::sync::Arc;
 
@@ -17,28 +16,28 @@ use russh::keys::ssh_key::{
 };
 use sha1::Sha1;
 
-/// The keys of the big providers, each compared with the fingerprints that its provider publishes.
-/// Where they are let through firewalls, on port 443 of another name, it is by the same keys.
+/// The keys of the large providers, each compared with the published fingerprints. Their
+/// alternative names on port 443, for firewalls, use the same keys.
 const BUILT_IN: &str = include_str!("known_hosts");
 
 /// The keys of hosts.
 #[derive(Debug, Clone)]
 pub struct KnownHosts {
     entries: Arc<[Entry]>,
-    /// Hosts of which a key is revoked, nobody knows which one: none of theirs is trusted.
+    /// Hosts with a revoked key that couldn't be parsed: none of their keys is trusted.
     distrusted: Arc<[HostPatterns]>,
 }
 
-/// What is known of the key that a host offered.
+/// The result of checking a host's key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// It is the host's.
+    /// It is a key of the host.
     Known,
     /// The host has other keys.
     Different,
     /// No line names the host.
     Unknown,
-    /// A line says that it must not be trusted any more.
+    /// A line revokes it.
     Revoked,
 }
 
@@ -46,19 +45,18 @@ impl KnownHosts {
     /// The keys of github.com, gitlab.com, bitbucket.org, ssh.dev.azure.com and codeberg.org, and
     /// the lines of `extra`. Empty lines and comments are allowed.
     ///
-    /// # Errors
-    /// A line can't be used.
+    /// A line is unusable.
     pub fn built_in_and(extra: &str) -> Result<Self, KnownHostsError> {
         let entries = known_hosts_file::read(BUILT_IN).chain(known_hosts_file::read(extra));
         Ok(Self { entries: entries.collect::<Result<_, _>>()?, distrusted: Arc::default() })
     }
 
-    /// The same with those lines of `extra` that can be used, and what is wrong with the others:
-    /// one host's line isn't to stop all other hosts. Where one revokes a key that can't be read,
-    /// nothing is trusted of its hosts.
+    /// The same with only the usable lines of `extra`, and the errors of the others: one host's
+    /// line must not affect other hosts. If a line revokes a key that can't be parsed, its hosts
+    /// aren't trusted at all.
     ///
     /// # Errors
-    /// A line revokes a key that can't be read, and not even of which hosts.
+    /// A line revokes a key, and neither the key nor its hosts can be parsed.
     pub fn built_in_and_usable(extra: &str) -> Result<(Self, Vec<KnownHostsError>), KnownHostsError> {
         let mut entries = known_hosts_file::read(BUILT_IN).collect::<Result<Vec<_>, _>>()?;
         let (mut distrusted, mut unusable) = (Vec::new(), Vec::new());
@@ -79,8 +77,8 @@ impl KnownHosts {
         Ok((Self { entries: entries.into(), distrusted: distrusted.into() }, unusable))
     }
 
-    /// What is known of a key that a host offered.
-    pub fn judge(&self, host: &AllowedHost, key: &PublicKey) -> Verdict {
+    /// Checks a key that a host offered.
+    pub fn check(&self, host: &AllowedHost, key: &PublicKey) -> Verdict {
         let name = name(host);
         let revoked = |entry: &&Entry| entry.marker() == Some(&Marker::Revoked);
         let same = |entry: &Entry| entry.public_key().key_data() == key.key_data();
@@ -98,9 +96,9 @@ impl KnownHosts {
         }
     }
 
-    /// What the host is asked to prove itself with: the kinds of key that are known of it first, so
-    /// that it offers one of them if it can; then the others, so that its refusal can name what it
-    /// offered. RSA never with SHA-1.
+    /// The host key algorithms to request: first those with a known key of the host, so that it
+    /// offers one of them if it can, then the others, so that its refusal can name its offer. Never
+    /// RSA with SHA-1.
     pub(crate) fn algorithms(&self, host: &AllowedHost) -> Vec<Algorithm> {
         let name = name(host);
         let known: Vec<_> = self
@@ -146,11 +144,12 @@ fn matches(hosts: &HostPatterns, name: &str) -> bool {
     }
 }
 
-/// Compares without regard to case; `*` stands for any text, `?` for one character.
+/// Ignores case. `*` matches any text, `?` one character.
 fn glob(pattern: &str, name: &str) -> bool {
     let (pattern, name) = (pattern.as_bytes(), name.as_bytes());
     let (mut at, mut rest) = (pattern, name);
-    // Where the last `*` stood and what it has not swallowed yet: one step back suffices.
+    // The position of the last `*` and the text that it hasn't consumed: backtracking to the last
+    // one is enough.
     let mut star: Option<(&[u8], &[u8])> = None;
     loop {
         match (at.split_first(), rest.split_first()) {
@@ -183,7 +182,7 @@ mod tests {
     const OTHER: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAfuCHKVTjquxvt6CM6tdG4SLp1Btn/nOeHHE5UOzRdf";
 
     fn check(lines: &str, host: &str, expected: Verdict) {
-        let verdict = KnownHosts::built_in_and(lines).unwrap().judge(&host.parse().unwrap(), &ONE.parse().unwrap());
+        let verdict = KnownHosts::built_in_and(lines).unwrap().check(&host.parse().unwrap(), &ONE.parse().unwrap());
         assert_eq!(verdict, expected, "{host} by {lines:?}");
     }
 
@@ -300,8 +299,8 @@ mod tests {
         let lines: Vec<_> = unusable.iter().map(ToString::to_string).collect();
         assert_eq!(lines.len(), 2, "{lines:?}");
         assert!(lines[0].starts_with("line 1 ") && lines[1].starts_with("line 2 "), "{lines:?}");
-        let judge = |host: &str| known.judge(&host.parse().unwrap(), &ONE.parse().unwrap());
-        assert_eq!((judge("git.example"), judge("broken.example")), (Verdict::Known, Verdict::Unknown));
+        let verdict = |host: &str| known.check(&host.parse().unwrap(), &ONE.parse().unwrap());
+        assert_eq!((verdict("git.example"), verdict("broken.example")), (Verdict::Known, Verdict::Unknown));
     }
 
     #[test]
@@ -309,8 +308,8 @@ mod tests {
         let text = format!("git.example,other.example {ONE}\n@revoked git.example ssh-ed25519 AAAA");
         let (known, unusable) = KnownHosts::built_in_and_usable(&text).unwrap();
         assert_eq!(unusable.len(), 1);
-        let judge = |host: &str| known.judge(&host.parse().unwrap(), &ONE.parse().unwrap());
-        assert_eq!((judge("git.example"), judge("other.example")), (Verdict::Revoked, Verdict::Known));
+        let verdict = |host: &str| known.check(&host.parse().unwrap(), &ONE.parse().unwrap());
+        assert_eq!((verdict("git.example"), verdict("other.example")), (Verdict::Revoked, Verdict::Known));
         for of_nobody in ["@revoked", "@revoked |1|x ssh-ed25519 AAAA"] {
             assert!(KnownHosts::built_in_and_usable(of_nobody).is_err(), "{of_nobody}");
         }
@@ -330,9 +329,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn foreign_lines_never_vouch_for_github(text in "[ -~\n\t]{0,200}") {
+        fn other_lines_never_vouch_for_github(text in "[ -~\n\t]{0,200}") {
             if let Ok(hosts) = KnownHosts::built_in_and(&text) {
-                prop_assert_eq!(hosts.judge(&"github.com".parse().unwrap(), &OTHER.parse().unwrap()), Verdict::Different);
+                prop_assert_eq!(hosts.check(&"github.com".parse().unwrap(), &OTHER.parse().unwrap()), Verdict::Different);
             }
         }
 

@@ -1,6 +1,6 @@
-//! Access to the large files of a repository: Git LFS keeps them on an HTTPS server, and
-//! [`git-lfs-authenticate`](https://github.com/git-lfs/git-lfs/blob/main/docs/api/server-discovery.md#ssh)
-//! is how a host tells where, and proves to it that whoever may fetch may download.
+//! Access to a repository's large files: Git LFS stores them on an HTTPS server. The host returns
+//! its URL and a credential by
+//! [`git-lfs-authenticate`](https://github.com/git-lfs/git-lfs/blob/main/docs/api/server-discovery.md#ssh).
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -10,12 +10,12 @@ use serde::Deserialize;
 
 use crate::{FetchError, Remote, ssh::Session, transport::in_one_line};
 
-/// The longest answer that is read, in bytes.
+/// The longest response, in bytes.
 const LONGEST: usize = 64 << 10;
-/// For how long an answer is good that doesn't say so. Hosts mean at least this.
+/// How long a response without an expiry is valid. Hosts intend at least this.
 const UNTOLD: Duration = Duration::from_mins(5);
 
-/// Where a repository's large files are, and what opens them.
+/// The server of a repository's large files, with the credential for it.
 #[derive(Debug, Clone)]
 pub struct LfsAccess {
     /// The URL of the LFS server, without `/objects/batch`. The host chose it: it may lead
@@ -23,7 +23,7 @@ pub struct LfsAccess {
     pub href: String,
     /// Headers to send to it.
     pub headers: BTreeMap<String, SecretString>,
-    /// For how long it is good.
+    /// How long it is valid.
     pub valid_for: Duration,
 }
 
@@ -35,16 +35,16 @@ struct Answer {
     expires_in: Option<u64>,
 }
 
-/// Asks a repository's host for access to download its large files.
+/// Requests access to a repository's large files from its host.
 ///
 /// # Errors
-/// See [`FetchError`]; [`FetchError::Lfs`] when the host gives no access.
+/// See [`FetchError`]. [`FetchError::Lfs`] if the host denies access.
 pub async fn lfs_access(remote: &Remote) -> Result<LfsAccess, FetchError> {
     let session = Session::open(remote).await?;
     let heard = ask(&session, remote).await;
     session.close().await;
     let Heard { out, said } = heard?;
-    // What the answer holds is secret, so nothing of it is told.
+    // The response contains a secret, so no error quotes it.
     let refused = || FetchError::Lfs { repository: remote.repository.clone(), said: in_one_line(&said) };
     let answer: Answer = serde_json::from_slice(&out).map_err(|_| refused())?;
     Ok(LfsAccess {
@@ -54,7 +54,7 @@ pub async fn lfs_access(remote: &Remote) -> Result<LfsAccess, FetchError> {
     })
 }
 
-/// What a program put out, and what it said beside that.
+/// The standard output and standard error of a program.
 #[derive(Default)]
 struct Heard {
     out: Vec<u8>,

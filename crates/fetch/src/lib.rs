@@ -1,9 +1,9 @@
-//! One reference of a Git repository, fetched over SSH into a clone that is kept: the first time
-//! the commit and its tree (a clone of depth 1), later only what has changed since.
+//! Fetches a reference of a Git repository over SSH into a clone that is kept: at first the commit
+//! and its tree (a clone of depth 1), later only the changes.
 //!
-//! The work is done by [russh](https://docs.rs/russh) and [gix](https://docs.rs/gix); neither a
-//! `git` nor an `ssh` program runs, and no configuration of the machine is read. Hosts prove who
-//! they are by [`KnownHosts`], we by a [`PrivateKey`].
+//! It is based on [russh](https://docs.rs/russh) and [gix](https://docs.rs/gix). It runs neither
+//! `git` nor `ssh`, and ignores the system's configuration. [`KnownHosts`] authenticates hosts, a
+//! [`PrivateKey`] us.
 //!
 //! ```no_run
 //! use std::time::{Duration, Instant};

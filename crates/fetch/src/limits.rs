@@ -1,4 +1,4 @@
-//! Nothing waits forever: how long each step may take, and when all of it has to be over.
+//! Time limits for each step, and a deadline for everything.
 
 use std::{
     future::Future,
@@ -9,29 +9,28 @@ use contract::Repository;
 
 use crate::FetchError;
 
-/// How long a fetch may take.
+/// The time limits of a fetch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// From the first packet to a session that is ready, host key and authentication included.
+    /// From the first packet to the authenticated session.
     pub connect: Duration,
-    /// Between two answers of the server. Git itself reports every 5 seconds that it is still at
-    /// work.
+    /// Between two messages of the server. Git itself sends a keepalive every 5 seconds.
     pub idle: Duration,
-    /// When all has to be over.
+    /// The deadline of everything.
     pub deadline: Instant,
 }
 
-/// Which limit was passed.
+/// The exceeded limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Late {
-    /// That of the step.
+    /// The limit of the step.
     Step,
-    /// That of the whole.
+    /// The deadline.
     Deadline,
 }
 
 impl Late {
-    /// Of a conversation about a repository, whose host was given `step` to answer.
+    /// The error for an exchange about a repository, with the limit `step`.
     pub(crate) fn into_error(self, repository: &Repository, step: Duration) -> FetchError {
         let repository = repository.clone();
         match self {
@@ -42,12 +41,12 @@ impl Late {
 }
 
 impl Limits {
-    /// 20 seconds to connect, 60 between two answers, and a deadline.
+    /// 20 seconds to connect, 60 between two messages, and a deadline.
     pub fn until(deadline: Instant) -> Self {
         Self { connect: Duration::from_secs(20), idle: Duration::from_mins(1), deadline }
     }
 
-    /// Lets `work` run for `step` at most, and never past the deadline.
+    /// Runs `work` for at most `step`, and never past the deadline.
     pub(crate) async fn keep<T>(&self, step: Duration, work: impl Future<Output = T>) -> Result<T, Late> {
         let left = self.deadline.saturating_duration_since(Instant::now());
         let late = if left <= step { Late::Deadline } else { Late::Step };

@@ -1,5 +1,5 @@
-//! The fetch as a whole, on a disk that the clones of other repositories use as well: what is in
-//! its way goes, and the fetch is tried again in the same job.
+//! A whole fetch, on a disk that other clones share: if necessary, clones are removed and the fetch
+//! is tried again in the same job.
 
 use std::{error::Error, io};
 
@@ -11,17 +11,17 @@ use crate::{
 
 /// Fetches a reference into the repository's clone.
 ///
-/// Where the disk has no room for it, clones that nobody uses go, those first that were used least
-/// recently. Dropping the future ends the fetch. The clone is busy until its thread has noticed.
+/// If the disk is full, unused clones are removed, the least recently used first. Dropping the
+/// future ends the fetch. The clone stays locked until its thread has noticed.
 ///
 /// # Errors
-/// See [`FetchError`]; its `retry` tells whether to try again.
+/// See [`FetchError`]. Its `retry` says whether a retry can help.
 pub async fn fetch(request: &FetchRequest, clones: &Clones) -> Result<Fetched, FetchError> {
     fetch_seeded(request, clones, async || None).await
 }
 
-/// The same, where a clone that isn't there yet begins with what `seed` brings. A seed that is of
-/// no use is left aside. It is asked for again when there was no room.
+/// The same, but a new clone starts with the pack of `seed`. An unusable seed is ignored. It is
+/// requested again after the disk was full.
 ///
 /// # Errors
 /// Those of [`fetch`].
@@ -50,7 +50,7 @@ pub async fn fetch_seeded(
             Eviction::Impossible { in_use } => in_use,
         };
         let own = on_a_thread(request, clones, empty).await?;
-        // What the repository had there before may have taken the room, and so may a seed.
+        // The repository's old clone may have taken the space, and so may a seed.
         if last || !(own.had_objects || seeded) {
             let repository = request.remote.repository.clone();
             let (megabytes, in_use) = (own.free >> 20, in_use + usize::from(own.in_use));
@@ -60,7 +60,7 @@ pub async fn fetch_seeded(
     }
 }
 
-/// Works on the clones where it may block.
+/// Runs blocking work on the clones.
 async fn on_a_thread<T: Send + 'static>(
     request: &FetchRequest,
     clones: &Clones,
@@ -71,7 +71,7 @@ async fn on_a_thread<T: Send + 'static>(
     done.map_err(|source| FetchError::Stopped { repository: request.remote.repository.clone(), source })
 }
 
-/// Makes as much room as a fetch should find; what is free then, in bytes.
+/// Frees the space that a fetch should find. Returns what is free then, in bytes.
 fn prepare(clones: &Clones, own: &Repository) -> u64 {
     clones.tidy();
     let Some(room) = clones.room() else { return 0 };
@@ -81,13 +81,13 @@ fn prepare(clones: &Clones, own: &Repository) -> u64 {
     clones.room().unwrap_or(room).free
 }
 
-/// What came of the removal of a repository's own clone.
+/// The result of removing a repository's own clone.
 struct Emptied {
     /// What is free now, in bytes.
     free: u64,
-    /// Whether something went that had been fetched into it.
+    /// Whether a fetched clone was removed.
     had_objects: bool,
-    /// Whether it stayed, since somebody reads what is in it.
+    /// Whether it was kept because somebody reads from it.
     in_use: bool,
 }
 

@@ -1,4 +1,4 @@
-//! The key that we prove ourselves with. It is a secret, so it can't be printed.
+//! The stack's SSH key. It is secret, so it can't be printed.
 
 use std::{fmt, sync::Arc};
 
@@ -23,10 +23,10 @@ pub struct PrivateKey {
     fingerprint: Fingerprint,
 }
 
-/// What there is to sign with.
+/// The signing key.
 #[derive(Clone)]
 enum Kind {
-    /// Its memory is zeroed when the last copy goes.
+    /// Its memory is zeroed when the last copy is dropped.
     Ed25519(Arc<Ed25519Keypair>),
     Rsa(Arc<RsaKey>),
 }
@@ -37,18 +37,18 @@ pub enum PrivateKeyError {
     /// It isn't a key in OpenSSH's own format (`-----BEGIN OPENSSH PRIVATE KEY-----`).
     #[error("the private key is not in OpenSSH's format")]
     Malformed(#[source] ssh_key::Error),
-    /// It needs a passphrase, which nobody is there to type.
+    /// It is encrypted with a passphrase, which is unknown.
     #[error("the private key is encrypted with a passphrase")]
     Passphrase,
-    /// It is of a kind that isn't made here.
+    /// It is of an unsupported type.
     #[error("the private key is of type {0}, expected ssh-ed25519 or ssh-rsa")]
     Unsupported(String),
-    /// It is an RSA key of another length, or its numbers don't belong together.
+    /// It is an RSA key of an unsupported length, or its numbers are inconsistent.
     #[error("the RSA key of {bits} bits can't sign ({reason}), expected one of 2048, 3072 or 4096 bits")]
     Rsa {
         /// The length of its modulus.
         bits: u32,
-        /// What is wrong with it.
+        /// The cause.
         reason: String,
     },
 }
@@ -70,12 +70,12 @@ impl PrivateKey {
         Ok(Self { kind, fingerprint: key.fingerprint(HashAlg::Sha256) })
     }
 
-    /// The fingerprint of its public half, as providers show it: `SHA256:...`.
+    /// The fingerprint of its public key, as providers show it: `SHA256:...`.
     pub fn fingerprint(&self) -> String {
         self.fingerprint.to_string()
     }
 
-    /// Logs a session in; whether the host takes the key.
+    /// Authenticates a session. Returns whether the host accepts the key.
     pub(crate) async fn log_in<H: Handler>(&self, session: &mut Handle<H>, user: &str) -> Result<bool, russh::Error> {
         match &self.kind {
             Kind::Ed25519(pair) => {
@@ -84,8 +84,8 @@ impl PrivateKey {
                 Ok(session.authenticate_publickey(user, key).await?.success())
             }
             Kind::Rsa(key) => {
-                // RSA is signed with SHA-2 only (RFC 8332). What a server says that it takes and
-                // what it is configured to take may differ, so both are tried.
+                // RSA signs only with SHA-2 (RFC 8332). What a server announces and what it accepts
+                // may differ, so both hashes are tried.
                 for hash in [HashAlg::Sha512, HashAlg::Sha256] {
                     let public = key.public().clone();
                     let answer = session.authenticate_publickey_with(user, public, Some(hash), &mut key.as_ref()).await;

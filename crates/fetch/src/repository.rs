@@ -1,5 +1,4 @@
-//! A fetch from the session to the clone; and the second try with a new clone when the kept one
-//! turns out to be broken.
+//! A fetch, from the session to the clone, with a second try if the kept clone is broken.
 
 use std::{
     error::Error,
@@ -24,43 +23,42 @@ use crate::{
     whole::{WholeCommit, WholeError, whole_commit},
 };
 
-/// What a fetch found of the clone.
+/// What was there before the fetch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origin {
-    /// Nothing: all came from the host.
+    /// Nothing: everything came from the host.
     New,
-    /// Nothing, and began with a [`Seed`].
+    /// Nothing, but the fetch started with a [`Seed`].
     Seeded,
     /// The clone of an earlier fetch.
     Kept,
 }
 
-/// A commit that is in the clone with its whole tree. The clone stays locked until this is dropped;
-/// who wants to go on reading when others may fetch into it again keeps `reading`.
+/// A commit in the clone with its whole tree. The clone stays locked until this is dropped. To read
+/// longer, while others fetch into it, keep `reading`.
 pub struct Fetched {
-    /// The clone. It has no references, and no history where the host can leave that out.
+    /// The clone. It has no references, and no history if the host supports shallow fetches.
     pub clone: gix::Repository,
-    /// The commit that the reference names, by way of an annotated tag or directly.
+    /// The commit that the reference points to, directly or through an annotated tag.
     pub commit: ObjectId,
-    /// What the reference names: the commit, or an annotated tag.
+    /// The object that the reference points to: the commit or an annotated tag.
     pub target: ObjectId,
     /// The commit's tree.
     pub tree: ObjectId,
     /// The first line of the commit's message.
     pub summary: String,
-    /// The repository's default branch by its short name; none when its `HEAD` stands for no
-    /// branch.
+    /// The short name of the default branch. `None` if `HEAD` doesn't point to a branch.
     pub default_branch: Option<String>,
-    /// The expected commit, if the reference names another one by now.
+    /// The expected commit, if the reference points to another one now.
     pub superseded: Option<CommitId>,
-    /// Bytes of Git's protocol received, without what SSH and TCP add.
+    /// Received bytes of Git's protocol, without the overhead of SSH and TCP.
     pub received: u64,
-    /// What was there of the clone before.
+    /// What was there before.
     pub origin: Origin,
-    /// What the host said beside Git's protocol, shortened: a repository that was renamed, a key
-    /// that expires.
+    /// The host's messages to the user, shortened: for example, that a repository was renamed or a
+    /// key expires.
     pub said: Option<String>,
-    /// As long as this is there, what is in the clone stays in it.
+    /// While this exists, nothing is removed from the clone.
     pub reading: Reading,
     dir: CloneDir,
 }
@@ -75,18 +73,18 @@ impl fmt::Debug for Fetched {
 }
 
 impl Fetched {
-    /// Throws the clone away: for who finds that an object in it can't be read.
+    /// Removes the clone, because an object in it can't be read.
     ///
     /// # Errors
-    /// When its directory can't be removed, or others read what is in it.
+    /// Its directory can't be removed, or others read from it.
     pub fn discard(self) -> io::Result<()> {
         drop(self.reading);
         self.dir.discard()
     }
 }
 
-/// A fetch that has room, or fails. Dropping the future ends it. The clone is busy until its thread
-/// has noticed.
+/// A single fetch, without making room. Dropping the future ends it. The clone stays locked until
+/// its thread has noticed.
 pub(crate) async fn fetch_once(
     request: &FetchRequest,
     clones: &Clones,
@@ -114,12 +112,12 @@ pub(crate) async fn fetch_once(
             Ok(Attempt::Fetched(fetched)) => return Ok(Fetched { origin, ..*fetched }),
             Ok(Attempt::Spoiled(error, emptied)) => {
                 let error: &dyn Error = &error;
-                tracing::warn!(error, %repository, "a kept clone was broken and is made anew");
+                tracing::warn!(error, %repository, "a kept clone was broken: fetching a new one");
                 (dir, origin) = (emptied, Origin::New);
             }
             Err(error @ FetchError::Refused { .. }) => {
-                // What the host says of its own spelling is the answer, if it has the other one as
-                // little.
+                // If the host refuses both spellings, its message about its own spelling is
+                // returned.
                 let refused = refusal.take().unwrap_or(error);
                 let Some(next) = other.take() else { return Err(refused) };
                 (path, refusal) = (next, Some(refused));
@@ -130,10 +128,10 @@ pub(crate) async fn fetch_once(
     }
 }
 
-/// What came of an attempt that didn't fail for good.
+/// The result of an attempt, unless it failed permanently.
 enum Attempt {
     Fetched(Box<Fetched>),
-    /// The kept clone was broken. It is gone, so this can happen only once.
+    /// The kept clone was broken and has been removed, so this can happen only once.
     Spoiled(FetchError, CloneDir),
 }
 
@@ -150,7 +148,7 @@ async fn attempt(session: &Session, request: &FetchRequest, path: &str, dir: Clo
     }
 }
 
-/// The part that blocks.
+/// The blocking part.
 fn receive(
     mut transport: Transport,
     wire: &Wire,
@@ -160,7 +158,7 @@ fn receive(
 ) -> Result<Attempt, FetchError> {
     let (clone, age) = dir.open()?;
     let received = receive_into(&clone, &mut transport, wire, request, interrupt).and_then(|advertisement| {
-        // While the host takes its leave, what came is looked through.
+        // Checks the objects while the host ends the exchange.
         let ended = transport::end(transport);
         let commit =
             whole_commit(&clone, advertisement.target, interrupt).map_err(|error| not_whole(error, request))?;
@@ -171,7 +169,7 @@ fn receive(
         Ok((advertisement, commit)) => {
             Ok(Attempt::Fetched(Box::new(finish(clone, dir, wire, request, advertisement, commit)?)))
         }
-        // What nobody waited for says nothing of the clone.
+        // An interrupted check says nothing about the clone.
         Err(_) if interrupt.load(Ordering::Relaxed) => {
             Err(FetchError::Deadline { repository: request.remote.repository.clone() })
         }
@@ -198,7 +196,7 @@ fn receive_into(
     Ok(advertisement)
 }
 
-/// A pack that wasn't received: because of what it is, or on the way.
+/// Maps an error of receiving the pack: because of its content, or of the connection.
 fn unreceived(source: gix::Error, repository: Repository) -> FetchError {
     match source.downcast_any_ref() {
         Some(pack::PackError::TooLarge { .. } | pack::PackError::TooMany { .. }) => {
@@ -208,8 +206,8 @@ fn unreceived(source: gix::Error, repository: Repository) -> FetchError {
     }
 }
 
-/// A conversation that failed: because the connection broke, because the host refused, or for what
-/// it is.
+/// Maps an error of the exchange: the connection broke, the host refused, or the protocol was
+/// violated.
 fn explain(error: FetchError, wire: &Wire, repository: &Repository) -> FetchError {
     if !matches!(error, FetchError::Conversation { .. }) {
         return error;
@@ -223,7 +221,7 @@ fn explain(error: FetchError, wire: &Wire, repository: &Repository) -> FetchErro
     }
 }
 
-/// What a host said in an error packet of Git's protocol.
+/// The message in an error packet of Git's protocol.
 fn refusal(error: &FetchError) -> Option<String> {
     let FetchError::Conversation { source, .. } = error else { return None };
     let packet = source.downcast_any_ref::<io::Error>()?.get_ref()?.downcast_ref::<packetline::read::Error>()?;
@@ -255,7 +253,7 @@ fn finish(
     advertisement: Advertisement,
     commit: WholeCommit,
 ) -> Result<Fetched, FetchError> {
-    // A sender names a tag by the tag or by its commit.
+    // Senders name a tag by the tag's ID or by its commit.
     let now = [advertisement.target.to_string(), commit.id.to_string()];
     let expected = match &request.wanted {
         Wanted::Reference { expected, .. } => expected.clone(),

@@ -7,17 +7,17 @@ use crate::{known_hosts::KnownHosts, limits::Limits, private_key::PrivateKey, wa
 /// A repository, and how to reach it.
 #[derive(Debug, Clone)]
 pub struct Remote {
-    /// Where the host is reached and as whom, from the configuration.
+    /// The host's address and user, from the configuration.
     pub host: AllowedHost,
     /// The repository on it.
     pub repository: Repository,
     /// How the host spells the repository's path.
     pub spelling: PathSpelling,
-    /// What we prove ourselves with.
+    /// Our key.
     pub key: PrivateKey,
-    /// What the host has to prove itself with.
+    /// The trusted host keys.
     pub known_hosts: KnownHosts,
-    /// How long it may take.
+    /// The time limits.
     pub limits: Limits,
 }
 
@@ -26,6 +26,6 @@ pub struct Remote {
 pub struct FetchRequest {
     /// The repository.
     pub remote: Remote,
-    /// What of it.
+    /// What to fetch of it.
     pub wanted: Wanted,
 }

@@ -1,42 +1,41 @@
-//! How much room is left for clones, and whether it was room that something failed for.
+//! The free disk space, and whether an error was caused by a full disk.
 
 use std::{error::Error, io, path::Path};
 
-/// How much should be free before a fetch, in bytes, so that it seldom has to fail first. Of a
-/// small disk a quarter suffices.
+/// The space that should be free before a fetch, in bytes, so that it rarely fails first. On a
+/// small disk, a quarter.
 const WANTED: u64 = 1 << 30;
 
-/// The room on the disk that a folder is on, in bytes.
+/// The space on a folder's disk, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Room {
     /// What is free.
     pub(crate) free: u64,
-    /// What there is in all.
+    /// The total size.
     pub(crate) total: u64,
 }
 
 impl Room {
-    /// That of the disk of `folder`; nothing where the system doesn't tell.
+    /// The space on the disk of `folder`. `None` if the system doesn't say.
     pub(crate) fn of(folder: &Path) -> Option<Self> {
         let disk = rustix::fs::statvfs(folder).ok()?;
         let bytes = |blocks: u64| blocks.saturating_mul(disk.f_frsize);
         Some(Self { free: bytes(disk.f_bavail), total: bytes(disk.f_blocks) })
     }
 
-    /// How much should be free before a fetch.
+    /// The space that should be free before a fetch.
     pub(crate) fn wanted(self) -> u64 {
         WANTED.min(self.total / 4)
     }
 }
 
-/// Whether something failed because the disk is full, wherever in the chain of its causes that
-/// stands.
+/// Whether an error or any of its causes is a full disk.
 pub fn is_out_of_room(error: &(dyn Error + 'static)) -> bool {
     if let Some(error) = error.downcast_ref::<io::Error>() {
         return matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
             || error.get_ref().is_some_and(|inner| is_out_of_room(inner));
     }
-    // gix keeps its causes in a tree.
+    // gix's errors form a tree.
     if let Some(tree) = error.downcast_ref::<gix::Error>() {
         return tree.iter_errors().any(|error| !error.is::<gix::Error>() && is_out_of_room(error));
     }

@@ -1,6 +1,5 @@
-//! Signing with an RSA key by ring, whose time doesn't tell of the key. The crate `rsa`, by which
-//! `ssh_key` would sign, has a private-key operation that does (RUSTSEC-2023-0071), so no private
-//! key of RSA is kept in a form that it takes.
+//! RSA signatures by ring, which runs in constant time. The crate `rsa`, which `ssh_key` would use,
+//! doesn't (RUSTSEC-2023-0071), so no RSA private key is kept in its format.
 
 use crypto_bigint::{NonZero, U4096};
 use ring::{
@@ -20,14 +19,14 @@ use russh::{
 };
 use zeroize::Zeroizing;
 
-/// A key pair that ring signs with.
+/// A key pair for ring.
 pub(crate) struct RsaKey {
     pair: KeyPair,
     public: PublicKey,
 }
 
 impl RsaKey {
-    /// The key that OpenSSH keeps so; or in ring's words, why it can't be used.
+    /// Converts a key from OpenSSH's format. The error is ring's.
     pub(crate) fn from_openssh(kept: &RsaKeypair) -> Result<Self, String> {
         let (public, private) = (kept.public(), kept.private());
         let [d, p, q] = [private.d(), private.p(), private.q()].map(bytes);
@@ -45,7 +44,7 @@ impl RsaKey {
         Ok(Self { pair, public: PublicKey::from(public.clone()) })
     }
 
-    /// Its public half.
+    /// The public key.
     pub(crate) fn public(&self) -> &PublicKey {
         &self.public
     }
@@ -62,21 +61,20 @@ impl RsaKey {
     }
 }
 
-/// A number as ring takes it. Those of a key that was read are positive.
+/// A number in ring's format. The numbers of a parsed key are positive.
 fn bytes(number: &Mpint) -> &[u8] {
     number.as_positive_bytes().unwrap_or_default()
 }
 
-/// What to raise by modulo a prime instead of by `d`: `d mod (prime - 1)`, which OpenSSH doesn't
-/// keep and ring wants.
+/// The CRT exponent `d mod (prime - 1)`, which OpenSSH doesn't store and ring requires.
 fn exponent(d: &[u8], prime: &[u8]) -> Result<Zeroizing<Vec<u8>>, String> {
     let d = number(d)?;
     let below = Zeroizing::new(number(prime)?.wrapping_sub(&U4096::ONE));
-    let below = Zeroizing::new(NonZero::new(*below).into_option().ok_or("a prime of it is none")?);
+    let below = Zeroizing::new(NonZero::new(*below).into_option().ok_or("one of its primes is 1")?);
     let (quotient, rest) = d.div_rem(&below);
     let _quotient = Zeroizing::new(quotient);
     let rest = Zeroizing::new(Zeroizing::new(rest).to_be_bytes());
-    // As long as the prime.
+    // Has the length of the prime.
     let (_, bytes) = rest.as_slice().split_at(U4096::BYTES - prime.len());
     Ok(Zeroizing::new(bytes.to_vec()))
 }
@@ -88,7 +86,7 @@ fn number(bytes: &[u8]) -> Result<Zeroizing<U4096>, String> {
     Ok(Zeroizing::new(U4096::from_be_slice(&whole[..])))
 }
 
-/// Signs what a server asks of a session.
+/// Signs a session's authentication request.
 impl Signer for &RsaKey {
     type Error = NotSigned;
 
@@ -99,13 +97,13 @@ impl Signer for &RsaKey {
         mut text: Vec<u8>,
     ) -> Result<Vec<u8>, NotSigned> {
         let signature = self.sign(hash.unwrap_or(HashAlg::Sha256), &text).map_err(NotSigned)?;
-        // The session sends what was signed, and the signature behind it.
+        // The session sends the signed data, followed by the signature.
         signature.encode_prefixed(&mut text).map_err(|error| NotSigned(error.into()))?;
         Ok(text)
     }
 }
 
-/// That there is no signature, in the words of russh.
+/// russh's error for a failed signature.
 pub(crate) struct NotSigned(pub(crate) russh::Error);
 
 impl From<SendError> for NotSigned {
@@ -156,7 +154,7 @@ mod tests {
             ssh_key::private::RsaPrivateKey::new(d, inverse, Mpint::from_positive_bytes(p), q).unwrap()
         };
         let with = |p: &[u8]| RsaKeypair::new(one.public().clone(), private(p)).unwrap();
-        assert_eq!(reason(&with(&[1])), "a prime of it is none");
+        assert_eq!(reason(&with(&[1])), "one of its primes is 1");
         assert_eq!(reason(&with(&[255; 513])), "it has more than 4096 bits");
     }
 

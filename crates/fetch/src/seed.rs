@@ -1,6 +1,6 @@
-//! What a new clone begins with, where somebody has kept it: the pack of a commit. Then the host is
-//! asked only for what has changed since. Nothing of it is believed: every object gets its id from
-//! its content, and unless the commit is there with all that belongs to it, the clone is a new one.
+//! The start of a new clone from a cached pack of a commit. The host then sends only what has
+//! changed since. The pack isn't trusted: every object's ID is computed from its content, and if
+//! the commit is incomplete, the clone starts empty.
 
 use std::{fmt, sync::atomic::AtomicBool};
 
@@ -16,7 +16,7 @@ use crate::{
     whole::{WholeError, whole_commit},
 };
 
-/// A pack, and the commit that is said to be in it whole.
+/// A pack, and the commit that it should contain completely.
 pub struct Seed {
     /// The commit.
     pub commit: CommitId,
@@ -30,21 +30,21 @@ impl fmt::Debug for Seed {
     }
 }
 
-/// Why a clone doesn't begin with a seed.
+/// Why a seed is unusable.
 #[derive(Debug, thiserror::Error)]
 enum SeedError {
     #[error("the pack can't be received")]
     Receive(#[source] pack::PackError),
-    #[error("the commit isn't there with all that belongs to it")]
+    #[error("the commit or one of its objects is missing")]
     NotWhole(#[source] WholeError),
-    #[error("its name is no object's")]
+    #[error("its name isn't an object ID")]
     Name(#[source] gix::Error),
-    #[error("the clone can't note that it has the commit")]
+    #[error("could not record the commit in the clone")]
     Shallow(#[source] std::io::Error),
 }
 
-/// Puts a seed into a directory without a clone; whether that worked. If it didn't, there is no
-/// clone as before.
+/// Puts a seed into a directory without a clone. Returns whether that worked. If not, the directory
+/// stays empty.
 pub(crate) async fn plant(dir: CloneDir, seed: Seed) -> Result<(CloneDir, bool), FetchError> {
     let path = dir.path().to_owned();
     let runtime = Handle::current();
@@ -53,14 +53,15 @@ pub(crate) async fn plant(dir: CloneDir, seed: Seed) -> Result<(CloneDir, bool),
         let commit = seed.commit.clone();
         match receive(&clone, seed, runtime, interrupt) {
             Ok(()) => Ok((dir, true)),
-            // Without room for it there is none for what it stands for. The clone goes with it.
+            // If the disk has no space for the seed, it has none for the fetch. The clone is
+            // removed as well.
             Err(error) if is_out_of_room(&error) => {
                 dir.discard().ok();
                 Err(FetchError::PrepareClone { path: dir.path().to_owned(), source: std::io::Error::other(error) })
             }
             Err(error) => {
                 let error: &dyn std::error::Error = &error;
-                tracing::warn!(error, %commit, "a kept pack can't be used, and all is fetched");
+                tracing::warn!(error, %commit, "a cached pack can't be used: fetching everything");
                 dir.discard().map_err(|source| FetchError::PrepareClone { path: dir.path().to_owned(), source })?;
                 Ok((dir, false))
             }
@@ -75,6 +76,6 @@ fn receive(clone: &gix::Repository, seed: Seed, runtime: Handle, interrupt: &Ato
     pack::receive(&mut input, &packs, &clone.objects, interrupt).map_err(SeedError::Receive)?;
     let id = ObjectId::from_hex(seed.commit.as_str().as_bytes()).map_err(SeedError::Name)?;
     let whole = whole_commit(clone, id, interrupt).map_err(SeedError::NotWhole)?;
-    // It is what the clone has to offer the host, and its parents aren't there.
+    // This is the commit that the clone offers the host, without its parents.
     std::fs::write(clone.git_dir().join("shallow"), format!("{}\n", whole.id)).map_err(SeedError::Shallow)
 }

@@ -1,5 +1,4 @@
-//! An SSH session with a Git host: it has proved its host key, it took our key, and it runs one
-//! program.
+//! An authenticated SSH session with a Git host that runs one program.
 
 use std::{sync::Arc, time::Duration};
 
@@ -51,8 +50,7 @@ impl Session {
         Ok(Self { handle })
     }
 
-    /// Runs a program, which is to speak Git's protocol by version 2 if it is one that knows it and
-    /// the host lets it.
+    /// Runs a program, and requests version 2 of Git's protocol if both sides support it.
     pub(crate) async fn run(&self, remote: &Remote, command: &str) -> Result<Channel<Msg>, FetchError> {
         let limit = remote.limits.connect;
         let channel = remote.limits.keep(limit, self.run_unlimited(remote, command)).await;
@@ -62,7 +60,7 @@ impl Session {
     async fn run_unlimited(&self, remote: &Remote, command: &str) -> Result<Channel<Msg>, FetchError> {
         let failed = session_error(&remote.host);
         let mut channel = self.handle.channel_open_session().await.map_err(&failed)?;
-        // <https://git-scm.com/docs/protocol-v2>: servers that don't take it answer by version 0.
+        // <https://git-scm.com/docs/protocol-v2>: servers without it respond with version 0.
         channel.set_env(false, "GIT_PROTOCOL", "version=2").await.map_err(&failed)?;
         channel.exec(true, command).await.map_err(&failed)?;
         loop {
@@ -75,11 +73,11 @@ impl Session {
         }
     }
 
-    /// Says goodbye, without waiting for an answer.
+    /// Disconnects without waiting for a response.
     pub(crate) async fn close(self) {
         let goodbye = self.handle.disconnect(Disconnect::ByApplication, "", "");
         if tokio::time::timeout(Duration::from_secs(1), goodbye).await.is_err() {
-            tracing::debug!("the SSH session took no goodbye");
+            tracing::debug!("could not close the SSH session");
         }
     }
 }
@@ -107,13 +105,13 @@ async fn authenticate(handle: &mut Handle<HostKeyCheck>, remote: &Remote) -> Res
     })
 }
 
-/// Judges the key that the host proves to hold.
+/// Verifies the host's key.
 struct HostKeyCheck {
     host: AllowedHost,
     known_hosts: KnownHosts,
 }
 
-/// Why no session came of a connection.
+/// Why a connection got no session.
 #[derive(Debug)]
 enum NoSession {
     HostKey(Box<FetchError>),
@@ -139,11 +137,11 @@ impl Handler for HostKeyCheck {
     type Error = NoSession;
 
     async fn check_server_key(&mut self, offered: &PublicKeyOrCertificate) -> Result<bool, NoSession> {
-        // Certificates aren't asked for, so none can come; if one does, it is refused.
+        // Certificates aren't requested, so none should come. If one does, it is refused.
         let PublicKeyOrCertificate::PublicKey { key, .. } = offered else { return Ok(false) };
         let host = known_hosts::name(&self.host);
         let (kind, fingerprint) = (key.algorithm().to_string(), known_hosts::fingerprint(key));
-        Err(NoSession::HostKey(Box::new(match self.known_hosts.judge(&self.host, key) {
+        Err(NoSession::HostKey(Box::new(match self.known_hosts.check(&self.host, key) {
             Verdict::Known => return Ok(true),
             Verdict::Different => FetchError::HostKeyWrong { host, kind, fingerprint },
             Verdict::Unknown => FetchError::HostKeyUnknown { host, kind, fingerprint },

@@ -1,6 +1,5 @@
-//! The bridge between gix, which reads and writes on a thread that may block, and russh, which
-//! works on the runtime. It limits every wait, counts what arrives, and keeps what the host says on
-//! its standard error, which is where a refusal stands.
+//! Connects gix, which blocks a thread, with russh, which is asynchronous. It limits every wait,
+//! counts received bytes, and keeps the host's standard error, which contains its refusals.
 
 use std::{
     future::Future,
@@ -23,27 +22,27 @@ use tokio::runtime::Handle;
 
 use crate::{FetchError, Limits, limits::Late};
 
-/// The packet by which a client says that it wants nothing more.
+/// The packet with which a client ends the exchange.
 const FLUSH: Bytes = Bytes::from_static(b"0000");
 
-/// How long the host may take to end the conversation once we have.
+/// How long the host may take to end the exchange after us.
 const GOODBYE: Duration = Duration::from_secs(1);
 
-/// How much the host may say of its references, in bytes: it is held in memory. A hundred thousand
-/// take some eight million.
+/// The most that the host may send about its references, in bytes. It is held in memory. A hundred
+/// thousand references take about eight million.
 const REFERENCES: (u64, &str) = (64 << 20, "64 MiB");
 
-/// How much it may say then before the pack: a line for each commit that it and we end at, of which
-/// there are some hundred.
+/// The most that it may send after that and before the pack: one line for each common shallow
+/// boundary, of which there are about a hundred.
 const ANSWER: (u64, &str) = (256 << 10, "256 KiB");
 
-/// How much of the host's complaint is kept, in bytes.
+/// The most that is kept of the host's error message, in bytes.
 const SAID_LIMIT: usize = 500;
 
-/// What gix talks to.
+/// gix's transport.
 pub(crate) type Transport = Connection<Incoming, Outgoing>;
 
-/// Connects gix to a channel on which `git-upload-pack` runs.
+/// Connects gix to a channel that runs `git-upload-pack`.
 pub(crate) fn over(channel: Channel<Msg>, limits: Limits, repository: &Repository) -> (Transport, Arc<Wire>) {
     let (reader, writer) = channel.split();
     let wire = Arc::new(Wire {
@@ -61,19 +60,19 @@ pub(crate) fn over(channel: Channel<Msg>, limits: Limits, repository: &Repositor
     (Connection::new(incoming, outgoing, Protocol::V2, path, host, ConnectMode::Process, false), wire)
 }
 
-/// A conversation that the host has been told is over.
+/// An exchange that we have ended.
 pub(crate) struct Ended {
     channel: ChannelReadHalf,
     wire: Arc<Wire>,
-    /// It is closed when this is dropped.
+    /// Dropping this closes it.
     _outgoing: Outgoing,
 }
 
-/// Says as Git does that the conversation is over.
+/// Ends the exchange as Git does.
 pub(crate) fn end(transport: Transport) -> Ended {
     let (Incoming { channel, wire, .. }, outgoing) = transport.into_inner();
     let farewell = async {
-        // It may have gone already.
+        // It may have ended already.
         outgoing.channel.data_bytes(FLUSH).await.ok();
         outgoing.channel.eof().await.ok();
     };
@@ -81,7 +80,7 @@ pub(crate) fn end(transport: Transport) -> Ended {
     Ended { channel, wire, _outgoing: outgoing }
 }
 
-/// Waits until the host has said all that it has to say beside the conversation.
+/// Waits until the host has sent all its messages.
 pub(crate) fn hear_out(Ended { mut channel, wire, _outgoing }: Ended) {
     let farewell = async {
         while let Some(message) = channel.wait().await {
@@ -93,17 +92,17 @@ pub(crate) fn hear_out(Ended { mut channel, wire, _outgoing }: Ended) {
         }
     };
     if wire.runtime.block_on(wire.limits.keep(GOODBYE, farewell)).is_err() {
-        tracing::debug!("the host took no goodbye");
+        tracing::debug!("could not end the exchange with the host");
     }
 }
 
-/// What is known of the connection, while it lives and after.
+/// The state of the connection, during its life and after.
 #[derive(Debug)]
 pub(crate) struct Wire {
     limits: Limits,
     runtime: Handle,
     received: AtomicU64,
-    /// What may be received.
+    /// The limit for received bytes.
     most: AtomicU64,
     broken: OnceLock<Broken>,
     said: Mutex<Vec<u8>>,
@@ -117,22 +116,22 @@ enum Broken {
 }
 
 impl Wire {
-    /// All that was asked of its references is known.
+    /// All references are received.
     pub(crate) fn expect_answer(&self) {
         self.most.store(self.received().saturating_add(ANSWER.0), Ordering::Relaxed);
     }
 
-    /// From here on there is no end of what may be received: a pack is written to disk.
+    /// Lifts the limit: a pack is written to disk.
     pub(crate) fn expect_pack(&self) {
         self.most.store(u64::MAX, Ordering::Relaxed);
     }
 
-    /// Bytes of Git's protocol received so far, without what SSH adds.
+    /// Received bytes of Git's protocol, without SSH's overhead.
     pub(crate) fn received(&self) -> u64 {
         self.received.load(Ordering::Relaxed)
     }
 
-    /// What the connection itself has to say about a failure, if it is to blame.
+    /// The connection's own error, if it caused the failure.
     pub(crate) fn blame(&self, repository: &Repository) -> Option<FetchError> {
         match self.broken.get()? {
             Broken::Lost => Some(FetchError::Lost { repository: repository.clone() }),
@@ -144,7 +143,7 @@ impl Wire {
         }
     }
 
-    /// What the host said on its standard error, if anything, in one line.
+    /// The host's standard error in one line, if any.
     pub(crate) fn said(&self) -> Option<String> {
         let said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
         Some(in_one_line(&said)).filter(|said| !said.is_empty())
@@ -172,7 +171,7 @@ impl Wire {
     }
 }
 
-/// What was said, as a log takes it: shortened.
+/// The message for a log, shortened.
 pub(crate) fn in_one_line(said: &[u8]) -> String {
     let said = said.get(..SAID_LIMIT).unwrap_or(said);
     String::from_utf8_lossy(said).split_whitespace().collect::<Vec<_>>().join(" ")
@@ -181,9 +180,9 @@ pub(crate) fn in_one_line(said: &[u8]) -> String {
 fn error(broken: Broken) -> io::Error {
     match broken {
         Broken::Lost => io::Error::new(io::ErrorKind::ConnectionAborted, "the SSH session ended"),
-        Broken::Late(Late::Step) => io::Error::new(io::ErrorKind::TimedOut, "the host fell silent"),
-        Broken::Talkative => io::Error::new(io::ErrorKind::InvalidData, "the host says too much"),
-        Broken::Late(Late::Deadline) => io::Error::new(io::ErrorKind::TimedOut, "the time is over"),
+        Broken::Late(Late::Step) => io::Error::new(io::ErrorKind::TimedOut, "the host sent nothing"),
+        Broken::Talkative => io::Error::new(io::ErrorKind::InvalidData, "the host sent too much"),
+        Broken::Late(Late::Deadline) => io::Error::new(io::ErrorKind::TimedOut, "time ran out"),
     }
 }
 
@@ -195,7 +194,7 @@ pub(crate) struct Incoming {
 }
 
 impl Incoming {
-    /// The next bytes; none when the program has ended.
+    /// The next bytes. Empty when the program has ended.
     fn next(&mut self) -> io::Result<Bytes> {
         loop {
             match self.wire.wait(self.channel.wait())? {
@@ -207,8 +206,8 @@ impl Incoming {
                     return Ok(data);
                 }
                 ChannelMsg::ExtendedData { data, .. } => self.wire.hear(&data),
-                // After the end of the output its standard error may still come, so this goes on to
-                // the close.
+                // After the end of standard output, standard error may still follow, so this reads
+                // until the channel closes.
                 ChannelMsg::Close => return Ok(Bytes::new()),
                 _ => {}
             }

@@ -4,18 +4,18 @@ use std::fmt;
 
 use contract::{CommitId, RefName};
 
-/// What of a repository is fetched.
+/// What to fetch of a repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Wanted {
-    /// What a branch or a tag names now.
+    /// The current commit of a branch or a tag.
     Reference {
         /// Its name.
         name: RefName,
-        /// What it is expected to name, if anything is.
+        /// The expected commit, if known.
         expected: Option<CommitId>,
     },
-    /// A commit that no reference needs to name, such as the one that a submodule is at. Of a host
-    /// that refuses that, all branches and tags are fetched.
+    /// A commit that no reference needs to point to, such as a submodule's. If the host refuses
+    /// that, all branches and tags are fetched.
     Commit(CommitId),
 }
 

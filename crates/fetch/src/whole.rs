@@ -1,5 +1,5 @@
-//! Whether a clone has a commit with all that belongs to it. What was pushed decides how much there
-//! is to look at, so whoever doesn't wait for the answer any more can stop it.
+//! Checks whether a clone has a complete commit. The push decides how much work that is, so the
+//! caller can interrupt it.
 
 use std::{
     collections::HashSet,
@@ -9,7 +9,7 @@ use std::{
 use gix::{ObjectId, Repository, objs::Kind};
 use pack::{Commit, NoCommit};
 
-/// A commit of which nothing is missing.
+/// A complete commit.
 #[derive(Debug)]
 pub(crate) struct WholeCommit {
     pub(crate) id: ObjectId,
@@ -18,20 +18,20 @@ pub(crate) struct WholeCommit {
     pub(crate) summary: String,
 }
 
-/// Why there is no whole commit.
+/// Why there is no complete commit.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum WholeError {
-    /// Something isn't there, or can't be read.
-    #[error("something that belongs to the commit isn't there")]
+    /// An object is missing or unreadable.
+    #[error("an object of the commit is missing")]
     Missing(#[source] gix::Error),
-    /// It is called a commit, and is none.
-    #[error("the object {0} is no commit")]
+    /// It is stored as a commit, but isn't a valid one.
+    #[error("the object {0} is not a commit")]
     Malformed(ObjectId, #[source] NoCommit),
-    /// It is something else than a commit.
+    /// It has another type.
     #[error("it is a {0}")]
     NotACommit(Kind),
-    /// Nobody waits any more.
-    #[error("looking through the commit was interrupted")]
+    /// The check was interrupted.
+    #[error("checking the commit was interrupted")]
     Interrupted,
 }
 
@@ -41,20 +41,19 @@ impl From<gix::Error> for WholeError {
     }
 }
 
-/// A blob that isn't there.
+/// A missing blob.
 #[derive(Debug, thiserror::Error)]
-#[error("the object {0} isn't there")]
+#[error("the object {0} is missing")]
 struct Missing(ObjectId);
 
-/// The commit that `target` names, by way of annotated tags or directly, if nothing of its tree is
-/// missing.
+/// The commit that `target` points to, directly or through annotated tags, if its tree is complete.
 pub(crate) fn whole_commit(
     clone: &Repository,
     target: ObjectId,
     interrupt: &AtomicBool,
 ) -> Result<WholeCommit, WholeError> {
     let mut object = clone.find_object(target)?;
-    // A tag may name a tag, and so on for as long as whoever pushes likes.
+    // A tag may point to a tag, in a chain of any length that a push contains.
     while object.kind == Kind::Tag {
         go_on(interrupt)?;
         let next = object.try_into_tag()?.target_id()?.detach();
@@ -70,8 +69,8 @@ pub(crate) fn whole_commit(
     Ok(WholeCommit { id, tree, summary })
 }
 
-/// Reads every tree once and looks every blob up. A kept clone vouches to the host for what it has,
-/// so what it has lost would never come again.
+/// Reads every tree once and looks up every blob. We tell the host that a kept clone has these
+/// objects, so a lost one would never be sent again.
 fn check_tree(clone: &Repository, tree: ObjectId, interrupt: &AtomicBool) -> Result<(), WholeError> {
     let (mut seen, mut open) = (HashSet::from([tree]), vec![tree]);
     while let Some(id) = open.pop() {
@@ -150,7 +149,7 @@ mod tests {
         assert!(matches!(error, WholeError::Malformed(found, NoCommit) if found == id), "{error:?}");
     }
 
-    /// Eleven trees that are ten billion files.
+    /// Eleven trees that represent ten billion files.
     fn repeated(clone: &Repository) -> ObjectId {
         let blob = clone.write_blob("x").unwrap().detach();
         let mut below = (EntryKind::Blob, blob);

@@ -1,6 +1,6 @@
-//! How a host is asked for an archive of a repository, and what it is shown for it. The
-//! repository's own name comes from a payload, the commit from the host itself (see
-//! [`crate::Tip`]), and everything else from the configuration.
+//! The archive APIs of Git hosts, and the credentials for them. The repository's name comes from a
+//! payload, the commit from the host itself (see [`crate::Tip`]), and everything else from the
+//! configuration.
 //!
 //! - [GitHub](https://docs.github.com/en/rest/repos/contents#download-a-repository-archive-zip):
 //!   `zipball`, redirected to another host
@@ -18,14 +18,14 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 /// The archive API of a host.
 #[derive(Debug, Clone, Copy)]
 pub struct ArchiveApi<'a> {
-    /// The host, as the configuration has it.
+    /// The host, as configured.
     pub host: &'a AllowedHost,
-    /// What it runs.
+    /// The kind of the host.
     pub kind: HostKind,
 }
 
-/// Everything but what [RFC 3986](https://www.rfc-editor.org/rfc/rfc3986#section-2.3) calls
-/// unreserved.
+/// Everything except the unreserved characters of [RFC
+/// 3986](https://www.rfc-editor.org/rfc/rfc3986#section-2.3).
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 pub(crate) fn encoded(text: &str) -> String {
@@ -50,7 +50,7 @@ impl ArchiveApi<'_> {
         }
     }
 
-    /// The URL of a JSON document that tells the default branch, and where in it.
+    /// The URL of a JSON document with the default branch, and the JSON pointer to it.
     pub fn default_branch(&self, repository: &RepositoryPath) -> (String, &'static str) {
         let base = self.base();
         let repository = self.repository(repository);
@@ -63,12 +63,12 @@ impl ArchiveApi<'_> {
         }
     }
 
-    /// Where Bitbucket Cloud gives an access token for an OAuth consumer's key and secret.
+    /// Where Bitbucket Cloud exchanges an OAuth consumer's key and secret for an access token.
     pub fn oauth_token(&self) -> String {
         format!("{}/site/oauth2/access_token", self.base())
     }
 
-    /// The header that shows an access token, and its value.
+    /// The header for an access token, and its value.
     pub fn credential(&self, token: &str) -> (&'static str, String) {
         match self.kind {
             HostKind::GitHub | HostKind::Bitbucket | HostKind::BitbucketDataCenter => {
@@ -83,19 +83,19 @@ impl ArchiveApi<'_> {
         }
     }
 
-    /// What URLs of Bitbucket Cloud's API about a repository begin with.
+    /// The base of Bitbucket Cloud's API URLs for a repository.
     pub(crate) fn bitbucket(&self, repository: &str) -> String {
         let base = self.base();
         let api = if self.host.host.as_str() == "bitbucket.org" { "https://api.bitbucket.org" } else { &base };
         format!("{api}/2.0/repositories/{repository}")
     }
 
-    /// What all URLs of the API begin with.
+    /// The base of the API's URLs.
     pub(crate) fn base(&self) -> String {
         self.host.api(self.kind)
     }
 
-    /// How the API names a repository.
+    /// The repository's name in the API.
     pub(crate) fn repository(&self, repository: &RepositoryPath) -> String {
         let (owner, name) = (repository.owner().unwrap_or_default(), repository.name());
         match self.kind {

@@ -1,4 +1,4 @@
-//! Who sent this? Answered from the raw bytes, before anything in them is parsed.
+//! Authenticates a delivery by its raw bytes, before anything in them is parsed.
 
 use contract::{AllowedHost, ApiSecrets, HostKind, Repository};
 
@@ -10,52 +10,50 @@ use crate::{
     signature::{self, Claim, Proof, SignatureError},
 };
 
-/// Why a delivery isn't believed.
+/// Why a delivery isn't authentic.
 #[derive(Debug, thiserror::Error)]
 pub enum AuthenticationError {
-    /// It claims to know a secret and doesn't. Its address makes no difference.
+    /// It has a signature, which is invalid. Its address doesn't matter then.
     #[error("the signature doesn't verify")]
     Signature(#[source] SignatureError),
-    /// It claims nothing, and comes from an address that speaks for no host, or from none that is
-    /// known.
+    /// It has no signature, and no `AllowedIps` entry for its address names an allowed host.
     #[error("there is no signature, and AllowedIps has no entry for the address and an allowed host")]
     Address,
-    /// It comes from an allowed address, which proves little, and no repository is named for such
-    /// senders.
-    #[error("there is no signature, and the address counts only for repositories that Repositories names")]
+    /// It comes from an allowed address, which proves little, and `Repositories` names no
+    /// repository.
+    #[error("there is no signature, and the address is accepted only for repositories in Repositories")]
     NoRepositories,
-    /// It comes from an address that speaks for hosts of another kind than what it sends.
-    #[error("there is no signature, and the address speaks for no host that sends {kind}'s payloads")]
+    /// Its address is allowed, but not for hosts of the payload's kind.
+    #[error("there is no signature, and AllowedIps doesn't allow {kind}'s payloads from the address")]
     Kind {
-        /// Whose payload it is.
+        /// The payload's kind.
         kind: &'static str,
     },
-    /// It comes from an address that doesn't speak for the repository's host, or isn't for this
-    /// repository.
+    /// Its address is allowed, but not for the repository's host or for this repository.
     #[error("there is no signature, and the address doesn't suffice for {repository}")]
     Repository {
         /// The repository.
         repository: String,
     },
-    /// It knows a secret, and one that isn't good for this repository.
-    #[error("the secret isn't one for {repository}")]
+    /// It has a valid signature, but the secret isn't valid for this repository.
+    #[error("the secret isn't valid for {repository}")]
     Scope {
         /// The repository.
         repository: String,
     },
 }
 
-/// How a sender was recognised.
+/// How a sender was authenticated.
 #[derive(Debug, Clone)]
 pub(crate) enum Sender {
-    /// It knows secrets, which are good for some repositories or for all.
+    /// By secrets, which are valid for some repositories or for all.
     Secret(Vec<Scope>),
-    /// It has an address that speaks for these hosts, so only what `Repositories` names of theirs
-    /// is its to ask for.
+    /// By an address that is trusted for these hosts. It may request only their repositories that
+    /// `Repositories` names.
     Address(Vec<AllowedHost>),
 }
 
-/// A delivery whose sender is known; only [`authenticate`] makes one.
+/// An authenticated delivery. Only [`authenticate`] creates one.
 #[derive(Debug)]
 pub(crate) struct Authenticated<'d> {
     delivery: &'d Delivery,
@@ -74,14 +72,14 @@ impl<'d> Authenticated<'d> {
         self.host
     }
 
-    /// How its sender was recognised.
+    /// How its sender was authenticated.
     pub(crate) fn sender(&self) -> &Sender {
         &self.sender
     }
 }
 
 impl Sender {
-    /// Whether the sender may send what a host of this kind sends.
+    /// Whether the sender may send payloads of this kind.
     pub(crate) fn may_send_as(&self, host: &dyn host::GitHost) -> Result<(), AuthenticationError> {
         match self {
             Self::Address(hosts) if !hosts.iter().any(|own| own.kind == host.kind()) => {
@@ -91,8 +89,8 @@ impl Sender {
         }
     }
 
-    /// Whether what the sender has shown is good for a repository on `host`, in a payload of this
-    /// kind, that [`contract::Repositories`] includes or doesn't.
+    /// Whether the sender may request a repository on `host` in a payload of this kind.
+    /// [`contract::Repositories`] includes the repository or doesn't.
     pub(crate) fn may_ask_for(
         &self,
         repository: &Repository,
@@ -108,7 +106,7 @@ impl Sender {
         }
     }
 
-    /// The lists of globs that every repository has to fit which is fetched for the sender.
+    /// The lists of globs that every repository fetched for the sender must match.
     pub(crate) fn scope(&self) -> Vec<String> {
         match self {
             Self::Secret(scopes) => scopes.iter().filter_map(Scope::globs).collect(),
@@ -119,7 +117,7 @@ impl Sender {
     }
 }
 
-/// Recognises the sender by secret or, where it shows none, by address.
+/// Authenticates the sender by secret or, if there is no signature, by address.
 pub(crate) fn authenticate<'d>(
     delivery: &'d Delivery,
     secrets: &ApiSecrets,

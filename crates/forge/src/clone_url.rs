@@ -1,5 +1,5 @@
-//! Which repository a clone URL names. Only the host and the path of it count: scheme, user and
-//! port come from the configuration, never from a payload.
+//! Which repository a clone URL names. Only its host and its path count: scheme, user and port come
+//! from the configuration, never from a payload.
 
 use std::cmp::Reverse;
 
@@ -10,29 +10,30 @@ use contract::{
 use gix_url::Scheme;
 use percent_encoding::percent_decode_str;
 
-/// Why a text isn't a clone URL. It doesn't hold the URL, which may have a password in it.
+/// Why a text isn't a clone URL. The error doesn't contain the URL, which may have a password in
+/// it.
 #[derive(Debug, thiserror::Error)]
 pub enum CloneUrlError {
-    /// Git wouldn't take it for a URL.
+    /// Git wouldn't accept it as a URL.
     #[error("the clone URL is malformed")]
     Malformed,
-    /// It isn't one of SSH or HTTP.
+    /// Its scheme is neither SSH nor HTTP.
     #[error("the clone URL is neither SSH nor HTTP")]
     Scheme,
-    /// It has no host, or an unusable one.
-    #[error("the host of the clone URL is unusable")]
+    /// It has no valid host.
+    #[error("the host of the clone URL is invalid")]
     Host(#[source] HostError),
-    /// Its path isn't a repository's.
-    #[error("the path of the clone URL is unusable")]
+    /// Its path isn't a repository path.
+    #[error("the path of the clone URL is invalid")]
     Path(#[source] RepositoryPathError),
 }
 
 /// The repository that a URL such as `ssh://git@host:22/owner/name.git`, `git@host:owner/name.git`
-/// or `https://host/owner/name.git` names: on the allowed host whose URLs look so, else on the one
-/// that the URL names.
+/// or `https://host/owner/name.git` names: on the allowed host whose URLs have this form, else on
+/// the host in the URL.
 ///
 /// # Errors
-/// It isn't one of these, or names something that can't be a repository.
+/// It isn't such a URL, or names something that can't be a repository.
 pub fn location(url: &str, hosts: &AllowedHosts) -> Result<Location, CloneUrlError> {
     let url = CloneUrl::parse(url)?;
     let allowed = url.on(hosts, None)?.into_iter().next();
@@ -43,16 +44,16 @@ pub fn location(url: &str, hosts: &AllowedHosts) -> Result<Location, CloneUrlErr
     Ok(Location { repository, spelling: url.spelling })
 }
 
-/// What of a clone URL tells its repository.
+/// The parts of a clone URL that identify its repository.
 #[derive(Debug)]
 pub(crate) struct CloneUrl {
-    /// The name in it, which may be one of several of the host's.
+    /// The host name in the URL, which may be one of several names of the host.
     pub(crate) host: HostName,
     port: Option<u16>,
     is_web: bool,
-    /// Without a slash at its beginning, and without `.git`.
+    /// Without a leading slash and without `.git`.
     path: String,
-    /// How it is spelled, if it is one of SSH.
+    /// How the path is spelled, in an SSH URL.
     pub(crate) spelling: PathSpelling,
 }
 
@@ -77,11 +78,11 @@ impl CloneUrl {
         Ok(Self { host, port: url.port, is_web, path, spelling })
     }
 
-    /// The repositories that it may name, one on each of the hosts whose URLs may look so, the
-    /// likeliest first. A sender knows of its own `kind` only.
+    /// The repositories that it may name, one for each host whose URLs may have this form, the
+    /// likeliest first. A sender knows only hosts of its own `kind`.
     ///
     /// # Errors
-    /// Its path is no repository's.
+    /// Its path isn't a repository path.
     pub(crate) fn on<'h>(
         &self,
         hosts: &'h AllowedHosts,
@@ -99,20 +100,19 @@ impl CloneUrl {
     }
 }
 
-/// A path that begins where the SSH user is at home, without that: `git@host:path` and
-/// `ssh://host/~/path`.
+/// Strips the home folder of the SSH user: `git@host:path` and `ssh://host/~/path`.
 fn at_home(path: &str) -> Option<&str> {
     let home = path.strip_prefix("/~/").or_else(|| path.strip_prefix("~/"));
     home.or_else(|| Some(path).filter(|path| !path.starts_with('/')))
 }
 
-/// Azure DevOps names a repository `organisation/project/name` by each of its URLs, but never just
-/// so.
+/// All URLs of an Azure DevOps repository contain `organisation/project/name`, but never in exactly
+/// this form.
 fn of_azure(host: &HostName, path: &str) -> Option<(HostName, String)> {
     let path = match host.as_str() {
         "ssh.dev.azure.com" => percent_decode_str(path.strip_prefix("v3/")?).decode_utf8().ok()?.into_owned(),
         "dev.azure.com" => match path.split_once("/_git/")? {
-            // The first repository of a project bears its name.
+            // A project's first repository has the project's name.
             (organisation, name) if !organisation.contains('/') => format!("{organisation}/{name}/{name}"),
             (project, name) => format!("{project}/{name}"),
         },
@@ -127,7 +127,7 @@ mod tests {
 
     use super::*;
 
-    /// The repository of a URL where no host is allowed.
+    /// The repository of a URL if no host is allowed.
     fn repository(url: &str) -> String {
         location(url, &AllowedHosts::default())
             .map_or_else(|error| error.to_string(), |found| found.repository.to_string())

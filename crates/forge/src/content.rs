@@ -1,21 +1,21 @@
-//! The JSON in a body. GitHub, Gitea and Gogs can be told to send it as a form's field `payload`.
+//! Extracts the JSON from a body. GitHub, Gitea and Gogs can send it as the form field `payload`.
 
 use std::borrow::Cow;
 
 use crate::delivery::Delivery;
 
-/// Why there is no JSON to read in a body.
+/// Why a body has no JSON.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ContentError {
-    /// The body is of another media type, or of none.
+    /// The body has another media type, or none.
     #[error("the content type is {0:?}, expected application/json or application/x-www-form-urlencoded")]
     MediaType(String),
-    /// A form without the field that holds the JSON.
+    /// The form lacks the field with the JSON.
     #[error("the form has no field `payload`")]
     NoPayload,
 }
 
-/// The JSON text in the body of a delivery, not parsed.
+/// The JSON text in a delivery's body, unparsed.
 pub(crate) fn payload(delivery: &Delivery) -> Result<Cow<'_, [u8]>, ContentError> {
     let content_type = delivery.header("content-type").unwrap_or_default();
     let media_type = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();

@@ -8,8 +8,8 @@ use crate::{
 };
 
 impl Delivery {
-    /// The sender's id of the delivery, the same when it delivers again. Where the sender gives
-    /// none, or none that can stand in a log line, it is the request's own id.
+    /// The sender's ID of the delivery, which is the same for a redelivery. Without one that is
+    /// safe in a log line, the request's own ID.
     pub fn id(&self) -> DeliveryId {
         self.id_by(host::detect(&self.headers))
     }

@@ -1,5 +1,5 @@
-//! What an authenticated delivery means, in names that have been checked. The only way to an
-//! [`Event`] is through [`crate::Endpoint::receive`].
+//! The meaning of an authenticated delivery, in validated names. [`crate::Endpoint::receive`] is
+//! the only source of an [`Event`].
 
 use std::ops::Deref;
 
@@ -17,23 +17,23 @@ use crate::{
     place::{Place, place},
 };
 
-/// What a delivery means.
+/// The meaning of a delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
-    /// There is something to fetch.
+    /// There are references to fetch.
     Push(Push),
-    /// The sender tries out whether it is heard.
+    /// A ping: the sender tests the webhook.
     #[non_exhaustive]
     Ping,
     /// There is nothing to fetch.
     #[non_exhaustive]
     Ignored {
-        /// Why, for the sender.
+        /// The reason, for the sender.
         reason: String,
     },
 }
 
-/// References of a repository that may be fetched.
+/// Pushed references of a permitted repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Push {
     delivery: DeliveryId,
@@ -56,9 +56,9 @@ pub struct AuthenticJob(Job);
 pub struct RefUpdate {
     /// The reference.
     pub reference: RefName,
-    /// What it names now, where the sender told.
+    /// What it names now, if the sender says.
     pub commit: Option<CommitId>,
-    /// The first line of the commit's message, where the sender told.
+    /// The first line of the commit's message, if the sender says.
     pub summary: Option<String>,
 }
 
@@ -73,8 +73,7 @@ impl Push {
         &self.updates
     }
 
-    /// What is wrong with the references that were left out because their names or ids can't be
-    /// used.
+    /// Why references with invalid names or IDs were left out.
     pub fn unusable(&self) -> &[String] {
         &self.unusable
     }
@@ -104,7 +103,7 @@ impl Deref for AuthenticJob {
     }
 }
 
-/// Reads the meaning of an authenticated delivery.
+/// Parses an authenticated delivery.
 pub(crate) fn read(authenticated: &Authenticated<'_>, endpoint: &Endpoint) -> Result<Event, EventError> {
     let delivery = authenticated.delivery();
     let payload = content::payload(delivery).map_err(EventError::Content)?;
@@ -137,13 +136,12 @@ pub(crate) fn read(authenticated: &Authenticated<'_>, endpoint: &Endpoint) -> Re
     Ok(Event::Push(Push { delivery: id, repository, spelling, trigger: pushed.trigger, updates, unusable, scope }))
 }
 
-/// The references of a push by what becomes of them: one that can't be used is no reason to lose
-/// the others.
+/// The references of a push, sorted by outcome. An invalid one doesn't affect the others.
 #[derive(Debug, Default)]
 struct Sorted {
     updates: Vec<RefUpdate>,
     unusable: Vec<EventError>,
-    /// Why nothing is fetched for a reference that is in order.
+    /// Why a valid reference is ignored.
     ignored: Vec<String>,
 }
 
@@ -162,7 +160,7 @@ fn sort(changes: Vec<Change>, refs: &Refs) -> Sorted {
             }
         };
         if !refs.include(&reference) {
-            sorted.ignored.push(format!("{reference} is not among the Refs"));
+            sorted.ignored.push(format!("{reference} doesn't match Refs"));
             continue;
         }
         let commit = match change.after {
@@ -185,7 +183,8 @@ fn sort(changes: Vec<Change>, refs: &Refs) -> Sorted {
     sorted
 }
 
-/// How many references a reason names: the sender is told it, and there may be thousands.
+/// The most references that a reason names. The reason is sent to the sender, and a push may have
+/// thousands of references.
 const NAMED: usize = 5;
 
 fn reason(ignored: &[String]) -> String {
@@ -199,10 +198,10 @@ fn reason(ignored: &[String]) -> String {
     }
 }
 
-/// The most of a commit's message that is passed on, in characters: a job is small.
+/// The longest part of a commit's message that is kept, in characters: jobs are small.
 const SUMMARY_CHARACTERS: usize = 200;
 
-/// The first line of a message, if there is something on it.
+/// The first line of a message, unless it is empty.
 fn first_line(message: &str) -> Option<String> {
     let line = message.lines().next()?.trim();
     (!line.is_empty()).then(|| line.chars().take(SUMMARY_CHARACTERS).collect())
@@ -250,7 +249,7 @@ mod tests {
         let notes = github_push("refs/notes/commits", &"a".repeat(40));
         check(Request::signed(&notes), "refs/notes/commits is neither a branch nor a tag");
         let create = Request::signed(&ordinary_push()).header("X-GitHub-Event", "create");
-        check(create, "create comes with a push, which is heeded");
+        check(create, "create is covered by its push");
         assert_eq!(Request::signed(&json!({})).header("X-GitHub-Event", "ping").receive().unwrap(), Event::Ping);
     }
 
@@ -336,7 +335,7 @@ mod tests {
         let changes = ["refs/heads/main", "refs/heads/wip", "refs/heads/release/1"].map(change);
         let Sorted { updates, ignored, .. } = sort(changes.into(), &refs);
         assert_eq!(updates.len(), 2);
-        assert_eq!(ignored, ["refs/heads/wip is not among the Refs"]);
+        assert_eq!(ignored, ["refs/heads/wip doesn't match Refs"]);
     }
 
     #[test]

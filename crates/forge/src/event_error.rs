@@ -8,60 +8,60 @@ use contract::{
 
 use crate::{authenticate::AuthenticationError, clone_url::CloneUrlError, content::ContentError, host::PayloadError};
 
-/// Why an authenticated delivery has no meaning that could be acted upon.
+/// Why an authenticated delivery can't be processed.
 #[derive(Debug, thiserror::Error)]
 pub enum EventError {
-    /// The body isn't JSON in one of the two ways in which it is sent.
+    /// The body has neither of the two JSON encodings.
     #[error("the body can't be read")]
     Content(#[source] ContentError),
-    /// The payload lacks what a payload of its kind has.
+    /// The payload lacks required fields.
     #[error("the payload can't be read")]
     Payload(#[source] PayloadError),
-    /// Nothing tells the host, and there isn't one allowed host that it could only be.
-    #[error("the payload doesn't say which host it is from, and AllowedGitHosts has not just one of its kind")]
+    /// The payload doesn't name the host, and there isn't exactly one allowed host of its kind.
+    #[error("the payload doesn't name its host, and AllowedGitHosts doesn't have exactly one of its kind")]
     NoHost,
-    /// What tells the host can't be one's name.
-    #[error("the payload has an unusable host")]
+    /// The host isn't a valid host name.
+    #[error("the payload has an invalid host")]
     HostName(#[source] HostError),
-    /// The repository's name can't be one.
-    #[error("the payload has an unusable repository")]
+    /// The repository name is invalid.
+    #[error("the payload has an invalid repository")]
     Path(#[source] RepositoryPathError),
-    /// A clone URL names no repository.
-    #[error("the payload has an unusable clone URL")]
+    /// A clone URL is invalid.
+    #[error("the payload has an invalid clone URL")]
     CloneUrl(#[source] CloneUrlError),
-    /// The clone URL names another repository than the payload does: an archive would be stored in
+    /// The clone URL names another repository than the payload: the zip would be stored under
     /// another repository's name.
-    #[error("the payload is about {full_name:?} and its clone URL about {path:?}")]
+    #[error("the payload is about {full_name:?}, but its clone URL is of {path:?}")]
     OtherRepository {
-        /// The repository's own name.
+        /// The repository's full name.
         full_name: String,
         /// The path of the URL.
         path: String,
     },
-    /// A reference's name isn't legal.
-    #[error("the payload has an unusable reference")]
+    /// A reference name is invalid.
+    #[error("the payload has an invalid reference")]
     Reference(#[source] RefNameError),
-    /// What a reference names isn't an object id.
-    #[error("the object id of {reference} is unusable")]
+    /// The object ID of a reference is invalid.
+    #[error("the object ID of {reference} is invalid")]
     Commit {
         /// The reference.
         reference: RefName,
-        /// What is wrong with the id.
+        /// The cause.
         source: CommitIdError,
     },
-    /// The host isn't one to fetch from.
+    /// The host isn't allowed.
     #[error("{host} is not in AllowedGitHosts")]
     Host {
         /// The host.
         host: HostName,
     },
-    /// The repository isn't one to fetch.
+    /// The repository isn't permitted.
     #[error("{repository} is not in Repositories")]
     Repository {
         /// The repository.
         repository: Repository,
     },
-    /// The repository isn't one that a sender without a secret may ask for.
+    /// A sender without a secret may not request the repository.
     #[error("the request is not authenticated")]
     Unauthenticated(#[source] AuthenticationError),
 }

@@ -1,9 +1,9 @@
-//! What a Git host says: its webhooks' deliveries, whether to believe them, and which references of
-//! which repository changed. No AWS, no network, no clock, no environment.
+//! Webhooks of Git hosts: authenticates deliveries and finds out which references of which
+//! repository changed. No AWS, no network, no clock, no environment.
 //!
-//! Everything goes through one door, [`Endpoint::receive`]: raw bytes, then proof of where they
-//! come from, then their meaning. An [`Event`] can't be had in any other way, and neither can an
-//! [`AuthenticJob`], so nothing that is built on one has to ask again whether it is genuine.
+//! Everything goes through [`Endpoint::receive`]: it takes raw bytes, authenticates them, then
+//! parses them. There is no other way to get an [`Event`] or an [`AuthenticJob`], so code that has
+//! one needn't check whether it is authentic.
 //!
 //! ```
 //! use contract::ApiSecrets;

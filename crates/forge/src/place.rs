@@ -1,5 +1,5 @@
-//! Where the repository is that a payload is about. A payload has its full name and URLs, which all
-//! have to agree; a host may go by several names, and several hosts by one.
+//! Locates the repository of a payload. The payload's full name and all its URLs must agree. A host
+//! may have several names, and several hosts may share one.
 
 use contract::{AllowedHost, AllowedHosts, HostKind, PathSpelling, Repository};
 
@@ -9,16 +9,16 @@ use crate::{
     host::{Origin, Pushed},
 };
 
-/// Where the repository is that a payload is about.
+/// The location of a payload's repository.
 pub(crate) struct Place<'h> {
     pub(crate) repository: Repository,
-    /// The allowed host that it lies on.
+    /// The allowed host.
     pub(crate) on: &'h AllowedHost,
-    /// How the host spells its path, where that counts.
+    /// How the host spells its path, if that matters.
     pub(crate) spelling: PathSpelling,
 }
 
-/// Where the repository is that `pushed` is about, by a sender of this kind.
+/// Locates the repository of `pushed`, from a sender of this kind.
 pub(crate) fn place<'h>(
     pushed: &Pushed,
     hosts: &'h AllowedHosts,
@@ -40,8 +40,8 @@ pub(crate) fn place<'h>(
     Ok(Place { repository: Repository::new(on.host.clone(), path), on, spelling: PathSpelling::default() })
 }
 
-/// The repository that the full name and every URL agree on. A host where SSH or HTTP is switched
-/// off leaves that URL empty.
+/// The repository that the full name and every URL agree on. A host with SSH or HTTP disabled
+/// leaves that URL empty.
 fn place_of_urls<'h>(
     full_name: &str,
     urls: &[String],
@@ -58,7 +58,7 @@ fn place_of_urls<'h>(
         if fitting.is_empty() {
             return Err(EventError::OtherRepository { full_name: full_name.to_owned(), path: path.into() });
         }
-        // What several entries may be meant by one URL, the other URL decides, if it does.
+        // If one URL matches several entries, the other URL decides, if it can.
         match &mut agreed {
             None => {
                 let place = |(repository, on): (Repository, &'h AllowedHost)| {
@@ -84,8 +84,8 @@ mod tests {
         sender::{Request, ordinary_push},
     };
 
-    /// What becomes of a push with these entries of `AllowedGitHosts`: the repository, or the
-    /// status of the refusal.
+    /// The outcome of a push with these entries of `AllowedGitHosts`: the repository, or the status
+    /// of the refusal.
     fn outcome(entries: &str, request: &Request) -> Result<String, u16> {
         let endpoint = Endpoint { allowed_hosts: entries.parse().unwrap(), ..Endpoint::default() };
         match endpoint.receive(&request.delivery, &ApiSecrets::parse(&request.secrets.into())) {
@@ -106,7 +106,7 @@ mod tests {
         let payload: Value = serde_json::from_str(include_str!("gitlab-below-a-path.json")).unwrap();
         let check = |entries, expected| assert_eq!(outcome(entries, &gitlab(&payload)), expected, "{entries}");
         check("git.example kind=gitlab web=https://git.example/gitlab", Ok("git.example/group/proj".to_owned()));
-        // Nothing says what the prefix is.
+        // The prefix isn't configured.
         check("git.example=gitlab", Err(400));
         check("git.example kind=gitlab web=https://git.example/lab", Err(400));
         check("github.com", Err(403));
@@ -136,7 +136,7 @@ mod tests {
         let expected = Ok("git.corp.example/group/hello".to_owned());
         let entry = "git.corp.example kind=gitlab ssh=git@git-ssh.corp.example:2222";
         assert_eq!(outcome(entry, &gitlab(&payload)), expected);
-        // As it had to be said before.
+        // The syntax of older versions.
         let both = outcome("git-ssh.corp.example,git.corp.example=gitlab", &gitlab(&payload));
         assert_eq!(both, Ok("git-ssh.corp.example/group/hello".to_owned()));
         assert_eq!(outcome("git.corp.example=gitlab", &gitlab(&payload)), Err(403));

@@ -11,12 +11,11 @@ use crate::{
 };
 
 impl Endpoint {
-    /// Authenticates a delivery and reads its meaning.
+    /// Authenticates and parses a delivery.
     ///
-    /// A secret makes the address irrelevant. A wrong signature is refused whatever the address. An
-    /// address alone suffices only for what its own host sends of its own repositories, and of
-    /// those only for the ones that are named. Where there is neither a secret nor such an address,
-    /// everything is refused.
+    /// With a valid secret, the address doesn't matter. An invalid signature is refused from any
+    /// address. An address alone suffices only for payloads of its own host about repositories that
+    /// `Repositories` names. Without a secret and an allowed address, everything is refused.
     pub fn receive(&self, delivery: &Delivery, secrets: &ApiSecrets) -> Result<Event, Refusal> {
         let bytes = delivery.body.len();
         if bytes > Delivery::MAX_BODY_BYTES {

@@ -1,4 +1,4 @@
-//! No, and how to say it: a status and a text for the sender, the cause for the log.
+//! Refusals: a status and a text for the sender, the cause for the log.
 
 use contract::error_chain;
 
@@ -17,10 +17,10 @@ pub enum Refusal {
         /// How large.
         bytes: usize,
     },
-    /// Nobody knows who sent it.
+    /// The sender isn't authenticated.
     #[error("the request is not authenticated")]
     Unauthenticated(#[source] AuthenticationError),
-    /// It is authentic, and can't or must not be acted upon.
+    /// It is authentic, but can't be processed or isn't allowed.
     #[error(transparent)]
     Event(EventError),
 }
@@ -34,12 +34,12 @@ impl From<EventError> for Refusal {
     }
 }
 
-/// The most that is said of a cause, in characters: it may quote the payload.
+/// The longest quoted cause, in characters: it may quote the payload.
 const MAX_CHARACTERS: usize = 400;
 
 impl Refusal {
-    /// The HTTP status: 400 for what is malformed, 401 for what isn't authenticated, 403 for what
-    /// is and yet isn't allowed, 413 and 415 for too large a body and another media type.
+    /// The HTTP status: 400 for malformed, 401 for unauthenticated, 403 for authenticated but not
+    /// allowed, 413 for a too large body, 415 for another media type.
     pub fn status(&self) -> u16 {
         match self {
             Self::TooLarge { .. } => 413,
@@ -50,7 +50,7 @@ impl Refusal {
         }
     }
 
-    /// What the sender may know. Someone who isn't authenticated learns nothing else.
+    /// The text for the sender. An unauthenticated sender learns nothing else.
     pub fn public_text(&self) -> String {
         match self {
             Self::Unauthenticated(_) => self.to_string(),
@@ -58,7 +58,7 @@ impl Refusal {
         }
     }
 
-    /// The whole chain of causes, for the log.
+    /// The error with its causes, for the log.
     pub fn cause(&self) -> String {
         error_chain(self).chars().take(MAX_CHARACTERS).collect()
     }
@@ -89,7 +89,7 @@ mod tests {
         payload["repository"].as_object_mut().unwrap().remove("full_name");
         let text = Request::signed(&payload).receive().unwrap_err().public_text();
         let expected =
-            "the payload can't be read: GitHub's payload doesn't fit at `repository`: missing field `full_name`";
+            "the payload can't be read: GitHub's payload is invalid at `repository`: missing field `full_name`";
         assert!(text.starts_with(expected), "{text}");
     }
 

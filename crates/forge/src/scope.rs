@@ -1,8 +1,8 @@
-//! What a proof is good for: all repositories, or those that it names.
+//! The repositories that a proof is valid for: all, or those that its globs match.
 
 use contract::{AllowedHost, Repositories, Repository};
 
-/// What the secrets that fit one signature are good for, together.
+/// The combined scope of the secrets that match one signature.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Scope {
     everything: bool,
@@ -10,7 +10,7 @@ pub(crate) struct Scope {
 }
 
 impl Scope {
-    /// Adds what one more secret is good for.
+    /// Adds the scope of another secret.
     pub(crate) fn add(&mut self, secret: Option<&Repositories>) {
         match secret {
             Some(scope) => self.some.push(scope.clone()),
@@ -18,12 +18,12 @@ impl Scope {
         }
     }
 
-    /// Whether one of the secrets is good for the repository, which lies on `host`.
+    /// Whether one of the secrets is valid for the repository, which is on `host`.
     pub(crate) fn covers(&self, repository: &Repository, host: &AllowedHost) -> bool {
         self.everything || self.some.iter().any(|scope| scope.permit(repository, host).is_ok())
     }
 
-    /// As globs; nothing where it is good for everything.
+    /// As globs. `None` if it is valid for everything.
     pub(crate) fn globs(&self) -> Option<String> {
         let globs = || self.some.iter().map(Repositories::globs).collect::<Vec<_>>().join(",");
         (!self.everything).then(globs)

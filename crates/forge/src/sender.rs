@@ -1,4 +1,4 @@
-//! The sending side, for tests: deliveries as a Git host, or an attacker, makes them.
+//! The sending side, for tests: creates deliveries like a Git host, or an attacker.
 
 use contract::{ApiSecrets, RefName};
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -25,7 +25,7 @@ pub(crate) fn signature(secret: &str, body: &[u8]) -> String {
     format!("sha256={}", hex::encode(mac.into_bytes()))
 }
 
-/// The part of GitHub's push that anybody reads, and a little more.
+/// The parts of GitHub's push payload that are read, and a few more.
 pub(crate) fn github_push(reference: &str, after: &str) -> Value {
     json!({
         "ref": reference, "before": "1".repeat(40), "after": after, "deleted": false, "head_commit": { "id": after, "message": "Say hello" },
@@ -42,7 +42,7 @@ pub(crate) fn ordinary_push() -> Value {
     github_push("refs/heads/main", &"a".repeat(40))
 }
 
-/// A delivery of GitHub's in the making, and the configuration that it meets.
+/// A delivery in GitHub's format, with the configuration that receives it.
 pub(crate) struct Request {
     pub(crate) delivery: Delivery,
     pub(crate) secrets: &'static str,
@@ -52,7 +52,7 @@ pub(crate) struct Request {
 }
 
 impl Request {
-    /// An unsigned push, met by a secret and no other configuration.
+    /// An unsigned push, with a secret and no other configuration.
     pub(crate) fn new(payload: &Value) -> Self {
         let mut delivery = Delivery::new("request-1".parse().unwrap(), payload.to_string().into_bytes());
         delivery.headers = headers(&[("Content-Type", "application/json"), ("X-GitHub-Event", "push")]);
@@ -66,7 +66,7 @@ impl Request {
         request.header("X-Hub-Signature-256", &signature)
     }
 
-    /// With this header, and no other of its name.
+    /// Sets this header.
     pub(crate) fn header(mut self, name: &'static str, value: &str) -> Self {
         self.delivery.headers.insert(name, value.parse().unwrap());
         self
@@ -85,7 +85,7 @@ impl Request {
         endpoint.receive(&self.delivery, &ApiSecrets::parse(&self.secrets.into()))
     }
 
-    /// The references that are to be fetched, or the status of the refusal.
+    /// The references to fetch, or the status of the refusal.
     pub(crate) fn outcome(&self) -> Result<Vec<RefName>, u16> {
         match self.receive() {
             Ok(Event::Push(push)) => Ok(push.updates().iter().map(|update| update.reference.clone()).collect()),

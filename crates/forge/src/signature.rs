@@ -1,13 +1,13 @@
-//! Proof by a shared secret. Whoever sends such a proof has to be right: a header that doesn't
-//! verify is never made up for by another header or by the address.
+//! Proof by a shared secret. A proof that is present must be valid: neither another header nor the
+//! address makes up for an invalid one.
 //!
 //! - [GitHub](https://docs.github.com/en/webhooks/using-webhooks/validating-webhook-deliveries):
-//!   `X-Hub-Signature-256`, and before it `X-Hub-Signature`. Bitbucket puts SHA-256 into the
-//!   latter, so its own prefix says which hash it holds, not the sender.
+//!   `X-Hub-Signature-256`, formerly `X-Hub-Signature`. Bitbucket puts SHA-256 into the latter, so
+//!   its prefix determines the hash, not the sender.
 //! - [GitLab](https://docs.gitlab.com/user/project/integrations/webhooks/): `X-Gitlab-Token`, and
 //!   `webhook-signature` after [Standard Webhooks](https://www.standardwebhooks.com/).
-//! - [Gitea](https://docs.gitea.com/usage/webhooks), Forgejo and Gogs: a header of their own with
-//!   nothing but digits.
+//! - [Gitea](https://docs.gitea.com/usage/webhooks), Forgejo and Gogs: headers with only the
+//!   digits.
 //! - Azure DevOps and Bitbucket Data Center: Basic authentication, whose password is the secret.
 //! - Anything else: `X-Git-Token`.
 
@@ -23,25 +23,25 @@ use subtle::ConstantTimeEq as _;
 
 use crate::scope::Scope;
 
-/// How a header proves that its sender knows a secret.
+/// How a header proves knowledge of a secret.
 #[derive(Debug, Clone, Copy)]
 enum Scheme {
     /// `sha256=` and the HMAC-SHA-256 of the body in hexadecimal.
     HubSha256,
-    /// As before, or `sha1=` and the HMAC-SHA-1.
+    /// The same, or `sha1=` and the HMAC-SHA-1.
     Hub,
     /// The HMAC-SHA-256 of the body in hexadecimal.
     Sha256,
     /// The secret itself.
     Token,
-    /// `Basic` and, in Base64, any user's name, a colon and the secret.
+    /// `Basic` and, in Base64, any user name, a colon and the secret.
     Basic,
-    /// Standard Webhooks: `v1,` and the HMAC-SHA-256 of id, time and body in Base64; several may
-    /// stand there.
+    /// Standard Webhooks: `v1,` and the HMAC-SHA-256 of ID, time and body in Base64. There may be
+    /// several.
     Standard,
 }
 
-/// Every header that is a proof.
+/// All headers with proofs.
 const SCHEMES: &[(&str, Scheme)] = &[
     ("x-hub-signature-256", Scheme::HubSha256),
     ("x-hub-signature", Scheme::Hub),
@@ -54,12 +54,11 @@ const SCHEMES: &[(&str, Scheme)] = &[
     ("webhook-signature", Scheme::Standard),
 ];
 
-/// The weakest hash that a signature may be made with: the `MinimumSignature` parameter. It says
-/// nothing of senders that show the secret itself, as GitLab and Azure DevOps do: they sign with no
-/// hash at all.
+/// The weakest accepted hash of a signature: the `MinimumSignature` parameter. It doesn't apply to
+/// senders that show the secret itself, such as GitLab and Azure DevOps, which use no hash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum MinimumSignature {
-    /// SHA-1, which senders had before 2020. As an HMAC it isn't broken.
+    /// SHA-1, which senders used before 2020. As an HMAC it isn't broken.
     #[default]
     Sha1,
     /// SHA-256.
@@ -83,51 +82,50 @@ impl FromStr for MinimumSignature {
     }
 }
 
-/// How far the time in a signature may lie from ours, in seconds, either way.
+/// The largest difference between a signature's time and ours, in seconds.
 const TOLERANCE_SECONDS: u64 = 300;
 
-/// Why a header that should prove knowledge of a secret doesn't.
+/// Why a header doesn't prove knowledge of a secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SignatureError {
-    /// It isn't what such a header holds: another prefix, odd digits, or nothing at all.
-    #[error("the header {header} has no well-formed value")]
+    /// It has the wrong format: another prefix, invalid digits, or no value.
+    #[error("the header {header} is malformed")]
     Malformed {
         /// The header.
         header: &'static str,
     },
-    /// No secret gives this value for this body.
+    /// No secret gives this signature for this body.
     #[error("the header {header} matches none of the secrets")]
     Mismatch {
         /// The header.
         header: &'static str,
     },
-    /// The time that is part of the signature lies too far from ours: a replay, or a clock that is
-    /// wrong.
-    #[error("the time that {header} signs is more than {TOLERANCE_SECONDS} seconds away")]
+    /// The signed time differs too much from ours: a replay, or a wrong clock.
+    #[error("the time in {header} is more than {TOLERANCE_SECONDS} seconds off")]
     Stale {
         /// The header.
         header: &'static str,
     },
-    /// There is no signature but one of a weaker hash than `MinimumSignature` says.
-    #[error("the only signature is one of SHA-1, and MinimumSignature is sha256")]
+    /// The only signature uses a weaker hash than `MinimumSignature`.
+    #[error("the only signature uses SHA-1, but MinimumSignature is sha256")]
     Weak,
 }
 
-/// What the headers prove.
+/// The result of checking the headers.
 #[derive(Debug, Clone)]
 pub(crate) enum Proof {
-    /// The sender knows secrets: for each header, what those that fit it are good for.
+    /// The sender knows secrets: for each header, the scope of those that match.
     Secret(Vec<Scope>),
     /// There is no such header.
     Absent,
 }
 
-/// Where the bytes that are signed come from, and what is expected of the signature.
+/// The signed bytes, and the requirements for the signature.
 pub(crate) struct Claim<'a> {
     pub(crate) headers: &'a HeaderMap,
     /// The bytes that the sender signed.
     pub(crate) signed: &'a [u8],
-    /// In seconds since 1970.
+    /// The time of arrival, in seconds since 1970.
     pub(crate) received_at: i64,
     pub(crate) minimum: MinimumSignature,
 }
@@ -185,12 +183,13 @@ fn token(header: &'static str, value: &[u8], secrets: &ApiSecrets) -> Result<Sco
     if value.is_empty() {
         return Err(SignatureError::Malformed { header });
     }
-    // Of digests, so that the time it takes doesn't tell the secret's length either.
+    // Compares digests, so that the time doesn't reveal the secret's length either.
     let digest = Sha256::digest(value);
     fitting(header, secrets, |secret| Sha256::digest(secret).ct_eq(&digest).into())
 }
 
-/// [RFC 7617](https://www.rfc-editor.org/rfc/rfc7617): a user's name has no colon, a password may.
+/// [RFC 7617](https://www.rfc-editor.org/rfc/rfc7617): a user name has no colon, a password may
+/// have.
 fn basic(header: &'static str, value: &[u8], secrets: &ApiSecrets) -> Result<Scope, SignatureError> {
     let malformed = SignatureError::Malformed { header };
     let (scheme, credentials) = value.split_at_checked(6).ok_or(malformed)?;
@@ -243,14 +242,14 @@ fn standard(
     fitting(header, secrets, |secret| {
         let key = secret.strip_prefix(b"whsec_").and_then(|key| STANDARD.decode(key).ok());
         let key = key.filter(|key| !key.is_empty());
-        // Once for all entries: a stranger says how many there are.
+        // Once for all entries: an untrusted sender chooses how many there are.
         let code = key.and_then(|key| code::<Hmac<Sha256>>(&key, &parts));
         code.is_some_and(|code| tags.iter().fold(false, |fits, tag| fits | bool::from(code.as_slice().ct_eq(tag))))
     })
 }
 
-/// What the secrets that pass are good for. All are tried, so that the time it takes doesn't tell
-/// which one did.
+/// The scope of the matching secrets. All are tried, so that the time doesn't reveal which one
+/// matched.
 fn fitting(
     header: &'static str,
     secrets: &ApiSecrets,
@@ -266,12 +265,12 @@ fn fitting(
     if fits { Ok(scope) } else { Err(SignatureError::Mismatch { header }) }
 }
 
-/// Whether `tag` is the whole authentication code of the parts, compared in constant time.
+/// Whether `tag` is the complete HMAC of the parts, compared in constant time.
 fn authentic<M: Mac + KeyInit>(key: &[u8], parts: &[&[u8]], tag: &[u8]) -> bool {
     code::<M>(key, parts).is_some_and(|code| code.as_slice().ct_eq(tag).into())
 }
 
-/// The authentication code of the parts.
+/// The HMAC of the parts.
 fn code<M: Mac + KeyInit>(key: &[u8], parts: &[&[u8]]) -> Option<hmac::digest::Output<M>> {
     let mut mac = <M as KeyInit>::new_from_slice(key).ok()?;
     for part in parts {
@@ -441,8 +440,8 @@ mod tests {
         assert_eq!(standard_example(&several, &format!("plain,{KEY}"), -300), Ok(true));
     }
 
-    // One code for each of them would take minutes, and a stranger may send as many as a header
-    // holds.
+    // Computing an HMAC for each would take minutes, and an untrusted sender may send as many as
+    // fit into a header.
     #[test]
     fn many_signatures_cost_like_one() {
         let many = format!("{}{STANDARD_SIGNATURE}", "v1,AAAA ".repeat(100_000));

@@ -1,13 +1,13 @@
-//! What a branch or a tag names now, as its host says it. What a payload says of that is old when
-//! the delivery is, and a commit that only a payload names may be one of a fork.
+//! The current commit of a branch or a tag, as its host reports it. A payload's commit is outdated
+//! if the delivery is, and may belong to a fork.
 //!
-//! - [GitHub](https://docs.github.com/en/rest/commits/commits#get-a-commit), one changed file at
-//!   most
+//! - [GitHub](https://docs.github.com/en/rest/commits/commits#get-a-commit), with at most one
+//!   changed file
 //! - GitLab's [branches](https://docs.gitlab.com/api/branches/) and
 //!   [tags](https://docs.gitlab.com/api/tags/)
 //! - [Bitbucket Cloud](https://developer.atlassian.com/cloud/bitbucket/rest/api-group-refs/)
-//! - [Bitbucket Data Center](https://developer.atlassian.com/server/bitbucket/rest/), the last
-//!   commit until the reference: since version 2.11 a single commit can't be asked for by a
+//! - [Bitbucket Data Center](https://developer.atlassian.com/server/bitbucket/rest/): the last
+//!   commit until the reference, because since version 2.11 a single commit can't be requested by
 //!   reference
 //! - [Gitea](https://docs.gitea.com/api/)'s and Forgejo's branches and tags
 //! - [Azure DevOps](https://learn.microsoft.com/en-us/rest/api/azure/devops/git/refs/list),
@@ -21,31 +21,31 @@ use crate::archive_url::{ArchiveApi, encoded};
 /// What a reference names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tip {
-    /// The commit, that of an annotated tag included.
+    /// The commit. For an annotated tag, the tagged commit.
     pub commit: CommitId,
-    /// The id of the commit's tree in hexadecimal, where the host tells it: GitHub does.
+    /// The ID of the commit's tree in hexadecimal, if the host returns it: GitHub does.
     pub tree: Option<String>,
-    /// The commit's message, where the host tells it: all but Azure DevOps do.
+    /// The commit's message, if the host returns it: all except Azure DevOps do.
     pub message: Option<String>,
 }
 
-/// A host answers with something else than what a reference names.
+/// The host's response isn't what it should be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the answer doesn't say what the reference names")]
+#[error("the response doesn't say what the reference names")]
 pub struct TipError;
 
-/// Where in an answer the facts stand.
+/// The JSON pointers to the fields of a response.
 struct Pointers {
     commit: &'static str,
     tree: &'static str,
     message: &'static str,
 }
 
-/// Where there is nothing.
+/// For a field that the response lacks.
 const NOWHERE: &str = "/-";
 
 impl ArchiveApi<'_> {
-    /// The URL of a JSON document that tells what a reference names.
+    /// The URL of a JSON document about the reference.
     pub fn tip(&self, repository: &RepositoryPath, reference: &RefName) -> String {
         let base = self.base();
         let repository = self.repository(repository);
@@ -68,11 +68,10 @@ impl ArchiveApi<'_> {
         }
     }
 
-    /// What `answer` to the request for [`tip`](Self::tip) tells; nothing where the host has no
-    /// such reference.
+    /// Parses the response to [`tip`](Self::tip). `None` if the host has no such reference.
     ///
     /// # Errors
-    /// It isn't such an answer.
+    /// The response has another format.
     pub fn read_tip(&self, reference: &RefName, answer: &Value) -> Result<Option<Tip>, TipError> {
         let is_tag = reference.tag().is_some();
         let (at, pointers) = match self.kind {
@@ -91,7 +90,8 @@ impl ArchiveApi<'_> {
                 (last, Pointers { commit: "/id", tree: NOWHERE, message: "/message" })
             }
             HostKind::Azure => {
-                // The filter is of beginnings: the answer may hold references with longer names.
+                // The filter matches prefixes: the response may contain references with longer
+                // names.
                 let is_own = |one: &&Value| one.get("name").and_then(Value::as_str) == Some(reference.as_str());
                 let Some(own) = list(answer, "value")?.iter().find(is_own) else { return Ok(None) };
                 let commit = if own.get("peeledObjectId").is_some() { "/peeledObjectId" } else { "/objectId" };

@@ -1,7 +1,6 @@
-//! Which addresses may be connected to. What a name resolves to is somebody else's to say, and so
-//! is where a redirect leads: without this, either could point a download at this machine, at its
-//! credentials
-//! ([169.254.169.254](https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-retrieval.html))
+//! Which addresses may be connected to. Others control what a name resolves to and where a redirect
+//! leads. Without this check, they could point a download at this machine, at its credentials
+//! ([169.254.169.254](https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-retrieval.html)),
 //! or into the VPC.
 
 use std::{
@@ -14,7 +13,7 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
 /// A host has no address that may be connected to.
 #[derive(Debug, thiserror::Error)]
-#[error("{host} has no public address: add `private` to its entry in AllowedGitHosts if it shall have none")]
+#[error("{host} has no public address: add `private` to its entry in AllowedGitHosts if that is intended")]
 pub struct NoPublicAddress {
     host: String,
 }
@@ -25,7 +24,7 @@ impl NoPublicAddress {
     }
 }
 
-/// Resolves names to public addresses, and those of hosts that are configured as private to any.
+/// Resolves names to public addresses. Hosts configured as private may have any address.
 #[derive(Debug, Clone)]
 pub(crate) struct Guard {
     hosts: Arc<AllowedHosts>,
@@ -36,8 +35,8 @@ impl Guard {
         Self { hosts: Arc::new(hosts.clone()) }
     }
 
-    /// Whether a URL's host may be asked for: a name is looked at again when it is resolved, an
-    /// address isn't resolved.
+    /// Whether a URL's host may be contacted. Names are checked again when they are resolved,
+    /// addresses only here.
     pub(crate) fn permit(&self, host: &str) -> Result<(), NoPublicAddress> {
         let address: Option<IpAddr> = host.trim_start_matches('[').trim_end_matches(']').parse().ok();
         if self.is_private(host) || address.is_none_or(is_public) { Ok(()) } else { Err(NoPublicAddress::of(host)) }
@@ -64,7 +63,7 @@ impl Resolve for Guard {
     }
 }
 
-/// Whether an address is reached over the internet, by IANA's registries of
+/// Whether an address is on the public internet, by IANA's registries of
 /// [IPv4](https://www.iana.org/assignments/iana-ipv4-special-registry/) and
 /// [IPv6](https://www.iana.org/assignments/iana-ipv6-special-registry/).
 fn is_public(address: IpAddr) -> bool {
@@ -98,11 +97,11 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
     let [a, b, ..] = address.segments();
     let embedded = |high: u16, low: u16| Ipv4Addr::from((u32::from(high) << 16) | u32::from(low));
     match address.segments() {
-        // IPv4 in another form: mapped, translated (NAT64), 6to4.
+        // Embedded IPv4: mapped, translated (NAT64), 6to4.
         [0, 0, 0, 0, 0, 0xffff, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x2002, high, low, ..] => {
             is_public_v4(embedded(high, low))
         }
-        // Only global unicast, without documentation and Teredo.
+        // Only global unicast, except documentation and Teredo.
         _ => a & 0xe000 == 0x2000 && !(a == 0x2001 && (b == 0 || b == 0xdb8)) && a != 0x3fff,
     }
 }

@@ -1,4 +1,4 @@
-//! The client: one way to ask, with every rule on it.
+//! The HTTPS client, which enforces all rules.
 
 use std::{
     error::Error as _,
@@ -19,41 +19,41 @@ use crate::{
     address::{Guard, NoPublicAddress},
 };
 
-/// How long a connection may take.
+/// The timeout of a connection attempt.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long a host may say nothing.
+/// How long a host may send nothing.
 const READ_TIMEOUT: Duration = Duration::from_mins(1);
-/// How often a host may send elsewhere.
+/// The most redirects that are followed.
 const REDIRECTS: usize = 5;
-/// The largest answer that is no archive, in bytes.
+/// The largest response that isn't an archive, in bytes.
 const MAX_JSON: usize = 1 << 20;
-/// How long a host that is busy and doesn't say for how long is left alone.
+/// The default pause for a busy host that requests none.
 const BUSY: Duration = Duration::from_secs(30);
 
-/// What is sent, and what is wanted for it.
+/// The media types of a request.
 #[derive(Debug, Clone, Copy)]
 pub struct MediaTypes {
     /// The type of the body.
     pub sent: &'static str,
-    /// The type of the answer.
+    /// The expected type of the response.
     pub accepted: &'static str,
 }
 
-/// The way to the hosts.
+/// An HTTPS client for Git hosts and the hosts that they redirect to.
 #[derive(Debug, Clone)]
 pub struct Client {
-    /// Made when it is first needed: to read the machine's authorities takes longer than all else
-    /// that a function does at its start.
+    /// Created on first use: reading the system's certificates takes longer than anything else at a
+    /// function's start.
     client: Arc<OnceLock<reqwest::Client>>,
     authorities: Vec<Certificate>,
     guard: Guard,
 }
 
 impl Client {
-    /// Trusts the machine's authorities and those in `ca_bundle`, certificates in PEM.
+    /// Trusts the system's authorities and those in `ca_bundle` (PEM).
     ///
     /// # Errors
-    /// `ca_bundle` can't be read.
+    /// `ca_bundle` can't be parsed.
     pub fn new(hosts: &AllowedHosts, ca_bundle: &str) -> Result<Self, CaBundleError> {
         let authorities = Certificate::from_pem_bundle(ca_bundle.as_bytes()).map_err(CaBundleError)?;
         Ok(Self { client: Arc::default(), authorities, guard: Guard::new(hosts) })
@@ -63,7 +63,7 @@ impl Client {
         if let Some(client) = self.client.get() {
             return Ok(client);
         }
-        // The client demands a provider for all of TLS; a second call finds it there.
+        // The client requires a process-wide TLS provider. A second call finds it installed.
         drop(rustls::crypto::ring::default_provider().install_default());
         let client = reqwest::Client::builder()
             .https_only(true)
@@ -79,7 +79,7 @@ impl Client {
         Ok(self.client.get_or_init(|| client))
     }
 
-    /// Asks for `url`, which `from` gave, and follows redirects to an answer of status 200.
+    /// Requests `url`, which `from` gave, and follows redirects until a response with status 200.
     pub async fn get(&self, url: &str, from: &str, credential: &Credential) -> Result<Response, HttpsError> {
         let mut url = parse(url, from)?;
         let mut headers = credential.headers();
@@ -88,12 +88,12 @@ impl Client {
             let answer = self.client()?.get(url.clone()).headers(headers.clone()).send().await;
             let answer = answer.map_err(|error| asked(&host, error))?;
             if !answer.status().is_redirection() {
-                return judge(answer, host);
+                return check_status(answer, host);
             }
             let location = answer.headers().get(header::LOCATION).and_then(|location| location.to_str().ok());
             let next = location.and_then(|location| url.join(location).ok());
             let next = next.ok_or(HttpsError::Location { from: host })?;
-            // Once the credential's host was left, it isn't shown again, wherever the way leads.
+            // After a redirect to another origin, the credential is never sent again.
             if next.origin() != url.origin() {
                 headers.clear();
             }
@@ -102,7 +102,7 @@ impl Client {
         Err(HttpsError::Redirects { host: url.host_str().unwrap_or_default().to_owned() })
     }
 
-    /// Sends `body` to `url`, which `from` gave. It isn't followed anywhere else.
+    /// Posts `body` to `url`, which `from` gave. Redirects aren't followed.
     pub async fn post(
         &self,
         url: &str,
@@ -116,10 +116,10 @@ impl Client {
         let request = self.client()?.post(url).headers(credential.headers());
         let request = request.header(header::CONTENT_TYPE, media.sent).header(header::ACCEPT, media.accepted);
         let answer = request.body(body).send().await;
-        judge(answer.map_err(|error| asked(&host, error))?, host)
+        check_status(answer.map_err(|error| asked(&host, error))?, host)
     }
 
-    /// The host of a URL that may be asked.
+    /// The host of a URL, if it may be contacted.
     fn permit(&self, url: &Url) -> Result<String, HttpsError> {
         let host = url.host_str().unwrap_or_default().to_owned();
         if url.scheme() != "https" {
@@ -130,8 +130,7 @@ impl Client {
     }
 }
 
-/// What of a JSON document is asked for; of another answer, or a very long one, that it isn't
-/// `what` it should be.
+/// Parses a JSON response. Fails if it is too long or isn't `what` was requested.
 pub async fn read_json<T: DeserializeOwned>(answer: Response, what: &'static str) -> Result<T, HttpsError> {
     let host = answer.url().host_str().unwrap_or_default().to_owned();
     let text = read_bytes(answer, MAX_JSON).await?;
@@ -139,7 +138,7 @@ pub async fn read_json<T: DeserializeOwned>(answer: Response, what: &'static str
     read.ok_or(HttpsError::Answer { host, what })
 }
 
-/// The bytes of an answer; of one that is longer than `most`, only so many that one sees it.
+/// The bytes of a response. Stops soon after `most`, so that the caller can detect a longer one.
 pub async fn read_bytes(mut answer: Response, most: usize) -> Result<Vec<u8>, HttpsError> {
     let host = answer.url().host_str().unwrap_or_default().to_owned();
     let mut bytes = Vec::new();
@@ -150,7 +149,7 @@ pub async fn read_bytes(mut answer: Response, most: usize) -> Result<Vec<u8>, Ht
     Ok(bytes)
 }
 
-/// The bytes of an answer for a thread that may block, as they come.
+/// Streams a response to a thread that may block.
 pub fn reader(answer: Response, runtime: Handle) -> impl Read {
     let bytes = answer.bytes_stream().map_err(|error| io::Error::other(error.without_url()));
     SyncIoBridge::new_with_handle(StreamReader::new(bytes), runtime)
@@ -160,7 +159,7 @@ fn parse(url: &str, from: &str) -> Result<Url, HttpsError> {
     url.parse().map_err(|_| HttpsError::Location { from: from.to_owned() })
 }
 
-/// Errors of the client hold the URL, which after a redirect may have a token in it.
+/// Removes the URL from the client's errors: after a redirect, it may contain a token.
 fn asked(host: &str, error: reqwest::Error) -> HttpsError {
     let mut cause = error.source();
     while let Some(error) = cause {
@@ -172,7 +171,7 @@ fn asked(host: &str, error: reqwest::Error) -> HttpsError {
     HttpsError::Ask { host: host.to_owned(), source: error.without_url() }
 }
 
-fn judge(answer: Response, host: String) -> Result<Response, HttpsError> {
+fn check_status(answer: Response, host: String) -> Result<Response, HttpsError> {
     let status = answer.status();
     let number = status.as_u16();
     Err(match status {
@@ -186,8 +185,8 @@ fn judge(answer: Response, host: String) -> Result<Response, HttpsError> {
     })
 }
 
-/// [GitHub](https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api) says
-/// 403 for what others say 429.
+/// [GitHub](https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api)
+/// returns 403 where others return 429.
 fn is_busy(answer: &Response) -> bool {
     let says_when = answer.headers().contains_key(header::RETRY_AFTER);
     let exhausted = answer.headers().get("x-ratelimit-remaining").is_some_and(|left| left == "0");
@@ -199,8 +198,8 @@ fn is_busy(answer: &Response) -> bool {
     }
 }
 
-/// When to come again: in seconds or at a time ([RFC
-/// 9110](https://www.rfc-editor.org/rfc/rfc9110#field.retry-after)), an hour from now at most.
+/// When to retry, given in seconds or as a time ([RFC
+/// 9110](https://www.rfc-editor.org/rfc/rfc9110#field.retry-after)), at most an hour from now.
 fn retry_after(answer: &Response) -> Duration {
     let text = |name| answer.headers().get(name).and_then(|value: &header::HeaderValue| value.to_str().ok());
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();

@@ -1,15 +1,15 @@
-//! What a request proves its right with.
+//! The credential of a request.
 
 use reqwest::header::{CONNECTION, CONTENT_LENGTH, HOST, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING};
 use secrecy::{ExposeSecret as _, SecretString};
 
-/// Headers that prove who asks, or what may be asked for. Their values are never shown.
+/// Headers that authenticate a request. Their values are never shown.
 #[derive(Debug, Clone, Default)]
 pub struct Credential(HeaderMap);
 
 impl Credential {
-    /// These headers, but for those that say where a request goes and where it ends: a host may ask
-    /// for any header, and not for another request. Nothing where one isn't a header.
+    /// These headers, without those that determine a request's target or length: a host may request
+    /// any header, but not a different request. `None` if one isn't a valid header.
     pub fn new<'a>(headers: impl IntoIterator<Item = (&'a str, &'a SecretString)>) -> Option<Self> {
         let mut map = HeaderMap::new();
         for (name, value) in headers {

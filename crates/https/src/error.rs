@@ -1,4 +1,4 @@
-//! Why there is no answer, and whether asking again is of use.
+//! Why a request failed, and whether a retry can help.
 
 use std::time::Duration;
 
@@ -6,80 +6,81 @@ use contract::Retry;
 
 use crate::NoPublicAddress;
 
-/// The `CaBundle` parameter holds no certificates.
+/// The `CaBundle` parameter contains no valid certificates.
 #[derive(Debug, thiserror::Error)]
-#[error("the CaBundle parameter is no list of certificates in PEM")]
+#[error("the CaBundle parameter isn't a list of PEM certificates")]
 pub struct CaBundleError(#[source] pub(crate) reqwest::Error);
 
-/// Why there is no answer of status 200. No message holds a URL, which may have a credential in it.
+/// Why there is no response with status 200. No message contains a URL, which may have a credential
+/// in it.
 #[derive(Debug, thiserror::Error)]
 pub enum HttpsError {
-    /// The machine's authorities can't be read, or the like.
-    #[error("could not make an HTTPS client")]
+    /// For example, the system's certificates can't be read.
+    #[error("could not create an HTTPS client")]
     Client(#[source] reqwest::Error),
-    /// What should be asked isn't a URL.
-    #[error("{from} sends to an address that is no URL")]
+    /// The URL is invalid.
+    #[error("{from} gave an invalid URL")]
     Location {
-        /// Who sent there.
+        /// Who gave the URL.
         from: String,
     },
-    /// What should be asked isn't behind TLS.
-    #[error("{host} would be asked without TLS")]
+    /// The URL isn't an HTTPS one.
+    #[error("refused to contact {host} without TLS")]
     Insecure {
         /// The host.
         host: String,
     },
-    /// The host isn't on the internet, and isn't configured as private.
-    #[error("the download would lead to a private address")]
+    /// The host isn't on the public internet, and isn't configured as private.
+    #[error("refused to connect to a private address")]
     Private(#[source] NoPublicAddress),
-    /// There were more redirects than there may be.
-    #[error("{host} redirects in circles")]
+    /// There were too many redirects.
+    #[error("{host} redirects too often")]
     Redirects {
         /// The host that redirected last.
         host: String,
     },
-    /// A header of a credential has characters in it that no header may have.
+    /// A header of the credential has invalid characters.
     #[error("the credential for {host} can't be sent in a header")]
     Credential {
         /// The host.
         host: String,
     },
-    /// The connection can't be made, or broke.
-    #[error("could not ask {host}")]
+    /// The connection couldn't be made, or was lost.
+    #[error("the request to {host} failed")]
     Ask {
         /// The host.
         host: String,
-        /// What went wrong.
+        /// The cause.
         source: reqwest::Error,
     },
     /// Status 401.
-    #[error("{host} demands another credential (status 401)")]
+    #[error("{host} requires another credential (status 401)")]
     Unauthorized {
         /// The host.
         host: String,
     },
-    /// Status 403, and not for being asked too often.
+    /// Status 403, except for a rate limit.
     #[error("{host} forbids the download (status 403)")]
     Forbidden {
         /// The host.
         host: String,
     },
     /// Status 404 or 410.
-    #[error("{host} knows nothing there (status {status})")]
+    #[error("{host} has nothing at this URL (status {status})")]
     NotFound {
         /// The host.
         host: String,
         /// The status.
         status: u16,
     },
-    /// The host wants to be left alone for a while.
-    #[error("{host} is busy (status {status}) and wants {} seconds", after.as_secs())]
+    /// The host requests a pause.
+    #[error("{host} is busy (status {status}), retry in {} seconds", after.as_secs())]
     Busy {
         /// The host.
         host: String,
         /// The status.
         status: u16,
-        /// For how long.
+        /// How long.
         after: Duration,
     },
     /// Status 5xx.
@@ -90,30 +91,30 @@ pub enum HttpsError {
         /// The status.
         status: u16,
     },
-    /// Any other status but 200.
-    #[error("{host} answered with the status {status}")]
+    /// Any other status except 200.
+    #[error("{host} returned the status {status}")]
     Status {
         /// The host.
         host: String,
         /// The status.
         status: u16,
     },
-    /// The answer isn't the JSON that it should be.
-    #[error("{host} answers {what} with something else")]
+    /// The response isn't the expected JSON.
+    #[error("{host} sent an unexpected response to {what}")]
     Answer {
         /// The host.
         host: String,
-        /// What it was asked for.
+        /// What was requested.
         what: &'static str,
     },
 }
 
-/// The longest that a try waits for the next one; what takes longer is the queue's.
+/// The longest pause within a run. After a longer one, the queue retries the job.
 const LONGEST_WAIT: Duration = Duration::from_mins(1);
 
 impl HttpsError {
-    /// How long to wait before another try within the same run: as the host says, or else for
-    /// `patience`; nothing where another try is no use.
+    /// The pause before another try within the same run: what the host requests, or `patience`.
+    /// `None` if a retry can't help.
     pub fn wait(&self, patience: Duration) -> Option<Duration> {
         match self {
             Self::Busy { after, .. } => (*after <= LONGEST_WAIT).then_some(*after),
@@ -122,7 +123,7 @@ impl HttpsError {
         }
     }
 
-    /// Whether another run may have more luck.
+    /// Whether a later run may succeed.
     pub fn retry(&self) -> Retry {
         match self {
             Self::Busy { after, .. } => Retry::After(*after),
@@ -131,14 +132,14 @@ impl HttpsError {
         }
     }
 
-    /// What a person can do, where that doesn't depend on what was asked for.
+    /// What a person can do, if that doesn't depend on the request.
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Private(_) => {
                 Some("only a host whose entry in AllowedGitHosts ends in +private may have a private address")
             }
             Self::Ask { .. } => {
-                Some("check the host, its port, and its certificate: a private authority belongs into CaBundle")
+                Some("check the host, its port, and its certificate: a private authority must be in CaBundle")
             }
             _ => None,
         }

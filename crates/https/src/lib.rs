@@ -1,9 +1,9 @@
-//! Asking over HTTPS where others have a say in whom: a Git host that redirects, a large-file store
-//! that a Git host names.
+//! HTTPS requests to hosts that others choose: a Git host that redirects, a large-file store that a
+//! Git host names.
 //!
-//! Certificates are always verified, and nothing is asked without TLS. Redirects are followed one
-//! by one, and a credential is shown to the host that it is for and to no other. No address is
-//! connected to that isn't on the internet, unless the host is configured as private.
+//! Certificates are always verified, and nothing is sent without TLS. Redirects are followed one by
+//! one, and a credential is sent only to its own host. Addresses outside the public internet are
+//! refused, unless the host is configured as private.
 
 #![warn(clippy::indexing_slicing)]
 

@@ -1,5 +1,5 @@
-//! A worker for tests: its thread heeds the interrupt, or goes on for ever, as the job's branch
-//! says.
+//! A worker for tests: its thread obeys the interrupt or runs forever, depending on the job's
+//! branch.
 
 use std::{sync::atomic::Ordering, thread, time::Duration};
 
@@ -7,9 +7,9 @@ use aws_sdk_sqs::config::{BehaviorVersion, Credentials, Region};
 use contract::{Job, Retry};
 use jobs::{JobError, Queue};
 
-/// What every job comes to.
+/// The error of every job.
 #[derive(Debug, thiserror::Error)]
-#[error("the time of the function ran out")]
+#[error("the function ran out of time")]
 struct Deadline;
 
 impl JobError for Deadline {
@@ -32,7 +32,7 @@ async fn work(job: &Job) -> Result<(), Deadline> {
         }
     });
     drop(begins.await);
-    // Nobody waits for it any more, as after a deadline.
+    // The thread is abandoned, as after a deadline.
     drop(work);
     Err(Deadline)
 }

@@ -1,5 +1,5 @@
-//! From messages to jobs and back: what is done is deleted from the queue, what failed comes again,
-//! and what has failed for good goes to the dead-letter queue with its reason.
+//! Processes a batch of messages: completed jobs are deleted from the queue, failed ones are
+//! retried, and those that failed permanently are moved to the dead-letter queue with their reason.
 
 use std::{pin::pin, time::Duration};
 
@@ -12,15 +12,15 @@ use crate::{
     run::{Run, Try},
 };
 
-/// The reason of a job that has had its tries, and came back.
-const UNTOLD: &str = "no try could tell its reason: the worker was killed, out of time or memory, or could not put the job among \
-                      the dead-letter messages (see its log)";
+/// The reason of a job whose tries all ended without a report.
+const UNTOLD: &str = "no try reported a reason: the worker was killed, ran out of time or memory, or could not move the job to \
+                      the dead-letter queue (see its log)";
 
-/// How long a job waits after its first failure; after its second twice as long, and so on.
+/// The delay after a job's first failure. It grows linearly.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Does the jobs of a batch in their order. After a failure the rest isn't touched, since it may be
-/// newer pushes of the same reference ([partial batch
+/// Processes the jobs of a batch in order. After a failure, the rest isn't touched, because it may
+/// be newer pushes of the same reference ([partial batch
 /// responses](https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html#services-sqs-batchfailurereporting)).
 pub async fn run<E: JobError>(
     messages: Vec<SqsMessage>,
@@ -40,7 +40,7 @@ pub async fn run<E: JobError>(
     response
 }
 
-/// Whether the message is done with.
+/// Processes a message. Returns whether it can be deleted.
 async fn one<E: JobError>(
     message: &SqsMessage,
     queue: &impl Failed,
@@ -51,16 +51,16 @@ async fn one<E: JobError>(
     let job: Job = match serde_json::from_str(body) {
         Ok(job) => job,
         Err(error) => {
-            tracing::error!(%error, message_id = message.message_id, "the message is no job");
-            // Soon, so that SQS soon makes a dead-letter message of it.
+            tracing::error!(%error, message_id = message.message_id, "the message isn't a job");
+            // Retried soon, so that SQS soon moves it to the dead-letter queue.
             queue.redeliver(message.receipt_handle.as_deref().unwrap_or_default(), PATIENCE).await;
             return false;
         }
     };
     let (this, receipt) = (Try::of(message, run), message.receipt_handle.as_deref().unwrap_or_default());
     let (id, delivery, repository, reference) = (job.id(), &job.delivery, &job.repository, &job.reference);
-    let bury = async |reason: &str| {
-        let is_there = queue.bury(message.message_id.as_deref().unwrap_or_default(), body, &job, reason).await;
+    let give_up = async |reason: &str| {
+        let is_there = queue.give_up(message.message_id.as_deref().unwrap_or_default(), body, &job, reason).await;
         if !is_there {
             queue.redeliver(receipt, PATIENCE).await;
         }
@@ -68,14 +68,14 @@ async fn one<E: JobError>(
     };
     if this.is_too_many() {
         tracing::error!(job = id, %delivery, %repository, %reference, receives = this.receives, error = UNTOLD, "gave up");
-        return bury(UNTOLD).await;
+        return give_up(UNTOLD).await;
     }
     let (mut hide, mut work) = (pin!(queue.hide(receipt, visibility::of_job(run.left))), pin!(work(&job)));
     let done = tokio::select! {
         biased;
         () = &mut hide => work.await,
         done = &mut work => {
-            // Before the other word is said of the message: the last one counts.
+            // Finish hiding the message before changing its visibility again: the last call counts.
             if done.is_err() {
                 hide.await;
             }
@@ -102,7 +102,7 @@ async fn one<E: JobError>(
     );
     let Some(delay) = delay else {
         let reason = hint.map_or_else(|| chain.clone(), |hint| format!("{chain} ({hint})"));
-        return bury(&reason).await;
+        return give_up(&reason).await;
     };
     queue.redeliver(receipt, delay).await;
     false
@@ -130,12 +130,12 @@ mod tests {
         }
     }
 
-    /// What became of the messages that failed.
+    /// Records what was done with failed messages.
     #[derive(Default)]
     struct Fates {
         hidden: RefCell<Vec<(String, u64)>>,
         redelivered: RefCell<Vec<(String, u64)>>,
-        buried: RefCell<Vec<(String, String)>>,
+        given_up: RefCell<Vec<(String, String)>>,
         is_sealed: bool,
     }
 
@@ -148,8 +148,8 @@ mod tests {
             self.redelivered.borrow_mut().push((receipt.to_owned(), delay.as_secs()));
         }
 
-        async fn bury(&self, message: &str, _: &str, _: &Job, reason: &str) -> bool {
-            self.buried.borrow_mut().push((message.to_owned(), reason.to_owned()));
+        async fn give_up(&self, message: &str, _: &str, _: &Job, reason: &str) -> bool {
+            self.given_up.borrow_mut().push((message.to_owned(), reason.to_owned()));
             !self.is_sealed
         }
     }
@@ -168,7 +168,7 @@ mod tests {
         message
     }
 
-    /// The messages that failed, when the work on `bad` does.
+    /// The messages that failed if jobs on the branch `bad` do.
     async fn check(messages: Vec<SqsMessage>, retry: Retry, fates: &Fates) -> Vec<String> {
         let work = async |job: &Job| if job.reference.branch() == Some("bad") { Err(Failure(retry)) } else { Ok(()) };
         let this = Run { began: SystemTime::now(), left: Duration::from_mins(5) };
@@ -180,7 +180,7 @@ mod tests {
     async fn successful_job_leaves_queue() {
         let fates = Fates::default();
         assert!(check(vec![message("1", "main", 1)], Retry::Again, &fates).await.is_empty());
-        assert!(fates.redelivered.into_inner().is_empty() && fates.buried.into_inner().is_empty());
+        assert!(fates.redelivered.into_inner().is_empty() && fates.given_up.into_inner().is_empty());
     }
 
     #[tokio::test]
@@ -198,8 +198,8 @@ mod tests {
         assert!(check(messages, Retry::Never, &fates).await.is_empty());
         assert!(check(vec![message("3", "bad", TRIES)], Retry::Again, &fates).await.is_empty());
         assert!(fates.redelivered.into_inner().is_empty());
-        let buried = ["1", "3"].map(|id| (id.to_owned(), "it failed (fix it)".to_owned()));
-        assert_eq!(fates.buried.into_inner(), buried);
+        let given_up = ["1", "3"].map(|id| (id.to_owned(), "it failed (fix it)".to_owned()));
+        assert_eq!(fates.given_up.into_inner(), given_up);
     }
 
     #[tokio::test]
@@ -214,7 +214,7 @@ mod tests {
         let fates = Fates::default();
         assert!(check(vec![message("1", "main", TRIES + 1)], Retry::Again, &fates).await.is_empty());
         assert!(fates.hidden.into_inner().is_empty());
-        assert_eq!(fates.buried.into_inner(), [("1".to_owned(), UNTOLD.to_owned())]);
+        assert_eq!(fates.given_up.into_inner(), [("1".to_owned(), UNTOLD.to_owned())]);
     }
 
     #[tokio::test]
@@ -229,7 +229,7 @@ mod tests {
         let fates = Fates::default();
         assert_eq!(check(vec![throttled(RECEIVES - 1)], Retry::Again, &fates).await, ["1"]);
         assert!(check(vec![throttled(RECEIVES)], Retry::Again, &fates).await.is_empty());
-        assert_eq!((fates.redelivered.into_inner().len(), fates.buried.into_inner().len()), (1, 1));
+        assert_eq!((fates.redelivered.into_inner().len(), fates.given_up.into_inner().len()), (1, 1));
     }
 
     #[tokio::test]
@@ -245,7 +245,7 @@ mod tests {
     async fn obsolete_job_counts_as_done() {
         let fates = Fates::default();
         assert!(check(vec![message("1", "bad", 1)], Retry::Obsolete, &fates).await.is_empty());
-        assert!(fates.buried.into_inner().is_empty());
+        assert!(fates.given_up.into_inner().is_empty());
     }
 
     #[tokio::test]

@@ -1,6 +1,5 @@
-//! What both workers do: take the jobs of a batch in their order, end before Lambda ends them, and
-//! say of each that failed whether and when it comes again, or why it doesn't. What a job needs,
-//! gitpull and zipdl know each for itself.
+//! The common part of both workers: they process the jobs of a batch in order, end before Lambda
+//! kills them, and report for each failed job when it is retried or why it was given up.
 
 mod batch;
 mod queue;
@@ -21,22 +20,22 @@ pub use batch::run;
 pub use queue::{Failed, Queue};
 pub use run::Run;
 
-/// Why a job failed.
+/// An error of a job.
 pub trait JobError: std::error::Error + 'static {
-    /// Whether doing the same again can help.
+    /// Whether a retry can help.
     fn retry(&self) -> Retry;
 
-    /// What a person can do about it, where that is known.
+    /// What a person can do about it, if known.
     fn hint(&self) -> Option<&'static str>;
 }
 
-/// What is left of a run for saying that it failed: work has to be done by then.
+/// The part of a run that is reserved for reporting a failure.
 const RESERVE: Duration = Duration::from_secs(5);
 
-/// Serves the queue with `work`, which gets each job and when it has to be done.
+/// Serves the queue with `work`, which gets each job and its deadline.
 ///
 /// # Errors
-/// When Lambda's runtime can't be reached any more.
+/// Lambda's runtime API is unreachable.
 pub async fn serve<E: JobError>(
     queue: &Queue,
     work: impl AsyncFn(&Job, Instant) -> Result<(), E>,
@@ -49,23 +48,23 @@ pub async fn serve<E: JobError>(
         Ok::<_, lambda_runtime::Error>(run(event.payload.records, queue, this, work).await)
     }));
     let runtime = runtime.layer(TracingLayer::new());
-    // Around all others: what comes last here comes after the answer has been sent.
+    // The outermost layer: its end comes after the response has been sent.
     runtime.layer(layer_fn(|service| ServiceExt::<LambdaInvocation>::then(service, leave_no_thread))).run().await
 }
 
-/// How long a thread is given to see that nobody waits for it any more.
+/// How long abandoned threads get to notice the interrupt.
 const LAST_CHANCE: Duration = Duration::from_secs(1);
 
-/// Ends the process if a thread goes on that nobody waits for: it would hold its clone's lock and
-/// slow down whatever comes next. Lambda starts another one.
+/// Ends the process if an abandoned thread still runs: it would keep its clone locked and slow down
+/// the next job. Lambda starts a new process.
 async fn leave_no_thread(answered: Result<(), lambda_runtime::Error>) -> Result<(), lambda_runtime::Error> {
     if !blocking::ended(LAST_CHANCE).await {
-        tracing::error!("a thread goes on that nobody waits for: the process ends");
-        #[expect(clippy::exit, reason = "no other way leads out past the thread")]
+        tracing::error!("an abandoned thread still runs: ending the process");
+        #[expect(clippy::exit, reason = "nothing else ends the process despite the thread")]
         std::process::exit(EXIT_CODE);
     }
     answered
 }
 
-/// What a process that a thread kept from going on ends with: `EX_SOFTWARE` of sysexits.h.
+/// The exit code after an abandoned thread: `EX_SOFTWARE` of sysexits.h.
 const EXIT_CODE: i32 = 70;

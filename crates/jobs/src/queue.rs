@@ -1,5 +1,4 @@
-//! The queue that the jobs come from, when a failed one comes again, and the queue that it goes to
-//! when it doesn't.
+//! The queue that jobs come from, the retry of failed jobs, and the dead-letter queue.
 
 use std::time::Duration;
 
@@ -14,7 +13,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// The longest reason, in characters.
 const LONGEST_REASON: usize = 1_000;
 
-/// The queue.
+/// A worker's queue.
 #[derive(Debug)]
 pub struct Queue {
     client: aws_sdk_sqs::Client,
@@ -23,7 +22,7 @@ pub struct Queue {
 }
 
 impl Queue {
-    /// The queue at this URL, with its dead-letter messages at the other.
+    /// Creates a queue from its URL and that of its dead-letter queue.
     pub fn new(client: aws_sdk_sqs::Client, url: QueueUrl, dead_letters: QueueUrl) -> Self {
         Self { client, url, dead_letters }
     }
@@ -38,43 +37,42 @@ impl Queue {
     }
 }
 
-/// What becomes of a message that is worked on, and of one that failed.
+/// What to do with a message in progress, and with one that failed.
 pub trait Failed {
-    /// Nobody else gets the message that this receipt is for during this time.
+    /// Hides the message of this receipt from other receivers for this time.
     fn hide(&self, receipt: &str, time: Duration) -> impl Future<Output = ()>;
 
-    /// The message that this receipt is for becomes visible after `delay`.
+    /// Makes the message of this receipt visible after `delay`.
     fn redeliver(&self, receipt: &str, delay: Duration) -> impl Future<Output = ()>;
 
-    /// Puts a job in the dead-letter queue, with the reason; whether it is there. `message` names
-    /// the message, so that it is there once even when the worker is killed before the message is
+    /// Moves a job to the dead-letter queue with the reason. Returns whether it is there. `message`
+    /// is the message's ID, which deduplicates it if the worker is killed before the message is
     /// deleted.
-    fn bury(&self, message: &str, body: &str, job: &Job, reason: &str) -> impl Future<Output = bool>;
+    fn give_up(&self, message: &str, body: &str, job: &Job, reason: &str) -> impl Future<Output = bool>;
 }
 
 impl Failed for Queue {
-    /// Where this fails, the queue's own time counts: what is lost if the worker is killed is time.
+    /// If this fails, the queue's own timeout applies: a killed worker then only costs time.
     async fn hide(&self, receipt: &str, time: Duration) {
         match timeout(PATIENCE, self.shown_in(receipt, time)).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => {
                 let error = DisplayErrorContext(&error);
-                tracing::warn!(%error, "could not say for how long the job is hidden");
+                tracing::warn!(%error, "could not set the job's visibility timeout");
             }
-            Err(error) => tracing::warn!(%error, "could not say for how long the job is hidden"),
+            Err(error) => tracing::warn!(%error, "could not set the job's visibility timeout"),
         }
     }
 
-    /// Where this fails, the message comes again when its visibility timeout is over: later, but it
-    /// does.
+    /// If this fails, the message is retried after its visibility timeout: later, but not lost.
     async fn redeliver(&self, receipt: &str, delay: Duration) {
         if let Err(error) = self.shown_in(receipt, delay).await {
             let error = DisplayErrorContext(&error);
-            tracing::warn!(%error, "could not say when the job comes again");
+            tracing::warn!(%error, "could not set when the job is retried");
         }
     }
 
-    async fn bury(&self, message: &str, body: &str, job: &Job, reason: &str) -> bool {
+    async fn give_up(&self, message: &str, body: &str, job: &Job, reason: &str) -> bool {
         let request = self.client.send_message().queue_url(self.dead_letters.as_str()).message_body(body);
         let request = request.message_group_id(job.group_id()).message_deduplication_id(message);
         let reason = MessageAttributeValue::builder().data_type("String").string_value(in_text(reason)).build();
@@ -84,13 +82,13 @@ impl Failed for Queue {
         };
         if let Err(error) = &sent {
             let error = DisplayErrorContext(error);
-            tracing::warn!(%error, job = job.id(), "could not put the job in the dead-letter queue");
+            tracing::warn!(%error, job = job.id(), "could not send the job to the dead-letter queue");
         }
         sent.is_ok()
     }
 }
 
-/// As SQS takes a text: no control characters, and not too long.
+/// Text that SQS accepts: without control characters, and not too long.
 fn in_text(reason: &str) -> String {
     reason.chars().map(|character| if character.is_control() { ' ' } else { character }).take(LONGEST_REASON).collect()
 }

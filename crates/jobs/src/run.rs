@@ -1,5 +1,5 @@
-//! One run of a worker, and how often its message has been tried before: SQS counts how often it
-//! handed a message out, and Lambda hands on only what isn't throttled.
+//! A run of a worker, and how often its message was tried before. SQS counts receives, but the
+//! worker doesn't see throttled ones.
 
 use std::time::{Duration, SystemTime};
 
@@ -14,25 +14,24 @@ use contract::{
 pub struct Run {
     /// When it began.
     pub began: SystemTime,
-    /// What it had left then: the function's time.
+    /// How much time it had then: the function's timeout.
     pub left: Duration,
 }
 
 impl Run {
-    /// The run that has just begun and that Lambda ends at `deadline`.
+    /// The run that has just begun, and that Lambda ends at `deadline`.
     pub(crate) fn until(deadline: SystemTime) -> Self {
         let began = SystemTime::now();
         Self { began, left: deadline.duration_since(began).unwrap_or_default() }
     }
 }
 
-/// Which try of a message this is: at most, since of a receive nobody says what came of it. One
-/// whose invocation was throttled takes as long as the queue hides the message, so since the first
-/// receive there were at most as many of those as there is time for; all others are counted as
-/// tries.
+/// The number of this try, at most: SQS doesn't say what happened after a receive. A throttled
+/// invocation keeps a message hidden for the queue's visibility timeout, so the time since the
+/// first receive limits how many of those there were. All other receives count as tries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Try {
-    /// How often SQS handed the message out, now included.
+    /// How often SQS delivered the message, including this time.
     pub(crate) receives: u16,
     /// The number of this try, from 1.
     pub(crate) number: u16,
@@ -50,12 +49,12 @@ impl Try {
         Self { receives, number: receives.saturating_sub(throttled).max(1) }
     }
 
-    /// Whether no other will come.
+    /// Whether this is the last try.
     pub(crate) fn is_last(self) -> bool {
         self.number >= TRIES || self.receives >= RECEIVES
     }
 
-    /// Whether all tries are over: those before this one ended without a word.
+    /// Whether all tries are used up: those before this one ended without a report.
     pub(crate) fn is_too_many(self) -> bool {
         self.number > TRIES || self.receives > RECEIVES
     }
@@ -80,14 +79,14 @@ mod tests {
     fn receives_count_as_tries_unless_throttled() {
         check(1, 0, 1);
         check(3, 15, 3);
-        // Killed each time: 360 s for a try.
+        // Killed each time: 360 s per try.
         check(4, 3 * 360, 4);
-        // Hidden for 1,800 s, and never handed to a worker.
+        // Hidden for 1,800 s, and never delivered to a worker.
         check(2, 1_799, 2);
         check(2, 1_800, 1);
         check(5, 4 * 1_800, 1);
         check(7, 4 * 1_800 + 700, 3);
-        // A host that wanted to be left alone for a day.
+        // A host that requested a pause of a day.
         check(2, 86_400, 1);
     }
 

@@ -1,5 +1,5 @@
-//! A worker's process and the threads that outlive its jobs, against Lambda's
-//! [runtime API](https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html).
+//! A worker process with threads that outlive its jobs, against Lambda's [runtime
+//! API](https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html).
 #![allow(clippy::unwrap_used, reason = "what fails here fails a test")]
 
 use std::{
@@ -68,7 +68,7 @@ impl WorkerProcess {
         requests.into_iter().filter(|request| request.method.as_str() == method).collect()
     }
 
-    /// What the process ends with; nothing when it asks for another job first.
+    /// The exit code of the process. `None` if it requests another job first.
     async fn end(&mut self) -> Option<i32> {
         loop {
             if let Some(status) = self.process.try_wait().unwrap() {
@@ -81,7 +81,7 @@ impl WorkerProcess {
         }
     }
 
-    /// That the job failed was told, before anything else.
+    /// The job's failure was reported first.
     async fn assert_answered(&self) {
         let answers = self.requests("POST").await;
         assert_eq!(answers.len(), 1);

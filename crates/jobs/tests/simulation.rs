@@ -1,8 +1,8 @@
-//! The protocol of both workers under every order of events that a queue, a host, a bucket and a
-//! failing machine allow: the real code of a batch, in a world of a few numbers, with a clock and a
-//! fate that a seed decides. Deliveries come late, twice and in any order: somebody presses the
-//! host's "Redeliver", or moves dead-letter messages back. Of some receives no worker learns, since
-//! the function is throttled, and of some it learns late.
+//! Simulates both workers under every order of events that a queue, a host, a bucket and a failing
+//! machine allow. It runs the real batch code in a small model world, whose clock and random events
+//! depend on a seed. Deliveries come late, twice and in any order: somebody presses the host's
+//! "Redeliver", or redrives dead-letter messages. Some receives never reach a worker, because the
+//! function is throttled, and some reach it late.
 #![cfg(test)]
 
 use std::{
@@ -22,15 +22,15 @@ use contract::{
 use jobs::{Failed, JobError, Run as LambdaRun};
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 
-/// The longest run of a function, in seconds.
+/// The function's timeout, in seconds.
 const TIMEOUT: u64 = 300;
-/// Longer than anybody hides a message, in seconds.
+/// Longer than any visibility timeout, in seconds.
 const ANY: u64 = u64::MAX;
-/// How many workers there are.
+/// The number of workers.
 const WORKERS: usize = 3;
-/// How many pushes a simulation sees.
+/// The number of pushes per simulation.
 const PUSHES: u32 = 6;
-/// How often an old push is delivered again.
+/// How often an old push is redelivered.
 const REDELIVERIES: u32 = 4;
 
 #[derive(Debug, thiserror::Error)]
@@ -47,25 +47,25 @@ impl JobError for Failure {
     }
 }
 
-/// How a worker comes to a commit.
+/// How a worker determines the commit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Way {
-    /// It fetches what the host's reference names: one conversation.
+    /// It fetches the commit of the host's reference, in one session.
     GitPull,
-    /// It asks the host what the reference names, and then for the archive of that.
+    /// It asks the host for the reference's commit, then for that commit's archive.
     ZipDl,
-    /// It asks for the archive of what the message names, as zipdl once did.
+    /// It requests the archive of the message's commit, as zipdl once did.
     Payload,
 }
 
-/// A message of the one group there is: a push of the one reference there is.
+/// A message of the only group: a push to the only reference.
 #[derive(Debug, Clone)]
 struct Message {
     id: u32,
     push: u32,
     receives: u16,
     first_receive: Option<u64>,
-    /// How many of the receives no worker learned of.
+    /// The number of receives that were throttled.
     throttled: u16,
     visible_at: u64,
 }
@@ -76,40 +76,40 @@ struct World {
     fate: RefCell<StdRng>,
     now: Cell<u64>,
     way: Way,
-    /// How long a message that is worked on is hidden at most, in seconds.
+    /// The longest time that a message in progress is hidden, in seconds.
     most_hidden: u64,
-    /// The commit that the branch names: pushes are numbered.
+    /// The commit of the branch. Pushes are numbered.
     host: Cell<u32>,
     /// The commit in the bucket.
     object: Cell<u32>,
-    /// The ids of all messages so far, with their pushes.
+    /// The push of each message so far, by message ID.
     sent: RefCell<Vec<u32>>,
     queue: RefCell<Vec<Message>>,
-    /// Messages in the dead-letter queue, with the reason if the worker told one.
+    /// Messages in the dead-letter queue, with the reason if the worker gave one.
     dead: RefCell<BTreeMap<u32, Option<String>>>,
     done: RefCell<Vec<u32>>,
-    /// Messages that no other try can help.
+    /// Messages that no retry can help.
     hopeless: RefCell<BTreeSet<u32>>,
     /// Messages that were given up too early.
     untried: RefCell<Vec<u32>>,
 }
 
-/// What has to hold, and doesn't.
+/// A violated invariant.
 #[derive(Debug, PartialEq, Eq)]
 enum Violation {
-    /// A message is done with, and the bucket has something older.
+    /// A message is done, but the bucket has an older commit.
     Lost(u32),
     /// The bucket went back to an older commit.
     WentBack { from: u32, to: u32 },
-    /// A message is neither done nor dead.
+    /// A message is neither done nor in the dead-letter queue.
     Stuck(u32),
     /// A message was given up before it had its tries.
     Untried(u32),
-    /// Nothing is left to do, and the bucket hasn't what the branch names.
+    /// Everything is done, but the bucket doesn't have the branch's commit.
     Stale { host: u32, object: u32 },
 }
 
-/// A moment at which anything may happen elsewhere.
+/// A point at which anything else may happen.
 async fn moment() {
     let mut is_over = false;
     std::future::poll_fn(|_| if std::mem::replace(&mut is_over, true) { Poll::Ready(()) } else { Poll::Pending }).await;
@@ -144,8 +144,8 @@ impl World {
         });
     }
 
-    /// What SQS hands out and Lambda on: the first of the group, unless it is being worked on;
-    /// after the last receive it is a dead-letter message.
+    /// What SQS and Lambda deliver: the first message of the group, unless it is hidden. After the
+    /// last receive it moves to the dead-letter queue.
     fn receive(&self) -> Option<Message> {
         let mut queue = self.queue.borrow_mut();
         let now = self.now.get();
@@ -170,12 +170,12 @@ impl World {
         Some(first.clone())
     }
 
-    /// So long, in seconds, unless this world hides nothing for so long.
+    /// This time in seconds, limited by this world's longest timeout.
     fn hidden(&self, time: Duration) -> u64 {
         time.as_secs().min(self.most_hidden)
     }
 
-    /// What is done with a message of a receipt, which is of one reception.
+    /// Changes a message by its receipt, which is valid for one receive.
     fn of_receipt(&self, receipt: &str, change: impl FnOnce(&mut Message)) {
         let mut queue = self.queue.borrow_mut();
         let own = queue.iter_mut().find(|message| receipt == format!("{}-{}", message.id, message.receives));
@@ -184,14 +184,14 @@ impl World {
         }
     }
 
-    /// A message that another try may help has had all of them, or SQS won't hand it out again.
+    /// Whether a message has used up its tries, or SQS won't deliver it again.
     fn had_its_tries(&self, id: u32) -> bool {
         let queue = self.queue.borrow();
         let message = queue.iter().find(|message| message.id == id);
         message.is_none_or(|message| message.receives - message.throttled >= TRIES || message.receives >= RECEIVES)
     }
 
-    /// A worker's way through a job that came with this push, with all that may fail on it.
+    /// Processes a job of this push, with everything that may fail.
     async fn work(&self, id: u32, push: u32) -> Result<(), Failure> {
         let done = self.try_to_work(push).await;
         if matches!(done, Err(Failure(Retry::Never))) {
@@ -206,7 +206,7 @@ impl World {
         let mut commit = if self.way == Way::Payload { push } else { self.host.get() };
         moment().await;
         let mut there = self.object.get();
-        // Either the message is old, or the host knows late: it is asked once more.
+        // Either the message is old, or the host lags behind: ask once more.
         if self.way == Way::ZipDl && commit != push && commit == there {
             moment().await;
             (commit, there) = (self.host.get(), self.object.get());
@@ -219,14 +219,14 @@ impl World {
         }
         self.may_fail()?;
         if there != commit {
-            // What is stored replaces what was found, and nothing else.
+            // Only the object that was found is replaced.
             if self.object.get() != there {
                 return Err(Failure(Retry::Again));
             }
             self.object.set(commit);
         }
         moment().await;
-        // The answer is lost, but what was stored is stored.
+        // The response is lost, but the object is stored.
         self.may_fail()
     }
 
@@ -241,7 +241,7 @@ impl World {
         }))
     }
 
-    /// What Lambda does with an answer.
+    /// Handles a response as Lambda does.
     fn settle(&self, id: u32, response: &SqsBatchResponse) {
         if response.batch_item_failures.is_empty() {
             self.queue.borrow_mut().retain(|message| message.id != id);
@@ -261,7 +261,7 @@ impl Failed for World {
         self.of_receipt(receipt, |message| message.visible_at = self.now.get() + delay.as_secs());
     }
 
-    async fn bury(&self, message: &str, _: &str, _: &Job, reason: &str) -> bool {
+    async fn give_up(&self, message: &str, _: &str, _: &Job, reason: &str) -> bool {
         moment().await;
         if self.chance(8) {
             return false;
@@ -299,7 +299,7 @@ struct Run<'w> {
     work: Pin<Box<dyn Future<Output = SqsBatchResponse> + 'w>>,
 }
 
-/// One simulation; how many events it had.
+/// Runs one simulation. Returns its number of events.
 fn simulate(way: Way, seed: u64, most_hidden: u64) -> Result<usize, Violation> {
     let world = World {
         fate: RefCell::new(StdRng::seed_from_u64(seed)),
@@ -336,13 +336,13 @@ fn simulate(way: Way, seed: u64, most_hidden: u64) -> Result<usize, Violation> {
         }
         let idle = world.queue.borrow().is_empty() && workers.iter().all(Option::is_none);
         if idle && world.host.get() == PUSHES && redelivered == REDELIVERIES as usize {
-            return judge(&world).map(|()| events);
+            return verify(&world).map(|()| events);
         }
     }
     Err(Violation::Stuck(world.queue.borrow().first().map_or(0, |message| message.id)))
 }
 
-/// Lets one worker take a message, go on for a moment, or be killed.
+/// Lets one worker receive a message, run until its next pause, or be killed.
 fn step<'w>(world: &'w World, worker: &mut Option<Run<'w>>) -> Result<(), Violation> {
     let Some(run) = worker else {
         *worker = world.receive().map(|message| {
@@ -361,11 +361,11 @@ fn step<'w>(world: &'w World, worker: &mut Option<Run<'w>>) -> Result<(), Violat
     if let Poll::Ready(response) = run.work.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
         let (id, push) = (run.id, run.push);
         *worker = None;
-        // Lambda may fail, too, before the message is deleted.
+        // Lambda, too, may fail before it deletes the message.
         if !world.chance(20) {
             world.settle(id, &response);
-            let is_buried = world.dead.borrow().contains_key(&id);
-            if response.batch_item_failures.is_empty() && !is_buried && world.object.get() < push {
+            let is_given_up = world.dead.borrow().contains_key(&id);
+            if response.batch_item_failures.is_empty() && !is_given_up && world.object.get() < push {
                 return Err(Violation::Lost(push));
             }
         }
@@ -373,7 +373,7 @@ fn step<'w>(world: &'w World, worker: &mut Option<Run<'w>>) -> Result<(), Violat
     Ok(())
 }
 
-fn judge(world: &World) -> Result<(), Violation> {
+fn verify(world: &World) -> Result<(), Violation> {
     let (dead, done, sent) = (world.dead.borrow(), world.done.borrow(), world.sent.borrow());
     let ids = || 0..u32::try_from(sent.len()).unwrap();
     if let Some(id) = world.untried.borrow().first() {

@@ -1,6 +1,6 @@
-//! The lines of a [`known_hosts`](https://man.openbsd.org/sshd.8#SSH_KNOWN_HOSTS_FILE_FORMAT) file,
-//! each read by itself: for who trusts hosts by them, and for who judges the parameter that holds
-//! them before it is deployed.
+//! Parses the lines of a
+//! [`known_hosts`](https://man.openbsd.org/sshd.8#SSH_KNOWN_HOSTS_FILE_FORMAT) file one by one: for
+//! the SSH client, and for checking the parameter before it is deployed.
 //!
 //! ```
 //! let lines = "git.example.com ssh-ed25519 AAAA";
@@ -13,7 +13,7 @@ use russh::keys::ssh_key::{
     known_hosts::{Entry, HostPatterns, Marker},
 };
 
-/// Why a line can't be used.
+/// Why a line is unusable.
 #[derive(Debug, thiserror::Error)]
 pub enum KnownHostsError {
     /// A line isn't one of a `known_hosts` file.
@@ -21,35 +21,35 @@ pub enum KnownHostsError {
     Malformed {
         /// The line, from 1.
         line: usize,
-        /// What is wrong with it.
+        /// The cause.
         source: ssh_key::Error,
     },
-    /// A line names an authority for host certificates, which aren't supported.
+    /// A line names a certificate authority for hosts, which isn't supported.
     #[error("line {line} of KnownHosts has @cert-authority, which is not supported")]
     CertificateAuthority {
         /// The line, from 1.
         line: usize,
     },
-    /// A line revokes a key, and which one can't be read.
+    /// A line revokes a key that can't be parsed.
     #[error("line {line} of KnownHosts is not `@revoked host key-type key`")]
     Revocation {
         /// The line, from 1.
         line: usize,
-        /// Whose key it is, where at least that can be read.
+        /// The hosts of the key, if at least those can be parsed.
         hosts: Option<Box<HostPatterns>>,
-        /// What is wrong with it.
+        /// The cause.
         source: ssh_key::Error,
     },
 }
 
-/// Reads the lines but for empty ones and comments.
+/// Parses all lines except empty ones and comments.
 pub fn read(text: &str) -> impl Iterator<Item = Result<Entry, KnownHostsError>> {
     let lines = text.lines().map(str::trim).zip(1..);
     lines.filter(|(line, _)| !line.is_empty() && !line.starts_with('#')).map(|(text, line)| entry(text, line))
 }
 
 fn entry(text: &str, line: usize) -> Result<Entry, KnownHostsError> {
-    // OpenSSH takes any white space between the fields, the parser a single space.
+    // OpenSSH accepts any white space between fields, the parser only a single space.
     let fields: Vec<_> = text.split_whitespace().collect();
     let entry: Entry = fields.join(" ").parse().map_err(|source| match fields.as_slice() {
         ["@revoked", rest @ ..] => {

@@ -1,7 +1,7 @@
 //! What every function does in Lambda's [init
 //! phase](https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html#runtimes-lifecycle-ib):
-//! start its log, and set out how it reaches AWS. One shape of log for all, so that one query finds
-//! a delivery in each of them.
+//! set up its log and the AWS configuration. All logs have the same format, so that one query finds
+//! a delivery in all of them.
 
 pub mod log;
 
@@ -13,12 +13,11 @@ use aws_smithy_http_client::{
 };
 use aws_smithy_runtime_api::client::http::{HttpClient as _, http_client_fn};
 
-/// The configuration that Lambda's environment gives, `AWS_ENDPOINT_URL` included, over TLS by
-/// *ring*.
+/// The configuration from Lambda's environment, including `AWS_ENDPOINT_URL`, with TLS by *ring*.
 pub fn aws() -> ConfigLoader {
     let https = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
-    // The SDK has its own client read all of the machine's certificates before anything is asked,
-    // which is half of a start.
+    // By default, the SDK's client reads all of the system's certificates before its first request,
+    // which takes half of the start.
     let when_asked = http_client_fn(move |settings, components| https.http_connector(settings, components));
     aws_config::defaults(BehaviorVersion::latest()).http_client(when_asked)
 }

@@ -1,4 +1,4 @@
-//! The log: one JSON object a line on standard output, where Lambda takes it from.
+//! The log: one JSON object per line on standard output, which Lambda collects.
 
 use tracing::{Level, Subscriber, subscriber::SetGlobalDefaultError};
 use tracing_subscriber::fmt::MakeWriter;
@@ -6,15 +6,15 @@ use tracing_subscriber::fmt::MakeWriter;
 /// Starts the log of this process.
 ///
 /// # Errors
-/// It was started before.
+/// The log was started before.
 pub fn start() -> Result<(), SetGlobalDefaultError> {
     tracing::subscriber::set_global_default(subscriber(std::io::stdout))
 }
 
-/// What writes the log to `writer`.
+/// A subscriber that writes the log to `writer`.
 ///
-/// The level isn't configurable: below INFO, the runtime and AWS's clients write whole requests and
-/// answers, payload and secret in them.
+/// The level isn't configurable: below INFO, the runtime and AWS's clients log whole requests and
+/// responses, including payloads and secrets.
 pub fn subscriber<W>(writer: W) -> impl Subscriber + Send + Sync
 where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,

@@ -1,19 +1,19 @@
-//! The CRC-32 of each object of a pack, which a zip wants and Git doesn't keep: a file beside the
-//! pack, in the order of its index. It only saves time. A zip that says what isn't so would be
-//! refused by whoever unpacks it, so the table ends in a checksum of its own; where that is wrong,
-//! or there is no table, objects are inflated.
+//! The CRC-32 of each object of a pack, which a zip needs and Git doesn't store: a file beside the
+//! pack, in the order of its index. It only saves time. Unpackers would reject a zip with a wrong
+//! CRC-32, so the table has a checksum. If the checksum is wrong or the table is missing, objects
+//! are inflated instead.
 
 use std::{fs, path::Path};
 
-/// The CRC-32s of what is in a pack.
+/// The CRC-32s of a pack's objects.
 #[derive(Debug)]
 pub struct Checksums(Vec<u8>);
 
 impl Checksums {
-    /// What the table's name ends in, in place of the pack's `pack`.
+    /// The extension of the table's file, instead of `pack`.
     pub(crate) const EXTENSION: &str = "crc32";
 
-    /// The table as it lies on disk, of the pack with this checksum.
+    /// The table's file content, for the pack with this checksum.
     pub(crate) fn encode(contents: impl Iterator<Item = u32>, pack: &[u8]) -> Vec<u8> {
         let mut bytes: Vec<u8> = contents.flat_map(u32::to_be_bytes).collect();
         let sum = Self::sum(&bytes, pack);
@@ -21,7 +21,8 @@ impl Checksums {
         bytes
     }
 
-    /// The table at `path`, if it is whole and of the pack with this checksum and so many objects.
+    /// Reads the table at `path`, if it is complete and belongs to the pack with this checksum and
+    /// number of objects.
     pub(crate) fn open(path: &Path, pack: &[u8], objects: u32) -> Option<Self> {
         let mut bytes = fs::read(path).ok()?;
         let sum = bytes.split_off(bytes.len().checked_sub(4)?);
@@ -29,7 +30,7 @@ impl Checksums {
         whole.then_some(Self(bytes))
     }
 
-    /// Of the object at this place of the index.
+    /// The CRC-32 of the object at this position of the index.
     pub(crate) fn at(&self, index: u32) -> Option<u32> {
         let start = usize::try_from(index).ok()?.checked_mul(4)?;
         Some(u32::from_be_bytes(*self.0.get(start..)?.first_chunk()?))
@@ -48,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn damaged_or_foreign_checksums_are_ignored() {
+    fn damaged_or_mismatched_checksums_are_ignored() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("pack.crc32");
         let bytes = Checksums::encode([7, 8, u32::MAX].into_iter(), b"pack");

@@ -1,43 +1,42 @@
-//! A commit as Git reads it, which is less strict than Git writes: only the tree and the parents
-//! have to be where they belong. An author may have no address or not be there, headers may be
-//! doubled or stand elsewhere, and lines may end in CR LF. A parser that wants a commit as Git
-//! would write it today takes old and imported history for damage.
+//! Parses commits as leniently as Git: only the tree and the parents must be in their places. The
+//! author may have no address or be missing, headers may be repeated or out of order, and lines may
+//! end in CR LF. A strict parser would reject old and imported history.
 
 use gix::{ObjectId, bstr::ByteSlice, filter::plumbing::encoding::Encoding};
 
-/// The content of a commit, of which the beginning was understood.
+/// A parsed commit.
 #[derive(Debug, Clone)]
 pub struct Commit<'a> {
     /// Its tree.
     pub tree: ObjectId,
-    /// Its parents, the first one first.
+    /// Its parents, in order.
     pub parents: Vec<ObjectId>,
-    /// What follows the parents.
+    /// The headers after the parents, and the message.
     rest: &'a [u8],
-    /// All of it, to the first zero byte: for Git a text ends there.
+    /// The whole content up to the first zero byte, where Git's text ends.
     text: &'a [u8],
 }
 
-/// Not even Git takes it for a commit. It is what was pushed: no other copy of it is different.
+/// Even Git doesn't accept it as a commit. It is what was pushed: fetching it again gives the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the commit begins with no tree, or has a parent that is none")]
+#[error("the commit doesn't begin with a tree, or has an invalid parent")]
 pub struct NoCommit;
 
-/// Who wrote or committed it, as far as it says (`split_ident_line` of ident.c).
+/// An author or a committer, as far as it can be parsed (`split_ident_line` of ident.c).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Person<'a> {
-    /// The name, as it stands there.
+    /// The name, unchanged.
     pub name: &'a [u8],
     /// The address between the angle brackets.
     pub email: &'a [u8],
-    /// The seconds since 1970, in digits; none where there are none.
+    /// The seconds since 1970, in digits. `None` if missing.
     pub date: Option<&'a [u8]>,
     /// The sign and the digits of the time zone.
     pub zone: Option<&'a [u8]>,
 }
 
 impl<'a> Commit<'a> {
-    /// Reads the `content` of a commit (`parse_commit_buffer` of commit.c).
+    /// Parses the `content` of a commit (`parse_commit_buffer` of commit.c).
     ///
     /// # Errors
     /// See [`NoCommit`].
@@ -53,8 +52,7 @@ impl<'a> Commit<'a> {
         Ok(Self { tree, parents, rest, text })
     }
 
-    /// When it was committed, in seconds since 1970; the beginning of 1970 where that isn't said
-    /// (`parse_commit_date`).
+    /// The time of the commit in seconds since 1970, or 0 if it is missing (`parse_commit_date`).
     pub fn time(&self) -> i64 {
         let mut lines = self.rest.splitn(3, |byte| *byte == b'\n');
         let (Some(author), Some(committer), Some(_)) = (lines.next(), lines.next(), lines.next()) else { return 0 };
@@ -67,36 +65,34 @@ impl<'a> Commit<'a> {
         if digits.is_empty() { 0 } else { digits.parse().unwrap_or(i64::MAX) }
     }
 
-    /// The author; none where the header isn't there, or has no address. Of several the last one
-    /// counts.
+    /// The author. `None` if the header is missing or has no address. The last one counts.
     pub fn author(&self) -> Option<Person<'a>> {
         self.last_header(b"author ").and_then(Person::parse)
     }
 
-    /// The committer, as [`Commit::author`].
+    /// The committer, like [`Commit::author`].
     pub fn committer(&self) -> Option<Person<'a>> {
         self.last_header(b"committer ").and_then(Person::parse)
     }
 
-    /// The encoding of its text, where it isn't UTF-8. Of several the first one counts.
+    /// The encoding of the text, unless it is UTF-8. The first one counts.
     pub fn encoding(&self) -> Option<&'a [u8]> {
         self.headers().find_map(|line| line.strip_prefix(b"encoding ")).filter(|name| !name.is_empty())
     }
 
-    /// The message, in its own encoding, from the line behind the empty one.
+    /// The message in its own encoding, after the empty line.
     pub fn message(&self) -> &'a [u8] {
         let length: usize = self.headers().map(|line| line.len() + 1).sum();
         self.text.get(length + 1..).unwrap_or_default()
     }
 
-    /// The subject, the message's first paragraph on one line, in UTF-8 as far as the encoding of
-    /// the commit is known.
+    /// The subject: the message's first paragraph on one line. In UTF-8 if the encoding is known.
     pub fn summary(&self) -> String {
         let (subject, _) = subject(self.message());
         let encoding = self.encoding().and_then(Encoding::for_label);
         match (subject.to_str(), encoding) {
-            // A header that says otherwise of what is UTF-8 was written by a program that forgot to
-            // convert.
+            // If the text is valid UTF-8, the program that wrote the header forgot to convert the
+            // text.
             (Err(_), Some(encoding)) => encoding.decode_without_bom_handling(&subject).0.into_owned(),
             _ => subject.to_str_lossy().into_owned(),
         }
@@ -121,14 +117,14 @@ impl<'a> Person<'a> {
         let (date, rest) = date.split_at(digits(date));
         let zone = trim_start(rest);
         let length = digits(zone.get(1..).unwrap_or_default());
-        // Without a time zone there is no date either.
+        // Without a time zone, there is no date.
         let has_zone = !date.is_empty() && (zone.starts_with(b"+") || zone.starts_with(b"-")) && length > 0;
         let (date, zone) = if has_zone { (Some(date), zone.get(..=length)) } else { (None, None) };
         Some(Self { name, email, date, zone })
     }
 }
 
-/// The first paragraph of a message on one line, and what follows it (`format_subject` of
+/// Splits a message into its first paragraph on one line and the rest (`format_subject` of
 /// pretty.c).
 pub fn subject(message: &[u8]) -> (Vec<u8>, &[u8]) {
     let mut rest = skip_blank_lines(message);
@@ -148,7 +144,7 @@ pub fn subject(message: &[u8]) -> (Vec<u8>, &[u8]) {
     (subject, skip_blank_lines(rest))
 }
 
-/// The message from its first line on that isn't blank.
+/// The message without leading blank lines.
 pub fn skip_blank_lines(mut text: &[u8]) -> &[u8] {
     while let Some((line, after)) = text.split_once_str("\n") {
         if !line.trim_with(is_space).is_empty() {
@@ -159,7 +155,7 @@ pub fn skip_blank_lines(mut text: &[u8]) -> &[u8] {
     text
 }
 
-/// The id behind `name`, and what follows its line.
+/// Parses the ID after `name`. Returns it with the following lines.
 fn id<'a>(text: &'a [u8], name: &[u8]) -> Option<(ObjectId, &'a [u8])> {
     let (hex, rest) = text.strip_prefix(name)?.split_at_checked(gix::hash::Kind::Sha1.len_in_hex())?;
     Some((ObjectId::from_hex(hex).ok()?, rest.strip_prefix(b"\n")?))
@@ -173,7 +169,7 @@ fn trim_start(text: &[u8]) -> &[u8] {
     text.trim_start_with(is_space)
 }
 
-/// What Git takes for a space.
+/// Git's definition of white space.
 fn is_space(character: char) -> bool {
     matches!(character, ' ' | '\t' | '\n' | '\r')
 }

@@ -1,11 +1,11 @@
-//! Compressing whole objects, by libdeflate: at the level of Git's own packs it takes less than
-//! half of zlib's time, and the result is no larger.
+//! Compresses whole objects with libdeflate: at a size no larger than zlib's, which Git uses, in
+//! less than half of the time.
 
-/// Compresses source code within one in a hundred of what zlib makes at its default, which is
-/// Git's, in less than half of the time.
+/// Compresses source code to within one percent of zlib's default, which is Git's, in less than
+/// half of the time.
 const LEVEL: i32 = 5;
 
-/// Compresses one buffer after another with the same memory.
+/// Compresses buffers, reusing its memory.
 pub struct Compressor(libdeflater::Compressor);
 
 impl std::fmt::Debug for Compressor {
@@ -21,20 +21,20 @@ impl Default for Compressor {
 }
 
 impl Compressor {
-    /// A zlib stream (RFC 1950), as a pack wants it.
+    /// A zlib stream (RFC 1950), for a pack.
     pub fn zlib(&mut self, content: &[u8]) -> Vec<u8> {
         let bound = self.0.zlib_compress_bound(content.len());
         compressed(bound, |out| self.0.zlib_compress(content, out))
     }
 
-    /// A deflate stream (RFC 1951), as a zip wants it.
+    /// A deflate stream (RFC 1951), for a zip.
     pub fn deflate(&mut self, content: &[u8]) -> Vec<u8> {
         let bound = self.0.deflate_compress_bound(content.len());
         compressed(bound, |out| self.0.deflate_compress(content, out))
     }
 }
 
-/// What `compress` writes where there is enough room for whatever it can be.
+/// The output of `compress`, with a buffer for the largest possible result.
 fn compressed(
     bound: usize,
     compress: impl FnOnce(&mut [u8]) -> Result<usize, libdeflater::CompressionError>,

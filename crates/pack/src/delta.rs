@@ -1,17 +1,17 @@
-//! What a delta makes of its base: by the part "Deltified representation" of Git's pack format.
+//! Applies deltas, by the section "Deltified representation" of Git's pack format.
 
 use crate::PackError;
 
-/// The largest object that a delta may make, in bytes. Git makes none of files over 512 MiB, unless
-/// `core.bigFileThreshold` says so, and such an object is held in memory.
+/// The largest result of a delta, in bytes. It is held in memory. By default
+/// (`core.bigFileThreshold`), Git creates no deltas for files over 512 MiB.
 const LARGEST: usize = 512 << 20;
 
-/// Why a delta isn't applied.
+/// Why a delta can't be applied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum DeltaError {
     /// What is wrong with it.
     Damaged(&'static str),
-    /// It makes more than [`LARGEST`].
+    /// Its result is larger than [`LARGEST`].
     TooLarge,
 }
 
@@ -22,7 +22,7 @@ impl From<&'static str> for DeltaError {
 }
 
 impl DeltaError {
-    /// As the error of the entry that began at `offset`.
+    /// Converts it to the error of the entry at `offset`.
     pub(crate) fn at(self, offset: u64) -> PackError {
         match self {
             Self::Damaged(reason) => PackError::Entry { offset, reason },
@@ -31,7 +31,7 @@ impl DeltaError {
     }
 }
 
-/// The lengths that a delta begins with: its base's, and that of the object it makes.
+/// The lengths at the start of a delta: of its base and of its result.
 fn lengths(rest: &mut &[u8]) -> Result<(usize, usize), DeltaError> {
     match (size(rest)?, size(rest)?) {
         (_, result) if result > LARGEST => Err(DeltaError::TooLarge),
@@ -39,12 +39,12 @@ fn lengths(rest: &mut &[u8]) -> Result<(usize, usize), DeltaError> {
     }
 }
 
-/// How long the object is that a delta says it makes.
+/// The declared length of a delta's result.
 pub(crate) fn result_length(mut delta: &[u8]) -> Result<usize, DeltaError> {
     lengths(&mut delta).map(|(_, result)| result)
 }
 
-/// What `delta` makes of `base`.
+/// Applies `delta` to `base`.
 pub(crate) fn apply(base: &[u8], delta: &[u8]) -> Result<Vec<u8>, DeltaError> {
     let mut rest = delta;
     let (of, length) = lengths(&mut rest)?;
@@ -54,7 +54,7 @@ pub(crate) fn apply(base: &[u8], delta: &[u8]) -> Result<Vec<u8>, DeltaError> {
     let mut result = Vec::with_capacity(length);
     while let Some(&command) = rest.split_off_first() {
         let piece = match command {
-            0 => return Err("it has a command that Git doesn't know".into()),
+            0 => return Err("it has an unknown command".into()),
             insert if insert & 0x80 == 0 => rest.split_off(..usize::from(insert)),
             copy => {
                 let start = number(&mut rest, copy, 4)?;
@@ -65,19 +65,19 @@ pub(crate) fn apply(base: &[u8], delta: &[u8]) -> Result<Vec<u8>, DeltaError> {
                 start.checked_add(length).and_then(|end| base.get(start..end))
             }
         };
-        result.extend_from_slice(piece.ok_or("it copies what isn't there")?);
+        result.extend_from_slice(piece.ok_or("it copies from outside its base")?);
         if result.len() > length {
-            return Err("it makes more than it says".into());
+            return Err("its result is longer than declared".into());
         }
     }
-    if result.len() == length { Ok(result) } else { Err("it makes less than it says".into()) }
+    if result.len() == length { Ok(result) } else { Err("its result is shorter than declared".into()) }
 }
 
-/// A length: seven bits a byte, the lowest first.
+/// Parses a length: seven bits per byte, lowest first.
 fn size(rest: &mut &[u8]) -> Result<usize, &'static str> {
     let mut size = 0;
     for shift in (0..usize::BITS).step_by(7) {
-        let byte = rest.split_off_first().ok_or("it ends in a length")?;
+        let byte = rest.split_off_first().ok_or("it ends within a length")?;
         size |= usize::from(byte & 0x7f).checked_shl(shift).unwrap_or_default();
         if byte & 0x80 == 0 {
             return Ok(size);
@@ -86,11 +86,11 @@ fn size(rest: &mut &[u8]) -> Result<usize, &'static str> {
     Err("it has a length of too many bytes")
 }
 
-/// A number of at most `bytes` bytes, of which only those are there whose bit is set.
+/// Parses a number of at most `bytes` bytes. Only bytes whose bit is set are present.
 fn number(rest: &mut &[u8], set: u8, bytes: u32) -> Result<usize, &'static str> {
     let mut number = 0;
     for byte in (0..bytes).filter(|byte| set >> byte & 1 == 1) {
-        number |= usize::from(*rest.split_off_first().ok_or("it ends in a command")?) << (8 * byte);
+        number |= usize::from(*rest.split_off_first().ok_or("it ends within a command")?) << (8 * byte);
     }
     Ok(number)
 }
@@ -103,7 +103,7 @@ mod tests {
 
     #[test]
     fn it_copies_and_inserts() {
-        // The base's length, the result's, copy 3 from 2, insert "xy", copy 1 from 0.
+        // The lengths of base and result, copy 3 from 2, insert "xy", copy 1 from 0.
         let delta = [10, 6, 0x91, 2, 3, 2, b'x', b'y', 0x90, 1];
         assert_eq!(apply(b"0123456789", &delta).unwrap(), b"234xy0");
     }
@@ -119,14 +119,14 @@ mod tests {
     fn malformed_delta_is_refused() {
         let check = |delta: &[u8], reason| assert_eq!(apply(b"0123456789", delta), Err(DeltaError::Damaged(reason)));
         check(&[9, 1, 1, b'x'], "it is for a base of another length");
-        check(&[10, 1, 0], "it has a command that Git doesn't know");
-        check(&[10, 3, 0x91, 8, 3], "it copies what isn't there");
-        check(&[10, 3, 3, b'x'], "it copies what isn't there");
-        check(&[10, 3, 0x91, 8], "it ends in a command");
-        check(&[10, 1, 2, b'x', b'y'], "it makes more than it says");
-        check(&[10, 3, 2, b'x', b'y'], "it makes less than it says");
+        check(&[10, 1, 0], "it has an unknown command");
+        check(&[10, 3, 0x91, 8, 3], "it copies from outside its base");
+        check(&[10, 3, 3, b'x'], "it copies from outside its base");
+        check(&[10, 3, 0x91, 8], "it ends within a command");
+        check(&[10, 1, 2, b'x', b'y'], "its result is longer than declared");
+        check(&[10, 3, 2, b'x', b'y'], "its result is shorter than declared");
         check(&[0x8a; 12], "it has a length of too many bytes");
-        check(&[10], "it ends in a length");
+        check(&[10], "it ends within a length");
         assert_eq!(apply(b"0123456789", &[10, 0xff, 0xff, 0xff, 0xff, 0x7f]), Err(DeltaError::TooLarge));
     }
 

@@ -7,10 +7,10 @@ use sha1::{Digest, Sha1};
 
 use crate::write::Entry;
 
-/// Offsets from here on stand in a table of their own.
+/// Offsets from here on are stored in a separate table.
 const LARGE: u64 = 1 << 31;
 
-/// Writes the index of a pack with these entries, sorted by id, and this checksum.
+/// Writes the index of a pack with these entries, sorted by ID, and this checksum.
 pub(crate) fn write(out: &mut impl Write, entries: &[Entry], pack: [u8; 20]) -> io::Result<()> {
     let mut out = Summed { out, hash: Sha1::new() };
     out.put(b"\xfftOc\0\0\0\x02")?;

@@ -1,19 +1,19 @@
-//! The packs of a clone, by Git's [pack format](https://git-scm.com/docs/gitformat-pack), kept so
-//! that a zip is cheap to make of them.
+//! The packs of a clone, in Git's [pack format](https://git-scm.com/docs/gitformat-pack), stored so
+//! that creating a zip is cheap.
 //!
-//! [`receive()`] reads a pack once, while it comes in: each object is inflated once, and that gives
-//! its id, its CRC-32 and the proof that it is whole. What comes as a delta is resolved once and
-//! stored whole, so that no later push resolves or compresses it again. What is kept is a pack and
-//! an index as Git has them, and beside them the [checksums](Checksums) of what is in the pack,
-//! with which a file goes from the pack into a zip without being inflated.
+//! [`receive()`] reads a pack once, as a stream: it inflates each object once to compute its ID and
+//! CRC-32 and to verify it. Deltas are resolved once and stored as whole objects, so that no later
+//! push resolves or compresses them again. The result is a normal pack and index, with a file of
+//! [checksums](Checksums) that allows copying objects from the pack into a zip without inflating
+//! them.
 //!
-//! [`Packs`] reads packs by pieces and maps none of them into memory: however large a repository
-//! is, reading it takes no more memory than a small one.
+//! [`Packs`] reads packs in pieces, without memory mapping: memory doesn't grow with the
+//! repository.
 //!
-//! A [`Commit`] is read as Git reads it, however strange it is.
+//! A [`Commit`] is parsed as leniently as Git does.
 //!
-//! gix reads the same packs by the same index; this crate is for what gix doesn't do: it inflates a
-//! pack twice to index it, with the whole of it in mapped memory, and keeps deltas as they came.
+//! gix can read the same packs. This crate exists because gix inflates a received pack twice to
+//! index it, maps all of it into memory, and keeps deltas as they are.
 
 #![warn(clippy::indexing_slicing)]
 

@@ -1,4 +1,4 @@
-//! Where an object lies compressed: the entries of packs as they are on disk, read by pieces.
+//! Reads compressed objects from packs on disk, in pieces.
 
 use std::{
     fs::{self, File},
@@ -18,7 +18,7 @@ use gix::{
 
 use crate::{Checksums, PackError};
 
-/// What stands in front of an entry at most.
+/// The longest header of an entry.
 const LONGEST_HEADER: u64 = 10 + 32;
 
 /// The packs of a repository.
@@ -29,7 +29,7 @@ struct Pack {
     index: index::File,
     path: PathBuf,
     file: File,
-    /// Where entries begin, and where the last one ends.
+    /// The offsets of entries, and the end of the last one.
     offsets: Vec<u64>,
     checksums: Option<Checksums>,
 }
@@ -40,21 +40,20 @@ impl std::fmt::Debug for Pack {
     }
 }
 
-/// A blob that lies in a pack whole, not as a delta.
+/// A blob that a pack stores whole, not as a delta.
 #[derive(Debug, Clone)]
 pub struct Packed<'a> {
     pack: &'a Pack,
-    /// What stands in front of the zlib stream: the kind and the length.
+    /// The header before the zlib stream: type and length.
     pub header: Vec<u8>,
     start: u64,
     /// The length of the zlib stream, in bytes.
     pub length: u64,
     /// The length of the blob, in bytes.
     pub size: u64,
-    /// The CRC-32 of header and zlib stream, as the pack's index has it. Indices of version 1 have
-    /// none.
+    /// The CRC-32 of header and zlib stream, from the pack's index. Version 1 has none.
     pub packed_crc: Option<u32>,
-    /// The CRC-32 of the blob, where it is known.
+    /// The CRC-32 of the blob, if known.
     pub content_crc: Option<u32>,
 }
 
@@ -62,7 +61,7 @@ impl Packs {
     /// Opens the packs of a repository.
     ///
     /// # Errors
-    /// [`PackError::Index`] and [`PackError::File`]. A repository without packs has none.
+    /// [`PackError::Index`] and [`PackError::File`]. A repository without packs is no error.
     pub fn open(repository: &gix::Repository) -> Result<Self, PackError> {
         let directory = repository.objects.store_ref().path().join("pack");
         let Ok(files) = fs::read_dir(directory) else { return Ok(Self(Vec::new())) };
@@ -72,7 +71,7 @@ impl Packs {
         indices.into_iter().map(|path| Pack::open(&path, hash)).collect::<Result<_, _>>().map(Self)
     }
 
-    /// The blob as it lies in a pack, unless it is a delta there or in none.
+    /// The blob as stored in a pack, unless it is a delta or in no pack.
     pub fn blob(&self, id: ObjectId) -> Option<Packed<'_>> {
         self.0.iter().find_map(|pack| pack.blob(id))
     }
@@ -114,17 +113,17 @@ impl Pack {
 }
 
 impl Packed<'_> {
-    /// Reads what stands at `at` of the zlib stream, up to its end: how many bytes.
+    /// Reads from offset `at` of the zlib stream, at most to its end. Returns how many bytes.
     ///
     /// # Errors
-    /// The operating system's.
+    /// Those of the operating system.
     pub fn read_at(&self, at: u64, buffer: &mut [u8]) -> io::Result<usize> {
         let left = usize::try_from(self.length.saturating_sub(at)).unwrap_or(usize::MAX);
         let (wanted, _) = buffer.split_at_mut(buffer.len().min(left));
         self.pack.file.read_exact_at(wanted, self.start + at).map(|()| wanted.len())
     }
 
-    /// The pack that it lies in.
+    /// The pack that contains it.
     pub fn path(&self) -> &Path {
         &self.pack.path
     }

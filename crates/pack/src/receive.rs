@@ -1,6 +1,6 @@
-//! A pack while it comes in: every object is inflated once, which tells its id, its CRC-32 and
-//! whether it is whole. What isn't a delta goes to the new pack as it is, the blobs first; deltas
-//! are put aside until their bases are there.
+//! Receives a pack as a stream: every object is inflated once to get its ID and CRC-32 and to
+//! verify it. Whole objects are copied to the new pack unchanged, blobs first. Deltas are stored
+//! temporarily until their bases are available.
 
 use std::{
     io::{self, BufRead, BufWriter, Read, Write},
@@ -25,24 +25,23 @@ use crate::{
     write::{Entry, Sums, Writer},
 };
 
-/// What is inflated at once.
+/// The size of the inflate buffer.
 const PIECE: usize = 64 * 1024;
-/// What stands in front of an entry at most: a length of ten bytes, and an id or a distance.
+/// The longest header of an entry: a length of ten bytes, and an ID or an offset.
 const LONGEST_HEADER: usize = 10 + SHA1_LENGTH;
 
-/// The most objects of a pack. Each takes more than a hundred bytes of memory, while it may take a
-/// few of the pack; a zip has no more files than that.
+/// The most objects of a pack. Each needs more than a hundred bytes of memory, but only a few in
+/// the pack. A zip can't have more files than that.
 const MOST: u32 = 4_000_000;
 
-/// Receives a pack into `directory`: the path of the pack, or nothing where it has no objects.
-/// Deltas may rest on what is in `clone`, as those of a thin pack do. Objects and packs are those
-/// of SHA-1.
+/// Receives a pack into `directory`. Returns its path, or `None` if it has no objects. Bases of
+/// deltas may be in `clone`, as in a thin pack. Only SHA-1 is supported.
 ///
-/// Memory doesn't grow with the pack, but for some 50 bytes an object, and for deltas, of which one
-/// chain for each processor is resolved at a time.
+/// Memory doesn't grow with the pack, except for about 50 bytes per object, and for deltas, of
+/// which one chain per processor is resolved at a time.
 ///
 /// # Errors
-/// See [`PackError`]. Nothing of the pack is left then.
+/// See [`PackError`]. Then nothing of the pack remains.
 pub fn receive(
     input: &mut dyn BufRead,
     directory: &Path,
@@ -65,8 +64,8 @@ pub fn receive(
     keep(pack, checksum, &entries, directory).map_err(&failed).map(Some)
 }
 
-/// Gives the pack its name, and what belongs to it before: a pack is there only with its index. All
-/// that has to be written is written first, so that a full disk leaves nothing.
+/// Renames the index and the checksums into place, then the pack: a pack only exists with its
+/// index. Everything is written before, so that a full disk leaves nothing behind.
 fn keep(pack: NamedTempFile, checksum: [u8; 20], entries: &[Entry], directory: &Path) -> io::Result<PathBuf> {
     let id = ObjectId::Sha1(checksum);
     let path = directory.join(format!("pack-{id}.pack"));
@@ -87,14 +86,14 @@ fn keep(pack: NamedTempFile, checksum: [u8; 20], entries: &[Entry], directory: &
     Ok(path)
 }
 
-/// A pack whose deltas aren't resolved yet.
+/// A pack with unresolved deltas.
 struct Received {
     pack: Writer<BufWriter<NamedTempFile>>,
     whole: Vec<Whole>,
     deltas: Deltas,
 }
 
-/// Reads a pack, and knows how much of it was read.
+/// Reads a pack and counts its bytes.
 struct Receiver<'a> {
     input: &'a mut dyn BufRead,
     interrupt: &'a AtomicBool,
@@ -158,8 +157,8 @@ impl<'a> Receiver<'a> {
         if *expected != trailer {
             return Err(PackError::Checksum);
         }
-        // A host sends trees among the blobs. Side by side they are read without all of the pack
-        // being touched.
+        // Hosts mix trees with blobs. Stored together, trees can be read without touching all of
+        // the pack.
         deltas.flush().map_err(failed)?;
         for (came, kind, size, at, sums) in others {
             let zlib = deltas.read(at, sums.packed).map_err(failed)?;
@@ -168,7 +167,7 @@ impl<'a> Receiver<'a> {
         Ok(Received { pack, whole, deltas })
     }
 
-    /// Reads an object that came whole, and hands on its zlib stream.
+    /// Reads a whole object, and passes on its zlib stream.
     fn whole(
         &mut self,
         kind: Kind,
@@ -187,7 +186,7 @@ impl<'a> Receiver<'a> {
         Ok(Sums { id, content: content.finalize(), packed: self.offset - start })
     }
 
-    /// What stands in front of an entry's zlib stream, as bytes and understood.
+    /// The header of an entry, raw and parsed.
     fn header(&mut self) -> Result<(Vec<u8>, data::Entry), PackError> {
         let mut bytes = Vec::with_capacity(LONGEST_HEADER);
         let mut tee = Tee { input: &mut *self.input, bytes: &mut bytes };
@@ -198,8 +197,8 @@ impl<'a> Receiver<'a> {
         Ok((bytes, entry))
     }
 
-    /// Reads the zlib stream of the entry that begins at `entry`, and hands over both what comes
-    /// and what it inflates to.
+    /// Reads the zlib stream of the entry at `entry`, and passes on both the compressed and the
+    /// inflated data.
     fn inflate(
         &mut self,
         entry: u64,
@@ -213,7 +212,7 @@ impl<'a> Receiver<'a> {
             let input = self.input.fill_buf().map_err(|source| PackError::Read { received: self.offset, source })?;
             let (read, inflated) = (self.zlib.total_in(), self.zlib.total_out());
             let status = self.zlib.decompress(input, &mut self.buffer, FlushDecompress::None);
-            let status = status.map_err(|_| damaged("it is no zlib stream"))?;
+            let status = status.map_err(|_| damaged("it isn't a zlib stream"))?;
             let read = usize::try_from(self.zlib.total_in() - read).unwrap_or_default();
             let inflated = usize::try_from(self.zlib.total_out() - inflated).unwrap_or_default();
             let bytes = input.get(..read).unwrap_or_default();
@@ -224,14 +223,14 @@ impl<'a> Receiver<'a> {
             self.input.consume(read);
             self.offset += read as u64;
             if self.zlib.total_out() > size {
-                return Err(damaged("it is longer than it says"));
+                return Err(damaged("it is longer than declared"));
             }
             if status == Status::StreamEnd {
                 break;
             }
             if read == 0 && inflated == 0 {
                 if !ended {
-                    return Err(damaged("its zlib stream doesn't go on"));
+                    return Err(damaged("its zlib stream is truncated"));
                 }
                 let source = io::ErrorKind::UnexpectedEof.into();
                 return Err(PackError::Read { received: self.offset, source });
@@ -240,7 +239,7 @@ impl<'a> Receiver<'a> {
                 return Err(PackError::Interrupted);
             }
         }
-        if self.zlib.total_out() == size { Ok(()) } else { Err(damaged("it is shorter than it says")) }
+        if self.zlib.total_out() == size { Ok(()) } else { Err(damaged("it is shorter than declared")) }
     }
 
     fn exact(&mut self, buffer: &mut [u8]) -> Result<(), PackError> {
@@ -250,18 +249,18 @@ impl<'a> Receiver<'a> {
     }
 }
 
-/// What a delta rests on.
+/// The base of a delta.
 fn base(came: u64, header: Header) -> Result<Base, PackError> {
     match header {
         Header::RefDelta { base_id } => Ok(Base::Id(base_id)),
         Header::OfsDelta { base_distance } => Header::verified_base_pack_offset(came, base_distance)
             .map(Base::Offset)
-            .ok_or(PackError::Entry { offset: came, reason: "it rests on what is before the pack" }),
-        _ => Err(PackError::Entry { offset: came, reason: "it is no delta" }),
+            .ok_or(PackError::Entry { offset: came, reason: "its base is before the pack" }),
+        _ => Err(PackError::Entry { offset: came, reason: "it isn't a delta" }),
     }
 }
 
-/// Reads, and keeps what was read.
+/// A reader that keeps what it reads.
 struct Tee<'a> {
     input: &'a mut dyn BufRead,
     bytes: &'a mut Vec<u8>,

@@ -1,6 +1,5 @@
-//! Deltas become objects: each once, right after its base, so that of a chain only what is still
-//! needed is in memory. Chains that have nothing to do with one another are resolved at once, on
-//! all processors.
+//! Resolves deltas: each once, right after its base, so that only the part of a chain that is still
+//! needed is in memory. Independent chains are resolved in parallel.
 
 use std::{
     collections::HashMap,
@@ -28,43 +27,43 @@ use crate::{
     write::{Sums, Writer},
 };
 
-/// The largest base and the largest delta, in bytes: what [`delta::apply`] makes at most, and then
-/// some.
+/// The largest base and the largest delta, in bytes: the largest result of [`delta::apply`] with
+/// some margin.
 const LARGEST: u64 = 1 << 30;
 
-/// How much memory a chain may take together with what it is made of: two versions of a file of 500
-/// MiB, the result being compressed. A few bytes can make a chain of any length whose objects are
-/// all needed at once.
+/// The memory limit for a chain and its results: two versions of a file of 500 MiB, of which one is
+/// being compressed. A few bytes can encode a chain of any length whose objects are all needed at
+/// the same time.
 const MOST: u64 = 1536 << 20;
-/// From so much on only one chain at a time goes on.
+/// Above this, only one chain at a time continues.
 const LIGHT: u64 = 128 << 20;
 
-/// What a delta rests on.
+/// The base of a delta.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Base {
-    /// What began there in the pack that came.
+    /// The entry at this offset of the received pack.
     Offset(u64),
-    /// The object of this id, in the pack or in the clone.
+    /// The object with this ID, in the pack or in the clone.
     Id(ObjectId),
 }
 
-/// A delta that came.
+/// A received delta.
 #[derive(Debug)]
 pub(crate) struct Delta {
-    /// Where it began in the pack that came.
+    /// Its offset in the received pack.
     pub(crate) came: u64,
     pub(crate) base: Base,
-    /// Where its zlib stream begins among the deltas.
+    /// The offset of its zlib stream in the temporary file.
     pub(crate) at: u64,
     /// The length of its zlib stream.
     pub(crate) packed: u64,
     pub(crate) size: u64,
 }
 
-/// The deltas of a pack, put aside, and what else waits for its place in the new pack.
+/// The unresolved deltas of a pack, and other objects that are written later.
 pub(crate) struct Deltas {
     file: BufWriter<NamedTempFile>,
-    /// How much was put aside, in bytes.
+    /// The size of the temporary file, in bytes.
     pub(crate) length: u64,
     all: Vec<Delta>,
 }
@@ -87,7 +86,7 @@ impl Deltas {
         self.file.flush()
     }
 
-    /// What was put aside, once it is flushed.
+    /// The temporary file, flushed.
     pub(crate) fn read(&self, at: u64, length: u64) -> io::Result<Vec<u8>> {
         read(self.file.get_ref().as_file(), at, length)
     }
@@ -99,7 +98,7 @@ impl Deltas {
 
 type Pack = Writer<BufWriter<NamedTempFile>>;
 
-/// Puts what the deltas make into the pack.
+/// Adds the results of the deltas to the pack.
 pub(crate) fn resolve(
     pack: &mut Pack,
     whole: &[Whole],
@@ -150,34 +149,34 @@ pub(crate) fn resolve(
     if count == 0 { Ok(()) } else { Err(PackError::Unresolved { count }) }
 }
 
-/// The deltas whose base isn't there yet.
+/// The deltas without an available base.
 struct Waiting {
     by_offset: HashMap<u64, Vec<usize>>,
     by_id: HashMap<ObjectId, Vec<usize>>,
 }
 
 struct Work<'a> {
-    /// The pack, of which what came whole is read.
+    /// The pack, to read whole objects from.
     read: File,
     deltas: &'a Deltas,
     failed: &'a (dyn Fn(io::Error) -> PackError + Sync),
     interrupt: &'a AtomicBool,
     pack: Mutex<&'a mut Pack>,
     waiting: Mutex<Waiting>,
-    /// Held by the chain that takes much memory.
+    /// Held by a chain that needs much memory.
     heavy: Mutex<()>,
 }
 
-/// The memory that a chain takes.
+/// The memory of a chain.
 struct Memory<'a> {
-    /// What of its objects is needed later on.
+    /// The size of its objects that are needed later.
     held: u64,
     heavy: &'a Mutex<()>,
     alone: Option<MutexGuard<'a, ()>>,
 }
 
 impl Memory<'_> {
-    /// Waits until there is so much more, for the entry that began at `came`.
+    /// Waits until this much more memory is available, for the entry at `came`.
     fn room_for(&mut self, more: u64, came: u64) -> Result<(), PackError> {
         let all = self.held.saturating_add(more);
         if all > MOST {
@@ -191,21 +190,21 @@ impl Memory<'_> {
     }
 }
 
-/// What each thread has for itself.
+/// The state of each thread.
 #[derive(Default)]
 struct Tools {
     compressor: Compressor,
     decompressor: libdeflater::Decompressor,
 }
 
-/// An object on which deltas rest that aren't resolved yet.
+/// An object that is the base of unresolved deltas.
 struct Open {
     content: Vec<u8>,
     children: Vec<usize>,
 }
 
 impl Work<'_> {
-    /// Does `one` for all of them, on all processors; the first error ends it.
+    /// Runs `one` for all items in parallel. The first error ends it.
     fn in_parallel<T: Sync>(
         &self,
         all: &[T],
@@ -231,13 +230,13 @@ impl Work<'_> {
         })
     }
 
-    /// The deltas that rest on what is only in the clone.
+    /// The deltas whose bases are only in the clone.
     fn outside(&self, clone: &impl Find) -> Result<(), PackError> {
         let ids: Vec<_> = self.waiting().by_id.keys().copied().collect();
         let mut tools = Tools::default();
         let mut missing = None;
         for id in ids {
-            // Another chain may have made it meanwhile.
+            // Another chain may have written it meanwhile.
             if !self.waiting().by_id.contains_key(&id) {
                 continue;
             }
@@ -256,7 +255,7 @@ impl Work<'_> {
         }
     }
 
-    /// Resolves all that rests on an object, directly or not.
+    /// Resolves all deltas that are based on an object, directly or indirectly.
     fn chain(
         &self,
         kind: Kind,
@@ -307,18 +306,18 @@ impl Work<'_> {
         memory.room_for(delta.size.saturating_add(delta.packed), delta.came)?;
         let bytes = self.inflate(&stream, delta.came, tools)?;
         let result = delta::result_length(&bytes).map_err(refused)? as u64;
-        // The result, and as much again where it is compressed.
+        // The result, and the same for its compressed form.
         memory.room_for(delta.size.saturating_add(result.saturating_mul(2)), delta.came)?;
         delta::apply(base, &bytes).map_err(refused)
     }
 
-    /// The content of an object that came whole.
+    /// The content of a whole object.
     fn content(&self, object: &Whole, tools: &mut Tools) -> Result<Vec<u8>, PackError> {
         let stream = Stream { file: &self.read, at: object.zlib, packed: object.packed, size: object.size };
         self.inflate(&stream, object.came, tools)
     }
 
-    /// Inflates what belongs to the entry that began at `came`.
+    /// Inflates data of the entry at `came`.
     fn inflate(&self, stream: &Stream<'_>, came: u64, tools: &mut Tools) -> Result<Vec<u8>, PackError> {
         if stream.size.max(stream.packed) > LARGEST {
             let reason = "it is a delta, or a base of one, of more than 1 GiB";
@@ -332,7 +331,7 @@ impl Work<'_> {
         }
     }
 
-    /// Puts an object into the pack; the result is what rests on it.
+    /// Writes an object to the pack. Returns the deltas based on it.
     fn add(&self, kind: Kind, content: &[u8], came: u64, tools: &mut Tools) -> Result<Vec<usize>, PackError> {
         let size = content.len() as u64;
         let mut id = gix::hash::hasher(Hash::Sha1);

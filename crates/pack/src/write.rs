@@ -1,4 +1,4 @@
-//! A pack that is being written, entry by entry, with what its index will say of each.
+//! Writes a pack entry by entry, and records the index data of each.
 
 use std::io::{self, Write};
 
@@ -9,19 +9,19 @@ use gix::{
 };
 use sha1::{Digest, Sha1};
 
-/// An object of a pack that was written.
+/// A written object.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Entry {
     pub(crate) id: ObjectId,
-    /// Where it begins in the pack.
+    /// Its offset in the pack.
     pub(crate) offset: u64,
-    /// The CRC-32 of the entry as it lies in the pack.
+    /// The CRC-32 of its entry in the pack.
     pub(crate) packed: u32,
     /// The CRC-32 of the object's content.
     pub(crate) content: u32,
 }
 
-/// Writes a pack.
+/// A pack writer.
 pub(crate) struct Writer<W> {
     out: W,
     hash: Sha1,
@@ -32,12 +32,12 @@ pub(crate) struct Writer<W> {
 /// An entry that is being written.
 pub(crate) struct Begun {
     offset: u64,
-    /// Where its zlib stream begins.
+    /// The offset of its zlib stream.
     zlib: u64,
     packed: crc32fast::Hasher,
 }
 
-/// What is known of an object once all of it was read.
+/// The data of an object that is known at its end.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Sums {
     pub(crate) id: ObjectId,
@@ -47,12 +47,12 @@ pub(crate) struct Sums {
     pub(crate) packed: u64,
 }
 
-/// Where an object was written.
+/// The position of a written object.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Written {
-    /// Its number among what was written.
+    /// Its number among the written objects.
     pub(crate) entry: usize,
-    /// Where its zlib stream begins.
+    /// The offset of its zlib stream.
     pub(crate) zlib: u64,
     /// The length of its zlib stream.
     pub(crate) packed: u64,
@@ -66,7 +66,7 @@ impl<W: Write> Writer<W> {
         Ok(writer)
     }
 
-    /// Begins an entry with what stands in front of its zlib stream.
+    /// Starts an entry with its header.
     pub(crate) fn begin(&mut self, header: &[u8]) -> io::Result<Begun> {
         let zlib = self.offset + header.len() as u64;
         let mut begun = Begun { offset: self.offset, zlib, packed: crc32fast::Hasher::new() };
@@ -74,19 +74,19 @@ impl<W: Write> Writer<W> {
         Ok(begun)
     }
 
-    /// Writes a piece of the entry's zlib stream.
+    /// Writes a part of the entry's zlib stream.
     pub(crate) fn piece(&mut self, begun: &mut Begun, bytes: &[u8]) -> io::Result<()> {
         begun.packed.update(bytes);
         self.write(bytes)
     }
 
-    /// Ends an entry, once it is known what it is.
+    /// Ends an entry.
     pub(crate) fn end(&mut self, begun: Begun, Sums { id, content, packed }: Sums) -> Written {
         self.entries.push(Entry { id, offset: begun.offset, packed: begun.packed.finalize(), content });
         Written { entry: self.entries.len() - 1, zlib: begun.zlib, packed }
     }
 
-    /// Writes an object that is compressed already.
+    /// Writes an already compressed object.
     pub(crate) fn object(&mut self, kind: Kind, size: u64, zlib: &[u8], sums: Sums) -> io::Result<Written> {
         let mut header = Vec::with_capacity(12);
         header_of(kind).write_to(size, &mut header)?;
@@ -95,7 +95,7 @@ impl<W: Write> Writer<W> {
         Ok(self.end(begun, sums))
     }
 
-    /// Writes the checksum at the end; the result is the checksum and what was written.
+    /// Writes the checksum at the end. Returns the checksum and the written objects.
     pub(crate) fn finish(mut self) -> io::Result<(W, [u8; 20], Vec<Entry>)> {
         let hash: [u8; 20] = self.hash.finalize().into();
         self.out.write_all(&hash)?;
@@ -103,7 +103,7 @@ impl<W: Write> Writer<W> {
         Ok((self.out, hash, self.entries))
     }
 
-    /// Where the entries are written to.
+    /// The file of the entries.
     pub(crate) fn out(&mut self) -> &mut W {
         &mut self.out
     }
@@ -116,7 +116,7 @@ impl<W: Write> Writer<W> {
     }
 }
 
-/// The header of an entry that is an object whole.
+/// The entry header of a whole object.
 pub fn header_of(kind: Kind) -> Header {
     match kind {
         Kind::Commit => Header::Commit,

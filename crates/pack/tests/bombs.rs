@@ -1,5 +1,5 @@
-//! Packs that are small while they come and take all memory when they are understood: each is
-//! refused before it does, or has no more in memory than one object.
+//! Packs that are small but need all memory when they are resolved: each is refused before that, or
+//! never needs more memory than one object.
 #![cfg(test)]
 
 use std::{
@@ -16,10 +16,10 @@ use tempfile::TempDir;
 const TREE: u8 = 2;
 const BLOB: u8 = 3;
 const OFFSET_DELTA: u8 = 6;
-/// What a copy of a delta is at most.
+/// The longest copy of a delta.
 const PIECE: usize = 0xff_0000;
 
-/// A pack that is being made.
+/// A pack under construction.
 #[derive(Default)]
 struct Made {
     bytes: Vec<u8>,
@@ -37,7 +37,7 @@ fn varint(mut number: usize) -> Vec<u8> {
 }
 
 impl Made {
-    /// Adds an entry that says it has so many bytes; where it begins.
+    /// Adds an entry with this declared length. Returns its offset.
     fn saying(&mut self, kind: u8, size: u64, before: &[u8], content: &[u8]) -> usize {
         let start = self.bytes.len();
         let (low, mut rest) = (u8::try_from(size & 15).unwrap(), size >> 4);
@@ -59,7 +59,7 @@ impl Made {
         self.saying(kind, content.len() as u64, &[], content)
     }
 
-    /// A delta of the entry that began at `base` and has `length` bytes.
+    /// Adds a delta of the entry at `base` with `length` bytes.
     fn delta(&mut self, base: usize, length: usize, result: usize, commands: &[u8]) -> usize {
         let mut distance = self.bytes.len() - base;
         let mut before = vec![u8::try_from(distance & 0x7f).unwrap()];
@@ -73,7 +73,7 @@ impl Made {
         self.saying(OFFSET_DELTA, delta.len() as u64, &before, &delta)
     }
 
-    /// A delta that makes so many pieces of the base's first one.
+    /// A delta that copies the start of its base this many times.
     fn copies(&mut self, base: usize, length: usize, pieces: usize) -> usize {
         self.delta(base, length, pieces * PIECE, &[0xc0, 0xff].repeat(pieces))
     }
@@ -106,7 +106,7 @@ fn too_many_objects_are_refused() {
     assert!(matches!(error, PackError::TooMany { count: 4_000_001 }), "{error:?}");
 }
 
-/// The most memory that this process ever had, in bytes.
+/// The peak memory of this process, in bytes.
 fn most_memory() -> usize {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
@@ -117,7 +117,7 @@ fn most_memory() -> usize {
 fn memory_hungry_delta_chain_is_refused() {
     let mut made = Made::default();
     let base = made.whole(BLOB, &vec![0; PIECE]);
-    // Half a gigabyte each, and each is needed by two.
+    // Half a gigabyte each, and each is the base of two.
     let (mut last, mut length) = (base, PIECE);
     for _ in 0..4 {
         made.copies(last, length, 32);
@@ -134,7 +134,7 @@ fn ten_thousand_delta_chain_is_resolved() {
     let mut made = Made::default();
     let mut last = made.whole(BLOB, b"0123456789");
     for length in 10..10_010 {
-        // All of the base, by one copy or by two, and a byte more.
+        // All of the base, with one copy or two, and one more byte.
         let low = [0xb0, u8::try_from(length & 0xff).unwrap(), u8::try_from(length >> 8).unwrap(), 1, b'x'];
         last = made.delta(last, length, length + 1, &low);
     }
@@ -147,11 +147,11 @@ fn false_size_takes_little_memory() {
     for size in [1 << 20, 1 << 40, 1 << 60] {
         let mut made = Made::default();
         made.saying(BLOB, size, &[], b"few");
-        check_damaged(made, "it is shorter than it says");
+        check_damaged(made, "it is shorter than declared");
     }
     let mut made = Made::default();
     made.saying(BLOB, 3, &[], &vec![0; PIECE]);
-    check_damaged(made, "it is longer than it says");
+    check_damaged(made, "it is longer than declared");
     let mut made = Made::default();
     let base = made.whole(BLOB, b"few");
     made.delta(base, 3, 1 << 40, &[0x90, 3]);

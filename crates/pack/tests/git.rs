@@ -1,5 +1,4 @@
-//! Packs that real git makes, received: git finds nothing wrong with what is kept, and every object
-//! is the one that it was.
+//! Receives packs of real git: git finds no error in the result, and every object is unchanged.
 #![cfg(test)]
 
 use std::{
@@ -38,14 +37,14 @@ fn git(folder: &Path, arguments: &[&str], input: &[u8]) -> Vec<u8> {
     output.stdout
 }
 
-/// A text of so many lines that resembles others with the same seed.
+/// A text of this many lines, similar to others with the same seed.
 fn text(seed: u32, lines: u32) -> Vec<u8> {
     (0..lines)
         .flat_map(|n| format!("line {n} of {}\n", n.wrapping_mul(2_654_435_761).wrapping_add(seed)).into_bytes())
         .collect()
 }
 
-/// A repository whose history has three commits, with files that become deltas of one another.
+/// A repository with three commits whose files become deltas of one another.
 fn source() -> TempDir {
     let folder = TempDir::new().unwrap();
     let path = folder.path();
@@ -89,7 +88,7 @@ fn whole_pack(source: &Path, options: &[&str]) -> Vec<u8> {
     git(source, &[&["pack-objects", "--stdout", "--all", "--revs", "-q"], options].concat(), b"")
 }
 
-/// Receives a pack and holds what is kept against the source.
+/// Receives a pack and compares the result with the source.
 fn check(source: &Path, pack: &[u8]) -> (TempDir, gix::Repository) {
     let (folder, repository) = clone();
     let kept = receive(&repository, pack).unwrap().unwrap();

@@ -1,8 +1,7 @@
-//! Takes a provider's zip over and says how long it took and how much memory, to be set beside
-//! `time unzip -t`:
+//! Converts a provider's zip and reports time and memory, to compare with `time unzip -t`:
 //! `cargo run --release -p git2s3-provider-zip --example copy < theirs.zip > ours.zip`. An argument
-//! is the name of a folder around everything, which otherwise is dropped whatever its name; an
-//! empty one says that there is none.
+//! is the name of the top folder. Without it, any top folder is dropped. An empty one means that
+//! there is no top folder.
 #![allow(clippy::print_stderr, reason = "the zip goes to stdout, talk to stderr")]
 
 use std::{error::Error, io::BufWriter, time::Instant};

@@ -1,6 +1,5 @@
-//! A secret of Secrets Manager, remembered between calls of a function: no call should wait for
-//! Secrets Manager, nor should a stranger's requests be able to run up its bill, and yet a rotation
-//! needs no deployment.
+//! A secret of Secrets Manager, cached between invocations: calls don't wait for Secrets Manager,
+//! untrusted requests can't run up its bill, and a rotation needs no deployment.
 
 use std::{
     fmt,
@@ -14,14 +13,14 @@ use aws_names::SecretId;
 use secrecy::SecretString;
 use tokio::sync::Mutex;
 
-/// How long a secret is remembered.
+/// How long a secret is cached.
 pub const MAX_AGE: Duration = Duration::from_mins(5);
 
-/// How old a remembered secret has to be for something that doesn't fit it to have it read again:
-/// it may have been rotated meanwhile.
+/// The minimum age at which a cached secret that doesn't match is read again: it may have been
+/// rotated meanwhile.
 pub const ROTATION_AGE: Duration = Duration::from_secs(30);
 
-/// Where a secret is kept.
+/// A source of secrets.
 pub trait SecretSource {
     /// Reads it.
     fn read(&self) -> impl Future<Output = Result<SecretString>>;
@@ -35,7 +34,7 @@ pub struct StoredSecret {
 }
 
 impl StoredSecret {
-    /// The secret of this id.
+    /// The secret with this ID.
     pub fn new(config: &SdkConfig, id: SecretId) -> Self {
         Self { client: aws_sdk_secretsmanager::Client::new(config), id }
     }
@@ -49,7 +48,7 @@ impl SecretSource for StoredSecret {
     }
 }
 
-/// A secret, what it means, and when it was read.
+/// A cached secret with its parsed value.
 pub struct CachedSecret<S, T> {
     source: S,
     understand: fn(&SecretString) -> Result<T>,
@@ -63,17 +62,17 @@ impl<S: fmt::Debug, T> fmt::Debug for CachedSecret<S, T> {
 }
 
 impl<S: SecretSource, T> CachedSecret<S, T> {
-    /// The secret of `source`, which isn't read yet. Whenever it is, `understand` tells once what
-    /// it means.
+    /// A cache for the secret of `source`, which isn't read yet. `understand` parses the secret
+    /// each time it is read.
     pub fn new(source: S, understand: fn(&SecretString) -> Result<T>) -> Self {
         Self { source, understand, cached: Mutex::new(None) }
     }
 
-    /// The secret, read no longer than `max_age` before `now`. What can't be read again in time
-    /// isn't used: it may have been revoked.
+    /// The secret, read at most `max_age` before `now`. If it can't be read again in time, the old
+    /// one isn't used: it may have been revoked.
     ///
     /// # Errors
-    /// It can't be read, or not be understood.
+    /// The secret can't be read or parsed.
     pub async fn get(&self, now: Instant, max_age: Duration) -> Result<Arc<T>> {
         let mut cached = self.cached.lock().await;
         if let Some((secret, read_at)) = cached.as_ref()
@@ -86,7 +85,7 @@ impl<S: SecretSource, T> CachedSecret<S, T> {
         Ok(secret)
     }
 
-    /// Where the secret is kept.
+    /// The source of the secret.
     pub fn source(&self) -> &S {
         &self.source
     }

@@ -1,9 +1,8 @@
-//! The pack of a repository's commit, kept in S3 for functions that start with an empty disk: it
-//! comes faster from here than from most Git hosts, and then only the difference is fetched.
+//! The pack of a repository's commit, cached in S3 for functions that start with an empty disk: it
+//! downloads faster than from most Git hosts, and then only the changes are fetched.
 //!
-//! It is a cache and nothing more. Whoever reads one believes nothing that isn't proved by the ids
-//! of the objects in it, and whoever can't read or write one goes on without it. Of several workers
-//! that write at once, one succeeds.
+//! It is only a cache. Readers verify it by the IDs of its objects, and continue without it if it
+//! can't be read or written. If several workers write at once, one succeeds.
 
 use std::{collections::HashMap, fmt};
 
@@ -20,23 +19,23 @@ use crate::{
     description::{Condition, Description},
 };
 
-/// The user metadata that names the commit.
+/// The user metadata with the commit.
 const COMMIT: &str = "commit";
 const CONTENT_TYPE: &str = "application/x-git-packed-objects";
 
 /// A pack in the cache.
 pub struct CachedPack {
-    /// The commit that it is of, as whoever wrote it says.
+    /// Its commit, according to its writer.
     pub commit: CommitId,
     /// Its length in bytes.
     pub length: u64,
-    /// Which one it is.
+    /// Its version.
     pub version: PackVersion,
-    /// The pack.
+    /// The pack's data.
     pub body: Box<dyn AsyncBufRead + Send + Unpin>,
 }
 
-/// Which pack was read: only that one is replaced.
+/// The version of a pack: only that one is replaced.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PackVersion(String);
 
@@ -47,8 +46,7 @@ impl fmt::Debug for CachedPack {
 }
 
 impl CachedPack {
-    /// Opens the pack that is there: nothing where there is none, or where it can't be had, which
-    /// is told in the log.
+    /// Opens the cached pack. `None` if it is missing or can't be read, which is logged.
     pub async fn open(client: &Client, object: &Object) -> Option<Self> {
         let answer = match client.get_object().bucket(object.bucket.as_str()).key(&object.key).send().await {
             Ok(answer) => answer,
@@ -67,8 +65,8 @@ impl CachedPack {
 }
 
 impl Upload {
-    /// Starts to upload the pack of a commit in place of the one that was `read`, or where there
-    /// was none. If another one is there meanwhile, that one stays, and the upload ends with
+    /// Starts to upload the pack of a commit in place of the one that was `read`, if any. If
+    /// another one was stored meanwhile, that one stays, and the upload ends with
     /// [`StoreError::is_taken`].
     ///
     /// # Panics
@@ -86,7 +84,7 @@ impl Upload {
 }
 
 impl StoreError {
-    /// Whether another worker was faster: the object isn't there as it was expected.
+    /// Whether another worker was faster: the object isn't the expected one.
     pub fn is_taken(&self) -> bool {
         // <https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html#conditional-error-response>
         self.code()
@@ -147,7 +145,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn missing_or_foreign_pack_is_ignored() {
+    async fn missing_or_unnamed_pack_is_ignored() {
         let answers = [
             ResponseTemplate::new(404).set_body_string("<Error><Code>NoSuchKey</Code></Error>"),
             ResponseTemplate::new(403).set_body_string("<Error><Code>AccessDenied</Code></Error>"),

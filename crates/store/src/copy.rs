@@ -1,5 +1,5 @@
-//! The zip that is there, for another commit: S3 can't change what an object says of itself, but
-//! copies it onto itself with other metadata, as a version of its own.
+//! Relabels an existing zip for another commit. S3 can't change an object's metadata, but can copy
+//! the object onto itself with new metadata, as a new version.
 
 use aws_sdk_s3::{
     Client,
@@ -9,7 +9,7 @@ use contract::url_path;
 
 use crate::{ArtifactMetadata, Found, Object, StoreError, Stored, description::Description};
 
-/// The largest object that S3 [copies in one
+/// The largest object that S3 can [copy in one
 /// request](https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html), in bytes.
 const MOST: u64 = 5 << 30;
 
@@ -20,14 +20,13 @@ impl Found {
     }
 }
 
-/// Gives the artifact that was [found](crate::find) other metadata. If something else is there
-/// meanwhile, that stays, and the error [is that](StoreError::is_taken).
+/// Gives the [found](crate::find) artifact new metadata. If something else was stored meanwhile,
+/// that stays, and the error is [`is_taken`](StoreError::is_taken).
 ///
-/// It takes `s3:GetObject` and `s3:PutObject`. Tags that others gave the old version stay with that
-/// one.
+/// Requires `s3:GetObject` and `s3:PutObject`. Tags set by others stay with the old version.
 ///
 /// # Errors
-/// [`StoreError::Copy`] when S3 refuses.
+/// [`StoreError::Copy`] if S3 refuses.
 pub async fn copy(
     client: &Client,
     object: &Object,

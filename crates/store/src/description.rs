@@ -1,8 +1,8 @@
-//! What S3 is told of an object beside its bytes.
+//! An object's headers in S3.
 
 use std::collections::HashMap;
 
-/// What an object is, and under which condition it is stored.
+/// The type and the metadata of an object, and the condition for storing it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Description {
     pub(crate) content_type: &'static str,
@@ -11,15 +11,15 @@ pub(crate) struct Description {
     pub(crate) condition: Condition,
 }
 
-/// What has to be there for the object to be stored, by S3's [conditional
+/// The condition for storing the object, by S3's [conditional
 /// writes](https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Condition {
-    /// Whatever is there.
+    /// None.
     Always,
-    /// No object of this key.
+    /// There is no object with this key.
     Absent,
-    /// The object with this entity tag.
+    /// The object has this entity tag.
     Unchanged(String),
 }
 

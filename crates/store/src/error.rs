@@ -1,4 +1,4 @@
-//! Why an artifact isn't there, and whether it is worth another try.
+//! Why an artifact couldn't be stored, and whether a retry can help.
 
 use aws_sdk_s3::error::ProvideErrorMetadata;
 use contract::{Repository, Retry};
@@ -8,74 +8,74 @@ use crate::Object;
 /// Why an artifact could not be read or stored.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The existing object could not be looked at.
+    /// The request for the existing object failed.
     #[error("could not read the metadata of {object}")]
     Head {
         /// The object.
         object: Object,
-        /// S3's answer.
+        /// The error of S3.
         source: Box<aws_sdk_s3::Error>,
     },
-    /// The key belongs to another repository's artifact, which is never replaced.
-    #[error("{object} is an artifact of {named:?}, and not of {repository}")]
+    /// The key belongs to another repository's artifact, which is never overwritten.
+    #[error("{object} is an artifact of {named:?}, not of {repository}")]
     OtherRepository {
         /// The object.
         object: Object,
-        /// The repository whose artifact should have been stored.
+        /// The repository whose artifact was to be stored.
         repository: Repository,
-        /// The repository that the artifact says it is of.
+        /// The repository of the existing artifact.
         named: String,
     },
-    /// An artifact of less than one part was refused.
+    /// S3 refused an artifact of less than one part.
     #[error("could not put {object}")]
     Put {
         /// The object.
         object: Object,
-        /// S3's answer.
+        /// The error of S3.
         source: Box<aws_sdk_s3::Error>,
     },
-    /// What is there was refused to be copied.
+    /// S3 refused to copy the artifact.
     #[error("could not copy {object} for another commit")]
     Copy {
         /// The object.
         object: Object,
-        /// S3's answer.
+        /// The error of S3.
         source: Box<aws_sdk_s3::Error>,
     },
-    /// The multipart upload was refused.
+    /// S3 refused to start the multipart upload.
     #[error("could not begin the multipart upload of {object}")]
     Begin {
         /// The object.
         object: Object,
-        /// S3's answer.
+        /// The error of S3.
         source: Box<aws_sdk_s3::Error>,
     },
-    /// A part was refused.
+    /// S3 refused a part.
     #[error("could not upload part {number} of {object}")]
     Part {
         /// The object.
         object: Object,
         /// The part, from 1.
         number: i32,
-        /// S3's answer.
+        /// The error of S3.
         source: Box<aws_sdk_s3::Error>,
     },
-    /// All parts are there, but S3 refused to join them.
+    /// All parts were uploaded, but S3 refused to join them.
     #[error("could not complete the multipart upload of {object}")]
     Complete {
         /// The object.
         object: Object,
-        /// S3's answer.
+        /// The error of S3.
         source: Box<aws_sdk_s3::Error>,
     },
-    /// The producer went away without [`finish`](crate::PartWriter::finish): it failed, and knows
-    /// why.
-    #[error("the producer of {object} stopped before its end")]
+    /// The producer ended without [`finish`](crate::PartWriter::finish): it failed and knows the
+    /// cause.
+    #[error("the producer of {object} stopped early")]
     Unfinished {
         /// The object.
         object: Object,
     },
-    /// The task that uploads was cancelled, or it panicked.
+    /// The upload task was cancelled or panicked.
     #[error("the upload of {object} stopped")]
     Stopped {
         /// The object.
@@ -85,7 +85,7 @@ pub enum StoreError {
     },
 }
 
-/// What S3 says about a request that can't succeed, however often it is made.
+/// S3's error codes for requests that never succeed.
 /// <https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html>
 const HOPELESS: [&str; 6] =
     ["EntityTooLarge", "InvalidArgument", "InvalidRequest", "KeyTooLongError", "MetadataTooLarge", "NoSuchBucket"];
@@ -97,14 +97,14 @@ impl StoreError {
         if matches!(self, Self::OtherRepository { .. }) || is_hopeless() { Retry::Never } else { Retry::Again }
     }
 
-    /// What a person can do about it, where that is known.
+    /// What a person can do about it, if known.
     pub fn hint(&self) -> Option<&'static str> {
         matches!(self, Self::OtherRepository { .. }).then_some(
             "set KeyLayout to host/path, so that hosts don't share keys; or delete the object, if its repository is gone",
         )
     }
 
-    /// What S3 calls the error, where it is S3's.
+    /// S3's error code, if it is S3's error.
     pub(crate) fn code(&self) -> Option<&str> {
         match self {
             Self::Head { source, .. }

@@ -1,8 +1,8 @@
-//! Artifacts go to S3 as a stream: a zip is written by blocking code that doesn't know its final
-//! size, and uploaded by asynchronous code that must not hold more of it than a few parts.
+//! Streams artifacts to S3: blocking code writes a zip of unknown size, and asynchronous code
+//! uploads it with only a few parts in memory.
 //!
-//! Whatever goes wrong, no artifact appears: an object comes to be only when its producer said that
-//! it wrote the last byte.
+//! If anything fails, no artifact appears: an object is created only after its producer has
+//! confirmed the last byte.
 //!
 //! ```no_run
 //! use std::io::Write;

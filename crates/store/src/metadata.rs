@@ -1,5 +1,5 @@
-//! What an artifact says about itself, as S3 user metadata: CodePipeline shows the summary, people
-//! find the commit, and the next push of the same tree finds that there is nothing to do.
+//! An artifact's S3 user metadata: CodePipeline shows the summary, people find the commit, and the
+//! next push of the same tree needn't be zipped again.
 
 use std::collections::HashMap;
 
@@ -16,19 +16,19 @@ use crate::{
 /// `delivery-id` and `codepipeline-artifact-revision-summary`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ArtifactMetadata {
-    /// The repository that it is of. Artifacts of older versions don't say.
+    /// Its repository. Artifacts of older versions don't have it.
     pub repository: Repository,
     /// The commit.
     pub commit: CommitId,
-    /// The id of its tree in hexadecimal, where it is known: an artifact with the same one has the
-    /// same content.
+    /// The ID of its tree in hexadecimal, if known: artifacts with the same tree have the same
+    /// content.
     pub tree: Option<String>,
     /// The branch or tag that named the commit.
     pub reference: RefName,
-    /// The delivery that asked for it.
+    /// The delivery that caused it.
     pub delivery_id: DeliveryId,
-    /// The first line of the commit's message. It is stored with white space and control characters
-    /// made single spaces, and cut to what the limit leaves it.
+    /// The first line of the commit's message. White space and control characters are stored as
+    /// single spaces, and the line is cut to fit the limit.
     pub summary: String,
 }
 
@@ -42,19 +42,19 @@ const DELIVERY_ID: &str = "delivery-id";
 /// shows.
 const SUMMARY: &str = "codepipeline-artifact-revision-summary";
 
-/// What S3 takes of user metadata in all, in bytes of keys and values.
+/// S3's limit for all user metadata, in bytes of keys and values.
 const MAX_BYTES: usize = 2048;
-/// S3 doesn't say whether it counts this before each key, so we do.
+/// S3 doesn't say whether this prefix counts, so it is counted.
 const HEADER_PREFIX: &str = "x-amz-meta-";
 
 impl ArtifactMetadata {
-    /// A zip with this metadata, in place of what was found.
+    /// A zip with this metadata, replacing what was found.
     pub(crate) fn describe(&self, found: &Found) -> Description {
         let (metadata, condition) = (self.to_user_metadata(), found.condition.clone());
         Description { content_type: "application/zip", metadata, condition }
     }
 
-    /// As S3 takes it: printable ASCII, at most 2,048 bytes.
+    /// As S3 metadata: printable ASCII, at most 2,048 bytes.
     pub(crate) fn to_user_metadata(&self) -> HashMap<String, String> {
         let repository = self.repository.to_string();
         let known = [
@@ -72,8 +72,7 @@ impl ArtifactMetadata {
         metadata
     }
 
-    /// From what S3 gives, of an object that is `repository`'s; nothing when the object isn't one
-    /// of ours.
+    /// Parses the metadata of an object of `repository`. `None` if it isn't one of our artifacts.
     fn from_user_metadata(metadata: &HashMap<String, String>, repository: &Repository) -> Option<Self> {
         let value = |key| metadata.get(key).map(|value| rfc2047::decode(value));
         Some(Self {
@@ -82,7 +81,7 @@ impl ArtifactMetadata {
             tree: value(TREE),
             reference: value(REFERENCE)?.parse().ok()?,
             delivery_id: value(DELIVERY_ID)?.parse().ok()?,
-            // An empty header may come back as none.
+            // An empty header may be returned as a missing one.
             summary: value(SUMMARY).unwrap_or_default(),
         })
     }
@@ -92,7 +91,7 @@ fn size(metadata: &HashMap<String, String>) -> usize {
     metadata.iter().map(|(key, value)| HEADER_PREFIX.len() + key.len() + value.len()).sum()
 }
 
-/// As much of `summary` as takes at most `max` bytes when it is encoded.
+/// As much of `summary` as fits into `max` bytes when it is encoded.
 fn fitting(summary: &str, max: usize) -> String {
     let spaced = summary.replace(char::is_control, " ");
     let words: Vec<_> = spaced.split_whitespace().collect();
@@ -107,26 +106,24 @@ fn fitting(summary: &str, max: usize) -> String {
     }
 }
 
-/// What is at an artifact's key, and so what an upload replaces: nothing else, if somebody else is
-/// faster. Only [`find`] makes one, and an [`Upload`](crate::Upload) takes one, so no artifact is
-/// stored where another repository's is.
+/// What was found at an artifact's key. An upload replaces only that. [`find`] is its only source
+/// and an [`Upload`](crate::Upload) requires it, so no artifact overwrites another repository's.
 #[derive(Debug, Clone)]
 pub struct Found {
-    /// The metadata of the artifact; nothing when there is none, or when somebody else put the
-    /// object there.
+    /// The metadata of the artifact. `None` if there is no object, or somebody else's.
     pub metadata: Option<ArtifactMetadata>,
-    /// Its size; none where there is none.
+    /// Its size. `None` if there is no object.
     pub(crate) bytes: u64,
     pub(crate) condition: Condition,
 }
 
 /// Looks for an artifact of `repository`.
 ///
-/// It takes `s3:GetObject`, and `s3:ListBucket` for S3 to say that there is none.
+/// Requires `s3:GetObject`, and `s3:ListBucket`, so that S3 reports a missing object as such.
 ///
 /// # Errors
-/// [`StoreError::Head`] when S3 doesn't answer, or refuses to; [`StoreError::OtherRepository`] when
-/// an artifact of another repository is there.
+/// [`StoreError::Head`] if the request fails. [`StoreError::OtherRepository`] if there is an
+/// artifact of another repository.
 pub async fn find(client: &Client, object: &Object, repository: &Repository) -> Result<Found, StoreError> {
     let head = match client.head_object().bucket(object.bucket.as_str()).key(&object.key).send().await {
         Ok(head) => head,
@@ -194,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn foreign_object_has_no_metadata() {
+    fn other_object_has_no_metadata() {
         let metadata = metadata("refs/heads/main", "");
         let mut user = metadata.to_user_metadata();
         user.remove(DELIVERY_ID);
@@ -210,7 +207,7 @@ mod tests {
         assert_eq!(stored(&unknown), unknown);
     }
 
-    /// What is found where S3 answers so, for a repository on github.com.
+    /// The result of [`find`] for this response of S3, for a repository on github.com.
     async fn found(answer: ResponseTemplate) -> Result<Found, StoreError> {
         let server = MockServer::start().await;
         Mock::given(method("HEAD")).respond_with(answer).mount(&server).await;

@@ -1,4 +1,4 @@
-//! Where an artifact goes, as one value: every error names it.
+//! The address of an artifact, which every error names.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! The blocking half: bytes in, parts out. A bounded channel holds the producer back when S3 is
+//! The blocking half: turns bytes into parts. A bounded channel slows down the producer if S3 is
 //! slower.
 
 use std::{
@@ -10,31 +10,30 @@ use std::{
 use bytes::Bytes;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
-/// What the writer hands over.
+/// A message to the uploader.
 #[derive(Debug)]
 pub(crate) enum Piece {
-    /// A full part; more follows.
+    /// A full part. More follow.
     Part(Bytes),
-    /// The rest, up to a full part; with it the object is whole.
+    /// The last part, after which the object is complete.
     Last(Bytes),
 }
 
-/// The sizes of the parts.
-/// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html>
+/// The sizes of the parts. <https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html>
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct PartSizes {
-    /// What one request puts, in bytes; of what is larger, the first part.
+    /// The largest object for a single request, and the size of the first part of a larger one.
     pub(crate) alone: usize,
-    /// The size of the next parts, in bytes. S3 wants 5 MiB at least.
+    /// The size of the next parts, in bytes. S3 requires at least 5 MiB.
     pub(crate) first: usize,
-    /// How many parts have one size before it doubles.
+    /// The number of parts after which the size doubles.
     pub(crate) step: usize,
 }
 
 impl PartSizes {
-    /// 16 MiB, for which a multipart upload takes three requests more, one after the other, than it
-    /// saves. Then 6 MiB, doubled every 1,000 parts: S3's 10,000 parts hold 5.8 TiB, while an
-    /// artifact of up to 6 GB never needs more memory than a small one.
+    /// Up to 16 MiB, a multipart upload costs three more sequential requests than it saves. Then
+    /// parts of 6 MiB, doubled every 1,000 parts: S3's 10,000 parts hold 5.8 TiB, and an artifact
+    /// of up to 6 GB needs no more memory than a small one.
     pub(crate) const S3: Self = Self { alone: 16 << 20, first: 6 << 20, step: 1000 };
 
     /// The size of part `index` (from 0), in bytes.
@@ -43,24 +42,23 @@ impl PartSizes {
     }
 }
 
-/// Takes the bytes of an object in order and hands them over in parts.
+/// Splits the bytes of an object into parts for the upload.
 ///
-/// It blocks while S3 is behind, so it belongs on a thread that may block, such as one of
-/// [`tokio::task::spawn_blocking`]; on a thread of the runtime it panics, as
-/// [`Sender::blocking_send`] does. A writer that is dropped without [`finish`](Self::finish) makes
-/// the upload fail: an artifact is whole or absent.
+/// It blocks while S3 is slow, so it must run on a thread that may block, such as one of
+/// [`tokio::task::spawn_blocking`]. On a runtime thread it panics, as [`Sender::blocking_send`]
+/// does. Dropping a writer without [`finish`](Self::finish) makes the upload fail: an artifact is
+/// complete or absent.
 #[derive(Debug)]
 pub struct PartWriter {
     part: Vec<u8>,
     index: usize,
     sizes: PartSizes,
     pieces: Sender<Piece>,
-    /// Where the memory of parts that were sent comes back to, and from.
+    /// The buffers of sent parts, for reuse.
     spare: (mpsc::Sender<Vec<u8>>, mpsc::Receiver<Vec<u8>>),
 }
 
-/// A part on its way, whose memory the next one gets: an upload then takes no more of it, however
-/// many parts it has.
+/// A part whose buffer is reused: so an upload needs constant memory, however many parts it has.
 struct Lent {
     part: Vec<u8>,
     owner: mpsc::Sender<Vec<u8>>,
@@ -74,7 +72,7 @@ impl AsRef<[u8]> for Lent {
 
 impl Drop for Lent {
     fn drop(&mut self) {
-        // Nobody wants it any more once the object is whole.
+        // Nobody needs it after the last part.
         self.owner.send(mem::take(&mut self.part)).ok();
     }
 }
@@ -86,7 +84,7 @@ impl PartWriter {
         (Self { part, index: 0, sizes, pieces, spare: mpsc::channel() }, receiver)
     }
 
-    /// Memory for a part of this size. What is much larger isn't kept, nor what is smaller.
+    /// A buffer for a part of this size. Much larger or smaller buffers aren't reused.
     fn room(&self, size: usize) -> Vec<u8> {
         let fitting = self.spare.1.try_iter().find(|spare| (size..2 * size).contains(&spare.capacity()));
         let mut room = fitting.unwrap_or_else(|| Vec::with_capacity(size));
@@ -94,10 +92,10 @@ impl PartWriter {
         room
     }
 
-    /// Says that the object is whole.
+    /// Marks the object as complete.
     ///
     /// # Errors
-    /// [`io::ErrorKind::BrokenPipe`] when the upload failed meanwhile; its own error tells why.
+    /// [`io::ErrorKind::BrokenPipe`] if the upload failed. Its own error says why.
     pub fn finish(self) -> io::Result<()> {
         self.pieces.blocking_send(Piece::Last(self.part.into())).map_err(|_| stopped())
     }
@@ -106,7 +104,7 @@ impl PartWriter {
 impl Write for PartWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let mut size = self.sizes.size(self.index);
-        // A full part waits for the next byte, so that the last piece is never empty unless the
+        // A full part is held back until the next byte, so that the last part is only empty if the
         // object is.
         if self.part.len() == size && !bytes.is_empty() {
             self.index += 1;
@@ -120,7 +118,7 @@ impl Write for PartWriter {
         Ok(taken)
     }
 
-    /// Does nothing: a part goes when it is full.
+    /// Does nothing: only full parts are sent.
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
@@ -136,7 +134,7 @@ mod tests {
 
     use super::*;
 
-    /// Writes `bytes` in chunks and returns the pieces' lengths and what they hold together.
+    /// Writes `bytes` in chunks. Returns the lengths of the parts and their joined content.
     fn pieces(bytes: &[u8], chunk: usize, sizes: PartSizes) -> (Vec<usize>, Vec<u8>) {
         let (mut writer, mut receiver) = PartWriter::new(sizes);
         std::thread::scope(|scope| {
@@ -188,7 +186,7 @@ mod tests {
             while let Some(Piece::Part(part)) = receiver.blocking_recv() {
                 places.insert(part.as_ptr());
             }
-            // One is written, one waits, one is sent, and the first is of another size.
+            // One is being written, one waits, one is being sent, and the first has another size.
             assert!(places.len() <= 4, "{places:?}");
         });
     }

@@ -1,7 +1,7 @@
-//! S3 metadata travels in HTTP headers, which are ASCII; commit messages and branches are not. S3
-//! itself gives anything else back in [RFC 2047](https://www.rfc-editor.org/rfc/rfc2047) encoded
-//! words (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingMetadata.html>), so that is
-//! what it gets. It chooses between both encodings itself, so what comes back may be in either.
+//! Encodes text for S3 metadata, which travels in ASCII headers, while commit messages and branches
+//! may not be ASCII. S3 returns other text as [RFC 2047](https://www.rfc-editor.org/rfc/rfc2047)
+//! encoded words (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingMetadata.html>), so
+//! this sends them. S3 may re-encode them, so both encodings are decoded.
 
 use base64::{
     Engine, alphabet,
@@ -11,7 +11,7 @@ use base64::{
 const PREFIX: &str = "=?UTF-8?B?";
 const SUFFIX: &str = "?=";
 
-/// Reads base64 with or without its padding.
+/// Decodes base64 with or without padding.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &alphabet::STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
@@ -20,7 +20,7 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 /// An encoded word has at most 75 characters: 45 bytes in base64 and its frame are 72.
 const WORD_BYTES: usize = 45;
 
-/// `text` in printable ASCII: as it is where it can be, otherwise as encoded words.
+/// `text` in printable ASCII: unchanged if possible, otherwise as encoded words.
 pub(crate) fn encode(text: &str) -> String {
     let printable = text.bytes().all(|byte| (b' '..=b'~').contains(&byte));
     if printable && !text.contains("=?") {
@@ -29,7 +29,7 @@ pub(crate) fn encode(text: &str) -> String {
     words(text).map(|word| format!("{PREFIX}{}{SUFFIX}", STANDARD.encode(word))).collect::<Vec<_>>().join(" ")
 }
 
-/// Cuts between characters, since each encoded word has to stand for whole ones.
+/// Splits between characters, because each encoded word must contain whole ones.
 fn words(text: &str) -> impl Iterator<Item = &str> {
     let mut rest = text;
     std::iter::from_fn(move || {
@@ -39,9 +39,8 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// The text that `value` stands for: encoded words in either encoding and in the charsets that S3
-/// and its clients write. White space between two of them is there for the line's length and
-/// belongs to neither. Whatever isn't a whole encoded word stays as it is.
+/// Decodes `value`: encoded words in both encodings and in the charsets that S3 and its clients
+/// use. White space between two encoded words is dropped. Anything else is kept.
 pub(crate) fn decode(value: &str) -> String {
     let (mut text, mut words, mut space) = (String::new(), None::<Words>, "");
     for token in tokens(value) {
@@ -81,7 +80,7 @@ fn is_white(character: char) -> bool {
     matches!(character, ' ' | '\t' | '\r' | '\n')
 }
 
-/// Runs of white space and of everything else, in turn.
+/// Alternating runs of white space and of everything else.
 fn tokens(value: &str) -> impl Iterator<Item = &str> {
     let mut rest = value;
     std::iter::from_fn(move || {
@@ -92,7 +91,7 @@ fn tokens(value: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// The charsets of encoded words that are read.
+/// The supported charsets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Charset {
     Utf8,
@@ -102,7 +101,7 @@ enum Charset {
 
 impl Charset {
     fn named(name: &str) -> Option<Self> {
-        // RFC 2231 lets a language follow.
+        // RFC 2231 allows a language suffix.
         let name = name.split('*').next().unwrap_or_default().to_ascii_lowercase();
         match name.as_str() {
             "utf-8" | "utf8" => Some(Self::Utf8),
@@ -143,7 +142,7 @@ impl Word {
     }
 }
 
-/// The bytes of a `Q` encoding.
+/// Decodes the `Q` encoding.
 fn quoted(text: &str) -> Option<Vec<u8>> {
     let (mut bytes, mut rest) = (Vec::new(), text.bytes());
     while let Some(byte) = rest.next() {
@@ -161,17 +160,17 @@ fn quoted(text: &str) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-/// Encoded words of one charset, one after the other. The RFC wants each to hold whole characters,
-/// and not everybody does.
+/// Consecutive encoded words of one charset. The RFC requires whole characters in each, but not
+/// everybody complies.
 struct Words {
     charset: Charset,
     bytes: Vec<u8>,
-    /// As they stand, for when they aren't what they claim to be.
+    /// The original text, in case it isn't valid.
     raw: String,
 }
 
 impl Words {
-    /// Whether they are what they claim to be.
+    /// Whether it is valid.
     fn decode_into(self, text: &mut String) -> bool {
         let decoded = self.charset.decode(self.bytes);
         text.push_str(decoded.as_deref().unwrap_or(&self.raw));
@@ -203,11 +202,11 @@ mod tests {
             ("=?ISO-8859-1?Q?Gr=FC=DFe?=", "Grüße"),
             ("=?iso-8859-1*de?Q?Gr=FC=DFe?=", "Grüße"),
             ("=?US-ASCII?Q?Fix=20it?=", "Fix it"),
-            // White space between words goes, beside other text it stays.
+            // White space between encoded words is dropped, elsewhere it is kept.
             ("=?UTF-8?Q?a?= =?UTF-8?Q?b?=", "ab"),
             ("=?UTF-8?Q?a?=\r\n\t =?ISO-8859-1?Q?=FC?=", "aü"),
             ("Fix =?UTF-8?Q?=C3=BC?=  now ", "Fix ü  now "),
-            // A character cut in two.
+            // A character split in two.
             ("=?UTF-8?Q?=C3?= =?UTF-8?Q?=BC?=", "ü"),
             ("=?UTF-8?Q??=", ""),
         ] {
@@ -239,7 +238,7 @@ mod tests {
         }
     }
 
-    /// Words in both encodings and each charset, and texts between them.
+    /// Words in both encodings and all charsets, with text between them.
     fn headers() -> impl Strategy<Value = String> {
         let charset = prop::sample::select(vec!["utf-8", "UTF-8", "iso-8859-1", "us-ascii"]);
         let word = (charset, any::<bool>(), "[a-z üé=?_]{1,8}").prop_map(|(charset, is_base64, text)| {
@@ -261,8 +260,8 @@ mod tests {
     fn pythons_library_reads_the_same() {
         let mut runner = TestRunner::deterministic();
         let values: Vec<String> = (0..500).map(|_| headers().new_tree(&mut runner).unwrap().current()).collect();
-        // What it makes of the parts in turn puts spaces between words of different charsets, so
-        // they are joined here.
+        // Python's joining of the decoded parts inserts spaces between words of different charsets,
+        // so they are joined here.
         let script = "import sys\nfrom email.header import decode_header\n\
                       def text(part, charset): return part if isinstance(part, str) else part.decode(charset or 'ascii')\n\
                       for line in sys.argv[1:]: print(ascii(''.join(text(*part) for part in decode_header(line))))";
@@ -276,7 +275,7 @@ mod tests {
         }
     }
 
-    /// As `ascii` of Python shows a character that isn't a quotation mark.
+    /// A character as Python's `ascii` shows it, except for quotation marks.
     fn as_python_shows(character: char) -> String {
         if character.is_ascii() { character.to_string() } else { format!("\\x{:02x}", u32::from(character)) }
     }

@@ -1,9 +1,9 @@
-//! The asynchronous half: parts in, an object out, or nothing at all.
+//! The asynchronous half: uploads parts as an object, or nothing at all.
 //!
-//! S3 keeps (and bills) the parts of an upload that was neither completed nor aborted, so every way
-//! out but success aborts it.
+//! S3 keeps (and bills) the parts of an upload that was neither completed nor aborted, so every
+//! failure aborts it.
 //!
-//! What is sent isn't hashed for the signature: its CRC-32 is signed, S3 verifies it, and TLS keeps
+//! The body isn't hashed for the signature: its CRC-32 is signed, S3 verifies it, and TLS protects
 //! the rest. AWS's own command line [does the
 //! same](https://docs.aws.amazon.com/cli/latest/topic/s3-config.html#payload-signing-enabled).
 
@@ -23,24 +23,24 @@ use crate::{
     parts::{PartSizes, PartWriter, Piece},
 };
 
-/// How many parts are on their way at once. With the one in the channel and the one that is being
-/// written, an upload holds four parts: 34 MiB at most up to 6 GB of artifact.
+/// How many parts are uploaded at once. With the one in the channel and the one being written, an
+/// upload holds four parts: at most 34 MiB for artifacts up to 6 GB.
 const PARTS_AT_ONCE: usize = 2;
 
-/// An artifact that is in the bucket.
+/// A stored artifact.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stored {
     /// The object.
     pub object: Object,
     /// Its version, in a versioned bucket.
     pub version_id: Option<String>,
-    /// Its entity tag, in quotation marks as S3 gives it.
+    /// Its entity tag, with S3's quotation marks.
     pub etag: Option<String>,
     /// Its size in bytes.
     pub bytes: u64,
 }
 
-/// An upload that runs by itself from [`start`](Self::start) on. Dropping it aborts it.
+/// A running upload. Dropping it aborts it.
 #[derive(Debug)]
 pub struct Upload {
     object: Object,
@@ -48,12 +48,11 @@ pub struct Upload {
 }
 
 impl Upload {
-    /// Starts to upload what will be written to the returned writer, in place of what was
-    /// [found](crate::find). If something else is there meanwhile, that stays, and the upload ends
-    /// with [`StoreError::is_taken`].
+    /// Starts to upload what is written to the returned writer, in place of what was
+    /// [found](crate::find). If something else was stored meanwhile, that stays, and the upload
+    /// ends with [`StoreError::is_taken`].
     ///
-    /// Up to 16 MiB becomes a single `PutObject`. Parts carry CRC-32 checksums that S3
-    /// verifies.
+    /// Up to 16 MiB, it uses a single `PutObject`. S3 verifies the CRC-32 checksums of parts.
     ///
     /// # Panics
     /// Outside a Tokio runtime.
@@ -71,10 +70,10 @@ impl Upload {
         (writer, Self { object, task: tokio::spawn(target.upload(pieces)) })
     }
 
-    /// Waits until the object is there.
+    /// Waits until the object is stored.
     ///
     /// # Errors
-    /// Whatever kept it from being there; the multipart upload is aborted by then.
+    /// The cause of the failure. The multipart upload is aborted by then.
     pub async fn finish(mut self) -> Result<Stored, StoreError> {
         match (&mut self.task).await {
             Ok(result) => result,
@@ -89,7 +88,7 @@ impl Drop for Upload {
     }
 }
 
-/// What is uploaded to where.
+/// The target of an upload.
 struct Target {
     client: Client,
     object: Object,
@@ -152,7 +151,7 @@ impl Target {
         StoreError::Unfinished { object: self.object.clone() }
     }
 
-    /// The parts with their numbers, and an error where the producer went away.
+    /// The parts with their numbers, and an error if the producer ended early.
     fn numbered(&self, first: Bytes, pieces: Receiver<Piece>) -> impl Stream<Item = Result<(i32, Bytes), StoreError>> {
         let rest = stream::unfold(Some(pieces), async |pieces| {
             let mut pieces = pieces?;
@@ -167,8 +166,8 @@ impl Target {
     }
 }
 
-/// A multipart upload that S3 knows. Dropped, it aborts itself as well as it can: what is left then
-/// is for the bucket's lifecycle rule.
+/// A started multipart upload. If dropped, it tries to abort itself. The bucket's lifecycle rule
+/// removes what remains.
 struct Begun {
     client: Client,
     object: Object,
@@ -241,7 +240,7 @@ impl Drop for Begun {
     }
 }
 
-/// Aborts a multipart upload. A failure is only logged: the caller has a better error to tell.
+/// Aborts a multipart upload. A failure is only logged: the caller has a more useful error.
 async fn abort(client: Client, object: Object, upload_id: Option<String>) {
     let request = client.abort_multipart_upload().bucket(object.bucket.as_str()).key(&object.key);
     if let Err(error) = request.set_upload_id(upload_id).send().await {

@@ -1,5 +1,5 @@
-//! A file that is compressed into the zip while it comes in: however long it is, memory doesn't
-//! grow. Its sums stand behind it, where nobody has to know them in advance.
+//! Compresses a file into the zip as a stream, in constant memory. Its lengths and CRC-32 follow
+//! the data, so they needn't be known in advance.
 
 use std::io::{self, Write};
 
@@ -8,7 +8,7 @@ use flate2::{Compression, write::DeflateEncoder};
 
 use crate::writer::{Announced, Method, Record, Sums, Writer};
 
-/// From this length on, lengths have eight bytes. What can't be compressed grows a little, and must
+/// From this length on, lengths have eight bytes. Incompressible data grows a little, and must
 /// still fit.
 const WIDE: u64 = 0xf000_0000;
 
@@ -25,7 +25,7 @@ pub struct Stream<'a, W: Write> {
 }
 
 impl<'a, W: Write> Stream<'a, W> {
-    /// Begins a file, of which `size` bytes will come.
+    /// Starts a file of `size` bytes.
     pub fn begin(zip: &'a mut Writer<W>, path: &'a BStr, mode: u32, size: u64) -> io::Result<Self> {
         let announced = if size < WIDE { Announced::Behind } else { Announced::BehindWide };
         let record = zip.begin(path, Method::Deflated, announced)?;
@@ -40,7 +40,7 @@ impl<'a, W: Write> Stream<'a, W> {
         self.encoder.write_all(piece)
     }
 
-    /// Ends it. Until then, it isn't in the zip.
+    /// Ends it. Before that, it isn't in the zip.
     pub fn end(self) -> io::Result<()> {
         let Self { path, mode, announced, mut record, crc, size, encoder } = self;
         let Data { zip, length } = encoder.finish()?;

@@ -1,5 +1,5 @@
-//! CloudFormation refuses to delete a bucket that isn't empty. This resource is deleted before the
-//! buckets, and that is the only time it does anything.
+//! CloudFormation can't delete a bucket that isn't empty. This resource is deleted before the
+//! buckets, and only acts then.
 
 use std::time::Duration;
 
@@ -8,18 +8,18 @@ use custom_resource::{Answer, CustomResource, Request, is_lack_of_rights};
 use empty_bucket::{EmptyError, Progress, empty_until_quiet};
 use tokio::time::Instant;
 
-/// Always the same: a changed one would make CloudFormation delete the old one, and with it the
+/// Always the same: after a change, CloudFormation would delete the old resource, and with it the
 /// buckets' content.
 const PHYSICAL_ID: &str = "bucket-cleaner";
 
-/// How long before its deadline the work stops, so that what is on its way ends.
+/// How long before its deadline the work stops, so that pending requests can end.
 const LAST_ANSWERS: Duration = Duration::from_secs(10);
 
-/// Empties buckets when it is deleted.
+/// Empties buckets on deletion.
 #[derive(Debug, Clone)]
 pub(crate) struct BucketCleaner {
     pub(crate) s3: aws_sdk_s3::Client,
-    /// How long nothing may come before the buckets count as empty.
+    /// How long the buckets must stay empty.
     pub(crate) quiet: Duration,
 }
 

@@ -1,12 +1,12 @@
-//! The packs of repositories in S3, for functions that start with an empty disk. Nothing here
-//! fails: without the cache, all is fetched from the Git host.
+//! The cache of packs in S3, for functions that start with an empty disk. Errors are only logged:
+//! without the cache, everything is fetched from the Git host.
 
 use aws_names::BucketName;
 use contract::{CommitId, Repository, environment::PACK_PREFIX, error_chain};
 use fetch::{Fetched, Origin, Seed};
 use store::{CachedPack, Object, PackVersion, Upload};
 
-/// From how much on a fetch is worth keeping, in bytes. Below, S3 is no faster than the host.
+/// The smallest fetch worth caching, in bytes. Below that, S3 is no faster than the host.
 const WORTH_KEEPING: u64 = 1 << 20;
 
 /// The cache.
@@ -16,42 +16,42 @@ pub(crate) struct PackCache {
     pub(crate) bucket: BucketName,
 }
 
-/// What was found in the cache for a repository.
+/// The result of looking up a repository's pack.
 #[derive(Debug, Default)]
 pub(crate) struct Found(Option<(PackVersion, u64)>);
 
-/// That the cache should get a new pack of a repository, in place of this one.
+/// A decision to cache a new pack of a repository in place of this one.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Stale(Option<PackVersion>);
 
 impl PackCache {
-    /// The pack of a repository, if there is one.
+    /// The pack of a repository, if any.
     pub(crate) async fn open(&self, repository: &Repository, found: &mut Found) -> Option<Seed> {
         let CachedPack { commit, length, version, body } = CachedPack::open(&self.s3, &self.object(repository)).await?;
         found.0 = Some((version, length));
         Some(Seed { commit, pack: body })
     }
 
-    /// Keeps the pack of a fetched commit.
+    /// Caches the pack of a fetched commit.
     pub(crate) async fn keep(&self, repository: &Repository, fetched: Fetched, Stale(read): Stale) {
         let object = self.object(repository);
         let Ok(commit) = fetched.commit.to_string().parse::<CommitId>() else { return };
         let (mut writer, upload) = Upload::start_pack(&self.s3, object.clone(), &commit, read);
         let packing = blocking::spawn(move |interrupt| {
-            // All of it comes along: the clone stays as it is while it is read, even when nobody
-            // waits for that any more.
+            // The whole `Fetched` is moved here: it protects the clone while it is read, even if
+            // this is abandoned.
             let fetched = fetched;
             let written = archive::write_pack(&fetched.clone, fetched.commit, interrupt, &mut writer);
             written.and_then(|()| writer.finish().map_err(archive::ArchiveError::Write))
         });
         let stored = upload.finish().await;
         match (stored, packing.await) {
-            (Ok(stored), _) => tracing::info!(%object, %commit, bytes = stored.bytes, "kept the pack"),
-            (Err(error), _) if error.is_taken() => tracing::info!(%object, "another function has kept a pack"),
+            (Ok(stored), _) => tracing::info!(%object, %commit, bytes = stored.bytes, "cached the pack"),
+            (Err(error), _) if error.is_taken() => tracing::info!(%object, "another function has cached a pack"),
             (Err(error), Ok(Err(cause))) if !matches!(cause, archive::ArchiveError::Write(_)) => {
-                tracing::warn!(%object, error = error_chain(&error), cause = error_chain(&cause), "could not keep the pack");
+                tracing::warn!(%object, error = error_chain(&error), cause = error_chain(&cause), "could not cache the pack");
             }
-            (Err(error), _) => tracing::warn!(%object, error = error_chain(&error), "could not keep the pack"),
+            (Err(error), _) => tracing::warn!(%object, error = error_chain(&error), "could not cache the pack"),
         }
     }
 
@@ -61,8 +61,8 @@ impl PackCache {
 }
 
 impl Found {
-    /// Whether the next function should find something else. A kept clone says nothing about the
-    /// cache: it was filled when the clone was made.
+    /// Whether to replace the cached pack. A kept clone says nothing about the cache: it was filled
+    /// when the clone was created.
     pub(crate) fn stale(self, origin: Origin, received: u64) -> Option<Stale> {
         let length = self.0.as_ref().map(|(_, length)| *length);
         is_stale(origin, received, length).then(|| Stale(self.0.map(|(version, _)| version)))
@@ -74,7 +74,7 @@ impl Found {
 fn is_stale(origin: Origin, received: u64, length: Option<u64>) -> bool {
     match (origin, length) {
         (Origin::New, _) => received >= WORTH_KEEPING,
-        // A quarter of it has changed since.
+        // A quarter of it has changed.
         (Origin::Seeded, Some(length)) => received > length / 4,
         (Origin::Seeded, None) | (Origin::Kept, _) => false,
     }

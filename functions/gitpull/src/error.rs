@@ -1,4 +1,4 @@
-//! Why a job failed, and whether it is worth another try.
+//! Why a job failed, and whether a retry can help.
 
 use archive::ArchiveError;
 use contract::{PermitError, Retry};
@@ -11,17 +11,17 @@ use crate::{lfs::LfsError, submodules::SubmoduleError};
 /// Why there is no zip.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum GitPullError {
-    #[error("the function's configuration can't be read: {0}")]
+    #[error("cannot read the function's configuration: {0}")]
     Configuration(String),
     #[error(transparent)]
     Permit(PermitError),
     #[error("could not read the encrypted SSH key s3://{bucket}/{object}")]
     ReadKey { bucket: String, object: String, source: Box<aws_sdk_s3::Error> },
-    #[error("the transfer of s3://{bucket}/{object} broke off")]
+    #[error("the transfer of s3://{bucket}/{object} was cut off")]
     KeyBrokeOff { bucket: String, object: String, source: Box<dyn std::error::Error + Send + Sync> },
     #[error("could not decrypt the SSH key with {kms_key}")]
     DecryptKey { kms_key: String, source: Box<aws_sdk_kms::Error> },
-    #[error("what {kms_key} decrypted is no SSH key")]
+    #[error("the data decrypted with {kms_key} is not an SSH key")]
     NoKey { kms_key: String },
     #[error("the SSH key can't be used")]
     Key(#[source] PrivateKeyError),
@@ -33,9 +33,9 @@ pub(crate) enum GitPullError {
     Archive { commit: String, source: ArchiveError },
     #[error("could not store the zip")]
     Store(#[source] StoreError),
-    #[error("the commit {0} has an id that is none")]
+    #[error("the commit {0} isn't a valid object ID")]
     Commit(String, #[source] contract::git::CommitIdError),
-    #[error("the time of the function ran out")]
+    #[error("the function ran out of time")]
     Deadline,
     #[error("zipping was interrupted")]
     Interrupted(#[source] tokio::task::JoinError),
@@ -51,7 +51,7 @@ impl JobError for GitPullError {
             Self::Submodules(SubmoduleError::Refused { source, .. }) if matches!(**source, PermitError::Host(_)) => {
                 Retry::Again
             }
-            // With such submodules the tree stays as it is.
+            // The tree keeps these submodules.
             Self::Submodules(_)
             | Self::Permit(PermitError::Scope { .. } | PermitError::Globs(_))
             | Self::Commit(..) => Retry::Never,
@@ -83,7 +83,7 @@ impl JobError for GitPullError {
     }
 }
 
-/// Whether a tree that can't become a zip may do so later: not one that stays what it is.
+/// Whether a tree that can't be zipped may be zipped later: not if the tree itself is the cause.
 fn of_tree(error: &ArchiveError) -> Retry {
     match error {
         ArchiveError::Path { .. }
@@ -103,23 +103,23 @@ fn of_tree(error: &ArchiveError) -> Retry {
     }
 }
 
-/// What to do about a tree that can't become a zip, where that is known.
+/// What to do about a tree that can't be zipped, if known.
 fn hint_of_tree(error: &ArchiveError) -> Option<&'static str> {
     match error {
         ArchiveError::PointerExtension { .. } => {
             Some("set Lfs to off: only the program that made the extension can undo it")
         }
-        ArchiveError::Costly { .. } => Some("make its patterns fewer or simpler: many stars in one line take long"),
+        ArchiveError::Costly { .. } => Some("use fewer or simpler patterns: many stars in one line take long"),
         ArchiveError::ControlFile { .. } | ArchiveError::ControlFiles { .. } => Some("make that file smaller"),
         ArchiveError::TooLarge { .. } | ArchiveError::Grows { .. } => {
-            Some("take the attribute that converts the file out of .gitattributes")
+            Some("remove the attribute that converts the file from .gitattributes")
         }
         ArchiveError::LongLink { .. } => Some("remove the link: no system can follow it"),
         ArchiveError::Reencoded { .. } => {
-            Some("take export-subst away from it, or push a commit without an encoding header")
+            Some("remove export-subst from it, or push a commit without an encoding header")
         }
         ArchiveError::LongCommit { .. } => {
-            Some("take export-subst out of .gitattributes, or shorten the commit's message")
+            Some("remove export-subst from .gitattributes, or shorten the commit's message")
         }
         ArchiveError::LargeFile { source, .. } => source.downcast_ref().and_then(LfsError::hint),
         _ => None,
@@ -165,7 +165,7 @@ mod tests {
         assert_eq!(
             contract::error_chain(&error),
             "could not fetch the submodules: the submodule vendor/lib of github.com/octo/hello must not be fetched from \
-             \"https://git.example/lib.git\": git.example is not among the AllowedGitHosts"
+             \"https://git.example/lib.git\": git.example is not in AllowedGitHosts"
         );
         assert_eq!(
             (error.retry(), error.hint().is_some_and(|hint| hint.contains("Submodules to off"))),

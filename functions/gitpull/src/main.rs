@@ -1,5 +1,5 @@
-//! The worker behind the queue: fetches what a job names over SSH, zips it and stores the zip.
-//! Where from and as whom, it takes from its configuration, never from the job.
+//! The worker of `/gitpull`: fetches a job's reference over SSH, zips it and stores the zip. The
+//! host's address and the key come from the configuration, never from the job.
 
 mod cache;
 mod error;
@@ -32,8 +32,8 @@ async fn main() -> Result<()> {
     let config = lambda_init::aws().load().await;
     let (jobs, dead_letters) = (environment.queue.clone(), environment.dead_letter_queue.clone());
     let queue = Queue::new(aws_sdk_sqs::Client::new(&config), jobs, dead_letters);
-    // Were the function to end instead, its jobs would come again without a reason, and be buried
-    // without one.
+    // If the function exited instead, its jobs would be retried and moved to the dead-letter queue
+    // without a reason.
     let worker = worker(environment, &config).map_err(|error| format!("{error:#}"));
     let served = jobs::serve(&queue, async |job, deadline| match &worker {
         Ok(worker) => worker.deliver(job, deadline).await,

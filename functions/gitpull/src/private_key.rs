@@ -1,4 +1,4 @@
-//! The SSH key: read and decrypted once for a warm function, and kept nowhere but in memory.
+//! The SSH key: read and decrypted once per warm function, and kept only in memory.
 
 use aws_sdk_kms::primitives::Blob;
 use contract::custom::encryption_context;
@@ -8,7 +8,7 @@ use tokio::sync::OnceCell;
 
 use crate::error::GitPullError;
 
-/// Where the SSH key lies, and the key itself once it was read.
+/// The location of the SSH key, and the key once it was read.
 #[derive(Debug)]
 pub(crate) struct StoredKey {
     pub(crate) s3: aws_sdk_s3::Client,
@@ -21,7 +21,7 @@ pub(crate) struct StoredKey {
 }
 
 impl StoredKey {
-    /// The key. A failure isn't remembered: the next job tries again.
+    /// The key. Errors aren't cached: the next job tries again.
     pub(crate) async fn get(&self) -> Result<&PrivateKey, GitPullError> {
         self.read.get_or_try_init(|| self.load()).await
     }

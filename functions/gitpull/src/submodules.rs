@@ -1,6 +1,6 @@
-//! The submodules of a commit, and theirs: each fetched over SSH like any repository, at the commit
-//! that the tree around it pins. `.gitmodules` is whoever pushes' to write, so a URL in it only
-//! chooses among the repositories of allowed hosts.
+//! The submodules of a commit, recursively: each is fetched over SSH like any repository, at the
+//! commit that its parent's tree pins. Anyone who can push can write `.gitmodules`, so its URLs
+//! only select among repositories of allowed hosts.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -15,14 +15,14 @@ use gix::{
     bstr::{BStr, BString, ByteSlice},
 };
 
-/// How deep submodules may lie in one another.
+/// The deepest nesting of submodules.
 const DEEPEST: usize = 8;
-/// How many there may be in all.
+/// The most submodules in total.
 const MOST: usize = 200;
-/// The largest `.gitmodules`, in bytes: of two hundred submodules, each may have five thousand.
+/// The largest `.gitmodules`, in bytes: with two hundred submodules, each may use five thousand.
 const LARGEST: u64 = 1 << 20;
 
-/// Why the submodules of a repository can't go along.
+/// Why the submodules of a repository can't be fetched.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SubmoduleError {
     #[error("the .gitmodules of {repository} can't be read")]
@@ -31,41 +31,40 @@ pub(crate) enum SubmoduleError {
     Large { repository: Repository, size: u64 },
     #[error("the .gitmodules of {repository} has a {key} for {name:?} that Git refuses")]
     Value { repository: Repository, name: BString, key: &'static str },
-    #[error("could not look for the submodules of {repository}")]
+    #[error("could not list the submodules of {repository}")]
     Tree { repository: Repository, source: ArchiveError },
-    #[error("looking for submodules stopped")]
+    #[error("listing the submodules stopped")]
     Stopped(#[source] tokio::task::JoinError),
     #[error("the submodule {path} of {repository} has no URL in .gitmodules")]
     NoUrl { repository: Repository, path: BString },
-    #[error("the submodule {path} of {repository} has an unusable URL")]
+    #[error("the submodule {path} of {repository} has an invalid URL")]
     Url { repository: Repository, path: BString, source: forge::CloneUrlError },
-    #[error("the submodule {path} of {repository} leads out of its host by {url:?}")]
+    #[error("the submodule {path} of {repository} leaves its host with {url:?}")]
     Outside { repository: Repository, path: BString, url: String },
     #[error("the submodule {path} of {repository} must not be fetched from {url:?}")]
     Refused { repository: Repository, path: BString, url: String, source: Box<PermitError> },
-    #[error("{repository} is a submodule of itself, by way of {path}")]
+    #[error("{repository} is a submodule of itself, through {path}")]
     Cycle { repository: Repository, path: BString },
-    #[error("the submodules lie more than {DEEPEST} deep, at {path}")]
+    #[error("the submodules are nested more than {DEEPEST} deep, at {path}")]
     Deep { path: BString },
     #[error("there are more than {MOST} submodules")]
     Many,
-    #[error("the submodule {path} is pinned to an id that is none")]
+    #[error("the commit of the submodule {path} isn't a valid object ID")]
     Pinned { path: BString, source: contract::git::CommitIdError },
 }
 
-/// A commit whose submodules are wanted.
+/// A commit whose submodules to fetch.
 struct Parent {
     location: Location,
     clone: gix::Repository,
     commit: ObjectId,
     prefix: BString,
-    /// The repositories around it, the outermost first.
+    /// The enclosing repositories, outermost first.
     around: Vec<Repository>,
 }
 
-/// Fetches all submodules of `root`, the commit of a job, of which something goes into a zip with
-/// these options, each by `fetch` if it may be: where they are, what is there, and what keeps it
-/// there.
+/// Fetches all submodules of `root`, a job's commit, that go into a zip with these options. Calls
+/// `fetch` for each permitted one. Returns their paths, commits and clones.
 pub(crate) async fn fetch_all<E: From<SubmoduleError>>(
     job: &Job,
     hosts: &AllowedHosts,
@@ -106,7 +105,7 @@ pub(crate) async fn fetch_all<E: From<SubmoduleError>>(
             }
             let id: CommitId =
                 commit.to_string().parse().map_err(|source| SubmoduleError::Pinned { path: whole.clone(), source })?;
-            // Its clone is free again when the next submodule may be of the same repository.
+            // Unlocks its clone, in case the next submodule is of the same repository.
             let Fetched { clone, commit, reading, .. } = fetch(&location, Wanted::Commit(id)).await?;
             let prefix = [whole.as_slice(), b"/"].concat().into();
             found.push((location.clone(), Submodule { path: whole, clone: clone.clone(), commit }, reading));
@@ -116,15 +115,15 @@ pub(crate) async fn fetch_all<E: From<SubmoduleError>>(
     Ok(found)
 }
 
-/// A submodule as the tree and its `.gitmodules` have it.
+/// A submodule, by the tree and `.gitmodules`.
 struct Pinned {
     path: BString,
     url: BString,
     commit: ObjectId,
 }
 
-/// The submodules of a commit. What the tree has and `.gitmodules` doesn't stays an empty folder,
-/// as with Git, and so does what has `update = none` there.
+/// The submodules of a commit. One that `.gitmodules` lacks stays an empty folder, as with Git, and
+/// so does one with `update = none`.
 fn pinned(parent: &Parent, options: &Options, interrupt: &AtomicBool) -> Result<Vec<Pinned>, SubmoduleError> {
     let repository = || parent.location.repository.clone();
     let Some(modules) = modules(parent)? else { return Ok(Vec::new()) };
@@ -149,7 +148,7 @@ fn pinned(parent: &Parent, options: &Options, interrupt: &AtomicBool) -> Result<
     Ok(pinned)
 }
 
-/// The `.gitmodules` of a commit: a file, and not what a link of that name leads to.
+/// The `.gitmodules` file of a commit. A link of that name isn't followed.
 fn modules(parent: &Parent) -> Result<Option<gix::submodule::File>, SubmoduleError> {
     let repository = || parent.location.repository.clone();
     let failed = |source| SubmoduleError::Modules { repository: repository(), source };
@@ -166,8 +165,8 @@ fn modules(parent: &Parent) -> Result<Option<gix::submodule::File>, SubmoduleErr
     gix::submodule::File::from_bytes(&blob.data, None, &gix::config::File::default()).map(Some).map_err(failed)
 }
 
-/// What `.gitmodules` says of a submodule. `active` doesn't count there: Git reads it in a clone's
-/// own configuration only.
+/// A submodule's settings in `.gitmodules`. `active` is ignored there: Git reads it only from a
+/// clone's own configuration.
 #[derive(Default)]
 struct Module {
     path: Option<BString>,
@@ -175,13 +174,13 @@ struct Module {
     update: Option<BString>,
 }
 
-/// A value that Git doesn't take, for which it fetches no submodule at all: the name of the
-/// submodule, and the key.
+/// A value that Git refuses, so that it fetches no submodule at all: the name of the submodule and
+/// the key.
 type Refused = (BString, &'static str);
 
-/// The submodules by path (`parse_config` of submodule-config.c). Of several values the last one
-/// counts, and so does of several submodules of one path the one that was last said to be there,
-/// whatever it was said to be before.
+/// The submodules by path (`parse_config` of submodule-config.c). The last of several values
+/// counts. Of several submodules with one path, the one whose path was set last counts, even if it
+/// had another path before.
 fn by_path(modules: &gix::submodule::File) -> Result<HashMap<BString, Module>, Refused> {
     let mut by_name: HashMap<BString, Module> = HashMap::new();
     let mut names: HashMap<BString, BString> = HashMap::new();
@@ -208,7 +207,7 @@ fn by_path(modules: &gix::submodule::File) -> Result<HashMap<BString, Module>, R
             module.url = Some(url);
         }
         for update in values("update")? {
-            // Also a command: whoever pushes would choose what runs where it is cloned.
+            // Also a command, which anyone who can push could run on the cloning machine.
             if !["none", "checkout", "rebase", "merge"].iter().any(|known| update == *known) {
                 return Err((name, "update"));
             }
@@ -218,17 +217,18 @@ fn by_path(modules: &gix::submodule::File) -> Result<HashMap<BString, Module>, R
     Ok(names.into_iter().filter_map(|(path, name)| Some((path, by_name.remove(&name)?))).collect())
 }
 
-/// Whether it can name a submodule: Git makes a folder of it (`check_submodule_name`).
+/// Whether it is a valid submodule name: Git creates a folder of that name
+/// (`check_submodule_name`).
 fn is_name(name: &[u8]) -> bool {
     !name.is_empty() && name.split(|byte| matches!(byte, b'/' | b'\\')).all(|part| part != b"..")
 }
 
-/// Whether no program would take it for an option: such a value counts as if it weren't there.
+/// Whether no program would parse it as an option. Such a value is ignored.
 fn is_no_option(value: &BString) -> bool {
     !value.starts_with(b"-")
 }
 
-/// A URL as it may be told: whoever wrote a password into it didn't mean to publish it.
+/// A URL without its password, for messages: it wasn't meant to be published.
 fn without_credentials(url: &BStr) -> String {
     let text = url.to_str_lossy().into_owned();
     let Ok(mut url) = gix::url::parse(url) else { return text };
@@ -240,8 +240,8 @@ fn without_credentials(url: &BStr) -> String {
     url.to_bstring().to_string()
 }
 
-/// The repository that a URL in the `.gitmodules` of `parent` names: relative to the parent's own,
-/// as Git takes it, or any that a payload could name.
+/// The repository of a URL in the `.gitmodules` of `parent`: relative to the parent's URL, as in
+/// Git, or any URL that a payload could have.
 fn resolve(parent: &Location, path: &BString, url: &BStr, hosts: &AllowedHosts) -> Result<Location, SubmoduleError> {
     let repository = || parent.repository.clone();
     let text = url.to_str_lossy();
@@ -262,7 +262,7 @@ fn resolve(parent: &Location, path: &BString, url: &BStr, hosts: &AllowedHosts) 
     let joined = parts.join("/");
     let without = joined.strip_suffix(".git");
     let own = without.unwrap_or(&joined).parse().map_err(|_| outside())?;
-    // Of a URL that leads back to the parent, Git leaves the parent's end.
+    // If a URL leads back to the parent, Git keeps the parent's suffix.
     let is_parent = own == parent.repository.path;
     let without_git = if is_parent { parent.spelling.without_git } else { without.is_none() };
     let spelling = PathSpelling { without_git, ..parent.spelling };
@@ -316,7 +316,7 @@ mod tests {
         check("..", None);
     }
 
-    /// A repository whose commit has this tree, and a `.gitmodules` beside it.
+    /// A repository whose commit has this tree and this `.gitmodules`.
     fn parent(clone: gix::Repository, modules: &[u8], mut tree: Tree) -> Parent {
         tree.entries.push(entry(EntryKind::Blob, ".gitmodules", clone.write_blob(modules).unwrap().detach()));
         tree.entries.sort();
@@ -376,7 +376,7 @@ mod tests {
             let links = (0..count).map(|n| entry(EntryKind::Commit, &format!("m{n}"), some_id()));
             Tree { entries: links.collect() }
         };
-        // As many as fit, as short as they can be: each is looked up once.
+        // As many of the shortest entries as fit: each is looked up once.
         let modules: Vec<_> = (0..28_000).map(|n| format!("[submodule \"{n}\"]path=m{n}\nurl=.\n")).collect();
         let modules = modules.concat();
         assert!(modules.len() > 900_000);
@@ -455,7 +455,7 @@ mod tests {
         let options = Options::default();
         assert_eq!(fetched(MODULES, "packages export-ignore\n", &options, ""), ["one", "two"]);
         assert_eq!(fetched(MODULES, "ios export-ignore\ntwo/ export-ignore\n", &options, ""), ["one"]);
-        // A work tree has all of them.
+        // A work tree needs all of them.
         let dot_git = archive::DotGit { branch: None, url: "ssh://git@github.com/octo/hello".to_owned() };
         let options = Options { dot_git: Some(dot_git), ..options };
         assert_eq!(fetched(MODULES, "packages export-ignore\n", &options, ""), ["one", "packages/ios", "two"]);

@@ -1,8 +1,9 @@
-//! One key pair for each kind and KMS key, made once and then kept: whatever CloudFormation repeats
-//! or rolls back, the public key that somebody registered with a Git host stays the right one.
+//! Generates one key pair for each key type and KMS key, and keeps it: whatever CloudFormation
+//! repeats or rolls back, a public key that is registered with a Git host stays valid.
 //!
-//! The function can encrypt and not decrypt, put and not replace, and delete nothing. The public
-//! key stands in the object's metadata, where it is found again without the private one.
+//! The function can encrypt but not decrypt, create objects but not overwrite them, and delete
+//! nothing. The public key is in the object's metadata, where it can be read without the private
+//! one.
 
 use aws_sdk_kms::primitives::Blob;
 use aws_sdk_s3::{
@@ -22,9 +23,9 @@ use crate::key_pair::KeyPair;
 /// Why there is no key.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SshKeyError {
-    #[error("could not make the key pair")]
+    #[error("could not generate the key pair")]
     Generate(#[source] ssh_key::Error),
-    #[error("making the key pair was interrupted")]
+    #[error("generating the key pair was interrupted")]
     Interrupted(#[source] tokio::task::JoinError),
     #[error("could not encrypt the private key with {kms_key}")]
     Encrypt { kms_key: String, source: Box<aws_sdk_kms::Error> },
@@ -32,18 +33,18 @@ pub(crate) enum SshKeyError {
     NoCiphertext { kms_key: String },
     #[error("could not store the encrypted key as s3://{bucket}/{key}")]
     Store { bucket: String, key: String, source: Box<aws_sdk_s3::Error> },
-    #[error("could not look for the key s3://{bucket}/{key}")]
+    #[error("could not check for the key s3://{bucket}/{key}")]
     Look { bucket: String, key: String, source: Box<aws_sdk_s3::Error> },
-    #[error("s3://{bucket}/{key} is there, but has no public key")]
+    #[error("s3://{bucket}/{key} exists, but has no public key")]
     Unreadable { bucket: String, key: String },
-    #[error("s3://{bucket}/{key} is there, but can't be read")]
+    #[error("s3://{bucket}/{key} exists, but can't be read")]
     Hidden { bucket: String, key: String },
 }
 
-/// The metadata that holds the public key.
+/// The metadata with the public key.
 const PUBLIC_KEY: &str = "public-key";
 
-/// Makes the stack's SSH key.
+/// Generates the stack's SSH key.
 #[derive(Debug, Clone)]
 pub(crate) struct SshKey {
     pub(crate) s3: aws_sdk_s3::Client,
@@ -65,7 +66,7 @@ impl CustomResource for SshKey {
         let code = match error {
             SshKeyError::Encrypt { source, .. } => source.code(),
             SshKeyError::Store { source, .. } | SshKeyError::Look { source, .. } => source.code(),
-            // It was put: only the right to read it can be missing.
+            // It was stored: only the permission to read it can be missing.
             SshKeyError::Hidden { .. } => return true,
             _ => None,
         };
@@ -87,14 +88,15 @@ impl CustomResource for SshKey {
         self.create(request).await
     }
 
-    /// Leaves the key: the bucket goes with the stack, and an update that is rolled back needs it.
+    /// Keeps the key: the bucket is deleted with the stack, and an update that is rolled back needs
+    /// it.
     async fn delete(&self, _request: Request<Properties>) -> Result<(), SshKeyError> {
         Ok(())
     }
 }
 
-/// Where the encrypted key lies: another kind or another KMS key is another object, and with it
-/// another resource.
+/// The key of the object. Another key type or KMS key is another object, and therefore another
+/// resource.
 fn object_key(properties: &Properties) -> String {
     let kind = match properties.key_type {
         KeyType::Ed25519 => "ed25519",
@@ -105,7 +107,7 @@ fn object_key(properties: &Properties) -> String {
 }
 
 impl SshKey {
-    /// The public key of the pair that is there already.
+    /// The public key of an existing pair.
     async fn public_key(&self, properties: &Properties, object_key: &str) -> Result<Option<String>, SshKeyError> {
         let bucket = properties.key_bucket.as_str();
         match self.s3.head_object().bucket(bucket).key(object_key).send().await {
@@ -124,7 +126,7 @@ impl SshKey {
         }
     }
 
-    /// Makes a pair, unless another invocation was faster: then that one counts.
+    /// Generates a pair. If another invocation was faster, returns that one's.
     async fn make(&self, properties: &Properties, object_key: &str) -> Result<String, SshKeyError> {
         let (key_type, comment) = (properties.key_type, format!("git2s3-{}", properties.stack_name));
         let pair = tokio::task::spawn_blocking(move || KeyPair::generate(key_type, &comment)).await;
@@ -161,8 +163,8 @@ impl SshKey {
     }
 }
 
-/// To who may not list a bucket, S3 says of an absent object that it is forbidden. A real
-/// prohibition shows when the key is put.
+/// Without `s3:ListBucket`, S3 reports a missing object as forbidden. A real prohibition shows when
+/// the object is stored.
 fn may_be_absent(error: &SdkError<HeadObjectError>) -> bool {
     error.raw_response().is_some_and(|response| matches!(response.status().as_u16(), 403 | 404))
 }

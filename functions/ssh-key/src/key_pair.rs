@@ -1,4 +1,4 @@
-//! The key pair itself, in the formats of OpenSSH.
+//! Generates key pairs in OpenSSH's formats.
 
 use contract::custom::KeyType;
 use russh::keys::ssh_key::{
@@ -7,7 +7,7 @@ use russh::keys::ssh_key::{
 };
 use secrecy::SecretString;
 
-/// What Azure DevOps asks of an RSA key, and no provider refuses.
+/// Azure DevOps requires this length of RSA keys, and no provider refuses it.
 const RSA_BITS: usize = 4096;
 
 /// A new SSH key.
@@ -20,7 +20,7 @@ pub(crate) struct KeyPair {
 }
 
 impl KeyPair {
-    /// Makes a key pair. RSA takes seconds of one processor.
+    /// Generates a key pair. RSA takes seconds of CPU time.
     pub(crate) fn generate(key_type: KeyType, comment: &str) -> Result<Self, ssh_key::Error> {
         let mut random = rand::rng();
         let data = match key_type {
@@ -57,7 +57,7 @@ mod tests {
         let listed = ssh_keygen(&["-l", "-f"], &file);
         assert!(listed.starts_with(length_and_kind.0) && listed.ends_with(length_and_kind.1), "{listed}");
         assert!(listed.contains("git2s3-demo"), "{listed}");
-        // What KMS encrypts in one call:
+        // The most that KMS encrypts in one call:
         // https://docs.aws.amazon.com/kms/latest/APIReference/API_Encrypt.html
         assert!(pair.private.expose_secret().len() <= 4096);
     }

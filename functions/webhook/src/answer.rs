@@ -1,24 +1,24 @@
-//! What the sender is told: a status, and a JSON object that says the least that helps.
+//! Responses: a status, and a JSON object with as little as is useful.
 
 use aws_lambda_events::{apigw::ApiGatewayProxyResponse, encodings::Body};
 use http::{HeaderValue, header::CONTENT_TYPE};
 use serde_json::{Value, json};
 
-/// An answer to a webhook.
+/// A response to a webhook.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Answer {
-    /// 202: these jobs are on the queue, one for each reference; at least one.
+    /// 202: these jobs were queued, one per reference, at least one.
     Queued(Vec<String>),
-    /// 200: there was nothing to fetch, and why.
+    /// 200: there is nothing to fetch, with the reason.
     Ignored(String),
-    /// 4xx: the request is at fault.
+    /// 4xx: the request is refused.
     Refused {
         /// The status.
         status: u16,
-        /// What the sender may know.
+        /// The text for the sender.
         error: String,
     },
-    /// 503: we are at fault, and the same request may do later.
+    /// 503: an error on our side. The same request may succeed later.
     Unavailable,
 }
 

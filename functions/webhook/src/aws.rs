@@ -1,4 +1,4 @@
-//! What the function may touch of AWS beside its secret: two queues to send to.
+//! What the function uses of AWS besides its secret: two queues.
 
 use std::time::Duration;
 
@@ -12,10 +12,10 @@ use tokio::time::sleep;
 
 use webhook::JobSink;
 
-/// How long one call may take with all its attempts: senders wait ten seconds for the whole answer.
+/// The time limit of a call with all its attempts: senders wait ten seconds for the whole response.
 const CALL_TIMEOUT: Duration = Duration::from_secs(4);
 
-/// How AWS is reached, with little patience.
+/// The AWS configuration with short timeouts.
 pub(crate) async fn configuration() -> SdkConfig {
     lambda_init::aws().timeout_config(TimeoutConfig::builder().operation_timeout(CALL_TIMEOUT).build()).load().await
 }
@@ -33,8 +33,7 @@ impl Queues {
     }
 }
 
-/// How often jobs are sent that SQS doesn't take although it takes others of the same call, and how
-/// long it is left alone before each but the first time.
+/// How often jobs are sent again that SQS rejected from a batch, and the pause before each retry.
 const TRIES: u32 = 3;
 const PAUSE: Duration = Duration::from_millis(200);
 
@@ -70,7 +69,7 @@ impl Queues {
             }
             if tried == TRIES {
                 let reason = answer.failed.first().map(|failed| (&failed.code, failed.message()));
-                bail!("{url} took all but {} of {} jobs: {reason:?}", entries.len(), jobs.len());
+                bail!("{url} rejected {} of {} jobs: {reason:?}", entries.len(), jobs.len());
             }
             sleep(PAUSE).await;
         }
@@ -99,7 +98,7 @@ mod tests {
 
     const QUEUE: &str = "https://sqs.eu-central-1.amazonaws.com/111122223333/jobs.fifo";
 
-    /// SQS, which takes of each call all but so many messages, by the how manieth call it is.
+    /// A fake SQS that rejects all but this many messages of each call, by the call's number.
     async fn sqs(refused: impl Fn(usize) -> usize + Send + Sync + 'static) -> (MockServer, Queues) {
         let server = MockServer::start().await;
         let calls = std::sync::atomic::AtomicUsize::new(0);
@@ -173,7 +172,7 @@ mod tests {
         let (server, queues) = sqs(|_| 2).await;
         let error = queues.send(Worker::ZipDl, &jobs(10)).await.unwrap_err();
         assert_eq!(calls(&server).await, [10, 2, 2]);
-        assert!(error.to_string().contains("all but 2 of 10 jobs"), "{error}");
+        assert!(error.to_string().contains("rejected 2 of 10 jobs"), "{error}");
     }
 
     #[tokio::test]

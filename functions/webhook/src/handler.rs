@@ -1,4 +1,4 @@
-//! One request: believed or not, understood or not, queued or not. Knows AWS only as a source of
+//! Handles a request: authenticates it, parses it, queues jobs. It knows AWS only as a source of
 //! secrets and as queues.
 
 use std::time::{Duration, Instant};
@@ -15,24 +15,24 @@ use tracing::{error, field::display, info, warn};
 
 use crate::{answer::Answer, request};
 
-/// Where jobs go.
+/// The queues for jobs.
 pub trait JobSink {
-    /// Queues jobs for a worker, at most [`AT_ONCE`] of them. One that was queued in the last five
-    /// minutes isn't queued again.
+    /// Queues at most [`AT_ONCE`] jobs for a worker. A job that was queued in the last five minutes
+    /// isn't queued again.
     fn send(&self, worker: Worker, jobs: &[AuthenticJob]) -> impl Future<Output = Result<()>>;
 }
 
-/// How many jobs [go to a queue
-/// together](https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html).
-/// Ten have a tenth of the mebibyte that is allowed.
+/// How many jobs [one
+/// call](https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html)
+/// sends. Ten use a tenth of the allowed mebibyte.
 pub const AT_ONCE: usize = 10;
 
-/// How many calls run side by side: 5,000 references are 500 calls, which one after the other take
-/// as long as senders wait.
+/// The number of concurrent calls: 5,000 references need 500 calls, which would take too long one
+/// after the other.
 const CALLS: usize = 16;
 
-/// How long all of a push may take to be queued: senders wait ten seconds, of which a cold start
-/// and the secrets take some.
+/// The time limit for queuing a whole push: senders wait ten seconds, part of which a cold start
+/// and the secrets take.
 const QUEUEING: Duration = Duration::from_secs(6);
 
 /// The function.
@@ -43,24 +43,24 @@ pub struct Webhook<S, Q> {
     queues: Q,
 }
 
-/// The answer of a function that can't read its configuration, for this reason. Were it to end
-/// instead, a sender would be told nothing, and the log nothing of the request.
+/// The response of a function that can't read its configuration, for this reason. If it exited
+/// instead, neither the sender nor the log would have an explanation.
 pub fn unavailable(request_id: &str, reason: &str) -> ApiGatewayProxyResponse {
-    error!(delivery = request_id, cause = reason, "the function's configuration can't be read");
+    error!(delivery = request_id, cause = reason, "cannot read the function's configuration");
     Answer::Unavailable.into()
 }
 
 impl<S: SecretSource, Q: JobSink> Webhook<S, Q> {
-    /// The function for an endpoint, with the source of its secrets and its queues.
+    /// Creates the function from an endpoint, the source of its secrets, and its queues.
     pub fn new(endpoint: Endpoint, secrets: S, queues: Q) -> Self {
         Self { endpoint, secrets: CachedSecret::new(secrets, understand), queues }
     }
 
-    /// Answers a request that Lambda gave the id `request_id`.
+    /// Responds to a request with Lambda's ID `request_id`.
     ///
     /// # Errors
-    /// When the event isn't one that API Gateway sends for this function. Whatever a sender can do
-    /// has an answer.
+    /// The event isn't one that API Gateway sends to this function. Every request of a sender gets
+    /// a response.
     pub async fn handle(
         &self,
         request: ApiGatewayProxyRequest,
@@ -83,8 +83,7 @@ impl<S: SecretSource, Q: JobSink> Webhook<S, Q> {
         Ok(answer.into())
     }
 
-    /// Reads the delivery with the secrets as they are remembered and, where those don't fit, as
-    /// they are.
+    /// Authenticates the delivery with the cached secrets and, if that fails, with fresh ones.
     async fn receive(&self, delivery: &Delivery, now: Instant) -> Result<Result<Event, Refusal>> {
         let received = self.endpoint.receive(delivery, &*self.secrets.get(now, MAX_AGE).await?);
         if !matches!(received, Err(Refusal::Unauthenticated(AuthenticationError::Signature(_)))) {
@@ -103,14 +102,14 @@ impl<S: SecretSource, Q: JobSink> Webhook<S, Q> {
         Ok(Answer::Ignored(reason))
     }
 
-    /// Queues all jobs or fails, and then too as many as it can. Those that were queued by then
-    /// aren't queued again by another delivery of the same.
+    /// Queues all jobs, or as many as possible and fails. A redelivery doesn't queue the same jobs
+    /// again.
     async fn queue(&self, delivery: &DeliveryId, worker: Worker, push: &Push) -> Result<Answer> {
         for reason in push.unusable() {
             warn!(%delivery, reason, "left out");
         }
         let mut jobs = push.jobs();
-        // Not all jobs in memory at once: each has a copy of its scope.
+        // Jobs are created one by one: each has a copy of its scope.
         let some = std::iter::from_fn(|| Some(jobs.by_ref().take(AT_ONCE).collect::<Vec<_>>()));
         let calls = some.take_while(|jobs| !jobs.is_empty()).map(|jobs| self.send(worker, jobs));
         let mut calls = stream::iter(calls).buffered(CALLS);
@@ -145,9 +144,8 @@ impl<S: SecretSource, Q: JobSink> Webhook<S, Q> {
     }
 }
 
-/// What the secrets are. Of an entry that is none, the log tells which one it is, and the others
-/// are good all the same.
-#[expect(clippy::unnecessary_wraps, reason = "other secrets can't be understood at all")]
+/// Parses the secrets. An invalid entry is logged by its number, and the others still work.
+#[expect(clippy::unnecessary_wraps, reason = "parsing other secrets may fail")]
 fn understand(list: &SecretString) -> Result<ApiSecrets> {
     let secrets = ApiSecrets::parse(list);
     for refused in secrets.refused() {
@@ -181,7 +179,7 @@ mod tests {
 
     use super::*;
 
-    /// Secrets Manager with one secret, which counts how often it is read; without one, it fails.
+    /// A fake Secrets Manager with one secret that counts reads. Without a secret, it fails.
     #[derive(Default)]
     struct Secrets {
         value: RefCell<Option<&'static str>>,
@@ -198,7 +196,7 @@ mod tests {
         }
     }
 
-    /// Queues that take so many jobs and then fail.
+    /// Queues that accept this many jobs and then fail.
     struct Jobs {
         capacity: usize,
         sent: RefCell<Vec<(Worker, AuthenticJob)>>,
@@ -232,7 +230,7 @@ mod tests {
         })
     }
 
-    /// A push as it comes through API Gateway.
+    /// A push in API Gateway's format.
     fn event(kind: &str, payload: &Value, secret: &str) -> ApiGatewayProxyRequest {
         let body = payload.to_string();
         let mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap().chain_update(&body).finalize();
@@ -325,8 +323,8 @@ mod tests {
         assert!(body["error"].as_str().unwrap().contains("push fewer commits"), "{body}");
     }
 
-    /// The bytes of the event with a body of so many, whose headers take as many as API Gateway
-    /// lets through and JSON makes two of each.
+    /// The size of the event with a body of this many bytes, and with the largest headers that API
+    /// Gateway accepts, all escaped in JSON.
     fn event_bytes(body: usize) -> usize {
         let headers = json!({ "user-agent": "\"".repeat(10_240) });
         let event = json!({
@@ -369,12 +367,12 @@ mod tests {
         request
     }
 
-    /// The case of `main` and 100 tags in one push.
+    /// A push of `main` and 100 tags.
     fn case() -> Value {
         serde_json::from_str(include_str!("bitbucket-dc-101-references.json")).unwrap()
     }
 
-    /// The same with so many tags.
+    /// The same with this many tags.
     fn many_tags(tags: usize) -> Value {
         let mut payload = case();
         let changes = payload["changes"].as_array_mut().unwrap();
@@ -425,7 +423,7 @@ mod tests {
     async fn a_failed_call_loses_no_other() {
         let webhook = bitbucket("", 45);
         let (status, _) = answer(&webhook, several(&many_tags(100)), Instant::now()).await;
-        // The last one had a single job, for which there was room.
+        // The last call had a single job, which was accepted.
         assert_eq!((status, webhook.queues.sent.borrow().len()), (503, 41));
     }
 

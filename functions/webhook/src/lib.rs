@@ -1,5 +1,5 @@
-//! What the function behind the endpoint does with a request, apart from its wiring: so that
-//! requests of any kind can be tried on it without an account.
+//! The request handling of the webhook function without its wiring, so that it can be tested
+//! without an AWS account.
 
 mod answer;
 mod handler;

@@ -1,6 +1,6 @@
-//! The function behind the endpoint: it believes a webhook or doesn't, and queues what to fetch. It
-//! faces the internet, so it holds no key, no token and no bucket: it may read the webhook secret
-//! and send to two queues, and nothing else.
+//! The function behind the endpoint: it authenticates webhooks and queues what to fetch. It faces
+//! the internet, so it has no key, no token and no bucket: it may only read the webhook secret and
+//! send to two queues.
 
 mod aws;
 
@@ -17,7 +17,7 @@ use webhook::{Webhook, unavailable};
 
 use crate::aws::Queues;
 
-/// The memory, in bytes, that a request leaves to the next one.
+/// The memory, in bytes, that is kept between requests.
 const KEPT: usize = 8 << 20;
 
 #[tokio::main(flavor = "current_thread")]
@@ -50,10 +50,9 @@ async fn webhook() -> Result<Webhook<StoredSecret, Queues>> {
     Ok(Webhook::new(endpoint, secrets, queues))
 }
 
-/// Keeps glibc from giving the memory of each request back to the kernel, which would have to map
-/// and clear it again for the next one. What glibc keeps is twice the largest block that was freed
-/// so far: the dynamic threshold of
-/// [`M_MMAP_THRESHOLD`](https://man7.org/linux/man-pages/man3/mallopt.3.html).
+/// Keeps glibc from returning the memory of each request to the kernel, which would have to map and
+/// clear it again for the next one. glibc keeps twice the largest block freed so far: the dynamic
+/// threshold of [`M_MMAP_THRESHOLD`](https://man7.org/linux/man-pages/man3/mallopt.3.html).
 fn keep_memory() {
     drop(black_box(Vec::<u8>::with_capacity(KEPT / 2)));
 }

@@ -1,4 +1,4 @@
-//! API Gateway's proxy event, turned back into the request that its sender made.
+//! Converts API Gateway's proxy event to the sender's request.
 
 use anyhow::Context as _;
 use aws_lambda_events::apigw::ApiGatewayProxyRequest;
@@ -9,8 +9,8 @@ use forge::Delivery;
 /// The delivery in a [proxy
 /// event](https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html#api-gateway-simple-proxy-for-lambda-input-format).
 ///
-/// `request_id` is Lambda's id of the call. The sender's address is the one that API Gateway saw;
-/// headers that claim one aren't looked at.
+/// `request_id` is Lambda's ID of the invocation. The sender's address is the one that API Gateway
+/// saw. Headers that claim another are ignored.
 pub(crate) fn delivery(request: ApiGatewayProxyRequest, request_id: &str) -> anyhow::Result<Delivery> {
     let request_id: DeliveryId = request_id.parse().context("read Lambda's request id")?;
     let mut body = request.body.unwrap_or_default().into_bytes();
@@ -21,7 +21,7 @@ pub(crate) fn delivery(request: ApiGatewayProxyRequest, request_id: &str) -> any
         body.truncate(length);
     }
     let mut delivery = Delivery::new(request_id, body);
-    // Only the map of all values has the second of two headers of one name.
+    // Only the multi-value map has all headers with the same name.
     let several = request.multi_value_headers;
     delivery.headers = if several.is_empty() { request.headers } else { several };
     delivery.source = request.request_context.identity.source_ip.and_then(|address| address.parse().ok());

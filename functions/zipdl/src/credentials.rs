@@ -1,5 +1,5 @@
-//! Who asks: which credential a host is shown, and the access token that Bitbucket Cloud gives for
-//! one, kept until it expires.
+//! The credentials for hosts, and the access token that Bitbucket Cloud gives for one, cached until
+//! it expires.
 
 use std::{
     collections::HashMap,
@@ -17,18 +17,19 @@ use tokio::sync::Mutex;
 
 use crate::error::ZipDlError;
 
-/// An access token is asked for by [RFC 6749](https://www.rfc-editor.org/rfc/rfc6749#section-4.4).
+/// An access token is requested by [RFC 6749](https://www.rfc-editor.org/rfc/rfc6749#section-4.4).
 const TOKEN_REQUEST: MediaTypes =
     MediaTypes { sent: "application/x-www-form-urlencoded", accepted: "application/json" };
 
-/// How long before its end an access token isn't used any more: a download begins with it.
+/// How long before its expiry an access token isn't used any more, because a download may take a
+/// while.
 const MARGIN: Duration = Duration::from_mins(1);
 
 /// The credentials of all hosts.
 #[derive(Debug)]
 pub(crate) struct Credentials<S> {
     stored: CachedSecret<S, ProviderCredentials>,
-    /// What each host has given, and it is shown to no other one.
+    /// The access token that each host has given, which is sent to no other host.
     access: Mutex<HashMap<HostName, Access>>,
 }
 
@@ -36,12 +37,12 @@ pub(crate) struct Credentials<S> {
 #[derive(Debug, Clone)]
 struct Access {
     token: SecretString,
-    /// Of which consumer: a rotated one gets another token.
+    /// The consumer that it was given to: a rotated one gets another token.
     key: String,
     until: Instant,
 }
 
-/// What Bitbucket Cloud answers, by [RFC 6749](https://www.rfc-editor.org/rfc/rfc6749#section-5.1).
+/// Bitbucket Cloud's response, by [RFC 6749](https://www.rfc-editor.org/rfc/rfc6749#section-5.1).
 #[derive(Deserialize)]
 struct Granted {
     access_token: SecretString,
@@ -55,8 +56,8 @@ impl<S: SecretSource> Credentials<S> {
         Self { stored, access: Mutex::default() }
     }
 
-    /// What `api`'s host is shown; nothing where there is nothing for it, and public repositories
-    /// can be had without. What was remembered for longer than `max_age` is read again.
+    /// The credential for `api`'s host. None if there is no token for it: public repositories need
+    /// none. A cached secret older than `max_age` is read again.
     pub(crate) async fn of(
         &self,
         api: &ArchiveApi<'_>,

@@ -1,5 +1,5 @@
-//! One job, from the request to the stored zip. Nothing is kept on disk: what comes from the host
-//! goes through the copy into the parts of the upload.
+//! Processes a job, from the request to the stored zip. Nothing is written to disk: the host's data
+//! is streamed through the conversion into the upload.
 
 use std::{
     io::{self, Read},
@@ -21,7 +21,7 @@ use tokio::{
 
 use crate::{credentials::Credentials, error::ZipDlError};
 
-/// Everything that a job doesn't say.
+/// Everything that isn't part of a job.
 #[derive(Debug)]
 pub(crate) struct Downloader<S> {
     pub(crate) allowed_hosts: AllowedHosts,
@@ -30,9 +30,9 @@ pub(crate) struct Downloader<S> {
     pub(crate) s3: aws_sdk_s3::Client,
     pub(crate) output_bucket: BucketName,
     pub(crate) key_layout: KeyLayout,
-    /// How long an archive may be.
+    /// The largest archive, in bytes.
     pub(crate) max_bytes: u64,
-    /// How long to wait after a first failure; after a second twice as long, and so on.
+    /// The pause after the first failure. It doubles each time.
     pub(crate) patience: Duration,
 }
 
@@ -40,10 +40,10 @@ pub(crate) struct Downloader<S> {
 const TRIES: u32 = 4;
 
 impl<S: SecretSource> Downloader<S> {
-    /// Does a job, or fails before the deadline. What may pass by itself is tried again while there
+    /// Processes a job, or fails before the deadline. Errors that may pass are retried while there
     /// is time.
     pub(crate) async fn deliver(&self, job: &Job, deadline: Instant) -> Result<(), ZipDlError> {
-        // On the heap: the type of all these futures in one another is too deep for the compiler.
+        // On the heap: the type of the nested futures is too deep for the compiler.
         let work = Box::pin(self.try_until(job, deadline));
         timeout_at(deadline.into(), work).await.unwrap_or(Err(ZipDlError::Deadline))
     }
@@ -53,7 +53,7 @@ impl<S: SecretSource> Downloader<S> {
         let mut tries = 0;
         loop {
             let Err(error) = self.once(job, max_age).await else { return Ok(()) };
-            // The credential may have been rotated since it was read: once it is read again.
+            // The cached credential may have been rotated: read it again, once.
             if matches!(error, ZipDlError::Https(HttpsError::Unauthorized { .. })) && max_age == MAX_AGE {
                 max_age = ROTATION_AGE;
                 continue;
@@ -87,7 +87,7 @@ impl<S: SecretSource> Downloader<S> {
         let found = store::find(&self.s3, &object, &job.repository).await.map_err(ZipDlError::Store)?;
         let metadata = request.metadata(tip);
         let mut commit = metadata.commit.clone();
-        // Of a tag the sender may have told the tag's own id.
+        // For a tag, the sender may have sent the tag's own ID.
         let told = job.commit.as_ref().filter(|_| job.reference.branch().is_some());
         let superseded = told.filter(|told| **told != commit).cloned();
         let is_there = found.metadata.as_ref().is_some_and(|there| there.commit == commit);
@@ -115,15 +115,15 @@ impl<S: SecretSource> Downloader<S> {
         Ok(())
     }
 
-    /// What the job's reference names, and the repository's default branch where the artifact's key
-    /// depends on it. That one is also asked for where the host knows nothing of the reference: the
-    /// answer tells whether it knows the repository.
+    /// The current commit of the job's reference, and the repository's default branch if the
+    /// artifact's key depends on it. If the host doesn't know the reference, the default branch is
+    /// requested as well: the response shows whether the host knows the repository.
     async fn named(&self, request: &Request<'_>) -> Result<(Tip, Option<String>), ZipDlError> {
         let is_branch = request.job.reference.branch().is_some();
         let early = async { if is_branch { Some(self.default_branch(request).await) } else { None } };
         let (tip, early) = tokio::join!(self.tip(request), early);
         match (tip?, early) {
-            // It may know the repository, and of no default branch that is there.
+            // It may know the repository, but no existing default branch.
             (Some(tip), None | Some(Err(ZipDlError::Https(HttpsError::NotFound { .. })))) => Ok((tip, None)),
             (Some(tip), Some(default_branch)) => Ok((tip, default_branch?)),
             (None, early) => {
@@ -137,34 +137,34 @@ impl<S: SecretSource> Downloader<S> {
         }
     }
 
-    /// What the reference names; nothing where the host knows nothing of it.
+    /// The current commit of the reference. `None` if the host doesn't know the reference.
     async fn tip(&self, request: &Request<'_>) -> Result<Option<Tip>, ZipDlError> {
         let Request { job, api, credential } = request;
         let (url, host) = (api.tip(&job.repository.path, &job.reference), api.host.host.as_str());
         let answer = match self.http.get(&url, host, credential).await {
             Ok(answer) => answer,
-            // 422 is how GitHub says it.
+            // GitHub returns 422.
             Err(HttpsError::NotFound { .. } | HttpsError::Status { status: 422, .. }) => return Ok(None),
             Err(error) => return Err(error.into()),
         };
-        let what = "the question for its reference";
+        let what = "the request for its reference";
         let json = read_json(answer, what).await?;
         Ok(api.read_tip(&job.reference, &json).map_err(|_| HttpsError::Answer { host: host.to_owned(), what })?)
     }
 
-    /// The repository's default branch; nothing where it has none yet.
+    /// The repository's default branch. `None` if it has none yet.
     async fn default_branch(&self, request: &Request<'_>) -> Result<Option<String>, ZipDlError> {
         let Request { job, api, credential } = request;
         let (url, pointer) = api.default_branch(&job.repository.path);
         let host = api.host.host.as_str();
         let answer = self.http.get(&url, host, credential).await?;
-        let json: serde_json::Value = read_json(answer, "the question for its default branch").await?;
+        let json: serde_json::Value = read_json(answer, "the request for its default branch").await?;
         let name = json.pointer(pointer).and_then(serde_json::Value::as_str);
         Ok(name.map(|name| name.strip_prefix("refs/heads/").unwrap_or(name).to_owned()))
     }
 
-    /// Of a tag of a tag, a host may have told the inner tag's id. Then the archive says which
-    /// commit that is, and it is asked for by that one.
+    /// Converts the archive. For a tag of a tag, a host may have returned the inner tag's ID. Then
+    /// the archive names the commit, which is requested instead.
     async fn download(&self, request: &Request<'_>, artifact: &mut Artifact) -> Result<ProviderSummary, ZipDlError> {
         let actual = match self.download_once(request, artifact).await {
             Err(ZipDlError::Archive { source: ProviderError::Commit { expected, actual }, host })
@@ -183,7 +183,7 @@ impl<S: SecretSource> Downloader<S> {
         let top_folder = request.top_folder();
         let is_optional = matches!(top_folder, TopFolder::Named(_));
         match self.copy(request, top_folder, artifact).await {
-            // It isn't the folder that everything lies in, but one of the repository's own.
+            // This isn't the top folder, but one of the repository's own.
             Err(ZipDlError::Archive { source: ProviderError::TopFolderNotShared { .. }, .. }) if is_optional => {
                 self.copy(request, TopFolder::Never, artifact).await
             }
@@ -209,14 +209,14 @@ impl<S: SecretSource> Downloader<S> {
         let stored = upload.finish().await;
         match (copying.await.map_err(ZipDlError::Interrupted)?, stored) {
             (Ok(copied), Ok(_)) => Ok(copied),
-            // That the zip can't be written on is the upload's failure, and it knows why.
+            // If the zip can't be written, the upload has failed, and its error says why.
             (Ok(_) | Err(ProviderError::Write(_)), Err(error)) => Err(ZipDlError::Store(error)),
             (Err(source), _) => Err(ZipDlError::Archive { host: api.host.host.to_string(), source }),
         }
     }
 }
 
-/// What is read until nobody waits for it any more.
+/// A reader that fails once it is abandoned.
 struct Interruptible<'a, R> {
     input: R,
     interrupt: &'a AtomicBool,
@@ -225,13 +225,13 @@ struct Interruptible<'a, R> {
 impl<R: Read> Read for Interruptible<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.interrupt.load(Ordering::Relaxed) {
-            return Err(io::Error::other("nobody waits for it any more"));
+            return Err(io::Error::other("the download was abandoned"));
         }
         self.input.read(buffer)
     }
 }
 
-/// Copies the zip and says that it is whole.
+/// Converts the zip and marks it as complete.
 fn write(
     input: impl Read,
     expected: &ProviderZip<'_>,
@@ -242,14 +242,14 @@ fn write(
     Ok(copied)
 }
 
-/// What is stored, and in place of what.
+/// What to store, and what it replaces.
 struct Artifact {
     object: Object,
     metadata: ArtifactMetadata,
     found: Found,
 }
 
-/// What is asked for, of whom, as whom.
+/// The host, the repository and the credential of a request.
 struct Request<'a> {
     job: &'a Job,
     api: ArchiveApi<'a>,
@@ -257,7 +257,7 @@ struct Request<'a> {
 }
 
 impl Request<'_> {
-    /// What the artifact says of itself, of what the host says that the reference names.
+    /// The artifact's metadata, from what the host reports for the reference.
     fn metadata(&self, Tip { commit, tree, message }: Tip) -> ArtifactMetadata {
         let Job { repository, reference, delivery, .. } = self.job;
         let told = || self.job.summary.clone().filter(|_| self.job.commit.as_ref() == Some(&commit));
@@ -272,7 +272,7 @@ impl Request<'_> {
         }
     }
 
-    /// What the host's zips look like on top.
+    /// The top folder in the host's zips.
     fn top_folder(&self) -> TopFolder {
         match self.api.kind {
             HostKind::GitHub | HostKind::GitLab | HostKind::Bitbucket => TopFolder::Always,

@@ -1,4 +1,4 @@
-//! Why a download failed, whether it is worth another try, and what a person can do about it.
+//! Why a download failed, whether a retry can help, and what a person can do about it.
 
 use std::time::Duration;
 
@@ -11,11 +11,11 @@ use store::StoreError;
 /// Why there is no zip.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ZipDlError {
-    #[error("the function's configuration can't be read: {0}")]
+    #[error("cannot read the function's configuration: {0}")]
     Configuration(String),
     #[error(transparent)]
     Permit(PermitError),
-    #[error("AllowedGitHosts doesn't say what {0} runs")]
+    #[error("AllowedGitHosts has no kind for {0}")]
     NoKind(HostName),
     #[error("could not read the credentials: {0}")]
     ReadCredentials(String),
@@ -23,26 +23,26 @@ pub(crate) enum ZipDlError {
     Https(#[from] HttpsError),
     #[error("{repository} has no {reference} any more")]
     NoSuchReference { repository: Repository, reference: RefName },
-    /// Either it was told late, or the host knows it late.
-    #[error("the host says that {reference} names {commit}, which is in the bucket, and the sender said {told}")]
+    /// Either the delivery is old, or the host's API lags behind.
+    #[error("the host says that {reference} names {commit}, which is stored already, but the sender said {told}")]
     Behind { reference: RefName, told: CommitId, commit: CommitId },
-    #[error("could not make the archive of {host} a zip")]
+    #[error("could not convert the archive of {host} to a zip")]
     Archive { host: String, source: ProviderError },
     #[error("could not store the zip")]
     Store(#[source] StoreError),
-    #[error("the time of the function ran out")]
+    #[error("the function ran out of time")]
     Deadline,
     #[error("copying was interrupted")]
     Interrupted(#[source] tokio::task::JoinError),
 }
 
 impl ZipDlError {
-    /// How long to wait before another try within the same run: as the host says, or else for
-    /// `patience`; nothing where another try is no use.
+    /// The pause before another try within the same run: what the host requests, or `patience`.
+    /// `None` if a retry can't help.
     pub(crate) fn wait(&self, patience: Duration) -> Option<Duration> {
         match self {
             Self::Https(error) => error.wait(patience),
-            // A host may know late of what was pushed just now.
+            // A host's API may lag behind a push.
             Self::Behind { .. }
             | Self::NoSuchReference { .. }
             | Self::Archive { source: ProviderError::Read(_) | ProviderError::CutOff { .. }, .. } => Some(patience),
@@ -74,17 +74,17 @@ impl JobError for ZipDlError {
                 "check GitToken (for Bitbucket Cloud OAuthKey and OAuthSecret): is it for this host, is it expired or revoked?"
             }
             Self::Https(HttpsError::Forbidden { .. }) => {
-                "check that the token may read the repository's contents, and that no address rule keeps AWS out"
+                "check that the token may read the repository's contents, and that no IP allow list blocks AWS"
             }
             Self::Https(HttpsError::NotFound { .. }) => {
-                "check that the repository exists; a private repository looks absent to who has no token for it"
+                "check that the repository exists; without a token, a private repository looks absent"
             }
             Self::Https(error) => return error.hint(),
             Self::Archive { source: ProviderError::TooLong { .. } | ProviderError::Bomb { .. }, .. } => {
-                "raise MaxArchiveBytes, or leave large files out of archives by export-ignore"
+                "raise MaxArchiveBytes, or exclude large files from archives with export-ignore"
             }
             Self::Archive { source: ProviderError::Malformed { .. }, .. } => {
-                "the answer is no zip: a host that shows a login page wants a token"
+                "the response isn't a zip: a host that shows a login page requires a token"
             }
             _ => return None,
         })

@@ -1,6 +1,6 @@
-//! The worker behind the queue of `/zipdl`: downloads the archive of what a job names from the
-//! host's API, makes it a zip of ours while it streams by, and stores it. Where from and as whom,
-//! it takes from its configuration, never from the job.
+//! The worker of `/zipdl`: downloads the archive of a job's reference from the host's API, converts
+//! it to our zip as a stream, and stores it. The host's address and the credential come from the
+//! configuration, never from the job.
 
 mod credentials;
 mod download;
@@ -25,8 +25,8 @@ async fn main() -> Result<()> {
     let config = lambda_init::aws().load().await;
     let (jobs, dead_letters) = (environment.queue.clone(), environment.dead_letter_queue.clone());
     let queue = Queue::new(aws_sdk_sqs::Client::new(&config), jobs, dead_letters);
-    // Were the function to end instead, its jobs would come again without a reason, and be buried
-    // without one.
+    // If the function exited instead, its jobs would be retried and moved to the dead-letter queue
+    // without a reason.
     let downloader = downloader(environment, &config).map_err(|error| format!("{error:#}"));
     let served = jobs::serve(&queue, async |job, deadline| match &downloader {
         Ok(downloader) => downloader.deliver(job, deadline).await,

@@ -1,5 +1,5 @@
-//! The rights of the stack's roles as a reader wants them: what is alike said once, each with why it
-//! was granted and what shows that it is needed.
+//! The rights of the stack's roles as a reader wants them: what is alike said once, each with why
+//! it was granted and what shows that it is needed.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,9 +1,10 @@
-"""Starts MiniStack (1.5.33) as an account that is as strict and as slow as AWS where it matters to a stack.
+"""Starts MiniStack (1.5.33) as an account that is as strict and as slow as AWS where it matters to
+a stack.
 
-MiniStack alone takes what AWS refuses, and does at once what takes AWS a while. What stands in this folder lives inside of its
-process, because only there one sees what its CloudFormation makes: those are calls of functions, and nothing that a proxy
-could look at. `differences` puts right what is wrong, `strict` refuses and delays, `shapes` holds every request and answer
-to AWS's own models.
+MiniStack alone accepts what AWS refuses, and is faster than AWS. This folder runs inside its
+process, because its CloudFormation calls functions directly, which a proxy couldn't see.
+`differences` fixes errors, `strict` refuses and delays, `shapes` validates every request and
+response with AWS's models.
 """
 
 from ministack import app

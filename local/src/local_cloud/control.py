@@ -1,4 +1,5 @@
-"""What tests ask and tell this process, by HTTP beside AWS's own API: its switches, what runs, what was held to AWS's models."""
+"""An HTTP interface for tests besides AWS's API: switches, running functions, validated operations.
+"""
 
 import json
 

@@ -1,4 +1,6 @@
-"""Writes down what is decided about each request of a role, one a line: the tests of rights read which were used and which missed."""
+"""Records each decision about a role's request, one per line: tests read which rights were used or
+missing.
+"""
 
 from ministack.core import iam_evaluator
 from ministack.services import sts

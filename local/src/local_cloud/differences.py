@@ -1,8 +1,8 @@
-"""Puts right what MiniStack does otherwise than AWS, so that policies and templates that are right there work here.
+"""Fixes MiniStack's differences from AWS, so that correct policies and templates work here.
 
-Without these, conditions on TLS and on an encryption context, rights on log streams and a secret's ARN would deny everything
-here and would have to be left out; a push of two references would be refused; a stack with a web ACL wouldn't be made; and a
-right would look needless that AWS asks for.
+Without these fixes, conditions on TLS and on an encryption context, rights on log streams and a
+secret's ARN would deny everything; a push of two references would be refused; a stack with a web
+ACL couldn't be created; and a right that AWS requires would look unnecessary.
 """
 
 import contextvars
@@ -228,7 +228,7 @@ def the_name_of_what_is_imported_is_no_conflict():
 
 
 def a_change_set_is_of_its_stack():
-    """Rights on it are rights on the stack, also where only the change set is named:
+    """Permissions for a change set are those for its stack, even if only the change set is named:
     https://docs.aws.amazon.com/service-authorization/latest/reference/list_awscloudformation.html
     """
     resource_arn = iam_actions.extract_resource_arn
@@ -250,7 +250,8 @@ def a_role_of_a_template_has_its_boundary():
 
     def bounded(change):
         def changed(*arguments, **options):
-            # The new properties are the second argument of what makes a role, and the third of what changes one.
+            # The new properties are the second argument of what makes a role, and the third of what
+            # changes one.
             name, attributes = change(*arguments, **options)
             properties = arguments[2] if isinstance(arguments[2], dict) else arguments[1]
             iam._roles[name]["PermissionsBoundary"] = properties.get("PermissionsBoundary")
@@ -263,7 +264,8 @@ def a_role_of_a_template_has_its_boundary():
 
 
 def what_is_asked_for_by_path_is_known():
-    """MiniStack decides nothing where it doesn't see the action: of CloudWatch's protocol, and of Lambda's account settings.
+    """MiniStack doesn't authorize calls whose action it doesn't recognise: CloudWatch's protocol,
+    and Lambda's account settings.
 
     https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudwatch.html
     """
@@ -277,7 +279,8 @@ def what_is_asked_for_by_path_is_known():
         return iam_action(service, method, path, *arguments, **options)
 
     def resource_of_request(service, method, path, *arguments):
-        # The body is none that MiniStack reads. Of what is asked for so, only alarms have names, and no role here may look at them.
+        # MiniStack can't parse this body. Only alarms have names in such calls, and no role here
+        # may access them.
         if service == "monitoring" and "/operation/" in path:
             return "*"
         return resource_arn(service, method, path, *arguments)

@@ -1,11 +1,11 @@
-"""Where this process writes down what the tests want to know: beside its own folder."""
+"""Where this process records what tests read: next to its own folder."""
 
 import json
 import pathlib
 
 
 class Record:
-    """One JSON value a line, readable at any time."""
+    """One JSON value per line, readable at any time."""
 
     def __init__(self, name):
         self._file = (pathlib.Path(__file__).parent.parent / name).open("w", buffering=1)

@@ -1,11 +1,11 @@
-"""What of AWS's slowness is on: a number for each kind, with what it is when nobody says otherwise.
+"""The switches for AWS's slowness: a number for each kind, with its default.
 
-What only refuses has no switch. What takes time has one, because a test that waits for nothing would only be slower; each
-has a test that turns it on.
+Refusals have no switch. Delays have one, because they would slow down every test. Each has a test
+that turns it on.
 """
 
 _VALUES = {
-    # Seconds until a changed right counts.
+    # Seconds until a changed right takes effect.
     "rights_spread": 0.5,
     # Seconds for which a function runs its old code in its new environment while it is updated.
     "code_follows": 0.1,
@@ -13,9 +13,11 @@ _VALUES = {
     "certificate_stays": 0.0,
     # Seconds for which a network interface outlives the functions that used it.
     "interface_stays": 0.2,
-    # Seconds for which CloudFormation tries again to delete what is still in use; on AWS that is up to three quarters of an hour.
+    # Seconds for which CloudFormation retries to delete what is in use. On AWS, up to three
+    # quarters of an hour.
     "patience": 3.0,
-    # Functions that run at once in the account. None: as many as MiniStack takes this machine to bear, up to AWS's 1,000.
+    # The account's concurrent functions. None: MiniStack's estimate for this machine, up to AWS's
+    # 1,000.
     "concurrency": None,
 }
 _WATCHERS = {}
@@ -26,7 +28,7 @@ def value(name):
 
 
 def watch(name, tell):
-    """Calls `tell` whenever the switch is turned."""
+    """Calls `tell` whenever the switch is set."""
     _WATCHERS[name] = tell
 
 

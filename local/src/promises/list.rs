@@ -1,4 +1,4 @@
-//! The promises and their tests. Each is made once, and is kept by all of its tests.
+//! The promises and their tests.
 
 use super::Promise;
 
@@ -11,14 +11,14 @@ const LEAST_PRIVILEGE: &str = "least privilege";
 const LIKENESS: &str = "likeness to Git and its hosts";
 const HOSTILE: &str = "hostile input";
 const SECRETS: &str = "secrets";
-const STRANGERS: &str = "strangers";
+const UNTRUSTED: &str = "untrusted users";
 const ARTIFACTS: &str = "artifacts";
 
 /// Every promise.
 pub const PROMISES: &[Promise] = &[
     Promise {
         chapter: ATTACKS,
-        promise: "nobody is let in without a proof, and a proof is checked whole",
+        promise: "no request is accepted without a proof, and all of the proof is checked",
         tests: &[
             "attacks::attack_01_empty_secret_admits_nobody",
             "attacks::attack_05_address_needs_named_repository",
@@ -28,7 +28,7 @@ pub const PROMISES: &[Promise] = &[
     },
     Promise {
         chapter: ATTACKS,
-        promise: "nothing of a payload is a command, a path, a host or a credential",
+        promise: "no part of a payload becomes a command, a path, a host or a credential",
         tests: &[
             "fetching::attack_02_reference_never_becomes_command",
             "trees::attack_03_links_stay_links",
@@ -45,7 +45,7 @@ pub const PROMISES: &[Promise] = &[
     },
     Promise {
         chapter: ATTACKS,
-        promise: "no push is lost, none is done for nothing, and a stack can be deleted",
+        promise: "no push is lost, no work is done needlessly, and a stack can be deleted",
         tests: &[
             "attacks::attack_09_only_updates_are_fetched",
             "attacks::attack_09_no_reference_is_lost",
@@ -54,8 +54,8 @@ pub const PROMISES: &[Promise] = &[
         ],
     },
     Promise {
-        chapter: STRANGERS,
-        promise: "an address speaks for its own host and for nothing else, and where no entry names it for nobody",
+        chapter: UNTRUSTED,
+        promise: "an IP address authenticates only the host that its entry in AllowedIps names",
         tests: &[
             "attacks::address_vouches_only_for_its_host",
             "attacks::unsigned_request_needs_address_entry",
@@ -65,8 +65,8 @@ pub const PROMISES: &[Promise] = &[
         ],
     },
     Promise {
-        chapter: STRANGERS,
-        promise: "a secret for some repositories is never one for all, whatever its globs look like",
+        chapter: UNTRUSTED,
+        promise: "a secret for some repositories is never valid for all, whatever its globs look like",
         tests: &[
             "attacks::comma_never_makes_general_secret",
             "attacks::limited_secret_fits_only_its_repositories",
@@ -76,8 +76,8 @@ pub const PROMISES: &[Promise] = &[
         ],
     },
     Promise {
-        chapter: STRANGERS,
-        promise: "names in other characters, and tags that are called like branches, get around no list",
+        chapter: UNTRUSTED,
+        promise: "neither a name's case nor a tag named like a branch bypasses a list",
         tests: &[
             "attacks::repository_case_follows_host_rules",
             "repositories::tests::an_exclusion_knows_no_case",
@@ -86,8 +86,8 @@ pub const PROMISES: &[Promise] = &[
         ],
     },
     Promise {
-        chapter: STRANGERS,
-        promise: "a push leads to no repository that its sender couldn't ask for",
+        chapter: UNTRUSTED,
+        promise: "a push fetches no repository that its sender couldn't request",
         tests: &[
             "permit::tests::push_reaches_only_permitted_repositories",
             "permit::tests::a_job_without_scope_leads_nowhere",
@@ -96,13 +96,13 @@ pub const PROMISES: &[Promise] = &[
         ],
     },
     Promise {
-        chapter: STRANGERS,
-        promise: "a token and its successors are shown to their own host alone",
+        chapter: UNTRUSTED,
+        promise: "a token is sent only to its own host, and so are the tokens derived from it",
         tests: &["tests::access_token_reaches_only_its_host", "tests::attack_10_credential_never_crosses_hosts"],
     },
     Promise {
-        chapter: STRANGERS,
-        promise: "a flood is told of, and what a stranger's request may cost doesn't grow with its headers",
+        chapter: UNTRUSTED,
+        promise: "a flood raises an alarm, and the cost of an unauthenticated request doesn't grow with its headers",
         tests: &[
             "stack::alarms::tests::access_log_filter_counts_throttling",
             "stack_uses_domain_network_and_alarms",
@@ -110,8 +110,8 @@ pub const PROMISES: &[Promise] = &[
         ],
     },
     Promise {
-        chapter: STRANGERS,
-        promise: "no name that others chose moves the cursor, turns the text or hides in it",
+        chapter: UNTRUSTED,
+        promise: "no name chosen by others moves the cursor, reverses text or hides in it",
         tests: &[
             "status::tests::hostile_names_cannot_alter_status_text",
             "render::visible::tests::visible_text_has_no_hidden_characters",
@@ -121,7 +121,7 @@ pub const PROMISES: &[Promise] = &[
     },
     Promise {
         chapter: ARTIFACTS,
-        promise: "what is stored is what the host says that the reference names, not what a delivery says, old or new",
+        promise: "the stored commit is the one that the host reports for the reference, whatever a delivery says",
         tests: &[
             "tests::payload_commit_is_never_downloaded",
             "tests::old_delivery_never_restores_old_commit",
@@ -137,12 +137,12 @@ pub const PROMISES: &[Promise] = &[
     },
     Promise {
         chapter: ARTIFACTS,
-        promise: "the host says which branch is the default one, and so where a zip is stored",
+        promise: "the host decides which branch is the default, and so where a zip is stored",
         tests: &["tests::host_names_default_branch", "job::tests::old_default_branch_field_is_ignored"],
     },
     Promise {
         chapter: ARTIFACTS,
-        promise: "different artifacts have different keys, and one of another repository is never overwritten",
+        promise: "different artifacts have different keys, and another repository's artifact is never overwritten",
         tests: &[
             "job::tests::different_artifacts_never_share_a_key",
             "metadata::tests::an_artifact_of_another_repository_stays",
@@ -152,7 +152,7 @@ pub const PROMISES: &[Promise] = &[
     },
     Promise {
         chapter: ARTIFACTS,
-        promise: "no repository's name blocks another one's clone",
+        promise: "no repository's name blocks the clone of another",
         tests: &[
             "clones::tests::repositories_never_share_clone_folders",
             "clones::tests::lock_like_repository_names_never_collide",
@@ -160,7 +160,7 @@ pub const PROMISES: &[Promise] = &[
     },
     Promise {
         chapter: ARTIFACTS,
-        promise: "a repository that fills the disk keeps no other one from being fetched",
+        promise: "a repository that fills the disk doesn't prevent the fetch of others",
         tests: &[
             "small_disk::least_recent_clone_makes_room",
             "small_disk::nearly_full_disk_is_cleared_first",
@@ -171,7 +171,7 @@ pub const PROMISES: &[Promise] = &[
     },
     Promise {
         chapter: FAULTS,
-        promise: "whatever fails at S3, KMS or SQS, and whenever the worker is killed, every push arrives",
+        promise: "every push arrives, whatever fails at S3, KMS or SQS, and whenever the worker is killed",
         tests: &[
             "aws::pushes_survive_s3_faults_and_kills",
             "aws::pushes_survive_kms_and_sqs_faults",
@@ -180,7 +180,7 @@ pub const PROMISES: &[Promise] = &[
     },
     Promise {
         chapter: FAULTS,
-        promise: "what lasts is buried with its reason, and arrives once it is fixed",
+        promise: "a job that keeps failing reaches the dead-letter queue with its reason, and arrives once fixed",
         tests: &[
             "aws::redrive_delivers_pushes_after_lasting_faults",
             "host::host_refusal_is_recovered_by_redrive",
@@ -189,7 +189,7 @@ pub const PROMISES: &[Promise] = &[
     },
     Promise {
         chapter: FAULTS,
-        promise: "whatever the Git host does amid a fetch, the push arrives, and nothing half is stored",
+        promise: "the push arrives, whatever the Git host does during a fetch, and nothing incomplete is stored",
         tests: &[
             "host::broken_fetches_still_deliver_every_push",
             "fetching::truncated_transfer_leaves_working_clone",
@@ -203,7 +203,7 @@ pub const PROMISES: &[Promise] = &[
     },
     Promise {
         chapter: FAULTS,
-        promise: "whatever an archive server does, nothing but the whole archive is stored",
+        promise: "only complete archives are stored, whatever an archive server does",
         tests: &[
             "tests::busy_hosts_retry_delay_is_obeyed",
             "tests::a_refusal_says_what_to_check",
@@ -217,7 +217,7 @@ pub const PROMISES: &[Promise] = &[
     },
     Promise {
         chapter: FAULTS,
-        promise: "a job twice, at once or later or out of order, and a reference that moves: the newest commit stays",
+        promise: "the newest commit stays, even if jobs repeat, overlap or arrive out of order, or a reference moves",
         tests: &[
             "deliveries::duplicate_jobs_keep_newest_commit",
             "outcomes::reference_moving_during_fetch_is_retried",
@@ -227,7 +227,7 @@ pub const PROMISES: &[Promise] = &[
     },
     Promise {
         chapter: FAULTS,
-        promise: "in every order of events the newest commit arrives or is buried (a simulation)",
+        promise: "in every order of events, the newest commit arrives or is given up (a simulation)",
         tests: &["newest_commit_is_never_lost_silently", "early_redelivery_would_restore_old_commit"],
     },
     Promise {
@@ -237,7 +237,7 @@ pub const PROMISES: &[Promise] = &[
     },
     Promise {
         chapter: FAULTS,
-        promise: "no upload leaves a part, and no object is half",
+        promise: "no upload leaves parts behind, and no object is incomplete",
         tests: &[
             "upload::tests::a_dropped_upload_aborts",
             "upload::tests::failed_producer_leaves_no_object",
@@ -248,7 +248,7 @@ pub const PROMISES: &[Promise] = &[
     },
     Promise {
         chapter: FAULTS,
-        promise: "CloudFormation is answered in time, whatever happens to a custom resource",
+        promise: "CloudFormation gets a response in time, whatever happens to a custom resource",
         tests: &[
             "deadline::tests::a_panic_is_answered",
             "deadline::tests::response_retries_only_after_server_error",
@@ -261,7 +261,7 @@ pub const PROMISES: &[Promise] = &[
     },
     Promise {
         chapter: FAULTS,
-        promise: "a key is made once, whatever is repeated, and another kind is another key",
+        promise: "a key is generated once, whatever is repeated, and another key type generates another key",
         tests: &[
             "handler::tests::repeated_or_updated_request_keeps_key",
             "handler::tests::existing_key_is_never_replaced",
@@ -271,7 +271,7 @@ pub const PROMISES: &[Promise] = &[
     },
     Promise {
         chapter: FAULTS,
-        promise: "a bucket of any size is emptied, and what time did not allow is done the next time",
+        promise: "a bucket of any size is emptied, if necessary in several runs",
         tests: &[
             "tests::attack_13_large_bucket_is_emptied",
             "tests::next_run_finishes_timed_out_deletion",
@@ -281,12 +281,12 @@ pub const PROMISES: &[Promise] = &[
     },
     Promise {
         chapter: LOAD,
-        promise: "of a burst every webhook is answered, and every accepted one arrives",
+        promise: "every webhook of a burst is answered, and every accepted one arrives",
         tests: &["burst_loses_no_accepted_webhook"],
     },
     Promise {
         chapter: LOAD,
-        promise: "of a push of many references none is lost, and its sender isn't kept waiting",
+        promise: "no reference of a large push is lost, and its sender doesn't wait",
         tests: &[
             "every_reference_of_a_push_arrives",
             "thousands_of_references_queue_in_time",
@@ -296,12 +296,12 @@ pub const PROMISES: &[Promise] = &[
     },
     Promise {
         chapter: LOAD,
-        promise: "under a steady load no worker grows",
+        promise: "no worker's memory grows under a steady load",
         tests: &["worker_memory_stays_stable_under_load"],
     },
     Promise {
         chapter: OPERATION,
-        promise: "whatever goes wrong for good wakes somebody, and says what to do",
+        promise: "every permanent failure raises an alarm and says what to do",
         tests: &[
             "stack_uses_domain_network_and_alarms",
             "each_alarm_has_its_section",
@@ -310,12 +310,12 @@ pub const PROMISES: &[Promise] = &[
     },
     Promise {
         chapter: OPERATION,
-        promise: "a push is zipped or refused at once, under the loads that the limits name",
+        promise: "a push is zipped or refused immediately, under the loads in docs/limits.md",
         tests: &["limits_page_matches_simulation", "limits_page_arithmetic_is_correct"],
     },
     Promise {
         chapter: SUPPLY_CHAIN,
-        promise: "of each function it is known what is linked into it, and nothing unsafe is ours",
+        promise: "the crates linked into each function are known, and ours have no unsafe code",
         tests: &[
             "bill_of_materials_lists_linked_crates",
             "a_bill_is_what_cyclonedx_takes",
@@ -324,7 +324,7 @@ pub const PROMISES: &[Promise] = &[
     },
     Promise {
         chapter: SUPPLY_CHAIN,
-        promise: "no function signs with a crate that has an open advisory, and an exception has a reason and a date",
+        promise: "no function signs with a crate that has an open advisory, and each exception has a reason and a date",
         tests: &[
             "functions_never_sign_with_rsa_crate",
             "rsa::tests::ring_signatures_verify_with_public_key",
@@ -335,7 +335,7 @@ pub const PROMISES: &[Promise] = &[
     },
     Promise {
         chapter: SUPPLY_CHAIN,
-        promise: "nothing is fetched for the build or by CI that isn't named by its hash or its commit",
+        promise: "everything fetched for the build or by CI is pinned to a hash or a commit",
         tests: &[
             "nothing_is_fetched_without_a_hash",
             "every_locked_package_has_hash",
@@ -344,27 +344,27 @@ pub const PROMISES: &[Promise] = &[
     },
     Promise {
         chapter: LEAST_PRIVILEGE,
-        promise: "each right of a role is used, and something that users need fails when it is gone",
+        promise: "each right of a role is used, and something that users need fails without it",
         tests: &["every_right_is_used_and_needed"],
     },
     Promise {
         chapter: LEAST_PRIVILEGE,
-        promise: "a right that nothing misses and AWS doesn't demand fails the build",
+        promise: "a right that nothing needs fails the build",
         tests: &["review::rights::tests::granted_rights_match_listed_evidence", "scenarios_match_review_evidence"],
     },
     Promise {
         chapter: LEAST_PRIVILEGE,
-        promise: "whoever gets hold of a role may do no more: three engines say so of each request",
+        promise: "a stolen role allows nothing more: three policy engines agree on each request",
         tests: &["three_engines_agree_on_permissions"],
     },
     Promise {
         chapter: LEAST_PRIVILEGE,
-        promise: "every command works with the rights that `deployer-policy` prints, and uses each of them",
+        promise: "every command works with the rights that `deployer-policy` prints, and all of them are used",
         tests: &["deployer::deployer_needs_exactly_printed_permissions"],
     },
     Promise {
         chapter: LIKENESS,
-        promise: "a zip has what `git archive` puts there, whatever the attributes, encodings and commits",
+        promise: "a zip equals that of `git archive`, whatever the attributes, encodings and commits",
         tests: &[
             "sweep::combined_attributes_match_git_archive",
             "attributes::random_attributes_match_git_archive",
@@ -378,7 +378,7 @@ pub const PROMISES: &[Promise] = &[
     },
     Promise {
         chapter: LIKENESS,
-        promise: "the submodules are those that `git clone --recurse-submodules` fetches, but for what leads out of a host",
+        promise: "the submodules are those of `git clone --recurse-submodules`, except those on other hosts",
         tests: &[
             "submodules::against_git::sample_gitmodules_match_git",
             "submodules::against_git::random_gitmodules_match_git",
@@ -390,7 +390,7 @@ pub const PROMISES: &[Promise] = &[
     },
     Promise {
         chapter: LIKENESS,
-        promise: "every payload of the public collections comes to what is stated of it",
+        promise: "every payload of the public collections has its stated outcome",
         tests: &[
             "every_public_payload_has_stated_outcome",
             "github_examples_parse_under_both_signatures",
@@ -400,7 +400,7 @@ pub const PROMISES: &[Promise] = &[
     },
     Promise {
         chapter: HOSTILE,
-        promise: "nothing that a stranger sends ends a function, or is taken for what it isn't",
+        promise: "no untrusted input crashes a function or is mistaken for something else",
         tests: &[
             "hostile_events",
             "hostile_signatures",
@@ -414,12 +414,12 @@ pub const PROMISES: &[Promise] = &[
     },
     Promise {
         chapter: HOSTILE,
-        promise: "a pack or a zip is taken whole and as it is, or not at all",
+        promise: "a pack or a zip is stored complete and unchanged, or not at all",
         tests: &["hostile_packs", "hostile_pack_entries", "hostile_provider_zips", "hostile_provider_zip_entries"],
     },
     Promise {
         chapter: HOSTILE,
-        promise: "what is small on the way and endless when it is unpacked is refused before it takes all memory or time",
+        promise: "a bomb is refused before it takes all memory or time",
         tests: &[
             "bounds::zip_bomb_is_refused",
             "bounds::entry_name_memory_is_limited",
@@ -437,7 +437,7 @@ pub const PROMISES: &[Promise] = &[
     },
     Promise {
         chapter: HOSTILE,
-        promise: "no pattern that is pushed takes a worker's time: its steps are counted, and a thread that isn't waited for ends",
+        promise: "no pushed pattern uses up a worker's time: its steps are limited, and an abandoned thread ends",
         tests: &[
             "bombs::pattern_with_many_double_stars_matches",
             "attributes::search::tests::costly_attribute_search_is_refused",
@@ -464,7 +464,7 @@ pub const PROMISES: &[Promise] = &[
             "small_pushes::attributes_in_one_another_are_refused",
             "small_pushes::many_ids_are_refused",
             "small_pushes::many_line_ends_are_refused",
-            "small_pushes::letters_of_four_bytes_are_refused",
+            "small_pushes::four_byte_characters_are_refused",
             "small_pushes::a_long_link_is_refused_unread",
             "small_pushes::a_large_mailmap_is_refused_unread",
             "small_pushes::largest_converted_file_fits_in_memory",
@@ -473,7 +473,7 @@ pub const PROMISES: &[Promise] = &[
     },
     Promise {
         chapter: HOSTILE,
-        promise: "a host can take neither memory nor time without end",
+        promise: "no host can use unlimited memory or time",
         tests: &[
             "fetching::many_references_take_little_memory",
             "fetching::endless_references_are_refused",
@@ -482,7 +482,7 @@ pub const PROMISES: &[Promise] = &[
     },
     Promise {
         chapter: HOSTILE,
-        promise: "no name in a tree or a zip leads out of the folder that it is unpacked into",
+        promise: "no name in a tree or a zip escapes the folder that it is unpacked into",
         tests: &[
             "trees::names_that_escape_are_refused",
             "trees::unusual_file_names_are_kept",
@@ -493,7 +493,7 @@ pub const PROMISES: &[Promise] = &[
     },
     Promise {
         chapter: SECRETS,
-        promise: "no secret is in a log, an answer, a page, a message or an object",
+        promise: "no secret appears in a log, a response, a page, a message or an object",
         tests: &["planted_secrets_are_found_nowhere", "canary_is_found_in_every_encoding"],
     },
 ];

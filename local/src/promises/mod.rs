@@ -1,4 +1,4 @@
-//! What git2s3 promises, and the tests that show it: `just prove` runs them and prints how much was
+//! git2s3's promises and the tests that show them: `just prove` runs them and prints how much was
 //! tried and how much failed.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,18 +17,18 @@ pub use list::PROMISES;
 /// Something that people may rely on.
 #[derive(Clone, Copy, Debug)]
 pub struct Promise {
-    /// What it is about.
+    /// The area.
     pub chapter: &'static str,
-    /// In a sentence.
+    /// The promise as a sentence.
     pub promise: &'static str,
-    /// The tests that show it, as their runner names them.
+    /// The tests that show it, by their names in the runner.
     pub tests: &'static [&'static str],
 }
 
-/// What became of a promise.
+/// The result of a promise's tests.
 #[derive(Clone, Debug, Serialize)]
 pub struct Shown {
-    /// What it is about.
+    /// The area.
     pub chapter: &'static str,
     /// The promise.
     pub promise: &'static str,
@@ -36,15 +36,15 @@ pub struct Shown {
     pub tried: usize,
     /// The tests that failed.
     pub failed: Vec<&'static str>,
-    /// What was measured on the way.
+    /// Measurements of the tests.
     pub measured: Vec<String>,
 }
 
-/// Runs every test that a promise names, the long ones to their end if `long`. Tallies go to
-/// `folder`, which has to exist.
+/// Runs the tests of all promises, the long ones completely if `long`. Tallies go to `folder`,
+/// which must exist.
 ///
 /// # Errors
-/// When the tests can't be run, or one of them doesn't exist.
+/// The tests can't be run, or one of them doesn't exist.
 pub fn prove(long: bool, folder: &Path) -> Result<Vec<Shown>> {
     let tests: BTreeSet<&str> = PROMISES.iter().flat_map(|promise| promise.tests).copied().collect();
     let path = folder.to_string_lossy();

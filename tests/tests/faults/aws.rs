@@ -1,4 +1,4 @@
-//! Whatever happens at AWS or to the worker, at whatever moment: a push that was accepted arrives.
+//! Faults of AWS and kills of the worker, at any moment: an accepted push arrives.
 
 use local::event_source::Outcome;
 use local::fault_proxy::{Fault, How};
@@ -7,12 +7,12 @@ use local::tally;
 
 use super::world::World;
 
-/// A zip that S3 gets by one request, and one that it gets in parts.
+/// A zip that is uploaded with one request, and one in parts.
 const SMALL: usize = 40_000;
 const IN_PARTS: usize = 17 << 20;
 
-/// Repository, size of what is pushed, the call that goes wrong, how many are well before, how many
-/// go wrong, and how.
+/// Repository, size of the push, failing call, number of successes before, number of failures, and
+/// their kind.
 const CASES: &[(&str, usize, &str, usize, usize, How)] = &[
     ("killed-while-fetching", SMALL, "HeadObject", 0, 1, How::Kill),
     ("killed-before-put", SMALL, "PutObject", 0, 1, How::Kill),
@@ -100,8 +100,8 @@ async fn redrive_delivers_pushes_after_lasting_faults() {
     ];
     let mut pushed = Vec::new();
     for &(name, action, how, _) in cases {
-        // Three attempts of the client in each of three tries of the job; it looks in two places,
-        // since it doesn't know yet which branch is the default one.
+        // Three attempts of the client in each of three tries of the job. It checks two keys,
+        // because it doesn't know the default branch yet.
         let times = match (action, how) {
             (_, How::Answer(503, _)) => 9,
             ("HeadObject", _) => 6,
@@ -127,7 +127,7 @@ async fn redrive_delivers_pushes_after_lasting_faults() {
     tally::tried(cases.len());
 }
 
-/// As somebody leaves it who deploys past `infra`, which refuses such a value.
+/// A value that `infra` refuses, set by a deployment without it.
 const BROKEN: &str = "github.com=gitlub";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -138,7 +138,7 @@ async fn broken_configuration_loses_no_push() {
     let accepted = world.push("acme/rocket", SMALL).await;
     world.drain().await;
     let reason = world.reason("acme/rocket").await.expect("it is in the dead-letter queue");
-    assert!(reason.contains("the function's configuration can't be read") && reason.contains(BROKEN), "{reason}");
+    assert!(reason.contains("cannot read the function's configuration") && reason.contains(BROKEN), "{reason}");
 
     let webhook = account.resources(STACK).await.unwrap().id("WebhookFunction").unwrap().to_owned();
     account.set_variable(&webhook, "ALLOWED_HOSTS", BROKEN).await.unwrap();
@@ -146,7 +146,7 @@ async fn broken_configuration_loses_no_push() {
     let said = accepted.clone.push(&["main"]).await.unwrap();
     assert!(said.contains("refs/heads/main: 503"), "{said}");
     let log = format!("{:?}", account.log_lines().await.unwrap());
-    assert!(log.matches("the function's configuration can't be read").count() > 1, "{log}");
+    assert!(log.matches("cannot read the function's configuration").count() > 1, "{log}");
 
     account.set_variable(worker, "ALLOWED_HOSTS", &good).await.unwrap();
     assert_eq!(world.redrive().await, 1);
@@ -178,9 +178,9 @@ async fn pushes_survive_kms_and_sqs_faults() {
         world.is_stored(&accepted).await;
     }
 
-    // The queue that a failed job is to come again from, and the one that it is buried in.
+    // The call that schedules a retry, and the one that moves a job to the dead-letter queue.
     let of_the_queues =
-        [("ChangeMessageVisibility", "could not store the zip"), ("SendMessage", "no try could tell its reason")];
+        [("ChangeMessageVisibility", "could not store the zip"), ("SendMessage", "no try reported a reason")];
     for (number, (action, said)) in of_the_queues.into_iter().enumerate() {
         let path = format!("acme/queue-{number}");
         world.push(&path, SMALL).await;
@@ -191,7 +191,8 @@ async fn pushes_survive_kms_and_sqs_faults() {
         world.drain().await;
         assert!(world.aws.left().is_empty(), "{action}: {:?}", world.aws.left());
         let reason = world.reason(&path).await.expect("it is in the dead-letter queue");
-        // What couldn't be buried comes back to be, when nobody knows its reason any more.
+        // A job that couldn't be moved to the dead-letter queue is retried. By then, its reason is
+        // lost.
         assert!(reason.contains(said), "{action}: {reason}");
     }
     tally::tried(of_a_cold_worker.len() + 2);

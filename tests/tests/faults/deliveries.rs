@@ -1,5 +1,5 @@
-//! Whatever the queue does: a job twice, at once and later, in another order; a reference that
-//! moves meanwhile.
+//! Faults of the queue: a job that is delivered twice, concurrently, later or out of order, and a
+//! reference that moves meanwhile.
 
 use local::event_source::EventSource;
 use local::{peer, tally};
@@ -10,8 +10,8 @@ use super::world::{Accepted, PATIENCE, World};
 const BYTES: usize = 100_000;
 
 impl World {
-    /// Queues a job once more, as nobody but SQS would: under an id of its own, and in a group of
-    /// its own, so that nothing keeps it from running beside the first.
+    /// Queues a job again, as only SQS would: with its own ID and group, so that both can run
+    /// concurrently.
     async fn queue_again(&self, accepted: &Accepted, id: &str) {
         let job = serde_json::json!({
             "delivery": id,
@@ -29,7 +29,7 @@ impl World {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn duplicate_jobs_keep_newest_commit() {
     let world = World::new().await;
-    // Later: there is nothing left to do.
+    // Later: nothing is left to do.
     let first = world.push("acme/rocket", BYTES).await;
     world.drain().await;
     world.queue_again(&first, "later").await;
@@ -37,7 +37,7 @@ async fn duplicate_jobs_keep_newest_commit() {
     world.is_stored(&first).await;
     assert_eq!(world.is_clean(0).await.len(), 1);
 
-    // An old job behind a new one: it finds the newest commit.
+    // An old job after a new one: it finds the newest commit.
     let old = first.commit.clone();
     let second = world.push_again(first.clone, BYTES).await;
     world.drain().await;
@@ -48,7 +48,7 @@ async fn duplicate_jobs_keep_newest_commit() {
     world.is_stored(&newest).await;
     assert_eq!(world.is_clean(0).await.len(), 2);
 
-    // At once, by several workers with one clone directory and with directories of their own.
+    // Concurrently, by several workers with a shared and with separate clone directories.
     let third = world.push_again(newest.clone, BYTES).await;
     for number in 0..4 {
         world.queue_again(&third, &format!("at-once-{number}")).await;
@@ -56,12 +56,12 @@ async fn duplicate_jobs_keep_newest_commit() {
     world.drain().await;
     world.is_stored(&third).await;
     world.is_clean(0).await;
-    // On this machine all workers have one disk, and who finds the clone in use three times at once
-    // gives up.
+    // On this machine, all workers share a disk. One that finds the clone in use three times gives
+    // up.
     let reason = world.reason("acme/rocket").await.unwrap_or_default();
     assert!(reason.is_empty() || reason.contains("in use"), "{reason}");
 
-    // A reference that moves while it is fetched: what is stored is one of both, and in the end the
+    // A reference that moves while it is fetched: one of both commits is stored, and finally the
     // newest.
     let mut moving = third;
     for _ in 0..5 {
@@ -80,7 +80,7 @@ async fn duplicate_jobs_keep_newest_commit() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn worker_at_limits_loses_no_push() {
     let world = World::new().await;
-    // Its own deadline: no time is left to fetch, and it says so.
+    // The worker's deadline: it reports that no time is left to fetch.
     let account = &world.source.account;
     account.limit(&world.source.function, 5).await.unwrap();
     let accepted = world.push("acme/no-time", BYTES).await;
@@ -92,7 +92,7 @@ async fn worker_at_limits_loses_no_push() {
     world.drain().await;
     world.is_stored(&accepted).await;
 
-    // No room on its disk, and none in its memory: the kernel refuses what is beyond.
+    // A full disk, and too little memory: the kernel enforces the limits.
     let limits = [(Resource::Fsize, 50_000), (Resource::As, 150 << 20)];
     for (number, (resource, most)) in limits.into_iter().enumerate() {
         world.renew_workers().await;

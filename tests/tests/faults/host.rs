@@ -1,4 +1,4 @@
-//! Whatever the Git host does: nothing half is stored, and the push arrives once the host is itself
+//! Faults of the Git host: nothing incomplete is stored, and the push arrives once the host works
 //! again.
 
 use local::event_source::Outcome;
@@ -8,7 +8,7 @@ use local::tally;
 use super::world::World;
 
 const BYTES: usize = 400_000;
-/// Amid the handshake, in the conversation before the pack, in the pack, and shortly before its
+/// During the handshake, during the exchange before the pack, in the pack, and shortly before its
 /// end.
 const MOMENTS: [u64; 4] = [1, 6_000, 200_000, 400_000];
 
@@ -22,7 +22,7 @@ async fn broken_fetches_still_deliver_every_push() {
             tried += 1;
         }
     }
-    // The same amid a later fetch, which has a clone to lose.
+    // The same during a later fetch, with an existing clone.
     let mut clone = world.push("acme/rocket", BYTES).await.clone;
     world.drain().await;
     for by in [Breakage::Close, Breakage::Kill] {
@@ -36,7 +36,7 @@ async fn broken_fetches_still_deliver_every_push() {
             tried += 1;
         }
     }
-    // A host that falls silent takes all the time that the function has.
+    // A host that stops sending uses all of the function's time.
     world.hurry().await;
     arrives_in_the_end(&world, Break { after: MOMENTS[2], by: Breakage::Silence }).await;
     tried += 1;
@@ -44,7 +44,7 @@ async fn broken_fetches_still_deliver_every_push() {
     tally::tried(tried);
 }
 
-/// A push whose first fetch breaks off.
+/// A push whose first fetch is interrupted.
 async fn arrives_in_the_end(world: &World, broken: Break) {
     let Break { after, by } = broken;
     world.ssh.break_next(broken).await;
@@ -62,7 +62,7 @@ async fn host_refusal_is_recovered_by_redrive() {
     let authorized = world.local.sshd.authorized_keys();
     let keys = std::fs::read_to_string(&authorized).unwrap();
     let accepted = world.push("acme/rocket", 1_000).await;
-    // Only the developer is still known.
+    // Only the developer's key is still authorized.
     let developer = keys.lines().next().unwrap();
     std::fs::write(&authorized, format!("{developer}\n")).unwrap();
     let outcomes = world.drain().await;
@@ -75,7 +75,7 @@ async fn host_refusal_is_recovered_by_redrive() {
     world.drain().await;
     world.is_stored(&accepted).await;
 
-    // A repository that is gone is one that the host doesn't serve, and may come back.
+    // A missing repository is one that the host doesn't serve, and may reappear.
     let accepted = world.push("acme/moved", 1_000).await;
     let (here, elsewhere) = (host.root().join("acme/moved.git"), host.root().join("acme/elsewhere.git"));
     std::fs::rename(&here, &elsewhere).unwrap();

@@ -1,5 +1,4 @@
-//! What happens when something goes wrong: it is said, it is tried again where that may help, and
-//! nothing is left behind.
+//! Failures: they are reported, retried if that can help, and leave nothing behind.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "what fails here fails a test")]
 
 mod aws;
@@ -24,7 +23,7 @@ fn scratch() -> TempDir {
     tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder for the test")
 }
 
-/// Puts `count` small objects under a handful of keys, so that nearly all are old versions.
+/// Stores `count` small objects under a few keys, so that nearly all are old versions.
 async fn put_versions(account: &Account, bucket: &str, count: usize) {
     let mut writers = tokio::task::JoinSet::new();
     for writer in 0..8 {
@@ -53,7 +52,7 @@ async fn failed_job_reaches_dead_letter_queue() {
     let account = local.cloud.account.clone();
     let resources = account.resources(STACK).await.unwrap();
     let (queue, dead) = (resources.id("GitPullQueue").unwrap(), resources.id("GitPullDeadLetterQueue").unwrap());
-    // Only the patience is shortened: a job is hidden for minutes while it may still be worked on.
+    // Only waiting is shortened: a job is hidden for minutes while it may be in progress.
     let patience =
         account.sqs.set_queue_attributes().queue_url(queue).attributes(QueueAttributeName::VisibilityTimeout, "1");
     patience.send().await.unwrap();
@@ -66,8 +65,8 @@ async fn failed_job_reaches_dead_letter_queue() {
     assert!(said.contains(": 202"), "{said}");
 
     let deadline = Instant::now() + Duration::from_mins(1);
-    // The worker sends the message to the dead-letter queue first and deletes it from its own
-    // after.
+    // The worker first sends the message to the dead-letter queue, and then deletes it from its
+    // own.
     while account.messages(dead).await.unwrap() == 0 || account.messages(queue).await.unwrap() > 0 {
         assert!(Instant::now() < deadline, "not moved; the log: {:?}", account.log_lines().await.unwrap());
         sleep(Duration::from_millis(100)).await;
@@ -92,7 +91,7 @@ async fn failed_custom_resource_rolls_back_cleanly() {
     local.package(&mut Silent).unwrap();
     let account = &local.cloud.account;
     let (parameters, _) = local.parameters().unwrap();
-    // KMS refuses: the role may use the key for something else only.
+    // KMS refuses: the role may use the key only for something else.
     let text = local.template().unwrap().text().replace("\"git-ssh-key\"", "\"something-else\"");
     let template = Template::parse(text).unwrap();
     let deployment = Deployment {
@@ -106,12 +105,12 @@ async fn failed_custom_resource_rolls_back_cleanly() {
 
     let begun = Instant::now();
     let error = deploy::deploy(&account.config, &deployment, &mut Silent).await.unwrap_err();
-    // For the most of a minute the right might have been on its way.
+    // For most of a minute, the permission could still have arrived.
     assert!(begun.elapsed() < Duration::from_mins(2), "{:?}", begun.elapsed());
     let DeployError::Failed { status, failure, .. } = error else { panic!("{error:?}") };
     assert_eq!(failure.logical_id, "SshKey", "{failure:?}");
     assert!(failure.reason.contains("KMS") || failure.reason.contains("kms:"), "{}", failure.reason);
-    assert!(failure.reason.contains("the right was missing the whole time"), "{}", failure.reason);
+    assert!(failure.reason.contains("the permission was missing for"), "{}", failure.reason);
     assert_eq!(status, "ROLLBACK_COMPLETE");
 
     let buckets = account.s3.list_buckets().send().await.unwrap();
@@ -130,8 +129,8 @@ async fn stack_deletion_removes_thousands_of_versions() {
     let buckets = resources.of_type("AWS::S3::Bucket");
     assert_eq!(buckets.len(), 3);
 
-    // The cleaner by itself, as CloudFormation calls it: here a stack's deletion proves nothing
-    // about it, since MiniStack deletes buckets that aren't empty.
+    // Calls the cleaner like CloudFormation: a stack's deletion proves nothing here, because
+    // MiniStack deletes buckets that aren't empty.
     put_versions(account, bucket, 2_500).await;
     account.s3.delete_object().bucket(bucket).key("acme/rocket/0.zip").send().await.unwrap();
     let upload = account.s3.create_multipart_upload().bucket(bucket).key("half").send().await.unwrap();
@@ -159,7 +158,7 @@ async fn stack_deletion_removes_thousands_of_versions() {
         assert!(uploads.uploads().is_empty(), "{bucket}");
     }
 
-    // The same within the deletion of the stack, before the buckets' turn.
+    // The same during the deletion of the stack, before the buckets are deleted.
     put_versions(account, bucket, 2_500).await;
     let id = account.cloudformation.describe_stacks().stack_name(STACK).send().await.unwrap();
     let id = id.stacks()[0].stack_id().unwrap().to_owned();

@@ -1,5 +1,5 @@
-//! A stack whose functions reach AWS and the Git host by ways on which anything can go wrong, and
-//! what has to hold afterwards.
+//! A stack whose connections to AWS and the Git host can fail in any way, and the invariants to
+//! check afterwards.
 
 use std::io::ErrorKind;
 use std::time::Duration;
@@ -19,9 +19,9 @@ use tempfile::TempDir;
 
 use super::scratch;
 
-/// How long a function runs at most that is never answered, in seconds: half of it is left after
-/// what it keeps for its own answer. Where all are answered, they have the time that the template
-/// gives them, since a machine can be slow.
+/// The timeout of a function in tests with unanswered calls, in seconds: half of it remains after
+/// the time reserved for its report. Other tests keep the template's timeout, because a machine can
+/// be slow.
 const PATIENCE_OF_A_FUNCTION: u16 = 12;
 pub(super) const PATIENCE: Duration = Duration::from_mins(8);
 
@@ -37,7 +37,7 @@ pub(super) struct World {
     dir: TempDir,
 }
 
-/// A push that was answered 202.
+/// A push that was answered with 202.
 pub(super) struct Accepted {
     pub(super) clone: Clone,
     pub(super) commit: String,
@@ -65,7 +65,7 @@ impl World {
         Self { local, aws, ssh, source, dead_letters, bucket, dir }
     }
 
-    /// Pushes a file of so many bytes to a new repository.
+    /// Pushes a file of this size to a new repository.
     pub(super) async fn push(&self, path: &str, bytes: usize) -> Accepted {
         let clone = self.local.host.create(path).await.unwrap();
         self.push_again(clone, bytes).await
@@ -82,14 +82,14 @@ impl World {
         Accepted { clone, commit }
     }
 
-    /// Moves the dead-letter messages back; how many there were.
+    /// Redrives the dead-letter messages. Returns how many there were.
     pub(super) async fn redrive(&self) -> usize {
         let account = Account::open(&self.source.account.config).await.unwrap();
         let moved = redrive::redrive(&account, STACK, &["GitPull"], &mut Silent).await.unwrap().unwrap();
         moved[0].count
     }
 
-    /// The next worker starts with an empty memory and an empty disk.
+    /// Makes the next worker start with an empty memory and an empty disk.
     pub(super) async fn renew_workers(&self) {
         self.source.account.make_cold(&self.source.function).await.unwrap();
         let clones = self.dir.path().join("tmp/clones");
@@ -98,7 +98,7 @@ impl World {
             .unwrap();
     }
 
-    /// From now on functions don't wait long for answers that never come.
+    /// Shortens the functions' timeout from now on.
     pub(super) async fn hurry(&self) {
         self.source.account.limit(&self.source.function, PATIENCE_OF_A_FUNCTION).await.unwrap();
     }
@@ -114,23 +114,23 @@ impl World {
         Artifact::get(&self.source.account, &self.bucket, &key).await.unwrap()
     }
 
-    /// The object is the zip of the commit.
+    /// Checks that the object is the zip of the commit.
     pub(super) async fn is_stored(&self, accepted: &Accepted) {
         let zip = self.zip_of(accepted).await;
         assert_eq!(zip.metadata["commit"], accepted.commit, "{}", accepted.clone.path);
         zip.same_tree(&accepted.clone.archive(&accepted.commit).await.unwrap()).unwrap();
     }
 
-    /// Why the job of a repository was buried, if it was.
+    /// The reason of a repository's dead-letter message, if any.
     pub(super) async fn reason(&self, path: &str) -> Option<String> {
         let messages = self.source.account.dead_letters(&self.dead_letters).await.unwrap();
         let mut own = messages.into_iter().filter(|(job, _)| job["repository"]["path"] == path);
         own.next().map(|(_, reason)| reason.unwrap_or_default())
     }
 
-    /// What holds whatever has happened: every version of every object is a whole zip of a commit,
-    /// and the parts of uploads whose worker was killed are left to the bucket, which removes them
-    /// after a day (`policy/s3/bucket_aborts_uploads.guard`). The key of each version.
+    /// The invariants: every version of every object is a complete zip of a commit, and parts of
+    /// uploads whose worker was killed remain for the bucket's rule, which removes them after a day
+    /// (`policy/s3/bucket_aborts_uploads.guard`). Returns the key of each version.
     pub(super) async fn is_clean(&self, killed_amid_parts: usize) -> Vec<String> {
         let account = &self.source.account;
         let versions = account.versions(&self.bucket).await.unwrap();

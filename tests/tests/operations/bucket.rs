@@ -1,5 +1,5 @@
-//! The life of an output bucket: left behind by another name, kept without its stack, and taken
-//! into another one.
+//! The life of an output bucket: left behind under another name, kept without its stack, and
+//! imported into another one.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -21,8 +21,7 @@ const KEY: &str = "acme/rocket/acme_rocket.zip";
 const PATIENCE: Duration = Duration::from_secs(30);
 const SECRET: &str = "hunter2";
 
-/// A desk with the functions packaged, and a configuration for a stack that fetches from the local
-/// Git host.
+/// A desk with packaged functions, and a configuration for a stack with the local Git host.
 fn desk<'a>(local: &'a Local, work: &'a Path) -> Desk<'a> {
     let desk = Desk::packaged(local, work);
     desk.write("secret", SECRET);
@@ -39,14 +38,14 @@ fn desk<'a>(local: &'a Local, work: &'a Path) -> Desk<'a> {
     desk
 }
 
-/// What a deployed stack puts out; its key may fetch, and pushes are reported to it.
+/// The outputs of a deployed stack, whose key is authorized, and which gets webhooks.
 async fn connected(local: &Local, desk: &Desk<'_>) -> BTreeMap<String, String> {
     let outputs = desk.outputs().await;
     local.connect("zips", outputs.clone(), SECRET.to_owned()).unwrap();
     outputs
 }
 
-/// Pushes a commit, and waits until its zip is in the bucket.
+/// Pushes a commit, and waits until its zip is stored.
 pub(crate) async fn pushed(account: &Account, clone: &Clone, bucket: &str, content: &str) -> Artifact {
     fs::write(clone.dir().join("a"), content).unwrap();
     let commit = clone.commit(content).await.unwrap();
@@ -54,7 +53,7 @@ pub(crate) async fn pushed(account: &Account, clone: &Clone, bucket: &str, conte
     Artifact::wait(account, bucket, KEY, &commit, PATIENCE).await.unwrap()
 }
 
-/// A version of the zip, whatever came after it; `null` is one of before the bucket had versions.
+/// A version of the zip, even if there are newer ones. `null` is a version from before versioning.
 async fn zip_of(account: &Account, bucket: &str, version: &str) -> Vec<u8> {
     let version = account.s3.get_object().bucket(bucket).key(KEY).version_id(version).send().await.unwrap();
     version.body.collect().await.unwrap().to_vec()
@@ -70,7 +69,7 @@ async fn buckets(account: &Account) -> Vec<String> {
     buckets.buckets().iter().filter_map(|bucket| bucket.name().map(str::to_owned)).collect()
 }
 
-/// Makes another stack that has its code in the account's bucket.
+/// Creates another stack with its code in the account's bucket.
 async fn neighbour(account: &Account) {
     let assets = buckets(account).await.into_iter().find(|name| name.starts_with("git2s3-assets-")).unwrap();
     let template = json!({
@@ -95,13 +94,13 @@ async fn kept_bucket_joins_another_stack() {
     let bucket = connected(&local, &desk).await["OutputBucketName"].clone();
     let first = pushed(account, &clone, &bucket, "first").await;
 
-    // A retention that is shorter deletes what is there: that is said, and then so.
+    // A shorter retention deletes existing versions, which is announced.
     let shorter = ["deploy", "--yes", "--parameter", "NoncurrentDays=30", "--parameter", "NewerNoncurrentVersions=5"];
     desk.check(&shorter, 0, &["more than 30 days ago, but for the 5 newest of each zip"]).await;
     assert_eq!(desk.parameter("NewerNoncurrentVersions").await.unwrap(), "5");
     desk.check(&["deploy", "--yes", "--parameter", "NoncurrentDays="], 2, &["NoncurrentDays says when"]).await;
 
-    // All that stays is named, before and in the JSON.
+    // Everything that remains is listed, before and in the JSON.
     let gone = desk.infra(&["destroy", "--yes", "--keep-output", "--assets", "--json"]).await;
     let said = String::from_utf8(gone.stderr).unwrap();
     for words in ["what stays in the account:", &bucket, "AWS::KMS::Key", "after 7 days", "ApiLogRole", "code of all"] {
@@ -125,13 +124,13 @@ async fn kept_bucket_joins_another_stack() {
     assert_ne!(first.version, second.version);
     desk.check(&["diff", "--parameter", &format!("OutputBucketName={bucket}")], 0, &["0 changed entries"]).await;
 
-    // It is in now, and no other stack gets it, nor this one another.
+    // It is imported now: no other stack gets it, and this one gets no other.
     desk.check(&import, 0, &["is in stack zips already", "no change"]).await;
     desk.check(&["deploy", "--yes", "--import-bucket", "other"], 2, &["has an output bucket already"]).await;
     let other = ["deploy", "--yes", "--stack-name", "other", "--import-bucket", &bucket];
     desk.check(&other, 2, &["belongs to stack zips", "destroy --keep-output --stack-name zips"]).await;
-    // And it goes as any other; the code stays while another stack needs it, and until somebody
-    // says otherwise.
+    // Now it is deleted like any other. The code bucket stays while another stack needs it, unless
+    // requested otherwise.
     neighbour(account).await;
     let said = ["it has the code of other stacks: neighbour", "stack zips is gone"];
     desk.check(&["destroy", "--yes", "--assets"], 0, &said).await;
@@ -161,8 +160,7 @@ async fn manual_bucket_becomes_output_bucket() {
     account.s3.put_bucket_policy().bucket(bucket).policy(by_hand.to_string()).send().await.unwrap();
     let import = ["deploy", "--yes", "--import-bucket", bucket];
 
-    // When the stack can't be made, the bucket is as it was: its cleaner was there, and had nothing
-    // to do with it.
+    // If the stack can't be created, the bucket is unchanged: its cleaner ran, but did nothing.
     let mut template = local.template().unwrap().into_value();
     template["Resources"]["Broken"] = json!({
         "Type": "AWS::CloudFormation::CustomResource", "DependsOn": "BucketCleaner",
@@ -191,7 +189,7 @@ async fn manual_bucket_becomes_output_bucket() {
     let first = pushed(account, &clone, bucket, "first").await;
     assert_eq!(zip_of(account, bucket, "null").await, b"old", "what was at the key before is a version of it");
 
-    // Another name makes another bucket, and leaves this one behind as it is.
+    // Another name creates another bucket, and leaves this one unchanged.
     let other = ["deploy", "--yes", "--parameter", "OutputBucketName=another-one"];
     desk.check(&other, 0, &["bucket made-by-hand stays in the account", "UPDATE_COMPLETE"]).await;
     connected(&local, &desk).await;
@@ -202,7 +200,7 @@ async fn manual_bucket_becomes_output_bucket() {
     assert_eq!(buckets(account).await, [bucket]);
 }
 
-/// What the custom resource of the Quick Start does with its buckets.
+/// What the Quick Start's custom resource does with its buckets.
 const EMPTIES: &str = r#"
 import botocore.session, json, os, urllib.request
 def handler(event, context):
@@ -218,7 +216,7 @@ def handler(event, context):
     urllib.request.urlopen(request)
 "#;
 
-/// The stack of the Quick Start, as far as its buckets go.
+/// The buckets of the Quick Start's stack.
 fn quick_start() -> Value {
     let allowed = |actions: &[&str]| json!({ "Effect": "Allow", "Action": actions, "Resource": "*" });
     let trust =

@@ -1,5 +1,4 @@
-//! A deployer's day, from the first command to the last: what each one says is a snapshot that
-//! somebody has read.
+//! A deployer's day, from the first command to the last: the output of each is a reviewed snapshot.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -12,7 +11,7 @@ use tokio::process::Command;
 use crate::bucket::pushed;
 use crate::desk::Desk;
 
-/// What differs from run to run, and what stands for it.
+/// What varies between runs, and its replacements.
 const FILTERS: [(&str, &str); 13] = [
     (r"\d{4}-\d\d-\d\d( \d\d:\d\d(:\d\d)?)?", "DAY"),
     (r"\b\d\d:\d\d:\d\d\b", "TIME"),
@@ -29,7 +28,7 @@ const FILTERS: [(&str, &str); 13] = [
     (r" at [0-9a-f]{12}\b", " at COMMIT"),
 ];
 
-/// A value for every parameter that won't do.
+/// An invalid value for every parameter.
 const BROKEN: [(&str, &str); 31] = [
     ("AlarmEmail", "platform"),
     ("AllowedGitHosts", "github.com=gitlub"),
@@ -64,20 +63,20 @@ const BROKEN: [(&str, &str); 31] = [
     ("WorkerConcurrency", "1"),
 ];
 
-/// A day at a desk.
+/// A desk for a day.
 struct Day<'a> {
     desk: Desk<'a>,
 }
 
 impl Day<'_> {
-    /// A command of who has all in the file, and no variable.
+    /// A command with all settings in the file, and no variables.
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = self.desk.command(arguments);
         command.env_remove("GIT2S3_REFS");
         command
     }
 
-    /// Types a command, and holds what it says to the snapshot `name`.
+    /// Runs a command, and compares its output with the snapshot `name`.
     async fn types(&self, name: &str, command: &[&str], code: i32) -> String {
         let output = self.command(command).output().await.unwrap();
         let [said, told] = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap());
@@ -86,7 +85,7 @@ impl Day<'_> {
         said
     }
 
-    /// Whatever is wrong with a value is said before anything happens.
+    /// Everything that is wrong with a value is reported before anything happens.
     async fn is_told_of_broken_values(&self) {
         let declared = deployment::stack::template(None).unwrap().into_value();
         let mut names: Vec<_> = declared["Parameters"].as_object().unwrap().keys().collect();
@@ -117,7 +116,7 @@ impl Day<'_> {
     }
 }
 
-/// What a line is one of many of.
+/// The group of similar lines that a line belongs to.
 fn kind(line: &str) -> Option<&'static str> {
     match line {
         line if line.starts_with("Add     ") => Some("resources to add"),
@@ -127,7 +126,7 @@ fn kind(line: &str) -> Option<&'static str> {
     }
 }
 
-/// A text in which many lines of a kind are one, as a person sees them.
+/// A text in which each group of similar lines is one line, as on a terminal.
 fn short(text: &str) -> String {
     let mut lines: Vec<(Option<&str>, usize, &str)> = Vec::new();
     for line in text.lines() {
@@ -181,7 +180,7 @@ async fn a_day_from_init_to_destroy() {
     day.types("07_diff", &["diff"], 1).await;
     day.types("08_deploy_parameter", &["deploy", "--yes"], 0).await;
 
-    // Another secret: both for a while, then the new one alone.
+    // A new secret: both for a while, then only the new one.
     desk.write("api-secret.txt", "hunter2-new,hunter2\n");
     day.types("09_deploy_both_secrets", &["deploy", "--yes"], 0).await;
     desk.write("api-secret.txt", "hunter2-new\n");
@@ -194,7 +193,7 @@ async fn a_day_from_init_to_destroy() {
     day.types("12_destroy", &["destroy", "--yes", "--keep-output"], 0).await;
     day.types("13_status_without_a_stack", &["status"], 4).await;
 
-    // The zips that were kept, in a new stack, which has another key and another address.
+    // The kept zips in a new stack, which has another key and another address.
     day.types("14_import", &["deploy", "--yes", "--import-bucket", bucket], 0).await;
     let outputs = desk.outputs().await;
     assert_eq!(outputs["OutputBucketName"], *bucket);

@@ -1,4 +1,4 @@
-//! What a stack's deletion may fail at, and how `infra destroy` gets through.
+//! How a stack's deletion can fail, and how `infra destroy` handles that.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -8,8 +8,8 @@ use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate};
 
 use crate::desk::Desk;
 
-/// A stack whose deletion fails at a bucket that got an object late, as AWS tells of it; without
-/// its cleaner, which is gone by then. The local cloud deletes buckets with all that is in them.
+/// A stack whose deletion fails because a bucket got an object late, in AWS's format. Its cleaner
+/// is deleted by then. The local cloud deletes buckets with their content.
 #[derive(Default)]
 pub(crate) struct Late {
     state: Mutex<LateState>,
@@ -20,14 +20,14 @@ struct LateState {
     /// The client request tokens of the deletions.
     tokens: Vec<String>,
     is_emptied: bool,
-    /// How often the stack has been looked at.
+    /// How often the stack was described.
     looks: usize,
-    /// Whether somebody else deletes it at first.
+    /// Whether somebody else deletes it first.
     is_busy: bool,
-    /// What can't be deleted besides.
+    /// What else can't be deleted.
     stuck: Option<&'static str>,
     retained: Option<String>,
-    /// What gets through the second time: type and reason.
+    /// What succeeds the second time: type and reason.
     slow: Option<(&'static str, &'static str)>,
 }
 
@@ -129,8 +129,8 @@ impl Respond for Late {
     }
 }
 
-/// What `infra destroy` says and leaves of such a stack: exit code, text, and how many deletions it
-/// took, whether the bucket was emptied and what was retained.
+/// The result of `infra destroy` for such a stack: exit code, output, number of deletions, whether
+/// the bucket was emptied, and what was retained.
 async fn destroyed(state: LateState, arguments: &[&str]) -> (Option<i32>, String, usize, bool, Option<String>) {
     let dir = tempfile::tempdir().unwrap();
     let server = MockServer::start().await;
@@ -149,14 +149,14 @@ async fn destroyed(state: LateState, arguments: &[&str]) -> (Option<i32>, String
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_deletion_that_failed_is_repeated() {
-    // What came late is taken away first, since the cleaner is gone.
+    // Late objects are deleted first, because the cleaner is gone.
     let (code, text, deletions, is_emptied, _) = destroyed(LateState::default(), &[]).await;
     assert_eq!((code, deletions, is_emptied), (Some(0), 1, true), "{text}");
     for words in ["stack zips has 1 resources", "bucket zips-outputbucket-1 is empty: 1 versions", "stack zips is gone"]
     {
         assert!(text.contains(words), "{words}: {text}");
     }
-    // A deletion that somebody else began, or that was left, is waited for.
+    // Waits for a deletion that somebody else started, or that was interrupted.
     let busy = LateState { is_busy: true, ..LateState::default() };
     let (code, text, deletions, is_emptied, _) = destroyed(busy, &[]).await;
     assert_eq!((code, deletions, is_emptied), (Some(0), 1, true), "{text}");

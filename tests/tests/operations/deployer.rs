@@ -1,6 +1,5 @@
-//! Who deploys with the rights that `deployer-policy` prints, and no others: every command works,
-//! and every right is used. The account writes down each request that they send and decides about
-//! it.
+//! Deploys with only the permissions that `deployer-policy` prints: every command works, and every
+//! permission is used. The account records each request and its decision.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -20,7 +19,7 @@ use crate::desk::Desk;
 const ACCOUNT: &str = "000000000000";
 const SERVICE_ROLE: &str = "arn:aws:iam::000000000000:role/platform/cloudformation";
 
-/// Somebody with a role in the account whose only policy is one that `deployer-policy` printed.
+/// A user with a role whose only policy was printed by `deployer-policy`.
 struct Person<'a> {
     desk: &'a Desk<'a>,
     role: &'static str,
@@ -68,12 +67,12 @@ impl<'a> Person<'a> {
         self.policy["Statement"].as_array().unwrap().iter().flat_map(roles::actions).collect()
     }
 
-    /// What the account decided about this person's requests. Our own engine decides alike.
+    /// The account's decisions about this user's requests. Our own engine decides the same.
     fn decisions(&self, all: &[Decision]) -> Vec<Decision> {
         let policies = json!([{ "PolicyName": "Printed", "PolicyDocument": self.policy }]);
         let role = json!({ "Type": "AWS::IAM::Role", "Properties": { "Policies": policies } });
         let rights: BTreeSet<Grant> = grants(&json!({ "Resources": { "Person": role } }));
-        // Everybody may ask who they are.
+        // Everybody may get their own identity.
         let asked = |decision: &&Decision| decision.asked && decision.action != "sts:GetCallerIdentity";
         let own: Vec<_> = all.iter().filter(asked).filter(|decision| decision.role == self.role).cloned().collect();
         for Decision { action, resource, context, allowed, .. } in own.clone() {
@@ -84,7 +83,7 @@ impl<'a> Person<'a> {
     }
 }
 
-/// A policy of the account that bounds roles, and allows everything.
+/// A permissions boundary that allows everything.
 async fn boundary(account: &Account) -> String {
     let document =
         json!({ "Version": "2012-10-17", "Statement": [{ "Effect": "Allow", "Action": "*", "Resource": "*" }] });
@@ -130,7 +129,7 @@ async fn deployer_needs_exactly_printed_permissions() {
     assert!(!tagged.contains("tag team"), "{tagged}");
     deployer.check(&["deploy", "--dry-run", "--parameter", "Refs=dev"], 0, &["tag cost goes"]).await;
 
-    // Who only looks sees all of it, and changes nothing.
+    // A watcher sees everything, and can't change anything.
     watcher.check(&["status"], 0, &["UPDATE_COMPLETE"]).await;
     watcher.check(&["logs"], 0, &[]).await;
     watcher.check(&["diff"], 1, &["0 changed entries", "tag cost goes"]).await;
@@ -149,7 +148,7 @@ async fn deployer_needs_exactly_printed_permissions() {
     deployer.check(&["redrive"], 0, &["ZipDlQueue: 1 dead-letter messages went back"]).await;
     deployer.check(&["logs"], 0, &[]).await;
     empties(&deployer, resources.id("OutputBucket").unwrap()).await;
-    // A stack remembers its role: who doesn't name it needn't be allowed to pass it.
+    // A stack keeps its role: without naming it, no right to pass it is needed.
     desk.write("git2s3.toml", &configuration.replace(&format!("role-arn = '{SERVICE_ROLE}'\n"), ""));
     let acts = format!("CloudFormation acts as {SERVICE_ROLE}, which the stack remembers");
     without.check(&["deploy", "--yes", "--parameter", "Refs=main"], 0, &[&acts, "UPDATE_COMPLETE"]).await;
@@ -174,7 +173,7 @@ async fn deployer_needs_exactly_printed_permissions() {
     tally::tried(deployer.allowed().len() + watcher.allowed().len());
 }
 
-/// Every role has the boundary, and lies under the path; the bucket for code has the tags.
+/// Checks that every role has the boundary and the path, and that the code bucket has the tags.
 async fn the_stack_is_as_the_administrators_want_it(account: &Account) {
     for name in ["WebhookRole", "GitPullRole", "ApiLogRole"] {
         let resources = account.resources("zips").await.unwrap();
@@ -190,14 +189,14 @@ async fn the_stack_is_as_the_administrators_want_it(account: &Account) {
     assert_eq!(tags, BTreeMap::from([("team", "platform")]));
 }
 
-/// The bucket for code has an upload that somebody left open.
+/// Leaves an open upload in the code bucket.
 async fn code_goes(owner: &Account) {
     let bucket = format!("git2s3-assets-{ACCOUNT}-{REGION}");
     owner.s3.create_multipart_upload().bucket(bucket).key("git2s3/half.zip").send().await.unwrap();
 }
 
-/// What `destroy` does with a bucket that got an object while its stack was deleted: the local
-/// cloud deletes buckets with all that is in them, so that no deletion fails at one.
+/// What `destroy` does with a bucket that got an object during the deletion of its stack: the local
+/// cloud deletes buckets with their content, so that this never fails there.
 async fn empties(deployer: &Person<'_>, bucket: &str) {
     let owner = deployer.desk.account;
     for _ in 0..2 {

@@ -1,4 +1,4 @@
-//! Where a person sits who types commands: a folder, an account, and a terminal.
+//! A user's desk: a folder, an account, and a terminal.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,8 +11,8 @@ use local::local::Local;
 use local::process::built;
 use tokio::process::Command;
 
-/// Runs a command at a terminal, gives the answer to its question, and ends as it does. What is
-/// typed before it is asked waits, but for `^C`, which is Ctrl-C at the question.
+/// Runs a command in a terminal, answers its question, and exits with its code. Input is sent only
+/// after the question, except `^C`, which is Ctrl-C at the question.
 const TERMINAL: &str = r"
 import os, pty, sys
 child, terminal = pty.fork()
@@ -44,13 +44,13 @@ pub(crate) struct Desk<'a> {
 }
 
 impl<'a> Desk<'a> {
-    /// An empty one in the folder `dir`, which is made.
+    /// An empty desk in the folder `dir`, which is created.
     pub(crate) fn new(account: &'a Account, dir: &'a Path) -> Self {
         fs::create_dir_all(dir).unwrap();
         Self { account, dir }
     }
 
-    /// One in whose `dist` the functions of the local cloud are, packaged.
+    /// A desk with the packaged functions of the local cloud in `dist`.
     pub(crate) fn packaged(local: &'a Local, dir: &'a Path) -> Self {
         local.package(&mut Silent).unwrap();
         let desk = Self::new(&local.cloud.account, dir);
@@ -69,7 +69,7 @@ impl<'a> Desk<'a> {
         self.run(Command::new(built("infra").unwrap()), arguments)
     }
 
-    /// The same at a terminal, where a person answers.
+    /// The same in a terminal, with a person's answer.
     pub(crate) async fn answered(&self, arguments: &[&str], answer: &str) -> (Option<i32>, String) {
         let output = self.at_a_terminal(arguments, answer).output().await.unwrap();
         (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
@@ -94,7 +94,7 @@ impl<'a> Desk<'a> {
         self.command(arguments).output().await.unwrap()
     }
 
-    /// The exit code, and what was said on both channels.
+    /// The exit code, and the output on both channels.
     pub(crate) async fn told(&self, arguments: &[&str]) -> (Option<i32>, String) {
         let output = self.infra(arguments).await;
         let text = [output.stdout, output.stderr].concat();
@@ -115,7 +115,7 @@ impl<'a> Desk<'a> {
         fs::write(self.dir.join(name), text).unwrap();
     }
 
-    /// What the stack `zips` tells whoever connects a repository.
+    /// The stack's connection data for a repository.
     pub(crate) async fn outputs(&self) -> BTreeMap<String, String> {
         let stacks = self.account.cloudformation.describe_stacks().stack_name("zips").send().await.unwrap();
         let text = |text: Option<&str>| text.unwrap().to_owned();

@@ -1,4 +1,4 @@
-//! The life of a stack by the `infra` command alone, as a person types it, in the local cloud.
+//! The life of a stack with the `infra` command in the local cloud.
 #![allow(clippy::unwrap_used, reason = "what fails here fails a test")]
 
 mod bucket;
@@ -25,7 +25,7 @@ use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use crate::desk::Desk;
 
-/// The network that the account has from the beginning.
+/// The account's default network.
 const VPC: &str = "vpc-00000001";
 const SUBNET: &str = "subnet-00000001";
 
@@ -44,7 +44,7 @@ async fn stack_lifecycle_runs_through_commands() {
     );
     desk.write("git2s3.toml", &configuration);
 
-    // Nothing is there, and looking at it makes nothing.
+    // There is no stack, and read-only commands don't create one.
     desk.check(&["status"], 4, &["there is no stack zips"]).await;
     desk.check(&["diff"], 1, &["there is no stack zips", "+ OutputBucket"]).await;
     let said = [
@@ -73,7 +73,7 @@ async fn stack_lifecycle_runs_through_commands() {
     desk.check(&["diff"], 0, &["0 changed entries"]).await;
     desk.check(&["deploy", "--yes"], 0, &["no change"]).await;
     desk.check(&["deploy", "--dry-run"], 0, &["nothing would be but secrets"]).await;
-    // What a value does to a resource is seen, too: another name makes another bucket.
+    // The effects of values on resources are shown, too: another name creates another bucket.
     let left = format!("{} stays in the account", account.resources("zips").await.unwrap().id("OutputBucket").unwrap());
     let said = ["± OutputBucket", "~  OutputBucketName", "made anew", &left, "dry run: nothing was changed"];
     desk.check(&["deploy", "--dry-run", "--parameter", "OutputBucketName=another-name"], 0, &said).await;
@@ -83,7 +83,7 @@ async fn stack_lifecycle_runs_through_commands() {
     assert_eq!((&refs["old"], &refs["new"], &refs["change"]), (&json!("main"), &json!("dev"), &json!("changed")));
     assert_eq!((&json["stack"], &json["creates"]), (&json!("zips"), &json!(false)));
 
-    // What was done by hand is told before anything is planned.
+    // Manual changes are reported before the plan.
     let queue = account.resources("zips").await.unwrap().id("GitPullQueue").unwrap().to_owned();
     let by_hand = account.sqs.set_queue_attributes().queue_url(&queue);
     by_hand.attributes(QueueAttributeName::VisibilityTimeout, "77").send().await.unwrap();
@@ -93,7 +93,7 @@ async fn stack_lifecycle_runs_through_commands() {
     let quiet = desk.check(&["deploy", "--dry-run", "--no-drift"], 0, &[]).await;
     assert!(!quiet.contains("by hand"), "{quiet}");
 
-    // A flag comes before the file; somebody else may execute.
+    // Flags override the file. Somebody else may execute the change set.
     let said =
         ["  aws cloudformation describe-change-set --change-set-name arn:", "  aws cloudformation execute-change-set"];
     let waiting = desk.check(&["deploy", "--no-execute", "--parameter", "Refs=dev"], 0, &said).await;
@@ -105,7 +105,7 @@ async fn stack_lifecycle_runs_through_commands() {
     while desk.told(&["status"]).await.0 != Some(0) {}
     assert_eq!(desk.parameter("Refs").await.unwrap(), "dev");
 
-    // A line that goes out of the file leaves the stack its value, until it is reset.
+    // Removing a line from the file keeps the stack's value, until it is reset.
     desk.write("git2s3.toml", &configuration.replace("Repositories = 'github.com/acme/**'", ""));
     let said = ["the stack keeps what nothing gives now: Repositories; `--reset NAME`", "security: AllowedIps"];
     desk.check(&["deploy", "--dry-run", "--parameter", "AllowedIps=bitbucket.org=0.0.0.0/0"], 0, &said).await;
@@ -114,7 +114,7 @@ async fn stack_lifecycle_runs_through_commands() {
     desk.check(&["deploy", "--dry-run", "--reset", "Reps"], 2, &["there is no parameter Reps"]).await;
     desk.write("git2s3.toml", &configuration);
 
-    // More rights need more than a yes.
+    // Broader rights need more than a yes.
     let mut template = local.template().unwrap().into_value();
     template["Resources"]["WebhookRole"]["Properties"]["Policies"][1]["PolicyDocument"]["Statement"][0]["Action"] =
         json!(["secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue"]);
@@ -124,7 +124,7 @@ async fn stack_lifecycle_runs_through_commands() {
     let left = account.cloudformation.list_change_sets().stack_name("zips").send().await.unwrap();
     let waiting = left.summaries().iter().filter(|one| one.execution_status() == Some(&ExecutionStatus::Available));
     assert_eq!(waiting.count(), 0, "{left:?}");
-    // Another value is a difference, too.
+    // Another value is a difference as well.
     desk.check(&["diff"], 1, &["0 changed entries", "~  Refs", "?  ApiSecret     set"]).await;
     desk.check(&["diff", "--parameter", "Refs=dev"], 0, &["0 changed entries"]).await;
     let json: Value = serde_json::from_slice(&desk.infra(&["diff", "--json"]).await.stdout).unwrap();
@@ -132,7 +132,7 @@ async fn stack_lifecycle_runs_through_commands() {
     desk.check(&[&broader[..], &["--allow-broader"]].concat(), 0, &["UPDATE_COMPLETE"]).await;
     desk.check(&["diff", "--fail-on", "broadened"], 0, &["~ WebhookRole", "PutSecretValue", "0 of them broader"]).await;
 
-    // A message that failed goes back, once.
+    // A failed message is redriven, once.
     let resources = account.resources("zips").await.unwrap();
     let dead = resources.id("ZipDlDeadLetterQueue").unwrap();
     let sent = account.sqs.send_message().queue_url(dead).message_body("{}").message_group_id("g");
@@ -146,14 +146,14 @@ async fn stack_lifecycle_runs_through_commands() {
     let moved: Value = serde_json::from_slice(&desk.infra(&["redrive", "--json"]).await.stdout).unwrap();
     assert_eq!(moved[1], json!({ "queue": "ZipDlQueue", "count": 0 }));
 
-    // The zips survive the stack.
+    // The zips outlive the stack.
     let bucket = resources.id("OutputBucket").unwrap().to_owned();
     account.s3.put_object().bucket(&bucket).key("acme/a.zip").body(b"zip".to_vec().into()).send().await.unwrap();
     let status: Value = serde_json::from_slice(&desk.infra(&["status", "--json"]).await.stdout).unwrap();
     assert_eq!(status["objects"][0]["key"], "acme/a.zip");
     let said = [bucket.as_str(), "what stays in the account:", "AWS::KMS::Key", "stack zips is gone"];
     let gone = desk.check(&["destroy", "--yes", "--keep-output", "--json"], 0, &said).await;
-    // What is said stands behind it.
+    // The output is written to standard error.
     let json = serde_json::Deserializer::from_str(&gone).into_iter::<Value>().next().unwrap().unwrap();
     assert_eq!((&json["kept"], &json["stack"]), (&json!([bucket]), &json!("zips")));
     let kept = account.s3.get_object().bucket(&bucket).key("acme/a.zip").send().await.unwrap();
@@ -182,11 +182,10 @@ async fn stack_uses_domain_network_and_alarms() {
     assert!(!stack.output("CustomDomainNameTarget").unwrap().is_empty());
 
     let resources = account.resources(STACK).await.unwrap();
-    // The emulator makes the group and forgets which functions are in it: that is the snapshot's to
-    // show.
+    // The emulator creates the group but forgets its functions: the snapshot shows them.
     assert!(resources.id("WorkerSecurityGroup").unwrap().starts_with("sg-"));
 
-    // The endpoint answers under its own name, with the path that the output says.
+    // The endpoint is reachable under its own name, with the path in the output.
     let url = format!("{}/gitpull", account.endpoint);
     let ping = |secret: &str| {
         let body = b"{}".to_vec();
@@ -201,7 +200,7 @@ async fn stack_uses_domain_network_and_alarms() {
     assert_eq!(ping(&stack.api_secret).await, 200);
     assert_eq!(ping("guess").await, 401);
 
-    // A push goes its whole way to the worker in the network.
+    // A push reaches the worker in the network.
     let api = resources.id("Api").unwrap();
     let direct = format!("{}/_aws/execute-api/{api}/Prod/gitpull", account.endpoint);
     local.host.report_to(&direct, &stack.api_secret).unwrap();
@@ -222,7 +221,7 @@ async fn stack_uses_domain_network_and_alarms() {
     assert_eq!(none["ResourceArns"], json!([]));
 }
 
-/// Lambda as a new account has it, or as nobody may ask it.
+/// Lambda with the quota of a new account, or without permission to read it.
 async fn lambda(answer: ResponseTemplate) -> MockServer {
     let server = MockServer::start().await;
     let settings = wiremock::matchers::path_regex("/2016-08-19/account-settings/?");
@@ -262,7 +261,7 @@ async fn small_account_gets_fitting_worker_count() {
     assert!(proposed < said.find("Add     Handle").unwrap(), "{said}");
     assert_eq!(desk.parameter("WorkerConcurrency").await.unwrap(), "3");
 
-    // What somebody has said, now or before, stays.
+    // Explicit values are kept, old or new.
     let said = deploy(&small, &["--parameter", "WorkerConcurrency=20"]).await;
     assert!(said.contains("warning: the account can run 10 functions at once, and WorkerConcurrency=20"), "{said}");
     assert!(said.contains("WorkerConcurrency=3 fits"), "{said}");
@@ -270,7 +269,7 @@ async fn small_account_gets_fitting_worker_count() {
     let said = deploy(&small, &[]).await;
     assert!(said.contains("WorkerConcurrency=20 of each kind don't fit"), "{said}");
     assert_eq!(desk.parameter("WorkerConcurrency").await.unwrap(), "20");
-    // Until it is taken back.
+    // Until it is reset.
     let said = deploy(&small, &["--reset", "WorkerConcurrency"]).await;
     assert!(said.contains("WorkerConcurrency=3 instead of 50"), "{said}");
     assert_eq!(desk.parameter("WorkerConcurrency").await.unwrap(), "3");
@@ -281,7 +280,7 @@ async fn waf(account: &Account, action: &str, body: &Value) -> Value {
     account.send(&call).await.unwrap().json().unwrap()
 }
 
-/// The ARN of a web ACL, as whoever minds the network makes one.
+/// The ARN of a new web ACL.
 async fn web_acl(account: &Account) -> String {
     let visibility =
         json!({ "SampledRequestsEnabled": false, "CloudWatchMetricsEnabled": false, "MetricName": "git2s3" });
@@ -291,7 +290,7 @@ async fn web_acl(account: &Account) -> String {
     waf(account, "CreateWebACL", &web_acl).await["Summary"]["ARN"].as_str().unwrap().to_owned()
 }
 
-/// The emulator counts nothing in logs, so that a line was found is said for it.
+/// The emulator doesn't count log lines, so this publishes the metric.
 async fn a_refusal_raises_its_alarm(account: &Account, resources: &Resources) {
     let filter = resources.id("ApiRefusals").unwrap();
     let log = format!("/git2s3/{STACK}/access");
@@ -310,7 +309,7 @@ async fn a_refusal_raises_its_alarm(account: &Account, resources: &Resources) {
     assert_eq!(raised.unwrap()["AlarmActions"], json!([resources.id("AlarmTopic").unwrap()]));
 }
 
-/// The emulator's queues measure nothing, so what SQS would measure is said for it.
+/// The emulator's queues have no metrics, so this publishes SQS's metric.
 async fn a_dead_letter_raises_its_alarm(account: &Account, resources: &Resources) {
     let queue = resources.id("GitPullDeadLetterQueue").unwrap().rsplit('/').next().unwrap();
     let message = json!({

@@ -1,4 +1,4 @@
-//! What became of pushes, as `infra status` and `infra logs` tell it.
+//! The history of pushes in `infra status` and `infra logs`.
 
 use std::fs;
 use std::process::Stdio;
@@ -13,7 +13,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 
 use crate::desk::Desk;
 
-/// Puts lines into a log of the stack, as they came there `ago`.
+/// Writes lines to a log of the stack, with times `ago`.
 async fn log(account: &Account, part: &str, ago: Duration, lines: &[String]) {
     let (group, stream) = (format!("/git2s3/{STACK}/{part}"), hex::encode(rand::random::<[u8; 8]>()));
     let call = async |action: &str, body: Value| {
@@ -27,7 +27,7 @@ async fn log(account: &Account, part: &str, ago: Duration, lines: &[String]) {
     call("PutLogEvents", json!({ "logGroupName": group, "logStreamName": stream, "logEvents": events })).await;
 }
 
-/// What the access log says of a request that the endpoint answered by itself.
+/// The access log's line for a request that the endpoint itself answered.
 fn answered(status: u16) -> String {
     json!({
         "requestId": "r", "time": "30/Nov/2026:03:37:31 +0000", "ip": "203.0.113.7", "method": "POST", "path": "/Prod/gitpull",
@@ -36,7 +36,7 @@ fn answered(status: u16) -> String {
     .to_string()
 }
 
-/// A text without what differs from run to run: times, and whatever `names` stands for.
+/// A text without what varies between runs: times, and the values in `names`.
 fn neutral(text: &str, names: &[(&str, &str)]) -> String {
     let renamed = names.iter().fold(text.to_owned(), |text, (value, name)| text.replace(value, name));
     let word = |word: &str| {
@@ -71,7 +71,7 @@ async fn logs_and_status_report_pushes() {
     ];
     desk.check(&["status"], 0, &said).await;
 
-    // While somebody watches, a push goes its whole way.
+    // Follows the log during a push.
     let mut watch = desk.command(&["logs", "--follow", "--json"]);
     let mut watch = watch.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
     let mut watched = BufReader::new(watch.stdout.take().unwrap()).lines();
@@ -94,9 +94,9 @@ async fn logs_and_status_report_pushes() {
     assert_eq!(kinds, ["queued", "stored"]);
     watch.kill().await.unwrap();
 
-    // A stranger, and a ping.
+    // An unauthenticated request, and a ping.
     for (id, secret, event, body) in
-        [("stranger", "guess", "ping", json!({})), ("ping", &*stack.api_secret, "ping", json!({}))]
+        [("unknown", "guess", "ping", json!({})), ("ping", &*stack.api_secret, "ping", json!({}))]
     {
         let body = body.to_string().into_bytes();
         let signature = webhook::signature(secret, &body);
@@ -118,12 +118,12 @@ async fn logs_and_status_report_pushes() {
     assert!(!one.contains("refused") && !one.contains("ping"), "{one}");
     let one = desk.check(&["logs", "--level", "warn"], 0, &["refused with 401"]).await;
     assert!(!one.contains("stored"), "{one}");
-    // Strangers alone are no reason to look.
+    // Unauthenticated requests alone need no attention.
     desk.check(&["status"], 0, &["401", "the signature or the secret doesn't fit", "matches none of the secrets"])
         .await;
 
-    // What Lambda says of a run that died, in each of its formats, and the endpoint of what it kept
-    // out.
+    // Lambda's messages about killed runs, in all formats, and the endpoint's about refused
+    // requests.
     let hours = Duration::from_hours(2);
     let report = "REPORT RequestId: 8f5e\tDuration: 9.00 ms\tMemory Size: 256 MB\tMax Memory Used: 256 MB\tStatus: error\t\
                   Error Type: Runtime.ExitError";

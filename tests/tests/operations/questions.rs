@@ -1,4 +1,4 @@
-//! What is said and asked before anything changes, what a person may answer, and how one leaves.
+//! Messages and questions before anything changes, possible answers, and interruptions.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -28,7 +28,7 @@ async fn a_first_configuration_is_asked_for() {
     };
     let written = || fs::read_to_string(&path).unwrap();
 
-    // At a terminal: a wrong answer is asked for again, no answer is the usual one.
+    // In a terminal: invalid answers are asked again, empty ones mean the default.
     let answers = "git hub\ngit.example.com kind=gitlab\n\nacme\n{main\n\n\nplatform\nplatform@example.com\ny";
     let (code, told) = fresh().answered(&["init"], answers).await;
     assert_eq!(code, Some(0), "{told}");
@@ -57,14 +57,14 @@ async fn a_first_configuration_is_asked_for() {
         assert!(asked.lines().any(|found| found.starts_with(line)), "{line}: {asked}");
     }
 
-    // Never over a file that is there, and not where somebody says no.
+    // It never overwrites a file, and respects a no.
     let (code, told) = Desk::new(&account, dir.path()).answered(&["init"], "").await;
     assert!(code == Some(2) && told.contains("is there already"), "{told}");
     assert_eq!(written(), asked);
     let (code, told) = fresh().answered(&["init"], "\nacme\n*\nn\n\nn").await;
     assert!(code == Some(5) && told.contains("nothing was written") && !path.exists(), "{told}");
 
-    // Without a terminal, by flags alone; what is written deploys.
+    // Without a terminal, by flags only. The written file deploys.
     let desk = fresh();
     desk.check(&["init"], 2, &["there is no terminal", "--yes"]).await;
     desk.check(&["init", "--yes"], 2, &["no repository is named", "--repositories acme"]).await;
@@ -83,13 +83,13 @@ async fn a_first_configuration_is_asked_for() {
     desk.check(&other, 2, &["other.toml is there already"]).await;
 }
 
-/// CloudFormation in a state that the local cloud doesn't come to by itself.
+/// CloudFormation in states that the local cloud doesn't reach.
 #[derive(Default)]
 struct Told {
-    /// There is a stack whose rollback got stuck, and gets through when it is continued; else none,
-    /// and one that is created never gets ready.
+    /// A stack whose rollback is stuck, and succeeds when it is continued. Without it, there is no
+    /// stack, and a created one never becomes ready.
     is_stuck: bool,
-    /// The client request token of what was begun, by which its events are known.
+    /// The client request token of the started operation, which identifies its events.
     token: Mutex<Option<String>>,
 }
 
@@ -125,7 +125,7 @@ impl Respond for Told {
                 if self.is_stuck { "UPDATE_ROLLBACK_COMPLETE" } else { "CREATE_IN_PROGRESS" },
                 token.as_deref().unwrap_or_default()
             ),
-            // What comes after is another test's.
+            // The rest is covered by another test.
             action => return ResponseTemplate::new(400).set_body_string(format!(
                 "<ErrorResponse><Error><Type>Sender</Type><Code>AccessDenied</Code><Message>User: arn:aws:iam::1:user/dev is \
                  not authorized to perform: cloudformation:{action} on resource: *</Message></Error></ErrorResponse>"
@@ -138,7 +138,7 @@ impl Respond for Told {
 }
 
 impl Told {
-    /// Who answers so.
+    /// The identity of the caller.
     async fn start(self) -> MockServer {
         let server = MockServer::start().await;
         Mock::given(method("POST")).respond_with(self).mount(&server).await;
@@ -156,8 +156,7 @@ async fn stuck_rollback_is_continued_on_request() {
     desk.check(&["deploy", "--yes", "--continue-rollback"], 3, &said).await;
 }
 
-/// An account whose stack is as `status` says, and which only lets itself be looked at: everything
-/// that was asked of it.
+/// An account with a stack in the state `status` that only allows reads. Records all requests.
 async fn looked_at(status: &'static str) -> MockServer {
     let server = MockServer::start().await;
     let answer = move |request: &Request| {
@@ -190,8 +189,8 @@ async fn looked_at(status: &'static str) -> MockServer {
     server
 }
 
-/// Which actions were asked for, of CloudFormation by name and of others by method and path, and
-/// how often.
+/// The requested actions and their counts: by name for CloudFormation, by method and path for
+/// others.
 async fn asked(server: &MockServer) -> BTreeMap<String, usize> {
     let mut asked = BTreeMap::new();
     for request in server.received_requests().await.unwrap() {
@@ -208,15 +207,15 @@ async fn a_dry_run_only_looks() {
         "DescribeStackDriftDetectionStatus",
         "DescribeStackResourceDrifts",
         "DescribeStacks",
-        // To IAM, too, it is one that reads.
+        // For IAM, too, it is a reading action.
         "DetectStackDrift",
         "GET /2016-08-19/account-settings",
         "GetCallerIdentity",
         "GetTemplate",
     ];
     let dir = tempfile::tempdir().unwrap();
-    // The product's own template, which is large and has code: nothing of it is uploaded, nor
-    // looked for in `dist`.
+    // The product's own template, which is large and has code: none of it is uploaded or looked up
+    // in `dist`.
     for (status, said) in [
         ("UPDATE_COMPLETE", &["- Handle", "+ OutputBucket", "changed rights"][..]),
         ("ROLLBACK_COMPLETE", &["(ROLLBACK_COMPLETE): the remains would be deleted first", "would be created, with"]),
@@ -230,7 +229,7 @@ async fn a_dry_run_only_looks() {
         assert!(asked.keys().all(|action| reads.contains(&action.as_str())), "{status}: {asked:?}");
         assert!(asked["DescribeStacks"] > 0 && asked.values().sum::<usize>() < 15, "{status}: {asked:?}");
 
-        // What a real plan refuses, it refuses.
+        // It refuses what a real plan refuses.
         let many = "# a comment that says little\n".repeat(60);
         desk.write(
             "many.json",
@@ -266,7 +265,7 @@ async fn invalid_value_is_refused_before_changes() {
             assert_eq!(asked(&server).await, BTreeMap::new(), "{given}");
         }
     }
-    // Each by itself is allowed.
+    // Each alone is allowed.
     for (given, said) in [
         ("VPCId=vpc-0123456789abcdef0", "With VPCId, SubnetIds names"),
         ("NewerNoncurrentVersions=3", "NoncurrentDays says when"),
@@ -277,7 +276,7 @@ async fn invalid_value_is_refused_before_changes() {
         desk.check(&["deploy", "--yes", "--parameter", given], 2, &["don't fit together", said]).await;
         assert_eq!(asked(&server).await.into_keys().collect::<Vec<_>>(), ["DescribeStacks", "GetCallerIdentity"]);
     }
-    // What the stack has is seen before drift is looked for, and before anything is uploaded.
+    // The stack's values are checked before drift detection, and before any upload.
     let server = looked_at("UPDATE_COMPLETE").await;
     let account = Account::new(&server.uri()).await.unwrap();
     let desk = Desk::new(&account, dir.path());
@@ -340,7 +339,7 @@ async fn refused_confirmation_changes_nothing() {
             assert_eq!(code, Some(5), "{command:?} {answer:?}: {told}");
             assert!(told.contains(asked) && told.contains("nothing was"), "{command:?} {answer:?}: {told}");
         }
-        // Who goes away is told what stays.
+        // An interrupted user is told what remains.
         let (code, told) = desk.answered(command, "^C").await;
         assert_eq!(code, Some(130), "{command:?}: {told}");
         let stays = if command[0] == "deploy" {
@@ -392,7 +391,7 @@ async fn generated_secret_is_shown_once() {
     let told = run(&desk, &["deploy"], Some("n\nn")).await;
     assert!(!told.split_whitespace().any(|word| is_secret(&word)), "{told}");
     assert!(told.contains("every push is refused"), "{told}");
-    // Nobody would see it.
+    // There is no terminal to show it.
     let told = run(&desk, &["deploy", "--no-execute"], None).await;
     assert!(
         told.contains("security: ApiSecret is not set") && !told.split_whitespace().any(|word| is_secret(&word)),
@@ -412,8 +411,8 @@ async fn configuration_mistakes_are_reported_without_secrets() {
     desk.check(&["status"], 2, &["git2s3.toml is wrong at line 1", "infra schema"]).await;
     desk.write("git2s3.toml", "[secrets]\nApiSecret = 'prompt'\n");
     desk.check(&["deploy", "--yes"], 2, &["cannot get ApiSecret from the terminal"]).await;
-    // No value of a secret's table is in an error, nor what was typed where a name or a file
-    // belongs: `check` looks for it.
+    // No error quotes a value of the secrets table, or a value typed in place of a name or a file:
+    // `check` verifies that.
     for table in ["ApiSecret = 'hunter2'", "ApiSecret = hunter2", "ApiSecret = { value = 'hunter2' }"] {
         desk.write("git2s3.toml", &format!("[secrets]\n{table}\n"));
         for command in [&["status"][..], &["deploy", "--yes"], &["destroy", "--yes"], &["redrive"], &["diff"]] {

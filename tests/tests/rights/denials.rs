@@ -1,13 +1,13 @@
-//! What must never be allowed, whatever the template comes to say: the promises of
-//! `docs/security.md`, each beside the requests that would break it.
+//! What must never be allowed, whatever the template says: the promises of `docs/security.md`, each
+//! with the requests that would break it.
 
 use anyhow::{Result, ensure};
 
-use crate::judges::Verdict;
-use crate::probes::FOREIGN_BUCKET;
+use crate::engines::Verdict;
+use crate::probes::OTHER_BUCKET;
 use crate::stage::Stage;
 
-/// Whose requests a denial is about.
+/// The roles of a denial.
 enum Who {
     Only(&'static str),
     AllBut(&'static [&'static str]),
@@ -16,13 +16,13 @@ enum Who {
 
 use Who::{AllBut, Everybody, Only};
 
-/// Something that nobody of these may do.
+/// Something that none of these roles may do.
 struct Denial {
     promise: &'static str,
     who: Who,
-    /// Beginnings of actions.
+    /// Prefixes of actions.
     actions: &'static [&'static str],
-    /// Logical ids of what it is done to; anything, where there are none.
+    /// Logical IDs of resources. If empty, any resource.
     resources: &'static [&'static str],
 }
 
@@ -95,7 +95,7 @@ const DENIALS: &[Denial] = &[
         &["OutputBucket"],
     ),
     denial("nobody but the cleaner deletes", AllBut(&["BucketCleanerRole"]), &["s3:Delete"], &[]),
-    denial("nobody reaches a bucket that isn't the stack's", Everybody, &["s3:"], &[FOREIGN_BUCKET]),
+    denial("nobody reaches a bucket that isn't the stack's", Everybody, &["s3:"], &[OTHER_BUCKET]),
     denial(
         "nobody takes dead-letter messages away",
         Everybody,
@@ -130,15 +130,15 @@ const DENIALS: &[Denial] = &[
     denial("nobody changes or calls the code, or the stack", Everybody, &["lambda:", "cloudformation:"], &[]),
 ];
 
-/// The context that the SSH key is encrypted under, and no other opens it.
+/// The encryption context of the SSH key. No other may decrypt it.
 const CONTEXT: [(&str, &str); 2] =
     [("kms:EncryptionContext:stack", "git2s3"), ("kms:EncryptionContext:purpose", "git-ssh-key")];
 
-/// Holds the verdicts to every denial.
+/// Checks the decisions against every denial.
 pub(crate) fn hold(stage: &Stage, verdicts: &[Verdict]) -> Result<()> {
     for denial in DENIALS {
         let concerned: Vec<_> = verdicts.iter().filter(|verdict| denial.concerns(stage, verdict)).collect();
-        ensure!(!concerned.is_empty(), "nobody tried to break it: {}", denial.promise);
+        ensure!(!concerned.is_empty(), "no probe covers it: {}", denial.promise);
         let broken: Vec<_> = concerned.iter().filter(|verdict| verdict.account || verdict.ours).collect();
         ensure!(broken.is_empty(), "{}: {broken:#?}", denial.promise);
     }
@@ -159,7 +159,7 @@ impl Denial {
             AllBut(others) => !others.contains(&request.who.as_str()),
             Everybody => true,
         };
-        // A queue's id is its URL.
+        // A queue's physical ID is its URL.
         let name = |logical: &str| stage.id(logical).map(|id| id.rsplit('/').next().unwrap_or(id).to_owned());
         let is_on =
             |logical: &&str| request.resource.contains(&name(logical).unwrap_or_else(|_| (*logical).to_owned()));

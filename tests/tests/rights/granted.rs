@@ -1,4 +1,4 @@
-//! The rights of the deployed roles: what the template says, beside what it came to in the account.
+//! The rights of the deployed roles: in the template and in the account.
 
 use std::collections::BTreeSet;
 
@@ -13,22 +13,22 @@ use crate::stage::Stage;
 /// A right: one action on one resource.
 #[derive(Clone)]
 pub(crate) struct Granted {
-    /// The role's logical id.
+    /// The role's logical ID.
     pub(crate) role: String,
     /// The action.
     pub(crate) action: String,
-    /// The resource, as in `Fn::Sub`.
+    /// The resource in `Fn::Sub` syntax.
     pub(crate) resource: String,
     /// The resource in the account, which may be a pattern.
     pub(crate) arn: String,
-    /// The policy that it stands in.
+    /// The policy that contains it.
     pub(crate) policy: InlinePolicy,
     /// What shows that it is needed.
     pub(crate) evidence: Evidence,
 }
 
 impl Granted {
-    /// Every right of every role.
+    /// All rights of all roles.
     pub(crate) async fn all(stage: &Stage) -> Result<Vec<Self>> {
         let template = stage.local.template()?.into_value();
         let granted = deployment::stack::template(None)?;
@@ -80,7 +80,7 @@ fn roles_of(template: &Value) -> impl Iterator<Item = &str> {
     resources.filter(|(_, resource)| resource["Type"] == "AWS::IAM::Role").map(|(id, _)| id.as_str())
 }
 
-/// The policies of a role: those in it, and those that are resources of their own.
+/// The policies of a role: inline ones and separate resources.
 fn policies<'t>(template: &'t Value, role: &str) -> Vec<&'t Value> {
     let inline = template["Resources"][role]["Properties"]["Policies"].as_array().into_iter().flatten();
     let resources = template["Resources"].as_object().into_iter().flat_map(serde_json::Map::values);
@@ -90,7 +90,7 @@ fn policies<'t>(template: &'t Value, role: &str) -> Vec<&'t Value> {
     inline.chain(own.filter(is_of_role)).collect()
 }
 
-/// A reference as `Fn::Sub` writes it.
+/// A reference in `Fn::Sub` syntax.
 fn sub(value: &Value) -> String {
     let reference = value["Ref"].as_str().map(|id| format!("${{{id}}}"));
     let attribute = value["Fn::GetAtt"].as_array();

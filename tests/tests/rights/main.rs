@@ -1,11 +1,11 @@
-//! Least privilege, both ways: the roles of the deployed stack can do what the scenarios take and
-//! nothing that no scenario takes. Each right is taken away once; what a user needs has to fail
-//! then, because of that right.
+//! Least privilege in both directions: the roles of the deployed stack can do what the scenarios
+//! need, and nothing else. Each right is removed once. Then a user's scenario must fail, because of
+//! that right.
 #![allow(clippy::unwrap_used, reason = "what fails here fails a test")]
 
 mod denials;
+mod engines;
 mod granted;
-mod judges;
 mod probes;
 mod scenarios;
 mod stage;
@@ -25,8 +25,7 @@ use scenarios::{Props, SCENARIOS, Scenario};
 use serde_json::json;
 use stage::Stage;
 
-/// Functions whose scenarios don't get into one another's way, in the order in which they can be
-/// played.
+/// Functions whose scenarios don't interfere, in a possible order.
 const TURNS: [&[&str]; 3] =
     [&["SshKeyFunction"], &["WebhookFunction", "GitPullFunction", "ZipDlFunction"], &["BucketCleanerFunction"]];
 
@@ -34,27 +33,27 @@ const TURNS: [&[&str]; 3] =
 async fn every_right_is_used_and_needed() {
     let stage = Stage::set().await.unwrap();
     let props = Props::make(&stage).await.unwrap();
-    a_push_goes_the_whole_way(&stage).await.unwrap();
+    a_push_succeeds(&stage).await.unwrap();
     stage.account().stop_event_sources().await.unwrap();
     let rights = Granted::all(&stage).await.unwrap();
 
     for functions in TURNS {
         try_join_all(functions.iter().map(|function| play_all(&stage, &props, function))).await.unwrap();
     }
-    what_is_used_is_what_is_granted(&stage, &rights).unwrap();
+    used_rights_are_granted(&stage, &rights).unwrap();
     let decisions = stage.local.cloud.decisions().since(0).unwrap();
-    judges::agree(&judges::judge(&stage, &rights, &decisions).unwrap(), &[]).unwrap();
+    engines::agree(&engines::decide(&stage, &rights, &decisions).unwrap(), &[]).unwrap();
 
-    // Were this not noticed, nothing that comes after would be.
+    // If this weren't detected, the rest would prove nothing.
     let needless = needless(&stage, &rights).await.unwrap();
     let push = SCENARIOS.iter().find(|scenario| scenario.function == "WebhookFunction").unwrap();
-    let noticed = is_missed(&stage, &props, &needless, push).await.unwrap_err();
-    assert!(noticed.to_string().starts_with("nobody misses WebhookRole s3:GetObject"), "{noticed:?}");
+    let noticed = is_needed(&stage, &props, &needless, push).await.unwrap_err();
+    assert!(noticed.to_string().starts_with("nobody needs WebhookRole s3:GetObject"), "{noticed:?}");
     needless.policy.delete(stage.account()).await.unwrap();
 
     let mut tried = 0;
     for functions in TURNS {
-        let played = functions.iter().map(|function| take_away_each(&stage, &props, &rights, function));
+        let played = functions.iter().map(|function| remove_each(&stage, &props, &rights, function));
         tried += try_join_all(played).await.unwrap().into_iter().sum::<usize>();
     }
     let template = deployment::stack::template(None).unwrap();
@@ -67,12 +66,12 @@ async fn every_right_is_used_and_needed() {
 async fn three_engines_agree_on_permissions() {
     let stage = Stage::set().await.unwrap();
     stage.account().stop_event_sources().await.unwrap();
-    stage.account().s3.create_bucket().bucket(probes::FOREIGN_BUCKET).send().await.unwrap();
+    stage.account().s3.create_bucket().bucket(probes::OTHER_BUCKET).send().await.unwrap();
     let rights = Granted::all(&stage).await.unwrap();
     let decisions = probe_all(&stage, &rights).await.unwrap();
-    let verdicts = judges::judge(&stage, &rights, &decisions).unwrap();
+    let verdicts = engines::decide(&stage, &rights, &decisions).unwrap();
 
-    judges::agree(&verdicts, &judges::MOTO_ALLOWS).unwrap();
+    engines::agree(&verdicts, &engines::MOTO_ALLOWS).unwrap();
     for right in &rights {
         let allowed = decisions.iter().any(|decision| right.decided(decision) && decision.allowed);
         assert!(allowed, "nobody tried {right}");
@@ -94,7 +93,7 @@ fn scenarios_match_review_evidence() {
     assert_eq!(played, SCENARIOS.iter().map(|scenario| scenario.function).collect());
 }
 
-/// Tries everything as each role; what the account decided.
+/// Sends all probes as each role. Returns the account's decisions.
 async fn probe_all(stage: &Stage, rights: &[Granted]) -> Result<Vec<Decision>> {
     let roles: BTreeSet<_> = rights.iter().map(|right| right.policy.role.as_str()).collect();
     let probes = probes::all(stage)?;
@@ -109,15 +108,14 @@ async fn probe_all(stage: &Stage, rights: &[Granted]) -> Result<Vec<Decision>> {
         decisions.retain(|decision| decision.role == role && decision.asked);
         let actions: Vec<_> = decisions.iter().map(|decision| &decision.action).collect();
         let expected: Vec<_> = probes.iter().map(|probe| &probe.action).collect();
-        ensure!(actions == expected, "{role} was taken for asking something else");
+        ensure!(actions == expected, "{role}'s requests needed other actions");
         all.extend(decisions);
     }
     Ok(all)
 }
 
-/// Real Git, the queue, the worker that Lambda starts: here everything is asked for by whoever asks
-/// for it in earnest.
-async fn a_push_goes_the_whole_way(stage: &Stage) -> Result<()> {
+/// Real Git, the queue, a worker started by Lambda: here all requests come from their real senders.
+async fn a_push_succeeds(stage: &Stage) -> Result<()> {
     let clone = stage.local.host.create("acme/whole").await?;
     std::fs::write(clone.dir().join("a"), "x\n")?;
     let commit = clone.commit("Build a rocket").await?;
@@ -127,7 +125,7 @@ async fn a_push_goes_the_whole_way(stage: &Stage) -> Result<()> {
     zip.same_tree(&clone.archive(&commit).await?).map(drop)
 }
 
-/// With all rights, everything goes well.
+/// With all rights, everything succeeds.
 async fn play_all(stage: &Stage, props: &Props, function: &str) -> Result<()> {
     for scenario in SCENARIOS.iter().filter(|scenario| scenario.function == function) {
         (scenario.play)(stage, props).await.map_err(|error| error.context(scenario.name))?;
@@ -135,9 +133,9 @@ async fn play_all(stage: &Stage, props: &Props, function: &str) -> Result<()> {
     Ok(())
 }
 
-/// What was asked for, was granted; what is granted, was used or is demanded by AWS in ways that
+/// All used rights are granted, and all granted rights are used, or required by AWS in ways that
 /// the account doesn't know.
-fn what_is_used_is_what_is_granted(stage: &Stage, rights: &[Granted]) -> Result<()> {
+fn used_rights_are_granted(stage: &Stage, rights: &[Granted]) -> Result<()> {
     let decisions = stage.local.cloud.decisions().since(0)?;
     let refused: Vec<_> = decisions.iter().filter(|decision| decision.asked && !decision.allowed).collect();
     ensure!(refused.is_empty(), "rights are missing: {refused:#?}");
@@ -145,21 +143,21 @@ fn what_is_used_is_what_is_granted(stage: &Stage, rights: &[Granted]) -> Result<
         .iter()
         .filter(|decision| decision.allowed && !rights.iter().any(|right| right.decided(decision)))
         .collect();
-    ensure!(without.is_empty(), "used without a right: {without:#?}");
+    ensure!(without.is_empty(), "allowed without a right: {without:#?}");
     let unused = rights.iter().filter(|right| !decisions.iter().any(|decision| right.decided(decision)));
     let documented = rights.iter().filter(|right| matches!(right.evidence, Evidence::Documented(_)));
     let documented: BTreeSet<_> = documented.map(ToString::to_string).collect();
     let unused: BTreeSet<_> = unused.map(ToString::to_string).collect();
     ensure!(
         unused == documented,
-        "unused, though nobody documented that: {:#?}; documented, though used: {:#?}",
+        "unused, but not documented as such: {:#?}; used, but documented as unused: {:#?}",
         unused.difference(&documented).collect::<Vec<_>>(),
         documented.difference(&unused).collect::<Vec<_>>()
     );
     Ok(())
 }
 
-/// A right that the webhook function has no use for, in the account and not in the template.
+/// A right that the webhook function doesn't need, in the account but not in the template.
 async fn needless(stage: &Stage, rights: &[Granted]) -> Result<Granted> {
     let role = rights.iter().find(|right| right.role == "WebhookRole").context("the webhook function has no role")?;
     let arn = format!("arn:aws:s3:::{}/*", stage.id("OutputBucket")?);
@@ -171,26 +169,26 @@ async fn needless(stage: &Stage, rights: &[Granted]) -> Result<Granted> {
     Ok(Granted { action, resource, arn, policy, ..role.clone() })
 }
 
-/// Takes away each right of a function's role in turn. How many there were.
-async fn take_away_each(stage: &Stage, props: &Props, rights: &[Granted], function: &str) -> Result<usize> {
+/// Removes each right of a function's role in turn. Returns how many there were.
+async fn remove_each(stage: &Stage, props: &Props, rights: &[Granted], function: &str) -> Result<usize> {
     let mut tried = 0;
     for right in rights.iter().filter(|right| right.role.replace("Role", "Function") == function) {
         if let Evidence::Scenario(name) = right.evidence {
             let scenario = SCENARIOS.iter().find(|scenario| scenario.name == name && scenario.function == function);
             let scenario = scenario.with_context(|| format!("there is no scenario {name}"))?;
-            is_missed(stage, props, right, scenario).await?;
+            is_needed(stage, props, right, scenario).await?;
             tried += 1;
         }
     }
     if function == "SshKeyFunction" {
-        // What comes after takes a key.
+        // The following steps need a key.
         play_all(stage, props, function).await?;
     }
     Ok(tried)
 }
 
-/// Without the right the scenario fails, and the account has refused that action.
-async fn is_missed(stage: &Stage, props: &Props, right: &Granted, scenario: &Scenario) -> Result<()> {
+/// Without the right, the scenario fails, and the account has refused that action.
+async fn is_needed(stage: &Stage, props: &Props, right: &Granted, scenario: &Scenario) -> Result<()> {
     let decisions = stage.local.cloud.decisions();
     let (account, before) = (stage.account(), decisions.count()?);
     match right.policy.without(&right.action) {
@@ -199,7 +197,7 @@ async fn is_missed(stage: &Stage, props: &Props, right: &Granted, scenario: &Sce
     }
     let played = (scenario.play)(stage, props).await;
     right.policy.put(account).await?;
-    ensure!(played.is_err(), "nobody misses {right}: {} goes well without it", scenario.name);
+    ensure!(played.is_err(), "nobody needs {right}: {} succeeds without it", scenario.name);
     let refused = decisions.since(before)?.iter().any(|decision| right.decided(decision) && !decision.allowed);
     ensure!(refused, "{} fails without {right}, but not because of it: {played:?}", scenario.name);
     Ok(())

@@ -1,5 +1,5 @@
-//! What somebody might try who got hold of a role: everything that any role of the stack may do, on
-//! everything that the stack has, and what none may do at all.
+//! What an attacker with a role might try: everything that any role of the stack may do, on all its
+//! resources, and what no role may do.
 
 use anyhow::Result;
 use local::call::Call;
@@ -7,14 +7,14 @@ use serde_json::{Value, json};
 
 use crate::stage::Stage;
 
-/// A request, and the action that it has to be taken for.
+/// A request, and the action that it needs.
 pub(crate) struct Probe {
     pub(crate) action: String,
     pub(crate) call: Call,
 }
 
-/// A bucket of the account that isn't the stack's.
-pub(crate) const FOREIGN_BUCKET: &str = "somebody-elses";
+/// A bucket of the account that isn't part of the stack.
+pub(crate) const OTHER_BUCKET: &str = "somebody-elses";
 
 /// Every probe.
 pub(crate) fn all(stage: &Stage) -> Result<Vec<Probe>> {
@@ -23,7 +23,7 @@ pub(crate) fn all(stage: &Stage) -> Result<Vec<Probe>> {
         (stage.id("OutputBucket")?, ["acme/rocket/acme_rocket.zip", "other"]),
         (stage.id("KeyBucket")?, ["ssh-key/ed25519/key", "other"]),
         (stage.id("CacheBucket")?, ["packs/github.com/acme/rocket.pack", "other"]),
-        (FOREIGN_BUCKET, ["acme/rocket/acme_rocket.zip", "packs/github.com/acme/rocket.pack"]),
+        (OTHER_BUCKET, ["acme/rocket/acme_rocket.zip", "packs/github.com/acme/rocket.pack"]),
     ];
     for (bucket, keys) in buckets {
         probes.extend(of_bucket(bucket));
@@ -49,7 +49,7 @@ pub(crate) fn all(stage: &Stage) -> Result<Vec<Probe>> {
     Ok(probes)
 }
 
-/// The contexts that the key is tried under: the right one first.
+/// The encryption contexts to try: the right one first.
 fn contexts(stack: &str) -> [Value; 4] {
     [
         json!({ "stack": stack, "purpose": "git-ssh-key" }),
@@ -89,7 +89,7 @@ fn of_object(bucket: &str, key: &str) -> Vec<Probe> {
     tries.map(call).into()
 }
 
-/// A probe for each action of a service that takes JSON, with what it is told.
+/// A probe for each action of a JSON service, with its input.
 fn json_probes(service: &str, prefix: &str, tries: &[(&str, Value)]) -> Vec<Probe> {
     let call = |(action, body): &(&str, Value)| {
         probe(service, action, Call::json(service, &format!("{prefix}.{action}"), body))
@@ -146,7 +146,7 @@ fn of_key(id: &str, stack: &str) -> Vec<Probe> {
     json_probes("kms", "TrentService", &[tries.as_flattened(), &others].concat())
 }
 
-/// A probe for each action of a service that takes forms.
+/// A probe for each action of a query service.
 fn query_probes(service: &str, actions: &[&str], parameters: &[(&str, &str)]) -> Vec<Probe> {
     actions.iter().map(|action| probe(service, action, Call::query(service, action, parameters))).collect()
 }

@@ -1,6 +1,6 @@
-//! Where the scenarios play: the deployed stack, and what they need of it. A function is asked by
-//! itself, as the queue or CloudFormation asks it, so that a scenario knows when it is over,
-//! whether it went well or not.
+//! The environment of the scenarios: the deployed stack and its Git host. Functions are invoked
+//! directly, in the format of the queue or CloudFormation, so that a scenario knows when they are
+//! done and whether they succeeded.
 
 use std::time::Duration;
 
@@ -18,16 +18,16 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 
-/// The network that the account has from the beginning.
+/// The account's default network.
 const VPC: &str = "vpc-00000001";
 const SUBNET: &str = "subnet-00000001";
 
-/// From how much on an upload has parts, in bytes; and a little more.
+/// The smallest multipart upload, in bytes, with a margin.
 pub(crate) const SEVERAL_PARTS: usize = 18 << 20;
-/// What a pack has to have to be kept, in bytes; and a little more.
+/// The smallest cached pack, in bytes, with a margin.
 pub(crate) const WORTH_KEEPING: usize = 5 << 18;
 
-/// The stack, and its Git host.
+/// The stack and its Git host.
 pub(crate) struct Stage {
     pub(crate) local: Local,
     pub(crate) stack: Stack,
@@ -36,24 +36,23 @@ pub(crate) struct Stage {
     dir: TempDir,
 }
 
-/// A repository that a worker works on, and the commit of its `main`.
+/// A worker's repository, and the commit of its `main`.
 pub(crate) struct Repo {
     pub(crate) clone: Clone,
     pub(crate) commit: String,
 }
 
-/// How a worker did a job.
+/// The result of a job.
 #[derive(Debug)]
 pub(crate) struct Run {
-    /// The delivery, by which it is known in the log.
+    /// The delivery, which identifies it in the log.
     pub(crate) delivery: String,
-    /// Whether the job is done with.
+    /// Whether the job is done.
     pub(crate) done: bool,
 }
 
 impl Stage {
-    /// Deploys the stack with every right that it can have: in a network, with tokens, with Git
-    /// LFS.
+    /// Deploys the stack with all rights that it can have: in a network, with tokens, with Git LFS.
     pub(crate) async fn set() -> Result<Self> {
         let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
         let local = Local::tied(dir.path()).await?;
@@ -76,10 +75,10 @@ impl Stage {
                 .with("SubnetIds", SUBNET)
         };
         let stack = local.deploy_with(&mut Silent, adapt).await?;
-        // What is taken away is to be missed at once.
+        // Removed rights take effect immediately.
         local.cloud.turn("rights_spread", 0.0).await?;
         let resources = local.cloud.account.resources(STACK).await?;
-        // They try again what they may not do for as long as they have time.
+        // They retry refused calls until their time runs out.
         for (function, seconds) in [("SshKeyFunction", 12), ("BucketCleanerFunction", 24)] {
             local.cloud.account.limit(resources.id(function)?, seconds).await?;
         }
@@ -90,12 +89,12 @@ impl Stage {
         &self.local.cloud.account
     }
 
-    /// The physical id of a resource.
+    /// The physical ID of a resource.
     pub(crate) fn id(&self, logical: &str) -> Result<&str> {
         self.resources.id(logical)
     }
 
-    /// A new repository whose one file of so many bytes nothing makes shorter.
+    /// A new repository with one incompressible file of this size.
     pub(crate) async fn repository(&self, path: &str, bytes: usize) -> Result<Repo> {
         let clone = self.local.host.create(path).await?;
         clone.git(&["config", "core.compression", "0"]).await?;
@@ -113,7 +112,7 @@ impl Stage {
         self.account().make_cold(self.id(function)?).await
     }
 
-    /// Forgets what was made of a repository: zip, pack and clone.
+    /// Removes everything stored for a repository: zip, pack and clone.
     pub(crate) async fn forget(&self, repo: &Repo) -> Result<()> {
         self.forget_clone(repo)?;
         let s3 = &self.account().s3;
@@ -122,7 +121,7 @@ impl Stage {
         Ok(())
     }
 
-    /// Removes the clone from the disk of gitpull.
+    /// Removes the clone from gitpull's disk.
     pub(crate) fn forget_clone(&self, repo: &Repo) -> Result<()> {
         let repository = format!("{}/{}", address(HostKind::GitHub), repo.clone.path);
         let clone = self.dir.path().join("tmp/clones").join(hex::encode(Sha256::digest(repository)));
@@ -132,7 +131,7 @@ impl Stage {
         Ok(())
     }
 
-    /// Has a worker do a job, as Lambda does it with the messages of a queue.
+    /// Invokes a worker with a job, like Lambda with a queue's messages.
     pub(crate) async fn work(&self, worker: &str, repo: &Repo, receipt: &str) -> Result<Run> {
         let job = repo.job("main", &repo.commit)?;
         self.deliver(worker, &job, receipt).await
@@ -143,7 +142,7 @@ impl Stage {
         self.deliver_again(worker, job, receipt, 1).await
     }
 
-    /// The same with a job that was received so often.
+    /// The same with a job that was received this often.
     pub(crate) async fn deliver_again(&self, worker: &str, job: &Job, receipt: &str, receives: u16) -> Result<Run> {
         let event = json!({ "Records": [{
             "messageId": job.delivery,
@@ -159,7 +158,7 @@ impl Stage {
         Ok(Run { delivery: job.delivery.to_string(), done: failures.is_empty() })
     }
 
-    /// What functions logged of a run.
+    /// The functions' log lines of a run.
     pub(crate) async fn log_of(&self, run: &Run) -> Result<Vec<Value>> {
         let lines = self.account().log_lines().await?;
         Ok(lines.into_iter().filter(|line| line.to_string().contains(&run.delivery)).collect())
@@ -172,7 +171,7 @@ impl Stage {
         Ok(of_key.filter_map(|upload| upload.upload_id()).map(str::to_owned).collect())
     }
 
-    /// Fails where an upload of a key was left unfinished, which it is not any more then.
+    /// Fails if an upload of a key was left unfinished. Aborts it.
     pub(crate) async fn has_no_upload(&self, bucket: &str, key: &str) -> Result<()> {
         let left = self.uploads(bucket, key).await?;
         for id in &left {
@@ -190,15 +189,14 @@ impl Stage {
         Ok(zip)
     }
 
-    /// How often the archives were asked for.
+    /// How often archives were requested.
     pub(crate) fn downloads(&self) -> usize {
         self.archives.seen().iter().filter(|seen| seen.target.starts_with("/codeload/")).count()
     }
 }
 
 impl Repo {
-    /// Pushes a branch to the host. Until something is told where to report it to, only the host
-    /// knows.
+    /// Pushes a branch to the host. There is no webhook yet, so only the host knows.
     pub(crate) async fn push(&self, stage: &Stage, branch: &str) -> Result<()> {
         let url = format!("{}/_ministack/health", stage.account().endpoint);
         stage.local.host.report_to(&url, "nobody")?;
@@ -231,5 +229,5 @@ impl Repo {
     }
 }
 
-/// How long a scenario waits for what comes within seconds, and otherwise after minutes.
+/// How long a scenario waits for what normally takes seconds, and otherwise minutes.
 pub(crate) const SECONDS: Duration = Duration::from_secs(8);

@@ -1,11 +1,11 @@
-//! What CloudFormation doesn't delete, what it tries again, and what it leaves alone.
+//! What CloudFormation can't delete, what it retries, and what it keeps.
 
 use aws_sdk_s3::primitives::ByteStream;
 use serde_json::{Value, json};
 
 use crate::world::{World, function, role};
 
-/// A custom resource that fails at one kind of request.
+/// A custom resource that fails for one kind of request.
 fn custom_resource(fails: &str) -> Value {
     const CODE: &str = r#"
 import json, urllib.request
@@ -67,7 +67,7 @@ async fn a_certificate_of_a_domain_that_has_just_gone(world: &World) {
     world.cloud.turn("certificate_stays", 0.0).await.unwrap();
     assert_eq!(world.delete("domain").await, "DELETE_COMPLETE");
 
-    // Now ACM needs a moment only, which CloudFormation waits for.
+    // Now ACM needs only a moment, and CloudFormation waits.
     world.cloud.turn("certificate_stays", 0.3).await.unwrap();
     world.cloud.turn("patience", 10.0).await.unwrap();
     assert_eq!(world.create("quick", &rename(&stack)).await, "CREATE_COMPLETE");

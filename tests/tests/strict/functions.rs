@@ -1,5 +1,4 @@
-//! What happens around a function: running on, being updated in two steps, too many of them, events
-//! that are too large.
+//! Functions that continue running, updates in two steps, too many functions, too large events.
 
 use local::call::Call;
 use local::webhook::post;
@@ -15,7 +14,7 @@ fn puts() -> Value {
 async fn running_function_survives_its_deletion() {
     let world = World::start().await;
     world.account.s3.create_bucket().bucket("out").send().await.unwrap();
-    // Its credentials hold while the role is there, and for a moment after.
+    // Its credentials are valid while the role exists, and a moment longer.
     world.cloud.turn("rights_spread", 600.0).await.unwrap();
     let is_there = async |key: &str| world.account.s3.head_object().bucket("out").key(key).send().await.is_ok();
 
@@ -25,7 +24,7 @@ async fn running_function_survives_its_deletion() {
         let go = format!("go-{key}");
         let event = json!({ "key": key, "after": go });
         let (running, ()) = tokio::join!(world.invoke(&function, &event), async {
-            // It is known to run when the account counts it.
+            // It runs once the account counts it.
             until("it runs", async || running(&world).await == 1).await;
             if key == "one" {
                 assert_eq!(world.delete(stack).await, "DELETE_COMPLETE");
@@ -100,7 +99,7 @@ async fn account_concurrency_limit_is_enforced() {
         until("it runs", async || running(&world).await == 1).await;
         let refused = world.invoke(&function, &json!({ "key": "y" })).await;
         world.account.sqs.send_message().queue_url(&queue).message_body("job").send().await.unwrap();
-        // A message that isn't taken counts as received all the same, and waits for its time.
+        // A throttled message still counts as received, and waits for its visibility timeout.
         until("the message was received", async || hidden(&world, &queue).await == "1").await;
         world.put("go").await;
         refused

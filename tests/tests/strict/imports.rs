@@ -1,4 +1,4 @@
-//! What CloudFormation takes into a stack that is there already, and what it doesn't.
+//! What CloudFormation can import into an existing stack, and what it can't.
 
 use aws_sdk_cloudformation::types::ChangeSetType;
 use serde_json::{Value, json};
@@ -24,7 +24,7 @@ async fn existing_resources_are_imported_only_explicitly() {
     let alone = json!({ "Policy": { "Type": "AWS::S3::BucketPolicy", "Properties": of_stack } });
     assert!(world.refusal("second", "Policy", &alone).await.contains("The bucket policy already exists"));
 
-    // What is taken in stays as it is, whatever the template says of it.
+    // An imported resource is unchanged, whatever the template says.
     let both = json!({
         "Bucket": { "Type": "AWS::S3::Bucket", "DeletionPolicy": "Retain", "Properties": {
             "BucketName": bucket, "VersioningConfiguration": { "Status": "Enabled" },
@@ -43,7 +43,7 @@ async fn existing_resources_are_imported_only_explicitly() {
     let policy = s3.get_bucket_policy().bucket(bucket).send().await.unwrap();
     assert_eq!(serde_json::from_str::<Value>(policy.policy().unwrap()).unwrap(), by_hand);
 
-    // Which stack has it can be asked, and another one can't have it, too.
+    // CloudFormation says which stack has it, and no other can import it.
     let asked = |bucket| world.account.cloudformation.describe_stack_resources().physical_resource_id(bucket).send();
     let found = asked(bucket).await.unwrap();
     assert_eq!(found.stack_resources()[0].stack_name(), Some("both"));
@@ -51,7 +51,7 @@ async fn existing_resources_are_imported_only_explicitly() {
     assert!(error.contains("Stack for nobodys does not exist"), "{error}");
 }
 
-/// The status that a stack ends with which takes in what is there.
+/// The final status of a stack that imports an existing resource.
 async fn imported(world: &World, stack: &str, resources: &Value) -> String {
     let cloudformation = &world.account.cloudformation;
     let created = cloudformation.create_change_set().stack_name(stack).change_set_name("import");

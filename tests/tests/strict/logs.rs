@@ -1,4 +1,4 @@
-//! What a search of CloudWatch Logs finds, and what API Gateway writes of a request.
+//! What a search of CloudWatch Logs finds, and what API Gateway logs about a request.
 
 use local::call::Call;
 use serde_json::{Value, json};
@@ -14,7 +14,7 @@ async fn filter_patterns_follow_cloudwatch_semantics() {
     };
     logs("CreateLogGroup", json!({ "logGroupName": "x" })).await;
     logs("CreateLogStream", json!({ "logGroupName": "x", "logStreamName": "x" })).await;
-    // The messages of the page on the syntax.
+    // The examples of the syntax documentation.
     let messages = [
         "[ERROR 400] BAD REQUEST",
         "[ERROR 401] UNAUTHORIZED REQUEST",
@@ -33,7 +33,7 @@ async fn filter_patterns_follow_cloudwatch_semantics() {
         (r#""BAD REQUEST""#, &[0]),
         ("?ERROR ?Trail", &[0, 1, 2, 4, 5]),
         (r#"?"timed out" ?"REQUEST BAD""#, &[3]),
-        // Beside others, optional terms count for nothing.
+        // Besides other terms, optional ones are ignored.
         ("ERROR ?ARGUMENTS", &[0, 1, 2]),
         ("ERROR -BAD", &[1, 2]),
         (r#"{ $.eventType = "UpdateTrail" }"#, &[4]),

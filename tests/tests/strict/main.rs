@@ -1,5 +1,5 @@
-//! The local cloud refuses what AWS refuses, and is slow where AWS is: what holds here says
-//! something about AWS.
+//! The local cloud refuses what AWS refuses, and is slow where AWS is: so its results say something
+//! about AWS.
 #![allow(clippy::unwrap_used, reason = "what fails here fails a test")]
 
 mod deletions;

@@ -1,5 +1,4 @@
-//! What things may not be called, how much a function's environment may not hold, and what isn't
-//! made before something else.
+//! Invalid names, too large environments, and missing prerequisites.
 
 use aws_sdk_cloudformation::types::{ChangeSetType, Parameter};
 use serde_json::{Value, json};
@@ -11,7 +10,7 @@ async fn invalid_names_and_sizes_are_refused() {
     let world = World::start().await;
     let one = |kind: &str, properties: Value| json!({ "Thing": { "Type": kind, "Properties": properties } });
 
-    // The name that CloudFormation makes for a FIFO queue is too long for a long stack name.
+    // CloudFormation's generated name of a FIFO queue is too long for a long stack name.
     let queue = one("AWS::SQS::Queue", json!({ "FifoQueue": true }));
     let (long, longest_that_works) = ("a".repeat(61), "a".repeat(55));
     assert!(

@@ -1,5 +1,5 @@
-//! A function in a VPC leaves a network interface behind, which goes with the rights of its role,
-//! or stays.
+//! The network interface of a function in a VPC, which is removed with the rights of its role, or
+//! remains.
 
 use serde_json::{Value, json};
 
@@ -27,7 +27,7 @@ fn stack(rights: &[&str]) -> Value {
     json!({ "Role": role(rights), "Function": function("def handler(event, context): pass", &json!({})) })
 }
 
-/// The VPC and the subnet that every account has.
+/// The account's default VPC and subnet.
 async fn network(world: &World) -> (String, String) {
     let answer = ec2(world, "DescribeSubnets").await;
     let first = |tag: &str| {
@@ -58,8 +58,8 @@ async fn entering_and_leaving_network_needs_rights() {
     }
     assert_eq!(interfaces(&world).await, 0);
 
-    // With the rights it enters, keeps its place there, leaves, and the deletion of the group waits
-    // for the interface.
+    // With the rights, it joins, stays, leaves, and the deletion of the group waits for the
+    // interface.
     assert_eq!(world.create("vpc", &in_the_network(&stack(&RIGHTS), &network)).await, "CREATE_COMPLETE");
     let function = world.id("vpc", "Function").await;
     assert_eq!(world.account.function(&function).await.unwrap()["VpcConfig"]["SubnetIds"], json!([network.1]));
@@ -68,13 +68,13 @@ async fn entering_and_leaving_network_needs_rights() {
     assert_eq!(world.reason("vpc", "Group").await, "");
     assert_eq!(interfaces(&world).await, 0);
 
-    // The whole stack, at once.
+    // The whole stack at once.
     assert_eq!(world.update("vpc", &in_the_network(&stack(&RIGHTS), &network)).await, "UPDATE_COMPLETE");
     assert_eq!(world.delete("vpc").await, "DELETE_COMPLETE");
     assert_eq!(interfaces(&world).await, 0);
 
-    // Its role changes before the function does, and loses the rights: the interface stays, and the
-    // group with it.
+    // Its role changes before the function and loses the rights: the interface remains, and so does
+    // the group.
     world.cloud.turn("patience", 0.5).await.unwrap();
     world.cloud.turn("rights_spread", 0.0).await.unwrap();
     assert_eq!(world.create("stuck", &in_the_network(&stack(&RIGHTS), &network)).await, "CREATE_COMPLETE");
@@ -82,8 +82,8 @@ async fn entering_and_leaving_network_needs_rights() {
     assert!(world.reason("stuck", "Group").await.contains("has a dependent object"));
     assert_eq!(interfaces(&world).await, 1);
 
-    // What an update no longer wants is deleted after all changes, what depends on something before
-    // that: a policy of its own, which the group depends on, outlives the interface.
+    // An update deletes removed resources last, dependents first: a separate policy that depends on
+    // the group outlives the interface.
     world.cloud.turn("patience", 10.0).await.unwrap();
     let mut apart = in_the_network(&stack(&[]), &network);
     apart["Rights"] = json!({ "Type": "AWS::IAM::Policy", "Properties": {

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::world::World;
 
-/// What each part but the last has to hold.
+/// The smallest size of all parts except the last.
 const LEAST: usize = 5 * 1024 * 1024;
 
 #[tokio::test]

@@ -1,11 +1,11 @@
-//! A changed right counts after a while only; one that a role was made with counts at once.
+//! A changed right takes effect after a while. A role's initial rights take effect immediately.
 
 use local::roles::InlinePolicy;
 use serde_json::{Value, json};
 
 use crate::world::{PUTS, World, document, function, role};
 
-/// So long that a change counts only when the switch is turned back.
+/// So long that a change takes effect only when the switch is reset.
 const LONG: f64 = 600.0;
 
 fn stack(rights: &[&str]) -> Value {
@@ -25,7 +25,7 @@ async fn rights_take_a_while_to_spread() {
 
     assert_eq!(world.update("new", &stack(&[])).await, "UPDATE_COMPLETE");
     assert_eq!(put(&function).await, "\"stored\"", "who lost a right still may");
-    // The change is still on its way, and a second one comes after it.
+    // The change hasn't taken effect yet, and a second one follows.
     assert_eq!(world.update("new", &stack(&["s3:PutObject"])).await, "UPDATE_COMPLETE");
     assert_eq!(put(&function).await, "\"stored\"");
 

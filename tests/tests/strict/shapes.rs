@@ -1,18 +1,18 @@
-//! Requests and answers are held to AWS's own models, and a test in which one doesn't fit fails.
+//! Requests and responses are validated with AWS's own models, and a test with a mismatch fails.
 
 use local::call::Call;
 use local::cloud::Cloud;
 use local::process::Lifetime;
 use serde_json::{Value, json};
 
-/// What is found in the requests that `ask` sends: side, operation, place, problem.
+/// The mismatches of the requests that `ask` sends: side, operation, place, problem.
 async fn found(ask: impl AsyncFnOnce(&Cloud)) -> Vec<[String; 4]> {
     let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let cloud = Cloud::start(dir.path(), Lifetime::Tied).await.unwrap();
     ask(&cloud).await;
     let file = dir.path().join("mismatches.jsonl");
     let lines = std::fs::read_to_string(&file).unwrap();
-    // What was asked for on purpose is no failure of this test.
+    // Intended mismatches don't fail this test.
     std::fs::write(&file, "").unwrap();
     let read = |line: &str| {
         let line: Value = serde_json::from_str(line).unwrap();

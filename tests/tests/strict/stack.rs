@@ -1,5 +1,5 @@
-//! The whole stack where AWS is at its strictest: the longest name, a VPC that comes and goes, the
-//! YAML, an account that may run ten functions at once.
+//! The whole stack with AWS's strictest limits: the longest name, a VPC that is added and removed,
+//! the YAML template, an account with ten concurrent functions.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -20,9 +20,9 @@ use tempfile::TempDir;
 use crate::world;
 
 const PATIENCE: Duration = Duration::from_mins(1);
-/// The network that the account has from the beginning.
+/// The account's default network.
 const NETWORK: [(&str, &str); 2] = [("VPCId", "vpc-00000001"), ("SubnetIds", "subnet-00000001")];
-/// The bucket that a person has put zips and template into.
+/// A bucket with zips and the template, uploaded by a person.
 const CODE: &str = "my-code";
 
 async fn start() -> (Local, TempDir) {
@@ -34,7 +34,7 @@ async fn start() -> (Local, TempDir) {
     (local, dir)
 }
 
-/// What a person does who has no `infra`: zips and template into a bucket, and the console.
+/// A deployment without `infra`: upload zips and the template to a bucket, then use the console.
 async fn uploaded(local: &Local) -> String {
     let s3 = &local.cloud.account.s3;
     s3.create_bucket().bucket(CODE).send().await.unwrap();
@@ -52,7 +52,7 @@ fn parameter(name: &str, value: &str) -> Parameter {
     Parameter::builder().parameter_key(name).parameter_value(value).build()
 }
 
-/// What went wrong with a stack.
+/// The errors of a stack.
 async fn failures(account: &Account, stack: &str) -> Vec<String> {
     let mut pages = account.cloudformation.describe_stack_events().stack_name(stack).into_paginator().send();
     let mut reasons = Vec::new();
@@ -65,7 +65,7 @@ async fn failures(account: &Account, stack: &str) -> Vec<String> {
     reasons
 }
 
-/// Waits until the stack has the status that it is to have; its outputs.
+/// Waits until the stack has the given status. Returns its outputs.
 async fn ended(account: &Account, stack: &str, expected: &str) -> BTreeMap<String, String> {
     let ended = world::ended(account, stack, PATIENCE).await;
     let status = ended.stack_status().unwrap().as_str();
@@ -118,7 +118,7 @@ async fn longest_stack_name_works_in_network() {
     let stack = local.connect(&name, outputs, secret.to_owned()).unwrap();
     let bucket = stack.output("OutputBucketName").unwrap();
 
-    // In YAML of version 1.1 `on` would be true.
+    // In YAML 1.1, `on` would be true.
     let function = configuration(account, &name).await;
     assert_eq!(function["Environment"]["Variables"]["LFS"], "on");
     assert_eq!(function["VpcConfig"]["SubnetIds"][0], NETWORK[1].1);
@@ -126,7 +126,7 @@ async fn longest_stack_name_works_in_network() {
     let first = push(&clone, "one").await;
     Artifact::wait(account, bucket, "acme/rocket/acme_rocket.zip", &first, PATIENCE).await.unwrap();
 
-    // Out of the network: interfaces, group and rights go, in this order.
+    // Removing the network removes interfaces, group and rights, in this order.
     let request = account.cloudformation.update_stack().stack_name(&name).template_url(&url);
     let kept = given.iter().map(|(name, _)| Parameter::builder().parameter_key(*name).use_previous_value(true).build());
     let parameters = kept.chain(NETWORK.iter().map(|(name, _)| parameter(name, ""))).collect();

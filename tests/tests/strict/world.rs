@@ -1,4 +1,4 @@
-//! An account in which each test makes its own small stacks.
+//! An account in which each test creates its own small stacks.
 
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 pub(crate) struct World {
-    // Dropped before its folder.
+    // Must be dropped before its folder.
     pub(crate) cloud: Cloud,
     pub(crate) account: Account,
     _dir: TempDir,
@@ -24,7 +24,7 @@ impl World {
         Self { account: cloud.account.clone(), cloud, _dir: dir }
     }
 
-    /// The status that the creation ends with.
+    /// The final status of a creation.
     pub(crate) async fn create(&self, stack: &str, resources: &Value) -> String {
         let template = json!({ "Resources": resources }).to_string();
         let request = self.account.cloudformation.create_stack().stack_name(stack).template_body(template);
@@ -32,7 +32,7 @@ impl World {
         self.ended(stack).await
     }
 
-    /// The same for a change.
+    /// The final status of an update.
     pub(crate) async fn update(&self, stack: &str, resources: &Value) -> String {
         let template = json!({ "Resources": resources }).to_string();
         let request = self.account.cloudformation.update_stack().stack_name(stack).template_body(template);
@@ -40,7 +40,7 @@ impl World {
         self.ended(stack).await
     }
 
-    /// The same for a deletion.
+    /// The final status of a deletion.
     pub(crate) async fn delete(&self, stack: &str) -> String {
         let described = self.account.cloudformation.describe_stacks().stack_name(stack).send().await.unwrap();
         let id = described.stacks()[0].stack_id().unwrap().to_owned();
@@ -48,13 +48,13 @@ impl World {
         self.ended(&id).await
     }
 
-    /// Makes a stack that AWS wouldn't, and tells what is said about its resource.
+    /// Creates a stack that AWS would refuse. Returns the reason for its resource.
     pub(crate) async fn refusal(&self, stack: &str, logical_id: &str, resources: &Value) -> String {
         assert_eq!(self.create(stack, resources).await, "ROLLBACK_COMPLETE", "{resources}");
         self.reason(stack, logical_id).await
     }
 
-    /// Why the last failure of a resource happened.
+    /// The reason of a resource's last failure.
     pub(crate) async fn reason(&self, stack: &str, logical_id: &str) -> String {
         let events = self.account.cloudformation.describe_stack_events().stack_name(stack).send().await.unwrap();
         let mut failed = events.stack_events().iter().filter(|event| {
@@ -64,7 +64,7 @@ impl World {
         failed.next().and_then(|event| event.resource_status_reason()).unwrap_or_default().to_owned()
     }
 
-    /// Logical id and status of what a stack consists of, by logical id.
+    /// The resources of a stack by logical ID, with their status.
     pub(crate) async fn statuses(&self, stack: &str) -> Vec<(String, String)> {
         let found = self.account.cloudformation.describe_stack_resources().stack_name(stack).send().await.unwrap();
         let of = |resource: &StackResource| {
@@ -76,34 +76,34 @@ impl World {
         statuses
     }
 
-    /// What a thing is called that a stack has made.
+    /// The physical ID of a stack's resource.
     pub(crate) async fn id(&self, stack: &str, logical_id: &str) -> String {
         self.account.resources(stack).await.unwrap().id(logical_id).unwrap().to_owned()
     }
 
-    /// What a function answers, whatever it is.
+    /// The response of a function.
     pub(crate) async fn invoke(&self, function: &str, event: &Value) -> String {
         let path = format!("/2015-03-31/functions/{function}/invocations");
         self.account.send(&Call::rest("lambda", "POST", &path, event)).await.unwrap().body
     }
 
-    /// A function that a test waits for, by the log that it writes.
+    /// A function that a test waits for by its log.
     pub(crate) async fn logged(&self, word: &str) {
         until(word, async || self.account.log_messages().await.unwrap().iter().any(|line| line.contains(word))).await;
     }
 
-    /// Puts an object that a function may wait for.
+    /// Stores an object that a function may wait for.
     pub(crate) async fn put(&self, key: &str) {
         self.account.s3.put_object().bucket("out").key(key).send().await.unwrap();
     }
 
-    /// The status of a stack that nothing is done with any more.
+    /// The status of a stack once nothing is in progress.
     pub(crate) async fn ended(&self, stack: &str) -> String {
         ended(&self.account, stack, Duration::from_secs(30)).await.stack_status().unwrap().as_str().to_owned()
     }
 }
 
-/// Waits until nothing is done with a stack any more.
+/// Waits until nothing is in progress.
 pub(crate) async fn ended(account: &Account, stack: &str, patience: Duration) -> Stack {
     let deadline = Instant::now() + patience;
     loop {
@@ -118,7 +118,7 @@ pub(crate) async fn ended(account: &Account, stack: &str, patience: Duration) ->
     }
 }
 
-/// Waits until something holds.
+/// Waits until a condition holds.
 pub(crate) async fn until(what: &str, holds: impl AsyncFn() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(20);
     while !holds().await {
@@ -127,7 +127,7 @@ pub(crate) async fn until(what: &str, holds: impl AsyncFn() -> bool) {
     }
 }
 
-/// A role for functions that may write their log, with these rights on everything besides.
+/// A role for functions that may write logs, with these additional rights on all resources.
 pub(crate) fn role(actions: &[&str]) -> Value {
     let logging = ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"];
     let actions: Vec<&str> = logging.iter().chain(actions).copied().collect();
@@ -140,7 +140,7 @@ pub(crate) fn role(actions: &[&str]) -> Value {
     } })
 }
 
-/// A policy that allows something on everything.
+/// A policy that allows something on all resources.
 pub(crate) fn document(actions: &[&str]) -> Value {
     json!({ "Version": "2012-10-17", "Statement": [{ "Effect": "Allow", "Action": actions, "Resource": "*" }] })
 }
@@ -157,8 +157,8 @@ pub(crate) fn function(code: &str, properties: &Value) -> Value {
     json!({ "Type": "AWS::Lambda::Function", "Properties": all })
 }
 
-/// A function that waits for an object in the bucket `out` and then puts another one there, or
-/// tells why it may not.
+/// A function that waits for an object in the bucket `out` and then stores another one there, or
+/// reports why it can't.
 pub(crate) const PUTS: &str = r#"
 import botocore.session, os, time
 def handler(event, context):

@@ -1,5 +1,5 @@
-//! A `.gitattributes` line by line, as Git reads it (`parse_attr_line` of attr.c): of a line that
-//! has a mistake in it nothing counts, of the others all.
+//! Parses the lines of a `.gitattributes` like Git (`parse_attr_line` of attr.c): a line with a
+//! mistake is ignored completely.
 
 use std::borrow::Cow;
 
@@ -12,21 +12,21 @@ use gix::{
 /// Git ignores longer lines.
 const LONGEST: usize = 2047;
 
-/// A line that says something.
+/// A valid line.
 pub(super) struct Line<'a> {
     pub(super) of: Of<'a>,
     pub(super) assignments: Vec<AssignmentRef<'a>>,
 }
 
-/// What a line is about.
+/// The subject of a line.
 pub(super) enum Of<'a> {
-    /// What this pattern matches.
+    /// Files that match this pattern.
     Pattern(Cow<'a, [u8]>),
-    /// Another attribute, which stands for those of the line.
+    /// Another attribute, which is a macro for those of the line.
     Macro(String),
 }
 
-/// The lines that say something. To Git a zero byte ends the file.
+/// The valid lines. Like Git, it stops at a zero byte.
 pub(super) fn lines(content: &[u8]) -> impl Iterator<Item = Line<'_>> {
     let content = content.split(|byte| *byte == 0).next().unwrap_or_default();
     content.split(|byte| *byte == b'\n').filter_map(line)
@@ -55,7 +55,7 @@ fn without_blanks(text: &[u8]) -> &[u8] {
     text.trim_start_with(|character| matches!(character, ' ' | '\t' | '\r'))
 }
 
-/// The name of the macro that a line defines; nothing where no attribute may be called so.
+/// The name of the macro that a line defines. `None` if the name is invalid.
 fn macro_name(defined: &BStr) -> Option<&str> {
     let name = without_blanks(defined.get(MACRO.len()..)?);
     let name = name.get(..name.find_byteset(BLANKS).unwrap_or(name.len()))?;

@@ -1,6 +1,5 @@
-//! Attributes that stand for others: those that a root's `.gitattributes` defines by `[attr]`, and
-//! Git's own `binary`. What neither counts nor stands for what may count is forgotten as soon as it
-//! is read.
+//! Macro attributes: those that a root's `.gitattributes` defines by `[attr]`, and Git's own
+//! `binary`. Irrelevant attributes are dropped while parsing.
 
 use std::collections::HashMap;
 
@@ -11,24 +10,24 @@ use super::{
     names::NAMES,
 };
 
-/// What a line gives an attribute.
+/// An attribute's state in a line.
 #[derive(Debug, Clone)]
 pub(super) struct Assignment {
-    /// The attribute's number: a place in [`NAMES`], or a macro's.
+    /// The attribute's number: an index into [`NAMES`], or a macro's.
     pub(super) attribute: usize,
     pub(super) state: State,
 }
 
-/// The attributes that count, and the macros.
+/// The relevant attributes and the macros.
 #[derive(Debug)]
 pub(super) struct Macros {
     numbers: HashMap<String, usize>,
-    /// What each attribute stands for, by its number.
+    /// The expansion of each attribute, by number.
     meanings: Vec<Box<[Assignment]>>,
 }
 
 impl Macros {
-    /// What Git has built in.
+    /// Git's built-in macros.
     pub(super) fn builtin() -> Self {
         let numbers = NAMES.iter().enumerate().map(|(number, name)| ((*name).to_owned(), number)).collect();
         let mut macros = Self { numbers, meanings: vec![Box::default(); NAMES.len()] };
@@ -36,13 +35,13 @@ impl Macros {
         macros
     }
 
-    /// How many attributes have a number.
+    /// The number of numbered attributes.
     pub(super) fn count(&self) -> usize {
         self.meanings.len()
     }
 
-    /// Reads the definitions in a `.gitattributes`. A later one of the same name replaces an
-    /// earlier one, and one may stand for another that is only defined behind it.
+    /// Reads the definitions in a `.gitattributes`. A later one replaces an earlier one of the same
+    /// name, and a definition may refer to a later one.
     pub(super) fn define(&mut self, content: &[u8]) {
         let defined = || {
             lines(content).filter_map(|Line { of, assignments }| match of {
@@ -64,7 +63,7 @@ impl Macros {
         }
     }
 
-    /// Those of the assignments that count.
+    /// The relevant assignments.
     pub(super) fn known(&self, assignments: &[AssignmentRef<'_>]) -> Box<[Assignment]> {
         let known = assignments.iter().filter_map(|assignment| {
             let attribute = *self.numbers.get(assignment.name.as_str())?;
@@ -73,7 +72,7 @@ impl Macros {
         known.collect()
     }
 
-    /// What an attribute stands for while it is set.
+    /// The expansion of an attribute that is set.
     pub(super) fn meaning(&self, attribute: usize) -> &[Assignment] {
         self.meanings.get(attribute).map(Box::as_ref).unwrap_or_default()
     }

@@ -1,48 +1,48 @@
-//! A pattern of a `.gitattributes`, taken apart and matched as Git does it (`parse_path_pattern` of
-//! dir.c, `path_matches` of attr.c): what is behind its first sign goes to [`wildmatch`], and most
-//! patterns are done before that.
+//! A pattern of a `.gitattributes`, parsed and matched like Git (`parse_path_pattern` of dir.c,
+//! `path_matches` of attr.c): only the part from its first special character needs [`wildmatch`],
+//! which most patterns never reach.
 
 use gix::bstr::{BString, ByteSlice};
 
 use crate::wildmatch::{self, Slash};
 
-/// What makes a pattern more than a text.
+/// The special characters of patterns.
 const SIGNS: &[u8] = b"*?[\\";
 
 /// A pattern.
 #[derive(Debug)]
 pub(super) struct Pattern {
-    /// Without a slash at its beginning or its end.
+    /// Without leading and trailing slashes.
     text: BString,
-    /// How much of it has no sign.
+    /// The length of the literal prefix.
     literal: usize,
     of: Of,
     only_folders: bool,
 }
 
-/// What is compared.
+/// What the pattern is compared with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Of {
-    /// The name of a file or folder, wherever it is.
+    /// The name of a file or folder at any depth.
     Name,
     /// The end of a name: `*.txt`.
     NamesEnd,
-    /// The path from the folder of the `.gitattributes` on.
+    /// The path relative to the folder of the `.gitattributes`.
     Path,
 }
 
-/// A file or folder that patterns may match.
+/// A file or folder to match.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Place<'a> {
-    /// Its path from the folder of the `.gitattributes` on.
+    /// Its path relative to the folder of the `.gitattributes`.
     pub(super) path: &'a [u8],
-    /// The last part of that.
+    /// Its name.
     pub(super) name: &'a [u8],
     pub(super) is_folder: bool,
 }
 
 impl Pattern {
-    /// Takes a pattern apart; none if it is negative, which Git forbids here.
+    /// Parses a pattern. `None` if it is negative, which Git forbids here.
     pub(super) fn parse(text: &[u8]) -> Option<Self> {
         if text.starts_with(b"!") {
             return None;
@@ -58,7 +58,7 @@ impl Pattern {
         Some(Self { text: text.into(), literal, of, only_folders })
     }
 
-    /// Whether it matches; nothing once the steps are used up.
+    /// Whether it matches. `None` if the steps are used up.
     pub(super) fn matches(&self, place: Place<'_>, steps: &mut u64) -> Option<bool> {
         if self.only_folders && !place.is_folder {
             return Some(false);

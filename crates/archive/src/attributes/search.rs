@@ -1,10 +1,10 @@
-//! The search for an entry's attributes (`collect_some_attrs` of attr.c): the `.gitattributes` of
-//! the folders on the way to it, the innermost first, and in each the last line first. What was
-//! found stays.
+//! Looks up an entry's attributes (`collect_some_attrs` of attr.c) in the `.gitattributes` of its
+//! folders, innermost first, and in each from the last line up. The first assignment of an
+//! attribute counts.
 //!
-//! Whoever pushes decides how many lines there are, how long it takes to match each, and how often
-//! they are read. So all of that is counted, and ends when [`Steps`] are used up; and of the files
-//! on the way only so much is in memory.
+//! The push decides how many lines there are, how long each takes to match, and how often they are
+//! read. So all of that is counted and limited by [`Steps`], and the size of the files in memory is
+//! limited, too.
 
 use std::cell::Cell;
 
@@ -22,29 +22,27 @@ use super::{
 };
 use crate::{error::ArchiveError, objects::Objects};
 
-/// The largest `.gitattributes`, in bytes: a hundred times what large projects have. A line of
-/// eight bytes takes some 150 of memory.
+/// The largest `.gitattributes`, in bytes: a hundred times that of large projects. A line of eight
+/// bytes needs about 150 bytes of memory.
 pub(crate) const LARGEST: u64 = 1 << 20;
-/// How many bytes those on the way to an entry may have together.
+/// The limit for all of an entry's `.gitattributes` together, in bytes.
 const LARGEST_ON_THE_WAY: u64 = 4 << 20;
 
-/// What all matching for one zip may still take: a step for each line that is looked at, for each
-/// sign of a pattern that is compared, and for each byte that is read. A step takes one nanosecond
-/// to five.
+/// The remaining work for all matching of one zip: a step for each line, for each compared
+/// character of a pattern, and for each byte read. A step takes one to five nanoseconds.
 #[derive(Debug)]
 pub(crate) struct Steps(Cell<u64>);
 
 impl Default for Steps {
-    /// Half a million files with 200 lines for them, as the largest projects of games have, take a
-    /// tenth.
+    /// Half a million files with 200 lines, as in the largest game projects, need a tenth.
     fn default() -> Self {
         Self(Cell::new(1 << 32))
     }
 }
 
-/// A `.gitattributes` on the way.
+/// A `.gitattributes` of an enclosing folder.
 struct File {
-    /// The folder that it is in.
+    /// Its folder.
     folder: BString,
     size: u64,
     rules: Vec<Rule>,
@@ -61,7 +59,7 @@ pub(super) struct Search<'a> {
     objects: &'a Objects<'a>,
     steps: &'a Steps,
     macros: Macros,
-    /// Those on the way to where the walk is, the innermost last.
+    /// Those of the current folder and its parents, innermost last.
     files: Vec<File>,
 }
 
@@ -70,7 +68,7 @@ impl<'a> Search<'a> {
         Self { objects, steps, macros: Macros::builtin(), files: Vec::new() }
     }
 
-    /// Goes into a folder, which has this `.gitattributes`. Only the root's may define macros.
+    /// Enters a folder with this `.gitattributes`. Only the root's may define macros.
     pub(super) fn enter(&mut self, folder: &BStr, id: ObjectId) -> Result<(), ArchiveError> {
         self.leave(folder);
         let (path, size) = (path_in(folder), self.objects.size(id)?);
@@ -96,7 +94,7 @@ impl<'a> Search<'a> {
         Ok(())
     }
 
-    /// The states of the attributes, by their numbers; none of those that no line says anything of.
+    /// The states of the attributes, by number. `None` for unspecified ones.
     pub(super) fn states(&mut self, path: &BStr, is_folder: bool) -> Result<Vec<Option<&State>>, ArchiveError> {
         self.leave(path);
         let mut found = vec![None; self.macros.count()];
@@ -105,7 +103,7 @@ impl<'a> Search<'a> {
             let path = path.get(file.folder.len()..).unwrap_or_default();
             let place = Place { path: path.strip_prefix(b"/").unwrap_or(path), name, is_folder };
             let mut left = self.steps.0.get();
-            // The states that are looked through are steps as well.
+            // Scanning the states counts as steps as well.
             let searched = left.checked_sub(found.len() as u64).and_then(|rest| {
                 left = rest;
                 file.rules.iter().rev().try_for_each(|rule| self.apply(rule, place, &mut found, &mut left))
@@ -117,8 +115,8 @@ impl<'a> Search<'a> {
         Ok(found)
     }
 
-    /// Takes what a line says, if its pattern matches, and where nothing was found yet; nothing
-    /// once the steps are used up, or it's enough.
+    /// Applies a line's assignments to unspecified attributes, if its pattern matches. `None` if
+    /// the steps are used up, or if interrupted.
     fn apply<'s>(
         &'s self,
         rule: &'s Rule,
@@ -134,7 +132,7 @@ impl<'a> Search<'a> {
         if !any_open || !rule.pattern.matches(place, steps)? {
             return Some(());
         }
-        // The last assignment comes first, and what it stands for before the others.
+        // The last assignment comes first, and its expansion before the others.
         let mut waiting: Vec<&Assignment> = rule.assignments.iter().collect();
         while let Some(next) = waiting.pop() {
             *steps = steps.checked_sub(1)?;
@@ -147,7 +145,7 @@ impl<'a> Search<'a> {
         Some(())
     }
 
-    /// Forgets the folders that the path isn't in.
+    /// Leaves the folders that don't contain the path.
     fn leave(&mut self, path: &BStr) {
         let is_in = |folder: &BString| {
             folder.is_empty() || path.strip_prefix(folder.as_slice()).is_some_and(|rest| rest.starts_with(b"/"))
@@ -174,7 +172,7 @@ mod tests {
 
     use super::*;
 
-    /// Looks for the attributes of all these paths with so many steps, of a root with this
+    /// Looks up the attributes of all these paths with this many steps, in a root with this
     /// `.gitattributes`.
     fn search(attributes: &str, paths: &[String], steps: u64, enough: bool) -> Result<u64, ArchiveError> {
         let folder = tempfile::tempdir().unwrap();
@@ -215,7 +213,7 @@ mod tests {
         let paths: Vec<_> = (0..1_000).map(|n| format!("some/folder/of/{}/file{n}.e{}", n / 10, n % 300)).collect();
         let most = Steps::default().0.get();
         let taken = most - search(&attributes, &paths, most, false).unwrap();
-        // Of half a million files, a tenth of all.
+        // A tenth of the limit for half a million files.
         assert!(taken * 500 < most / 8, "{taken} of a thousand files");
     }
 

@@ -1,4 +1,4 @@
-//! What `.gitattributes` do to a tree, they do to ours as to git's.
+//! `.gitattributes` have the same effect on our zips as on git's.
 
 use git_repository::tree;
 use proptest::prelude::*;

@@ -1,5 +1,4 @@
-//! Trees and files that are small in a pack and have no end, or too far an end, when they are
-//! unpacked.
+//! Trees and files that are small in a pack and huge or endless when unpacked.
 
 use std::sync::atomic::AtomicBool;
 
@@ -15,7 +14,7 @@ use gix::{
 
 use crate::repository::Repository;
 
-/// Makes a tree of these the one that `main` names.
+/// Makes a tree of these the commit of `main`.
 fn commit(repository: &Repository, tree: ObjectId) {
     let commit = repository.git(&["commit-tree", "-m", "x", &tree.to_string()]);
     repository.git(&["update-ref", "refs/heads/main", String::from_utf8(commit).unwrap().trim()]);
@@ -25,7 +24,7 @@ fn folder(name: String, oid: ObjectId) -> Entry {
     Entry { mode: EntryKind::Tree.into(), filename: name.into(), oid }
 }
 
-/// So many trees, each of which holds the one before it under all these names.
+/// This many trees, each of which contains the previous one under all these names.
 fn nested(repository: &Repository, depth: usize, names: &[String]) {
     let opened = gix::open_opts(repository.path(), gix::open::Options::isolated()).unwrap();
     let file =
@@ -61,7 +60,7 @@ fn tree_ten_thousand_deep_is_refused() {
 #[test]
 fn huge_file_is_copied_never_converted() {
     let repository = Repository::new();
-    // 257 MiB of zeros, which shrink to a quarter of one.
+    // 257 MiB of zeros, which compress to a quarter of one.
     let file = std::fs::File::create(repository.path().join("zeros.bin")).unwrap();
     file.set_len(257 << 20).unwrap();
     repository.git(&["-c", "core.compression=1", "add", "zeros.bin"]);

@@ -1,18 +1,18 @@
-//! Commits that no Git of today would write, and that are in repositories all the same: what
-//! `git archive` takes becomes the same zip, and what it refuses is called by its name.
+//! Commits that no current Git would create, but that exist in repositories: those that
+//! `git archive` accepts give the same zip, and those that it refuses give an error with their ID.
 
 use archive::ArchiveError;
 
 use crate::repository::{Repository, bundle};
 
-/// A file that says all of a commit.
+/// A file with all placeholders of a commit.
 const FORMATS: [&str; 26] = [
     "%an", "%aN", "%ae", "%aE", "%al", "%aL", "%ad", "%aD", "%at", "%ai", "%aI", "%as", "%cn", "%ce", "%cd", "%ct",
     "%ci", "%cI", "%s", "%f", "%b", "%B", "%e", "%P", "%T", "%H",
 ];
 
-/// Files that say other things beside it: git writes in the encoding of the commit what it has made
-/// until then.
+/// Files with other content before it: git converts the whole result so far to the commit's
+/// encoding.
 const MIXED: [(&str, &str); 8] = [
     ("f-before", "\u{fc}\u{65e5} <$Format:%s$>\n"),
     ("f-behind", "<$Format:%an$> \u{fc}\u{41f}\n"),
@@ -27,7 +27,7 @@ const MIXED: [(&str, &str); 8] = [
     ("f-none", "\u{fc} $Format:%s\n"),
 ];
 
-/// A repository whose `HEAD` is a commit with these lines below its tree.
+/// A repository whose `HEAD` is a commit with these lines after its tree.
 fn with(headers: &[u8]) -> Repository {
     let repository = Repository::new();
     let line =
@@ -81,7 +81,7 @@ fn strange_commits_become_gits_zip() {
     }
 }
 
-/// Messages in encodings, by what their headers call them.
+/// Messages in encodings, by the names in their headers.
 const MESSAGES: [(&str, &[u8]); 33] = [
     ("ISO-8859-1", b"Gr\xfc\xdfe aus\nK\xf6ln\n\nmehr \xe9\n"),
     ("iso-8859-1", b"plain\n"),

@@ -1,5 +1,5 @@
-//! Whatever is broken in a repository: there comes an error or the right tree, and never a zip that
-//! only looks whole.
+//! Any damage in a repository gives an error or the right tree, and never a zip that only looks
+//! complete.
 
 use std::{
     path::{Path, PathBuf},
@@ -11,7 +11,7 @@ use git_repository::{Tree, text, tree};
 
 use crate::repository::Repository;
 
-/// Three files, of which two resemble one another.
+/// Three files, of which two are similar.
 fn repository() -> Repository {
     let repository = Repository::new();
     repository.write("folder/one", text(3, 3000));
@@ -21,14 +21,14 @@ fn repository() -> Repository {
     repository
 }
 
-/// What was found out by breaking a file in many ways.
+/// The results of damaging a file in many ways.
 #[derive(Debug, Default)]
 struct Found {
     refused: usize,
     unharmed: usize,
 }
 
-/// Breaks `file` in each of these ways, and zips.
+/// Damages `file` in each of these ways, and zips.
 fn check(repository: &Repository, file: &Path, broken: impl Iterator<Item = Vec<u8>>) -> Found {
     let expected: Tree = tree(&repository.zip().unwrap().0);
     let whole = std::fs::read(file).unwrap();
@@ -86,7 +86,7 @@ fn damaged_delta_pack_never_changes_tree() {
     assert!(found.refused > 600 && found.unharmed < 40, "{found:?}");
 }
 
-/// The pack that a fetch would have left, in place of the one that git made.
+/// The pack that a fetch would have left, instead of git's.
 fn received(repository: &Repository) -> PathBuf {
     let gits = repository.repack(&["--depth=50"]);
     let aside = tempfile::tempdir().unwrap();
@@ -107,7 +107,7 @@ fn received(repository: &Repository) -> PathBuf {
 fn damaged_received_pack_never_changes_tree() {
     let repository = repository();
     let pack = received(&repository);
-    // What was a delta is copied, since it was resolved when it came.
+    // A former delta is copied, because it was resolved when it was received.
     assert_eq!((repository.check().compressed, repository.check().copied), (0, 3));
     let found = check(&repository, &pack, flipped(&pack, 1));
     assert!(found.refused > 600 && found.unharmed < 60, "{found:?}");
@@ -127,8 +127,8 @@ fn a_byte_of_a_packs_index() {
     assert!(found.refused > 100, "{found:?}");
 }
 
-/// Where the index has the offset of an object: after eight bytes and 256 sums come the ids, the
-/// CRC-32s and the offsets (gitformat-pack).
+/// The position of an object's offset in the index: after eight bytes and 256 counts come the IDs,
+/// the CRC-32s and the offsets (gitformat-pack).
 fn offset_of(index: &[u8], id: &[u8]) -> std::ops::Range<usize> {
     const IDS: usize = 8 + 256 * 4;
     let count = u32::from_be_bytes(index[IDS - 4..IDS].try_into().unwrap()) as usize;

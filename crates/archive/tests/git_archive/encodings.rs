@@ -5,7 +5,7 @@ use std::process::Command;
 
 use crate::repository::{Repository, bundle};
 
-/// Texts of several kinds; what an encoding lacks has to stay as it is, as git leaves it.
+/// Texts of several kinds. Unencodable text must be kept, as in git.
 const TEXTS: [&str; 25] = [
     "plain\n",
     "~{}[]\\|^$#@`\t\r\n\u{7f}",
@@ -34,8 +34,7 @@ const TEXTS: [&str; 25] = [
     "\u{535}\u{580} \u{10d0}\u{10d1} \u{4d8}\u{49b} \u{1e02}\u{175}\n",
 ];
 
-/// What iconv calls encodings that aren't made here, since what a character becomes depends on the
-/// ones around it.
+/// Encodings that aren't supported, because the bytes of a character depend on its neighbours.
 const NOT_MADE: [&str; 15] = [
     "CSISO2022CN",
     "ISO-2022-CN",
@@ -80,7 +79,7 @@ fn check(names: &[&str], texts: &[&str]) {
     assert!(wrong.is_empty(), "{} of {}\n{}", wrong.len(), gits.len(), wrong.join("\n"));
 }
 
-/// All names that iconv lists, or none where the system's iconv isn't that of the GNU C library.
+/// All names that iconv lists. Empty if it isn't that of the GNU C library.
 fn known() -> Vec<String> {
     let Ok(version) = Command::new("iconv").arg("--version").output() else { return Vec::new() };
     let version = String::from_utf8_lossy(&version.stdout).into_owned();

@@ -1,4 +1,4 @@
-//! Whoever doesn't want a zip any more says so, and the thread that makes it is free again.
+//! An interrupted zip ends soon and frees its thread.
 
 use std::{
     error::Error,
@@ -11,7 +11,7 @@ use git_repository::text;
 
 use crate::repository::Repository;
 
-/// Says that it's enough once so many bytes were written, and counts what comes after that.
+/// Sets the interrupt flag after this many bytes, and counts what follows.
 struct Enough<'a> {
     flag: &'a AtomicBool,
     wanted: usize,
@@ -33,8 +33,7 @@ impl Write for Enough<'_> {
     }
 }
 
-/// A file of a megabyte that doesn't shrink, small ones in folders, and one that an attribute
-/// converts.
+/// A file of a megabyte that doesn't compress, small ones in folders, and a converted one.
 fn repository() -> Repository {
     let repository = Repository::new();
     let mut number = 1_u32;
@@ -52,7 +51,7 @@ fn repository() -> Repository {
     repository
 }
 
-/// Interrupts what writes, at many places: each time it ends soon.
+/// Interrupts `write` at many positions: it always ends soon.
 fn check(repository: &Repository, write: impl Fn(&AtomicBool, &mut dyn Write) -> Result<(), ArchiveError>) {
     let (mut bytes, mut interrupted) = (Vec::new(), 0);
     write(&AtomicBool::new(false), &mut bytes).unwrap();
@@ -61,7 +60,7 @@ fn check(repository: &Repository, write: impl Fn(&AtomicBool, &mut dyn Write) ->
         let mut out = Enough { flag: &flag, wanted: 1 + part * bytes.len() / 20, after: 0 };
         match write(&flag, &mut out) {
             Err(ArchiveError::Interrupted) => interrupted += 1,
-            // Only the directory was left to be written.
+            // Only the directory remained to be written.
             other => assert!(other.is_ok() && part > 10, "{part}: {other:?} in {}", repository.path().display()),
         }
         assert!(out.after < 70_000, "{} bytes after {part}", out.after);
@@ -104,7 +103,7 @@ fn lfs_and_submodule_listings_are_interruptible() {
     }
 }
 
-/// Large files of zeros without end, of which nobody wants more than the beginning.
+/// Endless large files of zeros, which nobody reads completely.
 struct Endless<'a>(&'a AtomicBool);
 
 impl LargeFiles for Endless<'_> {

@@ -1,5 +1,4 @@
-//! Files that Git LFS keeps, committed by git-lfs and compared with what `git archive` makes of
-//! them by git-lfs.
+//! Git LFS files, committed by git-lfs and compared with the result of `git archive` with git-lfs.
 
 use std::{
     collections::VecDeque,
@@ -16,7 +15,7 @@ use git_repository::{check_same, names, text, tree};
 
 use crate::{repository::Repository, work_tree::git};
 
-/// What git-lfs keeps beside repositories, as a store from which files are expected in this order.
+/// git-lfs's storage, as a source that expects files to be requested in this order.
 struct Kept {
     roots: Vec<PathBuf>,
     expected: VecDeque<LargeFile>,
@@ -36,7 +35,7 @@ fn objects(repository: &Repository) -> PathBuf {
     repository.path().join(".git/lfs/objects")
 }
 
-/// What `large_files` lists is what `write_zip` asks for.
+/// `large_files` lists exactly what `write_zip` requests.
 fn zip(repository: &Repository, options: &Options, roots: Vec<PathBuf>) -> Result<Vec<u8>, ArchiveError> {
     let (opened, head) = repository.open();
     let expected = archive::large_files(&opened, head, options, &AtomicBool::new(false))?;
@@ -47,11 +46,11 @@ fn zip(repository: &Repository, options: &Options, roots: Vec<PathBuf>) -> Resul
     Ok(zip)
 }
 
-/// A repository in which git-lfs looks after `*.bin`, with all that comes by.
+/// A repository in which git-lfs manages `*.bin`, with all special cases.
 fn repository() -> Repository {
     let repository = Repository::new();
-    // One program a file: the one that takes all files (filter-process) loses its way after a long
-    // one that is no pointer.
+    // One process per file: the process for all files (filter-process) fails after a long file that
+    // isn't a pointer.
     repository.git(&["config", "filter.lfs.clean", "git-lfs clean -- %f"]);
     repository.git(&["config", "filter.lfs.smudge", "git-lfs smudge -- %f"]);
     repository.git(&["config", "filter.lfs.required", "true"]);
@@ -67,8 +66,8 @@ fn repository() -> Repository {
     std::os::unix::fs::symlink("a.bin", repository.path().join("link.bin")).unwrap();
     repository.git(&["add", "-A"]);
     repository.git(&["update-index", "--chmod=+x", "run.bin"]);
-    // What was committed without git-lfs: a file as it is, one that is nearly a pointer, pointers
-    // that only look odd.
+    // Files committed without git-lfs: a plain file, one that is nearly a pointer, unusually
+    // formatted pointers.
     let pointer = String::from_utf8(repository.git(&["cat-file", "blob", ":a.bin"])).unwrap();
     let empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
     let nothing = format!("version https://git-lfs.github.com/spec/v1\noid sha256:{empty}\nsize 0\n");
@@ -144,11 +143,11 @@ fn configured_lfs_sees_large_file_unmodified() {
     assert_eq!(std::fs::read(folder.path().join("a.bin")).unwrap(), text(3, 3 << 20));
     let changed = |set_up: bool| {
         let clean = if set_up { "filter.lfs.clean=git-lfs clean -- %f" } else { "filter.lfs.clean=" };
-        // Without noting in the index what it has found, on which the next status would rely.
+        // Without updating the index, which the next status would rely on.
         let status = git(folder.path(), &["--no-optional-locks", "-c", clean, "status", "--porcelain"]);
         status.lines().map(|line| line.split_whitespace().last().unwrap().to_owned()).collect::<Vec<_>>()
     };
-    // What git-lfs would have written otherwise, it takes for changed in its own clones, too.
+    // git-lfs considers pointers in other formats as modified in its own clones, too.
     assert_eq!(changed(true), ["crlf.bin", "itself.bin", "long.bin", "nearly.bin", "nothing.bin", "old.bin"]);
     assert!(changed(false).contains(&"a.bin".to_owned()));
 }

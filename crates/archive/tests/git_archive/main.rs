@@ -1,5 +1,5 @@
-//! The zip against the real thing: its tree has to equal what `git archive` gives of the same
-//! commit, as independent readers see it.
+//! Compares our zip with the tree that `git archive` gives for the same commit, as independent
+//! readers see it.
 
 #[cfg(test)]
 mod attributes;

@@ -1,14 +1,14 @@
-//! Patterns of `.gitattributes` match as git's do, whatever stands in them.
+//! Patterns of `.gitattributes` match exactly like git's.
 
 use proptest::prelude::*;
 
 use crate::repository::Repository;
 
-/// Files that patterns may match, relative to the folder of the `.gitattributes`.
+/// Files to match, relative to the folder of the `.gitattributes`.
 const PATHS: [&str; 14] =
     ["a", "b", "ab", "*", "[a]", "-", "aa/b", "b/a", "b/ab/a", "b/a/a/b", "a.b/x", "x/y\\z", "x/!b", "x/y/b"];
 
-/// A repository that has a folder for each pattern, in which nothing but the pattern decides.
+/// A repository with a folder for each pattern, in which only the pattern decides.
 fn check(lines: &[Vec<u8>]) {
     let repository = Repository::new();
     let mut files = Vec::new();

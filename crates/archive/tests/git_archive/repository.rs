@@ -1,4 +1,4 @@
-//! A repository made by real git, and its two zips: ours and git's.
+//! A repository made by real git, with our zip and git's.
 
 use std::{ops::Deref, sync::atomic::AtomicBool};
 
@@ -6,7 +6,7 @@ use archive::{ArchiveError, LargeFiles, Options, Summary, write_zip};
 use git_repository::{check_same, names, tree};
 use provider_zip::{ProviderZip, TopFolder, copy_zip};
 
-/// A repository that only this test knows.
+/// A repository for one test.
 pub(crate) struct Repository(git_repository::Repository);
 
 impl Deref for Repository {
@@ -44,12 +44,12 @@ impl Repository {
     /// The repository and its `HEAD`.
     pub(crate) fn open(&self) -> (gix::Repository, gix::ObjectId) {
         let repository = gix::open_opts(self.path(), gix::open::Options::isolated()).unwrap();
-        // The ref as it is: the commit may be what is broken.
+        // Not resolved further: the commit may be damaged.
         let head = repository.head().unwrap().id().unwrap().detach();
         (repository, head)
     }
 
-    /// Compares our zip with git's, and gives what was written.
+    /// Compares our zip with git's, and returns the statistics.
     pub(crate) fn check(&self) -> Summary {
         let (ours, summary) = self.zip().unwrap();
         let gits = self.git(&["archive", "--format=zip", "HEAD"]);
@@ -64,7 +64,7 @@ impl Repository {
         summary
     }
 
-    /// What becomes of the zip that a provider would make.
+    /// Converts the zip that a provider would create.
     fn provided(&self) -> Vec<u8> {
         let zip = self.git(&["archive", "--format=zip", "--prefix=owner-name-1a2b3c4/", "HEAD"]);
         let head = String::from_utf8(self.git(&["rev-parse", "HEAD"])).unwrap().trim().parse().unwrap();
@@ -76,7 +76,7 @@ impl Repository {
     }
 }
 
-/// The repository in a bundle of this folder's.
+/// The repository in a bundle of this folder.
 pub(crate) fn bundle(name: &str) -> Repository {
     let repository = Repository::new();
     let path = format!("{}/tests/git_archive/bundles/{name}", env!("CARGO_MANIFEST_DIR"));

@@ -1,11 +1,11 @@
-//! `$Format:...$` becomes what git makes of it.
+//! `$Format:...$` expands to the same text as in git.
 
 use archive::{Options, Pushed};
 use git_repository::{check_same, tree};
 
 use crate::repository::Repository;
 
-/// A file for each format, so that a difference names it.
+/// One file per format, so that a difference names it.
 fn check(repository: &Repository, formats: &[&str]) {
     repository.write(".gitattributes", "format-* export-subst\n");
     for (n, format) in formats.iter().enumerate() {
@@ -182,7 +182,7 @@ fn commit_is_described_by_its_tags() {
     ] {
         check(&repository, &[format]);
     }
-    // Two of them: only the first one is described.
+    // Only the first of two is described.
     check(&repository, &["%(describe)", "%(describe) %(describe)"]);
     repository.git(&["tag", "-a", "-m", "x", "exact"]);
     repository.git(&["tag", "light-exact"]);
@@ -215,7 +215,7 @@ fn relative_dates_and_notes_stay_unexpanded() {
     assert_eq!(tree(&zip)[b"format".as_slice()].1, b"%ar %cr %ah %N\n");
 }
 
-/// A repository with history, and what its commits are said to be.
+/// A repository with history, and the expected values of its commits.
 fn released() -> Repository {
     let repository = Repository::new();
     repository.write("format", "$Format:%d|%D|%(describe:tags,match=v*)$\n");
@@ -231,12 +231,12 @@ fn released() -> Repository {
     repository
 }
 
-/// Compares the zip of a pushed reference with what `git archive` makes of it.
+/// Compares the zip of a pushed reference with that of `git archive`.
 fn check_pushed(repository: &Repository, reference: &str) {
     let origin = format!("file://{}", repository.path().display());
     let id = |name: &str| String::from_utf8(repository.git(&["rev-parse", name])).unwrap().trim().parse().unwrap();
     let pushed = Some(Pushed { reference: reference.parse().unwrap(), target: id(reference) });
-    // As a worker has it: without history and references.
+    // Like a worker's clone: without history and references.
     let clone = Repository::new();
     clone.git(&["fetch", "-q", "--no-tags", "--depth=1", &origin, reference]);
     clone.git(&["update-ref", "--no-deref", "HEAD", "FETCH_HEAD^{commit}"]);
@@ -248,8 +248,8 @@ fn check_pushed(repository: &Repository, reference: &str) {
 
 #[test]
 fn a_pushed_tag_names_its_commit() {
-    // `git archive` describes once an archive, so one tag matters at a time; nothing is checked
-    // out.
+    // `git archive` describes only once per archive, so one tag is tested at a time. Nothing is
+    // checked out.
     let repository = released();
     repository.git(&["tag", "v1.1"]);
     repository.git(&["commit", "-q", "--allow-empty", "-m", "later"]);
@@ -322,7 +322,7 @@ fn description_from_renamed_tag_matches_git() {
     repository.git(&["update-ref", "refs/tags/other", "refs/tags/v1.2"]);
     repository.git(&["tag", "-d", "v1.2"]);
     for format in ["%(describe)", "%(describe:abbrev=0)", "%(describe:abbrev=12)"] {
-        // The first time it is the tagged commit itself.
+        // At first, it is the tagged commit itself.
         repository.check();
         repository.write(".gitattributes", "format export-subst\n");
         repository.write("format", format!("$Format:{format}$\n"));

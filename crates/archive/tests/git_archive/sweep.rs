@@ -1,5 +1,5 @@
-//! Attributes of every kind at once, at several levels and in odd spellings, over contents of every
-//! kind: what they make of one another, nobody thinks of beforehand.
+//! All kinds of attributes at once, at several levels and in unusual spellings, with all kinds of
+//! content: finds interactions that nobody thinks of.
 
 use proptest::{prelude::*, sample::select};
 
@@ -44,7 +44,7 @@ const PATTERNS: [&str; 30] = [
     "b",
 ];
 
-/// Not an encoding that is only set, or only unset: `git archive` gives up there.
+/// Not an encoding that is only set or unset: `git archive` fails then.
 const ATTRIBUTES: [&str; 60] = [
     "text",
     "-text",
@@ -108,7 +108,7 @@ const ATTRIBUTES: [&str; 60] = [
     "=x",
 ];
 
-/// Lines that are no ordinary ones.
+/// Unusual lines.
 const ODD: [&str; 15] = [
     "",
     "# x text",
@@ -150,7 +150,7 @@ const CONTENTS: [&[u8]; 20] = [
     b"+a~\\ \xc2\xa5\n",
 ];
 
-/// A line of attributes, or something like one.
+/// A line of attributes, or something similar.
 fn line() -> impl Strategy<Value = Vec<u8>> {
     let attributes = prop::collection::vec(select(&ATTRIBUTES[..]), 1..5).prop_map(|some| some.join(" "));
     let spaced = (
@@ -162,7 +162,7 @@ fn line() -> impl Strategy<Value = Vec<u8>> {
     let spaced = spaced.prop_map(|(pattern, space, attributes, end)| format!("{pattern}{space}{attributes}{end}"));
     let made = (select(&["m1", "m2", "m3", "binary", "text", "-m"][..]), attributes)
         .prop_map(|(name, some)| format!("[attr]{name} {some}"));
-    // As long as Git takes a line, or a little longer.
+    // The longest line that Git accepts, or a little longer.
     let long =
         (select(&PATTERNS[..]), select(&ATTRIBUTES[..]), 2040..2056_usize).prop_map(|(pattern, attribute, length)| {
             format!("{pattern:<length$}", length = length - attribute.len()) + attribute
@@ -193,7 +193,7 @@ fn files() -> impl Strategy<Value = Vec<File>> {
             control.into_iter().map(|(folder, (mode, content))| (format!("{folder}.gitattributes"), mode, content));
         let quoted = |path: String| if path.contains(' ') { format!("\"{path}\"") } else { path };
         let all = control.chain(ordinary.into_iter().map(|(path, (mode, content))| (path, mode, content.to_vec())));
-        // A link to nowhere has no name, and neither git nor we can write it.
+        // Neither git nor we can write a link with an empty target.
         let all = all.filter(|(_, mode, content)| *mode != "120000" || !content.is_empty() && !content.contains(&0));
         all.map(|(path, mode, content)| (quoted(path), mode, content)).collect()
     })

@@ -1,4 +1,4 @@
-//! Modes, names, links, submodules, sizes: what is in a tree is in the zip.
+//! Modes, names, links, submodules, sizes: the zip contains what the tree contains.
 
 use std::{
     collections::BTreeMap,
@@ -39,7 +39,7 @@ fn attack_03_links_stay_links() {
     repository.check();
 }
 
-/// Everything below a folder as a file system has it: modes, what links point to, contents.
+/// Everything below a folder of a file system: modes, link targets, contents.
 fn on_disk(folder: &Path) -> BTreeMap<PathBuf, (u32, Vec<u8>)> {
     let mut found = BTreeMap::new();
     let mut pending = vec![folder.to_owned()];
@@ -55,7 +55,7 @@ fn on_disk(folder: &Path) -> BTreeMap<PathBuf, (u32, Vec<u8>)> {
             } else {
                 std::fs::read(&path).unwrap()
             };
-            // What git writes into a tar depends on its umask, but for the owner's part.
+            // Modes in git's tar depend on its umask, except for the owner's part.
             let mode = metadata.mode() & 0o170_700;
             found.insert(path.strip_prefix(folder).unwrap().to_owned(), (mode, content));
         }
@@ -101,7 +101,7 @@ fn unzip_matches_tar_of_git_archive() {
     assert_eq!(on_disk(&ours), gits);
 }
 
-/// A path as fast-import reads it.
+/// A path in fast-import's syntax.
 fn quoted(path: &str) -> String {
     format!("\"{}\"", path.replace('\\', "\\\\").replace('"', "\\\""))
 }
@@ -116,8 +116,8 @@ fn non_utf8_names_are_kept() {
     assert!(tree(&zip).contains_key(b"a\xffb".as_slice()));
 }
 
-/// What only some file systems refuse is for who unpacks there: the zip has it, as git archive's
-/// has.
+/// Names that only some file systems refuse are the unpacker's concern: our zip contains them, like
+/// that of git archive.
 #[test]
 fn unusual_file_names_are_kept() {
     let repository = Repository::new();

@@ -1,5 +1,5 @@
-//! A zip with a `.git` folder, unpacked by unzip and judged by git; and one that holds a part of
-//! the files only.
+//! A zip with a `.git` folder, unpacked by unzip and checked by git, and one with only some of the
+//! files.
 
 use std::{path::Path, process::Command};
 
@@ -27,7 +27,7 @@ fn options(branch: Option<&str>, paths: &str) -> Options {
     }
 }
 
-/// Unpacks the zip of `HEAD`, and checks that git takes it for a clean work tree of that commit.
+/// Unpacks the zip of `HEAD`, and checks that git considers it a clean work tree of that commit.
 fn unpacked(repository: &Repository, options: &Options) -> TempDir {
     let (zip, summary) = repository.zip_with(options).unwrap();
     assert_eq!(summary.entries, tree(&zip).len() as u64);
@@ -47,8 +47,8 @@ fn unpacked(repository: &Repository, options: &Options) -> TempDir {
     folder
 }
 
-/// Two commits of all that a tree may have; the older one has something that the newer one must not
-/// give away.
+/// Two commits with everything that a tree may contain. The older one has something that the newer
+/// one must not reveal.
 fn repository() -> Repository {
     let repository = Repository::new();
     repository.write("secret", "of an older commit");
@@ -151,7 +151,7 @@ fn converted_checkout_is_clean() {
     assert!(std::fs::read_dir(folder.path().join("module")).unwrap().next().is_none());
 }
 
-/// A file of which a pack has one version whole and the other as a delta, and their ids.
+/// A file of which a pack has one version whole and the other as a delta, with their IDs.
 fn versions() -> (Repository, [String; 2]) {
     let repository = Repository::new();
     let ids = [text(1, 60_000), [text(1, 60_000), text(2, 100)].concat()].map(|version| {
@@ -200,7 +200,7 @@ fn a_damaged_pack_gives_no_clone() {
         let mut damaged = whole.clone();
         damaged[at] ^= 0x10;
         std::fs::write(&pack, damaged).unwrap();
-        // Outside of the tree's files there is but what no archive reads.
+        // Besides the tree's files, there are only files that no archive contains.
         refused += usize::from(repository.zip_with(&options(Some("refs/heads/main"), "nothing")).is_err());
     }
     assert!(refused >= 8, "{refused}");

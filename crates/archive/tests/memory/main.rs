@@ -1,5 +1,5 @@
-//! Pushes that are small and stand for much memory. A program of its own: the limit of its memory
-//! is that of the function.
+//! Small pushes that need much memory. A separate program, which runs with the memory limit of the
+//! function.
 
 #[cfg(test)]
 #[path = "../git_archive/repository.rs"]

@@ -1,4 +1,4 @@
-//! Each is made by git, and becomes a zip or is refused within the memory that gitpull has.
+//! Each push is created by git, and zipped or refused within gitpull's memory.
 
 use std::{
     io::{self, BufWriter, Write},
@@ -10,13 +10,12 @@ use rustix::process::{Resource, Rlimit, setrlimit};
 
 use crate::repository::Repository;
 
-/// What `crates/deployment/src/stack/workers.rs` gives the function, in bytes.
+/// The function's memory in `crates/deployment/src/stack/workers.rs`, in bytes.
 const FUNCTION: u64 = 1769 << 20;
 
-/// Zips `HEAD` with no more memory than the function has. What is asked for beyond that ends the
-/// test.
+/// Zips `HEAD` within the function's memory. Exceeding it ends the test.
 fn zip(repository: &Repository) -> Result<Summary, ArchiveError> {
-    // Where tests are threads of one program, one at a time.
+    // One at a time, in case the tests are threads of one program.
     static ONE: Mutex<()> = Mutex::new(());
     let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
     setrlimit(Resource::As, Rlimit { current: Some(FUNCTION), maximum: Some(FUNCTION) }).unwrap();
@@ -24,7 +23,7 @@ fn zip(repository: &Repository) -> Result<Summary, ArchiveError> {
     write_zip(&opened, head, &Options::default(), None, &AtomicBool::new(false), io::sink())
 }
 
-/// Writes a file of this piece, so often.
+/// Writes a file of this piece, this many times.
 fn write(repository: &Repository, path: &str, piece: &[u8], count: usize) {
     let mut out = BufWriter::new(std::fs::File::create(repository.path().join(path)).unwrap());
     (0..count).for_each(|_| out.write_all(piece).unwrap());
@@ -42,7 +41,7 @@ const MIB: usize = 1 << 20;
 fn a_long_message_repeated_is_refused() {
     let repository = Repository::new();
     repository.write(".gitattributes", "* export-subst\n");
-    // Four kilobytes that stand for two gigabytes.
+    // Four kilobytes that represent two gigabytes.
     repository.write("a", format!("$Format:{}$", "%B".repeat(2_000)));
     repository.git(&["add", "-A"]);
     repository.git_with(&["commit", "-q", "-F", "-"], &b"line\n".repeat(MIB / 5));
@@ -82,9 +81,9 @@ fn many_line_ends_are_refused() {
 }
 
 #[test]
-fn letters_of_four_bytes_are_refused() {
+fn four_byte_characters_are_refused() {
     let repository = Repository::new();
-    // Git itself wants to see the encoding in what is added.
+    // Git itself checks the encoding of added files.
     write(&repository, "a", &b"x".repeat(MIB), 70);
     commit(&repository);
     repository.write(".gitattributes", "a working-tree-encoding=UTF-32\n");

@@ -1,4 +1,4 @@
-//! Each way a resource can end, against an HTTP server in CloudFormation's place.
+//! Each way a resource can end, against an HTTP server that plays CloudFormation.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -24,7 +24,7 @@ struct Data {
 #[error("could not encrypt the key")]
 struct Denied(#[source] std::io::Error);
 
-/// Whether it was denied once.
+/// Whether it was denied before.
 #[derive(Default)]
 struct Thing(AtomicBool);
 
@@ -63,7 +63,7 @@ impl CustomResource for Thing {
     }
 }
 
-/// The bodies that CloudFormation got.
+/// The bodies that CloudFormation received.
 async fn bodies(server: &MockServer) -> Vec<Value> {
     let requests = server.received_requests().await.unwrap();
     requests.iter().map(|request: &HttpRequest| request.body_json().unwrap()).collect()
@@ -87,7 +87,7 @@ fn soon() -> SystemTime {
     SystemTime::now() + Duration::from_mins(1)
 }
 
-/// The one answer to `event`.
+/// The only response to `event`.
 async fn answer(server: &MockServer, event: Value, deadline: SystemTime) -> Value {
     run(event, deadline, Thing::default()).await.unwrap();
     let mut bodies = bodies(server).await;
@@ -95,7 +95,7 @@ async fn answer(server: &MockServer, event: Value, deadline: SystemTime) -> Valu
     bodies.remove(0)
 }
 
-/// The reason for which `event` failed.
+/// The reason why `event` failed.
 async fn reason(edit: impl FnOnce(&mut Value), deadline: SystemTime) -> String {
     let server = cloudformation(200).await;
     let mut event = event(&server, "Create", "");
@@ -131,7 +131,7 @@ async fn late_right_leads_to_success() {
 async fn missing_right_is_reported() {
     let deadline = SystemTime::now() + Duration::from_secs(2);
     let reason = reason(|event| event["ResourceProperties"]["Behaviour"] = json!("denied"), deadline).await;
-    assert_eq!(reason, "the right was missing the whole time, for 0 s: could not encrypt the key: permission denied");
+    assert_eq!(reason, "the permission was missing for 0 s: could not encrypt the key: permission denied");
 }
 
 #[tokio::test]
@@ -151,9 +151,9 @@ async fn hanging_handler_is_answered_before_deadline() {
 #[tokio::test]
 async fn unreadable_request_gets_failure_response() {
     let properties = reason(|event| event["ResourceProperties"] = json!({}), soon()).await;
-    assert_eq!(properties, "could not understand the ResourceProperties: missing field `Behaviour`");
+    assert_eq!(properties, "could not parse the ResourceProperties: missing field `Behaviour`");
     let kind = reason(|event| event["RequestType"] = json!("Explode"), soon()).await;
-    assert!(kind.starts_with("could not understand the RequestType: unknown variant `Explode`"), "{kind}");
+    assert!(kind.starts_with("could not parse the RequestType: unknown variant `Explode`"), "{kind}");
 }
 
 #[tokio::test]
@@ -194,7 +194,7 @@ async fn refused_response_error_omits_url() {
     let error = run(event(&server, "Create", ""), soon(), Thing::default()).await.unwrap_err();
     assert_eq!(
         error_chain(&error),
-        "could not answer for Thing: the answer to CloudFormation was refused with status 403 Forbidden"
+        "could not respond for Thing: the response to CloudFormation was refused with status 403 Forbidden"
     );
 }
 

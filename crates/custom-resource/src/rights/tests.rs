@@ -1,4 +1,4 @@
-//! Rights that come late, or never, with a clock that nobody waits for.
+//! Permissions that arrive late or never, with a simulated clock.
 
 use std::{cell::Cell, sync::Mutex};
 
@@ -51,8 +51,8 @@ impl Clock for Clockwork {
     }
 }
 
-/// What an attempt ends with that is refused with `code` for so many times: after how many attempts
-/// and seconds, and for how many of them the right was missing if it is missing still.
+/// The result of an attempt that is refused with `code` this many times: the attempts and seconds
+/// it took, and how long the permission was missing, if it still is.
 async fn check(code: &'static str, refusals: usize, seconds: u64) -> (Result<(), Option<u64>>, usize, u64) {
     let (attempts, began) = (Cell::new(0), Instant::now());
     let clock = Clockwork(began, Mutex::default());
@@ -74,7 +74,7 @@ async fn late_right_is_awaited() {
 
 #[tokio::test]
 async fn right_never_granted_fails_in_time() {
-    // 1 + 2 + 4 + 8 + 8 + 8 s, and five are left for an attempt.
+    // 1 + 2 + 4 + 8 + 8 + 8 s, with five left for an attempt.
     assert_eq!(check("AccessDenied", usize::MAX, 45).await, (Err(Some(39)), 8, 39));
     let (result, _, took) = check("AccessDenied", usize::MAX, 885).await;
     assert!(result.is_err() && took <= SPREAD.as_secs(), "{took}");

@@ -1,14 +1,15 @@
-//! Buckets that somebody goes on writing to.
+//! Buckets with an ongoing writer.
 
 use std::{collections::BTreeSet, sync::Mutex};
 
 use super::*;
 use crate::tests::{Bucket, S3, later, output};
 
-/// Long beside a listing, also where the machine is busy.
+/// Long compared with a listing, even on a busy machine.
 const SHORT: Duration = Duration::from_millis(500);
 
-/// Empties the bucket `output`; how it ended, how long it took, and how often quiet was waited for.
+/// Empties the bucket `output`. Returns the result, how long it took, and how often it waited for
+/// quiet.
 async fn quieted(bucket: Bucket, deadline: Instant) -> (Result<u64, EmptyError>, Duration, usize, S3) {
     let s3 = S3::of([("output", bucket)]);
     let (_server, client) = s3.serve().await;
@@ -38,7 +39,7 @@ async fn existing_objects_do_not_extend_wait() {
 
 #[tokio::test]
 async fn late_object_restarts_quiet_wait() {
-    // The first listing finds nothing, the second one is after the wait.
+    // The first listing finds nothing. The second one follows the wait.
     let stores_before = BTreeSet::from([2]);
     let (result, took, waits, s3) = quieted(Bucket { stores_before, ..Bucket::default() }, later()).await;
     assert_eq!((result.unwrap(), waits), (1, 2));

@@ -1,5 +1,4 @@
-//! What each kind of host is asked for, beside what git and ssh ask it for when they are given the
-//! URL that we write.
+//! What each kind of host is asked for, compared with what git and ssh ask for the same URL.
 
 use std::process::Command;
 
@@ -8,8 +7,7 @@ use fetch::Remote;
 
 use crate::host::SshHost;
 
-/// Clones by the URL with git and ssh themselves; the host is reached on `port` where the URL names
-/// none.
+/// Clones the URL with real git and ssh. The host is reached on `port` if the URL has none.
 fn clone_with_git(host: &SshHost, url: &str, port: Option<u16>) {
     let port = port.map(|port| format!("-p {port}")).unwrap_or_default();
     let key = host.temp.path().join("client_key");

@@ -1,5 +1,4 @@
-//! Fetches from a real OpenSSH server and real repositories; git is the oracle of what should
-//! arrive.
+//! Fetches from a real OpenSSH server and real repositories, compared with git.
 
 use std::{
     fs,
@@ -12,12 +11,12 @@ use fetch::{Clones, FetchError, Fetched, KnownHosts, Limits, Origin, Seed, Wante
 
 use crate::host::{self, Repo, Setup, SshHost};
 
-/// What is done to the bytes of a file.
+/// A change to the bytes of a file.
 type Harm = fn(&[u8]) -> Vec<u8>;
 
 const MAIN: &str = "refs/heads/main";
 
-/// Files that don't compress, so that bytes on the wire tell what was sent.
+/// Files that don't compress, so that the received bytes show what was sent.
 fn noise(seed: u32, count: u32) -> Vec<(String, Vec<u8>)> {
     let mut state = u64::from(seed) << 32 | 0x9E37_79B9;
     let mut byte = || {
@@ -38,7 +37,7 @@ fn check_is(fetched: &Fetched, repo: &Repo, revision: &str) {
     assert_eq!(fetched.tree.to_string(), repo.git(&["rev-parse", &format!("{revision}^{{tree}}")]));
 }
 
-/// The same reference, which is expected to name this commit.
+/// The same reference with an expected commit.
 fn expecting(wanted: &Wanted, commit: contract::CommitId) -> Wanted {
     let Wanted::Reference { name, .. } = wanted else { panic!("{wanted}") };
     Wanted::Reference { name: name.clone(), expected: Some(commit) }
@@ -85,7 +84,7 @@ async fn later_fetches_bring_only_what_changed() {
     assert!(unchanged.received < 1_000, "{}", unchanged.received);
     drop(unchanged);
 
-    // Many commits later the difference is still that of two trees.
+    // After many commits, the difference is still that of two trees.
     for number in 0..20_u8 {
         tree[1].1[7] = number;
         repo.commit("main", &files(&[noise(u32::from(number) + 10, 20), tree.clone()].concat()));
@@ -170,7 +169,7 @@ async fn thousands_of_references_cost_nothing() {
     assert!(fetched.received < 2_000, "{}", fetched.received);
 }
 
-/// The most memory that this process ever had, in bytes.
+/// The peak memory of this process, in bytes.
 fn most_memory() -> usize {
     let status = fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
@@ -202,7 +201,7 @@ async fn endless_references_are_refused() {
     host.serves_by(&format!("printf '{length:04x}{first}'\nexec yes '{other}'"));
     let error = host.try_fetch(MAIN).await.unwrap_err();
     assert!(matches!(error, FetchError::Talkative { .. }), "{error:?}");
-    check(&error, "the host said more than 64 MiB about 127.0.0.1/owner/name before the pack", Retry::Never);
+    check(&error, "the host sent more than 64 MiB for 127.0.0.1/owner/name before the pack", Retry::Never);
     assert!(most_memory() < 768 << 20, "{}", most_memory());
     host.serves_again();
     host.fetch(MAIN).await;
@@ -217,7 +216,7 @@ async fn endless_shallow_lines_are_refused() {
     let length = 4 + first.len() - 2;
     host.serves_by(&format!("printf '{length:04x}{first}0000'\nexec yes '0035shallow {id}'"));
     let error = host.try_fetch(MAIN).await.unwrap_err();
-    check(&error, "the host said more than 256 KiB about 127.0.0.1/owner/name before the pack", Retry::Never);
+    check(&error, "the host sent more than 256 KiB for 127.0.0.1/owner/name before the pack", Retry::Never);
     assert!(most_memory() < 768 << 20, "{}", most_memory());
     host.serves_again();
     host.fetch(MAIN).await;
@@ -232,7 +231,7 @@ async fn a_forced_push_is_followed() {
     host.fetch(MAIN).await;
     tree[3].1[0] ^= 1;
     repo.recommit("main", &files(&tree));
-    // The host has forgotten what we have.
+    // The host no longer has our commit.
     repo.git(&["-c", "gc.pruneExpire=now", "gc", "--quiet", "--prune=now"]);
     let fetched = host.fetch(MAIN).await;
     check_is(&fetched, &repo, "main");
@@ -266,7 +265,7 @@ async fn tags_are_peeled() {
     for name in ["light", "v1", "v1-again"] {
         check_is(&host.fetch(&format!("refs/tags/{name}")).await, &repo, name);
     }
-    // Senders name either.
+    // Senders use either.
     for told in [commit, tag] {
         let mut request = host.request("refs/tags/v1");
         request.wanted = expecting(&request.wanted, told.parse().unwrap());
@@ -402,7 +401,7 @@ async fn attack_07_untrusted_host_key_fails() {
     for kind in ["ed25519", "rsa"] {
         host::generate_key(&other.with_extension(kind), kind);
         let line = fs::read_to_string(other.with_extension(format!("{kind}.pub"))).unwrap();
-        let wrong = offered("is wrong") + ", which is none of its known keys";
+        let wrong = offered("is wrong") + ", which isn't one of its known keys";
         check_host_key(&host, &format!("{address} {line}"), &wrong).await;
     }
     check_host_key(&host, "", &offered("is unknown")).await;
@@ -463,9 +462,9 @@ async fn broken_clone_is_fetched_anew() {
         repo.commit("main", &files(&tree));
         let fetched = host.fetch(MAIN).await;
         check_is(&fetched, &repo, "main");
-        assert!(fetched.received > whole / 2, "all of it came again");
+        assert!(fetched.received > whole / 2, "everything was fetched again");
     }
-    // Objects that were there and are gone, although the list of what we have says otherwise.
+    // Objects that were lost, although the list of what we have contains them.
     for entry in fs::read_dir(&packs).unwrap() {
         fs::remove_file(entry.unwrap().path()).unwrap();
     }
@@ -534,19 +533,19 @@ async fn nothing_waits_forever() {
 
     let mut silent = host.request(MAIN);
     silent.remote.limits.idle = short;
-    check_slow(&host, &silent, "the host fell silent for 300ms while 127.0.0.1/owner/name was fetched").await;
+    check_slow(&host, &silent, "the host sent nothing for 300ms while fetching 127.0.0.1/owner/name").await;
 
     let mut late = host.request(MAIN);
     late.remote.limits = Limits::until(Instant::now() + short);
-    check_slow(&host, &late, "the time was over before 127.0.0.1/owner/name was fetched").await;
+    check_slow(&host, &late, "time ran out before 127.0.0.1/owner/name was fetched").await;
 
-    // A server that accepts and never speaks.
+    // A server that accepts connections and sends nothing.
     let mute = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let port = mute.local_addr().unwrap().port();
     let mut slow = host.request(MAIN);
     slow.remote.host.ssh.port = port;
     slow.remote.limits.connect = short;
-    let expected = format!("[127.0.0.1]:{port} let 300ms pass without opening an SSH session");
+    let expected = format!("[127.0.0.1]:{port} opened no SSH session within 300ms");
     check_slow(&host, &slow, &expected).await;
 
     drop(mute);
@@ -577,7 +576,7 @@ async fn clone_in_use_reports_busy() {
     host.fetch(MAIN).await;
 }
 
-/// A pack of what `reference` names, as another function has kept it.
+/// A pack of `reference`, as another function has cached it.
 fn seed_of(repo: &Repo, reference: &str) -> Seed {
     let commit = repo.git(&["rev-parse", reference]);
     let objects = repo.git(&["rev-list", "--objects", "--no-object-names", "-1", reference]);
@@ -601,7 +600,7 @@ async fn a_seed_spares_what_it_holds() {
     assert!(fetched.received < 12_000, "{}", fetched.received);
     drop(fetched);
 
-    // What is kept on the disk needs no seed.
+    // A kept clone needs no seed.
     let kept = fetch_seeded(&host.request(MAIN), &host.clones(), async || unreachable!()).await.unwrap();
     assert_eq!(kept.origin, Origin::Kept);
 }

@@ -1,5 +1,5 @@
-//! A real Git host for the tests: OpenSSH's server on a loopback port, real repositories made by
-//! real git behind it, and nothing of the machine's configuration.
+//! A real Git host for the tests: an OpenSSH server on a loopback port and real repositories,
+//! independent of the system's configuration.
 
 use std::{
     fmt::Write as _,
@@ -33,7 +33,7 @@ impl Drop for SshHost {
     }
 }
 
-/// How a host differs from the usual one.
+/// The differences from the default host.
 pub(crate) struct Setup {
     pub(crate) host_key: &'static str,
     pub(crate) client_key: &'static str,
@@ -56,7 +56,7 @@ impl SshHost {
         let temp = tempfile::tempdir().unwrap();
         let user = output(Command::new("id").arg("-un"));
         if user == "root" {
-            // Where sshd confines what faces the network; a service manager would have made it.
+            // sshd's directory for privilege separation, which a service manager would create.
             fs::create_dir_all("/run/sshd").unwrap();
         }
         generate_key(&temp.path().join("host_key"), setup.host_key);
@@ -68,12 +68,12 @@ impl SshHost {
         host
     }
 
-    /// From now on the host takes this key instead of the client's.
+    /// From now on, the host accepts this key instead of the client's.
     pub(crate) fn lets_in(&self, key: &Path) {
         let_in(self.temp.path(), key);
     }
 
-    /// Replaces what the host does once it knows the repository; `$repository` is its directory.
+    /// Replaces what the host does once it knows the repository. `$repository` is its directory.
     pub(crate) fn serves_by(&self, script: &str) {
         let root = self.temp.path().display();
         let script = format!(
@@ -95,17 +95,17 @@ if [ ! -d "$repository" ]; then echo "ERROR: Repository not found." >&2; exit 1;
         self.runs(&script);
     }
 
-    /// Replaces what the host runs whatever a client asks for; `$SSH_ORIGINAL_COMMAND` is that.
+    /// Replaces what the host runs for any command. `$SSH_ORIGINAL_COMMAND` is the command.
     pub(crate) fn runs(&self, script: &str) {
         let path = self.temp.path().join("serve");
-        // Renamed into its place, so that nobody runs a file that is being written.
+        // Renamed into place, so that no incomplete file is run.
         let written = path.with_extension("new");
         fs::write(&written, script).unwrap();
         fs::set_permissions(&written, fs::Permissions::from_mode(0o755)).unwrap();
         fs::rename(written, path).unwrap();
     }
 
-    /// What the host does for a client that asks for access to large files.
+    /// What the host does when a client requests access to large files.
     pub(crate) fn authenticates_by(&self, script: &str) {
         fs::write(self.temp.path().join("authenticate"), script).unwrap();
     }
@@ -127,12 +127,12 @@ if [ ! -d "$repository" ]; then echo "ERROR: Repository not found." >&2; exit 1;
         repo
     }
 
-    /// A repository that is there already.
+    /// An existing repository.
     pub(crate) fn repository_in(&self, path: &str) -> Repo {
         Repo { dir: self.temp.path().join(path) }
     }
 
-    /// The last program that a client asked for, with its argument.
+    /// The last command of a client.
     pub(crate) fn last_command(&self) -> String {
         let commands = fs::read_to_string(self.temp.path().join("commands")).unwrap();
         commands.lines().last().unwrap().to_owned()
@@ -146,7 +146,7 @@ if [ ! -d "$repository" ]; then echo "ERROR: Repository not found." >&2; exit 1;
         KnownHosts::built_in_and(&known_hosts_line(self.temp.path(), port)).unwrap()
     }
 
-    /// A port that leads to the host until it has sent so many bytes.
+    /// A port that forwards to the host until it has sent this many bytes.
     pub(crate) fn behind_a_line_that_breaks_after(&self, bytes: u64) -> u16 {
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let (port, host) = (listener.local_addr().unwrap().port(), self.port);
@@ -167,7 +167,7 @@ if [ ! -d "$repository" ]; then echo "ERROR: Repository not found." >&2; exit 1;
         fingerprint(&self.temp.path().join("host_key.pub"))
     }
 
-    /// The host as `AllowedGitHosts` names it.
+    /// The host as an entry of `AllowedGitHosts`.
     pub(crate) fn address(&self) -> String {
         format!("{}@127.0.0.1:{}", self.user, self.port)
     }
@@ -185,7 +185,7 @@ if [ ! -d "$repository" ]; then echo "ERROR: Repository not found." >&2; exit 1;
         Clones::in_folder(self.temp.path().join("clones"))
     }
 
-    /// Where the clone of the repository is that requests are about.
+    /// The path of the requested repository's clone.
     pub(crate) fn clone_dir(&self) -> PathBuf {
         self.clones().path(&self.remote().repository)
     }
@@ -199,7 +199,7 @@ if [ ! -d "$repository" ]; then echo "ERROR: Repository not found." >&2; exit 1;
     }
 }
 
-/// A bare repository on the host, changed in place.
+/// A bare repository on the host, modified in place.
 pub(crate) struct Repo {
     dir: PathBuf,
 }
@@ -209,8 +209,8 @@ impl Repo {
         self.git_reading(arguments, "")
     }
 
-    /// Commits a tree of exactly these files on top of `branch` (or without a parent); the commit's
-    /// id.
+    /// Commits a tree of exactly these files on top of `branch` (or without a parent). Returns the
+    /// commit's ID.
     pub(crate) fn commit(&self, branch: &str, files: &[(&str, Vec<u8>)]) -> String {
         let parent = format!("refs/heads/{branch}^0");
         let mut stream = format!(
@@ -229,13 +229,13 @@ impl Repo {
         self.git(&["rev-parse", &format!("refs/heads/{branch}")])
     }
 
-    /// Gives a branch a history of its own, as a force push does.
+    /// Gives a branch a new history, like a force push.
     pub(crate) fn recommit(&self, branch: &str, files: &[(&str, Vec<u8>)]) -> String {
         self.git(&["update-ref", "-d", &format!("refs/heads/{branch}")]);
         self.commit(branch, files)
     }
 
-    /// Makes as many branches, all at the tip of `main`.
+    /// Creates this many branches at the tip of `main`.
     pub(crate) fn branches(&self, count: usize) {
         let tip = self.git(&["rev-parse", "refs/heads/main"]);
         let updates = (0..count).fold(String::new(), |mut all, number| {
@@ -245,7 +245,7 @@ impl Repo {
         self.git_reading(&["update-ref", "--stdin"], &updates);
     }
 
-    /// The same many at once, as `git pack-refs` leaves them.
+    /// Creates this many at once, like `git pack-refs`.
     pub(crate) fn packed_branches(&self, count: usize) {
         let tip = self.git(&["rev-parse", "refs/heads/main"]);
         let mut all = format!("# pack-refs with: peeled fully-peeled sorted\n{tip} refs/heads/main\n");
@@ -359,7 +359,7 @@ fn spawn(dir: &Path, setup: &Setup) -> Option<(Child, u16)> {
     let mut child =
         Command::new(sshd).args(["-D", "-e", "-f"]).arg(dir.join("sshd_config")).stderr(log).spawn().unwrap();
     let until = Instant::now() + Duration::from_secs(10);
-    // It ends at once when somebody else took the port meanwhile.
+    // It exits if somebody else took the port meanwhile.
     while child.try_wait().unwrap().is_none() {
         if greets(port) {
             return Some((child, port));

@@ -1,4 +1,4 @@
-//! Keys as ssh-keygen makes them; it is also the oracle of their fingerprints.
+//! Keys made by ssh-keygen, which also computes the expected fingerprints.
 
 use std::{fs, process::Command};
 

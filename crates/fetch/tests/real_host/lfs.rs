@@ -1,4 +1,4 @@
-//! Access to large files, as hosts give it and as they refuse it.
+//! Access to large files: how hosts grant and refuse it.
 
 use std::time::Duration;
 
@@ -8,8 +8,8 @@ use secrecy::ExposeSecret as _;
 
 use crate::host::SshHost;
 
-/// What hosts answer, and what is made of it: the URL, the value of the header, and the time in
-/// seconds.
+/// Responses of hosts, and their expected results: the URL, the value of the header, and the time
+/// in seconds.
 const ANSWERS: [(&str, &str, &str, &str, u64); 3] = [
     (
         "GitHub",

@@ -1,4 +1,4 @@
-//! Tests against the real things: OpenSSH's server and key generator, and git.
+//! Tests against real programs: OpenSSH's server and key generator, and git.
 
 #[cfg(test)]
 mod addresses;

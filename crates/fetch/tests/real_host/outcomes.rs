@@ -1,5 +1,5 @@
-//! What may have become of a reference or a repository between the push and the fetch: each has an
-//! outcome of its own, and none is tried for ever.
+//! What may happen to a reference or a repository between push and fetch: each case has its own
+//! outcome, and none is retried forever.
 
 use contract::{Retry, error_chain, git::CommitId};
 use fetch::{FetchError, Fetched, Origin, Wanted};
@@ -8,7 +8,7 @@ use crate::host::{Repo, Setup, SshHost};
 
 const MAIN: &str = "refs/heads/main";
 
-/// A host that takes version 2 of Git's protocol, and one that doesn't.
+/// A host with version 2 of Git's protocol, and one without.
 fn hosts() -> [SshHost; 2] {
     [SshHost::start(), SshHost::start_as(&Setup { settings: "", ..Setup::default() })]
 }
@@ -52,7 +52,7 @@ async fn missing_default_branch_differs_from_empty() {
         repo.commit("topic", &file("1"));
         check_gone(&host, MAIN).await;
         check_gone(&host, "refs/tags/v1").await;
-        // A note is no branch: the repository has a reference, and nothing to archive.
+        // A note isn't a branch: the repository has a reference, but nothing to archive.
         repo.git(&["update-ref", "refs/notes/commits", "refs/heads/topic"]);
         repo.git(&["update-ref", "-d", "refs/heads/topic"]);
         assert_eq!(host.try_fetch(MAIN).await.unwrap_err().retry(), Retry::Obsolete);
@@ -66,7 +66,7 @@ async fn head_decides_default_branch() {
         let first = repo.commit("main", &file("1"));
         let default_branch = async || host.fetch(MAIN).await.default_branch;
         assert_eq!(default_branch().await.as_deref(), Some("main"));
-        // As a server leaves it whose `init.defaultBranch` is another one than what was pushed.
+        // As on a server whose `init.defaultBranch` differs from the pushed branch.
         repo.git(&["symbolic-ref", "HEAD", "refs/heads/master"]);
         assert_eq!(default_branch().await.as_deref(), speaks_version_2.then_some("master"));
         repo.git(&["update-ref", "--no-deref", "HEAD", &first]);
@@ -121,8 +121,8 @@ async fn reference_moving_during_fetch_is_retried() {
         let repo = host.repository();
         let commit = repo.commit("main", &file("1"));
         let gone = "1".repeat(40);
-        // What the host names has been pruned by the time that it is asked for it. By what passes
-        // on at once whatever came: `sed` waits for the end of a line, which a packet needn't have.
+        // The advertised object is pruned before it is requested. Not `sed`: it would wait for the
+        // end of a line, which a packet may lack.
         let rename =
             format!("import os\nwhile some := os.read(0, 65536): os.write(1, some.replace(b'{commit}', b'{gone}'))");
         host.serves_by(&format!(r#"git upload-pack "$repository" | python3 -c "{rename}""#));
@@ -135,8 +135,7 @@ async fn reference_moving_during_fetch_is_retried() {
     }
 }
 
-/// How hosts say that there is no such repository, or none that the key may read, and what is
-/// passed on of it.
+/// How hosts report a missing or unreadable repository, and what is quoted of it.
 const REFUSALS: [(&str, &str, &str); 9] = [
     ("GitHub", r"echo 'ERROR: Repository not found.' >&2", "ERROR: Repository not found."),
     (
@@ -150,7 +149,7 @@ const REFUSALS: [(&str, &str, &str); 9] = [
         r"printf 'Repository not found\r\nThe requested repository does not exist, or you do not have permission to\r\naccess it.\r\n' >&2",
         "Repository not found The requested repository does not exist, or you do not have permission to access it.",
     ),
-    // It writes an empty line to its standard output first.
+    // It first writes an empty line to its standard output.
     (
         "Gitea",
         "echo; echo 'Gitea: Cannot find repository: owner/name' >&2",
@@ -163,7 +162,7 @@ const REFUSALS: [(&str, &str, &str); 9] = [
         "TF401019: The Git repository with name or identifier name does not exist or you do not have permissions",
     ),
     ("git", r#"exec git upload-pack "$repository/moved""#, "does not appear to be a git repository"),
-    // In a packet, as Git's own daemon does.
+    // In a packet, like Git's own daemon.
     (
         "a packet",
         "printf '0030ERR access denied or repository not exported'",
@@ -213,7 +212,7 @@ async fn oversized_commit_fails_and_keeps_clone() {
     let commit = repo.git_reading(&["hash-object", "-t", "commit", "-w", "--stdin"], &commit);
     repo.git(&["update-ref", "refs/heads/large", &commit]);
     let error = host.try_fetch("refs/heads/large").await.unwrap_err();
-    assert_eq!(error.to_string(), "the pack of 127.0.0.1/owner/name has more in it than is taken");
+    assert_eq!(error.to_string(), "the pack of 127.0.0.1/owner/name exceeds a limit");
     let cause = error_chain(&error);
     assert!(cause.contains("it is a tree, a commit or a tag of more than 128 MiB"), "{cause}");
     assert_eq!(error.retry(), Retry::Never);

@@ -1,5 +1,5 @@
-//! Servers on which a repository has one path and no other: a plain `sshd`, `git-shell`, gitolite.
-//! Each finds a repository by the URL that it is cloned by, and so do we.
+//! Servers on which a repository has only one path: a plain `sshd`, `git-shell`, gitolite. Each
+//! serves a repository by its clone URL, and we request the same path.
 
 use std::{fs, process::Command};
 
@@ -8,11 +8,10 @@ use fetch::{FetchError, Fetched};
 
 use crate::host::SshHost;
 
-/// Where the user of the server is at home.
+/// The home folder of the server's user.
 const HOME: &str = "home";
 
-/// A host that does with a client's command what this line of a shell does, the user being at home
-/// in `HOME`.
+/// A host that handles commands with this shell line. The user's home is `HOME`.
 fn server(line: &str) -> SshHost {
     let host = SshHost::start();
     let root = host.temp.path().display();
@@ -24,12 +23,12 @@ fn server(line: &str) -> SshHost {
     host
 }
 
-/// What `sshd` does without any setting: the user's shell reads the command.
+/// The default of `sshd`: the user's shell runs the command.
 const PLAIN: &str = r#"exec sh -c "$SSH_ORIGINAL_COMMAND""#;
 const GIT_SHELL: &str = r#"exec git shell -c "$SSH_ORIGINAL_COMMAND""#;
 
-/// Fetches `main` of a repository that is spelled so, `{}` in the entry of `AllowedGitHosts` being
-/// the host's address.
+/// Fetches `main` of a repository with this spelling. `{}` in the entry of `AllowedGitHosts` is the
+/// host's address.
 async fn try_fetch(
     host: &SshHost,
     entry: &str,
@@ -43,7 +42,7 @@ async fn try_fetch(
     fetch::fetch(&request, &host.clones()).await
 }
 
-/// The repository that lies in the folder is found, and asked for by this path.
+/// The repository in the folder is found, and requested by this path.
 async fn check(host: &SshHost, entry: &str, repository: &str, spelling: (bool, bool), folder: &str, path: &str) {
     let commit = host.repository_at(folder).commit("main", &[("a", path.into())]);
     let fetched = try_fetch(host, entry, repository, spelling).await.unwrap();
@@ -61,7 +60,7 @@ async fn plain_sshd_resolves_home_and_root() {
         let absolute = format!("{root}/srv/octo/hello.git");
         let path = absolute.trim_start_matches('/').trim_end_matches(".git");
         check(&host, "{}", path, (false, false), "srv/octo/hello.git", &absolute).await;
-        // Its folder being said in the configuration.
+        // With its folder in the configuration.
         let entry = format!("127.0.0.1 ssh={{}}{root}/srv");
         check(&host, &entry, "octo/two", (false, false), "srv/octo/two.git", &format!("{root}/srv/octo/two.git")).await;
         check(&host, "127.0.0.1 ssh={}/~/git", "three", (false, true), "home/git/three", "~/git/three").await;
@@ -74,7 +73,7 @@ async fn a_repository_spelled_otherwise_is_found() {
     let commit = host.repository_at("home/octo/hello").commit("main", &[("a", b"1".to_vec())]);
     let fetched = try_fetch(&host, "{}", "octo/hello", (true, false)).await.unwrap();
     assert_eq!((fetched.commit.to_string(), host.last_command()), (commit, "git-upload-pack 'octo/hello'".to_owned()));
-    // One that isn't there at all is told by its own spelling.
+    // A missing one is reported in its own spelling.
     let error = try_fetch(&host, "{}", "octo/gone", (true, true)).await.unwrap_err();
     assert!(matches!(&error, FetchError::Refused { said, .. } if said.contains("'octo/gone'")), "{error:?}");
 }
@@ -88,7 +87,7 @@ async fn gitolite_finds_its_repositories() {
     let out = setup.env("HOME", &home).env("GIT_CONFIG_SYSTEM", "/dev/null").output();
     let out = out.expect("gitolite is not installed: the package is gitolite3");
     assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
-    // Of the repository that it makes by itself, everybody may have everything.
+    // Everybody may read the repository that it creates by itself.
     let commit = host.repository_in("home/repositories/testing.git").commit("main", &[("a", b"1".to_vec())]);
     for (spelling, path) in [
         ((false, false), "/testing.git"),

@@ -1,6 +1,5 @@
-//! A disk on which not all clones fit, and what becomes of them. The disk is a file system in
-//! memory that only the process in which the fetches are made has, in a mount namespace of its own:
-//! the test runs itself in there. The host stays outside.
+//! A disk that is too small for all clones. It is a file system in memory, in a mount namespace of
+//! the fetching process: the test runs itself in there. The host stays outside.
 
 use std::{
     fs,
@@ -14,12 +13,12 @@ use fetch::{Clones, FetchError, FetchRequest, Fetched, Origin, Seed, Wanted, fet
 
 use crate::host::{self, SshHost};
 
-/// Tells the test that it runs inside, and where the host has its files.
+/// Tells the test that it runs inside, and where the host's files are.
 const INSIDE: &str = "GIT2S3_TEST_INSIDE";
 const MIB: usize = 1 << 20;
 const DISK: usize = 4 * MIB;
 
-/// Makes a namespace, a disk of the given size in it, and runs what follows with it.
+/// Creates a namespace with a disk of the given size, and runs the following command in it.
 const SCRIPT: &str = r#"mount -t tmpfs -o "size=$1" tmpfs "$2" && shift 2 && exec "$@""#;
 const NAMESPACES: [&[&str]; 2] = [&["--user", "--map-root-user", "--mount"], &["--mount"]];
 
@@ -30,7 +29,7 @@ fn unshare(namespace: &[&str], disk: &Path, program: &Path) -> Command {
     unshare
 }
 
-/// Has `host` ready by `outside`, then runs `inside` where the disk is small. `name` is the test's.
+/// Prepares `host` by `outside`, then runs `inside` on the small disk. `name` is the test's.
 fn on_a_small_disk(name: &str, outside: fn(&SshHost), inside: impl AsyncFnOnce(Place)) {
     if let Some(folder) = std::env::var_os(INSIDE) {
         let place = Place { folder: PathBuf::from(folder) };
@@ -61,7 +60,7 @@ fn on_a_small_disk(name: &str, outside: fn(&SshHost), inside: impl AsyncFnOnce(P
     assert_eq!(fs::read_to_string(folder.join("done")).unwrap_or_default(), name, "{told}");
 }
 
-/// Where the small disk is.
+/// The path of the small disk.
 struct Place {
     folder: PathBuf,
 }
@@ -90,7 +89,7 @@ impl Place {
         self.clones().path(&repository).join("HEAD").exists()
     }
 
-    /// How often the host was asked.
+    /// How often the host was contacted.
     fn asked(&self) -> usize {
         fs::read_to_string(self.folder.join("commands")).map_or(0, |commands| commands.lines().count())
     }
@@ -108,7 +107,7 @@ fn noise(seed: u8, length: usize) -> Vec<u8> {
     words.collect()
 }
 
-/// A repository whose branch holds so many bytes.
+/// A repository whose branch has this many bytes.
 fn make(host: &SshHost, path: &str, branch: &str, seed: u8, length: usize) {
     host.repository_at(&format!("{path}.git")).commit(branch, &[("file", noise(seed, length))]);
 }
@@ -129,7 +128,7 @@ fn least_recent_clone_makes_room() {
         let error = place.try_fetch("large").await.unwrap_err();
         let FetchError::NoRoom { megabytes, in_use, .. } = &error else { panic!("{error:?}") };
         assert_eq!((*megabytes, *in_use), (4, 0), "{error:?}");
-        let expected = "the disk has no room for 127.0.0.1/large: 4 MiB of it were free, and that was too little";
+        let expected = "not enough disk space for 127.0.0.1/large: 4 MiB were free";
         assert_eq!((error.to_string().as_str(), error.retry()), (expected, Retry::Never));
         assert!(fetch::is_out_of_room(&error) && error.hint().unwrap().contains("zipdl"));
         assert_eq!(fs::read_dir(place.folder.join("disk/clones")).unwrap().count(), 0, "nothing is left of it");
@@ -177,14 +176,14 @@ fn clone_still_read_is_kept() {
         make(host, "b", "main", 2, 5 * MIB / 2);
     };
     on_a_small_disk("small_disk::clone_still_read_is_kept", outside, async |place: Place| {
-        // As a submodule is read, long after it was fetched.
+        // Like a submodule, which is read long after it was fetched.
         let Fetched { clone, tree, reading, .. } = place.fetch("a").await;
         let error = place.try_fetch("b").await.unwrap_err();
         assert!(matches!(error, FetchError::NoRoom { in_use: 1, .. }), "{error:?}");
         assert_eq!((error.retry(), error.hint()), (Retry::Again, None));
         let file = clone.find_tree(tree).unwrap().find_entry("file").unwrap().object_id();
         assert_eq!(clone.find_blob(file).unwrap().data.len(), 5 * MIB / 2);
-        // More may be fetched into it meanwhile, as far as there is room.
+        // More may be fetched into it meanwhile, if there is space.
         drop(place.fetch("a").await);
         let error = fetch::fetch(&place.request("a", "next"), &place.clones()).await.unwrap_err();
         assert!(matches!(error, FetchError::NoRoom { in_use: 1, .. }), "{error:?}");

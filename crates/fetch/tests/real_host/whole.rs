@@ -1,5 +1,5 @@
-//! Hosts that don't cut histories, or give a commit only by a reference: what is wanted comes with
-//! more than is wanted.
+//! Hosts without shallow fetches, or that serve commits only by reference: more than the wanted
+//! objects arrive.
 
 use contract::Retry;
 use fetch::{Origin, Wanted};
@@ -8,8 +8,8 @@ use crate::host::{Setup, SshHost};
 
 const MAIN: &str = "refs/heads/main";
 
-/// What makes a host of today one that doesn't offer `shallow`: its name is another one, and as
-/// long.
+/// Turns a current host into one that doesn't offer `shallow`: its name is replaced by another of
+/// the same length.
 const WITHOUT_SHALLOW: &str = r#"git upload-pack "$repository" | python3 -c '
 import os
 while part := os.read(0, 65536):
@@ -20,7 +20,7 @@ while part := os.read(0, 65536):
 const VERSIONS: [&str; 2] = ["", "AcceptEnv GIT_PROTOCOL"];
 
 fn content(seed: u8) -> Vec<u8> {
-    // What no delta makes shorter.
+    // Content that no delta shortens.
     (0..20_000_u32)
         .map(|n| (n.wrapping_mul(2_654_435_761).rotate_left(u32::from(seed)) >> 13).to_le_bytes()[0])
         .collect()
@@ -40,7 +40,7 @@ async fn host_without_shallow_sends_whole_history() {
         assert!(!first.clone.is_shallow().unwrap());
         drop(first);
 
-        // Only what is new comes later, and what was long gone is there when it comes back.
+        // Later, only new content is sent. Old content that reappears is already there.
         repo.commit("main", &[("a", content(2)), ("b", b"new".to_vec())]);
         let second = host.fetch(MAIN).await;
         assert!(second.origin == Origin::Kept && second.received < 5_000, "{settings:?}: {}", second.received);
@@ -58,7 +58,7 @@ async fn toggling_shallow_support_keeps_results() {
     repo.commit("main", &[("a", content(2))]);
     for (n, script) in [None, Some(WITHOUT_SHALLOW), None, Some(WITHOUT_SHALLOW)].into_iter().enumerate() {
         script.map_or_else(|| host.serves_again(), |script| host.serves_by(script));
-        // The oldest file comes back, which a shallow clone lacks.
+        // The oldest file reappears, which a shallow clone lacks.
         let seed = if n % 2 == 0 { 3 } else { 1 };
         let commit = repo.commit("main", &[("a", content(seed)), ("n", vec![u8::try_from(n).unwrap()])]);
         let fetched = host.fetch(MAIN).await;

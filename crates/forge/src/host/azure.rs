@@ -1,7 +1,7 @@
 //! Azure DevOps Services: [service
 //! hooks](https://learn.microsoft.com/en-us/azure/devops/service-hooks/events#code-pushed). It
-//! signs nothing and has no header of its own: it shows a password (Basic) or a header of one's
-//! choice.
+//! signs nothing and has no distinctive header. It authenticates with a password (Basic) or a
+//! configured header.
 
 use contract::{HostKind, Trigger};
 use http::HeaderMap;
@@ -18,7 +18,7 @@ use super::{
 pub(super) struct AzureDevOps;
 
 const HOST: &str = "dev.azure.com";
-/// The hosts that organisations had before, such as `acme.visualstudio.com`.
+/// The former hosts of organisations, such as `acme.visualstudio.com`.
 const FORMER_HOSTS: &str = ".visualstudio.com";
 
 impl GitHost for AzureDevOps {
@@ -73,8 +73,8 @@ impl GitHost for AzureDevOps {
     }
 }
 
-/// The host and the organisation of a repository's URL. An organisation's former host is the same
-/// as the present one.
+/// The host and the organisation of a repository's URL. A former host is treated as the current
+/// one.
 fn place(url: &str) -> Option<(String, String)> {
     let url = gix_url::parse(url).ok()?;
     let (host, path) = (url.host?.to_ascii_lowercase(), url.path.to_string());
@@ -85,7 +85,7 @@ fn place(url: &str) -> Option<(String, String)> {
     Some((host, organisation))
 }
 
-/// What every event says of itself.
+/// The common fields of all events.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Subscription {
@@ -96,8 +96,7 @@ struct Subscription {
 }
 
 impl Subscription {
-    /// What the "Test" button sends is an example of some repository of Microsoft's, of no
-    /// subscription.
+    /// The "Test" button sends an example of a Microsoft repository, without a subscription.
     fn is_test(&self) -> bool {
         let is_null = |id: &String| !id.is_empty() && id.bytes().all(|digit| matches!(digit, b'0' | b'-'));
         self.subscription_id.as_ref().is_some_and(is_null)
@@ -232,7 +231,7 @@ mod tests {
     #[test]
     fn unreadable_azure_field_is_named() {
         let error = read(&push("nowhere")).unwrap_err().to_string();
-        assert!(error.starts_with("Azure DevOps's payload doesn't fit at `resource.repository.remoteUrl`"), "{error}");
+        assert!(error.starts_with("Azure DevOps's payload is invalid at `resource.repository.remoteUrl`"), "{error}");
         let mut payload = push("https://dev.azure.com/acme/p/_git/r");
         payload["resource"]["refUpdates"][0].as_object_mut().unwrap().remove("newObjectId");
         let error = read(&payload).unwrap_err().to_string();

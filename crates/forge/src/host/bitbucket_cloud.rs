@@ -13,7 +13,7 @@ use super::{
 };
 
 const EVENT: &str = "x-event-key";
-/// Data Center has the same header and other kinds.
+/// Data Center has the same header with other values.
 const PUSH: &str = "repo:push";
 
 /// Bitbucket Cloud.
@@ -29,7 +29,7 @@ impl GitHost for BitbucketCloud {
         Some(HostKind::Bitbucket)
     }
 
-    /// Every delivery of Cloud carries the id of its hook, and none of Data Center's does.
+    /// Every delivery of Cloud has the ID of its hook, and none of Data Center's does.
     fn recognizes(&self, headers: &HeaderMap) -> bool {
         headers.contains_key(EVENT) && (headers.contains_key("x-hook-uuid") || kind(headers, EVENT) == PUSH)
     }
@@ -58,7 +58,7 @@ struct PushPayload {
     changes: Vec<RefChange>,
 }
 
-/// `new` is null for a deletion, and then `old` says what was deleted.
+/// `new` is null for a deletion. Then `old` names what was deleted.
 #[derive(Debug, Deserialize)]
 struct RefChange {
     old: Option<Ref>,
@@ -112,7 +112,7 @@ impl From<Payload> for Message {
         let repository = payload.repository;
         Self::Push(Pushed {
             full_name: repository.full_name,
-            // There is one Cloud, and no clone URL among the payload's links.
+            // There is only one Cloud host, and the payload has no clone URL.
             origin: Origin::Unsaid,
             changes: payload.push.changes.into_iter().filter_map(RefChange::change).collect(),
             trigger: Trigger::Push,
@@ -182,7 +182,7 @@ mod tests {
     fn a_missing_field_is_named() {
         let mut payload = push(&json!([{ "new": { "type": "branch", "name": "main" } }]));
         let error = read(&payload).unwrap_err().to_string();
-        let expected = "Bitbucket Cloud's payload doesn't fit at `push.changes[0].new`: missing field `target`";
+        let expected = "Bitbucket Cloud's payload is invalid at `push.changes[0].new`: missing field `target`";
         assert!(error.starts_with(expected), "{error}");
         payload["repository"].as_object_mut().unwrap().remove("full_name");
         payload["push"]["changes"] = json!([]);

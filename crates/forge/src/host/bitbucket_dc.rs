@@ -1,6 +1,6 @@
 //! Bitbucket Data Center: [event
 //! payload](https://confluence.atlassian.com/bitbucketserver/event-payload-938025882.html). One
-//! push may change several references; a repository's name is its project's key and its slug.
+//! push may change several references. A repository's name is its project's key and its slug.
 
 use contract::{HostKind, Trigger};
 use http::HeaderMap;
@@ -14,7 +14,7 @@ use super::{
 
 const EVENT: &str = "x-event-key";
 
-/// Bitbucket Data Center, and Bitbucket Server before it.
+/// Bitbucket Data Center, formerly Bitbucket Server.
 #[derive(Debug)]
 pub(super) struct BitbucketDataCenter;
 
@@ -86,7 +86,7 @@ struct Project {
     key: String,
 }
 
-/// Servers before 7 send no clone links, and some send none at all.
+/// Servers before version 7 send no clone links, and some send none at all.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Links {
@@ -102,7 +102,7 @@ struct Link {
 }
 
 impl Links {
-    /// Only the host of a link counts: its path has a context and the project's key in lower case.
+    /// Only the host of a link counts: its path has a prefix and the project's key in lower case.
     fn origin(&self) -> Origin {
         let urls = self.clone.iter().chain(&self.page).filter_map(|link| gix_url::parse(link.href.as_str()).ok());
         let mut hosts = urls.filter_map(|url| url.host.map(|host| host.to_ascii_lowercase()));
@@ -195,7 +195,7 @@ mod tests {
         payload["repository"]["project"].as_object_mut().unwrap().remove("key");
         let headers = sender::headers(&[(EVENT, "repo:refs_changed")]);
         let error = BitbucketDataCenter.read(&headers, payload.to_string().as_bytes()).unwrap_err().to_string();
-        let expected = "Bitbucket Data Center's payload doesn't fit at `repository.project`: missing field `key`";
+        let expected = "Bitbucket Data Center's payload is invalid at `repository.project`: missing field `key`";
         assert!(error.starts_with(expected), "{error}");
     }
 }

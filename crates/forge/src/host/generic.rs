@@ -1,5 +1,5 @@
-//! Any other sender: a `post-receive` hook of one's own, or a host that nobody wrote a file for. It
-//! sends GitHub's push in brief: `ref`, `after`, `repository.full_name` (or `name`) and
+//! Any other sender: a custom `post-receive` hook, or an unsupported host. It sends a part of
+//! GitHub's push payload: `ref`, `after`, `repository.full_name` (or `name`) and
 //! `repository.ssh_url` or `repository.clone_url`.
 
 use contract::Trigger;
@@ -12,7 +12,7 @@ use super::{
     payload::{PayloadError, or_nothing, parse},
 };
 
-/// A sender without a header of its own.
+/// A sender without a distinctive header.
 #[derive(Debug)]
 pub(super) struct Generic;
 
@@ -44,7 +44,7 @@ struct PushPayload {
     repository: Repository,
 }
 
-/// `name` is needed only where there is no `full_name`, so that is tried first.
+/// `name` is required only without `full_name`, so that is tried first.
 #[derive(Debug, Deserialize)]
 struct Repository {
     full_name: Option<String>,
@@ -122,6 +122,6 @@ mod tests {
     fn a_missing_field_is_named() {
         let payload = json!({ "repository": { "name": "hello" } }).to_string();
         let error = Generic.read(&HeaderMap::new(), payload.as_bytes()).unwrap_err().to_string();
-        assert!(error.starts_with("generic's payload doesn't fit at `.`: missing field `ref`"), "{error}");
+        assert!(error.starts_with("generic's payload is invalid at `.`: missing field `ref`"), "{error}");
     }
 }

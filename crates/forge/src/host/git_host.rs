@@ -10,11 +10,10 @@ use crate::delivery::Delivery;
 
 /// A kind of Git host.
 pub trait GitHost: fmt::Debug + Sync {
-    /// Its name, as people write it.
+    /// The product name, for display.
     fn name(&self) -> &'static str;
 
-    /// What a host of this kind is called in `AllowedGitHosts`, where archives can be downloaded
-    /// from it.
+    /// The kind in `AllowedGitHosts`, if archives can be downloaded from it.
     fn kind(&self) -> Option<HostKind> {
         None
     }
@@ -23,21 +22,20 @@ pub trait GitHost: fmt::Debug + Sync {
     /// see [`HOSTS`](super::HOSTS).
     fn recognizes(&self, headers: &HeaderMap) -> bool;
 
-    /// Whether a payload is of this kind, for a host without a header of its own. Only asked when
-    /// no host recognises the headers, and of an authenticated payload.
+    /// Whether a payload is of this kind, for a host without a distinctive header. Called only for
+    /// an authenticated payload if no host recognises the headers.
     fn recognizes_payload(&self, _payload: &[u8]) -> bool {
         false
     }
 
-    /// The bytes of a delivery that its signature is of: the body as it came, unless the host does
-    /// otherwise.
+    /// The bytes that the delivery's signature covers: by default, the body as received.
     fn signed<'d>(&self, delivery: &'d Delivery) -> Cow<'d, [u8]> {
         Cow::Borrowed(&delivery.body)
     }
 
-    /// The headers that may hold the delivery's id, the best first.
+    /// The headers that may have the delivery's ID, best first.
     fn delivery_id_headers(&self) -> &'static [&'static str];
 
-    /// What a delivery says, as it says it. `payload` is the JSON text, from an authenticated body.
+    /// Parses a delivery. `payload` is the JSON text of an authenticated body.
     fn read(&self, headers: &HeaderMap, payload: &[u8]) -> Result<Message, PayloadError>;
 }

@@ -1,6 +1,6 @@
-//! [Gitea](https://docs.gitea.com/usage/webhooks) and
-//! [Forgejo](https://forgejo.org/docs/latest/user/webhooks/), which grew out of it. Both send
-//! GitHub's payloads, and GitHub's and each other's headers beside their own.
+//! [Gitea](https://docs.gitea.com/usage/webhooks) and its fork
+//! [Forgejo](https://forgejo.org/docs/latest/user/webhooks/). Both send GitHub's payloads, and
+//! GitHub's and each other's headers besides their own.
 
 use std::borrow::Cow;
 
@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{content, delivery::Delivery};
 
-/// Gitea, or what grew out of it: only the names of the headers differ.
+/// Gitea or a fork. Only the names of the headers differ.
 #[derive(Debug)]
 pub(super) struct Gitea {
     name: &'static str,
@@ -26,7 +26,7 @@ pub(super) struct Gitea {
 /// Gitea itself.
 pub(super) const GITEA: Gitea = Gitea { name: "Gitea", event: "x-gitea-event", delivery: &["x-gitea-delivery"] };
 
-/// Forgejo: codeberg.org, or an instance of one's own.
+/// Forgejo: codeberg.org or a self-hosted instance.
 pub(super) const FORGEJO: Gitea =
     Gitea { name: "Forgejo", event: "x-forgejo-event", delivery: &["x-forgejo-delivery"] };
 
@@ -56,8 +56,8 @@ impl GitHost for Gitea {
     }
 }
 
-/// The JSON, also where it is sent as a field of a form: that is what Gitea, Forgejo and Gogs sign.
-/// What holds no JSON can't be signed by them.
+/// The JSON, even if it is sent as a form field: Gitea, Forgejo and Gogs sign the JSON. A body
+/// without JSON can't have their signature.
 pub(super) fn signed_json(delivery: &Delivery) -> Cow<'_, [u8]> {
     content::payload(delivery).unwrap_or(Cow::Borrowed(&delivery.body))
 }
@@ -71,7 +71,7 @@ mod tests {
 
     #[test]
     fn the_test_button_is_a_ping() {
-        // Of a repository without a commit, both ids are null.
+        // In a repository without commits, both IDs are null.
         for id in ["a", "0"] {
             let mut test = sender::github_push("refs/heads/main", &id.repeat(40));
             test["before"] = test["after"].clone();
@@ -104,7 +104,7 @@ mod tests {
     #[test]
     fn missing_field_error_names_forgejo() {
         let error = FORGEJO.read(&sender::headers(&[(FORGEJO.event, "push")]), b"{}").unwrap_err().to_string();
-        assert!(error.starts_with("Forgejo's payload doesn't fit at `.`: missing field `ref`"), "{error}");
+        assert!(error.starts_with("Forgejo's payload is invalid at `.`: missing field `ref`"), "{error}");
     }
 
     #[test]

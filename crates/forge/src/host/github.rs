@@ -13,7 +13,7 @@ use super::{
 
 const EVENT: &str = "x-github-event";
 
-/// GitHub, GitHub Enterprise Server, and whatever sends what they send.
+/// GitHub, GitHub Enterprise Server, and senders with the same format.
 #[derive(Debug)]
 pub(super) struct GitHub;
 
@@ -39,14 +39,14 @@ impl GitHost for GitHub {
     }
 }
 
-/// Reads an event of this kind, as GitHub and those who took its payloads over send it.
+/// Parses an event of this kind in GitHub's format, which others use, too.
 pub(super) fn read(host: &dyn GitHost, kind: &str, payload: &[u8]) -> Result<Message, PayloadError> {
     match kind {
         "push" => parse::<PushPayload>(host.name(), payload)
             .map(|push| if push.is_test() { Message::Ping } else { push.into() }),
         "release" => parse::<Release>(host.name(), payload).map(Message::from),
         "ping" => Ok(Message::Ping),
-        "create" | "delete" => Ok(Message::Ignored(format!("{kind} comes with a push, which is heeded"))),
+        "create" | "delete" => Ok(Message::Ignored(format!("{kind} is covered by its push"))),
         kind => Ok(Message::Ignored(format!("nothing is archived for the event {kind:?}"))),
     }
 }
@@ -90,7 +90,7 @@ pub(super) struct Repository {
 }
 
 impl Repository {
-    /// What happened to one reference of it.
+    /// The change of one reference in it.
     pub(super) fn pushed(self, change: Change, trigger: Trigger) -> Message {
         Message::Push(Pushed {
             full_name: self.full_name,
@@ -104,7 +104,7 @@ impl Repository {
 
 impl PushPayload {
     /// Gitea, Forgejo and Gogs have no ping: "Test Delivery" sends a push from a commit to the same
-    /// one, which no push is.
+    /// commit, which no real push does.
     fn is_test(&self) -> bool {
         self.before.as_ref() == Some(&self.after)
     }
@@ -205,10 +205,10 @@ mod tests {
             let error = read("push", &payload).unwrap_err().to_string();
             assert!(error.starts_with(expected), "{error}");
         };
-        check(&["ref"], "GitHub's payload doesn't fit at `.`: missing field `ref`");
-        check(&["after"], "GitHub's payload doesn't fit at `.`: missing field `after`");
-        check(&["repository"], "GitHub's payload doesn't fit at `.`: missing field `repository`");
-        check(&["repository", "full_name"], "GitHub's payload doesn't fit at `repository`: missing field `full_name`");
+        check(&["ref"], "GitHub's payload is invalid at `.`: missing field `ref`");
+        check(&["after"], "GitHub's payload is invalid at `.`: missing field `after`");
+        check(&["repository"], "GitHub's payload is invalid at `.`: missing field `repository`");
+        check(&["repository", "full_name"], "GitHub's payload is invalid at `repository`: missing field `full_name`");
     }
 
     #[test]
@@ -216,7 +216,7 @@ mod tests {
         let mut payload = sender::github_push("refs/heads/main", &"a".repeat(40));
         payload["repository"]["ssh_url"] = json!(7);
         let error = read("push", &payload).unwrap_err().to_string();
-        assert!(error.starts_with("GitHub's payload doesn't fit at `repository.ssh_url`: invalid type"), "{error}");
+        assert!(error.starts_with("GitHub's payload is invalid at `repository.ssh_url`: invalid type"), "{error}");
     }
 
     #[test]

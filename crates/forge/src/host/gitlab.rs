@@ -14,7 +14,7 @@ use super::{
 
 const EVENT: &str = "x-gitlab-event";
 
-/// GitLab, gitlab.com or an instance of one's own.
+/// GitLab: gitlab.com or a self-hosted instance.
 #[derive(Debug)]
 pub(super) struct GitLab;
 
@@ -31,7 +31,7 @@ impl GitHost for GitLab {
         headers.contains_key(EVENT)
     }
 
-    /// The event's own id comes last: hooks that one hook's work sets off share it.
+    /// The event's own ID comes last: hooks triggered by another hook's work share it.
     fn delivery_id_headers(&self) -> &'static [&'static str] {
         &["webhook-id", "idempotency-key", "x-gitlab-event-uuid"]
     }
@@ -51,7 +51,7 @@ impl GitLab {
         parse::<PushPayload>(self.name(), payload).map(|push| if push.is_test() { Message::Ping } else { push.into() })
     }
 
-    /// A system hook has one header for all its kinds; which one it is stands in the payload.
+    /// A system hook has the same header for all its kinds. The payload says which one it is.
     fn read_system_hook(&self, payload: &[u8]) -> Result<Message, PayloadError> {
         match parse::<SystemHook>(self.name(), payload)?.kind().as_str() {
             "push" | "tag_push" => self.read_push(payload),
@@ -119,15 +119,16 @@ impl Project {
     }
 }
 
-/// Where the project is of which a system hook's "Test" button tells, and that of a project without
-/// commits. The name is [nobody's](https://www.rfc-editor.org/rfc/rfc2606#section-3).
+/// The project in test deliveries of system hooks and of projects without commits. The name is
+/// [reserved](https://www.rfc-editor.org/rfc/rfc2606#section-3).
 const SAMPLE: &str = "http://test.example.com/";
 
 impl PushPayload {
-    /// Whether the "Test" button sent it, which says nowhere that it did. It takes [the last three
+    /// Whether the "Test" button sent it, which the payload doesn't say. The button sends [the last
+    /// three
     /// commits](https://gitlab.com/gitlab-org/gitlab/-/blob/master/lib/gitlab/data_builder/push.rb)
-    /// for those of a push from the third to the first, so that the push begins with a commit of
-    /// its own, which no push does.
+    /// as a push from the third to the first. So the push starts at one of its own commits, which
+    /// no real push does.
     fn is_test(&self) -> bool {
         let is_sample = self.project.git_http_url.starts_with(SAMPLE);
         let before = |before: &String| *before == self.after || self.commits.iter().any(|commit| commit.id == *before);
@@ -136,7 +137,7 @@ impl PushPayload {
 }
 
 impl From<PushPayload> for Message {
-    /// For an annotated tag `after` is the tag's own id, and `checkout_sha` the commit's.
+    /// For an annotated tag, `after` is the tag's ID and `checkout_sha` the commit's.
     fn from(push: PushPayload) -> Self {
         let head = push.checkout_sha.unwrap_or(push.after);
         let summary = push.commits.into_iter().find(|commit| commit.id == head).and_then(|commit| commit.message);
@@ -255,7 +256,7 @@ mod tests {
         payload["project"].as_object_mut().unwrap().remove("path_with_namespace");
         let error = read("Push Hook", &payload).unwrap_err().to_string();
         assert!(
-            error.starts_with("GitLab's payload doesn't fit at `project`: missing field `path_with_namespace`"),
+            error.starts_with("GitLab's payload is invalid at `project`: missing field `path_with_namespace`"),
             "{error}"
         );
     }

@@ -1,5 +1,5 @@
-//! [Gogs](https://gogs.io/docs/features/webhook): GitHub's payloads, except that a tag is told by
-//! `create` alone.
+//! [Gogs](https://gogs.io/docs/features/webhook): GitHub's payloads, except that only `create`
+//! reports a tag.
 
 use std::borrow::Cow;
 
@@ -59,7 +59,7 @@ struct Create {
 impl From<Create> for Message {
     fn from(create: Create) -> Self {
         if create.ref_type != "tag" {
-            return Self::Ignored(format!("a {} comes with a push, which is heeded", create.ref_type));
+            return Self::Ignored(format!("a {} is covered by its push", create.ref_type));
         }
         let after = create.commit.map_or(After::Unknown, After::from);
         let change = Change { reference: format!("refs/tags/{}", create.name), after, summary: None };

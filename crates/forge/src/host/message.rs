@@ -2,41 +2,41 @@
 
 use contract::Trigger;
 
-/// What a delivery says, in the sender's words: nothing in it has been checked.
+/// The content of a delivery. Nothing in it has been validated.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Message {
     /// References of a repository changed.
     Push(Pushed),
-    /// The sender tries out whether it is heard.
+    /// A ping: the sender tests the webhook.
     Ping,
-    /// Something that concerns no archive, and what it is.
+    /// An event that creates no zip, with the reason.
     Ignored(String),
 }
 
 /// References of a repository changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pushed {
-    /// The repository's own name, `owner/name`.
+    /// The repository's full name, `owner/name`.
     pub full_name: String,
-    /// What the payload says of where it is.
+    /// Where it is, by the payload.
     pub origin: Origin,
     /// What changed.
     pub changes: Vec<Change>,
-    /// What happened to it.
+    /// What triggered it.
     pub trigger: Trigger,
-    /// The delivery's id, where it stands in the payload and in no header.
+    /// The delivery's ID, if the payload has it and no header.
     pub delivery_id: Option<String>,
 }
 
-/// What a payload says of where a repository is.
+/// What a payload says about a repository's location.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
-    /// The URLs by which it can be cloned or looked at: each has the repository's full name for a
-    /// path. The first one tells the host to fetch from.
+    /// The URLs to clone or view it: each has the repository's full name as its path. The first one
+    /// determines the host to fetch from.
     Urls(Vec<String>),
-    /// The host; the paths of this host's URLs aren't the repositories' names.
+    /// Only the host: the paths of its URLs aren't repository names.
     Host(String),
-    /// Nothing: it can only be the one allowed host of that kind.
+    /// Nothing: it must be the only allowed host of its kind.
     Unsaid,
 }
 
@@ -47,23 +47,23 @@ pub struct Change {
     pub reference: String,
     /// What it names now.
     pub after: After,
-    /// The message of the commit that it names now, where the payload has it.
+    /// The message of that commit, if the payload has it.
     pub summary: Option<String>,
 }
 
 /// What a reference names after a push.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum After {
-    /// The object with this id.
+    /// The object with this ID.
     Object(String),
-    /// The sender doesn't tell.
+    /// The sender doesn't say.
     Unknown,
     /// Nothing: it was deleted.
     Deleted,
 }
 
 impl From<String> for After {
-    /// The null id means that the reference was deleted.
+    /// The null ID means that the reference was deleted.
     fn from(id: String) -> Self {
         if !id.is_empty() && id.bytes().all(|digit| digit == b'0') { Self::Deleted } else { Self::Object(id) }
     }

@@ -1,6 +1,5 @@
-//! What differs from one Git host to another: how its deliveries are recognised, and where in a
-//! payload the facts stand. One file a host; a new one needs an entry in [`HOSTS`] and nothing
-//! else.
+//! The differences between Git hosts: how to recognise their deliveries, and where the payload has
+//! what. Each host has its own file. A new one only needs an entry in [`HOSTS`].
 
 mod azure;
 mod bitbucket_cloud;
@@ -22,8 +21,8 @@ pub use self::{
     payload::PayloadError,
 };
 
-/// All kinds of hosts in the order in which they are asked, so that one that also sends another's
-/// headers (as Gitea does GitHub's) comes before that other. The last one recognises everything.
+/// All kinds of hosts in order of precedence. A host that also sends another's headers (as Gitea
+/// does GitHub's) comes before that other. The last one accepts everything.
 pub const HOSTS: &[&dyn GitHost] = &[
     &gitlab::GitLab,
     &bitbucket_cloud::BitbucketCloud,
@@ -91,7 +90,7 @@ mod tests {
     const KINDS: [&str; 8] =
         ["push", "create", "release", "Push Hook", "System Hook", "Release Hook", "repo:push", "repo:refs_changed"];
 
-    /// JSON that looks a little like a payload.
+    /// JSON that resembles a payload.
     fn json() -> impl Strategy<Value = String> {
         let text = "(ref|after|deleted|repository|project|full_name|ssh_url|object_kind|[{}\\[\\]:,\"0-9 a-z]){0,40}";
         prop_oneof![text, any::<String>()]

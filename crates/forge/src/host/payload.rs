@@ -3,19 +3,19 @@
 use http::HeaderMap;
 use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 
-/// A payload doesn't say what a payload of its kind says.
+/// A payload doesn't match the format of its kind.
 #[derive(Debug, thiserror::Error)]
-#[error("{host}'s payload doesn't fit at `{path}`: {reason}")]
+#[error("{host}'s payload is invalid at `{path}`: {reason}")]
 pub struct PayloadError {
-    /// The kind of host that the headers announced.
+    /// The kind of host.
     pub(super) host: &'static str,
-    /// Where in the payload, such as `repository.full_name`; `.` is the payload itself.
+    /// The path of the field, such as `repository.full_name`. `.` is the payload itself.
     pub(super) path: String,
-    /// What is wrong there, such as a missing field and its name.
+    /// What is wrong, such as a missing field and its name.
     pub(super) reason: String,
 }
 
-/// Reads the part of a payload that `T` describes.
+/// Parses the part of a payload that `T` describes.
 pub(super) fn parse<T: DeserializeOwned>(host: &'static str, payload: &[u8]) -> Result<T, PayloadError> {
     let error = |path: String, error: serde_json::Error| PayloadError { host, path, reason: error.to_string() };
     let mut json = serde_json::Deserializer::from_slice(payload);
@@ -25,13 +25,13 @@ pub(super) fn parse<T: DeserializeOwned>(host: &'static str, payload: &[u8]) -> 
     Ok(value)
 }
 
-/// Reads `null` as nothing: an empty list, an object without members. Some hosts write so what
-/// others leave out.
+/// Reads `null` as the default, such as an empty list. Some hosts write `null` where others omit
+/// the field.
 pub(super) fn or_nothing<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(value: D) -> Result<T, D::Error> {
     Option::deserialize(value).map(Option::unwrap_or_default)
 }
 
-/// The header of a host that says what kind of event a delivery is.
+/// The header with the kind of event.
 pub(super) fn kind<'h>(headers: &'h HeaderMap, header: &str) -> &'h str {
     headers.get(header).and_then(|value| value.to_str().ok()).unwrap_or_default()
 }

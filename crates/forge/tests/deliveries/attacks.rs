@@ -1,6 +1,5 @@
-//! The ways in which the product that this one succeeds could be attacked. Each test here fails
-//! when its hole is open again, and each begins with the same request in its harmless form, which
-//! passes.
+//! Attacks on the predecessor of this product. Each test fails when its hole is open again. Each
+//! first sends the same request in its harmless form, which passes.
 
 use contract::RefName;
 use forge::{Delivery, Event};
@@ -21,7 +20,7 @@ fn main_branch() -> Vec<RefName> {
     vec!["refs/heads/main".parse().unwrap()]
 }
 
-/// With the empty key, which anybody has.
+/// Signed with the empty key, which anyone can use.
 fn signed_with_nothing() -> Request {
     let request = Request::new(&ordinary_push());
     let signature = sender::signature("", &request.delivery.body);
@@ -92,7 +91,7 @@ fn attack_10_unconfigured_hosts_are_refused() {
     }
 }
 
-/// From an address that speaks for GitHub, which every user of a public provider shares.
+/// From an address that is trusted for GitHub. All users of a public provider share it.
 fn from_a_public_provider(repositories: &'static str) -> Request {
     let request = Request { allowed_ips: "github.com=18.205.93.0/25", repositories, ..Request::new(&ordinary_push()) };
     request.from("18.205.93.1")
@@ -109,7 +108,7 @@ fn attack_05_address_needs_named_repository() {
     assert_eq!(nowhere.outcome(), Err(401));
 }
 
-/// A push as Bitbucket Cloud sends it, of a repository of this name.
+/// A push of this repository as Bitbucket Cloud sends it.
 fn bitbucket_push(full_name: &str) -> Request {
     let payload = json!({
         "push": { "changes": [{ "new": { "type": "branch", "name": "main", "target": { "hash": "a".repeat(40) } } }] },
@@ -128,20 +127,20 @@ fn address_vouches_only_for_its_host() {
     };
     let all = "github.com/octo-org/*,bitbucket.org/octo-org/*";
     assert_eq!(from_bitbucket(bitbucket_push("octo-org/hello"), all), Ok(main_branch()));
-    // The finding: what GitHub would send, from an address of Bitbucket's, with a secret that
+    // The original vulnerability: GitHub's payload from an address of Bitbucket, with a secret that
     // nobody had to know.
     assert_eq!(from_bitbucket(Request::new(&ordinary_push()), all), Err(401));
-    // GitHub's payload, of a repository of Bitbucket's.
+    // GitHub's payload of a repository on Bitbucket.
     let mut claimed = ordinary_push();
     claimed["repository"]["ssh_url"] = json!("git@bitbucket.org:octo-org/hello.git");
     claimed["repository"]["clone_url"] = json!("https://bitbucket.org/octo-org/hello.git");
     assert_eq!(from_bitbucket(Request::new(&claimed), all), Err(401));
-    // The same, as a sender of no known kind.
+    // The same from a sender of unknown kind.
     let mut generic = Request::new(&claimed);
     generic.delivery.headers.remove("X-GitHub-Event");
     assert_eq!(from_bitbucket(generic, all), Err(401));
     assert_eq!(from_bitbucket(bitbucket_push("octo-org/hello"), "github.com/octo-org/hello"), Err(401));
-    // Not even a ping of another kind has an answer.
+    // Not even a ping of another kind is answered.
     let ping = Request::new(&json!({})).header("X-GitHub-Event", "ping");
     assert_eq!(from_bitbucket(ping, all), Err(401));
 }
@@ -154,7 +153,7 @@ fn unsigned_request_needs_address_entry() {
             assert_eq!(request.from(address).outcome(), Err(401), "{address}");
         }
     }
-    // An entry for a host that isn't fetched from is none.
+    // An entry for a host that isn't allowed has no effect.
     let request =
         Request { allowed_ips: "evil.example=0.0.0.0/0", repositories: "**", ..Request::new(&ordinary_push()) };
     assert_eq!(request.from("192.0.2.1").outcome(), Err(401));
@@ -203,7 +202,7 @@ fn limited_secret_fits_only_its_repositories() {
     assert_eq!(with("[github.com/octo-org/*]other,[github.com/other/*]s3cret"), Err(401));
     assert_eq!(with("[github.com/other/*]s3cret,[**]s3cret"), Ok(main_branch()));
     assert_eq!(with("[[]s3cret"), Err(401));
-    // Two proofs by secrets for different repositories don't add up.
+    // Two signatures with secrets for different repositories don't add up.
     let two =
         Request { secrets: "[github.com/octo-org/*]s3cret,[github.com/x/*]t0ken", ..Request::signed(&ordinary_push()) };
     assert_eq!(two.header("X-Git-Token", "t0ken").outcome(), Err(401));
@@ -223,7 +222,7 @@ fn comma_never_makes_general_secret() {
         let request = Request { secrets, ..Request::new(&ordinary_push()) }.header("X-Git-Token", forged);
         assert_eq!(request.outcome(), Err(401), "{forged} against {secrets}");
     }
-    // The rest of the list works on.
+    // The rest of the list still works.
     assert_eq!(with("[github.com/acme/*,s3cret"), Ok(main_branch()));
 }
 
@@ -332,7 +331,7 @@ fn attack_12_jobs_stay_small() {
     let mut payload = ordinary_push();
     payload["commits"] = (0..17_500).map(|n| json!({ "id": format!("{n:040}"), "message": "x".repeat(200) })).collect();
     let request = Request::signed(&payload);
-    // Nearly as large as AWS can deliver.
+    // Nearly the largest body that AWS delivers.
     let bytes = request.delivery.body.len();
     assert!((4_600_000..=Delivery::MAX_BODY_BYTES).contains(&bytes), "{bytes}");
     let Ok(Event::Push(push)) = request.receive() else { panic!("not a push") };

@@ -1,4 +1,4 @@
-//! Seventy thousand files, one of more than four gigabytes whose length stands behind it, and five
+//! Seventy thousand files, one of more than four gigabytes whose length follows its data, and five
 //! gigabytes of others.
 
 use std::{io::Read, sync::Arc};
@@ -16,17 +16,17 @@ const FILES: u64 = 70_000;
 /// Files in a folder. Folders have no entries of their own.
 const IN_FOLDER: u64 = 1000;
 const MIB: u64 = 1 << 20;
-/// Longer than a field of four bytes can tell.
+/// Too long for a field of four bytes.
 const LONG: u64 = 4200 * MIB;
 const STORED: u64 = 64 * MIB;
-/// So many stored files are five gigabytes.
+/// This many stored files have five gigabytes.
 const STORED_FILES: u64 = 80;
 
-/// An archive in the making: what is long is told, not held.
+/// An archive under construction: long content is described, not stored.
 #[derive(Default)]
 struct Archive {
     pieces: Vec<Piece>,
-    /// What isn't long and comes next.
+    /// The short content that comes next.
     bytes: Vec<u8>,
     offset: u64,
     directory: Vec<u8>,
@@ -71,7 +71,7 @@ impl Archive {
     }
 }
 
-/// The CRC-32 of so many mebibytes of zeros.
+/// The CRC-32 of this many mebibytes of zeros.
 fn crc(mebibytes: u64, mebibyte: &[u8]) -> u32 {
     let mut one = crc32fast::Hasher::new();
     one.update(mebibyte);
@@ -80,10 +80,10 @@ fn crc(mebibytes: u64, mebibyte: &[u8]) -> u32 {
     crc.finalize()
 }
 
-/// The long file: its lengths are told behind it, in eight bytes.
+/// The long file: its lengths follow it, in eight bytes each.
 fn long(mebibyte: &[u8]) -> (Entry, Vec<Piece>) {
     let mut packed = Vec::with_capacity(mebibyte.len());
-    // Such a stream ends at a byte, and nothing behind it refers to it: it can be repeated.
+    // This stream ends at a byte boundary, and nothing after it refers to it: it can be repeated.
     Compress::new(Compression::default(), false).compress_vec(mebibyte, &mut packed, FlushCompress::Full).unwrap();
     let data = vec![Piece(packed.into(), LONG / MIB), vec![3, 0].into()];
     let length: u64 = data.iter().map(Piece::length).sum();
@@ -120,7 +120,7 @@ fn giant() -> Vec<Piece> {
     archive.finish()
 }
 
-/// The most memory that this program ever had, in bytes.
+/// The peak memory of this program, in bytes.
 fn peak() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
@@ -152,7 +152,7 @@ fn giant_archive_memory_stays_under_64mib() {
         assert_eq!(read, content);
     }
     assert!(zip.by_name("run").unwrap().header_start() > 5 << 30);
-    // To its end, where the reader compares the CRC-32.
+    // To its end, where the reader verifies the CRC-32.
     let mut last = zip.by_name("stored 79").unwrap();
     assert_eq!(std::io::copy(&mut last, &mut std::io::sink()).unwrap(), STORED);
 }

@@ -1,5 +1,5 @@
-//! The largest archive that has to work, in the memory that it may take. A program of its own: its
-//! peak of memory is this test's alone.
+//! The largest supported archive within its memory limit. A separate program, so that the peak
+//! memory is this test's alone.
 
 #[cfg(test)]
 mod giant;

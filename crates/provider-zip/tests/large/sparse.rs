@@ -1,5 +1,4 @@
-//! What is long and mostly zeros, without the bytes: a stream that is made while it is read, and a
-//! file with holes.
+//! Long data that is mostly zeros, without storing it: a generated stream, and a file with holes.
 
 use std::{
     fs::File,
@@ -7,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-/// A piece of a stream: these bytes, so often.
+/// A part of a stream: these bytes, this many times.
 pub(crate) struct Piece(pub(crate) Arc<[u8]>, pub(crate) u64);
 
 impl From<Vec<u8>> for Piece {
@@ -22,7 +21,7 @@ impl Piece {
     }
 }
 
-/// Pieces, one after the other.
+/// Parts, one after the other.
 pub(crate) struct Pieces<I> {
     pieces: I,
     current: Piece,
@@ -54,7 +53,7 @@ impl<I: Iterator<Item = Piece>> Read for Pieces<I> {
     }
 }
 
-/// A file in which zeros are a hole.
+/// A file whose zeros are holes.
 pub(crate) struct Holes(pub(crate) File);
 
 impl Write for Holes {

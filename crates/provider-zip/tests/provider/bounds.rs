@@ -1,4 +1,4 @@
-//! Archives that lie about lengths, or whose parts aren't where they should be.
+//! Archives with wrong lengths, or with misplaced parts.
 
 use contract::{CommitId, Retry};
 use provider_zip::{INFLATED, ProviderError, ProviderZip, TopFolder};
@@ -83,7 +83,7 @@ fn inconsistent_central_directory_is_refused() {
             malformed(&format!("lie {n}"), &zip_with(&[a()], &end), END);
         }
     }
-    // "See zip64's end", and there is none.
+    // Refers to the zip64 end, which is missing.
     for (from, to) in [(14, 10), (10, 6), (6, 2)] {
         for zip64 in [None, Some(Zip64End::default())] {
             let is_there = zip64.is_some();
@@ -164,14 +164,14 @@ fn zip_bomb_is_refused() {
     let error = refused(&archive, &ProviderZip { max_bytes: (4 << 20) - 1, ..TOP });
     assert!(matches!(error, ProviderError::Bomb { max } if max == ((4 << 20) - 1) * INFLATED), "{error:?}");
     assert_eq!(error.retry(), Retry::Never);
-    // One whose entries lie over one another: the second begins inside of the first.
+    // With overlapping entries: the second begins inside the first.
     let over = Entry::new("b", &zeros).with(|entry| entry.offset = Some(0));
     let overlapping = refused(&zip(&[Entry::new("a", b""), over]), &TOP);
     assert!(matches!(overlapping, ProviderError::Contradiction { field: "offset", .. }));
 }
 
-/// What is written before an error isn't a zip of ours, but may well hold the end of another one:
-/// it must not be kept.
+/// What is written before an error isn't a zip of ours, but may contain the end of another one: it
+/// must not be kept.
 #[test]
 fn nested_zip_is_ordinary_file() {
     let inner = zip(&[Entry::deflated("inner", b"content")]);
@@ -211,7 +211,7 @@ fn a_comment_that_names_a_commit() {
         let message = format!("the archive is of the commit {}, expected {COMMIT}", other.to_lowercase());
         assert_eq!((error.to_string(), error.retry()), (message, Retry::Never));
     }
-    // Whoever doesn't know the commit is told.
+    // A caller that doesn't know the commit gets it.
     let (zip, summary) = take(&of(COMMIT), &TOP).unwrap();
     assert!(zip.ends_with(COMMIT.as_bytes()) && summary.commit == Some(commit));
     assert_eq!(take(&of("words"), &TOP).unwrap().1.commit, None);
@@ -232,7 +232,7 @@ fn unshared_top_folder_is_not_dropped() {
         assert!(taken(archive, &FLAT).contains_key(path.as_bytes()));
     }
     assert!(matches!(refused(&mixed, &named), ProviderError::TopFolderNotShared { .. }));
-    // What begins without it has none.
+    // An archive that begins without it has none.
     assert_eq!(taken(&bare, &named).into_keys().collect::<Vec<_>>(), [b"README".as_slice(), b"top/", b"top/a"]);
     assert_eq!(taken(&zip(&[a()]), &named).into_keys().collect::<Vec<_>>(), [b"a"]);
     let in_capitals = ProviderZip { top_folder: TopFolder::Named("ToP".to_owned()), ..TOP };

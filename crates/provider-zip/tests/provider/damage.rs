@@ -1,5 +1,5 @@
-//! Whatever breaks on the way: there comes an error or the right tree, and never a zip that only
-//! looks whole.
+//! Any damage in transit gives an error or the right tree, and never a zip that only looks
+//! complete.
 
 use contract::{CommitId, Retry};
 use git_repository::{Repository, Tree, text, tree};
@@ -12,7 +12,7 @@ use crate::{
 
 const COMMIT: &str = "1a2b3c4d5e6f708192a3b4c5d6e7f8091a2b3c4d";
 
-/// A zip that has everything.
+/// A zip with everything.
 fn archive() -> Vec<u8> {
     let wide = Entry::deflated("wide", &text(4, 400)).with(|entry| {
         entry.header.extra = zip64(&[entry.header.size.into(), entry.header.packed.into()]);
@@ -38,7 +38,7 @@ fn commit() -> CommitId {
     COMMIT.parse().unwrap()
 }
 
-/// Where the directory tells modes: the system that made the entry, and the mode itself.
+/// The modes in the directory: the system that created the entry, and the mode itself.
 fn modes(archive: &[u8]) -> Vec<usize> {
     let lines = (0..archive.len()).filter(|at| archive[*at..].starts_with(b"PK\x01\x02"));
     lines.flat_map(|line| [line + 5, line + 40, line + 41]).collect()
@@ -73,7 +73,7 @@ fn git_archive_truncation_is_detected() {
     }
 }
 
-/// A mode stands in one place only, so nobody can notice that it was another.
+/// A mode is stored only once, so nobody can detect a change.
 #[test]
 fn flipped_bits_never_change_file_contents() {
     let commit = commit();
@@ -102,7 +102,7 @@ fn flipped_bits_never_change_file_contents() {
             }
         }
     }
-    // What doesn't matter: versions, times, internal attributes, the lower half of external ones,
-    // and a comment that is no commit any more.
+    // Irrelevant fields: versions, times, internal attributes, the lower half of external ones, and
+    // a comment that isn't a commit any more.
     assert!(refused > 11_000 && unharmed < 1_600, "{refused} refused, {unharmed} unharmed");
 }

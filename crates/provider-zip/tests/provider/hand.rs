@@ -1,4 +1,4 @@
-//! Zips made by hand: as no tool here makes them, and as no tool would.
+//! Handmade zips that no tool here would create, or no tool at all.
 
 use std::io::Write;
 
@@ -10,10 +10,10 @@ pub(crate) const DESCRIBED: u16 = 0x0008;
 pub(crate) const UTF8: u16 = 0x0800;
 pub(crate) const FILE: u32 = 0o100_644;
 pub(crate) const LINK: u32 = 0o120_777;
-/// The folder around what is built here.
+/// The top folder of these zips.
 pub(crate) const FOLDER: &str = "top/";
 
-/// The fields that are told twice.
+/// The fields that are stored twice.
 #[derive(Debug, Clone)]
 pub(crate) struct Header {
     pub(crate) flags: u16,
@@ -25,7 +25,7 @@ pub(crate) struct Header {
     pub(crate) extra: Vec<u8>,
 }
 
-/// An entry, true until a test makes it lie.
+/// An entry, consistent until a test changes it.
 #[derive(Debug, Clone)]
 pub(crate) struct Entry {
     pub(crate) header: Header,
@@ -35,12 +35,12 @@ pub(crate) struct Entry {
     pub(crate) system: u8,
     pub(crate) mode: u32,
     pub(crate) disk: u16,
-    /// The offset to tell, where it isn't the true one.
+    /// The stored offset, if it differs from the true one.
     pub(crate) offset: Option<u32>,
 }
 
 impl Entry {
-    /// An entry under [`FOLDER`] that is stored.
+    /// A stored entry under [`FOLDER`].
     pub(crate) fn new(name: &str, content: &[u8]) -> Self {
         let size = u32::try_from(content.len()).unwrap();
         let name = format!("{FOLDER}{name}").into_bytes();
@@ -69,7 +69,7 @@ impl Entry {
         self.both(|header| (header.method, header.packed) = (DEFLATED, packed)).with(|entry| entry.data = data)
     }
 
-    /// With its sums behind the data, in this shape.
+    /// With its sums after the data, in this form.
     pub(crate) fn described(self, shape: Shape) -> Self {
         self.with(|entry| {
             entry.descriptor = descriptor(&entry.line, shape);
@@ -78,13 +78,13 @@ impl Entry {
         .both(|header| header.flags |= DESCRIBED)
     }
 
-    /// With a lie, or more than one.
+    /// With one or more wrong fields.
     pub(crate) fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {
         change(&mut self);
         self
     }
 
-    /// With a lie that is told twice.
+    /// With a field that is wrong in both places.
     pub(crate) fn both(mut self, change: impl Fn(&mut Header)) -> Self {
         change(&mut self.header);
         change(&mut self.line);
@@ -92,14 +92,14 @@ impl Entry {
     }
 }
 
-/// How a descriptor tells: with a signature or without, in lengths of so many bytes.
+/// The form of a descriptor: with or without a signature, and the size of its lengths in bytes.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Shape {
     pub(crate) signed: bool,
     pub(crate) wide: bool,
 }
 
-/// What .NET and most others write.
+/// The form of .NET and most others.
 pub(crate) const SIGNED: Shape = Shape { signed: true, wide: false };
 
 pub(crate) fn descriptor(sums: &Header, shape: Shape) -> Vec<u8> {
@@ -124,28 +124,28 @@ pub(crate) fn extra(id: u16, field: &[u8]) -> Vec<u8> {
     [id.to_le_bytes().as_slice(), &length.to_le_bytes(), field].concat()
 }
 
-/// zip64's field with these numbers.
+/// A zip64 field with these numbers.
 pub(crate) fn zip64(numbers: &[u64]) -> Vec<u8> {
     extra(1, &numbers.iter().flat_map(|number| number.to_le_bytes()).collect::<Vec<_>>())
 }
 
-/// What stands behind the entries, true until a test makes it lie.
+/// The end of a zip, consistent until a test changes it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct End {
     pub(crate) before_directory: Vec<u8>,
     pub(crate) zip64: Option<Zip64End>,
     pub(crate) disk: u16,
-    /// More lines than there are.
+    /// More lines than exist.
     pub(crate) lines: u16,
-    /// A longer directory than there is.
+    /// A longer directory than exists.
     pub(crate) size: u32,
-    /// One that starts further behind.
+    /// A later start than the true one.
     pub(crate) start: u32,
     pub(crate) comment: Vec<u8>,
     pub(crate) behind: Vec<u8>,
 }
 
-/// What zip64's end tells more than is true.
+/// What the zip64 end adds to the true values.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Zip64End {
     pub(crate) length: u64,
@@ -156,12 +156,12 @@ pub(crate) struct Zip64End {
     pub(crate) disks: u32,
 }
 
-/// A zip of these.
+/// A zip of these entries.
 pub(crate) fn zip(entries: &[Entry]) -> Vec<u8> {
     zip_with(entries, &End::default())
 }
 
-/// A zip of these with such an end.
+/// A zip of these entries with this end.
 pub(crate) fn zip_with(entries: &[Entry], end: &End) -> Vec<u8> {
     let mut zip = Vec::new();
     let mut directory = Vec::new();

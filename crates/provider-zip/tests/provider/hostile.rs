@@ -1,5 +1,4 @@
-//! Archives that want something: each is refused by the reason that is named, and never becomes a
-//! zip of ours.
+//! Malicious archives: each is refused for the stated reason, and never becomes a zip of ours.
 
 use contract::Retry;
 use provider_zip::{ProviderError, ProviderZip, TopFolder};
@@ -15,7 +14,7 @@ fn check(name: &str, archive: &[u8], expected: &ProviderZip<'_>, message: &str) 
     assert_eq!(error.retry(), Retry::Never, "{name}");
 }
 
-/// An entry of this whole name.
+/// An entry with this full name.
 fn named(name: &[u8]) -> Entry {
     Entry::new("", b"x").both(|header| header.name = name.to_vec())
 }
@@ -78,7 +77,7 @@ fn unsafe_top_folder_is_refused() {
 fn ambiguous_names_are_refused_or_dropped() {
     let latin = named(b"top/\xff").both(|header| header.flags = UTF8);
     check("no UTF-8", &zip(&[latin]), &TOP, r#"the archive has an entry that no zip may have: "top/\xff""#);
-    // The field by which Info-ZIP gives a second name is dropped.
+    // Info-ZIP's field with a second name is dropped.
     let second = [&[1], crc32fast::hash(b"top/a").to_le_bytes().as_slice(), b"../b"].concat();
     let unicode = a().both(|header| header.extra = extra(0x7075, &second));
     assert_eq!(taken(&zip(&[unicode]), &TOP).into_keys().collect::<Vec<_>>(), [b"a"]);
@@ -101,7 +100,7 @@ fn names_that_collide() {
         (link("a"), folder("a/b/")),
         (link("a"), a()),
     ] {
-        // Others between them, and one more that sorts between a file and what is in it.
+        // With others between them, and one that sorts between a folder's name and its content.
         let between = [Entry::new("a-b", b""), Entry::new("b", b"")];
         let path = String::from_utf8(second.line.name.clone()).unwrap();
         let archive = zip(&[&[first], between.as_slice(), &[second]].concat());
@@ -135,7 +134,7 @@ fn a_directory_that_says_something_else() {
         let message = format!("the archive's directory contradicts the entry \"top/a\": its {field} is another");
         check(field, &archive, &TOP, &message);
     }
-    // Two entries change places in the directory, or share one's data.
+    // Two entries are swapped in the directory, or share data.
     let [one, two] = [Entry::new("a", b"one"), Entry::new("b", b"two")];
     let swapped = zip(&[
         one.clone().with(|entry| entry.line = two.line.clone()),
@@ -155,7 +154,7 @@ fn a_mode_that_is_no_gits() {
         let message = "the archive's entry \"top/a\" is neither a file nor a link by its mode";
         check("device", &zip(&[is(mode, "a")]), &TOP, message);
     }
-    // Set-user-id and write permission for all don't get through, and modes of DOS aren't modes.
+    // Set-user-id and write permission for all are dropped, and DOS modes are ignored.
     for (mode, system, expected) in
         [(0o106_777, 3, 0o100_100), (0o100_666, 3, 0o100_000), (0o120_777, 0, 0o100_000), (0o120_777, 19, 0o120_000)]
     {

@@ -1,5 +1,5 @@
-//! Archives as providers make them: git's own (GitHub, GitLab, Bitbucket, Gitea), Java's, .NET's,
-//! Python's, Info-ZIP's.
+//! Archives in the providers' formats: git's own (GitHub, GitLab, Bitbucket, Gitea), Java's,
+//! .NET's, Python's, Info-ZIP's.
 
 use contract::{CommitId, Retry};
 use git_repository::{Repository, Tree, text, tree};
@@ -10,7 +10,7 @@ use crate::{
     takeover::{FLAT, TOP, refused, run, take, taken},
 };
 
-/// Everything that a tree can have.
+/// Everything that a tree can contain.
 fn repository() -> Repository {
     let repository = Repository::init();
     repository.write("README", text(1, 5000));
@@ -44,8 +44,8 @@ fn gits_tree(repository: &Repository) -> Tree {
     tree(&repository.git(&["archive", "--format=zip", "HEAD"]))
 }
 
-/// Our zip of the archive that `git archive` with these options makes has the tree of the zip that
-/// is made without it.
+/// Our zip of `git archive`'s archive with these options has the same tree as our zip of the
+/// repository.
 fn check_git(repository: &Repository, options: &[&str], top_folder: TopFolder) {
     let commit = head(repository);
     let archive = repository.git(&[options, &["archive", "--format=zip"], &[prefix(&top_folder), "HEAD"]].concat());
@@ -94,7 +94,7 @@ fn git_of_seventy_thousand_files() {
     assert!(tree(&zip) == gits_tree(&repository));
 }
 
-/// `git archive` of one branch unpacked, to be zipped by others.
+/// An unpacked `git archive` of one branch, to be zipped by others.
 fn unpacked(repository: &Repository) -> tempfile::TempDir {
     let folder = tempfile::TempDir::new().unwrap();
     let tar = repository.git(&["archive", "--format=tar", "--prefix=top/", "HEAD"]);
@@ -102,7 +102,7 @@ fn unpacked(repository: &Repository) -> tempfile::TempDir {
     folder
 }
 
-/// What Python's zipfile makes of the folder that it is given.
+/// The zip that Python's zipfile creates of the given folder.
 const PYTHON: &str = r#"
 import os, sys, io, zipfile
 class Pipe(io.RawIOBase):
@@ -166,8 +166,8 @@ fn info_zip_that_streams() {
     assert_eq!(taken(&archive, &TOP), gits_tree(&repository));
 }
 
-/// Bitbucket Data Center is written in Java: folders are deflated to two bytes, everything has a
-/// descriptor, nothing a mode.
+/// Bitbucket Data Center uses Java: folders are deflated to two bytes, everything has a descriptor,
+/// nothing has a mode.
 #[test]
 fn java_zip_layout_is_accepted() {
     let java = |name: &str, content: &[u8]| {
@@ -189,7 +189,7 @@ fn java_zip_layout_is_accepted() {
     assert_eq!(taken(&archive, &FLAT), expected);
 }
 
-/// Azure DevOps is written in C#: no entries for folders, and with `zipForUnix` modes of Unix.
+/// Azure DevOps uses C#: no entries for folders, and Unix modes with `zipForUnix`.
 #[test]
 fn dot_nets_layout() {
     let net = |name: &str, content: &[u8], mode| {
@@ -225,7 +225,7 @@ fn an_empty_tree() {
     check_git(&repository, &[], TopFolder::Never);
 }
 
-/// Links, modes and times included, but for links' times, which unzip doesn't set.
+/// Including links, modes and times, except links' times, which unzip doesn't set.
 #[test]
 fn unzip_unpacks_copy_like_original() {
     const SCRIPT: &str = r#"
@@ -236,7 +236,7 @@ fn unzip_unpacks_copy_like_original() {
         diff gits.list ours.list && diff -r --no-dereference gits ours && wc -l < ours.list"#;
     let repository = repository();
     let folder = tempfile::TempDir::new().unwrap();
-    // unzip takes a backslash for a slash.
+    // unzip converts backslashes to slashes.
     let git = |prefix| repository.git(&["archive", "--format=zip", prefix, "HEAD", ".", ":!back*"]);
     std::fs::write(folder.path().join("ours.zip"), take(&git("--prefix=top/"), &TOP).unwrap().0).unwrap();
     std::fs::write(folder.path().join("gits.zip"), git("--prefix=")).unwrap();

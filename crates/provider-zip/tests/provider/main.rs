@@ -1,4 +1,4 @@
-//! A provider's zip, made by real tools and by hostile hands, against what comes out of it.
+//! Converts providers' zips, made by real tools and by attackers, and checks the results.
 
 #[cfg(test)]
 mod bounds;

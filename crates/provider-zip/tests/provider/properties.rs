@@ -1,5 +1,5 @@
-//! Anything at all: what is a zip comes through unchanged, and what is none never becomes one.
-//! `PROPTEST_CASES` says how long to look: a hundred thousand take about a minute.
+//! Random input: a valid zip is converted without changes, and anything else never becomes one.
+//! `PROPTEST_CASES` is the number of cases: a hundred thousand take about a minute.
 
 use std::io::{Cursor, Write};
 
@@ -17,7 +17,7 @@ fn config() -> ProptestConfig {
     ProptestConfig { failure_persistence: None, ..ProptestConfig::default() }
 }
 
-/// A zip of these by the zip crate, which can't look back where it streams.
+/// A zip of these by the zip crate, which can't seek back when it streams.
 fn by_the_crate(files: &Tree, prefix: &str, deflated: bool, streams: bool) -> Vec<u8> {
     fn add<W: Write + std::io::Seek>(writer: &mut ZipWriter<W>, files: &Tree, prefix: &str, method: CompressionMethod) {
         for (path, (mode, content)) in files {
@@ -40,7 +40,7 @@ fn by_the_crate(files: &Tree, prefix: &str, deflated: bool, streams: bool) -> Ve
     }
 }
 
-/// Files in folders of other names than files have.
+/// Files in folders whose names differ from those of files.
 fn files() -> impl Strategy<Value = Tree> {
     let path = r"([D-Fü]{1,2}/){0,3}[a-c][ä' .]{0,2}\\?[x-z]";
     let file = (select(vec![0o100_000u32, 0o100_100]), vec(any::<u8>(), 0..200));
@@ -52,12 +52,12 @@ fn without_folders(mut tree: Tree) -> Tree {
     tree
 }
 
-/// A field that is true, or anything, or one of the numbers that mean something.
+/// A field that is true, random, or a number with a special meaning.
 fn lie() -> impl Strategy<Value = Option<u32>> {
     prop_oneof![4 => Just(None), 1 => any::<u32>().prop_map(Some), 2 => select(vec![0, 1, 8, 30, u32::MAX]).prop_map(Some)]
 }
 
-/// An entry that may lie about anything, under a name that may collide.
+/// An entry with any wrong field, and a name that may collide.
 fn entry() -> impl Strategy<Value = Entry> {
     let name = select(vec!["a", "a/", "a/b", "b", "b/c/", "b/c/d", "../x", ".git/x", "ü", "x\\y"]);
     let content = vec(any::<u8>(), 0..40);
@@ -95,8 +95,8 @@ fn entry() -> impl Strategy<Value = Entry> {
     })
 }
 
-/// What comes out of an archive that may lie is refused, or is a whole zip of what the archive's
-/// own readers see.
+/// A possibly inconsistent archive is refused, or converted to a complete zip with what other
+/// readers see in the archive.
 fn lies_do_not_get_through(archive: &[u8], expected: &ProviderZip<'_>) -> Result<bool, TestCaseError> {
     let Ok((zip, _)) = take(archive, expected) else { return Ok(false) };
     for path in tree(&zip).into_keys() {
@@ -107,7 +107,7 @@ fn lies_do_not_get_through(archive: &[u8], expected: &ProviderZip<'_>) -> Result
     let theirs: Vec<_> = without_folders(tree(archive)).into_values().map(|(_, content)| content).collect();
     let ours: Vec<_> = without_folders(tree(&zip)).into_values().map(|(_, content)| content).collect();
     prop_assert_eq!(ours, theirs);
-    // What came out is itself an archive like others, and comes through as it is.
+    // The result is itself an archive, and is converted without changes.
     prop_assert_eq!(taken(&zip, &FLAT), tree(&zip));
     Ok(true)
 }

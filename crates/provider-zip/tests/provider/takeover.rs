@@ -1,4 +1,4 @@
-//! Takes an archive over, and looks at what came out with the eyes of others.
+//! Converts an archive, and reads the result with other tools.
 
 use std::{
     io::{Cursor, Write},
@@ -8,14 +8,14 @@ use std::{
 use git_repository::{Tree, tree};
 use provider_zip::{ProviderError, ProviderSummary, ProviderZip, TopFolder, copy_zip};
 
-/// Room for everything but the largest tests.
+/// Limits that suffice for all but the largest tests.
 pub(crate) const MAX: u64 = 64 << 20;
 
 /// An archive whose top folder is dropped.
 pub(crate) const TOP: ProviderZip<'static> =
     ProviderZip { top_folder: TopFolder::Always, commit: None, max_bytes: MAX };
 
-/// An archive without one.
+/// An archive without a top folder.
 pub(crate) const FLAT: ProviderZip<'static> = ProviderZip { top_folder: TopFolder::Never, ..TOP };
 
 /// Our zip.
@@ -32,7 +32,7 @@ pub(crate) fn taken(archive: &[u8], expected: &ProviderZip<'_>) -> Tree {
     tree(&take(archive, expected).unwrap().0)
 }
 
-/// Why there is no zip of ours: what was written until then isn't one.
+/// The error. The output up to then isn't a zip.
 pub(crate) fn refused(archive: &[u8], expected: &ProviderZip<'_>) -> ProviderError {
     let mut zip = Vec::new();
     let error = copy_zip(archive, expected, &mut zip).unwrap_err();
@@ -40,7 +40,7 @@ pub(crate) fn refused(archive: &[u8], expected: &ProviderZip<'_>) -> ProviderErr
     error
 }
 
-/// Runs a program on `input` and gives what it writes.
+/// Runs a program on `input` and returns its output.
 pub(crate) fn run(program: &str, arguments: &[&str], input: &[u8]) -> Vec<u8> {
     let mut command = Command::new(program);
     let mut child = command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();

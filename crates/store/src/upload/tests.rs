@@ -1,5 +1,4 @@
-//! The upload against an S3 of HTTP answers: what matters is which requests are made, and which are
-//! not.
+//! Uploads against a fake S3 of canned responses. What matters is which requests are made.
 
 use std::{
     collections::BTreeMap,
@@ -31,7 +30,7 @@ struct Seen {
 #[derive(Clone, Default)]
 struct S3 {
     seen: Arc<Mutex<Seen>>,
-    /// Answers `AccessDenied` to what this says yes to.
+    /// Responds `AccessDenied` to requests that match.
     deny: Option<fn(&Request) -> bool>,
     aborted: Arc<Notify>,
     part_came: Arc<Notify>,
@@ -112,7 +111,7 @@ impl S3 {
     }
 }
 
-/// A client that asks `server` once.
+/// A client without retries for `server`.
 pub(crate) fn client(server: &MockServer) -> Client {
     let config = aws_sdk_s3::Config::builder()
         .behavior_version(BehaviorVersion::latest())
@@ -146,7 +145,7 @@ fn start(client: &Client) -> (PartWriter, Upload) {
     )
 }
 
-/// Uploads `length` bytes whose producer ends well.
+/// Uploads `length` bytes with a successful producer.
 async fn upload(client: &Client, length: usize) -> Result<Stored, StoreError> {
     let (mut writer, upload) = start(client);
     let producer = tokio::task::spawn_blocking(move || {
@@ -184,7 +183,7 @@ async fn large_upload_completes_parts_in_order() {
     assert!(!seen.aborted && seen.put.is_none());
 }
 
-/// Uploads 95 bytes while S3 refuses something; nothing may be completed.
+/// Uploads 95 bytes while S3 refuses some requests. Nothing may be completed.
 async fn refused(deny: fn(&Request) -> bool) -> (StoreError, Seen) {
     let s3 = S3::denying(deny);
     let (_server, client) = s3.serve().await;
@@ -221,7 +220,7 @@ async fn refused_start_leaves_nothing_to_abort() {
 async fn error_after_success_status_fails() {
     let s3 = S3::default();
     let (server, client) = s3.serve().await;
-    // S3 answers 200 before it knows, and then says in the body that it failed.
+    // S3 sends the status 200 before it knows the outcome, and reports the failure in the body.
     let failed = "<?xml version=\"1.0\"?><Error><Code>InternalError</Code><Message>no</Message></Error>";
     Mock::given(wiremock::matchers::method("POST"))
         .and(wiremock::matchers::query_param("uploadId", "u1"))

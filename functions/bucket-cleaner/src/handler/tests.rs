@@ -1,4 +1,4 @@
-//! When the cleaner empties, against an S3 whose buckets hold one object each.
+//! When the cleaner empties buckets, against a fake S3 whose buckets hold one object each.
 
 use std::{
     collections::BTreeSet,

@@ -1,5 +1,5 @@
-//! The [batch API](https://github.com/git-lfs/git-lfs/blob/main/docs/api/batch.md): for the ids of
-//! files, where they are and what opens them.
+//! The [batch API](https://github.com/git-lfs/git-lfs/blob/main/docs/api/batch.md): returns the
+//! download links of files.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -12,21 +12,21 @@ use super::{access::Access, error::LfsError};
 
 /// The media type of the API.
 const JSON: MediaTypes = MediaTypes { sent: "application/vnd.git-lfs+json", accepted: "application/vnd.git-lfs+json" };
-/// How much of a store's message is passed on, in characters.
+/// The longest quote of a store's message, in characters.
 const MESSAGE: usize = 200;
 
-/// Where a file is.
+/// A file's download link.
 #[derive(Debug, Clone)]
 pub(super) struct Link {
     pub(super) href: String,
-    /// Who says so.
+    /// The host that gave it.
     pub(super) from: String,
     pub(super) credential: Credential,
     pub(super) size: u64,
 }
 
 impl Link {
-    /// The beginning of the answer that is the file.
+    /// Starts the download.
     pub(super) async fn open(&self, client: &Client) -> Result<Response, LfsError> {
         Ok(client.get(&self.href, &self.from, &self.credential).await?)
     }
@@ -76,7 +76,7 @@ struct ObjectError {
     message: String,
 }
 
-/// Asks where these files are. Their links, or why there is none, are in the same order.
+/// Requests the links of these files. Links, or the errors, are in the same order.
 pub(super) async fn ask(
     client: &Client,
     access: &Access,
@@ -85,7 +85,7 @@ pub(super) async fn ask(
     let objects = pointers.iter().map(|pointer| RequestedObject { oid: &pointer.oid, size: pointer.size });
     let request =
         Request { operation: "download", transfers: ["basic"], hash_algo: "sha256", objects: objects.collect() };
-    // Text and numbers only: nothing in it can't be JSON.
+    // Only strings and numbers, so it can always be serialized.
     let body = serde_json::to_vec(&request).unwrap_or_default();
     let host = access.repository.host.as_str();
     let url = format!("{}/objects/batch", access.href.trim_end_matches('/'));
@@ -121,7 +121,7 @@ fn link(access: &Access, store: &str, object: Option<&Object>, pointer: &Pointer
     Ok(Link { href: href.clone(), from: store.to_owned(), credential, size: pointer.size })
 }
 
-/// The headers that `host` wants to see.
+/// The headers that `host` requires.
 pub(super) fn credential(headers: &BTreeMap<String, SecretString>, host: &str) -> Result<Credential, HttpsError> {
     let credential = Credential::new(headers.iter().map(|(name, value)| (name.as_str(), value)));
     credential.ok_or_else(|| HttpsError::Credential { host: host.to_owned() })

@@ -1,6 +1,6 @@
-//! The files that Git LFS keeps, downloaded while the zip is written: small ones some ahead of
-//! their turn, large ones at it, straight into the zip. Access comes from the repository's host
-//! over SSH; `.lfsconfig`, which is whoever pushes' to write, is never read.
+//! Downloads Git LFS files while the zip is written: small ones slightly ahead, large ones when it
+//! is their turn, directly into the zip. The repository's host gives access over SSH. `.lfsconfig`
+//! is never read, because anyone who can push can write it.
 
 mod access;
 mod batch;
@@ -24,49 +24,49 @@ use tokio_util::task::AbortOnDropHandle;
 pub(crate) use self::error::LfsError;
 use self::{access::Access, batch::Link};
 
-/// How many files are asked for at once; hosts refuse much more.
+/// The most files in one request. Hosts refuse many more.
 const BATCH: usize = 100;
-/// Up to which length files are fetched ahead of their turn, in bytes.
+/// The largest file that is downloaded ahead, in bytes.
 const SMALL: u64 = 1 << 20;
-/// How many are.
+/// How many files are downloaded ahead.
 const AHEAD: usize = 8;
-/// How often a file is asked for.
+/// How often a download is tried.
 const TRIES: u32 = 3;
-/// How long before its end an access isn't used any more.
+/// How long before its expiry an access isn't used any more.
 const MARGIN: Duration = Duration::from_secs(30);
 
-/// Where the large files of a commit and its submodules are.
+/// The sources of the large files of a commit and its submodules.
 pub(crate) struct Stores {
     pub(crate) client: Client,
-    /// The repositories that they are of, by the path of the submodule.
+    /// The repositories, by the path of the submodule.
     pub(crate) remotes: HashMap<BString, Remote>,
 }
 
-/// Large files on their way.
+/// The downloads in progress.
 pub(crate) struct Downloads {
     client: Client,
     runtime: Handle,
     files: BoxStream<'static, Result<Download, LfsError>>,
 }
 
-/// A file whose turn it is.
+/// A file to download.
 enum Download {
     Small(Vec<u8>),
     Large(Link),
 }
 
 impl Stores {
-    /// Downloads `files` in their order, as they are opened.
+    /// Downloads `files` in this order, as they are opened.
     pub(crate) fn download(self, files: Vec<LargeFile>, runtime: Handle) -> Downloads {
         let client = self.client.clone();
         let source = Source { stores: self, accesses: HashMap::new(), files: files.into() };
         let links = stream::try_unfold(source, async |mut source| {
-            // One that isn't there is told at its turn, when it is known which file it would be.
+            // A missing one is reported at its turn, when its path is known.
             Ok::<_, LfsError>(source.batch().await?.map(|links| (stream::iter(links.into_iter().map(Ok)), source)))
         });
         let ahead = client.clone();
         let files = links.try_flatten().map_ok(move |link| {
-            // By itself: it goes on while nobody looks, since the zip is being written.
+            // In its own task: it continues while the zip is being written.
             let fetched = AbortOnDropHandle::new(tokio::spawn(fetch_ahead(ahead.clone(), link)));
             async { fetched.await? }
         });
@@ -92,13 +92,13 @@ async fn fetch_ahead(client: Client, link: Result<Link, LfsError>) -> Result<Dow
     if link.size > SMALL {
         return Ok(Download::Large(link));
     }
-    // One that is too long is found out by who opens it.
+    // The reader detects one that is too long.
     let most = usize::try_from(link.size).unwrap_or(usize::MAX);
     let content = persist(|| async { Ok(https::read_bytes(link.open(&client).await?, most).await?) });
     content.await.map(Download::Small)
 }
 
-/// Tries again what may pass by itself.
+/// Retries errors that may pass.
 async fn persist<T, F: Future<Output = Result<T, LfsError>>>(work: impl Fn() -> F) -> Result<T, LfsError> {
     let mut tries = 1;
     loop {
@@ -111,13 +111,13 @@ async fn persist<T, F: Future<Output = Result<T, LfsError>>>(work: impl Fn() -> 
         tracing::warn!(
             error = contract::error_chain(&error),
             wait_seconds = wait.as_secs(),
-            "asking for a large file again"
+            "requesting a large file again"
         );
         sleep(wait).await;
     }
 }
 
-/// Where the links come from.
+/// The source of the links.
 struct Source {
     stores: Stores,
     accesses: HashMap<BString, Access>,
@@ -125,7 +125,7 @@ struct Source {
 }
 
 impl Source {
-    /// Links to the next files, which are of one repository; nothing at the end.
+    /// Requests links to the next files, which are of one repository. Empty at the end.
     async fn batch(&mut self) -> Result<Option<Vec<Result<Link, LfsError>>>, LfsError> {
         let Some(first) = self.files.front() else { return Ok(None) };
         let submodule = first.submodule.clone();

@@ -87,7 +87,8 @@ pub(crate) fn zip(
     }
 }
 
-/// Whether the clone is to blame, and not what was pushed, what Git LFS keeps or where the zip goes.
+/// Whether the clone is to blame, and not what was pushed, what Git LFS keeps or where the zip
+/// goes.
 fn is_damage(error: &ArchiveError) -> bool {
     matches!(error, ArchiveError::Object { .. } | ArchiveError::Pack { .. } | ArchiveError::Damaged { .. })
 }

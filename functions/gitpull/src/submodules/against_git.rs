@@ -1,5 +1,5 @@
-//! Which submodules are fetched, and from where, held against `git clone --recurse-submodules`:
-//! what Git makes of a `.gitmodules` stands in no document.
+//! Compares the submodules and their URLs with `git clone --recurse-submodules`: no documentation
+//! specifies how Git interprets a `.gitmodules`.
 
 use std::{collections::BTreeMap, fs, path::Path, process::Command, sync::atomic::AtomicBool};
 
@@ -12,13 +12,13 @@ use tempfile::TempDir;
 
 use super::{Parent, pinned, resolve};
 
-/// A repository that has submodules, beside three of which each may be one.
+/// A repository with submodules, beside three repositories that each may be one.
 struct Around {
     folder: TempDir,
     pinned: String,
 }
 
-/// The URL of each submodule by its path, or nothing where none may be fetched.
+/// The URL of each submodule by path, or `None` if the file is refused.
 type Fetched = Option<BTreeMap<String, String>>;
 
 const LINKS: [&str; 4] = ["a", "b", "sub/c", "d e"];
@@ -43,7 +43,7 @@ impl Around {
         self.folder.path().join("top")
     }
 
-    /// Makes a commit that has this `.gitmodules` and nothing but its submodules beside it.
+    /// Commits this `.gitmodules` and its submodules, and nothing else.
     fn commit(&self, modules: &[u8]) {
         let top = self.top();
         fs::write(top.join("modules"), modules).unwrap();
@@ -58,7 +58,7 @@ impl Around {
         git(&top, &["commit", "-q", "--allow-empty", "-m", "x"]).unwrap();
     }
 
-    /// What Git does.
+    /// Git's result.
     fn gits(&self) -> Fetched {
         let clone = self.folder.path().join("clone");
         drop(fs::remove_dir_all(&clone));
@@ -69,7 +69,7 @@ impl Around {
         Some(populated.map(|link| ((*link).to_owned(), self.relative(&url(link)))).collect())
     }
 
-    /// What we do.
+    /// Our result.
     fn ours(&self) -> Fetched {
         let clone = gix::open_opts(self.top(), gix::open::Options::isolated()).unwrap();
         let commit = clone.head_id().unwrap().detach();
@@ -84,7 +84,7 @@ impl Around {
         fetched.collect()
     }
 
-    /// Git makes a URL absolute; only the name counts here.
+    /// Git makes a URL absolute. Only the name matters here.
     fn relative(&self, url: &str) -> String {
         let here = format!("{}/", self.folder.path().display());
         let url = url.replace(&here, "../");
@@ -108,7 +108,7 @@ fn person() -> [(&'static str, &'static str); 4] {
     ]
 }
 
-/// What git says, or nothing if it fails.
+/// Git's output, or `None` if it fails.
 fn git(folder: &Path, arguments: &[&str]) -> Option<String> {
     let mut command = Command::new("git");
     command
@@ -127,7 +127,7 @@ fn git(folder: &Path, arguments: &[&str]) -> Option<String> {
 /// One submodule, and what may stand beside it.
 const ORDINARY: &str = "[submodule \"one\"]\n\tpath = a\n\turl = ../one.git\n";
 
-/// Files of which Git and we have to make the same.
+/// Files for which Git and we must have the same result.
 const SAME: [&str; 76] = [
     ORDINARY,
     "",
@@ -214,21 +214,16 @@ fn sample_gitmodules_match_git() {
     assert!(wrong.is_empty(), "{} of {}\n{}", wrong.len(), SAME.len(), wrong.join("\n\n"));
 }
 
-/// What differs on purpose, and why. `HERE` is the folder that all repositories lie in.
+/// The intended differences, with the reason. `HERE` is the folder of all repositories.
 const DIFFERENT: [(&str, &str, bool, bool); 8] = [
-    ("a path of the machine is no repository of a host", "path = a\nurl = HERE/one.git", true, false),
-    ("nor is a file's URL", "path = a\nurl = file://HERE/one.git", true, false),
-    ("what isn't read isn't judged", "path = a\nurl = ../one.git\nshallow = nonsense", false, true),
-    ("what isn't read isn't judged", "path = a\nurl = ../one.git\nfetchRecurseSubmodules = nonsense", false, true),
-    ("what isn't read isn't judged", "path = a\nurl = ../one.git\nbranch", false, true),
-    ("a value that is missing counts where it is the last", "path\npath = a\nurl = ../one.git", false, true),
-    (
-        "what is empty counts for nothing where there is another",
-        "path = a\nurl = ../one.git\n[submodule]\nurl = x",
-        true,
-        true,
-    ),
-    ("a place that isn't there is told when it is fetched", "path = a\nurl = ../nothing.git", false, true),
+    ("a local path isn't a host's repository", "path = a\nurl = HERE/one.git", true, false),
+    ("a file URL isn't one either", "path = a\nurl = file://HERE/one.git", true, false),
+    ("unread values aren't checked", "path = a\nurl = ../one.git\nshallow = nonsense", false, true),
+    ("unread values aren't checked", "path = a\nurl = ../one.git\nfetchRecurseSubmodules = nonsense", false, true),
+    ("unread values aren't checked", "path = a\nurl = ../one.git\nbranch", false, true),
+    ("a missing value counts only if it is the last", "path\npath = a\nurl = ../one.git", false, true),
+    ("an empty name doesn't affect another submodule", "path = a\nurl = ../one.git\n[submodule]\nurl = x", true, true),
+    ("a missing repository is reported by its fetch", "path = a\nurl = ../nothing.git", false, true),
 ];
 
 #[test]
@@ -257,7 +252,7 @@ fn gitmodules_file_modes_match_git() {
     for mode in ["100755", "120000"] {
         around.commit(ORDINARY.as_bytes());
         let blob = git(&around.top(), &["rev-parse", "HEAD:.gitmodules"]).unwrap();
-        // Git takes no such link into its index, but a tree may have one.
+        // Git refuses such a link in its index, but a tree may have one.
         let tree = git(&around.top(), &["ls-tree", "HEAD"]).unwrap();
         let tree =
             tree.replace(&format!("100644 blob {blob}\t.gitmodules"), &format!("{mode} blob {blob}\t.gitmodules"));
@@ -278,7 +273,7 @@ fn gitmodules_file_modes_match_git() {
     }
 }
 
-/// URLs that lead elsewhere than for Git, and why.
+/// URLs with another result than Git's, and why.
 const ELSEWHERE: [(&str, &str); 3] = [
     ("../../../../one.git", "out of the host: Git takes the scheme for one"),
     ("./one.git", "below a repository: ours have no .git in their names"),
@@ -343,7 +338,7 @@ fn relative_urls_resolve_like_git() {
     assert!(ELSEWHERE.iter().all(|(url, _)| differ.contains(url)), "{differ:?}");
 }
 
-/// Names, as they stand in a header; several are of one submodule, and some are of none.
+/// Names as in a header. Several may be of one submodule, and some are invalid.
 const HEADERS: [&str; 11] = [
     "[submodule \"one\"]",
     "[submodule \"one\"] ; x",

@@ -1,4 +1,4 @@
-//! The resource against an S3 and a KMS of HTTP answers.
+//! The resource against fakes of S3 and KMS.
 
 use std::{
     collections::BTreeMap,
@@ -14,7 +14,7 @@ use wiremock::{Mock, MockServer, Request as HttpRequest, Respond, ResponseTempla
 
 use super::*;
 
-/// An object: its bytes and its public key.
+/// An object: its content and its public key.
 type Stored = (Vec<u8>, String);
 
 #[derive(Clone, Default)]
@@ -25,7 +25,7 @@ struct Aws {
     s3_hides: bool,
 }
 
-/// Stands for a ciphertext: what went in can't be read in it.
+/// A fake ciphertext, which doesn't contain the plaintext.
 fn sealed(plaintext: &[u8]) -> Vec<u8> {
     plaintext.iter().map(|byte| byte ^ 0x55).collect()
 }

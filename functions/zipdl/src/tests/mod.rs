@@ -1,5 +1,5 @@
-//! Jobs against hosts that misbehave in every way that hosts do, and some that only attackers do.
-//! S3 is a stand-in that counts what is put.
+//! Jobs against hosts that misbehave like real hosts or like attackers. A fake S3 counts what is
+//! stored.
 
 mod server;
 
@@ -30,7 +30,7 @@ impl SecretSource for Secrets {
     }
 }
 
-/// A zip as a host sends it, everything in one folder.
+/// A host's zip, with everything in one folder.
 fn zip(folder: &str) -> Vec<u8> {
     let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
     zip.start_file(format!("{folder}a.txt"), zip::write::SimpleFileOptions::default()).unwrap();
@@ -40,7 +40,7 @@ fn zip(folder: &str) -> Vec<u8> {
     zip.finish().unwrap().into_inner()
 }
 
-/// S3, which answers so when it is asked what is there.
+/// A fake S3 with this response about the existing object.
 async fn s3(there: ResponseTemplate) -> (MockServer, aws_sdk_s3::Client) {
     let server = MockServer::start().await;
     Mock::given(method("HEAD")).respond_with(there).mount(&server).await;
@@ -56,7 +56,7 @@ async fn s3(there: ResponseTemplate) -> (MockServer, aws_sdk_s3::Client) {
     (server, aws_sdk_s3::Client::from_conf(config))
 }
 
-/// A stack that knows one host, on this machine.
+/// A stack with one host, on this machine.
 struct World {
     authority: Authority,
     s3: MockServer,
@@ -70,7 +70,7 @@ impl World {
         Self::with(ResponseTemplate::new(404)).await
     }
 
-    /// With an artifact in the bucket, of this repository, commit and tree.
+    /// With an existing artifact of this repository, commit and tree.
     async fn with_artifact(repository: &str, commit: &str, tree: &str) -> Self {
         let there = ResponseTemplate::new(200).insert_header("etag", "\"e\"");
         let there = there.insert_header("x-amz-meta-repository", repository).insert_header("x-amz-meta-commit", commit);
@@ -87,7 +87,7 @@ impl World {
         self.host_that_says(|_, _| says(&commit('a'), "main"), answer).await
     }
 
-    /// A host that answers questions for facts as `facts` says.
+    /// A host that answers requests about references with `facts`.
     async fn host_that_says(
         &self,
         facts: impl Fn(&str, usize) -> Answer + Send + Sync + 'static,
@@ -111,7 +111,7 @@ impl World {
         }
     }
 
-    /// Does a job for a host of this kind.
+    /// Processes a job for a host of this kind.
     async fn deliver(&self, kind: &str, host: &Server) -> Result<(), ZipDlError> {
         self.deliver_job(kind, host, &job()).await
     }
@@ -121,7 +121,7 @@ impl World {
         self.downloader(&entry).deliver(job, soon()).await
     }
 
-    /// The objects that were put.
+    /// The stored objects.
     async fn stored(&self) -> Vec<Request> {
         let requests = self.s3.received_requests().await.unwrap();
         requests.into_iter().filter(|request| request.method.as_str() != "HEAD").collect()
@@ -132,8 +132,8 @@ fn commit(digit: char) -> String {
     digit.to_string().repeat(40)
 }
 
-/// That the reference names this commit, with the tree of nines, and that this is the default
-/// branch.
+/// The host's response: the reference names this commit, with a tree ID of nines, and this is the
+/// default branch.
 fn says(commit: &str, default_branch: &str) -> Answer {
     Answer::zip(facts(commit, &self::commit('9'), default_branch).to_string().as_bytes())
 }
@@ -202,14 +202,14 @@ async fn attack_07_certificates_are_verified() {
 async fn unsafe_redirects_are_refused() {
     let world = World::new().await;
     for (location, expected) in [
-        ("http://127.0.0.1/x", "127.0.0.1 would be asked without TLS"),
-        ("https://169.254.169.254/latest/meta-data/", "the download would lead to a private address: 169.254.169.254"),
-        ("https://127.0.0.9/x", "the download would lead to a private address: 127.0.0.9"),
-        ("https://[::ffff:127.0.0.1]/x", "the download would lead to a private address: [::ffff:7f00:1]"),
-        ("https://localhost/x", "the download would lead to a private address: localhost"),
-        ("ftp://127.0.0.1/x", "127.0.0.1 would be asked without TLS"),
-        ("https://", "127.0.0.1 sends to an address that is no URL"),
-        ("/again", "127.0.0.1 redirects in circles"),
+        ("http://127.0.0.1/x", "refused to contact 127.0.0.1 without TLS"),
+        ("https://169.254.169.254/latest/meta-data/", "refused to connect to a private address: 169.254.169.254"),
+        ("https://127.0.0.9/x", "refused to connect to a private address: 127.0.0.9"),
+        ("https://[::ffff:127.0.0.1]/x", "refused to connect to a private address: [::ffff:7f00:1]"),
+        ("https://localhost/x", "refused to connect to a private address: localhost"),
+        ("ftp://127.0.0.1/x", "refused to contact 127.0.0.1 without TLS"),
+        ("https://", "127.0.0.1 gave an invalid URL"),
+        ("/again", "127.0.0.1 redirects too often"),
     ] {
         let host = world.host(move |_, _| Answer::redirect(location)).await;
         let error = world.deliver("github", &host).await.unwrap_err();
@@ -287,7 +287,7 @@ async fn busy_hosts_retry_delay_is_obeyed() {
     assert_eq!((error.retry(), host.requests().len()), (Retry::After(Duration::from_mins(10)), 1));
 }
 
-/// All that the log tells of an error.
+/// Everything that the log says about an error.
 fn said(error: &ZipDlError) -> String {
     format!("{}\n  {:?}, hint: {}", error_chain(error), error.retry(), error.hint().unwrap_or("none"))
 }
@@ -344,7 +344,7 @@ async fn optional_top_folder_is_recognized() {
         world.deliver("gitea", &host).await.unwrap();
         assert_eq!(host.requests().len(), asked, "{folder}");
     }
-    // The repository has a folder of its own name, and the server adds none.
+    // The repository has a folder with its own name, and the server adds none.
     let own = {
         let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
         for name in ["hello/a", "b"] {
@@ -362,7 +362,7 @@ async fn optional_top_folder_is_recognized() {
 #[tokio::test]
 async fn lowercase_top_folder_is_dropped() {
     let world = World::new().await;
-    // What Gitea sends of `octo/FindLists`.
+    // What Gitea sends for `octo/FindLists`.
     let archive = include_bytes!("gitea-FindLists.zip");
     let facts = |_: &str, _| says("351fce0ddcb45b28662b0f4602a55bb04cd48608", "main");
     let host = world.host_that_says(facts, |_, _| Answer::zip(archive)).await;
@@ -417,17 +417,16 @@ async fn access_token_reaches_only_its_host() {
     let (one, other) = (start("127.0.0.1").await, start("127.0.0.2").await);
     let entry = |host: &Server| format!("{}=bitbucket:{}+private", host.address.ip(), host.address.port());
     let downloader = world.downloader(&format!("{},{}", entry(&one), entry(&other)));
-    for (host, stranger) in [(&one, &other), (&other, &one), (&one, &other)] {
+    for (host, other_host) in [(&one, &other), (&other, &one), (&one, &other)] {
         let repository = format!("{}/octo/hello", host.address.ip()).parse().unwrap();
         downloader.deliver(&Job { repository, ..job() }, soon()).await.unwrap();
         let shown = [host.requests(), host.questions()].concat().join("");
         assert!(shown.contains(&format!("Bearer of-{}", host.address.ip())), "{shown}");
-        assert!(!shown.contains(&format!("of-{}", stranger.address.ip())), "{shown}");
+        assert!(!shown.contains(&format!("of-{}", other_host.address.ip())), "{shown}");
     }
 }
 
-/// The key of what was stored, where the host says that this is the default branch, and the layout
-/// is this one.
+/// The key of the stored object, for this default branch and layout.
 async fn stored_at(default_branch: &'static str, layout: KeyLayout) -> String {
     let world = World::new().await;
     let host =
@@ -470,7 +469,7 @@ async fn payload_commit_is_never_downloaded() {
 async fn annotated_tag_is_downloaded_by_commit() {
     let world = World::new().await;
     let tag = Job { reference: "refs/tags/v1".parse().unwrap(), commit: Some(commit('f').parse().unwrap()), ..job() };
-    // What each host says of a tag with an object of its own, `f`, and what it is shown as.
+    // Each host's response for an annotated tag with the ID `f`, and the expected commit.
     let answers = [
         ("gitea", serde_json::json!({ "id": commit('f'), "message": "v1", "commit": { "sha": commit('a') } })),
         ("gitlab", serde_json::json!({ "target": commit('f'), "commit": { "id": commit('a') } })),
@@ -502,7 +501,7 @@ async fn nested_tag_is_downloaded_by_commit() {
         zip.set_raw_comment(commit('a').into_bytes().into_boxed_slice()).unwrap();
         zip.finish().unwrap().into_inner()
     };
-    // Gitea takes what the outer tag names for the commit.
+    // Gitea reports the outer tag's target as the commit.
     let says = |_: &str, _| Answer::zip(serde_json::json!({ "commit": { "sha": commit('f') } }).to_string().as_bytes());
     let host = world.host_that_says(says, move |_, _| Answer::zip(&archive)).await;
     let tag = Job { reference: "refs/tags/v1".parse().unwrap(), commit: None, ..job() };
@@ -511,7 +510,7 @@ async fn nested_tag_is_downloaded_by_commit() {
     let asked: Vec<_> = requests.iter().map(|request| request.contains(&commit('a'))).collect();
     assert_eq!(asked, [false, true], "{requests:?}");
     assert_eq!(world.stored().await.pop().unwrap().headers["x-amz-meta-commit"], commit('a').as_str());
-    // Of a branch, it would be another one than was asked for.
+    // For a branch, it would be another commit than requested.
     let error = world.deliver_job("gitea", &host, &Job { reference: "refs/heads/v1".parse().unwrap(), ..tag }).await;
     assert!(error.is_err());
 }
@@ -523,7 +522,7 @@ async fn old_delivery_never_restores_old_commit() {
     let old = Job { commit: Some(commit('0').replace("00", "10").parse().unwrap()), ..job() };
     world.deliver_job("github", &host, &old).await.unwrap();
     assert!(world.stored().await.is_empty() && host.requests().is_empty());
-    // It may be the host that knows late; but of a tag the sender may have told the tag's own id.
+    // The host may lag behind. But for a tag, the sender may have sent the tag's own ID.
     assert!(host.questions().len() > 2);
     let asked = host.questions().len();
     let tag = Job { reference: "refs/tags/v1".parse().unwrap(), ..old };
@@ -562,7 +561,7 @@ async fn malformed_answer_is_not_deleted_reference() {
     let host =
         world.host_that_says(|_, _| Answer::zip(br#"{"default_branch":"main"}"#), |_, _| Answer::zip(&zip("x/"))).await;
     let error = world.deliver("github", &host).await.unwrap_err();
-    assert_eq!(error.to_string(), "127.0.0.1 answers the question for its reference with something else");
+    assert_eq!(error.to_string(), "127.0.0.1 sent an unexpected response to the request for its reference");
     assert_eq!(error.retry(), Retry::Again);
 }
 
@@ -594,7 +593,7 @@ async fn another_repositorys_artifact_is_never_overwritten() {
     let error = world.deliver("github", &host).await.unwrap_err();
     assert_eq!(
         said(&error),
-        "could not store the zip: s3://zips/octo/hello/octo_hello.zip is an artifact of \"gitlab.com/octo/hello\", and not of \
+        "could not store the zip: s3://zips/octo/hello/octo_hello.zip is an artifact of \"gitlab.com/octo/hello\", not of \
          127.0.0.1/octo/hello\n  Never, hint: set KeyLayout to host/path, so that hosts don't share keys; or delete the object, if \
          its repository is gone"
     );
@@ -642,7 +641,7 @@ async fn unknown_hosts_are_never_asked() {
     let world = World::new().await;
     let host = world.host(|_, _| Answer::zip(&zip("x/"))).await;
     let error = world.downloader("127.0.0.1+private").deliver(&job(), soon()).await.unwrap_err();
-    assert_eq!(error.to_string(), "AllowedGitHosts doesn't say what 127.0.0.1 runs");
+    assert_eq!(error.to_string(), "AllowedGitHosts has no kind for 127.0.0.1");
     let error = world.downloader("github.com").deliver(&job(), soon()).await.unwrap_err();
     assert!(matches!(error, ZipDlError::Permit(PermitError::Host(_))), "{error}");
     assert!(host.requests().is_empty());

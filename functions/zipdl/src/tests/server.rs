@@ -1,4 +1,4 @@
-//! A host that answers as a test says, byte for byte, over TLS by an authority of its own.
+//! A host with canned responses, byte for byte, over TLS with its own certificate authority.
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -15,7 +15,7 @@ use tokio::{
 };
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
-/// An authority that nobody trusts who wasn't told to.
+/// A certificate authority that only configured clients trust.
 pub(crate) struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
 }
@@ -48,15 +48,15 @@ impl Authority {
     }
 }
 
-/// What a host sends.
+/// A response.
 pub(crate) struct Answer {
     pub(crate) bytes: Vec<u8>,
-    /// How much at once.
+    /// How much is sent at once.
     pub(crate) piece: usize,
 }
 
 impl Answer {
-    /// An answer with these headers and this body, whose end is the connection's.
+    /// A response with these headers and this body, which ends with the connection.
     pub(crate) fn of(status: &str, headers: &[(&str, &str)], body: &[u8]) -> Self {
         let mut bytes = format!("HTTP/1.1 {status}\r\nConnection: close\r\n").into_bytes();
         for (name, value) in headers {
@@ -71,14 +71,14 @@ impl Answer {
         Self::of("302 Found", &[("Location", location)], b"")
     }
 
-    /// A body whose length is told, so that it is known when a part of it is missing.
+    /// A body with a declared length, so that truncation can be detected.
     pub(crate) fn zip(body: &[u8]) -> Self {
         Self::of("200 OK", &[("Content-Length", &body.len().to_string())], body)
     }
 }
 
-/// What a host says of its repository `octo/hello` whenever it is asked for a reference or the
-/// default branch, in the words of all kinds of hosts at once.
+/// A response about the repository `octo/hello` to every request for a reference or the default
+/// branch, in the formats of all kinds of hosts at once.
 pub(crate) fn facts(commit: &str, tree: &str, default_branch: &str) -> Value {
     json!({
         "sha": commit, "default_branch": default_branch, "mainbranch": { "name": default_branch },
@@ -87,7 +87,7 @@ pub(crate) fn facts(commit: &str, tree: &str, default_branch: &str) -> Value {
     })
 }
 
-/// Whether a request asks for facts.
+/// Whether a request is about a reference or the default branch.
 fn is_question(request: &str) -> bool {
     let path = request.split([' ', '?']).nth(1).unwrap_or_default();
     let about = ["/commits/", "/branches/", "/tags/"].iter().any(|part| path.contains(part));
@@ -97,7 +97,7 @@ fn is_question(request: &str) -> bool {
             .any(|repository| path.ends_with(repository))
 }
 
-/// A host, for as long as this is kept.
+/// A host that runs until this is dropped.
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     requests: Arc<Mutex<Vec<String>>>,
@@ -112,8 +112,8 @@ impl Drop for Server {
 }
 
 impl Server {
-    /// A host at this address, which answers a question for facts, and any other request, as these
-    /// say: they get the request, and the how manieth of its sort it is.
+    /// A host at this address. The first closure responds to requests about references, the second
+    /// to all others. They get the request and its number.
     pub(crate) async fn start(
         authority: &Authority,
         address: &str,
@@ -156,18 +156,18 @@ impl Server {
         Self { address, requests, questions, task }
     }
 
-    /// The heads of all questions for facts so far.
+    /// The heads of all requests about references.
     pub(crate) fn questions(&self) -> Vec<String> {
         self.questions.lock().unwrap().clone()
     }
 
-    /// The heads of all other requests so far.
+    /// The heads of all other requests.
     pub(crate) fn requests(&self) -> Vec<String> {
         self.requests.lock().unwrap().clone()
     }
 }
 
-/// A request's head; nothing of a client that doesn't trust the certificate.
+/// The head of a request. `None` if the client doesn't trust the certificate.
 async fn hear(connection: TcpStream, tls: &TlsAcceptor) -> Option<(TlsStream<TcpStream>, String)> {
     let mut stream = tls.accept(connection).await.ok()?;
     let mut head = Vec::new();

@@ -1,9 +1,11 @@
-"""Holds every request that comes in by HTTP, and every answer to it, to AWS's own models: botocore's, which MiniStack brings along.
+"""Validates every HTTP request and its response with AWS's own models: those of botocore, which
+MiniStack includes.
 
-The SDK that the functions use is made from such models, so it can't send another shape; but it sends any text and any number,
-and nobody looks at the lengths, patterns and values that the models demand. Of the emulator's answers not even the shape is sure.
-A mismatch is written down, without the value, which may be a secret; the tests fail on it. Which services are covered says
-`models.COVERED`; what isn't looked at is what a request streams, and the members that an answer has beyond its model.
+The SDK of the functions is generated from these models, so its requests have the right shape, but
+it doesn't check lengths, patterns and values. The emulator's responses may not even have the right
+shape. A mismatch is recorded, without the value, which may be a secret, and fails the tests.
+`models.COVERED` lists the covered services. Streamed bodies aren't checked, nor members of a
+response that the model lacks.
 """
 
 from collections import Counter
@@ -38,7 +40,9 @@ def install():
 
 
 def summary():
-    """What was validated how often, and what wasn't, for the test that shows that it isn't nothing."""
+    """How often what was validated, and what wasn't, for the test that shows that validation
+    happens.
+    """
     return {"validated": _validated, "accepted": _accepted, "patterns_not_understood": sorted(values.NOT_UNDERSTOOD)}
 
 
@@ -46,7 +50,7 @@ def _found(model, method, path, headers, body, query, answer):
     try:
         return list(_mismatches(model, method, path, headers, body, query, answer))
     except Exception as error:
-        # Nobody may be refused for what isn't understood here; but it isn't passed over either.
+        # A gap in this code must not refuse a request, but it is reported.
         problem = f"is not understood: {type(error).__name__}"
         return [] if answer[0] == 400 else [_mismatch(model, "request", f"{method} {path}", "", problem)]
 
@@ -63,8 +67,8 @@ def _mismatches(model, method, path, headers, body, query, answer):
         return
     name = request.operation.name
     _validated[f"{model.name}.{name}"] += 1
-    # What is refused as a bad request has been told so, and of who is denied AWS doesn't look at the request: tests do both on
-    # purpose.
+    # Malformed requests get an error response, and AWS doesn't validate denied ones. Tests send
+    # both on purpose.
     if answer[0] not in (400, 403, 413):
         for where, problem in request.problems():
             yield mismatch("request", name, where, problem)

@@ -1,9 +1,10 @@
-"""Mismatches of the emulator's answers that are known and harm nobody; there are none of requests.
+"""Known mismatches of the emulator's responses that do no harm. There are none of requests.
 
-Service, operation, place, and why it may stay. An entry that nothing needs any more may go: the summary counts them.
+Service, operation, place, and why it is accepted. Unused entries can be removed: the summary counts
+them.
 """
 
-_ABSENT = "what there is none of is empty instead of absent"
+_ABSENT = "an absent value is empty instead"
 
 _ACCEPTED = {
     ("cloudformation", "DescribeStacks", ".Stacks[].Description"): _ABSENT,
@@ -13,11 +14,11 @@ _ACCEPTED = {
         ("lambda", operation, path): reason
         for operation in ("GetFunctionConfiguration", "UpdateFunctionConfiguration")
         for path, reason in (
-            (".StateReasonCode", "a made-up word: on AWS the state stays Active, and nobody reads it here"),
+            (".StateReasonCode", "an invented value: on AWS the state stays Active, and nobody reads it here"),
             (".LastUpdateStatusReasonCode", _ABSENT),
         )
     },
-    ("cloudformation", "DescribeStackEvents", ".StackEvents[].ResourceStatus"): "AWS, too, tells a stack's own status there",
+    ("cloudformation", "DescribeStackEvents", ".StackEvents[].ResourceStatus"): "AWS, too, returns a stack's own status there",
 }
 
 

@@ -1,4 +1,4 @@
-"""Whether an answer is what its operation promises, read as an SDK reads it."""
+"""Validates a response with the model of its operation, parsed like an SDK."""
 
 import json
 
@@ -13,7 +13,7 @@ _PARSERS = {}
 
 def problems(operation, protocol, method, status, headers, body):
     if protocol == CBOR:
-        # The emulator as it is installed doesn't speak it; what asks in it makes do without an answer.
+        # The installed emulator doesn't support it. Its callers work without a response.
         return
     parser = _PARSERS.setdefault(protocol, parsers.create_parser(protocol))
     texts = HeadersDict({name: ", ".join(text) if isinstance(text, list) else str(text) for name, text in headers.items()})
@@ -27,7 +27,7 @@ def problems(operation, protocol, method, status, headers, body):
     if shape is None:
         return
     if protocol == "json" or (protocol == "rest-json" and not shape.serialization.get("payload")):
-        # Read once more as it stands: botocore makes a type right that isn't.
+        # Parse it again unconverted: botocore corrects wrong types.
         try:
             raw = json.loads(body or b"{}")
         except ValueError:
@@ -38,7 +38,7 @@ def problems(operation, protocol, method, status, headers, body):
     try:
         value = parser.parse({"status_code": status, "headers": texts, "body": b"" if streams else bytes(body)}, shape)
     except Exception as error:
-        # Whatever it is that botocore stumbles over.
+        # Any error of botocore.
         yield "", f"can't be read: {type(error).__name__}"
         return
     value.pop("ResponseMetadata", None)

@@ -1,4 +1,4 @@
-"""Where AWS's models come from, and of which services they are used."""
+"""AWS's models, and the services that they are used for."""
 
 from functools import cache
 
@@ -17,7 +17,7 @@ _LOADER = Loader()
 
 
 class Model:
-    """A service: its operations are built once, since botocore builds a shape anew each time that it is asked for."""
+    """A service with its operations, built once because botocore builds a shape on every access."""
 
     def __init__(self, name):
         self.name = name

@@ -1,7 +1,7 @@
-"""What operation an HTTP request asks for, and with which members: the way back of what an SDK does.
+"""Finds the operation and the members of an HTTP request: the inverse of what an SDK does.
 
-The protocols are those of the covered services: JSON, CBOR and query say the operation, REST spreads its members over path,
-query, headers and body.
+The covered services use these protocols: JSON, CBOR and query name the operation, REST spreads its
+members over path, query, headers and body.
 """
 
 import json
@@ -17,13 +17,13 @@ from shapes import values
 
 CBOR = "smithy-rpc-v2-cbor"
 
-# What an SDK may add to any request, and what signs it.
+# What an SDK may add to any request, and the signature.
 _COMMON = re.compile(r"x-id|X-Amz-.*|Action|Version|AWSAccessKeyId|Signature|Expires", re.IGNORECASE)
 
 
 @dataclass
 class Request:
-    """An operation with the members of its input, and what is no member of it."""
+    """An operation with the members of its input, and unknown ones."""
 
     operation: OperationModel
     protocol: str
@@ -74,7 +74,7 @@ def _query(model, query, body):
 
 
 def _unflattened(shape, form, prefix, used):
-    """What `Name.member.1.Key=x` and the like stand for, or None where there is nothing."""
+    """The value of `Name.member.1.Key=x` and the like, or None if there is none."""
     kind = shape.type_name
     if kind == "structure":
         members = {}
@@ -111,7 +111,7 @@ def _numbered(read):
 
 
 def _typed(shape, text):
-    """A text of a form, a query, a path or a header as the type that it stands for; the text where it stands for none."""
+    """A text of a form, a query, a path or a header, converted to its type if possible."""
     try:
         return {"boolean": {"true": True, "false": False}.__getitem__, "integer": int, "long": int, "float": float, "double": float}.get(
             shape.type_name, str
@@ -127,7 +127,9 @@ class _Route:
     constants: dict
 
     def fits(self, path, query, headers):
-        """How much of the request the operation speaks of, or None where it asks for something else."""
+        """How much of the request the operation's URI matches, or None if it is another
+        operation's.
+        """
         match = self.pattern.fullmatch(path)
         if match is None or any(name not in query or (value and query[name][-1] != value) for name, value in self.constants.items()):
             return None
@@ -181,7 +183,7 @@ def _rest(model, method, path, headers, body, query):
 def _body(protocol, shape, body):
     payload = shape.serialization.get("payload")
     if payload and shape.members[payload].type_name != "structure":
-        # A stream, a blob of its own, or a text such as a bucket's policy.
+        # A stream, a blob, or a text such as a bucket's policy.
         is_text = shape.members[payload].type_name == "string"
         return {payload: body.decode() if is_text else body} if body else {}
     read = shape.members[payload] if payload else shape
@@ -198,7 +200,7 @@ def _body(protocol, shape, body):
 
 
 def _named(shape, value):
-    """Members by their names in the shape, which differ from those in JSON here and there."""
+    """Members by their names in the shape, which sometimes differ from those in JSON."""
     if not isinstance(value, dict):
         return {}
     names = {member.serialization.get("name", name): name for name, member in shape.members.items()}

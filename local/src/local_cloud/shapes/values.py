@@ -1,6 +1,8 @@
-"""Whether a value is what a shape demands: types, required members, values of enumerations, lengths, numbers, patterns.
+"""Validates a value with a shape: types, required members, enumerations, lengths, numbers,
+patterns.
 
-botocore's own validation leaves out enumerations, patterns and the upper ends. What is found never says what the value was.
+botocore's own validation omits enumerations, patterns and upper limits. Errors never quote the
+value.
 """
 
 import base64
@@ -9,7 +11,7 @@ import datetime
 import re
 from functools import cache
 
-# AWS writes patterns for Java: those that Python doesn't read aren't looked at.
+# AWS's patterns are Java's: those that Python can't parse are skipped.
 NOT_UNDERSTOOD = set()
 
 _PYTHON_TYPES = {
@@ -19,26 +21,27 @@ _PYTHON_TYPES = {
 
 
 def problems(shape, value, where=""):
-    """Each problem in one line, beginning with the place inside of the value."""
+    """One line per problem, which starts with the place inside the value."""
     for place, problem in found(shape, value, where):
         yield f"{place}: {problem}" if place else problem
 
 
 def found(shape, value, where="", open_ended=False):
-    """Place and problem of each; `open_ended` values may have members that the shape lacks."""
+    """The place and the problem of each. `open_ended` values may have members that the shape lacks.
+    """
     kind = shape.type_name
     if kind == "structure":
         yield from _structure(shape, value, where, open_ended)
     elif kind == "list":
         if not isinstance(value, list):
-            yield where, f"is no list but {type(value).__name__}"
+            yield where, f"is not a list but {type(value).__name__}"
             return
         yield from _within(shape, len(value), where, "members")
         for member in value:
             yield from found(shape.member, member, f"{where}[]", open_ended)
     elif kind == "map":
         if not isinstance(value, dict):
-            yield where, f"is no map but {type(value).__name__}"
+            yield where, f"is not a map but {type(value).__name__}"
             return
         yield from _within(shape, len(value), where, "entries")
         for key, member in value.items():
@@ -58,7 +61,7 @@ def _structure(shape, value, where, open_ended):
     if shape.is_document_type:
         return
     if not isinstance(value, dict):
-        yield where, f"is no structure but {type(value).__name__}"
+        yield where, f"is not a structure but {type(value).__name__}"
         return
     for name in shape.required_members:
         if value.get(name) is None:
@@ -73,11 +76,11 @@ def _structure(shape, value, where, open_ended):
 
 def _string(shape, value, where):
     if not isinstance(value, str):
-        yield where, f"is no string but {type(value).__name__}"
+        yield where, f"is not a string but {type(value).__name__}"
         return
     yield from _within(shape, len(value), where, "characters")
     if shape.enum and value not in shape.enum:
-        yield where, "is none of the enumeration"
+        yield where, "is not in the enumeration"
     pattern = _pattern(shape.metadata.get("pattern"))
     if pattern and not pattern.fullmatch(value):
         yield where, f"doesn't match {pattern.pattern}"

@@ -1,4 +1,4 @@
-"""What AWS refuses or takes its time for, and MiniStack doesn't: one idea a file."""
+"""What AWS refuses or delays, and MiniStack doesn't: one topic per file."""
 
 from strict import (
     access_log,
@@ -27,7 +27,7 @@ from strict import (
 
 
 def install():
-    # Rights before networks, which ask for them; deletions before those whose deletion is tried again.
+    # Rights before networks, which check them; deletions before those whose deletion is retried.
     for refusal in (
         rights, deletions, buckets, bucket_policies, certificates, networks, environments, names, queues, events, uploads,
         ciphertexts, service_rights, api_account, validators, concurrency, custom_resources, running, updates, log_filters, access_log,

@@ -1,4 +1,5 @@
-"""API Gateway writes each request into the access log that the stage names, in the stage's format, with `-` for what it doesn't know.
+"""API Gateway writes each request to the stage's access log in the stage's format, with `-` for
+unknown values.
 
 https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-logging.html,
 https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-variables-for-access-logging.html
@@ -23,7 +24,7 @@ def install():
 
     async def invoke_lambda_proxy(*arguments, **options):
         answer = await proxy(*arguments, **options)
-        # What the function itself answered, and no error of the gateway's.
+        # The function's own response, not an error of the gateway.
         if isinstance(answer, tuple) and answer[0] != 502:
             _answered.get().append(str(answer[0]))
         return answer

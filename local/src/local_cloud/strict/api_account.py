@@ -1,4 +1,5 @@
-"""API Gateway may write logs only when the account has told it a role, and has an account only where there is an API.
+"""API Gateway writes logs only with a role in the account's settings, which exist only once there
+was an API.
 
 https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-apigateway-account.html,
 https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-logging.html

@@ -1,6 +1,6 @@
-"""A bucket has one policy: CloudFormation makes none where there is one, and takes in the one that is there.
+"""A bucket has one policy: CloudFormation doesn't replace an existing one, but can import it.
 
-MiniStack puts the new one over the old one, and doesn't know that a policy can be imported.
+MiniStack replaces it, and doesn't support the import of a policy.
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/resource-import-supported-resources.html
 """
 
@@ -12,7 +12,7 @@ from strict.resources import refused
 
 def install():
     handler = provisioners._RESOURCE_HANDLERS["AWS::S3::BucketPolicy"]
-    # Not where MiniStack's own update calls it by name: that one changes the policy which is there.
+    # Not if MiniStack's own update calls it: that one changes the existing policy.
     handler["create"] = _only_where_there_is_none(handler["create"])
     handler["import"] = lambda identifier: (f"{identifier['Bucket']}-policy", {})
     changesets._IMPORT_LOOKUPS["AWS::S3::BucketPolicy"] = (("Bucket",), _missing)

@@ -1,4 +1,5 @@
-"""A bucket that isn't empty isn't deleted, by CloudFormation neither: somebody has to empty it, of its old versions, too.
+"""A bucket that isn't empty can't be deleted, not even by CloudFormation: old versions must be
+deleted, too.
 
 https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-s3-bucket.html
 """

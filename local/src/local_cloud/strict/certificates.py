@@ -1,4 +1,4 @@
-"""A certificate that a domain name uses isn't deleted, nor is it for a while after that domain name is gone.
+"""A certificate can't be deleted while a domain name uses it, and for a while after that.
 
 CloudFormation gives up before ACM notices; a second deletion of the stack, a while later, works.
 https://github.com/aws/aws-cdk/issues/36265, https://docs.aws.amazon.com/acm/latest/APIReference/API_DeleteCertificate.html
@@ -14,7 +14,7 @@ from strict.deletions import StillInUse
 from strict.resources import wrap
 
 _USERS = ("regionalCertificateArn", "certificateArn")
-# When the last domain name that used a certificate was deleted, by the certificate's ARN.
+# When the last domain name of a certificate was deleted, by the certificate's ARN.
 _left = {}
 
 

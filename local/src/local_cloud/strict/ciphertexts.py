@@ -1,6 +1,6 @@
-"""KMS encrypts at most 4,096 bytes, and decrypts only what it made, unchanged.
+"""KMS encrypts at most 4,096 bytes, and decrypts only its own, unchanged ciphertexts.
 
-MiniStack's cipher has no authentication, so this remembers what it gave out.
+MiniStack's cipher isn't authenticated, so this remembers its ciphertexts.
 https://docs.aws.amazon.com/kms/latest/APIReference/API_Encrypt.html, API_Decrypt.html
 """
 

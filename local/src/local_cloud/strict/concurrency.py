@@ -1,6 +1,7 @@
-"""A new account runs as few as ten functions at once, and says so; API Gateway makes an error of its own of what that refuses.
+"""A new account may be limited to ten concurrent functions. API Gateway turns the refusal into its
+own error.
 
-MiniStack counts by itself and lets messages of a queue come again with a higher receive count, as AWS does.
+MiniStack itself counts, and redelivers messages with a higher receive count, like AWS.
 https://docs.aws.amazon.com/lambda/latest/dg/lambda-concurrency.html,
 https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html
 """

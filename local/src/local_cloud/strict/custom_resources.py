@@ -1,4 +1,4 @@
-"""A custom resource that couldn't be made is deleted all the same: its function may have done half of it.
+"""A custom resource that couldn't be created is deleted anyway: its function may have done a part.
 
 https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/crpg-ref-requesttypes-create.html
 """
@@ -7,7 +7,7 @@ import logging
 
 from ministack.services.cloudformation import custom_resource, provisioners, stacks
 
-# What the function called the thing when it said that it failed, by stack and logical id.
+# The physical ID in the function's failure response, by stack and logical ID.
 _named = {}
 
 
@@ -36,5 +36,5 @@ def _delete(kind, logical_id, properties, stack_name):
     try:
         provisioners._custom_resource_delete(name, properties, stack_name, logical_id, kind)
     except Exception as error:
-        # The stack fails already, for the first reason.
+        # The stack already fails with the first reason.
         logging.getLogger("cloudformation").warning("Delete of %s after its Create failed: %s", logical_id, error)

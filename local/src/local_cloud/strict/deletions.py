@@ -1,7 +1,8 @@
-"""CloudFormation deletes again what is still in use, for a while; and when it gives up, it leaves alone what the resource needs.
+"""CloudFormation retries the deletion of resources in use for a while. If it gives up, it keeps
+their dependencies.
 
-MiniStack tries once, and goes on to delete the function and the role behind a custom resource that couldn't be deleted, which a
-second deletion would need.
+MiniStack tries once, and then deletes the function and the role of an undeleted custom resource,
+which a second deletion would need.
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/troubleshooting.html#troubleshooting-errors-delete-stack-fails
 """
 
@@ -12,15 +13,15 @@ from ministack.services.cloudformation import _stacks, handlers, stacks
 
 import switches
 
-# What isn't tried any more in the deletion that runs, by logical id: something that needs it is still there.
+# Resources skipped in the current deletion, by logical ID: something that needs them still exists.
 _KEPT = contextvars.ContextVar("kept_by_a_failed_deletion", default=None)
 
-# What is done to these may have to wait, so it is done on a thread of its own.
+# Operations on these may have to wait, so they run on their own thread.
 WAITING = {"AWS::CertificateManager::Certificate", "AWS::EC2::SecurityGroup", "AWS::Lambda::Function"}
 
 
 class StillInUse(ValueError):
-    """CloudFormation tries again for a while."""
+    """CloudFormation retries for a while."""
 
 
 def install():

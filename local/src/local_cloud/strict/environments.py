@@ -1,4 +1,5 @@
-"""The variables of a function take at most 4,096 bytes, as the JSON that Lambda makes of them: names, quotes, commas and escapes count.
+"""The variables of a function have at most 4,096 bytes as JSON: names, quotes, commas and escapes
+count.
 
 https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 """
@@ -42,5 +43,5 @@ def _message(properties):
     text = json.dumps(variables, separators=(",", ":"), ensure_ascii=False)
     if len(text.encode()) <= LIMIT:
         return None
-    # AWS goes on with what it measured, which may be a secret.
+    # AWS's message continues with the measured text, which may be a secret.
     return "Lambda was unable to configure your environment variables because the environment variables you have provided exceeded the 4KB limit."

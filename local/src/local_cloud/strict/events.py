@@ -1,9 +1,10 @@
-"""An event of more than 6,291,456 bytes doesn't reach a function; API Gateway answers 413 then, and to bodies over 10 MB by itself.
+"""Events of more than 6,291,456 bytes don't reach a function: API Gateway returns 413, as for
+bodies over 10 MB.
 
-What counts is the event as JSON: a body that API Gateway turned into base64 is a third longer than it was sent.
+The event counts as JSON: a body that API Gateway encoded with base64 is a third longer.
 https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html,
 https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-execution-service-limits-table.html,
-https://zaccharles.medium.com/deep-dive-lambdas-request-payload-size-limit-2-2-6350c1ae5577 (the error's words)
+https://zaccharles.medium.com/deep-dive-lambdas-request-payload-size-limit-2-2-6350c1ae5577 (the error message)
 """
 
 import json
@@ -35,7 +36,7 @@ def install():
 
     def build_lambda_event(*arguments, **options):
         event = build_event(*arguments, **options)
-        # Measured only where it may matter: the rest of an event is at most the headers' 10 KB, twice.
+        # Measured only near the limit: the rest of an event is at most the headers' 10 KB, twice.
         if len(event.get("body") or "") > SYNCHRONOUS // 2:
             if len(json.dumps(event, separators=(",", ":"), ensure_ascii=False).encode()) > SYNCHRONOUS:
                 raise _TooLarge

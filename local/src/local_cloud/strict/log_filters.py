@@ -1,9 +1,10 @@
-"""A filter pattern means what it means to CloudWatch Logs: MiniStack asks for all words of an optional phrase, and takes every JSON.
+"""Filter patterns as in CloudWatch Logs: MiniStack requires all words of an optional phrase, and
+accepts any JSON.
 
-Terms are what a message has to hold, `?` before a term is one of several, `-` what it mustn't hold; case counts, and beside other
-terms those with `?` count for nothing. In braces stand conditions on members of a JSON object, with `*` at either end of a text. What
-isn't known here is refused, so that nothing passes for tried that wasn't.
-https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html
+A message must contain the terms, one of those with `?`, and none of those with `-`. Case counts,
+and besides other terms, those with `?` are ignored. Braces contain conditions on members of a JSON
+object, with `*` at either end of a text. Unsupported patterns are refused, so that nothing passes
+untested. https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html
 """
 
 import json
@@ -34,7 +35,7 @@ def _all(part, text):
     while text[end:].strip():
         match = part.match(text, end)
         if not match:
-            raise NotImplementedError(f"a filter pattern that isn't known here: {text}")
+            raise NotImplementedError(f"an unsupported filter pattern: {text}")
         found.append(match.groups())
         end = match.end()
     return found
@@ -61,15 +62,15 @@ def _of_text(terms):
 def _of_json(conditions):
     operators = {operator for *_, operator in conditions[:-1]}
     if len(operators) > 1:
-        raise NotImplementedError("a filter pattern with both && and || isn't known here")
-    judge = any if operators == {"||"} else all
+        raise NotImplementedError("an unsupported filter pattern with both && and ||")
+    combine = any if operators == {"||"} else all
 
     def matches(message):
         try:
             value = json.loads(message)
         except ValueError:
             return False
-        return isinstance(value, dict) and judge(_holds(value, *condition[:3]) for condition in conditions)
+        return isinstance(value, dict) and combine(_holds(value, *condition[:3]) for condition in conditions)
 
     return matches
 

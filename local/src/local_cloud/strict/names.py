@@ -1,6 +1,7 @@
-"""What things may be called and described as: lengths and characters, where MiniStack takes anything.
+"""Valid names and descriptions: lengths and characters, where MiniStack accepts anything.
 
-Where AWS's models say it, their shapes are used; where only prose does, it stands here with its page.
+If AWS's models define them, their shapes are used. If only the documentation does, they are here
+with a link.
 """
 
 import re
@@ -12,14 +13,15 @@ from shapes.models import shape_named
 from shapes.values import problems
 from strict.resources import check, refused
 
-# "a-z, A-Z, 0-9, spaces, and ._-:/()#,@[]+=&;{}!$*", up to 255: so for groups, and for what their rules are described as.
+# "a-z, A-Z, 0-9, spaces, and ._-:/()#,@[]+=&;{}!$*", up to 255: for groups, and for the
+# descriptions of their rules.
 # https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateSecurityGroup.html, API_IpRange.html
 _EC2_TEXT = re.compile(r"[a-zA-Z0-9 ._\-:/()#,@\[\]+=&;{}!$*]{0,255}")
 # https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateStack.html
 _STACK = re.compile(r"[a-zA-Z][-a-zA-Z0-9]{0,127}")
 # https://docs.aws.amazon.com/acm/latest/APIReference/API_RequestCertificate.html, "DomainName": the first one only.
 _FIRST_DOMAIN = re.compile(r".{1,64}")
-# https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html, "FunctionName": a name alone.
+# https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html, "FunctionName": only the name.
 _FUNCTION = re.compile(r"[a-zA-Z0-9\-_]{1,64}")
 # https://docs.aws.amazon.com/sns/latest/api/API_CreateTopic.html
 _TOPIC = re.compile(r"[a-zA-Z0-9\-_]{1,256}(\.fifo)?")
@@ -78,7 +80,7 @@ def _look(kind, rules):
 
 
 def _at(value, path):
-    """The values that a path leads to: `Rules[].Description` to that of each rule."""
+    """The values at a path: for `Rules[].Description`, that of each rule."""
     name, _, rest = path.partition(".")
     value = value.get(name.removesuffix("[]"))
     for found in (value or []) if name.endswith("[]") else filter(None, [value]):

@@ -1,7 +1,9 @@
-"""What a function in a VPC leaves there: a network interface, made and removed with the rights of the function's role.
+"""The network interface of a function in a VPC, created and removed with the rights of the
+function's role.
 
-Without the rights the function isn't taken into the VPC; when they are gone before the interface is, it stays for good, and with
-it the security group. CloudFormation waits for the interfaces of a function that it deletes, and then again for the group.
+Without the rights, the function can't join the VPC. If they are removed before the interface, it
+stays forever, and so does the security group. CloudFormation waits for the interfaces of a function
+that it deletes, and then for the group.
 https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html#configuration-vpc-permissions,
 https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-lambda-function-vpcconfig.html
 """
@@ -21,7 +23,7 @@ from strict.resources import wrap
 from strict.rights import may
 
 _NEEDED = ("CreateNetworkInterface", "DescribeNetworkInterfaces", "DescribeSubnets", "DeleteNetworkInterface")
-# Names of the functions that use an interface, by its id: they share it when subnet and groups are the same.
+# The functions that use an interface, by its ID: they share it if subnet and groups are the same.
 _users = {}
 _lock = threading.RLock()
 
@@ -176,7 +178,7 @@ def _leave(function, role, still=frozenset()):
         for interface in left:
             _users[interface].discard(function)
     for interface in left:
-        # The account that this is about stands in the context.
+        # The context contains the account.
         remove = contextvars.copy_context().run
         timer = threading.Timer(switches.value("interface_stays"), remove, (_remove, interface, role))
         timer.daemon = True

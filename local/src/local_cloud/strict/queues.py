@@ -1,8 +1,9 @@
-"""What a queue may be called, and for how long it hides a message that a function works on.
+"""The names and the visibility timeouts of queues.
 
-The name that CloudFormation makes for a FIFO queue is shortened to 80 characters before `.fifo` is appended to it:
-https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/280. A queue that shows a message again before the
-function's time is over can't feed it: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
+CloudFormation shortens the generated name of a FIFO queue to 80 characters before it appends
+`.fifo`: https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/280. A queue
+whose visibility timeout is shorter than the function's timeout can't feed it:
+https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
 """
 
 import re

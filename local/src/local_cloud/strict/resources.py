@@ -1,10 +1,14 @@
-"""How a file of this folder gets between CloudFormation and the functions that make, change and delete a resource of a type."""
+"""Hooks for this folder between CloudFormation and the functions that create, change and delete
+resources.
+"""
 
 from ministack.services.cloudformation import provisioners
 
 
 def wrap(resource_type, operation, wrapper):
-    """Puts `wrapper(inner)` in the place of the function, also where the other functions of the type call it by name."""
+    """Replaces the function by `wrapper(inner)`, even if other functions of the type call it by
+    name.
+    """
     handler = provisioners._RESOURCE_HANDLERS[resource_type]
     inner = handler[operation]
     outer = wrapper(inner)
@@ -15,7 +19,9 @@ def wrap(resource_type, operation, wrapper):
 
 
 def check(resource_type, look):
-    """Calls `look(properties, logical_id, stack_name)`, which raises, before a resource of the type is made or changed."""
+    """Calls `look(properties, logical_id, stack_name)` before a resource is created or changed. It
+    may raise.
+    """
 
     def before_create(create):
         def checked(logical_id, properties, stack_name):
@@ -37,5 +43,5 @@ def check(resource_type, look):
 
 
 def refused(service, status, code, message):
-    """The reason that CloudFormation gives when a service refuses."""
+    """CloudFormation's status reason when a service refuses."""
     return ValueError(f"{message} (Service: {service}, Status Code: {status}, Error Code: {code})")

@@ -1,9 +1,10 @@
-"""A changed right takes seconds until it counts: until then, who has got one is denied, and who lost one still may.
+"""A changed right takes effect after seconds: until then, a granted one is denied, and a removed
+one still works.
 
-https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency names no time;
-what people measure is mostly below ten seconds. For a new role and a new policy CloudFormation itself waits (each takes a quarter
-of a minute to be made), so what they allow counts at once; what an update changes, a deletion takes away or somebody changes by
-IAM's own API doesn't.
+https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency
+names no time. People mostly measure less than ten seconds. For a new role or policy, CloudFormation
+itself waits (each takes a quarter of a minute), so their rights take effect immediately. Rights
+changed by updates, deletions or IAM's API don't.
 """
 
 import time
@@ -15,7 +16,8 @@ from ministack.services import iam
 import switches
 from strict.resources import wrap
 
-# What a role might before its last changes: when each was made, and the documents until then; oldest first.
+# A role's rights before its last changes: the time of each, and the documents until then, oldest
+# first.
 _before = {}
 
 
@@ -47,7 +49,7 @@ def install():
 
 
 def may(role_arn, action, resource="*"):
-    """Whether a role has a right that a service asks for by itself."""
+    """Whether a role has a right that a service itself checks."""
     account, name = role_arn.split(":")[4], role_arn.rsplit("/", 1)[-1]
     policies = iam_evaluator._gather_role_policies(name, account)
     context = iam_evaluator.EvalContext(
@@ -68,7 +70,7 @@ def _slowly(change):
 
 
 def _documents():
-    """What each role's policies say."""
+    """The policy documents of each role."""
     if not switches.value("rights_spread"):
         return None
     account, found = get_account_id(), {}

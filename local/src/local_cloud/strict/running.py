@@ -1,7 +1,8 @@
-"""What a function does goes on when the function is changed or deleted, until it ends or its time is over; its credentials hold
-as long as its role does.
+"""A running invocation continues when its function is changed or deleted, until it ends or times
+out. Its credentials are valid as long as its role exists.
 
-MiniStack ends what runs when Lambda's API changes a function, and never ends what waits when CloudFormation deletes one.
+MiniStack kills running invocations when Lambda's API changes a function, and never ends idle ones
+when CloudFormation deletes one.
 https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
 """
 
@@ -14,7 +15,7 @@ from ministack.services import lambda_svc
 from strict.resources import wrap
 
 _CHANGES = contextvars.ContextVar("a_function_is_changed", default=False)
-# Workers that are out of their pool and end when their invocation does.
+# Workers that are removed from their pool and end with their invocation.
 _leaving = set()
 
 

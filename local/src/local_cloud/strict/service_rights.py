@@ -1,6 +1,7 @@
-"""Rights that services need to do what they do by themselves: writing a function's log, reading its queue, calling it.
+"""Rights that services need for their own actions: writing a function's log, reading its queue,
+invoking it.
 
-Without them AWS writes no log, makes no event source, and answers for API Gateway with an error.
+Without them, AWS writes no log, creates no event source, and API Gateway returns an error.
 https://docs.aws.amazon.com/lambda/latest/dg/lambda-intro-execution-role.html,
 https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html#events-sqs-permissions,
 https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-control-access-using-iam-policies-to-invoke-api.html
@@ -72,5 +73,5 @@ def _may_be_called(function, source):
         pattern = statement.get("Condition", {}).get("ArnLike", {}).get("AWS:SourceArn", "*")
         if is_meant and fnmatchcase(source, pattern):
             return True
-    # A function that isn't there is another error.
+    # A missing function is another error.
     return record is None

@@ -1,7 +1,8 @@
-"""The role that CloudFormation takes on for a stack: who names one has to be allowed to pass it, and the stack remembers it.
+"""The role that CloudFormation assumes for a stack: callers must be allowed to pass it, and the
+stack keeps it.
 
-https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-iam-servicerole.html. What CloudFormation does then isn't held to
-the role's rights: MiniStack's calls functions, and asks nobody.
+https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-iam-servicerole.html. CloudFormation isn't
+limited to the role's rights here: MiniStack's calls functions directly.
 """
 
 from urllib.parse import parse_qs
@@ -26,7 +27,7 @@ def install():
         if role and action in _ACTIONS and (message := _may_not_pass(headers, query_params, role)):
             return _error("AccessDenied", message, 403)
         stack = form.get("StackName", [""])[0]
-        # A stack that is deleted is found by its id only.
+        # A deleted stack is found only by its ID.
         before = handlers._resolve_stack(stack) if role and action == "DeleteStack" else None
         answer = await request(method, path, headers, body, query_params)
         if role and action in _ACTIONS and answer[0] < 300 and (found := before or handlers._resolve_stack(stack)):

@@ -1,7 +1,8 @@
-"""A function's code and its configuration are two updates: in between, old code runs in the new environment.
+"""A function's code and configuration are updated separately: in between, old code runs in the new
+environment.
 
-https://docs.aws.amazon.com/lambda/latest/api/API_UpdateFunctionConfiguration.html; which comes first is said nowhere. What reads
-the environment has to read that of the release after it.
+https://docs.aws.amazon.com/lambda/latest/api/API_UpdateFunctionConfiguration.html. The order isn't
+documented, so code must be able to read the next release's environment.
 """
 
 import time
@@ -21,7 +22,7 @@ def _in_two_steps(update):
             between = {**after, "Code": code}
             name, attributes = update(physical_id, before, between, stack_name, logical_id)
             if name != physical_id:
-                # A new function under a new name, which nobody calls yet.
+                # A new function with a new name, which nobody calls yet.
                 return update(name, between, after, stack_name, logical_id)
             while time.monotonic() < began + switches.value("code_follows"):
                 time.sleep(0.02)

@@ -1,4 +1,5 @@
-"""All parts of a multipart upload but the last have at least 5 MiB, and at most 1,000 objects are deleted by one request.
+"""All parts of a multipart upload except the last have at least 5 MiB. A request deletes at most
+1,000 objects.
 
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html,
 https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html

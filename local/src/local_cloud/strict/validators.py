@@ -1,6 +1,7 @@
-"""A request validator that a template makes counts: what lacks a header that is required is refused with 400.
+"""Request validators in a template take effect: requests without a required header are refused with
+400.
 
-MiniStack's API Gateway validates, but its CloudFormation makes no validators, and forgets which method has which.
+MiniStack's API Gateway validates, but its CloudFormation doesn't create validators or assign them to methods.
 https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-method-request-validation.html
 """
 
@@ -41,5 +42,5 @@ def _keeping_the_validator(change):
 
 
 def _properties(arguments):
-    """What the resource is to be: an update is told what it was before that."""
+    """The new properties: an update gets the old ones before that."""
     return [argument for argument in arguments if isinstance(argument, dict)][-1]

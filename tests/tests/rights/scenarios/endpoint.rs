@@ -1,5 +1,5 @@
-//! What a Git host needs of the endpoint: that it takes a request that is signed, and that the
-//! request gets to its worker.
+//! What a Git host needs from the endpoint: it accepts a signed request, and passes it to its
+//! worker.
 
 use anyhow::{Context as _, Result, ensure};
 use contract::Job;

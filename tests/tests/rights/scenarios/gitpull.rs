@@ -1,4 +1,4 @@
-//! What who pushes needs of gitpull.
+//! What pushes need from gitpull.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ use crate::stage::{Repo, Run, Stage};
 
 const WORKER: &str = "GitPull";
 
-/// A push to a repository of which nothing is known, in a function that knows nothing.
+/// A push to an unknown repository, with a cold function.
 async fn first_push(stage: &Stage, repo: &Repo) -> Result<Run> {
     stage.forget(repo).await?;
     stage.make_cold("GitPullFunction").await?;
@@ -26,7 +26,7 @@ pub(super) async fn gitpull_makes_a_zip_of_a_first_push(stage: &Stage, props: &P
     stage.artifact(&props.rocket).await?.same_tree(&expected).map(drop)
 }
 
-/// A warning is for what a person has to look at.
+/// A warning is for something that a person must look at.
 pub(super) async fn gitpull_warns_of_nothing_at_a_first_push(stage: &Stage, props: &Props) -> Result<()> {
     let before: BTreeSet<_> = stage.account().log_lines().await?.iter().map(Value::to_string).collect();
     let run = first_push(stage, &props.rocket).await?;
@@ -35,7 +35,7 @@ pub(super) async fn gitpull_warns_of_nothing_at_a_first_push(stage: &Stage, prop
     let mut lines = stage.account().log_lines().await?;
     lines.retain(|line| !before.contains(&line.to_string()));
     ensure!(lines.iter().any(|line| line.to_string().contains(&delivery)), "nothing was logged");
-    // What concerns the pack isn't told with the delivery.
+    // Messages about the pack have no delivery ID.
     lines.retain(|line| [&delivery, &pack].iter().any(|word| line.to_string().contains(*word)));
     lines.retain(|line| field(line, "level").is_some_and(|level| level == "WARN"));
     ensure!(lines.is_empty(), "{lines:?}");
@@ -64,7 +64,7 @@ pub(super) async fn gitpull_begins_with_the_pack_that_was_kept(stage: &Stage, pr
     Ok(())
 }
 
-/// The last file is one of Git LFS, and the host has none: by then the first part is stored.
+/// The last file is a Git LFS file that the host doesn't have. By then, the first part is uploaded.
 pub(super) async fn gitpull_leaves_no_half_a_zip(stage: &Stage, props: &Props) -> Result<()> {
     stage.make_cold("GitPullFunction").await?;
     let job = props.large.job("lfs", &props.lfs)?;
@@ -73,7 +73,7 @@ pub(super) async fn gitpull_leaves_no_half_a_zip(stage: &Stage, props: &Props) -
     stage.has_no_upload("OutputBucket", &job.artifact_key(KeyLayout::default(), Some("main"))).await
 }
 
-/// Somebody else's object is where the pack would go: S3 says so when all parts are there.
+/// Somebody else's object is at the pack's key: S3 reports that after all parts are uploaded.
 pub(super) async fn gitpull_leaves_no_half_a_pack(stage: &Stage, props: &Props) -> Result<()> {
     stage.forget(&props.large).await?;
     let put = stage.account().s3.put_object().bucket(stage.id("CacheBucket")?).key(props.large.pack());
@@ -89,5 +89,5 @@ pub(super) async fn gitpull_tries_a_failed_job_again_within_seconds(stage: &Stag
 }
 
 pub(super) async fn gitpull_buries_what_failed_for_good(stage: &Stage, props: &Props) -> Result<()> {
-    zipdl::is_buried(stage, props, WORKER).await
+    zipdl::is_given_up(stage, props, WORKER).await
 }

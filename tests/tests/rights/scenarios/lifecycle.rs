@@ -1,4 +1,4 @@
-//! What who deploys needs: a key at the beginning, empty buckets at the end.
+//! What deployments need: a key at the beginning, empty buckets at the end.
 
 use anyhow::{Context as _, Result, ensure};
 use contract::custom::SSH_KEY_PREFIX;
@@ -24,7 +24,7 @@ pub(super) async fn a_stack_gets_its_ssh_key_and_keeps_it(stage: &Stage, _: &Pro
     Ok(())
 }
 
-/// The public key that the function answers with.
+/// The public key in the function's response.
 async fn created(stage: &Stage, bucket: &str) -> Result<String> {
     let properties = json!({
         "KeyBucket": bucket,
@@ -58,7 +58,7 @@ pub(super) async fn a_deleted_stack_leaves_its_buckets_empty(stage: &Stage, _: &
     Ok(())
 }
 
-/// A custom resource's answer to a request that went well.
+/// A custom resource's response to a successful request.
 async fn ask(stage: &Stage, function: &str, request: RequestType, properties: Value) -> Result<Value> {
     let id = if request == RequestType::Delete { "bucket-cleaner" } else { "" };
     let answer = custom_resource::request(stage.account(), stage.id(function)?, request, id, properties).await?;

@@ -1,5 +1,5 @@
-//! What users need of the stack. Each scenario begins with a cold function and nothing of an
-//! earlier one, and fails where the function's role lacks a right that it takes.
+//! What users need from the stack. Each scenario starts with a cold function and no earlier data,
+//! and fails if the function's role lacks a right that it needs.
 
 mod endpoint;
 mod gitpull;
@@ -13,11 +13,11 @@ use anyhow::Result;
 
 use crate::stage::{Repo, Stage};
 
-/// What the scenarios play with: made once, for each has its own.
+/// The inputs of the scenarios, created once, each for one scenario.
 pub(crate) struct Props {
-    /// Of one part, and worth a pack.
+    /// Of one part, and large enough for a cached pack.
     pub(crate) rocket: Repo,
-    /// Of several parts, and more than may be downloaded. Its branch `lfs` names a file that Git
+    /// Of several parts, and larger than a download may be. Its branch `lfs` has a file that Git
     /// LFS doesn't have.
     pub(crate) large: Repo,
     /// The commit of that branch.
@@ -26,16 +26,16 @@ pub(crate) struct Props {
     pub(crate) probe: Repo,
 }
 
-/// The end of a scenario.
+/// The result of a scenario.
 pub(crate) type Played<'a> = Pin<Box<dyn Future<Output = Result<()>> + Send + 'a>>;
 
 /// A scenario.
 pub(crate) struct Scenario {
     /// The name of its function, which is what the grants of `crates/deployment/src/stack` call it.
     pub(crate) name: &'static str,
-    /// The logical id of the function whose rights it takes.
+    /// The logical ID of the function whose rights it needs.
     pub(crate) function: &'static str,
-    /// Plays it.
+    /// Runs it.
     pub(crate) play: for<'a> fn(&'a Stage, &'a Props) -> Played<'a>,
 }
 
@@ -49,8 +49,7 @@ macro_rules! scenarios {
     };
 }
 
-/// Every scenario, in an order in which they can be played: the last one takes away what the others
-/// work with.
+/// All scenarios in a possible order: the last one deletes what the others use.
 pub(crate) const SCENARIOS: &[Scenario] = scenarios! {
     "SshKeyFunction": lifecycle::a_stack_gets_its_ssh_key_and_keeps_it;
     "WebhookFunction": endpoint::a_signed_push_is_queued, endpoint::a_signed_request_for_a_download_is_queued;

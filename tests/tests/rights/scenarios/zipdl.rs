@@ -1,4 +1,4 @@
-//! What who has an archive downloaded needs of zipdl.
+//! What downloads need from zipdl.
 
 use anyhow::{Context as _, Result, ensure};
 use contract::{HostKind, Job, KeyLayout, Repository, dead_letter::TRIES};
@@ -10,7 +10,7 @@ use crate::stage::{Repo, Run, SECONDS, Stage};
 
 const WORKER: &str = "ZipDl";
 
-/// A download for which nothing is there, by a function that knows nothing.
+/// A first download, with a cold function.
 async fn first_download(stage: &Stage, repo: &Repo) -> Result<Run> {
     stage.forget(repo).await?;
     stage.make_cold("ZipDlFunction").await?;
@@ -33,7 +33,7 @@ pub(super) async fn zipdl_downloads_no_commit_twice(stage: &Stage, props: &Props
     Ok(())
 }
 
-/// The archive is longer than it may be: by then the first part is stored.
+/// The archive is too long. By then, the first part is uploaded.
 pub(super) async fn zipdl_leaves_no_half_a_zip(stage: &Stage, props: &Props) -> Result<()> {
     stage.make_cold("ZipDlFunction").await?;
     let job = props.large.job("download", &props.large.commit)?;
@@ -48,8 +48,8 @@ pub(super) async fn zipdl_tries_a_failed_job_again_within_seconds(stage: &Stage,
     is_tried_again(stage, props, WORKER).await
 }
 
-/// A job for a repository that isn't there fails; a worker that can't say when it comes again
-/// leaves that to the queue, which waits for minutes.
+/// A job for a missing repository fails. A worker that can't schedule its retry leaves that to the
+/// queue, which waits for minutes.
 pub(super) async fn is_tried_again(stage: &Stage, props: &Props, worker: &str) -> Result<()> {
     stage.make_cold(&format!("{worker}Function")).await?;
     let job = job_that_fails(props)?;
@@ -72,11 +72,11 @@ pub(super) async fn is_tried_again(stage: &Stage, props: &Props, worker: &str) -
 }
 
 pub(super) async fn zipdl_buries_what_failed_for_good(stage: &Stage, props: &Props) -> Result<()> {
-    is_buried(stage, props, WORKER).await
+    is_given_up(stage, props, WORKER).await
 }
 
-/// At the last of its tries the job goes to the dead-letter queue, where a person finds it.
-pub(super) async fn is_buried(stage: &Stage, props: &Props, worker: &str) -> Result<()> {
+/// After the last try, the job is moved to the dead-letter queue, where a person finds it.
+pub(super) async fn is_given_up(stage: &Stage, props: &Props, worker: &str) -> Result<()> {
     stage.make_cold(&format!("{worker}Function")).await?;
     let job = job_that_fails(props)?;
     let run = stage.deliver_again(worker, &job, "receipt", TRIES).await?;
@@ -86,7 +86,7 @@ pub(super) async fn is_buried(stage: &Stage, props: &Props, worker: &str) -> Res
     Ok(())
 }
 
-/// A job for a repository that isn't there.
+/// A job for a missing repository.
 fn job_that_fails(props: &Props) -> Result<Job> {
     let mut job = props.rocket.job("main", &props.rocket.commit)?;
     job.repository = Repository::new(address(HostKind::GitHub).to_string().parse()?, "acme/gone".parse()?);

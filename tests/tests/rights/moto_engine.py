@@ -1,7 +1,9 @@
-"""Asks moto's IAM engine who may do what: policies and requests from standard input, a list of verdicts to standard output.
+"""Evaluates permissions with moto's IAM engine: policies and requests from standard input, a list of
+decisions to standard output.
 
-The engine is asked by itself. In front of it moto's server (5.2.5, `call_action` in moto/core/responses.py) asks about the
-resource "*" and not the one that a request names, for nearly every service: so it denies kms:Decrypt to who has it on a key.
+The engine is called directly. moto's server (5.2.5, `call_action` in moto/core/responses.py) checks
+the resource "*" instead of the request's for nearly every service: so it would deny kms:Decrypt to a
+role that has it for a key.
 """
 
 import json

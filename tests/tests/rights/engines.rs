@@ -1,6 +1,5 @@
-//! Three engines that decide who may do what: the local account's, which decides about real
-//! requests; ours, by which `diff` and `review` read a template; and moto's, which knows nothing of
-//! either.
+//! Three engines that evaluate permissions: the local account's, which authorizes real requests;
+//! ours, which `diff` and `review` use for templates; and moto's, which is independent of both.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
@@ -15,12 +14,12 @@ use serde_json::{Value, json};
 use crate::granted::Granted;
 use crate::stage::Stage;
 
-/// How the engines judge a request.
+/// The decisions of the engines about a request.
 #[derive(Debug)]
 pub(crate) struct Verdict {
-    /// The role by its logical id, the action, the resource and the context.
+    /// The role by its logical ID, the action, the resource and the context.
     pub(crate) request: Request,
-    /// The local account's judgement.
+    /// The local account's decision.
     pub(crate) account: bool,
     /// Ours.
     pub(crate) ours: bool,
@@ -28,26 +27,24 @@ pub(crate) struct Verdict {
     pub(crate) moto: bool,
 }
 
-/// Where moto is known to judge otherwise: where a request lacks a key that a condition names, moto
-/// takes the condition for fulfilled (`_check_conditions` in `moto/iam/access_control.py`). IAM
-/// takes it for broken.
+/// Known differences of moto: if a request lacks a key of a condition, moto considers the condition
+/// fulfilled (`_check_conditions` in `moto/iam/access_control.py`). IAM considers it not fulfilled.
 pub(crate) const MOTO_ALLOWS: [(&str, &str); 2] = [("GitPullRole", "kms:Decrypt"), ("SshKeyRole", "kms:Encrypt")];
 
-/// Fails where the engines don't agree, but for what `moto_allows`; and where one of that is judged
-/// alike.
+/// Fails if the engines disagree, except for `moto_allows`, or if they agree about one of those.
 pub(crate) fn agree(verdicts: &[Verdict], moto_allows: &[(&str, &str)]) -> Result<()> {
     let ours: Vec<_> = verdicts.iter().filter(|verdict| verdict.ours != verdict.account).collect();
-    ensure!(ours.is_empty(), "the account decides otherwise than we do: {ours:#?}");
+    ensure!(ours.is_empty(), "our engine disagrees with the account: {ours:#?}");
     let moto: Vec<_> = verdicts.iter().filter(|verdict| verdict.moto != verdict.account).collect();
     let of_moto = moto.iter().map(|verdict| (verdict.request.who.as_str(), verdict.request.action.as_str()));
     let known = of_moto.eq(moto_allows.iter().copied())
         && moto.iter().all(|verdict| verdict.moto && verdict.request.context.is_empty());
-    ensure!(known, "moto decides otherwise, and not only where it is known to: {moto:#?}");
+    ensure!(known, "moto disagrees with the account, and not only where expected: {moto:#?}");
     Ok(())
 }
 
-/// The judgement of all three on what the account was asked, each once.
-pub(crate) fn judge(stage: &Stage, rights: &[Granted], decisions: &[Decision]) -> Result<Vec<Verdict>> {
+/// The decisions of all three about the account's requests, each once.
+pub(crate) fn decide(stage: &Stage, rights: &[Granted], decisions: &[Decision]) -> Result<Vec<Verdict>> {
     let roles: BTreeMap<_, _> = rights.iter().map(|right| (right.policy.role.as_str(), right.role.as_str())).collect();
     let mut asked = BTreeMap::new();
     for decision in decisions {
@@ -60,16 +57,16 @@ pub(crate) fn judge(stage: &Stage, rights: &[Granted], decisions: &[Decision]) -
     let template = stage.local.template()?.into_value();
     let resolved = resolved(&template, rights, &stage.stack.name);
     let moto = moto(rights, asked.keys())?;
-    let judged = asked.into_iter().zip(moto).map(|((request, account), moto)| {
+    let verdicts = asked.into_iter().zip(moto).map(|((request, account), moto)| {
         // Loopback counts as TLS.
         let mut over_tls = request.clone();
         over_tls.context.insert("aws:SecureTransport".to_owned(), "true".to_owned());
         Verdict { ours: permits(&resolved, &over_tls), account, moto, request }
     });
-    Ok(judged.collect())
+    Ok(verdicts.collect())
 }
 
-/// The template's rights, with what its references came to.
+/// The template's rights, with resolved references.
 fn resolved(template: &Value, rights: &[Granted], stack: &str) -> BTreeSet<Grant> {
     let mut names = BTreeMap::from([("${AWS::StackName}".to_owned(), stack.to_owned())]);
     for right in rights {
@@ -95,7 +92,7 @@ fn resolved(template: &Value, rights: &[Granted], stack: &str) -> BTreeSet<Grant
     grants.collect()
 }
 
-/// What moto says about the requests.
+/// Moto's decisions about the requests.
 fn moto<'r>(rights: &[Granted], requests: impl Iterator<Item = &'r Request>) -> Result<Vec<bool>> {
     let mut policies: BTreeMap<&str, BTreeMap<&str, &Value>> = BTreeMap::new();
     for right in rights {
@@ -107,13 +104,13 @@ fn moto<'r>(rights: &[Granted], requests: impl Iterator<Item = &'r Request>) -> 
     let question = json!({ "policies": policies, "requests": requests.collect::<Vec<_>>() });
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("find the project's folder")?;
     let mut python = Command::new(root.join(".tools/moto/bin/python3"))
-        .args(["-c", include_str!("moto_judge.py")])
+        .args(["-c", include_str!("moto_engine.py")])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
         .context("start moto, which .ci/tools installs")?;
     python.stdin.take().context("ask moto")?.write_all(question.to_string().as_bytes())?;
     let answer = python.wait_with_output()?;
-    ensure!(answer.status.success(), "moto gave up");
+    ensure!(answer.status.success(), "moto failed");
     serde_json::from_slice(&answer.stdout).context("read moto's answer")
 }
