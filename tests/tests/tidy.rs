@@ -241,6 +241,64 @@ fn files_mention_no_local_paths() {
     }
 }
 
+#[test]
+fn documented_paths_exist() {
+    let mut count = 0;
+    for file in files().into_iter().filter(|file| file.extension().is_some_and(|extension| extension == "md")) {
+        let text = std::fs::read_to_string(root().join(&file)).unwrap();
+        for name in text.lines().flat_map(names) {
+            let top = name.split('/').next().unwrap_or_default();
+            let is_ours =
+                ["bench", "crates", "docs", "functions", "fuzz", "infra", "local", "policy", "tests"].contains(&top);
+            let is_pattern = name.contains(|character: char| "<*{ ".contains(character));
+            // The records of runs on AWS: there are none yet.
+            let is_made_later = name == "tests/acceptance";
+            if is_ours && name.contains('/') && !is_pattern && !is_made_later {
+                assert!(root().join(name).exists(), "{}: there is no {name}", file.display());
+                count += 1;
+            }
+        }
+    }
+    assert!(count > 100, "only {count} paths");
+}
+
+/// Terms that the glossary in CONTRIBUTING.md has replaced, and what it says instead.
+const OLD_TERMS: [(&str, &str); 9] = [
+    (concat!("dead ", "letter"), "dead-letter message"),
+    (concat!("dead ", "letters"), "dead-letter messages"),
+    (concat!("ju", "dge"), "check, or linter"),
+    (concat!("ju", "dges"), "checks, or linters"),
+    (concat!("ju", "dged"), "checked"),
+    (concat!("me", "nd"), "fix"),
+    (concat!("me", "nded"), "fixed"),
+    (concat!("bu", "ried"), "given up"),
+    (concat!("stra", "nger"), "untrusted sender"),
+];
+
+#[test]
+fn old_terms_stay_replaced() {
+    let mut count = 0;
+    for file in files() {
+        let is_text =
+            ["rs", "md", "guard", "py"].iter().any(|known| file.extension().is_some_and(|found| found == *known));
+        // The glossary has both.
+        if !is_text || file == Path::new("CONTRIBUTING.md") {
+            continue;
+        }
+        let text = std::fs::read_to_string(root().join(&file)).unwrap().to_lowercase();
+        let is_word = |character: Option<char>| character.is_some_and(char::is_alphanumeric);
+        for (term, instead) in OLD_TERMS {
+            for (at, _) in text.match_indices(term) {
+                let (before, after) = (&text[..at], &text[at + term.len()..]);
+                let is_part = is_word(before.chars().next_back()) || is_word(after.chars().next());
+                assert!(is_part, "{}: {term} is now called {instead}", file.display());
+            }
+        }
+        count += 1;
+    }
+    assert!(count > 500, "only {count} files");
+}
+
 /// The names of the tests in a file: functions with a test attribute or macro.
 fn tests_in(text: &str) -> impl Iterator<Item = &str> {
     let marks = [concat!("#[te", "st]"), concat!("#[tokio::te", "st")];

@@ -1,4 +1,4 @@
-//! Which names may become entries of a zip. The tree is foreign: whoever pushes can write any bytes
+//! Which names may become entries of a zip. The tree is untrusted: a pusher can write any bytes
 //! into it.
 //!
 //! | name in the tree | outcome |

@@ -40,7 +40,8 @@ fn answered(status: u16) -> String {
 fn neutral(text: &str, names: &[(&str, &str)]) -> String {
     let renamed = names.iter().fold(text.to_owned(), |text, (value, name)| text.replace(value, name));
     let word = |word: &str| {
-        let shape: String = word.chars().map(|message| if message.is_ascii_digit() { '0' } else { message }).collect();
+        let shape: String =
+            word.chars().map(|character| if character.is_ascii_digit() { '0' } else { character }).collect();
         match shape.as_str() {
             "0000-00-00" => "DAY".to_owned(),
             "00:00:00" => "TIME".to_owned(),

@@ -427,7 +427,7 @@ async fn configuration_mistakes_are_reported_without_secrets() {
     desk.write("parameters.json", r#"{ "ApiSecret": ["hunter2"] }"#);
     for (arguments, expected) in [
         (&["--parameter", "ApiSecret=hunter2"][..], "ApiSecret is a secret"),
-        (&["--parameter", "ApiSecret:hunter2=x"], "messages and digits only"),
+        (&["--parameter", "ApiSecret:hunter2=x"], "letters and digits only"),
         (&["--parameter", "hunter2"], "given as Name=Value"),
         (&["--secret-file", "ApiSecret=hunter2"], "cannot get ApiSecret"),
         (&["--secret-file", "hunter2"], "given as Name=File"),
