@@ -246,7 +246,7 @@ impl Parameters {
                 // What a parameter that is none may quote.
                 source: if given.source == Source::Secret && !declared.is_secret() { unsaid() } else { source },
             })?;
-            let allowed = declared.judge(given.value.expose_secret());
+            let allowed = declared.check(given.value.expose_secret());
             allowed.map_err(|source| ParameterError::Constraint { name: name.clone(), source: source.into() })?;
         }
         Ok(())
@@ -264,7 +264,7 @@ impl Parameters {
             let Some(value) = kept.get(name).filter(|_| !declared.is_secret() && !filled) else { continue };
             let of = || name.to_owned();
             judge(name, &value.as_str().into()).map_err(|source| ParameterError::Kept { name: of(), source })?;
-            let allowed = declared.judge(value);
+            let allowed = declared.check(value);
             allowed.map_err(|source| ParameterError::KeptConstraint { name: of(), source: source.into() })?;
         }
         Ok(())
