@@ -58,7 +58,7 @@ pub enum CommitError {
 }
 
 impl CommitError {
-    /// What to do about it, where that is known.
+    /// What to do about it, if known.
     pub fn hint(&self) -> Option<String> {
         matches!(self, Self::Unknown { .. })
             .then(|| "run it in the repository, for example with `--against main`".to_owned())

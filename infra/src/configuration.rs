@@ -81,7 +81,7 @@ pub enum ConfigurationError {
 }
 
 impl ConfigurationError {
-    /// What to do about it, where that is known.
+    /// What to do about it, if known.
     pub fn hint(&self) -> Option<String> {
         matches!(self, Self::Parse { .. })
             .then(|| format!("{} prints what can stand there", typed("schema configuration")))
