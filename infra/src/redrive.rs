@@ -11,13 +11,13 @@ use deployment::call_error::CallError;
 use deployment::deploy;
 use deployment::render::progress::Progress;
 
-/// The workers, as the queues' logical ids begin.
+/// The workers, as prefixes of the queues' logical IDs.
 pub const WORKERS: [&str; 2] = ["GitPull", "ZipDl"];
 
 /// What was moved.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Redriven {
-    /// The queue's logical id.
+    /// The queue's logical ID.
     pub queue: String,
     /// How many messages went back to it.
     pub count: usize,

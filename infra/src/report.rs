@@ -1,4 +1,4 @@
-//! How an error looks: what failed, the chain of causes, and what to do about it.
+//! Renders an error: what failed, the chain of causes, and what to do about it.
 
 use std::error::Error;
 

@@ -1,5 +1,5 @@
-//! A first `git2s3.toml`, from the few answers that a deployment needs. The same parsers judge the
-//! answers as those of the functions, and what is written is read again before anybody has it.
+//! Writes a first `git2s3.toml` from the few answers that a deployment needs. The functions' own
+//! parsers check the answers, and the file is parsed again before it is returned.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -29,13 +29,13 @@ pub struct Wishes {
     pub repositories: String,
     /// Globs of branches and tags; all, where it is empty.
     pub refs: String,
-    /// Whether strangers may not read the repositories.
+    /// Whether the repositories are private.
     pub is_private: bool,
     /// Who is told of alarms; nobody, where it is empty.
     pub alarm_email: String,
 }
 
-/// Why an answer won't do.
+/// Why an answer is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// It isn't one host.
@@ -72,7 +72,7 @@ impl Wishes {
     /// The entry of the host.
     ///
     /// # Errors
-    /// It is none.
+    /// The entry is invalid.
     pub fn allowed_host(&self) -> Result<AllowedHost, StartError> {
         if self.host.contains(',') {
             return Err(StartError::Host);
@@ -190,7 +190,7 @@ fn comment(name: &str) -> &'static str {
     }
 }
 
-/// As the deployment judges them, so that nothing is refused there that was taken here.
+/// Checks them as the deployment does, so that it refuses nothing that was accepted here.
 fn check(parameters: &BTreeMap<String, String>) -> Result<(), StartError> {
     let template = stack::template(None).map_err(StartError::Template)?;
     for (parameter, value) in parameters {

@@ -1,5 +1,5 @@
-//! How a stack is doing, in one look: whose it is and how it was configured, what it last stored,
-//! what waits, what the endpoint refused, what failed, and whether all of that is well.
+//! The status of a stack: its account and configuration, the last stored zips, waiting jobs,
+//! refused requests, failures, and whether it needs attention.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
@@ -78,7 +78,7 @@ pub struct Object {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Queue {
-    /// Its logical id.
+    /// Its logical ID.
     pub id: String,
     /// How many jobs wait.
     pub waiting: u64,
@@ -215,7 +215,7 @@ fn answers(lines: &[Line]) -> Vec<Answers> {
     found.into_iter().map(told).collect()
 }
 
-/// What an answer of the endpoint means for whoever runs it.
+/// What an answer of the endpoint means for the operator.
 fn meaning(status: u16) -> &'static str {
     match status {
         400 => "not understood",
@@ -292,8 +292,8 @@ async fn queue(account: &Account, id: &str, url: &str) -> Result<Queue, CallErro
     Ok(Queue { id: id.to_owned(), waiting, in_flight, oldest })
 }
 
-/// The age of the oldest job, which only CloudWatch knows. Whoever may not ask it still learns the
-/// rest.
+/// The age of the oldest job, which only CloudWatch knows. Without the right to ask it, the rest is
+/// still shown.
 async fn age(account: &Account, url: &str) -> Option<f64> {
     let name = url.rsplit('/').next().unwrap_or_default();
     let now = SystemTime::now();
@@ -314,8 +314,8 @@ impl Status {
     }
 
     /// Why somebody has to look: a stack that isn't complete, dead-letter messages, a failing
-    /// endpoint, functions that end or complain. Not because of what the endpoint refused: any
-    /// stranger who knows its URL can bring that about.
+    /// endpoint, functions that end or complain. Not because of what the endpoint refused: anybody
+    /// who knows its URL can cause that.
     fn needs(&self) -> Vec<String> {
         let mut needs = Vec::new();
         if !self.stack.ends_with("_COMPLETE") || self.stack.contains("ROLLBACK") {

@@ -1,4 +1,4 @@
-//! `infra diff --against` a commit: what is compared with is what that commit's own code makes.
+//! `infra diff --against` a commit compares with the template that the commit's own code makes.
 #![expect(clippy::unwrap_used, reason = "what surprises a test fails it")]
 
 use std::path::Path;

@@ -144,7 +144,7 @@ const NOT_NEEDED: &[(&str, &str, &str)] = &[
 const ADDED: &[(&str, &str, &str)] = &[(
     "AWS::CloudFormation::CustomResource",
     "lambda:InvokeFunction",
-    "CloudFormation calls the function in the name of whoever it acts for",
+    "CloudFormation calls the function with the rights it acts with",
 )];
 
 #[test]

@@ -1,6 +1,5 @@
-//! Every property of the synthesized template is taken away or made wrong in turn. A rule of
-//! `policy/` has to notice, or the property stands in the list of those that protect nothing, with
-//! the reason.
+//! Removes or falsifies every property of the synthesized template in turn. A rule of `policy/` has
+//! to notice, or the property is in the list of those that protect nothing, with the reason.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "what surprises a test fails it")]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -58,8 +57,8 @@ fn mutations(value: &Value, pointer: &str, found: &mut Vec<Mutation>) {
     }
 }
 
-/// What of the template the rules about resources of this type look at, and those rules; none if
-/// there is none.
+/// The rules about resources of this type, and the part of the template that they read; `None`
+/// without such rules.
 fn about(kind: &str, all: &Rules, template: &Value) -> Option<(Rules, Value)> {
     let scope = |text: &str| {
         text.lines().find_map(|line| Some(line.strip_prefix("# Scope: ")?.trim_start_matches("each ").to_owned()))

@@ -1,5 +1,5 @@
-//! The rules are held to their own tests, and the stack to the rules; then the stack is spoilt in
-//! every way that the rules promise to notice.
+//! Runs the rules' own tests, and the rules on the stack; then breaks the stack in every way that
+//! the rules have to notice.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "what surprises a test fails it")]
 
 use std::{
@@ -506,7 +506,7 @@ fn stdout(output: &Output) -> &str {
 }
 
 #[test]
-fn the_command_judges_the_synthesized_template() {
+fn check_command_passes_synthesized_template() {
     let output = infra_check(&[]);
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     let rules = Rules::embedded().unwrap().len();

@@ -1,6 +1,5 @@
-//! The rules are held against templates that others wrote, which `.ci/templates` brings: what a
-//! rule finds there has to be what it is about. Whoever turns `infra check` on their own templates
-//! meets such ones.
+//! Runs the rules on public templates, which `.ci/templates` downloads: what a rule finds there has
+//! to be what it is about. Users run `infra check` on templates like these.
 #![expect(clippy::unwrap_used, reason = "what surprises a test fails it")]
 
 use std::{
@@ -13,7 +12,7 @@ use deployment::deploy::Template;
 use infra::check::{Finding, Rules, check};
 use serde_json::Value;
 
-/// Every public template that can be judged, by its file.
+/// Every public template that can be checked, by its file.
 fn templates() -> BTreeMap<PathBuf, Value> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.tools/templates");
     assert!(root.join("complete").exists(), "{}: run .ci/templates", root.display());
@@ -30,7 +29,7 @@ fn templates() -> BTreeMap<PathBuf, Value> {
             let Ok(template) = Template::parse(text) else { continue };
             let mut template = template.into_value();
             let Some(sections) = template.as_object_mut() else { continue };
-            // What its macros would make isn't judged, but what is there already.
+            // What its macros would make isn't checked, but the rest is.
             sections.remove("Transform");
             found.insert(path, template);
         }
@@ -41,17 +40,17 @@ fn templates() -> BTreeMap<PathBuf, Value> {
 /// All that is found in all of them, each with the resource that it is found at.
 fn findings() -> Vec<(PathBuf, Value, Finding)> {
     let rules = Rules::embedded().unwrap();
-    let (mut judged, mut found) = (0, Vec::new());
+    let (mut checked, mut found) = (0, Vec::new());
     for (path, template) in templates() {
-        // What can't be resolved isn't judged.
+        // Templates that can't be resolved aren't checked.
         let Ok(report) = check(&template.clone().into(), &rules) else { continue };
-        judged += 1;
+        checked += 1;
         for finding in report.findings {
             let resource = template["Resources"][&finding.resource].clone();
             found.push((path.clone(), resource, finding));
         }
     }
-    assert!(judged > 300, "only {judged} templates could be judged");
+    assert!(checked > 300, "only {checked} templates could be checked");
     found
 }
 

@@ -1,5 +1,5 @@
-//! What AWS would refuse, or get stuck at, is planted in the stack again, one fault after the
-//! other: `infra check` finds each, with the resource and the reason.
+//! Plants faults in the stack that AWS would refuse or get stuck at, one by one: `infra check`
+//! finds each, with the resource and the reason.
 #![expect(clippy::unwrap_used, reason = "what surprises a test fails it")]
 
 use deployment::stack;

@@ -1,6 +1,6 @@
-//! The synthesized template against CloudFormation's own registry schemas, which cfn-lint brings
-//! along: names of properties, types, enums, patterns, lengths, required and read-only properties,
-//! and the attributes of every `Fn::GetAtt`.
+//! Validates the synthesized template against CloudFormation's registry schemas, which come with
+//! cfn-lint: names of properties, types, enums, patterns, lengths, required and read-only
+//! properties, and the attributes of every `Fn::GetAtt`.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "what surprises a test fails it")]
 

@@ -1,5 +1,5 @@
-//! The template's YAML as `PyYAML` reads it, by version 1.1 as CloudFormation does: it says what
-//! the JSON says.
+//! Checks that `PyYAML`, which reads YAML 1.1 like CloudFormation, reads the template's YAML as the
+//! same data as its JSON.
 
 use std::io::Write as _;
 use std::path::Path;

@@ -30,7 +30,7 @@ const REFS: [(&str, usize); 5] = [
     ("AWS::S3::Bucket", 63),
     // https://sqs.{region}.{suffix}/{account}/{name}
     ("AWS::SQS::Queue", 12 + 20 + 1 + 18 + 1 + 12 + 1 + QUEUE_NAME),
-    // arn:{partition}:secretsmanager:{region}:{account}:secret:{logical id}-{12 characters}-{6
+    // arn:{partition}:secretsmanager:{region}:{account}:secret:{logical ID}-{12 characters}-{6
     // characters}
     ("AWS::SecretsManager::Secret", 12 + 20 + 12 + 64 + 20 + 29),
 ];

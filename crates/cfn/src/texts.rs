@@ -194,7 +194,7 @@ pub(crate) fn values<'a>(at: &'a Json, path: &[&str]) -> Vec<&'a Json> {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{name}'s {property} has the character {character:?}; allowed are {allowed}")]
 pub struct Refused {
-    /// The resource's logical id.
+    /// The resource's logical ID.
     pub name: String,
     /// The property.
     pub property: String,

@@ -1,4 +1,4 @@
-//! What the commands themselves call, by what each is for.
+//! The calls of the commands themselves, by purpose.
 
 use std::collections::BTreeSet;
 

@@ -1,10 +1,9 @@
-//! What whoever runs `infra` has to be allowed, and no more: policies of IAM for a stack, its
-//! account and its region.
+//! The least rights for running `infra`: IAM policies for a stack, its account and its region.
 //!
-//! What the commands call stands in `calls`, and a test holds it to a record of every request that
-//! they send. What `CloudFormation` does for the stack's resources stands in `resources`, held to
-//! the permissions that the registry lists for each type: it is the affair of the role that
-//! `CloudFormation` takes on, or of who deploys where it takes on none.
+//! `calls` lists what the commands call, and a test compares it with a record of every request that
+//! they send. `resources` lists what `CloudFormation` does for the stack's resources; a test
+//! compares it with the permissions that the registry lists for each type. The role that
+//! `CloudFormation` assumes needs these rights, or without a role the caller.
 
 mod calls;
 mod resources;
@@ -176,7 +175,7 @@ impl Scope {
         if kept.len() < self.stack.len() { kept } else { format!("{kept}-") }
     }
 
-    /// The resources of a type: logical id and properties.
+    /// The resources of a type: logical ID and properties.
     fn of_type(&self, kind: &str) -> impl Iterator<Item = (&str, &Value)> {
         let all = self.template["Resources"].as_object().into_iter().flatten();
         all.filter(move |(_, resource)| resource["Type"] == kind)

@@ -1,10 +1,10 @@
-//! What `CloudFormation` does for each type of the template's resources, when it makes, reads,
-//! changes, tags and deletes them. A test holds this to the permissions that the registry's schema
-//! of a type lists for its handlers: each of them stands here, or is known not to be needed.
+//! What `CloudFormation` does for each of the template's resource types, when it creates, reads,
+//! updates, tags and deletes them. A test compares this with the permissions that the registry's
+//! schema lists for a type's handlers: each of them is listed here, or known not to be needed.
 //!
-//! Only `CloudFormation` may use these rights: it [passes on whoever it acts
-//! for](https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/fas-requests-and-permission-evaluation.html),
-//! a role or a person, and says so in `aws:CalledVia`.
+//! Only `CloudFormation` may use these rights: it [calls services with the rights of a role or a
+//! person](https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/fas-requests-and-permission-evaluation.html),
+//! and says so in `aws:CalledVia`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -417,7 +417,7 @@ pub(super) fn allowed(part: Part, scope: &Scope) -> Vec<Allowed> {
         for action in *actions {
             let condition = match *action {
                 "iam:PassRole" => Condition::Passed,
-                // Whoever may take a boundary away isn't bounded by it.
+                // A boundary doesn't limit anybody who may remove it.
                 "iam:DeleteRolePermissionsBoundary" if boundary.is_some() => continue,
                 action if boundary.is_some() && BY_BOUNDARY.contains(&action) => Condition::Bounded,
                 _ => Condition::Plain,

@@ -1,6 +1,5 @@
-//! The lines that a stack's logs have of a time. CloudWatch searches them, so that a day of a busy
-//! stack needn't be carried here: what it searches for is wider than what is told, since a pattern
-//! of words knows little, and each line is read again here.
+//! Reads the lines of a stack's logs. CloudWatch filters them, so that a busy day needn't be
+//! downloaded; its patterns are coarse and match too much, so each line is checked again here.
 
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, SystemTime};

@@ -1,6 +1,6 @@
-//! What one line of a log says. Our functions write JSON. Of a function that dies, only Lambda
-//! tells, in its own words, which are text or JSON by the function's log format; and API Gateway
-//! writes JSON of its own about each request.
+//! Parses one line of a log. Our functions write JSON. A crash of a function is reported only by
+//! Lambda, as text or JSON by the function's log format. API Gateway writes its own JSON about each
+//! request.
 
 use aws_sdk_cloudwatchlogs::primitives::{DateTime, DateTimeFormat};
 use serde::Serialize;

@@ -1,5 +1,4 @@
-//! Lines of several logs as the story of pushes: those of one delivery together, under a heading
-//! that says whose it is.
+//! Groups lines of several logs by delivery, each under a heading.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -24,7 +23,7 @@ impl Filter {
     /// these globs names, with the host or without.
     ///
     /// # Errors
-    /// One of the globs is none.
+    /// One of the globs is invalid.
     pub fn new(repositories: Option<&str>, delivery: Option<String>, level: Level) -> Result<Self, PatternsError> {
         let repositories =
             repositories.map(|globs| Patterns::parse("--repository", &globs.to_lowercase())).transpose()?;

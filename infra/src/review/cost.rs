@@ -1,5 +1,4 @@
-//! What the stack costs a month, from what is measured of a push and what AWS lists. Free tiers are
-//! left out.
+//! The stack's monthly cost, from measurements of a push and AWS's list prices, without free tiers.
 
 use deployment::deploy::Retention;
 

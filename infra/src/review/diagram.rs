@@ -1,9 +1,8 @@
-//! The picture of the stack: from top to bottom the way of a push. Where a box stands is said here;
-//! which boxes are dashed, and every line between them with the rights at it, is read out of the
-//! template.
+//! The picture of the stack: the path of a push from top to bottom. The positions of boxes are set
+//! here; dashed boxes, and the lines with their rights, come from the template.
 //!
-//! It is drawn for README, where it gets about 830 pixels: nothing in it is wider, so that its
-//! characters stay as large as those around it.
+//! It is drawn for the README, which is about 830 pixels wide: it isn't wider, so that its text is
+//! as large as the text around it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +11,7 @@ use serde_json::Value;
 
 use deployment::diff::{Effect, grants};
 
-/// A box: the logical id (or [`HOST`], or [`ALARMS`]), what it is called, what it is, and where it
+/// A box: the logical ID (or [`HOST`], or [`ALARMS`]), what it is called, what it is, and where it
 /// stands: in half columns, and rows.
 struct Spot(&'static str, &'static str, &'static str, u16, u16);
 
@@ -65,7 +64,7 @@ const STRAIGHT: f32 = 12.0;
 /// A line of the picture.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Line {
-    /// Where it begins: a logical id, or the Git host.
+    /// Where it begins: a logical ID, or the Git host.
     pub from: String,
     /// Where it ends.
     pub to: String,
@@ -82,7 +81,7 @@ impl Line {
     }
 }
 
-/// What a box is called; its logical id if it has none.
+/// What a box is called; its logical ID if it has none.
 fn name(id: &str) -> &str {
     spot(id).map_or(id, |spot| spot.1)
 }
@@ -165,7 +164,7 @@ fn dead_letters(template: &Value) -> Vec<Line> {
     with_letters.collect()
 }
 
-/// Whoever alarms tell, and the key that it needs.
+/// The topic that alarms notify, and the key that it needs.
 fn alarms(template: &Value) -> Vec<Line> {
     let conditional = |from: &str, to: &str, label: &[&str]| Line { conditional: true, ..Line::new(from, to, label) };
     let told = resources(template).filter(|(_, resource)| resource["Type"] == "AWS::CloudWatch::Alarm");
@@ -178,13 +177,13 @@ fn alarms(template: &Value) -> Vec<Line> {
     lines.collect()
 }
 
-/// The logical id that a resource in a right begins with.
+/// The logical ID that a resource in a right begins with.
 fn referred(resource: &str) -> Option<String> {
     let (name, _) = resource.strip_prefix("${")?.split_once('}')?;
     Some(name.split('.').next().unwrap_or_default().to_owned())
 }
 
-/// The logical ids that a value mentions by `Ref` or `Fn::GetAtt`.
+/// The logical IDs that a value mentions by `Ref` or `Fn::GetAtt`.
 fn mentioned(value: &Value) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     match value {

@@ -1,5 +1,5 @@
-//! The rights of the stack's roles as a reader wants them: what is alike said once, each with why
-//! it was granted and what shows that it is needed.
+//! The rights of the stack's roles for readers: equal ones merged, each with its reason and the
+//! evidence that it is needed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +12,7 @@ use deployment::diff::{Effect, Grant, grants};
 /// The rights of one role on one resource.
 #[derive(Debug)]
 pub struct Right {
-    /// The role's logical id.
+    /// The role's logical ID.
     pub role: String,
     /// The resource, as in `Fn::Sub`.
     pub resource: String,
@@ -66,9 +66,9 @@ pub fn others(template: &Value) -> Vec<Grant> {
 /// What roles may do, said once for all who may do the same.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Alike {
-    /// The roles' logical ids.
+    /// The roles' logical IDs.
     pub roles: BTreeSet<String>,
-    /// On what: logical ids, and [`OWN`] where each role has one of its own.
+    /// On what: logical IDs, and [`OWN`] where each role has one of its own.
     pub resources: BTreeSet<String>,
     /// The actions.
     pub actions: BTreeSet<String>,
@@ -113,7 +113,7 @@ fn owned(role: &str, resource: &str) -> String {
     }
 }
 
-/// A resource by its logical id alone, where it is one of the stack's: `OutputBucket/*` for
+/// A resource by its logical ID alone, where it is one of the stack's: `OutputBucket/*` for
 /// `${OutputBucket.Arn}/*`.
 pub fn named(resource: &str) -> String {
     let parts = resource.strip_prefix("${").and_then(|rest| rest.split_once('}'));
@@ -134,7 +134,7 @@ pub struct Policy {
     pub actions: BTreeSet<String>,
     /// What has to hold, in words.
     pub conditions: BTreeSet<String>,
-    /// On what, logical ids.
+    /// On what, logical IDs.
     pub resources: BTreeSet<String>,
 }
 

@@ -1,12 +1,12 @@
-//! What holds data, how it is encrypted, for how long it is kept, and what becomes of it when the
-//! stack goes.
+//! Resources with data: how it is encrypted, how long it is kept, and what happens to it when the
+//! stack is deleted.
 
 use serde_json::Value;
 
 /// A holder of data.
 #[derive(Debug)]
 pub struct Holder {
-    /// Its logical id.
+    /// Its logical ID.
     pub id: String,
     /// Its type.
     pub kind: String,

@@ -1,4 +1,4 @@
-//! What somebody signs for: which template, of which commit, for which stack, looked at when.
+//! The subject of a review: the template, its commit, the stack, and the time of the review.
 
 /// What a review is of. Nothing here is asked for by the page itself, so that the same subject
 /// gives the same page.

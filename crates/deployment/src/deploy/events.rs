@@ -21,7 +21,7 @@ use crate::render::shown::Shown;
 /// A resource that could not be made, changed or deleted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
-    /// The resource's logical id in the template, or the stack's name.
+    /// The resource's logical ID in the template, or the stack's name.
     pub logical_id: String,
     /// The resource's type.
     pub resource_type: String,
@@ -62,7 +62,7 @@ pub struct Event {
     pub id: String,
     /// When, in UTC.
     pub time: String,
-    /// The resource's logical id in the template, or the stack's name.
+    /// The resource's logical ID in the template, or the stack's name.
     pub logical_id: String,
     /// The resource's type.
     pub resource_type: String,

@@ -1,5 +1,5 @@
-//! Who may do what: what is alike said once, and, folded, every right by itself with what shows
-//! that it is needed.
+//! Who may do what: equal rights merged, and, folded, every right by itself with the evidence that
+//! it is needed.
 
 use std::collections::BTreeSet;
 

@@ -1,5 +1,5 @@
-//! What an update would change: in numbers for the summary, and as tables. What is lost or made
-//! anew stands first and is never folded, nor is a right that lets somebody do more.
+//! What an update would change: in numbers for the summary, and as tables. Removed and replaced
+//! resources come first and are never folded, nor are rights that allow more.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! What the stack costs a month: one short table, and, folded, every item with its formula.
+//! The stack's monthly cost: one short table, and, folded, every item with its formula.
 
 use deployment::deploy::Retention;
 use maud::{Markup, html};

@@ -1,6 +1,6 @@
-//! Tables, names and signs, the same in every section. A table reads as one on a wide screen, and
-//! as a card for each row on a narrow one: each cell carries the heading of its column for that,
-//! and its role, since not every browser keeps a table's when it is laid out otherwise.
+//! Tables, names and signs for all sections. A table is shown as such on a wide screen, and as a
+//! card per row on a narrow one. So each cell has the heading of its column, and its role, since
+//! some browsers drop a table's roles with another layout.
 
 use maud::{Markup, html};
 

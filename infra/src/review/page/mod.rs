@@ -1,6 +1,5 @@
-//! The page itself: what is signed for on top, then what changes, then everything else, with
-//! details folded. Whatever comes out of the template is escaped by the macro that writes it, and
-//! in the whole nothing hides.
+//! The page itself: the subject, then the changes, then everything else, with details folded. The
+//! macro escapes everything from the template, and hidden characters are made visible.
 
 mod access;
 mod changes;

@@ -1,4 +1,4 @@
-//! The place to sign: it repeats what is signed for, so that the sheet with the names stands for
+//! The place to sign. It repeats the subject, so that the sheet with the names is complete in
 //! itself.
 
 use maud::{Markup, html};
