@@ -23,7 +23,7 @@ pub struct Redriven {
     pub count: usize,
 }
 
-/// Moves the dead-letter messages of each of these workers back; nothing if there is no such stack.
+/// Moves the dead-letter messages of each of these workers back; `None` if there is no such stack.
 ///
 /// # Errors
 /// AWS could not be asked, or refused. What was moved before stays moved.
@@ -56,7 +56,7 @@ async fn move_all(
     to: &str,
     progress: &mut dyn Progress,
 ) -> Result<usize, CallError> {
-    // Messages that arrive while these are moved have failed again, and wait for the next time.
+    // Messages that arrive meanwhile have failed again, and wait for the next redrive.
     let limit = length(sqs, queue, from).await?;
     let mut count = 0;
     while count < limit {

@@ -18,10 +18,10 @@ use crate::check::{Report, Rules};
 use deployment::deploy::Settings;
 use deployment::diff::Diff;
 
-/// What a review is about.
+/// The content of a review.
 #[derive(Debug)]
 pub struct Review<'a> {
-    /// What is signed for.
+    /// The subject of the signature.
     pub subject: &'a Subject,
     /// The template.
     pub template: &'a Template,
@@ -29,8 +29,8 @@ pub struct Review<'a> {
     pub rules: &'a Rules,
     /// What they found.
     pub report: &'a Report,
-    /// How it differs from another one, and what that one is called.
+    /// Its differences from another one, and the name of that.
     pub diff: Option<(String, Diff)>,
-    /// What its parameters come to.
+    /// Its parameters.
     pub settings: &'a Settings,
 }

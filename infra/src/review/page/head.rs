@@ -60,7 +60,7 @@ fn commit(checkout: Option<&Checkout>) -> Markup {
     }
 }
 
-/// What the hash is of, and how somebody else comes to the same one.
+/// What the hash covers, and how to reproduce it.
 fn how_to_check(subject: &Subject) -> Markup {
     html! {
         p class="soft" {

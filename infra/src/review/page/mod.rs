@@ -39,7 +39,7 @@ pub fn html(review: &Review<'_>) -> String {
             head {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
-                // The page needs nothing from anywhere, and what it shows can't make it ask.
+                // The page needs no requests, and its content can't cause any.
                 meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'";
                 title { (title) }
                 style { (PreEscaped(include_str!("page.css"))) }

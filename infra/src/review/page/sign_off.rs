@@ -7,7 +7,7 @@ use super::head::hash;
 use super::markup::{code, table};
 use crate::review::{Checkout, Subject};
 
-/// So many people can sign.
+/// How many people can sign.
 const REVIEWERS: [&str; 2] = ["First reviewer", "Second reviewer"];
 
 /// The whole section.
