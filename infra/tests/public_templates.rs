@@ -37,7 +37,7 @@ fn templates() -> BTreeMap<PathBuf, Value> {
     found
 }
 
-/// All that is found in all of them, each with the resource that it is found at.
+/// All findings in all of them, each with its resource.
 fn findings() -> Vec<(PathBuf, Value, Finding)> {
     let rules = Rules::embedded().unwrap();
     let (mut checked, mut found) = (0, Vec::new());
@@ -54,8 +54,7 @@ fn findings() -> Vec<(PathBuf, Value, Finding)> {
     found
 }
 
-/// Whether somebody may do something by a statement anywhere in there, and who isn't said or is
-/// everybody.
+/// Whether a statement anywhere in the value allows something to everybody, or names no principal.
 fn lets_everybody(value: &Value) -> bool {
     match value {
         Value::Object(map) if map.contains_key("Effect") || map.contains_key("Principal") => {
@@ -104,8 +103,8 @@ fn every_finding_matches_rule_scope() {
     assert!(count > 1_000, "only {count} were found");
 }
 
-/// Whether a key's policy says kms:* to somebody else than the account that the key is in, as far
-/// as the template tells.
+/// Whether a key's policy allows kms:* to somebody other than the key's own account, as far as the
+/// template tells.
 fn gives_the_key_away(statement: &Value) -> bool {
     let principal = statement["Principal"].to_string();
     let own = principal.contains("${AWS::AccountId}:root") && principal.matches("arn:").count() == 1;

@@ -6,7 +6,7 @@ use deployment::stack;
 use infra::check::{Rules, check};
 use serde_json::{Value, json};
 
-/// A fault: what it is, how it comes about, and where it is found.
+/// A fault: its description, how to plant it, and where it is found.
 struct Fault {
     what: &'static str,
     plant: fn(&mut Value),

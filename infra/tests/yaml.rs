@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// What `PyYAML` reads, as JSON. A day or another type of YAML alone fails.
+/// What `PyYAML` reads, as JSON. A date or another YAML-only type fails.
 const READ: &str = "import json, sys, yaml; json.dump(yaml.safe_load(sys.stdin), sys.stdout)";
 
 #[test]
