@@ -1,6 +1,5 @@
-//! Puts every rule of `policy/` into the binary, so that `infra check` judges by the rules it was
-//! built with, wherever it runs. A directory-embedding macro would not notice a new file; this
-//! does.
+//! Puts every rule of `policy/` into the binary, so that `infra check` uses the rules it was built
+//! with, wherever it runs. A directory-embedding macro would not notice a new file; this does.
 
 use std::{env, error::Error, fmt::Write, fs, path::Path};
 

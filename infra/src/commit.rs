@@ -1,5 +1,5 @@
-//! The template of a commit of this repository: what the commit's own `infra synth` writes, built
-//! from its own sources. Nothing that is kept in the tree could be wrong about it.
+//! The template of a commit of this repository, written by the commit's own `infra synth` and built
+//! from its own sources. So it doesn't depend on any file kept in the tree.
 
 use std::fs::{self, File};
 use std::io;
@@ -15,13 +15,13 @@ use deployment::render::progress::Progress;
 /// time, and for each commit its template, which never changes.
 const FOLDER: &str = "target/against";
 
-/// Why a commit's template can't be had.
+/// Why a commit's template can't be made.
 #[derive(Debug, thiserror::Error)]
 pub enum CommitError {
-    /// It is no commit, or one without this app.
+    /// It is not a commit, or one without this app.
     #[error("{name} is neither `deployed` nor a file nor a commit of this repository that has a template")]
     Unknown {
-        /// What was given for it.
+        /// The given name.
         name: String,
     },
     /// A program did not start.
@@ -41,7 +41,7 @@ pub enum CommitError {
         program: String,
         /// How it ended.
         status: ExitStatus,
-        /// What it said; nothing where the person has seen it.
+        /// Its error output; empty if it was printed already.
         said: String,
     },
     /// A file or a folder can't be made or read.
@@ -52,28 +52,28 @@ pub enum CommitError {
         /// What the file system said.
         source: io::Error,
     },
-    /// What came out is no template.
+    /// The output is not a template.
     #[error("the template of that commit can't be read")]
     Template(#[source] ParseError),
 }
 
 impl CommitError {
-    /// What to do about it, where that is known.
+    /// What to do about it, if known.
     pub fn hint(&self) -> Option<String> {
         matches!(self, Self::Unknown { .. })
             .then(|| "run it in the repository, for example with `--against main`".to_owned())
     }
 }
 
-/// The template of a commit, for zips that are named after the functions. It is built when it is
-/// asked for first.
+/// The template of a commit, for zips that are named after the functions. It is built at the first
+/// request.
 ///
 /// # Errors
 /// See [`CommitError`].
 pub fn template(name: &str, progress: &mut dyn Progress) -> Result<Template, CommitError> {
     let unknown = || CommitError::Unknown { name: name.to_owned() };
-    // A name that looks like an option must not become one, and one with a colon is of a file: `:0`
-    // is what was added and not committed.
+    // A name that looks like an option must not become one, and one with a colon names a file: `:0`
+    // is the index.
     if name.starts_with('-') || name.contains(':') {
         return Err(unknown());
     }
@@ -84,7 +84,7 @@ pub fn template(name: &str, progress: &mut dyn Progress) -> Result<Template, Com
     let folder = root.join(FOLDER);
     fs::create_dir_all(&folder).map_err(of(&folder))?;
     let lock = folder.join("lock");
-    // Until this function ends, no other process builds here.
+    // Locked until this function ends, so that no other process builds here.
     let lock = File::create(&lock).and_then(|file| file.lock().map(|()| file)).map_err(of(&lock))?;
     let kept = folder.join(format!("{id}.json"));
     if !kept.is_file() {
@@ -97,7 +97,7 @@ pub fn template(name: &str, progress: &mut dyn Progress) -> Result<Template, Com
     Template::parse(text).map_err(CommitError::Template)
 }
 
-/// Builds the commit's `infra` and has it write its template; where to.
+/// Builds the commit's `infra`, lets it write its template, and returns the path.
 fn build(root: &Path, folder: &Path, id: &str) -> Result<PathBuf, CommitError> {
     let (sources, dist) = (folder.join("sources"), folder.join("dist"));
     for path in [&sources, &dist] {
@@ -108,7 +108,7 @@ fn build(root: &Path, folder: &Path, id: &str) -> Result<PathBuf, CommitError> {
             _ => fs::create_dir(path).map_err(of(path))?,
         }
     }
-    // By an index of its own: the repository and its work tree stay as they are.
+    // With a separate index, so the repository and its work tree stay unchanged.
     for arguments in [&["read-tree", id][..], &["checkout-index", "--all", &format!("--prefix={}/", sources.display())]]
     {
         let mut git = Command::new("git");
@@ -116,8 +116,8 @@ fn build(root: &Path, folder: &Path, id: &str) -> Result<PathBuf, CommitError> {
         run("check that commit out", git)?;
     }
 
-    // What the crates of others came to, Cargo finds where this checkout is built; what is built
-    // here lies under names of its own.
+    // Cargo reuses dependencies from this checkout's target directory; the commit's own crates have
+    // other names there.
     let shared = root.join(std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into()));
     let mut build = cargo();
     build.args(["build", "--workspace", "--bin", "infra"]).current_dir(&sources).stderr(Stdio::inherit());
@@ -130,7 +130,7 @@ fn build(root: &Path, folder: &Path, id: &str) -> Result<PathBuf, CommitError> {
     Ok(dist.join("git2s3.template.json"))
 }
 
-/// What Git answers on one line; none where it refuses.
+/// Git's answer on one line; `None` if it fails.
 fn said(arguments: &[&str]) -> Result<Option<String>, CommitError> {
     let start = |source| CommitError::Start { program: "git".to_owned(), source };
     let output = Command::new("git").args(arguments).output().map_err(start)?;

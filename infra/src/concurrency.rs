@@ -1,31 +1,31 @@
-//! How many workers the account can run at once: a new one runs ten functions, and what doesn't fit
-//! is throttled, the webhook included, whose pushes are lost then.
+//! Fits the number of workers to the account's concurrency: a new account runs ten functions at
+//! once, and further ones are throttled, including the webhook, which loses pushes then.
 
 use deployment::account::Account;
 use deployment::call_error::CallError;
 use deployment::deploy::{Deployment, Origin, Standing};
 use deployment::render::progress::Progress;
 
-/// The parameter that bounds the workers of each kind.
+/// The parameter that limits the workers of each kind.
 const PARAMETER: &str = "WorkerConcurrency";
 /// The kinds of workers.
 const KINDS: u32 = 2;
-/// What the webhook needs beside them: the throttle lets 50 requests a second in, which keep one
+/// What the webhook needs besides them: the throttle allows 50 requests a second, which keep one
 /// busy, and there are bursts.
 const RESERVE: u32 = 4;
-/// As few workers of a kind as Lambda can be told.
+/// The minimum of workers that Lambda accepts.
 const FEWEST: u32 = 2;
 
-/// The `WorkerConcurrency` that fits into an account that can run `available` functions at once;
-/// nothing if `wanted` fits.
+/// The `WorkerConcurrency` for an account that can run `available` functions at once; `None` if
+/// `wanted` fits.
 pub fn fitting(available: u32, wanted: u32) -> Option<u32> {
     let most = (available.saturating_sub(RESERVE) / KINDS).max(FEWEST);
     (wanted > most).then_some(most)
 }
 
-/// Compares what the deployment wants with what the account can run. Where nobody has said how many
-/// workers there are to be, as many as fit; where somebody has, a warning. That Lambda could not be
-/// asked is no error: not everybody who deploys may.
+/// Compares what the deployment wants with what the account can run. Without a given number it sets
+/// as many workers as fit; otherwise it warns. It is not an error if Lambda can't be asked: not
+/// everybody who deploys may.
 pub async fn fit(account: &Account, deployment: &mut Deployment, standing: &Standing, progress: &mut dyn Progress) {
     let settings = standing.settings(deployment);
     let setting = settings.get(PARAMETER);

@@ -1,5 +1,5 @@
-//! `git2s3.toml`: what a team always says when it deploys, so that nobody has to remember it. The
-//! file is for the repository: a secret doesn't stand in it, only where it comes from.
+//! `git2s3.toml`: a team's settings for deployment. The file belongs in the repository, so it
+//! contains no secrets, only their sources.
 //!
 //! ```
 //! let configuration = infra::configuration::Configuration::parse(r#"
@@ -32,10 +32,10 @@ use toml::de::{DeString, DeTable, DeValue};
 
 use deployment::typed::typed;
 
-/// Where it is looked for if nobody says otherwise.
+/// The default path.
 pub const FILE: &str = "git2s3.toml";
 
-/// How git2s3 is deployed. Flags and environment variables come before what stands here.
+/// How git2s3 is deployed. Flags and environment variables have precedence.
 #[derive(Debug, Clone, Default, JsonSchema)]
 #[schemars(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct Configuration {
@@ -45,7 +45,7 @@ pub struct Configuration {
     pub region: Option<String>,
     /// Profile of AWS's configuration files.
     pub profile: Option<String>,
-    /// ARN of the role that CloudFormation takes on for the stack.
+    /// ARN of the role that CloudFormation assumes for the stack.
     pub role_arn: Option<String>,
     /// Parameters of the template. No secrets: the file is for everybody who sees the repository.
     pub parameters: BTreeMap<String, String>,
@@ -67,8 +67,7 @@ pub enum ConfigurationError {
         /// What the file system said.
         source: io::Error,
     },
-    /// The file says something that isn't known. What is in it isn't repeated: somebody may have
-    /// written a secret there.
+    /// The file is invalid. Its content isn't repeated: it may contain a secret.
     #[error("{} is wrong at line {line}: {message}", path.display())]
     Parse {
         /// The file.
@@ -81,7 +80,7 @@ pub enum ConfigurationError {
 }
 
 impl ConfigurationError {
-    /// What to do about it, where that is known.
+    /// What to do about it, if known.
     pub fn hint(&self) -> Option<String> {
         matches!(self, Self::Parse { .. })
             .then(|| format!("{} prints what can stand there", typed("schema configuration")))
@@ -107,17 +106,16 @@ impl Configuration {
         })
     }
 
-    /// The configuration that a text in TOML is.
+    /// Parses a configuration in TOML.
     ///
     /// # Errors
-    /// It is no TOML, or says something that isn't known.
+    /// It is not TOML, or has something unknown.
     pub fn parse(text: &str) -> Result<Self, Fault> {
         let document = DeTable::parse(text).map_err(|error| Fault::new(text, error.span(), error.message()))?;
         Self::of(document.get_ref()).map_err(|Wrong(span, message)| Fault::new(text, Some(span), &message))
     }
 
-    /// By hand, because whoever reads any type of Rust's from a text quotes in its errors what
-    /// stood there.
+    /// By hand, because serde's errors quote the text.
     fn of(document: &DeTable<'_>) -> Result<Self, Wrong> {
         let mut read = Self::default();
         for (key, value) in document {
@@ -138,8 +136,8 @@ impl Configuration {
         Ok(read)
     }
 
-    /// The JSON Schema of the file, with the parameters that `template` has: what editors complete
-    /// and check by.
+    /// The JSON Schema of the file, with the parameters that `template` has: for completion and
+    /// checks in editors.
     pub fn schema(template: &Value) -> Schema {
         let mut schema = schema_for!(Self);
         let declared = || template["Parameters"].as_object().into_iter().flatten();
@@ -159,8 +157,7 @@ impl Configuration {
     }
 }
 
-/// What is wrong in a text, and where. A value never stands there: somebody may have written a
-/// secret.
+/// What is wrong in a text, and where. It never contains a value, which may be a secret.
 #[derive(Debug, thiserror::Error)]
 #[error("line {line}: {message}")]
 pub struct Fault {
@@ -202,7 +199,7 @@ fn table<T>(
     entries.iter().map(|(key, value)| Ok((key.get_ref().clone().into_owned(), read(key, value)?))).collect()
 }
 
-/// Nothing of it stands in an error: where the origin should be, people write the secret.
+/// Its errors never quote the value: people write the secret in place of its source.
 fn secret(key: &Key<'_>, value: &Found<'_>) -> Result<SecretSource, Wrong> {
     let origin = match value.get_ref() {
         DeValue::String(word) => (&**word == "prompt").then_some(SecretSource::Prompt),
@@ -269,7 +266,7 @@ mod tests {
         assert!(Configuration::read(Some(Path::new("no-such-file"))).is_err());
     }
 
-    /// Every way to write a secret where only its origin belongs, or where none belongs at all.
+    /// Every way to write a secret in place of its source, or where none belongs.
     const WRITTEN: &[&str] = &[
         "[secrets]\nApiSecret = 'hunter2'",
         "[secrets]\nApiSecret = \"hunter2\"",

@@ -1,5 +1,4 @@
-//! What is to be done at the Git hosts when the stack is there, with the values in it: nobody
-//! should have to look for them.
+//! The steps at the Git hosts after a deployment, with the stack's values filled in.
 
 use contract::{AllowedHosts, HostKind};
 
@@ -7,7 +6,7 @@ use deployment::deploy::Description;
 use deployment::render::shown::Shown;
 use deployment::typed::typed;
 
-/// Where the hosts of a kind keep what has to be entered.
+/// The names of the settings at hosts of a kind.
 struct Places {
     webhook: &'static str,
     /// What to choose there, beside URL and secret.
@@ -46,8 +45,7 @@ fn places(kind: Option<HostKind>) -> Places {
     Places { webhook, choose, key }
 }
 
-/// The steps that connect repositories, for each host that may be fetched from; nothing for a stack
-/// that isn't ours.
+/// The steps that connect repositories, for each allowed host; empty for a stack that isn't ours.
 pub fn steps(stack: &Description) -> Shown {
     let mut shown = Shown::default();
     let output = |name: &str| stack.outputs.get(name).map(String::as_str);
@@ -115,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn foreign_stack_has_no_steps() {
+    fn unrelated_stack_has_no_steps() {
         let other = Description { outputs: BTreeMap::new(), ..stack("github.com") };
         assert!(steps(&other).is_empty());
     }

@@ -1,5 +1,5 @@
-//! What `infra` does beside packaging and deploying, as a library: rules, review, status, logs, the
-//! acceptance test. [`deployment`] holds the stack itself and its life.
+//! The library of `infra`, without packaging and deploying: rules, review, status, logs, the
+//! acceptance test. [`deployment`] has the stack itself and its lifecycle.
 
 pub mod acceptance;
 pub mod check;

@@ -1,7 +1,8 @@
-//! The `infra` command: its arguments, its exit codes and how an error looks. What the commands do
-//! is in the library.
+//! The `infra` command: its arguments, its exit codes and the form of errors. The library
+//! implements the commands.
 //!
-//! stdout is data, stderr is talk. The exit codes are those of [`EXITS`], for every command.
+//! stdout is for data, stderr for messages. The exit codes are those of [`EXITS`], for every
+//! command.
 
 mod command;
 mod report;
@@ -18,15 +19,15 @@ use command::{
     review, schema, status, synth,
 };
 
-/// Guard copies what a rule sees again and again: half the time of `check` goes into memory, and
-/// this halves that half.
+/// Guard copies a rule's input repeatedly, so `check` spends half its time on memory; this
+/// allocator halves that.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// What the exit codes mean. docs/deploy.md has the same table, and a test holds one to the other.
+/// What the exit codes mean. docs/deploy.md has the same table, and a test compares both.
 const EXITS: &str = "Exit codes: 0 fine, 1 findings, 2 usage, 3 failure, 4 no such stack, 5 declined, 130 interrupted.";
 
-/// Builds, judges and deploys git2s3: a push to a Git repository becomes a zip in an S3 bucket
+/// Builds, checks and deploys git2s3: a push to a Git repository becomes a zip in an S3 bucket
 #[derive(Debug, Parser)]
 #[command(
     name = "infra",
@@ -47,7 +48,7 @@ enum Command {
     Package(package::Arguments),
     /// Write the template
     Synth(synth::Arguments),
-    /// Judge a template by the rules of `policy/`
+    /// Check a template with the rules of `policy/`
     Check(check::Arguments),
     /// Compare the template with a deployed, an older or another one
     Diff(diff::Arguments),
@@ -56,22 +57,22 @@ enum Command {
     /// Print a JSON Schema: of `git2s3.toml`, of a custom resource's properties, or of what
     /// `acceptance` writes
     Schema(schema::Arguments),
-    /// Print what makes a shell complete commands and options
+    /// Print shell completions for commands and options
     Completions(completions::Arguments),
     /// Deploy the stack: show what would change, ask, do it and tell how it goes
     Deploy(deploy::Arguments),
-    /// Print a policy of IAM for who runs these commands, or for the role that `CloudFormation`
-    /// takes on: no more than is needed
+    /// Print a least-privilege IAM policy for running these commands, or for the role that
+    /// `CloudFormation` assumes
     DeployerPolicy(deployer_policy::Arguments),
     /// Show how the stack is doing: parameters, endpoints, last objects, queues, refusals, errors
     Status(status::Arguments),
-    /// Tell what became of pushes, by delivery, from the logs of all functions
+    /// Show what happened to pushes, by delivery, from the logs of all functions
     Logs(logs::Arguments),
     /// Move dead-letter messages back to their queues
     Redrive(redrive::Arguments),
-    /// Delete the stack and everything that it holds
+    /// Delete the stack and all its content
     Destroy(destroy::Arguments),
-    /// Try in an AWS account what only AWS can show: make a stack of its own, use it, change it,
+    /// Test in an AWS account what only AWS can show: create a separate stack, use it, change it,
     /// delete it
     Acceptance(Box<acceptance::Arguments>),
 }
@@ -102,7 +103,7 @@ async fn main() -> ExitCode {
     exit_code(&result)
 }
 
-/// Takes out of an error what was typed behind `=`: of `ApiSecret=...` without the flag before it,
+/// Removes from an error what was typed after `=`: in `ApiSecret=...` without the flag before it,
 /// that is a secret.
 fn without_values(mut error: clap::Error) -> clap::Error {
     if let Some(ContextValue::String(typed)) = error.get(ContextKind::InvalidArg)

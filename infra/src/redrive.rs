@@ -11,19 +11,19 @@ use deployment::call_error::CallError;
 use deployment::deploy;
 use deployment::render::progress::Progress;
 
-/// The workers, as the queues' logical ids begin.
+/// The workers, as prefixes of the queues' logical IDs.
 pub const WORKERS: [&str; 2] = ["GitPull", "ZipDl"];
 
 /// What was moved.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Redriven {
-    /// The queue's logical id.
+    /// The queue's logical ID.
     pub queue: String,
     /// How many messages went back to it.
     pub count: usize,
 }
 
-/// Moves the dead-letter messages of each of these workers back; nothing if there is no such stack.
+/// Moves the dead-letter messages of each of these workers back; `None` if there is no such stack.
 ///
 /// # Errors
 /// AWS could not be asked, or refused. What was moved before stays moved.
@@ -56,7 +56,7 @@ async fn move_all(
     to: &str,
     progress: &mut dyn Progress,
 ) -> Result<usize, CallError> {
-    // Messages that arrive while these are moved have failed again, and wait for the next time.
+    // Messages that arrive meanwhile have failed again, and wait for the next redrive.
     let limit = length(sqs, queue, from).await?;
     let mut count = 0;
     while count < limit {

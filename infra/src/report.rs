@@ -1,4 +1,4 @@
-//! How an error looks: what failed, the chain of causes, and what to do about it.
+//! Renders an error: what failed, the chain of causes, and what to do about it.
 
 use std::error::Error;
 
@@ -15,7 +15,7 @@ use infra::commit::CommitError;
 use infra::configuration::ConfigurationError;
 use infra::deployer::PolicyError;
 
-/// The command was called in a way that can't work; nothing was done.
+/// The command was called wrongly; nothing was done.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
 pub(crate) struct Usage {
@@ -23,25 +23,25 @@ pub(crate) struct Usage {
     pub(crate) hint: Option<String>,
 }
 
-/// The person went away before the end.
+/// The command was interrupted.
 #[derive(Debug, thiserror::Error)]
 #[error("interrupted: {0}")]
 pub(crate) struct Interrupted(pub(crate) String, pub(crate) Option<String>);
 
 impl Interrupted {
-    /// While CloudFormation was at work; `undo` says how to take it back.
+    /// Interrupted while CloudFormation was at work; `undo` says how to undo it.
     pub(crate) fn leaving(stack: &str, undo: &str) -> Self {
         let hint = format!("{} shows how it goes; {undo}", typed(&format!("status --stack-name {stack}")));
         Self(format!("CloudFormation goes on with stack {stack} by itself"), Some(hint))
     }
 
-    /// How to look on, and how to take it back.
+    /// How to follow the operation, and how to undo it.
     pub(crate) fn hint(&self) -> Option<String> {
         self.1.clone()
     }
 }
 
-/// Whether the caller, not the world, has to change something.
+/// Whether the caller has to change something.
 pub(crate) fn is_usage(error: &anyhow::Error) -> bool {
     let is_usage = |cause: &(dyn Error + 'static)| {
         cause.is::<Usage>()
@@ -56,7 +56,7 @@ pub(crate) fn is_usage(error: &anyhow::Error) -> bool {
     error.chain().any(is_usage)
 }
 
-/// The error in lines, styled.
+/// The error as styled lines.
 pub(crate) fn render(error: &anyhow::Error) -> Shown {
     let red = Style::new().bold().fg_color(Some(AnsiColor::Red.into()));
     let cyan = Style::new().bold().fg_color(Some(AnsiColor::Cyan.into()));
@@ -89,7 +89,7 @@ fn add(text: &mut Shown, style: Style, label: &str, message: &str) {
     }
 }
 
-/// What one cause knows to do about itself.
+/// The hint of one cause.
 fn hint(cause: &(dyn Error + 'static)) -> Option<String> {
     fn of<E: Error + 'static>(cause: &(dyn Error + 'static), hint: impl Fn(&E) -> Option<String>) -> Option<String> {
         cause.downcast_ref::<E>().and_then(hint)

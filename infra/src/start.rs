@@ -1,5 +1,5 @@
-//! A first `git2s3.toml`, from the few answers that a deployment needs. The same parsers judge the
-//! answers as those of the functions, and what is written is read again before anybody has it.
+//! Writes a first `git2s3.toml` from the few answers that a deployment needs. The functions' own
+//! parsers check the answers, and the file is parsed again before it is returned.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -11,34 +11,34 @@ use deployment::deploy::{ParameterError, Parameters};
 use deployment::stack;
 use deployment::typed::typed;
 
-/// Where the configuration says that the webhook's secret is.
+/// The file with the webhook's secret, as the configuration names it.
 pub const SECRET_FILE: &str = "api-secret.txt";
 
-/// What a person wants.
+/// The answers.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Wishes {
-    /// The stack's name, where it isn't the usual one.
+    /// The stack's name, if not the default.
     pub stack_name: Option<String>,
-    /// The region, where it is to stand in the file.
+    /// The region, if it belongs in the file.
     pub region: Option<String>,
-    /// The profile, where it is to stand in the file.
+    /// The profile, if it belongs in the file.
     pub profile: Option<String>,
     /// The Git host, as an entry of `AllowedGitHosts`.
     pub host: String,
     /// Organisations and repositories on it, separated by commas.
     pub repositories: String,
-    /// Globs of branches and tags; all, where it is empty.
+    /// Globs of branches and tags; all if empty.
     pub refs: String,
-    /// Whether strangers may not read the repositories.
+    /// Whether the repositories are private.
     pub is_private: bool,
-    /// Who is told of alarms; nobody, where it is empty.
+    /// The mail address for alarms; no mail if empty.
     pub alarm_email: String,
 }
 
-/// Why an answer won't do.
+/// Why an answer is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// It isn't one host.
+    /// It isn't a single host.
     #[error("the host has to be one entry of AllowedGitHosts, such as github.com or `git.example.com kind=gitlab`")]
     Host,
     /// The functions couldn't read it.
@@ -50,7 +50,7 @@ pub enum StartError {
     /// It isn't a mail address.
     #[error("the address for alarms has to be a mail address")]
     Email,
-    /// CloudFormation takes less of it.
+    /// It is longer than CloudFormation allows.
     #[error("{parameter} has {length} characters, and at most {most} are allowed")]
     Long {
         /// The parameter.
@@ -60,7 +60,7 @@ pub enum StartError {
         /// How long it may be.
         most: u64,
     },
-    /// The file would not be read as it was meant.
+    /// The file would not be parsed as intended.
     #[error("an answer has a character that can't stand in the file")]
     Character,
     /// The template can't be made.
@@ -72,7 +72,7 @@ impl Wishes {
     /// The entry of the host.
     ///
     /// # Errors
-    /// It is none.
+    /// The entry is invalid.
     pub fn allowed_host(&self) -> Result<AllowedHost, StartError> {
         if self.host.contains(',') {
             return Err(StartError::Host);
@@ -80,8 +80,8 @@ impl Wishes {
         self.host.trim().parse().map_err(|_| StartError::Host)
     }
 
-    /// The globs of `Repositories`: a word is an organisation, a path its repository, and the host
-    /// goes before either.
+    /// The globs of `Repositories`: a word is an organisation, a path its repository; the host is
+    /// added before either.
     fn globs(&self) -> Result<String, StartError> {
         let host = self.allowed_host()?.host;
         let entries = self.repositories.split(',').map(str::trim).filter(|entry| !entry.is_empty());
@@ -96,10 +96,10 @@ impl Wishes {
         if globs.iter().all(|glob| glob.starts_with('!')) { Err(StartError::Nothing) } else { Ok(globs.join(",")) }
     }
 
-    /// The parameters that these wishes come to.
+    /// The parameters for these answers.
     ///
     /// # Errors
-    /// One of them won't do.
+    /// One of the answers is refused.
     pub fn parameters(&self) -> Result<BTreeMap<String, String>, StartError> {
         let host = self.allowed_host()?;
         let mut parameters = BTreeMap::from([
@@ -113,7 +113,7 @@ impl Wishes {
         if !self.alarm_email.trim().is_empty() {
             add("AlarmEmail", &self.alarm_email);
         }
-        // Azure DevOps takes no other key.
+        // Azure DevOps accepts no other key.
         if host.kind == Some(HostKind::Azure) {
             add("KeyType", "rsa");
         }
@@ -124,7 +124,7 @@ impl Wishes {
     /// The file.
     ///
     /// # Errors
-    /// An answer won't do.
+    /// One of the answers is refused.
     pub fn file(&self) -> Result<String, StartError> {
         let parameters = self.parameters()?;
         let schema = typed("schema configuration");
@@ -155,7 +155,7 @@ impl Wishes {
         if is_same { Ok(text) } else { Err(StartError::Character) }
     }
 
-    /// What comes next, line by line.
+    /// The next steps, line by line.
     ///
     /// # Errors
     /// The host isn't one.
@@ -190,7 +190,7 @@ fn comment(name: &str) -> &'static str {
     }
 }
 
-/// As the deployment judges them, so that nothing is refused there that was taken here.
+/// Checks them as the deployment does, so that it refuses nothing that was accepted here.
 fn check(parameters: &BTreeMap<String, String>) -> Result<(), StartError> {
     let template = stack::template(None).map_err(StartError::Template)?;
     for (parameter, value) in parameters {
@@ -212,7 +212,7 @@ fn check(parameters: &BTreeMap<String, String>) -> Result<(), StartError> {
     Ok(given.check(&template)?)
 }
 
-/// As TOML writes a text; a text in JSON is one, too.
+/// Quotes a text for TOML, in which a JSON string is valid.
 fn quoted(text: &str) -> Result<String, StartError> {
     serde_json::to_string(text).map_err(|_| StartError::Character)
 }

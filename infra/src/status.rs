@@ -1,5 +1,5 @@
-//! How a stack is doing, in one look: whose it is and how it was configured, what it last stored,
-//! what waits, what the endpoint refused, what failed, and whether all of that is well.
+//! The status of a stack: its account and configuration, the last stored zips, waiting jobs,
+//! refused requests, failures, and whether it needs attention.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
@@ -17,18 +17,19 @@ use deployment::deploy;
 use deployment::render::shown::Shown;
 use deployment::render::table::{Align, Table};
 
-/// Objects that are told of.
+/// The number of objects shown.
 const OBJECTS: usize = 5;
-/// Pages of a bucket's listing that are looked through for the newest, of 1,000 objects each.
+/// The maximum number of pages of a bucket's listing to search for the newest objects, of 1,000
+/// objects each.
 const PAGES: usize = 10;
-/// Errors that are told of, of each function.
+/// The number of errors shown per function.
 const ERRORS: usize = 3;
-/// Reasons that are told of, of each status.
+/// The number of reasons shown per status.
 const REASONS: usize = 3;
-/// What CloudFormation says in the place of a secret, whether it has characters or none.
+/// CloudFormation's replacement for a secret, even an empty one.
 const HIDDEN: &str = "****";
 
-/// A stack, as it is now.
+/// The current status of a stack.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Status {
@@ -38,9 +39,9 @@ pub struct Status {
     pub account: String,
     /// The region.
     pub region: String,
-    /// CloudFormation's word for it.
+    /// Its status in CloudFormation.
     pub stack: String,
-    /// Why somebody has to look; nothing where all is well.
+    /// Why it needs attention; empty if all is well.
     pub attention: Vec<String>,
     /// The stack's parameters. Of secrets, only that they are hidden.
     pub parameters: BTreeMap<String, String>,
@@ -48,17 +49,17 @@ pub struct Status {
     pub outputs: BTreeMap<String, String>,
     /// The newest objects of the output bucket, newest first.
     pub objects: Vec<Object>,
-    /// Whether the bucket has more objects than were looked at.
+    /// Whether the bucket has more objects than were searched.
     pub more_objects: bool,
     /// The queues and their dead-letter messages.
     pub queues: Vec<Queue>,
     /// How far back errors and refusals were looked for, in seconds.
     pub looked_back: u64,
-    /// Whether the logs have more of that time than was looked at.
+    /// Whether the logs have more lines of that time than were read.
     pub more_lines: bool,
-    /// What the endpoint answered without success, by status.
+    /// Unsuccessful answers of the endpoint, by status.
     pub answers: Vec<Answers>,
-    /// What went wrong in functions, newest first.
+    /// Failures of functions, newest first.
     pub errors: Vec<Trouble>,
 }
 
@@ -78,14 +79,14 @@ pub struct Object {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Queue {
-    /// Its logical id.
+    /// Its logical ID.
     pub id: String,
     /// How many jobs wait.
     pub waiting: u64,
     /// How many are being worked on.
     pub in_flight: u64,
-    /// How old the oldest was, in seconds, when CloudWatch last looked; nothing if it didn't within
-    /// an hour, or may not be asked.
+    /// The age of the oldest in seconds, at CloudWatch's last measurement; `None` if there was none
+    /// within an hour, or without the right to ask.
     pub oldest: Option<f64>,
 }
 
@@ -101,23 +102,23 @@ pub struct Answers {
     pub last: i64,
     /// What it means.
     pub meaning: &'static str,
-    /// What the functions say of it: the most frequent reasons.
+    /// The most frequent reasons, according to the functions.
     pub reasons: Vec<String>,
 }
 
 impl Answers {
-    /// Whether honest pushes may be lost: anybody can send what is refused for what it is, and
-    /// nobody what the endpoint fails at.
+    /// Whether honest pushes may be lost: anybody can cause refusals, but not failures of the
+    /// endpoint.
     fn is_trouble(&self) -> bool {
         self.status == 429 || self.status >= 500
     }
 }
 
-/// What went wrong in a function.
+/// A failure in a function.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Trouble {
-    /// When it did last, in seconds since 1970.
+    /// When it last happened, in seconds since 1970.
     pub time: i64,
     /// The function.
     pub function: String,
@@ -125,21 +126,21 @@ pub struct Trouble {
     pub kind: Kind,
     /// What happened, in plain words.
     pub message: String,
-    /// The repository that it happened to, where it is known.
+    /// The repository concerned, if known.
     pub repository: Option<String>,
-    /// How often it was told.
+    /// How often it was logged.
     pub count: usize,
 }
 
 impl Trouble {
-    /// Whether nothing else tells of it: a job that failed comes again, and one that was given up
-    /// is a dead-letter message.
+    /// Whether nothing else shows it: a failed job is retried, and one that was given up is a
+    /// dead-letter message.
     fn is_untold(&self) -> bool {
         ![Kind::Failed, Kind::GaveUp].contains(&self.kind)
     }
 }
 
-/// Looks at the stack of that name, and at its logs of so long; none if there is no such stack.
+/// Reads the status of a stack, and its logs of the time `back`; `None` if there is no such stack.
 ///
 /// # Errors
 /// AWS could not be asked, or refused.
@@ -182,7 +183,7 @@ fn shown(value: String) -> String {
     if value == HIDDEN { "hidden, whether set or not".to_owned() } else { value }
 }
 
-/// What is known of the answers of one status.
+/// The answers of one status so far.
 #[derive(Default)]
 struct Tally<'l> {
     counted: usize,
@@ -215,7 +216,7 @@ fn answers(lines: &[Line]) -> Vec<Answers> {
     found.into_iter().map(told).collect()
 }
 
-/// What an answer of the endpoint means for whoever runs it.
+/// What an answer of the endpoint means for the operator.
 fn meaning(status: u16) -> &'static str {
     match status {
         400 => "not understood",
@@ -229,7 +230,7 @@ fn meaning(status: u16) -> &'static str {
     }
 }
 
-/// The newest of each function; the same of the same repository is told once.
+/// The newest failures of each function, merged if equal and for the same repository.
 fn errors(lines: &[Line]) -> Vec<Trouble> {
     let mut all: Vec<Trouble> = Vec::new();
     let failures = lines.iter().filter(|line| line.level == Level::Error && line.function != "endpoint");
@@ -251,7 +252,7 @@ fn errors(lines: &[Line]) -> Vec<Trouble> {
         });
     }
     let mut told: BTreeMap<String, usize> = BTreeMap::new();
-    // What nothing else tells of isn't pushed out by what comes in numbers.
+    // A failure that nothing else shows must not be displaced by frequent ones.
     all.sort_by_key(|one| !one.is_untold());
     all.retain(|one| {
         let of_function = told.entry(one.function.clone()).or_default();
@@ -292,8 +293,8 @@ async fn queue(account: &Account, id: &str, url: &str) -> Result<Queue, CallErro
     Ok(Queue { id: id.to_owned(), waiting, in_flight, oldest })
 }
 
-/// The age of the oldest job, which only CloudWatch knows. Whoever may not ask it still learns the
-/// rest.
+/// The age of the oldest job, which only CloudWatch knows. Without the right to ask it, the rest is
+/// still shown.
 async fn age(account: &Account, url: &str) -> Option<f64> {
     let name = url.rsplit('/').next().unwrap_or_default();
     let now = SystemTime::now();
@@ -308,14 +309,14 @@ async fn age(account: &Account, url: &str) -> Option<f64> {
 }
 
 impl Status {
-    /// Whether somebody has to look.
+    /// Whether it needs attention.
     pub fn needs_attention(&self) -> bool {
         !self.attention.is_empty()
     }
 
-    /// Why somebody has to look: a stack that isn't complete, dead-letter messages, a failing
-    /// endpoint, functions that end or complain. Not because of what the endpoint refused: any
-    /// stranger who knows its URL can bring that about.
+    /// Why it needs attention: a stack that isn't complete, dead-letter messages, a failing
+    /// endpoint, functions that end or complain. Not because of what the endpoint refused: anybody
+    /// who knows its URL can cause that.
     fn needs(&self) -> Vec<String> {
         let mut needs = Vec::new();
         if !self.stack.ends_with("_COMPLETE") || self.stack.contains("ROLLBACK") {
@@ -348,7 +349,7 @@ impl Status {
         needs
     }
 
-    /// The status as a person reads it; `now` in seconds since 1970.
+    /// The status as text; `now` in seconds since 1970.
     pub fn text(&self, now: i64) -> Shown {
         let Self { stack_name, account, region, stack, .. } = self;
         let mut text = Shown::text(&format!("Stack {stack_name} in account {account}, {region}: {stack}"));
@@ -439,7 +440,7 @@ fn number(count: impl std::fmt::Display, one: &str, many: &str) -> String {
     format!("{count} {}", if count == "1" { one } else { many })
 }
 
-/// A time that has passed, in its largest unit.
+/// A duration in its largest unit.
 fn ago(seconds: i64) -> String {
     match seconds.max(0) {
         seconds @ 0..60 => format!("{seconds} s"),

@@ -1,4 +1,4 @@
-//! `infra diff --against` a commit: what is compared with is what that commit's own code makes.
+//! `infra diff --against` a commit compares with the template that the commit's own code makes.
 #![expect(clippy::unwrap_used, reason = "what surprises a test fails it")]
 
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 
-/// The differences to the commit that is checked out, as far as they aren't committed.
+/// The uncommitted differences to the commit that is checked out.
 fn against_head() -> Output {
     let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let mut infra = Command::new(env!("CARGO_BIN_EXE_infra"));
@@ -18,10 +18,10 @@ fn a_commit_knows_its_template() {
     let told = against_head();
     assert_eq!(told.status.code(), Some(0), "{told:?}");
     let told: Value = serde_json::from_slice(&told.stdout).unwrap();
-    // Whatever is being changed here, most of the stack is not.
+    // Whatever is being changed, most of the stack is not.
     let entries = told["entries"].as_array().unwrap();
     assert!(entries.iter().filter(|entry| entry["action"] == "added").count() < 20, "{told:#}");
-    // It was built, and is known from then on.
+    // The build is cached from then on.
     let again = against_head();
     assert!(again.stderr.is_empty(), "{again:?}");
     assert_eq!(serde_json::from_slice::<Value>(&again.stdout).unwrap(), told);

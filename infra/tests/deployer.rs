@@ -1,6 +1,6 @@
-//! What `deployer-policy` allows CloudFormation, against what the registry says that each type's
-//! handlers need; and that each action is one of AWS's, limited to a resource where it knows one.
-//! All of that comes with cfn-lint.
+//! Compares what `deployer-policy` allows CloudFormation with what each type's handlers need
+//! according to the registry, and checks that each action exists and is limited to a resource if it
+//! supports one. The data comes with cfn-lint.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "what surprises a test fails it")]
 
@@ -27,8 +27,8 @@ fn read(path: &Path) -> Value {
     serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
 }
 
-/// What the handlers of a type need to make, read, change, tag and delete one; listing all of the
-/// account's is nobody's affair.
+/// What the handlers of a type need to create, read, update, tag and delete a resource, without
+/// listing all of the account's.
 fn handlers(types: &Value, kind: &str) -> BTreeSet<String> {
     let Some(hash) = types[kind].as_str() else { return BTreeSet::new() };
     let schema = read(&data().join("schemas/resources").join(format!("{hash}.json")));
@@ -44,7 +44,7 @@ const PROPERTY: &str = "for a property that the template doesn't have";
 const KIND: &str = "for another kind of what the type can be about";
 const NONE: &str = "no action of IAM's, or one of another service than the type's";
 
-/// What handlers list and aren't given, by type and how the action begins, with the reason.
+/// Actions that handlers list and don't get, by type and prefix of the action, with the reason.
 const NOT_NEEDED: &[(&str, &str, &str)] = &[
     ("AWS::ApiGateway::Method", "iam:PassRole", PROPERTY),
     ("AWS::ApiGateway::RestApi", "apigateway:UpdateRestApiPolicy", PROPERTY),
@@ -140,11 +140,11 @@ const NOT_NEEDED: &[(&str, &str, &str)] = &[
     ("AWS::WAFv2::WebACLAssociation", "wafv2:PutPermissionPolicy", KIND),
 ];
 
-/// What no handler lists and is given, with the reason.
+/// Actions that no handler lists but are allowed, with the reason.
 const ADDED: &[(&str, &str, &str)] = &[(
     "AWS::CloudFormation::CustomResource",
     "lambda:InvokeFunction",
-    "CloudFormation calls the function in the name of whoever it acts for",
+    "CloudFormation calls the function with the rights it acts with",
 )];
 
 #[test]
@@ -159,7 +159,8 @@ fn handlers_get_what_the_registry_lists() {
         let listed = handlers(&types, kind);
         for action in &listed {
             let excused = NOT_NEEDED.iter().find(|(of, action_of, _)| of == kind && action.starts_with(action_of));
-            // `kms:EnableKey` begins `kms:EnableKeyRotation`, too: what is given needs no excuse.
+            // `kms:EnableKey` is a prefix of `kms:EnableKeyRotation`, too: an allowed action needs
+            // no exception.
             if !given.contains(action.as_str()) {
                 let (_, beginning, _) = excused.unwrap_or_else(|| panic!("{kind} is denied {action}"));
                 used.insert((*kind, *beginning));
@@ -176,11 +177,11 @@ fn handlers_get_what_the_registry_lists() {
     assert!(kinds.len() > 25 && compared > 250, "{} types, {compared} permissions", kinds.len());
 }
 
-/// What isn't in cfn-lint's list of actions, being younger than it: by the page of the service
-/// authorization reference.
+/// Actions that are newer than cfn-lint's list, by page of the service authorization reference.
 const YOUNGER: &[&str] = &[];
 
-/// What could be limited to a resource by cfn-lint's list and isn't, with the reason.
+/// Actions that could be limited to a resource according to cfn-lint's list but aren't, with the
+/// reason.
 const UNLIMITED: &[(&str, &str)] = &[
     ("cloudformation:DescribeStackResources", NO_STACK),
     ("cloudformation:DescribeStacks", NO_STACK),

@@ -1,4 +1,4 @@
-//! `infra diff` as CI runs it: what it compares with, and what its exit code means.
+//! `infra diff` as CI runs it: its inputs and its exit codes.
 #![expect(clippy::unwrap_used, reason = "what surprises a test fails it")]
 
 use std::{

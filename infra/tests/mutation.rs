@@ -1,6 +1,5 @@
-//! Every property of the synthesized template is taken away or made wrong in turn. A rule of
-//! `policy/` has to notice, or the property stands in the list of those that protect nothing, with
-//! the reason.
+//! Removes or falsifies every property of the synthesized template in turn. A rule of `policy/` has
+//! to notice, or the property is in the list of those that protect nothing, with the reason.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "what surprises a test fails it")]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,7 +8,7 @@ use deployment::stack;
 use infra::check::{Rules, check};
 use serde_json::{Value, json};
 
-/// A way to spoil a value below a resource's `Properties`.
+/// A mutation of a value below a resource's `Properties`.
 #[derive(Debug, Clone)]
 enum Mutation {
     Removed(String),
@@ -39,8 +38,7 @@ impl Mutation {
     }
 }
 
-/// Each entry taken away, each scalar made wrong. What an intrinsic function refers to is one
-/// value.
+/// Removes each entry, and falsifies each scalar. An intrinsic function's argument is one value.
 fn mutations(value: &Value, pointer: &str, found: &mut Vec<Mutation>) {
     let mut below = |key: &str, child: &Value| {
         let pointer = format!("{pointer}/{}", key.replace('/', "~1"));
@@ -58,8 +56,8 @@ fn mutations(value: &Value, pointer: &str, found: &mut Vec<Mutation>) {
     }
 }
 
-/// What of the template the rules about resources of this type look at, and those rules; none if
-/// there is none.
+/// The rules about resources of this type, and the part of the template that they read; `None`
+/// without such rules.
 fn about(kind: &str, all: &Rules, template: &Value) -> Option<(Rules, Value)> {
     let scope = |text: &str| {
         text.lines().find_map(|line| Some(line.strip_prefix("# Scope: ")?.trim_start_matches("each ").to_owned()))
@@ -86,8 +84,8 @@ const REJECTED: &str = "the service refuses the policy without it";
 const ADMINISTRATORS: &str = "what the account's administrators ask for: where they do, IAM refuses a role without it, and `stack` holds every role to it";
 const NARROWER: &str = "a wrong or missing one allows less: the end-to-end tests miss it";
 
-/// What no rule guards, by type and place, with the reason: all below included, but for places
-/// after `=`.
+/// Properties that no rule checks, by type and place, with the reason: everything below included,
+/// except for places after `=`.
 const UNGUARDED: &[(&str, &str, &str)] = &[
     ("AWS::ApiGateway::Account", "CloudWatchRoleArn", IDENTITY),
     ("AWS::ApiGateway::Account", "DeletionPolicy", PURPOSE),
@@ -144,7 +142,7 @@ const UNGUARDED: &[(&str, &str, &str)] = &[
     ("AWS::CloudWatch::Alarm", "Threshold", LIMIT),
     ("AWS::CloudWatch::Alarm", "TreatMissingData", PURPOSE),
     ("AWS::EC2::SecurityGroup", "GroupDescription", TEXT),
-    // One of its rules, that is; all of them are missed.
+    // Removing a single egress rule; removing all of them is noticed.
     ("AWS::EC2::SecurityGroup", "=SecurityGroupEgress", NARROWER),
     ("AWS::EC2::SecurityGroup", "SecurityGroupEgress.CidrIp", NARROWER),
     ("AWS::EC2::SecurityGroup", "SecurityGroupEgress.Description", TEXT),

@@ -1,5 +1,5 @@
-//! The rules are held to their own tests, and the stack to the rules; then the stack is spoilt in
-//! every way that the rules promise to notice.
+//! Runs the rules' own tests, and the rules on the stack; then breaks the stack in every way that
+//! the rules have to notice.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "what surprises a test fails it")]
 
 use std::{
@@ -46,7 +46,7 @@ fn cases(rule: &Rule) -> Vec<(String, Value, String)> {
     cases.as_array().unwrap().iter().map(case).collect()
 }
 
-/// Ids in a template that begin with `prefix`.
+/// IDs in a template that begin with `prefix`.
 fn ids(template: &Value, prefix: &str) -> BTreeSet<String> {
     ["Parameters", "Resources", "Outputs"]
         .iter()
@@ -79,7 +79,7 @@ fn findings_name_exactly_bad_resources() {
         let alone = Rules::new([rule.clone()]).unwrap();
         for (name, template, verdict) in cases(rule) {
             let mut findings = check(&template.clone().into(), &alone).unwrap().findings;
-            // What the cases leave out, other checks miss.
+            // Other checks report what the cases leave out.
             findings.retain(|finding| finding.rule == format!("{}/{}", rule.service, rule.name));
             let named: BTreeSet<String> = findings.iter().map(|finding| finding.resource.clone()).collect();
             assert_eq!(named, ids(&template, "Bad"), "{}, {name}: {findings:#?}", rule.name);
@@ -94,8 +94,8 @@ fn findings_name_exactly_bad_resources() {
     assert!(count >= 4 * Rules::embedded().unwrap().len(), "only {count} cases ran");
 }
 
-/// Guard's own test command sees the templates as they are written: the rules hold without our
-/// resolving conditions, too.
+/// Guard's own test command sees the templates as written: the rules work without resolved
+/// conditions, too.
 #[test]
 fn guard_alone_agrees() {
     for rule in Rules::embedded().unwrap().iter() {
@@ -143,7 +143,7 @@ fn the_stack_passes() {
     assert!(report.resources > 30, "{report}");
 }
 
-/// One way to spoil the stack, and who has to notice it where.
+/// A fault in the stack, and the rule and place that have to report it.
 struct Plant {
     what: &'static str,
     spoil: fn(&mut Value),
@@ -485,7 +485,7 @@ fn every_planted_fault_is_found() {
     for Plant { what, spoil, rule, id } in PLANTS {
         let mut template = synthesized();
         spoil(&mut template);
-        // The others are left out for speed: each takes its time under every outcome of the
+        // The other rules are skipped for speed, since each runs under every outcome of the
         // conditions.
         let (_, name) = rule.split_once('/').unwrap();
         let alone = Rules::new(rules.get(name).cloned()).unwrap();
@@ -506,7 +506,7 @@ fn stdout(output: &Output) -> &str {
 }
 
 #[test]
-fn the_command_judges_the_synthesized_template() {
+fn check_command_passes_synthesized_template() {
     let output = infra_check(&[]);
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     let rules = Rules::embedded().unwrap().len();

@@ -1,6 +1,5 @@
-//! The rules are held against templates that others wrote, which `.ci/templates` brings: what a
-//! rule finds there has to be what it is about. Whoever turns `infra check` on their own templates
-//! meets such ones.
+//! Runs the rules on public templates, which `.ci/templates` downloads: what a rule finds there has
+//! to be what it is about. Users run `infra check` on templates like these.
 #![expect(clippy::unwrap_used, reason = "what surprises a test fails it")]
 
 use std::{
@@ -13,7 +12,7 @@ use deployment::deploy::Template;
 use infra::check::{Finding, Rules, check};
 use serde_json::Value;
 
-/// Every public template that can be judged, by its file.
+/// Every public template that can be checked, by its file.
 fn templates() -> BTreeMap<PathBuf, Value> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.tools/templates");
     assert!(root.join("complete").exists(), "{}: run .ci/templates", root.display());
@@ -30,7 +29,7 @@ fn templates() -> BTreeMap<PathBuf, Value> {
             let Ok(template) = Template::parse(text) else { continue };
             let mut template = template.into_value();
             let Some(sections) = template.as_object_mut() else { continue };
-            // What its macros would make isn't judged, but what is there already.
+            // What its macros would make isn't checked, but the rest is.
             sections.remove("Transform");
             found.insert(path, template);
         }
@@ -38,25 +37,24 @@ fn templates() -> BTreeMap<PathBuf, Value> {
     found
 }
 
-/// All that is found in all of them, each with the resource that it is found at.
+/// All findings in all of them, each with its resource.
 fn findings() -> Vec<(PathBuf, Value, Finding)> {
     let rules = Rules::embedded().unwrap();
-    let (mut judged, mut found) = (0, Vec::new());
+    let (mut checked, mut found) = (0, Vec::new());
     for (path, template) in templates() {
-        // What can't be resolved isn't judged.
+        // Templates that can't be resolved aren't checked.
         let Ok(report) = check(&template.clone().into(), &rules) else { continue };
-        judged += 1;
+        checked += 1;
         for finding in report.findings {
             let resource = template["Resources"][&finding.resource].clone();
             found.push((path.clone(), resource, finding));
         }
     }
-    assert!(judged > 300, "only {judged} templates could be judged");
+    assert!(checked > 300, "only {checked} templates could be checked");
     found
 }
 
-/// Whether somebody may do something by a statement anywhere in there, and who isn't said or is
-/// everybody.
+/// Whether a statement anywhere in the value allows something to everybody, or names no principal.
 fn lets_everybody(value: &Value) -> bool {
     match value {
         Value::Object(map) if map.contains_key("Effect") || map.contains_key("Principal") => {
@@ -105,8 +103,8 @@ fn every_finding_matches_rule_scope() {
     assert!(count > 1_000, "only {count} were found");
 }
 
-/// Whether a key's policy says kms:* to somebody else than the account that the key is in, as far
-/// as the template tells.
+/// Whether a key's policy allows kms:* to somebody other than the key's own account, as far as the
+/// template tells.
 fn gives_the_key_away(statement: &Value) -> bool {
     let principal = statement["Principal"].to_string();
     let own = principal.contains("${AWS::AccountId}:root") && principal.matches("arn:").count() == 1;

@@ -1,12 +1,12 @@
-//! What AWS would refuse, or get stuck at, is planted in the stack again, one fault after the
-//! other: `infra check` finds each, with the resource and the reason.
+//! Plants faults in the stack that AWS would refuse or get stuck at, one by one: `infra check`
+//! finds each, with the resource and the reason.
 #![expect(clippy::unwrap_used, reason = "what surprises a test fails it")]
 
 use deployment::stack;
 use infra::check::{Rules, check};
 use serde_json::{Value, json};
 
-/// A fault: what it is, how it comes about, and where it is found.
+/// A fault: its description, how to plant it, and where it is found.
 struct Fault {
     what: &'static str,
     plant: fn(&mut Value),

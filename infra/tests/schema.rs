@@ -1,6 +1,6 @@
-//! The synthesized template against CloudFormation's own registry schemas, which cfn-lint brings
-//! along: names of properties, types, enums, patterns, lengths, required and read-only properties,
-//! and the attributes of every `Fn::GetAtt`.
+//! Validates the synthesized template against CloudFormation's registry schemas, which come with
+//! cfn-lint: names of properties, types, enums, patterns, lengths, required and read-only
+//! properties, and the attributes of every `Fn::GetAtt`.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "what surprises a test fails it")]
 
@@ -43,8 +43,8 @@ impl Registry {
     }
 }
 
-/// The template as it comes out for some parameters, so that little is left of it but plain values
-/// and references.
+/// The template evaluated with some parameters, so that it has little but plain values and
+/// references.
 fn evaluated(parameters: &[(&str, &str)]) -> Map<String, Value> {
     let chosen = parameters.iter().chain(&[("QSS3BucketName", "assets")]);
     let chosen: BTreeMap<_, _> = chosen.map(|&(name, value)| (name.to_owned(), value.to_owned())).collect();
@@ -63,13 +63,13 @@ const EVERYTHING: [(&str, &str); 8] = [
     ("WebAclArn", "arn:aws:wafv2:us-east-1:123456789012:regional/webacl/x/01234567-89ab-cdef-0123-456789abcdef"),
 ];
 
-/// Lets an intrinsic function stand wherever the schema wants a value.
+/// Allows an intrinsic function in place of any value in the schema.
 fn with_intrinsics(schema: &mut Value) {
     match schema {
         Value::Object(map) => {
             for (key, child) in map.iter_mut() {
                 with_intrinsics(child);
-                // cfn-lint's patterns are Python's, whose end of the text JSON Schema doesn't know.
+                // cfn-lint's patterns are Python's, whose end-of-text anchor JSON Schema lacks.
                 if let ("pattern", Some(pattern)) = (key.as_str(), child.as_str()) {
                     *child = pattern.replace("\\Z", "$").into();
                 }
@@ -90,7 +90,7 @@ fn with_intrinsics(schema: &mut Value) {
 
 fn or_intrinsic(schema: &mut Value) {
     if schema.is_object() {
-        // A parameter's text stands for a number, too.
+        // A parameter's text may also replace a number.
         let number = (schema["type"] == "integer").then(|| json!({ "type": "string", "pattern": "^[0-9]+$" }));
         let allowed: Vec<_> =
             [json!({ "$ref": "#/definitions/Intrinsic" }), schema.take()].into_iter().chain(number).collect();
@@ -105,7 +105,7 @@ fn intrinsic() -> Value {
     })
 }
 
-/// What doesn't fit in the resources.
+/// The resources' violations of their schemas.
 fn findings(registry: &Registry, resources: &Map<String, Value>) -> Vec<String> {
     let mut findings = Vec::new();
     for (id, resource) in resources {
@@ -115,7 +115,7 @@ fn findings(registry: &Registry, resources: &Map<String, Value>) -> Vec<String> 
             schema["definitions"] = json!({});
         }
         schema["definitions"]["Intrinsic"] = intrinsic();
-        // The registry's dialect is this draft, under a name of its own.
+        // The registry's dialect is this draft under another name.
         schema["$schema"] = "http://json-schema.org/draft-07/schema#".into();
         let validator = jsonschema::options().build(&schema).unwrap();
         let empty = json!({});
@@ -151,7 +151,7 @@ fn attributes(value: &Value, found: &mut BTreeSet<(String, String)>) {
     }
 }
 
-/// A schema with the definition in its place that it refers to.
+/// Resolves a schema's reference to a definition.
 fn resolved<'s>(schema: &'s Value, whole: &'s Value) -> &'s Value {
     match schema["$ref"].as_str() {
         Some(reference) => whole.pointer(reference.trim_start_matches('#')).unwrap(),
@@ -163,8 +163,7 @@ fn texts(list: &Value) -> BTreeSet<&str> {
     list.as_array().into_iter().flatten().filter_map(Value::as_str).collect()
 }
 
-/// What of a modelled type the registry doesn't have: names, obligations and choices of its
-/// properties.
+/// Where a modelled type differs from the registry: names, required properties and allowed values.
 fn disagreements(kind: &str, model: &Value, registry: &Value) -> Vec<String> {
     let properties = registry["properties"].as_object().unwrap();
     let read_only: BTreeSet<String> =
@@ -266,7 +265,7 @@ fn every_attribute_that_is_read_exists() {
     assert!(read.len() > 15, "{read:?}");
     for (id, attribute) in read {
         let kind = resources[&id]["Type"].as_str().unwrap();
-        // What a custom resource answers is its function's affair.
+        // A custom resource's attributes are defined by its function.
         if kind == "AWS::CloudFormation::CustomResource" {
             continue;
         }
@@ -285,7 +284,7 @@ fn existing_type_is_never_called_misspelt() {
         kinds.iter().enumerate().map(|(number, kind)| (format!("R{number}"), json!({ "Type": kind }))).collect();
     let rules = Rules::embedded().unwrap();
     let one = Rules::new(rules.iter().take(1).cloned()).unwrap();
-    // The model knows all that the rules do, but for a few; those come from all rules.
+    // The model has almost all types of the rules; the others come from the rules.
     for rules in [one, rules] {
         let findings = check(&json!({ "Resources": resources }).into(), &rules).unwrap().findings;
         let misspelt: Vec<_> = findings.iter().filter(|finding| finding.rule == "cloudformation/types").collect();

@@ -1,4 +1,4 @@
-//! The table of what services take in names and descriptions, held against botocore's models of
+//! Compares the table of what services accept in names and descriptions with botocore's models of
 //! these services.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "what surprises a test fails it")]
 

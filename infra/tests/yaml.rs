@@ -1,11 +1,11 @@
-//! The template's YAML as `PyYAML` reads it, by version 1.1 as CloudFormation does: it says what
-//! the JSON says.
+//! Checks that `PyYAML`, which reads YAML 1.1 like CloudFormation, reads the template's YAML as the
+//! same data as its JSON.
 
 use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// What `PyYAML` reads, as JSON. A day or another type of YAML alone fails.
+/// What `PyYAML` reads, as JSON. A date or another YAML-only type fails.
 const READ: &str = "import json, sys, yaml; json.dump(yaml.safe_load(sys.stdin), sys.stdout)";
 
 #[test]

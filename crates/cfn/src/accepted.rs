@@ -1,21 +1,21 @@
-//! Findings of other judges that are accepted, in the words that those judges read from a
-//! resource's metadata.
+//! Accepted linter findings, in the form in which each linter reads them from a resource's
+//! metadata.
 
 use serde_json::{Map, Value as Json, json};
 
 /// Findings that one reason makes acceptable.
 #[derive(Debug, Clone, Copy)]
 pub struct Accepted {
-    /// Ids of [checkov's checks](https://www.checkov.io/5.Policy%20Index/cloudformation.html).
+    /// IDs of [checkov's checks](https://www.checkov.io/5.Policy%20Index/cloudformation.html).
     pub checkov: &'static [&'static str],
-    /// Ids of [cdk-nag's rules](https://github.com/cdklabs/cdk-nag/blob/main/RULES.md).
+    /// IDs of [cdk-nag's rules](https://github.com/cdklabs/cdk-nag/blob/main/RULES.md).
     pub cdk_nag: &'static [&'static str],
-    /// Why, in words that a reviewer accepts.
+    /// The reason, for reviewers.
     pub reason: &'static str,
 }
 
 impl Accepted {
-    /// Adds to a resource's metadata.
+    /// Adds the findings to a resource's metadata.
     pub(crate) fn write(&self, metadata: &mut Map<String, Json>) {
         let reason = self.reason;
         append(metadata, "checkov", "skip", self.checkov, |id| json!({ "id": id, "comment": reason }));

@@ -1,4 +1,4 @@
-//! What depends on the choices of the person who deploys.
+//! Conditions, which depend on parameters.
 
 use crate::{
     parameter::ParameterHandle,
@@ -12,7 +12,7 @@ pub struct Condition {
 }
 
 impl Condition {
-    /// `then` where the condition holds, else `otherwise`.
+    /// `then` if the condition holds, else `otherwise`.
     pub fn either<T>(&self, then: Value<T>, otherwise: Value<T>) -> Value<T> {
         Value::new(Expression::If(self.name.clone(), Box::new(then.expression), Box::new(otherwise.expression)))
     }

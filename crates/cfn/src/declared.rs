@@ -1,5 +1,5 @@
-//! A parameter as a template declares it, and whether a value fits: judged here as CloudFormation
-//! does, which says it only after everything was uploaded.
+//! A parameter as a template declares it. Values are checked here as CloudFormation does, which
+//! reports a wrong one only after everything has been uploaded.
 
 use regex::Regex;
 use serde::Deserialize;
@@ -24,42 +24,42 @@ pub struct Declared {
     kind: String,
 }
 
-/// What a template asks of a parameter's value and isn't so. The value isn't repeated: it may be a
-/// secret.
+/// A constraint of the template that a parameter's value violates. The value isn't repeated: it may
+/// be a secret.
 #[derive(Debug, thiserror::Error)]
 pub enum Constraint {
-    /// What the template says about it.
+    /// The template's own description of the constraint.
     #[error("expected {0}")]
     Described(String),
-    /// Another value than those that there are.
+    /// It is not one of the allowed values.
     #[error("expected one of {0}")]
     Values(String),
-    /// It doesn't match.
+    /// It doesn't match the pattern.
     #[error("expected something that matches {0}")]
     Pattern(String),
-    /// It has more characters than so many.
+    /// It has too many characters.
     #[error("expected at most {0} characters, it has {1}")]
     TooLong(usize, usize),
-    /// It has fewer characters than so many.
+    /// It has too few characters.
     #[error("expected at least {0} characters, it has {1}")]
     TooShort(usize, usize),
-    /// It is no number.
+    /// It is not a number.
     #[error("expected a number")]
     Number,
-    /// It is more than that.
+    /// It is above the maximum.
     #[error("expected at most {0}")]
     TooLarge(f64),
-    /// It is less than that.
+    /// It is below the minimum.
     #[error("expected at least {0}")]
     TooSmall(f64),
 }
 
 impl Declared {
-    /// Judges a value as CloudFormation does. A pattern that can't be read here is left to it.
+    /// Checks a value as CloudFormation does. A pattern that can't be parsed here is left to it.
     ///
     /// # Errors
     /// See [`Constraint`].
-    pub fn judge(&self, value: &str) -> Result<(), Constraint> {
+    pub fn check(&self, value: &str) -> Result<(), Constraint> {
         let described =
             |otherwise: Constraint| self.constraint_description.clone().map_or(otherwise, Constraint::Described);
         let length = value.chars().count();
@@ -91,17 +91,17 @@ impl Declared {
         Ok(())
     }
 
-    /// The value that it has if nobody gives one.
+    /// The default value, if it has one.
     pub fn default(&self) -> Option<String> {
         self.default.as_ref().map(text)
     }
 
-    /// Whether a stack can be made without a value for it.
+    /// Whether a stack can be created without a value for it.
     pub fn has_default(&self) -> bool {
         self.default.is_some()
     }
 
-    /// Whether `CloudFormation` hides its value. It takes the word as well as the truth value.
+    /// Whether `CloudFormation` hides its value. `NoEcho` may be a string or a boolean.
     pub fn is_secret(&self) -> bool {
         match &self.no_echo {
             Value::Bool(no_echo) => *no_echo,
@@ -111,7 +111,7 @@ impl Declared {
     }
 }
 
-/// CloudFormation takes numbers and truth values as words, too.
+/// CloudFormation accepts strings as well as numbers and booleans.
 fn text(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
@@ -128,7 +128,7 @@ mod tests {
     fn declared_parameter_constraints_are_enforced() {
         let of = |declared: &str, value: &str| {
             let declared: Declared = serde_json::from_str(declared).unwrap();
-            declared.judge(value).err().map(|error| error.to_string())
+            declared.check(value).err().map(|error| error.to_string())
         };
         let check = |declared: &str, good: &[&str], bad: &[&str], said: &str| {
             for value in good {
@@ -144,7 +144,7 @@ mod tests {
         check(pattern, &["", "abc"], &["a1", "1"], "expected letters");
         let bare = r#"{"Type": "String", "AllowedPattern": "a"}"#;
         check(bare, &["a"], &["", "ab", "a\nb"], "expected something that matches a");
-        // Java has patterns that we can't read; they are CloudFormation's affair.
+        // Java has patterns that the `regex` crate lacks; they are left to CloudFormation.
         check(r#"{"Type": "String", "AllowedPattern": "(?=x)x"}"#, &["x", "y"], &[], "");
         check(r#"{"Type": "String", "MaxLength": "2"}"#, &["äö"], &["abc"], "expected at most 2 characters, it has 3");
         check(r#"{"Type": "String", "MinLength": 1}"#, &["a"], &[""], "expected at least 1 characters, it has 0");

@@ -1,5 +1,5 @@
-//! What a template comes to for given parameters: an oracle for tests, and for readers who want to
-//! see one deployment instead of all.
+//! Evaluates a template for given parameters: for tests, and for readers who want to see one
+//! deployment instead of all.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ pub enum EvaluateError {
     /// A parameter without a default was not given.
     #[error("the parameter {0} has no default and was not given")]
     Parameter(String),
-    /// An intrinsic function with arguments that CloudFormation doesn't take.
+    /// An intrinsic function has arguments that CloudFormation doesn't accept.
     #[error("{function} has arguments that it doesn't take: {arguments}")]
     Arguments {
         /// The function.
@@ -22,9 +22,10 @@ pub enum EvaluateError {
 }
 
 /// Resolves parameters, conditions, `Fn::If`, `Fn::Select`, `Fn::Split` and `Fn::Sub` of a
-/// template, and leaves out what a condition leaves out. What only a deployment knows stays: a
+/// template, and removes what their conditions exclude. Values that only a deployment knows stay: a
 /// `Ref` or `Fn::GetAtt` of a resource, a pseudo parameter that isn't among `parameters`, and a
-/// `Fn::Sub` of one. Such a rest is for reading: what was put in its place there is not escaped.
+/// `Fn::Sub` with one of them. Such a `Fn::Sub` is for reading only: text substituted in it is not
+/// escaped.
 pub fn evaluate(template: &Json, parameters: &BTreeMap<String, String>) -> Result<Json, EvaluateError> {
     let evaluation = Evaluation { template, parameters };
     let mut result = template.as_object().cloned().unwrap_or_default();
@@ -44,8 +45,8 @@ pub fn evaluate(template: &Json, parameters: &BTreeMap<String, String>) -> Resul
 
 /// What the template's
 /// [rules](https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/rules-section-structure.html)
-/// have against these parameters: the description of each assertion that doesn't hold. Rules of
-/// functions that only a deployment can answer count as kept.
+/// that these parameters break: the description of each assertion that doesn't hold. Rules with
+/// functions that only a deployment can evaluate count as kept.
 pub fn broken_rules(template: &Json, parameters: &BTreeMap<String, String>) -> Vec<String> {
     let evaluation = Evaluation { template, parameters };
     let rules = template.get("Rules").and_then(Json::as_object).into_iter().flat_map(Map::values);
@@ -61,7 +62,7 @@ struct Evaluation<'a> {
 }
 
 impl Evaluation<'_> {
-    /// The value, or nothing where it is `AWS::NoValue`.
+    /// The value, or `None` if it is `AWS::NoValue`.
     fn value(&self, value: &Json) -> Result<Option<Json>, EvaluateError> {
         Ok(Some(match value {
             Json::Object(map) => match map.iter().next() {
@@ -118,7 +119,7 @@ impl Evaluation<'_> {
         }))
     }
 
-    /// The text with everything in its place that is known: a plain one if all is.
+    /// Substitutes all known values. The result is a plain text if all are known.
     fn substitute(&self, text: &str, variables: &Map<String, Json>) -> Result<Json, EvaluateError> {
         let (mut whole, mut open) = (String::new(), Map::new());
         let mut pieces = text.split("${");
@@ -151,7 +152,7 @@ impl Evaluation<'_> {
         })
     }
 
-    /// What was chosen for a parameter, or nothing where `name` is none.
+    /// The value of a parameter, or `None` if `name` is not a parameter.
     fn parameter(&self, name: &str) -> Result<Option<Json>, EvaluateError> {
         let Some(parameter) = self.template.pointer(&format!("/Parameters/{name}")) else {
             return Ok(self
@@ -185,11 +186,11 @@ impl Evaluation<'_> {
     }
 }
 
-/// What became of a map with one entry.
+/// The result of resolving a map with one entry.
 enum Resolved {
-    /// It was an intrinsic function; nothing is `AWS::NoValue`.
+    /// It was an intrinsic function; `None` is `AWS::NoValue`.
     Value(Option<Json>),
-    /// It was no intrinsic function that can be resolved here.
+    /// It was not an intrinsic function that can be resolved here.
     NoIntrinsic,
 }
 

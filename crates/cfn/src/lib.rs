@@ -1,7 +1,7 @@
 //! CloudFormation as Rust types: a stack is built by adding resources, each addition gives a typed
 //! [`Handle`], and references are methods on handles. So a reference can't dangle, name an
-//! attribute that the type lacks, or put a queue's ARN where a bucket's belongs: what other tools
-//! find at deploy time doesn't compile here.
+//! attribute that the type lacks, or use a queue's ARN for a bucket's: errors that other tools find
+//! at deploy time don't compile here.
 //!
 //! ```
 //! use cfn::{Stack, iam::{Action, Evidence, Grant, Role}, s3::Bucket};
@@ -30,7 +30,7 @@
 //! bucket.grant(&mut role, "*", stores); // expected `&mut Role`, found `&mut Handle<Role>`
 //! ```
 //!
-//! Nor does a right without a reason, and without what fails when it is gone:
+//! Nor does a right without a reason and evidence:
 //!
 //! ```compile_fail,E0308
 //! # use cfn::{Stack, iam::{Action, Role}, s3::Bucket};
@@ -40,7 +40,7 @@
 //! bucket.grant(&mut role, "*", [Action::S3PutObject]); // expected `Grant`, found `[Action; 1]`
 //! ```
 //!
-//! Nor does the ARN of another kind of thing:
+//! Nor does the ARN of another type:
 //!
 //! ```compile_fail,E0308
 //! # use cfn::{Stack, Value, s3::Bucket, sqs::Queue};
@@ -58,7 +58,7 @@
 //! stack.add("Output", Bucket::encrypted()).url();
 //! ```
 //!
-//! Nor a reference to what was never added, since only adding makes a handle:
+//! Nor a reference to a resource that was never added, since only adding makes a handle:
 //!
 //! ```compile_fail,E0451
 //! # use cfn::{Handle, s3::Bucket};
@@ -66,7 +66,7 @@
 //! let bucket: Handle<Bucket> = Handle { id: "Typo".to_owned(), of: PhantomData }; // the fields are private
 //! ```
 //!
-//! Nor an action that isn't one, or a wildcard of them:
+//! Nor an unknown action, or a wildcard:
 //!
 //! ```compile_fail,E0308
 //! # use cfn::iam::{Evidence, Grant};

@@ -1,15 +1,15 @@
-//! How long a text can become that only a deployment knows in full: what quotas on names and on
-//! environments are held against.
+//! The maximum length of texts that only a deployment knows in full, for the quotas on names and
+//! environments.
 
 use serde_json::Value as Json;
 
 use crate::template::placeholders;
 
-/// The longest that a pseudo parameter can be, in characters.
+/// The maximum length of a pseudo parameter, in characters.
 ///
 /// Stack names:
 /// [128](https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html);
-/// the longest region and partition that there are, with room for one more word.
+/// the longest existing region and partition, with room for one more word.
 const PSEUDO: [(&str, usize); 6] = [
     ("AWS::StackName", 128),
     ("AWS::AccountId", 12),
@@ -23,19 +23,19 @@ const PSEUDO: [(&str, usize); 6] = [
 const UUID: usize = 36;
 /// A queue's name.
 const QUEUE_NAME: usize = 80;
-/// What a `Ref` of a resource yields, in characters.
+/// The length of a resource's `Ref`, in characters.
 const REFS: [(&str, usize); 5] = [
     ("AWS::ApiGateway::RestApi", 10),
     ("AWS::KMS::Key", UUID),
     ("AWS::S3::Bucket", 63),
     // https://sqs.{region}.{suffix}/{account}/{name}
     ("AWS::SQS::Queue", 12 + 20 + 1 + 18 + 1 + 12 + 1 + QUEUE_NAME),
-    // arn:{partition}:secretsmanager:{region}:{account}:secret:{logical id}-{12 characters}-{6
+    // arn:{partition}:secretsmanager:{region}:{account}:secret:{logical ID}-{12 characters}-{6
     // characters}
     ("AWS::SecretsManager::Secret", 12 + 20 + 12 + 64 + 20 + 29),
 ];
-/// What else a resource tells: the longest ARN of the types that are modelled, and a key of an
-/// object that a function chose.
+/// The length of other attributes: the longest ARN of the modelled types, or an object key that a
+/// function chose.
 const ATTRIBUTE: usize = 170;
 
 /// How texts of a template are measured.
@@ -43,14 +43,14 @@ pub(crate) struct Longest<'a> {
     pub(crate) template: &'a Json,
     /// The length of a text that is known.
     pub(crate) measure: fn(&str) -> usize,
-    /// Whether it is a name: a parameter counts as long as it may be (its longest allowed value, or
-    /// its `MaxLength`), and what nobody bounds as nothing. In an environment parameters have room
-    /// for one another and count as nothing, and attributes as the longest ARN.
+    /// Whether it is a name: then a parameter counts with its longest allowed value or its
+    /// `MaxLength`, and as nothing without either. In an environment parameters count as nothing,
+    /// since they share the room, and attributes as the longest ARN.
     pub(crate) is_name: bool,
 }
 
 impl Longest<'_> {
-    /// The most that `value` can come to as a text.
+    /// The maximum length of `value` as a text.
     pub(crate) fn of(&self, value: &Json) -> usize {
         let Some((function, argument)) = value.as_object().and_then(|map| map.iter().next()) else {
             return value.as_str().map_or_else(|| value.to_string().len(), self.measure);

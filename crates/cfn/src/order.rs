@@ -1,7 +1,7 @@
-//! In which order CloudFormation makes things, and takes them away: what another resource depends
-//! on is made before it and deleted after it. Some orders matter although no property says so, and
-//! only a deployment to AWS shows it, hence this: held against a template before anybody deploys
-//! it.
+//! The order in which CloudFormation creates and deletes resources: what another resource depends
+//! on is created before it and deleted after it. Some orders matter although no property implies
+//! them, and only a deployment to AWS would show that, so a template is checked before it is
+//! deployed.
 //!
 //! Sources:
 //! [`DependsOn`](https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-attribute-dependson.html),
@@ -18,27 +18,26 @@ use crate::template::{Reference, attributes, references};
 pub enum Rule {
     /// [API
     /// Gateway](https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-apigateway-account.html)
-    /// takes the account's log role only where there has been an API.
+    /// accepts the account's log role only if there has been an API.
     AccountAfterApi,
     /// API Gateway refuses a stage that writes logs before [the account has a role for
     /// them](https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-logging.html).
     StageAfterAccount,
-    /// The log of a stage's executions is made by API Gateway at the first event, unless it is
-    /// there: kept for ever, and left behind by the stack ([its
+    /// API Gateway creates a stage's execution log at the first event if it doesn't exist: without
+    /// retention, and left behind by the stack ([its
     /// name](https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-logging.html)).
     StageAfterLog,
-    /// Only empty buckets are deleted, and what is written behind the back of who empties one,
-    /// stays. A function that is [deleted while it
+    /// Only empty buckets are deleted, so nothing may write to one after it was emptied. A function
+    /// that is [deleted while it
     /// runs](https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html) goes on;
     /// without its role it can't write any more.
     WriterAfterCleaner,
-    /// Lambda deletes a function's network interfaces by [the function's
+    /// Lambda deletes a function's network interfaces with [the function's
     /// role](https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html#configuration-vpc-permissions),
-    /// after the function has left: what lets it has to outlive the security group, which waits for
-    /// that.
+    /// after the function was deleted: the right to do so has to outlive the security group, which
+    /// waits for that.
     GroupAfterRights,
-    /// A right that stands in a policy of its own has to be there before what runs by it, and
-    /// after.
+    /// A separate policy has to exist before and after the functions that use its rights.
     FunctionAfterRights,
 }
 
@@ -63,19 +62,19 @@ impl Rule {
     }
 }
 
-/// A dependency that is missing.
+/// A missing dependency.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
 #[error("{name} has to depend on {on}: {}", rule.reason())]
 pub struct Disorder {
-    /// The logical id of the resource that should be made later.
+    /// The logical ID of the resource that should be created later.
     pub name: String,
-    /// What it should depend on: a logical id, or what is missing altogether.
+    /// What it should depend on: a logical ID, or the kind of resource that is missing.
     pub on: String,
-    /// Why.
+    /// The reason.
     pub rule: Rule,
 }
 
-/// What each resource of a template depends on: what it refers to, or says that it depends on.
+/// What each resource of a template depends on, by a reference or by `DependsOn`.
 pub fn dependencies(template: &Json) -> BTreeMap<String, BTreeSet<String>> {
     let resources = || template["Resources"].as_object().into_iter().flatten();
     let of = |entry: &Json| {
@@ -112,7 +111,7 @@ impl<'a> Graph<'a> {
         self.resources.iter().filter(move |(_, entry)| entry["Type"] == kind).map(|(id, entry)| (*id, *entry))
     }
 
-    /// Whether one resource depends on another, be it by way of others.
+    /// Whether one resource depends on another, directly or through others.
     fn depends(&self, name: &str, on: &str) -> bool {
         let (mut seen, mut open) = (BTreeSet::new(), vec![name]);
         while let Some(next) = open.pop() {
@@ -135,7 +134,7 @@ impl<'a> Graph<'a> {
     }
 }
 
-/// What an entry mentions; parameters are among it.
+/// The names that an entry mentions, parameters included.
 fn of_resource(entry: &Json) -> BTreeSet<String> {
     let mut found: BTreeSet<_> =
         attributes(entry).into_iter().filter_map(|(_, reference)| name_of(reference)).collect();
@@ -217,8 +216,8 @@ fn buckets(graph: &Graph<'_>, role: &str, action: &str) -> BTreeSet<String> {
     allowed.flat_map(|statement| mentions(&statement["Resource"])).filter(is_bucket).collect()
 }
 
-/// The documents of a role's rights: those in the role itself, and those of policies that are
-/// attached to it, by whose id they go.
+/// The policy documents of a role: its inline ones, and those of attached policies with their
+/// logical IDs.
 fn policies<'a>(graph: &Graph<'a>, role: &str) -> Vec<(Option<&'a str>, &'a Json)> {
     let inline = graph.resources.get(role).and_then(|role| role["Properties"]["Policies"].as_array());
     let inline = inline.into_iter().flatten().map(|policy| (None, &policy["PolicyDocument"]));
@@ -238,7 +237,7 @@ fn statements(document: &Json) -> Vec<&Json> {
     }
 }
 
-/// Whether a statement allows an action, all actions of its service, or all.
+/// Whether a statement allows an action, by its name, `service:*` or `*`.
 fn allows(statement: &Json, action: &str) -> bool {
     let service = format!("{}:*", action.split(':').next().unwrap_or_default());
     let is_it = |name: &str| name == "*" || name == service || name == action;
@@ -279,8 +278,7 @@ fn network(graph: &Graph<'_>, found: &mut BTreeSet<Disorder>) {
 
 const DELETE_INTERFACE: &str = "ec2:DeleteNetworkInterface";
 
-/// Whether an action stands below an `Fn::If`: an update takes it away before the function has
-/// changed.
+/// Whether an action is inside an `Fn::If`: an update removes it before the function has changed.
 fn is_sometimes_allowed(value: &Json, action: &str) -> bool {
     match value {
         Json::Object(map) => map.iter().any(|(key, child)| match key.as_str() {

@@ -1,4 +1,4 @@
-//! What the person who deploys may choose.
+//! Parameters, chosen by the person who deploys.
 
 use std::marker::PhantomData;
 
@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::value::{Expression, Value};
 
-/// A text that a person chooses: a
+/// A
 /// [parameter](https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/parameters-section-structure.html)
 /// of type `String`.
 #[derive(Debug, Clone, Serialize)]
@@ -44,7 +44,7 @@ impl Parameter {
         }
     }
 
-    /// A text that has to be given.
+    /// A text without a default, which has to be given.
     pub fn required(description: &str) -> Self {
         Self { default: None, ..Self::text("", description) }
     }
@@ -54,7 +54,7 @@ impl Parameter {
         Self { no_echo: Some(true), ..Self::text("", description) }
     }
 
-    /// Only text that matches this regular expression; `otherwise` tells a person what is expected.
+    /// Only text that matches this regular expression; `otherwise` says what is expected.
     #[must_use]
     pub fn matching(mut self, pattern: &str, otherwise: &str) -> Self {
         self.allowed_pattern = Some(pattern.to_owned());
@@ -62,14 +62,14 @@ impl Parameter {
         self
     }
 
-    /// Only one of these.
+    /// Allows only these values.
     #[must_use]
     pub fn one_of(mut self, values: &[&str]) -> Self {
         self.allowed_values = values.iter().map(|&value| value.to_owned()).collect();
         self
     }
 
-    /// At most this many characters.
+    /// Allows at most this many characters.
     #[must_use]
     pub fn at_most(mut self, characters: u32) -> Self {
         self.max_length = Some(characters);
@@ -89,7 +89,7 @@ impl<T> ParameterHandle<T> {
         Self { name: name.to_owned(), yields: PhantomData }
     }
 
-    /// What was chosen.
+    /// The parameter's value.
     pub fn value(&self) -> Value<T> {
         Value::new(Expression::Ref(self.name.clone()))
     }

@@ -1,19 +1,19 @@
-//! A template as people write it, in JSON or YAML with `!Ref` and `!Sub`, brought into the one form
-//! that everything else reads: the long one.
+//! Parses a template in JSON or YAML and converts `!Ref`, `!Sub` and other short forms to the long
+//! form, the only one that other modules read.
 
 use serde_json::{Map, Value, json};
 use serde_yaml_ng::Value as Yaml;
 
-/// Why a text is no template.
+/// Why a text is not a template.
 #[derive(Debug, thiserror::Error)]
 pub enum ParseError {
     /// Neither JSON nor YAML.
     #[error("it is neither JSON nor YAML")]
     Yaml(#[source] serde_yaml_ng::Error),
-    /// A YAML value that JSON has no place for.
+    /// A YAML value that JSON can't represent.
     #[error("{0} is nothing that a template can hold")]
     Value(String),
-    /// No JSON, or not that of a template.
+    /// It is not JSON, or not a template's.
     #[error("the template is not CloudFormation's JSON")]
     Json(#[source] serde_json::Error),
 }
@@ -44,7 +44,7 @@ fn long_form(yaml: Yaml) -> Result<Value, ParseError> {
     })
 }
 
-/// Keys of mappings (`2012-10-17`, `200`) may look like other things than text, but are text.
+/// Keys of mappings are text, even those that look like another type (`2012-10-17`, `200`).
 fn key_text(key: Yaml) -> Result<String, ParseError> {
     match key {
         Yaml::String(text) => Ok(text),

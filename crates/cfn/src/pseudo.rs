@@ -1,5 +1,5 @@
-//! What CloudFormation knows of the deployment: the [pseudo
-//! parameters](https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/pseudo-parameter-reference.html).
+//! The [pseudo
+//! parameters](https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/pseudo-parameter-reference.html).aws.amazon.com/AWSCloudFormation/latest/UserGuide/pseudo-parameter-reference.html).
 
 use crate::{
     sub::{Part, sub},
@@ -10,7 +10,7 @@ fn pseudo(name: &str) -> Value<String> {
     Value::new(Expression::Ref(format!("AWS::{name}")))
 }
 
-/// The account's id: 12 digits.
+/// The account ID, 12 digits.
 pub fn account_id() -> Value<String> {
     pseudo("AccountId")
 }
@@ -30,14 +30,13 @@ pub fn stack_name() -> Value<String> {
     pseudo("StackName")
 }
 
-/// What tells this stack from every other, also from one of the same name that was deleted: a UUID,
-/// the last part of the stack's ARN. For names that have no room for the stack's own, which may
-/// have 128 characters.
+/// The UUID at the end of the stack's ARN, which differs even from that of a deleted stack with the
+/// same name. For names without room for the stack's name, which may have 128 characters.
 pub fn stack_uuid() -> Value<String> {
     pseudo("StackId").split("/").select(2)
 }
 
-/// The domain of AWS's endpoints here, such as `amazonaws.com`.
+/// The domain of AWS's endpoints in this partition, such as `amazonaws.com`.
 pub fn url_suffix() -> Value<String> {
     pseudo("URLSuffix")
 }

@@ -1,6 +1,5 @@
-//! How much of a thing CloudFormation and the services behind it take. They tell only when a stack
-//! is already being made, hence this: quotas that can't be raised, held against a template before
-//! anybody deploys it.
+//! Quotas of CloudFormation and the services behind it that can't be raised. AWS reports an excess
+//! only while a stack is being created, so a template is checked before it is deployed.
 //!
 //! Sources:
 //! [CloudFormation](https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html),
@@ -12,15 +11,14 @@ use serde_json::Value as Json;
 
 use crate::{longest::Longest, texts};
 
-/// The largest template that a request can hold, in bytes; a larger one has to lie in S3.
+/// The largest template that a request can hold, in bytes; a larger one has to be in S3.
 pub const TEMPLATE_BYTES_INLINE: usize = 51_200;
 /// The largest template, in bytes.
 pub const TEMPLATE_BYTES: usize = 1_000_000;
 
-/// All variables of a function, in bytes of the JSON object that they make without white space:
-/// what Lambda measures, as its error says ("Lambda was unable to configure your environment
-/// variables because the environment variables you have provided exceeded the 4KB limit. String
-/// measured: {...}").
+/// All variables of a function, in bytes of their JSON object without white space. Lambda measures
+/// that, as its error says ("Lambda was unable to configure your environment variables because the
+/// environment variables you have provided exceeded the 4KB limit. String measured: {...}").
 pub const ENVIRONMENT_BYTES: usize = 4_096;
 
 /// Entries of a section, at most.
@@ -33,7 +31,7 @@ const DESCRIPTION: usize = 1_024;
 const DESCRIPTIONS: [(&str, usize); 2] = [("Parameters", 4_000), ("Outputs", 1_024)];
 /// A parameter's value, in bytes, and therefore its default.
 const PARAMETER_VALUE: usize = 4_096;
-/// Code that stands in the template, in bytes.
+/// Inline code in the template, in bytes.
 const INLINE_CODE: usize = 4_096;
 /// All inline policies of one role, in characters; IAM doesn't count white space.
 const INLINE_POLICIES: usize = 10_240;
@@ -47,11 +45,11 @@ const TRUST_POLICY: usize = 2_048;
 pub struct Excess {
     /// The section, resource, parameter or output; empty for the template itself.
     pub name: String,
-    /// What of it; empty for all of a section.
+    /// Which part of it; empty for a whole section.
     pub what: &'static str,
-    /// How large it is.
+    /// The size.
     pub size: usize,
-    /// In which unit.
+    /// The unit of the size.
     pub unit: &'static str,
     /// The quota.
     pub limit: usize,
@@ -65,8 +63,8 @@ fn subject(name: &str, what: &str) -> String {
     }
 }
 
-/// Every quota that `template`, which takes `bytes` as a file, exceeds. In names and environments,
-/// what only a deployment knows counts as long as it can become; elsewhere a reference counts as
+/// Every quota that `template`, a file of `bytes`, exceeds. In names and environments, values that
+/// only a deployment knows count with their maximum length; elsewhere a reference counts as
 /// nothing.
 pub fn exceeded(template: &Json, bytes: usize) -> Vec<Excess> {
     let mut found = Found { template, excesses: Vec::new() };
@@ -137,7 +135,7 @@ impl Found<'_> {
     }
 }
 
-/// The most bytes that variables can take, as [`ENVIRONMENT_BYTES`] counts them. A parameter counts
+/// The maximum size of variables in bytes, as [`ENVIRONMENT_BYTES`] counts them. A parameter counts
 /// as nothing; [evaluate](mod@crate::evaluate) the template to count it.
 pub fn environment(template: &Json, variables: &Json) -> usize {
     let longest = Longest { template, measure: in_json, is_name: false };
@@ -147,7 +145,7 @@ pub fn environment(template: &Json, variables: &Json) -> usize {
     variables.map(of).reduce(|sum, one| sum + one).map_or(0, |sum| sum + 1)
 }
 
-/// The length of a text in JSON, without the quotation marks around it: of a line end, two.
+/// The length of a text in JSON, without the quotation marks around it: a line end counts as two.
 fn in_json(text: &str) -> usize {
     Json::from(text).to_string().len() - 2
 }
@@ -157,7 +155,7 @@ fn text(value: &Json) -> usize {
     value.as_str().map_or(0, str::len)
 }
 
-/// The length of a policy document, without white space outside of texts.
+/// The length of a policy document, without white space outside strings.
 fn document(value: &Json) -> usize {
     if value.is_null() { 0 } else { value.to_string().len() }
 }
@@ -176,7 +174,7 @@ mod tests {
         json!({ "Resources": { "It": { "Type": kind, "Properties": properties } } })
     }
 
-    /// A template by the size of one part of it, and the quota of that part.
+    /// Makes a template from the size of one of its parts; with the quota of that part.
     type Case = (fn(usize) -> Json, usize, &'static str);
 
     #[test]

@@ -1,8 +1,8 @@
-//! The list of modelled resource types, each with the JSON Schema of its properties: what a test
-//! holds against [CloudFormation's
+//! The list of modelled resource types, each with the JSON Schema of its properties and its
+//! create-only properties. A test compares both with [CloudFormation's
 //! registry](https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/resource-type-schemas.html),
-//! so that a misspelt property fails the build and not a deployment, and with what of it can't be
-//! changed. A new type is one more line here.
+//! so that a misspelt property fails the build and not a deployment. A new type is one more line
+//! here.
 
 use schemars::{JsonSchema, Schema, schema_for};
 
@@ -18,8 +18,8 @@ pub struct Type {
     pub name: &'static str,
     /// The properties that the model can write.
     pub schema: fn() -> Schema,
-    /// The properties, modelled or not, that can be set at creation only, in the registry's
-    /// notation: another value makes the resource anew.
+    /// The create-only properties, modelled or not, in the registry's notation: changing one
+    /// replaces the resource.
     pub create_only: &'static [&'static str],
 }
 
@@ -27,12 +27,12 @@ const fn of<R: Resource + JsonSchema>(create_only: &'static [&'static str]) -> T
     Type { name: R::TYPE, schema: || schema_for!(R), create_only }
 }
 
-/// The create-only properties of a type; none of a type that isn't modelled.
+/// The create-only properties of a type; empty for a type that isn't modelled.
 pub fn create_only(kind: &str) -> &'static [&'static str] {
     TYPES.iter().find(|known| known.name == kind).map_or(&[], |known| known.create_only)
 }
 
-/// Every modelled type but custom resources, whose properties are their function's affair.
+/// Every modelled type except custom resources, whose properties their functions define.
 pub const TYPES: &[Type] = &[
     of::<apigateway::Account>(&[]),
     of::<apigateway::ApiResource>(&["ParentId", "PathPart", "RestApiId"]),

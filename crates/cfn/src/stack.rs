@@ -1,5 +1,5 @@
-//! A stack is built by adding to it, and each addition gives a handle: the only way to refer to
-//! what was added.
+//! A stack is built by adding to it. Each addition returns a handle, the only way to refer to what
+//! was added.
 
 use std::{fmt, marker::PhantomData};
 
@@ -21,27 +21,26 @@ pub trait Resource: Serialize {
     /// Its type, such as `AWS::S3::Bucket`.
     const TYPE: &'static str;
 
-    /// What the resource itself has to tell a reviewer, as entries of its `Metadata`.
+    /// The resource's own notes for reviewers, as entries of its `Metadata`.
     fn metadata(&self) -> serde_json::Map<String, Json> {
         serde_json::Map::new()
     }
 
-    /// The rights that it grants, where it has the logical id `id`.
+    /// The rights that it grants, if its logical ID is `id`.
     fn rights(&self, id: &str) -> Vec<Right> {
         let _ = id;
         Vec::new()
     }
 }
 
-/// A resource of a stack. Only [`Stack::add`] makes one; its methods are the attributes that the
-/// type really has.
+/// A resource of a stack. Only [`Stack::add`] makes one; its methods are the type's attributes.
 pub struct Handle<R> {
     id: String,
     of: PhantomData<fn() -> R>,
 }
 
 impl<R> Handle<R> {
-    /// The resource's logical id.
+    /// The resource's logical ID.
     pub fn id(&self) -> &str {
         &self.id
     }
@@ -67,7 +66,7 @@ impl<R> fmt::Debug for Handle<R> {
     }
 }
 
-/// What exists only where a condition holds.
+/// Something that exists only if a condition holds.
 #[derive(Debug, Clone)]
 pub struct Optional<T> {
     condition: Condition,
@@ -75,19 +74,18 @@ pub struct Optional<T> {
 }
 
 impl<T> Optional<T> {
-    /// A value of it where it exists, else `otherwise`: there is no way to read it without saying
-    /// what else.
+    /// A value of it if it exists, else `otherwise`: it can't be read without an alternative.
     pub fn either<V>(&self, read: impl FnOnce(&T) -> Value<V>, otherwise: Value<V>) -> Value<V> {
         self.condition.either(read(&self.inner), otherwise)
     }
 
-    /// Adds what exists only together with it.
+    /// Adds something that exists only together with it.
     pub fn add<U>(&self, stack: &mut Stack, add: impl FnOnce(&mut Stack, &T) -> U) -> Optional<U> {
         stack.when(&self.condition, |stack| add(stack, &self.inner))
     }
 }
 
-/// What CloudFormation does beside creating a resource: [resource
+/// What CloudFormation does besides creating a resource: [resource
 /// attributes](https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-product-attribute-reference.html).
 #[derive(Debug, Clone, Default)]
 pub struct Attributes {
@@ -97,14 +95,14 @@ pub struct Attributes {
 }
 
 impl Attributes {
-    /// Created after `other`, and deleted before it, although no property refers to it.
+    /// Creates it after `other` and deletes it before, although no property refers to `other`.
     #[must_use]
     pub fn after<R>(mut self, other: &Handle<R>) -> Self {
         self.depends_on.push(other.id.clone());
         self
     }
 
-    /// Deleted with the stack, contents and all, and kept when an update replaces it.
+    /// Deletes it with the stack, contents included; keeps it when an update replaces it.
     #[must_use]
     pub fn deleted_with_stack(mut self) -> Self {
         self.deletion = Some("Delete");
@@ -112,8 +110,8 @@ impl Attributes {
         self
     }
 
-    /// Kept when the stack is deleted, and when an update replaces it; but not when the creation
-    /// that made it is rolled back.
+    /// Keeps it when the stack is deleted or an update replaces it, but not when its creation is
+    /// rolled back.
     #[must_use]
     pub fn kept(mut self) -> Self {
         self.deletion = Some("RetainExceptOnCreate");
@@ -154,13 +152,13 @@ impl Stack {
         }
     }
 
-    /// How the console groups and labels the parameters.
+    /// Sets how the console groups and labels the parameters.
     pub fn interface(&mut self, groups: &[Group]) {
         self.metadata("AWS::CloudFormation::Interface", interface::interface(groups));
     }
 
-    /// An entry of the template's own `Metadata`, such as a finding of a linter that doesn't apply,
-    /// and why.
+    /// Adds an entry to the template's own `Metadata`, such as a linter finding that doesn't apply,
+    /// with the reason.
     pub fn metadata(&mut self, key: &str, value: Json) {
         self.metadata.insert(key.to_owned(), value);
     }
@@ -174,8 +172,8 @@ impl Stack {
 
     /// Adds the
     /// [rule](https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/rules-section-structure.html)
-    /// that who gives `parameter` gives `other`, too: CloudFormation refuses the deployment
-    /// otherwise, with `message`, before it makes anything.
+    /// that `parameter` requires `other`: otherwise CloudFormation refuses the deployment with
+    /// `message`, before it creates anything.
     pub fn requires<A, B>(
         &mut self,
         name: &str,
@@ -190,7 +188,7 @@ impl Stack {
         self.insert(|stack| &mut stack.rules, name, rule);
     }
 
-    /// Adds the condition that the parameter was given, that is: isn't empty.
+    /// Adds the condition that the parameter isn't empty.
     pub fn given(&mut self, name: &str, parameter: &ParameterHandle<String>) -> Condition {
         self.condition(name, condition::given(parameter))
     }
@@ -205,7 +203,7 @@ impl Stack {
         Condition { name: name.to_owned() }
     }
 
-    /// Adds what exists only where `condition` holds: every resource and output that `add` adds.
+    /// Lets every resource and output that `add` adds exist only if `condition` holds.
     pub fn when<T>(&mut self, condition: &Condition, add: impl FnOnce(&mut Self) -> T) -> Optional<T> {
         if let Some(outer) = self.within.replace(condition.clone()) {
             self.mistaken(TemplateError::NestedCondition { outer: outer.name, inner: condition.name.clone() });
@@ -215,7 +213,7 @@ impl Stack {
         Optional { condition: condition.clone(), inner }
     }
 
-    /// Adds a resource under a logical id.
+    /// Adds a resource under a logical ID.
     pub fn add<R: Resource>(&mut self, id: &str, resource: R) -> Handle<R> {
         self.add_with(id, resource, Attributes::default())
     }
@@ -244,9 +242,8 @@ impl Stack {
         Handle { id: id.to_owned(), of: PhantomData }
     }
 
-    /// Writes into the metadata of the resources so far that `concerns`, asked with logical id and
-    /// type, picks, that these findings of other judges are accepted. Without such a resource it is
-    /// a mistake: nobody suppresses what isn't there.
+    /// Writes accepted findings of linters into the metadata of those resources added so far for
+    /// which `concerns` returns true, given logical ID and type. It is an error if there is none.
     pub fn accept(&mut self, accepted: &Accepted, concerns: impl Fn(&str, &str) -> bool) {
         let mut count = 0;
         for (id, resource) in &mut self.resources {
@@ -256,7 +253,7 @@ impl Stack {
             }
             count += 1;
             if !resource.contains_key("Metadata") {
-                // After the type, where a reader expects it.
+                // After the type, where readers expect it.
                 resource.shift_insert(1, "Metadata".to_owned(), json!({}));
             }
             if let Some(metadata) = resource.get_mut("Metadata").and_then(Json::as_object_mut) {
@@ -268,8 +265,7 @@ impl Stack {
         }
     }
 
-    /// The resources so far whose type begins with `kind`, as text: to tell whether any of them
-    /// changed.
+    /// The resources added so far whose type begins with `kind`, as text, to detect changes.
     pub(crate) fn resources_as_text(&self, kind: &str) -> String {
         let of_kind = |entry: &Json| entry["Type"].as_str().is_some_and(|name| name.starts_with(kind));
         let resources: Section = self.resources.clone().into_iter().filter(|(_, entry)| of_kind(entry)).collect();
@@ -291,7 +287,7 @@ impl Stack {
         if let Some(mistake) = self.mistake {
             return Err(mistake);
         }
-        // `Ref` has one space of names for both.
+        // `Ref` has one namespace for both.
         if let Some(name) = self.resources.keys().find(|id| self.parameters.contains_key(*id)) {
             return Err(TemplateError::Duplicate { name: name.clone() });
         }
@@ -320,15 +316,15 @@ impl Stack {
         }
     }
 
-    /// Remembers the first mistake, which the finished template reports: so that adding stays
+    /// Remembers the first error, which [`Stack::template`] returns, so that adding stays
     /// infallible.
     fn mistaken(&mut self, mistake: TemplateError) {
         self.mistake.get_or_insert(mistake);
     }
 }
 
-/// Properties are structs of strings, numbers, lists and maps with text for keys, which always can
-/// be JSON; were it otherwise, the null would be refused by the check of the template.
+/// Properties are structs of strings, numbers, lists and maps with string keys, which can always be
+/// JSON. If not, the template's check refuses the null.
 fn serialized(value: &impl Serialize) -> Json {
     serde_json::to_value(value).unwrap_or(Json::Null)
 }
@@ -366,7 +362,7 @@ mod tests {
     }
 
     #[test]
-    fn foreign_dependency_and_condition_are_refused() {
+    fn handles_of_other_stacks_are_refused() {
         let mut other = Stack::new("");
         let elsewhere = other.add("Elsewhere", Bucket::encrypted());
         let parameter = other.parameter("Domain", &Parameter::text("", ""));

@@ -1,8 +1,8 @@
-//! Text with references in it, as one readable `Fn::Sub`.
+//! Text with references, as one readable `Fn::Sub`.
 
 use crate::value::{Expression, Value};
 
-/// A piece of a text: plain, or a value that is put in its place.
+/// A part of a text: plain, or a value to substitute.
 #[derive(Debug)]
 pub struct Part(Expression);
 
@@ -24,7 +24,7 @@ impl<T> From<Value<T>> for Part {
     }
 }
 
-/// The parts one after the other: a plain text if none is a reference, else an
+/// Joins the parts: to a plain text if none is a reference, else to an
 /// [`Fn::Sub`](https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference-sub.html).
 ///
 /// ```
@@ -79,7 +79,7 @@ impl Substitution {
         }
     }
 
-    /// Whether a placeholder would come of the end of the text and the beginning of this one.
+    /// Whether the end of the text and the start of `next` would form a placeholder.
     fn would_open(&self, next: &str) -> bool {
         self.text.ends_with('$') && next.starts_with('{')
     }

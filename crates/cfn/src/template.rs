@@ -1,5 +1,5 @@
-//! A template: one that a stack became, rendered the same way every time after a check of what the
-//! compiler can't see, or one that was read. It is parsed here, once, and handed on.
+//! A template: rendered from a stack, always the same way and after checks that the compiler can't
+//! do, or read from a text. It is parsed once, here.
 
 use std::collections::BTreeMap;
 
@@ -28,7 +28,7 @@ pub struct Template {
     rights: Vec<Right>,
 }
 
-/// What a template in JSON has to have.
+/// The required parts of a template in JSON.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Shape {
@@ -44,20 +44,20 @@ struct Typed {
     _kind: String,
 }
 
-/// A template that was made of another one, in long form: nobody says why its rights were granted.
+/// A template made from another one, in long form: the reasons for its rights are unknown.
 impl From<Json> for Template {
     fn from(content: Json) -> Self {
         Self::of(content.to_string(), content, Vec::new())
     }
 }
 
-/// What makes a stack unfit to become a template.
+/// Why a stack can't become a template.
 #[derive(Debug, PartialEq, thiserror::Error)]
 pub enum TemplateError {
-    /// Two things have one name.
+    /// A name is used twice.
     #[error("the name {name} is given twice")]
     Duplicate {
-        /// The logical id.
+        /// The logical ID.
         name: String,
     },
     /// CloudFormation gives a resource one condition.
@@ -68,7 +68,7 @@ pub enum TemplateError {
         /// The condition inside.
         inner: String,
     },
-    /// A reference to what isn't there: a handle of another stack.
+    /// A reference to a missing name: a handle of another stack.
     #[error("{path} refers to {name}, which the template doesn't have")]
     Dangling {
         /// Where the reference stands.
@@ -76,7 +76,7 @@ pub enum TemplateError {
         /// The name.
         name: String,
     },
-    /// The attributes of a custom resource were read as something that isn't made of values.
+    /// The attributes of a custom resource were read as a type that isn't made of values.
     #[error("the attributes of {id} can't be read: {reason}")]
     Attributes {
         /// The custom resource.
@@ -90,7 +90,7 @@ pub enum TemplateError {
         /// Where it stands.
         path: String,
     },
-    /// A finding is accepted of resources that the stack doesn't have.
+    /// A finding is accepted for resources that the stack doesn't have.
     #[error("no resource has the finding that is accepted because: {reason}")]
     NothingToAccept {
         /// Why it is accepted.
@@ -102,7 +102,7 @@ pub enum TemplateError {
     /// A name or a description has a character that its service refuses.
     #[error(transparent)]
     Character(Refused),
-    /// A dependency is missing that no property tells of.
+    /// A dependency is missing that no property implies.
     #[error(transparent)]
     Order(Disorder),
 }
@@ -110,7 +110,7 @@ pub enum TemplateError {
 impl Template {
     pub(crate) fn new(sections: Section, rights: Vec<Right>) -> Result<Self, TemplateError> {
         let content = Json::from(sections);
-        // Two spaces deep, with a line end at its end.
+        // Indented by two spaces, with a line end at the end.
         let template = Self::of(format!("{content:#}\n"), content, rights);
         template.check_references()?;
         let value = template.value();
@@ -128,31 +128,31 @@ impl Template {
 
     fn of(text: String, content: Json, rights: Vec<Right>) -> Self {
         let declared = content.get("Parameters").and_then(Json::as_object).into_iter().flatten();
-        // Of what isn't declared in a way that can be read, nothing is known but its name.
+        // Of a parameter whose declaration can't be read, only the name is known.
         let read = |one: &Json| Declared::deserialize(one).unwrap_or_default();
         let parameters = declared.map(|(name, one)| (name.clone(), read(one))).collect();
         Self { text, content, parameters, rights }
     }
 
-    /// The template that `text` is, in JSON or YAML.
+    /// Parses a template in JSON or YAML.
     ///
     /// # Errors
-    /// It is neither.
+    /// The text is neither.
     pub fn parse(text: String) -> Result<Self, ParseError> {
         let content = parse::long(&text)?;
         Ok(Self::of(text, content, Vec::new()))
     }
 
-    /// The template that `text` is in JSON, with what a deployment takes for granted.
+    /// Parses a template in JSON and checks what a deployment relies on.
     ///
     /// # Errors
-    /// It is no JSON, has no resources, or one without a type.
+    /// The text is not JSON, has no resources, or one without a type.
     pub fn parse_json(text: String) -> Result<Self, ParseError> {
         serde_json::from_str::<Shape>(&text).map_err(ParseError::Json)?;
         Self::parse(text)
     }
 
-    /// The template as it was given; of a stack, in JSON.
+    /// The template as it was read, or in JSON if it was rendered from a stack.
     pub fn text(&self) -> &str {
         &self.text
     }
@@ -167,7 +167,7 @@ impl Template {
         &self.content
     }
 
-    /// The template as a value, to make another one of it.
+    /// The template as a value, to make another one from it.
     pub fn into_value(self) -> Json {
         self.content
     }
@@ -177,12 +177,12 @@ impl Template {
         self.text.len() > quota::TEMPLATE_BYTES_INLINE
     }
 
-    /// How it declares its parameters.
+    /// The declarations of its parameters.
     pub fn parameters(&self) -> impl Iterator<Item = (&str, &Declared)> {
         self.parameters.iter().map(|(name, declared)| (name.as_str(), declared))
     }
 
-    /// How it declares the parameter of that name.
+    /// The declaration of a parameter.
     pub fn parameter(&self, name: &str) -> Option<&Declared> {
         self.parameters.get(name)
     }
@@ -192,7 +192,7 @@ impl Template {
         self.parameters().filter(|(_, declared)| declared.is_secret()).map(|(name, _)| name)
     }
 
-    /// The rights of its roles: what stands nowhere in its text is why, and what shows that.
+    /// The rights of its roles, with reasons and evidence, which its text doesn't contain.
     pub fn rights(&self) -> &[Right] {
         &self.rights
     }
@@ -249,9 +249,9 @@ impl Reference {
     }
 }
 
-/// The names that an entry mentions beside its properties.
+/// The names that an entry mentions outside its properties.
 pub(crate) fn attributes(entry: &Json) -> Vec<(&'static str, Reference)> {
-    // One id may stand there without a list.
+    // A single ID needs no list.
     let (one, several) = (entry["DependsOn"].as_str(), entry["DependsOn"].as_array());
     let after = one.into_iter().chain(several.into_iter().flatten().filter_map(Json::as_str));
     let mut found: Vec<_> = after.map(|id| ("DependsOn", Reference::Resource(id.to_owned()))).collect();
@@ -260,7 +260,7 @@ pub(crate) fn attributes(entry: &Json) -> Vec<(&'static str, Reference)> {
     found
 }
 
-/// The names that `value` itself mentions, its children left out.
+/// The names that `value` itself mentions, without its children.
 pub(crate) fn references(value: &Json) -> Vec<Reference> {
     let Some((key, argument)) = value.as_object().and_then(|map| map.iter().next()) else { return Vec::new() };
     let first = || argument.get(0).and_then(Json::as_str).map(str::to_owned);

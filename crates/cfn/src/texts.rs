@@ -1,25 +1,25 @@
-//! What the services behind CloudFormation take in names and descriptions: which characters, and
-//! how many. They tell only when the resource is being made, hence this: held against a template
-//! before anybody deploys it.
+//! Which characters, and how many, the services behind CloudFormation accept in names and
+//! descriptions. They report a wrong one only while the resource is being created, so a template is
+//! checked before it is deployed.
 //!
-//! The source of each is the operation that makes the resource, as
-//! [botocore](https://github.com/boto/botocore) has it: patterns and lengths, or the sentences of
-//! its documentation. `infra/tests/texts.rs` holds the table against them.
+//! The source of each is the operation that creates the resource, as
+//! [botocore](https://github.com/boto/botocore) describes it: by patterns and lengths, or in its
+//! documentation. `infra/tests/texts.rs` compares the table with them.
 
 use serde_json::Value as Json;
 
-/// A text of a resource, and what it may hold.
+/// A text of a resource, and what it may contain.
 #[derive(Debug)]
 pub struct Text {
     /// The type of the resource.
     pub kind: &'static str,
-    /// The properties that lead to the text; a list stands for each of its entries.
+    /// The path of properties to the text; a list means each of its entries.
     pub path: &'static [&'static str],
-    /// The characters.
+    /// The allowed characters.
     pub characters: Characters,
-    /// The most characters.
+    /// The maximum number of characters.
     pub longest: usize,
-    /// Where AWS says so: service, operation and member, as botocore names them.
+    /// The source: service, operation and member, as botocore names them.
     pub source: [&'static str; 3],
 }
 
@@ -28,7 +28,7 @@ pub struct Text {
 pub enum Characters {
     /// Any.
     Any,
-    /// Those for which the function holds; the text is how AWS says it.
+    /// Those for which the function returns true; the text is AWS's description.
     These(fn(char) -> bool, &'static str),
 }
 
@@ -48,7 +48,7 @@ const fn text(
     Text { kind, path, characters, longest, source }
 }
 
-/// Every text that is limited, of the types that are modelled here.
+/// Every limited text of the modelled types.
 pub const TEXTS: &[Text] = &[
     text(
         "AWS::ApiGateway::Stage",
@@ -194,18 +194,18 @@ pub(crate) fn values<'a>(at: &'a Json, path: &[&str]) -> Vec<&'a Json> {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{name}'s {property} has the character {character:?}; allowed are {allowed}")]
 pub struct Refused {
-    /// The resource's logical id.
+    /// The resource's logical ID.
     pub name: String,
     /// The property.
     pub property: String,
     /// The first such character.
     pub character: char,
-    /// What is allowed, in the words of its source.
+    /// What is allowed, as the source describes it.
     pub allowed: &'static str,
 }
 
-/// Every text of `template` with a character that its service refuses. What only a deployment knows
-/// isn't looked at, so whatever is told here certainly is wrong.
+/// Every text of `template` with a character that its service refuses. Values that only a
+/// deployment knows aren't checked, so everything reported is certainly wrong.
 pub fn refused(template: &Json) -> Vec<Refused> {
     let resources = template["Resources"].as_object().into_iter().flatten();
     resources.flat_map(|(name, resource)| of_resource(name, resource)).collect()

@@ -1,4 +1,4 @@
-//! A property's value: what it is now, or an expression that CloudFormation resolves to it.
+//! A property's value: a literal, or an expression that CloudFormation resolves.
 
 use std::{borrow::Cow, fmt, marker::PhantomData};
 
@@ -14,7 +14,7 @@ pub struct Value<T> {
     yields: PhantomData<fn() -> T>,
 }
 
-/// What a [`Value`] is, without its type.
+/// The content of a [`Value`], without its type.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Expression {
     Literal(Json),
@@ -36,9 +36,9 @@ impl<T> Value<T> {
         Self::new(Expression::Ref("AWS::NoValue".to_owned()))
     }
 
-    /// The same expression where another type is expected: for borders that the type system can't
-    /// see, such as a parameter's text that a function will parse, or the outcome of a custom
-    /// resource. Not a way to turn one resource's ARN into another's.
+    /// The same expression with another type, for boundaries that the type system can't see, such
+    /// as a parameter's text that a function parses, or the result of a custom resource. Not for
+    /// turning one resource's ARN into another's.
     pub fn meaning<U>(self) -> Value<U> {
         Value::new(self.expression)
     }
@@ -78,7 +78,7 @@ impl<T> PartialEq for Value<T> {
 
 impl<T: Serialize> From<T> for Value<T> {
     fn from(literal: T) -> Self {
-        // What can't be JSON becomes null, which the check of the finished template refuses.
+        // A value that can't be JSON becomes null, which the template's check refuses.
         Self::new(Expression::Literal(serde_json::to_value(literal).unwrap_or(Json::Null)))
     }
 }
@@ -95,8 +95,8 @@ impl<T> Serialize for Value<T> {
     }
 }
 
-/// Anything: where a literal may stand, so may an expression, and which literals a property takes
-/// is said by the registry's schema of its type.
+/// Any value: an expression may replace any literal, and the registry's schema says which literals
+/// a property accepts.
 impl<T> JsonSchema for Value<T> {
     fn schema_name() -> Cow<'static, str> {
         "Value".into()

@@ -1,20 +1,20 @@
 //! A template as YAML. CloudFormation reads [YAML 1.1](https://yaml.org/type/), in which `off` is a
-//! boolean, `012` is ten and `2012-10-17` is a day; what writes it here is of version 1.2 and
-//! leaves such texts as they are. So they are quoted.
+//! boolean, `012` is ten and `2012-10-17` is a day; the writer used here follows version 1.2 and
+//! doesn't quote such texts. So they are quoted here.
 
 use serde_json::Value as Json;
 
-/// What YAML 1.1 takes for something else than the text that version 1.2 sees.
+/// Texts of YAML 1.2 that YAML 1.1 reads as another type.
 const WORDS: [&str; 8] = ["y", "n", "yes", "no", "on", "off", "<<", "="];
 
-/// The YAML of a value, for readers of version 1.1 and of 1.2.
+/// The YAML of a value, for parsers of versions 1.1 and 1.2.
 pub(crate) fn of(value: &Json) -> String {
-    // A map of JSON has nothing that YAML can't say.
+    // YAML can represent every JSON map.
     let text = serde_yaml_ng::to_string(value).unwrap_or_default();
     let mut block = None;
     let line = |line: &str| {
         let depth = line.len() - line.trim_start().len();
-        // The lines of a text that goes over several are that text.
+        // The lines of a multi-line text are plain text.
         let is_of_block = block.is_some_and(|block| line.is_empty() || depth > block);
         block = block
             .filter(|_| is_of_block)
@@ -24,7 +24,7 @@ pub(crate) fn of(value: &Json) -> String {
     text.lines().map(line).flat_map(|line| [line, "\n".to_owned()]).collect()
 }
 
-/// The line with its text in quotation marks, where that is needed.
+/// The line, with its text in quotation marks if needed.
 fn quoted(line: &str) -> String {
     let content = line.trim_start().trim_start_matches("- ");
     let text = content.split_once(": ").filter(|(key, _)| !key.contains([' ', '\''])).map_or(content, |(_, text)| text);
@@ -35,8 +35,8 @@ fn quoted(line: &str) -> String {
     }
 }
 
-/// Whether a text without quotation marks is something else in YAML 1.1. What looks like a number
-/// to JSON is one.
+/// Whether YAML 1.1 reads an unquoted text as another type. What looks like a number in JSON is
+/// one.
 fn is_ambiguous(text: &str) -> bool {
     let begins_like_a_number = text.starts_with(|first: char| first.is_ascii_digit() || "+-.".contains(first));
     let is_made_like_one = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.:_".contains(&byte));

@@ -1,4 +1,4 @@
-//! Whose AWS account, in which region, and how to talk to it: asked once, before anything is done
+//! The AWS account, its region and the clients for it: determined once, before anything is done
 //! there.
 
 use aws_config::profile::{self, ProfileFileCredentialsProvider, ProfileFileLoadError};
@@ -16,30 +16,29 @@ use crate::call_error::CallError;
 /// An AWS account, one region of it, and the clients that a deployment needs.
 #[derive(Debug, Clone)]
 pub struct Account {
-    /// The account's number, 12 digits.
+    /// The account ID, 12 digits.
     pub id: String,
     /// The region, `eu-central-1` for example.
     pub region: String,
-    /// Whose credentials these are: the ARN of a user or of a role's session.
+    /// The ARN of the user or role session that the credentials belong to.
     pub principal: String,
-    /// Where AWS is played by something else; none on AWS.
+    /// The endpoint of an AWS emulator; `None` on AWS.
     pub(crate) endpoint: Option<String>,
-    /// How other clients than these reach it.
+    /// The configuration for other clients.
     pub config: SdkConfig,
-    /// The client for stacks.
+    /// The CloudFormation client.
     pub cloudformation: aws_sdk_cloudformation::Client,
-    /// The client for buckets.
+    /// The S3 client.
     pub s3: aws_sdk_s3::Client,
 }
 
-/// Why it is not known whose account this is.
+/// Why the account can't be determined.
 #[derive(Debug, thiserror::Error)]
 pub enum AccountError {
     /// No region is configured.
     #[error("no region is configured")]
     NoRegion,
-    /// The profile is in none of AWS's files. Going on without it could be going on in another
-    /// account.
+    /// The profile is not in AWS's files. Without it, another account could be used.
     #[error("there is no profile {name}, which {named_by} names")]
     NoProfile {
         /// The profile.
@@ -53,10 +52,10 @@ pub enum AccountError {
     /// There are no credentials.
     #[error("no credentials are configured")]
     NoCredentials,
-    /// There are credentials, but not to be had.
+    /// The configured credentials can't be loaded.
     #[error("cannot get the configured credentials")]
     Credentials(#[source] CredentialsError),
-    /// AWS was asked whose the credentials are and did not say.
+    /// AWS did not say whose the credentials are.
     #[error("cannot find out whose the credentials are")]
     Identity(#[source] CallError),
     /// AWS answered without an account.
@@ -65,7 +64,7 @@ pub enum AccountError {
 }
 
 impl AccountError {
-    /// What to do about it, where that is known.
+    /// What to do about it, if known.
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::NoRegion => Some("name one: `--region eu-central-1`, or AWS_REGION".to_owned()),
@@ -84,7 +83,7 @@ impl AccountError {
     }
 }
 
-/// Where and as whom somebody wants to work, as one source says it.
+/// Region and profile as one source gives them.
 #[derive(Debug, Clone, Default)]
 pub struct Wanted {
     /// The region.
@@ -93,24 +92,25 @@ pub struct Wanted {
     pub profile: Option<String>,
 }
 
-/// How AWS is reached, and what isn't as somebody might expect.
+/// The configuration for AWS, and a warning if a named setting isn't used.
 #[derive(Debug)]
 pub struct Chosen {
     /// With region and credentials.
     pub config: SdkConfig,
-    /// The profile of AWS's files, where one is used.
+    /// The profile of AWS's files, if one is used.
     pub profile: Option<String>,
-    /// What was named and isn't used.
+    /// What was named but isn't used.
     pub remark: Option<String>,
 }
 
-/// How AWS is reached: by flags, else by the environment (`AWS_ENDPOINT_URL` included), else by
-/// `file`, which is git2s3.toml, else by AWS's own files. A flag's profile comes before credentials
-/// of the environment, and those before a profile of the environment: [as for the AWS
+/// Determines the configuration for AWS: from flags, else from the environment (`AWS_ENDPOINT_URL`
+/// included), else from `file`, which is git2s3.toml, else from AWS's own files. A flag's profile
+/// has precedence over credentials of the environment, and those over a profile of the environment:
+/// [as for the AWS
 /// CLI](https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-quickstart.html).
 ///
 /// # Errors
-/// A profile that is named isn't there.
+/// A named profile doesn't exist.
 pub async fn configuration(flags: Wanted, file: Wanted) -> Result<Chosen, AccountError> {
     let region = flags.region.or_else(|| variable("AWS_REGION")).or_else(|| variable("AWS_DEFAULT_REGION"));
     let https = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
@@ -135,7 +135,7 @@ pub async fn configuration(flags: Wanted, file: Wanted) -> Result<Chosen, Accoun
         let config = of_profile(&name, loader, https).await;
         return Ok(Chosen { config, profile: Some(name), remark: None });
     };
-    // In CI there are credentials, and no profile of the developers'.
+    // CI has credentials, but not the developers' profile.
     if exists(&name).await? {
         loader = loader.profile_name(&name);
     }
@@ -144,8 +144,7 @@ pub async fn configuration(flags: Wanted, file: Wanted) -> Result<Chosen, Accoun
     Ok(Chosen { config: loader.load().await, profile: None, remark: Some(remark) })
 }
 
-/// The profile and nothing else: without credentials in it, those of the machine could be of
-/// another account.
+/// Uses the profile only: if it has no credentials, the machine's could belong to another account.
 async fn of_profile(name: &str, loader: ConfigLoader, https: SharedHttpClient) -> SdkConfig {
     let config = loader.profile_name(name).load().await;
     let around = ProviderConfig::without_region().with_region(config.region().cloned()).with_http_client(https);
@@ -153,12 +152,12 @@ async fn of_profile(name: &str, loader: ConfigLoader, https: SharedHttpClient) -
     config.into_builder().credentials_provider(SharedCredentialsProvider::new(provider)).build()
 }
 
-/// An environment variable that says something.
+/// An environment variable that isn't empty.
 fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-/// The variable by which the environment has credentials, where it has some.
+/// The environment variable with credentials, if there is one.
 fn credentials_of_the_environment() -> Option<&'static str> {
     let all = [
         "AWS_ACCESS_KEY_ID",
@@ -169,8 +168,8 @@ fn credentials_of_the_environment() -> Option<&'static str> {
     all.into_iter().find(|name| variable(name).is_some())
 }
 
-/// Whether the environment says as whom AWS is to be asked: without that, finding out can mean
-/// asking the machine's network.
+/// Whether the environment selects credentials. Without that, finding some may query the machine's
+/// network.
 pub fn is_chosen_by_the_environment() -> bool {
     variable("AWS_PROFILE").is_some() || credentials_of_the_environment().is_some()
 }
@@ -207,7 +206,7 @@ impl Account {
         let principal = identity.arn.unwrap_or_default();
 
         let endpoint = config.endpoint_url().map(|url| url.trim_end_matches('/').to_owned());
-        // Buckets as host names need a domain of their own, which an emulator lacks.
+        // Bucket names as host names need a domain, which an emulator lacks.
         let s3 = aws_sdk_s3::config::Builder::from(config).force_path_style(endpoint.is_some()).build();
         Ok(Self {
             id,
@@ -220,13 +219,13 @@ impl Account {
         })
     }
 
-    /// An API's public URL as this machine reaches it. On AWS that is the URL itself; whatever
-    /// plays AWS has no DNS, and serves its APIs below a path of its own endpoint.
+    /// An API's public URL as this machine reaches it. On AWS that is the URL itself; an emulator
+    /// has no DNS, and serves its APIs below a path of its own endpoint.
     pub fn reachable(&self, url: &str) -> String {
         reachable(self.endpoint.as_deref(), url)
     }
 
-    /// Whether this is AWS, and nothing that plays AWS.
+    /// Whether this is AWS and not an emulator.
     pub fn is_aws(&self) -> bool {
         self.endpoint.is_none()
     }

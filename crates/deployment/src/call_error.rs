@@ -1,5 +1,5 @@
-//! A call to AWS that failed, in words: what was tried, on what, and what the service answered. The
-//! SDK's own `Display` says "service error" and leaves the rest to who knows where to look.
+//! A failed call to AWS, with what was tried, on what, and what the service answered. The SDK's own
+//! `Display` says only "service error".
 
 use std::error::Error;
 
@@ -21,7 +21,7 @@ fn answer(code: Option<&str>, message: Option<&str>) -> String {
 }
 
 impl CallError {
-    /// The failure of `action` ("create the change set of stack x"), which `error` tells.
+    /// The failure of `action` ("create the change set of stack x") with `error`.
     pub fn new<E, R>(action: impl Into<String>, error: SdkError<E, R>) -> Self
     where
         E: ProvideErrorMetadata + Error + Send + Sync + 'static,
@@ -29,13 +29,13 @@ impl CallError {
     {
         let code = error.code().map(str::to_owned);
         let message = error.message().map(str::to_owned);
-        // What the service answered has been said; what kept it from answering has not.
+        // The service's answer is part of the message; the reason for a missing answer is not.
         let answered = code.is_some() || message.is_some();
         let source = if answered { None } else { Some(error.into_source().unwrap_or_else(|error| Box::new(error))) };
         Self { action: action.into(), code, message, source }
     }
 
-    /// Whether what kept the service from answering has one of these words in it.
+    /// Whether the reason for a missing answer contains one of these words.
     fn speaks_of(&self, words: &[&str]) -> bool {
         let mut cause = self.source.as_deref().map(|source| source as &(dyn Error + 'static));
         while let Some(error) = cause {
@@ -48,7 +48,7 @@ impl CallError {
         false
     }
 
-    /// The service's code of the error, `AccessDenied` for example; none if it did not answer.
+    /// The service's error code, `AccessDenied` for example; `None` if it did not answer.
     pub fn code(&self) -> Option<&str> {
         self.code.as_deref()
     }
@@ -58,7 +58,7 @@ impl CallError {
         self.message.as_deref()
     }
 
-    /// What to do about it, where that is known.
+    /// What to do about it, if known.
     pub fn hint(&self) -> Option<String> {
         if self.code().is_none() && self.speaks_of(&["connection refused"]) {
             return Some(
@@ -99,7 +99,7 @@ impl CallError {
     }
 }
 
-/// The action that a refusal says is missing.
+/// The action that a refusal names as not allowed.
 pub fn missing_right(refusal: &str) -> Option<&str> {
     let (_, rest) = refusal.split_once("not authorized to perform: ")?;
     rest.split([' ', ',']).next().filter(|action| action.contains(':'))

@@ -1,10 +1,10 @@
-//! This stack and its life: what it is made of, and how it is packaged, deployed and deleted. The
-//! `infra` command and the local cloud do it by this very code, and the local cloud builds nothing
-//! else of the app.
+//! The stack and its lifecycle: its template, and how it is packaged, deployed and deleted. The
+//! `infra` command and the local cloud both use this code, and the local cloud builds nothing else
+//! of the app.
 //!
 //! [`stack`] is the template; [`package`] builds the functions and writes `dist/assets.json`;
-//! [`deploy`] uploads them, makes a change set of the template, executes it and deletes the stack
-//! again; [`account`] says whose AWS account that is.
+//! [`deploy`] uploads them, makes a change set of the template, executes it and deletes the stack;
+//! [`account`] determines the AWS account.
 
 pub mod account;
 pub mod call_error;

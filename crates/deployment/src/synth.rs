@@ -12,10 +12,10 @@ use crate::{
     stack,
 };
 
-/// Why there is no template.
+/// Why the template can't be made or written.
 #[derive(Debug, thiserror::Error)]
 pub enum SynthError {
-    /// The list of packaged functions is there and can't be read.
+    /// The list of packaged functions exists but can't be read.
     #[error("cannot tell which functions were packaged")]
     Assets(#[source] ManifestError),
     /// The stack breaks a rule of CloudFormation.
@@ -31,8 +31,8 @@ pub enum SynthError {
     },
 }
 
-/// The template for the functions that were packaged into the directory `dist`; if none were, for
-/// zips that are named after the functions.
+/// The template for the functions that were packaged into the directory `dist`, or else for zips
+/// that are named after the functions.
 ///
 /// # Errors
 /// See [`SynthError`].
@@ -45,8 +45,8 @@ pub fn synthesize(dist: &Path) -> Result<Template, SynthError> {
     stack::template(assets.as_ref()).map_err(SynthError::Template)
 }
 
-/// Writes `git2s3.template.json` and `git2s3.template.yaml` into the directory `dist`, and says
-/// where they are.
+/// Writes `git2s3.template.json` and `git2s3.template.yaml` into the directory `dist`, and returns
+/// their paths.
 ///
 /// # Errors
 /// See [`SynthError`].

@@ -1,10 +1,10 @@
-//! Commands as the reader types them: who works with `./justw` may have no `infra` on the path, and
-//! the reverse. So a hint names the one that was typed.
+//! Commands as the user types them: with `./justw` there may be no `infra` on the path, and the
+//! reverse. So a hint uses the one that was typed.
 
-/// Tells what stands before a command's name, where that isn't `infra`.
+/// The variable with what was typed before a command's name, if not `infra`.
 const VARIABLE: &str = "GIT2S3_TYPED";
 
-/// A command of ours and its arguments, in backticks.
+/// One of our commands with its arguments, in backticks.
 pub fn typed(command: &str) -> String {
     after(std::env::var(VARIABLE).ok().as_deref(), command)
 }

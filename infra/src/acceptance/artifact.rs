@@ -1,4 +1,4 @@
-//! The zip that a push has become, looked at as whoever reads it would.
+//! Reads and checks the zip of a push as its consumers would.
 
 use std::collections::HashMap;
 use std::io::Cursor;
@@ -9,7 +9,7 @@ use zip::ZipArchive;
 use deployment::account::Account;
 use deployment::call_error::CallError;
 
-/// The metadata that every artifact has, by the names that its readers know.
+/// The names of the metadata that every artifact has.
 const COMMIT: &str = "commit";
 const REPOSITORY: &str = "repository";
 const REFERENCE: &str = "ref";
@@ -36,14 +36,14 @@ pub enum ArtifactError {
     Metadata {
         /// The object's key.
         key: String,
-        /// What of the metadata.
+        /// The name of the metadata.
         name: &'static str,
         /// What it says.
         found: Option<String>,
         /// What it should say.
         expected: String,
     },
-    /// The object is no zip.
+    /// The object is not a zip.
     #[error("{key} is no zip that can be listed")]
     Zip {
         /// The object's key.
@@ -56,7 +56,7 @@ pub enum ArtifactError {
     Empty(String),
 }
 
-/// The keys of what is stored of a repository, in either layout.
+/// The keys of a repository's stored objects, in either layout.
 pub(super) async fn keys(account: &Account, bucket: &str, repository: &Repository) -> Result<Vec<String>, CallError> {
     let mut found = Vec::new();
     for prefix in [format!("{}/", repository.path), format!("{repository}/")] {
@@ -67,8 +67,8 @@ pub(super) async fn keys(account: &Account, bucket: &str, repository: &Repositor
     Ok(found)
 }
 
-/// Takes a repository's zips away, so that the next one is known to be new. The bucket is
-/// versioned: they are only hidden.
+/// Deletes a repository's zips, so that the next one is known to be new. The bucket is versioned:
+/// they are only hidden.
 pub(super) async fn hide(account: &Account, bucket: &str, repository: &Repository) -> Result<(), CallError> {
     for key in keys(account, bucket, repository).await? {
         let deleted = account.s3.delete_object().bucket(bucket).key(&key).send().await;
@@ -77,7 +77,7 @@ pub(super) async fn hide(account: &Account, bucket: &str, repository: &Repositor
     Ok(())
 }
 
-/// Downloads a zip, and says in a few words what it is.
+/// Downloads a zip, checks it and returns a summary.
 pub(super) async fn look(
     account: &Account,
     bucket: &str,
@@ -93,7 +93,7 @@ pub(super) async fn look(
     let body = body.map_err(|source| ArtifactError::Read { bucket: bucket.to_owned(), key: key.to_owned(), source })?;
     let body = body.into_bytes();
 
-    let commit = judge(key, content_type, &metadata, repository, branch)?;
+    let commit = check(key, content_type, &metadata, repository, branch)?;
     let zip = ZipArchive::new(Cursor::new(&body));
     let zip = zip.map_err(|source| ArtifactError::Zip { key: key.to_owned(), source })?;
     if zip.is_empty() {
@@ -102,8 +102,8 @@ pub(super) async fn look(
     Ok(format!("{key}: {} entries, {} bytes, commit {:.10}", zip.len(), body.len(), commit.as_str()))
 }
 
-/// The commit that the metadata names, if all of it is right.
-fn judge(
+/// Checks the metadata and returns the commit that it names.
+fn check(
     key: &str,
     content_type: Option<String>,
     metadata: &HashMap<String, String>,
@@ -118,7 +118,7 @@ fn judge(
         return wrong("content-type", content_type, "application/zip");
     }
     for (name, expected) in [(REPOSITORY, repository.to_string()), (REFERENCE, format!("refs/heads/{branch}"))] {
-        // Hosts that take names of either case for one say their own.
+        // Hosts with case-insensitive names report their own spelling.
         if !told(name).is_some_and(|found| found.eq_ignore_ascii_case(&expected)) {
             return wrong(name, told(name), &expected);
         }
@@ -146,16 +146,16 @@ mod tests {
             (COMMIT, commit),
             (SUMMARY, "Build a rocket"),
         ];
-        let judged = |change: Option<(&str, &str)>| {
+        let checked = |change: Option<(&str, &str)>| {
             let changed = right.into_iter().chain(change).map(|(name, value)| (name.to_owned(), value.to_owned()));
             let kind = Some("application/zip".to_owned());
-            judge("k", kind, &changed.collect(), &repository, "main").map(|commit| commit.as_str().to_owned())
+            check("k", kind, &changed.collect(), &repository, "main").map(|commit| commit.as_str().to_owned())
         };
-        assert_eq!(judged(None).unwrap(), commit);
+        assert_eq!(checked(None).unwrap(), commit);
         for wrong in [(REPOSITORY, "github.com/acme/other"), (REFERENCE, "refs/heads/x"), (COMMIT, "x")] {
-            let error = judged(Some(wrong)).unwrap_err().to_string();
+            let error = checked(Some(wrong)).unwrap_err().to_string();
             assert!(error.contains(wrong.0) && error.contains(wrong.1), "{error}");
         }
-        assert!(judge("k", None, &HashMap::new(), &repository, "main").is_err());
+        assert!(check("k", None, &HashMap::new(), &repository, "main").is_err());
     }
 }

@@ -1,9 +1,8 @@
-//! What only AWS can show, tried there by whoever has an account: a stack of its own name is made,
-//! used, changed and deleted, and a record of all that happened is kept.
+//! The acceptance test, for what only AWS can show: in an AWS account it creates a separate stack,
+//! uses, changes and deletes it, and records everything that happens.
 //!
-//! [`promises`] says what is tried and how it went, `steps` how, [`record`] what is kept of it,
-//! [`order`] what can be judged from that later. The same run goes through against whatever plays
-//! AWS.
+//! [`promises`] lists what is tried and the results, `steps` implements it, [`record`] defines the
+//! record, and [`order`] checks one later. The same run works with an AWS emulator.
 
 mod artifact;
 pub mod order;
@@ -39,11 +38,11 @@ use record::{Kind, Operation, Sighting, now};
 use scrub::Scrub;
 use webhook::Sender;
 
-/// The stack's name if nobody says otherwise.
+/// The stack's default name.
 pub const STACK: &str = "git2s3-acceptance";
-/// The tag by which a stack is known to be one of ours.
+/// The tag of stacks made by an acceptance run.
 const TAG: (&str, &str) = ("git2s3:acceptance", "may be deleted at any time");
-/// What the run costs at most, in words.
+/// The maximum cost of the run, in words.
 pub const COST: &str = "less than a dollar";
 
 /// What to try, and with what.
@@ -51,9 +50,9 @@ pub const COST: &str = "less than a dollar";
 pub struct Options {
     /// The stack's name.
     pub stack_name: String,
-    /// Where this release's packaged functions lie.
+    /// The directory with this release's packaged functions.
     pub dist: PathBuf,
-    /// Where those of the last release lie, and its template.
+    /// The directory with those of the last release, and its template.
     pub from: Option<PathBuf>,
     /// A repository whose archives anybody may download.
     pub public: Public,
@@ -67,7 +66,7 @@ pub struct Options {
     pub parameters: Parameters,
 }
 
-/// Why nothing can be tried, or something is left.
+/// Why nothing can be tried, or something could not be cleaned up.
 #[derive(Debug, thiserror::Error)]
 pub enum AcceptanceError {
     /// There is a stack of that name which isn't one of ours.
@@ -96,7 +95,7 @@ pub enum AcceptanceError {
         /// What the file system said.
         source: std::io::Error,
     },
-    /// It is no template.
+    /// It is not a template.
     #[error("cannot deploy {}", path.display())]
     Template {
         /// The file.
@@ -128,12 +127,12 @@ impl AcceptanceError {
         )
     }
 
-    /// What to do about it, where that is known and not known to the error's source.
+    /// What to do about it, if known and not said by the error's source.
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Taken { .. } => Some("choose another name: `--stack-name`".to_owned()),
             Self::NotPackaged { .. } => Some(format!("{} packages them", typed("package"))),
-            // These speak for themselves, and are no cause of this one.
+            // These messages are shown as they are, not as a cause.
             Self::Call(error) => error.hint(),
             Self::Parameters(error) => error.hint(),
             Self::Destroy(error) => error.hint(),
@@ -164,7 +163,7 @@ struct Running {
     public_key: String,
 }
 
-/// Something that is being done with the stack.
+/// An operation on the stack that is under way.
 #[derive(Debug)]
 struct UnderWay {
     kind: Kind,
@@ -182,13 +181,13 @@ pub struct Acceptance {
     last_release: Option<Template>,
     secret: String,
     sender: Arc<Sender>,
-    /// What the stack was told so far.
+    /// The stack's parameters so far.
     chosen: Vec<Parameters>,
-    /// The template that the stack has.
+    /// The stack's template.
     deployed: Option<Template>,
     running: Option<Running>,
     stack_id: Option<String>,
-    /// What the stack had, to be looked for when it is gone.
+    /// The stack's resources, to look for after its deletion.
     made: Vec<Resource>,
     /// Whether the account had its bucket for code before.
     had_assets: bool,
@@ -198,7 +197,7 @@ pub struct Acceptance {
 }
 
 impl Acceptance {
-    /// Looks whether everything is there, and changes nothing.
+    /// Checks the prerequisites; changes nothing.
     ///
     /// # Errors
     /// See [`AcceptanceError`].
@@ -252,7 +251,7 @@ impl Acceptance {
         })
     }
 
-    /// What a person has to know before: a sentence a line.
+    /// What to know before the run, one sentence per line.
     pub fn announcement(&self) -> Vec<String> {
         let options = &self.options;
         let public = &options.public.0.repository;
@@ -273,7 +272,7 @@ impl Acceptance {
         lines
     }
 
-    /// Tries everything. What fails is in the record, and doesn't end the run.
+    /// Tries everything. Failures are recorded, and don't end the run.
     pub async fn run(&mut self, progress: &mut dyn Progress) {
         for promise in Promise::ALL {
             progress.step(&format!("{promise}:"));
@@ -285,15 +284,15 @@ impl Acceptance {
         }
     }
 
-    /// Deletes the stack, if it is still there, and what else the run has made. It can be called at
-    /// any time, and again.
+    /// Deletes the stack, if it still exists, and whatever else the run created. It can be called
+    /// at any time, and repeatedly.
     ///
     /// # Errors
-    /// Something is left.
+    /// Something could not be deleted.
     pub async fn clean_up(&mut self, progress: &mut dyn Progress) -> Result<(), AcceptanceError> {
-        // That the stack goes matters more than what is told of it.
+        // Deleting the stack matters more than the record.
         drop(self.note_operation().await);
-        // What was interrupted goes on by itself, and no stack is deleted while it is updated.
+        // An interrupted operation goes on, and a stack can't be deleted during an update.
         self.idle(progress).await.map_err(AcceptanceError::Call)?;
         self.destroy("what is left", progress).await?;
         if !self.had_assets {
@@ -311,10 +310,10 @@ impl Acceptance {
         format!("{} deletes what was made{bucket}", typed(&format!("destroy --stack-name {stack}")))
     }
 
-    /// The record of what was tried; what wasn't is skipped.
+    /// The record of the run, with everything untried as skipped.
     ///
     /// # Errors
-    /// It can't be written as JSON, which is a mistake in this module.
+    /// It can't be written as JSON, which is a bug in this module.
     pub fn finish(&mut self) -> serde_json::Result<Record> {
         let rows = &mut self.record.rows;
         let missing: Vec<_> =
@@ -341,7 +340,7 @@ impl Acceptance {
                 break;
             }
             if stack.status == "UPDATE_IN_PROGRESS" && !is_cancelled {
-                // It may be too late for that, and then the update ends by itself.
+                // If it is too late for that, the update ends by itself.
                 drop(self.account.cloudformation.cancel_update_stack().stack_name(&stack.id).send().await);
                 is_cancelled = true;
             }
@@ -351,7 +350,7 @@ impl Acceptance {
         Ok(())
     }
 
-    /// Deletes the stack, if it is there; whether it was.
+    /// Deletes the stack, if it exists, and returns whether it did.
     async fn destroy(&mut self, what: &'static str, progress: &mut dyn Progress) -> Result<bool, DestroyError> {
         let Some(losses) = deploy::losses(&self.account, &self.options.stack_name).await? else { return Ok(false) };
         self.remember().await;
@@ -361,7 +360,7 @@ impl Acceptance {
         deleted.map(|()| true)
     }
 
-    /// Keeps in mind what the stack has.
+    /// Remembers the stack's resources.
     async fn remember(&mut self) {
         if let Ok(Some(stack)) = deploy::identity(&self.account, &self.options.stack_name).await {
             self.stack_id = Some(stack.id);
@@ -375,7 +374,7 @@ impl Acceptance {
         self.under_way = Some(UnderWay { kind, what, begun: Instant::now(), template: self.deployed.clone() });
     }
 
-    /// Writes down what was under way, with all events that weren't told yet.
+    /// Records the operation that was under way, with all events not yet recorded.
     async fn note_operation(&mut self) -> Result<(), CallError> {
         let Some(UnderWay { kind, what, begun, template }) = self.under_way.take() else { return Ok(()) };
         if let Some(stack) = deploy::identity(&self.account, &self.options.stack_name).await? {
@@ -398,7 +397,7 @@ impl Acceptance {
     }
 }
 
-/// Looks again and again until there is something, and says what for.
+/// Polls until there is a result, and reports what it waits for.
 async fn until<T, E>(
     what: &str,
     patience: Duration,
@@ -419,7 +418,7 @@ async fn until<T, E>(
     }
 }
 
-/// How long is waited before something is tried again that a person has to do something for.
+/// Waits before a retry of something that a person has to make possible.
 async fn breather() {
     sleep(Duration::from_secs(5)).await;
 }

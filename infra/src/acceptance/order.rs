@@ -1,13 +1,13 @@
-//! In which order CloudFormation did what it did: nothing before what it depends on, and deletion
-//! the other way round. What the template says of the order is kept with the events, so that a
-//! record can be judged when the template has long changed.
+//! Checks the order of CloudFormation's operations: nothing before its dependencies, and deletion
+//! in reverse. The template's dependencies are recorded with the events, so that a record can be
+//! checked after the template has changed.
 
 use std::collections::BTreeSet;
 
 use super::record::{Kind, Operation};
 use deployment::deploy::Event;
 
-/// Where an operation that succeeded did not go in the template's order, a sentence each.
+/// Where a successful operation did not follow the template's order, one sentence each.
 pub fn disorder(operation: &Operation) -> Vec<String> {
     if !operation.status.ends_with("_COMPLETE") || operation.status.contains("ROLLBACK") {
         return Vec::new();
@@ -35,7 +35,7 @@ pub fn disorder(operation: &Operation) -> Vec<String> {
     found
 }
 
-/// Whether the event is the first that says that work on its resource begins.
+/// Whether the event is the first about work on its resource.
 fn begins(operation: &Operation, at: usize) -> bool {
     let event = &operation.events[at];
     let is_same = |other: &Event| other.logical_id == event.logical_id && other.status == event.status;
@@ -44,8 +44,8 @@ fn begins(operation: &Operation, at: usize) -> bool {
         && !operation.events[..at].iter().any(is_same)
 }
 
-/// What has to be gone before: what depends on the resource, and before the cleaner whatever feeds
-/// writers.
+/// What has to be deleted before the resource: its dependents, and for the cleaner also the
+/// writers' event sources.
 fn dependents<'o>(operation: &'o Operation, event: &Event) -> Vec<&'o str> {
     let depend = operation.dependencies.iter().filter(|(_, on)| on.contains(&event.logical_id));
     let mut found: Vec<&str> = depend.map(|(id, _)| id.as_str()).collect();
@@ -62,7 +62,7 @@ fn same_side(one: &Event, other: &Event) -> bool {
 }
 
 fn is_done(event: &Event, next: &Event) -> bool {
-    // CloudFormation goes on when a resource is configured, and doesn't wait until it is seen
+    // CloudFormation goes on when a resource is configured, without waiting until it is consistent
     // everywhere.
     let is_configured = event.detail.as_deref() == Some("CONFIGURATION_COMPLETE");
     let is_over = event.status.ends_with("_COMPLETE") || event.status == "DELETE_SKIPPED";
@@ -108,7 +108,7 @@ mod tests {
         assert_eq!(disorder(&operation(Kind::Create, &configured)), [""; 0]);
         let early = [("A", "CREATE_IN_PROGRESS"), ("B", "CREATE_IN_PROGRESS"), ("A", "CREATE_COMPLETE")];
         assert_eq!(disorder(&operation(Kind::Create, &early)), ["CREATE_IN_PROGRESS: B before A was done"]);
-        // What doesn't change is there already.
+        // Unchanged resources exist already.
         assert_eq!(disorder(&operation(Kind::Update, &[("B", "UPDATE_IN_PROGRESS")])), [""; 0]);
     }
 

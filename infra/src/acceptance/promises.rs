@@ -1,4 +1,4 @@
-//! What is tried, in this order, and how it went.
+//! The promises to try, in this order, and the results.
 
 use std::fmt;
 use std::time::Duration;
@@ -84,9 +84,9 @@ impl fmt::Display for Promise {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
-    /// As it was promised.
+    /// The promise was kept.
     Pass,
-    /// Otherwise.
+    /// The promise was broken.
     Fail,
     /// It was not tried.
     Skipped,
@@ -116,7 +116,7 @@ pub struct Row {
 }
 
 impl Row {
-    /// What a step came to.
+    /// The result of a step.
     pub(super) fn new<E: std::error::Error + 'static>(
         promise: Promise,
         outcome: Result<Seen, E>,
@@ -131,16 +131,16 @@ impl Row {
     }
 }
 
-/// What a step saw that did not fail.
+/// The result of a step that did not fail.
 #[derive(Debug)]
 pub(super) enum Seen {
-    /// What was promised: this.
+    /// The promise was kept, with this observation.
     Pass(String),
-    /// Nothing, for this reason.
+    /// Skipped, for this reason.
     Skipped(&'static str),
 }
 
-/// The rows as a person reads them.
+/// The rows as a table.
 pub fn table(rows: &[Row]) -> Table {
     let mut table = Table::new([
         ("Promise", Align::Left),

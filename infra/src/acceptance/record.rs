@@ -1,5 +1,5 @@
-//! What happened, as a file: every event and status, every answer and how long it took, and nothing
-//! that tells whose account it was. Tests replay such files, so the format has a schema:
+//! The record of a run as a file: every event and status, every answer and how long it took, and
+//! nothing that identifies the account. Tests replay such files, so the format has a schema:
 //! `infra schema acceptance`.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,7 +28,7 @@ pub struct Record {
     pub product: String,
     /// The region.
     pub region: String,
-    /// Whether it was AWS, and nothing that plays AWS.
+    /// Whether it was AWS and not an emulator.
     pub is_aws: bool,
     /// When it began, in UTC.
     pub begun: String,
@@ -85,7 +85,7 @@ pub struct Answer {
     pub path: String,
     /// How many bytes it had.
     pub bytes: usize,
-    /// The status of the answer; nothing where there was none.
+    /// The status of the answer, if there was one.
     pub status: Option<u16>,
     /// The beginning of the answer, or why there was none.
     pub body: String,
@@ -103,7 +103,7 @@ pub struct Sighting {
     pub what: String,
 }
 
-/// Why there is no file.
+/// The file can't be written.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot write {}", path.display())]
 pub struct RecordError {
@@ -117,7 +117,7 @@ impl Record {
         self.rows.iter().all(|row| row.result != Verdict::Fail)
     }
 
-    /// The same without what must not be told.
+    /// The record without secrets and account data.
     pub(super) fn scrubbed(&self, scrub: &Scrub) -> serde_json::Result<Self> {
         let mut value = serde_json::to_value(self)?;
         scrub.value(&mut value);

@@ -1,4 +1,4 @@
-//! The repositories that are pushed to, as a person names them.
+//! Parses the repositories for pushes, as given on the command line.
 
 use std::str::FromStr;
 
@@ -6,7 +6,7 @@ use contract::Repository;
 
 use super::webhook::is_branch;
 
-/// A branch of a repository, and where its host is reached.
+/// A branch of a repository, with the host's entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Branch {
     /// The repository.
@@ -17,7 +17,7 @@ pub struct Branch {
     pub entry: String,
 }
 
-/// Why a text names no branch of a repository.
+/// A text that doesn't name a branch of a repository.
 #[derive(Debug, thiserror::Error)]
 #[error("{0:?} is no repository, expected for example {1}")]
 pub struct BranchError(String, &'static str);
@@ -65,7 +65,7 @@ impl FromStr for Private {
     }
 }
 
-/// What stands before the branch, and the branch: `main` if none is named.
+/// Splits off the branch; the default is `main`.
 fn branch(text: &str) -> Option<(&str, String)> {
     let (address, name) = text.split_once('#').unwrap_or((text, "main"));
     is_branch(name).then(|| (address, name.to_owned()))

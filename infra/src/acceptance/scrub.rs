@@ -1,27 +1,27 @@
-//! What must not stand in a file that is shown to others: the account's number, whose credentials
-//! were used, secrets, signed addresses and addresses of machines.
+//! Removes from a record what must not be published: the account ID, the credentials' owner,
+//! secrets, signed URLs and addresses of machines.
 
 use std::net::IpAddr;
 
 use serde_json::Value;
 
-/// What stands for an account.
+/// The replacement for an account ID.
 pub const NO_ACCOUNT: &str = "000000000000";
 
-/// What is shorter is no secret, and stands in too many words.
+/// The minimum length of a secret: shorter texts are part of too many words.
 const SHORTEST: usize = 6;
 
-/// What is known and must not be told.
+/// The known texts to remove.
 #[derive(Debug)]
 pub(super) struct Scrub {
-    /// Each with what stands for it, in this order.
+    /// Each text with its replacement, in this order.
     known: Vec<(String, &'static str)>,
 }
 
 impl Scrub {
-    /// For this account, the ARN of whose credentials they are, and these secrets.
+    /// For this account, the ARN of the credentials' owner, and these secrets.
     pub(super) fn new(account: &str, principal: &str, secrets: &[&str]) -> Self {
-        // Several secrets may stand in one, each behind what it is for: `host=token,host=token`,
+        // One value may contain several secrets, each with a prefix: `host=token,host=token`,
         // `[globs]secret`.
         let parts = secrets.iter().flat_map(|secret| secret.split(','));
         let parts = parts.map(|part| part.rsplit_once(['=', ']']).map_or(part, |(_, secret)| secret));
@@ -32,7 +32,7 @@ impl Scrub {
         Self { known: known.filter(|(text, _)| !text.is_empty()).collect() }
     }
 
-    /// Takes it out of all texts of a value, names of fields included.
+    /// Removes them from all texts of a value, field names included.
     pub(super) fn value(&self, value: &mut Value) {
         match value {
             Value::String(text) => *text = self.text(text),
@@ -57,7 +57,7 @@ impl Scrub {
     }
 }
 
-/// The text without words that give something away by their form.
+/// The text without words that are recognised by their form.
 fn words(text: &str) -> String {
     let is_part = |character: char| character.is_ascii_alphanumeric() || ":/.?&=%_-+~@#".contains(character);
     let mut scrubbed = String::with_capacity(text.len());
@@ -73,7 +73,7 @@ fn words(text: &str) -> String {
     scrubbed
 }
 
-/// What stands for a word that must not be told.
+/// The replacement for a word that must not be published.
 fn told(word: &str) -> Option<&'static str> {
     let is_signed =
         ["x-amz-", "signature=", "awsaccesskeyid="].iter().any(|part| word.to_ascii_lowercase().contains(part));
@@ -88,7 +88,7 @@ fn told(word: &str) -> Option<&'static str> {
     let host = host.trim_end_matches(['.', ':']);
     let without_port = host.rsplit_once(':').map_or(host, |(host, _)| host);
     let address = [host, without_port].into_iter().find_map(|host| host.parse::<IpAddr>().ok());
-    // What is on this machine only tells nothing of it.
+    // Addresses that are local to the machine reveal nothing.
     address.filter(|address| !address.is_loopback() && !address.is_unspecified()).map(|_| "[address]")
 }
 

@@ -1,4 +1,4 @@
-//! How each promise is tried.
+//! Tries each promise.
 
 use std::time::Duration;
 
@@ -21,8 +21,8 @@ const ZIP: Duration = Duration::from_mins(5);
 const PERSON: Duration = Duration::from_mins(30);
 /// How long a push without the key is waited for before the next one.
 const KEY: Duration = Duration::from_secs(30);
-/// How long an alarm may take: CloudWatch looks at five minutes, and SQS measures what it has once
-/// a minute.
+/// How long an alarm may take: CloudWatch evaluates five minutes, and SQS publishes metrics once a
+/// minute.
 const ALARM: Duration = Duration::from_mins(20);
 /// How long queues may take to be empty.
 const QUIET: Duration = Duration::from_mins(3);
@@ -39,7 +39,7 @@ const TOO_LARGE: usize = 4_800_000;
 const PULL: &str = "GitPullWebHookApi";
 const DOWNLOAD: &str = "ZipDownloadWebHookApi";
 
-/// Why a promise isn't kept.
+/// Why a promise was broken.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum StepError {
     #[error("there is no stack")]
@@ -117,7 +117,7 @@ impl Acceptance {
     }
 
     async fn create(&mut self, progress: &mut dyn Progress) -> Step {
-        // What an earlier run has left, which was killed.
+        // The remains of an earlier run that was killed.
         if self.destroy("the remains of an earlier run", progress).await? {
             self.stack_id = None;
         }
@@ -139,14 +139,14 @@ impl Acceptance {
         Ok(Seen::Pass(format!("{} resources", self.made.len())))
     }
 
-    /// What the stack is told when it is made. What a person has given comes first.
+    /// The parameters for creating the stack. Given ones have precedence.
     fn parameters(&self) -> Parameters {
         let mut parameters = self.options.parameters.clone().with("ApiSecret", self.secret.clone());
         let private = self.options.private.as_ref().map(|Private(branch)| branch);
         let branches = || [Some(&self.options.public.0), private].into_iter().flatten();
         let joined = |of: fn(&Branch) -> String| {
             let mut all: Vec<_> = branches().map(of).collect();
-            // The same host is reached in one way only; the one that says more is right.
+            // Each host has one entry only; the more detailed one is right.
             let host = |entry: &str| entry.rsplit_once('@').map_or(entry, |(_, host)| host).to_owned();
             all = all
                 .iter()
@@ -236,8 +236,8 @@ impl Acceptance {
         let Branch { repository, name, .. } = self.options.public.0.clone();
         let answer = self.send(DOWNLOAD, &Webhook::push_of(&repository, &name, TOO_LARGE)).await?;
         match answer.status {
-            // The function says 413; who says no before it may say so in another way, which is
-            // worth knowing.
+            // The function answers 413; a refusal before it may have another status, which is worth
+            // recording.
             Some(status) if status >= 400 => {
                 Ok(Seen::Pass(format!("{TOO_LARGE} bytes: {status} {}", answer.body.trim())))
             }
@@ -312,7 +312,7 @@ impl Acceptance {
         let (target, url) = (output("CustomDomainNameTarget")?, output(PULL)?);
         progress.step(&format!("point {domain} to {target}"));
 
-        // Whatever plays AWS has no DNS, and tells domains apart by what they are asked for.
+        // An emulator has no DNS, and selects domains by the `Host` header.
         let named = (!self.account.is_aws()).then_some(domain.as_str());
         let (url, sender) = (self.account.reachable(&url), self.sender.clone());
         let what = "answer under the domain";
@@ -383,7 +383,7 @@ impl Acceptance {
         Ok(Seen::Pass(seen))
     }
 
-    /// Makes or changes the stack, and writes down what happened.
+    /// Creates or updates the stack, and records what happened.
     async fn deploy(
         &mut self,
         kind: Kind,
@@ -430,7 +430,7 @@ impl Acceptance {
         deployed
     }
 
-    /// Tells of a push, and waits for its zip.
+    /// Sends a push, and waits for its zip.
     async fn push(
         &mut self,
         path: &'static str,
@@ -442,7 +442,7 @@ impl Acceptance {
         self.zip(branch, ZIP, progress).await
     }
 
-    /// Takes away what earlier pushes have stored, once nobody stores any more.
+    /// Deletes what earlier pushes have stored, after the queues are empty.
     async fn clear(&mut self, branch: &Branch, progress: &mut dyn Progress) -> Result<(), StepError> {
         let queues = [self.physical("GitPullQueue")?, self.physical("ZipDlQueue")?];
         let account = self.account.clone();
@@ -459,7 +459,7 @@ impl Acceptance {
         Ok(artifact::hide(&self.account, &bucket, &branch.repository).await?)
     }
 
-    /// Waits for a branch's zip, and says what it is.
+    /// Waits for a branch's zip, and returns a summary.
     async fn zip(
         &mut self,
         branch: &Branch,

@@ -1,4 +1,4 @@
-//! What a Git host would send, signed with the stack's secret, and what the endpoint answers.
+//! Sends webhooks as a Git host would, signed with the stack's secret, and records the answers.
 
 use std::time::{Duration, Instant};
 
@@ -29,13 +29,13 @@ pub(super) struct Webhook {
 }
 
 impl Webhook {
-    /// A push to a branch, as GitHub tells of it. What the branch names now is the host's to say,
-    /// so the commit may be any.
+    /// A push to a branch, as GitHub tells of it. The endpoint asks the host for the branch's
+    /// current commit, so any commit will do.
     pub(super) fn push(repository: &Repository, branch: &str) -> Self {
         Self { event: "push", body: push(repository, branch).to_string().into_bytes() }
     }
 
-    /// The same with a body of so many bytes, by a field that nobody reads.
+    /// The same with a body of `bytes` bytes, padded by an unused field.
     pub(super) fn push_of(repository: &Repository, branch: &str, bytes: usize) -> Self {
         let mut event = push(repository, branch);
         event["padding"] = "".into();
@@ -66,7 +66,7 @@ pub(super) fn is_branch(name: &str) -> bool {
     format!("refs/heads/{name}").parse::<RefName>().is_ok()
 }
 
-/// Who sends webhooks: by the client that asks AWS, too.
+/// Sends webhooks, with the HTTP client that is also used for AWS.
 #[derive(Debug)]
 pub(super) struct Sender {
     connector: Connector,
@@ -82,7 +82,7 @@ impl Sender {
         Self { connector, secret: secret.to_owned() }
     }
 
-    /// Sends a webhook to a path of the API; by its domain, where that isn't the one of the URL.
+    /// Sends a webhook to a path of the API, with `domain` as host if it isn't the URL's.
     pub(super) async fn send(&self, url: &str, domain: Option<&str>, webhook: &Webhook) -> Answer {
         let (time, begun) = (now(), Instant::now());
         let told = self.told(url, domain, webhook).await;
@@ -133,7 +133,7 @@ impl Sender {
 
 /// `X-Hub-Signature-256` of a body.
 fn signature(secret: &str, body: &[u8]) -> String {
-    // HMAC takes keys of any length.
+    // HMAC accepts keys of any length.
     let mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).map(|mac| mac.chain_update(body).finalize());
     mac.map(|mac| format!("sha256={}", hex::encode(mac.into_bytes()))).unwrap_or_default()
 }

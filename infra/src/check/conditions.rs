@@ -1,15 +1,15 @@
-//! A template with conditions is several templates. Here they all are, with `Fn::If` and
-//! `AWS::NoValue` resolved and resources whose condition is false left out.
+//! A template with conditions is several templates. This makes all of them, with `Fn::If` and
+//! `AWS::NoValue` resolved and without resources whose condition is false.
 //!
-//! To cfn-guard an intrinsic is a plain map: a bucket whose encryption is `Fn::If` would fail by
-//! its shape, and a wildcard inside a branch would pass unseen.
+//! For cfn-guard an intrinsic is a plain map: a bucket whose encryption is an `Fn::If` would fail
+//! because of its form, and a wildcard inside a branch would pass unnoticed.
 
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// More comparisons than this in one template's conditions can't be gone through (2^12 outcomes).
+/// The maximum number of comparisons in a template's conditions (2^12 outcomes).
 const MOST_COMPARISONS: usize = 12;
-/// More different outcomes than this take too long to judge.
+/// The maximum number of different outcomes; more take too long to check.
 const MOST_OUTCOMES: usize = 1024;
 
 /// Why a template's conditions can't be resolved.
@@ -24,7 +24,7 @@ pub enum ConditionsError {
     /// `Fn::If` has to hold a condition's name and two values.
     #[error("Fn::If is not [condition, value, value] but {0}")]
     If(String),
-    /// The outcomes are too many to judge each.
+    /// There are too many outcomes to check each.
     #[error("the conditions compare {comparisons} things: more than can be gone through")]
     TooMany {
         /// Distinct comparisons (`Fn::Equals`) in the conditions in use.
@@ -42,12 +42,12 @@ pub(super) fn variants(template: &Value) -> Result<Vec<Value>, ConditionsError> 
     outcomes.iter().map(|outcome| deployed(template, &named(outcome))).collect()
 }
 
-/// Whether every outcome can be gone through.
+/// Checks that there aren't too many outcomes.
 pub(super) fn verify(template: &Value) -> Result<(), ConditionsError> {
     outcomes(template).map(|_| ())
 }
 
-/// The conditions in use, and how all of them can fall out together.
+/// The conditions in use, and all their possible combined outcomes.
 fn outcomes(template: &Value) -> Result<(BTreeSet<&str>, BTreeSet<Vec<bool>>), ConditionsError> {
     let mut used = BTreeSet::new();
     for section in ["Resources", "Outputs"] {
@@ -104,7 +104,7 @@ fn branches(arguments: &Value) -> Result<(&str, &Value, &Value), ConditionsError
     }
 }
 
-/// A condition of And, Or and Not over comparisons, which are known by their numbers.
+/// A condition of And, Or and Not over numbered comparisons.
 enum Formula {
     Comparison(usize),
     And(Vec<Formula>),
@@ -125,7 +125,7 @@ impl Formula {
 }
 
 /// The template's `Conditions`, and the different comparisons in those that were asked for.
-/// Whatever isn't And, Or and Not counts as a comparison, which may fall out either way.
+/// Everything except And, Or and Not counts as a comparison, which may be true or false.
 struct Formulas<'t> {
     conditions: Option<&'t Map<String, Value>>,
     comparisons: Vec<&'t Value>,
@@ -136,7 +136,7 @@ impl<'t> Formulas<'t> {
         Self { conditions: template.get("Conditions").and_then(Value::as_object), comparisons: Vec::new() }
     }
 
-    /// The formula of a condition; `above` are those that it is part of.
+    /// The formula of a condition; `above` are the conditions that contain it.
     fn named(&mut self, name: &'t str, above: &mut Vec<&'t str>) -> Result<Formula, ConditionsError> {
         if above.contains(&name) {
             return Err(ConditionsError::Circular(name.to_owned()));
@@ -169,8 +169,7 @@ impl<'t> Formulas<'t> {
         })))
     }
 
-    /// Pairs of comparisons that can't both hold: one parameter can't equal two different texts at
-    /// once.
+    /// Pairs of comparisons that can't both be true: one parameter can't equal two different texts.
     fn contradictions(&self) -> Vec<(usize, usize)> {
         let equals = |comparison: &&'t Value| match single(comparison, "Fn::Equals")?.as_array()?.as_slice() {
             [Value::String(text), side] | [side, Value::String(text)] => Some((side, text)),

@@ -1,9 +1,9 @@
-//! cfn-guard in process: rules and templates go in through memory, its JSON report comes out, and
-//! every doubt about what it did is an error.
+//! Runs cfn-guard in process, with rules and templates from memory and a JSON report. Every doubt
+//! about what it did is an error.
 //!
-//! Left to itself it passes on no rules, goes on after a rule file that it can't parse, and
-//! returns the failure's code instead of the error's when both happen. So the report is held
-//! against the rules: each has to be in it, under its own name, for each template.
+//! By itself it passes without rules, continues after a rule file that it can't parse, and returns
+//! the failure's code instead of the error's if both happen. So the report is compared with the
+//! rules: each has to be in it, under its own name, for each template.
 
 use super::{Finding, Rule, Rules, scope};
 use cfn_guard::{
@@ -27,13 +27,13 @@ use std::{
 /// Why it isn't certain that every rule was evaluated.
 #[derive(Debug, thiserror::Error)]
 pub enum GuardError {
-    /// Guard gave up.
+    /// Guard failed.
     #[error("guard failed")]
     Execute(#[source] cfn_guard::Error),
-    /// What guard writes as errors could not be kept or read back.
+    /// Guard's error output could not be captured.
     #[error("can't capture guard's error output")]
     Capture(#[source] io::Error),
-    /// Guard complained, above all of a rule that does not parse.
+    /// Guard complained, usually about a rule that does not parse.
     #[error("guard complained: {0}")]
     Complaint(String),
     /// Guard ended in a way that means neither pass nor fail.
@@ -50,7 +50,7 @@ pub enum GuardError {
         /// Templates that were given.
         expected: usize,
     },
-    /// A rule file holds other rules than the one that it is called after.
+    /// A rule file has other rules than the one that it is named after.
     #[error("rules {got:?} were evaluated instead of {expected:?}")]
     Rules {
         /// Rules in the report, without those that were expected.
@@ -58,7 +58,7 @@ pub enum GuardError {
         /// Rules that were given, without those in the report.
         expected: Vec<String>,
     },
-    /// The report says pass and has failures, or the other way round.
+    /// The status says pass and the report has failures, or the reverse.
     #[error("guard ended with status {status}, but its report has {failures} failed rules")]
     Contradiction {
         /// Guard's exit status.
@@ -66,7 +66,7 @@ pub enum GuardError {
         /// Failed rules in its report.
         failures: usize,
     },
-    /// A rule failed, and the report doesn't say at what.
+    /// A rule failed, and the report doesn't say where.
     #[error("rule {0} failed without a reason in guard's report")]
     Unexplained(String),
 }
@@ -131,7 +131,7 @@ fn execute(payload: String) -> Result<(i32, String), GuardError> {
         .try_build()
         .map_err(GuardError::Execute)?;
 
-    // A writer gives back its output or its errors, not both: the errors go by way of a file.
+    // A writer returns its output or its errors, not both, so the errors go to a file.
     let mut complaints = tempfile::tempfile().map_err(GuardError::Capture)?;
     let kept = complaints.try_clone().map_err(GuardError::Capture)?;
     let mut writer =
@@ -150,7 +150,7 @@ fn execute(payload: String) -> Result<(i32, String), GuardError> {
     Ok((status, writer.into_string().map_err(GuardError::Execute)?))
 }
 
-/// The failed rules of a report, once it is certain that it covers exactly these rules.
+/// The failed rules of a report, after checking that it covers exactly these rules.
 fn evaluated<'a>(rules: &'a Rules, report: &'a FileReport) -> Result<Vec<(&'a Rule, &'a [Value])>, GuardError> {
     let failed = report.not_compliant.iter().map(|failed| &failed.rule);
     let got: BTreeSet<&str> = failed
@@ -189,7 +189,7 @@ impl Finder {
         if let Some(rule) = nested("Rule") {
             return self.findings(rule);
         }
-        // Alternatives failed together: they are one finding, with the remedy of the first.
+        // Alternatives that failed together are one finding, with the remedy of the first.
         if let Some(alternatives) = nested("Disjunctions") {
             return self.findings(alternatives).into_iter().take(1).collect();
         }
@@ -214,19 +214,19 @@ impl Finder {
     }
 }
 
-/// Logical id and path of the value that failed: guard nests it in what it knows of the clause.
+/// Logical ID and path of the failed value, which guard nests in its data about the clause.
 fn place(check: &Value) -> Option<(String, String)> {
     if let Some(path) = check.get("path").and_then(Value::as_str) {
         let mut parts = path.split('/').skip(2);
         return match parts.next() {
             Some(id) => Some((id.to_owned(), parts.collect::<Vec<_>>().join("/"))),
-            // The key of a resource, captured by the rule, is at home in `/Resources`.
+            // The key of a resource, captured by the rule, is in `/Resources`.
             None => Some((check.get("value")?.as_str()?.to_owned(), String::new())),
         };
     }
     if let (Some(reached), Some(query)) = (check.get("traversed_to"), check.get("remaining_query")) {
         let (resource, path) = place(reached)?;
-        // What is missing is the first part of the query; the rest would be below it.
+        // The first part of the query is missing; the rest would be below it.
         let missing = query.as_str().and_then(|query| query.split(['.', '[']).next());
         let parts = [path.as_str(), missing.unwrap_or_default()];
         return Some((resource, parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("/")));

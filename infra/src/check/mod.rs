@@ -1,10 +1,10 @@
-//! Judges a template by the rules of `policy/`, with cfn-guard in process, and never says "all
-//! pass" of rules that it did not evaluate.
+//! Checks a template with the rules of `policy/`, with cfn-guard in process. It never reports
+//! success for rules that it did not evaluate.
 //!
 //! A rule sees the template as `CloudFormation` will deploy it: `Fn::If` is resolved and
-//! `AWS::NoValue` dropped, once for every way in which the conditions can fall out
-//! ([`conditions`]). So nothing hides in a branch, and `exists` means that the property is there.
-//! A rule may say that it reads less than everything, and is then shown less ([`scope`]).
+//! `AWS::NoValue` dropped, once for every outcome of the conditions ([`conditions`]). So nothing
+//! hides in a branch, and `exists` means that the property is there. A rule may declare that it
+//! reads only a part, and then sees only that ([`scope`]).
 
 mod conditions;
 mod guard;
@@ -35,16 +35,16 @@ use std::{
     thread,
 };
 
-/// Why there is no verdict. None of these means that the template is well.
+/// Why there is no result. None of these means that the template is good.
 #[derive(Debug, thiserror::Error)]
 pub enum CheckError {
-    /// The file is no template.
+    /// The file is not a template.
     #[error("can't read the template")]
     Template(#[source] ParseError),
     /// A macro would change it after the check.
-    #[error("can't read the template: it has a Transform, so what is deployed isn't what was judged")]
+    #[error("can't read the template: it has a Transform, so what is deployed isn't what was checked")]
     Transform,
-    /// No `Resources`, or none in it: there is nothing to judge.
+    /// No `Resources`, or an empty one: there is nothing to check.
     #[error("can't read the template: it has no resources")]
     NoResources,
     /// The template's conditions can't be resolved.
@@ -55,7 +55,7 @@ pub enum CheckError {
     Guard(#[source] GuardError),
 }
 
-/// Judges `template` by `rules`, each under every outcome of the template's conditions.
+/// Checks `template` with `rules`, each under every outcome of the template's conditions.
 pub fn check(template: &Template, rules: &Rules) -> Result<Report, CheckError> {
     let template = template.value();
     let resources = resource_count(template)?;
@@ -67,7 +67,7 @@ pub fn check(template: &Template, rules: &Rules) -> Result<Report, CheckError> {
     findings.extend(types::misspelt(template, &known));
     let bare = scope::without_metadata(template);
     let mut groups: Vec<_> = rules.by_scope().into_iter().collect();
-    // The longest first, so that no processor waits for a last one.
+    // The longest first, so that no processor waits for the last one.
     groups.sort_by_key(|(scope, rules)| Reverse(rules.len() * scope.breadth(template)));
     for found in in_parallel(&groups, |(scope, rules)| {
         let needs_all = *scope == Scope::Whole || rules.iter().any(|rule| rule.text.contains("Metadata"));
@@ -80,8 +80,8 @@ pub fn check(template: &Template, rules: &Rules) -> Result<Report, CheckError> {
     Ok(Report { rules: rules.len(), resources, without_rule, findings: findings.into_iter().collect() })
 }
 
-/// Does `one` for all of them on all processors, each taking the next: what one does takes
-/// milliseconds, or a hundred.
+/// Runs `one` for each item on all processors, each of which takes the next item, since durations
+/// vary from one to a hundred milliseconds.
 fn in_parallel<T: Sync, R: Send>(all: &[T], one: impl Fn(&T) -> R + Sync) -> Vec<R> {
     let next = AtomicUsize::new(0);
     let work = || {
@@ -97,8 +97,7 @@ fn in_parallel<T: Sync, R: Send>(all: &[T], one: impl Fn(&T) -> R + Sync) -> Vec
     })
 }
 
-/// What is more than CloudFormation takes, without counting the white space that a template's file
-/// may have.
+/// Exceeded quotas of CloudFormation, without the white space that a template's file may have.
 fn quotas(template: &Value) -> BTreeSet<Finding> {
     let exceeded = cfn::quota::exceeded(template, template.to_string().len()).into_iter();
     let finding = |excess: cfn::quota::Excess| Finding {
@@ -110,7 +109,7 @@ fn quotas(template: &Value) -> BTreeSet<Finding> {
     exceeded.map(finding).collect()
 }
 
-/// What the services behind CloudFormation would refuse of names and descriptions.
+/// Names and descriptions that the services behind CloudFormation would refuse.
 fn texts(template: &Value) -> impl Iterator<Item = Finding> {
     cfn::texts::refused(template).into_iter().map(|refused| Finding {
         rule: "cloudformation/texts".to_owned(),
@@ -120,7 +119,7 @@ fn texts(template: &Value) -> impl Iterator<Item = Finding> {
     })
 }
 
-/// What CloudFormation would make, or delete, in an order that fails.
+/// Resources that CloudFormation would create or delete in an order that fails.
 fn order(template: &Value) -> impl Iterator<Item = Finding> {
     cfn::order::missing(template).into_iter().map(|disorder| Finding {
         rule: "cloudformation/order".to_owned(),
@@ -130,8 +129,8 @@ fn order(template: &Value) -> impl Iterator<Item = Finding> {
     })
 }
 
-/// How many resources the template has; an error when there is none, or when a macro could make
-/// more.
+/// How many resources the template has; an error if it has no resource, or if a macro could add
+/// some.
 fn resource_count(template: &Value) -> Result<usize, CheckError> {
     if template.get("Transform").is_some() {
         return Err(CheckError::Transform);
@@ -148,11 +147,11 @@ mod tests {
 
     #[test]
     fn template_without_resources_is_refused() {
-        let judged = |text: &str| resource_count(Template::parse(text.to_owned()).unwrap().value());
+        let counted = |text: &str| resource_count(Template::parse(text.to_owned()).unwrap().value());
         for text in ["", "[]", "{}", "Resources:", "Resources: {}", "just text"] {
-            assert!(matches!(judged(text), Err(CheckError::NoResources)), "{text:?}");
+            assert!(matches!(counted(text), Err(CheckError::NoResources)), "{text:?}");
         }
-        let macros = judged("Transform: AWS::LanguageExtensions\nResources: {A: {Type: T}}");
+        let macros = counted("Transform: AWS::LanguageExtensions\nResources: {A: {Type: T}}");
         assert!(matches!(macros, Err(CheckError::Transform)));
     }
 }

@@ -1,4 +1,4 @@
-//! What a check found, for people as one aligned line each, for programs as JSON.
+//! The findings of a check: for people one aligned line each, for programs JSON.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -14,7 +14,7 @@ use deployment::render::table::{Align, Table};
 pub struct Finding {
     /// `<service>/<rule>`: the rule's file is `policy/<service>/<rule>.guard`.
     pub rule: String,
-    /// Logical id of the resource, parameter or output.
+    /// Logical ID of the resource, parameter or output.
     pub resource: String,
     /// Where in it: names and indices joined with `/`, as deployed; empty for the whole.
     pub path: String,
@@ -22,7 +22,7 @@ pub struct Finding {
     pub message: String,
 }
 
-/// What a check of one template came to.
+/// The result of checking one template.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Report {
@@ -30,8 +30,8 @@ pub struct Report {
     pub rules: usize,
     /// Number of resources in the template; never zero.
     pub resources: usize,
-    /// Types of resources that no rule is about, as those of other services are; most rules pass
-    /// them over.
+    /// Types of resources that no rule is about, such as those of other services; most rules ignore
+    /// them.
     pub without_rule: BTreeSet<String>,
     /// Ordered by rule and resource, without duplicates.
     pub findings: Vec<Finding>,
@@ -47,7 +47,7 @@ impl Report {
 /// How much of a report is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Extent {
-    /// Of each rule the first findings, and how many more there are: nobody reads twenty thousand
+    /// The first findings of each rule, and how many more there are: nobody reads twenty thousand
     /// of a kind.
     Summary,
     /// Every finding.
@@ -58,7 +58,7 @@ pub enum Extent {
 const SHOWN: usize = 10;
 
 impl Report {
-    /// The findings in columns, and a last line that counts.
+    /// The findings in columns, and a last line with the counts.
     pub fn shown(&self, extent: Extent) -> Shown {
         let limit = if extent == Extent::All { usize::MAX } else { SHOWN };
         let mut table = Table::new([("", Align::Left); 4]);

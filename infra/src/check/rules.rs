@@ -1,5 +1,4 @@
-//! The rules: a file each, one rule a file, called like its file. That makes it countable which
-//! rules were evaluated.
+//! The rules: one per file, named like its file. So it can be checked which rules were evaluated.
 
 use std::{
     collections::BTreeMap,
@@ -12,7 +11,7 @@ use super::scope::Scope;
 /// Name (`<service>/<rule>`) and text of every rule in `policy/` when this was built.
 const EMBEDDED: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/rules.rs"));
 
-/// One rule, as its file has it.
+/// One rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rule {
     /// Folder of the file below `policy/`: the AWS service, in lower case.
@@ -24,12 +23,12 @@ pub struct Rule {
 }
 
 impl Rule {
-    /// What findings call the rule: `<service>/<rule>`.
+    /// The rule's ID in findings: `<service>/<rule>`.
     pub fn id(&self) -> String {
         format!("{}/{}", self.service, self.name)
     }
 
-    /// Why there is the rule: the comment that its file begins with.
+    /// The reason for the rule: the comment at the beginning of its file.
     pub fn description(&self) -> String {
         let head = self.text.lines().map_while(|line| line.strip_prefix('#')).map(str::trim);
         head.filter(|line| !line.starts_with("Scope:")).collect::<Vec<_>>().join(" ")
@@ -40,7 +39,7 @@ impl Rule {
 #[derive(Debug, Clone)]
 pub struct Rules(BTreeMap<String, Rule>);
 
-/// Why there are no rules to judge by.
+/// Why there are no rules to check with.
 #[derive(Debug, thiserror::Error)]
 pub enum RulesError {
     /// A folder or file can't be read.
@@ -52,7 +51,7 @@ pub enum RulesError {
         #[source]
         source: io::Error,
     },
-    /// No rule at all: a check by no rules would pass everything.
+    /// No rule at all: a check without rules would pass everything.
     #[error("no rule found: expected <service>/<rule>.guard")]
     None,
     /// Two services have a rule of that name; reports could not tell them apart.
@@ -88,7 +87,7 @@ impl Rules {
         Self::new(rules)
     }
 
-    /// Refuses none, and two of the same name.
+    /// Refuses an empty set, and two rules of the same name.
     pub fn new(rules: impl IntoIterator<Item = Rule>) -> Result<Self, RulesError> {
         let mut by_name = BTreeMap::new();
         for rule in rules {
@@ -121,7 +120,7 @@ impl Rules {
         self.0.values()
     }
 
-    /// The rules in groups that see the same of a template.
+    /// The rules, grouped by scope.
     pub(super) fn by_scope(&self) -> BTreeMap<Scope, Self> {
         let mut groups: BTreeMap<Scope, Self> = BTreeMap::new();
         for (name, rule) in &self.0 {

@@ -1,11 +1,11 @@
-//! What of a template a rule is shown. Guard copies the whole template for each rule and each
-//! outcome of the conditions, which takes seconds; a rule that says in its head what it reads is
-//! shown just that, and judged in milliseconds.
+//! Which part of a template a rule sees. Guard copies the whole template for each rule and each
+//! outcome of the conditions, which takes seconds; a rule that declares in its header what it reads
+//! sees only that, and is evaluated in milliseconds.
 //!
 //! A line `# Scope: AWS::S3::Bucket, AWS::S3::BucketPolicy` names the types of resources, or the
 //! sections `Parameters` and `Outputs`, that the rule relates to one another. With `each` before
-//! it, the rule judges every resource by itself, and sees each in all the forms that the conditions
-//! can give it, side by side: `# Scope: each AWS::S3::Bucket` those of a type,
+//! it, the rule checks every resource by itself, and sees each in all variants that the conditions
+//! allow, side by side: `# Scope: each AWS::S3::Bucket` those of a type,
 //! `# Scope: each with Statement` those that have such a key at any depth, `# Scope: each resource`
 //! all. The resources' `Metadata` is shown to rules that name it. Without such a line a rule sees
 //! everything.
@@ -16,7 +16,8 @@ use serde_json::{Map, Value};
 
 use super::conditions::{self, ConditionsError};
 
-/// Between a resource's logical id, which is alphanumeric, and the number of its form.
+/// The separator between a resource's logical ID, which is alphanumeric, and the number of its
+/// variant.
 const FORM: char = '~';
 
 /// How much of a template a rule sees.
@@ -37,7 +38,7 @@ pub(super) enum Scope {
 type Names = BTreeSet<String>;
 
 impl Scope {
-    /// What the head of a rule's text says.
+    /// Parses the header of a rule.
     pub(super) fn of(rule: &str) -> Self {
         let mut head = rule.lines().take_while(|line| line.starts_with('#'));
         let Some(scope) = head.find_map(|line| line.strip_prefix("# Scope:")).map(str::trim) else {
@@ -59,7 +60,7 @@ impl Scope {
         ["Resources", "Parameters", "Outputs"].map(shown).iter().sum()
     }
 
-    /// The templates that a rule of this scope has to be held against.
+    /// The templates that a rule of this scope has to be evaluated on.
     pub(super) fn views(&self, template: &Value) -> Result<Vec<Value>, ConditionsError> {
         match self {
             Self::Whole => conditions::variants(template),
@@ -100,12 +101,12 @@ fn has_key(value: &Value, key: &str) -> bool {
     }
 }
 
-/// The logical id without the number of a form.
+/// The logical ID without the number of a variant.
 pub(super) fn logical_id(shown: &str) -> &str {
     shown.split(FORM).next().unwrap_or_default()
 }
 
-/// The template without what its resources say for readers and tools.
+/// The template without its resources' `Metadata`.
 pub(super) fn without_metadata(template: &Value) -> Value {
     let mut template = template.clone();
     for resource in template.get_mut("Resources").and_then(Value::as_object_mut).into_iter().flat_map(Map::values_mut) {

@@ -1,7 +1,7 @@
-//! Types of resources that don't exist. No rule is about `AWS::S3::Bukket`, so that all of them
-//! pass it: the finding is that nobody has judged it. CloudFormation has 1,800 types and new ones
-//! every week, which nothing here lists: what is found is what is no name of a type at all, or
-//! nearly one that the rules and the model know.
+//! Finds resource types that don't exist. No rule is about `AWS::S3::Bukket`, so all rules would
+//! pass it unchecked. CloudFormation has 1,800 types and new ones every week, which aren't listed
+//! here: only names that can't be a type, or are close to one that the rules and the model know,
+//! are found.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ use super::{Finding, Rules};
 /// How many characters may differ from a known type.
 const NEAR: usize = 2;
 
-/// Types that exist, and are spelled nearly like another one that a rule or the model knows.
+/// Existing types that are spelled nearly like another one that a rule or the model knows.
 pub(super) const EXIST: [&str; 8] = [
     "AWS::ApiGateway::BasePathMappingV2",
     "AWS::ApiGateway::DomainNameV2",
@@ -34,7 +34,7 @@ pub(super) fn known(rules: &Rules) -> BTreeSet<String> {
     known
 }
 
-/// Resources whose type is none.
+/// Resources whose type can't exist or is probably misspelt.
 pub(super) fn misspelt(template: &Value, known: &BTreeSet<String>) -> Vec<Finding> {
     let found = types(template).filter_map(|(name, kind)| {
         let message = match kind {
@@ -51,19 +51,19 @@ pub(super) fn misspelt(template: &Value, known: &BTreeSet<String>) -> Vec<Findin
     found.collect()
 }
 
-/// The types of AWS's that no rule is about, nor the model.
+/// AWS's types that neither a rule nor the model is about.
 pub(super) fn without_rule(template: &Value, known: &BTreeSet<String>) -> BTreeSet<String> {
     let kinds = types(template).filter_map(|(_, kind)| kind);
     kinds.filter(|kind| kind.starts_with("AWS::") && !known.contains(*kind)).map(str::to_owned).collect()
 }
 
-/// The resources by their logical ids, with their types.
+/// The resources by logical ID, with their types.
 fn types(template: &Value) -> impl Iterator<Item = (&str, Option<&str>)> {
     let resources = template["Resources"].as_object().into_iter().flatten();
     resources.map(|(name, resource)| (name.as_str(), resource["Type"].as_str()))
 }
 
-/// Whether CloudFormation would look for a type of this name: [names of
+/// Whether CloudFormation accepts a type of this name: [names of
 /// types](https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_RegisterType.html),
 /// modules, and [custom
 /// resources](https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-cloudformation-customresource.html).
@@ -83,8 +83,8 @@ fn nearest<'k>(kind: &str, known: &'k BTreeSet<String>) -> Option<&'k str> {
     near.filter(|(distance, _)| *distance <= NEAR).min().map(|(_, known)| known)
 }
 
-/// How many characters have to be put in, left out, changed, or swapped with the next, to make one
-/// of the other; more than [`NEAR`] isn't counted.
+/// How many insertions, deletions, changes or swaps of adjacent characters turn one into the other,
+/// counted up to [`NEAR`].
 fn distance(one: &str, other: &str) -> usize {
     let (one, other) = (one.as_bytes(), other.as_bytes());
     if one.len().abs_diff(other.len()) > NEAR {

@@ -1,5 +1,4 @@
-//! `infra acceptance`: arguments, the question before anything is made, and what of the result is
-//! printed.
+//! `infra acceptance`: arguments, the question before anything is created, and output.
 
 use std::path::PathBuf;
 
@@ -53,7 +52,7 @@ pub(crate) struct Arguments {
     // For Git hosts of one's own.
     #[command(flatten)]
     parameters: Given,
-    /// File to write every event, status and answer to; nothing in it tells whose account it was
+    /// File to write every event, status and answer to; nothing in it identifies the account
     /// [default: acceptance.json]
     #[arg(long, value_name = "FILE", value_parser = caller::path())]
     output: Option<PathBuf>,
@@ -64,8 +63,8 @@ pub(crate) struct Arguments {
 
 pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<Outcome> {
     let Arguments { stack_name, region, profile, yes, output, json, .. } = &arguments;
-    // Only where and as whom is taken from the configuration: its stack and its parameters are
-    // those of another one.
+    // Only region and profile come from the configuration: its stack name and parameters belong to
+    // another stack.
     let place =
         Place { config: None, stack_name: Some(stack_name.clone()), region: region.clone(), profile: profile.clone() };
     let target = Target { place, role_arn: None, yes: *yes };
@@ -109,7 +108,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<Outcome> {
         cleaned = acceptance.clean_up(&mut progress) => Some(cleaned),
         _ = tokio::signal::ctrl_c() => None,
     };
-    // Written and printed first, whatever is left: it says what happened until then.
+    // Written and printed before any cleanup error: it says what happened until then.
     let record = acceptance.finish()?;
     record.write(&output)?;
     progress.step(&format!("written to {}", output.display()));

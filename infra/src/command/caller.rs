@@ -1,30 +1,30 @@
-//! Files that the caller names. `just` runs everything in the project's folder, whoever calls it
-//! from wherever: so a path that a person types is the caller's, and a default is the project's.
+//! Paths that the caller types. `just` runs everything in the project's folder, wherever it is
+//! called: so a typed path is relative to the caller's folder, and a default to the project's.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
 
-/// Tells in which folder the caller is, where that isn't the working directory.
+/// The variable with the caller's folder, if it isn't the working directory.
 const FOLDER: &str = "GIT2S3_CALLER";
 
-/// Reads a path that a person types.
+/// Parses a typed path.
 pub(crate) fn path() -> impl TypedValueParser<Value = PathBuf> {
     OsStringValueParser::new().map(|typed| of(&typed))
 }
 
-/// What `typed` means to the caller.
+/// Resolves `typed` relative to the caller's folder.
 pub(crate) fn of(typed: impl AsRef<Path>) -> PathBuf {
     resolve(std::env::var_os(FOLDER), std::env::current_dir().ok().as_deref(), typed.as_ref())
 }
 
-/// Where functions are packaged and what is made of them is written, unless the caller says so.
+/// The directory of packaged functions and written templates; by default the project's `dist`.
 pub(crate) fn dist(typed: Option<&Path>) -> PathBuf {
     typed.unwrap_or(Path::new("dist")).to_owned()
 }
 
-/// Who calls from the working directory sees its own words in messages.
+/// A caller in the working directory sees the path as typed in messages.
 fn resolve(caller: Option<OsString>, working: Option<&Path>, typed: &Path) -> PathBuf {
     match caller.map(PathBuf::from) {
         Some(caller) if caller.is_absolute() && Some(&*caller) != working => caller.join(typed),

@@ -1,4 +1,4 @@
-//! `infra check`: arguments, and how the findings are printed.
+//! `infra check`: arguments and output.
 
 use std::path::PathBuf;
 
@@ -11,7 +11,7 @@ use super::{Outcome, caller};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// Template to judge, in JSON or YAML, instead of the one that `synth` writes
+    /// Template to check, in JSON or YAML, instead of the one that `synth` writes
     #[arg(long, value_name = "FILE", value_parser = caller::path())]
     template: Option<PathBuf>,
     /// Directory of further rules, <service>/<rule>.guard
@@ -26,7 +26,7 @@ pub(crate) struct Arguments {
     /// Print every finding, however many a rule has
     #[arg(long)]
     all: bool,
-    /// Directory that tells what was packaged [default: dist]
+    /// Directory with the packaged functions [default: dist]
     #[arg(long, value_name = "DIR", value_parser = caller::path())]
     dist: Option<PathBuf>,
 }
@@ -35,7 +35,7 @@ pub(crate) struct Arguments {
 enum Format {
     /// Columns, for people
     Text,
-    /// The findings as they are, for programs
+    /// JSON, for programs
     Json,
     /// SARIF 2.1.0, for code scanning
     Sarif,
@@ -52,11 +52,11 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
         let dist = caller::dist(arguments.dist.as_deref());
         (dist.join("git2s3.template.json"), Ok(synth::synthesize(&dist)?))
     };
-    let judge = || {
+    let checked = || {
         let template = template?;
         Ok::<_, CheckError>((check::check(&template, &rules)?, template))
     };
-    let (report, template) = judge().with_context(|| format!("cannot judge {}", file.display()))?;
+    let (report, template) = checked().with_context(|| format!("cannot check {}", file.display()))?;
     match if arguments.json { Format::Json } else { arguments.format } {
         Format::Text => print::data(&report.shown(if arguments.all { Extent::All } else { Extent::Summary })),
         Format::Json => print::json(&report)?,

@@ -1,11 +1,10 @@
-//! What Git says of the sources that a page or a stack is made of.
+//! The Git commit of the sources of a page or a stack.
 
 use std::process::Command;
 
 use infra::review::Checkout;
 
-/// The commit, and how much differs from it; nothing where there is no Git, no repository or no
-/// commit.
+/// The commit, and how many files differ from it; `None` without Git, a repository or a commit.
 pub(crate) fn of_sources() -> Option<Checkout> {
     let commit = said(&["rev-parse", "--verify", "HEAD"])?.trim().to_owned();
     let changed = said(&["status", "--porcelain"])?.lines().count();

@@ -1,4 +1,4 @@
-//! `infra completions`: what makes a shell complete our commands and options.
+//! `infra completions`: shell completions for our commands and options.
 
 use clap::ValueEnum;
 use clap_complete::{Shell, generate};

@@ -1,5 +1,4 @@
-//! `infra deploy`: arguments, the questions before anything changes, and what of the stack is
-//! printed.
+//! `infra deploy`: arguments, the questions before anything changes, and output.
 
 use std::path::PathBuf;
 
@@ -35,15 +34,15 @@ pub(crate) struct Arguments {
     dist: Option<PathBuf>,
     #[command(flatten)]
     parameters: Given,
-    /// Tag of the stack and its resources, beside those of git2s3.toml. Without any, an existing
+    /// Tag of the stack and its resources, besides those of git2s3.toml. Without any, an existing
     /// stack keeps its own
     #[arg(long, value_name = "KEY=VALUE", value_parser = tags::pair)]
     tag: Vec<(String, String)>,
     /// Parameter that takes the template's default, whatever the stack has
     #[arg(long, value_name = "NAME")]
     reset: Vec<String>,
-    /// Bucket of the account that a new stack takes in as its output bucket, with all that is in
-    /// it: one that `destroy --keep-output` left
+    /// Existing bucket that a new stack imports as its output bucket, with all its content: one
+    /// that `destroy --keep-output` left
     #[arg(long, value_name = "NAME", conflicts_with = "no_execute", value_parser = NonEmptyStringValueParser::new())]
     import_bucket: Option<String>,
     /// Show what would change, and change nothing
@@ -59,7 +58,7 @@ pub(crate) struct Arguments {
     /// else
     #[arg(long, conflicts_with_all = ["dry_run", "no_execute"])]
     continue_rollback: bool,
-    /// Don't look for what was changed by hand
+    /// Don't look for manual changes
     #[arg(long)]
     no_drift: bool,
     /// Print the stack's outputs as JSON; with --dry-run what would change, with --no-execute the
@@ -91,7 +90,7 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
     if arguments.continue_rollback && !continue_rollback(question, &located, &deployment, &mut progress).await? {
         return Ok(Outcome::Declined);
     }
-    // What a person typed wrongly comes before everything that takes time.
+    // Usage errors are reported before anything that takes time.
     let standing = deploy::examine(account, &deployment).await?;
     let import = match &arguments.import_bucket {
         Some(bucket) => importing::found(&located, bucket, &standing, &mut progress).await?,
@@ -105,7 +104,7 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
     if let Some(broader) = &broader {
         progress.step("somebody may do more than before:");
         progress.show(&diff::text(broader));
-        // Said before there is a change set that would have to be taken back.
+        // Checked before there is a change set that would have to be dropped.
         if arguments.target.yes && !changes_nothing && !arguments.allow_broader {
             return Err(not_agreed().into());
         }
@@ -198,7 +197,7 @@ fn not_agreed() -> Usage {
     }
 }
 
-/// Leaves the change set to whoever may execute it, and says how that is done.
+/// Leaves the change set for somebody else to execute, and says how.
 fn leave(planned: Planned, located: &Located, json: bool, mut progress: Terminal) -> anyhow::Result<Outcome> {
     let (creates, changes) = (planned.creates_stack(), planned.changes().to_vec());
     let (stack, id) = (&located.stack_name, planned.leave());
@@ -216,8 +215,8 @@ fn leave(planned: Planned, located: &Located, json: bool, mut progress: Terminal
     Ok(Outcome::Fine)
 }
 
-/// A stack without a webhook secret is one that nobody proves anything to. Who sits there can have
-/// one made; nobody else would see it.
+/// Without a webhook secret a stack authenticates no sender. At a terminal it offers to create one,
+/// since only there somebody sees it.
 fn offer_secret(question: Question, deployment: &mut Deployment, progress: &mut Terminal) -> anyhow::Result<()> {
     const PARAMETER: &str = "ApiSecret";
     if question == Question::Answered {
@@ -255,7 +254,7 @@ fn dry_run(preview: &Preview, json: bool, mut progress: Terminal) -> anyhow::Res
     Ok(Outcome::Fine)
 }
 
-/// How the rights of an existing stack would differ; nothing where there is none.
+/// How the rights of an existing stack would change; `None` if it doesn't exist.
 async fn rights(account: &Account, stack: &str, new: &Template) -> anyhow::Result<Option<Diff>> {
     let Some(old) = deploy::deployed_template(account, stack).await?.filter(|text| !text.is_empty()) else {
         return Ok(None);
@@ -274,12 +273,12 @@ async fn warn_of_drift(account: &Account, stack: &str, progress: &mut Terminal) 
                 progress.step(&format!("changed by hand: {logical_id} ({resource_type}): {what}"));
             }
         }
-        // Not everybody who may deploy may look at everything.
+        // Not everybody who may deploy may read everything.
         Err(error) => progress.step(&format!("not looked for what was changed by hand: {error}")),
     }
 }
 
-/// What is left of a question that nobody answered.
+/// What remains after an unanswered question.
 fn stays(located: &Located, planned: &Planned) -> Interrupted {
     let (stack, id) = (&located.stack_name, planned.id());
     let (what, hint) = if planned.creates_stack() {
@@ -293,8 +292,8 @@ fn stays(located: &Located, planned: &Planned) -> Interrupted {
     Interrupted(format!("nothing was changed; {what}"), Some(hint))
 }
 
-/// Executes, and on Ctrl-C says in which state that leaves the stack: CloudFormation goes on
-/// without us.
+/// Executes the change set. On Ctrl-C it says in which state that leaves the stack, since
+/// CloudFormation goes on.
 pub(super) async fn execute(planned: Planned, located: &Located, progress: &mut Terminal) -> anyhow::Result<Deployed> {
     let stack = &located.stack_name;
     let cancel = located.aws(&format!("cancel-update-stack --stack-name {stack}"));
@@ -345,7 +344,7 @@ fn text(planned: &Planned, stack: &str) -> String {
     format!("{verb} stack {stack} with {count} change{}?", if count == 1 { "" } else { "s" })
 }
 
-/// What is left to do, at the Git hosts.
+/// Prints what is left to do at the Git hosts.
 async fn connect(account: &Account, stack: &str) -> anyhow::Result<()> {
     if let Some(described) = deploy::described(account, stack).await? {
         print::talk(&connect::steps(&described));

@@ -1,4 +1,4 @@
-//! `infra deployer-policy`: arguments, the policy, and whom it is for.
+//! `infra deployer-policy`: arguments and output.
 
 use clap::builder::NonEmptyStringValueParser;
 use deployment::deploy::ServiceRole;
@@ -15,10 +15,10 @@ pub(crate) struct Arguments {
     /// Whose policy
     #[arg(value_enum, default_value = "deploy")]
     part: Part,
-    /// Number of the account; without it, AWS is asked whose the credentials are
+    /// Account ID; without it, AWS is asked whose the credentials are
     #[arg(long, value_name = "ID", value_parser = NonEmptyStringValueParser::new())]
     account: Option<String>,
-    /// ARN of the role that `CloudFormation` takes on: who deploys has to pass it
+    /// ARN of the role that `CloudFormation` assumes: who deploys has to pass it
     #[arg(long, value_name = "ARN")]
     role_arn: Option<ServiceRole>,
     #[command(flatten)]
@@ -45,7 +45,7 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
     Ok(Outcome::Fine)
 }
 
-/// To whom the policy belongs, and what else they need.
+/// Who needs the policy, and what else they need.
 fn whom(part: Part, role: Option<&ServiceRole>) -> String {
     let [code, data] = ["code", "data"].map(|part| typed(&format!("deployer-policy {part}")));
     match (part, role) {

@@ -1,4 +1,4 @@
-//! `infra destroy`: arguments, what will be lost before it is, and what stays.
+//! `infra destroy`: arguments, what will be lost, and what stays.
 
 use deployment::account::Account;
 use deployment::deploy::{self, Losses, Stay, Users};
@@ -14,7 +14,7 @@ use crate::report::Interrupted;
 pub(crate) struct Arguments {
     #[command(flatten)]
     target: Target,
-    /// Keep the output bucket and everything in it: it stays in the account when the stack is gone
+    /// Keep the output bucket and everything in it: it stays in the account after the deletion
     #[arg(long)]
     keep_output: bool,
     /// Delete the account's bucket for code, too, if no other stack takes its code from it
@@ -78,22 +78,22 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
     Ok(Outcome::Fine)
 }
 
-/// What becomes of the account's bucket for code.
+/// What happens to the account's bucket for code.
 #[derive(Debug)]
 enum Assets {
-    /// There is none, or nobody may look.
+    /// It doesn't exist, or can't be read.
     None,
     /// It stays, for this reason.
     Stays(Stay),
-    /// It goes after the stack.
+    /// It is deleted after the stack.
     Goes(String),
 }
 
 impl Assets {
-    /// Looks at the bucket; where it is to go, also at who needs it.
+    /// Looks at the bucket, and if it is to be deleted, also at the stacks that need it.
     async fn of(located: &Located, wanted: bool, progress: &mut Terminal) -> anyhow::Result<Self> {
         let found = match deploy::users_of_assets(&located.account, &located.stack_name).await {
-            // Who doesn't ask for it needn't have the right to look at it.
+            // Without the flag, the right to read it isn't required.
             Err(error) if !wanted => {
                 progress.step(&format!("not looked at the account's bucket for code: {error}"));
                 None
@@ -119,7 +119,7 @@ impl Assets {
 
     async fn remove(&self, account: &Account, progress: &mut Terminal) -> anyhow::Result<()> {
         let Self::Goes(bucket) = self else { return Ok(()) };
-        // The deletion of a stack takes minutes, in which somebody may have made another one.
+        // Deleting a stack takes minutes, in which another one may have been created.
         let users = deploy::users_of_assets(account, "").await?.map(|users| users.stacks).unwrap_or_default();
         if users.is_empty() {
             deploy::remove_assets_bucket(account).await?;
@@ -135,7 +135,7 @@ fn needed_by(stacks: &[String]) -> String {
     format!("it has the code of other stacks: {}", stacks.join(", "))
 }
 
-/// Everything that is left when the stack is gone.
+/// Everything that the deleted stack leaves.
 fn stays(losses: &Losses, output: Option<&str>, assets: &Assets) -> Vec<Stay> {
     let others = losses.stays.iter().filter(|stay| Some(stay.id.as_str()) != output).cloned();
     let output =
@@ -175,8 +175,8 @@ async fn agrees(question: Question, text: &str, expected: &str, progress: &mut T
     Ok(agrees)
 }
 
-/// The stack is gone, perhaps since a deletion that was interrupted: what was asked for besides it
-/// can still be done.
+/// The stack is gone, perhaps after an interrupted deletion: what else was requested can still be
+/// done.
 async fn without_a_stack(
     question: Question,
     assets: Assets,

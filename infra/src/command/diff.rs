@@ -1,5 +1,4 @@
-//! `infra diff`: arguments, where the other template comes from, and when a difference is a
-//! finding.
+//! `infra diff`: arguments, the source of the other template, and when a difference is a finding.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -33,7 +32,7 @@ pub(crate) struct Arguments {
     /// Print the differences as JSON
     #[arg(long)]
     json: bool,
-    /// Directory that tells what was packaged [default: dist]
+    /// Directory with the packaged functions [default: dist]
     #[arg(long, value_name = "DIR", value_parser = caller::path())]
     dist: Option<PathBuf>,
     #[command(flatten)]
@@ -46,7 +45,7 @@ pub(crate) struct Arguments {
 enum FailOn {
     /// Every difference
     Any,
-    /// A resource that is lost or made anew
+    /// A resource that is removed or replaced
     Replaced,
     /// A right that was not there before
     Broadened,
@@ -70,7 +69,7 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
         None => other.counterpart(&caller::dist(arguments.dist.as_deref()))?,
     };
     let diff = Diff::between(&old, &new);
-    // Only a stack has values, and one that isn't there gets them when it is made.
+    // Only an existing stack has values.
     let (settings, tags) = match &stack {
         Some(stack) => {
             let configuration = arguments.place.configuration()?;
@@ -99,7 +98,7 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
     })
 }
 
-/// For programs.
+/// The JSON output.
 #[derive(Serialize)]
 struct Told<'a> {
     #[serde(flatten)]
@@ -110,11 +109,11 @@ struct Told<'a> {
     tags: &'a BTreeMap<String, Option<String>>,
 }
 
-/// What is known of a stack; none where there is no stack.
+/// A stack's description; `None` without a stack.
 pub(crate) type Stack = Option<Description>;
 
 impl Other {
-    /// What a person means by `name`.
+    /// Parses `name`.
     pub(crate) fn named(name: &str) -> Self {
         match name {
             "deployed" => Self::Deployed,
@@ -123,7 +122,7 @@ impl Other {
         }
     }
 
-    /// Its template, and what else a stack has where it is a stack's.
+    /// Reads its template, and of a stack also the description.
     pub(crate) async fn read(&self, place: &Place) -> anyhow::Result<(Template, Stack)> {
         match self {
             Self::Deployed => deployed(place).await,
@@ -132,10 +131,10 @@ impl Other {
         }
     }
 
-    /// The template of today that it is compared with.
+    /// The current template that it is compared with.
     pub(crate) fn counterpart(&self, dist: &Path) -> anyhow::Result<Template> {
         Ok(match self {
-            // A commit knows nothing of what was packaged.
+            // A commit doesn't contain what was packaged.
             Self::Commit(_) => stack::template(None)?,
             Self::Deployed | Self::File(_) => synth::synthesize(dist)?,
         })
@@ -154,7 +153,7 @@ fn is_finding(fail_on: FailOn, diff: &Diff) -> bool {
     }
 }
 
-/// The template of the stack; an empty one where there is no stack.
+/// The template of the stack, or an empty one without a stack.
 async fn deployed(place: &Place) -> anyhow::Result<(Template, Stack)> {
     let located = place.locate(&place.configuration()?).await?;
     let Some(text) = deploy::deployed_template(&located.account, &located.stack_name).await? else {

@@ -1,5 +1,5 @@
-//! What `infra deploy --import-bucket` does besides: the bucket before the change set, and after it
-//! the update by which the bucket becomes as every output bucket is.
+//! The additional steps of `infra deploy --import-bucket`: inspecting the bucket before the change
+//! set, and after it the update that makes it like every output bucket.
 
 use deployment::deploy::{self, Deployed, Deployment, Found, ImportError, Plan, Settings, Standing};
 use deployment::render::progress::{Progress, Terminal};
@@ -10,7 +10,7 @@ use crate::report::Usage;
 /// The parameter that names the output bucket.
 const PARAMETER: &str = "OutputBucketName";
 
-/// Gives the stack the bucket's name, unless somebody has given it another one.
+/// Sets the bucket's name as parameter, unless another one was given.
 pub(super) fn name(deployment: &mut Deployment, bucket: &str) -> anyhow::Result<()> {
     let settings = Settings::new(&deployment.template, &deployment.parameters, None);
     let given = settings.value(PARAMETER);
@@ -22,8 +22,7 @@ pub(super) fn name(deployment: &mut Deployment, bucket: &str) -> anyhow::Result<
     Ok(())
 }
 
-/// The bucket as it is; none if the stack has it already, since an earlier deployment came that
-/// far.
+/// The bucket as found; `None` if the stack has it already from an earlier deployment.
 pub(super) async fn found(
     located: &Located,
     bucket: &str,
@@ -41,7 +40,7 @@ pub(super) async fn found(
     Ok(None)
 }
 
-/// The plan of the stack that takes the bucket in.
+/// Plans the stack that imports the bucket.
 pub(super) async fn plan(
     located: &Located,
     deployment: &Deployment,
@@ -52,7 +51,7 @@ pub(super) async fn plan(
     Ok(deploy::plan_import(&located.account, &first, progress).await?)
 }
 
-/// The update to the stack's own template, which was said before anybody agreed.
+/// Updates to the stack's own template, as announced before the confirmation.
 pub(super) async fn finish(
     located: &Located,
     deployment: &Deployment,

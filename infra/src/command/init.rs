@@ -1,5 +1,4 @@
-//! `infra init`: the few questions at a terminal, or their answers as flags, and the file that they
-//! make.
+//! `infra init`: a few questions at a terminal, or answers as flags, and the resulting file.
 
 use std::io::{self, BufRead, IsTerminal, Write as _, stderr, stdin};
 use std::path::{Path, PathBuf};
@@ -19,13 +18,13 @@ pub(crate) struct Arguments {
     /// Configuration file to write, instead of git2s3.toml
     #[arg(long, value_name = "FILE", value_parser = caller::path())]
     config: Option<PathBuf>,
-    /// Name of the stack, to stand in the file
+    /// Name of the stack, for the file
     #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
     stack_name: Option<String>,
-    /// AWS region, to stand in the file
+    /// AWS region, for the file
     #[arg(long, value_name = "REGION", value_parser = NonEmptyStringValueParser::new())]
     region: Option<String>,
-    /// Profile of AWS's configuration files, to stand in the file
+    /// Profile of AWS's configuration files, for the file
     #[arg(long, value_name = "PROFILE", value_parser = NonEmptyStringValueParser::new())]
     profile: Option<String>,
     /// Git host: github.com, gitlab.com, bitbucket.org, dev.azure.com or an entry of
@@ -35,19 +34,19 @@ pub(crate) struct Arguments {
     /// Organisation (acme), or repositories (acme/rocket, acme/lander)
     #[arg(long, value_name = "NAMES")]
     repositories: Option<String>,
-    /// Branches and tags, as globs; all where it is empty [default: main]
+    /// Branches and tags, as globs; all if empty [default: main]
     #[arg(long, value_name = "GLOBS")]
     refs: Option<String>,
-    /// Strangers may not read the repositories, as is assumed
+    /// The repositories are private: the default
     #[arg(long, conflicts_with = "public")]
     private: bool,
-    /// Anybody may read the repositories
+    /// The repositories are public
     #[arg(long)]
     public: bool,
-    /// Address that is told of alarms; nobody where it is empty
+    /// Mail address for alarms; no mail if empty
     #[arg(long, value_name = "ADDRESS")]
     alarm_email: Option<String>,
-    /// Ask nothing: what isn't given is as usual
+    /// Ask nothing: use defaults for what isn't given
     #[arg(long, short)]
     yes: bool,
 }
@@ -96,7 +95,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
     Ok(Outcome::Fine)
 }
 
-/// Asks what no flag says, until the answer will do.
+/// Asks for what no flag sets, until each answer is valid.
 fn ask(arguments: &Arguments, wishes: &mut Wishes) -> anyhow::Result<()> {
     if arguments.host.is_none() {
         print::talk_line("Where do the repositories lie? github.com, gitlab.com, bitbucket.org, dev.azure.com,");
@@ -136,7 +135,7 @@ fn ask(arguments: &Arguments, wishes: &mut Wishes) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Takes an answer by `take`; no answer is the one that is there.
+/// Asks until `take` accepts the answer; an empty answer keeps the current value.
 fn until_fit(
     name: &str,
     wishes: &mut Wishes,
@@ -182,7 +181,7 @@ fn unfit(error: StartError) -> anyhow::Error {
     Usage { message: error.to_string(), hint }.into()
 }
 
-/// Never over a file that is there, also not over one that came while somebody was asked.
+/// Never overwrites a file, even one that was created during the questions.
 fn write(path: &Path, text: &str) -> anyhow::Result<()> {
     let file = std::fs::File::create_new(path);
     let mut file = match file {

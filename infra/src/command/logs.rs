@@ -1,5 +1,4 @@
-//! `infra logs`: arguments, and the story of pushes as text or JSON, once or for as long as
-//! somebody watches.
+//! `infra logs`: arguments, and the log lines of pushes as text or JSON, once or continuously.
 
 use std::time::{Duration, SystemTime};
 
@@ -11,8 +10,8 @@ use tokio::time::sleep;
 use super::{Outcome, Place, since};
 use crate::report::Usage;
 
-/// How long to wait between two looks: a line takes longer to its log, and CloudWatch allows some
-/// searches a second for all of an account.
+/// The polling interval: a line takes longer to reach its log, and CloudWatch limits searches per
+/// second and account.
 const PAUSE: Duration = Duration::from_secs(3);
 
 #[derive(Debug, clap::Args)]
@@ -23,16 +22,16 @@ pub(crate) struct Arguments {
     /// commas; !glob excludes
     #[arg(long, value_name = "GLOBS")]
     repository: Option<String>,
-    /// Only this delivery, by the id that the Git host shows
+    /// Only this delivery, by the ID that the Git host shows
     #[arg(long, value_name = "ID")]
     delivery: Option<String>,
-    /// Only what matters so much or more
+    /// Only lines of this level or above
     #[arg(long, value_enum, default_value = "info")]
     level: Level,
     /// How far back to look: 15m, 6h, 2d
     #[arg(long, value_name = "TIME", default_value = "1h", value_parser = since::read)]
     since: Duration,
-    /// Go on and tell what comes, until Ctrl-C
+    /// Go on and print new lines, until Ctrl-C
     #[arg(long, short)]
     follow: bool,
     /// Print each line as a JSON object on a line of its own

@@ -1,4 +1,4 @@
-//! One file per command: its arguments, and what of the result is printed.
+//! One file per command: its arguments and its output.
 
 pub(crate) mod acceptance;
 pub(crate) mod caller;
@@ -36,14 +36,14 @@ use secrecy::SecretString;
 
 use crate::report::{Interrupted, Usage};
 
-/// How a command ended that did what it was asked.
+/// How a command ended without an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// Nothing to object to.
+    /// Success.
     Fine,
-    /// It found what it was looking for, and that is bad news.
+    /// It has findings.
     Findings,
-    /// There is no such stack: perhaps it has another name, or lives in another region or account.
+    /// There is no such stack: perhaps it has another name, region or account.
     NoStack,
     /// The person at the terminal didn't agree, and nothing was changed.
     Declined,
@@ -77,7 +77,7 @@ pub(crate) struct Located {
 }
 
 impl Place {
-    /// What the configuration file says.
+    /// Reads the configuration file.
     pub(crate) fn configuration(&self) -> Result<Configuration, ConfigurationError> {
         Configuration::read(self.config.as_deref())
     }
@@ -94,13 +94,14 @@ impl Place {
         account::configuration(flags, file).await
     }
 
-    /// The region, where AWS needn't be asked for more.
+    /// The region, for commands that need nothing else of AWS.
     pub(crate) async fn region(&self, configuration: &Configuration) -> Result<String, AccountError> {
         let region = self.chosen(configuration).await?.config.region().map(ToString::to_string);
         region.ok_or(AccountError::NoRegion)
     }
 
-    /// Flags come before the environment, and that before the configuration file.
+    /// Locates the stack. Flags have precedence over the environment, and that over the
+    /// configuration file.
     pub(crate) async fn locate(&self, configuration: &Configuration) -> anyhow::Result<Located> {
         let Chosen { config, profile, remark } = self.chosen(configuration).await?;
         let account = Account::open(&config).await?;
@@ -109,15 +110,15 @@ impl Place {
 }
 
 impl Place {
-    /// Whether somebody has said as whom AWS is to be asked.
+    /// Whether the credentials for AWS were chosen explicitly.
     pub(crate) fn says_as_whom(&self, configuration: &Configuration) -> bool {
         self.profile.is_some() || configuration.profile.is_some() || account::is_chosen_by_the_environment()
     }
 }
 
 impl Located {
-    /// Says whose stack it is, and as whom: before anything is changed, so that it is seen when it
-    /// is the wrong one.
+    /// Prints the stack's account and the credentials' owner before anything is changed, so that a
+    /// mistake is noticed.
     pub(crate) fn announce(&self, progress: &mut dyn Progress) {
         let Account { id, region, principal, .. } = &self.account;
         progress.step(&format!("stack {} in account {id}, {region}, as {principal}", self.stack_name));
@@ -126,7 +127,7 @@ impl Located {
         }
     }
 
-    /// Says as whom `CloudFormation` will act, where that isn't who asks.
+    /// Prints the role that `CloudFormation` will assume, if any.
     pub(crate) async fn announce_role(
         &self,
         role: Option<&ServiceRole>,
@@ -144,14 +145,14 @@ impl Located {
         Ok(())
     }
 
-    /// A whole command of the AWS CLI for the same place.
+    /// A complete AWS CLI command for the same account and region.
     pub(crate) fn aws(&self, command: &str) -> String {
         let profile = self.profile.as_ref().map(|profile| format!(" --profile {}", quoted(profile)));
         let (region, profile) = (quoted(&self.account.region), profile.unwrap_or_default());
         format!("aws cloudformation {command} --region {region}{profile}")
     }
 
-    /// Says that there is no such stack, where one was looked for.
+    /// The message that there is no such stack, with the place where it was looked for.
     pub(crate) fn absent(&self) -> String {
         format!("there is no stack {} in account {}, {}", self.stack_name, self.account.id, self.account.region)
     }
@@ -162,8 +163,8 @@ impl Located {
 pub(crate) struct Target {
     #[command(flatten)]
     pub(crate) place: Place,
-    /// ARN of the role that `CloudFormation` takes on, instead of acting in the name of who asks; a
-    /// stack remembers it
+    /// ARN of the role that `CloudFormation` assumes, instead of using the caller's rights; a stack
+    /// remembers it
     #[arg(long, value_name = "ARN")]
     role_arn: Option<ServiceRole>,
     /// Go ahead without asking
@@ -171,7 +172,7 @@ pub(crate) struct Target {
     pub(crate) yes: bool,
 }
 
-/// Whether there is somebody to ask.
+/// Whether to ask for confirmation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Question {
     /// The answer was given with `--yes`.
@@ -181,7 +182,7 @@ pub(crate) enum Question {
 }
 
 impl Target {
-    /// The role that `CloudFormation` is to take on.
+    /// The role that `CloudFormation` is to assume.
     pub(crate) fn role(&self, configuration: &Configuration) -> Result<Option<ServiceRole>, Usage> {
         role(self.role_arn.as_ref(), configuration)
     }
@@ -201,14 +202,15 @@ impl Target {
     }
 }
 
-/// The role that `CloudFormation` is to take on. The flag comes before the configuration file.
+/// The role that `CloudFormation` is to assume. The flag has precedence over the configuration
+/// file.
 fn role(flag: Option<&ServiceRole>, configuration: &Configuration) -> Result<Option<ServiceRole>, Usage> {
     let configured = || configuration.role_arn.as_deref().map(str::parse).transpose();
     let role = flag.cloned().map_or_else(configured, |role| Ok(Some(role)));
     role.map_err(|error: NotARole| Usage { message: format!("role-arn of git2s3.toml: {error}"), hint: None })
 }
 
-/// Whether the person agrees, by typing what is `expected`.
+/// Asks the person to confirm by typing `expected`.
 pub(crate) fn confirm(
     question: Question,
     text: &str,
@@ -224,8 +226,7 @@ pub(crate) fn confirm(
     Ok(agrees(&answer, expected))
 }
 
-/// The same where something was made already that stays if the person leaves by Ctrl-C: `stays`
-/// says what.
+/// The same if something was created already that stays after Ctrl-C: `stays` says what.
 pub(crate) async fn confirm_or(
     question: Question,
     text: &str,
@@ -247,7 +248,7 @@ pub(crate) async fn confirm_or(
         anyhow::Ok(agrees(&answer.await??, expected))
     };
     tokio::select! {
-        // In this order: who is quick may press the keys while the question is being printed.
+        // In this order, since Ctrl-C may be pressed while the question is being printed.
         biased;
         _ = tokio::signal::ctrl_c() => Err(stays().into()),
         agrees = asked => agrees,
@@ -260,7 +261,7 @@ fn ask(text: &str, expected: &str, progress: &mut dyn Progress) -> std::io::Resu
     print::question(&format!("{text}{choice}"))
 }
 
-/// The word as a shell takes it for one.
+/// Quotes the word for a shell, if needed.
 fn quoted(word: &str) -> String {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:/@+=,".contains(&byte);
     if !word.is_empty() && word.bytes().all(is_plain) {
@@ -270,7 +271,7 @@ fn quoted(word: &str) -> String {
     }
 }
 
-/// What the person types for a secret, unseen.
+/// Reads a secret from the terminal, without echo.
 pub(crate) fn password(name: &str) -> std::io::Result<SecretString> {
     if !stdin().is_terminal() {
         return Err(std::io::Error::other("there is no terminal to ask at"));

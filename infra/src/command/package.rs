@@ -1,4 +1,4 @@
-//! `infra package`: arguments, and the table of sizes.
+//! `infra package`: arguments, and a table of sizes.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! The parameters that a person types, the same for every command that makes a stack.
+//! Arguments for parameters, the same for every command that deploys a stack.
 
 use std::path::PathBuf;
 
@@ -9,10 +9,10 @@ use infra::configuration::Configuration;
 use super::{caller, password};
 use crate::report::Usage;
 
-/// Values that no secret is among: for who judges a stack and doesn't make it.
+/// Values without secrets, for commands that check a stack but don't deploy it.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Values {
-    /// Value of a parameter, to be judged as `deploy` does
+    /// Value of a parameter, checked as by `deploy`
     #[arg(long, value_name = "NAME=VALUE")]
     parameter: Vec<String>,
     /// JSON object of parameters
@@ -21,15 +21,15 @@ pub(crate) struct Values {
 }
 
 impl Values {
-    /// Reads the file, and judges.
-    pub(crate) fn judged(&self, template: &Template) -> anyhow::Result<Parameters> {
+    /// Reads the file and checks the values.
+    pub(crate) fn checked(&self, template: &Template) -> anyhow::Result<Parameters> {
         let parameters = self.read()?;
         parameters.check(template)?;
         Ok(parameters)
     }
 
-    /// The same with what `deploy` takes from the environment and the configuration. Of secrets
-    /// only where they come from: nothing is read.
+    /// The same with the values that `deploy` takes from the environment and the configuration.
+    /// Secrets aren't read, only noted.
     pub(crate) fn deployed(&self, template: &Template, configuration: &Configuration) -> anyhow::Result<Parameters> {
         let mut parameters = self.read()?;
         parameters.environment(template, |name| std::env::var(name).ok());
@@ -55,15 +55,15 @@ impl Values {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Given {
-    /// Value of a parameter. Secrets never stand here. `deploy` takes them also from the
-    /// environment (`GIT2S3_ALLOWED_IPS` for `AllowedIps`) and from git2s3.toml, and an existing
-    /// stack keeps those that are not given
+    /// Value of a parameter, never a secret. `deploy` also reads the environment
+    /// (`GIT2S3_ALLOWED_IPS` for `AllowedIps`) and git2s3.toml, and an existing stack keeps
+    /// parameters that are not given
     #[arg(long, value_name = "NAME=VALUE")]
     parameter: Vec<String>,
     /// JSON object of parameters
     #[arg(long, value_name = "FILE", value_parser = caller::path())]
     parameter_file: Option<PathBuf>,
-    /// Secret parameter that a file holds, such as `GitToken`
+    /// Secret parameter to read from a file, such as `GitToken`
     #[arg(long, value_name = "NAME=FILE")]
     secret_file: Vec<String>,
     /// Secret parameter to ask for at the terminal
@@ -72,7 +72,7 @@ pub(crate) struct Given {
 }
 
 impl Given {
-    /// Reads files, and asks.
+    /// Reads the files, and asks for secrets.
     pub(crate) fn read(&self) -> anyhow::Result<Parameters> {
         let mut parameters = Parameters::default();
         for pair in &self.parameter {

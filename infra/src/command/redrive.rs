@@ -1,4 +1,4 @@
-//! `infra redrive`: arguments, and what was moved.
+//! `infra redrive`: arguments and output.
 
 use deployment::render::print;
 use deployment::render::progress::{Progress, Terminal};

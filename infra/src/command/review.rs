@@ -1,4 +1,4 @@
-//! `infra review`: arguments, where the page and the picture go, and how a person gets to see them.
+//! `infra review`: arguments, and writing and opening the page and the picture.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -30,13 +30,13 @@ pub(crate) struct Arguments {
     /// Where the page is written [default: dist/review.html]
     #[arg(long, value_name = "FILE", value_parser = caller::path())]
     output: Option<PathBuf>,
-    /// Write the picture alone, as it stands in the documentation, and no page
+    /// Write only the picture, as in the documentation, and no page
     #[arg(long, value_name = "FILE", value_parser = caller::path())]
     svg: Option<PathBuf>,
     /// Show the page in the browser
     #[arg(long)]
     open: bool,
-    /// Directory that tells what was packaged [default: dist]
+    /// Directory with the packaged functions [default: dist]
     #[arg(long, value_name = "DIR", value_parser = caller::path())]
     dist: Option<PathBuf>,
     #[command(flatten)]
@@ -111,11 +111,11 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
     Ok(if report.passes() { Outcome::Fine } else { Outcome::Findings })
 }
 
-/// For so long AWS may take to say whose account it is: the page can do without.
+/// How long to wait for the account's owner, which the page can do without.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Whose account it is, where the page compares with what is there or somebody has said as whom to
-/// ask. Nothing else of the page needs AWS.
+/// The account, if the page compares with a deployed stack or credentials were chosen explicitly.
+/// Nothing else on the page needs AWS.
 async fn owner(place: &Place, other: Option<&Other>) -> anyhow::Result<Option<Owner>> {
     let configuration = place.configuration()?;
     if !matches!(other, Some(Other::Deployed)) && !place.says_as_whom(&configuration) {
@@ -148,7 +148,7 @@ fn write(path: &Path, text: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Where there is no browser, the path that was printed has to do.
+/// Without a browser, the printed path has to do.
 fn open(path: &Path) {
     let browser = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
     let opened =

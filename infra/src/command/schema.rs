@@ -1,4 +1,4 @@
-//! `infra schema`: which schema, and nothing else.
+//! `infra schema`: prints a JSON Schema.
 
 use clap::ValueEnum;
 use contract::Runtime;

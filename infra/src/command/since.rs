@@ -1,8 +1,8 @@
-//! How far back to look, as people type it.
+//! Parses how far back to look.
 
 use std::time::Duration;
 
-/// Reads a number with its unit.
+/// Parses a number with its unit.
 pub(crate) fn read(typed: &str) -> Result<Duration, String> {
     let wrong = || "a number and s, m, h or d, such as 15m, 6h or 2d".to_owned();
     let unit = typed.chars().next_back().ok_or_else(wrong)?;

@@ -1,4 +1,4 @@
-//! `infra synth`: arguments, and where the template was written to.
+//! `infra synth`: arguments, and the paths of the template.
 
 use std::path::PathBuf;
 
@@ -10,7 +10,7 @@ use super::{Outcome, caller};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// Directory for the template, which also tells what was packaged [default: dist]
+    /// Directory for the template, with the packaged functions [default: dist]
     #[arg(long, value_name = "DIR", value_parser = caller::path())]
     dist: Option<PathBuf>,
     #[command(flatten)]
@@ -23,7 +23,7 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
     let dist = caller::dist(arguments.dist.as_deref());
     let template = synth::synthesize(&dist)?;
-    arguments.values.judged(&template)?;
+    arguments.values.checked(&template)?;
     let bytes = template.text().len();
     if template.is_large() {
         print::talk_line(&format!(

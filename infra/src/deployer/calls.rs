@@ -1,4 +1,4 @@
-//! What the commands themselves call, by what each is for.
+//! The calls of the commands themselves, by purpose.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{Allowed, Part, Scope};
 
-/// Looking at the stack: what every command begins with.
+/// Reading the stack, which every command begins with.
 const STACK: &[&str] = &[
     "cloudformation:DescribeStackResourceDrifts",
     "cloudformation:DescribeStacks",
@@ -15,7 +15,7 @@ const STACK: &[&str] = &[
     "cloudformation:GetTemplate",
     "cloudformation:ListStackResources",
 ];
-/// What knows no resource of the stack's.
+/// Actions without a resource of the stack.
 const ANYWHERE: &[&str] = &[
     "cloudformation:BatchDescribeTypeConfigurations",
     "cloudformation:DescribeStackDriftDetectionStatus",
@@ -37,8 +37,8 @@ const CHANGES: &[&str] = &[
     "cloudformation:DescribeStackEvents",
     "cloudformation:ExecuteChangeSet",
 ];
-/// The account's bucket for code, and what is in it: CloudFormation reads the template from there
-/// in the name of who asks.
+/// The account's bucket for code, and its content: CloudFormation reads the template from there
+/// with the caller's rights.
 const ASSETS: &[&str] = &[
     "s3:CreateBucket",
     "s3:ListBucket",
@@ -47,25 +47,25 @@ const ASSETS: &[&str] = &[
     "s3:TagResource",
 ];
 const CODE: &[&str] = &["s3:GetObject", "s3:PutObject"];
-/// Whose code is in that bucket, asked of all stacks, and which stack has a bucket that is to be
-/// taken in.
+/// Reading all stacks, to find those with code in that bucket, and the one that has a bucket to be
+/// imported.
 const STACKS: &[&str] = &["cloudformation:DescribeStackResources", "cloudformation:DescribeStacks"];
-/// The bucket for code goes when nobody has code in it any more.
+/// Deleting the bucket for code when no stack has code in it any more.
 const ASSETS_GO: &[&str] = &["s3:DeleteBucket", "s3:ListBucketMultipartUploads", "s3:ListBucketVersions"];
 const CODE_GOES: &[&str] = &["s3:AbortMultipartUpload", "s3:DeleteObject", "s3:DeleteObjectVersion"];
-/// What a bucket is like that is to be taken into a stack.
+/// Inspecting a bucket that is to be imported into a stack.
 const IMPORTED: &[&str] =
     &["s3:GetBucketNotification", "s3:GetBucketPolicy", "s3:GetBucketVersioning", "s3:GetLifecycleConfiguration"];
-/// Dead-letter messages back to their queues.
+/// Moving dead-letter messages back to their queues.
 const DEAD_LETTER_QUEUE: &[&str] = &["sqs:DeleteMessage", "sqs:ReceiveMessage", "sqs:SendMessage"];
-/// What got an object while the stack was deleted.
+/// Emptying a bucket that got an object while the stack was deleted.
 const EMPTIED: &[&str] = &["s3:ListBucketMultipartUploads", "s3:ListBucketVersions"];
 const DELETED: &[&str] = &["s3:AbortMultipartUpload", "s3:DeleteObject", "s3:DeleteObjectVersion"];
 
 const DRIFT: &str = "CloudFormation looks at it by itself where it looks for what was changed by hand";
 
-/// What is allowed and no test calls, with the reason: the record in
-/// `tests/tests/operations/deployer.rs` has all the rest.
+/// Allowed actions that no test calls, with the reason: the record in
+/// `tests/tests/operations/deployer.rs` has all the others.
 pub const UNRECORDED: &[(&str, &str)] = &[
     ("cloudformation:BatchDescribeTypeConfigurations", DRIFT),
     ("cloudformation:DetectStackResourceDrift", DRIFT),

@@ -1,10 +1,9 @@
-//! What whoever runs `infra` has to be allowed, and no more: policies of IAM for a stack, its
-//! account and its region.
+//! The least rights for running `infra`: IAM policies for a stack, its account and its region.
 //!
-//! What the commands call stands in `calls`, and a test holds it to a record of every request that
-//! they send. What `CloudFormation` does for the stack's resources stands in `resources`, held to
-//! the permissions that the registry lists for each type: it is the affair of the role that
-//! `CloudFormation` takes on, or of who deploys where it takes on none.
+//! `calls` lists what the commands call, and a test compares it with a record of every request that
+//! they send. `resources` lists what `CloudFormation` does for the stack's resources; a test
+//! compares it with the permissions that the registry lists for each type. The role that
+//! `CloudFormation` assumes needs these rights, or without a role the caller.
 
 mod calls;
 mod resources;
@@ -19,14 +18,15 @@ use deployment::deploy::{self, Parameters, ServiceRole, Template};
 pub use calls::UNRECORDED;
 pub use resources::rights as of_type;
 
-/// How many characters a managed policy may have, white space apart:
+/// The maximum length of a managed policy in characters, without white space:
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html#reference_iam-quotas-entity-length>
 const LONGEST: usize = 6_144;
-/// How much of a stack's name is in the names that `CloudFormation` makes of it, where roles,
-/// functions and buckets get long ones. AWS says it nowhere; no name was seen with less.
+/// How many characters of a long stack name are at least in the names that `CloudFormation`
+/// generates for roles, functions and buckets. AWS doesn't document it; no name was seen with
+/// fewer.
 const KEPT_OF_NAME: usize = 24;
 
-/// Whose policy it is.
+/// The part of the rights that a policy covers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Part {
     /// Who only looks: status, logs, diff, review, and deploy --dry-run
@@ -44,7 +44,7 @@ impl Part {
     pub const ALL: [Self; 4] = [Self::Look, Self::Deploy, Self::Code, Self::Data];
 }
 
-/// What the policies are about.
+/// The stack that the policies are for.
 #[derive(Debug, Clone)]
 pub struct Scope {
     /// The account's number.
@@ -53,9 +53,9 @@ pub struct Scope {
     pub region: String,
     /// The stack's name.
     pub stack: String,
-    /// The role that `CloudFormation` takes on, if any.
+    /// The role that `CloudFormation` assumes, if any.
     pub role: Option<ServiceRole>,
-    /// The template, with the values of the parameters in their places.
+    /// The template, evaluated with the parameters.
     template: Value,
 }
 
@@ -65,7 +65,7 @@ pub enum PolicyError {
     /// The template can't be evaluated with these parameters.
     #[error("the template can't be evaluated")]
     Template(#[source] cfn::EvaluateError),
-    /// The account's number isn't one.
+    /// The account ID is invalid.
     #[error("{0} isn't the number of an account, which has 12 digits")]
     Account(String),
     /// The role is in another account.
@@ -76,7 +76,7 @@ pub enum PolicyError {
         /// The account's number.
         account: String,
     },
-    /// It is longer than IAM takes.
+    /// It is longer than IAM accepts.
     #[error("the policy has {count} characters, and IAM takes {LONGEST}")]
     TooLong {
         /// How many it has, without white space.
@@ -85,13 +85,13 @@ pub enum PolicyError {
 }
 
 impl PolicyError {
-    /// Whether something was asked for that can't be.
+    /// Whether the caller has to change the arguments.
     pub fn is_usage(&self) -> bool {
         matches!(self, Self::Account(_) | Self::Role { .. })
     }
 }
 
-/// Actions on resources, with what has to hold.
+/// Actions on resources, with conditions.
 #[derive(Debug)]
 struct Allowed {
     sid: String,
@@ -100,7 +100,7 @@ struct Allowed {
     condition: Value,
 }
 
-/// The policy of a part, as IAM takes it.
+/// The IAM policy of a part.
 ///
 /// # Errors
 /// It is too long: a stack's name can have 128 characters.
@@ -128,7 +128,7 @@ impl Allowed {
 }
 
 impl Scope {
-    /// A stack of the template with these parameters; those that aren't given have their default.
+    /// A stack of the template with these parameters, and defaults for the others.
     ///
     /// # Errors
     /// See [`PolicyError`].
@@ -150,7 +150,7 @@ impl Scope {
         Ok(Self { account, region, stack, role, template })
     }
 
-    /// A pattern with the account, the region and the stack in their places.
+    /// Substitutes account, region and stack in a pattern.
     fn arn(&self, pattern: &str) -> String {
         let partition = match self.region.split('-').collect::<Vec<_>>()[..] {
             ["cn", ..] => "aws-cn",
@@ -170,20 +170,20 @@ impl Scope {
         arn.replace("${RolePath}", self.property("AWS::IAM::Role", "Path").unwrap_or("/"))
     }
 
-    /// What the names that `CloudFormation` makes begin with.
+    /// The prefix of the names that `CloudFormation` generates.
     fn made(&self) -> String {
         let kept: String = self.stack.chars().take(KEPT_OF_NAME).collect();
         if kept.len() < self.stack.len() { kept } else { format!("{kept}-") }
     }
 
-    /// The resources of a type: logical id and properties.
+    /// The resources of a type: logical ID and properties.
     fn of_type(&self, kind: &str) -> impl Iterator<Item = (&str, &Value)> {
         let all = self.template["Resources"].as_object().into_iter().flatten();
         all.filter(move |(_, resource)| resource["Type"] == kind)
             .map(|(id, resource)| (id.as_str(), &resource["Properties"]))
     }
 
-    /// A property that all resources of a type have alike, where it is a text.
+    /// A property that is equal for all resources of a type, if it is a text.
     fn property(&self, kind: &str, name: &str) -> Option<&str> {
         self.of_type(kind).find_map(|(_, properties)| properties[name].as_str())
     }
@@ -195,7 +195,7 @@ impl Scope {
         names.map(arn).to_vec()
     }
 
-    /// The stack's buckets: those that `CloudFormation` names, and one that has a name.
+    /// The stack's buckets: those that `CloudFormation` names, and the one with a given name.
     fn buckets(&self) -> Vec<String> {
         let made = self.arn("arn:${Partition}:s3:::${MadeBucket}");
         let named = self.of_type("AWS::S3::Bucket").filter_map(|(_, properties)| properties["BucketName"].as_str());

@@ -1,10 +1,10 @@
-//! What `CloudFormation` does for each type of the template's resources, when it makes, reads,
-//! changes, tags and deletes them. A test holds this to the permissions that the registry's schema
-//! of a type lists for its handlers: each of them stands here, or is known not to be needed.
+//! What `CloudFormation` does for each of the template's resource types, when it creates, reads,
+//! updates, tags and deletes them. A test compares this with the permissions that the registry's
+//! schema lists for a type's handlers: each of them is listed here, or known not to be needed.
 //!
-//! Only `CloudFormation` may use these rights: it [passes on whoever it acts
-//! for](https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/fas-requests-and-permission-evaluation.html),
-//! a role or a person, and says so in `aws:CalledVia`.
+//! Only `CloudFormation` may use these rights: it [calls services with the rights of a role or a
+//! person](https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/fas-requests-and-permission-evaluation.html),
+//! and says so in `aws:CalledVia`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::{Allowed, Part, Scope};
 
-/// Actions, and what they are on.
+/// Actions and their resources.
 type On = (&'static [&'static str], &'static str);
 
 /// The rights of one type.
@@ -46,7 +46,7 @@ const SECURITY_GROUPS: &str = "arn:${Partition}:ec2:${Region}:${Account}:securit
 const SECURITY_GROUP_RULES: &str = "arn:${Partition}:ec2:${Region}:${Account}:security-group-rule/*";
 const TOPIC: &str = "arn:${Partition}:sns:${Region}:${Account}:${Stack}-alarms";
 const VPCS: &str = "arn:${Partition}:ec2:${Region}:${Account}:vpc/*";
-/// What has several names: the stack's own.
+/// Placeholders for the stack's resources of which there are several.
 const BUCKETS: &str = "(buckets)";
 const LOG_GROUPS: &str = "(log groups)";
 const SECRETS: &str = "(secrets)";
@@ -396,15 +396,15 @@ const TABLE: &[OfType] = &[
     ),
 ];
 
-/// The actions that `CloudFormation` needs for a type; none where the type isn't known here.
+/// The actions that `CloudFormation` needs for a type; `None` for an unknown type.
 pub fn rights(kind: &str) -> Option<BTreeSet<&'static str>> {
     let found = TABLE.iter().find(|of_type| of_type.kind == kind)?;
     Some(found.rights.iter().flat_map(|(actions, _)| actions.iter().copied()).collect())
 }
 
-/// To whom roles are passed.
+/// The services that roles are passed to.
 const PASSED_TO: [&str; 2] = ["apigateway.amazonaws.com", "lambda.amazonaws.com"];
-/// What IAM allows on a role by what bounds it:
+/// The IAM actions that support a condition on the permissions boundary:
 /// <https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsidentityandaccessmanagementiam.html>
 const BY_BOUNDARY: [&str; 4] =
     ["iam:CreateRole", "iam:DeleteRolePolicy", "iam:PutRolePermissionsBoundary", "iam:PutRolePolicy"];
@@ -417,7 +417,7 @@ pub(super) fn allowed(part: Part, scope: &Scope) -> Vec<Allowed> {
         for action in *actions {
             let condition = match *action {
                 "iam:PassRole" => Condition::Passed,
-                // Whoever may take a boundary away isn't bounded by it.
+                // A boundary doesn't limit anybody who may remove it.
                 "iam:DeleteRolePermissionsBoundary" if boundary.is_some() => continue,
                 action if boundary.is_some() && BY_BOUNDARY.contains(&action) => Condition::Bounded,
                 _ => Condition::Plain,
@@ -434,7 +434,7 @@ pub(super) fn allowed(part: Part, scope: &Scope) -> Vec<Allowed> {
     by_resource.into_iter().enumerate().map(statement).collect()
 }
 
-/// What has to hold, beside that `CloudFormation` asks.
+/// A condition in addition to the one that `CloudFormation` makes the call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Condition {
     Plain,

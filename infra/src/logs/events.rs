@@ -1,6 +1,5 @@
-//! The lines that a stack's logs have of a time. CloudWatch searches them, so that a day of a busy
-//! stack needn't be carried here: what it searches for is wider than what is told, since a pattern
-//! of words knows little, and each line is read again here.
+//! Reads the lines of a stack's logs. CloudWatch filters them, so that a busy day needn't be
+//! downloaded; its patterns are coarse and match too much, so each line is checked again here.
 
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, SystemTime};
@@ -13,26 +12,26 @@ use deployment::account::Account;
 use deployment::call_error::CallError;
 use deployment::deploy::Resource;
 
-/// Words of which whatever goes wrong in a function has one, in our own lines and in Lambda's, in
-/// text and in JSON. Each stands alone in them, between characters that belong to no word.
+/// Words of which every line about a failure of a function has one: our own and Lambda's, text and
+/// JSON. Each is a separate word for CloudWatch.
 const TROUBLE: &str = r#"?ERROR ?Error ?error ?failure ?timeout ?"timed out" ?panicked ?refused"#;
-/// The word that all lines about a delivery have.
+/// The word in all lines about a delivery.
 const DELIVERY: &str = "?delivery";
-/// What the endpoint answered without success; in its log the status is a text.
+/// Unsuccessful answers of the endpoint; in its log the status is a string.
 const ANSWERED: &str = r#"{ ($.status = "4*") || ($.status = "5*") }"#;
-/// Pages that are read of a log at once, of at most a megabyte each.
+/// The maximum number of pages read from a log at once, of at most a megabyte each.
 const PAGES: usize = 100;
-/// For how many milliseconds behind a panic the end of its run is told.
+/// How many milliseconds after a panic the end of its run may be logged.
 const AFTER_A_PANIC: i64 = 5_000;
-/// How late a line may come into its log.
+/// How late a line may reach its log.
 const LATE: Duration = Duration::from_secs(30);
 
 /// Which lines are wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Extent {
-    /// What went wrong.
+    /// Failures.
     Trouble,
-    /// That, and all about deliveries.
+    /// Failures, and everything about deliveries.
     Deliveries,
 }
 
@@ -48,13 +47,13 @@ impl Extent {
 /// The log groups of a stack.
 #[derive(Debug, Clone, Default)]
 pub struct Groups {
-    /// Of each function: its name and that of its log group.
+    /// The name of each function and of its log group.
     functions: Vec<(String, String)>,
     endpoint: Option<String>,
 }
 
 impl Groups {
-    /// Those among a stack's resources.
+    /// Finds the log groups among a stack's resources.
     pub fn of(resources: &[Resource]) -> Self {
         let mut groups = Self::default();
         let all = resources.iter().filter(|resource| resource.kind == "AWS::Logs::LogGroup" && !resource.is_gone());
@@ -63,7 +62,7 @@ impl Groups {
             match logical_id.as_str() {
                 "ApiAccessLog" => groups.endpoint = Some(physical_id.clone()),
                 id if id.ends_with("LogGroup") => groups.functions.push((name.to_owned(), physical_id.clone())),
-                // What API Gateway writes of itself: each error is in the access log, too.
+                // API Gateway's execution log isn't needed: each error is in the access log, too.
                 _ => {}
             }
         }
@@ -71,7 +70,7 @@ impl Groups {
     }
 }
 
-/// Reads logs, each line once, however often it is asked.
+/// Reads logs repeatedly, but each line only once.
 #[derive(Debug)]
 pub struct Reader {
     account: Account,
@@ -79,17 +78,17 @@ pub struct Reader {
     extent: Extent,
     since: SystemTime,
     seen: HashSet<String>,
-    /// Whether there was more than is read at once.
+    /// Whether there were more lines than are read at once.
     pub is_cut: bool,
 }
 
 impl Reader {
-    /// A reader of what these logs got since then.
+    /// A reader of the lines in these logs since `since`.
     pub fn new(account: &Account, groups: Groups, extent: Extent, since: SystemTime) -> Self {
         Self { account: account.clone(), groups, extent, since, seen: HashSet::new(), is_cut: false }
     }
 
-    /// The lines that have come since the last time, oldest first.
+    /// The new lines since the last call, oldest first.
     ///
     /// # Errors
     /// AWS could not be asked, or refused.
@@ -111,17 +110,17 @@ impl Reader {
                 current.insert(id);
             }
         }
-        // Whatever is read twice is read by two looks that follow one another.
+        // Duplicates occur only between two consecutive reads.
         self.seen = current;
-        // What is late comes with the next look.
+        // Late lines come with the next read.
         self.since = self.since.max(asked.checked_sub(LATE).unwrap_or(asked));
         lines.sort_by_key(|line| line.millis);
         Ok(once(lines))
     }
 }
 
-/// The lines, of which each end of a run is one: Lambda tells of it in several, and Rust's runtime
-/// of a panic before it.
+/// Merges the lines about the end of a run into one: Lambda writes several, and Rust's runtime a
+/// panic before them.
 fn once(mut lines: Vec<Line>) -> Vec<Line> {
     let (mut ended, mut panics) = (HashSet::new(), HashMap::new());
     lines.retain(|line| {
@@ -143,7 +142,7 @@ fn once(mut lines: Vec<Line>) -> Vec<Line> {
 }
 
 struct Found {
-    /// The id of each event, and what its lines say.
+    /// The ID of each event, and its parsed lines.
     events: Vec<(String, Vec<Line>)>,
     is_cut: bool,
 }
@@ -175,8 +174,7 @@ fn millis(time: SystemTime) -> i64 {
 mod tests {
     use super::*;
 
-    /// CloudWatch's terms with `?`, as strictly as anybody may read them: a whole word, in this
-    /// case.
+    /// CloudWatch's terms with `?` in the strictest reading: whole words, case-sensitive.
     fn finds(extent: Extent, line: &str) -> bool {
         let pattern = extent.pattern();
         let terms = pattern.split('?').skip(1).map(|term| term.trim().trim_matches('"'));

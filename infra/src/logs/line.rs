@@ -1,24 +1,24 @@
-//! What one line of a log says. Our functions write JSON. Of a function that dies, only Lambda
-//! tells, in its own words, which are text or JSON by the function's log format; and API Gateway
-//! writes JSON of its own about each request.
+//! Parses one line of a log. Our functions write JSON. A crash of a function is reported only by
+//! Lambda, as text or JSON by the function's log format. API Gateway writes its own JSON about each
+//! request.
 
 use aws_sdk_cloudwatchlogs::primitives::{DateTime, DateTimeFormat};
 use serde::Serialize;
 use serde_json::Value;
 
-/// How much a line matters.
+/// The level of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
-    /// It went as it should.
+    /// Success.
     Info,
-    /// Somebody may want to look.
+    /// A warning.
     Warn,
-    /// It failed.
+    /// A failure.
     Error,
 }
 
-/// What a line tells of.
+/// The kind of event in a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Kind {
@@ -26,40 +26,40 @@ pub enum Kind {
     Queued,
     /// There was nothing to fetch.
     Ignored,
-    /// The sender was told no.
+    /// The request was refused.
     Refused,
-    /// A reference was left out.
+    /// A reference was skipped.
     LeftOut,
     /// A zip was written.
     Stored,
-    /// The zip was there.
+    /// The zip existed already.
     Unchanged,
-    /// A try failed, and another one comes.
+    /// A try failed and will be repeated.
     Failed,
-    /// A job failed for good.
+    /// A job was given up.
     GaveUp,
-    /// The endpoint answered by itself, without the function.
+    /// The endpoint answered without calling the function.
     Answered,
-    /// A function ended without a word.
+    /// A function crashed or timed out.
     Died,
-    /// A function complains.
+    /// Another warning or error of a function.
     Error,
     /// Anything else.
     Other,
 }
 
-/// A line of a log, understood.
+/// A parsed line of a log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Line {
     /// When, in milliseconds since 1970.
     #[serde(skip)]
     pub millis: i64,
-    /// Who wrote it: a function, or `endpoint`.
+    /// Its source: a function, or `endpoint`.
     pub function: String,
-    /// How much it matters.
+    /// Its level.
     pub level: Level,
-    /// What it tells of.
+    /// Its kind.
     pub kind: Kind,
     /// The delivery of the Git host.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -70,28 +70,28 @@ pub struct Line {
     /// The branch or tag.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reference: Option<String>,
-    /// What the sender was answered, where that is no success.
+    /// The status of the answer, if it isn't a success.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
-    /// The id of the run that died.
+    /// The ID of the run that crashed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request: Option<String>,
     /// What happened, in plain words.
     pub text: String,
 }
 
-/// Whose log it is that a line stands in.
+/// The log that contains a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Of<'a> {
-    /// A function's, named so.
+    /// The log of the function with this name.
     Function(&'a str),
-    /// The endpoint's.
+    /// The endpoint's log.
     Endpoint,
 }
 
 impl Line {
-    /// What the line of a log says that came at `millis`; nothing where it says nothing to anybody,
-    /// such as that a run began.
+    /// Parses a line that was logged at `millis`; `None` if it is of no interest, such as the start
+    /// of a run.
     pub(super) fn read(of: Of<'_>, text: &str, millis: i64) -> Option<Self> {
         let text = text.trim();
         let json = serde_json::from_str(text).ok().filter(Value::is_object);
@@ -120,7 +120,7 @@ impl Line {
     }
 }
 
-/// A line of our own.
+/// Parses a line of our own.
 fn told(function: &str, json: &Value, millis: i64) -> Line {
     let text = |name: &str| json[name].as_str().map(str::to_owned);
     let level = match json["level"].as_str() {
@@ -130,7 +130,8 @@ fn told(function: &str, json: &Value, millis: i64) -> Line {
     };
     let message = json["message"].as_str().unwrap_or_default();
     let (kind, words) = said(json, level, message);
-    // The functions' own clock is finer than that of the log, which may get lines in heaps.
+    // The functions' own timestamps are more exact than those of the log, which may receive lines
+    // in batches.
     let time = json["timestamp"].as_str().and_then(|time| DateTime::from_str(time, DateTimeFormat::DateTime).ok());
     let millis = time.and_then(|time| time.to_millis().ok()).unwrap_or(millis);
     let status = json["status"].as_u64().and_then(|status| status.try_into().ok());
@@ -190,8 +191,7 @@ fn stored(json: &Value, message: &str) -> (Kind, String) {
     (Kind::Stored, format!("{message} in {seconds:.1} s: {artifact}{bytes} at {commit}{newer}"))
 }
 
-/// A request that the endpoint answered with no success. What the function answered it tells
-/// itself.
+/// An unsuccessful answer of the endpoint. Answers of the function are in its own log.
 fn answered(json: &Value, millis: i64) -> Option<Line> {
     let text = |name: &str| json[name].as_str().filter(|text| !text.is_empty() && *text != "-");
     let status: u16 = text("status")?.parse().ok().filter(|status| *status >= 400)?;
@@ -204,7 +204,7 @@ fn answered(json: &Value, millis: i64) -> Option<Line> {
     Some(Line { status: Some(status), ..Line::new("endpoint", millis, level, kind, words) })
 }
 
-/// A run that ended otherwise than by an answer.
+/// A run that ended without an answer.
 #[derive(Debug, PartialEq, Eq)]
 struct Death {
     request: Option<String>,
@@ -218,7 +218,7 @@ impl Death {
     }
 }
 
-/// What Lambda writes in its log format JSON:
+/// Parses Lambda's lines in its JSON log format:
 /// <https://docs.aws.amazon.com/lambda/latest/dg/telemetry-schema-reference.html>.
 fn platform(function: &str, json: &Value, millis: i64) -> Option<Line> {
     let record = &json["record"];
@@ -239,13 +239,12 @@ fn platform(function: &str, json: &Value, millis: i64) -> Option<Line> {
     Some(Death { request, how }.line(function, millis))
 }
 
-/// What Lambda writes as text, and Rust's runtime of a panic.
+/// Parses Lambda's lines in text format, and panics of Rust's runtime.
 fn died(text: &str) -> Option<Death> {
     let after = |mark: &str| text.split_once(mark).map(|(_, rest)| rest);
     let first = |rest: &str| rest.split([' ', '\t']).next().unwrap_or_default().to_owned();
     let request = after("RequestId: ").map(first);
-    // A start that failed is tried again in the run that needs it, which has a line of its own if
-    // that fails, too.
+    // A failed start is repeated in the run that needs it, which has its own line if it fails, too.
     if text.starts_with("INIT_REPORT ") {
         return None;
     }
@@ -282,8 +281,8 @@ fn with_memory(how: &str, size: Option<u64>, used: Option<u64>) -> String {
 pub(super) mod tests {
     use super::*;
 
-    /// Lines as they stand in logs, and what is made of them: ours as `tracing` writes them, then
-    /// Lambda's as text and as JSON.
+    /// Lines as in the logs, and the result: ours as `tracing` writes them, then Lambda's as text
+    /// and as JSON.
     pub(in crate::logs) const LINES: &[(&str, Option<(Kind, &str)>)] = &[
         (
             r#"{"timestamp":"2026-11-30T03:37:31.120412Z","level":"INFO","message":"queued","delivery":"d1","job":"j1","repository":"github.com/acme/rocket","reference":"refs/heads/main","worker":"gitpull","target":"webhook::handler"}"#,

@@ -1,5 +1,5 @@
-//! What became of pushes, as the logs tell it: each function writes its own, so that one push is in
-//! two or three of them. Here they are read together, said in plain words and ordered by delivery.
+//! What happened to pushes, according to the logs. Each function has its own log, so one push is in
+//! two or three of them. They are read together, put in plain words and grouped by delivery.
 
 mod events;
 mod line;

@@ -1,5 +1,4 @@
-//! Lines of several logs as the story of pushes: those of one delivery together, under a heading
-//! that says whose it is.
+//! Groups lines of several logs by delivery, each under a heading.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -11,7 +10,7 @@ use serde_json::Value;
 use super::{Kind, Level, Line};
 use deployment::render::shown::Shown;
 
-/// Which lines somebody wants to see.
+/// Which lines to show.
 #[derive(Debug)]
 pub struct Filter {
     repositories: Option<Patterns>,
@@ -20,20 +19,20 @@ pub struct Filter {
 }
 
 impl Filter {
-    /// Lines of this level and above, of a delivery, and of deliveries of repositories that one of
-    /// these globs names, with the host or without.
+    /// Selects lines of this level and above, of a delivery, and of deliveries of repositories that
+    /// match one of these globs, with or without the host.
     ///
     /// # Errors
-    /// One of the globs is none.
+    /// One of the globs is invalid.
     pub fn new(repositories: Option<&str>, delivery: Option<String>, level: Level) -> Result<Self, PatternsError> {
         let repositories =
             repositories.map(|globs| Patterns::parse("--repository", &globs.to_lowercase())).transpose()?;
         Ok(Self { repositories, delivery, level })
     }
 
-    /// The lines among these that are wanted. A line that names no repository goes with its
-    /// delivery; what the endpoint says of requests that its function answered is left out, since
-    /// the function says more.
+    /// The matching lines. A line without a repository belongs to its delivery. The endpoint's
+    /// lines about requests that its function answered are dropped, since the function's are more
+    /// detailed.
     pub fn of(&self, mut lines: Vec<Line>) -> Vec<Line> {
         let known: BTreeSet<String> = lines
             .iter()
@@ -63,15 +62,15 @@ impl Filter {
     }
 }
 
-/// Tells lines, and goes on where it ended when it is given more.
+/// Formats lines, and continues across calls.
 #[derive(Debug, Default)]
 pub struct Story {
-    /// Whose lines were told last.
+    /// The group of the last formatted line.
     last: Option<String>,
 }
 
 impl Story {
-    /// These lines, oldest first: deliveries in the order in which they began, and the lines of
+    /// Formats lines, oldest first: deliveries in the order in which they began, with the lines of
     /// each together.
     pub fn tell(&mut self, lines: &[Line]) -> Shown {
         let mut shown = Shown::default();
@@ -102,7 +101,7 @@ impl Story {
 /// The line as an object of one line.
 ///
 /// # Errors
-/// It can't be JSON.
+/// It can't be written as JSON.
 pub fn json(line: &Line) -> serde_json::Result<Value> {
     let mut value = serde_json::to_value(line)?;
     let time = DateTime::from_millis(line.millis).fmt(DateTimeFormat::DateTime).unwrap_or_default();
@@ -146,7 +145,7 @@ fn heading(group: &[&Line], references: &BTreeSet<&str>) -> String {
     format!("{day} {time} UTC, {whose}{}{reference}", repository.unwrap_or_default())
 }
 
-/// A reference as people say it.
+/// The short name of a reference.
 fn short(reference: &str) -> &str {
     reference.strip_prefix("refs/heads/").unwrap_or(reference)
 }

@@ -1,10 +1,9 @@
-//! What the stack costs a month, from what is measured of a push and what AWS lists. Free tiers are
-//! left out.
+//! The stack's monthly cost, from measurements of a push and AWS's list prices, without free tiers.
 
 use deployment::deploy::Retention;
 
-/// What a push takes of AWS. Measured where it can be: the zip and the durations vary with the
-/// repository.
+/// The AWS resources that a push uses, measured if possible: the zip and the durations vary with
+/// the repository.
 #[derive(Debug, Clone, Copy)]
 pub struct Push {
     /// Of the webhook function, in seconds of 256 MB.
@@ -28,7 +27,7 @@ pub const NOTED: &str = "2026-11";
 pub struct Item {
     /// What is paid for.
     pub what: &'static str,
-    /// How much of it there is, in words that can be calculated again.
+    /// The quantity, as a formula in words.
     pub formula: String,
     /// The list price in us-east-1, in dollars.
     pub price: &'static str,
@@ -41,15 +40,15 @@ pub struct Item {
 /// A queue's long polls in a month: Lambda keeps five, of 20 s each.
 const POLLS: f64 = 5.0 * 3.0 * 60.0 * 24.0 * 30.0;
 
-/// Of so many pushes one meets a function with an empty disk, which keeps a new pack. Assumed: for
-/// how long Lambda keeps a function is its own affair, and most such pushes leave the pack that is
-/// there.
+/// One of so many pushes meets a function with an empty disk, and stores a new pack. This is
+/// assumed: Lambda doesn't say how long it keeps a function, and most such pushes keep the existing
+/// pack.
 const TO_A_COLD_START: f64 = 10.0;
 
 /// The stack's alarms.
 const ALARMS: f64 = 8.0;
 
-/// The bill of a month with so many pushes.
+/// The monthly bill for a number of pushes.
 pub fn bill(pushes: f64, push: Push) -> Vec<Item> {
     let Push { webhook, gitpull, zip, logs } = push;
     let item = |what, formula, price, source, dollars| Item { what, formula, price, source, dollars };
@@ -143,12 +142,12 @@ pub fn bill(pushes: f64, push: Push) -> Vec<Item> {
     ]
 }
 
-/// So many pushes a month go to one zip. Assumed: what `NewerNoncurrentVersions` keeps depends on
-/// how many zips there are.
+/// The pushes a month per zip. This is assumed: what `NewerNoncurrentVersions` keeps depends on the
+/// number of zips.
 pub const TO_A_ZIP: f64 = 50.0;
 
-/// What the zips cost in the month that ends so many months after the first push: how many
-/// gigabytes there are by then, and dollars. Pushes come evenly, and a month has 30 days.
+/// The stored gigabytes, and their cost in dollars, in the month that ends `months` after the first
+/// push. Pushes are evenly spread, and a month has 30 days.
 pub fn zips(pushes: f64, zip: f64, retention: Retention, months: u16) -> (f64, f64) {
     let made = pushes * f64::from(months);
     let kept = match retention.days {

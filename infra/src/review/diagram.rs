@@ -1,9 +1,8 @@
-//! The picture of the stack: from top to bottom the way of a push. Where a box stands is said here;
-//! which boxes are dashed, and every line between them with the rights at it, is read out of the
-//! template.
+//! The picture of the stack: the path of a push from top to bottom. The positions of boxes are set
+//! here; dashed boxes, and the lines with their rights, come from the template.
 //!
-//! It is drawn for README, where it gets about 830 pixels: nothing in it is wider, so that its
-//! characters stay as large as those around it.
+//! It is drawn for the README, which is about 830 pixels wide: it isn't wider, so that its text is
+//! as large as the text around it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,8 +11,8 @@ use serde_json::Value;
 
 use deployment::diff::{Effect, grants};
 
-/// A box: the logical id (or [`HOST`], or [`ALARMS`]), what it is called, what it is, and where it
-/// stands: in half columns, and rows.
+/// A box: the logical ID (or [`HOST`], or [`ALARMS`]), its name, its kind, and its position in half
+/// columns and rows.
 struct Spot(&'static str, &'static str, &'static str, u16, u16);
 
 /// The Git host, which no template has.
@@ -28,10 +27,10 @@ const SPOTS: &[Spot] = &[
     Spot("Api", "API", "API Gateway, regional", 4, 1),
     Spot("WebhookFunction", "webhook", "Lambda: authenticates", 4, 2),
     Spot("ApiSecretValue", "webhook secrets", "Secrets Manager", 7, 2),
-    Spot("GitPullDeadLetterQueue", "dead-letter queue", "SQS FIFO", 0, 3),
+    Spot("GitPullDeadLetterQueue", "failed jobs", "SQS dead-letter queue", 0, 3),
     Spot("GitPullQueue", "gitpull jobs", "SQS FIFO", 3, 3),
     Spot("ZipDlQueue", "zipdl jobs", "SQS FIFO", 5, 3),
-    Spot("ZipDlDeadLetterQueue", "dead-letter queue", "SQS FIFO", 8, 3),
+    Spot("ZipDlDeadLetterQueue", "failed jobs", "SQS dead-letter queue", 8, 3),
     Spot("GitPullFunction", "gitpull", "Lambda: fetches, zips", 2, 4),
     Spot("WorkerSecurityGroup", "security group", "with a VPCId", 4, 4),
     Spot("ZipDlFunction", "zipdl", "Lambda: downloads", 6, 4),
@@ -49,29 +48,29 @@ const SPOTS: &[Spot] = &[
 
 const BOX: (f32, f32) = (149.0, 48.0);
 const SIZE: (f32, f32) = (860.0, 892.0);
-/// The middle of the first column, and from there to the next half one.
+/// The middle of the first column, and the distance to the next half column.
 const COLUMNS: (f32, f32) = (98.0, 83.0);
 /// The middle of each row.
 const ROWS: [f32; 8] = [32.0, 132.0, 228.0, 330.0, 464.0, 590.0, 718.0, 818.0];
-/// From a box's edge to the middle of a label, and from one line of it to the next.
+/// The distance from a box's edge to the middle of a label, and between the lines of a label.
 const LABEL: (f32, f32) = (20.0, 15.0);
-/// From the middle of a box's edge to where the outermost lines leave it.
+/// The distance from the middle of a box's edge to the outermost lines.
 const SPREAD: f32 = 36.0;
-/// A longer label has two lines, in characters.
+/// The maximum length of a label on one line, in characters.
 const WIDEST: usize = 22;
-/// For how long a line is straight where it begins and ends, so that its head is seen.
+/// The length of the straight parts at the ends of a line, so that its arrowhead is visible.
 const STRAIGHT: f32 = 12.0;
 
 /// A line of the picture.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Line {
-    /// Where it begins: a logical id, or the Git host.
+    /// Its start: a logical ID, or the Git host.
     pub from: String,
-    /// Where it ends.
+    /// Its end.
     pub to: String,
-    /// What stands at it: actions, or what happens.
+    /// Its label: actions, or what happens.
     pub label: Vec<String>,
-    /// Whether it is there only where a condition holds.
+    /// Whether it exists only under a condition.
     pub conditional: bool,
 }
 
@@ -82,7 +81,7 @@ impl Line {
     }
 }
 
-/// What a box is called; its logical id if it has none.
+/// The name of a box, or its logical ID without one.
 fn name(id: &str) -> &str {
     spot(id).map_or(id, |spot| spot.1)
 }
@@ -95,7 +94,7 @@ fn resources(template: &Value) -> impl Iterator<Item = (&String, &Value)> {
     template.get("Resources").and_then(Value::as_object).into_iter().flatten()
 }
 
-/// Every line, with what the template says about it.
+/// Every line, as the template defines it.
 pub fn lines(template: &Value) -> Vec<Line> {
     let mut lines = vec![
         Line::new(HOST, "Api", &["POST, signed"]),
@@ -130,8 +129,8 @@ fn calls(template: &Value) -> Vec<Line> {
     called.iter().map(|function| Line::new("Api", function, &["InvokeFunction"])).collect()
 }
 
-/// What a function's role allows, as lines from the function to what it may use; from a queue to
-/// who works on it.
+/// The rights of functions' roles, as lines from the function to the resource, or from a queue to
+/// its worker.
 fn rights(template: &Value) -> Vec<Line> {
     let mut by_role = BTreeMap::new();
     for (id, resource) in resources(template).filter(|(_, resource)| resource["Type"] == "AWS::Lambda::Function") {
@@ -165,7 +164,7 @@ fn dead_letters(template: &Value) -> Vec<Line> {
     with_letters.collect()
 }
 
-/// Whoever alarms tell, and the key that it needs.
+/// The topic that alarms notify, and the key that it needs.
 fn alarms(template: &Value) -> Vec<Line> {
     let conditional = |from: &str, to: &str, label: &[&str]| Line { conditional: true, ..Line::new(from, to, label) };
     let told = resources(template).filter(|(_, resource)| resource["Type"] == "AWS::CloudWatch::Alarm");
@@ -178,13 +177,13 @@ fn alarms(template: &Value) -> Vec<Line> {
     lines.collect()
 }
 
-/// The logical id that a resource in a right begins with.
+/// The logical ID at the beginning of a right's resource.
 fn referred(resource: &str) -> Option<String> {
     let (name, _) = resource.strip_prefix("${")?.split_once('}')?;
     Some(name.split('.').next().unwrap_or_default().to_owned())
 }
 
-/// The logical ids that a value mentions by `Ref` or `Fn::GetAtt`.
+/// The logical IDs that a value mentions by `Ref` or `Fn::GetAtt`.
 fn mentioned(value: &Value) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     match value {
@@ -201,7 +200,7 @@ fn mentioned(value: &Value) -> BTreeSet<String> {
 
 const TITLE: &str = "The way of a push through the stack";
 
-/// The picture as an SVG that follows the reader's choice of light or dark by itself.
+/// The picture as an SVG that follows the reader's light or dark mode.
 pub fn svg(template: &Value) -> Markup {
     let lines = lines(template);
     let drawings: Vec<_> = lines.iter().filter_map(|line| Some((line, drawn(line, &lines)?))).collect();
@@ -223,7 +222,7 @@ pub fn svg(template: &Value) -> Markup {
     }
 }
 
-/// The line in words, for who doesn't see it.
+/// The line in words, for screen readers.
 pub fn sentence(line: &Line) -> String {
     let label = if line.label.is_empty() { "used by".to_owned() } else { line.label.join(" ") };
     let only = if line.conditional { ", on a condition" } else { "" };
@@ -271,7 +270,7 @@ fn boxed(spot: &Spot, template: &Value) -> Markup {
     }
 }
 
-/// What a line looks like: its path, the middle of its label, and the label.
+/// How a line is drawn: its path, the middle of its label, and the label.
 struct Drawing {
     path: String,
     at: (f32, f32),
@@ -293,7 +292,7 @@ fn stroke(line: &Line, drawing: &Drawing) -> Markup {
     html! { g class=(if line.conditional { "line dashed" } else { "line" }) { path d=(drawing.path) {} } }
 }
 
-/// The words over the line, which doesn't run through them.
+/// The label over the line, which is interrupted there.
 fn label(drawing: &Drawing) -> Markup {
     let Drawing { at: (x, y), words, .. } = drawing;
     if words.is_empty() {
@@ -318,7 +317,7 @@ fn label(drawing: &Drawing) -> Markup {
     }
 }
 
-/// To a box of the same row. Between two boxes there is room for a word or two on each line.
+/// A line to a box in the same row. Between two boxes there is room for one or two words per line.
 fn beside(from: &Spot, to: &Spot, label: &[String]) -> Drawing {
     let ((x1, y), (x2, _)) = (center(from), center(to));
     let side = if x2 > x1 { BOX.0 / 2.0 } else { -BOX.0 / 2.0 };
@@ -326,7 +325,7 @@ fn beside(from: &Spot, to: &Spot, label: &[String]) -> Drawing {
     Drawing { path: format!("M{},{y} L{},{y}", x1 + side, x2 - side), at: (f32::midpoint(x1, x2), y), words }
 }
 
-/// To a box of another row. Where the label stands, the line is straight.
+/// A line to a box in another row. It is straight at the label.
 fn below(from: &Spot, to: &Spot, line: &Line, all: &[Line]) -> Drawing {
     let ((x1, y1), (x2, y2)) = (center(from), center(to));
     let down = if y2 > y1 { 1.0 } else { -1.0 };
@@ -356,9 +355,9 @@ fn below(from: &Spot, to: &Spot, line: &Line, all: &[Line]) -> Drawing {
     Drawing { path, at: (at, y), words }
 }
 
-/// Where the label stands of a line that ends at the same side of a box as others do: its x, how
-/// far from the box, and whether another line has the same one. Two different ones don't stand
-/// beside each other, but one further away than the other.
+/// The position of the label of a line that ends at the same side of a box as others: its x, the
+/// distance from the box, and whether another line has the same label. Different labels have
+/// different distances.
 fn at_end(from: &Spot, to: &Spot, line: &Line, all: &[Line]) -> (f32, f32, bool) {
     let ends_here = |other: &Spot| other.4 != to.4 && (other.4 > to.4) == (from.4 > to.4);
     let others = all.iter().filter(|other| other.to == line.to && spot(&other.from).is_some_and(ends_here));
@@ -380,8 +379,7 @@ fn at_end(from: &Spot, to: &Spot, line: &Line, all: &[Line]) -> (f32, f32, bool)
     (if same > 1 { x } else { x + port(to, from, all) }, away, !is_first)
 }
 
-/// The columns of all boxes that have a line with `here` on the side, above or below, where `there`
-/// is.
+/// The columns of all boxes with a line to `here` on the same side, above or below, as `there`.
 fn beyond(here: &Spot, there: &Spot, all: &[Line]) -> BTreeSet<u16> {
     let on_this_side = |other: &&Spot| other.0 != HOST && other.4 != here.4 && (other.4 > here.4) == (there.4 > here.4);
     let others = all.iter().filter_map(|line| match here.0 {
@@ -392,7 +390,7 @@ fn beyond(here: &Spot, there: &Spot, all: &[Line]) -> BTreeSet<u16> {
     others.filter(on_this_side).map(|other| other.3).collect()
 }
 
-/// How far from the middle of a box's edge a line leaves it: lines to what stands on the left leave
+/// The distance from the middle of a box's edge at which a line leaves it: lines to the left leave
 /// on the left.
 fn port(here: &Spot, there: &Spot, all: &[Line]) -> f32 {
     let columns = beyond(here, there, all);
@@ -403,7 +401,7 @@ fn port(here: &Spot, there: &Spot, all: &[Line]) -> f32 {
     distance
 }
 
-/// Back to the Git host, on the left or the right of all others.
+/// A line back to the Git host, to the left or right of all others.
 fn around(from: &Spot, to: &Spot, label: &str) -> Drawing {
     let ((x1, y1), (x2, y2)) = (center(from), center(to));
     let (lane, side) = if from.3 < to.3 { (10.0, -BOX.0 / 2.0) } else { (SIZE.0 - 10.0, BOX.0 / 2.0) };
@@ -412,7 +410,8 @@ fn around(from: &Spot, to: &Spot, label: &str) -> Drawing {
     Drawing { path, at: (f32::midpoint(lane, x2 + side), y2), words }
 }
 
-/// The first word of each action, in lower case, once; what isn't an action stays as it is.
+/// The first word of each action, in lower case and without duplicates; other labels stay
+/// unchanged.
 fn short(label: &[String]) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
     for word in label {
@@ -427,7 +426,7 @@ fn short(label: &[String]) -> Vec<String> {
     words
 }
 
-/// The text, or two lines of it if it has many words.
+/// The text, on two lines if it is long.
 fn halves(text: &str) -> Vec<String> {
     let middle = text.match_indices(' ').map(|(at, _)| at).min_by_key(|at| at.abs_diff(text.len() / 2));
     match middle {
@@ -445,7 +444,7 @@ mod tests {
         stack::template(None).unwrap().into_value()
     }
 
-    /// The types that belong into the picture: every resource of one has its spot.
+    /// The types that belong in the picture: each of their resources has a box.
     const DRAWN: [&str; 9] = [
         "AWS::ApiGateway::DomainName",
         "AWS::ApiGateway::RestApi",
@@ -458,7 +457,7 @@ mod tests {
         "AWS::SecretsManager::Secret",
     ];
 
-    /// The resources of drawn types that have no spot: the picture would be silent about them.
+    /// The resources of drawn types without a box, which the picture would omit.
     fn unplaced(template: &Value) -> Vec<String> {
         let drawn = |resource: &Value| resource["Type"].as_str().is_some_and(|kind| DRAWN.contains(&kind));
         let resources = resources(template).filter(|(id, resource)| drawn(resource) && spot(id).is_none());

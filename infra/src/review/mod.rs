@@ -1,6 +1,6 @@
-//! The page that a reviewer reads and signs before the stack is deployed: what it is of, what would
-//! change, the picture, every right with its reason, the parameters, what holds data, the verdict
-//! of the rules, what it costs. One file, without script and without a request to anywhere.
+//! The page that a reviewer reads and signs before the stack is deployed: its subject, the changes,
+//! the picture, every right with its reason, the parameters, stored data, the rules' findings, the
+//! cost. It is one file, without scripts and external requests.
 
 pub mod cost;
 pub mod diagram;
@@ -18,19 +18,19 @@ use crate::check::{Report, Rules};
 use deployment::deploy::Settings;
 use deployment::diff::Diff;
 
-/// What a review is about.
+/// The content of a review.
 #[derive(Debug)]
 pub struct Review<'a> {
-    /// What is signed for.
+    /// The subject of the signature.
     pub subject: &'a Subject,
     /// The template.
     pub template: &'a Template,
-    /// The rules that judged it.
+    /// The rules that it was checked with.
     pub rules: &'a Rules,
     /// What they found.
     pub report: &'a Report,
-    /// How it differs from another one, and what that one is called.
+    /// Its differences from another one, and the name of that.
     pub diff: Option<(String, Diff)>,
-    /// What its parameters come to.
+    /// Its parameters.
     pub settings: &'a Settings,
 }

@@ -1,5 +1,5 @@
-//! The rights of the stack's roles as a reader wants them: what is alike said once, each with why
-//! it was granted and what shows that it is needed.
+//! The rights of the stack's roles for readers: equal ones merged, each with its reason and the
+//! evidence that it is needed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +12,7 @@ use deployment::diff::{Effect, Grant, grants};
 /// The rights of one role on one resource.
 #[derive(Debug)]
 pub struct Right {
-    /// The role's logical id.
+    /// The role's logical ID.
     pub role: String,
     /// The resource, as in `Fn::Sub`.
     pub resource: String,
@@ -20,14 +20,14 @@ pub struct Right {
     pub actions: Vec<String>,
     /// What has to hold, in words.
     pub conditions: Vec<String>,
-    /// Why it was granted; empty if nobody said.
+    /// Why it was granted; empty if not given.
     pub reason: &'static str,
-    /// What shows that it is needed; none if nobody said.
+    /// The evidence that it is needed, if given.
     pub evidence: Option<Evidence>,
 }
 
-/// Every right of the stack's roles, one for each action and resource. A permissions boundary is
-/// none: it only takes away.
+/// Every right of the stack's roles, one for each action and resource. A permissions boundary isn't
+/// a right: it only restricts.
 pub fn of_roles(template: &Value) -> Vec<Grant> {
     let is_role = |who: &str| template["Resources"][who]["Type"] == "AWS::IAM::Role";
     let is_right = |grant: &Grant| grant.effect == Effect::Allow && is_role(&grant.who);
@@ -57,18 +57,18 @@ pub fn matrix(template: &Template) -> Vec<Right> {
     rows.into_iter().map(row).collect()
 }
 
-/// What the policies of resources and the trust of roles say, beside the roles' own rights.
+/// The rights in resource policies and trust policies.
 pub fn others(template: &Value) -> Vec<Grant> {
     let holds = |who: &str| template["Resources"].get(who).is_some();
     grants(template).into_iter().filter(|grant| !holds(&grant.who)).collect()
 }
 
-/// What roles may do, said once for all who may do the same.
+/// Rights that are equal for several roles.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Alike {
-    /// The roles' logical ids.
+    /// The roles' logical IDs.
     pub roles: BTreeSet<String>,
-    /// On what: logical ids, and [`OWN`] where each role has one of its own.
+    /// The resources: logical IDs, and [`OWN`] if each role has its own.
     pub resources: BTreeSet<String>,
     /// The actions.
     pub actions: BTreeSet<String>,
@@ -78,11 +78,11 @@ pub struct Alike {
     pub reason: &'static str,
 }
 
-/// Stands before what each role has one of: `GitPullLogGroup` is the own `LogGroup` of
+/// The prefix of resources of which each role has one: `GitPullLogGroup` is the own `LogGroup` of
 /// `GitPullRole`.
 pub const OWN: &str = "its own ";
 
-/// The matrix in short: what most roles share first.
+/// The matrix in short form: first the rights that most roles share.
 pub fn alike(template: &Template) -> Vec<Alike> {
     type Set = BTreeSet<String>;
     let mut whole: BTreeMap<(String, String, Set, &'static str), Set> = BTreeMap::new();
@@ -113,7 +113,7 @@ fn owned(role: &str, resource: &str) -> String {
     }
 }
 
-/// A resource by its logical id alone, where it is one of the stack's: `OutputBucket/*` for
+/// A resource by its logical ID alone, where it is one of the stack's: `OutputBucket/*` for
 /// `${OutputBucket.Arn}/*`.
 pub fn named(resource: &str) -> String {
     let parts = resource.strip_prefix("${").and_then(|rest| rest.split_once('}'));
@@ -123,22 +123,22 @@ pub fn named(resource: &str) -> String {
     }
 }
 
-/// What policies of resources and the trust of roles say, in short.
+/// A resource policy or a role's trust policy in short form.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Policy {
     /// The principal that is named.
     pub who: String,
-    /// Given or taken away.
+    /// Allowed or denied.
     pub effect: Effect,
     /// The actions.
     pub actions: BTreeSet<String>,
     /// What has to hold, in words.
     pub conditions: BTreeSet<String>,
-    /// On what, logical ids.
+    /// The resources' logical IDs.
     pub resources: BTreeSet<String>,
 }
 
-/// The same of [`others`]: what is said of several resources, once.
+/// [`others`] in short form: equal statements about several resources merged.
 pub fn policies(template: &Value) -> Vec<Policy> {
     type Set = BTreeSet<String>;
     let mut whole: BTreeMap<(String, Effect, String, Set), Set> = BTreeMap::new();
@@ -164,7 +164,7 @@ mod tests {
         let template = stack::template(None).unwrap().into_value();
         let description = template["Parameters"]["SubnetIds"]["Description"].as_str().unwrap();
         let names = [("kms", "KMS"), ("s3", "S3"), ("secretsmanager", "Secrets Manager"), ("sqs", "SQS")];
-        // Logs and network interfaces are Lambda's affair, which is outside of the VPC.
+        // Lambda handles logs and network interfaces itself, outside the VPC.
         let of_lambda = ["ec2", "logs"];
         for right in of_roles(&template) {
             let service = right.action.split(':').next().unwrap();

@@ -1,26 +1,26 @@
-//! What holds data, how it is encrypted, for how long it is kept, and what becomes of it when the
-//! stack goes.
+//! Resources with data: how it is encrypted, how long it is kept, and what happens to it when the
+//! stack is deleted.
 
 use serde_json::Value;
 
-/// A holder of data.
+/// A resource with data.
 #[derive(Debug)]
 pub struct Holder {
-    /// Its logical id.
+    /// Its logical ID.
     pub id: String,
     /// Its type.
     pub kind: String,
-    /// By whose key it is encrypted.
+    /// The key that encrypts it.
     pub encryption: String,
-    /// For how long it keeps what it holds.
+    /// How long it keeps data.
     pub retention: String,
-    /// What becomes of it when the stack is deleted.
+    /// What happens to it when the stack is deleted.
     pub at_deletion: String,
-    /// What becomes of it when an update replaces it.
+    /// What happens to it when an update replaces it.
     pub at_replacement: String,
 }
 
-/// Everything in the template that holds data.
+/// Every resource in the template with data.
 pub fn holders(template: &Value) -> Vec<Holder> {
     let resources = template.get("Resources").and_then(Value::as_object).into_iter().flatten();
     let holder = |(id, resource): (&String, &Value)| {
@@ -55,7 +55,7 @@ fn at_deletion(kind: &str) -> &'static str {
     }
 }
 
-/// How it is encrypted and for how long it is kept; nothing of what holds no data.
+/// How it is encrypted and how long it is kept; `None` for a resource without data.
 fn kept(kind: &str, properties: &Value) -> Option<(String, String)> {
     let days = |value: &Value, unit: u64| {
         value.as_u64().map_or_else(
@@ -107,7 +107,7 @@ fn kept(kind: &str, properties: &Value) -> Option<(String, String)> {
     Some((encryption, retention))
 }
 
-/// Whether a parameter lets replaced versions of a bucket's objects go.
+/// Whether a parameter lets replaced versions of a bucket's objects expire.
 fn expires_versions(bucket: &Value) -> bool {
     let mut rules = bucket["LifecycleConfiguration"]["Rules"].as_array().into_iter().flatten();
     rules.any(|rule| !rule["Fn::If"][1]["NoncurrentVersionExpiration"].is_null())

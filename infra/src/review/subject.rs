@@ -1,20 +1,19 @@
-//! What somebody signs for: which template, of which commit, for which stack, looked at when.
+//! The subject of a review: the template, its commit, the stack, and the time of the review.
 
-/// What a review is of. Nothing here is asked for by the page itself, so that the same subject
-/// gives the same page.
+/// The subject of a review. The page itself looks nothing up, so the same subject gives the same
+/// page.
 #[derive(Debug, Clone)]
 pub struct Subject {
     /// The stack's name.
     pub stack: String,
-    /// Whose account it is; none where AWS wasn't asked.
+    /// The account; `None` if AWS wasn't asked.
     pub owner: Option<Owner>,
-    /// What Git says of the sources; none where it knows nothing of them.
+    /// The Git commit of the sources, if known.
     pub checkout: Option<Checkout>,
     /// The SHA-256 of the template's JSON, byte by byte as `synth` writes it and `deploy` uploads
     /// it.
     pub sha256: String,
-    /// Whether the functions were packaged: if not, the template that is deployed will name other
-    /// zips.
+    /// Whether the functions were packaged: if not, the deployed template will name other zips.
     pub is_packaged: bool,
     /// When the page was made, in UTC.
     pub time: String,
@@ -22,7 +21,7 @@ pub struct Subject {
     pub version: &'static str,
 }
 
-/// Whose account it is.
+/// The account and the credentials' owner.
 #[derive(Debug, Clone)]
 pub struct Owner {
     /// The account's number.
@@ -33,10 +32,10 @@ pub struct Owner {
     pub principal: String,
 }
 
-/// The sources, as Git sees them.
+/// The state of the sources in Git.
 #[derive(Debug, Clone)]
 pub struct Checkout {
-    /// The whole id of the commit.
+    /// The full hash of the commit.
     pub commit: String,
     /// How many files differ from it.
     pub changed: usize,

@@ -15,7 +15,7 @@ pub struct Account {
 }
 
 impl Account {
-    /// Logs are written by `role`.
+    /// Sets `role` as the log role.
     pub fn logging_by(role: &Handle<Role>) -> Self {
         Self { cloud_watch_role_arn: role.arn() }
     }

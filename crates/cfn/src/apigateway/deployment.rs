@@ -1,6 +1,6 @@
 //! [`AWS::ApiGateway::Deployment`](https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-apigateway-deployment.html):
-//! a snapshot of an API. A stage goes on serving its old snapshot until there is a new one, so a
-//! changed API needs a deployment of another logical id.
+//! a snapshot of an API. A stage serves its old snapshot until there is a new one, so a changed API
+//! needs a deployment with another logical ID.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -17,8 +17,8 @@ pub struct Deployment {
 }
 
 impl Deployment {
-    /// Adds a deployment of `api` with these methods to the stack. Its logical id ends in a digest
-    /// of everything that the snapshot holds: the API, its paths, its methods.
+    /// Adds a deployment of `api` with these methods to the stack. Its logical ID ends in a digest
+    /// of everything in the snapshot: the API, its paths and its methods.
     pub fn add(stack: &mut Stack, id: &str, api: &Handle<RestApi>, methods: &[Handle<Method>]) -> Handle<Self> {
         let digest = Sha256::digest(stack.resources_as_text("AWS::ApiGateway::"));
         let id = format!("{id}{}", hex::encode(&digest[..4]));

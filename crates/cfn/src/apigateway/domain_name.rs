@@ -20,7 +20,7 @@ pub struct DomainName {
 }
 
 impl DomainName {
-    /// `name`, with its certificate.
+    /// The domain `name`, with its certificate.
     pub fn regional(name: Value<String>, certificate: &Handle<Certificate>) -> Self {
         Self {
             domain_name: name,
@@ -56,7 +56,7 @@ pub struct BasePathMapping {
 }
 
 impl BasePathMapping {
-    /// `https://{domain}/` is the stage of `api`.
+    /// Maps `https://{domain}/` to the stage of `api`.
     pub fn new(domain: &Handle<DomainName>, api: &Handle<RestApi>, stage: &Handle<Stage>) -> Self {
         Self { domain_name: domain.domain(), rest_api_id: api.api_id(), stage: stage.stage_name() }
     }

@@ -7,8 +7,8 @@ use serde_json::{Map, Value as Json, json};
 use super::{ApiResource, RequestValidator, RestApi};
 use crate::{Handle, Resource, Value, lambda::Function, pseudo, sub};
 
-/// A method that hands the request to a function as it is (`AWS_PROXY`). Who may call is the
-/// function's matter: a webhook is signed in its own way.
+/// A method that passes the request to a function unchanged (`AWS_PROXY`). The function
+/// authenticates the caller: each Git host signs webhooks in its own way.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 pub struct Method {
@@ -22,7 +22,7 @@ pub struct Method {
 }
 
 impl Method {
-    /// `POST` on `path` invokes `function`, if the required header is there.
+    /// Lets `POST` on `path` invoke `function` if the required header is present.
     pub fn post(
         api: &Handle<RestApi>,
         path: &Handle<ApiResource>,

@@ -1,4 +1,4 @@
-//! API Gateway: a REST API from its resources to the domain in front of it.
+//! API Gateway: a REST API with its resources, stage and domain.
 
 mod account;
 mod deployment;

@@ -17,7 +17,7 @@ pub struct RequestValidator {
 }
 
 impl RequestValidator {
-    /// Looks at headers and query, not at the body.
+    /// Checks headers and query, not the body.
     pub fn of_parameters(api: &Handle<RestApi>) -> Self {
         Self {
             rest_api_id: api.api_id(),

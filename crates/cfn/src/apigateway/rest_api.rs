@@ -6,7 +6,7 @@ use serde_json::{Value as Json, json};
 
 use crate::{Handle, Resource, Value};
 
-/// A regional REST API that hands every body through as it came.
+/// A regional REST API that passes every body on unchanged.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 pub struct RestApi {
@@ -34,12 +34,12 @@ impl Resource for RestApi {
 }
 
 impl Handle<RestApi> {
-    /// The API's id.
+    /// The API's ID.
     pub fn api_id(&self) -> Value<String> {
         self.reference()
     }
 
-    /// The id of the root resource, `/`.
+    /// The ID of the root resource, `/`.
     pub fn root_resource_id(&self) -> Value<String> {
         self.attribute("RootResourceId")
     }

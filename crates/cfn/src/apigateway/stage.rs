@@ -20,8 +20,8 @@ pub struct Stage {
 }
 
 impl Stage {
-    /// Serves `deployment` under `/{name}`; over all callers `rate` requests a second, `burst` at
-    /// once.
+    /// Serves `deployment` under `/{name}`, for all callers together `rate` requests a second and
+    /// `burst` at once.
     pub fn new(
         name: &str,
         api: &Handle<RestApi>,
@@ -29,8 +29,7 @@ impl Stage {
         access_log: &Handle<LogGroup>,
         (rate, burst): (u32, u32),
     ) -> Self {
-        // The ARN without the `:*` that the log group's own attribute ends in, as the access log
-        // demands.
+        // The access log requires the ARN without the `:*` at the end of the log group's attribute.
         let destination: Value<String> = pseudo::arn("logs", ["log-group:".into(), access_log.name().into()]);
         let format = json!({
             "requestId": "$context.requestId",
@@ -74,7 +73,7 @@ impl Handle<Stage> {
 
     /// The
     /// [ARN](https://docs.aws.amazon.com/apigateway/latest/developerguide/arn-format-reference.html)
-    /// of this stage of `api`. It names no account, and CloudFormation doesn't tell it.
+    /// of this stage of `api`. It names no account, and CloudFormation has no attribute for it.
     pub fn arn(&self, api: &Handle<RestApi>) -> Value<Arn<Stage>> {
         sub([
             "arn:".into(),

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::{Handle, Resource, Value};
 
-/// A public certificate, which waits until its record stands in the domain's DNS.
+/// A public certificate. Its creation waits for the validation record in the domain's DNS.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 pub struct Certificate {
@@ -15,7 +15,7 @@ pub struct Certificate {
 }
 
 impl Certificate {
-    /// A certificate of one domain.
+    /// A certificate for one domain, validated by DNS.
     pub fn by_dns(domain: Value<String>) -> Self {
         Self { domain_name: domain, validation_method: "DNS" }
     }

@@ -1,5 +1,5 @@
 //! [`AWS::CloudFormation::CustomResource`](https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-cloudformation-customresource.html):
-//! a function plays the resource type.
+//! a function implements the resource type.
 
 use aws_names::Arn;
 use serde::{
@@ -9,7 +9,7 @@ use serde::{
 
 use crate::{Handle, Resource, TemplateError, Value, lambda::Function, value::Expression};
 
-/// A resource with properties `P` that a function makes.
+/// A resource with properties `P`, made by a function.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct CustomResource<P> {
@@ -20,8 +20,8 @@ pub struct CustomResource<P> {
 }
 
 impl<P: Serialize> CustomResource<P> {
-    /// Made by `function`, which runs for at most `timeout` seconds (1 to 900). CloudFormation
-    /// waits a minute longer: the call has to begin, and an answer at the last moment has to
+    /// A resource made by `function`, which runs for at most `timeout` seconds (1 to 900).
+    /// CloudFormation waits a minute longer, to leave time for the call to start and the answer to
     /// arrive.
     pub fn new(function: &Handle<Function>, timeout: u16, properties: P) -> Self {
         Self { service_token: function.arn(), service_timeout: timeout + 60, properties }
@@ -33,18 +33,18 @@ impl<P: Serialize> Resource for CustomResource<P> {
 }
 
 impl<P> Handle<CustomResource<P>> {
-    /// What the function answers, as a struct whose fields are `Fn::GetAtt` of the attributes that
-    /// their serialized names say: the names stand once, in the struct that the function fills.
+    /// The function's answer, as a struct in which each field is the `Fn::GetAtt` of its serialized
+    /// name. So the names are written once, in the struct that the function fills.
     ///
     /// # Errors
-    /// `D` has something other than [`Value`]s for fields.
+    /// `D` has fields that aren't [`Value`]s.
     pub fn attributes<D: DeserializeOwned>(&self) -> Result<D, TemplateError> {
         D::deserialize(Attributes(self.id()))
             .map_err(|error| TemplateError::Attributes { id: self.id().to_owned(), reason: error.to_string() })
     }
 }
 
-/// Gives every field that a struct asks for the name of its resource and of itself.
+/// Deserializes each field of a struct from `Id.Attribute`.
 struct Attributes<'a>(&'a str);
 
 impl<'de> Deserializer<'de> for Attributes<'_> {
@@ -70,7 +70,7 @@ impl<'de> Deserializer<'de> for Attributes<'_> {
     }
 }
 
-/// Only [`Handle::attributes`] reads values: as `Id.Attribute`.
+/// For [`Handle::attributes`] only, which deserializes values from `Id.Attribute`.
 impl<'de, T> Deserialize<'de> for Value<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;

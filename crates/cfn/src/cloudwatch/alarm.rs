@@ -6,22 +6,22 @@ use serde::Serialize;
 
 use crate::{Resource, Value, sns::Topic};
 
-/// A metric: what a service keeps of one of its things, or what is counted in a log.
+/// A metric that a service publishes about a resource, or that counts log lines.
 #[derive(Debug)]
 pub struct Metric {
-    /// The service, such as `AWS/SQS`, or who else keeps it.
+    /// The namespace, such as `AWS/SQS`.
     pub namespace: Value<String>,
-    /// The metric.
+    /// The metric's name.
     pub name: &'static str,
-    /// Of which thing.
+    /// The resource that it describes.
     pub dimensions: Vec<Dimension>,
-    /// What of the values of a period counts.
+    /// How the values of a period are combined.
     pub statistic: Statistic,
-    /// How long a period is, in seconds: 10, 20, 30, or a multiple of 60.
+    /// The length of a period in seconds: 10, 20, 30, or a multiple of 60.
     pub period: u32,
 }
 
-/// A part of what a metric is of.
+/// A dimension of a metric.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 pub struct Dimension {
@@ -36,12 +36,12 @@ impl Dimension {
     }
 }
 
-/// What of a period's values counts.
+/// How the values of a period are combined.
 #[derive(Debug, Clone, Copy, Serialize, JsonSchema)]
 pub enum Statistic {
-    /// The largest: for what is looked at now and then, such as a queue's length.
+    /// The largest: for values that are sampled, such as a queue's length.
     Maximum,
-    /// All together: for what is counted, such as errors.
+    /// Their sum: for counts, such as errors.
     Sum,
 }
 
@@ -50,9 +50,9 @@ pub enum Statistic {
 #[derive(Debug, Clone, Copy, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum MissingData {
-    /// Nothing happened: for counts, which are told only where there is something to count.
+    /// Nothing happened: for counts, which are published only when there is something to count.
     NotBreaching,
-    /// Nobody looked: what was so still is.
+    /// Nothing was measured: the alarm keeps its state.
     Ignore,
 }
 
@@ -75,7 +75,7 @@ pub struct Alarm {
 }
 
 impl Alarm {
-    /// An alarm as soon as the metric is above `threshold` in one period.
+    /// An alarm that fires when the metric is above `threshold` in one period.
     pub fn above(threshold: u32, metric: Metric, missing: MissingData) -> Self {
         let Metric { namespace, name, dimensions, statistic, period } = metric;
         Self {
@@ -94,8 +94,8 @@ impl Alarm {
         }
     }
 
-    /// Its name, by which policies can tell it from other alarms of the account, and what it tells
-    /// whoever it wakes.
+    /// Sets the name, by which policies tell it from the account's other alarms, and the
+    /// description that its notifications contain.
     #[must_use]
     pub fn named(mut self, name: Value<String>, description: &str) -> Self {
         self.alarm_name = name;
@@ -103,7 +103,7 @@ impl Alarm {
         self
     }
 
-    /// Tells `topic`, or nobody where the value is [`Value::none`].
+    /// Notifies `topic`, or nobody if the value is [`Value::none`].
     #[must_use]
     pub fn telling(mut self, topic: Value<Arn<Topic>>) -> Self {
         self.alarm_actions.push(topic);

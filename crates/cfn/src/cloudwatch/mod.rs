@@ -1,4 +1,4 @@
-//! CloudWatch: alarms on what services measure of themselves.
+//! CloudWatch: metrics of services, and alarms on them.
 
 mod alarm;
 

@@ -1,4 +1,4 @@
-//! EC2: what a function needs in a VPC.
+//! EC2: resources that a function in a VPC needs.
 
 mod security_group;
 

@@ -6,7 +6,7 @@ use serde_json::{Value as Json, json};
 
 use crate::{Handle, Resource, Value};
 
-/// A group of network interfaces that nothing can connect to.
+/// A security group without inbound connections.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 pub struct SecurityGroup {
@@ -16,8 +16,8 @@ pub struct SecurityGroup {
 }
 
 impl SecurityGroup {
-    /// May connect to any address by TCP, and ask DNS servers by UDP: those of a VPC are asked
-    /// without a rule, those of one's own aren't. `why` explains the first in the console.
+    /// Allows TCP to any address, and DNS over UDP: a VPC's own DNS servers need no rule, other
+    /// ones do. `why` describes the TCP rule in the console.
     pub fn outgoing_tcp(description: &str, vpc: Value<String>, why: &str) -> Self {
         let to_any = |protocol: &str, first: u16, last: u16, why: &str| json!({ "IpProtocol": protocol, "FromPort": first, "ToPort": last, "CidrIp": "0.0.0.0/0", "Description": why });
         Self {
@@ -36,7 +36,7 @@ impl Resource for SecurityGroup {
 }
 
 impl Handle<SecurityGroup> {
-    /// The group's id.
+    /// The group's ID.
     pub fn group_id(&self) -> Value<String> {
         self.attribute("GroupId")
     }

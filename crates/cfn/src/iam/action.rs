@@ -1,4 +1,4 @@
-//! The actions that can be granted: each by its full name, so that none can have a wildcard.
+//! The actions that can be granted, each by its full name, so that none can contain a wildcard.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -29,7 +29,7 @@ pub enum Action {
     /// Decrypt a ciphertext.
     #[serde(rename = "kms:Decrypt")]
     KmsDecrypt,
-    /// Make a key for data, in plain and encrypted.
+    /// Make a data key, in plain and encrypted.
     #[serde(rename = "kms:GenerateDataKey")]
     KmsGenerateDataKey,
     /// Encrypt up to 4,096 bytes.
@@ -44,7 +44,7 @@ pub enum Action {
     /// Look at log streams.
     #[serde(rename = "logs:DescribeLogStreams")]
     LogsDescribeLogStreams,
-    /// Read log events by a pattern.
+    /// Search log events by a pattern.
     #[serde(rename = "logs:FilterLogEvents")]
     LogsFilterLogEvents,
     /// Read log events.
@@ -59,7 +59,7 @@ pub enum Action {
     /// Abort a multipart upload.
     #[serde(rename = "s3:AbortMultipartUpload")]
     S3AbortMultipartUpload,
-    /// Delete an object. `DeleteObjects` wants it even where every key names a version.
+    /// Delete an object. `DeleteObjects` requires it even if every key names a version.
     #[serde(rename = "s3:DeleteObject")]
     S3DeleteObject,
     /// Delete a version of an object, or a delete marker.
@@ -68,7 +68,7 @@ pub enum Action {
     /// Read an object, or its metadata.
     #[serde(rename = "s3:GetObject")]
     S3GetObject,
-    /// List objects; with it, asking for an object that isn't there is answered 404 and not 403.
+    /// List objects; with it, a request for a missing object is answered 404 instead of 403.
     #[serde(rename = "s3:ListBucket")]
     S3ListBucket,
     /// List unfinished multipart uploads.
@@ -86,13 +86,13 @@ pub enum Action {
     /// Publish to a topic.
     #[serde(rename = "sns:Publish")]
     SnsPublish,
-    /// Say when a received message becomes visible again.
+    /// Set when a received message becomes visible again.
     #[serde(rename = "sqs:ChangeMessageVisibility")]
     SqsChangeMessageVisibility,
     /// Delete a received message.
     #[serde(rename = "sqs:DeleteMessage")]
     SqsDeleteMessage,
-    /// Ask for a queue's attributes.
+    /// Read a queue's attributes.
     #[serde(rename = "sqs:GetQueueAttributes")]
     SqsGetQueueAttributes,
     /// Receive messages.
@@ -101,7 +101,7 @@ pub enum Action {
     /// Send a message.
     #[serde(rename = "sqs:SendMessage")]
     SqsSendMessage,
-    /// Take on a role.
+    /// Assume a role.
     #[serde(rename = "sts:AssumeRole")]
     StsAssumeRole,
 }

@@ -1,6 +1,6 @@
 //! [Policy
 //! documents](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements.html):
-//! statements of roles and of resources.
+//! statements in the policies of roles and of resources.
 
 use schemars::JsonSchema;
 use serde::{Serialize, Serializer, ser::SerializeMap};
@@ -23,20 +23,20 @@ impl PolicyDocument {
         self.statement.push(statement);
     }
 
-    /// The document of these statements.
+    /// A document with these statements.
     pub fn new(statement: impl IntoIterator<Item = Statement>) -> Self {
         Self { version: "2012-10-17", statement: statement.into_iter().collect() }
     }
 }
 
-/// Who a statement of a resource's or a role's trust policy is about.
+/// The principal of a statement in a resource policy or a role's trust policy.
 #[derive(Debug, Clone)]
 pub enum Principal {
     /// A service of AWS, such as `lambda.amazonaws.com`.
     Service(&'static str),
-    /// An account's administrators: whom they give rights by IAM, and no one else.
+    /// An account: those to whom its administrators give rights by IAM, and no one else.
     Account(Value<String>),
-    /// Everyone. Only statements that deny can have it.
+    /// Everyone. Only for statements that deny.
     Everyone,
 }
 
@@ -78,8 +78,7 @@ impl Statement {
         Self { sid: sid.to_owned(), effect: "Allow", principal: None, action, resource, condition: Map::new() }
     }
 
-    /// Denies an action, or all of a service, on the resources to everyone who doesn't come over
-    /// TLS.
+    /// Denies one action, or all actions of a service, on the resources without TLS.
     pub(crate) fn deny_without_tls(action: &str, resource: Vec<Value<String>>) -> Self {
         Self {
             effect: "Deny",
@@ -100,9 +99,8 @@ impl Statement {
         }
     }
 
-    /// Allows the actions, in a policy of a resource, to a service that acts for a thing of this
-    /// account whose ARN is like `source`: and not for somebody else's, who asks the same service
-    /// ([the confused
+    /// Allows the actions, in a policy of a resource, to a service that acts for a resource of this
+    /// account whose ARN matches `source`, but not for another account's resource ([the confused
     /// deputy](https://docs.aws.amazon.com/IAM/latest/UserGuide/confused-deputy.html)).
     pub fn allow_service(
         sid: &str,
@@ -117,14 +115,14 @@ impl Statement {
             .when("ArnLike", "aws:SourceArn", source)
     }
 
-    /// About whom the statement is, in a policy of a resource.
+    /// Sets the principal, in a resource policy.
     #[must_use]
     pub fn by(mut self, principal: Principal) -> Self {
         self.principal = Some(principal);
         self
     }
 
-    /// Only where the condition's key has this value.
+    /// Applies only if the condition key has this value.
     #[must_use]
     pub fn when(mut self, operator: &str, key: &str, value: &Value<String>) -> Self {
         let value = serde_json::to_value(value).unwrap_or_default();

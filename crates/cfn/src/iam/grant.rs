@@ -1,5 +1,5 @@
-//! Why a right is granted, and what shows that it can't go: said where it is granted, so that there
-//! is no right without either. The template knows it; what CloudFormation gets doesn't have it.
+//! The reason for a right and the evidence that it is needed. Each grant states both, so there is
+//! no right without them. They are part of [`Template`](crate::Template), but not of its text.
 
 use serde_json::Value as Json;
 
@@ -9,13 +9,13 @@ use crate::{
     value::{Expression, Value},
 };
 
-/// Why a right can't go.
+/// The evidence that a right is needed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Evidence {
-    /// A scenario, by its name, that fails without the right.
+    /// The name of a scenario that fails without the right.
     Scenario(&'static str),
-    /// AWS's page that demands it: of rights that a service uses in the role's name, and no
-    /// function of the stack.
+    /// The AWS documentation page that requires it: for rights that a service uses in the role's
+    /// name, not a function of the stack.
     Documented(&'static str),
 }
 
@@ -27,12 +27,12 @@ pub struct Grant {
 }
 
 impl Grant {
-    /// Actions that are granted for this reason, and what fails without each of them.
+    /// Actions granted for this reason, and what fails without each of them.
     pub fn because(reason: &'static str, evidence: Evidence, actions: &[Action]) -> Self {
         Self { reason, needed: Vec::new() }.and(evidence, actions)
     }
 
-    /// More actions for the same reason, without which something else fails.
+    /// Adds actions with the same reason and other evidence.
     #[must_use]
     pub fn and(mut self, evidence: Evidence, actions: &[Action]) -> Self {
         self.needed.extend(actions.iter().map(|action| (*action, evidence)));
@@ -45,7 +45,7 @@ impl Grant {
         Statement::allow(sid, &actions, vec![resource])
     }
 
-    /// What it lets the role of that logical id do.
+    /// The rights that it gives the role with that logical ID.
     pub(super) fn rights(&self, role: &str, resource: &Value<String>) -> impl Iterator<Item = Right> {
         let resource = match sub::<String>([resource.into()]).expression {
             Expression::Literal(Json::String(text)) | Expression::Sub(text, _) => text,
@@ -64,7 +64,7 @@ impl Grant {
 /// A right of a role: one action on one resource.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Right {
-    /// The role's logical id.
+    /// The role's logical ID.
     pub role: String,
     /// The resource, as in `Fn::Sub`.
     pub resource: String,
@@ -72,6 +72,6 @@ pub struct Right {
     pub action: String,
     /// Why it is granted.
     pub reason: &'static str,
-    /// What shows that it is needed.
+    /// The evidence that it is needed.
     pub evidence: Evidence,
 }

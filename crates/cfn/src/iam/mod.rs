@@ -1,6 +1,6 @@
-//! IAM: who may do what. Rights come from grants, methods on the resource that they are for; each
-//! says why, and what fails without it. An action is one of [`Action`], so that a wildcard can't be
-//! written, and a resource of `*` needs a reason in the template.
+//! IAM: who may do what. Rights are granted by methods of the resource that they are for; each
+//! grant states its reason and what fails without it. An action is an [`Action`], so a wildcard
+//! can't be written, and a resource of `*` needs a reason in the template.
 
 mod action;
 mod document;

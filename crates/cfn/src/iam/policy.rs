@@ -1,7 +1,7 @@
 //! [`AWS::IAM::Policy`](https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-iam-policy.html):
-//! rights of roles that come and go by themselves. An update changes a role before what runs by it,
-//! so a right that a condition takes out of a role is gone while it is still needed; a policy of
-//! its own is deleted last, after all that depends on it.
+//! rights that are added to roles and removed separately. An update changes a role before the
+//! functions that use it, so a right that a condition removes from a role is gone while it is still
+//! needed. A separate policy is deleted last, after everything that depends on it.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -10,7 +10,7 @@ use serde_json::{Map, Value as Json};
 use super::{Grant, PolicyDocument, Right, Role};
 use crate::{Handle, Resource, Value};
 
-/// Rights on every resource, for actions that know no resource.
+/// Rights on every resource, for actions that support no resource.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 pub struct Policy {
@@ -26,8 +26,8 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// Lets the roles do the actions on every resource; `reason` is why on every one, which stands
-    /// in the template's metadata.
+    /// Lets the roles do the actions on every resource. `reason` says why on every one; it is
+    /// written to the template's metadata.
     pub fn on_all(name: &str, roles: &[&Handle<Role>], grant: Grant, reason: &str) -> Self {
         Self {
             policy_name: name.to_owned(),

@@ -1,5 +1,5 @@
 //! [`AWS::IAM::Role`](https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-iam-role.html):
-//! a draft takes grants, an added role is sealed.
+//! grants are added to a role before it is added to the stack; after that it can't change.
 
 use aws_names::Arn;
 use schemars::JsonSchema;
@@ -9,8 +9,8 @@ use serde_json::{Map, Value as Json};
 use super::{Action, Grant, PolicyDocument, Principal, Right, Statement};
 use crate::{Handle, Resource, Value};
 
-/// A role whose rights are inline: one place to audit, and nothing outside of the stack can widen
-/// them. Only what exists under a condition is a [`Policy`](super::Policy) of its own.
+/// A role with inline rights: there is one place to audit, and nothing outside the stack can widen
+/// them. Only conditional rights are in a separate [`Policy`](super::Policy).
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 pub struct Role {
@@ -36,7 +36,7 @@ struct InlinePolicy {
 }
 
 impl Role {
-    /// A role that a service takes on, without a right.
+    /// A role that a service assumes, without rights.
     pub fn for_service(service: &'static str, description: &str) -> Self {
         let trust = Statement::allow("Trust", &[Action::StsAssumeRole], Vec::new()).by(Principal::Service(service));
         Self {
@@ -50,20 +50,19 @@ impl Role {
         }
     }
 
-    /// A role for a Lambda function, without a right.
+    /// A role for a Lambda function, without rights.
     pub fn for_function() -> Self {
         Self::for_service("lambda.amazonaws.com", "Rights of a function")
     }
 
-    /// What the role is for, where a person lists roles.
+    /// Sets the description that lists of roles show.
     #[must_use]
     pub fn described(mut self, description: &str) -> Self {
         description.clone_into(&mut self.description);
         self
     }
 
-    /// Puts the role where the account's administrators let roles be made: under a path, and with a
-    /// [permissions
+    /// Sets what the account's administrators may require of roles: a path, and a [permissions
     /// boundary](https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_boundaries.html).
     #[must_use]
     pub fn within(mut self, path: Value<String>, permissions_boundary: Value<String>) -> Self {
@@ -76,7 +75,7 @@ impl Role {
         self.grant_only(name, grant, resource, |statement| statement);
     }
 
-    /// Adds rights on a resource that hold under the conditions that `only` adds.
+    /// Adds rights on a resource, under the conditions that `only` adds.
     pub(crate) fn grant_only(
         &mut self,
         name: &str,
@@ -89,8 +88,8 @@ impl Role {
         self.granted.push((grant, resource));
     }
 
-    /// Adds rights on every resource, for actions that know no resource; `reason` is why on every
-    /// one, which stands in the template's metadata.
+    /// Adds rights on every resource, for actions that support no resource. `reason` says why on
+    /// every one; it is written to the template's metadata.
     pub fn grant_on_all(&mut self, name: &str, grant: Grant, reason: &str) {
         self.grant(name, grant, "*".into());
         self.reasons.push(format!("{name}: {reason}"));

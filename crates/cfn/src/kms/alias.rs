@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::Key;
 use crate::{Handle, Resource, Value};
 
-/// A name by which people find a key.
+/// A readable name of a key.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 pub struct Alias {
@@ -16,7 +16,7 @@ pub struct Alias {
 }
 
 impl Alias {
-    /// `name` for `key`; it begins with `alias/`.
+    /// The alias `name`, which begins with `alias/`, for `key`.
     pub fn new(name: Value<String>, key: &Handle<Key>) -> Self {
         Self { alias_name: name, target_key_id: key.id_of_key() }
     }

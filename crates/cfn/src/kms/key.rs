@@ -10,8 +10,8 @@ use crate::{
     pseudo, sub,
 };
 
-/// A symmetric key that rotates every year. Its policy leaves rights to IAM: a policy that named
-/// the roles would make key and roles refer to each other in a circle.
+/// A symmetric key that rotates every year. Its policy leaves rights to IAM: if it named the roles,
+/// key and roles would refer to each other.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 pub struct Key {
@@ -22,7 +22,7 @@ pub struct Key {
 }
 
 impl Key {
-    /// A key whose deletion can be taken back for `pending_days` (7 to 30).
+    /// A key whose deletion can be cancelled for `pending_days` (7 to 30).
     pub fn rotating(description: &str, pending_days: u8) -> Self {
         let root = sub([
             "arn:".into(),
@@ -39,8 +39,8 @@ impl Key {
         }
     }
 
-    /// A service of AWS may use it, for things of this account whose ARN is like `source`. A
-    /// service has no role that IAM could give the right to, so it stands here.
+    /// Lets a service of AWS use the key for resources of this account whose ARN matches `source`.
+    /// A service has no role that IAM could give the right to, so the key policy gives it.
     #[must_use]
     pub fn usable_by(mut self, service: &'static str, actions: &[Action], source: &Value<String>) -> Self {
         self.key_policy.push(Statement::allow_service("Service", service, actions, vec!["*".into()], source));
@@ -53,7 +53,7 @@ impl Resource for Key {
 }
 
 impl Handle<Key> {
-    /// The key's id.
+    /// The key's ID.
     pub fn id_of_key(&self) -> Value<KeyId> {
         self.reference()
     }

@@ -7,7 +7,8 @@ use serde::Serialize;
 use super::Function;
 use crate::{Handle, Resource, Value, sqs::Queue};
 
-/// Feeds a function from a queue, one message at a time; the function says which message failed.
+/// Invokes a function with messages from a queue, one at a time; the function reports failed
+/// messages.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 pub struct EventSourceMapping {
@@ -25,9 +26,9 @@ struct ScalingConfig {
 }
 
 impl EventSourceMapping {
-    /// `queue` feeds `function`, of which at most `concurrency` (2 to 1,000) run at once. Without
-    /// the bound the pollers take more messages than the account may run functions, and what was
-    /// only throttled counts as a try ([maximum
+    /// `queue` invokes `function`, with at most `concurrency` (2 to 1,000) invocations at once.
+    /// Without the limit the pollers receive more messages than the account may run invocations,
+    /// and a throttled one counts as a try ([maximum
     /// concurrency](https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html#events-sqs-max-concurrency)).
     pub fn new(queue: &Handle<Queue>, function: &Handle<Function>, concurrency: Value<String>) -> Self {
         Self {

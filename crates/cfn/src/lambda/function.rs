@@ -1,5 +1,5 @@
 //! [`AWS::Lambda::Function`](https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-lambda-function.html),
-//! on the one runtime that a compiled binary needs.
+//! on the runtime for compiled binaries.
 
 use aws_names::{Arn, BucketName};
 use schemars::JsonSchema;
@@ -19,7 +19,7 @@ pub enum Architecture {
     X86_64,
 }
 
-/// Where a function's zip lies.
+/// The location of a function's zip.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Code {
     /// The bucket, in the function's region.
@@ -34,9 +34,9 @@ pub struct Code {
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 pub struct VpcConfig {
-    /// Ids of security groups.
+    /// IDs of security groups.
     pub security_group_ids: Vec<Value<String>>,
-    /// Ids of subnets.
+    /// IDs of subnets.
     pub subnet_ids: Value<Vec<String>>,
 }
 
@@ -44,16 +44,16 @@ pub struct VpcConfig {
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 pub struct Function {
-    /// What the function does, for who lists functions.
+    /// What the function does, for lists of functions.
     pub description: String,
     runtime: &'static str,
     handler: &'static str,
     architectures: [Architecture; 1],
     code: Code,
     role: Value<Arn<Role>>,
-    /// Memory in MiB (128 to 10,240); processor time grows with it, a whole processor at 1,769.
+    /// Memory in MiB (128 to 10,240); CPU time grows with it, one full vCPU at 1,769.
     pub memory_size: u16,
-    /// The longest run in seconds (1 to 900).
+    /// The timeout in seconds (1 to 900).
     pub timeout: u16,
     logging_config: Json,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -65,8 +65,8 @@ pub struct Function {
 }
 
 impl Function {
-    /// A function with what each one needs: its code, its role, and the log group that the role may
-    /// write into.
+    /// A function with what every function needs: its code, its role, and the log group that the
+    /// role may write to.
     pub fn new(code: Code, architecture: Architecture, role: &Handle<Role>, log_group: &Handle<LogGroup>) -> Self {
         Self {
             description: String::new(),
@@ -84,7 +84,7 @@ impl Function {
         }
     }
 
-    /// The environment: a struct whose fields, by their serialized names, are the variables.
+    /// Sets the environment: each field of the struct is a variable, by its serialized name.
     #[must_use]
     pub fn environment(mut self, variables: &impl Serialize) -> Self {
         self.environment = Some(json!({ "Variables": variables }));
@@ -98,7 +98,7 @@ impl Function {
         self
     }
 
-    /// Runs in a VPC, or not where the value is [`Value::none`].
+    /// Runs the function in a VPC, or outside if the value is [`Value::none`].
     #[must_use]
     pub fn vpc(mut self, config: Value<VpcConfig>) -> Self {
         self.vpc_config = Some(config);

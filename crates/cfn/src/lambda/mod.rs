@@ -1,4 +1,4 @@
-//! Lambda: functions, who may invoke them, and what feeds them.
+//! Lambda: functions, permissions to invoke them, and their event sources.
 
 mod event_source_mapping;
 mod function;

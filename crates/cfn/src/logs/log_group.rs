@@ -9,7 +9,7 @@ use crate::{
     iam::{Action, Evidence, Grant, Role},
 };
 
-/// A log group that forgets.
+/// A log group with a retention period.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 pub struct LogGroup {
@@ -18,9 +18,9 @@ pub struct LogGroup {
 }
 
 impl LogGroup {
-    /// A group whose events are kept for one of the [numbers of
+    /// A group that keeps events for one of the [numbers of
     /// days](https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html)
-    /// that there are.
+    /// that AWS allows.
     pub fn new(name: Value<String>, retention_in_days: u16) -> Self {
         Self { log_group_name: name, retention_in_days }
     }
@@ -41,7 +41,7 @@ impl Handle<LogGroup> {
         self.attribute("Arn")
     }
 
-    /// Lets `role` write into the group.
+    /// Lets `role` write to the group.
     pub fn grant_write(&self, role: &mut Role, reason: &'static str, evidence: Evidence) {
         let actions = [Action::LogsCreateLogStream, Action::LogsPutLogEvents];
         role.grant("Logs", Grant::because(reason, evidence, &actions), self.arn().meaning());

@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::LogGroup;
 use crate::{Handle, Resource, Value};
 
-/// Counts the lines of a log that a pattern matches.
+/// Counts the log lines that match a pattern.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 pub struct MetricFilter {
@@ -15,7 +15,7 @@ pub struct MetricFilter {
     metric_transformations: [MetricTransformation; 1],
 }
 
-/// The metric that a line becomes a value of.
+/// The metric, and the value that a line adds to it.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 struct MetricTransformation {
@@ -25,9 +25,9 @@ struct MetricTransformation {
 }
 
 impl MetricFilter {
-    /// One for each line that
+    /// Counts 1 for each line that
     /// [`pattern`](https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html)
-    /// matches, and nothing where none does.
+    /// matches, and nothing if none does.
     pub fn counting(
         log: &Handle<LogGroup>,
         pattern: &'static str,

@@ -1,4 +1,4 @@
-//! Small templates that are right, and what is told of them once one dependency is gone.
+//! Small correct templates, and what is reported after one dependency is removed.
 
 use serde_json::json;
 
@@ -9,7 +9,7 @@ fn told(resources: &Json) -> Vec<(String, String, Rule)> {
     found.into_iter().map(|one| (one.name, one.on, one.rule)).collect()
 }
 
-/// The resources with one change, which alone is told.
+/// Checks that a single change to the resources is all that is reported.
 fn check(resources: &Json, spoil: impl FnOnce(&mut Json), expected: (&str, &str, Rule)) {
     assert_eq!(told(resources), []);
     let mut spoilt = resources.clone();

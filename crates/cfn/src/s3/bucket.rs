@@ -1,6 +1,5 @@
 //! [`AWS::S3::Bucket`](https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-s3-bucket.html):
-//! versioned or expiring, and always encrypted and closed to the public, since there is no
-//! constructor for any other.
+//! versioned or expiring, always encrypted and never public, since there is no other constructor.
 
 use aws_names::{Arn, BucketName};
 use schemars::JsonSchema;
@@ -13,11 +12,11 @@ use crate::{
     sub,
 };
 
-/// A private, encrypted bucket that tidies up after uploads that nobody finished.
+/// A private, encrypted bucket that removes unfinished uploads.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 pub struct Bucket {
-    /// Its name; without one, CloudFormation makes it from the stack's name.
+    /// Its name; without one, CloudFormation derives it from the stack's name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bucket_name: Option<Value<BucketName>>,
     bucket_encryption: Json,
@@ -31,8 +30,8 @@ pub struct Bucket {
 }
 
 impl Bucket {
-    /// Encrypted with S3's own keys (SSE-S3), and versioned: what was written stays until somebody
-    /// deletes it.
+    /// Encrypted with S3's own keys (SSE-S3), and versioned: what was written stays until it is
+    /// deleted.
     pub fn encrypted() -> Self {
         let rule = json!({ "ServerSideEncryptionByDefault": { "SSEAlgorithm": "AES256" } });
         Self {
@@ -55,8 +54,8 @@ impl Bucket {
         }
     }
 
-    /// Encrypted likewise, and without versions, for what can be had again: an object goes when
-    /// another one takes its place, or so many days after it was written.
+    /// Encrypted likewise, without versions, for data that can be fetched again: an object is
+    /// removed when it is replaced, or `days` after it was written.
     pub fn expiring_after(days: u16) -> Self {
         let mut bucket = Self::encrypted();
         bucket.versioning_configuration = None;
@@ -66,9 +65,9 @@ impl Bucket {
         bucket
     }
 
-    /// Where `condition` holds, a version goes that was replaced so many days ago and has as many
-    /// `newer` versions between itself and the current one; without a number of those, whatever was
-    /// replaced that long ago. The current version always stays.
+    /// If `condition` holds, removes a version that was replaced so many days ago and has as many
+    /// `newer` versions between itself and the current one; without that number, every version that
+    /// was replaced that long ago. The current version always stays.
     #[must_use]
     pub fn expiring_noncurrent_versions(
         mut self,
@@ -87,7 +86,8 @@ impl Bucket {
         self
     }
 
-    /// Tells EventBridge of every new object, so that a pipeline can start on it without polling.
+    /// Notifies EventBridge of every new object, so that a pipeline can start on it without
+    /// polling.
     #[must_use]
     pub fn notifying_event_bridge(mut self) -> Self {
         self.notification_configuration = Some(json!({ "EventBridgeConfiguration": { "EventBridgeEnabled": true } }));
@@ -110,8 +110,7 @@ impl Handle<Bucket> {
         self.attribute("Arn")
     }
 
-    /// Lets `role` do these actions on the objects whose key begins as `objects` says, such as
-    /// `ssh-key/*`.
+    /// Lets `role` do these actions on the objects whose keys match `objects`, such as `ssh-key/*`.
     pub fn grant(&self, role: &mut Role, objects: &str, grant: Grant) {
         let arn = sub([self.arn().into(), "/".into(), objects.into()]);
         role.grant(&format!("{}Objects", self.id()), grant, arn);

@@ -20,7 +20,7 @@ pub struct BucketPolicy {
 }
 
 impl BucketPolicy {
-    /// Whoever doesn't come over TLS is denied, whatever his rights.
+    /// Denies requests without TLS, whatever the caller's rights.
     pub fn tls_only(bucket: &Handle<Bucket>) -> Self {
         let objects = sub([bucket.arn().into(), "/*".into()]);
         let deny = Statement::deny_without_tls("s3:*", vec![bucket.arn().meaning(), objects]);

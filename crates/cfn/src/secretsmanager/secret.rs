@@ -22,8 +22,8 @@ pub struct Secret {
 }
 
 impl Secret {
-    /// What the parameter says where `given` holds, else a random text that nobody knows: a secret
-    /// is never empty.
+    /// The parameter's value if `given` holds, else a random text that nobody knows, since a secret
+    /// can't be empty.
     pub fn from_parameter(description: &str, parameter: &ParameterHandle<String>, given: &Condition) -> Self {
         let random: Value<Json> = json!({ "PasswordLength": 64, "ExcludePunctuation": true }).into();
         Self {
@@ -33,9 +33,9 @@ impl Secret {
         }
     }
 
-    /// A JSON object of parameters, as the console shows it with its keys: one secret to pay for,
-    /// and to edit. The parameters' patterns have to exclude quotation marks, backslashes and
-    /// control characters.
+    /// A JSON object of parameters, which the console shows by key: one secret to pay for and to
+    /// edit. The parameters' patterns have to exclude quotation marks, backslashes and control
+    /// characters.
     pub fn of_fields<const N: usize>(description: &str, fields: [(&str, &ParameterHandle<String>); N]) -> Self {
         let mut parts = vec!["{".into()];
         for (index, (name, parameter)) in fields.into_iter().enumerate() {
@@ -52,7 +52,7 @@ impl Resource for Secret {
 }
 
 impl Handle<Secret> {
-    /// What the API takes as the secret's id. On AWS it is the ARN.
+    /// The secret's ID as the API accepts it. On AWS it is the ARN.
     pub fn secret_id(&self) -> Value<SecretId> {
         self.reference()
     }

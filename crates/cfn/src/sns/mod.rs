@@ -1,4 +1,4 @@
-//! SNS: topics, who may publish to them, and who is told.
+//! SNS: topics, their policies and subscriptions.
 
 mod subscription;
 mod topic;

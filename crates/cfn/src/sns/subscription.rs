@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::Topic;
 use crate::{Handle, Resource, Value};
 
-/// Somebody who is told.
+/// A subscription to a topic.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 pub struct Subscription {
@@ -17,7 +17,7 @@ pub struct Subscription {
 }
 
 impl Subscription {
-    /// Mail to `address`, once its owner has agreed.
+    /// Sends mail to `address`, after its owner has confirmed.
     pub fn by_email(topic: &Handle<Topic>, address: Value<String>) -> Self {
         Self { topic_arn: topic.arn(), protocol: "email", endpoint: address }
     }

@@ -6,9 +6,8 @@ use serde::Serialize;
 
 use crate::{Handle, Resource, Value, kms::Key};
 
-/// A topic whose messages are encrypted with a key of the stack's own. Whoever publishes needs
-/// rights on the key as well; a service of AWS can be given them there, but not on SNS's key of the
-/// account.
+/// A topic whose messages are encrypted with the stack's own key. Publishers need rights on the key
+/// as well; AWS services can be given rights on it, but not on the account's SNS key.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 pub struct Topic {

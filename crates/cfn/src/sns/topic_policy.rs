@@ -19,8 +19,8 @@ pub struct TopicPolicy {
 }
 
 impl TopicPolicy {
-    /// Whoever publishes without TLS is denied, whatever his rights; beside that, what `statement`
-    /// allows. SNS takes no wildcard for the action.
+    /// Denies publishing without TLS, whatever the caller's rights, and adds `statement`. SNS
+    /// accepts no wildcard for the action.
     pub fn tls_only_and(topic: &Handle<Topic>, statement: Statement) -> Self {
         let deny = Statement::deny_without_tls("sns:Publish", vec![topic.arn().meaning()]);
         Self { topics: vec![topic.arn()], policy_document: PolicyDocument::new([deny, statement]) }

@@ -19,7 +19,7 @@ pub struct Queue {
     deduplication_scope: &'static str,
     fifo_throughput_limit: &'static str,
     sqs_managed_sse_enabled: bool,
-    /// How long a message that nobody deletes is kept, in seconds (60 to 1,209,600).
+    /// How long an undeleted message is kept, in seconds (60 to 1,209,600).
     pub message_retention_period: u32,
     /// How long a received message is hidden from others, in seconds (0 to 43,200).
     pub visibility_timeout: u32,
@@ -28,12 +28,12 @@ pub struct Queue {
 }
 
 impl Queue {
-    /// A queue in which only messages of one group wait for one another ([high
+    /// A queue in which only messages of the same group wait for one another ([high
     /// throughput](https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/high-throughput-fifo.html)).
     ///
     /// `name` ends in `.fifo` and has at most 80 characters. It isn't left to CloudFormation, which
-    /// shortens the names that it makes to 80 characters and then adds `.fifo`: of a stack whose
-    /// name has 40 or more, SQS refuses them.
+    /// shortens generated names to 80 characters and then adds `.fifo`: SQS refuses them if the
+    /// stack's name has 40 characters or more.
     pub fn fifo(name: Value<String>) -> Self {
         Self {
             queue_name: name,
@@ -47,7 +47,7 @@ impl Queue {
         }
     }
 
-    /// After `receives` (1 to 1,000) failed tries a message goes to `dead_letters`.
+    /// Moves a message to `dead_letters` after `receives` (1 to 1,000) failed tries.
     #[must_use]
     pub fn dead_letters_to(mut self, dead_letters: &Handle<Queue>, receives: u16) -> Self {
         self.redrive_policy = Some(json!({ "deadLetterTargetArn": dead_letters.arn(), "maxReceiveCount": receives }));

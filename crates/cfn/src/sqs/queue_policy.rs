@@ -19,7 +19,7 @@ pub struct QueuePolicy {
 }
 
 impl QueuePolicy {
-    /// Whoever doesn't come over TLS is denied, whatever his rights.
+    /// Denies requests without TLS, whatever the caller's rights.
     pub fn tls_only(queue: &Handle<Queue>) -> Self {
         let deny = Statement::deny_without_tls("sqs:*", vec![queue.arn().meaning()]);
         Self { queues: vec![queue.url()], policy_document: PolicyDocument::new([deny]) }

@@ -1,4 +1,4 @@
-//! WAF: who may reach an endpoint at all.
+//! WAF: web ACLs in front of endpoints.
 
 mod web_acl_association;
 

@@ -9,7 +9,7 @@ use crate::{
     apigateway::{RestApi, Stage},
 };
 
-/// Puts a web ACL in front of something.
+/// Puts a web ACL in front of a stage.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 pub struct WebAclAssociation {
@@ -19,7 +19,7 @@ pub struct WebAclAssociation {
 }
 
 impl WebAclAssociation {
-    /// Lets the web ACL see each request to the stage first.
+    /// Lets the web ACL filter the requests to the stage.
     pub fn of_stage(stage: &Handle<Stage>, api: &Handle<RestApi>, web_acl_arn: Value<String>) -> Self {
         Self { resource_arn: stage.arn(api), web_acl_arn }
     }

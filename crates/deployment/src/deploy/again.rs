@@ -1,29 +1,28 @@
-//! What a deletion may fail at and get through the next time: after something was done about it, or
-//! after some time. On AWS a bucket may get an object late, ACM takes minutes to notice that a
-//! certificate isn't used any more, and the network interfaces of functions outlive them by up to
-//! three quarters of an hour.
+//! Failures of a deletion that a retry can get past, after a remedy or after some time. On AWS a
+//! bucket may get an object late, ACM takes minutes to notice that a certificate isn't used any
+//! more, and the network interfaces of functions outlive them by up to 45 minutes.
 
 use std::time::Duration;
 
 use super::stack::Resource;
 
-/// For how long deletions are begun anew, in all. The slowest that is known to end, a network
-/// interface of Lambda, takes up to 45 minutes.
+/// How long deletions are retried in all. The slowest known one, of a Lambda network interface,
+/// takes up to 45 minutes.
 pub(super) const PATIENCE: Duration = Duration::from_mins(50);
 
 const SHORTEST: Duration = Duration::from_secs(2);
 const LONGEST: Duration = Duration::from_mins(1);
 
-/// What helps with a resource that could not be deleted.
+/// The remedy for a resource that could not be deleted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Remedy {
     /// Deleting what is in this bucket.
     Empty(String),
-    /// Waiting; the text says for what, and how long that usually takes.
+    /// Waiting; the text says for what and how long it usually takes.
     Wait(&'static str),
 }
 
-/// What helps with this resource, where anything is known to.
+/// The remedy for a resource, if one is known.
 fn remedy(failed: &Resource) -> Option<Remedy> {
     let reason = failed.reason.as_deref().unwrap_or_default();
     let says = |words: &[&str]| words.iter().any(|word| reason.contains(word));
@@ -41,10 +40,10 @@ fn remedy(failed: &Resource) -> Option<Remedy> {
     }
 }
 
-/// What helps with all of these; nothing if there is one among them that nothing is known to help
-/// with, or if there are none.
+/// The remedies for all of these; `None` if one of them has no known remedy, or if the list is
+/// empty.
 pub(super) fn remedies(failed: &[Resource]) -> Option<Vec<(&Resource, Remedy)>> {
-    // Cancelled because of another one, which is among them.
+    // Cancelled because of another resource in the list.
     let causes = failed.iter().filter(|one| !one.reason.as_deref().is_some_and(super::events::is_cancelled));
     let found: Option<Vec<_>> = causes.map(|one| Some((one, remedy(one)?))).collect();
     found.filter(|found| !found.is_empty())

@@ -1,5 +1,5 @@
-//! The account's own bucket for code and large templates, one per region, since Lambda takes code
-//! from its own region only. Everything in it is named by its content: what is there already is not
+//! The account's bucket for code and large templates, one per region, since Lambda loads code from
+//! its own region only. Everything in it is named by its content, so existing objects are not
 //! uploaded again.
 
 use std::collections::BTreeMap;
@@ -27,25 +27,25 @@ use crate::render::progress::Progress;
 use crate::typed::typed;
 use cfn::Template;
 
-/// The prefix of every key; the bucket may serve other things one day.
+/// The prefix of every key, since the bucket may serve other purposes one day.
 pub(super) const PREFIX: &str = "git2s3/";
 const AT_ONCE: usize = 4;
 /// How long emptying the bucket may take: it holds a few zips a release.
 const EMPTYING: Duration = Duration::from_mins(5);
 
-/// Why code or template are not in the bucket.
+/// Why code or template could not be put into the bucket.
 #[derive(Debug, thiserror::Error)]
 pub enum AssetsError {
-    /// The list of assets is not to be had.
+    /// The list of assets can't be read.
     #[error("cannot tell what to upload")]
     Manifest(#[source] ManifestError),
-    /// The template was made for other code than what lies in `dist`.
+    /// The template was made for other code than that in `dist`.
     #[error("the template does not name {file}: it was made before the functions were packaged")]
     Stale {
         /// The zip.
         file: String,
     },
-    /// A bucket of that name exists and can't be used.
+    /// A bucket of that name exists but can't be used.
     #[error("bucket {bucket} exists, and is not account {account}'s or not open to these credentials")]
     Foreign {
         /// The bucket.
@@ -80,7 +80,7 @@ pub enum AssetsError {
 }
 
 impl AssetsError {
-    /// What to do about it, where that is known and not known to the error's source.
+    /// What to do about it, if known and not said by the error's source.
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Stale { .. } => Some(format!("{} makes it anew", typed("synth"))),
@@ -89,7 +89,7 @@ impl AssetsError {
     }
 }
 
-/// The zips in `dist`, which have to be those that the template was made for.
+/// The zips in `dist`, which have to be those that the template names.
 pub(super) fn listed(dist: &Path, template: &Template) -> Result<Manifest, AssetsError> {
     let manifest = Manifest::read(dist).map_err(AssetsError::Manifest)?;
     match manifest.assets.iter().find(|asset| !template.text().contains(&asset.file)) {
@@ -101,22 +101,22 @@ pub(super) fn listed(dist: &Path, template: &Template) -> Result<Manifest, Asset
 /// Whether the account has its bucket for code already.
 ///
 /// # Errors
-/// AWS could not be asked, or the bucket is somebody else's.
+/// AWS could not be asked, or the bucket belongs to another account.
 pub async fn exists(account: &Account) -> Result<bool, AssetsError> {
     Bucket::of(account).is_there().await
 }
 
-/// The account's bucket for code, and who takes code from it.
+/// The account's bucket for code, and the stacks that use it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Users {
     /// The bucket's name.
     pub bucket: String,
-    /// The stacks, but for one that is being deleted.
+    /// The stacks, except one that is being deleted.
     pub stacks: Vec<String>,
 }
 
-/// The account's bucket for code and the stacks that take theirs from it, all but `except`; none if
-/// there is no such bucket.
+/// The account's bucket for code and the stacks that use it, except `except`; `None` if there is no
+/// such bucket.
 ///
 /// # Errors
 /// AWS could not be asked, or refused.
@@ -144,7 +144,7 @@ pub async fn users(account: &Account, except: &str) -> Result<Option<Users>, Ass
     Ok(Some(Users { bucket: bucket.name, stacks }))
 }
 
-/// Deletes the account's bucket for code, and all that is in it. No such bucket is fine.
+/// Deletes the account's bucket for code with its content. It is fine if it doesn't exist.
 ///
 /// # Errors
 /// AWS could not be asked, or refused.
@@ -162,7 +162,7 @@ pub async fn remove(account: &Account) -> Result<(), AssetsError> {
     Ok(())
 }
 
-/// The bucket, known to be ours.
+/// The bucket, checked to belong to the account.
 #[derive(Debug)]
 pub(super) struct Bucket<'a> {
     account: &'a Account,
@@ -170,10 +170,10 @@ pub(super) struct Bucket<'a> {
 }
 
 impl<'a> Bucket<'a> {
-    /// The account's bucket in its region, made when missing.
+    /// Opens the account's bucket in its region; creates it if missing.
     ///
-    /// It serves every stack there, so only who makes it tags it: another stack's tags would be no
-    /// truer.
+    /// It serves every stack there, so it gets tags only when it is created: another stack's tags
+    /// would be no truer.
     pub(super) async fn open(
         account: &'a Account,
         tags: &BTreeMap<String, String>,
@@ -187,7 +187,7 @@ impl<'a> Bucket<'a> {
         Ok(bucket)
     }
 
-    /// The same, whether it is there or not.
+    /// The same without checking whether it exists.
     pub(super) fn of(account: &'a Account) -> Self {
         Self { account, name: format!("git2s3-assets-{}-{}", account.id, account.region) }
     }
@@ -215,14 +215,14 @@ impl<'a> Bucket<'a> {
         }
     }
 
-    /// Said once more what AWS does by itself with a new bucket: public access blocked, objects
+    /// Sets explicitly what AWS does by default with a new bucket: public access blocked, objects
     /// encrypted.
     async fn create(&self, tags: &BTreeMap<String, String>) -> Result<(), AssetsError> {
         let failed = |error| self.failed(CallError::new("create it", error));
         let built = |(key, value)| Tag::builder().key(key).value(value).build();
         let tags: Result<Vec<_>, _> = tags.iter().map(built).collect();
         let tags = tags.map_err(|error| failed(CreateError::construction_failure(error)))?;
-        // The first region has no name as a location.
+        // The first region has no location constraint.
         let region = (self.account.region != "us-east-1").then(|| self.account.region.as_str().into());
         let is_plain = tags.is_empty() && region.is_none();
         let configuration = CreateBucketConfiguration::builder().set_location_constraint(region);
@@ -264,7 +264,7 @@ impl<'a> Bucket<'a> {
         Ok(())
     }
 
-    /// Uploads the zips that are not there yet.
+    /// Uploads the zips that are missing.
     pub(super) async fn upload(
         &self,
         manifest: &Manifest,
@@ -294,7 +294,7 @@ impl<'a> Bucket<'a> {
         self.put(&format!("{PREFIX}{}", asset.file), "application/zip", body).await
     }
 
-    /// Uploads a template and says where CloudFormation finds it.
+    /// Uploads a template and returns its URL for CloudFormation.
     pub(super) async fn upload_template(&self, template: &Template) -> Result<String, AssetsError> {
         let digest = hex::encode(Sha256::digest(template.text()));
         let key = format!("{PREFIX}{digest:.16}.template.json");
@@ -324,7 +324,7 @@ impl<'a> Bucket<'a> {
 type CreateError = SdkError<CreateBucketError, HttpResponse>;
 type EncryptError = SdkError<PutBucketEncryptionError, HttpResponse>;
 
-/// The HTTP status of an answer to HEAD, which has no body that could say more.
+/// The HTTP status of an answer to HEAD, which has no body.
 pub(super) fn status<E>(error: &SdkError<E, HttpResponse>) -> Option<u16> {
     error.raw_response().map(|response| response.status().as_u16())
 }

@@ -1,5 +1,4 @@
-//! The change set: what CloudFormation would do, shown before it does it, executed or dropped
-//! afterwards.
+//! The change set: what CloudFormation would do, shown first, then executed or dropped.
 
 use anstyle::{AnsiColor, Style};
 use aws_sdk_cloudformation::operation::describe_change_set::DescribeChangeSetOutput;
@@ -32,11 +31,11 @@ pub(super) enum Body {
 /// What a change set does with a stack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// It makes it.
+    /// Creates it.
     Create,
-    /// It makes it, and takes in what is there already under the names that the template says.
+    /// Creates it and imports existing resources with the names in the template.
     Import,
-    /// It changes it.
+    /// Changes it.
     Update,
 }
 
@@ -53,12 +52,12 @@ pub struct Change {
     /// What is done: `Remove`, `Modify`, `Add`, `Import` and rarer ones, as CloudFormation calls
     /// them.
     pub action: String,
-    /// The resource's logical id in the template.
+    /// The resource's logical ID in the template.
     pub logical_id: String,
     /// The resource's type.
     pub resource_type: String,
-    /// For a modification: whether the resource is made anew, and with it all that it holds lost:
-    /// `True`, `False`, `Conditional`.
+    /// For a modification: whether the resource is replaced and its content lost: `True`, `False`,
+    /// `Conditional`.
     pub replacement: Option<String>,
 }
 
@@ -74,12 +73,12 @@ pub struct Planned {
 }
 
 impl Planned {
-    /// The changes: what is lost first, then what is changed, then what is new.
+    /// The changes: removals first, then modifications, then additions.
     pub fn changes(&self) -> &[Change] {
         &self.changes
     }
 
-    /// Which one it is: its ARN.
+    /// Its ARN.
     pub fn id(&self) -> &str {
         &self.change_set_id
     }
@@ -89,10 +88,10 @@ impl Planned {
         self.kind.creates()
     }
 
-    /// Makes the changes and tells the stack's events while it does.
+    /// Makes the changes and reports the stack's events meanwhile.
     ///
     /// # Errors
-    /// See [`DeployError`]: a resource that failed, foremost.
+    /// See [`DeployError`], mainly a failed resource.
     pub async fn execute(self, progress: &mut dyn Progress) -> Result<Deployed, DeployError> {
         let token = unique_name();
         let call = |source| DeployError::Call { stack: self.stack_name.clone(), source };
@@ -109,12 +108,12 @@ impl Planned {
         stack::deployed(&self.account, &self.stack_id).await.map_err(call)
     }
 
-    /// Leaves the change set to who may execute it, and says which one it is: its ARN.
+    /// Leaves the change set for somebody else to execute, and returns its ARN.
     pub fn leave(self) -> String {
         self.change_set_id
     }
 
-    /// Drops the change set, and with it the empty stack that it made if there was none.
+    /// Drops the change set, and the empty stack if the change set created it.
     ///
     /// # Errors
     /// AWS could not be asked, or refused.
@@ -126,7 +125,7 @@ impl Planned {
     }
 }
 
-/// Makes a change set; none if nothing would change.
+/// Makes a change set; `None` if nothing would change.
 pub(super) async fn create(
     account: &Account,
     deployment: &Deployment,
@@ -206,13 +205,13 @@ async fn drop_change_set(
     let dropped = account.cloudformation.delete_change_set().change_set_name(change_set_id).send().await;
     dropped.map_err(|error| CallError::new("delete the change set", error))?;
     if kind.creates() {
-        // It remembers its role.
+        // The stack remembers its role.
         stack::delete_remains(account, stack_id, None, progress).await?;
     }
     Ok(())
 }
 
-/// CloudFormation tells an empty change set by its failure's text alone.
+/// Only the failure's text says that a change set is empty.
 fn is_empty(reason: &str) -> bool {
     reason.contains("didn't contain changes") || reason.contains("No updates are to be performed")
 }
@@ -239,7 +238,7 @@ fn urgency(action: &str) -> usize {
     ["Remove", "Modify"].iter().position(|known| *known == action).unwrap_or(2)
 }
 
-/// The changes as a person reads them.
+/// The changes as a table.
 pub fn table(changes: &[Change]) -> Table {
     let mut table = Table::new([
         ("Action", Align::Left),
@@ -268,8 +267,8 @@ pub fn table(changes: &[Change]) -> Table {
     table
 }
 
-/// What CloudFormation wants to be [acknowledged][aws]: nothing, that IAM changes, or that IAM
-/// changes under names which could be somebody else's.
+/// The capability that CloudFormation wants [acknowledged][aws]: none, that IAM changes, or that
+/// IAM changes with names of our own, which could exist already.
 ///
 /// [aws]: https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateChangeSet.html
 fn capability(template: &Template) -> Option<Capability> {

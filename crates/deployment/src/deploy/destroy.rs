@@ -1,6 +1,6 @@
-//! The end of a stack: what will be lost, said before it is, and the events while it goes. A
-//! deletion that failed at what passes or can be helped is begun again, and so is one that somebody
-//! else began or left.
+//! Deletes a stack: first says what will be lost, then reports the events. A deletion that failed
+//! for a temporary reason or one with a remedy is retried, and so is one that was started
+//! elsewhere.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,7 +24,7 @@ use crate::typed::typed;
 /// Why a stack is still there.
 #[derive(Debug, thiserror::Error)]
 pub enum DestroyError {
-    /// It is not known where the stack would be.
+    /// The account can't be determined.
     #[error("cannot delete stack {stack}")]
     Account {
         /// The stack's name.
@@ -48,7 +48,7 @@ pub enum DestroyError {
         /// Why.
         source: KeepError,
     },
-    /// The update after which the output bucket would survive failed.
+    /// The update that lets the output bucket survive failed.
     #[error("cannot keep the output bucket of stack {stack}; nothing was deleted")]
     Update {
         /// The stack's name.
@@ -79,7 +79,7 @@ pub enum DestroyError {
 }
 
 impl DestroyError {
-    /// What to do about it, where that is known and not known to the error's source.
+    /// What to do about it, if known and not said by the error's source.
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Empty { stack, .. } | Self::Failed { stack, .. } => {
@@ -91,22 +91,22 @@ impl DestroyError {
     }
 }
 
-/// What goes with a stack.
+/// What is lost with a stack.
 #[derive(Debug)]
 pub struct Losses {
     account: Account,
     stack_name: String,
     stack_id: String,
     status: StackStatus,
-    /// The role that CloudFormation takes on, where another one is wanted than the stack remembers.
+    /// The role that CloudFormation assumes, if not the one that the stack remembers.
     role: Option<ServiceRole>,
-    /// Logical ids that a stack whose deletion failed leaves in the account.
+    /// Logical IDs that a retried deletion leaves in the account.
     retained: Vec<String>,
     /// The stack's buckets, with every version of every object in them; sorted.
     pub buckets: Vec<String>,
     /// The bucket that the zips are in.
     pub output: Option<String>,
-    /// What else holds something that can't be had back: the type, and how many.
+    /// Other resources with content that can't be restored: the type, and how many.
     pub others: BTreeMap<String, usize>,
     /// What outlives the stack.
     pub stays: Vec<Stay>,
@@ -114,11 +114,11 @@ pub struct Losses {
     pub resources: usize,
 }
 
-/// Besides buckets, the types that hold something: jobs, secrets, the key without which the SSH key
-/// is lost, logs.
+/// The types besides buckets that have content: jobs, secrets, the key without which the SSH key is
+/// lost, logs.
 const HOLDERS: [&str; 4] = ["AWS::KMS::Key", "AWS::Logs::LogGroup", "AWS::SQS::Queue", "AWS::SecretsManager::Secret"];
 
-/// What would go with the stack of that name; none if there is no such stack.
+/// What would be lost with the stack of that name; `None` if there is no such stack.
 ///
 /// # Errors
 /// AWS could not be asked, or refused.
@@ -139,7 +139,7 @@ pub async fn losses(account: &Account, stack_name: &str) -> Result<Option<Losses
             _ => {}
         }
     }
-    // What the template keeps is not lost.
+    // Resources that the template retains are not lost.
     buckets.retain(|bucket| !stays.iter().any(|stay| stay.id == *bucket));
     buckets.sort();
     let stack_name = stack_name.to_owned();
@@ -165,16 +165,15 @@ impl Losses {
         &self.stack_name
     }
 
-    /// The same with a role that CloudFormation takes on for it; without one, it is that which the
-    /// stack remembers.
+    /// Sets the role that CloudFormation assumes; without one, it is the one that the stack
+    /// remembers.
     #[must_use]
     pub fn acting_as(self, role: Option<ServiceRole>) -> Self {
         Self { role, ..self }
     }
 
-    /// Takes the output bucket out of what will be lost: by an update of the stack, or, where its
-    /// deletion failed before and no update can be made any more, by leaving it out of the next
-    /// deletion.
+    /// Excludes the output bucket from the deletion: by an update of the stack, or, if an earlier
+    /// deletion failed and no update is possible any more, by leaving it out of the next deletion.
     ///
     /// # Errors
     /// See [`DestroyError`].
@@ -194,7 +193,7 @@ impl Losses {
         let role = self.role.clone();
         match super::replan(&self.account, &self.stack_name, template, role, progress).await.map_err(update)? {
             Some(planned) => drop(planned.execute(progress).await.map_err(update)?),
-            // An earlier call came that far.
+            // An earlier call did this already.
             None if keep::keeps_output(&deployed) => {}
             None => return Err(keep(KeepError::Unchanged)),
         }
@@ -214,27 +213,26 @@ impl Losses {
         Ok(bucket)
     }
 
-    /// Deletes the stack and tells its events while it goes. What fails and passes by itself is
-    /// waited for, a bucket that got an object late is emptied, and then the deletion is begun
-    /// again, within 50 minutes in all. It can be called again in whatever state an earlier call
-    /// has left the stack.
+    /// Deletes the stack and reports its events. It waits for temporary failures to pass, empties a
+    /// bucket that got an object late, and then retries the deletion, within 50 minutes in all. It
+    /// can be called again in whatever state an earlier call has left the stack.
     ///
     /// # Errors
-    /// See [`DestroyError`]: a resource that failed, foremost.
+    /// See [`DestroyError`], mainly a failed resource.
     pub async fn execute(self, progress: &mut dyn Progress) -> Result<(), DestroyError> {
         let call = |source| DestroyError::Call { stack: self.stack_name.clone(), source };
         let deadline = Instant::now() + PATIENCE;
         let (mut pauses, mut told) = (Pauses::new(), BTreeSet::new());
         let Some(status) = self.settled(progress).await.map_err(call)? else { return Ok(()) };
-        // A change set that was never executed made it: there are no resources, and nobody tells of
-        // its deletion.
+        // It was created by a change set that was never executed: there are no resources, and no
+        // events of its deletion.
         if status == StackStatus::ReviewInProgress {
             return stack::delete_remains(&self.account, &self.stack_id, self.role.as_ref(), progress)
                 .await
                 .map_err(call);
         }
-        // Without this the next deletion would fail as the last one did: what empties buckets is
-        // gone by then.
+        // Without this the next deletion would fail as the last one did: the cleaner is gone by
+        // then.
         if status == StackStatus::DeleteFailed {
             let failed = self.failed().await.map_err(call)?;
             self.help(remedies(&failed).unwrap_or_default(), deadline, progress).await?;
@@ -266,7 +264,7 @@ impl Losses {
         }
     }
 
-    /// Does what more than waiting helps with.
+    /// Applies the remedies other than waiting.
     async fn help(
         &self,
         remedies: Vec<(&Resource, Remedy)>,
@@ -281,7 +279,7 @@ impl Losses {
         Ok(())
     }
 
-    /// The stack's status once nobody else deletes it any more; none if it is gone.
+    /// The stack's status after any other deletion has ended; `None` if it is gone.
     async fn settled(&self, progress: &mut dyn Progress) -> Result<Option<StackStatus>, CallError> {
         let mut pace = Pace::default();
         loop {
@@ -307,16 +305,16 @@ impl Losses {
         Story::new(&self.stack_id, &token).follow(&self.account, progress).await
     }
 
-    /// What the last deletion failed at.
+    /// The resources that the last deletion failed to delete.
     async fn failed(&self) -> Result<Vec<Resource>, CallError> {
         let all = stack::resources(&self.account, &self.stack_id).await?;
         Ok(all.into_iter().filter(|one| one.status == "DELETE_FAILED").collect())
     }
 
-    /// Empties a bucket that is to be lost, with the rights of who deletes: the stack's own cleaner
+    /// Empties a bucket that is to be deleted, with the caller's rights: the stack's own cleaner
     /// may be gone already.
     async fn empty(&self, bucket: &str, deadline: Instant, progress: &mut dyn Progress) -> Result<(), DestroyError> {
-        // Whatever was kept is nobody's to empty, even if its deletion should have been tried.
+        // A kept bucket must not be emptied, even if its deletion was tried.
         let Some(name) = Some(bucket).filter(|name| self.buckets.iter().any(|lost| lost == name)) else {
             return Ok(());
         };

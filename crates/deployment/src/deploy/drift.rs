@@ -1,5 +1,4 @@
-//! What somebody changed by hand: an update would undo it, or be undone by it, and nobody would
-//! notice.
+//! Drift: manual changes, which an update would silently undo or be undone by.
 
 use std::time::{Duration, Instant};
 
@@ -10,24 +9,24 @@ use crate::account::Account;
 use crate::call_error::CallError;
 use crate::render::progress::Progress;
 
-/// A stack of this size is looked through within half a minute.
+/// A stack of this size is checked within half a minute.
 const LONGEST: Duration = Duration::from_mins(2);
 
-/// A resource that isn't as its template wants it.
+/// A resource that differs from its template.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Drift {
-    /// The resource's logical id.
+    /// The resource's logical ID.
     pub logical_id: String,
     /// Its type.
     pub resource_type: String,
-    /// The properties that differ; none if the resource is gone.
+    /// The properties that differ; empty if the resource is gone.
     pub properties: Vec<String>,
 }
 
-/// Looks through an existing stack. Nothing is changed.
+/// Detects the drift of an existing stack. Nothing is changed.
 ///
 /// # Errors
-/// AWS could not be asked, refused, or did not come to an end in time.
+/// AWS could not be asked, refused, or did not finish in time.
 pub async fn drift(account: &Account, stack: &str, progress: &mut dyn Progress) -> Result<Vec<Drift>, CallError> {
     let cloudformation = &account.cloudformation;
     let failed = |what: &str| format!("look for drift of stack {stack} ({what})");
@@ -38,7 +37,8 @@ pub async fn drift(account: &Account, stack: &str, progress: &mut dyn Progress) 
     loop {
         let status = cloudformation.describe_stack_drift_detection_status().stack_drift_detection_id(&id).send().await;
         let status = status.map_err(|error| CallError::new(failed("wait"), error))?;
-        // A type that can't be looked at fails the whole, but what was seen of the others stands.
+        // A type that can't be checked fails the whole detection, but the results of the others are
+        // valid.
         if status.detection_status != Some(StackDriftDetectionStatus::DetectionInProgress) || start.elapsed() > LONGEST
         {
             break;

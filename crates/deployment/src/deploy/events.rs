@@ -1,6 +1,6 @@
-//! A stack's events as a story: told in order, ended by the stack itself, and with the failure that
-//! began the others kept. CloudFormation tells a failure once and the cancelled neighbours after
-//! it, newest first.
+//! Follows a stack's events: in order, until the stack's own last one, and remembers the failure
+//! that caused the others. CloudFormation lists newest first, so the cancelled resources come
+//! before that failure.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt;
@@ -21,11 +21,11 @@ use crate::render::shown::Shown;
 /// A resource that could not be made, changed or deleted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
-    /// The resource's logical id in the template, or the stack's name.
+    /// The resource's logical ID in the template, or the stack's name.
     pub logical_id: String,
     /// The resource's type.
     pub resource_type: String,
-    /// What CloudFormation said about it.
+    /// CloudFormation's message.
     pub reason: String,
 }
 
@@ -36,7 +36,7 @@ impl fmt::Display for Failure {
 }
 
 impl Failure {
-    /// What to do about it, where that is known.
+    /// What to do about it, if known.
     pub(crate) fn hint(&self) -> Option<String> {
         let reason = self.reason.as_str();
         if let Some(action) = call_error::missing_right(reason) {
@@ -54,30 +54,30 @@ impl Failure {
     }
 }
 
-/// An event of a stack, as CloudFormation told it.
+/// An event of a stack, as CloudFormation reported it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Event {
-    /// Its id, which no other event has.
+    /// Its unique ID.
     pub id: String,
     /// When, in UTC.
     pub time: String,
-    /// The resource's logical id in the template, or the stack's name.
+    /// The resource's logical ID in the template, or the stack's name.
     pub logical_id: String,
     /// The resource's type.
     pub resource_type: String,
-    /// What became of it.
+    /// Its status.
     pub status: String,
-    /// More of that, where there is more: `CONFIGURATION_COMPLETE` of a resource that others may
-    /// build upon already.
+    /// A more detailed status, if there is one: `CONFIGURATION_COMPLETE` of a resource that others
+    /// may use already.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
-    /// Why, where CloudFormation says so.
+    /// The reason, if CloudFormation gives one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
 
-/// All events of a stack, oldest first. A stack that is deleted is found by its ARN.
+/// All events of a stack, oldest first. A deleted stack is found by its ARN.
 ///
 /// # Errors
 /// AWS could not be asked, or refused.
@@ -105,7 +105,7 @@ pub async fn history(account: &Account, stack_id: &str) -> Result<Vec<Event>, Ca
 pub(super) struct End {
     /// The stack's status.
     pub(super) status: String,
-    /// What failed first, or else what the stack says of itself.
+    /// What failed first, or else the stack's own status reason.
     pub(super) failure: Failure,
 }
 
@@ -125,7 +125,7 @@ pub(super) struct Story {
 }
 
 impl Story {
-    /// The story of the operation that was begun with the client request token `token`.
+    /// The events of the operation with the client request token `token`.
     pub(super) fn new(stack_id: &str, token: &str) -> Self {
         Self {
             stack_id: stack_id.to_owned(),
@@ -140,7 +140,7 @@ impl Story {
         }
     }
 
-    /// Tells the events until the stack's own last one.
+    /// Reports the events until the stack's own last one.
     pub(super) async fn follow(mut self, account: &Account, progress: &mut dyn Progress) -> Result<End, CallError> {
         let mut pace = Pace::default();
         loop {
@@ -169,7 +169,7 @@ impl Story {
         format!("waiting for {}{more}", names.join(", "))
     }
 
-    /// A resource's failure says more than the stack's.
+    /// A resource's failure is more specific than the stack's.
     async fn explain(self, account: &Account, end: End) -> End {
         let failure = match self.failure {
             None if is_trouble(&end.status) => validation::first_error(account, Subject::Stack(&self.stack_id)).await,
@@ -199,7 +199,7 @@ impl Story {
         event.event_id().is_some_and(|id| self.seen.contains(id))
     }
 
-    /// Takes events, newest first, and gives the lines that they are worth, oldest first.
+    /// Takes events, newest first, and returns the lines to show, oldest first.
     fn fold(&mut self, news: Vec<StackEvent>) -> Vec<Shown> {
         news.into_iter().rev().filter_map(|event| self.take(&event)).collect()
     }
@@ -232,7 +232,7 @@ impl Story {
                 self.failure = Some(failure);
             }
         }
-        // A resource says twice that it is in progress: before it has an id, and after.
+        // A resource is reported twice as in progress: before it has an ID, and after.
         let before = self.last_status.insert(logical_id, status.clone());
         (before.as_ref() != Some(&status)).then_some(line)
     }
@@ -259,7 +259,7 @@ impl Story {
     }
 }
 
-/// How the event of a certificate begins that says which DNS record ACM waits for.
+/// The beginning of a certificate's event that names the DNS record that ACM waits for.
 const DNS_RECORD: &str = "Content of DNS Record is";
 
 /// Whether a stack's status is its last of an operation. `CREATE_FAILED` and `UPDATE_FAILED` are
@@ -311,7 +311,7 @@ mod tests {
             self
         }
 
-        /// As CloudFormation tells them.
+        /// In CloudFormation's order.
         fn newest_first(&self) -> Vec<StackEvent> {
             self.0.iter().rev().cloned().collect()
         }

@@ -1,5 +1,5 @@
-//! Which Git hosts a deployment lets be fetched from, in words: an entry of `AllowedGitHosts` says
-//! much in little.
+//! Describes in words which Git hosts a deployment may fetch from, since entries of
+//! `AllowedGitHosts` are terse.
 
 use contract::AllowedHosts;
 
@@ -10,7 +10,7 @@ const PARAMETER: &str = "AllowedGitHosts";
 /// A line for each host of the value that the stack will have.
 pub(super) fn in_words(settings: &Settings) -> Vec<String> {
     let value = settings.get(PARAMETER).filter(|setting| !setting.secret).map(|setting| setting.new.as_str());
-    // What can't be read was refused before, or is of a template that isn't ours.
+    // An unreadable value was refused before, or belongs to a template that isn't ours.
     let hosts: AllowedHosts = value.unwrap_or_default().parse().unwrap_or_default();
     hosts.iter().map(ToString::to_string).collect()
 }

@@ -1,11 +1,11 @@
-//! A bucket that exists, taken into a new stack as its output bucket: one that an earlier stack
-//! left, or the Quick Start.
+//! Imports an existing bucket into a new stack as its output bucket: one that an earlier stack or
+//! the Quick Start left.
 //!
-//! CloudFormation takes it in while it makes the stack, under [conditions][aws]: its name stands in
-//! the template as it is, it is retained, and nothing of it changes. So the stack is made with a
-//! template that describes the bucket as it was found, in which nothing can empty or delete it:
-//! when anything fails, it is as before. The update that follows is to the stack's own template,
-//! and makes of the bucket what every other stack has.
+//! CloudFormation imports it while it creates the stack, under [conditions][aws]: the template
+//! contains its literal name, it is retained, and nothing about it changes. So the stack is created
+//! from a template that describes the bucket as it was found, in which nothing can empty or delete
+//! it: if anything fails, it is as before. The update that follows uses the stack's own template,
+//! and makes the bucket like that of every other stack.
 //!
 //! [aws]: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/import-resources-automatically.html
 
@@ -21,10 +21,10 @@ use crate::account::Account;
 use crate::call_error::CallError;
 use crate::typed::typed;
 
-/// Why a bucket can't be taken into a stack.
+/// Why a bucket can't be imported into a stack.
 #[derive(Debug, thiserror::Error)]
 pub enum ImportError {
-    /// A stack gets its output bucket when it is made.
+    /// The stack exists, and got its output bucket when it was created.
     #[error("stack {stack} has an output bucket already{}", of(bucket.as_ref()))]
     Stack {
         /// The stack.
@@ -38,7 +38,7 @@ pub enum ImportError {
         /// The bucket.
         bucket: String,
     },
-    /// It is in another region, or another account's.
+    /// It is in another region or account.
     #[error("bucket {bucket} is not account {account}'s, not in {region}, or not open to these credentials")]
     Foreign {
         /// The bucket.
@@ -48,7 +48,7 @@ pub enum ImportError {
         /// The region that it should be in.
         region: String,
     },
-    /// It belongs to a stack, which would go on with it.
+    /// It belongs to a stack, which would keep managing it.
     #[error("bucket {bucket} belongs to stack {stack}")]
     Owned {
         /// The bucket.
@@ -56,7 +56,7 @@ pub enum ImportError {
         /// The stack that it belongs to.
         stack: String,
     },
-    /// Its policy isn't one that a template can hold.
+    /// Its policy can't be part of a template.
     #[error("the policy of bucket {bucket} is not JSON")]
     Policy {
         /// The bucket.
@@ -64,7 +64,7 @@ pub enum ImportError {
         /// What is wrong with it.
         source: serde_json::Error,
     },
-    /// The template is none that a bucket can be taken into.
+    /// A bucket can't be imported into the template.
     #[error("no bucket can be taken into this template")]
     Keep(#[source] KeepError),
     /// AWS could not be asked, or refused.
@@ -82,12 +82,12 @@ fn of(bucket: Option<&String>) -> String {
 }
 
 impl ImportError {
-    /// Whether another bucket, stack or account has to be named.
+    /// Whether the caller has to name another bucket, stack or account.
     pub fn is_usage(&self) -> bool {
         matches!(self, Self::Stack { .. } | Self::Missing { .. } | Self::Foreign { .. } | Self::Owned { .. })
     }
 
-    /// What to do about it, where that is known.
+    /// What to do about it, if known.
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Stack { .. } => {
@@ -106,33 +106,33 @@ impl ImportError {
 #[derive(Debug)]
 pub struct Found {
     bucket: String,
-    /// `Enabled` or `Suspended`; none if it never had versions.
+    /// `Enabled` or `Suspended`; `None` if it never had versions.
     versioning: Option<String>,
     policy: Option<Value>,
-    /// Its lifecycle rules and whom it notifies, in words.
+    /// Its lifecycle rules and notifications, in words.
     others: Vec<String>,
 }
 
-/// Looks at a bucket that is to become `stack`'s, which isn't there, or only its remains are. Only
-/// reads.
+/// Inspects a bucket that is to be imported into `stack`, which doesn't exist or was never created
+/// wholly. Only reads.
 ///
 /// # Errors
-/// It isn't there, isn't the account's, is in another region, or belongs to a stack.
+/// The bucket doesn't exist, isn't the account's, is in another region, or belongs to a stack.
 pub async fn find(account: &Account, stack: &str, bucket: &str) -> Result<Found, ImportError> {
     let call = |source| ImportError::Call { bucket: bucket.to_owned(), source };
     let s3 = &account.s3;
-    let foreign = || ImportError::Foreign {
+    let unusable = || ImportError::Foreign {
         bucket: bucket.to_owned(),
         account: account.id.clone(),
         region: account.region.clone(),
     };
     let head = s3.head_bucket().bucket(bucket).expected_bucket_owner(&account.id).send().await;
     match head {
-        Ok(head) if head.bucket_region().is_some_and(|region| region != account.region) => return Err(foreign()),
+        Ok(head) if head.bucket_region().is_some_and(|region| region != account.region) => return Err(unusable()),
         Ok(_) => {}
         Err(error) => match status(&error) {
             Some(404) => return Err(ImportError::Missing { bucket: bucket.to_owned() }),
-            Some(301 | 400 | 403) => return Err(foreign()),
+            Some(301 | 400 | 403) => return Err(unusable()),
             _ => return Err(call(CallError::new("look at it", error))),
         },
     }
@@ -157,7 +157,7 @@ pub async fn find(account: &Account, stack: &str, bucket: &str) -> Result<Found,
     })
 }
 
-/// The stack that has the bucket. A deleted one that left it is told of, too, for some months.
+/// The stack that has the bucket. A deleted one that left it is also listed, for some months.
 async fn owner(account: &Account, bucket: &str) -> Result<Option<String>, CallError> {
     let asked = account.cloudformation.describe_stack_resources().physical_resource_id(bucket).send().await;
     let found = match asked {
@@ -191,8 +191,8 @@ async fn others(account: &Account, bucket: &str) -> Result<Vec<String>, CallErro
 }
 
 impl Found {
-    /// The template that takes the bucket in: `template` with the bucket as it was found, where
-    /// nothing empties or deletes it.
+    /// The template for the import: `template` with the bucket as it was found, in which nothing
+    /// empties or deletes it.
     ///
     /// # Errors
     /// The template isn't ours.
@@ -213,7 +213,7 @@ impl Found {
         Ok(content.into())
     }
 
-    /// What becomes of the bucket, in sentences.
+    /// What happens to the bucket, in sentences.
     pub fn in_words(&self, settings: &Settings) -> Vec<String> {
         let bucket = &self.bucket;
         let mut told = vec![format!(

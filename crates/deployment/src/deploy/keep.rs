@@ -1,21 +1,21 @@
-//! Deleting a stack without what it made: the output bucket leaves the stack first, by an update
-//! that retains it and takes it off the cleaner's list.
+//! Deletes a stack but keeps its zips: first an update removes the output bucket from the stack,
+//! retained, and from the cleaner's list.
 
 use cfn::{ParseError, Template};
 use serde_json::{Map, Value};
 
-/// What is kept: the bucket, and the policy by which it speaks TLS only.
+/// What is kept: the bucket, and the policy that denies access without TLS.
 pub(super) const KEPT: [&str; 2] = ["OutputBucket", "OutputBucketPolicy"];
-/// What would empty it.
+/// The custom resource that would empty it.
 const CLEANER: &str = "BucketCleaner";
-/// What empties the buckets of the Quick Start "Git Webhooks with AWS Services", whose bucket has
-/// the same name in its template.
+/// The custom resource that empties the buckets of the Quick Start "Git Webhooks with AWS
+/// Services", whose bucket has the same logical ID.
 const QUICK_START_CLEANER: &str = "DeleteBucketContents";
 
 /// Why the output bucket can't be kept.
 #[derive(Debug, thiserror::Error)]
 pub enum KeepError {
-    /// The deployed template isn't one that can be changed here.
+    /// The deployed template can't be read.
     #[error("the deployed template can't be read")]
     Template(#[source] ParseError),
     /// The deployed template isn't ours.
@@ -24,20 +24,20 @@ pub enum KeepError {
         /// What it lacks.
         id: &'static str,
     },
-    /// CloudFormation sees no change in the template that keeps the bucket, though the deployed one
-    /// doesn't.
+    /// CloudFormation sees no change in the template that keeps the bucket, although the deployed
+    /// one doesn't.
     #[error("CloudFormation sees no difference in the template that would keep it")]
     Unchanged,
 }
 
-/// The deployed template, but with an output bucket that survives the stack.
+/// The deployed template, with an output bucket that survives the stack.
 pub(super) fn keeping_output(deployed: &Template) -> Result<Template, KeepError> {
     let mut template = deployed.value().clone();
     let is_quick_start = template["Resources"].get(QUICK_START_CLEANER).is_some();
     retain(entry(&mut template, KEPT[0])?);
     if is_quick_start {
-        // Not called any more: it would empty both buckets, and does nothing else. CloudFormation
-        // takes no change of a policy alone.
+        // Removed, since it would empty both buckets and does nothing else. CloudFormation doesn't
+        // accept the change of a policy alone.
         retain(entry(&mut template, QUICK_START_CLEANER)?);
         let metadata = entry(&mut template, KEPT[0])?.entry("Metadata").or_insert_with(|| Value::from(Map::new()));
         metadata["KeptWithoutItsStack"] = true.into();

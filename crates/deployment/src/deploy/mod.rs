@@ -1,8 +1,9 @@
-//! From a template to a running stack: assets into the account's own bucket, a change set that a
-//! person can read before it is executed, and the stack's events while it is.
+//! Turns a template into a running stack: uploads assets to the account's own bucket, makes a
+//! change set that can be read before it is executed, and reports the stack's events.
 //!
-//! [`plan`] changes nothing that runs; what it gives is shown, and then executed or abandoned.
-//! [`deploy`] and [`destroy()`] are for callers that ask nobody: tests and the local cloud.
+//! [`plan`] changes nothing that runs; its result is shown, and then executed or abandoned.
+//! [`deploy`] and [`destroy()`] are for callers that don't ask for confirmation: tests and the
+//! local cloud.
 
 mod again;
 mod assets;
@@ -58,10 +59,10 @@ use crate::call_error::CallError;
 use crate::render::progress::Progress;
 use crate::typed::typed;
 
-/// The parameters by which a template is told where its code lies; filled here, never by a person.
+/// The parameters with the location of the code; set by the deployment, never by a person.
 const ASSET_BUCKET: &str = "QSS3BucketName";
 const ASSET_PREFIX: &str = "QSS3KeyPrefix";
-/// Both of them: what a deployment fills in by itself.
+/// Both of them.
 pub const FILLED: [&str; 2] = [ASSET_BUCKET, ASSET_PREFIX];
 
 /// What to deploy.
@@ -71,20 +72,20 @@ pub struct Deployment {
     pub stack_name: String,
     /// The template.
     pub template: Template,
-    /// The directory with `assets.json` and `assets/`. Not looked at when the template has no
-    /// parameter `QSS3BucketName`, for then it has no code.
+    /// The directory with `assets.json` and `assets/`. Not read if the template has no parameter
+    /// `QSS3BucketName`, since it has no code then.
     pub dist: PathBuf,
     /// Values for the template's parameters. Those of an existing stack that are not given keep
     /// their value.
     pub parameters: Parameters,
     /// Tags of the stack; without any, an existing stack keeps its own.
     pub tags: BTreeMap<String, String>,
-    /// The role that `CloudFormation` takes on; without one it uses that which the stack remembers,
-    /// or else acts in the name of who asks.
+    /// The role that `CloudFormation` assumes; without one it uses the one that the stack
+    /// remembers, or else the caller's rights.
     pub role: Option<ServiceRole>,
 }
 
-/// A stack that is as the template wants it.
+/// A stack that matches the template.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Deployed {
     /// The stack's ARN.
@@ -96,16 +97,16 @@ pub struct Deployed {
 /// What a deployment would do.
 #[derive(Debug)]
 pub enum Plan {
-    /// Nothing: the stack is as the template wants it.
+    /// Nothing: the stack matches the template.
     Unchanged(Deployed),
-    /// It would make these changes.
+    /// Make these changes.
     Changes(Box<Planned>),
 }
 
-/// Why a stack is not as the template wants it.
+/// Why a stack could not be deployed.
 #[derive(Debug, thiserror::Error)]
 pub enum DeployError {
-    /// It is not known where to deploy to.
+    /// The account can't be determined.
     #[error("cannot deploy stack {stack}")]
     Account {
         /// The stack's name.
@@ -113,7 +114,7 @@ pub enum DeployError {
         /// What is missing.
         source: AccountError,
     },
-    /// The tags can't be.
+    /// The tags are invalid.
     #[error("the tags of stack {stack} can't be")]
     Tags {
         /// The stack's name.
@@ -145,7 +146,7 @@ pub enum DeployError {
         /// What was tried, and what AWS answered.
         source: CallError,
     },
-    /// Somebody else is changing the stack.
+    /// The stack is being changed by somebody else.
     #[error("stack {stack} is being changed: {status}")]
     Busy {
         /// The stack's name.
@@ -153,7 +154,7 @@ pub enum DeployError {
         /// Its status.
         status: String,
     },
-    /// The stack is in a state that no change set gets it out of.
+    /// The stack is in a state that no change set can end.
     #[error("stack {stack} cannot be updated: {status}")]
     Stuck {
         /// The stack's name.
@@ -170,7 +171,7 @@ pub enum DeployError {
         /// Why.
         reason: String,
     },
-    /// A resource could not be made, and `CloudFormation` has undone what it had done.
+    /// A resource could not be created, and `CloudFormation` has rolled back.
     #[error("{failure}; stack {stack} is now {status}")]
     Failed {
         /// The stack's name.
@@ -183,7 +184,7 @@ pub enum DeployError {
 }
 
 impl DeployError {
-    /// What to do about it, where that is known and not known to the error's source.
+    /// What to do about it, if known and not said by the error's source.
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Busy { .. } => Some("wait until it is done, then deploy again".to_owned()),
@@ -205,8 +206,7 @@ impl DeployError {
 pub struct Standing {
     /// The stack that would be updated.
     existing: Option<stack::Stack>,
-    /// What is left of one that was never created wholly, with which nothing can be done but to
-    /// delete it.
+    /// The remains of a stack that was never created wholly, which can only be deleted.
     remains: Option<stack::Stack>,
 }
 
@@ -221,13 +221,13 @@ impl Standing {
         self.existing.as_ref()?.outputs.get("OutputBucketName").map(String::as_str)
     }
 
-    /// What the parameters come to.
+    /// The resulting parameters.
     pub fn settings(&self, deployment: &Deployment) -> Settings {
         let kept = self.existing.as_ref().map(|stack| &stack.parameters);
         Settings::new(&deployment.template, &deployment.parameters, kept).of_bucket(self.bucket())
     }
 
-    /// The tags that the stack would get or lose: without a value.
+    /// The tags that the stack would get, or lose if without a value.
     pub fn tags(&self, deployment: &Deployment) -> BTreeMap<String, Option<String>> {
         let none = BTreeMap::new();
         tags::changes(self.existing.as_ref().map_or(&none, |stack| &stack.tags), &deployment.tags)
@@ -238,11 +238,11 @@ impl Standing {
     }
 }
 
-/// Looks at the stack, and judges the parameters that are given, those that it would keep, and what
-/// all of them come to. Only reads, and comes before anything that takes time.
+/// Reads the stack, and checks the given parameters, those that it would keep, and their
+/// combination. It changes nothing, and runs before anything that takes time.
 ///
 /// # Errors
-/// See [`DeployError`]: parameters foremost, or a stack that can't be updated.
+/// See [`DeployError`], mainly parameters, or a stack that can't be updated.
 pub async fn examine(account: &Account, deployment: &Deployment) -> Result<Standing, DeployError> {
     let Deployment { stack_name, template, parameters, .. } = deployment;
     let wrong = |source| DeployError::Parameters { stack: stack_name.clone(), source };
@@ -262,7 +262,7 @@ pub async fn examine(account: &Account, deployment: &Deployment) -> Result<Stand
     }
 }
 
-/// Uploads the assets and makes a change set. Nothing that runs is changed; a stack that was never
+/// Uploads the assets and makes a change set. Nothing that runs is changed. A stack that was never
 /// created wholly (`ROLLBACK_COMPLETE`, `REVIEW_IN_PROGRESS`) is deleted, since nothing else can be
 /// done with it. [`preview()`] does neither.
 ///
@@ -276,8 +276,8 @@ pub async fn plan(
     planned(account, deployment, Kind::Create, progress).await
 }
 
-/// The same for a stack that isn't there and takes in a bucket that is: `deployment` has the
-/// template of [`Found::first`].
+/// The same for a new stack that imports an existing bucket: `deployment` has the template of
+/// [`Found::first`].
 ///
 /// # Errors
 /// See [`DeployError`].
@@ -289,7 +289,7 @@ pub async fn plan_import(
     planned(account, deployment, Kind::Import, progress).await
 }
 
-/// A change set for the stack, made by one of the kind `new` where it isn't there.
+/// A change set for the stack, of the kind `new` if the stack doesn't exist.
 async fn planned(
     account: &Account,
     deployment: &Deployment,
@@ -323,7 +323,7 @@ async fn planned(
     }
 }
 
-/// What a rule of the template wants that these values, and those that the stack keeps, don't give.
+/// The rule of the template that these values, with those that the stack keeps, break.
 fn broken_rule(
     template: &serde_json::Value,
     kept: &BTreeMap<String, String>,
@@ -334,14 +334,14 @@ fn broken_rule(
     cfn::broken_rules(template, &values).into_iter().next()
 }
 
-/// The name and the value of a parameter, where the request has it.
+/// The name and the value of a parameter, if the request has a value.
 fn told(parameter: &Parameter) -> Option<(String, String)> {
     Some((parameter.parameter_key()?.to_owned(), parameter.parameter_value()?.to_owned()))
 }
 
-/// What the template comes to with these values, and those of pseudo parameters, and is too much
-/// for a service, which would say so in the middle of the deployment: the variables of a function.
-/// Values that an existing stack keeps count as nothing.
+/// The first function whose variables are too large with these values and those of pseudo
+/// parameters. AWS would report it only in the middle of the deployment. Values that an existing
+/// stack keeps count as nothing.
 fn excess(template: &serde_json::Value, parameters: &[Parameter], known: &[(&str, &String)]) -> Option<Excess> {
     let declared = template["Parameters"].as_object().into_iter().flat_map(serde_json::Map::keys);
     let mut values: BTreeMap<_, _> = declared.map(|name| (name.clone(), String::new())).collect();
@@ -351,8 +351,8 @@ fn excess(template: &serde_json::Value, parameters: &[Parameter], known: &[(&str
     cfn::quota::exceeded(&evaluated, 0).into_iter().next()
 }
 
-/// The template as it is with these values of its parameters, later ones before earlier ones, and
-/// all others by default.
+/// Evaluates the template with these parameters, of which later ones override earlier ones, and
+/// with defaults for all others.
 ///
 /// # Errors
 /// See [`cfn::EvaluateError`].
@@ -362,11 +362,11 @@ pub fn evaluated(template: &Template, chosen: &[Parameters]) -> Result<serde_jso
     cfn::evaluate(template.value(), &values)
 }
 
-/// Finishes the rollback of an update that got stuck, so that the stack can be updated again. Any
-/// other stack is left alone.
+/// Finishes the rollback of an update that got stuck, so that the stack can be updated again. Does
+/// nothing to any other stack.
 ///
 /// # Errors
-/// See [`DeployError`]: the resource that still fails, foremost.
+/// See [`DeployError`], mainly the resource that still fails.
 pub async fn continue_rollback(
     account: &Account,
     stack_name: &str,
@@ -388,8 +388,8 @@ pub async fn continue_rollback(
     Err(DeployError::Failed { stack: stack_name.to_owned(), status: end.status, failure: end.failure })
 }
 
-/// A change set of an existing stack for another template that has the same parameters, all of
-/// which keep their values; none if nothing would change.
+/// A change set of an existing stack for another template with the same parameters, which all keep
+/// their values; `None` if nothing would change.
 async fn replan(
     account: &Account,
     stack_name: &str,
@@ -433,7 +433,7 @@ pub async fn deploy(
     }
 }
 
-/// Deletes a stack with all that it holds. No such stack is fine.
+/// Deletes a stack with all its content. It is fine if it doesn't exist.
 ///
 /// # Errors
 /// See [`DestroyError`].
@@ -446,7 +446,7 @@ pub async fn destroy(config: &SdkConfig, stack_name: &str, progress: &mut dyn Pr
     }
 }
 
-/// What there is of the stack.
+/// Reads the state of the stack.
 async fn standing(account: &Account, name: &str) -> Result<Standing, DeployError> {
     let call = |source| DeployError::Call { stack: name.to_owned(), source };
     let found = stack::describe(account, name).await.map_err(call)?;
@@ -465,7 +465,7 @@ async fn standing(account: &Account, name: &str) -> Result<Standing, DeployError
     }
 }
 
-/// The parameters that tell the template where its code lies: known before the code is there.
+/// The parameters with the location of the code, which are known before it is uploaded.
 fn filled(account: &Account, template: &Template) -> BTreeMap<&'static str, String> {
     if template.parameter(ASSET_BUCKET).is_none() {
         return BTreeMap::new();
@@ -488,7 +488,7 @@ async fn upload(
     body(account, deployment, progress).await
 }
 
-/// The template as CloudFormation gets it.
+/// The template as it is sent to CloudFormation.
 async fn body(
     account: &Account,
     deployment: &Deployment,

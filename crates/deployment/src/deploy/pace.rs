@@ -1,5 +1,5 @@
-//! How often to ask while waiting: soon at first, since a local cloud is done at once, then seldom
-//! enough for AWS's limits. The SDK's own waiters begin with half a minute.
+//! The polling interval: short at first, since a local cloud is done at once, then long enough for
+//! AWS's limits. The SDK's own waiters begin with half a minute.
 
 use std::time::Duration;
 
@@ -13,14 +13,14 @@ pub struct Pace {
 }
 
 impl Default for Pace {
-    /// The first pause will be the shortest.
+    /// Starts with the shortest pause.
     fn default() -> Self {
         Self { next: SHORTEST }
     }
 }
 
 impl Pace {
-    /// Something happened: more may follow soon.
+    /// Shortens the pauses again, since after one event others may follow soon.
     pub(super) fn hasten(&mut self) {
         self.next = SHORTEST;
     }

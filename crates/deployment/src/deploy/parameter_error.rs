@@ -1,5 +1,5 @@
-//! What may be wrong with a parameter, and what to do about it. A value never stands in it: it may
-//! be a secret, or meant to be one.
+//! Errors of parameters, and what to do about them. They never contain a value: it may be a secret,
+//! or meant to be one.
 
 use std::path::PathBuf;
 
@@ -19,8 +19,8 @@ pub enum ParameterError {
         /// What the file system said.
         source: std::io::Error,
     },
-    /// The file of parameters is not a JSON object of texts. What is in it may be secret, and is
-    /// not repeated.
+    /// The file of parameters is not a JSON object of texts. Its content may be secret, and is not
+    /// repeated.
     #[error("{} is not a JSON object of texts (line {line}, column {column})", path.display())]
     File {
         /// The file.
@@ -38,39 +38,39 @@ pub enum ParameterError {
     Unknown {
         /// The parameter.
         name: String,
-        /// The parameters that there are.
+        /// The existing parameters.
         known: Vec<String>,
     },
-    /// A secret stood on the command line.
+    /// A secret was given on the command line.
     #[error("{name} is a secret and must not stand on the command line")]
     SecretOnCommandLine {
         /// The parameter.
         name: String,
     },
-    /// A secret stood in the configuration file.
+    /// A secret was given in the configuration file.
     #[error("{name} is a secret and must not stand in the configuration")]
     SecretInConfiguration {
         /// The parameter.
         name: String,
     },
-    /// A secret can't be had from where it should come from. Which place that is isn't repeated:
-    /// where it belongs, people write the secret itself.
+    /// A secret can't be read from its source. The source isn't repeated: people write the secret
+    /// itself in its place.
     #[error("cannot get {name} from {origin}")]
     Secret {
         /// The parameter.
         name: String,
-        /// What kind of place it is.
+        /// The kind of source.
         origin: &'static str,
         /// What the system said.
         source: std::io::Error,
     },
-    /// Each value is allowed by itself, and a rule of the template refuses them together.
+    /// Each value is allowed by itself, but a rule of the template refuses the combination.
     #[error("the values don't fit together: {rule}")]
     Together {
-        /// What the rule wants, in the template's words.
+        /// The rule's description in the template.
         rule: String,
     },
-    /// A parameter that deployment fills in was given.
+    /// A parameter that the deployment sets was given.
     #[error("{name} is filled in by the deployment")]
     Filled {
         /// The parameter.
@@ -84,7 +84,7 @@ pub enum ParameterError {
         /// What they say of it.
         source: Complaint,
     },
-    /// The functions couldn't read the value that the stack has and would keep.
+    /// The functions couldn't read the value that the stack would keep.
     #[error("{name} has a value in the stack that the functions can't read any more")]
     Kept {
         /// The parameter.
@@ -92,7 +92,7 @@ pub enum ParameterError {
         /// What they say of it.
         source: Complaint,
     },
-    /// The template doesn't allow the value. CloudFormation would say so, too, but after the
+    /// The template doesn't allow the value. CloudFormation would report that only after the
     /// uploads.
     #[error("{name} has a value that the template doesn't allow")]
     Constraint {
@@ -101,7 +101,7 @@ pub enum ParameterError {
         /// What it asks for.
         source: Complaint,
     },
-    /// The template doesn't allow the value that the stack has and would keep.
+    /// The template doesn't allow the value that the stack would keep.
     #[error("{name} has a value in the stack that the template doesn't allow any more")]
     KeptConstraint {
         /// The parameter.
@@ -130,7 +130,7 @@ pub enum ParameterError {
 }
 
 impl ParameterError {
-    /// What to do about it, where that is known.
+    /// What to do about it, if known.
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Unknown { known, .. } => Some(format!("there are {}", known.join(", "))),

@@ -1,5 +1,5 @@
-//! Values for a template's parameters, from where they may come: secrets never from the command
-//! line, where every process of the machine and the shell's history can read them.
+//! Values for a template's parameters, and their sources. Secrets never come from the command line,
+//! where every process of the machine and the shell's history can read them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use aws_sdk_cloudformation::types::Parameter;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::parameter_error::ParameterError;
-use super::values::{Complaint, judge, variable};
+use super::values::{Complaint, check, variable};
 use cfn::{Declared, Template};
 use schemars::JsonSchema;
 
@@ -16,7 +16,7 @@ use schemars::JsonSchema;
 #[derive(Debug, Clone, PartialEq, Eq, JsonSchema)]
 #[schemars(rename_all = "kebab-case")]
 pub enum SecretSource {
-    /// A file, relative to the working directory; a line end at its end doesn't count.
+    /// A file, relative to the working directory; a final line end is ignored.
     File(PathBuf),
     /// An environment variable.
     Environment(String),
@@ -24,15 +24,13 @@ pub enum SecretSource {
     Prompt,
 }
 
-/// Values for parameters, none of which is ever shown: which ones are secret, only the template
-/// says.
+/// Values for parameters. None is ever shown, since only the template says which ones are secret.
 #[derive(Debug, Default, Clone)]
 pub struct Parameters {
     given: BTreeMap<String, Given>,
-    /// Those that take the template's default, whatever a stack has.
+    /// Those that are reset to the template's default, whatever a stack has.
     reset: BTreeSet<String>,
-    /// Secrets that a deployment would read from somewhere, for who only wants to know that there
-    /// is one.
+    /// Secrets that a deployment would read, for callers that need to know only that there is one.
     promised: BTreeSet<String>,
 }
 
@@ -46,7 +44,7 @@ struct Given {
 enum Source {
     CommandLine,
     Configuration,
-    /// From where a person keeps secrets, whatever the template says of it.
+    /// A source of secrets, whatever the template declares.
     Secret,
     Private,
 }
@@ -79,10 +77,11 @@ impl Parameters {
         Ok(())
     }
 
-    /// Takes the parameters of a file, a JSON object of texts; those of the command line stay.
+    /// Reads parameters from a file, a JSON object of texts. Those of the command line have
+    /// precedence.
     ///
     /// # Errors
-    /// The file can't be read or is something else.
+    /// The file can't be read or parsed.
     pub fn file(&mut self, path: &Path) -> Result<(), ParameterError> {
         let text =
             std::fs::read_to_string(path).map_err(|source| ParameterError::Read { path: path.to_owned(), source })?;
@@ -95,8 +94,8 @@ impl Parameters {
         Ok(())
     }
 
-    /// Takes what the environment has of the template's parameters, which `lookup` reads:
-    /// `GIT2S3_API_SECRET` for `ApiSecret`. What is given already stays; an empty variable is none.
+    /// Reads the template's parameters from the environment by `lookup`: `GIT2S3_API_SECRET` for
+    /// `ApiSecret`. Given values have precedence; an empty variable is ignored.
     pub fn environment(&mut self, template: &Template, lookup: impl Fn(&str) -> Option<String>) {
         for (name, _) in template.parameters().filter(|(name, _)| !super::FILLED.contains(name)) {
             if let Some(value) = lookup(&variable(name)).filter(|value| !value.is_empty()) {
@@ -105,7 +104,7 @@ impl Parameters {
         }
     }
 
-    /// Takes the parameters of the configuration file; what is given already stays.
+    /// Takes the parameters of the configuration file. Given values have precedence.
     pub fn configuration(&mut self, parameters: &BTreeMap<String, String>) {
         for (name, value) in parameters {
             if !self.is_decided(name) {
@@ -114,11 +113,11 @@ impl Parameters {
         }
     }
 
-    /// Takes a secret from where it comes from, unless it is given already. `ask` asks the person
-    /// at the terminal; no answer leaves an existing stack its secret.
+    /// Reads a secret from its source, unless it is given already. `ask` asks the person at the
+    /// terminal; with an empty answer an existing stack keeps its secret.
     ///
     /// # Errors
-    /// It can't be had from there.
+    /// It can't be read from there.
     pub fn secret(
         &mut self,
         name: &str,
@@ -149,26 +148,24 @@ impl Parameters {
         Ok(())
     }
 
-    /// Takes a secret as one that a deployment will have, without reading it: a reviewer mustn't
-    /// need it.
+    /// Notes that a deployment will have a secret, without reading it: a reviewer must not need it.
     pub fn promise(&mut self, name: &str) {
         self.promised.insert(name.to_owned());
     }
 
-    /// Sets a parameter, from within a program.
+    /// Sets a parameter, for callers in code.
     #[must_use]
     pub fn with(mut self, name: &str, value: impl Into<SecretString>) -> Self {
         self.insert(name, value.into(), Source::Private);
         self
     }
 
-    /// The value that a parameter was given, if it was given one; not to be shown if it may be a
-    /// secret.
+    /// The given value of a parameter, if there is one. It must not be shown if it may be a secret.
     pub(super) fn text(&self, name: &str) -> Option<String> {
         self.given.get(name).map(|given| given.value.expose_secret().to_owned())
     }
 
-    /// Those of them that a template has: for one of another release.
+    /// Those that a template has, for a template of another release.
     #[must_use]
     pub fn known_to(&self, template: &Template) -> Self {
         let known = self.given.iter().filter(|(name, _)| template.parameter(name).is_some());
@@ -183,18 +180,18 @@ impl Parameters {
         self.given.iter().map(|(name, given)| (name.clone(), given.value.expose_secret().to_owned()))
     }
 
-    /// The values of those that are secret.
+    /// The values of the secret ones.
     pub fn secrets(&self, template: &Template) -> Vec<String> {
         let values = template.secret_parameters().filter_map(|name| self.given.get(name));
         values.map(|given| given.value.expose_secret().to_owned()).collect()
     }
 
-    /// Whether a parameter takes the template's default, whatever a stack has.
+    /// Whether a parameter is reset to the template's default, whatever a stack has.
     pub(super) fn resets(&self, name: &str) -> bool {
         self.reset.contains(name)
     }
 
-    /// Whether it comes from where a person keeps secrets, whatever the template says of it.
+    /// Whether it comes from a source of secrets, whatever the template declares.
     pub(super) fn is_from_a_secret(&self, name: &str) -> bool {
         let given = self.given.get(name).is_some_and(|given| given.source == Source::Secret);
         given || (self.promised.contains(name) && !self.is_decided(name))
@@ -219,11 +216,11 @@ impl Parameters {
         }
     }
 
-    /// Refuses what does not fit the template, before anything is done.
+    /// Refuses values that don't fit the template, before anything is done.
     ///
     /// # Errors
-    /// A parameter that the template doesn't have, a secret from where none may come, or a value
-    /// that the functions can't read or the template doesn't allow.
+    /// A parameter that the template doesn't have, a secret from a wrong source, or a value that
+    /// the functions can't read or the template doesn't allow.
     pub fn check(&self, template: &Template) -> Result<(), ParameterError> {
         for name in &self.reset {
             if !declared(template, name)?.has_default() {
@@ -241,18 +238,18 @@ impl Parameters {
             if declared.is_secret() && given.source == Source::Configuration {
                 return Err(ParameterError::SecretInConfiguration { name: name.clone() });
             }
-            judge(name, &given.value).map_err(|source| ParameterError::Value {
+            check(name, &given.value).map_err(|source| ParameterError::Value {
                 name: name.clone(),
-                // What a parameter that is none may quote.
+                // The error may quote an unknown parameter's name.
                 source: if given.source == Source::Secret && !declared.is_secret() { unsaid() } else { source },
             })?;
-            let allowed = declared.judge(given.value.expose_secret());
+            let allowed = declared.check(given.value.expose_secret());
             allowed.map_err(|source| ParameterError::Constraint { name: name.clone(), source: source.into() })?;
         }
         Ok(())
     }
 
-    /// Refuses what an existing stack would keep of its values and the functions can't read or the
+    /// Refuses values that an existing stack would keep but the functions can't read or the
     /// template doesn't allow, before anything is done.
     pub(super) fn check_kept(
         &self,
@@ -263,15 +260,15 @@ impl Parameters {
             let filled = super::FILLED.contains(&name);
             let Some(value) = kept.get(name).filter(|_| !declared.is_secret() && !filled) else { continue };
             let of = || name.to_owned();
-            judge(name, &value.as_str().into()).map_err(|source| ParameterError::Kept { name: of(), source })?;
-            let allowed = declared.judge(value);
+            check(name, &value.as_str().into()).map_err(|source| ParameterError::Kept { name: of(), source })?;
+            let allowed = declared.check(value);
             allowed.map_err(|source| ParameterError::KeptConstraint { name: of(), source: source.into() })?;
         }
         Ok(())
     }
 
-    /// What `CloudFormation` is told: what is `filled` in, else what was given, else what an
-    /// existing stack has `kept`, else nothing, for the template's default.
+    /// The parameters for `CloudFormation`: the `filled` value, else the given one, else the one
+    /// that an existing stack has `kept`, else none, for the template's default.
     pub(super) fn resolve(
         &self,
         template: &Template,
@@ -314,7 +311,7 @@ fn unsaid() -> Complaint {
     "what is wrong with it isn't said, since that would tell what was given as a secret".into()
 }
 
-/// Whether CloudFormation would take it for a parameter's name.
+/// Whether CloudFormation accepts it as a parameter's name.
 fn is_name(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
@@ -425,15 +422,15 @@ mod tests {
         ] {
             let error = Parameters::default().with(name, value).check(&template).unwrap_err();
             let told = contract::error_chain(&error);
-            let judged = matches!(error, ParameterError::Value { .. } | ParameterError::Constraint { .. });
-            assert!(judged && told.starts_with(name), "{name}={value}: {told}");
+            let checked = matches!(error, ParameterError::Value { .. } | ParameterError::Constraint { .. });
+            assert!(checked && told.starts_with(name), "{name}={value}: {told}");
             let kept = BTreeMap::from([(name.to_owned(), value.to_owned())]);
             let error = Parameters::default().check_kept(&template, &kept);
             let is_secret = template.secret_parameters().any(|secret| secret == name);
             assert_eq!(error.is_err(), !is_secret, "{name}={value}");
         }
-        let judged: Vec<_> = template.parameters().map(|(name, _)| name).collect();
-        assert_eq!(judged.len(), 31, "a new parameter needs a broken value here: {judged:?}");
+        let checked: Vec<_> = template.parameters().map(|(name, _)| name).collect();
+        assert_eq!(checked.len(), 31, "a new parameter needs a broken value here: {checked:?}");
     }
 
     #[test]

@@ -1,6 +1,5 @@
-//! What a deployment would do, told from what can be read. A change set would say it in AWS's
-//! words, but for one the code has to be in a bucket, and a stack has to be there or be made: who
-//! only wants to look changes nothing.
+//! What a deployment would do, as far as reading can tell. A change set would be more exact, but
+//! needs the code in a bucket and a stack, which a preview must not create.
 
 use std::collections::BTreeMap;
 
@@ -19,35 +18,35 @@ use crate::render::table::{Align, Table};
 pub struct Preview {
     /// The stack's name.
     pub stack: String,
-    /// Whether the stack would be made.
+    /// Whether the stack would be created.
     pub creates: bool,
-    /// The status of what is left of a stack that was never created wholly, and would be deleted
+    /// The status of the remains of a stack that was never created wholly, which would be deleted
     /// first.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub remains: Option<String>,
-    /// How many resources of each type would be made, where the stack is.
+    /// How many resources of each type a new stack would have.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub resources: BTreeMap<String, usize>,
-    /// How an existing stack would change, with the values of its parameters in their places.
+    /// How an existing stack would change, with its parameters evaluated.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub changes: Option<Diff>,
-    /// What becomes of a bucket that the stack would take in, in sentences.
+    /// What happens to a bucket that the stack would import, in sentences.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub import: Vec<String>,
     /// The parameters.
     #[serde(flatten)]
     pub settings: Settings,
-    /// Which hosts may be fetched from, in words.
+    /// The hosts to fetch from, in words.
     pub hosts: Vec<String>,
-    /// The tags that the stack would get or lose: without a value.
+    /// The tags that the stack would get, or lose if without a value.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub tags: BTreeMap<String, Option<String>>,
 }
 
-/// Only reads. What `standing` has was read, and judged, by [`super::examine`].
+/// Makes a preview. Only reads. `standing` was read and checked by [`super::examine`].
 ///
 /// # Errors
-/// The deployed template can't be had.
+/// The deployed template can't be read.
 pub async fn preview(account: &Account, deployment: &Deployment, standing: &Standing) -> Result<Preview, DeployError> {
     let call = |source| DeployError::Call { stack: deployment.stack_name.clone(), source };
     let settings = standing.settings(deployment);
@@ -81,9 +80,8 @@ pub async fn preview(account: &Account, deployment: &Deployment, standing: &Stan
     Ok(preview)
 }
 
-/// The template with the values of its parameters in their places, so that what a changed one does
-/// to a resource is seen, too. A secret is only there or not; what can't be evaluated stays as it
-/// is written.
+/// Evaluates the template with its parameters, to show what a changed one does to a resource. A
+/// secret is only present or not; what can't be evaluated stays as written.
 fn evaluated(template: &Template, settings: &Settings) -> Template {
     let mut values: BTreeMap<_, _> = FILLED.iter().map(|name| ((*name).to_owned(), "filled".to_owned())).collect();
     values.extend(settings.parameters.iter().map(|setting| {
@@ -98,25 +96,24 @@ fn evaluated(template: &Template, settings: &Settings) -> Template {
 }
 
 impl Preview {
-    /// The same with what becomes of a bucket that the stack would take in.
+    /// Adds what happens to a bucket that the stack would import.
     #[must_use]
     pub fn importing(self, import: Vec<String>) -> Self {
         Self { import, ..self }
     }
 
-    /// Whether nothing would be done, as far as can be told.
+    /// Whether nothing would change, as far as known.
     pub fn is_empty(&self) -> bool {
         let same = self.changes.as_ref().is_some_and(Diff::is_empty);
         !self.creates && same && self.tags.is_empty() && self.settings.changed().next().is_none()
     }
 
-    /// Whether AWS keeps to itself if that is all: a secret was given, and it isn't told whether it
-    /// is another one.
+    /// Whether secrets may change: one was given, and AWS doesn't say whether it differs.
     pub fn may_change_secrets(&self) -> bool {
         self.settings.parameters.iter().any(|setting| setting.change == Change::Unknown)
     }
 
-    /// As a person reads it, but for the parameters.
+    /// The preview as text, without the parameters.
     pub fn shown(&self) -> Shown {
         let mut shown = Shown::default();
         if let Some(status) = &self.remains {

@@ -1,7 +1,7 @@
 //! The
 //! [role](https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-iam-servicerole.html)
-//! that `CloudFormation` takes on for a stack: with one, who deploys needs no right on what the
-//! stack is made of.
+//! that `CloudFormation` assumes for a stack: with one, the caller needs no rights on the stack's
+//! resources.
 
 use std::str::FromStr;
 
@@ -9,7 +9,7 @@ use std::str::FromStr;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServiceRole(String);
 
-/// Why a text names no role.
+/// A text that isn't the ARN of a role.
 #[derive(Debug, thiserror::Error)]
 #[error("{0} isn't the ARN of a role: expected one such as arn:aws:iam::123456789012:role/deployments")]
 pub struct NotARole(String);
@@ -28,7 +28,7 @@ impl FromStr for ServiceRole {
     }
 }
 
-/// A name of IAM's, perhaps behind a path.
+/// Whether it is an IAM name, with an optional path.
 fn is_path_and_name(text: &str) -> bool {
     let name = text.rsplit('/').next().unwrap_or_default();
     let is_of_name = |byte: u8| byte.is_ascii_alphanumeric() || b"_+=,.@-".contains(&byte);
@@ -41,20 +41,19 @@ impl ServiceRole {
         &self.0
     }
 
-    /// The same as AWS's requests have it.
+    /// The same as requests to AWS need it.
     pub(super) fn arn_of(role: Option<&Self>) -> Option<String> {
         role.map(|role| role.0.clone())
     }
 
-    /// The number of the account that it is in: `CloudFormation` takes one of the stack's account
-    /// only.
+    /// The ID of its account: `CloudFormation` accepts only a role of the stack's account.
     pub fn account(&self) -> &str {
         self.0.split(':').nth(4).unwrap_or_default()
     }
 }
 
-/// As whom `CloudFormation` will act: a stack remembers the role that it was once given, and uses
-/// it for whoever comes later. Nothing where it acts in the name of who asks.
+/// The role that `CloudFormation` will assume: a stack remembers the role that it was given, and
+/// uses it for every later caller. `None` if it uses the caller's rights.
 pub fn acting(given: Option<&ServiceRole>, remembered: Option<&str>) -> Option<String> {
     match (given.map(ServiceRole::arn), remembered) {
         (None, None) => None,
@@ -93,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_acts_is_said() {
+    fn acting_role_is_determined() {
         let role: ServiceRole = "arn:aws:iam::123456789012:role/new".parse().unwrap();
         let old = "arn:aws:iam::123456789012:role/old";
         assert_eq!(acting(None, None), None);

@@ -1,6 +1,5 @@
-//! The parameters of a stack as a person has to see them: what each will be, what of it changes,
-//! and what that means for who may call and what may be fetched. Of a secret only whether there is
-//! one.
+//! The parameters of a stack as shown to a person: each value, whether it changes, and what that
+//! means for who may call and what may be fetched. Of a secret only whether there is one.
 
 use std::collections::BTreeMap;
 
@@ -13,32 +12,32 @@ use crate::render::shown::Shown;
 use crate::render::table::{Align, Table};
 use cfn::{Declared, Template};
 
-/// Longer values are cut, in characters: a bundle of certificates has thousands.
+/// The maximum length of shown values, in characters: a bundle of certificates has thousands.
 const WIDEST: usize = 60;
 
 /// Where a value comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Origin {
-    /// Somebody gives it: by a flag, the environment or git2s3.toml.
+    /// It is given by a flag, the environment or git2s3.toml.
     Given,
-    /// Nobody gives it, and the stack has it.
+    /// It is not given; the stack has it.
     Stack,
     /// The template's default.
     Default,
 }
 
-/// What becomes of a value.
+/// How a value changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Change {
     /// It stays.
     None,
-    /// It is another one.
+    /// It changes.
     Changed,
-    /// There was none, since there was no stack, or no such parameter.
+    /// It is new: there was no stack, or no such parameter.
     New,
-    /// It is a secret, and AWS doesn't tell whether it is another one.
+    /// It is a secret, and AWS doesn't say whether it changes.
     Unknown,
 }
 
@@ -52,39 +51,39 @@ pub struct Setting {
     pub secret: bool,
     /// Where its value comes from.
     pub origin: Origin,
-    /// What becomes of it.
+    /// How it changes.
     pub change: Change,
-    /// What the stack has.
+    /// The stack's current value.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub old: Option<String>,
-    /// What it will have.
+    /// Its future value.
     pub new: String,
-    /// What the template has for it, if anything.
+    /// The template's default, if any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub default: Option<String>,
 }
 
-/// All parameters that a person may give.
+/// All parameters that a person may set.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Settings {
-    /// In the order of their names.
+    /// Sorted by name.
     pub parameters: Vec<Setting>,
     /// What they mean for security, in sentences.
     pub meaning: Vec<String>,
-    /// What becomes of the zips that are stored, in sentences.
+    /// What happens to the stored zips, in sentences.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub zips: Vec<String>,
 }
 
-/// Said of a secret.
+/// Shown for a secret.
 const SET: &str = "set";
 pub(super) const NOT_SET: &str = "not set";
 const AS_IT_WAS: &str = "as it was";
 
 impl Settings {
-    /// What a template's parameters come to with those that are given and those that a stack has;
-    /// `None` where there is no stack.
+    /// A template's parameters with those that are given and those that a stack has; `None` if
+    /// there is no stack.
     pub fn new(template: &Template, given: &Parameters, stack: Option<&BTreeMap<String, String>>) -> Self {
         let declared = template.parameters().filter(|(name, _)| !super::FILLED.contains(name));
         let parameters = declared.map(|(name, declared)| setting(name, declared, given, stack)).collect();
@@ -93,15 +92,14 @@ impl Settings {
         settings.of_bucket(None)
     }
 
-    /// The same for a stack whose output bucket has this name, which is what the parameters alone
-    /// don't tell.
+    /// Sets the name of the stack's output bucket, which the parameters alone don't tell.
     #[must_use]
     pub fn of_bucket(mut self, bucket: Option<&str>) -> Self {
         self.zips = zips::in_words(&self, bucket);
         self
     }
 
-    /// What a stack has, whose template this is.
+    /// The parameters of a stack with this template.
     pub(super) fn kept(template: &Template, stack: &BTreeMap<String, String>) -> Self {
         Self::new(template, &Parameters::default(), Some(stack))
     }
@@ -111,29 +109,29 @@ impl Settings {
         self.parameters.iter().find(|setting| setting.name == name)
     }
 
-    /// What a parameter comes to; empty where there is none.
+    /// A parameter's future value; empty if there is none.
     pub fn value(&self, name: &str) -> &str {
         self.get(name).map_or("", |setting| setting.new.as_str())
     }
 
-    /// Those that change, as far as can be told.
+    /// Those that change, as far as known.
     pub fn changed(&self) -> impl Iterator<Item = &Setting> {
         self.parameters.iter().filter(|setting| setting.change == Change::Changed)
     }
 
-    /// Whether there will be no webhook secret, where the template has one: what nothing was given
-    /// for in a stack isn't known.
+    /// Whether the template has a webhook secret and the stack will have none. A secret that an
+    /// existing stack keeps is unknown.
     pub fn lacks_secret(&self) -> bool {
         self.get("ApiSecret").is_some_and(|secret| secret.new == NOT_SET)
     }
 
-    /// Whether there will be no webhook secret, and nobody has said that there is to be none.
+    /// Whether there will be no webhook secret, unintentionally.
     pub fn misses_secret(&self) -> bool {
         self.lacks_secret() && self.get("ApiSecret").is_some_and(|secret| secret.origin == Origin::Default)
     }
 
-    /// The names of those that only the stack has, and that aren't the template's default: who took
-    /// a line out of git2s3.toml may not expect them.
+    /// The names of those that only the stack sets, to another value than the default: unexpected
+    /// after removing a line from git2s3.toml.
     pub fn left_over(&self) -> Vec<&str> {
         let left = |setting: &&Setting| {
             setting.origin == Origin::Stack && !setting.secret && setting.default.as_ref() != Some(&setting.new)
@@ -176,8 +174,8 @@ impl Settings {
         found
     }
 
-    /// Those that a person has to look at: what changes and what isn't the default; with what they
-    /// mean, and what nothing gives any more.
+    /// The noteworthy parameters: those that change or aren't the default, with what they mean, and
+    /// those that are no longer given.
     pub fn shown(&self) -> Shown {
         let mut shown = Shown::default();
         let columns = [" ", "Parameter", "Value", "Until now", "From"].map(|name| (name, Align::Left));
@@ -224,7 +222,7 @@ impl Settings {
 }
 
 impl Setting {
-    /// Whether a person has to look at it: it changes, or isn't the default.
+    /// Whether it changes or isn't the default.
     pub fn is_noteworthy(&self) -> bool {
         match self.change {
             Change::Changed | Change::Unknown => true,
@@ -273,15 +271,14 @@ fn setting(name: &str, declared: &Declared, given: &Parameters, stack: Option<&B
     Setting { name: name.to_owned(), secret: false, origin, change, old, new, default }
 }
 
-/// What bounded the roles until now, and what will: another policy may allow more, and nobody knows
-/// here.
+/// The old and the new permissions boundary, if it changes: the new one may allow more, which isn't
+/// known here.
 fn loosened(boundary: &Setting) -> Option<(&str, &str)> {
     let old = boundary.old.as_deref().filter(|old| !old.is_empty() && *old != boundary.new)?;
     Some((old, if boundary.new.is_empty() { "nothing" } else { &boundary.new }))
 }
 
-/// Whether one of the globs takes every repository, or there is none that takes anything in
-/// particular.
+/// Whether one of the globs matches every repository, or no glob matches a particular one.
 fn is_open(globs: &str) -> bool {
     let mut included =
         globs.split(',').map(str::trim).filter(|glob| !glob.is_empty() && !glob.starts_with('!')).peekable();
@@ -370,7 +367,7 @@ mod tests {
         let mut unbounded = Parameters::default();
         unbounded.reset("PermissionsBoundary").unwrap();
         assert!(said(&unbounded, Some(bounded)).contains("arn:a bounds the roles of the stack no more, nothing does"));
-        // AWS doesn't tell whether the stack has one.
+        // AWS doesn't say whether the stack has one.
         let kept: &[(&str, &str)] = &[("ApiSecret", "****"), ("Repositories", "a")];
         assert_eq!(said(&Parameters::default(), Some(kept)), "");
     }

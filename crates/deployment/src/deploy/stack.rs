@@ -1,4 +1,4 @@
-//! A stack as `CloudFormation` describes it, and the removal of one that never came to be.
+//! A stack as `CloudFormation` describes it, and the removal of one that was never created wholly.
 
 use std::collections::BTreeMap;
 
@@ -21,15 +21,16 @@ pub(super) struct Stack {
     pub(super) parameters: BTreeMap<String, String>,
     pub(super) outputs: BTreeMap<String, String>,
     pub(super) tags: BTreeMap<String, String>,
-    /// The role that CloudFormation takes on for it, whoever asks.
+    /// The role that CloudFormation assumes for it, whoever calls.
     pub(super) role: Option<String>,
 }
 
-/// The stack of that name or ARN; none if there is none. A deleted one is found by its ARN only.
+/// The stack of that name or ARN; `None` if it doesn't exist. A deleted one is found by its ARN
+/// only.
 pub(super) async fn describe(account: &Account, stack: &str) -> Result<Option<Stack>, CallError> {
     let described = account.cloudformation.describe_stacks().stack_name(stack).send().await;
     let described = match described {
-        // CloudFormation has no error of its own for this.
+        // CloudFormation has no separate error for this.
         Err(error) if error.message().is_some_and(|message| message.contains("does not exist")) => return Ok(None),
         described => described.map_err(|error| CallError::new(format!("look at stack {stack}"), error))?,
     };
@@ -53,7 +54,7 @@ pub(super) async fn describe(account: &Account, stack: &str) -> Result<Option<St
     }))
 }
 
-/// What a person wants to know of a stack.
+/// A stack's status, parameters, outputs and tags.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Description {
     /// Its status.
@@ -67,14 +68,14 @@ pub struct Description {
 }
 
 impl Description {
-    /// What a template's parameters come to with those that are given and those of this stack.
+    /// A template's parameters with those that are given and those of this stack.
     pub fn settings(&self, template: &Template, given: &Parameters) -> Settings {
         let bucket = self.outputs.get("OutputBucketName").map(String::as_str);
         Settings::new(template, given, Some(&self.parameters)).of_bucket(bucket)
     }
 }
 
-/// What the stack of that name is like; none if there is none.
+/// Describes the stack of that name; `None` if it doesn't exist.
 ///
 /// # Errors
 /// AWS could not be asked, or refused.
@@ -88,21 +89,20 @@ pub async fn described(account: &Account, stack: &str) -> Result<Option<Descript
     }))
 }
 
-/// Which stack it is, and whose.
+/// The identity of a stack.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {
-    /// Its ARN, by which it is found when it is deleted, too.
+    /// Its ARN, by which it is found even after deletion.
     pub id: String,
     /// Its status.
     pub status: String,
     /// Its tags.
     pub tags: BTreeMap<String, String>,
-    /// The role that CloudFormation takes on for it, whoever asks; none where it acts in their
-    /// name.
+    /// The role that CloudFormation assumes for it, whoever calls; `None` if it uses their rights.
     pub role: Option<String>,
 }
 
-/// Which stack has that name or ARN; none if there is none.
+/// Identifies the stack of that name or ARN; `None` if it doesn't exist.
 ///
 /// # Errors
 /// AWS could not be asked, or refused.
@@ -119,21 +119,21 @@ pub async fn identity(account: &Account, stack: &str) -> Result<Option<Identity>
 /// A resource of a stack.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Resource {
-    /// Its logical id.
+    /// Its logical ID.
     pub logical_id: String,
     /// Its type.
     pub kind: String,
-    /// What its service calls it: a bucket's name, a queue's URL.
+    /// Its physical ID: a bucket's name, a queue's URL.
     pub physical_id: String,
-    /// What became of it last, `CREATE_COMPLETE` for example.
+    /// Its last status, `CREATE_COMPLETE` for example.
     pub status: String,
-    /// What CloudFormation says about that, where it says something.
+    /// The reason for that status, if CloudFormation gives one.
     pub reason: Option<String>,
 }
 
 impl Resource {
-    /// Whether a deletion is done with it: it is gone, or was left in the account. A stack whose
-    /// deletion failed still lists it.
+    /// Whether a deletion has finished with it: it was deleted or skipped. A stack whose deletion
+    /// failed still lists it.
     pub fn is_gone(&self) -> bool {
         ["DELETE_COMPLETE", "DELETE_SKIPPED"].contains(&self.status.as_str())
     }
@@ -166,7 +166,7 @@ pub(super) async fn deployed(account: &Account, stack: &str) -> Result<Deployed,
     Ok(Deployed { stack_id, outputs })
 }
 
-/// The template of the stack of that name as it was given, in JSON or YAML; none if there is no
+/// The template of the stack of that name as it was given, in JSON or YAML; `None` if there is no
 /// stack.
 ///
 /// # Errors

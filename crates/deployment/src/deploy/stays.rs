@@ -1,5 +1,5 @@
-//! What is left in the account when a stack is gone: what its template keeps, and keys that KMS
-//! deletes days later.
+//! What a deleted stack leaves in the account: resources that its template retains, and keys that
+//! KMS deletes days later.
 
 use cfn::Template;
 use serde::Serialize;
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::stack::Resource;
 
-/// For how many days KMS keeps a deleted key when nobody says otherwise:
+/// How many days KMS keeps a deleted key by default:
 /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-kms-key.html>
 const KEY_DAYS: u64 = 30;
 
@@ -17,7 +17,7 @@ pub struct Stay {
     /// Its type.
     #[serde(rename = "type")]
     pub kind: String,
-    /// What its service calls it: a bucket's name, a key's id.
+    /// Its physical ID: a bucket's name, a key's ID.
     pub id: String,
     /// Why, and for how long.
     pub why: String,
@@ -30,7 +30,7 @@ impl Stay {
     }
 }
 
-/// What of these resources outlives the stack, whose deployed template this is.
+/// Those of the resources that outlive the stack with this deployed template.
 pub(super) fn of(resources: &[Resource], template: &Template) -> Vec<Stay> {
     let stay = |resource: &Resource| {
         let why = why(&resource.kind, &template.value()["Resources"][&resource.logical_id])?;

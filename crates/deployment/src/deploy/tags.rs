@@ -1,6 +1,6 @@
-//! The tags of a stack, which `CloudFormation` gives to every resource that can have some, and of
-//! the account's bucket for code. What AWS would refuse in the middle of a deployment is refused
-//! before it begins.
+//! The tags of a stack, which `CloudFormation` gives to every resource that supports them, and of
+//! the account's bucket for code. Tags that AWS would refuse in the middle of a deployment are
+//! refused before it begins.
 
 use std::collections::BTreeMap;
 
@@ -9,10 +9,10 @@ const MOST: usize = 50;
 const LONGEST_KEY: usize = 128;
 const LONGEST_VALUE: usize = 256;
 
-/// Why tags can't be.
+/// Why tags are refused.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TagError {
-    /// What was typed is no pair.
+    /// The text is not a pair.
     #[error("expected KEY=VALUE")]
     NoPair,
     /// There are too many.
@@ -21,7 +21,7 @@ pub enum TagError {
         /// How many there are.
         count: usize,
     },
-    /// A key can't be one.
+    /// A key is invalid.
     #[error("the key of tag {key:?} {reason}")]
     Key {
         /// The key.
@@ -29,7 +29,7 @@ pub enum TagError {
         /// What is wrong with it.
         reason: String,
     },
-    /// A value can't be one.
+    /// A value is invalid.
     #[error("the value of tag {key:?} {reason}")]
     Value {
         /// The tag's key.
@@ -47,11 +47,11 @@ pub fn pair(text: &str) -> Result<(String, String), TagError> {
     text.split_once('=').map(|(key, value)| (key.to_owned(), value.to_owned())).ok_or(TagError::NoPair)
 }
 
-/// Holds tags to what every service takes: letters, digits, spaces and `_ . : / = + - @`, and no
-/// key of AWS's own.
+/// Checks that every service accepts the tags: letters, digits, spaces and `_ . : / = + - @`, and
+/// no key reserved by AWS.
 ///
 /// # Errors
-/// See [`TagError`]: the first that can't be.
+/// See [`TagError`], for the first invalid tag.
 pub fn check(tags: &BTreeMap<String, String>) -> Result<(), TagError> {
     for (key, value) in tags {
         let wrong_key = |reason: String| Err(TagError::Key { key: key.clone(), reason });
@@ -81,8 +81,8 @@ fn unfit(text: &str, longest: usize) -> Option<String> {
     Some(format!("has {other:?} in it: letters, digits, spaces and _ . : / = + - @ are possible"))
 }
 
-/// What becomes of a stack's tags: those that are new or others, and without a value those that go.
-/// Where none are given, a stack keeps its own.
+/// How a stack's tags change: new and changed ones with their value, removed ones without. If none
+/// are given, a stack keeps its own.
 pub fn changes(old: &BTreeMap<String, String>, given: &BTreeMap<String, String>) -> BTreeMap<String, Option<String>> {
     if given.is_empty() {
         return BTreeMap::new();
@@ -93,7 +93,7 @@ pub fn changes(old: &BTreeMap<String, String>, given: &BTreeMap<String, String>)
     changes
 }
 
-/// The same in words, a line each.
+/// The changes in words, one line each.
 pub fn in_words(changes: &BTreeMap<String, Option<String>>) -> impl Iterator<Item = String> {
     changes.iter().map(|(key, value)| match value {
         Some(value) => format!("tag {key}: {value}"),

@@ -1,5 +1,5 @@
-//! What `CloudFormation` found wrong before it began: of [validation][aws] a stack's events say
-//! only how many errors there are, and which ones is told elsewhere.
+//! Errors that `CloudFormation` finds before it begins: a stack's events say only how many errors
+//! [validation][aws] found; they are listed elsewhere.
 //!
 //! [aws]: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/validate-stack-deployments.html
 
@@ -17,8 +17,8 @@ pub(super) enum Subject<'a> {
     ChangeSet(&'a str),
 }
 
-/// The first error of the validation. Credentials without the right to ask get none: the failure
-/// itself is known, and must not be hidden behind another one.
+/// The first error of the validation, or `None` without the right to read it: the failure itself is
+/// known, and must not be hidden by another error.
 pub(super) async fn first_error(account: &Account, subject: Subject<'_>) -> Option<Failure> {
     let request = account.cloudformation.describe_events().filters(EventFilter::builder().failed_events(true).build());
     let request = match subject {
@@ -29,7 +29,7 @@ pub(super) async fn first_error(account: &Account, subject: Subject<'_>) -> Opti
     earliest(told.operation_events())
 }
 
-/// The events are told newest first.
+/// The events are listed newest first.
 fn earliest(events: &[OperationEvent]) -> Option<Failure> {
     let event = events.iter().rev().find(|event| event.event_type() == Some(&EventType::ValidationError))?;
     Some(Failure {

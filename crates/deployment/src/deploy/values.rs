@@ -1,14 +1,14 @@
-//! What the functions make of a parameter's value. Their own parsers judge it before anything is
-//! done: a value that they can't read would end them at their start, and every push with them.
+//! Checks a parameter's value with the functions' own parsers before anything is done. With a value
+//! that they can't read, the functions would fail at their start and every push would be lost.
 
 use contract::{AllowedHosts, AllowedIps, ApiSecrets, KeyLayout, Patterns, Refs, Repositories, Switch, Truth};
 use secrecy::{ExposeSecret, SecretString};
 
-/// What the parser says, in whose message no secret stands.
+/// The parser's error, whose message contains no secret.
 pub(super) type Complaint = Box<dyn std::error::Error + Send + Sync>;
 
-/// Judges a value. One of a parameter that no function parses is always good.
-pub(super) fn judge(parameter: &str, value: &SecretString) -> Result<(), Complaint> {
+/// Checks a value. One that no function parses is always accepted.
+pub(super) fn check(parameter: &str, value: &SecretString) -> Result<(), Complaint> {
     let text = value.expose_secret();
     match parameter {
         "AllowedGitHosts" => drop(text.parse::<AllowedHosts>()?),
@@ -47,28 +47,28 @@ mod tests {
 
     #[test]
     fn unreadable_function_value_is_refused() {
-        let check = |parameter: &str, value: &str, expected: &str| {
-            assert_eq!(judge(parameter, &value.into()).unwrap_err().to_string(), expected);
+        let refuse = |parameter: &str, value: &str, expected: &str| {
+            assert_eq!(check(parameter, &value.into()).unwrap_err().to_string(), expected);
         };
-        check(
+        refuse(
             "AllowedIps",
             "18.205.93.0/25",
             "AllowedIps has the entry \"18.205.93.0/25\", which names no host: write HOST=18.205.93.0/25, for example \
              bitbucket.org=18.205.93.0/25",
         );
-        check(
+        refuse(
             "ApiSecret",
             "good,[github.com/acme/*hunter2",
             "entry 2 of ApiSecret begins with [ and has no ] after its globs",
         );
-        check("Repositories", "[", "Repositories has the entry \"[\", expected a glob");
-        check("Refs", "refs/heads/{main", "Refs has the entry \"refs/heads/{main\", expected a glob");
-        check("Paths", "[", "Paths has the entry \"[\", expected a glob");
-        check("Lfs", "On", "\"On\" is neither on nor off");
-        check("ExcludeGit", "no", "\"no\" is neither True nor False");
-        check("KnownHosts", "git.example", "line 1 of KnownHosts is not `host key-type key`");
-        check("KeyLayout", "host", "KeyLayout is \"host\", expected path or host/path");
-        let hosts = judge("AllowedGitHosts", &"github.com=gitlub".into()).unwrap_err().to_string();
+        refuse("Repositories", "[", "Repositories has the entry \"[\", expected a glob");
+        refuse("Refs", "refs/heads/{main", "Refs has the entry \"refs/heads/{main\", expected a glob");
+        refuse("Paths", "[", "Paths has the entry \"[\", expected a glob");
+        refuse("Lfs", "On", "\"On\" is neither on nor off");
+        refuse("ExcludeGit", "no", "\"no\" is neither True nor False");
+        refuse("KnownHosts", "git.example", "line 1 of KnownHosts is not `host key-type key`");
+        refuse("KeyLayout", "host", "KeyLayout is \"host\", expected path or host/path");
+        let hosts = check("AllowedGitHosts", &"github.com=gitlub".into()).unwrap_err().to_string();
         assert!(hosts.contains("whose kind is none of github, gitlab"), "{hosts}");
     }
 
@@ -83,7 +83,7 @@ mod tests {
             ("KnownHosts", "# none\n"),
             ("OutputBucketName", "anything"),
         ] {
-            assert!(judge(parameter, &value.into()).is_ok(), "{parameter}={value}");
+            assert!(check(parameter, &value.into()).is_ok(), "{parameter}={value}");
         }
     }
 

@@ -1,25 +1,24 @@
-//! What becomes of the zips that a stack has stored when its parameters change: another bucket is
-//! another place, and a shorter retention deletes what is there already. Neither is to be seen in a
-//! list of changed resources.
+//! What happens to a stack's stored zips when its parameters change: new zips go to another bucket,
+//! and a shorter retention deletes existing versions. A list of changed resources shows neither.
 
 use super::settings::{Change, Settings};
 
-/// The parameters that decide where zips lie, and for how long.
+/// The parameters that decide where zips are stored, and how long.
 const BUCKET: &str = "OutputBucketName";
 const DAYS: &str = "NoncurrentDays";
 const NEWER: &str = "NewerNoncurrentVersions";
 
-/// For how long the output bucket keeps versions that newer ones replaced.
+/// How long the output bucket keeps replaced versions.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Retention {
-    /// `NoncurrentDays`; none keeps every version.
+    /// `NoncurrentDays`; without it every version is kept.
     pub days: Option<u16>,
-    /// `NewerNoncurrentVersions`: so many of each zip stay however old they are.
+    /// `NewerNoncurrentVersions`: so many of each zip stay, however old they are.
     pub newer: u16,
 }
 
 impl Retention {
-    /// What these values of the parameters mean.
+    /// The retention for these values of the parameters.
     pub fn of(days: &str, newer: &str) -> Self {
         Self { days: days.parse().ok(), newer: newer.parse().unwrap_or_default() }
     }
@@ -35,22 +34,22 @@ impl Retention {
 }
 
 impl Settings {
-    /// How long zips are kept that others replaced.
+    /// How long replaced zips are kept.
     pub fn retention(&self) -> Retention {
         Retention::of(self.value(DAYS), self.value(NEWER))
     }
 }
 
-/// In sentences, for a stack whose output bucket is `bucket`, where that is known.
+/// Describes it in sentences, for a stack whose output bucket is `bucket`, if known.
 pub(super) fn in_words(settings: &Settings, bucket: Option<&str>) -> Vec<String> {
-    // The bucket that is left behind keeps its lifecycle rules, too.
+    // The old bucket keeps its lifecycle rules.
     moved(settings, bucket).or_else(|| shortened(settings)).into_iter().collect()
 }
 
 fn moved(settings: &Settings, bucket: Option<&str>) -> Option<String> {
     let name = settings.get(BUCKET).filter(|name| name.change == Change::Changed)?;
     let old = bucket.or(name.old.as_deref().filter(|old| !old.is_empty()));
-    // The name that it has: nothing is left behind.
+    // It has that name already: nothing is left behind.
     if old == Some(name.new.as_str()) {
         return None;
     }
@@ -75,7 +74,7 @@ fn shortened(settings: &Settings) -> Option<String> {
     is_shorter.then(|| expiring(new)).flatten()
 }
 
-/// What a retention does to versions that are there already; nothing where it keeps all of them.
+/// What a retention does to existing versions; `None` if it keeps all of them.
 pub(super) fn expiring(retention: Retention) -> Option<String> {
     let days = retention.days?;
     let but = match retention.newer {
@@ -95,7 +94,7 @@ mod tests {
     use super::*;
     use crate::deploy::Parameters;
 
-    /// What is said when the stack, whose bucket is `zips-1`, has some values and is given others.
+    /// The sentences for a stack with the bucket `zips-1` that has some values and is given others.
     fn said(given: &[(&'static str, &str)], stack: &[(&str, &str)]) -> String {
         let template = crate::stack::template(None).unwrap();
         let given = given.iter().fold(Parameters::default(), |all, (name, value)| all.with(name, *value));

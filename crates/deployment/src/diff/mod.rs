@@ -1,5 +1,4 @@
-//! What an update would change, for who has to agree to it: resources and properties, who may do
-//! what, and what crosses the network.
+//! What an update would change, for approval: resources and properties, rights, and network access.
 
 mod network;
 mod permissions;
@@ -19,22 +18,22 @@ pub use template::{Action, EntryChange, PropertyChange};
 /// How two templates differ.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Diff {
-    /// Entries of all sections: resources first, and among them what is lost.
+    /// Entries of all sections: resources first, and of these removals first.
     pub entries: Vec<EntryChange>,
-    /// Rights that came or went, by principal.
+    /// Added and removed rights, by principal.
     pub permissions: Vec<PermissionChange>,
-    /// Ways over the network that came or went.
+    /// Added and removed network access.
     pub network: Vec<NetworkChange>,
 }
 
 impl Diff {
-    /// Only the rights that turn from `old` into `new`.
+    /// Only the differences in rights between `old` and `new`.
     pub fn of_rights(old: &Template, new: &Template) -> Self {
         let permissions = permissions::changes(old.value(), new.value());
         Self { entries: Vec::new(), permissions, network: Vec::new() }
     }
 
-    /// What turns `old` into `new`.
+    /// The differences between `old` and `new`.
     pub fn between(old: &Template, new: &Template) -> Self {
         let (entries, network) =
             (template::changes(old.value(), new.value()), network::changes(old.value(), new.value()));
@@ -46,7 +45,7 @@ impl Diff {
         self.entries.is_empty()
     }
 
-    /// Whether somebody may do more than before.
+    /// Whether a principal may do more than before.
     pub fn broadens(&self) -> bool {
         self.permissions.iter().any(|change| change.broadens)
     }

@@ -1,5 +1,4 @@
-//! What reaches in and out over the network: ways in and out of security groups, functions in a
-//! VPC, public endpoints.
+//! Network access of a template: rules of security groups, functions in a VPC, public endpoints.
 
 use std::collections::BTreeSet;
 
@@ -8,14 +7,14 @@ use serde_json::Value;
 
 use super::permissions::text;
 
-/// A way over the network that one template has and the other hasn't.
+/// A network access that only one of the templates has.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct NetworkChange {
-    /// The resource's logical id.
+    /// The resource's logical ID.
     pub resource: String,
-    /// The way.
+    /// The access.
     pub what: String,
-    /// Whether it came or went.
+    /// Whether it was added.
     pub added: bool,
 }
 
@@ -54,7 +53,7 @@ fn of_resource(resource: &Value) -> Vec<String> {
             };
             let mut found = rules("SecurityGroupIngress", "in from");
             let out = rules("SecurityGroupEgress", "out to");
-            // Without a word about it everything goes out.
+            // Without egress rules everything may go out.
             found.extend(if properties["SecurityGroupEgress"].is_null() {
                 vec!["out to everywhere".to_owned()]
             } else {

@@ -1,6 +1,6 @@
-//! Who may do what, read out of a template as plain facts, and whether one template allows more
-//! than another. It is judged on actions, resources, principals and conditions: a statement that
-//! only moved, or was split, broadens nothing.
+//! Extracts the rights in a template, and finds whether one template allows more than another. It
+//! compares actions, resources, principals and conditions: a statement that was only moved or split
+//! broadens nothing.
 
 use std::collections::BTreeSet;
 
@@ -10,9 +10,9 @@ use serde_json::{Map, Value};
 /// What a statement does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub enum Effect {
-    /// It gives a right.
+    /// It allows.
     Allow,
-    /// It takes a right away, whoever gave it.
+    /// It denies, whatever else allows.
     Deny,
 }
 
@@ -20,15 +20,15 @@ pub enum Effect {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Grant {
-    /// The role's logical id, or the principal that a resource's policy names.
+    /// The role's logical ID, or the principal in a resource policy.
     pub who: String,
-    /// Given or taken away.
+    /// Allowed or denied.
     pub effect: Effect,
     /// The action, wildcards included.
     pub action: String,
     /// The resource, with references as in `Fn::Sub`.
     pub resource: String,
-    /// What has to hold, of the request or (`Fn::If`) of the deployment.
+    /// The conditions on the request or (`Fn::If`) on the deployment.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub conditions: BTreeSet<Condition>,
 }
@@ -40,7 +40,7 @@ pub struct Condition {
     pub operator: String,
     /// IAM's condition key, or the name of the template's condition.
     pub key: String,
-    /// The values, one of which has to match.
+    /// The values, of which one has to match.
     pub values: BTreeSet<String>,
 }
 
@@ -55,24 +55,23 @@ impl std::fmt::Display for Condition {
     }
 }
 
-/// A right that one template has and the other hasn't.
+/// A right that only one of the templates has.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PermissionChange {
     /// The right.
     #[serde(flatten)]
     pub grant: Grant,
-    /// Whether it came or went.
+    /// Whether it was added.
     pub added: bool,
     /// Whether more is allowed because of it.
     pub broadens: bool,
 }
 
-/// What a permissions boundary takes away of what a role's policies give it: what is in the policy
-/// that it names isn't known here.
+/// The effect of a permissions boundary on a role: the policy's content isn't known here.
 const NOT_IN: &str = "whatever is not in";
 
-/// How the rights differ, by principal.
+/// The differences in rights, by principal.
 pub(super) fn changes(old: &Value, new: &Value) -> Vec<PermissionChange> {
     let (old, new) = (grants(old), grants(new));
     let uncovered = |grant: &Grant, by: &BTreeSet<Grant>, effect| {
@@ -93,7 +92,7 @@ pub(super) fn changes(old: &Value, new: &Value) -> Vec<PermissionChange> {
     changes
 }
 
-/// Whether whatever `narrow` is about, `wide` is about, too.
+/// Whether `wide` applies to everything that `narrow` applies to.
 fn covers(wide: &Grant, narrow: &Grant) -> bool {
     let glob = |wide: &str, narrow: &str| {
         wide == narrow || (!is_negated(wide) && !is_negated(narrow) && matches(wide, narrow))
@@ -105,12 +104,12 @@ fn covers(wide: &Grant, narrow: &Grant) -> bool {
         && wide.conditions.iter().all(demanded_too)
 }
 
-/// What `NotAction` and its like name can't be compared with what others name.
+/// Values of `NotAction` and the like can't be compared with values of other elements.
 fn is_negated(text: &str) -> bool {
     text.starts_with("all but ")
 }
 
-/// Whether what `strict` lets through, `loose` lets through, too.
+/// Whether `loose` lets everything through that `strict` does.
 fn demands(strict: &Condition, loose: &Condition) -> bool {
     if strict == loose {
         return true;
@@ -120,7 +119,7 @@ fn demands(strict: &Condition, loose: &Condition) -> bool {
         return false;
     }
     let (fewer, more) = (&strict.values, &loose.values);
-    // Each value of a negated operator forbids something more.
+    // Each value of a negated operator excludes more.
     if strict.operator.contains("Not") { fewer.is_superset(more) } else { fewer.is_subset(more) }
 }
 
@@ -149,7 +148,7 @@ pub(super) fn matches(pattern: &str, text: &str) -> bool {
     pattern[at..].iter().all(|character| *character == '*')
 }
 
-/// Every right that a template gives or takes away.
+/// Every right that a template allows or denies.
 pub fn grants(template: &Value) -> BTreeSet<Grant> {
     let mut found = Grants(BTreeSet::new());
     for (id, resource) in template.get("Resources").and_then(Value::as_object).into_iter().flatten() {
@@ -200,7 +199,7 @@ impl Grants {
         }
         let holders = ["Roles", "Users", "Groups", "RoleName", "UserName", "GroupName"];
         for (holder, given) in holders.iter().flat_map(|name| each(&properties[*name], given)) {
-            // By its logical id, as where a policy stands in the role itself.
+            // By its logical ID, as for an inline policy.
             let holder = holder["Ref"].as_str().map_or_else(|| text(holder), str::to_owned);
             self.document(Some(&holder), &properties["PolicyDocument"], "", &given);
         }
@@ -222,7 +221,7 @@ impl Grants {
         self.add(&who, Effect::Allow, &action, &function, given);
     }
 
-    /// The statements of a document: about `holder`, or else about the principals that they name.
+    /// Adds the statements of a document, for `holder` or else for the principals that they name.
     fn document(&mut self, holder: Option<&str>, document: &Value, itself: &str, given: &Given) {
         for (document, given) in each(document, given) {
             for (statement, given) in each(&document["Statement"], &given) {
@@ -291,8 +290,8 @@ fn principals(statement: &Value, given: &Given) -> Vec<(String, Given)> {
     found
 }
 
-/// What a value can come to: the elements of lists, both branches of `Fn::If`, without
-/// `AWS::NoValue`.
+/// The possible values of an expression: the elements of lists and both branches of `Fn::If`,
+/// without `AWS::NoValue`.
 fn each<'t>(value: &'t Value, given: &Given) -> Vec<(&'t Value, Given)> {
     match value {
         Value::Null => Vec::new(),
@@ -315,12 +314,12 @@ fn if_condition(name: &str, holds: bool) -> Condition {
     Condition { operator: "Fn::If".to_owned(), key: name.to_owned(), values: BTreeSet::from([holds.to_string()]) }
 }
 
-/// Whether a map is a call of an intrinsic function.
+/// Whether a map is an intrinsic function.
 pub(super) fn is_intrinsic(map: &Map<String, Value>) -> bool {
     map.len() == 1 && map.keys().all(|key| key == "Ref" || key.starts_with("Fn::"))
 }
 
-/// A value as a person reads it: references as `Fn::Sub` writes them.
+/// A value as readable text, with references as in `Fn::Sub`.
 pub fn text(value: &Value) -> String {
     let reference = |value: &Value| -> Option<String> {
         let (function, argument) = value.as_object().filter(|map| is_intrinsic(map))?.iter().next()?;
@@ -361,7 +360,7 @@ mod tests {
         changes(old, new).iter().any(|change| change.broadens)
     }
 
-    /// From `narrow` to `wide` is more, and back is not.
+    /// Checks that `wide` is broader than `narrow`, and not the reverse.
     fn check(what: &str, narrow: &Value, wide: &Value) {
         assert!(broadens(narrow, wide), "{what}: {:#?}", changes(narrow, wide));
         assert!(!broadens(wide, narrow), "{what}, back: {:#?}", changes(wide, narrow));

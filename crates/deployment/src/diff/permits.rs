@@ -1,7 +1,7 @@
-//! Whether rights let a request through, as [IAM
+//! Whether rights allow a request, as [IAM
 //! decides](https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html)
-//! within one account: what is denied is denied, what isn't allowed is, too. Two other engines are
-//! asked the same in `tests/tests/rights`.
+//! within one account: a deny wins, and without an allow it is denied. `tests/tests/rights`
+//! compares this with two other engines.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,19 +10,19 @@ use super::permissions::{Condition, Effect, Grant, matches};
 /// A request as IAM sees it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Request {
-    /// Who asks, as [`Grant::who`] calls it.
+    /// The principal, as in [`Grant::who`].
     pub who: String,
-    /// For what.
+    /// The action.
     pub action: String,
-    /// On what: no pattern.
+    /// The resource, not a pattern.
     pub resource: String,
-    /// The condition keys that the request has.
+    /// The condition keys of the request.
     pub context: BTreeMap<String, String>,
 }
 
-/// Whether these rights let a request through. They have to be resolved: where a right names
-/// another thing than ARNs and texts, it is about that name. What a permissions boundary takes away
-/// stands in a policy that no template has: it isn't looked at.
+/// Whether these rights allow a request. They have to be resolved: an unresolved reference in a
+/// right is compared as text. A permissions boundary is ignored, since its policy is in no
+/// template.
 pub fn permits(rights: &BTreeSet<Grant>, request: &Request) -> bool {
     let applies = |effect| rights.iter().any(|right| right.effect == effect && right.is_about(request));
     applies(Effect::Allow) && !applies(Effect::Deny)
@@ -38,9 +38,9 @@ impl Grant {
 }
 
 impl Condition {
-    /// An operator that isn't known here holds for what denies, and not for what allows.
+    /// An unknown operator holds for a deny, but not for an allow.
     fn holds(&self, request: &Request, effect: Effect) -> bool {
-        // Of the template's conditions only what was deployed knows: here each branch is there.
+        // The template's conditions aren't known here, so every branch counts.
         let actual = request.context.get(&self.key);
         match self.operator.as_str() {
             "Fn::If" => true,

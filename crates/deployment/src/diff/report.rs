@@ -1,4 +1,4 @@
-//! The differences as a person reads them: three tables, of which empty ones are left out.
+//! The differences as text: three tables, without the empty ones.
 
 use anstyle::{AnsiColor, Style};
 use serde_json::Value;
@@ -7,10 +7,10 @@ use super::{Action, Diff, Effect, EntryChange, permissions};
 use crate::render::shown::Shown;
 use crate::render::table::{Align, Table};
 
-/// Longer values are cut, in characters.
+/// The maximum length of shown values, in characters.
 const WIDEST: usize = 60;
 
-/// The tables, and a last line that counts.
+/// The tables, and a last line with the counts.
 pub fn text(diff: &Diff) -> Shown {
     let mut text = Shown::default();
     for entry in &diff.entries {

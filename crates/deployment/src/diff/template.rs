@@ -1,24 +1,23 @@
-//! How two templates differ, by resource and property, and which resources an update would make
-//! anew.
+//! How two templates differ, by resource and property, and which resources an update would replace.
 
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::permissions::is_intrinsic;
 
-/// What becomes of an entry.
+/// What happens to an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Action {
-    /// It goes, and all that it holds.
+    /// It is removed with its content.
     Removed,
-    /// It is made anew: another takes its place, and what it holds stays behind.
+    /// It is replaced by a new one, without its content.
     Replaced,
-    /// It is made anew if a create-only property, which is computed, comes out differently.
+    /// It is replaced if a computed create-only property changes.
     PerhapsReplaced,
     /// It is changed in place.
     Changed,
-    /// It is new.
+    /// It is added.
     Added,
 }
 
@@ -28,14 +27,14 @@ pub enum Action {
 pub struct EntryChange {
     /// `Resources`, `Parameters`, `Outputs` and so on.
     pub section: String,
-    /// The entry's name: a logical id in `Resources`.
+    /// The entry's name: a logical ID in `Resources`.
     pub name: String,
     /// The resource's type; empty for other entries.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub kind: String,
-    /// What becomes of it.
+    /// What happens to it.
     pub action: Action,
-    /// What of it differs, where it is changed or replaced.
+    /// The properties that differ, if it is changed or replaced.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub properties: Vec<PropertyChange>,
 }
@@ -45,13 +44,13 @@ pub struct EntryChange {
 pub struct PropertyChange {
     /// Names and positions, joined with dots.
     pub path: String,
-    /// What it was.
+    /// The old value.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub old: Option<Value>,
-    /// What it will be.
+    /// The new value.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub new: Option<Value>,
-    /// Whether it can be set at creation only.
+    /// Whether it is create-only.
     #[serde(rename = "createOnly", skip_serializing_if = "std::ops::Not::not")]
     pub create_only: bool,
 }

@@ -1,8 +1,8 @@
 //! The bill of materials of each function, in OWASP's
-//! [CycloneDX](https://cyclonedx.org/docs/1.5/json/): which crates are linked into the binary that
-//! is deployed, so that whoever hears of a vulnerability knows whether it concerns them. Read from
-//! Cargo's own resolution for the target and the features of the build; the same sources give the
-//! same bytes, without a time and a number.
+//! [CycloneDX](https://cyclonedx.org/docs/1.5/json/): the crates that are linked into the deployed
+//! binary, to find out whether a vulnerability affects it. Read from Cargo's own resolution for the
+//! target and the features of the build. The same sources give the same bytes, since there is no
+//! timestamp or serial number.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
@@ -20,23 +20,23 @@ pub enum BillError {
     /// Cargo could not be asked.
     #[error("cannot run cargo {subcommand}")]
     Start {
-        /// What it was asked for.
+        /// The subcommand.
         subcommand: &'static str,
         /// What the system said.
         source: std::io::Error,
     },
-    /// Cargo did not answer.
+    /// Cargo failed.
     #[error("cargo {subcommand} failed: {said}")]
     Cargo {
-        /// What it was asked for.
+        /// The subcommand.
         subcommand: &'static str,
         /// What it said.
         said: String,
     },
-    /// The answer is of another form than expected.
+    /// The answer has another form than expected.
     #[error("cannot understand cargo {subcommand}: {what}")]
     Answer {
-        /// What it was asked for.
+        /// The subcommand.
         subcommand: &'static str,
         /// What is wrong.
         what: String,
@@ -44,7 +44,7 @@ pub enum BillError {
     /// `Cargo.lock` can't be read.
     #[error("cannot read Cargo.lock")]
     Lock(#[source] std::io::Error),
-    /// Cargo knows no such function.
+    /// Cargo doesn't list the function.
     #[error("cargo tree has no function {function}")]
     Function {
         /// The function.
@@ -58,7 +58,7 @@ type Crate = (String, String);
 /// The bill of each function of the manifest, as JSON.
 ///
 /// # Errors
-/// Cargo can't be asked, or says what can't be understood.
+/// Cargo can't be run, or its answer can't be understood.
 pub fn bills(manifest: &Manifest) -> Result<Vec<(String, Vec<u8>)>, BillError> {
     let linked = Linked::ask(manifest.architecture.rust_target())?;
     let known = Known::ask()?;
@@ -66,12 +66,12 @@ pub fn bills(manifest: &Manifest) -> Result<Vec<(String, Vec<u8>)>, BillError> {
     assets.map(|asset| Ok((asset.function.clone(), written(asset, &linked, &known)?))).collect()
 }
 
-/// What is linked with what, and what the functions' packages are called.
+/// The dependency graph of the functions' packages.
 struct Linked(BTreeMap<Crate, BTreeSet<Crate>>);
 
 impl Linked {
-    /// Asks for all functions in one call, since which features a crate has depends on what is
-    /// built together.
+    /// Asks for all functions in one call, since a crate's features depend on what is built
+    /// together.
     fn ask(target: &str) -> Result<Self, BillError> {
         let edges = "normal,no-proc-macro";
         let arguments = ["--locked", "--target", target, "--edges", edges, "--prefix", "depth", "--format", "{p}"];
@@ -79,8 +79,8 @@ impl Linked {
         Self::read(&cargo("tree", &arguments)?)
     }
 
-    /// Reads lines such as `2serde v1.0.0 (*)`: how deep, what, and in parentheses where it comes
-    /// from or that what is below it was told before.
+    /// Reads lines such as `2serde v1.0.0 (*)`: the depth, the crate, and in parentheses its source
+    /// or that its dependencies were listed before.
     fn read(tree: &str) -> Result<Self, BillError> {
         let mut all: BTreeMap<Crate, BTreeSet<Crate>> = BTreeMap::new();
         let mut above: Vec<Crate> = Vec::new();
@@ -105,7 +105,7 @@ impl Linked {
         Ok(Self(all))
     }
 
-    /// The package of that name, and all that is linked with it.
+    /// The package of that name, and all crates that are linked with it.
     fn of(&self, package: &str) -> Option<(&Crate, BTreeSet<&Crate>)> {
         let root = self.0.keys().find(|(name, _)| name == package)?;
         let (mut found, mut open) = (BTreeSet::new(), vec![root]);
@@ -120,7 +120,7 @@ impl Linked {
     }
 }
 
-/// What is known of each crate: its licence, and the checksum of what the registry gave.
+/// The licence of each crate, and the checksum of its registry archive.
 struct Known {
     licences: BTreeMap<Crate, String>,
     checksums: BTreeMap<Crate, String>,
@@ -165,7 +165,7 @@ impl Known {
         if let Some(licence) = self.licences.get(this) {
             component["licenses"] = json!([{ "expression": expression(licence) }]);
         }
-        // What the registry doesn't have is ours, and has no address there.
+        // Crates outside the registry are ours, and have no address there.
         if let Some(checksum) = self.checksums.get(this) {
             component["hashes"] = sha256(checksum);
             component["purl"] = format!("pkg:cargo/{name}@{}", version.replace('+', "%2B")).into();
@@ -182,7 +182,7 @@ fn sha256(hex: &str) -> Value {
     json!([{ "alg": "SHA-256", "content": hex }])
 }
 
-/// An SPDX expression; older crates write a slash for `OR`.
+/// The licence as an SPDX expression; older crates write a slash for `OR`.
 fn expression(licence: &str) -> String {
     licence.split('/').map(str::trim).collect::<Vec<_>>().join(" OR ")
 }

@@ -1,5 +1,5 @@
-//! The zip that Lambda unpacks: one executable named `bootstrap`. Deterministic, because its name
-//! is its hash.
+//! The zip that Lambda unpacks: one executable named `bootstrap`. It is deterministic, because its
+//! name is its hash.
 
 use std::io::{Cursor, Write};
 
@@ -9,8 +9,8 @@ use zip::{CompressionMethod, DateTime, ZipWriter};
 
 use super::Profile;
 
-/// Zips `bootstrap`. A release is compressed as well as deflate can, since every cold start
-/// downloads it; a build for the local cloud is compressed fast.
+/// Zips `bootstrap`. A release is compressed as much as possible, since every cold start downloads
+/// it; a build for the local cloud is compressed fast.
 pub(super) fn zip(bootstrap: &[u8], profile: Profile) -> ZipResult<Vec<u8>> {
     let level = match profile {
         Profile::Release => 9,

@@ -1,5 +1,4 @@
-//! The build of the functions by Cargo, and what it takes to build for another processor than this
-//! machine's.
+//! Builds the functions with Cargo, also for another processor than this machine's.
 
 use std::collections::HashMap;
 use std::ffi::OsString;
@@ -28,7 +27,7 @@ pub enum BuildError {
         /// The Rust target.
         target: &'static str,
     },
-    /// No linker for the target.
+    /// There is no linker for the target.
     #[error("cannot link for {target}: there is no {linker}")]
     Linker {
         /// The Rust target.
@@ -36,16 +35,16 @@ pub enum BuildError {
         /// The program that was looked for.
         linker: &'static str,
     },
-    /// What Cargo says while building could not be read.
+    /// Cargo's output could not be read.
     #[error("cannot read what cargo says")]
     Read(#[source] std::io::Error),
-    /// Cargo gave up; it has said why.
+    /// Cargo failed; it has printed why.
     #[error("cargo build ended with {status}")]
     Cargo {
-        /// How it ended.
+        /// Its exit status.
         status: ExitStatus,
     },
-    /// Cargo was content and yet named no binary.
+    /// Cargo succeeded, but named no binary.
     #[error("cargo built no binary {binary}")]
     Missing {
         /// The binary's name.
@@ -54,7 +53,7 @@ pub enum BuildError {
 }
 
 impl BuildError {
-    /// What to do about it, where that is known.
+    /// What to do about it, if known.
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::StandardLibrary { target } | Self::Linker { target, .. } => Some(match linker(target) {
@@ -70,7 +69,7 @@ impl BuildError {
     }
 }
 
-/// Builds every function and says where the binaries lie.
+/// Builds every function and returns the paths of the binaries.
 pub(super) fn build(target: Target, profile: Profile) -> Result<Vec<(&'static str, PathBuf)>, BuildError> {
     let mut command = cargo();
     command.args(["build", "--message-format", "json-render-diagnostics", "--profile"]);
@@ -86,8 +85,8 @@ pub(super) fn build(target: Target, profile: Profile) -> Result<Vec<(&'static st
             command.args(only_functions());
             cross(&mut command, architecture)?;
         }
-        // Which features a dependency has depends on what is built with it: with the whole
-        // workspace these are the ones that the tests have, and nothing is built twice.
+        // A dependency's features depend on what is built with it: with the whole workspace they
+        // are the same as for the tests, and nothing is built twice.
         Target::Host => {
             command.arg("--workspace");
         }
@@ -102,9 +101,8 @@ pub(super) fn build(target: Target, profile: Profile) -> Result<Vec<(&'static st
         .collect()
 }
 
-/// Cargo as a person would start it. Where this program runs under `cargo run` or a test runner,
-/// Cargo has set variables that some build scripts watch: passed on, they would make Cargo build
-/// half the dependencies again.
+/// Cargo as started from a shell. Under `cargo run` or a test runner, Cargo sets variables that
+/// some build scripts watch: passed on, they would make Cargo rebuild half the dependencies.
 pub fn cargo() -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")));
     for (name, _) in std::env::vars_os() {
@@ -167,15 +165,15 @@ fn cross(command: &mut Command, architecture: Architecture) -> Result<(), BuildE
     Ok(())
 }
 
-/// Flags by which a binary doesn't tell in which folders it was built, and so comes out the same in
-/// any: messages of panics hold the paths of sources. Flags that a person has set stay.
+/// Flags that make a binary independent of the folder in which it is built: panic messages contain
+/// source paths. Flags that are set already stay.
 fn remapped(workspace: &Path) -> OsString {
     const SEPARATOR: &str = "\x1f";
     let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
     let home = home.or_else(|| Some(std::env::home_dir()?.join(".cargo")));
     let target =
         std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace.join("target"), |dir| workspace.join(dir));
-    // The last one that fits counts.
+    // The last match counts.
     let folders = [(Some(workspace.to_owned()), "git2s3"), (Some(target), "target"), (home, "cargo")];
     let mut flags = std::env::var_os("CARGO_ENCODED_RUSTFLAGS").unwrap_or_default();
     for (folder, name) in folders.into_iter().filter_map(|(folder, name)| Some((folder?, name))) {
@@ -189,7 +187,7 @@ fn remapped(workspace: &Path) -> OsString {
     flags
 }
 
-/// The linker for another processor than this machine's, and the Debian package that has it.
+/// The linker for another processor than this machine's, and its Debian package.
 fn linker(target: &str) -> Option<(&'static str, &'static str)> {
     if Architecture::of_this_machine().map(Architecture::rust_target) == Some(target) {
         return None;
@@ -212,7 +210,7 @@ fn has_standard_library(target: &str) -> Result<bool, BuildError> {
     Ok(output.status.success() && PathBuf::from(directory.trim()).is_dir())
 }
 
-/// The variable by which [Cargo][config] is told of a target's linker.
+/// The variable that sets a target's linker for [Cargo][config].
 ///
 /// [config]: https://doc.rust-lang.org/cargo/reference/config.html#targettriplelinker
 fn linker_variable(target: &str) -> String {

@@ -1,5 +1,5 @@
-//! Which glibc a binary needs. One built on a newer system than Lambda's starts nowhere, and Lambda
-//! says so at the first invocation only; the ELF file says it now.
+//! Which glibc a binary needs. One built on a newer system than Lambda's fails there, but only at
+//! the first invocation; the ELF file shows it at build time.
 
 use object::Endianness;
 use object::elf::FileHeader64;

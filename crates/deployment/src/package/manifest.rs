@@ -1,5 +1,5 @@
-//! `dist/assets.json`: what was packaged, so that the template can name the zips and the deployment
-//! can upload them without building anything.
+//! `dist/assets.json`: the packaged zips, so that the template can name them and the deployment can
+//! upload them without a build.
 
 use std::fmt;
 use std::fs;
@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use crate::typed::typed;
 
-/// A processor that Lambda has; written as [Lambda's `Architectures`][aws] writes it.
+/// A processor that Lambda supports; written as [Lambda's `Architectures`][aws] writes it.
 ///
 /// [aws]: https://docs.aws.amazon.com/lambda/latest/dg/foundation-arch.html
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
@@ -27,7 +27,7 @@ pub enum Architecture {
 }
 
 impl Architecture {
-    /// The processor of this machine, if Lambda has it.
+    /// The processor of this machine, if Lambda supports it.
     pub fn of_this_machine() -> Option<Self> {
         match std::env::consts::ARCH {
             "aarch64" => Some(Self::Arm64),
@@ -74,7 +74,7 @@ pub struct Asset {
 }
 
 impl Asset {
-    /// The asset that `zip` is, for `function`.
+    /// The asset for the `zip` of `function`.
     pub(super) fn of(function: &str, zip: &[u8]) -> Self {
         let sha256 = hex::encode(Sha256::digest(zip));
         let file = format!("{function}-{sha256:.16}.zip");
@@ -91,7 +91,7 @@ pub struct Manifest {
     pub assets: Vec<Asset>,
 }
 
-/// Why the list of assets is not to be had, or not to be written.
+/// Why the list of assets can't be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum ManifestError {
     /// The file can't be read.
@@ -121,7 +121,7 @@ pub enum ManifestError {
 }
 
 impl ManifestError {
-    /// What to do about it, where that is known.
+    /// What to do about it, if known.
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Read { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
@@ -164,7 +164,7 @@ fn path(dist: &Path) -> PathBuf {
     dist.join("assets.json")
 }
 
-/// Writes a file in one step: who reads it meanwhile sees the old or the new one, never a half.
+/// Writes a file atomically: a reader sees the old or the new content, never a part.
 pub(super) fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let mut file = tempfile::NamedTempFile::new_in(path.parent().unwrap_or(Path::new(".")))?;
     file.write_all(bytes)?;

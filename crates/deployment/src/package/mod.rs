@@ -1,6 +1,5 @@
-//! From source to what Lambda runs: one zip per function, named by its content, so that an
-//! unchanged function is uploaded once and never again, and the template changes exactly when the
-//! code does.
+//! Packages the functions for Lambda: one zip per function, named by its content. So an unchanged
+//! function is uploaded only once, and the template changes exactly when the code does.
 
 mod bill;
 mod bundle;
@@ -20,10 +19,10 @@ pub use manifest::{Architecture, Asset, Manifest, ManifestError};
 
 use crate::render::progress::Progress;
 
-/// Every function of the stack: its binary's name, which is also its name in [`Manifest`].
+/// The binary name of every function, which is also its name in [`Manifest`].
 pub const FUNCTIONS: [&str; 5] = ["webhook", "gitpull", "zipdl", "ssh-key", "bucket-cleaner"];
 
-/// What makes Cargo look at the functions' packages and at nothing else.
+/// The arguments that limit Cargo to the functions' packages.
 fn only_functions() -> impl Iterator<Item = String> {
     FUNCTIONS.into_iter().map(|function| format!("--package=git2s3-{function}"))
 }
@@ -56,9 +55,9 @@ impl Target {
 /// The Cargo profile of a build.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Profile {
-    /// Small and fast binaries, slowly built: for AWS.
+    /// Small and fast binaries that build slowly: for AWS.
     Release,
-    /// What the tests build anyway: for the local cloud.
+    /// The profile that the tests build anyway: for the local cloud.
     Dev,
 }
 
@@ -70,14 +69,15 @@ pub struct Packaging {
     /// The Cargo profile.
     pub profile: Profile,
     /// The directory that receives `assets.json`, `assets/*.zip` and, of what is for AWS,
-    /// `*.cdx.json`; made when missing.
+    /// `*.cdx.json`; created if missing.
     pub dist: PathBuf,
 }
 
-/// Why there is no package.
+/// Why packaging failed.
 #[derive(Debug, thiserror::Error)]
 pub enum PackageError {
-    /// Lambda has no such processor, so the local cloud can't run functions on this machine.
+    /// Lambda doesn't support this machine's processor, so the local cloud can't run functions on
+    /// it.
     #[error("functions run on arm64 and x86_64, this machine is {processor}")]
     Processor {
         /// The processor, as Rust calls it.
@@ -86,7 +86,7 @@ pub enum PackageError {
     /// The binaries could not be built.
     #[error("cannot build the functions")]
     Build(#[source] BuildError),
-    /// A binary could not be read or its zip not be made.
+    /// A binary could not be read or zipped.
     #[error("cannot zip {}", binary.display())]
     Zip {
         /// The binary.
@@ -110,7 +110,7 @@ pub enum PackageError {
         /// What the file system said.
         source: std::io::Error,
     },
-    /// There are no bills of materials.
+    /// The bills of materials could not be made.
     #[error("cannot say what the functions are made of")]
     Bill(#[source] BillError),
     /// The list of assets could not be written.
@@ -119,7 +119,7 @@ pub enum PackageError {
 }
 
 impl PackageError {
-    /// What to do about it, where that is known.
+    /// What to do about it, if known.
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Build(error) => error.hint(),
@@ -129,7 +129,7 @@ impl PackageError {
     }
 }
 
-/// Builds every function, writes the zips to `dist/assets/`, what is in them to
+/// Builds every function, writes the zips to `dist/assets/`, their bills of materials to
 /// `dist/{function}.cdx.json`, and then `dist/assets.json`. Zips of earlier builds are removed. The
 /// same binaries give the same bytes.
 ///
@@ -157,8 +157,7 @@ pub fn package(packaging: &Packaging, progress: &mut dyn Progress) -> Result<Man
     progress.step(&format!("zipped in {:.1} s", begun.elapsed().as_secs_f64()));
 
     let manifest = Manifest { architecture, assets };
-    // The local cloud's functions share the features of the tests, and nobody asks what they are
-    // made of.
+    // The local cloud's functions share the features of the tests, and need no bill of materials.
     if let Target::Lambda(_) = packaging.target {
         write_bills(&manifest, &packaging.dist)?;
     }

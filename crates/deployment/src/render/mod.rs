@@ -1,5 +1,5 @@
-//! How it looks: data on stdout, talk on stderr, readable without colour, and nothing in it that
-//! hides.
+//! Output: data on stdout, messages on stderr, readable without colour and without hidden
+//! characters.
 
 pub mod print;
 pub mod progress;

@@ -1,4 +1,4 @@
-//! The only way out: data to stdout, talk to stderr. Whatever passes here shows what it is, see
+//! The only output: data to stdout, messages to stderr. Hidden characters are made visible, see
 //! [`super::visible`].
 
 use std::io::Write;
@@ -21,7 +21,7 @@ pub fn line(text: &str) {
 /// Data for programs.
 ///
 /// # Errors
-/// It can't be JSON.
+/// It can't be written as JSON.
 pub fn json(value: &impl Serialize) -> serde_json::Result<()> {
     anstream::println!("{}", visible::json(&serde_json::to_string_pretty(value)?));
     Ok(())
@@ -30,14 +30,13 @@ pub fn json(value: &impl Serialize) -> serde_json::Result<()> {
 /// Data for programs that read it line by line.
 ///
 /// # Errors
-/// It can't be JSON.
+/// It can't be written as JSON.
 pub fn json_line(value: &impl Serialize) -> serde_json::Result<()> {
     anstream::println!("{}", visible::json(&serde_json::to_string(value)?));
     Ok(())
 }
 
-/// A program for a shell, made of our own words alone: of what is in it, line breaks and tabs
-/// count.
+/// A shell script of our own, in which line breaks and tabs are kept.
 pub fn script(text: &str) {
     anstream::print!("{text}");
 }
@@ -47,20 +46,20 @@ pub fn xml(text: &str) {
     anstream::println!("{}", visible::xml(text));
 }
 
-/// Talk, in whole lines.
+/// Messages, in whole lines.
 pub fn talk(shown: &Shown) {
     anstream::eprint!("{shown}");
 }
 
-/// A line of talk.
+/// A line of a message.
 pub fn talk_line(text: &str) {
     anstream::eprintln!("{}", visible::visible(text));
 }
 
-/// A question, whose answer is typed behind it.
+/// A question, with the cursor after it.
 ///
 /// # Errors
-/// Nobody can be asked.
+/// The terminal can't be written to.
 pub fn question(text: &str) -> std::io::Result<()> {
     let mut stderr = anstream::stderr();
     write!(stderr, "{} ", visible::visible(text))?;

@@ -1,5 +1,4 @@
-//! What is going on, told while it goes on: a line per step, and on a terminal a moving line while
-//! nothing happens.
+//! Progress: a line per step, and on a terminal a spinner while waiting.
 
 use std::time::{Duration, Instant};
 
@@ -9,27 +8,27 @@ use super::print;
 use super::shown::Shown;
 use super::visible::visible;
 
-/// How long nothing is said where nothing can move.
+/// The interval of messages without a spinner.
 const SILENCE: Duration = Duration::from_secs(15);
 
-/// Who is told of the steps.
+/// A receiver of progress.
 pub trait Progress: Send {
-    /// Something has happened, or begins, and takes a style or several lines to tell.
+    /// Reports a step in styles or several lines.
     fn show(&mut self, text: &Shown);
 
-    /// Something has happened, or begins.
+    /// Reports a step that has happened or begins.
     fn step(&mut self, line: &str) {
         self.show(&Shown::text(line));
     }
 
-    /// What is being waited for, until the next step.
+    /// Reports what is being waited for, until the next step.
     fn waiting(&mut self, what: &str);
 
-    /// A question comes: nothing may move until the next step or wait.
+    /// Stops the spinner until the next step or wait, for a question.
     fn pause(&mut self);
 }
 
-/// Tells the person at the terminal, on stderr.
+/// Prints progress on stderr.
 #[derive(Debug)]
 pub struct Terminal {
     spinner: Option<ProgressBar>,
@@ -37,7 +36,7 @@ pub struct Terminal {
 }
 
 impl Terminal {
-    /// Nothing is told yet.
+    /// Starts without output.
     pub fn new() -> Self {
         Self { spinner: None, told: Instant::now() }
     }
@@ -68,7 +67,7 @@ impl Progress for Terminal {
             spinner.reset_elapsed();
             spinner.set_message(shown.into_owned());
         }
-        // A log shows nothing that moves.
+        // A log has no spinner.
         if spinner.is_hidden() && self.told.elapsed() > SILENCE {
             self.step(what);
         }
@@ -96,7 +95,7 @@ fn spinner() -> ProgressBar {
     spinner
 }
 
-/// Tells nobody.
+/// Prints nothing.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Silent;
 

@@ -1,6 +1,6 @@
-//! What a person is shown: our own styles and line breaks around texts in which nothing hides.
-//! There is no other way to the terminal than through this type, so a text of others can't bring a
-//! style, a line break or a direction of its own.
+//! Text for people: our own styles and line breaks around texts without hidden characters.
+//! Everything for the terminal goes through this type, so untrusted text can't add a style, a line
+//! break or a writing direction.
 
 use std::fmt::{self, Write};
 
@@ -20,7 +20,7 @@ impl Shown {
         shown
     }
 
-    /// A text of several lines, of which each part has been made [`visible::visible`], or is ours.
+    /// A text of several lines, whose parts were made [`visible::visible`] or are ours.
     pub fn lines(text: &str) -> Self {
         Self(visible::lines(text).into_owned())
     }
@@ -30,7 +30,7 @@ impl Shown {
         self.0.push_str(&visible::visible(text));
     }
 
-    /// Adds text in a style, which says nothing that the text doesn't say.
+    /// Adds text in a style, which adds no information.
     pub fn add_styled(&mut self, style: Style, text: &str) {
         let _ = write!(self.0, "{style}");
         self.add(text);
@@ -42,7 +42,7 @@ impl Shown {
         self.0.push('\n');
     }
 
-    /// Adds what is fit to be shown already.
+    /// Adds a text of this type.
     pub fn append(&mut self, other: &Self) {
         self.0.push_str(&other.0);
     }
@@ -52,7 +52,7 @@ impl Shown {
         self.0.is_empty()
     }
 
-    /// The same without styles.
+    /// The text without styles.
     pub fn plain(&self) -> String {
         anstream::adapter::strip_str(&self.0).to_string()
     }

@@ -1,5 +1,5 @@
-//! Aligned columns, for people: two blanks between, numbers to the right, no lines that break when
-//! copied.
+//! Aligned columns for people: separated by two spaces, numbers to the right, without lines that
+//! break when copied.
 
 use anstyle::Style;
 use unicode_width::UnicodeWidthStr;
@@ -7,7 +7,7 @@ use unicode_width::UnicodeWidthStr;
 use super::shown::Shown;
 use super::visible::visible;
 
-/// On which side a column's cells stand.
+/// The alignment of a column's cells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Align {
     /// Text.
@@ -34,18 +34,18 @@ impl Table {
         self.rows.is_empty()
     }
 
-    /// Adds a row, one cell a column.
+    /// Adds a row, with one cell per column.
     pub fn row<const N: usize>(&mut self, cells: [String; N]) {
         self.styled(Style::new(), cells);
     }
 
-    /// Adds a row in a style, which says nothing that the cells don't say.
+    /// Adds a row in a style, which adds no information.
     pub fn styled<const N: usize>(&mut self, style: Style, cells: [String; N]) {
-        // Made visible first: it's what is shown that has a width.
+        // Made visible first, since the width is that of the shown text.
         self.rows.push((style, cells.map(|cell| visible(&cell).into_owned()).into()));
     }
 
-    /// The lines of the table.
+    /// The table's lines.
     pub fn render(&self) -> Shown {
         let headings: Vec<_> = self.columns.iter().map(|(heading, _)| heading.clone()).collect();
         let widths = self.widths();
@@ -113,7 +113,7 @@ mod tests {
             table.row([branch.to_owned(), "7".to_owned(), "1 h".to_owned()]);
         }
         let plain = table.render().plain();
-        // Without the marks, which no source file should hold.
+        // Without the marks, which a source file should not contain.
         insta::assert_snapshot!(plain.replace('\u{301}', ""), @r"
         Branch              Bytes  Ago
         main                    7  1 h

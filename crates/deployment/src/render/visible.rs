@@ -1,6 +1,6 @@
-//! What may stand before a person's eyes out of texts that others choose: names of branches, lines
-//! of logs, reasons of services. A character that moves the cursor, turns the direction of writing
-//! or is drawn as nothing makes a text look like another one; so it is shown by its number.
+//! Makes untrusted texts safe to show: branch names, log lines, reasons of services. A character
+//! that moves the cursor, changes the writing direction or is invisible makes a text look like
+//! another one, so it is shown by its code point.
 
 use std::borrow::Cow;
 use std::fmt::Write;
@@ -9,9 +9,8 @@ use icu_properties::props::{
     BinaryProperty, DefaultIgnorableCodePoint, EnumeratedProperty, GeneralCategory, GeneralCategoryGroup,
 };
 
-/// Whether a reader would not see the character as what it is: controls, directions and other
-/// formats, separators and blanks that aren't the blank, and what is unassigned, private or drawn
-/// as nothing.
+/// Whether a reader can't recognise the character: controls, directions and other formats,
+/// separators and blanks other than the space, and what is unassigned, private or invisible.
 fn hides(character: char) -> bool {
     if character.is_ascii() {
         return character.is_ascii_control();
@@ -19,11 +18,11 @@ fn hides(character: char) -> bool {
     let odd = GeneralCategoryGroup::Other.union(GeneralCategoryGroup::Separator);
     odd.contains(GeneralCategory::for_char(character))
         || DefaultIgnorableCodePoint::for_char(character)
-        // Braille without a dot.
+        // The blank Braille pattern.
         || character == '\u{2800}'
 }
 
-/// The text with `write` in the place of what hides, but for `kept`.
+/// Replaces hidden characters except `kept` by what `write` writes.
 fn replaced<'t>(text: &'t str, kept: &[char], write: impl Fn(char, &mut String)) -> Cow<'t, str> {
     let hidden = |character: char| hides(character) && !kept.contains(&character);
     if !text.chars().any(hidden) {
@@ -40,19 +39,19 @@ fn by_number(character: char, shown: &mut String) {
     shown.extend(character.escape_default());
 }
 
-/// The text on one line, with what hides by its number, such as `\u{202e}`.
+/// The text on one line, with hidden characters by code point, such as `\u{202e}`.
 pub fn visible(text: &str) -> Cow<'_, str> {
     replaced(text, &[], by_number)
 }
 
-/// The same for a text of several lines, which stay lines.
+/// The same for a text of several lines, which stay separate.
 pub fn lines(text: &str) -> Cow<'_, str> {
     replaced(text, &['\n'], by_number)
 }
 
-/// JSON of the same value, with what hides by its number, such as `\u202e`.
+/// JSON of the same value, with hidden characters escaped, such as `\u202e`.
 pub fn json(text: &str) -> Cow<'_, str> {
-    // Whatever hides in JSON and isn't white space is in a string.
+    // A hidden character in JSON that isn't white space is in a string.
     replaced(text, &['\n'], |character, shown| {
         for unit in character.encode_utf16(&mut [0; 2]) {
             let _ = write!(shown, "\\u{unit:04x}");
@@ -60,7 +59,7 @@ pub fn json(text: &str) -> Cow<'_, str> {
     })
 }
 
-/// XML of the same value, with what hides by its number, such as `&#x202e;`.
+/// XML of the same value, with hidden characters escaped, such as `&#x202e;`.
 pub fn xml(text: &str) -> Cow<'_, str> {
     replaced(text, &['\n'], |character, shown| {
         let _ = write!(shown, "&#x{:x};", u32::from(character));
@@ -106,13 +105,13 @@ mod tests {
         let (mut hidden, mut differing) = (0, 0);
         for character in every.chars() {
             hidden += usize::from(hides(character));
-            // Rust's own opinion, but for quotes, and for marks, which it prints behind another
-            // character.
+            // Compared with Rust's own escapes, except quotes and marks, which it prints after
+            // another character.
             let is_printed = ['\'', '"', '\\'].contains(&character) || character.escape_debug().count() == 1;
             let is_mark = GeneralCategoryGroup::Mark.contains(GeneralCategory::for_char(character));
             differing += usize::from(!is_mark && is_printed == hides(character));
         }
-        // Where it differs, one of both knows a later Unicode.
+        // If they differ, one of them knows a later Unicode version.
         assert!(hidden > 900_000 && differing < 20_000, "{hidden} {differing}");
     }
 

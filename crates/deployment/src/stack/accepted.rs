@@ -1,6 +1,5 @@
-//! What other judges of templates find here and why it stays: every finding that is suppressed
-//! stands in this table, with the reason that the template's metadata carries. `just linters` shows
-//! that nothing else is found.
+//! Accepted linter findings: this table has every suppressed finding, with the reason that the
+//! template's metadata states. `just linters` shows that nothing else is found.
 
 use cfn::{Accepted, Stack};
 

@@ -1,6 +1,6 @@
-//! What wakes somebody: few alarms, each of them certain that a push is lost or late, or may be,
-//! and each with its section in `docs/runbook.md`. They are there without an address, too, for
-//! whoever watches them in CloudWatch or by EventBridge; with one, a topic sends mail.
+//! The alarms: few, each of which means that a push is, or may be, lost or late, and each with its
+//! section in `docs/runbook.md`. They exist without an address, too, for use in CloudWatch or with
+//! EventBridge; with one, a topic sends mail.
 
 use aws_names::Arn;
 use cfn::{
@@ -23,17 +23,17 @@ use super::{
     workers::{GITPULL_TIMEOUT, Workers, ZIPDL_TIMEOUT},
 };
 
-/// How long alarms look before they judge, in seconds.
+/// The period of the alarms, in seconds.
 const PERIOD: u32 = 300;
-/// The days in which a deleted key can be brought back: as few as KMS allows, since no message is
-/// kept that it would open.
+/// The days in which a deleted key can be restored: as few as KMS allows, since no kept message is
+/// encrypted with it.
 const PENDING_DAYS: u8 = 7;
-/// The metric of what is refused.
+/// The metric of refused requests.
 const REFUSED: &str = "Refused";
-/// Who publishes.
+/// The service that publishes.
 const CLOUDWATCH: &str = "cloudwatch.amazonaws.com";
 
-/// Adds the alarms, and where there is an address, the topic that they tell.
+/// Adds the alarms and, if there is an address, the topic that they notify.
 pub(super) fn add(stack: &mut Stack, parameters: &Parameters, endpoint: &Endpoint, queues: &Queues, workers: &Workers) {
     let topic = topic(stack, parameters);
     let refusals = refusals(stack, endpoint);
@@ -95,15 +95,14 @@ impl Alarms<'_> {
     }
 }
 
-/// What SQS measures of a queue. It stops measuring after six hours without a call, also of a queue
-/// in which messages lie: what was so still is, then.
+/// A metric of a queue. SQS stops publishing it after six hours without a call, even if the queue
+/// has messages; the alarm keeps its state then.
 fn of_queue(name: &'static str, queue: &Handle<Queue>) -> Metric {
     let dimensions = vec![Dimension::new("QueueName", queue.name())];
     Metric { namespace: "AWS/SQS".into(), name, dimensions, statistic: Statistic::Maximum, period: PERIOD }
 }
 
-/// Whatever kept the endpoint from answering: the function's error or throttling, a queue that
-/// can't be reached.
+/// Failures of the endpoint: the function's error or throttling, a queue that can't be reached.
 fn failures(endpoint: &Endpoint) -> Metric {
     let api = Dimension::new("ApiName", endpoint.api_name.clone());
     let dimensions = vec![api, Dimension::new("Stage", STAGE.into())];
@@ -116,10 +115,10 @@ fn failures(endpoint: &Endpoint) -> Metric {
     }
 }
 
-/// What the throttle keeps out. API Gateway measures it as one of many errors that any caller can
-/// make, and tells 429 apart in the access log only. Of a flood it [may leave some
-/// out](https://docs.aws.amazon.com/apigateway/latest/developerguide/rest-api-monitor.html), so
-/// it's the first one that counts. Lambda's own throttling is a 5xx, see [`failures`].
+/// Throttled requests. API Gateway's metric mixes them with other errors that any caller can cause;
+/// only the access log shows 429. In a flood it [may omit
+/// some](https://docs.aws.amazon.com/apigateway/latest/developerguide/rest-api-monitor.html), so a
+/// single one raises the alarm. Lambda's own throttling is a 5xx, see [`failures`].
 fn refusals(stack: &mut Stack, endpoint: &Endpoint) -> Metric {
     let namespace = || sub(["git2s3/".into(), pseudo::stack_name().into()]);
     let filter = MetricFilter::counting(&endpoint.access_log, r#"{ $.status = "429" }"#, namespace(), REFUSED);
@@ -127,16 +126,15 @@ fn refusals(stack: &mut Stack, endpoint: &Endpoint) -> Metric {
     Metric { namespace: namespace(), name: REFUSED, dimensions: Vec::new(), statistic: Statistic::Sum, period: PERIOD }
 }
 
-/// A worker reports a job that failed to the queue, and succeeds itself: what Lambda counts as an
-/// error is something else.
+/// A worker reports a failed job to the queue and succeeds itself, so Lambda's errors are something
+/// else.
 fn crashes(function: &Handle<Function>) -> Metric {
     let dimensions = vec![Dimension::new("FunctionName", function.name())];
     Metric { namespace: "AWS/Lambda".into(), name: "Errors", dimensions, statistic: Statistic::Sum, period: PERIOD }
 }
 
-/// The topic and its key. SNS's own key of the account lets no service publish, and its policy
-/// can't be changed; so the topic has a key that says CloudWatch may, for alarms of this stack
-/// only.
+/// The topic and its key. The account's SNS key lets no service publish, and its policy can't be
+/// changed, so the topic has a key that CloudWatch may use, for alarms of this stack only.
 fn topic(stack: &mut Stack, parameters: &Parameters) -> Optional<Handle<Topic>> {
     stack.when(&parameters.has_alarm_email, |stack| {
         let alarms = pseudo::arn("cloudwatch", ["alarm:".into(), pseudo::stack_name().into(), "-*".into()]);
@@ -164,7 +162,7 @@ mod tests {
         let (filter, alarm, stage) =
             (properties("ApiRefusals"), properties("EndpointOverloadAlarm"), properties("ApiStage"));
 
-        // Of the very log that the stage writes, in which the status is a text.
+        // In the log format that the stage writes, in which the status is a string.
         let log = filter["LogGroupName"]["Ref"].as_str().unwrap();
         let destination = stage["AccessLogSetting"]["DestinationArn"]["Fn::Sub"].as_str().unwrap();
         assert!(destination.ends_with(&format!(":log-group:${{{log}}}")), "{destination}");

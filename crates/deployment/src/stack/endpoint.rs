@@ -1,5 +1,5 @@
-//! The HTTPS endpoint that Git hosts post to, and the function behind it: the only one that the
-//! internet reaches, and it holds no key, no token and no bucket.
+//! The HTTPS endpoint that Git hosts post to, and its function: the only one that the internet
+//! reaches, without access to a key, a token or a bucket.
 
 use cfn::{
     Attributes, Handle, Optional, Stack, Value,
@@ -31,18 +31,17 @@ pub(super) struct Endpoint {
     pub(super) gitpull_url: Value<String>,
     /// The URL that reaches zipdl.
     pub(super) zipdl_url: Value<String>,
-    /// The API's name, by which CloudWatch knows it.
+    /// The API's name, by which CloudWatch identifies it.
     pub(super) api_name: Value<String>,
-    /// Where each request is written down, also those that never reach the function.
+    /// The log of all requests, also those that never reach the function.
     pub(super) access_log: Handle<LogGroup>,
-    /// The domain, where one was given.
+    /// The domain, if one was given.
     pub(super) domain: Optional<Handle<DomainName>>,
 }
 
 /// The stage, as in the URLs that users know.
 pub(super) const STAGE: &str = "Prod";
-/// Requests a second, and at once: many times what pushes come to, and little enough that a flood
-/// costs little.
+/// Requests per second, and burst: far more than pushes need, and so few that a flood costs little.
 const THROTTLE: (u32, u32) = (50, 100);
 
 /// Adds the endpoint.
@@ -68,7 +67,7 @@ pub(super) fn add(stack: &mut Stack, functions: &Functions<'_>, parameters: &Par
     }
     let domain = domain(stack, parameters, &api, &stage);
     stack.when(&parameters.has_web_acl, |stack| {
-        // As a text: what a judge has against the empty default, it finds here then, where it is
+        // As a text, so that the linter finding about the empty default is here, where it is
         // accepted.
         let web_acl = sub([parameters.web_acl_arn.value().into()]);
         let association = WebAclAssociation::of_stage(&stage, &api, web_acl);
@@ -122,9 +121,9 @@ fn webhook(stack: &mut Stack, functions: &Functions<'_>, parameters: &Parameters
     )
 }
 
-/// Adds the stage with its logs. The role by which API Gateway writes them belongs to the whole
-/// account and region: it stays when the stack goes, for other APIs may have come to rely on it. An
-/// account that never had an API [takes no role before it has
+/// Adds the stage with its logs. API Gateway's log role belongs to the whole account and region: it
+/// stays when the stack is deleted, since other APIs may rely on it. An account that never had an
+/// API [takes no role before it has
 /// one](https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-apigateway-account.html).
 fn stage(
     stack: &mut Stack,
@@ -153,7 +152,8 @@ fn stage(
     );
     let role = stack.add_with("ApiLogRole", role, Attributes::default().kept());
     let account = stack.add_with("ApiAccount", Account::logging_by(&role), Attributes::default().kept().after(api));
-    // API Gateway would make it at the first error: kept for ever, and left behind by the stack.
+    // API Gateway would create it at the first error, without retention, and the stack would leave
+    // it behind.
     let execution_log = sub(["API-Gateway-Execution-Logs_".into(), api.api_id().into(), "/".into(), STAGE.into()]);
     let execution_log = add_named_log_group(stack, "ApiExecutionLog", execution_log);
     let stage = Stage::new(STAGE, api, snapshot, access_log, THROTTLE);

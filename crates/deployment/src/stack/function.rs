@@ -1,4 +1,4 @@
-//! What every function of the stack has: code, role, log group.
+//! What every function of the stack has: code, a role and a log group.
 
 use cfn::{
     Attributes, Handle, Stack, Value,
@@ -11,26 +11,26 @@ use cfn::{
 use super::parameters::Parameters;
 use crate::package::{self, Manifest};
 
-/// Where AWS demands what takes a function's log to a group that is there already.
+/// AWS's page about the rights to write to an existing log group.
 const LOGGING: Evidence = Evidence::Documented(
     "https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs.html#monitoring-cloudwatchlogs-prereqs",
 );
-/// For how many days logs are kept.
+/// How many days logs are kept.
 const LOG_DAYS: u16 = 30;
 
-/// Where the code of the functions lies.
+/// The location of the functions' code.
 pub(super) struct Functions<'a> {
     parameters: &'a Parameters,
     assets: Option<&'a Manifest>,
 }
 
-/// How a function is to run.
+/// The settings of a function.
 pub(super) struct Settings {
-    /// The logical id, from which those of the role and the log group follow.
+    /// The logical ID, from which those of the role and the log group are derived.
     pub(super) id: &'static str,
     /// The binary's name.
     pub(super) binary: &'static str,
-    /// What it does.
+    /// Its description.
     pub(super) description: &'static str,
     /// In MiB.
     pub(super) memory: u16,
@@ -38,7 +38,7 @@ pub(super) struct Settings {
     pub(super) timeout: u16,
 }
 
-/// What a function runs by: its role, and the log group that the role may write into.
+/// A function's role, and the log group that the role may write to.
 pub(super) struct ExecutionRole {
     pub(super) role: Handle<Role>,
     log_group: Handle<LogGroup>,
@@ -49,8 +49,8 @@ impl<'a> Functions<'a> {
         Self { parameters, assets }
     }
 
-    /// Adds a function with an execution role of its own, see [`add_execution_role`]; `complete`
-    /// gives the function what not every function has.
+    /// Adds a function with its own execution role, see [`add_execution_role`]; `complete` sets
+    /// what is specific to the function.
     pub(super) fn add(
         &self,
         stack: &mut Stack,
@@ -63,7 +63,7 @@ impl<'a> Functions<'a> {
         self.add_running_by(stack, settings, &execution_role, complete)
     }
 
-    /// Adds a function whose execution role is there already.
+    /// Adds a function with an existing execution role.
     pub(super) fn add_running_by(
         &self,
         stack: &mut Stack,
@@ -94,8 +94,8 @@ impl<'a> Functions<'a> {
     }
 }
 
-/// Adds a function's log group, and its role, with the attributes that the role has; `grants` gives
-/// the role what it needs beside writing logs.
+/// Adds a function's log group and its role with these attributes; `grants` adds the rights that it
+/// needs besides writing logs.
 pub(super) fn add_execution_role(
     stack: &mut Stack,
     parameters: &Parameters,
@@ -112,13 +112,13 @@ pub(super) fn add_execution_role(
     ExecutionRole { role, log_group }
 }
 
-/// Adds the log group of a part of the stack, in one folder for each stack.
+/// Adds the log group of a part of the stack, below one prefix for each stack.
 pub(super) fn add_log_group(stack: &mut Stack, id: &str, part: &str) -> Handle<LogGroup> {
     let name = sub(["/git2s3/".into(), pseudo::stack_name().into(), "/".into(), part.into()]);
     add_named_log_group(stack, id, name)
 }
 
-/// Adds a log group whose name others choose.
+/// Adds a log group with a given name.
 pub(super) fn add_named_log_group(stack: &mut Stack, id: &str, name: Value<String>) -> Handle<LogGroup> {
     stack.add_with(id, LogGroup::new(name, LOG_DAYS), Attributes::default().deleted_with_stack())
 }

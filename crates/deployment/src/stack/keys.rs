@@ -1,4 +1,4 @@
-//! The SSH key: made once, encrypted by a KMS key of the stack's own.
+//! The SSH key: created once, and encrypted with the stack's own KMS key.
 
 use cfn::{
     Attributes, Handle, Stack, TemplateError,
@@ -33,15 +33,14 @@ impl Keys {
     }
 }
 
-/// The days in which a deleted KMS key can be brought back: as short as KMS allows, since a new
-/// stack makes a new one.
+/// The days in which a deleted KMS key can be restored: as few as KMS allows, since a new stack
+/// creates a new one.
 const PENDING_DAYS: u8 = 7;
-/// How long making a key may take, RSA with 4,096 bits included. In seconds.
+/// The timeout for making a key, RSA with 4,096 bits included, in seconds.
 const TIMEOUT: u16 = 60;
 const MADE: Evidence = Evidence::Scenario("a_stack_gets_its_ssh_key_and_keeps_it");
 
-/// Adds the KMS key and, by a function that writes, the SSH key, which the cleaner will delete
-/// again.
+/// Adds the KMS key and a function that creates the SSH key, which the cleaner will delete.
 pub(super) fn add(
     stack: &mut Stack,
     functions: &Functions<'_>,

@@ -1,4 +1,5 @@
-//! What empties the buckets when the stack is deleted: CloudFormation deletes only empty ones.
+//! The cleaner, which empties the buckets when the stack is deleted: CloudFormation deletes only
+//! empty ones.
 
 use cfn::iam::{Action, Evidence, Grant};
 use cfn::{Attributes, Handle, Stack, cloudformation::CustomResource, s3::Bucket};
@@ -13,14 +14,13 @@ use super::{
 /// The custom resource whose deletion empties the buckets.
 pub(super) type Cleaner = Handle<CustomResource<BucketCleanerProperties<Deployment>>>;
 
-/// How long the cleaner may run: Lambda's limit, since a bucket may hold years of versions. In
-/// seconds.
+/// The cleaner's timeout in seconds: Lambda's limit, since a bucket may have years of versions.
 const TIMEOUT: u16 = 900;
 const EMPTIED: Evidence = Evidence::Scenario("a_deleted_stack_leaves_its_buckets_empty");
 
-/// Adds the cleaner. The roles that may write into the buckets come after it, so that they are gone
-/// when it runs: a function that is deleted while it works goes on, but without its role it can
-/// write no more.
+/// Adds the cleaner. The roles that may write to the buckets depend on it, so that they are deleted
+/// when it runs: a function that is deleted while it runs goes on, but can't write without its
+/// role.
 pub(super) fn add(stack: &mut Stack, functions: &Functions<'_>, storage: &Storage) -> Cleaner {
     let settings = Settings {
         id: "BucketCleaner",

@@ -1,5 +1,5 @@
-//! The stack, in the way of a push: endpoint, queue, worker, storage; beside it the keys, and what
-//! happens at the stack's creation and deletion.
+//! The stack, in the order of a push: endpoint, queue, worker, storage; besides these the keys, and
+//! what happens at the stack's creation and deletion.
 
 mod accepted;
 mod alarms;
@@ -22,15 +22,15 @@ use function::Functions;
 use parameters::Parameters;
 use workers::Surroundings;
 
-/// What the `Description` of the template says.
+/// The `Description` of the template.
 const DESCRIPTION: &str =
     concat!("git2s3 ", env!("CARGO_PKG_VERSION"), ": a push to a Git repository becomes a zip of it in an S3 bucket");
 
-/// The template, for the functions that `assets` lists; without any, for zips named after the
+/// The template, for the functions that `assets` lists; without it, for zips named after the
 /// functions.
 ///
 /// # Errors
-/// The stack breaks a rule of CloudFormation, which is a mistake in this module.
+/// The stack breaks a rule of CloudFormation, which is a bug in this module.
 pub fn template(assets: Option<&Manifest>) -> Result<Template, TemplateError> {
     let mut stack = Stack::new(DESCRIPTION);
     let parameters = Parameters::add(&mut stack);
@@ -77,7 +77,7 @@ mod tests {
         assert_eq!(serde_json::from_str::<serde_json::Value>(template.text()).unwrap(), yaml);
     }
 
-    /// The logical ids that exist for these parameters.
+    /// The logical IDs that exist for these parameters.
     fn resources(parameters: &[(&str, &str)]) -> Vec<String> {
         let required = ("QSS3BucketName", "assets");
         let chosen = parameters.iter().chain([&required]);
@@ -86,14 +86,13 @@ mod tests {
         template["Resources"].as_object().unwrap().keys().cloned().collect()
     }
 
-    /// A text of lines as short as those of certificates: each line end takes two bytes of an
-    /// environment.
+    /// A text with lines as short as those of certificates, since each line end takes two bytes of
+    /// an environment.
     fn text(length: usize) -> String {
         format!("{}\n", "x".repeat(64)).repeat(length / 65 + 1)[..length].to_owned()
     }
 
-    /// The length of each environment when every parameter is as long as it may be, or as these
-    /// say.
+    /// The size of each environment with parameters of maximum length, except these.
     fn environments(parameters: &[(&str, String)]) -> BTreeMap<String, usize> {
         let template = template(None).unwrap().into_value();
         let longest = |parameter: &serde_json::Value| {
@@ -128,7 +127,7 @@ mod tests {
         }
     }
 
-    /// The stack as these parameters make it, compared with the plain one.
+    /// The difference between the stack with these parameters and the default one.
     fn difference(parameters: &[(&str, &str)]) -> String {
         let evaluated = |parameters: &[(&str, &str)]| {
             let chosen = parameters.iter().chain([&("QSS3BucketName", "assets")]);
@@ -239,8 +238,7 @@ mod tests {
         let schema = serde_json::json!({ "type": "string", "pattern": pattern });
         let fits = |arn: &str| jsonschema::is_valid(&schema, &arn.into());
         assert!(fits("") && fits(WEB_ACL) && fits(&WEB_ACL.replace("aws:", "aws-cn:")));
-        // Of CloudFront, of WAF's first version, a rule group, two, and one with something behind
-        // it.
+        // For CloudFront, of WAF Classic, a rule group, two ARNs, and one with a suffix.
         for (part, other) in [
             ("regional", "global"),
             (":wafv2:", ":waf-regional:"),

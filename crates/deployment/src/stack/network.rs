@@ -1,4 +1,4 @@
-//! The VPC that the workers run in, for a Git host that the internet doesn't see.
+//! The VPC that the workers run in, for a Git host that the internet can't reach.
 
 use cfn::{
     Attributes, Handle, Optional, Stack, Value,
@@ -13,17 +13,16 @@ use super::parameters::Parameters;
 
 /// What a function in the VPC needs.
 pub(super) struct Network {
-    /// The function's property: none without a VPC.
+    /// The function's property, absent without a VPC.
     pub(super) config: Value<VpcConfig>,
 }
 
-/// Adds the security group, where a VPC was given, and lets the roles have network interfaces in
-/// it.
+/// Adds the security group, if a VPC was given, and lets the roles have network interfaces in it.
 ///
-/// Lambda deletes a function's interfaces by the function's own role, up to 45 minutes after the
-/// function has left the VPC. So the rights are no part of the roles, which an update changes
-/// first, but a policy that the security group depends on: nobody can delete the group while it has
-/// interfaces, and only when it is gone is the policy's turn.
+/// Lambda deletes a function's interfaces with the function's own role, up to 45 minutes after the
+/// function has left the VPC. So the rights aren't in the roles, which an update changes first, but
+/// in a policy that the security group depends on: the group can't be deleted while it has
+/// interfaces, and the policy is deleted after it.
 pub(super) fn add(stack: &mut Stack, parameters: &Parameters, roles: &[&Handle<Role>]) -> Network {
     let group: Optional<_> = stack.when(&parameters.has_vpc, |stack| {
         let reason = "Lambda demands these of who runs in a VPC; only with a VPCId";
@@ -56,5 +55,5 @@ const INTERFACES: [Action; 6] = [
     Action::Ec2AssignPrivateIpAddresses,
     Action::Ec2UnassignPrivateIpAddresses,
 ];
-/// Where AWS says what Lambda connects a function to a VPC with, in the function's name.
+/// AWS's page about the rights that Lambda needs to connect a function to a VPC.
 const PAGE: &str = "https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html#configuration-vpc-permissions";

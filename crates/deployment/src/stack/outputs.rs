@@ -1,4 +1,4 @@
-//! What a person needs to connect a repository, under the names that users know.
+//! Outputs: what is needed to connect a repository, under the established names.
 
 use cfn::Stack;
 

@@ -1,4 +1,4 @@
-//! What the person who deploys may choose, under the names that users know.
+//! The stack's parameters, under the established names.
 
 use aws_names::BucketName;
 use cfn::{Condition, Group, Parameter, ParameterHandle, Stack, Value, iam::Role};
@@ -63,7 +63,7 @@ const GROUPS: [Group; 8] = [
     Group { title: "Assets", parameters: &[("QSS3BucketName", "Asset bucket"), ("QSS3KeyPrefix", "Asset key prefix")] },
 ];
 
-/// The parameters of the stack, and the conditions that they make.
+/// The parameters of the stack, and their conditions.
 pub(super) struct Parameters {
     pub(super) output_bucket_name: ParameterHandle<String>,
     pub(super) custom_domain_name: ParameterHandle<String>,
@@ -178,7 +178,7 @@ impl Parameters {
 }
 
 impl Parameters {
-    /// A role as the account's administrators want roles: every role of the stack is one.
+    /// Adds path and permissions boundary to a role, as every role of the stack has them.
     pub(super) fn confine(&self, role: Role) -> Role {
         let boundary = self.has_permissions_boundary.either(self.permissions_boundary.value(), Value::none());
         role.within(self.role_path.value(), boundary)
@@ -246,23 +246,22 @@ fn allowed_ips() -> Parameter {
     .at_most(512)
 }
 
-/// What everything matches that `contract::Patterns` reads, and what is plainly broken doesn't: a
-/// bracket or a brace without its other half. A regular expression can't count braces, so of those
-/// the first opens and the last closes.
+/// Matches everything that `contract::Patterns` accepts, but not unpaired brackets or braces. A
+/// regular expression can't count braces, so only the first has to open and the last to close.
 const GLOBS: &str = concat!(
     r"^([^\[{}\\]|\\[\s\S]|\[[!^]?[\s\S][^\]]*\])*",
     r"(\{([^\[\\]|\\[\s\S]|\[[!^]?[\s\S][^\]]*\])*\}([^\[{}\\]|\\[\s\S]|\[[!^]?[\s\S][^\]]*\])*)?$"
 );
 const GLOBS_MEAN: &str = "globs such as acme/*, separated by commas; a bracket or brace that is opened is closed";
 
-/// The same of the lines that `known_hosts_file` reads. Any character that isn't of ASCII and
-/// visible may be a blank.
+/// The same for the lines that `known_hosts_file` accepts. Any character that isn't visible ASCII
+/// may be a blank.
 const KNOWN_HOSTS: &str = concat!(
     r"^[^!-~\n]*(#[^\n]*|(@revoked[^!-~\n]+)?[^\s#]\S*[^!-~\n]+[a-z0-9@.-]+[^!-~\n]+[A-Za-z0-9+/=]+([^!-~\n][^\n]*)?)?",
     r"(\n[^!-~\n]*(#[^\n]*|(@revoked[^!-~\n]+)?[^\s#]\S*[^!-~\n]+[a-z0-9@.-]+[^!-~\n]+[A-Za-z0-9+/=]+([^!-~\n][^\n]*)?)?)*$"
 );
 
-/// The same of the list that `contract::AllowedHosts` reads.
+/// The same for the list that `contract::AllowedHosts` accepts.
 fn hosts() -> String {
     let name = r"[a-zA-Z0-9][a-zA-Z0-9-]*(\.[a-zA-Z0-9][a-zA-Z0-9-]*)*(:\+?[0-9]+)?";
     let user = "([a-zA-Z0-9._][a-zA-Z0-9._-]*@)?";
@@ -354,7 +353,7 @@ fn paths() -> Parameter {
     .at_most(384)
 }
 
-/// What can stand in a JSON string as it is, see [`cfn::secretsmanager::Secret::of_fields`].
+/// Text that needs no escape in a JSON string, see [`cfn::secretsmanager::Secret::of_fields`].
 const JSON_TEXT: &str = r"^[ !#-\[\]-~]*$";
 const JSON_TEXT_MEANS: &str = "printable ASCII without quotation mark and backslash";
 
@@ -516,7 +515,7 @@ mod tests {
         }
     }
 
-    /// A key's text, so that lines of it are sometimes good.
+    /// The text of a key, so that generated lines are sometimes valid.
     const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl";
 
     #[test]

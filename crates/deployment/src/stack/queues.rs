@@ -1,4 +1,4 @@
-//! The queues between the endpoint and the workers, and where the jobs go that fail.
+//! The queues between the endpoint and the workers, and their dead-letter queues.
 
 use std::time::Duration;
 
@@ -14,17 +14,17 @@ use contract::{
 
 /// The queues of the stack.
 pub(super) struct Queues {
-    /// What gitpull works on.
+    /// The jobs of gitpull.
     pub(super) gitpull: Jobs,
-    /// What zipdl works on.
+    /// The jobs of zipdl.
     pub(super) zipdl: Jobs,
 }
 
 /// The queues of a worker.
 pub(super) struct Jobs {
-    /// The jobs to do.
+    /// The job queue.
     pub(super) queue: Handle<Queue>,
-    /// Those that failed for good.
+    /// The dead-letter queue.
     pub(super) dead_letters: Handle<Queue>,
 }
 
@@ -36,8 +36,8 @@ pub(super) fn add(stack: &mut Stack, [gitpull, zipdl]: [u16; 2]) -> Queues {
     Queues { gitpull: pair(stack, "GitPull", gitpull), zipdl: pair(stack, "ZipDl", zipdl) }
 }
 
-/// For how long a worker that runs for at most `timeout` seconds can be busy with one job, in
-/// seconds: all tries, each killed.
+/// How long a worker with the timeout `timeout` can be busy with one job, in seconds: all tries,
+/// each timed out.
 pub(super) fn longest_tries(timeout: u16) -> u32 {
     u32::from(TRIES) * seconds(Duration::from_secs(timeout.into()) + GRACE)
 }
@@ -46,8 +46,7 @@ fn seconds(time: Duration) -> u32 {
     u32::try_from(time.as_secs()).unwrap_or(u32::MAX)
 }
 
-/// A queue for a worker that runs for at most `timeout` seconds, with its dead-letter messages
-/// behind it.
+/// A queue for a worker that runs for at most `timeout` seconds, with its dead-letter queue.
 fn pair(stack: &mut Stack, worker: &str, timeout: u16) -> Jobs {
     let attributes = Attributes::default().deleted_with_stack();
     let dead_letters = format!("{worker}DeadLetters");
@@ -62,7 +61,7 @@ fn pair(stack: &mut Stack, worker: &str, timeout: u16) -> Jobs {
     Jobs { queue, dead_letters }
 }
 
-/// A queue's name: the stack's own may be longer than a queue's can be.
+/// A queue's name. It doesn't contain the stack's, which may be too long for a queue's.
 fn name(part: &str) -> Value<String> {
     sub(["git2s3-".into(), part.into(), "-".into(), pseudo::stack_uuid().into(), ".fifo".into()])
 }

@@ -1,5 +1,5 @@
-//! The template's side of the contract: a field holds the expression that CloudFormation resolves
-//! to what the function reads.
+//! The template's side of the contract: each field has the expression that CloudFormation resolves
+//! to the value that the function reads.
 
 use cfn::Value;
 use contract::Side;

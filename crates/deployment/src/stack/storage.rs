@@ -1,5 +1,4 @@
-//! The buckets: one for the zips, one for the encrypted SSH key, and one for the packs that
-//! functions begin with.
+//! The buckets: one for the zips, one for the encrypted SSH key, and one for the cached packs.
 
 use cfn::{
     Attributes, Handle, Stack, Value,
@@ -15,13 +14,13 @@ pub(super) struct Storage {
     pub(super) cache: Handle<Bucket>,
 }
 
-/// For how long a pack is kept after it was written, in days. A repository that nobody pushes to is
-/// fetched anew then.
+/// How many days a pack is kept after it was written. After that, the repository is fetched in
+/// full.
 const PACK_DAYS: u16 = 30;
 
-/// Adds the buckets. They are encrypted with S3's own keys: whoever may read the zips needs no
-/// right on a key, and the SSH key is a ciphertext of KMS before it gets there. The cache has no
-/// versions: nobody asks for a pack that was replaced.
+/// Adds the buckets. They are encrypted with S3's own keys, so reading zips needs no right on a
+/// key; the SSH key is encrypted with KMS before it is stored. The cache has no versions, since
+/// replaced packs aren't needed.
 pub(super) fn add(stack: &mut Stack, parameters: &Parameters) -> Storage {
     let mut output = Bucket::encrypted().notifying_event_bridge();
     let name = parameters.has_output_bucket_name.either(parameters.output_bucket_name.value(), Value::none());
@@ -31,7 +30,7 @@ pub(super) fn add(stack: &mut Stack, parameters: &Parameters) -> Storage {
     let days = parameters.noncurrent_days.value();
     let output = output.expiring_noncurrent_versions(&parameters.has_noncurrent_days, &days, &newer);
     let output = stack.add_with("OutputBucket", output, Attributes::default().deleted_with_stack());
-    // A bucket that another name leaves behind goes on speaking TLS only.
+    // A bucket that is left behind after a rename still denies access without TLS.
     let policy = BucketPolicy::tls_only(&output);
     stack.add_with("OutputBucketPolicy", policy, Attributes::default().deleted_with_stack());
     let keys = stack.add_with("KeyBucket", Bucket::encrypted(), Attributes::default().deleted_with_stack());

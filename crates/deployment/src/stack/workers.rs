@@ -1,4 +1,4 @@
-//! The workers: what fetches, zips and stores.
+//! The workers, which fetch, zip and store.
 
 use cfn::{
     Attributes, Handle, Stack, Value,
@@ -24,27 +24,27 @@ use super::{
     storage::Storage,
 };
 
-/// The longest run of gitpull, in seconds.
+/// The timeout of gitpull, in seconds.
 pub(super) const GITPULL_TIMEOUT: u16 = 300;
-/// The longest run of zipdl, in seconds: Lambda's limit, since an archive may have gigabytes.
+/// The timeout of zipdl, in seconds: Lambda's limit, since an archive may have gigabytes.
 pub(super) const ZIPDL_TIMEOUT: u16 = 900;
-/// Those of both.
+/// Both timeouts.
 pub(super) const TIMEOUTS: [u16; 2] = [GITPULL_TIMEOUT, ZIPDL_TIMEOUT];
-/// `/tmp` of gitpull, where the clones stay between pushes. In MiB.
+/// The size of gitpull's `/tmp` in MiB, where clones stay between pushes.
 const GITPULL_STORAGE: u16 = 4096;
 
-/// The scenarios that fail without what both workers may do.
+/// The scenarios that fail without the rights of both workers.
 struct Missed {
     /// Makes a zip.
     zip: Evidence,
-    /// Makes none that is there already.
+    /// Stores no zip twice.
     twice: Evidence,
-    /// Fails in the middle of an upload.
+    /// An upload fails midway.
     half: Evidence,
-    /// Fails, and is tried again.
+    /// A job fails and is retried.
     again: Evidence,
-    /// Fails for good.
-    buried: Evidence,
+    /// A job is given up.
+    dead_letter: Evidence,
 }
 
 const MISSED_BY_GITPULL: Missed = Missed {
@@ -52,16 +52,16 @@ const MISSED_BY_GITPULL: Missed = Missed {
     twice: Evidence::Scenario("gitpull_stores_no_tree_twice"),
     half: Evidence::Scenario("gitpull_leaves_no_half_a_zip"),
     again: Evidence::Scenario("gitpull_tries_a_failed_job_again_within_seconds"),
-    buried: Evidence::Scenario("gitpull_buries_what_failed_for_good"),
+    dead_letter: Evidence::Scenario("gitpull_failed_job_becomes_dead_letter"),
 };
 const MISSED_BY_ZIPDL: Missed = Missed {
     zip: Evidence::Scenario("zipdl_makes_a_zip_of_a_download"),
     twice: Evidence::Scenario("zipdl_downloads_no_commit_twice"),
     half: Evidence::Scenario("zipdl_leaves_no_half_a_zip"),
     again: Evidence::Scenario("zipdl_tries_a_failed_job_again_within_seconds"),
-    buried: Evidence::Scenario("zipdl_buries_what_failed_for_good"),
+    dead_letter: Evidence::Scenario("zipdl_failed_job_becomes_dead_letter"),
 };
-/// Where AWS says what Lambda takes jobs with, in the function's name.
+/// AWS's page about the rights with which Lambda receives jobs for a function.
 const EVENT_SOURCE: Evidence = Evidence::Documented(
     "https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html#events-sqs-permissions",
 );
@@ -98,7 +98,7 @@ const ZIPDL: Settings = Settings {
     timeout: ZIPDL_TIMEOUT,
 };
 
-/// Adds both workers and what feeds them.
+/// Adds both workers and their event sources.
 pub(super) fn add(stack: &mut Stack, functions: &Functions<'_>, around: &Surroundings<'_>) -> Workers {
     let credentials = credentials(stack, around.parameters);
     let gitpull = gitpull_role(stack, around);
@@ -172,7 +172,7 @@ fn add_gitpull(
         exclude_git: parameters.exclude_git.value(),
         submodules: parameters.submodules.value(),
         lfs: parameters.lfs.value(),
-        // Beside the known hosts there is room for it only where somebody needs it.
+        // Set only if needed, since the known hosts leave little room for it.
         ca_bundle: parameters.has_lfs.either(parameters.ca_bundle.value(), Value::from("")),
         paths: parameters.paths.value(),
     };
@@ -209,15 +209,15 @@ fn add_zipdl(
     function
 }
 
-/// What every worker does: take jobs from its queue, bury those that failed, see what is stored,
-/// store zips.
+/// The rights of every worker: receive jobs from its queue, move failed ones to the dead-letter
+/// queue, list stored zips, store zips.
 fn grant_work(role: &mut Role, jobs: &Jobs, storage: &Storage, missed: &Missed) {
     let reason = "takes jobs, and says for how long one is worked on and when a failed one is tried again";
     let consume = [Action::SqsReceiveMessage, Action::SqsDeleteMessage, Action::SqsGetQueueAttributes];
     let consume = Grant::because(reason, EVENT_SOURCE, &consume);
     jobs.queue.grant(role, consume.and(missed.again, &[Action::SqsChangeMessageVisibility]));
     let reason = "puts a job that has failed for good there, with the reason";
-    jobs.dead_letters.grant(role, Grant::because(reason, missed.buried, &[Action::SqsSendMessage]));
+    jobs.dead_letters.grant(role, Grant::because(reason, missed.dead_letter, &[Action::SqsSendMessage]));
     let reason = "stores the zip, after a look at the one that is there; aborts a failed upload";
     let store = Grant::because(reason, missed.zip, &[Action::S3PutObject])
         .and(missed.half, &[Action::S3AbortMultipartUpload])

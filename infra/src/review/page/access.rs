@@ -1,5 +1,5 @@
-//! Who may do what: what is alike said once, and, folded, every right by itself with what shows
-//! that it is needed.
+//! Who may do what: equal rights merged, and, folded, every right by itself with the evidence that
+//! it is needed.
 
 use std::collections::BTreeSet;
 
@@ -27,12 +27,12 @@ pub(super) fn section(template: &Template) -> Markup {
     }
 }
 
-/// Whether it says who takes on a role, and nothing else.
+/// Whether it only says who may assume a role.
 fn is_trust(policy: &Policy) -> bool {
     policy.actions.iter().eq([TRUST])
 }
 
-/// Who may take on which role.
+/// Who may assume which role.
 fn trusted(policy: &Policy) -> Markup {
     let verb = if policy.effect == Effect::Allow { "may be taken on by" } else { "may not be taken on by" };
     html! { p { (listed(&policy.resources)) " " (verb) " " (code(&policy.who)) (only(&policy.conditions)) "." } }

@@ -1,5 +1,5 @@
-//! What an update would change: in numbers for the summary, and as tables. What is lost or made
-//! anew stands first and is never folded, nor is a right that lets somebody do more.
+//! What an update would change: in numbers for the summary, and as tables. Removed and replaced
+//! resources come first and are never folded, nor are rights that allow more.
 
 use std::collections::BTreeMap;
 
@@ -10,13 +10,13 @@ use super::markup::{code, count, first, folded, listed, only, plain, sign, soft,
 use crate::review::{Review, rights};
 use deployment::diff::{Action, Diff, Effect, EntryChange, PropertyChange, as_text};
 
-/// So many rows of a table are open, after those that are never folded.
+/// The number of open rows of a table, after those that are never folded.
 const OPEN: usize = 15;
 
-/// Longer values are folded, in characters.
+/// The maximum length of unfolded values, in characters.
 const LONG: usize = 160;
 
-/// Whether nothing was there before.
+/// Whether there was no stack before.
 fn is_new(review: &Review<'_>, diff: &Diff) -> bool {
     let resources = review.template.value()["Resources"].as_object().map_or(0, serde_json::Map::len);
     let added = resource_changes(diff).filter(|entry| entry.action == Action::Added).count();
@@ -135,12 +135,12 @@ fn value(value: &Value) -> Markup {
     html! { details class="inline" { summary { (code(&beginning)) "… " (text.chars().count()) " characters" } (code(&text)) } }
 }
 
-/// Whether nobody may do more by it, who, whether it came, what it does, on what, and where it
-/// holds.
+/// Sort key: whether it broadens nothing, principal, whether it was added, effect, resource, and
+/// conditions.
 type Fate<'d> = (bool, &'d str, bool, Effect, &'d str, Vec<String>);
 
-/// What becomes of rights, those that let somebody do more first, and how many those are. Actions
-/// of the same fate are one row.
+/// How rights change, those that allow more first, and how many those are. Actions with the same
+/// change are one row.
 fn rights(diff: &Diff) -> (Vec<Vec<Markup>>, usize) {
     let mut rows: BTreeMap<Fate<'_>, Vec<String>> = BTreeMap::new();
     for change in &diff.permissions {

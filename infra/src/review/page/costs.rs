@@ -1,4 +1,4 @@
-//! What the stack costs a month: one short table, and, folded, every item with its formula.
+//! The stack's monthly cost: one short table, and, folded, every item with its formula.
 
 use deployment::deploy::Retention;
 use maud::{Markup, html};
@@ -7,10 +7,10 @@ use super::markup::{folded, plain, soft, table};
 use crate::review::cost::{self, Item};
 use deployment::deploy::Settings;
 
-/// How many pushes a month the costs are told for.
+/// The numbers of pushes a month for which costs are shown.
 const PUSHES: [(&str, f64); 2] = [("1,000", 1_000.0), ("100,000", 100_000.0)];
 
-/// So many of the largest items are named in the short table.
+/// The number of largest items in the short table.
 const LARGEST: usize = 3;
 
 fn total(items: &[Item]) -> f64 {
@@ -45,8 +45,8 @@ fn in_short(bills: &[(&str, Vec<Item>)]) -> Markup {
     table(&caption, &["Pushes a month", "Dollars a month", "Mostly"], rows)
 }
 
-/// What the output bucket costs as zips add up, as the retention is and, where nothing expires, as
-/// it could be.
+/// The output bucket's cost over time, with the current retention and, if nothing expires, with a
+/// possible one.
 fn zips(settings: &Settings) -> Markup {
     let given = settings.retention();
     let other = given.days.is_none().then(|| Retention::of("30", ""));

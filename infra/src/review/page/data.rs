@@ -1,4 +1,4 @@
-//! What holds data: what is kept alike is one row.
+//! Resources with data, with one row for equal retention.
 
 use maud::{Markup, html};
 use serde_json::Value;

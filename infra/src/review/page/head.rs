@@ -1,5 +1,4 @@
-//! The top of the page: what it is of, so that a signature is for something, and the outcome in a
-//! paragraph.
+//! The top of the page: its subject, which a signature is for, and a summary.
 
 use maud::{Markup, html};
 
@@ -61,7 +60,7 @@ fn commit(checkout: Option<&Checkout>) -> Markup {
     }
 }
 
-/// What the hash is of, and how somebody else comes to the same one.
+/// What the hash covers, and how to reproduce it.
 fn how_to_check(subject: &Subject) -> Markup {
     html! {
         p class="soft" {
@@ -82,7 +81,7 @@ pub(super) fn summary(review: &Review<'_>) -> Markup {
     let noteworthy = review.settings.parameters.iter().filter(|setting| setting.is_noteworthy()).count();
     html! {
         p class="summary" {
-            (count(report.resources, "resource", "resources")) ", judged by " (report.rules) " rules: "
+            (count(report.resources, "resource", "resources")) ", checked with " (report.rules) " rules: "
             @if report.passes() { strong class="good" { "nothing to object to" } ". " }
             @else { strong class="bad" { (count(report.findings.len(), "finding", "findings")) } ". " }
             (changes::in_numbers(review))

@@ -1,10 +1,10 @@
-//! Tables, names and signs, the same in every section. A table reads as one on a wide screen, and
-//! as a card for each row on a narrow one: each cell carries the heading of its column for that,
-//! and its role, since not every browser keeps a table's when it is laid out otherwise.
+//! Tables, names and signs for all sections. A table is shown as such on a wide screen, and as a
+//! card per row on a narrow one. So each cell has the heading of its column, and its role, since
+//! some browsers drop a table's roles with another layout.
 
 use maud::{Markup, html};
 
-/// What a cell of a table shows.
+/// Plain text for a cell.
 pub(super) fn plain(text: &str) -> Markup {
     html! { (text) }
 }
@@ -26,8 +26,7 @@ fn broken(text: &str) -> Markup {
     html! { @for (index, piece) in pieces.enumerate() { @if index > 0 { wbr; } (piece) } }
 }
 
-/// What has to hold of the request, and which condition of the template, in a few words behind what
-/// they are about.
+/// The conditions on the request and of the template, in short, after what they apply to.
 pub(super) fn only<'t>(conditions: impl IntoIterator<Item = &'t String>) -> Markup {
     let (outside, request): (Vec<&String>, Vec<&String>) =
         conditions.into_iter().partition(|text| text.starts_with("if ") || text.starts_with("unless "));
@@ -82,7 +81,7 @@ fn cells(columns: &[&str], row: Vec<Markup>) -> Markup {
     }
 }
 
-/// What only some readers need: shut until somebody opens it, and then printed, too.
+/// A folded section for details; it is printed only if open.
 pub(super) fn folded(title: &str, content: &Markup) -> Markup {
     html! { details { summary { (title) } div { (content) } } }
 }

@@ -1,6 +1,5 @@
-//! The page itself: what is signed for on top, then what changes, then everything else, with
-//! details folded. Whatever comes out of the template is escaped by the macro that writes it, and
-//! in the whole nothing hides.
+//! The page itself: the subject, then the changes, then everything else, with details folded. The
+//! macro escapes everything from the template, and hidden characters are made visible.
 
 mod access;
 mod changes;
@@ -40,7 +39,7 @@ pub fn html(review: &Review<'_>) -> String {
             head {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
-                // The page needs nothing from anywhere, and what it shows can't make it ask.
+                // The page needs no requests, and its content can't cause any.
                 meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'";
                 title { (title) }
                 style { (PreEscaped(include_str!("page.css"))) }

@@ -1,4 +1,4 @@
-//! The place to sign: it repeats what is signed for, so that the sheet with the names stands for
+//! The place to sign. It repeats the subject, so that the sheet with the names is complete in
 //! itself.
 
 use maud::{Markup, html};
@@ -7,7 +7,7 @@ use super::head::hash;
 use super::markup::{code, table};
 use crate::review::{Checkout, Subject};
 
-/// So many people can sign.
+/// How many people can sign.
 const REVIEWERS: [&str; 2] = ["First reviewer", "Second reviewer"];
 
 /// The whole section.

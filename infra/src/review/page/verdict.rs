@@ -1,5 +1,5 @@
-//! The verdict of the rules: what they found is open, what passes is folded; and the findings of
-//! other judges that are accepted.
+//! The result of the rules: findings are open, passed rules folded. Also the accepted findings of
+//! linters.
 
 use std::collections::{BTreeMap, BTreeSet};
 

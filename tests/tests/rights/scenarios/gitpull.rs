@@ -88,6 +88,6 @@ pub(super) async fn gitpull_tries_a_failed_job_again_within_seconds(stage: &Stag
     zipdl::is_tried_again(stage, props, WORKER).await
 }
 
-pub(super) async fn gitpull_buries_what_failed_for_good(stage: &Stage, props: &Props) -> Result<()> {
+pub(super) async fn gitpull_failed_job_becomes_dead_letter(stage: &Stage, props: &Props) -> Result<()> {
     zipdl::is_given_up(stage, props, WORKER).await
 }

@@ -71,7 +71,7 @@ pub(super) async fn is_tried_again(stage: &Stage, props: &Props, worker: &str) -
     Ok(())
 }
 
-pub(super) async fn zipdl_buries_what_failed_for_good(stage: &Stage, props: &Props) -> Result<()> {
+pub(super) async fn zipdl_failed_job_becomes_dead_letter(stage: &Stage, props: &Props) -> Result<()> {
     is_given_up(stage, props, WORKER).await
 }
 
