@@ -34,8 +34,8 @@ pub enum Rule {
     WriterAfterCleaner,
     /// Lambda deletes a function's network interfaces with [the function's
     /// role](https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html#configuration-vpc-permissions),
-    /// after the function was deleted: the right to do so has to outlive the security group, which
-    /// waits for that.
+    /// after the function has left the VPC: the right to do so has to outlive the security group,
+    /// which waits for that.
     GroupAfterRights,
     /// A separate policy has to exist before and after the functions that use its rights.
     FunctionAfterRights,

@@ -1,5 +1,5 @@
 //! The [pseudo
-//! parameters](https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/pseudo-parameter-reference.html).aws.amazon.com/AWSCloudFormation/latest/UserGuide/pseudo-parameter-reference.html).
+//! parameters](https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/pseudo-parameter-reference.html).
 
 use crate::{
     sub::{Part, sub},

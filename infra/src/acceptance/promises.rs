@@ -13,31 +13,31 @@ use deployment::render::table::{Align, Table};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Promise {
-    /// A stack is made: of the last release where one was given, else of this one.
+    /// A stack is created: of the last release if one was given, else of this one.
     Creation,
-    /// The stack of the last release becomes one of this release, and a push meanwhile is not lost.
+    /// The stack of the last release is updated to this one, and no push is lost meanwhile.
     Update,
     /// `/zipdl` with a public repository.
     Download,
     /// `/gitpull` with a repository that has the stack's key.
     Fetch,
-    /// A body that fits into an event of Lambda as API Gateway makes it.
+    /// A body that fits in API Gateway's event for Lambda.
     LargeBody,
     /// A body that doesn't.
     TooLargeBody,
-    /// A job that fails for good.
+    /// A job that is given up.
     Alarm,
     /// An update that moves the workers into a VPC.
     VpcOn,
     /// An update that takes them out again.
     VpcOff,
-    /// A certificate, a domain, and a webhook that comes by it.
+    /// A certificate, a domain, and a webhook through it.
     Domain,
-    /// The deletion of the stack, begun while a job is at work.
+    /// The deletion of the stack during a job.
     Deletion,
     /// The same again.
     SecondDeletion,
-    /// What the account has afterwards.
+    /// The account has nothing left afterwards.
     NothingLeft,
 }
 
@@ -109,7 +109,7 @@ pub struct Row {
     pub promise: Promise,
     /// How it went.
     pub result: Verdict,
-    /// What was seen, why it failed, or why it was not tried.
+    /// The observation, or why it failed or was skipped.
     pub reason: String,
     /// How long it took.
     pub seconds: f64,

@@ -34,36 +34,35 @@ pub struct Record {
     pub begun: String,
     /// When it ended, in UTC.
     pub ended: String,
-    /// What was promised, and how it went.
+    /// The promises and their results.
     pub rows: Vec<Row>,
-    /// What was done with the stack, in order.
+    /// The operations on the stack, in order.
     pub operations: Vec<Operation>,
     /// What the endpoint answered, in order.
     pub answers: Vec<Answer>,
-    /// What else was seen, in order: what became of queues, alarms, objects.
+    /// Other observations, in order: of queues, alarms and objects.
     pub sightings: Vec<Sighting>,
 }
 
-/// What is done with a stack.
+/// The kind of an operation on a stack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
-    /// It is made.
+    /// Creation.
     Create,
-    /// It is changed.
+    /// Update.
     Update,
-    /// It is deleted.
+    /// Deletion.
     Delete,
 }
 
-/// Something that was done with the stack, from the first event to the last; a deletion with all of
-/// its tries.
+/// An operation on the stack, from the first event to the last; a deletion with all of its tries.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Operation {
-    /// What was done.
+    /// Its kind.
     pub kind: Kind,
-    /// For what.
+    /// Its purpose.
     pub what: String,
     /// The stack's status afterwards.
     pub status: String,
@@ -93,7 +92,7 @@ pub struct Answer {
     pub milliseconds: u64,
 }
 
-/// Something that was seen.
+/// An observation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Sighting {
@@ -124,7 +123,7 @@ impl Record {
         serde_json::from_value(value)
     }
 
-    /// Writes it.
+    /// Writes the record to a file.
     ///
     /// # Errors
     /// The file can't be written.

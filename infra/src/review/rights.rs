@@ -264,7 +264,7 @@ mod tests {
         assert_eq!(told.into_iter().collect::<Vec<_>>(), ["whatever is not in ${PermissionsBoundary}"]);
     }
 
-    /// Who may take on which role.
+    /// Who may assume which role.
     fn trusted() -> BTreeMap<String, Vec<String>> {
         let template = stack::template(None).unwrap().into_value();
         let mut trusted: BTreeMap<String, Vec<String>> = BTreeMap::new();

@@ -47,7 +47,7 @@ pub enum AssetsError {
     },
     /// A bucket of that name exists but can't be used.
     #[error("bucket {bucket} exists, and is not account {account}'s or not open to these credentials")]
-    Foreign {
+    Inaccessible {
         /// The bucket.
         bucket: String,
         /// The account that it should belong to.
@@ -208,7 +208,7 @@ impl<'a> Bucket<'a> {
             Err(error) => match status(&error) {
                 Some(404) => Ok(false),
                 Some(301 | 403) => {
-                    Err(AssetsError::Foreign { bucket: self.name.clone(), account: self.account.id.clone() })
+                    Err(AssetsError::Inaccessible { bucket: self.name.clone(), account: self.account.id.clone() })
                 }
                 _ => Err(self.failed(CallError::new("look at it", error))),
             },

@@ -40,7 +40,7 @@ pub enum ImportError {
     },
     /// It is in another region or account.
     #[error("bucket {bucket} is not account {account}'s, not in {region}, or not open to these credentials")]
-    Foreign {
+    Inaccessible {
         /// The bucket.
         bucket: String,
         /// The account that it should belong to.
@@ -84,7 +84,7 @@ fn of(bucket: Option<&String>) -> String {
 impl ImportError {
     /// Whether the caller has to name another bucket, stack or account.
     pub fn is_usage(&self) -> bool {
-        matches!(self, Self::Stack { .. } | Self::Missing { .. } | Self::Foreign { .. } | Self::Owned { .. })
+        matches!(self, Self::Stack { .. } | Self::Missing { .. } | Self::Inaccessible { .. } | Self::Owned { .. })
     }
 
     /// What to do about it, if known.
@@ -121,7 +121,7 @@ pub struct Found {
 pub async fn find(account: &Account, stack: &str, bucket: &str) -> Result<Found, ImportError> {
     let call = |source| ImportError::Call { bucket: bucket.to_owned(), source };
     let s3 = &account.s3;
-    let unusable = || ImportError::Foreign {
+    let unusable = || ImportError::Inaccessible {
         bucket: bucket.to_owned(),
         account: account.id.clone(),
         region: account.region.clone(),
