@@ -33,7 +33,7 @@ fn signed(secret: &str, body: &[u8]) -> Vec<(&'static str, String)> {
 }
 
 /// Requests from senders who don't know the secret.
-fn of_strangers(stack: &Stack, honest: &Push) -> Vec<Attack<'static>> {
+fn of_outsiders(stack: &Stack, honest: &Push) -> Vec<Attack<'static>> {
     let body = honest.body();
     let mut changed = body.clone();
     let digit = changed.iter().position(u8::is_ascii_digit).expect("a commit id has digits");
@@ -100,7 +100,7 @@ async fn attacks_are_refused_without_trace() {
         default_branch: "main".to_owned(),
     };
 
-    for attack in of_strangers(&stack, &honest).into_iter().chain(of_insiders(&stack, &honest)) {
+    for attack in of_outsiders(&stack, &honest).into_iter().chain(of_insiders(&stack, &honest)) {
         refused(&stack, attack).await;
     }
     let queues = account.resources(&stack.name).await.unwrap().of_type("AWS::SQS::Queue");

@@ -71,7 +71,7 @@ mod tests {
     use crate::sender::{Request, ordinary_push};
 
     #[test]
-    fn a_stranger_learns_nothing() {
+    fn unauthenticated_sender_learns_nothing() {
         let wrong = Request::new(&ordinary_push()).header("X-Hub-Signature-256", "sha256=00").receive().unwrap_err();
         let none = Request::new(&ordinary_push()).receive().unwrap_err();
         assert_eq!(wrong.public_text(), "the request is not authenticated");
