@@ -52,7 +52,7 @@ enum Command {
     Check(check::Arguments),
     /// Compare the template with a deployed, an older or another one
     Diff(diff::Arguments),
-    /// Write a page for who has to agree: picture, rights, data, rules, changes, costs
+    /// Write a page for approvers: diagram, rights, data, rules, changes, costs
     Review(review::Arguments),
     /// Print a JSON Schema: of `git2s3.toml`, of a custom resource's properties, or of what
     /// `acceptance` writes

@@ -171,7 +171,7 @@ impl Wishes {
         }
         let [package, review, deploy] = ["package", "review", "deploy"].map(typed);
         steps.push(format!("the functions: {package}"));
-        steps.push(format!("the page for who has to agree: {review}"));
+        steps.push(format!("the page for approvers: {review}"));
         steps.push(format!("the stack: {deploy}, which says what to enter at the Git host"));
         Ok(steps)
     }

@@ -93,6 +93,7 @@ mod parameter;
 mod parse;
 pub mod pseudo;
 pub mod quota;
+mod reference;
 pub mod registry;
 pub mod s3;
 pub mod secretsmanager;

@@ -3,7 +3,7 @@
 
 use serde_json::Value as Json;
 
-use crate::template::placeholders;
+use crate::reference::placeholders;
 
 /// The maximum length of a pseudo parameter, in characters.
 ///

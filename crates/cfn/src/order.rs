@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value as Json;
 
-use crate::template::{Reference, attributes, references};
+use crate::reference::{Reference, attributes, references};
 
 /// Why one resource has to depend on another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

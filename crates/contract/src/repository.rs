@@ -12,7 +12,7 @@ use crate::text::checked_text;
 #[serde(try_from = "String", into = "String")]
 pub struct HostName(String);
 
-/// Why a text is not a [`Host`].
+/// Why a text is not a [`HostName`].
 #[derive(Debug, thiserror::Error)]
 #[error("{0:?} is not a host name in lower case, without a port")]
 pub struct HostError(String);

@@ -17,6 +17,7 @@ use infra::configuration::Configuration;
 use infra::connect;
 use serde_json::json;
 
+use super::execute::execute;
 use super::parameters::Given;
 use super::{Located, Outcome, Question, Target, caller, confirm, confirm_or, importing, password};
 use crate::report::{Interrupted, Usage};
@@ -290,26 +291,6 @@ fn stays(located: &Located, planned: &Planned) -> Interrupted {
         (format!("the change set {id} stays"), format!("`{delete}` deletes it; the next deployment makes another one"))
     };
     Interrupted(format!("nothing was changed; {what}"), Some(hint))
-}
-
-/// Executes the change set. On Ctrl-C it says in which state that leaves the stack, since
-/// CloudFormation goes on.
-pub(super) async fn execute(planned: Planned, located: &Located, progress: &mut Terminal) -> anyhow::Result<Deployed> {
-    let stack = &located.stack_name;
-    let cancel = located.aws(&format!("cancel-update-stack --stack-name {stack}"));
-    let creates = planned.creates_stack();
-    let deployed = tokio::select! {
-        deployed = planned.execute(progress) => Some(deployed?),
-        _ = tokio::signal::ctrl_c() => None,
-    };
-    deployed.ok_or_else(|| {
-        let undo = if creates {
-            format!("{} deletes what was made", typed(&format!("destroy --stack-name {stack}")))
-        } else {
-            format!("`{cancel}` takes it back")
-        };
-        Interrupted::leaving(stack, &undo).into()
-    })
 }
 
 fn deployment(arguments: &Arguments, configuration: &Configuration) -> anyhow::Result<Deployment> {

@@ -61,6 +61,6 @@ pub(super) async fn finish(
     progress.step("the bucket is in the stack; now it gets what every output bucket has");
     match deploy::plan(&located.account, deployment, progress).await? {
         Plan::Unchanged(_) => Ok(deployed),
-        Plan::Changes(planned) => super::deploy::execute(*planned, located, progress).await,
+        Plan::Changes(planned) => super::execute::execute(*planned, located, progress).await,
     }
 }

@@ -9,6 +9,7 @@ pub(crate) mod deploy;
 pub(crate) mod deployer_policy;
 pub(crate) mod destroy;
 pub(crate) mod diff;
+mod execute;
 mod importing;
 pub(crate) mod init;
 pub(crate) mod logs;

@@ -10,7 +10,8 @@ use tokio::time::{Instant, sleep};
 
 use super::again::{PATIENCE, Pauses, Remedy, remedies};
 use super::change_set::unique_name;
-use super::events::{End, Failure, Story};
+use super::events::{End, Story};
+use super::failure::Failure;
 use super::pace::Pace;
 use super::service_role::ServiceRole;
 use super::stack::Resource;

@@ -3,7 +3,6 @@
 //! before that failure.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::fmt;
 
 use anstyle::{AnsiColor, Style};
 use aws_sdk_cloudformation::primitives::{DateTime, DateTimeFormat};
@@ -11,48 +10,13 @@ use aws_sdk_cloudformation::types::StackEvent;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::failure::Failure;
 use super::pace::Pace;
 use super::validation::{self, Subject};
 use crate::account::Account;
-use crate::call_error::{self, CallError};
+use crate::call_error::CallError;
 use crate::render::progress::Progress;
 use crate::render::shown::Shown;
-
-/// A resource that could not be made, changed or deleted.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Failure {
-    /// The resource's logical ID in the template, or the stack's name.
-    pub logical_id: String,
-    /// The resource's type.
-    pub resource_type: String,
-    /// CloudFormation's message.
-    pub reason: String,
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({}) failed: {}", self.logical_id, self.resource_type, self.reason)
-    }
-}
-
-impl Failure {
-    /// What to do about it, if known.
-    pub(crate) fn hint(&self) -> Option<String> {
-        let reason = self.reason.as_str();
-        if let Some(action) = call_error::missing_right(reason) {
-            return Some(format!("grant {action} to the credentials that deploy, or deploy with others (AWS_PROFILE)"));
-        }
-        if self.resource_type == "AWS::S3::Bucket" && reason.contains("already") {
-            return Some(
-                "bucket names are shared by all accounts: choose another OutputBucketName, or none, and one is generated; \
-                 `--import-bucket` takes one of yours into a new stack"
-                    .to_owned(),
-            );
-        }
-        let limit = ["LimitExceeded", "limit exceeded", "quota"].iter().any(|word| reason.contains(word));
-        limit.then(|| "the account has a quota for this: see Service Quotas in the console".to_owned())
-    }
-}
 
 /// An event of a stack, as CloudFormation reported it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -357,21 +321,6 @@ mod tests {
             Events(Vec::new()).add("Jobs", "CREATE_FAILED", Some("no\r\n  0.0 s  CREATE_COMPLETE\u{1b}[2K\u{202e}"));
         let [line] = &Story::new(STACK, "token").fold(events.newest_first())[..] else { panic!("one line") };
         assert!(line.plain().ends_with(r"  no\r\n  0.0 s  CREATE_COMPLETE\u{1b}[2K\u{202e}"), "{line}");
-    }
-
-    #[test]
-    fn a_failure_says_what_to_do() {
-        let hint = |kind: &str, reason: &str| {
-            let failure =
-                Failure { logical_id: "X".to_owned(), resource_type: kind.to_owned(), reason: reason.to_owned() };
-            failure.hint().unwrap_or_default()
-        };
-        let denied =
-            "User: arn:aws:iam::1:user/x is not authorized to perform: sqs:CreateQueue on resource: arn:aws:sqs:x";
-        assert!(hint("AWS::SQS::Queue", denied).starts_with("grant sqs:CreateQueue"));
-        assert!(hint("AWS::S3::Bucket", "zips already exists").contains("OutputBucketName"));
-        assert!(hint("AWS::IAM::Role", "Cannot exceed quota for RolesPerAccount: 1000").contains("Service Quotas"));
-        assert_eq!(hint("AWS::SQS::Queue", "queue already exists"), "");
     }
 
     #[test]

@@ -7,7 +7,6 @@ use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 
 use super::parameters::Parameters;
-use super::zips;
 use crate::render::shown::Shown;
 use crate::render::table::{Align, Table};
 use cfn::{Declared, Template};
@@ -90,13 +89,6 @@ impl Settings {
         let mut settings = Self { parameters, ..Self::default() };
         settings.meaning = settings.meanings();
         settings.of_bucket(None)
-    }
-
-    /// Sets the name of the stack's output bucket, which the parameters alone don't tell.
-    #[must_use]
-    pub fn of_bucket(mut self, bucket: Option<&str>) -> Self {
-        self.zips = zips::in_words(&self, bucket);
-        self
     }
 
     /// The parameters of a stack with this template.

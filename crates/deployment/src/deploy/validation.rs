@@ -5,7 +5,7 @@
 
 use aws_sdk_cloudformation::types::{EventFilter, EventType, OperationEvent};
 
-use super::events::Failure;
+use super::failure::Failure;
 use crate::account::Account;
 
 /// What was validated.

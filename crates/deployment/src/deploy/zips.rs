@@ -38,10 +38,17 @@ impl Settings {
     pub fn retention(&self) -> Retention {
         Retention::of(self.value(DAYS), self.value(NEWER))
     }
+
+    /// Sets the name of the stack's output bucket, which the parameters alone don't tell.
+    #[must_use]
+    pub fn of_bucket(mut self, bucket: Option<&str>) -> Self {
+        self.zips = in_words(&self, bucket);
+        self
+    }
 }
 
 /// Describes it in sentences, for a stack whose output bucket is `bucket`, if known.
-pub(super) fn in_words(settings: &Settings, bucket: Option<&str>) -> Vec<String> {
+fn in_words(settings: &Settings, bucket: Option<&str>) -> Vec<String> {
     // The old bucket keeps its lifecycle rules.
     moved(settings, bucket).or_else(|| shortened(settings)).into_iter().collect()
 }
