@@ -43,15 +43,10 @@ def _ending_what_waits(delete):
     @_changing
     def delete_function(name, properties):
         outcome = delete(name, properties)
-        end_what_waits(name)
+        lambda_svc.invalidate_worker(name, account=get_account_id(), region=get_region())
         return outcome
 
     return delete_function
-
-
-def end_what_waits(name):
-    """Ends the idle workers of a function; running ones end with their invocation."""
-    _changing(lambda_svc.invalidate_worker)(name, account=get_account_id(), region=get_region())
 
 
 def _changing(change):

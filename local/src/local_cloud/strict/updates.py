@@ -9,10 +9,6 @@ import time
 
 import switches
 from strict.resources import wrap
-from strict.running import end_what_waits
-
-# An invocation that read the old configuration has its worker by then, in seconds.
-STARTED = 0.5
 
 
 def install():
@@ -28,9 +24,6 @@ def _in_two_steps(update):
             if name != physical_id:
                 # A new function with a new name, which nobody calls yet.
                 return update(name, between, after, stack_name, logical_id)
-            # MiniStack keeps a worker that was started meanwhile with the old environment.
-            time.sleep(min(STARTED, switches.value("code_follows")))
-            end_what_waits(physical_id)
             while time.monotonic() < began + switches.value("code_follows"):
                 time.sleep(0.02)
             before = between
