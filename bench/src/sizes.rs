@@ -3,12 +3,11 @@
 use std::fmt::Write as _;
 
 use anyhow::{Context, Result};
+use deployment::package::FUNCTIONS;
 
 use crate::bench::Bench;
 use crate::report::{count, number};
 use crate::row::Unit;
-
-const FUNCTIONS: [&str; 5] = ["webhook", "gitpull", "zipdl", "ssh-key", "bucket-cleaner"];
 
 /// The sizes of the stripped release binaries, one row each.
 pub(crate) fn table(bench: &Bench) -> Result<String> {

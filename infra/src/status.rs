@@ -147,9 +147,11 @@ impl Trouble {
 pub async fn status(account: &Account, stack: &str, back: Duration) -> Result<Option<Status>, CallError> {
     let Some(described) = deploy::described(account, stack).await? else { return Ok(None) };
     let resources = deploy::resources(account, stack).await?;
+    let (sqs, cloudwatch) =
+        (aws_sdk_sqs::Client::new(&account.config), aws_sdk_cloudwatch::Client::new(&account.config));
     let mut queues = Vec::new();
     for resource in resources.iter().filter(|resource| resource.kind == "AWS::SQS::Queue" && !resource.is_gone()) {
-        queues.push(queue(account, &resource.logical_id, &resource.physical_id).await?);
+        queues.push(queue(&sqs, &cloudwatch, &resource.logical_id, &resource.physical_id).await?);
     }
     queues.sort_by(|one, other| one.id.cmp(&other.id));
     let since = SystemTime::now().checked_sub(back).unwrap_or(SystemTime::UNIX_EPOCH);
@@ -281,25 +283,28 @@ async fn newest(account: &Account, bucket: &str) -> Result<(Vec<Object>, bool), 
     Ok((objects, read == PAGES && pages.next().await.is_some()))
 }
 
-async fn queue(account: &Account, id: &str, url: &str) -> Result<Queue, CallError> {
-    let sqs = aws_sdk_sqs::Client::new(&account.config);
+async fn queue(
+    sqs: &aws_sdk_sqs::Client,
+    cloudwatch: &aws_sdk_cloudwatch::Client,
+    id: &str,
+    url: &str,
+) -> Result<Queue, CallError> {
     let request = sqs.get_queue_attributes().queue_url(url).attribute_names(QueueAttributeName::All);
     let told = request.send().await.map_err(|error| CallError::new(format!("look at queue {id}"), error))?;
     let attributes = told.attributes.unwrap_or_default();
     let count = |name| attributes.get(&name).and_then(|count| count.parse().ok()).unwrap_or(0);
     let waiting = count(QueueAttributeName::ApproximateNumberOfMessages);
     let in_flight = count(QueueAttributeName::ApproximateNumberOfMessagesNotVisible);
-    let oldest = if waiting == 0 { None } else { age(account, url).await };
+    let oldest = if waiting == 0 { None } else { age(cloudwatch, url).await };
     Ok(Queue { id: id.to_owned(), waiting, in_flight, oldest })
 }
 
 /// The age of the oldest job, which only CloudWatch knows. Without the right to ask it, the rest is
 /// still shown.
-async fn age(account: &Account, url: &str) -> Option<f64> {
+async fn age(cloudwatch: &aws_sdk_cloudwatch::Client, url: &str) -> Option<f64> {
     let name = url.rsplit('/').next().unwrap_or_default();
     let now = SystemTime::now();
-    let client = aws_sdk_cloudwatch::Client::new(&account.config);
-    let request = client.get_metric_statistics().namespace("AWS/SQS");
+    let request = cloudwatch.get_metric_statistics().namespace("AWS/SQS");
     let request = request.metric_name("ApproximateAgeOfOldestMessage").statistics(Statistic::Maximum).period(60);
     let request = request.dimensions(Dimension::builder().name("QueueName").value(name).build());
     let request = request.start_time((now - Duration::from_hours(1)).into()).end_time(now.into());

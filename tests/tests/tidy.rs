@@ -23,9 +23,15 @@ fn files() -> Vec<PathBuf> {
     files.into_iter().filter(|file| root().join(file).is_file()).collect()
 }
 
+/// The files with one of these extensions, and their texts.
+fn texts(extensions: &[&str]) -> Vec<(PathBuf, String)> {
+    let is_one = |file: &PathBuf| file.extension().is_some_and(|found| extensions.iter().any(|one| found == *one));
+    let files = files().into_iter().filter(is_one);
+    files.map(|file| (file.clone(), std::fs::read_to_string(root().join(file)).unwrap())).collect()
+}
+
 fn sources() -> Vec<(PathBuf, String)> {
-    let rust = files().into_iter().filter(|file| file.extension().is_some_and(|extension| extension == "rs"));
-    rust.map(|file| (file.clone(), std::fs::read_to_string(root().join(file)).unwrap())).collect()
+    texts(&["rs"])
 }
 
 /// Our crates that each crate may import. A new dependency is a decision: add it here, with the
@@ -180,12 +186,7 @@ fn prose(file: &Path, text: &str) -> Vec<(usize, String)> {
 #[test]
 fn prose_fits_in_100_characters() {
     let mut count = 0;
-    for file in files() {
-        let is_text = file.extension().is_some_and(|extension| extension == "rs" || extension == "md");
-        if !is_text {
-            continue;
-        }
-        let text = std::fs::read_to_string(root().join(&file)).unwrap();
+    for (file, text) in texts(&["rs", "md"]) {
         for (number, line) in prose(&file, &text) {
             // An address can't be broken.
             let is_short = line.chars().count() <= 100 || line.contains("](") || line.contains("://");
@@ -244,8 +245,7 @@ fn files_mention_no_local_paths() {
 #[test]
 fn documented_paths_exist() {
     let mut count = 0;
-    for file in files().into_iter().filter(|file| file.extension().is_some_and(|extension| extension == "md")) {
-        let text = std::fs::read_to_string(root().join(&file)).unwrap();
+    for (file, text) in texts(&["md"]) {
         for name in text.lines().flat_map(names) {
             let top = name.split('/').next().unwrap_or_default();
             let is_ours =
@@ -278,14 +278,10 @@ const OLD_TERMS: [(&str, &str); 9] = [
 #[test]
 fn old_terms_stay_replaced() {
     let mut count = 0;
-    for file in files() {
-        let is_text =
-            ["rs", "md", "guard", "py"].iter().any(|known| file.extension().is_some_and(|found| found == *known));
-        // The glossary has both.
-        if !is_text || file == Path::new("CONTRIBUTING.md") {
-            continue;
-        }
-        let text = std::fs::read_to_string(root().join(&file)).unwrap().to_lowercase();
+    // The glossary has both.
+    let others = |(file, _): &(PathBuf, String)| file != Path::new("CONTRIBUTING.md");
+    for (file, text) in texts(&["rs", "md", "guard", "py"]).into_iter().filter(others) {
+        let text = text.to_lowercase();
         let is_word = |character: Option<char>| character.is_some_and(char::is_alphanumeric);
         for (term, instead) in OLD_TERMS {
             for (at, _) in text.match_indices(term) {

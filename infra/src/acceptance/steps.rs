@@ -255,24 +255,22 @@ impl Acceptance {
             "delivery": id, "repository": { "host": "absent.invalid", "path": "git2s3/acceptance" },
             "reference": "refs/heads/main",
         });
-        let request = aws_sdk_sqs::Client::new(&self.account.config)
-            .send_message()
-            .queue_url(&queue)
-            .message_body(job.to_string());
+        let sqs = aws_sdk_sqs::Client::new(&self.account.config);
+        let request = sqs.send_message().queue_url(&queue).message_body(job.to_string());
         let sent = request.message_group_id(&id).message_deduplication_id(&id).send().await;
         sent.map_err(|error| CallError::new("send a job that fails", error))?;
         self.saw("a job was sent that fails".to_owned());
 
-        let (account, what) = (self.account.clone(), "dead-letter message");
+        let what = "dead-letter message";
         let found = until(what, ALARM, progress, async || {
-            let count = waiting(&account, &messages).await?;
+            let count = waiting(&sqs, &messages).await?;
             Ok::<_, StepError>((count > 0).then_some(()))
         });
         found.await?.ok_or(StepError::Late { what, patience: ALARM })?;
         self.saw("the job is a dead-letter message".to_owned());
 
         let what = "alarm";
-        let cloudwatch = aws_sdk_cloudwatch::Client::new(&account.config);
+        let cloudwatch = aws_sdk_cloudwatch::Client::new(&self.account.config);
         let found = until(what, ALARM, progress, async || {
             let told = cloudwatch.describe_alarms().alarm_names(&alarm).send().await;
             let told = told.map_err(|error| CallError::new(format!("look at alarm {alarm}"), error))?;
@@ -445,10 +443,10 @@ impl Acceptance {
     /// Deletes what earlier pushes have stored, after the queues are empty.
     async fn clear(&mut self, branch: &Branch, progress: &mut dyn Progress) -> Result<(), StepError> {
         let queues = [self.physical("GitPullQueue")?, self.physical("ZipDlQueue")?];
-        let account = self.account.clone();
+        let sqs = aws_sdk_sqs::Client::new(&self.account.config);
         let quiet = until("the queues to be empty", QUIET, progress, async || {
             for queue in &queues {
-                if waiting(&account, queue).await? > 0 {
+                if waiting(&sqs, queue).await? > 0 {
                     return Ok(None);
                 }
             }
@@ -497,8 +495,7 @@ impl Acceptance {
 }
 
 /// How many messages wait in a queue or are being worked on.
-async fn waiting(account: &deployment::account::Account, queue: &str) -> Result<u64, CallError> {
-    let sqs = aws_sdk_sqs::Client::new(&account.config);
+async fn waiting(sqs: &aws_sdk_sqs::Client, queue: &str) -> Result<u64, CallError> {
     let request = sqs.get_queue_attributes().queue_url(queue).attribute_names(QueueAttributeName::All);
     let told = request.send().await.map_err(|error| CallError::new(format!("look at queue {queue}"), error))?;
     let attributes = told.attributes.unwrap_or_default();

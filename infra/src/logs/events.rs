@@ -4,6 +4,7 @@
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, SystemTime};
 
+use aws_sdk_cloudwatchlogs::Client;
 use futures_util::future::try_join_all;
 
 use super::Line;
@@ -73,7 +74,7 @@ impl Groups {
 /// Reads logs repeatedly, but each line only once.
 #[derive(Debug)]
 pub struct Reader {
-    account: Account,
+    client: Client,
     groups: Groups,
     extent: Extent,
     since: SystemTime,
@@ -85,7 +86,8 @@ pub struct Reader {
 impl Reader {
     /// A reader of the lines in these logs since `since`.
     pub fn new(account: &Account, groups: Groups, extent: Extent, since: SystemTime) -> Self {
-        Self { account: account.clone(), groups, extent, since, seen: HashSet::new(), is_cut: false }
+        let client = Client::new(&account.config);
+        Self { client, groups, extent, since, seen: HashSet::new(), is_cut: false }
     }
 
     /// The new lines since the last call, oldest first.
@@ -98,7 +100,7 @@ impl Reader {
         let functions = self.groups.functions.iter();
         let functions = functions.map(|(name, group)| (Of::Function(name), group.as_str(), pattern.as_str()));
         let endpoint = self.groups.endpoint.as_deref().map(|group| (Of::Endpoint, group, ANSWERED));
-        let all = functions.chain(endpoint).map(|(of, group, pattern)| found(&self.account, of, group, pattern, since));
+        let all = functions.chain(endpoint).map(|(of, group, pattern)| found(&self.client, of, group, pattern, since));
         let all = try_join_all(all).await?;
         let (mut lines, mut current) = (Vec::new(), HashSet::new());
         for Found { events, is_cut } in all {
@@ -147,8 +149,7 @@ struct Found {
     is_cut: bool,
 }
 
-async fn found(account: &Account, of: Of<'_>, group: &str, pattern: &str, since: i64) -> Result<Found, CallError> {
-    let client = aws_sdk_cloudwatchlogs::Client::new(&account.config);
+async fn found(client: &Client, of: Of<'_>, group: &str, pattern: &str, since: i64) -> Result<Found, CallError> {
     let request = client.filter_log_events().log_group_name(group).start_time(since).filter_pattern(pattern);
     let mut pages = request.into_paginator().send();
     let (mut events, mut read) = (Vec::new(), 0);
