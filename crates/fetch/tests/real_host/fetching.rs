@@ -556,8 +556,9 @@ async fn nothing_waits_forever() {
 
 async fn check_slow(host: &SshHost, request: &fetch::FetchRequest, message: &str) {
     let start = Instant::now();
-    let error =
-        fetch::fetch(request, &Clones::in_folder(host.temp.path().join(message.len().to_string()))).await.unwrap_err();
+    // A fetch that was given up holds its clone until its thread has noticed: each has its own.
+    let clones = tempfile::tempdir_in(host.temp.path()).unwrap();
+    let error = fetch::fetch(request, &Clones::in_folder(clones.path())).await.unwrap_err();
     assert_eq!(error.to_string(), message);
     assert_eq!(error.retry(), Retry::Again);
     assert!(start.elapsed() < Duration::from_secs(5));
