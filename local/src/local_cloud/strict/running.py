@@ -2,7 +2,8 @@
 out. Its credentials are valid as long as its role exists.
 
 MiniStack kills running invocations when Lambda's API changes a function, and never ends idle ones
-when CloudFormation deletes one.
+when CloudFormation deletes one. An invocation that read the configuration just before an update
+starts its worker after it: MiniStack would reuse that worker, with the old environment, forever.
 https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
 """
 
@@ -21,6 +22,11 @@ _leaving = set()
 
 def install():
     invalidate, release = lambda_svc.invalidate_worker, lambda_svc.release_worker
+    acquire = lambda_svc.acquire_worker
+
+    def acquire_worker(name, config, *arguments, qualifier="$LATEST", **options):
+        lambda_runtime.kill_workers(_of_another_revision(name, config, qualifier))
+        return acquire(name, config, *arguments, qualifier=qualifier, **options)
 
     def invalidate_worker(name, qualifier=None, account=None, region=None):
         if _CHANGES.get():
@@ -34,9 +40,19 @@ def install():
             lambda_runtime.kill_workers([worker])
 
     lambda_svc.invalidate_worker, lambda_svc.release_worker = invalidate_worker, release_worker
+    lambda_svc.acquire_worker = acquire_worker
     for name in ("_delete_function", "_update_code", "_update_config"):
         setattr(lambda_svc, name, _changing(getattr(lambda_svc, name)))
     wrap("AWS::Lambda::Function", "delete", _ending_what_waits)
+
+
+def _of_another_revision(name, config, qualifier):
+    """Removes the idle workers of a function's other revisions from their pool."""
+    with lambda_runtime._lock:
+        workers = lambda_runtime._workers.get(lambda_runtime._worker_key(name, config, qualifier), [])
+        others = [w for w in workers if not w.in_use and w.config.get("RevisionId") != config.get("RevisionId")]
+        workers[:] = [worker for worker in workers if worker not in others]
+    return others
 
 
 def _ending_what_waits(delete):
