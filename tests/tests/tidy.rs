@@ -94,7 +94,7 @@ const ARROWS: [(&str, &[&str]); 31] = [
             "store",
         ],
     ),
-    ("ssh-key", &["aws-names", "contract", "custom-resource"]),
+    ("ssh-key", &["aws-names", "contract", "custom-resource", "lambda-init"]),
     ("bucket-cleaner", &["aws-names", "contract", "custom-resource", "empty-bucket"]),
     ("deployment", &["aws-names", "cfn", "contract", "empty-bucket", "known-hosts-file"]),
     ("infra", &["cfn", "contract", "deployment"]),

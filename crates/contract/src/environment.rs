@@ -25,7 +25,10 @@ use serde::{
     de::{DeserializeOwned, value::MapDeserializer},
 };
 
-use crate::side::{Runtime, Side};
+use crate::{
+    custom::KeyType,
+    side::{Runtime, Side},
+};
 
 /// The environment of the webhook function.
 #[derive(Debug, Serialize, Deserialize)]
@@ -135,6 +138,27 @@ pub struct ZipDlEnvironment<S: Side> {
     pub max_archive_bytes: S::Of<String>,
 }
 
+/// The environment of the ssh-key function, for the keys of repositories. The stack's own key comes
+/// with the properties of its custom resource.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(
+    rename_all = "SCREAMING_SNAKE_CASE",
+    bound(
+        serialize = "S::Of<BucketName>: Serialize, S::Of<KeyId>: Serialize, S::Of<KeyType>: Serialize, S::Of<String>: Serialize",
+        deserialize = "S::Of<BucketName>: Deserialize<'de>, S::Of<KeyId>: Deserialize<'de>, S::Of<KeyType>: Deserialize<'de>, S::Of<String>: Deserialize<'de>"
+    )
+)]
+pub struct SshKeyEnvironment<S: Side> {
+    /// The bucket for the encrypted private keys.
+    pub key_bucket: S::Of<BucketName>,
+    /// The KMS key that encrypts them.
+    pub kms_key: S::Of<KeyId>,
+    /// The type of new keys.
+    pub key_type: S::Of<KeyType>,
+    /// The stack name, part of the encryption context.
+    pub stack_name: S::Of<String>,
+}
+
 /// Why a function's environment is invalid.
 #[derive(Debug, thiserror::Error)]
 #[error("the function's environment is invalid")]
@@ -148,6 +172,13 @@ impl WebhookEnvironment<Runtime> {
 }
 
 impl GitPullEnvironment<Runtime> {
+    /// Reads the process's environment.
+    pub fn from_env() -> Result<Self, EnvironmentError> {
+        from_variables(process_variables())
+    }
+}
+
+impl SshKeyEnvironment<Runtime> {
     /// Reads the process's environment.
     pub fn from_env() -> Result<Self, EnvironmentError> {
         from_variables(process_variables())

@@ -41,6 +41,7 @@ mod permit;
 pub mod refs;
 pub mod repositories;
 pub mod repository;
+pub mod repository_keys;
 pub mod retry;
 pub mod secret;
 pub mod side;

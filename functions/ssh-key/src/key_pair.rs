@@ -19,9 +19,23 @@ pub(crate) struct KeyPair {
     pub(crate) public: String,
 }
 
+/// Why there is no key pair.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum GenerateError {
+    #[error("could not generate the key pair")]
+    Failed(#[source] ssh_key::Error),
+    #[error("generating the key pair was interrupted")]
+    Interrupted(#[source] tokio::task::JoinError),
+}
+
 impl KeyPair {
-    /// Generates a key pair. RSA takes seconds of CPU time.
-    pub(crate) fn generate(key_type: KeyType, comment: &str) -> Result<Self, ssh_key::Error> {
+    /// Generates a key pair on a thread of its own: RSA takes seconds of CPU time.
+    pub(crate) async fn generate(key_type: KeyType, comment: String) -> Result<Self, GenerateError> {
+        let pair = tokio::task::spawn_blocking(move || Self::generate_here(key_type, &comment)).await;
+        pair.map_err(GenerateError::Interrupted)?.map_err(GenerateError::Failed)
+    }
+
+    fn generate_here(key_type: KeyType, comment: &str) -> Result<Self, ssh_key::Error> {
         let mut random = rand::rng();
         let data = match key_type {
             KeyType::Ed25519 => KeypairData::from(Ed25519Keypair::random(&mut random)),
@@ -48,7 +62,7 @@ mod tests {
     }
 
     fn openssh_reads(key_type: KeyType, length_and_kind: (&str, &str)) {
-        let pair = KeyPair::generate(key_type, "git2s3-demo").unwrap();
+        let pair = KeyPair::generate_here(key_type, "git2s3-demo").unwrap();
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("key");
         std::fs::write(&file, pair.private.expose_secret()).unwrap();
@@ -74,7 +88,7 @@ mod tests {
 
     #[test]
     fn key_pairs_are_unique_and_hidden() {
-        let [one, other] = [(), ()].map(|()| KeyPair::generate(KeyType::Ed25519, "c").unwrap());
+        let [one, other] = [(), ()].map(|()| KeyPair::generate_here(KeyType::Ed25519, "c").unwrap());
         assert_ne!(one.public, other.public);
         assert!(!format!("{one:?}").contains("PRIVATE"));
     }

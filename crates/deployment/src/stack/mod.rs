@@ -121,7 +121,7 @@ mod tests {
         let with_lfs = [&both(1800)[..], &[("Lfs", "on".to_owned())]].concat();
         for parameters in [&[][..], &with_lfs] {
             let environments = environments(parameters);
-            assert_eq!(environments.len(), 3);
+            assert_eq!(environments.len(), 4);
             let fit = environments.values().all(|bytes| *bytes <= cfn::quota::ENVIRONMENT_BYTES);
             assert!(fit, "{environments:?}");
         }

@@ -125,10 +125,11 @@ fn gitpull_role(stack: &mut Stack, around: &Surroundings<'_>) -> ExecutionRole {
     add_execution_role(stack, parameters, &GITPULL, Attributes::default().after(cleaner), |role| {
         let zip = MISSED_BY_GITPULL.zip;
         grant_work(role, &queues.gitpull, storage, &MISSED_BY_GITPULL);
-        let reason = "decrypts the SSH key of this stack and nothing else";
+        let reason = "decrypts the SSH keys of this stack and nothing else";
         Keys::grant(&keys.key, role, Grant::because(reason, zip, &[Action::KmsDecrypt]));
-        let read = Grant::because("reads the encrypted SSH key", zip, &[Action::S3GetObject]);
+        let read = Grant::because("reads the encrypted SSH keys", zip, &[Action::S3GetObject]);
         storage.keys.grant(role, &format!("{SSH_KEY_PREFIX}*"), read);
+        storage.keys.grant_on_bucket(role, Grant::because(SEE, zip, &[Action::S3ListBucket]));
         let kept = Evidence::Scenario("gitpull_begins_with_the_pack_that_was_kept");
         let half = Evidence::Scenario("gitpull_leaves_no_half_a_pack");
         let reason = "begins with the pack that an earlier function kept, and keeps one; aborts a failed upload";

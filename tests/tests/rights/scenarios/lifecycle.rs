@@ -1,7 +1,9 @@
 //! What deployments need: a key at the beginning, empty buckets at the end.
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
+use contract::Repository;
 use contract::custom::SSH_KEY_PREFIX;
+use contract::repository_keys::{KeyRequest, KeyResponse};
 use local::custom_resource::{self, RequestType};
 use local::sshd::Access;
 use serde_json::{Value, json};
@@ -21,6 +23,23 @@ pub(super) async fn a_stack_gets_its_ssh_key_and_keeps_it(stage: &Stage, _: &Pro
     let public = created(stage, bucket).await?;
     stage.local.sshd.authorize(&public, Access::Read, &stage.local.host.serve())?;
     ensure!(created(stage, bucket).await? == public, "CloudFormation asked again, and the key is another one");
+    Ok(())
+}
+
+/// Its name is one that the host may spell in another case.
+pub(super) async fn a_repository_gets_a_key_of_its_own(stage: &Stage, _: &Props) -> Result<()> {
+    let (function, repository) =
+        (stage.id("SshKeyFunction")?, Repository::new("127.0.0.1".parse()?, "acme/Own".parse()?));
+    let ask = async |request: &KeyRequest| -> Result<KeyResponse> {
+        let answer = stage.account().invoke(function, &serde_json::to_value(request)?).await?;
+        serde_json::from_value(answer.clone()).with_context(|| format!("parse {answer}"))
+    };
+    let made = ask(&KeyRequest::Make { repository: repository.clone() }).await?.keys;
+    let [made] = &made[..] else { bail!("{} keys", made.len()) };
+    ensure!(ask(&KeyRequest::List).await?.keys.contains(made), "it isn't listed");
+    let public_key = made.public_key.clone();
+    let left = ask(&KeyRequest::Remove { repository, public_key }).await?.keys;
+    ensure!(left.is_empty(), "it is still there");
     Ok(())
 }
 

@@ -51,7 +51,7 @@ macro_rules! scenarios {
 
 /// All scenarios in a possible order: the last one deletes what the others use.
 pub(crate) const SCENARIOS: &[Scenario] = scenarios! {
-    "SshKeyFunction": lifecycle::a_stack_gets_its_ssh_key_and_keeps_it;
+    "SshKeyFunction": lifecycle::a_stack_gets_its_ssh_key_and_keeps_it, lifecycle::a_repository_gets_a_key_of_its_own;
     "WebhookFunction": endpoint::a_signed_push_is_queued, endpoint::a_signed_request_for_a_download_is_queued;
     "GitPullFunction": gitpull::gitpull_makes_a_zip_of_a_first_push, gitpull::gitpull_warns_of_nothing_at_a_first_push,
         gitpull::gitpull_stores_no_tree_twice, gitpull::gitpull_begins_with_the_pack_that_was_kept,

@@ -5,14 +5,13 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig};
-use aws_sdk_s3::config::{Credentials, SharedCredentialsProvider};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 use wiremock::{Mock, MockServer, Request as HttpRequest, Respond, ResponseTemplate, matchers::any};
 
 use super::*;
+use crate::fakes::{clients, sealed};
 
 /// An object: its content and its public key.
 type Stored = (Vec<u8>, String);
@@ -23,11 +22,6 @@ struct Aws {
     encryptions: Arc<Mutex<Vec<Value>>>,
     kms_denies: bool,
     s3_hides: bool,
-}
-
-/// A fake ciphertext, which doesn't contain the plaintext.
-fn sealed(plaintext: &[u8]) -> Vec<u8> {
-    plaintext.iter().map(|byte| byte ^ 0x55).collect()
 }
 
 impl Respond for Aws {
@@ -69,19 +63,11 @@ impl Aws {
         ResponseTemplate::new(200).set_body_json(json!({ "CiphertextBlob": ciphertext, "KeyId": request["KeyId"] }))
     }
 
-    async fn serve(&self) -> (MockServer, SshKey) {
+    async fn serve(&self) -> (MockServer, StackKey) {
         let server = MockServer::start().await;
         Mock::given(any()).respond_with(self.clone()).mount(&server).await;
-        let credentials = Credentials::new("test", "test", None, None, "test");
-        let config = SdkConfig::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .endpoint_url(server.uri())
-            .region(Region::new("eu-west-1"))
-            .credentials_provider(SharedCredentialsProvider::new(credentials))
-            .retry_config(RetryConfig::disabled())
-            .http_client(aws_smithy_http_client::Builder::new().build_http())
-            .build();
-        let resource = SshKey { s3: aws_sdk_s3::Client::new(&config), kms: aws_sdk_kms::Client::new(&config) };
+        let (s3, kms) = clients(&server.uri());
+        let resource = StackKey { s3, kms };
         (server, resource)
     }
 }
@@ -166,8 +152,8 @@ async fn existing_key_is_never_replaced() {
     aws.objects.lock().unwrap().insert(path.into(), (b"first".into(), "ssh-ed25519 first".into()));
     let (_server, resource) = aws.serve().await;
     let error = resource.create(ed25519()).await.unwrap_err();
-    assert!(matches!(error, SshKeyError::Hidden { .. }), "{error}");
-    assert!(SshKey::lacks_rights(&error));
+    assert!(matches!(error, StackKeyError::Hidden { .. }), "{error}");
+    assert!(StackKey::lacks_rights(&error));
     assert_eq!(aws.objects.lock().unwrap()[path].0, b"first");
 }
 
@@ -177,7 +163,7 @@ async fn denied_encryption_stores_nothing() {
     let (_server, resource) = aws.serve().await;
     let error = resource.create(ed25519()).await.unwrap_err();
     assert_eq!(error.to_string(), format!("could not encrypt the private key with {KMS_KEY}"));
-    assert!(SshKey::lacks_rights(&error));
+    assert!(StackKey::lacks_rights(&error));
     let causes = std::iter::successors(std::error::Error::source(&error), |&cause| cause.source());
     let causes = causes.map(ToString::to_string).collect::<Vec<_>>().join(": ");
     assert!(causes.contains("AccessDeniedException") && causes.contains("kms:Encrypt"), "{causes}");

@@ -1,11 +1,10 @@
-//! Generates one key pair for each key type and KMS key, and keeps it: whatever CloudFormation
-//! repeats or rolls back, a public key that is registered with a Git host stays valid.
+//! Generates one key pair for each key type and KMS key of a stack, and keeps it: whatever
+//! CloudFormation repeats or rolls back, a public key registered with a Git host stays valid.
 //!
-//! The function can encrypt but not decrypt, create objects but not overwrite them, and delete
+//! The function can encrypt but not decrypt. It never overwrites a stack key, and deletes
 //! nothing. The public key is in the object's metadata, where it can be read without the private
 //! one.
 
-use aws_sdk_kms::primitives::Blob;
 use aws_sdk_s3::{
     error::{ProvideErrorMetadata, SdkError},
     operation::head_object::HeadObjectError,
@@ -15,22 +14,19 @@ use contract::{
     custom::{KeyType, SSH_KEY_PREFIX, SshKeyData, SshKeyProperties, encryption_context},
 };
 use custom_resource::{Answer, CustomResource, Request, is_lack_of_rights};
-use russh::keys::ssh_key;
-use secrecy::ExposeSecret;
 
-use crate::key_pair::KeyPair;
+use crate::{
+    encryption::{EncryptError, encrypt},
+    key_pair::{GenerateError, KeyPair},
+};
 
 /// Why there is no key.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum SshKeyError {
-    #[error("could not generate the key pair")]
-    Generate(#[source] ssh_key::Error),
-    #[error("generating the key pair was interrupted")]
-    Interrupted(#[source] tokio::task::JoinError),
-    #[error("could not encrypt the private key with {kms_key}")]
-    Encrypt { kms_key: String, source: Box<aws_sdk_kms::Error> },
-    #[error("{kms_key} gave no ciphertext for the private key")]
-    NoCiphertext { kms_key: String },
+pub(crate) enum StackKeyError {
+    #[error(transparent)]
+    Generate(#[from] GenerateError),
+    #[error(transparent)]
+    Encrypt(#[from] EncryptError),
     #[error("could not store the encrypted key as s3://{bucket}/{key}")]
     Store { bucket: String, key: String, source: Box<aws_sdk_s3::Error> },
     #[error("could not check for the key s3://{bucket}/{key}")]
@@ -46,34 +42,34 @@ const PUBLIC_KEY: &str = "public-key";
 
 /// Generates the stack's SSH key.
 #[derive(Debug, Clone)]
-pub(crate) struct SshKey {
+pub(crate) struct StackKey {
     pub(crate) s3: aws_sdk_s3::Client,
     pub(crate) kms: aws_sdk_kms::Client,
 }
 
 type Properties = SshKeyProperties<Runtime>;
 
-impl CustomResource for SshKey {
+impl CustomResource for StackKey {
     type Properties = Properties;
     type Data = SshKeyData<Runtime>;
-    type Error = SshKeyError;
+    type Error = StackKeyError;
 
     fn owns(&self, physical_resource_id: &str) -> bool {
         physical_resource_id.starts_with(SSH_KEY_PREFIX)
     }
 
-    fn lacks_rights(error: &SshKeyError) -> bool {
+    fn lacks_rights(error: &StackKeyError) -> bool {
         let code = match error {
-            SshKeyError::Encrypt { source, .. } => source.code(),
-            SshKeyError::Store { source, .. } | SshKeyError::Look { source, .. } => source.code(),
+            StackKeyError::Encrypt(EncryptError::Kms { source, .. }) => source.code(),
+            StackKeyError::Store { source, .. } | StackKeyError::Look { source, .. } => source.code(),
             // It was stored: only the permission to read it can be missing.
-            SshKeyError::Hidden { .. } => return true,
+            StackKeyError::Hidden { .. } => return true,
             _ => None,
         };
         code.is_some_and(is_lack_of_rights)
     }
 
-    async fn create(&self, request: Request<Properties>) -> Result<Answer<Self::Data>, SshKeyError> {
+    async fn create(&self, request: Request<Properties>) -> Result<Answer<Self::Data>, StackKeyError> {
         let properties = request.properties;
         let object_key = object_key(&properties);
         let public_key = match self.public_key(&properties, &object_key).await? {
@@ -84,13 +80,13 @@ impl CustomResource for SshKey {
         Ok(Answer { physical_resource_id: object_key, data })
     }
 
-    async fn update(&self, request: Request<Properties>) -> Result<Answer<Self::Data>, SshKeyError> {
+    async fn update(&self, request: Request<Properties>) -> Result<Answer<Self::Data>, StackKeyError> {
         self.create(request).await
     }
 
     /// Keeps the key: the bucket is deleted with the stack, and an update that is rolled back needs
     /// it.
-    async fn delete(&self, _request: Request<Properties>) -> Result<(), SshKeyError> {
+    async fn delete(&self, _request: Request<Properties>) -> Result<(), StackKeyError> {
         Ok(())
     }
 }
@@ -106,19 +102,19 @@ fn object_key(properties: &Properties) -> String {
     format!("{SSH_KEY_PREFIX}{kind}/{}", kms_key.rsplit('/').next().unwrap_or(kms_key))
 }
 
-impl SshKey {
+impl StackKey {
     /// The public key of an existing pair.
-    async fn public_key(&self, properties: &Properties, object_key: &str) -> Result<Option<String>, SshKeyError> {
+    async fn public_key(&self, properties: &Properties, object_key: &str) -> Result<Option<String>, StackKeyError> {
         let bucket = properties.key_bucket.as_str();
         match self.s3.head_object().bucket(bucket).key(object_key).send().await {
             Ok(head) => {
                 let public_key = head.metadata.unwrap_or_default().remove(PUBLIC_KEY);
                 public_key
                     .map(Some)
-                    .ok_or_else(|| SshKeyError::Unreadable { bucket: bucket.to_owned(), key: object_key.to_owned() })
+                    .ok_or_else(|| StackKeyError::Unreadable { bucket: bucket.to_owned(), key: object_key.to_owned() })
             }
             Err(error) if may_be_absent(&error) => Ok(None),
-            Err(error) => Err(SshKeyError::Look {
+            Err(error) => Err(StackKeyError::Look {
                 bucket: bucket.to_owned(),
                 key: object_key.to_owned(),
                 source: Box::new(error.into()),
@@ -127,11 +123,11 @@ impl SshKey {
     }
 
     /// Generates a pair. If another invocation was faster, returns that one's.
-    async fn make(&self, properties: &Properties, object_key: &str) -> Result<String, SshKeyError> {
+    async fn make(&self, properties: &Properties, object_key: &str) -> Result<String, StackKeyError> {
         let (key_type, comment) = (properties.key_type, format!("git2s3-{}", properties.stack_name));
-        let pair = tokio::task::spawn_blocking(move || KeyPair::generate(key_type, &comment)).await;
-        let pair = pair.map_err(SshKeyError::Interrupted)?.map_err(SshKeyError::Generate)?;
-        let ciphertext = self.encrypt(&pair, properties).await?;
+        let pair = KeyPair::generate(key_type, comment).await?;
+        let context = encryption_context(&properties.stack_name);
+        let ciphertext = encrypt(&self.kms, &properties.kms_key, context, &pair.private).await?;
         let bucket = properties.key_bucket.as_str();
         let request = self.s3.put_object().bucket(bucket).key(object_key).if_none_match("*");
         let request = request.metadata(PUBLIC_KEY, &pair.public).body(ciphertext.into_inner().into());
@@ -139,27 +135,14 @@ impl SshKey {
             Ok(_) => Ok(pair.public),
             Err(error) if error.code() == Some("PreconditionFailed") => {
                 let there = self.public_key(properties, object_key).await?;
-                there.ok_or_else(|| SshKeyError::Hidden { bucket: bucket.to_owned(), key: object_key.to_owned() })
+                there.ok_or_else(|| StackKeyError::Hidden { bucket: bucket.to_owned(), key: object_key.to_owned() })
             }
-            Err(error) => Err(SshKeyError::Store {
+            Err(error) => Err(StackKeyError::Store {
                 bucket: bucket.to_owned(),
                 key: object_key.to_owned(),
                 source: Box::new(error.into()),
             }),
         }
-    }
-
-    async fn encrypt(&self, pair: &KeyPair, properties: &Properties) -> Result<Blob, SshKeyError> {
-        let mut request = self.kms.encrypt().key_id(properties.kms_key.as_str());
-        for (key, value) in encryption_context(&properties.stack_name) {
-            request = request.encryption_context(key, value);
-        }
-        let answer = request.plaintext(Blob::new(pair.private.expose_secret())).send().await;
-        let answer = answer.map_err(|error| SshKeyError::Encrypt {
-            kms_key: properties.kms_key.to_string(),
-            source: Box::new(error.into()),
-        })?;
-        answer.ciphertext_blob.ok_or_else(|| SshKeyError::NoCiphertext { kms_key: properties.kms_key.to_string() })
     }
 }
 
