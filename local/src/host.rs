@@ -48,7 +48,7 @@ impl Host {
 
     /// How the server accesses these repositories.
     pub fn serve(&self) -> Serve {
-        Serve { program: self.program.clone(), root: self.root() }
+        Serve { program: self.program.clone(), root: self.root(), only: None }
     }
 
     /// Makes the developer trust the server's current host key.

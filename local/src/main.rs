@@ -48,6 +48,8 @@ enum Verb {
         root: PathBuf,
         #[arg(long)]
         access: Access,
+        #[arg(long)]
+        only: Option<String>,
     },
     /// Git's hook after a push.
     #[command(hide = true)]
@@ -84,9 +86,9 @@ async fn run(verb: Verb) -> Result<()> {
             if all { Ok(()) } else { bail!("a test failed") }
         }
         Verb::Prove { long, json } => prove(long, json),
-        Verb::Serve { root, access } => {
+        Verb::Serve { root, access, only } => {
             let command = std::env::var("SSH_ORIGINAL_COMMAND").context("there is no shell here")?;
-            Service::parse(&command, access, &root)?.run()
+            Service::parse(&command, access, &root, only.as_deref())?.run()
         }
         Verb::Hook { host } => {
             for answer in local::host::report(&host, std::io::stdin().lock()).await? {

@@ -22,8 +22,9 @@ impl Service {
     /// `'v3/owner/name'`; or `git-lfs-authenticate '/owner/name.git' download`. Nothing looser.
     ///
     /// # Errors
-    /// It is any other command, writes with a reader's key, or names no repository under `root`.
-    pub fn parse(command: &str, access: Access, root: &Path) -> Result<Self> {
+    /// It is any other command, writes with a reader's key, names no repository under `root`, or
+    /// another one than `only`.
+    pub fn parse(command: &str, access: Access, root: &Path, only: Option<&str>) -> Result<Self> {
         let (program, argument) = command.split_once(' ').with_context(|| format!("not a Git service: {command}"))?;
         let (program, argument) = match (program, access) {
             ("git-upload-pack", _) => ("git-upload-pack", argument),
@@ -43,6 +44,8 @@ impl Service {
                 && part.chars().all(|char| char.is_ascii_alphanumeric() || "._-".contains(char))
         };
         ensure!(path.split('/').all(plain), "not a repository's path: {argument}");
+        // GitHub's words for a repository that the key may not read.
+        ensure!(only.is_none_or(|only| only == path), "Repository not found: {path}");
         let repository = root.join(format!("{path}.git"));
         ensure!(repository.join("HEAD").is_file(), "no such repository: {path}");
         Ok(Self { program, repository })
@@ -80,10 +83,15 @@ mod tests {
         let repository = root.path().join("acme/rocket.git");
         std::fs::create_dir_all(&repository).unwrap();
         std::fs::write(repository.join("HEAD"), "ref: refs/heads/main\n").unwrap();
-        let parse = |command, access| Service::parse(command, access, root.path()).map(|service| service.program);
+        let parse_only =
+            |command, access, only| Service::parse(command, access, root.path(), only).map(|service| service.program);
+        let parse = |command, access| parse_only(command, access, None);
 
         assert_eq!(parse("git-upload-pack '/acme/rocket.git'", Access::Read).unwrap(), "git-upload-pack");
         assert_eq!(parse("git-receive-pack '/acme/rocket.git'", Access::Write).unwrap(), "git-receive-pack");
+        let fetch = "git-upload-pack '/acme/rocket.git'";
+        assert!(parse_only(fetch, Access::Read, Some("acme/rocket")).is_ok());
+        assert!(parse_only(fetch, Access::Read, Some("acme/other")).is_err());
         let authenticate = "git-lfs-authenticate '/acme/rocket.git' download";
         assert_eq!(parse(authenticate, Access::Read).unwrap(), "git-lfs-authenticate");
         for refused in [

@@ -67,17 +67,31 @@ impl Sshd {
     /// The list of keys can't be written.
     pub fn authorize(&self, public_key: &str, access: Access, serve: &Serve) -> Result<()> {
         let access = access.to_possible_value().context("name the access")?;
-        let command = format!(
+        let mut command = format!(
             "{} serve --root {} --access {}",
             shell_quoted(&serve.program),
             shell_quoted(&serve.root),
             access.get_name()
         );
+        if let Some(only) = &serve.only {
+            command = format!("{command} --only {}", shell_quoted(Path::new(only)));
+        }
         let command = command.replace('\\', r"\\").replace('"', "\\\"");
         let path = self.authorized_keys();
         let mut keys =
             OpenOptions::new().append(true).open(&path).with_context(|| format!("open {}", path.display()))?;
         writeln!(keys, "restrict,command=\"{command}\" {}", public_key.trim()).context("authorize a key")
+    }
+
+    /// Takes a public key's authorization away.
+    ///
+    /// # Errors
+    /// The list of keys can't be read or written.
+    pub fn revoke(&self, public_key: &str) -> Result<()> {
+        let path = self.authorized_keys();
+        let keys = fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
+        let left: String = keys.split_inclusive('\n').filter(|line| !line.contains(public_key.trim())).collect();
+        write_private(&path, &left)
     }
 
     /// The list of authorized keys.
@@ -156,6 +170,8 @@ pub struct Serve {
     pub program: PathBuf,
     /// The folder of the repositories.
     pub root: PathBuf,
+    /// The only repository that the key may use: a deploy key, which hosts give to one repository.
+    pub only: Option<String>,
 }
 
 /// Creates an Ed25519 key pair at `path` and `path.pub`, without a passphrase.

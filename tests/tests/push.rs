@@ -7,13 +7,15 @@ use std::collections::BTreeSet;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::time::Duration;
 
-use contract::HostKind;
+use contract::repository_keys::{KeyRequest, KeyResponse};
+use contract::{HostKind, Repository};
 use deployment::{deploy::Parameters, render::progress::Silent};
 use local::archives::{Archives, TOKEN, address};
 use local::artifact::{Artifact, bytes_received};
 use local::aws::Account;
 use local::host::Clone;
-use local::local::Local;
+use local::local::{Local, STACK};
+use local::sshd::{Access, Serve};
 use local::tree::Tree;
 
 const MAIN: &str = "acme/rocket/acme_rocket.zip";
@@ -121,6 +123,55 @@ async fn pushes_become_zips() {
     }
     let log = format!("{:?}", account.log_lines().await.unwrap());
     assert!(!log.contains(&stack.api_secret) && !log.contains("PRIVATE KEY"), "a secret is in the log");
+}
+
+/// GitHub refuses one deploy key on a second repository: each gets its own. The stack's key can
+/// read neither.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn repositories_have_deploy_keys_each() {
+    let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let (local, stack) = Local::with_stack(dir.path()).await.unwrap();
+    let account = &local.cloud.account;
+    let bucket = stack.output("OutputBucketName").unwrap();
+    let function = account.resources(STACK).await.unwrap().id("SshKeyFunction").unwrap().to_owned();
+    let ask = async |request: KeyRequest| {
+        let answer = account.invoke(&function, &serde_json::to_value(request).unwrap()).await.unwrap();
+        let keys = serde_json::from_value::<KeyResponse>(answer).unwrap().keys;
+        keys.into_iter().map(|key| key.public_key).collect::<Vec<_>>()
+    };
+    let only = |path: &str| Serve { only: Some(path.to_owned()), ..local.host.serve() };
+    local.sshd.revoke(stack.output("PublicSSHKey").unwrap()).unwrap();
+    let mut first_keys = Vec::new();
+    for path in ["acme/rocket", "acme/probe"] {
+        let clone = local.host.create(path).await.unwrap();
+        std::fs::write(clone.dir().join("a"), path).unwrap();
+        let commit = clone.commit("Begin").await.unwrap();
+        let repository = Repository::new("127.0.0.1".parse().unwrap(), path.parse().unwrap());
+        let key = ask(KeyRequest::Make { repository: repository.clone() }).await.remove(0);
+        local.sshd.authorize(&key, Access::Read, &only(path)).unwrap();
+        clone.push(&["main"]).await.unwrap();
+        let object = format!("{path}/{}.zip", path.replace('/', "_"));
+        let zip = Artifact::wait(account, bucket, &object, &commit, PATIENCE).await.unwrap();
+        zip.same_tree(&clone.archive(&commit).await.unwrap()).unwrap();
+        first_keys.push((clone, repository, key));
+    }
+
+    // Rotation: the host has only the old key, then both, then only the new one.
+    let (clone, repository, old) = first_keys.remove(0);
+    let push = async |text: &str| {
+        std::fs::write(clone.dir().join("a"), text).unwrap();
+        let commit = clone.commit(text).await.unwrap();
+        clone.push(&["main"]).await.unwrap();
+        Artifact::wait(account, bucket, MAIN, &commit, PATIENCE).await.unwrap();
+    };
+    let both = ask(KeyRequest::Rotate { repository: repository.clone(), replaced: old.clone() }).await;
+    account.make_cold(account.resources(STACK).await.unwrap().id("GitPullFunction").unwrap()).await.unwrap();
+    push("The host has the old key").await;
+    local.sshd.authorize(&both[0], Access::Read, &only("acme/rocket")).unwrap();
+    local.sshd.revoke(&old).unwrap();
+    push("The host has the new key").await;
+    assert_eq!(ask(KeyRequest::Remove { repository, public_key: old }).await, both[..1]);
+    push("The stack has the new key").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

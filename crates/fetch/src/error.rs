@@ -281,10 +281,10 @@ impl FetchError {
             ),
             Self::HostKeyRevoked { .. } => Some("somebody may pretend to be the host: ask its operator"),
             Self::KeyRefused { .. } => Some(
-                "add the stack's PublicSSHKey output to the repository as a deploy key, or to an account that may read it",
+                "connect the repository with `infra connect`, or add the stack's PublicSSHKey output to an account that may read it",
             ),
             Self::Refused { .. } => Some(
-                "check that the repository wasn't renamed or deleted and that the stack's PublicSSHKey may read it",
+                "check that the repository wasn't renamed or deleted, and that its key (or the stack's PublicSSHKey) may read it",
             ),
             Self::Lfs { .. } => Some(
                 "check that the host serves Git LFS over SSH (git-lfs-authenticate) and that the stack's PublicSSHKey may read the repository; Azure DevOps has no LFS over SSH: set Lfs to off there",

@@ -19,6 +19,10 @@ pub(crate) enum GitPullError {
     ReadKey { bucket: String, object: String, source: Box<aws_sdk_s3::Error> },
     #[error("the transfer of s3://{bucket}/{object} was cut off")]
     KeyBrokeOff { bucket: String, object: String, source: Box<dyn std::error::Error + Send + Sync> },
+    #[error("the encrypted SSH key s3://{bucket}/{object} does not exist")]
+    NoSuchKey { bucket: String, object: String },
+    #[error("s3://{bucket}/{object} does not contain a repository's SSH keys")]
+    MalformedKeys { bucket: String, object: String },
     #[error("could not decrypt the SSH key with {kms_key}")]
     DecryptKey { kms_key: String, source: Box<aws_sdk_kms::Error> },
     #[error("the data decrypted with {kms_key} is not an SSH key")]
@@ -69,6 +73,8 @@ impl JobError for GitPullError {
             Self::Submodules(SubmoduleError::Refused { source, .. }) if matches!(**source, PermitError::Host(_)) => {
                 Some("add the host to the parameter AllowedGitHosts, or set Submodules to off")
             }
+            Self::NoSuchKey { .. } => Some("deploy the stack again: it makes a new key, which the hosts must get"),
+            Self::MalformedKeys { .. } => Some("connect the repository again: `infra connect` makes new keys"),
             Self::Permit(_) | Self::Submodules(SubmoduleError::Refused { .. }) => Some(
                 "add it to the parameter Repositories and to the globs of the push's secret, or set Submodules to off",
             ),

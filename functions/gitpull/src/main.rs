@@ -5,8 +5,8 @@ mod cache;
 mod error;
 mod files;
 mod lfs;
-mod private_key;
 mod puller;
+mod ssh_keys;
 mod steps;
 mod submodules;
 
@@ -20,8 +20,8 @@ use crate::{
     cache::PackCache,
     error::GitPullError,
     files::{Files, History, Submodules},
-    private_key::StoredKey,
     puller::Puller,
+    ssh_keys::{Cache, SshKeys},
     steps::{fetch::Source, store::Output},
 };
 
@@ -57,14 +57,15 @@ fn worker(environment: GitPullEnvironment<Runtime>, config: &lambda_init::SdkCon
     let source = Source {
         allowed_hosts,
         known_hosts,
-        key: StoredKey {
+        keys: SshKeys {
             s3: s3.clone(),
             kms: aws_sdk_kms::Client::new(config),
             bucket: environment.key_bucket,
             object: environment.key_object,
             kms_key: environment.kms_key,
             stack_name: environment.stack_name,
-            read: tokio::sync::OnceCell::new(),
+            of_stack: tokio::sync::OnceCell::new(),
+            of_repositories: Cache::default(),
         },
         cache: PackCache { s3: s3.clone(), bucket: environment.cache_bucket },
         clones: Clones::in_folder(std::env::temp_dir().join("clones")),

@@ -72,7 +72,7 @@ impl Puller {
         artifact: Artifact,
         deadline: Instant,
     ) -> Result<(Summary, Fetched), GitPullError> {
-        let contents = contents(job, &fetched, &self.files, &self.source, deadline).await?;
+        let contents = Box::pin(contents(job, &fetched, &self.files, &self.source, deadline)).await?;
         let stored = self.output.store(fetched, artifact, contents).await;
         // A `.git` folder is made on the disk. The next try finds room for it.
         if stored.as_ref().is_err_and(|error| fetch::is_out_of_room(error)) {

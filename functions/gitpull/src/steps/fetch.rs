@@ -2,13 +2,13 @@
 
 use std::time::Instant;
 
-use contract::{AllowedHosts, Job, Location};
-use fetch::{Clones, FetchRequest, Fetched, KnownHosts, Limits, Remote, Wanted};
+use contract::{AllowedHost, AllowedHosts, Job, Location};
+use fetch::{Clones, FetchError, FetchRequest, Fetched, KnownHosts, Limits, PrivateKey, Remote, Wanted};
 
 use crate::{
     cache::{Found, PackCache},
     error::GitPullError,
-    private_key::StoredKey,
+    ssh_keys::{KeysOf, SshKeys},
 };
 
 /// Where repositories come from.
@@ -16,7 +16,7 @@ use crate::{
 pub(crate) struct Source {
     pub(crate) allowed_hosts: AllowedHosts,
     pub(crate) known_hosts: KnownHosts,
-    pub(crate) key: StoredKey,
+    pub(crate) keys: SshKeys,
     /// What a clone begins with where there is none.
     pub(crate) cache: PackCache,
     /// Where the clones stay between jobs.
@@ -37,11 +37,44 @@ impl Source {
         wanted: Wanted,
         deadline: Instant,
     ) -> Result<(Fetched, Found), GitPullError> {
-        let request = FetchRequest { remote: self.remote(job, location, deadline).await?, wanted };
+        let host = job.permit(&location.repository, &self.allowed_hosts).map_err(GitPullError::Permit)?;
+        let keys = self.keys.of(&location.repository).await?;
+        let remote = |key: &PrivateKey| self.reached(host, location, key, deadline);
         let mut found = Found::default();
-        let seed = async || self.cache.open(&location.repository, &mut found).await;
-        let fetched = fetch::fetch_seeded(&request, &self.clones, seed).await;
+        let mut fetched = self.fetch_with(&keys, remote, &wanted, &mut found).await;
+        if let Err(FetchError::KeyRefused { .. } | FetchError::Refused { .. }) = fetched {
+            // Perhaps the repository has got a key of its own meanwhile.
+            let now = self.keys.read_again(&location.repository).await?;
+            if now != keys {
+                fetched = self.fetch_with(&now, remote, &wanted, &mut found).await;
+            }
+        }
         Ok((fetched.map_err(|error| GitPullError::Fetch(Box::new(error)))?, found))
+    }
+
+    /// Fetches with the first of these keys that the host accepts. While one key replaces another,
+    /// the host may have only the older one.
+    async fn fetch_with(
+        &self,
+        keys: &KeysOf,
+        remote: impl Fn(&PrivateKey) -> Remote,
+        wanted: &Wanted,
+        found: &mut Found,
+    ) -> Result<Fetched, FetchError> {
+        let mut tried = self.fetch_by(remote(&keys.newest), wanted, found).await;
+        for key in &keys.older {
+            if !matches!(tried, Err(FetchError::KeyRefused { .. })) {
+                break;
+            }
+            tried = self.fetch_by(remote(key), wanted, found).await;
+        }
+        tried
+    }
+
+    async fn fetch_by(&self, remote: Remote, wanted: &Wanted, found: &mut Found) -> Result<Fetched, FetchError> {
+        let request = FetchRequest { remote, wanted: wanted.clone() };
+        let seed = async || self.cache.open(&request.remote.repository, found).await;
+        fetch::fetch_seeded(&request, &self.clones, seed).await
     }
 
     /// How a repository is reached that a job may have fetched, its own or another one. Nothing is
@@ -53,14 +86,19 @@ impl Source {
         deadline: Instant,
     ) -> Result<Remote, GitPullError> {
         let host = job.permit(&location.repository, &self.allowed_hosts).map_err(GitPullError::Permit)?;
-        Ok(Remote {
+        let keys = self.keys.of(&location.repository).await?;
+        Ok(self.reached(host, location, &keys.newest, deadline))
+    }
+
+    fn reached(&self, host: &AllowedHost, location: &Location, key: &PrivateKey, deadline: Instant) -> Remote {
+        Remote {
             host: host.clone(),
             repository: location.repository.clone(),
             spelling: location.spelling,
-            key: self.key.get().await?.clone(),
+            key: key.clone(),
             known_hosts: self.known_hosts.clone(),
             limits: Limits::until(deadline),
-        })
+        }
     }
 }
 

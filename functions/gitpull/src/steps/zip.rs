@@ -46,7 +46,7 @@ pub(crate) async fn contents(
             let fetch = async |location: &Location, wanted| {
                 source.fetch(job, location, wanted, deadline).await.map(|(fetched, _)| fetched)
             };
-            submodules::fetch_all(job, &source.allowed_hosts, fetched, options.clone(), fetch).await?
+            Box::pin(submodules::fetch_all(job, &source.allowed_hosts, fetched, options.clone(), fetch)).await?
         }
     };
     let large = match &files.lfs {
