@@ -17,8 +17,12 @@ const SECRETS: [&str; 4] = ["secret", "token", "password", "basicAuthPassword"];
 /// The message in the body of a response to a request with this token and body.
 pub(crate) fn said(response: &[u8], token: &SecretString, request: Option<&Value>) -> String {
     let Ok(response) = serde_json::from_slice::<Value>(response) else { return String::new() };
-    let mut messages: Vec<String> =
-        PLACES.iter().filter_map(|place| response.pointer(place)).filter(is_message).filter_map(words).collect();
+    let mut messages: Vec<String> = PLACES
+        .iter()
+        .filter_map(|place| response.pointer(place))
+        .filter(|value| is_message(value))
+        .filter_map(words)
+        .collect();
     let further = response.get("errors").and_then(Value::as_array);
     messages.extend(further.into_iter().flatten().filter_map(|error| words(error.get("message").unwrap_or(error))));
     messages.dedup();
@@ -36,7 +40,7 @@ pub(crate) fn said(response: &[u8], token: &SecretString, request: Option<&Value
 }
 
 /// Not the object around Bitbucket Cloud's message.
-fn is_message(value: &&Value) -> bool {
+fn is_message(value: &Value) -> bool {
     value.get("message").is_none()
 }
 

@@ -168,8 +168,6 @@ pub(super) fn events(wanted: &BTreeSet<Event>) -> Vec<&'static str> {
 /// it](https://docs.github.com/en/rest/repos/webhooks#update-a-repository-webhook).
 fn settings(settings: &WebhookSettings) -> Value {
     json!({
-        // The only name that a webhook can have.
-        "name": "web",
         "active": true,
         "events": events(&settings.events),
         "config": {
@@ -275,7 +273,11 @@ impl Management for GitHub {
     async fn create_webhook(&self, path: &RepositoryPath, wanted: &WebhookSettings) -> Result<Webhook> {
         let attempt = self.caller.attempt(Action::CreateWebhook, path);
         let url = format!("/repos/{}/hooks", encoded(path.as_str()));
-        let body = settings(wanted);
+        let mut body = settings(wanted);
+        if let Some(fields) = body.as_object_mut() {
+            // The only name that a webhook can have.
+            fields.insert("name".to_owned(), "web".into());
+        }
         self.caller.send(&attempt, Method::POST, &url, Some(&body)).await?.json::<Hook>().map(Webhook::from)
     }
 
