@@ -17,6 +17,11 @@ macro_rules! ask {
     ($api:ident.$action:ident($($argument:expr),*)) => {
         match &$api.host {
             Host::GitHub(host) => host.$action($($argument),*).await,
+            Host::GitLab(host) => host.$action($($argument),*).await,
+            Host::BitbucketCloud(host) => host.$action($($argument),*).await,
+            Host::BitbucketDataCenter(host) => host.$action($($argument),*).await,
+            Host::Gitea(host) => host.$action($($argument),*).await,
+            Host::Azure(host) => host.$action($($argument),*).await,
         }
     };
 }
@@ -96,7 +101,8 @@ impl HostApi {
         ask!(self.create_webhook(path, settings))
     }
 
-    /// Gives a webhook all these settings, the secret included, and switches it on.
+    /// Gives a webhook all these settings, the secret included, and switches it on. Gitea and
+    /// Forgejo can't change a secret: there, a new webhook replaces it, with another identifier.
     pub async fn update_webhook(
         &self,
         path: &RepositoryPath,

@@ -17,7 +17,7 @@ use crate::{Action, Attempt, Clock, HostApiError, Pause, action::Subject, said::
 /// The most bytes of a response: a page of a hundred repositories has about 600,000.
 const MAX_BYTES: usize = 8 << 20;
 /// The most pages of a list.
-const MAX_PAGES: usize = 1000;
+pub(crate) const MAX_PAGES: usize = 1000;
 /// How often a request waits for a limit to end.
 const LIMIT_WAITS: u32 = 3;
 /// The longest of these waits. After a longer one, the person decides.
@@ -71,6 +71,11 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
+    /// Whether there is no content: status 204.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.body.is_empty()
+    }
+
     /// The response as JSON.
     pub(crate) fn json<T: DeserializeOwned>(self) -> Result<T, HostApiError> {
         let Self { attempt, body, .. } = self;
@@ -103,6 +108,11 @@ impl Caller {
     /// An action on an organisation.
     pub(crate) fn attempt_on(&self, action: Action, target: &str) -> Attempt {
         Attempt { action, target: format!("{}/{target}", self.host), needs: (self.needs)(action.subject()) }
+    }
+
+    /// The error for a path without the parts that this host's paths have.
+    pub(crate) fn no_path(&self, path: &RepositoryPath, expected: &'static str) -> HostApiError {
+        HostApiError::Path { host: self.host.clone(), repository: path.to_string(), expected }
     }
 
     /// Reads one JSON document.
