@@ -9,8 +9,9 @@ use std::{
 
 use contract::AllowedHosts;
 use futures_util::TryStreamExt as _;
-use reqwest::{Body, Certificate, Response, StatusCode, Url, header, redirect::Policy};
+use reqwest::{Body, Certificate, Method, Response, StatusCode, Url, header, redirect::Policy};
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use tokio::runtime::Handle;
 use tokio_util::io::{StreamReader, SyncIoBridge};
 
@@ -119,6 +120,27 @@ impl Client {
         check_status(answer.map_err(|error| asked(&host, error))?, host)
     }
 
+    /// Sends a request to the API at `url`, with a JSON body if it has one. Returns the response
+    /// whatever its status. Redirects aren't followed.
+    pub async fn send(
+        &self,
+        method: Method,
+        url: &str,
+        from: &str,
+        credential: &Credential,
+        media: &MediaTypes,
+        body: Option<&Value>,
+    ) -> Result<Response, HttpsError> {
+        let url = parse(url, from)?;
+        let host = self.permit(&url)?;
+        let mut request = self.client()?.request(method, url).headers(credential.headers());
+        request = request.header(header::ACCEPT, media.accepted);
+        if let Some(body) = body {
+            request = request.header(header::CONTENT_TYPE, media.sent).body(body.to_string());
+        }
+        request.send().await.map_err(|error| asked(&host, error))
+    }
+
     /// The host of a URL, if it may be contacted.
     fn permit(&self, url: &Url) -> Result<String, HttpsError> {
         let host = url.host_str().unwrap_or_default().to_owned();
@@ -183,6 +205,11 @@ fn check_status(answer: Response, host: String) -> Result<Response, HttpsError> 
         _ if status.is_server_error() => HttpsError::Server { host, status: number },
         _ => HttpsError::Status { host, status: number },
     })
+}
+
+/// How long a busy host requests to wait. `None` if it isn't busy.
+pub fn pause(answer: &Response) -> Option<Duration> {
+    is_busy(answer).then(|| retry_after(answer))
 }
 
 /// [GitHub](https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api)

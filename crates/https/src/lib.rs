@@ -13,7 +13,7 @@ mod credential;
 mod error;
 
 pub use address::NoPublicAddress;
-pub use client::{Client, MediaTypes, read_bytes, read_json, reader};
+pub use client::{Client, MediaTypes, pause, read_bytes, read_json, reader};
 pub use credential::Credential;
 pub use error::{CaBundleError, HttpsError};
-pub use reqwest::Response;
+pub use reqwest::{Method, Response, StatusCode, header};
