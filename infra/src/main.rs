@@ -15,8 +15,8 @@ use clap::{CommandFactory, Parser, Subcommand};
 use deployment::render::print;
 
 use command::{
-    Outcome, acceptance, check, completions, deploy, deployer_policy, destroy, diff, init, logs, package, redrive,
-    review, schema, status, synth,
+    Outcome, acceptance, check, completions, connect, deploy, deployer_policy, destroy, diff, disconnect, init, keys,
+    logs, package, redrive, review, schema, status, synth,
 };
 
 /// Guard copies a rule's input repeatedly, so `check` spends half its time on memory; this
@@ -68,6 +68,12 @@ enum Command {
     Status(status::Arguments),
     /// Show what happened to pushes, by delivery, from the logs of all functions
     Logs(logs::Arguments),
+    /// Connect repositories: add a deploy key and a webhook at the Git host, and wait for the zip
+    Connect(connect::Arguments),
+    /// Remove what `connect` added: webhooks, deploy keys, and the stack's keys for them
+    Disconnect(disconnect::Arguments),
+    /// List the SSH keys of the stack and of its repositories
+    Keys(keys::Arguments),
     /// Move dead-letter messages back to their queues
     Redrive(redrive::Arguments),
     /// Delete the stack and all its content
@@ -93,6 +99,9 @@ async fn main() -> ExitCode {
         Command::DeployerPolicy(arguments) => deployer_policy::run(&arguments).await,
         Command::Status(arguments) => status::run(&arguments).await,
         Command::Logs(arguments) => logs::run(&arguments).await,
+        Command::Connect(arguments) => Box::pin(connect::run(&arguments)).await,
+        Command::Disconnect(arguments) => Box::pin(disconnect::run(&arguments)).await,
+        Command::Keys(arguments) => keys::run(&arguments).await,
         Command::Redrive(arguments) => redrive::run(&arguments).await,
         Command::Destroy(arguments) => destroy::run(&arguments).await,
         Command::Acceptance(arguments) => Box::pin(acceptance::run(*arguments)).await,

@@ -10,9 +10,11 @@ use deployment::deploy::{AssetsError, DeployError, DestroyError, ImportError, Pa
 use deployment::package::{ManifestError, PackageError};
 use deployment::render::shown::Shown;
 use deployment::typed::typed;
+use host_api::HostApiError;
 use infra::acceptance::AcceptanceError;
 use infra::commit::CommitError;
 use infra::configuration::ConfigurationError;
+use infra::connect::TargetError;
 use infra::deployer::PolicyError;
 
 /// The command was called wrongly; nothing was done.
@@ -107,6 +109,8 @@ fn hint(cause: &(dyn Error + 'static)) -> Option<String> {
         .or_else(|| of(cause, DestroyError::hint))
         .or_else(|| of(cause, ImportError::hint))
         .or_else(|| of(cause, AcceptanceError::hint))
+        .or_else(|| of(cause, TargetError::hint))
+        .or_else(|| of(cause, HostApiError::hint))
         .or_else(|| of(cause, CallError::hint))
 }
 

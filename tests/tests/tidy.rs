@@ -99,7 +99,7 @@ const ARROWS: [(&str, &[&str]); 32] = [
     ("ssh-key", &["aws-names", "contract", "custom-resource", "lambda-init"]),
     ("bucket-cleaner", &["aws-names", "contract", "custom-resource", "empty-bucket"]),
     ("deployment", &["aws-names", "cfn", "contract", "empty-bucket", "known-hosts-file"]),
-    ("infra", &["cfn", "contract", "deployment"]),
+    ("infra", &["cfn", "contract", "deployment", "host-api", "https"]),
     ("local", &["contract", "deployment", "forge", "tally"]),
     ("tests", &["contract", "deployment", "empty-bucket", "forge", "infra", "local", "tally"]),
     ("bench", &["contract", "deployment", "infra", "local", "pack"]),

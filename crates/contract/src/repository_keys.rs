@@ -38,6 +38,12 @@ pub fn encryption_context<'a>(stack_name: &'a str, stored_name: &'a str) -> [(&'
     [(CONTEXT_STACK, stack_name), (CONTEXT_PURPOSE, SSH_KEY_PURPOSE), (CONTEXT_REPOSITORY, stored_name)]
 }
 
+/// Whether two lines of `authorized_keys` have the same key, whatever their comments.
+pub fn is_same_key(one: &str, other: &str) -> bool {
+    let key = |line: &str| line.split_ascii_whitespace().take(2).map(str::to_owned).collect::<Vec<_>>();
+    key(one) == key(other)
+}
+
 /// The content of the object, as JSON: the key pairs of a repository, newest first. There are two
 /// while one replaces the other, and none after both were removed.
 #[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,14 +77,14 @@ pub enum KeyRequest {
     Rotate {
         /// The repository.
         repository: Repository,
-        /// The public key to replace.
+        /// The public key to replace; comments don't matter.
         replaced: String,
     },
     /// Removes a key, if it is there.
     Remove {
         /// The repository.
         repository: Repository,
-        /// Its public key.
+        /// Its public key; comments don't matter.
         public_key: String,
     },
     /// The keys of all repositories.

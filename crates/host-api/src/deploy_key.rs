@@ -3,7 +3,11 @@
 
 use std::{fmt, str::FromStr};
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
+use base64::{
+    Engine as _,
+    engine::general_purpose::{STANDARD, STANDARD_NO_PAD},
+};
+use sha2::{Digest as _, Sha256};
 
 use crate::DeployKeyId;
 
@@ -30,6 +34,14 @@ impl FromStr for PublicKey {
         let named = bytes.get(4..).and_then(|rest| rest.get(..algorithm.len()));
         let is_whole = named.is_some_and(|named| named == algorithm.as_bytes());
         if is_whole { Ok(Self { algorithm: algorithm.to_owned(), blob: blob.to_owned() }) } else { Err(PublicKeyError) }
+    }
+}
+
+impl PublicKey {
+    /// The fingerprint as OpenSSH and the hosts show it: `SHA256:...`.
+    pub fn fingerprint(&self) -> String {
+        let bytes = STANDARD.decode(&self.blob).unwrap_or_default();
+        format!("SHA256:{}", STANDARD_NO_PAD.encode(Sha256::digest(bytes)))
     }
 }
 
@@ -75,6 +87,11 @@ pub struct NewDeployKey {
 
 #[cfg(test)]
 mod tests {
+    use std::{
+        io::Write as _,
+        process::{Command, Stdio},
+    };
+
     use super::*;
 
     const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBb3Yp1Kf3Cq7e0w0bVJzDqgE3n6V1y5lq0l5vY3c9Xw";
@@ -84,6 +101,20 @@ mod tests {
         let key: PublicKey = KEY.parse().unwrap();
         assert_eq!(format!(" {KEY} git2s3 stack\n").parse::<PublicKey>().unwrap(), key);
         assert_eq!(key.to_string(), KEY);
+    }
+
+    #[test]
+    fn fingerprint_is_that_of_openssh() {
+        let mut keygen = Command::new("ssh-keygen")
+            .args(["-l", "-f", "-"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        keygen.stdin.take().unwrap().write_all(KEY.as_bytes()).unwrap();
+        let told = String::from_utf8(keygen.wait_with_output().unwrap().stdout).unwrap();
+        let fingerprint = KEY.parse::<PublicKey>().unwrap().fingerprint();
+        assert!(told.contains(&fingerprint), "{told} {fingerprint}");
     }
 
     #[test]

@@ -9,8 +9,8 @@ use contract::{
     Repository, Runtime,
     environment::{EnvironmentError, SshKeyEnvironment},
     repository_keys::{
-        KeyPair as StoredPair, KeyPairs, KeyRequest, KeyResponse, RepositoryKey, encryption_context, object_key,
-        prefix, stored_name,
+        KeyPair as StoredPair, KeyPairs, KeyRequest, KeyResponse, RepositoryKey, encryption_context, is_same_key,
+        object_key, prefix, stored_name,
     },
 };
 
@@ -101,11 +101,13 @@ impl RepositoryKeys {
         let mut keys = pairs.keys.clone();
         match request {
             KeyRequest::Make { .. } if keys.is_empty() => keys.push(self.new_pair(repository).await?),
-            KeyRequest::Rotate { replaced, .. } if keys.first().is_none_or(|newest| newest.public_key == *replaced) => {
+            KeyRequest::Rotate { replaced, .. }
+                if keys.first().is_none_or(|newest| is_same_key(&newest.public_key, replaced)) =>
+            {
                 keys.truncate(1);
                 keys.insert(0, self.new_pair(repository).await?);
             }
-            KeyRequest::Remove { public_key, .. } => keys.retain(|pair| pair.public_key != *public_key),
+            KeyRequest::Remove { public_key, .. } => keys.retain(|pair| !is_same_key(&pair.public_key, public_key)),
             _ => {}
         }
         Ok(KeyPairs { keys })

@@ -5,17 +5,22 @@ pub(crate) mod caller;
 pub(crate) mod check;
 pub(crate) mod checkout;
 pub(crate) mod completions;
+pub(crate) mod connect;
 pub(crate) mod deploy;
 pub(crate) mod deployer_policy;
 pub(crate) mod destroy;
 pub(crate) mod diff;
+pub(crate) mod disconnect;
 mod execute;
+mod host_token;
 mod importing;
 pub(crate) mod init;
+pub(crate) mod keys;
 pub(crate) mod logs;
 pub(crate) mod package;
 mod parameters;
 pub(crate) mod redrive;
+mod repositories;
 pub(crate) mod review;
 pub(crate) mod schema;
 mod since;
@@ -190,16 +195,21 @@ impl Target {
 
     /// Whether to ask before anything changes.
     pub(crate) fn question(&self) -> Result<Question, Usage> {
-        if self.yes {
-            Ok(Question::Answered)
-        } else if stdin().is_terminal() && stderr().is_terminal() {
-            Ok(Question::Ask)
-        } else {
-            Err(Usage {
-                message: "there is no terminal to ask for confirmation".to_owned(),
-                hint: Some("`--yes` goes ahead without asking".to_owned()),
-            })
-        }
+        question(self.yes)
+    }
+}
+
+/// Whether to ask before anything changes.
+pub(crate) fn question(is_answered: bool) -> Result<Question, Usage> {
+    if is_answered {
+        Ok(Question::Answered)
+    } else if stdin().is_terminal() && stderr().is_terminal() {
+        Ok(Question::Ask)
+    } else {
+        Err(Usage {
+            message: "there is no terminal to ask for confirmation".to_owned(),
+            hint: Some("`--yes` goes ahead without asking".to_owned()),
+        })
     }
 }
 
