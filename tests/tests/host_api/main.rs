@@ -15,7 +15,7 @@ use host_api::{
     WebhookFault, WebhookSettings,
 };
 use https::Method;
-use local::host_api::{Fault, HostApis, TOKEN};
+use local::host_api::{Exchange, Fault, HostApis, TOKEN};
 use secrecy::SecretString;
 
 const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBb3Yp1Kf3Cq7e0w0bVJzDqgE3n6V1y5lq0l5vY3c9Xw";
@@ -210,6 +210,44 @@ async fn every_host_follows_its_specification() {
         println!("{kind}: {compared:?}");
         assert!(compared.requests >= 12 && compared.responses == compared.requests, "{kind}: {compared:?}");
     }
+}
+
+#[tokio::test]
+async fn altered_exchanges_are_found() {
+    let hosts = Hosts::start().await;
+    let mut altered = 0;
+    for kind in HostKind::ALL {
+        let path = hosts.add(kind, "hello");
+        hosts.api(kind).create_webhook(&path, &settings()).await.unwrap();
+        let exchanges = hosts.apis.exchanges();
+        let created = exchanges.iter().rfind(|one| one.kind == kind && one.method == Method::POST).unwrap();
+        let alter = |change: fn(&mut Exchange)| {
+            let mut exchange = created.clone();
+            change(&mut exchange);
+            exchange
+        };
+        let parameter = |one: &mut Exchange| one.target += if one.target.contains('?') { "&x=1" } else { "?x=1" };
+        for one in spec::of(kind) {
+            assert_eq!(one.compare(&[created.clone()]).responses, 1);
+            for exchange in [
+                alter(|one| one.request.as_mut().unwrap()["urll"] = URL.into()),
+                alter(|one| one.request = None),
+                alter(|one| one.response.as_mut().unwrap()["id"] = serde_json::json!({})),
+                alter(|one| one.status = 206),
+                alter(|one| one.method = Method::PATCH),
+                alter(|one| one.target = one.target.replace("hooks", "hook")),
+                alter(parameter),
+            ] {
+                // Bitbucket's types lack the identifiers.
+                let is_unseen = exchange.response != created.response
+                    && matches!(kind, HostKind::Bitbucket | HostKind::BitbucketDataCenter);
+                let found = std::panic::catch_unwind(|| one.compare(std::slice::from_ref(&exchange))).is_err();
+                assert!(found || is_unseen, "{kind}: {exchange:?}");
+                altered += 1;
+            }
+        }
+    }
+    assert_eq!(altered, 49);
 }
 
 #[tokio::test]
