@@ -27,7 +27,7 @@ demo *args: _cloud
     @{{ local }} demo "$@"
 
 # Run every test: documentation examples, units, properties, rules, end to end
-test *args: _tests _payloads _templates
+test *args: _tests _payloads _specs _templates
     @.ci/test "$@"
 
 # Run the tests that need no cloud and no downloads, of all crates or the given ones
@@ -179,6 +179,9 @@ _tests:
 
 _payloads: _programs
     @sh .ci/payloads
+
+_specs: _programs
+    @sh .ci/specs
 
 _templates:
     @sh .ci/templates

@@ -140,7 +140,7 @@ fn below_of(address_of_it: IpAddr, path: &'static str) -> &'static str {
 }
 
 /// Creates an authority and a server configuration with a certificate for all addresses.
-fn tls(addresses: impl Iterator<Item = IpAddr>) -> Result<(String, TlsAcceptor)> {
+pub(crate) fn tls(addresses: impl Iterator<Item = IpAddr>) -> Result<(String, TlsAcceptor)> {
     let mut authority = CertificateParams::default();
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     authority.key_usages = vec![KeyUsagePurpose::KeyCertSign];

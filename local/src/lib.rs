@@ -14,6 +14,7 @@ pub mod empty_account;
 pub mod event_source;
 pub mod fault_proxy;
 pub mod host;
+pub mod host_api;
 pub mod http_server;
 pub mod local;
 mod mismatches;

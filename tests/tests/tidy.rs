@@ -101,7 +101,7 @@ const ARROWS: [(&str, &[&str]); 32] = [
     ("deployment", &["aws-names", "cfn", "contract", "empty-bucket", "known-hosts-file"]),
     ("infra", &["cfn", "contract", "deployment", "host-api", "https"]),
     ("local", &["contract", "deployment", "forge", "tally"]),
-    ("tests", &["contract", "deployment", "empty-bucket", "forge", "infra", "local", "tally"]),
+    ("tests", &["contract", "deployment", "empty-bucket", "forge", "host-api", "https", "infra", "local", "tally"]),
     ("bench", &["contract", "deployment", "infra", "local", "pack"]),
     // Everything that parses untrusted bytes, and the tally.
     (

@@ -85,7 +85,7 @@ pub struct Webhook {
     pub stopped: Option<String>,
 }
 
-/// A difference between a webhook and what is wanted. [`crate::HostApi::update_webhook`] fixes each.
+/// A difference between a webhook and what is wanted: [`crate::HostApi::update_webhook`] fixes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum WebhookFault {
     /// It is switched off.

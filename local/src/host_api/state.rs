@@ -1,0 +1,178 @@
+//! What a host contains, whatever its kind.
+
+/// A repository.
+#[derive(Clone, Debug, Default)]
+pub struct Repository {
+    /// Its identifier.
+    pub id: u64,
+    /// Its path on the host.
+    pub path: String,
+    /// Its default branch, if it has a commit.
+    pub default_branch: Option<String>,
+    /// Whether it is archived.
+    pub is_archived: bool,
+    /// Whether the token's owner may administer it.
+    pub may_administer: bool,
+    /// Its deploy keys.
+    pub keys: Vec<Key>,
+    /// Its webhooks.
+    pub hooks: Vec<Hook>,
+}
+
+impl Repository {
+    /// All but the last part of the path, and the last part.
+    pub(super) fn names(&self) -> (&str, &str) {
+        self.path.rsplit_once('/').unwrap_or_default()
+    }
+}
+
+/// A deploy key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Key {
+    /// Its identifier.
+    pub id: u64,
+    /// Its title.
+    pub title: String,
+    /// Algorithm and key.
+    pub key: String,
+    /// Whether its owner may push.
+    pub may_push: bool,
+}
+
+/// A webhook.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hook {
+    /// Its identifier.
+    pub id: u64,
+    /// Its target.
+    pub url: String,
+    /// Whether it is switched on.
+    pub is_active: bool,
+    /// The host's names of its events.
+    pub events: Vec<String>,
+    /// `json` or `form`.
+    pub content_type: String,
+    /// Its secret.
+    pub secret: Option<String>,
+    /// Whether the target's certificate is verified.
+    pub verifies_tls: bool,
+    /// The filter of branches.
+    pub branches: String,
+    /// Its deliveries, oldest first.
+    pub sent: Vec<Sent>,
+}
+
+/// A delivery.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sent {
+    /// Its identifier.
+    pub id: u64,
+    /// The host's name of its event.
+    pub event: String,
+    /// The endpoint's status.
+    pub status: u16,
+}
+
+/// A requested test that sends a push: whoever runs the host can deliver it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Test {
+    /// The repository's path.
+    pub repository: String,
+    /// The webhook's target.
+    pub url: String,
+    /// The webhook's secret.
+    pub secret: Option<String>,
+}
+
+/// All repositories of a host.
+#[derive(Debug)]
+pub struct State {
+    /// The repositories.
+    pub repositories: Vec<Repository>,
+    /// The owners that are users.
+    pub users: Vec<String>,
+    /// The organisations that forbid deploy keys.
+    pub without_deploy_keys: Vec<String>,
+    /// What the endpoint answers to deliveries.
+    pub endpoint_status: u16,
+    /// The tests that were requested and sent a push.
+    pub tests: Vec<Test>,
+    last_id: u64,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self {
+            repositories: Vec::new(),
+            users: Vec::new(),
+            without_deploy_keys: Vec::new(),
+            endpoint_status: 202,
+            tests: Vec::new(),
+            last_id: 0,
+        }
+    }
+}
+
+impl State {
+    /// Adds a repository that the token's owner administers.
+    pub fn add(&mut self, path: &str) -> &mut Repository {
+        let id = self.next();
+        self.repositories.push(Repository {
+            id,
+            path: path.to_owned(),
+            default_branch: Some("main".to_owned()),
+            may_administer: true,
+            ..Repository::default()
+        });
+        let last = self.repositories.len() - 1;
+        &mut self.repositories[last]
+    }
+
+    /// A repository by its path. Case doesn't matter.
+    pub fn find(&mut self, path: &str) -> Option<&mut Repository> {
+        self.repositories.iter_mut().find(|one| one.path.eq_ignore_ascii_case(path))
+    }
+
+    /// A new identifier.
+    pub(super) fn next(&mut self) -> u64 {
+        self.last_id += 1;
+        self.last_id
+    }
+
+    /// The repositories below an owner.
+    pub(super) fn of(&self, owner: &str) -> Vec<Repository> {
+        let prefix = format!("{}/", owner.to_lowercase());
+        self.repositories.iter().filter(|one| one.path.to_lowercase().starts_with(&prefix)).cloned().collect()
+    }
+
+    /// Whether another repository has this key.
+    pub(super) fn uses(&self, key: &str, except: &str) -> bool {
+        let others = self.repositories.iter().filter(|one| !one.path.eq_ignore_ascii_case(except));
+        others.flat_map(|one| &one.keys).any(|known| same(&known.key, key))
+    }
+
+    /// Sends an event to a webhook, which must exist, and returns the endpoint's status.
+    pub(super) fn send(&mut self, path: &str, hook: u64, event: &str, is_push: bool) -> Option<u16> {
+        let (id, status) = (self.next(), self.endpoint_status);
+        let repository = self.find(path)?;
+        let path = repository.path.clone();
+        let hook = repository.hooks.iter_mut().find(|one| one.id == hook)?;
+        hook.sent.push(Sent { id, event: event.to_owned(), status });
+        let test = Test { repository: path, url: hook.url.clone(), secret: hook.secret.clone() };
+        if is_push {
+            self.tests.push(test);
+        }
+        Some(status)
+    }
+}
+
+/// Whether two keys differ in nothing but comments.
+pub(super) fn same(one: &str, other: &str) -> bool {
+    let words = |text: &str| text.split_ascii_whitespace().take(2).map(str::to_owned).collect::<Vec<_>>();
+    words(one) == words(other)
+}
+
+/// A key without its comment.
+pub(super) fn plain(key: &str) -> String {
+    key.split_ascii_whitespace().take(2).collect::<Vec<_>>().join(" ")
+}
