@@ -131,7 +131,7 @@ async fn manage_keys(hosts: &Hosts, kind: HostKind, path: &RepositoryPath) {
     assert_eq!(api.deploy_keys(path).await.unwrap(), [], "{kind}");
     let added = api.add_deploy_key(path, &key()).await.unwrap();
     assert_eq!((added.key.to_string().as_str(), added.access, added.is_enabled), (KEY, Access::Read, true), "{kind}");
-    assert_eq!(api.deploy_keys(path).await.unwrap(), [added.clone()], "{kind}");
+    assert_eq!(api.deploy_keys(path).await.unwrap(), std::slice::from_ref(&added), "{kind}");
     let known = hosts.apis.state(kind).find(path.as_str()).unwrap().keys.clone();
     assert!(known.len() == 1 && !known[0].may_push, "{kind}: {known:?}");
     api.remove_deploy_key(path, &added.id).await.unwrap();
@@ -147,7 +147,7 @@ async fn manage_webhooks(hosts: &Hosts, kind: HostKind, path: &RepositoryPath) {
     assert_eq!(created.events.iter().copied().collect::<Vec<_>>(), reported(kind), "{kind}");
     assert_eq!(created.faults(&reported(kind).into_iter().collect()), [], "{kind}");
     assert_ne!(created.secret, SecretState::Missing, "{kind}");
-    assert_eq!(api.webhooks(path).await.unwrap(), [created.clone()], "{kind}");
+    assert_eq!(api.webhooks(path).await.unwrap(), std::slice::from_ref(&created), "{kind}");
     assert_eq!(stored()[0].secret.as_deref(), Some(SECRET), "{kind}");
 
     // A person broke it.
@@ -228,7 +228,7 @@ async fn altered_exchanges_are_found() {
         };
         let parameter = |one: &mut Exchange| one.target += if one.target.contains('?') { "&x=1" } else { "?x=1" };
         for one in spec::of(kind) {
-            assert_eq!(one.compare(&[created.clone()]).responses, 1);
+            assert_eq!(one.compare(std::slice::from_ref(created)).responses, 1);
             for exchange in [
                 alter(|one| one.request.as_mut().unwrap()["urll"] = URL.into()),
                 alter(|one| one.request = None),
