@@ -1,4 +1,4 @@
-//! The management APIs of the Git hosts: our client and the stand-ins, each compared with the hosts'
+//! The management APIs of the Git hosts: our client and the stand-ins, each compared with the
 //! published specifications.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "what fails here fails a test")]
 
