@@ -17,6 +17,7 @@ use host_api::{
 use https::Method;
 use local::host_api::{Exchange, Fault, HostApis, TOKEN};
 use secrecy::SecretString;
+use serde_json::Value;
 
 const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBb3Yp1Kf3Cq7e0w0bVJzDqgE3n6V1y5lq0l5vY3c9Xw";
 const URL: &str = "https://git2s3.example.com/Prod/gitpull";
@@ -248,6 +249,60 @@ async fn altered_exchanges_are_found() {
         }
     }
     assert_eq!(altered, 49);
+}
+
+/// Requests what was recorded, and returns how many entries our client found in the answer.
+async fn replay(hosts: &Hosts, api: &HostApi, kind: HostKind, method: &str, path: &str, body: &Value) -> Option<usize> {
+    // Before 2013.
+    if kind == HostKind::GitHub && path.split('/').count() == 4 && body.get("full_name").is_none() {
+        return None;
+    }
+    let parts: Vec<&str> = path.split('/').skip(1).filter(|part| *part != "projects" && *part != "repos").collect();
+    let (owner, name) = (*parts.first()?, parts.get(1).copied().unwrap_or_default());
+    let repository: RepositoryPath = format!("{owner}/{name}").parse().ok()?;
+    let method: Method = method.parse().ok()?;
+    hosts.apis.plant(kind, Fault { body: Some(body.clone()), ..Fault::once(method.clone(), "", 200) });
+    let found = match (method.as_str(), parts.get(2..).unwrap_or_default()) {
+        ("GET", []) if kind == HostKind::GitHub && path.starts_with("/repos/") => {
+            api.repository(&repository).await.map(|_| 1)
+        }
+        ("GET", ["keys"]) => api.deploy_keys(&repository).await.map(|keys| keys.len()),
+        ("POST", ["keys"]) => api.add_deploy_key(&repository, &key()).await.map(|_| 1),
+        ("GET", ["hooks" | "webhooks"]) => api.webhooks(&repository).await.map(|hooks| hooks.len()),
+        ("POST", ["hooks" | "webhooks"]) => api.create_webhook(&repository, &settings()).await.map(|_| 1),
+        ("GET", ["hooks", id, "deliveries"]) => {
+            let hook = format!("\"{id}\"");
+            let id = serde_json::from_str(&hook).unwrap();
+            api.deliveries(&repository, &id).await.map(|all| all.unwrap().len())
+        }
+        ("PATCH" | "PUT", ["hooks" | "webhooks", id]) => {
+            let id = serde_json::from_str(&format!("\"{id}\"")).unwrap();
+            api.update_webhook(&repository, &id, &settings()).await.map(|_| 1)
+        }
+        _ => {
+            hosts.apis.unplant(kind);
+            return None;
+        }
+    };
+    Some(found.unwrap_or_else(|error| panic!("{path}: {error:?} {body}")))
+}
+
+#[tokio::test]
+async fn recorded_answers_are_understood() {
+    let hosts = Hosts::start().await;
+    let apis = HostKind::ALL.map(|kind| (kind, hosts.api(kind)));
+    let mut replayed = std::collections::BTreeMap::new();
+    for recorded in spec::recorded() {
+        let text = |name: &str| recorded[name].as_str().unwrap();
+        let (kind, api) = apis.iter().find(|(kind, _)| kind.name() == text("kind")).unwrap();
+        let (method, path, body) = (text("method"), text("path"), &recorded["body"]);
+        let Some(found) = replay(&hosts, api, *kind, method, path, body).await else { continue };
+        let entries = body.as_array().or_else(|| body["values"].as_array());
+        assert_eq!(found, entries.map_or(1, Vec::len), "{path}: {body}");
+        *replayed.entry(kind.name()).or_insert(0) += 1;
+    }
+    println!("{replayed:?}");
+    assert!(replayed["github"] > 200 && replayed["bitbucket-dc"] == 3, "{replayed:?}");
 }
 
 #[tokio::test]

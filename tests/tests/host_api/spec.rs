@@ -48,12 +48,22 @@ pub(crate) struct Compared {
     pub(crate) unlisted: usize,
 }
 
+/// A file that `.ci/specs` writes.
+fn read(name: &str) -> Value {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join(".tools/specs");
+    let path = folder.join(format!("{name}.json"));
+    let text = std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}: run .ci/specs", path.display()));
+    serde_json::from_slice(&text).unwrap()
+}
+
+/// The answers of real hosts that other clients have recorded.
+pub(crate) fn recorded() -> Vec<Value> {
+    read("recorded").as_array().unwrap().clone()
+}
+
 impl Spec {
     fn load(name: &'static str) -> Self {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join(".tools/specs");
-        let path = folder.join(format!("{name}.json"));
-        let text = std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}: run .ci/specs", path.display()));
-        Self { name, document: serde_json::from_slice(&text).unwrap() }
+        Self { name, document: read(name) }
     }
 
     /// Compares exchanges, without planted faults.
