@@ -2,6 +2,7 @@
 //! published specifications.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "what fails here fails a test")]
 
+mod gfo;
 mod spec;
 
 use std::future::Future;

@@ -27,8 +27,8 @@ pub(crate) fn of(kind: HostKind) -> Vec<Spec> {
     names.iter().map(|name| Spec::load(name)).collect()
 }
 
-/// Whether Bitbucket's types lack a field that it sends: identifiers, which the paths of changes and
-/// deletions need, and two times.
+/// Whether Bitbucket's types lack a field that it sends: identifiers, which the paths of changes
+/// and deletions need, and two times.
 fn is_missing_in_types(what: &str, field: &str) -> bool {
     let is_key = what.starts_with("bitbucket: ") && what.contains("/deploy-keys");
     let is_webhook = what.starts_with("bitbucket-dc: ") && what.contains("/webhooks");
