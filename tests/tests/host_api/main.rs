@@ -472,6 +472,22 @@ async fn writes_to_github_are_paced() {
 }
 
 #[tokio::test]
+async fn many_tasks_share_one_pace() {
+    let hosts = Hosts::start().await;
+    let api = Arc::new(hosts.api(HostKind::GitHub));
+    let paths: Vec<_> = (0..10).map(|number| hosts.add(HostKind::GitHub, &format!("r{number}"))).collect();
+    let mut tasks = tokio::task::JoinSet::new();
+    for path in paths {
+        let api = Arc::clone(&api);
+        tasks.spawn(async move { api.create_webhook(&path, &settings()).await.map(drop) });
+    }
+    for done in tasks.join_all().await {
+        done.unwrap();
+    }
+    assert_eq!(hosts.watch.waits(Pause::Pace), [1; 9]);
+}
+
+#[tokio::test]
 async fn limits_are_waited_for() {
     let hosts = Hosts::start().await;
     for kind in HostKind::ALL {
