@@ -17,7 +17,7 @@ use http_body_util::{BodyExt as _, Collected, Full, StreamBody, combinators::Box
 use hyper::body::{Frame, Incoming};
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, KeyUsagePurpose};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose};
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
@@ -143,6 +143,8 @@ fn below_of(address_of_it: IpAddr, path: &'static str) -> &'static str {
 pub(crate) fn tls(addresses: impl Iterator<Item = IpAddr>) -> Result<(String, TlsAcceptor)> {
     let mut authority = CertificateParams::default();
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    // OpenSSL takes a certificate for self-signed if its authority has the same name.
+    authority.distinguished_name.push(DnType::CommonName, "the authority of the tests");
     authority.key_usages = vec![KeyUsagePurpose::KeyCertSign];
     let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate()?)?;
     let key = KeyPair::generate()?;

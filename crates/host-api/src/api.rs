@@ -38,6 +38,9 @@ pub struct HostApi {
 impl HostApi {
     /// The API of `host`. The token is used in requests to this host's API only.
     ///
+    /// It is an access token of any kind. At Bitbucket, a user's API token or password has the form
+    /// `email:token` or `user:password`.
+    ///
     /// # Errors
     /// Nothing says what the host runs, or the token can't be sent.
     pub fn new(host: &AllowedHost, client: Client, token: &SecretString) -> Result<Self, HostApiError> {

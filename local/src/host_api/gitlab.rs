@@ -113,7 +113,7 @@ fn of_project(state: &mut State, asked: &Asked, one: &Repository, rest: &[&str])
             if asked.text("/url").is_none() {
                 return Some(Reply::json(400, json!({ "error": "url is missing" })));
             }
-            let on = EVENTS.into_iter().filter_map(|(event, is_on)| is_on.then(|| event.to_owned()));
+            let on = EVENTS.into_iter().filter(|(_, is_on)| *is_on).map(|(event, _)| event.to_owned());
             let mut added = Hook {
                 id: state.next(),
                 url: String::new(),

@@ -71,12 +71,14 @@ pub struct Fault {
     pub headers: Vec<(&'static str, String)>,
     /// Its message.
     pub message: &'static str,
+    /// Its body instead of one with the message: any answer can be planted.
+    pub body: Option<Value>,
 }
 
 impl Fault {
     /// A fault with this status in the next response to such a request.
     pub fn once(method: Method, part: &'static str, status: u16) -> Self {
-        Self { method, part, times: 1, status, headers: Vec::new(), message: "" }
+        Self { method, part, times: 1, status, headers: Vec::new(), message: "", body: None }
     }
 }
 
@@ -138,6 +140,14 @@ impl HostApis {
     /// See [`state`](Self::state).
     pub fn plant(&self, kind: HostKind, fault: Fault) {
         self.server(kind).lock().faults.push(fault);
+    }
+
+    /// Removes the faults that weren't used.
+    ///
+    /// # Panics
+    /// See [`state`](Self::state).
+    pub fn unplant(&self, kind: HostKind) {
+        self.server(kind).lock().faults.clear();
     }
 
     /// The exchanges with all hosts so far.
@@ -320,6 +330,7 @@ impl Server {
             Some(fault) => {
                 let mut reply = self.refusal(fault.status, fault.message);
                 reply.headers = fault.headers;
+                reply.body = fault.body.or(reply.body);
                 reply
             }
             None if !self.accepts(request) => self.refusal(401, "Bad credentials"),

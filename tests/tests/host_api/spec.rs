@@ -27,8 +27,8 @@ pub(crate) fn of(kind: HostKind) -> Vec<Spec> {
     names.iter().map(|name| Spec::load(name)).collect()
 }
 
-/// Whether Bitbucket's types lack a field that it sends: identifiers, which the paths of changes and
-/// deletions need, and two times.
+/// Whether Bitbucket's types lack a field that it sends: identifiers, which the paths of changes
+/// and deletions need, and two times.
 fn is_missing_in_types(what: &str, field: &str) -> bool {
     let is_key = what.starts_with("bitbucket: ") && what.contains("/deploy-keys");
     let is_webhook = what.starts_with("bitbucket-dc: ") && what.contains("/webhooks");
@@ -48,12 +48,22 @@ pub(crate) struct Compared {
     pub(crate) unlisted: usize,
 }
 
+/// A file that `.ci/specs` writes.
+fn read(name: &str) -> Value {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join(".tools/specs");
+    let path = folder.join(format!("{name}.json"));
+    let text = std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}: run .ci/specs", path.display()));
+    serde_json::from_slice(&text).unwrap()
+}
+
+/// The answers of real hosts that other clients have recorded.
+pub(crate) fn recorded() -> Vec<Value> {
+    read("recorded").as_array().unwrap().clone()
+}
+
 impl Spec {
     fn load(name: &'static str) -> Self {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join(".tools/specs");
-        let path = folder.join(format!("{name}.json"));
-        let text = std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}: run .ci/specs", path.display()));
-        Self { name, document: serde_json::from_slice(&text).unwrap() }
+        Self { name, document: read(name) }
     }
 
     /// Compares exchanges, without planted faults.
@@ -87,20 +97,17 @@ impl Spec {
             assert!(operation["request"].is_null(), "{what}: the body is missing");
         }
         compared.requests += 1;
-        match operation["responses"].get(status.to_string()) {
-            Some(schema) => {
-                let is_empty = response.as_ref().is_none_or(|body| *body == json!({}));
-                assert!(*status >= 400 || schema.is_null() == is_empty, "{what}: a body or none");
-                if let (Some(body), false) = (response, schema.is_null()) {
-                    self.check(&format!("{what}: response"), schema, body);
-                }
-                compared.responses += 1;
-            }
-            None => {
-                assert!(*status >= 400, "{what}: there is no such status");
-                compared.unlisted += 1;
-            }
+        let Some(schema) = operation["responses"].get(status.to_string()) else {
+            assert!(*status >= 400, "{what}: there is no such status");
+            compared.unlisted += 1;
+            return;
+        };
+        let is_empty = response.as_ref().is_none_or(|body| *body == json!({}));
+        assert!(*status >= 400 || schema.is_null() == is_empty, "{what}: a body or none");
+        if let (Some(body), false) = (response, schema.is_null()) {
+            self.check(&format!("{what}: response"), schema, body);
         }
+        compared.responses += 1;
     }
 
     /// The operation whose path has the most literal segments.

@@ -114,6 +114,13 @@ impl From<Hook> for Webhook {
     }
 }
 
+/// The API isn't where the web pages are.
+fn base(host: &AllowedHost) -> String {
+    let api = host.api(HostKind::Bitbucket);
+    let api = if api == "https://bitbucket.org" { "https://api.bitbucket.org" } else { &api };
+    format!("{api}/2.0")
+}
+
 fn settings(wanted: &WebhookSettings) -> Value {
     json!({
         "description": "git2s3",
@@ -135,9 +142,7 @@ fn hook_url(path: &RepositoryPath, id: &WebhookId) -> String {
 
 impl BitbucketCloud {
     pub(super) fn new(host: &AllowedHost, client: Client, token: &SecretString, clock: Arc<dyn Clock>) -> Result<Self> {
-        let api = host.api(HostKind::Bitbucket);
-        let api = if api == "https://bitbucket.org" { "https://api.bitbucket.org" } else { &api };
-        let base = format!("{api}/2.0");
+        let base = base(host);
         let manner = Manner {
             base: base.clone(),
             headers: vec![("authorization", atlassian_authorization(token))],
@@ -234,5 +239,17 @@ impl Management for BitbucketCloud {
 
     async fn deliveries(&self, _: &RepositoryPath, _: &WebhookId) -> Result<Option<Vec<Delivery>>> {
         Ok(None)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn api_has_its_own_host() {
+        let check = |entry: &str, expected: &str| assert_eq!(base(&entry.parse().unwrap()), expected, "{entry}");
+        check("bitbucket.org", "https://api.bitbucket.org/2.0");
+        check("git.example kind=bitbucket api=https://proxy.example/b", "https://proxy.example/b/2.0");
     }
 }

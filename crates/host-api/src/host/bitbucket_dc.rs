@@ -170,6 +170,13 @@ fn status(result: &Value) -> Option<u16> {
     result.get("statusCode").and_then(Value::as_u64).and_then(|status| u16::try_from(status).ok())
 }
 
+/// Keys are beside the rest of the API.
+fn base(host: &AllowedHost) -> String {
+    let api = host.api(HostKind::BitbucketDataCenter);
+    let version = ["/api/latest", "/api/1.0"].iter().find_map(|version| api.strip_suffix(version));
+    version.unwrap_or(&api).to_owned()
+}
+
 fn settings(wanted: &WebhookSettings) -> Value {
     json!({
         "name": "git2s3",
@@ -183,10 +190,8 @@ fn settings(wanted: &WebhookSettings) -> Value {
 
 impl BitbucketDataCenter {
     pub(super) fn new(host: &AllowedHost, client: Client, token: &SecretString, clock: Arc<dyn Clock>) -> Result<Self> {
-        let api = host.api(HostKind::BitbucketDataCenter);
         let manner = Manner {
-            // Keys are beside the rest of the API.
-            base: api.strip_suffix("/api/latest").unwrap_or(&api).to_owned(),
+            base: base(host),
             headers: vec![("authorization", atlassian_authorization(token))],
             accepted: "application/json",
             pace: Duration::ZERO,
@@ -316,5 +321,18 @@ impl Management for BitbucketDataCenter {
         let answer = self.caller.send(&attempt, Method::GET, &url, None).await?;
         let sent = if answer.is_empty() { None } else { Some(answer.json::<Invocation>()?) };
         Ok(Some(sent.into_iter().map(Delivery::from).collect()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_beside_the_api() {
+        let check = |entry: &str, expected: &str| assert_eq!(base(&entry.parse().unwrap()), expected, "{entry}");
+        check("git.example=bitbucket-dc", "https://git.example/rest");
+        check("git.example kind=bitbucket-dc web=https://git.example/scm", "https://git.example/scm/rest");
+        check("git.example kind=bitbucket-dc api=https://api.example/rest/api/1.0", "https://api.example/rest");
     }
 }

@@ -71,6 +71,7 @@ struct Key {
     #[serde(default)]
     title: String,
     key: String,
+    #[serde(default)]
     read_only: bool,
     enabled: Option<bool>,
 }
