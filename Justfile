@@ -89,6 +89,26 @@ status *args:
 logs *args:
     @{{ infra }} logs "$@"
 
+# Connect repositories: add deploy keys and webhooks at the Git host, and wait for the zips
+[no-exit-message]
+connect *args:
+    @{{ infra }} connect "$@"
+
+# Follow the path of a push to a deployed stack, and say where it fails and what to do
+[no-exit-message]
+doctor *args:
+    @{{ infra }} doctor "$@"
+
+# Remove what connect added
+[no-exit-message]
+disconnect *args:
+    @{{ infra }} disconnect "$@"
+
+# List the SSH keys of a deployed stack and of its repositories
+[no-exit-message]
+keys *args:
+    @{{ infra }} keys "$@"
+
 # Move the dead-letter messages of a deployed stack back to their queues
 [no-exit-message]
 redrive *args:

@@ -8,6 +8,7 @@ pub mod concurrency;
 pub mod configuration;
 pub mod connect;
 pub mod deployer;
+pub mod doctor;
 pub mod logs;
 pub mod redrive;
 pub mod review;

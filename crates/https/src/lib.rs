@@ -16,4 +16,4 @@ pub use address::NoPublicAddress;
 pub use client::{Client, MediaTypes, pause, read_bytes, read_json, reader};
 pub use credential::Credential;
 pub use error::{CaBundleError, HttpsError};
-pub use reqwest::{Method, Response, StatusCode, header};
+pub use reqwest::{Method, Response, StatusCode, Url, header};

@@ -48,6 +48,7 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
         progress.step(&located.absent());
         return Ok(Outcome::NoStack);
     };
+    let secrets = target.webhook_secrets(&located.account).await?;
     let hosts = arguments.chosen.find(&target, &mut progress).await?;
     let count: usize = hosts.iter().map(|host| host.repositories.len()).sum();
     if arguments.chosen.is_organisation() && !arguments.dry_run && !arguments.yes {
@@ -60,6 +61,7 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
     for AtHost { api, repositories } in &hosts {
         let connection = Connection {
             target: &target,
+            secrets: &secrets,
             api,
             endpoint: arguments.endpoint,
             rotates: arguments.rotate,

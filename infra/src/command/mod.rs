@@ -11,6 +11,7 @@ pub(crate) mod deployer_policy;
 pub(crate) mod destroy;
 pub(crate) mod diff;
 pub(crate) mod disconnect;
+pub(crate) mod doctor;
 mod execute;
 mod host_token;
 mod importing;

@@ -29,7 +29,7 @@ pub(crate) struct Chosen {
 }
 
 /// Parses `host/owner/name`, also as a URL for cloning.
-fn read(text: &str) -> Result<Repository, String> {
+pub(crate) fn read(text: &str) -> Result<Repository, String> {
     let plain = text.split_once("://").map_or(text, |(_, rest)| rest);
     let plain = plain.rsplit_once('@').map_or(plain, |(_, rest)| rest);
     // git@github.com:owner/name.git
@@ -68,7 +68,7 @@ impl Chosen {
             let api = api(target, &host, progress)?;
             progress.waiting(&format!("looking for the repositories of {organisation} at {host}"));
             let include = Patterns::parse("--include", &self.include)?;
-            let all = api.repositories(organisation).await.map_err(refused)?;
+            let all = api.repositories(organisation).await?;
             let wanted = all.into_iter().map(|found| found.path).filter(|path| include.includes(path.as_str()));
             let repositories = wanted.map(|path| Repository::new(host.clone(), path)).collect();
             return Ok(vec![AtHost { api, repositories }]);
@@ -86,7 +86,8 @@ impl Chosen {
     }
 }
 
-fn api(target: &Target, host: &HostName, progress: &mut dyn Progress) -> anyhow::Result<HostApi> {
+/// The API of a host that the stack serves, with a person's token.
+pub(crate) fn api(target: &Target, host: &HostName, progress: &mut dyn Progress) -> anyhow::Result<HostApi> {
     let allowed: &AllowedHost = target.hosts.find(host.as_str()).ok_or_else(|| Usage {
         message: format!("{host} is not in the stack's parameter AllowedGitHosts"),
         hint: Some("deploy with the host in AllowedGitHosts".to_owned()),
@@ -94,12 +95,7 @@ fn api(target: &Target, host: &HostName, progress: &mut dyn Progress) -> anyhow:
     let (token, source) = host_token::find(allowed)?;
     progress.step(&format!("the token for {host} is from {source}"));
     let client = https::Client::new(&target.hosts, &target.ca_bundle).context("read the CaBundle parameter")?;
-    HostApi::new(allowed, client, &token).map_err(refused)
-}
-
-/// A refusal that concerns all repositories.
-fn refused(error: host_api::HostApiError) -> anyhow::Error {
-    error.into()
+    Ok(HostApi::new(allowed, client, &token)?)
 }
 
 #[cfg(test)]

@@ -12,5 +12,5 @@ pub use by_hand::steps;
 pub use disconnect::{Disconnected, disconnect};
 pub use repository::{Connected, Connection, Endpoint, Failure, Step};
 pub use ssh_keys::{SshKeys, SshKeysError};
-pub use stack::{Refusal, Target, TargetError};
+pub use stack::{Refusal, Target, TargetError, secret_for};
 pub use zips::wait_for_zips;

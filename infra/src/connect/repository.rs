@@ -3,13 +3,13 @@
 
 use std::collections::BTreeSet;
 
-use contract::{Repository, error_chain};
+use contract::{ApiSecrets, Repository, error_chain};
 use host_api::{
     Delivery, Event, HostApi, HostApiError, HostedRepository, NewDeployKey, PublicKey, Tested, Webhook, WebhookSettings,
 };
 use serde::Serialize;
 
-use super::{Refusal, SshKeysError, Target};
+use super::{Refusal, SshKeysError, Target, secret_for};
 
 /// The endpoint that a webhook sends to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -98,6 +98,8 @@ fn as_text<S: serde::Serializer>(repository: &Repository, serializer: S) -> Resu
 pub struct Connection<'a> {
     /// The stack.
     pub target: &'a Target,
+    /// The stack's webhook secrets.
+    pub secrets: &'a ApiSecrets,
     /// The host's API.
     pub api: &'a HostApi,
     /// The endpoint.
@@ -126,7 +128,7 @@ impl Connection<'_> {
 
     async fn steps(&self, connected: &mut Connected) -> Result<(), Failure> {
         let host = self.target.permit(&connected.repository)?;
-        let secret = self.target.secret(&connected.repository, host)?;
+        let secret = secret_for(self.secrets, &connected.repository, host)?;
         let hosted = self.api.repository(&connected.repository.path).await?;
         can_be_changed(&hosted)?;
         // The host's spelling, which its deliveries have.

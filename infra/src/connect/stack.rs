@@ -102,7 +102,7 @@ pub struct Target {
     repositories: Repositories,
     refs: Refs,
     key_layout: KeyLayout,
-    secrets: ApiSecrets,
+    secret_id: String,
 }
 
 impl Target {
@@ -131,7 +131,7 @@ impl Target {
             repositories: Repositories::parse("Repositories", parameter("Repositories"))?,
             refs: parameter("Refs").parse()?,
             key_layout: parameter("KeyLayout").parse()?,
-            secrets: secrets(account, resource("ApiSecretValue")?).await?,
+            secret_id: resource("ApiSecretValue")?.to_owned(),
         })
     }
 
@@ -160,16 +160,16 @@ impl Target {
         permitted.map(|()| host).map_err(|_| Refusal::Repository(repository.to_string()))
     }
 
-    /// The webhook secret for a repository: the first one that is valid for it, so that a new one
-    /// is put before the one that it replaces.
+    /// Reads the webhook secrets.
     ///
     /// # Errors
-    /// None is.
-    pub fn secret(&self, repository: &Repository, host: &AllowedHost) -> Result<SecretString, Refusal> {
-        let is_valid = |globs: &Repositories| globs.permit(repository, host).is_ok();
-        let mut valid = self.secrets.iter().filter(|secret| secret.repositories.as_ref().is_none_or(is_valid));
-        let secret = valid.next().and_then(|secret| std::str::from_utf8(secret.value()).ok());
-        secret.map(SecretString::from).ok_or_else(|| Refusal::Secret(repository.to_string()))
+    /// AWS couldn't be asked, or refused.
+    pub async fn webhook_secrets(&self, account: &Account) -> Result<ApiSecrets, TargetError> {
+        let client = aws_sdk_secretsmanager::Client::new(&account.config);
+        let answer = client.get_secret_value().secret_id(&self.secret_id).send().await;
+        let answer = answer.map_err(|error| CallError::new("read the webhook secret", error))?;
+        let text = answer.secret_string.map(SecretString::from);
+        Ok(ApiSecrets::parse(&text.ok_or_else(|| TargetError::NoSecret(self.secret_id.clone()))?))
     }
 
     /// The key of the zip of a repository's default branch, if pushes to it become zips.
@@ -189,10 +189,14 @@ impl Target {
     }
 }
 
-async fn secrets(account: &Account, id: &str) -> Result<ApiSecrets, TargetError> {
-    let client = aws_sdk_secretsmanager::Client::new(&account.config);
-    let answer = client.get_secret_value().secret_id(id).send().await;
-    let answer = answer.map_err(|error| CallError::new("read the webhook secret", error))?;
-    let text = answer.secret_string.map(SecretString::from).ok_or_else(|| TargetError::NoSecret(id.to_owned()))?;
-    Ok(ApiSecrets::parse(&text))
+/// The webhook secret for a repository: the first one that is valid for it, so that a new one is put
+/// before the one that it replaces.
+///
+/// # Errors
+/// None is.
+pub fn secret_for(secrets: &ApiSecrets, repository: &Repository, host: &AllowedHost) -> Result<SecretString, Refusal> {
+    let is_valid = |globs: &Repositories| globs.permit(repository, host).is_ok();
+    let mut valid = secrets.iter().filter(|secret| secret.repositories.as_ref().is_none_or(is_valid));
+    let secret = valid.next().and_then(|secret| std::str::from_utf8(secret.value()).ok());
+    secret.map(SecretString::from).ok_or_else(|| Refusal::Secret(repository.to_string()))
 }

@@ -58,6 +58,9 @@ const IMPORTED: &[&str] =
     &["s3:GetBucketNotification", "s3:GetBucketPolicy", "s3:GetBucketVersioning", "s3:GetLifecycleConfiguration"];
 /// Moving dead-letter messages back to their queues.
 const DEAD_LETTER_QUEUE: &[&str] = &["sqs:DeleteMessage", "sqs:ReceiveMessage", "sqs:SendMessage"];
+/// Connecting repositories: their keys, and the secret that their webhooks get.
+const KEYS: &[&str] = &["lambda:InvokeFunction"];
+const WEBHOOK_SECRET: &[&str] = &["secretsmanager:GetSecretValue"];
 /// Emptying a bucket that got an object while the stack was deleted.
 const EMPTIED: &[&str] = &["s3:ListBucketMultipartUploads", "s3:ListBucketVersions"];
 const DELETED: &[&str] = &["s3:AbortMultipartUpload", "s3:DeleteObject", "s3:DeleteObjectVersion"];
@@ -96,6 +99,12 @@ pub(super) fn allowed(part: Part, scope: &Scope) -> Vec<Allowed> {
             allow("CodeGoes", CODE_GOES, one(&format!("{assets}/*"))),
             allow("Imported", IMPORTED, scope.buckets()),
             allow("Messages", DEAD_LETTER_QUEUE, one(queues)),
+            allow("Keys", KEYS, one("arn:${Partition}:lambda:${Region}:${Account}:function:${Made}*SshKey*")),
+            allow(
+                "WebhookSecret",
+                WEBHOOK_SECRET,
+                one("arn:${Partition}:secretsmanager:${Region}:${Account}:secret:ApiSecretValue-*"),
+            ),
             allow("Emptied", EMPTIED, scope.buckets()),
             allow("Deleted", DELETED, within(&scope.buckets())),
         ]);

@@ -147,6 +147,9 @@ async fn deployer_needs_exactly_printed_permissions() {
     deployer.check(&["status"], 1, &["ZipDlDeadLetterQueue"]).await;
     deployer.check(&["redrive"], 0, &["ZipDlQueue: 1 dead-letter messages went back"]).await;
     deployer.check(&["logs"], 0, &[]).await;
+    deployer.check(&["keys"], 0, &["all others"]).await;
+    let elsewhere = ["connect", "git.example.com/acme/app"];
+    deployer.check(&elsewhere, 2, &["not in the stack's parameter AllowedGitHosts"]).await;
     empties(&deployer, resources.id("OutputBucket").unwrap()).await;
     // A stack keeps its role: without naming it, no right to pass it is needed.
     desk.write("git2s3.toml", &configuration.replace(&format!("role-arn = '{SERVICE_ROLE}'\n"), ""));

@@ -7,6 +7,7 @@ mod day;
 mod deletion;
 mod deployer;
 mod desk;
+mod doctor;
 mod pushes;
 mod questions;
 

@@ -223,7 +223,8 @@ impl Management for Gitea {
         let attempt = self.caller.attempt(Action::TestWebhook, path);
         let url = format!("{}/tests", hook_url(path, &webhook.id));
         self.caller.send(&attempt, Method::POST, &url, None).await?;
-        Ok(Tested::Push)
+        // A push from a commit to the same commit: the endpoint answers it like a ping.
+        Ok(Tested::Ping(None))
     }
 
     async fn deliveries(&self, _: &RepositoryPath, _: &WebhookId) -> Result<Option<Vec<Delivery>>> {

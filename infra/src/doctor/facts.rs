@@ -1,0 +1,134 @@
+//! What AWS and the host say about a push's path.
+
+use std::time::Duration;
+
+use contract::{ApiSecrets, Repository};
+use deployment::account::Account;
+use deployment::call_error::CallError;
+use host_api::{Delivery, DeployKey, HostApi, HostApiError, HostedRepository, PublicKey, Webhook};
+
+use super::endpoint::{Reached, reach};
+use crate::connect::{Endpoint, Refusal, Target, secret_for};
+use crate::status::{Status, status};
+
+/// What is known.
+#[derive(Debug)]
+pub struct Facts {
+    /// The repository, if one was asked about.
+    pub repository: Option<Repository>,
+    /// The status of the stack.
+    pub status: Status,
+    /// How far a request to each endpoint gets.
+    pub reached: Vec<(String, Reached)>,
+    /// The alarms that ring; `None` without the right to ask.
+    pub alarms: Option<Vec<String>>,
+    /// Why the stack doesn't serve the repository, or has no secret for it.
+    pub refusal: Option<Refusal>,
+    /// Whether gitpull needs a key.
+    pub is_over_ssh: bool,
+    /// The URLs of gitpull and zipdl.
+    pub urls: [String; 2],
+    /// The keys that gitpull uses, newest first: the repository's own, or the stack's.
+    pub keys: Vec<PublicKey>,
+    /// What the host says; `None` without a token.
+    pub at_host: Option<Result<AtHost, HostApiError>>,
+    /// The key of the default branch's zip; `None` if pushes to it become none.
+    pub artifact: Option<String>,
+    /// When the zip was stored, in seconds since 1970.
+    pub stored: Option<i64>,
+}
+
+/// What a host says about a repository.
+#[derive(Debug)]
+pub struct AtHost {
+    /// The repository.
+    pub hosted: HostedRepository,
+    /// All its webhooks.
+    pub webhooks: Vec<Webhook>,
+    /// The latest deliveries of the webhook that sends to the stack, newest first; `None` if the
+    /// host doesn't list them.
+    pub deliveries: Option<Vec<Delivery>>,
+    /// Its deploy keys; `None` if the host has none.
+    pub deploy_keys: Option<Vec<DeployKey>>,
+}
+
+/// Asks AWS, and the host if there is a token.
+///
+/// # Errors
+/// AWS couldn't be asked, or refused.
+pub async fn facts(
+    account: &Account,
+    target: &Target,
+    secrets: &ApiSecrets,
+    repository: Option<&Repository>,
+    api: Option<&HostApi>,
+    back: Duration,
+) -> Result<Option<Facts>, CallError> {
+    let Some(status) = status(account, &target.name, back).await? else { return Ok(None) };
+    let mut facts = Facts {
+        repository: repository.cloned(),
+        status,
+        reached: reached(account, target).await,
+        alarms: alarms(account, &target.name).await,
+        refusal: None,
+        is_over_ssh: target.is_over_ssh,
+        urls: target.urls().clone(),
+        keys: Vec::new(),
+        at_host: None,
+        artifact: None,
+        stored: None,
+    };
+    let Some(repository) = repository else { return Ok(Some(facts)) };
+    facts.refusal = target.permit(repository).and_then(|host| secret_for(secrets, repository, host)).err();
+    let own = target.keys.known(repository);
+    facts.keys = if own.is_empty() { target.stack_key.iter().cloned().collect() } else { own };
+    if let Some(api) = api {
+        facts.at_host = Some(at_host(api, repository, target.urls()).await);
+    }
+    let hosted = facts.at_host.as_ref().and_then(|told| told.as_ref().ok()).map(|told| &told.hosted);
+    let branch = hosted.map_or(Some("main"), |hosted| hosted.default_branch.as_deref());
+    facts.artifact = branch.and_then(|branch| target.artifact_key(repository, branch));
+    if let Some(key) = &facts.artifact {
+        facts.stored = stored(account, &target.bucket, key).await?;
+    }
+    Ok(Some(facts))
+}
+
+async fn reached(account: &Account, target: &Target) -> Vec<(String, Reached)> {
+    let url = target.url(Endpoint::GitPull).to_owned();
+    // No host is private to a request for the stack's own endpoint, which is on the internet.
+    let reached = match https::Client::new(&contract::AllowedHosts::default(), "") {
+        Ok(client) if account.is_aws() => reach(&url, &client).await,
+        _ => Reached::Untried,
+    };
+    vec![(url, reached)]
+}
+
+async fn alarms(account: &Account, stack: &str) -> Option<Vec<String>> {
+    let client = aws_sdk_cloudwatch::Client::new(&account.config);
+    let request = client.describe_alarms().alarm_name_prefix(format!("{stack}-"));
+    let told = request.state_value(aws_sdk_cloudwatch::types::StateValue::Alarm).send().await.ok()?;
+    Some(told.metric_alarms().iter().filter_map(|alarm| alarm.alarm_name().map(str::to_owned)).collect())
+}
+
+async fn at_host(api: &HostApi, repository: &Repository, urls: &[String; 2]) -> Result<AtHost, HostApiError> {
+    let path = &repository.path;
+    let hosted = api.repository(path).await?;
+    let webhooks = api.webhooks(path).await?;
+    let deliveries = match webhooks.iter().find(|hook| urls.contains(&hook.url)) {
+        Some(hook) => api.deliveries(path, &hook.id).await?,
+        None => None,
+    };
+    let deploy_keys = match api.deploy_keys(path).await {
+        Err(HostApiError::NotOffered { .. }) => None,
+        keys => Some(keys?),
+    };
+    Ok(AtHost { hosted, webhooks, deliveries, deploy_keys })
+}
+
+async fn stored(account: &Account, bucket: &str, key: &str) -> Result<Option<i64>, CallError> {
+    let listed = account.s3.list_objects_v2().bucket(bucket).prefix(key).max_keys(1).send().await;
+    let listed = listed.map_err(|error| CallError::new(format!("look for s3://{bucket}/{key}"), error))?;
+    let found = listed.contents().iter().find(|object| object.key() == Some(key));
+    Ok(found.and_then(|object| object.last_modified()).map(aws_sdk_s3::primitives::DateTime::secs))
+}
