@@ -44,6 +44,8 @@ pub(crate) struct Caller {
     pub(crate) clock: Arc<dyn Clock>,
     /// When the next request may change something. Locked while one does.
     next_write: Mutex<Duration>,
+    /// When the host's limit ends, for all tasks that share it.
+    limited_until: Mutex<Duration>,
 }
 
 /// What differs between hosts.
@@ -96,8 +98,19 @@ impl Caller {
         let credential = Credential::new(headers.iter().map(|(name, value)| (*name, value)));
         let credential = credential.ok_or_else(|| HostApiError::Token { host: host.clone() })?;
         let media = MediaTypes { sent: "application/json", accepted };
-        let next_write = Mutex::default();
-        Ok(Self { client, credential, token: token.clone(), media, host, base, pace, needs, clock, next_write })
+        Ok(Self {
+            client,
+            credential,
+            token: token.clone(),
+            media,
+            host,
+            base,
+            pace,
+            needs,
+            clock,
+            next_write: Mutex::default(),
+            limited_until: Mutex::default(),
+        })
     }
 
     /// An action on a repository.
@@ -157,24 +170,32 @@ impl Caller {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
             };
-            let (why, time) = match &error {
+            match &error {
                 HostApiError::Limited { after, .. } if limits < LIMIT_WAITS && *after <= LONGEST_WAIT => {
                     limits += 1;
-                    (Pause::Limit, (*after).max(Duration::from_secs(1)))
+                    let end = self.clock.now() + (*after).max(Duration::from_secs(1));
+                    let mut until = self.limited_until.lock().await;
+                    *until = end.max(*until);
                 }
                 HostApiError::Server { .. } | HostApiError::Transport { source: HttpsError::Ask { .. }, .. }
                     if failures < RETRIES && method != Method::POST =>
                 {
                     failures += 1;
-                    (Pause::Retry, Duration::from_secs(1 << failures))
+                    self.clock.wait(Duration::from_secs(1 << failures), Pause::Retry).await;
                 }
                 // The repeated request finds what the lost one deleted.
                 HostApiError::NotFound { .. } if failures > 0 && method == Method::DELETE => {
                     return Ok(Answer { attempt: attempt.clone(), has_next: false, total: None, body: Vec::new() });
                 }
                 _ => return Err(error),
-            };
-            self.clock.wait(time, why).await;
+            }
+        }
+    }
+
+    async fn wait_until(&self, time: Duration, why: Pause) {
+        let early = time.saturating_sub(self.clock.now());
+        if !early.is_zero() {
+            self.clock.wait(early, why).await;
         }
     }
 
@@ -187,11 +208,10 @@ impl Caller {
     ) -> Result<Answer, HostApiError> {
         // Held until the response is there.
         let mut next_write = if *method == Method::GET { None } else { Some(self.next_write.lock().await) };
+        let limit = *self.limited_until.lock().await;
+        self.wait_until(limit, Pause::Limit).await;
         if let Some(next) = &mut next_write {
-            let early = next.saturating_sub(self.clock.now());
-            if !early.is_zero() {
-                self.clock.wait(early, Pause::Pace).await;
-            }
+            self.wait_until(**next, Pause::Pace).await;
             **next = self.clock.now() + self.pace;
         }
         let url = format!("{}{path}", self.base);

@@ -511,6 +511,52 @@ async fn limits_are_waited_for() {
     }
 }
 
+/// A clock that stands still until it is released.
+#[derive(Debug, Default)]
+struct Stopped {
+    now: Mutex<Duration>,
+    waiting: Mutex<usize>,
+    release: tokio::sync::Notify,
+}
+
+impl Clock for Stopped {
+    fn now(&self) -> Duration {
+        *self.now.lock().unwrap()
+    }
+
+    fn wait(&self, _: Duration, _: Pause) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        let released = self.release.notified();
+        *self.waiting.lock().unwrap() += 1;
+        Box::pin(released)
+    }
+}
+
+#[tokio::test]
+async fn all_tasks_wait_for_limits() {
+    let hosts = Hosts::start().await;
+    let allowed: AllowedHosts = hosts.apis.entry(HostKind::GitHub).parse().unwrap();
+    let client = https::Client::new(&allowed, &hosts.apis.ca).unwrap();
+    let clock = Arc::new(Stopped::default());
+    let api = HostApi::with_clock(allowed.first().unwrap(), client, &TOKEN.into(), Arc::clone(&clock) as _).unwrap();
+    let api = Arc::new(api);
+    let headers = vec![("retry-after", "120".to_owned())];
+    hosts.apis.plant(HostKind::GitHub, Fault { headers, ..Fault::once(Method::GET, "hooks", 429) });
+    let mut tasks = tokio::task::JoinSet::new();
+    for (name, waiting) in [("one", 1), ("other", 2)] {
+        let (api, path) = (Arc::clone(&api), hosts.add(HostKind::GitHub, name));
+        tasks.spawn(async move { api.webhooks(&path).await.map(|hooks| hooks.len()) });
+        while *clock.waiting.lock().unwrap() < waiting {
+            tokio::task::yield_now().await;
+        }
+    }
+    assert_eq!(hosts.apis.exchanges().len(), 1, "the second task sends nothing");
+    *clock.now.lock().unwrap() = Duration::from_mins(2);
+    clock.release.notify_waiters();
+    for found in tasks.join_all().await {
+        assert_eq!(found.unwrap(), 0);
+    }
+}
+
 #[tokio::test]
 async fn github_limits_with_status_403() {
     let hosts = Hosts::start().await;
