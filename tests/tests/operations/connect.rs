@@ -43,7 +43,8 @@ impl Scene {
         let known_hosts = local.sshd.known_hosts_lines().unwrap();
         let adapt = |parameters: Parameters| {
             let parameters = parameters.with("AllowedGitHosts", entry).with("KnownHosts", known_hosts);
-            parameters.with("CaBundle", apis.ca.clone()).with("Repositories", format!("{}/**", address(GITHUB)))
+            let repositories = format!("{}/**", address(GITHUB));
+            parameters.with("CaBundle", apis.ca.clone()).with("Repositories", repositories).with("Refs", "main")
         };
         let stack = local.deploy_with(&mut Silent, adapt).await.unwrap();
         // It was authorized for all repositories: here, each has a deploy key of its own.
