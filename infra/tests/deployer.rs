@@ -185,11 +185,13 @@ const YOUNGER: &[&str] = &[];
 const UNLIMITED: &[(&str, &str)] = &[
     ("cloudformation:DescribeStackResources", NO_STACK),
     ("cloudformation:DescribeStacks", NO_STACK),
+    ("cloudwatch:DescribeAlarms", ALL_ALARMS),
     ("sns:GetSubscriptionAttributes", SUBSCRIPTION),
     ("sns:SetSubscriptionAttributes", SUBSCRIPTION),
     ("sns:Unsubscribe", SUBSCRIPTION),
 ];
 const NO_STACK: &str = "asked without the name of a stack: who has code in the bucket for code, who has a bucket";
+const ALL_ALARMS: &str = "a search by prefix and state is a request for all alarms";
 const SUBSCRIPTION: &str = "until lately it knew no resource; where that is still so, a limit would deny it";
 
 #[test]

@@ -189,8 +189,8 @@ impl Target {
     }
 }
 
-/// The webhook secret for a repository: the first one that is valid for it, so that a new one is put
-/// before the one that it replaces.
+/// The webhook secret for a repository: the first one that is valid for it, so that a new one is
+/// put before the one that it replaces.
 ///
 /// # Errors
 /// None is.

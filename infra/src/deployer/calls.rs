@@ -60,6 +60,8 @@ const IMPORTED: &[&str] =
 const DEAD_LETTER_QUEUE: &[&str] = &["sqs:DeleteMessage", "sqs:ReceiveMessage", "sqs:SendMessage"];
 /// Connecting repositories: their keys, and the secret that their webhooks get.
 const KEYS: &[&str] = &["lambda:InvokeFunction"];
+/// Following the path of a push.
+const ALARMS: &[&str] = &["cloudwatch:DescribeAlarms"];
 const WEBHOOK_SECRET: &[&str] = &["secretsmanager:GetSecretValue"];
 /// Emptying a bucket that got an object while the stack was deleted.
 const EMPTIED: &[&str] = &["s3:ListBucketMultipartUploads", "s3:ListBucketVersions"];
@@ -99,11 +101,12 @@ pub(super) fn allowed(part: Part, scope: &Scope) -> Vec<Allowed> {
             allow("CodeGoes", CODE_GOES, one(&format!("{assets}/*"))),
             allow("Imported", IMPORTED, scope.buckets()),
             allow("Messages", DEAD_LETTER_QUEUE, one(queues)),
+            allow("Alarms", ALARMS, vec!["*".to_owned()]),
             allow("Keys", KEYS, one("arn:${Partition}:lambda:${Region}:${Account}:function:${Made}*SshKey*")),
             allow(
                 "WebhookSecret",
                 WEBHOOK_SECRET,
-                one("arn:${Partition}:secretsmanager:${Region}:${Account}:secret:ApiSecretValue-*"),
+                one("arn:${Partition}:secretsmanager:${Region}:${Account}:secret:*ApiSecretValue-*"),
             ),
             allow("Emptied", EMPTIED, scope.buckets()),
             allow("Deleted", DELETED, within(&scope.buckets())),

@@ -1,5 +1,5 @@
-//! Follows the path of a push from the Git host to the zip, and says at which step it fails and what
-//! to do. `facts` asks AWS and the host, `path` judges what they said.
+//! Follows the path of a push from the Git host to the zip, and says at which step it fails and
+//! what to do. `facts` asks AWS and the host, `path` draws the conclusions.
 
 mod endpoint;
 mod facts;

@@ -55,7 +55,7 @@ fn unknown(why: impl Into<String>) -> Verdict {
     Verdict::Unknown { why: why.into() }
 }
 
-/// All steps in their order. The first fault is the one to mend first.
+/// All steps in their order. The first fault is the one to fix first.
 pub fn findings(facts: &Facts) -> Vec<Finding> {
     let mut all = vec![finding("stack", stack(facts)), finding("endpoint", endpoint(facts))];
     if let Some(repository) = &facts.repository {
@@ -80,7 +80,7 @@ pub fn findings(facts: &Facts) -> Vec<Finding> {
     }
     all.push(finding("requests", requests(facts)));
     all.push(finding("jobs", jobs(facts)));
-    all.push(finding("dead letters", dead_letters(facts)));
+    all.push(finding("given up", dead_letter_messages(facts)));
     all.push(finding("alarms", alarms(facts)));
     if facts.repository.is_some() {
         all.push(finding("zip", zip(facts)));
@@ -264,7 +264,7 @@ fn jobs(facts: &Facts) -> Verdict {
         (None, _) => true,
         (Some(_), None) => false,
     };
-    // What was stored after a failure has mended it.
+    // What was stored after a failure has fixed it.
     let is_left = |trouble: &&Trouble| facts.stored.is_none_or(|stored| trouble.time > stored);
     match facts.status.errors.iter().filter(concerns).find(is_left) {
         None => fine("none has failed since the last zip"),
@@ -274,14 +274,14 @@ fn jobs(facts: &Facts) -> Verdict {
     }
 }
 
-fn dead_letters(facts: &Facts) -> Verdict {
+fn dead_letter_messages(facts: &Facts) -> Verdict {
     let waiting: u64 =
         facts.status.queues.iter().filter(|queue| queue.id.contains("DeadLetter")).map(|queue| queue.waiting).sum();
     match waiting {
         0 => fine("none"),
         count => fault(
             format!("{count} jobs were given up: their pushes have no zip"),
-            "mend what made them fail (`logs`), then run `redrive`",
+            "fix what made them fail (`logs`), then run `redrive`",
         ),
     }
 }

@@ -162,7 +162,7 @@ async fn repositories_are_connected_and_disconnected() {
     let listed: Vec<Value> = serde_json::from_str(&stdout).unwrap();
     assert!(listed.iter().filter(|key| keys.contains(key["publicKey"].as_str().unwrap())).count() == 2, "{listed:?}");
 
-    // A new key replaces the old one, and what is broken is mended.
+    // A new key replaces the old one, and what is broken is fixed.
     scene.apis.state(GITHUB).find("acme/rocket").unwrap().hooks[0].is_active = false;
     let (code, stdout, stderr) = scene.infra(&desk, &["connect", rocket, "--rotate"]).await;
     assert_eq!(code, Some(0), "{stdout}{stderr}");

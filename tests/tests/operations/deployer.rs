@@ -147,6 +147,7 @@ async fn deployer_needs_exactly_printed_permissions() {
     deployer.check(&["status"], 1, &["ZipDlDeadLetterQueue"]).await;
     deployer.check(&["redrive"], 0, &["ZipDlQueue: 1 dead-letter messages went back"]).await;
     deployer.check(&["logs"], 0, &[]).await;
+    deployer.check(&["doctor"], 1, &["jobs: zipdl: the message isn't a job"]).await;
     deployer.check(&["keys"], 0, &["all others"]).await;
     let elsewhere = ["connect", "git.example.com/acme/app"];
     deployer.check(&elsewhere, 2, &["not in the stack's parameter AllowedGitHosts"]).await;
