@@ -140,12 +140,12 @@ impl Source {
             return Ok(access.clone());
         }
         let remote = self.stores.remotes.get(submodule).ok_or(LfsError::Unexpected)?;
-        let LfsAccess { href, headers, valid_for } =
+        let LfsAccess { href, credential, valid_for } =
             fetch::lfs_access(remote).await.map_err(|error| LfsError::Access(Box::new(error)))?;
         let access = Access {
             repository: remote.repository.clone(),
             href,
-            credential: batch::credential(&headers, remote.repository.host.as_str())?,
+            credential,
             until: Instant::now() + valid_for.saturating_sub(MARGIN),
         };
         self.accesses.insert(submodule.clone(), access.clone());

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use contract::{AllowedHosts, Job, Location};
-use fetch::{Clones, FetchRequest, Fetched, KnownHosts, Limits, Remote, Wanted};
+use fetch::{Access, Clones, FetchRequest, Fetched, KnownHosts, Limits, Remote, SshAccess, Wanted};
 
 use crate::{
     cache::{Found, PackCache},
@@ -57,8 +57,10 @@ impl Source {
             host: host.clone(),
             repository: location.repository.clone(),
             spelling: location.spelling,
-            key: self.key.get().await?.clone(),
-            known_hosts: self.known_hosts.clone(),
+            access: Access::Ssh(SshAccess {
+                key: self.key.get().await?.clone(),
+                known_hosts: self.known_hosts.clone(),
+            }),
             limits: Limits::until(deadline),
         })
     }
