@@ -270,7 +270,7 @@ impl ArchiveServer {
         let expected = match kind {
             HostKind::GitHub => basic("x-access-token"),
             HostKind::GitLab => basic("oauth2"),
-            HostKind::Bitbucket => basic("x-token-auth"),
+            HostKind::Bitbucket => format!("Basic {}", STANDARD.encode(format!("x-token-auth:{ACCESS}"))),
             HostKind::BitbucketDataCenter => format!("Bearer {TOKEN}"),
             HostKind::Gitea => basic("git"),
             HostKind::Azure => basic(""),

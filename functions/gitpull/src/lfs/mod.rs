@@ -1,6 +1,6 @@
 //! Downloads Git LFS files while the zip is written: small ones slightly ahead, large ones when it
-//! is their turn, directly into the zip. The repository's host gives access over SSH. `.lfsconfig`
-//! is never read, because anyone who can push can write it.
+//! is their turn, directly into the zip. Over SSH, the repository's host gives access to them; over
+//! HTTPS, its token does. `.lfsconfig` is never read, because anyone who can push can write it.
 
 mod access;
 mod batch;

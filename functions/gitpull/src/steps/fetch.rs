@@ -1,22 +1,23 @@
 //! The first step: the commit that a job's reference names, in a clone on the disk.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use contract::{AllowedHosts, Job, Location};
-use fetch::{Access, Clones, FetchRequest, Fetched, KnownHosts, Limits, Remote, SshAccess, Wanted};
+use fetch::{Clones, FetchError, FetchRequest, Fetched, Limits, Remote, Wanted};
+use https::HttpsError;
+use secret::{MAX_AGE, ROTATION_AGE};
 
 use crate::{
+    access::Access,
     cache::{Found, PackCache},
     error::GitPullError,
-    private_key::StoredKey,
 };
 
 /// Where repositories come from.
 #[derive(Debug)]
 pub(crate) struct Source {
     pub(crate) allowed_hosts: AllowedHosts,
-    pub(crate) known_hosts: KnownHosts,
-    pub(crate) key: StoredKey,
+    pub(crate) access: Access,
     /// What a clone begins with where there is none.
     pub(crate) cache: PackCache,
     /// Where the clones stay between jobs.
@@ -37,11 +38,23 @@ impl Source {
         wanted: Wanted,
         deadline: Instant,
     ) -> Result<(Fetched, Found), GitPullError> {
-        let request = FetchRequest { remote: self.remote(job, location, deadline).await?, wanted };
-        let mut found = Found::default();
-        let seed = async || self.cache.open(&location.repository, &mut found).await;
-        let fetched = fetch::fetch_seeded(&request, &self.clones, seed).await;
-        Ok((fetched.map_err(|error| GitPullError::Fetch(Box::new(error)))?, found))
+        let mut max_age = MAX_AGE;
+        loop {
+            let remote = self.remote_by(job, location, deadline, max_age).await?;
+            let request = FetchRequest { remote, wanted: wanted.clone() };
+            let mut found = Found::default();
+            let seed = async || self.cache.open(&location.repository, &mut found).await;
+            match fetch::fetch_seeded(&request, &self.clones, seed).await {
+                Ok(fetched) => return Ok((fetched, found)),
+                // The cached token may have been rotated: read it again, once.
+                Err(FetchError::Https { source: HttpsError::Unauthorized { .. }, .. } | FetchError::NoToken { .. })
+                    if max_age == MAX_AGE =>
+                {
+                    max_age = ROTATION_AGE;
+                }
+                Err(error) => return Err(GitPullError::Fetch(Box::new(error))),
+            }
+        }
     }
 
     /// How a repository is reached that a job may have fetched, its own or another one. Nothing is
@@ -52,16 +65,34 @@ impl Source {
         location: &Location,
         deadline: Instant,
     ) -> Result<Remote, GitPullError> {
+        self.remote_by(job, location, deadline, MAX_AGE).await
+    }
+
+    async fn remote_by(
+        &self,
+        job: &Job,
+        location: &Location,
+        deadline: Instant,
+        max_age: Duration,
+    ) -> Result<Remote, GitPullError> {
         let host = job.permit(&location.repository, &self.allowed_hosts).map_err(GitPullError::Permit)?;
         Ok(Remote {
             host: host.clone(),
             repository: location.repository.clone(),
             spelling: location.spelling,
-            access: Access::Ssh(SshAccess {
-                key: self.key.get().await?.clone(),
-                known_hosts: self.known_hosts.clone(),
-            }),
+            access: self.access.to(host, &self.allowed_hosts, max_age).await?,
             limits: Limits::until(deadline),
+        })
+    }
+}
+
+impl Source {
+    /// The URL of a job's repository, as a clone of the same kind would have it.
+    pub(crate) fn url(&self, job: &Job) -> Option<String> {
+        let host = self.allowed_hosts.find(job.repository.host.as_str())?;
+        Some(match self.access {
+            Access::Ssh { .. } => host.ssh_url(&job.repository.path, job.spelling),
+            Access::Https { .. } => host.https_url(&job.repository.path, job.spelling),
         })
     }
 }
