@@ -1,4 +1,4 @@
-//! The archive APIs of the Git hosts over HTTPS: their requirements and responses, for the same
+//! The archive APIs of the Git hosts, and Git itself, over HTTPS: their requirements and responses, for the same
 //! bare repositories that sshd serves. Each kind of server has its own loopback address, so that
 //! one stack can use all of them.
 
@@ -12,16 +12,12 @@ use anyhow::{Context, Result, ensure};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use contract::HostKind;
+use git_http::Authority;
 use http::{Method, Request, Response, StatusCode, header};
-use http_body_util::{BodyExt as _, Collected, Full, StreamBody, combinators::BoxBody};
-use hyper::body::{Frame, Incoming};
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose};
-use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use http_body_util::{Full, StreamBody, combinators::BoxBody};
+use hyper::body::Frame;
 use serde_json::{Value, json};
-use tokio::net::{TcpListener, TcpStream};
-use tokio_rustls::TlsAcceptor;
+use tokio::net::TcpListener;
 
 use crate::{process::free_port, references};
 
@@ -98,9 +94,10 @@ impl Archives {
     /// See [`start`](Self::start).
     pub async fn start_below(root: PathBuf, below: &'static str) -> Result<Self> {
         let addresses = || HostKind::ALL.into_iter().map(address).chain([CODELOAD.into()]);
-        let (ca, tls) = tls(addresses())?;
+        let authority = Authority::new()?;
+        let tls = authority.acceptor(addresses().map(|address| address.to_string()).collect())?;
         let port = free_port()?;
-        let mut archives = Self { port, ca, seen: Arc::default(), tasks: Vec::new() };
+        let mut archives = Self { port, ca: authority.pem(), seen: Arc::default(), tasks: Vec::new() };
         for address in addresses() {
             let listener = TcpListener::bind(SocketAddr::new(address, port)).await.context("listen for archives")?;
             let host = ArchiveServer {
@@ -110,7 +107,11 @@ impl Archives {
                 below: below_of(address, below),
                 seen: Arc::clone(&archives.seen),
             };
-            archives.tasks.push(tokio::spawn(serve(listener, tls.clone(), host)));
+            let answer = move |request| {
+                let host = host.clone();
+                async move { host.answer(&request).await }
+            };
+            archives.tasks.push(tokio::spawn(git_http::serve(listener, tls.clone(), answer)));
         }
         Ok(archives)
     }
@@ -139,42 +140,6 @@ fn below_of(address_of_it: IpAddr, path: &'static str) -> &'static str {
     if can.into_iter().any(|kind| address(kind) == address_of_it) { path } else { "" }
 }
 
-/// Creates an authority and a server configuration with a certificate for all addresses.
-pub(crate) fn tls(addresses: impl Iterator<Item = IpAddr>) -> Result<(String, TlsAcceptor)> {
-    let mut authority = CertificateParams::default();
-    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    // OpenSSL takes a certificate for self-signed if its authority has the same name.
-    authority.distinguished_name.push(DnType::CommonName, "the authority of the tests");
-    authority.key_usages = vec![KeyUsagePurpose::KeyCertSign];
-    let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate()?)?;
-    let key = KeyPair::generate()?;
-    let names: Vec<String> = addresses.map(|address| address.to_string()).collect();
-    let certificate = CertificateParams::new(names)?.signed_by(&key, &authority)?;
-    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let configuration = rustls::ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .with_no_client_auth()
-        .with_single_cert(vec![certificate.der().clone()], key)?;
-    Ok((authority.pem(), TlsAcceptor::from(Arc::new(configuration))))
-}
-
-async fn serve(listener: TcpListener, tls: TlsAcceptor, host: ArchiveServer) {
-    while let Ok((connection, _)) = listener.accept().await {
-        tokio::spawn(talk(connection, tls.clone(), host.clone()));
-    }
-}
-
-async fn talk(connection: TcpStream, tls: TlsAcceptor, host: ArchiveServer) {
-    // A client that doesn't trust the certificate or disconnects is no error.
-    let Ok(stream) = tls.accept(connection).await else { return };
-    let service = service_fn(|request| {
-        let host = host.clone();
-        async move { Ok::<_, Infallible>(host.answer(request).await) }
-    });
-    drop(hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await);
-}
-
 type Body = BoxBody<Bytes, Infallible>;
 
 /// One server.
@@ -189,10 +154,7 @@ struct ArchiveServer {
 }
 
 impl ArchiveServer {
-    async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
-        let (head, body) = request.into_parts();
-        let body = body.collect().await.map(Collected::to_bytes).unwrap_or_default();
-        let request = &Request::from_parts(head, body);
+    async fn answer(&self, request: &Request<Bytes>) -> Response<Body> {
         let target = request.uri().path_and_query().map(ToString::to_string).unwrap_or_default();
         let has_credential =
             [header::AUTHORIZATION.as_str(), "private-token"].iter().any(|name| request.headers().contains_key(*name));
@@ -200,7 +162,13 @@ impl ArchiveServer {
             seen.push(Seen { address: self.address, target: target.clone(), has_credential });
         }
         let below = target.strip_prefix(self.below).ok_or(StatusCode::NOT_FOUND);
-        below.and_then(|target| self.route(request, target)).unwrap_or_else(|status| text(status, String::new()))
+        let below = below.map(str::to_owned);
+        if let Ok(target) = &below
+            && let Some(answer) = self.git(request, target).await
+        {
+            return answer;
+        }
+        below.and_then(|target| self.route(request, &target)).unwrap_or_else(|status| text(status, String::new()))
     }
 
     fn route(&self, request: &Request<Bytes>, target: &str) -> Result<Response<Body>, StatusCode> {
@@ -282,6 +250,41 @@ impl ArchiveServer {
             }
             (None, _) => Err(StatusCode::NOT_FOUND),
         }
+    }
+
+    /// What git answers to one of its own requests, at the URL and with the credential that this
+    /// kind of host requires. `None` if it is another request.
+    async fn git(&self, request: &Request<Bytes>, target: &str) -> Option<Response<Body>> {
+        let (path, _) = target.split_once('?').unwrap_or((target, ""));
+        let (repository, service) = path
+            .strip_suffix("/info/refs")
+            .map(|path| (path, "info/refs"))
+            .or_else(|| path.strip_suffix("/git-upload-pack").map(|path| (path, "git-upload-pack")))?;
+        let kind = HostKind::ALL.into_iter().find(|kind| address(*kind) == self.address)?;
+        let repository = match kind {
+            HostKind::Azure => repository.replacen("/_git/", "/", 1) + ".git",
+            HostKind::BitbucketDataCenter => repository.strip_prefix("/scm")?.to_owned(),
+            _ => repository.to_owned(),
+        };
+        let basic = |user: &str| format!("Basic {}", STANDARD.encode(format!("{user}:{TOKEN}")));
+        let expected = match kind {
+            HostKind::GitHub => basic("x-access-token"),
+            HostKind::GitLab => basic("oauth2"),
+            HostKind::Bitbucket => format!("Basic {}", STANDARD.encode(format!("x-token-auth:{ACCESS}"))),
+            HostKind::BitbucketDataCenter => format!("Bearer {TOKEN}"),
+            HostKind::Gitea => basic("git"),
+            HostKind::Azure => basic(""),
+        };
+        let is_public = kind == HostKind::GitHub && self.root.join(format!(".{repository}/{PUBLIC}")).is_file();
+        if !is_public && let Err(status) = demand(request, "authorization", &expected) {
+            return Some(text(status, String::new()));
+        }
+        let (root, request) = (self.root.clone(), request.clone());
+        let ran =
+            tokio::task::spawn_blocking(move || git_http::backend(&root, &format!("{repository}/{service}"), &request));
+        let failed = || text(StatusCode::INTERNAL_SERVER_ERROR, String::new());
+        let answer = ran.await.ok().and_then(Result::ok).map(|answer| answer.map(|body| BoxBody::new(Full::new(body))));
+        Some(answer.unwrap_or_else(failed))
     }
 
     /// Whether the request is for a public repository on GitHub, which this file marks.

@@ -230,6 +230,11 @@ impl Repository {
 /// Starts everything, with a repository for each kind of host that can be installed this way, and a
 /// stack that knows all hosts.
 async fn start(dir: &Path, installation: Installation) -> (Local, Archives, Vec<Repository>, Stack) {
+    start_with(dir, installation, "ssh").await
+}
+
+/// The same with this value of `FetchOver`.
+async fn start_with(dir: &Path, installation: Installation, way: &str) -> (Local, Archives, Vec<Repository>, Stack) {
     let local = Local::tied(dir).await.unwrap();
     let archives = match installation {
         Installation::Usual => Archives::start(local.host.root()).await.unwrap(),
@@ -256,6 +261,7 @@ async fn start(dir: &Path, installation: Installation) -> (Local, Archives, Vec<
             .with("OAuthKey", CONSUMER)
             .with("OAuthSecret", TOKEN)
             .with("CaBundle", archives.ca.clone())
+            .with("FetchOver", way)
     };
     let stack = local.deploy_with(&mut Silent, adapt).await.unwrap();
     (local, archives, repositories, stack)
@@ -378,4 +384,49 @@ async fn every_host_on_both_endpoints() {
     for queue in account.resources(&stack.name).await.unwrap().of_type("AWS::SQS::Queue") {
         assert_eq!(account.messages(&queue).await.unwrap(), 0, "{queue}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_host_is_fetched_over_https() {
+    let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let (local, archives, mut repositories, stack) = start_with(dir.path(), Installation::Usual, "https").await;
+    let account = &local.cloud.account;
+    let bucket = stack.output("OutputBucketName").unwrap();
+    let check = async |repository: &Repository| {
+        send(&stack.webhook_url, &stack, repository).await;
+        let zip = Artifact::wait(account, bucket, &repository.key(), &repository.commit, PATIENCE).await.unwrap();
+        zip.same_tree(&repository.clone.archive(&repository.commit).await.unwrap()).unwrap();
+    };
+    for repository in &mut repositories {
+        check(repository).await;
+        // Once more, with one file changed.
+        std::fs::write(repository.clone.dir().join("README.md"), "# Another rocket\n").unwrap();
+        repository.commit = repository.clone.commit("Change it").await.unwrap();
+        repository.clone.push(&["main"]).await.unwrap();
+        check(repository).await;
+    }
+    let lines = account.log_lines().await.unwrap();
+    let received = lines.iter().filter_map(|line| field(line, "bytes_received")?.as_u64());
+    let (large, small): (Vec<_>, Vec<_>) = received.partition(|bytes| *bytes > 100_000);
+    assert_eq!((large.len(), small.len()), (repositories.len(), repositories.len()));
+    assert!(small.iter().all(|bytes| *bytes < 3_000), "{small:?}");
+
+    let seen = archives.seen();
+    for kind in HostKind::ALL {
+        let own: Vec<_> = seen.iter().filter(|seen| seen.address == address(kind)).collect();
+        assert!(own.iter().any(|seen| seen.target.ends_with("/git-upload-pack")), "{kind:?}");
+        assert!(own.iter().all(|seen| seen.has_credential), "{kind:?}");
+    }
+    let role = account.resources(&stack.name).await.unwrap().id("GitPullRole").unwrap().to_owned();
+    let decisions = local.cloud.decisions().since(0).unwrap();
+    let own: Vec<_> = decisions.iter().filter(|decision| decision.role == role).collect();
+    assert!(own.iter().any(|decision| decision.action == "secretsmanager:GetSecretValue"));
+    assert!(own.iter().all(|decision| decision.allowed && decision.action != "kms:Decrypt"), "the key was read");
+
+    let log = format!("{lines:?}");
+    let encoded = STANDARD.encode(format!("oauth2:{TOKEN}"));
+    for secret in [&*stack.api_secret, TOKEN, "stand-in-access", &encoded] {
+        assert!(!log.contains(secret), "a secret is in the log");
+    }
+    assert!(seen.iter().all(|seen| !seen.target.contains(TOKEN)), "a token in a URL");
 }

@@ -36,7 +36,7 @@ fn sources() -> Vec<(PathBuf, String)> {
 
 /// Our crates that each crate may import. A new dependency is a decision: add it here, with the
 /// reason in the commit.
-const ARROWS: [(&str, &[&str]); 32] = [
+const ARROWS: [(&str, &[&str]); 34] = [
     ("aws-names", &[]),
     ("blocking", &[]),
     ("cfn", &["aws-names"]),
@@ -45,13 +45,15 @@ const ARROWS: [(&str, &[&str]); 32] = [
     ("pack", &[]),
     // Parsed where it is used, and checked before it is deployed.
     ("known-hosts-file", &[]),
-    ("fetch", &["blocking", "contract", "known-hosts-file", "pack"]),
+    ("fetch", &["blocking", "contract", "git-http", "https", "known-hosts-file", "pack"]),
     // There is one way to record what a test has tried.
     ("tally", &[]),
     // The format alone, for what is made of a tree and for what comes from a provider.
     ("zip-writer", &[]),
     // What real git makes for a test.
     ("git-repository", &[]),
+    // Real git behind TLS, for a test.
+    ("git-http", &[]),
     // Its tests hold both zips of a commit to the same tree.
     ("archive", &["contract", "git-repository", "pack", "provider-zip", "tally", "zip-writer"]),
     ("provider-zip", &["contract", "git-repository", "zip-writer"]),
@@ -61,6 +63,8 @@ const ARROWS: [(&str, &[&str]); 32] = [
     ("https", &["contract"]),
     // Speaks to the hosts of the configuration, by the rules of https.
     ("host-api", &["contract", "https"]),
+    // The workers show a host the same token, in the form that forge knows.
+    ("host-credentials", &["contract", "forge", "https", "secret"]),
     ("secret", &["aws-names"]),
     ("jobs", &["aws-names", "blocking", "contract"]),
     ("custom-resource", &["aws-names", "contract", "lambda-init"]),
@@ -75,9 +79,11 @@ const ARROWS: [(&str, &[&str]); 32] = [
             "fetch",
             "forge",
             "tally",
+            "host-credentials",
             "https",
             "lambda-init",
             "jobs",
+            "secret",
             "store",
         ],
     ),
@@ -88,6 +94,8 @@ const ARROWS: [(&str, &[&str]); 32] = [
             "blocking",
             "contract",
             "forge",
+            "git-http",
+            "host-credentials",
             "https",
             "lambda-init",
             "jobs",
@@ -100,7 +108,7 @@ const ARROWS: [(&str, &[&str]); 32] = [
     ("bucket-cleaner", &["aws-names", "contract", "custom-resource", "empty-bucket"]),
     ("deployment", &["aws-names", "cfn", "contract", "empty-bucket", "known-hosts-file"]),
     ("infra", &["cfn", "contract", "deployment", "host-api", "https"]),
-    ("local", &["contract", "deployment", "forge", "tally"]),
+    ("local", &["contract", "deployment", "forge", "git-http", "tally"]),
     ("tests", &["contract", "deployment", "empty-bucket", "forge", "host-api", "https", "infra", "local", "tally"]),
     ("bench", &["contract", "deployment", "infra", "local", "pack"]),
     // Everything that parses untrusted bytes, and the tally.

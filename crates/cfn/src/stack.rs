@@ -102,6 +102,12 @@ impl Attributes {
         self
     }
 
+    /// The same for something that may not exist: CloudFormation then ignores this.
+    #[must_use]
+    pub fn after_any<R>(self, other: &Optional<Handle<R>>) -> Self {
+        self.after(&other.inner)
+    }
+
     /// Deletes it with the stack, contents included; keeps it when an update replaces it.
     #[must_use]
     pub fn deleted_with_stack(mut self) -> Self {
@@ -196,6 +202,17 @@ impl Stack {
     /// Adds the condition that the parameter has this value.
     pub fn chosen(&mut self, name: &str, parameter: &ParameterHandle<String>, value: &str) -> Condition {
         self.condition(name, condition::chosen(parameter, value))
+    }
+
+    /// Adds the condition that neither parameter is empty.
+    pub fn given_both(&mut self, name: &str, parameters: [&ParameterHandle<String>; 2]) -> Condition {
+        self.condition(name, serde_json::json!({ "Fn::And": parameters.map(condition::given) }))
+    }
+
+    /// Adds the condition that a parameter has its value, or the other one has.
+    pub fn chosen_either(&mut self, name: &str, choices: [(&ParameterHandle<String>, &str); 2]) -> Condition {
+        let choices = choices.map(|(parameter, value)| condition::chosen(parameter, value));
+        self.condition(name, serde_json::json!({ "Fn::Or": choices }))
     }
 
     fn condition(&mut self, name: &str, condition: Json) -> Condition {

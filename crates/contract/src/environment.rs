@@ -97,6 +97,9 @@ pub struct GitPullEnvironment<S: Side> {
     pub key_layout: S::Of<String>,
     /// The `KnownHosts` parameter: lines of an OpenSSH `known_hosts` file.
     pub known_hosts: S::Of<String>,
+    /// The secret that holds [`crate::ProviderCredentials`], with `FetchOver=https`. Else empty:
+    /// everything is fetched over SSH.
+    pub tokens: S::Of<String>,
     /// The `ExcludeGit` parameter: `True` or `False`.
     pub exclude_git: S::Of<String>,
     /// The `Submodules` parameter: `on` or `off`.
@@ -197,7 +200,7 @@ fn process_variables() -> impl Iterator<Item = (String, String)> {
 }
 
 /// The default of a variable that an older stack doesn't set.
-pub const OF_OLDER: [(&str, &str); 1] = [("KEY_LAYOUT", "path")];
+pub const OF_OLDER: [(&str, &str); 2] = [("KEY_LAYOUT", "path"), ("TOKENS", "")];
 
 /// Parses an environment from its variables.
 pub fn from_variables<T: DeserializeOwned>(

@@ -50,6 +50,7 @@ pub mod switch;
 mod text;
 pub mod url_path;
 pub mod visibility;
+mod web_url;
 pub mod worker;
 
 pub use allowed_host::{AllowedHost, HostKind};

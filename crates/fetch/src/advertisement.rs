@@ -58,7 +58,8 @@ pub(crate) fn ask(
     wanted: &Wanted,
 ) -> Result<Advertisement, FetchError> {
     let failed = |source| FetchError::Conversation { repository: repository.clone(), source };
-    // SSH has already authenticated us. There is no other credential.
+    // SSH has already authenticated us, and HTTPS does so with each request. There is no other
+    // credential.
     let no_credentials = |_| Ok(None);
     let mut handshake =
         gix::protocol::handshake(&mut *transport, Service::UploadPack, no_credentials, Vec::new(), &mut Discard)

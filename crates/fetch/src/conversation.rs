@@ -21,7 +21,8 @@ use gix::{
 
 use crate::{
     advertisement::{Advertisement, History, agent},
-    transport::{Transport, Wire},
+    transport::Transport,
+    wire::Wire,
 };
 
 /// Fetches the wanted object, its tree and everything in it into `clone`. The host's messages

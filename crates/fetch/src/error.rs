@@ -3,6 +3,7 @@
 use std::{io, path::PathBuf, time::Duration};
 
 use contract::{RefName, Repository, Retry};
+use https::HttpsError;
 
 use crate::wanted::Wanted;
 
@@ -101,6 +102,22 @@ pub enum FetchError {
         repository: Repository,
         /// The host's message, shortened.
         said: String,
+    },
+    /// The host requires a token, and there is none for it.
+    #[error("{host} serves {repository} only with a token, and there is none for it")]
+    NoToken {
+        /// The host.
+        host: String,
+        /// The repository.
+        repository: Repository,
+    },
+    /// The host doesn't serve a request over HTTPS.
+    #[error("could not fetch {repository} over HTTPS")]
+    Https {
+        /// The repository.
+        repository: Repository,
+        /// The cause.
+        source: HttpsError,
     },
     /// The connection broke during the transfer.
     #[error("lost the connection while fetching {repository}")]
@@ -260,6 +277,7 @@ impl FetchError {
             | Self::ObjectFormat { .. }
             | Self::TooLarge { .. }
             | Self::NoRoom { in_use: 0, .. } => Retry::Never,
+            Self::Https { source, .. } => source.retry(),
             _ => Retry::Again,
         }
     }
@@ -286,6 +304,22 @@ impl FetchError {
             Self::Refused { .. } => Some(
                 "check that the repository wasn't renamed or deleted, and that its key (or the stack's PublicSSHKey) may read it",
             ),
+            Self::NoToken { .. } => Some("add a token for the host to the GitToken parameter: host=token"),
+            Self::Https { source, .. } => match source {
+                HttpsError::Unauthorized { .. } => {
+                    Some("the token in GitToken expired or was revoked, or isn't of this host: replace it")
+                }
+                HttpsError::Forbidden { .. } => Some(
+                    "give the token in GitToken the right to read the repository's code, and check the host's list of allowed addresses",
+                ),
+                HttpsError::NotFound { .. } => Some(
+                    "check that the repository wasn't renamed or deleted and that the token in GitToken may read it; hosts hide a private repository from others",
+                ),
+                HttpsError::Answer { .. } => {
+                    Some("check web= of the host's entry in AllowedGitHosts: no Git server answered there")
+                }
+                other => other.hint(),
+            },
             Self::Lfs { .. } => Some(
                 "check that the host serves Git LFS over SSH (git-lfs-authenticate) and that the stack's PublicSSHKey may read the repository; Azure DevOps has no LFS over SSH: set Lfs to off there",
             ),
@@ -299,6 +333,11 @@ impl FetchError {
             Self::Empty { .. } => Some("push a commit; the zip of an earlier push stays in the bucket"),
             _ => None,
         }
+    }
+
+    /// Whether the host doesn't know or show a repository by this name.
+    pub(crate) fn is_refusal(&self) -> bool {
+        matches!(self, Self::Refused { .. } | Self::Https { source: HttpsError::NotFound { .. }, .. })
     }
 
     /// Whether the clone may be the cause, so that a new one may help.

@@ -1,14 +1,16 @@
-//! Access to a repository's large files: Git LFS stores them on an HTTPS server. The host returns
-//! its URL and a credential by
+//! Access to a repository's large files: Git LFS stores them on an HTTPS server. Over SSH, the host
+//! returns its URL and a credential by
 //! [`git-lfs-authenticate`](https://github.com/git-lfs/git-lfs/blob/main/docs/api/server-discovery.md#ssh).
+//! Over HTTPS, it is below the repository's own URL, with the same credential.
 
 use std::{collections::BTreeMap, time::Duration};
 
+use https::Credential;
 use russh::ChannelMsg;
 use secrecy::SecretString;
 use serde::Deserialize;
 
-use crate::{FetchError, Remote, ssh::Session, transport::in_one_line};
+use crate::{Access, FetchError, HttpsAccess, Remote, SshAccess, ssh::Session, wire::in_one_line};
 
 /// The longest response, in bytes.
 const LONGEST: usize = 64 << 10;
@@ -21,8 +23,8 @@ pub struct LfsAccess {
     /// The URL of the LFS server, without `/objects/batch`. The host chose it: it may lead
     /// anywhere.
     pub href: String,
-    /// Headers to send to it.
-    pub headers: BTreeMap<String, SecretString>,
+    /// What to send to it.
+    pub credential: Credential,
     /// How long it is valid.
     pub valid_for: Duration,
 }
@@ -40,16 +42,28 @@ struct Answer {
 /// # Errors
 /// See [`FetchError`]. [`FetchError::Lfs`] if the host denies access.
 pub async fn lfs_access(remote: &Remote) -> Result<LfsAccess, FetchError> {
-    let session = Session::open(remote).await?;
+    match &remote.access {
+        Access::Ssh(access) => over_ssh(remote, access).await,
+        Access::Https(HttpsAccess { credential, .. }) => {
+            let url = remote.https_url(remote.spelling);
+            let href = format!("{}.git/info/lfs", url.strip_suffix(".git").unwrap_or(&url));
+            Ok(LfsAccess { href, credential: credential.clone(), valid_for: UNTOLD })
+        }
+    }
+}
+
+async fn over_ssh(remote: &Remote, access: &SshAccess) -> Result<LfsAccess, FetchError> {
+    let session = Session::open(remote, access).await?;
     let heard = ask(&session, remote).await;
     session.close().await;
     let Heard { out, said } = heard?;
     // The response contains a secret, so no error quotes it.
     let refused = || FetchError::Lfs { repository: remote.repository.clone(), said: in_one_line(&said) };
     let answer: Answer = serde_json::from_slice(&out).map_err(|_| refused())?;
+    let headers = answer.header.iter().map(|(name, value)| (name.as_str(), value));
     Ok(LfsAccess {
         href: answer.href.unwrap_or_else(|| format!("{}/{}.git/info/lfs", remote.host.web, remote.repository.path)),
-        headers: answer.header,
+        credential: Credential::new(headers).ok_or_else(refused)?,
         valid_for: answer.expires_in.filter(|seconds| *seconds > 0).map_or(UNTOLD, Duration::from_secs),
     })
 }

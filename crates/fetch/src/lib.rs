@@ -1,9 +1,9 @@
-//! Fetches a reference of a Git repository over SSH into a clone that is kept: at first the commit
-//! and its tree (a clone of depth 1), later only the changes.
+//! Fetches a reference of a Git repository over SSH or HTTPS into a clone that is kept: at first the
+//! commit and its tree (a clone of depth 1), later only the changes.
 //!
-//! It is based on [russh](https://docs.rs/russh) and [gix](https://docs.rs/gix). It runs neither
-//! `git` nor `ssh`, and ignores the system's configuration. [`KnownHosts`] authenticates hosts, a
-//! [`PrivateKey`] us.
+//! It is based on [russh](https://docs.rs/russh), our `https` and [gix](https://docs.rs/gix). It
+//! runs neither `git` nor `ssh`, and ignores the system's configuration. Over SSH, [`KnownHosts`]
+//! authenticates hosts and a [`PrivateKey`] us; over HTTPS, certificates and a token.
 //!
 //! ```no_run
 //! use std::time::{Duration, Instant};
@@ -12,8 +12,10 @@
 //!     host: "github.com".parse()?,
 //!     repository: contract::Repository::new("github.com".parse()?, "octo-org/hello".parse()?),
 //!     spelling: contract::PathSpelling::default(),
-//!     key: fetch::PrivateKey::from_openssh(key)?,
-//!     known_hosts: fetch::KnownHosts::built_in_and("")?,
+//!     access: fetch::Access::Ssh(fetch::SshAccess {
+//!         key: fetch::PrivateKey::from_openssh(key)?,
+//!         known_hosts: fetch::KnownHosts::built_in_and("")?,
+//!     }),
 //!     limits: fetch::Limits::until(Instant::now() + Duration::from_secs(300)),
 //! };
 //! let wanted = fetch::Wanted::Reference { name: "refs/heads/main".parse()?, expected: None };
@@ -37,6 +39,8 @@ mod known_hosts;
 mod lfs;
 mod limits;
 mod making_room;
+mod over_https;
+mod over_ssh;
 mod private_key;
 mod repository;
 mod request;
@@ -47,6 +51,7 @@ mod ssh;
 mod transport;
 mod wanted;
 mod whole;
+mod wire;
 
 pub use clone_dir::Reading;
 pub use clones::Clones;
@@ -57,7 +62,7 @@ pub use limits::Limits;
 pub use making_room::{fetch, fetch_seeded};
 pub use private_key::{PrivateKey, PrivateKeyError};
 pub use repository::{Fetched, Origin};
-pub use request::{FetchRequest, Remote};
+pub use request::{Access, FetchRequest, HttpsAccess, Remote, SshAccess};
 pub use room::is_out_of_room;
 pub use seed::Seed;
 pub use wanted::Wanted;

@@ -3,24 +3,28 @@
 use std::{
     error::Error,
     fmt, io,
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
-use contract::{CommitId, Repository};
+use contract::{CommitId, PathSpelling, Repository};
 use gix::{ObjectId, protocol::transport::packetline};
 
 use crate::{
     Clones, FetchError, Reading,
     advertisement::{self, Advertisement},
     clone_dir::{Age, CloneDir},
-    conversation,
-    request::FetchRequest,
+    conversation, over_https, over_ssh,
+    request::{Access, FetchRequest, HttpsAccess},
     room::is_out_of_room,
     seed::{self, Seed},
     ssh::Session,
-    transport::{self, Transport, Wire},
+    transport::{self, Transport},
     wanted::Wanted,
     whole::{WholeCommit, WholeError, whole_commit},
+    wire::Wire,
 };
 
 /// What was there before the fetch.
@@ -51,7 +55,7 @@ pub struct Fetched {
     pub default_branch: Option<String>,
     /// The expected commit, if the reference points to another one now.
     pub superseded: Option<CommitId>,
-    /// Received bytes of Git's protocol, without the overhead of SSH and TCP.
+    /// Received bytes of Git's protocol, without the overhead of SSH, TLS and TCP.
     pub received: u64,
     /// What was there before.
     pub origin: Origin,
@@ -99,28 +103,24 @@ pub(crate) async fn fetch_once(
         (dir, planted) = seed::plant(dir, seed).await?;
         origin = if planted { Origin::Seeded } else { Origin::New };
     }
-    let (host, repository) = (&request.remote.host, &request.remote.repository);
-    let mut path = host.ssh_argument(&repository.path, request.remote.spelling);
-    let other = host.other_spelling(request.remote.spelling);
-    let mut other = other.map(|spelling| host.ssh_argument(&repository.path, spelling));
+    let repository = &request.remote.repository;
+    let mut spelling = request.remote.spelling;
+    let mut other = request.remote.host.other_spelling(spelling);
     let mut refusal = None;
     loop {
-        let session = Session::open(&request.remote).await?;
-        let attempt = attempt(&session, request, &path, dir).await;
-        session.close().await;
-        match attempt {
+        match attempt(request, spelling, dir).await {
             Ok(Attempt::Fetched(fetched)) => return Ok(Fetched { origin, ..*fetched }),
             Ok(Attempt::Spoiled(error, emptied)) => {
                 let error: &dyn Error = &error;
                 tracing::warn!(error, %repository, "a kept clone was broken: fetching a new one");
                 (dir, origin) = (emptied, Origin::New);
             }
-            Err(error @ FetchError::Refused { .. }) => {
+            Err(error) if error.is_refusal() => {
                 // If the host refuses both spellings, its message about its own spelling is
                 // returned.
                 let refused = refusal.take().unwrap_or(error);
                 let Some(next) = other.take() else { return Err(refused) };
-                (path, refusal) = (next, Some(refused));
+                (spelling, refusal) = (next, Some(refused));
                 dir = clones.lock(repository)?;
             }
             Err(error) => return Err(error),
@@ -135,9 +135,39 @@ enum Attempt {
     Spoiled(FetchError, CloneDir),
 }
 
-async fn attempt(session: &Session, request: &FetchRequest, path: &str, dir: CloneDir) -> Result<Attempt, FetchError> {
-    let channel = session.run(&request.remote, &format!("git-upload-pack {path}")).await?;
-    let (transport, wire) = transport::over(channel, request.remote.limits, &request.remote.repository);
+async fn attempt(request: &FetchRequest, spelling: PathSpelling, dir: CloneDir) -> Result<Attempt, FetchError> {
+    let remote = &request.remote;
+    let wire = Arc::new(Wire::new(remote.limits));
+    match &remote.access {
+        Access::Ssh(access) => {
+            let session = Session::open(remote, access).await?;
+            let path = remote.host.ssh_argument(&remote.repository.path, spelling);
+            let attempt = match session.run(remote, &format!("git-upload-pack {path}")).await {
+                Ok(channel) => {
+                    let transport = over_ssh::connect(channel, &wire, &remote.repository);
+                    attempt_over(Transport::Ssh(Box::new(transport)), wire, request, dir).await
+                }
+                Err(error) => Err(error),
+            };
+            session.close().await;
+            attempt
+        }
+        Access::Https(HttpsAccess { client, credential }) => {
+            let url = remote.https_url(spelling);
+            let connected = over_https::connect(url, client, credential, &wire, &remote.repository);
+            let (transport, last) = connected
+                .map_err(|source| FetchError::Conversation { repository: remote.repository.clone(), source })?;
+            attempt_over(Transport::Https(Box::new(transport), last), wire, request, dir).await
+        }
+    }
+}
+
+async fn attempt_over(
+    transport: Transport,
+    wire: Arc<Wire>,
+    request: &FetchRequest,
+    dir: CloneDir,
+) -> Result<Attempt, FetchError> {
     let own = request.clone();
     let work = blocking::spawn(move |interrupt| receive(transport, &wire, &own, dir, interrupt));
     let repository = || request.remote.repository.clone();
@@ -151,7 +181,7 @@ async fn attempt(session: &Session, request: &FetchRequest, path: &str, dir: Clo
 /// The blocking part.
 fn receive(
     mut transport: Transport,
-    wire: &Wire,
+    wire: &Arc<Wire>,
     request: &FetchRequest,
     dir: CloneDir,
     interrupt: &AtomicBool,
@@ -159,7 +189,7 @@ fn receive(
     let (clone, age) = dir.open()?;
     let received = receive_into(&clone, &mut transport, wire, request, interrupt).and_then(|advertisement| {
         // Checks the objects while the host ends the exchange.
-        let ended = transport::end(transport);
+        let ended = transport::end(transport, wire);
         let commit =
             whole_commit(&clone, advertisement.target, interrupt).map_err(|error| not_whole(error, request))?;
         transport::hear_out(ended);

@@ -2,6 +2,8 @@
 
 use contract::{AllowedHost, PathSpelling, Repository};
 
+use https::{Client, Credential};
+
 use crate::{known_hosts::KnownHosts, limits::Limits, private_key::PrivateKey, wanted::Wanted};
 
 /// A repository, and how to reach it.
@@ -13,12 +15,44 @@ pub struct Remote {
     pub repository: Repository,
     /// How the host spells the repository's path.
     pub spelling: PathSpelling,
+    /// The way to it.
+    pub access: Access,
+    /// The time limits.
+    pub limits: Limits,
+}
+
+/// How a host is reached, and what shows it who we are.
+#[derive(Debug, Clone)]
+pub enum Access {
+    /// Over SSH, with a key.
+    Ssh(SshAccess),
+    /// Over HTTPS, with a token. Nothing of a host's SSH address is used.
+    Https(HttpsAccess),
+}
+
+/// Access over SSH.
+#[derive(Debug, Clone)]
+pub struct SshAccess {
     /// Our key.
     pub key: PrivateKey,
     /// The trusted host keys.
     pub known_hosts: KnownHosts,
-    /// The time limits.
-    pub limits: Limits,
+}
+
+/// Access over HTTPS.
+#[derive(Debug, Clone)]
+pub struct HttpsAccess {
+    /// The client, which keeps its connections from one fetch to the next.
+    pub client: Client,
+    /// The host's own credential. Empty for public repositories.
+    pub credential: Credential,
+}
+
+impl Remote {
+    /// The URL of the repository over HTTPS, with or without the host's other spelling.
+    pub(crate) fn https_url(&self, spelling: PathSpelling) -> String {
+        self.host.https_url(&self.repository.path, spelling)
+    }
 }
 
 /// What to fetch, and from where.

@@ -11,7 +11,7 @@ use russh::{
 use tokio::net::TcpStream;
 
 use crate::{
-    FetchError, Remote, algorithms,
+    FetchError, Remote, SshAccess, algorithms,
     known_hosts::{self, KnownHosts, Verdict},
     limits::Late,
 };
@@ -23,30 +23,30 @@ pub(crate) struct Session {
 
 impl Session {
     /// Connects, checks the host key and logs in.
-    pub(crate) async fn open(remote: &Remote) -> Result<Self, FetchError> {
+    pub(crate) async fn open(remote: &Remote, access: &SshAccess) -> Result<Self, FetchError> {
         let limit = remote.limits.connect;
-        match remote.limits.keep(limit, Self::open_unlimited(remote)).await {
+        match remote.limits.keep(limit, Self::open_unlimited(remote, access)).await {
             Ok(result) => result,
             Err(Late::Step) => Err(FetchError::Slow { host: known_hosts::name(&remote.host), after: limit }),
             Err(Late::Deadline) => Err(FetchError::Deadline { repository: remote.repository.clone() }),
         }
     }
 
-    async fn open_unlimited(remote: &Remote) -> Result<Self, FetchError> {
+    async fn open_unlimited(remote: &Remote, access: &SshAccess) -> Result<Self, FetchError> {
         let host = &remote.host;
         let no_connection =
             |source| FetchError::Connect { host: format!("{}:{}", host.ssh.host, host.ssh.port), source };
         let stream = TcpStream::connect((host.ssh.host.as_str(), host.ssh.port)).await.map_err(no_connection)?;
         stream.set_nodelay(true).map_err(no_connection)?;
         let config = Config {
-            preferred: algorithms::offered(remote.known_hosts.algorithms(host)),
+            preferred: algorithms::offered(access.known_hosts.algorithms(host)),
             keepalive_interval: Some(Duration::from_secs(15)),
             ..Config::default()
         };
-        let check = HostKeyCheck { host: host.clone(), known_hosts: remote.known_hosts.clone() };
+        let check = HostKeyCheck { host: host.clone(), known_hosts: access.known_hosts.clone() };
         let mut handle =
             connect_stream(Arc::new(config), stream, check).await.map_err(|error| error.into_fetch_error(host))?;
-        authenticate(&mut handle, remote).await?;
+        authenticate(&mut handle, remote, access).await?;
         Ok(Self { handle })
     }
 
@@ -93,15 +93,19 @@ fn session_error(host: &AllowedHost) -> impl Fn(russh::Error) -> FetchError {
     }
 }
 
-async fn authenticate(handle: &mut Handle<HostKeyCheck>, remote: &Remote) -> Result<(), FetchError> {
+async fn authenticate(
+    handle: &mut Handle<HostKeyCheck>,
+    remote: &Remote,
+    access: &SshAccess,
+) -> Result<(), FetchError> {
     let failed = session_error(&remote.host);
-    if remote.key.log_in(handle, &remote.host.ssh.user).await.map_err(&failed)? {
+    if access.key.log_in(handle, &remote.host.ssh.user).await.map_err(&failed)? {
         return Ok(());
     }
     Err(FetchError::KeyRefused {
         host: known_hosts::name(&remote.host),
         user: remote.host.ssh.user.clone(),
-        fingerprint: remote.key.fingerprint(),
+        fingerprint: access.key.fingerprint(),
     })
 }
 

@@ -9,7 +9,11 @@ use std::{
 
 use contract::AllowedHosts;
 use futures_util::TryStreamExt as _;
-use reqwest::{Body, Certificate, Method, Response, StatusCode, Url, header, redirect::Policy};
+use reqwest::{
+    Body, Certificate, Method, Response, StatusCode, Url,
+    header::{self, HeaderMap, HeaderValue},
+    redirect::Policy,
+};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::runtime::Handle;
@@ -38,6 +42,15 @@ pub struct MediaTypes {
     pub sent: &'static str,
     /// The expected type of the response.
     pub accepted: &'static str,
+}
+
+/// Which redirects are followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Redirects {
+    /// All. A credential stays with its own origin.
+    Anywhere,
+    /// Those within the origin of the URL.
+    SameOrigin,
 }
 
 /// An HTTPS client for Git hosts and the hosts that they redirect to.
@@ -82,8 +95,29 @@ impl Client {
 
     /// Requests `url`, which `from` gave, and follows redirects until a response with status 200.
     pub async fn get(&self, url: &str, from: &str, credential: &Credential) -> Result<Response, HttpsError> {
+        self.follow(url, from, credential.headers(), Redirects::Anywhere).await
+    }
+
+    /// The same for a protocol that is spoken with one server: sends these headers too, and refuses
+    /// a redirect to another one.
+    pub async fn get_from_one(
+        &self,
+        url: &str,
+        from: &str,
+        credential: &Credential,
+        headers: HeaderMap,
+    ) -> Result<Response, HttpsError> {
+        self.follow(url, from, credential.beside(headers), Redirects::SameOrigin).await
+    }
+
+    async fn follow(
+        &self,
+        url: &str,
+        from: &str,
+        mut headers: HeaderMap,
+        redirects: Redirects,
+    ) -> Result<Response, HttpsError> {
         let mut url = parse(url, from)?;
-        let mut headers = credential.headers();
         for _ in 0..=REDIRECTS {
             let host = self.permit(&url)?;
             let answer = self.client()?.get(url.clone()).headers(headers.clone()).send().await;
@@ -93,9 +127,12 @@ impl Client {
             }
             let location = answer.headers().get(header::LOCATION).and_then(|location| location.to_str().ok());
             let next = location.and_then(|location| url.join(location).ok());
-            let next = next.ok_or(HttpsError::Location { from: host })?;
-            // After a redirect to another origin, the credential is never sent again.
+            let next = next.ok_or_else(|| HttpsError::Location { from: host.clone() })?;
             if next.origin() != url.origin() {
+                if redirects == Redirects::SameOrigin {
+                    return Err(HttpsError::Elsewhere { host, to: next.origin().ascii_serialization() });
+                }
+                // After a redirect to another origin, the credential is never sent again.
                 headers.clear();
             }
             url = next;
@@ -112,11 +149,23 @@ impl Client {
         media: &MediaTypes,
         body: impl Into<Body>,
     ) -> Result<Response, HttpsError> {
+        let types = [(header::CONTENT_TYPE, media.sent), (header::ACCEPT, media.accepted)];
+        let types = types.map(|(name, value)| (name, HeaderValue::from_static(value)));
+        self.post_with(url, from, credential, HeaderMap::from_iter(types), body).await
+    }
+
+    /// The same with any headers.
+    pub async fn post_with(
+        &self,
+        url: &str,
+        from: &str,
+        credential: &Credential,
+        headers: HeaderMap,
+        body: impl Into<Body>,
+    ) -> Result<Response, HttpsError> {
         let url = parse(url, from)?;
         let host = self.permit(&url)?;
-        let request = self.client()?.post(url).headers(credential.headers());
-        let request = request.header(header::CONTENT_TYPE, media.sent).header(header::ACCEPT, media.accepted);
-        let answer = request.body(body).send().await;
+        let answer = self.client()?.post(url).headers(credential.beside(headers)).body(body).send().await;
         check_status(answer.map_err(|error| asked(&host, error))?, host)
     }
 
@@ -228,7 +277,7 @@ fn is_busy(answer: &Response) -> bool {
 /// When to retry, given in seconds or as a time ([RFC
 /// 9110](https://www.rfc-editor.org/rfc/rfc9110#field.retry-after)), at most an hour from now.
 fn retry_after(answer: &Response) -> Duration {
-    let text = |name| answer.headers().get(name).and_then(|value: &header::HeaderValue| value.to_str().ok());
+    let text = |name| answer.headers().get(name).and_then(|value: &HeaderValue| value.to_str().ok());
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let until = |seconds: u64| Duration::from_secs(seconds).saturating_sub(now);
     let said = text("retry-after").and_then(|value| {

@@ -4,7 +4,7 @@ use reqwest::header::{CONNECTION, CONTENT_LENGTH, HOST, HeaderMap, HeaderName, H
 use secrecy::{ExposeSecret as _, SecretString};
 
 /// Headers that authenticate a request. Their values are never shown.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Credential(HeaderMap);
 
 impl Credential {
@@ -23,8 +23,19 @@ impl Credential {
         Some(Self(map))
     }
 
+    /// Whether there is nothing to authenticate a request with.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     pub(crate) fn headers(&self) -> HeaderMap {
         self.0.clone()
+    }
+
+    /// These headers beside others, which never replace them.
+    pub(crate) fn beside(&self, mut others: HeaderMap) -> HeaderMap {
+        others.extend(self.0.clone());
+        others
     }
 }
 

@@ -39,6 +39,14 @@ pub enum HttpsError {
         /// The host that redirected last.
         host: String,
     },
+    /// A protocol that is spoken with one server isn't continued with another one.
+    #[error("refused to go on from {host} to {to}")]
+    Elsewhere {
+        /// The host that redirected.
+        host: String,
+        /// The origin that it named.
+        to: String,
+    },
     /// A header of the credential has invalid characters.
     #[error("the credential for {host} can't be sent in a header")]
     Credential {
@@ -138,6 +146,9 @@ impl HttpsError {
             Self::Private(_) => {
                 Some("only a host whose entry in AllowedGitHosts ends in +private may have a private address")
             }
+            Self::Elsewhere { .. } => Some(
+                "if that is the host's new address, set web= of its entry in AllowedGitHosts; a host without a valid token may lead to its page for signing in",
+            ),
             Self::Ask { .. } => {
                 Some("check the host, its port, and its certificate: a private authority must be in CaBundle")
             }

@@ -1,5 +1,5 @@
 //! HTTPS requests to hosts that others choose: a Git host that redirects, a large-file store that a
-//! Git host names.
+//! Git host names, the repository itself.
 //!
 //! Certificates are always verified, and nothing is sent without TLS. Redirects are followed one by
 //! one, and a credential is sent only to its own host. Addresses outside the public internet are
@@ -16,4 +16,7 @@ pub use address::NoPublicAddress;
 pub use client::{Client, MediaTypes, pause, read_bytes, read_json, reader};
 pub use credential::Credential;
 pub use error::{CaBundleError, HttpsError};
-pub use reqwest::{Method, Response, StatusCode, Url, header};
+pub use reqwest::{
+    Method, Response, StatusCode, Url,
+    header::{self, HeaderMap, HeaderName, HeaderValue},
+};

@@ -3,6 +3,7 @@
 use archive::ArchiveError;
 use contract::{PermitError, Retry};
 use fetch::{FetchError, PrivateKeyError};
+use https::HttpsError;
 use jobs::JobError;
 use store::StoreError;
 
@@ -29,6 +30,10 @@ pub(crate) enum GitPullError {
     NoKey { kms_key: String },
     #[error("the SSH key can't be used")]
     Key(#[source] PrivateKeyError),
+    #[error("could not read the credentials: {0}")]
+    ReadCredentials(String),
+    #[error("could not get a token for the host")]
+    Token(#[source] HttpsError),
     #[error("could not fetch")]
     Fetch(#[source] Box<FetchError>),
     #[error("could not fetch the submodules")]
@@ -49,6 +54,7 @@ impl JobError for GitPullError {
     fn retry(&self) -> Retry {
         match self {
             Self::Fetch(error) => error.retry(),
+            Self::Token(error) => error.retry(),
             Self::Store(error) => error.retry(),
             Self::Archive { source, .. } | Self::Submodules(SubmoduleError::Tree { source, .. }) => of_tree(source),
             Self::Submodules(SubmoduleError::Stopped(_)) => Retry::Again,
@@ -66,6 +72,7 @@ impl JobError for GitPullError {
     fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Fetch(error) => error.hint(),
+            Self::Token(error) => error.hint(),
             Self::Store(error) => error.hint(),
             Self::Permit(PermitError::Host(_)) => {
                 Some("add it to the parameter AllowedGitHosts, or remove the webhook")

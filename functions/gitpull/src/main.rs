@@ -1,6 +1,7 @@
-//! The worker of `/gitpull`: fetches a job's reference over SSH, zips it and stores the zip. The
-//! host's address and the key come from the configuration, never from the job.
+//! The worker of `/gitpull`: fetches a job's reference over SSH or HTTPS, zips it and stores the zip.
+//! The host's address, the key and the token come from the configuration, never from the job.
 
+mod access;
 mod cache;
 mod error;
 mod files;
@@ -13,10 +14,13 @@ mod submodules;
 use anyhow::{Context as _, Result};
 use contract::{Runtime, Switch, Truth, environment::GitPullEnvironment};
 use fetch::{Clones, KnownHosts};
+use host_credentials::HostCredentials;
 use https::Client;
 use jobs::Queue;
+use secret::StoredSecret;
 
 use crate::{
+    access::Access,
     cache::PackCache,
     error::GitPullError,
     files::{Files, History, Submodules},
@@ -45,19 +49,18 @@ async fn main() -> Result<()> {
 fn worker(environment: GitPullEnvironment<Runtime>, config: &lambda_init::SdkConfig) -> Result<Puller> {
     let s3 = aws_sdk_s3::Client::new(config);
     let allowed_hosts = environment.allowed_hosts.parse()?;
+    let client = Client::new(&allowed_hosts, &environment.ca_bundle)?;
     let lfs = match environment.lfs.parse().context("read the Lfs parameter")? {
-        Switch::On => Some(Client::new(&allowed_hosts, &environment.ca_bundle)?),
+        Switch::On => Some(client.clone()),
         Switch::Off => None,
     };
-    let known_hosts = KnownHosts::built_in_and_usable(&environment.known_hosts);
-    let (known_hosts, unusable) = known_hosts.context("read the KnownHosts parameter")?;
-    for error in &unusable {
-        tracing::warn!(cause = contract::error_chain(error), "a line of KnownHosts is left out");
-    }
-    let source = Source {
-        allowed_hosts,
-        known_hosts,
-        keys: SshKeys {
+    let access = if environment.tokens.is_empty() {
+        let known_hosts = KnownHosts::built_in_and_usable(&environment.known_hosts);
+        let (known_hosts, unusable) = known_hosts.context("read the KnownHosts parameter")?;
+        for error in &unusable {
+            tracing::warn!(cause = contract::error_chain(error), "a line of KnownHosts is left out");
+        }
+        let keys = SshKeys {
             s3: s3.clone(),
             kms: aws_sdk_kms::Client::new(config),
             bucket: environment.key_bucket,
@@ -66,7 +69,15 @@ fn worker(environment: GitPullEnvironment<Runtime>, config: &lambda_init::SdkCon
             stack_name: environment.stack_name,
             of_stack: tokio::sync::OnceCell::new(),
             of_repositories: Cache::default(),
-        },
+        };
+        Access::Ssh { keys: Box::new(keys), known_hosts }
+    } else {
+        let secret = environment.tokens.parse().context("read the ID of the secret with the tokens")?;
+        Access::Https { client, tokens: Box::new(HostCredentials::new(StoredSecret::new(config, secret))) }
+    };
+    let source = Source {
+        allowed_hosts,
+        access,
         cache: PackCache { s3: s3.clone(), bucket: environment.cache_bucket },
         clones: Clones::in_folder(std::env::temp_dir().join("clones")),
     };

@@ -40,20 +40,11 @@ pub(crate) struct SshKeys {
 }
 
 /// The keys to try for a repository.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct KeysOf {
     pub(crate) newest: PrivateKey,
     /// Those that it replaces, while it does.
     pub(crate) older: Vec<PrivateKey>,
-}
-
-impl PartialEq for KeysOf {
-    fn eq(&self, other: &Self) -> bool {
-        let all = |keys: &Self| -> Vec<String> {
-            [&keys.newest].into_iter().chain(&keys.older).map(PrivateKey::fingerprint).collect()
-        };
-        all(self) == all(other)
-    }
 }
 
 /// The own keys of repositories, newest first: none for one that uses the stack's.

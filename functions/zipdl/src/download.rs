@@ -10,8 +10,10 @@ use std::{
 use aws_names::BucketName;
 use contract::{AllowedHosts, CommitId, HostKind, Job, KeyLayout};
 use forge::{ArchiveApi, Tip};
+use host_credentials::HostCredentials;
 use https::{Client, Credential, HttpsError, read_json};
 use provider_zip::{ProviderError, ProviderSummary, ProviderZip, TopFolder, copy_zip};
+use secrecy::ExposeSecret as _;
 use secret::{MAX_AGE, ROTATION_AGE, SecretSource};
 use store::{ArtifactMetadata, Found, Object, PartWriter, Upload};
 use tokio::{
@@ -19,14 +21,14 @@ use tokio::{
     time::{sleep, timeout_at},
 };
 
-use crate::{credentials::Credentials, error::ZipDlError};
+use crate::error::ZipDlError;
 
 /// Everything that isn't part of a job.
 #[derive(Debug)]
 pub(crate) struct Downloader<S> {
     pub(crate) allowed_hosts: AllowedHosts,
     pub(crate) http: Client,
-    pub(crate) credentials: Credentials<S>,
+    pub(crate) credentials: HostCredentials<S>,
     pub(crate) s3: aws_sdk_s3::Client,
     pub(crate) output_bucket: BucketName,
     pub(crate) key_layout: KeyLayout,
@@ -78,7 +80,7 @@ impl<S: SecretSource> Downloader<S> {
         let host = job.permit(&job.repository, &self.allowed_hosts).map_err(ZipDlError::Permit)?;
         let kind = host.kind.ok_or_else(|| ZipDlError::NoKind(host.host.clone()))?;
         let api = ArchiveApi { host, kind };
-        let credential = self.credentials.of(&api, &self.allowed_hosts, &self.http, max_age).await?;
+        let credential = self.credential(&api, max_age).await?;
         let request = Request { job, api, credential };
 
         let (tip, default_branch) = self.named(&request).await?;
@@ -113,6 +115,14 @@ impl<S: SecretSource> Downloader<S> {
             if is_there { "unchanged: the bucket has the zip of this commit" } else { "stored" }
         );
         Ok(())
+    }
+
+    /// The credential for the API. Empty if there is no token for its host.
+    async fn credential(&self, api: &ArchiveApi<'_>, max_age: Duration) -> Result<Credential, ZipDlError> {
+        let token = self.credentials.token(api.host, &self.allowed_hosts, &self.http, max_age).await?;
+        let Some(token) = token else { return Ok(Credential::default()) };
+        let (header, value) = api.credential(token.expose_secret());
+        Ok(host_credentials::credential(&api.host.host, header, value)?)
     }
 
     /// The current commit of the job's reference, and the repository's default branch if the

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use contract::{CommitId, HostName, PermitError, RefName, Repository, Retry};
+use host_credentials::TokenError;
 use https::HttpsError;
 use jobs::JobError;
 use provider_zip::ProviderError;
@@ -34,6 +35,15 @@ pub(crate) enum ZipDlError {
     Deadline,
     #[error("copying was interrupted")]
     Interrupted(#[source] tokio::task::JoinError),
+}
+
+impl From<TokenError> for ZipDlError {
+    fn from(error: TokenError) -> Self {
+        match error {
+            TokenError::Read(cause) => Self::ReadCredentials(cause),
+            TokenError::Https(error) => Self::Https(error),
+        }
+    }
 }
 
 impl ZipDlError {

@@ -2,7 +2,6 @@
 //! it to our zip as a stream, and stores it. The host's address and the credential come from the
 //! configuration, never from the job.
 
-mod credentials;
 mod download;
 mod error;
 #[cfg(test)]
@@ -12,11 +11,12 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use contract::{Runtime, environment::ZipDlEnvironment};
+use host_credentials::HostCredentials;
 use https::Client;
 use jobs::Queue;
 use secret::StoredSecret;
 
-use crate::{credentials::Credentials, download::Downloader, error::ZipDlError};
+use crate::{download::Downloader, error::ZipDlError};
 
 #[tokio::main]
 async fn main() -> Result<()> {
@@ -43,7 +43,7 @@ fn downloader(
     Ok(Downloader {
         http: Client::new(&allowed_hosts, &environment.ca_bundle)?,
         allowed_hosts,
-        credentials: Credentials::new(StoredSecret::new(config, environment.credentials)),
+        credentials: HostCredentials::new(StoredSecret::new(config, environment.credentials)),
         s3: aws_sdk_s3::Client::new(config),
         output_bucket: environment.output_bucket,
         key_layout: environment.key_layout.parse()?,

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// The maximum number of comparisons in a template's conditions (2^12 outcomes).
 const MOST_COMPARISONS: usize = 12;
 /// The maximum number of different outcomes; more take too long to check.
-const MOST_OUTCOMES: usize = 1024;
+const MOST_OUTCOMES: usize = 1536;
 
 /// Why a template's conditions can't be resolved.
 #[derive(Debug, thiserror::Error)]

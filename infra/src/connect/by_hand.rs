@@ -52,6 +52,7 @@ pub fn steps(stack: &Description) -> Shown {
     let (Some(url), Some(key)) = (output("GitPullWebHookApi"), output("PublicSSHKey")) else { return shown };
     let hosts = stack.parameters.get("AllowedGitHosts").map(String::as_str).unwrap_or_default();
     let hosts: AllowedHosts = hosts.parse().unwrap_or_default();
+    let over_https = stack.parameters.get("FetchOver").is_some_and(|way| way == "https");
     let mut line = |text: &str| {
         shown.add(text);
         shown.end_line();
@@ -62,14 +63,25 @@ pub fn steps(stack: &Description) -> Shown {
         let product = host.kind.map(|kind| format!(" ({})", kind.product())).unwrap_or_default();
         line(&format!("  {}{product}", host.host));
         line(&format!("    1. {webhook}: the URL below, the secret that stands in ApiSecret, {choose}"));
-        line(&format!("    2. {keys}: the key below"));
+        if over_https {
+            line(&format!(
+                "    2. a private one: a token for {0} that may read it, as {0}=TOKEN in GitToken",
+                host.host
+            ));
+        } else {
+            line(&format!("    2. {keys}: the key below"));
+        }
     }
     line(&format!("  URL  {url}"));
-    line(&format!("  key  {}", key.trim()));
+    if !over_https {
+        line(&format!("  key  {}", key.trim()));
+    }
     if let Some(url) = output("ZipDownloadWebHookApi") {
-        line(
-            "  To download archives, and fetch nothing over SSH, another URL, and GitToken for private repositories instead of the key:",
-        );
+        line(if over_https {
+            "  To download archives, and fetch nothing, another URL:"
+        } else {
+            "  To download archives, and fetch nothing over SSH, another URL, and GitToken for private repositories instead of the key:"
+        });
         line(&format!("  URL  {url}"));
     }
     let [logs, status] = ["logs --follow", "status"].map(typed);
@@ -102,6 +114,14 @@ mod tests {
     #[test]
     fn each_host_says_where_to_paste() {
         insta::assert_snapshot!(steps(&stack("github.com, git.example.com kind=gitlab, git.other.example")).plain());
+    }
+
+    #[test]
+    fn https_asks_for_token_not_key() {
+        let mut stack = stack("github.com, git.example.com kind=gitlab");
+        stack.parameters.insert("FetchOver".to_owned(), "https".to_owned());
+        let told = steps(&stack).plain();
+        assert!(told.contains("git.example.com=TOKEN in GitToken") && !told.contains("ssh-ed25519"), "{told}");
     }
 
     #[test]

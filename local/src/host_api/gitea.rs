@@ -145,7 +145,7 @@ fn of_repository(state: &mut State, asked: &Asked, one: &Repository, rest: &[&st
                     Some(Reply::empty(204))
                 }
                 ("POST", ["tests"]) => {
-                    state.send(path, one.hooks.get(at)?.id, "push", true);
+                    state.send(path, one.hooks.get(at)?.id, "push", false);
                     Some(Reply::empty(204))
                 }
                 _ => None,

@@ -13,7 +13,6 @@ mod gitlab;
 mod state;
 
 use std::collections::BTreeMap;
-use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -21,17 +20,14 @@ use anyhow::{Context, Result};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use contract::HostKind;
+use git_http::Authority;
 use http::{Method, Request, Response, header};
-use http_body_util::{BodyExt as _, Collected, Full};
-use hyper::body::Incoming;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
+use http_body_util::Full;
 use serde_json::{Value, json};
-use tokio::net::{TcpListener, TcpStream};
-use tokio_rustls::TlsAcceptor;
+use tokio::net::TcpListener;
 
 pub use self::state::{Hook, Key, Repository, Sent, State, Test};
-use crate::archives::{address, tls};
+use crate::archives::address;
 use crate::process::free_port;
 
 /// The token that all hosts accept.
@@ -107,14 +103,20 @@ impl HostApis {
     /// # Errors
     /// An address doesn't exist, or no port is free on all of them.
     pub async fn start() -> Result<Self> {
-        let (ca, tls) = tls(HostKind::ALL.into_iter().map(address))?;
+        let authority = Authority::new()?;
+        let tls = authority.acceptor(HostKind::ALL.map(|kind| address(kind).to_string()).to_vec())?;
         let port = free_port()?;
-        let mut apis = Self { port, ca, servers: Vec::new(), tasks: Vec::new() };
+        let mut apis = Self { port, ca: authority.pem(), servers: Vec::new(), tasks: Vec::new() };
         for kind in HostKind::ALL {
             let listener = TcpListener::bind(SocketAddr::new(address(kind), port)).await.context("listen for APIs")?;
             let base = format!("https://{}:{port}", address(kind));
             let server = Server { kind, base, inner: Arc::default() };
-            apis.tasks.push(tokio::spawn(serve(listener, tls.clone(), server.clone())));
+            let answering = server.clone();
+            let answer = move |request| {
+                let server = answering.clone();
+                async move { server.respond(&request) }
+            };
+            apis.tasks.push(tokio::spawn(git_http::serve(listener, tls.clone(), answer)));
             apis.servers.push(server);
         }
         Ok(apis)
@@ -190,22 +192,6 @@ struct Server {
     /// The base of its URLs.
     base: String,
     inner: Arc<Mutex<Inner>>,
-}
-
-async fn serve(listener: TcpListener, tls: TlsAcceptor, server: Server) {
-    while let Ok((connection, _)) = listener.accept().await {
-        tokio::spawn(talk(connection, tls.clone(), server.clone()));
-    }
-}
-
-async fn talk(connection: TcpStream, tls: TlsAcceptor, server: Server) {
-    // A client that doesn't trust the certificate or disconnects is no error.
-    let Ok(stream) = tls.accept(connection).await else { return };
-    let service = service_fn(|request| {
-        let server = server.clone();
-        async move { Ok::<_, Infallible>(server.respond(request).await) }
-    });
-    drop(hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await);
 }
 
 /// A request as the hosts see it.
@@ -298,11 +284,8 @@ impl Server {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn respond(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
-        let (head, body) = request.into_parts();
-        let body = body.collect().await.map(Collected::to_bytes).unwrap_or_default();
-        let request = Request::from_parts(head, body);
-        let reply = self.reply(&request);
+    fn respond(&self, request: &Request<Bytes>) -> Response<Full<Bytes>> {
+        let reply = self.reply(request);
         let mut response = Response::builder().status(reply.status).header("content-type", "application/json");
         for (name, value) in &reply.headers {
             response = response.header(*name, value);

@@ -29,7 +29,7 @@ const FILTERS: [(&str, &str); 13] = [
 ];
 
 /// An invalid value for every parameter.
-const BROKEN: [(&str, &str); 31] = [
+const BROKEN: [(&str, &str); 32] = [
     ("AlarmEmail", "platform"),
     ("AllowedGitHosts", "github.com=gitlub"),
     ("AllowedIps", "github.com=10.0.0.0/33"),
@@ -37,6 +37,7 @@ const BROKEN: [(&str, &str); 31] = [
     ("CaBundle", "certificate"),
     ("CustomDomainName", "https://git.example.com"),
     ("ExcludeGit", "yes"),
+    ("FetchOver", "git"),
     ("GitToken", "a\"b"),
     ("KeyLayout", "flat"),
     ("KeyType", "dsa"),

@@ -40,7 +40,12 @@ const DENIALS: &[Denial] = &[
     denial("the webhook function uses no key", Only("WebhookRole"), &["kms:"], &[]),
     denial("the webhook function reads no token", Only("WebhookRole"), &["secretsmanager:"], &["ProviderCredentials"]),
     denial("the webhook function takes no job", Only("WebhookRole"), &["sqs:ReceiveMessage", "sqs:PurgeQueue"], &[]),
-    denial("gitpull reads neither tokens nor webhook secrets", Only("GitPullRole"), &["secretsmanager:"], &[]),
+    denial(
+        "gitpull reads neither tokens, without HTTPS, nor webhook secrets",
+        Only("GitPullRole"),
+        &["secretsmanager:"],
+        &[],
+    ),
     denial(
         "gitpull doesn't change the SSH key",
         Only("GitPullRole"),
@@ -81,7 +86,12 @@ const DENIALS: &[Denial] = &[
         &["secretsmanager:"],
         &["ApiSecretValue"],
     ),
-    denial("nobody but zipdl reads the tokens", AllBut(&["ZipDlRole"]), &["secretsmanager:"], &["ProviderCredentials"]),
+    denial(
+        "nobody but zipdl reads the tokens, without HTTPS",
+        AllBut(&["ZipDlRole"]),
+        &["secretsmanager:"],
+        &["ProviderCredentials"],
+    ),
     denial(
         "nobody but gitpull reads or writes packs",
         AllBut(&["GitPullRole"]),

@@ -54,7 +54,7 @@ pub(crate) fn decide(stage: &Stage, rights: &[Granted], decisions: &[Decision]) 
         let before = asked.insert(request.clone(), decision.allowed);
         ensure!(before.is_none_or(|before| before == decision.allowed), "decided both ways: {request:?}");
     }
-    let template = stage.local.template()?.into_value();
+    let template = stage.template()?;
     let resolved = resolved(&template, rights, &stage.stack.name);
     let moto = moto(rights, asked.keys())?;
     let verdicts = asked.into_iter().zip(moto).map(|((request, account), moto)| {

@@ -30,7 +30,7 @@ pub(crate) struct Granted {
 impl Granted {
     /// All rights of all roles.
     pub(crate) async fn all(stage: &Stage) -> Result<Vec<Self>> {
-        let template = stage.local.template()?.into_value();
+        let template = stage.template()?;
         let granted = deployment::stack::template(None)?;
         let mut all = Vec::new();
         for role in roles_of(&template) {

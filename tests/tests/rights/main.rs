@@ -31,7 +31,7 @@ const TURNS: [&[&str]; 3] =
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_right_is_used_and_needed() {
-    let stage = Stage::set().await.unwrap();
+    let stage = Stage::set("https").await.unwrap();
     let props = Props::make(&stage).await.unwrap();
     a_push_succeeds(&stage).await.unwrap();
     stage.account().stop_event_sources().await.unwrap();
@@ -64,7 +64,7 @@ async fn every_right_is_used_and_needed() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn three_engines_agree_on_permissions() {
-    let stage = Stage::set().await.unwrap();
+    let stage = Stage::set("ssh").await.unwrap();
     stage.account().stop_event_sources().await.unwrap();
     stage.account().s3.create_bucket().bucket(probes::OTHER_BUCKET).send().await.unwrap();
     let rights = Granted::all(&stage).await.unwrap();

@@ -52,8 +52,9 @@ pub(crate) struct Run {
 }
 
 impl Stage {
-    /// Deploys the stack with all rights that it can have: in a network, with tokens, with Git LFS.
-    pub(crate) async fn set() -> Result<Self> {
+    /// Deploys the stack with the rights that it can have with this value of `FetchOver`: in a
+    /// network, with tokens, with Git LFS.
+    pub(crate) async fn set(way: &str) -> Result<Self> {
         let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
         let local = Local::tied(dir.path()).await?;
         let archives = Archives::start(local.host.root()).await?;
@@ -71,6 +72,7 @@ impl Stage {
                 .with("CaBundle", archives.ca.clone())
                 .with("MaxArchiveBytes", (SEVERAL_PARTS - (1 << 20)).to_string())
                 .with("Lfs", "on")
+                .with("FetchOver", way)
                 .with("VPCId", VPC)
                 .with("SubnetIds", SUBNET)
         };
@@ -78,11 +80,23 @@ impl Stage {
         // Removed rights take effect immediately.
         local.cloud.turn("rights_spread", 0.0).await?;
         let resources = local.cloud.account.resources(STACK).await?;
+        // With HTTPS, the function has the rights for both ways: it fetches over SSH unless a
+        // scenario says otherwise.
+        let gitpull = resources.id("GitPullFunction")?;
+        local.cloud.account.set_variable(gitpull, "TOKENS", "").await?;
         // They retry refused calls until their time runs out.
         for (function, seconds) in [("SshKeyFunction", 12), ("BucketCleanerFunction", 24)] {
             local.cloud.account.limit(resources.id(function)?, seconds).await?;
         }
         Ok(Self { local, stack, resources, archives, dir })
+    }
+
+    /// The template, without the separate policies that the stack doesn't have.
+    pub(crate) fn template(&self) -> Result<Value> {
+        let mut template = self.local.template()?.into_value();
+        let resources = template["Resources"].as_object_mut().context("the template has no resources")?;
+        resources.retain(|id, resource| resource["Type"] != "AWS::IAM::Policy" || self.id(id).is_ok());
+        Ok(template)
     }
 
     pub(crate) fn account(&self) -> &Account {
@@ -187,6 +201,11 @@ impl Stage {
         let zip = Artifact::get(self.account(), self.id("OutputBucket")?, &repo.artifact()).await?;
         ensure!(zip.metadata["commit"] == repo.commit, "the zip is of {}", zip.metadata["commit"]);
         Ok(zip)
+    }
+
+    /// How often Git's own requests came over HTTPS.
+    pub(crate) fn fetches(&self) -> usize {
+        self.archives.seen().iter().filter(|seen| seen.target.ends_with("/git-upload-pack")).count()
     }
 
     /// How often archives were requested.

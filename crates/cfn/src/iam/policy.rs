@@ -10,7 +10,7 @@ use serde_json::{Map, Value as Json};
 use super::{Grant, PolicyDocument, Right, Role};
 use crate::{Handle, Resource, Value};
 
-/// Rights on every resource, for actions that support no resource.
+/// Rights that exist only under a condition, or that have to outlive what uses them.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "PascalCase")]
 pub struct Policy {
@@ -22,20 +22,29 @@ pub struct Policy {
     #[serde(skip)]
     grant: Grant,
     #[serde(skip)]
-    reason: String,
+    resource: Value<String>,
+    /// Why it is every resource.
+    #[serde(skip)]
+    reason: Option<String>,
 }
 
 impl Policy {
     /// Lets the roles do the actions on every resource. `reason` says why on every one; it is
     /// written to the template's metadata.
     pub fn on_all(name: &str, roles: &[&Handle<Role>], grant: Grant, reason: &str) -> Self {
+        Self { reason: Some(format!("{name}: {reason}")), ..Self::on(name, roles, grant, "*".into()) }
+    }
+
+    /// Lets the roles do the actions on a resource.
+    pub(crate) fn on(name: &str, roles: &[&Handle<Role>], grant: Grant, resource: Value<String>) -> Self {
         Self {
             policy_name: name.to_owned(),
-            policy_document: PolicyDocument::new([grant.statement(name, "*".into())]),
+            policy_document: PolicyDocument::new([grant.statement(name, resource.clone())]),
             roles: roles.iter().map(|role| role.name()).collect(),
             of: roles.iter().map(|role| role.id().to_owned()).collect(),
             grant,
-            reason: format!("{name}: {reason}"),
+            resource,
+            reason: None,
         }
     }
 }
@@ -44,11 +53,10 @@ impl Resource for Policy {
     const TYPE: &'static str = "AWS::IAM::Policy";
 
     fn metadata(&self) -> Map<String, Json> {
-        Map::from_iter([("WildcardResource".to_owned(), self.reason.clone().into())])
+        self.reason.iter().map(|reason| ("WildcardResource".to_owned(), reason.as_str().into())).collect()
     }
 
     fn rights(&self, _: &str) -> Vec<Right> {
-        let all = "*".into();
-        self.of.iter().flat_map(|role| self.grant.rights(role, &all)).collect()
+        self.of.iter().flat_map(|role| self.grant.rights(role, &self.resource)).collect()
     }
 }

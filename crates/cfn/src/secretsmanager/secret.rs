@@ -7,7 +7,7 @@ use serde_json::{Value as Json, json};
 
 use crate::{
     Condition, Handle, ParameterHandle, Resource, Value,
-    iam::{Action, Evidence, Grant, Role},
+    iam::{Action, Evidence, Grant, Policy, Role},
     sub,
 };
 
@@ -59,7 +59,15 @@ impl Handle<Secret> {
 
     /// Lets `role` read the secret.
     pub fn grant_read(&self, role: &mut Role, reason: &'static str, evidence: Evidence) {
-        let grant = Grant::because(reason, evidence, &[Action::SecretsManagerGetSecretValue]);
-        role.grant(self.id(), grant, self.secret_id().meaning());
+        role.grant(self.id(), read(reason, evidence), self.secret_id().meaning());
     }
+
+    /// The same as a separate policy, for a right that depends on a condition.
+    pub fn read_policy(&self, role: &Handle<Role>, reason: &'static str, evidence: Evidence) -> Policy {
+        Policy::on(self.id(), &[role], read(reason, evidence), self.secret_id().meaning())
+    }
+}
+
+fn read(reason: &'static str, evidence: Evidence) -> Grant {
+    Grant::because(reason, evidence, &[Action::SecretsManagerGetSecretValue])
 }

@@ -397,6 +397,7 @@ mod tests {
             ("CaBundle", "x"),
             ("CustomDomainName", "Git.example"),
             ("ExcludeGit", "true"),
+            ("FetchOver", "git"),
             ("GitToken", "a\nb"),
             ("KeyLayout", "host"),
             ("KeyType", "dsa"),
@@ -430,7 +431,7 @@ mod tests {
             assert_eq!(error.is_err(), !is_secret, "{name}={value}");
         }
         let checked: Vec<_> = template.parameters().map(|(name, _)| name).collect();
-        assert_eq!(checked.len(), 31, "a new parameter needs a broken value here: {checked:?}");
+        assert_eq!(checked.len(), 32, "a new parameter needs a broken value here: {checked:?}");
     }
 
     #[test]

@@ -60,15 +60,16 @@ impl<'a> Functions<'a> {
         complete: impl FnOnce(Function) -> Function,
     ) -> Handle<Function> {
         let execution_role = add_execution_role(stack, self.parameters, settings, attributes, grants);
-        self.add_running_by(stack, settings, &execution_role, complete)
+        self.add_running_by(stack, settings, &execution_role, Attributes::default(), complete)
     }
 
-    /// Adds a function with an existing execution role.
+    /// Adds a function with an existing execution role and these attributes.
     pub(super) fn add_running_by(
         &self,
         stack: &mut Stack,
         settings: &Settings,
         execution_role: &ExecutionRole,
+        attributes: Attributes,
         complete: impl FnOnce(Function) -> Function,
     ) -> Handle<Function> {
         let ExecutionRole { role, log_group } = execution_role;
@@ -76,7 +77,7 @@ impl<'a> Functions<'a> {
         settings.description.clone_into(&mut function.description);
         function.memory_size = settings.memory;
         function.timeout = settings.timeout;
-        stack.add(&format!("{}Function", settings.id), complete(function))
+        stack.add_with(&format!("{}Function", settings.id), complete(function), attributes)
     }
 
     fn code(&self, binary: &str) -> Code {

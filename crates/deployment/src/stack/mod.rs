@@ -118,8 +118,10 @@ mod tests {
     #[test]
     fn environment_with_longest_parameters_fits() {
         let both = |bytes: usize| [("KnownHosts", text(bytes / 2)), ("CaBundle", text(bytes / 2))];
-        let with_lfs = [&both(1800)[..], &[("Lfs", "on".to_owned())]].concat();
-        for parameters in [&[][..], &with_lfs] {
+        let way = |way: &str| ("FetchOver", way.to_owned());
+        let with_lfs = [&both(1800)[..], &[("Lfs", "on".to_owned()), way("ssh")]].concat();
+        let with_https = [&both(1600)[..], &[way("https")]].concat();
+        for parameters in [&[way("ssh")][..], &with_lfs, &with_https] {
             let environments = environments(parameters);
             assert_eq!(environments.len(), 4);
             let fit = environments.values().all(|bytes| *bytes <= cfn::quota::ENVIRONMENT_BYTES);
@@ -148,6 +150,11 @@ mod tests {
     #[test]
     fn with_a_network() {
         insta::assert_snapshot!(difference(&[("VPCId", "vpc-1"), ("SubnetIds", "subnet-1,subnet-2")]));
+    }
+
+    #[test]
+    fn only_https_lets_gitpull_read_tokens() {
+        insta::assert_snapshot!(difference(&[("FetchOver", "https")]));
     }
 
     #[test]

@@ -22,6 +22,7 @@ const GROUPS: [Group; 8] = [
     Group {
         title: "Git pull",
         parameters: &[
+            ("FetchOver", "Fetch over SSH or HTTPS"),
             ("KnownHosts", "Additional host keys"),
             ("KeyType", "SSH key type"),
             ("ExcludeGit", "Leave .git out of the zip"),
@@ -104,7 +105,8 @@ pub(super) struct Parameters {
     pub(super) has_alarm_email: Condition,
     pub(super) has_web_acl: Condition,
     pub(super) has_vpc: Condition,
-    pub(super) has_lfs: Condition,
+    pub(super) needs_ca_bundle: Condition,
+    pub(super) has_https: Condition,
     has_permissions_boundary: Condition,
 }
 
@@ -129,18 +131,22 @@ impl Parameters {
         let subnet_ids = stack.parameter("SubnetIds", &subnet_ids());
         stack.requires("SubnetsOfTheVpc", &vpc_id, &subnet_ids, "With VPCId, SubnetIds names subnets of that VPC.");
         stack.requires("VpcOfTheSubnets", &subnet_ids, &vpc_id, "With SubnetIds, VPCId names their VPC.");
+        let fetch_over = stack.parameter("FetchOver", &fetch_over());
         let lfs = stack.parameter("Lfs", &lfs());
         let permissions_boundary = stack.parameter("PermissionsBoundary", &permissions_boundary());
         Self {
             has_output_bucket_name: stack.given("HasOutputBucketName", &output_bucket_name),
             has_noncurrent_days: stack.given("HasNoncurrentDays", &noncurrent_days),
-            has_newer_noncurrent_versions: stack.given("HasNewerNoncurrentVersions", &newer_noncurrent_versions),
+            // With both, since a rule excludes the other combination: every outcome is checked.
+            has_newer_noncurrent_versions: stack
+                .given_both("HasNewerNoncurrentVersions", [&noncurrent_days, &newer_noncurrent_versions]),
             has_custom_domain: stack.given("HasCustomDomain", &custom_domain_name),
             has_api_secret: stack.given("HasApiSecret", &api_secret),
             has_alarm_email: stack.given("HasAlarmEmail", &alarm_email),
             has_web_acl: stack.given("HasWebAcl", &web_acl_arn),
             has_vpc: stack.given("HasVpc", &vpc_id),
-            has_lfs: stack.chosen("HasLfs", &lfs, "on"),
+            needs_ca_bundle: stack.chosen_either("NeedsCaBundle", [(&lfs, "on"), (&fetch_over, "https")]),
+            has_https: stack.chosen("HasHttps", &fetch_over, "https"),
             has_permissions_boundary: stack.given("HasPermissionsBoundary", &permissions_boundary),
             permissions_boundary,
             role_path: stack.parameter("RolePath", &role_path()),
@@ -318,6 +324,15 @@ fn allowed_git_hosts() -> Parameter {
     .at_most(768)
 }
 
+fn fetch_over() -> Parameter {
+    Parameter::text(
+        "ssh",
+        "How gitpull reaches the hosts: over SSH with the key of the stack, or over HTTPS with the tokens in GitToken, \
+         and without the key.",
+    )
+    .one_of(&["ssh", "https"])
+}
+
 fn known_hosts() -> Parameter {
     Parameter::text("", "Lines of a known_hosts file for self-hosted servers. The big providers' keys are built in.")
         .matching(KNOWN_HOSTS, "lines such as git.example.com ssh-ed25519 AAAA...")
@@ -359,8 +374,8 @@ const JSON_TEXT_MEANS: &str = "printable ASCII without quotation mark and backsl
 
 fn git_token() -> Parameter {
     Parameter::secret(
-        "Access tokens that may read the repositories to download: host=token, separated by commas. A token alone is for \
-         the first of AllowedGitHosts.",
+        "Access tokens that may read the repositories to download, or to fetch over HTTPS: host=token, separated by commas. A \
+         token alone is for the first of AllowedGitHosts.",
     )
     .matching(JSON_TEXT, JSON_TEXT_MEANS)
     .at_most(2048)
@@ -379,8 +394,9 @@ fn oauth_secret() -> Parameter {
 fn ca_bundle() -> Parameter {
     Parameter::text(
         "",
-        "Certificates, in PEM, of authorities to trust beside the public ones when archives and large files are downloaded. \
-         Where Lfs is on, this and KnownHosts have 1,800 characters together.",
+        "Certificates, in PEM, of authorities to trust beside the public ones when archives and large files are downloaded, and \
+         when gitpull fetches over HTTPS. Where Lfs is on, this and KnownHosts have 1,800 characters together, \
+         and 1,600 with FetchOver=https.",
     )
     .matching(
         r"^[^!-~]*$|^[\s\S]*-----BEGIN CERTIFICATE-----[\s\S]*-----END CERTIFICATE-----[\s\S]*$",

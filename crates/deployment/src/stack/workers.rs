@@ -86,7 +86,7 @@ pub(super) struct Workers {
 const GITPULL: Settings = Settings {
     id: "GitPull",
     binary: "gitpull",
-    description: "Fetches a repository over SSH and stores its zip",
+    description: "Fetches a repository and stores its zip",
     memory: 1769,
     timeout: GITPULL_TIMEOUT,
 };
@@ -105,7 +105,7 @@ pub(super) fn add(stack: &mut Stack, functions: &Functions<'_>, around: &Surroun
     let zipdl = zipdl_role(stack, around, &credentials);
     let network = network::add(stack, around.parameters, &[&gitpull.role, &zipdl.role]);
     Workers {
-        gitpull: add_gitpull(stack, functions, around, &gitpull, &network),
+        gitpull: add_gitpull(stack, functions, around, &gitpull, &network, &credentials),
         zipdl: add_zipdl(stack, functions, around, &zipdl, &network, &credentials),
     }
 }
@@ -156,8 +156,15 @@ fn add_gitpull(
     around: &Surroundings<'_>,
     execution_role: &ExecutionRole,
     network: &Network,
+    credentials: &Handle<Secret>,
 ) -> Handle<Function> {
     let Surroundings { parameters, queues, keys, storage, .. } = around;
+    // Without HTTPS, gitpull has no right to a token.
+    let may_read = stack.when(&parameters.has_https, |stack| {
+        let evidence = Evidence::Scenario("gitpull_fetches_over_https_with_a_token");
+        let reason = "shows the host a token when it fetches over HTTPS; only with FetchOver=https";
+        stack.add("GitPullCredentials", credentials.read_policy(&execution_role.role, reason, evidence))
+    });
     let environment: GitPullEnvironment<Deployment> = GitPullEnvironment {
         key_bucket: storage.keys.name(),
         key_object: keys.ssh_key.object_key.clone(),
@@ -170,14 +177,16 @@ fn add_gitpull(
         allowed_hosts: parameters.allowed_git_hosts.value(),
         key_layout: parameters.key_layout.value(),
         known_hosts: parameters.known_hosts.value(),
+        tokens: parameters.has_https.either(credentials.secret_id().meaning(), Value::from("")),
         exclude_git: parameters.exclude_git.value(),
         submodules: parameters.submodules.value(),
         lfs: parameters.lfs.value(),
         // Set only if needed, since the known hosts leave little room for it.
-        ca_bundle: parameters.has_lfs.either(parameters.ca_bundle.value(), Value::from("")),
+        ca_bundle: parameters.needs_ca_bundle.either(parameters.ca_bundle.value(), Value::from("")),
         paths: parameters.paths.value(),
     };
-    let function = functions.add_running_by(stack, &GITPULL, execution_role, |function| {
+    let attributes = Attributes::default().after_any(&may_read);
+    let function = functions.add_running_by(stack, &GITPULL, execution_role, attributes, |function| {
         function.environment(&environment).storage(GITPULL_STORAGE).vpc(network.config.clone())
     });
     feed(stack, "GitPullEventSource", &queues.gitpull.queue, &function, around);
@@ -203,7 +212,7 @@ fn add_zipdl(
         ca_bundle: parameters.ca_bundle.value(),
         max_archive_bytes: parameters.max_archive_bytes.value(),
     };
-    let function = functions.add_running_by(stack, &ZIPDL, execution_role, |function| {
+    let function = functions.add_running_by(stack, &ZIPDL, execution_role, Attributes::default(), |function| {
         function.environment(&environment).vpc(network.config.clone())
     });
     feed(stack, "ZipDlEventSource", &queues.zipdl.queue, &function, around);

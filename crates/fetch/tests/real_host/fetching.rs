@@ -350,7 +350,7 @@ async fn rsa_2048_and_4096_keys_work() {
         host::generate_rsa_key(&key, bits);
         host.lets_in(&key);
         let mut request = host.request(MAIN);
-        request.remote.key = host::private_key(&key);
+        host::ssh(&mut request.remote).key = host::private_key(&key);
         fetch::fetch(&request, &host.clones()).await.unwrap();
     }
 }
@@ -379,14 +379,14 @@ async fn a_key_that_is_not_authorized() {
     let other = host.temp.path().join("other");
     host::generate_key(&other, "ed25519");
     let mut request = host.request(MAIN);
-    request.remote.key = host::private_key(&other);
+    host::ssh(&mut request.remote).key = host::private_key(&other);
     let error = fetch::fetch(&request, &host.clones()).await.unwrap_err();
     let fingerprint = host::fingerprint(&other.with_extension("pub"));
     let expected =
         format!("[127.0.0.1]:{} refused the SSH key {fingerprint} of user {}", host.port, request.remote.host.ssh.user);
     assert_eq!(error.to_string(), expected);
     assert_eq!(error.retry(), Retry::Again);
-    assert_eq!(request.remote.key.fingerprint(), fingerprint);
+    assert_eq!(host::ssh(&mut request.remote).key.fingerprint(), fingerprint);
 }
 
 #[tokio::test]
@@ -412,7 +412,7 @@ async fn attack_07_untrusted_host_key_fails() {
 
 async fn check_host_key(host: &SshHost, lines: &str, message: &str) {
     let mut request = host.request(MAIN);
-    request.remote.known_hosts = KnownHosts::built_in_and(lines).unwrap();
+    host::ssh(&mut request.remote).known_hosts = KnownHosts::built_in_and(lines).unwrap();
     let error = fetch::fetch(&request, &host.clones()).await.unwrap_err();
     assert_eq!(error.to_string(), message);
     assert_eq!(error.retry(), Retry::Again);
@@ -431,7 +431,7 @@ async fn hashed_known_hosts_line_is_understood() {
     let hashed = fs::read_to_string(&file).unwrap();
     assert!(hashed.starts_with("|1|"), "{hashed}");
     let mut request = host.request(MAIN);
-    request.remote.known_hosts = KnownHosts::built_in_and(&hashed).unwrap();
+    host::ssh(&mut request.remote).known_hosts = KnownHosts::built_in_and(&hashed).unwrap();
     check_is(&fetch::fetch(&request, &host.clones()).await.unwrap(), &repo, "main");
 }
 
@@ -515,7 +515,8 @@ async fn lost_session_keeps_clone() {
     repo.commit("main", &files(&tree));
     let mut request = host.request(MAIN);
     request.remote.host.ssh.port = host.behind_a_line_that_breaks_after(20_000);
-    request.remote.known_hosts = host.known_hosts_at(request.remote.host.ssh.port);
+    let port = request.remote.host.ssh.port;
+    host::ssh(&mut request.remote).known_hosts = host.known_hosts_at(port);
     let error = fetch::fetch(&request, &host.clones()).await.unwrap_err();
     assert!(matches!(error, FetchError::Lost { .. }), "{error:?}");
     let fetched = host.fetch(MAIN).await;

@@ -12,7 +12,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use fetch::{Clones, FetchError, FetchRequest, Fetched, KnownHosts, Limits, PrivateKey, Remote, Wanted};
+use fetch::{
+    Access, Clones, FetchError, FetchRequest, Fetched, KnownHosts, Limits, PrivateKey, Remote, SshAccess, Wanted,
+};
 use tempfile::TempDir;
 
 /// What the host runs for a client.
@@ -121,15 +123,12 @@ if [ ! -d "$repository" ]; then echo "ERROR: Repository not found." >&2; exit 1;
 
     /// The same in another folder.
     pub(crate) fn repository_at(&self, path: &str) -> Repo {
-        let repo = self.repository_in(path);
-        fs::create_dir_all(&repo.dir).unwrap();
-        repo.git(&["init", "--quiet", "--bare", "--initial-branch=main", "."]);
-        repo
+        Repo::init(self.temp.path().join(path))
     }
 
     /// An existing repository.
     pub(crate) fn repository_in(&self, path: &str) -> Repo {
-        Repo { dir: self.temp.path().join(path) }
+        Repo::at(self.temp.path().join(path))
     }
 
     /// The last command of a client.
@@ -205,6 +204,19 @@ pub(crate) struct Repo {
 }
 
 impl Repo {
+    /// An existing one.
+    pub(crate) fn at(dir: PathBuf) -> Self {
+        Self { dir }
+    }
+
+    /// A new one, with `main` as its default branch and no commit.
+    pub(crate) fn init(dir: PathBuf) -> Self {
+        fs::create_dir_all(&dir).unwrap();
+        let repo = Self::at(dir);
+        repo.git(&["init", "--quiet", "--bare", "--initial-branch=main", "."]);
+        repo
+    }
+
     pub(crate) fn git(&self, arguments: &[&str]) -> String {
         self.git_reading(arguments, "")
     }
@@ -301,11 +313,19 @@ pub(crate) fn remote(folder: &Path, address: &str, path: &str) -> Remote {
     Remote {
         repository: contract::Repository::new("127.0.0.1".parse().unwrap(), path.parse().unwrap()),
         spelling: contract::PathSpelling::default(),
-        key: private_key(&folder.join("client_key")),
-        known_hosts: KnownHosts::built_in_and(&known_hosts_line(folder, host.ssh.port)).unwrap(),
+        access: Access::Ssh(SshAccess {
+            key: private_key(&folder.join("client_key")),
+            known_hosts: KnownHosts::built_in_and(&known_hosts_line(folder, host.ssh.port)).unwrap(),
+        }),
         limits: Limits::until(Instant::now() + Duration::from_secs(20)),
         host,
     }
+}
+
+/// How a remote is reached over SSH.
+pub(crate) fn ssh(remote: &mut Remote) -> &mut SshAccess {
+    let Access::Ssh(access) = &mut remote.access else { panic!("not over SSH") };
+    access
 }
 
 fn known_hosts_line(folder: &Path, port: u16) -> String {

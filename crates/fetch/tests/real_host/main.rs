@@ -9,6 +9,8 @@ mod fetching;
 #[cfg(test)]
 mod host;
 #[cfg(test)]
+mod https;
+#[cfg(test)]
 mod keys;
 #[cfg(test)]
 mod lfs;

@@ -122,7 +122,7 @@ fn link(access: &Access, store: &str, object: Option<&Object>, pointer: &Pointer
 }
 
 /// The headers that `host` requires.
-pub(super) fn credential(headers: &BTreeMap<String, SecretString>, host: &str) -> Result<Credential, HttpsError> {
+fn credential(headers: &BTreeMap<String, SecretString>, host: &str) -> Result<Credential, HttpsError> {
     let credential = Credential::new(headers.iter().map(|(name, value)| (name.as_str(), value)));
     credential.ok_or_else(|| HttpsError::Credential { host: host.to_owned() })
 }

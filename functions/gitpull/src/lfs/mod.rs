@@ -1,6 +1,6 @@
 //! Downloads Git LFS files while the zip is written: small ones slightly ahead, large ones when it
-//! is their turn, directly into the zip. The repository's host gives access over SSH. `.lfsconfig`
-//! is never read, because anyone who can push can write it.
+//! is their turn, directly into the zip. Over SSH, the repository's host gives access to them; over
+//! HTTPS, its token does. `.lfsconfig` is never read, because anyone who can push can write it.
 
 mod access;
 mod batch;
@@ -140,12 +140,12 @@ impl Source {
             return Ok(access.clone());
         }
         let remote = self.stores.remotes.get(submodule).ok_or(LfsError::Unexpected)?;
-        let LfsAccess { href, headers, valid_for } =
+        let LfsAccess { href, credential, valid_for } =
             fetch::lfs_access(remote).await.map_err(|error| LfsError::Access(Box::new(error)))?;
         let access = Access {
             repository: remote.repository.clone(),
             href,
-            credential: batch::credential(&headers, remote.repository.host.as_str())?,
+            credential,
             until: Instant::now() + valid_for.saturating_sub(MARGIN),
         };
         self.accesses.insert(submodule.clone(), access.clone());

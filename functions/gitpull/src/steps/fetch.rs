@@ -3,20 +3,20 @@
 use std::time::Instant;
 
 use contract::{AllowedHost, AllowedHosts, Job, Location};
-use fetch::{Clones, FetchError, FetchRequest, Fetched, KnownHosts, Limits, PrivateKey, Remote, Wanted};
+use fetch::{Clones, FetchError, FetchRequest, Fetched, Limits, Remote, Wanted};
+use https::HttpsError;
 
 use crate::{
+    access::{Access, Known},
     cache::{Found, PackCache},
     error::GitPullError,
-    ssh_keys::{KeysOf, SshKeys},
 };
 
 /// Where repositories come from.
 #[derive(Debug)]
 pub(crate) struct Source {
     pub(crate) allowed_hosts: AllowedHosts,
-    pub(crate) known_hosts: KnownHosts,
-    pub(crate) keys: SshKeys,
+    pub(crate) access: Access,
     /// What a clone begins with where there is none.
     pub(crate) cache: PackCache,
     /// Where the clones stay between jobs.
@@ -38,42 +38,38 @@ impl Source {
         deadline: Instant,
     ) -> Result<(Fetched, Found), GitPullError> {
         let host = job.permit(&location.repository, &self.allowed_hosts).map_err(GitPullError::Permit)?;
-        let keys = self.keys.of(&location.repository).await?;
-        let remote = |key: &PrivateKey| self.reached(host, location, key, deadline);
-        let mut found = Found::default();
-        let mut fetched = self.fetch_with(&keys, remote, &wanted, &mut found).await;
-        if let Err(FetchError::KeyRefused { .. } | FetchError::Refused { .. }) = fetched {
-            // Perhaps the repository has got a key of its own meanwhile.
-            let now = self.keys.read_again(&location.repository).await?;
-            if now != keys {
-                fetched = self.fetch_with(&now, remote, &wanted, &mut found).await;
+        let mut known = Known::Cached;
+        loop {
+            let ways = self.access.ways(host, &location.repository, &self.allowed_hosts, known).await?;
+            let mut found = Found::default();
+            let mut fetched = self.fetch_by(ways.first, host, location, &wanted, deadline, &mut found).await;
+            for way in ways.others {
+                // While one key replaces another, the host may have only the older one.
+                if !matches!(fetched, Err(FetchError::KeyRefused { .. })) {
+                    break;
+                }
+                fetched = self.fetch_by(way, host, location, &wanted, deadline, &mut found).await;
+            }
+            match fetched {
+                Ok(fetched) => return Ok((fetched, found)),
+                // A cached key or token may have been replaced: read it again, once.
+                Err(error) if known == Known::Cached && is_of_access(&error) => known = Known::Refused,
+                Err(error) => return Err(GitPullError::Fetch(Box::new(error))),
             }
         }
-        Ok((fetched.map_err(|error| GitPullError::Fetch(Box::new(error)))?, found))
     }
 
-    /// Fetches with the first of these keys that the host accepts. While one key replaces another,
-    /// the host may have only the older one.
-    async fn fetch_with(
+    async fn fetch_by(
         &self,
-        keys: &KeysOf,
-        remote: impl Fn(&PrivateKey) -> Remote,
+        access: fetch::Access,
+        host: &AllowedHost,
+        location: &Location,
         wanted: &Wanted,
+        deadline: Instant,
         found: &mut Found,
     ) -> Result<Fetched, FetchError> {
-        let mut tried = self.fetch_by(remote(&keys.newest), wanted, found).await;
-        for key in &keys.older {
-            if !matches!(tried, Err(FetchError::KeyRefused { .. })) {
-                break;
-            }
-            tried = self.fetch_by(remote(key), wanted, found).await;
-        }
-        tried
-    }
-
-    async fn fetch_by(&self, remote: Remote, wanted: &Wanted, found: &mut Found) -> Result<Fetched, FetchError> {
-        let request = FetchRequest { remote, wanted: wanted.clone() };
-        let seed = async || self.cache.open(&request.remote.repository, found).await;
+        let request = FetchRequest { remote: reached(access, host, location, deadline), wanted: wanted.clone() };
+        let seed = async || self.cache.open(&location.repository, found).await;
         fetch::fetch_seeded(&request, &self.clones, seed).await
     }
 
@@ -86,19 +82,40 @@ impl Source {
         deadline: Instant,
     ) -> Result<Remote, GitPullError> {
         let host = job.permit(&location.repository, &self.allowed_hosts).map_err(GitPullError::Permit)?;
-        let keys = self.keys.of(&location.repository).await?;
-        Ok(self.reached(host, location, &keys.newest, deadline))
+        let ways = self.access.ways(host, &location.repository, &self.allowed_hosts, Known::Cached).await?;
+        Ok(reached(ways.first, host, location, deadline))
     }
+}
 
-    fn reached(&self, host: &AllowedHost, location: &Location, key: &PrivateKey, deadline: Instant) -> Remote {
-        Remote {
-            host: host.clone(),
-            repository: location.repository.clone(),
-            spelling: location.spelling,
-            key: key.clone(),
-            known_hosts: self.known_hosts.clone(),
-            limits: Limits::until(deadline),
-        }
+fn reached(access: fetch::Access, host: &AllowedHost, location: &Location, deadline: Instant) -> Remote {
+    Remote {
+        host: host.clone(),
+        repository: location.repository.clone(),
+        spelling: location.spelling,
+        access,
+        limits: Limits::until(deadline),
+    }
+}
+
+/// Whether another key or token may help.
+fn is_of_access(error: &FetchError) -> bool {
+    matches!(
+        error,
+        FetchError::KeyRefused { .. }
+            | FetchError::Refused { .. }
+            | FetchError::NoToken { .. }
+            | FetchError::Https { source: HttpsError::Unauthorized { .. }, .. }
+    )
+}
+
+impl Source {
+    /// The URL of a job's repository, as a clone of the same kind would have it.
+    pub(crate) fn url(&self, job: &Job) -> Option<String> {
+        let host = self.allowed_hosts.find(job.repository.host.as_str())?;
+        Some(match self.access {
+            Access::Ssh { .. } => host.ssh_url(&job.repository.path, job.spelling),
+            Access::Https { .. } => host.https_url(&job.repository.path, job.spelling),
+        })
     }
 }
 

@@ -33,11 +33,8 @@ pub(crate) async fn contents(
     source: &Source,
     deadline: Instant,
 ) -> Result<Contents, GitPullError> {
-    let host = source.allowed_hosts.find(job.repository.host.as_str());
-    let dot_git = host.filter(|_| files.history == History::Included).map(|host| DotGit {
-        branch: job.reference.branch().map(|_| job.reference.to_string()),
-        url: host.ssh_url(&job.repository.path, job.spelling),
-    });
+    let url = source.url(job).filter(|_| files.history == History::Included);
+    let dot_git = url.map(|url| DotGit { branch: job.reference.branch().map(|_| job.reference.to_string()), url });
     let pushed = Some(Pushed { reference: job.reference.clone(), target: fetched.target });
     let options = Options { paths: files.paths.clone(), pushed, dot_git, submodules: Vec::new() };
     let submodules = match files.submodules {

@@ -11,6 +11,7 @@ use std::{
 use anyhow::Result;
 use aws_sdk_s3::config::{BehaviorVersion, Credentials as AwsCredentials, Region};
 use contract::{Job, KeyLayout, PermitError, Retry, Trigger, error_chain};
+use host_credentials::HostCredentials;
 use https::{Client, HttpsError};
 use jobs::JobError as _;
 use secrecy::SecretString;
@@ -18,7 +19,7 @@ use secret::SecretSource;
 use wiremock::{Mock, MockServer, Request, ResponseTemplate, matchers::method};
 
 use self::server::{Answer, Authority, Server, facts};
-use crate::{credentials::Credentials, download::Downloader, error::ZipDlError};
+use crate::{download::Downloader, error::ZipDlError};
 
 const TOKEN: &str = "t0ken";
 
@@ -80,7 +81,7 @@ impl World {
 
     async fn with(there: ResponseTemplate) -> Self {
         let (s3, client) = s3(there).await;
-        Self { authority: Authority::new(), s3, client, max_bytes: 1 << 20, trusts: true }
+        Self { authority: Authority::new().unwrap(), s3, client, max_bytes: 1 << 20, trusts: true }
     }
 
     async fn host(&self, answer: impl Fn(&str, usize) -> Answer + Send + Sync + 'static) -> Server {
@@ -102,7 +103,7 @@ impl World {
         Downloader {
             http: Client::new(&allowed_hosts, &bundle).unwrap(),
             allowed_hosts,
-            credentials: Credentials::new(Secrets),
+            credentials: HostCredentials::new(Secrets),
             s3: self.client.clone(),
             output_bucket: "zips".parse().unwrap(),
             key_layout: KeyLayout::Path,

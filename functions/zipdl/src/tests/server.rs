@@ -5,8 +5,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, KeyUsagePurpose};
-use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+pub(crate) use git_http::Authority;
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -14,39 +13,6 @@ use tokio::{
     task::JoinHandle,
 };
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
-
-/// A certificate authority that only configured clients trust.
-pub(crate) struct Authority {
-    issuer: CertifiedIssuer<'static, KeyPair>,
-}
-
-impl Authority {
-    pub(crate) fn new() -> Self {
-        let mut parameters = CertificateParams::default();
-        parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        parameters.key_usages = vec![KeyUsagePurpose::KeyCertSign];
-        let issuer = CertifiedIssuer::self_signed(parameters, KeyPair::generate().unwrap()).unwrap();
-        Self { issuer }
-    }
-
-    pub(crate) fn pem(&self) -> String {
-        self.issuer.pem()
-    }
-
-    fn acceptor(&self, names: Vec<String>) -> TlsAcceptor {
-        let key = KeyPair::generate().unwrap();
-        let certificate = CertificateParams::new(names).unwrap().signed_by(&key, &self.issuer).unwrap();
-        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
-        let configuration =
-            rustls::ServerConfig::builder_with_provider(rustls::crypto::ring::default_provider().into())
-                .with_safe_default_protocol_versions()
-                .unwrap()
-                .with_no_client_auth()
-                .with_single_cert(vec![certificate.der().clone()], key)
-                .unwrap();
-        TlsAcceptor::from(Arc::new(configuration))
-    }
-}
 
 /// A response.
 pub(crate) struct Answer {
@@ -122,7 +88,7 @@ impl Server {
     ) -> Self {
         let address: IpAddr = address.parse().unwrap();
         let listener = TcpListener::bind((address, 0)).await.unwrap();
-        let tls = authority.acceptor(vec![address.to_string()]);
+        let tls = authority.acceptor(vec![address.to_string()]).unwrap();
         let requests = Arc::<Mutex<Vec<String>>>::default();
         let questions = Arc::<Mutex<Vec<String>>>::default();
         let (seen, asked) = (Arc::clone(&requests), Arc::clone(&questions));

@@ -26,6 +26,18 @@ pub(super) async fn gitpull_makes_a_zip_of_a_first_push(stage: &Stage, props: &P
     stage.artifact(&props.rocket).await?.same_tree(&expected).map(drop)
 }
 
+/// With the token of the secret and without the key.
+pub(super) async fn gitpull_fetches_over_https_with_a_token(stage: &Stage, props: &Props) -> Result<()> {
+    let (function, secret) = (stage.id("GitPullFunction")?, stage.id("ProviderCredentials")?);
+    stage.account().set_variable(function, "TOKENS", secret).await?;
+    let (before, run) = (stage.fetches(), first_push(stage, &props.rocket).await);
+    stage.account().set_variable(function, "TOKENS", "").await?;
+    ensure!(run?.done, "the job failed");
+    ensure!(stage.fetches() > before, "nothing was fetched over HTTPS");
+    let expected = props.rocket.clone.archive(&props.rocket.commit).await?;
+    stage.artifact(&props.rocket).await?.same_tree(&expected).map(drop)
+}
+
 /// A warning is for something that a person must look at.
 pub(super) async fn gitpull_warns_of_nothing_at_a_first_push(stage: &Stage, props: &Props) -> Result<()> {
     let before: BTreeSet<_> = stage.account().log_lines().await?.iter().map(Value::to_string).collect();

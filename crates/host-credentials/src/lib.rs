@@ -1,5 +1,6 @@
 //! The credentials for hosts, and the access token that Bitbucket Cloud gives for one, cached until
-//! it expires.
+//! it expires. Archives and Git itself are requested with the same tokens, each in its own form
+//! (`forge`).
 
 use std::{
     collections::HashMap,
@@ -7,15 +8,13 @@ use std::{
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use contract::{AllowedHosts, HostKind, HostName, ProviderCredentials};
+use contract::{AllowedHost, AllowedHosts, HostKind, HostName, ProviderCredentials};
 use forge::ArchiveApi;
 use https::{Client, Credential, HttpsError, MediaTypes, read_json};
 use secrecy::{ExposeSecret as _, SecretString};
 use secret::{CachedSecret, SecretSource};
 use serde::Deserialize;
 use tokio::sync::Mutex;
-
-use crate::error::ZipDlError;
 
 /// An access token is requested by [RFC 6749](https://www.rfc-editor.org/rfc/rfc6749#section-4.4).
 const TOKEN_REQUEST: MediaTypes =
@@ -27,10 +26,21 @@ const MARGIN: Duration = Duration::from_mins(1);
 
 /// The credentials of all hosts.
 #[derive(Debug)]
-pub(crate) struct Credentials<S> {
+pub struct HostCredentials<S> {
     stored: CachedSecret<S, ProviderCredentials>,
     /// The access token that each host has given, which is sent to no other host.
     access: Mutex<HashMap<HostName, Access>>,
+}
+
+/// Why there is no token.
+#[derive(Debug, thiserror::Error)]
+pub enum TokenError {
+    /// The secret can't be read or parsed.
+    #[error("could not read the credentials: {0}")]
+    Read(String),
+    /// Bitbucket Cloud gives no access token.
+    #[error(transparent)]
+    Https(#[from] HttpsError),
 }
 
 /// An access token of Bitbucket Cloud.
@@ -50,31 +60,34 @@ struct Granted {
     expires_in: u64,
 }
 
-impl<S: SecretSource> Credentials<S> {
-    pub(crate) fn new(stored: S) -> Self {
+impl<S: SecretSource> HostCredentials<S> {
+    /// Those in a secret, which isn't read yet.
+    pub fn new(stored: S) -> Self {
         let stored = CachedSecret::new(stored, |text| Ok(ProviderCredentials::parse(text)?));
         Self { stored, access: Mutex::default() }
     }
 
-    /// The credential for `api`'s host. None if there is no token for it: public repositories need
-    /// none. A cached secret older than `max_age` is read again.
-    pub(crate) async fn of(
+    /// The token for a host. `None` if there is none for it: public repositories need none. A cached
+    /// secret older than `max_age` is read again.
+    ///
+    /// # Errors
+    /// See [`TokenError`].
+    pub async fn token(
         &self,
-        api: &ArchiveApi<'_>,
+        host: &AllowedHost,
         hosts: &AllowedHosts,
         http: &Client,
         max_age: Duration,
-    ) -> Result<Credential, ZipDlError> {
+    ) -> Result<Option<SecretString>, TokenError> {
         let stored = self.stored.get(Instant::now(), max_age).await;
-        let stored = stored.map_err(|error| ZipDlError::ReadCredentials(format!("{error:#}")))?;
+        let stored = stored.map_err(|error| TokenError::Read(format!("{error:#}")))?;
         let first = hosts.first().map(|first| &first.host);
-        let token = match (api.kind, stored.oauth_consumer()) {
-            (HostKind::Bitbucket, Some((key, secret))) => Some(self.access(api, http, key, secret, max_age).await?),
-            _ => stored.token(&api.host.host, first),
-        };
-        let Some(token) = token else { return Ok(Credential::default()) };
-        let (header, value) = api.credential(token.expose_secret());
-        Ok(credential(&api.host.host, header, value)?)
+        match (host.kind, stored.oauth_consumer()) {
+            (Some(kind @ HostKind::Bitbucket), Some((key, secret))) => {
+                self.access(&ArchiveApi { host, kind }, http, key, secret, max_age).await.map(Some)
+            }
+            _ => Ok(stored.token(&host.host, first)),
+        }
     }
 
     async fn access(
@@ -84,7 +97,7 @@ impl<S: SecretSource> Credentials<S> {
         key: &str,
         secret: &SecretString,
         max_age: Duration,
-    ) -> Result<SecretString, ZipDlError> {
+    ) -> Result<SecretString, TokenError> {
         let mut access = self.access.lock().await;
         let is_good =
             |access: &&Access| access.key == key && access.until > Instant::now() && max_age == secret::MAX_AGE;
@@ -104,7 +117,11 @@ impl<S: SecretSource> Credentials<S> {
     }
 }
 
-fn credential(host: &HostName, header: &str, value: String) -> Result<Credential, HttpsError> {
+/// The header that shows a host a token.
+///
+/// # Errors
+/// The token has characters that no header may have.
+pub fn credential(host: &HostName, header: &str, value: String) -> Result<Credential, HttpsError> {
     let credential = Credential::new([(header, &value.into())]);
     credential.ok_or_else(|| HttpsError::Credential { host: host.to_string() })
 }
