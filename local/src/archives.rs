@@ -1,6 +1,6 @@
-//! The archive APIs of the Git hosts, and Git itself, over HTTPS: their requirements and responses, for the same
-//! bare repositories that sshd serves. Each kind of server has its own loopback address, so that
-//! one stack can use all of them.
+//! The archive APIs of the Git hosts, and Git itself, over HTTPS: their requirements and responses,
+//! for the same bare repositories that sshd serves. Each kind of server has its own loopback
+//! address, so that one stack can use all of them.
 
 use std::convert::Infallible;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
