@@ -1,6 +1,6 @@
-//! The archive APIs of the Git hosts, and Git itself, over HTTPS: their requirements and responses, for the same
-//! bare repositories that sshd serves. Each kind of server has its own loopback address, so that
-//! one stack can use all of them.
+//! The archive APIs of the Git hosts, and Git itself, over HTTPS: their requirements and responses,
+//! for the same bare repositories that sshd serves. Each kind of server has its own loopback
+//! address, so that one stack can use all of them.
 
 use std::convert::Infallible;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -193,7 +193,8 @@ impl ArchiveServer {
                 self.large_file(&format!("{owner}/{name}"), oid)
             }
             (_, [owner, name, "info", "lfs", "objects", "batch"]) if request.method() == Method::POST => {
-                authorization(format!("Bearer {TOKEN}"))?;
+                // What SSH gives access with, or what Git itself shows.
+                authorization(format!("Bearer {TOKEN}")).or_else(|_| authorization(basic("git")))?;
                 demand(request, "content-type", "application/vnd.git-lfs+json")?;
                 demand(request, "accept", "application/vnd.git-lfs+json")?;
                 self.batch(&format!("{owner}/{}", name.trim_end_matches(".git")), request.body())

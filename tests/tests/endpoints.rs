@@ -14,6 +14,7 @@ use local::archives::{Archives, CONSUMER, Seen, TOKEN, address};
 use local::artifact::{Artifact, field};
 use local::host::Clone;
 use local::local::{Local, Stack};
+use local::tree::Tree;
 use local::webhook::{delivery_id, post, signature};
 use serde_json::{Value, json};
 
@@ -429,4 +430,64 @@ async fn every_host_is_fetched_over_https() {
         assert!(!log.contains(secret), "a secret is in the log");
     }
     assert!(seen.iter().all(|seen| !seen.target.contains(TOKEN)), "a token in a URL");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn large_files_and_submodules_over_https() {
+    let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let local = Local::tied(dir.path()).await.unwrap();
+    let archives = Archives::start(local.host.root()).await.unwrap();
+    let (host, port) = (address(HostKind::Gitea), archives.port);
+    let mut repositories: Vec<Repository> = Vec::new();
+    for path in ["acme/module", "acme/rocket"] {
+        let clone = local.host.create(path).await.unwrap();
+        // git-lfs's hook would upload the files. Here the test does.
+        clone.git(&["config", "core.hooksPath", "/dev/null"]).await.unwrap();
+        clone.git(&["config", "filter.lfs.process", "git-lfs filter-process"]).await.unwrap();
+        clone.git(&["config", "filter.lfs.required", "true"]).await.unwrap();
+        std::fs::write(clone.dir().join(".gitattributes"), "*.bin filter=lfs -text\n").unwrap();
+        std::fs::write(clone.dir().join("small.bin"), format!("{path}\n")).unwrap();
+        std::fs::write(clone.dir().join("large.bin"), path.repeat(1 << 18)).unwrap();
+        clone.git(&["add", "--all", "."]).await.unwrap();
+        if let Some(module) = repositories.last() {
+            let modules = "[submodule \"m\"]\n\tpath = m\n\turl = ../module.git\n";
+            std::fs::write(clone.dir().join(".gitmodules"), modules).unwrap();
+            clone.git(&["add", ".gitmodules"]).await.unwrap();
+            let link = format!("160000,{},m", module.commit);
+            clone.git(&["update-index", "--add", "--cacheinfo", &link]).await.unwrap();
+        }
+        clone.git(&["commit", "--quiet", "--message", "Large"]).await.unwrap();
+        let commit = clone.git(&["rev-parse", "HEAD"]).await.unwrap();
+        archives.keep_large_files(&local.host.root().join(format!("{path}.git")), clone.dir(), path).unwrap();
+        clone.push(&["main"]).await.unwrap();
+        let (ssh_url, web_url) = (format!("ssh://git@{host}/{path}.git"), format!("https://{host}:{port}/{path}.git"));
+        repositories.push(Repository { sender: Sender::Gitea, path, ssh_url, web_url, clone, commit });
+    }
+    local.package(&mut Silent).unwrap();
+    let ca = archives.ca.clone();
+    let adapt = |parameters: Parameters| {
+        parameters
+            .with("AllowedGitHosts", format!("{host}=gitea:{port}+private,127.0.0.21=github:{port}+private"))
+            .with("Repositories", "127.0.0.*/**")
+            .with("GitToken", format!("{host}={TOKEN}"))
+            .with("FetchOver", "https")
+            .with("Submodules", "on")
+            .with("Lfs", "on")
+            .with("CaBundle", ca)
+    };
+    let stack = local.deploy_with(&mut Silent, adapt).await.unwrap();
+    let [module, rocket] = &repositories[..] else { panic!("two repositories") };
+    send(&stack.webhook_url, &stack, rocket).await;
+    let (account, bucket) = (&local.cloud.account, stack.output("OutputBucketName").unwrap());
+    let zip = Artifact::wait(account, bucket, &rocket.key(), &rocket.commit, PATIENCE).await.unwrap();
+    let [own, inside] = [rocket, module].map(|repository| async {
+        Tree::of_tar(&repository.clone.archive(&repository.commit).await.unwrap()).unwrap()
+    });
+    let expected = own.await.with("m/", inside.await);
+    assert_eq!(Tree::of_zip(&zip.zip).unwrap().differences(&expected), [""; 0]);
+    // The token went to its host, and not to the one that keeps the files.
+    let seen = archives.seen();
+    assert!(seen.iter().any(|seen| seen.target.ends_with("/info/lfs/objects/batch")), "{seen:?}");
+    assert!(seen.iter().all(|seen| seen.has_credential == (seen.address == host)), "{seen:?}");
+    assert!(!format!("{:?}", account.log_lines().await.unwrap()).contains(TOKEN), "a secret is in the log");
 }

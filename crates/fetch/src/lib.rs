@@ -1,5 +1,5 @@
-//! Fetches a reference of a Git repository over SSH or HTTPS into a clone that is kept: at first the
-//! commit and its tree (a clone of depth 1), later only the changes.
+//! Fetches a reference of a Git repository over SSH or HTTPS into a clone that is kept: at first
+//! the commit and its tree (a clone of depth 1), later only the changes.
 //!
 //! It is based on [russh](https://docs.rs/russh), our `https` and [gix](https://docs.rs/gix). It
 //! runs neither `git` nor `ssh`, and ignores the system's configuration. Over SSH, [`KnownHosts`]

@@ -67,8 +67,8 @@ impl<S: SecretSource> HostCredentials<S> {
         Self { stored, access: Mutex::default() }
     }
 
-    /// The token for a host. `None` if there is none for it: public repositories need none. A cached
-    /// secret older than `max_age` is read again.
+    /// The token for a host. `None` if there is none for it: public repositories need none. A
+    /// cached secret older than `max_age` is read again.
     ///
     /// # Errors
     /// See [`TokenError`].

@@ -1,5 +1,5 @@
-//! The worker of `/gitpull`: fetches a job's reference over SSH or HTTPS, zips it and stores the zip.
-//! The host's address, the key and the token come from the configuration, never from the job.
+//! The worker of `/gitpull`: fetches a job's reference over SSH or HTTPS, zips it and stores the
+//! zip. The host's address, the key and the token come from the configuration, never from the job.
 
 mod access;
 mod cache;
