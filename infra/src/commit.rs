@@ -116,12 +116,14 @@ fn build(root: &Path, folder: &Path, id: &str) -> Result<PathBuf, CommitError> {
         run("check that commit out", git)?;
     }
 
-    // Cargo reuses dependencies from this checkout's target directory; the commit's own crates have
-    // other names there.
+    // Cargo reuses dependencies from this checkout's target directory. It would also take the
+    // commit's own crates for this checkout's, and later believe that they are built: without debug
+    // information, which only our own crates have, they get other names.
     let shared = root.join(std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into()));
     let mut build = cargo();
     build.args(["build", "--workspace", "--bin", "infra"]).current_dir(&sources).stderr(Stdio::inherit());
     build.env("CARGO_TARGET_DIR", folder).env("CARGO_BUILD_BUILD_DIR", shared);
+    build.env("CARGO_PROFILE_DEV_DEBUG", "false");
     run("build that commit", build)?;
 
     let mut synth = Command::new(folder.join("debug/infra"));
