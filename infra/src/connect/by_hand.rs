@@ -57,7 +57,8 @@ pub fn steps(stack: &Description) -> Shown {
         shown.add(text);
         shown.end_line();
     };
-    line("Next, for each repository:");
+    let [connect, logs, status] = ["connect HOST/OWNER/NAME", "logs --follow", "status"].map(typed);
+    line(&format!("Next, for each repository: {connect}, or by hand:"));
     for host in hosts.iter() {
         let Places { webhook, choose, key: keys } = places(host.kind);
         let product = host.kind.map(|kind| format!(" ({})", kind.product())).unwrap_or_default();
@@ -84,7 +85,6 @@ pub fn steps(stack: &Description) -> Shown {
         });
         line(&format!("  URL  {url}"));
     }
-    let [logs, status] = ["logs --follow", "status"].map(typed);
     line(&format!("Then push: {logs} tells what becomes of it, {status} shows the zip."));
     shown
 }
