@@ -3,7 +3,7 @@
 //! which is here.
 
 use anyhow::Result;
-use infra::review::cost::{Item, Push, USUAL, bill};
+use infra::review::cost::{Consumption, Item, USUAL, bill};
 
 use crate::bench::Bench;
 use crate::cases::{first_push, next_push, webhook};
@@ -35,7 +35,7 @@ pub(crate) async fn run(bench: &Bench, rows: &[Row]) -> Result<Vec<Row>> {
     let zip = find(rows, first_push::WALL).and_then(|row| row.bytes).map_or(USUAL.zip, |bytes| count(bytes) / 1e6);
     // Lambda bills whole milliseconds.
     let milliseconds = |row: &Row| (row.ours * 1e3).ceil() / 1e3;
-    let push = Push { webhook: milliseconds(&webhook), gitpull: milliseconds(&next), zip, logs: USUAL.logs };
+    let push = Consumption { webhook: milliseconds(&webhook), gitpull: milliseconds(&next), zip, logs: USUAL.logs };
     let items = bill(PUSHES, push);
     // A build is billed in started minutes. Its startup, which takes longer, isn't billed.
     let minutes = (next.rival.unwrap_or_default() / 60.0).ceil();

@@ -2,10 +2,10 @@
 
 use deployment::deploy::Retention;
 
-/// The AWS resources that a push uses, measured if possible: the zip and the durations vary with
-/// the repository.
+/// The AWS resources that a push consumes, measured if possible: the zip and the durations vary
+/// with the repository.
 #[derive(Debug, Clone, Copy)]
-pub struct Push {
+pub struct Consumption {
     /// Of the webhook function, in seconds of 256 MB.
     pub webhook: f64,
     /// Of gitpull, in seconds of 1,769 MB.
@@ -17,7 +17,7 @@ pub struct Push {
 }
 
 /// A push of one changed file to a repository of a few thousand files, into a warm function.
-pub const USUAL: Push = Push { webhook: 0.02, gitpull: 1.5, zip: 10.0, logs: 4.0 };
+pub const USUAL: Consumption = Consumption { webhook: 0.02, gitpull: 1.5, zip: 10.0, logs: 4.0 };
 
 /// When these prices were noted.
 pub const NOTED: &str = "2026-11";
@@ -49,8 +49,8 @@ const TO_A_COLD_START: f64 = 10.0;
 const ALARMS: f64 = 8.0;
 
 /// The monthly bill for a number of pushes.
-pub fn bill(pushes: f64, push: Push) -> Vec<Item> {
-    let Push { webhook, gitpull, zip, logs } = push;
+pub fn bill(pushes: f64, push: Consumption) -> Vec<Item> {
+    let Consumption { webhook, gitpull, zip, logs } = push;
     let item = |what, formula, price, source, dollars| Item { what, formula, price, source, dollars };
     let compute = webhook * 0.25 + gitpull * 1769.0 / 1024.0;
     let stored = pushes * zip / 1000.0;
@@ -196,7 +196,7 @@ mod tests {
     #[test]
     fn every_alarm_is_paid_for() {
         let template = deployment::stack::template(None).unwrap().into_value();
-        let resources = template["Resources"].as_object().unwrap().values();
+        let resources = template["Consumption"].as_object().unwrap().values();
         let alarms = resources.filter(|resource| resource["Type"] == "AWS::CloudWatch::Alarm").count();
         assert_eq!(format!("{ALARMS}"), alarms.to_string());
     }

@@ -68,7 +68,7 @@ fn zips(settings: &Settings) -> Markup {
 }
 
 fn assumed() -> Markup {
-    let cost::Push { webhook, gitpull, zip, logs } = cost::USUAL;
+    let cost::Consumption { webhook, gitpull, zip, logs } = cost::USUAL;
     html! {
         p {
             "For pushes to gitpull that take " (webhook) " s of the webhook function and " (gitpull) " s of the worker, with a zip of " (zip)
