@@ -2,7 +2,7 @@
 //! the encrypted SSH key that the Git host accepts.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use aws_sdk_kms::primitives::Blob;
@@ -11,9 +11,6 @@ use contract::{KeyLayout, custom::encryption_context};
 use local::cloud::Cloud;
 use local::local::Local;
 use local::sshd::{Access, generate_key};
-
-use crate::bench::Bench;
-use crate::function::Environment;
 
 /// The stack name, which the SSH key is bound to.
 const STACK: &str = "bench";
@@ -35,12 +32,15 @@ pub(crate) struct Account {
     kms_key: String,
 }
 
+/// The environment variables of a function.
+pub(crate) type Environment = Vec<(&'static str, String)>;
+
 impl Account {
-    /// Starts everything.
-    pub(crate) async fn start(bench: &Bench) -> Result<Self> {
-        crate::report::progress("starting an AWS account and a Git host");
-        let local = Local::tied(&bench.scratch().join("local")).await?;
-        let identity = bench.scratch().join("deploy_key");
+    /// Starts everything in this folder.
+    pub(crate) async fn start(scratch: &Path) -> Result<Self> {
+        crate::progress::progress("starting an AWS account and a Git host");
+        let local = Local::tied(&scratch.join("local")).await?;
+        let identity = scratch.join("deploy_key");
         generate_key(&identity, "bench")?;
         let public = fs::read_to_string(identity.with_extension("pub"))?;
         local.sshd.authorize(&public, Access::Read, &local.host.serve())?;

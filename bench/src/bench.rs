@@ -39,7 +39,7 @@ impl Bench {
 
     /// The AWS account and the Git host, started on first use.
     pub(crate) async fn account(&self) -> Result<&Account> {
-        self.account.get_or_try_init(|| Account::start(self)).await
+        self.account.get_or_try_init(|| Account::start(self.scratch())).await
     }
 
     /// A file of the project.

@@ -12,13 +12,11 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
+use crate::account::Environment;
 use crate::bench::Bench;
 use crate::lambda::Runtime;
 use crate::sample::Sample;
 use crate::watched::Watched;
-
-/// The environment variables of a function.
-pub(crate) type Environment = Vec<(&'static str, String)>;
 
 /// A running function.
 #[derive(Debug)]
@@ -69,7 +67,7 @@ impl Function {
         let said = self.last_line("stored")?;
         let stored = said["total_ms"].as_u64().context("it doesn't say when it had stored the zip")?;
         let fetched = &said["fetch_ms"];
-        crate::report::progress(&format!(
+        crate::progress::progress(&format!(
             "  fetched after {fetched} ms, stored after {stored} ms, done after {whole:.0?}"
         ));
         let bytes = said["zip_bytes"].as_u64().unwrap_or_default();

@@ -34,7 +34,7 @@ pub(crate) async fn run(bench: &Bench) -> Result<()> {
             }
             let memory = median(&samples, |sample| count(sample.memory)) / 1e6;
             let point = Point { at, seconds: median(&samples, |sample| sample.wall), memory };
-            crate::report::progress(&format!("{name}: {:.2} s, {:.0} MB", point.seconds, point.memory));
+            crate::progress::progress(&format!("{name}: {:.2} s, {:.0} MB", point.seconds, point.memory));
             points.push(point);
         }
         let file = bench.file(&format!("docs/benchmarks-{}.svg", series.name));

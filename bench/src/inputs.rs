@@ -66,7 +66,7 @@ impl Inputs {
     fn once(&self, name: &str, make: impl FnOnce(&Path) -> Result<()>) -> Result<PathBuf> {
         let whole = self.dir.join(name);
         if !whole.exists() {
-            crate::report::progress(&format!("making {name}"));
+            crate::progress::progress(&format!("making {name}"));
             let new = self.dir.join(format!("new-{name}"));
             if new.is_dir() {
                 fs::remove_dir_all(&new)?;

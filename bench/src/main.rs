@@ -14,6 +14,7 @@ mod inputs;
 mod lambda;
 mod machine;
 mod program;
+mod progress;
 mod report;
 mod row;
 mod sample;

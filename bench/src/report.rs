@@ -1,6 +1,6 @@
 //! Output: progress for the user, the table for readers, JSON for programs, and Markdown for the
 //! documentation.
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "the table goes to stdout, progress to stderr")]
+#![allow(clippy::print_stdout, reason = "the table goes to stdout")]
 
 use std::fs;
 use std::path::Path;
@@ -13,11 +13,6 @@ use crate::row::{Measure, Row, Unit};
 const TITLES: [&str; 7] = ["case", "ours", "rival", "ratio", "goal", "bytes", "peak memory"];
 const BEGIN: &str = "<!-- bench: begin -->\n";
 const END: &str = "<!-- bench: end -->";
-
-/// Prints progress.
-pub(crate) fn progress(what: &str) {
-    eprintln!("bench: {what}");
-}
 
 /// Prints the table and its footnotes.
 pub(crate) fn print(rows: &[Row], runs: usize, below: &str) {

@@ -65,7 +65,7 @@ impl Pair {
     ) -> Result<Self> {
         let mut pair = Self::default();
         for run in 1..=runs {
-            crate::report::progress(&format!("{case}, {run} of {runs}"));
+            crate::progress::progress(&format!("{case}, {run} of {runs}"));
             pair.ours.push(ours().await.with_context(|| format!("{case}: ours"))?);
             pair.rival.push(rival().await.with_context(|| format!("{case}: the rival"))?);
         }

@@ -13,6 +13,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use contract::dead_letter::REASON;
 use serde_json::{Value, json};
 
+pub use crate::call::REGION;
 use crate::call::{Answer, Call};
 
 /// The account owner's key, as MiniStack expects it.
@@ -20,8 +21,6 @@ pub const ACCESS_KEY: &str = "test";
 /// The secret of [`ACCESS_KEY`], with AWS's length and alphabet: the account contains nothing
 /// valuable, but this value is recognisable wherever it appears.
 pub const SECRET_KEY: &str = "local/cloud+owner/secret+key/0123456789A";
-/// The account's region.
-pub const REGION: &str = "us-east-1";
 
 /// A local account, as its owner or an assumed role sees it.
 #[derive(Clone, Debug)]

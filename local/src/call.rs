@@ -12,7 +12,8 @@ use aws_sigv4::http_request::{
 use aws_sigv4::sign::v4;
 use serde_json::Value;
 
-use crate::aws::REGION;
+/// The account's region.
+pub const REGION: &str = "us-east-1";
 
 /// An unsigned request.
 #[derive(Clone, Debug)]

@@ -38,7 +38,7 @@ pub struct EventSource {
 
 /// The outcome of a delivered message.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum Delivered {
     /// It was deleted.
     Done,
     /// The function reported a failure, so it is redelivered.
@@ -71,7 +71,7 @@ impl EventSource {
     ///
     /// # Errors
     /// The queue isn't empty after `patience`.
-    pub async fn drain(&self, patience: Duration) -> Result<Vec<(String, Outcome)>> {
+    pub async fn drain(&self, patience: Duration) -> Result<Vec<(String, Delivered)>> {
         let deadline = Instant::now() + patience;
         let source = Arc::new(self.clone());
         let (mut forgets, mut working, mut outcomes) = (self.forgets.clone(), JoinSet::new(), Vec::new());
@@ -110,12 +110,12 @@ impl EventSource {
         Ok(received.messages.unwrap_or_default().pop())
     }
 
-    async fn work(&self, message: &Message, is_forgotten: bool) -> Result<Outcome> {
+    async fn work(&self, message: &Message, is_forgotten: bool) -> Result<Delivered> {
         let (outcome, receipt) = (self.invoke(message).await?, message.receipt_handle().unwrap_or_default());
-        if outcome == Outcome::Done && !is_forgotten {
+        if outcome == Delivered::Done && !is_forgotten {
             let deletion = self.account.sqs.delete_message().queue_url(&self.queue).receipt_handle(receipt);
             deletion.send().await.context("delete a message")?;
-        } else if self.hurries || outcome != Outcome::Failed {
+        } else if self.hurries || outcome != Delivered::Failed {
             // Skips its visibility timeout.
             let again = self.account.sqs.change_message_visibility().queue_url(&self.queue).receipt_handle(receipt);
             again.visibility_timeout(0).send().await.context("redeliver a message")?;
@@ -123,7 +123,7 @@ impl EventSource {
         Ok(outcome)
     }
 
-    async fn invoke(&self, message: &Message) -> Result<Outcome> {
+    async fn invoke(&self, message: &Message) -> Result<Delivered> {
         let attributes: serde_json::Map<_, _> = message
             .attributes
             .iter()
@@ -141,9 +141,9 @@ impl EventSource {
         }] });
         let answer = self.account.invoke(&self.function, &event).await?;
         Ok(match answer["batchItemFailures"].as_array().map(Vec::len) {
-            Some(0) => Outcome::Done,
-            Some(_) => Outcome::Failed,
-            None => Outcome::Died,
+            Some(0) => Delivered::Done,
+            Some(_) => Delivered::Failed,
+            None => Delivered::Died,
         })
     }
 }

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use deployment::{deploy::Parameters, render::progress::Silent};
 use local::artifact::{Artifact, field};
-use local::event_source::{EventSource, Outcome};
+use local::event_source::{Delivered, EventSource};
 use local::local::{Local, Stack};
 use local::tally;
 use local::webhook::{delivery_id, post, signature};
@@ -143,7 +143,7 @@ async fn every_reference_of_a_push_arrives() {
     let outcomes = world.source.drain(PATIENCE).await.unwrap();
     let drained = begun.elapsed();
     assert_eq!(outcomes.len(), wanted);
-    assert!(outcomes.iter().all(|(_, outcome)| *outcome == Outcome::Done), "{outcomes:?}");
+    assert!(outcomes.iter().all(|(_, outcome)| *outcome == Delivered::Done), "{outcomes:?}");
 
     let (account, bucket) = (&world.local.cloud.account, world.stack.output("OutputBucketName").unwrap());
     let key = |tag: usize| format!("{REPOSITORY}/tag/v{tag}/PROJ_repo.zip");

@@ -25,7 +25,7 @@ pub(crate) async fn run(bench: &Bench) -> Result<Vec<Row>> {
     let environment = account.gitpull(proxy.port)?;
     let mut pair = Pair::default();
     for run in 1..=bench.runs {
-        crate::report::progress(&format!("{case}, {run} of {}", bench.runs));
+        crate::progress::progress(&format!("{case}, {run} of {}", bench.runs));
         account.forget().await?;
         for samples in [&mut pair.rival, &mut pair.ours] {
             hosted.push()?;

@@ -6,9 +6,10 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 
 use crate::account;
+use crate::account::Environment;
 use crate::bench::Bench;
 use crate::cases::{webhook, zipdl};
-use crate::function::{Environment, Function};
+use crate::function::Function;
 use crate::lambda::Runtime;
 use crate::program::Program;
 use crate::row::Row;

@@ -62,6 +62,6 @@ pub(crate) async fn pull(bench: &Bench, name: &str, shape: Shape) -> Result<Samp
     let sshd = &account.local.sshd;
     let mut environment = account::gitpull(&aws.endpoint, &sshd.user, sshd.port, sshd.known_hosts_line()?);
     environment.push(("KMS_KEY", "1234abcd-12ab-34cd-56ef-1234567890ab".to_owned()));
-    crate::report::progress(&format!("pulling {name}"));
+    crate::progress::progress(&format!("pulling {name}"));
     Function::start(bench, "gitpull", &environment).await?.first_work(&hosted.job()?).await
 }

@@ -36,7 +36,7 @@ pub(crate) async fn run(bench: &Bench) -> Result<Vec<Row>> {
     let mut rival = RivalWorker::start(bench, account, &hosted, proxy.port, folder.path()).await?;
     let mut pair = Pair::default();
     for run in 0..=bench.runs {
-        crate::report::progress(&format!("{WALL}, {run} of {}", bench.runs));
+        crate::progress::progress(&format!("{WALL}, {run} of {}", bench.runs));
         hosted.push()?;
         let job = hosted.job()?;
         let before = proxy.received();

@@ -11,8 +11,9 @@ use rustix::thread::{CpuSet, sched_setaffinity};
 use serde_json::{Value, json};
 use tokio::runtime::Builder;
 
+use crate::account::Environment;
 use crate::bench::Bench;
-use crate::function::{Environment, Function};
+use crate::function::Function;
 use crate::program::Program;
 use crate::row::Row;
 use crate::sample::{Pair, Sample};

@@ -4,10 +4,11 @@
 use anyhow::{Result, ensure};
 use contract::{Job, KeyLayout, Repository, Trigger};
 
+use crate::account::Environment;
 use crate::account::OUTPUT;
 use crate::archive_host::ArchiveHost;
 use crate::bench::Bench;
-use crate::function::{Environment, Function};
+use crate::function::Function;
 use crate::generate::Shape;
 use crate::git;
 use crate::program::Program;

@@ -1,6 +1,6 @@
 //! Faults of AWS and kills of the worker, at any moment: an accepted push arrives.
 
-use local::event_source::Outcome;
+use local::event_source::Delivered;
 use local::fault_proxy::{Fault, How};
 use local::local::STACK;
 use local::tally;
@@ -54,9 +54,9 @@ async fn pushes_survive_s3_faults_and_kills() {
     for accepted in &pushed {
         world.is_stored(accepted).await;
         let last = outcomes.iter().rfind(|(path, _)| *path == accepted.clone.path).unwrap();
-        assert_eq!(last.1, Outcome::Done, "{last:?}");
+        assert_eq!(last.1, Delivered::Done, "{last:?}");
     }
-    let killed = outcomes.iter().filter(|(_, outcome)| *outcome == Outcome::Died).count();
+    let killed = outcomes.iter().filter(|(_, outcome)| *outcome == Delivered::Died).count();
     assert_eq!(killed, 8 + 1, "{outcomes:?}; the log: {:?}", world.source.account.log_lines().await);
     let versions = world.is_clean(2).await;
     for path in ["acme/killed-after-put", "acme/killed-after-completion", forgotten] {
@@ -80,7 +80,7 @@ async fn unanswered_call_delays_only_its_push() {
 
     let outcomes = world.drain().await;
     assert!(world.aws.left().is_empty(), "{:?}", world.aws.left());
-    let first = outcomes.iter().find(|(_, outcome)| *outcome == Outcome::Done);
+    let first = outcomes.iter().find(|(_, outcome)| *outcome == Delivered::Done);
     assert_eq!(first.unwrap().0, "acme/undisturbed", "nobody waits for another's failure: {outcomes:?}");
     for accepted in &pushed {
         world.is_stored(accepted).await;

@@ -1,7 +1,7 @@
 //! Faults of the Git host: nothing incomplete is stored, and the push arrives once the host works
 //! again.
 
-use local::event_source::Outcome;
+use local::event_source::Delivered;
 use local::proxy::{Break, Breakage};
 use local::tally;
 
@@ -50,8 +50,8 @@ async fn arrives_in_the_end(world: &World, broken: Break) {
     world.ssh.break_next(broken).await;
     let accepted = world.push(&format!("acme/{by:?}-{after}").to_lowercase(), BYTES).await;
     let outcomes: Vec<_> = world.drain().await.into_iter().map(|(_, outcome)| outcome).collect();
-    let first = if matches!(by, Breakage::Kill) { Outcome::Died } else { Outcome::Failed };
-    assert_eq!(outcomes, [first, Outcome::Done], "{by:?} after {after} bytes");
+    let first = if matches!(by, Breakage::Kill) { Delivered::Died } else { Delivered::Failed };
+    assert_eq!(outcomes, [first, Delivered::Done], "{by:?} after {after} bytes");
     world.is_stored(&accepted).await;
 }
 

@@ -9,7 +9,7 @@ use deployment::deploy::Parameters;
 use deployment::render::progress::Silent;
 use infra::redrive;
 use local::artifact::Artifact;
-use local::event_source::{EventSource, Outcome};
+use local::event_source::{Delivered, EventSource};
 use local::fault_proxy::FaultProxy;
 use local::host::Clone;
 use local::local::{Local, STACK};
@@ -103,7 +103,7 @@ impl World {
         self.source.account.limit(&self.source.function, PATIENCE_OF_A_FUNCTION).await.unwrap();
     }
 
-    pub(super) async fn drain(&self) -> Vec<(String, Outcome)> {
+    pub(super) async fn drain(&self) -> Vec<(String, Delivered)> {
         self.source.drain(PATIENCE).await.unwrap()
     }
 
