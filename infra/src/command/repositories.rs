@@ -69,7 +69,7 @@ impl Chosen {
             progress.waiting(&format!("looking for the repositories of {organisation} at {host}"));
             let include = Patterns::parse("--include", &self.include)?;
             let all = api.repositories(organisation).await?;
-            let wanted = all.into_iter().map(|found| found.path).filter(|path| include.includes(path.as_str()));
+            let wanted = all.into_iter().map(|found| found.path).filter(|path| is_wanted(&include, path.as_str()));
             let repositories = wanted.map(|path| Repository::new(host.clone(), path)).collect();
             return Ok(vec![AtHost { api, repositories }]);
         }
@@ -84,6 +84,12 @@ impl Chosen {
         }
         Ok(found)
     }
+}
+
+/// Whether a repository of an organisation is wanted: without globs, or with exclusions only, all
+/// others are.
+fn is_wanted(globs: &Patterns, path: &str) -> bool {
+    (globs.includes_nothing() || globs.includes(path)) && !globs.excludes(path)
 }
 
 /// The API of a host that the stack serves, with a person's token.
@@ -101,6 +107,20 @@ pub(crate) fn api(target: &Target, host: &HostName, progress: &mut dyn Progress)
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn globs_select_among_an_organisation() {
+        for (globs, path, expected) in [
+            ("", "acme/app", true),
+            ("acme/app-*", "acme/app-1", true),
+            ("acme/app-*", "acme/other", false),
+            ("!acme/secret", "acme/app", true),
+            ("!acme/secret", "acme/secret", false),
+            ("acme/*, !acme/secret", "acme/secret", false),
+        ] {
+            assert_eq!(is_wanted(&Patterns::parse("--include", globs).unwrap(), path), expected, "{globs} {path}");
+        }
+    }
 
     #[test]
     fn repository_is_named_as_cloned() {

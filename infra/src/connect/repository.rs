@@ -168,11 +168,13 @@ impl Connection<'_> {
         let has = |key: &PublicKey| there.iter().any(|found| found.key == *key && found.is_enabled);
         let own = keys.known(&repository);
         let newest = own.first().or(self.target.stack_key.as_ref().filter(|_| own.is_empty()));
-        if !self.rotates && newest.is_some_and(has) {
+        // Two keys are left of a replacement that was interrupted: it is finished first.
+        if !self.rotates && own.len() < 2 && newest.is_some_and(has) {
             return Ok(());
         }
-        let replaced = own.first().filter(|_| self.rotates);
-        connected.done.push(if replaced.is_some() { Step::KeyReplaced } else { Step::KeyAdded });
+        let replaced = own.first().filter(|_| self.rotates && own.len() < 2);
+        let is_second = own.len() > 1 || replaced.is_some();
+        connected.done.push(if is_second { Step::KeyReplaced } else { Step::KeyAdded });
         if self.is_dry {
             return Ok(());
         }

@@ -170,6 +170,19 @@ async fn repositories_are_connected_and_disconnected() {
     let now = scene.apis.state(GITHUB).find("acme/rocket").unwrap().keys.clone();
     assert!(now.len() == 1 && !keys.contains(&now[0].key), "{now:?}");
 
+    // A replacement that was interrupted is finished by the next command, whichever it is.
+    let account = deployment::account::Account::open(&scene.local.cloud.account.config).await.unwrap();
+    let described = deploy::described(&account, STACK).await.unwrap().unwrap();
+    let target = Target::read(&account, STACK, &described).await.unwrap();
+    let repository: Repository = rocket.parse().unwrap();
+    let both = target.keys.rotate(&repository, &target.keys.known(&repository)[0]).await.unwrap();
+    assert_eq!((both.len(), both[1].to_string()), (2, now[0].key.clone()));
+    let chosen = ["connect", "--organisation", "acme", "--include", "acme/roc*", "--yes"];
+    let (code, stdout, stderr) = scene.infra(&desk, &chosen).await;
+    assert_eq!((code, stdout.matches("deploy key replaced").count()), (Some(0), 1), "{stdout}{stderr}");
+    let keys = scene.apis.state(GITHUB).find("acme/rocket").unwrap().keys.clone();
+    assert!(keys.len() == 1 && keys[0].key == both[0].to_string(), "{keys:?}");
+
     let (code, stdout, stderr) = scene.infra(&desk, &["disconnect", rocket, probe, "--yes"]).await;
     assert_eq!(code, Some(0), "{stdout}{stderr}");
     assert!(scene.apis.state(GITHUB).repositories.iter().all(|one| one.keys.is_empty() && one.hooks.is_empty()));
