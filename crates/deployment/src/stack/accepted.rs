@@ -61,7 +61,7 @@ const TABLE: &[(At, Accepted)] = &[
         ),
     ),
     (
-        At::Ids(&["WebhookFunction", "GitPullFunction", "ZipDlFunction"]),
+        At::Ids(&["WebhookFunction", "GitPullFunction", "ZipDlFunction", "SshKeyFunction"]),
         accepted(
             &["CKV_AWS_173"],
             &[],

@@ -35,8 +35,12 @@ pub(super) fn add(stack: &mut Stack, parameters: &Parameters, roles: &[&Handle<R
         let group = SecurityGroup::outgoing_tcp("git2s3 worker", parameters.vpc_id.value(), why);
         stack.add_with("WorkerSecurityGroup", group, Attributes::default().after(&policy))
     });
-    let ignored = "W1033: SubnetIds is empty by default, and read only with a VPCId";
-    stack.metadata("cfn-lint", json!({ "config": { "ignore_checks": ["W1033"] }, "reasons": [ignored] }));
+    let reasons = [
+        "W1033: SubnetIds is empty by default, and read only with a VPCId",
+        "E3005: GitPullFunction depends on GitPullCredentials, which exists only with HTTPS; CloudFormation skips a \
+         dependency on what a condition leaves out",
+    ];
+    stack.metadata("cfn-lint", json!({ "config": { "ignore_checks": ["W1033", "E3005"] }, "reasons": reasons }));
     let config = group.either(
         |group| {
             let subnet_ids = parameters.subnet_ids.value().split(",");
