@@ -196,7 +196,7 @@ mod tests {
     #[test]
     fn every_alarm_is_paid_for() {
         let template = deployment::stack::template(None).unwrap().into_value();
-        let resources = template["Consumption"].as_object().unwrap().values();
+        let resources = template["Resources"].as_object().unwrap().values();
         let alarms = resources.filter(|resource| resource["Type"] == "AWS::CloudWatch::Alarm").count();
         assert_eq!(format!("{ALARMS}"), alarms.to_string());
     }
