@@ -133,6 +133,22 @@ impl Caller {
         self.send(attempt, Method::GET, path, None).await?.json()
     }
 
+    /// Creates or changes something, and reads what it is then.
+    pub(crate) async fn change<T: DeserializeOwned>(
+        &self,
+        attempt: &Attempt,
+        method: Method,
+        path: &str,
+        body: &Value,
+    ) -> Result<T, HostApiError> {
+        self.send(attempt, method, path, Some(body)).await?.json()
+    }
+
+    /// Deletes something.
+    pub(crate) async fn delete(&self, attempt: &Attempt, path: &str) -> Result<(), HostApiError> {
+        self.send(attempt, Method::DELETE, path, None).await.map(drop)
+    }
+
     /// Reads all pages of a list. `path` has a query already. The next page is requested by its
     /// number: a URL from a response would have to be trusted with the token.
     pub(crate) async fn pages<T: DeserializeOwned>(

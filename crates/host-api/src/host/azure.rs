@@ -266,22 +266,20 @@ impl Management for Azure {
         let attempt = self.caller.attempt(Action::CreateWebhook, path);
         let body = self.settings(&attempt, path, wanted).await?;
         let url = format!("{}?{HOOKS_API}", self.subscriptions(path)?);
-        let answer = self.caller.send(&attempt, Method::POST, &url, Some(&body)).await?;
-        answer.json::<Subscription>().map(Webhook::from)
+        self.caller.change::<Subscription>(&attempt, Method::POST, &url, &body).await.map(Webhook::from)
     }
 
     async fn update_webhook(&self, path: &RepositoryPath, id: &WebhookId, wanted: &WebhookSettings) -> Result<Webhook> {
         let attempt = self.caller.attempt(Action::UpdateWebhook, path);
         let body = self.settings(&attempt, path, wanted).await?;
         let url = format!("{}/{}?{HOOKS_API}", self.subscriptions(path)?, segment(&id.to_string()));
-        let answer = self.caller.send(&attempt, Method::PUT, &url, Some(&body)).await?;
-        answer.json::<Subscription>().map(Webhook::from)
+        self.caller.change::<Subscription>(&attempt, Method::PUT, &url, &body).await.map(Webhook::from)
     }
 
     async fn delete_webhook(&self, path: &RepositoryPath, id: &WebhookId) -> Result<()> {
         let attempt = self.caller.attempt(Action::DeleteWebhook, path);
         let url = format!("{}/{}?{HOOKS_API}", self.subscriptions(path)?, segment(&id.to_string()));
-        self.caller.send(&attempt, Method::DELETE, &url, None).await.map(drop)
+        self.caller.delete(&attempt, &url).await
     }
 
     async fn test_webhook(&self, path: &RepositoryPath, webhook: &Webhook) -> Result<Tested> {

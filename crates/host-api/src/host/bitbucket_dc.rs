@@ -277,7 +277,7 @@ impl Management for BitbucketDataCenter {
     async fn remove_deploy_key(&self, path: &RepositoryPath, id: &DeployKeyId) -> Result<()> {
         let attempt = self.caller.attempt(Action::RemoveDeployKey, path);
         let url = format!("{}/ssh/{}", self.repository_url("keys", path)?, segment(&id.to_string()));
-        self.caller.send(&attempt, Method::DELETE, &url, None).await.map(drop)
+        self.caller.delete(&attempt, &url).await
     }
 
     async fn webhooks(&self, path: &RepositoryPath) -> Result<Vec<Webhook>> {
@@ -290,20 +290,18 @@ impl Management for BitbucketDataCenter {
     async fn create_webhook(&self, path: &RepositoryPath, wanted: &WebhookSettings) -> Result<Webhook> {
         let attempt = self.caller.attempt(Action::CreateWebhook, path);
         let url = self.hooks_url(path)?;
-        let answer = self.caller.send(&attempt, Method::POST, &url, Some(&settings(wanted))).await?;
-        answer.json::<Hook>().map(Webhook::from)
+        self.caller.change::<Hook>(&attempt, Method::POST, &url, &settings(wanted)).await.map(Webhook::from)
     }
 
     async fn update_webhook(&self, path: &RepositoryPath, id: &WebhookId, wanted: &WebhookSettings) -> Result<Webhook> {
         let attempt = self.caller.attempt(Action::UpdateWebhook, path);
         let url = self.hook_url(path, id)?;
-        let answer = self.caller.send(&attempt, Method::PUT, &url, Some(&settings(wanted))).await?;
-        answer.json::<Hook>().map(Webhook::from)
+        self.caller.change::<Hook>(&attempt, Method::PUT, &url, &settings(wanted)).await.map(Webhook::from)
     }
 
     async fn delete_webhook(&self, path: &RepositoryPath, id: &WebhookId) -> Result<()> {
         let attempt = self.caller.attempt(Action::DeleteWebhook, path);
-        self.caller.send(&attempt, Method::DELETE, &self.hook_url(path, id)?, None).await.map(drop)
+        self.caller.delete(&attempt, &self.hook_url(path, id)?).await
     }
 
     async fn test_webhook(&self, path: &RepositoryPath, webhook: &Webhook) -> Result<Tested> {

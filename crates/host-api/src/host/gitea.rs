@@ -189,7 +189,7 @@ impl Management for Gitea {
     async fn remove_deploy_key(&self, path: &RepositoryPath, id: &DeployKeyId) -> Result<()> {
         let attempt = self.caller.attempt(Action::RemoveDeployKey, path);
         let url = format!("{}/keys/{}", repository(path), encoded(&id.to_string()));
-        self.caller.send(&attempt, Method::DELETE, &url, None).await.map(drop)
+        self.caller.delete(&attempt, &url).await
     }
 
     async fn webhooks(&self, path: &RepositoryPath) -> Result<Vec<Webhook>> {
@@ -201,8 +201,7 @@ impl Management for Gitea {
     async fn create_webhook(&self, path: &RepositoryPath, wanted: &WebhookSettings) -> Result<Webhook> {
         let attempt = self.caller.attempt(Action::CreateWebhook, path);
         let url = format!("{}/hooks", repository(path));
-        let answer = self.caller.send(&attempt, Method::POST, &url, Some(&settings(wanted))).await?;
-        answer.json::<Hook>().map(Webhook::from)
+        self.caller.change::<Hook>(&attempt, Method::POST, &url, &settings(wanted)).await.map(Webhook::from)
     }
 
     async fn update_webhook(&self, path: &RepositoryPath, id: &WebhookId, wanted: &WebhookSettings) -> Result<Webhook> {
@@ -216,7 +215,7 @@ impl Management for Gitea {
 
     async fn delete_webhook(&self, path: &RepositoryPath, id: &WebhookId) -> Result<()> {
         let attempt = self.caller.attempt(Action::DeleteWebhook, path);
-        self.caller.send(&attempt, Method::DELETE, &hook_url(path, id), None).await.map(drop)
+        self.caller.delete(&attempt, &hook_url(path, id)).await
     }
 
     async fn test_webhook(&self, path: &RepositoryPath, webhook: &Webhook) -> Result<Tested> {

@@ -261,7 +261,7 @@ impl Management for GitHub {
     async fn remove_deploy_key(&self, path: &RepositoryPath, id: &DeployKeyId) -> Result<()> {
         let attempt = self.caller.attempt(Action::RemoveDeployKey, path);
         let url = format!("/repos/{}/keys/{}", encoded(path.as_str()), encoded(&id.to_string()));
-        self.caller.send(&attempt, Method::DELETE, &url, None).await.map(drop)
+        self.caller.delete(&attempt, &url).await
     }
 
     async fn webhooks(&self, path: &RepositoryPath) -> Result<Vec<Webhook>> {
@@ -279,19 +279,19 @@ impl Management for GitHub {
             // The only name that a webhook can have.
             fields.insert("name".to_owned(), "web".into());
         }
-        self.caller.send(&attempt, Method::POST, &url, Some(&body)).await?.json::<Hook>().map(Webhook::from)
+        self.caller.change::<Hook>(&attempt, Method::POST, &url, &body).await.map(Webhook::from)
     }
 
     async fn update_webhook(&self, path: &RepositoryPath, id: &WebhookId, wanted: &WebhookSettings) -> Result<Webhook> {
         let attempt = self.caller.attempt(Action::UpdateWebhook, path);
         let url = hook_url(path, id);
         let body = settings(wanted);
-        self.caller.send(&attempt, Method::PATCH, &url, Some(&body)).await?.json::<Hook>().map(Webhook::from)
+        self.caller.change::<Hook>(&attempt, Method::PATCH, &url, &body).await.map(Webhook::from)
     }
 
     async fn delete_webhook(&self, path: &RepositoryPath, id: &WebhookId) -> Result<()> {
         let attempt = self.caller.attempt(Action::DeleteWebhook, path);
-        self.caller.send(&attempt, Method::DELETE, &hook_url(path, id), None).await.map(drop)
+        self.caller.delete(&attempt, &hook_url(path, id)).await
     }
 
     async fn test_webhook(&self, path: &RepositoryPath, webhook: &Webhook) -> Result<Tested> {
