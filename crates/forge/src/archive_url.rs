@@ -15,6 +15,8 @@
 use contract::{AllowedHost, CommitId, HostKind, RepositoryPath, url_path};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
+use crate::git_credential::basic;
+
 /// The archive API of a host.
 #[derive(Debug, Clone, Copy)]
 pub struct ArchiveApi<'a> {
@@ -76,10 +78,7 @@ impl ArchiveApi<'_> {
             }
             HostKind::GitLab => ("private-token", token.to_owned()),
             HostKind::Gitea => ("authorization", format!("token {token}")),
-            HostKind::Azure => {
-                use base64::{Engine as _, engine::general_purpose::STANDARD};
-                ("authorization", format!("Basic {}", STANDARD.encode(format!(":{token}"))))
-            }
+            HostKind::Azure => ("authorization", basic(&format!(":{token}"))),
         }
     }
 

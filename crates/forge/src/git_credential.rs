@@ -34,7 +34,8 @@ pub fn git_authorization(kind: Option<HostKind>, token: &str) -> String {
     basic(&format!("{user}:{token}"))
 }
 
-fn basic(user_and_token: &str) -> String {
+/// Basic authentication with a user, a colon and a token.
+pub(crate) fn basic(user_and_token: &str) -> String {
     format!("Basic {}", STANDARD.encode(user_and_token))
 }
 
