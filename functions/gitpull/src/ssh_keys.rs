@@ -4,7 +4,7 @@
 use std::{
     collections::HashMap,
     sync::{Mutex, PoisonError},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use aws_names::{BucketName, KeyId};
@@ -17,13 +17,10 @@ use contract::{
 };
 use fetch::PrivateKey;
 use secrecy::SecretString;
+use secret::MAX_AGE;
 use tokio::sync::OnceCell;
 
 use crate::error::GitPullError;
-
-/// How long it is known which keys a repository has. A key that the host refuses is looked up again
-/// at once.
-const MAX_AGE: Duration = Duration::from_mins(5);
 
 /// All keys of a stack.
 #[derive(Debug)]
@@ -47,7 +44,8 @@ pub(crate) struct KeysOf {
     pub(crate) older: Vec<PrivateKey>,
 }
 
-/// The own keys of repositories, newest first: none for one that uses the stack's.
+/// The own keys of repositories, newest first: none for one that uses the stack's. They are cached
+/// as long as a secret.
 #[derive(Debug, Default)]
 pub(crate) struct Cache(Mutex<HashMap<String, (Instant, Vec<PrivateKey>)>>);
 
