@@ -1,8 +1,9 @@
 //! Bitbucket Cloud.
 
+use contract::repository_keys::is_same_key;
 use serde_json::{Value, json};
 
-use super::state::{Hook, Key, Repository, State, plain, same};
+use super::state::{Hook, Key, Repository, State, plain};
 use super::{Asked, Reply, number, page, uuid};
 
 const TIME: &str = "2026-11-30T12:00:00+00:00";
@@ -86,7 +87,7 @@ fn of_repository(state: &mut State, asked: &Asked, one: &Repository, rest: &[&st
         ("GET", ["deploy-keys"]) => Some(listed(asked, one.keys.iter().map(key).collect())),
         ("POST", ["deploy-keys"]) => {
             let Some(text) = asked.text("/key") else { return Some(refused(400, "key: required")) };
-            if one.keys.iter().any(|known| same(&known.key, text)) {
+            if one.keys.iter().any(|known| is_same_key(&known.key, text)) {
                 return Some(refused(400, "Someone has already added that access key to this repository."));
             }
             let title = asked.text("/label").unwrap_or_default().to_owned();

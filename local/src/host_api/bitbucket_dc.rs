@@ -1,8 +1,9 @@
 //! Bitbucket Data Center.
 
+use contract::repository_keys::is_same_key;
 use serde_json::{Value, json};
 
-use super::state::{Hook, Key, Repository, State, plain, same};
+use super::state::{Hook, Key, Repository, State, plain};
 use super::{Asked, Reply};
 
 const TIME: u64 = 1_796_040_000_000;
@@ -89,7 +90,7 @@ fn keys(state: &mut State, asked: &Asked, one: &Repository, rest: &[&str]) -> Op
         ("GET", ["ssh"]) => Some(listed(asked, one.keys.iter().map(key).collect())),
         ("POST", ["ssh"]) => {
             let Some(text) = asked.text("/key/text") else { return Some(refused(400, "key.text is missing")) };
-            if one.keys.iter().any(|known| same(&known.key, text)) {
+            if one.keys.iter().any(|known| is_same_key(&known.key, text)) {
                 return Some(refused(409, "This key is already in use."));
             }
             let title = asked.text("/key/label").unwrap_or_default().to_owned();

@@ -1,8 +1,9 @@
 //! Gitea and Forgejo.
 
+use contract::repository_keys::is_same_key;
 use serde_json::{Value, json};
 
-use super::state::{Hook, Key, Repository, State, plain, same};
+use super::state::{Hook, Key, Repository, State, plain};
 use super::{Asked, Reply, page};
 
 const TIME: &str = "2026-11-30T12:00:00Z";
@@ -93,7 +94,7 @@ fn of_repository(state: &mut State, asked: &Asked, one: &Repository, rest: &[&st
             let (Some(text), Some(title)) = (asked.text("/key"), asked.text("/title")) else {
                 return Some(invalid("[Key]: Required"));
             };
-            if one.keys.iter().any(|known| same(&known.key, text)) {
+            if one.keys.iter().any(|known| is_same_key(&known.key, text)) {
                 return Some(invalid("This key has already been added to this repository"));
             }
             if one.keys.iter().any(|known| known.title == title) {

@@ -1,8 +1,9 @@
 //! GitHub Enterprise Server.
 
+use contract::repository_keys::is_same_key;
 use serde_json::{Map, Value, json};
 
-use super::state::{Hook, Key, Repository, State, plain, same};
+use super::state::{Hook, Key, Repository, State, plain};
 use super::{Asked, Reply, linked};
 
 const TIME: &str = "2026-11-30T12:00:00Z";
@@ -221,7 +222,7 @@ fn of_repository(state: &mut State, asked: &Asked, one: &Repository, rest: &[&st
             if state.without_deploy_keys.iter().any(|org| org == one.names().0) {
                 return Some(invalid("key", "Deploy keys are disabled for this repository"));
             }
-            if state.uses(text, path) || one.keys.iter().any(|known| same(&known.key, text)) {
+            if state.uses(text, path) || one.keys.iter().any(|known| is_same_key(&known.key, text)) {
                 return Some(invalid("key", "key is already in use"));
             }
             // Only `true` means that it may only read.

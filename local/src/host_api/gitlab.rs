@@ -1,8 +1,9 @@
 //! GitLab.
 
+use contract::repository_keys::is_same_key;
 use serde_json::{Value, json};
 
-use super::state::{Hook, Key, Repository, State, plain, same};
+use super::state::{Hook, Key, Repository, State, plain};
 use super::{Asked, Reply, linked};
 
 const TIME: &str = "2026-11-30T12:00:00.000Z";
@@ -87,11 +88,13 @@ fn of_project(state: &mut State, asked: &Asked, one: &Repository, rest: &[&str])
             let Some(text) = asked.text("/key") else {
                 return Some(Reply::json(400, json!({ "error": "key is missing" })));
             };
-            if let Some(known) = one.keys.iter().find(|known| same(&known.key, text)) {
+            if let Some(known) = one.keys.iter().find(|known| is_same_key(&known.key, text)) {
                 return Some(Reply::json(201, key(known)));
             }
-            let elsewhere =
-                state.repositories.iter().any(|one| !one.may_administer && one.keys.iter().any(|k| same(&k.key, text)));
+            let elsewhere = state
+                .repositories
+                .iter()
+                .any(|one| !one.may_administer && one.keys.iter().any(|k| is_same_key(&k.key, text)));
             if elsewhere {
                 let taken = json!({ "deploy_key.fingerprint_sha256": ["has already been taken"] });
                 return Some(Reply::json(400, json!({ "message": taken })));

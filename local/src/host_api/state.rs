@@ -1,5 +1,7 @@
 //! What a host contains, whatever its kind.
 
+use contract::repository_keys::is_same_key;
+
 /// A repository.
 #[derive(Clone, Debug, Default)]
 pub struct Repository {
@@ -148,7 +150,7 @@ impl State {
     /// Whether another repository has this key.
     pub(super) fn uses(&self, key: &str, except: &str) -> bool {
         let others = self.repositories.iter().filter(|one| !one.path.eq_ignore_ascii_case(except));
-        others.flat_map(|one| &one.keys).any(|known| same(&known.key, key))
+        others.flat_map(|one| &one.keys).any(|known| is_same_key(&known.key, key))
     }
 
     /// Sends an event to a webhook, which must exist, and returns the endpoint's status.
@@ -164,12 +166,6 @@ impl State {
         }
         Some(status)
     }
-}
-
-/// Whether two keys differ in nothing but comments.
-pub(super) fn same(one: &str, other: &str) -> bool {
-    let words = |text: &str| text.split_ascii_whitespace().take(2).map(str::to_owned).collect::<Vec<_>>();
-    words(one) == words(other)
 }
 
 /// A key without its comment.
