@@ -109,7 +109,7 @@ pub struct Answers {
 impl Answers {
     /// Whether honest pushes may be lost: anybody can cause refusals, but not failures of the
     /// endpoint.
-    fn is_trouble(&self) -> bool {
+    pub fn is_trouble(&self) -> bool {
         self.status == 429 || self.status >= 500
     }
 }

@@ -13,4 +13,5 @@ pub use disconnect::{Disconnected, disconnect};
 pub use repository::{Connected, Connection, Endpoint, Failure, Step};
 pub use ssh_keys::{SshKeys, SshKeysError};
 pub use stack::{Refusal, Target, TargetError, secret_for};
+pub(crate) use zips::stored;
 pub use zips::wait_for_zips;

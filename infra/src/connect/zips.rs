@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use aws_sdk_s3::primitives::DateTime;
 use deployment::account::Account;
 use deployment::call_error::CallError;
 use deployment::render::progress::Progress;
@@ -43,7 +44,14 @@ pub async fn wait_for_zips(
 /// Whether a repository's zip is in the bucket.
 async fn is_stored(account: &Account, target: &Target, connected: &Connected) -> Result<bool, CallError> {
     let Some(key) = &connected.artifact else { return Ok(false) };
-    let listed = account.s3.list_objects_v2().bucket(&target.bucket).prefix(key).max_keys(1).send().await;
-    let listed = listed.map_err(|error| CallError::new(format!("look for s3://{}/{key}", target.bucket), error))?;
-    Ok(listed.contents().iter().any(|object| object.key() == Some(key)))
+    Ok(stored(account, &target.bucket, key).await?.is_some())
+}
+
+/// When an object was stored, in seconds since 1970; `None` if there is none. A list needs no right
+/// to read objects.
+pub(crate) async fn stored(account: &Account, bucket: &str, key: &str) -> Result<Option<i64>, CallError> {
+    let listed = account.s3.list_objects_v2().bucket(bucket).prefix(key).max_keys(1).send().await;
+    let listed = listed.map_err(|error| CallError::new(format!("look for s3://{bucket}/{key}"), error))?;
+    let found = listed.contents().iter().find(|object| object.key() == Some(key));
+    Ok(found.map(|object| object.last_modified().map_or(0, DateTime::secs)))
 }

@@ -8,26 +8,24 @@ use deployment::call_error::CallError;
 use host_api::{Delivery, DeployKey, HostApi, HostApiError, HostedRepository, PublicKey, Webhook};
 
 use super::endpoint::{Reached, reach};
-use crate::connect::{Endpoint, Refusal, Target, secret_for};
+use crate::connect::{Endpoint, Refusal, Target, secret_for, stored};
 use crate::status::{Status, status};
 
 /// What is known.
 #[derive(Debug)]
-pub struct Facts {
+pub struct Facts<'a> {
+    /// The stack.
+    pub target: &'a Target,
     /// The repository, if one was asked about.
-    pub repository: Option<Repository>,
+    pub repository: Option<&'a Repository>,
     /// The status of the stack.
     pub status: Status,
-    /// How far a request to each endpoint gets.
-    pub reached: Vec<(String, Reached)>,
+    /// How far a request to the endpoint gets.
+    pub reached: Reached,
     /// The alarms that ring; `None` without the right to ask.
     pub alarms: Option<Vec<String>>,
     /// Why the stack doesn't serve the repository, or has no secret for it.
     pub refusal: Option<Refusal>,
-    /// Whether gitpull needs a key.
-    pub is_over_ssh: bool,
-    /// The URLs of gitpull and zipdl.
-    pub urls: [String; 2],
     /// The keys that gitpull uses, newest first: the repository's own, or the stack's.
     pub keys: Vec<PublicKey>,
     /// What the host says; `None` without a token.
@@ -56,23 +54,22 @@ pub struct AtHost {
 ///
 /// # Errors
 /// AWS couldn't be asked, or refused.
-pub async fn facts(
+pub async fn facts<'a>(
     account: &Account,
-    target: &Target,
+    target: &'a Target,
     secrets: &ApiSecrets,
-    repository: Option<&Repository>,
+    repository: Option<&'a Repository>,
     api: Option<&HostApi>,
     back: Duration,
-) -> Result<Option<Facts>, CallError> {
+) -> Result<Option<Facts<'a>>, CallError> {
     let Some(status) = status(account, &target.name, back).await? else { return Ok(None) };
     let mut facts = Facts {
-        repository: repository.cloned(),
+        target,
+        repository,
         status,
         reached: reached(account, target).await,
         alarms: alarms(account, &target.name).await,
         refusal: None,
-        is_over_ssh: target.is_over_ssh,
-        urls: target.urls().clone(),
         keys: Vec::new(),
         at_host: None,
         artifact: None,
@@ -94,14 +91,12 @@ pub async fn facts(
     Ok(Some(facts))
 }
 
-async fn reached(account: &Account, target: &Target) -> Vec<(String, Reached)> {
-    let url = target.url(Endpoint::GitPull).to_owned();
+async fn reached(account: &Account, target: &Target) -> Reached {
     // No host is private to a request for the stack's own endpoint, which is on the internet.
-    let reached = match https::Client::new(&contract::AllowedHosts::default(), "") {
-        Ok(client) if account.is_aws() => reach(&url, &client).await,
+    match https::Client::new(&contract::AllowedHosts::default(), "") {
+        Ok(client) if account.is_aws() => reach(target.url(Endpoint::GitPull), &client).await,
         _ => Reached::Untried,
-    };
-    vec![(url, reached)]
+    }
 }
 
 async fn alarms(account: &Account, stack: &str) -> Option<Vec<String>> {
@@ -124,11 +119,4 @@ async fn at_host(api: &HostApi, repository: &Repository, urls: &[String; 2]) -> 
         keys => Some(keys?),
     };
     Ok(AtHost { hosted, webhooks, deliveries, deploy_keys })
-}
-
-async fn stored(account: &Account, bucket: &str, key: &str) -> Result<Option<i64>, CallError> {
-    let listed = account.s3.list_objects_v2().bucket(bucket).prefix(key).max_keys(1).send().await;
-    let listed = listed.map_err(|error| CallError::new(format!("look for s3://{bucket}/{key}"), error))?;
-    let found = listed.contents().iter().find(|object| object.key() == Some(key));
-    Ok(found.and_then(|object| object.last_modified()).map(aws_sdk_s3::primitives::DateTime::secs))
 }

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::endpoint::Reached;
 use super::facts::{AtHost, Facts};
+use crate::connect::Endpoint;
 use crate::status::Trouble;
 
 /// What is known about a step.
@@ -56,9 +57,9 @@ fn unknown(why: impl Into<String>) -> Verdict {
 }
 
 /// All steps in their order. The first fault is the one to fix first.
-pub fn findings(facts: &Facts) -> Vec<Finding> {
+pub fn findings(facts: &Facts<'_>) -> Vec<Finding> {
     let mut all = vec![finding("stack", stack(facts)), finding("endpoint", endpoint(facts))];
-    if let Some(repository) = &facts.repository {
+    if let Some(repository) = facts.repository {
         let allowed = facts.refusal.as_ref().map_or_else(
             || fine("the stack serves it and has a secret for it"),
             |refusal| fault(refusal.to_string(), refusal.hint()),
@@ -70,9 +71,9 @@ pub fn findings(facts: &Facts) -> Vec<Finding> {
             Some(Ok(told)) => {
                 let connect = format!("run `connect {repository}`");
                 all.push(finding("repository", hosted(told, facts)));
-                all.push(finding("webhook", webhook(told, &facts.urls, &connect)));
+                all.push(finding("webhook", webhook(told, facts.target.urls(), &connect)));
                 all.push(finding("deliveries", deliveries(told)));
-                if facts.is_over_ssh {
+                if facts.target.is_over_ssh {
                     all.push(finding("deploy key", deploy_key(told.deploy_keys.as_deref(), &facts.keys, &connect)));
                 }
             }
@@ -92,7 +93,7 @@ fn finding(step: &'static str, verdict: Verdict) -> Finding {
     Finding { step, verdict }
 }
 
-fn stack(facts: &Facts) -> Verdict {
+fn stack(facts: &Facts<'_>) -> Verdict {
     let status = &facts.status.stack;
     if status.ends_with("_IN_PROGRESS") {
         unknown(format!("it is {status}"))
@@ -103,35 +104,26 @@ fn stack(facts: &Facts) -> Verdict {
     }
 }
 
-fn endpoint(facts: &Facts) -> Verdict {
-    for (url, reached) in &facts.reached {
-        match reached {
-            Reached::Answered(status) if *status < 500 => {}
-            Reached::Answered(status) => {
-                return fault(format!("{url} answers with status {status}"), "see the alarms and `logs`");
-            }
-            Reached::NoAddress(host) => {
-                return fault(
-                    format!("the name {host} has no address"),
-                    "create its DNS record: the output CustomDomainTarget is what it points to",
-                );
-            }
-            Reached::Certificate(why) => {
-                return fault(
-                    format!("the endpoint's certificate isn't valid: {why}"),
-                    "check the certificate in ACM and the name in CustomDomainName",
-                );
-            }
-            Reached::Nothing(why) => {
-                return fault(
-                    format!("nothing answers at {url}: {why}"),
-                    "check AllowedIps, WAF and network from here",
-                );
-            }
-            Reached::Untried => return unknown("an emulator's addresses exist only within it"),
+fn endpoint(facts: &Facts<'_>) -> Verdict {
+    let url = facts.target.url(Endpoint::GitPull);
+    match &facts.reached {
+        Reached::Answered(status) if *status < 500 => {
+            fine("its name resolves, and it answers with a valid certificate")
         }
+        Reached::Answered(status) => fault(format!("{url} answers with status {status}"), "see the alarms and `logs`"),
+        Reached::NoAddress(host) => fault(
+            format!("the name {host} has no address"),
+            "create its DNS record: the output CustomDomainNameTarget is what it points to",
+        ),
+        Reached::Certificate(why) => fault(
+            format!("the endpoint's certificate isn't valid: {why}"),
+            "check the certificate in ACM and the name in CustomDomainName",
+        ),
+        Reached::Nothing(why) => {
+            fault(format!("nothing answers at {url}: {why}"), "check AllowedIps, WAF and network from here")
+        }
+        Reached::Untried => unknown("an emulator's addresses exist only within it"),
     }
-    fine("its name resolves, and it answers with a valid certificate")
 }
 
 fn refused(error: &HostApiError) -> Verdict {
@@ -144,7 +136,7 @@ fn refused(error: &HostApiError) -> Verdict {
     }
 }
 
-fn hosted(told: &AtHost, facts: &Facts) -> Verdict {
+fn hosted(told: &AtHost, facts: &Facts<'_>) -> Verdict {
     let hosted = &told.hosted;
     if hosted.is_archived {
         return fault("the repository is archived: nobody can push", "unarchive it");
@@ -243,8 +235,8 @@ fn deploy_key(there: Option<&[DeployKey]>, keys: &[PublicKey], connect: &str) ->
     }
 }
 
-fn requests(facts: &Facts) -> Verdict {
-    let trouble = facts.status.answers.iter().find(|answers| answers.status == 429 || answers.status >= 500);
+fn requests(facts: &Facts<'_>) -> Verdict {
+    let trouble = facts.status.answers.iter().find(|answers| answers.is_trouble());
     match trouble {
         None => fine("the endpoint let in what came"),
         Some(answers) if answers.status == 429 => fault(
@@ -258,8 +250,8 @@ fn requests(facts: &Facts) -> Verdict {
     }
 }
 
-fn jobs(facts: &Facts) -> Verdict {
-    let concerns = |trouble: &&Trouble| match (&facts.repository, &trouble.repository) {
+fn jobs(facts: &Facts<'_>) -> Verdict {
+    let concerns = |trouble: &&Trouble| match (facts.repository, &trouble.repository) {
         (Some(wanted), Some(found)) => found.eq_ignore_ascii_case(&wanted.to_string()),
         (None, _) => true,
         (Some(_), None) => false,
@@ -274,7 +266,7 @@ fn jobs(facts: &Facts) -> Verdict {
     }
 }
 
-fn dead_letter_messages(facts: &Facts) -> Verdict {
+fn dead_letter_messages(facts: &Facts<'_>) -> Verdict {
     let waiting: u64 =
         facts.status.queues.iter().filter(|queue| queue.id.contains("DeadLetter")).map(|queue| queue.waiting).sum();
     match waiting {
@@ -286,7 +278,7 @@ fn dead_letter_messages(facts: &Facts) -> Verdict {
     }
 }
 
-fn alarms(facts: &Facts) -> Verdict {
+fn alarms(facts: &Facts<'_>) -> Verdict {
     match &facts.alarms {
         None => unknown("these credentials may not see them (cloudwatch:DescribeAlarms)"),
         Some(ringing) if ringing.is_empty() => fine("none rings"),
@@ -294,7 +286,7 @@ fn alarms(facts: &Facts) -> Verdict {
     }
 }
 
-fn zip(facts: &Facts) -> Verdict {
+fn zip(facts: &Facts<'_>) -> Verdict {
     match (&facts.artifact, facts.stored) {
         (Some(key), Some(_)) => fine(key.clone()),
         (Some(key), None) => {
