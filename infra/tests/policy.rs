@@ -551,6 +551,7 @@ fn custom_rules_extend_built_in_ones() {
     let folder = tempfile::tempdir().unwrap();
     fs::create_dir_all(folder.path().join("s3")).unwrap();
     let rule = "rule bucket_tagged { Resources.*[ Type == 'AWS::S3::Bucket' ].Properties.Tags exists <<tag it>> }";
+    let rule = format!("# Tags.\n# Scope: each AWS::S3::Bucket\n{rule}");
     fs::write(folder.path().join("s3/bucket_tagged.guard"), rule).unwrap();
     let output = infra_check(&["--rules", folder.path().to_str().unwrap()]);
     assert_eq!(output.status.code(), Some(1), "{output:?}");
@@ -560,14 +561,39 @@ fn custom_rules_extend_built_in_ones() {
 }
 
 #[test]
+fn rule_without_scope_sees_everything() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    fs::create_dir_all(path("rules/s3")).unwrap();
+    fs::write(path("rules/s3/named.guard"), "rule named { Outputs.Name exists }").unwrap();
+    let with_conditions = |count: usize| {
+        let mut template = json!({"Outputs": {"Name": {"Value": "x", "Condition": "C0"}}});
+        for (condition, resource) in (0..count).map(|number| (format!("C{number}"), format!("R{number}"))) {
+            template["Resources"][resource] = json!({"Type": "AWS::SNS::Topic", "Condition": condition});
+            template["Conditions"][&condition] = json!({"Fn::Equals": [{"Ref": &condition}, ""]});
+        }
+        template
+    };
+    fs::write(path("few.json"), with_conditions(3).to_string()).unwrap();
+    fs::write(path("many.json"), with_conditions(11).to_string()).unwrap();
+    let few = infra_check(&["--rules", &path("rules"), "--template", &path("few.json")]);
+    assert!(stdout(&few).contains("s3/named"), "{few:?}");
+    let many = infra_check(&["--rules", &path("rules"), "--template", &path("many.json")]);
+    assert_eq!((many.status.code(), stdout(&many)), (Some(3), ""), "{many:?}");
+    let message = String::from_utf8_lossy(&many.stderr);
+    assert!(message.contains("can't evaluate s3/named: say what the rule reads"), "{message}");
+    assert!(message.contains("more than 1536 outcomes"), "{message}");
+}
+
+#[test]
 fn check_without_rules_or_resources_fails() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name).display().to_string();
     fs::create_dir_all(path("none/s3")).unwrap();
     fs::create_dir_all(path("broken/s3")).unwrap();
-    fs::write(path("broken/s3/x.guard"), "rule x { this is no rule").unwrap();
+    fs::write(path("broken/s3/x.guard"), "# Scope: each AWS::S3::Bucket\nrule x { this is no rule").unwrap();
     fs::create_dir_all(path("misnamed/s3")).unwrap();
-    fs::write(path("misnamed/s3/x.guard"), "rule y { Resources exists }").unwrap();
+    fs::write(path("misnamed/s3/x.guard"), "# Scope: each AWS::S3::Bucket\nrule y { Resources exists }").unwrap();
     fs::write(path("empty.json"), "{\"Resources\": {}}").unwrap();
     for arguments in [
         ["--rules", &path("none")],

@@ -25,11 +25,8 @@ pub enum ConditionsError {
     #[error("Fn::If is not [condition, value, value] but {0}")]
     If(String),
     /// There are too many outcomes to check each.
-    #[error("the conditions compare {comparisons} things: more than can be gone through")]
-    TooMany {
-        /// Distinct comparisons (`Fn::Equals`) in the conditions in use.
-        comparisons: usize,
-    },
+    #[error("the conditions of what the rule reads have more than {MOST_OUTCOMES} outcomes")]
+    TooMany,
 }
 
 /// Outcome of every condition in use.
@@ -42,13 +39,14 @@ pub(super) fn variants(template: &Value) -> Result<Vec<Value>, ConditionsError> 
     outcomes.iter().map(|outcome| deployed(template, &named(outcome))).collect()
 }
 
-/// Checks that there aren't too many outcomes.
+/// Checks that each condition in use is defined, even one that no rule looks at.
 pub(super) fn verify(template: &Value) -> Result<(), ConditionsError> {
-    outcomes(template).map(|_| ())
+    let mut formulas = Formulas::of(template);
+    used(template)?.into_iter().try_for_each(|name| formulas.named(name, &mut Vec::new()).map(drop))
 }
 
-/// The conditions in use, and all their possible combined outcomes.
-fn outcomes(template: &Value) -> Result<(BTreeSet<&str>, BTreeSet<Vec<bool>>), ConditionsError> {
+/// The conditions in use.
+fn used(template: &Value) -> Result<BTreeSet<&str>, ConditionsError> {
     let mut used = BTreeSet::new();
     for section in ["Resources", "Outputs"] {
         let entries = template.get(section).and_then(Value::as_object);
@@ -57,13 +55,18 @@ fn outcomes(template: &Value) -> Result<(BTreeSet<&str>, BTreeSet<Vec<bool>>), C
             collect_ifs(entry, &mut used)?;
         }
     }
+    Ok(used)
+}
 
+/// The conditions in use, and all their possible combined outcomes.
+fn outcomes(template: &Value) -> Result<(BTreeSet<&str>, BTreeSet<Vec<bool>>), ConditionsError> {
+    let used = used(template)?;
     let mut formulas = Formulas::of(template);
     let conditions: Vec<_> =
         used.iter().copied().map(|name| formulas.named(name, &mut Vec::new())).collect::<Result<_, _>>()?;
     let comparisons = formulas.comparisons.len();
     if comparisons > MOST_COMPARISONS {
-        return Err(ConditionsError::TooMany { comparisons });
+        return Err(ConditionsError::TooMany);
     }
 
     let contradictions = formulas.contradictions();
@@ -75,7 +78,7 @@ fn outcomes(template: &Value) -> Result<(BTreeSet<&str>, BTreeSet<Vec<bool>>), C
         }
         outcomes.insert(conditions.iter().map(|condition| condition.is_true(&holds)).collect());
         if outcomes.len() > MOST_OUTCOMES {
-            return Err(ConditionsError::TooMany { comparisons });
+            return Err(ConditionsError::TooMany);
         }
     }
     Ok((used, outcomes))
@@ -304,9 +307,6 @@ mod tests {
         let many: Map<String, Value> =
             (0..13).map(|n| (format!("C{n}"), json!({"Fn::Equals": [{"Ref": format!("P{n}")}, ""]}))).collect();
         let all: Vec<Value> = many.keys().map(|name| json!({"Fn::If": [name, 1, 2]})).collect();
-        assert!(matches!(
-            refused(Value::Object(many), Value::Array(all)),
-            ConditionsError::TooMany { comparisons: 13 }
-        ));
+        assert!(matches!(refused(Value::Object(many), Value::Array(all)), ConditionsError::TooMany));
     }
 }

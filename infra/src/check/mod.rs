@@ -50,6 +50,14 @@ pub enum CheckError {
     /// The template's conditions can't be resolved.
     #[error("can't resolve the template's conditions")]
     Conditions(#[source] ConditionsError),
+    /// A rule reads so much that it can't be evaluated under each outcome of the conditions.
+    #[error("can't evaluate {rules}: say what the rule reads, with a line `# Scope:` in its header (docs/ci.md)")]
+    Scope {
+        /// The rules with this scope.
+        rules: String,
+        /// What their part of the template has too much of.
+        source: ConditionsError,
+    },
     /// Guard did not evaluate every rule.
     #[error("can't evaluate the rules")]
     Guard(#[source] GuardError),
@@ -71,7 +79,10 @@ pub fn check(template: &Template, rules: &Rules) -> Result<Report, CheckError> {
     groups.sort_by_key(|(scope, rules)| Reverse(rules.len() * scope.breadth(template)));
     for found in in_parallel(&groups, |(scope, rules)| {
         let needs_all = *scope == Scope::Whole || rules.iter().any(|rule| rule.text.contains("Metadata"));
-        let views = scope.views(if needs_all { template } else { &bare }).map_err(CheckError::Conditions)?;
+        let views = scope.views(if needs_all { template } else { &bare }).map_err(|source| CheckError::Scope {
+            rules: rules.iter().map(|rule| format!("{}/{}", rule.service, rule.name)).collect::<Vec<_>>().join(", "),
+            source,
+        })?;
         guard::evaluate(rules, &views).map_err(CheckError::Guard)
     }) {
         findings.extend(found?);
