@@ -128,6 +128,7 @@ impl Charset {
     /// The encoding of this name, in upper case.
     pub(crate) fn named(name: &str) -> Option<Arc<Self>> {
         let place = *PLACES.get(name)?;
+        // Unpacked under the lock, so that several threads don't unpack one table at once.
         let mut unpacked = UNPACKED.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = unpacked.get(&place.start) {
             return Some(Arc::clone(known));

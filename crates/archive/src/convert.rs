@@ -46,6 +46,7 @@ impl Conversion {
             let stats = Stats::from_bytes(&content);
             if stats.will_convert_lf_to_crlf(digest, Configuration::default()) {
                 let out = output();
+                // Refused before the work, since the result's length is known.
                 out.fits(content.len() + stats.lone_lf)?;
                 content = with_crlf(&content, out)?;
             }

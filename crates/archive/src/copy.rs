@@ -63,6 +63,7 @@ impl<'a> Copier<'a> {
         damaged: impl Fn(&'static str) -> ArchiveError,
     ) -> Result<(), ArchiveError> {
         let mut crc = crc32fast::Hasher::new();
+        // The index's CRC-32 covers the header, too.
         crc.update(&blob.header);
         let mut at = 0;
         while at < blob.length {

@@ -125,6 +125,7 @@ impl<'scope, 'env> Files<'scope, 'env> {
             Filtered::Itself => self.blob(output, at, file, mode),
             Filtered::Empty => self.ready(output, at, mode, Ready::stored(Vec::new())),
             Filtered::Pointer(pointer) => {
+                // It comes from the network in pieces, and can't wait in memory for its turn.
                 self.write_all(output)?;
                 self.large(output, at, pointer, mode)
             }
@@ -148,6 +149,7 @@ impl<'scope, 'env> Files<'scope, 'env> {
             let ready = self.tools.compressed(blob);
             return self.ready(output, at, mode, ready);
         }
+        // An empty file has no deflate stream to copy: it is stored.
         let Some(packed) = self.packs.blob(entry.id).filter(|packed| packed.size > 0) else {
             let size = self.root.objects.size(entry.id)?;
             let job = Job { id: entry.id, path: at.clone(), packed: None };
@@ -155,6 +157,7 @@ impl<'scope, 'env> Files<'scope, 'env> {
         };
         let crc = match packed.content_crc {
             Some(crc) => crc,
+            // Read twice, since it doesn't fit into memory: the zip has the CRC-32 before the data.
             None if packed.size.max(packed.length) > IN_MEMORY => {
                 let damaged = |reason| ArchiveError::Damaged { id: entry.id, path: at.clone(), reason };
                 self.tools.inflate.crc(&packed, &mut self.tools.copier, damaged)?
@@ -197,6 +200,7 @@ impl<'scope, 'env> Files<'scope, 'env> {
     /// What comes next: at once if nothing waits before it and nobody works on it.
     fn come<W: Write>(&mut self, output: &mut Output<'_, W>, next: Next<'env>) -> Result<(), ArchiveError> {
         self.in_memory += next.size;
+        // Most files take this way: copied from the pack, never held in memory.
         if self.next.is_empty() && !matches!(next.content, Waiting::Given) {
             return self.write(output, next);
         }

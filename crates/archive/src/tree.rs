@@ -78,6 +78,7 @@ impl<'a> Walk<'a> {
         for entry in TreeRefIter::from_bytes(&content, tree.kind()) {
             let entry = entry.map_err(|error| ArchiveError::Object { id: tree, source: error.into() })?;
             let path = path::join(parent, entry.filename).map_err(|IllegalPath(path)| ArchiveError::Path { path })?;
+            // Counted early: nested trees of a few kilobytes can have billions of entries.
             let taken = ENTRY + path.len() as u64;
             self.room = self.room.checked_sub(taken).ok_or(ArchiveError::TooMany { tree: self.root })?;
             if entry.filename == ".gitattributes" && !matches!(entry.mode.kind(), EntryKind::Tree | EntryKind::Commit) {
@@ -85,6 +86,7 @@ impl<'a> Walk<'a> {
             }
             self.pending.push(Entry { path, kind: entry.mode.kind(), id: entry.oid.to_owned() });
         }
+        // The next one is taken from the end.
         self.pending.get_mut(start..).unwrap_or_default().reverse();
         Ok(())
     }

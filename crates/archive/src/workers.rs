@@ -82,6 +82,7 @@ impl<'a> Tools<'a> {
     pub(crate) fn compressed(&mut self, content: Vec<u8>) -> Ready {
         let deflated = self.compressor.deflate(&content);
         let stored = Ready::stored(content);
+        // What doesn't shrink, such as an image, is cheaper to unpack when stored.
         if deflated.len() < stored.data.len() {
             Ready { data: deflated, method: Method::Deflated, ..stored }
         } else {
@@ -112,6 +113,7 @@ impl<'scope, 'env> Workers<'scope, 'env> {
     /// Starts a job. [`Workers::take`] returns its result, after those of all earlier jobs.
     pub(crate) fn give(&mut self, job: Job<'env>) -> Result<(), ArchiveError> {
         if self.all.is_empty() {
+            // Started for the first job only: after a small push, every file is copied.
             let count = thread::available_parallelism().map_or(1, NonZero::get);
             self.all = (0..count).map(|_| self.start()).collect();
         }
@@ -130,6 +132,7 @@ impl<'scope, 'env> Workers<'scope, 'env> {
         let (jobs, given) = channel::<Job<'env>>();
         let (done, results) = channel();
         let interrupt = self.objects.interrupt();
+        // A clone, since gix's repository has caches that threads can't share.
         let objects = Objects::of(self.objects.repository(), interrupt);
         self.scope.spawn(move || {
             let mut tools = Tools::new(interrupt);

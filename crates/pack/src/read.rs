@@ -94,6 +94,7 @@ impl Pack {
     fn blob(&self, id: ObjectId) -> Option<Packed<'_>> {
         let index = self.index.lookup(id)?;
         let offset = self.index.pack_offset_at_index(index);
+        // An index has no lengths: an entry ends where the next one in the pack begins.
         let next = self.offsets.partition_point(|start| *start <= offset);
         let end = *self.offsets.get(next)?;
         let mut header = vec![0; usize::try_from(LONGEST_HEADER.min(end.checked_sub(offset)?)).ok()?];
@@ -120,6 +121,7 @@ impl Packed<'_> {
     pub fn read_at(&self, at: u64, buffer: &mut [u8]) -> io::Result<usize> {
         let left = usize::try_from(self.length.saturating_sub(at)).unwrap_or(usize::MAX);
         let (wanted, _) = buffer.split_at_mut(buffer.len().min(left));
+        // Not seeked: several threads read different objects of one file.
         self.pack.file.read_exact_at(wanted, self.start + at).map(|()| wanted.len())
     }
 

@@ -119,6 +119,7 @@ impl<'a> Receiver<'a> {
         self.exact(&mut header)?;
         self.hash.update(header);
         let (_, count) = data::header::decode(&header).map_err(PackError::Header)?;
+        // Before anything is allocated for them: the sender chooses this number.
         if count > MOST {
             return Err(PackError::TooMany { count });
         }
@@ -127,6 +128,7 @@ impl<'a> Receiver<'a> {
         for _ in 0..count {
             let came = self.offset;
             let (header, entry) = self.header()?;
+            // Small objects end before `inflate` looks, and a pack may have millions of them.
             if self.interrupt.load(Ordering::Relaxed) {
                 return Err(PackError::Interrupted);
             }
@@ -207,6 +209,7 @@ impl<'a> Receiver<'a> {
         mut content: impl FnMut(&[u8]),
     ) -> Result<(), PackError> {
         let damaged = |reason| PackError::Entry { offset: entry, reason };
+        // Kept from object to object, as is the buffer: most objects are smaller than both.
         self.zlib.reset(true);
         loop {
             let input = self.input.fill_buf().map_err(|source| PackError::Read { received: self.offset, source })?;
@@ -222,12 +225,14 @@ impl<'a> Receiver<'a> {
             let ended = input.is_empty();
             self.input.consume(read);
             self.offset += read as u64;
+            // At once, not at the end: a few bytes can inflate to gigabytes.
             if self.zlib.total_out() > size {
                 return Err(damaged("it is longer than declared"));
             }
             if status == Status::StreamEnd {
                 break;
             }
+            // Nothing moves any more: the stream is damaged, or the connection has ended.
             if read == 0 && inflated == 0 {
                 if !ended {
                     return Err(damaged("its zlib stream is truncated"));

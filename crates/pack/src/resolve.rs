@@ -266,6 +266,8 @@ impl Work<'_> {
     ) -> Result<(), PackError> {
         memory.held = content.len() as u64;
         let mut open = vec![Open { content, children }];
+        // Depth first, with a stack of our own: the sender chooses how deep a chain is, and only
+        // the bases between here and the root are in memory.
         while let Some(mut base) = open.pop() {
             let Some(delta) = base.children.pop().and_then(|child| self.deltas.all.get(child)) else { continue };
             if self.interrupt.load(Ordering::Relaxed) {
@@ -275,6 +277,8 @@ impl Work<'_> {
             if kind != Kind::Blob && content.len() as u64 > LARGEST_BUT_BLOBS {
                 return Err(PackError::TooLarge { offset: delta.came, reason: TOO_LARGE_BUT_BLOBS });
             }
+            // Freed before its last result's own deltas are resolved: a chain without branches
+            // needs two objects, however long it is.
             if base.children.is_empty() {
                 memory.held -= base.content.len() as u64;
             } else {
@@ -305,6 +309,7 @@ impl Work<'_> {
         let stream = Stream { file, at: delta.at, packed: delta.packed, size: delta.size };
         memory.room_for(delta.size.saturating_add(delta.packed), delta.came)?;
         let bytes = self.inflate(&stream, delta.came, tools)?;
+        // The delta says how long its result will be, so there is room for it before it is made.
         let result = delta::result_length(&bytes).map_err(refused)? as u64;
         // The result, and the same for its compressed form.
         memory.room_for(delta.size.saturating_add(result.saturating_mul(2)), delta.came)?;
@@ -338,6 +343,7 @@ impl Work<'_> {
         id.update(&loose_header(kind, size));
         id.update(content);
         let id = id.try_finalize().map_err(PackError::Collision)?;
+        // Compressed before the lock, which is held only to append.
         let zlib = tools.compressor.zlib(content);
         let sums = Sums { id, content: crc32fast::hash(content), packed: zlib.len() as u64 };
         let mut pack = self.pack.lock().unwrap_or_else(PoisonError::into_inner);

@@ -32,6 +32,7 @@ impl<R: Read> Input<R> {
     /// The bytes that come next: `wanted` of them or more, fewer only at the end.
     pub(crate) fn peek(&mut self, wanted: usize) -> Result<&[u8], ProviderError> {
         if self.end - self.start < wanted {
+            // Moved only if too little is left, so each byte is moved about once.
             self.buffer.copy_within(self.start..self.end, 0);
             (self.start, self.end) = (0, self.end - self.start);
             while self.end < wanted && self.receive()? > 0 {}
@@ -103,6 +104,7 @@ impl<R: Read> Input<R> {
             }
         };
         self.end += received;
+        // Checked as it comes: `Content-Length` is the provider's word, and may be missing.
         if self.consumed + (self.end - self.start) as u64 > self.max {
             return Err(ProviderError::TooLong { max: self.max });
         }

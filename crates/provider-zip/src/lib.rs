@@ -97,6 +97,8 @@ pub fn copy_zip<R: Read, W: Write>(
     let mut signature;
     loop {
         let offset = input.position();
+        // An entry with a descriptor says its length only at its end, so entries are read one by
+        // one and never skipped.
         signature = input.array()?;
         if signature != ENTRY {
             break;
