@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use deployment::stack;
-use infra::check::{Rules, check};
+use infra::check::{Finding, Rule, Rules, check};
 use serde_json::{Value, json};
 
 /// A mutation of a value below a resource's `Properties`.
@@ -56,23 +56,55 @@ fn mutations(value: &Value, pointer: &str, found: &mut Vec<Mutation>) {
     }
 }
 
-/// The rules about resources of this type, and the part of the template that they read; `None`
-/// without such rules.
-fn about(kind: &str, all: &Rules, template: &Value) -> Option<(Rules, Value)> {
-    let scope = |text: &str| {
-        text.lines().find_map(|line| Some(line.strip_prefix("# Scope: ")?.trim_start_matches("each ").to_owned()))
-    };
-    let concerns_all = |scope: &str| scope == "resource" || scope.starts_with("with ");
-    let concerns = |scope: &str| scope.split(", ").any(|name| name == kind) || concerns_all(scope);
-    let rules = Rules::new(all.iter().filter(|rule| concerns(&scope(&rule.text).unwrap())).cloned()).ok()?;
-    let types: BTreeSet<String> = rules
-        .iter()
-        .flat_map(|rule| scope(&rule.text).unwrap().split(", ").map(str::to_owned).collect::<Vec<_>>())
-        .collect();
-    let mut seen = template.clone();
-    let is_seen = |resource: &Value| resource["Type"] == kind || types.contains(resource["Type"].as_str().unwrap());
-    seen["Resources"].as_object_mut().unwrap().retain(|_, resource| is_seen(resource));
-    Some((rules, seen))
+/// Some rules, and the part of the template that they read.
+struct Judges {
+    rules: Rules,
+    seen: Value,
+}
+
+impl Judges {
+    /// Those who look at resources one by one, then those who relate them to others.
+    fn of(id: &str, all: &Rules, template: &Value) -> Vec<Self> {
+        let kind = template["Resources"][id]["Type"].as_str().unwrap();
+        let scope = |rule: &Rule| rule.text.lines().find_map(|line| line.strip_prefix("# Scope: ")).unwrap().to_owned();
+        let each = |scope: &str| match scope.strip_prefix("each ") {
+            Some(of) => of == "resource" || of.starts_with("with ") || of.split(", ").any(|name| name == kind),
+            None => false,
+        };
+        let related = |scope: &str| !scope.starts_with("each ") && scope.split(", ").any(|name| name == kind);
+        let rules = |concerned: &dyn Fn(&str) -> bool| {
+            Rules::new(all.iter().filter(|rule| concerned(&scope(rule))).cloned()).ok()
+        };
+        let judges = |rules: Rules, is_seen: &dyn Fn(&str, &str) -> bool| {
+            let mut seen = template.clone();
+            let resources = seen["Resources"].as_object_mut().unwrap();
+            resources.retain(|id, resource| is_seen(id, resource["Type"].as_str().unwrap()));
+            Self { rules, seen }
+        };
+        let each = rules(&each).map(|rules| {
+            let alone = judges(rules.clone(), &|other, _| other == id);
+            // A dead-letter queue, for example, is one only beside its queue.
+            if alone.findings(alone.seen.clone()).is_empty() { alone } else { judges(rules, &|_, name| name == kind) }
+        });
+        let related = rules(&related).map(|rules| {
+            let scopes: Vec<_> = rules.iter().map(scope).collect();
+            judges(rules, &|_, name| scopes.iter().any(|scope| scope.split(", ").any(|other| other == name)))
+        });
+        each.into_iter().chain(related).collect()
+    }
+
+    fn notice(&self, mutation: &Mutation) -> bool {
+        let mut spoilt = self.seen.clone();
+        mutation.apply(&mut spoilt["Resources"]);
+        !self.findings(spoilt).is_empty()
+    }
+
+    /// Without those about the order of resources, which are of the whole template.
+    fn findings(&self, seen: Value) -> Vec<Finding> {
+        let mut findings = check(&seen.into(), &self.rules).unwrap().findings;
+        findings.retain(|finding| finding.rule != "cloudformation/order");
+        findings
+    }
 }
 
 const IDENTITY: &str =
@@ -270,13 +302,17 @@ fn rules_notice_every_unlisted_mutation() {
     let (mut unnoticed, mut noticed, mut count) = (BTreeMap::new(), BTreeSet::new(), 0);
     for (id, resource) in template["Resources"].as_object().unwrap() {
         let kind = resource["Type"].as_str().unwrap();
-        let Some((rules, seen)) = about(kind, &rules, &template) else { continue };
+        let judges = Judges::of(id, &rules, &template);
+        for judges in &judges {
+            assert_eq!(judges.findings(judges.seen.clone()), [], "{id}");
+        }
+        if judges.is_empty() {
+            continue;
+        }
         for mutation in of_resource(id, resource) {
             let place = place(&mutation);
-            let mut spoilt = seen.clone();
-            mutation.apply(&mut spoilt["Resources"]);
             count += 1;
-            if !check(&spoilt.into(), &rules).unwrap().passes() {
+            if judges.iter().any(|judges| judges.notice(&mutation)) {
                 noticed.insert((kind, place));
             } else if !is_listed(kind, &place) {
                 unnoticed.insert((kind, place), mutation);
