@@ -12,6 +12,7 @@ use crate::aws::Account;
 use crate::decisions::Decisions;
 use crate::fault_proxy::FaultProxy;
 use crate::mismatches::Mismatches;
+use crate::packaged;
 use crate::process::{Lifetime, Recorded, Service, free_port};
 
 /// The layer inside the emulator's process that makes it as strict and as slow as AWS.
@@ -22,6 +23,7 @@ const LAYER: &[(&str, &str)] = &[
     ("differences.py", include_str!("local_cloud/differences.py")),
     ("records.py", include_str!("local_cloud/records.py")),
     ("switches.py", include_str!("local_cloud/switches.py")),
+    ("unpacked.py", include_str!("local_cloud/unpacked.py")),
     ("shapes/__init__.py", include_str!("local_cloud/shapes/__init__.py")),
     ("shapes/accepted.py", include_str!("local_cloud/shapes/accepted.py")),
     ("shapes/answers.py", include_str!("local_cloud/shapes/answers.py")),
@@ -160,7 +162,7 @@ fn spawn(python: &Path, launcher: &Path, dir: &Path, port: u16, endpoint: &str, 
     let path = std::env::var("PATH").context("read PATH")?;
     // Functions inherit this environment, so it contains nothing else: not the user's HOME, no
     // proxy.
-    let environment = [
+    let mut environment = vec![
         ("PATH", path.as_str()),
         ("HOME", &*temporary),
         ("TMPDIR", &*temporary),
@@ -175,6 +177,8 @@ fn spawn(python: &Path, launcher: &Path, dir: &Path, port: u16, endpoint: &str, 
         ("AUTH", "true"),
         ("PYTHONUNBUFFERED", "1"),
     ];
+    let unpacked = packaged::unpacked().map(|folder| folder.to_string_lossy().into_owned());
+    environment.extend(unpacked.as_deref().map(|folder| ("UNPACKED_FUNCTIONS", folder)));
     let launcher = launcher.to_string_lossy();
     Service::start(python, &[&launcher], &environment, &dir.join("ministack.log"), lifetime)
 }

@@ -18,6 +18,7 @@ pub mod host_api;
 pub mod http_server;
 pub mod local;
 mod mismatches;
+pub mod packaged;
 pub mod peer;
 pub mod process;
 pub mod promises;

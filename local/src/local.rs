@@ -7,12 +7,13 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use deployment::deploy::{self, Deployment, Parameters, Template};
-use deployment::package::{self, Manifest, Packaging, Profile, Target};
+use deployment::package::Manifest;
 use deployment::render::progress::{Progress, Silent};
 
 use crate::cloud::Cloud;
 use crate::fault_proxy::FaultProxy;
 use crate::host::Host;
+use crate::packaged;
 use crate::process::{Lifetime, Recorded};
 use crate::sshd::{Access, Sshd};
 
@@ -82,7 +83,7 @@ impl Local {
     /// Any part of it fails.
     pub async fn with_stack(dir: &Path) -> Result<(Self, Stack)> {
         let local = Self::tied(dir).await?;
-        local.package(&mut Silent)?;
+        local.packaged()?;
         let stack = local.deploy(&mut Silent).await?;
         Ok((local, stack))
     }
@@ -113,8 +114,15 @@ impl Local {
     /// # Errors
     /// They don't build.
     pub fn package(&self, progress: &mut dyn Progress) -> Result<Manifest> {
-        let packaging = Packaging { target: Target::Host, profile: Profile::Dev, dist: self.dist() };
-        package::package(&packaging, progress).context("package the functions")
+        packaged::package(&self.dist(), progress)
+    }
+
+    /// The same for a test, whose run may have packaged them for all tests.
+    ///
+    /// # Errors
+    /// They don't build, or the run's zips aren't there.
+    pub fn packaged(&self) -> Result<()> {
+        if packaged::link(&self.dist())? { Ok(()) } else { self.package(&mut Silent).map(drop) }
     }
 
     /// The template that `infra synth` writes for the packaged functions.

@@ -1,5 +1,5 @@
 //! The command `local`: the local cloud and the demo for people, and hidden subcommands that sshd
-//! and Git run for the local Git host.
+//! and Git run for the local Git host, and the tests before they begin.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -41,6 +41,9 @@ enum Verb {
         #[arg(long)]
         json: bool,
     },
+    /// Package the functions for all tests of a run.
+    #[command(hide = true)]
+    Package { dist: PathBuf },
     /// sshd's command for a connection.
     #[command(hide = true)]
     Serve {
@@ -86,6 +89,7 @@ async fn run(verb: Verb) -> Result<()> {
             if all { Ok(()) } else { bail!("a test failed") }
         }
         Verb::Prove { long, json } => prove(long, json),
+        Verb::Package { dist } => local::packaged::package_for_run(&dist, &mut Terminal::new()),
         Verb::Serve { root, access, only } => {
             let command = std::env::var("SSH_ORIGINAL_COMMAND").context("there is no shell here")?;
             Service::parse(&command, access, &root, only.as_deref())?.run()

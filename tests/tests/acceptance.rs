@@ -7,7 +7,6 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use contract::HostKind;
-use deployment::render::progress::Silent;
 use infra::acceptance::order::disorder;
 use infra::acceptance::record::Kind;
 use infra::acceptance::{NO_ACCOUNT, Promise, Record, Row, Verdict};
@@ -40,7 +39,7 @@ impl Desk {
             clone.push(&["main"]).await.unwrap();
         }
         fs::write(local.host.root().join("octo/rocket.git").join(PUBLIC), "").unwrap();
-        local.package(&mut Silent).unwrap();
+        local.packaged().unwrap();
         let work = dir.join("work");
         fs::create_dir_all(&work).unwrap();
         std::os::unix::fs::symlink(local.dist(), work.join("dist")).unwrap();

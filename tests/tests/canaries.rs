@@ -12,7 +12,7 @@ use aws_sdk_sqs::types::QueueAttributeName;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use contract::HostKind;
 use deployment::deploy::{self, Deployment, Parameters, Template};
-use deployment::render::progress::{Progress, Silent};
+use deployment::render::progress::Progress;
 use deployment::render::shown::Shown;
 use local::archives::{Archives, CONSUMER, TOKEN, address};
 use local::artifact::Artifact;
@@ -459,7 +459,7 @@ async fn planted_secrets_are_found_nowhere() {
     let cloud = dir.path().join("cloud");
     let mut local = Local::tied(&cloud).await.unwrap();
     let archives = Archives::start(local.host.root()).await.unwrap();
-    local.package(&mut Silent).unwrap();
+    local.packaged().unwrap();
     let mut seen = Seen::default();
     let given = parameters(&local, &archives);
     let running = local.deploy_with(&mut seen, |_| given).await.unwrap();

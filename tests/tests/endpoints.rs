@@ -245,7 +245,7 @@ async fn start_with(dir: &Path, installation: Installation, way: &str) -> (Local
     for sender in Sender::ALL.into_iter().filter(|sender| installation.has(*sender)) {
         repositories.push(Repository::create(&local, &archives, sender, installation).await);
     }
-    local.package(&mut Silent).unwrap();
+    local.packaged().unwrap();
     let kinds = Sender::ALL.into_iter().filter(|sender| installation.has(*sender)).map(Sender::kind);
     let kinds: Vec<_> = HostKind::ALL.into_iter().filter(|kind| kinds.clone().any(|own| own == *kind)).collect();
     let hosts: Vec<_> = kinds.iter().map(|kind| installation.entry(*kind, &local, &archives)).collect();
@@ -463,7 +463,7 @@ async fn large_files_and_submodules_over_https() {
         let (ssh_url, web_url) = (format!("ssh://git@{host}/{path}.git"), format!("https://{host}:{port}/{path}.git"));
         repositories.push(Repository { sender: Sender::Gitea, path, ssh_url, web_url, clone, commit });
     }
-    local.package(&mut Silent).unwrap();
+    local.packaged().unwrap();
     let ca = archives.ca.clone();
     let adapt = |parameters: Parameters| {
         parameters

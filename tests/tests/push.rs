@@ -245,7 +245,7 @@ async fn cold_function_starts_from_kept_pack() {
 async fn zip_holds_clone_and_selected_files() {
     let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let local = Local::tied(dir.path()).await.unwrap();
-    local.package(&mut Silent).unwrap();
+    local.packaged().unwrap();
     let adapt = |parameters: Parameters| parameters.with("ExcludeGit", "False").with("Paths", "src,!src/big");
     let stack = local.deploy_with(&mut Silent, adapt).await.unwrap();
     let clone = local.host.create("acme/rocket").await.unwrap();
@@ -282,7 +282,7 @@ async fn zip_holds_clone_and_selected_files() {
 async fn submodules_go_along() {
     let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let local = Local::tied(dir.path()).await.unwrap();
-    local.package(&mut Silent).unwrap();
+    local.packaged().unwrap();
     let adapt = |parameters: Parameters| {
         parameters.with("Submodules", "on").with("Repositories", "127.0.0.1/acme/*,127.0.0.1/libs/*")
     };
@@ -395,7 +395,7 @@ async fn submodules_go_along() {
 async fn git_lfs_files_are_included() {
     let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let local = Local::tied(dir.path()).await.unwrap();
-    local.package(&mut Silent).unwrap();
+    local.packaged().unwrap();
     let archives = Archives::start(local.host.root()).await.unwrap();
     let hosts = format!(
         "{}@127.0.0.1:{},{}=gitea:{port}+private,127.0.0.21=github:{port}+private",

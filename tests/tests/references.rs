@@ -43,7 +43,7 @@ impl World {
     async fn with_tags(tags: usize) -> Self {
         let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         let local = Local::tied(dir.path()).await.unwrap();
-        local.package(&mut Silent).unwrap();
+        local.packaged().unwrap();
         let host = format!("{}@127.0.0.1:{}=bitbucket-dc", local.sshd.user, local.sshd.port);
         let adapt = |parameters: Parameters| parameters.with("AllowedGitHosts", host).with("Refs", "main,refs/tags/v*");
         let stack = local.deploy_with(&mut Silent, adapt).await.unwrap();

@@ -14,8 +14,9 @@ import decisions
 import differences
 import shapes
 import strict
+import unpacked
 
-for layer in (differences, decisions, strict, shapes, control):
+for layer in (differences, decisions, strict, shapes, control, unpacked):
     layer.install()
 
 app.main()

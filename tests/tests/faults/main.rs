@@ -88,7 +88,7 @@ async fn failed_job_reaches_dead_letter_queue() {
 async fn failed_custom_resource_rolls_back_cleanly() {
     let dir = scratch();
     let local = Local::tied(dir.path()).await.unwrap();
-    local.package(&mut Silent).unwrap();
+    local.packaged().unwrap();
     let account = &local.cloud.account;
     let (parameters, _) = local.parameters().unwrap();
     // KMS refuses: the role may use the key only for something else.

@@ -49,7 +49,7 @@ impl World {
         let aws = FaultProxy::start().await.unwrap();
         let local = Local::behind(dir.path(), &aws).await.unwrap();
         let ssh = Proxy::start(local.sshd.port, None).await.unwrap();
-        local.package(&mut Silent).unwrap();
+        local.packaged().unwrap();
         let through = |parameters: Parameters| {
             let line = local.sshd.known_hosts_line().unwrap();
             let line = line.replace(&format!("]:{}", local.sshd.port), &format!("]:{}", ssh.port));

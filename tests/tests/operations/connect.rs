@@ -36,7 +36,7 @@ pub(crate) struct Scene {
 impl Scene {
     pub(crate) async fn set(dir: &std::path::Path, paths: &[&str]) -> Self {
         let local = Local::tied(dir).await.unwrap();
-        local.package(&mut Silent).unwrap();
+        local.packaged().unwrap();
         let apis = HostApis::start().await.unwrap();
         let (user, port) = (&local.sshd.user, local.sshd.port);
         let entry = format!("{} ssh={user}@{}:{port}", apis.entry(GITHUB), address(GITHUB));

@@ -5,7 +5,6 @@ use std::fs;
 use std::path::Path;
 use std::process::Output;
 
-use deployment::render::progress::Silent;
 use local::aws::{ACCESS_KEY, Account, SECRET_KEY};
 use local::local::Local;
 use local::process::built;
@@ -52,7 +51,7 @@ impl<'a> Desk<'a> {
 
     /// A desk with the packaged functions of the local cloud in `dist`.
     pub(crate) fn packaged(local: &'a Local, dir: &'a Path) -> Self {
-        local.package(&mut Silent).unwrap();
+        local.packaged().unwrap();
         let desk = Self::new(&local.cloud.account, dir);
         std::os::unix::fs::symlink(local.dist(), dir.join("dist")).unwrap();
         desk

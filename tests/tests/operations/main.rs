@@ -170,7 +170,7 @@ async fn stack_lifecycle_runs_through_commands() {
 async fn stack_uses_domain_network_and_alarms() {
     let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let local = Local::tied(&dir.path().join("cloud")).await.unwrap();
-    local.package(&mut Silent).unwrap();
+    local.packaged().unwrap();
     let account = &local.cloud.account;
     let web_acl = web_acl(account).await;
     let stack = local

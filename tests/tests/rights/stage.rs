@@ -58,7 +58,7 @@ impl Stage {
         let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
         let local = Local::tied(dir.path()).await?;
         let archives = Archives::start(local.host.root()).await?;
-        local.package(&mut Silent)?;
+        local.packaged()?;
         let (user, ssh, https) = (&local.sshd.user, local.sshd.port, archives.port);
         let github = address(HostKind::GitHub);
         let hosts = format!("{user}@127.0.0.1:{ssh},{user}@{github}:{ssh}=github:{https}+private,127.0.0.21+private");

@@ -28,7 +28,7 @@ const CODE: &str = "my-code";
 async fn start() -> (Local, TempDir) {
     let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let local = Local::tied(&dir.path().join("cloud")).await.unwrap();
-    local.package(&mut Silent).unwrap();
+    local.packaged().unwrap();
     local.cloud.turn("rights_spread", 1.0).await.unwrap();
     local.cloud.turn("interface_stays", 1.0).await.unwrap();
     (local, dir)
