@@ -16,6 +16,7 @@ pub mod fault_proxy;
 pub mod host;
 pub mod host_api;
 pub mod http_server;
+mod idle;
 pub mod local;
 mod mismatches;
 pub mod packaged;
@@ -31,6 +32,7 @@ pub mod sshd;
 pub mod standing;
 pub mod test_runner;
 pub mod tree;
+pub mod trips;
 pub mod webhook;
 
 pub use tally;

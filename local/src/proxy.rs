@@ -1,5 +1,6 @@
-//! A TCP proxy that counts, throttles and breaks connections: it measures how much a fetch
-//! receives, and simulates the network between a Git host and AWS.
+//! A TCP proxy that counts, delays, throttles and breaks connections: it measures how much a fetch
+//! receives and how often it waits for the host, and simulates the network between a Git host and
+//! AWS.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -10,13 +11,17 @@ use anyhow::{Context, Result};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinHandle;
 
 use crate::peer::Connection;
+use crate::trips::{End, Latency, Trip, Trips};
 
 /// The burst that passes without saved-up capacity.
 const BURST: u64 = 128 << 10;
+
+/// The most pieces that are under way in one direction.
+const MOST_PIECES: usize = 1024;
 
 /// What happens to a connection after this many bytes from the server.
 #[derive(Clone, Copy, Debug)]
@@ -38,6 +43,15 @@ pub enum Breakage {
     Kill,
 }
 
+/// The network between a client and a server.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Network {
+    /// How many bytes a second pass from the server, over all connections.
+    pub rate: Option<u64>,
+    /// How long everything is under way.
+    pub latency: Latency,
+}
+
 /// A TCP proxy for a server on this machine.
 #[derive(Debug)]
 pub struct Proxy {
@@ -45,28 +59,34 @@ pub struct Proxy {
     pub port: u16,
     received: Arc<AtomicU64>,
     breaks: Arc<Mutex<VecDeque<Break>>>,
+    trips: Trips,
     task: JoinHandle<()>,
 }
 
 impl Drop for Proxy {
     fn drop(&mut self) {
         self.task.abort();
+        self.trips.end();
     }
 }
 
 impl Proxy {
-    /// A proxy for `port`. The server's data passes at most at `rate` bytes a second, over all
-    /// connections.
-    pub async fn start(port: u16, rate: Option<u64>) -> Result<Self> {
+    /// A proxy for `port`.
+    ///
+    /// # Errors
+    /// It can't listen on any port.
+    pub async fn start(port: u16, network: Network) -> Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.context("listen as a proxy")?;
         let own = listener.local_addr()?.port();
         let received = Arc::new(AtomicU64::new(0));
         let breaks = Arc::<Mutex<VecDeque<Break>>>::default();
         let waiting = Arc::clone(&breaks);
+        let trips = Trips::new(network.latency);
         let way = Way {
             to_break: None,
             received: Arc::clone(&received),
-            bucket: rate.map(|rate| Arc::new(Mutex::new(TokenBucket::new(rate, Instant::now())))),
+            bucket: network.rate.map(|rate| Arc::new(Mutex::new(TokenBucket::new(rate, Instant::now())))),
+            trips: trips.clone(),
         };
         let task = tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
@@ -75,7 +95,7 @@ impl Proxy {
                 tokio::spawn(connect(client, port, Way { to_break, ..way.clone() }));
             }
         });
-        Ok(Self { port: own, received, breaks, task })
+        Ok(Self { port: own, received, breaks, trips, task })
     }
 
     /// Breaks the next connection that isn't to break yet.
@@ -87,40 +107,67 @@ impl Proxy {
     pub fn received(&self) -> u64 {
         self.received.load(Ordering::SeqCst)
     }
+
+    /// The round trips so far, as [`crate::trips`] defines them. Those of an exchange are the
+    /// difference between two calls.
+    pub fn round_trips(&self) -> u64 {
+        self.trips.round_trips()
+    }
 }
 
-/// From the server to the client.
-#[derive(Debug, Clone)]
+/// The way of a connection's bytes.
+#[derive(Clone, Debug)]
 struct Way {
     received: Arc<AtomicU64>,
     to_break: Option<(Break, Connection)>,
     bucket: Option<Arc<Mutex<TokenBucket>>>,
+    trips: Trips,
 }
 
+/// Bytes under way.
+type Pieces = mpsc::Sender<(Trip, Vec<u8>)>;
+
 async fn connect(client: TcpStream, port: u16, way: Way) {
-    let Ok(server) = TcpStream::connect(("127.0.0.1", port)).await else { return };
-    client.set_nodelay(true).and_then(|()| server.set_nodelay(true)).ok();
-    let (mut from_client, to_client) = client.into_split();
-    let (from_server, mut to_server) = server.into_split();
-    let asking = async {
-        tokio::io::copy(&mut from_client, &mut to_server).await?;
-        to_server.shutdown().await
+    client.set_nodelay(true).ok();
+    let (from_client, to_client) = client.into_split();
+    // SYN and SYN-ACK. Before that, a client can't send anything.
+    way.trips.make(End::Server).await;
+    way.trips.make(End::Client).await;
+    let (sent, asked) = mpsc::channel(MOST_PIECES);
+    let server = async {
+        way.trips.make(End::Server).await;
+        let server = TcpStream::connect(("127.0.0.1", port)).await?;
+        server.set_nodelay(true)?;
+        let (from_server, to_server) = server.into_split();
+        let (said, answered) = mpsc::channel(MOST_PIECES);
+        tokio::try_join!(
+            way.deliver(asked, to_server),
+            way.take_from_server(from_server, said),
+            way.deliver(answered, to_client),
+        )
     };
     // An error means that one side disconnected. Then disconnect the other.
-    tokio::try_join!(asking, way.pass(from_server, to_client)).ok();
+    tokio::try_join!(way.take(from_client, End::Server, sent), server).ok();
 }
 
 impl Way {
-    async fn pass(&self, mut from: OwnedReadHalf, mut to: OwnedWriteHalf) -> std::io::Result<()> {
-        let mut piece = vec![0; 64 << 10];
-        let mut passed = 0;
-        loop {
-            let length = from.read(&mut piece).await?;
-            if length == 0 {
-                return to.shutdown().await;
+    /// Takes what one end sends.
+    async fn take(&self, mut from: OwnedReadHalf, to: End, pieces: Pieces) -> std::io::Result<()> {
+        while let Some(piece) = read(&mut from).await? {
+            if pieces.send((self.trips.start(to), piece)).await.is_err() {
+                break;
             }
-            self.received.fetch_add(length as u64, Ordering::SeqCst);
-            passed += length as u64;
+        }
+        Ok(())
+    }
+
+    /// The same, as slow and as broken as the network is.
+    async fn take_from_server(&self, mut from: OwnedReadHalf, pieces: Pieces) -> std::io::Result<()> {
+        let mut passed = 0;
+        while let Some(piece) = read(&mut from).await? {
+            let length = piece.len() as u64;
+            self.received.fetch_add(length, Ordering::SeqCst);
+            passed += length;
             if let Some((Break { after, by }, connection)) = self.to_break
                 && passed > after
             {
@@ -129,15 +176,40 @@ impl Way {
                     Breakage::Silence => std::future::pending().await,
                     Breakage::Kill => connection.kill_client().map_err(std::io::Error::other)?,
                 }
+                // What was sent before still arrives.
+                pieces.reserve_many(MOST_PIECES).await.ok();
                 return Err(std::io::ErrorKind::ConnectionReset.into());
             }
             if let Some(bucket) = &self.bucket {
-                let wait = bucket.lock().await.take(length as u64, Instant::now());
+                let wait = bucket.lock().await.take(length, Instant::now());
                 tokio::time::sleep(wait).await;
             }
-            to.write_all(&piece[..length]).await?;
+            if pieces.send((self.trips.start(End::Client), piece)).await.is_err() {
+                break;
+            }
         }
+        Ok(())
     }
+
+    /// Hands over what arrives, in its order.
+    async fn deliver(
+        &self,
+        mut pieces: mpsc::Receiver<(Trip, Vec<u8>)>,
+        mut to: OwnedWriteHalf,
+    ) -> std::io::Result<()> {
+        while let Some((trip, piece)) = pieces.recv().await {
+            self.trips.finish(trip).await;
+            to.write_all(&piece).await?;
+        }
+        to.shutdown().await
+    }
+}
+
+async fn read(from: &mut OwnedReadHalf) -> std::io::Result<Option<Vec<u8>>> {
+    let mut piece = vec![0; 64 << 10];
+    let length = from.read(&mut piece).await?;
+    piece.truncate(length);
+    Ok((length > 0).then_some(piece))
 }
 
 /// A token bucket: this many bytes a second, with a small burst.
@@ -178,7 +250,7 @@ mod tests {
     #[tokio::test]
     async fn only_server_bytes_are_counted() {
         let server = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-        let proxy = Proxy::start(server.local_addr().unwrap().port(), None).await.unwrap();
+        let proxy = Proxy::start(server.local_addr().unwrap().port(), Network::default()).await.unwrap();
         let answering = tokio::spawn(async move {
             let (mut connection, _) = server.accept().await.unwrap();
             let mut question = String::new();

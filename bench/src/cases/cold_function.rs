@@ -3,7 +3,7 @@
 //! first push.
 
 use anyhow::Result;
-use local::proxy::Proxy;
+use local::proxy::{Network, Proxy};
 
 use crate::bench::Bench;
 use crate::function::Function;
@@ -21,7 +21,7 @@ pub(crate) async fn run(bench: &Bench) -> Result<Vec<Row>> {
     let [case] = NAMES;
     let account = bench.account().await?;
     let mut hosted = Hosted::new(bench, account, "heavy", Shape::HEAVY)?;
-    let proxy = Proxy::start(account.local.sshd.port, Some(RATE)).await?;
+    let proxy = Proxy::start(account.local.sshd.port, Network { rate: Some(RATE), ..Network::default() }).await?;
     let environment = account.gitpull(proxy.port)?;
     let mut pair = Pair::default();
     for run in 1..=bench.runs {

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Stdio;
 
 use anyhow::{Context, Result};
-use local::proxy::Proxy;
+use local::proxy::{Network, Proxy};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout};
 
@@ -29,7 +29,7 @@ pub(crate) async fn run(bench: &Bench) -> Result<Vec<Row>> {
     let account = bench.account().await?;
     let mut hosted = Hosted::new(bench, account, "git-sized", Shape::GIT)?;
     account.forget().await?;
-    let proxy = Proxy::start(account.local.sshd.port, None).await?;
+    let proxy = Proxy::start(account.local.sshd.port, Network::default()).await?;
     let folder = bench.empty_folder()?;
     let mut ours = Function::start(bench, "gitpull", &account.gitpull(proxy.port)?).await?;
     ours.work(&hosted.job()?).await?;
@@ -58,7 +58,7 @@ pub(crate) async fn run(bench: &Bench) -> Result<Vec<Row>> {
 }
 
 /// The rival's running worker.
-struct RivalWorker {
+pub(crate) struct RivalWorker {
     _child: Child,
     input: ChildStdin,
     output: Lines<BufReader<ChildStdout>>,
@@ -66,7 +66,13 @@ struct RivalWorker {
 
 impl RivalWorker {
     /// Starts it and waits for its clone.
-    async fn start(bench: &Bench, account: &Account, hosted: &Hosted, port: u16, folder: &Path) -> Result<Self> {
+    pub(crate) async fn start(
+        bench: &Bench,
+        account: &Account,
+        hosted: &Hosted,
+        port: u16,
+        folder: &Path,
+    ) -> Result<Self> {
         let mut command = hosted.rival(bench, account, port, &folder.join("clone")).arg("warm").command();
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().context("start the rival")?;
         let input = child.stdin.take().context("talk to the rival")?;
@@ -77,7 +83,7 @@ impl RivalWorker {
     }
 
     /// Sends it a push. Returns how many seconds it took.
-    async fn push(&mut self) -> Result<f64> {
+    pub(crate) async fn push(&mut self) -> Result<f64> {
         self.input.write_all(b"\n").await?;
         self.took().await
     }

@@ -13,7 +13,7 @@ use local::event_source::{Delivered, EventSource};
 use local::fault_proxy::FaultProxy;
 use local::host::Clone;
 use local::local::{Local, STACK};
-use local::proxy::Proxy;
+use local::proxy::{Network, Proxy};
 use local::tree::Tree;
 use tempfile::TempDir;
 
@@ -48,7 +48,7 @@ impl World {
         let dir = scratch();
         let aws = FaultProxy::start().await.unwrap();
         let local = Local::behind(dir.path(), &aws).await.unwrap();
-        let ssh = Proxy::start(local.sshd.port, None).await.unwrap();
+        let ssh = Proxy::start(local.sshd.port, Network::default()).await.unwrap();
         local.packaged().unwrap();
         let through = |parameters: Parameters| {
             let line = local.sshd.known_hosts_line().unwrap();
