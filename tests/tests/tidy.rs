@@ -45,7 +45,8 @@ const ARROWS: [(&str, &[&str]); 34] = [
     ("pack", &[]),
     // Parsed where it is used, and checked before it is deployed.
     ("known-hosts-file", &[]),
-    ("fetch", &["blocking", "contract", "git-http", "https", "known-hosts-file", "pack"]),
+    // Its tests count round trips with the local network.
+    ("fetch", &["blocking", "contract", "git-http", "https", "known-hosts-file", "local", "pack"]),
     // There is one way to record what a test has tried.
     ("tally", &[]),
     // The format alone, for what is made of a tree and for what comes from a provider.
@@ -110,7 +111,7 @@ const ARROWS: [(&str, &[&str]); 34] = [
     ("infra", &["cfn", "contract", "deployment", "host-api", "https"]),
     ("local", &["contract", "deployment", "forge", "git-http", "tally"]),
     ("tests", &["contract", "deployment", "empty-bucket", "forge", "host-api", "https", "infra", "local", "tally"]),
-    ("bench", &["contract", "deployment", "infra", "local", "pack"]),
+    ("bench", &["contract", "deployment", "git-http", "infra", "local", "pack"]),
     // Everything that parses untrusted bytes, and the tally.
     (
         "fuzz",

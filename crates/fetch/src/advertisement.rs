@@ -14,12 +14,12 @@ use gix::{
         ls_refs::RefPrefixes,
         transport::{
             Protocol, Service,
-            client::{Capabilities, capabilities::Capability},
+            client::{Capabilities, blocking_io::Transport, capabilities::Capability},
         },
     },
 };
 
-use crate::{FetchError, Wanted, transport::Transport};
+use crate::{FetchError, Wanted};
 
 /// Our user agent in Git's protocol.
 pub(crate) fn agent() -> (&'static str, Option<String>) {
@@ -51,12 +51,17 @@ pub(crate) enum History {
     Whole,
 }
 
-/// Starts the protocol and requests `wanted`.
-pub(crate) fn ask(
-    transport: &mut Transport,
-    repository: &Repository,
-    wanted: &Wanted,
-) -> Result<Advertisement, FetchError> {
+/// What the host says by itself: the version of its protocol, what it supports, and with version 0
+/// its references.
+#[derive(Debug, Clone)]
+pub(crate) struct Greeting {
+    handshake: Handshake,
+    /// All references, unless they have to be requested.
+    references: Option<Vec<Ref>>,
+}
+
+/// Starts the protocol.
+pub(crate) fn greet(transport: &mut impl Transport, repository: &Repository) -> Result<Greeting, FetchError> {
     let failed = |source| FetchError::Conversation { repository: repository.clone(), source };
     // SSH has already authenticated us, and HTTPS does so with each request. There is no other
     // credential.
@@ -65,9 +70,29 @@ pub(crate) fn ask(
         gix::protocol::handshake(&mut *transport, Service::UploadPack, no_credentials, Vec::new(), &mut Discard)
             .map_err(failed)?;
     check_format(&handshake, repository)?;
-    let all = handshake.refs.take();
-    let references = if let Some(all) = &all {
+    let references = handshake.refs.take();
+    if references.is_some() {
         handshake.capabilities = with_absolute_depth(&handshake.capabilities).map_err(failed)?;
+    }
+    Ok(Greeting { handshake, references })
+}
+
+impl Greeting {
+    /// Whether nothing that the host has to say yet changes how a known commit is requested.
+    pub(crate) fn allows_requests_ahead(&self) -> bool {
+        self.references.is_none() && cuts_history(&self.handshake)
+    }
+}
+
+/// Requests `wanted`.
+pub(crate) fn ask(
+    transport: &mut impl Transport,
+    Greeting { handshake, references: all }: Greeting,
+    repository: &Repository,
+    wanted: &Wanted,
+) -> Result<Advertisement, FetchError> {
+    let failed = |source| FetchError::Conversation { repository: repository.clone(), source };
+    let references = if let Some(all) = &all {
         all
     } else {
         let name = match wanted {
@@ -147,7 +172,7 @@ fn absent(repository: &Repository, reference: &RefName, all: &[Ref]) -> FetchErr
 
 /// The references with this prefix, by protocol version 2.
 fn list<'a>(
-    transport: &mut Transport,
+    transport: &mut impl Transport,
     handshake: &Handshake,
     prefixes: impl IntoIterator<Item = &'a str>,
 ) -> gix::Result<Vec<Ref>> {

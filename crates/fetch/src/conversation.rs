@@ -13,25 +13,24 @@ use std::{fs, io, num::NonZeroU32, path::Path, sync::atomic::AtomicBool};
 use gix::{
     ObjectId, Repository,
     progress::Discard,
-    protocol::fetch::{
-        Arguments, Context, Negotiate, Options, Response, Shallow, Tags,
-        negotiate::{Action, Round, one_round::State},
+    protocol::{
+        fetch::{
+            Arguments, Context, Negotiate, Options, Response, Shallow, Tags,
+            negotiate::{Action, Round, one_round::State},
+        },
+        transport::client::blocking_io::Transport,
     },
 };
 
-use crate::{
-    advertisement::{Advertisement, History, agent},
-    transport::Transport,
-    wire::Wire,
-};
+use crate::advertisement::{Advertisement, History, agent};
 
-/// Fetches the wanted object, its tree and everything in it into `clone`. The host's messages
-/// before the pack are held in memory, with a limit in `wire`.
+/// Fetches the wanted object, its tree and everything in it into `clone`. Calls `before_pack` when
+/// the host's messages before the pack are received.
 pub(crate) fn receive(
-    transport: &mut Transport,
+    transport: &mut impl Transport,
     advertisement: &mut Advertisement,
     clone: &Repository,
-    wire: &Wire,
+    before_pack: impl FnOnce(),
     interrupt: &AtomicBool,
 ) -> gix::Result<()> {
     let whole = clone.git_dir().join(WHOLE);
@@ -48,7 +47,7 @@ pub(crate) fn receive(
     gix::protocol::fetch(
         &mut OneRound { wants: advertisement.wants.clone(), haves },
         |pack, _progress, interrupt| {
-            wire.expect_pack();
+            before_pack();
             let received = pack::receive(pack, &packs, &clone.objects, interrupt);
             received.map(|_| true).map_err(gix::Error::from_error)
         },

@@ -340,6 +340,11 @@ impl FetchError {
         matches!(self, Self::Refused { .. } | Self::Https { source: HttpsError::NotFound { .. }, .. })
     }
 
+    /// Whether what was said between us and the host is the cause.
+    pub(crate) fn is_of_the_exchange(&self) -> bool {
+        matches!(self, Self::Conversation { .. } | Self::Refused { .. } | Self::Receive { .. })
+    }
+
     /// Whether the clone may be the cause, so that a new one may help.
     pub(crate) fn spoils_clone(&self) -> bool {
         matches!(self, Self::Receive { .. } | Self::NotWhole { .. } | Self::OpenClone { .. })

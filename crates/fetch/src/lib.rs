@@ -15,6 +15,7 @@
 //!     access: fetch::Access::Ssh(fetch::SshAccess {
 //!         key: fetch::PrivateKey::from_openssh(key)?,
 //!         known_hosts: fetch::KnownHosts::built_in_and("")?,
+//!         connecting: None,
 //!     }),
 //!     limits: fetch::Limits::until(Instant::now() + Duration::from_secs(300)),
 //! };
@@ -30,6 +31,7 @@
 #![warn(clippy::indexing_slicing)]
 
 mod advertisement;
+mod ahead;
 mod algorithms;
 mod clone_dir;
 mod clones;
@@ -65,4 +67,5 @@ pub use repository::{Fetched, Origin};
 pub use request::{Access, FetchRequest, HttpsAccess, Remote, SshAccess};
 pub use room::is_out_of_room;
 pub use seed::Seed;
+pub use ssh::Connecting;
 pub use wanted::Wanted;

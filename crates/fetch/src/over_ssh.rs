@@ -10,7 +10,11 @@ use bytes::Bytes;
 use contract::Repository;
 use gix::protocol::transport::{
     Protocol,
-    client::git::{ConnectMode, blocking_io::Connection},
+    client::{
+        MessageKind, WriteMode,
+        blocking_io::Transport as _,
+        git::{ConnectMode, blocking_io::Connection},
+    },
 };
 use russh::{Channel, ChannelMsg, ChannelReadHalf, ChannelWriteHalf, client::Msg};
 
@@ -43,9 +47,12 @@ pub(crate) struct Ended {
 /// Ends the exchange as Git does.
 pub(crate) fn end(transport: OverSsh) -> Ended {
     let (Incoming { channel, wire, .. }, outgoing) = transport.into_inner();
+    let flushed = wire.skip_sent(&FLUSH).is_ok_and(|sent| sent == FLUSH.len());
     let farewell = async {
         // It may have ended already.
-        outgoing.channel.data_bytes(FLUSH).await.ok();
+        if !flushed {
+            outgoing.channel.data_bytes(FLUSH).await.ok();
+        }
         outgoing.channel.eof().await.ok();
     };
     wire.part(farewell).ok();
@@ -66,6 +73,17 @@ pub(crate) fn hear_out(Ended { mut channel, wire, _outgoing }: Ended) {
     if wire.part(farewell).is_err() {
         tracing::debug!("could not end the exchange with the host");
     }
+}
+
+/// Sends requests before their turn, and then that nothing follows: so the host ends the exchange
+/// by itself.
+pub(crate) fn send_ahead(transport: &mut OverSsh, requests: &[Vec<u8>], wire: &Wire) -> io::Result<()> {
+    let all = Bytes::from([requests.concat().as_slice(), &FLUSH].concat());
+    let request = transport.request(WriteMode::Binary, MessageKind::Flush, false).map_err(io::Error::other)?;
+    let (mut writer, _) = request.into_parts();
+    writer.write_all(&all)?;
+    wire.note_ahead(all);
+    Ok(())
 }
 
 /// The host's standard output.
@@ -114,6 +132,10 @@ pub(crate) struct Outgoing {
 
 impl Write for Outgoing {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let sent = self.wire.skip_sent(bytes)?;
+        if sent > 0 {
+            return Ok(sent);
+        }
         let data = Bytes::copy_from_slice(bytes);
         self.wire.wait(async { self.channel.data_bytes(data).await.ok() })?;
         Ok(bytes.len())

@@ -13,8 +13,9 @@ use contract::{CommitId, PathSpelling, Repository};
 use gix::{ObjectId, protocol::transport::packetline};
 
 use crate::{
-    Clones, FetchError, Reading,
+    Clones, FetchError, Reading, Remote,
     advertisement::{self, Advertisement},
+    ahead::{self, Ahead},
     clone_dir::{Age, CloneDir},
     conversation, over_https, over_ssh,
     request::{Access, FetchRequest, HttpsAccess},
@@ -107,14 +108,16 @@ pub(crate) async fn fetch_once(
     let mut spelling = request.remote.spelling;
     let mut other = request.remote.host.other_spelling(spelling);
     let mut refusal = None;
+    let mut foresight = Foresight::Used;
     loop {
-        match attempt(request, spelling, dir).await {
+        match attempt(request, spelling, foresight, dir).await {
             Ok(Attempt::Fetched(fetched)) => return Ok(Fetched { origin, ..*fetched }),
             Ok(Attempt::Spoiled(error, emptied)) => {
                 let error: &dyn Error = &error;
                 tracing::warn!(error, %repository, "a kept clone was broken: fetching a new one");
                 (dir, origin) = (emptied, Origin::New);
             }
+            Ok(Attempt::Unforeseen(kept)) => (dir, foresight) = (kept, Foresight::Unused),
             Err(error) if error.is_refusal() => {
                 // If the host refuses both spellings, its message about its own spelling is
                 // returned.
@@ -128,14 +131,28 @@ pub(crate) async fn fetch_once(
     }
 }
 
+/// Whether requests are sent ahead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Foresight {
+    Used,
+    Unused,
+}
+
 /// The result of an attempt, unless it failed permanently.
 enum Attempt {
     Fetched(Box<Fetched>),
+    /// The host didn't reply to the requests that were sent ahead as they need it.
+    Unforeseen(CloneDir),
     /// The kept clone was broken and has been removed, so this can happen only once.
     Spoiled(FetchError, CloneDir),
 }
 
-async fn attempt(request: &FetchRequest, spelling: PathSpelling, dir: CloneDir) -> Result<Attempt, FetchError> {
+async fn attempt(
+    request: &FetchRequest,
+    spelling: PathSpelling,
+    foresight: Foresight,
+    dir: CloneDir,
+) -> Result<Attempt, FetchError> {
     let remote = &request.remote;
     let wire = Arc::new(Wire::new(remote.limits));
     match &remote.access {
@@ -145,7 +162,7 @@ async fn attempt(request: &FetchRequest, spelling: PathSpelling, dir: CloneDir) 
             let attempt = match session.run(remote, &format!("git-upload-pack {path}")).await {
                 Ok(channel) => {
                     let transport = over_ssh::connect(channel, &wire, &remote.repository);
-                    attempt_over(Transport::Ssh(Box::new(transport)), wire, request, dir).await
+                    attempt_over(Transport::Ssh(Box::new(transport)), wire, request, foresight, dir).await
                 }
                 Err(error) => Err(error),
             };
@@ -157,7 +174,9 @@ async fn attempt(request: &FetchRequest, spelling: PathSpelling, dir: CloneDir) 
             let connected = over_https::connect(url, client, credential, &wire, &remote.repository);
             let (transport, last) = connected
                 .map_err(|source| FetchError::Conversation { repository: remote.repository.clone(), source })?;
-            attempt_over(Transport::Https(Box::new(transport), last), wire, request, dir).await
+            let transport = Transport::Https(Box::new(transport), last);
+            // Over one connection, requests don't overlap.
+            attempt_over(transport, wire, request, Foresight::Unused, dir).await
         }
     }
 }
@@ -166,10 +185,11 @@ async fn attempt_over(
     transport: Transport,
     wire: Arc<Wire>,
     request: &FetchRequest,
+    foresight: Foresight,
     dir: CloneDir,
 ) -> Result<Attempt, FetchError> {
     let own = request.clone();
-    let work = blocking::spawn(move |interrupt| receive(transport, &wire, &own, dir, interrupt));
+    let work = blocking::spawn(move |interrupt| receive(transport, &wire, &own, foresight, dir, interrupt));
     let repository = || request.remote.repository.clone();
     match tokio::time::timeout_at(request.remote.limits.deadline.into(), work).await {
         Ok(Ok(result)) => result,
@@ -183,11 +203,17 @@ fn receive(
     mut transport: Transport,
     wire: &Arc<Wire>,
     request: &FetchRequest,
+    foresight: Foresight,
     dir: CloneDir,
     interrupt: &AtomicBool,
 ) -> Result<Attempt, FetchError> {
     let (clone, age) = dir.open()?;
-    let received = receive_into(&clone, &mut transport, wire, request, interrupt).and_then(|advertisement| {
+    let advertisement = match receive_into(&clone, &mut transport, wire, request, foresight, interrupt) {
+        Ok(Received::Unforeseen) => return Ok(Attempt::Unforeseen(dir)),
+        Ok(Received::Object(advertisement)) => Ok(advertisement),
+        Err(error) => Err(error),
+    };
+    let received = advertisement.and_then(|advertisement| {
         // Checks the objects while the host ends the exchange.
         let ended = transport::end(transport, wire);
         let commit =
@@ -208,22 +234,57 @@ fn receive(
     }
 }
 
+/// What a conversation has come to.
+enum Received {
+    /// The wanted object is in the clone.
+    Object(Advertisement),
+    /// The replies to what was sent ahead are of no use.
+    Unforeseen,
+}
+
 fn receive_into(
     clone: &gix::Repository,
     transport: &mut Transport,
     wire: &Wire,
     request: &FetchRequest,
+    foresight: Foresight,
     interrupt: &AtomicBool,
-) -> Result<Advertisement, FetchError> {
-    let repository = &request.remote.repository;
-    let asked = advertisement::ask(transport, repository, &request.wanted);
-    let mut advertisement = asked.map_err(|error| explain(error, wire, repository))?;
-    if !clone.has_object(advertisement.target) {
-        wire.expect_answer();
-        conversation::receive(transport, &mut advertisement, clone, wire, interrupt)
-            .map_err(|source| wire.blame(repository).unwrap_or_else(|| unreceived(source, repository.clone())))?;
+) -> Result<Received, FetchError> {
+    let FetchRequest { remote: Remote { repository, .. }, wanted } = request;
+    let explained = |error| explain(error, wire, repository);
+    let greeting = advertisement::greet(transport, repository).map_err(explained)?;
+    let ahead = match foresight {
+        Foresight::Used => ahead::rehearse(&greeting, repository, wanted, clone, interrupt),
+        Foresight::Unused => None,
+    };
+    if let Some(Ahead { requests, .. }) = &ahead {
+        let sent = transport::send_ahead(transport, requests, wire).map_err(gix::Error::from_error);
+        sent.map_err(|source| explained(FetchError::Conversation { repository: repository.clone(), source }))?;
     }
-    Ok(advertisement)
+    let mut received = advertisement::ask(transport, greeting, repository, wanted).map_err(explained);
+    if let (Ok(advertisement), Some(Ahead { commit, .. })) = (&received, &ahead)
+        && advertisement.target != *commit
+    {
+        return Ok(Received::Unforeseen);
+    }
+    if let Ok(advertisement) = &mut received
+        && !clone.has_object(advertisement.target)
+    {
+        wire.expect_answer();
+        let result = conversation::receive(transport, advertisement, clone, || wire.expect_pack(), interrupt);
+        if let Err(source) = result {
+            received = Err(wire.blame(repository).unwrap_or_else(|| unreceived(source, repository.clone())));
+        }
+    }
+    match received {
+        Ok(advertisement) => Ok(Received::Object(advertisement)),
+        Err(error) if ahead.is_some() && error.is_of_the_exchange() && !is_out_of_room(&error) => {
+            let error: &dyn Error = &error;
+            tracing::warn!(error, %repository, "the host failed at requests ahead: asking one by one");
+            Ok(Received::Unforeseen)
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// Maps an error of receiving the pack: because of its content, or of the connection.

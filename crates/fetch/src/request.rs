@@ -4,7 +4,7 @@ use contract::{AllowedHost, PathSpelling, Repository};
 
 use https::{Client, Credential};
 
-use crate::{known_hosts::KnownHosts, limits::Limits, private_key::PrivateKey, wanted::Wanted};
+use crate::{known_hosts::KnownHosts, limits::Limits, private_key::PrivateKey, ssh::Connecting, wanted::Wanted};
 
 /// A repository, and how to reach it.
 #[derive(Debug, Clone)]
@@ -37,6 +37,8 @@ pub struct SshAccess {
     pub key: PrivateKey,
     /// The trusted host keys.
     pub known_hosts: KnownHosts,
+    /// A connection that has already begun, for the first session.
+    pub connecting: Option<Connecting>,
 }
 
 /// Access over HTTPS.

@@ -1,6 +1,10 @@
 //! An authenticated SSH session with a Git host that runs one program.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
 
 use contract::AllowedHost;
 use russh::{
@@ -8,13 +12,57 @@ use russh::{
     client::{Config, Handle, Handler, Msg, connect_stream},
     keys::PublicKeyOrCertificate,
 };
-use tokio::net::TcpStream;
+use tokio::{net::TcpStream, task::JoinHandle};
 
 use crate::{
     FetchError, Remote, SshAccess, algorithms,
     known_hosts::{self, KnownHosts, Verdict},
     limits::Late,
 };
+
+/// How long a connection waits for its key. Hosts disconnect clients that don't log in: OpenSSH
+/// after two minutes by default.
+const WAIT_FOR_KEY: Duration = Duration::from_secs(10);
+
+/// A connection to a host that begins before the key for it is known: its three round trips pass
+/// while the key is read. The host's key is verified in it, and nothing about us is sent.
+#[derive(Clone)]
+pub struct Connecting {
+    host: Arc<AllowedHost>,
+    begun: Instant,
+    task: Arc<Mutex<Option<Task>>>,
+}
+
+impl fmt::Debug for Connecting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connecting").field("host", &self.host).finish_non_exhaustive()
+    }
+}
+
+/// Ends when it is dropped.
+struct Task(JoinHandle<Result<Handle<HostKeyCheck>, FetchError>>);
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+impl Connecting {
+    /// Connects to this host, for the first [`SshAccess`] to it. Must be called within the runtime.
+    pub fn start(host: &AllowedHost, known_hosts: &KnownHosts) -> Self {
+        let (own, known_hosts) = (host.clone(), known_hosts.clone());
+        let task = tokio::spawn(async move { connect(&own, &known_hosts).await });
+        Self { host: Arc::new(host.clone()), begun: Instant::now(), task: Arc::new(Mutex::new(Some(Task(task)))) }
+    }
+
+    /// The connection to this host, unless another session has it or it has waited too long.
+    async fn take(&self, host: &AllowedHost) -> Option<Result<Handle<HostKeyCheck>, FetchError>> {
+        let task = self.task.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let mut task = task.filter(|_| *self.host == *host && self.begun.elapsed() < WAIT_FOR_KEY)?;
+        (&mut task.0).await.ok()
+    }
+}
 
 /// An open session.
 pub(crate) struct Session {
@@ -33,19 +81,14 @@ impl Session {
     }
 
     async fn open_unlimited(remote: &Remote, access: &SshAccess) -> Result<Self, FetchError> {
-        let host = &remote.host;
-        let no_connection =
-            |source| FetchError::Connect { host: format!("{}:{}", host.ssh.host, host.ssh.port), source };
-        let stream = TcpStream::connect((host.ssh.host.as_str(), host.ssh.port)).await.map_err(no_connection)?;
-        stream.set_nodelay(true).map_err(no_connection)?;
-        let config = Config {
-            preferred: algorithms::offered(access.known_hosts.algorithms(host)),
-            keepalive_interval: Some(Duration::from_secs(15)),
-            ..Config::default()
+        let begun = match &access.connecting {
+            Some(connecting) => connecting.take(&remote.host).await,
+            None => None,
         };
-        let check = HostKeyCheck { host: host.clone(), known_hosts: access.known_hosts.clone() };
-        let mut handle =
-            connect_stream(Arc::new(config), stream, check).await.map_err(|error| error.into_fetch_error(host))?;
+        let mut handle = match begun {
+            Some(connected) => connected?,
+            None => connect(&remote.host, &access.known_hosts).await?,
+        };
         authenticate(&mut handle, remote, access).await?;
         Ok(Self { handle })
     }
@@ -80,6 +123,20 @@ impl Session {
             tracing::debug!("could not close the SSH session");
         }
     }
+}
+
+/// Connects and checks the host key.
+async fn connect(host: &AllowedHost, known_hosts: &KnownHosts) -> Result<Handle<HostKeyCheck>, FetchError> {
+    let no_connection = |source| FetchError::Connect { host: format!("{}:{}", host.ssh.host, host.ssh.port), source };
+    let stream = TcpStream::connect((host.ssh.host.as_str(), host.ssh.port)).await.map_err(no_connection)?;
+    stream.set_nodelay(true).map_err(no_connection)?;
+    let config = Config {
+        preferred: algorithms::offered(known_hosts.algorithms(host)),
+        keepalive_interval: Some(Duration::from_secs(15)),
+        ..Config::default()
+    };
+    let check = HostKeyCheck { host: host.clone(), known_hosts: known_hosts.clone() };
+    connect_stream(Arc::new(config), stream, check).await.map_err(|error| error.into_fetch_error(host))
 }
 
 fn session_error(host: &AllowedHost) -> impl Fn(russh::Error) -> FetchError {

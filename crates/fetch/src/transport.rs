@@ -1,6 +1,6 @@
 //! gix's transport, over SSH or HTTPS.
 
-use std::{any::Any, borrow::Cow, sync::Arc};
+use std::{any::Any, borrow::Cow, io, sync::Arc};
 
 use gix::{
     bstr::BStr,
@@ -72,6 +72,15 @@ impl blocking_io::Transport for Transport {
             Self::Ssh(transport) => transport.request(write_mode, on_into_read, trace),
             Self::Https(transport, _) => transport.request(write_mode, on_into_read, trace),
         }
+    }
+}
+
+/// Sends what the conversation will request, as far as that saves a round trip. The conversation
+/// doesn't send it again.
+pub(crate) fn send_ahead(transport: &mut Transport, requests: &[Vec<u8>], wire: &Wire) -> io::Result<()> {
+    match transport {
+        Transport::Ssh(transport) => over_ssh::send_ahead(transport, requests, wire),
+        Transport::Https(..) => Ok(()),
     }
 }
 

@@ -11,6 +11,7 @@ use std::{
     time::Duration,
 };
 
+use bytes::{Buf as _, Bytes};
 use contract::Repository;
 use tokio::runtime::Handle;
 
@@ -41,6 +42,8 @@ pub(crate) struct Wire {
     broken: OnceLock<Broken>,
     /// Why the host didn't serve a request.
     failed: Mutex<Option<FetchError>>,
+    /// What was sent ahead and hasn't come up in the conversation yet.
+    ahead: Mutex<Bytes>,
     said: Mutex<Vec<u8>>,
 }
 
@@ -62,6 +65,7 @@ impl Wire {
             most: AtomicU64::new(REFERENCES.0),
             broken: OnceLock::new(),
             failed: Mutex::default(),
+            ahead: Mutex::default(),
             said: Mutex::default(),
         }
     }
@@ -125,6 +129,25 @@ impl Wire {
     pub(crate) fn fail(&self, cause: FetchError) -> io::Error {
         self.failed.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(cause);
         self.break_off(Broken::Failed)
+    }
+
+    /// Notes what was sent before its turn.
+    pub(crate) fn note_ahead(&self, bytes: Bytes) {
+        *self.ahead.lock().unwrap_or_else(PoisonError::into_inner) = bytes;
+    }
+
+    /// How many of the next bytes to the host have been sent ahead.
+    ///
+    /// # Errors
+    /// Others were sent.
+    pub(crate) fn skip_sent(&self, bytes: &[u8]) -> io::Result<usize> {
+        let mut ahead = self.ahead.lock().unwrap_or_else(PoisonError::into_inner);
+        let sent = ahead.len().min(bytes.len());
+        if ahead.get(..sent) != bytes.get(..sent) {
+            return Err(io::Error::other("the host got another request ahead"));
+        }
+        ahead.advance(sent);
+        Ok(sent)
     }
 
     /// Counts received bytes, unless they are too many.

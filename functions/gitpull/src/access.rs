@@ -2,7 +2,7 @@
 //! The `FetchOver` parameter decides, for all hosts.
 
 use contract::{AllowedHost, AllowedHosts, Repository};
-use fetch::{HttpsAccess, KnownHosts, SshAccess};
+use fetch::{Connecting, HttpsAccess, KnownHosts, SshAccess};
 use host_credentials::{HostCredentials, TokenError};
 use https::{Client, Credential};
 use secrecy::ExposeSecret as _;
@@ -57,11 +57,16 @@ impl Access {
     ) -> Result<Ways, GitPullError> {
         match self {
             Self::Ssh { keys, known_hosts } => {
+                // The first round trips need no key.
+                let mut connecting = Some(Connecting::start(host, known_hosts));
                 let KeysOf { newest, older } = match known {
                     Known::Cached => keys.of(repository).await?,
                     Known::Refused => keys.read_again(repository).await?,
                 };
-                let way = |key| fetch::Access::Ssh(SshAccess { key, known_hosts: known_hosts.clone() });
+                let mut way = |key| {
+                    let (known_hosts, connecting) = (known_hosts.clone(), connecting.take());
+                    fetch::Access::Ssh(SshAccess { key, known_hosts, connecting })
+                };
                 Ok(Ways { first: way(newest), others: older.into_iter().map(way).collect() })
             }
             Self::Https { client, tokens } => {

@@ -316,6 +316,7 @@ pub(crate) fn remote(folder: &Path, address: &str, path: &str) -> Remote {
         access: Access::Ssh(SshAccess {
             key: private_key(&folder.join("client_key")),
             known_hosts: KnownHosts::built_in_and(&known_hosts_line(folder, host.ssh.port)).unwrap(),
+            connecting: None,
         }),
         limits: Limits::until(Instant::now() + Duration::from_secs(20)),
         host,

@@ -28,7 +28,7 @@ const MAIN: &str = "refs/heads/main";
 const TOKEN: &str = "Basic eC1hY2Nlc3MtdG9rZW46czNjcmV0";
 
 /// What the host does with a request.
-enum Reply {
+pub(crate) enum Reply {
     /// What git says, with the header that asks for version 2 of its protocol or without.
     Git {
         speaks_version_2: bool,
@@ -37,7 +37,7 @@ enum Reply {
     Nothing,
 }
 
-const GIT: Reply = Reply::Git { speaks_version_2: true };
+pub(crate) const GIT: Reply = Reply::Git { speaks_version_2: true };
 
 /// A request as the host heard it.
 #[derive(Debug, Clone)]
@@ -46,9 +46,9 @@ struct Heard {
     authorization: Option<String>,
 }
 
-struct HttpsHost {
+pub(crate) struct HttpsHost {
     temp: TempDir,
-    port: u16,
+    pub(crate) port: u16,
     client: Client,
     heard: Arc<Mutex<Vec<Heard>>>,
     connections: Arc<AtomicUsize>,
@@ -78,7 +78,7 @@ fn private(request: &Request<Bytes>) -> Reply {
 }
 
 impl HttpsHost {
-    async fn start(reply: impl Fn(&Request<Bytes>) -> Reply + Send + Sync + 'static) -> Self {
+    pub(crate) async fn start(reply: impl Fn(&Request<Bytes>) -> Reply + Send + Sync + 'static) -> Self {
         Self::start_for("127.0.0.1", reply).await
     }
 
@@ -127,7 +127,7 @@ impl HttpsHost {
         Self { temp, port, client, heard, connections, task }
     }
 
-    fn repository(&self) -> Repo {
+    pub(crate) fn repository(&self) -> Repo {
         Repo::init(self.temp.path().join("owner/name.git"))
     }
 
@@ -143,12 +143,12 @@ impl HttpsHost {
         }
     }
 
-    fn request(&self, reference: &str) -> FetchRequest {
+    pub(crate) fn request(&self, reference: &str) -> FetchRequest {
         let wanted = Wanted::Reference { name: reference.parse().unwrap(), expected: None };
         FetchRequest { remote: self.remote("kind=gitea", Some(TOKEN)), wanted }
     }
 
-    fn clones(&self) -> Clones {
+    pub(crate) fn clones(&self) -> Clones {
         Clones::in_folder(self.temp.path().join("clones"))
     }
 

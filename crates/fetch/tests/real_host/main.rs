@@ -21,4 +21,6 @@ mod servers;
 #[cfg(test)]
 mod small_disk;
 #[cfg(test)]
+mod trips;
+#[cfg(test)]
 mod whole;
