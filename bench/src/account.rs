@@ -57,6 +57,19 @@ impl Account {
         Ok(environment)
     }
 
+    /// The same over HTTPS, with a host on this port whose certificate this authority has issued.
+    pub(crate) async fn gitpull_over_https(&self, port: u16, authority: &str) -> Result<Environment> {
+        let secrets = aws_sdk_secretsmanager::Client::new(&self.local.cloud.account.config);
+        let token = format!("127.0.0.1={}", local::archives::TOKEN);
+        let credentials = serde_json::json!({ "GitToken": token, "OAuthKey": "", "OAuthSecret": "" });
+        let name = format!("bench-tokens-{port}");
+        secrets.create_secret().name(&name).secret_string(credentials.to_string()).send().await?;
+        let host = format!("127.0.0.1 kind=gitea web=https://127.0.0.1:{port} private");
+        let own = [("TOKENS", name), ("CA_BUNDLE", authority.to_owned()), ("ALLOWED_HOSTS", host)];
+        let others = self.gitpull(port)?.into_iter().filter(|(name, _)| own.iter().all(|(own, _)| own != name));
+        Ok(others.chain(own.clone()).collect())
+    }
+
     /// Empties the buckets for zips and packs: the next push is a first push.
     pub(crate) async fn forget(&self) -> Result<()> {
         let account = &self.local.cloud.account;

@@ -78,6 +78,7 @@ impl Function {
             memory: self.process.peak_memory()?,
             own_memory: self.process.own_memory(),
             bytes,
+            trips: 0,
         })
     }
 

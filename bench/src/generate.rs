@@ -38,6 +38,9 @@ impl Shape {
     /// The size of Git's own repository.
     pub(crate) const GIT: Self =
         Self { files: 5_000, bytes: 45 << 20, random_percent: 0, half_percent: 0, commits: 400, changed: 25 };
+    /// A service with its configuration.
+    pub(crate) const SMALL: Self =
+        Self { files: 200, bytes: 2 << 20, random_percent: 0, half_percent: 0, commits: 50, changed: 5 };
     /// A monorepo.
     pub(crate) const LARGE: Self =
         Self { files: 100_000, bytes: 1 << 30, random_percent: 10, half_percent: 10, commits: 50, changed: 40 };

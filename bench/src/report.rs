@@ -93,6 +93,7 @@ pub(crate) fn number(value: f64, unit: Unit) -> String {
         Unit::Bytes if value < 1e6 => format!("{:.0} kB", value / 1e3),
         Unit::Bytes if value < 1e9 => format!("{:.1} MB", value / 1e6),
         Unit::Bytes => format!("{:.2} GB", value / 1e9),
+        Unit::Count => format!("{value:.0}"),
         Unit::Dollars => format!("${value:.2}"),
     }
 }

@@ -13,6 +13,9 @@ pub(crate) enum Unit {
     /// Bytes.
     #[serde(rename = "B")]
     Bytes,
+    /// How many.
+    #[serde(rename = "1")]
+    Count,
     /// US dollars.
     #[serde(rename = "USD")]
     Dollars,

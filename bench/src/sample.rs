@@ -18,6 +18,9 @@ pub(crate) struct Sample {
     /// The bytes that it created or received.
     #[serde(default)]
     pub(crate) bytes: u64,
+    /// The round trips to the Git host, if counted.
+    #[serde(default)]
+    pub(crate) trips: u64,
 }
 
 /// The median of one of the numbers.

@@ -3,6 +3,7 @@
 mod cold_function;
 mod cold_start;
 mod cost;
+mod distant_host;
 mod first_push;
 mod infra;
 pub(crate) mod memory;
@@ -25,6 +26,8 @@ pub(crate) enum Group {
     FirstPush,
     /// A repository that this process has fetched before.
     NextPush,
+    /// The same, far from the Git host.
+    DistantHost,
     /// A repository that another process has fetched before.
     ColdFunction,
     /// A Git host's archive.
@@ -43,10 +46,11 @@ pub(crate) enum Group {
 
 impl Group {
     /// All groups. Calculated ones come last.
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::Zip,
         Self::FirstPush,
         Self::NextPush,
+        Self::DistantHost,
         Self::ColdFunction,
         Self::ZipDl,
         Self::Memory,
@@ -62,6 +66,7 @@ impl Group {
             Self::Zip => &zip::NAMES,
             Self::FirstPush => &first_push::NAMES,
             Self::NextPush => &next_push::NAMES,
+            Self::DistantHost => &distant_host::NAMES,
             Self::ColdFunction => &cold_function::NAMES,
             Self::ZipDl => &zipdl::NAMES,
             Self::Memory => &memory::NAMES,
@@ -78,6 +83,7 @@ impl Group {
             Self::Zip => zip::run(bench, wanted).await,
             Self::FirstPush => first_push::run(bench).await,
             Self::NextPush => next_push::run(bench).await,
+            Self::DistantHost => distant_host::run(bench).await,
             Self::ColdFunction => cold_function::run(bench).await,
             Self::ZipDl => zipdl::run(bench).await,
             Self::Memory => memory::run(bench, wanted).await,
