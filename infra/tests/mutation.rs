@@ -56,14 +56,14 @@ fn mutations(value: &Value, pointer: &str, found: &mut Vec<Mutation>) {
     }
 }
 
-/// Some rules, and the part of the template that they read.
-struct Judges {
+/// A part of the template, and the rules that read it.
+struct Part {
     rules: Rules,
     seen: Value,
 }
 
-impl Judges {
-    /// Those who look at resources one by one, then those who relate them to others.
+impl Part {
+    /// For the rules that look at resources one by one, and for those that relate them to others.
     fn of(id: &str, all: &Rules, template: &Value) -> Vec<Self> {
         let kind = template["Resources"][id]["Type"].as_str().unwrap();
         let scope = |rule: &Rule| rule.text.lines().find_map(|line| line.strip_prefix("# Scope: ")).unwrap().to_owned();
@@ -75,25 +75,25 @@ impl Judges {
         let rules = |concerned: &dyn Fn(&str) -> bool| {
             Rules::new(all.iter().filter(|rule| concerned(&scope(rule))).cloned()).ok()
         };
-        let judges = |rules: Rules, is_seen: &dyn Fn(&str, &str) -> bool| {
+        let part = |rules: Rules, is_seen: &dyn Fn(&str, &str) -> bool| {
             let mut seen = template.clone();
             let resources = seen["Resources"].as_object_mut().unwrap();
             resources.retain(|id, resource| is_seen(id, resource["Type"].as_str().unwrap()));
             Self { rules, seen }
         };
         let each = rules(&each).map(|rules| {
-            let alone = judges(rules.clone(), &|other, _| other == id);
+            let alone = part(rules.clone(), &|other, _| other == id);
             // A dead-letter queue, for example, is one only beside its queue.
-            if alone.findings(alone.seen.clone()).is_empty() { alone } else { judges(rules, &|_, name| name == kind) }
+            if alone.findings(alone.seen.clone()).is_empty() { alone } else { part(rules, &|_, name| name == kind) }
         });
         let related = rules(&related).map(|rules| {
             let scopes: Vec<_> = rules.iter().map(scope).collect();
-            judges(rules, &|_, name| scopes.iter().any(|scope| scope.split(", ").any(|other| other == name)))
+            part(rules, &|_, name| scopes.iter().any(|scope| scope.split(", ").any(|other| other == name)))
         });
         each.into_iter().chain(related).collect()
     }
 
-    fn notice(&self, mutation: &Mutation) -> bool {
+    fn notices(&self, mutation: &Mutation) -> bool {
         let mut spoilt = self.seen.clone();
         mutation.apply(&mut spoilt["Resources"]);
         !self.findings(spoilt).is_empty()
@@ -302,17 +302,17 @@ fn rules_notice_every_unlisted_mutation() {
     let (mut unnoticed, mut noticed, mut count) = (BTreeMap::new(), BTreeSet::new(), 0);
     for (id, resource) in template["Resources"].as_object().unwrap() {
         let kind = resource["Type"].as_str().unwrap();
-        let judges = Judges::of(id, &rules, &template);
-        for judges in &judges {
-            assert_eq!(judges.findings(judges.seen.clone()), [], "{id}");
+        let parts = Part::of(id, &rules, &template);
+        for part in &parts {
+            assert_eq!(part.findings(part.seen.clone()), [], "{id}");
         }
-        if judges.is_empty() {
+        if parts.is_empty() {
             continue;
         }
         for mutation in of_resource(id, resource) {
             let place = place(&mutation);
             count += 1;
-            if judges.iter().any(|judges| judges.notice(&mutation)) {
+            if parts.iter().any(|part| part.notices(&mutation)) {
                 noticed.insert((kind, place));
             } else if !is_listed(kind, &place) {
                 unnoticed.insert((kind, place), mutation);

@@ -318,7 +318,7 @@ pub(crate) fn remote(folder: &Path, address: &str, path: &str) -> Remote {
             known_hosts: KnownHosts::built_in_and(&known_hosts_line(folder, host.ssh.port)).unwrap(),
             connecting: None,
         }),
-        limits: Limits::until(Instant::now() + Duration::from_secs(20)),
+        limits: Limits::until(Instant::now() + Duration::from_mins(2)),
         host,
     }
 }

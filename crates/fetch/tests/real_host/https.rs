@@ -139,7 +139,7 @@ impl HttpsHost {
             repository: "127.0.0.1/owner/name".parse().unwrap(),
             spelling: PathSpelling::default(),
             access: Access::Https(HttpsAccess { client: self.client.clone(), credential }),
-            limits: Limits::until(Instant::now() + Duration::from_secs(20)),
+            limits: Limits::until(Instant::now() + Duration::from_mins(2)),
         }
     }
 
