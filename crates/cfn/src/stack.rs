@@ -209,9 +209,15 @@ impl Stack {
         self.condition(name, serde_json::json!({ "Fn::And": parameters.map(condition::given) }))
     }
 
-    /// Adds the condition that a parameter has its value, or the other one has.
-    pub fn chosen_either(&mut self, name: &str, choices: [(&ParameterHandle<String>, &str); 2]) -> Condition {
-        let choices = choices.map(|(parameter, value)| condition::chosen(parameter, value));
+    /// Adds the condition that one of the parameters has its value, or that `other` isn't empty.
+    pub fn chosen_or_given(
+        &mut self,
+        name: &str,
+        choices: &[(&ParameterHandle<String>, &str)],
+        other: &ParameterHandle<String>,
+    ) -> Condition {
+        let choices = choices.iter().map(|(parameter, value)| condition::chosen(parameter, value));
+        let choices: Vec<_> = choices.chain([condition::given(other)]).collect();
         self.condition(name, serde_json::json!({ "Fn::Or": choices }))
     }
 

@@ -100,6 +100,12 @@ pub struct GitPullEnvironment<S: Side> {
     /// The secret that holds [`crate::ProviderCredentials`], with `FetchOver=https`. Else empty:
     /// everything is fetched over SSH.
     pub tokens: S::Of<String>,
+    /// The `GitHubAppHost` parameter: the host whose repositories are fetched with the App's tokens.
+    pub github_app_host: S::Of<String>,
+    /// The `GitHubAppId` parameter: an ID or a client ID. Empty: there is no App.
+    pub github_app_id: S::Of<String>,
+    /// The `GitHubAppKey` parameter: the ARN of the KMS key that signs for the App.
+    pub github_app_key: S::Of<String>,
     /// The `ExcludeGit` parameter: `True` or `False`.
     pub exclude_git: S::Of<String>,
     /// The `Submodules` parameter: `on` or `off`.
@@ -200,7 +206,13 @@ fn process_variables() -> impl Iterator<Item = (String, String)> {
 }
 
 /// The default of a variable that an older stack doesn't set.
-pub const OF_OLDER: [(&str, &str); 2] = [("KEY_LAYOUT", "path"), ("TOKENS", "")];
+pub const OF_OLDER: [(&str, &str); 5] = [
+    ("GITHUB_APP_HOST", ""),
+    ("GITHUB_APP_ID", ""),
+    ("GITHUB_APP_KEY", ""),
+    ("KEY_LAYOUT", "path"),
+    ("TOKENS", ""),
+];
 
 /// Parses an environment from its variables.
 pub fn from_variables<T: DeserializeOwned>(

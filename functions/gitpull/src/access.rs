@@ -1,11 +1,15 @@
-//! What shows a host who we are, and the way to it: an SSH key, or a token for each host.
-//! The `FetchOver` parameter decides, for all hosts.
+//! What shows a host who we are, and the way to it: an SSH key, a token for each host, or a GitHub
+//! App's tokens for single repositories. The App is the way to all repositories of its host. For
+//! all others, the `FetchOver` parameter decides.
+
+use std::time::SystemTime;
 
 use contract::{AllowedHost, AllowedHosts, Repository};
 use fetch::{Connecting, HttpsAccess, KnownHosts, SshAccess};
+use github_app::{AppError, GitHubApp, KmsKey};
 use host_credentials::{HostCredentials, TokenError};
 use https::{Client, Credential};
-use secrecy::ExposeSecret as _;
+use secrecy::{ExposeSecret as _, SecretString};
 use secret::{MAX_AGE, ROTATION_AGE, StoredSecret};
 
 use crate::{
@@ -15,7 +19,23 @@ use crate::{
 
 /// How all hosts are reached.
 #[derive(Debug)]
-pub(crate) enum Access {
+pub(crate) struct Access {
+    /// How the App's host is reached.
+    pub(crate) app: Option<App>,
+    /// How all others are.
+    pub(crate) others: Others,
+}
+
+/// A GitHub App, and the way to its host.
+#[derive(Debug)]
+pub(crate) struct App {
+    pub(crate) github: GitHubApp<KmsKey>,
+    pub(crate) client: Client,
+}
+
+/// How the hosts without an App are reached.
+#[derive(Debug)]
+pub(crate) enum Others {
     /// Over SSH.
     Ssh {
         /// The keys of repositories, and the stack's.
@@ -44,9 +64,60 @@ pub(crate) enum Known {
 pub(crate) struct Ways {
     pub(crate) first: fetch::Access,
     pub(crate) others: Vec<fetch::Access>,
+    /// Why the first way has no token: it only leads to public repositories.
+    pub(crate) without_token: Option<AppError>,
+}
+
+impl Ways {
+    fn one(first: fetch::Access) -> Self {
+        Self { first, others: Vec::new(), without_token: None }
+    }
+}
+
+impl App {
+    /// The way to a repository. Everybody can read a public one, such as a submodule of somebody
+    /// who hasn't installed the App.
+    async fn way(&self, repository: &Repository, known: Known) -> Result<Ways, GitPullError> {
+        let path = &repository.path;
+        if known == Known::Refused {
+            self.github.forget(path).await;
+        }
+        let (token, without_token) = match self.github.token(path, SystemTime::now()).await {
+            Ok(token) => (Some(token), None),
+            Err(error) if error.is_about_access() => (None, Some(error)),
+            Err(error) => return Err(GitPullError::GitHubApp(Box::new(error))),
+        };
+        let first = over_https(&self.client, self.github.host(), token.as_ref())?;
+        Ok(Ways { without_token, ..Ways::one(first) })
+    }
+}
+
+/// The way over HTTPS with a token, or without one.
+fn over_https(
+    client: &Client,
+    host: &AllowedHost,
+    token: Option<&SecretString>,
+) -> Result<fetch::Access, GitPullError> {
+    let credential = token.map(|token| {
+        let value = forge::git_authorization(host.kind, token.expose_secret());
+        host_credentials::credential(&host.host, "authorization", value)
+    });
+    let credential = credential.transpose().map_err(GitPullError::Token)?;
+    let credential = credential.unwrap_or_else(Credential::default);
+    Ok(fetch::Access::Https(HttpsAccess { client: client.clone(), credential }))
 }
 
 impl Access {
+    /// The App, if it is the way to this host.
+    fn app_of(&self, host: &AllowedHost) -> Option<&App> {
+        self.app.as_ref().filter(|app| app.github.host().host == host.host)
+    }
+
+    /// Whether a host is reached over SSH.
+    pub(crate) fn is_over_ssh(&self, host: &AllowedHost) -> bool {
+        self.app_of(host).is_none() && matches!(self.others, Others::Ssh { .. })
+    }
+
     /// The ways to a repository of a host.
     pub(crate) async fn ways(
         &self,
@@ -55,8 +126,11 @@ impl Access {
         hosts: &AllowedHosts,
         known: Known,
     ) -> Result<Ways, GitPullError> {
-        match self {
-            Self::Ssh { keys, known_hosts } => {
+        if let Some(app) = self.app_of(host) {
+            return app.way(repository, known).await;
+        }
+        match &self.others {
+            Others::Ssh { keys, known_hosts } => {
                 // The first round trips need no key.
                 let mut connecting = Some(Connecting::start(host, known_hosts));
                 let KeysOf { newest, older } = match known {
@@ -67,19 +141,14 @@ impl Access {
                     let (known_hosts, connecting) = (known_hosts.clone(), connecting.take());
                     fetch::Access::Ssh(SshAccess { key, known_hosts, connecting })
                 };
-                Ok(Ways { first: way(newest), others: older.into_iter().map(way).collect() })
+                let first = way(newest);
+                let others = older.into_iter().map(way).collect();
+                Ok(Ways { others, ..Ways::one(first) })
             }
-            Self::Https { client, tokens } => {
+            Others::Https { client, tokens } => {
                 let max_age = if known == Known::Cached { MAX_AGE } else { ROTATION_AGE };
                 let token = tokens.token(host, hosts, client, max_age).await.map_err(no_token)?;
-                let credential = token.map(|token| {
-                    let value = forge::git_authorization(host.kind, token.expose_secret());
-                    host_credentials::credential(&host.host, "authorization", value)
-                });
-                let credential = credential.transpose().map_err(GitPullError::Token)?;
-                let credential = credential.unwrap_or_else(Credential::default);
-                let first = fetch::Access::Https(HttpsAccess { client: client.clone(), credential });
-                Ok(Ways { first, others: Vec::new() })
+                over_https(client, host, token.as_ref()).map(Ways::one)
             }
         }
     }

@@ -3,6 +3,7 @@
 use archive::ArchiveError;
 use contract::{PermitError, Retry};
 use fetch::{FetchError, PrivateKeyError};
+use github_app::AppError;
 use https::HttpsError;
 use jobs::JobError;
 use store::StoreError;
@@ -34,6 +35,8 @@ pub(crate) enum GitPullError {
     ReadCredentials(String),
     #[error("could not get a token for the host")]
     Token(#[source] HttpsError),
+    #[error("could not get a token of the GitHub App")]
+    GitHubApp(#[source] Box<AppError>),
     #[error("could not fetch")]
     Fetch(#[source] Box<FetchError>),
     #[error("could not fetch the submodules")]
@@ -55,6 +58,7 @@ impl JobError for GitPullError {
         match self {
             Self::Fetch(error) => error.retry(),
             Self::Token(error) => error.retry(),
+            Self::GitHubApp(error) => error.retry(),
             Self::Store(error) => error.retry(),
             Self::Archive { source, .. } | Self::Submodules(SubmoduleError::Tree { source, .. }) => of_tree(source),
             Self::Submodules(SubmoduleError::Stopped(_)) => Retry::Again,
@@ -73,6 +77,7 @@ impl JobError for GitPullError {
         match self {
             Self::Fetch(error) => error.hint(),
             Self::Token(error) => error.hint(),
+            Self::GitHubApp(error) => error.hint(),
             Self::Store(error) => error.hint(),
             Self::Permit(PermitError::Host(_)) => {
                 Some("add it to the parameter AllowedGitHosts, or remove the webhook")

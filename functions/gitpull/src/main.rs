@@ -12,15 +12,16 @@ mod steps;
 mod submodules;
 
 use anyhow::{Context as _, Result};
-use contract::{Runtime, Switch, Truth, environment::GitPullEnvironment};
+use contract::{AllowedHosts, HostKind, Runtime, Switch, Truth, environment::GitPullEnvironment};
 use fetch::{Clones, KnownHosts};
+use github_app::{GitHubApp, KmsKey};
 use host_credentials::HostCredentials;
 use https::Client;
 use jobs::Queue;
 use secret::StoredSecret;
 
 use crate::{
-    access::Access,
+    access::{Access, App, Others},
     cache::PackCache,
     error::GitPullError,
     files::{Files, History, Submodules},
@@ -46,6 +47,27 @@ async fn main() -> Result<()> {
     served.await.map_err(anyhow::Error::from_boxed)
 }
 
+/// The GitHub App of the configuration.
+fn github_app(
+    environment: &GitPullEnvironment<Runtime>,
+    config: &lambda_init::SdkConfig,
+    hosts: &AllowedHosts,
+    client: &Client,
+) -> Result<Option<App>> {
+    let (name, id, key) =
+        (&environment.github_app_host, &environment.github_app_id, &environment.github_app_key);
+    if id.is_empty() {
+        return Ok(None);
+    }
+    let host = hosts.find(name).filter(|host| host.kind == Some(HostKind::GitHub));
+    let host = host.with_context(|| {
+        format!("{name} of GitHubAppHost is not in AllowedGitHosts, or it is there without kind=github")
+    })?;
+    let key = KmsKey::new(aws_sdk_kms::Client::new(config), key);
+    let github = GitHubApp::new(host.clone(), id, key, client.clone());
+    Ok(Some(App { github, client: client.clone() }))
+}
+
 fn worker(environment: GitPullEnvironment<Runtime>, config: &lambda_init::SdkConfig) -> Result<Puller> {
     let s3 = aws_sdk_s3::Client::new(config);
     let allowed_hosts = environment.allowed_hosts.parse()?;
@@ -54,7 +76,8 @@ fn worker(environment: GitPullEnvironment<Runtime>, config: &lambda_init::SdkCon
         Switch::On => Some(client.clone()),
         Switch::Off => None,
     };
-    let access = if environment.tokens.is_empty() {
+    let app = github_app(&environment, config, &allowed_hosts, &client)?;
+    let others = if environment.tokens.is_empty() {
         let known_hosts = KnownHosts::built_in_and_usable(&environment.known_hosts);
         let (known_hosts, unusable) = known_hosts.context("read the KnownHosts parameter")?;
         for error in &unusable {
@@ -70,14 +93,14 @@ fn worker(environment: GitPullEnvironment<Runtime>, config: &lambda_init::SdkCon
             of_stack: tokio::sync::OnceCell::new(),
             of_repositories: Cache::default(),
         };
-        Access::Ssh { keys: Box::new(keys), known_hosts }
+        Others::Ssh { keys: Box::new(keys), known_hosts }
     } else {
         let secret = environment.tokens.parse().context("read the ID of the secret with the tokens")?;
-        Access::Https { client, tokens: Box::new(HostCredentials::new(StoredSecret::new(config, secret))) }
+        Others::Https { client, tokens: Box::new(HostCredentials::new(StoredSecret::new(config, secret))) }
     };
     let source = Source {
         allowed_hosts,
-        access,
+        access: Access { app, others },
         cache: PackCache { s3: s3.clone(), bucket: environment.cache_bucket },
         clones: Clones::in_folder(std::env::temp_dir().join("clones")),
     };

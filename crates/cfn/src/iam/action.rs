@@ -35,6 +35,9 @@ pub enum Action {
     /// Encrypt up to 4,096 bytes.
     #[serde(rename = "kms:Encrypt")]
     KmsEncrypt,
+    /// Sign with a key pair whose private key stays in KMS.
+    #[serde(rename = "kms:Sign")]
+    KmsSign,
     /// Make a log group.
     #[serde(rename = "logs:CreateLogGroup")]
     LogsCreateLogGroup,

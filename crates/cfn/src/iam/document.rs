@@ -23,6 +23,13 @@ impl PolicyDocument {
         self.statement.push(statement);
     }
 
+    /// The same with all statements only if the condition key has this value.
+    pub(super) fn when(mut self, operator: &str, key: &str, value: &Value<String>) -> Self {
+        self.statement =
+            self.statement.into_iter().map(|statement| statement.when(operator, key, value)).collect();
+        self
+    }
+
     /// A document with these statements.
     pub fn new(statement: impl IntoIterator<Item = Statement>) -> Self {
         Self { version: "2012-10-17", statement: statement.into_iter().collect() }

@@ -36,7 +36,7 @@ impl Policy {
     }
 
     /// Lets the roles do the actions on a resource.
-    pub(crate) fn on(name: &str, roles: &[&Handle<Role>], grant: Grant, resource: Value<String>) -> Self {
+    pub fn on(name: &str, roles: &[&Handle<Role>], grant: Grant, resource: Value<String>) -> Self {
         Self {
             policy_name: name.to_owned(),
             policy_document: PolicyDocument::new([grant.statement(name, resource.clone())]),
@@ -46,6 +46,13 @@ impl Policy {
             resource,
             reason: None,
         }
+    }
+
+    /// The same only if the condition key has this value.
+    #[must_use]
+    pub fn when(mut self, operator: &str, key: &str, value: &Value<String>) -> Self {
+        self.policy_document = self.policy_document.when(operator, key, value);
+        self
     }
 }
 

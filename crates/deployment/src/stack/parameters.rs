@@ -4,7 +4,7 @@ use aws_names::BucketName;
 use cfn::{Condition, Group, Parameter, ParameterHandle, Stack, Value, iam::Role};
 use contract::{HostKind, KeyLayout, custom::KeyType};
 
-const GROUPS: [Group; 8] = [
+const GROUPS: [Group; 9] = [
     Group {
         title: "General",
         parameters: &[
@@ -39,6 +39,14 @@ const GROUPS: [Group; 8] = [
             ("OAuthKey", "OAuth consumer's key (Bitbucket Cloud)"),
             ("OAuthSecret", "OAuth consumer's secret (Bitbucket Cloud)"),
             ("MaxArchiveBytes", "Largest archive in bytes"),
+        ],
+    },
+    Group {
+        title: "GitHub App",
+        parameters: &[
+            ("GitHubAppId", "ID of the App"),
+            ("GitHubAppKey", "Key of the App"),
+            ("GitHubAppHost", "Host of the App"),
         ],
     },
     Group {
@@ -84,6 +92,9 @@ pub(super) struct Parameters {
     pub(super) git_token: ParameterHandle<String>,
     pub(super) oauth_key: ParameterHandle<String>,
     pub(super) oauth_secret: ParameterHandle<String>,
+    pub(super) github_app_id: ParameterHandle<String>,
+    pub(super) github_app_key: ParameterHandle<String>,
+    pub(super) github_app_host: ParameterHandle<String>,
     pub(super) ca_bundle: ParameterHandle<String>,
     pub(super) max_archive_bytes: ParameterHandle<String>,
     pub(super) noncurrent_days: ParameterHandle<String>,
@@ -107,6 +118,7 @@ pub(super) struct Parameters {
     pub(super) has_vpc: Condition,
     pub(super) needs_ca_bundle: Condition,
     pub(super) has_https: Condition,
+    pub(super) has_github_app: Condition,
     has_permissions_boundary: Condition,
 }
 
@@ -133,6 +145,20 @@ impl Parameters {
         stack.requires("VpcOfTheSubnets", &subnet_ids, &vpc_id, "With SubnetIds, VPCId names their VPC.");
         let fetch_over = stack.parameter("FetchOver", &fetch_over());
         let lfs = stack.parameter("Lfs", &lfs());
+        let github_app_id = stack.parameter("GitHubAppId", &github_app_id());
+        let github_app_key = stack.parameter("GitHubAppKey", &github_app_key());
+        stack.requires(
+            "KeyOfTheApp",
+            &github_app_id,
+            &github_app_key,
+            "With GitHubAppId, GitHubAppKey is the ARN of the App's key, which `infra app` prints.",
+        );
+        stack.requires(
+            "AppOfTheKey",
+            &github_app_key,
+            &github_app_id,
+            "With GitHubAppKey, GitHubAppId says which App it signs for.",
+        );
         let permissions_boundary = stack.parameter("PermissionsBoundary", &permissions_boundary());
         Self {
             has_output_bucket_name: stack.given("HasOutputBucketName", &output_bucket_name),
@@ -145,7 +171,12 @@ impl Parameters {
             has_alarm_email: stack.given("HasAlarmEmail", &alarm_email),
             has_web_acl: stack.given("HasWebAcl", &web_acl_arn),
             has_vpc: stack.given("HasVpc", &vpc_id),
-            needs_ca_bundle: stack.chosen_either("NeedsCaBundle", [(&lfs, "on"), (&fetch_over, "https")]),
+            needs_ca_bundle: stack.chosen_or_given(
+                "NeedsCaBundle",
+                &[(&lfs, "on"), (&fetch_over, "https")],
+                &github_app_id,
+            ),
+            has_github_app: stack.given("HasGitHubApp", &github_app_id),
             has_https: stack.chosen("HasHttps", &fetch_over, "https"),
             has_permissions_boundary: stack.given("HasPermissionsBoundary", &permissions_boundary),
             permissions_boundary,
@@ -168,6 +199,9 @@ impl Parameters {
             git_token: stack.parameter("GitToken", &git_token()),
             oauth_key: stack.parameter("OAuthKey", &oauth_key()),
             oauth_secret: stack.parameter("OAuthSecret", &oauth_secret()),
+            github_app_host: stack.parameter("GitHubAppHost", &github_app_host()),
+            github_app_id,
+            github_app_key,
             ca_bundle: stack.parameter("CaBundle", &ca_bundle()),
             max_archive_bytes: stack.parameter("MaxArchiveBytes", &max_archive_bytes()),
             noncurrent_days,
@@ -391,12 +425,41 @@ fn oauth_secret() -> Parameter {
     Parameter::secret("Secret of that OAuth consumer.").matching(JSON_TEXT, JSON_TEXT_MEANS).at_most(256)
 }
 
+/// An App's ID, or its client ID: GitHub recommends the latter for signatures.
+fn github_app_id() -> Parameter {
+    Parameter::text(
+        "",
+        "ID or client ID of a GitHub App, with whose tokens gitpull fetches every repository of GitHubAppHost, over HTTPS \
+         whatever FetchOver says. None when empty. `infra app create` makes one.",
+    )
+    .matching("^$|^[0-9]{1,20}$|^Iv[0-9A-Za-z.]{1,38}$", "empty, a number, or a client ID such as Iv23li0123456789abcd")
+    .at_most(40)
+}
+
+fn github_app_key() -> Parameter {
+    Parameter::text("", "ARN of the KMS key, of this region, that signs for the App. `infra app` imports it.")
+        .matching(
+            "^$|^arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[a-z0-9-]{1,64}$",
+            "empty, or the ARN of a key of KMS",
+        )
+        .at_most(128)
+}
+
+fn github_app_host() -> Parameter {
+    Parameter::text(
+        "github.com",
+        "Host of AllowedGitHosts that the App is at: github.com, or a GitHub Enterprise Server. No other host gets its tokens.",
+    )
+    .matching(r"^[a-zA-Z0-9][a-zA-Z0-9-]*(\.[a-zA-Z0-9][a-zA-Z0-9-]*)*$", "a name such as github.com")
+    .at_most(64)
+}
+
 fn ca_bundle() -> Parameter {
     Parameter::text(
         "",
         "Certificates, in PEM, of authorities to trust beside the public ones when archives and large files are downloaded, and \
          when gitpull fetches over HTTPS. Where Lfs is on, this and KnownHosts have 1,800 characters together, \
-         and 1,600 with FetchOver=https.",
+         and 1,600 with FetchOver=https or a GitHub App.",
     )
     .matching(
         r"^[^!-~]*$|^[\s\S]*-----BEGIN CERTIFICATE-----[\s\S]*-----END CERTIFICATE-----[\s\S]*$",

@@ -2,7 +2,7 @@
 
 use cfn::{
     Attributes, Handle, Stack, Value,
-    iam::{Action, Evidence, Grant, Role},
+    iam::{Action, Evidence, Grant, Policy, Role},
     lambda::{EventSourceMapping, Function},
     pseudo,
     secretsmanager::Secret,
@@ -165,6 +165,15 @@ fn add_gitpull(
         let reason = "shows the host a token when it fetches over HTTPS; only with FetchOver=https";
         stack.add("GitPullCredentials", credentials.read_policy(&execution_role.role, reason, evidence))
     });
+    let may_sign = stack.when(&parameters.has_github_app, |stack| {
+        let evidence = Evidence::Scenario("gitpull_fetches_with_a_github_app");
+        let reason = "signs for the GitHub App, to get tokens for single repositories; only with GitHubAppId";
+        let grant = Grant::because(reason, evidence, &[Action::KmsSign]);
+        let policy = Policy::on("GitHubAppKey", &[&execution_role.role], grant, parameters.github_app_key.value());
+        // The only algorithm of an App's signatures.
+        let policy = policy.when("StringEquals", "kms:SigningAlgorithm", &"RSASSA_PKCS1_V1_5_SHA_256".into());
+        stack.add("GitPullGitHubAppKey", policy)
+    });
     let environment: GitPullEnvironment<Deployment> = GitPullEnvironment {
         key_bucket: storage.keys.name(),
         key_object: keys.ssh_key.object_key.clone(),
@@ -178,6 +187,9 @@ fn add_gitpull(
         key_layout: parameters.key_layout.value(),
         known_hosts: parameters.known_hosts.value(),
         tokens: parameters.has_https.either(credentials.secret_id().meaning(), Value::from("")),
+        github_app_host: parameters.github_app_host.value(),
+        github_app_id: parameters.github_app_id.value(),
+        github_app_key: parameters.github_app_key.value(),
         exclude_git: parameters.exclude_git.value(),
         submodules: parameters.submodules.value(),
         lfs: parameters.lfs.value(),
@@ -185,7 +197,7 @@ fn add_gitpull(
         ca_bundle: parameters.needs_ca_bundle.either(parameters.ca_bundle.value(), Value::from("")),
         paths: parameters.paths.value(),
     };
-    let attributes = Attributes::default().after_any(&may_read);
+    let attributes = Attributes::default().after_any(&may_read).after_any(&may_sign);
     let function = functions.add_running_by(stack, &GITPULL, execution_role, attributes, |function| {
         function.environment(&environment).storage(GITPULL_STORAGE).vpc(network.config.clone())
     });

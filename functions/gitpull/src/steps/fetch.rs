@@ -54,7 +54,12 @@ impl Source {
                 Ok(fetched) => return Ok((fetched, found)),
                 // A cached key or token may have been replaced: read it again, once.
                 Err(error) if known == Known::Cached && is_of_access(&error) => known = Known::Refused,
-                Err(error) => return Err(GitPullError::Fetch(Box::new(error))),
+                Err(error) => {
+                    return Err(match ways.without_token.filter(|_| is_of_access(&error)) {
+                        Some(why) => GitPullError::GitHubApp(Box::new(why)),
+                        None => GitPullError::Fetch(Box::new(error)),
+                    });
+                }
             }
         }
     }
@@ -112,9 +117,11 @@ impl Source {
     /// The URL of a job's repository, as a clone of the same kind would have it.
     pub(crate) fn url(&self, job: &Job) -> Option<String> {
         let host = self.allowed_hosts.find(job.repository.host.as_str())?;
-        Some(match self.access {
-            Access::Ssh { .. } => host.ssh_url(&job.repository.path, job.spelling),
-            Access::Https { .. } => host.https_url(&job.repository.path, job.spelling),
+        let path = &job.repository.path;
+        Some(if self.access.is_over_ssh(host) {
+            host.ssh_url(path, job.spelling)
+        } else {
+            host.https_url(path, job.spelling)
         })
     }
 }

@@ -1,0 +1,195 @@
+//! The App's requests, and the tokens that it has, until shortly before they end.
+
+use std::{
+    collections::HashMap,
+    time::{Duration, SystemTime},
+};
+
+use contract::{AllowedHost, HostKind, Repository, RepositoryPath, url_path::encoded};
+use https::{Client, Credential, HttpsError, MediaTypes, Method, Response, StatusCode, header, read_json};
+use jiff::Timestamp;
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::sync::Mutex;
+
+use crate::{AppError, Signer, jwt};
+
+/// How long before its end a token isn't used any more, since a fetch may take a while.
+const MARGIN: Duration = Duration::from_mins(5);
+/// The least difference of clocks that may be why a signature isn't accepted.
+const CLOCK: Duration = Duration::from_mins(1);
+const MEDIA: MediaTypes = MediaTypes { sent: "application/json", accepted: "application/vnd.github+json" };
+
+/// A GitHub App at a host.
+#[derive(Debug)]
+pub struct GitHubApp<S> {
+    host: AllowedHost,
+    id: String,
+    signer: S,
+    client: Client,
+    tokens: Mutex<HashMap<RepositoryPath, Token>>,
+}
+
+#[derive(Debug, Clone)]
+struct Token {
+    token: SecretString,
+    ends: SystemTime,
+}
+
+/// The App's [installation](https://docs.github.com/en/rest/apps/apps#get-a-repository-installation-for-the-authenticated-app)
+/// on a repository.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Installation {
+    id: u64,
+    suspended_at: Option<String>,
+    #[serde(default)]
+    permissions: Permissions,
+    /// The events that it sends to the App's webhook.
+    #[serde(default)]
+    pub events: Vec<String>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+struct Permissions {
+    contents: Option<String>,
+}
+
+/// <https://docs.github.com/en/rest/apps/apps#create-an-installation-access-token-for-an-app>
+#[derive(Deserialize)]
+struct Granted {
+    token: SecretString,
+    expires_at: String,
+}
+
+impl Granted {
+    /// When the token isn't used any more.
+    fn ends(&self) -> Option<SystemTime> {
+        let expires: Timestamp = self.expires_at.parse().ok()?;
+        let seconds = u64::try_from(expires.as_second()).ok()?;
+        (SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)).checked_sub(MARGIN)
+    }
+}
+
+impl<S: Signer> GitHubApp<S> {
+    /// The App with this ID or client ID at `host`. Nothing of it is ever sent to another host.
+    pub fn new(host: AllowedHost, id: impl Into<String>, signer: S, client: Client) -> Self {
+        Self { host, id: id.into(), signer, client, tokens: Mutex::default() }
+    }
+
+    /// The App's host.
+    pub fn host(&self) -> &AllowedHost {
+        &self.host
+    }
+
+    /// What shows the host that a request is the App's, for the next minutes.
+    ///
+    /// # Errors
+    /// KMS doesn't sign.
+    pub async fn jwt(&self, now: SystemTime) -> Result<SecretString, AppError> {
+        Ok(jwt(&self.id, &self.signer, now).await?)
+    }
+
+    /// A token that may read the contents of one repository, and of no other. It is cached.
+    ///
+    /// # Errors
+    /// See [`AppError`].
+    pub async fn token(&self, path: &RepositoryPath, now: SystemTime) -> Result<SecretString, AppError> {
+        let mut tokens = self.tokens.lock().await;
+        tokens.retain(|_, token| token.ends > now);
+        if let Some(known) = tokens.get(path) {
+            return Ok(known.token.clone());
+        }
+        let credential = self.credential(now).await?;
+        let installation = self.installed(path, &credential, now).await?;
+        let repository = self.repository(path);
+        if installation.suspended_at.is_some() {
+            return Err(AppError::Suspended { id: self.id.clone(), repository });
+        }
+        if installation.permissions.contents.is_none() {
+            return Err(AppError::MayNotRead { id: self.id.clone(), repository });
+        }
+        let url = format!("/app/installations/{}/access_tokens", installation.id);
+        let name = path.as_str().rsplit('/').next().unwrap_or_default();
+        let body = json!({ "repositories": [name], "permissions": { "contents": "read" } });
+        let answer = self.send(Method::POST, &url, Some(&body), &credential, path, now).await?;
+        let what = "the request for a token of the GitHub App";
+        let granted: Granted = read_json(answer, what).await?;
+        let ends = granted.ends().ok_or_else(|| HttpsError::Answer { host: self.host.host.to_string(), what })?;
+        tokens.insert(path.clone(), Token { token: granted.token.clone(), ends });
+        Ok(granted.token)
+    }
+
+    /// Forgets the token for a repository: the host has refused it.
+    pub async fn forget(&self, path: &RepositoryPath) {
+        self.tokens.lock().await.remove(path);
+    }
+
+    /// The App's installation on a repository.
+    ///
+    /// # Errors
+    /// See [`AppError`].
+    pub async fn installation(&self, path: &RepositoryPath, now: SystemTime) -> Result<Installation, AppError> {
+        let credential = self.credential(now).await?;
+        self.installed(path, &credential, now).await
+    }
+
+    async fn installed(
+        &self,
+        path: &RepositoryPath,
+        credential: &Credential,
+        now: SystemTime,
+    ) -> Result<Installation, AppError> {
+        let url = format!("/repos/{}/installation", encoded(path.as_str()));
+        let answer = self.send(Method::GET, &url, None, credential, path, now).await?;
+        Ok(read_json(answer, "the request for the GitHub App's installation").await?)
+    }
+
+    async fn credential(&self, now: SystemTime) -> Result<Credential, AppError> {
+        let authorization = format!("Bearer {}", self.jwt(now).await?.expose_secret()).into();
+        // Another version could have other fields.
+        let headers = [("authorization", &authorization), ("x-github-api-version", &"2022-11-28".into())];
+        let unfit = || HttpsError::Credential { host: self.host.host.to_string() };
+        Ok(Credential::new(headers).ok_or_else(unfit)?)
+    }
+
+    fn repository(&self, path: &RepositoryPath) -> Repository {
+        Repository::new(self.host.host.clone(), path.clone())
+    }
+
+    async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+        credential: &Credential,
+        repository: &RepositoryPath,
+        now: SystemTime,
+    ) -> Result<Response, AppError> {
+        let url = format!("{}{path}", self.host.api(HostKind::GitHub));
+        let host = self.host.host.to_string();
+        let answer = self.client.send(method, &url, &host, credential, &MEDIA, body).await?;
+        let (status, id, repository) = (answer.status(), self.id.clone(), self.repository(repository));
+        let number = status.as_u16();
+        if let Some(after) = https::pause(&answer) {
+            return Err(HttpsError::Busy { host, status: number, after }.into());
+        }
+        Err(match status {
+            _ if status.is_success() => return Ok(answer),
+            StatusCode::UNAUTHORIZED => AppError::Unauthorized { host, id, ahead: ahead(&answer, now) },
+            StatusCode::NOT_FOUND => AppError::NotInstalled { id, repository },
+            _ if status.is_redirection() => AppError::Moved { repository, status: number },
+            _ if status.is_server_error() => HttpsError::Server { host, status: number }.into(),
+            _ => AppError::Refused { host, id, repository, status: number },
+        })
+    }
+}
+
+/// How far the host's clock is ahead of ours, in seconds, if that is more than it accepts.
+fn ahead(answer: &Response, now: SystemTime) -> Option<i64> {
+    let date = answer.headers().get(header::DATE)?.to_str().ok()?;
+    let theirs = jiff::fmt::rfc2822::parse(date).ok()?.timestamp();
+    let ours = Timestamp::try_from(now).ok()?;
+    let ahead = theirs.as_second() - ours.as_second();
+    (ahead.unsigned_abs() > CLOCK.as_secs()).then_some(ahead)
+}

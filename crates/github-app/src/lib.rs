@@ -1,0 +1,17 @@
+//! A [GitHub App](https://docs.github.com/en/apps/creating-github-apps/about-creating-github-apps/about-creating-github-apps)
+//! as a way of access: tokens for one repository each, which may only read its contents and end
+//! after an hour. Its private key is in KMS, which signs and never shows it.
+//!
+//! Nothing here depends on a token's length: GitHub changes it.
+
+#![warn(clippy::indexing_slicing)]
+
+mod app;
+mod error;
+mod jwt;
+mod kms;
+
+pub use app::{GitHubApp, Installation};
+pub use error::AppError;
+pub use jwt::{SignError, Signer, jwt};
+pub use kms::KmsKey;
