@@ -9,6 +9,7 @@ pub mod configuration;
 pub mod connect;
 pub mod deployer;
 pub mod doctor;
+pub mod github_app;
 pub mod logs;
 pub mod redrive;
 pub mod review;

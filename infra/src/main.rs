@@ -15,8 +15,8 @@ use clap::{CommandFactory, Parser, Subcommand};
 use deployment::render::print;
 
 use command::{
-    Outcome, acceptance, check, completions, connect, deploy, deployer_policy, destroy, diff, disconnect, doctor, init,
-    keys, logs, package, redrive, review, schema, status, synth,
+    Outcome, acceptance, app, check, completions, connect, deploy, deployer_policy, destroy, diff, disconnect, doctor,
+    init, keys, logs, package, redrive, review, schema, status, synth,
 };
 
 /// Guard copies a rule's input repeatedly, so `check` spends half its time on memory; this
@@ -70,6 +70,8 @@ enum Command {
     Logs(logs::Arguments),
     /// Connect repositories: add a deploy key and a webhook at the Git host, and wait for the zip
     Connect(connect::Arguments),
+    /// Give the stack a GitHub App: access to any number of repositories, and one webhook for all
+    App(app::Arguments),
     /// Follow the path of a push, and say at which step it fails and what to do
     Doctor(doctor::Arguments),
     /// Remove what `connect` added: webhooks, deploy keys, and the stack's keys for them
@@ -102,6 +104,7 @@ async fn main() -> ExitCode {
         Command::Status(arguments) => status::run(&arguments).await,
         Command::Logs(arguments) => logs::run(&arguments).await,
         Command::Connect(arguments) => Box::pin(connect::run(&arguments)).await,
+        Command::App(arguments) => Box::pin(app::run(&arguments)).await,
         Command::Doctor(arguments) => Box::pin(doctor::run(&arguments)).await,
         Command::Disconnect(arguments) => Box::pin(disconnect::run(&arguments)).await,
         Command::Keys(arguments) => keys::run(&arguments).await,

@@ -16,6 +16,7 @@ use infra::commit::CommitError;
 use infra::configuration::ConfigurationError;
 use infra::connect::TargetError;
 use infra::deployer::PolicyError;
+use infra::github_app::{AppCallError, ImportKeyError};
 
 /// The command was called wrongly; nothing was done.
 #[derive(Debug, thiserror::Error)]
@@ -108,6 +109,8 @@ fn hint(cause: &(dyn Error + 'static)) -> Option<String> {
         .or_else(|| of(cause, DeployError::hint))
         .or_else(|| of(cause, DestroyError::hint))
         .or_else(|| of(cause, ImportError::hint))
+        .or_else(|| of(cause, ImportKeyError::hint))
+        .or_else(|| of(cause, AppCallError::hint))
         .or_else(|| of(cause, AcceptanceError::hint))
         .or_else(|| of(cause, TargetError::hint))
         .or_else(|| of(cause, HostApiError::hint))

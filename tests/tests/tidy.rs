@@ -111,9 +111,23 @@ const ARROWS: [(&str, &[&str]); 35] = [
     ("ssh-key", &["aws-names", "contract", "custom-resource", "lambda-init"]),
     ("bucket-cleaner", &["aws-names", "contract", "custom-resource", "empty-bucket"]),
     ("deployment", &["aws-names", "cfn", "contract", "empty-bucket", "known-hosts-file"]),
-    ("infra", &["cfn", "contract", "deployment", "host-api", "https"]),
+    ("infra", &["cfn", "contract", "deployment", "github-app", "host-api", "https"]),
     ("local", &["contract", "deployment", "forge", "git-http", "tally"]),
-    ("tests", &["contract", "deployment", "empty-bucket", "forge", "host-api", "https", "infra", "local", "tally"]),
+    (
+        "tests",
+        &[
+            "contract",
+            "deployment",
+            "empty-bucket",
+            "forge",
+            "github-app",
+            "host-api",
+            "https",
+            "infra",
+            "local",
+            "tally",
+        ],
+    ),
     ("bench", &["contract", "deployment", "git-http", "infra", "local", "pack"]),
     // Everything that parses untrusted bytes, and the tally.
     (

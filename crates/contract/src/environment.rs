@@ -206,13 +206,8 @@ fn process_variables() -> impl Iterator<Item = (String, String)> {
 }
 
 /// The default of a variable that an older stack doesn't set.
-pub const OF_OLDER: [(&str, &str); 5] = [
-    ("GITHUB_APP_HOST", ""),
-    ("GITHUB_APP_ID", ""),
-    ("GITHUB_APP_KEY", ""),
-    ("KEY_LAYOUT", "path"),
-    ("TOKENS", ""),
-];
+pub const OF_OLDER: [(&str, &str); 5] =
+    [("GITHUB_APP_HOST", ""), ("GITHUB_APP_ID", ""), ("GITHUB_APP_KEY", ""), ("KEY_LAYOUT", "path"), ("TOKENS", "")];
 
 /// Parses an environment from its variables.
 pub fn from_variables<T: DeserializeOwned>(

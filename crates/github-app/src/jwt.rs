@@ -47,8 +47,7 @@ pub async fn jwt(id: &str, signer: &impl Signer, now: SystemTime) -> Result<Secr
     let seconds = |time: Duration| time.as_secs();
     let now = now.duration_since(UNIX_EPOCH).unwrap_or_default();
     let header = json!({ "alg": "RS256", "typ": "JWT" });
-    let claims =
-        json!({ "iat": seconds(now.saturating_sub(EARLIER)), "exp": seconds(now + LIFETIME), "iss": id });
+    let claims = json!({ "iat": seconds(now.saturating_sub(EARLIER)), "exp": seconds(now + LIFETIME), "iss": id });
     let encoded = [header, claims].map(|part| URL_SAFE_NO_PAD.encode(part.to_string()));
     let signed = encoded.join(".");
     let signature = URL_SAFE_NO_PAD.encode(signer.sign(signed.as_bytes()).await?);

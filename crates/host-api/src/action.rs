@@ -27,11 +27,15 @@ pub enum Action {
     TestWebhook,
     /// List what a webhook has sent.
     ListDeliveries,
+    /// Read a GitHub App's description.
+    ReadApp,
+    /// Create a GitHub App.
+    CreateApp,
 }
 
 impl Action {
     /// All actions.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::ListRepositories,
         Self::ReadRepository,
         Self::ListDeployKeys,
@@ -43,12 +47,14 @@ impl Action {
         Self::DeleteWebhook,
         Self::TestWebhook,
         Self::ListDeliveries,
+        Self::ReadApp,
+        Self::CreateApp,
     ];
 
     /// What the action needs a right for.
     pub(crate) fn subject(self) -> Subject {
         match self {
-            Self::ListRepositories | Self::ReadRepository => Subject::Repositories,
+            Self::CreateApp | Self::ListRepositories | Self::ReadApp | Self::ReadRepository => Subject::Repositories,
             Self::ListDeployKeys | Self::AddDeployKey | Self::RemoveDeployKey => Subject::DeployKeys,
             Self::CreateWebhook
             | Self::DeleteWebhook
@@ -74,6 +80,8 @@ impl fmt::Display for Action {
             Self::DeleteWebhook => "delete a webhook of",
             Self::TestWebhook => "test a webhook of",
             Self::ListDeliveries => "list the deliveries of a webhook of",
+            Self::ReadApp => "read the description of",
+            Self::CreateApp => "create",
         })
     }
 }

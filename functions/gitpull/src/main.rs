@@ -54,8 +54,7 @@ fn github_app(
     hosts: &AllowedHosts,
     client: &Client,
 ) -> Result<Option<App>> {
-    let (name, id, key) =
-        (&environment.github_app_host, &environment.github_app_id, &environment.github_app_key);
+    let (name, id, key) = (&environment.github_app_host, &environment.github_app_id, &environment.github_app_key);
     if id.is_empty() {
         return Ok(None);
     }

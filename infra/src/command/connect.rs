@@ -10,7 +10,7 @@ use deployment::render::shown::Shown;
 use deployment::render::table::{Align, Table};
 use infra::connect::{Connected, Connection, Endpoint, Step, Target, wait_for_zips};
 
-use super::repositories::{AtHost, Chosen};
+use super::repositories::{AtHost, Chosen, Way};
 use super::{Located, Outcome, Place, confirm, question, since};
 
 #[derive(Debug, clap::Args)]
@@ -40,6 +40,13 @@ pub(crate) struct Arguments {
     json: bool,
 }
 
+impl Arguments {
+    /// An App's webhook sends to one endpoint, and its repositories have no keys.
+    fn way(&self) -> Way {
+        if self.endpoint == Endpoint::GitPull && !self.rotate { Way::AppOrToken } else { Way::Token }
+    }
+}
+
 pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
     let located = arguments.place.locate(&arguments.place.configuration()?).await?;
     let mut progress = Terminal::new();
@@ -49,7 +56,7 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
         return Ok(Outcome::NoStack);
     };
     let secrets = target.webhook_secrets(&located.account).await?;
-    let hosts = arguments.chosen.find(&target, &mut progress).await?;
+    let hosts = arguments.chosen.find(&target, arguments.way(), &mut progress).await?;
     let count: usize = hosts.iter().map(|host| host.repositories.len()).sum();
     if arguments.chosen.is_organisation() && !arguments.dry_run && !arguments.yes {
         let text = format!("Connect {count} repositories to stack {}?", target.name);
@@ -58,11 +65,11 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
         }
     }
     let mut all = Vec::new();
-    for AtHost { api, repositories } in &hosts {
+    for AtHost { access, repositories } in &hosts {
         let connection = Connection {
             target: &target,
             secrets: &secrets,
-            api,
+            access,
             endpoint: arguments.endpoint,
             rotates: arguments.rotate,
             is_dry: arguments.dry_run,

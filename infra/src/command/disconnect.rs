@@ -4,11 +4,11 @@ use contract::Repository;
 use deployment::render::print;
 use deployment::render::progress::{Progress, Terminal};
 use deployment::render::table::{Align, Table};
-use infra::connect::{Disconnected, Failure, disconnect};
+use infra::connect::{Disconnected, Failure, HostAccess, disconnect};
 use serde::Serialize;
 
 use super::connect::target;
-use super::repositories::{AtHost, Chosen};
+use super::repositories::{AtHost, Chosen, Way};
 use super::{Outcome, Place, confirm, question};
 
 #[derive(Debug, clap::Args)]
@@ -44,7 +44,7 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
         progress.step(&located.absent());
         return Ok(Outcome::NoStack);
     };
-    let hosts = arguments.chosen.find(&target, &mut progress).await?;
+    let hosts = arguments.chosen.find(&target, Way::Token, &mut progress).await?;
     let all: Vec<&Repository> = hosts.iter().flat_map(|host| &host.repositories).collect();
     if !arguments.dry_run {
         let text = match &all[..] {
@@ -56,7 +56,9 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
         }
     }
     let mut rows = Vec::new();
-    for AtHost { api, repositories } in &hosts {
+    for AtHost { access, repositories } in &hosts {
+        // An App is removed by who has installed it.
+        let HostAccess::Token(api) = access else { continue };
         for repository in repositories {
             progress.waiting(&format!("{} of {}: {repository}", rows.len() + 1, all.len()));
             let (removed, failure) = match disconnect(&target, api, repository, arguments.dry_run).await {

@@ -54,8 +54,12 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
     Ok(if findings.iter().any(is_fault) { Outcome::Findings } else { Outcome::Fine })
 }
 
-/// The host's API. Without a token, the rest can still be examined.
+/// The host's API, if a GitHub App isn't the way to it. Without a token, the rest can still be
+/// examined.
 fn api(target: &Target, repository: &Repository, progress: &mut dyn Progress) -> Option<HostApi> {
+    if target.app_of(&repository.host).is_some() {
+        return None;
+    }
     match repositories::api(target, &repository.host, progress) {
         Ok(api) => Some(api),
         Err(error) => {

@@ -1,6 +1,7 @@
 //! One file per command: its arguments and its output.
 
 pub(crate) mod acceptance;
+pub(crate) mod app;
 pub(crate) mod caller;
 pub(crate) mod check;
 pub(crate) mod checkout;

@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use contract::{AllowedHost, HostName, Patterns, Repository};
 use deployment::render::progress::Progress;
 use host_api::HostApi;
-use infra::connect::Target;
+use infra::connect::{HostAccess, Target};
 
 use super::host_token;
 use crate::report::Usage;
@@ -48,8 +48,23 @@ pub(crate) fn read(text: &str) -> Result<Repository, String> {
 
 /// The repositories of one host, with its API.
 pub(crate) struct AtHost {
-    pub(crate) api: HostApi,
+    pub(crate) access: HostAccess,
     pub(crate) repositories: Vec<Repository>,
+}
+
+/// How hosts may be asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// By a person's token.
+    Token,
+    /// By the stack's GitHub App at its host, and by a person's token at the others.
+    AppOrToken,
+}
+
+impl Way {
+    fn is_app(self, target: &Target, host: &HostName) -> bool {
+        self == Self::AppOrToken && target.app_of(host).is_some()
+    }
 }
 
 impl Chosen {
@@ -59,7 +74,19 @@ impl Chosen {
     }
 
     /// Finds them, and asks for the tokens of their hosts.
-    pub(crate) async fn find(&self, target: &Target, progress: &mut dyn Progress) -> anyhow::Result<Vec<AtHost>> {
+    pub(crate) async fn find(
+        &self,
+        target: &Target,
+        way: Way,
+        progress: &mut dyn Progress,
+    ) -> anyhow::Result<Vec<AtHost>> {
+        let access = |host: &HostName, progress: &mut dyn Progress| {
+            if way.is_app(target, host) {
+                progress.step(&format!("the stack's GitHub App is the way to {host}"));
+                return Ok(HostAccess::App);
+            }
+            api(target, host, progress).map(HostAccess::Token)
+        };
         if let Some(organisation) = &self.organisation {
             let host = match &self.host {
                 Some(host) => host.clone(),
@@ -71,7 +98,8 @@ impl Chosen {
             let all = api.repositories(organisation).await?;
             let wanted = all.into_iter().map(|found| found.path).filter(|path| is_wanted(&include, path.as_str()));
             let repositories = wanted.map(|path| Repository::new(host.clone(), path)).collect();
-            return Ok(vec![AtHost { api, repositories }]);
+            let access = if way.is_app(target, &host) { HostAccess::App } else { HostAccess::Token(api) };
+            return Ok(vec![AtHost { access, repositories }]);
         }
         let mut by_host: BTreeMap<&str, Vec<Repository>> = BTreeMap::new();
         for repository in &self.repositories {
@@ -80,7 +108,7 @@ impl Chosen {
         let mut found = Vec::new();
         for repositories in by_host.into_values() {
             let Some(first) = repositories.first() else { continue };
-            found.push(AtHost { api: api(target, &first.host, progress)?, repositories });
+            found.push(AtHost { access: access(&first.host, progress)?, repositories });
         }
         Ok(found)
     }

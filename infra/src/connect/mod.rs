@@ -10,8 +10,8 @@ mod zips;
 
 pub use by_hand::steps;
 pub use disconnect::{Disconnected, disconnect};
-pub use repository::{Connected, Connection, Endpoint, Failure, Step};
+pub use repository::{Connected, Connection, Endpoint, Failure, HostAccess, Step};
 pub use ssh_keys::{SshKeys, SshKeysError};
-pub use stack::{Refusal, Target, TargetError, secret_for};
+pub use stack::{Refusal, Target, TargetError, secret_for, secret_for_all};
 pub(crate) use zips::stored;
 pub use zips::wait_for_zips;

@@ -10,6 +10,7 @@ use host_api::{
 use serde::Serialize;
 
 use super::{Refusal, SshKeysError, Target, secret_for};
+use crate::github_app::{self, AppCallError};
 
 /// The endpoint that a webhook sends to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -56,6 +57,12 @@ impl From<HostApiError> for Failure {
     }
 }
 
+impl From<AppCallError> for Failure {
+    fn from(error: AppCallError) -> Self {
+        Self { reason: error_chain(&error), hint: error.hint(), concerns_all: !error.is_of_repository() }
+    }
+}
+
 impl From<SshKeysError> for Failure {
     fn from(error: SshKeysError) -> Self {
         Self { reason: error_chain(&error), hint: error.hint(), concerns_all: true }
@@ -93,6 +100,15 @@ fn as_text<S: serde::Serializer>(repository: &Repository, serializer: S) -> Resu
     serializer.collect_str(repository)
 }
 
+/// How a host is asked about its repositories.
+#[derive(Debug)]
+pub enum HostAccess {
+    /// By a person's token.
+    Token(HostApi),
+    /// By the stack's GitHub App, which needs no person.
+    App,
+}
+
 /// How repositories of a host are connected.
 #[derive(Debug)]
 pub struct Connection<'a> {
@@ -100,8 +116,8 @@ pub struct Connection<'a> {
     pub target: &'a Target,
     /// The stack's webhook secrets.
     pub secrets: &'a ApiSecrets,
-    /// The host's API.
-    pub api: &'a HostApi,
+    /// How the host is asked.
+    pub access: &'a HostAccess,
     /// The endpoint.
     pub endpoint: Endpoint,
     /// Whether repositories get new keys.
@@ -127,25 +143,53 @@ impl Connection<'_> {
     }
 
     async fn steps(&self, connected: &mut Connected) -> Result<(), Failure> {
-        let host = self.target.permit(&connected.repository)?;
-        let secret = secret_for(self.secrets, &connected.repository, host)?;
-        let hosted = self.api.repository(&connected.repository.path).await?;
-        can_be_changed(&hosted)?;
+        match self.access {
+            HostAccess::Token(api) => self.by_token(connected, api).await,
+            HostAccess::App => self.by_app(connected).await,
+        }
+    }
+
+    /// An owner has installed the App: nothing has to be added, only checked.
+    async fn by_app(&self, connected: &mut Connected) -> Result<(), Failure> {
+        let repository = &connected.repository;
+        self.target.permit(repository)?;
+        let app = self.target.app_of(&repository.host).ok_or_else(|| Refusal::Host(repository.host.to_string()))?;
+        let facts = github_app::facts(app, repository).await?;
+        let problems = facts.problems(self.target.url(Endpoint::GitPull));
+        if let Some(problem) = problems.into_iter().next() {
+            return Err(problem);
+        }
+        if let Some(hosted) = &facts.hosted {
+            self.describe(connected, hosted);
+        }
+        Ok(())
+    }
+
+    /// Fills in what the host says.
+    fn describe(&self, connected: &mut Connected, hosted: &HostedRepository) {
         // The host's spelling, which its deliveries have.
         connected.repository.path = hosted.path.clone();
         let branch = hosted.default_branch.as_deref();
         connected.artifact = branch.and_then(|branch| self.target.artifact_key(&connected.repository, branch));
+    }
+
+    async fn by_token(&self, connected: &mut Connected, api: &HostApi) -> Result<(), Failure> {
+        let host = self.target.permit(&connected.repository)?;
+        let secret = secret_for(self.secrets, &connected.repository, host)?;
+        let hosted = api.repository(&connected.repository.path).await?;
+        can_be_changed(&hosted)?;
+        self.describe(connected, &hosted);
         if self.endpoint == Endpoint::GitPull && self.target.is_over_ssh {
-            self.give_key(connected).await?;
+            self.give_key(connected, api).await?;
         }
         let wanted = WebhookSettings {
             url: self.target.url(self.endpoint).to_owned(),
             secret,
             events: BTreeSet::from([Event::Push, Event::TagPush]),
         };
-        let hook = self.give_webhook(connected, &wanted).await?;
+        let hook = self.give_webhook(connected, api, &wanted).await?;
         if let Some(hook) = hook.filter(|_| !connected.done.is_empty() && !self.is_dry) {
-            match self.api.test_webhook(&connected.repository.path, &hook).await? {
+            match api.test_webhook(&connected.repository.path, &hook).await? {
                 Tested::Push => connected.sent_push = connected.artifact.is_some(),
                 Tested::Ping(_) => {}
                 Tested::NotOffered(instead) => connected.by_hand.push(instead.to_owned()),
@@ -154,9 +198,9 @@ impl Connection<'_> {
         Ok(())
     }
 
-    async fn give_key(&self, connected: &mut Connected) -> Result<(), Failure> {
+    async fn give_key(&self, connected: &mut Connected, api: &HostApi) -> Result<(), Failure> {
         let (keys, repository) = (&self.target.keys, connected.repository.clone());
-        let there = match self.api.deploy_keys(&repository.path).await {
+        let there = match api.deploy_keys(&repository.path).await {
             Ok(there) => there,
             // The key of the whole stack belongs to a user there.
             Err(HostApiError::NotOffered { instead, .. }) => {
@@ -185,7 +229,7 @@ impl Connection<'_> {
         let Some((newest, older)) = now.split_first() else { return Ok(()) };
         if !has(newest) {
             let key = NewDeployKey { title: format!("git2s3 {}", self.target.name), key: newest.clone() };
-            if let Err(error) = self.api.add_deploy_key(&repository.path, &key).await {
+            if let Err(error) = api.add_deploy_key(&repository.path, &key).await {
                 connected.done.pop();
                 // Without it, gitpull uses the key that the host has.
                 if !own.contains(newest) {
@@ -196,7 +240,7 @@ impl Connection<'_> {
         }
         for old in older {
             for found in there.iter().filter(|found| found.key == *old) {
-                self.api.remove_deploy_key(&repository.path, &found.id).await?;
+                api.remove_deploy_key(&repository.path, &found.id).await?;
             }
             keys.remove(&repository, old).await?;
         }
@@ -206,16 +250,17 @@ impl Connection<'_> {
     async fn give_webhook(
         &self,
         connected: &mut Connected,
+        api: &HostApi,
         wanted: &WebhookSettings,
     ) -> Result<Option<Webhook>, Failure> {
         let path = &connected.repository.path;
-        let all = self.api.webhooks(path).await?;
+        let all = api.webhooks(path).await?;
         let Some(hook) = all.into_iter().find(|hook| hook.url == wanted.url) else {
             connected.done.push(Step::WebhookCreated);
-            return Ok(if self.is_dry { None } else { Some(self.api.create_webhook(path, wanted).await?) });
+            return Ok(if self.is_dry { None } else { Some(api.create_webhook(path, wanted).await?) });
         };
         let mut reasons: Vec<String> = hook.faults(&wanted.events).iter().map(ToString::to_string).collect();
-        if self.last_delivery(connected, &hook).await?.is_some_and(|last| last.status == Some(401)) {
+        if last_delivery(connected, api, &hook).await?.is_some_and(|last| last.status == Some(401)) {
             reasons.push("its secret is not the stack's: the last delivery was refused".to_owned());
         }
         if reasons.is_empty() {
@@ -223,13 +268,13 @@ impl Connection<'_> {
         }
         connected.done.push(Step::WebhookUpdated(reasons));
         let path = &connected.repository.path;
-        Ok(if self.is_dry { None } else { Some(self.api.update_webhook(path, &hook.id, wanted).await?) })
+        Ok(if self.is_dry { None } else { Some(api.update_webhook(path, &hook.id, wanted).await?) })
     }
+}
 
-    async fn last_delivery(&self, connected: &Connected, hook: &Webhook) -> Result<Option<Delivery>, Failure> {
-        let all = self.api.deliveries(&connected.repository.path, &hook.id).await?;
-        Ok(all.and_then(|all| all.into_iter().next()))
-    }
+async fn last_delivery(connected: &Connected, api: &HostApi, hook: &Webhook) -> Result<Option<Delivery>, Failure> {
+    let all = api.deliveries(&connected.repository.path, &hook.id).await?;
+    Ok(all.and_then(|all| all.into_iter().next()))
 }
 
 /// Whether the host lets the token's owner change the repository.

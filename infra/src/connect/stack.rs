@@ -1,16 +1,18 @@
 //! What a stack says about the repositories that it serves.
 
 use contract::{
-    AllowedHost, AllowedHosts, AllowedHostsError, ApiSecrets, Job, KeyLayout, KeyLayoutError, PathSpelling,
-    PatternsError, RefName, Refs, Repositories, Repository, job::Trigger,
+    AllowedHost, AllowedHosts, AllowedHostsError, ApiSecrets, HostKind, HostName, Job, KeyLayout, KeyLayoutError,
+    PathSpelling, PatternsError, RefName, Refs, Repositories, Repository, job::Trigger,
 };
 use deployment::account::Account;
 use deployment::call_error::CallError;
 use deployment::deploy::{self, Description, Resource};
 use host_api::PublicKey;
+use https::CaBundleError;
 use secrecy::SecretString;
 
 use super::{Endpoint, SshKeys, SshKeysError};
+use crate::github_app::{App, app_of};
 
 /// Why a stack can't be connected.
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +40,12 @@ pub enum TargetError {
     /// A parameter can't be understood.
     #[error("the stack's parameter can't be understood")]
     KeyLayout(#[from] KeyLayoutError),
+    /// A parameter can't be understood.
+    #[error("the stack's parameter can't be understood")]
+    CaBundle(#[from] CaBundleError),
+    /// The GitHub App's host isn't allowed.
+    #[error("the GitHub App's host {0} is not in the stack's parameter AllowedGitHosts, or not with kind=github")]
+    AppHost(String),
     /// The webhook secret isn't text.
     #[error("the secret {0} is empty")]
     NoSecret(String),
@@ -49,6 +57,9 @@ impl TargetError {
         match self {
             Self::Call(error) => error.hint(),
             Self::Keys(error) => error.hint(),
+            Self::AppHost(name) => {
+                Some(format!("deploy with {name} in AllowedGitHosts, or with another GitHubAppHost"))
+            }
             Self::Lacks { .. } => Some("deploy this version, or name another stack: --stack-name NAME".to_owned()),
             _ => None,
         }
@@ -97,7 +108,9 @@ pub struct Target {
     pub keys: SshKeys,
     /// The key of the whole stack.
     pub stack_key: Option<PublicKey>,
-    /// How gitpull fetches: by SSH, or by HTTPS, which needs no key.
+    /// The GitHub App, with which gitpull fetches from its host.
+    pub app: Option<App>,
+    /// How gitpull fetches from the others: by SSH, or by HTTPS, which needs no key.
     pub is_over_ssh: bool,
     repositories: Repositories,
     refs: Refs,
@@ -127,12 +140,18 @@ impl Target {
             ca_bundle: parameter("CaBundle").to_owned(),
             keys: SshKeys::read(account, resource("SshKeyFunction")?).await?,
             stack_key: stack.outputs.get("PublicSSHKey").and_then(|key| key.parse().ok()),
+            app: app(account, stack)?,
             is_over_ssh: parameter("FetchOver") != "https",
             repositories: Repositories::parse("Repositories", parameter("Repositories"))?,
             refs: parameter("Refs").parse()?,
             key_layout: parameter("KeyLayout").parse()?,
             secret_id: resource("ApiSecretValue")?.to_owned(),
         })
+    }
+
+    /// The GitHub App, if it is the way to this host.
+    pub fn app_of(&self, host: &HostName) -> Option<&App> {
+        self.app.as_ref().filter(|app| app.host().host == *host)
     }
 
     /// The URL of an endpoint.
@@ -187,6 +206,26 @@ impl Target {
         };
         self.refs.include(&reference).then(|| job.artifact_key(self.key_layout, Some(default_branch)))
     }
+}
+
+/// The GitHub App of a stack.
+fn app(account: &Account, stack: &Description) -> Result<Option<App>, TargetError> {
+    let parameter = |name| stack.parameters.get(name).map(String::as_str).unwrap_or_default();
+    let (id, key, name) = (parameter("GitHubAppId"), parameter("GitHubAppKey"), parameter("GitHubAppHost"));
+    if id.is_empty() {
+        return Ok(None);
+    }
+    let hosts: AllowedHosts = parameter("AllowedGitHosts").parse()?;
+    let host = hosts.find(name).filter(|host| host.kind == Some(HostKind::GitHub));
+    let host = host.ok_or_else(|| TargetError::AppHost(name.to_owned()))?;
+    let client = https::Client::new(&hosts, parameter("CaBundle"))?;
+    Ok(Some(app_of(account, host, id, key, client)))
+}
+
+/// The first webhook secret that is valid for all repositories.
+pub fn secret_for_all(secrets: &ApiSecrets) -> Option<SecretString> {
+    let secret = secrets.iter().find(|secret| secret.repositories.is_none())?;
+    std::str::from_utf8(secret.value()).ok().map(SecretString::from)
 }
 
 /// The webhook secret for a repository: the first one that is valid for it, so that a new one is

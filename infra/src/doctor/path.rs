@@ -66,13 +66,15 @@ pub fn findings(facts: &Facts<'_>) -> Vec<Finding> {
         );
         all.push(finding("parameters", allowed));
         match &facts.at_host {
+            _ if facts.app.is_some() => all.extend(github_app(facts)),
             None => all.push(finding("host", unknown("there is no token for the host's API"))),
             Some(Err(error)) => all.push(finding("host", refused(error))),
             Some(Ok(told)) => {
                 let connect = format!("run `connect {repository}`");
                 all.push(finding("repository", hosted(told, facts)));
                 all.push(finding("webhook", webhook(told, facts.target.urls(), &connect)));
-                all.push(finding("deliveries", deliveries(told)));
+                let again = "run `connect` for the repository";
+                all.push(finding("deliveries", deliveries(told.deliveries.as_deref(), again)));
                 if facts.target.is_over_ssh {
                     all.push(finding("deploy key", deploy_key(told.deploy_keys.as_deref(), &facts.keys, &connect)));
                 }
@@ -184,42 +186,59 @@ fn webhook(told: &AtHost, urls: &[String; 2], connect: &str) -> Verdict {
     }
 }
 
-fn deliveries(told: &AtHost) -> Verdict {
-    let Some(all) = &told.deliveries else { return unknown("the host doesn't list them, or there is no webhook") };
+/// What the host says of the App that is the way to the repository.
+fn github_app(facts: &Facts<'_>) -> Vec<Finding> {
+    let told = match &facts.app {
+        None => return Vec::new(),
+        Some(Err(error)) => {
+            let remedy = error.hint().unwrap_or_else(|| "try again".to_owned());
+            return vec![finding("GitHub App", fault(contract::error_chain(error), remedy))];
+        }
+        Some(Ok(told)) => told,
+    };
+    let problem = told.problems(facts.target.url(Endpoint::GitPull)).into_iter().next();
+    let verdict = problem.map_or_else(
+        || fine("it is installed, reads the repository, and reports pushes to the stack"),
+        |problem| fault(problem.reason, problem.hint.unwrap_or_default()),
+    );
+    let again = "import the App's key again with `app import`";
+    vec![finding("GitHub App", verdict), finding("deliveries", deliveries(Some(&told.deliveries), again))]
+}
+
+/// `again` makes the webhook what it has to be.
+fn deliveries(all: Option<&[Delivery]>, again: &str) -> Verdict {
+    let Some(all) = all else { return unknown("the host doesn't list them, or there is no webhook") };
     let Some(last) = all.first() else { return unknown("the host has sent nothing yet") };
     if last.is_accepted() {
         return fine(format!("the last one, {}, was accepted", last.event));
     }
-    let (what, remedy) = answer(last);
+    let (what, remedy) = answer(last, again);
     fault(format!("the last delivery ({}) failed: {what}", last.event), remedy)
 }
 
 /// What an answer to a delivery means, and what to do.
-fn answer(last: &Delivery) -> (String, &'static str) {
+fn answer(last: &Delivery, again: &str) -> (String, String) {
     let Some(status) = last.status else {
         return (
             format!("the host got no answer: {}", last.outcome),
-            "check the host's way to the internet, then send it again",
+            "check the host's way to the internet, then send it again".to_owned(),
         );
     };
     let (what, remedy) = match status {
         400 => ("the endpoint did not understand it", "set its content type to application/json"),
-        401 => (
-            "the secret at the host is not the stack's",
-            "run `connect` for the repository: it sets the stack's secret again",
-        ),
+        401 => ("the secret at the host is not the stack's", &*format!("{again}: it sets the stack's secret again")),
         403 => (
             "the stack does not allow this repository, host or sender's address",
             "see the parameters Repositories, AllowedGitHosts and AllowedIps",
         ),
-        404 => ("the endpoint does not exist", "run `connect` for the repository: it sets the URL again"),
+        404 => ("the endpoint does not exist", &*format!("{again}: it sets the URL again")),
         413 => ("the payload is too large", "push fewer references at once"),
-        415 => ("it was not JSON", "run `connect` for the repository: it sets the content type"),
+        415 => ("it was not JSON", &*format!("{again}: it sets the content type")),
         429 => ("the endpoint's throttle did not let it in", "send it again, or deploy with a higher throttle"),
         500.. => ("the endpoint failed", "see the alarms and `logs`, then send it again"),
         _ => ("the endpoint refused it", "see `logs`"),
     };
-    (format!("{what} (status {status})"), remedy)
+    (format!("{what} (status {status})"), remedy.to_owned())
 }
 
 fn deploy_key(there: Option<&[DeployKey]>, keys: &[PublicKey], connect: &str) -> Verdict {

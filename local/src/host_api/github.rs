@@ -4,9 +4,9 @@ use contract::repository_keys::is_same_key;
 use serde_json::{Map, Value, json};
 
 use super::state::{Hook, Key, Repository, State, plain};
-use super::{Asked, Reply, linked};
+use super::{Asked, Reply, github_app, linked};
 
-const TIME: &str = "2026-11-30T12:00:00Z";
+pub(super) const TIME: &str = "2026-11-30T12:00:00Z";
 
 /// Names of a repository's URLs.
 const URLS: [&str; 38] = [
@@ -75,15 +75,20 @@ fn merged(mut fields: Map<String, Value>, more: Value) -> Value {
     Value::Object(fields)
 }
 
-fn described(one: &Repository, base: &str) -> Value {
-    let (owner, name) = one.names();
+/// A user or an organisation.
+pub(super) fn owner(login: &str, base: &str) -> Value {
+    let url = format!("{base}/api/v3/users/{login}");
+    merged(
+        urls(&OWNER_URLS, &url),
+        json!({ "login": login, "id": 1, "node_id": "O_1", "gravatar_id": "", "type": "Organization",
+            "site_admin": false, "url": url }),
+    )
+}
+
+pub(super) fn repository(one: &Repository, base: &str) -> Value {
+    let (login, name) = one.names();
     let url = format!("{base}/api/v3/repos/{}", one.path);
-    let owner_url = format!("{base}/api/v3/users/{owner}");
-    let owner = merged(
-        urls(&OWNER_URLS, &owner_url),
-        json!({ "login": owner, "id": 1, "node_id": "O_1", "gravatar_id": "", "type": "Organization",
-            "site_admin": false, "url": owner_url }),
-    );
+    let owner = owner(login, base);
     let is = one.may_administer;
     merged(
         urls(&URLS, &url),
@@ -95,7 +100,7 @@ fn described(one: &Repository, base: &str) -> Value {
 }
 
 /// The fields that only the description of one repository has.
-fn in_full(described: Value, base: &str, path: &str) -> Value {
+pub(super) fn in_full(described: Value, base: &str, path: &str) -> Value {
     let Value::Object(fields) = described else { return described };
     merged(
         fields,
@@ -109,7 +114,7 @@ fn in_full(described: Value, base: &str, path: &str) -> Value {
 }
 
 /// What `/user/repos` doesn't have.
-fn of_user(mut described: Value) -> Value {
+pub(super) fn of_user(mut described: Value) -> Value {
     if let Some(fields) = described.as_object_mut() {
         for name in ["network_count", "subscribers_count", "has_discussions"] {
             fields.remove(name);
@@ -143,7 +148,7 @@ fn invalid(field: &str, message: &str) -> Reply {
     Reply::json(422, json!({ "message": "Validation Failed", "errors": [error], "documentation_url": url }))
 }
 
-fn refused(status: u16, message: &str) -> Reply {
+pub(super) fn refused(status: u16, message: &str) -> Reply {
     Reply::json(status, json!({ "message": message, "documentation_url": "https://docs.github.com/rest" }))
 }
 
@@ -166,6 +171,9 @@ fn change(hook: &mut Hook, asked: &Asked) {
 }
 
 pub(super) fn answer(state: &mut State, asked: &Asked) -> Option<Reply> {
+    if let Some(answer) = github_app::answer(state, asked) {
+        return answer;
+    }
     let base = asked.base;
     match (asked.method, &asked.parts[..]) {
         ("GET", ["orgs", org, "repos"]) => {
@@ -173,11 +181,11 @@ pub(super) fn answer(state: &mut State, asked: &Asked) -> Option<Reply> {
             if found.is_empty() || state.users.iter().any(|user| user == org) {
                 return None;
             }
-            Some(linked(asked, found.iter().map(|one| described(one, base)).collect()))
+            Some(linked(asked, found.iter().map(|one| repository(one, base)).collect()))
         }
         ("GET", ["user", "repos"]) => {
             let all = &state.repositories;
-            let full = |one: &Repository| of_user(in_full(described(one, base), base, &one.path));
+            let full = |one: &Repository| of_user(in_full(repository(one, base), base, &one.path));
             Some(linked(asked, all.iter().map(full).collect()))
         }
         ("GET", ["orgs", org]) => {
@@ -199,7 +207,7 @@ pub(super) fn answer(state: &mut State, asked: &Asked) -> Option<Reply> {
             let path = format!("{owner}/{name}");
             let one = state.find(&path)?.clone();
             if method == "GET" && rest.is_empty() {
-                return Some(Reply::json(200, in_full(described(&one, base), base, &one.path)));
+                return Some(Reply::json(200, in_full(repository(&one, base), base, &one.path)));
             }
             if !one.may_administer {
                 return None;
@@ -294,7 +302,7 @@ fn of_repository(state: &mut State, asked: &Asked, one: &Repository, rest: &[&st
     }
 }
 
-fn sent(one: &super::Sent) -> Value {
+pub(super) fn sent(one: &super::Sent) -> Value {
     let is_ok = (200..400).contains(&one.status);
     json!({ "id": one.id, "guid": super::uuid(one.id), "delivered_at": TIME, "redelivery": false, "duration": 0.27,
         "status": if is_ok { "OK" } else { "Invalid HTTP Response" }, "status_code": one.status, "event": one.event,

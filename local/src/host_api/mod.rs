@@ -9,11 +9,13 @@ mod bitbucket_cloud;
 mod bitbucket_dc;
 mod gitea;
 mod github;
+mod github_app;
 mod gitlab;
 mod state;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context, Result};
@@ -26,8 +28,9 @@ use http_body_util::Full;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
+pub use self::github_app::{App, Fetch, Installation, Token};
 pub use self::state::{Hook, Key, Repository, Sent, State, Test};
-use crate::archives::address;
+use crate::archives::{PUBLIC, address};
 use crate::process::free_port;
 
 /// The token that all hosts accept.
@@ -103,6 +106,19 @@ impl HostApis {
     /// # Errors
     /// An address doesn't exist, or no port is free on all of them.
     pub async fn start() -> Result<Self> {
+        Self::start_with(None).await
+    }
+
+    /// The same with Git over HTTPS at GitHub: for the bare repositories in `root`, with the tokens
+    /// of Apps.
+    ///
+    /// # Errors
+    /// See [`start`](Self::start).
+    pub async fn start_with_git(root: PathBuf) -> Result<Self> {
+        Self::start_with(Some(root)).await
+    }
+
+    async fn start_with(root: Option<PathBuf>) -> Result<Self> {
         let authority = Authority::new()?;
         let tls = authority.acceptor(HostKind::ALL.map(|kind| address(kind).to_string()).to_vec())?;
         let port = free_port()?;
@@ -110,7 +126,7 @@ impl HostApis {
         for kind in HostKind::ALL {
             let listener = TcpListener::bind(SocketAddr::new(address(kind), port)).await.context("listen for APIs")?;
             let base = format!("https://{}:{port}", address(kind));
-            let server = Server { kind, base, inner: Arc::default() };
+            let server = Server { kind, base, root: root.clone(), inner: Arc::default() };
             let answering = server.clone();
             let answer = move |request| {
                 let server = answering.clone();
@@ -191,6 +207,8 @@ struct Server {
     kind: HostKind,
     /// The base of its URLs.
     base: String,
+    /// The folder with the bare repositories that it serves over HTTPS.
+    root: Option<PathBuf>,
     inner: Arc<Mutex<Inner>>,
 }
 
@@ -201,6 +219,8 @@ struct Asked<'a> {
     parts: Vec<&'a str>,
     query: &'a BTreeMap<String, String>,
     body: &'a Value,
+    /// The header of this name.
+    authorization: &'a str,
     /// The base of the server's URLs.
     base: &'a str,
 }
@@ -285,13 +305,60 @@ impl Server {
     }
 
     fn respond(&self, request: &Request<Bytes>) -> Response<Full<Bytes>> {
+        if self.kind == HostKind::GitHub && !request.uri().path().starts_with("/api/v3/") {
+            return self.web(request).unwrap_or_else(|| plain_response(404, ""));
+        }
         let reply = self.reply(request);
         let mut response = Response::builder().status(reply.status).header("content-type", "application/json");
+        if let Ok(now) = jiff::Timestamp::try_from(self.lock().state.now()) {
+            let date = jiff::fmt::rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&now);
+            response = response.header(header::DATE, date.unwrap_or_default());
+        }
         for (name, value) in &reply.headers {
             response = response.header(*name, value);
         }
         let text = reply.body.map(|body| body.to_string()).unwrap_or_default();
         response.body(Full::new(text.into())).unwrap_or_default()
+    }
+
+    /// What isn't the API: Git, and the page that takes an App's manifest.
+    fn web(&self, request: &Request<Bytes>) -> Option<Response<Full<Bytes>>> {
+        let path = request.uri().path();
+        let parts: Vec<&str> = path.split('/').skip(1).collect();
+        let owner = match (request.method().as_str(), &parts[..]) {
+            ("POST", ["settings", "apps", "new"]) => "person",
+            ("POST", ["organizations", organisation, "settings", "apps", "new"]) => organisation,
+            _ => return self.git(request),
+        };
+        let fields = |text: &[u8], name: &str| {
+            form_urlencoded::parse(text).find(|(field, _)| field == name).map(|(_, value)| value.into_owned())
+        };
+        let state = fields(request.uri().query().unwrap_or_default().as_bytes(), "state").unwrap_or_default();
+        let manifest = fields(request.body(), "manifest")?;
+        let Some((redirect, code)) = self.lock().state.submit(owner, &manifest) else {
+            return Some(plain_response(422, "the manifest is not valid"));
+        };
+        let query: String =
+            form_urlencoded::Serializer::new(String::new()).extend_pairs([("code", &code), ("state", &state)]).finish();
+        let response = Response::builder().status(302).header(header::LOCATION, format!("{redirect}?{query}"));
+        response.body(Full::default()).ok()
+    }
+
+    /// Git over HTTPS, for what an App's token may read, and for what is public.
+    fn git(&self, request: &Request<Bytes>) -> Option<Response<Full<Bytes>>> {
+        let (root, path) = (self.root.as_ref()?, request.uri().path());
+        let (repository, _) = path.trim_start_matches('/').split_once(".git/")?;
+        let bare = root.join(format!("{repository}.git"));
+        let is_public = bare.join(PUBLIC).exists();
+        let authorization = authorization(request);
+        match self.lock().state.refuses_git(repository, authorization, is_public) {
+            None => git_http::backend(root, path, request).ok().map(|response| response.map(Full::new)),
+            Some(401) => {
+                let response = Response::builder().status(401).header("www-authenticate", "Basic realm=\"GitHub\"");
+                response.body(Full::default()).ok()
+            }
+            Some(status) => Some(plain_response(status, "Repository not found.")),
+        }
     }
 
     fn reply(&self, request: &Request<Bytes>) -> Reply {
@@ -316,9 +383,9 @@ impl Server {
                 reply.body = fault.body.or(reply.body);
                 reply
             }
-            None if !self.accepts(request) => self.refusal(401, "Bad credentials"),
+            None if !self.accepts(request, &inner.state, target) => self.refusal(401, "Bad credentials"),
             None if !request.body().is_empty() && !is_json(request) => self.refusal(415, "send application/json"),
-            None => self.ask(&mut inner.state, request.method(), target, body.as_ref().unwrap_or(&Value::Null)),
+            None => self.ask(&mut inner.state, request, target, body.as_ref().unwrap_or(&Value::Null)),
         };
         let exchange = Exchange {
             kind: self.kind,
@@ -333,7 +400,7 @@ impl Server {
         reply
     }
 
-    fn ask(&self, state: &mut State, method: &Method, target: &str, body: &Value) -> Reply {
+    fn ask(&self, state: &mut State, request: &Request<Bytes>, target: &str, body: &Value) -> Reply {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         // Decoded as in a form, in which only a plus differs.
         let decoded = |text: &str| {
@@ -342,7 +409,8 @@ impl Server {
         let parts: Vec<String> = path.split('/').skip(1).map(|part| decoded(part).unwrap_or_default()).collect();
         let query = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
         let parts = parts.iter().map(String::as_str).collect();
-        let asked = Asked { method: method.as_str(), parts, query: &query, body, base: &self.base };
+        let (method, authorization) = (request.method().as_str(), authorization(request));
+        let asked = Asked { method, parts, query: &query, body, authorization, base: &self.base };
         let answer = match self.kind {
             HostKind::GitHub => github::answer,
             HostKind::GitLab => gitlab::answer,
@@ -367,11 +435,13 @@ impl Server {
     }
 
     /// Whether the request has the token in a form that the host accepts.
-    fn accepts(&self, request: &Request<Bytes>) -> bool {
+    fn accepts(&self, request: &Request<Bytes>, state: &State, target: &str) -> bool {
         let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
-        let authorization = header("authorization").unwrap_or_default();
+        let authorization = authorization(request);
         let bearer = authorization == format!("Bearer {TOKEN}");
+        let path = target.split('?').next().unwrap_or_default();
         match self.kind {
+            HostKind::GitHub if state.accepts_app(path, authorization) => true,
             HostKind::GitHub | HostKind::Gitea => bearer || authorization == format!("token {TOKEN}"),
             HostKind::GitLab => bearer || header("private-token") == Some(TOKEN),
             HostKind::Bitbucket | HostKind::BitbucketDataCenter => {
@@ -380,6 +450,15 @@ impl Server {
             HostKind::Azure => bearer || authorization == format!("Basic {}", STANDARD.encode(format!(":{TOKEN}"))),
         }
     }
+}
+
+fn authorization(request: &Request<Bytes>) -> &str {
+    request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default()
+}
+
+fn plain_response(status: u16, text: &'static str) -> Response<Full<Bytes>> {
+    let response = Response::builder().status(status).header(header::CONTENT_TYPE, "text/plain");
+    response.body(Full::new(text.into())).unwrap_or_default()
 }
 
 fn is_json(request: &Request<Bytes>) -> bool {

@@ -1,6 +1,11 @@
 //! What a host contains, whatever its kind.
 
+use std::time::Duration;
+
 use contract::repository_keys::is_same_key;
+use serde_json::Value;
+
+use super::github_app::{App, Fetch, Token};
 
 /// A repository.
 #[derive(Clone, Debug, Default)]
@@ -99,6 +104,18 @@ pub struct State {
     pub endpoint_status: u16,
     /// The tests that were requested and sent a push.
     pub tests: Vec<Test>,
+    /// GitHub's Apps.
+    pub apps: Vec<App>,
+    /// The tokens that they got.
+    pub tokens: Vec<Token>,
+    /// How long a token lasts, if not an hour.
+    pub token_lifetime: Option<Duration>,
+    /// Git's requests over HTTPS.
+    pub fetches: Vec<Fetch>,
+    /// How far the host's clock is ahead.
+    pub clock_ahead: Duration,
+    /// The manifests of Apps to create, each with its code and the App's owner.
+    pub(super) codes: Vec<(String, String, Value)>,
     last_id: u64,
 }
 
@@ -110,6 +127,12 @@ impl Default for State {
             without_deploy_keys: Vec::new(),
             endpoint_status: 202,
             tests: Vec::new(),
+            apps: Vec::new(),
+            tokens: Vec::new(),
+            token_lifetime: None,
+            fetches: Vec::new(),
+            clock_ahead: Duration::ZERO,
+            codes: Vec::new(),
             last_id: 0,
         }
     }

@@ -23,7 +23,7 @@ from strict.resources import wrap
 
 def install():
     loopback_counts_as_tls()
-    encryption_context_is_a_condition_key()
+    what_kms_is_asked_for_are_condition_keys()
     a_log_stream_is_asked_for_itself()
     a_batch_is_asked_for_as_one_message()
     ref_of_a_secret_is_its_arn()
@@ -45,8 +45,11 @@ def loopback_counts_as_tls():
     app.pin_request_origin = lambda address, _secure: pin_request_origin(address, True)
 
 
-def encryption_context_is_a_condition_key():
-    """https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-encryption-context"""
+def what_kms_is_asked_for_are_condition_keys():
+    """The encryption context, and the algorithm of a signature.
+
+    https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html
+    """
     request_tag_context = iam_actions.request_tag_context
 
     def request_context(service, action, body, parameters):
@@ -58,6 +61,8 @@ def encryption_context_is_a_condition_key():
                 return context
             for key, value in (request.get("EncryptionContext") or {}).items():
                 context[f"kms:EncryptionContext:{key}"] = value
+            if "SigningAlgorithm" in request:
+                context["kms:SigningAlgorithm"] = request["SigningAlgorithm"]
         return context
 
     iam_actions.request_tag_context = request_context

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "what fails here fails a test")]
 
 mod gfo;
+mod github_app;
 mod spec;
 
 use std::future::Future;

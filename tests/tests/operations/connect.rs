@@ -10,7 +10,7 @@ use contract::{HostKind, Repository};
 use deployment::deploy::{self, Parameters};
 use deployment::render::progress::Silent;
 use host_api::{Clock, HostApi, Pause};
-use infra::connect::{Connected, Connection, Endpoint, Step, Target};
+use infra::connect::{Connected, Connection, Endpoint, HostAccess, Step, Target};
 use local::archives::address;
 use local::aws::REGION;
 use local::host::Clone;
@@ -37,7 +37,7 @@ impl Scene {
     pub(crate) async fn set(dir: &std::path::Path, paths: &[&str]) -> Self {
         let local = Local::tied(dir).await.unwrap();
         local.packaged().unwrap();
-        let apis = HostApis::start().await.unwrap();
+        let apis = HostApis::start_with_git(local.host.root()).await.unwrap();
         let (user, port) = (&local.sshd.user, local.sshd.port);
         let entry = format!("{} ssh={user}@{}:{port}", apis.entry(GITHUB), address(GITHUB));
         let known_hosts = local.sshd.known_hosts_lines().unwrap();
@@ -89,9 +89,14 @@ impl Scene {
         }
     }
 
+    /// A repository's clone.
+    pub(crate) fn clone_of(&self, path: &str) -> &Clone {
+        self.clones.iter().find(|clone| clone.path == path).unwrap()
+    }
+
     /// The push of a repository's `main`.
     pub(crate) async fn push(&self, path: &str, before: String) -> Push {
-        let clone = self.clones.iter().find(|clone| clone.path == path).unwrap();
+        let clone = self.clone_of(path);
         Push {
             before,
             after: clone.git(&["rev-parse", "main"]).await.unwrap(),
@@ -105,9 +110,21 @@ impl Scene {
 
     /// Runs a command against the stack while the host serves.
     async fn infra(&self, desk: &Desk<'_>, arguments: &[&str]) -> (Option<i32>, String, String) {
+        self.infra_with(desk, arguments, Some(TOKEN)).await
+    }
+
+    /// The same with another person's token, or without one.
+    pub(crate) async fn infra_with(
+        &self,
+        desk: &Desk<'_>,
+        arguments: &[&str],
+        token: Option<&str>,
+    ) -> (Option<i32>, String, String) {
         let place = ["--stack-name", STACK, "--region", REGION];
         let mut command = desk.command(&[arguments, &place].concat());
-        command.env("GIT2S3_HOST_TOKEN", TOKEN);
+        if let Some(token) = token {
+            command.env("GIT2S3_HOST_TOKEN", token);
+        }
         let output = tokio::select! {
             output = command.output() => output.unwrap(),
             () = self.serve() => unreachable!(),
@@ -235,17 +252,19 @@ async fn sixty_repositories_are_connected_together() {
         let host = target.hosts.first().unwrap().clone();
         let client = https::Client::new(&target.hosts, &target.ca_bundle).unwrap();
         let api = HostApi::with_clock(&host, client, &TOKEN.into(), Arc::new(clock.clone())).unwrap();
+        let all_there = api.repositories("acme").await.unwrap();
+        let access = HostAccess::Token(api);
         let secrets = target.webhook_secrets(&deployer).await.unwrap();
         let connection = Connection {
             secrets: &secrets,
             target: &target,
-            api: &api,
+            access: &access,
             endpoint: Endpoint::GitPull,
             rotates: false,
             is_dry: false,
         };
         let mut all = Vec::new();
-        for found in api.repositories("acme").await.unwrap() {
+        for found in all_there {
             all.push(connection.connect(&Repository::new(host.host.clone(), found.path)).await);
         }
         all

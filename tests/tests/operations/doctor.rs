@@ -7,7 +7,7 @@ use contract::Repository;
 use deployment::account::Account;
 use deployment::deploy;
 use host_api::HostApi;
-use infra::connect::{Connection, Endpoint, Target};
+use infra::connect::{Connection, Endpoint, HostAccess, Target};
 use infra::doctor::{Finding, Verdict, facts, findings};
 use local::archives::address;
 use local::host_api::{Hook, Sent, State, TOKEN};
@@ -114,9 +114,9 @@ async fn doctor_names_each_planted_fault() {
     {
         let doctor = Doctor::at(&scene).await;
         let secrets = doctor.target.webhook_secrets(&doctor.account).await.unwrap();
-        let (target, api) = (&doctor.target, &doctor.api(TOKEN));
+        let (target, access) = (&doctor.target, &HostAccess::Token(doctor.api(TOKEN)));
         let endpoint = Endpoint::GitPull;
-        let connection = Connection { target, secrets: &secrets, api, endpoint, rotates: false, is_dry: false };
+        let connection = Connection { target, secrets: &secrets, access, endpoint, rotates: false, is_dry: false };
         assert_eq!(connection.connect(&rocket.parse().unwrap()).await.failure, None);
         let zip = async { while doctor.fault(&rocket, TOKEN).await != "no fault" {} };
         tokio::select! { () = scene.serve() => unreachable!(), () = zip => {} }

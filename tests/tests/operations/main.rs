@@ -8,6 +8,7 @@ mod deletion;
 mod deployer;
 mod desk;
 mod doctor;
+mod github_app;
 mod pushes;
 mod questions;
 

@@ -73,6 +73,7 @@ const DENIALS: &[Denial] = &[
         &["s3:", "kms:", "sqs:", "secretsmanager:", "ec2:"],
         &[],
     ),
+    denial("nobody but gitpull signs", AllBut(&["GitPullRole"]), &["kms:Sign"], &[]),
     denial("nobody but gitpull decrypts", AllBut(&["GitPullRole"]), &["kms:Decrypt"], &[]),
     denial(
         "nobody but gitpull and who makes it reads the SSH key",
@@ -126,6 +127,8 @@ const DENIALS: &[Denial] = &[
             "s3:DeleteBucketPolicy",
             "kms:PutKeyPolicy",
             "kms:CreateGrant",
+            "kms:DeleteImportedKeyMaterial",
+            "kms:DisableKey",
             "sqs:SetQueueAttributes",
         ],
         &[],
@@ -153,11 +156,16 @@ pub(crate) fn hold(stage: &Stage, verdicts: &[Verdict]) -> Result<()> {
         ensure!(broken.is_empty(), "{}: {broken:#?}", denial.promise);
     }
     let is_ours = |verdict: &Verdict| {
-        CONTEXT.iter().all(|(key, value)| verdict.request.context.get(*key).is_some_and(|found| found == value))
+        let (request, context) = (&verdict.request, &verdict.request.context);
+        let algorithm = context.get("kms:SigningAlgorithm").map(String::as_str);
+        if request.action == "kms:Sign" {
+            return request.resource == stage.app_key && algorithm == Some("RSASSA_PKCS1_V1_5_SHA_256");
+        }
+        CONTEXT.iter().all(|(key, value)| context.get(*key).is_some_and(|found| found == value))
     };
     let of_key = verdicts.iter().filter(|verdict| verdict.request.action.starts_with("kms:"));
     let broken: Vec<_> = of_key.filter(|verdict| !is_ours(verdict) && (verdict.account || verdict.ours)).collect();
-    ensure!(broken.is_empty(), "the key is used under another context: {broken:#?}");
+    ensure!(broken.is_empty(), "a key is used under another context, or for another signature: {broken:#?}");
     Ok(())
 }
 

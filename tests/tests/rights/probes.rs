@@ -44,6 +44,7 @@ pub(crate) fn all(stage: &Stage) -> Result<Vec<Probe>> {
         probes.extend(of_role(stage.id(&format!("{part}Role"))?));
     }
     probes.extend(of_key(stage.id("KeyEncryptionKey")?, &stage.stack.name));
+    probes.extend(of_app_key(&stage.app_key));
     probes.extend(of_network());
     probes.extend(of_stack(&stage.stack.name));
     Ok(probes)
@@ -144,6 +145,18 @@ fn of_key(id: &str, stack: &str) -> Vec<Probe> {
     let others = ["GenerateDataKey", "ScheduleKeyDeletion", "PutKeyPolicy", "CreateGrant"];
     let others = others.map(|action| (action, key.clone()));
     json_probes("kms", "TrentService", &[tries.as_flattened(), &others].concat())
+}
+
+/// With the algorithm of GitHub's signatures, with another one, and what isn't a signature.
+fn of_app_key(arn: &str) -> Vec<Probe> {
+    let sign = |algorithm: &str| {
+        json!({ "KeyId": arn, "Message": "AAAA", "MessageType": "RAW", "SigningAlgorithm": algorithm })
+    };
+    let key = json!({ "KeyId": arn });
+    let others = ["DeleteImportedKeyMaterial", "ScheduleKeyDeletion", "PutKeyPolicy", "CreateGrant", "DisableKey"];
+    let others = others.map(|action| (action, key.clone()));
+    let tries = [("Sign", sign("RSASSA_PKCS1_V1_5_SHA_256")), ("Sign", sign("RSASSA_PSS_SHA_256"))];
+    json_probes("kms", "TrentService", &[&tries[..], &others].concat())
 }
 
 /// A probe for each action of a query service.

@@ -8,10 +8,12 @@ use anyhow::{Context as _, Result, ensure};
 use contract::{HostKind, Job, Repository};
 use deployment::deploy::Parameters;
 use deployment::render::progress::Silent;
+use infra::github_app::{PrivateKey, import};
 use local::archives::{Archives, TOKEN, address};
 use local::artifact::Artifact;
 use local::aws::{Account, Resources};
 use local::host::Clone;
+use local::host_api::HostApis;
 use local::local::{Local, STACK, Stack};
 use local::webhook::delivery_id;
 use serde_json::{Value, json};
@@ -27,12 +29,18 @@ pub(crate) const SEVERAL_PARTS: usize = 18 << 20;
 /// The smallest cached pack, in bytes, with a margin.
 pub(crate) const WORTH_KEEPING: usize = 5 << 18;
 
+/// The host whose repositories the GitHub App reads.
+pub(crate) const APP_HOST: &str = "github-app.example";
+
 /// The stack and its Git host.
 pub(crate) struct Stage {
     pub(crate) local: Local,
     pub(crate) stack: Stack,
     pub(crate) resources: Resources,
     archives: Archives,
+    apis: HostApis,
+    /// The ARN of the GitHub App's key.
+    pub(crate) app_key: String,
     dir: TempDir,
 }
 
@@ -53,7 +61,7 @@ pub(crate) struct Run {
 
 impl Stage {
     /// Deploys the stack with the rights that it can have with this value of `FetchOver`: in a
-    /// network, with tokens, with Git LFS.
+    /// network, with tokens, with Git LFS, with a GitHub App at a host of its own.
     pub(crate) async fn set(way: &str) -> Result<Self> {
         let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
         let local = Local::tied(dir.path()).await?;
@@ -61,15 +69,26 @@ impl Stage {
         local.packaged()?;
         let (user, ssh, https) = (&local.sshd.user, local.sshd.port, archives.port);
         let github = address(HostKind::GitHub);
-        let hosts = format!("{user}@127.0.0.1:{ssh},{user}@{github}:{ssh}=github:{https}+private,127.0.0.21+private");
+        let apis = HostApis::start_with_git(local.host.root()).await?;
+        let (app, pem) = apis.state(HostKind::GitHub).add_app("acme");
+        let account = deployment::account::Account::open(&local.cloud.account.config).await?;
+        let app_key = import(&account, STACK, &app.to_string(), &PrivateKey::parse(&pem.into())?).await?;
+        let app_host = format!("{APP_HOST} kind=github web=https://{github}:{} private", apis.port);
+        let hosts = format!(
+            "{user}@127.0.0.1:{ssh},{user}@{github}:{ssh}=github:{https}+private,127.0.0.21+private,{app_host}"
+        );
+        let key = app_key.clone();
         let known_hosts = local.sshd.known_hosts_lines()?;
         let adapt = |parameters: Parameters| {
             parameters
                 .with("AllowedGitHosts", hosts)
                 .with("KnownHosts", known_hosts)
-                .with("Repositories", "127.0.0.*/**")
+                .with("Repositories", format!("127.0.0.*/**,{APP_HOST}/**"))
+                .with("GitHubAppId", app.to_string())
+                .with("GitHubAppKey", key)
+                .with("GitHubAppHost", APP_HOST)
                 .with("GitToken", format!("{github}={TOKEN}"))
-                .with("CaBundle", archives.ca.clone())
+                .with("CaBundle", format!("{}\n{}", archives.ca, apis.ca))
                 .with("MaxArchiveBytes", (SEVERAL_PARTS - (1 << 20)).to_string())
                 .with("Lfs", "on")
                 .with("FetchOver", way)
@@ -88,7 +107,7 @@ impl Stage {
         for (function, seconds) in [("SshKeyFunction", 12), ("BucketCleanerFunction", 24)] {
             local.cloud.account.limit(resources.id(function)?, seconds).await?;
         }
-        Ok(Self { local, stack, resources, archives, dir })
+        Ok(Self { local, stack, resources, archives, apis, app_key, dir })
     }
 
     /// The template, without the separate policies that the stack doesn't have.
@@ -206,6 +225,17 @@ impl Stage {
     /// How often Git's own requests came over HTTPS.
     pub(crate) fn fetches(&self) -> usize {
         self.archives.seen().iter().filter(|seen| seen.target.ends_with("/git-upload-pack")).count()
+    }
+
+    /// Installs the GitHub App on a repository, and lets its host have it.
+    pub(crate) fn install_app(&self, repo: &Repo) {
+        let path = repo.clone.path.as_str();
+        let mut state = self.apis.state(HostKind::GitHub);
+        if state.find(path).is_none() {
+            state.add(path);
+            let app = state.apps[0].id;
+            state.install(app, "acme", &[path]);
+        }
     }
 
     /// How often archives were requested.

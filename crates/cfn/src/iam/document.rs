@@ -25,8 +25,7 @@ impl PolicyDocument {
 
     /// The same with all statements only if the condition key has this value.
     pub(super) fn when(mut self, operator: &str, key: &str, value: &Value<String>) -> Self {
-        self.statement =
-            self.statement.into_iter().map(|statement| statement.when(operator, key, value)).collect();
+        self.statement = self.statement.into_iter().map(|statement| statement.when(operator, key, value)).collect();
         self
     }
 

@@ -20,6 +20,13 @@ use crate::{
     id::text,
 };
 
+/// The API's version: another one could have other fields.
+pub(crate) const VERSION: &str = "2022-11-28";
+/// The media type of responses.
+pub(crate) const ACCEPTED: &str = "application/vnd.github+json";
+/// 80 requests a minute may create something.
+pub(crate) const PACE: Duration = Duration::from_secs(1);
+
 #[derive(Debug)]
 pub(crate) struct GitHub {
     caller: Caller,
@@ -128,7 +135,7 @@ impl From<Hook> for Webhook {
 }
 
 #[derive(Deserialize)]
-struct Sent {
+pub(crate) struct Sent {
     #[serde(deserialize_with = "text")]
     id: String,
     #[serde(deserialize_with = "time")]
@@ -183,16 +190,8 @@ fn settings(settings: &WebhookSettings) -> Value {
 impl GitHub {
     pub(super) fn new(host: &AllowedHost, client: Client, token: &SecretString, clock: Arc<dyn Clock>) -> Result<Self> {
         let authorization = format!("Bearer {}", token.expose_secret()).into();
-        // Another version could have other fields.
-        let headers = vec![("authorization", authorization), ("x-github-api-version", "2022-11-28".into())];
-        let manner = Manner {
-            base: host.api(HostKind::GitHub),
-            headers,
-            accepted: "application/vnd.github+json",
-            // 80 requests a minute may create something.
-            pace: Duration::from_secs(1),
-            needs,
-        };
+        let headers = vec![("authorization", authorization), ("x-github-api-version", VERSION.into())];
+        let manner = Manner { base: host.api(HostKind::GitHub), headers, accepted: ACCEPTED, pace: PACE, needs };
         Ok(Self { caller: Caller::new(host, client, token, clock, manner)? })
     }
 

@@ -4,7 +4,7 @@ mod azure;
 mod bitbucket_cloud;
 mod bitbucket_dc;
 mod gitea;
-mod github;
+pub(crate) mod github;
 mod gitlab;
 
 use std::{collections::BTreeSet, sync::Arc};

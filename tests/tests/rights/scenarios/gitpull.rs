@@ -8,7 +8,7 @@ use local::artifact::field;
 use serde_json::Value;
 
 use super::{Props, zipdl};
-use crate::stage::{Repo, Run, Stage};
+use crate::stage::{APP_HOST, Repo, Run, Stage};
 
 const WORKER: &str = "GitPull";
 
@@ -36,6 +36,22 @@ pub(super) async fn gitpull_fetches_over_https_with_a_token(stage: &Stage, props
     ensure!(stage.fetches() > before, "nothing was fetched over HTTPS");
     let expected = props.rocket.clone.archive(&props.rocket.commit).await?;
     stage.artifact(&props.rocket).await?.same_tree(&expected).map(drop)
+}
+
+/// Without the key, and with a token that the App has for this repository alone.
+pub(super) async fn gitpull_fetches_with_a_github_app(stage: &Stage, props: &Props) -> Result<()> {
+    let repo = &props.rocket;
+    stage.install_app(repo);
+    stage.make_cold("GitPullFunction").await?;
+    let mut job = repo.job("main", &repo.commit)?;
+    job.repository.host = APP_HOST.parse()?;
+    // Another repository's artifact is never replaced, and the key has no host.
+    stage.forget(repo).await?;
+    let run = stage.deliver(WORKER, &job, "receipt").await?;
+    let artifact = stage.artifact(repo).await;
+    stage.forget(repo).await?;
+    ensure!(run.done, "the job failed");
+    artifact?.same_tree(&repo.clone.archive(&repo.commit).await?).map(drop)
 }
 
 /// A warning is for something that a person must look at.
