@@ -100,7 +100,7 @@ pub struct GitPullEnvironment<S: Side> {
     /// The secret that holds [`crate::ProviderCredentials`], with `FetchOver=https`. Else empty:
     /// everything is fetched over SSH.
     pub tokens: S::Of<String>,
-    /// The `GitHubAppHost` parameter: the host whose repositories are fetched with the App's tokens.
+    /// The `GitHubAppHost` parameter: repositories of this host are fetched with the App's tokens.
     pub github_app_host: S::Of<String>,
     /// The `GitHubAppId` parameter: an ID or a client ID. Empty: there is no App.
     pub github_app_id: S::Of<String>,

@@ -60,6 +60,10 @@ const IMPORTED: &[&str] =
 const DEAD_LETTER_QUEUE: &[&str] = &["sqs:DeleteMessage", "sqs:ReceiveMessage", "sqs:SendMessage"];
 /// Connecting repositories: their keys, and the secret that their webhooks get.
 const KEYS: &[&str] = &["lambda:InvokeFunction"];
+/// Importing a GitHub App's key, and signing for it. Only keys that are made for that.
+const APP_KEYS: &[&str] =
+    &["kms:CreateAlias", "kms:GetParametersForImport", "kms:ImportKeyMaterial", "kms:Sign", "kms:UpdateAlias"];
+const APP_ALIASES: &[&str] = &["kms:CreateAlias", "kms:UpdateAlias"];
 /// Following the path of a push.
 const ALARMS: &[&str] = &["cloudwatch:DescribeAlarms"];
 const WEBHOOK_SECRET: &[&str] = &["secretsmanager:GetSecretValue"];
@@ -108,6 +112,13 @@ pub(super) fn allowed(part: Part, scope: &Scope) -> Vec<Allowed> {
                 WEBHOOK_SECRET,
                 one("arn:${Partition}:secretsmanager:${Region}:${Account}:secret:*ApiSecretValue-*"),
             ),
+            app_key("AppKey", &["kms:CreateKey"], vec!["*".to_owned()]),
+            app_key("AppKeys", APP_KEYS, one("arn:${Partition}:kms:${Region}:${Account}:key/*")),
+            allow(
+                "AppAliases",
+                APP_ALIASES,
+                one("arn:${Partition}:kms:${Region}:${Account}:alias/git2s3-${Stack}-github-app-*"),
+            ),
             allow("Emptied", EMPTIED, scope.buckets()),
             allow("Deleted", DELETED, within(&scope.buckets())),
         ]);
@@ -117,6 +128,12 @@ pub(super) fn allowed(part: Part, scope: &Scope) -> Vec<Allowed> {
         }));
     }
     all
+}
+
+/// Allows the actions only with keys whose material is imported and which sign.
+fn app_key(sid: &str, actions: &[&'static str], resources: Vec<String>) -> Allowed {
+    let condition = json!({ "StringEquals": { "kms:KeyOrigin": "EXTERNAL", "kms:KeyUsage": "SIGN_VERIFY" } });
+    Allowed { condition, ..allow(sid, actions, resources) }
 }
 
 fn allow(sid: &str, actions: &[&'static str], resources: Vec<String>) -> Allowed {

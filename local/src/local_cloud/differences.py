@@ -13,7 +13,7 @@ from urllib.parse import parse_qs
 from ministack import app
 from ministack.core import iam_actions, iam_evaluator
 from ministack.core.responses import get_region
-from ministack.services import iam, s3, waf
+from ministack.services import iam, kms, s3, waf
 from ministack.services.cloudformation import _stacks, changesets, drift, handlers, provisioners, stacks
 from ministack.services.cloudformation.helpers import _error
 
@@ -46,7 +46,7 @@ def loopback_counts_as_tls():
 
 
 def what_kms_is_asked_for_are_condition_keys():
-    """The encryption context, and the algorithm of a signature.
+    """The encryption context, the algorithm of a signature, and what an imported key is for.
 
     https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html
     """
@@ -63,6 +63,10 @@ def what_kms_is_asked_for_are_condition_keys():
                 context[f"kms:EncryptionContext:{key}"] = value
             if "SigningAlgorithm" in request:
                 context["kms:SigningAlgorithm"] = request["SigningAlgorithm"]
+            named = request.get("KeyId") or request.get("TargetKeyId")
+            key = kms._resolve_key(named) if named else request
+            if key and key.get("Origin") == "EXTERNAL":
+                context.update({"kms:KeyOrigin": "EXTERNAL", "kms:KeyUsage": key.get("KeyUsage", "ENCRYPT_DECRYPT")})
         return context
 
     iam_actions.request_tag_context = request_context

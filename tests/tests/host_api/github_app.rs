@@ -185,7 +185,7 @@ async fn openssl_verifies_signatures() {
 }
 
 #[tokio::test]
-async fn token_is_for_one_repository_and_cached() {
+async fn token_is_scoped_and_cached() {
     let scene = Scene::set().await;
     scene.hosts.apis.state(GITHUB).apps[0].installations[0].repositories.insert("acme/probe".to_owned());
     let (app, now) = (scene.app(), SystemTime::now());

@@ -29,7 +29,7 @@ const FILTERS: [(&str, &str); 13] = [
 ];
 
 /// An invalid value for every parameter.
-const BROKEN: [(&str, &str); 32] = [
+const BROKEN: [(&str, &str); 35] = [
     ("AlarmEmail", "platform"),
     ("AllowedGitHosts", "github.com=gitlub"),
     ("AllowedIps", "github.com=10.0.0.0/33"),
@@ -38,6 +38,9 @@ const BROKEN: [(&str, &str); 32] = [
     ("CustomDomainName", "https://git.example.com"),
     ("ExcludeGit", "yes"),
     ("FetchOver", "git"),
+    ("GitHubAppHost", "https://github.com"),
+    ("GitHubAppId", "our-app"),
+    ("GitHubAppKey", "alias/git2s3"),
     ("GitToken", "a\"b"),
     ("KeyLayout", "flat"),
     ("KeyType", "dsa"),

@@ -6,14 +6,17 @@ use std::time::Duration;
 
 use deployment::diff::{Grant, Request, grants, permits};
 use infra::deployer::UNRECORDED;
+use local::archives::address;
 use local::aws::{Account, REGION};
 use local::call::Call;
 use local::decisions::Decision;
+use local::host_api::HostApis;
 use local::local::Local;
 use local::roles::{self, InlinePolicy};
 use local::tally;
 use serde_json::{Value, json};
 
+use crate::connect::GITHUB;
 use crate::desk::Desk;
 
 const ACCOUNT: &str = "000000000000";
@@ -101,10 +104,13 @@ async fn deployer_needs_exactly_printed_permissions() {
     let work = dir.path().join("work");
     let desk = Desk::packaged(&local, &work);
     desk.write("secret", "hunter2\n");
+    let apis = HostApis::start().await.unwrap();
     let configuration = format!(
         "stack-name = 'zips'\nregion = '{REGION}'\nrole-arn = '{SERVICE_ROLE}'\n\
-         [parameters]\nRepositories = 'github.com/acme/**'\nPermissionsBoundary = '{}'\nRolePath = '/delivery/'\n\
+         [parameters]\nAllowedGitHosts = 'github.com, {}'\nCaBundle = '''{}'''\nRepositories = 'github.com/acme/**'\nPermissionsBoundary = '{}'\nRolePath = '/delivery/'\n\
          [secrets]\nApiSecret = {{ file = 'secret' }}\n[tags]\nteam = 'platform'\n",
+        apis.entry(GITHUB),
+        apis.ca,
         boundary(account).await
     );
     desk.write("git2s3.toml", &configuration);
@@ -151,6 +157,7 @@ async fn deployer_needs_exactly_printed_permissions() {
     deployer.check(&["keys"], 0, &["all others"]).await;
     let elsewhere = ["connect", "git.example.com/acme/app"];
     deployer.check(&elsewhere, 2, &["not in the stack's parameter AllowedGitHosts"]).await;
+    app_is_imported(&deployer, &apis).await;
     empties(&deployer, resources.id("OutputBucket").unwrap()).await;
     // A stack keeps its role: without naming it, no right to pass it is needed.
     desk.write("git2s3.toml", &configuration.replace(&format!("role-arn = '{SERVICE_ROLE}'\n"), ""));
@@ -191,6 +198,18 @@ async fn the_stack_is_as_the_administrators_want_it(account: &Account) {
     let tags = account.s3.get_bucket_tagging().bucket(bucket).send().await.unwrap();
     let tags: BTreeMap<_, _> = tags.tag_set().iter().map(|tag| (tag.key(), tag.value())).collect();
     assert_eq!(tags, BTreeMap::from([("team", "platform")]));
+}
+
+/// Imports the key of a GitHub App, and imports it again.
+async fn app_is_imported(deployer: &Person<'_>, apis: &HostApis) {
+    let (id, pem) = apis.state(GITHUB).add_app("acme");
+    deployer.desk.write("app.pem", &pem);
+    let (id, host) = (id.to_string(), address(GITHUB).to_string());
+    for _ in 0..2 {
+        let arguments = ["app", "import", "--id", &id, "--host", &host, "app.pem"];
+        let said = deployer.check(&arguments, 0, &["GitHubAppKey = \"arn:aws:kms:", "installations/new"]).await;
+        assert!(!said.contains("PRIVATE") && !said.contains(pem.lines().nth(1).unwrap()), "{said}");
+    }
 }
 
 /// Leaves an open upload in the code bucket.

@@ -149,9 +149,7 @@ fn of_key(id: &str, stack: &str) -> Vec<Probe> {
 
 /// With the algorithm of GitHub's signatures, with another one, and what isn't a signature.
 fn of_app_key(arn: &str) -> Vec<Probe> {
-    let sign = |algorithm: &str| {
-        json!({ "KeyId": arn, "Message": "AAAA", "MessageType": "RAW", "SigningAlgorithm": algorithm })
-    };
+    let sign = |algorithm: &str| json!({ "KeyId": arn, "Message": "AAAA", "MessageType": "RAW", "SigningAlgorithm": algorithm });
     let key = json!({ "KeyId": arn });
     let others = ["DeleteImportedKeyMaterial", "ScheduleKeyDeletion", "PutKeyPolicy", "CreateGrant", "DisableKey"];
     let others = others.map(|action| (action, key.clone()));

@@ -398,6 +398,9 @@ mod tests {
             ("CustomDomainName", "Git.example"),
             ("ExcludeGit", "true"),
             ("FetchOver", "git"),
+            ("GitHubAppHost", "https://github.com"),
+            ("GitHubAppId", "our-app"),
+            ("GitHubAppKey", "alias/git2s3"),
             ("GitToken", "a\nb"),
             ("KeyLayout", "host"),
             ("KeyType", "dsa"),
@@ -431,7 +434,7 @@ mod tests {
             assert_eq!(error.is_err(), !is_secret, "{name}={value}");
         }
         let checked: Vec<_> = template.parameters().map(|(name, _)| name).collect();
-        assert_eq!(checked.len(), 32, "a new parameter needs a broken value here: {checked:?}");
+        assert_eq!(checked.len(), 35, "a new parameter needs a broken value here: {checked:?}");
     }
 
     #[test]

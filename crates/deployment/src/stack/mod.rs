@@ -119,9 +119,12 @@ mod tests {
     fn environment_with_longest_parameters_fits() {
         let both = |bytes: usize| [("KnownHosts", text(bytes / 2)), ("CaBundle", text(bytes / 2))];
         let way = |way: &str| ("FetchOver", way.to_owned());
-        let with_lfs = [&both(1800)[..], &[("Lfs", "on".to_owned()), way("ssh")]].concat();
-        let with_https = [&both(1600)[..], &[way("https")]].concat();
-        for parameters in [&[way("ssh")][..], &with_lfs, &with_https] {
+        let without_app = ("GitHubAppId", String::new());
+        let plain = [way("ssh"), without_app.clone()];
+        let with_lfs = [&both(1800)[..], &[("Lfs", "on".to_owned()), way("ssh"), without_app.clone()]].concat();
+        let with_https = [&both(1600)[..], &[way("https"), without_app]].concat();
+        let with_app = [&both(1300)[..], &[way("https")]].concat();
+        for parameters in [&plain[..], &with_lfs, &with_https, &with_app] {
             let environments = environments(parameters);
             assert_eq!(environments.len(), 4);
             let fit = environments.values().all(|bytes| *bytes <= cfn::quota::ENVIRONMENT_BYTES);

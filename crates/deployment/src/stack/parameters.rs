@@ -459,7 +459,7 @@ fn ca_bundle() -> Parameter {
         "",
         "Certificates, in PEM, of authorities to trust beside the public ones when archives and large files are downloaded, and \
          when gitpull fetches over HTTPS. Where Lfs is on, this and KnownHosts have 1,800 characters together, \
-         and 1,600 with FetchOver=https or a GitHub App.",
+         1,600 with FetchOver=https, and 1,300 with a GitHub App.",
     )
     .matching(
         r"^[^!-~]*$|^[\s\S]*-----BEGIN CERTIFICATE-----[\s\S]*-----END CERTIFICATE-----[\s\S]*$",

@@ -187,7 +187,8 @@ fn add_gitpull(
         key_layout: parameters.key_layout.value(),
         known_hosts: parameters.known_hosts.value(),
         tokens: parameters.has_https.either(credentials.secret_id().meaning(), Value::from("")),
-        github_app_host: parameters.github_app_host.value(),
+        // Set only if needed, like all that is long.
+        github_app_host: parameters.has_github_app.either(parameters.github_app_host.value(), Value::from("")),
         github_app_id: parameters.github_app_id.value(),
         github_app_key: parameters.github_app_key.value(),
         exclude_git: parameters.exclude_git.value(),
