@@ -12,7 +12,7 @@ from urllib.parse import parse_qs
 
 from ministack import app
 from ministack.core import iam_actions, iam_evaluator
-from ministack.core.responses import get_region
+from ministack.core.responses import get_account_id, get_region
 from ministack.services import iam, kms, s3, waf
 from ministack.services.cloudformation import _stacks, changesets, drift, handlers, provisioners, stacks
 from ministack.services.cloudformation.helpers import _error
@@ -25,6 +25,7 @@ def install():
     loopback_counts_as_tls()
     what_kms_is_asked_for_are_condition_keys()
     a_log_stream_is_asked_for_itself()
+    an_alias_is_asked_for_itself()
     a_batch_is_asked_for_as_one_message()
     ref_of_a_secret_is_its_arn()
     a_template_associates_a_web_acl()
@@ -80,6 +81,19 @@ def a_log_stream_is_asked_for_itself():
         arn = resource_arn(service, method, path, headers, body, *arguments)
         if service == "logs" and (stream := json.loads(body or b"{}").get("logStreamName")):
             return f"{arn}:log-stream:{stream}"
+        return arn
+
+    iam_actions.extract_resource_arn = resource_of_request
+
+
+def an_alias_is_asked_for_itself():
+    """AWS asks for the key, too: https://docs.aws.amazon.com/kms/latest/developerguide/alias-access.html"""
+    resource_arn = iam_actions.extract_resource_arn
+
+    def resource_of_request(service, method, path, headers, body, *arguments):
+        arn = resource_arn(service, method, path, headers, body, *arguments)
+        if service == "kms" and arn == "*" and (alias := json.loads(body or b"{}").get("AliasName")):
+            return f"arn:aws:kms:{get_region()}:{get_account_id()}:{alias}"
         return arn
 
     iam_actions.extract_resource_arn = resource_of_request

@@ -1,6 +1,6 @@
-//! A GitHub App from its creation to zips: `infra app`, a deployment with it, `connect`, pushes, and
-//! `doctor`. The browser is an HTTP client that does what the pages say. Git's own server is asked
-//! with each token.
+//! A GitHub App from its creation to zips: `infra app`, a deployment with it, `connect`, pushes,
+//! and `doctor`. The browser is an HTTP client that does what the pages say. Git's own server is
+//! asked with each token.
 
 use std::collections::BTreeSet;
 use std::process::Stdio;

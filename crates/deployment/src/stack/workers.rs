@@ -174,6 +174,8 @@ fn add_gitpull(
         let policy = policy.when("StringEquals", "kms:SigningAlgorithm", &"RSASSA_PKCS1_V1_5_SHA_256".into());
         stack.add("GitPullGitHubAppKey", policy)
     });
+    // Without an App, not even the names: an environment has 4 KB.
+    let of_app = |value| parameters.has_github_app.either(value, Value::none());
     let environment: GitPullEnvironment<Deployment> = GitPullEnvironment {
         key_bucket: storage.keys.name(),
         key_object: keys.ssh_key.object_key.clone(),
@@ -187,10 +189,9 @@ fn add_gitpull(
         key_layout: parameters.key_layout.value(),
         known_hosts: parameters.known_hosts.value(),
         tokens: parameters.has_https.either(credentials.secret_id().meaning(), Value::from("")),
-        // Set only if needed, like all that is long.
-        github_app_host: parameters.has_github_app.either(parameters.github_app_host.value(), Value::from("")),
-        github_app_id: parameters.github_app_id.value(),
-        github_app_key: parameters.github_app_key.value(),
+        github_app_host: of_app(parameters.github_app_host.value()),
+        github_app_id: of_app(parameters.github_app_id.value()),
+        github_app_key: of_app(parameters.github_app_key.value()),
         exclude_git: parameters.exclude_git.value(),
         submodules: parameters.submodules.value(),
         lfs: parameters.lfs.value(),
