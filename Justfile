@@ -94,6 +94,11 @@ logs *args:
 connect *args:
     @{{ infra }} connect "$@"
 
+# Give a deployed stack a GitHub App: create it in the browser, or import the key of one
+[no-exit-message]
+app *args:
+    @{{ infra }} app "$@"
+
 # Follow the path of a push to a deployed stack, and say where it fails and what to do
 [no-exit-message]
 doctor *args:

@@ -14,9 +14,11 @@ use contract::HostKind;
 use deployment::deploy::{self, Deployment, Parameters, Template};
 use deployment::render::progress::Progress;
 use deployment::render::shown::Shown;
+use infra::github_app::{PrivateKey, import};
 use local::archives::{Archives, CONSUMER, TOKEN, address};
 use local::artifact::Artifact;
 use local::aws::{ACCESS_KEY, Account, REGION, SECRET_KEY};
+use local::host_api::HostApis;
 use local::local::{Local, STACK, Stack};
 use local::process::built;
 use local::tally;
@@ -153,8 +155,61 @@ fn canary_is_found_in_every_encoding() {
     assert!(seen.search(&[canary]).0.is_empty());
 }
 
+/// The host whose repositories are fetched with a GitHub App.
+const APP_HOST: &str = "github-app.example";
+
+/// A GitHub App whose key is in KMS, installed on `acme/rocket`.
+struct App {
+    apis: HostApis,
+    id: u64,
+    pem: String,
+    key: String,
+}
+
+impl App {
+    async fn create(local: &Local) -> Self {
+        let apis = HostApis::start_with_git(local.host.root()).await.unwrap();
+        let (id, pem) = apis.state(HostKind::GitHub).add_app("acme");
+        apis.state(HostKind::GitHub).add("acme/rocket");
+        apis.state(HostKind::GitHub).install(id, "acme", &["acme/rocket"]);
+        let account = deployment::account::Account::open(&local.cloud.account.config).await.unwrap();
+        let private = PrivateKey::parse(&pem.as_str().into()).unwrap();
+        let key = import(&account, STACK, &id.to_string(), &private).await.unwrap();
+        Self { apis, id, pem, key }
+    }
+
+    /// The entry of its host.
+    fn entry(&self) -> String {
+        let (github, port) = (address(HostKind::GitHub), self.apis.port);
+        format!("{APP_HOST} kind=github web=https://{github}:{port} private")
+    }
+
+    /// A push of a repository at its host.
+    fn told(path: &str, commit: &str) -> (&'static str, &'static str, Vec<u8>) {
+        let ssh = format!("ssh://git@{APP_HOST}/{path}.git");
+        let repository = json!({ "full_name": path, "ssh_url": ssh, "default_branch": "main" });
+        let body = json!({ "ref": "refs/heads/main", "after": commit, "repository": repository });
+        ("x-github-event", "push", body.to_string().into_bytes())
+    }
+
+    /// Its private key, and everything that it has shown or got.
+    fn canaries(&self) -> Vec<Canary> {
+        let state = self.apis.state(HostKind::GitHub);
+        let body: String = self.pem.lines().filter(|line| !line.starts_with("-----")).collect();
+        let der = STANDARD.decode(body).unwrap();
+        // After the modulus of 2,048 bits comes the private exponent.
+        let mut canaries = vec![Canary::new("the App's private key", &der[300..332])];
+        assert!(!state.jwts.is_empty() && !state.tokens.is_empty());
+        // All before the signature is the same for all in a second, and no secret.
+        let signature = |jwt: &String| jwt.rsplit('.').next().unwrap().to_owned();
+        canaries.extend(state.jwts.iter().map(|jwt| Canary::new("a signature of the App", signature(jwt))));
+        canaries.extend(state.tokens.iter().map(|token| Canary::new("a token of the App", token.token.as_str())));
+        canaries
+    }
+}
+
 /// Stack parameters whose secrets are canaries.
-fn parameters(local: &Local, archives: &Archives) -> Parameters {
+fn parameters(local: &Local, archives: &Archives, app: &App) -> Parameters {
     let hosts = HostKind::ALL.map(|kind| {
         let (user, ssh, https) = (&local.sshd.user, local.sshd.port, archives.port);
         format!("{user}@{}:{ssh}={}:{https}+private", address(kind), kind.name())
@@ -167,15 +222,24 @@ fn parameters(local: &Local, archives: &Archives) -> Parameters {
         .with("ApiSecret", API_SECRET)
         .with(
             "AllowedGitHosts",
-            format!("{},{}@127.0.0.1:{},127.0.0.21+private", hosts.join(","), local.sshd.user, local.sshd.port),
+            format!(
+                "{},{}@127.0.0.1:{},127.0.0.21+private,{}",
+                hosts.join(","),
+                local.sshd.user,
+                local.sshd.port,
+                app.entry()
+            ),
         )
         .with("KnownHosts", local.sshd.known_hosts_lines().unwrap())
-        .with("Repositories", "127.0.0.*/**")
+        .with("Repositories", format!("127.0.0.*/**,{APP_HOST}/**"))
+        .with("GitHubAppId", app.id.to_string())
+        .with("GitHubAppKey", app.key.clone())
+        .with("GitHubAppHost", APP_HOST)
         .with("KeyLayout", "host/path")
         .with("GitToken", tokens)
         .with("OAuthKey", CONSUMER)
         .with("OAuthSecret", OAUTH_SECRET)
-        .with("CaBundle", archives.ca.clone())
+        .with("CaBundle", format!("{}\n{}", archives.ca, app.apis.ca))
 }
 
 /// A push in the format of one of the hosts.
@@ -265,6 +329,13 @@ async fn push(local: &mut Local, stack: &Stack, seen: &mut Seen) {
     }
     logged(&account, &["127.0.0.12", "127.0.0.13", "401"]).await;
 
+    // With the App's token, and without one, since it isn't installed there.
+    assert_eq!(send(&stack.webhook_url, API_SECRET, App::told("acme/rocket", &second), seen).await, 202);
+    let fetched = format!("{APP_HOST}/acme/rocket/acme_rocket.zip");
+    Artifact::wait(&account, bucket, &fetched, &second, PATIENCE).await.unwrap();
+    assert_eq!(send(&stack.webhook_url, API_SECRET, App::told("acme/other", &second), seen).await, 202);
+    logged(&account, &["is not installed on"]).await;
+
     let resources = account.resources(STACK).await.unwrap();
     for queue in ["GitPullQueue", "ZipDlQueue"] {
         let queue = account.sqs.set_queue_attributes().queue_url(resources.id(queue).unwrap());
@@ -284,13 +355,13 @@ async fn push(local: &mut Local, stack: &Stack, seen: &mut Seen) {
 }
 
 /// A stack whose custom resource fails because KMS refuses.
-async fn fail(local: &Local, archives: &Archives, seen: &mut Seen) {
+async fn fail(local: &Local, archives: &Archives, app: &App, seen: &mut Seen) {
     let text = local.template().unwrap().text().replace("\"git-ssh-key\"", "\"something-else\"");
     let deployment = Deployment {
         stack_name: "broken".to_owned(),
         template: Template::parse(text).unwrap(),
         dist: local.dist(),
-        parameters: parameters(local, archives),
+        parameters: parameters(local, archives, app),
         tags: [].into(),
         role: None,
     };
@@ -315,7 +386,7 @@ async fn stack(account: &Account, name: &str, seen: &mut Seen) {
 }
 
 /// The command's output and files for a running stack.
-async fn commands(local: &Local, dir: &Path, seen: &mut Seen) {
+async fn commands(local: &Local, app: &App, dir: &Path, seen: &mut Seen) {
     fs::create_dir_all(dir).unwrap();
     std::os::unix::fs::symlink(local.dist(), dir.join("dist")).unwrap();
     for (name, secret) in [("api", API_SECRET), ("oauth", OAUTH_SECRET)] {
@@ -326,8 +397,14 @@ async fn commands(local: &Local, dir: &Path, seen: &mut Seen) {
          [secrets]\nApiSecret = {{ file = 'api' }}\nOAuthSecret = {{ file = 'oauth' }}\n"
     );
     fs::write(dir.join("git2s3.toml"), configuration).unwrap();
+    fs::write(dir.join("app.pem"), &app.pem).unwrap();
+    let (id, repository) = (app.id.to_string(), format!("{APP_HOST}/acme/rocket"));
     for arguments in [
-        &["status"][..],
+        &["app", "import", "--id", &id, "--host", APP_HOST, "app.pem"][..],
+        &["connect", &repository],
+        &["connect", &format!("{APP_HOST}/acme/other")],
+        &["doctor", &repository],
+        &["status"],
         &["status", "--json"],
         &["diff"],
         &["review", "--against", "deployed"],
@@ -461,11 +538,12 @@ async fn planted_secrets_are_found_nowhere() {
     let archives = Archives::start(local.host.root()).await.unwrap();
     local.packaged().unwrap();
     let mut seen = Seen::default();
-    let given = parameters(&local, &archives);
+    let app = App::create(&local).await;
+    let given = parameters(&local, &archives, &app);
     let running = local.deploy_with(&mut seen, |_| given).await.unwrap();
-    fail(&local, &archives, &mut seen).await;
+    fail(&local, &archives, &app, &mut seen).await;
     push(&mut local, &running, &mut seen).await;
-    commands(&local, &dir.path().join("desk"), &mut seen).await;
+    commands(&local, &app, &dir.path().join("desk"), &mut seen).await;
     stack(&local.cloud.account, STACK, &mut seen).await;
     account(&local.cloud.account, &mut seen).await;
     files(&cloud.join("tmp"), &mut seen);
@@ -478,7 +556,8 @@ async fn planted_secrets_are_found_nowhere() {
     ];
     kept(&local.cloud.account, &given).await;
     let owner = Canary::new("the owner's secret key", SECRET_KEY);
-    let canaries: Vec<_> = given.into_iter().chain([owner]).chain(made(&local.cloud.account).await).collect();
+    let canaries: Vec<_> =
+        given.into_iter().chain([owner]).chain(made(&local.cloud.account).await).chain(app.canaries()).collect();
     assert!(canaries.len() > 15, "{}", canaries.len());
     let (found, searches) = seen.search(&canaries);
     assert!(found.is_empty(), "{found:#?}");

@@ -49,7 +49,7 @@ pub async fn jwt(id: &str, signer: &impl Signer, now: SystemTime) -> Result<Secr
     let header = json!({ "alg": "RS256", "typ": "JWT" });
     let claims = json!({ "iat": seconds(now.saturating_sub(EARLIER)), "exp": seconds(now + LIFETIME), "iss": id });
     let encoded = [header, claims].map(|part| URL_SAFE_NO_PAD.encode(part.to_string()));
-    let signed = encoded.join(".");
-    let signature = URL_SAFE_NO_PAD.encode(signer.sign(signed.as_bytes()).await?);
-    Ok(format!("{signed}.{signature}").into())
+    let content = encoded.join(".");
+    let signature = URL_SAFE_NO_PAD.encode(signer.sign(content.as_bytes()).await?);
+    Ok(format!("{content}.{signature}").into())
 }

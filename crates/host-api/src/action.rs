@@ -70,7 +70,7 @@ impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::ListRepositories => "list the repositories of",
-            Self::ReadRepository => "read the description of",
+            Self::ReadApp | Self::ReadRepository => "read the description of",
             Self::ListDeployKeys => "list the deploy keys of",
             Self::AddDeployKey => "add a deploy key to",
             Self::RemoveDeployKey => "remove a deploy key from",
@@ -80,7 +80,6 @@ impl fmt::Display for Action {
             Self::DeleteWebhook => "delete a webhook of",
             Self::TestWebhook => "test a webhook of",
             Self::ListDeliveries => "list the deliveries of a webhook of",
-            Self::ReadApp => "read the description of",
             Self::CreateApp => "create",
         })
     }

@@ -85,7 +85,7 @@ impl Chosen {
                 progress.step(&format!("the stack's GitHub App is the way to {host}"));
                 return Ok(HostAccess::App);
             }
-            api(target, host, progress).map(HostAccess::Token)
+            api(target, host, progress).map(|api| HostAccess::Token(api.into()))
         };
         if let Some(organisation) = &self.organisation {
             let host = match &self.host {
@@ -98,7 +98,7 @@ impl Chosen {
             let all = api.repositories(organisation).await?;
             let wanted = all.into_iter().map(|found| found.path).filter(|path| is_wanted(&include, path.as_str()));
             let repositories = wanted.map(|path| Repository::new(host.clone(), path)).collect();
-            let access = if way.is_app(target, &host) { HostAccess::App } else { HostAccess::Token(api) };
+            let access = if way.is_app(target, &host) { HostAccess::App } else { HostAccess::Token(api.into()) };
             return Ok(vec![AtHost { access, repositories }]);
         }
         let mut by_host: BTreeMap<&str, Vec<Repository>> = BTreeMap::new();

@@ -104,7 +104,7 @@ fn as_text<S: serde::Serializer>(repository: &Repository, serializer: S) -> Resu
 #[derive(Debug)]
 pub enum HostAccess {
     /// By a person's token.
-    Token(HostApi),
+    Token(Box<HostApi>),
     /// By the stack's GitHub App, which needs no person.
     App,
 }

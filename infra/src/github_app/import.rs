@@ -2,6 +2,7 @@
 
 use aws_sdk_kms::{
     Client,
+    operation::create_alias::CreateAliasError,
     primitives::Blob,
     types::{AlgorithmSpec, ExpirationModelType, KeyUsageType, OriginType, WrappingKeySpec},
 };
@@ -82,7 +83,7 @@ async fn fill(client: &Client, arn: &str, key: &PrivateKey) -> Result<(), Import
 async fn name(client: &Client, alias: &str, arn: &str) -> Result<(), ImportKeyError> {
     match client.create_alias().alias_name(alias).target_key_id(arn).send().await {
         Ok(_) => Ok(()),
-        Err(error) if error.as_service_error().is_some_and(|error| error.is_already_exists_exception()) => {
+        Err(error) if error.as_service_error().is_some_and(CreateAliasError::is_already_exists_exception) => {
             let moved = client.update_alias().alias_name(alias).target_key_id(arn).send().await;
             moved.map(drop).map_err(|error| CallError::new(format!("move the alias {alias}"), error).into())
         }

@@ -87,3 +87,51 @@ impl PrivateKey {
         Ok(wrapped)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    fn openssl(arguments: &[&str]) -> SecretString {
+        let output = Command::new("openssl").args(arguments).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap().into()
+    }
+
+    #[test]
+    fn both_forms_of_openssl_are_read() {
+        for (arguments, spec) in [
+            (&["genrsa", "-traditional", "2048"][..], KeySpec::Rsa2048),
+            (&["genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:3072"], KeySpec::Rsa3072),
+        ] {
+            let key = PrivateKey::parse(&openssl(arguments)).unwrap();
+            assert_eq!(key.spec(), spec);
+            assert_eq!(format!("{key:?}"), format!("PrivateKey {{ spec: {spec:?}, .. }}"));
+        }
+    }
+
+    #[test]
+    fn other_keys_are_refused() {
+        let check = |pem: &SecretString, expected: &str| {
+            assert_eq!(PrivateKey::parse(pem).unwrap_err().to_string(), expected);
+        };
+        let none = "this is not an RSA private key in PEM, as GitHub gives it";
+        check(&"hunter2".into(), none);
+        check(&openssl(&["genpkey", "-algorithm", "ED25519"]), none);
+        check(&openssl(&["genrsa", "-traditional", "1024"]), "the private key has 1024 bits, which KMS does not take");
+        let key = PrivateKey::parse(&openssl(&["genrsa", "-traditional", "2048"])).unwrap();
+        assert!(matches!(key.wrapped(b"no key"), Err(KeyError::WrappingKey)));
+    }
+
+    #[test]
+    fn wrapped_key_is_of_its_length() {
+        let key = PrivateKey::parse(&openssl(&["genrsa", "-traditional", "2048"])).unwrap();
+        let public = RsaPrivateKey::new(&mut rand::rng(), 2048).unwrap().to_public_key();
+        let public = rsa::pkcs8::EncodePublicKey::to_public_key_der(&public).unwrap();
+        let [one, other] = [(); 2].map(|()| key.wrapped(public.as_bytes()).unwrap());
+        assert_eq!(one.len(), 256 + key.pkcs8.len().next_multiple_of(8) + 8);
+        assert_ne!(one, other, "each has its own AES key");
+    }
+}

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use contract::AllowedHost;
 use http_body_util::Full;
-use hyper::body::{Bytes, Incoming};
+use hyper::body::Bytes;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, header};
 use hyper_util::rt::TokioIo;
@@ -157,7 +157,7 @@ struct Site {
 }
 
 impl Site {
-    fn answer(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+    fn answer<B>(&self, request: &Request<B>) -> Response<Full<Bytes>> {
         let named = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
         // Another name could be another site's, which resolves to this address.
         let is_here = named == Some(self.host.as_str()) && request.method() == Method::GET;
@@ -200,4 +200,49 @@ fn page(status: u16, html: Bytes) -> Response<Full<Bytes>> {
         .header(header::REFERRER_POLICY, "no-referrer")
         .header(header::CACHE_CONTROL, "no-store");
     response.body(Full::new(html)).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn site() -> (Site, mpsc::Receiver<SecretString>) {
+        let (told, code) = mpsc::channel(1);
+        let (host, path) = ("127.0.0.1:1".to_owned(), "/0123".to_owned());
+        (Site { host, path, state: "abcd".into(), html: Bytes::from_static(b"the form"), told }, code)
+    }
+
+    fn ask(site: &Site, method: Method, host: &str, target: &str) -> u16 {
+        let request = Request::builder().method(method).uri(target).header(header::HOST, host);
+        let response = site.answer(&request.body(()).unwrap());
+        assert!(response.headers().contains_key(header::CONTENT_SECURITY_POLICY));
+        response.status().as_u16()
+    }
+
+    #[test]
+    fn wrong_answers_never_give_a_code() {
+        let (site, mut code) = site();
+        let here = "127.0.0.1:1";
+        for (method, host, target, status) in [
+            (Method::GET, here, "/", 404),
+            (Method::GET, here, "/0124", 404),
+            (Method::GET, here, "/created?code=c&state=abcd", 404),
+            (Method::GET, "localhost:1", "/0123", 404),
+            (Method::GET, "attacker.example", "/0123/created?code=c&state=abcd", 404),
+            (Method::POST, here, "/0123/created?code=c&state=abcd", 404),
+            (Method::GET, here, "/0123/created", 403),
+            (Method::GET, here, "/0123/created?code=c", 403),
+            (Method::GET, here, "/0123/created?code=c&state=", 403),
+            (Method::GET, here, "/0123/created?code=c&state=abc", 403),
+            (Method::GET, here, "/0123/created?code=c&state=abce", 403),
+            (Method::GET, here, "/0123/created?code=&state=abcd", 403),
+        ] {
+            assert_eq!(ask(&site, method, host, target), status, "{host} {target}");
+            assert!(code.try_recv().is_err(), "{host} {target}");
+        }
+        assert_eq!(ask(&site, Method::GET, here, "/0123"), 200);
+        assert_eq!(ask(&site, Method::GET, here, "/0123/created?code=c&state=abcd"), 200);
+        assert_eq!(ask(&site, Method::GET, here, "/0123/created?code=d&state=abcd"), 409);
+        assert_eq!(code.try_recv().unwrap().expose_secret(), "c");
+    }
 }

@@ -171,8 +171,8 @@ fn change(hook: &mut Hook, asked: &Asked) {
 }
 
 pub(super) fn answer(state: &mut State, asked: &Asked) -> Option<Reply> {
-    if let Some(answer) = github_app::answer(state, asked) {
-        return answer;
+    if github_app::is_of_app(state, asked) {
+        return github_app::answer(state, asked);
     }
     let base = asked.base;
     match (asked.method, &asked.parts[..]) {

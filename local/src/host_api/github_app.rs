@@ -229,7 +229,7 @@ impl State {
         let (_, owner, manifest) = self.codes.remove(at);
         let (_, pem) = self.add_app(&owner);
         let app = self.apps.last_mut()?;
-        app.url = manifest.pointer("/hook_attributes/url")?.as_str()?.to_owned();
+        manifest.pointer("/hook_attributes/url")?.as_str()?.clone_into(&mut app.url);
         app.secret = Some(hex::encode(rand::random::<[u8; 20]>()));
         app.permissions = serde_json::from_value(manifest["default_permissions"].clone()).ok()?;
         app.events = serde_json::from_value(manifest["default_events"].clone()).ok()?;
@@ -324,23 +324,30 @@ fn webhook(app: &App) -> Value {
     config
 }
 
-/// `None`: it isn't a request of an App. `Some(None)`: there is no such thing.
-pub(super) fn answer(state: &mut State, asked: &Asked) -> Option<Option<Reply>> {
+/// Whether a request shows an App's signature or token, or creates an App.
+pub(super) fn is_of_app(state: &State, asked: &Asked) -> bool {
+    asked.parts.first() == Some(&"app-manifests")
+        || state.token(asked.authorization).is_some()
+        || state.app(asked.authorization).is_some()
+}
+
+/// The answer to such a request.
+pub(super) fn answer(state: &mut State, asked: &Asked) -> Option<Reply> {
     let base = asked.base;
     if let ("POST", ["app-manifests", code, "conversions"]) = (asked.method, &asked.parts[..]) {
-        return Some(state.convert(code, base));
+        return state.convert(code, base);
     }
     if let (Some(token), ["repos", owner, name, ..]) = (state.token(asked.authorization), &asked.parts[..]) {
         let path = format!("{owner}/{name}");
         let permits = asked.method == "GET" && token.repositories.contains(&path) && asked.parts.len() == 3;
         let known = state.find(&path).filter(|_| permits).map(|one| one.clone());
-        return Some(known.map(|mut one| {
+        return known.map(|mut one| {
             one.may_administer = false;
             Reply::json(200, in_full(repository(&one, base), base, &path))
-        }));
+        });
     }
     let app = state.app(asked.authorization)?.clone();
-    Some(match (asked.method, &asked.parts[..]) {
+    match (asked.method, &asked.parts[..]) {
         ("GET", ["app"]) => Some(Reply::json(200, described(&app, base))),
         ("GET", ["app", "hook", "config"]) => Some(Reply::json(200, webhook(&app))),
         ("PATCH", ["app", "hook", "config"]) => state.apps.iter_mut().find(|one| one.id == app.id).map(|known| {
@@ -360,5 +367,5 @@ pub(super) fn answer(state: &mut State, asked: &Asked) -> Option<Option<Reply>> 
             found.map(|(app, one)| Reply::json(200, installed(&app, &one, base)))
         }
         _ => None,
-    })
+    }
 }

@@ -110,6 +110,8 @@ pub struct State {
     pub tokens: Vec<Token>,
     /// How long a token lasts, if not an hour.
     pub token_lifetime: Option<Duration>,
+    /// The signatures that requests have shown.
+    pub jwts: Vec<String>,
     /// Git's requests over HTTPS.
     pub fetches: Vec<Fetch>,
     /// How far the host's clock is ahead.
@@ -130,6 +132,7 @@ impl Default for State {
             apps: Vec::new(),
             tokens: Vec::new(),
             token_lifetime: None,
+            jwts: Vec::new(),
             fetches: Vec::new(),
             clock_ahead: Duration::ZERO,
             codes: Vec::new(),

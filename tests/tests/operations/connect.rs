@@ -253,7 +253,7 @@ async fn sixty_repositories_are_connected_together() {
         let client = https::Client::new(&target.hosts, &target.ca_bundle).unwrap();
         let api = HostApi::with_clock(&host, client, &TOKEN.into(), Arc::new(clock.clone())).unwrap();
         let all_there = api.repositories("acme").await.unwrap();
-        let access = HostAccess::Token(api);
+        let access = HostAccess::Token(api.into());
         let secrets = target.webhook_secrets(&deployer).await.unwrap();
         let connection = Connection {
             secrets: &secrets,

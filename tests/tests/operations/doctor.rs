@@ -114,7 +114,7 @@ async fn doctor_names_each_planted_fault() {
     {
         let doctor = Doctor::at(&scene).await;
         let secrets = doctor.target.webhook_secrets(&doctor.account).await.unwrap();
-        let (target, access) = (&doctor.target, &HostAccess::Token(doctor.api(TOKEN)));
+        let (target, access) = (&doctor.target, &HostAccess::Token(doctor.api(TOKEN).into()));
         let endpoint = Endpoint::GitPull;
         let connection = Connection { target, secrets: &secrets, access, endpoint, rotates: false, is_dry: false };
         assert_eq!(connection.connect(&rocket.parse().unwrap()).await.failure, None);

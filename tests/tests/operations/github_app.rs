@@ -7,7 +7,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use local::archives::address;
+use local::archives::{PUBLIC, address};
 use local::artifact::Artifact;
 use local::aws::REGION;
 use local::host_api::{Fetch, TOKEN};
@@ -160,6 +160,14 @@ async fn github_app_serves_private_repositories() {
     let findings: Value = serde_json::from_str(&stdout).unwrap();
     let of_app = findings.as_array().unwrap().iter().find(|finding| finding["step"] == "GitHub App").unwrap();
     assert_eq!(of_app["is"], "fine", "{of_app}");
+
+    // Without the App's token, it serves what is public, such as others' submodules.
+    std::fs::write(scene.local.host.root().join(format!("{}.git", paths[2])).join(PUBLIC), "").unwrap();
+    let commit = push(&scene, paths[2]).await;
+    stored(&scene, paths[2], &commit).await;
+    let fetches = scene.apis.state(GITHUB).fetches.clone();
+    let of_other: Vec<_> = fetches.iter().filter(|fetch| fetch.repository == paths[2]).collect();
+    assert!(of_other.iter().all(|fetch| fetch.token.is_none()) && of_other.iter().any(|fetch| fetch.status == 401));
 
     let log = account.log_messages().await.unwrap().concat();
     let tokens: Vec<String> = scene.apis.state(GITHUB).tokens.iter().map(|token| token.token.clone()).collect();

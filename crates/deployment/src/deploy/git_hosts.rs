@@ -1,7 +1,10 @@
 //! Describes in words which Git hosts a deployment may fetch from, since entries of
 //! `AllowedGitHosts` are terse.
 
-use contract::AllowedHosts;
+use std::collections::BTreeMap;
+
+use contract::{AllowedHosts, HostKind};
+use serde_json::Value;
 
 use super::Settings;
 
@@ -15,11 +18,45 @@ pub(super) fn in_words(settings: &Settings) -> Vec<String> {
     hosts.iter().map(ToString::to_string).collect()
 }
 
+/// What is wrong with the host of the GitHub App: with such values, gitpull would fail at its
+/// start. A template's rule can't look into a list.
+pub(super) fn without_app_host(template: &Value, values: &BTreeMap<String, String>) -> Option<String> {
+    let value = |name: &str| {
+        let given = values.get(name).map(String::as_str);
+        given.or_else(|| template["Parameters"][name]["Default"].as_str()).unwrap_or_default()
+    };
+    let (id, name) = (value("GitHubAppId"), value("GitHubAppHost"));
+    // An unreadable value was refused before.
+    let hosts: AllowedHosts = value(PARAMETER).parse().ok()?;
+    let is_there = hosts.find(name).is_some_and(|host| host.kind == Some(HostKind::GitHub));
+    (!id.is_empty() && !is_there)
+        .then(|| format!("GitHubAppHost is {name}, which AllowedGitHosts doesn't have, or not with kind=github."))
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::parameters::SecretSource;
     use super::*;
     use crate::deploy::{Parameters, Template};
+
+    #[test]
+    fn app_host_must_run_github() {
+        let template = crate::stack::template(None).unwrap().into_value();
+        let check = |values: &[(&str, &str)], expected: bool| {
+            let values = values.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+            assert_eq!(without_app_host(&template, &values).is_none(), expected, "{values:?}");
+        };
+        let app = ("GitHubAppId", "1");
+        check(&[], true);
+        check(&[app], true);
+        check(&[("GitHubAppHost", "git.example")], true);
+        check(&[app, ("GitHubAppHost", "git.example")], false);
+        check(&[app, ("GitHubAppHost", "gitlab.com")], false);
+        check(&[app, ("AllowedGitHosts", "gitlab.com")], false);
+        let own = ("GitHubAppHost", "git.example");
+        check(&[app, own, ("AllowedGitHosts", "git.example")], false);
+        check(&[app, own, ("AllowedGitHosts", "git.example kind=github")], true);
+    }
 
     #[test]
     fn given_hosts_come_before_kept_ones() {

@@ -325,7 +325,8 @@ async fn planned(
     }
 }
 
-/// The rule of the template that these values, with those that the stack keeps, break.
+/// The rule of the template that these values, with those that the stack keeps, break, or that the
+/// functions have.
 fn broken_rule(
     template: &serde_json::Value,
     kept: &BTreeMap<String, String>,
@@ -333,7 +334,7 @@ fn broken_rule(
 ) -> Option<String> {
     let mut values = kept.clone();
     values.extend(parameters.iter().filter_map(told));
-    cfn::broken_rules(template, &values).into_iter().next()
+    cfn::broken_rules(template, &values).into_iter().next().or_else(|| git_hosts::without_app_host(template, &values))
 }
 
 /// The name and the value of a parameter, if the request has a value.
