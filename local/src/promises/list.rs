@@ -493,6 +493,15 @@ pub const PROMISES: &[Promise] = &[
     },
     Promise {
         chapter: SECRETS,
+        promise: "a GitHub App's token reads one repository, and only the App's own page creates one",
+        tests: &[
+            "github_app::token_is_scoped_and_cached",
+            "github_app::github_app_serves_private_repositories",
+            "github_app::manifest::tests::wrong_answers_never_give_a_code",
+        ],
+    },
+    Promise {
+        chapter: SECRETS,
         promise: "no secret appears in a log, a response, a page, a message or an object",
         tests: &["planted_secrets_are_found_nowhere", "canary_is_found_in_every_encoding"],
     },

@@ -205,15 +205,15 @@ async fn token_is_scoped_and_cached() {
     }
     // An hour, less what a fetch may take.
     let requests = scene.requests();
-    assert_eq!(token(&scene.rocket, Duration::from_secs(54 * 60)).await, first);
+    assert_eq!(token(&scene.rocket, Duration::from_mins(54)).await, first);
     assert_eq!(scene.requests(), requests);
-    scene.hosts.apis.state(GITHUB).clock_ahead = Duration::from_secs(56 * 60);
-    let second = token(&scene.rocket, Duration::from_secs(56 * 60)).await;
+    scene.hosts.apis.state(GITHUB).clock_ahead = Duration::from_mins(56);
+    let second = token(&scene.rocket, Duration::from_mins(56)).await;
     assert_ne!(second, first);
     assert_eq!(scene.requests(), requests + 2);
     // The host refused it.
     app.forget(&scene.rocket).await;
-    assert_ne!(token(&scene.rocket, Duration::from_secs(56 * 60)).await, second);
+    assert_ne!(token(&scene.rocket, Duration::from_mins(56)).await, second);
     let signed = scene.key.signed.load(std::sync::atomic::Ordering::Relaxed);
     assert_eq!(signed, 4, "one signature for both requests of a token");
 }
@@ -259,7 +259,7 @@ async fn app_refusals_name_reason_and_remedy() {
     check(refused(&scene.rocket).await, "gave the GitHub App", "");
 }
 
-/// What PyGithub's tests have recorded of GitHub.
+/// What `PyGithub` has recorded of GitHub.
 #[tokio::test]
 async fn recorded_app_answers_are_understood() {
     let scene = Scene::set().await;

@@ -97,6 +97,14 @@ const TABLE: &[(At, Accepted)] = &[
         ),
     ),
     (
+        At::Ids(&["GitPullGitHubAppKey"]),
+        accepted(
+            &[],
+            &["CloudFormation-Validate::W1030"],
+            "The empty default is never used: there is a policy only where a GitHub App is named",
+        ),
+    ),
+    (
         At::Ids(&["WebAclAssociation"]),
         accepted(
             &[],
