@@ -428,6 +428,15 @@ const PLANTS: &[Plant] = &[
         id: "GitPullRole",
     },
     Plant {
+        what: "a key that signs anything",
+        spoil: |template| {
+            let statement = &mut properties(template, "GitPullGitHubAppKey")["PolicyDocument"]["Statement"][0];
+            remove(statement.as_object_mut().unwrap(), "Condition");
+        },
+        rule: "iam/kms_signing_algorithm",
+        id: "GitPullGitHubAppKey",
+    },
+    Plant {
         what: "objects that belong to who wrote them",
         spoil: |template| remove(properties(template, "OutputBucket"), "OwnershipControls"),
         rule: "s3/bucket_owner_enforced",
