@@ -8,7 +8,7 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::time::Duration;
 
 use contract::repository_keys::{KeyRequest, KeyResponse};
-use contract::{HostKind, Repository};
+use contract::{HostKind, Manifest, Repository, manifest::manifest_key};
 use deployment::{deploy::Parameters, render::progress::Silent};
 use local::archives::{Archives, TOKEN, address};
 use local::artifact::{Artifact, bytes_received};
@@ -17,6 +17,7 @@ use local::host::Clone;
 use local::local::{Local, STACK};
 use local::sshd::{Access, Serve};
 use local::tree::Tree;
+use sha2::{Digest as _, Sha256};
 
 const MAIN: &str = "acme/rocket/acme_rocket.zip";
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -123,6 +124,72 @@ async fn pushes_become_zips() {
     }
     let log = format!("{:?}", account.log_lines().await.unwrap());
     assert!(!log.contains(&stack.api_secret) && !log.contains("PRIVATE KEY"), "a secret is in the log");
+}
+
+/// With `KeepCommits`, a commit's zip stays where it is, whatever becomes of its references.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_commit_keeps_its_zip() {
+    let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let local = Local::tied(dir.path()).await.unwrap();
+    local.package(&mut Silent).unwrap();
+    let adapt = |parameters: Parameters| parameters.with("KeepCommits", "30");
+    let stack = local.deploy_with(&mut Silent, adapt).await.unwrap();
+    let (bucket, account) = (stack.output("OutputBucketName").unwrap(), &local.cloud.account);
+    let clone = local.host.create("acme/rocket").await.unwrap();
+    let commit_key = |commit: &str| format!("acme/rocket/commit/{commit}/acme_rocket.zip");
+    let tag_key = "acme/rocket/tag/v1/acme_rocket.zip";
+    let manifest = async |zip: &str| {
+        let key = manifest_key(zip);
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        loop {
+            // The manifest follows the zip.
+            if let Ok(object) = Artifact::get(account, bucket, &key).await {
+                return (serde_json::from_slice::<Manifest>(&object.zip).unwrap(), object);
+            }
+            assert!(tokio::time::Instant::now() < deadline, "no {key}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+
+    // A branch and a tag of one commit, at once: its zip is stored once.
+    std::fs::write(clone.dir().join("a"), "one").unwrap();
+    let first = clone.commit("One").await.unwrap();
+    clone.git(&["tag", "v1"]).await.unwrap();
+    clone.push(&["main", "v1"]).await.unwrap();
+    let zip = Artifact::wait(account, bucket, MAIN, &first, PATIENCE).await.unwrap();
+    let tagged = Artifact::wait(account, bucket, tag_key, &first, PATIENCE).await.unwrap();
+    let kept = Artifact::get(account, bucket, &commit_key(&first)).await.unwrap();
+    kept.same_tree(&clone.archive(&first).await.unwrap()).unwrap();
+    assert!(zip.zip == kept.zip && tagged.zip == kept.zip);
+    let (told, _) = manifest(MAIN).await;
+    assert_eq!((told.key.as_str(), told.version_id.as_deref()), (MAIN, Some(zip.version.as_str())));
+    assert_eq!((told.commit.as_str(), told.size), (first.as_str(), zip.zip.len() as u64));
+    assert_eq!(told.sha256, hex::encode(Sha256::digest(&zip.zip)));
+    assert_eq!((told.parents, told.moved), (Some(Vec::new()), false));
+    assert_eq!(told.author_time, Some(clone.git(&["log", "--format=%aI"]).await.unwrap()));
+    let (of_commit, object) = manifest(&commit_key(&first)).await;
+    assert_eq!((of_commit.key, of_commit.version_id), (commit_key(&first), Some(kept.version.clone())));
+    assert_eq!(object.content_type.as_deref(), Some("application/json"));
+
+    // A moved tag is said to be one, and the zip of its commit stays.
+    std::fs::write(clone.dir().join("a"), "two").unwrap();
+    let second = clone.commit("Two").await.unwrap();
+    clone.git(&["tag", "--force", "v1"]).await.unwrap();
+    clone.push(&["--force", "v1"]).await.unwrap();
+    let moved = Artifact::wait(account, bucket, tag_key, &second, PATIENCE).await.unwrap();
+    assert_eq!(moved.metadata["previous-commit"], first);
+    manifest(&commit_key(&second)).await;
+    wait_for_log(account, &format!("\"moved_from\": String(\"{first}\")")).await;
+    let there = Artifact::get(account, bucket, &commit_key(&first)).await.unwrap();
+    assert_eq!((there.zip, there.version), (kept.zip, kept.version));
+
+    // A branch that goes back gets the zip that is kept.
+    clone.push(&["--force", &format!("{second}:refs/heads/main")]).await.unwrap();
+    Artifact::wait(account, bucket, MAIN, &second, PATIENCE).await.unwrap();
+    clone.push(&["--force", &format!("{first}:refs/heads/main")]).await.unwrap();
+    let back = Artifact::wait(account, bucket, MAIN, &first, PATIENCE).await.unwrap();
+    assert_eq!(back.zip, zip.zip);
+    wait_for_log(account, "stored: a copy of the zip that is kept of this commit").await;
 }
 
 /// GitHub refuses one deploy key on a second repository: each gets its own. The stack's key can

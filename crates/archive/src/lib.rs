@@ -30,6 +30,7 @@ mod options;
 mod output;
 mod paths;
 mod placeholders;
+mod provenance;
 mod pushed;
 mod refs;
 mod selection;
@@ -50,6 +51,7 @@ pub use lfs::{LargeFile, LargeFiles, Pointer};
 pub use listing::{large_files, names_its_commit, pinned_submodules};
 pub use options::{Options, Submodule};
 pub use paths::Paths;
+pub use provenance::{Provenance, provenance};
 pub use pushed::Pushed;
 pub use summary::Summary;
 

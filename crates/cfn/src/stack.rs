@@ -204,6 +204,11 @@ impl Stack {
         self.condition(name, condition::chosen(parameter, value))
     }
 
+    /// Adds the condition that the parameter has another value than this.
+    pub fn not_chosen(&mut self, name: &str, parameter: &ParameterHandle<String>, value: &str) -> Condition {
+        self.condition(name, serde_json::json!({ "Fn::Not": [condition::chosen(parameter, value)] }))
+    }
+
     /// Adds the condition that neither parameter is empty.
     pub fn given_both(&mut self, name: &str, parameters: [&ParameterHandle<String>; 2]) -> Condition {
         self.condition(name, serde_json::json!({ "Fn::And": parameters.map(condition::given) }))

@@ -8,7 +8,7 @@
 //! use contract::{environment::ZipDlEnvironment, side::Side};
 //!
 //! fn environment<S: Side>(credentials: S::Of<SecretId>) -> ZipDlEnvironment<S> {
-//!     ZipDlEnvironment { credentials } // missing fields `allowed_hosts`, `ca_bundle`, `dead_letter_queue` and 4 other fields
+//!     ZipDlEnvironment { credentials } // missing fields `allowed_hosts`, `ca_bundle`, `dead_letter_queue` and 5 other fields
 //! }
 //! ```
 //!
@@ -95,6 +95,8 @@ pub struct GitPullEnvironment<S: Side> {
     pub allowed_hosts: S::Of<String>,
     /// The `KeyLayout` parameter, see [`crate::KeyLayout`].
     pub key_layout: S::Of<String>,
+    /// The `KeepCommits` parameter, see [`crate::KeepCommits`].
+    pub keep_commits: S::Of<String>,
     /// The `KnownHosts` parameter: lines of an OpenSSH `known_hosts` file.
     pub known_hosts: S::Of<String>,
     /// The secret that holds [`crate::ProviderCredentials`], with `FetchOver=https`. Else empty:
@@ -141,6 +143,8 @@ pub struct ZipDlEnvironment<S: Side> {
     pub allowed_hosts: S::Of<String>,
     /// The `KeyLayout` parameter, see [`crate::KeyLayout`].
     pub key_layout: S::Of<String>,
+    /// The `KeepCommits` parameter, see [`crate::KeepCommits`].
+    pub keep_commits: S::Of<String>,
     /// The `CaBundle` parameter: PEM certificates of additional authorities.
     pub ca_bundle: S::Of<String>,
     /// The `MaxArchiveBytes` parameter: the largest archive, in bytes.
@@ -206,8 +210,14 @@ fn process_variables() -> impl Iterator<Item = (String, String)> {
 }
 
 /// The default of a variable that an older stack doesn't set.
-pub const OF_OLDER: [(&str, &str); 5] =
-    [("GITHUB_APP_HOST", ""), ("GITHUB_APP_ID", ""), ("GITHUB_APP_KEY", ""), ("KEY_LAYOUT", "path"), ("TOKENS", "")];
+pub const OF_OLDER: [(&str, &str); 6] = [
+    ("GITHUB_APP_HOST", ""),
+    ("GITHUB_APP_ID", ""),
+    ("GITHUB_APP_KEY", ""),
+    ("KEEP_COMMITS", "off"),
+    ("KEY_LAYOUT", "path"),
+    ("TOKENS", ""),
+];
 
 /// Parses an environment from its variables.
 pub fn from_variables<T: DeserializeOwned>(

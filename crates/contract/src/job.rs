@@ -108,7 +108,7 @@ impl Job {
     /// `default_branch` is what the host reports, or `None` if it has none.
     pub fn artifact_key(&self, layout: KeyLayout, default_branch: Option<&str>) -> String {
         let prefix = layout.prefix(&self.repository);
-        let file = self.repository.path.as_str().replace('/', "_");
+        let file = file(&self.repository);
         match (self.reference.branch(), self.reference.tag()) {
             (Some(branch), _) if Some(branch) == default_branch => format!("{prefix}/{file}.zip"),
             (Some(branch), _) => format!("{prefix}/branch/{branch}/{file}.zip"),
@@ -118,6 +118,17 @@ impl Job {
             }
         }
     }
+
+    /// The key of the zip of a commit that stays, whatever becomes of its references:
+    /// `{prefix}/commit/{commit}/{owner}_{repo}.zip`, see [`KeepCommits`](crate::KeepCommits).
+    pub fn commit_key(&self, layout: KeyLayout, commit: &CommitId) -> String {
+        format!("{}/commit/{commit}/{}.zip", layout.prefix(&self.repository), file(&self.repository))
+    }
+}
+
+/// The last part of the keys of a repository's artifacts, without `.zip`.
+fn file(repository: &Repository) -> String {
+    repository.path.as_str().replace('/', "_")
 }
 
 /// The first half of a SHA-256 over the parts, each terminated by a byte that no part contains.
@@ -135,6 +146,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::RepositoryPath;
 
     fn job(path: &str, reference: &str) -> Job {
         Job {
@@ -161,6 +173,9 @@ mod tests {
         check("o/r", "refs/tags/v1", "o/r/tag/v1/o_r.zip");
         check("g/s/r", "refs/heads/main", "g/s/r/g_s_r.zip");
         check("r", "refs/heads/main", "r/r.zip");
+        let commit: CommitId = "a".repeat(40).parse().unwrap();
+        let kept = job("g/s/r", "refs/tags/v1").commit_key(KeyLayout::HostPath, &commit);
+        assert_eq!(kept, format!("github.com/g/s/r/commit/{commit}/g_s_r.zip"));
         let release = Job { trigger: Trigger::Release, ..job("o/r", "refs/tags/v1") };
         assert_eq!(release.artifact_key(KeyLayout::Path, Some("main")), "o/r/release/v1/o_r.zip");
     }
@@ -189,6 +204,8 @@ mod tests {
             "branch",
             "tag",
             "release",
+            "commit",
+            "1111111111111111111111111111111111111111",
             "main",
             "github.com",
             "a_b.zip",
@@ -217,6 +234,30 @@ mod tests {
             if identity(&one) != identity(&other) && one.repository.host == other.repository.host {
                 prop_assert_ne!(key(&one, KeyLayout::Path), key(&other, KeyLayout::Path));
             }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 20_000, ..ProptestConfig::default() })]
+        #[test]
+        fn a_commits_key_is_its_own(one in any_job(), other in any_job()) {
+            let commit: CommitId = "1".repeat(40).parse().unwrap();
+            let kept = one.commit_key(KeyLayout::HostPath, &commit);
+            prop_assert_ne!(&kept, &other.artifact_key(KeyLayout::HostPath, Some("main")));
+            let others = other.commit_key(KeyLayout::HostPath, &commit);
+            prop_assert_eq!(kept == others, one.repository == other.repository);
+        }
+    }
+
+    #[test]
+    fn longest_names_fit_into_keys() {
+        let repository: RepositoryPath = format!("o/{}", "r".repeat(RepositoryPath::MAX_BYTES - 2)).parse().unwrap();
+        let reference = format!("refs/heads/{}", "a".repeat(RefName::MAX_BYTES - "refs/heads/".len()));
+        let job = job(repository.as_str(), &reference);
+        let commit: CommitId = "a".repeat(64).parse().unwrap();
+        for zip in [job.artifact_key(KeyLayout::Path, None), job.commit_key(KeyLayout::Path, &commit)] {
+            let key = crate::manifest::manifest_key(&zip);
+            assert!(key.len() <= 1024, "{} bytes", key.len());
         }
     }
 

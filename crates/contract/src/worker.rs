@@ -1,7 +1,11 @@
 //! The two workers. Each has its own path in the API, so that the webhook's URL selects one.
 
+use serde::{Deserialize, Serialize};
+
 /// A function that processes jobs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
 pub enum Worker {
     /// Fetches over SSH with the stack's key.
     GitPull,

@@ -15,7 +15,7 @@ use contract::CommitId;
 use tokio::io::AsyncBufRead;
 
 use crate::{
-    Object, PartWriter, StoreError, Upload,
+    Object, PartWriter, Upload,
     description::{Condition, Description},
 };
 
@@ -79,16 +79,11 @@ impl Upload {
     ) -> (PartWriter, Self) {
         let condition = read.map_or(Condition::Absent, |PackVersion(etag)| Condition::Unchanged(etag));
         let metadata = HashMap::from([(COMMIT.to_owned(), commit.to_string())]);
-        Self::start_described(client, object, Description { content_type: CONTENT_TYPE, metadata, condition })
-    }
-}
-
-impl StoreError {
-    /// Whether another worker was faster: the object isn't the expected one.
-    pub fn is_taken(&self) -> bool {
-        // <https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html#conditional-error-response>
-        self.code()
-            .is_some_and(|code| ["PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey"].contains(&code))
+        Self::start_described(
+            client,
+            object,
+            Description { content_type: CONTENT_TYPE, metadata, tag: None, condition },
+        )
     }
 }
 
@@ -116,7 +111,7 @@ mod tests {
         "a".repeat(40).parse().unwrap()
     }
 
-    async fn store(client: Client, read: Option<PackVersion>) -> Result<crate::Stored, StoreError> {
+    async fn store(client: Client, read: Option<PackVersion>) -> Result<crate::Stored, crate::StoreError> {
         let (mut writer, upload) = Upload::start_pack(&client, object(), &commit(), read);
         tokio::task::spawn_blocking(move || {
             writer.write_all(b"PACK").unwrap();

@@ -8,7 +8,16 @@ pub(crate) struct Description {
     pub(crate) content_type: &'static str,
     /// User metadata.
     pub(crate) metadata: HashMap<String, String>,
+    /// A tag, by its key and its value.
+    pub(crate) tag: Option<(&'static str, &'static str)>,
     pub(crate) condition: Condition,
+}
+
+impl Description {
+    /// For the header `x-amz-tagging`.
+    pub(crate) fn tagging(&self) -> Option<String> {
+        self.tag.map(|(key, value)| format!("{key}={value}"))
+    }
 }
 
 /// The condition for storing the object, by S3's [conditional

@@ -35,12 +35,44 @@ pub enum StoreError {
         source: Box<aws_sdk_s3::Error>,
     },
     /// S3 refused to copy the artifact.
-    #[error("could not copy {object} for another commit")]
+    #[error("could not make {object} as a copy")]
     Copy {
         /// The object.
         object: Object,
         /// The error of S3.
         source: Box<aws_sdk_s3::Error>,
+    },
+    /// S3 refused to read the artifact, whose hash isn't in its metadata.
+    #[error("could not read {object}")]
+    Read {
+        /// The object.
+        object: Object,
+        /// The error of S3.
+        source: Box<aws_sdk_s3::Error>,
+    },
+    /// The artifact could only be read in part.
+    #[error("the transfer of {object} was cut off")]
+    CutOff {
+        /// The object.
+        object: Object,
+        /// What happened.
+        source: std::io::Error,
+    },
+    /// S3 refused the manifest. The zip is stored.
+    #[error("the zip is stored, but could not put its manifest {object}")]
+    Manifest {
+        /// The manifest.
+        object: Object,
+        /// The error of S3.
+        source: Box<aws_sdk_s3::Error>,
+    },
+    /// The manifest can't be written as JSON.
+    #[error("could not write {object} as JSON")]
+    Text {
+        /// The manifest.
+        object: Object,
+        /// The cause.
+        source: serde_json::Error,
     },
     /// S3 refused to start the multipart upload.
     #[error("could not begin the multipart upload of {object}")]
@@ -90,6 +122,9 @@ pub enum StoreError {
 const HOPELESS: [&str; 6] =
     ["EntityTooLarge", "InvalidArgument", "InvalidRequest", "KeyTooLongError", "MetadataTooLarge", "NoSuchBucket"];
 
+/// S3's error code of a conditional write whose condition doesn't hold.
+const TAKEN: &str = "PreconditionFailed";
+
 impl StoreError {
     /// Whether the same upload may succeed later.
     pub fn retry(&self) -> Retry {
@@ -104,16 +139,33 @@ impl StoreError {
         )
     }
 
+    /// Whether another worker was faster: the object isn't the expected one.
+    pub fn is_taken(&self) -> bool {
+        // <https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html#conditional-error-response>
+        self.code().is_some_and(|code| [TAKEN, "ConditionalRequestConflict", "NoSuchKey"].contains(&code))
+    }
+
+    /// Whether the object is there although it must not be, for good.
+    pub(crate) fn is_refused_by_condition(&self) -> bool {
+        self.code() == Some(TAKEN)
+    }
+
     /// S3's error code, if it is S3's error.
     pub(crate) fn code(&self) -> Option<&str> {
         match self {
             Self::Head { source, .. }
             | Self::Put { source, .. }
             | Self::Copy { source, .. }
+            | Self::Read { source, .. }
+            | Self::Manifest { source, .. }
             | Self::Begin { source, .. }
             | Self::Part { source, .. }
             | Self::Complete { source, .. } => source.code(),
-            Self::OtherRepository { .. } | Self::Unfinished { .. } | Self::Stopped { .. } => None,
+            Self::OtherRepository { .. }
+            | Self::CutOff { .. }
+            | Self::Text { .. }
+            | Self::Unfinished { .. }
+            | Self::Stopped { .. } => None,
         }
     }
 }

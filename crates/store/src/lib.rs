@@ -7,35 +7,40 @@
 //! ```no_run
 //! use std::io::Write;
 //! # async fn example(
-//! #     client: &aws_sdk_s3::Client, object: store::Object, metadata: &store::ArtifactMetadata,
+//! #     client: &aws_sdk_s3::Client, object: store::Object, metadata: store::ArtifactMetadata,
 //! # ) -> Result<(), Box<dyn std::error::Error>> {
 //! let found = store::find(client, &object, &metadata.repository).await?;
-//! let (mut writer, upload) = store::Upload::start(client, object, metadata, &found);
+//! let artifact = store::Artifact::look(client, object, metadata, found, None).await?;
+//! let (mut writer, upload) = artifact.start(client);
 //! let producer = tokio::task::spawn_blocking(move || {
 //!     writer.write_all(b"PK\x05\x06")?;
 //!     writer.finish()
 //! });
-//! let stored = upload.finish().await?; // tells why, when the writer only tells that it stopped
+//! let stored = upload.finish().await; // tells why, when the writer only tells that it stopped
 //! producer.await??;
-//! # drop(stored);
+//! let placed = artifact.place(client, stored).await?;
+//! # drop(placed);
 //! # Ok(())
 //! # }
 //! ```
 
+mod artifact;
 mod cached_pack;
 mod copy;
 mod description;
 mod error;
 mod metadata;
 mod object;
+mod output;
 mod parts;
 mod rfc2047;
 mod upload;
 
+pub use artifact::{Artifact, Placed, Provenance};
 pub use cached_pack::{CachedPack, PackVersion};
-pub use copy::copy;
 pub use error::StoreError;
 pub use metadata::{ArtifactMetadata, Found, find};
 pub use object::Object;
+pub use output::Output;
 pub use parts::PartWriter;
 pub use upload::{Stored, Upload};

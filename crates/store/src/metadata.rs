@@ -12,14 +12,16 @@ use crate::{
     rfc2047,
 };
 
-/// The user metadata of an artifact. Its keys are `repository`, `commit`, `tree`, `ref`,
-/// `delivery-id` and `codepipeline-artifact-revision-summary`.
+/// The user metadata of an artifact. Its keys are `repository`, `commit`, `previous-commit`,
+/// `tree`, `ref`, `delivery-id`, `sha256` and `codepipeline-artifact-revision-summary`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ArtifactMetadata {
     /// Its repository. Artifacts of older versions don't have it.
     pub repository: Repository,
     /// The commit.
     pub commit: CommitId,
+    /// The commit of the artifact that this one has replaced.
+    pub previous: Option<CommitId>,
     /// The ID of its tree in hexadecimal, if known: artifacts with the same tree have the same
     /// content.
     pub tree: Option<String>,
@@ -30,10 +32,14 @@ pub struct ArtifactMetadata {
     /// The first line of the commit's message. White space and control characters are stored as
     /// single spaces, and the line is cut to fit the limit.
     pub summary: String,
+    /// The SHA-256 of the zip in hexadecimal, if it is known when the upload begins: that of a zip
+    /// in several parts isn't.
+    pub sha256: Option<String>,
 }
 
 const REPOSITORY: &str = "repository";
 const COMMIT: &str = "commit";
+const PREVIOUS: &str = "previous-commit";
 const TREE: &str = "tree";
 const REFERENCE: &str = "ref";
 const DELIVERY_ID: &str = "delivery-id";
@@ -42,16 +48,20 @@ const DELIVERY_ID: &str = "delivery-id";
 /// shows.
 const SUMMARY: &str = "codepipeline-artifact-revision-summary";
 
+pub(crate) const SHA256: &str = "sha256";
+
 /// S3's limit for all user metadata, in bytes of keys and values.
 const MAX_BYTES: usize = 2048;
 /// S3 doesn't say whether this prefix counts, so it is counted.
 const HEADER_PREFIX: &str = "x-amz-meta-";
+/// What a SHA-256 takes of the limit.
+const SHA256_BYTES: usize = HEADER_PREFIX.len() + SHA256.len() + 64;
 
 impl ArtifactMetadata {
     /// A zip with this metadata, replacing what was found.
     pub(crate) fn describe(&self, found: &Found) -> Description {
         let (metadata, condition) = (self.to_user_metadata(), found.condition.clone());
-        Description { content_type: "application/zip", metadata, condition }
+        Description { content_type: "application/zip", metadata, tag: None, condition }
     }
 
     /// As S3 metadata: printable ASCII, at most 2,048 bytes.
@@ -60,6 +70,7 @@ impl ArtifactMetadata {
         let known = [
             (REPOSITORY, Some(repository.as_str())),
             (COMMIT, Some(self.commit.as_str())),
+            (PREVIOUS, self.previous.as_ref().map(CommitId::as_str)),
             (TREE, self.tree.as_deref()),
             (REFERENCE, Some(self.reference.as_str())),
             (DELIVERY_ID, Some(self.delivery_id.as_str())),
@@ -67,8 +78,9 @@ impl ArtifactMetadata {
         ];
         let known = known.into_iter().filter_map(|(key, value)| Some((key.to_owned(), rfc2047::encode(value?))));
         let mut metadata: HashMap<_, _> = known.collect();
-        let summary = fitting(&self.summary, MAX_BYTES.saturating_sub(size(&metadata)));
-        metadata.insert(SUMMARY.to_owned(), summary);
+        let room = MAX_BYTES.saturating_sub(size(&metadata) + SHA256_BYTES);
+        metadata.insert(SUMMARY.to_owned(), fitting(&self.summary, room));
+        metadata.extend(self.sha256.clone().map(|sha256| (SHA256.to_owned(), sha256)));
         metadata
     }
 
@@ -78,11 +90,13 @@ impl ArtifactMetadata {
         Some(Self {
             repository: repository.clone(),
             commit: value(COMMIT)?.parse().ok()?,
+            previous: value(PREVIOUS).and_then(|commit| commit.parse().ok()),
             tree: value(TREE),
             reference: value(REFERENCE)?.parse().ok()?,
             delivery_id: value(DELIVERY_ID)?.parse().ok()?,
             // An empty header may be returned as a missing one.
             summary: value(SUMMARY).unwrap_or_default(),
+            sha256: value(SHA256),
         })
     }
 }
@@ -112,8 +126,10 @@ fn fitting(summary: &str, max: usize) -> String {
 pub struct Found {
     /// The metadata of the artifact. `None` if there is no object, or somebody else's.
     pub metadata: Option<ArtifactMetadata>,
-    /// Its size. `None` if there is no object.
+    /// Its size. 0 if there is no object.
     pub(crate) bytes: u64,
+    /// Its version, in a versioned bucket.
+    pub(crate) version_id: Option<String>,
     pub(crate) condition: Condition,
 }
 
@@ -128,7 +144,7 @@ pub async fn find(client: &Client, object: &Object, repository: &Repository) -> 
     let head = match client.head_object().bucket(object.bucket.as_str()).key(&object.key).send().await {
         Ok(head) => head,
         Err(error) if is_not_found(&error) => {
-            return Ok(Found { metadata: None, bytes: 0, condition: Condition::Absent });
+            return Ok(Found { metadata: None, bytes: 0, version_id: None, condition: Condition::Absent });
         }
         Err(error) => return Err(StoreError::Head { object: object.clone(), source: Box::new(error.into()) }),
     };
@@ -140,7 +156,8 @@ pub async fn find(client: &Client, object: &Object, repository: &Repository) -> 
     }
     let metadata = ArtifactMetadata::from_user_metadata(&user, repository);
     let bytes = head.content_length.and_then(|bytes| bytes.try_into().ok()).unwrap_or_default();
-    Ok(Found { metadata, bytes, condition: head.e_tag.map_or(Condition::Always, Condition::Unchanged) })
+    let condition = head.e_tag.map_or(Condition::Always, Condition::Unchanged);
+    Ok(Found { metadata, bytes, version_id: head.version_id, condition })
 }
 
 fn is_not_found(error: &SdkError<HeadObjectError>) -> bool {
@@ -163,6 +180,8 @@ mod tests {
             reference: reference.parse().unwrap(),
             delivery_id: "72d3162e-cc78-11e3-81ab-4c9367dc0958".parse().unwrap(),
             summary: summary.to_owned(),
+            previous: None,
+            sha256: None,
         }
     }
 

@@ -8,6 +8,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use sha2::{Digest, Sha256};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 /// A message to the uploader.
@@ -15,8 +16,9 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 pub(crate) enum Piece {
     /// A full part. More follow.
     Part(Bytes),
-    /// The last part, after which the object is complete.
-    Last(Bytes),
+    /// The last part, after which the object is complete, and the SHA-256 of all parts in
+    /// hexadecimal.
+    Last(Bytes, String),
 }
 
 /// The sizes of the parts. <https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html>
@@ -54,6 +56,8 @@ pub struct PartWriter {
     index: usize,
     sizes: PartSizes,
     pieces: Sender<Piece>,
+    /// Of the parts that were sent.
+    hash: Sha256,
     /// The buffers of sent parts, for reuse.
     spare: (mpsc::Sender<Vec<u8>>, mpsc::Receiver<Vec<u8>>),
 }
@@ -81,7 +85,7 @@ impl PartWriter {
     pub(crate) fn new(sizes: PartSizes) -> (Self, Receiver<Piece>) {
         let (pieces, receiver) = channel(1);
         let part = Vec::with_capacity(sizes.size(0));
-        (Self { part, index: 0, sizes, pieces, spare: mpsc::channel() }, receiver)
+        (Self { part, index: 0, sizes, pieces, hash: Sha256::new(), spare: mpsc::channel() }, receiver)
     }
 
     /// A buffer for a part of this size. Much larger or smaller buffers aren't reused.
@@ -96,8 +100,10 @@ impl PartWriter {
     ///
     /// # Errors
     /// [`io::ErrorKind::BrokenPipe`] if the upload failed. Its own error says why.
-    pub fn finish(self) -> io::Result<()> {
-        self.pieces.blocking_send(Piece::Last(self.part.into())).map_err(|_| stopped())
+    pub fn finish(mut self) -> io::Result<()> {
+        self.hash.update(&self.part);
+        let sha256 = hex::encode(self.hash.finalize());
+        self.pieces.blocking_send(Piece::Last(self.part.into(), sha256)).map_err(|_| stopped())
     }
 }
 
@@ -109,6 +115,7 @@ impl Write for PartWriter {
         if self.part.len() == size && !bytes.is_empty() {
             self.index += 1;
             size = self.sizes.size(self.index);
+            self.hash.update(&self.part);
             let full = Lent { part: mem::take(&mut self.part), owner: self.spare.0.clone() };
             self.pieces.blocking_send(Piece::Part(Bytes::from_owner(full))).map_err(|_| stopped())?;
             self.part = self.room(size);
@@ -144,15 +151,20 @@ mod tests {
                 }
                 writer.finish().unwrap();
             });
-            let (mut lengths, mut whole, mut last) = (Vec::new(), Vec::new(), false);
+            let (mut lengths, mut whole, mut last) = (Vec::new(), Vec::new(), None);
             while let Some(piece) = receiver.blocking_recv() {
-                assert!(!last, "nothing follows the last piece");
-                last = matches!(piece, Piece::Last(_));
-                let (Piece::Part(bytes) | Piece::Last(bytes)) = piece;
+                assert!(last.is_none(), "nothing follows the last piece");
+                let bytes = match piece {
+                    Piece::Part(bytes) => bytes,
+                    Piece::Last(bytes, sha256) => {
+                        last = Some(sha256);
+                        bytes
+                    }
+                };
                 lengths.push(bytes.len());
                 whole.extend_from_slice(&bytes);
             }
-            assert!(last, "there is a last piece");
+            assert_eq!(last, Some(hex::encode(Sha256::digest(&whole))), "the last piece has the hash of all");
             (lengths, whole)
         })
     }

@@ -7,6 +7,8 @@
 //! the rest. AWS's own command line [does the
 //! same](https://docs.aws.amazon.com/cli/latest/topic/s3-config.html#payload-signing-enabled).
 
+use std::sync::OnceLock;
+
 use aws_sdk_s3::{
     Client,
     error::DisplayErrorContext,
@@ -18,8 +20,9 @@ use futures_util::{Stream, StreamExt, TryStreamExt, stream};
 use tokio::{runtime::Handle, sync::mpsc::Receiver, task::JoinHandle};
 
 use crate::{
-    ArtifactMetadata, Found, Object, StoreError,
+    Object, StoreError,
     description::Description,
+    metadata::SHA256,
     parts::{PartSizes, PartWriter, Piece},
 };
 
@@ -38,6 +41,8 @@ pub struct Stored {
     pub etag: Option<String>,
     /// Its size in bytes.
     pub bytes: u64,
+    /// Its SHA-256 in hexadecimal.
+    pub sha256: String,
 }
 
 /// A running upload. Dropping it aborts it.
@@ -48,18 +53,12 @@ pub struct Upload {
 }
 
 impl Upload {
-    /// Starts to upload what is written to the returned writer, in place of what was
-    /// [found](crate::find). If something else was stored meanwhile, that stays, and the upload
-    /// ends with [`StoreError::is_taken`].
+    /// Starts to upload what is written to the returned writer.
     ///
     /// Up to 16 MiB, it uses a single `PutObject`. S3 verifies the CRC-32 checksums of parts.
     ///
     /// # Panics
     /// Outside a Tokio runtime.
-    pub fn start(client: &Client, object: Object, metadata: &ArtifactMetadata, found: &Found) -> (PartWriter, Self) {
-        Self::start_described(client, object, metadata.describe(found))
-    }
-
     pub(crate) fn start_described(client: &Client, object: Object, description: Description) -> (PartWriter, Self) {
         Self::start_with(client, object, description, PartSizes::S3)
     }
@@ -89,30 +88,32 @@ impl Drop for Upload {
 }
 
 /// The target of an upload.
-struct Target {
-    client: Client,
-    object: Object,
-    description: Description,
+pub(crate) struct Target {
+    pub(crate) client: Client,
+    pub(crate) object: Object,
+    pub(crate) description: Description,
 }
 
 impl Target {
     async fn upload(self, mut pieces: Receiver<Piece>) -> Result<Stored, StoreError> {
         match pieces.recv().await {
             None => Err(self.unfinished()),
-            Some(Piece::Last(whole)) => self.put(whole).await,
+            Some(Piece::Last(whole, sha256)) => self.put(whole, sha256).await,
             Some(Piece::Part(first)) => self.multipart(first, pieces).await,
         }
     }
 
-    async fn put(self, whole: Bytes) -> Result<Stored, StoreError> {
+    async fn put(self, whole: Bytes, sha256: String) -> Result<Stored, StoreError> {
         let bytes = whole.len() as u64;
+        let tagging = self.description.tagging();
         let request = self.client.put_object().bucket(self.object.bucket.as_str()).key(&self.object.key);
-        let Description { content_type, metadata, condition } = self.description;
-        let request = request.set_metadata(Some(metadata)).content_type(content_type);
+        let Description { content_type, mut metadata, condition, .. } = self.description;
+        metadata.insert(SHA256.to_owned(), sha256.clone());
+        let request = request.set_metadata(Some(metadata)).content_type(content_type).set_tagging(tagging);
         let request = request.set_if_none_match(condition.if_none_match()).set_if_match(condition.if_match());
         let request = request.checksum_algorithm(ChecksumAlgorithm::Crc32).body(whole.into());
         match request.customize().disable_payload_signing().send().await {
-            Ok(put) => Ok(Stored { object: self.object, version_id: put.version_id, etag: put.e_tag, bytes }),
+            Ok(put) => Ok(Stored { object: self.object, version_id: put.version_id, etag: put.e_tag, bytes, sha256 }),
             Err(error) => Err(StoreError::Put { object: self.object, source: Box::new(error.into()) }),
         }
     }
@@ -120,25 +121,17 @@ impl Target {
     async fn multipart(self, first: Bytes, pieces: Receiver<Piece>) -> Result<Stored, StoreError> {
         let begun = self.begin().await?;
         let result = match begun.upload_parts(&self, first, pieces).await {
-            Ok(parts) => begun.complete(&self, parts).await,
+            Ok((parts, sha256)) => begun.complete(&self, parts, sha256).await,
             Err(error) => Err(error),
         };
-        match result {
-            Ok(stored) => {
-                begun.completed();
-                Ok(stored)
-            }
-            Err(error) => {
-                begun.abort().await;
-                Err(error)
-            }
-        }
+        begun.end(result).await
     }
 
-    async fn begin(&self) -> Result<Begun, StoreError> {
+    pub(crate) async fn begin(&self) -> Result<Begun, StoreError> {
         let request = self.client.create_multipart_upload().bucket(self.object.bucket.as_str()).key(&self.object.key);
         let Description { content_type, metadata, .. } = &self.description;
         let request = request.set_metadata(Some(metadata.clone())).content_type(*content_type);
+        let request = request.set_tagging(self.description.tagging());
         let answer = request
             .checksum_algorithm(ChecksumAlgorithm::Crc32)
             .send()
@@ -151,13 +144,22 @@ impl Target {
         StoreError::Unfinished { object: self.object.clone() }
     }
 
-    /// The parts with their numbers, and an error if the producer ended early.
-    fn numbered(&self, first: Bytes, pieces: Receiver<Piece>) -> impl Stream<Item = Result<(i32, Bytes), StoreError>> {
+    /// The parts with their numbers, and an error if the producer ended early. `whole` becomes the
+    /// SHA-256 of all parts.
+    fn numbered(
+        &self,
+        first: Bytes,
+        pieces: Receiver<Piece>,
+        whole: &OnceLock<String>,
+    ) -> impl Stream<Item = Result<(i32, Bytes), StoreError>> {
         let rest = stream::unfold(Some(pieces), async |pieces| {
             let mut pieces = pieces?;
             match pieces.recv().await {
                 Some(Piece::Part(part)) => Some((Ok(part), Some(pieces))),
-                Some(Piece::Last(part)) => Some((Ok(part), None)),
+                Some(Piece::Last(part, sha256)) => {
+                    whole.get_or_init(|| sha256);
+                    Some((Ok(part), None))
+                }
                 None => Some((Err(self.unfinished()), None)),
             }
         });
@@ -168,10 +170,10 @@ impl Target {
 
 /// A started multipart upload. If dropped, it tries to abort itself. The bucket's lifecycle rule
 /// removes what remains.
-struct Begun {
-    client: Client,
-    object: Object,
-    upload_id: Option<String>,
+pub(crate) struct Begun {
+    pub(crate) client: Client,
+    pub(crate) object: Object,
+    pub(crate) upload_id: Option<String>,
 }
 
 impl Begun {
@@ -180,11 +182,12 @@ impl Begun {
         target: &Target,
         first: Bytes,
         pieces: Receiver<Piece>,
-    ) -> Result<Vec<(CompletedPart, u64)>, StoreError> {
-        let uploads = target.numbered(first, pieces).map_ok(|(number, part)| self.upload_part(number, part));
-        let mut parts: Vec<_> = uploads.try_buffer_unordered(PARTS_AT_ONCE).try_collect().await?;
-        parts.sort_unstable_by_key(|(part, _)| part.part_number);
-        Ok(parts)
+    ) -> Result<(Vec<(CompletedPart, u64)>, String), StoreError> {
+        let sha256 = OnceLock::new();
+        let uploads = target.numbered(first, pieces, &sha256);
+        let uploads = uploads.map_ok(|(number, part)| self.upload_part(number, part));
+        let parts: Vec<_> = uploads.try_buffer_unordered(PARTS_AT_ONCE).try_collect().await?;
+        Ok((parts, sha256.into_inner().unwrap_or_default()))
     }
 
     async fn upload_part(&self, number: i32, part: Bytes) -> Result<(CompletedPart, u64), StoreError> {
@@ -205,7 +208,13 @@ impl Begun {
         Ok((part, bytes))
     }
 
-    async fn complete(&self, target: &Target, parts: Vec<(CompletedPart, u64)>) -> Result<Stored, StoreError> {
+    pub(crate) async fn complete(
+        &self,
+        target: &Target,
+        mut parts: Vec<(CompletedPart, u64)>,
+        sha256: String,
+    ) -> Result<Stored, StoreError> {
+        parts.sort_unstable_by_key(|(part, _)| part.part_number);
         let bytes = parts.iter().map(|(_, bytes)| bytes).sum();
         let parts = CompletedMultipartUpload::builder()
             .set_parts(Some(parts.into_iter().map(|(part, _)| part).collect()))
@@ -217,18 +226,19 @@ impl Begun {
         let object = target.object.clone();
         match request.send().await {
             Ok(CompleteMultipartUploadOutput { version_id, e_tag: etag, .. }) => {
-                Ok(Stored { object, version_id, etag, bytes })
+                Ok(Stored { object, version_id, etag, bytes, sha256 })
             }
             Err(error) => Err(StoreError::Complete { object, source: Box::new(error.into()) }),
         }
     }
 
-    fn completed(mut self) {
-        self.upload_id = None;
-    }
-
-    async fn abort(mut self) {
-        abort(self.client.clone(), self.object.clone(), self.upload_id.take()).await;
+    /// Aborts the upload, unless it was completed.
+    pub(crate) async fn end(mut self, result: Result<Stored, StoreError>) -> Result<Stored, StoreError> {
+        let upload_id = self.upload_id.take();
+        if result.is_err() {
+            abort(self.client.clone(), self.object.clone(), upload_id).await;
+        }
+        result
     }
 }
 

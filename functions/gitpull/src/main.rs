@@ -19,6 +19,7 @@ use host_credentials::HostCredentials;
 use https::Client;
 use jobs::Queue;
 use secret::StoredSecret;
+use store::Output;
 
 use crate::{
     access::{Access, App, Others},
@@ -27,7 +28,7 @@ use crate::{
     files::{Files, History, Submodules},
     puller::Puller,
     ssh_keys::{Cache, SshKeys},
-    steps::{fetch::Source, store::Output},
+    steps::fetch::Source,
 };
 
 #[tokio::main]
@@ -103,7 +104,12 @@ fn worker(environment: GitPullEnvironment<Runtime>, config: &lambda_init::SdkCon
         cache: PackCache { s3: s3.clone(), bucket: environment.cache_bucket },
         clones: Clones::in_folder(std::env::temp_dir().join("clones")),
     };
-    let output = Output { s3, bucket: environment.output_bucket, key_layout: environment.key_layout.parse()? };
+    let output = Output {
+        s3,
+        bucket: environment.output_bucket,
+        key_layout: environment.key_layout.parse()?,
+        keep_commits: environment.keep_commits.parse()?,
+    };
     let files = Files {
         paths: environment.paths.parse()?,
         submodules: match environment.submodules.parse().context("read the Submodules parameter")? {

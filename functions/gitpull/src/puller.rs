@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use ::store::{Artifact, ArtifactMetadata, Output, Placed, Provenance};
 use archive::Summary;
-use contract::Job;
+use contract::{CommitId, Job, Worker, manifest::Subject};
 use fetch::Fetched;
-use store::{ArtifactMetadata, Object};
 use tokio::time::timeout_at;
 
 use crate::{
@@ -15,7 +15,7 @@ use crate::{
         compare::{Due, compare},
         fetch::Source,
         keep::keep,
-        store::{Artifact, Output},
+        store,
         zip::contents,
     },
 };
@@ -41,39 +41,59 @@ impl Puller {
         let fetch = async { (self.source.fetch_job(job, deadline).await, started.elapsed()) };
         // To be told of the zip that is there takes a while, too. Meanwhile the host says which of
         // two keys it has.
-        let ((fetched, fetch_time), looks) = tokio::join!(fetch, self.output.look(job));
+        let ((fetched, fetch_time), looks) = tokio::join!(fetch, store::look(&self.output, job));
         let (fetched, seed) = fetched?;
         let default_branch = fetched.default_branch.as_deref();
-        let object = self.output.object(job, default_branch);
         let found = looks.of(job.reference.branch(), default_branch).map_err(GitPullError::Store)?;
-        let metadata = metadata(job, &fetched)?;
+        let artifact = self.output.artifact(job, default_branch, metadata(job, &fetched)?, found).await;
+        let artifact = artifact.map_err(GitPullError::Store)?;
 
-        let due = compare(&fetched, &metadata, &found, &self.files).await?;
-        let artifact = Artifact { object: object.clone(), metadata, found };
-        let (summary, fetched) = match due {
-            Due::Nothing => (Summary::default(), fetched),
-            Due::Copy => {
-                self.output.copy(&artifact).await?;
-                (Summary::default(), fetched)
-            }
-            Due::Zip => Box::pin(self.zip_and_store(job, fetched, artifact, deadline)).await?,
-        };
-        tell(job, &fetched, &object, summary, due, [fetch_time, started.elapsed()]);
+        let due = compare(&fetched, &artifact, &self.files).await?;
+        let provenance = provenance(&fetched)?;
+        let (placed, summary, fetched) = Box::pin(self.put(job, due, fetched, &artifact, deadline)).await?;
+        tell(job, &fetched, &artifact, summary, due, [fetch_time, started.elapsed()]);
+        if let Some(placed) = placed {
+            let manifest = placed.manifest(Subject::of(job, Worker::GitPull), provenance);
+            placed.put_manifests(&self.output.s3, &manifest).await.map_err(GitPullError::Store)?;
+        }
 
         let stale = seed.stale(fetched.origin, fetched.received);
         keep(&self.source.cache, &job.repository, fetched, stale, deadline).await;
         Ok(())
     }
 
+    /// Does what is due. Nothing is placed if nothing is to be said of what is there.
+    async fn put(
+        &self,
+        job: &Job,
+        due: Due,
+        fetched: Fetched,
+        artifact: &Artifact,
+        deadline: Instant,
+    ) -> Result<(Option<Placed>, Summary, Fetched), GitPullError> {
+        let s3 = &self.output.s3;
+        let placed = match due {
+            Due::Nothing if artifact.is_of_delivery() => Some(artifact.there(s3).await),
+            Due::Nothing => None,
+            Due::Copy => Some(artifact.copy_found(s3).await),
+            Due::Kept => Some(artifact.copy_kept(s3).await),
+            Due::Zip => {
+                let (placed, summary, fetched) = Box::pin(self.zip_and_store(job, fetched, artifact, deadline)).await?;
+                return Ok((Some(placed), summary, fetched));
+            }
+        };
+        Ok((placed.transpose().map_err(GitPullError::Store)?, Summary::default(), fetched))
+    }
+
     async fn zip_and_store(
         &self,
         job: &Job,
         fetched: Fetched,
-        artifact: Artifact,
+        artifact: &Artifact,
         deadline: Instant,
-    ) -> Result<(Summary, Fetched), GitPullError> {
+    ) -> Result<(Placed, Summary, Fetched), GitPullError> {
         let contents = Box::pin(contents(job, &fetched, &self.files, &self.source, deadline)).await?;
-        let stored = self.output.store(fetched, artifact, contents).await;
+        let stored = store::store(&self.output, fetched, artifact, contents, &self.files).await;
         // A `.git` folder is made on the disk. The next try finds room for it.
         if stored.as_ref().is_err_and(|error| fetch::is_out_of_room(error)) {
             self.source.clones.remove_all_but(&job.repository);
@@ -92,14 +112,24 @@ fn metadata(job: &Job, fetched: &Fetched) -> Result<ArtifactMetadata, GitPullErr
         reference: job.reference.clone(),
         delivery_id: job.delivery.clone(),
         summary: fetched.summary.clone(),
+        previous: None,
+        sha256: None,
     })
+}
+
+/// What the commit says of its origin.
+fn provenance(fetched: &Fetched) -> Result<Provenance, GitPullError> {
+    let read = archive::provenance(&fetched.clone, fetched.commit);
+    let archive::Provenance { parents, author_time } =
+        read.map_err(|source| GitPullError::Archive { commit: fetched.commit.to_string(), source })?;
+    Ok(Provenance { parents: Some(parents), author_time })
 }
 
 /// The line of the log that says that a job is done, and how.
 fn tell(
     job: &Job,
     fetched: &Fetched,
-    object: &Object,
+    artifact: &Artifact,
     summary: Summary,
     due: Due,
     [fetch_time, total_time]: [Duration; 2],
@@ -112,7 +142,8 @@ fn tell(
         commit = fetched.commit.to_string(),
         superseded = fetched.superseded.as_ref().map(ToString::to_string),
         host_said = fetched.said,
-        artifact = %object,
+        moved_from = artifact.moved_from().map(CommitId::as_str),
+        artifact = %artifact.object,
         clone = ?fetched.origin,
         bytes_received = fetched.received,
         entries = summary.entries,

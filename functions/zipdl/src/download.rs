@@ -7,15 +7,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use aws_names::BucketName;
-use contract::{AllowedHosts, CommitId, HostKind, Job, KeyLayout};
+use contract::{AllowedHosts, CommitId, HostKind, Job, Worker, manifest::Subject};
 use forge::{ArchiveApi, Tip};
 use host_credentials::HostCredentials;
 use https::{Client, Credential, HttpsError, read_json};
 use provider_zip::{ProviderError, ProviderSummary, ProviderZip, TopFolder, copy_zip};
 use secrecy::ExposeSecret as _;
 use secret::{MAX_AGE, ROTATION_AGE, SecretSource};
-use store::{ArtifactMetadata, Found, Object, PartWriter, Upload};
+use store::{Artifact, ArtifactMetadata, Output, PartWriter, Placed, Provenance};
 use tokio::{
     runtime::Handle,
     time::{sleep, timeout_at},
@@ -29,9 +28,7 @@ pub(crate) struct Downloader<S> {
     pub(crate) allowed_hosts: AllowedHosts,
     pub(crate) http: Client,
     pub(crate) credentials: HostCredentials<S>,
-    pub(crate) s3: aws_sdk_s3::Client,
-    pub(crate) output_bucket: BucketName,
-    pub(crate) key_layout: KeyLayout,
+    pub(crate) output: Output,
     /// The largest archive, in bytes.
     pub(crate) max_bytes: u64,
     /// The pause after the first failure. It doubles each time.
@@ -84,27 +81,29 @@ impl<S: SecretSource> Downloader<S> {
         let request = Request { job, api, credential };
 
         let (tip, default_branch) = self.named(&request).await?;
-        let key = job.artifact_key(self.key_layout, default_branch.as_deref());
-        let object = Object { bucket: self.output_bucket.clone(), key };
-        let found = store::find(&self.s3, &object, &job.repository).await.map_err(ZipDlError::Store)?;
-        let metadata = request.metadata(tip);
-        let mut commit = metadata.commit.clone();
+        let default_branch = default_branch.as_deref();
+        let found = self.output.find(job, default_branch).await.map_err(ZipDlError::Store)?;
+        let artifact = self.output.artifact(job, default_branch, request.metadata(tip), found).await;
+        let mut artifact = artifact.map_err(ZipDlError::Store)?;
         // For a tag, the sender may have sent the tag's own ID.
         let told = job.commit.as_ref().filter(|_| job.reference.branch().is_some());
-        let superseded = told.filter(|told| **told != commit).cloned();
-        let is_there = found.metadata.as_ref().is_some_and(|there| there.commit == commit);
+        let superseded = told.filter(|told| **told != artifact.metadata.commit).cloned();
+        let is_there = artifact.is_there();
         if let Some(told) = superseded.clone().filter(|_| is_there) {
-            return Err(ZipDlError::Behind { reference: job.reference.clone(), told, commit });
+            return Err(ZipDlError::Behind {
+                reference: job.reference.clone(),
+                told,
+                commit: artifact.metadata.commit,
+            });
         }
-        let mut artifact = Artifact { object, metadata, found };
-        let copied = if is_there { None } else { Some(self.download(&request, &mut artifact).await?) };
-        commit.clone_from(&artifact.metadata.commit);
+        let (placed, copied) = self.put(&request, default_branch, &mut artifact).await?;
         tracing::info!(
             job = job.id(),
             delivery = %job.delivery,
             repository = %job.repository,
             reference = %job.reference,
-            %commit,
+            commit = %artifact.metadata.commit,
+            moved_from = artifact.moved_from().map(CommitId::as_str),
             superseded = superseded.as_ref().map(CommitId::as_str),
             artifact = %artifact.object,
             bytes_received = copied.as_ref().map(|copied| copied.received),
@@ -112,9 +111,37 @@ impl<S: SecretSource> Downloader<S> {
             zip_bytes = copied.as_ref().map(|copied| copied.bytes),
             total_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
             "{}",
-            if is_there { "unchanged: the bucket has the zip of this commit" } else { "stored" }
+            match (is_there, &copied) {
+                (true, _) => "unchanged: the bucket has the zip of this commit",
+                (false, None) => "stored: a copy of the zip that is kept of this commit",
+                (false, Some(_)) => "stored",
+            }
         );
-        Ok(())
+        let Some(placed) = placed else { return Ok(()) };
+        let manifest = placed.manifest(Subject::of(job, Worker::ZipDl), Provenance::default());
+        placed.put_manifests(&self.output.s3, &manifest).await.map_err(ZipDlError::Store)
+    }
+
+    /// Has the zip of a commit at its keys, downloaded if the bucket doesn't keep it. Nothing is
+    /// placed if nothing is to be said of what is there.
+    async fn put(
+        &self,
+        request: &Request<'_>,
+        default_branch: Option<&str>,
+        artifact: &mut Artifact,
+    ) -> Result<(Option<Placed>, Option<ProviderSummary>), ZipDlError> {
+        let s3 = &self.output.s3;
+        let placed = if artifact.is_of_delivery() {
+            artifact.there(s3).await
+        } else if artifact.is_there() {
+            return Ok((None, None));
+        } else if artifact.is_kept() {
+            artifact.copy_kept(s3).await
+        } else {
+            let (placed, copied) = self.download(request, default_branch, artifact).await?;
+            return Ok((Some(placed), Some(copied)));
+        };
+        Ok((Some(placed.map_err(ZipDlError::Store)?), None))
     }
 
     /// The credential for the API. Empty if there is no token for its host.
@@ -175,7 +202,12 @@ impl<S: SecretSource> Downloader<S> {
 
     /// Converts the archive. For a tag of a tag, a host may have returned the inner tag's ID. Then
     /// the archive names the commit, which is requested instead.
-    async fn download(&self, request: &Request<'_>, artifact: &mut Artifact) -> Result<ProviderSummary, ZipDlError> {
+    async fn download(
+        &self,
+        request: &Request<'_>,
+        default_branch: Option<&str>,
+        artifact: &mut Artifact,
+    ) -> Result<(Placed, ProviderSummary), ZipDlError> {
         let actual = match self.download_once(request, artifact).await {
             Err(ZipDlError::Archive { source: ProviderError::Commit { expected, actual }, host })
                 if request.job.reference.tag().is_some() =>
@@ -185,11 +217,18 @@ impl<S: SecretSource> Downloader<S> {
             }
             result => return result,
         };
-        artifact.metadata.commit = actual;
+        let metadata = ArtifactMetadata { commit: actual, ..artifact.metadata.clone() };
+        let found = artifact.found.clone();
+        let named = self.output.artifact(request.job, default_branch, metadata, found).await;
+        *artifact = named.map_err(ZipDlError::Store)?;
         self.download_once(request, artifact).await
     }
 
-    async fn download_once(&self, request: &Request<'_>, artifact: &Artifact) -> Result<ProviderSummary, ZipDlError> {
+    async fn download_once(
+        &self,
+        request: &Request<'_>,
+        artifact: &Artifact,
+    ) -> Result<(Placed, ProviderSummary), ZipDlError> {
         let top_folder = request.top_folder();
         let is_optional = matches!(top_folder, TopFolder::Named(_));
         match self.copy(request, top_folder, artifact).await {
@@ -205,12 +244,13 @@ impl<S: SecretSource> Downloader<S> {
         &self,
         Request { job, api, credential }: &Request<'_>,
         top_folder: TopFolder,
-        Artifact { object, metadata, found }: &Artifact,
-    ) -> Result<ProviderSummary, ZipDlError> {
-        let url = api.archive(&job.repository.path, &metadata.commit);
+        artifact: &Artifact,
+    ) -> Result<(Placed, ProviderSummary), ZipDlError> {
+        let commit = artifact.metadata.commit.clone();
+        let url = api.archive(&job.repository.path, &commit);
         let answer = self.http.get(&url, api.host.host.as_str(), credential).await?;
-        let (writer, upload) = Upload::start(&self.s3, object.clone(), metadata, found);
-        let (commit, max_bytes) = (metadata.commit.clone(), self.max_bytes);
+        let (writer, upload) = artifact.start(&self.output.s3);
+        let max_bytes = self.max_bytes;
         let input = https::reader(answer, Handle::current());
         let copying = blocking::spawn(move |interrupt| {
             let input = Interruptible { input, interrupt };
@@ -218,9 +258,12 @@ impl<S: SecretSource> Downloader<S> {
         });
         let stored = upload.finish().await;
         match (copying.await.map_err(ZipDlError::Interrupted)?, stored) {
-            (Ok(copied), Ok(_)) => Ok(copied),
+            (Ok(copied), stored) => {
+                let placed = artifact.place(&self.output.s3, stored).await.map_err(ZipDlError::Store)?;
+                Ok((placed, copied))
+            }
             // If the zip can't be written, the upload has failed, and its error says why.
-            (Ok(_) | Err(ProviderError::Write(_)), Err(error)) => Err(ZipDlError::Store(error)),
+            (Err(ProviderError::Write(_)), Err(error)) => Err(ZipDlError::Store(error)),
             (Err(source), _) => Err(ZipDlError::Archive { host: api.host.host.to_string(), source }),
         }
     }
@@ -252,13 +295,6 @@ fn write(
     Ok(copied)
 }
 
-/// What to store, and what it replaces.
-struct Artifact {
-    object: Object,
-    metadata: ArtifactMetadata,
-    found: Found,
-}
-
 /// The host, the repository and the credential of a request.
 struct Request<'a> {
     job: &'a Job,
@@ -278,6 +314,8 @@ impl Request<'_> {
             reference: reference.clone(),
             delivery_id: delivery.clone(),
             summary: summary.unwrap_or_default(),
+            previous: None,
+            sha256: None,
             commit,
         }
     }

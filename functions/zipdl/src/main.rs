@@ -15,6 +15,7 @@ use host_credentials::HostCredentials;
 use https::Client;
 use jobs::Queue;
 use secret::StoredSecret;
+use store::Output;
 
 use crate::{download::Downloader, error::ZipDlError};
 
@@ -44,9 +45,12 @@ fn downloader(
         http: Client::new(&allowed_hosts, &environment.ca_bundle)?,
         allowed_hosts,
         credentials: HostCredentials::new(StoredSecret::new(config, environment.credentials)),
-        s3: aws_sdk_s3::Client::new(config),
-        output_bucket: environment.output_bucket,
-        key_layout: environment.key_layout.parse()?,
+        output: Output {
+            s3: aws_sdk_s3::Client::new(config),
+            bucket: environment.output_bucket,
+            key_layout: environment.key_layout.parse()?,
+            keep_commits: environment.keep_commits.parse()?,
+        },
         patience: Duration::from_secs(1),
         max_bytes: environment.max_archive_bytes.parse().context("read the MaxArchiveBytes parameter")?,
     })

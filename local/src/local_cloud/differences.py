@@ -38,6 +38,7 @@ def install():
     a_change_set_is_of_its_stack()
     a_role_of_a_template_has_its_boundary()
     what_is_asked_for_by_path_is_known()
+    tags_of_a_new_object_are_asked_for()
 
 
 def loopback_counts_as_tls():
@@ -309,3 +310,17 @@ def what_is_asked_for_by_path_is_known():
         return resource_arn(service, method, path, *arguments)
 
     iam_actions.extract_iam_action, iam_actions.extract_resource_arn = action_of_request, resource_of_request
+
+
+def tags_of_a_new_object_are_asked_for():
+    """https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-tagging.html#tagging-and-policies"""
+    additional_checks = iam_actions.s3_additional_checks
+
+    def checks_of_request(method, path, headers, *arguments):
+        checks = additional_checks(method, path, headers, *arguments)
+        parts = [part for part in path.split("/") if part]
+        if len(parts) >= 2 and method in ("PUT", "POST") and headers.get("x-amz-tagging"):
+            checks.append(("s3:PutObjectTagging", f"arn:aws:s3:::{parts[0]}/{'/'.join(parts[1:])}"))
+        return checks
+
+    iam_actions.s3_additional_checks = checks_of_request

@@ -29,7 +29,7 @@ const FILTERS: [(&str, &str); 13] = [
 ];
 
 /// An invalid value for every parameter.
-const BROKEN: [(&str, &str); 35] = [
+const BROKEN: [(&str, &str); 36] = [
     ("AlarmEmail", "platform"),
     ("AllowedGitHosts", "github.com=gitlub"),
     ("AllowedIps", "github.com=10.0.0.0/33"),
@@ -42,6 +42,7 @@ const BROKEN: [(&str, &str); 35] = [
     ("GitHubAppId", "our-app"),
     ("GitHubAppKey", "alias/git2s3"),
     ("GitToken", "a\"b"),
+    ("KeepCommits", "0"),
     ("KeyLayout", "flat"),
     ("KeyType", "dsa"),
     ("KnownHosts", "garbage"),

@@ -82,6 +82,7 @@ fn of_object(bucket: &str, key: &str) -> Vec<Probe> {
         ("GetObject", "GET", ""),
         ("GetObjectVersion", "GET", "?versionId=null"),
         ("PutObject", "PUT", ""),
+        ("PutObjectTagging", "PUT", "?tagging"),
         ("DeleteObject", "DELETE", ""),
         ("DeleteObjectVersion", "DELETE", "?versionId=null"),
         ("AbortMultipartUpload", "DELETE", "?uploadId=none"),

@@ -83,6 +83,9 @@ pub enum Action {
     /// Write an object, in one piece or in parts.
     #[serde(rename = "s3:PutObject")]
     S3PutObject,
+    /// Write the tags of an object, also while writing it.
+    #[serde(rename = "s3:PutObjectTagging")]
+    S3PutObjectTagging,
     /// Read a secret.
     #[serde(rename = "secretsmanager:GetSecretValue")]
     SecretsManagerGetSecretValue,

@@ -86,6 +86,26 @@ impl Bucket {
         self
     }
 
+    /// If `condition` holds, removes an object with this tag so many days after it was written, in
+    /// all its versions, and with it the delete marker that S3 leaves.
+    #[must_use]
+    pub fn expiring_tagged(mut self, condition: &Condition, (key, value): (&str, &str), days: &Value<String>) -> Self {
+        let expire = json!({
+            "Id": format!("Expire-{key}-{value}"),
+            "Status": "Enabled",
+            "TagFilters": [{ "Key": key, "Value": value }],
+            "ExpirationInDays": days,
+            "NoncurrentVersionExpiration": { "NoncurrentDays": 1 },
+        });
+        // A rule with a tag can't remove a delete marker, which has none:
+        // https://docs.aws.amazon.com/AmazonS3/latest/API/API_LifecycleExpiration.html
+        let clean = json!({ "Id": "RemoveDeleteMarkers", "Status": "Enabled", "ExpiredObjectDeleteMarker": true });
+        if let Some(rules) = self.lifecycle_configuration["Rules"].as_array_mut() {
+            rules.extend([expire, clean].map(|rule| json!(condition.either(Value::from(rule), Value::none()))));
+        }
+        self
+    }
+
     /// Notifies EventBridge of every new object, so that a pipeline can start on it without
     /// polling.
     #[must_use]

@@ -402,6 +402,7 @@ mod tests {
             ("GitHubAppId", "our-app"),
             ("GitHubAppKey", "alias/git2s3"),
             ("GitToken", "a\nb"),
+            ("KeepCommits", "on"),
             ("KeyLayout", "host"),
             ("KeyType", "dsa"),
             ("KnownHosts", "garbage"),
@@ -434,7 +435,7 @@ mod tests {
             assert_eq!(error.is_err(), !is_secret, "{name}={value}");
         }
         let checked: Vec<_> = template.parameters().map(|(name, _)| name).collect();
-        assert_eq!(checked.len(), 35, "a new parameter needs a broken value here: {checked:?}");
+        assert_eq!(checked.len(), 36, "a new parameter needs a broken value here: {checked:?}");
     }
 
     #[test]

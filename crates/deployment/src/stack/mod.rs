@@ -121,9 +121,9 @@ mod tests {
         let way = |way: &str| ("FetchOver", way.to_owned());
         let without_app = ("GitHubAppId", String::new());
         let plain = [way("ssh"), without_app.clone()];
-        let with_lfs = [&both(1800)[..], &[("Lfs", "on".to_owned()), way("ssh"), without_app.clone()]].concat();
-        let with_https = [&both(1600)[..], &[way("https"), without_app]].concat();
-        let with_app = [&both(1300)[..], &[way("https")]].concat();
+        let with_lfs = [&both(1780)[..], &[("Lfs", "on".to_owned()), way("ssh"), without_app.clone()]].concat();
+        let with_https = [&both(1580)[..], &[way("https"), without_app]].concat();
+        let with_app = [&both(1280)[..], &[way("https")]].concat();
         for parameters in [&plain[..], &with_lfs, &with_https, &with_app] {
             let environments = environments(parameters);
             assert_eq!(environments.len(), 4);
@@ -182,6 +182,19 @@ mod tests {
         let both = serde_json::json!({ "NoncurrentDays": "30", "NewerNoncurrentVersions": "5" });
         let chosen = [("NoncurrentDays", "30"), ("NewerNoncurrentVersions", "5")];
         assert_eq!(lifecycle(&chosen)[1], expires(both));
+    }
+
+    #[test]
+    fn zips_of_commits_expire_by_tag() {
+        let rules = lifecycle(&[("KeepCommits", "30")]);
+        let expire = serde_json::json!({
+            "Id": "Expire-git2s3-commit", "Status": "Enabled", "ExpirationInDays": "30",
+            "TagFilters": [{ "Key": "git2s3", "Value": "commit" }],
+            "NoncurrentVersionExpiration": { "NoncurrentDays": 1 },
+        });
+        assert_eq!(rules[1], expire);
+        assert_eq!(rules[2]["ExpiredObjectDeleteMarker"], true);
+        assert_eq!(rules.as_array().unwrap().len(), 3);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use aws_names::BucketName;
 use cfn::{Condition, Group, Parameter, ParameterHandle, Stack, Value, iam::Role};
-use contract::{HostKind, KeyLayout, custom::KeyType};
+use contract::{HostKind, KeepCommits, KeyLayout, custom::KeyType};
 
 const GROUPS: [Group; 9] = [
     Group {
@@ -52,6 +52,7 @@ const GROUPS: [Group; 9] = [
     Group {
         title: "Retention",
         parameters: &[
+            ("KeepCommits", "Days that the zip of each commit is kept for"),
             ("NoncurrentDays", "Days that replaced versions are kept for"),
             ("NewerNoncurrentVersions", "Replaced versions that are kept in any case"),
         ],
@@ -97,6 +98,7 @@ pub(super) struct Parameters {
     pub(super) github_app_host: ParameterHandle<String>,
     pub(super) ca_bundle: ParameterHandle<String>,
     pub(super) max_archive_bytes: ParameterHandle<String>,
+    pub(super) keep_commits: ParameterHandle<String>,
     pub(super) noncurrent_days: ParameterHandle<String>,
     pub(super) newer_noncurrent_versions: ParameterHandle<String>,
     pub(super) alarm_email: ParameterHandle<String>,
@@ -109,6 +111,7 @@ pub(super) struct Parameters {
     pub(super) asset_bucket: ParameterHandle<BucketName>,
     pub(super) asset_prefix: ParameterHandle<String>,
     pub(super) has_output_bucket_name: Condition,
+    pub(super) keeps_commits: Condition,
     pub(super) has_noncurrent_days: Condition,
     pub(super) has_newer_noncurrent_versions: Condition,
     pub(super) has_custom_domain: Condition,
@@ -129,6 +132,7 @@ impl Parameters {
         let output_bucket_name = stack.parameter("OutputBucketName", &output_bucket_name());
         let custom_domain_name = stack.parameter("CustomDomainName", &custom_domain_name());
         let api_secret = stack.parameter("ApiSecret", &api_secret());
+        let keep_commits = stack.parameter("KeepCommits", &keep_commits());
         let noncurrent_days = stack.parameter("NoncurrentDays", &noncurrent_days());
         let newer_noncurrent_versions = stack.parameter("NewerNoncurrentVersions", &newer_noncurrent_versions());
         stack.requires(
@@ -162,6 +166,7 @@ impl Parameters {
         let permissions_boundary = stack.parameter("PermissionsBoundary", &permissions_boundary());
         Self {
             has_output_bucket_name: stack.given("HasOutputBucketName", &output_bucket_name),
+            keeps_commits: stack.not_chosen("KeepsCommits", &keep_commits, KeepCommits::OFF),
             has_noncurrent_days: stack.given("HasNoncurrentDays", &noncurrent_days),
             // With both, since a rule excludes the other combination: every outcome is checked.
             has_newer_noncurrent_versions: stack
@@ -204,6 +209,7 @@ impl Parameters {
             github_app_key,
             ca_bundle: stack.parameter("CaBundle", &ca_bundle()),
             max_archive_bytes: stack.parameter("MaxArchiveBytes", &max_archive_bytes()),
+            keep_commits,
             noncurrent_days,
             newer_noncurrent_versions,
             alarm_email,
@@ -230,6 +236,16 @@ fn output_bucket_name() -> Parameter {
         "^$|^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$",
         "empty, or a bucket name of 3 to 63 lower-case letters, digits, dots and hyphens",
     )
+}
+
+fn keep_commits() -> Parameter {
+    Parameter::text(
+        KeepCommits::OFF,
+        "For how many days the zip of each commit is kept at a key of its own, with a manifest, beside the one that moves \
+         with its branch or tag; off: not at all.",
+    )
+    .matching("^off$|^[1-9][0-9]{0,3}$", "off, or a number of days from 1 to 9999")
+    .at_most(4)
 }
 
 fn noncurrent_days() -> Parameter {
@@ -370,7 +386,7 @@ fn fetch_over() -> Parameter {
 fn known_hosts() -> Parameter {
     Parameter::text("", "Lines of a known_hosts file for self-hosted servers. The big providers' keys are built in.")
         .matching(KNOWN_HOSTS, "lines such as git.example.com ssh-ed25519 AAAA...")
-        .at_most(1792)
+        .at_most(1776)
 }
 
 fn key_type() -> Parameter {
@@ -458,8 +474,8 @@ fn ca_bundle() -> Parameter {
     Parameter::text(
         "",
         "Certificates, in PEM, of authorities to trust beside the public ones when archives and large files are downloaded, and \
-         when gitpull fetches over HTTPS. Where Lfs is on, this and KnownHosts have 1,800 characters together, \
-         1,600 with FetchOver=https, and 1,300 with a GitHub App.",
+         when gitpull fetches over HTTPS. Where Lfs is on, this and KnownHosts have 1,780 characters together, \
+         1,580 with FetchOver=https, and 1,280 with a GitHub App.",
     )
     .matching(
         r"^[^!-~]*$|^[\s\S]*-----BEGIN CERTIFICATE-----[\s\S]*-----END CERTIFICATE-----[\s\S]*$",

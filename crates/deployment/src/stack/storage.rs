@@ -5,6 +5,8 @@ use cfn::{
     s3::{Bucket, BucketPolicy},
 };
 
+use contract::KeepCommits;
+
 use super::parameters::Parameters;
 
 /// The buckets of the stack.
@@ -29,6 +31,7 @@ pub(super) fn add(stack: &mut Stack, parameters: &Parameters) -> Storage {
     let newer = parameters.has_newer_noncurrent_versions.either(newer, Value::none());
     let days = parameters.noncurrent_days.value();
     let output = output.expiring_noncurrent_versions(&parameters.has_noncurrent_days, &days, &newer);
+    let output = output.expiring_tagged(&parameters.keeps_commits, KeepCommits::TAG, &parameters.keep_commits.value());
     let output = stack.add_with("OutputBucket", output, Attributes::default().deleted_with_stack());
     // A bucket that is left behind after a rename still denies access without TLS.
     let policy = BucketPolicy::tls_only(&output);

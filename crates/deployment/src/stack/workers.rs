@@ -39,6 +39,8 @@ struct Missed {
     zip: Evidence,
     /// Stores no zip twice.
     twice: Evidence,
+    /// Keeps the zip of a commit.
+    kept: Evidence,
     /// An upload fails midway.
     half: Evidence,
     /// A job fails and is retried.
@@ -50,6 +52,7 @@ struct Missed {
 const MISSED_BY_GITPULL: Missed = Missed {
     zip: Evidence::Scenario("gitpull_makes_a_zip_of_a_first_push"),
     twice: Evidence::Scenario("gitpull_stores_no_tree_twice"),
+    kept: Evidence::Scenario("gitpull_keeps_the_zip_of_a_commit"),
     half: Evidence::Scenario("gitpull_leaves_no_half_a_zip"),
     again: Evidence::Scenario("gitpull_tries_a_failed_job_again_within_seconds"),
     dead_letter: Evidence::Scenario("gitpull_failed_job_becomes_dead_letter"),
@@ -57,6 +60,7 @@ const MISSED_BY_GITPULL: Missed = Missed {
 const MISSED_BY_ZIPDL: Missed = Missed {
     zip: Evidence::Scenario("zipdl_makes_a_zip_of_a_download"),
     twice: Evidence::Scenario("zipdl_downloads_no_commit_twice"),
+    kept: Evidence::Scenario("zipdl_keeps_the_zip_of_a_commit"),
     half: Evidence::Scenario("zipdl_leaves_no_half_a_zip"),
     again: Evidence::Scenario("zipdl_tries_a_failed_job_again_within_seconds"),
     dead_letter: Evidence::Scenario("zipdl_failed_job_becomes_dead_letter"),
@@ -187,6 +191,7 @@ fn add_gitpull(
         dead_letter_queue: queues.gitpull.dead_letters.url(),
         allowed_hosts: parameters.allowed_git_hosts.value(),
         key_layout: parameters.key_layout.value(),
+        keep_commits: parameters.keep_commits.value(),
         known_hosts: parameters.known_hosts.value(),
         tokens: parameters.has_https.either(credentials.secret_id().meaning(), Value::from("")),
         github_app_host: of_app(parameters.github_app_host.value()),
@@ -223,6 +228,7 @@ fn add_zipdl(
         dead_letter_queue: queues.zipdl.dead_letters.url(),
         allowed_hosts: parameters.allowed_git_hosts.value(),
         key_layout: parameters.key_layout.value(),
+        keep_commits: parameters.keep_commits.value(),
         ca_bundle: parameters.ca_bundle.value(),
         max_archive_bytes: parameters.max_archive_bytes.value(),
     };
@@ -242,8 +248,9 @@ fn grant_work(role: &mut Role, jobs: &Jobs, storage: &Storage, missed: &Missed) 
     jobs.queue.grant(role, consume.and(missed.again, &[Action::SqsChangeMessageVisibility]));
     let reason = "puts a job that has failed for good there, with the reason";
     jobs.dead_letters.grant(role, Grant::because(reason, missed.dead_letter, &[Action::SqsSendMessage]));
-    let reason = "stores the zip, after a look at the one that is there; aborts a failed upload";
+    let reason = "stores the zip, after a look at the one that is there; tags the one that KeepCommits keeps; aborts a failed upload";
     let store = Grant::because(reason, missed.zip, &[Action::S3PutObject])
+        .and(missed.kept, &[Action::S3PutObjectTagging])
         .and(missed.half, &[Action::S3AbortMultipartUpload])
         .and(missed.twice, &[Action::S3GetObject]);
     storage.output.grant(role, "*", store);

@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate, matchers::any};
 
 use super::*;
-use crate::description::Condition;
+use crate::{ArtifactMetadata, Found, description::Condition};
 
 const SIZES: PartSizes = PartSizes { alone: 10, first: 10, step: 1000 };
 
@@ -136,11 +136,13 @@ fn start(client: &Client) -> (PartWriter, Upload) {
         reference: "refs/heads/main".parse().unwrap(),
         delivery_id: "d1".parse().unwrap(),
         summary: "Fix".into(),
+        previous: None,
+        sha256: None,
     };
     Upload::start_with(
         client,
         object(),
-        metadata.describe(&Found { metadata: None, bytes: 0, condition: Condition::Always }),
+        metadata.describe(&Found { metadata: None, bytes: 0, version_id: None, condition: Condition::Always }),
         SIZES,
     )
 }

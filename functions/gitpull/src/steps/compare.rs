@@ -4,7 +4,7 @@ use std::sync::atomic::AtomicBool;
 
 use archive::Options;
 use fetch::Fetched;
-use store::{ArtifactMetadata, Found};
+use store::{Artifact, ArtifactMetadata};
 
 use crate::{
     error::GitPullError,
@@ -19,6 +19,8 @@ pub(crate) enum Due {
     /// The bucket has a zip of another commit with the same files: it is copied, and names this
     /// one.
     Copy,
+    /// The bucket keeps the zip of this commit, but not for this reference: it is copied.
+    Kept,
     /// A zip has to be made.
     Zip,
 }
@@ -29,20 +31,28 @@ impl Due {
         match self {
             Self::Nothing => "unchanged: the bucket has the zip of this commit",
             Self::Copy => "stored: a copy of another commit's zip with the same files",
+            Self::Kept => "stored: a copy of the zip that is kept of this commit",
             Self::Zip => "stored",
         }
     }
 }
 
-/// What has to be done for a commit, where this was found.
-pub(crate) async fn compare(
-    fetched: &Fetched,
-    metadata: &ArtifactMetadata,
-    found: &Found,
-    files: &Files,
-) -> Result<Due, GitPullError> {
-    let may_copy = files.history == History::Excluded && found.can_be_copied();
-    due(found.metadata.as_ref(), metadata, may_copy, async || names_its_commit(fetched, files).await).await
+/// What has to be done for an artifact.
+pub(crate) async fn compare(fetched: &Fetched, artifact: &Artifact, files: &Files) -> Result<Due, GitPullError> {
+    let may_copy = files.history == History::Excluded && artifact.can_be_copied();
+    let there = artifact.found.metadata.as_ref();
+    let due = due(there, &artifact.metadata, may_copy, async || names_its_commit(fetched, files).await).await?;
+    if due == Due::Nothing || !artifact.is_kept() {
+        return Ok(due);
+    }
+    let fits = artifact.is_kept_for_its_reference() || !depends_on_reference(fetched, files).await?;
+    Ok(if fits { Due::Kept } else { due })
+}
+
+/// Whether the zip of a commit may differ between references: by the branch of its `.git`, or by
+/// what `export-subst` puts into its files.
+pub(crate) async fn depends_on_reference(fetched: &Fetched, files: &Files) -> Result<bool, GitPullError> {
+    Ok(files.history == History::Included || names_its_commit(fetched, files).await?)
 }
 
 /// Another commit is another version, even with the same tree: an object isn't to name a commit
@@ -86,6 +96,8 @@ mod tests {
             reference: "refs/heads/main".parse().unwrap(),
             delivery_id: "d-1".parse().unwrap(),
             summary: String::new(),
+            previous: None,
+            sha256: None,
         }
     }
 

@@ -1,22 +1,16 @@
 //! The fourth step: the zip in the bucket. Before it, what lies there already.
 
 use archive::{ArchiveError, Summary};
-use aws_names::BucketName;
-use contract::{Job, KeyLayout};
+use contract::Job;
 use fetch::Fetched;
-use store::{ArtifactMetadata, Found, Object, StoreError, Upload};
+use store::{Artifact, Found, Output, Placed, StoreError, Stored};
 use tokio::runtime::Handle;
 
-use super::zip::{Contents, zip};
-use crate::error::GitPullError;
-
-/// Where zips go.
-#[derive(Debug)]
-pub(crate) struct Output {
-    pub(crate) s3: aws_sdk_s3::Client,
-    pub(crate) bucket: BucketName,
-    pub(crate) key_layout: KeyLayout,
-}
+use super::{
+    compare::depends_on_reference,
+    zip::{Contents, zip},
+};
+use crate::{error::GitPullError, files::Files};
 
 /// What lies at each key that the artifact of a job may have: only the host knows which it is.
 pub(crate) struct Looks<F> {
@@ -25,48 +19,38 @@ pub(crate) struct Looks<F> {
     as_other: F,
 }
 
-/// What is stored, and in place of what.
-pub(crate) struct Artifact {
-    pub(crate) object: Object,
-    pub(crate) metadata: ArtifactMetadata,
-    pub(crate) found: Found,
+/// Looks at both keys that the artifact of a job may have.
+pub(crate) async fn look(output: &Output, job: &Job) -> Looks<Result<Found, StoreError>> {
+    let branch = job.reference.branch();
+    let as_default = async { if branch.is_some() { Some(output.find(job, branch).await) } else { None } };
+    let (as_default, as_other) = tokio::join!(as_default, output.find(job, None));
+    Looks { as_default, as_other }
 }
 
-impl Output {
-    /// Where the artifact of a job goes, in a repository with this default branch.
-    pub(crate) fn object(&self, job: &Job, default_branch: Option<&str>) -> Object {
-        Object { bucket: self.bucket.clone(), key: job.artifact_key(self.key_layout, default_branch) }
-    }
-
-    /// Looks at both keys that the artifact may have.
-    pub(crate) async fn look(&self, job: &Job) -> Looks<Result<Found, StoreError>> {
-        let branch = job.reference.branch();
-        let look =
-            async |default_branch| store::find(&self.s3, &self.object(job, default_branch), &job.repository).await;
-        let as_default = async { if branch.is_some() { Some(look(branch).await) } else { None } };
-        let (as_default, as_other) = tokio::join!(as_default, look(None));
-        Looks { as_default, as_other }
-    }
-
-    /// Has what was found name another commit, whose files are the same.
-    pub(crate) async fn copy(&self, Artifact { object, metadata, found }: &Artifact) -> Result<(), GitPullError> {
-        store::copy(&self.s3, object, metadata, found).await.map(drop).map_err(GitPullError::Store)
-    }
-
-    /// Zips what was fetched, straight into the bucket.
-    pub(crate) async fn store(
-        &self,
-        fetched: Fetched,
-        Artifact { object, metadata, found }: Artifact,
-        contents: Contents,
-    ) -> Result<(Summary, Fetched), GitPullError> {
-        let commit = fetched.commit.to_string();
-        let (writer, upload) = Upload::start(&self.s3, object, &metadata, &found);
-        let runtime = Handle::current();
-        let zipping = blocking::spawn(move |interrupt| zip(fetched, contents, runtime, writer, interrupt));
-        let stored = upload.finish().await;
-        both(zipping.await.map_err(GitPullError::Interrupted)?, stored.map(drop), commit)
-    }
+/// Zips what was fetched, straight into the bucket.
+pub(crate) async fn store(
+    output: &Output,
+    fetched: Fetched,
+    artifact: &Artifact,
+    contents: Contents,
+    files: &Files,
+) -> Result<(Placed, Summary, Fetched), GitPullError> {
+    let commit = fetched.commit.to_string();
+    let (writer, upload) = artifact.start(&output.s3);
+    let runtime = Handle::current();
+    let zipping = blocking::spawn(move |interrupt| zip(fetched, contents, runtime, writer, interrupt));
+    let stored = upload.finish().await;
+    let ((summary, fetched), stored) = both(zipping.await.map_err(GitPullError::Interrupted)?, stored, commit)?;
+    // Another worker has stored the same commit meanwhile. If that zip isn't for this reference,
+    // the next try makes another one beside it.
+    let stored = match stored {
+        Err(error) if !error.is_taken() || depends_on_reference(&fetched, files).await? => {
+            return Err(GitPullError::Store(error));
+        }
+        stored => stored,
+    };
+    let placed = artifact.place(&output.s3, stored).await.map_err(GitPullError::Store)?;
+    Ok((placed, summary, fetched))
 }
 
 impl<F> Looks<F> {
@@ -76,10 +60,14 @@ impl<F> Looks<F> {
     }
 }
 
-/// What became of a zip and its upload.
-fn both<T>(zipped: Result<T, ArchiveError>, stored: Result<(), StoreError>, commit: String) -> Result<T, GitPullError> {
+/// What became of a zip and its upload. That the upload failed is an error if the zip did, too.
+fn both<T>(
+    zipped: Result<T, ArchiveError>,
+    stored: Result<Stored, StoreError>,
+    commit: String,
+) -> Result<(T, Result<Stored, StoreError>), GitPullError> {
     match zipped {
-        Ok(zipped) => stored.map(|()| zipped).map_err(GitPullError::Store),
+        Ok(zipped) => Ok((zipped, stored)),
         // That the zip can't be written on is the upload's failure, and it knows why.
         Err(ArchiveError::Write(source)) => {
             stored.map_err(GitPullError::Store)?;
@@ -91,10 +79,20 @@ fn both<T>(zipped: Result<T, ArchiveError>, stored: Result<(), StoreError>, comm
 
 #[cfg(test)]
 mod tests {
+    use store::Object;
+
     use super::*;
 
+    fn object() -> Object {
+        Object { bucket: "zips".parse().unwrap(), key: "k".to_owned() }
+    }
+
+    fn stored() -> Stored {
+        Stored { object: object(), version_id: None, etag: None, bytes: 1, sha256: String::new() }
+    }
+
     fn stopped() -> StoreError {
-        StoreError::Unfinished { object: Object { bucket: "zips".parse().unwrap(), key: "k".to_owned() } }
+        StoreError::Unfinished { object: object() }
     }
 
     fn unwritable() -> ArchiveError {
@@ -114,10 +112,11 @@ mod tests {
     #[test]
     fn upload_explains_unwritable_zip() {
         let commit = || "c".to_owned();
-        assert_eq!(both(Ok(7), Ok(()), commit()).unwrap(), 7);
-        assert!(matches!(both(Ok(7), Err(stopped()), commit()), Err(GitPullError::Store(_))));
+        let (zipped, uploaded) = both(Ok(7), Ok(stored()), commit()).unwrap();
+        assert_eq!((zipped, uploaded.unwrap()), (7, stored()));
+        assert!(matches!(both(Ok(7), Err(stopped()), commit()), Ok((7, Err(StoreError::Unfinished { .. })))));
         assert!(matches!(both::<()>(Err(unwritable()), Err(stopped()), commit()), Err(GitPullError::Store(_))));
-        assert!(matches!(both::<()>(Err(unwritable()), Ok(()), commit()), Err(GitPullError::Archive { .. })));
+        assert!(matches!(both::<()>(Err(unwritable()), Ok(stored()), commit()), Err(GitPullError::Archive { .. })));
     }
 
     #[test]

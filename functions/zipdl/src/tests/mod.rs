@@ -10,12 +10,13 @@ use std::{
 
 use anyhow::Result;
 use aws_sdk_s3::config::{BehaviorVersion, Credentials as AwsCredentials, Region};
-use contract::{Job, KeyLayout, PermitError, Retry, Trigger, error_chain};
+use contract::{Job, KeepCommits, KeyLayout, PermitError, Retry, Trigger, error_chain};
 use host_credentials::HostCredentials;
 use https::{Client, HttpsError};
 use jobs::JobError as _;
 use secrecy::SecretString;
 use secret::SecretSource;
+use store::Output;
 use wiremock::{Mock, MockServer, Request, ResponseTemplate, matchers::method};
 
 use self::server::{Answer, Authority, Server, facts};
@@ -104,9 +105,12 @@ impl World {
             http: Client::new(&allowed_hosts, &bundle).unwrap(),
             allowed_hosts,
             credentials: HostCredentials::new(Secrets),
-            s3: self.client.clone(),
-            output_bucket: "zips".parse().unwrap(),
-            key_layout: KeyLayout::Path,
+            output: Output {
+                s3: self.client.clone(),
+                bucket: "zips".parse().unwrap(),
+                key_layout: KeyLayout::Path,
+                keep_commits: KeepCommits::Off,
+            },
             max_bytes: self.max_bytes,
             patience: Duration::from_millis(1),
         }
@@ -433,7 +437,8 @@ async fn stored_at(default_branch: &'static str, layout: KeyLayout) -> String {
     let host =
         world.host_that_says(move |_, _| says(&commit('a'), default_branch), |_, _| Answer::zip(&zip("x/"))).await;
     let entry = format!("127.0.0.1=gitlab:{}+private", host.address.port());
-    let downloader = Downloader { key_layout: layout, ..world.downloader(&entry) };
+    let mut downloader = world.downloader(&entry);
+    downloader.output.key_layout = layout;
     downloader.deliver(&job(), soon()).await.unwrap();
     world.stored().await[0].url.path().to_owned()
 }

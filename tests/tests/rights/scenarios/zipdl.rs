@@ -1,7 +1,7 @@
 //! What downloads need from zipdl.
 
 use anyhow::{Context as _, Result, ensure};
-use contract::{HostKind, Job, KeyLayout, Repository, dead_letter::TRIES};
+use contract::{HostKind, Job, KeepCommits, KeyLayout, Repository, dead_letter::TRIES, manifest::manifest_key};
 use local::archives::address;
 use local::artifact::Artifact;
 
@@ -30,6 +30,32 @@ pub(super) async fn zipdl_downloads_no_commit_twice(stage: &Stage, props: &Props
     let before = stage.downloads();
     let again = stage.work(WORKER, &props.probe, "receipt").await?;
     ensure!(again.done && stage.downloads() == before, "the same commit was downloaded again: {again:?}");
+    Ok(())
+}
+
+pub(super) async fn zipdl_keeps_the_zip_of_a_commit(stage: &Stage, props: &Props) -> Result<()> {
+    is_kept(stage, &props.probe, WORKER).await
+}
+
+/// With `KeepCommits`, the zip of a commit lies at a key of its own, too, with a tag by which it
+/// expires.
+pub(super) async fn is_kept(stage: &Stage, repo: &Repo, worker: &str) -> Result<()> {
+    let (account, bucket) = (stage.account(), stage.id("OutputBucket")?);
+    let key = repo.job("main", &repo.commit)?.commit_key(KeyLayout::default(), &repo.commit.parse()?);
+    stage.forget(repo).await?;
+    for key in [&key, &manifest_key(&key)] {
+        account.s3.delete_object().bucket(bucket).key(key).send().await?;
+    }
+    let function = stage.id(&format!("{worker}Function"))?;
+    account.set_variable(function, "KEEP_COMMITS", "1").await?;
+    let run = stage.work(worker, repo, "receipt").await;
+    account.set_variable(function, "KEEP_COMMITS", "off").await?;
+    ensure!(run?.done, "the job failed");
+    let kept = Artifact::get(account, bucket, &key).await?;
+    ensure!(kept.zip == stage.artifact(repo).await?.zip, "the zip of the commit is another one");
+    let tags = account.s3.get_object_tagging().bucket(bucket).key(&key).send().await?;
+    let has_tag = tags.tag_set().iter().any(|tag| (tag.key(), tag.value()) == KeepCommits::TAG);
+    ensure!(has_tag, "the zip of the commit never expires: {tags:?}");
     Ok(())
 }
 
