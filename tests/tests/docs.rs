@@ -167,6 +167,32 @@ fn event_of_s3() -> Value {
         "version-id": "IYV3p45BT0ac8hjHg1houSdS1a.Mro8e", "sequencer": "00617F08299329D189" } } })
 }
 
+/// The documented event of git2s3.
+fn event_of_git2s3() -> Value {
+    let page = std::fs::read_to_string(root().join("docs/deploy.md")).unwrap();
+    let event = blocks(&page, "json").into_iter().find(|block| block.contains("Artifact Ready")).unwrap();
+    serde_json::from_str(&event).unwrap()
+}
+
+#[test]
+fn event_schemas_describe_documented_events() {
+    for name in ["artifact-ready", "artifact-failed"] {
+        let committed = std::fs::read_to_string(root().join(format!("docs/events/{name}.schema.json"))).unwrap();
+        let infra = Command::new(built("infra").unwrap()).args(["schema", name]).output().unwrap();
+        assert_eq!(committed, String::from_utf8(infra.stdout).unwrap(), "infra schema {name}");
+    }
+    let schema = std::fs::read_to_string(root().join("docs/events/artifact-ready.schema.json")).unwrap();
+    let validator = jsonschema::validator_for(&serde_json::from_str(&schema).unwrap()).unwrap();
+    let mut event = event_of_git2s3();
+    let detail = event["detail"].take();
+    validator.validate(&detail).unwrap();
+    for missing in ["sha256", "commit", "repository", "key", "schemaVersion"] {
+        let mut broken = detail.clone();
+        broken.as_object_mut().unwrap().remove(missing);
+        assert!(!validator.is_valid(&broken), "{missing}");
+    }
+}
+
 /// The input that an example's rule sends to its target for this event.
 fn sent_by(example: &str) -> (Value, Value) {
     let path = root().join("docs/examples").join(example);
@@ -175,7 +201,7 @@ fn sent_by(example: &str) -> (Value, Value) {
     let mut request = input["InputTemplate"].as_str().unwrap().to_owned();
     for (name, path) in input["InputPathsMap"].as_object().unwrap() {
         let pointer = path.as_str().unwrap().trim_start_matches('$').replace('.', "/");
-        let event = event_of_s3();
+        let event = if example == "pipelines.yaml" { event_of_git2s3() } else { event_of_s3() };
         request = request.replace(&format!("<{name}>"), event.pointer(&pointer).unwrap().as_str().unwrap());
     }
     (serde_json::from_str(&request).unwrap(), template)
@@ -198,7 +224,7 @@ const VERSION: &str = "IYV3p45BT0ac8hjHg1houSdS1a.Mro8e";
 fn pipeline_starts_with_stored_version() {
     for (example, expected) in [
         ("pipeline.yaml", &[("S3_OBJECT_VERSION_ID", VERSION)][..]),
-        ("pipelines.yaml", &[("S3_OBJECT_KEY", "example-key"), ("S3_OBJECT_VERSION_ID", VERSION)]),
+        ("pipelines.yaml", &[("S3_OBJECT_KEY", "acme/rocket/acme_rocket.zip"), ("S3_OBJECT_VERSION_ID", VERSION)]),
     ] {
         let (mut request, template) = sent_by(example);
         let action = &template["Resources"]["Pipeline"]["Properties"]["Stages"][0]["Actions"][0];

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::Path;
 use std::time::Duration;
 
 use contract::repository_keys::{KeyRequest, KeyResponse};
@@ -12,11 +13,13 @@ use contract::{HostKind, Manifest, Repository, manifest::manifest_key};
 use deployment::{deploy::Parameters, render::progress::Silent};
 use local::archives::{Archives, TOKEN, address};
 use local::artifact::{Artifact, bytes_received};
-use local::aws::Account;
+use local::aws::{Account, REGION};
+use local::call::Call;
 use local::host::Clone;
 use local::local::{Local, STACK};
 use local::sshd::{Access, Serve};
 use local::tree::Tree;
+use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 const MAIN: &str = "acme/rocket/acme_rocket.zip";
@@ -190,6 +193,104 @@ async fn each_commit_keeps_its_zip() {
     let back = Artifact::wait(account, bucket, MAIN, &first, PATIENCE).await.unwrap();
     assert_eq!(back.zip, zip.zip);
     wait_for_log(account, "stored: a copy of the zip that is kept of this commit").await;
+}
+
+/// The events that a rule sends to a queue, by repository and commit.
+struct Told<'a> {
+    account: &'a Account,
+    queue: String,
+}
+
+impl<'a> Told<'a> {
+    /// A rule for everything that the stack says.
+    async fn new(account: &'a Account) -> Self {
+        let queue = account.sqs.create_queue().queue_name("told").send().await.unwrap().queue_url.unwrap();
+        let arn = format!("arn:aws:sqs:{REGION}:000000000000:told");
+        let rule = json!({ "Name": "told", "EventPattern": r#"{ "source": ["git2s3"] }"# });
+        let targets = json!({ "Rule": "told", "Targets": [{ "Id": "queue", "Arn": arn }] });
+        for (action, body) in [("PutRule", rule), ("PutTargets", targets)] {
+            account.send(&Call::json("events", &format!("AWSEvents.{action}"), &body)).await.unwrap().json().unwrap();
+        }
+        Self { account, queue }
+    }
+
+    /// The next event. Its detail is valid by the schema of its type.
+    async fn next(&self) -> Value {
+        let receive = self.account.sqs.receive_message().queue_url(&self.queue);
+        let receive = receive.wait_time_seconds(20).max_number_of_messages(1);
+        let received = receive.send().await.unwrap().messages.unwrap_or_default();
+        let message = received.first().expect("no event came");
+        let receipt = message.receipt_handle().unwrap();
+        self.account.sqs.delete_message().queue_url(&self.queue).receipt_handle(receipt).send().await.unwrap();
+        let event: Value = serde_json::from_str(message.body().unwrap()).unwrap();
+        let name = event["detail-type"].as_str().unwrap().to_lowercase().replace(' ', "-");
+        let schema = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../docs/events/{name}.schema.json"));
+        let schema = serde_json::from_str(&std::fs::read_to_string(schema).unwrap()).unwrap();
+        jsonschema::validate(&schema, &event["detail"]).unwrap();
+        event
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rules_learn_what_became_of_pushes() {
+    let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let (local, stack) = Local::with_stack(dir.path()).await.unwrap();
+    let (bucket, account) = (stack.output("OutputBucketName").unwrap(), &local.cloud.account);
+    let told = Told::new(account).await;
+    let clone = local.host.create("acme/rocket").await.unwrap();
+
+    // Two pushes at once: each event names a version, and that is the zip of its commit. If the
+    // first one was overtaken before it was fetched, there is only the second one's.
+    let mut commits = Vec::new();
+    for text in ["one", "two"] {
+        std::fs::write(clone.dir().join("a"), text).unwrap();
+        commits.push(clone.commit(text).await.unwrap());
+        clone.push(&["main"]).await.unwrap();
+    }
+    loop {
+        let event = told.next().await;
+        assert_eq!((&event["source"], &event["detail-type"]), (&"git2s3".into(), &"Artifact Ready".into()));
+        let detail = &event["detail"];
+        assert_eq!(
+            (&detail["repository"], &detail["referenceName"]),
+            (&"127.0.0.1/acme/rocket".into(), &"main".into())
+        );
+        let version = detail["versionId"].as_str().unwrap();
+        let get = account.s3.get_object().bucket(bucket).key(detail["key"].as_str().unwrap());
+        let object = get.version_id(version).send().await.unwrap();
+        assert_eq!(object.metadata().unwrap()["commit"], detail["commit"]);
+        let zip = object.body.collect().await.unwrap().into_bytes();
+        assert_eq!(
+            (&detail["sha256"], &detail["size"]),
+            (&hex::encode(Sha256::digest(&zip)).into(), &zip.len().into())
+        );
+        if detail["commit"] == commits[1] {
+            break;
+        }
+        assert_eq!(detail["commit"], commits[0]);
+    }
+
+    // A moved tag.
+    for commit in &commits {
+        clone.git(&["tag", "--force", "v1", commit]).await.unwrap();
+        clone.push(&["--force", "v1"]).await.unwrap();
+        let event = told.next().await;
+        let (detail, is_second) = (&event["detail"], *commit == commits[1]);
+        assert_eq!((&detail["commit"], &detail["moved"]), (&commit.as_str().into(), &is_second.into()));
+        assert_eq!(detail["previousCommit"], if is_second { json!(commits[0]) } else { Value::Null });
+    }
+
+    // A job that is given up.
+    std::fs::write(clone.dir().join(".gitattributes"), "# long\n".repeat(200_000)).unwrap();
+    let refused = clone.commit("Too many attributes").await.unwrap();
+    clone.push(&["main"]).await.unwrap();
+    let event = told.next().await;
+    assert_eq!(
+        (&event["detail-type"], &event["detail"]["commit"]),
+        (&"Artifact Failed".into(), &refused.as_str().into())
+    );
+    let reason = event["detail"]["reason"].as_str().unwrap();
+    assert!(reason.contains(".gitattributes"), "{reason}");
 }
 
 /// GitHub refuses one deploy key on a second repository: each gets its own. The stack's key can

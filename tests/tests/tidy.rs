@@ -69,7 +69,9 @@ const ARROWS: [(&str, &[&str]); 35] = [
     // Speaks to one host of the configuration, by the rules of https.
     ("github-app", &["contract", "https"]),
     ("secret", &["aws-names"]),
-    ("jobs", &["aws-names", "blocking", "contract"]),
+    // What became of a push, for those who wait for it.
+    ("events", &["contract"]),
+    ("jobs", &["aws-names", "blocking", "contract", "events"]),
     ("custom-resource", &["aws-names", "contract", "lambda-init"]),
     ("webhook", &["aws-names", "contract", "forge", "lambda-init", "secret"]),
     (
@@ -79,6 +81,7 @@ const ARROWS: [(&str, &[&str]); 35] = [
             "aws-names",
             "blocking",
             "contract",
+            "events",
             "fetch",
             "forge",
             "github-app",
@@ -97,6 +100,7 @@ const ARROWS: [(&str, &[&str]); 35] = [
             "aws-names",
             "blocking",
             "contract",
+            "events",
             "forge",
             "git-http",
             "host-credentials",

@@ -32,6 +32,7 @@ pub mod custom;
 pub mod dead_letter;
 pub mod environment;
 mod error_chain;
+pub mod events;
 pub mod git;
 pub mod host_entry;
 pub mod job;

@@ -1,4 +1,5 @@
-//! What is said of an artifact, for programs: the manifest beside it. Readers ignore fields that
+//! What is said of an artifact, for programs: the manifest beside it, which is also the detail of
+//! the event that it is ready. Readers ignore fields that
 //! they don't know, and a change that would break them gets another [`SCHEMA_VERSION`].
 
 use serde::{Deserialize, Serialize};
@@ -7,6 +8,9 @@ use crate::Worker;
 
 /// The version of the format.
 pub const SCHEMA_VERSION: &str = "1";
+
+/// The most parents that are named. A commit may have any number, and an event has at most 1 MB.
+pub const MOST_PARENTS: usize = 100;
 
 /// The manifest of an artifact.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,7 +30,7 @@ pub struct Manifest {
     /// The commit's tree, if known: gitpull always knows it, zipdl if the host says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tree: Option<String>,
-    /// The commit's parents in order, if known: gitpull always knows them.
+    /// The commit's parents in order, if known: gitpull knows up to [`MOST_PARENTS`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parents: Option<Vec<String>>,
     /// When the author wrote the commit, as `git log --format=%aI` shows it, if known: gitpull

@@ -3,8 +3,10 @@
 
 use std::{sync::atomic::Ordering, thread, time::Duration};
 
-use aws_sdk_sqs::config::{BehaviorVersion, Credentials, Region};
-use contract::{Job, Retry};
+use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig};
+use aws_sdk_sqs::config::{Credentials, SharedCredentialsProvider};
+use contract::{Job, Retry, Worker};
+use events::Bus;
 use jobs::{JobError, Queue};
 
 /// The error of every job.
@@ -39,15 +41,16 @@ async fn work(job: &Job) -> Result<(), Deadline> {
 
 #[tokio::main]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    let config = aws_sdk_sqs::Config::builder()
+    let config = SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("eu-west-1"))
-        .credentials_provider(Credentials::new("test", "test", None, None, "test"))
+        .credentials_provider(SharedCredentialsProvider::new(Credentials::new("test", "test", None, None, "test")))
         .endpoint_url("http://127.0.0.1:9")
-        .retry_config(aws_sdk_sqs::config::retry::RetryConfig::disabled())
+        .retry_config(RetryConfig::disabled())
         .http_client(aws_smithy_http_client::Builder::new().build_http())
         .build();
     let url = "https://sqs.eu-west-1.amazonaws.com/111122223333/q.fifo";
-    let queue = Queue::new(aws_sdk_sqs::Client::from_conf(config), url.parse()?, url.parse()?);
+    let queues = [url.parse()?, url.parse()?];
+    let queue = Queue::new(aws_sdk_sqs::Client::new(&config), queues, Bus::new(&config), Worker::GitPull);
     jobs::serve(&queue, async |job, _| work(job).await).await
 }

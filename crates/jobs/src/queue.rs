@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use aws_names::QueueUrl;
 use aws_sdk_sqs::{error::DisplayErrorContext, types::MessageAttributeValue};
-use contract::{Job, dead_letter::REASON};
+use contract::{Job, Worker, dead_letter::REASON, error_chain, events::Failure};
+use events::{Bus, Event};
 use tokio::time::timeout;
 
 /// How long a worker waits for SQS to hide its job.
@@ -19,12 +20,15 @@ pub struct Queue {
     client: aws_sdk_sqs::Client,
     url: QueueUrl,
     dead_letters: QueueUrl,
+    bus: Bus,
+    worker: Worker,
 }
 
 impl Queue {
-    /// Creates a queue from its URL and that of its dead-letter queue.
-    pub fn new(client: aws_sdk_sqs::Client, url: QueueUrl, dead_letters: QueueUrl) -> Self {
-        Self { client, url, dead_letters }
+    /// Creates a worker's queue from its URL and that of its dead-letter queue. `bus` is told of
+    /// jobs that are given up.
+    pub fn new(client: aws_sdk_sqs::Client, [url, dead_letters]: [QueueUrl; 2], bus: Bus, worker: Worker) -> Self {
+        Self { client, url, dead_letters, bus, worker }
     }
 }
 
@@ -72,19 +76,29 @@ impl Failed for Queue {
         }
     }
 
+    /// The event is sent once the job is in the dead-letter queue. If that fails, it is only
+    /// logged: nothing is lost, and the alarm of the dead-letter queue tells people.
     async fn give_up(&self, message: &str, body: &str, job: &Job, reason: &str) -> bool {
+        let reason = &in_text(reason);
         let request = self.client.send_message().queue_url(self.dead_letters.as_str()).message_body(body);
         let request = request.message_group_id(job.group_id()).message_deduplication_id(message);
-        let reason = MessageAttributeValue::builder().data_type("String").string_value(in_text(reason)).build();
-        let sent = match reason {
-            Ok(reason) => request.message_attributes(REASON, reason).send().await.map_err(aws_sdk_sqs::Error::from),
+        let attribute = MessageAttributeValue::builder().data_type("String").string_value(reason).build();
+        let sent = match attribute {
+            Ok(attribute) => {
+                request.message_attributes(REASON, attribute).send().await.map_err(aws_sdk_sqs::Error::from)
+            }
             Err(error) => Err(aws_sdk_sqs::Error::from(error)),
         };
         if let Err(error) = &sent {
             let error = DisplayErrorContext(error);
             tracing::warn!(%error, job = job.id(), "could not send the job to the dead-letter queue");
+            return false;
         }
-        sent.is_ok()
+        let failure = Failure::of(job, self.worker, reason);
+        if let Err(error) = self.bus.send(Event::Failed(&failure)).await {
+            tracing::warn!(error = error_chain(&error), job = job.id(), "nobody was told that the job was given up");
+        }
+        true
     }
 }
 

@@ -265,7 +265,7 @@ impl Placed {
             moved: moved_from(metadata).is_some(),
             previous_commit,
             tree: metadata.tree.clone(),
-            parents: provenance.parents,
+            parents: provenance.parents.filter(|parents| parents.len() <= manifest::MOST_PARENTS),
             author_time: provenance.author_time,
             bucket: zip.object.bucket.to_string(),
             key: zip.object.key.clone(),

@@ -2,6 +2,7 @@
 
 use archive::ArchiveError;
 use contract::{PermitError, Retry};
+use events::EventError;
 use fetch::{FetchError, PrivateKeyError};
 use github_app::AppError;
 use https::HttpsError;
@@ -45,6 +46,8 @@ pub(crate) enum GitPullError {
     Archive { commit: String, source: ArchiveError },
     #[error("could not store the zip")]
     Store(#[source] StoreError),
+    #[error("the zip is stored, but nobody was told")]
+    Tell(#[source] EventError),
     #[error("the commit {0} isn't a valid object ID")]
     Commit(String, #[source] contract::git::CommitIdError),
     #[error("the function ran out of time")]
@@ -60,6 +63,7 @@ impl JobError for GitPullError {
             Self::Token(error) => error.retry(),
             Self::GitHubApp(error) => error.retry(),
             Self::Store(error) => error.retry(),
+            Self::Tell(error) => error.retry(),
             Self::Archive { source, .. } | Self::Submodules(SubmoduleError::Tree { source, .. }) => of_tree(source),
             Self::Submodules(SubmoduleError::Stopped(_)) => Retry::Again,
             Self::Submodules(SubmoduleError::Refused { source, .. }) if matches!(**source, PermitError::Host(_)) => {
@@ -79,6 +83,7 @@ impl JobError for GitPullError {
             Self::Token(error) => error.hint(),
             Self::GitHubApp(error) => error.hint(),
             Self::Store(error) => error.hint(),
+            Self::Tell(error) => error.hint(),
             Self::Permit(PermitError::Host(_)) => {
                 Some("add it to the parameter AllowedGitHosts, or remove the webhook")
             }

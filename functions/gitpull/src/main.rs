@@ -12,7 +12,8 @@ mod steps;
 mod submodules;
 
 use anyhow::{Context as _, Result};
-use contract::{AllowedHosts, HostKind, Runtime, Switch, Truth, environment::GitPullEnvironment};
+use contract::{AllowedHosts, HostKind, Runtime, Switch, Truth, Worker, environment::GitPullEnvironment};
+use events::Bus;
 use fetch::{Clones, KnownHosts};
 use github_app::{GitHubApp, KmsKey};
 use host_credentials::HostCredentials;
@@ -36,8 +37,8 @@ async fn main() -> Result<()> {
     lambda_init::log::start().context("start the log")?;
     let environment = GitPullEnvironment::<Runtime>::from_env()?;
     let config = lambda_init::aws().load().await;
-    let (jobs, dead_letters) = (environment.queue.clone(), environment.dead_letter_queue.clone());
-    let queue = Queue::new(aws_sdk_sqs::Client::new(&config), jobs, dead_letters);
+    let queues = [environment.queue.clone(), environment.dead_letter_queue.clone()];
+    let queue = Queue::new(aws_sdk_sqs::Client::new(&config), queues, Bus::new(&config), Worker::GitPull);
     // If the function exited instead, its jobs would be retried and moved to the dead-letter queue
     // without a reason.
     let worker = worker(environment, &config).map_err(|error| format!("{error:#}"));
@@ -122,5 +123,5 @@ fn worker(environment: GitPullEnvironment<Runtime>, config: &lambda_init::SdkCon
         },
         lfs,
     };
-    Ok(Puller { source, files, output })
+    Ok(Puller { source, files, output, bus: Bus::new(config) })
 }

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use ::store::{Artifact, ArtifactMetadata, Output, Placed, Provenance};
 use archive::Summary;
 use contract::{CommitId, Job, Worker, manifest::Subject};
+use events::{Bus, Event};
 use fetch::Fetched;
 use tokio::time::timeout_at;
 
@@ -26,6 +27,7 @@ pub(crate) struct Puller {
     pub(crate) source: Source,
     pub(crate) files: Files,
     pub(crate) output: Output,
+    pub(crate) bus: Bus,
 }
 
 impl Puller {
@@ -55,6 +57,7 @@ impl Puller {
         if let Some(placed) = placed {
             let manifest = placed.manifest(Subject::of(job, Worker::GitPull), provenance);
             placed.put_manifests(&self.output.s3, &manifest).await.map_err(GitPullError::Store)?;
+            self.bus.send(Event::Ready(&manifest)).await.map_err(GitPullError::Tell)?;
         }
 
         let stale = seed.stale(fetched.origin, fetched.received);

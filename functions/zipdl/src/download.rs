@@ -8,6 +8,7 @@ use std::{
 };
 
 use contract::{AllowedHosts, CommitId, HostKind, Job, Worker, manifest::Subject};
+use events::{Bus, Event};
 use forge::{ArchiveApi, Tip};
 use host_credentials::HostCredentials;
 use https::{Client, Credential, HttpsError, read_json};
@@ -29,6 +30,7 @@ pub(crate) struct Downloader<S> {
     pub(crate) http: Client,
     pub(crate) credentials: HostCredentials<S>,
     pub(crate) output: Output,
+    pub(crate) bus: Bus,
     /// The largest archive, in bytes.
     pub(crate) max_bytes: u64,
     /// The pause after the first failure. It doubles each time.
@@ -119,7 +121,8 @@ impl<S: SecretSource> Downloader<S> {
         );
         let Some(placed) = placed else { return Ok(()) };
         let manifest = placed.manifest(Subject::of(job, Worker::ZipDl), Provenance::default());
-        placed.put_manifests(&self.output.s3, &manifest).await.map_err(ZipDlError::Store)
+        placed.put_manifests(&self.output.s3, &manifest).await.map_err(ZipDlError::Store)?;
+        self.bus.send(Event::Ready(&manifest)).await.map_err(ZipDlError::Tell)
     }
 
     /// Has the zip of a commit at its keys, downloaded if the bucket doesn't keep it. Nothing is

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use contract::{CommitId, HostName, PermitError, RefName, Repository, Retry};
+use events::EventError;
 use host_credentials::TokenError;
 use https::HttpsError;
 use jobs::JobError;
@@ -31,6 +32,8 @@ pub(crate) enum ZipDlError {
     Archive { host: String, source: ProviderError },
     #[error("could not store the zip")]
     Store(#[source] StoreError),
+    #[error("the zip is stored, but nobody was told")]
+    Tell(#[source] EventError),
     #[error("the function ran out of time")]
     Deadline,
     #[error("copying was interrupted")]
@@ -66,6 +69,7 @@ impl JobError for ZipDlError {
         match self {
             Self::Https(error) => error.retry(),
             Self::Store(error) => error.retry(),
+            Self::Tell(error) => error.retry(),
             Self::Archive { source, .. } => source.retry(),
             Self::NoSuchReference { .. } => Retry::Obsolete,
             Self::Permit(PermitError::Scope { .. } | PermitError::Globs(_)) => Retry::Never,
@@ -76,6 +80,7 @@ impl JobError for ZipDlError {
     fn hint(&self) -> Option<&'static str> {
         Some(match self {
             Self::Store(error) => return error.hint(),
+            Self::Tell(error) => return error.hint(),
             Self::Permit(PermitError::Host(_)) => "add it to the parameter AllowedGitHosts, or remove the webhook",
             Self::NoKind(_) => {
                 "add kind=github, gitlab, bitbucket, bitbucket-dc, gitea or azure to its entry in AllowedGitHosts"

@@ -10,7 +10,8 @@ mod tests;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use contract::{Runtime, environment::ZipDlEnvironment};
+use contract::{Runtime, Worker, environment::ZipDlEnvironment};
+use events::Bus;
 use host_credentials::HostCredentials;
 use https::Client;
 use jobs::Queue;
@@ -24,8 +25,8 @@ async fn main() -> Result<()> {
     lambda_init::log::start().context("start the log")?;
     let environment = ZipDlEnvironment::<Runtime>::from_env()?;
     let config = lambda_init::aws().load().await;
-    let (jobs, dead_letters) = (environment.queue.clone(), environment.dead_letter_queue.clone());
-    let queue = Queue::new(aws_sdk_sqs::Client::new(&config), jobs, dead_letters);
+    let queues = [environment.queue.clone(), environment.dead_letter_queue.clone()];
+    let queue = Queue::new(aws_sdk_sqs::Client::new(&config), queues, Bus::new(&config), Worker::ZipDl);
     // If the function exited instead, its jobs would be retried and moved to the dead-letter queue
     // without a reason.
     let downloader = downloader(environment, &config).map_err(|error| format!("{error:#}"));
@@ -51,6 +52,7 @@ fn downloader(
             key_layout: environment.key_layout.parse()?,
             keep_commits: environment.keep_commits.parse()?,
         },
+        bus: Bus::new(config),
         patience: Duration::from_secs(1),
         max_bytes: environment.max_archive_bytes.parse().context("read the MaxArchiveBytes parameter")?,
     })

@@ -1,8 +1,9 @@
 //! `infra schema`: prints a JSON Schema.
 
 use clap::ValueEnum;
-use contract::Runtime;
 use contract::custom::{BucketCleanerProperties, SshKeyProperties};
+use contract::events::Failure;
+use contract::{Manifest, Runtime};
 use deployment::render::print;
 use deployment::stack;
 use infra::acceptance::Record;
@@ -28,6 +29,10 @@ enum Of {
     BucketCleaner,
     /// The file that `acceptance` writes
     Acceptance,
+    /// The detail of the event "Artifact Ready", and the manifest beside a zip
+    ArtifactReady,
+    /// The detail of the event "Artifact Failed"
+    ArtifactFailed,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
@@ -36,6 +41,8 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
         Of::SshKey => schema_for!(SshKeyProperties<Runtime>),
         Of::BucketCleaner => schema_for!(BucketCleanerProperties<Runtime>),
         Of::Acceptance => schema_for!(Record),
+        Of::ArtifactReady => schema_for!(Manifest),
+        Of::ArtifactFailed => schema_for!(Failure),
     };
     print::json(&schema)?;
     Ok(Outcome::Fine)

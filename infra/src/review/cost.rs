@@ -112,6 +112,13 @@ pub fn bill(pushes: f64, push: Consumption) -> Vec<Item> {
             pushes / TO_A_COLD_START * (3.0 * 0.005 + 0.0004) / 1000.0 + zip / 1000.0 * 0.023,
         ),
         item(
+            "EventBridge events",
+            format!("{pushes} pushes, each ready or failed"),
+            "$1.00 a million",
+            "https://aws.amazon.com/eventbridge/pricing/",
+            pushes / 1e6,
+        ),
+        item(
             "KMS",
             "1 key, and with AlarmEmail a second one".to_owned(),
             "$1 a key",

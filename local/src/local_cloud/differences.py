@@ -39,6 +39,7 @@ def install():
     a_role_of_a_template_has_its_boundary()
     what_is_asked_for_by_path_is_known()
     tags_of_a_new_object_are_asked_for()
+    the_source_of_events_is_a_condition_key()
 
 
 def loopback_counts_as_tls():
@@ -324,3 +325,18 @@ def tags_of_a_new_object_are_asked_for():
         return checks
 
     iam_actions.s3_additional_checks = checks_of_request
+
+
+def the_source_of_events_is_a_condition_key():
+    """https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-conditions.html#events-source-context"""
+    request_tag_context = iam_actions.request_tag_context
+
+    def request_context(service, action, body, parameters):
+        context = request_tag_context(service, action, body, parameters)
+        if service == "events" and action == "events:PutEvents":
+            entries = json.loads(body or b"{}").get("Entries") or [{}]
+            if source := entries[0].get("Source"):
+                context["events:source"] = source
+        return context
+
+    iam_actions.request_tag_context = request_context

@@ -27,6 +27,9 @@ pub(crate) struct Verdict {
     pub(crate) moto: bool,
 }
 
+/// The local account.
+const ACCOUNT: &str = "000000000000";
+
 /// Known differences of moto: if a request lacks a key of a condition, moto considers the condition
 /// fulfilled (`_check_conditions` in `moto/iam/access_control.py`). IAM considers it not fulfilled.
 pub(crate) const MOTO_ALLOWS: [(&str, &str); 2] = [("GitPullRole", "kms:Decrypt"), ("SshKeyRole", "kms:Encrypt")];
@@ -68,7 +71,9 @@ pub(crate) fn decide(stage: &Stage, rights: &[Granted], decisions: &[Decision]) 
 
 /// The template's rights, with resolved references.
 fn resolved(template: &Value, rights: &[Granted], stack: &str) -> BTreeSet<Grant> {
-    let mut names = BTreeMap::from([("${AWS::StackName}".to_owned(), stack.to_owned())]);
+    let pseudo = [("StackName", stack), ("Partition", "aws"), ("Region", local::aws::REGION), ("AccountId", ACCOUNT)];
+    let pseudo = pseudo.map(|(name, value)| (format!("${{AWS::{name}}}"), value.to_owned()));
+    let mut names = BTreeMap::from(pseudo);
     for right in rights {
         if let Some((name, rest)) = right.resource.strip_prefix("${").and_then(|text| text.split_once('}')) {
             let arn = right.arn.strip_suffix(rest).unwrap_or(&right.arn);

@@ -45,6 +45,7 @@ pub(crate) fn all(stage: &Stage) -> Result<Vec<Probe>> {
     }
     probes.extend(of_key(stage.id("KeyEncryptionKey")?, &stage.stack.name));
     probes.extend(of_app_key(&stage.app_key));
+    probes.extend(of_event_bus());
     probes.extend(of_network());
     probes.extend(of_stack(&stage.stack.name));
     Ok(probes)
@@ -161,6 +162,13 @@ fn of_app_key(arn: &str) -> Vec<Probe> {
 /// A probe for each action of a query service.
 fn query_probes(service: &str, actions: &[&str], parameters: &[(&str, &str)]) -> Vec<Probe> {
     actions.iter().map(|action| probe(service, action, Call::query(service, action, parameters))).collect()
+}
+
+/// In the product's name, and in another one.
+fn of_event_bus() -> Vec<Probe> {
+    let event = |source| json!({ "Entries": [{ "Source": source, "DetailType": "Probe", "Detail": "{}" }] });
+    let tries = [("PutEvents", event("git2s3")), ("PutEvents", event("acme")), ("PutRule", json!({ "Name": "probe" }))];
+    json_probes("events", "AWSEvents", &tries)
 }
 
 fn of_network() -> Vec<Probe> {

@@ -26,6 +26,9 @@ pub enum Action {
     /// Take an address from a network interface.
     #[serde(rename = "ec2:UnassignPrivateIpAddresses")]
     Ec2UnassignPrivateIpAddresses,
+    /// Send events to an event bus.
+    #[serde(rename = "events:PutEvents")]
+    EventsPutEvents,
     /// Decrypt a ciphertext.
     #[serde(rename = "kms:Decrypt")]
     KmsDecrypt,

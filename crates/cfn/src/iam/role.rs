@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::{Map, Value as Json};
 
 use super::{Action, Grant, PolicyDocument, Principal, Right, Statement};
-use crate::{Handle, Resource, Value};
+use crate::{Handle, Resource, Value, pseudo};
 
 /// A role with inline rights: there is one place to audit, and nothing outside the stack can widen
 /// them. Only conditional rights are in a separate [`Policy`](super::Policy).
@@ -86,6 +86,15 @@ impl Role {
         let policy_document = PolicyDocument::new([only(grant.statement(name, resource.clone()))]);
         self.policies.push(InlinePolicy { policy_name: name.to_owned(), policy_document });
         self.granted.push((grant, resource));
+    }
+
+    /// Adds rights on the account's default event bus, for events of this source only ([condition
+    /// keys](https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-conditions.html)).
+    pub fn grant_on_event_bus(&mut self, source: &str, grant: Grant) {
+        let bus = pseudo::arn("events", ["event-bus/default".into()]);
+        self.grant_only("EventBus", grant, bus, |statement| {
+            statement.when("StringEquals", "events:source", &source.into())
+        });
     }
 
     /// Adds rights on every resource, for actions that support no resource. `reason` says why on

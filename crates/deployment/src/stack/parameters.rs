@@ -543,8 +543,8 @@ fn vpc_id() -> Parameter {
 fn subnet_ids() -> Parameter {
     Parameter::text(
         "",
-        "Subnets of that VPC, separated by commas, with a way to the Git hosts and to S3, SQS, KMS and Secrets Manager: a NAT gateway, or \
-         VPC endpoints.",
+        "Subnets of that VPC, separated by commas, with a way to the Git hosts and to S3, SQS, KMS, Secrets Manager and EventBridge: a NAT \
+         gateway, or VPC endpoints.",
     )
         .matching("^$|^subnet-[0-9a-f]+(,subnet-[0-9a-f]+)*$", "ids of subnets, separated by commas")
 }

@@ -11,6 +11,7 @@ use cfn::{
 use contract::{
     custom::SSH_KEY_PREFIX,
     environment::{GitPullEnvironment, PACK_PREFIX, ZipDlEnvironment},
+    events,
 };
 
 use super::{
@@ -255,6 +256,8 @@ fn grant_work(role: &mut Role, jobs: &Jobs, storage: &Storage, missed: &Missed) 
         .and(missed.twice, &[Action::S3GetObject]);
     storage.output.grant(role, "*", store);
     storage.output.grant_on_bucket(role, Grant::because(SEE, missed.zip, &[Action::S3ListBucket]));
+    let reason = "tells EventBridge which artifact is ready, or that there is none, in its own name only";
+    role.grant_on_event_bus(events::SOURCE, Grant::because(reason, missed.zip, &[Action::EventsPutEvents]));
 }
 
 /// Lets a queue invoke a worker.

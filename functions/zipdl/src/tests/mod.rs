@@ -9,15 +9,19 @@ use std::{
 };
 
 use anyhow::Result;
-use aws_sdk_s3::config::{BehaviorVersion, Credentials as AwsCredentials, Region};
+use aws_sdk_s3::config::{BehaviorVersion, Credentials as AwsCredentials, Region, SharedCredentialsProvider};
 use contract::{Job, KeepCommits, KeyLayout, PermitError, Retry, Trigger, error_chain};
+use events::Bus;
 use host_credentials::HostCredentials;
 use https::{Client, HttpsError};
 use jobs::JobError as _;
 use secrecy::SecretString;
 use secret::SecretSource;
 use store::Output;
-use wiremock::{Mock, MockServer, Request, ResponseTemplate, matchers::method};
+use wiremock::{
+    Mock, MockServer, Request, ResponseTemplate,
+    matchers::{header, method},
+};
 
 use self::server::{Answer, Authority, Server, facts};
 use crate::{download::Downloader, error::ZipDlError};
@@ -42,20 +46,22 @@ fn zip(folder: &str) -> Vec<u8> {
     zip.finish().unwrap().into_inner()
 }
 
-/// A fake S3 with this response about the existing object.
-async fn s3(there: ResponseTemplate) -> (MockServer, aws_sdk_s3::Client) {
+/// A fake S3 with this response about the existing object, and an EventBridge.
+async fn s3(there: ResponseTemplate) -> (MockServer, aws_sdk_s3::Client, Bus) {
     let server = MockServer::start().await;
     Mock::given(method("HEAD")).respond_with(there).mount(&server).await;
     Mock::given(method("PUT")).respond_with(ResponseTemplate::new(200)).mount(&server).await;
-    let config = aws_sdk_s3::Config::builder()
+    let taken = ResponseTemplate::new(200).set_body_json(serde_json::json!({ "FailedEntryCount": 0, "Entries": [] }));
+    Mock::given(header("x-amz-target", "AWSEvents.PutEvents")).respond_with(taken).mount(&server).await;
+    let config = lambda_init::SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("eu-central-1"))
-        .credentials_provider(AwsCredentials::for_tests())
+        .credentials_provider(SharedCredentialsProvider::new(AwsCredentials::for_tests()))
         .endpoint_url(server.uri())
-        .force_path_style(true)
         .http_client(aws_smithy_http_client::Builder::new().build_http())
         .build();
-    (server, aws_sdk_s3::Client::from_conf(config))
+    let s3 = aws_sdk_s3::config::Builder::from(&config).force_path_style(true).build();
+    (server, aws_sdk_s3::Client::from_conf(s3), Bus::new(&config))
 }
 
 /// A stack with one host, on this machine.
@@ -63,6 +69,8 @@ struct World {
     authority: Authority,
     s3: MockServer,
     client: aws_sdk_s3::Client,
+    /// Of the same server.
+    bus: Bus,
     max_bytes: u64,
     trusts: bool,
 }
@@ -81,8 +89,8 @@ impl World {
     }
 
     async fn with(there: ResponseTemplate) -> Self {
-        let (s3, client) = s3(there).await;
-        Self { authority: Authority::new().unwrap(), s3, client, max_bytes: 1 << 20, trusts: true }
+        let (s3, client, bus) = s3(there).await;
+        Self { authority: Authority::new().unwrap(), s3, client, bus, max_bytes: 1 << 20, trusts: true }
     }
 
     async fn host(&self, answer: impl Fn(&str, usize) -> Answer + Send + Sync + 'static) -> Server {
@@ -111,6 +119,7 @@ impl World {
                 key_layout: KeyLayout::Path,
                 keep_commits: KeepCommits::Off,
             },
+            bus: self.bus.clone(),
             max_bytes: self.max_bytes,
             patience: Duration::from_millis(1),
         }
@@ -129,7 +138,20 @@ impl World {
     /// The stored objects.
     async fn stored(&self) -> Vec<Request> {
         let requests = self.s3.received_requests().await.unwrap();
-        requests.into_iter().filter(|request| request.method.as_str() != "HEAD").collect()
+        let is_write =
+            |request: &Request| request.method.as_str() != "HEAD" && !request.headers.contains_key("x-amz-target");
+        requests.into_iter().filter(is_write).collect()
+    }
+
+    /// The details of the sent events.
+    async fn told(&self) -> Vec<contract::Manifest> {
+        let requests = self.s3.received_requests().await.unwrap();
+        let events = requests.iter().filter(|request| request.headers.contains_key("x-amz-target"));
+        let detail = |request: &Request| {
+            let event: serde_json::Value = request.body_json().unwrap();
+            serde_json::from_str(event["Entries"][0]["Detail"].as_str().unwrap()).unwrap()
+        };
+        events.map(detail).collect()
     }
 }
 
@@ -175,6 +197,21 @@ async fn an_archive_becomes_an_object() {
         "{request}"
     );
     assert!(request.contains("authorization: Bearer t0ken\r\n"), "{request}");
+    let [told] = &world.told().await[..] else { panic!("not one event") };
+    assert_eq!((told.key.as_str(), told.size), ("octo/hello/octo_hello.zip", put.body.len() as u64));
+    assert_eq!((&told.commit, told.subject.way), (&"a".repeat(40), contract::Worker::ZipDl));
+}
+
+#[tokio::test]
+async fn only_own_delivery_is_told_again() {
+    for (delivery, events) in [("d-0", 1), ("d-1", 0)] {
+        let world = World::with_artifact("127.0.0.1/octo/hello", &commit('a'), &commit('b')).await;
+        Mock::given(method("GET")).respond_with(ResponseTemplate::new(200)).mount(&world.s3).await;
+        let host = world.host(|_, _| Answer::zip(b"")).await;
+        let job = Job { delivery: delivery.parse().unwrap(), ..job() };
+        world.deliver_job("github", &host, &job).await.unwrap();
+        assert_eq!((world.told().await.len(), host.requests().len()), (events, 0), "{delivery}");
+    }
 }
 
 #[tokio::test]

@@ -1,0 +1,38 @@
+//! The events that the workers send to EventBridge: their names, and the details that aren't a
+//! [`Manifest`](crate::Manifest).
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Job, Worker, manifest::Subject};
+
+/// The source of every event.
+pub const SOURCE: &str = "git2s3";
+
+/// An artifact was stored. The detail is its [`Manifest`](crate::Manifest).
+pub const ARTIFACT_READY: &str = "Artifact Ready";
+
+/// A job was given up, and lies in the dead-letter queue. The detail is a [`Failure`].
+pub const ARTIFACT_FAILED: &str = "Artifact Failed";
+
+/// What is said of a job that was given up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct Failure {
+    /// Which push it is about.
+    #[serde(flatten)]
+    pub subject: Subject,
+    /// The commit that the sender of the webhook named, if it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<String>,
+    /// What happened, to what, and what to do: the `Reason` of the dead-letter message.
+    pub reason: String,
+}
+
+impl Failure {
+    /// What is said of a job.
+    pub fn of(job: &Job, way: Worker, reason: &str) -> Self {
+        let commit = job.commit.as_ref().map(ToString::to_string);
+        Self { subject: Subject::of(job, way), commit, reason: reason.to_owned() }
+    }
+}
