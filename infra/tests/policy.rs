@@ -437,6 +437,15 @@ const PLANTS: &[Plant] = &[
         id: "GitPullGitHubAppKey",
     },
     Plant {
+        what: "a worker that sends others' events",
+        spoil: |template| {
+            let role = &mut template["Resources"]["ZipDlRole"];
+            *role = serde_json::from_str(&role.to_string().replace("events:source", "events:detail-type")).unwrap();
+        },
+        rule: "iam/events_name_their_source",
+        id: "ZipDlRole",
+    },
+    Plant {
         what: "objects that belong to who wrote them",
         spoil: |template| remove(properties(template, "OutputBucket"), "OwnershipControls"),
         rule: "s3/bucket_owner_enforced",

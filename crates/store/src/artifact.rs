@@ -94,8 +94,8 @@ impl Artifact {
         self.is_of_commit(&self.found)
     }
 
-    /// Whether the delivery that asks for it has stored it already, in a try that failed afterwards:
-    /// nobody may have been told of it.
+    /// Whether the delivery that asks for it has stored it already, in a try that failed
+    /// afterwards: nobody may have been told of it.
     pub fn is_of_delivery(&self) -> bool {
         let there = self.found.metadata.as_ref();
         self.is_there() && there.is_some_and(|there| there.delivery_id == self.metadata.delivery_id)
