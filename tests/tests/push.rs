@@ -219,7 +219,7 @@ impl<'a> Told<'a> {
         let receive = self.account.sqs.receive_message().queue_url(&self.queue);
         let receive = receive.wait_time_seconds(20).max_number_of_messages(1);
         let received = receive.send().await.unwrap().messages.unwrap_or_default();
-        let message = received.first().expect("no event came");
+        let message = received.first().unwrap();
         let receipt = message.receipt_handle().unwrap();
         self.account.sqs.delete_message().queue_url(&self.queue).receipt_handle(receipt).send().await.unwrap();
         let event: Value = serde_json::from_str(message.body().unwrap()).unwrap();
