@@ -163,7 +163,13 @@ mod tests {
     fn subnet_description_names_needed_services() {
         let template = stack::template(None).unwrap().into_value();
         let description = template["Parameters"]["SubnetIds"]["Description"].as_str().unwrap();
-        let names = [("kms", "KMS"), ("s3", "S3"), ("secretsmanager", "Secrets Manager"), ("sqs", "SQS")];
+        let names = [
+            ("events", "EventBridge"),
+            ("kms", "KMS"),
+            ("s3", "S3"),
+            ("secretsmanager", "Secrets Manager"),
+            ("sqs", "SQS"),
+        ];
         // Lambda handles logs and network interfaces itself, outside the VPC.
         let of_lambda = ["ec2", "logs"];
         for right in of_roles(&template) {
