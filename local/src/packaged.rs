@@ -2,7 +2,7 @@
 //! took half of the time.
 
 use std::fs::{self, File};
-use std::io::copy;
+use std::io::{ErrorKind, copy};
 use std::os::unix::fs::{OpenOptionsExt, symlink};
 use std::path::{Path, PathBuf};
 
@@ -62,6 +62,8 @@ pub(crate) fn link(dist: &Path) -> Result<bool> {
     fs::create_dir_all(dist)?;
     fs::copy(run.join("assets.json"), dist.join("assets.json"))
         .with_context(|| format!("use the functions in {}, which {VARIABLE} names", run.display()))?;
-    symlink(run.join("assets"), dist.join("assets")).context("link the functions' zips")?;
-    Ok(true)
+    match symlink(run.join("assets"), dist.join("assets")) {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error).context("link the functions' zips"),
+        _ => Ok(true),
+    }
 }
