@@ -67,7 +67,7 @@ impl CachedPack {
 impl Upload {
     /// Starts to upload the pack of a commit in place of the one that was `read`, if any. If
     /// another one was stored meanwhile, that one stays, and the upload ends with
-    /// [`StoreError::is_taken`].
+    /// [`crate::StoreError::is_taken`].
     ///
     /// # Panics
     /// Outside a Tokio runtime.

@@ -31,7 +31,7 @@ fn browser(scene: &Scene) -> reqwest::Client {
 
 /// The value of an attribute in a page, as HTML has it.
 fn attribute(html: &str, before: &str, name: &str) -> String {
-    let from = html.find(before).unwrap_or_else(|| panic!("{before} is not in {html}"));
+    let from = html.find(before).unwrap();
     let value = html[from..].split_once(&format!("{name}=\"")).unwrap().1;
     let value = value.split('"').next().unwrap();
     value.replace("&quot;", "\"").replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
