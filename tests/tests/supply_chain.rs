@@ -166,9 +166,12 @@ fn ignored_advisory_has_reason_and_date() {
 /// an RSA private key, so no RSA private key may get there.
 #[test]
 fn functions_never_sign_with_rsa_crate() {
-    for one in own_crates() {
+    // `infra` parses the key of a GitHub App, and `local` makes one. No function uses these crates.
+    let elsewhere = ["git2s3-infra", "git2s3-local", "git2s3-tests"];
+    for one in own_crates().into_iter().filter(|one| !elsewhere.contains(&one["name"].as_str().unwrap())) {
         let dependencies = one["dependencies"].as_array().unwrap();
-        assert!(dependencies.iter().all(|dependency| dependency["name"] != "rsa"), "{} imports rsa", one["name"]);
+        let mut linked = dependencies.iter().filter(|dependency| dependency["kind"] != "dev");
+        assert!(linked.all(|dependency| dependency["name"] != "rsa"), "{} imports rsa", one["name"]);
     }
     // All identifiers that create or use an RSA private key, and the files that contain them.
     let allowed: [(&str, &[&str]); 6] = [

@@ -222,8 +222,22 @@ async fn failed_requests_ahead_are_repeated() {
         r#"
 git upload-pack --advertise-refs "$repository"
 exec perl -e '
-  while (sysread(STDIN, my $all, 65536) && $all ne "0000") {
-    exit if substr($all, -8) eq "00000000";
+  my $in = "";
+  sub need {
+    while (length $in < $_[0]) { sysread(STDIN, $in, 65536, length $in) or exit }
+  }
+  sub request {
+    for (my $all = "";;) {
+      need(4);
+      my $length = hex substr($in, 0, 4);
+      my $packet = $length < 4 ? 4 : $length;
+      need($packet);
+      $all .= substr($in, 0, $packet, "");
+      return $all if $length == 0;
+    }
+  }
+  while ((my $all = request()) ne "0000") {
+    exit if length $in;
     open(my $git, "|-", "git", "upload-pack", "--stateless-rpc", $ARGV[0]);
     print $git $all;
     close $git;
