@@ -12,7 +12,7 @@ use serde_json::json;
 use crate::{
     Action, Attempt, Clock, Content, Delivery, HostApiError, SecretState, SystemClock,
     caller::{Caller, Manner},
-    host::github::{self, Sent},
+    host::github::{self, Config, Sent},
 };
 
 /// A GitHub App, called with its own signature.
@@ -50,22 +50,13 @@ pub struct AppWebhook {
     pub verifies_tls: bool,
 }
 
-#[derive(Deserialize)]
-struct Config {
-    #[serde(default)]
-    url: String,
-    content_type: Option<String>,
-    secret: Option<String>,
-    insecure_ssl: Option<serde_json::Value>,
-}
-
 impl From<Config> for AppWebhook {
     fn from(config: Config) -> Self {
         Self {
+            content: config.content(),
+            secret: config.secret(),
+            verifies_tls: config.verifies_tls(),
             url: config.url,
-            content: if config.content_type.as_deref() == Some("json") { Content::Json } else { Content::Form },
-            secret: if config.secret.is_some() { SecretState::Set } else { SecretState::Missing },
-            verifies_tls: config.insecure_ssl.is_none_or(|value| value == "0" || value == 0),
         }
     }
 }

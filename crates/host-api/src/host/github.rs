@@ -103,10 +103,11 @@ struct Hook {
     config: Config,
 }
 
+/// A webhook's settings, of a repository's and of an App's.
 #[derive(Deserialize)]
-struct Config {
+pub(crate) struct Config {
     #[serde(default)]
-    url: String,
+    pub(crate) url: String,
     content_type: Option<String>,
     /// Stars, if there is one.
     secret: Option<String>,
@@ -114,19 +115,31 @@ struct Config {
     insecure_ssl: Option<Value>,
 }
 
+impl Config {
+    pub(crate) fn content(&self) -> Content {
+        if self.content_type.as_deref() == Some("json") { Content::Json } else { Content::Form }
+    }
+
+    pub(crate) fn secret(&self) -> SecretState {
+        if self.secret.is_some() { SecretState::Set } else { SecretState::Missing }
+    }
+
+    pub(crate) fn verifies_tls(&self) -> bool {
+        self.insecure_ssl.as_ref().is_none_or(|value| value == "0" || value == 0)
+    }
+}
+
 impl From<Hook> for Webhook {
     fn from(hook: Hook) -> Self {
         let has = |event: &str| hook.events.iter().any(|name| name == event || name == "*");
         let of = [(Event::Push, "push"), (Event::TagPush, "push"), (Event::Release, "release")];
-        let is_json = hook.config.content_type.as_deref() == Some("json");
-        let insecure = hook.config.insecure_ssl.as_ref();
         Self {
             id: hook.id,
             is_active: hook.active,
             events: of.into_iter().filter_map(|(event, name)| has(name).then_some(event)).collect(),
-            content: if is_json { Content::Json } else { Content::Form },
-            secret: if hook.config.secret.is_some() { SecretState::Set } else { SecretState::Missing },
-            verifies_tls: insecure.is_none_or(|value| value == "0" || value == 0),
+            content: hook.config.content(),
+            secret: hook.config.secret(),
+            verifies_tls: hook.config.verifies_tls(),
             branches: None,
             stopped: None,
             url: hook.config.url,
