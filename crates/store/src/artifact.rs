@@ -3,6 +3,8 @@
 //! copies it to the other one. If the worker ends in between, the next try finds the zip of the
 //! commit and only copies it.
 
+use std::collections::HashMap;
+
 use aws_sdk_s3::Client;
 use contract::{
     CommitId, KeepCommits,
@@ -124,7 +126,7 @@ impl Artifact {
     pub fn start(&self, client: &Client) -> (PartWriter, Upload) {
         let (object, description) = match &self.kept {
             Some((object, _)) if !self.is_kept() => (object, self.of_commit()),
-            _ => (&self.object, self.metadata.describe(&self.found)),
+            _ => (&self.object, self.metadata.describe(self.found.condition.clone())),
         };
         Upload::start_described(client, object.clone(), description)
     }
@@ -199,7 +201,7 @@ impl Artifact {
 
     /// The reference's object, as a copy of this one.
     fn target(&self, client: &Client, original: &Stored) -> Target {
-        let description = self.named(&original.sha256).describe(&self.found);
+        let description = self.named(&original.sha256).describe(self.found.condition.clone());
         Target { client: client.clone(), object: self.object.clone(), description }
     }
 
@@ -210,12 +212,8 @@ impl Artifact {
 
     /// The commit's object. It replaces nothing.
     fn of_commit(&self) -> Description {
-        Description {
-            content_type: "application/zip",
-            metadata: ArtifactMetadata { previous: None, ..self.metadata.clone() }.to_user_metadata(),
-            tag: Some(KeepCommits::TAG),
-            condition: Condition::Absent,
-        }
+        let metadata = ArtifactMetadata { previous: None, ..self.metadata.clone() };
+        Description { tag: Some(KeepCommits::TAG), ..metadata.describe(Condition::Absent) }
     }
 
     fn placed(&self, zip: Stored, kept: Option<Stored>) -> Placed {
@@ -318,8 +316,9 @@ async fn put(client: &Client, zip: &Object, manifest: &Manifest, condition: Cond
     let body = serde_json::to_vec(manifest).map_err(|source| StoreError::Text { object: object.clone(), source })?;
     let request = client.put_object().bucket(object.bucket.as_str()).key(&object.key).body(body.into());
     let tag = (condition == Condition::Absent).then_some(KeepCommits::TAG);
-    let request = request.set_tagging(tag.map(|(key, value)| format!("{key}={value}")));
-    let request = request.content_type("application/json").set_if_none_match(condition.if_none_match());
+    let described = Description { content_type: "application/json", metadata: HashMap::new(), tag, condition };
+    let request = request.set_tagging(described.tagging()).content_type(described.content_type);
+    let request = request.set_if_none_match(described.condition.if_none_match());
     match request.send().await {
         Ok(_) => Ok(()),
         Err(error) => Err(StoreError::Manifest { object, source: Box::new(error.into()) }),

@@ -58,10 +58,9 @@ const HEADER_PREFIX: &str = "x-amz-meta-";
 const SHA256_BYTES: usize = HEADER_PREFIX.len() + SHA256.len() + 64;
 
 impl ArtifactMetadata {
-    /// A zip with this metadata, replacing what was found.
-    pub(crate) fn describe(&self, found: &Found) -> Description {
-        let (metadata, condition) = (self.to_user_metadata(), found.condition.clone());
-        Description { content_type: "application/zip", metadata, tag: None, condition }
+    /// A zip with this metadata.
+    pub(crate) fn describe(&self, condition: Condition) -> Description {
+        Description { content_type: "application/zip", metadata: self.to_user_metadata(), tag: None, condition }
     }
 
     /// As S3 metadata: printable ASCII, at most 2,048 bytes.

@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate, matchers::any};
 
 use super::*;
-use crate::{ArtifactMetadata, Found, description::Condition};
+use crate::{ArtifactMetadata, description::Condition};
 
 const SIZES: PartSizes = PartSizes { alone: 10, first: 10, step: 1000 };
 
@@ -139,12 +139,7 @@ fn start(client: &Client) -> (PartWriter, Upload) {
         previous: None,
         sha256: None,
     };
-    Upload::start_with(
-        client,
-        object(),
-        metadata.describe(&Found { metadata: None, bytes: 0, version_id: None, condition: Condition::Always }),
-        SIZES,
-    )
+    Upload::start_with(client, object(), metadata.describe(Condition::Always), SIZES)
 }
 
 /// Uploads `length` bytes with a successful producer.
