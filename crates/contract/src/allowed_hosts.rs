@@ -27,6 +27,11 @@ impl AllowedHosts {
         self.0.iter().find(|allowed| allowed.host.as_str().eq_ignore_ascii_case(host))
     }
 
+    /// The entry of a host, if it runs this software.
+    pub fn find_of(&self, kind: HostKind, host: &str) -> Option<&AllowedHost> {
+        self.find(host).filter(|allowed| allowed.kind == Some(kind))
+    }
+
     /// The entries whose URLs may use this name. The host of that name comes first.
     pub fn known_as(&self, name: &str) -> impl Iterator<Item = &AllowedHost> {
         let own = self.find(name);
@@ -61,6 +66,8 @@ mod tests {
         assert_eq!(hosts.find("GitHub.com").unwrap().host.as_str(), "github.com");
         assert!(hosts.find("evil.example").is_none());
         assert!(hosts.find("sub.github.com").is_none());
+        assert!(hosts.find_of(HostKind::GitHub, "github.com").is_some());
+        assert!(hosts.find_of(HostKind::GitHub, "git.example.com").is_none());
     }
 
     #[test]

@@ -82,6 +82,11 @@ impl<S: Signer> GitHubApp<S> {
         &self.host
     }
 
+    /// What the App's requests go through.
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
     /// What shows the host that a request is the App's, for the next minutes.
     ///
     /// # Errors

@@ -21,16 +21,9 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Access {
     /// How the App's host is reached.
-    pub(crate) app: Option<App>,
+    pub(crate) app: Option<GitHubApp<KmsKey>>,
     /// How all others are.
     pub(crate) others: Others,
-}
-
-/// A GitHub App, and the way to its host.
-#[derive(Debug)]
-pub(crate) struct App {
-    pub(crate) github: GitHubApp<KmsKey>,
-    pub(crate) client: Client,
 }
 
 /// How the hosts without an App are reached.
@@ -74,22 +67,20 @@ impl Ways {
     }
 }
 
-impl App {
-    /// The way to a repository. Everybody can read a public one, such as a submodule of somebody
-    /// who hasn't installed the App.
-    async fn way(&self, repository: &Repository, known: Known) -> Result<Ways, GitPullError> {
-        let path = &repository.path;
-        if known == Known::Refused {
-            self.github.forget(path).await;
-        }
-        let (token, without_token) = match self.github.token(path, SystemTime::now()).await {
-            Ok(token) => (Some(token), None),
-            Err(error) if error.is_about_access() => (None, Some(error)),
-            Err(error) => return Err(GitPullError::GitHubApp(Box::new(error))),
-        };
-        let first = over_https(&self.client, self.github.host(), token.as_ref())?;
-        Ok(Ways { without_token, ..Ways::one(first) })
+/// The way to a repository of the App's host. Everybody can read a public one, such as a submodule
+/// of somebody who hasn't installed the App.
+async fn by_app(app: &GitHubApp<KmsKey>, repository: &Repository, known: Known) -> Result<Ways, GitPullError> {
+    let path = &repository.path;
+    if known == Known::Refused {
+        app.forget(path).await;
     }
+    let (token, without_token) = match app.token(path, SystemTime::now()).await {
+        Ok(token) => (Some(token), None),
+        Err(error) if error.is_about_access() => (None, Some(error)),
+        Err(error) => return Err(GitPullError::GitHubApp(Box::new(error))),
+    };
+    let first = over_https(app.client(), app.host(), token.as_ref())?;
+    Ok(Ways { without_token, ..Ways::one(first) })
 }
 
 /// The way over HTTPS with a token, or without one.
@@ -109,8 +100,8 @@ fn over_https(
 
 impl Access {
     /// The App, if it is the way to this host.
-    fn app_of(&self, host: &AllowedHost) -> Option<&App> {
-        self.app.as_ref().filter(|app| app.github.host().host == host.host)
+    fn app_of(&self, host: &AllowedHost) -> Option<&GitHubApp<KmsKey>> {
+        self.app.as_ref().filter(|app| app.host().host == host.host)
     }
 
     /// Whether a host is reached over SSH.
@@ -127,7 +118,7 @@ impl Access {
         known: Known,
     ) -> Result<Ways, GitPullError> {
         if let Some(app) = self.app_of(host) {
-            return app.way(repository, known).await;
+            return by_app(app, repository, known).await;
         }
         match &self.others {
             Others::Ssh { keys, known_hosts } => {

@@ -23,7 +23,7 @@ use secret::StoredSecret;
 use store::Output;
 
 use crate::{
-    access::{Access, App, Others},
+    access::{Access, Others},
     cache::PackCache,
     error::GitPullError,
     files::{Files, History, Submodules},
@@ -38,10 +38,11 @@ async fn main() -> Result<()> {
     let environment = GitPullEnvironment::<Runtime>::from_env()?;
     let config = lambda_init::aws().load().await;
     let queues = [environment.queue.clone(), environment.dead_letter_queue.clone()];
-    let queue = Queue::new(aws_sdk_sqs::Client::new(&config), queues, Bus::new(&config), Worker::GitPull);
+    let bus = Bus::new(&config);
+    let queue = Queue::new(aws_sdk_sqs::Client::new(&config), queues, bus.clone(), Worker::GitPull);
     // If the function exited instead, its jobs would be retried and moved to the dead-letter queue
     // without a reason.
-    let worker = worker(environment, &config).map_err(|error| format!("{error:#}"));
+    let worker = worker(environment, &config, bus).map_err(|error| format!("{error:#}"));
     let served = jobs::serve(&queue, async |job, deadline| match &worker {
         Ok(worker) => worker.deliver(job, deadline).await,
         Err(reason) => Err(GitPullError::Configuration(reason.clone())),
@@ -55,21 +56,20 @@ fn github_app(
     config: &lambda_init::SdkConfig,
     hosts: &AllowedHosts,
     client: &Client,
-) -> Result<Option<App>> {
+) -> Result<Option<GitHubApp<KmsKey>>> {
     let (name, id, key) = (&environment.github_app_host, &environment.github_app_id, &environment.github_app_key);
     if id.is_empty() {
         return Ok(None);
     }
-    let host = hosts.find(name).filter(|host| host.kind == Some(HostKind::GitHub));
+    let host = hosts.find_of(HostKind::GitHub, name);
     let host = host.with_context(|| {
         format!("{name} of GitHubAppHost is not in AllowedGitHosts, or it is there without kind=github")
     })?;
     let key = KmsKey::new(aws_sdk_kms::Client::new(config), key);
-    let github = GitHubApp::new(host.clone(), id, key, client.clone());
-    Ok(Some(App { github, client: client.clone() }))
+    Ok(Some(GitHubApp::new(host.clone(), id, key, client.clone())))
 }
 
-fn worker(environment: GitPullEnvironment<Runtime>, config: &lambda_init::SdkConfig) -> Result<Puller> {
+fn worker(environment: GitPullEnvironment<Runtime>, config: &lambda_init::SdkConfig, bus: Bus) -> Result<Puller> {
     let s3 = aws_sdk_s3::Client::new(config);
     let allowed_hosts = environment.allowed_hosts.parse()?;
     let client = Client::new(&allowed_hosts, &environment.ca_bundle)?;
@@ -123,5 +123,5 @@ fn worker(environment: GitPullEnvironment<Runtime>, config: &lambda_init::SdkCon
         },
         lfs,
     };
-    Ok(Puller { source, files, output, bus: Bus::new(config) })
+    Ok(Puller { source, files, output, bus })
 }

@@ -51,11 +51,10 @@ impl Puller {
         let artifact = artifact.map_err(GitPullError::Store)?;
 
         let due = compare(&fetched, &artifact, &self.files).await?;
-        let provenance = provenance(&fetched)?;
         let (placed, summary, fetched) = Box::pin(self.put(job, due, fetched, &artifact, deadline)).await?;
         tell(job, &fetched, &artifact, summary, due, [fetch_time, started.elapsed()]);
         if let Some(placed) = placed {
-            let manifest = placed.manifest(Subject::of(job, Worker::GitPull), provenance);
+            let manifest = placed.manifest(Subject::of(job, Worker::GitPull), provenance(&fetched)?);
             placed.put_manifests(&self.output.s3, &manifest).await.map_err(GitPullError::Store)?;
             self.bus.send(Event::Ready(&manifest)).await.map_err(GitPullError::Tell)?;
         }

@@ -26,10 +26,11 @@ async fn main() -> Result<()> {
     let environment = ZipDlEnvironment::<Runtime>::from_env()?;
     let config = lambda_init::aws().load().await;
     let queues = [environment.queue.clone(), environment.dead_letter_queue.clone()];
-    let queue = Queue::new(aws_sdk_sqs::Client::new(&config), queues, Bus::new(&config), Worker::ZipDl);
+    let bus = Bus::new(&config);
+    let queue = Queue::new(aws_sdk_sqs::Client::new(&config), queues, bus.clone(), Worker::ZipDl);
     // If the function exited instead, its jobs would be retried and moved to the dead-letter queue
     // without a reason.
-    let downloader = downloader(environment, &config).map_err(|error| format!("{error:#}"));
+    let downloader = downloader(environment, &config, bus).map_err(|error| format!("{error:#}"));
     let served = jobs::serve(&queue, async |job, deadline| match &downloader {
         Ok(downloader) => downloader.deliver(job, deadline).await,
         Err(reason) => Err(ZipDlError::Configuration(reason.clone())),
@@ -40,6 +41,7 @@ async fn main() -> Result<()> {
 fn downloader(
     environment: ZipDlEnvironment<Runtime>,
     config: &lambda_init::SdkConfig,
+    bus: Bus,
 ) -> Result<Downloader<StoredSecret>> {
     let allowed_hosts = environment.allowed_hosts.parse()?;
     Ok(Downloader {
@@ -52,7 +54,7 @@ fn downloader(
             key_layout: environment.key_layout.parse()?,
             keep_commits: environment.keep_commits.parse()?,
         },
-        bus: Bus::new(config),
+        bus,
         patience: Duration::from_secs(1),
         max_bytes: environment.max_archive_bytes.parse().context("read the MaxArchiveBytes parameter")?,
     })

@@ -97,7 +97,7 @@ struct Stack<'a> {
 
 impl Stack<'_> {
     fn host(&self, name: &HostName) -> anyhow::Result<&AllowedHost> {
-        let host = self.target.hosts.find(name.as_str()).filter(|host| host.kind == Some(HostKind::GitHub));
+        let host = self.target.hosts.find_of(HostKind::GitHub, name.as_str());
         let host = host.ok_or_else(|| Usage {
             message: format!("the stack's parameter AllowedGitHosts has no {name} that runs GitHub"),
             hint: Some(format!(

@@ -216,7 +216,7 @@ fn app(account: &Account, stack: &Description) -> Result<Option<App>, TargetErro
         return Ok(None);
     }
     let hosts: AllowedHosts = parameter("AllowedGitHosts").parse()?;
-    let host = hosts.find(name).filter(|host| host.kind == Some(HostKind::GitHub));
+    let host = hosts.find_of(HostKind::GitHub, name);
     let host = host.ok_or_else(|| TargetError::AppHost(name.to_owned()))?;
     let client = https::Client::new(&hosts, parameter("CaBundle"))?;
     Ok(Some(app_of(account, host, id, key, client)))

@@ -28,7 +28,7 @@ pub(super) fn without_app_host(template: &Value, values: &BTreeMap<String, Strin
     let (id, name) = (value("GitHubAppId"), value("GitHubAppHost"));
     // An unreadable value was refused before.
     let hosts: AllowedHosts = value(PARAMETER).parse().ok()?;
-    let is_there = hosts.find(name).is_some_and(|host| host.kind == Some(HostKind::GitHub));
+    let is_there = hosts.find_of(HostKind::GitHub, name).is_some();
     (!id.is_empty() && !is_there)
         .then(|| format!("GitHubAppHost is {name}, which AllowedGitHosts doesn't have, or not with kind=github."))
 }
