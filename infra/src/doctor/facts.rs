@@ -9,7 +9,7 @@ use host_api::{Delivery, DeployKey, HostApi, HostApiError, HostedRepository, Pub
 
 use super::endpoint::{Reached, reach};
 use crate::connect::{Endpoint, Refusal, Target, secret_for, stored};
-use crate::github_app::{self, AppCallError, AppFacts};
+use crate::github_app::{self, App, AppCallError, AppFacts};
 use crate::status::{Status, status};
 
 /// What is known.
@@ -31,8 +31,9 @@ pub struct Facts<'a> {
     pub keys: Vec<PublicKey>,
     /// What the host says; `None` without a token.
     pub at_host: Option<Result<AtHost, HostApiError>>,
-    /// What the host says of the GitHub App, if that is the way to the repository.
-    pub app: Option<Result<AppFacts, AppCallError>>,
+    /// What the host says of the GitHub App, and what that has sent, newest first, if it is the way
+    /// to the repository.
+    pub app: Option<Result<(AppFacts, Vec<Delivery>), AppCallError>>,
     /// The key of the default branch's zip; `None` if pushes to it become none.
     pub artifact: Option<String>,
     /// When the zip was stored, in seconds since 1970.
@@ -84,11 +85,11 @@ pub async fn facts<'a>(
     let own = target.keys.known(repository);
     facts.keys = if own.is_empty() { target.stack_key.iter().cloned().collect() } else { own };
     if let Some(app) = target.app_of(&repository.host) {
-        facts.app = Some(github_app::facts(app, repository).await);
+        facts.app = Some(of_app(app, repository).await);
     } else if let Some(api) = api {
         facts.at_host = Some(at_host(api, repository, target.urls()).await);
     }
-    let by_app = facts.app.as_ref().and_then(|told| told.as_ref().ok()).and_then(|told| told.hosted.as_ref());
+    let by_app = facts.app.as_ref().and_then(|told| told.as_ref().ok()).and_then(|(told, _)| told.hosted.as_ref());
     let hosted = facts.at_host.as_ref().and_then(|told| told.as_ref().ok()).map(|told| &told.hosted);
     let branch = hosted.or(by_app).map_or(Some("main"), |hosted| hosted.default_branch.as_deref());
     facts.artifact = branch.and_then(|branch| target.artifact_key(repository, branch));
@@ -96,6 +97,10 @@ pub async fn facts<'a>(
         facts.stored = stored(account, &target.bucket, key).await?;
     }
     Ok(Some(facts))
+}
+
+async fn of_app(app: &App, repository: &Repository) -> Result<(AppFacts, Vec<Delivery>), AppCallError> {
+    Ok((github_app::facts(app, repository).await?, app.deliveries().await?))
 }
 
 async fn reached(account: &Account, target: &Target) -> Reached {

@@ -188,13 +188,13 @@ fn webhook(told: &AtHost, urls: &[String; 2], connect: &str) -> Verdict {
 
 /// What the host says of the App that is the way to the repository.
 fn github_app(facts: &Facts<'_>) -> Vec<Finding> {
-    let told = match &facts.app {
+    let (told, sent) = match &facts.app {
         None => return Vec::new(),
         Some(Err(error)) => {
             let remedy = error.hint().unwrap_or_else(|| "try again".to_owned());
             return vec![finding("GitHub App", fault(contract::error_chain(error), remedy))];
         }
-        Some(Ok(told)) => told,
+        Some(Ok((told, sent))) => (told, sent),
     };
     let problem = told.problems(facts.target.url(Endpoint::GitPull)).into_iter().next();
     let verdict = problem.map_or_else(
@@ -202,7 +202,7 @@ fn github_app(facts: &Facts<'_>) -> Vec<Finding> {
         |problem| fault(problem.reason, problem.hint.unwrap_or_default()),
     );
     let again = "import the App's key again with `app import`";
-    vec![finding("GitHub App", verdict), finding("deliveries", deliveries(Some(&told.deliveries), again))]
+    vec![finding("GitHub App", verdict), finding("deliveries", deliveries(Some(sent), again))]
 }
 
 /// `again` makes the webhook what it has to be.

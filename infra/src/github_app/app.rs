@@ -9,14 +9,15 @@ use host_api::{
     AppDescription, AppWebhook, Content, Delivery, GitHubAppApi, HostApi, HostApiError, HostedRepository, SecretState,
 };
 use secrecy::SecretString;
+use tokio::sync::OnceCell;
 
 use crate::connect::Failure;
 
-/// An App, and how its host is called.
+/// An App, and what its host says of it, which is asked for once for all repositories.
 #[derive(Debug)]
 pub struct App {
     github: GitHubApp<KmsKey>,
-    client: https::Client,
+    itself: OnceCell<(AppDescription, AppWebhook)>,
 }
 
 /// What is known about an App, and about its installation on a repository.
@@ -26,8 +27,6 @@ pub struct AppFacts {
     pub description: AppDescription,
     /// Its webhook.
     pub webhook: AppWebhook,
-    /// What that has sent, newest first, for all repositories.
-    pub deliveries: Vec<Delivery>,
     /// Its installation, if that gives a token for the repository.
     pub installed: Result<Installation, AppError>,
     /// The repository, if so.
@@ -64,7 +63,7 @@ impl AppCallError {
 /// The App with this ID at a host, whose key has this ARN.
 pub fn app_of(account: &Account, host: &AllowedHost, id: &str, key: &str, client: https::Client) -> App {
     let signer = KmsKey::new(aws_sdk_kms::Client::new(&account.config), key);
-    App { github: GitHubApp::new(host.clone(), id, signer, client.clone()), client }
+    App { github: GitHubApp::new(host.clone(), id, signer, client), itself: OnceCell::new() }
 }
 
 impl App {
@@ -79,13 +78,29 @@ impl App {
     /// KMS doesn't sign.
     pub async fn api(&self) -> Result<GitHubAppApi, AppCallError> {
         let jwt = self.github.jwt(SystemTime::now()).await?;
-        Ok(GitHubAppApi::new(self.host(), self.client.clone(), &jwt)?)
+        Ok(GitHubAppApi::new(self.host(), self.github.client().clone(), &jwt)?)
+    }
+
+    /// What its webhook has sent, newest first, for all repositories.
+    ///
+    /// # Errors
+    /// KMS doesn't sign, or the host refuses.
+    pub async fn deliveries(&self) -> Result<Vec<Delivery>, AppCallError> {
+        Ok(self.api().await?.deliveries().await?)
+    }
+
+    async fn itself(&self) -> Result<(AppDescription, AppWebhook), AppCallError> {
+        let ask = async || {
+            let api = self.api().await?;
+            Ok::<_, AppCallError>((api.description().await?, api.webhook().await?))
+        };
+        self.itself.get_or_try_init(ask).await.cloned()
     }
 
     /// The host's API with the App's token for a repository.
     async fn repository_api(&self, repository: &Repository) -> Result<HostApi, AppCallError> {
         let token: SecretString = self.github.token(&repository.path, SystemTime::now()).await?;
-        Ok(HostApi::new(self.host(), self.client.clone(), &token)?)
+        Ok(HostApi::new(self.host(), self.github.client().clone(), &token)?)
     }
 
     /// Its installation on a repository that it can read.
@@ -134,17 +149,11 @@ impl AppFacts {
 /// # Errors
 /// KMS doesn't sign, or the host refuses.
 pub async fn facts(app: &App, repository: &Repository) -> Result<AppFacts, AppCallError> {
-    let api = app.api().await?;
     let installed = app.installation(repository).await;
     let hosted = match &installed {
         Ok(_) => Some(app.repository_api(repository).await?.repository(&repository.path).await?),
         Err(_) => None,
     };
-    Ok(AppFacts {
-        description: api.description().await?,
-        webhook: api.webhook().await?,
-        deliveries: api.deliveries().await?,
-        installed,
-        hosted,
-    })
+    let (description, webhook) = app.itself().await?;
+    Ok(AppFacts { description, webhook, installed, hosted })
 }
