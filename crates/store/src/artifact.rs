@@ -125,7 +125,7 @@ impl Artifact {
     /// Outside a Tokio runtime.
     pub fn start(&self, client: &Client) -> (PartWriter, Upload) {
         let (object, description) = match &self.kept {
-            Some((object, _)) if !self.is_kept() => (object, self.of_commit()),
+            Some((object, _)) if !self.is_kept() => (object, self.of_commit(None)),
             _ => (&self.object, self.metadata.describe(self.found.condition.clone())),
         };
         Upload::start_described(client, object.clone(), description)
@@ -176,7 +176,7 @@ impl Artifact {
             let zip = copy(client, &original, self.target(client, &original)).await?;
             return Ok(self.placed(zip, None));
         };
-        let description = Description { metadata: self.named(&original.sha256).to_user_metadata(), ..self.of_commit() };
+        let description = self.of_commit(Some(original.sha256.clone()));
         let target = Target { client: client.clone(), object: commit.clone(), description };
         let copied = copy(client, &original, target).await;
         self.place(client, copied).await
@@ -210,9 +210,9 @@ impl Artifact {
         ArtifactMetadata { sha256: Some(sha256.to_owned()), ..self.metadata.clone() }
     }
 
-    /// The commit's object. It replaces nothing.
-    fn of_commit(&self) -> Description {
-        let metadata = ArtifactMetadata { previous: None, ..self.metadata.clone() };
+    /// The commit's object, with a hash that is known before. It replaces nothing.
+    fn of_commit(&self, sha256: Option<String>) -> Description {
+        let metadata = ArtifactMetadata { previous: None, sha256, ..self.metadata.clone() };
         Description { tag: Some(KeepCommits::TAG), ..metadata.describe(Condition::Absent) }
     }
 
@@ -521,6 +521,7 @@ mod tests {
         assert_eq!(world.seen(), [format!("copy {MOVING} to {kept}"), format!("copy {kept} to {MOVING}")]);
         assert_eq!(world.object(&kept).1["x-amz-meta-commit"], "b".repeat(40));
         assert_eq!(world.object(&kept).1["x-amz-tagging"], "git2s3=commit");
+        assert_eq!(world.object(&kept).1.get("x-amz-meta-previous-commit"), None);
         assert_eq!(world.object(MOVING).1["x-amz-meta-previous-commit"], "a".repeat(40));
     }
 
