@@ -587,7 +587,7 @@ fn rule_without_scope_sees_everything() {
     let with_conditions = |count: usize| {
         let mut template = json!({"Outputs": {"Name": {"Value": "x", "Condition": "C0"}}});
         for (condition, resource) in (0..count).map(|number| (format!("C{number}"), format!("R{number}"))) {
-            template["Resources"][resource] = json!({"Type": "AWS::SNS::Topic", "Condition": condition});
+            template["Resources"][resource] = json!({"Type": "AWS::SSM::Parameter", "Condition": condition});
             template["Conditions"][&condition] = json!({"Fn::Equals": [{"Ref": &condition}, ""]});
         }
         template
