@@ -3,6 +3,7 @@
 //! AWS.
 
 use std::collections::VecDeque;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -11,7 +12,7 @@ use anyhow::{Context, Result};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Mutex, mpsc};
+use tokio::sync::{Mutex, mpsc, watch};
 use tokio::task::JoinHandle;
 
 use crate::peer::Connection;
@@ -58,7 +59,10 @@ pub struct Proxy {
     /// Its address.
     pub port: u16,
     received: Arc<AtomicU64>,
+    connections: Arc<AtomicU64>,
     breaks: Arc<Mutex<VecDeque<Break>>>,
+    /// How all connections that exist break.
+    all_break: watch::Sender<Option<Breakage>>,
     trips: Trips,
     task: JoinHandle<()>,
 }
@@ -78,7 +82,9 @@ impl Proxy {
     pub async fn start(port: u16, network: Network) -> Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.context("listen as a proxy")?;
         let own = listener.local_addr()?.port();
-        let received = Arc::new(AtomicU64::new(0));
+        let [received, connections] = [(); 2].map(|()| Arc::new(AtomicU64::new(0)));
+        let accepted = Arc::clone(&connections);
+        let (all_break, breaking) = watch::channel(None);
         let breaks = Arc::<Mutex<VecDeque<Break>>>::default();
         let waiting = Arc::clone(&breaks);
         let trips = Trips::new(network.latency);
@@ -92,15 +98,33 @@ impl Proxy {
             while let Ok((client, _)) = listener.accept().await {
                 let Ok(connection) = Connection::of(&client) else { continue };
                 let to_break = waiting.lock().await.pop_front().map(|to_break| (to_break, connection));
-                tokio::spawn(connect(client, port, Way { to_break, ..way.clone() }));
+                accepted.fetch_add(1, Ordering::SeqCst);
+                let mut breaking = breaking.clone();
+                breaking.mark_unchanged();
+                tokio::spawn(connect_until(breaking, client, port, Way { to_break, ..way.clone() }));
             }
         });
-        Ok(Self { port: own, received, breaks, trips, task })
+        Ok(Self { port: own, received, connections, breaks, all_break, trips, task })
     }
 
     /// Breaks the next connection that isn't to break yet.
     pub async fn break_next(&self, to_break: Break) {
         self.breaks.lock().await.push_back(to_break);
+    }
+
+    /// Closes all connections that exist.
+    pub fn cut(&self) {
+        self.all_break.send_replace(Some(Breakage::Close));
+    }
+
+    /// Sends nothing any more over the connections that exist, which stay open.
+    pub fn silence(&self) {
+        self.all_break.send_replace(Some(Breakage::Silence));
+    }
+
+    /// The number of connections so far.
+    pub fn connections(&self) -> u64 {
+        self.connections.load(Ordering::SeqCst)
     }
 
     /// The bytes from the server so far.
@@ -126,6 +150,20 @@ struct Way {
 
 /// Bytes under way.
 type Pieces = mpsc::Sender<(Trip, Vec<u8>)>;
+
+/// Serves a connection until all break.
+async fn connect_until(mut breaking: watch::Receiver<Option<Breakage>>, client: TcpStream, port: u16, way: Way) {
+    let mut connection = pin!(connect(client, port, way));
+    tokio::select! {
+        () = &mut connection => {}
+        Ok(()) = breaking.changed() => {
+            if matches!(*breaking.borrow(), Some(Breakage::Silence)) {
+                // Keeps its ends open without serving it.
+                breaking.wait_for(|_| false).await.ok();
+            }
+        }
+    }
+}
 
 async fn connect(client: TcpStream, port: u16, way: Way) {
     client.set_nodelay(true).ok();

@@ -25,36 +25,43 @@ use crate::row::{Row, Unit};
 use crate::sample::{Pair, Sample};
 
 /// The names of the cases.
-pub(crate) const NAMES: [&str; 6] = [
+pub(crate) const NAMES: [&str; 9] = [
     "push to zip, 80 ms each way, over SSH",
+    "push to zip, 80 ms each way, over a new SSH session",
     "push to zip, 80 ms each way, over HTTPS",
     "push to zip, 80 ms each way, over SSH, small repository",
+    "push to zip, 80 ms each way, over a new SSH session, small repository",
     "push to zip, 80 ms each way, over HTTPS, small repository",
     "push to zip, round trips over SSH",
+    "push to zip, round trips over a new SSH session",
     "push to zip, round trips over HTTPS",
 ];
 const NETWORK: Network = Network { rate: None, latency: Latency::Time(Duration::from_millis(80)) };
 /// The largest acceptable part of the rival's time.
 const GOAL: f64 = 0.5;
 
-/// Measures both ways and their rival together, for a repository of Git's size and for a small one.
+/// Measures all ways and their rival together, for a repository of Git's size and for a small one.
 pub(crate) async fn run(bench: &Bench) -> Result<Vec<Row>> {
-    let [ssh, https, small_ssh, small_https, ssh_trips, https_trips] = NAMES;
-    let [over_ssh, over_https] = measure(bench, "git-sized", Shape::GIT).await?;
-    let [small_over_ssh, small_over_https] = measure(bench, "small", Shape::SMALL).await?;
+    let [ssh, new_ssh, https, small_ssh, small_new_ssh, small_https, ssh_trips, new_ssh_trips, https_trips] = NAMES;
+    let [over_ssh, over_new_ssh, over_https] = measure(bench, "git-sized", Shape::GIT).await?;
+    let [small_over_ssh, small_over_new_ssh, small_over_https] = measure(bench, "small", Shape::SMALL).await?;
     let trips = |case, pair| Row::of(case, Unit::Count, pair, |sample| count(sample.trips));
     Ok(vec![
         Row::wall(ssh, &over_ssh).goal(GOAL),
+        Row::wall(new_ssh, &over_new_ssh).goal(GOAL),
         Row::wall(https, &over_https).goal(GOAL),
         Row::wall(small_ssh, &small_over_ssh).goal(GOAL),
+        // Nine round trips of the rival's twelve can't take half of its time.
+        Row::wall(small_new_ssh, &small_over_new_ssh),
         Row::wall(small_https, &small_over_https).goal(GOAL),
         trips(ssh_trips, &over_ssh),
+        trips(new_ssh_trips, &over_new_ssh),
         trips(https_trips, &over_https),
     ])
 }
 
-/// Our results over SSH and HTTPS, each with the rival's.
-async fn measure(bench: &Bench, name: &str, shape: Shape) -> Result<[Pair; 2]> {
+/// Our results over an open SSH session, a new one, and HTTPS, each with the rival's.
+async fn measure(bench: &Bench, name: &str, shape: Shape) -> Result<[Pair; 3]> {
     let account = bench.account().await?;
     let mut hosted = Hosted::new(bench, account, name, shape)?;
     account.forget().await?;
@@ -66,12 +73,16 @@ async fn measure(bench: &Bench, name: &str, shape: Shape) -> Result<[Pair; 2]> {
     let environment = account.gitpull_over_https(tls_line.port, &tls.authority).await?;
     let mut over_https = Function::start(bench, "gitpull", &environment).await?;
     let mut rival = RivalWorker::start(bench, account, &hosted, line.port, folder.path()).await?;
-    let mut pairs: [Pair; 2] = Default::default();
+    let mut pairs: [Pair; 3] = Default::default();
     for run in 0..=bench.runs {
         crate::progress::progress(&format!("push to zip of {name}, 80 ms each way, {run} of {}", bench.runs));
         // Each way has its own push. Otherwise the second would find the zip of the first.
         let mut samples = Vec::new();
-        for (function, line) in [(&mut over_ssh, &line), (&mut over_https, &tls_line)] {
+        for (is_new, is_https) in [(false, false), (true, false), (false, true)] {
+            let (function, line) = if is_https { (&mut over_https, &tls_line) } else { (&mut over_ssh, &line) };
+            if is_new {
+                line.cut();
+            }
             hosted.push()?;
             let (received, trips) = (line.received(), line.round_trips());
             let sample = function.work(&hosted.job()?).await?;

@@ -6,11 +6,11 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use https::Credential;
-use russh::ChannelMsg;
+use russh::{Channel, ChannelMsg, client::Msg};
 use secrecy::SecretString;
 use serde::Deserialize;
 
-use crate::{Access, FetchError, HttpsAccess, Remote, SshAccess, ssh::Session, wire::in_one_line};
+use crate::{Access, FetchError, HttpsAccess, Remote, SshAccess, wire::in_one_line};
 
 /// The longest response, in bytes.
 const LONGEST: usize = 64 << 10;
@@ -53,9 +53,14 @@ pub async fn lfs_access(remote: &Remote) -> Result<LfsAccess, FetchError> {
 }
 
 async fn over_ssh(remote: &Remote, access: &SshAccess) -> Result<LfsAccess, FetchError> {
-    let session = Session::open(remote, access).await?;
-    let heard = ask(&session, remote).await;
-    session.close().await;
+    let path = remote.host.ssh_argument(&remote.repository.path, remote.spelling);
+    let command = format!("git-lfs-authenticate {path} download");
+    let (channel, session) = access.sessions.run(remote, access, &command).await?;
+    let heard = hear(channel, remote).await;
+    match &heard {
+        Ok(_) => access.sessions.keep(&remote.host, access, session),
+        Err(_) => session.close().await,
+    }
     let Heard { out, said } = heard?;
     // The response contains a secret, so no error quotes it.
     let refused = || FetchError::Lfs { repository: remote.repository.clone(), said: in_one_line(&said) };
@@ -75,9 +80,7 @@ struct Heard {
     said: Vec<u8>,
 }
 
-async fn ask(session: &Session, remote: &Remote) -> Result<Heard, FetchError> {
-    let path = remote.host.ssh_argument(&remote.repository.path, remote.spelling);
-    let mut channel = session.run(remote, &format!("git-lfs-authenticate {path} download")).await?;
+async fn hear(mut channel: Channel<Msg>, remote: &Remote) -> Result<Heard, FetchError> {
     let mut heard = Heard::default();
     loop {
         let idle = remote.limits.idle;

@@ -14,7 +14,7 @@
 //!     spelling: contract::PathSpelling::default(),
 //!     access: fetch::Access::Ssh(fetch::SshAccess {
 //!         key: fetch::PrivateKey::from_openssh(key)?,
-//!         known_hosts: fetch::KnownHosts::built_in_and("")?,
+//!         sessions: fetch::Sessions::new(fetch::KnownHosts::built_in_and("")?),
 //!         connecting: None,
 //!     }),
 //!     limits: fetch::Limits::until(Instant::now() + Duration::from_secs(300)),
@@ -49,6 +49,7 @@ mod request;
 mod room;
 mod rsa;
 mod seed;
+mod sessions;
 mod ssh;
 mod transport;
 mod wanted;
@@ -67,5 +68,6 @@ pub use repository::{Fetched, Origin};
 pub use request::{Access, FetchRequest, HttpsAccess, Remote, SshAccess};
 pub use room::is_out_of_room;
 pub use seed::Seed;
+pub use sessions::Sessions;
 pub use ssh::Connecting;
 pub use wanted::Wanted;

@@ -21,7 +21,6 @@ use crate::{
     request::{Access, FetchRequest, HttpsAccess},
     room::is_out_of_room,
     seed::{self, Seed},
-    ssh::Session,
     transport::{self, Transport},
     wanted::Wanted,
     whole::{WholeCommit, WholeError, whole_commit},
@@ -58,6 +57,8 @@ pub struct Fetched {
     pub superseded: Option<CommitId>,
     /// Received bytes of Git's protocol, without the overhead of SSH, TLS and TCP.
     pub received: u64,
+    /// The fingerprint of the key that the host accepted: `SHA256:...`. `None` over HTTPS.
+    pub ssh_key: Option<String>,
     /// What was there before.
     pub origin: Origin,
     /// The host's messages to the user, shortened: for example, that a repository was renamed or a
@@ -157,16 +158,14 @@ async fn attempt(
     let wire = Arc::new(Wire::new(remote.limits));
     match &remote.access {
         Access::Ssh(access) => {
-            let session = Session::open(remote, access).await?;
             let path = remote.host.ssh_argument(&remote.repository.path, spelling);
-            let attempt = match session.run(remote, &format!("git-upload-pack {path}")).await {
-                Ok(channel) => {
-                    let transport = over_ssh::connect(channel, &wire, &remote.repository);
-                    attempt_over(Transport::Ssh(Box::new(transport)), wire, request, foresight, dir).await
-                }
-                Err(error) => Err(error),
-            };
-            session.close().await;
+            let (channel, session) = access.sessions.run(remote, access, &format!("git-upload-pack {path}")).await?;
+            let transport = over_ssh::connect(channel, &wire, &remote.repository);
+            let attempt = attempt_over(Transport::Ssh(Box::new(transport)), wire, request, foresight, dir).await;
+            match &attempt {
+                Ok(_) => access.sessions.keep(&remote.host, access, session),
+                Err(_) => session.close().await,
+            }
             attempt
         }
         Access::Https(HttpsAccess { client, credential }) => {
@@ -361,6 +360,10 @@ fn finish(
         default_branch: advertisement.default_branch,
         superseded,
         received: wire.received(),
+        ssh_key: match &request.remote.access {
+            Access::Ssh(access) => Some(access.key.fingerprint()),
+            Access::Https(_) => None,
+        },
         origin: Origin::New,
         said: wire.said(),
         reading,

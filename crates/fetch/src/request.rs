@@ -4,7 +4,7 @@ use contract::{AllowedHost, PathSpelling, Repository};
 
 use https::{Client, Credential};
 
-use crate::{known_hosts::KnownHosts, limits::Limits, private_key::PrivateKey, ssh::Connecting, wanted::Wanted};
+use crate::{limits::Limits, private_key::PrivateKey, sessions::Sessions, ssh::Connecting, wanted::Wanted};
 
 /// A repository, and how to reach it.
 #[derive(Debug, Clone)]
@@ -35,9 +35,9 @@ pub enum Access {
 pub struct SshAccess {
     /// Our key.
     pub key: PrivateKey,
-    /// The trusted host keys.
-    pub known_hosts: KnownHosts,
-    /// A connection that has already begun, for the first session.
+    /// The sessions that are open, and the trusted host keys.
+    pub sessions: Sessions,
+    /// A connection that has already begun, for the first new session.
     pub connecting: Option<Connecting>,
 }
 

@@ -24,8 +24,8 @@ use crate::{
 /// after two minutes by default.
 const WAIT_FOR_KEY: Duration = Duration::from_secs(10);
 
-/// A connection to a host that begins before the key for it is known: its three round trips pass
-/// while the key is read. The host's key is verified in it, and nothing about us is sent.
+/// A connection to a host that begins before the key for it is known, for the first [`SshAccess`]
+/// to it: its three round trips pass while the key is read. The host's key is verified in it, and nothing about us is sent.
 #[derive(Clone)]
 pub struct Connecting {
     host: Arc<AllowedHost>,
@@ -49,8 +49,8 @@ impl Drop for Task {
 }
 
 impl Connecting {
-    /// Connects to this host, for the first [`SshAccess`] to it. Must be called within the runtime.
-    pub fn start(host: &AllowedHost, known_hosts: &KnownHosts) -> Self {
+    /// Connects to this host. Must be called within the runtime.
+    pub(crate) fn start(host: &AllowedHost, known_hosts: &KnownHosts) -> Self {
         let (own, known_hosts) = (host.clone(), known_hosts.clone());
         let task = tokio::spawn(async move { connect(&own, &known_hosts).await });
         Self { host: Arc::new(host.clone()), begun: Instant::now(), task: Arc::new(Mutex::new(Some(Task(task)))) }
@@ -67,30 +67,45 @@ impl Connecting {
 /// An open session.
 pub(crate) struct Session {
     handle: Handle<HostKeyCheck>,
+    opened: Instant,
 }
 
 impl Session {
     /// Connects, checks the host key and logs in.
-    pub(crate) async fn open(remote: &Remote, access: &SshAccess) -> Result<Self, FetchError> {
+    pub(crate) async fn open(
+        remote: &Remote,
+        access: &SshAccess,
+        known_hosts: &KnownHosts,
+    ) -> Result<Self, FetchError> {
         let limit = remote.limits.connect;
-        match remote.limits.keep(limit, Self::open_unlimited(remote, access)).await {
+        match remote.limits.keep(limit, Self::open_unlimited(remote, access, known_hosts)).await {
             Ok(result) => result,
             Err(Late::Step) => Err(FetchError::Slow { host: known_hosts::name(&remote.host), after: limit }),
             Err(Late::Deadline) => Err(FetchError::Deadline { repository: remote.repository.clone() }),
         }
     }
 
-    async fn open_unlimited(remote: &Remote, access: &SshAccess) -> Result<Self, FetchError> {
+    async fn open_unlimited(remote: &Remote, access: &SshAccess, known_hosts: &KnownHosts) -> Result<Self, FetchError> {
         let begun = match &access.connecting {
             Some(connecting) => connecting.take(&remote.host).await,
             None => None,
         };
         let mut handle = match begun {
             Some(connected) => connected?,
-            None => connect(&remote.host, &access.known_hosts).await?,
+            None => connect(&remote.host, known_hosts).await?,
         };
         authenticate(&mut handle, remote, access).await?;
-        Ok(Self { handle })
+        Ok(Self { handle, opened: Instant::now() })
+    }
+
+    /// When it logged in.
+    pub(crate) fn opened(&self) -> Instant {
+        self.opened
+    }
+
+    /// Whether the host hasn't closed it, as far as we know.
+    pub(crate) fn is_open(&self) -> bool {
+        !self.handle.is_closed()
     }
 
     /// Runs a program, and requests version 2 of Git's protocol if both sides support it.

@@ -5,7 +5,7 @@
 use std::time::SystemTime;
 
 use contract::{AllowedHost, AllowedHosts, Repository};
-use fetch::{Connecting, HttpsAccess, KnownHosts, SshAccess};
+use fetch::{HttpsAccess, Sessions, SshAccess};
 use github_app::{AppError, GitHubApp, KmsKey};
 use host_credentials::{HostCredentials, TokenError};
 use https::{Client, Credential};
@@ -33,7 +33,7 @@ pub(crate) enum Others {
     Ssh {
         /// The keys of repositories, and the stack's.
         keys: Box<SshKeys>,
-        known_hosts: KnownHosts,
+        sessions: Sessions,
     },
     /// Over HTTPS, without the key.
     Https {
@@ -121,16 +121,16 @@ impl Access {
             return by_app(app, repository, known).await;
         }
         match &self.others {
-            Others::Ssh { keys, known_hosts } => {
+            Others::Ssh { keys, sessions } => {
                 // The first round trips need no key.
-                let mut connecting = Some(Connecting::start(host, known_hosts));
+                let mut connecting = sessions.connect_early(host);
                 let KeysOf { newest, older } = match known {
                     Known::Cached => keys.of(repository).await?,
                     Known::Refused => keys.read_again(repository).await?,
                 };
                 let mut way = |key| {
-                    let (known_hosts, connecting) = (known_hosts.clone(), connecting.take());
-                    fetch::Access::Ssh(SshAccess { key, known_hosts, connecting })
+                    let (sessions, connecting) = (sessions.clone(), connecting.take());
+                    fetch::Access::Ssh(SshAccess { key, sessions, connecting })
                 };
                 let first = way(newest);
                 let others = older.into_iter().map(way).collect();

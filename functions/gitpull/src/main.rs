@@ -14,7 +14,7 @@ mod submodules;
 use anyhow::{Context as _, Result};
 use contract::{AllowedHosts, HostKind, Runtime, Switch, Truth, Worker, environment::GitPullEnvironment};
 use events::Bus;
-use fetch::{Clones, KnownHosts};
+use fetch::{Clones, KnownHosts, Sessions};
 use github_app::{GitHubApp, KmsKey};
 use host_credentials::HostCredentials;
 use https::Client;
@@ -94,7 +94,7 @@ fn worker(environment: GitPullEnvironment<Runtime>, config: &lambda_init::SdkCon
             of_stack: tokio::sync::OnceCell::new(),
             of_repositories: Cache::default(),
         };
-        Others::Ssh { keys: Box::new(keys), known_hosts }
+        Others::Ssh { keys: Box::new(keys), sessions: Sessions::new(known_hosts) }
     } else {
         let secret = environment.tokens.parse().context("read the ID of the secret with the tokens")?;
         Others::Https { client, tokens: Box::new(HostCredentials::new(StoredSecret::new(config, secret))) }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use contract::Retry;
-use fetch::{Clones, FetchError, Fetched, KnownHosts, Limits, Origin, Seed, Wanted, fetch_seeded};
+use fetch::{Clones, FetchError, Fetched, KnownHosts, Limits, Origin, Seed, Sessions, Wanted, fetch_seeded};
 
 use crate::host::{self, Repo, Setup, SshHost};
 
@@ -412,7 +412,7 @@ async fn attack_07_untrusted_host_key_fails() {
 
 async fn check_host_key(host: &SshHost, lines: &str, message: &str) {
     let mut request = host.request(MAIN);
-    host::ssh(&mut request.remote).known_hosts = KnownHosts::built_in_and(lines).unwrap();
+    host::ssh(&mut request.remote).sessions = Sessions::new(KnownHosts::built_in_and(lines).unwrap());
     let error = fetch::fetch(&request, &host.clones()).await.unwrap_err();
     assert_eq!(error.to_string(), message);
     assert_eq!(error.retry(), Retry::Again);
@@ -431,7 +431,7 @@ async fn hashed_known_hosts_line_is_understood() {
     let hashed = fs::read_to_string(&file).unwrap();
     assert!(hashed.starts_with("|1|"), "{hashed}");
     let mut request = host.request(MAIN);
-    host::ssh(&mut request.remote).known_hosts = KnownHosts::built_in_and(&hashed).unwrap();
+    host::ssh(&mut request.remote).sessions = Sessions::new(KnownHosts::built_in_and(&hashed).unwrap());
     check_is(&fetch::fetch(&request, &host.clones()).await.unwrap(), &repo, "main");
 }
 
@@ -516,7 +516,7 @@ async fn lost_session_keeps_clone() {
     let mut request = host.request(MAIN);
     request.remote.host.ssh.port = host.behind_a_line_that_breaks_after(20_000);
     let port = request.remote.host.ssh.port;
-    host::ssh(&mut request.remote).known_hosts = host.known_hosts_at(port);
+    host::ssh(&mut request.remote).sessions = Sessions::new(host.known_hosts_at(port));
     let error = fetch::fetch(&request, &host.clones()).await.unwrap_err();
     assert!(matches!(error, FetchError::Lost { .. }), "{error:?}");
     let fetched = host.fetch(MAIN).await;

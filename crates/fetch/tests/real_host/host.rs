@@ -13,7 +13,8 @@ use std::{
 };
 
 use fetch::{
-    Access, Clones, FetchError, FetchRequest, Fetched, KnownHosts, Limits, PrivateKey, Remote, SshAccess, Wanted,
+    Access, Clones, FetchError, FetchRequest, Fetched, KnownHosts, Limits, PrivateKey, Remote, Sessions, SshAccess,
+    Wanted,
 };
 use tempfile::TempDir;
 
@@ -315,7 +316,7 @@ pub(crate) fn remote(folder: &Path, address: &str, path: &str) -> Remote {
         spelling: contract::PathSpelling::default(),
         access: Access::Ssh(SshAccess {
             key: private_key(&folder.join("client_key")),
-            known_hosts: KnownHosts::built_in_and(&known_hosts_line(folder, host.ssh.port)).unwrap(),
+            sessions: Sessions::new(KnownHosts::built_in_and(&known_hosts_line(folder, host.ssh.port)).unwrap()),
             connecting: None,
         }),
         limits: Limits::until(Instant::now() + Duration::from_mins(2)),

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use fetch::{Connecting, FetchError, FetchRequest, Fetched, KnownHosts, Limits, Remote, Wanted};
+use fetch::{FetchError, FetchRequest, Fetched, KnownHosts, Limits, Remote, Sessions, Wanted};
 use local::{
     proxy::{Network, Proxy},
     trips::Latency,
@@ -22,6 +22,8 @@ const MAIN: &str = "refs/heads/main";
 /// TCP, names of the software, key exchange, the request to authenticate, the question whether the
 /// key is known, the signature, the channel, the program: the exchange with Git comes after them.
 const SESSION: u64 = 8;
+/// The channel and the program, if a session is open.
+const KEPT_SESSION: u64 = 2;
 /// TCP and TLS.
 const TLS_CONNECTION: u64 = 2;
 
@@ -64,7 +66,10 @@ impl Distant {
 
     /// Fetches `main`, which a delivery says points to this commit. Returns the round trips.
     async fn fetch(&self, commit: Option<&str>) -> (Fetched, u64) {
-        let remote = self.remote();
+        self.fetch_by(self.remote(), commit).await
+    }
+
+    async fn fetch_by(&self, remote: Remote, commit: Option<&str>) -> (Fetched, u64) {
         let request = FetchRequest { remote, wanted: main_at(commit) };
         let before = self.line.round_trips();
         let fetched = fetch::fetch(&request, &self.host.clones()).await.unwrap();
@@ -129,16 +134,16 @@ async fn connection_begins_without_key() {
     let mut remote = distant.remote();
     let address = remote.host.clone();
     let access = host::ssh(&mut remote);
-    let connecting = Connecting::start(&address, &access.known_hosts);
+    let connecting = access.sessions.connect_early(&address);
     // TCP, names of the software, key exchange.
     while distant.line.round_trips() < 3 {
         // Nothing arrives while this test is awake.
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    access.connecting = Some(connecting);
+    access.connecting = connecting;
     let request = FetchRequest { remote, wanted: main_at(Some(&commit)) };
-    // The second fetch finds that the connection is taken.
-    for trips in [SESSION + 1, 2 * (SESSION + 1)] {
+    // The second fetch uses the session.
+    for trips in [SESSION + 1, SESSION + 1 + KEPT_SESSION + 1] {
         fetch::fetch(&request, &distant.host.clones()).await.unwrap();
         assert_eq!(distant.line.round_trips(), trips);
     }
@@ -149,9 +154,10 @@ async fn early_connection_serves_only_its_host() {
     let distant = Distant::new(&Setup::default()).await;
     let commit = push(&distant.host.repository(), "1");
     let mut remote = distant.remote();
-    let other = distant.host.remote();
+    let mut other = distant.host.remote();
     let access = host::ssh(&mut remote);
-    access.connecting = Some(Connecting::start(&other.host, &distant.host.known_hosts_at(distant.host.port)));
+    let elsewhere = other.host.clone();
+    access.connecting = host::ssh(&mut other).sessions.connect_early(&elsewhere);
     let request = FetchRequest { remote, wanted: main_at(Some(&commit)) };
     fetch::fetch(&request, &distant.host.clones()).await.unwrap();
     assert_eq!(distant.line.round_trips(), SESSION + 1, "the whole session is on this line");
@@ -163,8 +169,8 @@ async fn early_connection_verifies_host_key() {
     let commit = push(&distant.host.repository(), "1");
     let mut remote = distant.remote();
     let address = remote.host.clone();
-    let unknown = KnownHosts::built_in_and("").unwrap();
-    host::ssh(&mut remote).connecting = Some(Connecting::start(&address, &unknown));
+    let unknown = Sessions::new(KnownHosts::built_in_and("").unwrap());
+    host::ssh(&mut remote).connecting = unknown.connect_early(&address);
     let request = FetchRequest { remote, wanted: main_at(Some(&commit)) };
     let error = fetch::fetch(&request, &distant.host.clones()).await.unwrap_err();
     assert!(matches!(error, FetchError::HostKeyUnknown { .. }), "{error:?}");
@@ -192,12 +198,69 @@ async fn newest_commit_beats_named_one() {
         let (fetched, trips) = distant.fetch(Some(&old)).await;
         assert_eq!(fetched.commit.to_string(), newest);
         assert_eq!(fetched.superseded.map(|commit| commit.to_string()).as_deref(), Some(old.as_str()));
-        assert_eq!(trips, 2 * SESSION + 4, "a session more");
+        assert_eq!(trips, SESSION + KEPT_SESSION + 4, "a channel more");
     }
     // A commit that the host doesn't have.
     let newest = push(&repo, "4");
     let (fetched, _) = distant.fetch(Some(&"1".repeat(40))).await;
     assert_eq!(fetched.commit.to_string(), newest);
+}
+
+#[tokio::test]
+async fn kept_session_saves_six_round_trips() {
+    let distant = Distant::new(&Setup::default()).await;
+    let repo = distant.host.repository();
+    let remote = distant.remote();
+    for (text, expected) in [("1", SESSION + 1), ("2", KEPT_SESSION + 1), ("3", KEPT_SESSION + 1)] {
+        let commit = push(&repo, text);
+        let (fetched, trips) = distant.fetch_by(remote.clone(), Some(&commit)).await;
+        assert_eq!((fetched.commit.to_string(), trips), (commit, expected));
+    }
+    // A delivery that is too late doesn't open another one.
+    let newest = push(&repo, "4");
+    let (fetched, trips) = distant.fetch_by(remote, Some(&"1".repeat(40))).await;
+    assert_eq!((fetched.commit.to_string(), trips), (newest, 2 * KEPT_SESSION + 4));
+}
+
+#[tokio::test]
+async fn broken_session_is_replaced() {
+    let host = SshHost::start();
+    let line = Proxy::start(host.port, Network::default()).await.unwrap();
+    let address = host.address().replace(&format!(":{}", host.port), &format!(":{}", line.port));
+    let remote = host::remote(host.temp.path(), &address, "owner/name");
+    let repo = host.repository();
+    let mut expected = 0;
+    for breaks in [Proxy::cut, Proxy::silence] {
+        let commit = push(&repo, "1");
+        let request = FetchRequest { remote: remote.clone(), wanted: main_at(Some(&commit)) };
+        for _ in 0..2 {
+            let fetched = fetch::fetch(&request, &host.clones()).await.unwrap();
+            assert_eq!(fetched.commit.to_string(), commit);
+        }
+        expected += 1;
+        assert_eq!(line.connections(), expected, "the second fetch uses the same session");
+        breaks(&line);
+    }
+    let request = FetchRequest { remote, wanted: main_at(None) };
+    fetch::fetch(&request, &host.clones()).await.unwrap();
+    assert_eq!(line.connections(), expected + 1);
+}
+
+#[tokio::test]
+async fn session_serves_only_its_key() {
+    let distant = Distant::new(&Setup::default()).await;
+    let commit = push(&distant.host.repository(), "1");
+    let mut remote = distant.remote();
+    distant.fetch_by(remote.clone(), Some(&commit)).await;
+    let other = distant.host.temp.path().join("other_key");
+    host::generate_key(&other, "ed25519");
+    host::ssh(&mut remote).key = host::private_key(&other);
+    let request = FetchRequest { remote: remote.clone(), wanted: main_at(Some(&commit)) };
+    let error = fetch::fetch(&request, &distant.host.clones()).await.unwrap_err();
+    assert!(matches!(error, FetchError::KeyRefused { .. }), "{error:?}");
+    distant.host.lets_in(&other);
+    let (_, trips) = distant.fetch_by(remote, Some(&commit)).await;
+    assert_eq!(trips, SESSION + 1, "a session of its own");
 }
 
 #[tokio::test]
@@ -245,7 +308,7 @@ exec perl -e '
     );
     for text in ["1", "2"] {
         let commit = push(&repo, text);
-        assert_eq!(distant.trips_to(&commit).await, 2 * SESSION + 4, "a session more");
+        assert_eq!(distant.trips_to(&commit).await, SESSION + KEPT_SESSION + 4, "a channel more");
     }
 }
 
