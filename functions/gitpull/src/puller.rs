@@ -143,6 +143,7 @@ fn tell(
         reference = %job.reference,
         commit = fetched.commit.to_string(),
         superseded = fetched.superseded.as_ref().map(ToString::to_string),
+        ssh_key = fetched.ssh_key,
         host_said = fetched.said,
         moved_from = artifact.moved_from().map(CommitId::as_str),
         artifact = %artifact.object,

@@ -26,9 +26,9 @@ pub(crate) struct Arguments {
     /// Replace the deploy keys that the stack made for these repositories
     #[arg(long)]
     rotate: bool,
-    /// How long to wait for the zips: 30s, 5m
-    #[arg(long, value_name = "TIME", default_value = "2m", value_parser = since::read)]
-    wait: Duration,
+    /// How long to wait for the zips, and for fetches with new keys: 30s, 5m [default: 2m, or 7m with --rotate]
+    #[arg(long, value_name = "TIME", value_parser = since::read)]
+    wait: Option<Duration>,
     /// Show what would be done, and change nothing
     #[arg(long)]
     dry_run: bool,
@@ -44,6 +44,11 @@ impl Arguments {
     /// An App's webhook sends to one endpoint, and its repositories have no keys.
     fn way(&self) -> Way {
         if self.endpoint == Endpoint::GitPull && !self.rotate { Way::AppOrToken } else { Way::Token }
+    }
+
+    /// Workers use the keys that they have read for five minutes.
+    fn patience(&self) -> Duration {
+        self.wait.unwrap_or(Duration::from_mins(if self.rotate { 7 } else { 2 }))
     }
 }
 
@@ -74,19 +79,22 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
             rotates: arguments.rotate,
             is_dry: arguments.dry_run,
         };
+        let mut here = Vec::new();
         for repository in repositories {
-            progress.waiting(&format!("{} of {count}: {repository}", all.len() + 1));
+            progress.waiting(&format!("{} of {count}: {repository}", all.len() + here.len() + 1));
             let connected = connection.connect(repository).await;
             let ends = connected.failure.as_ref().is_some_and(|failure| failure.concerns_all);
-            all.push(connected);
+            here.push(connected);
             if ends {
                 // The others would fail in the same way.
                 break;
             }
         }
+        connection.finish_replacements(&located.account, &mut here, arguments.patience(), &mut progress).await?;
+        all.extend(here);
     }
     if !arguments.dry_run {
-        wait_for_zips(&located.account, &target, &mut all, arguments.wait, &mut progress).await?;
+        wait_for_zips(&located.account, &target, &mut all, arguments.patience(), &mut progress).await?;
     }
     drop(progress);
     let left_out = count - all.len();

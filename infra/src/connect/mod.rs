@@ -3,6 +3,7 @@
 
 mod by_hand;
 mod disconnect;
+mod replacement;
 mod repository;
 mod ssh_keys;
 mod stack;

@@ -9,7 +9,7 @@ use host_api::{
 };
 use serde::Serialize;
 
-use super::{Refusal, SshKeysError, Target, secret_for};
+use super::{Refusal, SshKeysError, Target, replacement::Replacement, secret_for};
 use crate::github_app::{self, AppCallError};
 
 /// The endpoint that a webhook sends to.
@@ -94,6 +94,9 @@ pub struct Connected {
     pub sent_push: bool,
     /// Whether the zip is there.
     pub is_stored: bool,
+    /// A new key whose predecessors are still there.
+    #[serde(skip)]
+    pub(super) replacement: Option<Replacement>,
 }
 
 fn as_text<S: serde::Serializer>(repository: &Repository, serializer: S) -> Result<S::Ok, S::Error> {
@@ -137,6 +140,7 @@ impl Connection<'_> {
             artifact: None,
             sent_push: false,
             is_stored: false,
+            replacement: None,
         };
         connected.failure = self.steps(&mut connected).await.err();
         connected
@@ -188,9 +192,15 @@ impl Connection<'_> {
             events: BTreeSet::from([Event::Push, Event::TagPush]),
         };
         let hook = self.give_webhook(connected, api, &wanted).await?;
-        if let Some(hook) = hook.filter(|_| !connected.done.is_empty() && !self.is_dry) {
+        let is_changed = !connected.done.is_empty() || connected.replacement.is_some();
+        if let Some(hook) = hook.filter(|_| is_changed && !self.is_dry) {
             match api.test_webhook(&connected.repository.path, &hook).await? {
-                Tested::Push => connected.sent_push = connected.artifact.is_some(),
+                Tested::Push => {
+                    connected.sent_push = connected.artifact.is_some();
+                    if let Some(replacement) = &mut connected.replacement {
+                        replacement.was_tested_by(hook);
+                    }
+                }
                 Tested::Ping(_) => {}
                 Tested::NotOffered(instead) => connected.by_hand.push(instead.to_owned()),
             }
@@ -217,9 +227,9 @@ impl Connection<'_> {
             return Ok(());
         }
         let replaced = own.first().filter(|_| self.rotates && own.len() < 2);
-        let is_second = own.len() > 1 || replaced.is_some();
-        connected.done.push(if is_second { Step::KeyReplaced } else { Step::KeyAdded });
         if self.is_dry {
+            let is_second = own.len() > 1 || replaced.is_some();
+            connected.done.push(if is_second { Step::KeyReplaced } else { Step::KeyAdded });
             return Ok(());
         }
         let now = match replaced {
@@ -230,20 +240,15 @@ impl Connection<'_> {
         if !has(newest) {
             let key = NewDeployKey { title: format!("git2s3 {}", self.target.name), key: newest.clone() };
             if let Err(error) = api.add_deploy_key(&repository.path, &key).await {
-                connected.done.pop();
                 // Without it, gitpull uses the key that the host has.
                 if !own.contains(newest) {
                     keys.remove(&repository, newest).await?;
                 }
                 return Err(error.into());
             }
+            connected.done.push(Step::KeyAdded);
         }
-        for old in older {
-            for found in there.iter().filter(|found| found.key == *old) {
-                api.remove_deploy_key(&repository.path, &found.id).await?;
-            }
-            keys.remove(&repository, old).await?;
-        }
+        connected.replacement = Replacement::of(newest, older);
         Ok(())
     }
 

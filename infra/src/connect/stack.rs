@@ -100,6 +100,8 @@ pub struct Target {
     urls: [String; 2],
     /// The bucket with the zips.
     pub bucket: String,
+    /// The log of gitpull.
+    pub(super) pull_log: String,
     /// The hosts that it serves.
     pub hosts: AllowedHosts,
     /// Additional authorities, PEM.
@@ -136,6 +138,7 @@ impl Target {
             name: name.to_owned(),
             urls: [output("GitPullWebHookApi")?, output("ZipDownloadWebHookApi")?],
             bucket: output("OutputBucketName")?,
+            pull_log: resource("GitPullLogGroup")?.to_owned(),
             hosts: parameter("AllowedGitHosts").parse()?,
             ca_bundle: parameter("CaBundle").to_owned(),
             keys: SshKeys::read(account, resource("SshKeyFunction")?).await?,

@@ -166,7 +166,8 @@ async fn found(client: &Client, of: Of<'_>, group: &str, pattern: &str, since: i
     Ok(Found { events, is_cut: true })
 }
 
-fn millis(time: SystemTime) -> i64 {
+/// A time as CloudWatch has it.
+pub(crate) fn millis(time: SystemTime) -> i64 {
     let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }

@@ -1,7 +1,7 @@
 //! What happened to pushes, according to the logs. Each function has its own log, so one push is in
 //! two or three of them. They are read together, put in plain words and grouped by delivery.
 
-mod events;
+pub(crate) mod events;
 mod line;
 mod story;
 

@@ -89,6 +89,15 @@ impl Scene {
         }
     }
 
+    /// The next push is fetched by a worker without cached keys.
+    async fn make_cold(&self) {
+        let account = &self.local.cloud.account;
+        let deployer = deployment::account::Account::open(&account.config).await.unwrap();
+        let resources = deploy::resources(&deployer, STACK).await.unwrap();
+        let worker = resources.iter().find(|resource| resource.logical_id == "GitPullFunction").unwrap();
+        account.make_cold(&worker.physical_id).await.unwrap();
+    }
+
     /// A repository's clone.
     pub(crate) fn clone_of(&self, path: &str) -> &Clone {
         self.clones.iter().find(|clone| clone.path == path).unwrap()
@@ -179,12 +188,20 @@ async fn repositories_are_connected_and_disconnected() {
     let listed: Vec<Value> = serde_json::from_str(&stdout).unwrap();
     assert!(listed.iter().filter(|key| keys.contains(key["publicKey"].as_str().unwrap())).count() == 2, "{listed:?}");
 
-    // A new key replaces the old one, and what is broken is fixed.
+    // A new key doesn't replace the old one while the worker still fetches with that.
+    let of_rocket = || scene.apis.state(GITHUB).find("acme/rocket").unwrap().keys.clone();
+    let (code, stdout, stderr) = scene.infra(&desk, &["connect", rocket, "--rotate", "--wait", "3s"]).await;
+    assert_eq!(code, Some(1), "{stdout}{stderr}");
+    assert!(stdout.contains("has not fetched yet") && stdout.contains("run `connect` again"), "{stdout}");
+    assert_eq!(of_rocket().len(), 2);
+
+    // It does when it has fetched, and what is broken is fixed.
     scene.apis.state(GITHUB).find("acme/rocket").unwrap().hooks[0].is_active = false;
-    let (code, stdout, stderr) = scene.infra(&desk, &["connect", rocket, "--rotate"]).await;
+    scene.make_cold().await;
+    let (code, stdout, stderr) = scene.infra(&desk, &["connect", rocket]).await;
     assert_eq!(code, Some(0), "{stdout}{stderr}");
     assert!(stdout.contains("deploy key replaced; webhook changed (it is inactive)"), "{stdout}");
-    let now = scene.apis.state(GITHUB).find("acme/rocket").unwrap().keys.clone();
+    let now = of_rocket();
     assert!(now.len() == 1 && !keys.contains(&now[0].key), "{now:?}");
 
     // A replacement that was interrupted is finished by the next command, whichever it is.
@@ -194,10 +211,11 @@ async fn repositories_are_connected_and_disconnected() {
     let repository: Repository = rocket.parse().unwrap();
     let both = target.keys.rotate(&repository, &target.keys.known(&repository)[0]).await.unwrap();
     assert_eq!((both.len(), both[1].to_string()), (2, now[0].key.clone()));
+    scene.make_cold().await;
     let chosen = ["connect", "--organisation", "acme", "--include", "acme/roc*", "--yes"];
     let (code, stdout, stderr) = scene.infra(&desk, &chosen).await;
     assert_eq!((code, stdout.matches("deploy key replaced").count()), (Some(0), 1), "{stdout}{stderr}");
-    let keys = scene.apis.state(GITHUB).find("acme/rocket").unwrap().keys.clone();
+    let keys = of_rocket();
     assert!(keys.len() == 1 && keys[0].key == both[0].to_string(), "{keys:?}");
 
     let (code, stdout, stderr) = scene.infra(&desk, &["disconnect", rocket, probe, "--yes"]).await;
