@@ -97,6 +97,22 @@ const TABLE: &[(At, Accepted)] = &[
         ),
     ),
     (
+        At::Type("AWS::IAM::Role"),
+        accepted(
+            &[],
+            &["CloudFormation-Validate::W1030"],
+            "The empty default is never used: a role has a boundary only where one is named",
+        ),
+    ),
+    (
+        At::Ids(&["GitPullFunction"]),
+        accepted(
+            &[],
+            &["CloudFormation-Validate::E3005", "CloudFormation-Validate::W2502"],
+            "CloudFormation ignores a dependency on a resource whose condition is false. Where the policy exists, the function waits for it",
+        ),
+    ),
+    (
         At::Ids(&["GitPullGitHubAppKey"]),
         accepted(
             &[],
