@@ -30,11 +30,13 @@ pub struct Manifest {
     /// The commit's tree, if known: gitpull always knows it, zipdl if the host says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tree: Option<String>,
-    /// The commit's parents in order, if known: gitpull knows up to [`MOST_PARENTS`].
+    /// The commit's parents in order, if known and not more than 100: gitpull knows them, zipdl if
+    /// the host says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parents: Option<Vec<String>>,
-    /// When the author wrote the commit, as `git log --format=%aI` shows it, if known: gitpull
-    /// always knows it, unless the commit has no date.
+    /// When the author wrote the commit, in ISO 8601, if known. gitpull always knows it, unless the
+    /// commit has no date, and writes it as `git log --format=%aI` does. zipdl writes what the host
+    /// says, which may be the same time in UTC.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub author_time: Option<String>,
     /// The bucket.

@@ -51,4 +51,4 @@ pub use event_error::EventError;
 pub use git_credential::git_authorization;
 pub use refusal::Refusal;
 pub use signature::{MinimumSignature, MinimumSignatureError, SignatureError};
-pub use tip::{Tip, TipError};
+pub use tip::{AuthorTime, Tip, TipError};

@@ -27,6 +27,21 @@ pub struct Tip {
     pub tree: Option<String>,
     /// The commit's message, if the host returns it: all except Azure DevOps do.
     pub message: Option<String>,
+    /// The IDs of the commit's parents in order, if the host returns them: GitHub, GitLab and both
+    /// Bitbuckets do.
+    pub parents: Option<Vec<CommitId>>,
+    /// When the author wrote the commit, if the host returns it: GitHub, GitLab, Bitbucket Data
+    /// Center, and of branches Gitea do. Bitbucket Cloud doesn't say whose date it returns.
+    pub author_time: Option<AuthorTime>,
+}
+
+/// A time as a host writes it. It hasn't been validated.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AuthorTime {
+    /// ISO 8601.
+    Text(String),
+    /// Milliseconds since 1970.
+    Milliseconds(i64),
 }
 
 /// The host's response isn't what it should be.
@@ -39,10 +54,17 @@ struct Pointers {
     commit: &'static str,
     tree: &'static str,
     message: &'static str,
+    /// The list of parents, and the ID in each of them.
+    parents: [&'static str; 2],
+    author_time: &'static str,
 }
 
 /// For a field that the response lacks.
 const NOWHERE: &str = "/-";
+
+/// A response that names nothing but a commit.
+const ONLY_COMMIT: Pointers =
+    Pointers { commit: "/commit/sha", tree: NOWHERE, message: NOWHERE, parents: [NOWHERE; 2], author_time: NOWHERE };
 
 impl ArchiveApi<'_> {
     /// The URL of a JSON document about the reference.
@@ -76,18 +98,55 @@ impl ArchiveApi<'_> {
         let is_tag = reference.tag().is_some();
         let (at, pointers) = match self.kind {
             HostKind::GitHub => {
-                (answer, Pointers { commit: "/sha", tree: "/commit/tree/sha", message: "/commit/message" })
+                let commit = Pointers {
+                    commit: "/sha",
+                    tree: "/commit/tree/sha",
+                    message: "/commit/message",
+                    parents: ["/parents", "/sha"],
+                    author_time: "/commit/author/date",
+                };
+                (answer, commit)
             }
-            HostKind::Gitea if is_tag => (answer, Pointers { commit: "/commit/sha", tree: NOWHERE, message: NOWHERE }),
-            HostKind::GitLab | HostKind::Gitea => {
-                (answer, Pointers { commit: "/commit/id", tree: NOWHERE, message: "/commit/message" })
+            HostKind::Gitea if is_tag => (answer, ONLY_COMMIT),
+            HostKind::Gitea => {
+                let branch = Pointers {
+                    commit: "/commit/id",
+                    message: "/commit/message",
+                    // The author's, by `ToPayloadCommit` in Gitea's services/convert.
+                    author_time: "/commit/timestamp",
+                    ..ONLY_COMMIT
+                };
+                (answer, branch)
+            }
+            HostKind::GitLab => {
+                let reference = Pointers {
+                    commit: "/commit/id",
+                    message: "/commit/message",
+                    parents: ["/commit/parent_ids", ""],
+                    author_time: "/commit/authored_date",
+                    ..ONLY_COMMIT
+                };
+                (answer, reference)
             }
             HostKind::Bitbucket => {
-                (answer, Pointers { commit: "/target/hash", tree: NOWHERE, message: "/target/message" })
+                let reference = Pointers {
+                    commit: "/target/hash",
+                    message: "/target/message",
+                    parents: ["/target/parents", "/hash"],
+                    ..ONLY_COMMIT
+                };
+                (answer, reference)
             }
             HostKind::BitbucketDataCenter => {
                 let Some(last) = list(answer, "values")?.first() else { return Ok(None) };
-                (last, Pointers { commit: "/id", tree: NOWHERE, message: "/message" })
+                let commit = Pointers {
+                    commit: "/id",
+                    message: "/message",
+                    parents: ["/parents", "/id"],
+                    author_time: "/authorTimestamp",
+                    ..ONLY_COMMIT
+                };
+                (last, commit)
             }
             HostKind::Azure => {
                 // The filter matches prefixes: the response may contain references with longer
@@ -95,13 +154,34 @@ impl ArchiveApi<'_> {
                 let is_own = |one: &&Value| one.get("name").and_then(Value::as_str) == Some(reference.as_str());
                 let Some(own) = list(answer, "value")?.iter().find(is_own) else { return Ok(None) };
                 let commit = if own.get("peeledObjectId").is_some() { "/peeledObjectId" } else { "/objectId" };
-                (own, Pointers { commit, tree: NOWHERE, message: NOWHERE })
+                (own, Pointers { commit, ..ONLY_COMMIT })
             }
         };
         let text = |pointer| at.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
         let id = |pointer| text(pointer).and_then(|id| CommitId::try_from(id).ok());
         let commit = id(pointers.commit).ok_or(TipError)?;
-        Ok(Some(Tip { commit, tree: id(pointers.tree).map(String::from), message: text(pointers.message) }))
+        Ok(Some(Tip {
+            commit,
+            tree: id(pointers.tree).map(String::from),
+            message: text(pointers.message),
+            parents: parents(at, pointers.parents),
+            author_time: at.pointer(pointers.author_time).and_then(AuthorTime::read),
+        }))
+    }
+}
+
+/// The parents, unless one of them isn't an ID.
+fn parents(at: &Value, [list, id]: [&str; 2]) -> Option<Vec<CommitId>> {
+    let parents = at.pointer(list)?.as_array()?.iter();
+    parents.map(|parent| CommitId::try_from(parent.pointer(id)?.as_str()?.to_owned()).ok()).collect()
+}
+
+impl AuthorTime {
+    fn read(value: &Value) -> Option<Self> {
+        match value {
+            Value::String(text) => Some(Self::Text(text.clone())),
+            number => number.as_i64().map(Self::Milliseconds),
+        }
     }
 }
 
@@ -191,6 +271,8 @@ mod tests {
                 commit: id.parse().unwrap(),
                 tree: has_tree.then(|| tree.clone()),
                 message: message.map(str::to_owned),
+                parents: None,
+                author_time: None,
             };
             assert_eq!(tip, Ok(Some(expected)), "{entry} {reference}");
         };
@@ -218,6 +300,39 @@ mod tests {
         check("dev.azure.com", branch, refs, false, None);
         let refs = json!({ "value": [{ "name": tag, "objectId": tree, "peeledObjectId": id }] });
         check("dev.azure.com", tag, refs, false, None);
+    }
+
+    #[test]
+    fn commits_origin_is_read_if_told() {
+        let id = |digit: char| digit.to_string().repeat(40);
+        let text = |time: &str| Some(AuthorTime::Text(time.to_owned()));
+        let check = |entry: &str, answer: &Value, has_parents: bool, time: Option<AuthorTime>| {
+            let tip = with(entry, |api| api.read_tip(&"refs/heads/main".parse().unwrap(), answer)).unwrap().unwrap();
+            let expected = has_parents.then(|| vec![id('b').parse().unwrap(), id('c').parse().unwrap()]);
+            assert_eq!((tip.parents, tip.author_time), (expected, time), "{entry}");
+        };
+        let parents = |name: &str| json!([{ name: id('b'), "url": "x" }, { name: id('c') }]);
+        let github = json!({
+            "sha": id('a'), "parents": parents("sha"), "commit": { "author": { "date": "2011-04-14T16:00:49Z" } },
+        });
+        check("github.com", &github, true, text("2011-04-14T16:00:49Z"));
+        let commit = json!({
+            "id": id('a'), "parent_ids": [id('b'), id('c')], "authored_date": "2012-06-27T05:51:39-07:00",
+            "committed_date": "2012-06-28T03:44:20-07:00", "timestamp": "2012-06-27T05:51:39+02:00",
+        });
+        check("gitlab.com", &json!({ "commit": commit }), true, text("2012-06-27T05:51:39-07:00"));
+        check("codeberg.org", &json!({ "commit": commit }), false, text("2012-06-27T05:51:39+02:00"));
+        let target = json!({ "hash": id('a'), "parents": parents("hash"), "date": "2012-06-27T05:51:39+00:00" });
+        check("bitbucket.org", &json!({ "target": target }), true, None);
+        let last = json!({ "id": id('a'), "parents": parents("id"), "authorTimestamp": 1_449_075_830_000_i64 });
+        let time = Some(AuthorTime::Milliseconds(1_449_075_830_000));
+        check("git.example=bitbucket-dc", &json!({ "values": [last] }), true, time);
+        // What isn't an ID is none.
+        let broken = json!({ "sha": id('a'), "parents": [{ "sha": "x" }], "commit": { "author": { "date": null } } });
+        check("github.com", &broken, false, None);
+        let first = json!({ "sha": id('a'), "parents": [] });
+        let tip = with("github.com", |api| api.read_tip(&"refs/heads/main".parse().unwrap(), &first));
+        assert_eq!(tip.unwrap().unwrap().parents, Some(Vec::new()));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::{
 
 use contract::{AllowedHosts, CommitId, HostKind, Job, Worker, manifest::Subject};
 use events::{Bus, Event};
-use forge::{ArchiveApi, Tip};
+use forge::{ArchiveApi, AuthorTime, Tip};
 use host_credentials::HostCredentials;
 use https::{Client, Credential, HttpsError, read_json};
 use provider_zip::{ProviderError, ProviderSummary, ProviderZip, TopFolder, copy_zip};
@@ -85,6 +85,7 @@ impl<S: SecretSource> Downloader<S> {
         let (tip, default_branch) = self.named(&request).await?;
         let default_branch = default_branch.as_deref();
         let found = self.output.find(job, default_branch).await.map_err(ZipDlError::Store)?;
+        let (named, provenance) = (tip.commit.clone(), provenance(&tip));
         let artifact = self.output.artifact(job, default_branch, request.metadata(tip), found).await;
         let mut artifact = artifact.map_err(ZipDlError::Store)?;
         // For a tag, the sender may have sent the tag's own ID.
@@ -120,7 +121,9 @@ impl<S: SecretSource> Downloader<S> {
             }
         );
         let Some(placed) = placed else { return Ok(()) };
-        let manifest = placed.manifest(Subject::of(job, Worker::ZipDl), Provenance::default());
+        // The archive may name another commit than the host did.
+        let provenance = if artifact.metadata.commit == named { provenance } else { Provenance::default() };
+        let manifest = placed.manifest(Subject::of(job, Worker::ZipDl), provenance);
         placed.put_manifests(&self.output.s3, &manifest).await.map_err(ZipDlError::Store)?;
         self.bus.send(Event::Ready(&manifest)).await.map_err(ZipDlError::Tell)
     }
@@ -272,6 +275,16 @@ impl<S: SecretSource> Downloader<S> {
     }
 }
 
+/// What the host says of a commit's origin. A time that isn't one is none.
+fn provenance(tip: &Tip) -> Provenance {
+    let parents = tip.parents.as_ref().map(|parents| parents.iter().map(ToString::to_string).collect());
+    let author_time = tip.author_time.as_ref().and_then(|time| match time {
+        AuthorTime::Text(text) => text.parse::<jiff::Timestamp>().is_ok().then(|| text.clone()),
+        AuthorTime::Milliseconds(time) => Some(jiff::Timestamp::from_millisecond(*time).ok()?.to_string()),
+    });
+    Provenance { parents, author_time }
+}
+
 /// A reader that fails once it is abandoned.
 struct Interruptible<'a, R> {
     input: R,
@@ -307,7 +320,7 @@ struct Request<'a> {
 
 impl Request<'_> {
     /// The artifact's metadata, from what the host reports for the reference.
-    fn metadata(&self, Tip { commit, tree, message }: Tip) -> ArtifactMetadata {
+    fn metadata(&self, Tip { commit, tree, message, .. }: Tip) -> ArtifactMetadata {
         let Job { repository, reference, delivery, .. } = self.job;
         let told = || self.job.summary.clone().filter(|_| self.job.commit.as_ref() == Some(&commit));
         let summary = message.and_then(|message| message.lines().next().map(str::to_owned)).or_else(told);

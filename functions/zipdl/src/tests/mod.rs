@@ -671,6 +671,26 @@ async fn deleted_reference_differs_from_hidden_repository() {
 }
 
 #[tokio::test]
+async fn manifest_names_parents_if_host_does() {
+    for (time, told) in [("2011-04-14T16:00:49+02:00", true), ("<b>yesterday</b>", false)] {
+        let world = World::new().await;
+        let says = move |_: &str, _| {
+            let mut facts = facts(&commit('a'), &commit('9'), "main");
+            facts["parents"] = serde_json::json!([{ "sha": commit('7') }]);
+            facts["commit"]["author"] = serde_json::json!({ "date": time });
+            Answer::zip(facts.to_string().as_bytes())
+        };
+        let host = world.host_that_says(says, |_, _| Answer::zip(&zip("x/"))).await;
+        world.deliver("github", &host).await.unwrap();
+        let manifest = world.told().await.remove(0);
+        assert_eq!(manifest.parents, Some(vec![commit('7')]));
+        assert_eq!(manifest.author_time.as_deref(), told.then_some(time));
+        // No request is made for that.
+        assert_eq!((host.questions().len(), host.requests().len()), (2, 1));
+    }
+}
+
+#[tokio::test]
 async fn the_deadline_ends_a_download() {
     let world = World::new().await;
     let host = world.host(|_, _| Answer::of("200 OK", &[("Content-Length", "1000000")], b"PK")).await;
