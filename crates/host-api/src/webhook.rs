@@ -15,6 +15,9 @@ pub enum Event {
     Push,
     /// A push of a tag.
     TagPush,
+    /// The deletion of a branch or a tag. At most hosts it is a push, at Gitea and Forgejo an event
+    /// of its own.
+    Deletion,
     /// A published release. Only GitHub, GitLab, Gitea and Forgejo report releases; the other hosts
     /// ignore it.
     Release,
@@ -25,6 +28,7 @@ impl fmt::Display for Event {
         f.write_str(match self {
             Self::Push => "pushes",
             Self::TagPush => "tags",
+            Self::Deletion => "deletions",
             Self::Release => "releases",
         })
     }

@@ -32,15 +32,21 @@ fn places(kind: Option<HostKind>) -> Places {
         Some(HostKind::BitbucketDataCenter) => {
             ("Repository settings → Webhooks", "the event \"Repository: Push\"", "Repository settings → Access keys")
         }
-        Some(HostKind::Gitea) => {
-            ("Settings → Webhooks → Gitea (or Forgejo)", "application/json, push events", "Settings → Deploy keys")
-        }
+        Some(HostKind::Gitea) => (
+            "Settings → Webhooks → Gitea (or Forgejo)",
+            "application/json, push and delete events",
+            "Settings → Deploy keys",
+        ),
         Some(HostKind::Azure) => (
             "Project settings → Service hooks → Web Hooks",
             "the trigger \"Code pushed\", basic authentication, of which the secret is the password",
             "User settings → SSH public keys, of a user who may only read",
         ),
-        None => ("the webhooks of the repository", "JSON as GitHub or Gogs sends it, push events", "its deploy keys"),
+        None => (
+            "the webhooks of the repository",
+            "JSON as GitHub or Gogs sends it, push, create and delete events",
+            "its deploy keys",
+        ),
     };
     Places { webhook, choose, key }
 }

@@ -189,7 +189,7 @@ impl Connection<'_> {
         let wanted = WebhookSettings {
             url: self.target.url(self.endpoint).to_owned(),
             secret,
-            events: BTreeSet::from([Event::Push, Event::TagPush]),
+            events: BTreeSet::from([Event::Push, Event::TagPush, Event::Deletion]),
         };
         let hook = self.give_webhook(connected, api, &wanted).await?;
         let is_changed = !connected.done.is_empty() || connected.replacement.is_some();

@@ -19,7 +19,7 @@ const SERVICES: [(HostKind, &str, &str, &[&str]); 4] = [
     (HostKind::GitHub, "github", "/api/v3", &["push", "release"]),
     (HostKind::GitLab, "gitlab", "/api/v4", &["push", "tag_push", "releases"]),
     (HostKind::Bitbucket, "bitbucket", "/2.0", &["repo:push"]),
-    (HostKind::Gitea, "gitea", "/api/v1", &["push", "release"]),
+    (HostKind::Gitea, "gitea", "/api/v1", &["push", "delete", "release"]),
 ];
 
 /// Runs gfo for a repository. Returns the keys and webhooks that it then sees.

@@ -100,15 +100,17 @@ fn key() -> NewDeployKey {
 }
 
 fn settings() -> WebhookSettings {
-    let events = [Event::Push, Event::TagPush, Event::Release].into();
+    let events = [Event::Push, Event::TagPush, Event::Deletion, Event::Release].into();
     WebhookSettings { url: URL.to_owned(), secret: SECRET.into(), events }
 }
 
 /// The events that a host can report.
 fn reported(kind: HostKind) -> Vec<Event> {
     match kind {
-        HostKind::GitHub | HostKind::GitLab | HostKind::Gitea => vec![Event::Push, Event::TagPush, Event::Release],
-        _ => vec![Event::Push, Event::TagPush],
+        HostKind::GitHub | HostKind::GitLab | HostKind::Gitea => {
+            vec![Event::Push, Event::TagPush, Event::Deletion, Event::Release]
+        }
+        _ => vec![Event::Push, Event::TagPush, Event::Deletion],
     }
 }
 

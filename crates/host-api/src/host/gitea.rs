@@ -94,7 +94,8 @@ impl From<Hook> for Webhook {
     fn from(hook: Hook) -> Self {
         let Hook { id, active, events, branch_filter, mut config, url, content_type } = hook;
         let has = |event: &str| events.iter().any(|name| name == event);
-        let of = [(Event::Push, "push"), (Event::TagPush, "push"), (Event::Release, "release")];
+        let of =
+            [(Event::Push, "push"), (Event::TagPush, "push"), (Event::Deletion, DELETE), (Event::Release, "release")];
         let content_type = content_type.filter(|text| !text.is_empty()).or_else(|| config.remove("content_type"));
         Self {
             id,
@@ -111,13 +112,18 @@ impl From<Hook> for Webhook {
     }
 }
 
+/// The event of a deleted branch, which isn't a push.
+const DELETE: &str = "delete";
+
 fn settings(wanted: &WebhookSettings) -> Value {
+    let mut events = events(&wanted.events);
+    events.extend(wanted.events.contains(&Event::Deletion).then_some(DELETE));
     json!({
         // Forgejo knows it, too.
         "type": "gitea",
         // Off by default.
         "active": true,
-        "events": events(&wanted.events),
+        "events": events,
         "branch_filter": "*",
         "config": {
             "url": wanted.url,

@@ -132,7 +132,8 @@ impl Config {
 impl From<Hook> for Webhook {
     fn from(hook: Hook) -> Self {
         let has = |event: &str| hook.events.iter().any(|name| name == event || name == "*");
-        let of = [(Event::Push, "push"), (Event::TagPush, "push"), (Event::Release, "release")];
+        let of =
+            [(Event::Push, "push"), (Event::TagPush, "push"), (Event::Deletion, "push"), (Event::Release, "release")];
         Self {
             id: hook.id,
             is_active: hook.active,

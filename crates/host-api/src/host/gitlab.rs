@@ -118,6 +118,7 @@ impl From<Hook> for Webhook {
         let of = [
             (Event::Push, hook.push_events),
             (Event::TagPush, hook.tag_push_events),
+            (Event::Deletion, hook.push_events),
             (Event::Release, hook.releases_events),
         ];
         Self {

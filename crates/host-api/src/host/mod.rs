@@ -33,7 +33,7 @@ fn segment(text: &str) -> String {
 
 /// What a host's only event for pushes reports.
 fn pushes(is_sent: bool) -> BTreeSet<Event> {
-    if is_sent { [Event::Push, Event::TagPush].into() } else { BTreeSet::new() }
+    if is_sent { [Event::Push, Event::TagPush, Event::Deletion].into() } else { BTreeSet::new() }
 }
 
 /// `Basic` with a text that has a colon, such as `email:token`.
