@@ -61,6 +61,7 @@ impl Hosted {
             summary: None,
             scope: None,
             spelling: contract::PathSpelling::default(),
+            deleted: false,
         })
     }
 

@@ -79,5 +79,6 @@ fn job() -> Result<Job> {
         summary: Some("Build a rocket".to_owned()),
         scope: None,
         spelling: contract::PathSpelling::default(),
+        deleted: false,
     })
 }

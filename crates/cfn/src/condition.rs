@@ -27,3 +27,11 @@ pub(crate) fn given<T>(parameter: &ParameterHandle<T>) -> serde_json::Value {
 pub(crate) fn chosen<T>(parameter: &ParameterHandle<T>, value: &str) -> serde_json::Value {
     serde_json::json!({ "Fn::Equals": [{ "Ref": parameter.name }, value] })
 }
+
+/// "This parameter has none of these values".
+pub(crate) fn none_chosen<T>(parameter: &ParameterHandle<T>, values: &[&str]) -> serde_json::Value {
+    let chosen: Vec<_> = values.iter().map(|value| chosen(parameter, value)).collect();
+    // Fn::Or takes at least two conditions.
+    let any = if let [one] = &chosen[..] { one.clone() } else { serde_json::json!({ "Fn::Or": chosen }) };
+    serde_json::json!({ "Fn::Not": [any] })
+}

@@ -209,6 +209,17 @@ impl Stack {
         self.condition(name, serde_json::json!({ "Fn::Not": [condition::chosen(parameter, value)] }))
     }
 
+    /// Adds the condition that the parameter has none of these values.
+    pub fn none_chosen(&mut self, name: &str, parameter: &ParameterHandle<String>, values: &[&str]) -> Condition {
+        self.condition(name, condition::none_chosen(parameter, values))
+    }
+
+    /// Adds the condition that one of the parameters has none of the values beside it.
+    pub fn either_not_chosen(&mut self, name: &str, choices: &[(&ParameterHandle<String>, &[&str])]) -> Condition {
+        let choices = choices.iter().map(|(parameter, values)| condition::none_chosen(parameter, values));
+        self.condition(name, serde_json::json!({ "Fn::Or": choices.collect::<Vec<_>>() }))
+    }
+
     /// Adds the condition that neither parameter is empty.
     pub fn given_both(&mut self, name: &str, parameters: [&ParameterHandle<String>; 2]) -> Condition {
         self.condition(name, serde_json::json!({ "Fn::And": parameters.map(condition::given) }))

@@ -8,7 +8,7 @@
 //! use contract::{environment::ZipDlEnvironment, side::Side};
 //!
 //! fn environment<S: Side>(credentials: S::Of<SecretId>) -> ZipDlEnvironment<S> {
-//!     ZipDlEnvironment { credentials } // missing fields `allowed_hosts`, `ca_bundle`, `dead_letter_queue` and 5 other fields
+//!     ZipDlEnvironment { credentials } // missing fields `allowed_hosts`, `ca_bundle`, `dead_letter_queue` and 6 other fields
 //! }
 //! ```
 //!
@@ -97,6 +97,8 @@ pub struct GitPullEnvironment<S: Side> {
     pub key_layout: S::Of<String>,
     /// The `KeepCommits` parameter, see [`crate::KeepCommits`].
     pub keep_commits: S::Of<String>,
+    /// The `DeletedReferences` parameter, see [`crate::DeletedReferences`].
+    pub deleted_references: S::Of<String>,
     /// The `KnownHosts` parameter: lines of an OpenSSH `known_hosts` file.
     pub known_hosts: S::Of<String>,
     /// The secret that holds [`crate::ProviderCredentials`], with `FetchOver=https`. Else empty:
@@ -145,6 +147,8 @@ pub struct ZipDlEnvironment<S: Side> {
     pub key_layout: S::Of<String>,
     /// The `KeepCommits` parameter, see [`crate::KeepCommits`].
     pub keep_commits: S::Of<String>,
+    /// The `DeletedReferences` parameter, see [`crate::DeletedReferences`].
+    pub deleted_references: S::Of<String>,
     /// The `CaBundle` parameter: PEM certificates of additional authorities.
     pub ca_bundle: S::Of<String>,
     /// The `MaxArchiveBytes` parameter: the largest archive, in bytes.
@@ -210,7 +214,8 @@ fn process_variables() -> impl Iterator<Item = (String, String)> {
 }
 
 /// The default of a variable that an older stack doesn't set.
-pub const OF_OLDER: [(&str, &str); 6] = [
+pub const OF_OLDER: [(&str, &str); 7] = [
+    ("DELETED_REFERENCES", "keep"),
     ("GITHUB_APP_HOST", ""),
     ("GITHUB_APP_ID", ""),
     ("GITHUB_APP_KEY", ""),

@@ -79,6 +79,10 @@ pub struct Job {
     /// How the host spells the repository's path, if that matters.
     #[serde(default, skip_serializing_if = "PathSpelling::is_usual")]
     pub spelling: PathSpelling,
+    /// Whether the sender says that the reference was deleted. Only a hint, too: if the host still
+    /// has the reference, or has it again, it is treated like a pushed one.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub deleted: bool,
 }
 
 impl Job {
@@ -158,6 +162,7 @@ mod tests {
             summary: None,
             scope: None,
             spelling: PathSpelling::default(),
+            deleted: false,
         }
     }
 

@@ -18,6 +18,7 @@
 //!     summary: None,
 //!     scope: None,
 //!     spelling: PathSpelling::default(),
+//!     deleted: false,
 //! };
 //! assert_eq!(job.artifact_key(KeyLayout::Path, Some("main")), "octo-org/hello/octo-org_hello.zip");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -30,6 +31,7 @@ pub mod body;
 pub mod credentials;
 pub mod custom;
 pub mod dead_letter;
+pub mod deleted_references;
 pub mod environment;
 mod error_chain;
 pub mod events;
@@ -60,6 +62,7 @@ pub use allowed_host::{AllowedHost, HostKind};
 pub use allowed_hosts::AllowedHosts;
 pub use allowed_ips::{AllowedIps, AllowedIpsError};
 pub use credentials::{CredentialsError, ProviderCredentials};
+pub use deleted_references::{DeletedReferences, DeletedReferencesError};
 pub use error_chain::error_chain;
 pub use git::{CommitId, RefName};
 pub use host_entry::AllowedHostsError;

@@ -14,7 +14,7 @@ use aws_sdk_eventbridge::{
 };
 use contract::{
     Manifest, Retry,
-    events::{ARTIFACT_FAILED, ARTIFACT_READY, Failure, SOURCE},
+    events::{ARTIFACT_FAILED, ARTIFACT_READY, Deletion, Failure, REFERENCE_DELETED, SOURCE},
 };
 
 /// The time limit for an event with all its attempts. Without it, a subnet with no way to
@@ -34,6 +34,8 @@ pub enum Event<'a> {
     Ready(&'a Manifest),
     /// A job was given up.
     Failed(&'a Failure),
+    /// A reference was deleted.
+    Deleted(&'a Deletion),
 }
 
 /// Why nobody was told.
@@ -76,6 +78,7 @@ impl Event<'_> {
         match self {
             Self::Ready(_) => ARTIFACT_READY,
             Self::Failed(_) => ARTIFACT_FAILED,
+            Self::Deleted(_) => REFERENCE_DELETED,
         }
     }
 
@@ -83,6 +86,7 @@ impl Event<'_> {
         match self {
             Self::Ready(manifest) => serde_json::to_string(manifest),
             Self::Failed(failure) => serde_json::to_string(failure),
+            Self::Deleted(deletion) => serde_json::to_string(deletion),
         }
     }
 }

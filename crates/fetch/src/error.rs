@@ -270,7 +270,7 @@ impl FetchError {
     /// Whether the same fetch may succeed later.
     pub fn retry(&self) -> Retry {
         match self {
-            Self::NoSuchReference { .. } | Self::Empty { .. } => Retry::Obsolete,
+            _ if self.is_gone() => Retry::Obsolete,
             Self::NotACommit { .. }
             | Self::Malformed { .. }
             | Self::Talkative { .. }
@@ -333,6 +333,11 @@ impl FetchError {
             Self::Empty { .. } => Some("push a commit; the zip of an earlier push stays in the bucket"),
             _ => None,
         }
+    }
+
+    /// Whether the host says that the reference doesn't exist.
+    pub fn is_gone(&self) -> bool {
+        matches!(self, Self::NoSuchReference { .. } | Self::Empty { .. })
     }
 
     /// Whether the host doesn't know or show a repository by this name.

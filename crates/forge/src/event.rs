@@ -90,6 +90,7 @@ impl Push {
                 summary: update.summary.clone(),
                 scope: Some(self.scope.clone()),
                 spelling: self.spelling,
+                deleted: false,
             })
         })
     }

@@ -194,6 +194,20 @@ impl Artifact {
         Ok(self.placed(self.found.stored(client, &self.object).await?, kept))
     }
 
+    /// Stores the artifact that is [there](Self::is_there) once more. The new version has no mark
+    /// of a deleted reference, by which it would expire.
+    ///
+    /// # Errors
+    /// Those of S3.
+    pub async fn renew(&self, client: &Client) -> Result<Placed, StoreError> {
+        if !self.is_kept() {
+            return self.copy_found(client).await;
+        }
+        let there = self.there(client).await?;
+        let zip = copy(client, &there.zip, self.target(client, &there.zip)).await?;
+        Ok(self.placed(zip, there.kept))
+    }
+
     async fn copy_commit(&self, client: &Client, original: Stored) -> Result<Placed, StoreError> {
         let zip = copy(client, &original, self.target(client, &original)).await?;
         Ok(self.placed(zip, Some(original)))
@@ -552,6 +566,28 @@ mod tests {
         assert_eq!((placed.zip.sha256, placed.kept.is_some()), (hex::encode(Sha256::digest(b"two")), true));
         // A branch is there to move.
         assert_eq!(world.look("a", MAIN, "d-4").await.moved_from(), None);
+    }
+
+    #[tokio::test]
+    async fn renewed_artifact_is_another_version() {
+        let world = World::new().await;
+        world.put(&world.look("a", MAIN, "d-1").await, b"one").await.unwrap();
+        let mark = ("x-amz-tagging".to_owned(), "git2s3=deleted".to_owned());
+        for is_kept in [true, false] {
+            world.bucket.objects.lock().unwrap().get_mut(MOVING).unwrap().1.extend([mark.clone()]);
+            if !is_kept {
+                world.bucket.objects.lock().unwrap().remove(KEPT);
+            }
+            world.seen();
+            let placed = world.look("a", MAIN, "d-2").await.renew(&world.client).await.unwrap();
+            let expected = [format!("copy {MOVING} to {KEPT}"), format!("copy {KEPT} to {MOVING}")];
+            let expected = if is_kept { vec![format!("copy {MOVING} to {MOVING}")] } else { expected.to_vec() };
+            assert_eq!(world.seen(), expected);
+            let (content, headers) = world.object(MOVING);
+            assert_eq!((content.as_slice(), headers.get("x-amz-tagging")), (&b"one"[..], None));
+            assert_eq!(headers["x-amz-meta-delivery-id"], "d-2");
+            assert_eq!(placed.kept.unwrap().object.key, KEPT);
+        }
     }
 
     fn subject() -> Subject {

@@ -74,6 +74,30 @@ pub enum StoreError {
         /// The cause.
         source: serde_json::Error,
     },
+    /// S3 refused to read the tags of the artifact of a deleted reference.
+    #[error("could not read the tags of {object}")]
+    ReadTags {
+        /// The object.
+        object: Object,
+        /// The error of S3.
+        source: Box<aws_sdk_s3::Error>,
+    },
+    /// S3 refused the tag of a deleted reference.
+    #[error("could not mark {object} as deleted")]
+    Tag {
+        /// The object.
+        object: Object,
+        /// The error of S3.
+        source: Box<aws_sdk_s3::Error>,
+    },
+    /// Somebody else's tags leave no room for the tag of a deleted reference.
+    #[error("could not mark {object} as deleted: it has {most} other tags")]
+    Tags {
+        /// The object.
+        object: Object,
+        /// How many tags an object may have.
+        most: usize,
+    },
     /// S3 refused to start the multipart upload.
     #[error("could not begin the multipart upload of {object}")]
     Begin {
@@ -129,14 +153,19 @@ impl StoreError {
     /// Whether the same upload may succeed later.
     pub fn retry(&self) -> Retry {
         let is_hopeless = || self.code().is_some_and(|code| HOPELESS.contains(&code));
-        if matches!(self, Self::OtherRepository { .. }) || is_hopeless() { Retry::Never } else { Retry::Again }
+        let is_permanent = matches!(self, Self::OtherRepository { .. } | Self::Tags { .. });
+        if is_permanent || is_hopeless() { Retry::Never } else { Retry::Again }
     }
 
     /// What a person can do about it, if known.
     pub fn hint(&self) -> Option<&'static str> {
-        matches!(self, Self::OtherRepository { .. }).then_some(
-            "set KeyLayout to host/path, so that hosts don't share keys; or delete the object, if its repository is gone",
-        )
+        Some(match self {
+            Self::OtherRepository { .. } => {
+                "set KeyLayout to host/path, so that hosts don't share keys; or delete the object, if its repository is gone"
+            }
+            Self::Tags { .. } => "remove a tag from the object, or set DeletedReferences to keep",
+            _ => return None,
+        })
     }
 
     /// Whether another worker was faster: the object isn't the expected one.
@@ -158,12 +187,15 @@ impl StoreError {
             | Self::Copy { source, .. }
             | Self::Read { source, .. }
             | Self::Manifest { source, .. }
+            | Self::ReadTags { source, .. }
+            | Self::Tag { source, .. }
             | Self::Begin { source, .. }
             | Self::Part { source, .. }
             | Self::Complete { source, .. } => source.code(),
             Self::OtherRepository { .. }
             | Self::CutOff { .. }
             | Self::Text { .. }
+            | Self::Tags { .. }
             | Self::Unfinished { .. }
             | Self::Stopped { .. } => None,
         }

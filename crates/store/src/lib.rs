@@ -27,6 +27,7 @@
 mod artifact;
 mod cached_pack;
 mod copy;
+mod deleted;
 mod description;
 mod error;
 mod metadata;
@@ -38,6 +39,7 @@ mod upload;
 
 pub use artifact::{Artifact, Placed, Provenance};
 pub use cached_pack::{CachedPack, PackVersion};
+pub use deleted::Deleted;
 pub use error::StoreError;
 pub use metadata::{ArtifactMetadata, Found, find};
 pub use object::Object;

@@ -2,7 +2,7 @@
 
 use aws_names::BucketName;
 use aws_sdk_s3::Client;
-use contract::{Job, KeepCommits, KeyLayout};
+use contract::{DeletedReferences, Job, KeepCommits, KeyLayout};
 
 use crate::{Artifact, ArtifactMetadata, Found, Object, StoreError, find};
 
@@ -17,6 +17,8 @@ pub struct Output {
     pub key_layout: KeyLayout,
     /// Whether the zip of each commit is kept.
     pub keep_commits: KeepCommits,
+    /// What becomes of the zip of a deleted reference.
+    pub deleted_references: DeletedReferences,
 }
 
 impl Output {

@@ -48,6 +48,8 @@ pub(crate) enum GitPullError {
     Store(#[source] StoreError),
     #[error("the zip is stored, but nobody was told")]
     Tell(#[source] EventError),
+    #[error("the reference was deleted, but nobody was told")]
+    TellDeletion(#[source] EventError),
     #[error("the commit {0} isn't a valid object ID")]
     Commit(String, #[source] contract::git::CommitIdError),
     #[error("the function ran out of time")]
@@ -63,7 +65,7 @@ impl JobError for GitPullError {
             Self::Token(error) => error.retry(),
             Self::GitHubApp(error) => error.retry(),
             Self::Store(error) => error.retry(),
-            Self::Tell(error) => error.retry(),
+            Self::Tell(error) | Self::TellDeletion(error) => error.retry(),
             Self::Archive { source, .. } | Self::Submodules(SubmoduleError::Tree { source, .. }) => of_tree(source),
             Self::Submodules(SubmoduleError::Stopped(_)) => Retry::Again,
             Self::Submodules(SubmoduleError::Refused { source, .. }) if matches!(**source, PermitError::Host(_)) => {
@@ -83,7 +85,7 @@ impl JobError for GitPullError {
             Self::Token(error) => error.hint(),
             Self::GitHubApp(error) => error.hint(),
             Self::Store(error) => error.hint(),
-            Self::Tell(error) => error.hint(),
+            Self::Tell(error) | Self::TellDeletion(error) => error.hint(),
             Self::Permit(PermitError::Host(_)) => {
                 Some("add it to the parameter AllowedGitHosts, or remove the webhook")
             }

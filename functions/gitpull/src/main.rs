@@ -110,6 +110,7 @@ fn worker(environment: GitPullEnvironment<Runtime>, config: &lambda_init::SdkCon
         bucket: environment.output_bucket,
         key_layout: environment.key_layout.parse()?,
         keep_commits: environment.keep_commits.parse()?,
+        deleted_references: environment.deleted_references.parse()?,
     };
     let files = Files {
         paths: environment.paths.parse()?,

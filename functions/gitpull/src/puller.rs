@@ -44,13 +44,17 @@ impl Puller {
         // To be told of the zip that is there takes a while, too. Meanwhile the host says which of
         // two keys it has.
         let ((fetched, fetch_time), looks) = tokio::join!(fetch, store::look(&self.output, job));
-        let (fetched, seed) = fetched?;
+        let (fetched, seed) = match fetched {
+            Err(GitPullError::Fetch(error)) if job.deleted && error.is_gone() => return self.delete(job).await,
+            fetched => fetched?,
+        };
         let default_branch = fetched.default_branch.as_deref();
         let found = looks.of(job.reference.branch(), default_branch).map_err(GitPullError::Store)?;
         let artifact = self.output.artifact(job, default_branch, metadata(job, &fetched)?, found).await;
         let artifact = artifact.map_err(GitPullError::Store)?;
 
         let due = compare(&fetched, &artifact, &self.files).await?;
+        let due = self.renewed(due, &artifact).await?;
         let (placed, summary, fetched) = Box::pin(self.put(job, due, fetched, &artifact, deadline)).await?;
         tell(job, &fetched, &artifact, summary, due, [fetch_time, started.elapsed()]);
         if let Some(placed) = placed {
@@ -62,6 +66,30 @@ impl Puller {
         let stale = seed.stale(fetched.origin, fetched.received);
         keep(&self.source.cache, &job.repository, fetched, stale, deadline).await;
         Ok(())
+    }
+
+    /// What is due, if the reference was deleted meanwhile and is there again: what is marked then
+    /// would expire, and whoever heard of the deletion has to hear of this.
+    async fn renewed(&self, due: Due, artifact: &Artifact) -> Result<Due, GitPullError> {
+        let is_marked = due == Due::Nothing
+            && self.output.is_marked(&artifact.object, &artifact.found).await.map_err(GitPullError::Store)?;
+        Ok(if is_marked { Due::Renewal } else { due })
+    }
+
+    /// Does with the zip of a reference that is gone what the parameter says, and tells of it.
+    async fn delete(&self, job: &Job) -> Result<(), GitPullError> {
+        let deleted = self.output.delete_reference(job).await.map_err(GitPullError::Store)?;
+        tracing::info!(
+            job = job.id(),
+            delivery = %job.delivery,
+            repository = %job.repository,
+            reference = %job.reference,
+            artifact = %deleted.object,
+            "{}",
+            deleted.told()
+        );
+        let event = deleted.event(Subject::of(job, Worker::GitPull));
+        self.bus.send(Event::Deleted(&event)).await.map_err(GitPullError::TellDeletion)
     }
 
     /// Does what is due. Nothing is placed if nothing is to be said of what is there.
@@ -77,6 +105,7 @@ impl Puller {
         let placed = match due {
             Due::Nothing if artifact.is_of_delivery() => Some(artifact.there(s3).await),
             Due::Nothing => None,
+            Due::Renewal => Some(artifact.renew(s3).await),
             Due::Copy => Some(artifact.copy_found(s3).await),
             Due::Kept => Some(artifact.copy_kept(s3).await),
             Due::Zip => {

@@ -37,6 +37,17 @@ pub(crate) struct Downloader<S> {
     pub(crate) patience: Duration,
 }
 
+/// Whether the bucket has the zip of a commit at the key of its reference.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum There {
+    /// It has none, or another commit's.
+    No,
+    /// It has it.
+    Yes,
+    /// It has it, marked as that of a deleted reference: it would expire.
+    Marked,
+}
+
 /// How often a job is tried within one run.
 const TRIES: u32 = 4;
 
@@ -63,7 +74,7 @@ impl<S: SecretSource> Downloader<S> {
             tries += 1;
             let chain = contract::error_chain(&error);
             let Some(wait) = wait.filter(|_| tries < TRIES) else {
-                if matches!(error, ZipDlError::Behind { .. }) {
+                if matches!(error, ZipDlError::Behind { .. } | ZipDlError::NotDeleted { .. }) {
                     tracing::info!(job = job.id(), delivery = %job.delivery, reason = chain, "unchanged");
                     return Ok(());
                 }
@@ -82,7 +93,10 @@ impl<S: SecretSource> Downloader<S> {
         let credential = self.credential(&api, max_age).await?;
         let request = Request { job, api, credential };
 
-        let (tip, default_branch) = self.named(&request).await?;
+        let (tip, default_branch) = match self.named(&request).await {
+            Err(ZipDlError::NoSuchReference { .. }) if job.deleted => return self.delete(job).await,
+            named => named?,
+        };
         let default_branch = default_branch.as_deref();
         let found = self.output.find(job, default_branch).await.map_err(ZipDlError::Store)?;
         let (named, provenance) = (tip.commit.clone(), provenance(&tip));
@@ -91,15 +105,19 @@ impl<S: SecretSource> Downloader<S> {
         // For a tag, the sender may have sent the tag's own ID.
         let told = job.commit.as_ref().filter(|_| job.reference.branch().is_some());
         let superseded = told.filter(|told| **told != artifact.metadata.commit).cloned();
-        let is_there = artifact.is_there();
-        if let Some(told) = superseded.clone().filter(|_| is_there) {
+        let there = self.there(&artifact).await?;
+        if let Some(told) = superseded.clone().filter(|_| there != There::No) {
             return Err(ZipDlError::Behind {
                 reference: job.reference.clone(),
                 told,
                 commit: artifact.metadata.commit,
             });
         }
-        let (placed, copied) = self.put(&request, default_branch, &mut artifact).await?;
+        if job.deleted && there == There::Yes {
+            let (reference, commit) = (job.reference.clone(), artifact.metadata.commit);
+            return Err(ZipDlError::NotDeleted { reference, commit });
+        }
+        let (placed, copied) = self.put(&request, default_branch, &mut artifact, there).await?;
         tracing::info!(
             job = job.id(),
             delivery = %job.delivery,
@@ -114,10 +132,11 @@ impl<S: SecretSource> Downloader<S> {
             zip_bytes = copied.as_ref().map(|copied| copied.bytes),
             total_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
             "{}",
-            match (is_there, &copied) {
-                (true, _) => "unchanged: the bucket has the zip of this commit",
-                (false, None) => "stored: a copy of the zip that is kept of this commit",
-                (false, Some(_)) => "stored",
+            match (there, &copied) {
+                (There::Marked, _) => "stored: the zip of this commit again, whose reference was deleted",
+                (There::Yes, _) => "unchanged: the bucket has the zip of this commit",
+                (There::No, None) => "stored: a copy of the zip that is kept of this commit",
+                (There::No, Some(_)) => "stored",
             }
         );
         let Some(placed) = placed else { return Ok(()) };
@@ -128,6 +147,31 @@ impl<S: SecretSource> Downloader<S> {
         self.bus.send(Event::Ready(&manifest)).await.map_err(ZipDlError::Tell)
     }
 
+    /// Whether the zip of the commit is there, and as what.
+    async fn there(&self, artifact: &Artifact) -> Result<There, ZipDlError> {
+        if !artifact.is_there() {
+            return Ok(There::No);
+        }
+        let is_marked = self.output.is_marked(&artifact.object, &artifact.found).await.map_err(ZipDlError::Store)?;
+        Ok(if is_marked { There::Marked } else { There::Yes })
+    }
+
+    /// Does with the zip of a reference that is gone what the parameter says, and tells of it.
+    async fn delete(&self, job: &Job) -> Result<(), ZipDlError> {
+        let deleted = self.output.delete_reference(job).await.map_err(ZipDlError::Store)?;
+        tracing::info!(
+            job = job.id(),
+            delivery = %job.delivery,
+            repository = %job.repository,
+            reference = %job.reference,
+            artifact = %deleted.object,
+            "{}",
+            deleted.told()
+        );
+        let event = deleted.event(Subject::of(job, Worker::ZipDl));
+        self.bus.send(Event::Deleted(&event)).await.map_err(ZipDlError::TellDeletion)
+    }
+
     /// Has the zip of a commit at its keys, downloaded if the bucket doesn't keep it. Nothing is
     /// placed if nothing is to be said of what is there.
     async fn put(
@@ -135,11 +179,14 @@ impl<S: SecretSource> Downloader<S> {
         request: &Request<'_>,
         default_branch: Option<&str>,
         artifact: &mut Artifact,
+        there: There,
     ) -> Result<(Option<Placed>, Option<ProviderSummary>), ZipDlError> {
         let s3 = &self.output.s3;
-        let placed = if artifact.is_of_delivery() {
+        let placed = if there == There::Marked {
+            artifact.renew(s3).await
+        } else if artifact.is_of_delivery() {
             artifact.there(s3).await
-        } else if artifact.is_there() {
+        } else if there == There::Yes {
             return Ok((None, None));
         } else if artifact.is_kept() {
             artifact.copy_kept(s3).await

@@ -28,12 +28,17 @@ pub(crate) enum ZipDlError {
     /// Either the delivery is old, or the host's API lags behind.
     #[error("the host says that {reference} names {commit}, which is stored already, but the sender said {told}")]
     Behind { reference: RefName, told: CommitId, commit: CommitId },
+    /// Either the reference was created again, or the host's API lags behind.
+    #[error("the sender said that {reference} was deleted, but the host says that it names {commit}")]
+    NotDeleted { reference: RefName, commit: CommitId },
     #[error("could not convert the archive of {host} to a zip")]
     Archive { host: String, source: ProviderError },
     #[error("could not store the zip")]
     Store(#[source] StoreError),
     #[error("the zip is stored, but nobody was told")]
     Tell(#[source] EventError),
+    #[error("the reference was deleted, but nobody was told")]
+    TellDeletion(#[source] EventError),
     #[error("the function ran out of time")]
     Deadline,
     #[error("copying was interrupted")]
@@ -57,6 +62,7 @@ impl ZipDlError {
             Self::Https(error) => error.wait(patience),
             // A host's API may lag behind a push.
             Self::Behind { .. }
+            | Self::NotDeleted { .. }
             | Self::NoSuchReference { .. }
             | Self::Archive { source: ProviderError::Read(_) | ProviderError::CutOff { .. }, .. } => Some(patience),
             _ => None,
@@ -69,7 +75,7 @@ impl JobError for ZipDlError {
         match self {
             Self::Https(error) => error.retry(),
             Self::Store(error) => error.retry(),
-            Self::Tell(error) => error.retry(),
+            Self::Tell(error) | Self::TellDeletion(error) => error.retry(),
             Self::Archive { source, .. } => source.retry(),
             Self::NoSuchReference { .. } => Retry::Obsolete,
             Self::Permit(PermitError::Scope { .. } | PermitError::Globs(_)) => Retry::Never,
@@ -80,7 +86,7 @@ impl JobError for ZipDlError {
     fn hint(&self) -> Option<&'static str> {
         Some(match self {
             Self::Store(error) => return error.hint(),
-            Self::Tell(error) => return error.hint(),
+            Self::Tell(error) | Self::TellDeletion(error) => return error.hint(),
             Self::Permit(PermitError::Host(_)) => "add it to the parameter AllowedGitHosts, or remove the webhook",
             Self::NoKind(_) => {
                 "add kind=github, gitlab, bitbucket, bitbucket-dc, gitea or azure to its entry in AllowedGitHosts"

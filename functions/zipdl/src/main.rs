@@ -53,6 +53,7 @@ fn downloader(
             bucket: environment.output_bucket,
             key_layout: environment.key_layout.parse()?,
             keep_commits: environment.keep_commits.parse()?,
+            deleted_references: environment.deleted_references.parse()?,
         },
         bus,
         patience: Duration::from_secs(1),

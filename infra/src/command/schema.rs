@@ -2,7 +2,7 @@
 
 use clap::ValueEnum;
 use contract::custom::{BucketCleanerProperties, SshKeyProperties};
-use contract::events::Failure;
+use contract::events::{Deletion, Failure};
 use contract::{Manifest, Runtime};
 use deployment::render::print;
 use deployment::stack;
@@ -33,6 +33,8 @@ enum Of {
     ArtifactReady,
     /// The detail of the event "Artifact Failed"
     ArtifactFailed,
+    /// The detail of the event "Reference Deleted"
+    ReferenceDeleted,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
@@ -43,6 +45,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
         Of::Acceptance => schema_for!(Record),
         Of::ArtifactReady => schema_for!(Manifest),
         Of::ArtifactFailed => schema_for!(Failure),
+        Of::ReferenceDeleted => schema_for!(Deletion),
     };
     print::json(&schema)?;
     Ok(Outcome::Fine)

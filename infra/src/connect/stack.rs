@@ -206,6 +206,7 @@ impl Target {
             summary: None,
             scope: None,
             spelling: PathSpelling::default(),
+            deleted: false,
         };
         self.refs.include(&reference).then(|| job.artifact_key(self.key_layout, Some(default_branch)))
     }

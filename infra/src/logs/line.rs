@@ -167,6 +167,7 @@ fn said(json: &Value, level: Level, message: &str) -> (Kind, String) {
         "trying again" => {
             (Kind::Other, format!("asks the host again in {} s: {}", seconds("wait_seconds"), text("error")))
         }
+        _ if message.starts_with("deleted: ") => (Kind::Unchanged, format!("{message}: {}", text("artifact"))),
         _ if json["artifact"].is_string() => stored(json, message),
         _ => {
             let kind = if level == Level::Error { Kind::Error } else { Kind::Other };
@@ -324,6 +325,10 @@ pub(super) mod tests {
                 Kind::Unchanged,
                 "unchanged: the bucket has the zip of this commit: s3://zips/a.zip has 1a2b3c4d5e6f, which is newer than the push",
             )),
+        ),
+        (
+            r#"{"timestamp":"2026-11-30T03:37:32.120412Z","level":"INFO","message":"deleted: the zip stays","job":"j1","delivery":"d1","repository":"github.com/acme/rocket","reference":"refs/heads/old","artifact":"s3://zips/acme/rocket/branch/old/acme_rocket.zip","target":"gitpull::puller"}"#,
+            Some((Kind::Unchanged, "deleted: the zip stays: s3://zips/acme/rocket/branch/old/acme_rocket.zip")),
         ),
         (
             r#"{"timestamp":"2026-11-30T03:37:33.120412Z","level":"ERROR","message":"failed","job":"j1","delivery":"d1","repository":"github.com/acme/rocket","reference":"refs/heads/main","error":"github.com refuses the key","hint":"add the stack's PublicSSHKey to the repository as a deploy key","receives":1,"retry_in_seconds":5,"target":"jobs::batch"}"#,

@@ -75,8 +75,8 @@ fn kept(kind: &str, properties: &Value) -> Option<(String, String)> {
             let expiration = &rule["ExpirationInDays"];
             let objects = match properties["VersioningConfiguration"]["Status"].as_str() {
                 Some("Enabled") if expiration.is_null() && expires_versions(properties) => {
-                    "every version, until somebody deletes it; with NoncurrentDays, a replaced one for so long; with \
-                     KeepCommits, the zip of each commit for so long"
+                    "every version, until somebody deletes it; for so many days, with NoncurrentDays, a replaced one, \
+                     with KeepCommits, that of a commit, with DeletedReferences, that of a deleted branch"
                         .to_owned()
                 }
                 Some("Enabled") if expiration.is_null() => "every version, until somebody deletes it".to_owned(),
@@ -124,8 +124,9 @@ mod tests {
         let holders = holders(&stack::template(None).unwrap().into_value());
         let kept = |id: &str| holders.iter().find(|holder| holder.id == id).unwrap().retention.as_str();
         assert_eq!(kept("KeyBucket"), "every version, until somebody deletes it; unfinished uploads 1 day");
-        let output = "every version, until somebody deletes it; with NoncurrentDays, a replaced one for so long; with \
-                      KeepCommits, the zip of each commit for so long; unfinished uploads 1 day";
+        let output = "every version, until somebody deletes it; for so many days, with NoncurrentDays, a replaced one, \
+                      with KeepCommits, that of a commit, with DeletedReferences, that of a deleted branch; unfinished \
+                      uploads 1 day";
         assert_eq!(kept("OutputBucket"), output);
         assert_eq!(kept("CacheBucket"), "objects 30 days, and none that was replaced; unfinished uploads 1 day");
     }

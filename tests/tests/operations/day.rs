@@ -29,13 +29,14 @@ const FILTERS: [(&str, &str); 13] = [
 ];
 
 /// An invalid value for every parameter.
-const BROKEN: [(&str, &str); 36] = [
+const BROKEN: [(&str, &str); 37] = [
     ("AlarmEmail", "platform"),
     ("AllowedGitHosts", "github.com=gitlub"),
     ("AllowedIps", "github.com=10.0.0.0/33"),
     ("ApiSecret", "[github.com/acme/*secret"),
     ("CaBundle", "certificate"),
     ("CustomDomainName", "https://git.example.com"),
+    ("DeletedReferences", "forget"),
     ("ExcludeGit", "yes"),
     ("FetchOver", "git"),
     ("GitHubAppHost", "https://github.com"),

@@ -84,6 +84,8 @@ fn of_object(bucket: &str, key: &str) -> Vec<Probe> {
         ("GetObjectVersion", "GET", "?versionId=null"),
         ("PutObject", "PUT", ""),
         ("PutObjectTagging", "PUT", "?tagging"),
+        ("PutObjectVersionTagging", "PUT", "?tagging&versionId=null"),
+        ("GetObjectVersionTagging", "GET", "?tagging&versionId=null"),
         ("DeleteObject", "DELETE", ""),
         ("DeleteObjectVersion", "DELETE", "?versionId=null"),
         ("AbortMultipartUpload", "DELETE", "?uploadId=none"),

@@ -91,6 +91,7 @@ impl Stage {
                 .with("CaBundle", format!("{}\n{}", archives.ca, apis.ca))
                 .with("MaxArchiveBytes", (SEVERAL_PARTS - (1 << 20)).to_string())
                 .with("Lfs", "on")
+                .with("DeletedReferences", "mark")
                 .with("FetchOver", way)
                 .with("VPCId", VPC)
                 .with("SubnetIds", SUBNET)
@@ -264,6 +265,7 @@ impl Repo {
             summary: None,
             scope: None,
             spelling: contract::PathSpelling::default(),
+            deleted: false,
         })
     }
 

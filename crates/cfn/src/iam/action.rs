@@ -83,12 +83,18 @@ pub enum Action {
     /// List the versions of objects.
     #[serde(rename = "s3:ListBucketVersions")]
     S3ListBucketVersions,
+    /// Read the tags of a version of an object.
+    #[serde(rename = "s3:GetObjectVersionTagging")]
+    S3GetObjectVersionTagging,
     /// Write an object, in one piece or in parts.
     #[serde(rename = "s3:PutObject")]
     S3PutObject,
     /// Write the tags of an object, also while writing it.
     #[serde(rename = "s3:PutObjectTagging")]
     S3PutObjectTagging,
+    /// Write the tags of a version of an object.
+    #[serde(rename = "s3:PutObjectVersionTagging")]
+    S3PutObjectVersionTagging,
     /// Read a secret.
     #[serde(rename = "secretsmanager:GetSecretValue")]
     SecretsManagerGetSecretValue,

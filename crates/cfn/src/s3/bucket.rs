@@ -8,7 +8,7 @@ use serde_json::{Value as Json, json};
 
 use crate::{
     Condition, Handle, Resource, Value,
-    iam::{Grant, Role},
+    iam::{Grant, Policy, Role},
     sub,
 };
 
@@ -80,14 +80,12 @@ impl Bucket {
             "Status": "Enabled",
             "NoncurrentVersionExpiration": { "NoncurrentDays": days, "NewerNoncurrentVersions": newer },
         });
-        if let Some(rules) = self.lifecycle_configuration["Rules"].as_array_mut() {
-            rules.push(json!(condition.either(Value::from(rule), Value::none())));
-        }
+        self.add_rule(condition, rule);
         self
     }
 
     /// If `condition` holds, removes an object with this tag so many days after it was written, in
-    /// all its versions, and with it the delete marker that S3 leaves.
+    /// all its versions. S3 leaves [a delete marker](Self::without_delete_markers).
     #[must_use]
     pub fn expiring_tagged(mut self, condition: &Condition, (key, value): (&str, &str), days: &Value<String>) -> Self {
         let expire = json!({
@@ -97,13 +95,40 @@ impl Bucket {
             "ExpirationInDays": days,
             "NoncurrentVersionExpiration": { "NoncurrentDays": 1 },
         });
-        // A rule with a tag can't remove a delete marker, which has none:
-        // https://docs.aws.amazon.com/AmazonS3/latest/API/API_LifecycleExpiration.html
-        let clean = json!({ "Id": "RemoveDeleteMarkers", "Status": "Enabled", "ExpiredObjectDeleteMarker": true });
-        if let Some(rules) = self.lifecycle_configuration["Rules"].as_array_mut() {
-            rules.extend([expire, clean].map(|rule| json!(condition.either(Value::from(rule), Value::none()))));
-        }
+        self.add_rule(condition, expire);
         self
+    }
+
+    /// If `condition` holds, hides an object once it has this tag, and removes the hidden version
+    /// so many days later. S3 counts the days of an object that isn't hidden from when it was
+    /// written, and not from when it got its tag.
+    #[must_use]
+    pub fn hiding_tagged(mut self, condition: &Condition, (key, value): (&str, &str), days: &Value<String>) -> Self {
+        let hide = json!({
+            "Id": format!("Hide-{key}-{value}"),
+            "Status": "Enabled",
+            "TagFilters": [{ "Key": key, "Value": value }],
+            "ExpirationInDays": 1,
+            "NoncurrentVersionExpiration": { "NoncurrentDays": days },
+        });
+        self.add_rule(condition, hide);
+        self
+    }
+
+    /// If `condition` holds, removes delete markers that hide no version any more. A rule with a
+    /// tag [can't](https://docs.aws.amazon.com/AmazonS3/latest/API/API_LifecycleExpiration.html):
+    /// a delete marker has none.
+    #[must_use]
+    pub fn without_delete_markers(mut self, condition: &Condition) -> Self {
+        let clean = json!({ "Id": "RemoveDeleteMarkers", "Status": "Enabled", "ExpiredObjectDeleteMarker": true });
+        self.add_rule(condition, clean);
+        self
+    }
+
+    fn add_rule(&mut self, condition: &Condition, rule: Json) {
+        if let Some(rules) = self.lifecycle_configuration["Rules"].as_array_mut() {
+            rules.push(json!(condition.either(Value::from(rule), Value::none())));
+        }
     }
 
     /// Notifies EventBridge of every new object, so that a pipeline can start on it without
@@ -134,6 +159,11 @@ impl Handle<Bucket> {
     pub fn grant(&self, role: &mut Role, objects: &str, grant: Grant) {
         let arn = sub([self.arn().into(), "/".into(), objects.into()]);
         role.grant(&format!("{}Objects", self.id()), grant, arn);
+    }
+
+    /// Rights on all objects, as a separate policy of `role`.
+    pub fn objects_policy(&self, role: &Handle<Role>, name: &str, grant: Grant) -> Policy {
+        Policy::on(name, &[role], grant, sub([self.arn().into(), "/*".into()]))
     }
 
     /// Lets `role` do these actions on the bucket itself.

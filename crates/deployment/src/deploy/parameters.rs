@@ -396,6 +396,7 @@ mod tests {
             ("ApiSecret", "a\"b"),
             ("CaBundle", "x"),
             ("CustomDomainName", "Git.example"),
+            ("DeletedReferences", "forget"),
             ("ExcludeGit", "true"),
             ("FetchOver", "git"),
             ("GitHubAppHost", "https://github.com"),
@@ -435,7 +436,7 @@ mod tests {
             assert_eq!(error.is_err(), !is_secret, "{name}={value}");
         }
         let checked: Vec<_> = template.parameters().map(|(name, _)| name).collect();
-        assert_eq!(checked.len(), 36, "a new parameter needs a broken value here: {checked:?}");
+        assert_eq!(checked.len(), 37, "a new parameter needs a broken value here: {checked:?}");
     }
 
     #[test]

@@ -7,6 +7,7 @@ use super::settings::{Change, Settings};
 const BUCKET: &str = "OutputBucketName";
 const DAYS: &str = "NoncurrentDays";
 const NEWER: &str = "NewerNoncurrentVersions";
+const DELETED: &str = "DeletedReferences";
 
 /// How long the output bucket keeps replaced versions.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -50,7 +51,11 @@ impl Settings {
 /// Describes it in sentences, for a stack whose output bucket is `bucket`, if known.
 fn in_words(settings: &Settings, bucket: Option<&str>) -> Vec<String> {
     // The old bucket keeps its lifecycle rules.
-    moved(settings, bucket).or_else(|| shortened(settings)).into_iter().collect()
+    let moved = moved(settings, bucket);
+    if moved.is_some() {
+        return moved.into_iter().collect();
+    }
+    [shortened(settings), expiring_deleted(settings)].into_iter().flatten().collect()
 }
 
 fn moved(settings: &Settings, bucket: Option<&str>) -> Option<String> {
@@ -81,6 +86,19 @@ fn shortened(settings: &Settings) -> Option<String> {
     is_shorter.then(|| expiring(new)).flatten()
 }
 
+/// What an earlier expiration of deleted references does to the zips that are marked already.
+fn expiring_deleted(settings: &Settings) -> Option<String> {
+    let setting = settings.get(DELETED)?;
+    let days = |value: &str| value.parse::<u16>().ok();
+    let (old, new) = (days(setting.old.as_deref()?), days(&setting.new)?);
+    old.is_none_or(|old| new < old).then(|| {
+        format!(
+            "S3 hides the zip of each branch and tag that was deleted within two days, and deletes it {new} days later: those, too, that \
+             are marked with git2s3=deleted already. After that they can't be had back"
+        )
+    })
+}
+
 /// What a retention does to existing versions; `None` if it keeps all of them.
 pub(super) fn expiring(retention: Retention) -> Option<String> {
     let days = retention.days?;
@@ -105,7 +123,8 @@ mod tests {
     fn said(given: &[(&'static str, &str)], stack: &[(&str, &str)]) -> String {
         let template = crate::stack::template(None).unwrap();
         let given = given.iter().fold(Parameters::default(), |all, (name, value)| all.with(name, *value));
-        let stack: BTreeMap<_, _> = [(BUCKET, ""), (DAYS, ""), (NEWER, "")].iter().chain(stack).copied().collect();
+        let before = [(BUCKET, ""), (DAYS, ""), (NEWER, ""), (DELETED, "keep")];
+        let stack: BTreeMap<_, _> = before.iter().chain(stack).copied().collect();
         let stack = stack.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
         Settings::new(&template, &given, Some(&stack)).of_bucket(Some("zips-1")).zips.join("\n")
     }
@@ -118,6 +137,13 @@ mod tests {
         assert!(told.starts_with("a new, empty bucket with a generated name is made. bucket zips-1 stays"), "{told}");
         assert_eq!(said(&[(BUCKET, "zips-1")], &[]), "", "the name that it has");
         assert_eq!(said(&[], &[(BUCKET, "zips-1")]), "");
+    }
+
+    #[test]
+    fn expiration_warns_of_marked_zips() {
+        let warns = |new: &str, old: &str| said(&[(DELETED, new)], &[(DELETED, old)]).contains("marked");
+        assert!(warns("30", "mark") && warns("30", "keep") && warns("7", "30"));
+        assert!(!warns("30", "7") && !warns("mark", "30") && !warns("keep", "30") && !warns("30", "30"));
     }
 
     #[test]

@@ -121,9 +121,9 @@ mod tests {
         let way = |way: &str| ("FetchOver", way.to_owned());
         let without_app = ("GitHubAppId", String::new());
         let plain = [way("ssh"), without_app.clone()];
-        let with_lfs = [&both(1780)[..], &[("Lfs", "on".to_owned()), way("ssh"), without_app.clone()]].concat();
-        let with_https = [&both(1580)[..], &[way("https"), without_app]].concat();
-        let with_app = [&both(1280)[..], &[way("https")]].concat();
+        let with_lfs = [&both(1750)[..], &[("Lfs", "on".to_owned()), way("ssh"), without_app.clone()]].concat();
+        let with_https = [&both(1550)[..], &[way("https"), without_app]].concat();
+        let with_app = [&both(1250)[..], &[way("https")]].concat();
         for parameters in [&plain[..], &with_lfs, &with_https, &with_app] {
             let environments = environments(parameters);
             assert_eq!(environments.len(), 4);
@@ -195,6 +195,39 @@ mod tests {
         assert_eq!(rules[1], expire);
         assert_eq!(rules[2]["ExpiredObjectDeleteMarker"], true);
         assert_eq!(rules.as_array().unwrap().len(), 3);
+    }
+
+    #[test]
+    fn deleted_references_zips_are_hidden_first() {
+        let hide = |days: &str| {
+            serde_json::json!({
+                "Id": "Hide-git2s3-deleted", "Status": "Enabled", "ExpirationInDays": 1,
+                "TagFilters": [{ "Key": "git2s3", "Value": "deleted" }],
+                "NoncurrentVersionExpiration": { "NoncurrentDays": days },
+            })
+        };
+        let rules = lifecycle(&[("DeletedReferences", "30")]);
+        assert_eq!((&rules[1], &rules[2]["ExpiredObjectDeleteMarker"]), (&hide("30"), &true.into()));
+        let both = lifecycle(&[("DeletedReferences", "30"), ("KeepCommits", "7")]);
+        assert_eq!(
+            (&both[1]["ExpirationInDays"], &both[2], both.as_array().unwrap().len()),
+            (&"7".into(), &hide("30"), 4)
+        );
+        for unexpiring in ["keep", "mark"] {
+            assert_eq!(lifecycle(&[("DeletedReferences", unexpiring)]).as_array().unwrap().len(), 1, "{unexpiring}");
+        }
+    }
+
+    #[test]
+    fn only_marking_needs_rights_on_tags() {
+        let plain = resources(&[]);
+        let more = |value| -> Vec<String> {
+            resources(&[("DeletedReferences", value)]).into_iter().filter(|id| !plain.contains(id)).collect()
+        };
+        assert_eq!(more("keep"), [""; 0]);
+        for value in ["mark", "30"] {
+            assert_eq!(more(value), ["GitPullDeletedReferences", "ZipDlDeletedReferences"]);
+        }
     }
 
     #[test]

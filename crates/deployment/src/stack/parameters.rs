@@ -2,7 +2,7 @@
 
 use aws_names::BucketName;
 use cfn::{Condition, Group, Parameter, ParameterHandle, Stack, Value, iam::Role};
-use contract::{HostKind, KeepCommits, KeyLayout, custom::KeyType};
+use contract::{DeletedReferences, HostKind, KeepCommits, KeyLayout, custom::KeyType};
 
 const GROUPS: [Group; 9] = [
     Group {
@@ -53,6 +53,7 @@ const GROUPS: [Group; 9] = [
         title: "Retention",
         parameters: &[
             ("KeepCommits", "Days that the zip of each commit is kept for"),
+            ("DeletedReferences", "Zips of deleted branches and tags"),
             ("NoncurrentDays", "Days that replaced versions are kept for"),
             ("NewerNoncurrentVersions", "Replaced versions that are kept in any case"),
         ],
@@ -99,6 +100,7 @@ pub(super) struct Parameters {
     pub(super) ca_bundle: ParameterHandle<String>,
     pub(super) max_archive_bytes: ParameterHandle<String>,
     pub(super) keep_commits: ParameterHandle<String>,
+    pub(super) deleted_references: ParameterHandle<String>,
     pub(super) noncurrent_days: ParameterHandle<String>,
     pub(super) newer_noncurrent_versions: ParameterHandle<String>,
     pub(super) alarm_email: ParameterHandle<String>,
@@ -112,6 +114,9 @@ pub(super) struct Parameters {
     pub(super) asset_prefix: ParameterHandle<String>,
     pub(super) has_output_bucket_name: Condition,
     pub(super) keeps_commits: Condition,
+    pub(super) marks_deleted_references: Condition,
+    pub(super) expires_deleted_references: Condition,
+    pub(super) leaves_delete_markers: Condition,
     pub(super) has_noncurrent_days: Condition,
     pub(super) has_newer_noncurrent_versions: Condition,
     pub(super) has_custom_domain: Condition,
@@ -133,6 +138,9 @@ impl Parameters {
         let custom_domain_name = stack.parameter("CustomDomainName", &custom_domain_name());
         let api_secret = stack.parameter("ApiSecret", &api_secret());
         let keep_commits = stack.parameter("KeepCommits", &keep_commits());
+        let deleted_references = stack.parameter("DeletedReferences", &deleted_references());
+        let [marks_deleted_references, expires_deleted_references, leaves_delete_markers] =
+            of_deletions(stack, &keep_commits, &deleted_references);
         let noncurrent_days = stack.parameter("NoncurrentDays", &noncurrent_days());
         let newer_noncurrent_versions = stack.parameter("NewerNoncurrentVersions", &newer_noncurrent_versions());
         stack.requires(
@@ -167,6 +175,9 @@ impl Parameters {
         Self {
             has_output_bucket_name: stack.given("HasOutputBucketName", &output_bucket_name),
             keeps_commits: stack.not_chosen("KeepsCommits", &keep_commits, KeepCommits::OFF),
+            marks_deleted_references,
+            expires_deleted_references,
+            leaves_delete_markers,
             has_noncurrent_days: stack.given("HasNoncurrentDays", &noncurrent_days),
             // With both, since a rule excludes the other combination: every outcome is checked.
             has_newer_noncurrent_versions: stack
@@ -210,6 +221,7 @@ impl Parameters {
             ca_bundle: stack.parameter("CaBundle", &ca_bundle()),
             max_archive_bytes: stack.parameter("MaxArchiveBytes", &max_archive_bytes()),
             keep_commits,
+            deleted_references,
             noncurrent_days,
             newer_noncurrent_versions,
             alarm_email,
@@ -231,6 +243,22 @@ impl Parameters {
     }
 }
 
+/// Whether zips of deleted references are marked, whether they expire, and whether anything leaves
+/// delete markers.
+fn of_deletions(
+    stack: &mut Stack,
+    keep_commits: &ParameterHandle<String>,
+    deleted_references: &ParameterHandle<String>,
+) -> [Condition; 3] {
+    let unexpiring = [DeletedReferences::KEEP, DeletedReferences::MARK];
+    let choices: [(_, &[&str]); 2] = [(keep_commits, &[KeepCommits::OFF]), (deleted_references, &unexpiring)];
+    [
+        stack.not_chosen("MarksDeletedReferences", deleted_references, DeletedReferences::KEEP),
+        stack.none_chosen("ExpiresDeletedReferences", deleted_references, &unexpiring),
+        stack.either_not_chosen("LeavesDeleteMarkers", &choices),
+    ]
+}
+
 fn output_bucket_name() -> Parameter {
     Parameter::text("", "Name of the bucket that the zips go to. Generated when empty.").matching(
         "^$|^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$",
@@ -245,6 +273,16 @@ fn keep_commits() -> Parameter {
          with its branch or tag; off: not at all.",
     )
     .matching("^off$|^[1-9][0-9]{0,3}$", "off, or a number of days from 1 to 9999")
+    .at_most(4)
+}
+
+fn deleted_references() -> Parameter {
+    Parameter::text(
+        DeletedReferences::KEEP,
+        "What is done with the zip of a branch or a tag that was deleted. keep: nothing; mark: it gets the tag git2s3=deleted; \
+         a number: the tag, by which it is hidden within two days, and deleted so many days later.",
+    )
+    .matching("^keep$|^mark$|^[1-9][0-9]{0,3}$", "keep, mark, or a number of days from 1 to 9999")
     .at_most(4)
 }
 
@@ -386,7 +424,7 @@ fn fetch_over() -> Parameter {
 fn known_hosts() -> Parameter {
     Parameter::text("", "Lines of a known_hosts file for self-hosted servers. The big providers' keys are built in.")
         .matching(KNOWN_HOSTS, "lines such as git.example.com ssh-ed25519 AAAA...")
-        .at_most(1776)
+        .at_most(1750)
 }
 
 fn key_type() -> Parameter {
@@ -474,14 +512,14 @@ fn ca_bundle() -> Parameter {
     Parameter::text(
         "",
         "Certificates, in PEM, of authorities to trust beside the public ones when archives and large files are downloaded, and \
-         when gitpull fetches over HTTPS. Where Lfs is on, this and KnownHosts have 1,780 characters together, \
-         1,580 with FetchOver=https, and 1,280 with a GitHub App.",
+         when gitpull fetches over HTTPS. Where Lfs is on, this and KnownHosts have 1,750 characters together, \
+         1,550 with FetchOver=https, and 1,250 with a GitHub App.",
     )
     .matching(
         r"^[^!-~]*$|^[\s\S]*-----BEGIN CERTIFICATE-----[\s\S]*-----END CERTIFICATE-----[\s\S]*$",
         "empty, or certificates in PEM",
     )
-    .at_most(2560)
+    .at_most(2540)
 }
 
 fn max_archive_bytes() -> Parameter {

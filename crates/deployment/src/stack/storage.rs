@@ -5,7 +5,7 @@ use cfn::{
     s3::{Bucket, BucketPolicy},
 };
 
-use contract::KeepCommits;
+use contract::{DeletedReferences, KeepCommits};
 
 use super::parameters::Parameters;
 
@@ -32,6 +32,9 @@ pub(super) fn add(stack: &mut Stack, parameters: &Parameters) -> Storage {
     let days = parameters.noncurrent_days.value();
     let output = output.expiring_noncurrent_versions(&parameters.has_noncurrent_days, &days, &newer);
     let output = output.expiring_tagged(&parameters.keeps_commits, KeepCommits::TAG, &parameters.keep_commits.value());
+    let days = parameters.deleted_references.value();
+    let output = output.hiding_tagged(&parameters.expires_deleted_references, DeletedReferences::TAG, &days);
+    let output = output.without_delete_markers(&parameters.leaves_delete_markers);
     let output = stack.add_with("OutputBucket", output, Attributes::default().deleted_with_stack());
     // A bucket that is left behind after a rename still denies access without TLS.
     let policy = BucketPolicy::tls_only(&output);

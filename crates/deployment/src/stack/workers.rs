@@ -1,7 +1,7 @@
 //! The workers, which fetch, zip and store.
 
 use cfn::{
-    Attributes, Handle, Stack, Value,
+    Attributes, Handle, Optional, Stack, Value,
     iam::{Action, Evidence, Grant, Policy, Role},
     lambda::{EventSourceMapping, Function},
     pseudo,
@@ -42,6 +42,8 @@ struct Missed {
     twice: Evidence,
     /// Keeps the zip of a commit.
     kept: Evidence,
+    /// Marks the zip of a deleted reference.
+    marked: Evidence,
     /// An upload fails midway.
     half: Evidence,
     /// A job fails and is retried.
@@ -54,6 +56,7 @@ const MISSED_BY_GITPULL: Missed = Missed {
     zip: Evidence::Scenario("gitpull_makes_a_zip_of_a_first_push"),
     twice: Evidence::Scenario("gitpull_stores_no_tree_twice"),
     kept: Evidence::Scenario("gitpull_keeps_the_zip_of_a_commit"),
+    marked: Evidence::Scenario("gitpull_marks_the_zip_of_a_deleted_branch"),
     half: Evidence::Scenario("gitpull_leaves_no_half_a_zip"),
     again: Evidence::Scenario("gitpull_tries_a_failed_job_again_within_seconds"),
     dead_letter: Evidence::Scenario("gitpull_failed_job_becomes_dead_letter"),
@@ -62,6 +65,7 @@ const MISSED_BY_ZIPDL: Missed = Missed {
     zip: Evidence::Scenario("zipdl_makes_a_zip_of_a_download"),
     twice: Evidence::Scenario("zipdl_downloads_no_commit_twice"),
     kept: Evidence::Scenario("zipdl_keeps_the_zip_of_a_commit"),
+    marked: Evidence::Scenario("zipdl_marks_the_zip_of_a_deleted_branch"),
     half: Evidence::Scenario("zipdl_leaves_no_half_a_zip"),
     again: Evidence::Scenario("zipdl_tries_a_failed_job_again_within_seconds"),
     dead_letter: Evidence::Scenario("zipdl_failed_job_becomes_dead_letter"),
@@ -179,6 +183,7 @@ fn add_gitpull(
         let policy = policy.when("StringEquals", "kms:SigningAlgorithm", &"RSASSA_PKCS1_V1_5_SHA_256".into());
         stack.add("GitPullGitHubAppKey", policy)
     });
+    let may_mark = may_mark(stack, around, "GitPullDeletedReferences", &execution_role.role, MISSED_BY_GITPULL.marked);
     // Without an App, not even the names: an environment has 4 KB.
     let of_app = |value| parameters.has_github_app.either(value, Value::none());
     let environment: GitPullEnvironment<Deployment> = GitPullEnvironment {
@@ -193,6 +198,7 @@ fn add_gitpull(
         allowed_hosts: parameters.allowed_git_hosts.value(),
         key_layout: parameters.key_layout.value(),
         keep_commits: parameters.keep_commits.value(),
+        deleted_references: parameters.deleted_references.value(),
         known_hosts: parameters.known_hosts.value(),
         tokens: parameters.has_https.either(credentials.secret_id().meaning(), Value::from("")),
         github_app_host: of_app(parameters.github_app_host.value()),
@@ -205,7 +211,7 @@ fn add_gitpull(
         ca_bundle: parameters.needs_ca_bundle.either(parameters.ca_bundle.value(), Value::from("")),
         paths: parameters.paths.value(),
     };
-    let attributes = Attributes::default().after_any(&may_read).after_any(&may_sign);
+    let attributes = Attributes::default().after_any(&may_read).after_any(&may_sign).after_any(&may_mark);
     let function = functions.add_running_by(stack, &GITPULL, execution_role, attributes, |function| {
         function.environment(&environment).storage(GITPULL_STORAGE).vpc(network.config.clone())
     });
@@ -230,10 +236,13 @@ fn add_zipdl(
         allowed_hosts: parameters.allowed_git_hosts.value(),
         key_layout: parameters.key_layout.value(),
         keep_commits: parameters.keep_commits.value(),
+        deleted_references: parameters.deleted_references.value(),
         ca_bundle: parameters.ca_bundle.value(),
         max_archive_bytes: parameters.max_archive_bytes.value(),
     };
-    let function = functions.add_running_by(stack, &ZIPDL, execution_role, Attributes::default(), |function| {
+    let may_mark = may_mark(stack, around, "ZipDlDeletedReferences", &execution_role.role, MISSED_BY_ZIPDL.marked);
+    let attributes = Attributes::default().after_any(&may_mark);
+    let function = functions.add_running_by(stack, &ZIPDL, execution_role, attributes, |function| {
         function.environment(&environment).vpc(network.config.clone())
     });
     feed(stack, "ZipDlEventSource", &queues.zipdl.queue, &function, around);
@@ -258,6 +267,23 @@ fn grant_work(role: &mut Role, jobs: &Jobs, storage: &Storage, missed: &Missed) 
     storage.output.grant_on_bucket(role, Grant::because(SEE, missed.zip, &[Action::S3ListBucket]));
     let reason = "tells EventBridge which artifact is ready, or that there is none, in its own name only";
     role.grant_on_event_bus(events::SOURCE, Grant::because(reason, missed.zip, &[Action::EventsPutEvents]));
+}
+
+/// Lets a worker mark the zips of deleted references, unless they are kept.
+fn may_mark(
+    stack: &mut Stack,
+    around: &Surroundings<'_>,
+    id: &str,
+    role: &Handle<Role>,
+    missed: Evidence,
+) -> Optional<Handle<Policy>> {
+    stack.when(&around.parameters.marks_deleted_references, |stack| {
+        let reason = "marks the zips of deleted branches and tags; only with DeletedReferences";
+        let actions = [Action::S3GetObjectVersionTagging, Action::S3PutObjectVersionTagging];
+        let policy =
+            around.storage.output.objects_policy(role, "DeletedReferences", Grant::because(reason, missed, &actions));
+        stack.add(id, policy)
+    })
 }
 
 /// Lets a queue invoke a worker.

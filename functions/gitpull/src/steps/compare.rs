@@ -16,6 +16,9 @@ use crate::{
 pub(crate) enum Due {
     /// The bucket has its zip.
     Nothing,
+    /// The bucket has its zip, marked as that of a deleted reference: it is copied without the
+    /// mark.
+    Renewal,
     /// The bucket has a zip of another commit with the same files: it is copied, and names this
     /// one.
     Copy,
@@ -30,6 +33,7 @@ impl Due {
     pub(crate) fn told(self) -> &'static str {
         match self {
             Self::Nothing => "unchanged: the bucket has the zip of this commit",
+            Self::Renewal => "stored: the zip of this commit again, whose reference was deleted",
             Self::Copy => "stored: a copy of another commit's zip with the same files",
             Self::Kept => "stored: a copy of the zip that is kept of this commit",
             Self::Zip => "stored",

@@ -10,7 +10,7 @@ use std::{
 
 use anyhow::Result;
 use aws_sdk_s3::config::{BehaviorVersion, Credentials as AwsCredentials, Region, SharedCredentialsProvider};
-use contract::{Job, KeepCommits, KeyLayout, PermitError, Retry, Trigger, error_chain};
+use contract::{DeletedReferences, Job, KeepCommits, KeyLayout, PermitError, Retry, Trigger, error_chain};
 use events::Bus;
 use host_credentials::HostCredentials;
 use https::{Client, HttpsError};
@@ -20,7 +20,7 @@ use secret::SecretSource;
 use store::Output;
 use wiremock::{
     Mock, MockServer, Request, ResponseTemplate,
-    matchers::{header, method},
+    matchers::{header, header_exists, method},
 };
 
 use self::server::{Answer, Authority, Server, facts};
@@ -73,6 +73,7 @@ struct World {
     bus: Bus,
     max_bytes: u64,
     trusts: bool,
+    deleted_references: DeletedReferences,
 }
 
 impl World {
@@ -90,7 +91,8 @@ impl World {
 
     async fn with(there: ResponseTemplate) -> Self {
         let (s3, client, bus) = s3(there).await;
-        Self { authority: Authority::new().unwrap(), s3, client, bus, max_bytes: 1 << 20, trusts: true }
+        let (authority, deleted_references) = (Authority::new().unwrap(), DeletedReferences::Keep);
+        Self { authority, s3, client, bus, max_bytes: 1 << 20, trusts: true, deleted_references }
     }
 
     async fn host(&self, answer: impl Fn(&str, usize) -> Answer + Send + Sync + 'static) -> Server {
@@ -118,6 +120,7 @@ impl World {
                 bucket: "zips".parse().unwrap(),
                 key_layout: KeyLayout::Path,
                 keep_commits: KeepCommits::Off,
+                deleted_references: self.deleted_references,
             },
             bus: self.bus.clone(),
             max_bytes: self.max_bytes,
@@ -143,15 +146,21 @@ impl World {
         requests.into_iter().filter(is_write).collect()
     }
 
-    /// The details of the sent events.
-    async fn told(&self) -> Vec<contract::Manifest> {
+    /// The types and the details of the sent events.
+    async fn events(&self) -> Vec<(String, serde_json::Value)> {
         let requests = self.s3.received_requests().await.unwrap();
         let events = requests.iter().filter(|request| request.headers.contains_key("x-amz-target"));
-        let detail = |request: &Request| {
+        let event = |request: &Request| {
             let event: serde_json::Value = request.body_json().unwrap();
-            serde_json::from_str(event["Entries"][0]["Detail"].as_str().unwrap()).unwrap()
+            let text = |name: &str| event["Entries"][0][name].as_str().unwrap().to_owned();
+            (text("DetailType"), serde_json::from_str(&text("Detail")).unwrap())
         };
-        events.map(detail).collect()
+        events.map(event).collect()
+    }
+
+    /// The details of the sent events about artifacts.
+    async fn told(&self) -> Vec<contract::Manifest> {
+        self.events().await.into_iter().map(|(_, detail)| serde_json::from_value(detail).unwrap()).collect()
     }
 }
 
@@ -179,6 +188,7 @@ fn job() -> Job {
         summary: Some("Say hello".to_owned()),
         scope: None,
         spelling: contract::PathSpelling::default(),
+        deleted: false,
     }
 }
 
@@ -667,7 +677,10 @@ async fn deleted_reference_differs_from_hidden_repository() {
     let error = world.deliver("github", &hidden).await.unwrap_err();
     assert!(matches!(error, ZipDlError::Https(HttpsError::NotFound { .. })), "{error}");
     assert_eq!(error.retry(), Retry::Again);
-    assert!(world.stored().await.is_empty());
+    // Not even for a deletion: nothing is marked because a token has expired.
+    let error = world.deliver_job("github", &hidden, &deletion()).await.unwrap_err();
+    assert!(matches!(error, ZipDlError::Https(HttpsError::NotFound { .. })), "{error}");
+    assert!(world.stored().await.is_empty() && world.events().await.is_empty());
 }
 
 #[tokio::test]
@@ -687,6 +700,85 @@ async fn manifest_names_parents_if_host_does() {
         assert_eq!(manifest.author_time.as_deref(), told.then_some(time));
         // No request is made for that.
         assert_eq!((host.questions().len(), host.requests().len()), (2, 1));
+    }
+}
+
+/// The host doesn't know the reference.
+fn gone(request: &str) -> Answer {
+    if request.contains("/commits/") {
+        Answer::of("422 Unprocessable Entity", &[], b"{}")
+    } else {
+        says(&commit('a'), "trunk")
+    }
+}
+
+fn deletion() -> Job {
+    Job { commit: None, summary: None, deleted: true, ..job() }
+}
+
+#[tokio::test]
+async fn deleted_reference_is_told_and_stays() {
+    for (repository, artifact) in [("127.0.0.1/octo/hello", "kept"), ("gitlab.com/octo/hello", "absent")] {
+        let world = World::with_artifact(repository, &commit('a'), &commit('b')).await;
+        let host = world.host_that_says(|request, _| gone(request), |_, _| Answer::zip(b"")).await;
+        world.deliver_job("github", &host, &deletion()).await.unwrap();
+        let [(kind, detail)] = &world.events().await[..] else { panic!("not one event") };
+        assert_eq!((kind.as_str(), detail["artifact"].as_str()), ("Reference Deleted", Some(artifact)));
+        let is_kept = artifact == "kept";
+        assert_eq!(detail["commit"].as_str(), is_kept.then_some(commit('a').as_str()));
+        assert_eq!(detail["key"].as_str(), is_kept.then_some("octo/hello/branch/main/octo_hello.zip"));
+        assert_eq!((detail["way"].as_str(), detail["delivery"].as_str()), (Some("zipdl"), Some("d-1")));
+        assert!(world.stored().await.is_empty() && host.requests().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn reference_that_is_back_is_unchanged() {
+    let world = World::with_artifact("127.0.0.1/octo/hello", &commit('a'), &commit('b')).await;
+    let host = world.host(|_, _| Answer::zip(b"")).await;
+    world.deliver_job("github", &host, &deletion()).await.unwrap();
+    assert!(world.events().await.is_empty() && world.stored().await.is_empty());
+    // The host may lag behind.
+    assert!(host.questions().len() > 2);
+    let late = |request: &str, count| if count > 2 { gone(request) } else { says(&commit('a'), "main") };
+    let host = world.host_that_says(late, |_, _| Answer::zip(b"")).await;
+    world.deliver_job("github", &host, &deletion()).await.unwrap();
+    assert_eq!(world.events().await[0].0, "Reference Deleted");
+}
+
+#[tokio::test]
+async fn new_commit_of_deletion_is_stored() {
+    let world = World::with_artifact("127.0.0.1/octo/hello", &commit('e'), &commit('8')).await;
+    let host = world.host(|_, _| Answer::zip(&zip("x/"))).await;
+    world.deliver_job("github", &host, &deletion()).await.unwrap();
+    assert_eq!(world.told().await[0].commit, commit('a'));
+}
+
+#[tokio::test]
+async fn restored_reference_is_stored_again() {
+    let tags = "<Tagging><TagSet><Tag><Key>git2s3</Key><Value>deleted</Value></Tag></TagSet></Tagging>";
+    for (deleted_references, is_told) in [(DeletedReferences::Mark, true), (DeletedReferences::Keep, false)] {
+        let mut world = World::with_artifact("127.0.0.1/octo/hello", &commit('a'), &commit('b')).await;
+        world.deleted_references = deleted_references;
+        let marked = ResponseTemplate::new(200).set_body_string(tags);
+        let is_of_tags = |request: &Request| request.url.query().is_some_and(|query| query.contains("tagging"));
+        Mock::given(method("GET")).and(is_of_tags).respond_with(marked).mount(&world.s3).await;
+        let answer = ResponseTemplate::new(200).set_body_string("<CopyObjectResult><ETag>e</ETag></CopyObjectResult>");
+        let copying = Mock::given(method("PUT")).and(header_exists("x-amz-copy-source")).respond_with(answer);
+        copying.with_priority(1).mount(&world.s3).await;
+        Mock::given(method("GET")).respond_with(ResponseTemplate::new(200)).mount(&world.s3).await;
+        let host = world.host(|_, _| Answer::zip(b"")).await;
+        world.deliver("github", &host).await.unwrap();
+        assert_eq!(world.told().await.len(), usize::from(is_told));
+        let writes = world.stored().await;
+        let copies: Vec<_> = writes.iter().filter(|request| request.method.as_str() == "PUT").collect();
+        assert_eq!(copies.len(), usize::from(is_told));
+        // The copy has no mark.
+        assert!(
+            copies.iter().all(|copy| copy.headers["x-amz-tagging-directive"] == "REPLACE"
+                && !copy.headers.contains_key("x-amz-tagging"))
+        );
+        assert!(host.requests().is_empty());
     }
 }
 

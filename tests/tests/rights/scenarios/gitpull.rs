@@ -96,6 +96,10 @@ pub(super) async fn gitpull_keeps_the_zip_of_a_commit(stage: &Stage, props: &Pro
     zipdl::is_kept(stage, &props.rocket, WORKER).await
 }
 
+pub(super) async fn gitpull_marks_the_zip_of_a_deleted_branch(stage: &Stage, props: &Props) -> Result<()> {
+    zipdl::is_marked(stage, &props.rocket, WORKER).await
+}
+
 /// The last file is a Git LFS file that the host doesn't have. By then, the first part is uploaded.
 pub(super) async fn gitpull_leaves_no_half_a_zip(stage: &Stage, props: &Props) -> Result<()> {
     stage.make_cold("GitPullFunction").await?;

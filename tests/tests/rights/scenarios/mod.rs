@@ -55,12 +55,12 @@ pub(crate) const SCENARIOS: &[Scenario] = scenarios! {
     "WebhookFunction": endpoint::a_signed_push_is_queued, endpoint::a_signed_request_for_a_download_is_queued;
     "GitPullFunction": gitpull::gitpull_makes_a_zip_of_a_first_push, gitpull::gitpull_warns_of_nothing_at_a_first_push,
         gitpull::gitpull_stores_no_tree_twice, gitpull::gitpull_keeps_the_zip_of_a_commit,
-        gitpull::gitpull_begins_with_the_pack_that_was_kept,
+        gitpull::gitpull_marks_the_zip_of_a_deleted_branch, gitpull::gitpull_begins_with_the_pack_that_was_kept,
         gitpull::gitpull_leaves_no_half_a_zip, gitpull::gitpull_leaves_no_half_a_pack,
         gitpull::gitpull_tries_a_failed_job_again_within_seconds, gitpull::gitpull_failed_job_becomes_dead_letter,
         gitpull::gitpull_fetches_over_https_with_a_token, gitpull::gitpull_fetches_with_a_github_app;
     "ZipDlFunction": zipdl::zipdl_makes_a_zip_of_a_download, zipdl::zipdl_downloads_no_commit_twice, zipdl::zipdl_keeps_the_zip_of_a_commit,
-        zipdl::zipdl_leaves_no_half_a_zip, zipdl::zipdl_tries_a_failed_job_again_within_seconds, zipdl::zipdl_failed_job_becomes_dead_letter;
+        zipdl::zipdl_marks_the_zip_of_a_deleted_branch, zipdl::zipdl_leaves_no_half_a_zip, zipdl::zipdl_tries_a_failed_job_again_within_seconds, zipdl::zipdl_failed_job_becomes_dead_letter;
     "BucketCleanerFunction": lifecycle::a_deleted_stack_leaves_its_buckets_empty;
 };
 

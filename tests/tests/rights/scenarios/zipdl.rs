@@ -1,7 +1,9 @@
 //! What downloads need from zipdl.
 
 use anyhow::{Context as _, Result, ensure};
-use contract::{HostKind, Job, KeepCommits, KeyLayout, Repository, dead_letter::TRIES, manifest::manifest_key};
+use contract::{
+    DeletedReferences, HostKind, Job, KeepCommits, KeyLayout, Repository, dead_letter::TRIES, manifest::manifest_key,
+};
 use local::archives::address;
 use local::artifact::Artifact;
 
@@ -56,6 +58,35 @@ pub(super) async fn is_kept(stage: &Stage, repo: &Repo, worker: &str) -> Result<
     let tags = account.s3.get_object_tagging().bucket(bucket).key(&key).send().await?;
     let has_tag = tags.tag_set().iter().any(|tag| (tag.key(), tag.value()) == KeepCommits::TAG);
     ensure!(has_tag, "the zip of the commit never expires: {tags:?}");
+    Ok(())
+}
+
+pub(super) async fn zipdl_marks_the_zip_of_a_deleted_branch(stage: &Stage, props: &Props) -> Result<()> {
+    is_marked(stage, &props.probe, WORKER).await
+}
+
+/// With `DeletedReferences=mark`, the zip of a branch that the host doesn't have any more gets a
+/// tag.
+pub(super) async fn is_marked(stage: &Stage, repo: &Repo, worker: &str) -> Result<()> {
+    let (account, bucket) = (stage.account(), stage.id("OutputBucket")?);
+    let job = Job { commit: None, deleted: true, ..repo.job("gone", &repo.commit)? };
+    let key = job.artifact_key(KeyLayout::default(), None);
+    let metadata = [
+        ("repository", job.repository.to_string()),
+        ("commit", repo.commit.clone()),
+        ("ref", job.reference.to_string()),
+        ("delivery-id", "before".to_owned()),
+    ];
+    let put = account.s3.put_object().bucket(bucket).key(&key);
+    let put = metadata.iter().fold(put, |put, (name, value)| put.metadata(*name, value));
+    put.send().await?;
+    stage.make_cold(&format!("{worker}Function")).await?;
+    let run = stage.deliver(worker, &job, "receipt").await?;
+    let tags = account.s3.get_object_tagging().bucket(bucket).key(&key).send().await?;
+    account.s3.delete_object().bucket(bucket).key(&key).send().await?;
+    ensure!(run.done, "the job failed");
+    let is_marked = tags.tag_set().iter().any(|tag| (tag.key(), tag.value()) == DeletedReferences::TAG);
+    ensure!(is_marked, "the zip of the deleted branch has no mark: {tags:?}");
     Ok(())
 }
 
