@@ -66,6 +66,11 @@ const BASIC: Claim = claim("Basic", "signature::tests::basic_auth_password_is_se
 
 const FROM_ITSELF: [Claim; 1] = [claim("ping", "host::gitea::tests::the_test_button_is_a_ping")];
 
+const OF_GITEA: [Claim; 2] = [
+    claim("push, release", "host::gitea::tests::pushes_and_releases_are_githubs"),
+    claim("deletion", "host::gitea::tests::deletion_comes_from_either_event"),
+];
+
 /// Every kind of sender.
 pub const PROVIDERS: &[Provider] = &[
     Provider {
@@ -117,7 +122,7 @@ pub const PROVIDERS: &[Provider] = &[
     },
     Provider {
         name: "Forgejo",
-        events: &[claim("push, release", "host::gitea::tests::pushes_and_releases_are_githubs")],
+        events: &OF_GITEA,
         proofs: &BARE,
         test_button: &FROM_ITSELF,
         below_a_path: &ELSEWHERE,
@@ -126,7 +131,7 @@ pub const PROVIDERS: &[Provider] = &[
     },
     Provider {
         name: "Gitea",
-        events: &[claim("push, release", "host::gitea::tests::pushes_and_releases_are_githubs")],
+        events: &OF_GITEA,
         proofs: &BARE,
         test_button: &FROM_ITSELF,
         below_a_path: &ELSEWHERE,
@@ -138,6 +143,7 @@ pub const PROVIDERS: &[Provider] = &[
         events: &[
             claim("push", "host::gogs::tests::branches_are_read_only_from_pushes"),
             claim("tag", "host::gogs::tests::tag_comes_from_create_event"),
+            claim("deletion", "host::gogs::tests::deletion_comes_from_delete_event"),
         ],
         proofs: &BARE,
         test_button: &FROM_ITSELF,
@@ -156,7 +162,10 @@ pub const PROVIDERS: &[Provider] = &[
     },
     Provider {
         name: "generic",
-        events: &[claim("push", "host::generic::tests::minimal_payload_is_enough")],
+        events: &[
+            claim("push", "host::generic::tests::minimal_payload_is_enough"),
+            claim("deletion", "host::generic::tests::full_name_precedes_name"),
+        ],
         proofs: &[claim("X-Git-Token", "signature::tests::any_of_several_secrets_will_do"), HUB[0], HUB[1]],
         test_button: &[],
         below_a_path: &ELSEWHERE_GITPULL,

@@ -14,6 +14,7 @@ use infra::review::cost;
 use local::process::built;
 use local::promises::PROMISES;
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
@@ -136,7 +137,7 @@ fn documented_secret_files_are_git_ignored() {
 fn example_templates_pass_lint_and_rules() {
     let examples: Vec<PathBuf> =
         std::fs::read_dir(root().join("docs/examples")).unwrap().map(|entry| entry.unwrap().path()).collect();
-    assert_eq!(examples.len(), 3);
+    assert_eq!(examples.len(), 4);
     for example in examples {
         let path = example.to_str().unwrap();
         output(&root().join(".tools/bin/cfn-lint"), &["-c", "I", "-r", "us-east-1", "eu-central-1", "-t", path]);
@@ -167,29 +168,33 @@ fn event_of_s3() -> Value {
         "version-id": "IYV3p45BT0ac8hjHg1houSdS1a.Mro8e", "sequencer": "00617F08299329D189" } } })
 }
 
-/// The documented event of git2s3.
-fn event_of_git2s3() -> Value {
+/// The documented event of git2s3 with this type.
+fn event_of_git2s3(kind: &str) -> Value {
     let page = std::fs::read_to_string(root().join("docs/deploy.md")).unwrap();
-    let event = blocks(&page, "json").into_iter().find(|block| block.contains("Artifact Ready")).unwrap();
+    let event = blocks(&page, "json").into_iter().find(|block| block.contains(kind)).unwrap();
     serde_json::from_str(&event).unwrap()
 }
 
 #[test]
 fn event_schemas_describe_documented_events() {
-    for name in ["artifact-ready", "artifact-failed"] {
+    for name in ["artifact-ready", "artifact-failed", "reference-deleted"] {
         let committed = std::fs::read_to_string(root().join(format!("docs/events/{name}.schema.json"))).unwrap();
         let infra = Command::new(built("infra").unwrap()).args(["schema", name]).output().unwrap();
         assert_eq!(committed, String::from_utf8(infra.stdout).unwrap(), "infra schema {name}");
     }
-    let schema = std::fs::read_to_string(root().join("docs/events/artifact-ready.schema.json")).unwrap();
-    let validator = jsonschema::validator_for(&serde_json::from_str(&schema).unwrap()).unwrap();
-    let mut event = event_of_git2s3();
-    let detail = event["detail"].take();
-    validator.validate(&detail).unwrap();
-    for missing in ["sha256", "commit", "repository", "key", "schemaVersion"] {
-        let mut broken = detail.clone();
-        broken.as_object_mut().unwrap().remove(missing);
-        assert!(!validator.is_valid(&broken), "{missing}");
+    for (name, kind, required) in [
+        ("artifact-ready", "Artifact Ready", &["sha256", "commit", "repository", "key", "schemaVersion"][..]),
+        ("reference-deleted", "Reference Deleted", &["artifact", "bucket", "repository", "schemaVersion"]),
+    ] {
+        let schema = std::fs::read_to_string(root().join(format!("docs/events/{name}.schema.json"))).unwrap();
+        let validator = jsonschema::validator_for(&serde_json::from_str(&schema).unwrap()).unwrap();
+        let detail = event_of_git2s3(kind)["detail"].take();
+        validator.validate(&detail).unwrap();
+        for missing in required {
+            let mut broken = detail.clone();
+            broken.as_object_mut().unwrap().remove(*missing);
+            assert!(!validator.is_valid(&broken), "{missing}");
+        }
     }
 }
 
@@ -201,7 +206,7 @@ fn sent_by(example: &str) -> (Value, Value) {
     let mut request = input["InputTemplate"].as_str().unwrap().to_owned();
     for (name, path) in input["InputPathsMap"].as_object().unwrap() {
         let pointer = path.as_str().unwrap().trim_start_matches('$').replace('.', "/");
-        let event = if example == "pipelines.yaml" { event_of_git2s3() } else { event_of_s3() };
+        let event = if example == "pipelines.yaml" { event_of_git2s3("Artifact Ready") } else { event_of_s3() };
         request = request.replace(&format!("<{name}>"), event.pointer(&pointer).unwrap().as_str().unwrap());
     }
     (serde_json::from_str(&request).unwrap(), template)
@@ -234,6 +239,32 @@ fn pipeline_starts_with_stored_version() {
         request["name"] = "rocket".into();
         check_request("codepipeline", "StartPipelineExecution", &request);
     }
+}
+
+/// The stack that the example's state machine deletes is the one that its own first lines name.
+#[test]
+fn teardown_deletes_stack_of_branch() {
+    let text = std::fs::read_to_string(root().join("docs/examples/environments.yaml")).unwrap();
+    let template = Template::parse(text.clone()).unwrap().into_value();
+    let machine = &template["Resources"]["Teardown"]["Properties"]["Definition"];
+    let task = &machine["States"][machine["StartAt"].as_str().unwrap()];
+    assert!(task["Resource"]["Fn::Sub"].as_str().unwrap().ends_with("aws-sdk:cloudformation:deleteStack"), "{task}");
+    assert_eq!(
+        task["Parameters"]["StackName.$"],
+        "States.Format('environment-{}', States.Hash(States.Format('{} {}', $.detail.repository, $.detail.reference), 'SHA-256'))"
+    );
+    let event = event_of_git2s3("Reference Deleted");
+    let named = |name: &str| event["detail"][name].as_str().unwrap();
+    let hashed = format!("{} {}", named("repository"), named("reference"));
+    let command = text.lines().find_map(|line| line.strip_prefix("#   --stack-name ")).unwrap();
+    assert!(command.contains(&format!("printf '%s %s' {hashed} |")), "{command}");
+    let shown = Command::new("sh").args(["-c", &format!("printf %s {command}")]).output().unwrap();
+    let name = String::from_utf8(shown.stdout).unwrap();
+    assert_eq!(name, format!("environment-{}", hex::encode(Sha256::digest(&hashed))));
+    check_request("cloudformation", "DeleteStack", &json!({ "StackName": name }));
+    // What the role may delete.
+    let role = template["Resources"]["TeardownRole"]["Properties"]["Policies"][0]["PolicyDocument"].to_string();
+    assert!(role.contains(":stack/environment-*/*\""), "{role}");
 }
 
 #[test]

@@ -134,17 +134,19 @@ fn github_examples_parse_under_both_signatures() {
         Scheme { name: "github-sha1", header: "x-hub-signature" },
     ];
     let events = receive_all(&examples, "x-github-event", &schemes);
-    let (mut pushes, mut releases, mut pings) = (0, 0, 0);
+    let (mut pushes, mut deletions, mut releases, mut pings) = (0, 0, 0, 0);
     for ((example, payload), event) in examples.iter().zip(&payloads).cycle().zip(&events) {
         let is_deletion = payload["deleted"] == true;
         match (example.kind.as_str(), payload["action"].as_str()) {
-            ("push", _) if !is_deletion => {
+            ("push", _) => {
                 let push = push(event).unwrap_or_else(|| panic!("{}: {event:?}", example.name));
                 let job = push.jobs().next().unwrap();
                 assert_eq!(job.reference.as_str(), payload["ref"]);
-                assert_eq!(job.commit.as_ref().map(contract::CommitId::as_str), payload["after"].as_str());
                 assert_eq!(job.repository.path.as_str(), payload["repository"]["full_name"]);
-                pushes += 1;
+                assert_eq!(job.deleted, is_deletion);
+                let after = payload["after"].as_str().filter(|_| !is_deletion);
+                assert_eq!(job.commit.as_ref().map(contract::CommitId::as_str), after);
+                *(if is_deletion { &mut deletions } else { &mut pushes }) += 1;
             }
             ("release", Some("published")) => {
                 let job = push(event).unwrap_or_else(|| panic!("{}: {event:?}", example.name)).jobs().next().unwrap();
@@ -160,7 +162,7 @@ fn github_examples_parse_under_both_signatures() {
         }
     }
     assert!(events.len() > 1000, "{}", events.len());
-    assert_eq!((pushes, releases, pings), (16, 20, 22));
+    assert_eq!((pushes, deletions, releases, pings), (16, 12, 20, 22));
 }
 
 #[test]
@@ -270,7 +272,12 @@ fn bitbucket_azure_gitea_payloads_are_understood() {
                 "repo:push",
                 Some(("bitbucket.org/team_name/repo_name", "refs/heads/name-of-branch", branch)),
             ),
-            received("bitbucket-webhook-closed", "repo:push", None),
+            // A deletion names no commit.
+            received(
+                "bitbucket-webhook-closed",
+                "repo:push",
+                Some(("bitbucket.org/team_name/repo_name", "refs/heads/name-of-branch", "")),
+            ),
             received("bitbucket-merged", "pullrequest:fulfilled", None),
             received(
                 "bitbucket-server",

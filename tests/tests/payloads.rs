@@ -116,7 +116,8 @@ fn outcome(payload: &Payload) -> String {
                 .map_or("push", |job| if job.trigger == Trigger::Release { "release" } else { "push" });
             let update = |update: &forge::RefUpdate| {
                 let commit = update.commit.as_ref().map(|commit| format!("@{}", &commit.as_str()[..7]));
-                format!(" {}{}", update.reference, commit.unwrap_or_default())
+                let deleted = if update.deleted { " was deleted" } else { "" };
+                format!(" {}{}{deleted}", update.reference, commit.unwrap_or_default())
             };
             let updates: String = push.updates().iter().map(update).collect();
             format!("{what} {}{updates}", push.repository())

@@ -10,7 +10,10 @@ use std::time::Duration;
 
 use contract::repository_keys::{KeyRequest, KeyResponse};
 use contract::{HostKind, Manifest, Repository, manifest::manifest_key};
-use deployment::{deploy::Parameters, render::progress::Silent};
+use deployment::{
+    deploy::{Parameters, Template},
+    render::progress::Silent,
+};
 use local::archives::{Archives, TOKEN, address};
 use local::artifact::{Artifact, bytes_received};
 use local::aws::{Account, REGION};
@@ -110,7 +113,8 @@ async fn pushes_become_zips() {
 
     // A deletion fetches and removes nothing.
     let said = clone.push(&["--delete", "feature/orbit"]).await.unwrap();
-    assert!(said.contains("refs/heads/feature/orbit: 200"), "{said}");
+    assert!(said.contains("refs/heads/feature/orbit: 202"), "{said}");
+    wait_for_log(account, "deleted: the zip stays").await;
 
     // History may be rewritten.
     clone.git(&["checkout", "--quiet", "-B", "main", &first]).await.unwrap();
@@ -204,10 +208,15 @@ struct Told<'a> {
 impl<'a> Told<'a> {
     /// A rule for everything that the stack says.
     async fn new(account: &'a Account) -> Self {
-        let queue = account.sqs.create_queue().queue_name("told").send().await.unwrap().queue_url.unwrap();
-        let arn = format!("arn:aws:sqs:{REGION}:000000000000:told");
-        let rule = json!({ "Name": "told", "EventPattern": r#"{ "source": ["git2s3"] }"# });
-        let targets = json!({ "Rule": "told", "Targets": [{ "Id": "queue", "Arn": arn }] });
+        Self::by(account, "told", &json!({ "source": ["git2s3"] })).await
+    }
+
+    /// A rule with this pattern.
+    async fn by(account: &'a Account, name: &str, pattern: &Value) -> Self {
+        let queue = account.sqs.create_queue().queue_name(name).send().await.unwrap().queue_url.unwrap();
+        let arn = format!("arn:aws:sqs:{REGION}:000000000000:{name}");
+        let rule = json!({ "Name": name, "EventPattern": pattern.to_string() });
+        let targets = json!({ "Rule": name, "Targets": [{ "Id": "queue", "Arn": arn }] });
         for (action, body) in [("PutRule", rule), ("PutTargets", targets)] {
             account.send(&Call::json("events", &format!("AWSEvents.{action}"), &body)).await.unwrap().json().unwrap();
         }
@@ -280,6 +289,15 @@ async fn rules_learn_what_became_of_pushes() {
         assert_eq!(detail["previousCommit"], if is_second { json!(commits[0]) } else { Value::Null });
     }
 
+    // A deleted tag: its zip stays by default.
+    clone.push(&["--delete", "v1"]).await.unwrap();
+    let event = told.next().await;
+    let detail = &event["detail"];
+    assert_eq!((&event["detail-type"], &detail["referenceType"]), (&"Reference Deleted".into(), &"tag".into()));
+    assert_eq!((&detail["artifact"], &detail["commit"]), (&"kept".into(), &commits[1].as_str().into()));
+    let get = account.s3.get_object().bucket(bucket).key(detail["key"].as_str().unwrap());
+    get.version_id(detail["versionId"].as_str().unwrap()).send().await.unwrap();
+
     // A job that is given up.
     std::fs::write(clone.dir().join(".gitattributes"), "# long\n".repeat(200_000)).unwrap();
     let refused = clone.commit("Too many attributes").await.unwrap();
@@ -291,6 +309,82 @@ async fn rules_learn_what_became_of_pushes() {
     );
     let reason = event["detail"]["reason"].as_str().unwrap();
     assert!(reason.contains(".gitattributes"), "{reason}");
+}
+
+/// The pattern of the example's rule that tears environments down, for a stack with this bucket.
+fn pattern_of_teardown(bucket: &str) -> Value {
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/examples/environments.yaml");
+    let template = Template::parse(std::fs::read_to_string(example).unwrap()).unwrap().into_value();
+    let mut pattern = template["Resources"]["Deleted"]["Properties"]["EventPattern"].to_string();
+    for (name, value) in [("OutputBucket", bucket), ("Repositories", "127.0.0.1/acme/")] {
+        pattern = pattern.replace(&json!({ "Ref": name }).to_string(), &json!(value).to_string());
+    }
+    serde_json::from_str(&pattern).unwrap()
+}
+
+/// The tags of a version.
+async fn tags(account: &Account, bucket: &str, key: &str, version: &str) -> Vec<(String, String)> {
+    let get = account.s3.get_object_tagging().bucket(bucket).key(key).version_id(version).send().await.unwrap();
+    get.tag_set().iter().map(|tag| (tag.key().to_owned(), tag.value().to_owned())).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn deleted_branch_expires_until_pushed_again() {
+    let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let local = Local::tied(dir.path()).await.unwrap();
+    local.package(&mut Silent).unwrap();
+    let adapt = |parameters: Parameters| parameters.with("DeletedReferences", "30").with("Refs", "!wip/*");
+    let stack = local.deploy_with(&mut Silent, adapt).await.unwrap();
+    let (bucket, account) = (stack.output("OutputBucketName").unwrap(), &local.cloud.account);
+    let told = Told::new(account).await;
+    let teardown = Told::by(account, "teardown", &pattern_of_teardown(bucket)).await;
+    let clone = local.host.create("acme/rocket").await.unwrap();
+    let key = "acme/rocket/branch/feature/acme_rocket.zip";
+    let mark = [("git2s3".to_owned(), "deleted".to_owned())];
+
+    std::fs::write(clone.dir().join("a"), "one").unwrap();
+    let commit = clone.commit("One").await.unwrap();
+    for branch in ["main", "main:feature", "main:wip/x"] {
+        clone.push(&[branch]).await.unwrap();
+    }
+    for _ in 0..2 {
+        assert_eq!(told.next().await["detail-type"], "Artifact Ready");
+    }
+    let version = Artifact::get(account, bucket, key).await.unwrap().version;
+
+    // Only the zip of the deleted branch is marked, where it lies. Who tears down its environment
+    // is told which one it was.
+    clone.push(&["--delete", "wip/x", "feature"]).await.unwrap();
+    for queue in [&told, &teardown] {
+        let event = queue.next().await;
+        let detail = &event["detail"];
+        assert_eq!(event["detail-type"], "Reference Deleted");
+        let expected = json!(["127.0.0.1/acme/rocket", "feature", "expires", 30, commit, key, version]);
+        let named = ["repository", "referenceName", "artifact", "expiresAfterDays", "commit", "key", "versionId"];
+        assert_eq!(json!(named.map(|name| &detail[name])), expected);
+    }
+    assert_eq!(Artifact::get(account, bucket, key).await.unwrap().version, version);
+    assert_eq!(tags(account, bucket, key, &version).await, mark);
+    let of_main = Artifact::get(account, bucket, MAIN).await.unwrap();
+    assert_eq!(tags(account, bucket, MAIN, &of_main.version).await, []);
+
+    // The branch is back at the same commit: its zip must not expire, and who has torn down its
+    // environment has to know.
+    clone.push(&["main:feature"]).await.unwrap();
+    let event = told.next().await;
+    assert_eq!((&event["detail-type"], &event["detail"]["key"]), (&"Artifact Ready".into(), &key.into()));
+    let back = Artifact::get(account, bucket, key).await.unwrap();
+    assert_eq!((event["detail"]["versionId"].as_str(), back.version == version), (Some(back.version.as_str()), false));
+    assert_eq!(tags(account, bucket, key, &back.version).await, []);
+    back.same_tree(&clone.archive(&commit).await.unwrap()).unwrap();
+
+    // Deleted and pushed again at once: the jobs stay in order, and the branch counts.
+    std::fs::write(clone.dir().join("a"), "two").unwrap();
+    let second = clone.commit("Two").await.unwrap();
+    clone.push(&["--delete", "feature"]).await.unwrap();
+    clone.push(&["main:feature"]).await.unwrap();
+    let last = Artifact::wait(account, bucket, key, &second, PATIENCE).await.unwrap();
+    assert_eq!(tags(account, bucket, key, &last.version).await, []);
 }
 
 /// GitHub refuses one deploy key on a second repository: each gets its own. The stack's key can

@@ -51,7 +51,7 @@ pub struct Push {
 #[serde(transparent)]
 pub struct AuthenticJob(Job);
 
-/// A reference that was created or moved.
+/// A reference that was created, moved or deleted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RefUpdate {
     /// The reference.
@@ -60,6 +60,8 @@ pub struct RefUpdate {
     pub commit: Option<CommitId>,
     /// The first line of the commit's message, if the sender says.
     pub summary: Option<String>,
+    /// Whether it was deleted.
+    pub deleted: bool,
 }
 
 impl Push {
@@ -68,7 +70,7 @@ impl Push {
         &self.repository
     }
 
-    /// The references to fetch, at least one.
+    /// The references to fetch or deleted ones, at least one.
     pub fn updates(&self) -> &[RefUpdate] {
         &self.updates
     }
@@ -90,7 +92,7 @@ impl Push {
                 summary: update.summary.clone(),
                 scope: Some(self.scope.clone()),
                 spelling: self.spelling,
-                deleted: false,
+                deleted: update.deleted,
             })
         })
     }
@@ -164,12 +166,9 @@ fn sort(changes: Vec<Change>, refs: &Refs) -> Sorted {
             sorted.ignored.push(format!("{reference} doesn't match Refs"));
             continue;
         }
+        let deleted = change.after == After::Deleted;
         let commit = match change.after {
-            After::Deleted => {
-                sorted.ignored.push(format!("{reference} was deleted"));
-                continue;
-            }
-            After::Unknown => None,
+            After::Deleted | After::Unknown => None,
             After::Object(id) => match CommitId::try_from(id) {
                 Ok(commit) => Some(commit),
                 Err(source) => {
@@ -178,8 +177,8 @@ fn sort(changes: Vec<Change>, refs: &Refs) -> Sorted {
                 }
             },
         };
-        let summary = change.summary.as_deref().and_then(first_line);
-        sorted.updates.push(RefUpdate { reference, commit, summary });
+        let summary = change.summary.as_deref().filter(|_| !deleted).and_then(first_line);
+        sorted.updates.push(RefUpdate { reference, commit, summary, deleted });
     }
     sorted
 }
@@ -245,8 +244,6 @@ mod tests {
             Event::Ignored { reason } => assert_eq!(reason, expected),
             other => panic!("{other:?}"),
         };
-        let deletion = github_push("refs/heads/old", &"0".repeat(40));
-        check(Request::signed(&deletion), "refs/heads/old was deleted");
         let notes = github_push("refs/notes/commits", &"a".repeat(40));
         check(Request::signed(&notes), "refs/notes/commits is neither a branch nor a tag");
         let create = Request::signed(&ordinary_push()).header("X-GitHub-Event", "create");
@@ -296,12 +293,37 @@ mod tests {
     }
 
     #[test]
-    fn deletion_among_updates_is_ignored() {
-        let change = |reference: &str, after| Change { reference: reference.to_owned(), after, summary: None };
-        let changes = vec![change("refs/heads/a", After::Deleted), change("refs/heads/b", After::Unknown)];
-        let Sorted { updates, ignored, .. } = sort(changes, &Refs::default());
-        assert_eq!(updates, [RefUpdate { reference: "refs/heads/b".parse().unwrap(), commit: None, summary: None }]);
-        assert_eq!(ignored, ["refs/heads/a was deleted"]);
+    fn deletion_among_updates_becomes_a_job() {
+        let change =
+            |reference: &str, after| Change { reference: reference.to_owned(), after, summary: Some("x".into()) };
+        let changes = vec![
+            change("refs/heads/a", After::Deleted),
+            change("refs/heads/b", After::Unknown),
+            change("refs/heads/c", After::Deleted),
+        ];
+        let Sorted { updates, ignored, .. } = sort(changes, &"a,b".parse().unwrap());
+        let update = |reference: &str, summary: Option<&str>, deleted| RefUpdate {
+            reference: reference.parse().unwrap(),
+            commit: None,
+            summary: summary.map(str::to_owned),
+            deleted,
+        };
+        assert_eq!(updates, [update("refs/heads/a", None, true), update("refs/heads/b", Some("x"), false)]);
+        assert_eq!(ignored, ["refs/heads/c doesn't match Refs"]);
+    }
+
+    #[test]
+    fn deletion_becomes_a_deletion_job() {
+        let request = Request::signed(&github_push("refs/heads/old", &"0".repeat(40)));
+        let Event::Push(push) = request.receive().unwrap() else { panic!("not a push") };
+        let job = push.jobs().next().unwrap();
+        assert_eq!((job.deleted, &job.commit, &job.summary), (true, &None, &None));
+        let pushed = Request::signed(&ordinary_push());
+        let Event::Push(push) = pushed.receive().unwrap() else { panic!("not a push") };
+        // In the same group as the pushes of the reference, so that their order stays.
+        let other = Request::signed(&github_push("refs/heads/main", &"0".repeat(40)));
+        let Event::Push(deletion) = other.receive().unwrap() else { panic!("not a push") };
+        assert_eq!(push.jobs().next().unwrap().group_id(), deletion.jobs().next().unwrap().group_id());
     }
 
     #[test]

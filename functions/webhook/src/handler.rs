@@ -298,7 +298,7 @@ mod tests {
         for (request, expected) in [
             (event("ping", &json!({}), "s3cret"), 200),
             (event("create", &json!({}), "s3cret"), 200),
-            (event("push", &push("refs/heads/main", &"0".repeat(40)), "s3cret"), 200),
+            (event("push", &push("refs/notes/commits", &"0".repeat(40)), "s3cret"), 200),
             (event("push", &push("refs/heads/../../x", &commit), "s3cret"), 400),
             (event("push", &json!({}), "s3cret"), 400),
             (event("push", &branch, "guess"), 401),

@@ -4,14 +4,15 @@
 
 use std::borrow::Cow;
 
-use contract::HostKind;
+use contract::{HostKind, Trigger};
 use http::HeaderMap;
+use serde::Deserialize;
 
 use super::{
     git_host::GitHost,
     github,
-    message::Message,
-    payload::{PayloadError, kind},
+    message::{After, Change, Message},
+    payload::{PayloadError, kind, parse},
 };
 use crate::{content, delivery::Delivery};
 
@@ -52,7 +53,43 @@ impl GitHost for Gitea {
     }
 
     fn read(&self, headers: &HeaderMap, payload: &[u8]) -> Result<Message, PayloadError> {
-        github::read(self, kind(headers, self.event), payload)
+        match kind(headers, self.event) {
+            "delete" => parse::<Deletion>(self.name, payload).map(Deletion::of_branch),
+            kind => github::read(self, kind, payload),
+        }
+    }
+}
+
+/// The event `delete`, which only Gogs sends instead of a push for tags, too.
+#[derive(Debug, Deserialize)]
+pub(super) struct Deletion {
+    /// The short name.
+    #[serde(rename = "ref")]
+    name: String,
+    ref_type: String,
+    repository: github::Repository,
+}
+
+impl Deletion {
+    /// The deletion of a branch, which Gitea [doesn't report as a
+    /// push](https://github.com/go-gitea/gitea/blob/v1.24.0/services/repository/push.go). A tag's
+    /// is a push, too.
+    fn of_branch(self) -> Message {
+        match self.ref_type.as_str() {
+            "branch" => self.of_either(),
+            kind => Message::Ignored(format!("the deletion of a {kind} is covered by its push")),
+        }
+    }
+
+    /// The deletion of a branch or a tag.
+    pub(super) fn of_either(self) -> Message {
+        let folder = match self.ref_type.as_str() {
+            "branch" => "heads",
+            "tag" => "tags",
+            kind => return Message::Ignored(format!("{kind:?} is neither a branch nor a tag")),
+        };
+        let reference = format!("refs/{folder}/{}", self.name);
+        self.repository.pushed(Change { reference, after: After::Deleted, summary: None }, Trigger::Push)
     }
 }
 
@@ -95,9 +132,35 @@ mod tests {
             release["action"] = json!("published");
             release["release"] = json!({ "tag_name": "v1" });
             assert!(matches!(read("release", &release), Message::Push(_)));
-            for kind in ["create", "delete", "fork", "issues"] {
+            for kind in ["create", "fork", "issues"] {
                 assert!(matches!(read(kind, &json!({})), Message::Ignored(_)), "{kind}");
             }
+        }
+    }
+
+    #[test]
+    fn deletion_comes_from_either_event() {
+        let mut payload = sender::github_push("a/b", "");
+        payload["ref_type"] = json!("branch");
+        payload["pusher_type"] = json!("user");
+        for host in [GITEA, FORGEJO] {
+            let read = |kind: &str, payload: &serde_json::Value| {
+                host.read(&sender::headers(&[(host.event, kind)]), payload.to_string().as_bytes()).unwrap()
+            };
+            let deleted = |message: Message| match message {
+                Message::Push(pushed) => pushed.changes,
+                other => panic!("{other:?}"),
+            };
+            let change =
+                |reference: &str| [Change { reference: reference.to_owned(), after: After::Deleted, summary: None }];
+            assert_eq!(deleted(read("delete", &payload)), change("refs/heads/a/b"));
+            // A tag's comes as a push, too: one of them is enough.
+            let mut tag = sender::github_push("refs/tags/v1", &"0".repeat(40));
+            tag["head_commit"] = json!(null);
+            assert_eq!(deleted(read("push", &tag)), change("refs/tags/v1"));
+            let mut of_tag = payload.clone();
+            of_tag["ref_type"] = json!("tag");
+            assert!(matches!(read("delete", &of_tag), Message::Ignored(_)));
         }
     }
 

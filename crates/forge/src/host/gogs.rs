@@ -1,5 +1,5 @@
 //! [Gogs](https://gogs.io/docs/features/webhook): GitHub's payloads, except that only `create`
-//! reports a tag.
+//! reports a tag, and only `delete` a deletion.
 
 use std::borrow::Cow;
 
@@ -41,6 +41,7 @@ impl GitHost for Gogs {
     fn read(&self, headers: &HeaderMap, payload: &[u8]) -> Result<Message, PayloadError> {
         match kind(headers, EVENT) {
             "create" => parse::<Create>(self.name(), payload).map(Message::from),
+            "delete" => parse::<gitea::Deletion>(self.name(), payload).map(gitea::Deletion::of_either),
             kind => github::read(self, kind, payload),
         }
     }
@@ -96,6 +97,19 @@ mod tests {
         payload["ref_type"] = json!("branch");
         assert!(matches!(read("create", &payload), Message::Ignored(_)));
         assert!(matches!(read("push", &sender::ordinary_push()), Message::Push(_)));
-        assert!(matches!(read("delete", &json!({})), Message::Ignored(_)));
+    }
+
+    #[test]
+    fn deletion_comes_from_delete_event() {
+        for (kind, reference) in [("branch", "refs/heads/v1"), ("tag", "refs/tags/v1")] {
+            let mut payload = sender::github_push("v1", "");
+            payload["ref_type"] = json!(kind);
+            let Message::Push(pushed) = read("delete", &payload) else { panic!("{payload}") };
+            let change = Change { reference: reference.to_owned(), after: After::Deleted, summary: None };
+            assert_eq!(pushed.changes, [change]);
+        }
+        let mut payload = sender::github_push("v1", "");
+        payload["ref_type"] = json!("commit");
+        assert!(matches!(read("delete", &payload), Message::Ignored(_)));
     }
 }

@@ -58,7 +58,7 @@ pub enum After {
     Object(String),
     /// The sender doesn't say.
     Unknown,
-    /// Nothing: it was deleted.
+    /// Nothing: it was deleted. The worker asks the host whether it is still gone.
     Deleted,
 }
 

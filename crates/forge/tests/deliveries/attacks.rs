@@ -290,8 +290,11 @@ fn attack_08_whole_signature_is_checked() {
 fn attack_09_only_updates_are_fetched() {
     let ping = Request::signed(&ordinary_push()).header("X-GitHub-Event", "ping");
     assert_eq!(ping.outcome(), Ok(Vec::new()));
+    // A deletion fetches nothing: the null ID isn't a commit, and the worker asks the host.
     let deletion = Request::signed(&github_push("refs/heads/master", &"0".repeat(40)));
-    assert_eq!(deletion.outcome(), Ok(Vec::new()));
+    let Ok(Event::Push(push)) = deletion.receive() else { panic!("not a push") };
+    let told: Vec<_> = push.updates().iter().map(|update| (update.deleted, &update.commit)).collect();
+    assert_eq!(told, [(true, &None)]);
     let tag = Request::signed(&github_push("refs/tags/v1", &"a".repeat(40)));
     assert_eq!(tag.outcome(), Ok(vec!["refs/tags/v1".parse().unwrap()]));
 }
