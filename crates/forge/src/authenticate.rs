@@ -47,7 +47,12 @@ pub enum AuthenticationError {
 #[derive(Debug, Clone)]
 pub(crate) enum Sender {
     /// By secrets, which are valid for some repositories or for all.
-    Secret(Vec<Scope>),
+    Secret {
+        /// For each header with a proof, which ones.
+        scopes: Vec<Scope>,
+        /// The header.
+        header: &'static str,
+    },
     /// By an address that is trusted for these hosts. It may request only their repositories that
     /// `Repositories` names.
     Address(Vec<AllowedHost>),
@@ -85,7 +90,7 @@ impl Sender {
             Self::Address(hosts) if !hosts.iter().any(|own| own.kind == host.kind()) => {
                 Err(AuthenticationError::Kind { kind: host.name() })
             }
-            Self::Address(_) | Self::Secret(_) => Ok(()),
+            Self::Address(_) | Self::Secret { .. } => Ok(()),
         }
     }
 
@@ -99,17 +104,25 @@ impl Sender {
         included: bool,
     ) -> Result<(), AuthenticationError> {
         match self {
-            Self::Secret(scopes) if scopes.iter().all(|scope| scope.covers(repository, host)) => Ok(()),
-            Self::Secret(_) => Err(AuthenticationError::Scope { repository: repository.to_string() }),
+            Self::Secret { scopes, .. } if scopes.iter().all(|scope| scope.covers(repository, host)) => Ok(()),
+            Self::Secret { .. } => Err(AuthenticationError::Scope { repository: repository.to_string() }),
             Self::Address(hosts) if included && host.kind == kind && hosts.contains(host) => Ok(()),
             Self::Address(_) => Err(AuthenticationError::Repository { repository: repository.to_string() }),
+        }
+    }
+
+    /// The name of the header with the proof, or `address`.
+    pub(crate) fn proof(&self) -> &'static str {
+        match self {
+            Self::Secret { header, .. } => header,
+            Self::Address(_) => "address",
         }
     }
 
     /// The lists of globs that every repository fetched for the sender must match.
     pub(crate) fn scope(&self) -> Vec<String> {
         match self {
-            Self::Secret(scopes) => scopes.iter().filter_map(Scope::globs).collect(),
+            Self::Secret { scopes, .. } => scopes.iter().filter_map(Scope::globs).collect(),
             Self::Address(hosts) => {
                 vec![hosts.iter().map(|own| format!("{}/**", own.host)).collect::<Vec<_>>().join(",")]
             }
@@ -131,7 +144,7 @@ pub(crate) fn authenticate<'d>(
         minimum: endpoint.minimum_signature,
     };
     let sender = match signature::verify(&claim, secrets).map_err(AuthenticationError::Signature)? {
-        Proof::Secret(scopes) => Sender::Secret(scopes),
+        Proof::Secret { scopes, header } => Sender::Secret { scopes, header },
         Proof::Absent => by_address(delivery, endpoint)?,
     };
     Ok(Authenticated { delivery, host, sender })

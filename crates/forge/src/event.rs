@@ -43,6 +43,16 @@ pub struct Push {
     updates: Vec<RefUpdate>,
     unusable: Vec<String>,
     scope: Vec<String>,
+    proof: Proof,
+}
+
+/// How the sender of a push was authenticated, for the log. It contains no secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Proof {
+    /// The name of the header that proved knowledge of a secret, or `address`.
+    pub by: &'static str,
+    /// The lists of globs of repositories that it covers; none if it covers all.
+    pub scope: Vec<String>,
 }
 
 /// A job that an authenticated sender has asked for. Only [`Push::jobs`] makes one, and it is what
@@ -73,6 +83,21 @@ impl Push {
     /// The references to fetch or deleted ones, at least one.
     pub fn updates(&self) -> &[RefUpdate] {
         &self.updates
+    }
+
+    /// The delivery.
+    pub fn delivery(&self) -> &DeliveryId {
+        &self.delivery
+    }
+
+    /// How its sender was authenticated.
+    pub fn proof(&self) -> &Proof {
+        &self.proof
+    }
+
+    /// How the host spells the repository's path.
+    pub fn spelling(&self) -> PathSpelling {
+        self.spelling
     }
 
     /// Why references with invalid names or IDs were left out.
@@ -134,9 +159,12 @@ pub(crate) fn read(authenticated: &Authenticated<'_>, endpoint: &Endpoint) -> Re
     }
     let unusable = unusable.iter().map(|error| error_chain(error)).collect();
     let id = pushed.delivery_id.and_then(|id| id.parse().ok()).unwrap_or_else(|| delivery.id_by(authenticated.host()));
-    let mut scope = authenticated.sender().scope();
+    let sender = authenticated.sender();
+    let proof = Proof { by: sender.proof(), scope: sender.scope() };
+    let mut scope = proof.scope.clone();
     scope.extend(Some(endpoint.repositories.globs().to_owned()).filter(|globs| !globs.is_empty()));
-    Ok(Event::Push(Push { delivery: id, repository, spelling, trigger: pushed.trigger, updates, unusable, scope }))
+    let trigger = pushed.trigger;
+    Ok(Event::Push(Push { delivery: id, repository, spelling, trigger, updates, unusable, scope, proof }))
 }
 
 /// The references of a push, sorted by outcome. An invalid one doesn't affect the others.
@@ -230,6 +258,26 @@ mod tests {
                 "scope": [],
             }])
         );
+    }
+
+    #[test]
+    fn proof_names_header_and_scope() {
+        let proof = |request: Request| match request.receive().unwrap() {
+            Event::Push(push) => push.proof().clone(),
+            other => panic!("{other:?}"),
+        };
+        let signed = proof(Request::signed(&ordinary_push()));
+        assert_eq!((signed.by, signed.scope), ("x-hub-signature-256", Vec::new()));
+        let scoped = Request { secrets: "[github.com/octo-org/*]s3cret", ..Request::signed(&ordinary_push()) };
+        assert_eq!(proof(scoped).scope, ["github.com/octo-org/*"]);
+        let mut by_address = Request {
+            allowed_ips: "github.com=203.0.113.0/24",
+            repositories: "github.com/octo-org/*",
+            ..Request::new(&ordinary_push())
+        };
+        by_address.delivery.source = Some("203.0.113.9".parse().unwrap());
+        let by_address = proof(by_address);
+        assert_eq!((by_address.by, by_address.scope), ("address", vec!["github.com/**".to_owned()]));
     }
 
     #[test]

@@ -46,7 +46,7 @@ pub use clone_url::{CloneUrlError, location};
 pub use content::ContentError;
 pub use delivery::Delivery;
 pub use endpoint::Endpoint;
-pub use event::{AuthenticJob, Event, Push, RefUpdate};
+pub use event::{AuthenticJob, Event, Proof, Push, RefUpdate};
 pub use event_error::EventError;
 pub use git_credential::git_authorization;
 pub use refusal::Refusal;

@@ -115,7 +115,12 @@ pub enum SignatureError {
 #[derive(Debug, Clone)]
 pub(crate) enum Proof {
     /// The sender knows secrets: for each header, the scope of those that match.
-    Secret(Vec<Scope>),
+    Secret {
+        /// The scopes.
+        scopes: Vec<Scope>,
+        /// The first of these headers, by our order.
+        header: &'static str,
+    },
     /// There is no such header.
     Absent,
 }
@@ -132,7 +137,7 @@ pub(crate) struct Claim<'a> {
 
 /// Checks every proof in the headers.
 pub(crate) fn verify(claim: &Claim<'_>, secrets: &ApiSecrets) -> Result<Proof, SignatureError> {
-    let mut scopes = Vec::new();
+    let (mut scopes, mut first) = (Vec::new(), None);
     let mut strong = claim.minimum == MinimumSignature::Sha1;
     for &(header, scheme) in SCHEMES {
         for value in claim.headers.get_all(header) {
@@ -145,13 +150,14 @@ pub(crate) fn verify(claim: &Claim<'_>, secrets: &ApiSecrets) -> Result<Proof, S
                 Scheme::Standard => standard(header, value, claim, secrets),
             };
             scopes.push(scope?);
+            first = first.or(Some(header));
             strong |= !value.starts_with(SHA1);
         }
     }
-    match scopes.is_empty() {
-        true => Ok(Proof::Absent),
-        false if strong => Ok(Proof::Secret(scopes)),
-        false => Err(SignatureError::Weak),
+    match first {
+        None => Ok(Proof::Absent),
+        Some(header) if strong => Ok(Proof::Secret { scopes, header }),
+        Some(_) => Err(SignatureError::Weak),
     }
 }
 
@@ -296,7 +302,7 @@ mod tests {
         minimum: MinimumSignature,
     ) -> Result<bool, SignatureError> {
         let claim = Claim { headers, signed, received_at, minimum };
-        verify(&claim, &ApiSecrets::parse(&secrets.into())).map(|proof| matches!(proof, Proof::Secret(_)))
+        verify(&claim, &ApiSecrets::parse(&secrets.into())).map(|proof| matches!(proof, Proof::Secret { .. }))
     }
 
     fn check(headers: &[(&str, &str)], body: &str, secrets: &str, expected: Result<bool, SignatureError>) {

@@ -9,7 +9,7 @@ use contract::{Job, Retry, error_chain, visibility};
 use crate::{
     JobError,
     queue::Failed,
-    run::{Run, Try},
+    run::{Queued, Run, Try},
 };
 
 /// The reason of a job whose tries all ended without a report.
@@ -59,6 +59,11 @@ async fn one<E: JobError>(
     };
     let (this, receipt) = (Try::of(message, run), message.receipt_handle.as_deref().unwrap_or_default());
     let (id, delivery, repository, reference) = (job.id(), &job.delivery, &job.repository, &job.reference);
+    let Queued { waited, again } = Queued::of(message, run, &id);
+    tracing::info!(
+        job = id, %delivery, %repository, %reference, receives = this.receives, again,
+        waited_ms = waited.map(|waited| u64::try_from(waited.as_millis()).unwrap_or(u64::MAX)), "begun"
+    );
     let give_up = async |reason: &str| {
         let is_there = queue.give_up(message.message_id.as_deref().unwrap_or_default(), body, &job, reason).await;
         if !is_there {

@@ -37,6 +37,26 @@ pub(crate) struct Try {
     pub(crate) number: u16,
 }
 
+/// How a message came into the queue, for the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Queued<'m> {
+    /// How long ago, at the run's begin.
+    pub(crate) waited: Option<Duration>,
+    /// The message's deduplication ID if it isn't the job's: it was not the webhook that sent it,
+    /// but a person, with a name for that.
+    pub(crate) again: Option<&'m str>,
+}
+
+impl<'m> Queued<'m> {
+    pub(crate) fn of(message: &'m SqsMessage, run: Run, job: &str) -> Self {
+        let attribute = |name: &str| message.attributes.get(name).map(String::as_str);
+        let sent = attribute("SentTimestamp").and_then(|sent| sent.parse().ok()).map(Duration::from_millis);
+        let began = run.began.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let again = attribute("MessageDeduplicationId").filter(|id| *id != job);
+        Self { waited: sent.map(|sent| began.saturating_sub(sent)), again }
+    }
+}
+
 impl Try {
     pub(crate) fn of(message: &SqsMessage, run: Run) -> Self {
         let number = |name: &str| message.attributes.get(name).and_then(|value| value.parse::<u64>().ok());
@@ -88,6 +108,19 @@ mod tests {
         check(7, 4 * 1_800 + 700, 3);
         // A host that requested a pause of a day.
         check(2, 86_400, 1);
+    }
+
+    #[test]
+    fn repeated_job_is_told_apart() {
+        let run = Run { began: SystemTime::UNIX_EPOCH + Duration::from_secs(1_000), ..RUN };
+        let mut message = SqsMessage::default();
+        assert_eq!(Queued::of(&message, run, "j1"), Queued { waited: None, again: None });
+        for (name, value) in [("SentTimestamp", "998500"), ("MessageDeduplicationId", "j1")] {
+            message.attributes.insert(name.to_owned(), value.to_owned());
+        }
+        let waited = Some(Duration::from_millis(1_500));
+        assert_eq!(Queued::of(&message, run, "j1"), Queued { waited, again: None });
+        assert_eq!(Queued::of(&message, run, "j2"), Queued { waited, again: Some("j1") });
     }
 
     #[test]

@@ -132,6 +132,13 @@ pub struct Found {
     pub(crate) condition: Condition,
 }
 
+impl Found {
+    /// The version of what was found, in a versioned bucket.
+    pub fn version_id(&self) -> Option<&str> {
+        self.version_id.as_deref()
+    }
+}
+
 /// Looks for an artifact of `repository`.
 ///
 /// Requires `s3:GetObject`, and `s3:ListBucket`, so that S3 reports a missing object as such.

@@ -56,7 +56,7 @@ impl Puller {
         let due = compare(&fetched, &artifact, &self.files).await?;
         let due = self.renewed(due, &artifact).await?;
         let (placed, summary, fetched) = Box::pin(self.put(job, due, fetched, &artifact, deadline)).await?;
-        tell(job, &fetched, &artifact, summary, due, [fetch_time, started.elapsed()]);
+        tell(job, &fetched, &artifact, placed.as_ref(), summary, due, [fetch_time, started.elapsed()]);
         if let Some(placed) = placed {
             let manifest = placed.manifest(Subject::of(job, Worker::GitPull), provenance(&fetched)?);
             placed.put_manifests(&self.output.s3, &manifest).await.map_err(GitPullError::Store)?;
@@ -161,6 +161,7 @@ fn tell(
     job: &Job,
     fetched: &Fetched,
     artifact: &Artifact,
+    placed: Option<&Placed>,
     summary: Summary,
     due: Due,
     [fetch_time, total_time]: [Duration; 2],
@@ -176,6 +177,8 @@ fn tell(
         host_said = fetched.said,
         moved_from = artifact.moved_from().map(CommitId::as_str),
         artifact = %artifact.object,
+        version = placed.map_or(artifact.found.version_id(), |placed| placed.zip.version_id.as_deref()),
+        kept = placed.and_then(|placed| placed.kept.as_ref()).map(|kept| kept.object.key.as_str()),
         clone = ?fetched.origin,
         bytes_received = fetched.received,
         entries = summary.entries,

@@ -1,17 +1,20 @@
 //! Handles a request: authenticates it, parses it, queues jobs. It knows AWS only as a source of
 //! secrets and as queues.
 
-use std::time::{Duration, Instant};
+use std::{
+    net::IpAddr,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context as _, Result};
 use aws_lambda_events::apigw::{ApiGatewayProxyRequest, ApiGatewayProxyResponse};
-use contract::{ApiSecrets, DeliveryId, Worker};
+use contract::{ApiSecrets, DeliveryId, PathSpelling, Trigger, Worker};
 use forge::{AuthenticJob, AuthenticationError, Delivery, Endpoint, Event, Push, Refusal};
 use futures_util::{StreamExt as _, stream};
 use secrecy::SecretString;
 use secret::{CachedSecret, MAX_AGE, ROTATION_AGE, SecretSource};
 use tokio::time::timeout;
-use tracing::{error, field::display, info, warn};
+use tracing::{error, info, warn};
 
 use crate::{answer::Answer, request};
 
@@ -43,6 +46,13 @@ pub struct Webhook<S, Q> {
     queues: Q,
 }
 
+/// What is logged of a request beside its delivery.
+struct Origin {
+    source: Option<IpAddr>,
+    /// API Gateway's ID of the request, which its access log has, too.
+    request: Option<String>,
+}
+
 /// The response of a function that can't read its configuration, for this reason. If it exited
 /// instead, neither the sender nor the log would have an explanation.
 pub fn unavailable(request_id: &str, reason: &str) -> ApiGatewayProxyResponse {
@@ -69,15 +79,16 @@ impl<S: SecretSource, Q: JobSink> Webhook<S, Q> {
     ) -> Result<ApiGatewayProxyResponse> {
         let resource = request.resource.as_deref().unwrap_or_default();
         let worker = Worker::of_resource(resource).with_context(|| format!("{resource:?} has no worker"))?;
+        let gateway_request = request.request_context.request_id.clone();
         let delivery = request::delivery(request, request_id)?;
-        let id = delivery.id();
+        let (id, origin) = (delivery.id(), Origin { source: delivery.source, request: gateway_request });
         let answer = match self.receive(&delivery, now).await {
-            Ok(Ok(event)) => self.act(&id, worker, event).await,
-            Ok(Err(refusal)) => Ok(refuse(&delivery, &id, &refusal)),
+            Ok(Ok(event)) => self.act(&id, worker, event, &origin).await,
+            Ok(Err(refusal)) => Ok(refuse(&id, &refusal, &origin)),
             Err(error) => Err(error),
         };
         let answer = answer.unwrap_or_else(|error| {
-            error!(delivery = %id, cause = format!("{error:#}"), "failed");
+            error!(delivery = %id, cause = format!("{error:#}"), gateway_request = origin.request, "failed");
             Answer::Unavailable
         });
         Ok(answer.into())
@@ -92,13 +103,16 @@ impl<S: SecretSource, Q: JobSink> Webhook<S, Q> {
         Ok(self.endpoint.receive(delivery, &*self.secrets.get(now, ROTATION_AGE).await?))
     }
 
-    async fn act(&self, delivery: &DeliveryId, worker: Worker, event: Event) -> Result<Answer> {
+    async fn act(&self, delivery: &DeliveryId, worker: Worker, event: Event, origin: &Origin) -> Result<Answer> {
         let reason = match event {
-            Event::Push(push) => return self.queue(delivery, worker, &push).await,
+            Event::Push(push) => {
+                accept(&push, worker, origin)?;
+                return self.queue(delivery, worker, &push).await;
+            }
             Event::Ignored { reason, .. } => reason,
             Event::Ping { .. } => "ping".to_owned(),
         };
-        info!(%delivery, reason, "ignored");
+        info!(%delivery, reason, gateway_request = origin.request, "ignored");
         Ok(Answer::Ignored(reason))
     }
 
@@ -137,7 +151,10 @@ impl<S: SecretSource, Q: JobSink> Webhook<S, Q> {
         let mut ids = Vec::new();
         for job in jobs {
             let (id, repository, reference) = (job.id(), &job.repository, &job.reference);
-            info!(delivery = %job.delivery, job = id, %repository, %reference, worker = worker.path_part(), "queued");
+            info!(
+                delivery = %job.delivery, job = id, %repository, %reference, commit = job.commit.as_ref().map(display),
+                trigger = (job.trigger == Trigger::Release).then_some("release"), worker = worker.path_part(), "queued"
+            );
             ids.push(id);
         }
         Ok(ids)
@@ -154,10 +171,27 @@ fn understand(list: &SecretString) -> Result<ApiSecrets> {
     Ok(secrets)
 }
 
-fn refuse(delivery: &Delivery, id: &DeliveryId, refusal: &Refusal) -> Answer {
+/// Logs how an authentic push came. What a job can have only from its sender is logged once for all
+/// its references, so that a job can be made again.
+fn accept(push: &Push, worker: Worker, origin: &Origin) -> Result<()> {
+    let (proof, spelling) = (push.proof(), push.spelling());
+    let scope = serde_json::to_string(&proof.scope).context("write the scope")?;
+    let spelling = (spelling != PathSpelling::default()).then(|| serde_json::to_string(&spelling)).transpose();
+    info!(
+        delivery = %push.delivery(), repository = %push.repository(), worker = worker.path_part(), proof = proof.by,
+        source = origin.source.map(display), scope, spelling = spelling.context("write the spelling")?,
+        references = push.updates().len(), gateway_request = origin.request, "received"
+    );
+    Ok(())
+}
+
+fn refuse(id: &DeliveryId, refusal: &Refusal, origin: &Origin) -> Answer {
     let status = refusal.status();
-    let source = delivery.source.map(display);
-    warn!(delivery = %id, status, cause = refusal.cause(), source, "refused");
+    let Origin { source, request } = origin;
+    warn!(
+        delivery = %id, status, cause = refusal.cause(), source = source.map(display), gateway_request = request,
+        "refused"
+    );
     Answer::Refused { status, error: refusal.public_text() }
 }
 
@@ -495,6 +529,34 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn log_has_what_job_needs() {
+        let log = Log::default();
+        let writer = log.clone();
+        let guard = tracing::subscriber::set_default(lambda_init::log::subscriber(move || writer.clone()));
+        let mut webhook = webhook();
+        // A host of unknown kind, for which the spelling of the path matters.
+        webhook.endpoint.allowed_hosts = "git.example".parse().unwrap();
+        webhook.secrets.source().value.replace(Some("[git.example/octo-org/*]s3cret"));
+        let mut payload = push("refs/heads/main", &"a".repeat(40));
+        payload["repository"]["ssh_url"] = json!("git@git.example:octo-org/hello");
+        let mut request = event("push", &payload, "s3cret");
+        request.request_context.request_id = Some("gateway-1".to_owned());
+        answer(&webhook, request, Instant::now()).await;
+        drop(guard);
+        let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+        let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let [received, queued] = &lines[..] else { panic!("{text}") };
+        let job = serde_json::to_value(&webhook.queues.sent.borrow()[0].1).unwrap();
+        assert_eq!((&received["proof"], &received["source"]), (&json!("x-hub-signature-256"), &json!("203.0.113.9")));
+        assert_eq!(received["gateway_request"], "gateway-1");
+        let parsed = |name: &str| serde_json::from_str::<Value>(received[name].as_str().unwrap()).unwrap();
+        assert_eq!((&parsed("scope"), &parsed("spelling")), (&job["scope"], &job["spelling"]));
+        for name in ["delivery", "reference", "commit"] {
+            assert_eq!(queued[name], job[name], "{name}");
+        }
+    }
+
+    #[tokio::test]
     async fn attack_06_log_contains_no_secrets() {
         let log = Log::default();
         let writer = log.clone();
@@ -516,7 +578,7 @@ mod tests {
         let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
         let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         let messages: Vec<_> = lines.iter().map(|line| line["message"].as_str().unwrap()).collect();
-        assert_eq!(messages, ["queued", "ignored", "refused", "refused", "failed"]);
+        assert_eq!(messages, ["received", "queued", "ignored", "refused", "refused", "received", "failed"]);
         assert!(lines.iter().all(|line| line["delivery"] == "72d3162e"), "{text}");
         for secret in ["s3cret", "gu3ss", "t0ken", "launch-codes", "sha256="] {
             assert!(!text.contains(secret), "{secret}: {text}");

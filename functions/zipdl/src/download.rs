@@ -74,11 +74,11 @@ impl<S: SecretSource> Downloader<S> {
             tries += 1;
             let chain = contract::error_chain(&error);
             let Some(wait) = wait.filter(|_| tries < TRIES) else {
-                if matches!(error, ZipDlError::Behind { .. } | ZipDlError::NotDeleted { .. }) {
-                    tracing::info!(job = job.id(), delivery = %job.delivery, reason = chain, "unchanged");
-                    return Ok(());
-                }
-                return Err(error);
+                return match &error {
+                    ZipDlError::Behind { told, commit, .. } => Ok(tell_unchanged(job, commit, Some(told), &chain)),
+                    ZipDlError::NotDeleted { commit, .. } => Ok(tell_unchanged(job, commit, None, &chain)),
+                    _ => Err(error),
+                };
             };
             tracing::warn!(job = job.id(), delivery = %job.delivery, error = chain, wait_seconds = wait.as_secs(), "trying again");
             sleep(wait).await;
@@ -127,6 +127,8 @@ impl<S: SecretSource> Downloader<S> {
             moved_from = artifact.moved_from().map(CommitId::as_str),
             superseded = superseded.as_ref().map(CommitId::as_str),
             artifact = %artifact.object,
+            version = placed.as_ref().map_or(artifact.found.version_id(), |placed| placed.zip.version_id.as_deref()),
+            kept = placed.as_ref().and_then(|placed| placed.kept.as_ref()).map(|kept| kept.object.key.as_str()),
             bytes_received = copied.as_ref().map(|copied| copied.received),
             entries = copied.as_ref().map(|copied| copied.entries),
             zip_bytes = copied.as_ref().map(|copied| copied.bytes),
@@ -391,4 +393,11 @@ impl Request<'_> {
             HostKind::BitbucketDataCenter | HostKind::Azure => TopFolder::Never,
         }
     }
+}
+
+/// The line of the log that says that what the host has is stored already.
+fn tell_unchanged(job: &Job, commit: &CommitId, superseded: Option<&CommitId>, reason: &str) {
+    let (id, repository, reference) = (job.id(), &job.repository, &job.reference);
+    let superseded = superseded.map(CommitId::as_str);
+    tracing::info!(job = id, delivery = %job.delivery, %repository, %reference, %commit, superseded, reason, "unchanged");
 }

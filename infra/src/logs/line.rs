@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 /// The level of a line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, schemars::JsonSchema, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
     /// Success.
@@ -19,9 +19,13 @@ pub enum Level {
 }
 
 /// The kind of event in a line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Kind {
+    /// A push was authenticated.
+    Received,
+    /// A worker began a try.
+    Begun,
     /// A job was queued.
     Queued,
     /// There was nothing to fetch.
@@ -38,7 +42,7 @@ pub enum Kind {
     Failed,
     /// A job was given up.
     GaveUp,
-    /// The endpoint answered without calling the function.
+    /// The endpoint answered: without calling the function, if it is a failure.
     Answered,
     /// A function crashed or timed out.
     Died,
@@ -149,7 +153,13 @@ fn said(json: &Value, level: Level, message: &str) -> (Kind, String) {
     let hint = || json["hint"].as_str().map(|hint| format!(" ({hint})")).unwrap_or_default();
     let seconds = |name: &str| json[name].as_u64().unwrap_or_default();
     match message {
-        "queued" => (Kind::Queued, format!("received, and queued for {}", text("worker"))),
+        "received" => {
+            let by = if text("proof") == "address" { "its address" } else { text("proof") };
+            let source = json["source"].as_str().map(|source| format!(" from {source}")).unwrap_or_default();
+            (Kind::Received, format!("received{source}, authenticated by {by}"))
+        }
+        "queued" => (Kind::Queued, format!("queued for {}", text("worker"))),
+        "begun" => (Kind::Begun, begun(json)),
         "ignored" => (Kind::Ignored, format!("ignored: {}", text("reason"))),
         "left out" => (Kind::LeftOut, format!("left out: {}", text("reason"))),
         "refused" => (Kind::Refused, format!("refused with {}: {}", json["status"], text("cause"))),
@@ -164,6 +174,7 @@ fn said(json: &Value, level: Level, message: &str) -> (Kind, String) {
             (Kind::GaveUp, format!("given up, and moved to the dead-letter queue: {}{}", text("error"), hint()))
         }
         "nothing left to do" => (Kind::Unchanged, format!("nothing left to do: {}{}", text("error"), hint())),
+        "unchanged" => (Kind::Unchanged, format!("unchanged: {}", text("reason"))),
         "trying again" => {
             (Kind::Other, format!("asks the host again in {} s: {}", seconds("wait_seconds"), text("error")))
         }
@@ -178,6 +189,22 @@ fn said(json: &Value, level: Level, message: &str) -> (Kind, String) {
     }
 }
 
+/// The begin of a try. One that was not queued by the webhook says who put it into the queue.
+fn begun(json: &Value) -> String {
+    let receives = json["receives"].as_u64().unwrap_or_default();
+    let waited = json["waited_ms"].as_u64().map(|waited| format!(", {} s after", seconds(waited)));
+    match (waited, json["again"].as_str()) {
+        (Some(waited), None) => format!("try {receives} begins{waited} it was queued"),
+        (Some(waited), Some(again)) => format!("try {receives} begins{waited} {again} put it into the queue again"),
+        (None, _) => format!("try {receives} begins"),
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a time for people")]
+fn seconds(milliseconds: u64) -> String {
+    format!("{:.1}", milliseconds as f64 / 1_000.0)
+}
+
 fn stored(json: &Value, message: &str) -> (Kind, String) {
     let artifact = json["artifact"].as_str().unwrap_or_default();
     let commit: String = json["commit"].as_str().unwrap_or_default().chars().take(12).collect();
@@ -185,23 +212,31 @@ fn stored(json: &Value, message: &str) -> (Kind, String) {
     if message.starts_with("unchanged") {
         return (Kind::Unchanged, format!("{message}: {artifact} has {commit}{newer}"));
     }
-    #[expect(clippy::cast_precision_loss, reason = "a time for people")]
-    let seconds = json["total_ms"].as_u64().unwrap_or_default() as f64 / 1_000.0;
+    let seconds = seconds(json["total_ms"].as_u64().unwrap_or_default());
     let bytes = json["zip_bytes"].as_u64().filter(|bytes| *bytes > 0).map(|bytes| format!(" of {bytes} bytes"));
     let bytes = bytes.unwrap_or_default();
-    (Kind::Stored, format!("{message} in {seconds:.1} s: {artifact}{bytes} at {commit}{newer}"))
+    (Kind::Stored, format!("{message} in {seconds} s: {artifact}{bytes} at {commit}{newer}"))
 }
 
 /// An unsuccessful answer of the endpoint. Answers of the function are in its own log.
 fn answered(json: &Value, millis: i64) -> Option<Line> {
+    request(json, millis).filter(|line| line.status.is_some_and(|status| status >= 400))
+}
+
+/// An answer of the endpoint.
+pub(super) fn request(json: &Value, millis: i64) -> Option<Line> {
     let text = |name: &str| json[name].as_str().filter(|text| !text.is_empty() && *text != "-");
-    let status: u16 = text("status")?.parse().ok().filter(|status| *status >= 400)?;
-    let level = if status == 429 || status >= 500 { Level::Error } else { Level::Warn };
+    let status: u16 = text("status")?.parse().ok()?;
+    let level = match status {
+        429 | 500.. => Level::Error,
+        400.. => Level::Warn,
+        _ => Level::Info,
+    };
     let (method, path, address) = (text("method")?, text("path")?, text("ip").unwrap_or("somewhere"));
     let cause = text("error").map(|error| format!(": {error}")).unwrap_or_default();
     let words = format!("{method} {path} of {address} was answered with {status}{cause}");
     let by_function = text("integrationStatus") == text("status");
-    let kind = if by_function { Kind::Refused } else { Kind::Answered };
+    let kind = if by_function && status >= 400 { Kind::Refused } else { Kind::Answered };
     Some(Line { status: Some(status), ..Line::new("endpoint", millis, level, kind, words) })
 }
 
@@ -287,7 +322,27 @@ pub(super) mod tests {
     pub(in crate::logs) const LINES: &[(&str, Option<(Kind, &str)>)] = &[
         (
             r#"{"timestamp":"2026-11-30T03:37:31.120412Z","level":"INFO","message":"queued","delivery":"d1","job":"j1","repository":"github.com/acme/rocket","reference":"refs/heads/main","worker":"gitpull","target":"webhook::handler"}"#,
-            Some((Kind::Queued, "received, and queued for gitpull")),
+            Some((Kind::Queued, "queued for gitpull")),
+        ),
+        (
+            r#"{"timestamp":"2026-11-30T03:37:31.090412Z","level":"INFO","message":"received","delivery":"d1","repository":"github.com/acme/rocket","worker":"gitpull","proof":"x-hub-signature-256","source":"203.0.113.7","scope":"[]","references":1,"gateway_request":"g1","target":"webhook::handler"}"#,
+            Some((Kind::Received, "received from 203.0.113.7, authenticated by x-hub-signature-256")),
+        ),
+        (
+            r#"{"timestamp":"2026-11-30T03:37:31.090412Z","level":"INFO","message":"received","delivery":"d1","repository":"github.com/acme/rocket","worker":"gitpull","proof":"address","scope":"[\"bitbucket.org/**\"]","references":1,"target":"webhook::handler"}"#,
+            Some((Kind::Received, "received, authenticated by its address")),
+        ),
+        (
+            r#"{"timestamp":"2026-11-30T03:37:31.920412Z","level":"INFO","message":"begun","job":"j1","delivery":"d1","repository":"github.com/acme/rocket","reference":"refs/heads/main","receives":1,"waited_ms":640,"target":"jobs::batch"}"#,
+            Some((Kind::Begun, "try 1 begins, 0.6 s after it was queued")),
+        ),
+        (
+            r#"{"timestamp":"2026-11-30T03:37:34.920412Z","level":"INFO","message":"begun","job":"j1","delivery":"d1","repository":"github.com/acme/rocket","reference":"refs/heads/main","receives":1,"again":"redrive-5f0e","waited_ms":1240,"target":"jobs::batch"}"#,
+            Some((Kind::Begun, "try 1 begins, 1.2 s after redrive-5f0e put it into the queue again")),
+        ),
+        (
+            r#"{"timestamp":"2026-11-30T03:37:34.920412Z","level":"INFO","message":"unchanged","job":"j1","delivery":"d1","repository":"github.com/acme/rocket","reference":"refs/heads/main","commit":"1a2b3c4d5e6f708192a3b4c5d6e7f8091a2b3c4d","superseded":"00","reason":"the host says that refs/heads/main names 1a2b","target":"zipdl::download"}"#,
+            Some((Kind::Unchanged, "unchanged: the host says that refs/heads/main names 1a2b")),
         ),
         (
             r#"{"timestamp":"2026-11-30T03:37:31.120412Z","level":"INFO","message":"ignored","delivery":"d2","reason":"ping","target":"webhook::handler"}"#,
@@ -422,7 +477,8 @@ pub(super) mod tests {
         let line = Line::read(Of::Function("webhook"), LINES[0].0, 7).unwrap();
         assert_eq!((line.millis, line.delivery.as_deref()), (1_796_009_851_120, Some("d1")));
         assert_eq!(line.repository.as_deref(), Some("github.com/acme/rocket"));
-        let refused = Line::read(Of::Function("webhook"), LINES[3].0, 7).unwrap();
+        let (refused, _) = LINES.iter().find(|(line, _)| line.contains(r#""message":"refused""#)).unwrap();
+        let refused = Line::read(Of::Function("webhook"), refused, 7).unwrap();
         assert_eq!((refused.status, refused.level), (Some(401), Level::Warn));
     }
 

@@ -15,7 +15,12 @@ use crate::desk::Desk;
 
 /// Writes lines to a log of the stack, with times `ago`.
 async fn log(account: &Account, part: &str, ago: Duration, lines: &[String]) {
-    let (group, stream) = (format!("/git2s3/{STACK}/{part}"), hex::encode(rand::random::<[u8; 8]>()));
+    log_of(account, STACK, part, ago, lines).await;
+}
+
+/// The same for the stack with this name.
+pub(crate) async fn log_of(account: &Account, stack: &str, part: &str, ago: Duration, lines: &[String]) {
+    let (group, stream) = (format!("/git2s3/{stack}/{part}"), hex::encode(rand::random::<[u8; 8]>()));
     let call = async |action: &str, body: Value| {
         let answer = account.send(&Call::json("logs", &format!("Logs_20140328.{action}"), &body)).await.unwrap();
         assert_eq!(answer.status, 200, "{answer:?}");
@@ -92,7 +97,7 @@ async fn logs_and_status_report_pushes() {
             break line["delivery"].as_str().unwrap().to_owned();
         }
     };
-    assert_eq!(kinds, ["queued", "stored"]);
+    assert_eq!(kinds, ["received", "queued", "begun", "stored"]);
     watch.kill().await.unwrap();
 
     // An unauthenticated request, and a ping.
