@@ -16,11 +16,18 @@ from strict.resources import check
 
 _settings = {}
 _answered = contextvars.ContextVar("answered")
+_request = contextvars.ContextVar("request")
 
 
 def install():
     execute, proxy = apigateway_v1._handle_execute_in_scope, apigateway_v1._invoke_lambda_proxy_v1
+    build = apigateway_v1._build_lambda_event_v1
     check("AWS::ApiGateway::Stage", _remember)
+
+    def build_event(*arguments, **options):
+        event = build(*arguments, **options)
+        _request.get([None])[0] = event["requestContext"]["requestId"]
+        return event
 
     async def invoke_lambda_proxy(*arguments, **options):
         answer = await proxy(*arguments, **options)
@@ -32,12 +39,14 @@ def install():
     async def handle_execute(api_id, stage_name, method, path, *rest):
         answered = []
         _answered.set(answered)
+        _request.set([new_uuid()])
         answer = await execute(api_id, stage_name, method, path, *rest)
         setting = _settings.get((api_id, stage_name))
         if setting:
             _write(setting, _variables(stage_name, method, path, answer, answered))
         return answer
 
+    apigateway_v1._build_lambda_event_v1 = build_event
     apigateway_v1._invoke_lambda_proxy_v1 = invoke_lambda_proxy
     apigateway_v1._handle_execute_in_scope = handle_execute
 
@@ -51,7 +60,8 @@ def _remember(properties, _logical_id, _stack_name):
 def _variables(stage_name, method, path, answer, answered):
     status, body = answer[0], answer[2] or b""
     return {
-        "requestId": new_uuid(),
+        # The same ID as in the function's event.
+        "requestId": _request.get()[0],
         "requestTime": time.strftime("%d/%b/%Y:%H:%M:%S +0000", time.gmtime()),
         "identity.sourceIp": "127.0.0.1",
         "httpMethod": method,
