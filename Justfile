@@ -114,12 +114,22 @@ disconnect *args:
 keys *args:
     @{{ infra }} keys "$@"
 
+# Tell the story of a push: received, queued, tried, stored where, or refused and why
+[no-exit-message]
+trace *args:
+    @{{ infra }} trace "$@"
+
+# Run the job of a push again, and wait for what becomes of it
+[no-exit-message]
+replay *args:
+    @{{ infra }} replay "$@"
+
 # Move the dead-letter messages of a deployed stack back to their queues
 [no-exit-message]
 redrive *args:
     @{{ infra }} redrive "$@"
 
-# Print the JSON Schema of git2s3.toml, of a custom resource's properties (ssh-key, bucket-cleaner), or of acceptance records
+# Print the JSON Schema of git2s3.toml, of a custom resource's properties (ssh-key, bucket-cleaner), of acceptance records, of events, or of a trace
 [no-exit-message]
 schema *args:
     @{{ infra }} schema "$@"

@@ -1,4 +1,4 @@
-//! The library of `infra`, without packaging and deploying: rules, review, status, logs, the
+//! The library of `infra`, without packaging and deploying: rules, review, status, logs, traces, the
 //! acceptance test. [`deployment`] has the stack itself and its lifecycle.
 
 pub mod acceptance;
@@ -12,6 +12,8 @@ pub mod doctor;
 pub mod github_app;
 pub mod logs;
 pub mod redrive;
+pub mod replay;
 pub mod review;
 pub mod start;
 pub mod status;
+pub mod trace;

@@ -16,7 +16,7 @@ use deployment::render::print;
 
 use command::{
     Outcome, acceptance, app, check, completions, connect, deploy, deployer_policy, destroy, diff, disconnect, doctor,
-    init, keys, logs, package, redrive, review, schema, status, synth,
+    init, keys, logs, package, redrive, replay, review, schema, status, synth, trace,
 };
 
 /// Guard copies a rule's input repeatedly, so `check` spends half its time on memory; this
@@ -68,6 +68,8 @@ enum Command {
     Status(status::Arguments),
     /// Show what happened to pushes, by delivery, from the logs of all functions
     Logs(logs::Arguments),
+    /// Tell the story of a push: received, queued, tried, stored where, or refused and why
+    Trace(trace::Arguments),
     /// Connect repositories: add a deploy key and a webhook at the Git host, and wait for the zip
     Connect(connect::Arguments),
     /// Give the stack a GitHub App: access to any number of repositories, and one webhook for all
@@ -80,6 +82,8 @@ enum Command {
     Keys(keys::Arguments),
     /// Move dead-letter messages back to their queues
     Redrive(redrive::Arguments),
+    /// Run the job of a push again, and wait for what becomes of it
+    Replay(replay::Arguments),
     /// Delete the stack and all its content
     Destroy(destroy::Arguments),
     /// Test in an AWS account what only AWS can show: create a separate stack, use it, change it,
@@ -103,12 +107,14 @@ async fn main() -> ExitCode {
         Command::DeployerPolicy(arguments) => deployer_policy::run(&arguments).await,
         Command::Status(arguments) => status::run(&arguments).await,
         Command::Logs(arguments) => logs::run(&arguments).await,
+        Command::Trace(arguments) => Box::pin(trace::run(&arguments)).await,
         Command::Connect(arguments) => Box::pin(connect::run(&arguments)).await,
         Command::App(arguments) => Box::pin(app::run(&arguments)).await,
         Command::Doctor(arguments) => Box::pin(doctor::run(&arguments)).await,
         Command::Disconnect(arguments) => Box::pin(disconnect::run(&arguments)).await,
         Command::Keys(arguments) => keys::run(&arguments).await,
         Command::Redrive(arguments) => redrive::run(&arguments).await,
+        Command::Replay(arguments) => Box::pin(replay::run(&arguments)).await,
         Command::Destroy(arguments) => destroy::run(&arguments).await,
         Command::Acceptance(arguments) => Box::pin(acceptance::run(*arguments)).await,
     };

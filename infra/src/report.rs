@@ -17,6 +17,8 @@ use infra::configuration::ConfigurationError;
 use infra::connect::TargetError;
 use infra::deployer::PolicyError;
 use infra::github_app::{AppCallError, ImportKeyError};
+use infra::replay::ReplayError;
+use infra::trace::TraceError;
 
 /// The command was called wrongly; nothing was done.
 #[derive(Debug, thiserror::Error)]
@@ -54,6 +56,8 @@ pub(crate) fn is_usage(error: &anyhow::Error) -> bool {
             || cause.downcast_ref().is_some_and(PolicyError::is_usage)
             || matches!(cause.downcast_ref(), Some(CommitError::Unknown { .. }))
             || cause.downcast_ref().is_some_and(AcceptanceError::is_usage)
+            || cause.downcast_ref().is_some_and(ReplayError::is_usage)
+            || matches!(cause.downcast_ref(), Some(TraceError::Ambiguous(_)))
             || cause.downcast_ref().is_some_and(ImportError::is_usage)
     };
     error.chain().any(is_usage)
@@ -113,6 +117,8 @@ fn hint(cause: &(dyn Error + 'static)) -> Option<String> {
         .or_else(|| of(cause, AppCallError::hint))
         .or_else(|| of(cause, AcceptanceError::hint))
         .or_else(|| of(cause, TargetError::hint))
+        .or_else(|| of(cause, TraceError::hint))
+        .or_else(|| of(cause, ReplayError::hint))
         .or_else(|| of(cause, HostApiError::hint))
         .or_else(|| of(cause, CallError::hint))
 }

@@ -22,12 +22,14 @@ pub(crate) mod logs;
 pub(crate) mod package;
 mod parameters;
 pub(crate) mod redrive;
+pub(crate) mod replay;
 mod repositories;
 pub(crate) mod review;
 pub(crate) mod schema;
 mod since;
 pub(crate) mod status;
 pub(crate) mod synth;
+pub(crate) mod trace;
 
 use std::io::{BufRead, IsTerminal, stderr, stdin};
 use std::path::PathBuf;

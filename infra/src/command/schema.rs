@@ -8,6 +8,7 @@ use deployment::render::print;
 use deployment::stack;
 use infra::acceptance::Record;
 use infra::configuration::Configuration;
+use infra::trace::Trace;
 use schemars::schema_for;
 
 use super::Outcome;
@@ -35,6 +36,8 @@ enum Of {
     ArtifactFailed,
     /// The detail of the event "Reference Deleted"
     ReferenceDeleted,
+    /// What `trace --json` prints
+    Trace,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
@@ -46,6 +49,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
         Of::ArtifactReady => schema_for!(Manifest),
         Of::ArtifactFailed => schema_for!(Failure),
         Of::ReferenceDeleted => schema_for!(Deletion),
+        Of::Trace => schema_for!(Trace),
     };
     print::json(&schema)?;
     Ok(Outcome::Fine)

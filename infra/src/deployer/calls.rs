@@ -24,7 +24,9 @@ const ANYWHERE: &[&str] = &[
 ];
 const LOGS: &[&str] = &["logs:FilterLogEvents"];
 const QUEUES: &[&str] = &["sqs:GetQueueAttributes"];
-const BUCKETS: &[&str] = &["s3:ListBucket"];
+const BUCKETS: &[&str] = &["s3:ListBucket", "s3:ListBucketVersions"];
+/// Reading what is known of a zip, but not the zip.
+const MANIFESTS: &[&str] = &["s3:GetObject"];
 
 /// Changing the stack.
 const CHANGES: &[&str] = &[
@@ -56,8 +58,9 @@ const CODE_GOES: &[&str] = &["s3:AbortMultipartUpload", "s3:DeleteObject", "s3:D
 /// Inspecting a bucket that is to be imported into a stack.
 const IMPORTED: &[&str] =
     &["s3:GetBucketNotification", "s3:GetBucketPolicy", "s3:GetBucketVersioning", "s3:GetLifecycleConfiguration"];
-/// Moving dead-letter messages back to their queues.
-const DEAD_LETTER_QUEUE: &[&str] = &["sqs:DeleteMessage", "sqs:ReceiveMessage", "sqs:SendMessage"];
+/// Moving dead-letter messages back to their queues, and running jobs again.
+const DEAD_LETTER_QUEUE: &[&str] =
+    &["sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:ReceiveMessage", "sqs:SendMessage"];
 /// Connecting repositories: their keys, and the secret that their webhooks get.
 const KEYS: &[&str] = &["lambda:InvokeFunction"];
 /// Importing a GitHub App's key, and signing for it. Only keys that are made for that.
@@ -68,7 +71,7 @@ const APP_ALIASES: &[&str] = &["kms:CreateAlias", "kms:UpdateAlias"];
 const ALARMS: &[&str] = &["cloudwatch:DescribeAlarms"];
 const WEBHOOK_SECRET: &[&str] = &["secretsmanager:GetSecretValue"];
 /// Emptying a bucket that got an object while the stack was deleted.
-const EMPTIED: &[&str] = &["s3:ListBucketMultipartUploads", "s3:ListBucketVersions"];
+const EMPTIED: &[&str] = &["s3:ListBucketMultipartUploads"];
 const DELETED: &[&str] = &["s3:AbortMultipartUpload", "s3:DeleteObject", "s3:DeleteObjectVersion"];
 
 const DRIFT: &str = "CloudFormation looks at it by itself where it looks for what was changed by hand";
@@ -87,7 +90,7 @@ pub(super) fn allowed(part: Part, scope: &Scope) -> Vec<Allowed> {
     let stack = "arn:${Partition}:cloudformation:${Region}:${Account}:stack/${Stack}/*";
     let assets = "arn:${Partition}:s3:::git2s3-assets-${Account}-${Region}";
     let queues = "arn:${Partition}:sqs:${Region}:${Account}:git2s3-*.fifo";
-    let within = |buckets: &[String]| buckets.iter().map(|bucket| format!("{bucket}/*")).collect::<Vec<_>>();
+    let named = |name: &str| scope.buckets().iter().map(|bucket| format!("{bucket}/{name}")).collect::<Vec<_>>();
     let one = |pattern: &str| vec![scope.arn(pattern)];
     let mut all = vec![
         allow("Stack", STACK, one(stack)),
@@ -95,6 +98,7 @@ pub(super) fn allowed(part: Part, scope: &Scope) -> Vec<Allowed> {
         allow("Logs", LOGS, scope.log_groups()),
         allow("Queues", QUEUES, one(queues)),
         allow("Buckets", BUCKETS, scope.buckets()),
+        allow("Manifests", MANIFESTS, named("*.manifest.json")),
     ];
     if part == Part::Deploy {
         all.extend([
@@ -120,7 +124,7 @@ pub(super) fn allowed(part: Part, scope: &Scope) -> Vec<Allowed> {
                 one("arn:${Partition}:kms:${Region}:${Account}:alias/git2s3-${Stack}-github-app-*"),
             ),
             allow("Emptied", EMPTIED, scope.buckets()),
-            allow("Deleted", DELETED, within(&scope.buckets())),
+            allow("Deleted", DELETED, named("*")),
         ]);
         all.extend(scope.role.as_ref().map(|role| Allowed {
             condition: json!({ "StringEquals": { "iam:PassedToService": "cloudformation.amazonaws.com" } }),

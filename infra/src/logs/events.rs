@@ -71,6 +71,18 @@ impl Groups {
     }
 }
 
+impl Groups {
+    /// The name of each function, and its log group.
+    pub(super) fn functions(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.functions.iter().map(|(name, group)| (name.as_str(), group.as_str()))
+    }
+
+    /// The log group of the endpoint.
+    pub(super) fn endpoint(&self) -> Option<&str> {
+        self.endpoint.as_deref()
+    }
+}
+
 /// Reads logs repeatedly, but each line only once.
 #[derive(Debug)]
 pub struct Reader {
@@ -166,7 +178,7 @@ async fn found(client: &Client, of: Of<'_>, group: &str, pattern: &str, since: i
     Ok(Found { events, is_cut: true })
 }
 
-/// A time as CloudWatch has it.
+/// A time in CloudWatch's form.
 pub(crate) fn millis(time: SystemTime) -> i64 {
     let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)

@@ -7,7 +7,7 @@ use std::time::Duration;
 use deployment::diff::{Grant, Request, grants, permits};
 use infra::deployer::UNRECORDED;
 use local::archives::address;
-use local::aws::{Account, REGION};
+use local::aws::{Account, REGION, Resources};
 use local::call::Call;
 use local::decisions::Decision;
 use local::host_api::HostApis;
@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 
 use crate::connect::GITHUB;
 use crate::desk::Desk;
+use crate::pushes::log_of;
 
 const ACCOUNT: &str = "000000000000";
 const SERVICE_ROLE: &str = "arn:aws:iam::000000000000:role/platform/cloudformation";
@@ -155,6 +156,7 @@ async fn deployer_needs_exactly_printed_permissions() {
     deployer.check(&["logs"], 0, &[]).await;
     deployer.check(&["doctor"], 1, &["jobs: zipdl: the message isn't a job"]).await;
     deployer.check(&["keys"], 0, &["all others"]).await;
+    app_is_traced(&deployer, &watcher, &resources).await;
     let elsewhere = ["connect", "git.example.com/acme/app"];
     deployer.check(&elsewhere, 2, &["not in the stack's parameter AllowedGitHosts"]).await;
     app_is_imported(&deployer, &apis).await;
@@ -198,6 +200,42 @@ async fn the_stack_is_as_the_administrators_want_it(account: &Account) {
     let tags = account.s3.get_bucket_tagging().bucket(bucket).send().await.unwrap();
     let tags: BTreeMap<_, _> = tags.tag_set().iter().map(|tag| (tag.key(), tag.value())).collect();
     assert_eq!(tags, BTreeMap::from([("team", "platform")]));
+}
+
+/// A push that only a manifest knows, and one that was given up and whose dead-letter message is
+/// gone: another message is in its place.
+async fn app_is_traced(deployer: &Person<'_>, watcher: &Person<'_>, resources: &Resources) {
+    let (owner, bucket) = (deployer.desk.account, resources.id("OutputBucket").unwrap());
+    let put = owner.s3.put_object().bucket(bucket).key("acme/lib/acme_lib.zip").body(b"zip".to_vec().into());
+    let version = put.send().await.unwrap().version_id;
+    let manifest = json!({
+        "repository": "github.com/acme/lib", "reference": "refs/heads/dev", "delivery": "d-1", "way": "zipdl",
+        "commit": "1".repeat(40), "versionId": version,
+    });
+    let put = owner.s3.put_object().bucket(bucket).key("acme/lib/acme_lib.manifest.json");
+    put.body(manifest.to_string().into_bytes().into()).send().await.unwrap();
+    for person in [watcher, deployer] {
+        person.check(&["trace", "github.com/acme/lib"], 0, &["was stored with commit 1111", "delivery d-1"]).await;
+    }
+    let job = json!({
+        "job": "j", "delivery": "d-2", "repository": "github.com/acme/app", "reference": "refs/heads/dev",
+        "worker": "zipdl", "receives": 3, "error": "no", "level": "ERROR",
+    });
+    let line = |message: &str| {
+        let mut line = job.clone();
+        line["message"] = json!(message);
+        line.to_string()
+    };
+    let lines = [line("queued"), line("gave up")];
+    log_of(owner, "zips", "zipdl", Duration::from_secs(9), &lines).await;
+    let sent = owner.sqs.send_message().queue_url(resources.id("ZipDlDeadLetterQueue").unwrap()).message_body("{}");
+    sent.message_group_id("g").message_deduplication_id("other").send().await.unwrap();
+    watcher.check(&["trace", "acme/app@dev"], 1, &["given up: no"]).await;
+    watcher.check(&["replay", "acme/app@dev", "--yes"], 3, &["sqs:ReceiveMessage"]).await;
+    deployer.check(&["replay", "d-2", "--yes", "--no-wait"], 0, &["queued in ZipDlQueue as replay-"]).await;
+    for (key, version) in owner.versions(bucket).await.unwrap() {
+        owner.s3.delete_object().bucket(bucket).key(key).version_id(version).send().await.unwrap();
+    }
 }
 
 /// Imports the key of a GitHub App, and imports it again.

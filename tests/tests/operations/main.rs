@@ -11,6 +11,7 @@ mod doctor;
 mod github_app;
 mod pushes;
 mod questions;
+mod trace;
 
 use std::fs;
 use std::time::Duration;
