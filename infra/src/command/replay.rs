@@ -12,6 +12,7 @@ use super::{Outcome, Place, confirm, question, since};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag that a person types or doesn't")]
 pub(crate) struct Arguments {
     #[command(flatten)]
     place: Place,

@@ -173,7 +173,7 @@ impl Search {
     pub async fn answers(&self, requests: &[&str]) -> Result<Vec<Record>, CallError> {
         let Some(group) = self.groups.endpoint().filter(|_| !requests.is_empty()) else { return Ok(Vec::new()) };
         let conditions: Vec<_> = requests.iter().map(|id| Condition::is("requestId", id)).collect();
-        let found = self.found(group, &pattern(&conditions), |text, millis| Record::answer(text, millis)).await?;
+        let found = self.found(group, &pattern(&conditions), Record::answer).await?;
         let is_one = |record: &Record| record.text("requestId").is_some_and(|id| requests.contains(&id));
         Ok(found.records.into_iter().filter(is_one).collect())
     }
@@ -185,7 +185,7 @@ impl Search {
     pub async fn lost(&self) -> Result<Vec<Record>, CallError> {
         let Some(group) = self.groups.endpoint() else { return Ok(Vec::new()) };
         let conditions = [Condition::begins("status", "4"), Condition::begins("status", "5")];
-        let found = self.found(group, &pattern(&conditions), |text, millis| Record::answer(text, millis)).await?;
+        let found = self.found(group, &pattern(&conditions), Record::answer).await?;
         Ok(found.records.into_iter().filter(|record| record.line.kind == Kind::Answered).collect())
     }
 

@@ -33,7 +33,7 @@ pub(super) async fn look(stack: Stack<'_>, wanted: &Wanted) -> Result<Option<Pus
         let Some(newest) = found.into_iter().find(|version| version.is_latest() == Some(true)) else { continue };
         let manifest = manifest(stack.account, bucket, &place.key).await;
         let manifest = manifest.filter(|manifest| manifest["versionId"] == json!(newest.version_id()));
-        if let Some(push) = told(&place, bucket, &newest, manifest.unwrap_or_default()) {
+        if let Some(push) = told(&place, bucket, &newest, &manifest.unwrap_or_default()) {
             return Ok(Some(push));
         }
     }
@@ -53,7 +53,8 @@ fn places(wanted: &Wanted, hosts: &[HostName], layout: KeyLayout) -> Vec<Place> 
     match full {
         Some(full) => repositories.push(full),
         None => {
-            repositories.extend(hosts.iter().filter_map(|host| Some(Repository::new(host.clone(), name.parse().ok()?))))
+            repositories
+                .extend(hosts.iter().filter_map(|host| Some(Repository::new(host.clone(), name.parse().ok()?))));
         }
     }
     let names = match reference.as_deref() {
@@ -86,7 +87,7 @@ fn job(repository: &Repository, reference: &RefName) -> Option<Job> {
 }
 
 /// What the bucket says of a zip; `None` if it may be of another reference than was asked for.
-fn told(place: &Place, bucket: &str, newest: &ObjectVersion, manifest: Value) -> Option<Push> {
+fn told(place: &Place, bucket: &str, newest: &ObjectVersion, manifest: &Value) -> Option<Push> {
     let text = |name: &str| manifest[name].as_str().map(str::to_owned);
     let by_manifest: Option<Manifest> = serde_json::from_value(manifest.clone()).ok();
     let by_key = place.asked.as_ref().filter(|_| !place.is_default).map(ToString::to_string);
@@ -167,12 +168,12 @@ mod tests {
             "repository": "github.com/acme/rocket", "reference": "refs/heads/main", "delivery": "d-1", "way": "zipdl",
             "commit": "1a", "sha256": "ff",
         });
-        let push = told(&place(None), "zips", &newest, manifest.clone()).unwrap();
+        let push = told(&place(None), "zips", &newest, &manifest).unwrap();
         assert_eq!((push.delivery.as_deref(), push.worker.as_deref()), (Some("d-1"), Some("zipdl")));
         assert_eq!(push.reference.as_deref(), Some("refs/heads/main"));
-        assert_eq!(told(&place(Some("refs/heads/dev")), "zips", &newest, manifest), None);
-        assert_eq!(told(&place(Some("refs/heads/main")), "zips", &newest, Value::Null), None);
-        let without = told(&place(None), "zips", &newest, Value::Null).unwrap();
+        assert_eq!(told(&place(Some("refs/heads/dev")), "zips", &newest, &manifest), None);
+        assert_eq!(told(&place(Some("refs/heads/main")), "zips", &newest, &Value::Null), None);
+        let without = told(&place(None), "zips", &newest, &Value::Null).unwrap();
         assert_eq!((without.delivery, without.reference, without.worker), (None, None, None));
         assert!(without.stored.unwrap().artifact.unwrap().ends_with("acme_rocket.zip"));
     }

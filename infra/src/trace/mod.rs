@@ -160,7 +160,7 @@ pub(crate) async fn repeated(
 /// A push whose lines are recorded.
 #[cfg(test)]
 pub(crate) fn recorded(delivery: &str) -> Push {
-    push::pushes(delivery, &tests::records(tests::told())).remove(0)
+    push::pushes(delivery, &tests::records(&tests::told())).remove(0)
 }
 
 /// Adds the endpoint's answers to the requests of these lines, and how runs ended that ended
@@ -221,14 +221,14 @@ fn of_job(mut end: Record, begun: &Record) -> Record {
 /// What the endpoint answered without a function, which has no delivery.
 async fn lost(search: &Search) -> Result<Option<String>, CallError> {
     let lost = search.lost().await?;
-    let (Some(first), Some(last)) = (lost.first(), lost.last()) else { return Ok(None) };
+    let [Some(first), Some(newest)] = [lost.first(), lost.last()] else { return Ok(None) };
     let mut statuses: Vec<_> = lost.iter().filter_map(|record| record.line.status).collect();
     statuses.sort_unstable();
     statuses.dedup();
     let statuses = statuses.iter().map(u16::to_string).collect::<Vec<_>>().join(", ");
-    let [first, last] = [first, last].map(|record| shown::minute(record.line.millis));
+    let [first, newest] = [first, newest].map(|record| shown::minute(record.line.millis));
     Ok(Some(format!(
-        "the endpoint itself answered {} requests with {statuses} from {first} to {last} UTC: it may be among them, as the \
+        "the endpoint itself answered {} requests with {statuses} from {first} to {newest} UTC: it may be among them, as the \
          host's page of the delivery tells",
         lost.len()
     )))

@@ -233,19 +233,19 @@ impl End {
                 }
             }
             Kind::Begun => self.is(Outcome::UnderWay, None),
-            Kind::Failed | Kind::Died => self.is(Outcome::UnderWay, cause(record)),
-            Kind::GaveUp => self.is(Outcome::GivenUp, cause(record)),
-            Kind::Refused => self.is(Outcome::Refused, cause(record)),
-            Kind::Ignored => self.is(Outcome::Ignored, cause(record)),
+            Kind::Failed | Kind::Died => self.is(Outcome::UnderWay, Some(cause(record))),
+            Kind::GaveUp => self.is(Outcome::GivenUp, Some(cause(record))),
+            Kind::Refused => self.is(Outcome::Refused, Some(cause(record))),
+            Kind::Ignored => self.is(Outcome::Ignored, Some(cause(record))),
             // Of the delivery as a whole: some of its jobs may be queued all the same.
-            Kind::Error if of_webhook && self.queued.is_none() => self.is(Outcome::Unqueued, cause(record)),
+            Kind::Error if of_webhook && self.queued.is_none() => self.is(Outcome::Unqueued, Some(cause(record))),
             Kind::Stored | Kind::Unchanged => match Stored::told_by(record) {
                 Some(stored) => {
                     let superseded = record.text("superseded").is_some();
                     self.stored = Some(stored);
                     self.is(if superseded { Outcome::Superseded } else { Outcome::Stored }, None);
                 }
-                None => self.is(Outcome::Gone, cause(record)),
+                None => self.is(Outcome::Gone, Some(cause(record))),
             },
             _ => {}
         }
@@ -257,10 +257,10 @@ impl End {
 }
 
 /// What a line gives as the reason, with what to do.
-fn cause(record: &Record) -> Option<String> {
+fn cause(record: &Record) -> String {
     let cause = ["error", "cause", "reason"].iter().find_map(|name| record.text(name)).unwrap_or(&record.line.text);
     let hint = record.text("hint").map(|hint| format!(" ({hint})")).unwrap_or_default();
-    Some(format!("{cause}{hint}"))
+    format!("{cause}{hint}")
 }
 
 #[cfg(test)]
@@ -269,7 +269,7 @@ mod tests {
     use super::*;
 
     fn story(delivery: &str) -> Vec<Push> {
-        pushes(delivery, &records(told()))
+        pushes(delivery, &records(&told()))
     }
 
     /// How the only push of a delivery ended, and why.
@@ -318,7 +318,7 @@ mod tests {
         assert_eq!((push.origin, push.worker.as_deref()), (Origin::Reconciler, Some("gitpull")));
         assert_eq!(story("d-stored")[0].origin, Origin::Webhook);
         // Queued before what the logs still have.
-        let late: Vec<_> = records(told()).into_iter().filter(|record| record.line.function == "gitpull").collect();
+        let late: Vec<_> = records(&told()).into_iter().filter(|record| record.line.function == "gitpull").collect();
         let push = &pushes("d-stored", &late)[0];
         assert_eq!(
             (push.origin, push.worker.as_deref(), push.outcome),
@@ -337,7 +337,7 @@ mod tests {
 
     #[test]
     fn repeated_job_is_told_alone() {
-        let all = records(told());
+        let all = records(&told());
         let job = "d-redriven refs/heads/broken";
         let push = since("redrive-5f0e", "d-redriven", job, &all).unwrap();
         assert_eq!((push.outcome, push.steps.len()), (Outcome::Stored, 2));
@@ -347,7 +347,7 @@ mod tests {
 
     #[test]
     fn redelivery_within_minutes_changes_nothing() {
-        let mut all = records(told());
+        let mut all = records(&told());
         let again = all
             .iter()
             .find(|record| record.line.delivery.as_deref() == Some("d-stored") && record.line.kind == Kind::Queued);

@@ -221,7 +221,7 @@ mod tests {
     use super::*;
 
     fn trace(deliveries: &[&str]) -> Trace {
-        let records = records(told());
+        let records = records(&told());
         let pushes = deliveries.iter().flat_map(|delivery| pushes(delivery, &records)).collect();
         Trace { wanted: "delivery x".to_owned(), looked_back: 86_400, pushes, notes: Vec::new(), more_lines: false }
     }

@@ -55,6 +55,7 @@ const REFUSED: &str =
     r#""error":"github.com refused the SSH key","hint":"add the stack's PublicSSHKey as a deploy key","receives":3"#;
 
 /// All stories.
+#[expect(clippy::too_many_lines, reason = "one story after the other")]
 pub(super) fn told() -> Vec<Told> {
     let [first, second] = ["1a", "2b"].map(|digits| digits.repeat(20));
     let main = |delivery: &str| job(delivery, "refs/heads/main");
@@ -177,7 +178,7 @@ pub(super) fn told() -> Vec<Told> {
 }
 
 /// The lines as they are found: in the order of their times.
-pub(super) fn records(told: Vec<Told>) -> Vec<Record> {
+pub(super) fn records(told: &[Told]) -> Vec<Record> {
     let mut records: Vec<_> = told.iter().flat_map(|(function, line)| Record::read(function, line, 7)).collect();
     assert_eq!(records.len(), told.len());
     records.sort_by_key(|record| record.line.millis);

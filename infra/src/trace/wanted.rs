@@ -273,7 +273,7 @@ mod tests {
 
     /// The deliveries of what is named, in all recorded stories.
     fn deliveries(text: &str, last: usize) -> Result<Vec<String>, Vec<String>> {
-        wanted(text).deliveries(&records(told()), last).map_err(|error| error.several)
+        wanted(text).deliveries(&records(&told()), last).map_err(|error| error.several)
     }
 
     #[test]

@@ -53,8 +53,9 @@ impl Scene<'_> {
         let begun = Instant::now();
         loop {
             let output = self.desk.infra(&["trace", "--json", wanted]).await;
-            let traced: Value =
-                serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{wanted}: {error}: {output:?}"));
+            let read = serde_json::from_slice(&output.stdout);
+            assert!(read.is_ok(), "{wanted}: {output:?}");
+            let traced: Value = read.unwrap();
             let pushes = traced["pushes"].as_array().unwrap();
             if !pushes.is_empty() && pushes.iter().all(|push| push["outcome"] != "underWay") {
                 return traced;
