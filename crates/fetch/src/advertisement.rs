@@ -118,7 +118,7 @@ pub(crate) fn ask(
         Wanted::Commit(id) => ObjectId::from_hex(id.as_str().as_bytes())
             .map_err(|_| FetchError::ObjectFormat { repository: repository.clone(), format: "sha256".to_owned() })?,
     };
-    let default_branch = references.iter().find(|reference| reference.unpack().0 == "HEAD").and_then(branch);
+    let default_branch = default_branch(references);
     let (mut wants, mut history) = (vec![target], History::Cut);
     if !cuts_history(&handshake) {
         tracing::warn!(%repository, "the host doesn't support shallow fetches: fetching the whole history");
@@ -129,6 +129,26 @@ pub(crate) fn ask(
         (wants, history) = (tips(references), History::Whole);
     }
     Ok(Advertisement { target, wants, history, default_branch, handshake })
+}
+
+/// The references with one of these prefixes, and `HEAD`; by version 0 of the protocol all of them.
+pub(crate) fn all(
+    transport: &mut impl Transport,
+    Greeting { handshake, references }: Greeting,
+    repository: &Repository,
+    prefixes: &[String],
+) -> Result<Vec<Ref>, FetchError> {
+    let prefixes = prefixes.iter().map(String::as_str).chain(["HEAD"]);
+    match references {
+        Some(all) => Ok(all),
+        None => list(transport, &handshake, prefixes)
+            .map_err(|source| FetchError::Conversation { repository: repository.clone(), source }),
+    }
+}
+
+/// The short name of the branch that `HEAD` points to.
+pub(crate) fn default_branch(references: &[Ref]) -> Option<String> {
+    references.iter().find(|reference| reference.unpack().0 == "HEAD").and_then(branch)
 }
 
 /// Whether the host supports shallow fetches.

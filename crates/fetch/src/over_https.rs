@@ -86,11 +86,16 @@ impl Requests {
 
 /// Notes why the host doesn't serve a request.
 fn failed(wire: &Wire, repository: &Repository, credential: &Credential, source: HttpsError) -> io::Error {
+    wire.fail(unserved(repository, credential, source))
+}
+
+/// Why the host doesn't serve a request.
+pub(crate) fn unserved(repository: &Repository, credential: &Credential, source: HttpsError) -> FetchError {
     let repository = repository.clone();
-    wire.fail(match source {
+    match source {
         HttpsError::Unauthorized { host } if credential.is_empty() => FetchError::NoToken { host, repository },
         source => FetchError::Https { repository, source },
-    })
+    }
 }
 
 impl Http for Requests {

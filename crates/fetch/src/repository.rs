@@ -298,7 +298,7 @@ fn unreceived(source: gix::Error, repository: Repository) -> FetchError {
 
 /// Maps an error of the exchange: the connection broke, the host refused, or the protocol was
 /// violated.
-fn explain(error: FetchError, wire: &Wire, repository: &Repository) -> FetchError {
+pub(crate) fn explain(error: FetchError, wire: &Wire, repository: &Repository) -> FetchError {
     if !matches!(error, FetchError::Conversation { .. }) {
         return error;
     }

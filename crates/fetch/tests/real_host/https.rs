@@ -25,7 +25,7 @@ use crate::host::{Repo, SshHost};
 
 const MAIN: &str = "refs/heads/main";
 /// `x-access-token:s3cret`.
-const TOKEN: &str = "Basic eC1hY2Nlc3MtdG9rZW46czNjcmV0";
+pub(crate) const TOKEN: &str = "Basic eC1hY2Nlc3MtdG9rZW46czNjcmV0";
 
 /// What the host does with a request.
 pub(crate) enum Reply {
@@ -41,8 +41,8 @@ pub(crate) const GIT: Reply = Reply::Git { speaks_version_2: true };
 
 /// A request as the host heard it.
 #[derive(Debug, Clone)]
-struct Heard {
-    target: String,
+pub(crate) struct Heard {
+    pub(crate) target: String,
     authorization: Option<String>,
 }
 
@@ -61,7 +61,7 @@ impl Drop for HttpsHost {
     }
 }
 
-fn status(status: u16, headers: &[(&str, &str)], body: &str) -> Reply {
+pub(crate) fn status(status: u16, headers: &[(&str, &str)], body: &str) -> Reply {
     let mut response = Response::builder().status(status);
     for (name, value) in headers {
         response = response.header(*name, *value);
@@ -70,7 +70,7 @@ fn status(status: u16, headers: &[(&str, &str)], body: &str) -> Reply {
 }
 
 /// Git for whoever has the token.
-fn private(request: &Request<Bytes>) -> Reply {
+pub(crate) fn private(request: &Request<Bytes>) -> Reply {
     match request.headers().get("authorization") {
         Some(value) if value == TOKEN => GIT,
         _ => status(401, &[("www-authenticate", "Basic")], ""),
@@ -131,7 +131,7 @@ impl HttpsHost {
         Repo::init(self.temp.path().join("owner/name.git"))
     }
 
-    fn remote(&self, kind: &str, credential: Option<&str>) -> Remote {
+    pub(crate) fn remote(&self, kind: &str, credential: Option<&str>) -> Remote {
         let headers = credential.map(|value| ("authorization", SecretString::from(value)));
         let credential = Credential::new(headers.iter().map(|(name, value)| (*name, value))).unwrap();
         Remote {
@@ -161,7 +161,7 @@ impl HttpsHost {
     }
 
     /// The requests since the last call.
-    fn heard(&self) -> Vec<Heard> {
+    pub(crate) fn heard(&self) -> Vec<Heard> {
         std::mem::take(&mut self.heard.lock().unwrap())
     }
 }

@@ -17,6 +17,8 @@ mod lfs;
 #[cfg(test)]
 mod outcomes;
 #[cfg(test)]
+mod references;
+#[cfg(test)]
 mod servers;
 #[cfg(test)]
 mod small_disk;
