@@ -11,6 +11,7 @@ use aws_lambda_events::apigw::{ApiGatewayProxyRequest, ApiGatewayProxyResponse};
 use contract::{ApiSecrets, DeliveryId, PathSpelling, Trigger, Worker};
 use forge::{AuthenticJob, AuthenticationError, Delivery, Endpoint, Event, Push, Refusal};
 use futures_util::{StreamExt as _, stream};
+use job_queue::AT_ONCE;
 use secrecy::SecretString;
 use secret::{CachedSecret, MAX_AGE, ROTATION_AGE, SecretSource};
 use tokio::time::timeout;
@@ -24,11 +25,6 @@ pub trait JobSink {
     /// isn't queued again.
     fn send(&self, worker: Worker, jobs: &[AuthenticJob]) -> impl Future<Output = Result<()>>;
 }
-
-/// How many jobs [one
-/// call](https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html)
-/// sends. Ten use a tenth of the allowed mebibyte.
-pub const AT_ONCE: usize = 10;
 
 /// The number of concurrent calls: 5,000 references need 500 calls, which would take too long one
 /// after the other.

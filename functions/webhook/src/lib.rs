@@ -5,4 +5,4 @@ mod answer;
 mod handler;
 mod request;
 
-pub use handler::{AT_ONCE, JobSink, Webhook, unavailable};
+pub use handler::{JobSink, Webhook, unavailable};
