@@ -26,7 +26,6 @@ use crate::{
     over_https, over_ssh,
     repository::explain,
     request::Access,
-    ssh::Session,
     transport::{self, Transport},
     wire::Wire,
 };
@@ -98,17 +97,15 @@ async fn asked_over_ssh(
     spelling: PathSpelling,
     prefixes: &[String],
 ) -> Result<Vec<Ref>, FetchError> {
-    let session = Session::open(remote, access).await?;
     let path = remote.host.ssh_argument(&remote.repository.path, spelling);
-    let found = match session.run(remote, &format!("git-upload-pack {path}")).await {
-        Ok(channel) => {
-            let wire = Arc::new(Wire::new(remote.limits));
-            let transport = over_ssh::connect(channel, &wire, &remote.repository);
-            converse(Transport::Ssh(Box::new(transport)), wire, remote, prefixes).await
-        }
-        Err(error) => Err(error),
-    };
-    session.close().await;
+    let (channel, session) = access.sessions.run(remote, access, &format!("git-upload-pack {path}")).await?;
+    let wire = Arc::new(Wire::new(remote.limits));
+    let transport = over_ssh::connect(channel, &wire, &remote.repository);
+    let found = converse(Transport::Ssh(Box::new(transport)), wire, remote, prefixes).await;
+    match &found {
+        Ok(_) => access.sessions.keep(&remote.host, access, session),
+        Err(_) => session.close().await,
+    }
     found
 }
 

@@ -3,9 +3,8 @@
 use archive::ArchiveError;
 use contract::{PermitError, Retry};
 use events::EventError;
-use fetch::{FetchError, PrivateKeyError};
-use github_app::AppError;
-use https::HttpsError;
+use fetch::FetchError;
+use host_access::{AccessError, ReachError};
 use jobs::JobError;
 use store::StoreError;
 
@@ -18,26 +17,8 @@ pub(crate) enum GitPullError {
     Configuration(String),
     #[error(transparent)]
     Permit(PermitError),
-    #[error("could not read the encrypted SSH key s3://{bucket}/{object}")]
-    ReadKey { bucket: String, object: String, source: Box<aws_sdk_s3::Error> },
-    #[error("the transfer of s3://{bucket}/{object} was cut off")]
-    KeyBrokeOff { bucket: String, object: String, source: Box<dyn std::error::Error + Send + Sync> },
-    #[error("the encrypted SSH key s3://{bucket}/{object} does not exist")]
-    NoSuchKey { bucket: String, object: String },
-    #[error("s3://{bucket}/{object} does not contain a repository's SSH keys")]
-    MalformedKeys { bucket: String, object: String },
-    #[error("could not decrypt the SSH key with {kms_key}")]
-    DecryptKey { kms_key: String, source: Box<aws_sdk_kms::Error> },
-    #[error("the data decrypted with {kms_key} is not an SSH key")]
-    NoKey { kms_key: String },
-    #[error("the SSH key can't be used")]
-    Key(#[source] PrivateKeyError),
-    #[error("could not read the credentials: {0}")]
-    ReadCredentials(String),
-    #[error("could not get a token for the host")]
-    Token(#[source] HttpsError),
-    #[error("could not get a token of the GitHub App")]
-    GitHubApp(#[source] Box<AppError>),
+    #[error(transparent)]
+    Access(Box<AccessError>),
     #[error("could not fetch")]
     Fetch(#[source] Box<FetchError>),
     #[error("could not fetch the submodules")]
@@ -58,12 +39,20 @@ pub(crate) enum GitPullError {
     Interrupted(#[source] tokio::task::JoinError),
 }
 
+impl From<ReachError> for GitPullError {
+    fn from(error: ReachError) -> Self {
+        match error {
+            ReachError::Access(error) => Self::Access(error),
+            ReachError::Fetch(error) => Self::Fetch(error),
+        }
+    }
+}
+
 impl JobError for GitPullError {
     fn retry(&self) -> Retry {
         match self {
             Self::Fetch(error) => error.retry(),
-            Self::Token(error) => error.retry(),
-            Self::GitHubApp(error) => error.retry(),
+            Self::Access(error) => error.retry(),
             Self::Store(error) => error.retry(),
             Self::Tell(error) | Self::TellDeletion(error) => error.retry(),
             Self::Archive { source, .. } | Self::Submodules(SubmoduleError::Tree { source, .. }) => of_tree(source),
@@ -82,8 +71,7 @@ impl JobError for GitPullError {
     fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Fetch(error) => error.hint(),
-            Self::Token(error) => error.hint(),
-            Self::GitHubApp(error) => error.hint(),
+            Self::Access(error) => error.hint(),
             Self::Store(error) => error.hint(),
             Self::Tell(error) | Self::TellDeletion(error) => error.hint(),
             Self::Permit(PermitError::Host(_)) => {
@@ -92,8 +80,6 @@ impl JobError for GitPullError {
             Self::Submodules(SubmoduleError::Refused { source, .. }) if matches!(**source, PermitError::Host(_)) => {
                 Some("add the host to the parameter AllowedGitHosts, or set Submodules to off")
             }
-            Self::NoSuchKey { .. } => Some("deploy the stack again: it makes a new key, which the hosts must get"),
-            Self::MalformedKeys { .. } => Some("connect the repository again: `infra connect` makes new keys"),
             Self::Permit(_) | Self::Submodules(SubmoduleError::Refused { .. }) => Some(
                 "add it to the parameter Repositories and to the globs of the push's secret, or set Submodules to off",
             ),

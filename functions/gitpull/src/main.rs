@@ -1,34 +1,28 @@
 //! The worker of `/gitpull`: fetches a job's reference over SSH or HTTPS, zips it and stores the
 //! zip. The host's address, the key and the token come from the configuration, never from the job.
 
-mod access;
 mod cache;
 mod error;
 mod files;
 mod lfs;
 mod puller;
-mod ssh_keys;
 mod steps;
 mod submodules;
 
 use anyhow::{Context as _, Result};
-use contract::{AllowedHosts, HostKind, Runtime, Switch, Truth, Worker, environment::GitPullEnvironment};
+use contract::{Runtime, Switch, Truth, Worker, environment::GitPullEnvironment};
 use events::Bus;
-use fetch::{Clones, KnownHosts, Sessions};
-use github_app::{GitHubApp, KmsKey};
-use host_credentials::HostCredentials;
+use fetch::Clones;
+use host_access::Settings;
 use https::Client;
 use jobs::Queue;
-use secret::StoredSecret;
 use store::Output;
 
 use crate::{
-    access::{Access, Others},
     cache::PackCache,
     error::GitPullError,
     files::{Files, History, Submodules},
     puller::Puller,
-    ssh_keys::{Cache, SshKeys},
     steps::fetch::Source,
 };
 
@@ -50,25 +44,6 @@ async fn main() -> Result<()> {
     served.await.map_err(anyhow::Error::from_boxed)
 }
 
-/// The GitHub App of the configuration.
-fn github_app(
-    environment: &GitPullEnvironment<Runtime>,
-    config: &lambda_init::SdkConfig,
-    hosts: &AllowedHosts,
-    client: &Client,
-) -> Result<Option<GitHubApp<KmsKey>>> {
-    let (name, id, key) = (&environment.github_app_host, &environment.github_app_id, &environment.github_app_key);
-    if id.is_empty() {
-        return Ok(None);
-    }
-    let host = hosts.find_of(HostKind::GitHub, name);
-    let host = host.with_context(|| {
-        format!("{name} of GitHubAppHost is not in AllowedGitHosts, or it is there without kind=github")
-    })?;
-    let key = KmsKey::new(aws_sdk_kms::Client::new(config), key);
-    Ok(Some(GitHubApp::new(host.clone(), id, key, client.clone())))
-}
-
 fn worker(environment: GitPullEnvironment<Runtime>, config: &lambda_init::SdkConfig, bus: Bus) -> Result<Puller> {
     let s3 = aws_sdk_s3::Client::new(config);
     let allowed_hosts = environment.allowed_hosts.parse()?;
@@ -77,31 +52,10 @@ fn worker(environment: GitPullEnvironment<Runtime>, config: &lambda_init::SdkCon
         Switch::On => Some(client.clone()),
         Switch::Off => None,
     };
-    let app = github_app(&environment, config, &allowed_hosts, &client)?;
-    let others = if environment.tokens.is_empty() {
-        let known_hosts = KnownHosts::built_in_and_usable(&environment.known_hosts);
-        let (known_hosts, unusable) = known_hosts.context("read the KnownHosts parameter")?;
-        for error in &unusable {
-            tracing::warn!(cause = contract::error_chain(error), "a line of KnownHosts is left out");
-        }
-        let keys = SshKeys {
-            s3: s3.clone(),
-            kms: aws_sdk_kms::Client::new(config),
-            bucket: environment.key_bucket,
-            object: environment.key_object,
-            kms_key: environment.kms_key,
-            stack_name: environment.stack_name,
-            of_stack: tokio::sync::OnceCell::new(),
-            of_repositories: Cache::default(),
-        };
-        Others::Ssh { keys: Box::new(keys), sessions: Sessions::new(known_hosts) }
-    } else {
-        let secret = environment.tokens.parse().context("read the ID of the secret with the tokens")?;
-        Others::Https { client, tokens: Box::new(HostCredentials::new(StoredSecret::new(config, secret))) }
-    };
+    let access = Settings::from(&environment).access(config, &allowed_hosts, &client)?;
     let source = Source {
         allowed_hosts,
-        access: Access { app, others },
+        access,
         cache: PackCache { s3: s3.clone(), bucket: environment.cache_bucket },
         clones: Clones::in_folder(std::env::temp_dir().join("clones")),
     };

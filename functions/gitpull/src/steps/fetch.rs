@@ -4,10 +4,9 @@ use std::time::Instant;
 
 use contract::{AllowedHost, AllowedHosts, Job, Location};
 use fetch::{Clones, FetchError, FetchRequest, Fetched, Limits, Remote, Wanted};
-use https::HttpsError;
+use host_access::{Access, ReachError};
 
 use crate::{
-    access::{Access, Known},
     cache::{Found, PackCache},
     error::GitPullError,
 };
@@ -38,30 +37,13 @@ impl Source {
         deadline: Instant,
     ) -> Result<(Fetched, Found), GitPullError> {
         let host = job.permit(&location.repository, &self.allowed_hosts).map_err(GitPullError::Permit)?;
-        let mut known = Known::Cached;
-        loop {
-            let ways = self.access.ways(host, &location.repository, &self.allowed_hosts, known).await?;
-            let mut found = Found::default();
-            let mut fetched = self.fetch_by(ways.first, host, location, &wanted, deadline, &mut found).await;
-            for way in ways.others {
-                // While one key replaces another, the host may have only the older one.
-                if !matches!(fetched, Err(FetchError::KeyRefused { .. })) {
-                    break;
-                }
-                fetched = self.fetch_by(way, host, location, &wanted, deadline, &mut found).await;
-            }
-            match fetched {
-                Ok(fetched) => return Ok((fetched, found)),
-                // A cached key or token may have been replaced: read it again, once.
-                Err(error) if known == Known::Cached && is_of_access(&error) => known = Known::Refused,
-                Err(error) => {
-                    return Err(match ways.without_token.filter(|_| is_of_access(&error)) {
-                        Some(why) => GitPullError::GitHubApp(Box::new(why)),
-                        None => GitPullError::Fetch(Box::new(error)),
-                    });
-                }
-            }
-        }
+        let mut found = Found::default();
+        let fetched = self.access.reach(host, &location.repository, &self.allowed_hosts, async |way| {
+            found = Found::default();
+            self.fetch_by(way, host, location, &wanted, deadline, &mut found).await
+        });
+        let fetched = fetched.await?;
+        Ok((fetched, found))
     }
 
     async fn fetch_by(
@@ -87,8 +69,8 @@ impl Source {
         deadline: Instant,
     ) -> Result<Remote, GitPullError> {
         let host = job.permit(&location.repository, &self.allowed_hosts).map_err(GitPullError::Permit)?;
-        let ways = self.access.ways(host, &location.repository, &self.allowed_hosts, Known::Cached).await?;
-        Ok(reached(ways.first, host, location, deadline))
+        let way = self.access.first_way(host, &location.repository, &self.allowed_hosts).await;
+        Ok(reached(way.map_err(ReachError::from)?, host, location, deadline))
     }
 }
 
@@ -100,17 +82,6 @@ fn reached(access: fetch::Access, host: &AllowedHost, location: &Location, deadl
         access,
         limits: Limits::until(deadline),
     }
-}
-
-/// Whether another key or token may help.
-fn is_of_access(error: &FetchError) -> bool {
-    matches!(
-        error,
-        FetchError::KeyRefused { .. }
-            | FetchError::Refused { .. }
-            | FetchError::NoToken { .. }
-            | FetchError::Https { source: HttpsError::Unauthorized { .. }, .. }
-    )
 }
 
 impl Source {

@@ -4,41 +4,45 @@
 
 use std::time::SystemTime;
 
+use aws_names::BucketName;
 use contract::{AllowedHost, AllowedHosts, Repository};
-use fetch::{HttpsAccess, Sessions, SshAccess};
+use fetch::{FetchError, HttpsAccess, Sessions, SshAccess};
 use github_app::{AppError, GitHubApp, KmsKey};
 use host_credentials::{HostCredentials, TokenError};
-use https::{Client, Credential};
+use https::{Client, Credential, HttpsError};
 use secrecy::{ExposeSecret as _, SecretString};
 use secret::{MAX_AGE, ROTATION_AGE, StoredSecret};
 
 use crate::{
-    error::GitPullError,
+    error::{AccessError, ReachError},
+    key_ring::KeyObject,
     ssh_keys::{KeysOf, SshKeys},
 };
 
 /// How all hosts are reached.
 #[derive(Debug)]
-pub(crate) struct Access {
+pub struct Access {
     /// How the App's host is reached.
-    pub(crate) app: Option<GitHubApp<KmsKey>>,
+    pub app: Option<GitHubApp<KmsKey>>,
     /// How all others are.
-    pub(crate) others: Others,
+    pub others: Others,
 }
 
 /// How the hosts without an App are reached.
 #[derive(Debug)]
-pub(crate) enum Others {
+pub enum Others {
     /// Over SSH.
     Ssh {
         /// The keys of repositories, and the stack's.
         keys: Box<SshKeys>,
+        /// The open sessions, and the trusted host keys.
         sessions: Sessions,
     },
     /// Over HTTPS, without the key.
     Https {
         /// It keeps its connections between jobs.
         client: Client,
+        /// The tokens, one for each host.
         tokens: Box<HostCredentials<StoredSecret>>,
     },
 }
@@ -69,7 +73,7 @@ impl Ways {
 
 /// The way to a repository of the App's host. Everybody can read a public one, such as a submodule
 /// of somebody who hasn't installed the App.
-async fn by_app(app: &GitHubApp<KmsKey>, repository: &Repository, known: Known) -> Result<Ways, GitPullError> {
+async fn by_app(app: &GitHubApp<KmsKey>, repository: &Repository, known: Known) -> Result<Ways, AccessError> {
     let path = &repository.path;
     if known == Known::Refused {
         app.forget(path).await;
@@ -77,23 +81,19 @@ async fn by_app(app: &GitHubApp<KmsKey>, repository: &Repository, known: Known) 
     let (token, without_token) = match app.token(path, SystemTime::now()).await {
         Ok(token) => (Some(token), None),
         Err(error) if error.is_about_access() => (None, Some(error)),
-        Err(error) => return Err(GitPullError::GitHubApp(Box::new(error))),
+        Err(error) => return Err(AccessError::GitHubApp(Box::new(error))),
     };
     let first = over_https(app.client(), app.host(), token.as_ref())?;
     Ok(Ways { without_token, ..Ways::one(first) })
 }
 
 /// The way over HTTPS with a token, or without one.
-fn over_https(
-    client: &Client,
-    host: &AllowedHost,
-    token: Option<&SecretString>,
-) -> Result<fetch::Access, GitPullError> {
+fn over_https(client: &Client, host: &AllowedHost, token: Option<&SecretString>) -> Result<fetch::Access, AccessError> {
     let credential = token.map(|token| {
         let value = forge::git_authorization(host.kind, token.expose_secret());
         host_credentials::credential(&host.host, "authorization", value)
     });
-    let credential = credential.transpose().map_err(GitPullError::Token)?;
+    let credential = credential.transpose().map_err(AccessError::Token)?;
     let credential = credential.unwrap_or_else(Credential::default);
     Ok(fetch::Access::Https(HttpsAccess { client: client.clone(), credential }))
 }
@@ -105,18 +105,79 @@ impl Access {
     }
 
     /// Whether a host is reached over SSH.
-    pub(crate) fn is_over_ssh(&self, host: &AllowedHost) -> bool {
+    pub fn is_over_ssh(&self, host: &AllowedHost) -> bool {
         self.app_of(host).is_none() && matches!(self.others, Others::Ssh { .. })
     }
 
+    /// Reads the keys of all these repositories at once, if hosts are reached with keys, and keeps
+    /// a copy of them for the next time in this object.
+    ///
+    /// # Errors
+    /// S3 or KMS refuses. Then each key is read when it is needed.
+    pub async fn read_keys_ahead(&self, all: &[KeyObject], bucket: &BucketName, ring: &str) -> Result<(), AccessError> {
+        match &self.others {
+            Others::Ssh { keys, .. } => keys.read_ahead(all, bucket, ring).await,
+            Others::Https { .. } => Ok(()),
+        }
+    }
+
+    /// The first way to a repository of a host.
+    ///
+    /// # Errors
+    /// There is nothing to show it.
+    pub async fn first_way(
+        &self,
+        host: &AllowedHost,
+        repository: &Repository,
+        hosts: &AllowedHosts,
+    ) -> Result<fetch::Access, AccessError> {
+        Ok(self.ways(host, repository, hosts, Known::Cached).await?.first)
+    }
+
+    /// Asks a host by each way to a repository, until it doesn't refuse what it was shown.
+    ///
+    /// # Errors
+    /// There is nothing to show it, or the error of the last way that was tried.
+    pub async fn reach<T>(
+        &self,
+        host: &AllowedHost,
+        repository: &Repository,
+        hosts: &AllowedHosts,
+        mut ask: impl AsyncFnMut(fetch::Access) -> Result<T, FetchError>,
+    ) -> Result<T, ReachError> {
+        let mut known = Known::Cached;
+        loop {
+            let ways = self.ways(host, repository, hosts, known).await?;
+            let mut answer = ask(ways.first).await;
+            for way in ways.others {
+                // While one key replaces another, the host may have only the older one.
+                if !matches!(answer, Err(FetchError::KeyRefused { .. })) {
+                    break;
+                }
+                answer = ask(way).await;
+            }
+            match answer {
+                Ok(answer) => return Ok(answer),
+                // A cached key or token may have been replaced: read it again, once.
+                Err(error) if known == Known::Cached && is_of_access(&error) => known = Known::Refused,
+                Err(error) => {
+                    return Err(match ways.without_token.filter(|_| is_of_access(&error)) {
+                        Some(why) => AccessError::GitHubApp(Box::new(why)).into(),
+                        None => ReachError::Fetch(Box::new(error)),
+                    });
+                }
+            }
+        }
+    }
+
     /// The ways to a repository of a host.
-    pub(crate) async fn ways(
+    async fn ways(
         &self,
         host: &AllowedHost,
         repository: &Repository,
         hosts: &AllowedHosts,
         known: Known,
-    ) -> Result<Ways, GitPullError> {
+    ) -> Result<Ways, AccessError> {
         if let Some(app) = self.app_of(host) {
             return by_app(app, repository, known).await;
         }
@@ -145,9 +206,20 @@ impl Access {
     }
 }
 
-fn no_token(error: TokenError) -> GitPullError {
+/// Whether another key or token may help.
+fn is_of_access(error: &FetchError) -> bool {
+    matches!(
+        error,
+        FetchError::KeyRefused { .. }
+            | FetchError::Refused { .. }
+            | FetchError::NoToken { .. }
+            | FetchError::Https { source: HttpsError::Unauthorized { .. }, .. }
+    )
+}
+
+fn no_token(error: TokenError) -> AccessError {
     match error {
-        TokenError::Read(cause) => GitPullError::ReadCredentials(cause),
-        TokenError::Https(error) => GitPullError::Token(error),
+        TokenError::Read(cause) => AccessError::ReadCredentials(cause),
+        TokenError::Https(error) => AccessError::Token(error),
     }
 }
