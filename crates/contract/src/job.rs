@@ -38,6 +38,8 @@ pub enum Trigger {
     Push,
     /// A release of the tag was published.
     Release,
+    /// The reconciler found that the host has another commit than the bucket.
+    Reconciled,
 }
 
 impl Trigger {
@@ -49,7 +51,8 @@ impl Trigger {
 
 /// A reference of a repository to turn into a zip: what a message on a queue says, in
 /// names that have been checked. That somebody may ask for it, it doesn't show; the webhook sends
-/// only jobs that `forge` made for an authenticated sender.
+/// only jobs that `forge` made for an authenticated sender, and the reconciler only jobs of
+/// repositories that were connected or pushed.
 ///
 /// Unknown fields are ignored: a dead-letter message may be older than the function that processes
 /// it.
@@ -111,22 +114,33 @@ impl Job {
     ///
     /// `default_branch` is what the host reports, or `None` if it has none.
     pub fn artifact_key(&self, layout: KeyLayout, default_branch: Option<&str>) -> String {
-        let prefix = layout.prefix(&self.repository);
-        let file = file(&self.repository);
-        match (self.reference.branch(), self.reference.tag()) {
-            (Some(branch), _) if Some(branch) == default_branch => format!("{prefix}/{file}.zip"),
-            (Some(branch), _) => format!("{prefix}/branch/{branch}/{file}.zip"),
-            (None, tag) => {
-                let folder = if self.trigger == Trigger::Release { "release" } else { "tag" };
-                format!("{prefix}/{folder}/{}/{file}.zip", tag.unwrap_or_default())
-            }
-        }
+        artifact_key(&self.repository, &self.reference, self.trigger, layout, default_branch)
     }
 
     /// The key of the zip of a commit that stays, whatever becomes of its references:
     /// `{prefix}/commit/{commit}/{owner}_{repo}.zip`, see [`KeepCommits`](crate::KeepCommits).
     pub fn commit_key(&self, layout: KeyLayout, commit: &CommitId) -> String {
         format!("{}/commit/{commit}/{}.zip", layout.prefix(&self.repository), file(&self.repository))
+    }
+}
+
+/// The [key of the artifact](Job::artifact_key) of a job like this.
+pub fn artifact_key(
+    repository: &Repository,
+    reference: &RefName,
+    trigger: Trigger,
+    layout: KeyLayout,
+    default_branch: Option<&str>,
+) -> String {
+    let prefix = layout.prefix(repository);
+    let file = file(repository);
+    match (reference.branch(), reference.tag()) {
+        (Some(branch), _) if Some(branch) == default_branch => format!("{prefix}/{file}.zip"),
+        (Some(branch), _) => format!("{prefix}/branch/{branch}/{file}.zip"),
+        (None, tag) => {
+            let folder = if trigger == Trigger::Release { "release" } else { "tag" };
+            format!("{prefix}/{folder}/{}/{file}.zip", tag.unwrap_or_default())
+        }
     }
 }
 

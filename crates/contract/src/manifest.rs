@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::Worker;
+use crate::{Trigger, Worker};
 
 /// The version of the format.
 pub const SCHEMA_VERSION: &str = "1";
@@ -75,8 +75,31 @@ pub struct Subject {
     pub reference_name: String,
     /// The delivery of the webhook.
     pub delivery: String,
-    /// The worker.
-    pub way: Worker,
+    /// The worker, or that the reconciler found it.
+    pub way: Way,
+}
+
+/// How it came about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum Way {
+    /// A webhook of `/gitpull`.
+    GitPull,
+    /// A webhook of `/zipdl`.
+    ZipDl,
+    /// No webhook: the reconciler found that the host has another commit than the bucket.
+    Reconciled,
+}
+
+impl Way {
+    fn of(job: &crate::Job, worker: Worker) -> Self {
+        match (job.trigger, worker) {
+            (Trigger::Reconciled, _) => Self::Reconciled,
+            (_, Worker::GitPull) => Self::GitPull,
+            (_, Worker::ZipDl) => Self::ZipDl,
+        }
+    }
 }
 
 /// What a reference is.
@@ -105,7 +128,7 @@ pub struct Kept {
 
 impl Subject {
     /// What a worker says of a job.
-    pub fn of(job: &crate::Job, way: Worker) -> Self {
+    pub fn of(job: &crate::Job, worker: Worker) -> Self {
         let is_tag = job.reference.tag().is_some();
         Self {
             schema_version: SCHEMA_VERSION.to_owned(),
@@ -115,7 +138,7 @@ impl Subject {
             reference_type: if is_tag { ReferenceType::Tag } else { ReferenceType::Branch },
             reference_name: job.reference.short().to_owned(),
             delivery: job.delivery.to_string(),
-            way,
+            way: Way::of(job, worker),
         }
     }
 }
@@ -155,5 +178,16 @@ mod tests {
         );
         let tag = subject("refs/tags/v1");
         assert_eq!((tag.reference_type, tag.reference_name.as_str()), (ReferenceType::Tag, "v1"));
+    }
+
+    #[test]
+    fn reconciled_job_names_no_worker() {
+        let job = serde_json::json!({
+            "delivery": "d-1", "repository": { "host": "github.com", "path": "o/r" }, "reference": "refs/heads/main",
+            "trigger": "reconciled",
+        });
+        let job = serde_json::from_value(job).unwrap();
+        let told = Worker::ALL.map(|worker| serde_json::to_value(Subject::of(&job, worker)).unwrap()["way"].clone());
+        assert_eq!(told, ["reconciled", "reconciled"]);
     }
 }

@@ -443,6 +443,7 @@ mod tests {
                 delivery_id: delivery.parse().unwrap(),
                 summary: "Fix".to_owned(),
                 previous: None,
+                worker: None,
                 sha256: None,
             };
             let moving = object(MOVING);

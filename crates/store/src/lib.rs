@@ -41,7 +41,7 @@ pub use artifact::{Artifact, Placed, Provenance};
 pub use cached_pack::{CachedPack, PackVersion};
 pub use deleted::Deleted;
 pub use error::StoreError;
-pub use metadata::{ArtifactMetadata, Found, find};
+pub use metadata::{ArtifactMetadata, Found, find, known};
 pub use object::Object;
 pub use output::Output;
 pub use parts::PartWriter;

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use aws_sdk_s3::{Client, error::SdkError, operation::head_object::HeadObjectError};
-use contract::{CommitId, DeliveryId, RefName, Repository};
+use contract::{CommitId, DeliveryId, RefName, Repository, Worker};
 
 use crate::{
     Object, StoreError,
@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// The user metadata of an artifact. Its keys are `repository`, `commit`, `previous-commit`,
-/// `tree`, `ref`, `delivery-id`, `sha256` and `codepipeline-artifact-revision-summary`.
+/// `tree`, `ref`, `delivery-id`, `worker`, `sha256` and `codepipeline-artifact-revision-summary`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ArtifactMetadata {
     /// Its repository. Artifacts of older versions don't have it.
@@ -32,6 +32,8 @@ pub struct ArtifactMetadata {
     /// The first line of the commit's message. White space and control characters are stored as
     /// single spaces, and the line is cut to fit the limit.
     pub summary: String,
+    /// The worker that stored it. Artifacts of older versions don't have it.
+    pub worker: Option<Worker>,
     /// The SHA-256 of the zip in hexadecimal, if it is known when the upload begins: that of a zip
     /// in several parts isn't.
     pub sha256: Option<String>,
@@ -43,6 +45,7 @@ const PREVIOUS: &str = "previous-commit";
 const TREE: &str = "tree";
 const REFERENCE: &str = "ref";
 const DELIVERY_ID: &str = "delivery-id";
+const WORKER: &str = "worker";
 /// The key that CodePipeline's [S3 source
 /// action](https://docs.aws.amazon.com/codepipeline/latest/userguide/action-reference-S3.html)
 /// shows.
@@ -73,6 +76,7 @@ impl ArtifactMetadata {
             (TREE, self.tree.as_deref()),
             (REFERENCE, Some(self.reference.as_str())),
             (DELIVERY_ID, Some(self.delivery_id.as_str())),
+            (WORKER, self.worker.map(Worker::path_part)),
             (SUMMARY, Some("")),
         ];
         let known = known.into_iter().filter_map(|(key, value)| Some((key.to_owned(), rfc2047::encode(value?))));
@@ -95,6 +99,7 @@ impl ArtifactMetadata {
             delivery_id: value(DELIVERY_ID)?.parse().ok()?,
             // An empty header may be returned as a missing one.
             summary: value(SUMMARY).unwrap_or_default(),
+            worker: value(WORKER).and_then(|name| Worker::ALL.into_iter().find(|one| one.path_part() == name)),
             sha256: value(SHA256),
         })
     }
@@ -166,6 +171,24 @@ pub async fn find(client: &Client, object: &Object, repository: &Repository) -> 
     Ok(Found { metadata, bytes, version_id: head.version_id, condition })
 }
 
+/// What the artifact in an object says of itself, whatever its repository. `None` if the object is
+/// gone, or isn't one of our artifacts, or is of a version that didn't name its repository.
+///
+/// Requires the rights of [`find`].
+///
+/// # Errors
+/// [`StoreError::Head`] if the request fails.
+pub async fn known(client: &Client, object: &Object) -> Result<Option<ArtifactMetadata>, StoreError> {
+    let head = match client.head_object().bucket(object.bucket.as_str()).key(&object.key).send().await {
+        Ok(head) => head,
+        Err(error) if is_not_found(&error) => return Ok(None),
+        Err(error) => return Err(StoreError::Head { object: object.clone(), source: Box::new(error.into()) }),
+    };
+    let user = head.metadata.unwrap_or_default();
+    let named: Option<Repository> = user.get(REPOSITORY).and_then(|named| rfc2047::decode(named).parse().ok());
+    Ok(named.and_then(|repository| ArtifactMetadata::from_user_metadata(&user, &repository)))
+}
+
 fn is_not_found(error: &SdkError<HeadObjectError>) -> bool {
     error.as_service_error().is_some_and(HeadObjectError::is_not_found)
 }
@@ -187,6 +210,7 @@ mod tests {
             delivery_id: "72d3162e-cc78-11e3-81ab-4c9367dc0958".parse().unwrap(),
             summary: summary.to_owned(),
             previous: None,
+            worker: Some(Worker::GitPull),
             sha256: None,
         }
     }
@@ -201,7 +225,8 @@ mod tests {
         assert_eq!(user[SUMMARY], "Fix the build");
         let mut keys: Vec<_> = user.into_keys().collect();
         keys.sort();
-        let expected = ["codepipeline-artifact-revision-summary", "commit", "delivery-id", "ref", "repository", "tree"];
+        let expected =
+            ["codepipeline-artifact-revision-summary", "commit", "delivery-id", "ref", "repository", "tree", "worker"];
         assert_eq!(keys, expected);
     }
 

@@ -144,6 +144,7 @@ fn metadata(job: &Job, fetched: &Fetched) -> Result<ArtifactMetadata, GitPullErr
         delivery_id: job.delivery.clone(),
         summary: fetched.summary.clone(),
         previous: None,
+        worker: Some(Worker::GitPull),
         sha256: None,
     })
 }

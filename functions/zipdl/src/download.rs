@@ -380,6 +380,7 @@ impl Request<'_> {
             delivery_id: delivery.clone(),
             summary: summary.unwrap_or_default(),
             previous: None,
+            worker: Some(Worker::ZipDl),
             sha256: None,
             commit,
         }

@@ -137,6 +137,7 @@ fn start(client: &Client) -> (PartWriter, Upload) {
         delivery_id: "d1".parse().unwrap(),
         summary: "Fix".into(),
         previous: None,
+        worker: None,
         sha256: None,
     };
     Upload::start_with(client, object(), metadata.describe(Condition::Always), SIZES)

@@ -101,6 +101,7 @@ mod tests {
             delivery_id: "d-1".parse().unwrap(),
             summary: String::new(),
             previous: None,
+            worker: None,
             sha256: None,
         }
     }

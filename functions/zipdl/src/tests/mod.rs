@@ -209,7 +209,7 @@ async fn an_archive_becomes_an_object() {
     assert!(request.contains("authorization: Bearer t0ken\r\n"), "{request}");
     let [told] = &world.told().await[..] else { panic!("not one event") };
     assert_eq!((told.key.as_str(), told.size), ("octo/hello/octo_hello.zip", put.body.len() as u64));
-    assert_eq!((&told.commit, told.subject.way), (&"a".repeat(40), contract::Worker::ZipDl));
+    assert_eq!((&told.commit, told.subject.way), (&"a".repeat(40), contract::manifest::Way::ZipDl));
 }
 
 #[tokio::test]
