@@ -51,6 +51,10 @@ pub fn is_same_key(one: &str, other: &str) -> bool {
 pub struct KeyPairs {
     /// The key pairs.
     pub keys: Vec<KeyPair>,
+    /// The repository as the person who connected it spelled it. Objects of older versions don't
+    /// have it, and then only a push tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repository: Option<Repository>,
 }
 
 /// One of them.

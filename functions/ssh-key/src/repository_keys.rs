@@ -110,7 +110,12 @@ impl RepositoryKeys {
             KeyRequest::Remove { public_key, .. } => keys.retain(|pair| !is_same_key(&pair.public_key, public_key)),
             _ => {}
         }
-        Ok(KeyPairs { keys })
+        // As it was spelled last by somebody who wants a key.
+        let repository = match request {
+            KeyRequest::Make { .. } | KeyRequest::Rotate { .. } => Some(repository.clone()),
+            KeyRequest::Remove { .. } | KeyRequest::List => pairs.repository.clone().filter(|_| !keys.is_empty()),
+        };
+        Ok(KeyPairs { keys, repository })
     }
 
     async fn new_pair(&self, repository: &Repository) -> Result<StoredPair, RepositoryKeyError> {
