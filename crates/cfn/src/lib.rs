@@ -82,6 +82,7 @@ mod condition;
 mod declared;
 pub mod ec2;
 mod evaluate;
+pub mod events;
 pub mod iam;
 mod interface;
 pub mod kms;

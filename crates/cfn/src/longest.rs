@@ -67,6 +67,7 @@ impl Longest<'_> {
             ("Fn::Select", parts) if parts.to_string().contains("AWS::StackId") => UUID,
             ("Fn::Select" | "Fn::Split", Json::Array(parts)) => parts.get(1).map_or(0, |part| self.of(part)),
             ("Fn::GetAtt", _) => self.attribute(),
+            ("Fn::Base64", text) => self.of(text).div_ceil(3) * 4,
             _ => 0,
         }
     }

@@ -7,8 +7,8 @@
 use schemars::{JsonSchema, Schema, schema_for};
 
 use crate::{
-    Resource, apigateway, certificatemanager, cloudwatch, ec2, iam, kms, lambda, logs, s3, secretsmanager, sns, sqs,
-    wafv2,
+    Resource, apigateway, certificatemanager, cloudwatch, ec2, events, iam, kms, lambda, logs, s3, secretsmanager, sns,
+    sqs, wafv2,
 };
 
 /// A modelled type.
@@ -53,6 +53,7 @@ pub const TYPES: &[Type] = &[
     ]),
     of::<cloudwatch::Alarm>(&["AlarmName"]),
     of::<ec2::SecurityGroup>(&["GroupDescription", "GroupName", "VpcId"]),
+    of::<events::Rule>(&["Name"]),
     of::<iam::Policy>(&[]),
     of::<iam::Role>(&["Path", "RoleName"]),
     of::<kms::Alias>(&["AliasName"]),

@@ -23,6 +23,7 @@ pub(crate) enum Expression {
     Sub(String, Vec<(String, Expression)>),
     Select(usize, Box<Expression>),
     Split(&'static str, Box<Expression>),
+    Base64(Box<Expression>),
     If(String, Box<Expression>, Box<Expression>),
 }
 
@@ -48,6 +49,14 @@ impl Value<String> {
     /// The parts of this text between separators.
     pub fn split(self, separator: &'static str) -> Value<Vec<String>> {
         Value::new(Expression::Split(separator, Box::new(self.expression)))
+    }
+}
+
+impl Value<String> {
+    /// This text as Base64, for a place that doesn't take every character.
+    #[must_use]
+    pub fn base64(self) -> Self {
+        Self::new(Expression::Base64(Box::new(self.expression)))
     }
 }
 
@@ -131,6 +140,7 @@ impl Serialize for Expression {
                 map.serialize_entry("Fn::Sub", &(text, variables))?;
             }
             Self::Select(index, list) => map.serialize_entry("Fn::Select", &(index, list))?,
+            Self::Base64(text) => map.serialize_entry("Fn::Base64", text)?,
             Self::Split(separator, text) => map.serialize_entry("Fn::Split", &(separator, text))?,
             Self::If(condition, then, otherwise) => map.serialize_entry("Fn::If", &(condition, then, otherwise))?,
         }

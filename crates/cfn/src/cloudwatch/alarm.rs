@@ -54,6 +54,8 @@ pub enum MissingData {
     NotBreaching,
     /// Nothing was measured: the alarm keeps its state.
     Ignore,
+    /// Something that should have happened didn't.
+    Breaching,
 }
 
 /// An alarm on one metric.
@@ -91,6 +93,15 @@ impl Alarm {
             comparison_operator: "GreaterThanThreshold",
             treat_missing_data: missing,
             alarm_actions: Vec::new(),
+        }
+    }
+
+    /// An alarm that fires when the metric stays at 0 for so many periods.
+    pub fn absent_for(periods: u16, metric: Metric) -> Self {
+        Self {
+            evaluation_periods: periods,
+            comparison_operator: "LessThanOrEqualToThreshold",
+            ..Self::above(0, metric, MissingData::Breaching)
         }
     }
 
