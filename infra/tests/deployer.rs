@@ -55,6 +55,7 @@ const NOT_NEEDED: &[(&str, &str, &str)] = &[
     ("AWS::EC2::SecurityGroup", "ec2:AuthorizeSecurityGroupIngress", PROPERTY),
     ("AWS::EC2::SecurityGroup", "ec2:RevokeSecurityGroupIngress", PROPERTY),
     ("AWS::EC2::SecurityGroup", "ec2:UpdateSecurityGroupRuleDescriptionsIngress", PROPERTY),
+    ("AWS::Events::Rule", "iam:PassRole", PROPERTY),
     ("AWS::IAM::Policy", "iam:DeleteGroupPolicy", KIND),
     ("AWS::IAM::Policy", "iam:DeleteUserPolicy", KIND),
     ("AWS::IAM::Policy", "iam:GetGroupPolicy", KIND),

@@ -226,6 +226,15 @@ const PLANTS: &[Plant] = &[
         id: "GitPullEventSource",
     },
     Plant {
+        what: "a schedule whose missed runs are kept for a day",
+        spoil: |template| {
+            let targets = &mut properties(template, "ReconcilerSchedule")["Targets"];
+            remove(targets[0].as_object_mut().unwrap(), "RetryPolicy");
+        },
+        rule: "events/schedule_given_up",
+        id: "ReconcilerSchedule",
+    },
+    Plant {
         what: "a secret parameter without NoEcho",
         spoil: |template| remove(template["Parameters"]["ApiSecret"].as_object_mut().unwrap(), "NoEcho"),
         rule: "cloudformation/secret_parameter_no_echo",

@@ -25,6 +25,7 @@ pub mod process;
 pub mod promises;
 pub mod providers;
 pub mod proxy;
+pub mod reconcile;
 mod references;
 pub mod roles;
 pub mod serve;

@@ -21,6 +21,7 @@ use local::aws::{ACCESS_KEY, Account, REGION, SECRET_KEY};
 use local::host_api::HostApis;
 use local::local::{Local, STACK, Stack};
 use local::process::built;
+use local::reconcile::reconcile;
 use local::tally;
 use local::webhook::{delivery_id, post, signature};
 use serde_json::json;
@@ -337,11 +338,18 @@ async fn push(local: &mut Local, stack: &Stack, seen: &mut Seen) {
     logged(&account, &["is not installed on"]).await;
 
     let resources = account.resources(STACK).await.unwrap();
+    let compared = reconcile(&account, &resources, "2026-11-30T12:00:00Z").await;
+    seen.add("a run of the reconciler", format!("{compared:?}"));
+    logged(&account, &["compared with what is stored"]).await;
     for queue in ["GitPullQueue", "ZipDlQueue"] {
         let queue = account.sqs.set_queue_attributes().queue_url(resources.id(queue).unwrap());
         queue.attributes(QueueAttributeName::VisibilityTimeout, "1").send().await.unwrap();
     }
     local.sshd.replace_host_key().await.unwrap();
+    // The host isn't who it was.
+    let compared = reconcile(&account, &resources, "2026-11-30T12:30:00Z").await;
+    seen.add("a run of the reconciler", format!("{compared:?}"));
+    logged(&account, &["the host failed: its others are left out"]).await;
     local.host.trust(&local.sshd).unwrap();
     clone.commit("Third").await.unwrap();
     local.host.report_to(&stack.webhook_url, API_SECRET).unwrap();
@@ -445,7 +453,7 @@ fn files(folder: &Path, seen: &mut Seen) {
 async fn account(account: &Account, seen: &mut Seen) {
     let resources = account.resources(STACK).await.unwrap();
     let functions = resources.of_type("AWS::Lambda::Function");
-    assert_eq!(functions.len(), 5);
+    assert_eq!(functions.len(), 6);
     for function in &functions {
         let configuration = account.function(function).await.unwrap();
         assert!(configuration["Environment"]["Variables"].is_object());

@@ -44,6 +44,9 @@ fn bill_of_materials_lists_linked_crates() {
         assert!(["gix", "russh", "git2s3-archive"].iter().all(|name| has("gitpull", name)));
         assert!(["gix-pack", "russh", "aws-sdk-kms", "aws-sdk-s3"].iter().all(|name| !has("webhook", name)));
         assert!(has("zipdl", "reqwest") && !has("zipdl", "russh") && has("ssh-key", "ssh-key"));
+        assert!(!has("zipdl", "gix") && !has("webhook", "aws-sdk-eventbridge"));
+        // The reconciler asks hosts as gitpull does, and stores nothing.
+        assert!(has("reconciler", "russh") && !has("reconciler", "git2s3-archive"));
         for (function, bill) in &bills {
             assert_eq!(
                 (&bill["metadata"]["component"]["name"], &bill["serialNumber"]),

@@ -176,6 +176,57 @@ pub struct SshKeyEnvironment<S: Side> {
     pub stack_name: S::Of<String>,
 }
 
+/// The environment of the reconciler. What doesn't fit into it comes with the events of its
+/// schedule.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(
+    rename_all = "SCREAMING_SNAKE_CASE",
+    bound(
+        serialize = "S::Of<BucketName>: Serialize, S::Of<KeyId>: Serialize, S::Of<SecretId>: Serialize, S::Of<QueueUrl>: Serialize, S::Of<String>: Serialize",
+        deserialize = "S::Of<BucketName>: Deserialize<'de>, S::Of<KeyId>: Deserialize<'de>, S::Of<SecretId>: Deserialize<'de>, S::Of<QueueUrl>: Deserialize<'de>, S::Of<String>: Deserialize<'de>"
+    )
+)]
+pub struct ReconcilerEnvironment<S: Side> {
+    /// The bucket with the encrypted SSH keys.
+    pub key_bucket: S::Of<BucketName>,
+    /// The key of the object with the stack's.
+    pub key_object: S::Of<String>,
+    /// The KMS key that encrypts them.
+    pub kms_key: S::Of<KeyId>,
+    /// The stack name, part of the encryption context.
+    pub stack_name: S::Of<String>,
+    /// The bucket for artifacts.
+    pub output_bucket: S::Of<BucketName>,
+    /// The bucket for what a run tells the next one.
+    pub cache_bucket: S::Of<BucketName>,
+    /// gitpull's queue.
+    pub gitpull_queue: S::Of<QueueUrl>,
+    /// zipdl's queue.
+    pub zipdl_queue: S::Of<QueueUrl>,
+    /// The secret that holds [`crate::ProviderCredentials`], for repositories that zipdl downloads.
+    pub credentials: S::Of<SecretId>,
+    /// The secret with the webhook secrets, with `Submodules=on`: their globs limit what else a job
+    /// fetches. Else empty.
+    pub api_secret: S::Of<String>,
+    /// The `AllowedGitHosts` parameter, see [`crate::AllowedHosts`].
+    pub allowed_hosts: S::Of<String>,
+    /// The `KeyLayout` parameter, see [`crate::KeyLayout`].
+    pub key_layout: S::Of<String>,
+    /// The `KnownHosts` parameter: lines of an OpenSSH `known_hosts` file.
+    pub known_hosts: S::Of<String>,
+    /// As gitpull has it: the secret with the tokens, with `FetchOver=https`. Else empty.
+    pub tokens: S::Of<String>,
+    /// The `GitHubAppHost` parameter.
+    pub github_app_host: S::Of<String>,
+    /// The `GitHubAppId` parameter. Empty: there is no App.
+    pub github_app_id: S::Of<String>,
+    /// The `GitHubAppKey` parameter.
+    pub github_app_key: S::Of<String>,
+}
+
+/// The prefix of what the reconciler keeps in the cache bucket.
+pub const RECONCILER_PREFIX: &str = "runs/";
+
 /// Why a function's environment is invalid.
 #[derive(Debug, thiserror::Error)]
 #[error("the function's environment is invalid")]
@@ -203,6 +254,13 @@ impl SshKeyEnvironment<Runtime> {
 }
 
 impl ZipDlEnvironment<Runtime> {
+    /// Reads the process's environment.
+    pub fn from_env() -> Result<Self, EnvironmentError> {
+        from_variables(process_variables())
+    }
+}
+
+impl ReconcilerEnvironment<Runtime> {
     /// Reads the process's environment.
     pub fn from_env() -> Result<Self, EnvironmentError> {
         from_variables(process_variables())

@@ -3,7 +3,7 @@
 use aws_config::SdkConfig;
 use aws_names::{BucketName, KeyId};
 use contract::{AllowedHosts, HostKind, Runtime, environment::GitPullEnvironment};
-use fetch::{KnownHosts, KnownHostsError};
+use fetch::{KnownHosts, KnownHostsError, Sessions};
 use github_app::{GitHubApp, KmsKey};
 use host_credentials::HostCredentials;
 use https::Client;

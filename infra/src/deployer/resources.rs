@@ -38,6 +38,7 @@ const ALIASES: &str = "arn:${Partition}:kms:${Region}:${Account}:alias/${Stack}-
 const ASSETS: &str = "arn:${Partition}:s3:::git2s3-assets-${Account}-${Region}/git2s3/*";
 const CERTIFICATES: &str = "arn:${Partition}:acm:${Region}:${Account}:certificate/*";
 const EVENT_SOURCES: &str = "arn:${Partition}:lambda:${Region}:${Account}:event-source-mapping:*";
+const EVENT_RULES: &str = "arn:${Partition}:events:${Region}:${Account}:rule/${Made}*";
 const FUNCTIONS: &str = "arn:${Partition}:lambda:${Region}:${Account}:function:${Made}*";
 const KEYS: &str = "arn:${Partition}:kms:${Region}:${Account}:key/*";
 const QUEUES: &str = "arn:${Partition}:sqs:${Region}:${Account}:git2s3-*.fifo";
@@ -127,6 +128,24 @@ const TABLE: &[OfType] = &[
                 SECURITY_GROUP_RULES,
             ),
         ],
+    ),
+    of(
+        Part::Data,
+        "AWS::Events::Rule",
+        &[(
+            &[
+                "events:DeleteRule",
+                "events:DescribeRule",
+                "events:ListTagsForResource",
+                "events:ListTargetsByRule",
+                "events:PutRule",
+                "events:PutTargets",
+                "events:RemoveTargets",
+                "events:TagResource",
+                "events:UntagResource",
+            ],
+            EVENT_RULES,
+        )],
     ),
     of(Part::Code, "AWS::IAM::Policy", &[(&["iam:DeleteRolePolicy", "iam:GetRolePolicy", "iam:PutRolePolicy"], ROLES)]),
     of(

@@ -46,7 +46,14 @@ const POLLS: f64 = 5.0 * 3.0 * 60.0 * 24.0 * 30.0;
 const TO_A_COLD_START: f64 = 10.0;
 
 /// The stack's alarms.
-const ALARMS: f64 = 8.0;
+const ALARMS: f64 = 10.0;
+
+/// The repositories that the reconciler compares, and its runs in a month, every 30 minutes.
+const REPOSITORIES: f64 = 100.0;
+const RUNS: f64 = 2.0 * 24.0 * 30.0;
+/// How long it takes for a repository, in seconds: ten round trips of 100 ms, and eight repositories
+/// of a host at once.
+const COMPARED: f64 = 1.0 / 8.0;
 
 /// The monthly bill for a number of pushes.
 pub fn bill(pushes: f64, push: Consumption) -> Vec<Item> {
@@ -54,7 +61,7 @@ pub fn bill(pushes: f64, push: Consumption) -> Vec<Item> {
     let item = |what, formula, price, source, dollars| Item { what, formula, price, source, dollars };
     let compute = webhook * 0.25 + gitpull * 1769.0 / 1024.0;
     let stored = pushes * zip / 1000.0;
-    vec![
+    let of_pushes = vec![
         item(
             "API Gateway requests",
             format!("{pushes} pushes"),
@@ -146,6 +153,27 @@ pub fn bill(pushes: f64, push: Consumption) -> Vec<Item> {
             "https://aws.amazon.com/cloudwatch/pricing/",
             pushes * logs / 1e6 * 0.50,
         ),
+    ];
+    of_pushes.into_iter().chain(of_reconciler()).collect()
+}
+
+/// What the reconciler costs, whether anything is pushed or not.
+fn of_reconciler() -> [Item; 2] {
+    [
+        Item {
+            what: "Reconciler, Lambda",
+            formula: format!("{RUNS} runs × {REPOSITORIES} repositories × {COMPARED} s × 0.25 GB"),
+            price: "$0.0000133334 a GB-second",
+            source: "https://aws.amazon.com/lambda/pricing/",
+            dollars: RUNS * (REPOSITORIES * COMPARED * 0.25 * 0.000_013_333_4 + 0.20 / 1e6),
+        },
+        Item {
+            what: "Reconciler, S3 and KMS",
+            formula: format!("{RUNS} runs × (2 lists + 1 write + 3 reads + 2 keys to decrypt + 1 event)"),
+            price: "$0.005 and $0.0004 a thousand, $0.03 for 10,000, $1.00 a million",
+            source: "https://aws.amazon.com/s3/pricing/",
+            dollars: RUNS * ((3.0 * 0.005 + 3.0 * 0.0004) / 1000.0 + 2.0 * 0.03 / 1e4 + 1.0 / 1e6),
+        },
     ]
 }
 
@@ -196,8 +224,18 @@ mod tests {
     #[test]
     fn small_bill_is_mostly_idle_cost() {
         let idle = total(0.0);
-        assert!((idle - (1.0 + 0.8 + 0.8 + 0.648 + 0.000_23)).abs() < 1e-9, "{idle}");
+        assert!((idle - (1.0 + 0.8 + 1.0 + 0.648 + 0.000_23 + reconciler())).abs() < 1e-9, "{idle}");
         assert!(total(1_000.0) < idle + 1.0);
+    }
+
+    fn reconciler() -> f64 {
+        of_reconciler().iter().map(|item| item.dollars).sum()
+    }
+
+    #[test]
+    fn reconciling_hundred_repositories_costs_little() {
+        let with_its_alarms = reconciler() + 2.0 * 0.10;
+        assert!(REPOSITORIES >= 100.0 && with_its_alarms <= 0.50, "{with_its_alarms}");
     }
 
     #[test]

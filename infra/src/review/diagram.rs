@@ -40,6 +40,7 @@ const SPOTS: &[Spot] = &[
     Spot("OutputBucket", "output bucket", "S3: the zips", 6, 5),
     Spot("ProviderCredentials", "host credentials", "Secrets Manager", 8, 5),
     Spot("SshKeyFunction", "ssh-key", "Lambda: at creation", 1, 6),
+    Spot("ReconcilerFunction", "reconciler", "Lambda: asks the hosts", 7, 6),
     Spot("BucketCleanerFunction", "bucket-cleaner", "Lambda: at deletion", 4, 6),
     Spot(ALARMS, "alarms", "CloudWatch", 1, 7),
     Spot("AlarmTopic", "alarm topic", "SNS, by AlarmEmail", 4, 7),
@@ -121,9 +122,15 @@ pub fn lines(template: &Value) -> Vec<Line> {
     lines
 }
 
+/// The service that calls functions for the API.
+const API_GATEWAY: &str = "apigateway.amazonaws.com";
+
 /// API Gateway calls a function.
 fn calls(template: &Value) -> Vec<Line> {
-    let permissions = resources(template).filter(|(_, resource)| resource["Type"] == "AWS::Lambda::Permission");
+    let is_for_api = |resource: &Value| {
+        resource["Type"] == "AWS::Lambda::Permission" && resource["Properties"]["Principal"] == API_GATEWAY
+    };
+    let permissions = resources(template).filter(|(_, resource)| is_for_api(resource));
     let called: BTreeSet<String> =
         permissions.flat_map(|(_, resource)| mentioned(&resource["Properties"]["FunctionName"])).collect();
     called.iter().map(|function| Line::new("Api", function, &["InvokeFunction"])).collect()

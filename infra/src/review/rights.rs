@@ -217,7 +217,7 @@ mod tests {
     fn similar_rights_are_merged_without_loss() {
         let template = stack::template(None).unwrap();
         let alike = alike(&template);
-        assert_eq!(alike[0].roles.len(), 5, "{:?}", alike[0]);
+        assert_eq!(alike[0].roles.len(), 6, "{:?}", alike[0]);
         assert_eq!(alike[0].resources, BTreeSet::from(["its own LogGroup".to_owned()]));
         let told = alike.iter().flat_map(|right| {
             right.roles.iter().flat_map(move |role| right.resources.iter().map(move |what| (role, what, right)))
@@ -254,7 +254,7 @@ mod tests {
     #[test]
     fn each_role_trusts_one_service() {
         let trusted = trusted();
-        assert_eq!(trusted.len(), 6, "{trusted:?}");
+        assert_eq!(trusted.len(), 7, "{trusted:?}");
         for (role, services) in trusted {
             let expected = if role == "ApiLogRole" { "apigateway.amazonaws.com" } else { "lambda.amazonaws.com" };
             assert_eq!(services, [expected], "{role}");

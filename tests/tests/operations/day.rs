@@ -59,6 +59,7 @@ const BROKEN: [(&str, &str); 37] = [
     ("PermissionsBoundary", "boundary"),
     ("QSS3BucketName", "My_Bucket"),
     ("QSS3KeyPrefix", "no-slash"),
+    ("ReconcileEvery", "45"),
     ("Refs", "{main"),
     ("Repositories", "["),
     ("RolePath", "teams"),

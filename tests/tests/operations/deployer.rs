@@ -127,7 +127,7 @@ async fn deployer_needs_exactly_printed_permissions() {
     let acts =
         format!("CloudFormation acts as {SERVICE_ROLE}, which the stack remembers: also for who doesn't name it");
     deployer.check(&["deploy", "--dry-run"], 0, &[&acts, "stack zips would be created"]).await;
-    deployer.check(&["deploy", "--yes"], 0, &[&acts, "5 of 5 zips were there", "CREATE_COMPLETE"]).await;
+    deployer.check(&["deploy", "--yes"], 0, &[&acts, "6 of 6 zips were there", "CREATE_COMPLETE"]).await;
     the_stack_is_as_the_administrators_want_it(account).await;
     let acts = format!("CloudFormation acts as {SERVICE_ROLE}, as before");
     deployer.check(&["deploy", "--yes"], 0, &[&acts, "no change"]).await;

@@ -217,7 +217,7 @@ async fn stack_uses_domain_network_and_alarms() {
 
     let stage = format!("arn:aws:apigateway:{REGION}::/restapis/{api}/stages/Prod");
     assert_eq!(waf(account, "GetWebACLForResource", &json!({ "ResourceArn": stage })).await["WebACL"]["ARN"], web_acl);
-    assert_eq!(resources.of_type("AWS::CloudWatch::Alarm").len(), 8);
+    assert_eq!(resources.of_type("AWS::CloudWatch::Alarm").len(), 10);
     a_dead_letter_raises_its_alarm(account, &resources).await;
     a_refusal_raises_its_alarm(account, &resources).await;
     local.destroy(STACK, &mut Silent).await.unwrap();

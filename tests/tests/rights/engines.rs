@@ -32,7 +32,12 @@ const ACCOUNT: &str = "000000000000";
 
 /// Known differences of moto: if a request lacks a key of a condition, moto considers the condition
 /// fulfilled (`_check_conditions` in `moto/iam/access_control.py`). IAM considers it not fulfilled.
-pub(crate) const MOTO_ALLOWS: [(&str, &str); 2] = [("GitPullRole", "kms:Decrypt"), ("SshKeyRole", "kms:Encrypt")];
+pub(crate) const MOTO_ALLOWS: [(&str, &str); 4] = [
+    ("GitPullRole", "kms:Decrypt"),
+    ("ReconcilerRole", "kms:Decrypt"),
+    ("ReconcilerRole", "kms:GenerateDataKey"),
+    ("SshKeyRole", "kms:Encrypt"),
+];
 
 /// Fails if the engines disagree, except for `moto_allows`, or if they agree about one of those.
 pub(crate) fn agree(verdicts: &[Verdict], moto_allows: &[(&str, &str)]) -> Result<()> {

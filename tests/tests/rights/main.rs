@@ -26,8 +26,12 @@ use serde_json::json;
 use stage::Stage;
 
 /// Functions whose scenarios don't interfere, in a possible order.
-const TURNS: [&[&str]; 3] =
-    [&["SshKeyFunction"], &["WebhookFunction", "GitPullFunction", "ZipDlFunction"], &["BucketCleanerFunction"]];
+const TURNS: [&[&str]; 4] = [
+    &["SshKeyFunction"],
+    &["WebhookFunction", "GitPullFunction", "ZipDlFunction"],
+    &["ReconcilerFunction"],
+    &["BucketCleanerFunction"],
+];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_right_is_used_and_needed() {

@@ -22,7 +22,7 @@ pub(crate) fn all(stage: &Stage) -> Result<Vec<Probe>> {
     let buckets = [
         (stage.id("OutputBucket")?, ["acme/rocket/acme_rocket.zip", "other"]),
         (stage.id("KeyBucket")?, ["ssh-key/ed25519/key", "other"]),
-        (stage.id("CacheBucket")?, ["packs/github.com/acme/rocket.pack", "other"]),
+        (stage.id("CacheBucket")?, ["packs/github.com/acme/rocket.pack", "runs/memory.json"]),
         (OTHER_BUCKET, ["acme/rocket/acme_rocket.zip", "packs/github.com/acme/rocket.pack"]),
     ];
     for (bucket, keys) in buckets {
@@ -35,11 +35,11 @@ pub(crate) fn all(stage: &Stage) -> Result<Vec<Probe>> {
     for secret in ["ApiSecretValue", "ProviderCredentials"] {
         probes.extend(of_secret(stage.id(secret)?));
     }
-    for part in ["Webhook", "GitPull", "ZipDl", "SshKey", "BucketCleaner", "ApiAccess"] {
+    for part in ["Webhook", "GitPull", "ZipDl", "Reconciler", "SshKey", "BucketCleaner", "ApiAccess"] {
         let group = if part == "ApiAccess" { "ApiAccessLog".to_owned() } else { format!("{part}LogGroup") };
         probes.extend(of_log_group(stage.id(&group)?));
     }
-    for part in ["Webhook", "GitPull", "ZipDl", "SshKey", "BucketCleaner"] {
+    for part in ["Webhook", "GitPull", "ZipDl", "Reconciler", "SshKey", "BucketCleaner"] {
         probes.extend(of_function(stage.id(&format!("{part}Function"))?));
         probes.extend(of_role(stage.id(&format!("{part}Role"))?));
     }
@@ -143,10 +143,11 @@ fn of_key(id: &str, stack: &str) -> Vec<Probe> {
             body[name] = "AAAA".into();
             body
         });
-        [("Encrypt", text), ("Decrypt", number)]
+        let data_key = json!({ "KeyId": id, "EncryptionContext": context, "KeySpec": "AES_256" });
+        [("Encrypt", text), ("Decrypt", number), ("GenerateDataKey", data_key)]
     });
     let key = json!({ "KeyId": id });
-    let others = ["GenerateDataKey", "ScheduleKeyDeletion", "PutKeyPolicy", "CreateGrant"];
+    let others = ["ScheduleKeyDeletion", "PutKeyPolicy", "CreateGrant"];
     let others = others.map(|action| (action, key.clone()));
     json_probes("kms", "TrentService", &[tries.as_flattened(), &others].concat())
 }

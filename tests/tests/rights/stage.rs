@@ -2,6 +2,7 @@
 //! directly, in the format of the queue or CloudFormation, so that a scenario knows when they are
 //! done and whether they succeeded.
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
@@ -42,6 +43,8 @@ pub(crate) struct Stage {
     /// The ARN of the GitHub App's key.
     pub(crate) app_key: String,
     dir: TempDir,
+    /// How many runs of the reconciler have begun.
+    runs: AtomicU32,
 }
 
 /// A worker's repository, and the commit of its `main`.
@@ -92,6 +95,7 @@ impl Stage {
                 .with("MaxArchiveBytes", (SEVERAL_PARTS - (1 << 20)).to_string())
                 .with("Lfs", "on")
                 .with("DeletedReferences", "mark")
+                .with("Submodules", "on")
                 .with("FetchOver", way)
                 .with("VPCId", VPC)
                 .with("SubnetIds", SUBNET)
@@ -100,15 +104,16 @@ impl Stage {
         // Removed rights take effect immediately.
         local.cloud.turn("rights_spread", 0.0).await?;
         let resources = local.cloud.account.resources(STACK).await?;
-        // With HTTPS, the function has the rights for both ways: it fetches over SSH unless a
-        // scenario says otherwise.
-        let gitpull = resources.id("GitPullFunction")?;
-        local.cloud.account.set_variable(gitpull, "TOKENS", "").await?;
+        // With HTTPS, the functions have the rights for both ways: they reach hosts over SSH unless
+        // a scenario says otherwise.
+        for function in ["GitPullFunction", "ReconcilerFunction"] {
+            local.cloud.account.set_variable(resources.id(function)?, "TOKENS", "").await?;
+        }
         // They retry refused calls until their time runs out.
         for (function, seconds) in [("SshKeyFunction", 12), ("BucketCleanerFunction", 24)] {
             local.cloud.account.limit(resources.id(function)?, seconds).await?;
         }
-        Ok(Self { local, stack, resources, archives, apis, app_key, dir })
+        Ok(Self { local, stack, resources, archives, apis, app_key, dir, runs: AtomicU32::new(0) })
     }
 
     /// The template, without the separate policies that the stack doesn't have.
@@ -236,6 +241,29 @@ impl Stage {
             state.add(path);
             let app = state.apps[0].id;
             state.install(app, "acme", &[path]);
+        }
+    }
+
+    /// The time of another run of the reconciler.
+    pub(crate) fn next_run(&self) -> String {
+        let run = self.runs.fetch_add(1, Ordering::Relaxed);
+        format!("2026-11-{:02}T{:02}:{:02}:00Z", 1 + run / 1440, run / 60 % 24, run % 60)
+    }
+
+    /// The jobs in a queue, which is empty then.
+    pub(crate) async fn take_jobs(&self, queue: &str) -> Result<Vec<Job>> {
+        let (sqs, queue) = (&self.account().sqs, self.id(queue)?);
+        let mut jobs = Vec::new();
+        loop {
+            let found = sqs.receive_message().queue_url(queue).max_number_of_messages(10).send().await?;
+            if found.messages().is_empty() {
+                return Ok(jobs);
+            }
+            for message in found.messages() {
+                jobs.push(serde_json::from_str(message.body().unwrap_or_default())?);
+                let receipt = message.receipt_handle().unwrap_or_default();
+                sqs.delete_message().queue_url(queue).receipt_handle(receipt).send().await?;
+            }
         }
     }
 

@@ -416,6 +416,7 @@ mod tests {
             ("OAuthSecret", "\\"),
             ("OutputBucketName", "A"),
             ("Paths", "["),
+            ("ReconcileEvery", "5"),
             ("Refs", "{"),
             ("Repositories", "["),
             ("SubnetIds", "subnet-1,,"),

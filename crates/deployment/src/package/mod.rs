@@ -20,7 +20,7 @@ pub use manifest::{Architecture, Asset, Manifest, ManifestError};
 use crate::render::progress::Progress;
 
 /// The binary name of every function, which is also its name in [`Manifest`].
-pub const FUNCTIONS: [&str; 5] = ["webhook", "gitpull", "zipdl", "ssh-key", "bucket-cleaner"];
+pub const FUNCTIONS: [&str; 6] = ["webhook", "gitpull", "zipdl", "reconciler", "ssh-key", "bucket-cleaner"];
 
 /// The arguments that limit Cargo to the functions' packages.
 fn only_functions() -> impl Iterator<Item = String> {

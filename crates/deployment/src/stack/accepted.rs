@@ -16,7 +16,7 @@ const SECRET: At = At::Type("AWS::SecretsManager::Secret");
 const BUCKET: At = At::Type("AWS::S3::Bucket");
 const METHOD: At = At::Type("AWS::ApiGateway::Method");
 const STAGE: At = At::Ids(&["ApiStage"]);
-const WORKERS: At = At::Ids(&["GitPullFunction", "ZipDlFunction"]);
+const WORKERS: At = At::Ids(&["GitPullFunction", "ZipDlFunction", "ReconcilerFunction"]);
 const WORKER_ROLES: At = At::Ids(&["GitPullRole", "ZipDlRole"]);
 
 const fn accepted(
@@ -33,7 +33,7 @@ const TABLE: &[(At, Accepted)] = &[
         accepted(
             &["CKV_AWS_116"],
             &["Serverless-LambdaDLQ"],
-            "No call of it can be lost: SQS, whose queue has a dead-letter queue, API Gateway or CloudFormation waits for the outcome",
+            "No call of it can be lost: SQS, whose queue has a dead-letter queue, API Gateway or CloudFormation waits for the outcome; a run of the schedule is followed by the next one",
         ),
     ),
     (
@@ -61,7 +61,7 @@ const TABLE: &[(At, Accepted)] = &[
         ),
     ),
     (
-        At::Ids(&["WebhookFunction", "GitPullFunction", "ZipDlFunction", "SshKeyFunction"]),
+        At::Ids(&["WebhookFunction", "GitPullFunction", "ZipDlFunction", "ReconcilerFunction", "SshKeyFunction"]),
         accepted(
             &["CKV_AWS_173"],
             &[],
@@ -105,7 +105,7 @@ const TABLE: &[(At, Accepted)] = &[
         ),
     ),
     (
-        At::Ids(&["GitPullFunction"]),
+        At::Ids(&["GitPullFunction", "ReconcilerFunction"]),
         accepted(
             &[],
             &["CloudFormation-Validate::E3005", "CloudFormation-Validate::W2502"],
@@ -113,7 +113,7 @@ const TABLE: &[(At, Accepted)] = &[
         ),
     ),
     (
-        At::Ids(&["GitPullGitHubAppKey"]),
+        At::Ids(&["GitPullGitHubAppKey", "ReconcilerGitHubAppKey"]),
         accepted(
             &[],
             &["CloudFormation-Validate::W1030"],
@@ -249,6 +249,18 @@ const TABLE: &[(At, Accepted)] = &[
                 "AwsSolutions-IAM5[Resource::<OutputBucket.Arn>/*]",
                 "AwsSolutions-IAM5[Resource::<KeyBucket.Arn>/ssh-key/*]",
                 "AwsSolutions-IAM5[Resource::<CacheBucket.Arn>/packs/*]",
+            ],
+            "Objects of the stack's own buckets, whose names are made at work",
+        ),
+    ),
+    (
+        At::Ids(&["ReconcilerRole"]),
+        accepted(
+            &[],
+            &[
+                "AwsSolutions-IAM5[Resource::<OutputBucket.Arn>/*]",
+                "AwsSolutions-IAM5[Resource::<KeyBucket.Arn>/ssh-key/*]",
+                "AwsSolutions-IAM5[Resource::<CacheBucket.Arn>/runs/*]",
             ],
             "Objects of the stack's own buckets, whose names are made at work",
         ),

@@ -4,7 +4,7 @@
 
 use aws_names::Arn;
 use cfn::{
-    Attributes, Handle, Optional, Stack, Value,
+    Attributes, Condition, Handle, Optional, Stack, Value,
     cloudwatch::{Alarm, Dimension, Metric, MissingData, Statistic},
     iam::{Action, Statement},
     kms::Key,
@@ -25,6 +25,8 @@ use super::{
 
 /// The period of the alarms, in seconds.
 const PERIOD: u32 = 300;
+/// How long no run may begin, whatever `ReconcileEvery` is.
+const LATE_HOURS: u16 = 3;
 /// The days in which a deleted key can be restored: as few as KMS allows, since no kept message is
 /// encrypted with it.
 const PENDING_DAYS: u8 = 7;
@@ -34,7 +36,14 @@ const REFUSED: &str = "Refused";
 const CLOUDWATCH: &str = "cloudwatch.amazonaws.com";
 
 /// Adds the alarms and, if there is an address, the topic that they notify.
-pub(super) fn add(stack: &mut Stack, parameters: &Parameters, endpoint: &Endpoint, queues: &Queues, workers: &Workers) {
+pub(super) fn add(
+    stack: &mut Stack,
+    parameters: &Parameters,
+    endpoint: &Endpoint,
+    queues: &Queues,
+    workers: &Workers,
+    reconciler: &Handle<Function>,
+) {
     let topic = topic(stack, parameters);
     let refusals = refusals(stack, endpoint);
     let mut alarms = Alarms { stack, topic: topic.either(Handle::<Topic>::arn, Value::none()) };
@@ -79,6 +88,20 @@ pub(super) fn add(stack: &mut Stack, parameters: &Parameters, endpoint: &Endpoin
             0,
         );
     }
+    alarms.add(
+        "ReconcilerFailure",
+        "The comparison with the hosts failed, or a host failed in two runs in a row: a push whose webhook was lost stays lost.",
+        crashes(reconciler),
+        MissingData::NotBreaching,
+        0,
+    );
+    let late = Alarm::absent_for(LATE_HOURS, runs(reconciler));
+    alarms.add_when(
+        &parameters.reconciles,
+        "ReconcilerLate",
+        "The comparison with the hosts has not begun for three hours: a push whose webhook was lost stays lost.",
+        late,
+    );
 }
 
 struct Alarms<'a> {
@@ -88,10 +111,20 @@ struct Alarms<'a> {
 
 impl Alarms<'_> {
     fn add(&mut self, name: &str, meaning: &str, metric: Metric, missing: MissingData, threshold: u32) {
+        let alarm = self.complete(name, meaning, Alarm::above(threshold, metric, missing));
+        self.stack.add(&format!("{name}Alarm"), alarm);
+    }
+
+    /// An alarm that exists under a condition.
+    fn add_when(&mut self, condition: &Condition, name: &str, meaning: &str, alarm: Alarm) {
+        let alarm = self.complete(name, meaning, alarm);
+        self.stack.when(condition, |stack| stack.add(&format!("{name}Alarm"), alarm));
+    }
+
+    fn complete(&self, name: &str, meaning: &str, alarm: Alarm) -> Alarm {
         let description = format!("{meaning} What to do: docs/runbook.md, section {name}.");
         let full = sub([pseudo::stack_name().into(), format!("-{name}").as_str().into()]);
-        let alarm = Alarm::above(threshold, metric, missing).named(full, &description).telling(self.topic.clone());
-        self.stack.add(&format!("{name}Alarm"), alarm);
+        alarm.named(full, &description).telling(self.topic.clone())
     }
 }
 
@@ -131,6 +164,12 @@ fn refusals(stack: &mut Stack, endpoint: &Endpoint) -> Metric {
 fn crashes(function: &Handle<Function>) -> Metric {
     let dimensions = vec![Dimension::new("FunctionName", function.name())];
     Metric { namespace: "AWS/Lambda".into(), name: "Errors", dimensions, statistic: Statistic::Sum, period: PERIOD }
+}
+
+/// The runs of a function, by the hour.
+fn runs(function: &Handle<Function>) -> Metric {
+    let dimensions = vec![Dimension::new("FunctionName", function.name())];
+    Metric { namespace: "AWS/Lambda".into(), name: "Invocations", dimensions, statistic: Statistic::Sum, period: 3600 }
 }
 
 /// The topic and its key. The account's SNS key lets no service publish, and its policy can't be

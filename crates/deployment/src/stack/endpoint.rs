@@ -37,6 +37,8 @@ pub(super) struct Endpoint {
     pub(super) access_log: Handle<LogGroup>,
     /// The domain, if one was given.
     pub(super) domain: Optional<Handle<DomainName>>,
+    /// The webhook secrets.
+    pub(super) api_secret: Handle<Secret>,
 }
 
 /// The stage, as in the URLs that users know.
@@ -46,7 +48,7 @@ const THROTTLE: (u32, u32) = (50, 100);
 
 /// Adds the endpoint.
 pub(super) fn add(stack: &mut Stack, functions: &Functions<'_>, parameters: &Parameters, queues: &Queues) -> Endpoint {
-    let webhook = webhook(stack, functions, parameters, queues);
+    let (webhook, api_secret) = webhook(stack, functions, parameters, queues);
     let api_name = pseudo::stack_name();
     let api = RestApi::regional(api_name.clone(), "Receives webhooks of Git hosts");
     let api = stack.add("Api", api);
@@ -74,7 +76,14 @@ pub(super) fn add(stack: &mut Stack, functions: &Functions<'_>, parameters: &Par
         stack.add("WebAclAssociation", association)
     });
     let url = |worker| url(parameters, &api, &stage, worker);
-    Endpoint { gitpull_url: url(Worker::GitPull), zipdl_url: url(Worker::ZipDl), api_name, access_log, domain }
+    Endpoint {
+        gitpull_url: url(Worker::GitPull),
+        zipdl_url: url(Worker::ZipDl),
+        api_name,
+        access_log,
+        domain,
+        api_secret,
+    }
 }
 
 fn logical_id(worker: Worker) -> &'static str {
@@ -84,7 +93,12 @@ fn logical_id(worker: Worker) -> &'static str {
     }
 }
 
-fn webhook(stack: &mut Stack, functions: &Functions<'_>, parameters: &Parameters, queues: &Queues) -> Handle<Function> {
+fn webhook(
+    stack: &mut Stack,
+    functions: &Functions<'_>,
+    parameters: &Parameters,
+    queues: &Queues,
+) -> (Handle<Function>, Handle<Secret>) {
     let description = "Webhook secrets of git2s3, separated by commas";
     let secret = Secret::from_parameter(description, &parameters.api_secret, &parameters.has_api_secret);
     let secret = stack.add_with("ApiSecretValue", secret, Attributes::default().deleted_with_stack());
@@ -105,7 +119,7 @@ fn webhook(stack: &mut Stack, functions: &Functions<'_>, parameters: &Parameters
         minimum_signature: parameters.minimum_signature.value(),
         allowed_hosts: parameters.allowed_git_hosts.value(),
     };
-    functions.add(
+    let function = functions.add(
         stack,
         &settings,
         Attributes::default(),
@@ -118,7 +132,8 @@ fn webhook(stack: &mut Stack, functions: &Functions<'_>, parameters: &Parameters
             queues.zipdl.queue.grant(role, Grant::because("queues what to download", requested, &send));
         },
         |function| function.environment(&environment),
-    )
+    );
+    (function, secret)
 }
 
 /// Adds the stage with its logs. API Gateway's log role belongs to the whole account and region: it

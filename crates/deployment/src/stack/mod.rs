@@ -11,6 +11,7 @@ mod network;
 mod outputs;
 mod parameters;
 mod queues;
+mod reconciler;
 mod side;
 mod storage;
 mod workers;
@@ -44,7 +45,8 @@ pub fn template(assets: Option<&Manifest>) -> Result<Template, TemplateError> {
         Surroundings { parameters: &parameters, queues: &queues, keys: &keys, storage: &storage, cleaner: &cleaner };
     let workers = workers::add(&mut stack, &functions, &surroundings);
     let endpoint = endpoint::add(&mut stack, &functions, &parameters, &queues);
-    alarms::add(&mut stack, &parameters, &endpoint, &queues, &workers);
+    let reconciler = reconciler::add(&mut stack, &functions, &surroundings, &workers, &endpoint);
+    alarms::add(&mut stack, &parameters, &endpoint, &queues, &workers, &reconciler);
     outputs::add(&mut stack, &endpoint, &keys, &storage);
     accepted::add(&mut stack);
     stack.template()
@@ -126,7 +128,7 @@ mod tests {
         let with_app = [&both(1250)[..], &[way("https")]].concat();
         for parameters in [&plain[..], &with_lfs, &with_https, &with_app] {
             let environments = environments(parameters);
-            assert_eq!(environments.len(), 4);
+            assert_eq!(environments.len(), 5);
             let fit = environments.values().all(|bytes| *bytes <= cfn::quota::ENVIRONMENT_BYTES);
             assert!(fit, "{environments:?}");
         }

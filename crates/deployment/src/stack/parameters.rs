@@ -62,6 +62,7 @@ const GROUPS: [Group; 9] = [
         title: "Operation",
         parameters: &[
             ("AlarmEmail", "Address that alarms are sent to"),
+            ("ReconcileEvery", "Minutes between two comparisons with the hosts"),
             ("WorkerConcurrency", "Workers at once"),
             ("WebAclArn", "Web ACL"),
         ],
@@ -104,6 +105,7 @@ pub(super) struct Parameters {
     pub(super) noncurrent_days: ParameterHandle<String>,
     pub(super) newer_noncurrent_versions: ParameterHandle<String>,
     pub(super) alarm_email: ParameterHandle<String>,
+    pub(super) reconcile_every: ParameterHandle<String>,
     pub(super) worker_concurrency: ParameterHandle<String>,
     pub(super) web_acl_arn: ParameterHandle<String>,
     pub(super) vpc_id: ParameterHandle<String>,
@@ -122,6 +124,8 @@ pub(super) struct Parameters {
     pub(super) has_custom_domain: Condition,
     pub(super) has_api_secret: Condition,
     pub(super) has_alarm_email: Condition,
+    pub(super) reconciles: Condition,
+    pub(super) has_submodules: Condition,
     pub(super) has_web_acl: Condition,
     pub(super) has_vpc: Condition,
     pub(super) needs_ca_bundle: Condition,
@@ -150,6 +154,8 @@ impl Parameters {
             "With NewerNoncurrentVersions, NoncurrentDays says when the others go.",
         );
         let alarm_email = stack.parameter("AlarmEmail", &alarm_email());
+        let reconcile_every = stack.parameter("ReconcileEvery", &reconcile_every());
+        let submodules = stack.parameter("Submodules", &submodules());
         let web_acl_arn = stack.parameter("WebAclArn", &web_acl_arn());
         let vpc_id = stack.parameter("VPCId", &vpc_id());
         let subnet_ids = stack.parameter("SubnetIds", &subnet_ids());
@@ -185,6 +191,8 @@ impl Parameters {
             has_custom_domain: stack.given("HasCustomDomain", &custom_domain_name),
             has_api_secret: stack.given("HasApiSecret", &api_secret),
             has_alarm_email: stack.given("HasAlarmEmail", &alarm_email),
+            reconciles: stack.not_chosen("Reconciles", &reconcile_every, "off"),
+            has_submodules: stack.chosen("HasSubmodules", &submodules, "on"),
             has_web_acl: stack.given("HasWebAcl", &web_acl_arn),
             has_vpc: stack.given("HasVpc", &vpc_id),
             needs_ca_bundle: stack.chosen_or_given(
@@ -211,7 +219,7 @@ impl Parameters {
             key_type: stack.parameter("KeyType", &key_type()),
             exclude_git: stack.parameter("ExcludeGit", &exclude_git()),
             paths: stack.parameter("Paths", &paths()),
-            submodules: stack.parameter("Submodules", &submodules()),
+            submodules,
             git_token: stack.parameter("GitToken", &git_token()),
             oauth_key: stack.parameter("OAuthKey", &oauth_key()),
             oauth_secret: stack.parameter("OAuthSecret", &oauth_secret()),
@@ -225,6 +233,7 @@ impl Parameters {
             noncurrent_days,
             newer_noncurrent_versions,
             alarm_email,
+            reconcile_every,
             worker_concurrency: stack.parameter("WorkerConcurrency", &worker_concurrency()),
             web_acl_arn,
             vpc_id,
@@ -535,6 +544,15 @@ fn alarm_email() -> Parameter {
     )
     .matching(r"^$|^[^@\s]+@[^@\s]+$", "empty, or a mail address")
     .at_most(254)
+}
+
+fn reconcile_every() -> Parameter {
+    Parameter::text(
+        "30",
+        "Every how many minutes what the hosts have is compared with what is stored, so that a push whose webhook was lost is \
+         stored, too; off: never.",
+    )
+    .one_of(&["off", "15", "30", "60"])
 }
 
 fn worker_concurrency() -> Parameter {

@@ -21,6 +21,7 @@ use super::{
     network::{self, Network},
     parameters::Parameters,
     queues::{Jobs, Queues},
+    reconciler,
     side::Deployment,
     storage::Storage,
 };
@@ -90,6 +91,15 @@ pub(super) struct Surroundings<'a> {
 pub(super) struct Workers {
     pub(super) gitpull: Handle<Function>,
     pub(super) zipdl: Handle<Function>,
+    /// What the reconciler has in common with them.
+    pub(super) shared: Shared,
+}
+
+/// What the reconciler has in common with the workers.
+pub(super) struct Shared {
+    pub(super) role: ExecutionRole,
+    pub(super) credentials: Handle<Secret>,
+    pub(super) network: Network,
 }
 
 const GITPULL: Settings = Settings {
@@ -112,10 +122,12 @@ pub(super) fn add(stack: &mut Stack, functions: &Functions<'_>, around: &Surroun
     let credentials = credentials(stack, around.parameters);
     let gitpull = gitpull_role(stack, around);
     let zipdl = zipdl_role(stack, around, &credentials);
-    let network = network::add(stack, around.parameters, &[&gitpull.role, &zipdl.role]);
+    let reconciler = reconciler::role(stack, around, &credentials);
+    let network = network::add(stack, around.parameters, &[&gitpull.role, &zipdl.role, &reconciler.role]);
     Workers {
         gitpull: add_gitpull(stack, functions, around, &gitpull, &network, &credentials),
         zipdl: add_zipdl(stack, functions, around, &zipdl, &network, &credentials),
+        shared: Shared { role: reconciler, credentials, network },
     }
 }
 
@@ -176,12 +188,7 @@ fn add_gitpull(
     });
     let may_sign = stack.when(&parameters.has_github_app, |stack| {
         let evidence = Evidence::Scenario("gitpull_fetches_with_a_github_app");
-        let reason = "signs for the GitHub App, to get tokens for single repositories; only with GitHubAppId";
-        let grant = Grant::because(reason, evidence, &[Action::KmsSign]);
-        let policy = Policy::on("GitHubAppKey", &[&execution_role.role], grant, parameters.github_app_key.value());
-        // The only algorithm of an App's signatures.
-        let policy = policy.when("StringEquals", "kms:SigningAlgorithm", &"RSASSA_PKCS1_V1_5_SHA_256".into());
-        stack.add("GitPullGitHubAppKey", policy)
+        stack.add("GitPullGitHubAppKey", signing(parameters, &execution_role.role, evidence))
     });
     let may_mark = may_mark(stack, around, "GitPullDeletedReferences", &execution_role.role, MISSED_BY_GITPULL.marked);
     // Without an App, not even the names: an environment has 4 KB.
@@ -217,6 +224,15 @@ fn add_gitpull(
     });
     feed(stack, "GitPullEventSource", &queues.gitpull.queue, &function, around);
     function
+}
+
+/// The right to sign for the GitHub App.
+pub(super) fn signing(parameters: &Parameters, role: &Handle<Role>, evidence: Evidence) -> Policy {
+    let reason = "signs for the GitHub App, to get tokens for single repositories; only with GitHubAppId";
+    let grant = Grant::because(reason, evidence, &[Action::KmsSign]);
+    let policy = Policy::on("GitHubAppKey", &[role], grant, parameters.github_app_key.value());
+    // The only algorithm of an App's signatures.
+    policy.when("StringEquals", "kms:SigningAlgorithm", &"RSASSA_PKCS1_V1_5_SHA_256".into())
 }
 
 fn add_zipdl(
