@@ -80,6 +80,7 @@ impl Difference {
             summary: None,
             scope,
             spelling: contract::PathSpelling::default(),
+            deleted: false,
         })
     }
 }

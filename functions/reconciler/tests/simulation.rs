@@ -130,6 +130,7 @@ impl State {
             summary: None,
             scope: None,
             spelling: contract::PathSpelling::default(),
+            deleted: false,
         };
         let odds = self.odds;
         if chance(self, odds.lost) {
