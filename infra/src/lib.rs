@@ -1,5 +1,5 @@
-//! The library of `infra`, without packaging and deploying: rules, review, status, logs, traces, the
-//! acceptance test. [`deployment`] has the stack itself and its lifecycle.
+//! The library of `infra`, without packaging and deploying: rules, review, status, logs, traces,
+//! the acceptance test. [`deployment`] has the stack itself and its lifecycle.
 
 pub mod acceptance;
 pub mod check;

@@ -1,7 +1,7 @@
 //! Dead-letter messages go back to the queue that they came from, after what made them fail was
-//! fixed: all of them, or that of one job. Message by message: a copy is queued before the message is deleted, and the copy's
-//! deduplication id is made of the message's, so that an interrupted redrive can be repeated and
-//! nothing is lost or done twice.
+//! fixed: all of them, or that of one job. Message by message: a copy is queued before the message
+//! is deleted, and the copy's deduplication id is made of the message's, so that an interrupted
+//! redrive can be repeated and nothing is lost or done twice.
 
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::{Message, MessageSystemAttributeName, QueueAttributeName};

@@ -159,6 +159,8 @@ fn said(json: &Value, level: Level, message: &str) -> (Kind, String) {
             (Kind::Received, format!("received{source}, authenticated by {by}"))
         }
         "queued" => (Kind::Queued, format!("queued for {}", text("worker"))),
+        // Of the reconciler, with the reason.
+        _ if message.starts_with("queued: ") => (Kind::Queued, message.to_owned()),
         "begun" => (Kind::Begun, begun(json)),
         "ignored" => (Kind::Ignored, format!("ignored: {}", text("reason"))),
         "left out" => (Kind::LeftOut, format!("left out: {}", text("reason"))),

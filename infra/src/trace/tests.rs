@@ -151,7 +151,13 @@ pub(super) fn told() -> Vec<Told> {
         received("17:00.000000", "d-behind"),
         queued("webhook", "17:00.060000", &behind, &first),
         ("zipdl", line("17:09.000000", "INFO", "unchanged", &format!(r#"{behind},"commit":"{second}","superseded":"{first}","reason":"the host says that refs/heads/old names {second}, which is stored already, but the sender said {first}""#))),
-        queued("reconciler", "18:00.000000", &found, &"6c".repeat(20)),
+        (
+            "reconciler",
+            queued("", "18:00.000000", &found, &"6c".repeat(20))
+                .1
+                .replace(r#","worker":"gitpull""#, "")
+                .replace(r#""queued""#, r#""queued: the host has another commit than the bucket""#),
+        ),
         begun("18:00.400000", &found, ""),
         stored("18:01.200000", &found, &"6c".repeat(20), ""),
         received("19:00.000000", "d-killed"),
