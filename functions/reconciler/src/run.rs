@@ -413,6 +413,8 @@ async fn queue<W: World>(
                 repository = %job.repository,
                 reference = %job.reference,
                 commit = %difference.commit,
+                worker = worker.path_part(),
+                trigger = ?job.trigger,
                 stored = difference.stored.as_ref().map(CommitId::as_str),
                 "queued: the host has another commit than the bucket"
             );

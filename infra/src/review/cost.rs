@@ -51,8 +51,8 @@ const ALARMS: f64 = 10.0;
 /// The repositories that the reconciler compares, and its runs in a month, every 30 minutes.
 const REPOSITORIES: f64 = 100.0;
 const RUNS: f64 = 2.0 * 24.0 * 30.0;
-/// How long it takes for a repository, in seconds: ten round trips of 100 ms, and eight repositories
-/// of a host at once.
+/// How long it takes for a repository, in seconds: ten round trips of 100 ms, and eight
+/// repositories of a host at once.
 const COMPARED: f64 = 1.0 / 8.0;
 
 /// The monthly bill for a number of pushes.
