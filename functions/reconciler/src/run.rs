@@ -414,7 +414,7 @@ async fn queue<W: World>(
                 reference = %job.reference,
                 commit = %difference.commit,
                 worker = worker.path_part(),
-                trigger = ?job.trigger,
+                trigger = "reconciled",
                 stored = difference.stored.as_ref().map(CommitId::as_str),
                 "queued: the host has another commit than the bucket"
             );
