@@ -437,7 +437,7 @@ mod tests {
             assert_eq!(error.is_err(), !is_secret, "{name}={value}");
         }
         let checked: Vec<_> = template.parameters().map(|(name, _)| name).collect();
-        assert_eq!(checked.len(), 37, "a new parameter needs a broken value here: {checked:?}");
+        assert_eq!(checked.len(), 38, "a new parameter needs a broken value here: {checked:?}");
     }
 
     #[test]
