@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use contract::{ApiSecrets, Trigger};
-use forge::{Delivery, Endpoint, Event, Push};
+use forge::{AuthenticJob, Delivery, Endpoint, Event, Push};
 use serde_json::{Value, json};
 
 const SECRET: &str = "whsec_c2VjcmV0IG9mIHRoZSB0ZXN0cw==";
@@ -165,6 +165,16 @@ fn github_examples_parse_under_both_signatures() {
     assert_eq!((pushes, deletions, releases, pings), (16, 12, 20, 22));
 }
 
+/// What becomes of events: their jobs, or why there are none. It doesn't depend on the proof.
+fn outcomes(events: &[Event]) -> Vec<Result<Vec<AuthenticJob>, &str>> {
+    let outcomes = events.iter().map(|event| match event {
+        Event::Push(push) => Ok(push.jobs().collect()),
+        Event::Ignored { reason, .. } => Err(reason.as_str()),
+        _ => Err("a ping"),
+    });
+    outcomes.collect()
+}
+
 #[test]
 fn gitlab_examples_parse_under_both_schemes() {
     let folder = tools().join("payloads/debian/usr/share/gocode/src/github.com/xanzy/go-gitlab/testdata");
@@ -188,7 +198,7 @@ fn gitlab_examples_parse_under_both_schemes() {
     let by_token = |example: &Example| receive(example, "x-gitlab-event", ("x-gitlab-token", SECRET), SECRET).unwrap();
     let tokens: Vec<Event> = examples.iter().map(by_token).collect();
     let signed = receive_all(&examples, "x-gitlab-event", &[Scheme { name: "standard", header: "webhook-signature" }]);
-    assert_eq!(tokens, signed);
+    assert_eq!(outcomes(&tokens), outcomes(&signed));
 
     let found: Vec<_> =
         examples.iter().zip(&signed).filter_map(|(example, event)| Some((example, push(event)?))).collect();

@@ -27,7 +27,7 @@ async fn broken_fetches_still_deliver_every_push() {
     world.drain().await;
     for by in [Breakage::Close, Breakage::Kill] {
         for &after in &MOMENTS {
-            world.ssh.break_next(Break { after, by }).await;
+            break_next(&world, Break { after, by }).await;
             let accepted = world.push_again(clone, BYTES).await;
             let outcomes = world.drain().await;
             assert_eq!(outcomes.len(), 2, "{by:?} after {after} bytes: {outcomes:?}");
@@ -44,10 +44,16 @@ async fn broken_fetches_still_deliver_every_push() {
     tally::tried(tried);
 }
 
+/// Breaks the next fetch, which has to connect for that: no session is open any more.
+async fn break_next(world: &World, broken: Break) {
+    world.ssh.cut();
+    world.ssh.break_next(broken).await;
+}
+
 /// A push whose first fetch is interrupted.
 async fn arrives_in_the_end(world: &World, broken: Break) {
     let Break { after, by } = broken;
-    world.ssh.break_next(broken).await;
+    break_next(world, broken).await;
     let accepted = world.push(&format!("acme/{by:?}-{after}").to_lowercase(), BYTES).await;
     let outcomes: Vec<_> = world.drain().await.into_iter().map(|(_, outcome)| outcome).collect();
     let first = if matches!(by, Breakage::Kill) { Delivered::Died } else { Delivered::Failed };
