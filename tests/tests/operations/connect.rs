@@ -90,7 +90,7 @@ impl Scene {
     }
 
     /// The next push is fetched by a worker without cached keys.
-    async fn make_cold(&self) {
+    pub(crate) async fn make_cold(&self) {
         let account = &self.local.cloud.account;
         let deployer = deployment::account::Account::open(&account.config).await.unwrap();
         let resources = deploy::resources(&deployer, STACK).await.unwrap();

@@ -149,6 +149,8 @@ async fn doctor_names_each_planted_fault() {
 
     // The host key is another one: only the worker sees that.
     scene.local.sshd.replace_host_key().await.unwrap();
+    // A session that is open doesn't notice.
+    scene.make_cold().await;
     let push = scene.push("acme/rocket", "1".repeat(40)).await;
     deliver(&scene.stack.webhook_url, &scene.stack.api_secret, &push).await.unwrap();
     let doctor = Doctor::at(&scene).await;
