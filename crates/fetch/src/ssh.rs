@@ -25,7 +25,8 @@ use crate::{
 const WAIT_FOR_KEY: Duration = Duration::from_secs(10);
 
 /// A connection to a host that begins before the key for it is known, for the first [`SshAccess`]
-/// to it: its three round trips pass while the key is read. The host's key is verified in it, and nothing about us is sent.
+/// to it: its three round trips pass while the key is read. The host's key is verified in it, and
+/// nothing about us is sent.
 #[derive(Clone)]
 pub struct Connecting {
     host: Arc<AllowedHost>,

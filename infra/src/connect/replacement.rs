@@ -1,5 +1,5 @@
-//! Replaces deploy keys: an old key is removed only when the worker has fetched with the new one. Until
-//! then, both are there, so no push fails.
+//! Replaces deploy keys: an old key is removed only when the worker has fetched with the new one.
+//! Until then, both are there, so no push fails.
 
 use std::time::{Duration, Instant, SystemTime};
 
