@@ -26,7 +26,7 @@ pub(crate) struct Arguments {
     /// Replace the deploy keys that the stack made for these repositories
     #[arg(long)]
     rotate: bool,
-    /// How long to wait for the zips, and for fetches with new keys: 30s, 5m [default: 2m, or 7m with --rotate]
+    /// How long to wait for zips and for fetches with new keys: 30s, 5m [default: 2m; --rotate: 7m]
     #[arg(long, value_name = "TIME", value_parser = since::read)]
     wait: Option<Duration>,
     /// Show what would be done, and change nothing
