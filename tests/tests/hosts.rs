@@ -170,7 +170,7 @@ fn outcomes(events: &[Event]) -> Vec<Result<Vec<AuthenticJob>, &str>> {
     let outcomes = events.iter().map(|event| match event {
         Event::Push(push) => Ok(push.jobs().collect()),
         Event::Ignored { reason, .. } => Err(reason.as_str()),
-        _ => Err("a ping"),
+        Event::Ping { .. } => Err("a ping"),
     });
     outcomes.collect()
 }

@@ -165,18 +165,7 @@ impl Parameters {
         let lfs = stack.parameter("Lfs", &lfs());
         let github_app_id = stack.parameter("GitHubAppId", &github_app_id());
         let github_app_key = stack.parameter("GitHubAppKey", &github_app_key());
-        stack.requires(
-            "KeyOfTheApp",
-            &github_app_id,
-            &github_app_key,
-            "With GitHubAppId, GitHubAppKey is the ARN of the App's key, which `infra app` prints.",
-        );
-        stack.requires(
-            "AppOfTheKey",
-            &github_app_key,
-            &github_app_id,
-            "With GitHubAppKey, GitHubAppId says which App it signs for.",
-        );
+        require_both_of_app(stack, &github_app_id, &github_app_key);
         let permissions_boundary = stack.parameter("PermissionsBoundary", &permissions_boundary());
         Self {
             has_output_bucket_name: stack.given("HasOutputBucketName", &output_bucket_name),
@@ -242,6 +231,17 @@ impl Parameters {
             asset_prefix: stack.parameter("QSS3KeyPrefix", &asset_prefix()),
         }
     }
+}
+
+/// A GitHub App's ID and its key are given together.
+fn require_both_of_app(stack: &mut Stack, id: &ParameterHandle<String>, key: &ParameterHandle<String>) {
+    stack.requires(
+        "KeyOfTheApp",
+        id,
+        key,
+        "With GitHubAppId, GitHubAppKey is the ARN of the App's key, which `infra app` prints.",
+    );
+    stack.requires("AppOfTheKey", key, id, "With GitHubAppKey, GitHubAppId says which App it signs for.");
 }
 
 impl Parameters {
