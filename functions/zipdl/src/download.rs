@@ -74,11 +74,12 @@ impl<S: SecretSource> Downloader<S> {
             tries += 1;
             let chain = contract::error_chain(&error);
             let Some(wait) = wait.filter(|_| tries < TRIES) else {
-                return match &error {
-                    ZipDlError::Behind { told, commit, .. } => Ok(tell_unchanged(job, commit, Some(told), &chain)),
-                    ZipDlError::NotDeleted { commit, .. } => Ok(tell_unchanged(job, commit, None, &chain)),
-                    _ => Err(error),
-                };
+                match &error {
+                    ZipDlError::Behind { told, commit, .. } => tell_unchanged(job, commit, Some(told), &chain),
+                    ZipDlError::NotDeleted { commit, .. } => tell_unchanged(job, commit, None, &chain),
+                    _ => return Err(error),
+                }
+                return Ok(());
             };
             tracing::warn!(job = job.id(), delivery = %job.delivery, error = chain, wait_seconds = wait.as_secs(), "trying again");
             sleep(wait).await;
