@@ -105,7 +105,7 @@ const TABLE: &[(At, Accepted)] = &[
         ),
     ),
     (
-        At::Ids(&["GitPullFunction", "ReconcilerFunction"]),
+        At::Ids(&["GitPullFunction", "ZipDlFunction", "ReconcilerFunction"]),
         accepted(
             &[],
             &["CloudFormation-Validate::E3005", "CloudFormation-Validate::W2502"],
@@ -251,6 +251,22 @@ const TABLE: &[(At, Accepted)] = &[
                 "AwsSolutions-IAM5[Resource::<CacheBucket.Arn>/packs/*]",
             ],
             "Objects of the stack's own buckets, whose names are made at work",
+        ),
+    ),
+    (
+        At::Ids(&["GitPullDeletedReferences", "ZipDlDeletedReferences"]),
+        accepted(
+            &[],
+            &["AwsSolutions-IAM5[Resource::<OutputBucket.Arn>/*]"],
+            "Objects of the stack's own bucket, whose names are made at work",
+        ),
+    ),
+    (
+        At::Ids(&["ReconcilerSchedule"]),
+        accepted(
+            &[],
+            &["Serverless-EventBusDLQ"],
+            "The next run makes up for one that is lost, and an alarm is raised if none comes",
         ),
     ),
     (
