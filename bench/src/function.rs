@@ -37,7 +37,8 @@ impl Function {
     pub(crate) async fn start(bench: &Bench, name: &str, environment: &Environment) -> Result<Self> {
         let mut runtime = Runtime::start().await?;
         let temporary = bench.empty_folder()?;
-        let log = bench.scratch().join(format!("{name}.log"));
+        // Several may run at once.
+        let log = bench.scratch().join(format!("{name}-{}.log", runtime.address.port()));
         let mut command = Command::new(bench.program(name));
         command.env_clear().envs(lambda(name, &runtime)).envs(environment.iter().map(|(name, value)| (name, value)));
         command.env("TMPDIR", temporary.path()).current_dir(temporary.path()).kill_on_drop(true);
