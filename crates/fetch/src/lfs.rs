@@ -57,10 +57,7 @@ async fn over_ssh(remote: &Remote, access: &SshAccess) -> Result<LfsAccess, Fetc
     let command = format!("git-lfs-authenticate {path} download");
     let (channel, session) = access.sessions.run(remote, access, &command).await?;
     let heard = hear(channel, remote).await;
-    match &heard {
-        Ok(_) => access.sessions.keep(&remote.host, access, session),
-        Err(_) => session.close().await,
-    }
+    access.sessions.take_back(&remote.host, access, session, heard.is_ok()).await;
     let Heard { out, said } = heard?;
     // The response contains a secret, so no error quotes it.
     let refused = || FetchError::Lfs { repository: remote.repository.clone(), said: in_one_line(&said) };

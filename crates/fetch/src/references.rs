@@ -102,10 +102,7 @@ async fn asked_over_ssh(
     let wire = Arc::new(Wire::new(remote.limits));
     let transport = over_ssh::connect(channel, &wire, &remote.repository);
     let found = converse(Transport::Ssh(Box::new(transport)), wire, remote, prefixes).await;
-    match &found {
-        Ok(_) => access.sessions.keep(&remote.host, access, session),
-        Err(_) => session.close().await,
-    }
+    access.sessions.take_back(&remote.host, access, session, found.is_ok()).await;
     found
 }
 

@@ -162,10 +162,7 @@ async fn attempt(
             let (channel, session) = access.sessions.run(remote, access, &format!("git-upload-pack {path}")).await?;
             let transport = over_ssh::connect(channel, &wire, &remote.repository);
             let attempt = attempt_over(Transport::Ssh(Box::new(transport)), wire, request, foresight, dir).await;
-            match &attempt {
-                Ok(_) => access.sessions.keep(&remote.host, access, session),
-                Err(_) => session.close().await,
-            }
+            access.sessions.take_back(&remote.host, access, session, attempt.is_ok()).await;
             attempt
         }
         Access::Https(HttpsAccess { client, credential }) => {

@@ -94,8 +94,13 @@ impl Sessions {
         }
     }
 
-    /// Keeps a session that has served, for the next fetch with the same key.
-    pub(crate) fn keep(&self, host: &AllowedHost, access: &SshAccess, session: Session) {
+    /// Takes a session back: keeps one that has served, for the next fetch with the same key, and
+    /// closes any other.
+    pub(crate) async fn take_back(&self, host: &AllowedHost, access: &SshAccess, session: Session, has_served: bool) {
+        if !has_served {
+            session.close().await;
+            return;
+        }
         let kept = Kept { host: host.clone(), fingerprint: access.key.fingerprint(), session };
         let mut all = self.lock();
         all.push(kept);

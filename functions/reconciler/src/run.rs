@@ -25,8 +25,6 @@ use crate::{
 const AT_A_HOST: usize = 8;
 /// How many objects are looked at at once.
 const LOOKS: usize = 16;
-/// How many jobs one call queues.
-const JOBS: usize = 10;
 /// After so many repositories in a row that a host refuses, it isn't asked for more: it may take us
 /// for an attacker.
 const REFUSALS: u32 = 10;
@@ -403,7 +401,7 @@ async fn queue<W: World>(
     let scope = world.scope(host, repository).await?;
     let jobs = due.iter().filter_map(|one| Some((one, one.job(repository, plan.now, scope.clone())?)));
     let jobs: Vec<_> = jobs.collect();
-    for some in jobs.chunks(JOBS) {
+    for some in jobs.chunks(job_queue::AT_ONCE) {
         let jobs: Vec<Job> = some.iter().map(|(_, job)| job.clone()).collect();
         world.send(worker, &jobs).await?;
         for (difference, job) in some {
