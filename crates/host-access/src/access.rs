@@ -1,6 +1,6 @@
 //! What shows a host who we are, and the way to it: an SSH key, a token for each host, or a GitHub
-//! App's tokens for single repositories. The App is the way to all repositories of its host. For
-//! all others, the `FetchOver` parameter decides.
+//! App's tokens for single repositories. The App is the way to the repositories that it is
+//! installed on. For all others, the `FetchOver` parameter decides.
 
 use std::time::SystemTime;
 
@@ -22,13 +22,13 @@ use crate::{
 /// How all hosts are reached.
 #[derive(Debug)]
 pub struct Access {
-    /// How the App's host is reached.
+    /// How the repositories are reached that the App is installed on.
     pub app: Option<GitHubApp<KmsKey>>,
     /// How all others are.
     pub others: Others,
 }
 
-/// How the hosts without an App are reached.
+/// How repositories without the App are reached.
 #[derive(Debug)]
 pub enum Others {
     /// Over SSH.
@@ -61,30 +61,48 @@ pub(crate) enum Known {
 pub(crate) struct Ways {
     pub(crate) first: fetch::Access,
     pub(crate) others: Vec<fetch::Access>,
-    /// Why the first way has no token: it only leads to public repositories.
-    pub(crate) without_token: Option<AppError>,
+    /// Whether they are meant for this repository or its host: its own keys, or the host's token.
+    pub(crate) are_own: bool,
+    /// Why the App's token isn't one of them.
+    pub(crate) without_app: Option<AppError>,
 }
 
 impl Ways {
     fn one(first: fetch::Access) -> Self {
-        Self { first, others: Vec::new(), without_token: None }
+        Self { first, others: Vec::new(), are_own: false, without_app: None }
+    }
+
+    /// The same for a repository of the App's host that the App isn't installed on. Everybody can
+    /// read a public one, such as a submodule of somebody else, and its host refuses the stack's
+    /// key only after many round trips.
+    fn without_app(self, why: AppError, public: fetch::Access) -> Self {
+        let Self { first, mut others, are_own, .. } = self;
+        let first = if are_own {
+            others.push(public);
+            first
+        } else {
+            others.insert(0, first);
+            public
+        };
+        Self { first, others, are_own, without_app: Some(why) }
     }
 }
 
-/// The way to a repository of the App's host. Everybody can read a public one, such as a submodule
-/// of somebody who hasn't installed the App.
-async fn by_app(app: &GitHubApp<KmsKey>, repository: &Repository, known: Known) -> Result<Ways, AccessError> {
+/// The way that the App's token opens, or why there is none.
+async fn by_app(
+    app: &GitHubApp<KmsKey>,
+    repository: &Repository,
+    known: Known,
+) -> Result<Result<fetch::Access, AppError>, AccessError> {
     let path = &repository.path;
     if known == Known::Refused {
         app.forget(path).await;
     }
-    let (token, without_token) = match app.token(path, SystemTime::now()).await {
-        Ok(token) => (Some(token), None),
-        Err(error) if error.is_about_access() => (None, Some(error)),
-        Err(error) => return Err(AccessError::GitHubApp(Box::new(error))),
-    };
-    let first = over_https(app.client(), app.host(), token.as_ref())?;
-    Ok(Ways { without_token, ..Ways::one(first) })
+    match app.token(path, SystemTime::now()).await {
+        Ok(token) => over_https(app.client(), app.host(), Some(&token)).map(Ok),
+        Err(error) if error.is_about_access() => Ok(Err(error)),
+        Err(error) => Err(AccessError::GitHubApp(Box::new(error))),
+    }
 }
 
 /// The way over HTTPS with a token, or without one.
@@ -149,9 +167,9 @@ impl Access {
         loop {
             let ways = self.ways(host, repository, hosts, known).await?;
             let mut answer = ask(ways.first).await;
+            let is_public = answer.as_ref().err().is_none_or(|error| !is_of_access(error));
             for way in ways.others {
-                // While one key replaces another, the host may have only the older one.
-                if !matches!(answer, Err(FetchError::KeyRefused { .. })) {
+                if !answer.as_ref().is_err_and(is_of_access) {
                     break;
                 }
                 answer = ask(way).await;
@@ -161,7 +179,9 @@ impl Access {
                 // A cached key or token may have been replaced: read it again, once.
                 Err(error) if known == Known::Cached && is_of_access(&error) => known = Known::Refused,
                 Err(error) => {
-                    return Err(match ways.without_token.filter(|_| is_of_access(&error)) {
+                    // What became of the stack's key says less than that the App isn't installed.
+                    let is_for_app = is_of_access(&error) || !ways.are_own && !is_public;
+                    return Err(match ways.without_app.filter(|_| is_for_app) {
                         Some(why) => AccessError::GitHubApp(Box::new(why)).into(),
                         None => ReachError::Fetch(Box::new(error)),
                     });
@@ -178,14 +198,31 @@ impl Access {
         hosts: &AllowedHosts,
         known: Known,
     ) -> Result<Ways, AccessError> {
-        if let Some(app) = self.app_of(host) {
-            return by_app(app, repository, known).await;
-        }
+        let Some(app) = self.app_of(host) else {
+            return self.ways_of_others(host, repository, hosts, known).await;
+        };
+        let why = match by_app(app, repository, known).await? {
+            Ok(way) => return Ok(Ways::one(way)),
+            Err(why) => why,
+        };
+        let public = over_https(app.client(), app.host(), None)?;
+        Ok(self.ways_of_others(host, repository, hosts, known).await?.without_app(why, public))
+    }
+
+    /// The ways to a repository without the App, the newest key first: while it replaces another,
+    /// the host may have only the older one.
+    async fn ways_of_others(
+        &self,
+        host: &AllowedHost,
+        repository: &Repository,
+        hosts: &AllowedHosts,
+        known: Known,
+    ) -> Result<Ways, AccessError> {
         match &self.others {
             Others::Ssh { keys, sessions } => {
                 // The first round trips need no key.
                 let mut connecting = sessions.connect_early(host);
-                let KeysOf { newest, older } = match known {
+                let KeysOf { newest, older, are_own } = match known {
                     Known::Cached => keys.of(repository).await?,
                     Known::Refused => keys.read_again(repository).await?,
                 };
@@ -195,12 +232,13 @@ impl Access {
                 };
                 let first = way(newest);
                 let others = older.into_iter().map(way).collect();
-                Ok(Ways { others, ..Ways::one(first) })
+                Ok(Ways { others, are_own, ..Ways::one(first) })
             }
             Others::Https { client, tokens } => {
                 let max_age = if known == Known::Cached { MAX_AGE } else { ROTATION_AGE };
                 let token = tokens.token(host, hosts, client, max_age).await.map_err(no_token)?;
-                over_https(client, host, token.as_ref()).map(Ways::one)
+                let first = over_https(client, host, token.as_ref())?;
+                Ok(Ways { are_own: token.is_some(), ..Ways::one(first) })
             }
         }
     }

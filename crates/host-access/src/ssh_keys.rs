@@ -42,6 +42,8 @@ pub(crate) struct KeysOf {
     pub(crate) newest: PrivateKey,
     /// Those that it replaces, while it does.
     pub(crate) older: Vec<PrivateKey>,
+    /// Whether they are the repository's own, not the stack's.
+    pub(crate) are_own: bool,
 }
 
 /// The own keys of repositories, newest first: none for one that uses the stack's. They are cached
@@ -100,7 +102,7 @@ impl SshKeys {
     async fn or_of_stack(&self, own: Vec<PrivateKey>) -> Result<KeysOf, AccessError> {
         let mut own = own.into_iter();
         if let Some(newest) = own.next() {
-            return Ok(KeysOf { newest, older: own.collect() });
+            return Ok(KeysOf { newest, older: own.collect(), are_own: true });
         }
         let key = self.of_stack.get_or_try_init(async || {
             let ciphertext = self.content(&self.object).await?;
@@ -108,7 +110,7 @@ impl SshKeys {
             let ciphertext = ciphertext.ok_or(AccessError::NoSuchKey { bucket, object })?;
             self.decrypt(ciphertext, custom::encryption_context(&self.stack_name)).await
         });
-        Ok(KeysOf { newest: key.await?.clone(), older: Vec::new() })
+        Ok(KeysOf { newest: key.await?.clone(), older: Vec::new(), are_own: false })
     }
 
     /// The keys of a single repository, in this object, newest first.

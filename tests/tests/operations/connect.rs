@@ -118,7 +118,7 @@ impl Scene {
     }
 
     /// Runs a command against the stack while the host serves.
-    async fn infra(&self, desk: &Desk<'_>, arguments: &[&str]) -> (Option<i32>, String, String) {
+    pub(crate) async fn infra(&self, desk: &Desk<'_>, arguments: &[&str]) -> (Option<i32>, String, String) {
         self.infra_with(desk, arguments, Some(TOKEN)).await
     }
 

@@ -115,13 +115,17 @@ async fn stored(scene: &Scene, path: &str, commit: &str) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn github_app_serves_private_repositories() {
     let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-    let paths = ["acme/rocket", "acme/probe", "acme/other"];
+    let paths = ["acme/rocket", "acme/probe", "acme/other", "acme/lander"];
     let scene = Scene::set(&dir.path().join("cloud"), &paths).await;
     let account = &scene.local.cloud.account;
     let work = dir.path().join("work");
     let desk = Desk::packaged(&scene.local, &work);
     let names = paths.map(|path| format!("{}/{path}", address(GITHUB)));
-    let [rocket, probe, other] = [&*names[0], &*names[1], &*names[2]];
+    let [rocket, probe, other, lander] = [&*names[0], &*names[1], &*names[2], &*names[3]];
+
+    // One repository has a deploy key before there is an App.
+    let (code, stdout, stderr) = scene.infra(&desk, &["connect", lander]).await;
+    assert_eq!(code, Some(0), "{stdout}{stderr}");
 
     let settings = create(&scene, &desk).await;
     let (app, url) = {
@@ -141,7 +145,12 @@ async fn github_app_serves_private_repositories() {
     scene.apis.state(GITHUB).install(app.id, "acme", &["acme/rocket", "acme/probe"]);
     let (code, stdout, stderr) = scene.infra_with(&desk, &["connect", rocket, probe], None).await;
     assert_eq!((code, stdout.matches("was connected").count()), (Some(0), 2), "{stdout}{stderr}");
-    assert!(scene.apis.state(GITHUB).repositories.iter().all(|one| one.keys.is_empty() && one.hooks.is_empty()));
+    let is_bare = |path: &str| {
+        let mut state = scene.apis.state(GITHUB);
+        let one = state.find(path).unwrap();
+        one.keys.is_empty() && one.hooks.is_empty()
+    };
+    assert!(paths[..3].iter().all(|path| is_bare(path)) && !is_bare(paths[3]));
 
     // Two private repositories on one stack, each fetched with a token of its own.
     for path in &paths[..2] {
@@ -150,7 +159,13 @@ async fn github_app_serves_private_repositories() {
     }
     tokens_are_for_one_repository(&scene).await;
 
-    // Another repository of the same owner isn't the App's.
+    // One without the App is still fetched with its deploy key.
+    scene.clone_of(paths[3]).commit("With a deploy key").await.unwrap();
+    scene.clone_of(paths[3]).push(&["main"]).await.unwrap();
+    let commit = push(&scene, paths[3]).await;
+    stored(&scene, paths[3], &commit).await;
+
+    // Another repository of the same owner isn't the App's, and has no deploy key.
     push(&scene, paths[2]).await;
     logged(&scene, "is not installed on").await;
     let (code, stdout, _) = scene.infra_with(&desk, &["doctor", other, "--json"], None).await;

@@ -492,7 +492,7 @@ fn oauth_secret() -> Parameter {
 fn github_app_id() -> Parameter {
     Parameter::text(
         "",
-        "ID or client ID of a GitHub App, with whose tokens gitpull fetches every repository of GitHubAppHost, over HTTPS \
+        "ID or client ID of a GitHub App, with whose tokens gitpull fetches the repositories that have the App, over HTTPS \
          whatever FetchOver says. None when empty. `infra app create` makes one.",
     )
     .matching("^$|^[0-9]{1,20}$|^Iv[0-9A-Za-z.]{1,38}$", "empty, a number, or a client ID such as Iv23li0123456789abcd")
