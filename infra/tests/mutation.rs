@@ -67,11 +67,12 @@ impl Part {
     fn of(id: &str, all: &Rules, template: &Value) -> Vec<Self> {
         let kind = template["Resources"][id]["Type"].as_str().unwrap();
         let scope = |rule: &Rule| rule.text.lines().find_map(|line| line.strip_prefix("# Scope: ")).unwrap().to_owned();
+        let shows = |scope: &str, kind: &str| scope.split(", ").any(|part| part.split('.').next() == Some(kind));
         let each = |scope: &str| match scope.strip_prefix("each ") {
-            Some(of) => of == "resource" || of.starts_with("with ") || of.split(", ").any(|name| name == kind),
+            Some(of) => of == "resource" || of.starts_with("with ") || shows(of, kind),
             None => false,
         };
-        let related = |scope: &str| !scope.starts_with("each ") && scope.split(", ").any(|name| name == kind);
+        let related = |scope: &str| !scope.starts_with("each ") && shows(scope, kind);
         let rules = |concerned: &dyn Fn(&str) -> bool| {
             Rules::new(all.iter().filter(|rule| concerned(&scope(rule))).cloned()).ok()
         };
@@ -88,7 +89,7 @@ impl Part {
         });
         let related = rules(&related).map(|rules| {
             let scopes: Vec<_> = rules.iter().map(scope).collect();
-            part(rules, &|_, name| scopes.iter().any(|scope| scope.split(", ").any(|other| other == name)))
+            part(rules, &|_, name| scopes.iter().any(|scope| shows(scope, name)))
         });
         each.into_iter().chain(related).collect()
     }

@@ -57,6 +57,14 @@ pub enum RulesError {
     /// Two services have a rule of that name; reports could not tell them apart.
     #[error("rule {0} is there twice")]
     Twice(String),
+    /// A rule would check a property that it isn't shown.
+    #[error("rule {rule} reads Properties.{property}, which its `# Scope:` leaves out")]
+    Unseen {
+        /// The rule's ID.
+        rule: String,
+        /// The property, or `*`.
+        property: String,
+    },
 }
 
 impl Rules {
@@ -87,10 +95,13 @@ impl Rules {
         Self::new(rules)
     }
 
-    /// Refuses an empty set, and two rules of the same name.
+    /// Refuses an empty set, two rules of the same name, and a scope that is too narrow.
     pub fn new(rules: impl IntoIterator<Item = Rule>) -> Result<Self, RulesError> {
         let mut by_name = BTreeMap::new();
         for rule in rules {
+            if let Some(property) = Scope::of(&rule.text).unseen(&rule.text) {
+                return Err(RulesError::Unseen { rule: rule.id(), property: property.to_owned() });
+            }
             if let Some(first) = by_name.insert(rule.name.clone(), rule) {
                 return Err(RulesError::Twice(first.name));
             }

@@ -3,12 +3,14 @@
 //! sees only that, and is evaluated in milliseconds.
 //!
 //! A line `# Scope: AWS::S3::Bucket, AWS::S3::BucketPolicy` names the types of resources, or the
-//! sections `Parameters` and `Outputs`, that the rule relates to one another. With `each` before
-//! it, the rule checks every resource by itself, and sees each in all variants that the conditions
-//! allow, side by side: `# Scope: each AWS::S3::Bucket` those of a type,
-//! `# Scope: each with Statement` those that have such a key at any depth, `# Scope: each resource`
-//! all. The resources' `Metadata` is shown to rules that name it. Without such a line a rule sees
-//! everything.
+//! sections `Parameters` and `Outputs`, that the rule relates to one another.
+//! `AWS::Lambda::Function.LoggingConfig` is a type without its other properties, and so without
+//! their conditions. With `each` before the list, the rule checks every resource by itself, and
+//! sees each in all variants that the conditions allow, side by side:
+//! `# Scope: each AWS::S3::Bucket` those of a type, `# Scope: each with Statement` those that have
+//! such a key at any depth, `# Scope: each resource` all. `Parameters`, which have no conditions,
+//! may be beside them. The resources' `Metadata` is shown to rules that name it. Without such a
+//! line a rule sees everything.
 
 use std::collections::BTreeSet;
 
@@ -27,15 +29,35 @@ pub(super) enum Scope {
     Whole,
     /// Every resource by itself.
     Each,
-    /// Every resource of these types by itself.
-    EachOf(Names),
+    /// Every resource of these types by itself, beside the parameters if they are named.
+    EachOf(Parts),
     /// Every resource by itself that has this key at any depth.
     EachWith(String),
     /// These sections and resources of these types.
-    Only(Names),
+    Only(Parts),
 }
 
-type Names = BTreeSet<String>;
+type Parts = BTreeSet<Part>;
+
+/// A section, or the resources of a type, with one property or with all.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Part {
+    name: String,
+    property: Option<String>,
+}
+
+impl Part {
+    fn of(text: &str) -> Self {
+        match text.trim().split_once('.') {
+            Some((name, property)) => Self { name: name.to_owned(), property: Some(property.to_owned()) },
+            None => Self { name: text.trim().to_owned(), property: None },
+        }
+    }
+
+    fn is_of(&self, resource: &Value) -> bool {
+        resource["Type"] == *self.name
+    }
+}
 
 impl Scope {
     /// Parses the header of a rule.
@@ -44,12 +66,12 @@ impl Scope {
         let Some(scope) = head.find_map(|line| line.strip_prefix("# Scope:")).map(str::trim) else {
             return Self::Whole;
         };
-        let names = |list: &str| list.split(',').map(|name| name.trim().to_owned()).collect();
+        let parts = |list: &str| list.split(',').map(Part::of).collect::<Parts>();
         match scope.strip_prefix("each ").map(|each| (each, each.strip_prefix("with "))) {
             Some((_, Some(key))) => Self::EachWith(key.trim().to_owned()),
             Some(("resource", None)) => Self::Each,
-            Some((list, None)) => Self::EachOf(names(list)),
-            None => Self::Only(names(scope)),
+            Some((list, None)) => Self::EachOf(parts(list)),
+            None => Self::Only(parts(scope)),
         }
     }
 
@@ -70,13 +92,14 @@ impl Scope {
     }
 
     fn shows(&self, section: &str, entry: &Value) -> bool {
-        let of_a_type = |names: &Names| entry["Type"].as_str().is_some_and(|name| names.contains(name));
+        let of_a_type = |parts: &Parts| section == "Resources" && parts.iter().any(|part| part.is_of(entry));
+        let named = |parts: &Parts| parts.iter().any(|part| part.name == section);
         match self {
             Self::Whole => true,
             Self::Each => section == "Resources",
-            Self::EachOf(names) => section == "Resources" && of_a_type(names),
+            Self::EachOf(parts) => of_a_type(parts) || section == "Parameters" && named(parts),
             Self::EachWith(key) => section == "Resources" && has_key(entry, key),
-            Self::Only(names) => names.contains(section) || section == "Resources" && of_a_type(names),
+            Self::Only(parts) => of_a_type(parts) || named(parts),
         }
     }
 
@@ -86,10 +109,39 @@ impl Scope {
                 return Some((section.clone(), value.clone()));
             }
             let shown = value.as_object()?.iter().filter(|(_, entry)| self.shows(section, entry));
-            let shown: Map<_, _> = shown.map(|(key, entry)| (key.clone(), entry.clone())).collect();
+            let shown: Map<_, _> = shown.map(|(key, entry)| (key.clone(), self.cut(entry))).collect();
             (section == "Resources" || !shown.is_empty()).then(|| (section.clone(), shown.into()))
         });
         kept.collect::<Map<_, _>>().into()
+    }
+}
+
+impl Scope {
+    /// A property that a rule names and doesn't see, or `*` if it reads any. Nothing for a rule
+    /// that sees a type with all properties, since it isn't known whose property it names.
+    pub(super) fn unseen<'r>(&self, rule: &'r str) -> Option<&'r str> {
+        let (Self::EachOf(parts) | Self::Only(parts)) = self else { return None };
+        let types = parts.iter().filter(|part| part.name.contains("::"));
+        let seen: BTreeSet<_> = types.map(|part| part.property.as_deref()).collect::<Option<_>>()?;
+        let code = rule.lines().filter(|line| !line.starts_with('#'));
+        let named = code.flat_map(|line| line.split("Properties").skip(1)).map(|after| {
+            let name = after.strip_prefix('.').unwrap_or_default();
+            let end = name.find(|char: char| !char.is_ascii_alphanumeric()).unwrap_or(name.len());
+            if end == 0 { "*" } else { &name[..end] }
+        });
+        named.into_iter().find(|name| !seen.contains(name))
+    }
+
+    /// A resource without the properties that the rule doesn't read.
+    fn cut(&self, entry: &Value) -> Value {
+        let mut entry = entry.clone();
+        let (Self::EachOf(parts) | Self::Only(parts)) = self else { return entry };
+        let read: Option<BTreeSet<_>> =
+            parts.iter().filter(|part| part.is_of(&entry)).map(|part| part.property.as_deref()).collect();
+        if let (Some(read), Some(properties)) = (read, entry.get_mut("Properties").and_then(Value::as_object_mut)) {
+            properties.retain(|name, _| read.contains(&**name));
+        }
+        entry
     }
 }
 
@@ -126,7 +178,11 @@ fn side_by_side(template: &Value) -> Result<Value, ConditionsError> {
             forms.insert(name, form);
         }
     }
-    Ok(serde_json::json!({ "Resources": forms }))
+    let mut view = serde_json::json!({ "Resources": forms });
+    if let Some(parameters) = template.get("Parameters") {
+        view["Parameters"] = parameters.clone();
+    }
+    Ok(view)
 }
 
 #[cfg(test)]
@@ -152,10 +208,11 @@ mod tests {
         assert_eq!(Scope::of("rule x { }\n# Scope: each resource"), Scope::Whole);
         assert_eq!(Scope::of("# Why\n# Scope: each resource\nrule x { }"), Scope::Each);
         assert_eq!(Scope::of("# Scope: each with Statement\n"), Scope::EachWith("Statement".to_owned()));
-        let role = Scope::EachOf(BTreeSet::from(["AWS::IAM::Role".to_owned()]));
+        let part = |name: &str, property: Option<&str>| Part { name: name.into(), property: property.map(Into::into) };
+        let role = Scope::EachOf(BTreeSet::from([part("AWS::IAM::Role", None)]));
         assert_eq!(Scope::of("# Scope: each AWS::IAM::Role\nrule x { }"), role);
-        let both = BTreeSet::from(["Parameters".to_owned(), "T".to_owned()]);
-        assert_eq!(Scope::of("# Scope: T, Parameters\n"), Scope::Only(both));
+        let both = BTreeSet::from([part("Parameters", None), part("T", Some("P"))]);
+        assert_eq!(Scope::of("# Scope: T.P, Parameters\n"), Scope::Only(both));
     }
 
     #[test]
@@ -169,6 +226,40 @@ mod tests {
         assert_eq!(values, BTreeSet::from([1, 2]));
         let [view] = &Scope::of("# Scope: each U").views(&template()).unwrap()[..] else { panic!("one view") };
         assert_eq!(view["Resources"].as_object().unwrap().len(), 2);
+    }
+
+    #[test]
+    fn unread_properties_are_left_out() {
+        let mut template = template();
+        template["Resources"]["Twofold"]["Properties"]["Q"] = json!(3);
+        let view = |scope: &str| Scope::of(scope).views(&template).unwrap().remove(0)["Resources"]["Twofold"].take();
+        assert_eq!(view("# Scope: U.Q, T"), json!({ "Type": "U", "Properties": { "Q": 3 } }));
+        assert_eq!(view("# Scope: each U.Q, U.R"), json!({ "Type": "U", "Properties": { "Q": 3 } }));
+        assert_eq!(view("# Scope: U, U.Q"), json!({ "Type": "U", "Properties": { "P": 2, "Q": 3 } }));
+        assert_eq!(Scope::of("# Scope: U.Q").views(&template).unwrap().len(), 1, "the condition of P isn't read");
+    }
+
+    #[test]
+    fn scope_knows_unseen_properties() {
+        let unseen = |scope: &str, rule: &'static str| Scope::of(scope).unseen(rule);
+        let rule = "# Properties.R\nlet x = Resources.*.Properties.P.Q\nlet y = %x[ Properties.Q exists ]";
+        assert_eq!(unseen("# Scope: each A::T.P", rule), Some("Q"));
+        for scope in ["# Scope: A::T.P, A::U.Q, Parameters", "# Scope: A::T.P, A::U", "# Scope: each with P", ""] {
+            assert_eq!(unseen(scope, rule), None, "{scope}");
+        }
+        for rule in ["%x.Properties.* exists", "%x.Properties { P exists }", "%x.Properties[ k | k == 'P' ] exists"] {
+            assert_eq!(unseen("# Scope: each A::T.P", rule), Some("*"), "{rule}");
+        }
+    }
+
+    #[test]
+    fn each_resource_is_beside_parameters() {
+        let views = Scope::of("# Scope: each U, Parameters").views(&template()).unwrap();
+        let [view] = views.as_slice() else { panic!("{views:#?}") };
+        assert_eq!(
+            (view["Resources"].as_object().unwrap().len(), &view["Parameters"]),
+            (2, &json!({ "X": {}, "Y": {} }))
+        );
     }
 
     #[test]
