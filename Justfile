@@ -26,7 +26,7 @@ _default:
 demo *args: _cloud
     @{{ local }} demo "$@"
 
-# Run every test: documentation examples, units, properties, rules, end to end
+# Run the tests: documentation examples, units, properties, rules, end to end (--all: the longest, too)
 test *args: _tests _payloads _specs _templates
     @.ci/test "$@"
 
