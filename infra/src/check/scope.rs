@@ -6,11 +6,11 @@
 //! sections `Parameters` and `Outputs`, that the rule relates to one another.
 //! `AWS::Lambda::Function.LoggingConfig` is a type without its other properties, and so without
 //! their conditions. With `each` before the list, the rule checks every resource by itself, and
-//! sees each in all variants that the conditions allow, side by side:
-//! `# Scope: each AWS::S3::Bucket` those of a type, `# Scope: each with Statement` those that have
-//! such a key at any depth, `# Scope: each resource` all. `Parameters`, which have no conditions,
-//! may be beside them. The resources' `Metadata` is shown to rules that name it. Without such a
-//! line a rule sees everything.
+//! sees each in all variants that the conditions allow, side by side: `# Scope: each
+//! AWS::S3::Bucket` those of a type, `# Scope: each with Statement` those that have such a key at
+//! any depth, with the properties that have it, `# Scope: each resource` all. `Parameters`, which
+//! have no conditions, may be beside them. The resources' `Metadata` is shown to rules that name
+//! it. Without such a line a rule sees everything.
 
 use std::collections::BTreeSet;
 
@@ -31,7 +31,7 @@ pub(super) enum Scope {
     Each,
     /// Every resource of these types by itself, beside the parameters if they are named.
     EachOf(Parts),
-    /// Every resource by itself that has this key at any depth.
+    /// Every resource by itself that has this key at any depth, with the properties that have it.
     EachWith(String),
     /// These sections and resources of these types.
     Only(Parts),
@@ -135,11 +135,18 @@ impl Scope {
     /// A resource without the properties that the rule doesn't read.
     fn cut(&self, entry: &Value) -> Value {
         let mut entry = entry.clone();
-        let (Self::EachOf(parts) | Self::Only(parts)) = self else { return entry };
-        let read: Option<BTreeSet<_>> =
-            parts.iter().filter(|part| part.is_of(&entry)).map(|part| part.property.as_deref()).collect();
-        if let (Some(read), Some(properties)) = (read, entry.get_mut("Properties").and_then(Value::as_object_mut)) {
-            properties.retain(|name, _| read.contains(&**name));
+        let read = match self {
+            Self::EachOf(parts) | Self::Only(parts) => {
+                let parts = parts.iter().filter(|part| part.is_of(&entry));
+                parts.map(|part| part.property.as_deref()).collect::<Option<BTreeSet<_>>>()
+            }
+            _ => None,
+        };
+        if let Some(properties) = entry.get_mut("Properties").and_then(Value::as_object_mut) {
+            properties.retain(|name, value| match self {
+                Self::EachWith(key) => has_key(value, key),
+                _ => read.as_ref().is_none_or(|read| read.contains(&**name)),
+            });
         }
         entry
     }
@@ -267,7 +274,7 @@ mod tests {
         let mut template = template();
         template["Resources"]["Deep"] = json!({
             "Type": "V",
-            "Properties": { "P": { "Fn::If": ["A", [{ "Statement": [] }], { "Ref": "AWS::NoValue" }] } },
+            "Properties": { "Q": { "Fn::If": ["B", 1, 2] }, "P": { "Fn::If": ["A", [{ "Statement": [] }], { "Ref": "AWS::NoValue" }] } },
         });
         let views = Scope::of("# Scope: each with Statement").views(&template).unwrap();
         let [view] = views.as_slice() else { panic!("{views:#?}") };
