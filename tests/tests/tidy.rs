@@ -423,6 +423,30 @@ fn every_aws_fault_has_tests() {
     assert_eq!(rows.len(), 17);
 }
 
+/// Everything in a source that may be the name of a function.
+fn names_in(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|char: char| !char.is_alphanumeric() && char != '_')
+}
+
+#[test]
+fn every_promise_names_existing_tests() {
+    // A macro defines the tests of the fuzz targets, so it counts that the name is there.
+    let named_in = |text: &str| names_in(text).map(str::to_owned).collect::<BTreeSet<_>>();
+    let mut tests: BTreeMap<_, _> = sources().into_iter().map(|(file, text)| (file, named_in(&text))).collect();
+    tests.retain(|file, _| !file.ends_with("promises/list.rs"));
+    // A module `tests` may be in the file of the module that it tests.
+    let is_in = |file: &Path, modules: &[&str]| {
+        let own: Vec<_> = file.with_extension("").iter().map(|part| part.to_string_lossy().into_owned()).collect();
+        modules.iter().all(|module| *module == "tests" || own.iter().any(|part| part == module))
+    };
+    for name in local::promises::PROMISES.iter().flat_map(|promise| promise.tests) {
+        let path: Vec<&str> = name.split("::").collect();
+        let (test, modules) = path.split_last().unwrap();
+        let there = tests.iter().any(|(file, tests)| tests.contains(*test) && is_in(file, modules));
+        assert!(there, "local/src/promises names {name}, which doesn't exist");
+    }
+}
+
 /// Files that download: the recipes' scripts, the CI configuration, and the launcher.
 fn fetching_files() -> Vec<(PathBuf, String)> {
     let fetches = |file: &PathBuf| {

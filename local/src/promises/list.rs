@@ -263,10 +263,10 @@ pub const PROMISES: &[Promise] = &[
         chapter: FAULTS,
         promise: "a key is generated once, whatever is repeated, and another key type generates another key",
         tests: &[
-            "handler::tests::repeated_or_updated_request_keeps_key",
-            "handler::tests::existing_key_is_never_replaced",
-            "handler::tests::another_kind_is_another_resource",
-            "handler::tests::kms_key_change_can_roll_back",
+            "stack_key::tests::repeated_or_updated_request_keeps_key",
+            "stack_key::tests::existing_key_is_never_replaced",
+            "stack_key::tests::another_kind_is_another_resource",
+            "stack_key::tests::kms_key_change_can_roll_back",
         ],
     },
     Promise {
