@@ -167,7 +167,7 @@ impl Access {
         loop {
             let ways = self.ways(host, repository, hosts, known).await?;
             let mut answer = ask(ways.first).await;
-            let is_public = answer.as_ref().err().is_none_or(|error| !is_of_access(error));
+            let is_private = answer.as_ref().is_err_and(is_of_access);
             for way in ways.others {
                 if !answer.as_ref().is_err_and(is_of_access) {
                     break;
@@ -180,7 +180,7 @@ impl Access {
                 Err(error) if known == Known::Cached && is_of_access(&error) => known = Known::Refused,
                 Err(error) => {
                     // What became of the stack's key says less than that the App isn't installed.
-                    let is_for_app = is_of_access(&error) || !ways.are_own && !is_public;
+                    let is_for_app = is_of_access(&error) || is_private && !ways.are_own;
                     return Err(match ways.without_app.filter(|_| is_for_app) {
                         Some(why) => AccessError::GitHubApp(Box::new(why)).into(),
                         None => ReachError::Fetch(Box::new(error)),
