@@ -3,10 +3,11 @@
 use std::str::FromStr;
 
 /// What is done with the zip of a deleted reference. Nothing deletes it by itself: a rule of the
-/// bucket does, for zips that are marked.
+/// bucket does, for zips that are marked. Each zip gets a tag that says that the deletion was told,
+/// so that it is told once, whoever reports it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum DeletedReferences {
-    /// It stays as it is.
+    /// It stays, with a [tag](Self::KEPT) on which no rule acts.
     #[default]
     Keep,
     /// It gets the [tag](Self::TAG), for people and for rules of their own.
@@ -22,7 +23,7 @@ pub enum DeletedReferences {
 pub struct DeletedReferencesError(String);
 
 impl DeletedReferences {
-    /// The value of the parameter with which zips stay as they are.
+    /// The value of the parameter with which zips stay.
     pub const KEEP: &str = "keep";
 
     /// The value with which they only get a tag.
@@ -31,6 +32,10 @@ impl DeletedReferences {
     /// The tag of the zip of a deleted reference: characters that [S3
     /// accepts](https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-tagging.html).
     pub const TAG: (&str, &str) = ("git2s3", "deleted");
+
+    /// The tag of the zip of a deleted reference that stays, such as that of the default branch,
+    /// whatever the parameter says.
+    pub const KEPT: (&str, &str) = ("git2s3", "gone");
 }
 
 impl FromStr for DeletedReferences {

@@ -1,9 +1,13 @@
 //! What becomes of the zip of a deleted reference: what the `DeletedReferences` parameter says. The
-//! zip is marked where it lies. A copy would be a new version, by which pipelines would start.
+//! zip is marked where it lies. A copy would be a new version, by which pipelines would start. The
+//! mark is also what is known of a deletion: by it, nobody tells of it twice.
 
-use aws_sdk_s3::types::{Tag, Tagging};
+use aws_sdk_s3::{
+    Client,
+    types::{Tag, Tagging},
+};
 use contract::{
-    DeletedReferences, Job, KeepCommits,
+    DeletedReferences, Job, KeepCommits, Repository,
     events::{Deletion, Fate},
     manifest::{self, Subject},
 };
@@ -14,54 +18,96 @@ use crate::{Found, Object, Output, StoreError, find};
 /// have](https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-tagging.html).
 const MOST_TAGS: usize = 10;
 
-/// What became of the zip of a deleted reference.
+/// The zip of a deleted reference, and what is to become of it.
 #[derive(Debug)]
 pub struct Deleted {
     /// Where the zip of the reference lies, or would lie.
     pub object: Object,
-    /// What became of it.
+    /// What becomes of it.
     pub fate: Fate,
+    /// Whether the deletion was told before: then there is nothing left to do.
+    pub is_told: bool,
     /// With [`Fate::Expires`]: after how many days.
     days: Option<u16>,
     found: Option<Found>,
+    /// Its other tags.
+    tags: Vec<Tag>,
 }
 
 impl Output {
-    /// Does with the zip of a job's reference, which is gone, what the parameter says.
+    /// What the parameter says of the zip of a job's reference, which is gone. Once that is told,
+    /// it is to be [marked](Self::mark_deleted): whoever is killed in between tells it again.
     ///
-    /// Only an object whose metadata name the reference is touched, and never the one at the key of
-    /// the default branch: that key is the next default branch's, too.
+    /// Only an object whose metadata name the reference is meant. The one at the key of the default
+    /// branch always stays: that key is the next default branch's, too.
     ///
-    /// Requires the rights of [`find`], and `s3:GetObjectVersionTagging` and
-    /// `s3:PutObjectVersionTagging` unless zips are kept.
+    /// Requires the rights of [`find`], and `s3:GetObjectVersionTagging`.
     ///
     /// # Errors
     /// Those of S3.
-    pub async fn delete_reference(&self, job: &Job) -> Result<Deleted, StoreError> {
+    pub async fn deleted_reference(&self, job: &Job) -> Result<Deleted, StoreError> {
         let own = self.object(job, None);
         if let Some(found) = self.zip_of(job, &own).await? {
-            let (fate, days) = self.mark_deleted(job, &own, &found).await?;
-            return Ok(Deleted { object: own, fate, days, found: Some(found) });
+            return self.look_deleted(own, found, self.deleted_references).await;
         }
         if let Some(branch) = job.reference.branch() {
             let as_default = self.object(job, Some(branch));
             if let Some(found) = self.zip_of(job, &as_default).await? {
-                return Ok(Deleted { object: as_default, fate: Fate::Kept, days: None, found: Some(found) });
+                return self.look_deleted(as_default, found, DeletedReferences::Keep).await;
             }
         }
-        Ok(Deleted { object: own, fate: Fate::Absent, days: None, found: None })
+        Ok(Deleted { object: own, fate: Fate::Absent, is_told: false, days: None, found: None, tags: Vec::new() })
     }
 
-    /// Whether a stored zip is marked as that of a deleted reference. Never, if zips are kept: then
-    /// nothing depends on it, and tags can't be read.
+    async fn look_deleted(&self, object: Object, found: Found, what: DeletedReferences) -> Result<Deleted, StoreError> {
+        let (fate, days) = match what {
+            DeletedReferences::Keep => (Fate::Kept, None),
+            DeletedReferences::Mark => (Fate::Marked, None),
+            DeletedReferences::Days(days) => (Fate::Expires, Some(days)),
+        };
+        let mut tags = tags(&self.s3, &object, &found).await?;
+        let is_told = has_mark(&tags);
+        tags.retain(|tag| tag.key() != DeletedReferences::TAG.0);
+        if !is_told && fate != Fate::Kept && tags.len() >= MOST_TAGS {
+            return Err(StoreError::Tags { object, most: MOST_TAGS });
+        }
+        Ok(Deleted { object, fate, is_told, days, found: Some(found), tags })
+    }
+
+    /// Marks the zip of a deleted reference, and its manifest, if it doesn't stay.
+    ///
+    /// Requires `s3:GetObjectVersionTagging` and `s3:PutObjectVersionTagging`.
+    ///
+    /// # Errors
+    /// Those of S3.
+    pub async fn mark_deleted(&self, job: &Job, deleted: Deleted) -> Result<(), StoreError> {
+        let Deleted { object, fate, found, tags, is_told, .. } = deleted;
+        let Some(found) = found.filter(|_| !is_told) else { return Ok(()) };
+        let stays = fate == Fate::Kept;
+        if stays && tags.len() >= MOST_TAGS {
+            tracing::warn!(artifact = %object, "there is no room for a tag: the deletion may be told again");
+            return Ok(());
+        }
+        let mark = if stays { DeletedReferences::KEPT } else { DeletedReferences::TAG };
+        self.mark(&object, &found, tags, mark).await?;
+        if !stays && self.keep_commits != KeepCommits::Off {
+            let manifest = Object { bucket: object.bucket.clone(), key: manifest::manifest_key(&object.key) };
+            let beside = find(&self.s3, &manifest, &job.repository).await?;
+            if beside.version_id.is_some() {
+                let mut others = self::tags(&self.s3, &manifest, &beside).await?;
+                others.retain(|tag| tag.key() != mark.0);
+                self.mark(&manifest, &beside, others, mark).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a stored zip is marked as that of a deleted reference.
     ///
     /// # Errors
     /// [`StoreError::ReadTags`] if S3 refuses.
     pub async fn is_marked(&self, object: &Object, found: &Found) -> Result<bool, StoreError> {
-        if self.deleted_references == DeletedReferences::Keep {
-            return Ok(false);
-        }
-        Ok(has_mark(&self.tags(object, found).await?))
+        Ok(has_mark(&tags(&self.s3, object, found).await?))
     }
 
     /// What lies at a key, if it is the zip of the job's reference.
@@ -77,31 +123,15 @@ impl Output {
         }
     }
 
-    async fn mark_deleted(&self, job: &Job, zip: &Object, found: &Found) -> Result<(Fate, Option<u16>), StoreError> {
-        let told = match self.deleted_references {
-            DeletedReferences::Keep => return Ok((Fate::Kept, None)),
-            DeletedReferences::Mark => (Fate::Marked, None),
-            DeletedReferences::Days(days) => (Fate::Expires, Some(days)),
-        };
-        self.mark(zip, found).await?;
-        if self.keep_commits != KeepCommits::Off {
-            let manifest = Object { bucket: zip.bucket.clone(), key: manifest::manifest_key(&zip.key) };
-            let beside = find(&self.s3, &manifest, &job.repository).await?;
-            if beside.version_id.is_some() {
-                self.mark(&manifest, &beside).await?;
-            }
-        }
-        Ok(told)
-    }
-
-    /// Adds the tag to the version that was found: a newer one isn't that of the deleted reference.
-    async fn mark(&self, object: &Object, found: &Found) -> Result<(), StoreError> {
-        let mut tags = self.tags(object, found).await?;
-        if has_mark(&tags) {
-            return Ok(());
-        }
-        let (key, value) = DeletedReferences::TAG;
-        tags.retain(|tag| tag.key() != key);
+    /// Adds the mark to the version that was found: a newer one isn't that of the deleted
+    /// reference.
+    async fn mark(
+        &self,
+        object: &Object,
+        found: &Found,
+        mut tags: Vec<Tag>,
+        (key, value): (&str, &str),
+    ) -> Result<(), StoreError> {
         if tags.len() >= MOST_TAGS {
             return Err(StoreError::Tags { object: object.clone(), most: MOST_TAGS });
         }
@@ -112,18 +142,39 @@ impl Output {
         request.set_version_id(found.version_id.clone()).send().await.map_err(|error| failed(error.into()))?;
         Ok(())
     }
+}
 
-    async fn tags(&self, object: &Object, found: &Found) -> Result<Vec<Tag>, StoreError> {
-        let request = self.s3.get_object_tagging().bucket(object.bucket.as_str()).key(&object.key);
-        let read = request.set_version_id(found.version_id.clone()).send().await;
-        let read =
-            read.map_err(|error| StoreError::ReadTags { object: object.clone(), source: Box::new(error.into()) })?;
-        Ok(read.tag_set)
-    }
+/// Whether the deletion of the reference of this zip was told, or can't be noted as told: other
+/// tags have taken the room. `None` if the zip is gone.
+///
+/// Requires the rights of [`find`], and `s3:GetObjectVersionTagging`.
+///
+/// # Errors
+/// Those of S3.
+pub async fn is_deletion_told(
+    s3: &Client,
+    object: &Object,
+    repository: &Repository,
+) -> Result<Option<bool>, StoreError> {
+    let found = match find(s3, object, repository).await {
+        Ok(found) if found.metadata.is_some() => found,
+        Ok(_) | Err(StoreError::OtherRepository { .. }) => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let tags = tags(s3, object, &found).await?;
+    Ok(Some(has_mark(&tags) || tags.len() >= MOST_TAGS))
+}
+
+async fn tags(s3: &Client, object: &Object, found: &Found) -> Result<Vec<Tag>, StoreError> {
+    let request = s3.get_object_tagging().bucket(object.bucket.as_str()).key(&object.key);
+    let read = request.set_version_id(found.version_id.clone()).send().await;
+    let read = read.map_err(|error| StoreError::ReadTags { object: object.clone(), source: Box::new(error.into()) })?;
+    Ok(read.tag_set)
 }
 
 fn has_mark(tags: &[Tag]) -> bool {
-    tags.iter().any(|tag| (tag.key(), tag.value()) == DeletedReferences::TAG)
+    let is_mark = |tag: &Tag| [DeletedReferences::TAG, DeletedReferences::KEPT].contains(&(tag.key(), tag.value()));
+    tags.iter().any(is_mark)
 }
 
 impl Deleted {
@@ -141,9 +192,22 @@ impl Deleted {
         }
     }
 
-    /// What was done, for the log.
-    pub fn told(&self) -> &'static str {
+    /// The line of the log that says what is done.
+    pub fn log(&self, job: &Job) {
+        tracing::info!(
+            job = job.id(),
+            delivery = %job.delivery,
+            repository = %job.repository,
+            reference = %job.reference,
+            artifact = %self.object,
+            "{}",
+            self.said()
+        );
+    }
+
+    fn said(&self) -> &'static str {
         match self.fate {
+            _ if self.is_told => "deleted: this was told before",
             Fate::Kept => "deleted: the zip stays",
             Fate::Marked => "deleted: the zip is marked",
             Fate::Expires => "deleted: the zip is marked, and expires",
@@ -242,8 +306,15 @@ mod tests {
 
         async fn delete(&self, reference: &str) -> Result<Deletion, StoreError> {
             let job = job(reference);
-            let deleted = self.output.delete_reference(&job).await?;
-            Ok(deleted.event(Subject::of(&job, Worker::GitPull)))
+            let deleted = self.output.deleted_reference(&job).await?;
+            let event = deleted.event(Subject::of(&job, Worker::GitPull));
+            self.output.mark_deleted(&job, deleted).await?;
+            Ok(event)
+        }
+
+        async fn is_told(&self, key: &str) -> Option<bool> {
+            let object = Object { bucket: "zips".parse().unwrap(), key: key.to_owned() };
+            is_deletion_told(&self.output.s3, &object, &job(BRANCH).repository).await.unwrap()
         }
     }
 
@@ -281,15 +352,45 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn tags_of_kept_zip_stay_unread() {
+    async fn kept_zip_remembers_its_deletion() {
         let world = World::new(DeletedReferences::Keep).await;
-        world.store(OWN, BRANCH, HERE, &[]);
+        world.store(OWN, BRANCH, HERE, &[("scanned", "clean")]);
+        assert_eq!(world.is_told(OWN).await, Some(false));
         let told = world.delete(BRANCH).await.unwrap();
         assert_eq!((told.artifact, told.key.as_deref()), (Fate::Kept, Some(OWN)));
-        assert!(world.bucket.asked.lock().unwrap().is_empty());
-        let found = find(&world.output.s3, &world.output.object(&job(BRANCH), None), &job(BRANCH).repository).await;
-        assert!(!world.output.is_marked(&world.output.object(&job(BRANCH), None), &found.unwrap()).await.unwrap());
-        assert!(world.bucket.asked.lock().unwrap().is_empty());
+        // No rule of the bucket acts on this tag, whatever the parameter says later.
+        assert_eq!(world.tags(OWN), [tag("git2s3", "gone"), tag("scanned", "clean")]);
+        assert_eq!(world.is_told(OWN).await, Some(true));
+        let object = world.output.object(&job(BRANCH), None);
+        let found = find(&world.output.s3, &object, &job(BRANCH).repository).await.unwrap();
+        assert!(world.output.is_marked(&object, &found).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn deletion_is_told_once() {
+        for parameter in [DeletedReferences::Keep, DeletedReferences::Mark, DeletedReferences::Days(1)] {
+            let world = World::new(parameter).await;
+            world.store(OWN, BRANCH, HERE, &[]);
+            let look = async || world.output.deleted_reference(&job(BRANCH)).await.unwrap();
+            // Whoever is killed before the mark tells it again.
+            assert_eq!([look().await.is_told, look().await.is_told], [false, false]);
+            world.delete(BRANCH).await.unwrap();
+            let later = look().await;
+            assert!(later.is_told && later.said() == "deleted: this was told before", "{parameter:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn lost_zip_says_nothing() {
+        let world = World::new(DeletedReferences::Mark).await;
+        world.store(OWN, BRANCH, "gitlab.com/octo/hello", &[]);
+        let names: Vec<_> = (0..MOST_TAGS).map(|number| number.to_string()).collect();
+        let tags: Vec<_> = names.iter().map(|name| (name.as_str(), "x")).collect();
+        world.store(DEFAULT, "refs/heads/main", HERE, &tags);
+        for key in [OWN, "octo/hello/tag/v1/octo_hello.zip"] {
+            assert_eq!(world.is_told(key).await, None, "{key}");
+        }
+        assert_eq!(world.is_told(DEFAULT).await, Some(true), "there is no room for a mark");
     }
 
     #[tokio::test]
@@ -304,9 +405,10 @@ mod tests {
             assert_eq!((told.artifact, told.key, told.commit), (Fate::Absent, None, None), "{reference}");
         }
         // It was the default branch once: that key is the next one's.
+        assert!(world.bucket.asked.lock().unwrap().is_empty());
         let told = world.delete("refs/heads/main").await.unwrap();
         assert_eq!((told.artifact, told.key.as_deref()), (Fate::Kept, Some(DEFAULT)));
-        assert!(world.bucket.asked.lock().unwrap().is_empty());
+        assert_eq!(world.tags(DEFAULT), [tag("git2s3", "gone")]);
     }
 
     #[tokio::test]
@@ -315,6 +417,7 @@ mod tests {
         world.output.keep_commits = KeepCommits::Days(7);
         world.store(OWN, BRANCH, HERE, &[]);
         world.delete(BRANCH).await.unwrap();
+        world.store(OWN, BRANCH, HERE, &[]);
         world.store(MANIFEST, "", HERE, &[]);
         world.delete(BRANCH).await.unwrap();
         assert_eq!(world.tags(MANIFEST), [tag("git2s3", "deleted")]);

@@ -39,7 +39,7 @@ mod upload;
 
 pub use artifact::{Artifact, Placed, Provenance};
 pub use cached_pack::{CachedPack, PackVersion};
-pub use deleted::Deleted;
+pub use deleted::{Deleted, is_deletion_told};
 pub use error::StoreError;
 pub use metadata::{ArtifactMetadata, Found, find, known};
 pub use object::Object;

@@ -76,20 +76,17 @@ impl Puller {
         Ok(if is_marked { Due::Renewal } else { due })
     }
 
-    /// Does with the zip of a reference that is gone what the parameter says, and tells of it.
+    /// Tells of a reference that is gone, unless that was done, and does with its zip what the
+    /// parameter says.
     async fn delete(&self, job: &Job) -> Result<(), GitPullError> {
-        let deleted = self.output.delete_reference(job).await.map_err(GitPullError::Store)?;
-        tracing::info!(
-            job = job.id(),
-            delivery = %job.delivery,
-            repository = %job.repository,
-            reference = %job.reference,
-            artifact = %deleted.object,
-            "{}",
-            deleted.told()
-        );
+        let deleted = self.output.deleted_reference(job).await.map_err(GitPullError::Store)?;
+        deleted.log(job);
+        if deleted.is_told {
+            return Ok(());
+        }
         let event = deleted.event(Subject::of(job, Worker::GitPull));
-        self.bus.send(Event::Deleted(&event)).await.map_err(GitPullError::TellDeletion)
+        self.bus.send(Event::Deleted(&event)).await.map_err(GitPullError::TellDeletion)?;
+        self.output.mark_deleted(job, deleted).await.map_err(GitPullError::Store)
     }
 
     /// Does what is due. Nothing is placed if nothing is to be said of what is there.

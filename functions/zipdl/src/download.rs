@@ -159,20 +159,17 @@ impl<S: SecretSource> Downloader<S> {
         Ok(if is_marked { There::Marked } else { There::Yes })
     }
 
-    /// Does with the zip of a reference that is gone what the parameter says, and tells of it.
+    /// Tells of a reference that is gone, unless that was done, and does with its zip what the
+    /// parameter says.
     async fn delete(&self, job: &Job) -> Result<(), ZipDlError> {
-        let deleted = self.output.delete_reference(job).await.map_err(ZipDlError::Store)?;
-        tracing::info!(
-            job = job.id(),
-            delivery = %job.delivery,
-            repository = %job.repository,
-            reference = %job.reference,
-            artifact = %deleted.object,
-            "{}",
-            deleted.told()
-        );
+        let deleted = self.output.deleted_reference(job).await.map_err(ZipDlError::Store)?;
+        deleted.log(job);
+        if deleted.is_told {
+            return Ok(());
+        }
         let event = deleted.event(Subject::of(job, Worker::ZipDl));
-        self.bus.send(Event::Deleted(&event)).await.map_err(ZipDlError::TellDeletion)
+        self.bus.send(Event::Deleted(&event)).await.map_err(ZipDlError::TellDeletion)?;
+        self.output.mark_deleted(job, deleted).await.map_err(ZipDlError::Store)
     }
 
     /// Has the zip of a commit at its keys, downloaded if the bucket doesn't keep it. Nothing is

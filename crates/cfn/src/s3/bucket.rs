@@ -8,7 +8,7 @@ use serde_json::{Value as Json, json};
 
 use crate::{
     Condition, Handle, Resource, Value,
-    iam::{Grant, Policy, Role},
+    iam::{Grant, Role},
     sub,
 };
 
@@ -159,11 +159,6 @@ impl Handle<Bucket> {
     pub fn grant(&self, role: &mut Role, objects: &str, grant: Grant) {
         let arn = sub([self.arn().into(), "/".into(), objects.into()]);
         role.grant(&format!("{}Objects", self.id()), grant, arn);
-    }
-
-    /// Rights on all objects, as a separate policy of `role`.
-    pub fn objects_policy(&self, role: &Handle<Role>, name: &str, grant: Grant) -> Policy {
-        Policy::on(name, &[role], grant, sub([self.arn().into(), "/*".into()]))
     }
 
     /// Lets `role` do these actions on the bucket itself.

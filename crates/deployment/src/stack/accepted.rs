@@ -105,7 +105,7 @@ const TABLE: &[(At, Accepted)] = &[
         ),
     ),
     (
-        At::Ids(&["GitPullFunction", "ZipDlFunction", "ReconcilerFunction"]),
+        At::Ids(&["GitPullFunction", "ReconcilerFunction"]),
         accepted(
             &[],
             &["CloudFormation-Validate::E3005", "CloudFormation-Validate::W2502"],
@@ -251,14 +251,6 @@ const TABLE: &[(At, Accepted)] = &[
                 "AwsSolutions-IAM5[Resource::<CacheBucket.Arn>/packs/*]",
             ],
             "Objects of the stack's own buckets, whose names are made at work",
-        ),
-    ),
-    (
-        At::Ids(&["GitPullDeletedReferences", "ZipDlDeletedReferences"]),
-        accepted(
-            &[],
-            &["AwsSolutions-IAM5[Resource::<OutputBucket.Arn>/*]"],
-            "Objects of the stack's own bucket, whose names are made at work",
         ),
     ),
     (

@@ -221,18 +221,6 @@ mod tests {
     }
 
     #[test]
-    fn only_marking_needs_rights_on_tags() {
-        let plain = resources(&[]);
-        let more = |value| -> Vec<String> {
-            resources(&[("DeletedReferences", value)]).into_iter().filter(|id| !plain.contains(id)).collect()
-        };
-        assert_eq!(more("keep"), [""; 0]);
-        for value in ["mark", "30"] {
-            assert_eq!(more(value), ["GitPullDeletedReferences", "ZipDlDeletedReferences"]);
-        }
-    }
-
-    #[test]
     fn every_role_has_boundary_and_path() {
         let boundary = "arn:aws:iam::123456789012:policy/developers";
         let chosen = [("PermissionsBoundary", boundary), ("RolePath", "/delivery/"), ("QSS3BucketName", "assets")];

@@ -116,7 +116,6 @@ pub(super) struct Parameters {
     pub(super) asset_prefix: ParameterHandle<String>,
     pub(super) has_output_bucket_name: Condition,
     pub(super) keeps_commits: Condition,
-    pub(super) marks_deleted_references: Condition,
     pub(super) expires_deleted_references: Condition,
     pub(super) leaves_delete_markers: Condition,
     pub(super) has_noncurrent_days: Condition,
@@ -143,7 +142,7 @@ impl Parameters {
         let api_secret = stack.parameter("ApiSecret", &api_secret());
         let keep_commits = stack.parameter("KeepCommits", &keep_commits());
         let deleted_references = stack.parameter("DeletedReferences", &deleted_references());
-        let [marks_deleted_references, expires_deleted_references, leaves_delete_markers] =
+        let [expires_deleted_references, leaves_delete_markers] =
             of_deletions(stack, &keep_commits, &deleted_references);
         let noncurrent_days = stack.parameter("NoncurrentDays", &noncurrent_days());
         let newer_noncurrent_versions = stack.parameter("NewerNoncurrentVersions", &newer_noncurrent_versions());
@@ -170,7 +169,6 @@ impl Parameters {
         Self {
             has_output_bucket_name: stack.given("HasOutputBucketName", &output_bucket_name),
             keeps_commits: stack.not_chosen("KeepsCommits", &keep_commits, KeepCommits::OFF),
-            marks_deleted_references,
             expires_deleted_references,
             leaves_delete_markers,
             has_noncurrent_days: stack.given("HasNoncurrentDays", &noncurrent_days),
@@ -252,17 +250,15 @@ impl Parameters {
     }
 }
 
-/// Whether zips of deleted references are marked, whether they expire, and whether anything leaves
-/// delete markers.
+/// Whether zips of deleted references expire, and whether anything leaves delete markers.
 fn of_deletions(
     stack: &mut Stack,
     keep_commits: &ParameterHandle<String>,
     deleted_references: &ParameterHandle<String>,
-) -> [Condition; 3] {
+) -> [Condition; 2] {
     let unexpiring = [DeletedReferences::KEEP, DeletedReferences::MARK];
     let choices: [(_, &[&str]); 2] = [(keep_commits, &[KeepCommits::OFF]), (deleted_references, &unexpiring)];
     [
-        stack.not_chosen("MarksDeletedReferences", deleted_references, DeletedReferences::KEEP),
         stack.none_chosen("ExpiresDeletedReferences", deleted_references, &unexpiring),
         stack.either_not_chosen("LeavesDeleteMarkers", &choices),
     ]
@@ -288,7 +284,7 @@ fn keep_commits() -> Parameter {
 fn deleted_references() -> Parameter {
     Parameter::text(
         DeletedReferences::KEEP,
-        "What is done with the zip of a branch or a tag that was deleted. keep: nothing; mark: it gets the tag git2s3=deleted; \
+        "What is done with the zip of a branch or a tag that was deleted. keep: it stays; mark: it gets the tag git2s3=deleted; \
          a number: the tag, by which it is hidden within two days, and deleted so many days later.",
     )
     .matching("^keep$|^mark$|^[1-9][0-9]{0,3}$", "keep, mark, or a number of days from 1 to 9999")

@@ -1,7 +1,7 @@
 //! The workers, which fetch, zip and store.
 
 use cfn::{
-    Attributes, Handle, Optional, Stack, Value,
+    Attributes, Handle, Stack, Value,
     iam::{Action, Evidence, Grant, Policy, Role},
     lambda::{EventSourceMapping, Function},
     pseudo,
@@ -190,7 +190,6 @@ fn add_gitpull(
         let evidence = Evidence::Scenario("gitpull_fetches_with_a_github_app");
         stack.add("GitPullGitHubAppKey", signing(parameters, &execution_role.role, evidence))
     });
-    let may_mark = may_mark(stack, around, "GitPullDeletedReferences", &execution_role.role, MISSED_BY_GITPULL.marked);
     // Without an App, not even the names: an environment has 4 KB.
     let of_app = |value| parameters.has_github_app.either(value, Value::none());
     let environment: GitPullEnvironment<Deployment> = GitPullEnvironment {
@@ -218,7 +217,7 @@ fn add_gitpull(
         ca_bundle: parameters.needs_ca_bundle.either(parameters.ca_bundle.value(), Value::from("")),
         paths: parameters.paths.value(),
     };
-    let attributes = Attributes::default().after_any(&may_read).after_any(&may_sign).after_any(&may_mark);
+    let attributes = Attributes::default().after_any(&may_read).after_any(&may_sign);
     let function = functions.add_running_by(stack, &GITPULL, execution_role, attributes, |function| {
         function.environment(&environment).storage(GITPULL_STORAGE).vpc(network.config.clone())
     });
@@ -256,9 +255,7 @@ fn add_zipdl(
         ca_bundle: parameters.ca_bundle.value(),
         max_archive_bytes: parameters.max_archive_bytes.value(),
     };
-    let may_mark = may_mark(stack, around, "ZipDlDeletedReferences", &execution_role.role, MISSED_BY_ZIPDL.marked);
-    let attributes = Attributes::default().after_any(&may_mark);
-    let function = functions.add_running_by(stack, &ZIPDL, execution_role, attributes, |function| {
+    let function = functions.add_running_by(stack, &ZIPDL, execution_role, Attributes::default(), |function| {
         function.environment(&environment).vpc(network.config.clone())
     });
     feed(stack, "ZipDlEventSource", &queues.zipdl.queue, &function, around);
@@ -274,32 +271,16 @@ fn grant_work(role: &mut Role, jobs: &Jobs, storage: &Storage, missed: &Missed) 
     jobs.queue.grant(role, consume.and(missed.again, &[Action::SqsChangeMessageVisibility]));
     let reason = "puts a job that has failed for good there, with the reason";
     jobs.dead_letters.grant(role, Grant::because(reason, missed.dead_letter, &[Action::SqsSendMessage]));
-    let reason = "stores the zip, after a look at the one that is there; tags the one that KeepCommits keeps; aborts a failed upload";
+    let reason = "stores the zip, after a look at the one that is there; tags the one that KeepCommits keeps, and that of a deleted branch or tag; aborts a failed upload";
     let store = Grant::because(reason, missed.zip, &[Action::S3PutObject])
         .and(missed.kept, &[Action::S3PutObjectTagging])
+        .and(missed.marked, &[Action::S3GetObjectVersionTagging, Action::S3PutObjectVersionTagging])
         .and(missed.half, &[Action::S3AbortMultipartUpload])
         .and(missed.twice, &[Action::S3GetObject]);
     storage.output.grant(role, "*", store);
     storage.output.grant_on_bucket(role, Grant::because(SEE, missed.zip, &[Action::S3ListBucket]));
     let reason = "tells EventBridge which artifact is ready, or that there is none, in its own name only";
     role.grant_on_event_bus(events::SOURCE, Grant::because(reason, missed.zip, &[Action::EventsPutEvents]));
-}
-
-/// Lets a worker mark the zips of deleted references, unless they are kept.
-fn may_mark(
-    stack: &mut Stack,
-    around: &Surroundings<'_>,
-    id: &str,
-    role: &Handle<Role>,
-    missed: Evidence,
-) -> Optional<Handle<Policy>> {
-    stack.when(&around.parameters.marks_deleted_references, |stack| {
-        let reason = "marks the zips of deleted branches and tags; only with DeletedReferences";
-        let actions = [Action::S3GetObjectVersionTagging, Action::S3PutObjectVersionTagging];
-        let policy =
-            around.storage.output.objects_policy(role, "DeletedReferences", Grant::because(reason, missed, &actions));
-        stack.add(id, policy)
-    })
 }
 
 /// Lets a queue invoke a worker.

@@ -50,6 +50,8 @@ fn zip(folder: &str) -> Vec<u8> {
 async fn s3(there: ResponseTemplate) -> (MockServer, aws_sdk_s3::Client, Bus) {
     let server = MockServer::start().await;
     Mock::given(method("HEAD")).respond_with(there).mount(&server).await;
+    let none = ResponseTemplate::new(200).set_body_string("<Tagging><TagSet></TagSet></Tagging>");
+    Mock::given(method("GET")).and(is_of_tags).respond_with(none).with_priority(2).mount(&server).await;
     Mock::given(method("PUT")).respond_with(ResponseTemplate::new(200)).mount(&server).await;
     let taken = ResponseTemplate::new(200).set_body_json(serde_json::json!({ "FailedEntryCount": 0, "Entries": [] }));
     Mock::given(header("x-amz-target", "AWSEvents.PutEvents")).respond_with(taken).mount(&server).await;
@@ -62,6 +64,10 @@ async fn s3(there: ResponseTemplate) -> (MockServer, aws_sdk_s3::Client, Bus) {
         .build();
     let s3 = aws_sdk_s3::config::Builder::from(&config).force_path_style(true).build();
     (server, aws_sdk_s3::Client::from_conf(s3), Bus::new(&config))
+}
+
+fn is_of_tags(request: &Request) -> bool {
+    request.url.query().is_some_and(|query| query.contains("tagging"))
 }
 
 /// A stack with one host, on this machine.
@@ -141,9 +147,18 @@ impl World {
     /// The stored objects.
     async fn stored(&self) -> Vec<Request> {
         let requests = self.s3.received_requests().await.unwrap();
-        let is_write =
-            |request: &Request| request.method.as_str() != "HEAD" && !request.headers.contains_key("x-amz-target");
+        let is_write = |request: &Request| {
+            let is_read = ["HEAD", "GET"].contains(&request.method.as_str());
+            !is_read && !is_of_tags(request) && !request.headers.contains_key("x-amz-target")
+        };
         requests.into_iter().filter(is_write).collect()
+    }
+
+    /// The tags that were written.
+    async fn marks(&self) -> Vec<String> {
+        let requests = self.s3.received_requests().await.unwrap();
+        let marks = requests.iter().filter(|request| request.method.as_str() == "PUT" && is_of_tags(request));
+        marks.map(|request| String::from_utf8(request.body.clone()).unwrap()).collect()
     }
 
     /// The types and the details of the sent events.
@@ -729,6 +744,10 @@ async fn deleted_reference_is_told_and_stays() {
         assert_eq!(detail["key"].as_str(), is_kept.then_some("octo/hello/branch/main/octo_hello.zip"));
         assert_eq!((detail["way"].as_str(), detail["delivery"].as_str()), (Some("zipdl"), Some("d-1")));
         assert!(world.stored().await.is_empty() && host.requests().is_empty());
+        // What is told once needn't be told again.
+        let marks = world.marks().await;
+        assert_eq!(marks.len(), usize::from(is_kept));
+        assert!(marks.iter().all(|mark| mark.contains("<Value>gone</Value>")), "{marks:?}");
     }
 }
 
@@ -757,22 +776,25 @@ async fn new_commit_of_deletion_is_stored() {
 #[tokio::test]
 async fn restored_reference_is_stored_again() {
     let tags = "<Tagging><TagSet><Tag><Key>git2s3</Key><Value>deleted</Value></Tag></TagSet></Tagging>";
-    for (deleted_references, is_told) in [(DeletedReferences::Mark, true), (DeletedReferences::Keep, false)] {
+    for deleted_references in [DeletedReferences::Mark, DeletedReferences::Keep] {
         let mut world = World::with_artifact("127.0.0.1/octo/hello", &commit('a'), &commit('b')).await;
         world.deleted_references = deleted_references;
         let marked = ResponseTemplate::new(200).set_body_string(tags);
-        let is_of_tags = |request: &Request| request.url.query().is_some_and(|query| query.contains("tagging"));
-        Mock::given(method("GET")).and(is_of_tags).respond_with(marked).mount(&world.s3).await;
+        Mock::given(method("GET")).and(is_of_tags).respond_with(marked).with_priority(1).mount(&world.s3).await;
         let answer = ResponseTemplate::new(200).set_body_string("<CopyObjectResult><ETag>e</ETag></CopyObjectResult>");
         let copying = Mock::given(method("PUT")).and(header_exists("x-amz-copy-source")).respond_with(answer);
         copying.with_priority(1).mount(&world.s3).await;
         Mock::given(method("GET")).respond_with(ResponseTemplate::new(200)).mount(&world.s3).await;
         let host = world.host(|_, _| Answer::zip(b"")).await;
+        // Nobody tells of the deletion again, and the reference is back.
+        let late = world.host_that_says(|request, _| gone(request), |_, _| Answer::zip(b"")).await;
+        world.deliver_job("github", &late, &deletion()).await.unwrap();
+        assert_eq!((world.told().await.len(), world.marks().await.len()), (0, 0));
         world.deliver("github", &host).await.unwrap();
-        assert_eq!(world.told().await.len(), usize::from(is_told));
+        assert_eq!(world.told().await.len(), 1);
         let writes = world.stored().await;
         let copies: Vec<_> = writes.iter().filter(|request| request.method.as_str() == "PUT").collect();
-        assert_eq!(copies.len(), usize::from(is_told));
+        assert_eq!(copies.len(), 1);
         // The copy has no mark.
         assert!(
             copies.iter().all(|copy| copy.headers["x-amz-tagging-directive"] == "REPLACE"
