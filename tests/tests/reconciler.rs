@@ -1,5 +1,6 @@
-//! Lost webhooks: what the hosts have and the bucket hasn't is stored, over SSH and HTTPS, while
-//! other hosts are down and keys are refused. Real Git, the deployed template and schedule.
+//! Lost webhooks: what the hosts have and the bucket hasn't is stored, over SSH and HTTPS, and what
+//! they have no more is told, while other hosts are down and keys are refused. Real Git, the
+//! deployed template and schedule.
 
 #![allow(clippy::unwrap_used, reason = "what fails here fails a test")]
 
@@ -102,6 +103,115 @@ async fn lost_pushes_are_stored() {
     let queued: Vec<_> = lines.iter().map(|line| count(line, "queued")).collect();
     assert_eq!(queued, [0, 3, 0], "{lines:?}");
     assert_eq!(account.versions(bucket).await.unwrap().len(), versions);
+}
+
+const OLD: &str = "acme/rocket/branch/old/acme_rocket.zip";
+
+/// The value of our tag on the zip at a key.
+async fn mark(account: &Account, bucket: &str, key: &str) -> Option<String> {
+    let tags = account.s3.get_object_tagging().bucket(bucket).key(key).send().await.unwrap();
+    tags.tag_set().iter().find(|tag| tag.key() == "git2s3").map(|tag| tag.value().to_owned())
+}
+
+/// Waits until the log has so many lines of workers about deletions, and returns them.
+async fn deletions(account: &Account, count: usize) -> Vec<String> {
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    loop {
+        let lines = account.log_lines().await.unwrap();
+        let text = |line: &Value| {
+            let message = field(line, "message")?.as_str()?;
+            Some(format!("{} {message}", field(line, "reference")?.as_str()?))
+        };
+        let told: Vec<_> = lines.iter().filter_map(text).filter(|text| text.contains(" deleted: ")).collect();
+        if told.len() >= count {
+            return told;
+        }
+        assert!(tokio::time::Instant::now() < deadline, "{told:?}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn lost_deletions_are_told_once() {
+    let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let local = Local::tied(dir.path()).await.unwrap();
+    local.packaged().unwrap();
+    let adapt = |parameters: Parameters| parameters.with("DeletedReferences", "30").with("Refs", "!kept/*");
+    let stack = local.deploy_with(&mut Silent, adapt).await.unwrap();
+    let (account, bucket) = (&local.cloud.account, stack.output("OutputBucketName").unwrap());
+    let resources = account.resources(STACK).await.unwrap();
+    let clone = local.host.create("acme/rocket").await.unwrap();
+    std::fs::write(clone.dir().join("a"), "one").unwrap();
+    let commit = clone.commit("One").await.unwrap();
+    for name in ["old", "told", "stays"] {
+        clone.git(&["branch", name]).await.unwrap();
+    }
+    clone.git(&["tag", "v1"]).await.unwrap();
+    let branch = |name: &str| format!("acme/rocket/branch/{name}/acme_rocket.zip");
+    let tag = "acme/rocket/tag/v1/acme_rocket.zip";
+    clone.push(&["main", "old", "told", "stays", "v1"]).await.unwrap();
+    for key in [MAIN, OLD, &branch("told"), &branch("stays"), tag] {
+        Artifact::wait(account, bucket, key, &commit, PATIENCE).await.unwrap();
+    }
+
+    // Of one deletion, the webhook arrives.
+    clone.push(&["--delete", "told"]).await.unwrap();
+    deletions(account, 1).await;
+    push_in_silence(&local, &stack, &clone, &["--delete", "old", "v1"]).await;
+    reconcile(account, &resources, &run(0)).await.unwrap();
+    let told = deletions(account, 3).await;
+    let words = "deleted: the zip is marked, and expires";
+    assert_eq!(told[0], format!("refs/heads/told {words}"));
+    let mut found = told[1..].to_vec();
+    found.sort();
+    assert_eq!(found, ["refs/heads/old", "refs/tags/v1"].map(|name| format!("{name} {words}")));
+    for key in [OLD, &branch("told"), tag] {
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        // The mark follows the event.
+        while mark(account, bucket, key).await.as_deref() != Some("deleted") {
+            assert!(tokio::time::Instant::now() < deadline, "{key} has no mark");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+    assert_eq!([mark(account, bucket, MAIN).await, mark(account, bucket, &branch("stays")).await], [None, None]);
+
+    // Nothing is told again, by nobody, and an idle repository takes one request.
+    for number in 1..4 {
+        reconcile(account, &resources, &run(number)).await.unwrap();
+    }
+    let lines = told_of_runs(account).await;
+    assert_eq!(lines, [[1, 2], [1, 0], [1, 0], [1, 0]]);
+
+    // The branch is there again at the same commit, which nobody tells: its zip must not expire.
+    let before = Artifact::get(account, bucket, OLD).await.unwrap().version;
+    push_in_silence(&local, &stack, &clone, &["old"]).await;
+    reconcile(account, &resources, &run(4)).await.unwrap();
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    while Artifact::get(account, bucket, OLD).await.unwrap().version == before {
+        assert!(tokio::time::Instant::now() < deadline, "the zip is the marked one");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(mark(account, bucket, OLD).await, None);
+
+    // An empty repository, and one that is gone, say nothing of what they had.
+    let bare = local.host.root().join("acme/rocket.git");
+    for name in ["refs", "packed-refs"] {
+        drop(std::fs::rename(bare.join(name), bare.join(format!("{name}.away"))));
+    }
+    std::fs::create_dir_all(bare.join("refs/heads")).unwrap();
+    reconcile(account, &resources, &run(5)).await.unwrap();
+    std::fs::rename(&bare, bare.with_extension("away")).unwrap();
+    reconcile(account, &resources, &run(6)).await.unwrap();
+    let lines = told_of_runs(account).await;
+    // A name that the host doesn't know is asked for with and without `.git`.
+    assert_eq!(lines[4..], [[1, 1], [1, 0], [2, 0]], "{lines:?}");
+    assert_eq!(deletions(account, 3).await.len(), 3);
+}
+
+/// The requests of each run, and what it queued.
+async fn told_of_runs(account: &Account) -> Vec<[u64; 2]> {
+    let lines = told(account, "127.0.0.1").await;
+    lines.iter().map(|line| ["requests", "queued"].map(|name| count(line, name))).collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -35,8 +35,12 @@ use crate::{
 pub struct References {
     /// The short name of the branch that `HEAD` points to.
     pub default_branch: Option<String>,
-    /// The branches and tags.
+    /// The branches and tags. A list that was cut off is an error, so what has a wanted prefix and
+    /// isn't here was not there.
     pub tips: Vec<Tip>,
+    /// Whether the host named nothing at all, not even what `HEAD` is: the repository is empty, or
+    /// the host can't read its references just now. It says of no reference that it is gone.
+    pub is_empty: bool,
     /// How many requests it took: sessions over SSH, requests over HTTPS.
     pub requests: u32,
 }
@@ -208,5 +212,57 @@ fn understood(found: &[Ref], requests: u32) -> References {
         Some(Tip { name, commit: id(peeled.or(target)?)?, object: id(target?)? })
     };
     let default_branch = advertisement::default_branch(found);
-    References { default_branch, tips: found.iter().filter_map(tip).collect(), requests }
+    let is_empty = found.iter().all(|reference| reference.unpack().1.is_none());
+    References { default_branch, tips: found.iter().filter_map(tip).collect(), is_empty, requests }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use https::{Client, Credential};
+
+    use super::*;
+    use crate::Limits;
+
+    fn remote() -> Remote {
+        let hosts: contract::AllowedHosts = "git.example kind=gitea".parse().unwrap();
+        let access = HttpsAccess { client: Client::new(&hosts, "").unwrap(), credential: Credential::default() };
+        Remote {
+            host: hosts.find("git.example").unwrap().clone(),
+            repository: "git.example/o/r".parse().unwrap(),
+            spelling: PathSpelling::default(),
+            access: Access::Https(access),
+            limits: Limits::until(Instant::now() + Duration::from_mins(1)),
+        }
+    }
+
+    /// What the host's lines mean. `None` if they aren't a whole list.
+    fn read(lines: &[&str], end: &str) -> Option<References> {
+        let line = |line: &&str| format!("{:04x}{line}\n", line.len() + 5);
+        let said: String = lines.iter().map(line).chain([end.to_owned()]).collect();
+        let (found, _) = spoken(said.as_bytes(), &remote(), &["refs/heads/".to_owned()])?;
+        Some(understood(&found, 1))
+    }
+
+    #[test]
+    fn list_that_is_cut_off_is_none() {
+        let commit = "1".repeat(40);
+        let lines = [format!("{commit} HEAD symref-target:refs/heads/main"), format!("{commit} refs/heads/main")];
+        let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+        assert_eq!(read(&lines, "0000").unwrap().tips.len(), 1);
+        for count in 0..=lines.len() {
+            for end in ["", "00", "0032", &format!("0045{commit} refs/heads/ma")] {
+                assert_eq!(read(&lines[..count], end), None, "{count} {end:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn empty_list_differs_from_unwanted_references() {
+        assert!(read(&[], "0000").unwrap().is_empty);
+        assert!(read(&["unborn HEAD symref-target:refs/heads/main"], "0000").unwrap().is_empty);
+        let of_others = read(&[&format!("{} HEAD symref-target:refs/heads/main", "1".repeat(40))], "0000").unwrap();
+        assert_eq!((of_others.is_empty, of_others.tips.len()), (false, 0));
+    }
 }

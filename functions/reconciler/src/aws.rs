@@ -93,6 +93,11 @@ impl World for Aws {
         Ok(Some(Zip { repository, reference, commit, worker }))
     }
 
+    async fn is_deletion_told(&self, key: &str, repository: &Repository) -> Result<Option<bool>> {
+        let object = store::Object { bucket: self.output_bucket.clone(), key: key.to_owned() };
+        Ok(store::is_deletion_told(&self.s3, &object, repository).await?)
+    }
+
     async fn keys(&self) -> Result<Vec<Listed>> {
         let prefix = repository_keys::prefix();
         let listed = self.list(&self.key_bucket, &prefix).await?;

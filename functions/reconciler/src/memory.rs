@@ -1,6 +1,7 @@
 //! What a run tells the next one, in one object of the cache bucket: what was seen, so that it
-//! isn't read again, and what failed, so that it isn't tried as often again. Nothing else depends
-//! on it: without it, a run costs more requests.
+//! isn't read again, and what failed, so that it isn't tried as often again. Without it, a run
+//! costs more requests, and a reference that is back at the commit of its zip, after a deletion that
+//! was told, isn't noticed.
 
 use std::collections::BTreeMap;
 
@@ -89,6 +90,9 @@ pub struct Past {
     /// What was queued and isn't stored yet, by the reference's full name.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub queued: BTreeMap<String, Queued>,
+    /// The zips of references whose deletion was told, by key: what [`SeenZip::seen`] says of each.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub told: BTreeMap<String, String>,
 }
 
 /// A job that was queued.
@@ -97,6 +101,9 @@ pub struct Past {
 pub struct Queued {
     /// For this commit.
     pub commit: CommitId,
+    /// Because the host has no such reference any more.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub deleted: bool,
     /// In this run, the last time.
     pub at: u64,
     /// So many times.
@@ -132,18 +139,32 @@ impl Past {
         self.refused == 0 || now >= self.asked + pause(self.refused, every_minutes, LONGEST_REFUSED)
     }
 
-    /// Whether a run at this time queues this commit of a reference.
-    pub fn may_queue(&self, reference: &RefName, commit: &CommitId, now: u64, every_minutes: u64) -> bool {
-        let before = self.queued.get(reference.as_str()).filter(|queued| queued.commit == *commit);
+    /// Whether a run at this time queues this.
+    pub fn may_queue(&self, reference: &RefName, due: &Due, now: u64, every_minutes: u64) -> bool {
+        let before = self.before(reference, due);
         before.is_none_or(|queued| now >= queued.at + pause(queued.times, every_minutes, LONGEST_QUEUED))
     }
 
     /// Notes that it did.
-    pub fn note_queued(&mut self, reference: &RefName, commit: &CommitId, now: u64) {
-        let before = self.queued.get(reference.as_str()).filter(|queued| queued.commit == *commit);
-        let times = before.map_or(0, |queued| queued.times).saturating_add(1);
-        self.queued.insert(reference.to_string(), Queued { commit: commit.clone(), at: now, times });
+    pub fn note_queued(&mut self, reference: &RefName, due: Due, now: u64) {
+        let times = self.before(reference, &due).map_or(0, |queued| queued.times).saturating_add(1);
+        let Due { commit, deleted } = due;
+        self.queued.insert(reference.to_string(), Queued { commit, deleted, at: now, times });
     }
+
+    fn before(&self, reference: &RefName, due: &Due) -> Option<&Queued> {
+        let before = self.queued.get(reference.as_str());
+        before.filter(|queued| (&queued.commit, queued.deleted) == (&due.commit, due.deleted))
+    }
+}
+
+/// What there is to do for a reference.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Due {
+    /// The commit that the host has, or that the zip has whose reference is gone.
+    pub commit: CommitId,
+    /// Whether it is gone.
+    pub deleted: bool,
 }
 
 #[cfg(test)]
@@ -154,21 +175,24 @@ mod tests {
 
     #[test]
     fn failing_commit_is_queued_ever_less() {
-        let (reference, commit) = ("refs/heads/main".parse().unwrap(), "a".repeat(40).parse().unwrap());
+        let reference = "refs/heads/main".parse().unwrap();
+        let due = |digit: &str, deleted| Due { commit: digit.repeat(40).parse().unwrap(), deleted };
         let mut past = Past::default();
         let mut runs = Vec::new();
         for run in 0..2_000 {
             let now = run * HALF_AN_HOUR;
-            if past.may_queue(&reference, &commit, now, 30) {
-                past.note_queued(&reference, &commit, now);
+            if past.may_queue(&reference, &due("a", false), now, 30) {
+                past.note_queued(&reference, due("a", false), now);
                 runs.push(run);
             }
         }
         assert_eq!(runs[..8], [0, 1, 3, 7, 15, 31, 63, 127]);
         let week = 7 * 48;
         assert!(runs.windows(2).all(|two| two[1] - two[0] <= week) && runs.len() < 16, "{runs:?}");
-        // Another commit begins anew.
-        assert!(past.may_queue(&reference, &"b".repeat(40).parse().unwrap(), 2_000 * HALF_AN_HOUR, 30));
+        // Another commit begins anew, and so does a deletion.
+        for other in [due("b", false), due("a", true)] {
+            assert!(past.may_queue(&reference, &other, 2_000 * HALF_AN_HOUR, 30), "{other:?}");
+        }
     }
 
     #[test]

@@ -15,9 +15,9 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use sha2::{Digest as _, Sha256};
 
 use crate::{
-    difference::{self, Compared},
+    difference::{self, Compared, Difference, Kind, Stored, Zips},
     hosts::Failure,
-    memory::{Memory, Past, SeenKeys, SeenZip, Zip},
+    memory::{Due, Memory, Past, SeenKeys, SeenZip},
     world::{Listed, World},
 };
 
@@ -31,6 +31,8 @@ const REFUSALS: u32 = 10;
 /// The most references of a repository that were never stored and are queued in one run. A
 /// repository that is new to the stack may have thousands.
 pub const MOST_NEW: usize = 100;
+/// The same of those that are gone: a stack may have zips of years.
+pub const MOST_GONE: usize = 100;
 /// In so many runs in a row a host may fail before the function does.
 const FAILED_RUNS: u32 = 2;
 
@@ -90,10 +92,13 @@ struct Answer {
 }
 
 /// What was compared.
+#[derive(Default)]
 struct Done {
-    queued: Vec<(RefName, CommitId)>,
+    queued: Vec<(RefName, Due)>,
     /// All references that differ, queued or not.
     differing: BTreeSet<String>,
+    /// The zips whose references' deletions were told, by key.
+    told: BTreeMap<String, String>,
 }
 
 /// Compares everything once.
@@ -198,8 +203,11 @@ async fn ask_all<W: World>(
     known: BTreeMap<String, Repository>,
     memory: &mut Memory,
 ) -> (Report, Option<String>) {
-    let zips: BTreeMap<&str, &Zip> =
-        memory.zips.iter().filter_map(|(key, seen)| Some((key.as_str(), seen.zip.as_ref()?))).collect();
+    let zips: Zips<'_> = memory
+        .zips
+        .iter()
+        .filter_map(|(key, SeenZip { seen, zip, .. })| Some((key.as_str(), Stored { zip: zip.as_ref()?, seen })))
+        .collect();
     let mut by_host: BTreeMap<String, Vec<Candidate<'_>>> = BTreeMap::new();
     for (name, repository) in known {
         let Some(host) = plan.allowed_hosts.find(repository.host.as_str()) else { continue };
@@ -248,12 +256,15 @@ async fn ask_all<W: World>(
 fn note(Answer { repository, result, .. }: Answer, now: u64, memory: &mut Memory) {
     let past = memory.repositories.entry(repository.to_string()).or_default();
     match result {
-        Ok(Done { queued, differing }) => {
+        Ok(Done { queued, differing, told }) => {
             (past.asked, past.refused) = (now, 0);
             past.queued.retain(|reference, _| differing.contains(reference));
-            for (reference, commit) in queued {
-                past.note_queued(&reference, &commit, now);
+            for (reference, due) in queued {
+                past.note_queued(&reference, due, now);
             }
+            past.told.extend(told);
+            let zips = &memory.zips;
+            past.told.retain(|key, seen| zips.get(key).is_some_and(|zip| zip.seen == *seen));
         }
         Err(Failure::Repository(_)) => (past.asked, past.refused) = (now, past.refused.saturating_add(1)),
         Err(_) => {}
@@ -277,7 +288,7 @@ impl Host {
     async fn ask<W: World>(
         world: &W,
         plan: &Plan,
-        zips: &BTreeMap<&str, &Zip>,
+        zips: &Zips<'_>,
         mut candidates: Vec<Candidate<'_>>,
         until: u64,
     ) -> Self {
@@ -324,7 +335,7 @@ impl Host {
             Err(Failure::Repository(cause)) => {
                 report.asked += 1;
                 report.refused += 1;
-                tracing::warn!(repository = %answer.repository, cause, "could not be compared: the host refuses it");
+                tracing::warn!(repository = %answer.repository, cause, "could not be compared: the host refused it");
             }
             Err(Failure::Host(cause, after)) => {
                 report.asked += 1;
@@ -346,12 +357,13 @@ fn turn(run: u64, repository: &Repository) -> [u8; 32] {
 }
 
 /// Asks a host for one repository, and queues what differs.
-async fn ask<W: World>(world: &W, plan: &Plan, zips: &BTreeMap<&str, &Zip>, candidate: Candidate<'_>) -> Answer {
+async fn ask<W: World>(world: &W, plan: &Plan, zips: &Zips<'_>, candidate: Candidate<'_>) -> Answer {
     let Candidate { repository, host, past } = candidate;
-    let worker = difference::worker(&own(zips, &repository), &repository);
+    let own = own(zips, &repository);
+    let worker = difference::worker(&own, &repository);
     let (requests, result) = match world.references(host, &repository, worker).await {
         Ok(references) => {
-            let compared = difference::compare(&repository, &references, zips, &plan.refs, plan.key_layout);
+            let compared = difference::compare(&repository, &references, &own, &past.told, &plan.refs, plan.key_layout);
             let done = queue(world, plan, host, &repository, &past, worker, compared).await;
             (references.requests, done.map_err(|error| Failure::Own(format!("{error:#}"))))
         }
@@ -361,8 +373,8 @@ async fn ask<W: World>(world: &W, plan: &Plan, zips: &BTreeMap<&str, &Zip>, cand
 }
 
 /// The zips of a repository.
-fn own<'a>(zips: &BTreeMap<&'a str, &'a Zip>, repository: &Repository) -> BTreeMap<&'a str, &'a Zip> {
-    let mut own = BTreeMap::new();
+fn own<'a>(zips: &Zips<'a>, repository: &Repository) -> Zips<'a> {
+    let mut own = Zips::new();
     for layout in KeyLayout::ALL {
         let prefix = format!("{}/", layout.prefix(repository));
         let below = zips.range::<str, _>((Bound::Included(prefix.as_str()), Bound::Unbounded));
@@ -384,19 +396,10 @@ async fn queue<W: World>(
     for key in taken {
         tracing::warn!(%repository, key, "could not be compared: the key has another repository's zip");
     }
-    let differing = differences.iter().map(|one| one.reference.to_string()).collect();
-    let mut room = MOST_NEW;
-    let due: Vec<_> = differences
-        .into_iter()
-        .filter(|one| past.may_queue(&one.reference, &one.commit, plan.now, plan.every_minutes))
-        .filter(|one| {
-            let fits = one.stored.is_some() || room > 0;
-            room = room.saturating_sub(usize::from(one.stored.is_none()));
-            fits
-        })
-        .collect();
+    let mut done = Done::default();
+    let due = due(world, plan, repository, past, differences, &mut done).await?;
     if due.is_empty() {
-        return Ok(Done { queued: Vec::new(), differing });
+        return Ok(done);
     }
     let scope = world.scope(host, repository).await?;
     let jobs = due.iter().filter_map(|one| Some((one, one.job(repository, plan.now, scope.clone())?)));
@@ -405,19 +408,78 @@ async fn queue<W: World>(
         let jobs: Vec<Job> = some.iter().map(|(_, job)| job.clone()).collect();
         world.send(worker, &jobs).await?;
         for (difference, job) in some {
-            tracing::info!(
-                job = job.id(),
-                delivery = %job.delivery,
-                repository = %job.repository,
-                reference = %job.reference,
-                commit = %difference.commit,
-                worker = worker.path_part(),
-                trigger = "reconciled",
-                stored = difference.stored.as_ref().map(CommitId::as_str),
-                "queued: the host has another commit than the bucket"
-            );
+            log_queued(difference, job, worker);
         }
     }
-    let queued = due.into_iter().map(|one| (one.reference, one.commit)).collect();
-    Ok(Done { queued, differing })
+    done.queued = due.into_iter().map(|one| (one.reference.clone(), one.due())).collect();
+    Ok(done)
+}
+
+/// What of these is to be queued now: what wasn't queued lately, of some kinds only so many at
+/// once, and no deletion that was told.
+async fn due<W: World>(
+    world: &W,
+    plan: &Plan,
+    repository: &Repository,
+    past: &Past,
+    differences: Vec<Difference>,
+    done: &mut Done,
+) -> Result<Vec<Difference>> {
+    let (mut new, mut gone, mut due) = (MOST_NEW, MOST_GONE, Vec::new());
+    for one in differences {
+        let may = past.may_queue(&one.reference, &one.due(), plan.now, plan.every_minutes);
+        let room = match &one.kind {
+            Kind::Gone(_) => Some(&mut gone),
+            Kind::Other if one.stored.is_none() => Some(&mut new),
+            Kind::Other | Kind::Back => None,
+        };
+        let fits = room.is_none_or(|room| {
+            let fits = *room > 0;
+            *room = room.saturating_sub(usize::from(may));
+            fits
+        });
+        let told = match &one.kind {
+            Kind::Gone(zips) if may && fits => is_told(world, repository, zips).await?,
+            _ => Some(false),
+        };
+        if let (Some(true), Kind::Gone(zips)) = (told, &one.kind) {
+            done.told.extend(zips.iter().cloned());
+            continue;
+        }
+        done.differing.insert(one.reference.to_string());
+        if may && fits && told.is_some() {
+            due.push(one);
+        }
+    }
+    Ok(due)
+}
+
+/// Whether one of these zips says that the deletion of their reference was told. `None` if that
+/// isn't known, since one is gone.
+async fn is_told<W: World>(world: &W, repository: &Repository, zips: &[(String, String)]) -> Result<Option<bool>> {
+    let mut told = Some(false);
+    for (key, _) in zips {
+        match world.is_deletion_told(key, repository).await? {
+            Some(true) => return Ok(Some(true)),
+            Some(false) => {}
+            None => told = None,
+        }
+    }
+    Ok(told)
+}
+
+fn log_queued(difference: &Difference, job: &Job, worker: Worker) {
+    tracing::info!(
+        job = job.id(),
+        delivery = %job.delivery,
+        repository = %job.repository,
+        reference = %job.reference,
+        commit = job.commit.as_ref().map(CommitId::as_str),
+        worker = worker.path_part(),
+        trigger = "reconciled",
+        deleted = job.deleted.then_some(true),
+        stored = difference.stored.as_ref().map(CommitId::as_str),
+        "{}",
+        difference.told()
+    );
 }

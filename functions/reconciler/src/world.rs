@@ -28,6 +28,10 @@ pub trait World {
     /// What the zip at a key says of itself. `None` if it is gone, or not one of ours.
     fn zip(&self, key: &str) -> impl Future<Output = Result<Option<Zip>>>;
 
+    /// Whether the zip at a key says that the deletion of its reference was told. `None` if it is
+    /// gone, too.
+    fn is_deletion_told(&self, key: &str, repository: &Repository) -> impl Future<Output = Result<Option<bool>>>;
+
     /// The objects with the keys of repositories.
     fn keys(&self) -> impl Future<Output = Result<Vec<Listed>>>;
 

@@ -60,6 +60,10 @@ impl World for Loopback {
         Ok(Some(Zip { repository, reference, commit, worker: None }))
     }
 
+    async fn is_deletion_told(&self, key: &str, _: &Repository) -> Result<Option<bool>> {
+        panic!("nothing was deleted, not even {key}")
+    }
+
     async fn keys(&self) -> Result<Vec<Listed>> {
         Ok(Vec::new())
     }

@@ -1,5 +1,6 @@
 //! The reconciler against hosts, webhooks and an account that fail at random: in the end, every
-//! wanted reference's newest commit is stored, and nothing is stored twice. A seed repeats a run.
+//! wanted reference's newest commit is stored, every deletion was told once, and nothing is stored
+//! or told twice. A seed repeats a run.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "what fails here fails a test")]
 
@@ -21,6 +22,7 @@ use reconciler::{
 };
 
 const MINUTES: u64 = 30;
+const DAY: u64 = 86_400;
 
 /// What may go wrong, in percent.
 #[derive(Clone, Copy, Default)]
@@ -36,6 +38,8 @@ struct Odds {
     down: u32,
     /// The account refuses a call.
     refused: u32,
+    /// A deleted reference is there again at the same commit.
+    restored: u32,
 }
 
 struct State {
@@ -47,6 +51,8 @@ struct State {
     /// Until when each host is down.
     down: BTreeMap<String, u64>,
     bucket: BTreeMap<String, (Zip, u64)>,
+    /// The zips whose references' deletions were told: their keys and writes, how often, and when.
+    told: BTreeMap<(String, u64), (u32, u64)>,
     memory: Option<Memory>,
     /// Webhooks on their way.
     webhooks: Vec<(u64, Job)>,
@@ -55,9 +61,13 @@ struct State {
     ids: BTreeMap<String, u64>,
     stored: BTreeMap<(String, String), u32>,
     queued_by_runs: u32,
+    deletions_queued: u32,
+    /// How often a zip's mark was looked for.
+    looks: u32,
     requests: BTreeMap<String, u32>,
     writes: u64,
     commits: u64,
+    deliveries: u64,
     /// The calls until the run is killed.
     kill_in: Option<u32>,
     killed: bool,
@@ -75,15 +85,19 @@ impl Sim {
             hosts: names.map(|name| (name, BTreeMap::new())).collect(),
             down: BTreeMap::new(),
             bucket: BTreeMap::new(),
+            told: BTreeMap::new(),
             memory: None,
             webhooks: Vec::new(),
             queue: VecDeque::new(),
             ids: BTreeMap::new(),
             stored: BTreeMap::new(),
             queued_by_runs: 0,
+            deletions_queued: 0,
+            looks: 0,
             requests: BTreeMap::new(),
             writes: 0,
             commits: 0,
+            deliveries: 0,
             kill_in: None,
             killed: false,
         }))
@@ -120,17 +134,35 @@ impl State {
     fn push(&mut self, repository: &str, reference: &str) {
         self.commits += 1;
         let commit = format!("{:040x}", self.commits);
-        self.hosts.get_mut(repository).unwrap().insert(reference.to_owned(), commit.clone());
+        self.set(repository, reference, &commit);
+    }
+
+    /// Sets a reference to a commit, and tells.
+    fn set(&mut self, repository: &str, reference: &str, commit: &str) {
+        self.hosts.get_mut(repository).unwrap().insert(reference.to_owned(), commit.to_owned());
+        self.tell(repository, reference, Some(commit));
+    }
+
+    /// Deletes a reference, and tells.
+    fn delete(&mut self, repository: &str, reference: &str) {
+        if self.hosts.get_mut(repository).unwrap().remove(reference).is_some() {
+            self.tell(repository, reference, None);
+        }
+    }
+
+    /// A webhook, whatever becomes of it.
+    fn tell(&mut self, repository: &str, reference: &str, commit: Option<&str>) {
+        self.deliveries += 1;
         let job = Job {
-            delivery: format!("d-{}", self.commits).parse().unwrap(),
+            delivery: format!("d-{}", self.deliveries).parse().unwrap(),
             repository: repository.parse().unwrap(),
             reference: reference.parse().unwrap(),
-            commit: Some(commit.parse().unwrap()),
+            commit: commit.map(|commit| commit.parse().unwrap()),
             trigger: contract::Trigger::Push,
             summary: None,
             scope: None,
             spelling: contract::PathSpelling::default(),
-            deleted: false,
+            deleted: commit.is_none(),
         };
         let odds = self.odds;
         if chance(self, odds.lost) {
@@ -161,18 +193,51 @@ impl State {
                 continue;
             }
             let Some(commit) = self.hosts[&job.repository.to_string()].get(job.reference.as_str()).cloned() else {
+                self.treat_deleted(&job);
                 continue;
             };
             let key = job.artifact_key(KeyLayout::HostPath, Some("main"));
-            if self.bucket.get(&key).is_some_and(|(zip, _)| zip.commit.as_str() == commit) {
+            let there = self.bucket.get(&key).is_some_and(|(zip, _)| zip.commit.as_str() == commit);
+            let is_told = self.is_told(&key);
+            if there && is_told != Some(true) {
                 continue;
             }
             self.writes += 1;
-            *self.stored.entry((key.clone(), commit.clone())).or_default() += 1;
+            if !there {
+                *self.stored.entry((key.clone(), commit.clone())).or_default() += 1;
+            }
             let (repository, reference) = (job.repository, job.reference);
             let zip = Zip { repository, reference, commit: commit.parse().unwrap(), worker: Some(Worker::GitPull) };
             self.bucket.insert(key, (zip, self.writes));
         }
+    }
+
+    /// What a worker does with a job whose reference the host doesn't have.
+    fn treat_deleted(&mut self, job: &Job) {
+        let key = job.artifact_key(KeyLayout::HostPath, Some("main"));
+        let is_known = self.hosts[&job.repository.to_string()].len() > 0;
+        if job.deleted && is_known && self.is_told(&key) == Some(false) {
+            let (write, now) = (self.bucket[&key].1, self.now);
+            self.told.entry((key, write)).or_insert((0, now)).0 += 1;
+        }
+    }
+
+    /// S3's rule: it hides what was marked a day ago.
+    fn hide(&mut self) {
+        let (told, now) = (&self.told, self.now);
+        let is_due = |key: &str, write: u64| told.get(&(key.to_owned(), write)).is_some_and(|told| told.1 + DAY <= now);
+        let due: Vec<_> = self.bucket.iter().filter(|(key, (_, write))| is_due(key, *write)).collect();
+        let due: Vec<_> = due.into_iter().map(|(key, (zip, _))| (key.clone(), zip.commit.to_string())).collect();
+        for (key, commit) in due {
+            self.bucket.remove(&key);
+            self.stored.remove(&(key, commit));
+        }
+    }
+
+    /// Whether the zip at a key is marked. `None` if there is none.
+    fn is_told(&self, key: &str) -> Option<bool> {
+        let (_, write) = self.bucket.get(key)?;
+        Some(self.told.contains_key(&(key.to_owned(), *write)))
     }
 
     /// The time goes on for so many minutes.
@@ -185,13 +250,23 @@ impl State {
             for (_, job) in due {
                 self.enqueue(&job);
             }
+            self.hide();
             self.work();
         }
     }
 
-    /// The wanted references whose newest commit isn't stored.
+    /// The wanted references whose newest commit isn't stored, and the deleted ones of which nobody
+    /// was told. A repository without any reference says nothing of those that it had.
     fn missing(&self) -> Vec<String> {
         let mut missing = Vec::new();
+        for (key, (zip, _)) in &self.bucket {
+            let host = &self.hosts[&zip.repository.to_string()];
+            let is_wanted = !zip.reference.as_str().contains("/wip/");
+            let is_there = host.contains_key(zip.reference.as_str());
+            if is_wanted && !host.is_empty() && self.is_told(key) != Some(!is_there) {
+                missing.push(format!("{key} (deleted: {})", !is_there));
+            }
+        }
         for (name, references) in &self.hosts {
             for (reference, commit) in references.iter().filter(|(name, _)| !name.contains("/wip/")) {
                 let key = contract::job::artifact_key(
@@ -225,6 +300,14 @@ impl World for Sim {
 
     async fn zip(&self, key: &str) -> Result<Option<Zip>> {
         self.call(|state| Ok(state.bucket.get(key).map(|(zip, _)| zip.clone()))).await
+    }
+
+    async fn is_deletion_told(&self, key: &str, _: &Repository) -> Result<Option<bool>> {
+        self.call(|state| {
+            state.looks += 1;
+            Ok(state.is_told(key))
+        })
+        .await
     }
 
     /// Every repository is connected.
@@ -261,8 +344,9 @@ impl World for Sim {
                 commit: commit.parse().unwrap(),
                 object: commit.parse().unwrap(),
             };
-            let tips = state.hosts[&repository.to_string()].iter().map(tip).collect();
-            Ok(References { default_branch: Some("main".to_owned()), tips, requests: 1 })
+            let tips: Vec<_> = state.hosts[&repository.to_string()].iter().map(tip).collect();
+            let is_empty = tips.is_empty();
+            Ok(References { default_branch: Some("main".to_owned()), tips, is_empty, requests: 1 })
         });
         answer.await.map_err(|error| (Failure::Host(error.to_string(), std::time::Duration::ZERO), 1))
     }
@@ -276,6 +360,10 @@ impl World for Sim {
             assert!((1..=10).contains(&jobs.len()));
             state.queued_by_runs += u32::try_from(jobs.len()).unwrap();
             for job in jobs {
+                assert!(!job.reference.as_str().contains("/wip/"), "unwanted: {job:?}");
+                let key = job.artifact_key(KeyLayout::HostPath, Some("main"));
+                assert!(!job.deleted || state.is_told(&key) == Some(false), "told before: {job:?}");
+                state.deletions_queued += u32::from(job.deleted);
                 state.enqueue(job);
             }
             Ok(())
@@ -328,8 +416,8 @@ async fn reconcile(sim: &Sim) -> Option<Result<Report>> {
 }
 
 /// Days of pushes with these odds, and then a time without trouble. Returns after how many runs of
-/// that everything was stored.
-async fn live(seed: u64, odds: Odds) -> u32 {
+/// that everything was stored and told, and how many deletions the runs have queued.
+async fn live(seed: u64, odds: Odds) -> (u32, u32) {
     let sim = Sim::new(seed, odds, 6);
     for _ in 0..96 {
         {
@@ -339,7 +427,19 @@ async fn live(seed: u64, odds: Odds) -> u32 {
                 let at = state.rng.random_range(0..names.len());
                 let references = ["refs/heads/main", "refs/heads/x", "refs/tags/v1", "refs/heads/wip/y"];
                 let reference = references[state.rng.random_range(0..references.len())];
-                state.push(&names[at], reference);
+                let before = state.hosts[&names[at]].get(reference).cloned();
+                let deletes = chance(&mut state, 30);
+                match before.filter(|_| deletes) {
+                    Some(commit) => {
+                        state.delete(&names[at], reference);
+                        let minutes = state.rng.random_range(0..90);
+                        state.pass(minutes);
+                        if chance(&mut state, odds.restored) {
+                            state.set(&names[at], reference, &commit);
+                        }
+                    }
+                    None => state.push(&names[at], reference),
+                }
                 let minutes = state.rng.random_range(0..10);
                 state.pass(minutes);
             }
@@ -369,7 +469,9 @@ async fn live(seed: u64, odds: Odds) -> u32 {
             let state = sim.0.borrow();
             let twice: Vec<_> = state.stored.iter().filter(|(_, times)| **times > 1).collect();
             assert!(twice.is_empty(), "seed {seed}: stored twice: {twice:?}");
-            return runs;
+            let twice: Vec<_> = state.told.iter().filter(|(_, (times, _))| *times > 1).collect();
+            assert!(twice.is_empty(), "seed {seed}: told twice: {twice:?}");
+            return (runs, state.deletions_queued);
         }
         reconcile(&sim).await.unwrap().unwrap();
         sim.0.borrow_mut().pass(MINUTES);
@@ -379,19 +481,20 @@ async fn live(seed: u64, odds: Odds) -> u32 {
 
 #[tokio::test]
 async fn every_wanted_commit_is_stored_once() {
-    let odds = Odds { lost: 40, doubled: 20, late: 30, killed: 30, twice: 20, down: 5, refused: 10 };
-    let mut seeds = 0;
+    let odds = Odds { lost: 40, doubled: 20, late: 30, killed: 30, twice: 20, down: 5, refused: 10, restored: 30 };
+    let (mut seeds, mut deletions) = (0, 0);
     for seed in 0..200 {
-        live(seed, odds).await;
+        deletions += live(seed, odds).await.1;
         seeds += 1;
     }
+    assert!(deletions > 200, "only {deletions} deletions were found");
     tally::tried(seeds);
 }
 
 #[tokio::test]
 async fn lost_webhooks_alone_cost_one_period() {
     for seed in 0..50 {
-        let runs = live(seed, Odds { lost: 50, doubled: 20, late: 20, twice: 20, ..Odds::default() }).await;
+        let (runs, _) = live(seed, Odds { lost: 50, doubled: 20, late: 20, twice: 20, ..Odds::default() }).await;
         assert!(runs <= 1, "seed {seed}: {runs} runs");
     }
 }
@@ -400,9 +503,51 @@ async fn lost_webhooks_alone_cost_one_period() {
 #[tokio::test]
 async fn runs_killed_anywhere_lose_nothing() {
     for seed in 0..100 {
-        let runs = live(seed, Odds { lost: 100, killed: 90, ..Odds::default() }).await;
+        let (runs, _) = live(seed, Odds { lost: 100, killed: 90, ..Odds::default() }).await;
         assert!(runs <= 1, "seed {seed}: {runs} runs");
     }
+}
+
+#[tokio::test]
+async fn deletion_that_was_told_costs_nothing() {
+    let sim = Sim::new(7, Odds::default(), 2);
+    let names: Vec<_> = sim.0.borrow().hosts.keys().cloned().collect();
+    for (name, reference) in names.iter().flat_map(|name| ["refs/heads/main", "refs/heads/x"].map(|one| (name, one))) {
+        sim.0.borrow_mut().push(name, reference);
+    }
+    sim.0.borrow_mut().pass(1);
+    // One webhook arrives, and one doesn't.
+    sim.0.borrow_mut().delete(&names[0], "refs/heads/x");
+    sim.0.borrow_mut().odds.lost = 100;
+    sim.0.borrow_mut().delete(&names[1], "refs/heads/x");
+    let mut queued = Vec::new();
+    for _ in 0..8 {
+        sim.0.borrow_mut().pass(MINUTES);
+        reconcile(&sim).await.unwrap().unwrap();
+        queued.push(sim.0.borrow().deletions_queued);
+    }
+    assert_eq!(queued, [1; 8]);
+    let state = sim.0.borrow();
+    assert_eq!((state.told.len(), state.missing()), (2, Vec::new()));
+    assert!(state.requests.values().all(|requests| *requests == 8), "{:?}", state.requests);
+    assert_eq!(state.looks, 3, "each mark is looked for until it is there, and not again");
+}
+
+/// A repository that names nothing may be empty, or its host ill.
+#[tokio::test]
+async fn emptied_repository_deletes_nothing() {
+    let sim = Sim::new(7, Odds::default(), 1);
+    let name = sim.0.borrow().hosts.keys().next().unwrap().clone();
+    sim.0.borrow_mut().push(&name, "refs/heads/x");
+    sim.0.borrow_mut().pass(1);
+    sim.0.borrow_mut().odds.lost = 100;
+    sim.0.borrow_mut().delete(&name, "refs/heads/x");
+    reconcile(&sim).await.unwrap().unwrap();
+    assert_eq!(sim.0.borrow().queued_by_runs, 0);
+    sim.0.borrow_mut().pass(MINUTES);
+    sim.0.borrow_mut().push(&name, "refs/heads/main");
+    reconcile(&sim).await.unwrap().unwrap();
+    assert_eq!((sim.0.borrow().queued_by_runs, sim.0.borrow().deletions_queued), (2, 1));
 }
 
 #[tokio::test]

@@ -40,6 +40,7 @@ const PUSH: Evidence = Evidence::Scenario("reconciler_queues_a_lost_push");
 /// Why it may list buckets.
 const LISTED: &str = "lists what is there";
 const AHEAD: Evidence = Evidence::Scenario("reconciler_decrypts_all_keys_at_once");
+const DELETION: Evidence = Evidence::Scenario("reconciler_queues_a_lost_deletion");
 const DOWNLOAD: Evidence = Evidence::Scenario("reconciler_queues_a_lost_download");
 
 /// Adds its role.
@@ -56,8 +57,9 @@ pub(super) fn role(stack: &mut Stack, around: &Surroundings<'_>, credentials: &H
         let reason = "reads the encrypted SSH keys";
         storage.keys.grant(role, &format!("{SSH_KEY_PREFIX}*"), Grant::because(reason, PUSH, &[Action::S3GetObject]));
         storage.keys.grant_on_bucket(role, Grant::because(LISTED, PUSH, &[Action::S3ListBucket]));
-        let reason = "reads which commits are stored";
-        storage.output.grant(role, "*", Grant::because(reason, PUSH, &[Action::S3GetObject]));
+        let reason = "reads which commits are stored, and of which deletions was told";
+        let read = Grant::because(reason, PUSH, &[Action::S3GetObject]);
+        storage.output.grant(role, "*", read.and(DELETION, &[Action::S3GetObjectVersionTagging]));
         storage.output.grant_on_bucket(role, Grant::because(LISTED, PUSH, &[Action::S3ListBucket]));
         let keep = Grant::because("keeps what the next run needs", PUSH, &[Action::S3GetObject, Action::S3PutObject]);
         storage.cache.grant(role, &format!("{RECONCILER_PREFIX}*"), keep);

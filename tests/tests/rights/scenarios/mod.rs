@@ -63,6 +63,7 @@ pub(crate) const SCENARIOS: &[Scenario] = scenarios! {
     "ZipDlFunction": zipdl::zipdl_makes_a_zip_of_a_download, zipdl::zipdl_downloads_no_commit_twice, zipdl::zipdl_keeps_the_zip_of_a_commit,
         zipdl::zipdl_marks_the_zip_of_a_deleted_branch, zipdl::zipdl_leaves_no_half_a_zip, zipdl::zipdl_tries_a_failed_job_again_within_seconds, zipdl::zipdl_failed_job_becomes_dead_letter;
     "ReconcilerFunction": reconciler::reconciler_queues_a_lost_push, reconciler::reconciler_queues_a_lost_download,
+        reconciler::reconciler_queues_a_lost_deletion,
         reconciler::reconciler_decrypts_all_keys_at_once, reconciler::reconciler_asks_with_a_github_app, reconciler::reconciler_limits_submodules_to_the_secrets;
     "BucketCleanerFunction": lifecycle::a_deleted_stack_leaves_its_buckets_empty;
 };

@@ -12,24 +12,38 @@ use crate::stage::{APP_HOST, Repo, Stage};
 /// A run finds that this repository of this host has another commit than its zip, which this worker
 /// has stored. Returns the job.
 async fn is_queued(stage: &Stage, repo: &Repo, host: &str, worker: Worker) -> Result<Job> {
+    let jobs = queued(stage, repo, host, worker, &repo.artifact(), "refs/heads/main").await?;
+    let job = jobs.into_iter().find(|job| job.repository.path.as_str() == repo.clone.path).context("no job")?;
+    ensure!(job.commit.as_ref().is_some_and(|commit| commit.as_str() == repo.commit), "another commit: {job:?}");
+    ensure!(job.trigger == Trigger::Reconciled && job.repository.host.as_str() == host, "another job: {job:?}");
+    Ok(job)
+}
+
+/// What a run queues if the bucket has only this zip, by this worker, of this repository and
+/// reference.
+async fn queued(
+    stage: &Stage,
+    repo: &Repo,
+    host: &str,
+    worker: Worker,
+    key: &str,
+    reference: &str,
+) -> Result<Vec<Job>> {
     let (account, bucket) = (stage.account(), stage.id("OutputBucket")?);
     let memory = account.s3.delete_object().bucket(stage.id("CacheBucket")?).key("runs/memory.json");
     memory.send().await?;
     stage.forget(repo).await?;
-    let put = account.s3.put_object().bucket(bucket).key(repo.artifact());
+    let put = account.s3.put_object().bucket(bucket).key(key);
     let put = put.metadata("repository", format!("{host}/{}", repo.clone.path)).metadata("commit", "1".repeat(40));
-    let put =
-        put.metadata("ref", "refs/heads/main").metadata("delivery-id", "d-1").metadata("worker", worker.path_part());
+    let put = put.metadata("ref", reference).metadata("delivery-id", "d-1").metadata("worker", worker.path_part());
     put.send().await?;
     stage.make_cold("ReconcilerFunction").await?;
     let ran = reconcile(account, &stage.resources, &stage.next_run()).await;
     let jobs = stage.take_jobs(if worker == Worker::GitPull { "GitPullQueue" } else { "ZipDlQueue" }).await;
+    account.s3.delete_object().bucket(bucket).key(key).send().await?;
     stage.forget(repo).await?;
     ran?;
-    let job = jobs?.into_iter().find(|job| job.repository.path.as_str() == repo.clone.path).context("no job")?;
-    ensure!(job.commit.as_ref().is_some_and(|commit| commit.as_str() == repo.commit), "another commit: {job:?}");
-    ensure!(job.trigger == Trigger::Reconciled && job.repository.host.as_str() == host, "another job: {job:?}");
-    Ok(job)
+    jobs
 }
 
 fn github() -> String {
@@ -39,6 +53,15 @@ fn github() -> String {
 /// Over SSH, with the stack's key.
 pub(super) async fn reconciler_queues_a_lost_push(stage: &Stage, props: &Props) -> Result<()> {
     is_queued(stage, &props.rocket, &github(), Worker::GitPull).await.map(drop)
+}
+
+/// The bucket has the zip of a branch that the host doesn't have, and nobody was told.
+pub(super) async fn reconciler_queues_a_lost_deletion(stage: &Stage, props: &Props) -> Result<()> {
+    let (repo, key) = (&props.rocket, "acme/rocket/branch/lost/acme_rocket.zip");
+    let jobs = queued(stage, repo, &github(), Worker::GitPull, key, "refs/heads/lost").await?;
+    let job = jobs.into_iter().find(|job| job.deleted).context("no deletion")?;
+    ensure!(job.reference.as_str() == "refs/heads/lost" && job.commit.is_none(), "another job: {job:?}");
+    Ok(())
 }
 
 /// Over HTTPS, with the token for downloads.
