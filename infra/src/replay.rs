@@ -161,6 +161,11 @@ fn job(push: &Push, [delivery, repository, reference]: [&str; 3], repositories: 
     if let Some(trigger) = &push.sender.trigger {
         job["trigger"] = json!(trigger);
     }
+    if push.sender.deleted {
+        // It named no commit. If the reference is there again, the worker asks which one it names.
+        job["deleted"] = json!(true);
+        job["commit"] = Value::Null;
+    }
     serde_json::from_value(job)
 }
 
@@ -288,6 +293,23 @@ mod tests {
             })
         );
         assert_eq!(check(&parameters, &recorded("d-reconciled")).unwrap().source, Source::Log);
+    }
+
+    #[test]
+    fn replayed_deletion_stays_one() {
+        let replay = check(&[HOSTS], &recorded("d-deleted")).unwrap();
+        let expected = json!({
+            "delivery": "d-deleted", "repository": { "host": "github.com", "path": "acme/rocket" },
+            "reference": "refs/heads/old", "scope": [], "deleted": true,
+        });
+        assert_eq!(serde_json::to_value(&replay.job).unwrap(), expected);
+        let found = check(&[HOSTS], &recorded("d-undeleted")).unwrap().job;
+        assert_eq!((found.deleted, found.trigger, found.scope), (true, contract::Trigger::Reconciled, None));
+        // Only what was queued as one is one: that the reference was gone says nothing.
+        assert!(!check(&[HOSTS], &recorded("d-gone")).unwrap().job.deleted);
+        // It is still limited to what the stack serves.
+        let no = check(&[HOSTS, ("Refs", "main")], &recorded("d-deleted")).unwrap_err();
+        assert!(matches!(no, ReplayError::Reference(_)), "{no}");
     }
 
     #[test]

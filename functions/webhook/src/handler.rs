@@ -149,7 +149,8 @@ impl<S: SecretSource, Q: JobSink> Webhook<S, Q> {
             let (id, repository, reference) = (job.id(), &job.repository, &job.reference);
             info!(
                 delivery = %job.delivery, job = id, %repository, %reference, commit = job.commit.as_ref().map(display),
-                trigger = (job.trigger == Trigger::Release).then_some("release"), worker = worker.path_part(), "queued"
+                trigger = (job.trigger == Trigger::Release).then_some("release"), deleted = job.deleted.then_some(true),
+                worker = worker.path_part(), "queued"
             );
             ids.push(id);
         }

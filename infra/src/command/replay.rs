@@ -40,7 +40,7 @@ pub(crate) struct Arguments {
     json: bool,
 }
 
-const AFTER: &str = "Exit codes: 0 if the commit is stored, or was queued with --no-wait or --dry-run; 1 if it is not \
+const AFTER: &str = "Exit codes: 0 if the commit is stored, or the deletion done, or the job was queued with --no-wait or --dry-run; 1 if it is not \
                      stored, or not yet; 2 if there is no such push, or the stack doesn't serve it.";
 
 pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
@@ -116,7 +116,12 @@ fn queued(one: &Replay) -> String {
 /// Prints what became of the jobs, as far as it is known.
 fn shown(arguments: &Arguments, traced: &Trace, all: &[Replay]) -> anyhow::Result<Outcome> {
     let results: Vec<_> = all.iter().filter_map(|one| one.result.clone()).collect();
-    let is_stored = results.len() == all.len() && results.iter().all(|push| push.outcome == End::Stored);
+    let is_well = |one: &Replay| match one.result.as_ref().map(|push| push.outcome) {
+        Some(End::Stored) => true,
+        Some(End::Gone) => one.job.deleted,
+        _ => false,
+    };
+    let is_stored = all.iter().all(is_well);
     if arguments.json {
         print::json(&all)?;
     } else if !results.is_empty() {

@@ -180,6 +180,18 @@ fn said(json: &Value, level: Level, message: &str) -> (Kind, String) {
         "trying again" => {
             (Kind::Other, format!("asks the host again in {} s: {}", seconds("wait_seconds"), text("error")))
         }
+        "asked the host to deliver it again" => {
+            let (event, times) = (text("event"), seconds("times"));
+            (Kind::Other, format!("asked GitHub to deliver it again, for the {} time: {event}", ordinal(times)))
+        }
+        "compared with what is stored" => (Kind::Other, compared(json)),
+        "read the delivery journal" => {
+            let (requests, again) = (seconds("requests"), seconds("again"));
+            let waiting = seconds("waiting");
+            let words =
+                format!("read GitHub's deliveries in {requests} requests: {again} repeated, {waiting} to watch");
+            (Kind::Other, words)
+        }
         _ if message.starts_with("deleted: ") => (Kind::Unchanged, format!("{message}: {}", text("artifact"))),
         _ if json["artifact"].is_string() => stored(json, message),
         _ => {
@@ -199,6 +211,31 @@ fn begun(json: &Value) -> String {
         (Some(waited), None) => format!("try {receives} begins{waited} it was queued"),
         (Some(waited), Some(again)) => format!("try {receives} begins{waited} {again} put it into the queue again"),
         (None, _) => format!("try {receives} begins"),
+    }
+}
+
+/// What a run of the reconciler did at a host.
+fn compared(json: &Value) -> String {
+    let (host, count) =
+        (json["host"].as_str().unwrap_or_default(), |name: &str| json[name].as_u64().unwrap_or_default());
+    let mut words = format!("{host}: compared {} repositories in {} requests", count("asked"), count("requests"));
+    for (name, what) in [("queued", "queued"), ("refused", "refused by the host"), ("skipped", "left out")] {
+        if count(name) > 0 {
+            words += &format!(", {} {what}", count(name));
+        }
+    }
+    match json["failure"].as_str() {
+        Some(failure) => format!("{words}: {failure}"),
+        None => words,
+    }
+}
+
+fn ordinal(number: u64) -> String {
+    match number {
+        1 => "first".to_owned(),
+        2 => "second".to_owned(),
+        3 => "third".to_owned(),
+        _ => format!("{number}th"),
     }
 }
 
@@ -405,6 +442,33 @@ pub(super) mod tests {
         (
             r#"{"timestamp":"2026-11-30T03:37:34.120412Z","level":"WARN","message":"trying again","job":"j1","delivery":"d1","error":"github.com failed (status 502)","wait_seconds":2,"target":"zipdl::download"}"#,
             Some((Kind::Other, "asks the host again in 2 s: github.com failed (status 502)")),
+        ),
+        (
+            r#"{"timestamp":"2026-11-30T03:37:34.120412Z","level":"INFO","message":"compared with what is stored","host":"github.com","run":1796009834,"asked":9,"requests":10,"queued":2,"refused":1,"skipped":0,"target":"reconciler::run"}"#,
+            Some((Kind::Other, "github.com: compared 9 repositories in 10 requests, 2 queued, 1 refused by the host")),
+        ),
+        (
+            r#"{"timestamp":"2026-11-30T03:37:34.120412Z","level":"INFO","message":"compared with what is stored","host":"git.example","run":1796009834,"asked":1,"requests":1,"queued":0,"refused":0,"skipped":9,"failure":"could not connect to git.example","target":"reconciler::run"}"#,
+            Some((
+                Kind::Other,
+                "git.example: compared 1 repositories in 1 requests, 9 left out: could not connect to git.example",
+            )),
+        ),
+        (
+            r#"{"timestamp":"2026-11-30T03:37:34.120412Z","level":"INFO","message":"queued: the host has no such reference any more","job":"j1","delivery":"d1","repository":"github.com/acme/rocket","reference":"refs/heads/old","worker":"gitpull","trigger":"reconciled","deleted":true,"stored":"1a2b","target":"reconciler::run"}"#,
+            Some((Kind::Queued, "queued: the host has no such reference any more")),
+        ),
+        (
+            r#"{"timestamp":"2026-11-30T03:37:34.120412Z","level":"INFO","message":"read the delivery journal","run":1796009834,"requests":3,"again":2,"waiting":2,"target":"reconciler::run"}"#,
+            Some((Kind::Other, "read GitHub's deliveries in 3 requests: 2 repeated, 2 to watch")),
+        ),
+        (
+            r#"{"timestamp":"2026-11-30T03:37:34.120412Z","level":"INFO","message":"asked the host to deliver it again","delivery":"d1","event":"push","times":2,"target":"reconciler::journal"}"#,
+            Some((Kind::Other, "asked GitHub to deliver it again, for the second time: push")),
+        ),
+        (
+            r#"{"timestamp":"2026-11-30T03:37:34.120412Z","level":"WARN","message":"could not be compared: the host refused it","repository":"github.com/acme/rocket","cause":"github.com has no such repository","target":"reconciler::run"}"#,
+            Some((Kind::Other, "could not be compared: the host refused it: github.com has no such repository")),
         ),
         (
             r#"{"timestamp":"2026-11-30T03:37:34.120412Z","level":"ERROR","message":"failed","reason":"Access Denied","target":"custom_resource::deadline"}"#,

@@ -93,6 +93,8 @@ pub(crate) struct Sender {
     pub(crate) spelling: Option<String>,
     /// The trigger, if it isn't a push.
     pub(crate) trigger: Option<String>,
+    /// Whether the job is about a deletion.
+    pub(crate) deleted: bool,
 }
 
 /// Something that happened to a push.
@@ -185,14 +187,16 @@ fn push(delivery: &str, job: Option<&str>, records: &[&Record]) -> Push {
             scope: told(Kind::Received, "scope"),
             spelling: told(Kind::Received, "spelling"),
             trigger: told(Kind::Queued, "trigger"),
+            deleted: of_kind(Kind::Queued).is_some_and(|record| record.fields["deleted"] == true),
         },
     }
 }
 
-/// Whoever queued the job, or didn't.
+/// Whoever queued the job, or didn't. The reconciler may only have asked the host to deliver again.
 fn origin(records: &[&Record]) -> Origin {
-    let is_worker = |record: &&&Record| contract::Worker::ALL.iter().any(|one| one.path_part() == record.line.function);
-    match records.iter().find(|record| !is_worker(record)) {
+    let is_worker = |record: &Record| contract::Worker::ALL.iter().any(|one| one.path_part() == record.line.function);
+    let of_webhook = records.iter().find(|record| record.line.function == "webhook");
+    match of_webhook.or_else(|| records.iter().find(|record| !is_worker(record))) {
         Some(record) if record.line.function == "webhook" => Origin::Webhook,
         Some(_) => Origin::Reconciler,
         None => Origin::Unknown,
@@ -291,6 +295,9 @@ mod tests {
             ("d-failed", Outcome::GivenUp),
             ("d-redriven", Outcome::Stored),
             ("d-gone", Outcome::Gone),
+            ("d-deleted", Outcome::Gone),
+            ("d-undeleted", Outcome::Gone),
+            ("d-again", Outcome::Stored),
             ("d-unqueued", Outcome::Unqueued),
             ("d-waits", Outcome::UnderWay),
             ("d-killed", Outcome::UnderWay),
@@ -317,6 +324,9 @@ mod tests {
         let push = &story("d-reconciled")[0];
         assert_eq!((push.origin, push.worker.as_deref()), (Origin::Reconciler, Some("gitpull")));
         assert_eq!(story("d-stored")[0].origin, Origin::Webhook);
+        // It was delivered, if only when the host was asked to.
+        assert_eq!(story("d-again")[0].origin, Origin::Webhook);
+        assert_eq!(story("d-undeleted")[0].origin, Origin::Reconciler);
         // Queued before what the logs still have.
         let late: Vec<_> = records(&told()).into_iter().filter(|record| record.line.function == "gitpull").collect();
         let push = &pushes("d-stored", &late)[0];

@@ -164,6 +164,40 @@ pub(super) fn told() -> Vec<Told> {
         queued("webhook", "19:00.060000", &killed, &first),
         begun("19:00.400000", &killed, r#","span":{"requestId":"run-1","name":"Lambda runtime invoke"}"#),
     ]);
+    let gone = r#""artifact":"s3://zips/acme/rocket/branch/old/acme_rocket.zip""#;
+    for (delivery, function) in [("d-deleted", "webhook"), ("d-undeleted", "reconciler")] {
+        let job = job(delivery, "refs/heads/old");
+        let found = function == "reconciler";
+        if !found {
+            told.push(received("20:00.000000", delivery));
+        }
+        let (message, more) = if found {
+            ("queued: the host has no such reference any more", r#","trigger":"reconciled""#)
+        } else {
+            ("queued", "")
+        };
+        let fields = format!(r#"{job},"worker":"gitpull","deleted":true{more}"#);
+        told.push((function, line("20:00.060000", "INFO", message, &fields)));
+        told.push(begun("20:00.400000", &job, ""));
+        let done = line("20:00.900000", "INFO", "deleted: the zip is marked", &format!("{job},{gone}"));
+        told.push(("gitpull", done));
+    }
+    let again = job("d-again", "refs/heads/again");
+    told.extend([
+        (
+            "reconciler",
+            line(
+                "21:30.000000",
+                "INFO",
+                "asked the host to deliver it again",
+                r#""delivery":"d-again","event":"push","times":1"#,
+            ),
+        ),
+        received("21:31.000000", "d-again"),
+        queued("webhook", "21:31.060000", &again, &"9a".repeat(20)),
+        begun("21:31.400000", &again, ""),
+        stored("21:32.000000", &again, &"9a".repeat(20), ""),
+    ]);
     for (number, host) in [(1, "github.com"), (2, "gitlab.com")] {
         let twin = of(&format!("{host}/acme/twin"), &format!("d-twin-{number}"), "refs/heads/main");
         told.push(queued(

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use local::aws::{Account, REGION};
 use local::local::{Local, STACK, Stack};
+use local::reconcile::reconcile;
 use local::tally;
 use local::webhook::{Push, delivery_id, post, signature};
 use serde_json::{Value, json};
@@ -147,6 +148,33 @@ async fn trace_tells_each_story() {
         serde_json::from_slice(&desk.infra(&["trace", "--json", "--last", "5", "acme/rocket"]).await.stdout).unwrap();
     assert_eq!(both["pushes"].as_array().unwrap().len(), 2);
 
+    // Reconciled: the webhook was lost.
+    reconcile(scene.account(), &scene.account().resources(STACK).await.unwrap(), "2026-11-30T12:00:00Z").await.unwrap();
+    let before = scene.traced("acme/rocket@main").await;
+    fs::write(clone.dir().join("a"), "found").unwrap();
+    let found = clone.commit("Found").await.unwrap();
+    clone.push(&["main"]).await.unwrap();
+    reconcile(scene.account(), &scene.account().resources(STACK).await.unwrap(), "2026-11-30T12:30:00Z").await.unwrap();
+    let traced = scene.traced(&found).await;
+    let push = &traced["pushes"][0];
+    assert_ne!(before["pushes"][0]["delivery"], push["delivery"]);
+    assert_eq!((&push["outcome"], &push["origin"]), (&json!("stored"), &json!("reconciler")), "{traced:#}");
+    assert_eq!((&push["worker"], &push["stored"]["commit"]), (&json!("gitpull"), &json!(found)));
+    assert_eq!(kinds(&traced), ["queued", "begun", "stored"], "{traced:#}");
+    let delivery = push["delivery"].as_str().unwrap();
+    let said = [
+        "127.0.0.1/acme/rocket main at ",
+        "missed by webhooks and found by the reconciler",
+        "queued: the host has another commit than the bucket",
+        "try 1 begins",
+        &artifact,
+        "it is the current one",
+    ];
+    for wanted in [delivery, &found[..10], "acme/rocket", "acme/rocket@main", "127.0.0.1/acme/rocket@refs/heads/main"] {
+        scene.told("reconciled", wanted, 0, &said).await;
+    }
+    desk.check(&["logs", "--since", "1h"], 0, &["127.0.0.1: compared 1 repositories in 1 requests, 1 queued"]).await;
+
     tally::note(&format!("a trace took: {}", scene.took.borrow().join(", ")));
 
     // No delivery ID is a pattern.
@@ -219,6 +247,26 @@ async fn failed_push_is_replayed_after_repair() {
     desk.check(&["replay", &second[..10], "--yes"], 0, &said).await;
     assert_eq!(scene.account().versions(bucket).await.unwrap(), before);
     desk.check(&["replay", "acme/ghost@main", "--yes", "--no-wait"], 0, &["queued in GitPullQueue"]).await;
+
+    // A deletion stays one, and is told once.
+    clone.push(&["main:old"]).await.unwrap();
+    assert_eq!(scene.traced("acme/ghost@old").await["pushes"][0]["outcome"], "stored");
+    clone.push(&["--delete", "old"]).await.unwrap();
+    let begun = Instant::now();
+    let deleted = loop {
+        let traced = scene.traced("acme/ghost@old").await;
+        if traced["pushes"][0]["outcome"] == "gone" {
+            break traced["pushes"][0]["delivery"].as_str().unwrap().to_owned();
+        }
+        assert!(begun.elapsed() < PATIENCE, "{traced:#}");
+        sleep(Duration::from_millis(200)).await;
+    };
+    scene.told("deleted", &deleted, 1, &["gone: deleted: the zip stays"]).await;
+    let output = desk.infra(&["replay", &deleted, "--yes", "--json"]).await;
+    let replayed: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"));
+    assert_eq!((&replayed[0]["job"]["deleted"], output.status.code()), (&json!(true), Some(0)), "{replayed:#}");
+    let reason = replayed[0]["result"]["reason"].as_str().unwrap();
+    assert!(reason.starts_with("deleted: this was told before"), "{reason}");
 
     tally::note(&format!("a trace took: {}", scene.took.borrow().join(", ")));
 
