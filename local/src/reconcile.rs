@@ -9,6 +9,11 @@ use crate::{
     call::Call,
 };
 
+/// The time of a run that is due now.
+pub fn now() -> String {
+    jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
 /// Invokes the reconciler of a stack with the event of a run that is due at `time`, such as
 /// `2026-11-30T12:00:00Z`, and waits for its end.
 ///

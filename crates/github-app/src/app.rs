@@ -19,7 +19,7 @@ use crate::{AppError, Signer, jwt};
 const MARGIN: Duration = Duration::from_mins(5);
 /// The least difference of clocks that may be why a signature isn't accepted.
 const CLOCK: Duration = Duration::from_mins(1);
-const MEDIA: MediaTypes = MediaTypes { sent: "application/json", accepted: "application/vnd.github+json" };
+pub(crate) const MEDIA: MediaTypes = MediaTypes { sent: "application/json", accepted: "application/vnd.github+json" };
 
 /// A GitHub App at a host.
 #[derive(Debug)]
@@ -80,6 +80,11 @@ impl<S: Signer> GitHubApp<S> {
     /// The App's host.
     pub fn host(&self) -> &AllowedHost {
         &self.host
+    }
+
+    /// Its ID or client ID.
+    pub(crate) fn id(&self) -> &str {
+        &self.id
     }
 
     /// What the App's requests go through.
@@ -151,9 +156,20 @@ impl<S: Signer> GitHubApp<S> {
     }
 
     async fn credential(&self, now: SystemTime) -> Result<Credential, AppError> {
+        self.credential_with(None, now).await
+    }
+
+    /// What shows the host that a request is the App's, and another header, if there is one.
+    pub(crate) async fn credential_with(
+        &self,
+        more: Option<(&'static str, &str)>,
+        now: SystemTime,
+    ) -> Result<Credential, AppError> {
         let authorization = format!("Bearer {}", self.jwt(now).await?.expose_secret()).into();
+        let more = more.map(|(name, value)| (name, SecretString::from(value)));
         // Another version could have other fields.
         let headers = [("authorization", &authorization), ("x-github-api-version", &"2022-11-28".into())];
+        let headers = headers.into_iter().chain(more.iter().map(|(name, value)| (*name, value)));
         let unfit = || HttpsError::Credential { host: self.host.host.to_string() };
         Ok(Credential::new(headers).ok_or_else(unfit)?)
     }
@@ -191,7 +207,7 @@ impl<S: Signer> GitHubApp<S> {
 }
 
 /// How far the host's clock is ahead of ours, in seconds, if that is more than it accepts.
-fn ahead(answer: &Response, now: SystemTime) -> Option<i64> {
+pub(crate) fn ahead(answer: &Response, now: SystemTime) -> Option<i64> {
     let date = answer.headers().get(header::DATE)?.to_str().ok()?;
     let theirs = jiff::fmt::rfc2822::parse(date).ok()?.timestamp();
     let ours = Timestamp::try_from(now).ok()?;

@@ -65,6 +65,16 @@ pub enum AppError {
         /// The status.
         status: u16,
     },
+    /// The host doesn't let the App read its deliveries, or have one repeated.
+    #[error("{host} did not let the GitHub App {id} read or repeat its deliveries (status {status})")]
+    Journal {
+        /// The host.
+        host: String,
+        /// The App.
+        id: String,
+        /// The status.
+        status: u16,
+    },
     /// The request failed.
     #[error(transparent)]
     Https(#[from] HttpsError),
@@ -106,7 +116,7 @@ impl AppError {
                 "GitHubAppId and GitHubAppKey belong to different Apps, or the key was deleted at the host: run `infra app import` with a new one",
             ),
             Self::Moved { .. } => Some("use the repository's new name"),
-            Self::Refused { .. } => None,
+            Self::Refused { .. } | Self::Journal { .. } => None,
             Self::Https(error) => error.hint(),
         }
     }

@@ -7,11 +7,13 @@
 #![warn(clippy::indexing_slicing)]
 
 mod app;
+mod deliveries;
 mod error;
 mod jwt;
 mod kms;
 
 pub use app::{GitHubApp, Installation};
+pub use deliveries::{Delivery, Page};
 pub use error::AppError;
 pub use jwt::{SignError, Signer, jwt};
 pub use kms::KmsKey;

@@ -10,6 +10,7 @@ use contract::{
     repository_keys::{self, KeyPairs},
 };
 use fetch::{FetchError, Limits, References, Remote, references};
+use github_app::{GitHubApp, KmsKey};
 use host_access::{Access, KeyObject};
 use job_queue::Queues;
 use reconciler::{
@@ -80,6 +81,12 @@ fn listed_object(object: &Object) -> Option<Listed> {
 }
 
 impl World for Aws {
+    type App = GitHubApp<KmsKey>;
+
+    fn app(&self) -> Option<&Self::App> {
+        self.gitpull.app.as_ref()
+    }
+
     async fn zips(&self) -> Result<Vec<Listed>> {
         let mut listed = self.list(&self.output_bucket, "").await?;
         listed.retain(|one| keys::may_be_of_reference(&one.key));

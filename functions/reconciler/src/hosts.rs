@@ -1,10 +1,11 @@
 //! What a host's failure means for the other repositories of the run: a host that is down, busy or
 //! not what it should be isn't asked again; one that refuses a repository is asked for the others.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use contract::error_chain;
 use fetch::FetchError;
+use github_app::AppError;
 use host_access::{AccessError, ReachError};
 use https::HttpsError;
 
@@ -19,6 +20,15 @@ pub enum Failure {
     Own(String),
     /// The run's time was over.
     Time,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Repository(said) | Self::Host(said, _) | Self::Own(said) => f.write_str(said),
+            Self::Time => f.write_str("the time is over"),
+        }
+    }
 }
 
 impl From<&ReachError> for Failure {
@@ -36,10 +46,23 @@ fn of_access(error: &AccessError, said: String) -> Failure {
         AccessError::MalformedKeys { .. } | AccessError::Key(_) | AccessError::NoKey { .. } => {
             Failure::Repository(said)
         }
-        AccessError::GitHubApp(error) if error.is_about_access() => Failure::Repository(said),
         AccessError::Token(error) => of_https(error, said),
-        AccessError::GitHubApp(_) => Failure::Host(said, Duration::ZERO),
+        AccessError::GitHubApp(error) => of_app_said(error, said),
         _ => Failure::Own(said),
+    }
+}
+
+/// What the failure of an App's request means.
+pub fn of_app(error: &AppError) -> Failure {
+    of_app_said(error, error_chain(error))
+}
+
+fn of_app_said(error: &AppError, said: String) -> Failure {
+    match error {
+        AppError::Journal { .. } => Failure::Repository(said),
+        AppError::Https(HttpsError::Busy { after, .. }) => Failure::Host(said, *after),
+        error if error.is_about_access() => Failure::Repository(said),
+        _ => Failure::Host(said, Duration::ZERO),
     }
 }
 
@@ -98,5 +121,9 @@ mod tests {
         check(https(HttpsError::Server { host: host(), status: 502 }), of_host);
         check(https(HttpsError::NotFound { host: host(), status: 404 }), of_repository);
         check(FetchError::Deadline { repository: repository() }, |failure| *failure == Failure::Time);
+        let busy = AppError::Https(HttpsError::Busy { host: host(), status: 403, after: Duration::from_secs(9) });
+        assert!(matches!(of_app(&busy), Failure::Host(_, after) if after.as_secs() == 9));
+        let gone = AppError::Journal { host: host(), id: "1".to_owned(), status: 404 };
+        assert!(of_repository(&of_app(&gone)));
     }
 }

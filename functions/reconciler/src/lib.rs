@@ -6,6 +6,7 @@
 
 pub mod difference;
 pub mod hosts;
+pub mod journal;
 pub mod keys;
 pub mod memory;
 pub mod run;

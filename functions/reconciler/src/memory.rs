@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 use contract::{CommitId, RefName, Repository, Worker};
 use serde::{Deserialize, Serialize};
 
+use crate::journal::Journal;
+
 /// The key of the object.
 pub const KEY: &str = "runs/memory.json";
 
@@ -36,6 +38,8 @@ pub struct Memory {
     pub repositories: BTreeMap<String, Past>,
     /// How many runs in a row each host has failed, and when it may be asked again.
     pub hosts: BTreeMap<String, Pause>,
+    /// What is known of the deliveries of the GitHub App.
+    pub journal: Journal,
 }
 
 /// A zip, as it was when its entity tag was this one.

@@ -17,6 +17,7 @@ use sha2::{Digest as _, Sha256};
 use crate::{
     difference::{self, Compared, Difference, Kind, Stored, Zips},
     hosts::Failure,
+    journal::JournalReport,
     memory::{Due, Memory, Past, SeenKeys, SeenZip},
     world::{Listed, World},
 };
@@ -58,6 +59,8 @@ pub struct Plan {
 pub struct Report {
     /// The hosts.
     pub hosts: BTreeMap<String, HostReport>,
+    /// The journal of the GitHub App, if there is one.
+    pub journal: Option<JournalReport>,
 }
 
 /// What became of a host's repositories.
@@ -112,12 +115,14 @@ pub async fn run<W: World>(world: &W, plan: &Plan) -> Result<Report> {
         tracing::info!(run = plan.now, "this run has been done before");
         return Ok(Report::default());
     }
+    let journal = journal(world, plan, &mut memory).await;
     memory.zips = zips(world, std::mem::take(&mut memory.zips)).await.context("look at the zips")?;
     memory.keys = keys(world, std::mem::take(&mut memory.keys)).await.context("look at the keys of repositories")?;
     let known = known(&memory, &plan.allowed_hosts);
     memory.repositories.retain(|name, _| known.contains_key(name));
     memory.hosts.retain(|name, _| plan.allowed_hosts.find(name).is_some());
-    let (report, trouble) = ask_all(world, plan, known, &mut memory).await;
+    let (mut report, trouble) = ask_all(world, plan, known, &mut memory).await;
+    report.journal = journal;
     let failed: Vec<_> = memory.hosts.iter().filter(|(_, pause)| pause.failed >= FAILED_RUNS).collect();
     let failed: Vec<_> = failed.into_iter().map(|(name, pause)| format!("{name} in {} runs", pause.failed)).collect();
     (memory.done, memory.failed) = (plan.now, !failed.is_empty() || trouble.is_some());
@@ -129,6 +134,20 @@ pub async fn run<W: World>(world: &W, plan: &Plan) -> Result<Report> {
         bail!("hosts that failed, in a row: {}", failed.join(", "));
     }
     Ok(report)
+}
+
+/// Has repeated what the App's webhook couldn't deliver. A failure keeps nobody from comparing
+/// references, which finds what is stored already.
+async fn journal<W: World>(world: &W, plan: &Plan, memory: &mut Memory) -> Option<JournalReport> {
+    let report = memory.journal.go_on(world.app()?, plan.now, plan.every_minutes).await;
+    let JournalReport { requests, again, failure } = &report;
+    let (run, waiting) = (plan.now, memory.journal.failed.len());
+    if let Some(cause) = failure {
+        tracing::warn!(run, cause, requests, again, "could not read the delivery journal to its end");
+    } else if waiting > 0 {
+        tracing::info!(run, requests, again, waiting, "read the delivery journal");
+    }
+    Some(report)
 }
 
 /// The zips in the output bucket. Those that were seen before aren't looked at again.

@@ -6,6 +6,7 @@ use fetch::References;
 
 use crate::{
     hosts::Failure,
+    journal::Deliveries,
     memory::{Memory, SeenKeys, Zip},
 };
 
@@ -22,6 +23,12 @@ pub struct Listed {
 
 /// Everything around a run.
 pub trait World {
+    /// The GitHub App.
+    type App: Deliveries;
+
+    /// The App, if there is one.
+    fn app(&self) -> Option<&Self::App>;
+
     /// The objects of the output bucket that may be zips of references.
     fn zips(&self) -> impl Future<Output = Result<Vec<Listed>>>;
 

@@ -19,6 +19,7 @@ use bytes::Bytes;
 use contract::{AllowedHost, AllowedHosts, Job, KeyLayout, PathSpelling, Repository, Worker};
 use fetch::{Access, HttpsAccess, Limits, References, Remote, references};
 use git_http::Authority;
+use github_app::{GitHubApp, KmsKey};
 use http::{Request, Response};
 use http_body_util::Full;
 use https::{Client, Credential};
@@ -47,6 +48,12 @@ fn repository(number: usize) -> Repository {
 }
 
 impl World for Loopback {
+    type App = GitHubApp<KmsKey>;
+
+    fn app(&self) -> Option<&Self::App> {
+        None
+    }
+
     async fn zips(&self) -> Result<Vec<Listed>> {
         let key = |number| format!("acme/r{number}/acme_r{number}.zip");
         let listed = |number| Listed { key: key(number), seen: "1".to_owned(), written: 0 };

@@ -13,6 +13,7 @@ use std::{
 use anyhow::{Result, anyhow, bail};
 use contract::{AllowedHost, Job, KeyLayout, Repository, Worker, repository_keys};
 use fetch::{References, Tip};
+use github_app::{GitHubApp, KmsKey};
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 use reconciler::{
     hosts::Failure,
@@ -286,6 +287,12 @@ impl State {
 }
 
 impl World for Sim {
+    type App = GitHubApp<KmsKey>;
+
+    fn app(&self) -> Option<&Self::App> {
+        None
+    }
+
     async fn zips(&self) -> Result<Vec<Listed>> {
         self.call(|state| {
             let listed = |(key, (_, write)): (&String, &(Zip, u64))| Listed {

@@ -2,6 +2,7 @@
 
 use contract::repository_keys::is_same_key;
 use serde_json::{Map, Value, json};
+use sha2::{Digest as _, Sha256};
 
 use super::state::{Hook, Key, Repository, State, plain};
 use super::{Asked, Reply, github_app, linked};
@@ -292,9 +293,7 @@ fn of_repository(state: &mut State, asked: &Asked, one: &Repository, rest: &[&st
                     state.send(path, one.hooks.get(at)?.id, "ping", false);
                     Some(Reply::empty(204))
                 }
-                ("GET", ["deliveries"]) => {
-                    Some(linked(asked, one.hooks.get(at)?.sent.iter().rev().map(sent).collect()))
-                }
+                ("GET", ["deliveries"]) => Some(journal(asked, &one.hooks.get(at)?.sent)),
                 _ => None,
             }
         }
@@ -302,9 +301,42 @@ fn of_repository(state: &mut State, asked: &Asked, one: &Repository, rest: &[&st
     }
 }
 
-pub(super) fn sent(one: &super::Sent) -> Value {
-    let is_ok = (200..400).contains(&one.status);
-    json!({ "id": one.id, "guid": super::uuid(one.id), "delivered_at": TIME, "redelivery": false, "duration": 0.27,
-        "status": if is_ok { "OK" } else { "Invalid HTTP Response" }, "status_code": one.status, "event": one.event,
+/// The deliveries, newest first, in pages that begin at a cursor.
+pub(super) fn journal(asked: &Asked, all: &[super::Sent]) -> Reply {
+    let newest_first: Vec<_> = all.iter().rev().collect();
+    let from = match asked.query("cursor") {
+        None => 0,
+        Some(cursor) => match newest_first.iter().position(|one| format!("v1_{}", one.id) == cursor) {
+            Some(at) => at,
+            None => return refused(422, "The cursor is not valid."),
+        },
+    };
+    let rest = newest_first.get(from..).unwrap_or_default();
+    let (page, next) = rest.split_at(rest.len().min(asked.number("per_page", 30).clamp(1, 100)));
+    let body = Value::from(page.iter().map(|one| sent(one)).collect::<Vec<_>>());
+    let etag = format!("W/\"{}\"", hex::encode(Sha256::digest(body.to_string())));
+    if asked.if_none_match == etag {
+        return Reply::empty(304).with("etag", etag);
+    }
+    let reply = Reply::json(200, body).with("etag", etag);
+    match next.first() {
+        Some(next) => {
+            let url = format!("{}/{}?per_page=100&cursor=v1_{}", asked.base, asked.parts.join("/"), next.id);
+            reply.with("link", format!("<{url}>; rel=\"next\""))
+        }
+        None => reply,
+    }
+}
+
+fn sent(one: &super::Sent) -> Value {
+    let status = match one.status {
+        200..400 => "OK",
+        0 => "failed to connect to host",
+        _ => "Invalid HTTP Response",
+    };
+    let at = one.at.map_or_else(|| TIME.to_owned(), github_app::time);
+    let guid = one.guid.clone().unwrap_or_else(|| super::uuid(one.id));
+    json!({ "id": one.id, "guid": guid, "delivered_at": at, "redelivery": false, "duration": 0.27, "status": status,
+         "status_code": one.status, "event": one.event,
         "action": null, "installation_id": null, "repository_id": null, "throttled_at": null })
 }

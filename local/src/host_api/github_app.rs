@@ -9,9 +9,9 @@ use ring::signature::{RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey};
 use rsa::pkcs1::{EncodeRsaPrivateKey, EncodeRsaPublicKey, LineEnding};
 use serde_json::{Value, json};
 
-use super::github::{TIME, in_full, of_user, owner, refused, repository, sent};
-use super::state::{Sent, State};
-use super::{Asked, Reply, linked};
+use super::github::{TIME, in_full, journal, of_user, owner, refused, repository};
+use super::state::{Repetition, Sent, State};
+use super::{Asked, Reply};
 
 /// How long a token is good for.
 const HOUR: Duration = Duration::from_hours(1);
@@ -288,7 +288,7 @@ impl State {
     }
 }
 
-fn time(time: SystemTime) -> String {
+pub(super) fn time(time: SystemTime) -> String {
     let seconds = time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     jiff::Timestamp::from_second(seconds.try_into().unwrap_or_default()).unwrap_or_default().to_string()
 }
@@ -359,7 +359,12 @@ pub(super) fn answer(state: &mut State, asked: &Asked) -> Option<Reply> {
             }
             Reply::json(200, webhook(known))
         }),
-        ("GET", ["app", "hook", "deliveries"]) => Some(linked(asked, app.sent.iter().rev().map(sent).collect())),
+        ("GET", ["app", "hook", "deliveries"]) => Some(journal(asked, &app.sent)),
+        ("POST", ["app", "hook", "deliveries", id, "attempts"]) => {
+            let of = app.sent.iter().find(|one| one.id.to_string() == *id)?.clone();
+            state.repetitions.push(Repetition { app: app.id, of });
+            Some(Reply::json(202, json!({})))
+        }
         ("POST", ["app", "installations", id, "access_tokens"]) => state.grant(app.id, id, asked),
         ("GET", ["repos", owner, name, "installation"]) => {
             let path = format!("{owner}/{name}");

@@ -29,7 +29,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 pub use self::github_app::{App, Fetch, Installation, Token};
-pub use self::state::{Hook, Key, Repository, Sent, State, Test};
+pub use self::state::{Hook, Key, Repetition, Repository, Sent, State, Test};
 use crate::archives::{PUBLIC, address};
 use crate::process::free_port;
 
@@ -221,6 +221,8 @@ struct Asked<'a> {
     body: &'a Value,
     /// The header of this name.
     authorization: &'a str,
+    /// The header of this name.
+    if_none_match: &'a str,
     /// The base of the server's URLs.
     base: &'a str,
 }
@@ -413,7 +415,9 @@ impl Server {
         let query = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
         let parts = parts.iter().map(String::as_str).collect();
         let (method, authorization) = (request.method().as_str(), authorization(request));
-        let asked = Asked { method, parts, query: &query, body, authorization, base: &self.base };
+        let if_none_match = request.headers().get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
+        let if_none_match = if_none_match.unwrap_or_default();
+        let asked = Asked { method, parts, query: &query, body, authorization, if_none_match, base: &self.base };
         let answer = match self.kind {
             HostKind::GitHub => github::answer,
             HostKind::GitLab => gitlab::answer,

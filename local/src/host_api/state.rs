@@ -1,6 +1,6 @@
 //! What a host contains, whatever its kind.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use contract::repository_keys::is_same_key;
 use serde_json::Value;
@@ -70,14 +70,29 @@ pub struct Hook {
 }
 
 /// A delivery.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sent {
     /// Its identifier.
     pub id: u64,
     /// The host's name of its event.
     pub event: String,
-    /// The endpoint's status.
+    /// The endpoint's status. 0 if there was no response.
     pub status: u16,
+    /// What all its attempts have in common, if there is more than one.
+    pub guid: Option<String>,
+    /// When it was made, if that matters.
+    pub at: Option<SystemTime>,
+    /// The payload, if it can be delivered again.
+    pub payload: Vec<u8>,
+}
+
+/// A delivery that is to be made again: whoever runs the host can make it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Repetition {
+    /// The App.
+    pub app: u64,
+    /// The attempt that is repeated.
+    pub of: Sent,
 }
 
 /// A requested test that sends a push: whoever runs the host can deliver it.
@@ -106,6 +121,8 @@ pub struct State {
     pub tests: Vec<Test>,
     /// GitHub's Apps.
     pub apps: Vec<App>,
+    /// The deliveries of Apps that are to be made again.
+    pub repetitions: Vec<Repetition>,
     /// The tokens that they got.
     pub tokens: Vec<Token>,
     /// How long a token lasts, if not an hour.
@@ -130,6 +147,7 @@ impl Default for State {
             endpoint_status: 202,
             tests: Vec::new(),
             apps: Vec::new(),
+            repetitions: Vec::new(),
             tokens: Vec::new(),
             token_lifetime: None,
             jwts: Vec::new(),
@@ -185,7 +203,7 @@ impl State {
         let repository = self.find(path)?;
         let path = repository.path.clone();
         let hook = repository.hooks.iter_mut().find(|one| one.id == hook)?;
-        hook.sent.push(Sent { id, event: event.to_owned(), status });
+        hook.sent.push(Sent { id, event: event.to_owned(), status, ..Sent::default() });
         let test = Test { repository: path, url: hook.url.clone(), secret: hook.secret.clone() };
         if is_push {
             self.tests.push(test);

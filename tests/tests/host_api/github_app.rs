@@ -9,7 +9,7 @@ use contract::{AllowedHosts, HostKind, RepositoryPath, Retry};
 use github_app::{AppError, GitHubApp, SignError, Signer};
 use host_api::{Content, GitHubAppApi, HostApi, HostApiError, SecretState};
 use https::{HttpsError, Method};
-use local::host_api::Fault;
+use local::host_api::{Fault, Sent};
 use ring::{rand::SystemRandom, rsa::KeyPair, signature::RSA_PKCS1_SHA256};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
@@ -105,9 +105,19 @@ async fn app_follows_its_specification() {
     assert_eq!((&*changed.url, changed.content, changed.secret), (URL, Content::Json, SecretState::Set));
     assert_eq!(scene.hosts.apis.state(GITHUB).apps[0].secret.as_deref(), Some(SECRET));
     assert_eq!(api.deliveries().await.unwrap(), []);
-    let sent = local::host_api::Sent { id: 7, event: "push".to_owned(), status: 401 };
+    let sent = Sent { id: 7, event: "push".to_owned(), status: 401, ..Sent::default() };
     scene.hosts.apis.state(GITHUB).apps[0].sent.push(sent);
     assert_eq!(api.deliveries().await.unwrap()[0].status, Some(401));
+
+    let (app, now) = (scene.app(), SystemTime::now());
+    let page = app.deliveries(None, None, now).await.unwrap().unwrap();
+    assert_eq!((page.deliveries[0].id, page.deliveries[0].status_code, &page.next), (7, 401, &None));
+    assert_eq!(app.deliveries(None, page.etag.as_deref(), now).await.unwrap(), None, "nothing is new");
+    app.deliver_again(7, now).await.unwrap();
+    let repeated: Vec<_> = scene.hosts.apis.state(GITHUB).repetitions.iter().map(|one| one.of.id).collect();
+    assert_eq!(repeated, [7]);
+    let error = app.deliver_again(8, now).await.unwrap_err();
+    assert!(matches!(error, AppError::Journal { status: 404, .. }), "{error}");
 
     // The token reads what commands need to know of a repository.
     let (allowed, client) = scene.client();
@@ -116,9 +126,39 @@ async fn app_follows_its_specification() {
     assert!(matches!(as_app.repository(&scene.probe).await, Err(HostApiError::NotFound { .. })));
 
     for (kind, compared) in scene.hosts.compare() {
-        let expected = if kind == GITHUB { 13 } else { 0 };
-        assert_eq!((compared.requests, compared.unlisted), (expected, 0), "{kind}: {compared:?}");
+        // GitHub's specification doesn't say what it answers to the number of no delivery.
+        let expected = if kind == GITHUB { (16, 1) } else { (0, 0) };
+        assert_eq!((compared.requests, compared.unlisted), expected, "{kind}: {compared:?}");
     }
+}
+
+#[tokio::test]
+async fn journal_is_read_by_cursor() {
+    let scene = Scene::set().await;
+    let (app, now) = (scene.app(), SystemTime::now());
+    let sent = (1..=250).map(|id| Sent { id, event: "push".to_owned(), status: 502, at: Some(now), ..Sent::default() });
+    scene.hosts.apis.state(GITHUB).apps[0].sent.extend(sent);
+    let (mut ids, mut cursor, mut pages) = (Vec::new(), None, 0);
+    loop {
+        let page = app.deliveries(cursor.as_deref(), None, now).await.unwrap().unwrap();
+        ids.extend(page.deliveries.iter().map(|one| one.id));
+        pages += 1;
+        cursor = page.next;
+        if cursor.is_none() {
+            break;
+        }
+    }
+    assert_eq!((pages, ids), (3, (1..=250).rev().collect::<Vec<_>>()));
+    let error = app.deliveries(Some("v1_0&per_page=1"), None, now).await.unwrap_err();
+    assert!(matches!(error, AppError::Journal { status: 422, .. }), "{error}");
+    for (status, headers, seconds) in [(429, ("retry-after", "7"), 7), (403, ("retry-after", "60"), 60)] {
+        let headers = vec![(headers.0, headers.1.to_owned())];
+        scene.hosts.apis.plant(GITHUB, Fault { headers, ..Fault::once(Method::GET, "/app/hook/deliveries", status) });
+        let error = app.deliveries(None, None, now).await.unwrap_err();
+        let AppError::Https(HttpsError::Busy { after, .. }) = error else { panic!("{error}") };
+        assert_eq!(after.as_secs(), seconds);
+    }
+    scene.hosts.compare();
 }
 
 #[tokio::test]

@@ -61,7 +61,7 @@ fn hook(state: &mut State) -> &mut Hook {
 }
 
 fn answered(state: &mut State, status: u16) {
-    hook(state).sent.push(Sent { id: 1000, event: "push".to_owned(), status });
+    hook(state).sent.push(Sent { id: 1000, event: "push".to_owned(), status, ..Sent::default() });
 }
 
 type Plant = fn(&mut State);

@@ -4,15 +4,16 @@
 
 use std::collections::BTreeSet;
 use std::process::Stdio;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use local::archives::{PUBLIC, address};
 use local::artifact::Artifact;
 use local::aws::REGION;
-use local::host_api::{Fetch, TOKEN};
+use local::host_api::{Fetch, Sent, TOKEN};
 use local::local::STACK;
-use local::webhook::deliver;
+use local::reconcile::{now, reconcile};
+use local::webhook::{deliver, delivery_id, post, signature};
 use reqwest::header::LOCATION;
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
@@ -233,4 +234,72 @@ async fn logged(scene: &Scene, words: &str) {
         assert!(Instant::now() < deadline, "nobody logged {words}: {log}");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
+}
+
+/// What the App's webhook sends as one delivery, and what becomes of it at this address: the
+/// endpoint's status, or 0 if nobody answers. The host keeps it in its journal.
+async fn attempt(scene: &Scene, url: &str, guid: &str, payload: Vec<u8>, secret: &str) -> u16 {
+    let signature = signature(secret, &payload);
+    let headers = [("x-github-event", "push"), ("x-github-delivery", guid), ("x-hub-signature-256", &*signature)];
+    let status = post(url, &headers, payload.clone()).await.map_or(0, |answer| answer.status);
+    let mut state = scene.apis.state(GITHUB);
+    let id = 1 + state.apps[0].sent.len() as u64;
+    let (event, guid, at) = ("push".to_owned(), Some(guid.to_owned()), Some(SystemTime::now()));
+    state.apps[0].sent.push(Sent { id, event, status, guid, at, payload });
+    status
+}
+
+/// The endpoint is down during a push of a repository of which nothing was ever stored, so that no
+/// comparison would find it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn undelivered_push_is_delivered_again() {
+    let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let path = "acme/rocket";
+    let scene = Scene::set(&dir.path().join("cloud"), &[path]).await;
+    let account = &scene.local.cloud.account;
+    let work = dir.path().join("work");
+    let desk = Desk::packaged(&scene.local, &work);
+    let settings = create(&scene, &desk).await;
+    desk.write("git2s3.toml", &settings);
+    let (code, stdout, stderr) = scene.infra_with(&desk, &["deploy", "--yes"], None).await;
+    assert_eq!(code, Some(0), "{stdout}{stderr}");
+    let app = scene.apis.state(GITHUB).apps[0].id;
+    scene.apis.state(GITHUB).install(app, "acme", &[path]);
+    let resources = account.resources(STACK).await.unwrap();
+    let (secret, url) = (&*scene.stack.api_secret, &*scene.stack.webhook_url);
+
+    // Nothing was sent.
+    reconcile(account, &resources, &now()).await.unwrap();
+    let push = scene.push(path, "0".repeat(40)).await;
+    let (lost, refused) = (delivery_id(), delivery_id());
+    assert_eq!(attempt(&scene, "http://127.0.0.1:9/", &lost, push.body(), secret).await, 0);
+    // What the endpoint itself has refused would be refused again.
+    assert_eq!(attempt(&scene, url, &refused, push.body(), "guess").await, 401);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    reconcile(account, &resources, &now()).await.unwrap();
+    let repetitions = std::mem::take(&mut scene.apis.state(GITHUB).repetitions);
+    let guids: Vec<_> = repetitions.iter().map(|one| one.of.guid.clone().unwrap()).collect();
+    assert_eq!(guids, std::slice::from_ref(&lost));
+    let payload = repetitions[0].of.payload.clone();
+    assert_eq!(attempt(&scene, url, &lost, payload, secret).await, 202);
+    stored(&scene, path, &push.after).await;
+    let bucket = scene.stack.output("OutputBucketName").unwrap();
+    let zip = Artifact::get(account, bucket, "acme/rocket/acme_rocket.zip").await.unwrap();
+    assert_eq!(zip.metadata["delivery-id"], lost);
+
+    // It has arrived: nothing is repeated, and then nothing is new.
+    for _ in 0..2 {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        reconcile(account, &resources, &now()).await.unwrap();
+    }
+    assert_eq!(scene.apis.state(GITHUB).repetitions, []);
+    let of_journal = |one: &local::host_api::Exchange| one.target.starts_with("/app/hook/deliveries");
+    let statuses: Vec<_> = scene.apis.exchanges().iter().filter(|one| of_journal(one)).map(|one| one.status).collect();
+    assert_eq!(statuses, [200, 200, 202, 200, 304]);
+    let (code, told, stderr) = scene.infra_with(&desk, &["trace", &lost], None).await;
+    assert_eq!(code, Some(0), "{told}{stderr}");
+    for words in ["asked GitHub to deliver it again, for the first time: push", "stored", "by a webhook"] {
+        assert!(told.contains(words), "{words}: {told}");
+    }
+    assert!(!told.contains(secret), "{told}");
 }
