@@ -17,6 +17,9 @@ use crate::{AppError, Signer, jwt};
 
 /// How long before its end a token isn't used any more, since a fetch may take a while.
 const MARGIN: Duration = Duration::from_mins(5);
+/// For how long a signature is used again: each costs a request to KMS. It is good for five minutes
+/// more.
+const REUSED: Duration = Duration::from_mins(4);
 /// The least difference of clocks that may be why a signature isn't accepted.
 const CLOCK: Duration = Duration::from_mins(1);
 pub(crate) const MEDIA: MediaTypes = MediaTypes { sent: "application/json", accepted: "application/vnd.github+json" };
@@ -29,12 +32,15 @@ pub struct GitHubApp<S> {
     signer: S,
     client: Client,
     tokens: Mutex<HashMap<RepositoryPath, Token>>,
+    /// The newest signature, and when it was made.
+    signed: Mutex<Option<(SecretString, SystemTime)>>,
 }
 
 #[derive(Debug, Clone)]
 struct Token {
     token: SecretString,
     ends: SystemTime,
+    installation: Installation,
 }
 
 /// The App's [installation](https://docs.github.com/en/rest/apps/apps#get-a-repository-installation-for-the-authenticated-app)
@@ -74,7 +80,7 @@ impl Granted {
 impl<S: Signer> GitHubApp<S> {
     /// The App with this ID or client ID at `host`. Nothing of it is ever sent to another host.
     pub fn new(host: AllowedHost, id: impl Into<String>, signer: S, client: Client) -> Self {
-        Self { host, id: id.into(), signer, client, tokens: Mutex::default() }
+        Self { host, id: id.into(), signer, client, tokens: Mutex::default(), signed: Mutex::default() }
     }
 
     /// The App's host.
@@ -97,7 +103,15 @@ impl<S: Signer> GitHubApp<S> {
     /// # Errors
     /// KMS doesn't sign.
     pub async fn jwt(&self, now: SystemTime) -> Result<SecretString, AppError> {
-        Ok(jwt(&self.id, &self.signer, now).await?)
+        let mut signed = self.signed.lock().await;
+        if let Some((jwt, at)) = &*signed
+            && now.duration_since(*at).is_ok_and(|age| age < REUSED)
+        {
+            return Ok(jwt.clone());
+        }
+        let jwt = jwt(&self.id, &self.signer, now).await?;
+        *signed = Some((jwt.clone(), now));
+        Ok(jwt)
     }
 
     /// A token that may read the contents of one repository, and of no other. It is cached.
@@ -126,7 +140,7 @@ impl<S: Signer> GitHubApp<S> {
         let what = "the request for a token of the GitHub App";
         let granted: Granted = read_json(answer, what).await?;
         let ends = granted.ends().ok_or_else(|| HttpsError::Answer { host: self.host.host.to_string(), what })?;
-        tokens.insert(path.clone(), Token { token: granted.token.clone(), ends });
+        tokens.insert(path.clone(), Token { token: granted.token.clone(), ends, installation });
         Ok(granted.token)
     }
 
@@ -135,11 +149,14 @@ impl<S: Signer> GitHubApp<S> {
         self.tokens.lock().await.remove(path);
     }
 
-    /// The App's installation on a repository.
+    /// The App's installation on a repository, as it was when its token was made.
     ///
     /// # Errors
     /// See [`AppError`].
     pub async fn installation(&self, path: &RepositoryPath, now: SystemTime) -> Result<Installation, AppError> {
+        if let Some(known) = self.tokens.lock().await.get(path).filter(|token| token.ends > now) {
+            return Ok(known.installation.clone());
+        }
         let credential = self.credential(now).await?;
         self.installed(path, &credential, now).await
     }
@@ -174,6 +191,13 @@ impl<S: Signer> GitHubApp<S> {
         Ok(Credential::new(headers).ok_or_else(unfit)?)
     }
 
+    /// Forgets a signature that the host doesn't accept.
+    pub(crate) async fn heed(&self, status: StatusCode) {
+        if status == StatusCode::UNAUTHORIZED {
+            *self.signed.lock().await = None;
+        }
+    }
+
     fn repository(&self, path: &RepositoryPath) -> Repository {
         Repository::new(self.host.host.clone(), path.clone())
     }
@@ -191,6 +215,7 @@ impl<S: Signer> GitHubApp<S> {
         let host = self.host.host.to_string();
         let answer = self.client.send(method, &url, &host, credential, &MEDIA, body).await?;
         let (status, id, repository) = (answer.status(), self.id.clone(), self.repository(repository));
+        self.heed(status).await;
         let number = status.as_u16();
         if let Some(after) = https::pause(&answer) {
             return Err(HttpsError::Busy { host, status: number, after }.into());

@@ -110,6 +110,7 @@ impl<S: Signer> GitHubApp<S> {
         let host = self.host().host.to_string();
         let answer = self.client().send(method, url.as_str(), &host, credential, &MEDIA, None).await?;
         let status = answer.status();
+        self.heed(status).await;
         if let Some(after) = https::pause(&answer) {
             return Err(HttpsError::Busy { host, status: status.as_u16(), after }.into());
         }

@@ -255,7 +255,18 @@ async fn token_is_scoped_and_cached() {
     app.forget(&scene.rocket).await;
     assert_ne!(token(&scene.rocket, Duration::from_mins(56)).await, second);
     let signed = scene.key.signed.load(std::sync::atomic::Ordering::Relaxed);
-    assert_eq!(signed, 4, "one signature for both requests of a token");
+    assert_eq!(signed, 2, "one signature for the requests of four minutes");
+    // Whoever asks for the installation then, asks nobody.
+    let requests = scene.requests();
+    app.installation(&scene.rocket, now + Duration::from_mins(56)).await.unwrap();
+    assert_eq!(scene.requests(), requests);
+    // One that the host doesn't accept isn't shown again.
+    scene.hosts.apis.state(GITHUB).clock_ahead = Duration::from_hours(2);
+    app.forget(&scene.rocket).await;
+    app.token(&scene.rocket, now + Duration::from_mins(57)).await.unwrap_err();
+    scene.hosts.apis.state(GITHUB).clock_ahead = Duration::from_mins(57);
+    token(&scene.rocket, Duration::from_mins(57)).await;
+    assert_eq!(scene.key.signed.load(std::sync::atomic::Ordering::Relaxed), 3);
 }
 
 #[tokio::test]
