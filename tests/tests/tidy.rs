@@ -121,6 +121,7 @@ const ARROWS: [(&str, &[&str]); 39] = [
             "contract",
             "fetch",
             "git-http",
+            "github-app",
             "host-access",
             "https",
             "job-queue",

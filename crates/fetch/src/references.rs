@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn list_that_is_cut_off_is_none() {
+    fn truncated_list_is_none() {
         let commit = "1".repeat(40);
         let lines = [format!("{commit} HEAD symref-target:refs/heads/main"), format!("{commit} refs/heads/main")];
         let lines: Vec<&str> = lines.iter().map(String::as_str).collect();

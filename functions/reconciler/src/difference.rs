@@ -354,10 +354,10 @@ mod tests {
     }
 
     #[test]
-    fn only_own_zips_at_their_keys_count() {
+    fn only_own_zips_count() {
         let x = |path| zip(path, "refs/heads/x", '2', None);
         let zips = [
-            // Of a release, of another layout, of another repository, and of somebody who copied it.
+            // Of a release, another layout, another repository, and of somebody who copied it.
             ("o/r/release/v1/o_r.zip", zip("o/r", "refs/tags/v1", '3', None)),
             ("git.example/o/r/branch/x/o_r.zip", x("o/r")),
             (X, x("o/other")),
@@ -379,7 +379,7 @@ mod tests {
     }
 
     #[test]
-    fn told_deletion_is_over_until_zip_changes() {
+    fn told_deletion_ends_until_zip_changes() {
         let zips = [(X, zip("o/r", "refs/heads/x", '2', None))];
         let kinds = |tips: &[(&str, char)], told: &str| {
             let told = BTreeMap::from([(X.to_owned(), told.to_owned())]);

@@ -57,7 +57,7 @@ pub(super) fn role(stack: &mut Stack, around: &Surroundings<'_>, credentials: &H
         let reason = "reads the encrypted SSH keys";
         storage.keys.grant(role, &format!("{SSH_KEY_PREFIX}*"), Grant::because(reason, PUSH, &[Action::S3GetObject]));
         storage.keys.grant_on_bucket(role, Grant::because(LISTED, PUSH, &[Action::S3ListBucket]));
-        let reason = "reads which commits are stored, and of which deletions was told";
+        let reason = "reads what is stored, and what was told";
         let read = Grant::because(reason, PUSH, &[Action::S3GetObject]);
         storage.output.grant(role, "*", read.and(DELETION, &[Action::S3GetObjectVersionTagging]));
         storage.output.grant_on_bucket(role, Grant::because(LISTED, PUSH, &[Action::S3ListBucket]));

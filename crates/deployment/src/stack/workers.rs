@@ -271,7 +271,7 @@ fn grant_work(role: &mut Role, jobs: &Jobs, storage: &Storage, missed: &Missed) 
     jobs.queue.grant(role, consume.and(missed.again, &[Action::SqsChangeMessageVisibility]));
     let reason = "puts a job that has failed for good there, with the reason";
     jobs.dead_letters.grant(role, Grant::because(reason, missed.dead_letter, &[Action::SqsSendMessage]));
-    let reason = "stores the zip, after a look at the one that is there; tags the one that KeepCommits keeps, and that of a deleted branch or tag; aborts a failed upload";
+    let reason = "stores the zip, after a look at the one that is there; tags what KeepCommits keeps, and what was deleted; aborts a failed upload";
     let store = Grant::because(reason, missed.zip, &[Action::S3PutObject])
         .and(missed.kept, &[Action::S3PutObjectTagging])
         .and(missed.marked, &[Action::S3GetObjectVersionTagging, Action::S3PutObjectVersionTagging])
