@@ -391,7 +391,7 @@ mod tests {
         for guid in ["a", "b"] {
             host.sent(guid, NOW, 502, "push");
         }
-        let busy = || Failure::Host("busy".to_owned(), Duration::from_secs(3_000));
+        let busy = || Failure::Host("busy".to_owned(), Duration::from_mins(50));
         *host.fails.borrow_mut() = Some(busy());
         let report = run(&mut journal, &host, NOW).await;
         assert_eq!((report.requests, report.failure.as_deref()), (1, Some("busy")));

@@ -216,7 +216,7 @@ impl State {
     /// What a worker does with a job whose reference the host doesn't have.
     fn treat_deleted(&mut self, job: &Job) {
         let key = job.artifact_key(KeyLayout::HostPath, Some("main"));
-        let is_known = self.hosts[&job.repository.to_string()].len() > 0;
+        let is_known = !self.hosts[&job.repository.to_string()].is_empty();
         if job.deleted && is_known && self.is_told(&key) == Some(false) {
             let (write, now) = (self.bucket[&key].1, self.now);
             self.told.entry((key, write)).or_insert((0, now)).0 += 1;

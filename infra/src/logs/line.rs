@@ -218,12 +218,11 @@ fn begun(json: &Value) -> String {
 fn compared(json: &Value) -> String {
     let (host, count) =
         (json["host"].as_str().unwrap_or_default(), |name: &str| json[name].as_u64().unwrap_or_default());
-    let mut words = format!("{host}: compared {} repositories in {} requests", count("asked"), count("requests"));
-    for (name, what) in [("queued", "queued"), ("refused", "refused by the host"), ("skipped", "left out")] {
-        if count(name) > 0 {
-            words += &format!(", {} {what}", count(name));
-        }
-    }
+    let others = [("queued", "queued"), ("refused", "refused by the host"), ("skipped", "left out")];
+    let others = others.into_iter().filter(|(name, _)| count(name) > 0);
+    let others: Vec<_> = others.map(|(name, what)| format!(", {} {what}", count(name))).collect();
+    let (asked, requests) = (count("asked"), count("requests"));
+    let words = format!("{host}: compared {asked} repositories in {requests} requests{}", others.concat());
     match json["failure"].as_str() {
         Some(failure) => format!("{words}: {failure}"),
         None => words,
