@@ -27,6 +27,10 @@ pub enum Action {
     TestWebhook,
     /// List what a webhook has sent.
     ListDeliveries,
+    /// Read a commit's statuses.
+    ReadStatus,
+    /// Set a commit's status.
+    SetStatus,
     /// Read a GitHub App's description.
     ReadApp,
     /// Create a GitHub App.
@@ -35,7 +39,7 @@ pub enum Action {
 
 impl Action {
     /// All actions.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::ListRepositories,
         Self::ReadRepository,
         Self::ListDeployKeys,
@@ -47,6 +51,8 @@ impl Action {
         Self::DeleteWebhook,
         Self::TestWebhook,
         Self::ListDeliveries,
+        Self::ReadStatus,
+        Self::SetStatus,
         Self::ReadApp,
         Self::CreateApp,
     ];
@@ -62,6 +68,7 @@ impl Action {
             | Self::ListWebhooks
             | Self::TestWebhook
             | Self::UpdateWebhook => Subject::Webhooks,
+            Self::ReadStatus | Self::SetStatus => Subject::Statuses,
         }
     }
 }
@@ -80,6 +87,8 @@ impl fmt::Display for Action {
             Self::DeleteWebhook => "delete a webhook of",
             Self::TestWebhook => "test a webhook of",
             Self::ListDeliveries => "list the deliveries of a webhook of",
+            Self::ReadStatus => "read the statuses of a commit of",
+            Self::SetStatus => "set the status of a commit of",
             Self::CreateApp => "create",
         })
     }
@@ -91,6 +100,7 @@ pub(crate) enum Subject {
     Repositories,
     DeployKeys,
     Webhooks,
+    Statuses,
 }
 
 /// An action on one repository or organisation.

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use contract::Retry;
 use https::HttpsError;
 
-use crate::Attempt;
+use crate::{Action, Attempt};
 
 /// Why an action failed. No message contains the token, a secret or a URL.
 #[derive(Debug, thiserror::Error)]
@@ -159,6 +160,15 @@ impl HostApiError {
         }
     }
 
+    /// Whether the same request may succeed later.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::Limited { .. } | Self::Server { .. } => true,
+            Self::Transport { source, .. } => source.retry() != Retry::Never,
+            _ => false,
+        }
+    }
+
     /// What a person can do.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
@@ -169,6 +179,9 @@ impl HostApiError {
             Self::NotOffered { instead, .. } => (*instead).to_owned(),
             Self::Unauthorized { attempt } => {
                 format!("create a token that hasn't expired, with {}", attempt.needs)
+            }
+            Self::Forbidden { attempt, .. } if matches!(attempt.action, Action::ReadStatus | Action::SetStatus) => {
+                format!("the token needs {}", attempt.needs)
             }
             Self::Forbidden { attempt, .. } => {
                 format!("the token needs {}, and its owner must administer the repository", attempt.needs)

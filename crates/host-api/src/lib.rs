@@ -1,6 +1,6 @@
 //! The management APIs of the Git hosts, with a person's token: which repositories an organisation
-//! has, their deploy keys, their webhooks, and what became of deliveries. `infra connect`,
-//! `infra doctor` and `infra disconnect` use it.
+//! has, their deploy keys, their webhooks, what became of deliveries, and the statuses of commits.
+//! `infra connect`, `infra doctor`, `infra disconnect` and the function commit-status use it.
 //!
 //! ```no_run
 //! # async fn connect(token: secrecy::SecretString) -> Result<(), Box<dyn std::error::Error>> {
@@ -39,6 +39,7 @@ mod host;
 mod id;
 mod repository;
 mod said;
+mod status;
 mod webhook;
 
 pub use action::{Action, Attempt};
@@ -49,4 +50,5 @@ pub use error::HostApiError;
 pub use github_app::{AppDescription, AppWebhook, GitHubAppApi, NewApp};
 pub use id::{DeployKeyId, WebhookId};
 pub use repository::HostedRepository;
+pub use status::{CommitStatus, StatusName, StatusState};
 pub use webhook::{Content, Delivery, Event, SecretState, Tested, Webhook, WebhookFault, WebhookSettings};

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::state::{Hook, Repository, State};
+use super::state::{Hook, Repository, State, Status};
 use super::{Asked, Reply, number, uuid};
 
 const TIME: &str = "2026-11-30T12:00:00.000Z";
@@ -36,6 +36,11 @@ fn subscription(hook: &Hook, one: &Repository) -> Value {
         "publisherId": "tfs", "eventType": "git.push", "resourceVersion": "1.0", "consumerId": "webHooks",
         "consumerActionId": "httpRequest", "createdDate": TIME, "modifiedDate": TIME,
         "publisherInputs": publisher, "consumerInputs": consumer })
+}
+
+fn status(one: &Status) -> Value {
+    json!({ "id": one.id, "state": one.state, "description": one.description, "targetUrl": one.url,
+        "context": { "name": one.name, "genre": "git2s3" }, "creationDate": TIME, "updatedDate": TIME })
 }
 
 fn refused(status: u16, message: &str) -> Reply {
@@ -80,6 +85,14 @@ pub(super) fn answer(state: &mut State, asked: &Asked) -> Option<Reply> {
         }
         ("GET", [organisation, project, "_apis", "git", "repositories", name]) => {
             state.find(&format!("{organisation}/{project}/{name}")).map(|one| Reply::json(200, described(one)))
+        }
+        (method, [organisation, project, "_apis", "git", "repositories", name, "commits", commit, "statuses"]) => {
+            let one = state.find(&format!("{organisation}/{project}/{name}"))?.clone();
+            if method == "GET" {
+                return Some(list(one.statuses_of(commit).map(status).collect()));
+            }
+            let fields = ["/context/name", "/state", "/description", "/targetUrl"];
+            state.set_status(&one.path, asked, commit, fields).map(|one| Reply::json(201, status(&one)))
         }
         (method, [organisation, "_apis", "hooks", rest @ ..]) => {
             if state.of(organisation).iter().any(|one| !one.may_administer) && method != "GET" {

@@ -3,7 +3,7 @@
 use contract::repository_keys::is_same_key;
 use serde_json::{Value, json};
 
-use super::state::{Hook, Key, Repository, State, plain};
+use super::state::{Hook, Key, Repository, State, Status, plain};
 use super::{Asked, Reply, number, page, uuid};
 
 const TIME: &str = "2026-11-30T12:00:00+00:00";
@@ -61,6 +61,12 @@ fn change(hook: &mut Hook, asked: &Asked) {
     }
 }
 
+fn status(one: &Status) -> Value {
+    json!({ "type": "commitstatus", "key": one.name, "state": one.state, "name": one.name, "url": one.url,
+        "description": one.description, "uuid": uuid(one.id), "refname": "main",
+        "created_on": "2026-11-30T12:00:00+00:00", "updated_on": "2026-11-30T12:00:00+00:00", "links": {} })
+}
+
 pub(super) fn answer(state: &mut State, asked: &Asked) -> Option<Reply> {
     match (asked.method, &asked.parts[..]) {
         ("GET", ["repositories", workspace]) => {
@@ -84,6 +90,17 @@ pub(super) fn answer(state: &mut State, asked: &Asked) -> Option<Reply> {
 fn of_repository(state: &mut State, asked: &Asked, one: &Repository, rest: &[&str]) -> Option<Reply> {
     let path = one.path.as_str();
     match (asked.method, rest) {
+        ("GET", ["commit", commit, "statuses", "build", key]) => {
+            one.statuses_of(commit).find(|known| known.name == *key).map(|one| Reply::json(200, status(one)))
+        }
+        ("POST", ["commit", commit, "statuses", "build"]) => {
+            let key = asked.text("/key").unwrap_or_default();
+            if key.is_empty() || key.len() > 40 || asked.text("/url").is_none() {
+                return Some(refused(400, "key: at most 40 characters; url: required"));
+            }
+            let fields = ["/key", "/state", "/description", "/url"];
+            state.set_status(path, asked, commit, fields).map(|one| Reply::json(201, status(&one)))
+        }
         ("GET", ["deploy-keys"]) => Some(listed(asked, one.keys.iter().map(key).collect())),
         ("POST", ["deploy-keys"]) => {
             let Some(text) = asked.text("/key") else { return Some(refused(400, "key: required")) };

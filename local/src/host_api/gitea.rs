@@ -3,7 +3,7 @@
 use contract::repository_keys::is_same_key;
 use serde_json::{Value, json};
 
-use super::state::{Hook, Key, Repository, State, plain};
+use super::state::{Hook, Key, Repository, State, Status, plain};
 use super::{Asked, Reply, page};
 
 const TIME: &str = "2026-11-30T12:00:00Z";
@@ -27,6 +27,12 @@ fn hook(one: &Hook) -> Value {
     json!({ "id": one.id, "type": "gitea", "active": one.is_active, "events": one.events,
         "branch_filter": one.branches, "authorization_header": "", "created_at": TIME, "updated_at": TIME,
         "config": { "url": one.url, "content_type": one.content_type } })
+}
+
+fn status(one: &Status) -> Value {
+    json!({ "id": one.id, "status": one.state, "description": one.description, "target_url": one.url,
+        "context": one.name, "url": "https://git.example/status", "created_at": TIME, "updated_at": TIME,
+        "creator": { "id": 1, "login": "person" } })
 }
 
 /// A list with the number of all entries in a header.
@@ -132,6 +138,18 @@ fn of_repository(state: &mut State, asked: &Asked, one: &Repository, rest: &[&st
             change(&mut added, asked);
             state.find(path)?.hooks.push(added.clone());
             Some(Reply::json(201, hook(&added)))
+        }
+        ("GET", ["commits", commit, "statuses"]) => {
+            let mut of: Vec<_> = one.statuses_of(commit).map(status).collect();
+            // Oldest first, unless the request says otherwise.
+            if asked.query("sort") != Some("recentupdate") {
+                of.reverse();
+            }
+            Some(listed(asked, of))
+        }
+        ("POST", ["statuses", commit]) => {
+            let fields = ["/context", "/state", "/description", "/target_url"];
+            state.set_status(path, asked, commit, fields).map(|one| Reply::json(201, status(&one)))
         }
         (method, ["hooks", id, rest @ ..]) => {
             let at = one.hooks.iter().position(|hook| hook.id.to_string() == *id)?;

@@ -4,7 +4,7 @@ use contract::repository_keys::is_same_key;
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
-use super::state::{Hook, Key, Repository, State, plain};
+use super::state::{Hook, Key, Repository, State, Status, plain};
 use super::{Asked, Reply, github_app, linked};
 
 pub(super) const TIME: &str = "2026-11-30T12:00:00Z";
@@ -143,6 +143,33 @@ fn hook(one: &Hook, base: &str, path: &str) -> Value {
         "last_response": { "code": null, "status": "unused", "message": null } })
 }
 
+fn status(one: &Status, base: &str) -> Value {
+    json!({ "id": one.id, "node_id": "SC_1", "state": one.state, "description": one.description,
+        "target_url": one.url, "context": one.name, "created_at": TIME, "updated_at": TIME,
+        "url": format!("{base}/api/v3/statuses/{}", one.commit), "avatar_url": null, "creator": owner("person", base) })
+}
+
+/// <https://docs.github.com/en/rest/commits/statuses>
+pub(super) fn statuses(state: &mut State, asked: &Asked, one: &Repository, rest: &[&str]) -> Option<Reply> {
+    match (asked.method, rest) {
+        ("GET", ["commits", commit, "statuses"]) => {
+            Some(linked(asked, one.statuses_of(commit).map(|one| status(one, asked.base)).collect()))
+        }
+        ("POST", ["statuses", commit]) => {
+            if asked.text("/description").is_some_and(|text| text.chars().count() > 140) {
+                return Some(refused(422, "Validation failed: Description is too long (maximum is 140 characters)"));
+            }
+            let context = asked.text("/context");
+            if one.statuses_of(commit).filter(|one| Some(one.name.as_str()) == context).count() >= 1000 {
+                return Some(refused(422, "This SHA and context has reached the maximum number of statuses."));
+            }
+            let fields = ["/context", "/state", "/description", "/target_url"];
+            state.set_status(&one.path, asked, commit, fields).map(|one| Reply::json(201, status(&one, asked.base)))
+        }
+        _ => None,
+    }
+}
+
 fn invalid(field: &str, message: &str) -> Reply {
     let error = json!({ "resource": "PublicKey", "code": "custom", "field": field, "message": message });
     let url = "https://docs.github.com/rest";
@@ -269,6 +296,7 @@ fn of_repository(state: &mut State, asked: &Asked, one: &Repository, rest: &[&st
             state.send(path, added.id, "ping", false);
             Some(Reply::json(201, hook(&added, base, path)))
         }
+        (_, ["statuses", ..] | ["commits", _, "statuses"]) => statuses(state, asked, one, rest),
         (method, ["hooks", id, rest @ ..]) => {
             let at = one.hooks.iter().position(|hook| hook.id.to_string() == *id)?;
             match (method, rest) {

@@ -9,9 +9,9 @@ use ring::signature::{RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey};
 use rsa::pkcs1::{EncodeRsaPrivateKey, EncodeRsaPublicKey, LineEnding};
 use serde_json::{Value, json};
 
-use super::github::{TIME, in_full, journal, of_user, owner, refused, repository};
+use super::github::{TIME, in_full, journal, of_user, owner, refused, repository, statuses};
 use super::state::{Repetition, Sent, State};
-use super::{Asked, Reply};
+use super::{Asked, Reply, linked};
 
 /// How long a token is good for.
 const HOUR: Duration = Duration::from_hours(1);
@@ -339,7 +339,16 @@ pub(super) fn answer(state: &mut State, asked: &Asked) -> Option<Reply> {
     }
     if let (Some(token), ["repos", owner, name, ..]) = (state.token(asked.authorization), &asked.parts[..]) {
         let path = format!("{owner}/{name}");
-        let permits = asked.method == "GET" && token.repositories.contains(&path) && asked.parts.len() == 3;
+        let is_its = token.repositories.contains(&path);
+        if let ["statuses", ..] | ["commits", _, "statuses"] = asked.parts.get(3..).unwrap_or_default() {
+            return if is_its && token.permissions.get("statuses").is_some_and(|level| level == "write") {
+                let one = state.find(&path)?.clone();
+                statuses(state, asked, &one, asked.parts.get(3..).unwrap_or_default())
+            } else {
+                Some(refused(403, "Resource not accessible by integration"))
+            };
+        }
+        let permits = asked.method == "GET" && is_its && asked.parts.len() == 3;
         let known = state.find(&path).filter(|_| permits).map(|one| one.clone());
         return known.map(|mut one| {
             one.may_administer = false;

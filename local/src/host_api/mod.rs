@@ -1,6 +1,7 @@
-//! The management APIs of the Git hosts over HTTPS: repositories, deploy keys, webhooks and
-//! deliveries, with the traps of each host. What was changed stays changed, faults can be planted,
-//! and all exchanges are kept, so that a test can compare them with the hosts' specifications.
+//! The management APIs of the Git hosts over HTTPS: repositories, deploy keys, webhooks, deliveries
+//! and statuses of commits, with the traps of each host. What was changed stays changed, faults can
+//! be planted, and all exchanges are kept, so that a test can compare them with the hosts'
+//! specifications.
 //!
 //! Each kind of host has its own loopback address, so that one configuration can have all of them.
 
@@ -29,7 +30,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 pub use self::github_app::{App, Fetch, Installation, Token};
-pub use self::state::{Hook, Key, Repetition, Repository, Sent, State, Test};
+pub use self::state::{Hook, Key, Repetition, Repository, Sent, State, Status, Test};
 use crate::archives::{PUBLIC, address};
 use crate::process::free_port;
 

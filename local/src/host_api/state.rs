@@ -24,9 +24,35 @@ pub struct Repository {
     pub keys: Vec<Key>,
     /// Its webhooks.
     pub hooks: Vec<Hook>,
+    /// All statuses that its commits got, oldest first.
+    pub statuses: Vec<Status>,
+}
+
+/// A status that a commit got.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Status {
+    /// Its identifier.
+    pub id: u64,
+    /// The commit.
+    pub commit: String,
+    /// What identifies it: GitHub's context, Bitbucket's key.
+    pub name: String,
+    /// The host's name of its state.
+    pub state: String,
+    /// Its description.
+    pub description: String,
+    /// Where it leads to.
+    pub url: String,
+    /// The token that set it, as the request has shown it.
+    pub authorization: String,
 }
 
 impl Repository {
+    /// The statuses of a commit, newest first.
+    pub(super) fn statuses_of(&self, commit: &str) -> impl Iterator<Item = &Status> {
+        self.statuses.iter().rev().filter(move |status| status.commit == commit)
+    }
+
     /// All but the last part of the path, and the last part.
     pub(super) fn names(&self) -> (&str, &str) {
         self.path.rsplit_once('/').unwrap_or_default()
@@ -177,6 +203,23 @@ impl State {
     /// A repository by its path. Case doesn't matter.
     pub fn find(&mut self, path: &str) -> Option<&mut Repository> {
         self.repositories.iter_mut().find(|one| one.path.eq_ignore_ascii_case(path))
+    }
+
+    /// Adds a status to a commit, from the fields of a request with these names: its name, its
+    /// state, its description and its URL.
+    pub(super) fn set_status(
+        &mut self,
+        path: &str,
+        asked: &super::Asked,
+        commit: &str,
+        fields: [&str; 4],
+    ) -> Option<Status> {
+        let id = self.next();
+        let [name, state, description, url] = fields.map(|field| asked.text(field).unwrap_or_default().to_owned());
+        let (commit, authorization) = (commit.to_owned(), asked.authorization.to_owned());
+        let status = Status { id, commit, name, state, description, url, authorization };
+        self.find(path)?.statuses.push(status.clone());
+        Some(status)
     }
 
     /// A new identifier.

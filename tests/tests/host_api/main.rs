@@ -5,6 +5,7 @@
 mod gfo;
 mod github_app;
 mod spec;
+mod statuses;
 
 use std::future::Future;
 use std::pin::Pin;

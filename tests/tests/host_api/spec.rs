@@ -89,7 +89,12 @@ impl Spec {
             let mut body = body.clone();
             if *kind == HostKind::Bitbucket {
                 // Required in the type, but in no request of the documentation.
-                body["type"] = if path.ends_with("keys") { "deploy_key" } else { "webhook_subscription" }.into();
+                body["type"] = match path.rsplit('/').next() {
+                    Some("deploy-keys") => "deploy_key",
+                    Some("build") => "commitstatus",
+                    _ => "webhook_subscription",
+                }
+                .into();
             }
             assert!(!operation["request"].is_null(), "{what}: there is no body");
             self.check(&format!("{what}: request"), &operation["request"], &body);

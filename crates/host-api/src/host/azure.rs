@@ -12,14 +12,15 @@ use serde_json::{Value, json};
 
 use super::{Management, Result, basic, pushes, segment, time};
 use crate::{
-    Action, Attempt, Clock, Content, Delivery, DeployKey, DeployKeyId, HostApiError, HostedRepository, NewDeployKey,
-    SecretState, Tested, Webhook, WebhookId, WebhookSettings,
+    Action, Attempt, Clock, CommitStatus, Content, Delivery, DeployKey, DeployKeyId, HostApiError, HostedRepository,
+    NewDeployKey, SecretState, StatusName, StatusState, Tested, Webhook, WebhookId, WebhookSettings,
     action::Subject,
     caller::{Caller, Manner},
     id::text,
 };
 
 const API: &str = "api-version=7.1";
+const STATUS_API: &str = "api-version=7.1-preview.1";
 const HOOKS_API: &str = "api-version=7.1-preview.1";
 
 /// The user of deliveries. The stack only compares the password.
@@ -36,6 +37,7 @@ pub(crate) struct Azure {
 fn needs(subject: Subject) -> &'static str {
     match subject {
         Subject::Repositories | Subject::DeployKeys => "the scope Code: read (vso.code)",
+        Subject::Statuses => "the scope Code: status (vso.code_status)",
         Subject::Webhooks => {
             "the scopes Code: read and Work items: read (vso.code, vso.work), and the project's permission \
              Edit subscriptions"
@@ -167,6 +169,48 @@ fn status(response: &str) -> Option<u16> {
     rest.split_whitespace().next()?.parse().ok()
 }
 
+/// The longest description of a status.
+const DESCRIPTION: usize = 255;
+/// What kind of status ours are. With the name, it identifies one.
+const GENRE: &str = "git2s3";
+
+#[derive(Deserialize)]
+struct Status {
+    #[serde(default)]
+    id: u64,
+    state: Option<String>,
+    context: Option<Context>,
+}
+
+#[derive(Deserialize)]
+struct Context {
+    name: Option<String>,
+    genre: Option<String>,
+}
+
+impl Status {
+    fn is(&self, name: &str) -> bool {
+        let is = |context: &Context| (context.genre.as_deref(), context.name.as_deref()) == (Some(GENRE), Some(name));
+        self.context.as_ref().is_some_and(is)
+    }
+
+    fn state(&self) -> StatusState {
+        match self.state.as_deref() {
+            Some("succeeded") => StatusState::Success,
+            Some("pending" | "notSet") | None => StatusState::Pending,
+            Some(_) => StatusState::Failure,
+        }
+    }
+}
+
+fn word(state: StatusState) -> &'static str {
+    match state {
+        StatusState::Pending => "pending",
+        StatusState::Success => "succeeded",
+        StatusState::Failure => "failed",
+    }
+}
+
 impl Azure {
     pub(super) fn new(host: &AllowedHost, client: Client, token: &SecretString, clock: Arc<dyn Clock>) -> Result<Self> {
         let text = token.expose_secret();
@@ -192,6 +236,12 @@ impl Azure {
     async fn find(&self, attempt: &Attempt, path: &RepositoryPath) -> Result<Repository> {
         let [organisation, project, name] = self.parts(path)?.map(segment);
         self.caller.get(attempt, &format!("/{organisation}/{project}/_apis/git/repositories/{name}?{API}")).await
+    }
+
+    fn statuses(&self, path: &RepositoryPath, name: &StatusName) -> Result<String> {
+        let [organisation, project, repository] = self.parts(path)?.map(segment);
+        let commit = &name.commit;
+        Ok(format!("/{organisation}/{project}/_apis/git/repositories/{repository}/commits/{commit}/statuses"))
     }
 
     fn subscriptions(&self, path: &RepositoryPath) -> Result<String> {
@@ -315,6 +365,27 @@ impl Management for Azure {
         let mut sent: Vec<Delivery> = found.results.into_iter().map(Delivery::from).collect();
         sent.sort_by_key(|delivery| std::cmp::Reverse(delivery.at));
         Ok(Some(sent))
+    }
+
+    /// Looks at the newest of each name.
+    async fn commit_status(&self, path: &RepositoryPath, name: &StatusName) -> Result<Option<StatusState>> {
+        let attempt = self.caller.attempt(Action::ReadStatus, path);
+        let url = format!("{}?top=1000&latestOnly=true&{STATUS_API}", self.statuses(path, name)?);
+        let found: List<Status> = self.caller.get(&attempt, &url).await?;
+        let ours = found.value.iter().filter(|status| status.is(name.name()));
+        Ok(ours.max_by_key(|status| status.id).map(Status::state))
+    }
+
+    async fn set_commit_status(&self, path: &RepositoryPath, name: &StatusName, status: &CommitStatus) -> Result<()> {
+        let attempt = self.caller.attempt(Action::SetStatus, path);
+        let url = format!("{}?{STATUS_API}", self.statuses(path, name)?);
+        let body = json!({
+            "state": word(status.state),
+            "description": status.line(DESCRIPTION),
+            "targetUrl": status.url,
+            "context": { "name": name.name(), "genre": GENRE },
+        });
+        self.caller.send(&attempt, Method::POST, &url, Some(&body)).await.map(drop)
     }
 }
 

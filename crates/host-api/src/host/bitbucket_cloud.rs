@@ -1,6 +1,7 @@
 //! Bitbucket Cloud: [deploy
 //! keys](https://developer.atlassian.com/cloud/bitbucket/rest/api-group-deployments/),
-//! [webhooks](https://developer.atlassian.com/cloud/bitbucket/rest/api-group-repositories/).
+//! [webhooks](https://developer.atlassian.com/cloud/bitbucket/rest/api-group-repositories/), [build
+//! statuses](https://developer.atlassian.com/cloud/bitbucket/rest/api-group-commit-statuses/).
 
 use std::{sync::Arc, time::Duration};
 
@@ -12,8 +13,8 @@ use serde_json::{Value, json};
 
 use super::{Management, Result, atlassian_authorization, pushes, segment};
 use crate::{
-    Access, Action, Attempt, Clock, Content, Delivery, DeployKey, DeployKeyId, HostApiError, HostedRepository,
-    NewDeployKey, SecretState, Tested, Webhook, WebhookId, WebhookSettings,
+    Access, Action, Attempt, Clock, CommitStatus, Content, Delivery, DeployKey, DeployKeyId, HostApiError,
+    HostedRepository, NewDeployKey, SecretState, StatusName, StatusState, Tested, Webhook, WebhookId, WebhookSettings,
     action::Subject,
     caller::{Caller, MAX_PAGES, Manner},
 };
@@ -31,6 +32,7 @@ fn needs(subject: Subject) -> &'static str {
     match subject {
         Subject::Repositories => "the scope read:repository:bitbucket (repository)",
         Subject::DeployKeys => "the scope admin:repository:bitbucket (repository:admin)",
+        Subject::Statuses => "the scopes read:repository:bitbucket and write:repository:bitbucket (repository:write)",
         Subject::Webhooks => {
             "the scopes read:webhook:bitbucket, write:webhook:bitbucket, delete:webhook:bitbucket \
              and read:repository:bitbucket (webhook and repository)"
@@ -119,6 +121,33 @@ fn base(host: &AllowedHost) -> String {
     let api = host.api(HostKind::Bitbucket);
     let api = if api == "https://bitbucket.org" { "https://api.bitbucket.org" } else { &api };
     format!("{api}/2.0")
+}
+
+/// The longest description of a status.
+const DESCRIPTION: usize = 255;
+
+#[derive(Deserialize)]
+pub(super) struct Status {
+    state: String,
+}
+
+impl Status {
+    pub(super) fn state(&self) -> StatusState {
+        match self.state.as_str() {
+            "SUCCESSFUL" => StatusState::Success,
+            "INPROGRESS" => StatusState::Pending,
+            _ => StatusState::Failure,
+        }
+    }
+}
+
+/// Atlassian's name of a state.
+pub(super) fn word(state: StatusState) -> &'static str {
+    match state {
+        StatusState::Pending => "INPROGRESS",
+        StatusState::Success => "SUCCESSFUL",
+        StatusState::Failure => "FAILED",
+    }
 }
 
 fn settings(wanted: &WebhookSettings) -> Value {
@@ -240,6 +269,29 @@ impl Management for BitbucketCloud {
 
     async fn deliveries(&self, _: &RepositoryPath, _: &WebhookId) -> Result<Option<Vec<Delivery>>> {
         Ok(None)
+    }
+
+    async fn commit_status(&self, path: &RepositoryPath, name: &StatusName) -> Result<Option<StatusState>> {
+        let attempt = self.caller.attempt(Action::ReadStatus, path);
+        let url = format!("{}/commit/{}/statuses/build/{}", repository(path), name.commit, name.key());
+        match self.caller.get::<Status>(&attempt, &url).await {
+            Err(HostApiError::NotFound { .. }) => Ok(None),
+            found => Ok(Some(found?.state())),
+        }
+    }
+
+    async fn set_commit_status(&self, path: &RepositoryPath, name: &StatusName, status: &CommitStatus) -> Result<()> {
+        let attempt = self.caller.attempt(Action::SetStatus, path);
+        let url = format!("{}/commit/{}/statuses/build", repository(path), name.commit);
+        let body = json!({
+            "key": name.key(),
+            "state": word(status.state),
+            "name": name.name(),
+            "url": status.url,
+            "description": status.line(DESCRIPTION),
+            "refname": name.reference,
+        });
+        self.caller.send(&attempt, Method::POST, &url, Some(&body)).await.map(drop)
     }
 }
 

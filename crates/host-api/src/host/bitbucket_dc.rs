@@ -12,14 +12,21 @@ use serde::{
 };
 use serde_json::{Value, json};
 
-use super::{Management, Result, atlassian_authorization, pushes, segment};
+use super::{
+    Management, Result, atlassian_authorization,
+    bitbucket_cloud::{Status, word},
+    pushes, segment,
+};
 use crate::{
-    Access, Action, Attempt, Clock, Content, Delivery, DeployKey, DeployKeyId, HostApiError, HostedRepository,
-    NewDeployKey, SecretState, Tested, Webhook, WebhookId, WebhookSettings,
+    Access, Action, Attempt, Clock, CommitStatus, Content, Delivery, DeployKey, DeployKeyId, HostApiError,
+    HostedRepository, NewDeployKey, SecretState, StatusName, StatusState, Tested, Webhook, WebhookId, WebhookSettings,
     action::Subject,
     caller::{Caller, MAX_PAGES, Manner},
     id::text,
 };
+
+/// The longest description of a status.
+const DESCRIPTION: usize = 255;
 
 /// The event of branches and tags.
 const PUSH: &str = "repo:refs_changed";
@@ -31,7 +38,7 @@ pub(crate) struct BitbucketDataCenter {
 
 fn needs(subject: Subject) -> &'static str {
     match subject {
-        Subject::Repositories => "the permission Repository read",
+        Subject::Repositories | Subject::Statuses => "the permission Repository read",
         Subject::DeployKeys | Subject::Webhooks => "the permission Repository admin",
     }
 }
@@ -215,6 +222,11 @@ impl BitbucketDataCenter {
         Ok(format!("{}/{}", self.hooks_url(path)?, segment(&id.to_string())))
     }
 
+    /// The build statuses of a commit, since version 7.14.
+    fn builds_url(&self, path: &RepositoryPath, name: &StatusName) -> Result<String> {
+        Ok(format!("{}/commits/{}/builds", self.repository_url("api", path)?, name.commit))
+    }
+
     /// All pages of a list.
     async fn pages<T: DeserializeOwned>(&self, attempt: &Attempt, path: &str) -> Result<Vec<T>> {
         let mut all = Vec::new();
@@ -319,6 +331,27 @@ impl Management for BitbucketDataCenter {
         let answer = self.caller.send(&attempt, Method::GET, &url, None).await?;
         let sent = if answer.is_empty() { None } else { Some(answer.json::<Invocation>()?) };
         Ok(Some(sent.into_iter().map(Delivery::from).collect()))
+    }
+
+    async fn commit_status(&self, path: &RepositoryPath, name: &StatusName) -> Result<Option<StatusState>> {
+        let attempt = self.caller.attempt(Action::ReadStatus, path);
+        let url = format!("{}?key={}", self.builds_url(path, name)?, name.key());
+        match self.caller.get::<Status>(&attempt, &url).await {
+            Err(HostApiError::NotFound { .. }) => Ok(None),
+            found => Ok(Some(found?.state())),
+        }
+    }
+
+    async fn set_commit_status(&self, path: &RepositoryPath, name: &StatusName, status: &CommitStatus) -> Result<()> {
+        let attempt = self.caller.attempt(Action::SetStatus, path);
+        let body = json!({
+            "key": name.key(),
+            "state": word(status.state),
+            "name": name.name(),
+            "url": status.url,
+            "description": status.line(DESCRIPTION),
+        });
+        self.caller.send(&attempt, Method::POST, &self.builds_url(path, name)?, Some(&body)).await.map(drop)
     }
 }
 

@@ -8,10 +8,13 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Management, Result, github::events};
+use super::{
+    Management, Result,
+    github::{Status, events, newest, status_body},
+};
 use crate::{
-    Access, Action, Clock, Content, Delivery, DeployKey, DeployKeyId, Event, HostApiError, HostedRepository,
-    NewDeployKey, SecretState, Tested, Webhook, WebhookId, WebhookSettings,
+    Access, Action, Clock, CommitStatus, Content, Delivery, DeployKey, DeployKeyId, Event, HostApiError,
+    HostedRepository, NewDeployKey, SecretState, StatusName, StatusState, Tested, Webhook, WebhookId, WebhookSettings,
     action::Subject,
     caller::{Caller, Manner},
 };
@@ -24,7 +27,7 @@ pub(crate) struct Gitea {
 fn needs(subject: Subject) -> &'static str {
     match subject {
         Subject::Repositories => "the scopes read:repository, read:organization and read:user",
-        Subject::DeployKeys | Subject::Webhooks => "the scope write:repository",
+        Subject::DeployKeys | Subject::Statuses | Subject::Webhooks => "the scope write:repository",
     }
 }
 
@@ -111,6 +114,9 @@ impl From<Hook> for Webhook {
         }
     }
 }
+
+/// The longest description of a status: the column has 255 characters in its oldest versions.
+const DESCRIPTION: usize = 255;
 
 /// The event of a deleted branch, which isn't a push.
 const DELETE: &str = "delete";
@@ -234,5 +240,20 @@ impl Management for Gitea {
 
     async fn deliveries(&self, _: &RepositoryPath, _: &WebhookId) -> Result<Option<Vec<Delivery>>> {
         Ok(None)
+    }
+
+    /// Looks at the newest fifty, which are all that a page has.
+    async fn commit_status(&self, path: &RepositoryPath, name: &StatusName) -> Result<Option<StatusState>> {
+        let attempt = self.caller.attempt(Action::ReadStatus, path);
+        let url = format!("{}/commits/{}/statuses?sort=recentupdate&limit=50", repository(path), name.commit);
+        let found: Vec<Status> = self.caller.get(&attempt, &url).await?;
+        Ok(newest(&found, name.name()))
+    }
+
+    async fn set_commit_status(&self, path: &RepositoryPath, name: &StatusName, status: &CommitStatus) -> Result<()> {
+        let attempt = self.caller.attempt(Action::SetStatus, path);
+        let url = format!("{}/statuses/{}", repository(path), name.commit);
+        let body = status_body(name, status, DESCRIPTION);
+        self.caller.send(&attempt, Method::POST, &url, Some(&body)).await.map(drop)
     }
 }

@@ -1,6 +1,7 @@
 //! GitHub and GitHub Enterprise Server: [deploy
 //! keys](https://docs.github.com/en/rest/deploy-keys/deploy-keys),
-//! [webhooks](https://docs.github.com/en/rest/repos/webhooks).
+//! [webhooks](https://docs.github.com/en/rest/repos/webhooks), [commit
+//! statuses](https://docs.github.com/en/rest/commits/statuses).
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
@@ -13,8 +14,8 @@ use serde_json::{Value, json};
 
 use super::{Management, Result, time};
 use crate::{
-    Access, Action, Attempt, Clock, Content, Delivery, DeployKey, DeployKeyId, Event, HostApiError, HostedRepository,
-    NewDeployKey, SecretState, Tested, Webhook, WebhookId, WebhookSettings,
+    Access, Action, Attempt, Clock, CommitStatus, Content, Delivery, DeployKey, DeployKeyId, Event, HostApiError,
+    HostedRepository, NewDeployKey, SecretState, StatusName, StatusState, Tested, Webhook, WebhookId, WebhookSettings,
     action::Subject,
     caller::{Caller, Manner},
     id::text,
@@ -36,6 +37,7 @@ fn needs(subject: Subject) -> &'static str {
     match subject {
         Subject::Repositories => "the scope repo, or the fine-grained permission Metadata: read",
         Subject::DeployKeys => "the scope repo, or the fine-grained permission Administration: write",
+        Subject::Statuses => "the scope repo:status, or the permission Commit statuses: write (of an App, too)",
         Subject::Webhooks => "the scope admin:repo_hook, or the fine-grained permission Webhooks: write",
     }
 }
@@ -172,6 +174,47 @@ impl From<Sent> for Delivery {
             outcome: sent.status,
         }
     }
+}
+
+/// The longest description of a status.
+const DESCRIPTION: usize = 140;
+
+/// A commit's status. Of the same name, the newest comes first.
+#[derive(Deserialize)]
+pub(super) struct Status {
+    context: Option<String>,
+    /// Gitea's name of it is the other.
+    #[serde(alias = "status")]
+    state: String,
+}
+
+/// The state of the newest status with a name.
+pub(super) fn newest(statuses: &[Status], name: &str) -> Option<StatusState> {
+    let found = statuses.iter().find(|status| status.context.as_deref() == Some(name))?;
+    Some(match found.state.as_str() {
+        "pending" => StatusState::Pending,
+        "success" => StatusState::Success,
+        _ => StatusState::Failure,
+    })
+}
+
+/// GitHub's and Gitea's name of a state.
+pub(super) fn word(state: StatusState) -> &'static str {
+    match state {
+        StatusState::Pending => "pending",
+        StatusState::Success => "success",
+        StatusState::Failure => "failure",
+    }
+}
+
+/// A status as GitHub and Gitea take it.
+pub(super) fn status_body(name: &StatusName, status: &CommitStatus, longest: usize) -> Value {
+    json!({
+        "state": word(status.state),
+        "target_url": status.url,
+        "description": status.line(longest),
+        "context": name.name(),
+    })
 }
 
 /// GitHub's names of the events.
@@ -319,6 +362,21 @@ impl Management for GitHub {
         let url = format!("{}/deliveries?per_page=100", hook_url(path, id));
         let sent: Vec<Sent> = self.caller.get(&attempt, &url).await?;
         Ok(Some(sent.into_iter().map(Delivery::from).collect()))
+    }
+
+    /// Looks at the newest hundred.
+    async fn commit_status(&self, path: &RepositoryPath, name: &StatusName) -> Result<Option<StatusState>> {
+        let attempt = self.caller.attempt(Action::ReadStatus, path);
+        let url = format!("/repos/{}/commits/{}/statuses?per_page=100", encoded(path.as_str()), name.commit);
+        let found: Vec<Status> = self.caller.get(&attempt, &url).await?;
+        Ok(newest(&found, name.name()))
+    }
+
+    async fn set_commit_status(&self, path: &RepositoryPath, name: &StatusName, status: &CommitStatus) -> Result<()> {
+        let attempt = self.caller.attempt(Action::SetStatus, path);
+        let url = format!("/repos/{}/statuses/{}", encoded(path.as_str()), name.commit);
+        let body = status_body(name, status, DESCRIPTION);
+        self.caller.send(&attempt, Method::POST, &url, Some(&body)).await.map(drop)
     }
 }
 

@@ -1,5 +1,6 @@
 //! GitLab, its own and self-hosted: [deploy keys](https://docs.gitlab.com/api/deploy_keys/),
-//! [webhooks](https://docs.gitlab.com/api/project_webhooks/).
+//! [webhooks](https://docs.gitlab.com/api/project_webhooks/), [commit
+//! statuses](https://docs.gitlab.com/api/commits/#commit-status).
 
 use std::{sync::Arc, time::Duration};
 
@@ -12,8 +13,8 @@ use serde_json::{Value, json};
 
 use super::{Management, Result, segment};
 use crate::{
-    Access, Action, Clock, Content, Delivery, DeployKey, DeployKeyId, Event, HostApiError, HostedRepository,
-    NewDeployKey, SecretState, Tested, Webhook, WebhookId, WebhookSettings,
+    Access, Action, Clock, CommitStatus, Content, Delivery, DeployKey, DeployKeyId, Event, HostApiError,
+    HostedRepository, NewDeployKey, SecretState, StatusName, StatusState, Tested, Webhook, WebhookId, WebhookSettings,
     action::Subject,
     caller::{Caller, Manner},
     id::text,
@@ -30,6 +31,7 @@ pub(crate) struct GitLab {
 fn needs(subject: Subject) -> &'static str {
     match subject {
         Subject::Repositories => "the scope read_api or api",
+        Subject::Statuses => "the scope api and the role Developer in the project",
         Subject::DeployKeys | Subject::Webhooks => "the scope api and the role Maintainer in the project",
     }
 }
@@ -164,6 +166,35 @@ impl From<Sent> for Delivery {
     }
 }
 
+/// The longest description of a status.
+const DESCRIPTION: usize = 255;
+
+#[derive(Deserialize)]
+struct Status {
+    id: u64,
+    #[serde(default)]
+    name: String,
+    status: String,
+}
+
+impl Status {
+    fn state(&self) -> StatusState {
+        match self.status.as_str() {
+            "success" => StatusState::Success,
+            "failed" | "canceled" | "skipped" => StatusState::Failure,
+            _ => StatusState::Pending,
+        }
+    }
+}
+
+fn word(state: StatusState) -> &'static str {
+    match state {
+        StatusState::Pending => "pending",
+        StatusState::Success => "success",
+        StatusState::Failure => "failed",
+    }
+}
+
 fn settings(wanted: &WebhookSettings) -> Value {
     json!({
         "url": wanted.url,
@@ -287,6 +318,33 @@ impl Management for GitLab {
             // Before GitLab 17.3.
             Err(HostApiError::NotFound { .. }) => Ok(None),
             sent => Ok(Some(sent?.into_iter().map(Delivery::from).collect())),
+        }
+    }
+
+    async fn commit_status(&self, path: &RepositoryPath, name: &StatusName) -> Result<Option<StatusState>> {
+        let attempt = self.caller.attempt(Action::ReadStatus, path);
+        let (commit, of) = (&name.commit, segment(name.name()));
+        let url = format!("{}/repository/commits/{commit}/statuses?name={of}&per_page=100", project(path));
+        let mut found: Vec<Status> = self.caller.get(&attempt, &url).await?;
+        found.retain(|status| status.name == name.name());
+        Ok(found.iter().max_by_key(|status| status.id).map(Status::state))
+    }
+
+    async fn set_commit_status(&self, path: &RepositoryPath, name: &StatusName, status: &CommitStatus) -> Result<()> {
+        let attempt = self.caller.attempt(Action::SetStatus, path);
+        let url = format!("{}/statuses/{}", project(path), name.commit);
+        let body = json!({
+            "state": word(status.state),
+            "name": name.name(),
+            // Without it, GitLab chooses any branch that has the commit.
+            "ref": name.reference,
+            "target_url": status.url,
+            "description": status.line(DESCRIPTION),
+        });
+        match self.caller.send(&attempt, Method::POST, &url, Some(&body)).await {
+            // It has this state.
+            Err(HostApiError::Refused { status: 400, said, .. }) if said.contains("Cannot transition status") => Ok(()),
+            sent => sent.map(drop),
         }
     }
 }

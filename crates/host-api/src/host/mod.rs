@@ -18,8 +18,8 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize as _, Deserializer, de::Error as _};
 
 use crate::{
-    Clock, Delivery, DeployKey, DeployKeyId, Event, HostApiError, HostedRepository, NewDeployKey, Tested, Webhook,
-    WebhookId, WebhookSettings,
+    Clock, CommitStatus, Delivery, DeployKey, DeployKeyId, Event, HostApiError, HostedRepository, NewDeployKey,
+    StatusName, StatusState, Tested, Webhook, WebhookId, WebhookSettings,
 };
 
 /// Everything except the unreserved characters of [RFC
@@ -74,6 +74,8 @@ pub(crate) trait Management {
     async fn delete_webhook(&self, path: &RepositoryPath, id: &WebhookId) -> Result<()>;
     async fn test_webhook(&self, path: &RepositoryPath, webhook: &Webhook) -> Result<Tested>;
     async fn deliveries(&self, path: &RepositoryPath, id: &WebhookId) -> Result<Option<Vec<Delivery>>>;
+    async fn commit_status(&self, path: &RepositoryPath, name: &StatusName) -> Result<Option<StatusState>>;
+    async fn set_commit_status(&self, path: &RepositoryPath, name: &StatusName, status: &CommitStatus) -> Result<()>;
 }
 
 /// A host of any kind.
