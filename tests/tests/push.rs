@@ -309,6 +309,7 @@ async fn rules_learn_what_became_of_pushes() {
     );
     let reason = event["detail"]["reason"].as_str().unwrap();
     assert!(reason.contains(".gitattributes"), "{reason}");
+    assert_eq!(event["detail"]["bucket"], bucket);
 }
 
 /// The pattern of the example's rule that tears environments down, for a stack with this bucket.

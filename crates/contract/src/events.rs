@@ -1,6 +1,7 @@
 //! The events that the workers send to EventBridge: their names, and the details that aren't a
 //! [`Manifest`](crate::Manifest).
 
+use aws_names::BucketName;
 use serde::{Deserialize, Serialize};
 
 use crate::{Job, Worker, manifest::Subject};
@@ -28,15 +29,17 @@ pub struct Failure {
     /// The commit that the sender of the webhook named, if it did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub commit: Option<String>,
+    /// The bucket that the zip would be in. It tells stacks apart, which share a bus.
+    pub bucket: String,
     /// What happened, to what, and what to do: the `Reason` of the dead-letter message.
     pub reason: String,
 }
 
 impl Failure {
     /// What is said of a job.
-    pub fn of(job: &Job, way: Worker, reason: &str) -> Self {
+    pub fn of(job: &Job, way: Worker, bucket: &BucketName, reason: &str) -> Self {
         let commit = job.commit.as_ref().map(ToString::to_string);
-        Self { subject: Subject::of(job, way), commit, reason: reason.to_owned() }
+        Self { subject: Subject::of(job, way), commit, bucket: bucket.to_string(), reason: reason.to_owned() }
     }
 }
 

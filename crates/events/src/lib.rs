@@ -151,7 +151,7 @@ mod tests {
             "commit": "a".repeat(40),
         });
         let job = serde_json::from_value(job).unwrap();
-        let failure = Failure::of(&job, Worker::GitPull, "it failed");
+        let failure = Failure::of(&job, Worker::GitPull, &"zips".parse().unwrap(), "it failed");
         assert_eq!(failure.subject, Subject::of(&job, Worker::GitPull));
         let sent = Bus::new(&config).send(Event::Failed(&failure)).await;
         let request = server.received_requests().await.unwrap().remove(0);
@@ -170,6 +170,7 @@ mod tests {
         assert!(entry.get("EventBusName").is_none());
         let detail: Value = serde_json::from_str(entry["Detail"].as_str().unwrap()).unwrap();
         assert_eq!((&detail["reason"], &detail["repository"]), (&"it failed".into(), &"github.com/o/r".into()));
+        assert_eq!(detail["bucket"], "zips");
     }
 
     #[tokio::test]

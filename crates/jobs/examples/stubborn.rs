@@ -51,6 +51,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
         .build();
     let url = "https://sqs.eu-west-1.amazonaws.com/111122223333/q.fifo";
     let queues = [url.parse()?, url.parse()?];
-    let queue = Queue::new(aws_sdk_sqs::Client::new(&config), queues, Bus::new(&config), Worker::GitPull);
+    let queue =
+        Queue::new(aws_sdk_sqs::Client::new(&config), queues, Bus::new(&config), Worker::GitPull, "zips".parse()?);
     jobs::serve(&queue, async |job, _| work(job).await).await
 }

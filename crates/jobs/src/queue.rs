@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use aws_names::QueueUrl;
+use aws_names::{BucketName, QueueUrl};
 use aws_sdk_sqs::{error::DisplayErrorContext, types::MessageAttributeValue};
 use contract::{Job, Worker, dead_letter::REASON, error_chain, events::Failure};
 use events::{Bus, Event};
@@ -22,13 +22,20 @@ pub struct Queue {
     dead_letters: QueueUrl,
     bus: Bus,
     worker: Worker,
+    bucket: BucketName,
 }
 
 impl Queue {
     /// Creates a worker's queue from its URL and that of its dead-letter queue. `bus` is told of
-    /// jobs that are given up.
-    pub fn new(client: aws_sdk_sqs::Client, [url, dead_letters]: [QueueUrl; 2], bus: Bus, worker: Worker) -> Self {
-        Self { client, url, dead_letters, bus, worker }
+    /// jobs that are given up, which would have put their zips into `bucket`.
+    pub fn new(
+        client: aws_sdk_sqs::Client,
+        [url, dead_letters]: [QueueUrl; 2],
+        bus: Bus,
+        worker: Worker,
+        bucket: BucketName,
+    ) -> Self {
+        Self { client, url, dead_letters, bus, worker, bucket }
     }
 }
 
@@ -94,7 +101,7 @@ impl Failed for Queue {
             tracing::warn!(%error, job = job.id(), "could not send the job to the dead-letter queue");
             return false;
         }
-        let failure = Failure::of(job, self.worker, reason);
+        let failure = Failure::of(job, self.worker, &self.bucket, reason);
         if let Err(error) = self.bus.send(Event::Failed(&failure)).await {
             tracing::warn!(error = error_chain(&error), job = job.id(), "nobody was told that the job was given up");
         }

@@ -33,7 +33,8 @@ async fn main() -> Result<()> {
     let config = lambda_init::aws().load().await;
     let queues = [environment.queue.clone(), environment.dead_letter_queue.clone()];
     let bus = Bus::new(&config);
-    let queue = Queue::new(aws_sdk_sqs::Client::new(&config), queues, bus.clone(), Worker::GitPull);
+    let bucket = environment.output_bucket.clone();
+    let queue = Queue::new(aws_sdk_sqs::Client::new(&config), queues, bus.clone(), Worker::GitPull, bucket);
     // If the function exited instead, its jobs would be retried and moved to the dead-letter queue
     // without a reason.
     let worker = worker(environment, &config, bus).map_err(|error| format!("{error:#}"));
