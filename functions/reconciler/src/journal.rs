@@ -1,7 +1,7 @@
 //! What the webhook of a GitHub App couldn't deliver. GitHub never delivers again by itself, but
 //! keeps a journal for three days, and delivers again when it is asked. So what failed for a reason
-//! that passes comes again with its own delivery ID: of repositories that nobody has stored yet, and
-//! of releases, neither of which shows when references are compared.
+//! that passes comes again with its own delivery ID: of repositories that nobody has stored yet,
+//! and of releases, neither of which shows when references are compared.
 //!
 //! A run takes one request, which costs nothing at the host while nothing was sent.
 

@@ -1,7 +1,7 @@
 //! What a run tells the next one, in one object of the cache bucket: what was seen, so that it
 //! isn't read again, and what failed, so that it isn't tried as often again. Without it, a run
-//! costs more requests, and a reference that is back at the commit of its zip, after a deletion that
-//! was told, isn't noticed.
+//! costs more requests, and a reference that is back at the commit of its zip, after a deletion
+//! that was told, isn't noticed.
 
 use std::collections::BTreeMap;
 
