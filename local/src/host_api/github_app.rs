@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::github::{TIME, in_full, journal, of_user, owner, refused, repository, statuses};
 use super::state::{Repetition, Sent, State};
-use super::{Asked, Reply, linked};
+use super::{Asked, Reply};
 
 /// How long a token is good for.
 const HOUR: Duration = Duration::from_hours(1);
