@@ -132,32 +132,6 @@ fn of_project(state: &mut State, asked: &Asked, one: &Repository, rest: &[&str])
             state.find(path)?.hooks.push(added.clone());
             Some(Reply::json(201, hook(&added, one.id)))
         }
-        ("GET", ["repository", "commits", commit, "statuses"]) => {
-            let named = |one: &&Status| asked.query("name").is_none_or(|name| name == one.name);
-            // One of each name, in no order that is documented.
-            let mut of: Vec<&Status> = Vec::new();
-            for newer in one.statuses_of(commit).filter(named) {
-                if of.iter().all(|known| known.name != newer.name) {
-                    of.push(newer);
-                }
-            }
-            Some(linked(asked, of.into_iter().map(status).collect()))
-        }
-        ("POST", ["statuses", commit]) => {
-            let (name, wanted) = (asked.text("/name").unwrap_or_default(), asked.text("/state").unwrap_or_default());
-            let newest = one.statuses_of(commit).find(|known| known.name == name);
-            if newest.is_some_and(|known| known.state == wanted) {
-                let message = format!(
-                    "Cannot transition status via :enqueue from :{wanted} (Reason(s): Status cannot transition via \"enqueue\")"
-                );
-                return Some(Reply::json(400, json!({ "message": message })));
-            }
-            if asked.text("/description").is_some_and(|text| text.chars().count() > 255) {
-                return Some(Reply::json(400, json!({ "message": { "description": ["is too long"] } })));
-            }
-            let fields = ["/name", "/state", "/description", "/target_url"];
-            state.set_status(path, asked, commit, fields).map(|one| Reply::json(201, status(&one)))
-        }
         (method, ["hooks", id, rest @ ..]) => {
             let at = one.hooks.iter().position(|hook| hook.id.to_string() == *id)?;
             match (method, rest) {
@@ -186,6 +160,38 @@ fn of_project(state: &mut State, asked: &Asked, one: &Repository, rest: &[&str])
                 ("GET", ["events"]) => Some(linked(asked, one.hooks.get(at)?.sent.iter().rev().map(sent).collect())),
                 _ => None,
             }
+        }
+        _ => statuses(state, asked, one, rest),
+    }
+}
+
+fn statuses(state: &mut State, asked: &Asked, one: &Repository, rest: &[&str]) -> Option<Reply> {
+    match (asked.method, rest) {
+        ("GET", ["repository", "commits", commit, "statuses"]) => {
+            let named = |one: &&Status| asked.query("name").is_none_or(|name| name == one.name);
+            // One of each name, in no order that is documented.
+            let mut of: Vec<&Status> = Vec::new();
+            for newer in one.statuses_of(commit).filter(named) {
+                if of.iter().all(|known| known.name != newer.name) {
+                    of.push(newer);
+                }
+            }
+            Some(linked(asked, of.into_iter().map(status).collect()))
+        }
+        ("POST", ["statuses", commit]) => {
+            let (name, wanted) = (asked.text("/name").unwrap_or_default(), asked.text("/state").unwrap_or_default());
+            let newest = one.statuses_of(commit).find(|known| known.name == name);
+            if newest.is_some_and(|known| known.state == wanted) {
+                let message = format!(
+                    "Cannot transition status via :enqueue from :{wanted} (Reason(s): Status cannot transition via \"enqueue\")"
+                );
+                return Some(Reply::json(400, json!({ "message": message })));
+            }
+            if asked.text("/description").is_some_and(|text| text.chars().count() > 255) {
+                return Some(Reply::json(400, json!({ "message": { "description": ["is too long"] } })));
+            }
+            let fields = ["/name", "/state", "/description", "/target_url"];
+            state.set_status(&one.path, asked, commit, fields).map(|one| Reply::json(201, status(&one)))
         }
         _ => None,
     }

@@ -100,9 +100,9 @@ async fn status_refusals_name_the_right() {
         let fail_builds = |status| hosts.apis.plant(kind, Fault::once(Method::POST, "builds", status));
         for (number, passes) in [(401, false), (403, false), (404, false), (422, false), (500, true), (503, true)] {
             if kind == HostKind::BitbucketDataCenter {
-                fail_builds(number)
+                fail_builds(number);
             } else {
-                fail(number)
+                fail(number);
             }
             let error = set().await.unwrap_err();
             assert_eq!(error.may_pass(), passes, "{kind} {number}: {error}");
