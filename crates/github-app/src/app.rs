@@ -22,7 +22,7 @@ const MARGIN: Duration = Duration::from_mins(5);
 const REUSED: Duration = Duration::from_mins(4);
 /// The least difference of clocks that may be why a signature isn't accepted.
 const CLOCK: Duration = Duration::from_mins(1);
-pub(crate) const MEDIA: MediaTypes = MediaTypes { sent: "application/json", accepted: "application/vnd.github+json" };
+const MEDIA: MediaTypes = MediaTypes { sent: "application/json", accepted: "application/vnd.github+json" };
 
 /// A GitHub App at a host.
 #[derive(Debug)]
@@ -191,13 +191,6 @@ impl<S: Signer> GitHubApp<S> {
         Ok(Credential::new(headers).ok_or_else(unfit)?)
     }
 
-    /// Forgets a signature that the host doesn't accept.
-    pub(crate) async fn heed(&self, status: StatusCode) {
-        if status == StatusCode::UNAUTHORIZED {
-            *self.signed.lock().await = None;
-        }
-    }
-
     fn repository(&self, path: &RepositoryPath) -> Repository {
         Repository::new(self.host.host.clone(), path.clone())
     }
@@ -212,27 +205,49 @@ impl<S: Signer> GitHubApp<S> {
         now: SystemTime,
     ) -> Result<Response, AppError> {
         let url = format!("{}{path}", self.host.api(HostKind::GitHub));
-        let host = self.host.host.to_string();
-        let answer = self.client.send(method, &url, &host, credential, &MEDIA, body).await?;
+        let answer = self.ask(method, &url, body, credential, now).await?;
         let (status, id, repository) = (answer.status(), self.id.clone(), self.repository(repository));
-        self.heed(status).await;
         let number = status.as_u16();
-        if let Some(after) = https::pause(&answer) {
-            return Err(HttpsError::Busy { host, status: number, after }.into());
-        }
         Err(match status {
             _ if status.is_success() => return Ok(answer),
-            StatusCode::UNAUTHORIZED => AppError::Unauthorized { host, id, ahead: ahead(&answer, now) },
             StatusCode::NOT_FOUND => AppError::NotInstalled { id, repository },
             _ if status.is_redirection() => AppError::Moved { repository, status: number },
-            _ if status.is_server_error() => HttpsError::Server { host, status: number }.into(),
-            _ => AppError::Refused { host, id, repository, status: number },
+            _ => AppError::Refused { host: self.host.host.to_string(), id, repository, status: number },
         })
+    }
+
+    /// Sends a request of the App. Errors are those that can be of any request: the rest depends
+    /// on what was asked.
+    pub(crate) async fn ask(
+        &self,
+        method: Method,
+        url: &str,
+        body: Option<&Value>,
+        credential: &Credential,
+        now: SystemTime,
+    ) -> Result<Response, AppError> {
+        let host = self.host.host.to_string();
+        let answer = self.client.send(method, url, &host, credential, &MEDIA, body).await?;
+        let status = answer.status();
+        if status == StatusCode::UNAUTHORIZED {
+            // The host doesn't accept this signature.
+            *self.signed.lock().await = None;
+        }
+        if let Some(after) = https::pause(&answer) {
+            return Err(HttpsError::Busy { host, status: status.as_u16(), after }.into());
+        }
+        match status {
+            StatusCode::UNAUTHORIZED => {
+                Err(AppError::Unauthorized { host, id: self.id.clone(), ahead: ahead(&answer, now) })
+            }
+            _ if status.is_server_error() => Err(HttpsError::Server { host, status: status.as_u16() }.into()),
+            _ => Ok(answer),
+        }
     }
 }
 
 /// How far the host's clock is ahead of ours, in seconds, if that is more than it accepts.
-pub(crate) fn ahead(answer: &Response, now: SystemTime) -> Option<i64> {
+fn ahead(answer: &Response, now: SystemTime) -> Option<i64> {
     let date = answer.headers().get(header::DATE)?.to_str().ok()?;
     let theirs = jiff::fmt::rfc2822::parse(date).ok()?.timestamp();
     let ours = Timestamp::try_from(now).ok()?;

@@ -5,14 +5,11 @@
 use std::time::SystemTime;
 
 use contract::HostKind;
-use https::{Credential, HttpsError, Method, Response, StatusCode, Url, header, read_json};
+use https::{HttpsError, Method, StatusCode, Url, header, read_json};
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer};
 
-use crate::{
-    AppError, GitHubApp, Signer,
-    app::{MEDIA, ahead},
-};
+use crate::{AppError, GitHubApp, Signer};
 
 /// The most entries that GitHub returns for a request.
 const AT_ONCE: &str = "100";
@@ -70,11 +67,14 @@ impl<S: Signer> GitHubApp<S> {
         let mut url = self.journal("")?;
         url.query_pairs_mut().append_pair("per_page", AT_ONCE).extend_pairs(cursor.map(|cursor| ("cursor", cursor)));
         let credential = self.credential_with(etag.map(|etag| ("if-none-match", etag)), now).await?;
-        let answer = self.ask(Method::GET, &url, &credential, now).await?;
+        let answer = self.ask(Method::GET, url.as_str(), None, &credential, now).await?;
         match answer.status() {
             StatusCode::NOT_MODIFIED if etag.is_some() => return Ok(None),
             StatusCode::OK => {}
-            _ => return Err(HttpsError::Answer { host, what: JOURNAL }.into()),
+            status if status.is_success() || status == StatusCode::NOT_MODIFIED => {
+                return Err(HttpsError::Answer { host, what: JOURNAL }.into());
+            }
+            status => return Err(self.not_served(status)),
         }
         let text = |name| answer.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
         let next = text(header::LINK).and_then(|link| next(&link));
@@ -88,7 +88,8 @@ impl<S: Signer> GitHubApp<S> {
     /// See [`AppError`].
     pub async fn deliver_again(&self, id: u64, now: SystemTime) -> Result<(), AppError> {
         let credential = self.credential_with(None, now).await?;
-        let answer = self.ask(Method::POST, &self.journal(&format!("/{id}/attempts"))?, &credential, now).await?;
+        let url = self.journal(&format!("/{id}/attempts"))?;
+        let answer = self.ask(Method::POST, url.as_str(), None, &credential, now).await?;
         match answer.status() {
             StatusCode::ACCEPTED => Ok(()),
             status => Err(self.not_served(status)),
@@ -98,31 +99,6 @@ impl<S: Signer> GitHubApp<S> {
     fn journal(&self, rest: &str) -> Result<Url, AppError> {
         let url = format!("{}/app/hook/deliveries{rest}", self.host().api(HostKind::GitHub));
         url.parse().map_err(|_| HttpsError::Location { from: self.host().host.to_string() }.into())
-    }
-
-    async fn ask(
-        &self,
-        method: Method,
-        url: &Url,
-        credential: &Credential,
-        now: SystemTime,
-    ) -> Result<Response, AppError> {
-        let host = self.host().host.to_string();
-        let answer = self.client().send(method, url.as_str(), &host, credential, &MEDIA, None).await?;
-        let status = answer.status();
-        self.heed(status).await;
-        if let Some(after) = https::pause(&answer) {
-            return Err(HttpsError::Busy { host, status: status.as_u16(), after }.into());
-        }
-        Err(match status {
-            StatusCode::NOT_MODIFIED => return Ok(answer),
-            _ if status.is_success() => return Ok(answer),
-            StatusCode::UNAUTHORIZED => {
-                AppError::Unauthorized { host, id: self.id().to_owned(), ahead: ahead(&answer, now) }
-            }
-            _ if status.is_server_error() => HttpsError::Server { host, status: status.as_u16() }.into(),
-            _ => self.not_served(status),
-        })
     }
 
     fn not_served(&self, status: StatusCode) -> AppError {
