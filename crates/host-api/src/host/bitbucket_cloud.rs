@@ -8,7 +8,7 @@ use std::{sync::Arc, time::Duration};
 use contract::{AllowedHost, HostKind, RepositoryPath, url_path::encoded};
 use https::{Client, Method};
 use secrecy::{ExposeSecret as _, SecretString};
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
 use super::{Management, Result, atlassian_authorization, pushes, segment};
@@ -127,12 +127,12 @@ fn base(host: &AllowedHost) -> String {
 const DESCRIPTION: usize = 255;
 
 #[derive(Deserialize)]
-pub(super) struct Status {
+struct Status {
     state: String,
 }
 
 impl Status {
-    pub(super) fn state(&self) -> StatusState {
+    fn state(&self) -> StatusState {
         match self.state.as_str() {
             "SUCCESSFUL" => StatusState::Success,
             "INPROGRESS" => StatusState::Pending,
@@ -141,8 +141,42 @@ impl Status {
     }
 }
 
+/// The status at an address. Status 404 means that there is none.
+pub(super) async fn status_at(caller: &Caller, attempt: &Attempt, url: &str) -> Result<Option<StatusState>> {
+    match caller.get::<Status>(attempt, url).await {
+        Err(HostApiError::NotFound { .. }) => Ok(None),
+        found => Ok(Some(found?.state())),
+    }
+}
+
+/// A status as both Bitbuckets take it.
+#[derive(Serialize)]
+pub(super) struct StatusBody<'a> {
+    key: String,
+    state: &'static str,
+    name: &'a str,
+    url: &'a str,
+    description: String,
+    /// Only at Bitbucket Cloud.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refname: Option<&'a str>,
+}
+
+impl<'a> StatusBody<'a> {
+    pub(super) fn new(name: &'a StatusName, status: &'a CommitStatus) -> Self {
+        Self {
+            key: name.key(),
+            state: word(status.state),
+            name: name.name(),
+            url: &status.url,
+            description: status.line(DESCRIPTION),
+            refname: None,
+        }
+    }
+}
+
 /// Atlassian's name of a state.
-pub(super) fn word(state: StatusState) -> &'static str {
+fn word(state: StatusState) -> &'static str {
     match state {
         StatusState::Pending => "INPROGRESS",
         StatusState::Success => "SUCCESSFUL",
@@ -274,23 +308,13 @@ impl Management for BitbucketCloud {
     async fn commit_status(&self, path: &RepositoryPath, name: &StatusName) -> Result<Option<StatusState>> {
         let attempt = self.caller.attempt(Action::ReadStatus, path);
         let url = format!("{}/commit/{}/statuses/build/{}", repository(path), name.commit, name.key());
-        match self.caller.get::<Status>(&attempt, &url).await {
-            Err(HostApiError::NotFound { .. }) => Ok(None),
-            found => Ok(Some(found?.state())),
-        }
+        status_at(&self.caller, &attempt, &url).await
     }
 
     async fn set_commit_status(&self, path: &RepositoryPath, name: &StatusName, status: &CommitStatus) -> Result<()> {
         let attempt = self.caller.attempt(Action::SetStatus, path);
         let url = format!("{}/commit/{}/statuses/build", repository(path), name.commit);
-        let body = json!({
-            "key": name.key(),
-            "state": word(status.state),
-            "name": name.name(),
-            "url": status.url,
-            "description": status.line(DESCRIPTION),
-            "refname": name.reference,
-        });
+        let body = json!(StatusBody { refname: Some(&name.reference), ..StatusBody::new(name, status) });
         self.caller.send(&attempt, Method::POST, &url, Some(&body)).await.map(drop)
     }
 }

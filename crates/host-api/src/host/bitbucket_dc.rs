@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::{
     Management, Result, atlassian_authorization,
-    bitbucket_cloud::{Status, word},
+    bitbucket_cloud::{StatusBody, status_at},
     pushes, segment,
 };
 use crate::{
@@ -24,9 +24,6 @@ use crate::{
     caller::{Caller, MAX_PAGES, Manner},
     id::text,
 };
-
-/// The longest description of a status.
-const DESCRIPTION: usize = 255;
 
 /// The event of branches and tags.
 const PUSH: &str = "repo:refs_changed";
@@ -336,21 +333,12 @@ impl Management for BitbucketDataCenter {
     async fn commit_status(&self, path: &RepositoryPath, name: &StatusName) -> Result<Option<StatusState>> {
         let attempt = self.caller.attempt(Action::ReadStatus, path);
         let url = format!("{}?key={}", self.builds_url(path, name)?, name.key());
-        match self.caller.get::<Status>(&attempt, &url).await {
-            Err(HostApiError::NotFound { .. }) => Ok(None),
-            found => Ok(Some(found?.state())),
-        }
+        status_at(&self.caller, &attempt, &url).await
     }
 
     async fn set_commit_status(&self, path: &RepositoryPath, name: &StatusName, status: &CommitStatus) -> Result<()> {
         let attempt = self.caller.attempt(Action::SetStatus, path);
-        let body = json!({
-            "key": name.key(),
-            "state": word(status.state),
-            "name": name.name(),
-            "url": status.url,
-            "description": status.line(DESCRIPTION),
-        });
+        let body = json!(StatusBody::new(name, status));
         self.caller.send(&attempt, Method::POST, &self.builds_url(path, name)?, Some(&body)).await.map(drop)
     }
 }
