@@ -114,9 +114,7 @@ impl Scope {
         });
         kept.collect::<Map<_, _>>().into()
     }
-}
 
-impl Scope {
     /// A property that a rule names and doesn't see, or `*` if it reads any. Nothing for a rule
     /// that sees a type with all properties, since it isn't known whose property it names.
     pub(super) fn unseen<'r>(&self, rule: &'r str) -> Option<&'r str> {
@@ -133,22 +131,22 @@ impl Scope {
     }
 
     /// A resource without the properties that the rule doesn't read.
-    fn cut(&self, entry: &Value) -> Value {
-        let mut entry = entry.clone();
-        let read = match self {
-            Self::EachOf(parts) | Self::Only(parts) => {
-                let parts = parts.iter().filter(|part| part.is_of(&entry));
-                parts.map(|part| part.property.as_deref()).collect::<Option<BTreeSet<_>>>()
-            }
-            _ => None,
-        };
-        if let Some(properties) = entry.get_mut("Properties").and_then(Value::as_object_mut) {
-            properties.retain(|name, value| match self {
-                Self::EachWith(key) => has_key(value, key),
-                _ => read.as_ref().is_none_or(|read| read.contains(&**name)),
-            });
+    fn cut(&self, resource: &Value) -> Value {
+        let mut cut = resource.clone();
+        if let Some(properties) = cut.get_mut("Properties").and_then(Value::as_object_mut) {
+            properties.retain(|name, value| self.reads(resource, name, value));
         }
-        entry
+        cut
+    }
+
+    fn reads(&self, resource: &Value, name: &str, value: &Value) -> bool {
+        match self {
+            Self::Whole | Self::Each => true,
+            Self::EachWith(key) => has_key(value, key),
+            Self::EachOf(parts) | Self::Only(parts) => parts
+                .iter()
+                .any(|part| part.is_of(resource) && part.property.as_deref().is_none_or(|property| property == name)),
+        }
     }
 }
 
