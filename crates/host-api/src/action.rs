@@ -27,8 +27,6 @@ pub enum Action {
     TestWebhook,
     /// List what a webhook has sent.
     ListDeliveries,
-    /// Read a commit's statuses.
-    ReadStatus,
     /// Set a commit's status.
     SetStatus,
     /// Read a GitHub App's description.
@@ -39,7 +37,7 @@ pub enum Action {
 
 impl Action {
     /// All actions.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 14] = [
         Self::ListRepositories,
         Self::ReadRepository,
         Self::ListDeployKeys,
@@ -51,7 +49,6 @@ impl Action {
         Self::DeleteWebhook,
         Self::TestWebhook,
         Self::ListDeliveries,
-        Self::ReadStatus,
         Self::SetStatus,
         Self::ReadApp,
         Self::CreateApp,
@@ -68,7 +65,7 @@ impl Action {
             | Self::ListWebhooks
             | Self::TestWebhook
             | Self::UpdateWebhook => Subject::Webhooks,
-            Self::ReadStatus | Self::SetStatus => Subject::Statuses,
+            Self::SetStatus => Subject::Statuses,
         }
     }
 }
@@ -87,7 +84,6 @@ impl fmt::Display for Action {
             Self::DeleteWebhook => "delete a webhook of",
             Self::TestWebhook => "test a webhook of",
             Self::ListDeliveries => "list the deliveries of a webhook of",
-            Self::ReadStatus => "read the statuses of a commit of",
             Self::SetStatus => "set the status of a commit of",
             Self::CreateApp => "create",
         })

@@ -8,7 +8,7 @@ use secrecy::SecretString;
 
 use crate::{
     Clock, CommitStatus, Delivery, DeployKey, DeployKeyId, HostApiError, HostedRepository, NewDeployKey, StatusName,
-    StatusState, SystemClock, Tested, Webhook, WebhookId, WebhookSettings,
+    SystemClock, Tested, Webhook, WebhookId, WebhookSettings,
     host::{Host, Management as _},
 };
 
@@ -133,15 +133,6 @@ impl HostApi {
         id: &WebhookId,
     ) -> Result<Option<Vec<Delivery>>, HostApiError> {
         ask!(self.deliveries(path, id))
-    }
-
-    /// The state of a commit's status with this name. `None` if there is none.
-    pub async fn commit_status(
-        &self,
-        path: &RepositoryPath,
-        name: &StatusName,
-    ) -> Result<Option<StatusState>, HostApiError> {
-        ask!(self.commit_status(path, name))
     }
 
     /// Sets a commit's status. The same one again changes nothing that people see.

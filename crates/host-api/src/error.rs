@@ -180,7 +180,7 @@ impl HostApiError {
             Self::Unauthorized { attempt } => {
                 format!("create a token that hasn't expired, with {}", attempt.needs)
             }
-            Self::Forbidden { attempt, .. } if matches!(attempt.action, Action::ReadStatus | Action::SetStatus) => {
+            Self::Forbidden { attempt, .. } if attempt.action == Action::SetStatus => {
                 format!("the token needs {}", attempt.needs)
             }
             Self::Forbidden { attempt, .. } => {

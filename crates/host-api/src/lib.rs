@@ -1,6 +1,6 @@
 //! The management APIs of the Git hosts, with a person's token: which repositories an organisation
 //! has, their deploy keys, their webhooks, what became of deliveries, and the statuses of commits.
-//! `infra connect`, `infra doctor`, `infra disconnect` and the function commit-status use it.
+//! `infra connect`, `infra doctor` and `infra disconnect` use it, and the workers for statuses.
 //!
 //! ```no_run
 //! # async fn connect(token: secrecy::SecretString) -> Result<(), Box<dyn std::error::Error>> {

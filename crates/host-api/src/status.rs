@@ -16,6 +16,17 @@ pub enum StatusState {
     Failure,
 }
 
+impl StatusState {
+    /// The state in a word, which GitHub and Gitea use, too.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Success => "success",
+            Self::Failure => "failure",
+        }
+    }
+}
+
 /// What a status is of: the newest one replaces those with the same commit and name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StatusName {

@@ -86,13 +86,10 @@ pub(super) fn answer(state: &mut State, asked: &Asked) -> Option<Reply> {
         ("GET", [organisation, project, "_apis", "git", "repositories", name]) => {
             state.find(&format!("{organisation}/{project}/{name}")).map(|one| Reply::json(200, described(one)))
         }
-        (method, [organisation, project, "_apis", "git", "repositories", name, "commits", commit, "statuses"]) => {
-            let one = state.find(&format!("{organisation}/{project}/{name}"))?.clone();
-            if method == "GET" {
-                return Some(list(one.statuses_of(commit).map(status).collect()));
-            }
+        ("POST", [organisation, project, "_apis", "git", "repositories", name, "commits", commit, "statuses"]) => {
+            let path = format!("{organisation}/{project}/{name}");
             let fields = ["/context/name", "/state", "/description", "/targetUrl"];
-            state.set_status(&one.path, asked, commit, fields).map(|one| Reply::json(201, status(&one)))
+            state.set_status(&path, asked, commit, fields).map(|one| Reply::json(201, status(&one)))
         }
         (method, [organisation, "_apis", "hooks", rest @ ..]) => {
             if state.of(organisation).iter().any(|one| !one.may_administer) && method != "GET" {

@@ -90,9 +90,6 @@ pub(super) fn answer(state: &mut State, asked: &Asked) -> Option<Reply> {
 fn of_repository(state: &mut State, asked: &Asked, one: &Repository, rest: &[&str]) -> Option<Reply> {
     let path = one.path.as_str();
     match (asked.method, rest) {
-        ("GET", ["commit", commit, "statuses", "build", key]) => {
-            one.statuses_of(commit).find(|known| known.name == *key).map(|one| Reply::json(200, status(one)))
-        }
         ("POST", ["commit", commit, "statuses", "build"]) => {
             let key = asked.text("/key").unwrap_or_default();
             if key.is_empty() || key.len() > 40 || asked.text("/url").is_none() {

@@ -3,7 +3,7 @@
 use contract::repository_keys::is_same_key;
 use serde_json::{Value, json};
 
-use super::state::{Hook, Key, Repository, State, Status, plain};
+use super::state::{Hook, Key, Repository, State, plain};
 use super::{Asked, Reply};
 
 const TIME: u64 = 1_796_040_000_000;
@@ -72,8 +72,8 @@ pub(super) fn answer(state: &mut State, asked: &Asked) -> Option<Reply> {
                 let id = format!("refs/heads/{branch}");
                 return Some(Reply::json(200, json!({ "id": id, "displayId": branch, "type": "BRANCH" })));
             }
-            if let ["commits", commit, "builds"] = rest {
-                return builds(state, asked, &one, commit);
+            if let ("POST", ["commits", commit, "builds"]) = (method, rest) {
+                return build(state, asked, &one, commit);
             }
             if !one.may_administer {
                 return Some(refused(401, "You are not permitted to access this resource"));
@@ -87,29 +87,15 @@ pub(super) fn answer(state: &mut State, asked: &Asked) -> Option<Reply> {
     }
 }
 
-fn build(one: &Status) -> Value {
-    json!({ "key": one.name, "state": one.state, "name": one.name, "url": one.url, "description": one.description,
-        "createdDate": TIME, "updatedDate": TIME })
-}
-
-fn builds(state: &mut State, asked: &Asked, one: &Repository, commit: &str) -> Option<Reply> {
-    match asked.method {
-        "GET" => {
-            let key = asked.query("key")?;
-            one.statuses_of(commit).find(|known| known.name == key).map(|one| Reply::json(200, build(one)))
-        }
-        "POST" => {
-            let fields = ["/key", "/state", "/description", "/url"];
-            let limits = [("/key", 255), ("/name", 255), ("/description", 255), ("/url", 450)];
-            let is_long =
-                |(field, longest): (&str, usize)| asked.text(field).is_some_and(|text| text.chars().count() > longest);
-            if limits.into_iter().any(is_long) || asked.text("/url").is_none() {
-                return Some(refused(400, "The build status is not valid."));
-            }
-            state.set_status(&one.path, asked, commit, fields).map(|_| Reply::empty(204))
-        }
-        _ => None,
+fn build(state: &mut State, asked: &Asked, one: &Repository, commit: &str) -> Option<Reply> {
+    let fields = ["/key", "/state", "/description", "/url"];
+    let limits = [("/key", 255), ("/name", 255), ("/description", 255), ("/url", 450)];
+    let is_long =
+        |(field, longest): (&str, usize)| asked.text(field).is_some_and(|text| text.chars().count() > longest);
+    if limits.into_iter().any(is_long) || asked.text("/url").is_none() {
+        return Some(refused(400, "The build status is not valid."));
     }
+    state.set_status(&one.path, asked, commit, fields).map(|_| Reply::empty(204))
 }
 
 fn keys(state: &mut State, asked: &Asked, one: &Repository, rest: &[&str]) -> Option<Reply> {

@@ -139,14 +139,6 @@ fn of_repository(state: &mut State, asked: &Asked, one: &Repository, rest: &[&st
             state.find(path)?.hooks.push(added.clone());
             Some(Reply::json(201, hook(&added)))
         }
-        ("GET", ["commits", commit, "statuses"]) => {
-            let mut of: Vec<_> = one.statuses_of(commit).map(status).collect();
-            // Oldest first, unless the request says otherwise.
-            if asked.query("sort") != Some("recentupdate") {
-                of.reverse();
-            }
-            Some(listed(asked, of))
-        }
         ("POST", ["statuses", commit]) => {
             let fields = ["/context", "/state", "/description", "/target_url"];
             state.set_status(path, asked, commit, fields).map(|one| Reply::json(201, status(&one)))

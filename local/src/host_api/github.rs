@@ -152,9 +152,6 @@ fn status(one: &Status, base: &str) -> Value {
 /// <https://docs.github.com/en/rest/commits/statuses>
 pub(super) fn statuses(state: &mut State, asked: &Asked, one: &Repository, rest: &[&str]) -> Option<Reply> {
     match (asked.method, rest) {
-        ("GET", ["commits", commit, "statuses"]) => {
-            Some(linked(asked, one.statuses_of(commit).map(|one| status(one, asked.base)).collect()))
-        }
         ("POST", ["statuses", commit]) => {
             if asked.text("/description").is_some_and(|text| text.chars().count() > 140) {
                 return Some(refused(422, "Validation failed: Description is too long (maximum is 140 characters)"));
@@ -296,7 +293,7 @@ fn of_repository(state: &mut State, asked: &Asked, one: &Repository, rest: &[&st
             state.send(path, added.id, "ping", false);
             Some(Reply::json(201, hook(&added, base, path)))
         }
-        (_, ["statuses", ..] | ["commits", _, "statuses"]) => statuses(state, asked, one, rest),
+        (_, ["statuses", ..]) => statuses(state, asked, one, rest),
         (method, ["hooks", id, rest @ ..]) => {
             let at = one.hooks.iter().position(|hook| hook.id.to_string() == *id)?;
             match (method, rest) {

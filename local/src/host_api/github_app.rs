@@ -340,7 +340,7 @@ pub(super) fn answer(state: &mut State, asked: &Asked) -> Option<Reply> {
     if let (Some(token), ["repos", owner, name, ..]) = (state.token(asked.authorization), &asked.parts[..]) {
         let path = format!("{owner}/{name}");
         let is_its = token.repositories.contains(&path);
-        if let ["statuses", ..] | ["commits", _, "statuses"] = asked.parts.get(3..).unwrap_or_default() {
+        if let ["statuses", ..] = asked.parts.get(3..).unwrap_or_default() {
             return if is_its && token.permissions.get("statuses").is_some_and(|level| level == "write") {
                 let one = state.find(&path)?.clone();
                 statuses(state, asked, &one, asked.parts.get(3..).unwrap_or_default())

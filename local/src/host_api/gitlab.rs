@@ -167,17 +167,6 @@ fn of_project(state: &mut State, asked: &Asked, one: &Repository, rest: &[&str])
 
 fn statuses(state: &mut State, asked: &Asked, one: &Repository, rest: &[&str]) -> Option<Reply> {
     match (asked.method, rest) {
-        ("GET", ["repository", "commits", commit, "statuses"]) => {
-            let named = |one: &&Status| asked.query("name").is_none_or(|name| name == one.name);
-            // One of each name, in no order that is documented.
-            let mut of: Vec<&Status> = Vec::new();
-            for newer in one.statuses_of(commit).filter(named) {
-                if of.iter().all(|known| known.name != newer.name) {
-                    of.push(newer);
-                }
-            }
-            Some(linked(asked, of.into_iter().map(status).collect()))
-        }
         ("POST", ["statuses", commit]) => {
             let (name, wanted) = (asked.text("/name").unwrap_or_default(), asked.text("/state").unwrap_or_default());
             let newest = one.statuses_of(commit).find(|known| known.name == name);

@@ -4,9 +4,8 @@ use contract::{HostKind, RepositoryPath};
 use host_api::{CommitStatus, HostApiError, StatusName, StatusState};
 use https::Method;
 use local::host_api::{Fault, Status};
-use serde_json::Value;
 
-use crate::{Hosts, spec};
+use crate::Hosts;
 
 const PAGE: &str = "https://eu-central-1.console.aws.amazon.com/s3/object/zips?prefix=acme/hello/acme_hello.zip";
 
@@ -16,6 +15,11 @@ fn named(name: &str) -> StatusName {
 
 fn status(state: StatusState, description: &str) -> CommitStatus {
     CommitStatus { state, description: description.to_owned(), url: PAGE.to_owned() }
+}
+
+/// Any status.
+pub(crate) fn any() -> (StatusName, CommitStatus) {
+    (named("git2s3"), status(StatusState::Success, ""))
 }
 
 /// The statuses that a host has got.
@@ -40,19 +44,14 @@ async fn every_host_takes_each_status() {
         let path = hosts.add(kind, "hello");
         let api = hosts.api(kind);
         let name = named("git2s3/zips: main");
-        assert_eq!(api.commit_status(&path, &name).await.unwrap(), None, "{kind}");
         for state in [StatusState::Pending, StatusState::Success, StatusState::Failure] {
             // The second time as after an answer that was lost.
             for _ in 0..2 {
                 api.set_commit_status(&path, &name, &status(state, "the\nreason")).await.unwrap();
             }
-            assert_eq!(api.commit_status(&path, &name).await.unwrap(), Some(state), "{kind}");
         }
         let other = named("git2s3/zips: v1");
-        assert_eq!(api.commit_status(&path, &other).await.unwrap(), None, "{kind}");
         api.set_commit_status(&path, &other, &status(StatusState::Pending, "")).await.unwrap();
-        assert_eq!(api.commit_status(&path, &name).await.unwrap(), Some(StatusState::Failure), "{kind}");
-
         let mut all = stored(&hosts, kind, &path);
         assert!(all.iter().all(|one| one.url == PAGE && one.commit == "a".repeat(40)), "{kind}: {all:?}");
         assert_ne!(all.pop().unwrap().name, all[0].name, "{kind}");
@@ -63,7 +62,7 @@ async fn every_host_takes_each_status() {
     }
     for (kind, compared) in hosts.compare() {
         println!("{kind}: {compared:?}");
-        assert!(compared.requests == 13 && compared.responses == 13, "{kind}: {compared:?}");
+        assert!(compared.requests == 7 && compared.responses == 7, "{kind}: {compared:?}");
     }
 }
 
@@ -78,12 +77,11 @@ async fn longest_texts_fit_each_host() {
             ..status(StatusState::Failure, &"ä ".repeat(900))
         };
         hosts.api(kind).set_commit_status(&path, &name, &long).await.unwrap();
-        let found = hosts.api(kind).commit_status(&path, &name).await.unwrap();
-        assert_eq!(found, Some(StatusState::Failure), "{kind}");
-        assert!(stored(&hosts, kind, &path)[0].description.ends_with('…'), "{kind}");
+        let [only] = &stored(&hosts, kind, &path)[..] else { panic!("{kind}: not one status") };
+        assert!(only.state == words(kind)[2] && only.description.ends_with('…'), "{kind}: {only:?}");
     }
     for (kind, compared) in hosts.compare() {
-        assert_eq!((compared.requests, compared.responses), (2, 2), "{kind}: {compared:?}");
+        assert_eq!((compared.requests, compared.responses), (1, 1), "{kind}: {compared:?}");
     }
 }
 
@@ -124,42 +122,6 @@ async fn status_refusals_name_the_right() {
         set().await.unwrap();
         assert_eq!(stored(&hosts, kind, &path).len(), 1, "{kind}");
     }
-}
-
-/// `PyGithub` has recorded them.
-#[tokio::test]
-async fn recorded_statuses_are_understood() {
-    let hosts = Hosts::start().await;
-    let api = hosts.api(HostKind::GitHub);
-    let path = hosts.add(HostKind::GitHub, "hello");
-    let mut replayed = 0;
-    for recorded in spec::recorded() {
-        let (method, body) = (recorded["method"].as_str().unwrap(), &recorded["body"]);
-        if !recorded["path"].as_str().unwrap().contains("/statuses") {
-            continue;
-        }
-        let plant = |method, body: &Value| {
-            let fault = Fault { body: Some(body.clone()), ..Fault::once(method, "/statuses", 200) };
-            hosts.apis.plant(HostKind::GitHub, fault);
-        };
-        let list = if method == "POST" {
-            plant(Method::POST, body);
-            api.set_commit_status(&path, &named("x"), &status(StatusState::Success, "")).await.unwrap();
-            Value::Array(vec![body.clone()])
-        } else {
-            body.clone()
-        };
-        for one in list.as_array().unwrap() {
-            let Some(context) = one["context"].as_str() else { continue };
-            plant(Method::GET, &list);
-            assert!(api.commit_status(&path, &named(context)).await.unwrap().is_some(), "{one}");
-        }
-        plant(Method::GET, &list);
-        assert_eq!(api.commit_status(&path, &named("of nobody")).await.unwrap(), None);
-        replayed += 1;
-    }
-    println!("{replayed}");
-    assert!(replayed >= 3, "{replayed}");
 }
 
 #[tokio::test]

@@ -174,35 +174,6 @@ const DESCRIPTION: usize = 255;
 /// What kind of status ours are. With the name, it identifies one.
 const GENRE: &str = "git2s3";
 
-#[derive(Deserialize)]
-struct Status {
-    #[serde(default)]
-    id: u64,
-    state: Option<String>,
-    context: Option<Context>,
-}
-
-#[derive(Deserialize)]
-struct Context {
-    name: Option<String>,
-    genre: Option<String>,
-}
-
-impl Status {
-    fn is(&self, name: &str) -> bool {
-        let is = |context: &Context| (context.genre.as_deref(), context.name.as_deref()) == (Some(GENRE), Some(name));
-        self.context.as_ref().is_some_and(is)
-    }
-
-    fn state(&self) -> StatusState {
-        match self.state.as_deref() {
-            Some("succeeded") => StatusState::Success,
-            Some("pending" | "notSet") | None => StatusState::Pending,
-            Some(_) => StatusState::Failure,
-        }
-    }
-}
-
 fn word(state: StatusState) -> &'static str {
     match state {
         StatusState::Pending => "pending",
@@ -368,14 +339,6 @@ impl Management for Azure {
     }
 
     /// Looks at the newest of each name.
-    async fn commit_status(&self, path: &RepositoryPath, name: &StatusName) -> Result<Option<StatusState>> {
-        let attempt = self.caller.attempt(Action::ReadStatus, path);
-        let url = format!("{}?top=1000&latestOnly=true&{STATUS_API}", self.statuses(path, name)?);
-        let found: List<Status> = self.caller.get(&attempt, &url).await?;
-        let ours = found.value.iter().filter(|status| status.is(name.name()));
-        Ok(ours.max_by_key(|status| status.id).map(Status::state))
-    }
-
     async fn set_commit_status(&self, path: &RepositoryPath, name: &StatusName, status: &CommitStatus) -> Result<()> {
         let attempt = self.caller.attempt(Action::SetStatus, path);
         let url = format!("{}?{STATUS_API}", self.statuses(path, name)?);

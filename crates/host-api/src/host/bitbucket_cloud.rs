@@ -126,29 +126,6 @@ fn base(host: &AllowedHost) -> String {
 /// The longest description of a status.
 const DESCRIPTION: usize = 255;
 
-#[derive(Deserialize)]
-struct Status {
-    state: String,
-}
-
-impl Status {
-    fn state(&self) -> StatusState {
-        match self.state.as_str() {
-            "SUCCESSFUL" => StatusState::Success,
-            "INPROGRESS" => StatusState::Pending,
-            _ => StatusState::Failure,
-        }
-    }
-}
-
-/// The status at an address. Status 404 means that there is none.
-pub(super) async fn status_at(caller: &Caller, attempt: &Attempt, url: &str) -> Result<Option<StatusState>> {
-    match caller.get::<Status>(attempt, url).await {
-        Err(HostApiError::NotFound { .. }) => Ok(None),
-        found => Ok(Some(found?.state())),
-    }
-}
-
 /// A status as both Bitbuckets take it.
 #[derive(Serialize)]
 pub(super) struct StatusBody<'a> {
@@ -303,12 +280,6 @@ impl Management for BitbucketCloud {
 
     async fn deliveries(&self, _: &RepositoryPath, _: &WebhookId) -> Result<Option<Vec<Delivery>>> {
         Ok(None)
-    }
-
-    async fn commit_status(&self, path: &RepositoryPath, name: &StatusName) -> Result<Option<StatusState>> {
-        let attempt = self.caller.attempt(Action::ReadStatus, path);
-        let url = format!("{}/commit/{}/statuses/build/{}", repository(path), name.commit, name.key());
-        status_at(&self.caller, &attempt, &url).await
     }
 
     async fn set_commit_status(&self, path: &RepositoryPath, name: &StatusName, status: &CommitStatus) -> Result<()> {

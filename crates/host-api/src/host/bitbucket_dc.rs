@@ -12,14 +12,10 @@ use serde::{
 };
 use serde_json::{Value, json};
 
-use super::{
-    Management, Result, atlassian_authorization,
-    bitbucket_cloud::{StatusBody, status_at},
-    pushes, segment,
-};
+use super::{Management, Result, atlassian_authorization, bitbucket_cloud::StatusBody, pushes, segment};
 use crate::{
     Access, Action, Attempt, Clock, CommitStatus, Content, Delivery, DeployKey, DeployKeyId, HostApiError,
-    HostedRepository, NewDeployKey, SecretState, StatusName, StatusState, Tested, Webhook, WebhookId, WebhookSettings,
+    HostedRepository, NewDeployKey, SecretState, StatusName, Tested, Webhook, WebhookId, WebhookSettings,
     action::Subject,
     caller::{Caller, MAX_PAGES, Manner},
     id::text,
@@ -328,12 +324,6 @@ impl Management for BitbucketDataCenter {
         let answer = self.caller.send(&attempt, Method::GET, &url, None).await?;
         let sent = if answer.is_empty() { None } else { Some(answer.json::<Invocation>()?) };
         Ok(Some(sent.into_iter().map(Delivery::from).collect()))
-    }
-
-    async fn commit_status(&self, path: &RepositoryPath, name: &StatusName) -> Result<Option<StatusState>> {
-        let attempt = self.caller.attempt(Action::ReadStatus, path);
-        let url = format!("{}?key={}", self.builds_url(path, name)?, name.key());
-        status_at(&self.caller, &attempt, &url).await
     }
 
     async fn set_commit_status(&self, path: &RepositoryPath, name: &StatusName, status: &CommitStatus) -> Result<()> {

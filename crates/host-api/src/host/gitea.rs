@@ -10,11 +10,11 @@ use serde_json::{Value, json};
 
 use super::{
     Management, Result,
-    github::{Status, events, newest, status_body},
+    github::{events, status_body},
 };
 use crate::{
     Access, Action, Clock, CommitStatus, Content, Delivery, DeployKey, DeployKeyId, Event, HostApiError,
-    HostedRepository, NewDeployKey, SecretState, StatusName, StatusState, Tested, Webhook, WebhookId, WebhookSettings,
+    HostedRepository, NewDeployKey, SecretState, StatusName, Tested, Webhook, WebhookId, WebhookSettings,
     action::Subject,
     caller::{Caller, Manner},
 };
@@ -243,13 +243,6 @@ impl Management for Gitea {
     }
 
     /// Looks at the newest fifty, which are all that a page has.
-    async fn commit_status(&self, path: &RepositoryPath, name: &StatusName) -> Result<Option<StatusState>> {
-        let attempt = self.caller.attempt(Action::ReadStatus, path);
-        let url = format!("{}/commits/{}/statuses?sort=recentupdate&limit=50", repository(path), name.commit);
-        let found: Vec<Status> = self.caller.get(&attempt, &url).await?;
-        Ok(newest(&found, name.name()))
-    }
-
     async fn set_commit_status(&self, path: &RepositoryPath, name: &StatusName, status: &CommitStatus) -> Result<()> {
         let attempt = self.caller.attempt(Action::SetStatus, path);
         let url = format!("{}/statuses/{}", repository(path), name.commit);

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use super::{Management, Result, time};
 use crate::{
     Access, Action, Attempt, Clock, CommitStatus, Content, Delivery, DeployKey, DeployKeyId, Event, HostApiError,
-    HostedRepository, NewDeployKey, SecretState, StatusName, StatusState, Tested, Webhook, WebhookId, WebhookSettings,
+    HostedRepository, NewDeployKey, SecretState, StatusName, Tested, Webhook, WebhookId, WebhookSettings,
     action::Subject,
     caller::{Caller, Manner},
     id::text,
@@ -179,38 +179,10 @@ impl From<Sent> for Delivery {
 /// The longest description of a status.
 const DESCRIPTION: usize = 140;
 
-/// A commit's status. Of the same name, the newest comes first.
-#[derive(Deserialize)]
-pub(super) struct Status {
-    context: Option<String>,
-    /// Gitea's name of it is the other.
-    #[serde(alias = "status")]
-    state: String,
-}
-
-/// The state of the newest status with a name.
-pub(super) fn newest(statuses: &[Status], name: &str) -> Option<StatusState> {
-    let found = statuses.iter().find(|status| status.context.as_deref() == Some(name))?;
-    Some(match found.state.as_str() {
-        "pending" => StatusState::Pending,
-        "success" => StatusState::Success,
-        _ => StatusState::Failure,
-    })
-}
-
-/// GitHub's and Gitea's name of a state.
-pub(super) fn word(state: StatusState) -> &'static str {
-    match state {
-        StatusState::Pending => "pending",
-        StatusState::Success => "success",
-        StatusState::Failure => "failure",
-    }
-}
-
 /// A status as GitHub and Gitea take it.
 pub(super) fn status_body(name: &StatusName, status: &CommitStatus, longest: usize) -> Value {
     json!({
-        "state": word(status.state),
+        "state": status.state.word(),
         "target_url": status.url,
         "description": status.line(longest),
         "context": name.name(),
@@ -365,13 +337,6 @@ impl Management for GitHub {
     }
 
     /// Looks at the newest hundred.
-    async fn commit_status(&self, path: &RepositoryPath, name: &StatusName) -> Result<Option<StatusState>> {
-        let attempt = self.caller.attempt(Action::ReadStatus, path);
-        let url = format!("/repos/{}/commits/{}/statuses?per_page=100", encoded(path.as_str()), name.commit);
-        let found: Vec<Status> = self.caller.get(&attempt, &url).await?;
-        Ok(newest(&found, name.name()))
-    }
-
     async fn set_commit_status(&self, path: &RepositoryPath, name: &StatusName, status: &CommitStatus) -> Result<()> {
         let attempt = self.caller.attempt(Action::SetStatus, path);
         let url = format!("/repos/{}/statuses/{}", encoded(path.as_str()), name.commit);

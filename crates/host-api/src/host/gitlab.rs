@@ -169,24 +169,6 @@ impl From<Sent> for Delivery {
 /// The longest description of a status.
 const DESCRIPTION: usize = 255;
 
-#[derive(Deserialize)]
-struct Status {
-    id: u64,
-    #[serde(default)]
-    name: String,
-    status: String,
-}
-
-impl Status {
-    fn state(&self) -> StatusState {
-        match self.status.as_str() {
-            "success" => StatusState::Success,
-            "failed" | "canceled" | "skipped" => StatusState::Failure,
-            _ => StatusState::Pending,
-        }
-    }
-}
-
 fn word(state: StatusState) -> &'static str {
     match state {
         StatusState::Pending => "pending",
@@ -319,15 +301,6 @@ impl Management for GitLab {
             Err(HostApiError::NotFound { .. }) => Ok(None),
             sent => Ok(Some(sent?.into_iter().map(Delivery::from).collect())),
         }
-    }
-
-    async fn commit_status(&self, path: &RepositoryPath, name: &StatusName) -> Result<Option<StatusState>> {
-        let attempt = self.caller.attempt(Action::ReadStatus, path);
-        let (commit, of) = (&name.commit, segment(name.name()));
-        let url = format!("{}/repository/commits/{commit}/statuses?name={of}&per_page=100", project(path));
-        let mut found: Vec<Status> = self.caller.get(&attempt, &url).await?;
-        found.retain(|status| status.name == name.name());
-        Ok(found.iter().max_by_key(|status| status.id).map(Status::state))
     }
 
     async fn set_commit_status(&self, path: &RepositoryPath, name: &StatusName, status: &CommitStatus) -> Result<()> {

@@ -19,7 +19,7 @@ use serde::{Deserialize as _, Deserializer, de::Error as _};
 
 use crate::{
     Clock, CommitStatus, Delivery, DeployKey, DeployKeyId, Event, HostApiError, HostedRepository, NewDeployKey,
-    StatusName, StatusState, Tested, Webhook, WebhookId, WebhookSettings,
+    StatusName, Tested, Webhook, WebhookId, WebhookSettings,
 };
 
 /// Everything except the unreserved characters of [RFC
@@ -74,7 +74,6 @@ pub(crate) trait Management {
     async fn delete_webhook(&self, path: &RepositoryPath, id: &WebhookId) -> Result<()>;
     async fn test_webhook(&self, path: &RepositoryPath, webhook: &Webhook) -> Result<Tested>;
     async fn deliveries(&self, path: &RepositoryPath, id: &WebhookId) -> Result<Option<Vec<Delivery>>>;
-    async fn commit_status(&self, path: &RepositoryPath, name: &StatusName) -> Result<Option<StatusState>>;
     async fn set_commit_status(&self, path: &RepositoryPath, name: &StatusName, status: &CommitStatus) -> Result<()>;
 }
 
