@@ -69,8 +69,11 @@ pub fn jobs(data: &[u8]) {
         }
     };
     let this = Run { began: SystemTime::now(), left: Duration::from_mins(5) };
-    let response = TOKIO.with(|tokio| tokio.block_on(jobs::run(event.records, &fates, this, work)));
+    let told = RefCell::new(0);
+    let gave_up = async |_: &Job, _: Option<&Failure>| *told.borrow_mut() += 1;
+    let response = TOKIO.with(|tokio| tokio.block_on(jobs::run(event.records, &fates, this, work, gave_up)));
     let (failed, given_up) = (response.batch_item_failures.len(), *fates.given_up.borrow());
     assert!(failed <= messages && *fates.redelivered.borrow() <= 1 && given_up <= messages);
+    assert!(*told.borrow() <= given_up);
     assert!(*done.borrow() + failed + given_up >= messages && *done.borrow() <= messages);
 }

@@ -171,6 +171,8 @@ impl App {
     async fn create(local: &Local) -> Self {
         let apis = HostApis::start_with_git(local.host.root()).await.unwrap();
         let (id, pem) = apis.state(HostKind::GitHub).add_app("acme");
+        let sets_statuses = ("statuses".to_owned(), "write".to_owned());
+        apis.state(HostKind::GitHub).apps[0].permissions.extend([sets_statuses]);
         apis.state(HostKind::GitHub).add("acme/rocket");
         apis.state(HostKind::GitHub).install(id, "acme", &["acme/rocket"]);
         let account = deployment::account::Account::open(&local.cloud.account.config).await.unwrap();
@@ -191,6 +193,14 @@ impl App {
         let repository = json!({ "full_name": path, "ssh_url": ssh, "default_branch": "main" });
         let body = json!({ "ref": "refs/heads/main", "after": commit, "repository": repository });
         ("x-github-event", "push", body.to_string().into_bytes())
+    }
+
+    /// The statuses that its host shows.
+    fn statuses(&self) -> String {
+        let statuses = self.apis.state(HostKind::GitHub).find("acme/rocket").unwrap().statuses.clone();
+        assert!(statuses.len() >= 2, "{statuses:?}");
+        let shown = |one: &local::host_api::Status| [&*one.name, &one.description, &one.url].join(" ");
+        statuses.iter().map(shown).collect::<Vec<_>>().join("\n")
     }
 
     /// Its private key, and everything that it has shown or got.
@@ -237,6 +247,7 @@ fn parameters(local: &Local, archives: &Archives, app: &App) -> Parameters {
         .with("GitHubAppKey", app.key.clone())
         .with("GitHubAppHost", APP_HOST)
         .with("KeyLayout", "host/path")
+        .with("CommitStatus", "on")
         .with("GitToken", tokens)
         .with("OAuthKey", CONSUMER)
         .with("OAuthSecret", OAUTH_SECRET)
@@ -334,6 +345,7 @@ async fn push(local: &mut Local, stack: &Stack, seen: &mut Seen) {
     assert_eq!(send(&stack.webhook_url, API_SECRET, App::told("acme/rocket", &second), seen).await, 202);
     let fetched = format!("{APP_HOST}/acme/rocket/acme_rocket.zip");
     Artifact::wait(&account, bucket, &fetched, &second, PATIENCE).await.unwrap();
+    logged(&account, &["set the commit's status", "could not set the commit's status"]).await;
     assert_eq!(send(&stack.webhook_url, API_SECRET, App::told("acme/other", &second), seen).await, 202);
     logged(&account, &["is not installed on"]).await;
 
@@ -552,6 +564,7 @@ async fn planted_secrets_are_found_nowhere() {
     fail(&local, &archives, &app, &mut seen).await;
     push(&mut local, &running, &mut seen).await;
     commands(&local, &app, &dir.path().join("desk"), &mut seen).await;
+    seen.add("the statuses of commits", app.statuses());
     stack(&local.cloud.account, STACK, &mut seen).await;
     account(&local.cloud.account, &mut seen).await;
     files(&cloud.join("tmp"), &mut seen);

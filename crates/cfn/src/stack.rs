@@ -225,6 +225,12 @@ impl Stack {
         self.condition(name, serde_json::json!({ "Fn::And": parameters.map(condition::given) }))
     }
 
+    /// Adds the condition that one of the parameters has its value.
+    pub fn any_chosen(&mut self, name: &str, choices: &[(&ParameterHandle<String>, &str)]) -> Condition {
+        let choices = choices.iter().map(|(parameter, value)| condition::chosen(parameter, value));
+        self.condition(name, serde_json::json!({ "Fn::Or": choices.collect::<Vec<_>>() }))
+    }
+
     /// Adds the condition that one of the parameters has its value, or that `other` isn't empty.
     pub fn chosen_or_given(
         &mut self,

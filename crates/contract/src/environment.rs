@@ -8,7 +8,7 @@
 //! use contract::{environment::ZipDlEnvironment, side::Side};
 //!
 //! fn environment<S: Side>(credentials: S::Of<SecretId>) -> ZipDlEnvironment<S> {
-//!     ZipDlEnvironment { credentials } // missing fields `allowed_hosts`, `ca_bundle`, `dead_letter_queue` and 6 other fields
+//!     ZipDlEnvironment { credentials } // missing fields `allowed_hosts`, `ca_bundle`, `dead_letter_queue` and 7 other fields
 //! }
 //! ```
 //!
@@ -110,6 +110,9 @@ pub struct GitPullEnvironment<S: Side> {
     pub github_app_id: S::Of<String>,
     /// The `GitHubAppKey` parameter: the ARN of the KMS key that signs for the App.
     pub github_app_key: S::Of<String>,
+    /// The secret that holds [`crate::ProviderCredentials`], with `CommitStatus=on`. Else empty: no
+    /// statuses are set.
+    pub status_tokens: S::Of<String>,
     /// The `ExcludeGit` parameter: `True` or `False`.
     pub exclude_git: S::Of<String>,
     /// The `Submodules` parameter: `on` or `off`.
@@ -153,6 +156,9 @@ pub struct ZipDlEnvironment<S: Side> {
     pub ca_bundle: S::Of<String>,
     /// The `MaxArchiveBytes` parameter: the largest archive, in bytes.
     pub max_archive_bytes: S::Of<String>,
+    /// The stack's name, with `CommitStatus=on`: the statuses of several stacks are told apart by
+    /// it. Else empty: no statuses are set.
+    pub status_stack: S::Of<String>,
 }
 
 /// The environment of the ssh-key function, for the keys of repositories. The stack's own key comes
@@ -272,13 +278,15 @@ fn process_variables() -> impl Iterator<Item = (String, String)> {
 }
 
 /// The default of a variable that an older stack doesn't set.
-pub const OF_OLDER: [(&str, &str); 7] = [
+pub const OF_OLDER: [(&str, &str); 9] = [
     ("DELETED_REFERENCES", "keep"),
     ("GITHUB_APP_HOST", ""),
     ("GITHUB_APP_ID", ""),
     ("GITHUB_APP_KEY", ""),
     ("KEEP_COMMITS", "off"),
     ("KEY_LAYOUT", "path"),
+    ("STATUS_STACK", ""),
+    ("STATUS_TOKENS", ""),
     ("TOKENS", ""),
 ];
 

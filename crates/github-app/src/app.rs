@@ -31,6 +31,7 @@ pub struct GitHubApp<S> {
     id: String,
     signer: S,
     client: Client,
+    purpose: Purpose,
     tokens: Mutex<HashMap<RepositoryPath, Token>>,
     /// The newest signature, and when it was made.
     signed: Mutex<Option<(SecretString, SystemTime)>>,
@@ -59,6 +60,14 @@ pub struct Installation {
 #[derive(Debug, Clone, Default, Deserialize)]
 struct Permissions {
     contents: Option<String>,
+    statuses: Option<String>,
+}
+
+/// What the App's tokens are for. Each may do nothing else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    ReadContents,
+    SetStatuses,
 }
 
 /// <https://docs.github.com/en/rest/apps/apps#create-an-installation-access-token-for-an-app>
@@ -80,7 +89,14 @@ impl Granted {
 impl<S: Signer> GitHubApp<S> {
     /// The App with this ID or client ID at `host`. Nothing of it is ever sent to another host.
     pub fn new(host: AllowedHost, id: impl Into<String>, signer: S, client: Client) -> Self {
-        Self { host, id: id.into(), signer, client, tokens: Mutex::default(), signed: Mutex::default() }
+        let purpose = Purpose::ReadContents;
+        Self { host, id: id.into(), signer, client, purpose, tokens: Mutex::default(), signed: Mutex::default() }
+    }
+
+    /// The same App, whose tokens may set the statuses of commits instead of reading contents.
+    #[must_use]
+    pub fn for_statuses(self) -> Self {
+        Self { purpose: Purpose::SetStatuses, tokens: Mutex::default(), ..self }
     }
 
     /// The App's host.
@@ -114,7 +130,8 @@ impl<S: Signer> GitHubApp<S> {
         Ok(jwt)
     }
 
-    /// A token that may read the contents of one repository, and of no other. It is cached.
+    /// A token that may read the contents of one repository, or [set
+    /// statuses](Self::for_statuses) there, and nothing elsewhere. It is cached.
     ///
     /// # Errors
     /// See [`AppError`].
@@ -130,18 +147,27 @@ impl<S: Signer> GitHubApp<S> {
         if installation.suspended_at.is_some() {
             return Err(AppError::Suspended { id: self.id.clone(), repository });
         }
-        if installation.permissions.contents.is_none() {
-            return Err(AppError::MayNotRead { id: self.id.clone(), repository });
-        }
+        let permissions = self.permissions(&installation, repository)?;
         let url = format!("/app/installations/{}/access_tokens", installation.id);
         let name = path.as_str().rsplit('/').next().unwrap_or_default();
-        let body = json!({ "repositories": [name], "permissions": { "contents": "read" } });
+        let body = json!({ "repositories": [name], "permissions": permissions });
         let answer = self.send(Method::POST, &url, Some(&body), &credential, path, now).await?;
         let what = "the request for a token of the GitHub App";
         let granted: Granted = read_json(answer, what).await?;
         let ends = granted.ends().ok_or_else(|| HttpsError::Answer { host: self.host.host.to_string(), what })?;
         tokens.insert(path.clone(), Token { token: granted.token.clone(), ends, installation });
         Ok(granted.token)
+    }
+
+    /// What a token is to permit, if the installation does.
+    fn permissions(&self, installation: &Installation, repository: Repository) -> Result<Value, AppError> {
+        let (id, granted) = (self.id.clone(), &installation.permissions);
+        match self.purpose {
+            Purpose::ReadContents if granted.contents.is_some() => Ok(json!({ "contents": "read" })),
+            Purpose::ReadContents => Err(AppError::MayNotRead { id, repository }),
+            Purpose::SetStatuses if granted.statuses.as_deref() == Some("write") => Ok(json!({ "statuses": "write" })),
+            Purpose::SetStatuses => Err(AppError::MayNotSetStatuses { id, repository }),
+        }
     }
 
     /// Forgets the token for a repository: the host has refused it.

@@ -35,6 +35,14 @@ pub enum AppError {
         /// The repository.
         repository: Repository,
     },
+    /// The installation doesn't permit to set the statuses of commits.
+    #[error("the installation of the GitHub App {id} on {repository} may not set commit statuses")]
+    MayNotSetStatuses {
+        /// The App.
+        id: String,
+        /// The repository.
+        repository: Repository,
+    },
     /// Status 401: the signature isn't of the App, or not at that time.
     #[error("{host} does not accept the signature of the GitHub App {id} (status 401)")]
     Unauthorized {
@@ -90,11 +98,15 @@ impl AppError {
         }
     }
 
-    /// Whether others may read the repository without the App.
+    /// Whether others may have access to the repository without the App.
     pub fn is_about_access(&self) -> bool {
         matches!(
             self,
-            Self::NotInstalled { .. } | Self::Suspended { .. } | Self::MayNotRead { .. } | Self::Moved { .. }
+            Self::NotInstalled { .. }
+                | Self::Suspended { .. }
+                | Self::MayNotRead { .. }
+                | Self::MayNotSetStatuses { .. }
+                | Self::Moved { .. }
         )
     }
 
@@ -108,6 +120,9 @@ impl AppError {
             Self::Suspended { .. } => Some("unsuspend it: the owner's settings → GitHub Apps → Configure"),
             Self::MayNotRead { .. } => {
                 Some("give the App the permission Contents: read, and accept it in the installation")
+            }
+            Self::MayNotSetStatuses { .. } => {
+                Some("give the App the permission Commit statuses: write, and accept it in the installation")
             }
             Self::Unauthorized { ahead: Some(_), .. } => {
                 Some("the clocks differ by more than the host accepts: set this one right")

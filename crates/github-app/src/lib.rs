@@ -1,6 +1,7 @@
 //! A [GitHub App](https://docs.github.com/en/apps/creating-github-apps/about-creating-github-apps/about-creating-github-apps)
-//! as a way of access: tokens for one repository each, which may only read its contents and end
-//! after an hour. Its private key is in KMS, which signs and never shows it.
+//! as a way of access: tokens for one repository each, which may only read its contents, or only
+//! set the statuses of its commits, and end after an hour. Its private key is in KMS, which signs
+//! and never shows it.
 //!
 //! Nothing here depends on a token's length: GitHub changes it.
 

@@ -97,7 +97,11 @@ impl Settings {
         }
     }
 
-    fn github_app(
+    /// The GitHub App, if there is one.
+    ///
+    /// # Errors
+    /// Its host isn't allowed.
+    pub fn github_app(
         &self,
         config: &SdkConfig,
         hosts: &AllowedHosts,

@@ -53,5 +53,5 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let queues = [url.parse()?, url.parse()?];
     let queue =
         Queue::new(aws_sdk_sqs::Client::new(&config), queues, Bus::new(&config), Worker::GitPull, "zips".parse()?);
-    jobs::serve(&queue, async |job, _| work(job).await).await
+    jobs::serve(&queue, async |job, _| work(job).await, async |_, _, _| {}).await
 }

@@ -19,18 +19,20 @@ const UNTOLD: &str = "no try reported a reason: the worker was killed, ran out o
 /// The delay after a job's first failure. It grows linearly.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Processes the jobs of a batch in order. After a failure, the rest isn't touched, because it may
-/// be newer pushes of the same reference ([partial batch
+/// Processes the jobs of a batch in order, and tells `gave_up` of each one that is in the
+/// dead-letter queue now, with the error of its last try if that was reported. After a failure, the
+/// rest isn't touched, because it may be newer pushes of the same reference ([partial batch
 /// responses](https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html#services-sqs-batchfailurereporting)).
 pub async fn run<E: JobError>(
     messages: Vec<SqsMessage>,
     queue: &impl Failed,
     run: Run,
     work: impl AsyncFn(&Job) -> Result<(), E>,
+    gave_up: impl AsyncFn(&Job, Option<&E>),
 ) -> SqsBatchResponse {
     let mut response = SqsBatchResponse::default();
     for message in messages {
-        let done = response.batch_item_failures.is_empty() && one(&message, queue, run, &work).await;
+        let done = response.batch_item_failures.is_empty() && one(&message, queue, run, &work, &gave_up).await;
         if !done {
             let mut failure = BatchItemFailure::default();
             failure.item_identifier = message.message_id.unwrap_or_default();
@@ -46,6 +48,7 @@ async fn one<E: JobError>(
     queue: &impl Failed,
     run: Run,
     work: &impl AsyncFn(&Job) -> Result<(), E>,
+    gave_up: &impl AsyncFn(&Job, Option<&E>),
 ) -> bool {
     let body = message.body.as_deref().unwrap_or_default();
     let job: Job = match serde_json::from_str(body) {
@@ -64,16 +67,18 @@ async fn one<E: JobError>(
         job = id, %delivery, %repository, %reference, receives = this.receives, again,
         waited_ms = waited.map(|waited| u64::try_from(waited.as_millis()).unwrap_or(u64::MAX)), "begun"
     );
-    let give_up = async |reason: &str| {
+    let give_up = async |reason: &str, error: Option<&E>| {
         let is_there = queue.give_up(message.message_id.as_deref().unwrap_or_default(), body, &job, reason).await;
-        if !is_there {
+        if is_there {
+            gave_up(&job, error).await;
+        } else {
             queue.redeliver(receipt, PATIENCE).await;
         }
         is_there
     };
     if this.is_too_many() {
         tracing::error!(job = id, %delivery, %repository, %reference, receives = this.receives, error = UNTOLD, "gave up");
-        return give_up(UNTOLD).await;
+        return give_up(UNTOLD, None).await;
     }
     let (mut hide, mut work) = (pin!(queue.hide(receipt, visibility::of_job(run.left))), pin!(work(&job)));
     let done = tokio::select! {
@@ -107,7 +112,7 @@ async fn one<E: JobError>(
     );
     let Some(delay) = delay else {
         let reason = hint.map_or_else(|| chain.clone(), |hint| format!("{chain} ({hint})"));
-        return give_up(&reason).await;
+        return give_up(&reason, Some(&error)).await;
     };
     queue.redeliver(receipt, delay).await;
     false
@@ -141,6 +146,8 @@ mod tests {
         hidden: RefCell<Vec<(String, u64)>>,
         redelivered: RefCell<Vec<(String, u64)>>,
         given_up: RefCell<Vec<(String, String)>>,
+        /// Whether the last try of each job that was given up has reported an error.
+        told: RefCell<Vec<bool>>,
         is_sealed: bool,
     }
 
@@ -177,7 +184,8 @@ mod tests {
     async fn check(messages: Vec<SqsMessage>, retry: Retry, fates: &Fates) -> Vec<String> {
         let work = async |job: &Job| if job.reference.branch() == Some("bad") { Err(Failure(retry)) } else { Ok(()) };
         let this = Run { began: SystemTime::now(), left: Duration::from_mins(5) };
-        let response = run(messages, fates, this, work).await;
+        let gave_up = async |_: &Job, error: Option<&Failure>| fates.told.borrow_mut().push(error.is_some());
+        let response = run(messages, fates, this, work, gave_up).await;
         response.batch_item_failures.into_iter().map(|failure| failure.item_identifier).collect()
     }
 
@@ -204,7 +212,7 @@ mod tests {
         assert!(check(vec![message("3", "bad", TRIES)], Retry::Again, &fates).await.is_empty());
         assert!(fates.redelivered.into_inner().is_empty());
         let given_up = ["1", "3"].map(|id| (id.to_owned(), "it failed (fix it)".to_owned()));
-        assert_eq!(fates.given_up.into_inner(), given_up);
+        assert_eq!((fates.given_up.into_inner(), fates.told.into_inner()), (given_up.into(), vec![true; 2]));
     }
 
     #[tokio::test]
@@ -219,7 +227,8 @@ mod tests {
         let fates = Fates::default();
         assert!(check(vec![message("1", "main", TRIES + 1)], Retry::Again, &fates).await.is_empty());
         assert!(fates.hidden.into_inner().is_empty());
-        assert_eq!(fates.given_up.into_inner(), [("1".to_owned(), UNTOLD.to_owned())]);
+        let given_up = vec![("1".to_owned(), UNTOLD.to_owned())];
+        assert_eq!((fates.given_up.into_inner(), fates.told.into_inner()), (given_up, vec![false]));
     }
 
     #[tokio::test]
@@ -243,7 +252,7 @@ mod tests {
         assert_eq!(check(vec![message("1", "bad", 1)], Retry::Never, &fates).await, ["1"]);
         assert_eq!(check(vec![message("2", "bad", TRIES + 1)], Retry::Never, &fates).await, ["2"]);
         let soon = ["1", "2"].map(|id| (format!("receipt-{id}"), PATIENCE.as_secs()));
-        assert_eq!(fates.redelivered.into_inner(), soon);
+        assert_eq!((fates.redelivered.into_inner(), fates.told.into_inner()), (soon.into(), vec![]));
     }
 
     #[tokio::test]

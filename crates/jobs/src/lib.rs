@@ -31,21 +31,27 @@ pub trait JobError: std::error::Error + 'static {
 
 /// The part of a run that is reserved for reporting a failure.
 const RESERVE: Duration = Duration::from_secs(5);
+/// The part of that which is left for the response.
+const ANSWER: Duration = Duration::from_secs(1);
 
-/// Serves the queue with `work`, which gets each job and its deadline.
+/// Serves the queue with `work`, which gets each job and its deadline. `gave_up` is told of each
+/// job that is given up, with its error if there was one, until another deadline.
 ///
 /// # Errors
 /// Lambda's runtime API is unreachable.
 pub async fn serve<E: JobError>(
     queue: &Queue,
     work: impl AsyncFn(&Job, Instant) -> Result<(), E>,
+    gave_up: impl AsyncFn(&Job, Option<&E>, Instant),
 ) -> Result<(), lambda_runtime::Error> {
-    let work = &work;
+    let (work, gave_up) = (&work, &gave_up);
     let runtime = Runtime::new(service_fn(async |event: LambdaEvent<SqsEvent>| {
         let this = Run::until(event.context.deadline());
-        let deadline = Instant::now() + this.left.saturating_sub(RESERVE);
+        let end = Instant::now() + this.left;
+        let (deadline, last) = (end - RESERVE.min(this.left), end - ANSWER.min(this.left));
         let work = async |job: &Job| work(job, deadline).await;
-        Ok::<_, lambda_runtime::Error>(run(event.payload.records, queue, this, work).await)
+        let gave_up = async |job: &Job, error: Option<&E>| gave_up(job, error, last).await;
+        Ok::<_, lambda_runtime::Error>(run(event.payload.records, queue, this, work, gave_up).await)
     }));
     let runtime = runtime.layer(TracingLayer::new());
     // The outermost layer: its end comes after the response has been sent.

@@ -349,7 +349,13 @@ fn step<'w>(world: &'w World, worker: &mut Option<Run<'w>>) -> Result<(), Violat
             let Message { id, push, .. } = message;
             let (now, left) = (Duration::from_secs(world.now.get()), Duration::from_secs(TIMEOUT));
             let this = LambdaRun { began: SystemTime::UNIX_EPOCH + now, left };
-            let work = jobs::run(vec![event(&message)], world, this, async move |_: &Job| world.work(id, push).await);
+            let work = jobs::run(
+                vec![event(&message)],
+                world,
+                this,
+                async move |_: &Job| world.work(id, push).await,
+                async |_, _| {},
+            );
             Run { id, push, ends_at: world.now.get() + TIMEOUT, work: Box::pin(work) }
         });
         return Ok(());

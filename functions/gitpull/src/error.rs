@@ -1,7 +1,7 @@
 //! Why a job failed, and whether a retry can help.
 
 use archive::ArchiveError;
-use contract::{PermitError, Retry};
+use contract::{PermitError, Retry, error_chain};
 use events::EventError;
 use fetch::FetchError;
 use host_access::{AccessError, ReachError};
@@ -94,6 +94,24 @@ impl JobError for GitPullError {
     }
 }
 
+/// Why a job was given up, for a status that everybody sees who may read the repository: without
+/// the words of AWS, which name the account and what is in it.
+pub(crate) fn public_reason(error: Option<&GitPullError>) -> String {
+    match error {
+        None => "the worker was killed, or ran out of time or memory".to_owned(),
+        Some(GitPullError::Configuration(_)) => "cannot read the function's configuration".to_owned(),
+        Some(GitPullError::Access(_)) => "could not get the key or the token for the repository".to_owned(),
+        Some(
+            error @ (GitPullError::Permit(_)
+            | GitPullError::Fetch(_)
+            | GitPullError::Submodules(_)
+            | GitPullError::Archive { .. }
+            | GitPullError::Commit(..)),
+        ) => error_chain(error),
+        Some(error) => error.to_string(),
+    }
+}
+
 /// Whether a tree that can't be zipped may be zipped later: not if the tree itself is the cause.
 fn of_tree(error: &ArchiveError) -> Retry {
     match error {
@@ -165,6 +183,28 @@ mod tests {
     }
 
     #[test]
+    fn public_reason_names_no_account() {
+        let account = || "arn:aws:iam::111122223333:role/x is not authorized".to_owned();
+        let key = AccessError::ReadCredentials(account());
+        let object = store::Object { bucket: "zips".parse().unwrap(), key: "k".to_owned() };
+        let source = std::io::Error::other(account());
+        for error in [
+            GitPullError::Configuration(account()),
+            GitPullError::Access(Box::new(key)),
+            GitPullError::Store(StoreError::CutOff { object, source }),
+        ] {
+            assert!(error_chain(&error).contains("111122223333"), "{error:?}");
+            let reason = public_reason(Some(&error));
+            assert!(!reason.contains("111122223333") && reason.len() > 20, "{reason}");
+        }
+        let id = gix::ObjectId::null(gix::hash::Kind::Sha1);
+        let error =
+            GitPullError::Archive { commit: "c".to_owned(), source: ArchiveError::LongCommit { id, size: 2, most: 1 } };
+        assert_eq!(public_reason(Some(&error)), error_chain(&error));
+        assert_eq!(public_reason(None), "the worker was killed, or ran out of time or memory");
+    }
+
+    #[test]
     fn a_refused_submodule_is_named() {
         let refused = |source| SubmoduleError::Refused {
             repository: "github.com/octo/hello".parse().unwrap(),
@@ -174,7 +214,7 @@ mod tests {
         };
         let error = GitPullError::Submodules(refused(PermitError::Host("git.example".parse().unwrap())));
         assert_eq!(
-            contract::error_chain(&error),
+            error_chain(&error),
             "could not fetch the submodules: the submodule vendor/lib of github.com/octo/hello must not be fetched from \
              \"https://git.example/lib.git\": git.example is not in AllowedGitHosts"
         );

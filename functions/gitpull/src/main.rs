@@ -10,12 +10,16 @@ mod steps;
 mod submodules;
 
 use anyhow::{Context as _, Result};
-use contract::{Runtime, Switch, Truth, Worker, environment::GitPullEnvironment};
+use commit_status::{Bucket, Statuses};
+use contract::{AllowedHosts, Job, Runtime, Switch, Truth, Worker, environment::GitPullEnvironment};
 use events::Bus;
 use fetch::Clones;
+use github_app::GitHubApp;
 use host_access::Settings;
+use host_credentials::HostCredentials;
 use https::Client;
 use jobs::Queue;
+use secret::StoredSecret;
 use store::Output;
 
 use crate::{
@@ -38,22 +42,29 @@ async fn main() -> Result<()> {
     // If the function exited instead, its jobs would be retried and moved to the dead-letter queue
     // without a reason.
     let worker = worker(environment, &config, bus).map_err(|error| format!("{error:#}"));
-    let served = jobs::serve(&queue, async |job, deadline| match &worker {
+    let deliver = async |job: &Job, deadline| match &worker {
         Ok(worker) => worker.deliver(job, deadline).await,
         Err(reason) => Err(GitPullError::Configuration(reason.clone())),
+    };
+    let served = jobs::serve(&queue, deliver, async |job, error, deadline| {
+        if let Ok(worker) = &worker {
+            worker.gave_up(job, error, deadline).await;
+        }
     });
     served.await.map_err(anyhow::Error::from_boxed)
 }
 
 fn worker(environment: GitPullEnvironment<Runtime>, config: &lambda_init::SdkConfig, bus: Bus) -> Result<Puller> {
     let s3 = aws_sdk_s3::Client::new(config);
-    let allowed_hosts = environment.allowed_hosts.parse()?;
+    let allowed_hosts: AllowedHosts = environment.allowed_hosts.parse()?;
     let client = Client::new(&allowed_hosts, &environment.ca_bundle)?;
     let lfs = match environment.lfs.parse().context("read the Lfs parameter")? {
         Switch::On => Some(client.clone()),
         Switch::Off => None,
     };
-    let access = Settings::from(&environment).access(config, &allowed_hosts, &client)?;
+    let settings = Settings::from(&environment);
+    let access = settings.access(config, &allowed_hosts, &client)?;
+    let statuses = statuses(&environment, &settings, config, &allowed_hosts, &client)?;
     let source = Source {
         allowed_hosts,
         access,
@@ -79,5 +90,27 @@ fn worker(environment: GitPullEnvironment<Runtime>, config: &lambda_init::SdkCon
         },
         lfs,
     };
-    Ok(Puller { source, files, output, bus })
+    Ok(Puller { source, files, output, bus, statuses })
+}
+
+/// How the statuses of commits are set, if they are.
+fn statuses(
+    environment: &GitPullEnvironment<Runtime>,
+    settings: &Settings,
+    config: &lambda_init::SdkConfig,
+    hosts: &AllowedHosts,
+    client: &Client,
+) -> Result<Statuses<StoredSecret>> {
+    if environment.status_tokens.is_empty() {
+        return Ok(Statuses::off());
+    }
+    let tokens = environment.status_tokens.parse().context("read the ID of the secret with the tokens")?;
+    Ok(Statuses::on(commit_status::Settings {
+        stack: environment.stack_name.clone(),
+        app: settings.github_app(config, hosts, client)?.map(GitHubApp::for_statuses),
+        hosts: hosts.clone(),
+        client: client.clone(),
+        tokens: HostCredentials::new(StoredSecret::new(config, tokens)),
+        bucket: Bucket::new(environment.output_bucket.clone(), config.region().context("read the region")?.as_ref()),
+    }))
 }

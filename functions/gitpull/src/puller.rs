@@ -4,13 +4,15 @@ use std::time::{Duration, Instant};
 
 use ::store::{Artifact, ArtifactMetadata, Output, Placed, Provenance};
 use archive::Summary;
+use commit_status::{Statuses, Zip};
 use contract::{CommitId, Job, Worker, manifest::Subject};
 use events::{Bus, Event};
 use fetch::Fetched;
+use secret::StoredSecret;
 use tokio::time::timeout_at;
 
 use crate::{
-    error::GitPullError,
+    error::{GitPullError, public_reason},
     files::Files,
     steps::{
         compare::{Due, compare},
@@ -28,6 +30,7 @@ pub(crate) struct Puller {
     pub(crate) files: Files,
     pub(crate) output: Output,
     pub(crate) bus: Bus,
+    pub(crate) statuses: Statuses<StoredSecret>,
 }
 
 impl Puller {
@@ -36,6 +39,11 @@ impl Puller {
         // On the heap: with the submodules in it, it is large.
         let work = Box::pin(self.work(job, deadline));
         timeout_at(deadline.into(), work).await.unwrap_or(Err(GitPullError::Deadline))
+    }
+
+    /// Says at the host that a job was given up.
+    pub(crate) async fn gave_up(&self, job: &Job, error: Option<&GitPullError>, deadline: Instant) {
+        self.statuses.failure(job, &public_reason(error), deadline).await;
     }
 
     async fn work(&self, job: &Job, deadline: Instant) -> Result<(), GitPullError> {
@@ -55,13 +63,27 @@ impl Puller {
 
         let due = compare(&fetched, &artifact, &self.files).await?;
         let due = self.renewed(due, &artifact).await?;
-        let (placed, summary, fetched) = Box::pin(self.put(job, due, fetched, &artifact, deadline)).await?;
-        tell(job, &fetched, &artifact, placed.as_ref(), summary, due, [fetch_time, started.elapsed()]);
-        if let Some(placed) = placed {
-            let manifest = placed.manifest(Subject::of(job, Worker::GitPull), provenance(&fetched)?);
-            placed.put_manifests(&self.output.s3, &manifest).await.map_err(GitPullError::Store)?;
-            self.bus.send(Event::Ready(&manifest)).await.map_err(GitPullError::Tell)?;
-        }
+        let commit = &artifact.metadata.commit;
+        let pending = async {
+            if due == Due::Zip {
+                self.statuses.pending(job, commit, deadline).await;
+            }
+        };
+        let stored = async {
+            let (placed, summary, fetched) = Box::pin(self.put(job, due, fetched, &artifact, deadline)).await?;
+            tell(job, &fetched, &artifact, placed.as_ref(), summary, due, [fetch_time, started.elapsed()]);
+            if let Some(placed) = &placed {
+                let manifest = placed.manifest(Subject::of(job, Worker::GitPull), provenance(&fetched)?);
+                placed.put_manifests(&self.output.s3, &manifest).await.map_err(GitPullError::Store)?;
+                self.bus.send(Event::Ready(&manifest)).await.map_err(GitPullError::Tell)?;
+            }
+            Ok::<_, GitPullError>((placed, fetched))
+        };
+        // A host that is slow to take a status delays neither the zip nor its event.
+        let (stored, ()) = tokio::join!(stored, pending);
+        let (placed, fetched) = stored?;
+        let zip = Zip { commit, key: &artifact.object.key, version_id: version(&artifact, placed.as_ref()) };
+        self.statuses.success(job, &zip, deadline).await;
 
         let stale = seed.stale(fetched.origin, fetched.received);
         keep(&self.source.cache, &job.repository, fetched, stale, deadline).await;
@@ -130,6 +152,11 @@ impl Puller {
     }
 }
 
+/// The version of the zip at the reference's key.
+fn version<'a>(artifact: &'a Artifact, placed: Option<&'a Placed>) -> Option<&'a str> {
+    placed.map_or(artifact.found.version_id(), |placed| placed.zip.version_id.as_deref())
+}
+
 /// What the zip of a job says of itself.
 fn metadata(job: &Job, fetched: &Fetched) -> Result<ArtifactMetadata, GitPullError> {
     let commit = fetched.commit.to_string();
@@ -175,7 +202,7 @@ fn tell(
         host_said = fetched.said,
         moved_from = artifact.moved_from().map(CommitId::as_str),
         artifact = %artifact.object,
-        version = placed.map_or(artifact.found.version_id(), |placed| placed.zip.version_id.as_deref()),
+        version = version(artifact, placed),
         kept = placed.and_then(|placed| placed.kept.as_ref()).map(|kept| kept.object.key.as_str()),
         clone = ?fetched.origin,
         bytes_received = fetched.received,

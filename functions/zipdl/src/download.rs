@@ -7,6 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use commit_status::{Statuses, Zip};
 use contract::{AllowedHosts, CommitId, HostKind, Job, Worker, manifest::Subject};
 use events::{Bus, Event};
 use forge::{ArchiveApi, AuthorTime, Tip};
@@ -21,7 +22,7 @@ use tokio::{
     time::{sleep, timeout_at},
 };
 
-use crate::error::ZipDlError;
+use crate::error::{ZipDlError, public_reason};
 
 /// Everything that isn't part of a job.
 #[derive(Debug)]
@@ -31,6 +32,7 @@ pub(crate) struct Downloader<S> {
     pub(crate) credentials: HostCredentials<S>,
     pub(crate) output: Output,
     pub(crate) bus: Bus,
+    pub(crate) statuses: Statuses<S>,
     /// The largest archive, in bytes.
     pub(crate) max_bytes: u64,
     /// The pause after the first failure. It doubles each time.
@@ -48,6 +50,18 @@ enum There {
     Marked,
 }
 
+impl There {
+    /// What was done, for the log.
+    fn told(self, copied: Option<&ProviderSummary>) -> &'static str {
+        match (self, copied) {
+            (Self::Marked, _) => "stored: the zip of this commit again, whose reference was deleted",
+            (Self::Yes, _) => "unchanged: the bucket has the zip of this commit",
+            (Self::No, None) => "stored: a copy of the zip that is kept of this commit",
+            (Self::No, Some(_)) => "stored",
+        }
+    }
+}
+
 /// How often a job is tried within one run.
 const TRIES: u32 = 4;
 
@@ -60,11 +74,16 @@ impl<S: SecretSource> Downloader<S> {
         timeout_at(deadline.into(), work).await.unwrap_or(Err(ZipDlError::Deadline))
     }
 
+    /// Says at the host that a job was given up.
+    pub(crate) async fn gave_up(&self, job: &Job, error: Option<&ZipDlError>, deadline: Instant) {
+        self.statuses.failure(job, &public_reason(error), deadline).await;
+    }
+
     async fn try_until(&self, job: &Job, deadline: Instant) -> Result<(), ZipDlError> {
         let mut max_age = MAX_AGE;
         let mut tries = 0;
         loop {
-            let Err(error) = self.once(job, max_age).await else { return Ok(()) };
+            let Err(error) = self.once(job, max_age, deadline).await else { return Ok(()) };
             // The cached credential may have been rotated: read it again, once.
             if matches!(error, ZipDlError::Https(HttpsError::Unauthorized { .. })) && max_age == MAX_AGE {
                 max_age = ROTATION_AGE;
@@ -86,7 +105,7 @@ impl<S: SecretSource> Downloader<S> {
         }
     }
 
-    async fn once(&self, job: &Job, max_age: Duration) -> Result<(), ZipDlError> {
+    async fn once(&self, job: &Job, max_age: Duration, deadline: Instant) -> Result<(), ZipDlError> {
         let started = Instant::now();
         let host = job.permit(&job.repository, &self.allowed_hosts).map_err(ZipDlError::Permit)?;
         let kind = host.kind.ok_or_else(|| ZipDlError::NoKind(host.host.clone()))?;
@@ -118,36 +137,48 @@ impl<S: SecretSource> Downloader<S> {
             let (reference, commit) = (job.reference.clone(), artifact.metadata.commit);
             return Err(ZipDlError::NotDeleted { reference, commit });
         }
-        let (placed, copied) = self.put(&request, default_branch, &mut artifact, there).await?;
-        tracing::info!(
-            job = job.id(),
-            delivery = %job.delivery,
-            repository = %job.repository,
-            reference = %job.reference,
-            commit = %artifact.metadata.commit,
-            moved_from = artifact.moved_from().map(CommitId::as_str),
-            superseded = superseded.as_ref().map(CommitId::as_str),
-            artifact = %artifact.object,
-            version = placed.as_ref().map_or(artifact.found.version_id(), |placed| placed.zip.version_id.as_deref()),
-            kept = placed.as_ref().and_then(|placed| placed.kept.as_ref()).map(|kept| kept.object.key.as_str()),
-            bytes_received = copied.as_ref().map(|copied| copied.received),
-            entries = copied.as_ref().map(|copied| copied.entries),
-            zip_bytes = copied.as_ref().map(|copied| copied.bytes),
-            total_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
-            "{}",
-            match (there, &copied) {
-                (There::Marked, _) => "stored: the zip of this commit again, whose reference was deleted",
-                (There::Yes, _) => "unchanged: the bucket has the zip of this commit",
-                (There::No, None) => "stored: a copy of the zip that is kept of this commit",
-                (There::No, Some(_)) => "stored",
+        let stored = async {
+            let (placed, copied) = self.put(&request, default_branch, &mut artifact, there).await?;
+            let version =
+                placed.as_ref().map_or(artifact.found.version_id(), |placed| placed.zip.version_id.as_deref());
+            tracing::info!(
+                job = job.id(),
+                delivery = %job.delivery,
+                repository = %job.repository,
+                reference = %job.reference,
+                commit = %artifact.metadata.commit,
+                moved_from = artifact.moved_from().map(CommitId::as_str),
+                superseded = superseded.as_ref().map(CommitId::as_str),
+                artifact = %artifact.object,
+                version,
+                kept = placed.as_ref().and_then(|placed| placed.kept.as_ref()).map(|kept| kept.object.key.as_str()),
+                bytes_received = copied.as_ref().map(|copied| copied.received),
+                entries = copied.as_ref().map(|copied| copied.entries),
+                zip_bytes = copied.as_ref().map(|copied| copied.bytes),
+                total_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+                "{}",
+                there.told(copied.as_ref())
+            );
+            let version_id = version.map(str::to_owned);
+            let Some(placed) = placed else { return Ok(version_id) };
+            // The archive may name another commit than the host did.
+            let provenance = if artifact.metadata.commit == named { provenance } else { Provenance::default() };
+            let manifest = placed.manifest(Subject::of(job, Worker::ZipDl), provenance);
+            placed.put_manifests(&self.output.s3, &manifest).await.map_err(ZipDlError::Store)?;
+            self.bus.send(Event::Ready(&manifest)).await.map_err(ZipDlError::Tell)?;
+            Ok::<_, ZipDlError>(version_id)
+        };
+        let pending = async {
+            if there == There::No {
+                self.statuses.pending(job, &named, deadline).await;
             }
-        );
-        let Some(placed) = placed else { return Ok(()) };
-        // The archive may name another commit than the host did.
-        let provenance = if artifact.metadata.commit == named { provenance } else { Provenance::default() };
-        let manifest = placed.manifest(Subject::of(job, Worker::ZipDl), provenance);
-        placed.put_manifests(&self.output.s3, &manifest).await.map_err(ZipDlError::Store)?;
-        self.bus.send(Event::Ready(&manifest)).await.map_err(ZipDlError::Tell)
+        };
+        // A host that is slow to take a status delays neither the zip nor its event.
+        let (stored, ()) = tokio::join!(stored, pending);
+        let version_id = stored?;
+        let (commit, key) = (&artifact.metadata.commit, artifact.object.key.as_str());
+        self.statuses.success(job, &Zip { commit, key, version_id: version_id.as_deref() }, deadline).await;
+        Ok(())
     }
 
     /// Whether the zip of the commit is there, and as what.

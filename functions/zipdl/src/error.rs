@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use contract::{CommitId, HostName, PermitError, RefName, Repository, Retry};
+use contract::{CommitId, HostName, PermitError, RefName, Repository, Retry, error_chain};
 use events::EventError;
 use host_credentials::TokenError;
 use https::HttpsError;
@@ -67,6 +67,18 @@ impl ZipDlError {
             | Self::Archive { source: ProviderError::Read(_) | ProviderError::CutOff { .. }, .. } => Some(patience),
             _ => None,
         }
+    }
+}
+
+/// Why a job was given up, for a status that everybody sees who may read the repository: without
+/// the words of AWS, which name the account and what is in it.
+pub(crate) fn public_reason(error: Option<&ZipDlError>) -> String {
+    match error {
+        None => "the worker was killed, or ran out of time or memory".to_owned(),
+        Some(ZipDlError::Configuration(_)) => "cannot read the function's configuration".to_owned(),
+        Some(ZipDlError::ReadCredentials(_)) => "could not read the credentials".to_owned(),
+        Some(error @ (ZipDlError::Https(_) | ZipDlError::Archive { .. })) => error_chain(error),
+        Some(error) => error.to_string(),
     }
 }
 

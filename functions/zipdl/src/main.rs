@@ -10,7 +10,8 @@ mod tests;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use contract::{Runtime, Worker, environment::ZipDlEnvironment};
+use commit_status::{Bucket, Statuses};
+use contract::{AllowedHosts, Job, Runtime, Worker, environment::ZipDlEnvironment};
 use events::Bus;
 use host_credentials::HostCredentials;
 use https::Client;
@@ -32,9 +33,14 @@ async fn main() -> Result<()> {
     // If the function exited instead, its jobs would be retried and moved to the dead-letter queue
     // without a reason.
     let downloader = downloader(environment, &config, bus).map_err(|error| format!("{error:#}"));
-    let served = jobs::serve(&queue, async |job, deadline| match &downloader {
+    let deliver = async |job: &Job, deadline| match &downloader {
         Ok(downloader) => downloader.deliver(job, deadline).await,
         Err(reason) => Err(ZipDlError::Configuration(reason.clone())),
+    };
+    let served = jobs::serve(&queue, deliver, async |job, error, deadline| {
+        if let Ok(downloader) = &downloader {
+            downloader.gave_up(job, error, deadline).await;
+        }
     });
     served.await.map_err(anyhow::Error::from_boxed)
 }
@@ -44,11 +50,28 @@ fn downloader(
     config: &lambda_init::SdkConfig,
     bus: Bus,
 ) -> Result<Downloader<StoredSecret>> {
-    let allowed_hosts = environment.allowed_hosts.parse()?;
+    let allowed_hosts: AllowedHosts = environment.allowed_hosts.parse()?;
+    let http = Client::new(&allowed_hosts, &environment.ca_bundle)?;
+    let credentials = || HostCredentials::new(StoredSecret::new(config, environment.credentials.clone()));
+    let statuses = if environment.status_stack.is_empty() {
+        Statuses::off()
+    } else {
+        Statuses::on(commit_status::Settings {
+            stack: environment.status_stack.clone(),
+            hosts: allowed_hosts.clone(),
+            client: http.clone(),
+            app: None,
+            tokens: credentials(),
+            bucket: Bucket::new(
+                environment.output_bucket.clone(),
+                config.region().context("read the region")?.as_ref(),
+            ),
+        })
+    };
     Ok(Downloader {
-        http: Client::new(&allowed_hosts, &environment.ca_bundle)?,
+        http,
         allowed_hosts,
-        credentials: HostCredentials::new(StoredSecret::new(config, environment.credentials)),
+        credentials: credentials(),
         output: Output {
             s3: aws_sdk_s3::Client::new(config),
             bucket: environment.output_bucket,
@@ -57,6 +80,7 @@ fn downloader(
             deleted_references: environment.deleted_references.parse()?,
         },
         bus,
+        statuses,
         patience: Duration::from_secs(1),
         max_bytes: environment.max_archive_bytes.parse().context("read the MaxArchiveBytes parameter")?,
     })

@@ -42,6 +42,9 @@ struct Create {
     /// The host: github.com, or a GitHub Enterprise Server
     #[arg(long, value_name = "HOST", default_value = "github.com")]
     host: HostName,
+    /// Let the App set the statuses of commits, as CommitStatus=on asks for
+    #[arg(long)]
+    commit_status: bool,
 }
 
 #[derive(Debug, clap::Args)]
@@ -131,6 +134,7 @@ impl Stack<'_> {
             organisation: create.organisation.as_deref(),
             stack: &self.target.name,
             url: self.target.url(Endpoint::GitPull),
+            sets_statuses: create.commit_status,
         };
         let code = tokio::select! {
             code = page.code(&manifest) => code?,

@@ -48,6 +48,8 @@ pub struct Manifest<'a> {
     pub stack: &'a str,
     /// The stack's endpoint.
     pub url: &'a str,
+    /// Whether it may set the statuses of commits.
+    pub sets_statuses: bool,
 }
 
 /// A page that waits for the host's answer.
@@ -111,19 +113,23 @@ impl Page {
     }
 
     fn html(&self, manifest: &Manifest<'_>) -> String {
-        let Manifest { host, organisation, stack, url } = manifest;
+        let Manifest { host, organisation, stack, url, sets_statuses } = manifest;
         let owner = organisation.map(|name| format!("/organizations/{}", contract::url_path::encoded(name)));
         let owner = owner.unwrap_or_default();
         let action = format!("{}{owner}/settings/apps/new?state={}", host.web, self.state.expose_secret());
         let unique = hex::encode(rand::random::<[u8; 3]>());
         let short: String = stack.chars().take(NAME - "git2s3 ".len() - 1 - unique.len()).collect();
+        let mut permissions = json!({ "contents": "read", "metadata": "read" });
+        if *sets_statuses {
+            permissions["statuses"] = "write".into();
+        }
         let body = json!({
             "name": format!("git2s3 {short} {unique}"),
             "url": url,
             "hook_attributes": { "url": url, "active": true },
             "redirect_url": format!("{}/created", self.url()),
             "public": false,
-            "default_permissions": { "contents": "read", "metadata": "read" },
+            "default_permissions": permissions,
             "default_events": ["push"],
         });
         let page = html! {
@@ -133,8 +139,9 @@ impl Page {
                 body {
                     h1 { "Create a GitHub App for stack " (stack) }
                     p {
-                        "It may read the contents of the repositories that you install it on, and reports pushes to "
-                        code { (url) } ". " (host.host) " asks you to confirm it."
+                        "It may read the contents of the repositories that you install it on, "
+                        @if *sets_statuses { "sets the statuses of their commits, " }
+                        "and reports pushes to " code { (url) } ". " (host.host) " asks you to confirm it."
                     }
                     form action=(action) method="post" {
                         input type="hidden" name="manifest" value=(body);

@@ -346,3 +346,30 @@ async fn recorded_app_answers_are_understood() {
     }
     assert_eq!((installations.len(), tokens, of("GET", "/app").len()), (1, 10, 2));
 }
+
+#[tokio::test]
+async fn status_tokens_read_no_contents() {
+    let scene = Scene::set().await;
+    let app = || scene.app().for_statuses();
+    let error = app().token(&scene.rocket, SystemTime::now()).await.unwrap_err();
+    assert!(matches!(error, AppError::MayNotSetStatuses { .. }) && error.is_about_access(), "{error}");
+    assert!(error.hint().unwrap().contains("Commit statuses: write"), "{error}");
+
+    let statuses = ("statuses".to_owned(), "write".to_owned());
+    scene.hosts.apis.state(GITHUB).apps[0].installations[0].permissions.extend([statuses.clone()]);
+    let token = app().token(&scene.rocket, SystemTime::now()).await.unwrap();
+    let metadata = ("metadata".to_owned(), "read".to_owned());
+    let granted = scene.hosts.apis.state(GITHUB).tokens[0].clone();
+    assert_eq!(granted.permissions, [metadata, statuses].into());
+    assert_eq!(granted.repositories, ["acme/rocket".to_owned()].into());
+
+    let api = scene.hosts.api_with(GITHUB, token.expose_secret());
+    let (name, status) = crate::statuses::any();
+    api.set_commit_status(&scene.rocket, &name, &status).await.unwrap();
+    let error = api.set_commit_status(&scene.probe, &name, &status).await.unwrap_err();
+    assert!(matches!(error, HostApiError::Forbidden { .. }), "{error}");
+    // The other way round, a token that reads contents sets no status.
+    let reading = scene.app().token(&scene.rocket, SystemTime::now()).await.unwrap();
+    let api = scene.hosts.api_with(GITHUB, reading.expose_secret());
+    assert!(api.set_commit_status(&scene.rocket, &name, &status).await.is_err());
+}

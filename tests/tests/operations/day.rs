@@ -29,12 +29,13 @@ const FILTERS: [(&str, &str); 13] = [
 ];
 
 /// An invalid value for every parameter.
-const BROKEN: [(&str, &str); 38] = [
+const BROKEN: [(&str, &str); 39] = [
     ("AlarmEmail", "platform"),
     ("AllowedGitHosts", "github.com=gitlub"),
     ("AllowedIps", "github.com=10.0.0.0/33"),
     ("ApiSecret", "[github.com/acme/*secret"),
     ("CaBundle", "certificate"),
+    ("CommitStatus", "yes"),
     ("CustomDomainName", "https://git.example.com"),
     ("DeletedReferences", "forget"),
     ("ExcludeGit", "yes"),

@@ -21,7 +21,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
 use crate::connect::{GITHUB, Scene};
 use crate::desk::Desk;
 
-const PATIENCE: Duration = Duration::from_mins(1);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A client that trusts the host, and follows no redirect by itself.
 fn browser(scene: &Scene) -> reqwest::Client {
@@ -71,10 +71,10 @@ async fn confirm(scene: &Scene, page: &str) -> Vec<String> {
 }
 
 /// Runs `infra app create`, confirms the App, and returns the settings that the command prints.
-async fn create(scene: &Scene, desk: &Desk<'_>) -> String {
+pub(crate) async fn create(scene: &Scene, desk: &Desk<'_>, more: &[&str]) -> String {
     let host = address(GITHUB).to_string();
     let arguments = ["app", "create", "--organisation", "acme", "--host", &host];
-    let mut command = desk.command(&[&arguments[..], &["--stack-name", STACK, "--region", REGION]].concat());
+    let mut command = desk.command(&[&arguments[..], more, &["--stack-name", STACK, "--region", REGION]].concat());
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut said = String::new();
     let mut lines = BufReader::new(child.stderr.take().unwrap());
@@ -99,14 +99,14 @@ async fn create(scene: &Scene, desk: &Desk<'_>) -> String {
 }
 
 /// Makes the host report a push, and waits for its zip.
-async fn push(scene: &Scene, path: &str) -> String {
+pub(crate) async fn push(scene: &Scene, path: &str) -> String {
     let push = scene.push(path, "0".repeat(40)).await;
     let answer = deliver(&scene.stack.webhook_url, &scene.stack.api_secret, &push).await.unwrap();
     assert_eq!(answer.status, 202, "{}", answer.body);
     push.after
 }
 
-async fn stored(scene: &Scene, path: &str, commit: &str) {
+pub(crate) async fn stored(scene: &Scene, path: &str, commit: &str) {
     let bucket = scene.stack.output("OutputBucketName").unwrap();
     let key = format!("{path}/{}.zip", path.replace('/', "_"));
     let zip = Artifact::wait(&scene.local.cloud.account, bucket, &key, commit, PATIENCE).await.unwrap();
@@ -128,7 +128,7 @@ async fn github_app_serves_private_repositories() {
     let (code, stdout, stderr) = scene.infra(&desk, &["connect", lander]).await;
     assert_eq!(code, Some(0), "{stdout}{stderr}");
 
-    let settings = create(&scene, &desk).await;
+    let settings = create(&scene, &desk, &[]).await;
     let (app, url) = {
         let state = scene.apis.state(GITHUB);
         (state.apps[0].clone(), scene.stack.output("GitPullWebHookApi").unwrap().to_owned())
@@ -224,7 +224,7 @@ async fn tokens_are_for_one_repository(scene: &Scene) {
     assert_eq!(asked, [200, 200, 404, 404, 401]);
 }
 
-async fn logged(scene: &Scene, words: &str) {
+pub(crate) async fn logged(scene: &Scene, words: &str) {
     let deadline = Instant::now() + PATIENCE;
     loop {
         let log = scene.local.cloud.account.log_messages().await.unwrap().concat();
@@ -259,7 +259,7 @@ async fn undelivered_push_is_delivered_again() {
     let account = &scene.local.cloud.account;
     let work = dir.path().join("work");
     let desk = Desk::packaged(&scene.local, &work);
-    let settings = create(&scene, &desk).await;
+    let settings = create(&scene, &desk, &[]).await;
     desk.write("git2s3.toml", &settings);
     let (code, stdout, stderr) = scene.infra_with(&desk, &["deploy", "--yes"], None).await;
     assert_eq!(code, Some(0), "{stdout}{stderr}");

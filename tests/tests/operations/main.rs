@@ -11,6 +11,7 @@ mod doctor;
 mod github_app;
 mod pushes;
 mod questions;
+mod statuses;
 mod trace;
 
 use std::fs;

@@ -395,6 +395,7 @@ mod tests {
             ("AllowedIps", "10.0.0.0/8"),
             ("ApiSecret", "a\"b"),
             ("CaBundle", "x"),
+            ("CommitStatus", "yes"),
             ("CustomDomainName", "Git.example"),
             ("DeletedReferences", "forget"),
             ("ExcludeGit", "true"),
@@ -437,7 +438,7 @@ mod tests {
             assert_eq!(error.is_err(), !is_secret, "{name}={value}");
         }
         let checked: Vec<_> = template.parameters().map(|(name, _)| name).collect();
-        assert_eq!(checked.len(), 38, "a new parameter needs a broken value here: {checked:?}");
+        assert_eq!(checked.len(), 39, "a new parameter needs a broken value here: {checked:?}");
     }
 
     #[test]

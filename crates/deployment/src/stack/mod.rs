@@ -126,7 +126,11 @@ mod tests {
         let with_lfs = [&both(1750)[..], &[("Lfs", "on".to_owned()), way("ssh"), without_app.clone()]].concat();
         let with_https = [&both(1550)[..], &[way("https"), without_app]].concat();
         let with_app = [&both(1250)[..], &[way("https")]].concat();
-        for parameters in [&plain[..], &with_lfs, &with_https, &with_app] {
+        let off = ("CommitStatus", "off".to_owned());
+        let with_statuses = [&both(1100)[..], &[way("https")]].concat();
+        let [plain, with_lfs, with_https, with_app] =
+            [&plain[..], &with_lfs, &with_https, &with_app].map(|one| [one, &[off.clone()]].concat());
+        for parameters in [&plain[..], &with_lfs, &with_https, &with_app, &with_statuses] {
             let environments = environments(parameters);
             assert_eq!(environments.len(), 5);
             let fit = environments.values().all(|bytes| *bytes <= cfn::quota::ENVIRONMENT_BYTES);
@@ -160,6 +164,11 @@ mod tests {
     #[test]
     fn only_https_lets_gitpull_read_tokens() {
         insta::assert_snapshot!(difference(&[("FetchOver", "https")]));
+    }
+
+    #[test]
+    fn statuses_let_gitpull_read_tokens() {
+        insta::assert_snapshot!(difference(&[("CommitStatus", "on")]));
     }
 
     #[test]

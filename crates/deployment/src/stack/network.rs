@@ -37,7 +37,7 @@ pub(super) fn add(stack: &mut Stack, parameters: &Parameters, roles: &[&Handle<R
     });
     let reasons = [
         "W1033: SubnetIds is empty by default, and read only with a VPCId",
-        "E3005: GitPullFunction depends on GitPullCredentials, which exists only with HTTPS; CloudFormation skips a \
+        "E3005: GitPullFunction depends on GitPullCredentials, which exists only with HTTPS or statuses; CloudFormation skips a \
          dependency on what a condition leaves out",
     ];
     stack.metadata("cfn-lint", json!({ "config": { "ignore_checks": ["W1033", "E3005"] }, "reasons": reasons }));

@@ -62,6 +62,7 @@ const GROUPS: [Group; 9] = [
         title: "Operation",
         parameters: &[
             ("AlarmEmail", "Address that alarms are sent to"),
+            ("CommitStatus", "Statuses of commits at the Git hosts"),
             ("ReconcileEvery", "Minutes between two comparisons with the hosts"),
             ("WorkerConcurrency", "Workers at once"),
             ("WebAclArn", "Web ACL"),
@@ -129,6 +130,8 @@ pub(super) struct Parameters {
     pub(super) has_vpc: Condition,
     pub(super) needs_ca_bundle: Condition,
     pub(super) has_https: Condition,
+    pub(super) sets_statuses: Condition,
+    pub(super) needs_tokens: Condition,
     pub(super) has_github_app: Condition,
     has_permissions_boundary: Condition,
 }
@@ -162,6 +165,7 @@ impl Parameters {
         stack.requires("VpcOfTheSubnets", &subnet_ids, &vpc_id, "With SubnetIds, VPCId names their VPC.");
         let fetch_over = stack.parameter("FetchOver", &fetch_over());
         let lfs = stack.parameter("Lfs", &lfs());
+        let commit_status = stack.parameter("CommitStatus", &commit_status());
         let github_app_id = stack.parameter("GitHubAppId", &github_app_id());
         let github_app_key = stack.parameter("GitHubAppKey", &github_app_key());
         require_both_of_app(stack, &github_app_id, &github_app_key);
@@ -184,9 +188,11 @@ impl Parameters {
             has_vpc: stack.given("HasVpc", &vpc_id),
             needs_ca_bundle: stack.chosen_or_given(
                 "NeedsCaBundle",
-                &[(&lfs, "on"), (&fetch_over, "https")],
+                &[(&lfs, "on"), (&fetch_over, "https"), (&commit_status, "on")],
                 &github_app_id,
             ),
+            sets_statuses: stack.chosen("SetsStatuses", &commit_status, "on"),
+            needs_tokens: stack.any_chosen("NeedsTokens", &[(&fetch_over, "https"), (&commit_status, "on")]),
             has_github_app: stack.given("HasGitHubApp", &github_app_id),
             has_https: stack.chosen("HasHttps", &fetch_over, "https"),
             has_permissions_boundary: stack.given("HasPermissionsBoundary", &permissions_boundary),
@@ -467,8 +473,8 @@ const JSON_TEXT_MEANS: &str = "printable ASCII without quotation mark and backsl
 
 fn git_token() -> Parameter {
     Parameter::secret(
-        "Access tokens that may read the repositories to download, or to fetch over HTTPS: host=token, separated by commas. A \
-         token alone is for the first of AllowedGitHosts.",
+        "Access tokens that may read the repositories to download, or to fetch over HTTPS, or set commit statuses: host=token, \
+         separated by commas. A token alone is for the first of AllowedGitHosts.",
     )
     .matching(JSON_TEXT, JSON_TEXT_MEANS)
     .at_most(2048)
@@ -518,7 +524,7 @@ fn ca_bundle() -> Parameter {
         "",
         "Certificates, in PEM, of authorities to trust beside the public ones when archives and large files are downloaded, and \
          when gitpull fetches over HTTPS. Where Lfs is on, this and KnownHosts have 1,750 characters together, \
-         1,550 with FetchOver=https, and 1,250 with a GitHub App.",
+         1,550 with FetchOver=https, 1,250 with a GitHub App, and 1,100 with CommitStatus=on.",
     )
     .matching(
         r"^[^!-~]*$|^[\s\S]*-----BEGIN CERTIFICATE-----[\s\S]*-----END CERTIFICATE-----[\s\S]*$",
@@ -540,6 +546,15 @@ fn alarm_email() -> Parameter {
     )
     .matching(r"^$|^[^@\s]+@[^@\s]+$", "empty, or a mail address")
     .at_most(254)
+}
+
+fn commit_status() -> Parameter {
+    Parameter::text(
+        "off",
+        "Whether each commit gets a status at its Git host: that its zip is being made, where it is, or why there is none. Takes a \
+         GitHub App that may write commit statuses, or such tokens in GitToken.",
+    )
+    .one_of(&["off", "on"])
 }
 
 fn reconcile_every() -> Parameter {

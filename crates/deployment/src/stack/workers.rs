@@ -180,10 +180,10 @@ fn add_gitpull(
     credentials: &Handle<Secret>,
 ) -> Handle<Function> {
     let Surroundings { parameters, queues, keys, storage, .. } = around;
-    // Without HTTPS, gitpull has no right to a token.
-    let may_read = stack.when(&parameters.has_https, |stack| {
+    // Over SSH and without statuses, gitpull has no right to a token.
+    let may_read = stack.when(&parameters.needs_tokens, |stack| {
         let evidence = Evidence::Scenario("gitpull_fetches_over_https_with_a_token");
-        let reason = "shows the host a token when it fetches over HTTPS; only with FetchOver=https";
+        let reason = "shows the host a token when it fetches over HTTPS or sets a status; only with FetchOver=https or CommitStatus=on";
         stack.add("GitPullCredentials", credentials.read_policy(&execution_role.role, reason, evidence))
     });
     let may_sign = stack.when(&parameters.has_github_app, |stack| {
@@ -210,6 +210,8 @@ fn add_gitpull(
         github_app_host: of_app(parameters.github_app_host.value()),
         github_app_id: of_app(parameters.github_app_id.value()),
         github_app_key: of_app(parameters.github_app_key.value()),
+        // Absent unless needed, like what concerns the App.
+        status_tokens: parameters.sets_statuses.either(credentials.secret_id().meaning(), Value::none()),
         exclude_git: parameters.exclude_git.value(),
         submodules: parameters.submodules.value(),
         lfs: parameters.lfs.value(),
@@ -254,6 +256,7 @@ fn add_zipdl(
         deleted_references: parameters.deleted_references.value(),
         ca_bundle: parameters.ca_bundle.value(),
         max_archive_bytes: parameters.max_archive_bytes.value(),
+        status_stack: parameters.sets_statuses.either(pseudo::stack_name(), Value::none()),
     };
     let function = functions.add_running_by(stack, &ZIPDL, execution_role, Attributes::default(), |function| {
         function.environment(&environment).vpc(network.config.clone())

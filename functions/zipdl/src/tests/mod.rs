@@ -2,6 +2,7 @@
 //! stored.
 
 mod server;
+mod statuses;
 
 use std::{
     io::{Cursor, Write as _},
@@ -10,6 +11,7 @@ use std::{
 
 use anyhow::Result;
 use aws_sdk_s3::config::{BehaviorVersion, Credentials as AwsCredentials, Region, SharedCredentialsProvider};
+use commit_status::Statuses;
 use contract::{DeletedReferences, Job, KeepCommits, KeyLayout, PermitError, Retry, Trigger, error_chain};
 use events::Bus;
 use host_credentials::HostCredentials;
@@ -129,6 +131,7 @@ impl World {
                 deleted_references: self.deleted_references,
             },
             bus: self.bus.clone(),
+            statuses: Statuses::off(),
             max_bytes: self.max_bytes,
             patience: Duration::from_millis(1),
         }
