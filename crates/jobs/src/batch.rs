@@ -19,7 +19,7 @@ const UNTOLD: &str = "no try reported a reason: the worker was killed, ran out o
 /// The delay after a job's first failure. It grows linearly.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Processes the jobs of a batch in order, and tells `gave_up` of each one that is in the
+/// Processes the jobs of a batch in order, and calls `tell` for each one that is in the
 /// dead-letter queue now, with the error of its last try if that was reported. After a failure, the
 /// rest isn't touched, because it may be newer pushes of the same reference ([partial batch
 /// responses](https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html#services-sqs-batchfailurereporting)).
@@ -28,11 +28,11 @@ pub async fn run<E: JobError>(
     queue: &impl Failed,
     run: Run,
     work: impl AsyncFn(&Job) -> Result<(), E>,
-    gave_up: impl AsyncFn(&Job, Option<&E>),
+    tell: impl AsyncFn(&Job, Option<&E>),
 ) -> SqsBatchResponse {
     let mut response = SqsBatchResponse::default();
     for message in messages {
-        let done = response.batch_item_failures.is_empty() && one(&message, queue, run, &work, &gave_up).await;
+        let done = response.batch_item_failures.is_empty() && one(&message, queue, run, &work, &tell).await;
         if !done {
             let mut failure = BatchItemFailure::default();
             failure.item_identifier = message.message_id.unwrap_or_default();
@@ -48,7 +48,7 @@ async fn one<E: JobError>(
     queue: &impl Failed,
     run: Run,
     work: &impl AsyncFn(&Job) -> Result<(), E>,
-    gave_up: &impl AsyncFn(&Job, Option<&E>),
+    tell: &impl AsyncFn(&Job, Option<&E>),
 ) -> bool {
     let body = message.body.as_deref().unwrap_or_default();
     let job: Job = match serde_json::from_str(body) {
@@ -70,7 +70,7 @@ async fn one<E: JobError>(
     let give_up = async |reason: &str, error: Option<&E>| {
         let is_there = queue.give_up(message.message_id.as_deref().unwrap_or_default(), body, &job, reason).await;
         if is_there {
-            gave_up(&job, error).await;
+            tell(&job, error).await;
         } else {
             queue.redeliver(receipt, PATIENCE).await;
         }
@@ -184,8 +184,8 @@ mod tests {
     async fn check(messages: Vec<SqsMessage>, retry: Retry, fates: &Fates) -> Vec<String> {
         let work = async |job: &Job| if job.reference.branch() == Some("bad") { Err(Failure(retry)) } else { Ok(()) };
         let this = Run { began: SystemTime::now(), left: Duration::from_mins(5) };
-        let gave_up = async |_: &Job, error: Option<&Failure>| fates.told.borrow_mut().push(error.is_some());
-        let response = run(messages, fates, this, work, gave_up).await;
+        let tell = async |_: &Job, error: Option<&Failure>| fates.told.borrow_mut().push(error.is_some());
+        let response = run(messages, fates, this, work, tell).await;
         response.batch_item_failures.into_iter().map(|failure| failure.item_identifier).collect()
     }
 

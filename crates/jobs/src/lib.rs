@@ -34,24 +34,24 @@ const RESERVE: Duration = Duration::from_secs(5);
 /// The part of that which is left for the response.
 const ANSWER: Duration = Duration::from_secs(1);
 
-/// Serves the queue with `work`, which gets each job and its deadline. `gave_up` is told of each
-/// job that is given up, with its error if there was one, until another deadline.
+/// Serves the queue with `work`, which gets each job and its deadline. `tell` is called for each
+/// job that was given up, with its error if there was one, and a deadline of its own.
 ///
 /// # Errors
 /// Lambda's runtime API is unreachable.
 pub async fn serve<E: JobError>(
     queue: &Queue,
     work: impl AsyncFn(&Job, Instant) -> Result<(), E>,
-    gave_up: impl AsyncFn(&Job, Option<&E>, Instant),
+    tell: impl AsyncFn(&Job, Option<&E>, Instant),
 ) -> Result<(), lambda_runtime::Error> {
-    let (work, gave_up) = (&work, &gave_up);
+    let (work, tell) = (&work, &tell);
     let runtime = Runtime::new(service_fn(async |event: LambdaEvent<SqsEvent>| {
         let this = Run::until(event.context.deadline());
-        let end = Instant::now() + this.left;
-        let (deadline, last) = (end - RESERVE.min(this.left), end - ANSWER.min(this.left));
+        let now = Instant::now();
+        let [deadline, last] = [RESERVE, ANSWER].map(|rest| now + this.left.saturating_sub(rest));
         let work = async |job: &Job| work(job, deadline).await;
-        let gave_up = async |job: &Job, error: Option<&E>| gave_up(job, error, last).await;
-        Ok::<_, lambda_runtime::Error>(run(event.payload.records, queue, this, work, gave_up).await)
+        let tell = async |job: &Job, error: Option<&E>| tell(job, error, last).await;
+        Ok::<_, lambda_runtime::Error>(run(event.payload.records, queue, this, work, tell).await)
     }));
     let runtime = runtime.layer(TracingLayer::new());
     // The outermost layer: its end comes after the response has been sent.

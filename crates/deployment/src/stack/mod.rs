@@ -129,7 +129,7 @@ mod tests {
         let off = ("CommitStatus", "off".to_owned());
         let with_statuses = [&both(1100)[..], &[way("https")]].concat();
         let [plain, with_lfs, with_https, with_app] =
-            [&plain[..], &with_lfs, &with_https, &with_app].map(|one| [one, &[off.clone()]].concat());
+            [&plain[..], &with_lfs, &with_https, &with_app].map(|one| [one, std::slice::from_ref(&off)].concat());
         for parameters in [&plain[..], &with_lfs, &with_https, &with_app, &with_statuses] {
             let environments = environments(parameters);
             assert_eq!(environments.len(), 5);
