@@ -183,7 +183,7 @@ fn add_gitpull(
     // Over SSH and without statuses, gitpull has no right to a token.
     let may_read = stack.when(&parameters.needs_tokens, |stack| {
         let evidence = Evidence::Scenario("gitpull_fetches_over_https_with_a_token");
-        let reason = "shows the host a token when it fetches over HTTPS or sets a status; only with FetchOver=https or CommitStatus=on";
+        let reason = "shows the host a token; only with FetchOver=https or CommitStatus=on";
         stack.add("GitPullCredentials", credentials.read_policy(&execution_role.role, reason, evidence))
     });
     let may_sign = stack.when(&parameters.has_github_app, |stack| {
