@@ -7,6 +7,7 @@
 
 #![warn(clippy::indexing_slicing)]
 
+mod clock;
 mod console;
 mod error;
 mod statuses;

@@ -1,6 +1,9 @@
 //! Which status a commit gets, and with whose token.
 
-use std::time::{Duration, Instant, SystemTime};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant, SystemTime},
+};
 
 use contract::{AllowedHost, AllowedHosts, CommitId, Job, error_chain};
 use github_app::{GitHubApp, KmsKey};
@@ -11,7 +14,7 @@ use secrecy::SecretString;
 use secret::{MAX_AGE, ROTATION_AGE, SecretSource};
 use tokio::time::timeout_at;
 
-use crate::{Bucket, StatusError};
+use crate::{Bucket, StatusError, clock::Impatient};
 
 /// The longest time for one status, with all attempts: the next job waits for it.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -135,7 +138,7 @@ impl<S: SecretSource> Settings<S> {
         let no_token = || StatusError::NoToken { host: repository.host.to_string() };
         let host = self.hosts.find(repository.host.as_str()).ok_or_else(no_token)?;
         let token = self.token(job, host, max_age).await?;
-        let api = HostApi::new(host, self.client.clone(), &token)?;
+        let api = HostApi::with_clock(host, self.client.clone(), &token, Arc::new(Impatient::default()))?;
         Ok(api.set_commit_status(&repository.path, name, status).await?)
     }
 

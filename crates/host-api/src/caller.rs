@@ -20,8 +20,6 @@ const MAX_BYTES: usize = 8 << 20;
 pub(crate) const MAX_PAGES: usize = 1000;
 /// How often a request waits for a limit to end.
 const LIMIT_WAITS: u32 = 3;
-/// The longest of these waits. After a longer one, the person decides.
-const LONGEST_WAIT: Duration = Duration::from_mins(15);
 /// How often a request without side effects is repeated after a failure.
 const RETRIES: u32 = 3;
 /// The wait after a [secondary
@@ -187,7 +185,7 @@ impl Caller {
                 Err(error) => error,
             };
             match &error {
-                HostApiError::Limited { after, .. } if limits < LIMIT_WAITS && *after <= LONGEST_WAIT => {
+                HostApiError::Limited { after, .. } if limits < LIMIT_WAITS && *after <= self.clock.longest_limit() => {
                     limits += 1;
                     let end = self.clock.now() + (*after).max(Duration::from_secs(1));
                     let mut until = self.limited_until.lock().await;

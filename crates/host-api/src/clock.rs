@@ -22,6 +22,12 @@ pub trait Clock: std::fmt::Debug + Send + Sync {
     /// The time since some moment in the past.
     fn now(&self) -> Duration;
 
+    /// The longest time that a request waits for a host's limit to end. After a longer one, the
+    /// caller decides.
+    fn longest_limit(&self) -> Duration {
+        Duration::from_mins(15)
+    }
+
     /// Waits. `why` is for people who watch.
     fn wait(&self, time: Duration, why: Pause) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
 }

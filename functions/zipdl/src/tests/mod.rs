@@ -343,9 +343,8 @@ async fn busy_hosts_retry_delay_is_obeyed() {
         ("502 Bad Gateway", vec![]),
     ] {
         let refusal = Answer::of(status, &headers, b"");
-        let bytes = refusal.bytes;
         let host = world.host(move |_, count| match count {
-            1 => Answer { bytes: bytes.clone(), piece: usize::MAX },
+            1 => refusal.clone(),
             _ => Answer::zip(&zip("x/")),
         });
         let host = host.await;

@@ -15,10 +15,13 @@ use tokio::{
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
 /// A response.
+#[derive(Clone)]
 pub(crate) struct Answer {
     pub(crate) bytes: Vec<u8>,
     /// How much is sent at once.
     pub(crate) piece: usize,
+    /// Whether it never comes, though the connection stays open.
+    pub(crate) is_silent: bool,
 }
 
 impl Answer {
@@ -30,7 +33,11 @@ impl Answer {
         }
         bytes.extend(b"\r\n");
         bytes.extend(body);
-        Self { bytes, piece: usize::MAX }
+        Self { bytes, piece: usize::MAX, is_silent: false }
+    }
+
+    pub(crate) fn never() -> Self {
+        Self { is_silent: true, ..Self::of("200 OK", &[], b"") }
     }
 
     pub(crate) fn redirect(location: &str) -> Self {
@@ -105,11 +112,14 @@ impl Server {
                         heard.push(request.clone());
                         heard.len()
                     };
-                    let Answer { bytes, piece } = if is_question(&request) {
+                    let Answer { bytes, piece, is_silent } = if is_question(&request) {
                         facts(&request, count(&asked))
                     } else {
                         answer(&request, count(&seen))
                     };
+                    if is_silent {
+                        return std::future::pending().await;
+                    }
                     for piece in bytes.chunks(piece.min(bytes.len()).max(1)) {
                         if stream.write_all(piece).await.is_err() || stream.flush().await.is_err() {
                             return;
