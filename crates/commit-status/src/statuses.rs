@@ -81,10 +81,12 @@ impl<S: SecretSource> Statuses<S> {
     }
 
     /// Says why there is no zip of the commit that the job names, no later than `deadline`. Nothing
-    /// is said if it names none. The reason is shown to everybody who may read the repository.
-    pub async fn failure(&self, job: &Job, reason: &str, deadline: Instant) {
+    /// is said if it names none. The first line of the reason, if one is known, is shown to
+    /// everybody who may read the repository.
+    pub async fn failure(&self, job: &Job, reason: Option<String>, deadline: Instant) {
         let (Some(settings), Some(commit)) = (&self.0, &job.commit) else { return };
-        let description = reason.lines().next().unwrap_or_default().to_owned();
+        let line = reason.as_deref().and_then(|reason| reason.lines().next());
+        let description = line.unwrap_or("the worker was killed, or ran out of time or memory").to_owned();
         let status = CommitStatus { state: StatusState::Failure, description, url: settings.bucket.url() };
         settings.tell(job, commit, &status, deadline).await;
     }

@@ -96,19 +96,20 @@ impl JobError for GitPullError {
 
 /// Why a job was given up, for a status that everybody sees who may read the repository: without
 /// the words of AWS, which name the account and what is in it.
-pub(crate) fn public_reason(error: Option<&GitPullError>) -> String {
+pub(crate) fn public_reason(error: &GitPullError) -> String {
     match error {
-        None => "the worker was killed, or ran out of time or memory".to_owned(),
-        Some(GitPullError::Configuration(_)) => "cannot read the function's configuration".to_owned(),
-        Some(GitPullError::Access(_)) => "could not get the key or the token for the repository".to_owned(),
-        Some(
-            error @ (GitPullError::Permit(_)
-            | GitPullError::Fetch(_)
-            | GitPullError::Submodules(_)
-            | GitPullError::Archive { .. }
-            | GitPullError::Commit(..)),
-        ) => error_chain(error),
-        Some(error) => error.to_string(),
+        GitPullError::Configuration(_) => "cannot read the function's configuration".to_owned(),
+        GitPullError::Access(_) => "could not get the key or the token for the repository".to_owned(),
+        GitPullError::Permit(_)
+        | GitPullError::Fetch(_)
+        | GitPullError::Submodules(_)
+        | GitPullError::Archive { .. }
+        | GitPullError::Commit(..) => error_chain(error),
+        GitPullError::Store(_)
+        | GitPullError::Tell(_)
+        | GitPullError::TellDeletion(_)
+        | GitPullError::Deadline
+        | GitPullError::Interrupted(_) => error.to_string(),
     }
 }
 
@@ -194,14 +195,13 @@ mod tests {
             GitPullError::Store(StoreError::CutOff { object, source }),
         ] {
             assert!(error_chain(&error).contains("111122223333"), "{error:?}");
-            let reason = public_reason(Some(&error));
+            let reason = public_reason(&error);
             assert!(!reason.contains("111122223333") && reason.len() > 20, "{reason}");
         }
         let id = gix::ObjectId::null(gix::hash::Kind::Sha1);
         let error =
             GitPullError::Archive { commit: "c".to_owned(), source: ArchiveError::LongCommit { id, size: 2, most: 1 } };
-        assert_eq!(public_reason(Some(&error)), error_chain(&error));
-        assert_eq!(public_reason(None), "the worker was killed, or ran out of time or memory");
+        assert_eq!(public_reason(&error), error_chain(&error));
     }
 
     #[test]

@@ -43,7 +43,7 @@ impl Puller {
 
     /// Says at the host that a job was given up.
     pub(crate) async fn gave_up(&self, job: &Job, error: Option<&GitPullError>, deadline: Instant) {
-        self.statuses.failure(job, &public_reason(error), deadline).await;
+        self.statuses.failure(job, error.map(public_reason), deadline).await;
     }
 
     async fn work(&self, job: &Job, deadline: Instant) -> Result<(), GitPullError> {

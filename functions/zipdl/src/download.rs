@@ -76,7 +76,7 @@ impl<S: SecretSource> Downloader<S> {
 
     /// Says at the host that a job was given up.
     pub(crate) async fn gave_up(&self, job: &Job, error: Option<&ZipDlError>, deadline: Instant) {
-        self.statuses.failure(job, &public_reason(error), deadline).await;
+        self.statuses.failure(job, error.map(public_reason), deadline).await;
     }
 
     async fn try_until(&self, job: &Job, deadline: Instant) -> Result<(), ZipDlError> {

@@ -72,13 +72,22 @@ impl ZipDlError {
 
 /// Why a job was given up, for a status that everybody sees who may read the repository: without
 /// the words of AWS, which name the account and what is in it.
-pub(crate) fn public_reason(error: Option<&ZipDlError>) -> String {
+pub(crate) fn public_reason(error: &ZipDlError) -> String {
     match error {
-        None => "the worker was killed, or ran out of time or memory".to_owned(),
-        Some(ZipDlError::Configuration(_)) => "cannot read the function's configuration".to_owned(),
-        Some(ZipDlError::ReadCredentials(_)) => "could not read the credentials".to_owned(),
-        Some(error @ (ZipDlError::Https(_) | ZipDlError::Archive { .. })) => error_chain(error),
-        Some(error) => error.to_string(),
+        ZipDlError::Configuration(_) => "cannot read the function's configuration".to_owned(),
+        ZipDlError::ReadCredentials(_) => "could not read the credentials".to_owned(),
+        ZipDlError::Permit(_)
+        | ZipDlError::NoKind(_)
+        | ZipDlError::Https(_)
+        | ZipDlError::NoSuchReference { .. }
+        | ZipDlError::Behind { .. }
+        | ZipDlError::NotDeleted { .. }
+        | ZipDlError::Archive { .. } => error_chain(error),
+        ZipDlError::Store(_)
+        | ZipDlError::Tell(_)
+        | ZipDlError::TellDeletion(_)
+        | ZipDlError::Deadline
+        | ZipDlError::Interrupted(_) => error.to_string(),
     }
 }
 
