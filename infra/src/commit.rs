@@ -117,13 +117,13 @@ fn build(root: &Path, folder: &Path, id: &str) -> Result<PathBuf, CommitError> {
     }
 
     // Cargo reuses dependencies from this checkout's target directory. It would also take the
-    // commit's own crates for this checkout's, and later believe that they are built: without debug
-    // information, which only our own crates have, they get other names.
+    // commit's own crates for this checkout's, and later believe that they are built: with line
+    // numbers, which this checkout's lack, they get other names.
     let shared = root.join(std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into()));
     let mut build = cargo();
     build.args(["build", "--workspace", "--bin", "infra"]).current_dir(&sources).stderr(Stdio::inherit());
     build.env("CARGO_TARGET_DIR", folder).env("CARGO_BUILD_BUILD_DIR", shared);
-    build.env("CARGO_PROFILE_DEV_DEBUG", "false");
+    build.env("CARGO_PROFILE_DEV_DEBUG", "line-tables-only");
     run("build that commit", build)?;
 
     let mut synth = Command::new(folder.join("debug/infra"));
