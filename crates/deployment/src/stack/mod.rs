@@ -126,10 +126,7 @@ mod tests {
         let with_lfs = [&both(1750)[..], &[("Lfs", "on".to_owned()), way("ssh"), without_app.clone()]].concat();
         let with_https = [&both(1550)[..], &[way("https"), without_app]].concat();
         let with_app = [&both(1250)[..], &[way("https")]].concat();
-        let off = ("CommitStatus", "off".to_owned());
-        let with_statuses = [&both(1100)[..], &[way("https")]].concat();
-        let [plain, with_lfs, with_https, with_app] =
-            [&plain[..], &with_lfs, &with_https, &with_app].map(|one| [one, std::slice::from_ref(&off)].concat());
+        let with_statuses = [&both(1100)[..], &[way("https"), ("CommitStatus", "on".to_owned())]].concat();
         for parameters in [&plain[..], &with_lfs, &with_https, &with_app, &with_statuses] {
             let environments = environments(parameters);
             assert_eq!(environments.len(), 5);
