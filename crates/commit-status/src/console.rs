@@ -1,7 +1,7 @@
 //! The page of the S3 console that a status leads to. Only who may sign in to the account sees it.
 
 use aws_names::BucketName;
-use contract::url_path::encoded;
+use contract::url_path::segment;
 use host_api::CommitStatus;
 
 use crate::Zip;
@@ -27,9 +27,9 @@ impl Bucket {
     /// The page of a version of a zip, or that of the bucket if hosts don't take an address of that
     /// length.
     pub(crate) fn url_of(&self, zip: &Zip<'_>) -> String {
-        let version = zip.version_id.map(|version| format!("&versionId={}", whole(version)));
+        let version = zip.version_id.map(|version| format!("&versionId={}", segment(version)));
         let (base, name, region) = (self.base(), &self.name, &self.region);
-        let prefix = whole(zip.key);
+        let prefix = segment(zip.key);
         let url = format!("{base}/object/{name}?region={region}&prefix={prefix}{}", version.unwrap_or_default());
         if url.len() <= CommitStatus::LONGEST_URL { url } else { self.url() }
     }
@@ -43,11 +43,6 @@ impl Bucket {
         };
         format!("https://{}.{domain}/s3", self.region)
     }
-}
-
-/// A text as a value of a query.
-fn whole(text: &str) -> String {
-    encoded(text).replace('/', "%2F")
 }
 
 #[cfg(test)]

@@ -10,10 +10,9 @@ mod gitlab;
 use std::{collections::BTreeSet, sync::Arc};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use contract::{AllowedHost, HostKind, RepositoryPath};
+use contract::{AllowedHost, HostKind, RepositoryPath, url_path::segment};
 use https::Client;
 use jiff::Timestamp;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize as _, Deserializer, de::Error as _};
 
@@ -21,15 +20,6 @@ use crate::{
     Clock, CommitStatus, Delivery, DeployKey, DeployKeyId, Event, HostApiError, HostedRepository, NewDeployKey,
     StatusName, Tested, Webhook, WebhookId, WebhookSettings,
 };
-
-/// Everything except the unreserved characters of [RFC
-/// 3986](https://www.rfc-editor.org/rfc/rfc3986#section-2.3): slashes, too.
-const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
-
-/// A text as one segment of a URL's path.
-fn segment(text: &str) -> String {
-    utf8_percent_encode(text, RESERVED).to_string()
-}
 
 /// What a host's only event for pushes reports.
 fn pushes(is_sent: bool) -> BTreeSet<Event> {
