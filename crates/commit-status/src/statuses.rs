@@ -37,7 +37,7 @@ pub struct Settings<S> {
     /// The GitHub App, whose tokens are used where it may set statuses.
     pub app: Option<GitHubApp<KmsKey>>,
     /// The tokens of all other repositories, one for each host.
-    pub tokens: HostCredentials<S>,
+    pub tokens: Arc<HostCredentials<S>>,
     /// The bucket of the zips.
     pub bucket: Bucket,
 }

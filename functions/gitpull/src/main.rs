@@ -9,6 +9,8 @@ mod puller;
 mod steps;
 mod submodules;
 
+use std::sync::Arc;
+
 use anyhow::{Context as _, Result};
 use commit_status::{Bucket, Statuses};
 use contract::{AllowedHosts, Job, Runtime, Switch, Truth, Worker, environment::GitPullEnvironment};
@@ -110,7 +112,7 @@ fn statuses(
         app: settings.github_app(config, hosts, client)?.map(GitHubApp::for_statuses),
         hosts: hosts.clone(),
         client: client.clone(),
-        tokens: HostCredentials::new(StoredSecret::new(config, tokens)),
+        tokens: Arc::new(HostCredentials::new(StoredSecret::new(config, tokens))),
         bucket: Bucket::new(environment.output_bucket.clone(), config.region().context("read the region")?.as_ref()),
     }))
 }

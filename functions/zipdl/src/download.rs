@@ -3,7 +3,10 @@
 
 use std::{
     io::{self, Read},
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -29,7 +32,7 @@ use crate::error::{ZipDlError, public_reason};
 pub(crate) struct Downloader<S> {
     pub(crate) allowed_hosts: AllowedHosts,
     pub(crate) http: Client,
-    pub(crate) credentials: HostCredentials<S>,
+    pub(crate) credentials: Arc<HostCredentials<S>>,
     pub(crate) output: Output,
     pub(crate) bus: Bus,
     pub(crate) statuses: Statuses<S>,

@@ -7,7 +7,7 @@ mod error;
 #[cfg(test)]
 mod tests;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use anyhow::{Context as _, Result};
 use commit_status::{Bucket, Statuses};
@@ -52,7 +52,7 @@ fn downloader(
 ) -> Result<Downloader<StoredSecret>> {
     let allowed_hosts: AllowedHosts = environment.allowed_hosts.parse()?;
     let http = Client::new(&allowed_hosts, &environment.ca_bundle)?;
-    let credentials = || HostCredentials::new(StoredSecret::new(config, environment.credentials.clone()));
+    let credentials = Arc::new(HostCredentials::new(StoredSecret::new(config, environment.credentials)));
     let statuses = if environment.status_stack.is_empty() {
         Statuses::off()
     } else {
@@ -61,7 +61,7 @@ fn downloader(
             hosts: allowed_hosts.clone(),
             client: http.clone(),
             app: None,
-            tokens: credentials(),
+            tokens: Arc::clone(&credentials),
             bucket: Bucket::new(
                 environment.output_bucket.clone(),
                 config.region().context("read the region")?.as_ref(),
@@ -71,7 +71,7 @@ fn downloader(
     Ok(Downloader {
         http,
         allowed_hosts,
-        credentials: credentials(),
+        credentials,
         output: Output {
             s3: aws_sdk_s3::Client::new(config),
             bucket: environment.output_bucket,

@@ -6,6 +6,7 @@ mod statuses;
 
 use std::{
     io::{Cursor, Write as _},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -122,7 +123,7 @@ impl World {
         Downloader {
             http: Client::new(&allowed_hosts, &bundle).unwrap(),
             allowed_hosts,
-            credentials: HostCredentials::new(Secrets),
+            credentials: Arc::new(HostCredentials::new(Secrets)),
             output: Output {
                 s3: self.client.clone(),
                 bucket: "zips".parse().unwrap(),

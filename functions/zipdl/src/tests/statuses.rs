@@ -1,7 +1,8 @@
 //! What the host is told of a download, and that nothing depends on it.
 
+use std::sync::Arc;
+
 use commit_status::{Bucket, Settings, Statuses};
-use host_credentials::HostCredentials;
 
 use super::{Answer, Client, Duration, Instant, Secrets, Server, World, commit, job, says, soon, zip};
 use crate::{download::Downloader, error::ZipDlError};
@@ -10,15 +11,16 @@ use crate::{download::Downloader, error::ZipDlError};
 fn downloader(world: &World, host: &Server) -> Downloader<Secrets> {
     let entry = format!("127.0.0.1=github:{}+private", host.address.port());
     let hosts = entry.parse().unwrap();
+    let downloader = world.downloader(&entry);
     let statuses = Statuses::on(Settings {
         stack: "zips".to_owned(),
         client: Client::new(&hosts, &world.authority.pem()).unwrap(),
         hosts,
         app: None,
-        tokens: HostCredentials::new(Secrets),
+        tokens: Arc::clone(&downloader.credentials),
         bucket: Bucket::new("zips".parse().unwrap(), "eu-central-1"),
     });
-    Downloader { statuses, ..world.downloader(&entry) }
+    Downloader { statuses, ..downloader }
 }
 
 /// The requests to set a status.
