@@ -12,8 +12,10 @@
 //! - [Gitea](https://docs.gitea.com/api/) and Forgejo
 //! - [Azure DevOps](https://learn.microsoft.com/en-us/rest/api/azure/devops/git/items/get): `items`
 
-use contract::{AllowedHost, CommitId, HostKind, RepositoryPath, url_path};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use contract::{
+    AllowedHost, CommitId, HostKind, RepositoryPath,
+    url_path::{self, segment},
+};
 
 use crate::git_credential::basic;
 
@@ -24,14 +26,6 @@ pub struct ArchiveApi<'a> {
     pub host: &'a AllowedHost,
     /// The kind of the host.
     pub kind: HostKind,
-}
-
-/// Everything except the unreserved characters of [RFC
-/// 3986](https://www.rfc-editor.org/rfc/rfc3986#section-2.3).
-const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
-
-pub(crate) fn encoded(text: &str) -> String {
-    utf8_percent_encode(text, RESERVED).to_string()
 }
 
 impl ArchiveApi<'_> {
@@ -99,9 +93,13 @@ impl ArchiveApi<'_> {
         let (owner, name) = (repository.owner().unwrap_or_default(), repository.name());
         match self.kind {
             HostKind::GitHub | HostKind::Bitbucket | HostKind::Gitea => url_path::encoded(repository.as_str()),
-            HostKind::GitLab => encoded(repository.as_str()),
-            HostKind::BitbucketDataCenter => format!("projects/{}/repos/{}", encoded(owner), encoded(name)),
-            HostKind::Azure => format!("{}/_apis/git/repositories/{}", url_path::encoded(owner), encoded(name)),
+            HostKind::GitLab => segment(repository.as_str()),
+            HostKind::BitbucketDataCenter => {
+                format!("projects/{}/repos/{}", segment(owner), segment(name))
+            }
+            HostKind::Azure => {
+                format!("{}/_apis/git/repositories/{}", url_path::encoded(owner), segment(name))
+            }
         }
     }
 }

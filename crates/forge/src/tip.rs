@@ -13,10 +13,13 @@
 //! - [Azure DevOps](https://learn.microsoft.com/en-us/rest/api/azure/devops/git/refs/list),
 //!   annotated tags peeled
 
-use contract::{CommitId, HostKind, RefName, RepositoryPath, url_path};
+use contract::{
+    CommitId, HostKind, RefName, RepositoryPath,
+    url_path::{self, segment},
+};
 use serde_json::Value;
 
-use crate::archive_url::{ArchiveApi, encoded};
+use crate::archive_url::ArchiveApi;
 
 /// What a reference names.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,14 +80,14 @@ impl ArchiveApi<'_> {
             HostKind::GitHub => {
                 format!("{base}/repos/{repository}/commits/{kind}/{}?per_page=1", url_path::encoded(short))
             }
-            HostKind::GitLab => format!("{base}/projects/{repository}/repository/{kinds}/{}", encoded(short)),
+            HostKind::GitLab => format!("{base}/projects/{repository}/repository/{kinds}/{}", segment(short)),
             HostKind::Bitbucket => format!("{}/refs/{kinds}/{}", self.bitbucket(&repository), url_path::encoded(short)),
             HostKind::BitbucketDataCenter => {
-                format!("{base}/{repository}/commits?until={}&limit=1", encoded(reference.as_str()))
+                format!("{base}/{repository}/commits?until={}&limit=1", segment(reference.as_str()))
             }
             HostKind::Gitea => format!("{base}/repos/{repository}/{kinds}/{}", url_path::encoded(short)),
             HostKind::Azure => {
-                let filter = encoded(&format!("{kind}/{short}"));
+                let filter = segment(&format!("{kind}/{short}"));
                 format!("{base}/{repository}/refs?filter={filter}&peelTags=true&api-version=7.1")
             }
         }
